@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+
+const swc = JSON.parse(readFileSync(new URL('.swcrc', import.meta.url), 'utf8'));
+delete swc.$schema;
+delete swc.jsc.rewriteRelativeImportExtensions;
+
+/** One project a kind of test, chosen by the suffix of the file's name. */
+const kind = (displayName, testMatch, extra = {}) => ({
+  displayName,
+  testMatch,
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/.local/'],
+  modulePathIgnorePatterns: ['/dist/', '/.local/'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest', { ...swc, swcrc: false }] },
+  testEnvironmentOptions: { customExportConditions: ['@tradecore/source', 'node', 'node-addons'] },
+  ...extra,
+});
+
+export default {
+  projects: [
+    kind('spec', ['**/*.spec.ts', '!**/*.int.spec.ts', '!**/*.e2e.spec.ts']),
+    kind('int', ['**/*.int.spec.ts']),
+    kind('e2e', ['**/*.e2e.spec.ts']),
+  ],
+};

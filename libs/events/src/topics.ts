@@ -1,0 +1,79 @@
+const day = 24 * 60 * 60 * 1000;
+
+/** One topic: what it carries, what its key is, who may write it, and how long it keeps. */
+export interface TopicDeclaration {
+  readonly name: string;
+  readonly key: string;
+  readonly carries: string;
+  /** `relay`: stored events, written by the outbox relay alone. Else: whoever the design names, by `EventBus.publish`. */
+  readonly writer: 'relay' | 'services' | 'nobody';
+  /** Milliseconds; absent for compacted topics. */
+  readonly retentionMs?: number;
+  readonly compacted?: boolean;
+  readonly partitions: number;
+}
+
+const stored = (name: string, carries: string, key = 'aggregate id'): TopicDeclaration => ({
+  name,
+  key,
+  carries,
+  writer: 'relay',
+  retentionMs: 7 * day,
+  partitions: 6,
+});
+
+/** Every topic of the fleet. Created or verified at start; none is ever created by accident. */
+export const topics = {
+  orderEvents: stored('transport.order-events', 'stored events of Order'),
+  accountEvents: stored('transport.account-events', 'stored events of Account'),
+  brokerEvents: stored('transport.broker-events', 'stored events of BrokerOrder'),
+  controlEvents: stored('transport.control-events', 'stored events of TradingControl'),
+  orderPlacement: stored(
+    'saga.order-placement',
+    "the saga's steps: each is a stored event and a command",
+    "id of the aggregate it asks, else the saga's",
+  ),
+  marketData: {
+    name: 'transport.market-data',
+    key: 'symbol',
+    carries: 'last price and instrument (tick, lot, halted)',
+    writer: 'services',
+    compacted: true,
+    partitions: 6,
+  },
+  deadLetters: {
+    name: 'system.dlq-events',
+    key: 'group/topic/partition/offset',
+    carries: 'what could not be handled: reason, attempts, stack, original bytes and headers',
+    writer: 'services',
+    compacted: true,
+    partitions: 6,
+  },
+  relayPosition: {
+    name: 'system.relay-position',
+    key: '-',
+    carries: "nothing, ever: the relay's position is a committed offset on it",
+    writer: 'nobody',
+    retentionMs: 7 * day,
+    partitions: 1,
+  },
+  reconciliationReports: {
+    name: 'system.reconciliation-reports',
+    key: 'check name',
+    carries: 'findings of the reconciler',
+    writer: 'services',
+    retentionMs: 30 * day,
+    partitions: 6,
+  },
+  userNotifications: {
+    name: 'alerts.user-notifications',
+    key: 'account id',
+    carries: 'what a person is told',
+    writer: 'services',
+    retentionMs: 7 * day,
+    partitions: 6,
+  },
+} as const satisfies Record<string, TopicDeclaration>;
+
+/** The whole name of a declared topic, before a namespace is put in front. */
+export type TopicName = (typeof topics)[keyof typeof topics]['name'];
