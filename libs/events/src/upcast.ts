@@ -1,10 +1,10 @@
-import type { Catalogue } from './catalogue.ts';
+import type { Catalogue, Upcast } from './catalogue.ts';
 import type { RecordedEvent } from './recorded-event.ts';
 
 /** The store or a topic holds an event that this build does not know: a newer writer, or a foreign record. */
 export class UnknownEvent extends Error {
   override readonly name = 'UnknownEvent';
-  constructor(aggregateType: string, type: string, schemaVersion: number, why: string) {
+  constructor({ aggregateType, type, schemaVersion }: RecordedEvent, why: string) {
     super(`${aggregateType} ${type} version ${schemaVersion} can't be read: ${why}`);
   }
 }
@@ -14,19 +14,30 @@ export class UnknownEvent extends Error {
  * Throws `UnknownEvent` for a type, a version or a missing step that the catalogue does not have.
  */
 export function upcast(catalogue: Catalogue, recorded: RecordedEvent): RecordedEvent {
-  const { aggregateType, type, schemaVersion } = recorded;
-  const declaration = catalogue[aggregateType];
-  const newest = declaration?.events.find((each) => each.type === type);
-  if (!declaration || !newest) throw new UnknownEvent(aggregateType, type, schemaVersion, 'no such type in the catalogue');
-  if (schemaVersion > newest.schemaVersion || schemaVersion < 1) {
-    throw new UnknownEvent(aggregateType, type, schemaVersion, `this build knows 1 to ${newest.schemaVersion}`);
+  const { steps, newest } = shapeOf(catalogue, recorded);
+  if (recorded.schemaVersion > newest || recorded.schemaVersion < 1) {
+    throw new UnknownEvent(recorded, `this build knows 1 to ${newest}`);
   }
-  if (schemaVersion === newest.schemaVersion) return recorded;
+  if (recorded.schemaVersion === newest) return recorded;
   let data = recorded.data as Record<string, unknown>;
-  for (let version = schemaVersion; version < newest.schemaVersion; version += 1) {
-    const step = declaration.upcasts?.[type]?.[version];
-    if (!step) throw new UnknownEvent(aggregateType, type, version, `no upcast from version ${version} to ${version + 1}`);
-    data = step(data);
-  }
-  return { ...recorded, schemaVersion: newest.schemaVersion, data };
+  for (let version = recorded.schemaVersion; version < newest; version += 1) data = step(recorded, steps, version)(data);
+  return { ...recorded, schemaVersion: newest, data };
+}
+
+/** The newest version of the event's shape, and the steps that lead there. */
+function shapeOf(catalogue: Catalogue, recorded: RecordedEvent) {
+  const declaration = own(catalogue, recorded.aggregateType);
+  const newest = declaration?.events.find(({ type }) => type === recorded.type)?.schemaVersion;
+  if (!declaration || newest === undefined) throw new UnknownEvent(recorded, 'no such type in the catalogue');
+  return { newest, steps: own(declaration.upcasts ?? {}, recorded.type) ?? {} };
+}
+
+/** Names come from topics, so that `constructor` or `__proto__` must find nothing. */
+const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined;
+
+function step(recorded: RecordedEvent, steps: Readonly<Record<number, Upcast>>, version: number): Upcast {
+  const found = steps[version];
+  if (!found) throw new UnknownEvent(recorded, `no upcast from version ${version} to ${version + 1}`);
+  return found;
 }

@@ -1,0 +1,29 @@
+import { catalogue } from './catalogue.ts';
+import { topics } from './topics.ts';
+
+const declarations = Object.entries(catalogue);
+
+describe('the catalogue', () => {
+  it.each(declarations)('%s stands under its own name and writes to a topic of the relay', (name, declaration) => {
+    expect(declaration.type).toBe(name);
+    const topic = Object.values(topics).find((each) => each.name === declaration.topic);
+    expect(topic?.writer).toBe('relay');
+  });
+
+  it.each(declarations)('%s has no two events of one name, and an upcast for each older version', (_, declaration) => {
+    const names = declaration.events.map(({ type }) => type);
+    expect(new Set(names).size).toBe(names.length);
+    for (const { type, schemaVersion } of declaration.events) {
+      const steps = Object.keys(declaration.upcasts?.[type] ?? {}).map(Number);
+      expect(steps).toEqual(Array.from({ length: schemaVersion - 1 }, (_each, index) => index + 1));
+    }
+  });
+});
+
+describe('the topics', () => {
+  it('have one declaration a name, and either a retention or compaction', () => {
+    const all = Object.values(topics);
+    expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+    for (const topic of all) expect('retentionMs' in topic).toBe(!('compacted' in topic));
+  });
+});
