@@ -1,1 +1,17 @@
-export {};
+export { currentContext, extendContext, runInContext, traced, type StepOptions, type WorkContext } from './context.ts';
+export { activeTraceparent, childTraceparent, formatTraceparent, parseTraceparent, type TraceParent } from './trace-context.ts';
+export { describeProcess, logger, mask, setLogLevel, type Logger, type LogLevel, type ProcessDescription } from './logger.ts';
+export {
+  collectProcessMetrics,
+  counter,
+  gauge,
+  histogram,
+  latencyBuckets,
+  metrics,
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type Labels,
+  type MetricOptions,
+} from './metrics.ts';
+export { flushTelemetry } from './flush.ts';

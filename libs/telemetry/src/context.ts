@@ -1,0 +1,76 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { context, SpanStatusCode, trace, type Attributes } from '@opentelemetry/api';
+import { activeTraceparent, childTraceparent, remoteContext } from './trace-context.ts';
+
+/** What travels by itself from a door to the store, to logs and to what is sent on. */
+export interface WorkContext {
+  /** Names the whole business conversation; a UUID. */
+  readonly correlationId: string;
+  /** Id of the event or command that led here. */
+  readonly causationId?: string;
+  readonly sagaId?: string;
+  /** The command being handled: the ids of the events that it causes derive from it. */
+  readonly commandId?: string;
+  /** The account that the work concerns. */
+  readonly account?: string;
+  /** Who asked: the `sub` of a token, or the name of a service. */
+  readonly actor?: string;
+  /** W3C trace context of this step. */
+  readonly traceparent?: string;
+}
+
+const storage = new AsyncLocalStorage<WorkContext>();
+
+/**
+ * Runs `fn` in `work`, which replaces the context around it as a whole. OpenTelemetry, when loaded, continues `work.traceparent`,
+ * so that the SQL and the requests made inside belong to that trace.
+ */
+export function runInContext<T>(work: WorkContext, fn: () => T): T {
+  const live = activeTraceparent();
+  if (work.traceparent === undefined || work.traceparent === live) return storage.run(work, fn);
+  return context.with(remoteContext(work.traceparent), () => storage.run(work, fn));
+}
+
+/** Runs `fn` in the current context with `fields` laid over it; a context must be there or `fields` must name a correlation. */
+export function extendContext<T>(fields: Partial<WorkContext>, fn: () => T): T {
+  const current = currentContext();
+  const correlationId = fields.correlationId ?? current?.correlationId;
+  if (correlationId === undefined) throw new TypeError('extendContext needs a context around it or a correlationId');
+  return runInContext({ ...current, ...fields, correlationId }, fn);
+}
+
+/** The context here, its `traceparent` that of the open span when OpenTelemetry is loaded; `undefined` outside of any work. */
+export function currentContext(): WorkContext | undefined {
+  const work = storage.getStore();
+  const live = activeTraceparent();
+  return work === undefined || live === undefined || live === work.traceparent ? work : { ...work, traceparent: live };
+}
+
+/** What a traced step may say about itself. */
+export interface StepOptions {
+  /** Continue this trace instead of the current one: the trace of the event or message at hand. */
+  readonly traceparent?: string;
+  /** Low cardinality names and figures; no account, no order. */
+  readonly attributes?: Attributes;
+}
+
+const tracer = trace.getTracer('tradecore');
+
+/** Runs `fn` as a named step of the trace: a span when OpenTelemetry is loaded, a child `traceparent` in any case. Errors mark it and pass. */
+export async function traced<T>(name: string, fn: () => Promise<T>, options: StepOptions = {}): Promise<T> {
+  const parent = options.traceparent === undefined ? context.active() : remoteContext(options.traceparent);
+  const attributes = options.attributes ?? {};
+  return tracer.startActiveSpan(name, { attributes }, parent, async (span) => {
+    const around = storage.getStore();
+    const traceparent = activeTraceparent() ?? childTraceparent(options.traceparent ?? around?.traceparent);
+    try {
+      return around === undefined ? await fn() : await storage.run({ ...around, traceparent }, fn);
+    } catch (error) {
+      span.recordException(error as Error);
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}

@@ -1,0 +1,24 @@
+/**
+ * Loaded before the application, and only when spans have somewhere to go:
+ * `node --import @tradecore/telemetry/start main.js` with OTEL_EXPORTER_OTLP_ENDPOINT (and OTEL_SERVICE_NAME) set.
+ * No kafkajs instrumentation: it overwrites the `traceparent` that a record already has, and the relay's records carry their request's.
+ */
+import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
+import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { onFlush } from './flush.ts';
+
+const sdk = new NodeSDK({
+  metricReaders: [],
+  logRecordProcessors: [],
+  instrumentations: [
+    new HttpInstrumentation({
+      ignoreIncomingRequestHook: ({ url = '' }) => url.startsWith('/health/') || url === '/metrics',
+      requireParentforOutgoingSpans: true,
+    }),
+    // Polling and heartbeats would each be a trace of their own.
+    new PgInstrumentation({ requireParentSpan: true }),
+  ],
+});
+sdk.start();
+onFlush(() => sdk.shutdown());

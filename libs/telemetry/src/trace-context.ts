@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto';
+import { context, isSpanContextValid, ROOT_CONTEXT, trace, TraceFlags, type Context, type SpanContext } from '@opentelemetry/api';
+
+/** The parts of a W3C `traceparent` header. */
+export interface TraceParent {
+  /** 32 hexadecimal digits, lower case, not all zero. */
+  readonly traceId: string;
+  /** 16 hexadecimal digits, lower case, not all zero. */
+  readonly spanId: string;
+  /** Bit 0: sampled. */
+  readonly flags: number;
+}
+
+const pattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
+/** Reads a W3C `traceparent` (Trace Context level 1); `undefined` for anything that the standard says to ignore. */
+export function parseTraceparent(header: string | undefined): TraceParent | undefined {
+  const match = header === undefined || header.length > 256 ? null : pattern.exec(header);
+  if (!match) return undefined;
+  const [, version, traceId, spanId, flags, rest] = match as unknown as [string, string, string, string, string, string?];
+  if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined;
+  if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
+  return { traceId, spanId, flags: Number.parseInt(flags, 16) };
+}
+
+/** Writes a `traceparent` of version 00. */
+export const formatTraceparent = ({ traceId, spanId, flags }: TraceParent): string =>
+  `00-${traceId}-${spanId}-${(flags & 0xff).toString(16).padStart(2, '0')}`;
+
+/** A step below `parent`: its trace, a fresh span. Without a readable parent a fresh trace, sampled. */
+export function childTraceparent(parent?: string): string {
+  const above = parseTraceparent(parent);
+  return formatTraceparent({
+    traceId: above?.traceId ?? randomBytes(16).toString('hex'),
+    spanId: randomBytes(8).toString('hex'),
+    flags: above?.flags ?? TraceFlags.SAMPLED,
+  });
+}
+
+const fromSpan = ({ traceId, spanId, traceFlags }: SpanContext): string =>
+  formatTraceparent({ traceId, spanId, flags: traceFlags });
+
+/** The `traceparent` of the span that OpenTelemetry has open here; `undefined` when its SDK is not loaded. */
+export function activeTraceparent(): string | undefined {
+  const span = trace.getSpanContext(context.active());
+  return span && isSpanContextValid(span) ? fromSpan(span) : undefined;
+}
+
+/** OpenTelemetry's context with `traceparent` as the remote parent; no parent at all when it is absent or unreadable. */
+export function remoteContext(traceparent: string | undefined): Context {
+  const above = parseTraceparent(traceparent);
+  if (!above) return ROOT_CONTEXT;
+  const { traceId, spanId, flags: traceFlags } = above;
+  return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
+}
