@@ -1,1 +1,10 @@
-export {};
+export {
+  decimal,
+  decimalRefusal,
+  InvalidDecimal,
+  maxDecimalPlaces,
+  maxIntegerDigits,
+  type Decimal,
+  type DecimalRefusal,
+} from './decimal.ts';
+export { add, compare, isNegative, isPositive, multiply, negate, subtract, zero, type Rounding } from './arithmetic.ts';

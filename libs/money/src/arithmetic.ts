@@ -1,0 +1,33 @@
+import Big from 'big.js';
+import { decimal, fit, maxDecimalPlaces, type Decimal } from './decimal.ts';
+
+/** Nought. */
+export const zero: Decimal = decimal('0');
+
+/**
+ * What to do with a product of more than 9 decimal places: `exact` refuses it, `down` cuts towards zero,
+ * `up` goes away from zero, `halfEven` to the nearest, ties to the even neighbour.
+ */
+export type Rounding = 'exact' | 'down' | 'up' | 'halfEven';
+
+const modes = { down: Big.roundDown, halfEven: Big.roundHalfEven, up: Big.roundUp } as const;
+
+/** -1, 0 or 1, as `a` is below, equal to or above `b`. */
+export const compare = (a: Decimal, b: Decimal): -1 | 0 | 1 => new Big(a).cmp(b);
+
+export const isPositive = (a: Decimal): boolean => compare(a, zero) > 0;
+export const isNegative = (a: Decimal): boolean => compare(a, zero) < 0;
+
+export const negate = (a: Decimal): Decimal => fit(new Big(a).neg());
+
+/** The exact sum. Throws `InvalidDecimal` where it has more than 19 digits before the point. */
+export const add = (a: Decimal, b: Decimal): Decimal => fit(new Big(a).plus(b));
+
+/** The exact difference. Throws `InvalidDecimal` where it has more than 19 digits before the point. */
+export const subtract = (a: Decimal, b: Decimal): Decimal => fit(new Big(a).minus(b));
+
+/** The product, rounded to 9 decimal places as said; with `exact` (the default) a longer one throws `InvalidDecimal`. */
+export function multiply(a: Decimal, b: Decimal, rounding: Rounding = 'exact'): Decimal {
+  const product = new Big(a).times(b);
+  return fit(rounding === 'exact' ? product : product.round(maxDecimalPlaces, modes[rounding]));
+}

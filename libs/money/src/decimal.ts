@@ -1,0 +1,60 @@
+import Big from 'big.js';
+
+/** Most digits before the point: 9,999,999,999,999,999,999 shares or cents are enough for anybody's book. */
+export const maxIntegerDigits = 19;
+
+/** Most digits after the point: what brokers quote (4), crypto sizes (8), and one to spare. */
+export const maxDecimalPlaces = 9;
+
+/** Longest text that is looked at: a sign, all digits, the point, and zeros that a careless client may add. */
+const maxLength = 64;
+
+declare const canonical: unique symbol;
+
+/**
+ * An exact decimal in its one canonical spelling: no `+`, no exponent, no leading or trailing zeros, no `-0`.
+ * So two decimals are equal when the strings are equal, and it goes to JSON and SQL `numeric` as it is.
+ */
+export type Decimal = string & { readonly [canonical]: true };
+
+/** Why a text is no decimal. Stable: clients see these codes. */
+export type DecimalRefusal = 'not-a-decimal' | 'too-many-integer-digits' | 'too-many-decimal-places';
+
+/** A text is not a decimal that fits, or a result would not fit. */
+export class InvalidDecimal extends Error {
+  override readonly name = 'InvalidDecimal';
+  constructor(readonly code: DecimalRefusal) {
+    super(refusals[code]);
+  }
+}
+
+const refusals: Readonly<Record<DecimalRefusal, string>> = {
+  'not-a-decimal': 'must be a plain decimal number in a string, such as "12.50"',
+  'too-many-integer-digits': `must have at most ${maxIntegerDigits} digits before the point`,
+  'too-many-decimal-places': `must have at most ${maxDecimalPlaces} digits after the point`,
+};
+
+const plain = /^-?[0-9]+(\.[0-9]+)?$/;
+
+/** Why `text` is refused, or undefined where `decimal(text)` succeeds. Zeros that change nothing are not counted. */
+export function decimalRefusal(text: string): DecimalRefusal | undefined {
+  if (!plain.test(text)) return 'not-a-decimal';
+  const [before = '', after = ''] = text.replace('-', '').split('.');
+  if (before.replace(/^0+/, '').length > maxIntegerDigits) return 'too-many-integer-digits';
+  if (after.replace(/0+$/, '').length > maxDecimalPlaces) return 'too-many-decimal-places';
+  return text.length > maxLength ? 'not-a-decimal' : undefined;
+}
+
+/** The canonical spelling of a decimal: `decimal('007.50')` is `'7.5'`. Throws `InvalidDecimal`. */
+export function decimal(text: string): Decimal {
+  const refusal = decimalRefusal(text);
+  if (refusal) throw new InvalidDecimal(refusal);
+  return spell(new Big(text));
+}
+
+/** The canonical spelling of a result; it must fit, else `InvalidDecimal`: money is never rounded in silence. */
+export function fit(value: Big): Decimal {
+  return decimal(value.toFixed());
+}
+
+const spell = (value: Big): Decimal => (value.eq(0) ? '0' : value.toFixed()) as Decimal;
