@@ -1,1 +1,15 @@
-export {};
+export { MessagingError, type MessagingFault } from './errors.ts';
+export {
+  partitionKey,
+  type Headers,
+  type IncomingMessage,
+  type OutgoingMessage,
+  type RawHeader,
+  type TopicPartition,
+} from './message.ts';
+export { decode, encode, Undecodable, type EncodableEvent, type UndecodableReason } from './cloud-events.ts';
+export type { AssignedPartition, Batch, ConsumerOptions, ConsumerStatus, RunningConsumer } from './consumer.ts';
+export type { TransactionalProducer, TransactionContents } from './transactional-producer.ts';
+export type { EventBus, Subscription } from './event-bus.ts';
+export { deadLetterReasons, type DeadLetterNote } from './dead-letters.ts';
+export { createBroker, type Broker, type BrokerSettings, type TopicLayout } from './broker.ts';

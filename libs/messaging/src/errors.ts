@@ -1,0 +1,25 @@
+/** What went wrong with the broker, in one word that code may branch on. */
+export type MessagingFault =
+  | 'closed'
+  | 'fenced'
+  | 'forbidden-topic'
+  | 'kafkajs-version'
+  | 'poisoned'
+  | 'queue-full'
+  | 'send-failed'
+  | 'too-large'
+  | 'topics'
+  | 'transactions-off'
+  | 'undeclared-topic';
+
+/** A refusal or failure of the broker or of this library. `fault` is stable; the message says what to do. */
+export class MessagingError extends Error {
+  override readonly name = 'MessagingError';
+  constructor(
+    readonly fault: MessagingFault,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
