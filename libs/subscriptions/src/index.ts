@@ -1,1 +1,9 @@
-export {};
+export {
+  On,
+  Projector,
+  type Appending,
+  type ProjectorClass,
+  type ProjectorOptions,
+  type RowOf,
+} from './projector.ts';
+export { fold, foldAppended } from './fold.ts';

@@ -1,1 +1,46 @@
-export {};
+import { isDeepStrictEqual } from 'node:util';
+import type { RecordedEvent } from '@tradecore/events';
+import { fold, foldAppended } from './fold.ts';
+import type { ProjectorClass, RowOf } from './projector.ts';
+
+/** What can be said about a projector after some events. */
+export interface Folded<P extends object> {
+  /** The row is exactly this. Throws with both shown when it is not. */
+  thenRow(expected: RowOf<P>): void;
+  /** The lines appended are exactly these, in order. */
+  thenAppended(...expected: object[]): void;
+  /** There is no row: the projector ignores these events. */
+  thenNothing(): void;
+}
+
+/** Freezes all the way down, so that a fold which changes what it was given throws in a test instead of lying in production. */
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const each of Object.values(value)) frozen(each);
+  }
+  return value;
+}
+
+function same(found: unknown, expected: unknown): void {
+  if (isDeepStrictEqual(found, expected)) return;
+  throw new Error(`expected ${JSON.stringify(expected, null, 2)}\nbut found ${JSON.stringify(found, null, 2)}`);
+}
+
+/** `givenEvents(Orders, placed).thenRow({ ... })`: folds the events of one key and compares, without a database. */
+export function givenEvents<P extends object>(projector: ProjectorClass<P>, ...events: RecordedEvent[]): Folded<P> {
+  const steps = () => {
+    let row: RowOf<P> | undefined;
+    const lines: object[] = [];
+    for (const event of frozen(events)) {
+      lines.push(...foldAppended(projector, [event], row));
+      row = frozen(fold(projector, [event], row));
+    }
+    return { row, lines };
+  };
+  return {
+    thenRow: (expected) => same(steps().row, expected),
+    thenAppended: (...expected) => same(steps().lines, expected),
+    thenNothing: () => same(steps().row, undefined),
+  };
+}
