@@ -1,1 +1,17 @@
-export {};
+export { DomainError, type ErrorKind } from './domain-error.ts';
+export {
+  BrokenHistory,
+  Busy,
+  ConcurrencyException,
+  InvalidSave,
+  OutcomeUnknown,
+  PayloadTooLarge,
+  TextNotStorable,
+  UnhandledEvent,
+} from './store-errors.ts';
+export { BaseAggregate, type AggregateClass, type AnyAggregate, type Handlers } from './base-aggregate.ts';
+export { EventStore, type AsOf, type ReadAllOptions, type ReadRange, type Saved } from './event-store.ts';
+export { createEventStore, PostgresEventStore, type EventStoreOptions, type Transaction } from './postgres-event-store.ts';
+export { InMemoryEventStore } from './in-memory-event-store.ts';
+export { retryOnConflict } from './retry-on-conflict.ts';
+export { migrate, missingMigrations, MissingRoles, roleName, schemaVersion, type MigrateOptions, type Migration } from './migrate.ts';

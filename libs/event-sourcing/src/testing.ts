@@ -1,1 +1,2 @@
-export {};
+export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.ts';
+export { given, type Decided } from './given.ts';

@@ -1,0 +1,66 @@
+import type { Event } from '@tradecore/events';
+import { UnhandledEvent } from './store-errors.ts';
+
+/** One `on<EventName>` method for every event of the union. */
+export type Handlers<E extends Event> = { [Each in E as `on${Each['type']}`]: (event: Each) => void };
+
+/** Any aggregate, where its events do not matter. */
+export interface AnyAggregate {
+  readonly id: string;
+  readonly version: number;
+  readonly uncommittedEvents: readonly Event[];
+  replay(history: Iterable<never>): unknown;
+  markCommitted(): void;
+}
+
+/** The class of an aggregate: `type` is the stored name, a key of the catalogue, and never comes from `constructor.name`. */
+export interface AggregateClass<A extends AnyAggregate> {
+  readonly type: string;
+  new (id: string): A;
+}
+
+/**
+ * State that only events change. Commands decide and `apply`; `on<EventName>` methods assign and never refuse.
+ * It knows no database: an `EventStore` loads and saves it.
+ */
+export abstract class BaseAggregate<E extends Event> {
+  #version = 0;
+  #uncommitted: E[] = [];
+
+  constructor(readonly id: string) {}
+
+  /** Version after all events, uncommitted ones included; 0 before the first. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** What was applied since the aggregate was loaded or saved. */
+  get uncommittedEvents(): readonly E[] {
+    return this.#uncommitted;
+  }
+
+  /** Records a new event. A class that lacks a handler for any event of `E` does not compile. */
+  protected apply(this: BaseAggregate<E> & Handlers<E>, event: E): void {
+    this.#handle(event);
+    this.#uncommitted.push(event);
+  }
+
+  /** Brings the aggregate up from history. A method, for the fields of a subclass are set only after this constructor. */
+  replay(history: Iterable<E>): this {
+    if (this.#uncommitted.length > 0) throw new Error(`${this.constructor.name} ${this.id} has uncommitted events: history comes first`);
+    for (const event of history) this.#handle(event);
+    return this;
+  }
+
+  /** Forgets the uncommitted events: they are stored. Called by the store. */
+  markCommitted(): void {
+    this.#uncommitted = [];
+  }
+
+  #handle(event: E): void {
+    const handler: unknown = Reflect.get(this, `on${event.type}`);
+    if (typeof handler !== 'function') throw new UnhandledEvent(this.constructor.name, event.type);
+    handler.call(this, event);
+    this.#version += 1;
+  }
+}

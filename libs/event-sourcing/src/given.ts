@@ -1,0 +1,42 @@
+import type { Event } from '@tradecore/events';
+import { expect } from '@jest/globals';
+import type { AggregateClass, AnyAggregate } from './base-aggregate.ts';
+
+/** The class of an error, as `thenThrows` takes it. */
+type ErrorClass = abstract new (...parameters: never[]) => Error;
+
+/** What follows from a decision. */
+export interface Decided {
+  /** Exactly these events were applied: types, schema versions and data. */
+  then(...events: Event[]): void;
+  /** The decision was refused so, and nothing was applied. */
+  thenThrows(error: ErrorClass): void;
+}
+
+/** `given(Order, placed).when((order) => order.requestCancel()).then(cancelRequested)` */
+export function given<A extends AnyAggregate>(type: AggregateClass<A>, ...history: Event[]): { when(decide: (aggregate: A) => void): Decided } {
+  return {
+    when(decide) {
+      const aggregate = new type('0190b3a0-0000-7000-8000-000000000001');
+      aggregate.replay(history as never[]);
+      let thrown: unknown;
+      try {
+        decide(aggregate);
+      } catch (error) {
+        thrown = error;
+      }
+      return {
+        then(...events) {
+          if (thrown !== undefined) throw thrown;
+          expect(aggregate.uncommittedEvents.map(asPlain)).toEqual(events.map(asPlain));
+        },
+        thenThrows(error) {
+          expect(thrown).toBeInstanceOf(error);
+          expect(aggregate.uncommittedEvents).toEqual([]);
+        },
+      };
+    },
+  };
+}
+
+const asPlain = ({ type, schemaVersion, data }: Event): Event => ({ type, schemaVersion, data });
