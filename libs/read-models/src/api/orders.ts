@@ -1,0 +1,112 @@
+import { orderSides, orderTypes, timesInForce, type OrderTerms } from '@tradecore/events';
+import { accountIdShape, clientOrderIdShape, symbolShape, termFaults } from '@tradecore/trading';
+import { z } from 'zod';
+
+/** Length limit of any decimal in a request, zeros that change nothing included. */
+const decimalText = (what: string) =>
+  z
+    .string()
+    .max(64)
+    .meta({
+      description: `${what}. An exact decimal: at most 19 digits before the point and 9 after it, greater than zero.`,
+      pattern: '^[0-9]+(\\.[0-9]+)?$',
+      examples: ['12.5'],
+    });
+
+/** The rule of the shape stands in trading, `termFaults`; the pattern here tells it to readers of the document. */
+const shaped = (shape: RegExp, description: string, example: string) =>
+  z.string().max(64).meta({ description, pattern: shape.source, examples: [example] });
+
+const termFields = {
+  accountId: shaped(accountIdShape, 'The account that trades.', '0190a6e0-0000-7000-8000-00000000acc0'),
+  clientOrderId: shaped(
+    clientOrderIdShape,
+    "The client's own name of the order, unique within the account for ever. Required unless an Idempotency-Key is sent.",
+    'my-order-1',
+  ).optional(),
+  symbol: shaped(symbolShape, 'The instrument.', 'ACME'),
+  side: z.enum(orderSides),
+  type: z.enum(orderTypes),
+  quantity: decimalText('How many shares'),
+  limitPrice: decimalText('The worst price; exactly for limit and stopLimit').optional(),
+  stopPrice: decimalText('The price that wakes the order; exactly for stop and stopLimit').optional(),
+  timeInForce: z.enum(timesInForce),
+};
+
+/**
+ * Body of `POST /v1/orders`: its shape here, its rules from trading, so that both are said once and all faults come at once.
+ * Faults of rules are `custom` issues with `params.code`.
+ */
+export const placeOrderBody = z
+  .strictObject(termFields)
+  .superRefine((terms, context) => {
+    for (const { field, code, detail } of termFaults(terms as OrderTerms)) {
+      context.addIssue({ code: 'custom', path: [field], message: detail, params: { code } });
+    }
+  })
+  .meta({ id: 'PlaceOrder', description: 'The terms of a new order.' });
+
+/** What `placeOrderBody` lets through. */
+export type PlaceOrderBody = z.infer<typeof placeOrderBody>;
+
+/** Body of `POST /v1/orders/{id}/cancel`; may be empty. */
+export const cancelOrderBody = z
+  .strictObject({
+    reason: z.string().min(1).max(200).optional().meta({ description: 'Why, for the record.', examples: ['changed my mind'] }),
+  })
+  .meta({ id: 'CancelOrder', description: 'A request to cancel an order.' });
+
+/** What `cancelOrderBody` lets through. */
+export type CancelOrderBody = z.infer<typeof cancelOrderBody>;
+
+/** The life of an order as clients see it. */
+export const orderStatuses = ['pending', 'pendingCancel'] as const;
+
+const time = (description: string) =>
+  z.iso.datetime({ precision: 6 }).meta({ description, examples: ['2026-11-23T09:00:00.000000Z'] });
+
+/** An order in answers. Decimals are strings in canonical spelling, times are UTC with microseconds. */
+export const orderResponse = z
+  .strictObject({
+    id: z.uuid(),
+    ...termFields,
+    status: z.enum(orderStatuses),
+    cancelReason: z.string().optional(),
+    version: z.int().min(1).meta({ description: 'Counts the changes of the order; its ETag.' }),
+    createdAt: time('When it was accepted.'),
+    updatedAt: time('When it changed last.'),
+  })
+  .meta({ id: 'Order', description: 'An order.' });
+
+/** One order on the wire. */
+export type OrderResponse = z.infer<typeof orderResponse>;
+
+/** A page of orders, newest first. */
+export const orderPageResponse = z
+  .strictObject({
+    orders: z.array(orderResponse),
+    nextCursor: z.string().optional().meta({ description: 'Ask for the next page with it; absent on the last page.' }),
+  })
+  .meta({ id: 'OrderPage', description: 'Orders of an account, newest first.' });
+
+/** One page of orders on the wire. */
+export type OrderPageResponse = z.infer<typeof orderPageResponse>;
+
+/** One fact of an order's history: the stored event. */
+export const orderEventResponse = z
+  .strictObject({
+    id: z.uuid(),
+    type: z.string(),
+    version: z.int().min(1).meta({ description: 'Version of the order that this event made.' }),
+    time: time('When it was stored.'),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'OrderEvent', description: "One stored event of an order, as `GET /v1/orders/{id}/events` shows it." });
+
+/** One stored event on the wire. */
+export type OrderEventResponse = z.infer<typeof orderEventResponse>;
+
+/** The whole history of an order, first event first. */
+export const orderEventsResponse = z
+  .strictObject({ events: z.array(orderEventResponse) })
+  .meta({ id: 'OrderEvents', description: 'The history of an order.' });

@@ -1,0 +1,74 @@
+import { OrderCancelRequested, OrderPlaced } from '@tradecore/events';
+import { recordedSample, sampleTerms } from '@tradecore/events/testing';
+import { givenEvents } from '@tradecore/subscriptions/testing';
+import { Feed, orderFrom, orderResponse, orderResponseOf, Orders, type OrderRow } from './index.ts';
+
+const aggregateId = '0190a6e0-0000-7000-8000-000000000001';
+const account = sampleTerms().accountId;
+const metadata = { account };
+const placed = recordedSample(new OrderPlaced(sampleTerms()), { aggregateId, metadata });
+const cancelRequested = recordedSample(new OrderCancelRequested({ reason: 'changed my mind' }), {
+  aggregateId,
+  aggregateVersion: 2,
+  metadata,
+  time: '2026-01-02T03:04:06.000007Z',
+});
+const row: OrderRow = {
+  ...sampleTerms(),
+  orderId: aggregateId,
+  status: 'pending',
+  version: 1,
+  createdAt: placed.time,
+  updatedAt: placed.time,
+};
+
+describe('the row of an order', () => {
+  it('shows its terms, pending, once it is placed', () => givenEvents(Orders, placed).thenRow(row));
+
+  it('shows that a cancel is asked for, and why', () =>
+    givenEvents(Orders, placed, cancelRequested).thenRow({
+      ...row,
+      status: 'pendingCancel',
+      cancelReason: 'changed my mind',
+      version: 2,
+      updatedAt: cancelRequested.time,
+    }));
+
+  it('is never made of a cancel alone', () =>
+    expect(() => givenEvents(Orders, cancelRequested).thenNothing()).toThrow('never placed'));
+
+  it('is on the wire what its schema says', () => {
+    const order = orderFrom([placed, cancelRequested]);
+    expect(orderResponse.parse(orderResponseOf(order!))).toMatchObject({ id: aggregateId, status: 'pendingCancel' });
+  });
+});
+
+describe("an account's feed", () => {
+  const line = { accountId: account, orderId: aggregateId };
+  const first = {
+    ...line,
+    sequence: '1',
+    eventId: placed.id,
+    orderVersion: 1,
+    change: 'orderPlaced',
+    time: placed.time,
+    data: sampleTerms(),
+  };
+
+  it('numbers the changes of all its orders without gaps', () => {
+    const other = recordedSample(new OrderPlaced(sampleTerms()), { metadata });
+    givenEvents(Feed, placed, other, cancelRequested).thenRow({ accountId: account, sequence: '3' });
+    givenEvents(Feed, placed, cancelRequested).thenAppended(first, {
+      ...line,
+      sequence: '2',
+      eventId: cancelRequested.id,
+      orderVersion: 2,
+      change: 'orderCancelRequested',
+      time: cancelRequested.time,
+      data: { reason: 'changed my mind' },
+    });
+  });
+
+  it('refuses an event that names no account', () =>
+    expect(() => givenEvents(Feed, { ...placed, metadata: {} }).thenNothing()).toThrow('names no account'));
+});

@@ -1,0 +1,92 @@
+import { decimal, decimalRefusal, isPositive, type DecimalRefusal } from '@tradecore/money';
+import type { OrderTerms } from '@tradecore/events';
+
+/** A name of a market's instrument: `ACME`, `BRK.B`. */
+export const symbolShape = /^[A-Z][A-Z0-9.]{0,11}$/;
+
+/** A client's own name of an order: 1 to 48 printable ASCII characters, what brokers take as well. */
+export const clientOrderIdShape = /^[\x20-\x7e]{1,48}$/;
+
+/** The id of an account: a UUID. */
+export const accountIdShape = /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
+
+/** Why one field of the terms is refused. Stable: clients see these codes. */
+export type TermFaultCode = DecimalRefusal | 'not-positive' | 'bad-shape' | 'required-by-type' | 'not-allowed-by-type';
+
+/** One field that is wrong, in words for the client. */
+export interface TermFault {
+  readonly field: keyof OrderTerms;
+  readonly code: TermFaultCode;
+  readonly detail: string;
+}
+
+const decimalFields = ['quantity', 'limitPrice', 'stopPrice'] as const;
+
+/** Which types of order carry which price: present exactly for these. */
+const pricedTypes = { limitPrice: ['limit', 'stopLimit'], stopPrice: ['stop', 'stopLimit'] } as const;
+
+/** Everything that is wrong with the terms of an order, field by field; empty when it may be placed. */
+export function termFaults(terms: OrderTerms): TermFault[] {
+  return [...shapeFaults(terms), ...decimalFields.flatMap((field) => amountFaults(terms, field)), ...priceFaults(terms)];
+}
+
+/** The same terms, each decimal and id in its one spelling. Throws `InvalidDecimal` where `termFaults` finds one. */
+export function canonicalTerms(terms: OrderTerms): OrderTerms {
+  return {
+    ...terms,
+    accountId: terms.accountId.toLowerCase(),
+    quantity: decimal(terms.quantity),
+    ...(terms.limitPrice !== undefined && { limitPrice: decimal(terms.limitPrice) }),
+    ...(terms.stopPrice !== undefined && { stopPrice: decimal(terms.stopPrice) }),
+  };
+}
+
+const termFields = [
+  'accountId',
+  'clientOrderId',
+  'symbol',
+  'side',
+  'type',
+  'quantity',
+  'limitPrice',
+  'stopPrice',
+  'timeInForce',
+] as const satisfies readonly (keyof OrderTerms)[];
+
+/** The fields in which two canonical terms differ, in the order in which the API lists them. */
+export const differingFields = (one: OrderTerms, other: OrderTerms): (keyof OrderTerms)[] =>
+  termFields.filter((field) => one[field] !== other[field]);
+
+function shapeFaults({ accountId, clientOrderId, symbol }: OrderTerms): TermFault[] {
+  const faults: TermFault[] = [];
+  const check = (field: keyof OrderTerms, fine: boolean, detail: string) => {
+    if (!fine) faults.push({ field, code: 'bad-shape', detail });
+  };
+  check('accountId', accountIdShape.test(accountId), 'must be a UUID');
+  check(
+    'clientOrderId',
+    clientOrderId === undefined || clientOrderIdShape.test(clientOrderId),
+    'must be 1 to 48 printable ASCII characters',
+  );
+  check('symbol', symbolShape.test(symbol), 'must be a capital letter, then up to 11 capital letters, digits or "."');
+  return faults;
+}
+
+function amountFaults(terms: OrderTerms, field: (typeof decimalFields)[number]): TermFault[] {
+  const text = terms[field];
+  if (text === undefined) return [];
+  const refusal = decimalRefusal(text);
+  if (refusal) return [{ field, code: refusal, detail: 'must be a decimal of at most 19 digits before and 9 after the point' }];
+  return isPositive(decimal(text)) ? [] : [{ field, code: 'not-positive', detail: 'must be greater than zero' }];
+}
+
+function priceFaults(terms: OrderTerms): TermFault[] {
+  return (['limitPrice', 'stopPrice'] as const).flatMap((field): TermFault[] => {
+    const wanted = (pricedTypes[field] as readonly string[]).includes(terms.type);
+    const given = terms[field] !== undefined;
+    if (wanted === given) return [];
+    return wanted
+      ? [{ field, code: 'required-by-type', detail: `is required for an order of type ${terms.type}` }]
+      : [{ field, code: 'not-allowed-by-type', detail: `is not allowed for an order of type ${terms.type}` }];
+  });
+}
