@@ -1,0 +1,61 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { collectProcessMetrics, logger, metrics, setLogLevel, type LogLevel } from '@tradecore/telemetry';
+import type { Health } from './health.ts';
+
+/** Where the admin door listens. */
+export interface AdminServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const levels: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+const log = logger('admin');
+
+function answer(response: ServerResponse, status: number, body: unknown, type = 'application/json'): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+  response.end(typeof body === 'string' ? body : `${JSON.stringify(body)}\n`);
+}
+
+/** The routes: path and method to handler. No tokens here: the port is for the platform, not for the world. */
+function routes(health: Health): Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>> {
+  const started = new Date().toISOString();
+  return {
+    // Answered by the event loop that it asks about: an answer is the proof. Databases and brokers have no say here,
+    // a restart would not mend them.
+    'GET /health/live': async (_, response) => answer(response, 200, { live: true, started }),
+    'GET /health/ready': async (_, response) => {
+      const report = await health.report();
+      answer(response, report.ready ? 200 : 503, report);
+    },
+    'GET /metrics': async (_, response) => answer(response, 200, await metrics.metrics(), metrics.contentType),
+    'PUT /log-level': async (request, response) => {
+      const level = new URL(request.url ?? '/', 'http://admin').searchParams.get('level') ?? '';
+      if (!levels.includes(level)) return answer(response, 400, { error: `level must be one of ${levels.join(', ')}` });
+      setLogLevel(level as LogLevel);
+      log.warn({ to: level }, 'the log level was changed');
+      answer(response, 200, { level });
+    },
+  };
+}
+
+/** Opens the admin door: liveness, readiness, metrics, log level (`PUT /log-level?level=debug`). Port 0 takes a free one. */
+export async function openAdminServer(health: Health, host: string, port: number): Promise<AdminServer> {
+  collectProcessMetrics();
+  const table = routes(health);
+  const server: Server = createServer({ requestTimeout: 5000, maxHeaderSize: 8192 }, (request, response) => {
+    const handle = table[`${request.method} ${request.url?.split('?', 1)[0]}`];
+    if (!handle) return answer(response, 404, { error: `there are ${Object.keys(table).join(', ')}` });
+    handle(request, response).catch((error: unknown) => answer(response, 500, { error: String(error) }));
+  });
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+  const { address, port: taken } = server.address() as AddressInfo;
+  return {
+    url: `http://${address.includes(':') ? `[${address}]` : address}:${taken}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

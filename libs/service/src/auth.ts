@@ -1,0 +1,123 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { counter, logger } from '@tradecore/telemetry';
+import type { FastifyRequest } from 'fastify';
+import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from 'jose';
+import { z } from 'zod';
+import type { Config } from './config.ts';
+import { RequestRefused } from './problems.ts';
+
+/** Who calls, as the token says. */
+export interface Caller {
+  /** The `sub` of the token. */
+  readonly subject: string;
+  /** Ids of the accounts that the token names. */
+  readonly accounts: readonly string[];
+  readonly role: 'client' | 'operator';
+  /** Milliseconds since 1970: the token's end; a socket must not outlive it. */
+  readonly expiresAt: number;
+}
+
+/** Whether the account is one of the caller's. If not, the answer is 404: a foreign account is not told from one that is not there. */
+export const owns = (caller: Caller, accountId: string): boolean => caller.accounts.includes(accountId);
+
+/** The signatures taken; never what a token's own header asks for. */
+const algorithms = ['ES256', 'EdDSA'];
+
+const claims = z.object({
+  sub: z.string().min(1).max(255),
+  exp: z.number(),
+  accounts: z.array(z.uuid()).max(100),
+  role: z.enum(['client', 'operator']).default('client'),
+});
+
+const reasons = ['missing', 'expired', 'invalid', 'keys-unavailable'] as const;
+const refusals = counter({
+  name: 'auth_refusals_total',
+  help: 'Requests refused because of their token, by reason.',
+  labels: { reason: reasons },
+});
+const log = logger('auth');
+
+function refused(reason: (typeof reasons)[number], detail: string): RequestRefused {
+  refusals.inc({ reason });
+  if (reason === 'keys-unavailable') return new RequestRefused(503, 'token-keys-unavailable', detail, { headers: { 'retry-after': '1' } });
+  const challenge = reason === 'missing' ? 'Bearer' : `Bearer error="invalid_token", error_description="${detail}"`;
+  return new RequestRefused(401, `${reason}-token`, detail, { headers: { 'www-authenticate': challenge } });
+}
+
+/** What a failed check means. Keys that can't be had are the issuer's fault or ours, not the token's. */
+function refusalFor(error: unknown): RequestRefused {
+  if (error instanceof errors.JWTExpired) return refused('expired', 'The token has expired.');
+  if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout) && !(error instanceof errors.JWKSInvalid)) {
+    if (error.code !== 'ERR_JOSE_GENERIC') return refused('invalid', 'The token is not one that this service takes.');
+  }
+  log.warn({ err: error }, 'the keys of the issuer could not be read');
+  return refused('keys-unavailable', 'The keys that check tokens are not to be had now.');
+}
+
+/** Checks bearer tokens as RFC 8725 and 9068 say: algorithms, issuer, audience and type pinned; exp, iat, sub required; 5 s of leeway. */
+export class Authenticator {
+  readonly #keys: ReturnType<typeof createRemoteJWKSet>;
+  readonly #config: Pick<Config, 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_JWKS_URL'>;
+
+  constructor(config: Pick<Config, 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_JWKS_URL'>) {
+    this.#config = config;
+    // An unknown key id asks once more, at most each 5 s; keys are kept 10 minutes.
+    this.#keys = createRemoteJWKSet(new URL(config.JWT_JWKS_URL), {
+      timeoutDuration: 2000,
+      cooldownDuration: 5000,
+      cacheMaxAge: 600_000,
+    });
+  }
+
+  /** The caller whom an `Authorization` header names; `RequestRefused` 401, or 503 when the issuer's keys can't be read. */
+  async authenticate(authorization: string | undefined): Promise<Caller> {
+    const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(authorization ?? '')?.[1];
+    if (token === undefined) {
+      throw authorization === undefined
+        ? refused('missing', 'A bearer token is needed.')
+        : refused('invalid', 'The Authorization header holds no bearer token.');
+    }
+    const claimed = claims.safeParse(await this.#verify(token));
+    if (!claimed.success) throw refused('invalid', 'The token lacks the claims accounts and role of this API.');
+    const { sub, accounts, role, exp } = claimed.data;
+    return { subject: sub, accounts: accounts.map((id) => id.toLowerCase()), role, expiresAt: exp * 1000 };
+  }
+
+  async #verify(token: string): Promise<JWTPayload> {
+    try {
+      const { payload } = await jwtVerify(token, this.#keys, {
+        algorithms,
+        issuer: this.#config.JWT_ISSUER,
+        audience: this.#config.JWT_AUDIENCE,
+        typ: 'at+jwt',
+        requiredClaims: ['exp', 'iat', 'sub'],
+        clockTolerance: 5,
+      });
+      return payload;
+    } catch (error) {
+      throw refusalFor(error);
+    }
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** There on every route that is not `@Public()`. */
+    caller?: Caller;
+  }
+  interface FastifyContextConfig {
+    open?: boolean;
+  }
+}
+
+/** A route that needs no token: documents, never data. */
+export const Public = (): MethodDecorator & ClassDecorator => RouteConfig({ open: true });
+
+/** The caller of the request, as a parameter: `@CallerOf() caller: Caller`. */
+export const CallerOf = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
+  const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (!caller) throw new Error('a public route has no caller');
+  return caller;
+});

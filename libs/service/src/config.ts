@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import { mask } from '@tradecore/telemetry';
+import { z } from 'zod';
+
+/** Settings by the names that they have in the environment. `.meta({ examples: [...], secret: true })` helps whoever must set them. */
+export type Shape = Readonly<Record<string, z.ZodType>>;
+
+/** The servers that a service talks to; it has no settings and no connection of the others. */
+export type Server = 'postgres' | 'kafka' | 'redis';
+
+const port = z.coerce.number('must be a whole number from 0 to 65535').int().min(0).max(65_535);
+const milliseconds = (limit: number) => z.coerce.number().int().min(1).max(limit);
+const url = (...schemes: string[]) =>
+  z.string().refine((text) => schemes.some((scheme) => URL.canParse(text) && text.startsWith(`${scheme}:`)), {
+    error: `must be a URL that starts with ${schemes.map((scheme) => `${scheme}:`).join(' or ')}`,
+  });
+
+const base = {
+  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+  /** In front of topics, groups and transactional ids, so that fleets share a broker without meeting. */
+  NAMESPACE: z
+    .string()
+    .regex(/^([a-z][a-z0-9_-]{0,39})?$/, 'must be at most 40 of a-z, 0-9, _ and -, a letter first')
+    .default('')
+    .meta({ examples: ['blue'] }),
+  HOST: z.string().default('127.0.0.1'),
+  /** Health and metrics; 0 takes a free one. */
+  ADMIN_PORT: port.default(0),
+  /** Milliseconds from SIGTERM to the end; whatever still hangs then is named, and the exit code is 1. */
+  STOP_LIMIT: milliseconds(600_000).default(20_000),
+  /** Milliseconds that a start waits for its servers and for the schema. */
+  START_LIMIT: milliseconds(600_000).default(60_000),
+};
+
+const servers = {
+  postgres: {
+    DATABASE_URL: url('postgres', 'postgresql').meta({
+      examples: ['postgres://tradecore_command_api:password@db:5432/tradecore'],
+    }),
+    DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10),
+    /** Milliseconds; a statement that takes longer is cancelled by the server. */
+    DATABASE_STATEMENT_TIMEOUT: milliseconds(3_600_000).default(15_000),
+  },
+  kafka: {
+    KAFKA_BROKERS: z
+      .string()
+      .transform((text) => text.split(',').map((each) => each.trim()))
+      .refine((each) => each.every((address) => /^[^\s:]+:\d{1,5}$/.test(address)), 'must be host:port, comma between several')
+      .meta({ examples: ['kafka-0:9092,kafka-1:9092'] }),
+  },
+  redis: { REDIS_URL: url('redis', 'rediss').meta({ examples: ['redis://cache:6379'] }) },
+};
+
+/** Issuer of tokens for one machine: its key lies in a file, so production refuses it. */
+export const localIssuer = 'https://local.tradecore.dev/';
+
+const http = {
+  /** 0 takes a free one. */
+  PORT: port.default(0),
+  JWT_ISSUER: url('https').meta({ examples: ['https://login.example.com/'] }),
+  JWT_AUDIENCE: z.string().min(1).default('tradecore'),
+  JWT_JWKS_URL: url('https', 'http').meta({ examples: ['https://login.example.com/.well-known/jwks.json'] }),
+};
+
+type Values<S extends Shape> = { readonly [Name in keyof S]: z.output<S[Name]> };
+
+/** The settings of a service, read once: those of every service, those of its servers and door, and its own (`S`). */
+export type Config<S extends Shape = Record<never, never>> = Values<typeof base> &
+  Values<typeof servers.postgres> &
+  Values<typeof servers.kafka> &
+  Values<typeof servers.redis> &
+  Values<typeof http> &
+  Values<S>;
+
+/** What a service reads. */
+export interface ConfigNeeds {
+  readonly uses: readonly Server[];
+  readonly http: boolean;
+  readonly own?: Shape;
+}
+
+/** Settings are missing or wrong: every fault at once, with an example, secrets masked. The process ends with 78 (EX_CONFIG). */
+export class ConfigFaults extends Error {
+  override readonly name = 'ConfigFaults';
+  constructor(readonly faults: readonly string[]) {
+    super(`${faults.length} setting${faults.length === 1 ? ' is' : 's are'} wrong:\n${faults.map((each) => `  ${each}`).join('\n')}`);
+  }
+}
+
+/** Names and values as a process has them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** This process's own; the one place that reads it. */
+export const environment = (): Environment => process.env;
+
+/** A setting's text: from the environment, or from the file that `<NAME>_FILE` names, for secrets. Empty is absent. */
+function textOf(name: string, env: Environment): string | undefined {
+  const path = env[`${name}_FILE`];
+  const text = path ? readFileSync(path, 'utf8').trimEnd() : env[name];
+  return text === '' ? undefined : text;
+}
+
+/** One setting: its value, or what is wrong with it. */
+function readSetting(name: string, schema: z.ZodType, env: Environment): { value?: unknown; fault?: string } {
+  const meta = z.globalRegistry.get(schema) as { examples?: readonly unknown[]; secret?: boolean } | undefined;
+  const example = meta?.examples ? `; for example ${String(meta.examples[0])}` : '';
+  try {
+    const text = textOf(name, env);
+    const parsed = schema.safeParse(text);
+    if (parsed.success) return { value: parsed.data };
+    if (text === undefined) return { fault: `${name} is missing${example}` };
+    const shown = meta?.secret ? '***' : mask(JSON.stringify(text));
+    const reasons = parsed.error.issues.map(({ message }) => message).join('; ');
+    return { fault: `${name} is ${shown}: ${reasons}${example}` };
+  } catch (error) {
+    return { fault: `${name}_FILE can't be read: ${(error as Error).message}` };
+  }
+}
+
+/**
+ * Reads the settings of a service out of `env`. Throws `ConfigFaults` with all faults of all settings.
+ * Only the settings of the servers that it uses are asked for; the others are not there, whatever the type says.
+ */
+export function readConfig<S extends Shape>(needs: ConfigNeeds & { own?: S }, env: Environment): Config<S> {
+  const shape: Shape = {
+    ...base,
+    ...Object.assign({}, ...needs.uses.map((server) => servers[server])),
+    ...(needs.http && http),
+    ...needs.own,
+  };
+  const read = Object.entries(shape).map(([name, schema]) => ({ name, ...readSetting(name, schema, env) }));
+  const faults = read.flatMap(({ fault }) => fault ?? []);
+  const values = Object.fromEntries(read.map(({ name, value }) => [name, value]));
+  if (values['NODE_ENV'] === 'production' && values['JWT_ISSUER'] === localIssuer) {
+    faults.push(`JWT_ISSUER is ${localIssuer}: the issuer of local tokens is refused in production`);
+  }
+  if (faults.length > 0) throw new ConfigFaults(faults);
+  return Object.freeze(values) as Config<S>;
+}

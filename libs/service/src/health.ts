@@ -1,0 +1,95 @@
+/** What a check says: whether this process may get work as far as it is concerned, and in a few words why. */
+export interface CheckResult {
+  readonly ok: boolean;
+  readonly state: string;
+}
+
+/** One part of readiness. */
+export interface Check {
+  /** In kebab-case: `schema`, `relay-loop`, `assignment`. */
+  readonly name: string;
+  /** Answers within a second; a throw or silence counts as not ok. */
+  check(): CheckResult | Promise<CheckResult>;
+}
+
+/** A check as `/health/ready` shows it. */
+export interface CheckReport extends CheckResult {
+  readonly name: string;
+  /** RFC 3339: since when it has been ok, or not. */
+  readonly since: string;
+}
+
+/** What `/health/ready` answers: 200 when ready, else 503. */
+export interface ReadinessReport {
+  readonly ready: boolean;
+  readonly draining: boolean;
+  readonly checks: readonly CheckReport[];
+}
+
+/** Called by a loop each time it gets round. */
+export type Beat = () => void;
+
+const answerLimit = 1000;
+
+async function answerOf({ check }: Check): Promise<CheckResult> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<CheckResult>((resolve) => {
+    timer = setTimeout(() => resolve({ ok: false, state: `no answer within ${answerLimit} ms` }), answerLimit);
+  });
+  try {
+    return await Promise.race([check(), silence]);
+  } catch (error) {
+    return { ok: false, state: error instanceof Error ? error.message : String(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The readiness of a process: the checks that its parts add, and whether it is draining. */
+export class Health {
+  readonly #checks = new Map<string, Check>();
+  readonly #seen = new Map<string, { ok: boolean; since: string }>();
+  #draining = false;
+
+  /** Adds a check; a second one of the same name is a bug. */
+  add(check: Check): void {
+    if (this.#checks.has(check.name)) throw new Error(`readiness has a check ${check.name} already`);
+    this.#checks.set(check.name, check);
+  }
+
+  /** A check of a loop: not ok when it has not called `beat` for `within` milliseconds. The first beat counts from now. */
+  heartbeat(name: string, within: number): Beat {
+    let last = performance.now();
+    this.add({
+      name,
+      check: () => {
+        const ago = Math.round(performance.now() - last);
+        return { ok: ago <= within, state: `last beat ${ago} ms ago, at most ${within} ms expected` };
+      },
+    });
+    return () => void (last = performance.now());
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** From now on not ready, for good: the process is stopping. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Asks every check. */
+  async report(): Promise<ReadinessReport> {
+    const checks = await Promise.all([...this.#checks.values()].map((each) => this.#reportOf(each)));
+    return { ready: !this.#draining && checks.every(({ ok }) => ok), draining: this.#draining, checks };
+  }
+
+  async #reportOf(check: Check): Promise<CheckReport> {
+    const { ok, state } = await answerOf(check);
+    const before = this.#seen.get(check.name);
+    const since = before?.ok === ok ? before.since : new Date().toISOString();
+    this.#seen.set(check.name, { ok, since });
+    return { name: check.name, ok, state, since };
+  }
+}

@@ -1,0 +1,146 @@
+import { AsyncResource } from 'node:async_hooks';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { freshId } from '@tradecore/events';
+import { activeTraceparent, childTraceparent, counter, currentContext, histogram, logger, runInContext } from '@tradecore/telemetry';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { validate as isUuid } from 'uuid';
+import type { Authenticator } from './auth.ts';
+import { problemType, RequestRefused, sendProblem } from './problems.ts';
+
+/** Bytes of a request's body, at most; more is 413. */
+export const bodyLimit = 64 * 1024;
+
+const log = logger('http');
+const statusClasses = ['2xx', '3xx', '4xx', '5xx'] as const;
+const requests = counter({
+  name: 'http_requests_total',
+  help: 'Requests answered, by route pattern and class of status.',
+  labels: { method: [], route: [], status: [] },
+});
+const durations = histogram({
+  name: 'http_request_duration_seconds',
+  help: 'From the request line to the last byte of the answer.',
+  labels: { method: [], route: [] },
+});
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Where the request's context is kept while its body is read. */
+    work?: AsyncResource;
+  }
+}
+
+/** A parser error or a timeout of Node.js's HTTP server, before there is a request: a problem document all the same. */
+function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
+  const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400;
+  const code = { 431: 'headers-too-large', 408: 'request-timeout', 400: 'broken-http' }[status] ?? 'broken-http';
+  const title = STATUS_CODES[status] ?? 'Bad Request';
+  const body = JSON.stringify({ type: problemType(code), title, status, detail: 'The request could not be read.', instance: '/' });
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** The Fastify of a service's HTTP door, before Nest adds its routes. */
+export function createHttpDoor(authenticator: Authenticator): FastifyAdapter {
+  const options: object = {
+    bodyLimit,
+    logger: false,
+    // A request on an open connection that meets the stop is still answered; the answer closes the connection.
+    return503OnClosing: false,
+    requestTimeout: 15_000,
+    connectionTimeout: 60_000,
+    routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: false },
+    http: { maxHeaderSize: 16 * 1024 },
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => sendProblem(error, request, reply),
+  };
+  const adapter: FastifyAdapter = new FastifyAdapter(options);
+  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  readJson(fastify);
+  countRoutes(fastify);
+  openContexts(fastify, authenticator);
+  return adapter;
+}
+
+/** JSON and nothing else, in valid UTF-8; an empty body is no body. */
+function readJson(fastify: FastifyInstance): void {
+  const parse = fastify.getDefaultJsonParser('error', 'error');
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit }, (request, body, done) => {
+    if (body.length === 0) return done(null, undefined);
+    const refuse = (detail: string): void =>
+      done(new RequestRefused(400, 'invalid-json', detail, { errors: [{ pointer: '#', detail, code: 'invalid-json' }] }));
+    let text: string;
+    try {
+      text = new TextDecoder('utf-8', { fatal: true }).decode(body as Buffer);
+    } catch {
+      return refuse('The body is not UTF-8.');
+    }
+    parse(request, text, (error, value) => (error ? refuse('The body is not JSON.') : done(null, value)));
+  });
+}
+
+const routeOf = (request: FastifyRequest): string => request.routeOptions.url ?? 'unknown';
+
+/** Figures and the access log, by route pattern; every route's series are there from the start. */
+function countRoutes(fastify: FastifyInstance): void {
+  fastify.addHook('onRoute', ({ method, url }) => {
+    for (const each of [method].flat()) {
+      if (each === 'HEAD' || each === 'OPTIONS') continue;
+      for (const status of statusClasses) requests.inc({ method: each, route: url, status }, 0);
+      durations.zero({ method: each, route: url });
+    }
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const route = routeOf(request);
+    const { method } = request;
+    requests.inc({ method, route, status: `${Math.trunc(reply.statusCode / 100)}xx` });
+    durations.observe({ method, route }, reply.elapsedTime / 1000);
+    request.work?.runInAsyncScope(() =>
+      log.info({ method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime * 1000) / 1000 }, 'answered'),
+    );
+    done();
+  });
+}
+
+/** The trace and the correlation of a request; the caller's own id is kept when it is a UUID, as the store needs one. */
+function contextOf({ headers }: FastifyRequest): { correlationId: string; traceparent: string } {
+  const asked = headers['x-correlation-id'];
+  const above = headers['traceparent'];
+  return {
+    correlationId: typeof asked === 'string' && isUuid(asked) ? asked.toLowerCase() : freshId(),
+    traceparent: activeTraceparent() ?? childTraceparent(typeof above === 'string' ? above : undefined),
+  };
+}
+
+/**
+ * Gives each request its context, then asks who calls, before the body is read. Everything is closed unless a route says `@Public()`,
+ * paths without a route too. The context is taken up again after the body was read: its bytes come from the socket's context.
+ */
+function openContexts(fastify: FastifyInstance, authenticator: Authenticator): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const context = contextOf(request);
+    void reply.header('x-correlation-id', context.correlationId).header('traceparent', context.traceparent);
+    const enter = (fields: typeof context & { actor?: string }, error?: Error): void =>
+      runInContext(fields, () => {
+        request.work = new AsyncResource('HttpRequest');
+        done(error);
+      });
+    if (request.routeOptions.config.open === true) return enter(context);
+    authenticator.authenticate(request.headers.authorization).then(
+      (caller) => {
+        request.caller = caller;
+        enter({ ...context, actor: caller.subject });
+      },
+      (error: Error) => enter(context, error),
+    );
+  });
+  fastify.addHook('preValidation', (request, _reply, done) => {
+    if (!request.work || currentContext()) return done();
+    request.work.runInAsyncScope(done);
+  });
+}

@@ -1,0 +1,121 @@
+import { Global, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
+import { createEventStore, EventStore, missingMigrations, type Migration } from '@tradecore/event-sourcing';
+import { catalogue, freshId } from '@tradecore/events';
+import { createBroker, type Broker } from '@tradecore/messaging';
+import { counter, logger } from '@tradecore/telemetry';
+import { Redis } from 'ioredis';
+import { DataSource } from 'typeorm';
+import { Authenticator } from './auth.ts';
+import type { Config, Server } from './config.ts';
+import { Health } from './health.ts';
+import { tokens } from './tokens.ts';
+
+/** What the module is made of: read and connected before Nest starts. */
+export interface Infrastructure {
+  readonly name: string;
+  readonly uses: readonly Server[];
+  readonly http: boolean;
+  readonly config: Config;
+  readonly health: Health;
+  readonly migrations: readonly Migration[];
+}
+
+/** The one pool of a process. Times are the server's: a statement, and a transaction that does nothing, are ended by it. */
+export function createDataSource(name: string, config: Config): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url: config.DATABASE_URL,
+    applicationName: name,
+    poolSize: config.DATABASE_POOL_SIZE,
+    connectTimeoutMS: 5000,
+    extra: {
+      statement_timeout: config.DATABASE_STATEMENT_TIMEOUT,
+      idle_in_transaction_session_timeout: 60_000,
+      idleTimeoutMillis: 60_000,
+      keepAlive: true,
+    },
+  });
+}
+
+const log = logger('redis');
+const redisErrors = counter({ name: 'redis_errors_total', help: 'Connections to Redis that failed or broke.' });
+
+/** Redis is a cache and a hint: nothing waits for it, nothing is queued for it. */
+function createRedis(name: string, config: Config): Redis {
+  const redis = new Redis(config.REDIS_URL, {
+    connectionName: name,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 2000,
+    commandTimeout: 1000,
+    retryStrategy: (times) => Math.min(times * 100, 5000),
+  });
+  redis.on('error', (error: Error) => {
+    redisErrors.inc();
+    log.debug({ err: error }, 'redis is away');
+  });
+  return redis;
+}
+
+const connections = Symbol('connections');
+
+/** Closes what the process holds, after doors and consumers are done. */
+class Connections implements OnApplicationShutdown {
+  constructor(private readonly closing: readonly (() => Promise<unknown>)[]) {}
+
+  /** One after the other: the store drains through the pool. */
+  async onApplicationShutdown(): Promise<void> {
+    for (const close of this.closing) await close();
+  }
+}
+
+function providersOf({ name, uses, http, config, health, migrations }: Infrastructure): Provider[] {
+  const providers: Provider[] = [
+    { provide: tokens.config, useValue: config },
+    { provide: tokens.clock, useValue: { now: () => new Date() } },
+    { provide: tokens.ids, useValue: { fresh: freshId } },
+    { provide: Health, useValue: health },
+  ];
+  const closing: (() => Promise<unknown>)[] = [];
+  if (http) providers.push({ provide: Authenticator, useValue: new Authenticator(config) });
+  if (uses.includes('kafka')) {
+    const broker: Broker = createBroker({ brokers: config.KAFKA_BROKERS, clientId: name, namespace: config.NAMESPACE });
+    providers.push({ provide: tokens.broker, useValue: broker });
+    closing.push(() => broker.close());
+  }
+  if (uses.includes('redis')) {
+    const redis = createRedis(name, config);
+    providers.push({ provide: Redis, useValue: redis });
+    closing.push(async () => redis.disconnect());
+  }
+  if (uses.includes('postgres')) {
+    const dataSource = createDataSource(name, config);
+    const store = createEventStore({ dataSource, catalogue });
+    health.add({
+      name: 'schema',
+      check: async () => {
+        const missing = await missingMigrations(dataSource, migrations);
+        return { ok: missing.length === 0, state: missing.length === 0 ? 'complete' : `lacks ${missing.join(', ')}` };
+      },
+    });
+    providers.push({ provide: DataSource, useFactory: () => dataSource.initialize() }, { provide: EventStore, useValue: store });
+    closing.push(
+      () => store.close(),
+      () => dataSource.destroy(),
+    );
+  }
+  return [...providers, { provide: connections, useValue: new Connections(closing) }];
+}
+
+/** What `tokens` and its comment name, for every module of the service. */
+@Global()
+@Module({})
+export class InfrastructureModule {
+  /** The providers that a service uses. */
+  static for(infrastructure: Infrastructure): DynamicModule {
+    const providers = providersOf(infrastructure);
+    const exported = providers.map((each) => (each as { provide: symbol }).provide).filter((each) => each !== connections);
+    return { module: InfrastructureModule, providers, exports: exported };
+  }
+}

@@ -1,0 +1,148 @@
+import { STATUS_CODES } from 'node:http';
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { DomainError } from '@tradecore/event-sourcing';
+import { currentContext, logger, parseTraceparent } from '@tradecore/telemetry';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+/** One fault of a request: where (a JSON Pointer as a URI fragment, RFC 6901), what, and a stable code. */
+export interface FieldFault {
+  /** `#/quantity`; `#` is the whole. */
+  readonly pointer: string;
+  readonly detail: string;
+  readonly code: string;
+  /** Where the pointer points into; the body when absent. */
+  readonly in?: 'query' | 'path' | 'header';
+}
+
+/** An RFC 9457 problem document. */
+export interface Problem {
+  /** `https://tradecore.dev/problems/<code>`: stable, whatever the title says. */
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** The path that was asked. */
+  readonly instance: string;
+  readonly traceId?: string;
+  readonly errors?: readonly FieldFault[];
+  readonly [extension: string]: unknown;
+}
+
+/** A fault that a door finds before any use case: a status, a stable code, and the fields concerned. */
+export class RequestRefused extends Error {
+  override readonly name = 'RequestRefused';
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+    readonly more: { readonly errors?: readonly FieldFault[]; readonly headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(detail);
+  }
+}
+
+/** The page that explains a code; also its name for programs. */
+export const problemType = (code: string): string => `https://tradecore.dev/problems/${code}`;
+
+const statusOf: Record<DomainError['kind'], number> = {
+  invalid: 400,
+  'not-found': 404,
+  refused: 409,
+  conflict: 409,
+  busy: 503,
+  // Nobody knows yet: not 500 (a bug) and not 503 (nothing happened). The client repeats with the same key.
+  'unknown-outcome': 504,
+};
+
+/** Codes of what the framework refuses by itself. */
+const frameworkCodes: Record<string, string> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid-content-length',
+  FST_ERR_BAD_URL: 'invalid-path',
+  FST_ERR_MAX_PARAM_LENGTH: 'invalid-path',
+};
+const statusCodes: Record<number, string> = { 404: 'no-such-route', 413: 'body-too-large', 415: 'unsupported-media-type' };
+
+interface Answer {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly errors?: readonly FieldFault[];
+  readonly extensions?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function fromDomain(error: DomainError): Answer {
+  const { errors, ...extensions } = (error.details ?? {}) as { errors?: readonly FieldFault[] };
+  const retry = error.kind === 'busy' || error.kind === 'unknown-outcome';
+  return {
+    status: statusOf[error.kind],
+    code: error.code,
+    detail: error.message,
+    extensions,
+    ...(errors && { errors }),
+    ...(retry && { headers: { 'retry-after': '1' } }),
+  };
+}
+
+function fromFramework(error: HttpException): Answer {
+  const status = error.getStatus();
+  const cause = (error.cause as { code?: string } | undefined)?.code ?? '';
+  const code = frameworkCodes[cause] ?? statusCodes[status] ?? 'bad-request';
+  const detail = status === 404 ? 'There is nothing at this path for this method.' : error.message;
+  return { status, code, detail };
+}
+
+/** What to answer to an error; anything that is not a refusal is a bug: 500, and its text stays inside. */
+export function answerTo(error: unknown): Answer {
+  if (error instanceof RequestRefused) return { status: error.status, code: error.code, detail: error.message, ...error.more };
+  if (error instanceof DomainError) return fromDomain(error);
+  if (error instanceof HttpException && error.getStatus() < 500) return fromFramework(error);
+  const { name, statusCode, code } = error as { name?: string; statusCode?: number; code?: string };
+  if (name === 'FastifyError' && statusCode !== undefined && statusCode < 500) {
+    return fromFramework(new HttpException((error as Error).message, statusCode, { cause: { code } }));
+  }
+  return { status: 500, code: 'internal-error', detail: 'This is a fault of the service. It is logged under the trace id.' };
+}
+
+const sentence = (code: string): string => code.charAt(0).toUpperCase() + code.slice(1).replaceAll('-', ' ');
+
+/** The document that tells `answer` about the request to `path`. */
+export function problemOf({ status, code, detail, errors, extensions }: Answer, path: string): Problem {
+  const traceId = parseTraceparent(currentContext()?.traceparent)?.traceId;
+  return {
+    ...extensions,
+    type: problemType(code),
+    title: sentence(code) || (STATUS_CODES[status] ?? 'Error'),
+    status,
+    detail,
+    instance: path.split('?', 1)[0] ?? '/',
+    ...(traceId !== undefined && { traceId }),
+    ...(errors && { errors }),
+  };
+}
+
+const log = logger('problems');
+
+/** Sends `error` as a problem document; logs what is the service's own fault. */
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const answer = answerTo(error);
+  if (answer.status === 500) log.error({ err: error, method: request.method, path: request.url }, 'a request met a bug');
+  const problem = problemOf(answer, request.url);
+  void reply
+    .code(answer.status)
+    .headers(answer.headers ?? {})
+    .header('content-type', 'application/problem+json')
+    .send(JSON.stringify(problem));
+}
+
+/** The only place where errors become HTTP. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  /** Answers the request at hand. */
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    sendProblem(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+}

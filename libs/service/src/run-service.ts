@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs';
+import type { INestApplication, InjectionToken, Type } from '@nestjs/common';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { CustomTransportStrategy } from '@nestjs/microservices';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { Migration } from '@tradecore/event-sourcing';
+import { describeProcess, flushTelemetry, logger } from '@tradecore/telemetry';
+import 'reflect-metadata';
+import { openAdminServer, type AdminServer } from './admin-server.ts';
+import { Authenticator } from './auth.ts';
+import { ConfigFaults, environment, readConfig, type Config, type Environment, type Server, type Shape } from './config.ts';
+import { Health, type Check } from './health.ts';
+import { createHttpDoor } from './http-door.ts';
+import { InfrastructureModule } from './infrastructure.module.ts';
+import { NestLog } from './nest-log.ts';
+import { ProblemFilter } from './problems.ts';
+import { awaitSchema } from './await-schema.ts';
+import { stopOnSignals } from './stop.ts';
+
+/** What a service is. */
+export interface ServiceOptions {
+  /** As in `command-api`: stands in logs, in PostgreSQL's and the broker's lists of clients. */
+  readonly name: string;
+  /** Its controllers and providers; what `tokens` names is there for them. Long-running work starts in `onApplicationBootstrap` and
+   * ends, finished, in `beforeApplicationShutdown`. */
+  readonly module: Type;
+  /** The servers that it talks to; PostgreSQL alone when absent. */
+  readonly uses?: readonly Server[];
+  /** It has an HTTP door on HOST:PORT. */
+  readonly http?: boolean;
+  /** Settings of its own, by their names in the environment. */
+  readonly config?: Shape;
+  /** What it needs of the schema beyond the event store's own; it waits for them at its start. */
+  readonly migrations?: readonly Migration[];
+  /** Tokens of its transport strategies: they listen when all else has started, and are closed, drained, before the pools. */
+  readonly strategies?: readonly InjectionToken[];
+}
+
+/** A strategy may say how it is: its checks then stand in readiness. */
+interface ReportsReadiness {
+  readiness(): readonly Check[];
+}
+
+/** A service that runs. */
+export interface RunningService {
+  readonly app: INestApplication;
+  readonly config: Config;
+  readonly health: Health;
+  /** Base address of the HTTP door; absent without one. */
+  readonly url?: string;
+  readonly adminUrl: string;
+  /** Drains and closes everything: not ready, no new work, work in flight finished, consumers drained, pools closed. */
+  stop(): Promise<void>;
+}
+
+const log = logger('service');
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const rootOf = (infrastructure: ReturnType<typeof InfrastructureModule.for>, module: Type): Type => {
+  @Module({ imports: [infrastructure, module] })
+  class Service {}
+  return Service;
+};
+
+/** Starts a service with the settings of `env`, without touching the process: for tests and for `runService`. */
+export async function startService(options: ServiceOptions, env: Environment): Promise<RunningService> {
+  const { name, module, uses = ['postgres'], http = false, strategies = [], migrations = [] } = options;
+  const config = readConfig({ uses, http, ...(options.config && { own: options.config }) }, env);
+  describeProcess({ service: name, version, level: config.LOG_LEVEL });
+  const health = new Health();
+  const admin = await openAdminServer(health, config.HOST, config.ADMIN_PORT);
+  try {
+    if (uses.includes('postgres')) await awaitSchema({ name, config, migrations });
+    const infrastructure = InfrastructureModule.for({ name, uses, http, config, health, migrations });
+    const door = http ? createHttpDoor(new Authenticator(config)) : new FastifyAdapter({ logger: false });
+    const app = await NestFactory.create(rootOf(infrastructure, module), door, {
+      bodyParser: false,
+      logger: new NestLog(),
+      abortOnError: false,
+    });
+    app.useGlobalFilters(new ProblemFilter());
+    return await open(app, { admin, config, health, http, strategies });
+  } catch (error) {
+    await admin.close();
+    throw error;
+  }
+}
+
+interface Opening {
+  readonly admin: AdminServer;
+  readonly config: Config;
+  readonly health: Health;
+  readonly http: boolean;
+  readonly strategies: readonly InjectionToken[];
+}
+
+async function open(app: INestApplication, { admin, config, health, http, strategies }: Opening): Promise<RunningService> {
+  for (const token of strategies) {
+    const strategy = app.get<CustomTransportStrategy & Partial<ReportsReadiness>>(token, { strict: false });
+    app.connectMicroservice({ strategy }, { inheritAppConfig: true });
+    for (const check of strategy.readiness?.() ?? []) health.add(check);
+  }
+  await app.init();
+  await app.startAllMicroservices();
+  if (http) await app.listen(config.PORT, config.HOST);
+  const url = http ? await app.getUrl() : undefined;
+  log.info({ ...(url && { url }), adminUrl: admin.url }, 'started');
+  return {
+    app,
+    config,
+    health,
+    ...(url !== undefined && { url }),
+    adminUrl: admin.url,
+    stop: async () => {
+      health.drain();
+      await app.close();
+      await admin.close();
+      await flushTelemetry();
+    },
+  };
+}
+
+/** A start that failed: wrong settings end with 78 and a list for people, all else with 1 and a log line. */
+function refuseToStart(error: unknown): never {
+  if (error instanceof ConfigFaults) {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(78);
+  }
+  log.fatal({ err: error }, 'the service could not start');
+  process.exit(1);
+}
+
+/**
+ * Runs a service until SIGTERM or SIGINT: `await runService({ name: 'query-api', module: QueryApiModule, http: true })` is a whole `main.ts`.
+ * Wrong settings: exit 78. A bug (an error that nobody caught): logged, exit 1. Stopped in time: exit 0; else exit 1 with what hung.
+ */
+export async function runService(options: ServiceOptions): Promise<void> {
+  process.once('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'a bug: the process ends, what it held is safe in its servers');
+    process.exit(1);
+  });
+  const service = await startService(options, environment()).catch(refuseToStart);
+  stopOnSignals(service);
+}

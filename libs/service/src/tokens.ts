@@ -1,0 +1,26 @@
+/**
+ * What a service may inject that has no class to be its own token: `@Inject(tokens.clock) private readonly clock: Clock`.
+ * By class come `DataSource` (TypeORM's: the one pool, logged in as the service's own role), `EventStore`, `Redis` (connects at first
+ * use; every command fails at once while the server is away), `Health` and, behind an HTTP door, `Authenticator`.
+ */
+export const tokens = {
+  /** `Config` of the service, with its own settings. */
+  config: Symbol('config'),
+  /** `Broker` of @tradecore/messaging. */
+  broker: Symbol('broker'),
+  /** `Clock`. */
+  clock: Symbol('clock'),
+  /** `Ids`. */
+  ids: Symbol('ids'),
+} as const;
+
+/** The time, injected so that tests can hold it. */
+export interface Clock {
+  now(): Date;
+}
+
+/** Fresh ids, injected so that tests can know them. */
+export interface Ids {
+  /** A UUIDv7. */
+  fresh(): string;
+}
