@@ -15,3 +15,16 @@ export { createEventStore, PostgresEventStore, type EventStoreOptions, type Tran
 export { InMemoryEventStore } from './in-memory-event-store.ts';
 export { retryOnConflict } from './retry-on-conflict.ts';
 export { migrate, missingMigrations, MissingRoles, roleName, schemaVersion, type MigrateOptions, type Migration } from './migrate.ts';
+export {
+  LeaseLost,
+  Outbox,
+  relaySchema,
+  type Backlog,
+  type BatchLimits,
+  type CurrentBatch,
+  type HaltReason,
+  type Lease,
+  type LeaseAnswer,
+  type OutboxEvent,
+  type OutboxOptions,
+} from './outbox.ts';

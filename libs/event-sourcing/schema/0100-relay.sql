@@ -1,0 +1,98 @@
+-- What the outbox relay remembers. Its promise rests on two numbers: the batch written down here, and the offset that the
+-- broker committed together with that batch's records.
+
+-- One row: who may relay, and since when. The lease keeps two relays from taking turns; the producer's epoch is what protects.
+create table outbox_relay (
+  shard smallint primary key check (shard = 0),
+  store_id uuid not null default gen_random_uuid(),  -- part of the names at the broker: another store never continues this one's position
+  owner text,                                        -- null: released
+  fence bigint not null default 0,                   -- raised at each taking
+  heartbeat_at timestamptz not null default clock_timestamp(),
+  session_pid integer,                               -- the owner's session: when it is gone, so is the owner
+  session_start timestamptz,
+  halted_at timestamptz,
+  halted_reason jsonb
+);
+insert into outbox_relay (shard) values (0);
+
+-- The batch that is being sent or was sent last: one row after the first start. A new row for each batch, never an update in place:
+-- under a long transaction elsewhere the dead versions of one row become a chain that each access walks.
+create table outbox_batch (
+  batch bigint primary key check (batch > 0),
+  seqs bigint[] not null,
+  event_ids uuid[] not null,
+  settled boolean not null default false             -- acknowledged, and its rows are deleted
+);
+
+-- Statement (1) of the relay's loop: under the lease, deletes the rows of the batch that the broker has acknowledged, takes the next
+-- visible rows in order of seq, and writes them down as the next batch. Returns them with their payload; none: there is nothing to send,
+-- the acknowledged batch stays the last. p_peek: the caller knows that batch as settled; when there are no rows, touch nothing.
+-- READ COMMITTED, each step with a snapshot of its own: a batch is what one snapshot sees, so that no later version of an aggregate
+-- comes before an earlier one. Raises TC001 when the lease is not the caller's.
+create function relay_next_batch(
+  p_owner text, p_fence bigint, p_acknowledged bigint, p_peek boolean, p_rows integer, p_bytes integer
+) returns table (
+  topic text, key text, event_id uuid, aggregate_id uuid, aggregate_type text, aggregate_version integer, event_type text,
+  schema_version integer, event_data text, event_time text, correlation_id uuid, causation_id uuid, saga_id uuid, metadata jsonb
+) language plpgsql
+  set search_path = pg_catalog, public, pg_temp
+  -- The table is empty one moment and long the next: plans must not depend on what it was when they were made.
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set enable_bitmapscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+  set enable_sort = off
+as $$
+#variable_conflict use_column
+declare
+  taken record;
+  last outbox_batch;
+  seqs bigint[] := '{}';
+  ids uuid[] := '{}';
+  bytes integer := 0;
+begin
+  if p_peek and not exists (select from event_outbox) then return; end if;
+
+  perform from outbox_relay where shard = 0 and owner = p_owner and fence = p_fence and halted_at is null for update;
+  if not found then raise exception 'the lease is not % with fence %', p_owner, p_fence using errcode = 'TC001'; end if;
+  update outbox_relay set heartbeat_at = clock_timestamp() where shard = 0 and heartbeat_at < clock_timestamp() - interval '1 second';
+
+  select * into last from outbox_batch order by batch desc limit 1;
+  if coalesce(last.batch, 0) <> p_acknowledged then
+    raise exception 'batch % is the last, not %', last.batch, p_acknowledged using errcode = 'TC002';
+  end if;
+  if not last.settled then delete from event_outbox where seq = any (last.seqs); end if;
+
+  for taken in
+    select o.seq, o.topic, o.key, e.event_id, e.aggregate_id, e.aggregate_type, e.aggregate_version, e.event_type, e.schema_version,
+      e.event_data::text as data, to_char(e.timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time,
+      e.correlation_id, e.causation_id, e.saga_id, e.metadata
+    from event_outbox o join event_store e on e.event_id = o.event_id
+    order by o.seq limit p_rows
+  loop
+    -- 700: the headers of a record, generously.
+    bytes := bytes + octet_length(taken.data) + coalesce(pg_column_size(taken.metadata), 0) + 700;
+    exit when bytes > p_bytes and seqs <> '{}';
+    seqs := seqs || taken.seq;
+    ids := ids || taken.event_id;
+    topic := taken.topic; key := taken.key; event_id := taken.event_id; aggregate_id := taken.aggregate_id;
+    aggregate_type := taken.aggregate_type; aggregate_version := taken.aggregate_version; event_type := taken.event_type;
+    schema_version := taken.schema_version; event_data := taken.data; event_time := taken.time;
+    correlation_id := taken.correlation_id; causation_id := taken.causation_id; saga_id := taken.saga_id; metadata := taken.metadata;
+    return next;
+  end loop;
+
+  if seqs <> '{}' then
+    insert into outbox_batch (batch, seqs, event_ids) values (p_acknowledged + 1, seqs, ids);
+    delete from outbox_batch where batch = p_acknowledged;
+    update relay_state set asleep_until = '-infinity' where shard = 0 and asleep_until > '-infinity';
+  elsif not last.settled then
+    update outbox_batch set settled = true where batch = p_acknowledged;
+  end if;
+end $$;
+
+revoke all on function relay_next_batch from public;
+grant execute on function relay_next_batch to :role(outbox-relay);
+grant select, update on outbox_relay, relay_state to :role(outbox-relay);
+grant select, insert, update, delete on outbox_batch, event_outbox to :role(outbox-relay);
