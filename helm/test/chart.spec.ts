@@ -1,0 +1,182 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, parseAllDocuments } from 'yaml';
+import { findHelm, howToInstall } from './helm.ts';
+
+type Json = { readonly [key: string]: Json } & readonly Json[] & string;
+
+const chart = join(import.meta.dirname, '../tradecore');
+const valuesFile = (name: string) => join(import.meta.dirname, `values/${name}.yaml`);
+const helm = findHelm();
+
+const template = (values: string, ...more: string[]) =>
+  spawnSync(
+    helm!,
+    ['template', 'trade', chart, '--namespace', 'trading', '--kube-version', '1.34.0', '--values', valuesFile(values), ...more],
+    {
+      encoding: 'utf8',
+    },
+  );
+
+/** The manifests as Helm writes them. Generated passwords are the one thing that differs from run to run. */
+function rendered(values: string, ...more: string[]): string {
+  const { stdout, stderr, status } = template(values, ...more);
+  if (status !== 0) throw new Error(stderr);
+  return stdout.replaceAll(/: "[A-Za-z0-9+/]{43}="$/gm, ': "<generated>"');
+}
+
+const manifests = (values: string, ...more: string[]): Json[] =>
+  parseAllDocuments(rendered(values, ...more)).map((document) => document.toJS() as Json);
+const ofKind = (kind: string, all: readonly Json[]) => all.filter((each) => each['kind'] === kind);
+const named = (name: string, all: readonly Json[]): Json => {
+  const found = all.find((each) => each['metadata']!['name'] === name);
+  if (!found) throw new Error(`no manifest is named ${name}`);
+  return found;
+};
+const podOf = (manifest: Json): Json => (manifest['kind'] === 'Pod' ? manifest : manifest['spec']!['template']!)['spec']!;
+const pods = (all: readonly Json[]) => all.filter(({ kind }) => ['Deployment', 'Job', 'Pod'].includes(kind!)).map(podOf);
+const env = (pod: Json): Map<string, Json> => new Map(pod['containers']![0]!['env']!.map((each) => [each['name']!, each]));
+
+const describeChart = helm ? describe : describe.skip;
+const values = ['minimal', 'full'];
+
+describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
+  it.each(values)('passes lint, strictly, with %s values', (name) => {
+    execFileSync(helm!, ['lint', '--strict', chart, '--values', valuesFile(name)], { stdio: 'pipe' });
+  });
+
+  it.each(values)('renders the golden manifests of %s values (UPDATE_GOLDEN=1 writes them)', (name) => {
+    const golden = join(chart, `golden/${name}.yaml`);
+    if (process.env['UPDATE_GOLDEN']) writeFileSync(golden, rendered(name));
+    expect(rendered(name)).toBe(readFileSync(golden, 'utf8'));
+  });
+
+  it('names everything that must be said, at once', () => {
+    const { stderr, status } = spawnSync(helm!, ['template', 'trade', chart], { encoding: 'utf8' });
+    expect(status).not.toBe(0);
+    for (const name of ['postgres.host', 'kafka.brokers', 'redis.url', 'postgres.owner', 'jwt.issuer', 'jwt.jwksUrl']) {
+      expect(stderr).toContain(name);
+    }
+  });
+
+  it.each([
+    ['a value that it does not know', 'postgres.hots=db', "additional properties 'hots'"],
+    ['a service that it does not know', 'services.order-projektor.replicas=1', "additional properties 'order-projektor'"],
+    ['the tag latest', 'image.tag=latest', '/image/tag'],
+    ['an address without a port', 'kafka.brokers=kafka', '/kafka/brokers'],
+    ['a route without a gateway', 'route.enabled=true', 'route.parentRefs'],
+  ])('refuses %s', (_, setting, fault) => {
+    const { stderr, status } = template('minimal', '--set', setting);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(fault);
+  });
+
+  it.each(values)('asks of a cluster no more than Pod Security restricted allows (%s values)', (name) => {
+    const all = pods(manifests(name));
+    expect(all.length).toBeGreaterThan(4);
+    for (const pod of all) {
+      expect(pod['automountServiceAccountToken']).toBe(false);
+      expect(pod['securityContext']).toMatchObject({
+        runAsNonRoot: true,
+        runAsUser: 10001,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      expect(pod['containers']![0]!['securityContext']).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+      expect(pod['containers']![0]!['resources']!['limits']).toHaveProperty('memory');
+    }
+  });
+
+  it('gives each service its own login and no other password', () => {
+    for (const deployment of ofKind('Deployment', manifests('minimal'))) {
+      const service = deployment['metadata']!['labels']!['app.kubernetes.io/component']!;
+      const variables = env(podOf(deployment));
+      expect(variables.get('DATABASE_URL')!['value']).toBe(
+        `postgres://tradecore_${service.replaceAll('-', '_')}@postgres:5432/tradecore`,
+      );
+      expect(variables.get('PGPASSWORD')!['valueFrom']).toEqual({
+        secretKeyRef: { name: 'trade-tradecore-logins', key: service },
+      });
+      expect(variables.has('REDIS_URL')).toBe(['command-api', 'query-api', 'feed-projector'].includes(service));
+    }
+  });
+
+  it('makes a new Job of the migrator when what it does changes, and none when nothing does', () => {
+    const job = (...more: string[]) => ofKind('Job', manifests('minimal', ...more))[0]!['metadata']!['name'];
+    expect(job()).toBe(job());
+    expect(job('--set', 'services.command-api.replicas=5')).toBe(job());
+    expect(job('--set', 'image.tag=0.2.0')).not.toBe(job());
+    expect(job('--set', 'kafka.partitions=12')).not.toBe(job());
+    expect(job('--set', 'migrator.run=2')).not.toBe(job());
+  });
+
+  it('rolls the pods when their settings change', () => {
+    const checksum = (...more: string[]) =>
+      ofKind('Deployment', manifests('minimal', ...more))[0]!['spec']!['template']!['metadata']!['annotations']![
+        'checksum/config'
+      ];
+    expect(checksum('--set', 'settings.logLevel=debug')).not.toBe(checksum());
+  });
+
+  it('stops a pod no sooner than its service may take to drain', () => {
+    for (const deployment of ofKind('Deployment', manifests('full'))) {
+      const pod = podOf(deployment);
+      const drain = Number(env(pod).get('STOP_LIMIT')!['value']) / 1000;
+      const sleep = Number(pod['containers']![0]!['lifecycle']?.['preStop']!['sleep']!['seconds'] ?? 0);
+      expect(Number(pod['terminationGracePeriodSeconds'])).toBeGreaterThan(sleep + drain);
+    }
+  });
+
+  it('protects services of several replicas from a drain, and never blocks one of a single replica', () => {
+    const names = (more: string[]) =>
+      ofKind('PodDisruptionBudget', manifests('minimal', ...more)).map((each) => each['metadata']!['name']);
+    expect(names([])).toHaveLength(5);
+    expect(names(['--set', 'services.outbox-relay.replicas=1'])).not.toContain('trade-tradecore-outbox-relay');
+  });
+
+  it('leaves out a service that is switched off', () => {
+    const all = manifests('minimal', '--set', 'services.feed-projector.enabled=false');
+    expect(all.filter((each) => each['metadata']!['name']!.endsWith('feed-projector'))).toEqual([]);
+  });
+
+  it('sends reads and the stream to query-api and all else to command-api', () => {
+    const rules = named('desk', ofKind('HTTPRoute', manifests('full')))['spec']!['rules']!;
+    expect(rules).toEqual([
+      {
+        matches: [{ method: 'GET' }, { method: 'HEAD' }, { path: { type: 'PathPrefix', value: '/v1/stream' } }],
+        backendRefs: [{ name: 'desk-query-api', port: 80 }],
+      },
+      { backendRefs: [{ name: 'desk-command-api', port: 80 }] },
+    ]);
+  });
+
+  it('loads telemetry only when spans have somewhere to go', () => {
+    const args = (name: string) =>
+      ofKind('Deployment', manifests(name)).map((each) => podOf(each)['containers']![0]!['args']!.join(' '));
+    expect(args('minimal').filter((each) => each.includes('telemetry'))).toEqual([]);
+    expect(args('full').filter((each) => !each.startsWith('--import @tradecore/telemetry/start '))).toEqual([]);
+  });
+
+  it('can be part of another chart', () => {
+    expect(template('minimal', '--set', 'global.x=1', '--set', 'enabled=true').status).toBe(0);
+  });
+});
+
+describe('the README of the chart', () => {
+  const leaves = (value: unknown, path: string): string[] =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0
+      ? Object.entries(value).flatMap(([key, each]) => leaves(each, path ? `${path}.${key}` : key))
+      : [path];
+
+  it('explains every value', () => {
+    const { services: _, ...explained } = parse(readFileSync(join(chart, 'values.yaml'), 'utf8')) as Record<string, unknown>;
+    const readme = readFileSync(join(chart, 'README.md'), 'utf8');
+    const paths = leaves(explained, '').map((path) => path.replace(/\.resources\..*/, '.resources'));
+    expect(paths.length).toBeGreaterThan(40);
+    expect(paths.filter((path) => !readme.includes(`\`${path}\``))).toEqual([]);
+  });
+});

@@ -1,0 +1,51 @@
+{{/* Pod Security `restricted`, for every pod of this chart. */}}
+{{- define "tradecore.podSecurity" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  seccompProfile: { type: RuntimeDefault }
+{{- end -}}
+
+{{- define "tradecore.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: { drop: [ALL] }
+{{- end -}}
+
+{{/* What every process of the fleet is told. Nothing secret: it is a ConfigMap. */}}
+{{- define "tradecore.settings" -}}
+NODE_ENV: production
+HOST: 0.0.0.0
+# Pods may come long before their servers: they wait, not ready, for ten minutes.
+START_LIMIT: '600000'
+LOG_LEVEL: {{ .Values.settings.logLevel | quote }}
+NAMESPACE: {{ .Values.settings.namespace | quote }}
+KAFKA_BROKERS: {{ .Values.kafka.brokers | quote }}
+JWT_ISSUER: {{ .Values.jwt.issuer | quote }}
+JWT_AUDIENCE: {{ .Values.jwt.audience | quote }}
+JWT_JWKS_URL: {{ .Values.jwt.jwksUrl | quote }}
+{{- with .Values.settings.otlpEndpoint }}
+OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{/*
+{ root, login, secret, key }: the URL carries no password. The driver takes it from PGPASSWORD, so that
+a password may have any character and never needs to be escaped.
+*/}}
+{{- define "tradecore.database" -}}
+- name: PGPASSWORD
+  valueFrom: { secretKeyRef: { name: {{ .secret }}, key: {{ .key }} } }
+- name: DATABASE_URL
+  value: {{ printf "postgres://%s@%s:%v/%s%s" .login .root.Values.postgres.host .root.Values.postgres.port .root.Values.postgres.database (ternary (printf "?sslmode=%s" .root.Values.postgres.sslmode) "" (ne .root.Values.postgres.sslmode "")) | quote }}
+{{- end -}}
+
+{{/* { root, service }: the image starts Node; here is said with what. */}}
+{{- define "tradecore.args" -}}
+args: [{{ if .root.Values.settings.otlpEndpoint }}'--import', '@tradecore/telemetry/start', {{ end }}'services/{{ .service }}/dist/main.js']
+{{- end -}}
