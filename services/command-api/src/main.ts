@@ -1,1 +1,3 @@
-export {};
+import { runService } from '@tradecore/service';
+import { commandApi } from './command-api.module.ts';
+await runService(commandApi);

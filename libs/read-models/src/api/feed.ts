@@ -13,7 +13,7 @@ export const feedEntryResponse = z
     time: z.iso.datetime({ precision: 6 }),
     data: z.record(z.string(), z.unknown()).meta({ description: 'The facts of the change, such as the terms of the order.' }),
   })
-  .meta({ id: 'FeedEntry', description: "A change in an account, as the stream pushes it." });
+  .meta({ id: 'FeedEntry', description: 'A change in an account, as the stream pushes it.' });
 
 /** One change on the wire. */
 export type FeedEntryResponse = z.infer<typeof feedEntryResponse>;

@@ -15,7 +15,10 @@ const decimalText = (what: string) =>
 
 /** The rule of the shape stands in trading, `termFaults`; the pattern here tells it to readers of the document. */
 const shaped = (shape: RegExp, description: string, example: string) =>
-  z.string().max(64).meta({ description, pattern: shape.source, examples: [example] });
+  z
+    .string()
+    .max(64)
+    .meta({ description, pattern: shape.source, examples: [example] });
 
 const termFields = {
   accountId: shaped(accountIdShape, 'The account that trades.', '0190a6e0-0000-7000-8000-00000000acc0'),
@@ -52,12 +55,33 @@ export type PlaceOrderBody = z.infer<typeof placeOrderBody>;
 /** Body of `POST /v1/orders/{id}/cancel`; may be empty. */
 export const cancelOrderBody = z
   .strictObject({
-    reason: z.string().min(1).max(200).optional().meta({ description: 'Why, for the record.', examples: ['changed my mind'] }),
+    reason: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .meta({ description: 'Why, for the record.', examples: ['changed my mind'] }),
   })
-  .meta({ id: 'CancelOrder', description: 'A request to cancel an order.' });
+  .meta({ id: 'CancelOrder', description: 'A request to cancel an order.' })
+  .default({});
 
 /** What `cancelOrderBody` lets through. */
 export type CancelOrderBody = z.infer<typeof cancelOrderBody>;
+
+/** Headers of a write that mean something; others are not looked at. */
+export const writeHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/, 'must be 1 to 255 printable ASCII characters')
+    .optional()
+    .meta({
+      description: 'Makes the request one, however often it is sent. Names an order that has no clientOrderId.',
+      examples: ['0b6f0c1e-8a53-4a3e-9b52-7f2c3a1d9e10'],
+    }),
+});
+
+/** The path of one order. */
+export const orderPath = z.strictObject({ id: z.guid('must be a UUID').toLowerCase() });
 
 /** The life of an order as clients see it. */
 export const orderStatuses = ['pending', 'pendingCancel'] as const;
@@ -101,7 +125,7 @@ export const orderEventResponse = z
     time: time('When it was stored.'),
     data: z.record(z.string(), z.unknown()),
   })
-  .meta({ id: 'OrderEvent', description: "One stored event of an order, as `GET /v1/orders/{id}/events` shows it." });
+  .meta({ id: 'OrderEvent', description: 'One stored event of an order, as `GET /v1/orders/{id}/events` shows it.' });
 
 /** One stored event on the wire. */
 export type OrderEventResponse = z.infer<typeof orderEventResponse>;
