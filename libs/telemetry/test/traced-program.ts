@@ -1,0 +1,38 @@
+/**
+ * A door and a projector in one small program, for `start.int.spec.ts`: a request runs SQL under its span and "stores" its traceparent,
+ * which a later piece of work, with no request around it, continues. Prints its port; ends when its input ends.
+ */
+import { createServer } from 'node:http';
+import pg from 'pg';
+import { currentContext, flushTelemetry, runInContext, traced } from '../src/index.ts';
+import { activeTraceparent } from '../src/trace-context.ts';
+
+const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: 1 });
+const stored: (string | undefined)[] = [];
+
+const server = createServer((_, response) => {
+  const traceparent = activeTraceparent();
+  const work = { correlationId: 'c-1', ...(traceparent !== undefined && { traceparent }) };
+  runInContext(work, async () => {
+    await pool.query('select 1 as stored');
+    stored.push(currentContext()?.traceparent);
+    setTimeout(project, 0, response);
+  });
+});
+
+function project(response: { end(text: string): void }): void {
+  const traceparent = stored.pop() ?? '';
+  runInContext({ correlationId: 'c-1', traceparent }, async () => {
+    await traced('project orders', async () => pool.query('select 2 as projected'));
+    response.end(traceparent);
+  });
+}
+
+server.listen(0, '127.0.0.1', () => process.stdout.write(`${JSON.stringify(server.address())}\n`));
+process.stdin.on('end', async () => {
+  server.close();
+  await pool.end();
+  await flushTelemetry();
+  process.exit(0);
+});
+process.stdin.resume();
