@@ -4,6 +4,11 @@ const swc = JSON.parse(readFileSync(new URL('.swcrc', import.meta.url), 'utf8'))
 delete swc.$schema;
 delete swc.jsc.rewriteRelativeImportExtensions;
 
+const servers = {
+  globalSetup: '<rootDir>/deploy/local/jest-set-up.mjs',
+  globalTeardown: '<rootDir>/deploy/local/jest-tear-down.mjs',
+};
+
 /** One project a kind of test, chosen by the suffix of the file's name. */
 const kind = (displayName, testMatch, extra = {}) => ({
   displayName,
@@ -19,7 +24,7 @@ const kind = (displayName, testMatch, extra = {}) => ({
 export default {
   projects: [
     kind('spec', ['**/*.spec.ts', '!**/*.int.spec.ts', '!**/*.e2e.spec.ts']),
-    kind('int', ['**/*.int.spec.ts']),
-    kind('e2e', ['**/*.e2e.spec.ts']),
+    kind('int', ['**/*.int.spec.ts'], servers),
+    kind('e2e', ['**/*.e2e.spec.ts'], servers),
   ],
 };

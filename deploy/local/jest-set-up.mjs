@@ -1,0 +1,8 @@
+import { startTestServers } from './src/test-servers.ts';
+
+/** Before the tests that need servers: those that the environment names, the rest started here. */
+export default async function setUp() {
+  const servers = await startTestServers();
+  globalThis.stopTestServers = servers.stop;
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void servers.stop().finally(() => process.exit(130)));
+}

@@ -1,0 +1,116 @@
+/**
+ * The door of every npm script: plain JavaScript for any Node from 20 on, with nothing installed.
+ * It looks for what must be there before anything else, installs the dependencies of the lockfile when they are not the
+ * ones that are installed, and hands over to `src/main.ts` on the pinned Node 24.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const [command = 'start', ...args] = process.argv.slice(2);
+
+const missing = prerequisites();
+if (missing.length > 0) fail(['Something that TradeCore needs is missing:', '', ...missing]);
+installDependencies();
+handOver();
+
+/** What this command needs and this machine lacks, as lines to read. */
+function prerequisites() {
+  const found = [];
+  const node = process.versions.node;
+  if (Number(node.split('.')[0]) < 20) {
+    found.push(`  Node >= 20: found ${node} at ${process.execPath}.`, '    Install: see nodejs.org, or `nvm install 24`.');
+  }
+  if (!npm(['--version'])) {
+    found.push(...absent('npm', 'npm', 'it comes with Node; on Debian: ' + install('npm')));
+  }
+  const startsBroker = ['start', 'test'].includes(command) && !process.env.KAFKA_BROKERS;
+  if (!startsBroker) return found;
+  const java = javaVersion();
+  if (java === undefined || java < 17) {
+    const what = java === undefined ? 'Java >= 17 (runs the broker)' : `Java >= 17 (runs the broker; found version ${java})`;
+    found.push(...absent(what, 'java', install('openjdk-17-jre-headless', 'openjdk@17')));
+  }
+  const home = process.env.TRADECORE_HOME || join(root, '.local');
+  const jars = [join(home, 'kafka', 'libs'), join(root, '.local', 'kafka', 'libs')];
+  if (!jars.some((folder) => existsSync(join(folder, '.complete'))) && !works('mvn', ['-v'])) {
+    found.push(...absent("Maven (fetches the broker's jars once)", 'mvn', install('maven')));
+  }
+  return found;
+}
+
+function absent(what, program, how) {
+  return [
+    `  ${what}: looked for \`${program}\` in ${process.env.PATH || 'an empty PATH'}${program === 'java' ? ' and in JAVA_HOME' : ''}.`,
+    `    Install: ${how}`,
+  ];
+}
+
+function install(debian, brew = debian) {
+  if (process.platform === 'darwin') return `brew install ${brew}`;
+  return `${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install -y ${debian}`;
+}
+
+function works(program, parameters) {
+  return spawnSync(program, parameters, { stdio: 'ignore' }).status === 0;
+}
+
+function javaVersion() {
+  const java = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, 'bin', 'java') : 'java';
+  const { status, stderr, stdout } = spawnSync(java, ['-version'], { encoding: 'utf8' });
+  if (status !== 0) return undefined;
+  return Number(/version "(?:1\.)?(\d+)/.exec(`${stderr}${stdout}`)?.[1] ?? 0);
+}
+
+/** Runs npm: the one that started us where there is one, else the one on the PATH. True when it ended well. */
+function npm(parameters, options = { stdio: 'ignore' }) {
+  const script = process.env.npm_execpath;
+  const [program, ...first] = script?.endsWith('.js') ? [process.execPath, script] : ['npm'];
+  return spawnSync(program, [...first, ...parameters], { cwd: root, ...options }).status === 0;
+}
+
+/** npm's own record of what it installed says whether `npm ci` is due: a hand-made `npm install` counts as well. */
+function installDependencies() {
+  if (isInstalled()) return;
+  const started = Date.now();
+  console.log('Installing the dependencies of package-lock.json ...');
+  const quiet = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  if (!npm(['ci', ...quiet], { stdio: ['ignore', 'inherit', 'inherit'] })) {
+    fail(['`npm ci` failed: see its words above. It needs the npm registry, or a filled npm cache.']);
+  }
+  console.log(`Dependencies installed in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+}
+
+function isInstalled() {
+  const record = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(record) || !existsSync(pinnedNode())) return false;
+  const installed = JSON.parse(readFileSync(record, 'utf8')).packages;
+  const locked = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+  return Object.entries(locked).every(
+    ([path, { version, link, optional, devOptional, peer }]) =>
+      !path.includes('node_modules/') || link || optional || devOptional || peer || installed[path]?.version === version,
+  );
+}
+
+function pinnedNode() {
+  return join(root, 'node_modules', 'node', 'bin', 'node');
+}
+
+/** The rest is TypeScript on the pinned Node. Ctrl-C reaches it through us, and we wait until it has put everything away. */
+function handOver() {
+  const flags = ['--disable-warning=ExperimentalWarning', '--enable-source-maps'];
+  const program = spawn(pinnedNode(), [...flags, join(root, 'deploy/local/src/main.ts'), command, ...args], {
+    stdio: 'inherit',
+    env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` },
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => program.kill(signal));
+  program.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+}
+
+function fail(lines) {
+  console.error(['', ...lines, ''].join('\n'));
+  process.exit(1);
+}

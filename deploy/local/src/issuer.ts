@@ -1,0 +1,57 @@
+import { exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from 'jose';
+import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import type { Home } from './home.ts';
+import { secret } from './secrets.ts';
+
+/** The name of the issuer on developers' machines. A service in production mode refuses it. */
+export const localIssuer = 'https://local.tradecore.dev/';
+/** Whom its tokens are for. */
+export const audience = 'tradecore';
+/** The account of tokens that name none. */
+export const demoAccount = '7f3c9a52-1f0b-4c8e-9d61-5a2e8b7c4d10';
+
+/** Whom a token speaks for. */
+export interface Bearer {
+  readonly account: string;
+  readonly role: 'client' | 'operator';
+}
+
+/** Issues tokens as an identity provider would, with a key that never leaves the home. */
+export class LocalIssuer {
+  readonly #key: JWK;
+
+  private constructor(key: JWK) {
+    this.#key = key;
+  }
+
+  /** Opens the issuer of a home; its key is made the first time. */
+  static async open(home: Home): Promise<LocalIssuer> {
+    const fresh = existsSync(join(home.secrets, 'issuer.jwk')) ? undefined : await newKey();
+    return new LocalIssuer(JSON.parse(secret(home, 'issuer.jwk', () => JSON.stringify(fresh))) as JWK);
+  }
+
+  /** What the services check signatures with. */
+  get jwks(): { keys: JWK[] } {
+    const { kty, crv, x, y, kid, alg, use } = this.#key;
+    return { keys: [{ kty, crv, x, y, kid, alg, use } as JWK] };
+  }
+
+  /** A signed access token (RFC 9068: `at+jwt`), valid for twelve hours. */
+  async token({ account, role }: Bearer): Promise<string> {
+    return new SignJWT({ accounts: [account], role })
+      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: this.#key.kid ?? '' })
+      .setIssuer(localIssuer)
+      .setAudience(audience)
+      .setSubject(`local|${account}`)
+      .setIssuedAt()
+      .setExpirationTime('12h')
+      .setJti(crypto.randomUUID())
+      .sign(await importJWK(this.#key, 'ES256'));
+  }
+}
+
+async function newKey(): Promise<JWK> {
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+  return { ...(await exportJWK(privateKey)), kid: crypto.randomUUID(), alg: 'ES256', use: 'sig' };
+}

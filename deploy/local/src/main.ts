@@ -1,0 +1,24 @@
+import { Refusal } from './console.ts';
+
+type Command = (args: readonly string[]) => Promise<number>;
+
+/** The commands behind the npm scripts. Each is loaded when it is asked for, because some need what others install. */
+const commands: Record<string, () => Promise<Command>> = {
+  start: async () => (await import('./start.ts')).start,
+  test: async () => (await import('./test.ts')).test,
+  check: async () => (await import('./test.ts')).check,
+  reset: async () => (await import('./reset.ts')).reset,
+  compose: async () => (await import('./compose.ts')).compose,
+  token: async () => (await import('./token.ts')).token,
+  demo: async () => (await import('./demo.ts')).demo,
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+try {
+  const command = commands[name];
+  if (!command) throw new Refusal(`No command "${name}". There are: ${Object.keys(commands).join(', ')}.`);
+  process.exit(await (await command())(args));
+} catch (error) {
+  console.error(error instanceof Refusal ? `\n${error.message}\n` : error);
+  process.exit(1);
+}

@@ -1,0 +1,85 @@
+import { type Step } from './console.ts';
+import type { Home } from './home.ts';
+import { fetchJars, kafka } from './kafka.ts';
+import { choosePorts } from './ports.ts';
+import { createDatabase, postgres, postgresUrl, type Durability } from './postgres.ts';
+import { Supervised, type Crash, type Program } from './processes.ts';
+import { redis } from './redis.ts';
+import { serverPlace } from './server-place.ts';
+
+/** Where PostgreSQL (as the owner of the database), the broker and Redis are, in the words of the environment. */
+export interface ServerUrls {
+  readonly DATABASE_URL: string;
+  readonly KAFKA_BROKERS: string;
+  readonly REDIS_URL: string;
+}
+
+/** Servers that are up, and a way to stop those that are ours. */
+export interface Servers {
+  readonly urls: ServerUrls;
+  readonly own: readonly Supervised[];
+  /** In the opposite order of their start. */
+  readonly stop: () => Promise<void>;
+}
+
+/** How servers are started. */
+export interface ServerOptions {
+  readonly home: Home;
+  readonly durability: Durability;
+  /** Ports to take when they are free; 0 = any. */
+  readonly wishes: { readonly postgres: number; readonly kafka: number; readonly controller: number; readonly redis: number };
+  /** What the environment names is used and not started. */
+  readonly named: Partial<ServerUrls>;
+  readonly step: Step;
+  readonly onCrash: (crash: Crash) => void;
+}
+
+/** Starts PostgreSQL, Redis and the broker, each unless it is named, and waits until they answer. */
+export async function startServers({ home, durability, wishes, named, step, onCrash }: ServerOptions): Promise<Servers> {
+  const ports = await choosePorts(home, { ...wishes });
+  const port = (name: keyof typeof wishes) => ports[name] ?? 0;
+  const urls: ServerUrls = {
+    DATABASE_URL: postgresUrl(home, port('postgres')),
+    KAFKA_BROKERS: `127.0.0.1:${port('kafka')}`,
+    REDIS_URL: `redis://127.0.0.1:${port('redis')}`,
+    ...named,
+  };
+  const ours: { title: string; setting: keyof ServerUrls; make: () => Program }[] = [
+    { title: 'Redis', setting: 'REDIS_URL', make: () => redis(serverPlace(home), port('redis')) },
+    { title: 'PostgreSQL', setting: 'DATABASE_URL', make: () => postgres(home, serverPlace(home), port('postgres'), durability) },
+    {
+      title: 'Kafka',
+      setting: 'KAFKA_BROKERS',
+      make: () => kafka(serverPlace(home), { clients: port('kafka'), controller: port('controller') }),
+    },
+  ];
+  const own: Supervised[] = [];
+  const stop = async () => {
+    for (const server of own.toReversed()) await server.stop();
+  };
+  const run = (title: string, make: () => Program) =>
+    step(title, async (remark) => {
+      const server = new Supervised(home, make(), onCrash);
+      own.push(server);
+      await server.start();
+      remark(`pid ${server.pid}`);
+    });
+  try {
+    if (!named.KAFKA_BROKERS) await step("broker's jars", () => void fetchJars());
+    const missing = ours.filter(({ setting }) => !named[setting]);
+    const results = await Promise.allSettled(missing.map(({ title, make }) => run(title, make)));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+    if (!named.DATABASE_URL) await createDatabase(postgresUrl(home, port('postgres'), 'postgres'), 'tradecore');
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { urls, own, stop };
+}
+
+/** What the environment names; an empty variable names nothing. */
+export function namedServers(env: NodeJS.ProcessEnv = process.env): Partial<ServerUrls> {
+  const { DATABASE_URL, KAFKA_BROKERS, REDIS_URL } = env;
+  return { ...(DATABASE_URL && { DATABASE_URL }), ...(KAFKA_BROKERS && { KAFKA_BROKERS }), ...(REDIS_URL && { REDIS_URL }) };
+}

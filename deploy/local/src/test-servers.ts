@@ -1,0 +1,47 @@
+import type { Step } from './console.ts';
+import { homeAt, testHome, type Home } from './home.ts';
+import { stopLeftovers, takeHome } from './processes.ts';
+import { namedServers, startServers, type Servers } from './servers.ts';
+
+const quiet: Step = async (_name, work) => work(() => {});
+
+/**
+ * Servers for tests: those that the environment names, the rest our own, in a home of their own, on any free port.
+ * Ours skip fsync: what a test kills is a process, never the machine. The environment names all of them afterwards.
+ */
+export async function startTestServers(step: Step = quiet): Promise<Servers> {
+  const home = freeHome();
+  await stopLeftovers(home);
+  const servers = await startServers({
+    home,
+    durability: 'fast',
+    wishes: { postgres: 0, kafka: 0, controller: 0, redis: 0 },
+    named: namedServers(),
+    step,
+    onCrash: ({ name, how, log }) => process.stderr.write(`The tests' ${name} ended (${how}): see ${log}\n`),
+  });
+  Object.assign(process.env, servers.urls);
+  return servers;
+}
+
+/** The tests' home, or the next one where another run of the tests has it at this moment. */
+function freeHome(): Home {
+  let home = testHome;
+  for (let next = 2; takeHome(home) !== undefined; next += 1) home = homeAt(`${testHome.path}-${next}`);
+  return home;
+}
+
+/** Runs `work` beside test servers, and stops them after it, whatever happens. Ctrl-C stops them too. */
+export async function withTestServers<T>(work: () => Promise<T>, step?: Step): Promise<T> {
+  const servers = await startTestServers(step);
+  const interrupted = () => void servers.stop().finally(() => process.exit(130));
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
+  try {
+    return await work();
+  } finally {
+    process.off('SIGINT', interrupted);
+    process.off('SIGTERM', interrupted);
+    await servers.stop();
+  }
+}
