@@ -56,7 +56,7 @@ begin
 
   perform from outbox_relay where shard = 0 and owner = p_owner and fence = p_fence and halted_at is null for update;
   if not found then raise exception 'the lease is not % with fence %', p_owner, p_fence using errcode = 'TC001'; end if;
-  update outbox_relay set heartbeat_at = clock_timestamp() where shard = 0 and heartbeat_at < clock_timestamp() - interval '1 second';
+  update outbox_relay set heartbeat_at = clock_timestamp() where shard = 0 and heartbeat_at < clock_timestamp() - interval '500 ms';
 
   select * into last from outbox_batch order by batch desc limit 1;
   if coalesce(last.batch, 0) <> p_acknowledged then

@@ -14,11 +14,12 @@ export { EventStore, type AsOf, type ReadAllOptions, type ReadRange, type Saved 
 export { createEventStore, PostgresEventStore, type EventStoreOptions, type Transaction } from './postgres-event-store.ts';
 export { InMemoryEventStore } from './in-memory-event-store.ts';
 export { retryOnConflict } from './retry-on-conflict.ts';
-export { migrate, missingMigrations, MissingRoles, roleName, schemaVersion, type MigrateOptions, type Migration } from './migrate.ts';
+export { migrate, missingMigrations, schemaVersion, type MigrateOptions } from './migrate.ts';
+export { readMigrations, roleName, storeMigrations, type Migration } from './migrations.ts';
+export { MissingRoles } from './roles.ts';
 export {
   LeaseLost,
   Outbox,
-  relaySchema,
   type Backlog,
   type BatchLimits,
   type CurrentBatch,
@@ -28,3 +29,4 @@ export {
   type OutboxEvent,
   type OutboxOptions,
 } from './outbox.ts';
+export { OutboxListener } from './outbox-listener.ts';

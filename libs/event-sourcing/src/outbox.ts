@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { RecordedEvent } from '@tradecore/events';
 import pg from 'pg';
 
@@ -76,11 +75,6 @@ export interface OutboxOptions {
   readonly leaseSeconds?: number;
 }
 
-/** Migrations of the relay's tables (numbers 100-199). */
-export const relaySchema = (): { number: number; name: string; sql: string }[] => [
-  { number: 100, name: 'relay', sql: readFileSync(new URL('../schema/0100-relay.sql', import.meta.url), 'utf8') },
-];
-
 interface BatchRow {
   topic: string;
   key: string;
@@ -115,10 +109,14 @@ const toEvent = (row: BatchRow): OutboxEvent => ({
   metadata: row.metadata,
 });
 
-/** The lease is free when released, ours, without a heartbeat for too long, or when its owner's session is gone (a killed process). */
+/**
+ * The lease is free when released, ours, without a heartbeat for too long, or when its owner's session is gone (a killed process).
+ * Taking it again is no progress and does not renew it: a relay that reaches the database but not the broker must not keep it.
+ */
 const takeLease = `
-  update outbox_relay r set owner = $1, fence = fence + 1, heartbeat_at = clock_timestamp(), session_pid = pg_backend_pid(),
-    session_start = (select backend_start from pg_stat_activity where pid = pg_backend_pid())
+  update outbox_relay r set owner = $1, fence = fence + 1, session_pid = pg_backend_pid(),
+    session_start = (select backend_start from pg_stat_activity where pid = pg_backend_pid()),
+    heartbeat_at = case when owner = $1 then heartbeat_at else clock_timestamp() end
   where shard = 0 and halted_at is null
     and (owner is null or owner = $1 or heartbeat_at < clock_timestamp() - make_interval(secs => $2)
       or not exists (select from pg_stat_activity a
@@ -210,7 +208,10 @@ export class Outbox {
 
   /** The batch written down last, read under the lease. Throws `LeaseLost`. */
   async currentBatch({ owner, fence }: Lease): Promise<CurrentBatch> {
-    const { rows } = await this.client.query<{ batch: string | null; settled: boolean; rows: number; held: boolean }>(currentBatch, [owner, fence]);
+    const { rows } = await this.client.query<{ batch: string | null; settled: boolean; rows: number; held: boolean }>(
+      currentBatch,
+      [owner, fence],
+    );
     const row = rows[0];
     if (!row?.held) throw new LeaseLost('the lease is not ours any more');
     if (row.batch === null) return { number: 0n, settled: true, events: [], damaged: false };
@@ -225,7 +226,11 @@ export class Outbox {
    * them; none = nothing to send, no batch written. `peek`: batch `acknowledged` is settled and the heartbeat young; when there are no rows, write nothing.
    * Throws `LeaseLost`.
    */
-  async nextBatch(lease: Lease, acknowledged: bigint, { rows, bytes, peek }: BatchLimits & { readonly peek: boolean }): Promise<OutboxEvent[]> {
+  async nextBatch(
+    lease: Lease,
+    acknowledged: bigint,
+    { rows, bytes, peek }: BatchLimits & { readonly peek: boolean },
+  ): Promise<OutboxEvent[]> {
     try {
       const result = await this.client.query<BatchRow>({
         name: 'relay_next_batch',
@@ -241,7 +246,10 @@ export class Outbox {
 
   /** Asks writers to wake the relay until `seconds` from now; `nextBatch` ends it. */
   async fallAsleep(seconds: number): Promise<void> {
-    await this.client.query('update relay_state set asleep_until = clock_timestamp() + make_interval(secs => $1) where shard = 0', [seconds]);
+    await this.client.query(
+      'update relay_state set asleep_until = clock_timestamp() + make_interval(secs => $1) where shard = 0',
+      [seconds],
+    );
   }
 
   /** Stops every relay of this store until an operator decides. Throws `LeaseLost`. */

@@ -1,0 +1,73 @@
+import pg from 'pg';
+
+const reconnectMs = { first: 100, most: 5_000 };
+/** A half-open connection says nothing: ask it. */
+const heartbeatMs = 10_000;
+
+/**
+ * Hears of new rows in the outbox while the relay has asked for it (`fallAsleep`). A hint: nothing is lost when it is deaf.
+ * A session of its own that never opens a transaction, for a listener in one pins the server's queue of notifications until commits fail.
+ */
+export class OutboxListener {
+  #client: pg.Client | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  #waitMs = reconnectMs.first;
+
+  /** `onNotify` is called after each notification, and after each reconnection, for what came meanwhile. */
+  constructor(
+    private readonly url: string,
+    private readonly onNotify: () => void,
+  ) {}
+
+  /** Connects, and from then on whenever the connection is lost, until `close`. Never throws. */
+  async open(): Promise<void> {
+    if (this.#closed) return;
+    const client = new pg.Client({
+      connectionString: this.url,
+      application_name: 'outbox-relay listener',
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 5_000,
+    });
+    this.#client = client;
+    client.on('error', () => this.#reconnect(client));
+    client.on('end', () => this.#reconnect(client));
+    client.on('notification', this.onNotify);
+    try {
+      await client.connect();
+      await client.query('listen outbox_events');
+      this.#waitMs = reconnectMs.first;
+      this.onNotify();
+      this.#beat(client);
+    } catch {
+      this.#reconnect(client);
+    }
+  }
+
+  /** Ends the session. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#client?.end().catch(() => undefined);
+  }
+
+  #beat(client: pg.Client): void {
+    if (client !== this.#client) return;
+    this.#timer = setTimeout(() => {
+      client.query('select 1').then(
+        () => this.#beat(client),
+        () => this.#reconnect(client),
+      );
+    }, heartbeatMs).unref();
+  }
+
+  #reconnect(client: pg.Client): void {
+    if (client !== this.#client || this.#closed) return;
+    this.#client = undefined;
+    client.end().catch(() => undefined);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.open(), this.#waitMs * (0.5 + Math.random() / 2)).unref();
+    this.#waitMs = Math.min(this.#waitMs * 2, reconnectMs.most);
+  }
+}

@@ -1,0 +1,23 @@
+import { counter, gauge, histogram } from '@tradecore/telemetry';
+
+/** What the relay counts. */
+export const relayMetrics = {
+  depth: gauge({ name: 'outbox_depth', help: 'Events stored and not yet published; counted up to 100,000.' }),
+  oldestAge: gauge({ name: 'outbox_oldest_age_seconds', help: 'Age of the oldest event that is not yet published.' }),
+  batches: counter({ name: 'relay_batches_total', help: 'Batches published.' }),
+  events: counter({ name: 'relay_events_total', help: 'Events published.' }),
+  resent: counter({
+    name: 'relay_resent_batches_total',
+    help: 'Batches sent again at a start, because their transaction had not committed.',
+  }),
+  owner: gauge({ name: 'relay_lease_owner', help: '1 while this relay has the lease.' }),
+  halted: gauge({ name: 'relay_halted', help: "1 while relays wait for an operator's word." }),
+  fenced: counter({ name: 'relay_fenced_total', help: 'Times that a newer producer took over from this one.' }),
+  starts: counter({
+    name: 'relay_starts_total',
+    help: 'Times that the relay started over, by reason.',
+    labels: { reason: ['start', 'fenced', 'lease-lost', 'error'] },
+  }),
+  take: histogram({ name: 'relay_take_seconds', help: 'Statement (1): settle one batch, take the next.' }),
+  send: histogram({ name: 'relay_send_seconds', help: 'Step (2): one Kafka transaction.' }),
+};

@@ -1,0 +1,264 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LeaseLost, type HaltReason, type Lease, type Outbox, type OutboxEvent } from '@tradecore/event-sourcing';
+import { topics } from '@tradecore/events';
+import { encode, MessagingError, type Broker, type OutgoingMessage, type TransactionalProducer } from '@tradecore/messaging';
+import { logger } from '@tradecore/telemetry';
+import { compare } from './recovery.ts';
+import { relayMetrics } from './relay.metrics.ts';
+import type { WakeUp } from './wake-up.ts';
+
+/** What the relay is made of. */
+export interface RelayOptions {
+  /** Opens a session with the outbox; called again after each error. */
+  readonly connect: () => Promise<Outbox>;
+  readonly broker: Pick<Broker, 'openTransactional' | 'committedOffsets'>;
+  readonly wakeUp: WakeUp;
+  /** Called each time the loop gets round, also when standing by or halted. */
+  readonly beat?: () => void;
+  /** Events a batch; 1,000 when absent. */
+  readonly maxRows?: number;
+}
+
+/** What a relay is doing. */
+export type RelayState =
+  | { readonly kind: 'starting' | 'leading' | 'stopped' }
+  | { readonly kind: 'standing-by'; readonly behind: string }
+  | { readonly kind: 'halted'; readonly reason: HaltReason };
+
+/**
+ * Bytes of data and headers a batch. A topic's records become one record batch a partition, which a broker takes up to 1 MiB:
+ * below that whatever the partitions, and a backlog of large events moves on in small batches.
+ */
+const maxBytes = 900_000;
+const renewMs = 1_000;
+/** Committed offsets of an idle group expire (Kafka: 7 days). */
+const recommitMs = 60 * 60 * 1000;
+const standByMs = 200;
+const haltedMs = 1_000;
+const maxBackOffMs = 5_000;
+const positionPartition = 0;
+
+const log = logger('relay');
+
+/** The names at the broker carry the store's identity: another store is another relay, and never continues this one's position. */
+export const relayNames = (storeId: string): { readonly group: string; readonly transactionalId: string } => ({
+  group: `outbox-relay.${storeId}`,
+  transactionalId: `outbox-relay.${storeId}`,
+});
+
+/** The records of a batch, by topic, each topic's in order. */
+function byTopic(events: readonly OutboxEvent[]): { topic: string; messages: OutgoingMessage[] }[] {
+  const records = new Map<string, OutgoingMessage[]>();
+  for (const event of events) {
+    const messages = records.get(event.topic) ?? [];
+    if (messages.length === 0) records.set(event.topic, messages);
+    messages.push(encode(event, event.key));
+  }
+  return [...records].map(([topic, messages]) => ({ topic, messages }));
+}
+
+/** The state of one leadership: from taking the lease to losing it. */
+interface Lead {
+  readonly outbox: Outbox;
+  readonly lease: Lease;
+  readonly producer: TransactionalProducer;
+}
+
+/** How far a leadership has come. */
+interface Progress {
+  /** The batch written down last. */
+  number: bigint;
+  settled: boolean;
+  renewedAt: number;
+  committedAt: number;
+}
+
+/**
+ * Publishes the outbox, each event once, an aggregate's in order of their versions. One loop: (1) one statement settles the last batch and
+ * writes down the next; (2) one Kafka transaction sends its records and its number; (1) again only after (2) is acknowledged.
+ * Start, fencing and every error are the same path: drop the producer, take the lease, open a new producer, compare.
+ */
+export class Relay {
+  #state: RelayState = { kind: 'starting' };
+  #stopping = new AbortController();
+  #done: Promise<void> | undefined;
+  #backOffMs = 0;
+
+  constructor(private readonly options: RelayOptions) {}
+
+  get state(): RelayState {
+    return this.#state;
+  }
+
+  /** Starts the loop in the background; it ends by `stop` alone. */
+  start(): void {
+    this.#done ??= this.#run();
+  }
+
+  /** Finishes the batch in flight, lets the lease go, and ends. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.options.wakeUp.notify();
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    relayMetrics.starts.inc({ reason: 'start' });
+    while (!this.#stopping.signal.aborted) {
+      try {
+        await this.#serve();
+      } catch (error) {
+        this.#explain(error);
+        this.#backOffMs = Math.min(Math.max(50, this.#backOffMs * 2), maxBackOffMs);
+        await this.#pause(this.#backOffMs * (0.5 + Math.random() / 2));
+      }
+    }
+    this.#become({ kind: 'stopped' });
+  }
+
+  /** From a new session to its end. */
+  async #serve(): Promise<void> {
+    const outbox = await this.options.connect();
+    try {
+      const lease = await this.#standBy(outbox);
+      if (!lease) return;
+      await this.#lead(outbox, lease);
+      if (this.#stopping.signal.aborted) await outbox.releaseLease(lease);
+    } finally {
+      relayMetrics.owner.set(0);
+      await outbox.close();
+    }
+  }
+
+  /** Waits for the lease; nothing when it is time to stop. */
+  async #standBy(outbox: Outbox): Promise<Lease | undefined> {
+    while (!this.#stopping.signal.aborted) {
+      this.options.beat?.();
+      const answer = await outbox.takeLease();
+      if (answer.state === 'taken') return answer.lease;
+      if (answer.state === 'halted') this.#become({ kind: 'halted', reason: answer.reason });
+      else this.#become({ kind: 'standing-by', behind: answer.owner });
+      await this.#pause(answer.state === 'halted' ? haltedMs : standByMs * (0.75 + Math.random() / 2));
+    }
+    return undefined;
+  }
+
+  /** Under the lease: a new producer, which fences the older ones and resolves what they left open; then the comparison; then the loop. */
+  async #lead(outbox: Outbox, lease: Lease): Promise<void> {
+    const { transactionalId } = relayNames(lease.storeId);
+    const producer = await this.options.broker.openTransactional({ transactionalId, writer: 'relay' });
+    try {
+      const lead = { outbox, lease, producer };
+      const progress = await this.#recover(lead);
+      if (!progress) return;
+      this.#become({ kind: 'leading' });
+      await this.#publish(lead, progress);
+    } finally {
+      await producer.discard();
+    }
+  }
+
+  /** The batch to go on from; nothing when halted. */
+  async #recover(lead: Lead): Promise<Progress | undefined> {
+    const { outbox, lease } = lead;
+    const committed = await this.options.broker.committedOffsets(relayNames(lease.storeId).group, topics.relayPosition.name);
+    const position = committed.get(positionPartition);
+    const batch = await outbox.currentBatch(lease);
+    const verdict = compare(batch, position);
+    if (verdict.kind === 'halt') {
+      await outbox.halt(lease, {
+        why: verdict.why,
+        batch: String(batch.number),
+        position: position === undefined ? null : String(position),
+      });
+      return undefined;
+    }
+    if (verdict.kind === 'first-start') await this.#send(lead, [], 0n);
+    if (verdict.kind === 'resend') {
+      log.warn(
+        { batch: String(batch.number), events: batch.events.length },
+        'the last batch was not published: sending it again',
+      );
+      relayMetrics.resent.inc();
+      await this.#send(lead, batch.events, batch.number);
+    }
+    await outbox.renewLease(lease);
+    const now = performance.now();
+    return { number: batch.number, settled: batch.settled, renewedAt: now, committedAt: now };
+  }
+
+  /** The loop, until it is time to stop or something breaks. */
+  async #publish(lead: Lead, progress: Progress): Promise<void> {
+    const { wakeUp, beat } = this.options;
+    wakeUp.busy();
+    while (!this.#stopping.signal.aborted) {
+      beat?.();
+      if (await this.#round(lead, progress)) wakeUp.busy();
+      else await wakeUp.idle(lead.outbox);
+    }
+  }
+
+  /** (1), then (2). Whether there was something to publish. */
+  async #round(lead: Lead, progress: Progress): Promise<boolean> {
+    const events = await this.#take(lead, progress);
+    progress.settled = events.length === 0;
+    if (events.length > 0) progress.number += 1n;
+    else if (performance.now() - progress.committedAt < recommitMs) return false;
+    await this.#send(lead, events, progress.number);
+    progress.committedAt = performance.now();
+    return events.length > 0;
+  }
+
+  /** Statement (1); a mere look when nothing is to be settled and the heartbeat is young. */
+  async #take({ outbox, lease }: Lead, progress: Progress): Promise<OutboxEvent[]> {
+    const now = performance.now();
+    const peek = progress.settled && now - progress.renewedAt < renewMs;
+    const events = await outbox.nextBatch(lease, progress.number, { rows: this.options.maxRows ?? 1_000, bytes: maxBytes, peek });
+    if (!peek) {
+      progress.renewedAt = now;
+      this.#backOffMs = 0;
+    }
+    if (events.length > 0) relayMetrics.take.observe((performance.now() - now) / 1000);
+    return events;
+  }
+
+  /** Step (2): records and position, together or not at all. */
+  async #send({ lease, producer }: Lead, events: readonly OutboxEvent[], number: bigint): Promise<void> {
+    const end = relayMetrics.send.startTimer();
+    await producer.send({
+      batches: byTopic(events),
+      group: relayNames(lease.storeId).group,
+      positionTopic: topics.relayPosition.name,
+      partition: positionPartition,
+      offset: number,
+    });
+    end();
+    if (events.length > 0) relayMetrics.batches.inc();
+    relayMetrics.events.inc(events.length);
+  }
+
+  #become(state: RelayState): void {
+    if (state.kind !== this.#state.kind) {
+      if (state.kind === 'halted')
+        log.error({ ...state.reason }, "halted: the store and the broker do not fit together; waiting for an operator's word");
+      else log.info({ ...state }, `the relay is ${state.kind}`);
+    }
+    this.#state = state;
+    relayMetrics.owner.set(state.kind === 'leading' ? 1 : 0);
+    relayMetrics.halted.set(state.kind === 'halted' ? 1 : 0);
+  }
+
+  /** Another relay in our place is no fault; all else is said. */
+  #explain(error: unknown): void {
+    const fenced = error instanceof MessagingError && error.fault === 'fenced';
+    const reason = fenced ? 'fenced' : error instanceof LeaseLost ? 'lease-lost' : 'error';
+    if (fenced) relayMetrics.fenced.inc();
+    relayMetrics.starts.inc({ reason });
+    if (reason === 'error') log.error({ err: error }, 'the relay starts over');
+    else log.warn({ reason }, 'another relay has taken over');
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+  }
+}
