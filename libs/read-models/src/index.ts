@@ -1,6 +1,10 @@
 export * from './api/orders.ts';
 export * from './api/feed.ts';
 export { decodeConsistencyToken, encodeConsistencyToken, type Consistency } from './api/consistency-token.ts';
+export { decodeCursor, encodeCursor } from './api/cursor.ts';
 export { etagOf, orderEventResponseOf, orderFrom, orderResponseOf } from './api/order-response.ts';
 export { Orders, type OrderRow } from './orders.projector.ts';
+export * from './orders.queries.ts';
 export { Feed, type FeedLine, type FeedRow } from './feed.projector.ts';
+export * from './feed.queries.ts';
+export { readModelMigrations } from './migrations.ts';

@@ -1,0 +1,26 @@
+-- Orders as they stand, one row each, written by the fold in orders.projector.ts.
+create table order_projector.orders (
+  order_id uuid primary key,
+  account_id uuid not null,
+  client_order_id text, -- no index: it names the order, so the id derives from it
+  symbol text not null,
+  side text not null,
+  type text not null,
+  quantity numeric not null,
+  limit_price numeric,
+  stop_price numeric,
+  time_in_force text not null,
+  status text not null,
+  cancel_reason text,
+  version int not null,
+  created_at timestamptz not null,
+  updated_at timestamptz not null
+) with (fillfactor = 80);
+create index orders_of_account on order_projector.orders (account_id, created_at desc, order_id desc);
+
+-- What others see. _version: the last event of the order that the model has seen; _parked: why it takes no more of them.
+create view order_projector.exported_orders as
+  select o.*, p._version, p._parked
+    from order_projector.orders o join order_projector.progress p on p.aggregate_id = o.order_id;
+
+grant select on order_projector.exported_orders to :role(query-api);

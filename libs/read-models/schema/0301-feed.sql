@@ -1,0 +1,26 @@
+-- How far the feed of each account is. The row is the lock under which the next number is drawn.
+create table feed_projector.feeds (
+  account_id uuid primary key,
+  sequence bigint not null
+) with (fillfactor = 70);
+
+-- The changes of each account, written once.
+create table feed_projector.feed_entries (
+  account_id uuid not null,
+  sequence bigint not null,
+  event_id uuid not null unique,
+  order_id uuid not null,
+  order_version int not null,
+  change text not null,
+  time timestamptz not null,
+  data jsonb not null,
+  primary key (account_id, sequence)
+);
+revoke update on feed_projector.feed_entries from :role(feed-projector);
+
+-- What others see. A position in a feed is (epoch, sequence): after a rebuild the numbers start again, under another epoch.
+create view feed_projector.exported_epoch as select epoch from feed_projector.projection;
+create view feed_projector.exported_feeds as select account_id, sequence from feed_projector.feeds;
+create view feed_projector.exported_feed_entries as select * from feed_projector.feed_entries;
+
+grant select on feed_projector.exported_epoch, feed_projector.exported_feeds, feed_projector.exported_feed_entries to :role(query-api);

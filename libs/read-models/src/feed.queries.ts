@@ -1,0 +1,59 @@
+import type { Transaction } from '@tradecore/event-sourcing';
+import type { FeedEntryResponse } from './api/feed.ts';
+
+/** A place in an account's feed: after entry `sequence`, 0 for the start. */
+export interface FeedPosition {
+  readonly epoch: string;
+  readonly sequence: number;
+}
+
+/** What follows a position. */
+export interface FeedSlice {
+  /** Where the feed ends now. Another epoch than the one asked for: the history was built anew, `entries` is empty. */
+  readonly head: FeedPosition;
+  readonly entries: readonly FeedEntryResponse[];
+}
+
+interface Line extends Omit<FeedEntryResponse, 'sequence' | 'accountId' | 'epoch'> {
+  readonly epoch: string;
+  readonly head: string;
+  readonly sequence: string | null;
+}
+
+/** At most `limit` entries of one account after a position, which the caller has checked to be in scope; one statement, one snapshot. */
+export async function feedAfter(db: Transaction, accountId: string, after: FeedPosition, limit: number): Promise<FeedSlice> {
+  const lines = (await db.query(
+    `select p.epoch, coalesce(f.sequence, 0) as head, e.sequence, e.event_id as "eventId", e.order_id as "orderId",
+            e.order_version as "orderVersion", e.change, e.data,
+            to_char(e.time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time
+       from feed_projector.exported_epoch p
+       left join feed_projector.exported_feeds f on f.account_id = $1
+       left join lateral (
+         select * from feed_projector.exported_feed_entries l
+          where l.account_id = $1 and l.sequence > $3 and p.epoch::text = $2
+          order by l.sequence limit $4) e on true
+      order by e.sequence`,
+    [accountId, after.epoch, after.sequence, limit],
+  )) as Line[];
+  const [first] = lines;
+  if (!first) throw new Error('the schema of the feed is not there');
+  const entries = lines.flatMap(({ head: _, sequence, ...line }) =>
+    sequence === null ? [] : [{ ...line, accountId, sequence: Number(sequence) }],
+  );
+  return { head: { epoch: first.epoch, sequence: Number(first.head) }, entries };
+}
+
+/** Where the feeds of these accounts end; an account without entries stands at 0. */
+export async function feedHeads(db: Transaction, accountIds: readonly string[]): Promise<ReadonlyMap<string, FeedPosition>> {
+  const rows = (await db.query(
+    `select a.account_id as "accountId", p.epoch, coalesce(f.sequence, 0) as sequence
+       from unnest($1::uuid[]) as a (account_id)
+      cross join feed_projector.exported_epoch p
+       left join feed_projector.exported_feeds f on f.account_id = a.account_id`,
+    [accountIds],
+  )) as { accountId: string; epoch: string; sequence: string }[];
+  return new Map(rows.map(({ accountId, epoch, sequence }) => [accountId, { epoch, sequence: Number(sequence) }]));
+}
+
+/** The Redis channel on which the feed-projector says, after its commit, whose feed grew: a message is one account's id. Only a hint. */
+export const feedHintChannel = (namespace: string): string => (namespace === '' ? 'feed-hints' : `${namespace}.feed-hints`);
