@@ -85,6 +85,9 @@ export class CancelAlreadyRequested extends DomainError {
   readonly code = 'cancel-already-requested';
   readonly kind = 'conflict';
   constructor(orderId: string) {
-    super('A cancel of this order was already requested.', { orderId });
+    super('A cancel of this order was already requested.', {
+      orderId,
+      errors: [{ pointer: '#', code: 'already-requested', detail: 'repeats an earlier request' }],
+    });
   }
 }

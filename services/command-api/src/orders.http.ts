@@ -12,7 +12,7 @@ import {
   type OrderResponse,
 } from '@tradecore/read-models';
 import { owns, RequestRefused, validated } from '@tradecore/service';
-import { canonicalTerms } from '@tradecore/trading';
+import { canonicalTerms, OrderNotFound } from '@tradecore/trading';
 import { AskedBy, type Asked } from './asked.ts';
 import { PlaceOrder } from './place-order.ts';
 import { RequestCancel } from './request-cancel.ts';
@@ -56,7 +56,8 @@ export class OrdersHttp {
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
     const why = reason === undefined ? {} : { reason };
-    return answer(await this.requestCancel.execute({ orderId, accounts: caller.accounts, ...why, ...key }), reply);
+    const command = { orderId, accounts: caller.accounts, ...why, ...key };
+    return answer(await this.requestCancel.execute(command).catch(pointAtPath), reply);
   }
 }
 
@@ -70,6 +71,14 @@ function answer(history: readonly RecordedEvent[], reply: Reply): OrderResponse 
     'consistency-token': encodeConsistencyToken({ aggregateId: order.orderId, version: order.version }),
   });
   return orderResponseOf(order);
+}
+
+/** The order that was not found is the one that the path names: the answer says so. */
+function pointAtPath(error: unknown): never {
+  if (!(error instanceof OrderNotFound)) throw error;
+  throw new RequestRefused(404, error.code, error.message, {
+    errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'names no order of yours' }],
+  });
 }
 
 const accountNotFound = () =>
