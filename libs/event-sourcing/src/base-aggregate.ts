@@ -47,7 +47,8 @@ export abstract class BaseAggregate<E extends Event> {
 
   /** Brings the aggregate up from history. A method, for the fields of a subclass are set only after this constructor. */
   replay(history: Iterable<E>): this {
-    if (this.#uncommitted.length > 0) throw new Error(`${this.constructor.name} ${this.id} has uncommitted events: history comes first`);
+    if (this.#uncommitted.length > 0)
+      throw new Error(`${this.constructor.name} ${this.id} has uncommitted events: history comes first`);
     for (const event of history) this.#handle(event);
     return this;
   }

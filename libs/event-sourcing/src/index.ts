@@ -20,6 +20,7 @@ export { MissingRoles } from './roles.ts';
 export {
   LeaseLost,
   Outbox,
+  readBacklog,
   type Backlog,
   type BatchLimits,
   type CurrentBatch,
@@ -30,3 +31,4 @@ export {
   type OutboxOptions,
 } from './outbox.ts';
 export { OutboxListener } from './outbox-listener.ts';
+export { HaltedOutbox, NotHalted, type Decision, type Resumed } from './halted-outbox.ts';

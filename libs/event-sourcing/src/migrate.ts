@@ -1,17 +1,8 @@
 import type { Catalogue } from '@tradecore/events';
-import type { DataSource } from 'typeorm';
-
-/** One forward-only step of the schema. Numbers: the store 1-99, the relay 100-199, subscriptions 200-299, read models 300-399. */
-export interface Migration {
-  readonly number: number;
-  /** Kebab-case. */
-  readonly name: string;
-  /**
-   * SQL, many statements; runs once, in a transaction of its own, as the owner. `:role(command-api)` becomes the quoted role of that service;
-   * naming it creates the role. `:role(reader)` is the group of all: who may read the event store.
-   */
-  readonly sql: string;
-}
+import { Client, type ClientBase } from 'pg';
+import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { fillRoles, rolesIn, roleName, storeMigrations, type Migration } from './migrations.ts';
+import { ensureRoles } from './roles.ts';
 
 /** How a database is brought to the newest schema. */
 export interface MigrateOptions {
@@ -21,37 +12,108 @@ export interface MigrateOptions {
   readonly catalogue: Catalogue;
   /** Roles are `<prefix>_<service>`, `-` as `_`; `tradecore` when absent. */
   readonly rolePrefix?: string;
-  /** Services that need a login though no migration names them. */
+  /** Services that need a role though no migration names them. */
   readonly services?: readonly string[];
-  /** By service (`command-api`): its password; with one the role may log in. */
+  /** By service (`command-api`): its password, 8 to 200 visible ASCII characters; with one the role may log in. */
   readonly rolePasswords?: Readonly<Record<string, string>>;
 }
 
-/** The owner may not create roles, and some are missing: `sql` is what somebody who may has to run. */
-export class MissingRoles extends Error {
-  override readonly name = 'MissingRoles';
-  constructor(readonly sql: string) {
-    super(`roles are missing and this login may not create them; run as a superuser:\n${sql}`);
+/** One migration at a time in a database. */
+const migrationLock = 7_264_001;
+
+/**
+ * Creates missing roles (or throws `MissingRoles` with the SQL to run), runs missing migrations, fills aggregate types: under an
+ * advisory lock, so safe to run again and at once. Returns the names of what it ran.
+ */
+export async function migrate(url: string, options: MigrateOptions): Promise<{ ran: string[] }> {
+  const migrations = ordered([...storeMigrations, ...(options.migrations ?? [])]);
+  const prefix = options.rolePrefix ?? 'tradecore';
+  const writers = Object.values(options.catalogue).map(({ writer }) => writer);
+  const services = [
+    ...new Set([...migrations.flatMap(({ sql }) => rolesIn(sql)), ...writers, ...(options.services ?? [])]),
+  ].sort();
+  const client = new Client({ connectionString: url, application_name: 'migrate' });
+  await client.connect();
+  try {
+    await client.query('select pg_advisory_lock($1)', [migrationLock]);
+    await ensureRoles(client, { prefix, services, passwords: options.rolePasswords ?? {} });
+    const ran = await runMigrations(url, migrations, prefix);
+    await declareTypes(client, options.catalogue, prefix);
+    await client.query(`grant select on schema_migrations to "${roleName(prefix, 'reader')}"`);
+    return { ran };
+  } finally {
+    await client.end();
   }
 }
 
-/** The role of a service: `roleName('tradecore', 'command-api')` is `tradecore_command_api`. */
-export const roleName = (prefix: string, service: string): string => `${prefix}_${service.replaceAll('-', '_')}`;
-
-/** Creates missing roles, runs missing migrations under an advisory lock, fills aggregate types. Safe to run again and at once. Returns what it ran. */
-export function migrate(url: string, options: MigrateOptions): Promise<{ ran: string[] }> {
-  void [url, options];
-  throw new Error('unfinished');
+function ordered(migrations: readonly Migration[]): Migration[] {
+  const sorted = migrations.toSorted((a, b) => a.number - b.number);
+  const twice = sorted.find(({ number }, index) => number === sorted[index + 1]?.number);
+  if (twice) throw new Error(`two migrations have number ${twice.number}`);
+  return sorted;
 }
 
-/** The highest migration number that the database has had; 0 for an empty database. */
-export function schemaVersion(dataSource: DataSource): Promise<number> {
-  void dataSource;
-  throw new Error('unfinished');
+/** TypeORM orders by the last 13 digits of a name. */
+const storedName = ({ name, number }: Migration): string => `${name}-${String(number).padStart(13, '0')}`;
+
+async function runMigrations(url: string, migrations: readonly Migration[], prefix: string): Promise<string[]> {
+  const dataSource = new DataSource({
+    type: 'postgres',
+    url,
+    installExtensions: false,
+    migrationsTableName: 'schema_migrations',
+    migrationsTransactionMode: 'each',
+    migrations: migrations.map((migration) => asMigrationClass(migration, prefix)),
+  });
+  await dataSource.initialize();
+  try {
+    return (await dataSource.runMigrations()).map(({ name }) => name);
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+function asMigrationClass(migration: Migration, prefix: string): new () => MigrationInterface {
+  return class {
+    readonly name = storedName(migration);
+    async up(runner: QueryRunner): Promise<void> {
+      await runner.query(fillRoles(migration.sql, prefix));
+    }
+    down(): Promise<void> {
+      return Promise.reject(new Error('the schema only goes forward'));
+    }
+  };
+}
+
+async function declareTypes(client: ClientBase, catalogue: Catalogue, prefix: string): Promise<void> {
+  for (const { type, topic, writer } of Object.values(catalogue)) {
+    const role = roleName(prefix, writer);
+    await client.query(
+      `insert into aggregate_types (aggregate_type, topic, writer) values ($1, $2, $3)
+       on conflict (aggregate_type) do update set topic = excluded.topic, writer = excluded.writer`,
+      [type, topic, role],
+    );
+    await client.query(`grant execute on function append_events to "${role}"`);
+  }
+}
+
+/** The highest migration number that the database has had; 0 when it has had none. */
+export async function schemaVersion(dataSource: DataSource): Promise<number> {
+  const numbers = (await appliedMigrations(dataSource)).map((name) => Number(name.slice(-13)));
+  return Math.max(0, ...numbers);
 }
 
 /** Which of these migrations (their names) the database lacks: a service is ready only when there is none. */
-export function missingMigrations(dataSource: DataSource, wanted: readonly Migration[]): Promise<string[]> {
-  void [dataSource, wanted];
-  throw new Error('unfinished');
+export async function missingMigrations(dataSource: DataSource, wanted: readonly Migration[]): Promise<string[]> {
+  const applied = new Set(await appliedMigrations(dataSource));
+  return wanted.map(storedName).filter((name) => !applied.has(name));
+}
+
+async function appliedMigrations(dataSource: DataSource): Promise<string[]> {
+  const [{ exists }] = (await dataSource.query(`select to_regclass('public.schema_migrations') is not null as exists`)) as [
+    { exists: boolean },
+  ];
+  if (!exists) return [];
+  const rows = (await dataSource.query('select name from public.schema_migrations')) as { name: string }[];
+  return rows.map(({ name }) => name);
 }

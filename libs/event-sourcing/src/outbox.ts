@@ -65,6 +65,22 @@ export interface Backlog {
   readonly oldestSeconds: number;
 }
 
+/** Whatever runs a statement: a DataSource. */
+interface Queries {
+  query(sql: string): Promise<unknown>;
+}
+
+/** Measures what is still to be published. */
+export async function readBacklog(database: Queries): Promise<Backlog> {
+  const rows = await database.query(
+    `select (select count(*) from (select from event_outbox limit 100000) some)::int as depth,
+      (select extract(epoch from clock_timestamp() - e.timestamp)::float8 from event_outbox o join event_store e using (event_id)
+        order by o.seq limit 1) as oldest`,
+  );
+  const [row] = rows as { depth: number; oldest: number | null }[];
+  return { depth: row?.depth ?? 0, oldestSeconds: Math.max(0, row?.oldest ?? 0) };
+}
+
 /** How to reach the outbox. */
 export interface OutboxOptions {
   /** A login with the rights of the relay's role. A direct connection: behind a pooler of transactions a dead owner is noticed only by its heartbeat. */
@@ -260,16 +276,6 @@ export class Outbox {
       [owner, fence, JSON.stringify(reason)],
     );
     if (rowCount !== 1) throw new LeaseLost('the lease is not ours any more');
-  }
-
-  /** What is still to be published. */
-  async backlog(): Promise<Backlog> {
-    const { rows } = await this.client.query<{ depth: number; oldest: number | null }>(
-      `select (select count(*) from (select from event_outbox limit 100000) some)::int as depth,
-        (select extract(epoch from clock_timestamp() - e.timestamp)::float8 from event_outbox o join event_store e using (event_id)
-          order by o.seq limit 1) as oldest`,
-    );
-    return { depth: rows[0]?.depth ?? 0, oldestSeconds: Math.max(0, rows[0]?.oldest ?? 0) };
   }
 
   /** Ends the session. Never throws. */

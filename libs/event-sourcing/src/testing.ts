@@ -1,2 +1,2 @@
-export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.ts';
-export { given, type Decided } from './given.ts';
+export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test/test-database.ts';
+export { given, type Decided } from './test/given.ts';

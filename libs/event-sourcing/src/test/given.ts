@@ -1,6 +1,6 @@
 import type { Event } from '@tradecore/events';
 import { expect } from '@jest/globals';
-import type { AggregateClass, AnyAggregate } from './base-aggregate.ts';
+import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
 
 /** The class of an error, as `thenThrows` takes it. */
 type ErrorClass = abstract new (...parameters: never[]) => Error;
@@ -14,7 +14,10 @@ export interface Decided {
 }
 
 /** `given(Order, placed).when((order) => order.requestCancel()).then(cancelRequested)` */
-export function given<A extends AnyAggregate>(type: AggregateClass<A>, ...history: Event[]): { when(decide: (aggregate: A) => void): Decided } {
+export function given<A extends AnyAggregate>(
+  type: AggregateClass<A>,
+  ...history: Event[]
+): { when(decide: (aggregate: A) => void): Decided } {
   return {
     when(decide) {
       const aggregate = new type('0190b3a0-0000-7000-8000-000000000001');

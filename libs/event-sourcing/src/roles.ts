@@ -1,0 +1,64 @@
+import type { ClientBase } from 'pg';
+import { roleName } from './migrations.ts';
+import { scramVerifier } from './scram.ts';
+
+/** The group of all services. */
+const readers = 'reader';
+
+/** Which roles a database needs. */
+export interface RoleOptions {
+  readonly prefix: string;
+  readonly services: readonly string[];
+  /** By service; with a password the role may log in. */
+  readonly passwords: Readonly<Record<string, string>>;
+}
+
+/** The owner may not create roles, and some are missing: `sql` is what somebody who may has to run. */
+export class MissingRoles extends Error {
+  override readonly name = 'MissingRoles';
+  constructor(readonly sql: string) {
+    super(`roles are missing and this login may not create them; run as one who may:\n${sql}`);
+  }
+}
+
+/** Creates the roles that are missing, makes every service a reader, sets the passwords given. Roles are the cluster's, not the database's. */
+export async function ensureRoles(client: ClientBase, { prefix, services, passwords }: RoleOptions): Promise<void> {
+  const names = [readers, ...services.filter((service) => service !== readers)];
+  const wanted = names.map((service) => ({ service, role: roleName(prefix, service) }));
+  const existing = await client.query<{ role: string; reads: boolean }>(
+    `select rolname as role, pg_has_role(oid, $2::name, 'usage') as reads from pg_roles where rolname = any ($1)
+        and exists (select from pg_roles where rolname = $2)`,
+    [wanted.map(({ role }) => role), roleName(prefix, readers)],
+  );
+  const reads = new Map(existing.rows.map((row) => [row.role, row.reads]));
+  const statements = wanted.flatMap(({ service, role }) => [
+    ...(reads.has(role) ? [] : [`create role "${role}"`]),
+    ...(service === readers || reads.get(role) ? [] : [`grant "${roleName(prefix, readers)}" to "${role}"`]),
+  ]);
+  const logins = wanted.flatMap(({ service, role }) => {
+    const password = passwords[service];
+    return password === undefined ? [] : [`alter role "${role}" login password '${scramVerifier(password)}'`];
+  });
+  const mayCreate = await client.query<{ may: boolean }>(
+    `select rolsuper or rolcreaterole as may from pg_roles where rolname = current_user`,
+  );
+  if (mayCreate.rows[0]?.may) {
+    for (const statement of [...statements, ...logins]) await runOnce(client, statement);
+  } else if (statements.length > 0) {
+    throw new MissingRoles([...statements, ...logins].map((statement) => `${statement};`).join('\n'));
+  }
+}
+
+/** Another database of the cluster may be creating the same roles at this moment: what is there already, or lost a race, is tried again or fine. */
+async function runOnce(client: ClientBase, statement: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await client.query(statement);
+      return;
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      if (code === '42710' || (code === '23505' && statement.startsWith('create role'))) return;
+      if (attempt === 10 || !(message.includes('concurrently updated') || code === '23505')) throw error;
+    }
+  }
+}
