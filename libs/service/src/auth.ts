@@ -27,7 +27,7 @@ const algorithms = ['ES256', 'EdDSA'];
 const claims = z.object({
   sub: z.string().min(1).max(255),
   exp: z.number(),
-  accounts: z.array(z.uuid()).max(100),
+  accounts: z.array(z.guid()).max(100),
   role: z.enum(['client', 'operator']).default('client'),
 });
 
@@ -41,7 +41,8 @@ const log = logger('auth');
 
 function refused(reason: (typeof reasons)[number], detail: string): RequestRefused {
   refusals.inc({ reason });
-  if (reason === 'keys-unavailable') return new RequestRefused(503, 'token-keys-unavailable', detail, { headers: { 'retry-after': '1' } });
+  if (reason === 'keys-unavailable')
+    return new RequestRefused(503, 'token-keys-unavailable', detail, { headers: { 'retry-after': '1' } });
   const challenge = reason === 'missing' ? 'Bearer' : `Bearer error="invalid_token", error_description="${detail}"`;
   return new RequestRefused(401, `${reason}-token`, detail, { headers: { 'www-authenticate': challenge } });
 }

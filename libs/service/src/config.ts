@@ -84,7 +84,9 @@ export interface ConfigNeeds {
 export class ConfigFaults extends Error {
   override readonly name = 'ConfigFaults';
   constructor(readonly faults: readonly string[]) {
-    super(`${faults.length} setting${faults.length === 1 ? ' is' : 's are'} wrong:\n${faults.map((each) => `  ${each}`).join('\n')}`);
+    super(
+      `${faults.length} setting${faults.length === 1 ? ' is' : 's are'} wrong:\n${faults.map((each) => `  ${each}`).join('\n')}`,
+    );
   }
 }
 

@@ -3,10 +3,19 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { freshId } from '@tradecore/events';
-import { activeTraceparent, childTraceparent, counter, currentContext, histogram, logger, runInContext } from '@tradecore/telemetry';
+import {
+  activeTraceparent,
+  childTraceparent,
+  counter,
+  currentContext,
+  histogram,
+  logger,
+  runInContext,
+} from '@tradecore/telemetry';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { validate as isUuid } from 'uuid';
 import type { Authenticator } from './auth.ts';
+import type { Health } from './health.ts';
 import { problemType, RequestRefused, sendProblem } from './problems.ts';
 
 /** Bytes of a request's body, at most; more is 413. */
@@ -38,31 +47,49 @@ function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
   const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400;
   const code = { 431: 'headers-too-large', 408: 'request-timeout', 400: 'broken-http' }[status] ?? 'broken-http';
   const title = STATUS_CODES[status] ?? 'Bad Request';
-  const body = JSON.stringify({ type: problemType(code), title, status, detail: 'The request could not be read.', instance: '/' });
+  const body = JSON.stringify({
+    type: problemType(code),
+    title,
+    status,
+    detail: 'The request could not be read.',
+    instance: '/',
+  });
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }
 
+/** A path that the router can't read: it answers before any hook has run. */
+function refuseRequest(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  const context = contextOf(request);
+  tellContext(reply, context);
+  runInContext(context, () => sendProblem(error, request, reply));
+}
+
 /** The Fastify of a service's HTTP door, before Nest adds its routes. */
-export function createHttpDoor(authenticator: Authenticator): FastifyAdapter {
+export function createHttpDoor(authenticator: Authenticator, health: Health): FastifyAdapter {
   const options: object = {
     bodyLimit,
     logger: false,
-    // A request on an open connection that meets the stop is still answered; the answer closes the connection.
+    // A request that meets the stop is still answered.
     return503OnClosing: false,
     requestTimeout: 15_000,
     connectionTimeout: 60_000,
     routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: false },
     http: { maxHeaderSize: 16 * 1024 },
     clientErrorHandler: refuseConnection,
-    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => sendProblem(error, request, reply),
+    frameworkErrors: refuseRequest,
   };
   const adapter: FastifyAdapter = new FastifyAdapter(options);
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   readJson(fastify);
   countRoutes(fastify);
   openContexts(fastify, authenticator);
+  // A connection kept alive past its last answer would hold the stop until it times out.
+  fastify.addHook('onSend', (_request, reply, payload, done) => {
+    if (health.draining) void reply.header('connection', 'close');
+    done(null, payload);
+  });
   return adapter;
 }
 
@@ -117,6 +144,9 @@ function contextOf({ headers }: FastifyRequest): { correlationId: string; tracep
   };
 }
 
+const tellContext = (reply: FastifyReply, { correlationId, traceparent }: ReturnType<typeof contextOf>): void =>
+  void reply.headers({ 'x-correlation-id': correlationId, traceparent });
+
 /**
  * Gives each request its context, then asks who calls, before the body is read. Everything is closed unless a route says `@Public()`,
  * paths without a route too. The context is taken up again after the body was read: its bytes come from the socket's context.
@@ -124,7 +154,7 @@ function contextOf({ headers }: FastifyRequest): { correlationId: string; tracep
 function openContexts(fastify: FastifyInstance, authenticator: Authenticator): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     const context = contextOf(request);
-    void reply.header('x-correlation-id', context.correlationId).header('traceparent', context.traceparent);
+    tellContext(reply, context);
     const enter = (fields: typeof context & { actor?: string }, error?: Error): void =>
       runInContext(fields, () => {
         request.work = new AsyncResource('HttpRequest');

@@ -134,7 +134,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     .code(answer.status)
     .headers(answer.headers ?? {})
     .header('content-type', 'application/problem+json')
-    .send(JSON.stringify(problem));
+    // Bytes, for Fastify adds a charset to text, and JSON types have none.
+    .send(Buffer.from(JSON.stringify(problem)));
 }
 
 /** The only place where errors become HTTP. */

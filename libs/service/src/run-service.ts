@@ -73,7 +73,7 @@ export async function startService(options: ServiceOptions, env: Environment): P
   try {
     if (uses.includes('postgres')) await awaitSchema({ name, config, migrations });
     const infrastructure = InfrastructureModule.for({ name, uses, http, config, health, migrations });
-    const door = http ? createHttpDoor(new Authenticator(config)) : new FastifyAdapter({ logger: false });
+    const door = http ? createHttpDoor(new Authenticator(config), health) : new FastifyAdapter({ logger: false });
     const app = await NestFactory.create(rootOf(infrastructure, module), door, {
       bodyParser: false,
       logger: new NestLog(),
@@ -105,7 +105,6 @@ async function open(app: INestApplication, { admin, config, health, http, strate
   await app.startAllMicroservices();
   if (http) await app.listen(config.PORT, config.HOST);
   const url = http ? await app.getUrl() : undefined;
-  log.info({ ...(url && { url }), adminUrl: admin.url }, 'started');
   return {
     app,
     config,
@@ -140,6 +139,9 @@ export async function runService(options: ServiceOptions): Promise<void> {
     log.fatal({ err: error }, 'a bug: the process ends, what it held is safe in its servers');
     process.exit(1);
   });
-  const service = await startService(options, environment()).catch(refuseToStart);
-  stopOnSignals(service);
+  let service: RunningService | undefined;
+  stopOnSignals(() => service);
+  service = await startService(options, environment()).catch(refuseToStart);
+  const { url, adminUrl } = service;
+  log.info({ ...(url !== undefined && { url }), adminUrl }, 'started');
 }

@@ -10,27 +10,37 @@ function whatHangs(): Record<string, number> {
   return counts;
 }
 
-/** SIGTERM and SIGINT stop the service; past STOP_LIMIT, or at a second signal, the process ends with 1 and says what hung. */
-export function stopOnSignals(service: RunningService): void {
-  let stopping = false;
-  const giveUp = (why: string): never => {
-    log.fatal({ hanging: whatHangs() }, why);
+function giveUp(why: string): never {
+  log.fatal({ hanging: whatHangs() }, why);
+  process.exit(1);
+}
+
+async function stop(service: RunningService): Promise<never> {
+  const limit = service.config.STOP_LIMIT;
+  setTimeout(() => giveUp(`not stopped within ${limit} ms`), limit).unref();
+  try {
+    await service.stop();
+  } catch (error) {
+    log.fatal({ err: error }, 'the stop failed');
     process.exit(1);
-  };
-  const stop = (signal: string): void => {
+  }
+  process.exit(0);
+}
+
+/**
+ * SIGTERM and SIGINT stop the service; past STOP_LIMIT, or at a second signal, the process ends with 1 and says what hung.
+ * While it starts (`started()` is undefined) nothing is in flight: it ends at once, with 0.
+ */
+export function stopOnSignals(started: () => RunningService | undefined): void {
+  let stopping = false;
+  const onSignal = (signal: string): void => {
     if (stopping) giveUp(`a second ${signal}: ended before all was drained`);
     stopping = true;
-    log.info({ signal }, 'stopping');
-    const limit = service.config.STOP_LIMIT;
-    setTimeout(() => giveUp(`not stopped within ${limit} ms`), limit).unref();
-    service.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.fatal({ err: error }, 'the stop failed');
-        process.exit(1);
-      },
-    );
+    const service = started();
+    log.info({ signal }, service ? 'stopping' : 'stopped while starting');
+    if (!service) process.exit(0);
+    void stop(service);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
 }

@@ -9,7 +9,9 @@ export type RequestPart = 'body' | 'query' | 'path' | 'header';
 const limits = { depth: 20, members: 200, faults: 50 };
 
 const pointerTo = (path: readonly PropertyKey[]): string =>
-  ['#', ...path.map((each) => encodeURIComponent(String(each).toWellFormed().replaceAll('~', '~0').replaceAll('/', '~1')))].join('/');
+  ['#', ...path.map((each) => encodeURIComponent(String(each).toWellFormed().replaceAll('~', '~0').replaceAll('/', '~1')))].join(
+    '/',
+  );
 
 /** PostgreSQL stores no U+0000 and no lone surrogate: neither may come in, in no string. */
 export const isStorableText = (text: string): boolean => !text.includes('\0') && text.isWellFormed();

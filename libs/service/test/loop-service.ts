@@ -1,0 +1,42 @@
+/** A service with a loop, for `run-service.int.spec.ts`. `LOOP` says how it behaves when it must stop. */
+import { Inject, Injectable, Module, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Controller, Get } from '@nestjs/common';
+import { z } from 'zod';
+import { Health, Public, runService, tokens, type Config } from '../src/index.ts';
+
+const own = { LOOP: z.enum(['drains', 'hangs']).default('drains') };
+
+@Injectable()
+class Loop implements BeforeApplicationShutdown {
+  constructor(
+    @Inject(tokens.config) private readonly config: Config<typeof own>,
+    @Inject(Health) health: Health,
+  ) {
+    const beat = health.heartbeat('loop', 5000);
+    setInterval(beat, 100);
+  }
+  async beforeApplicationShutdown(): Promise<void> {
+    if (this.config.LOOP === 'hangs') await new Promise(() => undefined);
+    process.stdout.write('drained\n');
+  }
+}
+
+@Controller()
+class Door {
+  @Public()
+  @Get('slow')
+  async slow(): Promise<string> {
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    return 'finished';
+  }
+  @Public()
+  @Get('bug')
+  bug(): void {
+    void Promise.reject(new Error('nobody waits for this'));
+  }
+}
+
+@Module({ controllers: [Door], providers: [Loop] })
+class LoopModule {}
+
+await runService({ name: 'loop', module: LoopModule, uses: [], http: true, config: own });
