@@ -1,9 +1,19 @@
-export {
-  On,
-  Projector,
-  type Appending,
-  type ProjectorClass,
-  type ProjectorOptions,
-  type RowOf,
-} from './projector.ts';
+export { On, Projector, type Appending, type ProjectorClass, type ProjectorOptions, type RowOf } from './projector.ts';
 export { fold, foldAppended } from './fold.ts';
+export { subscriptionMigration, type SubscriptionMigrationOptions } from './schema.ts';
+export { ProjectorsModule, ProjectorStrategy, type ProjectorsOptions } from './projector-strategy.ts';
+export { CommitListener, ProjectorWork, type ProjectorParts } from './projector-work.ts';
+export {
+  Subscription,
+  type DeadLetter,
+  type EventRecord,
+  type Handled,
+  type SubscriptionParts,
+  type SubscriptionStatus,
+  type Work,
+} from './subscription.ts';
+export { readinessOf, type ReadinessCheck } from './readiness.ts';
+export { ProjectionBusy, rebuildProjection, redrive, resumeProjection, type OperatorParts, type Redriven } from './operate.ts';
+export { LogCutOff, ModelDiverged, PositionLost, ProjectionStopped } from './errors.ts';
+export { parkReasons, type ParkReason } from './metrics.ts';
+export type { Unusable } from './positions.ts';

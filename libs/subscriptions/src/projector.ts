@@ -41,6 +41,8 @@ export interface Declaration {
   readonly schema: string;
   readonly appends: string | undefined;
   readonly shared: boolean;
+  /** Whether it folds events of this type; others only move the guard. */
+  readonly handles: (type: string) => boolean;
   /** Folds one upcast event: the next row and the lines to append; `undefined` when the projector ignores the type. */
   readonly fold: (row: object | undefined, event: RecordedEvent) => Appending<object> | undefined;
   /** The key of the row that the event changes. */
@@ -58,7 +60,11 @@ const declarations = new WeakMap<object, Declaration>();
  */
 export const On =
   <E extends Event>(eventClass: EventClass<E>) =>
-  <M extends (row: never, event: RecordedEvent<E>) => object>(target: object, method: string, _: TypedPropertyDescriptor<M>): void => {
+  <M extends (row: never, event: RecordedEvent<E>) => object>(
+    target: object,
+    method: string,
+    _: TypedPropertyDescriptor<M>,
+  ): void => {
     const own = folds.get(target) ?? new Map<string, string>();
     if (own.has(eventClass.type)) throw new TypeError(`${target.constructor.name} folds ${eventClass.type} twice`);
     folds.set(target, own.set(eventClass.type, method));
@@ -87,6 +93,7 @@ export const Projector =
       schema,
       appends: options.appends,
       shared: options.shared ?? false,
+      handles: (type) => own.has(type),
       fold: (row, event) => foldWith(instance, own.get(event.type), row, event),
       key: typeof ownKey === 'function' ? (event) => String(ownKey.call(instance, event)) : (event) => event.aggregateId,
     });
@@ -100,7 +107,8 @@ function foldWith(instance: object, method: string | undefined, row: object | un
 }
 
 /** Whether the class carries `@Projector`. */
-export const isProjector = (candidate: object): candidate is ProjectorClass => declarations.has(candidate);
+export const isProjector = (candidate: unknown): candidate is ProjectorClass =>
+  typeof candidate === 'function' && declarations.has(candidate);
 
 /** The declaration of a projector. Throws `TypeError` for a class without `@Projector`. */
 export function declarationOf(projector: ProjectorClass): Declaration {

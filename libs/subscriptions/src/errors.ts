@@ -1,0 +1,33 @@
+/** The model holds an event that the store does not: nothing may be built upon it. Stops the projection until an operator decides. */
+export class ModelDiverged extends Error {
+  override readonly name = 'ModelDiverged';
+  constructor(
+    readonly aggregateId: string,
+    readonly version: number,
+    readonly held: string | null,
+    readonly stored: string | null,
+  ) {
+    super(`the model holds ${held ?? 'nothing'} as version ${version} of ${aggregateId}, the store holds ${stored ?? 'nothing'}`);
+  }
+}
+
+/** The partition belongs to somebody else, or a builder is at work: nothing was written. */
+export class PositionLost extends Error {
+  override readonly name = 'PositionLost';
+}
+
+/** Records were deleted from the log before they were read: the position is worth nothing, the store has to fill in. */
+export class LogCutOff extends Error {
+  override readonly name = 'LogCutOff';
+}
+
+/** The projection is stopped: see the reason; `resumeProjection` or `resetProjection` after the cause is gone. */
+export class ProjectionStopped extends Error {
+  override readonly name = 'ProjectionStopped';
+}
+
+/** PostgreSQL's word for a value that it refuses: SQLSTATE class 22 (data) or 23 (constraint). */
+export function isDataError(error: unknown): boolean {
+  const code: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^2[23]/.test(code);
+}

@@ -1,0 +1,125 @@
+import type { Transaction } from '@tradecore/event-sourcing';
+import { partitionKey, type AssignedPartition, type TopicPartition } from '@tradecore/messaging';
+import { PositionLost, ProjectionStopped } from './errors.ts';
+
+/** Why the store has to fill in before the log can be read on. */
+export type Unusable = 'never-built' | 'other-log' | 'below-log' | 'beyond-log';
+
+/** What a member of the group found when it asked for its positions. */
+export type Claim =
+  | { readonly state: 'claimed'; readonly positions: ReadonlyMap<string, bigint> }
+  | { readonly state: 'unusable'; readonly why: Unusable }
+  | { readonly state: 'builder-at-work' }
+  | { readonly state: 'stopped'; readonly reason: string };
+
+/** The rows that say where partitions go on, in the schema of one projector. */
+export class Positions {
+  constructor(
+    private readonly schema: string,
+    private readonly topics: readonly string[],
+  ) {}
+
+  /**
+   * Makes `owner` the owner of the partitions and answers where they go on; a partition that is new to its topic starts at 0.
+   * `log` names the log that offsets count in: another one, a position below its start or beyond its end is unusable.
+   * In a transaction of its own.
+   */
+  async claim(tx: Transaction, assigned: readonly AssignedPartition[], owner: string, log: string): Promise<Claim> {
+    const [projection] = (await tx.query(`select log, stopped_reason from ${this.schema}.projection for share skip locked`)) as {
+      log: string | null;
+      stopped_reason: string | null;
+    }[];
+    if (!projection) return { state: 'builder-at-work' };
+    if (projection.stopped_reason !== null) return { state: 'stopped', reason: projection.stopped_reason };
+    const known = await this.read(tx);
+    const why = this.unusable(projection.log, log, known, assigned);
+    if (why) return { state: 'unusable', why };
+    const rows = (await tx.query(
+      `insert into ${this.schema}.positions as p (topic, partition, next_offset, owner)
+       select topic, partition, 0, $3 from unnest($1::text[], $2::int[]) as a (topic, partition) order by topic, partition
+       on conflict (topic, partition) do update set owner = excluded.owner
+       returning topic, partition, next_offset`,
+      [assigned.map(({ topic }) => topic), assigned.map(({ partition }) => partition), owner],
+    )) as (TopicPartition & { next_offset: string })[];
+    return { state: 'claimed', positions: new Map(rows.map((row) => [partitionKey(row), BigInt(row.next_offset)])) };
+  }
+
+  private unusable(
+    builtOn: string | null,
+    log: string,
+    known: ReadonlyMap<string, bigint>,
+    assigned: readonly AssignedPartition[],
+  ): Unusable | undefined {
+    if (builtOn === null) return 'never-built';
+    if (builtOn !== log) return 'other-log';
+    const topicsKnown = new Set([...known.keys()].map((key) => key.slice(0, key.lastIndexOf('/'))));
+    if (this.topics.some((topic) => !topicsKnown.has(topic))) return 'never-built';
+    for (const partition of assigned) {
+      const next = known.get(partitionKey(partition)) ?? 0n;
+      if (next < partition.startOffset) return 'below-log';
+      if (next > partition.endOffset) return 'beyond-log';
+    }
+    return undefined;
+  }
+
+  /** All positions of the projector, by `partitionKey`. */
+  async read(tx: Transaction): Promise<Map<string, bigint>> {
+    const rows = (await tx.query(`select topic, partition, next_offset from ${this.schema}.positions where topic = any($1)`, [
+      this.topics,
+    ])) as (TopicPartition & { next_offset: string })[];
+    return new Map(rows.map((row) => [partitionKey(row), BigInt(row.next_offset)]));
+  }
+
+  /**
+   * Locks the position of a partition, the first thing in a batch's transaction, and compares it with what this owner last wrote.
+   * Throws `PositionLost` when it is another's, has moved, or is locked by somebody (a builder, a second owner), and `ProjectionStopped`.
+   */
+  async lock(tx: Transaction, partition: TopicPartition, owner: string, expected: bigint): Promise<void> {
+    const [row] = (await tx.query(
+      `select p.next_offset, p.owner, s.stopped_reason from ${this.schema}.positions p, ${this.schema}.projection s
+        where p.topic = $1 and p.partition = $2 for update of p skip locked`,
+      [partition.topic, partition.partition],
+    )) as { next_offset: string; owner: string | null; stopped_reason: string | null }[];
+    const where = partitionKey(partition);
+    if (!row) throw new PositionLost(`${where} is locked by somebody else`);
+    if (row.stopped_reason !== null) throw new ProjectionStopped(row.stopped_reason);
+    if (row.owner !== owner) throw new PositionLost(`${where} belongs to ${row.owner ?? 'nobody'}`);
+    if (BigInt(row.next_offset) !== expected) throw new PositionLost(`${where} is at ${row.next_offset}, not at ${expected}`);
+  }
+
+  /** Moves a position that `lock` has locked in this transaction. */
+  async move(tx: Transaction, partition: TopicPartition, nextOffset: bigint): Promise<void> {
+    await tx.query(
+      `update ${this.schema}.positions set next_offset = $3, moved_at = clock_timestamp() where topic = $1 and partition = $2`,
+      [partition.topic, partition.partition, String(nextOffset)],
+    );
+  }
+
+  /** Replaces all positions: nobody owns them, so whoever was at work has to claim again. For a builder, which holds the projection. */
+  async replace(tx: Transaction, ends: ReadonlyMap<string, ReadonlyMap<number, bigint>>, log: string): Promise<void> {
+    const rows = [...ends].flatMap(([topic, partitions]) =>
+      [...partitions].map(([partition, end]) => ({ topic, partition, next_offset: String(end) })),
+    );
+    await tx.query(`delete from ${this.schema}.positions`);
+    await tx.query(
+      `insert into ${this.schema}.positions (topic, partition, next_offset)
+       select topic, partition, next_offset from jsonb_to_recordset($1::jsonb) as (topic text, partition int, next_offset bigint)`,
+      [JSON.stringify(rows)],
+    );
+    await tx.query(`update ${this.schema}.projection set log = $1, start_over = false, built_at = clock_timestamp()`, [log]);
+  }
+
+  /** Whether the projection has to be built anew. */
+  async rebuildAsked(connection: Transaction): Promise<boolean> {
+    const rows = (await connection.query(`select from ${this.schema}.projection where log is null`)) as unknown[];
+    return rows.length > 0;
+  }
+
+  /** Stops the projection for all its instances. The first reason stays. */
+  async stop(tx: Transaction, reason: string): Promise<void> {
+    await tx.query(
+      `update ${this.schema}.projection set stopped_reason = $1, stopped_at = clock_timestamp() where stopped_reason is null`,
+      [reason],
+    );
+  }
+}

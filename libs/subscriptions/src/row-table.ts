@@ -1,0 +1,108 @@
+import type { Transaction } from '@tradecore/event-sourcing';
+
+/** A column as the catalog describes it, and how it travels. */
+interface Column {
+  readonly name: string;
+  readonly property: string;
+  readonly type: string;
+  /** SQL that reads it in the form that folds write it. */
+  readonly read: string;
+}
+
+const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+
+/** Exact and canonical: what a fold wrote is what it is given back. Drivers would round numerics and cut microseconds. */
+function readAs(name: string, type: string): string {
+  if (type.startsWith('numeric')) return `trim_scale("${name}")::text`;
+  if (type === 'bigint' || type === 'date') return `"${name}"::text`;
+  if (type.startsWith('timestamp')) return `to_char("${name}" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+  return `"${name}"`;
+}
+
+/** A table that folds fill: its columns are read from the catalog once. Columns with a default are the database's own. */
+export class RowTable {
+  private constructor(
+    /** Schema and name, quoted. */
+    readonly name: string,
+    private readonly columns: readonly Column[],
+    /** The primary key when it is one column. */
+    private readonly keyColumn: Column | undefined,
+  ) {}
+
+  /** Reads the columns. Throws when the table isn't there. */
+  static async open(connection: Transaction, schema: string, table: string): Promise<RowTable> {
+    const name = `"${schema}"."${table}"`;
+    const found = (await connection.query(
+      `select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, coalesce(a.attnum = any(i.indkey), false) as in_key
+         from pg_attribute a
+         left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
+        where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped and not a.atthasdef and a.attidentity = ''
+        order by a.attnum`,
+      [name],
+    )) as { name: string; type: string; in_key: boolean }[];
+    const columns = found.map(({ name: column, type }) => ({
+      name: column,
+      property: camelCase(column),
+      type,
+      read: readAs(column, type),
+    }));
+    const keys = columns.filter((_, n) => found[n]?.in_key);
+    return new RowTable(name, columns, keys.length === 1 ? keys[0] : undefined);
+  }
+
+  /** The rows of these keys. */
+  async load(tx: Transaction, keys: readonly string[]): Promise<Map<string, object>> {
+    const { name, type } = this.key;
+    const list = this.columns.map(({ read, property }) => `${read} as "${property}"`).join(', ');
+    const rows = (await tx.query(
+      `select "${name}"::text as "#key", ${list} from ${this.name} where "${name}" = any($1::${type}[])`,
+      [keys],
+    )) as Record<string, unknown>[];
+    return new Map(rows.map(({ '#key': key, ...row }) => [String(key), withoutNulls(row)]));
+  }
+
+  /** SQL that writes the rows of parameter `$n` (a JSON array), in key order, over what is there. */
+  upsert(parameter: number): string {
+    const rest = this.columns.filter((column) => column !== this.key);
+    const set = rest.map(({ name }) => `"${name}" = excluded."${name}"`).join(', ');
+    return `${this.insertFrom(parameter)} order by "${this.key.property}"
+      on conflict ("${this.key.name}") do ${set === '' ? 'nothing' : `update set ${set}`}`;
+  }
+
+  /** SQL that adds the lines of parameter `$n` (a JSON array), in their order. */
+  append(parameter: number): string {
+    return `${this.insertFrom(parameter)} order by ordinality`;
+  }
+
+  /** A row ready for `upsert`, its key in place. Throws `TypeError` for a property that is no column, or for another key. */
+  withKey(row: object, key: string): object {
+    const { property } = this.key;
+    const own: unknown = Reflect.get(row, property);
+    if (own !== undefined && String(own) !== key)
+      throw new TypeError(`a row of ${this.name} says ${property} ${String(own)} under key ${key}`);
+    return { ...this.checked(row), [property]: key };
+  }
+
+  /** The line as it is. Throws `TypeError` for a property that is no column: the fold and the table don't fit. */
+  checked(row: object): object {
+    const strange = Object.keys(row).find((property) => !this.columns.some((column) => column.property === property));
+    if (strange !== undefined) throw new TypeError(`${this.name} has no column for "${strange}" (or one with a default)`);
+    return row;
+  }
+
+  private get key(): Column {
+    if (!this.keyColumn) throw new TypeError(`${this.name} needs a primary key of one column without a default`);
+    return this.keyColumn;
+  }
+
+  private insertFrom(parameter: number): string {
+    const names = this.columns.map(({ name }) => `"${name}"`).join(', ');
+    const shape = this.columns.map(({ property, type }) => `"${property}" ${type}`).join(', ');
+    const values = this.columns.map(({ property }) => `"${property}"`).join(', ');
+    return `insert into ${this.name} (${names})
+      select ${values} from rows from (jsonb_to_recordset($${parameter}::jsonb) as (${shape})) with ordinality as r`;
+  }
+}
+
+const withoutNulls = (row: Record<string, unknown>): object =>
+  Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));

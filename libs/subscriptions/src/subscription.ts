@@ -1,0 +1,310 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RecordedEvent } from '@tradecore/events';
+import type { Transaction } from '@tradecore/event-sourcing';
+import {
+  decode,
+  partitionKey,
+  Undecodable,
+  type AssignedPartition,
+  type Batch,
+  type Broker,
+  type ConsumerStatus,
+  type DeadLetterNote,
+  type IncomingMessage,
+  type RunningConsumer,
+} from '@tradecore/messaging';
+import { logger, runInContext, traced } from '@tradecore/telemetry';
+import type { DataSource } from 'typeorm';
+import { isDataError, LogCutOff, ModelDiverged, PositionLost } from './errors.ts';
+import { Positions, type Unusable } from './positions.ts';
+
+/** A record that is an event. */
+export interface EventRecord {
+  readonly event: RecordedEvent;
+  readonly message: IncomingMessage;
+}
+
+/** A record that could not be handled, and what is said about it. */
+export interface DeadLetter {
+  readonly message: IncomingMessage;
+  readonly note: Omit<DeadLetterNote, 'group'>;
+}
+
+/** What a batch came to inside its transaction. */
+export interface Handled {
+  /** Sent before the position moves. */
+  readonly deadLetters: readonly DeadLetter[];
+  /** Called once the transaction is committed: figures and hints. Must not throw. */
+  readonly committed: (seconds: number) => void;
+}
+
+/** What a subscription does. A projector is one kind of work; sagas and command consumers differ in `handle` and in how they start. */
+export interface Work {
+  /** Name of the consumer group; without namespace. */
+  readonly name: string;
+  readonly topics: readonly string[];
+  /** Where its positions are kept. */
+  readonly schema: string;
+  /** Called once before the first record. */
+  open(): Promise<void>;
+  /** Changes the database for these events, inside the transaction that also moves the position. `careful`: PostgreSQL refused a value just now. */
+  handle(tx: Transaction, records: readonly EventRecord[], careful: boolean): Promise<Handled>;
+  /** Makes positions usable, on this log. False when somebody else is at it. */
+  build(why: Unusable, log: string): Promise<boolean>;
+}
+
+/** How a subscription is doing. */
+export interface SubscriptionStatus {
+  readonly name: string;
+  /** `building`: from the store. `waiting`: somebody else builds. `stopped`: by a fault that needs an operator; see `reason`. */
+  readonly state: 'starting' | 'building' | 'waiting' | 'running' | 'stopped' | 'closed';
+  /** Why it is stopped, or what failed last and has not succeeded since. */
+  readonly reason?: string | undefined;
+  /** Milliseconds since the oldest batch in hand was taken up; 0 when none is. */
+  readonly backlogAgeMs: number;
+  readonly consumer?: ConsumerStatus | undefined;
+}
+
+/** Where a subscription runs. */
+export interface SubscriptionParts {
+  readonly dataSource: DataSource;
+  readonly broker: Broker;
+  /** Milliseconds between two looks at a projection that is stopped or built by another; 500 when absent. */
+  readonly lookAgainMs?: number;
+}
+
+const log = logger('subscriptions');
+const watchEveryMs = 2000;
+
+/**
+ * Consumes topics with positions kept in PostgreSQL: each batch is one transaction that locks the position first, compares it with what this
+ * owner last wrote, does the work and moves the position. Whatever fails is rolled back and begins again from the stored position.
+ */
+export class Subscription {
+  private readonly owner = randomUUID();
+  private readonly positions: Positions;
+  private readonly mine = new Map<string, bigint>();
+  private readonly inHand = new Map<string, number>();
+  private readonly stopping = new AbortController();
+  private assignment = new AbortController();
+  private watching: NodeJS.Timeout | undefined;
+  private state: SubscriptionStatus['state'] = 'starting';
+  private reason: string | undefined;
+  private consumer: RunningConsumer | undefined;
+
+  constructor(
+    private readonly work: Work,
+    private readonly parts: SubscriptionParts,
+  ) {
+    this.positions = new Positions(work.schema, work.topics);
+  }
+
+  /** Opens the work and joins the group. Resolves when the consumer is running, not when it has caught up. */
+  async start(): Promise<void> {
+    await this.work.open();
+    this.consumer = this.parts.broker.runConsumer({
+      group: this.work.name,
+      topics: this.work.topics,
+      positions: (assigned) => this.claim(assigned),
+      onBatch: (batch) => this.onBatch(batch),
+      onRevoked: () => this.revoked(),
+    });
+    this.watching = setInterval(() => void this.watch(), watchEveryMs).unref();
+  }
+
+  /** Finishes the batches in flight, leaves the group. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.assignment.abort();
+    clearInterval(this.watching);
+    await this.consumer?.stop();
+    this.state = 'closed';
+  }
+
+  /** An operator may have asked for a rebuild while no record comes in. */
+  private async watch(): Promise<void> {
+    if (this.state !== 'running') return;
+    const asked = await this.positions.rebuildAsked(this.parts.dataSource).catch(() => false);
+    if (asked) this.consumer?.reposition();
+  }
+
+  status(): SubscriptionStatus {
+    const oldest = Math.min(...this.inHand.values());
+    return {
+      name: this.work.name,
+      state: this.state,
+      reason: this.reason,
+      backlogAgeMs: Number.isFinite(oldest) ? performance.now() - oldest : 0,
+      consumer: this.consumer?.status(),
+    };
+  }
+
+  private revoked(): void {
+    this.assignment.abort();
+    this.assignment = new AbortController();
+  }
+
+  /** Becomes the owner of partitions; builds first where the store has to fill in, waits where another does. */
+  private async claim(assigned: readonly AssignedPartition[]): Promise<ReadonlyMap<string, bigint>> {
+    const { signal } = this.assignment;
+    for (;;) {
+      if (signal.aborted) throw new PositionLost('the assignment is over');
+      const where = await this.logName();
+      const claim = await this.parts.dataSource.transaction((tx) => this.positions.claim(tx, assigned, this.owner, where));
+      switch (claim.state) {
+        case 'claimed':
+          for (const [key, next] of claim.positions) this.mine.set(key, next);
+          this.is('running');
+          return claim.positions;
+        case 'unusable':
+          if (!(await this.build(claim.why, where))) await this.wait('waiting', signal);
+          break;
+        case 'builder-at-work':
+          await this.wait('waiting', signal);
+          break;
+        case 'stopped':
+          await this.wait('stopped', signal, claim.reason);
+      }
+    }
+  }
+
+  private is(state: SubscriptionStatus['state'], reason?: string): void {
+    if (this.state !== state) log.info({ subscription: this.work.name, state, reason }, 'subscription');
+    this.state = state;
+    this.reason = reason;
+  }
+
+  private async wait(state: 'waiting' | 'stopped', signal: AbortSignal, reason?: string): Promise<void> {
+    this.is(state, reason);
+    await sleep(this.parts.lookAgainMs ?? 500, undefined, { signal }).catch(() => undefined);
+  }
+
+  private async build(why: Unusable, where: string): Promise<boolean> {
+    this.is('building', why);
+    try {
+      return await this.work.build(why, where);
+    } catch (error) {
+      await this.failed(error);
+      throw error;
+    }
+  }
+
+  /** Offsets count in one log: that of this cluster under this namespace. */
+  private async logName(): Promise<string> {
+    return `${await this.parts.broker.clusterId()}/${this.parts.broker.namespace}`;
+  }
+
+  private async onBatch(batch: Batch): Promise<void> {
+    const key = partitionKey(batch);
+    const expected = this.mine.get(key);
+    if (expected === undefined) throw new PositionLost(`${key} was never claimed`);
+    if (batch.nextOffset <= expected) return;
+    this.inHand.set(key, this.inHand.get(key) ?? performance.now());
+    try {
+      if (batch.firstOffset > expected) await this.mustReachBackTo(batch, expected);
+      await this.inItsTrace(batch, expected);
+      this.inHand.delete(key);
+      if (this.state === 'running') this.reason = undefined;
+    } catch (error) {
+      if (error instanceof PositionLost) this.inHand.delete(key);
+      await this.failed(error);
+      throw error;
+    }
+  }
+
+  /** Offsets are missing before the batch: markers of transactions, or records that were deleted before they were read. */
+  private async mustReachBackTo(batch: Batch, expected: bigint): Promise<void> {
+    const start = (await this.parts.broker.startOffsets(batch.topic)).get(batch.partition) ?? 0n;
+    if (start > expected) throw new LogCutOff(`${partitionKey(batch)} begins at ${start}, it was read up to ${expected}`);
+  }
+
+  /** The SQL of a batch belongs to the trace of its first event; the others' traces get a span that names the batch. */
+  private async inItsTrace(batch: Batch, expected: bigint): Promise<void> {
+    const records: EventRecord[] = [];
+    const deadLetters: DeadLetter[] = [];
+    for (const message of batch.messages) {
+      if (message.offset < expected) continue;
+      const event = decode(message);
+      if (event instanceof Undecodable) deadLetters.push(undecodable(message, event));
+      else records.push({ event, message });
+    }
+    const first = records[0]?.event;
+    const step = `${this.work.name} batch`;
+    const run = () => this.commit(batch, expected, { records, deadLetters });
+    if (!first) return run();
+    const { traceparent } = first.metadata;
+    const context = {
+      correlationId: first.correlationId ?? first.id,
+      causationId: first.id,
+      ...(traceparent && { traceparent }),
+    };
+    await runInContext(context, () =>
+      traced(step, run, { ...(traceparent && { traceparent }), attributes: { events: records.length } }),
+    );
+    await markTraces(step, records, traceparent);
+  }
+
+  private async commit(batch: Batch, expected: bigint, contents: Contents, careful = false): Promise<void> {
+    const started = performance.now();
+    try {
+      const handled = await this.parts.dataSource.transaction((tx) =>
+        this.inTransaction(tx, batch, expected, { ...contents, careful }),
+      );
+      this.mine.set(partitionKey(batch), batch.nextOffset);
+      this.consumer?.hint(batch);
+      handled.committed((performance.now() - started) / 1000);
+    } catch (error) {
+      if (!isDataError(error) || careful) throw error;
+      log.warn({ err: error, batch: partitionKey(batch) }, 'a value was refused: the batch goes one by one');
+      await this.commit(batch, expected, contents, true);
+    }
+  }
+
+  private async inTransaction(
+    tx: Transaction,
+    batch: Batch,
+    expected: bigint,
+    contents: Contents & { careful: boolean },
+  ): Promise<Handled> {
+    await this.positions.lock(tx, batch, this.owner, expected);
+    const handled = await this.work.handle(tx, contents.records, contents.careful);
+    for (const { message, note } of [...contents.deadLetters, ...handled.deadLetters]) {
+      await this.parts.broker.deadLetter(message, { group: this.work.name, ...note });
+    }
+    await this.positions.move(tx, batch, batch.nextOffset);
+    return handled;
+  }
+
+  private async failed(error: unknown): Promise<void> {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof ModelDiverged) {
+      log.error({ err: error, subscription: this.work.name }, 'the projection is stopped');
+      await this.parts.dataSource.transaction((tx) => this.positions.stop(tx, reason));
+      return this.is('stopped', reason);
+    }
+    if (this.stopping.signal.aborted || error instanceof PositionLost) return log.debug({ err: error }, 'a batch was given up');
+    this.reason = reason;
+    log.warn({ err: error, subscription: this.work.name }, 'a batch failed and begins again');
+  }
+}
+
+interface Contents {
+  readonly records: readonly EventRecord[];
+  readonly deadLetters: readonly DeadLetter[];
+}
+
+const undecodable = (message: IncomingMessage, { reason, detail }: Undecodable): DeadLetter => ({
+  message,
+  note: { reason: 'undecodable', detail: `${reason}: ${detail}`, attempts: 1 },
+});
+
+/** More traces than this in one batch are a backlog: nobody waits for them. */
+const maxTraces = 32;
+
+async function markTraces(step: string, records: readonly EventRecord[], first: string | undefined): Promise<void> {
+  const others = new Set(records.flatMap(({ event }) => event.metadata.traceparent ?? []));
+  if (first !== undefined) others.delete(first);
+  if (others.size > maxTraces) return;
+  for (const traceparent of others) await traced(step, async () => undefined, { traceparent });
+}
