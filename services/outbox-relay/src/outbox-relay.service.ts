@@ -1,0 +1,76 @@
+import { hostname } from 'node:os';
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Outbox, OutboxListener, readBacklog, type Backlog } from '@tradecore/event-sourcing';
+import { freshId } from '@tradecore/events';
+import type { Broker } from '@tradecore/messaging';
+import { Health, tokens, type CheckResult, type Config } from '@tradecore/service';
+import { DataSource } from 'typeorm';
+import { Relay } from './relay.ts';
+import { relayMetrics } from './relay.metrics.ts';
+import { WakeUp } from './wake-up.ts';
+
+/** Longer than a statement, a transaction and its repeats may take. */
+const beatWithinMs = 30_000;
+const backlogEveryMs = 2_000;
+/** An event that waits so long is not being published. */
+const backlogWithinSeconds = 30;
+
+/** The relay within a process: its sessions, its readiness, its end. */
+@Injectable()
+export class OutboxRelay implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly relay: Relay;
+  private readonly listener: OutboxListener;
+  private backlog: Backlog | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    @Inject(tokens.config) config: Config,
+    @Inject(tokens.broker) broker: Broker,
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(Health) health: Health,
+  ) {
+    const url = config.DATABASE_URL;
+    const owner = `${hostname()} ${process.pid} ${freshId()}`;
+    const wakeUp = new WakeUp();
+    const beat = health.heartbeat('relay-loop', beatWithinMs);
+    this.relay = new Relay({ connect: () => Outbox.connect({ url, owner }), broker, wakeUp, beat });
+    this.listener = new OutboxListener(url, () => wakeUp.notify());
+    health.add({ name: 'relay', check: () => this.readiness() });
+    health.add({ name: 'backlog', check: () => this.backlogReadiness() });
+  }
+
+  onApplicationBootstrap(): void {
+    void this.listener.open();
+    this.relay.start();
+    void this.measure();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    clearTimeout(this.timer);
+    await this.relay.stop();
+    await this.listener.close();
+  }
+
+  /** Leading and standing by are both ready: a relay that stands by will take over. */
+  private readiness(): CheckResult {
+    const { state } = this.relay;
+    if (state.kind === 'halted') return { ok: false, state: `halted, an operator must decide: ${state.reason.why}` };
+    return { ok: state.kind === 'leading' || state.kind === 'standing-by', state: state.kind };
+  }
+
+  private backlogReadiness(): CheckResult {
+    if (!this.backlog) return { ok: false, state: 'not measured yet' };
+    const { depth, oldestSeconds } = this.backlog;
+    return {
+      ok: oldestSeconds <= backlogWithinSeconds,
+      state: `${depth} events, the oldest waits for ${oldestSeconds.toFixed(1)} s`,
+    };
+  }
+
+  private async measure(): Promise<void> {
+    this.backlog = await readBacklog(this.dataSource).catch(() => undefined);
+    relayMetrics.depth.set(this.backlog?.depth ?? Number.NaN);
+    relayMetrics.oldestAge.set(this.backlog?.oldestSeconds ?? Number.NaN);
+    this.timer = setTimeout(() => void this.measure(), backlogEveryMs).unref();
+  }
+}

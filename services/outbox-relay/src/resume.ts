@@ -1,0 +1,131 @@
+import { parseArgs } from 'node:util';
+import { HaltedOutbox, NotHalted, type Resumed } from '@tradecore/event-sourcing';
+import { catalogue, freshId, topics, type Catalogue } from '@tradecore/events';
+import { createBroker, decode, partitionKey, Undecodable, type Batch, type Broker } from '@tradecore/messaging';
+import { ConfigFaults, environment, readConfig } from '@tradecore/service';
+import { relayNames } from './relay.ts';
+
+/** What the operator says. */
+export interface ResumeOptions {
+  readonly url: string;
+  readonly broker: Broker;
+  /** RFC 3339, from before the store and the broker parted: from then on each stored event is made to be on its topic once. */
+  readonly since: string;
+  readonly dryRun?: boolean;
+  readonly catalogue?: Catalogue;
+}
+
+/** What came of it. */
+export interface Resumption extends Resumed {
+  readonly position: bigint | undefined;
+  readonly read: number;
+}
+
+/**
+ * The operator's word after a halt. Fences whatever relay may still be in the middle of something, reads every topic of stored events to its
+ * present end, and makes the outbox hold exactly the stored events that are not there. Then the broker's position is the store's.
+ * Throws `NotHalted`.
+ */
+export async function resume({
+  url,
+  broker,
+  since,
+  dryRun = false,
+  catalogue: types = catalogue,
+}: ResumeOptions): Promise<Resumption> {
+  const outbox = await HaltedOutbox.open(url);
+  try {
+    const { group, transactionalId } = relayNames(outbox.storeId);
+    await (await broker.openTransactional({ transactionalId, writer: 'relay' })).discard();
+    const position = (await broker.committedOffsets(group, topics.relayPosition.name)).get(0);
+    const waiting = await outbox.waiting();
+    const from = new Date(since).toISOString();
+    const names = [...new Set(Object.values(types).map(({ topic }) => topic))];
+    const { ids, read } = await publishedIds(broker, names, ({ id, time }) => waiting.has(id) || time >= from);
+    return { ...(await outbox.decide({ published: ids, since: from, position, catalogue: types, dryRun })), position, read };
+  } finally {
+    await outbox.close();
+  }
+}
+
+/** Reads topics from their start to their present end, as a `read_committed` reader sees them. */
+async function publishedIds(
+  broker: Broker,
+  names: readonly string[],
+  wanted: (event: { id: string; time: string }) => boolean,
+): Promise<{ ids: string[]; read: number }> {
+  const ids: string[] = [];
+  let read = 0;
+  const open = new Set<string>();
+  const ends = new Map<string, bigint>();
+  for (const topic of names) {
+    const [starts, lasts] = await Promise.all([broker.startOffsets(topic), broker.endOffsets(topic)]);
+    for (const [partition, end] of lasts) {
+      const key = partitionKey({ topic, partition });
+      ends.set(key, end);
+      if (end > (starts.get(partition) ?? 0n)) open.add(key);
+    }
+  }
+  if (open.size === 0) return { ids, read };
+  const take = async (batch: Batch): Promise<void> => {
+    for (const message of batch.messages) {
+      const event = decode(message);
+      read += 1;
+      if (!(event instanceof Undecodable) && wanted(event)) ids.push(event.id);
+    }
+    if (batch.nextOffset >= (ends.get(partitionKey(batch)) ?? 0n)) open.delete(partitionKey(batch));
+  };
+  const consumer = broker.runConsumer({
+    group: `outbox-relay.resume.${freshId()}`,
+    topics: names,
+    positions: async () => new Map(),
+    onBatch: take,
+  });
+  while (open.size > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+  await consumer.stop();
+  return { ids, read };
+}
+
+const usage = `usage: resume --since <time> [--dry-run]
+  --since    RFC 3339, from before the store and the broker parted, for example the time of the backup that was restored
+  --dry-run  shows what would be done`;
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** The report for the operator. */
+function describe(
+  { position, read, alreadyPublished, missing, outOfOrder, foreign, foreignIds }: Resumption,
+  dryRun: boolean,
+): string {
+  return [
+    `read ${read} records; the broker's position is ${position ?? 'none'}`,
+    `${alreadyPublished} waiting events were on their topics already${dryRun ? '' : ': taken out of the outbox'}`,
+    `${missing} stored events were on no topic and not waiting${dryRun ? '' : ': put into the outbox'}` +
+      (outOfOrder > 0 ? `; ${outOfOrder} of them have a later version of their aggregate on a topic` : ''),
+    `${foreign} events on the topics are not in this store${foreign > 0 ? `: rebuild what was projected from them (${foreignIds.join(', ')} ...)` : ''}`,
+    dryRun ? 'nothing was changed' : 'the relay goes on',
+  ].join('\n');
+}
+
+/** `node dist/main.js resume ...`: exit 0 when the relay goes on, 1 when it does not, 64 for wrong arguments, 78 for wrong settings. */
+export async function runResume(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({ args: [...args], options: { since: { type: 'string' }, 'dry-run': { type: 'boolean' } } });
+  if (values.since === undefined || Number.isNaN(Date.parse(values.since))) {
+    process.stderr.write(`${usage}\n`);
+    process.exitCode = 64;
+    return;
+  }
+  const dryRun = values['dry-run'] ?? false;
+  let broker: Broker | undefined;
+  try {
+    const config = readConfig({ uses: ['postgres', 'kafka'], http: false }, environment());
+    broker = createBroker({ brokers: config.KAFKA_BROKERS, clientId: 'outbox-relay resume', namespace: config.NAMESPACE });
+    say(describe(await resume({ url: config.DATABASE_URL, broker, since: values.since, dryRun }), dryRun));
+  } catch (error) {
+    if (!(error instanceof NotHalted || error instanceof ConfigFaults)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = error instanceof ConfigFaults ? 78 : 1;
+  } finally {
+    await broker?.close();
+  }
+}
