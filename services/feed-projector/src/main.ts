@@ -1,1 +1,3 @@
-export {};
+import { runService } from '@tradecore/service';
+import { feedProjector } from './feed-projector.module.ts';
+await runService(feedProjector);

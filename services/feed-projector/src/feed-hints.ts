@@ -1,0 +1,33 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { feedHintChannel } from '@tradecore/read-models';
+import { tokens, type Config } from '@tradecore/service';
+import type { CommitListener } from '@tradecore/subscriptions';
+import { counter } from '@tradecore/telemetry';
+import { Redis } from 'ioredis';
+
+const hints = counter({
+  name: 'feed_hints_total',
+  help: 'Hints to open sockets that an account has news, by whether Redis took them.',
+  labels: { outcome: ['sent', 'lost'] },
+});
+
+/** Says on Redis whose feed grew, after the commit. Only a hint: whoever misses it finds the rows by polling. */
+@Injectable()
+export class FeedHints implements CommitListener {
+  private readonly channel: string;
+
+  constructor(
+    @Inject(Redis) private readonly redis: Redis,
+    @Inject(tokens.config) config: Config,
+  ) {
+    this.channel = feedHintChannel(config.NAMESPACE);
+  }
+
+  /** One message an account. With Redis away the hints are lost, counted, and nothing waits. */
+  async committed(_projector: string, accounts: readonly string[]): Promise<void> {
+    const results = await Promise.allSettled(accounts.map((account) => this.redis.publish(this.channel, account)));
+    const sent = results.filter(({ status }) => status === 'fulfilled').length;
+    hints.inc({ outcome: 'sent' }, sent);
+    hints.inc({ outcome: 'lost' }, results.length - sent);
+  }
+}

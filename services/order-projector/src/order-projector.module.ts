@@ -1,0 +1,16 @@
+import { Module } from '@nestjs/common';
+import { Orders } from '@tradecore/read-models';
+import { tokens, type ServiceOptions } from '@tradecore/service';
+import { ProjectorsModule, ProjectorStrategy } from '@tradecore/subscriptions';
+
+/** Keeps the read model of orders. */
+@Module({ imports: [ProjectorsModule.with({ broker: tokens.broker })], providers: [Orders] })
+export class OrderProjectorModule {}
+
+/** The service as `main.ts` and tests start it. */
+export const orderProjector: ServiceOptions = {
+  name: 'order-projector',
+  module: OrderProjectorModule,
+  uses: ['postgres', 'kafka'],
+  strategies: [ProjectorStrategy],
+};
