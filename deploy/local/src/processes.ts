@@ -62,6 +62,7 @@ export class Supervised {
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #isWanted = false;
+  #wasReady = false;
   #startedAt = 0;
   #delay = backOff.first;
   #restart: NodeJS.Timeout | undefined;
@@ -78,7 +79,7 @@ export class Supervised {
     return this.#child?.pid;
   }
 
-  /** Starts it and waits until it is ready. A program that ends before is a refusal with the end of its log. */
+  /** Starts it and waits until it is ready; only then is it restarted when it crashes. A program that ends before is a refusal with the end of its log. */
   async start(): Promise<void> {
     this.#isWanted = true;
     this.#launch();
@@ -94,7 +95,7 @@ export class Supervised {
       }
       await wait(40);
     }
-    this.#delay = backOff.first;
+    this.#wasReady = true;
   }
 
   /** Asks it to end, insists after its limit, and returns when it is gone. */
@@ -107,6 +108,13 @@ export class Supervised {
     const insist = setTimeout(() => killGroup(child.pid), this.program.stopWithinMs);
     await this.#ended;
     clearTimeout(insist);
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    this.#isWanted = false;
+    clearTimeout(this.#restart);
+    killGroup(this.#child?.pid);
   }
 
   #launch(): void {
@@ -138,7 +146,7 @@ export class Supervised {
   }
 
   #afterEnd(how: string): void {
-    if (!this.#isWanted) return;
+    if (!this.#isWanted || !this.#wasReady) return;
     if (Date.now() - this.#startedAt > backOff.calmAfter) this.#delay = backOff.first;
     this.#onCrash({ name: this.program.name, how, restartInMs: this.#delay, log: this.log });
     this.#restart = setTimeout(() => this.#launch(), this.#delay);

@@ -14,14 +14,6 @@ export interface ServerUrls {
   readonly REDIS_URL: string;
 }
 
-/** Servers that are up, and a way to stop those that are ours. */
-export interface Servers {
-  readonly urls: ServerUrls;
-  readonly own: readonly Supervised[];
-  /** In the opposite order of their start. */
-  readonly stop: () => Promise<void>;
-}
-
 /** How servers are started. */
 export interface ServerOptions {
   readonly home: Home;
@@ -32,10 +24,13 @@ export interface ServerOptions {
   readonly named: Partial<ServerUrls>;
   readonly step: Step;
   readonly onCrash: (crash: Crash) => void;
+  /** Gets every process before it starts: who holds this list can stop them at any moment. */
+  readonly own: Supervised[];
 }
 
-/** Starts PostgreSQL, Redis and the broker, each unless it is named, and waits until they answer. */
-export async function startServers({ home, durability, wishes, named, step, onCrash }: ServerOptions): Promise<Servers> {
+/** Starts PostgreSQL, Redis and the broker, each unless it is named, and waits until they answer. Returns where they are. */
+export async function startServers(options: ServerOptions): Promise<ServerUrls> {
+  const { home, durability, wishes, named, step, onCrash, own } = options;
   const ports = await choosePorts(home, { ...wishes });
   const port = (name: keyof typeof wishes) => ports[name] ?? 0;
   const urls: ServerUrls = {
@@ -53,10 +48,6 @@ export async function startServers({ home, durability, wishes, named, step, onCr
       make: () => kafka(serverPlace(home), { clients: port('kafka'), controller: port('controller') }),
     },
   ];
-  const own: Supervised[] = [];
-  const stop = async () => {
-    for (const server of own.toReversed()) await server.stop();
-  };
   const run = (title: string, make: () => Program) =>
     step(title, async (remark) => {
       const server = new Supervised(home, make(), onCrash);
@@ -64,18 +55,16 @@ export async function startServers({ home, durability, wishes, named, step, onCr
       await server.start();
       remark(`pid ${server.pid}`);
     });
-  try {
-    if (!named.KAFKA_BROKERS) await step("broker's jars", () => void fetchJars());
-    const missing = ours.filter(({ setting }) => !named[setting]);
-    const results = await Promise.allSettled(missing.map(({ title, make }) => run(title, make)));
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
-    if (!named.DATABASE_URL) await createDatabase(postgresUrl(home, port('postgres'), 'postgres'), 'tradecore');
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return { urls, own, stop };
+  if (!named.KAFKA_BROKERS) await step("broker's jars", () => void fetchJars());
+  const missing = ours.filter(({ setting }) => !named[setting]);
+  await Promise.all(missing.map(({ title, make }) => run(title, make)));
+  if (!named.DATABASE_URL) await createDatabase(postgresUrl(home, port('postgres'), 'postgres'), 'tradecore');
+  return urls;
+}
+
+/** Stops servers in the opposite order of their start. */
+export async function stopServers(own: readonly Supervised[]): Promise<void> {
+  for (const server of own.toReversed()) await server.stop();
 }
 
 /** What the environment names; an empty variable names nothing. */

@@ -1,27 +1,35 @@
 import type { Step } from './console.ts';
 import { homeAt, testHome, type Home } from './home.ts';
-import { stopLeftovers, takeHome } from './processes.ts';
-import { namedServers, startServers, type Servers } from './servers.ts';
+import { stopLeftovers, takeHome, type Supervised } from './processes.ts';
+import { namedServers, startServers, stopServers } from './servers.ts';
 
 const quiet: Step = async (_name, work) => work(() => {});
 
 /**
  * Servers for tests: those that the environment names, the rest our own, in a home of their own, on any free port.
  * Ours skip fsync: what a test kills is a process, never the machine. The environment names all of them afterwards.
+ * Returns what stops ours.
  */
-export async function startTestServers(step: Step = quiet): Promise<Servers> {
+export async function startTestServers(step: Step = quiet): Promise<() => Promise<void>> {
   const home = freeHome();
+  const own: Supervised[] = [];
   await stopLeftovers(home);
-  const servers = await startServers({
-    home,
-    durability: 'fast',
-    wishes: { postgres: 0, kafka: 0, controller: 0, redis: 0 },
-    named: namedServers(),
-    step,
-    onCrash: ({ name, how, log }) => process.stderr.write(`The tests' ${name} ended (${how}): see ${log}\n`),
-  });
-  Object.assign(process.env, servers.urls);
-  return servers;
+  try {
+    const urls = await startServers({
+      home,
+      durability: 'fast',
+      wishes: { postgres: 0, kafka: 0, controller: 0, redis: 0 },
+      named: namedServers(),
+      step,
+      onCrash: ({ name, how, log }) => process.stderr.write(`The tests' ${name} ended (${how}): see ${log}\n`),
+      own,
+    });
+    Object.assign(process.env, urls);
+  } catch (error) {
+    await stopServers(own);
+    throw error;
+  }
+  return () => stopServers(own);
 }
 
 /** The tests' home, or the next one where another run of the tests has it at this moment. */
@@ -33,8 +41,8 @@ function freeHome(): Home {
 
 /** Runs `work` beside test servers, and stops them after it, whatever happens. Ctrl-C stops them too. */
 export async function withTestServers<T>(work: () => Promise<T>, step?: Step): Promise<T> {
-  const servers = await startTestServers(step);
-  const interrupted = () => void servers.stop().finally(() => process.exit(130));
+  const stop = await startTestServers(step);
+  const interrupted = () => void stop().finally(() => process.exit(130));
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);
   try {
@@ -42,6 +50,6 @@ export async function withTestServers<T>(work: () => Promise<T>, step?: Step): P
   } finally {
     process.off('SIGINT', interrupted);
     process.off('SIGTERM', interrupted);
-    await servers.stop();
+    await stop();
   }
 }

@@ -1,0 +1,205 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Refusal, type Step } from './console.ts';
+import { root, type Home } from './home.ts';
+import { audience, localIssuer } from './issuer.ts';
+import type { Ports } from './ports.ts';
+import { Supervised, type Crash, type Program } from './processes.ts';
+import { password, secretsFolder } from './secrets.ts';
+import type { ServerUrls } from './servers.ts';
+
+/** A service of the fleet and the ports that it likes; every one has an admin port, doors have one for clients. */
+export interface Service {
+  readonly name: string;
+  readonly port?: number;
+  readonly adminPort: number;
+}
+
+/** In the order in which they are stopped: doors, then the relay, then what reads the topics. */
+export const services: readonly Service[] = [
+  { name: 'command-api', port: 8081, adminPort: 9081 },
+  { name: 'query-api', port: 8082, adminPort: 9082 },
+  { name: 'outbox-relay', adminPort: 9083 },
+  { name: 'order-projector', adminPort: 9084 },
+  { name: 'feed-projector', adminPort: 9085 },
+];
+
+/** One process of a service: `order-projector`, `order-projector-2`. */
+export interface Instance {
+  readonly name: string;
+  readonly service: string;
+  readonly port?: number;
+  readonly adminPort: number;
+}
+
+/** How many of each service; one where it is not named. */
+export type Scale = Readonly<Record<string, number>>;
+
+const instancesOf = ({ scale, service }: { scale: Scale; service: Service }): string[] =>
+  Array.from({ length: scale[service.name] ?? 1 }, (_, index) => (index === 0 ? service.name : `${service.name}-${index + 1}`));
+
+/** The ports that a fleet of this scale would like. Second instances take any. */
+export function portWishes(scale: Scale): Ports {
+  const wishes: Record<string, number> = {};
+  for (const service of services) {
+    for (const name of instancesOf({ scale, service })) {
+      const isFirst = name === service.name;
+      if (service.port !== undefined) wishes[name] = isFirst ? service.port : 0;
+      wishes[`${name} admin`] = isFirst ? service.adminPort : 0;
+    }
+  }
+  return wishes;
+}
+
+/** The processes of a fleet on the ports that it got. */
+export function instances(scale: Scale, ports: Ports): Instance[] {
+  return services.flatMap((service) =>
+    instancesOf({ scale, service }).map((name) => ({
+      name,
+      service: service.name,
+      adminPort: ports[`${name} admin`] ?? 0,
+      ...(service.port !== undefined && { port: ports[name] ?? 0 }),
+    })),
+  );
+}
+
+/** What all services of a fleet share. */
+export interface FleetSettings {
+  readonly home: Home;
+  readonly urls: ServerUrls;
+  readonly namespace: string;
+  /** Where the keys of tokens are. */
+  readonly jwksUrl: string;
+}
+
+/** The name of a service's role in PostgreSQL; roles belong to the whole server, so that the namespace is in it. */
+export const roleOf = (namespace: string, service: string): string =>
+  `${namespace || 'tradecore'}_${service.replaceAll('-', '_')}`;
+
+/** Builds every package that changed. */
+export async function build(): Promise<void> {
+  const nx = join(root, 'node_modules', '.bin', 'nx');
+  const { code, output } = await finish(nx, ['run-many', '-t', 'build', '--outputStyle=static'], {}, undefined);
+  if (code !== 0) throw new Refusal(`The build failed:\n${output}`);
+}
+
+/** Runs the migrator to its end: roles and their passwords, migrations, topics. What it says goes to its log. */
+export async function migrate({ home, urls, namespace }: FleetSettings): Promise<void> {
+  const folder = join(secretsFolder(home), 'roles');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const { name } of services) password({ ...home, secrets: folder }, name);
+  const env = { ...inherited(), ...urls, NAMESPACE: namespace, ROLE_PASSWORDS_DIR: folder, ...replication() };
+  const log = join(home.run, 'migrator.log');
+  const { code, output } = await finish(process.execPath, [join(root, 'services/migrator/dist/main.js')], env, log);
+  if (code !== 0) throw new Refusal(`The migrator ended with ${code}:\n\n${output.trimEnd()}`);
+}
+
+/** A service as a process of its own, with its own login, ready when it says so itself. */
+export function program(settings: FleetSettings, { name, service, port, adminPort }: Instance): Program {
+  const tracing = process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] ? ['--import', '@tradecore/telemetry/start'] : [];
+  return {
+    name,
+    command: process.execPath,
+    args: ['--enable-source-maps', ...tracing, join(root, 'services', service, 'dist', 'main.js')],
+    cwd: root,
+    env: {
+      ...inherited(),
+      DATABASE_URL: loginOf(settings, service),
+      KAFKA_BROKERS: settings.urls.KAFKA_BROKERS,
+      REDIS_URL: settings.urls.REDIS_URL,
+      NAMESPACE: settings.namespace,
+      HOST: '127.0.0.1',
+      ADMIN_PORT: String(adminPort),
+      ...(port !== undefined && { PORT: String(port) }),
+      JWT_ISSUER: localIssuer,
+      JWT_AUDIENCE: audience,
+      JWT_JWKS_URL: settings.jwksUrl,
+    },
+    isReady: () => isReady(adminPort),
+    readyWithinMs: 90_000,
+    stopSignal: 'SIGTERM',
+    stopWithinMs: 25_000,
+  };
+}
+
+/** Starts every instance and waits until each is ready. `running` gets every process before it starts. */
+export async function startFleet(
+  settings: FleetSettings,
+  wanted: readonly Instance[],
+  { step, onCrash, running }: { step: Step; onCrash: (crash: Crash) => void; running: Supervised[] },
+): Promise<void> {
+  running.push(...wanted.map((instance) => new Supervised(settings.home, program(settings, instance), onCrash)));
+  await Promise.all(
+    running.map((each) =>
+      step(each.program.name, async (remark) => {
+        await each.start();
+        remark(`pid ${each.pid}`);
+      }),
+    ),
+  );
+}
+
+/** Stops the doors first, so that nothing new comes in, then the relay, then the readers of topics. */
+export async function stopFleet(running: readonly Supervised[]): Promise<void> {
+  const isOf = (name: string, service: string) => name === service || name.startsWith(`${service}-`);
+  for (const group of [['command-api', 'query-api'], ['outbox-relay'], ['order-projector', 'feed-projector']]) {
+    const members = running.filter(({ program: { name } }) => group.some((service) => isOf(name, service)));
+    await Promise.all(members.map((each) => each.stop()));
+  }
+}
+
+async function isReady(adminPort: number): Promise<boolean> {
+  const { ok } = await fetch(`http://127.0.0.1:${adminPort}/health/ready`, { signal: AbortSignal.timeout(2000) });
+  return ok;
+}
+
+function loginOf({ home, urls, namespace }: FleetSettings, service: string): string {
+  const url = new URL(urls.DATABASE_URL);
+  url.username = roleOf(namespace, service);
+  url.password = password({ ...home, secrets: join(secretsFolder(home), 'roles') }, service);
+  return url.href;
+}
+
+/** What a process of ours takes over from the environment: nothing that we did not mean. */
+function inherited(): Record<string, string> {
+  const names = [
+    'PATH',
+    'LOG_LEVEL',
+    'TZ',
+    'NODE_OPTIONS',
+    ...Object.keys(process.env).filter((name) => name.startsWith('OTEL_')),
+  ];
+  const values = names.map((name) => [name, process.env[name]] as const);
+  return { NODE_ENV: 'development', ...Object.fromEntries(values.filter(([, value]) => value !== undefined)) };
+}
+
+/** How topics are cut and copied; the migrator's own defaults where the environment does not say. */
+function replication(): Record<string, string> {
+  const { PARTITIONS, REPLICATION } = process.env;
+  return { ...(PARTITIONS && { PARTITIONS }), ...(REPLICATION && { REPLICATION }) };
+}
+
+function finish(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  log: string | undefined,
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const chunks: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      const output = Buffer.concat(chunks).toString();
+      if (log !== undefined) writeFileSync(log, output);
+      resolve({ code, output });
+    });
+  });
+}
