@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { missingMigrations, type Migration } from '@tradecore/event-sourcing';
+import { missingMigrations, storeMigrations, type Migration } from '@tradecore/event-sourcing';
 import { logger } from '@tradecore/telemetry';
 import type { Config } from './config.ts';
 import { createDataSource } from './infrastructure.module.ts';
@@ -33,7 +33,7 @@ async function whatLacks({ name, config, migrations }: SchemaNeeds): Promise<str
   const dataSource = createDataSource(name, { ...config, DATABASE_POOL_SIZE: 1 });
   try {
     await dataSource.initialize();
-    const missing = await missingMigrations(dataSource, migrations);
+    const missing = await missingMigrations(dataSource, [...storeMigrations, ...migrations]);
     return missing.length > 0 ? `the schema lacks ${missing.join(', ')}` : undefined;
   } catch (error) {
     return (error as Error).message;

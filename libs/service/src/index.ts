@@ -1,6 +1,16 @@
 export { runService, startService, type RunningService, type ServiceOptions } from './run-service.ts';
+export { runProgram, type ProgramOptions } from './process.ts';
 export { tokens, type Clock, type Ids } from './tokens.ts';
-export { ConfigFaults, environment, localIssuer, readConfig, type Config, type ConfigNeeds, type Server, type Shape } from './config.ts';
+export {
+  ConfigFaults,
+  environment,
+  localIssuer,
+  readConfig,
+  type Config,
+  type ConfigNeeds,
+  type Server,
+  type Shape,
+} from './config.ts';
 export { Health, type Beat, type Check, type CheckReport, type CheckResult, type ReadinessReport } from './health.ts';
 export { problemType, RequestRefused, type FieldFault, type Problem } from './problems.ts';
 export { isStorableText, validate, validated, type RequestPart } from './validated.ts';

@@ -1,5 +1,5 @@
 import { Global, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
-import { createEventStore, EventStore, missingMigrations, type Migration } from '@tradecore/event-sourcing';
+import { createEventStore, EventStore, missingMigrations, storeMigrations, type Migration } from '@tradecore/event-sourcing';
 import { catalogue, freshId } from '@tradecore/events';
 import { createBroker, type Broker } from '@tradecore/messaging';
 import { counter, logger } from '@tradecore/telemetry';
@@ -55,6 +55,7 @@ function createRedis(name: string, config: Config): Redis {
     redisErrors.inc();
     log.debug({ err: error }, 'redis is away');
   });
+  redis.connect().catch(() => undefined); // told by 'error'; retried
   return redis;
 }
 
@@ -95,7 +96,7 @@ function providersOf({ name, uses, http, config, health, migrations }: Infrastru
     health.add({
       name: 'schema',
       check: async () => {
-        const missing = await missingMigrations(dataSource, migrations);
+        const missing = await missingMigrations(dataSource, [...storeMigrations, ...migrations]);
         return { ok: missing.length === 0, state: missing.length === 0 ? 'complete' : `lacks ${missing.join(', ')}` };
       },
     });

@@ -1,21 +1,21 @@
-import { readFileSync } from 'node:fs';
 import type { INestApplication, InjectionToken, Type } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { Migration } from '@tradecore/event-sourcing';
-import { describeProcess, flushTelemetry, logger } from '@tradecore/telemetry';
+import { flushTelemetry, logger } from '@tradecore/telemetry';
 import 'reflect-metadata';
 import { openAdminServer, type AdminServer } from './admin-server.ts';
 import { Authenticator } from './auth.ts';
-import { ConfigFaults, environment, readConfig, type Config, type Environment, type Server, type Shape } from './config.ts';
+import { environment, readConfig, type Config, type Environment, type Server, type Shape } from './config.ts';
 import { Health, type Check } from './health.ts';
 import { createHttpDoor } from './http-door.ts';
 import { InfrastructureModule } from './infrastructure.module.ts';
 import { NestLog } from './nest-log.ts';
 import { ProblemFilter } from './problems.ts';
 import { awaitSchema } from './await-schema.ts';
+import { crashOnBugs, describe, refuseToStart } from './process.ts';
 import { stopOnSignals } from './stop.ts';
 
 /** What a service is. */
@@ -55,7 +55,6 @@ export interface RunningService {
 }
 
 const log = logger('service');
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
 
 const rootOf = (infrastructure: ReturnType<typeof InfrastructureModule.for>, module: Type): Type => {
   @Module({ imports: [infrastructure, module] })
@@ -67,7 +66,7 @@ const rootOf = (infrastructure: ReturnType<typeof InfrastructureModule.for>, mod
 export async function startService(options: ServiceOptions, env: Environment): Promise<RunningService> {
   const { name, module, uses = ['postgres'], http = false, strategies = [], migrations = [] } = options;
   const config = readConfig({ uses, http, ...(options.config && { own: options.config }) }, env);
-  describeProcess({ service: name, version, level: config.LOG_LEVEL });
+  describe(name, config);
   const health = new Health();
   const admin = await openAdminServer(health, config.HOST, config.ADMIN_PORT);
   try {
@@ -120,28 +119,16 @@ async function open(app: INestApplication, { admin, config, health, http, strate
   };
 }
 
-/** A start that failed: wrong settings end with 78 and a list for people, all else with 1 and a log line. */
-function refuseToStart(error: unknown): never {
-  if (error instanceof ConfigFaults) {
-    process.stderr.write(`${error.message}\n`);
-    process.exit(78);
-  }
-  log.fatal({ err: error }, 'the service could not start');
-  process.exit(1);
-}
-
 /**
  * Runs a service until SIGTERM or SIGINT: `await runService({ name: 'query-api', module: QueryApiModule, http: true })` is a whole `main.ts`.
  * Wrong settings: exit 78. A bug (an error that nobody caught): logged, exit 1. Stopped in time: exit 0; else exit 1 with what hung.
  */
 export async function runService(options: ServiceOptions): Promise<void> {
-  process.once('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'a bug: the process ends, what it held is safe in its servers');
-    process.exit(1);
-  });
-  let service: RunningService | undefined;
-  stopOnSignals(() => service);
-  service = await startService(options, environment()).catch(refuseToStart);
+  crashOnBugs();
+  const running: { service?: RunningService } = {};
+  stopOnSignals(() => running.service);
+  const service = await startService(options, environment()).catch(refuseToStart);
+  running.service = service;
   const { url, adminUrl } = service;
   log.info({ ...(url !== undefined && { url }), adminUrl }, 'started');
 }

@@ -1,0 +1,87 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { migrate } from '@tradecore/event-sourcing';
+import { catalogue } from '@tradecore/events';
+import { createBroker } from '@tradecore/messaging';
+import { readModelMigrations } from '@tradecore/read-models';
+import type { Config } from '@tradecore/service';
+import { z } from 'zod';
+
+/** Settings of the migrator beside its servers. */
+export const migratorConfig = {
+  /** Of topics that are still to be made; what is declared when absent. */
+  PARTITIONS: z.coerce.number().int().min(1).max(1000).optional(),
+  /** Copies of each partition; 3 in a cluster. */
+  REPLICATION: z.coerce.number().int().min(1).max(9).default(1),
+  /** A folder with a file for each login: named by the service or by the login, its content the password. */
+  ROLE_PASSWORDS_DIR: z
+    .string()
+    .optional()
+    .meta({ examples: ['/run/logins'] }),
+};
+
+/** The migrator's settings as read. */
+export type MigratorConfig = Config<typeof migratorConfig>;
+
+/** What was done, for the log. */
+export interface Migrated {
+  /** Migrations that ran now; none when the schema was complete. */
+  readonly ran: readonly string[];
+  /** Services whose password was set. */
+  readonly logins: readonly string[];
+  readonly topicsCreated: readonly string[];
+  readonly topicsVerified: readonly string[];
+}
+
+/** Database roles belong to the whole server, databases don't: the namespace is in their names. */
+export const rolePrefixOf = (namespace: string): string => namespace || 'tradecore';
+
+/** The password of each service in a folder; its files are named `command-api` or `<prefix>_command_api`. */
+export function rolePasswords(folder: string, prefix: string): Record<string, string> {
+  const names = readdirSync(folder).filter((name) => !name.startsWith('.')); // a mounted secret has links that begin with a dot
+  return Object.fromEntries(
+    names.map((name) => {
+      const service = name.startsWith(`${prefix}_`) ? name.slice(prefix.length + 1).replaceAll('_', '-') : name;
+      return [service, readFileSync(join(folder, name), 'utf8').trim()];
+    }),
+  );
+}
+
+/**
+ * Brings roles, schema and topics to what this build needs. Safe to run again, and at once with another: the schema changes under an
+ * advisory lock, topics that are there are verified. Also proves that the broker takes transactions.
+ */
+export async function migrateAll(config: MigratorConfig): Promise<Migrated> {
+  const { ran, logins } = await migrateSchema(config);
+  const { created, verified } = await ensureTopics(config);
+  return { ran, logins, topicsCreated: created, topicsVerified: verified };
+}
+
+async function migrateSchema({
+  DATABASE_URL,
+  NAMESPACE,
+  ROLE_PASSWORDS_DIR,
+}: MigratorConfig): Promise<{ ran: string[]; logins: string[] }> {
+  const rolePrefix = rolePrefixOf(NAMESPACE);
+  const passwords = ROLE_PASSWORDS_DIR === undefined ? {} : rolePasswords(ROLE_PASSWORDS_DIR, rolePrefix);
+  const { ran } = await migrate(DATABASE_URL, {
+    catalogue,
+    migrations: readModelMigrations,
+    rolePrefix,
+    services: Object.keys(passwords),
+    rolePasswords: passwords,
+  });
+  return { ran, logins: Object.keys(passwords) };
+}
+
+async function ensureTopics({ KAFKA_BROKERS, NAMESPACE, PARTITIONS, REPLICATION }: MigratorConfig) {
+  const broker = createBroker({ brokers: KAFKA_BROKERS, clientId: 'migrator', namespace: NAMESPACE });
+  try {
+    const layout = { replication: REPLICATION, ...(PARTITIONS !== undefined && { partitions: PARTITIONS }) };
+    const topics = await broker.ensureTopics(layout);
+    await broker.verifyTransactions();
+    return topics;
+  } finally {
+    await broker.close();
+  }
+}
