@@ -36,7 +36,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 
 {{/* { root, service }: the database login of a service. Roles are global in a PostgreSQL cluster: the namespace is in their name. */}}
 {{- define "tradecore.login" -}}
-{{- printf "%s_%s" (default "tradecore" .root.Values.settings.namespace) .service | replace "-" "_" -}}
+{{- printf "%s_%s" (default "tradecore" .root.Values.settings.namespace) (replace "-" "_" .service) -}}
 {{- end -}}
 
 {{- define "tradecore.loginsSecret" -}}
