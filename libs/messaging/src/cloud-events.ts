@@ -1,13 +1,15 @@
-import type { RecordedEvent } from '@tradecore/events';
-import type { IncomingMessage, OutgoingMessage } from './message.ts';
+import { isUtf8 } from 'node:buffer';
+import type { EventMetadata, RecordedEvent } from '@tradecore/events';
+import type { IncomingMessage, OutgoingMessage, RawHeader } from './message.ts';
 
 /** Why a record is no event of ours. */
-export type UndecodableReason = 'no-value' | 'too-large' | 'no-json' | 'no-text' | 'header-missing' | 'header-malformed';
+export type UndecodableReason = 'no-value' | 'too-large' | 'no-text' | 'no-json' | 'header-missing' | 'header-malformed';
 
 /** A record that can't be an event: what `decode` returns instead of throwing. */
 export class Undecodable {
   constructor(
     readonly reason: UndecodableReason,
+    /** For people: which header, which byte. Holds nothing of the record's content but a header's name. */
     readonly detail: string,
   ) {}
 }
@@ -18,12 +20,147 @@ export interface EncodableEvent extends Omit<RecordedEvent, 'data'> {
   readonly dataText: string;
 }
 
-/** An event as a CloudEvents 1.0 Kafka record in binary mode; the key is the aggregate's id unless another is given. */
-export function encode(_event: EncodableEvent, _key?: string): OutgoingMessage {
-  throw new Error('unfinished');
+/** A stored event's data is at most 256 KiB; four times that is surely foreign. */
+const maxValueBytes = 1024 * 1024;
+
+const source = '/tradecore/';
+
+/**
+ * An event as a record: CloudEvents 1.0, Kafka protocol binding 1.0.2, binary mode. `ce_source` names the aggregate's type, `ce_subject`
+ * its id; `traceparent` stands bare, as the distributed tracing extension says. Of the metadata, account, actor and traceparent travel.
+ */
+export function encode(event: EncodableEvent, key: string = event.aggregateId): OutgoingMessage {
+  const { account, actor, traceparent } = event.metadata;
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    ce_specversion: '1.0',
+    ce_id: event.id,
+    ce_type: event.type,
+    ce_source: source + event.aggregateType,
+    ce_subject: event.aggregateId,
+    ce_time: event.time,
+    ce_aggregateversion: String(event.aggregateVersion),
+    ce_schemaversion: String(event.schemaVersion),
+  };
+  if (account !== undefined) headers['ce_account'] = account;
+  if (actor !== undefined) headers['ce_actor'] = actor;
+  if (event.correlationId !== null) headers['ce_correlationid'] = event.correlationId;
+  if (event.causationId !== null) headers['ce_causationid'] = event.causationId;
+  if (event.sagaId !== null) headers['ce_sagaid'] = event.sagaId;
+  if (traceparent !== undefined) headers['traceparent'] = traceparent;
+  return { key, value: event.dataText, headers };
 }
 
-/** The event in a record, or why there is none. Never throws. */
-export function decode(_message: Pick<IncomingMessage, 'value' | 'headers'>): RecordedEvent | Undecodable {
-  throw new Error('unfinished');
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const positiveInteger = /^[1-9]\d{0,9}$/;
+const maxVersion = 2 ** 31 - 1;
+const rfc3339Micros = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+
+/** Lengths of the store's columns; free texts are bounded as HTTP headers are. */
+const limits = { type: 200, aggregateType: 100, free: 1024 };
+
+/** Reads headers one by one and remembers the first fault, so that nothing has to be thrown. */
+class HeaderReader {
+  fault: Undecodable | undefined;
+  constructor(private readonly headers: Readonly<Record<string, RawHeader>>) {}
+
+  optional(name: string, isGood: (text: string) => boolean): string | undefined {
+    const raw = Object.hasOwn(this.headers, name) ? this.headers[name] : undefined;
+    if (raw === undefined || raw === null) return undefined;
+    const text = headerText(raw);
+    if (text !== undefined && isGood(text)) return text;
+    this.fault ??= new Undecodable('header-malformed', name);
+    return undefined;
+  }
+
+  required(name: string, isGood: (text: string) => boolean): string {
+    const text = this.optional(name, isGood);
+    if (text === undefined) this.fault ??= new Undecodable('header-missing', name);
+    return text ?? '';
+  }
+
+  version(name: string): number {
+    return Number(this.required(name, (text) => positiveInteger.test(text) && Number(text) <= maxVersion));
+  }
+}
+
+/** The text of a header; nothing when it stands several times, is no UTF-8, or holds U+0000. */
+function headerText(raw: Exclude<RawHeader, undefined>): string | undefined {
+  if (Array.isArray(raw)) return undefined;
+  if (typeof raw !== 'string' && !isUtf8(raw)) return undefined;
+  const text = raw.toString();
+  return text.includes('\0') ? undefined : text;
+}
+
+const isUuid = (text: string): boolean => uuid.test(text);
+const isTime = (text: string): boolean => rfc3339Micros.test(text) && !Number.isNaN(Date.parse(text));
+const isFree = (text: string): boolean => text.length <= limits.free;
+const isType = (text: string): boolean => text.length > 0 && text.length <= limits.type;
+const isSource = (text: string): boolean =>
+  text.startsWith(source) && text.length > source.length && text.length <= source.length + limits.aggregateType;
+
+function decodeMetadata(reader: HeaderReader): EventMetadata {
+  const account = reader.optional('ce_account', isFree);
+  const actor = reader.optional('ce_actor', isFree);
+  const traceparent = reader.optional('traceparent', isFree);
+  return {
+    ...(account !== undefined && { account }),
+    ...(actor !== undefined && { actor }),
+    ...(traceparent !== undefined && { traceparent }),
+  };
+}
+
+/** The event in a record, its data parsed and not yet upcast, or why there is none. Never throws, whatever the record holds. */
+export function decode(message: Pick<IncomingMessage, 'value' | 'headers'>): RecordedEvent | Undecodable {
+  const reader = new HeaderReader(message.headers);
+  reader.required('ce_specversion', (text) => text === '1.0');
+  const envelope = {
+    id: reader.required('ce_id', isUuid),
+    aggregateId: reader.required('ce_subject', isUuid),
+    aggregateType: reader.required('ce_source', isSource).slice(source.length),
+    aggregateVersion: reader.version('ce_aggregateversion'),
+    type: reader.required('ce_type', isType),
+    schemaVersion: reader.version('ce_schemaversion'),
+    time: reader.required('ce_time', isTime),
+    correlationId: reader.optional('ce_correlationid', isUuid) ?? null,
+    causationId: reader.optional('ce_causationid', isUuid) ?? null,
+    sagaId: reader.optional('ce_sagaid', isUuid) ?? null,
+    metadata: decodeMetadata(reader),
+  };
+  if (reader.fault) return reader.fault;
+  const data = decodeData(message.value);
+  return data instanceof Undecodable ? data : { ...envelope, data };
+}
+
+function decodeData(value: Buffer | null): object | Undecodable {
+  if (value === null) return new Undecodable('no-value', 'a tombstone');
+  if (value.length > maxValueBytes) return new Undecodable('too-large', `${value.length} bytes, at most ${maxValueBytes}`);
+  if (!isUtf8(value)) return new Undecodable('no-text', 'not UTF-8');
+  const text = value.toString();
+  const data = parse(text);
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return new Undecodable('no-json', 'not a JSON object');
+  if (suspicious.test(text) && !isStorable(data)) return new Undecodable('no-text', 'U+0000 or a lone surrogate');
+  return data;
+}
+
+/** Escapes that may spell U+0000 or half a surrogate pair. The store's own text never has them (jsonb writes characters, not escapes). */
+const suspicious = /\\u(0000|[dD][89a-fA-F])/;
+
+/** No key and no string that PostgreSQL's jsonb would refuse. Walks without recursion: garbage may be nested 100,000 deep. */
+function isStorable(data: object): boolean {
+  const open: unknown[] = [data];
+  while (open.length > 0) {
+    const each = open.pop();
+    if (typeof each === 'string' && (each.includes('\0') || !each.isWellFormed())) return false;
+    if (typeof each === 'object' && each !== null) for (const [key, value] of Object.entries(each)) open.push(key, value);
+  }
+  return true;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -15,7 +15,7 @@ export interface Batch extends TopicPartition {
   readonly nextOffset: bigint;
   /** End of the partition when the batch was fetched (high watermark). */
   readonly highWatermark: bigint;
-  /** True once the partition was taken away, moved or the consumer is being stopped: roll back or finish quickly. */
+  /** True once the partition was taken away or repositioned, or the consumer is being stopped: roll back or finish quickly. */
   isStale(): boolean;
   /** Fetches no more of this partition until the returned function is called. */
   pause(): () => void;
@@ -27,7 +27,7 @@ export interface ConsumerStatus {
   readonly assignment: readonly TopicPartition[];
   /** Milliseconds since 1970; 0 = never. */
   readonly lastHeartbeatAt: number;
-  /** When a batch was last finished or the log's end last seen; 0 = never. */
+  /** When a batch was last finished or, with nothing paused, a fetch came back; 0 = never. */
   readonly lastProgressAt: number;
   /** How often the consumer died for good and was made anew. */
   readonly restarts: number;
@@ -45,7 +45,10 @@ export interface ConsumerOptions {
    * starts at its `startOffset`. Nothing is fetched before it resolves (heartbeats go on); when it rejects it is asked again with back-off.
    */
   positions(assigned: readonly AssignedPartition[]): Promise<ReadonlyMap<string, bigint>>;
-  /** Handles one batch; partitions run side by side, batches of a partition one after the other. Throwing repeats from `positions`, with back-off. */
+  /**
+   * Handles one batch; partitions run side by side, batches of a partition one after the other. Heartbeats go on meanwhile.
+   * Throwing repeats from `positions`, with back-off, so a commit whose outcome is unknown is looked up, not guessed.
+   */
   onBatch(batch: Batch): Promise<void>;
   /** After positions are known, before the first batch. */
   onAssigned?(assigned: readonly AssignedPartition[]): void;
@@ -53,22 +56,24 @@ export interface ConsumerOptions {
   onRevoked?(revoked: readonly TopicPartition[]): void;
   /** Batches handled side by side; default 6. */
   readonly concurrency?: number;
-  /** Default 512 KiB. */
+  /** Default 512 KiB. A larger record comes alone. */
   readonly maxBytesPerPartition?: number;
-  /** Default 6 s. */
+  /** Default 6 s: how long a dead member keeps its partitions. */
   readonly sessionTimeoutMs?: number;
 }
 
 /** A consumer at work. */
 export interface RunningConsumer {
   status(): ConsumerStatus;
-  /** Stops fetching everything; heartbeats go on and the assignment stays. */
+  /** Stops fetching everything, also what is assigned later; heartbeats go on and the assignment stays. */
   pauseAll(): void;
   resumeAll(): void;
   /** Asks `positions` again for these partitions (all when absent) and goes on from there. */
   reposition(partitions?: readonly TopicPartition[]): void;
-  /** Commits positions to the group as a hint, so that lag is visible to every tool. Never throws; sent at most each 500 ms. */
+  /** Commits a position to the group as a hint, so that lag is visible to every tool. Never throws; sent each 500 ms and at the end. */
   hint(position: TopicPartition & { readonly nextOffset: bigint }): void;
+  /** Commits a position to the group now; rejects when the group refuses. For consumers whose position is the group's. */
+  commit(position: TopicPartition & { readonly nextOffset: bigint }): Promise<void>;
   /** Finishes the batches in flight, sends the last hints, leaves the group, disconnects. */
   stop(): Promise<void>;
 }

@@ -1,4 +1,7 @@
-/** Why a record could not be handled; `reasons` are the label values of the metric. */
+import { topics } from '@tradecore/events';
+import { byteLength, type IncomingMessage, type OutgoingMessage, type RawHeader } from './message.ts';
+
+/** Why a record could not be handled; the label values of the metric. */
 export const deadLetterReasons = ['undecodable', 'foreign', 'handler-failed', 'other'] as const;
 
 /** What is said about a dead letter. */
@@ -10,4 +13,44 @@ export interface DeadLetterNote {
   readonly detail?: string;
   readonly attempts: number;
   readonly error?: unknown;
+}
+
+/** Texts of people and stacks are cut to this many characters. */
+const maxTextLength = 4_000;
+
+/** The topic where dead letters lie. */
+export const deadLetterTopic = topics.deadLetters.name;
+
+/** The fixed key of a dead letter: sent twice, it is the same one (the topic is compacted). */
+export const deadLetterKey = (
+  group: string,
+  { topic, partition, offset }: Pick<IncomingMessage, 'topic' | 'partition' | 'offset'>,
+): string => `${group}/${topic}/${partition}/${offset}`;
+
+/** The record of a dead letter: the original's bytes as value, its headers with `original_header_` before their names, and what is said about it. */
+export function toDeadLetter(original: IncomingMessage, note: DeadLetterNote, maxBytes: number): OutgoingMessage {
+  const { group, reason, detail, attempts, error } = note;
+  const said = {
+    dl_group: group,
+    dl_reason: reason,
+    dl_detail: detail,
+    dl_attempts: String(attempts),
+    dl_error: error instanceof Error ? (error.stack ?? error.message) : error === undefined ? undefined : String(error),
+    dl_topic: original.topic,
+    dl_partition: String(original.partition),
+    dl_offset: String(original.offset),
+    dl_timestamp: String(original.timestamp),
+  };
+  const headers: Record<string, RawHeader> = {};
+  for (const [name, text] of Object.entries(said)) if (text !== undefined) headers[name] = text.slice(0, maxTextLength);
+  if (original.key !== null) headers['original_key'] = original.key;
+  if (original.value === null) headers['original_null'] = 'true';
+  for (const [name, value] of Object.entries(original.headers))
+    if (value !== undefined) headers[`original_header_${name}`] = value;
+  const value = original.value ?? Buffer.alloc(0);
+  const key = deadLetterKey(group, original);
+  const over = byteLength({ key, value, headers }) - maxBytes;
+  if (over <= 0) return { key, value, headers };
+  headers['dl_truncated_from_bytes'] = String(value.length);
+  return { key, value: value.subarray(0, Math.max(0, value.length - over - 64)), headers };
 }

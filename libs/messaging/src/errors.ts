@@ -10,7 +10,8 @@ export type MessagingFault =
   | 'too-large'
   | 'topics'
   | 'transactions-off'
-  | 'undeclared-topic';
+  | 'undeclared-topic'
+  | 'unreachable';
 
 /** A refusal or failure of the broker or of this library. `fault` is stable; the message says what to do. */
 export class MessagingError extends Error {

@@ -9,7 +9,8 @@ export {
 } from './message.ts';
 export { decode, encode, Undecodable, type EncodableEvent, type UndecodableReason } from './cloud-events.ts';
 export type { AssignedPartition, Batch, ConsumerOptions, ConsumerStatus, RunningConsumer } from './consumer.ts';
-export type { TransactionalProducer, TransactionContents } from './transactional-producer.ts';
-export type { EventBus, Subscription } from './event-bus.ts';
+export type { Compression, TransactionalOptions, TransactionalProducer, TransactionContents } from './transactional-producer.ts';
+export type { EventBus, SubscribeOptions, Subscription } from './event-bus.ts';
 export { deadLetterReasons, type DeadLetterNote } from './dead-letters.ts';
-export { createBroker, type Broker, type BrokerSettings, type TopicLayout } from './broker.ts';
+export type { TopicLayout } from './topics.ts';
+export { createBroker, type Broker, type BrokerSettings } from './broker.ts';

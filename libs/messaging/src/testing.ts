@@ -1,24 +1,71 @@
-import type { TopicDeclaration } from '@tradecore/events';
-import type { Broker } from './broker.ts';
+import { randomBytes } from 'node:crypto';
+import { topics, type TopicDeclaration } from '@tradecore/events';
+import { createBroker, type Broker, type BrokerSettings } from './broker.ts';
+import { createClient } from './client.ts';
 import type { IncomingMessage } from './message.ts';
+import { readWholeTopic } from './topic-reader.ts';
 
 /** A broker for one test: its own random namespace on the server that KAFKA_BROKERS names, the declared topics created. */
 export interface TestBroker {
   readonly broker: Broker;
   readonly namespace: string;
   readonly brokers: readonly string[];
-  /** Another client in the same namespace, as another process would have. */
-  another(clientId?: string): Broker;
+  /** Another client in the same namespace, as another process would have; `drop` closes it too. */
+  another(settings?: Partial<BrokerSettings>): Broker;
   /** Every record up to the present end of a topic, as a `read_committed` reader sees it; per partition in order. */
   readTopic(topic: string): Promise<IncomingMessage[]>;
   /** Closes the clients and deletes the topics. */
   drop(): Promise<void>;
 }
 
-/** Creates it; `partitions` (default 3) overrides the declared number. */
-export async function createTestBroker(_options?: {
+/** What a test broker is to have. */
+export interface TestBrokerOptions {
+  /** The fleet's topics when absent; name only those that the test uses: each costs a few milliseconds. */
   readonly declarations?: readonly TopicDeclaration[];
+  /** Overrides the declared number of partitions; default 3. */
   readonly partitions?: number;
-}): Promise<TestBroker> {
-  throw new Error('unfinished');
+}
+
+/** The brokers of this test run: KAFKA_BROKERS. */
+export function testBrokers(): string[] {
+  // A test has no config of its own; this file is never part of a service.
+  const brokers = Reflect.get(process, 'env')['KAFKA_BROKERS'] as string | undefined;
+  if (!brokers) throw new Error('KAFKA_BROKERS is not set: these tests need a broker, see `npm test`');
+  return brokers.split(',');
+}
+
+/** Creates it. */
+export async function createTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
+  const { declarations = Object.values(topics), partitions = 3 } = options;
+  const brokers = testBrokers();
+  const namespace = `test-${randomBytes(5).toString('hex')}`;
+  const made: Broker[] = [];
+  const another = (settings: Partial<BrokerSettings> = {}): Broker => {
+    const broker = createBroker({ brokers, clientId: 'test', namespace, declarations, ...settings });
+    made.push(broker);
+    return broker;
+  };
+  const broker = another();
+  await broker.ensureTopics({ partitions, replication: 1 });
+  return {
+    broker,
+    namespace,
+    brokers,
+    another,
+    readTopic: (topic) => readWholeTopic(createClient({ brokers, clientId: 'test-reader' }), `${namespace}.${topic}`, topic),
+    drop: async () => {
+      await Promise.all(made.map((each) => each.close()));
+      await deleteNamespace(brokers, namespace);
+    },
+  };
+}
+
+async function deleteNamespace(brokers: readonly string[], namespace: string): Promise<void> {
+  const client = createClient({ brokers, clientId: 'test' });
+  const admin = client.kafka.admin();
+  await admin.connect();
+  const mine = (await admin.listTopics()).filter((topic) => topic.startsWith(`${namespace}.`));
+  await admin.deleteTopics({ topics: mine });
+  await admin.disconnect();
+  client.cut();
 }

@@ -1,0 +1,56 @@
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import kafkajs, { type ISocketFactoryArgs, type Kafka } from 'kafkajs';
+import { cutOnPurpose, logCreator } from './kafka-log.ts';
+import { patchKafkajs } from './kafkajs-patches.ts';
+
+/** How to reach the broker. */
+export interface ClientSettings {
+  /** host:port of at least one broker. */
+  readonly brokers: readonly string[];
+  /** The service's name; shows in the broker's logs. */
+  readonly clientId: string;
+}
+
+/** A kafkajs client of its own and a way to cut its connections at once. */
+export interface Client {
+  readonly kafka: Kafka;
+  /** Destroys every socket: what is in flight fails, nothing is waited for. */
+  cut(): void;
+}
+
+const keepAliveMs = 60_000;
+
+/** As kafkajs opens sockets, but without Nagle's delay: a small request must not wait for the acknowledgement of the one before. */
+function openSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs): Socket {
+  const named = isIP(host) ? {} : { servername: host };
+  const socket = ssl ? connectTls({ host, port, ...named, ...ssl }, onConnect) : connect({ host, port }, onConnect);
+  socket.setKeepAlive(true, keepAliveMs);
+  socket.setNoDelay(true);
+  return socket;
+}
+
+/**
+ * Each consumer and each transactional producer has a client of its own: kafkajs shares the map of a group's offsets between all that
+ * one client made, and two members of a group in one process would empty it for each other.
+ */
+export function createClient({ brokers, clientId }: ClientSettings): Client {
+  patchKafkajs();
+  const sockets = new Set<Socket>();
+  const kafka = new kafkajs.Kafka({
+    brokers: [...brokers],
+    clientId,
+    logLevel: kafkajs.logLevel.INFO,
+    logCreator,
+    connectionTimeout: 5_000,
+    requestTimeout: 15_000,
+    retry: { initialRetryTime: 50, multiplier: 2, maxRetryTime: 2_000, retries: 8 },
+    socketFactory: (args) => {
+      const socket = openSocket(args);
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      return socket;
+    },
+  });
+  return { kafka, cut: () => sockets.forEach((socket) => socket.destroy(new Error(cutOnPurpose))) };
+}

@@ -1,0 +1,57 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { logger } from '@tradecore/telemetry';
+import type { Batch, ConsumerOptions, RunningConsumer } from './consumer.ts';
+import type { DeadLetterNote } from './dead-letters.ts';
+import type { SubscribeOptions, Subscription } from './event-bus.ts';
+import { partitionKey, type IncomingMessage } from './message.ts';
+
+const log = logger('event-bus');
+
+/** What a subscription needs from the broker. */
+export interface SubscribePort {
+  runConsumer(options: ConsumerOptions): RunningConsumer;
+  committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
+  deadLetter(original: IncomingMessage, note: DeadLetterNote): Promise<void>;
+}
+
+/** Between attempts at one record: 50 ms, doubled. */
+const firstWaitMs = 50;
+
+/** Consumes `channel` at least once; the position is the group's committed offset. */
+export function subscribe(
+  port: SubscribePort,
+  channel: string,
+  handler: (message: IncomingMessage) => Promise<void>,
+  { group, attempts = 5 }: SubscribeOptions,
+): Subscription {
+  const handle = async (message: IncomingMessage, batch: Batch): Promise<void> => {
+    for (let attempt = 1; ; attempt += 1) {
+      if (batch.isStale()) throw new Error('the partition was taken away');
+      try {
+        return await handler(message);
+      } catch (error) {
+        log.warn(
+          { err: error, group, channel, partition: message.partition, offset: String(message.offset), attempt },
+          'handler failed',
+        );
+        if (attempt >= attempts)
+          return await port.deadLetter(message, { group, reason: 'handler-failed', attempts: attempt, error });
+      }
+      await delay(firstWaitMs * 2 ** (attempt - 1), undefined, { ref: false });
+    }
+  };
+  const consumer = port.runConsumer({
+    group,
+    topics: [channel],
+    positions: async () => {
+      const committed = await port.committedOffsets(group, channel);
+      return new Map([...committed].map(([partition, offset]) => [partitionKey({ topic: channel, partition }), offset]));
+    },
+    onBatch: async (batch) => {
+      for (const message of batch.messages) await handle(message, batch);
+      const { topic, partition, nextOffset } = batch;
+      await consumer.commit({ topic, partition, nextOffset });
+    },
+  });
+  return { status: () => consumer.status(), stop: () => consumer.stop() };
+}

@@ -1,0 +1,105 @@
+import { topics as fleet, type TopicDeclaration } from '@tradecore/events';
+import kafkajs, { type Admin, type ConfigEntries, type ITopicMetadata } from 'kafkajs';
+import { MessagingError } from './errors.ts';
+import type { Names } from './names.ts';
+
+/** How topics are laid out in this installation. */
+export interface TopicLayout {
+  /** Overrides the declared number where given. */
+  readonly partitions?: number;
+  /** Copies of each partition; 1 locally, 3 in a cluster. Writes wait for all but one of them. */
+  readonly replication: number;
+}
+
+/** A dead letter holds a whole record and its headers beside its own, so its topic takes twice what others do (1 MiB). */
+const deadLetterBytes = 2 * 1024 * 1024;
+
+/** What is configured on the topic itself; anything else is the broker's default. */
+function configOf(declaration: TopicDeclaration): Record<string, string> {
+  const { name, compacted, retentionMs } = declaration;
+  return {
+    'cleanup.policy': compacted ? 'compact' : 'delete',
+    ...(retentionMs !== undefined && { 'retention.ms': String(retentionMs) }),
+    ...(name === fleet.deadLetters.name && { 'max.message.bytes': String(deadLetterBytes) }),
+  };
+}
+
+const partitionsOf = (declaration: TopicDeclaration, layout: TopicLayout): number => layout.partitions ?? declaration.partitions;
+
+/**
+ * Creates the topics that are missing and compares the others with what is declared. More partitions than declared are fine (counts
+ * grow, never shrink); fewer are a fault, for adding them moves keys: that is an operator's decision.
+ * Throws `MessagingError` `topics` that names every difference.
+ */
+export async function ensureTopics(
+  admin: Admin,
+  names: Names,
+  layout: TopicLayout,
+  declarations: readonly TopicDeclaration[] = names.declarations,
+): Promise<{ created: string[]; verified: string[] }> {
+  const present = new Set(await admin.listTopics());
+  const missing = declarations.filter(({ name }) => !present.has(names.onBroker(name)));
+  if (missing.length > 0) await create(admin, names, layout, missing);
+  const created = new Set(missing.map(({ name }) => name));
+  const older = declarations.filter(({ name }) => !created.has(name));
+  const faults = older.length > 0 ? await differences(admin, names, layout, older) : [];
+  if (faults.length > 0) throw new MessagingError('topics', `topics differ from their declaration:\n- ${faults.join('\n- ')}`);
+  return { created: [...created], verified: older.map(({ name }) => name) };
+}
+
+async function create(admin: Admin, names: Names, layout: TopicLayout, missing: readonly TopicDeclaration[]): Promise<void> {
+  const { replication } = layout;
+  const durability = replication > 1 ? { 'min.insync.replicas': String(replication - 1) } : {};
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: missing.map((declaration) => ({
+      topic: names.onBroker(declaration.name),
+      numPartitions: partitionsOf(declaration, layout),
+      replicationFactor: replication,
+      configEntries: Object.entries({ ...configOf(declaration), ...durability }).map(([name, value]) => ({ name, value })),
+    })),
+  });
+}
+
+async function differences(
+  admin: Admin,
+  names: Names,
+  layout: TopicLayout,
+  declarations: readonly TopicDeclaration[],
+): Promise<string[]> {
+  const onBroker = declarations.map(({ name }) => names.onBroker(name));
+  const { topics } = await admin.fetchTopicMetadata({ topics: onBroker });
+  const type = kafkajs.ConfigResourceTypes.TOPIC;
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: onBroker.map((name) => ({ type, name })),
+  });
+  return declarations.flatMap((declaration) => {
+    const name = names.onBroker(declaration.name);
+    return [
+      ...layoutFaults(
+        declaration,
+        layout,
+        topics.find((each) => each.name === name),
+      ),
+      ...configFaults(declaration, resources.find((each) => each.resourceName === name)?.configEntries ?? []),
+    ].map((fault) => `${name}: ${fault}`);
+  });
+}
+
+function layoutFaults(declaration: TopicDeclaration, layout: TopicLayout, found: ITopicMetadata | undefined): string[] {
+  const partitions = found?.partitions ?? [];
+  const wanted = partitionsOf(declaration, layout);
+  const copies = Math.min(...partitions.map(({ replicas }) => replicas.length));
+  return [
+    ...(partitions.length < wanted ? [`has ${partitions.length} partitions, declared are ${wanted}`] : []),
+    ...(copies < layout.replication ? [`has replication factor ${copies}, wanted is ${layout.replication}`] : []),
+  ];
+}
+
+function configFaults(declaration: TopicDeclaration, found: readonly ConfigEntries[]): string[] {
+  return Object.entries(configOf(declaration)).flatMap(([name, wanted]) => {
+    const value = found.find(({ configName }) => configName === name)?.configValue;
+    return value === wanted ? [] : [`has ${name} = ${value ?? '(not reported)'}, declared is ${wanted}`];
+  });
+}
