@@ -1,0 +1,174 @@
+import { freshId } from '@tradecore/events';
+import { sampleTerms } from '@tradecore/events/testing';
+import type { DataSource } from 'typeorm';
+import {
+  feedAfter,
+  feedEntryResponse,
+  feedHeads,
+  orderById,
+  orderFrom,
+  orderProgress,
+  orderResponse,
+  orderResponseOf,
+  ordersOfAccount,
+  type OrderCursor,
+} from './index.ts';
+import { TestReadModels } from './testing.ts';
+
+let models: TestReadModels;
+/** Logged in as query-api: what it may not see, these tests don't see. */
+let db: DataSource;
+
+beforeAll(async () => {
+  models = await TestReadModels.create();
+  db = await models.database.dataSourceFor('query-api');
+});
+afterAll(() => models.drop());
+
+const placeFor = (accountId: string, changes = {}) =>
+  models.place({ ...sampleTerms({ accountId, ...changes }), clientOrderId: freshId() });
+
+describe('an order that is read', () => {
+  it('is what the fold of its events says, decimals and microseconds too', async () => {
+    const account = freshId();
+    const id = await placeFor(account, { quantity: '1234567890123456789.123456789', limitPrice: '0.000000001' });
+    await models.requestCancel(account, id, 'changed my mind');
+    const found = await orderById(db, id, [account]);
+    const folded = orderFrom(await models.store.readEvents(id));
+    expect(found).toEqual({ order: orderResponseOf(folded!), version: 2 });
+    expect(orderResponse.parse(found?.order)).toMatchObject({
+      quantity: '1234567890123456789.123456789',
+      status: 'pendingCancel',
+    });
+  });
+
+  it('is not there for whoever does not own it, and is for an operator', async () => {
+    const id = await placeFor(freshId());
+    expect(await orderById(db, id, [freshId()])).toBeUndefined();
+    expect(await orderById(db, id, [])).toBeUndefined();
+    expect(await orderById(db, freshId(), 'all')).toBeUndefined();
+    expect((await orderById(db, id, 'all'))?.order.id).toBe(id);
+  });
+
+  it('says how far it is, and why it stays there', async () => {
+    const account = freshId();
+    const id = await placeFor(account);
+    expect(await orderProgress(db, id)).toEqual({ version: 1 });
+    expect(await orderProgress(db, freshId())).toEqual({ version: 0 });
+    await models.database.dataSource.query(
+      `update order_projector.guards set parked_version = 2, parked_reason = 'fold-failed: no', parked_at = now() where aggregate_id = $1`,
+      [id],
+    );
+    expect(await orderProgress(db, id)).toEqual({ version: 1, parked: 'fold-failed: no' });
+    expect(await orderById(db, id, [account])).toMatchObject({ version: 1, parked: 'fold-failed: no' });
+  });
+});
+
+describe('pages of orders', () => {
+  it('show each order once, newest first, whatever comes meanwhile', async () => {
+    const account = freshId();
+    const ids: string[] = [];
+    for (let n = 0; n < 7; n += 1) ids.unshift(await placeFor(account));
+    await placeFor(freshId());
+    const seen: string[] = [];
+    let after: OrderCursor | undefined;
+    do {
+      const page = await ordersOfAccount(db, { accountId: account, limit: 3, ...(after && { after }) });
+      seen.push(...page.orders.map(({ order }) => order.id));
+      after = page.next;
+      await placeFor(account);
+    } while (after);
+    expect(seen).toEqual(ids);
+  });
+
+  it('part orders of the very same microsecond by their id', async () => {
+    const account = freshId();
+    const ids = [await placeFor(account), await placeFor(account), await placeFor(account)].sort().reverse();
+    await models.database.dataSource.query(
+      `update order_projector.orders set created_at = '2026-01-02T03:04:05.000006Z' where account_id = $1`,
+      [account],
+    );
+    const first = await ordersOfAccount(db, { accountId: account, limit: 2 });
+    const second = await ordersOfAccount(db, { accountId: account, limit: 2, after: first.next! });
+    expect([...first.orders, ...second.orders].map(({ order }) => order.id)).toEqual(ids);
+    expect(second.next).toBeUndefined();
+  });
+
+  it('can be of one name', async () => {
+    const account = freshId();
+    const id = await models.place({ ...sampleTerms({ accountId: account }), clientOrderId: 'mine' });
+    await placeFor(account);
+    const { orders } = await ordersOfAccount(db, { accountId: account, clientOrderId: 'mine', limit: 50 });
+    expect(orders.map(({ order }) => order.id)).toEqual([id]);
+    expect((await ordersOfAccount(db, { accountId: account, clientOrderId: 'other', limit: 50 })).orders).toEqual([]);
+  });
+
+  it('are found by the index of the account, not by looking at every order', async () => {
+    const account = freshId();
+    await models.database.dataSource.query(
+      `with filled as (
+         insert into order_projector.orders
+         select gen_random_uuid(), gen_random_uuid(), null, 'ACME', 'buy', 'market', 1, null, null, 'day', 'pending', null, 1, now(), now()
+           from generate_series(1, 20000) returning order_id)
+       insert into order_projector.guards (aggregate_id, version, event_id) select order_id, 1, gen_random_uuid() from filled`,
+    );
+    await models.database.dataSource.query('analyze order_projector.orders, order_projector.guards');
+    const plans: string[] = [];
+    const explaining = {
+      query: async (sql: string, parameters?: unknown[]) => {
+        plans.push(JSON.stringify(await models.database.dataSource.query(`explain ${sql}`, parameters)));
+        return [];
+      },
+    };
+    await ordersOfAccount(explaining, { accountId: account, limit: 50 });
+    expect(plans.join()).toContain('orders_of_account');
+    expect(plans.join()).not.toContain('Seq Scan');
+  });
+});
+
+describe("an account's feed", () => {
+  it('numbers its changes from 1 without gaps, across its orders, and can be taken up at any place', async () => {
+    const account = freshId();
+    const [one, two] = [await placeFor(account), await placeFor(account)];
+    await models.requestCancel(account, one);
+    const start = (await feedHeads(db, [account])).get(account);
+    const whole = await feedAfter(db, account, { epoch: start!.epoch, sequence: 0 }, 100);
+    expect(whole.head).toEqual({ epoch: start!.epoch, sequence: 3 });
+    expect(whole.entries.map((entry) => feedEntryResponse.parse(entry))).toMatchObject([
+      { sequence: 1, orderId: one, orderVersion: 1, change: 'orderPlaced', data: { symbol: 'ACME' } },
+      { sequence: 2, orderId: two, orderVersion: 1, change: 'orderPlaced' },
+      { sequence: 3, orderId: one, orderVersion: 2, change: 'orderCancelRequested', data: {} },
+    ]);
+    const rest = await feedAfter(db, account, { epoch: start!.epoch, sequence: 1 }, 1);
+    expect(rest.entries).toEqual([whole.entries[1]]);
+  });
+
+  it('of an account without changes stands at 0 in the same epoch', async () => {
+    const [busy, quiet] = [freshId(), freshId()];
+    await placeFor(busy);
+    const heads = await feedHeads(db, [busy, quiet]);
+    expect([heads.get(busy)?.sequence, heads.get(quiet)?.sequence]).toEqual([1, 0]);
+    expect(heads.get(busy)?.epoch).toBe(heads.get(quiet)?.epoch);
+    expect(await feedAfter(db, quiet, heads.get(quiet)!, 10)).toEqual({ head: heads.get(quiet), entries: [] });
+  });
+
+  it('says that another epoch has begun instead of giving entries that the position does not mean', async () => {
+    const account = freshId();
+    await placeFor(account);
+    const { head, entries } = await feedAfter(db, account, { epoch: freshId(), sequence: 0 }, 10);
+    expect([head.sequence, entries]).toEqual([1, []]);
+    expect((await feedAfter(db, account, { epoch: 'garbage', sequence: 0 }, 10)).entries).toEqual([]);
+  });
+});
+
+describe('least privilege', () => {
+  it.each(['order_projector.orders', 'order_projector.guards', 'feed_projector.feed_entries', 'feed_projector.feeds'])(
+    'query-api does not see the table %s, only what is exported',
+    (table) => expect(db.query(`select * from ${table} limit 1`)).rejects.toThrow('permission denied'),
+  );
+
+  it('the feed-projector itself can’t change an entry', async () => {
+    const own = await models.database.dataSourceFor('feed-projector');
+    await expect(own.query('update feed_projector.feed_entries set sequence = 1')).rejects.toThrow('permission denied');
+  });
+});
