@@ -1,3 +1,4 @@
+import type { ConsumerStatus } from '@tradecore/messaging';
 import type { Subscription, SubscriptionStatus } from './subscription.ts';
 
 /** One part of a service's readiness. */
@@ -19,16 +20,23 @@ export function readinessOf(subscription: Pick<Subscription, 'status'>): Readine
   return { name: subscription.status().name, check: () => judge(subscription.status()) };
 }
 
-function judge({ state, reason, backlogAgeMs, consumer }: SubscriptionStatus): { ok: boolean; state: string } {
-  if (state === 'starting' && consumer?.state === 'joined' && consumer.assignment.length === 0) {
-    return { ok: true, state: 'standing by: others have all partitions' };
-  }
-  const said = reason === undefined ? '' : `: ${reason}`;
-  if (state !== 'running') return { ok: false, state: `${state}${said}` };
-  if (!consumer || consumer.state !== 'joined')
-    return { ok: false, state: `consumer ${consumer?.state ?? 'not started'}${said}` };
+function judge(status: SubscriptionStatus): { ok: boolean; state: string } {
+  const { consumer, reason } = status;
+  const fault = faultOf(status, consumer);
+  if (fault !== undefined) return { ok: false, state: reason === undefined ? fault : `${fault}: ${reason}` };
+  if (consumer?.assignment.length === 0) return { ok: true, state: 'standing by: others have all partitions' };
+  return { ok: true, state: `${consumer?.assignment.length} partitions, backlog ${Math.round(status.backlogAgeMs)} ms` };
+}
+
+/** Without partitions nothing was ever claimed: it stands by. */
+const isAtWork = (state: SubscriptionStatus['state'], consumer: ConsumerStatus | undefined): boolean =>
+  state === 'running' || (state === 'starting' && consumer?.assignment.length === 0);
+
+function faultOf({ state, backlogAgeMs }: SubscriptionStatus, consumer: ConsumerStatus | undefined): string | undefined {
+  if (!isAtWork(state, consumer)) return state;
+  if (!consumer) return 'consumer not started';
+  if (consumer.state !== 'joined') return `consumer ${consumer.state}`;
   const silence = Date.now() - consumer.lastHeartbeatAt;
-  if (silence > maxSilenceMs) return { ok: false, state: `no heartbeat for ${silence} ms` };
-  if (backlogAgeMs > maxBacklogAgeMs) return { ok: false, state: `a batch is in hand for ${Math.round(backlogAgeMs)} ms${said}` };
-  return { ok: true, state: `${consumer.assignment.length} partitions, backlog ${Math.round(backlogAgeMs)} ms` };
+  if (silence > maxSilenceMs) return `no heartbeat for ${silence} ms`;
+  return backlogAgeMs > maxBacklogAgeMs ? `a batch is in hand for ${Math.round(backlogAgeMs)} ms` : undefined;
 }
