@@ -15,22 +15,57 @@ const packages = ['libs', 'services', 'deploy', '.']
   });
 
 /** Imports go down only: a package may import packages of lower floors, never its own floor or one above. */
-const floors = packages.map(({ path, name, floor }) => ({
-  files: [`${path}/**/*.ts`],
-  rules: {
-    'no-restricted-imports': [
-      'error',
-      {
-        patterns: packages
-          .filter((other) => other.name !== name && other.floor >= floor && floor < 6)
-          .map((other) => ({
-            group: [other.name, `${other.name}/*`],
-            message: `${name} stands on floor ${floor}, ${other.name} on floor ${other.floor}: imports go down only.`,
-          })),
-      },
-    ],
-  },
+const above = ({ name, floor }) =>
+  packages
+    .filter((other) => other.name !== name && other.floor >= floor && floor < 6)
+    .map((other) => ({
+      group: [other.name, `${other.name}/*`],
+      message: `${name} stands on floor ${floor}, ${other.name} on floor ${other.floor}: imports go down only.`,
+    }));
+
+const aroundTheDoor = {
+  regex: '^(\\.\\./){2,}.*/src/',
+  message: 'A package is entered by its name, where its exports and its floor are known.',
+};
+
+const floors = packages.map((each) => ({
+  files: [`${each.path}/**/*.ts`],
+  rules: { 'no-restricted-imports': ['error', { patterns: [...above(each), aroundTheDoor] }] },
 }));
+
+/** What packages of pure decisions may import from outside their folder, and nothing else: no database, no Nest, no Node. */
+const pure = {
+  'libs/events': ['uuid'],
+  'libs/money': ['big\\.js'],
+  'libs/trading': ['@tradecore/events', '@tradecore/money', '@tradecore/event-sourcing'],
+};
+
+const purity = packages
+  .filter(({ path }) => path in pure)
+  .map((each) => ({
+    files: [`${each.path}/src/**/*.ts`],
+    ignores: ['**/*.spec.ts', '**/testing.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            ...above(each),
+            aroundTheDoor,
+            {
+              regex: `^(?!\\.{1,2}/|(${pure[each.path].join('|')})$)`,
+              message: `${each.name} is pure: it may import its neighbours and ${pure[each.path].join(', ').replaceAll('\\\\', '')} only.`,
+            },
+          ],
+        },
+      ],
+    },
+  }));
+
+const noEnvironment = {
+  selector: 'MemberExpression[object.name="process"][property.name="env"]',
+  message: 'Settings are read once, in config.',
+};
 
 const clockAndChance = [
   { name: 'Date', message: 'Time is injected into domain code.' },
@@ -46,7 +81,8 @@ export default tseslint.config(
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.base],
-    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    // No comment switches a rule off: a rule that is wrong is changed here, for everybody.
+    linterOptions: { noInlineConfig: true },
     rules: {
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
@@ -58,16 +94,11 @@ export default tseslint.config(
       eqeqeq: 'error',
       'no-console': 'error',
       'prefer-const': 'error',
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: 'MemberExpression[object.name="process"][property.name="env"]',
-          message: 'Settings are read once, in config.',
-        },
-      ],
+      'no-restricted-syntax': ['error', noEnvironment],
     },
   },
   ...floors,
+  ...purity,
   {
     files: ['libs/trading/src/**/*.ts', 'libs/events/src/**/*.ts', 'libs/money/src/**/*.ts', '**/*.aggregate.ts'],
     ignores: ['**/*.spec.ts', '**/testing.ts'],
@@ -76,6 +107,15 @@ export default tseslint.config(
       'no-restricted-properties': [
         'error',
         { object: 'Math', property: 'random', message: 'Chance is injected into domain code.' },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        noEnvironment,
+        { selector: ':function[async=true]', message: 'Domain code waits for nobody.' },
+        {
+          selector: 'MethodDefinition[key.name=/^on[A-Z]/] ThrowStatement',
+          message: 'What is stored has happened: a handler assigns, it does not refuse.',
+        },
       ],
     },
   },
