@@ -1,0 +1,83 @@
+/**
+ * A relay in a process of its own that can be killed at an exact line: the same `Relay`, `Outbox` and broker as the service has, without its
+ * admin port. FAILPOINT=<point>:<nth>[:stop] sends SIGKILL (or SIGSTOP) to itself when it reaches the point for the nth time; the points are laid
+ * around the methods of the classes from outside, so that nothing of it is in the service.
+ */
+import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Outbox, OutboxListener } from '@tradecore/event-sourcing';
+import { createBroker } from '@tradecore/messaging';
+import { setLogLevel } from '@tradecore/telemetry';
+import { Relay } from '../src/relay.ts';
+import { WakeUp } from '../src/wake-up.ts';
+
+const env = process.env as Record<string, string>;
+const [point = '', nth = '1', how = 'kill'] = (env['FAILPOINT'] ?? '').split(':');
+let left = Number(nth);
+
+/** Dies (or freezes) here when it is time. */
+function reached(name: string): void {
+  if (name !== point || (left -= 1) !== 0) return;
+  process.stdout.write(`at ${name}\n`);
+  process.kill(process.pid, how === 'stop' ? 'SIGSTOP' : 'SIGKILL');
+}
+
+type Method = (this: unknown, ...args: unknown[]) => Promise<unknown>;
+const around = (target: object, method: string, { before, after }: { before?: string; after?: string }): void => {
+  const original = Reflect.get(target, method) as Method;
+  Reflect.set(target, method, async function (this: unknown, ...args: unknown[]) {
+    if (before) reached(before);
+    const result = await original.apply(this, args);
+    if (after) reached(after);
+    return result;
+  });
+};
+
+around(Outbox.prototype, 'takeLease', { after: 'after-lease' });
+around(Outbox.prototype, 'currentBatch', { before: 'after-position', after: 'after-current-batch' });
+// Only rounds with work count: idle ones would make "the nth" depend on the load.
+const take = Outbox.prototype.nextBatch;
+Outbox.prototype.nextBatch = async function (...args) {
+  if (!args[2].peek) reached('before-take');
+  const events = await take.apply(this, args);
+  if (events.length > 0) reached('after-take');
+  return events;
+};
+const broker = createRequire(import.meta.url)('kafkajs/src/broker') as { prototype: object };
+const endTxn = Reflect.get(broker.prototype, 'endTxn') as Method;
+Reflect.set(broker.prototype, 'endTxn', async function (this: unknown, ...args: unknown[]) {
+  if (!(args[0] as { transactionResult: boolean }).transactionResult) return endTxn.apply(this, args);
+  reached('in-transaction');
+  const answer = endTxn.apply(this, args);
+  if (point === 'commit-sent') {
+    await sleep(1); // The request is on its way; the reply is not looked at.
+    reached('commit-sent');
+  }
+  const result = await answer;
+  reached('after-commit');
+  return result;
+});
+
+setLogLevel((env['LOG_LEVEL'] ?? 'warn') as 'warn');
+const url = env['DATABASE_URL']!;
+const owner = `test ${process.pid}`;
+const wakeUp = new WakeUp();
+const relay = new Relay({
+  connect: () => Outbox.connect({ url, owner, leaseSeconds: Number(env['LEASE_SECONDS'] ?? 2) }),
+  broker: createBroker({ brokers: env['KAFKA_BROKERS']!.split(','), clientId: 'relay-process', namespace: env['NAMESPACE']! }),
+  wakeUp,
+  maxRows: Number(env['MAX_ROWS'] ?? 1_000),
+});
+const listener = new OutboxListener(url, () => wakeUp.notify());
+let said = '';
+setInterval(() => {
+  if (relay.state.kind !== said) process.stdout.write(`${(said = relay.state.kind)}\n`);
+}, 20);
+process.once('SIGTERM', () => {
+  void relay.stop().then(async () => {
+    await listener.close();
+    process.exit(0);
+  });
+});
+void listener.open();
+relay.start();
