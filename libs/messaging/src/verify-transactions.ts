@@ -14,6 +14,13 @@ const settings =
   'Apache Kafka: transaction.state.log.replication.factor and transaction.state.log.min.isr must not exceed the number of brokers ' +
   '(1 for a single one). With access control the login needs Write and Describe on the transactional ids and IdempotentWrite on the cluster.';
 
+/** A broker that has just begun moves and loads its coordinators: that says nothing of transactions. Throws any other error. */
+function startsStill(error: unknown): false {
+  const starting = ['NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS'];
+  if (error instanceof kafkajs.KafkaJSProtocolError && starting.includes(error.type)) return false;
+  throw error;
+}
+
 /** Proves by one transaction (an offset of a group, then abort) that the broker has them on. Throws `transactions-off`. */
 export async function verifyTransactions(client: Client, names: Names): Promise<void> {
   const topic = names.declarations[0]?.name ?? '';
@@ -26,18 +33,24 @@ export async function verifyTransactions(client: Client, names: Names): Promise<
     retry,
   });
   const prove = async (): Promise<void> => {
-    await producer.connect();
     const transaction = await producer.transaction();
     const position = { topic: names.onBroker(topic), partitions: [{ partition: 0, offset: '0' }] };
-    await transaction.sendOffsets({ consumerGroupId: id, topics: [position] });
-    await transaction.abort();
+    try {
+      await transaction.sendOffsets({ consumerGroupId: id, topics: [position] });
+    } finally {
+      await transaction.abort();
+    }
+  };
+  const proveOnceStarted = async (): Promise<void> => {
+    await producer.connect();
+    while (!(await prove().then(() => true, startsStill))) await delay(200);
   };
   const late = async (): Promise<never> => {
     await delay(deadlineMs, undefined, { ref: false });
     throw new Error(`no answer within ${deadlineMs / 1000} s`);
   };
   try {
-    await Promise.race([prove(), late()]);
+    await Promise.race([proveOnceStarted(), late()]);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new MessagingError('transactions-off', `the broker refuses transactions (${why}). ${settings}`, { cause: error });
