@@ -1,5 +1,4 @@
 import { AsyncResource } from 'node:async_hooks';
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { freshId } from '@tradecore/events';
@@ -16,7 +15,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { validate as isUuid } from 'uuid';
 import type { Authenticator } from './auth.ts';
 import type { Health } from './health.ts';
-import { problemType, RequestRefused, sendProblem } from './problems.ts';
+import { rawProblem, RequestRefused, sendProblem } from './problems.ts';
 
 /** Bytes of a request's body, at most; more is 413. */
 export const bodyLimit = 64 * 1024;
@@ -44,20 +43,14 @@ declare module 'fastify' {
 /** A parser error or a timeout of Node.js's HTTP server, before there is a request: a problem document all the same. */
 function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
-  const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400;
-  const code = { 431: 'headers-too-large', 408: 'request-timeout', 400: 'broken-http' }[status] ?? 'broken-http';
-  const title = STATUS_CODES[status] ?? 'Bad Request';
-  const body = JSON.stringify({
-    type: problemType(code),
-    title,
-    status,
-    detail: 'The request could not be read.',
-    instance: '/',
-  });
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
+  const [status, code] = brokenHttp[error.code ?? ''] ?? [400, 'broken-http'];
+  socket.end(rawProblem(new RequestRefused(status, code, 'The request could not be read.'), '/'));
 }
+
+const brokenHttp: Record<string, [number, string]> = {
+  HPE_HEADER_OVERFLOW: [431, 'headers-too-large'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'request-timeout'],
+};
 
 /** A path that the router can't read: it answers before any hook has run. */
 function refuseRequest(error: Error, request: FastifyRequest, reply: FastifyReply): void {

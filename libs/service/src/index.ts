@@ -12,6 +12,14 @@ export {
   type Shape,
 } from './config.ts';
 export { Health, type Beat, type Check, type CheckReport, type CheckResult, type ReadinessReport } from './health.ts';
-export { problemType, RequestRefused, type FieldFault, type Problem } from './problems.ts';
+export {
+  fieldFault,
+  problemResponse,
+  problemType,
+  rawProblem,
+  RequestRefused,
+  type FieldFault,
+  type Problem,
+} from './problems.ts';
 export { isStorableText, validate, validated, type RequestPart } from './validated.ts';
 export { Authenticator, CallerOf, owns, Public, type Caller } from './auth.ts';

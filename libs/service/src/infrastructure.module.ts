@@ -1,5 +1,5 @@
 import { Global, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
-import { createEventStore, EventStore, missingMigrations, storeMigrations, type Migration } from '@tradecore/event-sourcing';
+import { createEventStore, EventStore, type Migration } from '@tradecore/event-sourcing';
 import { catalogue, freshId } from '@tradecore/events';
 import { createBroker, type Broker } from '@tradecore/messaging';
 import { counter, logger } from '@tradecore/telemetry';
@@ -8,6 +8,7 @@ import { DataSource } from 'typeorm';
 import { Authenticator } from './auth.ts';
 import type { Config, Server } from './config.ts';
 import { Health } from './health.ts';
+import { lackOf } from './pool.ts';
 import { tokens } from './tokens.ts';
 
 /** What the module is made of: read and connected before Nest starts. */
@@ -18,23 +19,8 @@ export interface Infrastructure {
   readonly config: Config;
   readonly health: Health;
   readonly migrations: readonly Migration[];
-}
-
-/** The one pool of a process. Times are the server's: a statement, and a transaction that does nothing, are ended by it. */
-export function createDataSource(name: string, config: Config): DataSource {
-  return new DataSource({
-    type: 'postgres',
-    url: config.DATABASE_URL,
-    applicationName: name,
-    poolSize: config.DATABASE_POOL_SIZE,
-    connectTimeoutMS: 5000,
-    extra: {
-      statement_timeout: config.DATABASE_STATEMENT_TIMEOUT,
-      idle_in_transaction_session_timeout: 60_000,
-      idleTimeoutMillis: 60_000,
-      keepAlive: true,
-    },
-  });
+  /** Initialised; absent when the service does not use PostgreSQL. */
+  readonly dataSource: DataSource | undefined;
 }
 
 const log = logger('redis');
@@ -71,7 +57,7 @@ class Connections implements OnApplicationShutdown {
   }
 }
 
-function providersOf({ name, uses, http, config, health, migrations }: Infrastructure): Provider[] {
+function providersOf({ name, uses, http, config, health, migrations, dataSource }: Infrastructure): Provider[] {
   const providers: Provider[] = [
     { provide: tokens.config, useValue: config },
     { provide: tokens.clock, useValue: { now: () => new Date() } },
@@ -90,17 +76,16 @@ function providersOf({ name, uses, http, config, health, migrations }: Infrastru
     providers.push({ provide: Redis, useValue: redis });
     closing.push(async () => redis.disconnect());
   }
-  if (uses.includes('postgres')) {
-    const dataSource = createDataSource(name, config);
+  if (dataSource) {
     const store = createEventStore({ dataSource, catalogue });
     health.add({
       name: 'schema',
       check: async () => {
-        const missing = await missingMigrations(dataSource, [...storeMigrations, ...migrations]);
-        return { ok: missing.length === 0, state: missing.length === 0 ? 'complete' : `lacks ${missing.join(', ')}` };
+        const lack = await lackOf(dataSource, migrations);
+        return { ok: lack === undefined, state: lack ?? 'complete' };
       },
     });
-    providers.push({ provide: DataSource, useFactory: () => dataSource.initialize() }, { provide: EventStore, useValue: store });
+    providers.push({ provide: DataSource, useValue: dataSource }, { provide: EventStore, useValue: store });
     closing.push(
       () => store.close(),
       () => dataSource.destroy(),

@@ -3,30 +3,44 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import { DomainError } from '@tradecore/event-sourcing';
 import { currentContext, logger, parseTraceparent } from '@tradecore/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 
-/** One fault of a request: where (a JSON Pointer as a URI fragment, RFC 6901), what, and a stable code. */
-export interface FieldFault {
-  /** `#/quantity`; `#` is the whole. */
-  readonly pointer: string;
-  readonly detail: string;
-  readonly code: string;
-  /** Where the pointer points into; the body when absent. */
-  readonly in?: 'query' | 'path' | 'header';
-}
+/** One fault of a request: where, what, and a stable code. */
+export const fieldFault = z
+  .strictObject({
+    pointer: z
+      .string()
+      .meta({ description: 'A JSON Pointer as a URI fragment (RFC 6901); `#` is the whole.', examples: ['#/quantity'] }),
+    detail: z.string(),
+    code: z.string().meta({ description: 'Stable, for programs.', examples: ['missing'] }),
+    in: z
+      .enum(['query', 'path', 'header'])
+      .optional()
+      .meta({ description: 'Where the pointer points into; the body when absent.' }),
+  })
+  .meta({ id: 'FieldFault', description: 'One fault of a request.' });
+
+/** One fault of a request. */
+export type FieldFault = z.infer<typeof fieldFault>;
+
+/** An RFC 9457 problem document. Further members may stand beside these. */
+export const problemResponse = z
+  .looseObject({
+    type: z.string().meta({
+      description: 'Names the problem: `https://tradecore.dev/problems/` and a code. Stable, whatever the title says.',
+      examples: ['https://tradecore.dev/problems/invalid-request'],
+    }),
+    title: z.string(),
+    status: z.int().min(400).max(599),
+    detail: z.string(),
+    instance: z.string().meta({ description: 'The path that was asked.' }),
+    traceId: z.string().optional().meta({ description: 'The trace of the request: what to tell support.' }),
+    errors: z.array(fieldFault).optional(),
+  })
+  .meta({ id: 'Problem', description: 'Why a request was not done (RFC 9457).' });
 
 /** An RFC 9457 problem document. */
-export interface Problem {
-  /** `https://tradecore.dev/problems/<code>`: stable, whatever the title says. */
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  /** The path that was asked. */
-  readonly instance: string;
-  readonly traceId?: string;
-  readonly errors?: readonly FieldFault[];
-  readonly [extension: string]: unknown;
-}
+export type Problem = z.infer<typeof problemResponse>;
 
 /** A fault that a door finds before any use case: a status, a stable code, and the fields concerned. */
 export class RequestRefused extends Error {
@@ -35,7 +49,12 @@ export class RequestRefused extends Error {
     readonly status: number,
     readonly code: string,
     detail: string,
-    readonly more: { readonly errors?: readonly FieldFault[]; readonly headers?: Readonly<Record<string, string>> } = {},
+    readonly more: {
+      readonly errors?: readonly FieldFault[];
+      readonly headers?: Readonly<Record<string, string>>;
+      /** Further members of the problem document. */
+      readonly extensions?: Readonly<Record<string, unknown>>;
+    } = {},
   ) {
     super(detail);
   }
@@ -119,8 +138,22 @@ export function problemOf({ status, code, detail, errors, extensions }: Answer, 
     detail,
     instance: path.split('?', 1)[0] ?? '/',
     ...(traceId !== undefined && { traceId }),
-    ...(errors && { errors }),
+    ...(errors && { errors: [...errors] }),
   };
+}
+
+/** `error` as a whole HTTP/1.1 answer, for where there is no reply to send: broken requests, refused upgrades. Closes the connection. */
+export function rawProblem(error: unknown, path: string): string {
+  const answer = answerTo(error);
+  const body = JSON.stringify(problemOf(answer, path));
+  const headers = {
+    ...answer.headers,
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? 'Error'}\r\n${lines.join('')}\r\n${body}`;
 }
 
 const log = logger('problems');

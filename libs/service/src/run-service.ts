@@ -6,6 +6,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { Migration } from '@tradecore/event-sourcing';
 import { flushTelemetry, logger } from '@tradecore/telemetry';
 import 'reflect-metadata';
+import type { DataSource } from 'typeorm';
 import { openAdminServer, type AdminServer } from './admin-server.ts';
 import { Authenticator } from './auth.ts';
 import { environment, readConfig, type Config, type Environment, type Server, type Shape } from './config.ts';
@@ -14,7 +15,7 @@ import { createHttpDoor } from './http-door.ts';
 import { InfrastructureModule } from './infrastructure.module.ts';
 import { NestLog } from './nest-log.ts';
 import { ProblemFilter } from './problems.ts';
-import { awaitSchema } from './await-schema.ts';
+import { openPool } from './pool.ts';
 import { crashOnBugs, describe, refuseToStart } from './process.ts';
 import { stopOnSignals } from './stop.ts';
 
@@ -69,9 +70,10 @@ export async function startService(options: ServiceOptions, env: Environment): P
   describe(name, config);
   const health = new Health();
   const admin = await openAdminServer(health, config.HOST, config.ADMIN_PORT);
+  let dataSource: DataSource | undefined;
   try {
-    if (uses.includes('postgres')) await awaitSchema({ name, config, migrations });
-    const infrastructure = InfrastructureModule.for({ name, uses, http, config, health, migrations });
+    if (uses.includes('postgres')) dataSource = await openPool({ name, config, migrations });
+    const infrastructure = InfrastructureModule.for({ name, uses, http, config, health, migrations, dataSource });
     const door = http ? createHttpDoor(new Authenticator(config), health) : new FastifyAdapter({ logger: false });
     const app = await NestFactory.create(rootOf(infrastructure, module), door, {
       bodyParser: false,
@@ -81,6 +83,7 @@ export async function startService(options: ServiceOptions, env: Environment): P
     app.useGlobalFilters(new ProblemFilter());
     return await open(app, { admin, config, health, http, strategies });
   } catch (error) {
+    if (dataSource?.isInitialized) await dataSource.destroy();
     await admin.close();
     throw error;
   }
