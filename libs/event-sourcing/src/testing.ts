@@ -1,2 +1,3 @@
 export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test/test-database.ts';
 export { given, type Decided } from './test/given.ts';
+export { Tally, tallyCatalogue, TallyNotOpen, TallyOpened, TallyRaised, type TallyEvent } from './test/tally.ts';

@@ -1,0 +1,259 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Pool } from 'pg';
+import { appendParameters, appendSql, failureOf, toVerdicts, type Verdict } from './append-events.ts';
+import { batchSize, queuedSaves, saveSeconds, savesTotal, type Outcome } from './append-metrics.ts';
+import { limits, type Save } from './save.ts';
+import { Busy, InvalidSave, OutcomeUnknown } from './store-errors.ts';
+
+/** A call carries at most this much. */
+const batchSaves = 200;
+const batchBytes = 4 * 1024 * 1024;
+/** Connections for calls that never wait for a lock, and for those that do. */
+const quickLanes = 2;
+const patientLanes = 2;
+/** Busy saves are sent again after up to 2, 4, 8, ... ms, so often; then alone, waiting for the lock. */
+const quickAttempts = 6;
+const lockWaitMs = 2000;
+/** An answer that takes longer counts as a lost connection. */
+const answerTimeoutMs = 5000;
+/** Pause before the database is asked again after a lost connection. */
+const reconnectMs = 50;
+
+interface Waiting {
+  readonly save: Save;
+  readonly since: number;
+  readonly deadline: number;
+  /** Runs in the context of the caller: the SQL of a call belongs to the trace of its first save. */
+  readonly inContext: <T>(work: () => T) => T;
+  readonly resolve: (verdict: Verdict) => void;
+  readonly reject: (error: unknown) => void;
+  attempts: number;
+  /** A call with this save got no answer: it may be stored, or will be. */
+  lost: boolean;
+}
+
+/**
+ * Group commit: saves that arrive while a call is under way travel together in the next one. One save per aggregate is in flight at a
+ * time; others of the same aggregate wait behind it, for in one call only the first could win.
+ */
+export class AppendQueue {
+  #ready: Waiting[] = [];
+  readonly #patient: Waiting[] = [];
+  /** By aggregate in flight: who waits behind it. */
+  readonly #behind = new Map<string, Waiting[]>();
+  #lanes = 0;
+  #patientLanes = 0;
+  #saves = 0;
+  #bytes = 0;
+  #pumping = false;
+  #closed: (() => void) | undefined;
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly saveTimeoutMs: number,
+  ) {}
+
+  /** Queues a save; its verdict is stored, repeated, conflict or invalid. Rejects with `Busy` or `OutcomeUnknown`. */
+  append(save: Save): Promise<Verdict> {
+    if (this.#closed) return Promise.reject(new Busy('the event store is closing'));
+    if (this.#saves >= limits.queuedSaves || this.#bytes + save.bytes > limits.queuedBytes) {
+      savesTotal.inc({ outcome: 'busy' });
+      return Promise.reject(new Busy('the queue of the event store is full', { queued: this.#saves }));
+    }
+    this.#saves += 1;
+    this.#bytes += save.bytes;
+    queuedSaves.set(this.#saves);
+    const since = performance.now();
+    return new Promise((resolve, reject) => {
+      const deadline = since + this.saveTimeoutMs;
+      this.#enter({ save, since, deadline, inContext: AsyncLocalStorage.snapshot(), resolve, reject, attempts: 0, lost: false });
+    });
+  }
+
+  /** Refuses new saves; resolves when the last one under way is decided. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve) => {
+      this.#closed = resolve;
+      if (this.#saves === 0) resolve();
+    });
+  }
+
+  #enter(waiting: Waiting): void {
+    const { parts } = waiting.save;
+    for (const { aggregateId } of parts) {
+      const behind = this.#behind.get(aggregateId);
+      if (behind) return void behind.push(waiting);
+    }
+    for (const { aggregateId } of parts) this.#behind.set(aggregateId, []);
+    this.#send(waiting);
+  }
+
+  /** In the next turn of the event loop, so that callers of one turn travel together. */
+  #send(waiting: Waiting): void {
+    this.#ready.push(waiting);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    setImmediate(() => {
+      this.#pumping = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    while (this.#lanes < quickLanes && this.#ready.length > 0) {
+      this.#lanes += 1;
+      void this.#attempt(this.#take(), null).finally(() => {
+        this.#lanes -= 1;
+        this.#schedule();
+      });
+    }
+    while (this.#patientLanes < patientLanes && this.#patient.length > 0) {
+      this.#patientLanes += 1;
+      void this.#attempt(this.#patient.splice(0, 1), lockWaitMs).finally(() => {
+        this.#patientLanes -= 1;
+        this.#schedule();
+      });
+    }
+  }
+
+  #take(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { save } of this.#ready) {
+      bytes += save.bytes;
+      if (count === batchSaves || (count > 0 && bytes > batchBytes)) break;
+      count += 1;
+    }
+    const batch = this.#ready.slice(0, count);
+    this.#ready = this.#ready.slice(count);
+    return batch;
+  }
+
+  /** One call for these saves; what it leaves undecided goes back into the queue. */
+  async #attempt(taken: readonly Waiting[], waitMs: number | null): Promise<void> {
+    const now = performance.now();
+    const batch = taken.filter((waiting) => waiting.deadline > now || this.#expire(waiting));
+    const [first] = batch;
+    if (!first) return;
+    try {
+      const saves = batch.map(({ save }) => save);
+      const verdicts = await first.inContext(() => this.#call(saves, waitMs));
+      for (const [index, waiting] of batch.entries()) this.#decide(waiting, verdicts[index] as Verdict);
+    } catch (error) {
+      await this.#failed(batch, waitMs, error);
+    }
+  }
+
+  async #call(saves: readonly Save[], waitMs: number | null): Promise<Verdict[]> {
+    const client = await this.pool.connect().catch((cause: unknown) => {
+      throw new NotSent('no connection to the database', { cause });
+    });
+    let fault: Error | undefined;
+    try {
+      batchSize.observe(saves.length);
+      const values = appendParameters(saves, waitMs);
+      const query = { name: 'append_events', text: appendSql, values, query_timeout: answerTimeoutMs };
+      return toVerdicts(saves, (await client.query(query)).rows);
+    } catch (error) {
+      fault = error as Error;
+      throw error;
+    } finally {
+      // With an argument the pool destroys the connection instead of keeping it.
+      client.release(fault && failureOf(fault) === 'lost' ? fault : undefined);
+    }
+  }
+
+  async #failed(batch: readonly Waiting[], waitMs: number | null, error: unknown): Promise<void> {
+    const failure = failureOf(error);
+    if (failure === 'lost') {
+      for (const waiting of batch) {
+        waiting.lost ||= !(error instanceof NotSent);
+        setTimeout(() => this.#send(waiting), reconnectMs * (1 + Math.random()));
+      }
+    } else if (failure === 'locked') {
+      for (const waiting of batch) {
+        if (waitMs === null) this.#again(waiting);
+        else
+          this.#settle(
+            waiting,
+            'busy',
+            undefined,
+            new Busy('somebody holds the aggregate', { waitedMs: waitMs }, { cause: error }),
+          );
+      }
+    } else if (batch.length > 1) {
+      // One save is at fault and must not take its neighbours along.
+      for (const waiting of batch) await this.#attempt([waiting], waitMs);
+    } else {
+      const [waiting] = batch as [Waiting];
+      this.#settle(
+        waiting,
+        'failed',
+        undefined,
+        new InvalidSave(`the database refused: ${(error as Error).message}`, { cause: error }),
+      );
+    }
+  }
+
+  #decide(waiting: Waiting, verdict: Verdict): void {
+    if (verdict.outcome === 'busy') this.#again(waiting);
+    else this.#settle(waiting, verdict.outcome, verdict);
+  }
+
+  #again(waiting: Waiting): void {
+    waiting.attempts += 1;
+    if (waiting.attempts < quickAttempts) {
+      setTimeout(() => this.#send(waiting), Math.random() * 2 ** waiting.attempts);
+    } else {
+      this.#patient.push(waiting);
+      this.#schedule();
+    }
+  }
+
+  #expire(waiting: Waiting): false {
+    if (waiting.lost) {
+      this.#settle(
+        waiting,
+        'unknown',
+        undefined,
+        new OutcomeUnknown('the connection broke and the database did not answer in time'),
+      );
+    } else {
+      this.#settle(waiting, 'busy', undefined, new Busy('the event store did not get to this save in time'));
+    }
+    return false;
+  }
+
+  #settle(waiting: Waiting, outcome: Outcome, verdict?: Verdict, error?: Error): void {
+    savesTotal.inc({ outcome });
+    saveSeconds.observe((performance.now() - waiting.since) / 1000);
+    this.#saves -= 1;
+    this.#bytes -= waiting.save.bytes;
+    queuedSaves.set(this.#saves);
+    this.#letNextIn(waiting.save);
+    if (verdict) waiting.resolve(verdict);
+    else waiting.reject(error);
+    if (this.#saves === 0) this.#closed?.();
+  }
+
+  #letNextIn({ parts }: Save): void {
+    const freed = parts.map(({ aggregateId }) => {
+      const behind = this.#behind.get(aggregateId) ?? [];
+      this.#behind.delete(aggregateId);
+      return { aggregateId, behind };
+    });
+    for (const { aggregateId, behind } of freed) {
+      for (let next = behind.shift(); next; next = this.#behind.has(aggregateId) ? undefined : behind.shift()) this.#enter(next);
+      const holders = this.#behind.get(aggregateId);
+      if (behind.length > 0) this.#behind.set(aggregateId, [...behind, ...(holders ?? [])]);
+    }
+  }
+}
+
+/** There was no connection: nothing of the call reached the database. */
+class NotSent extends Error {}

@@ -1,0 +1,52 @@
+import { upcast, type Catalogue, type RecordedEvent } from '@tradecore/events';
+import { escapeLiteral } from 'pg';
+import type { AggregateClass, AnyAggregate } from './base-aggregate.ts';
+import { BrokenHistory } from './store-errors.ts';
+
+/** Events a page or a batch, at most. */
+export const pageSize = 1000;
+
+/** The columns of `event_store e` as a `RecordedEvent`. */
+export const recordedColumns = `e.event_id as id, e.aggregate_id as "aggregateId", e.aggregate_type as "aggregateType",
+  e.aggregate_version as "aggregateVersion", e.event_type as type, e.schema_version as "schemaVersion", e.event_data as data,
+  to_char(e."timestamp" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time,
+  e.correlation_id as "correlationId", e.causation_id as "causationId", e.saga_id as "sagaId", e.metadata`;
+
+/** $1 aggregate, $2 from, $3 to, $4 limit, $5 not after this time or null. */
+export const readEventsSql = `select ${recordedColumns} from public.event_store e
+  where e.aggregate_id = $1 and e.aggregate_version between $2 and $3 and ($5::timestamptz is null or e."timestamp" <= $5)
+  order by e.aggregate_version limit $4`;
+
+/** $1 first ids of the parts of a save: everything that this save stored, which has one time for all its events. */
+export const readSavedSql = `select ${recordedColumns} from unnest($1::uuid[]) with ordinality i (id, n)
+  join public.event_store f on f.event_id = i.id
+  join public.event_store e on e.aggregate_id = f.aggregate_id and e."timestamp" = f."timestamp"
+  order by i.n, e.aggregate_version`;
+
+/** A cursor has the snapshot of its declaration. Time and position rise together within an aggregate; the index on time gives the order. */
+export const declareReadAllSql = (types: readonly string[] | undefined): string => {
+  const filter = types
+    ? `where e.aggregate_type = any (array[${types.map((type) => escapeLiteral(type)).join(',')}]::text[])`
+    : '';
+  return `declare tradecore_read_all no scroll cursor for select ${recordedColumns} from public.event_store e ${filter}
+    order by e."timestamp", e.position`;
+};
+
+/** Brings an aggregate up from its whole history, in the newest shape of each event; a hole or a foreign event is a broken history. */
+export function replay<A extends AnyAggregate>(
+  catalogue: Catalogue,
+  type: AggregateClass<A>,
+  id: string,
+  history: readonly RecordedEvent[],
+): A {
+  const events = history.map((recorded, index) => {
+    if (recorded.aggregateVersion !== index + 1 || recorded.aggregateType !== type.type) {
+      const found = `${recorded.aggregateType} version ${recorded.aggregateVersion}`;
+      throw new BrokenHistory(`${id}: found ${found} where ${type.type} version ${index + 1} belongs`);
+    }
+    return upcast(catalogue, recorded);
+  });
+  const aggregate = new type(id);
+  aggregate.replay(events as never[]);
+  return aggregate;
+}
