@@ -1,5 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Refusal, say, seconds, step, table, type Step } from './console.ts';
 import {
@@ -14,12 +13,12 @@ import {
   type Instance,
   type Scale,
 } from './fleet.ts';
+import { databaseUrlFile, writeFleetFile } from './fleet-file.ts';
 import { openGateway, type Gateway } from './gateway.ts';
 import { home } from './home.ts';
 import { LocalIssuer } from './issuer.ts';
 import { choosePorts, isFree } from './ports.ts';
 import { stopLeftovers, takeHome, type Crash, type Supervised } from './processes.ts';
-import { secretsFolder } from './secrets.ts';
 import { namedServers, startServers, stopServers } from './servers.ts';
 
 /** Everything that runs, listed before it starts, so that it can be stopped at any moment. */
@@ -90,7 +89,7 @@ async function bringUp(running: Running, scale: Scale, gatewayPort: number): Pro
   const issuer = await LocalIssuer.open(home);
   running.gateway = await next('one address', () => openGateway(gatewayPort, issuer, doors));
   await startFleet(settings, wanted, { step: next, onCrash: report, running: running.fleet });
-  remember(settings, gatewayPort, wanted);
+  writeFleetFile(home, urls, { address: `http://127.0.0.1:${gatewayPort}`, namespace: settings.namespace, services: wanted });
   say(`\n${addresses(settings, gatewayPort, wanted)}`);
 }
 
@@ -125,20 +124,11 @@ function report({ name, how, restartInMs, log }: Crash): void {
   say(`  ! ${name} ended (${how}); it starts again in ${seconds(restartInMs)}. Its log: ${log}`);
 }
 
-/** What `npm run demo` and people's scripts find the fleet by. */
-function remember({ urls, namespace }: FleetSettings, gatewayPort: number, wanted: readonly Instance[]): void {
-  mkdirSync(home.run, { recursive: true });
-  writeFileSync(join(secretsFolder(home), 'database-url'), `${urls.DATABASE_URL}\n`, { mode: 0o600 });
-  const { KAFKA_BROKERS, REDIS_URL } = urls;
-  const fleet = { address: `http://127.0.0.1:${gatewayPort}`, namespace, KAFKA_BROKERS, REDIS_URL, services: wanted };
-  writeFileSync(join(home.run, 'fleet.json'), `${JSON.stringify(fleet, null, 2)}\n`);
-}
-
 function addresses({ urls }: FleetSettings, gatewayPort: number, wanted: readonly Instance[]): string {
   const address = `http://127.0.0.1:${gatewayPort}`;
   const database = new URL(urls.DATABASE_URL);
   database.password = '';
-  const passwordFile = relative(process.cwd(), join(home.secrets, 'database-url'));
+  const passwordFile = relative(process.cwd(), databaseUrlFile(home));
   return table([
     ['API', `${address}/v1/orders`, 'token: npm run --silent token'],
     ['stream', `ws://127.0.0.1:${gatewayPort}/v1/stream`, ''],
