@@ -1,6 +1,7 @@
 import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
-import { catalogue, freshId, orderIdFor, type OrderTerms } from '@tradecore/events';
+import { catalogue, freshId, orderIdFor, topics, type OrderTerms, type RecordedEvent } from '@tradecore/events';
+import { encode, type Broker } from '@tradecore/messaging';
 import { redrive } from '@tradecore/subscriptions';
 import { extendContext } from '@tradecore/telemetry';
 import { Order } from '@tradecore/trading';
@@ -8,16 +9,23 @@ import { Feed } from './feed.projector.ts';
 import { readModelMigrations } from './migrations.ts';
 import { Orders } from './orders.projector.ts';
 
-/** A test's own store and read models, filled without a broker: each write is projected by the code that runs in the fleet. */
+/** What a test wants. */
+export interface TestReadModelsOptions {
+  /** False: a running projector is to show what is written; see `relay`. */
+  readonly projected?: boolean;
+}
+
+/** A test's own store and read models. Unless told otherwise each write is projected at once, without a broker, by the fleet's code. */
 export class TestReadModels {
   private constructor(
     readonly database: TestDatabase,
     readonly store: PostgresEventStore,
+    private readonly projected: boolean,
   ) {}
 
-  static async create(): Promise<TestReadModels> {
+  static async create({ projected = true }: TestReadModelsOptions = {}): Promise<TestReadModels> {
     const database = await createTestDatabase({ migrations: readModelMigrations });
-    return new TestReadModels(database, createEventStore({ dataSource: database.dataSource, catalogue }));
+    return new TestReadModels(database, createEventStore({ dataSource: database.dataSource, catalogue }), projected);
   }
 
   /** Places an order and shows it. Returns its id. */
@@ -39,6 +47,26 @@ export class TestReadModels {
     await redrive(Feed, orderId, parts);
   }
 
+  /** Moves what lies in the outbox to its topics, in one transaction, as the relay does. */
+  async relay(broker: Broker): Promise<void> {
+    const rows = await this.database.dataSource.query<{ topic: string; key: string; event: RecordedEvent; text: string }[]>(
+      `with taken as (delete from event_outbox returning *)
+       select t.topic, t.key, e.event_data::text as text, jsonb_build_object(
+              'id', event_id, 'aggregateId', aggregate_id, 'aggregateType', aggregate_type, 'aggregateVersion', aggregate_version,
+              'type', event_type, 'schemaVersion', schema_version, 'correlationId', correlation_id, 'causationId', causation_id,
+              'sagaId', saga_id, 'metadata', metadata,
+              'time', to_char(e.timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) as event
+         from taken t join event_store e using (event_id) order by t.seq`,
+    );
+    const batches = [...Map.groupBy(rows, ({ topic }) => topic)].map(([topic, ofTopic]) => ({
+      topic,
+      messages: ofTopic.map(({ event, text, key }) => encode({ ...event, dataText: text }, key)),
+    }));
+    const producer = await broker.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
+    await producer.send({ batches, group: 'test-relay', positionTopic: topics.relayPosition.name, partition: 0, offset: 0n });
+    await producer.discard();
+  }
+
   async drop(): Promise<void> {
     await this.store.close();
     await this.database.drop();
@@ -48,6 +76,6 @@ export class TestReadModels {
     const order = await this.store.loadAggregate(Order, orderId);
     decide(order);
     await extendContext({ correlationId: freshId(), account }, () => this.store.saveAggregate(order));
-    await this.project(orderId);
+    if (this.projected) await this.project(orderId);
   }
 }

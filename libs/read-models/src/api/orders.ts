@@ -142,3 +142,6 @@ export type OrderEventResponse = z.infer<typeof orderEventResponse>;
 export const orderEventsResponse = z
   .strictObject({ events: z.array(orderEventResponse) })
   .meta({ id: 'OrderEvents', description: 'The history of an order.' });
+
+/** The history of an order on the wire. */
+export type OrderEventsResponse = z.infer<typeof orderEventsResponse>;
