@@ -69,8 +69,10 @@ export class OutboxRelay implements OnApplicationBootstrap, BeforeApplicationShu
 
   private async measure(): Promise<void> {
     this.backlog = await readBacklog(this.dataSource).catch(() => undefined);
-    relayMetrics.depth.set(this.backlog?.depth ?? Number.NaN);
-    relayMetrics.oldestAge.set(this.backlog?.oldestSeconds ?? Number.NaN);
+    if (this.backlog) {
+      relayMetrics.depth.set(this.backlog.depth);
+      relayMetrics.oldestAge.set(this.backlog.oldestSeconds);
+    }
     this.timer = setTimeout(() => void this.measure(), backlogEveryMs).unref();
   }
 }

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { HaltedOutbox, NotHalted, type Resumed } from '@tradecore/event-sourcing';
+import { HaltedOutbox, type Resumed } from '@tradecore/event-sourcing';
 import { catalogue, freshId, topics, type Catalogue } from '@tradecore/events';
 import { createBroker, decode, partitionKey, Undecodable, type Batch, type Broker } from '@tradecore/messaging';
-import { ConfigFaults, environment, readConfig } from '@tradecore/service';
+import { runProgram } from '@tradecore/service';
 import { relayNames } from './relay.ts';
 
 /** What the operator says. */
@@ -90,8 +90,6 @@ const usage = `usage: resume --since <time> [--dry-run]
   --since    RFC 3339, from before the store and the broker parted, for example the time of the backup that was restored
   --dry-run  shows what would be done`;
 
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
-
 /** The report for the operator. */
 function describe(
   { position, read, alreadyPublished, missing, outOfOrder, foreign, foreignIds }: Resumption,
@@ -107,25 +105,29 @@ function describe(
   ].join('\n');
 }
 
+/** What the command was given; nothing when it is not complete. */
+export function readArguments(args: readonly string[]): { since: string; dryRun: boolean } | undefined {
+  try {
+    const { values } = parseArgs({ args: [...args], options: { since: { type: 'string' }, 'dry-run': { type: 'boolean' } } });
+    const { since, 'dry-run': dryRun = false } = values;
+    return since === undefined || Number.isNaN(Date.parse(since)) ? undefined : { since, dryRun };
+  } catch {
+    return undefined;
+  }
+}
+
 /** `node dist/main.js resume ...`: exit 0 when the relay goes on, 1 when it does not, 64 for wrong arguments, 78 for wrong settings. */
 export async function runResume(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { since: { type: 'string' }, 'dry-run': { type: 'boolean' } } });
-  if (values.since === undefined || Number.isNaN(Date.parse(values.since))) {
+  const given = readArguments(args);
+  if (!given) {
     process.stderr.write(`${usage}\n`);
     process.exitCode = 64;
     return;
   }
-  const dryRun = values['dry-run'] ?? false;
-  let broker: Broker | undefined;
-  try {
-    const config = readConfig({ uses: ['postgres', 'kafka'], http: false }, environment());
-    broker = createBroker({ brokers: config.KAFKA_BROKERS, clientId: 'outbox-relay resume', namespace: config.NAMESPACE });
-    say(describe(await resume({ url: config.DATABASE_URL, broker, since: values.since, dryRun }), dryRun));
-  } catch (error) {
-    if (!(error instanceof NotHalted || error instanceof ConfigFaults)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = error instanceof ConfigFaults ? 78 : 1;
-  } finally {
-    await broker?.close();
-  }
+  await runProgram({ name: 'outbox-relay', uses: ['postgres', 'kafka'] }, async (config) => {
+    const broker = createBroker({ brokers: config.KAFKA_BROKERS, clientId: 'outbox-relay resume', namespace: config.NAMESPACE });
+    const resumption = await resume({ url: config.DATABASE_URL, broker, ...given });
+    process.stdout.write(`${describe(resumption, given.dryRun)}\n`);
+    await broker.close();
+  });
 }
