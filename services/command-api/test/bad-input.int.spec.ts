@@ -47,7 +47,7 @@ describe('terms that break a rule', () => {
     ['a quantity of 40 digits', { quantity: '9'.repeat(40) }, '#/quantity', 'too-many-integer-digits'],
     ['a quantity of 10 places', { quantity: '1.0000000001' }, '#/quantity', 'too-many-decimal-places'],
     ['a quantity that is no number', { quantity: 'NaN' }, '#/quantity', 'not-a-decimal'],
-    ['a quantity of 10,000 digits', { quantity: '9'.repeat(10_000) }, '#/quantity', 'too-large'],
+    ['a quantity of 10,000 digits', { quantity: '9'.repeat(10_000) }, '#/quantity', 'too-many-integer-digits'],
     ['a limit price on a market order', { type: 'market' }, '#/limitPrice', 'not-allowed-by-type'],
     ['a missing limit price', { limitPrice: undefined }, '#/limitPrice', 'required-by-type'],
     ['a missing stop price', { type: 'stopLimit' }, '#/stopPrice', 'required-by-type'],
@@ -242,10 +242,8 @@ describe('generated garbage', () => {
     text,
     fc.dictionary(text, value).map((each) => JSON.stringify(each)),
   );
-  const headerValue = fc.string({
-    unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)),
-    maxLength: 80,
-  });
+  const headerCharacter = fc.oneof(fc.integer({ min: 0x20, max: 0x7e }), fc.integer({ min: 0xa0, max: 0xff }));
+  const headerValue = fc.string({ unit: headerCharacter.map((code) => String.fromCharCode(code)), maxLength: 80 });
   const headers = fc.dictionary(
     fc.constantFrom('idempotency-key', 'traceparent', 'x-correlation-id', 'consistency-token', 'if-match', 'accept'),
     headerValue.map((each) => each.trim()).filter((each) => each !== ''),
@@ -268,9 +266,9 @@ describe('generated garbage', () => {
           expect(answer.body['type']).toMatch(/^https:\/\/tradecore\.dev\/problems\/[a-z-]+$/);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
-  });
+  }, 60_000);
 
   /** A generated body may happen to be an order: then it may be stored. */
   function isFine(sent: string): boolean {

@@ -1,11 +1,15 @@
 import { catalogue, upcast, type RecordedEvent } from '@tradecore/events';
 import { fold } from '@tradecore/subscriptions';
 import { Orders, type OrderRow } from '../orders.projector.ts';
-import type { OrderEventResponse, OrderResponse } from './orders.ts';
+import { orderResponse, type OrderEventResponse, type OrderResponse } from './orders.ts';
 
-/** The row of an order on the wire. */
+const wireFields = Object.keys(orderResponse.shape) as (keyof OrderResponse)[];
+
+/** The row of an order on the wire: its fields in the order of the schema, so that equal orders are equal texts. */
 export function orderResponseOf({ orderId, ...row }: OrderRow): OrderResponse {
-  return { id: orderId, ...row };
+  const fields: OrderResponse = { id: orderId, ...row };
+  const present = wireFields.filter((field) => fields[field] !== undefined).map((field) => [field, fields[field]]);
+  return Object.fromEntries(present) as OrderResponse;
 }
 
 /** The order that these stored events of one aggregate make, from the first on; undefined for none. */

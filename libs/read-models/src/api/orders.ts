@@ -2,18 +2,16 @@ import { orderSides, orderTypes, timesInForce, type OrderTerms } from '@tradecor
 import { accountIdShape, clientOrderIdShape, symbolShape, termFaults } from '@tradecore/trading';
 import { z } from 'zod';
 
-/** Length limit of any decimal in a request, zeros that change nothing included. */
+/** The rule stands in money and trading, `termFaults`; the pattern here tells it to readers of the document. */
 const decimalText = (what: string) =>
-  z
-    .string()
-    .max(64)
-    .meta({
-      description: `${what}. An exact decimal: at most 19 digits before the point and 9 after it, greater than zero.`,
-      pattern: '^[0-9]+(\\.[0-9]+)?$',
-      examples: ['12.5'],
-    });
+  z.string().meta({
+    maxLength: 64,
+    description: `${what}. An exact decimal: at most 19 digits before the point and 9 after it, greater than zero.`,
+    pattern: '^[0-9]+(\\.[0-9]+)?$',
+    examples: ['12.5'],
+  });
 
-/** The rule of the shape stands in trading, `termFaults`; the pattern here tells it to readers of the document. */
+/** As `decimalText`, for names. */
 const shaped = (shape: RegExp, description: string, example: string) =>
   z
     .string()
