@@ -1,11 +1,83 @@
 import type { Catalogue, RecordedEvent } from '@tradecore/events';
-import type { AnyAggregate } from './base-aggregate.ts';
-import { EventStore, type ReadRange, type Saved } from './event-store.ts';
+import type { Verdict } from './append-events.ts';
+import type { ReadAllOptions } from './event-store.ts';
+import { pageSize, RecordingStore, type Page } from './recording-store.ts';
+import { recordedEvents, type Save } from './save.ts';
 
 /** An event store in memory, for unit tests: the same promises (one conformance suite), nothing durable. */
-export abstract class InMemoryEventStore extends EventStore {
-  constructor(protected readonly catalogue: Catalogue) {
-    super();
+export class InMemoryEventStore extends RecordingStore {
+  readonly #events: RecordedEvent[] = [];
+  readonly #byId = new Map<string, RecordedEvent>();
+  readonly #byAggregate = new Map<string, RecordedEvent[]>();
+
+  /** `now` in milliseconds since 1970. */
+  constructor(
+    catalogue: Catalogue,
+    private readonly now: () => number = Date.now,
+  ) {
+    super(catalogue);
+  }
+
+  async *readAll({ types, batchSize = pageSize }: ReadAllOptions = {}): AsyncGenerator<RecordedEvent[]> {
+    await Promise.resolve();
+    const snapshot = this.#events.filter(({ aggregateType }) => types?.includes(aggregateType) ?? true);
+    for (let start = 0; start < snapshot.length; start += batchSize) yield snapshot.slice(start, start + batchSize);
+  }
+
+  protected append(save: Save): Promise<Verdict> {
+    const verdict = this.#judge(save);
+    if (verdict.outcome === 'stored') {
+      for (const event of recordedEvents(save, verdict.time)) {
+        this.#events.push(event);
+        this.#byId.set(event.id, event);
+        this.#historyOf(event.aggregateId).push(event);
+      }
+    }
+    return Promise.resolve(verdict);
+  }
+
+  protected readPage({ aggregateId, from, to, limit, until }: Page): Promise<RecordedEvent[]> {
+    const latest = until === undefined ? Infinity : microseconds(until);
+    const history = this.#byAggregate.get(aggregateId) ?? [];
+    return Promise.resolve(
+      history.slice(from - 1, Math.min(to, from - 1 + limit)).filter(({ time }) => microseconds(time) <= latest),
+    );
+  }
+
+  protected readSaved(firstIds: readonly string[]): Promise<RecordedEvent[]> {
+    const firsts = firstIds.flatMap((id) => this.#byId.get(id) ?? []);
+    return Promise.resolve(
+      firsts.flatMap(({ aggregateId, time }) => this.#historyOf(aggregateId).filter((event) => event.time === time)),
+    );
+  }
+
+  #judge({ parts }: Save): Verdict {
+    const known = parts.map(({ aggregateId, events: [first] }) => this.#byId.get(first?.id ?? '')?.aggregateId === aggregateId);
+    if (known.every(Boolean)) return { outcome: 'repeated' };
+    if (parts.some(({ events }) => events.some(({ id }) => this.#byId.has(id)))) {
+      return { outcome: 'invalid', reason: 'an event id is in the store already, as another event' };
+    }
+    for (const { aggregateId, expected } of parts) {
+      const found = this.#historyOf(aggregateId).length;
+      if (found !== expected) return { outcome: 'conflict', aggregateId, expected, found };
+    }
+    const lastTimes = parts.map(({ aggregateId }) => this.#historyOf(aggregateId).at(-1)?.time);
+    const earliest = lastTimes.map((time) => (time === undefined ? 0 : microseconds(time) + 1));
+    return { outcome: 'stored', time: formatTime(Math.max(Math.floor(this.now() * 1000), ...earliest)) };
+  }
+
+  #historyOf(aggregateId: string): RecordedEvent[] {
+    const history = this.#byAggregate.get(aggregateId) ?? [];
+    this.#byAggregate.set(aggregateId, history);
+    return history;
   }
 }
-export type { AnyAggregate, ReadRange, RecordedEvent, Saved };
+
+/** Of an RFC 3339 time, whose fraction `Date.parse` would cut at milliseconds. */
+function microseconds(time: string): number {
+  const fraction = /\.(\d+)/.exec(time)?.[1] ?? '';
+  return Date.parse(time.replace(/\.\d+/, '')) * 1000 + Number(fraction.slice(0, 6).padEnd(6, '0'));
+}
+
+const formatTime = (time: number): string =>
+  `${new Date(Math.floor(time / 1000)).toISOString().slice(0, -1)}${String(time % 1000).padStart(3, '0')}Z`;

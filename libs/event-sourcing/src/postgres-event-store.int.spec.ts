@@ -1,25 +1,27 @@
-import { freshId } from '@tradecore/events';
-import { createEventStore, type PostgresEventStore } from './index.ts';
-import { createTestDatabase, Tally, tallyCatalogue, type TestDatabase } from './testing.ts';
+import { createEventStore } from './index.ts';
+import { createTestDatabase, eventStoreConformance, tallyCatalogue } from './testing.ts';
 
-describe('the PostgreSQL event store', () => {
-  let database: TestDatabase;
-  let store: PostgresEventStore;
-  beforeAll(async () => {
-    database = await createTestDatabase({ catalogue: tallyCatalogue });
-    store = createEventStore({ dataSource: await database.dataSourceFor('command-api'), catalogue: tallyCatalogue });
-  });
-  afterAll(async () => {
-    await store.close();
-    await database.drop();
-  });
+class RolledBack extends Error {}
 
-  it('loads what it saved', async () => {
-    const tally = new Tally(freshId()).open('me').raise(2).raise(3);
-    const saved = await store.saveAggregate(tally);
-    expect(saved.outcome).toBe('stored');
-    expect(await store.readEvents(tally.id)).toEqual(saved.events);
-    expect(await store.loadAggregate(Tally, tally.id)).toMatchObject({ total: 5, version: 3 });
-    for await (const batch of store.readAll()) expect(batch).toHaveLength(3);
-  });
+eventStoreConformance('the PostgreSQL store', async () => {
+  const database = await createTestDatabase({ catalogue: tallyCatalogue });
+  const dataSources = await Promise.all([database.dataSourceFor('command-api'), database.dataSourceFor('command-api')]);
+  const [first, second] = dataSources.map((dataSource) => createEventStore({ dataSource, catalogue: tallyCatalogue }));
+  if (!first || !second) throw new Error('two stores');
+  return {
+    stores: [first, second],
+    rollBack: async (work) => {
+      const rolledBack = dataSources[0].transaction(async (manager) => {
+        await work(first.within(manager));
+        throw new RolledBack();
+      });
+      await rolledBack.catch((error: unknown) => {
+        if (!(error instanceof RolledBack)) throw error;
+      });
+    },
+    close: async () => {
+      await Promise.all([first.close(), second.close()]);
+      await database.drop();
+    },
+  };
 });

@@ -3,11 +3,11 @@ import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 import { appendParameters, appendSql, failureOf, toVerdicts, type Verdict } from './append-events.ts';
 import { AppendQueue } from './append-queue.ts';
-import type { AggregateClass, AnyAggregate } from './base-aggregate.ts';
-import { EventStore, type AsOf, type ReadAllOptions, type ReadRange, type Saved } from './event-store.ts';
-import { declareReadAllSql, pageSize, readEventsSql, readSavedSql, replay } from './read-events.ts';
-import { prepareSave, recordedEvents, type Decision, type Save } from './save.ts';
-import { Busy, ConcurrencyException, InvalidSave } from './store-errors.ts';
+import type { EventStore, ReadAllOptions } from './event-store.ts';
+import { declareReadAllSql, readEventsSql, readSavedSql } from './read-events.ts';
+import { pageSize, RecordingStore, type Page } from './recording-store.ts';
+import type { Save } from './save.ts';
+import { Busy } from './store-errors.ts';
 
 /** What runs SQL in a caller's transaction: TypeORM's `EntityManager` or `QueryRunner`. Its transaction must be READ COMMITTED. */
 export interface Transaction {
@@ -26,48 +26,16 @@ export interface EventStoreOptions {
 /** How long a save in a caller's transaction waits for each lock. */
 const lockWaitMs = 2000;
 
-/** What the store outside and inside a caller's transaction have in common: everything but how SQL gets to the database. */
-abstract class SqlEventStore extends EventStore {
-  constructor(protected readonly catalogue: Catalogue) {
-    super();
-  }
-
+/** The store in SQL, inside or outside a caller's transaction. */
+abstract class SqlEventStore extends RecordingStore {
   protected abstract query(sql: string, parameters?: unknown[]): Promise<unknown[]>;
-  protected abstract append(save: Save): Promise<Verdict>;
-  /** Runs `work` where a cursor can live. */
-  protected abstract inTransaction(): Promise<Transaction & { end(): Promise<void> }>;
-
-  async saveAggregate(aggregate: AnyAggregate, expectedVersion?: number): Promise<Saved> {
-    return this.#save([{ aggregate, expected: expectedVersion ?? aggregate.version - aggregate.uncommittedEvents.length }]);
-  }
-
-  async saveAggregates(aggregates: readonly AnyAggregate[]): Promise<Saved> {
-    return this.#save(
-      aggregates.map((aggregate) => ({ aggregate, expected: aggregate.version - aggregate.uncommittedEvents.length })),
-    );
-  }
-
-  async loadAggregate<A extends AnyAggregate>(type: AggregateClass<A>, id: string): Promise<A> {
-    return replay(this.catalogue, type, id, await this.#history(id));
-  }
-
-  async loadAggregateAsOf<A extends AnyAggregate>(type: AggregateClass<A>, id: string, asOf: AsOf): Promise<A> {
-    const history = 'version' in asOf ? this.#history(id, asOf.version) : this.#history(id, undefined, asOf.time);
-    return replay(this.catalogue, type, id, await history);
-  }
-
-  async readEvents(
-    aggregateId: string,
-    { from = 1, to = maxVersion, limit = pageSize }: ReadRange = {},
-  ): Promise<RecordedEvent[]> {
-    if (!(limit >= 1 && limit <= pageSize)) throw new RangeError(`limit is 1 to ${pageSize}, not ${limit}`);
-    return (await this.query(readEventsSql, [aggregateId, from, to, limit, null])) as RecordedEvent[];
-  }
+  /** Where a cursor can live. */
+  protected abstract openTransaction(): Promise<Transaction & { end(): Promise<void> }>;
 
   async *readAll({ types, batchSize = pageSize }: ReadAllOptions = {}): AsyncGenerator<RecordedEvent[]> {
     if (!(Number.isInteger(batchSize) && batchSize >= 1 && batchSize <= 10_000))
       throw new RangeError(`no batch size: ${batchSize}`);
-    const transaction = await this.inTransaction();
+    const transaction = await this.openTransaction();
     try {
       await transaction.query(declareReadAllSql(types));
       for (;;) {
@@ -81,48 +49,14 @@ abstract class SqlEventStore extends EventStore {
     }
   }
 
-  async #history(id: string, to: number = maxVersion, until: string | null = null): Promise<RecordedEvent[]> {
-    const history: RecordedEvent[] = [];
-    for (;;) {
-      const page = (await this.query(readEventsSql, [id, history.length + 1, to, pageSize, until])) as RecordedEvent[];
-      history.push(...page);
-      if (page.length < pageSize) return history;
-    }
+  protected async readPage({ aggregateId, from, to, limit, until }: Page): Promise<RecordedEvent[]> {
+    return (await this.query(readEventsSql, [aggregateId, from, to, limit, until ?? null])) as RecordedEvent[];
   }
 
-  async #save(decisions: readonly Decision[]): Promise<Saved> {
-    const changed = decisions.filter(({ aggregate }) => aggregate.uncommittedEvents.length > 0);
-    if (changed.length === 0) return { outcome: 'stored', events: [] };
-    const save = prepareSave(this.catalogue, changed);
-    const verdict = await this.append(save);
-    switch (verdict.outcome) {
-      case 'stored':
-        for (const { aggregate } of changed) aggregate.markCommitted();
-        return { outcome: 'stored', events: recordedEvents(save, verdict.time) };
-      case 'repeated':
-        return this.#repeated(save);
-      case 'conflict':
-        throw new ConcurrencyException(verdict.aggregateId, verdict.expected, verdict.found);
-      case 'busy':
-        throw new Busy('somebody holds the aggregate');
-      case 'invalid':
-        throw new InvalidSave(verdict.reason);
-    }
-  }
-
-  /** Fresh ids can be in the store only by an earlier call of this very save, whose answer was lost. */
-  async #repeated(save: Save): Promise<Saved> {
-    const firstIds = save.parts.map(({ events: [first] }) => first?.id);
-    const events = (await this.query(readSavedSql, [firstIds])) as RecordedEvent[];
-    for (const { aggregate, aggregateId, expected } of save.parts) {
-      const first = events.find((event) => event.aggregateId === aggregateId);
-      if (first?.aggregateVersion === expected + 1) aggregate.markCommitted();
-    }
-    return { outcome: save.fresh ? 'stored' : 'repeated', events };
+  protected async readSaved(firstIds: readonly string[]): Promise<RecordedEvent[]> {
+    return (await this.query(readSavedSql, [firstIds])) as RecordedEvent[];
   }
 }
-
-const maxVersion = 2_147_483_647;
 
 /** The event store on PostgreSQL. Concurrent saves of a process travel together; see docs/event-store.md. */
 export class PostgresEventStore extends SqlEventStore {
@@ -157,7 +91,7 @@ export class PostgresEventStore extends SqlEventStore {
     return (await this.#pool.query(sql, parameters)).rows;
   }
 
-  protected async inTransaction(): Promise<Transaction & { end(): Promise<void> }> {
+  protected async openTransaction(): Promise<Transaction & { end(): Promise<void> }> {
     const client = await this.#pool.connect();
     await client.query('begin read only');
     return {
@@ -196,7 +130,7 @@ class TransactionEventStore extends SqlEventStore {
     return (await this.transaction.query(sql, parameters)) as unknown[];
   }
 
-  protected inTransaction(): Promise<Transaction & { end(): Promise<void> }> {
+  protected openTransaction(): Promise<Transaction & { end(): Promise<void> }> {
     return Promise.resolve({ query: (sql, parameters) => this.transaction.query(sql, parameters), end: () => Promise.resolve() });
   }
 }

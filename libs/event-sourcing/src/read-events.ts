@@ -1,10 +1,4 @@
-import { upcast, type Catalogue, type RecordedEvent } from '@tradecore/events';
 import { escapeLiteral } from 'pg';
-import type { AggregateClass, AnyAggregate } from './base-aggregate.ts';
-import { BrokenHistory } from './store-errors.ts';
-
-/** Events a page or a batch, at most. */
-export const pageSize = 1000;
 
 /** The columns of `event_store e` as a `RecordedEvent`. */
 export const recordedColumns = `e.event_id as id, e.aggregate_id as "aggregateId", e.aggregate_type as "aggregateType",
@@ -31,22 +25,3 @@ export const declareReadAllSql = (types: readonly string[] | undefined): string 
   return `declare tradecore_read_all no scroll cursor for select ${recordedColumns} from public.event_store e ${filter}
     order by e."timestamp", e.position`;
 };
-
-/** Brings an aggregate up from its whole history, in the newest shape of each event; a hole or a foreign event is a broken history. */
-export function replay<A extends AnyAggregate>(
-  catalogue: Catalogue,
-  type: AggregateClass<A>,
-  id: string,
-  history: readonly RecordedEvent[],
-): A {
-  const events = history.map((recorded, index) => {
-    if (recorded.aggregateVersion !== index + 1 || recorded.aggregateType !== type.type) {
-      const found = `${recorded.aggregateType} version ${recorded.aggregateVersion}`;
-      throw new BrokenHistory(`${id}: found ${found} where ${type.type} version ${index + 1} belongs`);
-    }
-    return upcast(catalogue, recorded);
-  });
-  const aggregate = new type(id);
-  aggregate.replay(events as never[]);
-  return aggregate;
-}

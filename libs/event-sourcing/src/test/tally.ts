@@ -14,7 +14,7 @@ export class TallyNotOpen extends DomainError {
 
 /** A sample aggregate for tests of stores: a count that its events raise. */
 export class Tally extends BaseAggregate<TallyEvent> {
-  static readonly type = 'Tally';
+  static readonly type: string = 'Tally';
   owner: string | undefined;
   total = 0;
 
