@@ -27,28 +27,40 @@ export const deadLetterKey = (
   { topic, partition, offset }: Pick<IncomingMessage, 'topic' | 'partition' | 'offset'>,
 ): string => `${group}/${topic}/${partition}/${offset}`;
 
-/** The record of a dead letter: the original's bytes as value, its headers with `original_header_` before their names, and what is said about it. */
-export function toDeadLetter(original: IncomingMessage, note: DeadLetterNote, maxBytes: number): OutgoingMessage {
-  const { group, reason, detail, attempts, error } = note;
+const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
+
+/** What is said about the original, as headers. */
+function notes(
+  { topic, partition, offset, timestamp }: IncomingMessage,
+  { group, reason, detail, attempts, error }: DeadLetterNote,
+) {
   const said = {
     dl_group: group,
     dl_reason: reason,
     dl_detail: detail,
-    dl_attempts: String(attempts),
-    dl_error: error instanceof Error ? (error.stack ?? error.message) : error === undefined ? undefined : String(error),
-    dl_topic: original.topic,
-    dl_partition: String(original.partition),
-    dl_offset: String(original.offset),
-    dl_timestamp: String(original.timestamp),
+    dl_attempts: attempts,
+    dl_error: error === undefined ? undefined : stackOf(error),
+    dl_topic: topic,
+    dl_partition: partition,
+    dl_offset: offset,
+    dl_timestamp: timestamp,
   };
-  const headers: Record<string, RawHeader> = {};
-  for (const [name, text] of Object.entries(said)) if (text !== undefined) headers[name] = text.slice(0, maxTextLength);
+  const given = Object.entries(said).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value).slice(0, maxTextLength)]));
+}
+
+/**
+ * The record of a dead letter: the original's bytes as value, its key and headers as headers `original_key` and `original_header_<name>`,
+ * what is said about it as headers `dl_<word>`. A value that would pass `maxBytes` loses its end, and `dl_truncated_from_bytes` says so.
+ */
+export function toDeadLetter(original: IncomingMessage, note: DeadLetterNote, maxBytes: number): OutgoingMessage {
+  const headers: Record<string, RawHeader> = notes(original, note);
   if (original.key !== null) headers['original_key'] = original.key;
   if (original.value === null) headers['original_null'] = 'true';
   for (const [name, value] of Object.entries(original.headers))
     if (value !== undefined) headers[`original_header_${name}`] = value;
   const value = original.value ?? Buffer.alloc(0);
-  const key = deadLetterKey(group, original);
+  const key = deadLetterKey(note.group, original);
   const over = byteLength({ key, value, headers }) - maxBytes;
   if (over <= 0) return { key, value, headers };
   headers['dl_truncated_from_bytes'] = String(value.length);

@@ -1,5 +1,5 @@
 import { logger } from '@tradecore/telemetry';
-import kafkajs, { type LogEntry, type logLevel } from 'kafkajs';
+import kafkajs, { type LogEntry } from 'kafkajs';
 
 const log = logger('kafkajs');
 
@@ -19,13 +19,14 @@ const expected = [
   new RegExp(cutOnPurpose),
 ];
 
-/** Sends kafkajs's lines to our logger, expected repeats and its chatty `info` as `debug`. */
-export const logCreator =
-  (): ((entry: LogEntry) => void) =>
-  ({ namespace, level, log: { message, timestamp: _, logger: __, ...fields } }) => {
-    const line = { namespace, ...fields };
-    const quiet = level > kafkajs.logLevel.WARN || expected.some((each) => each.test(message));
-    if (quiet) log.debug(line, message);
-    else if (level === (kafkajs.logLevel.ERROR as logLevel)) log.error(line, message);
-    else log.warn(line, message);
-  };
+/** How loud a line of kafkajs is to be. Its `info` is chatter (each pause, each join). */
+export function severity({ level, log: { message } }: Pick<LogEntry, 'level' | 'log'>): 'debug' | 'warn' | 'error' {
+  if (level > kafkajs.logLevel.WARN || expected.some((each) => each.test(message))) return 'debug';
+  return level === kafkajs.logLevel.ERROR ? 'error' : 'warn';
+}
+
+/** Sends kafkajs's lines to our logger. */
+export const logCreator = () => (entry: LogEntry) => {
+  const { message, timestamp: _, logger: __, ...fields } = entry.log;
+  log[severity(entry)]({ namespace: entry.namespace, ...fields }, message);
+};

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { gzip, unzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { MessagingError } from './errors.ts';
+import { fetchStableOffsets } from './stable-offsets.ts';
 
 /**
  * Mends of kafkajs 2.2.4, the last release (2023; unmaintained). They change prototypes of its internals, so they refuse any other version.
@@ -149,6 +150,14 @@ function refuseSilentReset(): void {
   };
 }
 
+/** kafkajs reads committed offsets by a version that shows the old offset while a transaction with a new one is being ended. */
+function readStableOffsets(prototype: Class['prototype']): void {
+  const offsetFetch = prototype['offsetFetch'] as Method;
+  prototype['offsetFetch'] = async function (this: object, ...args) {
+    return (await fetchStableOffsets(this, args[0] as Parameters<typeof fetchStableOffsets>[1])) ?? offsetFetch.apply(this, args);
+  };
+}
+
 function addCodecs(): void {
   const { CompressionCodecs, CompressionTypes } = kafkajs;
   const limit = { maxOutputLength: maxUnfoldedBytes };
@@ -181,6 +190,7 @@ export function patchKafkajs(found = (load('kafkajs/package.json') as { version:
   refuseSilentReset();
   const { prototype: broker } = load('kafkajs/src/broker') as Class;
   filterAborted(broker);
+  readStableOffsets(broker);
   for (const request of transactionRequests) waitForPreviousTransaction(broker, request);
   addCodecs();
 }

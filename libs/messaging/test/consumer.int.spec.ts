@@ -1,0 +1,354 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { topics, type TopicDeclaration } from '@tradecore/events';
+import { metrics, setLogLevel } from '@tradecore/telemetry';
+import type { Broker } from '../src/broker.ts';
+import type { Batch, ConsumerOptions, RunningConsumer } from '../src/consumer.ts';
+import { partitionKey, type IncomingMessage } from '../src/message.ts';
+import { createTestBroker, type TestBroker } from '../src/testing.ts';
+import { until } from './until.ts';
+
+const partitions = 3;
+let test: TestBroker;
+let used = 0;
+
+beforeAll(async () => {
+  setLogLevel('fatal');
+  test = await createTestBroker({ declarations: [topics.userNotifications, topics.deadLetters], partitions });
+});
+afterAll(async () => test.drop());
+
+/** A topic of its own for each test, with `count` records dealt over the partitions. */
+async function filledTopic(
+  count: number,
+): Promise<{ topic: string; broker: Broker; publish: (...values: string[]) => Promise<void> }> {
+  const declared: TopicDeclaration = { ...topics.userNotifications, name: `t${(used += 1)}` };
+  const broker = test.another({ declarations: [declared, topics.deadLetters] });
+  await broker.ensureTopics({ partitions, replication: 1 }, [declared]);
+  const publish = (...values: string[]) =>
+    broker.eventBus().publishBatch(
+      declared.name,
+      values.map((value) => ({ key: value, value })),
+    );
+  await publish(...Array.from({ length: count }, (_, n) => `v${n}`));
+  return { topic: declared.name, broker, publish };
+}
+
+/** A consumer that notes what it is given and keeps its positions as a database would. */
+function consume(broker: Broker, topic: string, change: Partial<ConsumerOptions> = {}) {
+  const stored = new Map<string, bigint>();
+  const seen: IncomingMessage[] = [];
+  const consumer: RunningConsumer = broker.runConsumer({
+    group: `g-${topic}`,
+    topics: [topic],
+    positions: async () => stored,
+    ...change,
+    onBatch: async (batch) => {
+      await change.onBatch?.(batch);
+      seen.push(...batch.messages);
+      stored.set(partitionKey(batch), batch.nextOffset);
+      consumer.hint(batch);
+    },
+  });
+  const values = () => seen.map(({ value }) => String(value));
+  return { consumer, stored, seen, values };
+}
+const all = (count: number) => Array.from({ length: count }, (_, n) => `v${n}`).toSorted();
+
+describe('a consumer', () => {
+  it('hands over every record once, each partition in order, and says where it stands', async () => {
+    const { topic, broker } = await filledTopic(300);
+    const { consumer, seen, values } = consume(broker, topic);
+    await until('all records', () => seen.length >= 300);
+    expect(values().toSorted()).toEqual(all(300));
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const offsets = seen.filter((each) => each.partition === partition).map(({ offset }) => offset);
+      expect(offsets).toEqual(offsets.map((_, n) => BigInt(n)));
+    }
+    expect(consumer.status()).toMatchObject({ state: 'joined', restarts: 0 });
+    expect(consumer.status().assignment).toHaveLength(partitions);
+    await consumer.stop();
+    expect(consumer.status()).toMatchObject({ state: 'stopped', assignment: [] });
+    const ends = await broker.endOffsets(topic);
+    expect(await broker.committedOffsets(`g-${topic}`, topic)).toEqual(ends);
+    expect(await metrics.metrics()).toContain(`messaging_consumed_total{group="g-${topic}",topic="${topic}"} 300`);
+  });
+
+  it('starts where the caller says, whatever the group has committed', async () => {
+    const { topic, broker } = await filledTopic(90);
+    const first = consume(broker, topic);
+    await until('all records', () => first.seen.length === 90);
+    await first.consumer.stop();
+    const ends = await broker.endOffsets(topic);
+    const again = consume(broker, topic, {
+      positions: async () => new Map([...ends].map(([p, end]) => [`${topic}/${p}`, end - 5n])),
+    });
+    await until('the last five of each', () => again.seen.length >= 15);
+    await delay(200);
+    expect(again.seen).toHaveLength(15);
+    await again.consumer.stop();
+  });
+
+  it('hands over nothing before the positions are known, and asks again when asking failed', async () => {
+    const { topic, broker } = await filledTopic(10);
+    let asked = 0;
+    const assigned: number[] = [];
+    const { consumer, seen } = consume(broker, topic, {
+      positions: async (partitions) => {
+        asked += 1;
+        await delay(300);
+        expect(seen).toEqual([]);
+        if (asked === 1) throw new Error('the database is away');
+        expect(partitions.map(({ startOffset }) => startOffset)).toEqual([0n, 0n, 0n]);
+        expect(partitions.reduce((sum, { endOffset }) => sum + endOffset, 0n)).toBe(10n);
+        return new Map();
+      },
+      onAssigned: (partitions) => void assigned.push(partitions.length),
+    });
+    await until('all records', () => seen.length === 10);
+    expect([asked, assigned]).toEqual([2, [3]]);
+    await consumer.stop();
+  });
+
+  it('repeats a failed batch from the stored position, without dying, while the other partitions go on', async () => {
+    const { topic, broker } = await filledTopic(60);
+    let failures = 0;
+    const { consumer, seen, values } = consume(broker, topic, {
+      onBatch: async ({ partition }) => {
+        if (partition !== 1 || failures === 3) return;
+        failures += 1;
+        throw new TypeError('a bug in the handler, which would kill kafkajs for good');
+      },
+    });
+    await until('the other partitions', () => seen.length > 0 && failures === 1);
+    expect(seen.every(({ partition }) => partition !== 1)).toBe(true);
+    await until('all records', () => seen.length >= 60);
+    expect(values().toSorted()).toEqual(all(60));
+    expect(consumer.status()).toMatchObject({ state: 'joined', restarts: 0 });
+    await consumer.stop();
+  });
+
+  it('looks up what a batch whose commit is unknown has done, and repeats nothing that is stored', async () => {
+    const { topic, broker } = await filledTopic(30);
+    let lost = 0;
+    const { consumer, stored, seen, values } = consume(broker, topic, {
+      onBatch: async (batch) => {
+        if (lost > 0) return;
+        lost += 1;
+        seen.push(...batch.messages);
+        stored.set(partitionKey(batch), batch.nextOffset);
+        throw new Error('connection lost at commit; it was stored');
+      },
+    });
+    await until('all records', () => seen.length >= 30);
+    await delay(200);
+    expect(values().toSorted()).toEqual(all(30));
+    await consumer.stop();
+  });
+
+  it('pauses everything while heartbeats go on, and resumes', async () => {
+    const { topic, broker, publish } = await filledTopic(10);
+    const { consumer, seen } = consume(broker, topic);
+    await until('all records', () => seen.length === 10);
+    consumer.pauseAll();
+    await delay(150);
+    await publish('late');
+    const before = consumer.status().lastHeartbeatAt;
+    await until('a heartbeat', () => consumer.status().lastHeartbeatAt > before);
+    expect(seen).toHaveLength(10);
+    expect(consumer.status().assignment).toHaveLength(partitions);
+    consumer.resumeAll();
+    await until('the late record', () => seen.length === 11);
+    await consumer.stop();
+  });
+
+  it('pauses one partition on behalf of its handler, and the others go on', async () => {
+    const { topic, broker, publish } = await filledTopic(0);
+    const resumes: (() => void)[] = [];
+    const { consumer, seen } = consume(broker, topic, {
+      onBatch: async (batch) => {
+        if (batch.partition === 0 && resumes.length === 0) resumes.push(batch.pause());
+      },
+    });
+    for (let n = 0; resumes.length === 0; n += 1) await publish(`first${n}`);
+    await publish(...all(60));
+    const inPaused = () => seen.filter(({ partition }) => partition === 0).length;
+    await until('the others', async () => seen.filter(({ partition }) => partition !== 0).length >= 30);
+    const paused = inPaused();
+    await delay(200);
+    expect(inPaused()).toBe(paused);
+    resumes[0]?.();
+    const end = (await broker.endOffsets(topic)).get(0) ?? 0n;
+    await until('the paused one', () => BigInt(inPaused()) === end);
+    await consumer.stop();
+  });
+
+  it('goes back to where positions say when told to reposition', async () => {
+    const { topic, broker } = await filledTopic(20);
+    const { consumer, stored, seen } = consume(broker, topic);
+    await until('all records', () => seen.length === 20);
+    stored.clear();
+    consumer.reposition();
+    await until('all records again', () => seen.length === 40);
+    await consumer.stop();
+  });
+
+  it('below or above the log asks for positions again, and never jumps in silence', async () => {
+    const { topic, broker } = await filledTopic(5);
+    let asked = 0;
+    const { consumer, seen } = consume(broker, topic, {
+      positions: async (assigned) => {
+        asked += 1;
+        return new Map(assigned.map((each) => [partitionKey(each), asked === 1 ? 1_000n : 0n]));
+      },
+    });
+    await until('all records', () => seen.length === 5);
+    expect(asked).toBe(2);
+    expect(consumer.status()).toMatchObject({ restarts: 1, lastError: expect.stringMatching(/offset/i) as string });
+    await consumer.stop();
+  });
+});
+
+describe('a group', () => {
+  it('deals its partitions anew: the old owner hears it in the middle of a batch, nothing is lost and nothing stored twice', async () => {
+    const { topic, broker } = await filledTopic(0);
+    const stored = new Map<string, bigint>();
+    const seen: string[] = [];
+    const stale: boolean[] = [];
+    const revoked: number[] = [];
+    const slow = Promise.withResolvers<void>();
+    /** As the runtime does: the position row is compared, so of two owners one rolls back. */
+    const store = (batch: Batch) => {
+      if ((stored.get(partitionKey(batch)) ?? 0n) !== batch.firstOffset) throw new Error('another owner was faster');
+      stored.set(partitionKey(batch), batch.nextOffset);
+      seen.push(...batch.messages.map(({ value }) => String(value)));
+    };
+    const options = { group: 'deal', topics: [topic], positions: async () => new Map(stored) };
+    let held = false;
+    const first = broker.runConsumer({
+      ...options,
+      onRevoked: (gone) => void revoked.push(gone.length),
+      onBatch: async (batch) => {
+        if (!held) {
+          held = true;
+          await slow.promise;
+          stale.push(batch.isStale());
+        }
+        store(batch);
+      },
+    });
+    await until('the first member', () => first.status().assignment.length === partitions);
+    await broker.eventBus().publishBatch(
+      topic,
+      all(100).map((value) => ({ key: value, value })),
+    );
+    await until('a batch in flight', () => held);
+    const other = test.another({ declarations: [{ ...topics.userNotifications, name: topic }] });
+    const second = other.runConsumer({ ...options, onBatch: async (batch) => store(batch) });
+    await delay(1_500);
+    slow.resolve();
+    await until('both with a share', () => first.status().assignment.length > 0 && second.status().assignment.length > 0);
+    await until('all records', () => seen.length >= 100);
+    expect(seen.toSorted()).toEqual(all(100));
+    expect(stale).toEqual([true]);
+    expect(revoked[0]).toBe(partitions);
+    expect(first.status().assignment.length + second.status().assignment.length).toBe(partitions);
+    const leftAt = Date.now();
+    await second.stop();
+    await until('the whole share again', () => first.status().assignment.length === partitions);
+    expect(Date.now() - leftAt).toBeLessThan(4_000);
+    await first.stop();
+  }, 30_000);
+
+  it('sends heartbeats while a handler works', async () => {
+    const { topic, broker } = await filledTopic(1);
+    const beats: number[] = [];
+    const { consumer, seen } = consume(broker, topic, {
+      onBatch: async () => {
+        beats.push(consumer.status().lastHeartbeatAt);
+        await delay(1_800);
+        beats.push(consumer.status().lastHeartbeatAt);
+      },
+    });
+    await until('the record', () => seen.length === 1);
+    expect(beats[1]).toBeGreaterThan(beats[0] ?? 0);
+    await consumer.stop();
+  });
+
+  it('is left quickly: the batch in flight is finished, nothing more is begun', async () => {
+    const { topic, broker, publish } = await filledTopic(30);
+    const { consumer, seen, stored } = consume(broker, topic, { onBatch: () => delay(300), concurrency: 1 });
+    await until('a first batch', () => seen.length > 0);
+    await publish('more');
+    const startedAt = Date.now();
+    await consumer.stop();
+    expect(Date.now() - startedAt).toBeLessThan(1_500);
+    const count = seen.length;
+    await delay(300);
+    expect(seen).toHaveLength(count);
+    const committed = await broker.committedOffsets(`g-${topic}`, topic);
+    for (const [key, offset] of stored) expect(committed.get(Number(key.split('/')[1]))).toBe(offset);
+  });
+});
+
+describe('a subscription of the event bus', () => {
+  it('delivers in order, remembers its position, and sends to the dead letters what its handler can not take', async () => {
+    const { topic, broker } = await filledTopic(0);
+    const bus = broker.eventBus();
+    const messages = Array.from({ length: 20 }, (_, n) => ({ key: 'one', value: String(n), headers: { n: Buffer.from([n]) } }));
+    await bus.publishBatch(topic, messages);
+    const seen: string[] = [];
+    let attempts = 0;
+    const subscription = await bus.subscribe(
+      topic,
+      async ({ value }) => {
+        if (String(value) === '7') {
+          attempts += 1;
+          throw new Error('can not take 7');
+        }
+        seen.push(String(value));
+      },
+      { group: 'sub', attempts: 3 },
+    );
+    await until('the others', () => seen.length === 19);
+    expect(seen).toEqual(messages.map(({ value }) => value).filter((value) => value !== '7'));
+    expect(attempts).toBe(3);
+    await subscription.stop();
+    const [letter, ...others] = await test.readTopic(topics.deadLetters.name);
+    expect(others).toEqual([]);
+    const partition = [...(await broker.endOffsets(topic))].find(([, end]) => end > 0n)?.[0];
+    expect([String(letter?.key), String(letter?.value)]).toEqual([`sub/${topic}/${partition}/7`, '7']);
+    expect(letter?.headers).toMatchObject({
+      dl_reason: Buffer.from('handler-failed'),
+      dl_attempts: Buffer.from('3'),
+      dl_error: expect.any(Buffer) as Buffer,
+      original_key: Buffer.from('one'),
+      original_header_n: Buffer.from([7]),
+    });
+    await bus.publish(topic, { key: 'one', value: 'next' });
+    const again: string[] = [];
+    const second = await bus.subscribe(topic, async ({ value }) => void again.push(String(value)), { group: 'sub' });
+    await until('the next record', () => again.length > 0);
+    expect(again).toEqual(['next']);
+    await second.stop();
+  }, 20_000);
+});
+
+describe('a dead letter', () => {
+  it('just under the size limit, with its headers, is stored whole', async () => {
+    const { topic, broker } = await filledTopic(0);
+    const value = 'x'.repeat(999_000);
+    await broker.eventBus().publish(topic, { key: 'large', value, headers: { h: 'y'.repeat(500) } });
+    const [original] = await test.readTopic(topic);
+    await broker.deadLetter(original as IncomingMessage, {
+      group: 'g',
+      reason: 'undecodable',
+      attempts: 1,
+      error: new Error('no'),
+    });
+    const letters = await test.readTopic(topics.deadLetters.name);
+    const mine = letters.find(({ key }) => String(key).startsWith(`g/${topic}/`));
+    expect(mine?.value?.length).toBe(value.length);
+    expect(mine?.headers['dl_truncated_from_bytes']).toBeUndefined();
+    expect(await metrics.metrics()).toContain('messaging_dead_letters_total{reason="undecodable"} 1');
+  });
+});

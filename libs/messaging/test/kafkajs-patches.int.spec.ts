@@ -1,0 +1,285 @@
+import { createRequire } from 'node:module';
+import { setTimeout as delay } from 'node:timers/promises';
+import { gzip, zstdCompress } from 'node:zlib';
+import { promisify } from 'node:util';
+import type { TopicDeclaration } from '@tradecore/events';
+import { setLogLevel } from '@tradecore/telemetry';
+import kafkajs, { type Kafka } from 'kafkajs';
+import type { Client } from '../src/client.ts';
+import { MessagingError } from '../src/errors.ts';
+import { severity } from '../src/kafka-log.ts';
+import { patchKafkajs } from '../src/kafkajs-patches.ts';
+import { testBrokers, createTestBroker, type TestBroker } from '../src/testing.ts';
+import { readWholeTopic } from '../src/topic-reader.ts';
+import { until } from './until.ts';
+
+const load = createRequire(import.meta.url);
+type Method = (this: object, ...args: unknown[]) => unknown;
+const prototypeOf = (path: string): Record<string, Method> => (load(path) as { prototype: Record<string, Method> }).prototype;
+
+const topic: TopicDeclaration = {
+  name: 'patches',
+  key: '-',
+  carries: '-',
+  writer: 'services',
+  partitions: 1,
+  retentionMs: 3_600_000,
+};
+
+/** The mends work on prototypes, so the order matters: first every fault is seen with kafkajs as it comes, then it is mended. */
+let plain: Kafka;
+let test: TestBroker;
+/** What each scenario gave with kafkajs as it comes. */
+const asItComes: Record<string, unknown> = {};
+
+const newKafka = (): Kafka =>
+  new kafkajs.Kafka({
+    brokers: testBrokers(),
+    clientId: 'plain',
+    logLevel: kafkajs.logLevel.NOTHING,
+    retry: { initialRetryTime: 20 },
+  });
+const unpatched = (kafka: Kafka): Client => ({ kafka, cut: () => undefined });
+const transactional = (kafka: Kafka, transactionalId: string) =>
+  kafka.producer({ transactionalId, idempotent: true, createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+let count = 0;
+const fresh = (name: string): string => `patches-${process.pid}-${Date.now()}-${name}-${(count += 1)}`;
+
+async function withTopic<T>(use: (name: string) => Promise<T>): Promise<T> {
+  const admin = plain.admin();
+  await admin.connect();
+  const name = fresh('topic');
+  await admin.createTopics({ topics: [{ topic: name, numPartitions: 1 }], waitForLeaders: true });
+  try {
+    return await use(name);
+  } finally {
+    await admin.deleteTopics({ topics: [name] });
+    await admin.disconnect();
+  }
+}
+
+/** Timers set within 300 ms by one idle connection. */
+async function timersOfAnIdleConnection(): Promise<number> {
+  const admin = plain.admin();
+  await admin.connect();
+  await admin.listTopics();
+  const original = globalThis.setTimeout;
+  let timers = 0;
+  globalThis.setTimeout = Object.assign((...args: Parameters<typeof original>) => {
+    timers += 1;
+    return original(...args);
+  }, original) as typeof original;
+  await delay(300);
+  globalThis.setTimeout = original;
+  await admin.disconnect();
+  return timers;
+}
+
+/** Two transactions open at once on a partition: the one that began second is aborted first; then one is committed. */
+const interleaved = (): Promise<string[]> =>
+  withTopic(async (name) => {
+    const [first, second] = [transactional(plain, fresh('a')), transactional(plain, fresh('b'))];
+    await Promise.all([first.connect(), second.connect()]);
+    const one = await first.transaction();
+    await one.send({ topic: name, messages: [{ key: 'a', value: 'aborted-1' }] });
+    const two = await second.transaction();
+    await two.send({ topic: name, messages: [{ key: 'b', value: 'aborted-2' }] });
+    await two.abort();
+    await one.send({ topic: name, messages: [{ key: 'a', value: 'aborted-3' }] });
+    await one.abort();
+    return committed(name, first, second);
+  });
+
+/** A user's key that looks like an abort marker, inside an aborted transaction. */
+const markerLikeKey = (): Promise<string[]> =>
+  withTopic(async (name) => {
+    const producer = transactional(plain, fresh('c'));
+    await producer.connect();
+    const transaction = await producer.transaction();
+    const messages = [{ key: Buffer.alloc(4), value: 'aborted-1' }, { value: 'aborted-2' }];
+    await transaction.send({ topic: name, messages: messages.map((each) => ({ key: null, ...each })) });
+    await transaction.abort();
+    return committed(name, producer);
+  });
+
+async function committed(name: string, ...producers: ReturnType<typeof transactional>[]): Promise<string[]> {
+  const last = await patiently(async () => producers[0]?.transaction());
+  await last?.send({ topic: name, messages: [{ key: 'c', value: 'committed' }] });
+  await last?.commit();
+  await Promise.all(producers.map((each) => each.disconnect()));
+  return (await readWholeTopic(unpatched(newKafka()), name, name)).map(({ value }) => String(value));
+}
+
+/** kafkajs refuses a transaction right behind another now and then (CONCURRENT_TRANSACTIONS); that is not what is asked here. */
+async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let left = 3; ; left -= 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (left === 0) throw error;
+    }
+  }
+}
+
+/** Questions for the coordinator that five transactions of a warm producer ask. */
+const coordinatorQuestions = (): Promise<number> =>
+  withTopic(async (name) => {
+    const producer = transactional(plain, fresh('d'));
+    await producer.connect();
+    const broker = prototypeOf('kafkajs/src/broker');
+    const original = broker['findGroupCoordinator'] as Method;
+    let questions = 0;
+    broker['findGroupCoordinator'] = function (this: object, ...args: unknown[]) {
+      questions += 1;
+      return original.apply(this, args);
+    };
+    for (let each = 0; each < 6; each += 1) {
+      if (each === 1) questions = 0;
+      const transaction = await producer.transaction();
+      await transaction.send({ topic: name, messages: [{ key: 'a', value: 'x' }] });
+      await transaction.commit();
+      await delay(20);
+    }
+    broker['findGroupCoordinator'] = original;
+    await producer.disconnect();
+    return questions;
+  });
+
+/** The committed offset that a reader sees while a transaction with a new one is open, and when it is told. */
+const offsetDuringTransaction = (): Promise<{ before: string | undefined; waited: boolean }> =>
+  withTopic(async (name) => {
+    const [producer, admin, group] = [transactional(plain, fresh('e')), plain.admin(), fresh('group')];
+    await Promise.all([producer.connect(), admin.connect()]);
+    const transaction = await producer.transaction();
+    await transaction.sendOffsets({
+      consumerGroupId: group,
+      topics: [{ topic: name, partitions: [{ partition: 0, offset: '7' }] }],
+    });
+    let ended = false;
+    const asked = admin.fetchOffsets({ groupId: group, topics: [name] }).then(([found]) => ({
+      before: found?.partitions[0]?.offset,
+      waited: ended,
+    }));
+    await Promise.race([asked, delay(200)]);
+    ended = true;
+    await transaction.commit();
+    const answer = await asked;
+    await Promise.all([producer.disconnect(), admin.disconnect()]);
+    return answer;
+  });
+
+/** Makes the next fetch of any consumer fail as a bug in kafkajs or a handler does. */
+function breakNextFetch(): void {
+  const group = prototypeOf('kafkajs/src/consumer/consumerGroup');
+  const original = group['fetch'] as Method;
+  group['fetch'] = async () => {
+    group['fetch'] = original;
+    throw new TypeError('broken on purpose');
+  };
+}
+
+beforeAll(async () => {
+  setLogLevel('fatal');
+  plain = newKafka();
+  asItComes['timers'] = await timersOfAnIdleConnection();
+  asItComes['interleaved'] = await interleaved();
+  asItComes['markerLikeKey'] = await markerLikeKey();
+  asItComes['questions'] = await coordinatorQuestions();
+  asItComes['offset'] = await offsetDuringTransaction();
+  patchKafkajs();
+  plain = newKafka();
+  test = await createTestBroker({ declarations: [topic], partitions: 1 });
+}, 60_000);
+
+afterAll(async () => test.drop());
+
+describe('the mends of kafkajs', () => {
+  it('refuse any other version of it', () => {
+    expect(() => patchKafkajs('2.3.0')).toThrow(expect.objectContaining({ fault: 'kafkajs-version' }) as MessagingError);
+  });
+
+  it('let an idle connection rest: as it comes, it sets a timer each millisecond', async () => {
+    expect(asItComes['timers']).toBeGreaterThan(100);
+    expect(await timersOfAnIdleConnection()).toBeLessThan(10);
+  });
+
+  it('hide the records of interleaved aborted transactions: as it comes, they are delivered', async () => {
+    expect(asItComes['interleaved']).toContain('aborted-1');
+    expect(await interleaved()).toEqual(['committed']);
+  });
+
+  it('take no key of a user for the end of a transaction: as it comes, aborted records are delivered', async () => {
+    expect(asItComes['markerLikeKey']).toContain('aborted-2');
+    expect(await markerLikeKey()).toEqual(['committed']);
+  });
+
+  it('remember the coordinator of a transactional producer: as it comes, it is asked for three times in each transaction', async () => {
+    expect(asItComes['questions']).toBeGreaterThanOrEqual(10);
+    expect(await coordinatorQuestions()).toBe(0);
+  });
+
+  it('read a committed offset only when no transaction may still move it: as it comes, the old one is told', async () => {
+    expect(asItComes['offset']).toEqual({ before: '-1', waited: false });
+    expect(await offsetDuringTransaction()).toEqual({ before: '7', waited: true });
+  });
+
+  it('unfold gzip and zstd batches, and none that was made to fill the memory', async () => {
+    const { CompressionCodecs, CompressionTypes } = kafkajs;
+    const bomb = Buffer.alloc(65 * 1024 * 1024);
+    for (const [type, compress] of [
+      [CompressionTypes.GZIP, promisify(gzip)],
+      [CompressionTypes.ZSTD, promisify(zstdCompress)],
+    ] as const) {
+      const codec = CompressionCodecs[type]() as { decompress(bytes: Buffer): Promise<Buffer> };
+      expect(String(await codec.decompress(await compress(Buffer.from('hello'))))).toBe('hello');
+      await expect(codec.decompress(await compress(bomb))).rejects.toThrow(/larger than/);
+    }
+  });
+});
+
+describe('what kafkajs says', () => {
+  const entry = (level: number, message: string) => ({ level, log: { timestamp: '', message } });
+  it.each([
+    [1, 'Response AddPartitionsToTxn(key: 24, version: 1)', 'debug'],
+    [2, 'The group is rebalancing, re-joining', 'debug'],
+    [4, 'Consumer has joined the group', 'debug'],
+    [1, 'Connection error: connect ECONNREFUSED', 'error'],
+    [2, 'something else', 'warn'],
+  ])('at level %i, %s, is said at %s', (level, message, wanted) => expect(severity(entry(level, message))).toBe(wanted));
+});
+
+describe('a consumer that died for good', () => {
+  it('stays dead as kafkajs comes, and tells nobody but a listener', async () => {
+    const name = `${test.namespace}.patches`;
+    const consumer = plain.consumer({ groupId: fresh('dead'), maxWaitTimeInMs: 50 });
+    const crashes: boolean[] = [];
+    consumer.on('consumer.crash', ({ payload: { restart } }) => void crashes.push(restart));
+    await consumer.connect();
+    await consumer.subscribe({ topic: name, fromBeginning: true });
+    const seen: string[] = [];
+    await consumer.run({ eachMessage: async ({ message }) => void seen.push(String(message.value)) });
+    breakNextFetch();
+    await until('the crash', () => crashes.length > 0);
+    await test.broker.eventBus().publish('patches', { key: 'a', value: 'after' });
+    await delay(500);
+    expect([crashes, seen]).toEqual([[false], []]);
+    await consumer.disconnect();
+  });
+
+  it('is made anew by the supervisor and goes on', async () => {
+    const seen: string[] = [];
+    const consumer = test.another().runConsumer({
+      group: 'reborn',
+      topics: ['patches'],
+      positions: async () => new Map(),
+      onBatch: async ({ messages }) => void seen.push(...messages.map(({ value }) => String(value))),
+    });
+    await until('the first records', () => seen.length > 0);
+    breakNextFetch();
+    await until('a restart', () => consumer.status().restarts === 1);
+    expect(consumer.status().lastError).toContain('broken on purpose');
+    await test.broker.eventBus().publish('patches', { key: 'a', value: 'after the death' });
+    await until('records after the death', () => seen.includes('after the death'));
+    expect(consumer.status()).toMatchObject({ state: 'joined', restarts: 1 });
+  });
+});
