@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { freshId } from '@tradecore/events';
@@ -52,6 +53,13 @@ const brokenHttp: Record<string, [number, string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'request-timeout'],
 };
 
+/**
+ * Java's client asks every plain-text server for HTTP/2 by an Upgrade header; where a stream listens for upgrades, Node.js would take that
+ * for one and never answer the request.
+ */
+const isWebSocket = ({ headers }: IncomingMessage, adapter: FastifyAdapter): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket' && adapter.getHttpServer().listenerCount('upgrade') > 0;
+
 /** A path that the router can't read: it answers before any hook has run. */
 function refuseRequest(error: Error, request: FastifyRequest, reply: FastifyReply): void {
   const context = contextOf(request);
@@ -69,7 +77,7 @@ export function createHttpDoor(authenticator: Authenticator, health: Health): Fa
     requestTimeout: 15_000,
     connectionTimeout: 60_000,
     routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: false },
-    http: { maxHeaderSize: 16 * 1024 },
+    http: { maxHeaderSize: 16 * 1024, shouldUpgradeCallback: (request: IncomingMessage) => isWebSocket(request, adapter) },
     clientErrorHandler: refuseConnection,
     frameworkErrors: refuseRequest,
   };

@@ -63,6 +63,9 @@ const rootOf = (infrastructure: ReturnType<typeof InfrastructureModule.for>, mod
   return Service;
 };
 
+const doorOf = (http: boolean, config: Config, health: Health): FastifyAdapter =>
+  http ? createHttpDoor(new Authenticator(config), health) : new FastifyAdapter({ logger: false });
+
 /** Starts a service with the settings of `env`, without touching the process: for tests and for `runService`. */
 export async function startService(options: ServiceOptions, env: Environment): Promise<RunningService> {
   const { name, module, uses = ['postgres'], http = false, strategies = [], migrations = [] } = options;
@@ -74,8 +77,7 @@ export async function startService(options: ServiceOptions, env: Environment): P
   try {
     if (uses.includes('postgres')) dataSource = await openPool({ name, config, migrations });
     const infrastructure = InfrastructureModule.for({ name, uses, http, config, health, migrations, dataSource });
-    const door = http ? createHttpDoor(new Authenticator(config), health) : new FastifyAdapter({ logger: false });
-    const app = await NestFactory.create(rootOf(infrastructure, module), door, {
+    const app = await NestFactory.create(rootOf(infrastructure, module), doorOf(http, config, health), {
       bodyParser: false,
       logger: new NestLog(),
       abortOnError: false,

@@ -1,1 +1,3 @@
-export {};
+import { runService } from '@tradecore/service';
+import { queryApi } from './query-api.module.ts';
+await runService(queryApi);

@@ -1,0 +1,28 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { Public } from '@tradecore/service';
+import { docsPage } from './docs-page.ts';
+import { openApiDocument } from './openapi.ts';
+
+const document = openApiDocument();
+const page = docsPage(document);
+
+/** What the API is, for programs and for people; open to everybody, for it holds no data. */
+@Public()
+@Controller()
+export class DocumentsHttp {
+  /** `GET /openapi.json`: OpenAPI 3.1 of the whole fleet. */
+  @Get('openapi.json')
+  @Header('cache-control', 'public, max-age=300')
+  openapi(): object {
+    return document;
+  }
+
+  /** `GET /docs`: the same for people; one page without scripts or anything from elsewhere. */
+  @Get('docs')
+  @Header('content-type', 'text/html; charset=utf-8')
+  @Header('cache-control', 'public, max-age=300')
+  @Header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+  docs(): string {
+    return page;
+  }
+}

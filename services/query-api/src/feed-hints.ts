@@ -1,0 +1,39 @@
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { feedHintChannel } from '@tradecore/read-models';
+import { tokens, type Config } from '@tradecore/service';
+import { counter } from '@tradecore/telemetry';
+import { Redis } from 'ioredis';
+import { FeedPump } from './feed-pump.ts';
+
+const heard = counter({ name: 'stream_hints_total', help: 'Hints heard that the feed of some account grew.' });
+
+/** Listens for hints on Redis. While it is away the pump's polls do: nothing is lost, entries come up to 100 ms later. */
+@Injectable()
+export class FeedHints implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly #subscriber: Redis;
+  readonly #channel: string;
+
+  constructor(
+    @Inject(Redis) redis: Redis,
+    @Inject(tokens.config) config: Config,
+    @Inject(FeedPump) private readonly pump: FeedPump,
+  ) {
+    this.#channel = feedHintChannel(config.NAMESPACE);
+    this.#subscriber = redis.duplicate({ autoResubscribe: false });
+  }
+
+  onApplicationBootstrap(): void {
+    this.#subscriber.on('message', (_: string, accountId: string) => {
+      heard.inc();
+      this.pump.hint(accountId);
+    });
+    // Told at each connection, for one that broke forgets what it listened to.
+    this.#subscriber.on('ready', () => void this.#subscriber.subscribe(this.#channel).catch(() => undefined));
+    this.#subscriber.on('error', () => undefined); // counted by the other connection
+    this.#subscriber.connect().catch(() => undefined);
+  }
+
+  beforeApplicationShutdown(): void {
+    this.#subscriber.disconnect();
+  }
+}

@@ -1,0 +1,52 @@
+import { feedEntryResponse } from '@tradecore/read-models';
+import { z } from 'zod';
+
+const accountId = z.guid('must be a UUID').toLowerCase();
+const position = {
+  epoch: z.string().min(1).max(64),
+  sequence: z.int().min(0),
+};
+
+/** What a client may say on `/v1/stream`. */
+export const clientMessage = z
+  .discriminatedUnion('type', [
+    z.strictObject({
+      type: z.literal('subscribe'),
+      accountId,
+      after: z
+        .strictObject(position)
+        .optional()
+        .meta({ description: 'The last entry that the client has; from the present end on when absent.' }),
+    }),
+    z.strictObject({ type: z.literal('unsubscribe'), accountId }),
+  ])
+  .meta({ id: 'StreamClientMessage', description: 'What a client says on the stream.' });
+
+/** One message of a client. */
+export type ClientMessage = z.output<typeof clientMessage>;
+
+/** Why a client must read its orders anew: the feed was built anew, or does not hold what follows the client's position. */
+export const resyncReasons = ['other-epoch', 'ahead', 'gone'] as const;
+
+/** What the service says on `/v1/stream`. */
+export const serverMessage = z
+  .discriminatedUnion('type', [
+    z
+      .strictObject({ type: z.literal('subscribed'), accountId: z.string(), ...position })
+      .meta({ description: 'Entries after this position follow.' }),
+    z.strictObject({ type: z.literal('unsubscribed'), accountId: z.string() }),
+    z
+      .strictObject({ type: z.literal('entry'), ...feedEntryResponse.shape })
+      .meta({ description: 'One change; sequences of an account rise by one.' }),
+    z
+      .strictObject({ type: z.literal('resync'), accountId: z.string(), ...position, reason: z.enum(resyncReasons) })
+      .meta({
+        description: 'What follows the position is not to be had: read the orders anew; entries after this new position follow.',
+      }),
+    z.strictObject({ type: z.literal('heartbeat'), time: z.string() }),
+    z.strictObject({ type: z.literal('problem'), code: z.string(), detail: z.string(), errors: z.array(z.unknown()).optional() }),
+  ])
+  .meta({ id: 'StreamServerMessage', description: 'What the service says on the stream.' });
+
+/** One message of the service. */
+export type ServerMessage = z.output<typeof serverMessage>;
