@@ -29,6 +29,9 @@ export const deadLetterKey = (
 
 const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
 
+/** kafkajs takes a header called `toString` or `__proto__` for a repeated one and puts what every object inherits in front. */
+const isBytes = (value: unknown): value is Buffer | string => typeof value === 'string' || Buffer.isBuffer(value);
+
 /** What is said about the original, as headers. */
 function notes(
   { topic, partition, offset, timestamp }: IncomingMessage,
@@ -58,7 +61,7 @@ export function toDeadLetter(original: IncomingMessage, note: DeadLetterNote, ma
   if (original.key !== null) headers['original_key'] = original.key;
   if (original.value === null) headers['original_null'] = 'true';
   for (const [name, value] of Object.entries(original.headers))
-    if (value !== undefined) headers[`original_header_${name}`] = value;
+    if (value !== undefined) headers[`original_header_${name}`] = Array.isArray(value) ? value.filter(isBytes) : value;
   const value = original.value ?? Buffer.alloc(0);
   const key = deadLetterKey(note.group, original);
   const over = byteLength({ key, value, headers }) - maxBytes;
