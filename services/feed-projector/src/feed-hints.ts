@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { feedHintChannel } from '@tradecore/read-models';
 import { tokens, type Config } from '@tradecore/service';
-import type { CommitListener } from '@tradecore/subscriptions';
+import { CommitListener } from '@tradecore/subscriptions';
 import { counter } from '@tradecore/telemetry';
 import { Redis } from 'ioredis';
 
@@ -13,13 +13,14 @@ const hints = counter({
 
 /** Says on Redis whose feed grew, after the commit. Only a hint: whoever misses it finds the rows by polling. */
 @Injectable()
-export class FeedHints implements CommitListener {
+export class FeedHints extends CommitListener {
   private readonly channel: string;
 
   constructor(
     @Inject(Redis) private readonly redis: Redis,
     @Inject(tokens.config) config: Config,
   ) {
+    super();
     this.channel = feedHintChannel(config.NAMESPACE);
   }
 

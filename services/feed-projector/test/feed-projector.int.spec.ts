@@ -27,6 +27,8 @@ beforeAll(async () => {
   await hints.subscribe(feedHintChannel(kafka.namespace));
   hints.on('message', (_, account: string) => heard.push(account));
   services = await Promise.all([start(redis), start(noRedis)]);
+  // Built and assigned: what comes now is projected live.
+  await eventually(async () => (await Promise.all(services.map(isReady))).every(Boolean));
 }, 30_000);
 afterAll(async () => {
   hints.disconnect();
@@ -41,6 +43,8 @@ const start = (redis: string): Promise<RunningService> =>
     NAMESPACE: kafka.namespace,
     REDIS_URL: redis,
   });
+
+const isReady = async ({ adminUrl }: RunningService): Promise<boolean> => (await fetch(`${adminUrl}/health/ready`)).ok;
 
 const db = () => models.database.dataSource;
 const entriesOf = async (account: string) => {
