@@ -13,7 +13,7 @@ export interface Racer {
 }
 
 const writers = 32;
-const rounds = 6;
+const rounds = 3;
 
 /** Everybody writes to the same two aggregates; what was acknowledged is there, once, whole and in order, and nothing else is. */
 export async function race({ stores, rollBack }: Racer): Promise<void> {
