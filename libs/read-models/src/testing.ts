@@ -1,4 +1,4 @@
-import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
+import { createEventStore, type Migration, type PostgresEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
 import { catalogue, freshId, orderIdFor, topics, type OrderTerms, type RecordedEvent } from '@tradecore/events';
 import { encode, type Broker } from '@tradecore/messaging';
@@ -13,6 +13,8 @@ import { Orders } from './orders.projector.ts';
 export interface TestReadModelsOptions {
   /** False: a running projector is to show what is written; see `relay`. */
   readonly projected?: boolean;
+  /** Of further read models. */
+  readonly migrations?: readonly Migration[];
 }
 
 /** A test's own store and read models. Unless told otherwise each write is projected at once, without a broker, by the fleet's code. */
@@ -23,8 +25,8 @@ export class TestReadModels {
     private readonly projected: boolean,
   ) {}
 
-  static async create({ projected = true }: TestReadModelsOptions = {}): Promise<TestReadModels> {
-    const database = await createTestDatabase({ migrations: readModelMigrations });
+  static async create({ projected = true, migrations = [] }: TestReadModelsOptions = {}): Promise<TestReadModels> {
+    const database = await createTestDatabase({ migrations: [...readModelMigrations, ...migrations] });
     return new TestReadModels(database, createEventStore({ dataSource: database.dataSource, catalogue }), projected);
   }
 
