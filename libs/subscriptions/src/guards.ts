@@ -77,19 +77,17 @@ export const guardRows = (guards: Iterable<Guard>): object[] =>
   }));
 
 /**
- * The ids of those events that the store holds just so: same id, aggregate and version. Everything else on a topic is foreign.
- * One statement a batch: 0.3 ms for 1 event, 3 ms for 500 (PostgreSQL 15, 2 cores).
+ * Tells for each event whether the store holds it just so: same id, aggregate and version. Everything else on a topic is foreign.
+ * One statement a batch.
  */
-export async function confirmed(tx: Transaction, events: readonly RecordedEvent[]): Promise<Set<string>> {
+export async function confirmed(tx: Transaction, events: readonly RecordedEvent[]): Promise<(event: RecordedEvent) => boolean> {
   const rows = (await tx.query(
-    `select e.event_id from event_store e
-       join unnest($1::uuid[], $2::uuid[], $3::int[]) as r (event_id, aggregate_id, version)
-         on e.event_id = r.event_id and e.aggregate_id = r.aggregate_id and e.aggregate_version = r.version`,
-    [
-      events.map(({ id }) => id),
-      events.map(({ aggregateId }) => aggregateId),
-      events.map(({ aggregateVersion }) => aggregateVersion),
-    ],
-  )) as { event_id: string }[];
-  return new Set(rows.map((row) => row.event_id));
+    `select event_id, aggregate_id, aggregate_version from event_store where event_id = any($1::uuid[])`,
+    [events.map(({ id }) => id)],
+  )) as { event_id: string; aggregate_id: string; aggregate_version: number }[];
+  const held = new Map(rows.map((row) => [row.event_id, row]));
+  return ({ id, aggregateId, aggregateVersion }) => {
+    const row = held.get(id);
+    return row?.aggregate_id === aggregateId && row.aggregate_version === aggregateVersion;
+  };
 }

@@ -111,11 +111,11 @@ export class Projection {
   private async withoutForeign(tx: Transaction, arrivals: readonly Arrival[], outcome: Outcome): Promise<readonly Arrival[]> {
     const records = arrivals.filter(({ message }) => message !== undefined);
     if (records.length === 0) return arrivals;
-    const known = await confirmed(
+    const isHeld = await confirmed(
       tx,
       records.map(({ event }) => event),
     );
-    const isOwn = ({ event, message }: Arrival) => message === undefined || known.has(event.id);
+    const isOwn = ({ event, message }: Arrival) => message === undefined || isHeld(event);
     for (const { event, message } of arrivals.filter((each) => !isOwn(each))) {
       const detail = `the store holds no event ${event.id} as version ${event.aggregateVersion} of ${event.aggregateId}`;
       if (message) outcome.foreign.push({ message, detail });

@@ -13,6 +13,7 @@ import {
   type DeadLetterNote,
   type IncomingMessage,
   type RunningConsumer,
+  type TopicPartition,
 } from '@tradecore/messaging';
 import { logger, runInContext, traced } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
@@ -148,25 +149,33 @@ export class Subscription {
   /** Becomes the owner of partitions; builds first where the store has to fill in, waits where another does. */
   private async claim(assigned: readonly AssignedPartition[]): Promise<ReadonlyMap<string, bigint>> {
     const { signal } = this.assignment;
-    for (;;) {
-      if (signal.aborted) throw new PositionLost('the assignment is over');
+    for (let ends = assigned, looks = 1; !signal.aborted; ends = await this.measure(assigned), looks += 1) {
       const where = await this.logName();
-      const claim = await this.parts.dataSource.transaction((tx) => this.positions.claim(tx, assigned, this.owner, where));
-      switch (claim.state) {
-        case 'claimed':
-          for (const [key, next] of claim.positions) this.mine.set(key, next);
-          this.is('running');
-          return claim.positions;
-        case 'unusable':
-          if (!(await this.build(claim.why, where))) await this.wait('waiting', signal);
-          break;
-        case 'builder-at-work':
-          await this.wait('waiting', signal);
-          break;
-        case 'stopped':
-          await this.wait('stopped', signal, claim.reason);
+      const claim = await this.parts.dataSource.transaction((tx) => this.positions.claim(tx, ends, this.owner, where));
+      if (claim.state === 'claimed') {
+        for (const [key, next] of claim.positions) this.mine.set(key, next);
+        this.is('running');
+        return claim.positions;
       }
+      if (claim.state === 'stopped') await this.wait('stopped', signal, claim.reason);
+      else if (claim.state === 'builder-at-work') await this.wait('waiting', signal);
+      // An end measured before the last owner's last batch lies below its position: measured again before it counts.
+      else if (claim.why === 'beyond-log' && looks === 1) continue;
+      else if (!(await this.build(claim.why, where))) await this.wait('waiting', signal);
     }
+    throw new PositionLost('the assignment is over');
+  }
+
+  private async measure(partitions: readonly TopicPartition[]): Promise<AssignedPartition[]> {
+    const { broker } = this.parts;
+    return Promise.all(
+      partitions.map(async ({ topic, partition }) => ({
+        topic,
+        partition,
+        startOffset: (await broker.startOffsets(topic)).get(partition) ?? 0n,
+        endOffset: (await broker.endOffsets(topic)).get(partition) ?? 0n,
+      })),
+    );
   }
 
   private is(state: SubscriptionStatus['state'], reason?: string): void {
@@ -283,9 +292,8 @@ export class Subscription {
       await this.parts.dataSource.transaction((tx) => this.positions.stop(tx, reason));
       return this.is('stopped', reason);
     }
-    if (this.stopping.signal.aborted || error instanceof PositionLost) return log.debug({ err: error }, 'a batch was given up');
-    this.reason = reason;
-    log.warn({ err: error, subscription: this.work.name }, 'a batch failed and begins again');
+    // The consumer logs what failed, and begins again from the stored position.
+    if (!this.stopping.signal.aborted && !(error instanceof PositionLost)) this.reason = reason;
   }
 }
 

@@ -1,0 +1,106 @@
+import type { RecordedEvent } from '@tradecore/events';
+import { encode, type Broker, type IncomingMessage, type OutgoingMessage } from '@tradecore/messaging';
+import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { ProjectorWork, Subscription, type ProjectorClass, type Work } from '@tradecore/subscriptions';
+import { topics, type TopicDeclaration } from '@tradecore/events';
+import { counters, Tallies, topic } from './counters.ts';
+import { openBench, type Bench } from './database.ts';
+
+/** The topic of the counters, and the dead letters. */
+export const declarations: TopicDeclaration[] = [
+  { name: topic, key: 'aggregate id', carries: 'counters', writer: 'relay', partitions: 3, retentionMs: 86_400_000 },
+  topics.deadLetters,
+];
+
+/** A database and a broker; events go into both, as the store and the relay would put them there. */
+export interface World extends Bench {
+  readonly test: TestBroker;
+  /** Puts events into the store, then on the topic. */
+  happen(...events: RecordedEvent[]): Promise<void>;
+  /** Puts events on the topic, whatever the store holds. */
+  publish(...events: RecordedEvent[]): Promise<void>;
+  /** Puts records on the topic, whatever they are. */
+  send(...messages: OutgoingMessage[]): Promise<void>;
+  /** Runs a projector as one process would; `around` may do something to its work. */
+  run(around?: (work: Work) => Work, broker?: Broker): Promise<Subscription>;
+  deadLetters(): Promise<IncomingMessage[]>;
+  /** Sum of all positions. */
+  position(): Promise<bigint>;
+  /** Sum of the ends of the log. */
+  end(): Promise<bigint>;
+  /** Waits until every position is at the end of the log. */
+  caughtUp(): Promise<void>;
+}
+
+/** Waits for a condition; throws with what was found last. */
+export async function until<T>(look: () => Promise<T> | T, isDone: (found: T) => boolean, withinMs = 15_000): Promise<T> {
+  const end = Date.now() + withinMs;
+  for (;;) {
+    const found = await look();
+    if (isDone(found)) return found;
+    if (Date.now() > end)
+      throw new Error(
+        `not within ${withinMs} ms: ${JSON.stringify(found, (_, value) => (typeof value === 'bigint' ? `${value}` : (value as unknown)))}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const sum = (offsets: ReadonlyMap<number, bigint>): bigint => [...offsets.values()].reduce((total, each) => total + each, 0n);
+
+/** Makes a world for one projector. */
+export async function createWorld(
+  projector: ProjectorClass = Tallies,
+  service = 'tally-projector',
+  partitions = 3,
+): Promise<World> {
+  const [bench, test] = await Promise.all([openBench(service), createTestBroker({ declarations, partitions })]);
+  const schema = service.replace('-', '_');
+  const producer = await test.broker.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
+  const running: Subscription[] = [];
+  let sent = 0n;
+  const send = async (...messages: OutgoingMessage[]) => {
+    for (let from = 0; from < messages.length; from += 1000) {
+      const batch = { topic, messages: messages.slice(from, from + 1000) };
+      await producer.send({ batches: [batch], group: 'test-relay', positionTopic: topic, partition: 0, offset: (sent += 1n) });
+    }
+  };
+  const publish = (...events: RecordedEvent[]) =>
+    send(...events.map(({ data, ...envelope }) => encode({ ...envelope, dataText: JSON.stringify(data) })));
+  const position = async () => {
+    const [row] = await bench.database.dataSource.query(`select coalesce(sum(next_offset), -1) as sum from ${schema}.positions`);
+    return BigInt((row as { sum: string }).sum);
+  };
+  const end = async () => sum(await test.broker.endOffsets(topic));
+  return {
+    ...bench,
+    test,
+    send,
+    publish,
+    position,
+    end,
+    happen: async (...events) => {
+      await bench.keep(...events);
+      await publish(...events);
+    },
+    run: async (around = (work) => work, broker = test.another()) => {
+      const work = around(new ProjectorWork(projector, { ...bench.parts, catalogue: counters, broker }));
+      const subscription = new Subscription(work, { dataSource: bench.dataSource, broker, lookAgainMs: 50 });
+      running.push(subscription);
+      await subscription.start();
+      return subscription;
+    },
+    deadLetters: () => test.readTopic(topics.deadLetters.name),
+    caughtUp: async () => {
+      await until(
+        async () => [await position(), await end()] as const,
+        ([at, last]) => at >= last,
+      );
+    },
+    drop: async () => {
+      await Promise.all(running.map((each) => each.stop()));
+      await producer.discard();
+      await Promise.all([test.drop(), bench.drop()]);
+    },
+  };
+}
