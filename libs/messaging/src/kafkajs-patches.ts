@@ -4,6 +4,8 @@ import { promisify } from 'node:util';
 import { gzip, unzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { MessagingError } from './errors.ts';
+import { encodeRecord } from './record-encoding.ts';
+import { encodeProduce, type ProduceParameters } from './produce-request.ts';
 import { fetchStableOffsets } from './stable-offsets.ts';
 
 /**
@@ -22,6 +24,10 @@ const load = createRequire(import.meta.url);
 
 type Method = (this: object, ...args: unknown[]) => unknown;
 type Class = { readonly prototype: Record<string, Method> };
+
+interface Produce {
+  readonly request: { readonly apiVersion: number };
+}
 
 interface RequestQueue {
   throttleCheckTimeoutId: NodeJS.Timeout | null;
@@ -158,6 +164,30 @@ function readStableOffsets(prototype: Class['prototype']): void {
   };
 }
 
+/** Writes Produce requests in one pass; see there. */
+function encodeInOnePass(prototype: Class['prototype']): void {
+  const { requests } = load('kafkajs/src/protocol/requests') as { requests: { Produce: object } };
+  const Encoder = load('kafkajs/src/protocol/encoder') as new (size: number) => { buf: Buffer; offset: number };
+  const sendRequest = Object.getOwnPropertySymbols(prototype).find(
+    ({ description }) => description === 'private:Broker:sendRequest',
+  );
+  if (!sendRequest) throw new Error('kafkajs has no Broker.sendRequest; its version is checked, so this is a bug of ours');
+  prototype['produce'] = async function (this: object, given) {
+    const broker = this as { lookupRequest(apiKey: number, of: object): (parameters: object) => Produce } & Record<
+      symbol,
+      Method
+    >;
+    const parameters = { acks: -1, timeout: 30_000, ...(given as object) } as ProduceParameters;
+    const protocol = broker.lookupRequest(0, requests.Produce)(parameters);
+    const encode = async () => {
+      const buf = await encodeProduce(parameters);
+      return Object.assign(new Encoder(1), { buf, offset: buf.length });
+    };
+    if (protocol.request.apiVersion >= 3) Object.assign(protocol.request, { encode });
+    return broker[sendRequest]?.(protocol);
+  };
+}
+
 function addCodecs(): void {
   const { CompressionCodecs, CompressionTypes } = kafkajs;
   const limit = { maxOutputLength: maxUnfoldedBytes };
@@ -170,6 +200,13 @@ function addCodecs(): void {
   });
   CompressionCodecs[CompressionTypes.GZIP] = () => codec(promisify(gzip), promisify(unzip));
   CompressionCodecs[CompressionTypes.ZSTD] = () => codec(promisify(zstdCompress), promisify(zstdDecompress));
+}
+
+/** kafkajs loads its encoder of records with the first produce request: until then another can stand in its place. */
+function encodeFaster(): void {
+  const path = load.resolve('kafkajs/src/protocol/recordBatch/record/v0');
+  load(path);
+  (load.cache[path] as { exports: unknown }).exports = encodeRecord;
 }
 
 const transactionRequests = ['initProducerId', 'addPartitionsToTxn', 'addOffsetsToTxn', 'txnOffsetCommit', 'endTxn'];
@@ -186,11 +223,13 @@ export function patchKafkajs(found = (load('kafkajs/package.json') as { version:
   if (patched) return;
   patched = true;
   calmTimers();
+  encodeFaster();
   rememberCoordinators();
   refuseSilentReset();
   const { prototype: broker } = load('kafkajs/src/broker') as Class;
   filterAborted(broker);
   readStableOffsets(broker);
+  encodeInOnePass(broker);
   for (const request of transactionRequests) waitForPreviousTransaction(broker, request);
   addCodecs();
 }

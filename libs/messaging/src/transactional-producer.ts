@@ -5,6 +5,7 @@ import { writeError } from './kafka-errors.ts';
 import { toRecord, type OutgoingMessage } from './message.ts';
 import { publishedTotal, publishFailuresTotal } from './metrics.ts';
 import type { Names, Writer } from './names.ts';
+import { partitionByKey } from './record-encoding.ts';
 
 /** One transaction: records, and the offset that says how far the sender has come. */
 export interface TransactionContents {
@@ -68,7 +69,7 @@ export async function openTransactional(
     idempotent: true,
     transactionTimeout: transactionTimeoutMs,
     allowAutoTopicCreation: false,
-    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+    createPartitioner: partitionByKey,
     retry,
   });
   try {
