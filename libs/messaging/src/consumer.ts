@@ -1,3 +1,4 @@
+import type { EachBatchPayload } from 'kafkajs';
 import type { IncomingMessage, TopicPartition } from './message.ts';
 
 /** A partition that the group gave to this member, with the ends of its log at that moment (end: last stable offset). */
@@ -19,6 +20,27 @@ export interface Batch extends TopicPartition {
   isStale(): boolean;
   /** Fetches no more of this partition until the returned function is called. */
   pause(): () => void;
+}
+
+/** What kafkajs fetched, as a batch of `where`. */
+export function batchOf({ batch }: EachBatchPayload, where: TopicPartition, acts: Pick<Batch, 'isStale' | 'pause'>): Batch {
+  const messages = batch.messages.map(({ offset, timestamp, key, value, headers = {} }): IncomingMessage => ({
+    ...where,
+    offset: BigInt(offset),
+    timestamp: Number(timestamp),
+    key,
+    value,
+    headers,
+  }));
+  const lastOffset = BigInt(batch.lastOffset());
+  return {
+    ...where,
+    messages,
+    firstOffset: messages[0]?.offset ?? lastOffset,
+    nextOffset: lastOffset + 1n,
+    highWatermark: BigInt(batch.highWatermark),
+    ...acts,
+  };
 }
 
 /** How the consumer is doing; readiness reads it. */

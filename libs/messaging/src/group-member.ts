@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { logger } from '@tradecore/telemetry';
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs';
 import type { Client } from './client.ts';
-import type { AssignedPartition, Batch, ConsumerOptions } from './consumer.ts';
+import { batchOf, type AssignedPartition, type Batch, type ConsumerOptions } from './consumer.ts';
 import { isType } from './kafka-errors.ts';
-import { partitionKey, type IncomingMessage, type TopicPartition } from './message.ts';
+import { partitionKey, type TopicPartition } from './message.ts';
 import { batchFailuresTotal, consumedTotal, lag, rebalancesTotal } from './metrics.ts';
 import type { Names } from './names.ts';
 import { Pauses } from './pauses.ts';
@@ -297,28 +297,15 @@ export class GroupMember {
     void again();
   }
 
-  #batch({ batch, isStale }: EachBatchPayload, where: TopicPartition, generation: number): Batch {
-    const messages = batch.messages.map(({ offset, timestamp, key, value, headers }): IncomingMessage => ({
-      ...where,
-      offset: BigInt(offset),
-      timestamp: Number(timestamp),
-      key,
-      value,
-      headers: headers ?? {},
-    }));
-    return {
-      ...where,
-      messages,
-      firstOffset: messages[0]?.offset ?? BigInt(batch.lastOffset()),
-      nextOffset: BigInt(batch.lastOffset()) + 1n,
-      highWatermark: BigInt(batch.highWatermark),
-      isStale: () => !this.#isCurrent(generation) || isStale(),
+  #batch(payload: EachBatchPayload, where: TopicPartition, generation: number): Batch {
+    return batchOf(payload, where, {
+      isStale: () => !this.#isCurrent(generation) || payload.isStale(),
       pause: () => {
         const reason = `handler-${(this.#handlerPauses += 1)}` as const;
         this.#pauses.add(reason, [where]);
         return () => void (this.#isCurrent(generation) && this.#pauses.remove(reason, [where]));
       },
-    };
+    });
   }
 
   /** Heartbeats while a handler works; kafkajs itself sends them between batches only. */

@@ -4,7 +4,6 @@ import { promisify } from 'node:util';
 import { gzip, unzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { MessagingError } from './errors.ts';
-import { encodeRecord } from './record-encoding.ts';
 import { encodeProduce, type ProduceParameters } from './produce-request.ts';
 import { fetchStableOffsets } from './stable-offsets.ts';
 
@@ -202,13 +201,6 @@ function addCodecs(): void {
   CompressionCodecs[CompressionTypes.ZSTD] = () => codec(promisify(zstdCompress), promisify(zstdDecompress));
 }
 
-/** kafkajs loads its encoder of records with the first produce request: until then another can stand in its place. */
-function encodeFaster(): void {
-  const path = load.resolve('kafkajs/src/protocol/recordBatch/record/v0');
-  load(path);
-  (load.cache[path] as { exports: unknown }).exports = encodeRecord;
-}
-
 const transactionRequests = ['initProducerId', 'addPartitionsToTxn', 'addOffsetsToTxn', 'txnOffsetCommit', 'endTxn'];
 let patched = false;
 
@@ -223,7 +215,6 @@ export function patchKafkajs(found = (load('kafkajs/package.json') as { version:
   if (patched) return;
   patched = true;
   calmTimers();
-  encodeFaster();
   rememberCoordinators();
   refuseSilentReset();
   const { prototype: broker } = load('kafkajs/src/broker') as Class;

@@ -5,7 +5,7 @@ import { writeError } from './kafka-errors.ts';
 import { toRecord, type OutgoingMessage } from './message.ts';
 import { publishedTotal, publishFailuresTotal } from './metrics.ts';
 import type { Names, Writer } from './names.ts';
-import { partitionByKey } from './record-encoding.ts';
+import { partitionByKey } from './partitioner.ts';
 
 /** One transaction: records, and the offset that says how far the sender has come. */
 export interface TransactionContents {

@@ -6,7 +6,7 @@ import type { TopicDeclaration } from '@tradecore/events';
 import { setLogLevel } from '@tradecore/telemetry';
 import kafkajs, { type Kafka } from 'kafkajs';
 import type { Client } from '../src/client.ts';
-import { MessagingError } from '../src/errors.ts';
+import type { MessagingError } from '../src/errors.ts';
 import { severity } from '../src/kafka-log.ts';
 import { patchKafkajs } from '../src/kafkajs-patches.ts';
 import { testBrokers, createTestBroker, type TestBroker } from '../src/testing.ts';
