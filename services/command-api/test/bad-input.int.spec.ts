@@ -270,6 +270,17 @@ describe('generated garbage', () => {
     );
   }, 60_000);
 
+  it('is no caller, whatever the Authorization header holds', async () => {
+    const part = fc.base64String({ maxLength: 40 }).map((each) => each.replaceAll(/[+/=]/g, '_'));
+    const token = fc.tuple(part, part, part).map((parts) => `Bearer ${parts.join('.')}`);
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(token, headerValue), async (authorization) => {
+        expectProblem(await api.post('/v1/orders', api.terms(), { authorization }), 401, 'invalid-token');
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+
   /** A generated body may happen to be an order: then it may be stored. */
   function isFine(sent: string): boolean {
     try {

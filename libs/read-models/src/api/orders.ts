@@ -81,14 +81,6 @@ export const writeHeaders = z.object({
 /** The path of one order. */
 export const orderPath = z.strictObject({ id: z.guid('must be a UUID').toLowerCase() });
 
-/** The query of `GET /v1/orders`. */
-export const ordersQuery = z.strictObject({
-  accountId: z.guid('must be a UUID').toLowerCase(),
-  clientOrderId: shaped(clientOrderIdShape, 'Only the order of this name.', 'my-order-1').optional(),
-  cursor: z.string().max(200).optional().meta({ description: 'The nextCursor of the page before.' }),
-  limit: z.coerce.number().int().min(1).max(500).default(50),
-});
-
 /** The life of an order as clients see it. */
 export const orderStatuses = ['pending', 'pendingCancel'] as const;
 
