@@ -114,7 +114,7 @@ declare module 'fastify' {
 }
 
 /** A route that needs no token: documents, never data. */
-export const Public = (): MethodDecorator & ClassDecorator => RouteConfig({ open: true });
+export const Public = (): MethodDecorator => RouteConfig({ open: true });
 
 /** The caller of the request, as a parameter: `@CallerOf() caller: Caller`. */
 export const CallerOf = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {

@@ -34,8 +34,11 @@ function typeOf(schema: JsonSchema): string {
   if (variants) return variants.map(typeOf).join(' | ');
   if (schema.type === 'array') return `list of ${typeOf(schema['items'] as JsonSchema)}`;
   if (schema.type === 'object' && schema.properties) return `{ ${Object.keys(schema.properties).join(', ')} }`;
-  const type = schema.type ?? 'anything';
-  return escape(typeof schema['format'] === 'string' ? `${type} (${schema['format']})` : type);
+  return plainType(schema);
+}
+
+function plainType({ type = 'anything', format }: JsonSchema): string {
+  return escape(typeof format === 'string' ? `${type} (${format})` : type);
 }
 
 const exampleOf = ({ examples }: JsonSchema): string =>
@@ -82,7 +85,7 @@ function curlOf(path: string, method: string, body: Record<string, unknown> | un
   return [
     `curl ${method === 'post' ? '-X POST ' : ''}"$TRADECORE${path.replace('{id}', '$ORDER')}${query}"`,
     `  -H "Authorization: Bearer $TOKEN"`,
-    ...(body ? [`  -H 'Content-Type: application/json'`, `  -d '${JSON.stringify(body)}'`] : []),
+    ...(body ? [`  -H 'Content-Type: application/json'`, `  -d '${JSON.stringify(body, null, 2)}'`] : []),
   ].join(' \\\n');
 }
 

@@ -7,10 +7,10 @@ const document = openApiDocument();
 const page = docsPage(document);
 
 /** What the API is, for programs and for people; open to everybody, for it holds no data. */
-@Public()
 @Controller()
 export class DocumentsHttp {
   /** `GET /openapi.json`: OpenAPI 3.1 of the whole fleet. */
+  @Public()
   @Get('openapi.json')
   @Header('cache-control', 'public, max-age=300')
   openapi(): object {
@@ -18,6 +18,7 @@ export class DocumentsHttp {
   }
 
   /** `GET /docs`: the same for people; one page without scripts or anything from elsewhere. */
+  @Public()
   @Get('docs')
   @Header('content-type', 'text/html; charset=utf-8')
   @Header('cache-control', 'public, max-age=300')

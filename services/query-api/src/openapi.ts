@@ -1,6 +1,5 @@
 import {
   cancelOrderBody,
-  feedEntryResponse,
   orderEventResponse,
   orderEventsResponse,
   orderPageResponse,
@@ -70,12 +69,11 @@ export interface OpenApiDocument {
 
 const named = {
   PlaceOrder: placeOrderBody,
-  CancelOrder: cancelOrderBody,
+  CancelOrder: cancelOrderBody.unwrap(),
   Order: orderResponse,
   OrderPage: orderPageResponse,
   OrderEvent: orderEventResponse,
   OrderEvents: orderEventsResponse,
-  FeedEntry: feedEntryResponse,
   StreamClientMessage: clientMessage,
   StreamServerMessage: serverMessage,
   FieldFault: fieldFault,

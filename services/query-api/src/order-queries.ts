@@ -7,7 +7,8 @@ const timeShape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:
 export function canonicalTime(text: string): string | undefined {
   const [, seconds, fraction = '', offset] = timeShape.exec(text) ?? [];
   const time = new Date(`${seconds}${offset?.toUpperCase()}`);
-  if (Number.isNaN(time.getTime()) || !/^\d{4}-/.test(time.toISOString())) return undefined;
+  const isDate = !Number.isNaN(time.getTime()) && new Date(`${seconds}Z`).toISOString().startsWith(seconds ?? '');
+  if (!isDate || !/^\d{4}-/.test(time.toISOString())) return undefined; // the 30th of February rolls over; offsets may leave the years
   return `${time.toISOString().slice(0, 19)}.${fraction.padEnd(6, '0').slice(0, 6)}Z`;
 }
 
@@ -49,11 +50,11 @@ export const ordersQuery = z.strictObject({
     .meta({ description: 'Only the order of this name: one or none.', examples: ['my-order-1'] }),
   limit: z
     .string()
-    .regex(/^\d{1,3}$/, 'must be a whole number')
+    .refine((text) => /^\d{1,3}$/.test(text), { error: 'must be a whole number', params: { code: 'invalid-format' } })
     .transform(Number)
     .pipe(z.number().min(1).max(500))
     .default(50)
-    .meta({ description: 'Orders a page, 1 to 500.' }),
+    .meta({ description: 'Orders a page, 1 to 500.', type: 'integer', minimum: 1, maximum: 500 }),
   cursor: z
     .string()
     .max(200)

@@ -1,0 +1,337 @@
+import { freshId } from '@tradecore/events';
+import { feedHintChannel } from '@tradecore/read-models';
+import { Redis } from 'ioredis';
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { WebSocket } from 'ws';
+import { TestQueryApi } from '../test/query-api.ts';
+import type { ServerMessage } from './stream-messages.ts';
+
+let api: TestQueryApi;
+beforeAll(async () => void (api = await TestQueryApi.start()), 30_000);
+afterAll(() => api?.stop());
+
+type Entry = Extract<ServerMessage, { type: 'entry' }>;
+
+/** A client that keeps what it hears. */
+class Client {
+  readonly heard: ServerMessage[] = [];
+  readonly closed: Promise<number>;
+  constructor(readonly socket: WebSocket) {
+    socket.on('message', (data) => this.heard.push(JSON.parse(String(data)) as ServerMessage));
+    this.closed = new Promise((resolve) => socket.on('close', (code) => resolve(code)));
+  }
+  static async open(accounts: readonly string[], more: { subject?: string; expiresIn?: number } = {}): Promise<Client> {
+    const authorization = await api.bearer(accounts, { subject: freshId(), ...more });
+    const client = new Client(new WebSocket(streamUrl(), { headers: { authorization } }));
+    await once(client.socket, 'open');
+    return client;
+  }
+  say(message: unknown): void {
+    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+  async until<T>(look: () => T | undefined | false): Promise<T> {
+    for (;;) {
+      const found = look();
+      if (found) return found;
+      await once(this.socket, 'message', { signal: AbortSignal.timeout(5000) });
+    }
+  }
+  entries(): Entry[] {
+    return this.heard.filter((each): each is Entry => each.type === 'entry');
+  }
+  last(type: ServerMessage['type']): Promise<ServerMessage> {
+    return this.until(() => this.heard.findLast((each) => each.type === type));
+  }
+}
+
+const streamUrl = (): string => `${api.service.url?.replace('http', 'ws')}/v1/stream`;
+let orders = 0;
+async function place(accountId: string): Promise<string> {
+  orders += 1;
+  const terms = { symbol: 'ACME', side: 'buy', type: 'market', quantity: '1', timeInForce: 'day' } as const;
+  return api.models.place({ accountId, clientOrderId: `order ${orders}`, ...terms });
+}
+const epochOf = async (): Promise<string> => {
+  const [row] = (await api.models.database.dataSource.query('select epoch from feed_projector.exported_epoch')) as {
+    epoch: string;
+  }[];
+  return row?.epoch ?? '';
+};
+const from1To = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
+
+describe('the stream', () => {
+  it('tells what happens from now on, each change once, within the poll though nobody hints', async () => {
+    const account = freshId();
+    await place(account);
+    const client = await Client.open([account]);
+    client.say({ type: 'subscribe', accountId: account });
+    expect(await client.last('subscribed')).toEqual({
+      type: 'subscribed',
+      accountId: account,
+      epoch: await epochOf(),
+      sequence: 1,
+    });
+    const id = await place(account);
+    await api.models.requestCancel(account, id, 'no');
+    await client.until(() => client.entries().length === 2);
+    expect(client.entries()).toEqual([
+      expect.objectContaining({ accountId: account, sequence: 2, orderId: id, change: 'orderPlaced', orderVersion: 1 }),
+      expect.objectContaining({ accountId: account, sequence: 3, orderId: id, change: 'orderCancelRequested', orderVersion: 2 }),
+    ]);
+    client.socket.close();
+  });
+
+  it('goes on after any position without gap or repeat, while more happens', async () => {
+    const account = freshId();
+    for (let count = 0; count < 5; count += 1) await place(account);
+    const epoch = await epochOf();
+    const clients = await Promise.all([0, 2, 5].map(() => Client.open([account])));
+    [0, 2, 5].forEach((sequence, index) =>
+      clients[index]?.say({ type: 'subscribe', accountId: account, after: { epoch, sequence } }),
+    );
+    for (let count = 0; count < 5; count += 1) await place(account);
+    for (const [index, after] of [0, 2, 5].entries()) {
+      const client = clients[index];
+      await client?.until(() => client.entries().length === 10 - after);
+      expect(client?.entries().map(({ sequence }) => sequence)).toEqual(from1To(10).slice(after));
+      client?.socket.close();
+    }
+  });
+
+  it('reads a long history in slices, in order', async () => {
+    const account = freshId();
+    await place(account);
+    const db = api.models.database.dataSource;
+    await db.query(
+      `insert into feed_projector.feed_entries (account_id, sequence, event_id, order_id, order_version, change, time, data)
+       select $1, n, gen_random_uuid(), gen_random_uuid(), 1, 'orderPlaced', now(), '{}' from generate_series(2, 1000) n`,
+      [account],
+    );
+    await db.query('update feed_projector.feeds set sequence = 1000 where account_id = $1', [account]);
+    const client = await Client.open([account]);
+    client.say({ type: 'subscribe', accountId: account, after: { epoch: await epochOf(), sequence: 0 } });
+    await client.until(() => client.entries().length === 1000);
+    expect(client.entries().map(({ sequence }) => sequence)).toEqual(from1To(1000));
+    client.socket.close();
+  });
+
+  it('says resync, and goes on from there, where the history asked for is not to be had', async () => {
+    const account = freshId();
+    await place(account);
+    const epoch = await epochOf();
+    const positions = { 'other-epoch': { epoch: freshId(), sequence: 1 }, ahead: { epoch, sequence: 99 } };
+    for (const [reason, after] of Object.entries(positions)) {
+      const client = await Client.open([account]);
+      client.say({ type: 'subscribe', accountId: account, after });
+      const resync = await client.last('resync');
+      expect(resync).toMatchObject({ accountId: account, epoch, reason });
+      const id = await place(account);
+      const [entry] = await client.until(() => client.entries().length > 0 && client.entries());
+      expect(entry).toMatchObject({ orderId: id, sequence: (resync as { sequence: number }).sequence + 1 });
+      client.socket.close();
+    }
+  });
+
+  it('says resync where entries are gone', async () => {
+    const account = freshId();
+    for (let count = 0; count < 3; count += 1) await place(account);
+    await api.models.database.dataSource.query('delete from feed_projector.feed_entries where account_id = $1 and sequence = 2', [
+      account,
+    ]);
+    const client = await Client.open([account]);
+    client.say({ type: 'subscribe', accountId: account, after: { epoch: await epochOf(), sequence: 1 } });
+    expect(await client.last('resync')).toMatchObject({ reason: 'gone', sequence: 3 });
+    client.socket.close();
+  });
+
+  it('hears a hint at once', async () => {
+    const account = freshId();
+    const client = await Client.open([account]);
+    client.say({ type: 'subscribe', accountId: account });
+    await client.last('subscribed');
+    const redis = new Redis(process.env['REDIS_URL'] ?? '');
+    const hint = () => redis.publish(feedHintChannel(api.service.config.NAMESPACE), account);
+    expect(await hint()).toBe(1);
+    await place(account);
+    await hint();
+    await client.until(() => client.entries().length === 1);
+    redis.disconnect();
+    client.socket.close();
+  });
+
+  it('tells nothing after unsubscribing', async () => {
+    const [account, other] = [freshId(), freshId()];
+    const client = await Client.open([account, other]);
+    for (const accountId of [account, other]) client.say({ type: 'subscribe', accountId });
+    client.say({ type: 'unsubscribe', accountId: account });
+    await client.last('unsubscribed');
+    await place(account);
+    await place(other);
+    await client.until(() => client.entries().length === 1);
+    expect(client.entries()[0]?.accountId).toBe(other);
+    client.socket.close();
+  });
+});
+
+describe('a slow client', () => {
+  it('is not buffered for without end, and misses nothing once it reads again', async () => {
+    const account = freshId();
+    await place(account);
+    const db = api.models.database.dataSource;
+    const text = 'x'.repeat(2000);
+    await db.query(
+      `insert into feed_projector.feed_entries (account_id, sequence, event_id, order_id, order_version, change, time, data)
+       select $1, n, gen_random_uuid(), gen_random_uuid(), 1, 'orderPlaced', now(), jsonb_build_object('text', $2::text) from generate_series(2, 10000) n`,
+      [account, text],
+    );
+    await db.query('update feed_projector.feeds set sequence = 10000 where account_id = $1', [account]);
+    const client = await Client.open([account]);
+    client.socket.pause();
+    const before = process.memoryUsage().rss;
+    client.say({ type: 'subscribe', accountId: account, after: { epoch: await epochOf(), sequence: 0 } });
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(client.entries().length).toBeLessThan(100);
+    client.socket.resume();
+    await client.until(() => client.entries().length === 10_000);
+    expect(client.entries().every(({ sequence }, index) => sequence === index + 1)).toBe(true);
+    expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
+    client.socket.close();
+  }, 30_000);
+});
+
+describe('who may open a stream', () => {
+  const refused = async (headers: Record<string, string>, path = '/v1/stream') => {
+    const socket = new WebSocket(`${api.service.url?.replace('http', 'ws')}${path}`, { headers });
+    socket.on('error', () => undefined);
+    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+    let body = '';
+    for await (const chunk of response) body += String(chunk);
+    return { status: response.statusCode, type: response.headers['content-type'], problem: JSON.parse(body) as { type: string } };
+  };
+
+  it('is refused with a problem, without a token, with an expired one, and at another path', async () => {
+    const expired = await api.bearer([], { expiresIn: -10 });
+    expect(await refused({})).toMatchObject({ status: 401, type: 'application/problem+json' });
+    expect((await refused({ authorization: expired })).problem.type).toMatch(/expired-token$/);
+    expect((await refused({ authorization: await api.bearer([]) }, '/v1/orders')).status).toBe(404);
+  });
+
+  it('is one subject twenty times at most', async () => {
+    const subject = freshId();
+    const clients = await Promise.all(Array.from({ length: 20 }, () => Client.open([], { subject })));
+    expect(await refused({ authorization: await api.bearer([], { subject }) })).toMatchObject({ status: 429 });
+    for (const { socket } of clients) socket.close();
+  });
+
+  it('is let go when the token ends', async () => {
+    const client = await Client.open([], { expiresIn: 1 });
+    expect(await client.closed).toBe(4401);
+  });
+});
+
+describe('bad input on a stream', () => {
+  const account = freshId();
+  it.each([
+    ['no JSON', 'nonsense', 'invalid-json', undefined],
+    ['another type', { type: 'shout' }, 'invalid-request', '#/type'],
+    ['an unknown field', { type: 'subscribe', accountId: account, loud: true }, 'invalid-request', '#/loud'],
+    ['an account that is no UUID', { type: 'subscribe', accountId: 'all' }, 'invalid-request', '#/accountId'],
+    [
+      'a position before the start',
+      { type: 'subscribe', accountId: account, after: { epoch: 'x', sequence: -1 } },
+      'invalid-request',
+      '#/after/sequence',
+    ],
+    [
+      'U+0000',
+      { type: 'subscribe', accountId: account, after: { epoch: '\0', sequence: 1 } },
+      'invalid-request',
+      '#/after/epoch',
+    ],
+    ['a foreign account', { type: 'subscribe', accountId: freshId() }, 'account-not-found', '#/accountId'],
+  ])('%s is told as a problem, and the stream goes on', async (_, message, code, pointer) => {
+    const client = await Client.open([account]);
+    client.say(message);
+    expect(await client.last('problem')).toMatchObject({
+      code,
+      ...(pointer && { errors: [expect.objectContaining({ pointer })] }),
+    });
+    client.say({ type: 'subscribe', accountId: account });
+    await client.last('subscribed');
+    client.socket.close();
+  });
+
+  it('a position that no database has is a resync, never a fault', async () => {
+    const client = await Client.open([account]);
+    client.say({
+      type: 'subscribe',
+      accountId: account,
+      after: { epoch: "'; drop table x --", sequence: Number.MAX_SAFE_INTEGER },
+    });
+    expect(await client.last('resync')).toMatchObject({ reason: 'other-epoch' });
+    client.socket.close();
+  });
+
+  it('more than 16 KiB closes the stream', async () => {
+    const client = await Client.open([]);
+    client.say('x'.repeat(16 * 1024 + 1));
+    expect(await client.closed).toBe(1009);
+  });
+
+  it('a flood closes the stream', async () => {
+    const client = await Client.open([]);
+    for (let count = 0; count < 101; count += 1) client.say('{}');
+    expect(await client.closed).toBe(4429);
+  });
+});
+
+describe('beside the stream', () => {
+  it('a client that offers HTTP/2 by an Upgrade header is answered all the same', async () => {
+    const asked = request(`${api.service.url}/openapi.json`, {
+      headers: { connection: 'upgrade, http2-settings', upgrade: 'h2c', 'http2-settings': '' },
+    });
+    asked.end();
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(200);
+    response.resume();
+  });
+
+  it('the documents are open to everybody', async () => {
+    const docs = await fetch(`${api.service.url}/docs`);
+    expect([docs.status, docs.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(await (await fetch(`${api.service.url}/openapi.json`)).json()).toMatchObject({ openapi: '3.1.1' });
+  });
+});
+
+describe('a stop', () => {
+  it('tells every client to connect again', async () => {
+    const own = await TestQueryApi.start();
+    const url = `${own.service.url?.replace('http', 'ws')}/v1/stream`;
+    const client = new Client(new WebSocket(url, { headers: { authorization: await own.bearer([freshId()]) } }));
+    await once(client.socket, 'open');
+    await own.stop();
+    expect(await client.closed).toBe(1012);
+  }, 20_000);
+
+  it('is not needed for a start without Redis: polls carry the stream', async () => {
+    const own = await TestQueryApi.start({ REDIS_URL: 'redis://127.0.0.1:9' });
+    const account = freshId();
+    const url = `${own.service.url?.replace('http', 'ws')}/v1/stream`;
+    const client = new Client(new WebSocket(url, { headers: { authorization: await own.bearer([account]) } }));
+    await once(client.socket, 'open');
+    client.say({ type: 'subscribe', accountId: account });
+    await client.last('subscribed');
+    await own.models.place({
+      accountId: account,
+      clientOrderId: 'x',
+      symbol: 'A',
+      side: 'buy',
+      type: 'market',
+      quantity: '1',
+      timeInForce: 'day',
+    });
+    await client.until(() => client.entries().length === 1);
+    await own.stop();
+  }, 20_000);
+});

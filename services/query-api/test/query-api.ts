@@ -1,0 +1,48 @@
+import { TestReadModels } from '@tradecore/read-models/testing';
+import type { Problem, RunningService } from '@tradecore/service';
+import { createTestIssuer, startTestService, type TestIssuer } from '@tradecore/service/testing';
+import { queryApi } from '../src/query-api.module.ts';
+
+/** A query-api on a database of its own, logged in as its own role, with the read models that the test writes to. */
+export class TestQueryApi {
+  private constructor(
+    readonly models: TestReadModels,
+    readonly service: RunningService,
+    private readonly issuer: TestIssuer,
+  ) {}
+
+  static async start(env: Readonly<Record<string, string>> = {}): Promise<TestQueryApi> {
+    const [models, issuer] = await Promise.all([TestReadModels.create(), createTestIssuer()]);
+    const service = await startTestService(queryApi, {
+      ...issuer.env,
+      DATABASE_URL: models.database.urlFor('query-api'),
+      REDIS_URL: process.env['REDIS_URL'] ?? '',
+      NAMESPACE: `t${Math.random().toString(36).slice(2)}`,
+      ...env,
+    });
+    return new TestQueryApi(models, service, issuer);
+  }
+
+  /** An `Authorization` header for these accounts. */
+  async bearer(accounts: readonly string[], more: { subject?: string; expiresIn?: number } = {}): Promise<string> {
+    return `Bearer ${await this.issuer.token({ accounts, ...more })}`;
+  }
+
+  async get(path: string, accounts: readonly string[], headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    return fetch(`${this.service.url}${path}`, { headers: { authorization: await this.bearer(accounts), ...headers } });
+  }
+
+  async stop(): Promise<void> {
+    await this.service.stop();
+    await this.issuer.close();
+    await this.models.drop();
+  }
+}
+
+/** The problem document of an answer, checked to be one. */
+export async function problemOf(response: Response): Promise<Problem & { code: string }> {
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  const problem = (await response.json()) as Problem;
+  expect(problem.status).toBe(response.status);
+  return { ...problem, code: problem.type.split('/').at(-1) ?? '' };
+}
