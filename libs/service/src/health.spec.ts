@@ -49,4 +49,12 @@ describe('readiness', () => {
     health.heartbeat('loop', 1);
     expect(() => health.heartbeat('loop', 1)).toThrow('loop already');
   });
+
+  it('is not ready before everything has started, although no check says no', async () => {
+    const health = new Health();
+    const started = health.starting();
+    expect(await health.report()).toEqual({ ready: false, draining: false, starting: true, checks: [] });
+    started();
+    expect(await health.report()).toEqual({ ready: true, draining: false, checks: [] });
+  });
 });

@@ -23,6 +23,8 @@ export interface CheckReport extends CheckResult {
 export interface ReadinessReport {
   readonly ready: boolean;
   readonly draining: boolean;
+  /** Present until everything has started: then there may be no check yet that could say no. */
+  readonly starting?: true;
   readonly checks: readonly CheckReport[];
 }
 
@@ -50,6 +52,7 @@ export class Health {
   readonly #checks = new Map<string, Check>();
   readonly #seen = new Map<string, { ok: boolean; since: string }>();
   #draining = false;
+  #starting = false;
 
   /** Adds a check; a second one of the same name is a bug. */
   add(check: Check): void {
@@ -70,6 +73,12 @@ export class Health {
     return () => void (last = performance.now());
   }
 
+  /** Not ready until the function that it returns is called: the process is starting, perhaps waiting for its schema. */
+  starting(): () => void {
+    this.#starting = true;
+    return () => void (this.#starting = false);
+  }
+
   get draining(): boolean {
     return this.#draining;
   }
@@ -82,7 +91,8 @@ export class Health {
   /** Asks every check. */
   async report(): Promise<ReadinessReport> {
     const checks = await Promise.all([...this.#checks.values()].map((each) => this.#reportOf(each)));
-    return { ready: !this.#draining && checks.every(({ ok }) => ok), draining: this.#draining, checks };
+    const ready = !this.#starting && !this.#draining && checks.every(({ ok }) => ok);
+    return { ready, draining: this.#draining, ...(this.#starting && { starting: true as const }), checks };
   }
 
   async #reportOf(check: Check): Promise<CheckReport> {

@@ -72,6 +72,7 @@ export async function startService(options: ServiceOptions, env: Environment): P
   const config = readConfig({ uses, http, ...(options.config && { own: options.config }) }, env);
   describe(name, config);
   const health = new Health();
+  const started = health.starting();
   const admin = await openAdminServer(health, config.HOST, config.ADMIN_PORT);
   let dataSource: DataSource | undefined;
   try {
@@ -83,7 +84,9 @@ export async function startService(options: ServiceOptions, env: Environment): P
       abortOnError: false,
     });
     app.useGlobalFilters(new ProblemFilter());
-    return await open(app, { admin, config, health, http, strategies });
+    const service = await open(app, { admin, config, health, http, strategies });
+    started();
+    return service;
   } catch (error) {
     if (dataSource?.isInitialized) await dataSource.destroy();
     await admin.close();
