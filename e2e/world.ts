@@ -1,0 +1,163 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import kafkajs from 'kafkajs';
+import pg from 'pg';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const readyWithinMs = 120_000;
+
+/** A fleet as `npm start` runs it, alone in a namespace and a database of the test servers. */
+export interface World {
+  /** The one address. */
+  readonly address: string;
+  readonly home: string;
+  readonly namespace: string;
+  /** The owner's view of the database. */
+  readonly database: pg.Pool;
+  readonly databaseUrl: string;
+  /** What the runner has said so far. */
+  readonly output: () => string;
+  readonly runner: ChildProcess;
+  /** Process ids of the home by name, as its pid files say. */
+  readonly pidOf: (name: string) => number;
+  /** A bearer token of the local issuer. */
+  readonly token: (account: string) => Promise<string>;
+  /** Asks until the answer is yes; throws with `what` after `withinMs` (default 30 s). */
+  readonly until: (what: string, answer: () => Promise<boolean> | boolean, withinMs?: number) => Promise<void>;
+  /** Stops the fleet as Ctrl-C does and removes its traces from the servers. Returns the runner's exit code. */
+  readonly end: () => Promise<number | null>;
+}
+
+/** Starts a fleet with the runner's own code. */
+export async function startWorld(...args: string[]): Promise<World> {
+  const namespace = `e2e_${randomBytes(4).toString('hex')}`;
+  const home = mkdtempSync(join(tmpdir(), 'tradecore-'));
+  const databaseUrl = await createDatabase(namespace);
+  const port = await freePort();
+  const env = { ...process.env, DATABASE_URL: databaseUrl, NAMESPACE: namespace, TRADECORE_HOME: home, PORT: String(port) };
+  const { runner, output } = run(['start', ...args], env);
+  const address = `http://127.0.0.1:${port}`;
+  await until('the fleet to be ready', () => isUp(runner, output, address), readyWithinMs);
+  const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+  return {
+    address,
+    home,
+    namespace,
+    database,
+    databaseUrl,
+    output,
+    runner,
+    pidOf: (name) => Number(readFileSync(join(home, 'run', `${name}.pid`), 'utf8')),
+    token: async (account) => {
+      const { runner: printer, output: printed } = run(['token', '--account', account], env);
+      await ended(printer);
+      return printed().trim();
+    },
+    until,
+    end: async () => {
+      const code = await stop(runner);
+      await database.end();
+      await removeTraces(namespace);
+      rmSync(home, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
+
+/** Runs a command of the runner as npm does. */
+export function run(args: readonly string[], env: NodeJS.ProcessEnv): { runner: ChildProcess; output: () => string } {
+  const main = join(root, 'deploy', 'local', 'src', 'main.ts');
+  const flags = ['--disable-warning=ExperimentalWarning'];
+  const { NODE_OPTIONS: _, ...rest } = env;
+  const runner = spawn(process.execPath, [...flags, main, ...args], { cwd: root, env: rest, stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  for (const stream of [runner.stdout, runner.stderr]) stream?.on('data', (chunk) => (text += String(chunk)));
+  return { runner, output: () => text };
+}
+
+/** Resolves with the exit code. */
+export function ended(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
+  return new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+}
+
+/** Asks each 25 ms until the answer is yes. */
+export async function until(what: string, answer: () => Promise<boolean> | boolean, withinMs = 30_000): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!(await answer())) {
+    if (Date.now() > deadline) throw new Error(`Waited ${withinMs / 1000} s in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/** True while a process of this id runs. */
+export function isAlive(pid: number): boolean {
+  if (!existsSync(`/proc/${pid}`)) return false;
+  return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+}
+
+/** A port that is free at this moment. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
+
+/** What the environment names, for those who need no fleet. */
+export function setting(name: 'DATABASE_URL' | 'KAFKA_BROKERS' | 'REDIS_URL'): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: these tests need servers, see npm test`);
+  return value;
+}
+
+function isUp(runner: ChildProcess, output: () => string, address: string): boolean {
+  if (runner.exitCode !== null) throw new Error(`The runner ended with ${runner.exitCode}:\n${output()}`);
+  return output().includes(`TradeCore is ready: ${address}`);
+}
+
+async function stop(runner: ChildProcess): Promise<number | null> {
+  runner.kill('SIGINT');
+  const insist = setTimeout(() => runner.kill('SIGKILL'), 60_000);
+  const code = await ended(runner);
+  clearTimeout(insist);
+  return code;
+}
+
+async function createDatabase(name: string): Promise<string> {
+  const server = setting('DATABASE_URL');
+  await withClient(server, (client) => client.query(`create database ${name}`));
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function removeTraces(namespace: string): Promise<void> {
+  await withClient(setting('DATABASE_URL'), async (client) => {
+    await client.query(`drop database if exists ${namespace} with (force)`);
+    const roles = await client.query<{ name: string }>('select rolname as name from pg_roles where rolname like $1', [
+      `${namespace.replaceAll('_', '\\_')}\\_%`,
+    ]);
+    for (const { name } of roles.rows) await client.query(`drop role ${pg.escapeIdentifier(name)}`);
+  });
+  const kafka = new kafkajs.Kafka({ brokers: setting('KAFKA_BROKERS').split(','), logLevel: kafkajs.logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(`${namespace}.`));
+  if (topics.length > 0) await admin.deleteTopics({ topics });
+  await admin.disconnect();
+}
+
+async function withClient(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await work(client).finally(() => client.end());
+}
