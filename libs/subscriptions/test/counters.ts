@@ -1,4 +1,4 @@
-import { event, freshId, type Catalogue, type Event, type RecordedEvent } from '@tradecore/events';
+import { event, freshId, topics, type Catalogue, type Event, type RecordedEvent, type TopicDeclaration } from '@tradecore/events';
 import { On, Projector, subscriptionMigration, type Appending } from '@tradecore/subscriptions';
 
 /** Something was counted, for an account. */
@@ -9,6 +9,12 @@ export class Noted extends event('Noted', 1)<{ readonly text: string }> {}
 export class Spoilt extends event('Spoilt', 1)<{ readonly why: string }> {}
 
 export const topic = 'transport.counter-events';
+
+/** The topic of the counters, and the dead letters. */
+export const declarations: TopicDeclaration[] = [
+  { name: topic, key: 'aggregate id', carries: 'counters', writer: 'relay', partitions: 3, retentionMs: 86_400_000 },
+  topics.deadLetters,
+];
 
 /** Counters are written by nobody in particular. */
 export const counters: Catalogue = {

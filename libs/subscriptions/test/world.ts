@@ -1,16 +1,9 @@
-import type { RecordedEvent } from '@tradecore/events';
+import { topics, type RecordedEvent } from '@tradecore/events';
 import { encode, type Broker, type IncomingMessage, type OutgoingMessage } from '@tradecore/messaging';
 import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
 import { ProjectorWork, Subscription, type ProjectorClass, type Work } from '@tradecore/subscriptions';
-import { topics, type TopicDeclaration } from '@tradecore/events';
-import { counters, Tallies, topic } from './counters.ts';
+import { counters, declarations, Tallies, topic } from './counters.ts';
 import { openBench, type Bench } from './database.ts';
-
-/** The topic of the counters, and the dead letters. */
-export const declarations: TopicDeclaration[] = [
-  { name: topic, key: 'aggregate id', carries: 'counters', writer: 'relay', partitions: 3, retentionMs: 86_400_000 },
-  topics.deadLetters,
-];
 
 /** A database and a broker; events go into both, as the store and the relay would put them there. */
 export interface World extends Bench {

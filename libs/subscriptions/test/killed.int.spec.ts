@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { freshId } from '@tradecore/events';
+import { counts, Ledgers } from './counters.ts';
+import { createWorld, type World } from './world.ts';
+
+const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+
+/** Runs the projector in a process of its own until it is killed; resolves with the signal that ended it. */
+async function runUntilKilled(world: World, group: string, failpoint: string): Promise<string> {
+  const args = ['--import', here('typescript.mjs'), '--conditions', '@tradecore/source', here('ledger-process.ts')];
+  const child = spawn(process.execPath, args, {
+    env: {
+      PATH: process.env['PATH'],
+      DATABASE_URL: world.database.urlFor('ledger-projector'),
+      KAFKA_BROKERS: world.test.brokers.join(','),
+      NAMESPACE: world.test.namespace,
+      GROUP: group,
+      FAILPOINT: failpoint,
+    },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  return signal ?? `exit ${code}`;
+}
+
+const points = [
+  ...['after-build:1', 'before-build-commit:1', 'before-claim:1', 'after-claim:1'],
+  ...['before-lock:3', 'after-lock:3', 'after-rows:3', 'before-commit:3', 'after-commit:3'],
+];
+
+describe('a projector that is killed with kill -9', () => {
+  let world: World;
+  afterEach(() => world.drop(), 30_000);
+
+  it('loses nothing and folds nothing twice, wherever it dies', async () => {
+    world = await createWorld(Ledgers, 'ledger-projector', 2);
+    let count = 0;
+    const happen = async () => {
+      await world.happen(...counts(freshId(), 1, 3), ...counts(freshId(), 1, 2));
+      count += 5;
+    };
+    let over = false;
+    const load = (async () => {
+      while (!over) {
+        await happen();
+        await new Promise((resolve) => setTimeout(resolve, 30));
+      }
+    })();
+    for (const point of points)
+      expect([point, await runUntilKilled(world, point.replace(':', '-'), point)]).toEqual([point, 'SIGKILL']);
+    over = true;
+    await load;
+    await world.run();
+    await happen();
+    await world.caughtUp();
+    const entries = await world.rows('ledger_projector.entries');
+    expect(entries.map(({ sequence }) => Number(sequence)).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: count }, (_, n) => n + 1),
+    );
+    expect(new Set(entries.map((row) => row['event_id'])).size).toBe(count);
+    expect(await world.deadLetters()).toEqual([]);
+  }, 90_000);
+});
