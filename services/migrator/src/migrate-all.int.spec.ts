@@ -1,0 +1,98 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { topics } from '@tradecore/events';
+import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { ConfigFaults, readConfig } from '@tradecore/service';
+import { Client } from 'pg';
+import { migrateAll, migratorConfig, rolePasswords, type MigratorConfig } from './migrate-all.ts';
+
+const owner = new URL(process.env['DATABASE_URL'] ?? '');
+const services = ['command-api', 'query-api', 'outbox-relay', 'order-projector', 'feed-projector'];
+let broker: TestBroker;
+let database: string;
+let config: MigratorConfig;
+
+const urlOf = (name: string, login?: string, password = ''): string => {
+  const url = new URL(owner);
+  url.pathname = name;
+  if (login !== undefined) Object.assign(url, { username: login, password });
+  return url.href;
+};
+
+async function query<T>(url: string, sql: string): Promise<T[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows as T[];
+  } finally {
+    await client.end();
+  }
+}
+
+beforeAll(async () => {
+  broker = await createTestBroker({ declarations: [topics.relayPosition] });
+  database = `migrator_${broker.namespace.replace('-', '_')}`;
+  await query(owner.href, `create database ${database}`);
+  const folder = await mkdtemp(join(tmpdir(), 'logins-'));
+  for (const service of services) await writeFile(join(folder, service), `password of ${service}\n`.replaceAll(' ', '-'));
+  const env = {
+    DATABASE_URL: urlOf(database),
+    KAFKA_BROKERS: broker.brokers.join(','),
+    NAMESPACE: broker.namespace,
+    PARTITIONS: '2',
+    ROLE_PASSWORDS_DIR: folder,
+  };
+  config = readConfig({ uses: ['postgres', 'kafka'], http: false, own: migratorConfig }, env);
+}, 30_000);
+
+afterAll(async () => {
+  await query(owner.href, `drop database if exists ${database} with (force)`);
+  for (const service of [...services, 'reader']) {
+    await query(owner.href, `drop role if exists "${broker.namespace}_${service.replace('-', '_')}"`);
+  }
+  await broker.drop();
+});
+
+describe('the migrator', () => {
+  it('makes roles, schema and topics once, whoever else does the same at that moment', async () => {
+    const both = await Promise.all([migrateAll(config), migrateAll(config)]);
+    const ran = both.flatMap((each) => each.ran);
+    expect(ran.length).toBeGreaterThan(3);
+    expect(new Set(ran).size).toBe(ran.length);
+    expect(both[0]?.logins.toSorted()).toEqual(services.toSorted());
+  }, 30_000);
+
+  it('finds nothing to do when it runs again', async () => {
+    const again = await migrateAll(config);
+    expect(again).toMatchObject({ ran: [], topicsCreated: [] });
+    expect(again.topicsVerified).toHaveLength(Object.keys(topics).length);
+  }, 30_000);
+
+  it('gives each service a login of its own, which may read the store and write nothing there', async () => {
+    for (const service of services) {
+      const url = urlOf(database, `${broker.namespace}_${service.replace('-', '_')}`, `password-of-${service}`);
+      expect(await query(url, 'select count(*)::int as events from event_store')).toEqual([{ events: 0 }]);
+      await expect(query(url, 'delete from event_store')).rejects.toThrow('permission denied');
+    }
+  });
+});
+
+describe('the folder of passwords', () => {
+  it('may name its files by service or by login, and may be a mounted secret', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'logins-'));
+    await writeFile(join(folder, 'blue_command_api'), 'one');
+    await writeFile(join(folder, 'query-api'), 'two\n');
+    await writeFile(join(folder, '..data'), 'link');
+    expect(rolePasswords(folder, 'blue')).toEqual({ 'command-api': 'one', 'query-api': 'two' });
+  });
+});
+
+describe('wrong settings', () => {
+  it('are told all at once', () => {
+    const read = () =>
+      readConfig({ uses: ['postgres', 'kafka'], http: false, own: migratorConfig }, { PARTITIONS: '0', REPLICATION: 'many' });
+    expect(read).toThrow(ConfigFaults);
+    expect(read).toThrow('4 settings are wrong');
+  });
+});
