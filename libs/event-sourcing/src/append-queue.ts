@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Pool } from 'pg';
 import { appendParameters, appendSql, failureOf, toVerdicts, type Verdict } from './append-events.ts';
 import { batchSize, queuedSaves, saveSeconds, savesTotal, type Outcome } from './append-metrics.ts';
+import { checkOut } from './checkout.ts';
 import { limits, type Save } from './save.ts';
 import { Busy, InvalidSave, OutcomeUnknown } from './store-errors.ts';
 
@@ -150,7 +151,7 @@ export class AppendQueue {
   }
 
   async #call(saves: readonly Save[], waitMs: number | null): Promise<Verdict[]> {
-    const client = await this.pool.connect().catch((cause: unknown) => {
+    const { client, giveBack } = await checkOut(this.pool).catch((cause: unknown) => {
       throw new NotSent('no connection to the database', { cause });
     });
     let fault: Error | undefined;
@@ -163,8 +164,7 @@ export class AppendQueue {
       fault = error as Error;
       throw error;
     } finally {
-      // With an argument the pool destroys the connection instead of keeping it.
-      client.release(fault && failureOf(fault) === 'lost' ? fault : undefined);
+      giveBack(fault && failureOf(fault) === 'lost' ? fault : undefined);
     }
   }
 

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 import { appendParameters, appendSql, failureOf, toVerdicts, type Verdict } from './append-events.ts';
 import { AppendQueue } from './append-queue.ts';
+import { checkOut } from './checkout.ts';
 import type { EventStore, ReadAllOptions } from './event-store.ts';
 import { declareReadAllSql, readEventsSql, readSavedSql } from './read-events.ts';
 import { pageSize, RecordingStore, type Page } from './recording-store.ts';
@@ -92,7 +93,7 @@ export class PostgresEventStore extends SqlEventStore {
   }
 
   protected async openTransaction(): Promise<Transaction & { end(): Promise<void> }> {
-    const client = await this.#pool.connect();
+    const { client, giveBack } = await checkOut(this.#pool);
     await client.query('begin read only');
     return {
       query: async (sql, parameters) => (await client.query(sql, parameters)).rows as unknown[],
@@ -101,7 +102,7 @@ export class PostgresEventStore extends SqlEventStore {
           () => undefined,
           (error: Error) => error,
         );
-        client.release(fault);
+        giveBack(fault);
       },
     };
   }
