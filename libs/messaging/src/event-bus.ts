@@ -1,4 +1,4 @@
-import kafkajs, { type Producer } from 'kafkajs';
+import type { Producer } from 'kafkajs';
 import type { Client } from './client.ts';
 import type { ConsumerStatus } from './consumer.ts';
 import { MessagingError } from './errors.ts';
@@ -6,6 +6,7 @@ import { writeError } from './kafka-errors.ts';
 import { byteLength, toRecord, type IncomingMessage, type OutgoingMessage } from './message.ts';
 import { publishedTotal, publishFailuresTotal } from './metrics.ts';
 import type { Names } from './names.ts';
+import { partitionByKey } from './partitioner.ts';
 import { codecs, type Compression } from './transactional-producer.ts';
 
 /** A running subscription. */
@@ -168,7 +169,7 @@ export class Publisher {
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
-      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+      createPartitioner: partitionByKey,
       retry,
     });
     await producer.connect();

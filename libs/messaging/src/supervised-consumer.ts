@@ -10,8 +10,8 @@ import type { Names } from './names.ts';
 
 const log = logger('consumer');
 
-/** The wait before a dead consumer is made anew: 200 ms, doubled up to 10 s; short again after a life of a minute. */
-const restart = { firstMs: 200, maxMs: 10_000, healthyAfterMs: 60_000 };
+/** The wait before a dead consumer is made anew: 200 ms, doubled up to 5 s; short again after a life of a minute. */
+const restart = { firstMs: 200, maxMs: 5_000, healthyAfterMs: 60_000 };
 
 /** What the supervisor needs from the broker. */
 export interface SupervisorContext {

@@ -237,6 +237,28 @@ describe('the mends of kafkajs', () => {
   });
 });
 
+describe('a broker without transactions', () => {
+  it('is refused at start, and the settings to look at are named', async () => {
+    const broker = prototypeOf('kafkajs/src/broker');
+    const original = broker['initProducerId'] as Method;
+    // As a Redpanda with enable_transactions=false answers.
+    broker['initProducerId'] = async () => {
+      throw new kafkajs.KafkaJSNonRetriableError('The transactional id authorization failed');
+    };
+    try {
+      const refused = test.broker.verifyTransactions();
+      await expect(refused).rejects.toMatchObject({ fault: 'transactions-off' });
+      const message = await refused.catch((error: Error) => error.message);
+      for (const setting of ['enable_transactions', 'enable_idempotence', 'transaction.state.log.replication.factor']) {
+        expect(message).toContain(setting);
+      }
+    } finally {
+      broker['initProducerId'] = original;
+    }
+    await expect(test.broker.verifyTransactions()).resolves.toBeUndefined();
+  });
+});
+
 describe('what kafkajs says', () => {
   const entry = (level: number, message: string) => ({ level, log: { timestamp: '', message } });
   it.each([
