@@ -44,7 +44,8 @@ function refused(reason: (typeof reasons)[number], detail: string): RequestRefus
   if (reason === 'keys-unavailable')
     return new RequestRefused(503, 'token-keys-unavailable', detail, { headers: { 'retry-after': '1' } });
   const challenge = reason === 'missing' ? 'Bearer' : `Bearer error="invalid_token", error_description="${detail}"`;
-  return new RequestRefused(401, `${reason}-token`, detail, { headers: { 'www-authenticate': challenge } });
+  const errors = [{ pointer: '#/authorization', in: 'header' as const, code: reason, detail }];
+  return new RequestRefused(401, `${reason}-token`, detail, { errors, headers: { 'www-authenticate': challenge } });
 }
 
 /** What a failed check means. Keys that can't be had are the issuer's fault or ours, not the token's. */

@@ -110,7 +110,7 @@ function fromFramework(error: HttpException): Answer {
   const cause = (error.cause as { code?: string } | undefined)?.code ?? '';
   const code = frameworkCodes[cause] ?? statusCodes[status] ?? 'bad-request';
   const detail = status === 404 ? 'There is nothing at this path for this method.' : error.message;
-  return { status, code, detail };
+  return { status, code, detail, ...(code === 'body-too-large' && { errors: [{ pointer: '#', code, detail }] }) };
 }
 
 /** What to answer to an error; anything that is not a refusal is a bug: 500, and its text stays inside. */

@@ -143,7 +143,9 @@ describe('a body that is none', () => {
 
   it('1 MiB is refused by its size, with or without a length', async () => {
     const large = JSON.stringify(api.terms({ symbol: 'A'.repeat(1024 * 1024) }));
-    expectProblem(await api.post('/v1/orders', large), 413, 'body-too-large');
+    const refused = await api.post('/v1/orders', large);
+    expectProblem(refused, 413, 'body-too-large');
+    expect(refused.body['errors']).toMatchObject([{ pointer: '#' }]);
     const answer = await fetch(`${api.url}/v1/orders`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: await api.bearer([api.account]) },
@@ -181,6 +183,7 @@ describe('a caller who is not known', () => {
     for (const path of ['/v1/orders', `/v1/orders/${orderId}/cancel`]) {
       const answer = await api.post(path, api.terms(), { authorization: await authorization() });
       expectProblem(answer, 401, code);
+      expect(answer.body['errors']).toMatchObject([{ pointer: '#/authorization', in: 'header' }]);
       expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/);
     }
   });
