@@ -17,6 +17,8 @@ export { retryOnConflict } from './retry-on-conflict.ts';
 export { migrate, missingMigrations, schemaVersion, type MigrateOptions } from './migrate.ts';
 export { readMigrations, roleName, storeMigrations, type Migration } from './migrations.ts';
 export { MissingRoles } from './roles.ts';
+export { eventHash, firstPrevious, verifyChain, type HashedFields } from './hash-chain.ts';
+export { limits } from './save.ts';
 export {
   LeaseLost,
   Outbox,
