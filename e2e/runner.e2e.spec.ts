@@ -1,0 +1,89 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ended, freePort, isAlive, run, startWorld, until, type World } from './world.ts';
+
+describe('npm start', () => {
+  let world: World;
+  const services = ['command-api', 'query-api', 'outbox-relay', 'order-projector', 'order-projector-2', 'feed-projector'];
+  beforeAll(async () => void (world = await startWorld('--scale', 'order-projector=2')), 180_000);
+
+  it('runs each service as a process of its own, with a pid file and a log', () => {
+    const pids = services.map((name) => world.pidOf(name));
+    expect(new Set(pids).size).toBe(services.length);
+    expect(pids.every(isAlive)).toBe(true);
+    expect(services.every((name) => existsSync(join(world.home, 'run', `${name}.log`)))).toBe(true);
+  });
+
+  it('gives each service a login of its own, its password readable by the owner alone', async () => {
+    const { rows } = await world.database.query<{ login: string }>(
+      `select distinct usename as login from pg_stat_activity where usename like $1`,
+      [`${world.namespace}\\_%`],
+    );
+    const logins = ['command_api', 'query_api', 'outbox_relay', 'order_projector', 'feed_projector'];
+    expect(rows.map(({ login }) => login).sort()).toEqual(logins.map((name) => `${world.namespace}_${name}`).sort());
+    const secrets = join(world.home, 'secrets');
+    const files = readdirSync(secrets, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(files.length).toBeGreaterThan(5);
+    expect(files.filter(({ parentPath, name }) => (statSync(join(parentPath, name)).mode & 0o777) !== 0o600)).toEqual([]);
+  });
+
+  it('shows each step with its time, a table of addresses, and the line that it is ready', () => {
+    const output = world.output();
+    expect(output).toMatch(/✓ migrations and topics +\d+\.\d s/);
+    expect(output).toMatch(/PostgreSQL +postgres:\/\/.+\n +Kafka +kafka:\/\/.+\n +Redis +redis:\/\//);
+    expect(output).not.toContain(readFileSync(join(world.home, 'secrets', 'roles', 'command-api'), 'utf8'));
+    expect(output).toContain(`TradeCore is ready: ${world.address}\n`);
+  });
+
+  it('refuses a second fleet in the same home', async () => {
+    const env = { ...process.env, TRADECORE_HOME: world.home, PORT: String(await freePort()) };
+    const { runner, output } = run(['start'], env);
+    expect(await ended(runner)).toBe(1);
+    expect(output()).toContain('runs in');
+  }, 30_000);
+
+  it('refuses an address that is taken', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'tradecore-'));
+    const env = { ...process.env, TRADECORE_HOME: home, PORT: new URL(world.address).port };
+    const { runner, output } = run(['start'], env);
+    expect(await ended(runner)).toBe(1);
+    expect(output()).toContain('is taken');
+    rmSync(home, { recursive: true });
+  }, 30_000);
+
+  it('shows a crash, and restarts the service', async () => {
+    const killed = world.pidOf('feed-projector');
+    process.kill(killed, 'SIGKILL');
+    await until('the service to run again', () => {
+      const file = join(world.home, 'run', 'feed-projector.pid');
+      return existsSync(file) && world.pidOf('feed-projector') !== killed;
+    });
+    expect(world.output()).toContain('feed-projector ended (signal SIGKILL); it starts again in 0.3 s');
+  }, 60_000);
+
+  it('stops all in order at Ctrl-C, and leaves nothing running', async () => {
+    const pids = services.map((name) => world.pidOf(name));
+    expect(await world.end()).toBe(0);
+    expect(pids.filter(isAlive)).toEqual([]);
+    const { output } = world;
+    expect(output().indexOf('address closed')).toBeLessThan(output().indexOf('services stopped'));
+  }, 90_000);
+});
+
+describe('a runner that is killed itself', () => {
+  it('has its leftovers stopped by the next one', async () => {
+    const world = await startWorld();
+    const left = world.pidOf('query-api');
+    world.runner.kill('SIGKILL');
+    await ended(world.runner);
+    expect(isAlive(left)).toBe(true);
+    const env = { ...process.env, TRADECORE_HOME: world.home };
+    const { runner, output } = run(['reset'], env);
+    expect(await ended(runner)).toBe(0);
+    expect(output()).toContain('is empty');
+    expect(isAlive(left)).toBe(false);
+    expect(readdirSync(world.home)).toEqual([]);
+    await world.end();
+  }, 240_000);
+});
