@@ -120,7 +120,9 @@ export class OrdersHttp {
 }
 
 const orderNotFound = (when = '') =>
-  new RequestRefused(404, 'order-not-found', `There is no such order among yours${when && ` ${when}`}.`);
+  new RequestRefused(404, 'order-not-found', `There is no such order among yours${when && ` ${when}`}.`, {
+    errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'names no order of yours' }],
+  });
 
 const accountNotFound = () =>
   new RequestRefused(404, 'account-not-found', 'There is no such account among yours.', {
