@@ -130,7 +130,7 @@ export class GroupMember {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#settle();
-    await Promise.all(this.#inFlight.values());
+    await Promise.allSettled(this.#inFlight.values());
     await this.#sendHints();
     this.#revoke();
     this.#timers.forEach(clearInterval);
@@ -217,7 +217,7 @@ export class GroupMember {
     for (const each of partitions) this.#expected.delete(partitionKey(each));
     for (let attempt = 0; this.#isCurrent(generation); attempt += 1) {
       try {
-        await Promise.all(partitions.map((each) => this.#inFlight.get(partitionKey(each))));
+        await Promise.allSettled(partitions.map((each) => this.#inFlight.get(partitionKey(each))));
         const assigned = await this.context.ends(partitions);
         const positions = await this.context.options.positions(assigned);
         if (this.#isCurrent(generation)) this.#goOn(assigned, positions);
@@ -246,6 +246,7 @@ export class GroupMember {
     const key = partitionKey(where);
     const generation = this.#generation;
     this.#heartbeat = payload.heartbeat;
+    if (this.#lost !== undefined) throw this.#lost;
     if (!this.#isCurrent(generation) || this.#pauses.isPaused(where)) return;
     // kafkajs keeps `fetchedOffset` on its batches; its types leave it out.
     const { fetchedOffset } = payload.batch as unknown as { fetchedOffset: string };
@@ -255,8 +256,7 @@ export class GroupMember {
     }
     const handled = this.#handle(payload, where, generation);
     this.#inFlight.set(key, handled);
-    await handled;
-    this.#inFlight.delete(key);
+    await handled.finally(() => this.#inFlight.delete(key));
     if (this.#lost !== undefined) throw this.#lost;
   }
 

@@ -110,8 +110,10 @@ let coordinators = new WeakMap<object, Map<string, unknown>>();
 /**
  * Repeats a request of a transaction while the broker is still writing the markers of the one before. kafkajs waits 300 ms and longer
  * for InitProducerId whatever it is told, does not repeat AddOffsetsToTxn at all, and reloads metadata for each repeat of AddPartitionsToTxn.
+ * EndTxn is never repeated: after any doubt about it the producer is thrown away.
  */
 function waitForPreviousTransaction(prototype: Class['prototype'], name: string): void {
+  const repeats = name !== 'endTxn';
   const request = prototype[name] as Method;
   prototype[name] = async function (this: object, ...args) {
     const deadline = Date.now() + concurrentTransactions.deadlineMs;
@@ -121,7 +123,7 @@ function waitForPreviousTransaction(prototype: Class['prototype'], name: string)
       } catch (error) {
         const concurrent = (error as { type?: string }).type === 'CONCURRENT_TRANSACTIONS';
         if (!concurrent) coordinators = new WeakMap();
-        if (!concurrent || Date.now() > deadline) throw error;
+        if (!concurrent || !repeats || Date.now() > deadline) throw error;
       }
       await delay(wait);
     }

@@ -9,7 +9,10 @@ import { partitionByKey } from './partitioner.ts';
 
 /** One transaction: records, and the offset that says how far the sender has come. */
 export interface TransactionContents {
-  /** May be empty: the offset alone then. A partition's share must stay under 1 MiB, for it travels as one record batch. */
+  /**
+   * May be empty: the offset alone then. A topic that comes again goes in a further request, after the one before: within a request a
+   * partition's share must stay under 1 MiB, for it travels as one record batch.
+   */
   readonly batches: readonly { readonly topic: string; readonly messages: readonly OutgoingMessage[] }[];
   /** The group whose position moves; without namespace. */
   readonly group: string;
@@ -83,6 +86,22 @@ export async function openTransactional(
   return new KafkaTransactions(client, producer, names, { transactionalId, writer, compression });
 }
 
+interface TopicRecords {
+  readonly topic: string;
+  readonly messages: ReturnType<typeof toRecord>[];
+}
+
+/** A new request where a topic comes again, so that its order is kept and no request grows beyond what its caller bounded. */
+function inRequests(batches: readonly TopicRecords[]): TopicRecords[][] {
+  const requests: TopicRecords[][] = [];
+  for (const batch of batches) {
+    const last = requests.at(-1);
+    if (last && last.every(({ topic }) => topic !== batch.topic)) last.push(batch);
+    else requests.push([batch]);
+  }
+  return requests;
+}
+
 class KafkaTransactions implements TransactionalProducer {
   poisoned = false;
   #busy = false;
@@ -101,10 +120,11 @@ class KafkaTransactions implements TransactionalProducer {
     const topicMessages = contents.batches
       .filter(({ messages }) => messages.length > 0)
       .map(({ topic, messages }) => ({ topic: this.names.writable(topic, writer), messages: messages.map(toRecord) }));
+    const requests = inRequests(topicMessages);
     this.#busy = true;
     try {
       const transaction = await this.producer.transaction();
-      await this.#fill(transaction, topicMessages, contents);
+      await this.#fill(transaction, requests, contents);
       await transaction.commit();
     } catch (error) {
       this.poisoned = true;
@@ -119,16 +139,20 @@ class KafkaTransactions implements TransactionalProducer {
   /** Records and offset go out side by side: they go to different coordinators, and only the commit waits for both. */
   async #fill(
     transaction: Transaction,
-    topicMessages: { topic: string; messages: ReturnType<typeof toRecord>[] }[],
+    requests: readonly TopicRecords[][],
     { group, positionTopic, partition, offset }: TransactionContents,
   ): Promise<void> {
-    const compression = codecs[this.options.compression];
     const position = { topic: this.names.onBroker(positionTopic), partitions: [{ partition, offset: String(offset) }] };
     const steps = await Promise.allSettled([
       transaction.sendOffsets({ consumerGroupId: this.names.onBroker(group), topics: [position] }),
-      topicMessages.length > 0 ? transaction.sendBatch({ topicMessages, compression, timeout: produceTimeoutMs }) : undefined,
+      this.#produce(transaction, requests),
     ]);
     for (const step of steps) if (step.status === 'rejected') throw step.reason;
+  }
+
+  async #produce(transaction: Transaction, requests: readonly TopicRecords[][]): Promise<void> {
+    const compression = codecs[this.options.compression];
+    for (const topicMessages of requests) await transaction.sendBatch({ topicMessages, compression, timeout: produceTimeoutMs });
   }
 
   async discard(): Promise<void> {
