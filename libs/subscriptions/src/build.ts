@@ -3,6 +3,7 @@ import type { Broker } from '@tradecore/messaging';
 import type { DataSource } from 'typeorm';
 import { ModelDiverged } from './errors.ts';
 import { Outcome } from './outcome.ts';
+import { inTransaction } from './prepared.ts';
 import type { Positions } from './positions.ts';
 import { Projection, type ProjectionParts } from './projection.ts';
 
@@ -24,7 +25,7 @@ const batchSize = 500;
  */
 export async function build(parts: BuilderParts, log: string): Promise<Outcome | undefined> {
   const { dataSource, declaration, positions } = parts;
-  return dataSource.transaction(async (tx) => {
+  return inTransaction(dataSource, async (tx) => {
     // A builder that is frozen, not dead, must not keep the others waiting for ever.
     await tx.query(`set local idle_in_transaction_session_timeout = '60s'`);
     await tx.query(`set local statement_timeout = '10min'`);

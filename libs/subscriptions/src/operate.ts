@@ -1,5 +1,6 @@
 import { upsertGuards, guardRows, lockGuards } from './guards.ts';
 import { Projection } from './projection.ts';
+import { inTransaction } from './prepared.ts';
 import { openProjection, type ProjectorParts } from './projector-work.ts';
 import { declarationOf, type ProjectorClass } from './projector.ts';
 
@@ -26,7 +27,7 @@ export class ProjectionBusy extends Error {
 export async function redrive(projector: ProjectorClass, aggregateId: string, parts: OperatorParts): Promise<Redriven> {
   const declaration = declarationOf(projector);
   const projection = new Projection(await openProjection(declaration, parts));
-  return parts.dataSource.transaction(async (tx) => {
+  return inTransaction(parts.dataSource, async (tx) => {
     const rows = (await tx.query(`select one from ${declaration.schema}.projection for share skip locked`)) as unknown[];
     if (rows.length === 0) throw new ProjectionBusy(`${declaration.name} is being built`);
     const guard = (await lockGuards(tx, declaration.schema, [aggregateId])).get(aggregateId);
@@ -51,7 +52,7 @@ export async function resumeProjection(projector: ProjectorClass, parts: Pick<Op
  */
 export async function rebuildProjection(projector: ProjectorClass, parts: Pick<OperatorParts, 'dataSource'>): Promise<void> {
   const { schema } = declarationOf(projector);
-  await parts.dataSource.transaction(async (tx) => {
+  await inTransaction(parts.dataSource, async (tx) => {
     await tx.query(`update ${schema}.projection set log = null, start_over = true, stopped_reason = null, stopped_at = null`);
     await tx.query(`update ${schema}.positions set owner = null`);
   });

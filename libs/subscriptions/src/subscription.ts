@@ -18,6 +18,7 @@ import {
 import { logger, runInContext, traced } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { isDataError, LogCutOff, ModelDiverged, PositionLost } from './errors.ts';
+import { inTransaction } from './prepared.ts';
 import { Positions, type Unusable } from './positions.ts';
 
 /** A record that is an event. */
@@ -151,7 +152,7 @@ export class Subscription {
     const { signal } = this.assignment;
     for (let ends = assigned, looks = 1; !signal.aborted; ends = await this.measure(assigned), looks += 1) {
       const where = await this.logName();
-      const claim = await this.parts.dataSource.transaction((tx) => this.positions.claim(tx, ends, this.owner, where));
+      const claim = await inTransaction(this.parts.dataSource, (tx) => this.positions.claim(tx, ends, this.owner, where));
       if (claim.state === 'claimed') {
         for (const [key, next] of claim.positions) this.mine.set(key, next);
         this.is('running');
@@ -257,7 +258,7 @@ export class Subscription {
   private async commit(batch: Batch, expected: bigint, contents: Contents, careful = false): Promise<void> {
     const started = performance.now();
     try {
-      const handled = await this.parts.dataSource.transaction((tx) =>
+      const handled = await inTransaction(this.parts.dataSource, (tx) =>
         this.inTransaction(tx, batch, expected, { ...contents, careful }),
       );
       this.mine.set(partitionKey(batch), batch.nextOffset);
@@ -289,7 +290,7 @@ export class Subscription {
     const reason = error instanceof Error ? error.message : String(error);
     if (error instanceof ModelDiverged) {
       log.error({ err: error, subscription: this.work.name }, 'the projection is stopped');
-      await this.parts.dataSource.transaction((tx) => this.positions.stop(tx, reason));
+      await inTransaction(this.parts.dataSource, (tx) => this.positions.stop(tx, reason));
       return this.is('stopped', reason);
     }
     // The consumer logs what failed, and begins again from the stored position.
