@@ -39,3 +39,13 @@ export function table(rows: readonly (readonly string[])[]): string {
   const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
   return rows.map((row) => `  ${line(row)}`.trimEnd()).join('\n');
 }
+
+/** A line of a JSON log as people read it; any other line as it is. */
+export function readable(line: string): string {
+  try {
+    const { level, msg, err } = JSON.parse(line) as { level: string; msg: string; err?: { message: string } };
+    return `${level}: ${msg}${err ? `: ${err.message}` : ''}`;
+  } catch {
+    return line;
+  }
+}

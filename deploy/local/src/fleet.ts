@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Refusal, type Step } from './console.ts';
+import { readable, Refusal, type Step } from './console.ts';
 import { root, type Home } from './home.ts';
 import { audience, localIssuer } from './issuer.ts';
 import type { Ports } from './ports.ts';
@@ -92,7 +92,8 @@ export async function migrate({ home, urls, namespace }: FleetSettings): Promise
   const env = { ...inherited(), ...urls, NAMESPACE: namespace, ROLE_PASSWORDS_DIR: folder, ...replication() };
   const log = join(home.run, 'migrator.log');
   const { code, output } = await finish(process.execPath, [join(root, 'services/migrator/dist/main.js')], env, log);
-  if (code !== 0) throw new Refusal(`The migrator ended with ${code}:\n\n${output.trimEnd()}`);
+  if (code !== 0)
+    throw new Refusal(`The migrator ended with ${code}:\n\n${output.trimEnd().split('\n').map(readable).join('\n')}`);
 }
 
 /** A service as a process of its own, with its own login, ready when it says so itself. */

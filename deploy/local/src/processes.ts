@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { Refusal } from './console.ts';
+import { readable, Refusal } from './console.ts';
 import type { Home } from './home.ts';
 
 /** The account of the operating system that a process runs under; absent = the one that starts it. */
@@ -154,7 +154,7 @@ export class Supervised {
   }
 
   #lastWords(): string {
-    return readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
+    return readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-15).map(readable).join('\n');
   }
 }
 

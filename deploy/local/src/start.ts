@@ -1,4 +1,3 @@
-import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Refusal, say, seconds, step, table, type Step } from './console.ts';
 import {
@@ -128,7 +127,7 @@ function addresses({ urls }: FleetSettings, gatewayPort: number, wanted: readonl
   const address = `http://127.0.0.1:${gatewayPort}`;
   const database = new URL(urls.DATABASE_URL);
   database.password = '';
-  const passwordFile = relative(process.cwd(), databaseUrlFile(home));
+  const passwordFile = databaseUrlFile(home).replace(`${process.cwd()}/`, '');
   return table([
     ['API', `${address}/v1/orders`, 'token: npm run --silent token'],
     ['stream', `ws://127.0.0.1:${gatewayPort}/v1/stream`, ''],
