@@ -15,7 +15,8 @@ import { tokens } from './tokens.ts';
 export interface Infrastructure {
   readonly name: string;
   readonly uses: readonly Server[];
-  readonly http: boolean;
+  /** There is one where there is an HTTP door. */
+  readonly authenticator: Authenticator | undefined;
   readonly config: Config;
   readonly health: Health;
   readonly migrations: readonly Migration[];
@@ -24,6 +25,7 @@ export interface Infrastructure {
 }
 
 const log = logger('redis');
+const serviceLog = logger('service');
 const redisErrors = counter({ name: 'redis_errors_total', help: 'Connections to Redis that failed or broke.' });
 
 /** Redis is a cache and a hint: nothing waits for it, nothing is queued for it. */
@@ -51,13 +53,15 @@ const connections = Symbol('connections');
 class Connections implements OnApplicationShutdown {
   constructor(private readonly closing: readonly (() => Promise<unknown>)[]) {}
 
-  /** One after the other: the store drains through the pool. */
+  /** One after the other, for the store drains through the pool; what can't be closed does not keep the rest open. */
   async onApplicationShutdown(): Promise<void> {
-    for (const close of this.closing) await close();
+    for (const close of this.closing) {
+      await close().catch((error: unknown) => serviceLog.error({ err: error }, 'a connection could not be closed'));
+    }
   }
 }
 
-function providersOf({ name, uses, http, config, health, migrations, dataSource }: Infrastructure): Provider[] {
+function providersOf({ name, uses, authenticator, config, health, migrations, dataSource }: Infrastructure): Provider[] {
   const providers: Provider[] = [
     { provide: tokens.config, useValue: config },
     { provide: tokens.clock, useValue: { now: () => new Date() } },
@@ -65,7 +69,7 @@ function providersOf({ name, uses, http, config, health, migrations, dataSource 
     { provide: Health, useValue: health },
   ];
   const closing: (() => Promise<unknown>)[] = [];
-  if (http) providers.push({ provide: Authenticator, useValue: new Authenticator(config) });
+  if (authenticator) providers.push({ provide: Authenticator, useValue: authenticator });
   if (uses.includes('kafka')) {
     const broker: Broker = createBroker({ brokers: config.KAFKA_BROKERS, clientId: name, namespace: config.NAMESPACE });
     providers.push({ provide: tokens.broker, useValue: broker });

@@ -63,22 +63,32 @@ const rootOf = (infrastructure: ReturnType<typeof InfrastructureModule.for>, mod
   return Service;
 };
 
-const doorOf = (http: boolean, config: Config, health: Health): FastifyAdapter =>
-  http ? createHttpDoor(new Authenticator(config), health) : new FastifyAdapter({ logger: false });
+/** What an option is when a service does not say. */
+const withDefaults = (options: ServiceOptions) => ({
+  uses: ['postgres'] as readonly Server[],
+  http: false,
+  strategies: [],
+  migrations: [],
+  ...options,
+});
+
+const doorOf = (authenticator: Authenticator | undefined, health: Health): FastifyAdapter =>
+  authenticator ? createHttpDoor(authenticator, health) : new FastifyAdapter({ logger: false });
 
 /** Starts a service with the settings of `env`, without touching the process: for tests and for `runService`. */
 export async function startService(options: ServiceOptions, env: Environment): Promise<RunningService> {
-  const { name, module, uses = ['postgres'], http = false, strategies = [], migrations = [] } = options;
+  const { name, module, uses, http, strategies, migrations } = withDefaults(options);
   const config = readConfig({ uses, http, ...(options.config && { own: options.config }) }, env);
   describe(name, config);
   const health = new Health();
   const started = health.starting();
+  const authenticator = http ? new Authenticator(config) : undefined;
   const admin = await openAdminServer(health, config.HOST, config.ADMIN_PORT);
   let dataSource: DataSource | undefined;
   try {
     if (uses.includes('postgres')) dataSource = await openPool({ name, config, migrations });
-    const infrastructure = InfrastructureModule.for({ name, uses, http, config, health, migrations, dataSource });
-    const app = await NestFactory.create(rootOf(infrastructure, module), doorOf(http, config, health), {
+    const infrastructure = InfrastructureModule.for({ name, uses, authenticator, config, health, migrations, dataSource });
+    const app = await NestFactory.create(rootOf(infrastructure, module), doorOf(authenticator, health), {
       bodyParser: false,
       logger: new NestLog(),
       abortOnError: false,

@@ -68,7 +68,8 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown, part: R
   const place = part === 'body' ? {} : { in: part };
   const refuse = (faults: readonly Omit<FieldFault, 'in'>[]): never => {
     const errors = faults.slice(0, limits.faults).map((fault) => ({ ...fault, ...place }));
-    throw new RequestRefused(400, 'invalid-request', `The ${part} of the request has ${faults.length} faults.`, { errors });
+    const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
+    throw new RequestRefused(400, 'invalid-request', `The ${part} of the request has ${count}.`, { errors });
   };
   const hard = [...hardFaults(value)];
   if (hard.length > 0) refuse(hard);

@@ -130,6 +130,6 @@ const accountNotFound = () =>
   });
 
 const inTheFuture = () =>
-  new RequestRefused(400, 'invalid-request', 'The query of the request has 1 faults.', {
+  new RequestRefused(400, 'invalid-request', 'The query of the request has a fault.', {
     errors: [{ pointer: '#/asOf', in: 'query', code: 'in-the-future', detail: 'lies in the future' }],
   });
