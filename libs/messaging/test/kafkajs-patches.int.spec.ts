@@ -290,15 +290,16 @@ describe('the mends of kafkajs', () => {
   it('unfold gzip and zstd batches, and none that was made to fill the memory', async () => {
     const { CompressionCodecs, CompressionTypes } = kafkajs;
     const bomb = Buffer.alloc(65 * 1024 * 1024);
-    for (const [type, compress] of [
-      [CompressionTypes.GZIP, promisify(gzip)],
-      [CompressionTypes.ZSTD, promisify(zstdCompress)],
-    ] as const) {
-      const codec = CompressionCodecs[type]() as { decompress(bytes: Buffer): Promise<Buffer> };
-      expect(String(await codec.decompress(await compress(Buffer.from('hello'))))).toBe('hello');
-      await expect(codec.decompress(await compress(bomb))).rejects.toThrow(/larger than/);
-    }
-  });
+    const unfolds = async (type: number, compress: (bytes: Buffer) => Promise<Buffer>) => {
+      const codec = (CompressionCodecs as Record<number, () => { decompress(bytes: Buffer): Promise<Buffer> }>)[type]?.();
+      expect(String(await codec?.decompress(await compress(Buffer.from('hello'))))).toBe('hello');
+      await expect(codec?.decompress(await compress(bomb))).rejects.toThrow(/larger than/);
+    };
+    await Promise.all([
+      unfolds(CompressionTypes.GZIP, (bytes) => promisify(gzip)(bytes, { level: 1 })),
+      unfolds(CompressionTypes.ZSTD, (bytes) => promisify(zstdCompress)(bytes)),
+    ]);
+  }, 30_000);
 });
 
 describe('a broker without transactions', () => {
