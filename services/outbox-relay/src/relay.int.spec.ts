@@ -1,0 +1,159 @@
+import { jest } from '@jest/globals';
+import { Outbox, OutboxListener } from '@tradecore/event-sourcing';
+import { freshId } from '@tradecore/events';
+import { MessagingError, type Broker, type TransactionContents } from '@tradecore/messaging';
+import { setLogLevel } from '@tradecore/telemetry';
+import pg from 'pg';
+import { append, createWorld, drained, expectExactlyOnce, until, type World } from '../test/world.ts';
+import { Relay, type RelayOptions } from './relay.ts';
+import { WakeUp } from './wake-up.ts';
+
+jest.setTimeout(60_000);
+setLogLevel('fatal'); // Errors are the matter here.
+
+describe('a relay', () => {
+  let world: World;
+  let writer: pg.Client;
+  let relay: Relay | undefined;
+
+  beforeEach(async () => {
+    world = await createWorld();
+    writer = new pg.Client({ connectionString: world.database.urlFor('command-api') });
+    await writer.connect();
+  });
+  afterEach(async () => {
+    await relay?.stop();
+    await writer.end();
+    await world.close();
+  });
+
+  const start = (options: Partial<RelayOptions> = {}): Relay => {
+    const url = world.database.urlFor('outbox-relay');
+    const connect = () => Outbox.connect({ url, owner: 'the test' });
+    relay = new Relay({ connect, broker: world.broker.broker, wakeUp: new WakeUp(), ...options });
+    relay.start();
+    return relay;
+  };
+  const leads = () => until('it leads', () => relay?.state.kind === 'leading');
+
+  it('moves a backlog of large events on, in requests that the broker takes', async () => {
+    const id = freshId();
+    for (let n = 0; n < 30; n += 1) await append(writer, [{ id, expected: n, events: 1, text: `${n} ${'ä'.repeat(120_000)}` }]);
+    start();
+    await drained(world.database);
+    await expectExactlyOnce(world.broker, world.database, 29);
+  });
+
+  it('splits a batch that is larger than one request, and keeps the order', async () => {
+    const ids = Array.from({ length: 5 }, () => freshId());
+    for (let n = 0; n < 20; n += 1)
+      await append(
+        writer,
+        ids.map((id) => ({ id, expected: n * 30, events: 30, text: 'x'.repeat(500) })),
+      );
+    const sent: TransactionContents[] = [];
+    start({ broker: spied(world.broker.broker, sent) });
+    await drained(world.database);
+    await expectExactlyOnce(world.broker, world.database, 2_999);
+    expect(Math.max(...sent.map(({ batches }) => batches.length))).toBeGreaterThan(1);
+  });
+
+  it('is woken from sleep by a writer, and by its own clock when notifications are lost', async () => {
+    const wakeUp = new WakeUp();
+    const listener = new OutboxListener(world.database.urlFor('outbox-relay'), () => wakeUp.notify());
+    await listener.open();
+    start({ wakeUp });
+    await leads();
+    const asleep = async (): Promise<boolean> => {
+      const rows: unknown[] = await world.database.dataSource.query('select from relay_state where asleep_until > now()');
+      return rows.length === 1;
+    };
+    await until('it sleeps', asleep);
+    await append(writer, [{ id: freshId(), expected: 0, events: 1 }]);
+    await drained(world.database);
+    expect(await asleep()).toBe(false);
+    await listener.close();
+    await until('it sleeps again', asleep);
+    await append(writer, [{ id: freshId(), expected: 0, events: 1 }]);
+    await drained(world.database);
+    await expectExactlyOnce(world.broker, world.database, 1);
+  });
+
+  it('commits its position from the first start on, and again when idle, for positions expire', async () => {
+    const sent: TransactionContents[] = [];
+    start({ broker: spied(world.broker.broker, sent), recommitMs: 100 });
+    await until('it repeats itself', () => sent.length >= 3);
+    expect(sent.every(({ batches, offset }) => batches.length === 0 && offset === 0n)).toBe(true);
+    await append(writer, [{ id: freshId(), expected: 0, events: 1 }]);
+    await until(
+      'it repeats the new one',
+      () => sent.filter(({ batches, offset }) => batches.length === 0 && offset === 1n).length >= 2,
+    );
+    const again = sent.filter(({ batches }) => batches.length > 0);
+    expect(again).toHaveLength(1);
+  });
+
+  it('starts over after an error whose outcome is unknown: the records are on the topic once', async () => {
+    start({ broker: unlucky(world.broker.broker) });
+    for (let n = 0; n < 20; n += 1) {
+      await append(writer, [{ id: freshId(), expected: 0, events: 2 }]);
+      await drained(world.database);
+    }
+    await expectExactlyOnce(world.broker, world.database, 39);
+  });
+
+  it('goes on after its session with the database was ended', async () => {
+    start();
+    await leads();
+    for (let n = 0; n < 3; n += 1) {
+      await world.database.dataSource.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'outbox-relay' and datname = current_database()`,
+      );
+      await append(writer, [{ id: freshId(), expected: 0, events: 3 }]);
+      await drained(world.database);
+    }
+    await expectExactlyOnce(world.broker, world.database, 8);
+  });
+});
+
+type Port = RelayOptions['broker'];
+
+/** The broker, with what is sent written down. */
+const spied = (broker: Broker, sent: TransactionContents[]): Port => ({
+  committedOffsets: (...args) => broker.committedOffsets(...args),
+  openTransactional: async (options) => {
+    const producer = await broker.openTransactional(options);
+    return {
+      get poisoned() {
+        return producer.poisoned;
+      },
+      discard: () => producer.discard(),
+      send: async (contents) => {
+        await producer.send(contents);
+        sent.push(contents);
+      },
+    };
+  },
+});
+
+/** The broker, whose answers are lost: every third transaction is said to have failed, though it committed. */
+function unlucky(broker: Broker): Port {
+  let count = 0;
+  return {
+    committedOffsets: (...args) => broker.committedOffsets(...args),
+    openTransactional: async (options) => {
+      const producer = await broker.openTransactional(options);
+      return {
+        get poisoned() {
+          return producer.poisoned;
+        },
+        discard: () => producer.discard(),
+        send: async (contents) => {
+          await producer.send(contents);
+          count += 1;
+          if (count % 3 === 0) throw new MessagingError('send-failed', 'the answer was lost');
+        },
+      };
+    },
+  };
+}
