@@ -44,7 +44,7 @@ describe('a service', () => {
     expect(await program.exit()).toBe(78);
     expect(program.text()).toContain('3 settings are wrong');
     for (const name of ['JWT_ISSUER', 'LOOP', 'ADMIN_PORT']) expect(program.text()).toContain(`  ${name} is `);
-  }, 20_000);
+  }, 60_000);
 
   it('told to stop is not ready at once, finishes what is in flight, drains, and ends with 0', async () => {
     const program = start(jwt);
@@ -59,7 +59,7 @@ describe('a service', () => {
     expect(await (await inFlight).text()).toBe('finished');
     expect(await program.exit()).toBe(0);
     expect(program.text()).toContain('drained');
-  }, 20_000);
+  }, 60_000);
 
   it('that hangs is ended at the limit with 1 and says so', async () => {
     const program = start({ ...jwt, LOOP: 'hangs', STOP_LIMIT: '300' });
@@ -67,7 +67,7 @@ describe('a service', () => {
     program.child.kill('SIGTERM');
     expect(await program.exit()).toBe(1);
     expect(program.text()).toMatch(/"hanging":\{.*not stopped within 300 ms/);
-  }, 20_000);
+  }, 60_000);
 
   it('that hangs is ended at once by a second signal', async () => {
     const program = start({ ...jwt, LOOP: 'hangs' });
@@ -77,7 +77,7 @@ describe('a service', () => {
     program.child.kill('SIGINT');
     expect(await program.exit()).toBe(1);
     expect(program.text()).toContain('a second SIGINT');
-  }, 20_000);
+  }, 60_000);
 
   it('crashes on a bug, with its reason in the log', async () => {
     const program = start(jwt);
@@ -85,5 +85,5 @@ describe('a service', () => {
     await fetch(`${url}/bug`).catch(() => undefined);
     expect(await program.exit()).toBe(1);
     expect(program.text()).toMatch(/"level":"fatal".*nobody waits for this/);
-  }, 20_000);
+  }, 60_000);
 });
