@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +14,9 @@ import { patchKafkajs } from '../src/kafkajs-patches.ts';
 import { testBrokers, createTestBroker, type TestBroker } from '../src/testing.ts';
 import { readWholeTopic } from '../src/topic-reader.ts';
 import { until } from './until.ts';
+
+// Real servers on a busy machine: what takes half a second alone takes ten among others.
+jest.setTimeout(60_000);
 
 const load = createRequire(import.meta.url);
 type Method = (this: object, ...args: unknown[]) => unknown;
@@ -243,7 +247,7 @@ beforeAll(async () => {
   patchKafkajs();
   plain = newKafka();
   test = await createTestBroker({ declarations: [topic], partitions: 1 });
-}, 60_000);
+});
 
 afterAll(async () => test.drop());
 
@@ -299,7 +303,7 @@ describe('the mends of kafkajs', () => {
       unfolds(CompressionTypes.GZIP, (bytes) => promisify(gzip)(bytes, { level: 1 })),
       unfolds(CompressionTypes.ZSTD, (bytes) => promisify(zstdCompress)(bytes)),
     ]);
-  }, 30_000);
+  });
 });
 
 describe('a broker without transactions', () => {
@@ -345,6 +349,41 @@ describe('the end of a transaction', () => {
     const read = (await test.readTopic('patches')).filter(({ key }) => String(key) === 'end');
     expect(read.map(({ value }) => String(value))).toEqual(['sure']);
     await next.discard();
+  });
+});
+
+describe('a record whose acknowledgement is lost', () => {
+  /** The broker stores the next produce request; its answer never arrives. */
+  function loseNextAnswer(): void {
+    const pool = prototypeOf('kafkajs/src/network/connectionPool');
+    const original = pool['send'] as Method;
+    pool['send'] = async function (this: object, ...args: unknown[]) {
+      const answer = await original.apply(this, args);
+      if ((args[0] as { request: { apiName: string } }).request.apiName !== 'Produce') return answer;
+      pool['send'] = original;
+      throw new kafkajs.KafkaJSNonRetriableError('the answer is lost');
+    };
+  }
+  const stored = async (key: string) =>
+    (await test.readTopic('patches')).filter((each) => String(each.key) === key).map(({ value }) => String(value));
+
+  it('makes a producer of kafkajs swallow the next record: its number is given twice, and the broker takes it for a repetition', async () => {
+    const producer = plain.producer({ idempotent: true, createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+    await producer.connect();
+    const send = (value: string) => producer.send({ topic: `${test.namespace}.patches`, messages: [{ key: 'swallow', value }] });
+    loseNextAnswer();
+    await expect(send('first')).rejects.toThrow('lost');
+    await send('second');
+    expect(await stored('swallow')).toEqual(['first']);
+    await producer.disconnect();
+  });
+
+  it('makes the bus take a new producer: the next record is stored', async () => {
+    const bus = test.another().eventBus();
+    loseNextAnswer();
+    await expect(bus.publish('patches', { key: 'kept', value: 'first' })).rejects.toMatchObject({ fault: 'send-failed' });
+    await bus.publish('patches', { key: 'kept', value: 'second' });
+    expect(await stored('kept')).toEqual(['first', 'second']);
   });
 });
 
