@@ -1,4 +1,3 @@
-import { describe, expect, it, beforeAll, afterAll } from '@jest/globals';
 import { causedEventId, freshId, type RecordedEvent } from '@tradecore/events';
 import { runInContext } from '@tradecore/telemetry';
 import type { EventStore } from '../event-store.ts';

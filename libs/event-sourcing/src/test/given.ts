@@ -1,5 +1,4 @@
 import type { Event } from '@tradecore/events';
-import { expect } from '@jest/globals';
 import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
 
 /** The class of an error, as `thenThrows` takes it. */

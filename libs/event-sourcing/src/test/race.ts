@@ -1,4 +1,3 @@
-import { expect } from '@jest/globals';
 import { freshId, type RecordedEvent } from '@tradecore/events';
 import type { EventStore } from '../event-store.ts';
 import { retryOnConflict } from '../retry-on-conflict.ts';
