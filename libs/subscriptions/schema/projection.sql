@@ -31,9 +31,11 @@ create table {{schema}}.guards (
   parked_version int,
   parked_reason text,
   parked_at timestamptz,
+  redrive boolean not null default false, -- an operator asks: the running projector clears the marker and fills the gap
   check ((version = 0) = (event_id is null)),
   check ((parked_version is null) = (parked_reason is null) and (parked_version is null) = (parked_at is null))
 ) with (fillfactor = 70);
+create index guards_parked on {{schema}}.guards (aggregate_id) where parked_version is not null;
 
 -- For people: what waits for a redrive.
 create view {{schema}}.parked as

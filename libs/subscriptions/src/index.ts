@@ -13,7 +13,8 @@ export {
   type Work,
 } from './subscription.ts';
 export { readinessOf, type ReadinessCheck } from './readiness.ts';
-export { ProjectionBusy, rebuildProjection, redrive, resumeProjection, type OperatorParts, type Redriven } from './operate.ts';
+export { rebuildProjection, redrive, resumeProjection, type OperatorParts } from './operate.ts';
+export { ProjectionBusy, type Redriven } from './redrive.ts';
 export { LogCutOff, ModelDiverged, PositionLost, ProjectionStopped } from './errors.ts';
 export { parkReasons, type ParkReason } from './metrics.ts';
 export type { Unusable } from './positions.ts';

@@ -9,6 +9,7 @@ import type { Outcome } from './outcome.ts';
 import { Positions, type Unusable } from './positions.ts';
 import { Projection, type ProjectionParts } from './projection.ts';
 import { declarationOf, type Declaration, type ProjectorClass } from './projector.ts';
+import { askedForRedrive, redriveOne } from './redrive.ts';
 import { RowTable } from './row-table.ts';
 import type { DeadLetter, EventRecord, Handled, Work } from './subscription.ts';
 
@@ -94,6 +95,16 @@ export class ProjectorWork implements Work {
     const seconds = (performance.now() - started) / 1000;
     log.info({ projector: this.name, events: outcome.events, parked: outcome.parked.length, seconds }, 'built from the store');
     return true;
+  }
+
+  /** Redrives what operators marked. */
+  async tend(): Promise<void> {
+    const { dataSource } = this.parts;
+    const { projection } = this.ready();
+    for (const aggregateId of await askedForRedrive(dataSource, this.schema)) {
+      const redriven = await redriveOne({ projection, schema: this.schema }, aggregateId, dataSource);
+      log.info({ projector: this.name, aggregateId, ...redriven }, 'redriven');
+    }
   }
 
   private ready() {

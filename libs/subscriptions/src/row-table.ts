@@ -33,7 +33,7 @@ export class RowTable {
   static async open(connection: Transaction, schema: string, table: string): Promise<RowTable> {
     const name = `"${schema}"."${table}"`;
     const found = (await connection.query(
-      `select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, coalesce(a.attnum = any(i.indkey), false) as in_key
+      `select a.attname as name, format_type(a.atttypid, null) as type, coalesce(a.attnum = any(i.indkey), false) as in_key
          from pg_attribute a
          left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
         where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped and not a.atthasdef and a.attidentity = ''

@@ -52,6 +52,8 @@ export interface Work {
   open(): Promise<void>;
   /** Changes the database for these events, inside the transaction that also moves the position. `careful`: PostgreSQL refused a value just now. */
   handle(tx: Transaction, records: readonly EventRecord[], careful: boolean): Promise<Handled>;
+  /** Called every two seconds while it runs: for what operators ask. */
+  tend(): Promise<void>;
   /** Makes positions usable, on this log. False when somebody else is at it. */
   build(why: Unusable, log: string): Promise<boolean>;
 }
@@ -90,6 +92,7 @@ export class Subscription {
   private readonly inHand = new Map<string, number>();
   private readonly stopping = new AbortController();
   private assignment = new AbortController();
+  private isWatching = false;
   private watching: NodeJS.Timeout | undefined;
   private state: SubscriptionStatus['state'] = 'starting';
   private reason: string | undefined;
@@ -124,11 +127,18 @@ export class Subscription {
     this.state = 'closed';
   }
 
-  /** An operator may have asked for a rebuild while no record comes in. */
+  /** An operator may have asked for a rebuild while no record comes in, or for something that the work knows. */
   private async watch(): Promise<void> {
-    if (this.state !== 'running') return;
-    const asked = await this.positions.rebuildAsked(this.parts.dataSource).catch(() => false);
-    if (asked) this.consumer?.reposition();
+    if (this.state !== 'running' || this.isWatching) return;
+    this.isWatching = true;
+    try {
+      if (await this.positions.rebuildAsked(this.parts.dataSource)) this.consumer?.reposition();
+      else await this.work.tend();
+    } catch (error) {
+      log.warn({ err: error, subscription: this.work.name }, 'what operators ask could not be looked up or done');
+    } finally {
+      this.isWatching = false;
+    }
   }
 
   status(): SubscriptionStatus {
