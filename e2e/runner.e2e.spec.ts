@@ -7,6 +7,7 @@ describe('npm start', () => {
   let world: World;
   const services = ['command-api', 'query-api', 'outbox-relay', 'order-projector', 'order-projector-2', 'feed-projector'];
   beforeAll(async () => void (world = await startWorld('--scale', 'order-projector=2')), 180_000);
+  afterAll(() => world.end(), 90_000);
 
   it('runs each service as a process of its own, with a pid file and a log', () => {
     const pids = services.map((name) => world.pidOf(name));
@@ -62,6 +63,22 @@ describe('npm start', () => {
     expect(world.output()).toContain('feed-projector ended (signal SIGKILL); it starts again in 0.3 s');
   }, 60_000);
 
+  it('has room for a second fleet beside it; when its runner is killed, the next command there stops what it left', async () => {
+    const second = await startWorld();
+    const left = second.pidOf('query-api');
+    const answers = await Promise.all([world, second].map(({ address }) => fetch(`${address}/openapi.json`)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    second.runner.kill('SIGKILL');
+    await ended(second.runner);
+    expect(isAlive(left)).toBe(true);
+    const { runner, output } = run(['reset'], { ...process.env, TRADECORE_HOME: second.home });
+    expect(await ended(runner)).toBe(0);
+    expect(output()).toContain('is empty');
+    expect(isAlive(left)).toBe(false);
+    expect(readdirSync(second.home)).toEqual([]);
+    await second.end();
+  }, 240_000);
+
   it('stops all in order at Ctrl-C, and leaves nothing running', async () => {
     const pids = services.map((name) => world.pidOf(name));
     expect(await world.end()).toBe(0);
@@ -69,21 +86,4 @@ describe('npm start', () => {
     const { output } = world;
     expect(output().indexOf('address closed')).toBeLessThan(output().indexOf('services stopped'));
   }, 90_000);
-});
-
-describe('a runner that is killed itself', () => {
-  it('has its leftovers stopped by the next one', async () => {
-    const world = await startWorld();
-    const left = world.pidOf('query-api');
-    world.runner.kill('SIGKILL');
-    await ended(world.runner);
-    expect(isAlive(left)).toBe(true);
-    const env = { ...process.env, TRADECORE_HOME: world.home };
-    const { runner, output } = run(['reset'], env);
-    expect(await ended(runner)).toBe(0);
-    expect(output()).toContain('is empty');
-    expect(isAlive(left)).toBe(false);
-    expect(readdirSync(world.home)).toEqual([]);
-    await world.end();
-  }, 240_000);
 });

@@ -29,7 +29,7 @@ export interface World {
   readonly token: (account: string) => Promise<string>;
   /** Asks until the answer is yes; throws with `what` after `withinMs` (default 30 s). */
   readonly until: (what: string, answer: () => Promise<boolean> | boolean, withinMs?: number) => Promise<void>;
-  /** Stops the fleet as Ctrl-C does and removes its traces from the servers. Returns the runner's exit code. */
+  /** Stops the fleet as Ctrl-C does and removes its traces from the servers, once however often it is called. Returns the runner's exit code. */
   readonly end: () => Promise<number | null>;
 }
 
@@ -44,6 +44,14 @@ export async function startWorld(...args: string[]): Promise<World> {
   const address = `http://127.0.0.1:${port}`;
   await until('the fleet to be ready', () => isUp(runner, output, address), readyWithinMs);
   const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+  let ending: Promise<number | null> | undefined;
+  const end = async () => {
+    const code = await stop(runner);
+    await database.end();
+    await removeTraces(namespace);
+    rmSync(home, { recursive: true, force: true });
+    return code;
+  };
   return {
     address,
     home,
@@ -59,13 +67,7 @@ export async function startWorld(...args: string[]): Promise<World> {
       return printed().trim();
     },
     until,
-    end: async () => {
-      const code = await stop(runner);
-      await database.end();
-      await removeTraces(namespace);
-      rmSync(home, { recursive: true, force: true });
-      return code;
-    },
+    end: () => (ending ??= end()),
   };
 }
 
