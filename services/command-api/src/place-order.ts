@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { EventStore, retryOnConflict } from '@tradecore/event-sourcing';
+import { ConcurrencyException, EventStore } from '@tradecore/event-sourcing';
 import { orderIdFor, orderIdForKey, type OrderTerms, type RecordedEvent } from '@tradecore/events';
 import { counter, extendContext } from '@tradecore/telemetry';
 import { Order } from '@tradecore/trading';
@@ -35,18 +35,28 @@ export class PlaceOrder {
   async execute({ terms, idempotencyKey = '' }: PlaceOrderCommand): Promise<PlacedOrder> {
     const { accountId, clientOrderId } = terms;
     const orderId = clientOrderId === undefined ? orderIdForKey(accountId, idempotencyKey) : orderIdFor(accountId, clientOrderId);
-    const result = await extendContext({ account: accountId }, () => retryOnConflict(() => this.attempt(orderId, terms)));
+    const result = await extendContext({ account: accountId }, () => this.place(orderId, terms));
     placed.inc({ outcome: result.outcome });
     return result;
   }
 
-  private async attempt(orderId: string, terms: OrderTerms): Promise<PlacedOrder> {
+  /** One round trip for a new order: that its name is free is what the store's key decides, so nothing is read before. */
+  private async place(orderId: string, terms: OrderTerms): Promise<PlacedOrder> {
+    const order = new Order(orderId);
+    order.place(terms);
+    try {
+      const { events } = await this.eventStore.saveAggregate(order);
+      return { outcome: 'placed', history: events };
+    } catch (error) {
+      if (!(error instanceof ConcurrencyException)) throw error;
+      return this.repeat(orderId, terms);
+    }
+  }
+
+  /** The name is taken, for ever: by the same wish, or by another one, which throws. */
+  private async repeat(orderId: string, terms: OrderTerms): Promise<PlacedOrder> {
     const order = await this.eventStore.loadAggregate(Order, orderId);
     order.place(terms);
-    if (order.uncommittedEvents.length === 0) {
-      return { outcome: 'repeated', history: await this.eventStore.readEvents(orderId) };
-    }
-    const { events } = await this.eventStore.saveAggregate(order);
-    return { outcome: 'placed', history: events };
+    return { outcome: 'repeated', history: await this.eventStore.readEvents(orderId) };
   }
 }

@@ -1,11 +1,11 @@
-import { InMemoryEventStore, type AggregateClass, type AnyAggregate } from '@tradecore/event-sourcing';
+import { InMemoryEventStore, type AnyAggregate, type Saved } from '@tradecore/event-sourcing';
 import { catalogue, orderIdFor } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { runInContext } from '@tradecore/telemetry';
 import { PlaceOrder } from '../src/place-order.ts';
 import { RequestCancel } from '../src/request-cancel.ts';
 
-/** A store whose first `meeting` loads all wait for each other: so many callers decide on the same state. */
+/** A store whose first `meeting` saves all wait for each other: so many callers have decided on the same state. */
 class RacingStore extends InMemoryEventStore {
   private waiting = 0;
   private go: () => void = () => undefined;
@@ -17,12 +17,11 @@ class RacingStore extends InMemoryEventStore {
     this.met = new Promise((resolve) => (this.go = resolve));
   }
 
-  override async loadAggregate<A extends AnyAggregate>(type: AggregateClass<A>, id: string): Promise<A> {
-    const loaded = await super.loadAggregate(type, id);
+  override async saveAggregate(aggregate: AnyAggregate, expectedVersion?: number): Promise<Saved> {
     this.waiting -= 1;
-    if (this.waiting <= 0) this.go();
+    if (this.waiting === 0) this.go();
     await this.met;
-    return loaded;
+    return super.saveAggregate(aggregate, expectedVersion);
   }
 }
 
