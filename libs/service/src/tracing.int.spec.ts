@@ -1,30 +1,13 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
-
-interface Span {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly attributes: { readonly key: string; readonly value: { readonly stringValue?: string } }[];
-}
+import { startCollector } from '@tradecore/telemetry/testing';
 
 const file = (path: string) => new URL(path, import.meta.url).pathname;
 
 describe('a service with OpenTelemetry', () => {
   it('puts the SQL of a request into the trace that the client began, and its log line too', async () => {
-    const spans: Span[] = [];
-    const collector = createServer(async (request, response) => {
-      let text = '';
-      for await (const chunk of request) text += String(chunk);
-      const { resourceSpans = [] } = JSON.parse(text) as { resourceSpans?: { scopeSpans: { spans: Span[] }[] }[] };
-      spans.push(...resourceSpans.flatMap((each) => each.scopeSpans.flatMap((scope) => scope.spans)));
-      response.end('{}');
-    }).listen(0, '127.0.0.1');
-    await once(collector, 'listening');
+    const collector = await startCollector();
     const database = await createTestDatabase();
     const hooks = ['--conditions=@tradecore/source', '--import', file('../test/swc-hook.mjs')];
     const child = spawn(
@@ -37,8 +20,7 @@ describe('a service with OpenTelemetry', () => {
           JWT_ISSUER: 'https://issuer.test/',
           JWT_JWKS_URL: 'http://127.0.0.1:9/jwks.json',
           OTEL_SERVICE_NAME: 'traced',
-          OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
-          OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+          ...collector.env,
         },
         stdio: ['ignore', 'pipe', 'inherit'],
       },
@@ -66,8 +48,9 @@ describe('a service with OpenTelemetry', () => {
       collector.close();
       await database.drop();
     }
+    const { spans } = collector;
     const request = spans.find(({ parentSpanId }) => parentSpanId === 'd'.repeat(16));
-    const asked = spans.filter(({ attributes }) => attributes.some(({ value }) => value.stringValue?.includes('as asked')));
+    const asked = spans.filter(({ sql }) => sql?.includes('as asked'));
     expect(request?.traceId).toBe(traceId);
     expect(asked).toEqual([expect.objectContaining({ traceId, parentSpanId: request?.spanId })]);
     expect(lines.find(({ msg }) => msg === 'answered')).toMatchObject({ trace_id: traceId });

@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A span as OTLP's JSON has it, as far as tests look. */
+export interface Span {
+  /** Of the process, as OTEL_SERVICE_NAME says. */
+  readonly service: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+  /** The text of its SQL; absent in a span that is no statement. */
+  readonly sql?: string;
+}
+
+/** Receives spans for tests. */
+export interface Collector {
+  /** Settings that make a process send its spans here, soon. */
+  readonly env: Readonly<Record<string, string>>;
+  /** All that came so far. */
+  readonly spans: readonly Span[];
+  close(): void;
+}
+
+interface Attribute {
+  readonly key: string;
+  readonly value: { readonly stringValue?: string };
+}
+
+interface Exported {
+  readonly resourceSpans?: readonly {
+    readonly resource: { readonly attributes: readonly Attribute[] };
+    readonly scopeSpans: readonly { readonly spans: readonly (Omit<Span, 'service' | 'sql'> & { attributes: Attribute[] })[] }[];
+  }[];
+}
+
+const valueOf = (attributes: readonly Attribute[], name: RegExp): string | undefined =>
+  attributes.find(({ key }) => name.test(key))?.value.stringValue;
+
+function spansOf({ resourceSpans = [] }: Exported): Span[] {
+  return resourceSpans.flatMap(({ resource, scopeSpans }) => {
+    const service = valueOf(resource.attributes, /^service\.name$/) ?? '';
+    return scopeSpans.flatMap(({ spans }) =>
+      spans.map(({ traceId, spanId, parentSpanId, name, attributes }) => {
+        const sql = valueOf(attributes, /^db\.(statement|query\.text)$/);
+        return { service, traceId, spanId, name, ...(parentSpanId && { parentSpanId }), ...(sql !== undefined && { sql }) };
+      }),
+    );
+  });
+}
+
+/** Receives OTLP over HTTP in its JSON form, on a free port. */
+export async function startCollector(): Promise<Collector> {
+  const spans: Span[] = [];
+  const server = createServer(async (request, response) => {
+    let text = '';
+    for await (const chunk of request) text += String(chunk);
+    spans.push(...spansOf(JSON.parse(text) as Exported));
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_BSP_SCHEDULE_DELAY: '100',
+    },
+    spans,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
