@@ -1,0 +1,22 @@
+/** Another process that reads the topic as projectors do, and says which event its callback had when. Clock: CLOCK_MONOTONIC, one for the machine. */
+import { freshId, topics } from '@tradecore/events';
+import { createBroker } from '@tradecore/messaging';
+
+const [brokers = '', namespace = ''] = process.argv.slice(2);
+const broker = createBroker({ brokers: brokers.split(','), clientId: 'bench-consumer', namespace });
+const consumer = broker.runConsumer({
+  group: `bench.${freshId()}`,
+  topics: [topics.orderEvents.name],
+  positions: async (assigned) => new Map(assigned.map(({ topic, partition, endOffset }) => [`${topic}/${partition}`, endOffset])),
+  onBatch: async ({ messages }) => {
+    const at = Number(process.hrtime.bigint()) / 1e6;
+    process.send?.({ at, ids: messages.map(({ headers }) => String(headers['ce_id'])) });
+  },
+  onAssigned: () => void process.send?.({ assigned: true }),
+});
+process.once('SIGTERM', () => {
+  void consumer
+    .stop()
+    .then(() => broker.close())
+    .then(() => process.exit(0));
+});
