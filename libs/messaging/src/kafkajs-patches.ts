@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { gzip, unzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { MessagingError } from './errors.ts';
+import { decodeFetch, isFetch } from './fetch-response.ts';
 import { encodeProduce, type ProduceParameters } from './produce-request.ts';
 import { fetchStableOffsets } from './stable-offsets.ts';
 
@@ -189,6 +190,19 @@ function encodeInOnePass(prototype: Class['prototype']): void {
   };
 }
 
+/** Reads Fetch answers in one pass; see there. */
+function decodeInOnePass(): void {
+  const { prototype } = load('kafkajs/src/network/connectionPool') as Class;
+  const send = prototype['send'] as Method;
+  prototype['send'] = async function (this: object, ...args) {
+    const protocol = args[0] as { request: Parameters<typeof isFetch>[0]; response: { decode(bytes: Buffer): Promise<object> } };
+    if (!isFetch(protocol.request)) return send.call(this, protocol);
+    const { response } = protocol;
+    const decode = async (bytes: Buffer) => (await decodeFetch(bytes)) ?? response.decode(bytes);
+    return send.call(this, { ...protocol, response: { ...response, decode } });
+  };
+}
+
 function addCodecs(): void {
   const { CompressionCodecs, CompressionTypes } = kafkajs;
   const limit = { maxOutputLength: maxUnfoldedBytes };
@@ -223,6 +237,7 @@ export function patchKafkajs(found = (load('kafkajs/package.json') as { version:
   filterAborted(broker);
   readStableOffsets(broker);
   encodeInOnePass(broker);
+  decodeInOnePass();
   for (const request of transactionRequests) waitForPreviousTransaction(broker, request);
   addCodecs();
 }

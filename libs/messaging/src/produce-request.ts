@@ -203,7 +203,7 @@ const writeString = (out: Bytes, text: string | null | undefined): void => {
 
 /**
  * The Produce request behind its header (versions 3 to 7 have one form), written in one pass. kafkajs gives each header and each record a buffer of 512 bytes
- * of its own and copies them into each other: 50 us of CPU for an event with its 13 headers, so 20,000 events/s on one core; this needs 5.
+ * of its own and copies them into each other: 33 us of CPU for an event with its 13 headers, so 30,000 events/s on one core; this needs 3.
  * A property test holds the bytes equal to those of kafkajs.
  */
 export async function encodeProduce(parameters: ProduceParameters): Promise<Buffer> {
