@@ -4,8 +4,9 @@
  */
 import { createEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
-import { catalogue, freshId, topics } from '@tradecore/events';
-import { createBroker, encode, type Broker, type OutgoingMessage } from '@tradecore/messaging';
+import { catalogue, topics } from '@tradecore/events';
+import { encode, type Broker, type OutgoingMessage } from '@tradecore/messaging';
+import { createTestBroker } from '@tradecore/messaging/testing';
 import { Orders, readModelMigrations } from '@tradecore/read-models';
 import { ProjectorWork, Subscription } from '@tradecore/subscriptions';
 import type { DataSource } from 'typeorm';
@@ -13,9 +14,6 @@ import { machine, writeResults, type Row } from './harness.ts';
 
 const events = Number(process.argv[2] ?? 100_000);
 const target = 10_000;
-const brokers = process.env['KAFKA_BROKERS'];
-if (!brokers) throw new Error('KAFKA_BROKERS names no broker to measure on');
-
 /** Two events an order, as the store holds them; the chain of hashes is left out, for no projector looks at it. */
 const fill = `
   insert into event_store (event_id, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp", correlation_id,
@@ -84,9 +82,11 @@ async function catchUp(how: string, broker: Broker, dataSource: DataSource): Pro
 }
 
 const database = await createTestDatabase({ migrations: readModelMigrations });
-const broker = createBroker({ brokers: brokers.split(','), clientId: 'bench', namespace: `bench-${freshId()}` });
+const { partitions } = topics.orderEvents;
+const declarations = [topics.orderEvents, topics.deadLetters, topics.relayPosition];
+const test = await createTestBroker({ declarations, partitions });
+const { broker } = test;
 try {
-  await broker.ensureTopics({ replication: 1 }, [topics.orderEvents, topics.deadLetters, topics.relayPosition]);
   await database.dataSource.query(fill, [events]);
   await publish(broker, database.dataSource);
   await database.dataSource.query('vacuum analyze');
@@ -97,7 +97,7 @@ try {
   rows.push(await catchUp('from the log', broker, dataSource));
   writeResults({
     name: 'projector',
-    method: `One projector (orders: a row, a guard, an index more), one process, ${topics.orderEvents.partitions} partitions; joining the group is in the time.`,
+    method: `One projector (orders: a row, a guard, an index more), one process, ${partitions} partitions; joining the group is in the time.`,
     machine: await machine(database.url),
     rows,
     targets: rows.map((row) => ({
@@ -107,6 +107,6 @@ try {
     })),
   });
 } finally {
-  await broker.close();
+  await test.drop();
   await database.drop();
 }
