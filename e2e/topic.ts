@@ -10,6 +10,8 @@ export interface TopicRecord {
   /** The event's id. */
   readonly id: string;
   readonly version: number;
+  /** W3C trace context of whoever caused the event; empty when nobody traced. */
+  readonly traceparent: string;
 }
 
 /** The whole topic: by kcat, the reader that is not ours, where there is one; else by our own consumer. */
@@ -38,7 +40,8 @@ function readWithKcat(topic: string): TopicRecord[] {
     .map((line) => {
       const { partition, offset, key, headers } = JSON.parse(line) as KcatRecord;
       const header = (name: string) => headers[headers.indexOf(name) + 1] ?? '';
-      return { partition, offset, key, id: header('ce_id'), version: Number(header('ce_aggregateversion')) };
+      const [id, version, traceparent] = [header('ce_id'), Number(header('ce_aggregateversion')), header('traceparent')];
+      return { partition, offset, key, id, version, traceparent };
     });
 }
 
@@ -53,7 +56,8 @@ async function readWithConsumer(namespace: string, topic: string): Promise<Topic
     onBatch: async ({ partition, messages, nextOffset }) => {
       for (const { key, offset, headers } of messages) {
         const [id, version] = [String(headers['ce_id']), Number(String(headers['ce_aggregateversion']))];
-        records.push({ partition, offset: Number(offset), key: String(key), id, version });
+        const traceparent = String(headers['traceparent'] ?? '');
+        records.push({ partition, offset: Number(offset), key: String(key), id, version, traceparent });
       }
       reached.set(partition, nextOffset);
     },

@@ -34,12 +34,16 @@ export interface World {
 }
 
 /** Starts a fleet with the runner's own code. */
-export async function startWorld(...args: string[]): Promise<World> {
+export const startWorld = (...args: string[]): Promise<World> => startWorldWith({}, ...args);
+
+/** The same with `settings` over those of the environment. */
+export async function startWorldWith(settings: Readonly<Record<string, string>>, ...args: string[]): Promise<World> {
   const namespace = `e2e_${randomBytes(4).toString('hex')}`;
   const home = mkdtempSync(join(tmpdir(), 'tradecore-'));
   const databaseUrl = await createDatabase(namespace);
   const port = await freePort();
-  const env = { ...process.env, DATABASE_URL: databaseUrl, NAMESPACE: namespace, TRADECORE_HOME: home, PORT: String(port) };
+  const own = { DATABASE_URL: databaseUrl, NAMESPACE: namespace, TRADECORE_HOME: home, PORT: String(port) };
+  const env = { ...process.env, ...settings, ...own };
   const { runner, output } = run(['start', ...args], env);
   const address = `http://127.0.0.1:${port}`;
   await until('the fleet to be ready', () => isUp(runner, output, address), readyWithinMs);

@@ -106,6 +106,7 @@ export function program(settings: FleetSettings, { name, service, port, adminPor
     cwd: root,
     env: {
       ...inherited(),
+      OTEL_SERVICE_NAME: service,
       DATABASE_URL: loginOf(settings, service),
       KAFKA_BROKERS: settings.urls.KAFKA_BROKERS,
       REDIS_URL: settings.urls.REDIS_URL,
