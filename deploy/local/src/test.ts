@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { say, seconds } from './console.ts';
 import { checkFloors } from './floors.ts';
@@ -33,7 +34,10 @@ const quick: readonly Part[] = [
   { name: 'build', run: () => tool('nx', ['run-many', '-t', 'build', '--outputStyle=static']) },
 ];
 const unit: Part = { name: 'unit', run: () => jest('spec', []) };
-const integration: Part = { name: 'integration', run: () => jest('int', []) };
+const integration: Part = {
+  name: 'integration',
+  run: () => jest('int', [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`]),
+};
 const endToEnd: Part = { name: 'end to end', run: () => jest('e2e', ['--maxWorkers=1']) };
 
 /** Everything: sets its servers up, runs every part, ends with `N passed, N failed`. Returns the exit code. */
@@ -92,7 +96,7 @@ async function jest(kind: 'spec' | 'int' | 'e2e', args: readonly string[]): Prom
   rmSync(report, { force: true });
   const log = join(home.run, `test-${kind}.log`);
   const NODE_OPTIONS = `--experimental-vm-modules --disable-warning=ExperimentalWarning ${process.env['NODE_OPTIONS'] ?? ''}`;
-  const parameters = ['--selectProjects', kind, '--json', '--outputFile', report, '--passWithNoTests', ...args];
+  const parameters = ['--selectProjects', kind, '--ci', '--json', '--outputFile', report, '--passWithNoTests', ...args];
   const { code } = await run(bin('jest'), parameters, { NODE_OPTIONS }, log);
   if (!existsSync(report)) return verdict([`Jest ended with ${code} and without a report: see ${log}`]);
   const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites, testResults } = JSON.parse(
