@@ -8,6 +8,8 @@ import { Busy, InvalidSave, OutcomeUnknown } from './store-errors.ts';
 
 /** A call carries at most this much. */
 const batchSaves = 200;
+/** Fewer are not worth a second call. */
+const fullEnough = 16;
 const batchBytes = 4 * 1024 * 1024;
 /** Connections for calls that never wait for a lock, and for those that do. */
 const quickLanes = 2;
@@ -107,8 +109,9 @@ export class AppendQueue {
 
   #pump(): void {
     while (this.#lanes < quickLanes && this.#ready.length > 0) {
+      const batch = this.#take();
       this.#lanes += 1;
-      void this.#attempt(this.#take(), null).finally(() => {
+      void this.#attempt(batch, null).finally(() => {
         this.#lanes -= 1;
         this.#schedule();
       });
@@ -122,12 +125,14 @@ export class AppendQueue {
     }
   }
 
+  /** A fair share for each free lane: with all in one call the other lanes would have nothing to do until it is back. */
   #take(): Waiting[] {
     let bytes = 0;
     let count = 0;
+    const share = Math.max(fullEnough, Math.ceil(this.#ready.length / (quickLanes - this.#lanes)));
     for (const { save } of this.#ready) {
       bytes += save.bytes;
-      if (count === batchSaves || (count > 0 && bytes > batchBytes)) break;
+      if (count === Math.min(batchSaves, share) || (count > 0 && bytes > batchBytes)) break;
       count += 1;
     }
     const batch = this.#ready.slice(0, count);

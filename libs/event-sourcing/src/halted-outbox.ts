@@ -145,7 +145,9 @@ export class HaltedOutbox {
       ]);
     }
     await this.client.query(
-      'update outbox_relay set halted_at = null, halted_reason = null, owner = null, fence = fence + 1 where shard = 0',
+      // The floor too: what was put in has positions of the past.
+      `update outbox_relay set halted_at = null, halted_reason = null, owner = null, fence = fence + 1,
+        floor = 0, horizon = 0, horizon_holders = '{}' where shard = 0`,
     );
   }
 }

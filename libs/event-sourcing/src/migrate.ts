@@ -1,6 +1,7 @@
 import type { Catalogue } from '@tradecore/events';
+import { logger } from '@tradecore/telemetry';
 import { Client, type ClientBase } from 'pg';
-import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { DataSource, type Logger, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { fillRoles, rolesIn, roleName, storeMigrations, type Migration } from './migrations.ts';
 import { ensureRoles } from './roles.ts';
 
@@ -61,6 +62,7 @@ async function runMigrations(url: string, migrations: readonly Migration[], pref
     type: 'postgres',
     url,
     installExtensions: false,
+    logger: typeormLog,
     migrationsTableName: 'schema_migrations',
     migrationsTransactionMode: 'each',
     migrations: migrations.map((migration) => asMigrationClass(migration, prefix)),
@@ -72,6 +74,19 @@ async function runMigrations(url: string, migrations: readonly Migration[], pref
     await dataSource.destroy();
   }
 }
+
+const log = logger('migrate');
+const quiet = (): undefined => undefined;
+
+/** TypeORM would write plain lines to stdout. */
+const typeormLog: Logger = {
+  logMigration: (message) => log.info(message),
+  logQueryError: quiet, // it is thrown as well
+  log: (level, message) => log[level === 'warn' ? 'warn' : 'debug'](String(message)),
+  logQuery: quiet,
+  logQuerySlow: quiet,
+  logSchemaBuild: quiet,
+};
 
 function asMigrationClass(migration: Migration, prefix: string): new () => MigrationInterface {
   return class {

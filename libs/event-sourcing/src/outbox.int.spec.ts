@@ -170,6 +170,55 @@ describe('the outbox', () => {
       ]);
     });
 
+    it('begins above the rows that are gone, which a foreign snapshot keeps in the index, but never above one that may still come', async () => {
+      const outbox = await connect('a');
+      const lease = await take(outbox);
+      const foreign = await login('command-api');
+      await foreign.query('begin isolation level repeatable read');
+      await foreign.query('select pg_current_xact_id(), (select count(*) from event_store)');
+      const reader = new pg.Client({ connectionString: database.url }); // As pg_dump holds every table and sequence.
+      await reader.connect();
+      await reader.query('begin isolation level repeatable read');
+      await reader.query('select (select last_value from event_position), (select count(*) from event_outbox)');
+      const floor = async (): Promise<number> =>
+        Number((await database.dataSource.query<{ floor: string }[]>('select floor from outbox_relay'))[0]?.floor);
+
+      const [late, never] = [await login('command-api'), await login('command-api')];
+      const [x, y] = [freshId(), freshId()];
+      await append(writer, [y]); // position 1
+      await late.query('begin');
+      await append(late, [x]); // position 2
+      await never.query('begin');
+      await append(never, [freshId()]); // position 3
+      await append(writer, [y], 1); // position 4
+      expect(await outbox.nextBatch(lease, 0n, limits)).toHaveLength(2);
+      let number = 1n;
+      const beats = async (count: number): Promise<void> => {
+        for (let beat = 0; beat < count; beat += 1) {
+          await sleep(950); // A heartbeat comes after 900 ms.
+          expect(await outbox.nextBatch(lease, number, limits)).toEqual([]);
+        }
+      };
+      await beats(3);
+      expect(await floor()).toBeLessThan(2);
+      await never.query('rollback');
+      await late.query('commit');
+      await append(writer, [x], 1); // position 5
+      expect(await outbox.nextBatch(lease, number, limits)).toMatchObject([
+        { aggregateId: x, aggregateVersion: 1 },
+        { aggregateId: x, aggregateVersion: 2 },
+      ]);
+      number = 2n;
+      await beats(3);
+      expect(await floor()).toBe(5);
+      await append(writer, [y], 2);
+      expect(await readBacklog(database.dataSource)).toMatchObject({ depth: 1 });
+      expect(await outbox.nextBatch(lease, number, { ...limits, peek: true })).toMatchObject([
+        { aggregateId: y, aggregateVersion: 3 },
+      ]);
+      await reader.end();
+    }, 30_000);
+
     it('is bounded by bytes: large events go in small batches, each alone if need be', async () => {
       const outbox = await connect('a');
       const lease = await take(outbox);

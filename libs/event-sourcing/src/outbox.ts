@@ -73,9 +73,10 @@ interface Queries {
 /** Measures what is still to be published. */
 export async function readBacklog(database: Queries): Promise<Backlog> {
   const rows = await database.query(
-    `select (select count(*) from (select from event_outbox limit 100000) waiting)::int as depth,
-      (select extract(epoch from clock_timestamp() - e.timestamp)::float8 from event_outbox o join event_store e using (event_id)
-        order by o.seq limit 1) as oldest`,
+    `with waiting as (select * from event_outbox where seq > (select floor from outbox_relay where shard = 0))
+     select (select count(*) from (select from waiting limit 100000) some)::int as depth,
+       (select extract(epoch from clock_timestamp() - e.timestamp)::float8 from waiting o join event_store e using (event_id)
+         order by o.seq limit 1) as oldest`,
   );
   const [row] = rows as { depth: number; oldest: number | null }[];
   return { depth: row?.depth ?? 0, oldestSeconds: Math.max(0, row?.oldest ?? 0) };
