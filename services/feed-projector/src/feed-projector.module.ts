@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { Feed } from '@tradecore/read-models';
+import { Feed, readModelMigrations } from '@tradecore/read-models';
 import { tokens, type ServiceOptions } from '@tradecore/service';
 import { ProjectorsModule, ProjectorStrategy } from '@tradecore/subscriptions';
 import { FeedHints } from './feed-hints.ts';
@@ -13,5 +13,6 @@ export const feedProjector: ServiceOptions = {
   name: 'feed-projector',
   module: FeedProjectorModule,
   uses: ['postgres', 'kafka', 'redis'],
+  migrations: readModelMigrations,
   strategies: [ProjectorStrategy],
 };

@@ -1,3 +1,4 @@
+import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { freshId, topics } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
@@ -96,4 +97,11 @@ describe('two feed-projectors, one of them without Redis', () => {
     expect(asSet(after)).toEqual(asSet(before));
     expect(after.map(({ sequence }) => sequence)).toEqual(before.map(({ sequence }) => sequence));
   }, 40_000);
+});
+
+it('a feed-projector does not start before its tables are there: it waits, and says what it waits for', async () => {
+  const bare = await createTestDatabase();
+  const env = { DATABASE_URL: bare.url, KAFKA_BROKERS: kafka.brokers.join(), REDIS_URL: noRedis, START_LIMIT: '300' };
+  await expect(startTestService(feedProjector, env)).rejects.toThrow(/the schema lacks .*feed-projector-runtime/);
+  await bare.drop();
 });

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { Orders } from '@tradecore/read-models';
+import { Orders, readModelMigrations } from '@tradecore/read-models';
 import { tokens, type ServiceOptions } from '@tradecore/service';
 import { ProjectorsModule, ProjectorStrategy } from '@tradecore/subscriptions';
 
@@ -12,5 +12,6 @@ export const orderProjector: ServiceOptions = {
   name: 'order-projector',
   module: OrderProjectorModule,
   uses: ['postgres', 'kafka'],
+  migrations: readModelMigrations,
   strategies: [ProjectorStrategy],
 };

@@ -29,17 +29,20 @@ const block = (name: string): string => {
 
 /** A tree of its own beside the repository, with the page's files in their places. */
 const tree = mkdtempSync(join(tmpdir(), 'add-a-read-model-'));
-const fold = 'libs/read-models/src/symbols.projector.ts';
 symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
 write('package.json', '{"type": "module"}');
 for (const [name, text] of blocks) {
-  if (name !== 'fragment') write(name, text.replace("'@tradecore/read-models'", `'../../../${fold}'`));
+  if (name !== 'fragment') write(name, text.replace("'@tradecore/read-models'", `'../../../libs/read-models/src/index.ts'`));
 }
 write(
-  'libs/read-models/src/migrations.ts',
-  `import { subscriptionMigration } from '@tradecore/subscriptions';
+  'libs/read-models/src/index.ts',
+  `import { readMigrations } from '@tradecore/event-sourcing';
+   import { readModelMigrations as others } from '@tradecore/read-models';
+   import { subscriptionMigration } from '@tradecore/subscriptions';
    import { Symbols } from './symbols.projector.ts';
-   export const added = [${block('fragment')}];`,
+   export { Symbols };
+   export const added = [${block('fragment')} ...readMigrations(new URL('../schema/', import.meta.url))];
+   export const readModelMigrations = [...others, ...added];`,
 );
 afterAll(() => rmSync(tree, { recursive: true }));
 
@@ -60,18 +63,16 @@ it('its main.ts is that of the other projectors', () => {
 });
 
 it('its service builds the model from the store, follows the topic, and builds it anew', async () => {
-  const { added } = await load<{ added: Migration[] }>('libs/read-models/src/migrations.ts');
+  const { added, Symbols } = await load<{ added: Migration[]; Symbols: ProjectorClass }>('libs/read-models/src/index.ts');
   const { busiestSymbols } = await load<{ busiestSymbols(db: Transaction, limit: number): Promise<object[]> }>(
     'libs/read-models/src/symbols.queries.ts',
   );
   const { symbolProjector } = await load<{ symbolProjector: ServiceOptions }>(
     'services/symbol-projector/src/symbol-projector.module.ts',
   );
-  const { Symbols } = await load<{ Symbols: ProjectorClass }>(fold);
-  const sql = { number: 302, name: 'symbols', sql: block('libs/read-models/schema/0302-symbols.sql') };
   const declarations = [topics.orderEvents, topics.deadLetters, topics.relayPosition];
   const [models, kafka] = await Promise.all([
-    TestReadModels.create({ projected: false, migrations: [...added, sql] }),
+    TestReadModels.create({ projected: false, migrations: added }),
     createTestBroker({ declarations }),
   ]);
   const place = (symbol: string) => models.place({ ...sampleTerms({ accountId: freshId(), symbol }), clientOrderId: freshId() });

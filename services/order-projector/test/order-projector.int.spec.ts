@@ -1,3 +1,4 @@
+import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { freshId, topics } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
@@ -87,4 +88,11 @@ describe('the order-projector', () => {
     });
     expect(await ordersOfAccount(db(), { accountId: account, limit: 500 })).toEqual(before);
   }, 30_000);
+});
+
+it('a order-projector does not start before its tables are there: it waits, and says what it waits for', async () => {
+  const bare = await createTestDatabase();
+  const env = { DATABASE_URL: bare.url, KAFKA_BROKERS: kafka.brokers.join(), START_LIMIT: '300' };
+  await expect(startTestService(orderProjector, env)).rejects.toThrow(/the schema lacks .*order-projector-runtime/);
+  await bare.drop();
 });
