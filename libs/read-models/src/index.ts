@@ -5,6 +5,6 @@ export { decodeCursor, encodeCursor } from './api/cursor.ts';
 export { etagOf, orderEventResponseOf, orderFrom, orderResponseOf } from './api/order-response.ts';
 export { Orders, type OrderRow } from './orders.projector.ts';
 export * from './orders.queries.ts';
-export { Feed, type FeedLine, type FeedRow } from './feed.projector.ts';
+export { Feed } from './feed.projector.ts';
 export * from './feed.queries.ts';
 export { readModelMigrations } from './migrations.ts';

@@ -4,9 +4,6 @@ import { orderResponseOf } from './api/order-response.ts';
 import type { OrderResponse } from './api/orders.ts';
 import type { OrderRow } from './orders.projector.ts';
 
-/** Whose data a query may touch: these accounts, or everybody's for an operator. */
-export type Scope = readonly string[] | 'all';
-
 /** How far the read model is with one aggregate. */
 export interface Progress {
   /** Of the last event that it has seen; 0 for none. */
@@ -37,12 +34,12 @@ function found({ _version, _parked, ...row }: Selected): OrderFound {
 
 const progress = (version: number, parked: string | null): Progress => ({ version, ...(parked !== null && { parked }) });
 
-/** The order, when it is there and in scope; a foreign one is not told from one that is not there. */
-export async function orderById(db: Transaction, orderId: string, scope: Scope): Promise<OrderFound | undefined> {
+/** The order, when it is there and of one of these accounts; a foreign one is not told from one that is not there. */
+export async function orderById(db: Transaction, orderId: string, accounts: readonly string[]): Promise<OrderFound | undefined> {
   const [row] = (await db.query(
     `select ${columns} from order_projector.exported_orders
-      where order_id = $1 and ($2::uuid[] is null or account_id = any($2))`,
-    [orderId, scope === 'all' ? null : scope],
+      where order_id = $1 and account_id = any($2::uuid[])`,
+    [orderId, accounts],
   )) as Selected[];
   return row && found(row);
 }

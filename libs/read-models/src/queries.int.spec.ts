@@ -42,12 +42,13 @@ describe('an order that is read', () => {
     });
   });
 
-  it('is not there for whoever does not own it, and is for an operator', async () => {
-    const id = await placeFor(freshId());
+  it('is there for whoever owns it, and for nobody else', async () => {
+    const account = freshId();
+    const id = await placeFor(account);
     expect(await orderById(db, id, [freshId()])).toBeUndefined();
     expect(await orderById(db, id, [])).toBeUndefined();
-    expect(await orderById(db, freshId(), 'all')).toBeUndefined();
-    expect((await orderById(db, id, 'all'))?.order.id).toBe(id);
+    expect(await orderById(db, freshId(), [account])).toBeUndefined();
+    expect((await orderById(db, id, [freshId(), account]))?.order.id).toBe(id);
   });
 
   it('says how far it is, and why it stays there', async () => {

@@ -8,7 +8,7 @@ import {
   orderPath,
   orderResponseOf,
   ordersOfAccount,
-  type OrderEventResponse,
+  type OrderEventsResponse,
   type OrderPageResponse,
   type OrderResponse,
 } from '@tradecore/read-models';
@@ -93,7 +93,7 @@ export class OrdersHttp {
     @Query(validated(orderQuery.pick({}), 'query')) _: object,
     @CallerOf() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<{ events: OrderEventResponse[] }> {
+  ): Promise<OrderEventsResponse> {
     const events = await this.history.read(id, caller.accounts);
     const last = events.at(-1);
     if (!last) throw orderNotFound();
