@@ -1,7 +1,10 @@
 import { event } from './event.ts';
 
+/** Which way an order trades. */
 export const orderSides = ['buy', 'sell'] as const;
+/** When and at what price an order may trade: at once at any, at a limit or better, once a stop price is met, or both. */
 export const orderTypes = ['market', 'limit', 'stop', 'stopLimit'] as const;
+/** How long an order stands: to the end of the day, until cancelled, at once in part or not at all (`ioc`), at once whole or not at all (`fok`). */
 export const timesInForce = ['day', 'gtc', 'ioc', 'fok'] as const;
 
 /** What a client asks for. Quantities and prices are canonical decimal strings (no sign, no leading or trailing zeros). */

@@ -15,9 +15,10 @@ const modes = { down: Big.roundDown, halfEven: Big.roundHalfEven, up: Big.roundU
 /** -1, 0 or 1, as `a` is below, equal to or above `b`. */
 export const compare = (a: Decimal, b: Decimal): -1 | 0 | 1 => new Big(a).cmp(b);
 
+/** Above nought. */
 export const isPositive = (a: Decimal): boolean => compare(a, zero) > 0;
-export const isNegative = (a: Decimal): boolean => compare(a, zero) < 0;
 
+/** The same amount with the other sign. */
 export const negate = (a: Decimal): Decimal => fit(new Big(a).neg());
 
 /** The exact sum. Throws `InvalidDecimal` where it has more than 19 digits before the point. */

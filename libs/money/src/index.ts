@@ -7,4 +7,4 @@ export {
   type Decimal,
   type DecimalRefusal,
 } from './decimal.ts';
-export { add, compare, isNegative, isPositive, multiply, negate, subtract, zero, type Rounding } from './arithmetic.ts';
+export { add, compare, isPositive, multiply, negate, subtract, zero, type Rounding } from './arithmetic.ts';
