@@ -98,7 +98,7 @@ class KafkaBroker implements Broker {
   }
 
   async verifyTransactions(): Promise<void> {
-    await this.ping();
+    await this.clusterId();
     await verifyTransactions(this.#newClient(), this.#names);
   }
 

@@ -14,11 +14,17 @@ const settings =
   'Apache Kafka: transaction.state.log.replication.factor and transaction.state.log.min.isr must not exceed the number of brokers ' +
   '(1 for a single one). With access control the login needs Write and Describe on the transactional ids and IdempotentWrite on the cluster.';
 
-/** A broker that has just begun moves and loads its coordinators: that says nothing of transactions. Throws any other error. */
-function startsStill(error: unknown): false {
-  const starting = ['NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS'];
-  if (error instanceof kafkajs.KafkaJSProtocolError && starting.includes(error.type)) return false;
-  throw error;
+const starting = ['NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS'];
+const fenced = ['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED'];
+
+/**
+ * What an error of the proof says. A broker that has just begun moves and loads its coordinators: nothing yet. Fenced: another process proves
+ * the same at this moment, and only a broker with transactions fences. Throws any other error.
+ */
+function isProof(error: unknown): boolean {
+  if (!(error instanceof kafkajs.KafkaJSProtocolError)) throw error;
+  if (![...starting, ...fenced].includes(error.type)) throw error;
+  return fenced.includes(error.type);
 }
 
 /** Proves by one transaction (an offset of a group, then abort) that the broker has them on. Throws `transactions-off`. */
@@ -43,7 +49,7 @@ export async function verifyTransactions(client: Client, names: Names): Promise<
   };
   const proveOnceStarted = async (): Promise<void> => {
     await producer.connect();
-    while (!(await prove().then(() => true, startsStill))) await delay(200);
+    while (!(await prove().then(() => true, isProof))) await delay(200);
   };
   const late = async (): Promise<never> => {
     await delay(deadlineMs, undefined, { ref: false });
