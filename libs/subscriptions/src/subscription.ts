@@ -18,6 +18,7 @@ import {
 import { logger, runInContext, traced } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { isDataError, LogCutOff, ModelDiverged, PositionLost } from './errors.ts';
+import { showBacklogAge } from './metrics.ts';
 import { inTransaction } from './prepared.ts';
 import { Positions, type Unusable } from './positions.ts';
 
@@ -80,6 +81,8 @@ export interface SubscriptionParts {
 
 const log = logger('subscriptions');
 const watchEveryMs = 2000;
+/** Dead letters on their way at the same time: they travel together, and a batch of nothing but garbage must not hold its transaction open for long. */
+const lettersAtOnce = 200;
 
 /**
  * Consumes topics with positions kept in PostgreSQL: each batch is one transaction that locks the position first, compares it with what this
@@ -103,6 +106,7 @@ export class Subscription {
     private readonly parts: SubscriptionParts,
   ) {
     this.positions = new Positions(work.schema, work.topics);
+    showBacklogAge(work.name, () => this.status().backlogAgeMs / 1000);
   }
 
   /** Opens the work and joins the group. Resolves when the consumer is running, not when it has caught up. */
@@ -155,6 +159,7 @@ export class Subscription {
   private revoked(): void {
     this.assignment.abort();
     this.assignment = new AbortController();
+    this.inHand.clear();
   }
 
   /** Becomes the owner of partitions; builds first where the store has to fill in, waits where another does. */
@@ -289,11 +294,17 @@ export class Subscription {
   ): Promise<Handled> {
     await this.positions.lock(tx, batch, this.owner, expected);
     const handled = await this.work.handle(tx, contents.records, contents.careful);
-    for (const { message, note } of [...contents.deadLetters, ...handled.deadLetters]) {
-      await this.parts.broker.deadLetter(message, { group: this.work.name, ...note });
-    }
+    await this.bury([...contents.deadLetters, ...handled.deadLetters]);
     await this.positions.move(tx, batch, batch.nextOffset);
     return handled;
+  }
+
+  private async bury(letters: readonly DeadLetter[]): Promise<void> {
+    const group = this.work.name;
+    for (let from = 0; from < letters.length; from += lettersAtOnce) {
+      const some = letters.slice(from, from + lettersAtOnce);
+      await Promise.all(some.map(({ message, note }) => this.parts.broker.deadLetter(message, { group, ...note })));
+    }
   }
 
   private async failed(error: unknown): Promise<void> {

@@ -64,6 +64,7 @@ describe('projectors of a Nest application', () => {
     expect(notes.heard).toEqual([{ projector: 'tally-projector', keys: [id], trace: traceparent.slice(3, 35) }]);
     expect(strategy.statuses()).toMatchObject([{ name: 'tally-projector', state: 'running', backlogAgeMs: 0 }]);
     expect(await metrics.getSingleMetricAsString('projection_events_total')).toContain('projector="tally-projector"');
+    expect(await metrics.getSingleMetricAsString('projection_backlog_age_seconds')).toContain('{projector="tally-projector"} 0');
     expect(await metrics.getSingleMetricAsString('projection_parked_total')).toMatch(/reason="row-refused"\} 0/);
     await strategy.close();
     expect(strategy.statuses()).toMatchObject([{ state: 'closed' }]);
