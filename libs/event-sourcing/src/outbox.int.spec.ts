@@ -178,6 +178,7 @@ describe('the outbox', () => {
       await foreign.query('select pg_current_xact_id(), (select count(*) from event_store)');
       const reader = new pg.Client({ connectionString: database.url }); // As pg_dump holds every table and sequence.
       await reader.connect();
+      open.push({ close: () => reader.end() });
       await reader.query('begin isolation level repeatable read');
       await reader.query('select (select last_value from event_position), (select count(*) from event_outbox)');
       const floor = async (): Promise<number> =>
@@ -216,7 +217,6 @@ describe('the outbox', () => {
       expect(await outbox.nextBatch(lease, number, { ...limits, peek: true })).toMatchObject([
         { aggregateId: y, aggregateVersion: 3 },
       ]);
-      await reader.end();
     }, 30_000);
 
     it('is bounded by bytes: large events go in small batches, each alone if need be', async () => {

@@ -74,7 +74,7 @@ interface Queries {
 export async function readBacklog(database: Queries): Promise<Backlog> {
   const rows = await database.query(
     `with waiting as (select * from event_outbox where seq > (select floor from outbox_relay where shard = 0))
-     select (select count(*) from (select from waiting limit 100000) some)::int as depth,
+     select (select count(*) from (select from waiting limit 100000) as counted)::int as depth,
        (select extract(epoch from clock_timestamp() - e.timestamp)::float8 from waiting o join event_store e using (event_id)
          order by o.seq limit 1) as oldest`,
   );

@@ -14,7 +14,7 @@ const points = [
   'after-position',
   'after-current-batch',
 ];
-const kills = 4;
+const kills = 3;
 
 describe('a relay killed with SIGKILL, again and again, under multi-event, two-aggregate, slow and rolled-back saves', () => {
   let world: World;

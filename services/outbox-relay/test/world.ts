@@ -125,6 +125,12 @@ export async function append(client: pg.Client, save: Save): Promise<string> {
   return rows[0]?.verdict ?? 'none';
 }
 
+/** Milliseconds that a save stays open; now and then longer than a heartbeat. */
+function delayOf(turn: number): number {
+  if (turn % 50 === 25) return 1_500;
+  return turn % 8 === 0 ? 30 + (turn % 5) * 40 : 0;
+}
+
 /** Writers at work: saves of one and of many events, of two aggregates, slow ones that commit late, and one in ten rolled back. */
 export class Load {
   readonly #done: Promise<unknown>;
@@ -157,7 +163,7 @@ export class Load {
       await client.query('begin');
       const verdict = await append(client, parts);
       if (verdict !== 'stored') throw new Error(`a save of the load was ${verdict}`);
-      if (turn % 8 === 0) await sleep(30 + (turn % 5) * 40); // Later saves of others commit before it, with higher positions.
+      await sleep(delayOf(turn)); // Later saves of others commit before it, with higher positions.
       const kept = turn % 10 !== 5;
       await client.query(kept ? 'commit' : 'rollback');
       if (kept) for (const { id, events } of parts) versions.find((each) => each.id === id)!.version += events;
