@@ -1,6 +1,8 @@
 import { event, freshId } from '@tradecore/events';
 import type { DataSource } from 'typeorm';
 import { Busy, ConcurrencyException, createEventStore, InvalidSave, limits, type PostgresEventStore } from './index.ts';
+import { appendParameters, appendSql } from './append-events.ts';
+import { prepareSave } from './save.ts';
 import { createTestDatabase, Tally, tallyCatalogue, TallyOpened, TallyRaised, type TestDatabase } from './testing.ts';
 
 /** Its name is longer than the column: only the database finds out. */
@@ -68,6 +70,10 @@ describe('the PostgreSQL store under way', () => {
   });
 
   it('keeps a poison save from harming its neighbours', async () => {
+    const together = [new Poisoned(freshId()), opened()].map((aggregate) => prepareSave(catalogue, [{ aggregate, expected: 0 }]));
+    const oneStatement = dataSource.query(appendSql, appendParameters(together, null));
+    await expect(oneStatement).rejects.toMatchObject({ code: '22001' }); // the trap: one value fails the statement, and all its saves
+
     const neighbours = Array.from({ length: 20 }, () => opened());
     const poison = store.saveAggregate(new Poisoned(freshId()));
     const saves = neighbours.map((tally) => store.saveAggregate(tally));

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { logger } from '@tradecore/telemetry';
 import type { Pool } from 'pg';
 import { appendParameters, appendSql, failureOf, toVerdicts, type Verdict } from './append-events.ts';
 import { batchSize, queuedSaves, saveSeconds, savesTotal, type Outcome } from './append-metrics.ts';
@@ -22,6 +23,8 @@ const answerTimeoutMs = 5000;
 /** Pause before the database is asked again after a lost connection. */
 const reconnectMs = 50;
 
+const log = logger('event-store');
+
 interface Waiting {
   readonly save: Save;
   readonly since: number;
@@ -33,6 +36,8 @@ interface Waiting {
   attempts: number;
   /** A call with this save got no answer: it may be stored, or will be. */
   lost: boolean;
+  /** Why it is not decided yet. */
+  fault?: unknown;
 }
 
 /**
@@ -176,8 +181,10 @@ export class AppendQueue {
   async #failed(batch: readonly Waiting[], waitMs: number | null, error: unknown): Promise<void> {
     const failure = failureOf(error);
     if (failure === 'lost') {
+      log.warn({ err: error, saves: batch.length }, 'the connection was lost: sending again');
       for (const waiting of batch) {
         waiting.lost ||= !(error instanceof NotSent);
+        waiting.fault = error;
         setTimeout(() => this.#send(waiting), reconnectMs * (1 + Math.random()));
       }
     } else if (failure === 'locked') {
@@ -221,16 +228,11 @@ export class AppendQueue {
   }
 
   #expire(waiting: Waiting): false {
-    if (waiting.lost) {
-      this.#settle(
-        waiting,
-        'unknown',
-        undefined,
-        new OutcomeUnknown('the connection broke and the database did not answer in time'),
-      );
-    } else {
-      this.#settle(waiting, 'busy', undefined, new Busy('the event store did not get to this save in time'));
-    }
+    const { lost, fault: cause } = waiting;
+    const error = lost
+      ? new OutcomeUnknown('the connection broke and the database did not answer in time', undefined, { cause })
+      : new Busy('the event store did not get to this save in time', undefined, { cause });
+    this.#settle(waiting, lost ? 'unknown' : 'busy', undefined, error);
     return false;
   }
 

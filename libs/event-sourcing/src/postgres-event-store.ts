@@ -44,7 +44,6 @@ abstract class SqlEventStore extends RecordingStore {
         if (events.length > 0) yield events;
         if (events.length < batchSize) break;
       }
-      await transaction.query('close tradecore_read_all');
     } finally {
       await transaction.end();
     }
@@ -108,6 +107,8 @@ export class PostgresEventStore extends SqlEventStore {
   }
 }
 
+const nothing = (): void => undefined;
+
 class TransactionEventStore extends SqlEventStore {
   constructor(
     catalogue: Catalogue,
@@ -132,7 +133,10 @@ class TransactionEventStore extends SqlEventStore {
   }
 
   protected openTransaction(): Promise<Transaction & { end(): Promise<void> }> {
-    return Promise.resolve({ query: (sql, parameters) => this.transaction.query(sql, parameters), end: () => Promise.resolve() });
+    const query = (sql: string, parameters?: unknown[]): Promise<unknown> => this.transaction.query(sql, parameters);
+    // In a transaction that has failed there is nothing to close.
+    const end = (): Promise<void> => query('close tradecore_read_all').then(nothing, nothing);
+    return Promise.resolve({ query, end });
   }
 }
 

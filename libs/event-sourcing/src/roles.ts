@@ -21,28 +21,37 @@ export class MissingRoles extends Error {
   }
 }
 
-/** Creates the roles that are missing, makes every service a reader, sets the passwords given. Roles are the cluster's, not the database's. */
+/**
+ * Creates the roles that are missing, makes every service a reader, sets the passwords given. Roles are the cluster's, not the database's.
+ * An owner that may not create roles leaves those that are there as they are, passwords too.
+ */
 export async function ensureRoles(client: ClientBase, { prefix, services, passwords }: RoleOptions): Promise<void> {
   const names = [readers, ...services.filter((service) => service !== readers)];
   const wanted = names.map((service) => ({ service, role: roleName(prefix, service) }));
-  const existing = await client.query<{ role: string; reads: boolean }>(
-    `select rolname as role, pg_has_role(oid, $2::name, 'usage') as reads from pg_roles where rolname = any ($1)
-        and exists (select from pg_roles where rolname = $2)`,
+  const { rows: existing } = await client.query<{ role: string; reads: boolean; owned: boolean }>(
+    `select r.rolname as role, pg_has_role(current_user, r.oid, 'member') as owned,
+            coalesce((select pg_has_role(r.oid, g.oid, 'usage') from pg_roles g where g.rolname = $2), false) as reads
+       from pg_roles r where r.rolname = any ($1)`,
     [wanted.map(({ role }) => role), roleName(prefix, readers)],
   );
-  const reads = new Map(existing.rows.map((row) => [row.role, row.reads]));
-  const statements = wanted.flatMap(({ service, role }) => [
-    ...(reads.has(role) ? [] : [`create role "${role}"`]),
-    ...(service === readers || reads.get(role) ? [] : [`grant "${roleName(prefix, readers)}" to "${role}"`]),
-  ]);
+  const { rows: self } = await client.query<{ name: string; super: boolean; may: boolean }>(
+    `select rolname as name, rolsuper as super, rolsuper or rolcreaterole as may from pg_roles where rolname = current_user`,
+  );
+  const [owner] = self;
+  const statements = wanted.flatMap(({ service, role }) => {
+    const found = existing.find((each) => each.role === role);
+    return [
+      ...(found ? [] : [`create role "${role}"`]),
+      ...(service === readers || found?.reads ? [] : [`grant "${roleName(prefix, readers)}" to "${role}"`]),
+      // Who is no superuser makes a schema for a role only as its member.
+      ...(owner?.super || found?.owned ? [] : [`grant "${role}" to "${owner?.name}"`]),
+    ];
+  });
   const logins = wanted.flatMap(({ service, role }) => {
     const password = passwords[service];
     return password === undefined ? [] : [`alter role "${role}" login password '${scramVerifier(password)}'`];
   });
-  const mayCreate = await client.query<{ may: boolean }>(
-    `select rolsuper or rolcreaterole as may from pg_roles where rolname = current_user`,
-  );
-  if (mayCreate.rows[0]?.may) {
+  if (owner?.may) {
     for (const statement of [...statements, ...logins]) await runOnce(client, statement);
   } else if (statements.length > 0) {
     throw new MissingRoles([...statements, ...logins].map((statement) => `${statement};`).join('\n'));
