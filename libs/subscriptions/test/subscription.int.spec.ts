@@ -43,7 +43,10 @@ describe('a subscription', () => {
       expect(readinessOf(subscription).check()).toMatchObject({ ok: true });
       const hinted = async () =>
         [...(await world.test.broker.committedOffsets('tally-projector', topic)).values()].reduce((sum, each) => sum + each, 0n);
-      expect(await until(hinted, (found) => found > 0n)).toBe(await world.end());
+      await until(
+        async () => [await hinted(), await world.end()] as const,
+        ([found, end]) => found === end && end > 20n,
+      );
     },
     patience,
   );
@@ -92,7 +95,10 @@ describe('a subscription', () => {
     await world.caughtUp();
     expect(subscription.status()).toMatchObject({ state: 'running', reason: undefined });
     expect(await world.rows('tally_projector.guards')).toMatchObject([{ aggregate_id: id, version, parked_version: null }]);
-    expect(await world.deadLetters()).toHaveLength(sent);
+    await until(
+      async () => (await world.deadLetters()).length,
+      (found) => found === sent,
+    );
   }, 60_000);
 
   it(
