@@ -1,4 +1,5 @@
 import { decodeConsistencyToken, decodeCursor } from '@tradecore/read-models';
+import { clientOrderIdShape } from '@tradecore/trading';
 import { z } from 'zod';
 
 const timeShape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i;
@@ -45,7 +46,7 @@ export const ordersQuery = z.strictObject({
   accountId: z.guid('must be a UUID').toLowerCase().meta({ description: 'One of the accounts of the token.' }),
   clientOrderId: z
     .string()
-    .regex(/^[\x20-\x7e]{1,48}$/, 'must be 1 to 48 printable ASCII characters')
+    .regex(clientOrderIdShape, 'must be 1 to 48 printable ASCII characters')
     .optional()
     .meta({ description: 'Only the order of this name: one or none.', examples: ['my-order-1'] }),
   limit: z

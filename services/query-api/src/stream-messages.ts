@@ -38,11 +38,9 @@ export const serverMessage = z
     z
       .strictObject({ type: z.literal('entry'), ...feedEntryResponse.shape })
       .meta({ description: 'One change; sequences of an account rise by one.' }),
-    z
-      .strictObject({ type: z.literal('resync'), accountId: z.string(), ...position, reason: z.enum(resyncReasons) })
-      .meta({
-        description: 'What follows the position is not to be had: read the orders anew; entries after this new position follow.',
-      }),
+    z.strictObject({ type: z.literal('resync'), accountId: z.string(), ...position, reason: z.enum(resyncReasons) }).meta({
+      description: 'What follows the position is not to be had: read the orders anew; entries after this new position follow.',
+    }),
     z.strictObject({ type: z.literal('heartbeat'), time: z.string() }),
     z.strictObject({ type: z.literal('problem'), code: z.string(), detail: z.string(), errors: z.array(z.unknown()).optional() }),
   ])

@@ -1,6 +1,4 @@
 import { freshId } from '@tradecore/events';
-import { feedHintChannel } from '@tradecore/read-models';
-import { Redis } from 'ioredis';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
@@ -142,21 +140,6 @@ describe('the stream', () => {
     const client = await Client.open([account]);
     client.say({ type: 'subscribe', accountId: account, after: { epoch: await epochOf(), sequence: 1 } });
     expect(await client.last('resync')).toMatchObject({ reason: 'gone', sequence: 3 });
-    client.socket.close();
-  });
-
-  it('hears a hint at once', async () => {
-    const account = freshId();
-    const client = await Client.open([account]);
-    client.say({ type: 'subscribe', accountId: account });
-    await client.last('subscribed');
-    const redis = new Redis(process.env['REDIS_URL'] ?? '');
-    const hint = () => redis.publish(feedHintChannel(api.service.config.NAMESPACE), account);
-    expect(await hint()).toBe(1);
-    await place(account);
-    await hint();
-    await client.until(() => client.entries().length === 1);
-    redis.disconnect();
     client.socket.close();
   });
 
