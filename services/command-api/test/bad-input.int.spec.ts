@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { placeOrderBody } from '@tradecore/read-models';
+import { problemResponse } from '@tradecore/service';
 import { RunningCommandApi, type Answer, type Sending } from './running-command-api.ts';
 
 let api: RunningCommandApi;
@@ -19,11 +20,9 @@ afterEach(async () => expect(await api.stored()).toBe(before));
 
 function expectProblem(answer: Answer, status: number, code: string): void {
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
-  expect(answer.body).toMatchObject({
+  expect(problemResponse.parse(answer.body)).toMatchObject({
     type: `https://tradecore.dev/problems/${code}`,
-    title: expect.any(String),
     status,
-    detail: expect.any(String),
     instance: expect.stringMatching(/^\//),
     traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
   });
@@ -34,7 +33,7 @@ describe('terms that break a rule', () => {
   it.each<[string, Record<string, unknown>, string, string]>([
     ['an unknown field', { surprise: 1 }, '#/surprise', 'unknown-field'],
     ['an unknown field with a strange name', { 'a/b~c': 1 }, '#/a~1b~0c', 'unknown-field'],
-    ['__proto__', JSON.parse('{"constructor": {}}') as Record<string, unknown>, '#/constructor', 'unknown-field'],
+    ['a field called like what objects inherit', { constructor: {} }, '#/constructor', 'unknown-field'],
     ['a number for a decimal', { quantity: 10 }, '#/quantity', 'wrong-type'],
     ['null', { symbol: null }, '#/symbol', 'wrong-type'],
     ['a list', { side: ['buy'] }, '#/side', 'not-one-of'],
@@ -85,7 +84,7 @@ describe('terms that break a rule', () => {
   });
 
   it.each([
-    ['200 letters more', 'x'.repeat(256)],
+    ['256 letters', 'x'.repeat(256)],
     ['é', 'é'],
   ])('an Idempotency-Key of %s', async (_name, key) => {
     const answer = await api.post('/v1/orders', api.terms(), { headers: { 'idempotency-key': key } });
@@ -133,7 +132,7 @@ describe('a body that is none', () => {
     ['a text', '"order"', 'invalid-request'],
     ['null', 'null', 'invalid-request'],
     ['nothing', undefined, 'invalid-request'],
-    ['something nested 100,000 deep', `${'['.repeat(30_000)}${']'.repeat(30_000)}`, 'invalid-request'],
+    ['something nested 30,000 deep', `${'['.repeat(30_000)}${']'.repeat(30_000)}`, 'invalid-request'],
   ])('%s', async (_name, body, code) => {
     const answer = await api.post('/v1/orders', body);
     expectProblem(answer, 400, code);
@@ -152,7 +151,7 @@ describe('a body that is none', () => {
       body: new Blob([large]).stream(),
       duplex: 'half',
     } as RequestInit);
-    expect(answer.status).toBe(413);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([413, 'application/problem+json']);
   });
 
   it('another media type is refused', async () => {

@@ -1,5 +1,6 @@
+import { orderEventsResponse, orderPageResponse, orderResponse } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
-import type { Problem, RunningService } from '@tradecore/service';
+import { problemResponse, type Problem, type RunningService } from '@tradecore/service';
 import { createTestIssuer, startTestService, type TestIssuer } from '@tradecore/service/testing';
 import { queryApi } from '../src/query-api.module.ts';
 
@@ -28,8 +29,12 @@ export class TestQueryApi {
     return `Bearer ${await this.issuer.token({ accounts, ...more })}`;
   }
 
+  /** Asks, and holds the answer against the schema that the OpenAPI document is made of. */
   async get(path: string, accounts: readonly string[], headers: Readonly<Record<string, string>> = {}): Promise<Response> {
-    return fetch(`${this.service.url}${path}`, { headers: { authorization: await this.bearer(accounts), ...headers } });
+    const authorization = await this.bearer(accounts);
+    const response = await fetch(`${this.service.url}${path}`, { headers: { authorization, ...headers } });
+    if (response.status !== 304) documented(path, response).parse(await response.clone().json());
+    return response;
   }
 
   async stop(): Promise<void> {
@@ -37,6 +42,13 @@ export class TestQueryApi {
     await this.issuer.close();
     await this.models.drop();
   }
+}
+
+/** What the document says of an answer to `path`. */
+function documented(path: string, { ok }: Response) {
+  if (!ok) return problemResponse;
+  if (path.startsWith('/v1/orders?')) return orderPageResponse;
+  return path.includes('/events') ? orderEventsResponse : orderResponse;
 }
 
 /** The problem document of an answer, checked to be one. */
