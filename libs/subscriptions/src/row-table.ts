@@ -21,13 +21,17 @@ function readAs(name: string, type: string): string {
 
 /** A table that folds fill: its columns are read from the catalog once. Columns with a default are the database's own. */
 export class RowTable {
+  private readonly properties: ReadonlySet<string>;
+
   private constructor(
     /** Schema and name, quoted. */
     readonly name: string,
     private readonly columns: readonly Column[],
     /** The primary key when it is one column. */
     private readonly keyColumn: Column | undefined,
-  ) {}
+  ) {
+    this.properties = new Set(columns.map(({ property }) => property));
+  }
 
   /** Reads the columns. Throws when the table isn't there. */
   static async open(connection: Transaction, schema: string, table: string): Promise<RowTable> {
@@ -85,7 +89,7 @@ export class RowTable {
 
   /** The line as it is. Throws `TypeError` for a property that is no column: the fold and the table don't fit. */
   checked(row: object): object {
-    const strange = Object.keys(row).find((property) => !this.columns.some((column) => column.property === property));
+    const strange = Object.keys(row).find((property) => !this.properties.has(property));
     if (strange !== undefined) throw new TypeError(`${this.name} has no column for "${strange}" (or one with a default)`);
     return row;
   }
