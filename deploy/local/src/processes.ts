@@ -85,6 +85,7 @@ export class Supervised {
     this.#launch();
     const deadline = Date.now() + this.program.readyWithinMs;
     while (!(await this.program.isReady().catch(() => false))) {
+      if (!this.#isWanted) throw new Refusal(`${this.program.name} was stopped before it was ready.`);
       if (!this.#child)
         throw new Refusal(`${this.program.name} ended while it started. The end of ${this.log}:\n\n${this.#lastWords()}`);
       if (Date.now() > deadline) {
