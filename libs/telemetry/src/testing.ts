@@ -59,7 +59,8 @@ export async function startCollector(): Promise<Collector> {
     spans.push(...spansOf(JSON.parse(text) as Exported));
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
   });
-  server.listen(0, '127.0.0.1');
+  // A test that fails before it can close this one still ends.
+  server.listen(0, '127.0.0.1').unref();
   await once(server, 'listening');
   return {
     env: {
