@@ -35,7 +35,7 @@ create aggregate event_chain(previous bytea, fields bytea) (sfunc = event_chain_
 --   events: JSON array, one object an event, the same order: t type, v schema version, d data, m metadata, c correlation, u causation, s saga,
 --     k key on the topic
 --   wait_ms: null never waits for a lock; else how long for each; what can't be had in that time raises lock_not_available
--- Verdicts: stored (stored_at) | repeated (the first ids are in the store already) | conflict (part, found version) | invalid (reason)
+-- Verdicts: stored (stored_at) | repeated (a first id is in the store already) | conflict (part, found version) | invalid (reason)
 --   | busy (somebody holds an aggregate, or an earlier save of this call has it: send again)
 --
 -- Each step is a statement of its own and so sees what the locks of the step before have waited for: READ COMMITTED only.
@@ -94,7 +94,8 @@ begin
     perform set_config('lock_timeout', caller_lock_timeout, true);
   end if;
 
-  -- Ids that are there already. A part is known by its first id: a command that is decided again may come to fewer or more events.
+  -- Ids that are there already. A part is known by its first id, a save by any of its parts: a command that is decided again may come to
+  -- fewer or more events, or to other aggregates beside.
   if exists (select from event_store e where e.event_id = any (event_ids)) then
     select coalesce(array_agg(i.part) filter (where i.first and e.aggregate_id = part_aggregates[i.part]), '{}'), array_agg(i.part)
       into known_parts, taken_parts
@@ -111,7 +112,7 @@ begin
     from (
       select p.save,
         case
-          when bool_and(p.n = any (known_parts)) then 'repeated'
+          when bool_or(p.n = any (known_parts)) then 'repeated'
           when bool_or(p.n = any (taken_parts)) or bool_or(p.reason is not null) then 'invalid'
           when bool_or(p.earlier or not p.held) then 'busy'
           when bool_or(p.version <> p.expected) then 'conflict'

@@ -53,7 +53,7 @@ export class InMemoryEventStore extends RecordingStore {
 
   #judge({ parts }: Save): Verdict {
     const known = parts.map(({ aggregateId, events: [first] }) => this.#byId.get(first?.id ?? '')?.aggregateId === aggregateId);
-    if (known.every(Boolean)) return { outcome: 'repeated' };
+    if (known.some(Boolean)) return { outcome: 'repeated' };
     if (parts.some(({ events }) => events.some(({ id }) => this.#byId.has(id)))) {
       return { outcome: 'invalid', reason: 'an event id is in the store already, as another event' };
     }

@@ -139,6 +139,16 @@ function repeats(store: Get): void {
     expect((await store().loadAggregate(Tally, id)).total).toBe(13);
   });
 
+  it('recognises a repeated command also when it now comes to another aggregate beside', async () => {
+    const [commandId, tally, other] = [freshId(), opened(), opened()];
+    const first = await commanded(commandId, tally);
+    const again = await runInContext({ correlationId: freshId(), commandId }, () =>
+      store().saveAggregates([new Tally(tally.id).open('me'), other]),
+    );
+    expect(again).toEqual({ outcome: 'repeated', events: first.events });
+    expect(await store().readEvents(other.id)).toEqual([]);
+  });
+
   it('stores the same command once when it is sent ten times at once', async () => {
     const [commandId, id] = [freshId(), freshId()];
     const saves = await Promise.all(Array.from({ length: 10 }, () => commanded(commandId, new Tally(id).open('me'))));
