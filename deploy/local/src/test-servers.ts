@@ -11,6 +11,8 @@ const quiet: Step = async (_name, work) => work(() => {});
  * Returns what stops ours.
  */
 export async function startTestServers(step: Step = quiet): Promise<() => Promise<void>> {
+  const named = namedServers();
+  if (named.DATABASE_URL && named.KAFKA_BROKERS && named.REDIS_URL) return async () => {};
   const home = freeHome();
   const own: Supervised[] = [];
   await stopLeftovers(home);
@@ -19,7 +21,7 @@ export async function startTestServers(step: Step = quiet): Promise<() => Promis
       home,
       durability: 'fast',
       wishes: { postgres: 0, kafka: 0, controller: 0, redis: 0 },
-      named: namedServers(),
+      named,
       step,
       onCrash: ({ name, how, log }) => process.stderr.write(`The tests' ${name} ended (${how}): see ${log}\n`),
       own,
