@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { topics as fleet, type TopicDeclaration } from '@tradecore/events';
 import kafkajs, { type Admin, type ConfigEntries, type ITopicMetadata } from 'kafkajs';
 import { MessagingError } from './errors.ts';
+import { isType } from './kafka-errors.ts';
 import type { Names } from './names.ts';
 
 /** How topics are laid out in this installation. */
@@ -39,7 +41,13 @@ export async function ensureTopics(
 ): Promise<{ created: string[]; verified: string[] }> {
   const present = new Set(await admin.listTopics());
   const missing = declarations.filter(({ name }) => !present.has(names.onBroker(name)));
-  if (missing.length > 0) await create(admin, names, layout, missing);
+  if (missing.length > 0) {
+    await create(admin, names, layout, missing);
+    await untilReady(
+      admin,
+      missing.map(({ name }) => names.onBroker(name)),
+    );
+  }
   const created = new Set(missing.map(({ name }) => name));
   const older = declarations.filter(({ name }) => !created.has(name));
   const faults = older.length > 0 ? await differences(admin, names, layout, older) : [];
@@ -51,7 +59,7 @@ async function create(admin: Admin, names: Names, layout: TopicLayout, missing: 
   const { replication } = layout;
   const durability = replication > 1 ? { 'min.insync.replicas': String(replication - 1) } : {};
   await admin.createTopics({
-    waitForLeaders: true,
+    waitForLeaders: false,
     topics: missing.map((declaration) => ({
       topic: names.onBroker(declaration.name),
       numPartitions: partitionsOf(declaration, layout),
@@ -59,6 +67,25 @@ async function create(admin: Admin, names: Names, layout: TopicLayout, missing: 
       configEntries: Object.entries({ ...configOf(declaration), ...durability }).map(([name, value]) => ({ name, value })),
     })),
   });
+}
+
+/** A broker answers before it knows what its controller has created: for some milliseconds, for seconds on a busy machine. */
+const unknownYet = { everyMs: 50, deadlineMs: 30_000 };
+
+/** Waits until every partition of these topics (names on the broker) has a leader. kafkajs's own wait fails when a topic is not known yet. */
+export async function untilReady(admin: Admin, topics: string[]): Promise<void> {
+  const ready = async (): Promise<boolean> => {
+    try {
+      const found = await admin.fetchTopicMetadata({ topics });
+      return found.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0));
+    } catch (error) {
+      if (isType(error, 'UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE')) return false;
+      throw error;
+    }
+  };
+  for (const deadline = Date.now() + unknownYet.deadlineMs; !(await ready()); await delay(unknownYet.everyMs)) {
+    if (Date.now() > deadline) throw new MessagingError('topics', `no leaders within 30 s: ${topics.join(', ')}`);
+  }
 }
 
 async function differences(
