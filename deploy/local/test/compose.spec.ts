@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+
+interface Compose {
+  readonly services: Record<string, { readonly image: string; readonly command?: string[]; readonly ports: string[] }>;
+}
+
+const { services } = parse(readFileSync(new URL('../../compose.yaml', import.meta.url), 'utf8')) as Compose;
+
+describe('the servers in containers', () => {
+  it('are Redpanda, its Console on 8090, PostgreSQL and Redis', () => {
+    expect(Object.keys(services).sort()).toEqual(['console', 'postgres', 'redis', 'redpanda']);
+    expect(services['console']?.ports).toEqual(['127.0.0.1:8090:8080']);
+  });
+
+  it('have pinned tags, and doors on the loopback address only', () => {
+    for (const { image, ports } of Object.values(services)) {
+      expect(image).toMatch(/:v?\d+\.\d+/);
+      expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+    }
+  });
+
+  it('acknowledge what is written: Redpanda without write caching, no topic by accident', () => {
+    const command = services['redpanda']?.command ?? [];
+    expect(command).toContain('--set=redpanda.write_caching_default=false');
+    expect(command).toContain('--set=redpanda.auto_create_topics_enabled=false');
+  });
+});
