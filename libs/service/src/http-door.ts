@@ -19,7 +19,7 @@ import type { Health } from './health.ts';
 import { rawProblem, RequestRefused, sendProblem } from './problems.ts';
 
 /** Bytes of a request's body, at most; more is 413. */
-export const bodyLimit = 64 * 1024;
+const bodyLimit = 64 * 1024;
 
 const log = logger('http');
 const statusClasses = ['2xx', '3xx', '4xx', '5xx'] as const;

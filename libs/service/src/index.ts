@@ -1,6 +1,6 @@
-export { runService, startService, type RunningService, type ServiceOptions } from './run-service.ts';
+export { runService, type RunningService, type ServiceOptions } from './run-service.ts';
 export { runProgram, type ProgramOptions } from './process.ts';
-export { tokens, type Clock, type Ids } from './tokens.ts';
+export { tokens, type Clock } from './tokens.ts';
 export {
   ConfigFaults,
   environment,
@@ -12,14 +12,6 @@ export {
   type Shape,
 } from './config.ts';
 export { Health, type Beat, type Check, type CheckReport, type CheckResult, type ReadinessReport } from './health.ts';
-export {
-  fieldFault,
-  problemResponse,
-  problemType,
-  rawProblem,
-  RequestRefused,
-  type FieldFault,
-  type Problem,
-} from './problems.ts';
-export { isStorableText, validate, validated, type RequestPart } from './validated.ts';
+export { fieldFault, problemResponse, rawProblem, RequestRefused, type FieldFault, type Problem } from './problems.ts';
+export { validate, validated, type RequestPart } from './validated.ts';
 export { Authenticator, CallerOf, owns, Public, type Caller } from './auth.ts';

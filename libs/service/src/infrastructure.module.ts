@@ -1,6 +1,6 @@
 import { Global, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
 import { createEventStore, EventStore, type Migration } from '@tradecore/event-sourcing';
-import { catalogue, freshId } from '@tradecore/events';
+import { catalogue } from '@tradecore/events';
 import { createBroker, type Broker } from '@tradecore/messaging';
 import { counter, logger } from '@tradecore/telemetry';
 import { Redis } from 'ioredis';
@@ -65,7 +65,6 @@ function providersOf({ name, uses, authenticator, config, health, migrations, da
   const providers: Provider[] = [
     { provide: tokens.config, useValue: config },
     { provide: tokens.clock, useValue: { now: () => new Date() } },
-    { provide: tokens.ids, useValue: { fresh: freshId } },
     { provide: Health, useValue: health },
   ];
   const closing: (() => Promise<unknown>)[] = [];

@@ -60,8 +60,8 @@ export class RequestRefused extends Error {
   }
 }
 
-/** The page that explains a code; also its name for programs. */
-export const problemType = (code: string): string => `https://tradecore.dev/problems/${code}`;
+/** The name of a problem for programs. */
+const problemType = (code: string): string => `https://tradecore.dev/problems/${code}`;
 
 const statusOf: Record<DomainError['kind'], number> = {
   invalid: 400,
@@ -114,7 +114,7 @@ function fromFramework(error: HttpException): Answer {
 }
 
 /** What to answer to an error; anything that is not a refusal is a bug: 500, and its text stays inside. */
-export function answerTo(error: unknown): Answer {
+function answerTo(error: unknown): Answer {
   if (error instanceof RequestRefused) return { status: error.status, code: error.code, detail: error.message, ...error.more };
   if (error instanceof DomainError) return fromDomain(error);
   if (error instanceof HttpException && error.getStatus() < 500) return fromFramework(error);

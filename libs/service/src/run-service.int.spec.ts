@@ -51,7 +51,7 @@ describe('a service', () => {
     const { url, adminUrl } = await program.line('"started"');
     expect((await fetch(`${adminUrl}/health/ready`)).status).toBe(200);
     const inFlight = fetch(`${url}/slow`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await program.line('"asked"');
     program.child.kill('SIGTERM');
     await program.line('"stopping"');
     const ready = await fetch(`${adminUrl}/health/ready`);

@@ -10,17 +10,9 @@ export const tokens = {
   broker: Symbol('broker'),
   /** `Clock`. */
   clock: Symbol('clock'),
-  /** `Ids`. */
-  ids: Symbol('ids'),
 } as const;
 
 /** The time, injected so that tests can hold it. */
 export interface Clock {
   now(): Date;
-}
-
-/** Fresh ids, injected so that tests can know them. */
-export interface Ids {
-  /** A UUIDv7. */
-  fresh(): string;
 }

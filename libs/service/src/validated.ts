@@ -14,7 +14,7 @@ const pointerTo = (path: readonly PropertyKey[]): string =>
   );
 
 /** PostgreSQL stores no U+0000 and no lone surrogate: neither may come in, in no string. */
-export const isStorableText = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
+const isStorableText = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
 
 const unstorable = 'has a character that no text may have: U+0000 or half a surrogate pair';
 

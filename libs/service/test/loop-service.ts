@@ -26,6 +26,7 @@ class Door {
   @Public()
   @Get('slow')
   async slow(): Promise<string> {
+    process.stdout.write('{"msg":"asked"}\n');
     await new Promise((resolve) => setTimeout(resolve, 400));
     return 'finished';
   }
