@@ -3,7 +3,7 @@ import { EventStore } from '@tradecore/event-sourcing';
 import type { OrderTerms, RecordedEvent } from '@tradecore/events';
 import type { AsOf } from './order-queries.ts';
 
-/** Events that one answer holds, at most; an order has a handful. */
+/** Events that one answer holds, at most; an order has a handful. More is a bug, and is not answered with a part. */
 const historyLimit = 10_000;
 const pageSize = 1000;
 
@@ -27,7 +27,8 @@ export class OrderHistory {
       if (!first || !this.#isOrderOf(first, accounts)) return [];
       const wanted = asOf === undefined ? page : page.filter((event) => !isAfter(event, asOf));
       events.push(...wanted);
-      if (wanted.length < pageSize || events.length >= historyLimit) return events;
+      if (wanted.length < pageSize) return events;
+      if (events.length >= historyLimit) throw new Error(`order ${orderId} has ${historyLimit} events or more`);
     }
   }
 

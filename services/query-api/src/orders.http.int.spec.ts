@@ -51,6 +51,13 @@ describe('GET /v1/orders/{id}', () => {
     expect((await api.get(`/v1/orders/${id}`, [accountId], { 'if-none-match': '"7"' })).status).toBe(200);
   });
 
+  it('answers HEAD with the headers alone', async () => {
+    const { accountId, id } = await placeOne();
+    const headers = { authorization: await api.bearer([accountId]) };
+    const response = await fetch(`${api.service.url}/v1/orders/${id}`, { method: 'HEAD', headers });
+    expect([response.status, response.headers.get('etag'), await response.text()]).toEqual([200, '"1"', '']);
+  });
+
   it('shows an order as it was, by the same fold: after a version, and at a time', async () => {
     const { accountId, id } = await placeOne();
     const before = await json<OrderResponse>(await api.get(`/v1/orders/${id}`, [accountId]));

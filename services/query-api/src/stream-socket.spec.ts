@@ -1,0 +1,53 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { jest } from '@jest/globals';
+import { Health } from '@tradecore/service';
+import { WebSocket, WebSocketServer } from 'ws';
+import { FeedPump } from './feed-pump.ts';
+import { heartbeatInterval, StreamSocket } from './stream-socket.ts';
+import type { ServerMessage } from './stream-messages.ts';
+
+/** Real sockets; only the clock of intervals is held. */
+describe('the heartbeat of a stream', () => {
+  let server: WebSocketServer;
+  let client: WebSocket;
+  let heard: ServerMessage[];
+
+  beforeEach(async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'setTimeout', 'queueMicrotask', 'performance', 'Date'] });
+    server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await once(server, 'listening');
+    const caller = { subject: 'me', accounts: [], role: 'client', expiresAt: Date.now() + 60_000 } as const;
+    server.on('connection', (socket) => new StreamSocket(socket, caller, new FeedPump(undefined as never, new Health())));
+    client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    heard = [];
+    client.on('message', (data) => heard.push(JSON.parse(String(data)) as ServerMessage));
+    await once(client, 'open');
+  });
+  afterEach(async () => {
+    client.terminate();
+    await new Promise((resolve) => server.close(resolve));
+    jest.useRealTimers();
+  });
+
+  it('is told each 15 s to a client that answers', async () => {
+    const [socket] = [...server.clients];
+    for (let beat = 1; beat <= 3; beat += 1) {
+      const answered = Promise.all([once(socket as WebSocket, 'pong'), once(client, 'message')]);
+      jest.advanceTimersByTime(heartbeatInterval);
+      await answered;
+      expect(heard.map(({ type }) => type)).toEqual(Array<string>(beat).fill('heartbeat'));
+    }
+    expect(heartbeatInterval).toBe(15_000);
+  });
+
+  it('ends the socket of a client that has answered no ping since the last', async () => {
+    const [socket] = [...server.clients];
+    client.pause();
+    jest.advanceTimersByTime(heartbeatInterval);
+    expect(socket?.readyState).toBe(WebSocket.OPEN);
+    const closed = once(socket as WebSocket, 'close');
+    jest.advanceTimersByTime(heartbeatInterval);
+    await closed;
+  });
+});
