@@ -79,6 +79,7 @@ async function textbook(database: TestDatabase): Promise<() => Promise<void>> {
       begin perform pg_notify('outbox_events', ''); return null; end $$;
     create trigger outbox_insert_notify after insert on event_outbox for each row execute function notify_each_row()`);
   const pool = new pg.Pool({ connectionString: database.url, max: textbookConnections });
+  pool.on('error', () => undefined); // the database is dropped while the last connections close
   closers.push(() => pool.end());
   return async () => {
     const [id, eventId] = [freshId(), freshId()];

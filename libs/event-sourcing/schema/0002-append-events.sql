@@ -31,7 +31,7 @@ create aggregate event_chain(previous bytea, fields bytea) (sfunc = event_chain_
 --
 -- A save has parts, one for each aggregate; a part has events.
 --   part_saves, part_aggregates, part_types, part_versions: one element a part: number of its save (1, 2, ...), expected version
---   event_parts, event_ids: one element an event: number of its part, its id; the events of a part in the order of their versions
+--   event_parts, event_ids: one element an event: number of its part (1, 2, ... none without), its id; parts and versions in order
 --   events: JSON array, one object an event, the same order: t type, v schema version, d data, m metadata, c correlation, u causation, s saga,
 --     k key on the topic
 --   wait_ms: null never waits for a lock; else how long for each; what can't be had in that time raises lock_not_available
@@ -61,6 +61,7 @@ declare
   old_ids uuid[];
   known_parts integer[] := '{}';
   taken_parts integer[] := '{}';
+  part_starts bigint[];
   verdicts text[];
   times timestamptz[];
   conflict_parts integer[];
@@ -141,27 +142,26 @@ begin
 
   -- Store: positions are drawn only now that the heads are locked, and in the order of versions, so that seq rises within an aggregate.
   if 'stored' = any (verdicts) then
+    part_starts := array(select min(e.n) from unnest(event_parts) with ordinality e (part, n) group by e.part order by e.part);
     with given as materialized (
       select e.part, e.n as ordinal, part_aggregates[e.part] as aggregate_id, part_types[e.part] as aggregate_type,
-             part_versions[e.part] as expected, times[part_saves[e.part]] as at,
-             e.id, e.t, e.v, e.d, e.m, e.d::text as data_text, e.m::text as metadata_text, e.c, e.u, e.s, e.k
+             part_versions[e.part] + 1 + (e.n - part_starts[e.part])::integer as version,
+             e.n + 1 = coalesce(part_starts[e.part + 1], cardinality(event_ids) + 1) as is_last,
+             times[part_saves[e.part]] as at, e.id, e.t, e.v, e.d, e.m, e.d::text as data_text, e.m::text as metadata_text, e.c, e.u, e.s, e.k
         from rows from (
           unnest(event_parts), unnest(event_ids),
           jsonb_to_recordset(events) as (t text, v integer, d jsonb, m jsonb, c uuid, u uuid, s uuid, k text)
         ) with ordinality e (part, id, t, v, d, m, c, u, s, k, n)
        where verdicts[part_saves[e.part]] = 'stored'
-    ), numbered as materialized (
-      select g.*, g.expected + (row_number() over of_part)::integer as version, count(*) over (partition by g.part) as events
-        from given g window of_part as (partition by g.part order by g.ordinal)
     ), chained as materialized (
       select c.*, nextval('event_position') as position from (
-        select n.*,
+        select g.*,
           event_chain(
-            coalesce(h.hash, first_previous(n.aggregate_type, n.aggregate_id)),
-            event_fields(n.id, n.t, n.version, n.v, n.at, n.c, n.u, n.s, n.data_text, n.metadata_text)
-          ) over (partition by n.part order by n.ordinal) as hash
-          from numbered n left join stream_heads h on h.aggregate_id = n.aggregate_id
-         order by n.part, n.ordinal
+            coalesce(h.hash, first_previous(g.aggregate_type, g.aggregate_id)),
+            event_fields(g.id, g.t, g.version, g.v, g.at, g.c, g.u, g.s, g.data_text, g.metadata_text)
+          ) over (partition by g.part order by g.ordinal) as hash
+          from given g left join stream_heads h on h.aggregate_id = g.aggregate_id
+         order by g.part, g.ordinal
       ) c
     ), stored as (
       insert into event_store (event_id, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp",
@@ -173,7 +173,7 @@ begin
         from chained c join aggregate_types t on t.aggregate_type = c.aggregate_type
     )
     insert into stream_heads (aggregate_id, aggregate_type, version, hash, "timestamp")
-    select c.aggregate_id, c.aggregate_type, c.version, c.hash, c.at from chained c where c.version = c.expected + c.events
+    select c.aggregate_id, c.aggregate_type, c.version, c.hash, c.at from chained c where c.is_last
         on conflict (aggregate_id) do update set version = excluded.version, hash = excluded.hash, "timestamp" = excluded."timestamp";
   end if;
 
