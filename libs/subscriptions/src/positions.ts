@@ -71,28 +71,44 @@ export class Positions {
   }
 
   /**
-   * Locks the position of a partition, the first thing in a batch's transaction, and compares it with what this owner last wrote.
-   * Throws `PositionLost` when it is another's, has moved, or is locked by somebody (a builder, a second owner), and `ProjectionStopped`.
+   * Locks the position of a partition, the first thing in a batch's transaction, compares it with what this owner last wrote, and moves it to
+   * `next`; nobody sees that before the commit. Throws `PositionLost` when it is another's, has moved, or is locked by somebody (a builder, a
+   * second owner), and `ProjectionStopped`.
    */
-  async lock(tx: Transaction, partition: TopicPartition, owner: string, expected: bigint): Promise<void> {
+  async advance(
+    tx: Transaction,
+    partition: TopicPartition,
+    owner: string,
+    { from, to }: { from: bigint; to: bigint },
+  ): Promise<void> {
+    const moved = (await tx.query(
+      `with mine as materialized (
+         select topic, partition from ${this.schema}.positions
+          where topic = $1 and partition = $2 and owner = $3 and next_offset = $4 for update skip locked),
+       moved as (
+         update ${this.schema}.positions p set next_offset = $5, moved_at = clock_timestamp()
+           from mine, ${this.schema}.projection s
+          where p.topic = mine.topic and p.partition = mine.partition and s.stopped_reason is null
+         returning p.partition)
+       select partition from moved`,
+      [partition.topic, partition.partition, owner, String(from), String(to)],
+    )) as unknown[];
+    if (moved.length === 0) await this.refuse(tx, partition, owner, from);
+  }
+
+  /** Says why a position could not be moved. */
+  private async refuse(tx: Transaction, partition: TopicPartition, owner: string, from: bigint): Promise<never> {
     const [row] = (await tx.query(
       `select p.next_offset, p.owner, s.stopped_reason from ${this.schema}.positions p, ${this.schema}.projection s
-        where p.topic = $1 and p.partition = $2 for update of p skip locked`,
+        where p.topic = $1 and p.partition = $2`,
       [partition.topic, partition.partition],
     )) as { next_offset: string; owner: string | null; stopped_reason: string | null }[];
     const where = partitionKey(partition);
-    if (!row) throw new PositionLost(`${where} is locked by somebody else`);
+    if (!row) throw new PositionLost(`${where} has no position`);
     if (row.stopped_reason !== null) throw new ProjectionStopped(row.stopped_reason);
     if (row.owner !== owner) throw new PositionLost(`${where} belongs to ${row.owner ?? 'nobody'}`);
-    if (BigInt(row.next_offset) !== expected) throw new PositionLost(`${where} is at ${row.next_offset}, not at ${expected}`);
-  }
-
-  /** Moves a position that `lock` has locked in this transaction. */
-  async move(tx: Transaction, partition: TopicPartition, nextOffset: bigint): Promise<void> {
-    await tx.query(
-      `update ${this.schema}.positions set next_offset = $3, moved_at = clock_timestamp() where topic = $1 and partition = $2`,
-      [partition.topic, partition.partition, String(nextOffset)],
-    );
+    if (BigInt(row.next_offset) !== from) throw new PositionLost(`${where} is at ${row.next_offset}, not at ${from}`);
+    throw new PositionLost(`${where} is locked by somebody else`);
   }
 
   /** Replaces all positions: nobody owns them, so whoever was at work has to claim again. For a builder, which holds the projection. */

@@ -36,7 +36,7 @@ export interface DeadLetter {
 
 /** What a batch came to inside its transaction. */
 export interface Handled {
-  /** Sent before the position moves. */
+  /** Sent before the transaction, and with it the new position, is committed. */
   readonly deadLetters: readonly DeadLetter[];
   /** Called once the transaction is committed: figures and hints. Must not throw. */
   readonly committed: (seconds: number) => void;
@@ -292,10 +292,9 @@ export class Subscription {
     expected: bigint,
     contents: Contents & { careful: boolean },
   ): Promise<Handled> {
-    await this.positions.lock(tx, batch, this.owner, expected);
+    await this.positions.advance(tx, batch, this.owner, { from: expected, to: batch.nextOffset });
     const handled = await this.work.handle(tx, contents.records, contents.careful);
     await this.bury([...contents.deadLetters, ...handled.deadLetters]);
-    await this.positions.move(tx, batch, batch.nextOffset);
     return handled;
   }
 

@@ -30,8 +30,8 @@ const around = (target: object, method: string, before: string, after: string): 
 };
 
 around(Positions.prototype, 'claim', 'before-claim', 'after-claim');
-around(Positions.prototype, 'lock', 'before-lock', 'after-lock');
-around(Positions.prototype, 'move', 'after-rows', 'before-commit');
+around(Positions.prototype, 'advance', 'before-position', 'after-position');
+around(ProjectorWork.prototype, 'handle', 'before-rows', 'after-rows');
 around(Positions.prototype, 'replace', 'after-build', 'before-build-commit');
 
 const dataSource = await new DataSource({ type: 'postgres', url: env['DATABASE_URL']! }).initialize();
