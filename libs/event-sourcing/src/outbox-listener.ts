@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { newSession, type Session } from './session.ts';
 
 const reconnectMs = { first: 100, most: 5_000 };
 /** A half-open connection says nothing: ask it. */
@@ -9,7 +9,7 @@ const heartbeatMs = 10_000;
  * A session of its own that never opens a transaction, for a listener in one pins the server's queue of notifications until commits fail.
  */
 export class OutboxListener {
-  #client: pg.Client | undefined;
+  #session: Session | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #waitMs = reconnectMs.first;
@@ -23,25 +23,20 @@ export class OutboxListener {
   /** Connects, and from then on whenever the connection is lost, until `close`. Never throws. */
   async open(): Promise<void> {
     if (this.#closed) return;
-    const client = new pg.Client({
-      connectionString: this.url,
-      application_name: 'outbox-relay listener',
-      keepAlive: true,
-      connectionTimeoutMillis: 5_000,
-      query_timeout: 5_000,
-    });
-    this.#client = client;
-    client.on('error', () => this.#reconnect(client));
-    client.on('end', () => this.#reconnect(client));
+    const session = newSession({ connectionString: this.url, application_name: 'outbox-relay listener', query_timeout: 5_000 });
+    const { client } = session;
+    this.#session = session;
+    client.on('error', () => this.#reconnect(session));
+    client.on('end', () => this.#reconnect(session));
     client.on('notification', this.onNotify);
     try {
       await client.connect();
       await client.query('listen outbox_events');
       this.#waitMs = reconnectMs.first;
       this.onNotify();
-      this.#beat(client);
+      this.#beat(session);
     } catch {
-      this.#reconnect(client);
+      this.#reconnect(session);
     }
   }
 
@@ -49,23 +44,23 @@ export class OutboxListener {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    await this.#client?.end().catch(() => undefined);
+    await this.#session?.end();
   }
 
-  #beat(client: pg.Client): void {
-    if (client !== this.#client) return;
+  #beat(session: Session): void {
+    if (session !== this.#session) return;
     this.#timer = setTimeout(() => {
-      client.query('select 1').then(
-        () => this.#beat(client),
-        () => this.#reconnect(client),
+      session.client.query('select 1').then(
+        () => this.#beat(session),
+        () => this.#reconnect(session),
       );
     }, heartbeatMs).unref();
   }
 
-  #reconnect(client: pg.Client): void {
-    if (client !== this.#client || this.#closed) return;
-    this.#client = undefined;
-    client.end().catch(() => undefined);
+  #reconnect(session: Session): void {
+    if (session !== this.#session || this.#closed) return;
+    this.#session = undefined;
+    void session.end();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.open(), this.#waitMs * (0.5 + Math.random() / 2)).unref();
     this.#waitMs = Math.min(this.#waitMs * 2, reconnectMs.most);

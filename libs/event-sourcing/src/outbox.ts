@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '@tradecore/events';
-import pg from 'pg';
+import type pg from 'pg';
+import { newSession, type Session } from './session.ts';
 
 /** An event as the relay sends it: where to, under which key, and its data as the stored text, byte for byte. */
 export interface OutboxEvent extends Omit<RecordedEvent, 'data'> {
@@ -170,26 +171,33 @@ const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)
 
 /** One session with the outbox: the relay's statements. One call at a time. After any error but `LeaseLost`: close it, connect anew. */
 export class Outbox {
+  private readonly client: pg.Client;
+
   private constructor(
-    private readonly client: pg.Client,
+    private readonly session: Session,
     private readonly owner: string,
     private readonly leaseSeconds: number,
-  ) {}
+  ) {
+    this.client = session.client;
+  }
 
   /** Opens the session. Throws what `pg` throws. */
   static async connect({ url, owner, leaseSeconds = 5 }: OutboxOptions): Promise<Outbox> {
-    const client = new pg.Client({
+    const session = newSession({
       connectionString: url,
       application_name: 'outbox-relay',
-      keepAlive: true,
-      connectionTimeoutMillis: 5_000,
       statement_timeout: statementTimeoutMs,
       query_timeout: statementTimeoutMs + 2_000,
       lock_timeout: lockTimeoutMs,
     });
-    client.on('error', () => undefined); // The next statement fails with it.
-    await client.connect();
-    return new Outbox(client, owner, leaseSeconds);
+    session.client.on('error', () => undefined); // The next statement fails with it.
+    try {
+      await session.client.connect();
+    } catch (error) {
+      await session.end();
+      throw error;
+    }
+    return new Outbox(session, owner, leaseSeconds);
   }
 
   /** Takes the lease if it is free, at once, also when this owner has it already. */
@@ -280,7 +288,7 @@ export class Outbox {
   }
 
   /** Ends the session. Never throws. */
-  async close(): Promise<void> {
-    await this.client.end().catch(() => undefined);
+  close(): Promise<void> {
+    return this.session.end();
   }
 }

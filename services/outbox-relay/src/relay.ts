@@ -124,6 +124,7 @@ export class Relay {
         await this.#serve();
       } catch (error) {
         this.#explain(error);
+        this.#become({ kind: 'starting' });
         this.#backOffMs = Math.min(Math.max(50, this.#backOffMs * 2), maxBackOffMs);
         await this.#pause(this.#backOffMs * (0.5 + Math.random() / 2));
       }
@@ -258,8 +259,9 @@ export class Relay {
 
   #become(state: RelayState): void {
     if (state.kind !== this.#state.kind) {
-      if (state.kind === 'halted')
-        log.error({ ...state.reason }, "halted: the store and the broker do not fit together; waiting for an operator's word");
+      const { reason } = { reason: undefined, ...state };
+      if (reason)
+        log.error({ ...reason }, "halted: the store and the broker do not fit together; waiting for an operator's word");
       else log.info({ ...state }, `the relay is ${state.kind}`);
     }
     this.#state = state;
