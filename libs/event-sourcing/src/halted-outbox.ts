@@ -40,11 +40,13 @@ interface MissingRow {
   aggregate_type: string;
   event_type: string;
   schema_version: number;
-  event_data: RecordedEvent['data'];
+  /** Only of types whose key is made from the data. */
+  event_data: RecordedEvent['data'] | null;
 }
 
 const findMissing = `
-  select e.position, e.event_id, e.aggregate_id, e.aggregate_type, e.event_type, e.schema_version, e.event_data
+  select e.position, e.event_id, e.aggregate_id, e.aggregate_type, e.event_type, e.schema_version,
+    case when e.aggregate_type = any ($2) then e.event_data end as event_data
   from event_store e
   where e.timestamp >= $1
     and not exists (select from published p where p.event_id = e.event_id)
@@ -101,7 +103,8 @@ export class HaltedOutbox {
     await this.client.query('insert into published select distinct unnest($1::uuid[])', [published]);
     await this.client.query('analyze published');
     const removed = await this.client.query('delete from event_outbox o using published p where p.event_id = o.event_id');
-    const { rows: missing } = await this.client.query<MissingRow>(findMissing, [since]);
+    const keyed = Object.values(catalogue).flatMap(({ type, keyOf }) => (keyOf ? type : []));
+    const { rows: missing } = await this.client.query<MissingRow>(findMissing, [since, keyed]);
     await this.enqueue(missing, catalogue);
     const outOfOrder = await this.client.query<{ n: number }>(countOutOfOrder, [missing.map(({ event_id }) => event_id)]);
     const foreign = await this.client.query<{ event_id: string }>(findForeign);
@@ -125,7 +128,7 @@ export class HaltedOutbox {
     const rows = missing.map((row) => {
       const declaration = catalogue[row.aggregate_type];
       if (!declaration) throw new Error(`event ${row.event_id} is of type ${row.aggregate_type}, which this build does not know`);
-      const event = { type: row.event_type, schemaVersion: row.schema_version, data: row.event_data };
+      const event = { type: row.event_type, schemaVersion: row.schema_version, data: row.event_data ?? {} };
       const key = declaration.keyOf?.(event, row.aggregate_id) ?? row.aggregate_id;
       return { seq: row.position, event_id: row.event_id, topic: declaration.topic, key };
     });
