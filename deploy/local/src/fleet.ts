@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readable, Refusal, type Step } from './console.ts';
 import { root, type Home } from './home.ts';
 import { audience, localIssuer } from './issuer.ts';
 import type { Ports } from './ports.ts';
-import { Supervised, type Crash, type Program } from './processes.ts';
+import { finish, Supervised, type Crash, type Program } from './processes.ts';
 import { password, secretsFolder } from './secrets.ts';
 import type { ServerUrls } from './servers.ts';
 
@@ -80,7 +79,7 @@ export const roleOf = (namespace: string, service: string): string =>
 /** Builds every package that changed. */
 export async function build(): Promise<void> {
   const nx = join(root, 'node_modules', '.bin', 'nx');
-  const { code, output } = await finish(nx, ['run-many', '-t', 'build', '--outputStyle=static'], {}, undefined);
+  const { code, output } = await finish(nx, ['run-many', '-t', 'build', '--outputStyle=static'], {});
   if (code !== 0) throw new Refusal(`The build failed:\n${output}`);
 }
 
@@ -90,11 +89,14 @@ export async function migrate({ home, urls, namespace }: FleetSettings): Promise
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const { name } of services) password({ ...home, secrets: folder }, name);
   const env = { ...inherited(), ...urls, NAMESPACE: namespace, ROLE_PASSWORDS_DIR: folder, ...replication() };
-  const log = join(home.run, 'migrator.log');
-  const { code, output } = await finish(process.execPath, [join(root, 'services/migrator/dist/main.js')], env, log);
+  const { code, output } = await finish(process.execPath, [join(root, 'services/migrator/dist/main.js')], env);
+  writeFileSync(join(home.run, 'migrator.log'), output);
   if (code !== 0)
     throw new Refusal(`The migrator ended with ${code}:\n\n${output.trimEnd().split('\n').map(readable).join('\n')}`);
 }
+
+/** V8 lets its young generation grow to 16 MiB three times over; at 4 a service takes some 25 MB less and is as fast. */
+const smallNursery = '--max-semi-space-size=4';
 
 /** A service as a process of its own, with its own login, ready when it says so itself. */
 export function program(settings: FleetSettings, { name, service, port, adminPort }: Instance): Program {
@@ -102,7 +104,7 @@ export function program(settings: FleetSettings, { name, service, port, adminPor
   return {
     name,
     command: process.execPath,
-    args: ['--enable-source-maps', ...tracing, join(root, 'services', service, 'dist', 'main.js')],
+    args: [smallNursery, ...tracing, join(root, 'services', service, 'dist', 'main.js')],
     cwd: root,
     env: {
       ...inherited(),
@@ -180,28 +182,4 @@ function inherited(): Record<string, string> {
 function replication(): Record<string, string> {
   const { PARTITIONS, REPLICATION } = process.env;
   return { ...(PARTITIONS && { PARTITIONS }), ...(REPLICATION && { REPLICATION }) };
-}
-
-function finish(
-  command: string,
-  args: readonly string[],
-  env: Record<string, string>,
-  log: string | undefined,
-): Promise<{ code: number | null; output: string }> {
-  const child = spawn(command, args, {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  const chunks: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => {
-      const output = Buffer.concat(chunks).toString();
-      if (log !== undefined) writeFileSync(log, output);
-      resolve({ code, output });
-    });
-  });
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Refusal } from './console.ts';
 import { root } from './home.ts';
 import { accepts } from './ports.ts';
-import type { Program } from './processes.ts';
+import { finish, type Program } from './processes.ts';
 import type { ServerPlace } from './server-place.ts';
 
 /** The broker's two ports: for clients, and for its own controller. */
@@ -16,25 +16,22 @@ export interface KafkaPorts {
 
 const here = join(root, 'deploy', 'local', 'kafka');
 
-/** Fetches the broker's jars through Maven, once. Returns their folder. */
-export function fetchJars(): string {
-  const libs = join(root, '.local', 'kafka', 'libs');
-  if (existsSync(join(libs, '.complete'))) return libs;
+const libs = join(root, '.local', 'kafka', 'libs');
+
+/** Fetches the broker's jars through Maven, once. */
+export async function fetchJars(): Promise<void> {
+  if (existsSync(join(libs, '.complete'))) return;
   rmSync(libs, { recursive: true, force: true });
   mkdirSync(libs, { recursive: true });
   const args = ['-q', '-B', '-f', join(here, 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${libs}`];
-  const { status, stdout, stderr, error } = spawnSync('mvn', args, { encoding: 'utf8' });
-  if (status !== 0)
-    throw new Refusal(
-      `The broker's jars could not be fetched (mvn ${args.join(' ')}):\n${error?.message ?? `${stdout}${stderr}`}`,
-    );
+  const { code, output } = await finish('mvn', args, {});
+  if (code !== 0) throw new Refusal(`The broker's jars could not be fetched (mvn ${args.join(' ')}):\n${output}`);
   writeFileSync(join(libs, '.complete'), '');
-  return libs;
 }
 
-/** Apache Kafka in KRaft mode, one process that is broker and controller: formats its folder at the first start. */
+/** Apache Kafka in KRaft mode, one process that is broker and controller: formats its folder at the first start. Needs the jars. */
 export function kafka(place: ServerPlace, ports: KafkaPorts): Program {
-  const libs = place.program(fetchJars());
+  const jars = place.program(libs);
   const data = place.folder('kafka');
   const own = (file: string) => {
     if (place.account) chownSync(file, place.account.uid, place.account.gid);
@@ -48,7 +45,7 @@ export function kafka(place: ServerPlace, ports: KafkaPorts): Program {
   own(logging);
   const java = process.env['JAVA_HOME'] ? join(process.env['JAVA_HOME'], 'bin', 'java') : 'java';
   const jvm = ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-Djava.awt.headless=true', `-Dlog4j.configuration=file:${logging}`];
-  const classpath = ['-cp', `${libs}/*`];
+  const classpath = ['-cp', `${jars}/*`];
   if (!existsSync(join(data, 'log', 'meta.properties'))) {
     format(java, [...jvm, ...classpath, 'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', properties], place);
   }

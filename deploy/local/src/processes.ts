@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { readable, Refusal } from './console.ts';
-import type { Home } from './home.ts';
+import { root, type Home } from './home.ts';
 
 /** The account of the operating system that a process runs under; absent = the one that starts it. */
 export interface Account {
@@ -157,6 +157,26 @@ export class Supervised {
   #lastWords(): string {
     return readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-15).map(readable).join('\n');
   }
+}
+
+/** Runs a program to its end, in the repository. Returns its exit code (null when it could not run) and what it said. */
+export function finish(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const chunks: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return new Promise((resolve) => {
+    child.on('error', ({ message }) => resolve({ code: null, output: message }));
+    child.on('close', (code) => resolve({ code, output: Buffer.concat(chunks).toString() }));
+  });
 }
 
 /** Ends what an earlier run that was killed itself has left behind: services before servers. Returns their names. */

@@ -48,14 +48,15 @@ export async function startServers(options: ServerOptions): Promise<ServerUrls> 
       make: () => kafka(serverPlace(home), { clients: port('kafka'), controller: port('controller') }),
     },
   ];
-  const run = (title: string, make: () => Program) =>
-    step(title, async (remark) => {
+  const run = async (title: string, make: () => Program) => {
+    if (title === 'Kafka') await step("broker's jars", fetchJars);
+    await step(title, async (remark) => {
       const server = new Supervised(home, make(), onCrash);
       own.push(server);
       await server.start();
       remark(`pid ${server.pid}`);
     });
-  if (!named.KAFKA_BROKERS) await step("broker's jars", () => void fetchJars());
+  };
   const missing = ours.filter(({ setting }) => !named[setting]);
   await Promise.all(missing.map(({ title, make }) => run(title, make)));
   if (!named.DATABASE_URL) await createDatabase(postgresUrl(home, port('postgres'), 'postgres'), 'tradecore');

@@ -65,8 +65,8 @@ async function bringUp(running: Running, scale: Scale, gatewayPort: number): Pro
     if (running.isStopping) throw new Refusal(`Stopped before "${name}".`);
     return step(name, work);
   };
-  await next('build', build);
-  const urls = await startServers({
+  const building = next('build', build);
+  const starting = startServers({
     home,
     durability: 'durable',
     wishes: { postgres: 15_432, kafka: 19_092, controller: 19_093, redis: 16_379 },
@@ -75,6 +75,7 @@ async function bringUp(running: Running, scale: Scale, gatewayPort: number): Pro
     onCrash: report,
     own: running.servers,
   });
+  const [urls] = await Promise.all([starting, building]);
   const settings: FleetSettings = {
     home,
     urls,
