@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import pg from 'pg';
 
 /** The value under which `share` (0 to 1) of the values lie; NaN of none. Sorts in place. */
@@ -19,10 +19,12 @@ export async function machine(databaseUrl: string): Promise<Record<string, strin
     const shown = async (setting: string): Promise<string> =>
       String(Object.values((await client.query(`show ${setting}`)).rows[0] as object)[0]);
     const settings = ['fsync', 'synchronous_commit', 'shared_buffers', 'wal_sync_method'];
-    const values = await Promise.all(settings.map(async (setting) => `${setting}=${await shown(setting)}`));
+    const values: string[] = [];
+    for (const setting of settings) values.push(`${setting}=${await shown(setting)}`);
     return {
       date: new Date().toISOString().slice(0, 16),
       cpu: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
+      load: `${(loadavg()[0] ?? 0).toFixed(1)} in the last minute, this bench included`,
       memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
       system: `Linux ${release()}`,
       node: process.version,
