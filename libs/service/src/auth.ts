@@ -58,13 +58,29 @@ function refusalFor(error: unknown): RequestRefused {
   return refused('keys-unavailable', 'The keys that check tokens are not to be had now.');
 }
 
+/** A caller whose token was checked, for as long as that is taken for granted. */
+interface Checked {
+  readonly caller: Caller;
+  readonly until: number;
+}
+
+/**
+ * A client sends one token with each of its requests, and to check a signature was 29 % of the CPU time of placing an order: a good token
+ * is taken for granted for 30 s, never past its end. At most 1000, the oldest go first.
+ */
+const granted = { milliseconds: 30_000, tokens: 1000 };
+
 /** Checks bearer tokens as RFC 8725 and 9068 say: algorithms, issuer, audience and type pinned; exp, iat, sub required; 5 s of leeway. */
 export class Authenticator {
   readonly #keys: ReturnType<typeof createRemoteJWKSet>;
   readonly #config: Pick<Config, 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_JWKS_URL'>;
+  readonly #now: () => number;
+  readonly #checked = new Map<string, Checked>();
 
-  constructor(config: Pick<Config, 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_JWKS_URL'>) {
+  /** `now` in milliseconds since 1970. */
+  constructor(config: Pick<Config, 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_JWKS_URL'>, now: () => number = Date.now) {
     this.#config = config;
+    this.#now = now;
     // An unknown key id asks once more, at most each 5 s; keys are kept 10 minutes.
     this.#keys = createRemoteJWKSet(new URL(config.JWT_JWKS_URL), {
       timeoutDuration: 2000,
@@ -81,6 +97,21 @@ export class Authenticator {
         ? refused('missing', 'A bearer token is needed.')
         : refused('invalid', 'The Authorization header holds no bearer token.');
     }
+    const known = this.#checked.get(token);
+    if (known && this.#now() < known.until) return known.caller;
+    this.#checked.delete(token);
+    const caller = await this.#check(token);
+    this.#grant(token, caller);
+    return caller;
+  }
+
+  #grant(token: string, caller: Caller): void {
+    this.#checked.set(token, { caller, until: Math.min(this.#now() + granted.milliseconds, caller.expiresAt) });
+    const [oldest] = this.#checked.keys();
+    if (oldest !== undefined && this.#checked.size > granted.tokens) this.#checked.delete(oldest);
+  }
+
+  async #check(token: string): Promise<Caller> {
     const claimed = claims.safeParse(await this.#verify(token));
     if (!claimed.success) throw refused('invalid', 'The token lacks the claims accounts and role of this API.');
     const { sub, accounts, role, exp } = claimed.data;
@@ -96,6 +127,7 @@ export class Authenticator {
         typ: 'at+jwt',
         requiredClaims: ['exp', 'iat', 'sub'],
         clockTolerance: 5,
+        currentDate: new Date(this.#now()),
       });
       return payload;
     } catch (error) {
