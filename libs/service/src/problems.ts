@@ -4,6 +4,7 @@ import { DomainError } from '@tradecore/event-sourcing';
 import { currentContext, logger, parseTraceparent } from '@tradecore/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { isDatabaseAway } from './database-away.ts';
 
 /** One fault of a request: where, what, and a stable code. */
 export const fieldFault = z
@@ -113,6 +114,14 @@ function fromFramework(error: HttpException): Answer {
   return { status, code, detail, ...(code === 'body-too-large' && { errors: [{ pointer: '#', code, detail }] }) };
 }
 
+/** A read that failed; a save that can't be decided says so itself, as a `DomainError`. */
+const databaseUnavailable: Answer = {
+  status: 503,
+  code: 'database-unavailable',
+  detail: 'The database is not to be had now.',
+  headers: { 'retry-after': '1' },
+};
+
 /** What to answer to an error; anything that is not a refusal is a bug: 500, and its text stays inside. */
 function answerTo(error: unknown): Answer {
   if (error instanceof RequestRefused) return { status: error.status, code: error.code, detail: error.message, ...error.more };
@@ -122,6 +131,7 @@ function answerTo(error: unknown): Answer {
   if (name === 'FastifyError' && statusCode !== undefined && statusCode < 500) {
     return fromFramework(new HttpException((error as Error).message, statusCode, { cause: { code } }));
   }
+  if (isDatabaseAway(error)) return databaseUnavailable;
   return { status: 500, code: 'internal-error', detail: 'This is a fault of the service. It is logged under the trace id.' };
 }
 
@@ -161,7 +171,9 @@ const log = logger('problems');
 /** Sends `error` as a problem document; logs what is the service's own fault. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const answer = answerTo(error);
-  if (answer.status === 500) log.error({ err: error, method: request.method, path: request.url }, 'a request met a bug');
+  const where = { err: error, method: request.method, path: request.url };
+  if (answer.status === 500) log.error(where, 'a request met a bug');
+  if (answer === databaseUnavailable) log.warn(where, 'a request met no database');
   const problem = problemOf(answer, request.url);
   void reply
     .code(answer.status)

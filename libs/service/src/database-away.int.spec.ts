@@ -1,0 +1,90 @@
+import { Controller, Get, Inject, Module } from '@nestjs/common';
+import { EventStore } from '@tradecore/event-sourcing';
+import { createTestDatabase, CuttingProxy, type TestDatabase } from '@tradecore/event-sourcing/testing';
+import { freshId } from '@tradecore/events';
+import { DataSource } from 'typeorm';
+import { Public, type Problem, type RunningService } from './index.ts';
+import { createTestIssuer, startTestService, type TestIssuer } from './testing.ts';
+
+@Controller()
+class Door {
+  constructor(
+    @Inject(DataSource) private readonly db: DataSource,
+    @Inject(EventStore) private readonly store: EventStore,
+  ) {}
+  @Public()
+  @Get('rows')
+  rows(): Promise<unknown> {
+    return this.db.query('select 1 as one');
+  }
+  @Public()
+  @Get('transaction')
+  transaction(): Promise<unknown> {
+    return this.db.transaction((tx) => tx.query('select 1 as one'));
+  }
+  @Public()
+  @Get('events')
+  events(): Promise<unknown> {
+    return this.store.readEvents(freshId());
+  }
+  @Public()
+  @Get('slow')
+  slow(): Promise<unknown> {
+    return this.db.query('select pg_sleep(60)');
+  }
+  @Public()
+  @Get('bug')
+  bug(): Promise<unknown> {
+    return this.db.query('select nothing');
+  }
+}
+
+@Module({ controllers: [Door] })
+class DoorModule {}
+
+let database: TestDatabase;
+let way: CuttingProxy;
+let issuer: TestIssuer;
+let service: RunningService;
+
+beforeAll(async () => {
+  [database, issuer] = await Promise.all([createTestDatabase(), createTestIssuer()]);
+  way = await CuttingProxy.before(database.url);
+  const env = { ...issuer.env, DATABASE_URL: way.urlFor(database.url), DATABASE_STATEMENT_TIMEOUT: '1000', LOG_LEVEL: 'fatal' };
+  service = await startTestService({ name: 'away', module: DoorModule, http: true }, env);
+});
+afterAll(async () => {
+  await service.stop();
+  await Promise.all([way.close(), issuer.close()]);
+  await database.drop();
+});
+
+const ask = (path: string) => fetch(`${service.url}/${path}`);
+const expectUnavailable = async (response: Response) => {
+  const { type } = (await response.json()) as Problem;
+  expect([response.status, type]).toEqual([503, 'https://tradecore.dev/problems/database-unavailable']);
+  expect(response.headers.get('retry-after')).toBe('1');
+};
+
+describe('while PostgreSQL is away', () => {
+  it('a request hears 503 and when to come back, not of a bug; the service lives, is not ready, and goes on afterwards', async () => {
+    const paths = ['rows', 'transaction', 'events'];
+    for (const path of paths) expect((await ask(path)).status).toBe(200);
+    const underWay = ask('slow');
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    way.refusing = true;
+    way.breakAll();
+    await expectUnavailable(await underWay);
+    for (const path of paths) await expectUnavailable(await ask(path));
+    expect((await fetch(`${service.adminUrl}/health/live`)).status).toBe(200);
+    expect((await fetch(`${service.adminUrl}/health/ready`)).status).toBe(503);
+    way.refusing = false;
+    for (const path of paths) expect((await ask(path)).status).toBe(200);
+    expect((await fetch(`${service.adminUrl}/health/ready`)).status).toBe(200);
+  });
+
+  it('and so hears a request whose statement the server cancelled; a statement that is wrong is a bug', async () => {
+    await expectUnavailable(await ask('slow'));
+    expect((await ask('bug')).status).toBe(500);
+  });
+});
