@@ -1,4 +1,6 @@
+import { CuttingProxy } from '@tradecore/event-sourcing/testing';
 import { freshId } from '@tradecore/events';
+import { sampleTerms } from '@tradecore/events/testing';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
@@ -19,9 +21,9 @@ class Client {
     socket.on('message', (data) => this.heard.push(JSON.parse(String(data)) as ServerMessage));
     this.closed = new Promise((resolve) => socket.on('close', (code) => resolve(code)));
   }
-  static async open(accounts: readonly string[], more: { subject?: string; expiresIn?: number } = {}): Promise<Client> {
-    const authorization = await api.bearer(accounts, { subject: freshId(), ...more });
-    const client = new Client(new WebSocket(streamUrl(), { headers: { authorization } }));
+  static async open(accounts: readonly string[], more: { subject?: string; expiresIn?: number } = {}, at = api): Promise<Client> {
+    const authorization = await at.bearer(accounts, { subject: freshId(), ...more });
+    const client = new Client(new WebSocket(streamUrl(at), { headers: { authorization } }));
     await once(client.socket, 'open');
     return client;
   }
@@ -43,7 +45,7 @@ class Client {
   }
 }
 
-const streamUrl = (): string => `${api.service.url?.replace('http', 'ws')}/v1/stream`;
+const streamUrl = (at = api): string => `${at.service.url?.replace('http', 'ws')}/v1/stream`;
 let orders = 0;
 async function place(accountId: string): Promise<string> {
   orders += 1;
@@ -187,6 +189,33 @@ describe('a slow client', () => {
   }, 30_000);
 });
 
+describe('while PostgreSQL is away', () => {
+  it('streams stay open, and miss nothing once it is back', async () => {
+    const way = await CuttingProxy.before(process.env['DATABASE_URL'] ?? '');
+    const own = await TestQueryApi.start({ LOG_LEVEL: 'fatal' }, (url) => way.urlFor(url));
+    const account = freshId();
+    const placeOne = () =>
+      own.models
+        .place({ ...sampleTerms({ accountId: account }), clientOrderId: freshId() })
+        .then((id) => own.get(`/v1/orders/${id}`, [account]));
+    const client = await Client.open([account], {}, own);
+    client.say({ type: 'subscribe', accountId: account });
+    await client.last('subscribed');
+    expect((await placeOne()).status).toBe(200);
+    await client.until(() => client.entries().length === 1);
+    way.refusing = true;
+    way.breakAll();
+    expect((await placeOne()).status).toBe(503);
+    way.refusing = false;
+    expect((await placeOne()).status).toBe(200);
+    await client.until(() => client.entries().length === 3);
+    expect(client.heard.map(({ type }) => type)).toEqual(['subscribed', 'entry', 'entry', 'entry']);
+    client.socket.close();
+    await own.stop();
+    await way.close();
+  }, 20_000);
+});
+
 describe('who may open a stream', () => {
   const refused = async (headers: Record<string, string>, path = '/v1/stream') => {
     const socket = new WebSocket(`${api.service.url?.replace('http', 'ws')}${path}`, { headers });
@@ -294,9 +323,7 @@ describe('beside the stream', () => {
 describe('a stop', () => {
   it('tells every client to connect again', async () => {
     const own = await TestQueryApi.start();
-    const url = `${own.service.url?.replace('http', 'ws')}/v1/stream`;
-    const client = new Client(new WebSocket(url, { headers: { authorization: await own.bearer([freshId()]) } }));
-    await once(client.socket, 'open');
+    const client = await Client.open([freshId()], {}, own);
     await own.stop();
     expect(await client.closed).toBe(1012);
   }, 20_000);
@@ -304,20 +331,10 @@ describe('a stop', () => {
   it('is not needed for a start without Redis: polls carry the stream', async () => {
     const own = await TestQueryApi.start({ REDIS_URL: 'redis://127.0.0.1:9' });
     const account = freshId();
-    const url = `${own.service.url?.replace('http', 'ws')}/v1/stream`;
-    const client = new Client(new WebSocket(url, { headers: { authorization: await own.bearer([account]) } }));
-    await once(client.socket, 'open');
+    const client = await Client.open([account], {}, own);
     client.say({ type: 'subscribe', accountId: account });
     await client.last('subscribed');
-    await own.models.place({
-      accountId: account,
-      clientOrderId: 'x',
-      symbol: 'A',
-      side: 'buy',
-      type: 'market',
-      quantity: '1',
-      timeInForce: 'day',
-    });
+    await own.models.place({ ...sampleTerms({ accountId: account }), clientOrderId: 'x' });
     await client.until(() => client.entries().length === 1);
     await own.stop();
   }, 20_000);

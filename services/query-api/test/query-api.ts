@@ -12,11 +12,12 @@ export class TestQueryApi {
     private readonly issuer: TestIssuer,
   ) {}
 
-  static async start(env: Readonly<Record<string, string>> = {}): Promise<TestQueryApi> {
+  /** `through`: changes the address of its database, for a proxy. */
+  static async start(env: Readonly<Record<string, string>> = {}, through = (url: string) => url): Promise<TestQueryApi> {
     const [models, issuer] = await Promise.all([TestReadModels.create(), createTestIssuer()]);
     const service = await startTestService(queryApi, {
       ...issuer.env,
-      DATABASE_URL: models.database.urlFor('query-api'),
+      DATABASE_URL: through(models.database.urlFor('query-api')),
       REDIS_URL: process.env['REDIS_URL'] ?? '',
       NAMESPACE: `t${Math.random().toString(36).slice(2)}`,
       ...env,
