@@ -1,7 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Home } from './home.ts';
+import { isAlive } from './processes.ts';
 
 /** Ports by name; 0 in a wish means any. */
 export type Ports = Readonly<Record<string, number>>;
@@ -15,8 +17,7 @@ export async function choosePorts(home: Home, wishes: Ports): Promise<Ports> {
   const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Ports) : {};
   const chosen: Record<string, number> = {};
   for (const [name, wish] of Object.entries(wishes)) {
-    const taken = new Set(Object.values(chosen));
-    chosen[name] = await firstFree([before[name] ?? wish, wish], taken);
+    chosen[name] = await firstFree([before[name] ?? wish, wish]);
   }
   mkdirSync(home.path, { recursive: true });
   writeFileSync(file, `${JSON.stringify({ ...before, ...chosen }, null, 2)}\n`);
@@ -28,13 +29,40 @@ export async function isFree(port: number): Promise<boolean> {
   return (await listenOn(port)) !== undefined;
 }
 
-async function firstFree(candidates: readonly number[], taken: ReadonlySet<number>): Promise<number> {
-  for (const port of candidates) {
-    if (port !== 0 && !taken.has(port) && (await isFree(port))) return port;
+/**
+ * Takes a port for this process until it ends. A fleet knows its ports seconds before anybody listens on them: without a
+ * note that other runners see, two that start at once would choose the same. False where it is taken.
+ */
+export async function takePort(port: number): Promise<boolean> {
+  return (await isFree(port)) && noteDown(port);
+}
+
+const notes = join(tmpdir(), 'tradecore-ports');
+const ours = new Set<string>();
+
+function noteDown(port: number): boolean {
+  const note = join(notes, String(port));
+  if (!existsSync(notes)) {
+    mkdirSync(notes, { recursive: true });
+    chmodSync(notes, 0o1777); // for every user, each note removable by its writer alone
   }
-  let any = await listenOn(0);
-  while (any === undefined || taken.has(any)) any = await listenOn(0);
-  return any;
+  try {
+    if (existsSync(note) && !isAlive(Number(readFileSync(note, 'utf8')))) rmSync(note);
+    writeFileSync(note, String(process.pid), { flag: 'wx' });
+  } catch {
+    return false; // somebody else's
+  }
+  if (ours.size === 0) process.once('exit', () => ours.forEach((each) => rmSync(each, { force: true })));
+  ours.add(note);
+  return true;
+}
+
+async function firstFree(candidates: readonly number[]): Promise<number> {
+  for (const port of candidates) if (port !== 0 && (await takePort(port))) return port;
+  for (;;) {
+    const any = await listenOn(0);
+    if (any !== undefined && noteDown(any)) return any;
+  }
 }
 
 function listenOn(port: number): Promise<number | undefined> {

@@ -237,7 +237,8 @@ function beganAt(pid: number): number | undefined {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** True while a process of this id runs, whoever it belongs to. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

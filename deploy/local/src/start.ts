@@ -16,7 +16,7 @@ import { databaseUrlFile, writeFleetFile } from './fleet-file.ts';
 import { openGateway, type Gateway } from './gateway.ts';
 import { home } from './home.ts';
 import { LocalIssuer } from './issuer.ts';
-import { choosePorts, isFree } from './ports.ts';
+import { choosePorts, takePort } from './ports.ts';
 import { stopLeftovers, takeHome, type Crash, type Supervised } from './processes.ts';
 import { namedServers, startServers, stopServers } from './servers.ts';
 
@@ -56,7 +56,7 @@ async function bringUp(running: Running, scale: Scale, gatewayPort: number): Pro
   say(`TradeCore in ${home.path}\n`);
   const leftovers = await stopLeftovers(home);
   if (leftovers.length > 0) say(`  An earlier run was killed; what it left is stopped: ${leftovers.join(', ')}\n`);
-  if (!(await isFree(gatewayPort))) {
+  if (!(await takePort(gatewayPort))) {
     throw new Refusal(
       `Port ${gatewayPort} is taken. Another address: PORT=${gatewayPort + 10} npm start (and TRADECORE_HOME for a second fleet).`,
     );
