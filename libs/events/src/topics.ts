@@ -74,6 +74,3 @@ export const topics = {
     partitions: 6,
   },
 } as const satisfies Record<string, TopicDeclaration>;
-
-/** The whole name of a declared topic, before a namespace is put in front. */
-export type TopicName = (typeof topics)[keyof typeof topics]['name'];

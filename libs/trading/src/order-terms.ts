@@ -1,4 +1,4 @@
-import { decimal, decimalRefusal, isPositive, type DecimalRefusal } from '@tradecore/money';
+import { decimal, decimalRefusal, isPositive, maxDecimalPlaces, maxIntegerDigits, type DecimalRefusal } from '@tradecore/money';
 import type { OrderTerms } from '@tradecore/events';
 
 /** A name of a market's instrument: `ACME`, `BRK.B`. */
@@ -72,11 +72,13 @@ function shapeFaults({ accountId, clientOrderId, symbol }: OrderTerms): TermFaul
   return faults;
 }
 
+const decimalRule = `must be a decimal of at most ${maxIntegerDigits} digits before and ${maxDecimalPlaces} after the point`;
+
 function amountFaults(terms: OrderTerms, field: (typeof decimalFields)[number]): TermFault[] {
   const text = terms[field];
   if (text === undefined) return [];
   const refusal = decimalRefusal(text);
-  if (refusal) return [{ field, code: refusal, detail: 'must be a decimal of at most 19 digits before and 9 after the point' }];
+  if (refusal) return [{ field, code: refusal, detail: decimalRule }];
   return isPositive(decimal(text)) ? [] : [{ field, code: 'not-positive', detail: 'must be greater than zero' }];
 }
 

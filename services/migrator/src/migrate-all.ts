@@ -34,7 +34,7 @@ export interface Migrated {
 }
 
 /** Database roles belong to the whole server, databases don't: the namespace is in their names. */
-export const rolePrefixOf = (namespace: string): string => namespace || 'tradecore';
+const rolePrefixOf = (namespace: string): string => namespace || 'tradecore';
 
 /** The password of each service in a folder; its files are named `command-api` or `<prefix>_command_api`. */
 export function rolePasswords(folder: string, prefix: string): Record<string, string> {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 const timeShape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i;
 
 /** A time in the spelling of stored events, UTC with microseconds; undefined for what is no RFC 3339 time. */
-export function canonicalTime(text: string): string | undefined {
+function canonicalTime(text: string): string | undefined {
   const [, seconds, fraction = '', offset] = timeShape.exec(text) ?? [];
   const time = new Date(`${seconds}${offset?.toUpperCase()}`);
   const isDate = !Number.isNaN(time.getTime()) && new Date(`${seconds}Z`).toISOString().startsWith(seconds ?? '');

@@ -16,7 +16,7 @@ export const heartbeatInterval = 15_000;
 const dayLimit = 24 * 60 * 60 * 1000;
 
 /** Codes that a stream is closed with, beside those of RFC 6455. */
-export const closeCodes = { tokenExpired: 4401, tooManyMessages: 4429, restart: 1012, broken: 1011 } as const;
+const closeCodes = { tokenExpired: 4401, tooManyMessages: 4429, restart: 1012, broken: 1011 } as const;
 
 const closed = counter({
   name: 'stream_closed_total',
