@@ -34,6 +34,7 @@ describe('one trace', () => {
         timeInForce: 'day',
       }),
     });
+    expect(response.status).toBe(201);
     ({ id: orderId } = (await response.json()) as { id: string });
     await world.until('the record', async () => {
       const records = await readTopic(world.namespace, 'transport.order-events');
