@@ -46,7 +46,14 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
   const env = { ...process.env, ...settings, ...own };
   const { runner, output } = run(['start', ...args], env);
   const address = `http://127.0.0.1:${port}`;
-  await until('the fleet to be ready', () => isUp(runner, output, address), readyWithinMs);
+  try {
+    await until('the fleet to be ready', () => isUp(runner, output, address), readyWithinMs);
+  } catch (error) {
+    await stop(runner);
+    await removeTraces(namespace);
+    rmSync(home, { recursive: true, force: true });
+    throw error;
+  }
   const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
   let ending: Promise<number | null> | undefined;
   const end = async () => {
