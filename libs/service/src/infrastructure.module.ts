@@ -2,8 +2,7 @@ import { Global, Module, type DynamicModule, type OnApplicationShutdown, type Pr
 import { createEventStore, EventStore, type Migration } from '@tradecore/event-sourcing';
 import { catalogue } from '@tradecore/events';
 import { createBroker, type Broker } from '@tradecore/messaging';
-import { counter, logger } from '@tradecore/telemetry';
-import { Redis } from 'ioredis';
+import { logger } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import { Authenticator } from './auth.ts';
 import type { Config, Server } from './config.ts';
@@ -24,28 +23,7 @@ export interface Infrastructure {
   readonly dataSource: DataSource | undefined;
 }
 
-const log = logger('redis');
-const serviceLog = logger('service');
-const redisErrors = counter({ name: 'redis_errors_total', help: 'Connections to Redis that failed or broke.' });
-
-/** Redis is a cache and a hint: nothing waits for it, nothing is queued for it. */
-function createRedis(name: string, config: Config): Redis {
-  const redis = new Redis(config.REDIS_URL, {
-    connectionName: name,
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    connectTimeout: 2000,
-    commandTimeout: 1000,
-    retryStrategy: (times) => Math.min(times * 100, 5000),
-  });
-  redis.on('error', (error: Error) => {
-    redisErrors.inc();
-    log.debug({ err: error }, 'redis is away');
-  });
-  redis.connect().catch(() => undefined); // told by 'error'; retried
-  return redis;
-}
+const log = logger('service');
 
 const connections = Symbol('connections');
 
@@ -56,12 +34,13 @@ class Connections implements OnApplicationShutdown {
   /** One after the other, for the store drains through the pool; what can't be closed does not keep the rest open. */
   async onApplicationShutdown(): Promise<void> {
     for (const close of this.closing) {
-      await close().catch((error: unknown) => serviceLog.error({ err: error }, 'a connection could not be closed'));
+      await close().catch((error: unknown) => log.error({ err: error }, 'a connection could not be closed'));
     }
   }
 }
 
-function providersOf({ name, uses, authenticator, config, health, migrations, dataSource }: Infrastructure): Provider[] {
+async function providersOf(infrastructure: Infrastructure): Promise<Provider[]> {
+  const { name, uses, authenticator, config, health, migrations, dataSource } = infrastructure;
   const providers: Provider[] = [
     { provide: tokens.config, useValue: config },
     { provide: tokens.clock, useValue: { now: () => new Date() } },
@@ -75,7 +54,9 @@ function providersOf({ name, uses, authenticator, config, health, migrations, da
     closing.push(() => broker.close());
   }
   if (uses.includes('redis')) {
-    const redis = createRedis(name, config);
+    // Loaded only where it is used: a client that nobody asks weighs all the same.
+    const { openRedis, Redis } = await import('./redis.ts');
+    const redis = openRedis(name, config);
     providers.push({ provide: Redis, useValue: redis });
     closing.push(async () => redis.disconnect());
   }
@@ -102,8 +83,8 @@ function providersOf({ name, uses, authenticator, config, health, migrations, da
 @Module({})
 export class InfrastructureModule {
   /** The providers that a service uses. */
-  static for(infrastructure: Infrastructure): DynamicModule {
-    const providers = providersOf(infrastructure);
+  static async for(infrastructure: Infrastructure): Promise<DynamicModule> {
+    const providers = await providersOf(infrastructure);
     const exported = providers.map((each) => (each as { provide: symbol }).provide).filter((each) => each !== connections);
     return { module: InfrastructureModule, providers, exports: exported };
   }

@@ -1,4 +1,4 @@
-import type { INestApplication, InjectionToken, Type } from '@nestjs/common';
+import type { DynamicModule, INestApplication, InjectionToken, Type } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
@@ -57,7 +57,7 @@ export interface RunningService {
 
 const log = logger('service');
 
-const rootOf = (infrastructure: ReturnType<typeof InfrastructureModule.for>, module: Type): Type => {
+const rootOf = (infrastructure: DynamicModule, module: Type): Type => {
   @Module({ imports: [infrastructure, module] })
   class Service {}
   return Service;
@@ -87,7 +87,7 @@ export async function startService(options: ServiceOptions, env: Environment): P
   let dataSource: DataSource | undefined;
   try {
     if (uses.includes('postgres')) dataSource = await openPool({ name, config, migrations });
-    const infrastructure = InfrastructureModule.for({ name, uses, authenticator, config, health, migrations, dataSource });
+    const infrastructure = await InfrastructureModule.for({ name, uses, authenticator, config, health, migrations, dataSource });
     const app = await NestFactory.create(rootOf(infrastructure, module), doorOf(authenticator, health), {
       bodyParser: false,
       logger: new NestLog(),
