@@ -19,11 +19,11 @@ const template = (values: string, ...more: string[]) =>
     },
   );
 
-/** The manifests as Helm writes them. Generated passwords are the one thing that differs from run to run. */
+/** The manifests as Helm writes them. Generated passwords differ from run to run, blank lines before `---` between Helm 3 and 4. */
 function rendered(values: string, ...more: string[]): string {
   const { stdout, stderr, status } = template(values, ...more);
   if (status !== 0) throw new Error(stderr);
-  return stdout.replaceAll(/: "[A-Za-z0-9+/]{43}="$/gm, ': "<generated>"');
+  return stdout.replaceAll(/: "[A-Za-z0-9+/]{43}="$/gm, ': "<generated>"').replaceAll(/\n+(?=---\n|$)/g, '\n');
 }
 
 const manifests = (values: string, ...more: string[]): Json[] =>
