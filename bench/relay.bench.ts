@@ -79,6 +79,8 @@ const writerSource = await database.dataSourceFor('command-api');
 const store = createEventStore({ dataSource: writerSource, catalogue });
 const at = (): number => Number(process.hrtime.bigint()) / 1e6;
 
+let running: ChildProcess | undefined;
+
 /** Starts the service and waits until it leads. */
 async function startRelay(): Promise<ChildProcess> {
   const main = fileURLToPath(new URL('../services/outbox-relay/dist/main.js', import.meta.url));
@@ -93,6 +95,7 @@ async function startRelay(): Promise<ChildProcess> {
     },
     stdio: 'inherit',
   });
+  running = child;
   while ((await metric('relay_lease_owner')) !== 1) await sleep(20);
   return child;
 }
@@ -212,14 +215,34 @@ const shown = (values: number[]): { p50: number; p99: number } => ({
 });
 const best = (values: readonly number[]): number => Math.round(percentile([...values], 0.5));
 
+/** The two steps since the relay started: means, in ms. */
+interface Steps {
+  readonly take: number;
+  readonly send: number;
+  readonly perBatch: number;
+}
+
+async function steps(): Promise<Steps> {
+  const mean = async (name: string): Promise<number> =>
+    Math.round(((await metric(`${name}_sum`)) / (await metric(`${name}_count`))) * 1e5) / 100;
+  const perBatch = (await metric('relay_events_total')) / (await metric('relay_batches_total'));
+  return {
+    take: await mean('relay_take_seconds'),
+    send: await mean('relay_send_seconds'),
+    perBatch: Math.round(perBatch * 10) / 10,
+  };
+}
+
 async function measure(): Promise<{
   latency: { p50: number; p99: number };
+  steps: Steps;
   rates: number[];
   megabytes: number;
   bares: number[];
 }> {
   const relay = await startRelay();
   const latency = shown(await latencies(store));
+  const means = await steps();
   await stop(relay);
   await takeSample();
   const rates: number[] = [];
@@ -231,9 +254,11 @@ async function measure(): Promise<{
     megabytes = Math.max(megabytes, out.megabytes);
     bares.push(await bare());
   }
-  return { latency, rates, megabytes, bares };
+  return { latency, steps: means, rates, megabytes, bares };
 }
 
+// Whatever breaks, no relay outlives the bench.
+process.on('exit', () => running?.kill('SIGKILL'));
 const alone = await measure();
 const foreign = await holdOpen();
 const beside = await measure();
@@ -255,6 +280,8 @@ writeResults({
   rows: [
     { what: 'append committed -> callback in another process (ms)', p50: alone.latency.p50, p99: alone.latency.p99 },
     { what: 'the same beside a foreign transaction (ms)', p50: beside.latency.p50, p99: beside.latency.p99 },
+    { what: `statement (1), mean of batches of ${alone.steps.perBatch} (ms)`, p50: alone.steps.take, p99: '' },
+    { what: 'transaction (2), mean (ms)', p50: alone.steps.send, p99: '' },
     { what: 'flat out (events/s)', p50: found, p99: '' },
     { what: 'flat out beside a foreign transaction (events/s)', p50: best(beside.rates), p99: '' },
     { what: 'bare kafkajs transactions (events/s)', p50: best(alone.bares), p99: '' },
