@@ -215,6 +215,16 @@ describe('a problem', () => {
     expect([response.status, await codeOf(response)]).toEqual([status, code]);
   });
 
+  it('of a body that is too large arrives, though not all of it was read: the connection goes on', async () => {
+    const socket = connect(Number(new URL(service.url ?? '').port), '127.0.0.1');
+    const size = 1024 * 1024;
+    const head = `POST /v1/echo HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: ${size}`;
+    socket.write(`${head}\r\n\r\n${' '.repeat(size)}GET /v1/open HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    expect([...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status)).toEqual(['413', '200']);
+  });
+
   it('answers what is not HTTP at all, and closes', async () => {
     const socket = connect(Number(new URL(service.url ?? '').port), '127.0.0.1');
     socket.write('GARBAGE\r\n\r\n');

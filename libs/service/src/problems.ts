@@ -174,6 +174,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const where = { err: error, method: request.method, path: request.url };
   if (answer.status === 500) log.error(where, 'a request met a bug');
   if (answer === databaseUnavailable) log.warn(where, 'a request met no database');
+  // Closed with bytes unread the connection is reset, and the answer may be lost: Node.js reads the rest, at most until the request's timeout.
+  if (answer.status === 413) void reply.removeHeader('connection');
   const problem = problemOf(answer, request.url);
   void reply
     .code(answer.status)
