@@ -82,6 +82,12 @@ const frameworkCodes: Record<string, string> = {
   FST_ERR_BAD_URL: 'invalid-path',
   FST_ERR_MAX_PARAM_LENGTH: 'invalid-path',
 };
+/** Where these stand in the request. */
+const placeOf: Record<string, Pick<FieldFault, 'pointer' | 'in'>> = {
+  'body-too-large': { pointer: '#' },
+  'unsupported-media-type': { pointer: '#/content-type', in: 'header' },
+  'invalid-path': { pointer: '#', in: 'path' },
+};
 const statusCodes: Record<number, string> = { 404: 'no-such-route', 413: 'body-too-large', 415: 'unsupported-media-type' };
 
 interface Answer {
@@ -111,7 +117,8 @@ function fromFramework(error: HttpException): Answer {
   const cause = (error.cause as { code?: string } | undefined)?.code ?? '';
   const code = frameworkCodes[cause] ?? statusCodes[status] ?? 'bad-request';
   const detail = status === 404 ? 'There is nothing at this path for this method.' : error.message;
-  return { status, code, detail, ...(code === 'body-too-large' && { errors: [{ pointer: '#', code, detail }] }) };
+  const place = placeOf[code];
+  return { status, code, detail, ...(place && { errors: [{ ...place, code, detail }] }) };
 }
 
 /** A read that failed; a save that can't be decided says so itself, as a `DomainError`. */
