@@ -27,11 +27,19 @@ create table outbox_batch (
   settled boolean not null default false             -- acknowledged, and its rows are deleted
 );
 
+-- The transactions that have drawn a position and have not ended. Databases made from one template have equal oids, hence the database's own.
+create function position_holders() returns setof text language sql set search_path = pg_catalog, public, pg_temp as $$
+  select l.virtualtransaction from pg_locks l
+   where l.database = (select d.oid from pg_database d where d.datname = current_database())
+     and l.relation = 'event_position'::regclass and l.mode = 'RowExclusiveLock'
+$$;
+
 -- Moves the heartbeat, and with it the floor. Under a long transaction elsewhere (a dump) deleted rows stay in the index, and each look for the
 -- first row walks over all of them: 100,000 cost 10-25 ms. A scan that begins above the last position sent would lose what commits late with a
 -- lower one. But a position is drawn under a lock on the sequence that its transaction holds to its end: when nobody who held it, at a moment
 -- after position H was drawn, holds it any more, then each position up to H is there, or deleted, or never will be.
 -- (nextval locks in ROW EXCLUSIVE mode; it is given up after the commit has become visible.) Needs a sequence without cache, and nobody else who writes positions of the past.
+-- A prepared transaction holds its locks under another name, -1/xid: while there is one the floor stays.
 create function relay_heartbeat() returns void language plpgsql
   set search_path = pg_catalog, public, pg_temp
 as $$
@@ -42,14 +50,14 @@ declare
   first_left bigint;
 begin
   select * into known from outbox_relay where shard = 0;
-  holders := array(select l.virtualtransaction from pg_locks l where l.relation = 'event_position'::regclass and l.mode = 'RowExclusiveLock');
-  if known.horizon_holders && holders then
+  holders := array(select h.holder from position_holders() h (holder));
+  if known.horizon_holders && holders or exists (select from unnest(holders) h (holder) where h.holder like '-1/%') then
     update outbox_relay set heartbeat_at = clock_timestamp() where shard = 0;
     return;
   end if;
   select min(seq) into first_left from event_outbox where seq > known.floor and seq <= known.horizon;
   select last_value - (not is_called)::int into last_drawn from event_position;
-  holders := array(select l.virtualtransaction from pg_locks l where l.relation = 'event_position'::regclass and l.mode = 'RowExclusiveLock');
+  holders := array(select h.holder from position_holders() h (holder));
   update outbox_relay set heartbeat_at = clock_timestamp(), floor = coalesce(first_left - 1, known.horizon),
     horizon = last_drawn, horizon_holders = holders where shard = 0;
 end $$;
@@ -68,6 +76,7 @@ create function relay_next_batch(
   set search_path = pg_catalog, public, pg_temp
   -- The table is empty one moment and long the next: plans must not depend on what it was when they were made.
   set plan_cache_mode = force_generic_plan
+  set jit = off -- the costs that enable_* adds would have each plan compiled: 12-20 ms a call
   set enable_seqscan = off
   set enable_bitmapscan = off
   set enable_hashjoin = off
@@ -124,8 +133,8 @@ begin
   end if;
 end $$;
 
-revoke all on function relay_next_batch, relay_heartbeat from public;
+revoke all on function relay_next_batch, relay_heartbeat, position_holders from public;
 grant select on event_position to :role(outbox-relay);
-grant execute on function relay_next_batch, relay_heartbeat to :role(outbox-relay);
+grant execute on function relay_next_batch, relay_heartbeat, position_holders to :role(outbox-relay);
 grant select, update on outbox_relay, relay_state to :role(outbox-relay);
 grant select, insert, update, delete on outbox_batch, event_outbox to :role(outbox-relay);
