@@ -14,6 +14,7 @@ import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { catalogue, freshId, OrderPlaced, topics, type OrderCancelRequested } from '@tradecore/events';
 import { createBroker } from '@tradecore/messaging';
 import { runInContext } from '@tradecore/telemetry';
+import kafkajs from 'kafkajs';
 import pg from 'pg';
 import { machine, percentile, writeResults } from './harness.ts';
 
@@ -296,4 +297,8 @@ writeResults({
   ],
 });
 await database.drop();
+const admin = new kafkajs.Kafka({ brokers: brokers.split(',') }).admin();
+await admin.connect();
+await admin.deleteTopics({ topics: [topics.orderEvents, topics.relayPosition].map(({ name }) => `${namespace}.${name}`) });
+await admin.disconnect();
 process.exit(0);
