@@ -245,7 +245,6 @@ async function measure(): Promise<{
   const latency = shown(await latencies(store));
   const means = await steps();
   await stop(relay);
-  await takeSample();
   const rates: number[] = [];
   const bares: number[] = [];
   let megabytes = 0;
@@ -253,6 +252,7 @@ async function measure(): Promise<{
     const out = await flatOut();
     rates.push(out.rate);
     megabytes = Math.max(megabytes, out.megabytes);
+    if (round === 0) await takeSample();
     bares.push(await bare());
   }
   return { latency, steps: means, rates, megabytes, bares };
