@@ -1,7 +1,8 @@
 import proxy from '@fastify/http-proxy';
-import Fastify from 'fastify';
+import Fastify, { type FastifyReply } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { endWith, noSuchRoute, refuseConnection, refuseRequest, sendFault, unavailable } from './gateway-problems.ts';
 import type { LocalIssuer } from './issuer.ts';
 
 /** Ports of the doors behind the address; several where a door has several instances. */
@@ -20,7 +21,17 @@ export interface Gateway {
  * It also serves the keys of the local issuer, and knows nothing else: no tokens, no bodies.
  */
 export async function openGateway(port: number, issuer: LocalIssuer, doors: Doors): Promise<Gateway> {
-  const app = Fastify({ logger: false, forceCloseConnections: true });
+  const app = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    requestTimeout: 15_000,
+    // Java's client asks every plain-text server for HTTP/2 by an Upgrade header: that is no stream, and a POST of it no read.
+    http: { maxHeaderSize: 16 * 1024, shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket' },
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: refuseRequest,
+  });
+  app.setErrorHandler(refuseRequest);
+  app.setNotFoundHandler((request, reply) => sendFault(noSuchRoute, request, reply));
   const next = inTurn(doors);
   app.get('/.well-known/jwks.json', () => issuer.jwks);
   await app.register(proxy, {
@@ -28,18 +39,10 @@ export async function openGateway(port: number, issuer: LocalIssuer, doors: Door
     internalRewriteLocationHeader: false,
     replyOptions: {
       getUpstream: ({ method, url }) => `http://127.0.0.1:${next(method, url ?? '/')}`,
-      onError: (reply) => void reply.code(503).type('application/problem+json').send(unavailable),
+      // What a service says of its own connection (RFC 9110, 7.6.1) is not true of the client's: `Connection: close` of a client is kept.
+      rewriteHeaders: ({ connection: _, 'keep-alive': __, ...headers }) => headers,
+      onError: (reply) => sendFault(unavailable, reply.request, reply as FastifyReply),
     },
-  });
-  app.setErrorHandler((error: { statusCode?: number; message: string }, _request, reply) => {
-    const status = error.statusCode ?? 500;
-    const problem = {
-      type: 'about:blank',
-      title: status < 500 ? 'Bad request' : 'Gateway failed',
-      status,
-      detail: error.message,
-    };
-    return reply.code(status).type('application/problem+json').send(problem);
   });
   const tunnels = new Set<Socket>();
   app.server.on('upgrade', (request, socket, head) => {
@@ -55,13 +58,6 @@ export async function openGateway(port: number, issuer: LocalIssuer, doors: Door
     },
   };
 }
-
-const unavailable = {
-  type: 'https://tradecore.dev/problems/unavailable',
-  title: 'Service unavailable',
-  status: 503,
-  detail: 'The service behind this address does not answer. It is being restarted, or is about to be.',
-};
 
 /** Says which port serves a request. */
 function inTurn({ commands, queries }: Doors): (method: string, url: string) => number {
@@ -92,13 +88,22 @@ function tunnel({
     socket.setNoDelay(true);
     socket.on('error', () => {});
     socket.on('close', () => {
-      client.destroy();
-      upstream.destroy();
+      finish(client);
+      finish(upstream);
     });
   }
+  const refuse = (): void => endWith(unavailable, url ?? '/', client);
+  upstream.once('error', refuse);
   upstream.once('connect', () => {
+    upstream.off('error', refuse);
     upstream.write([`${method} ${url} HTTP/1.1`, ...headers, '', ''].join('\r\n'));
     upstream.write(head);
     upstream.pipe(client).pipe(upstream);
   });
+}
+
+/** Closes a socket once what was written to it is sent, for that may be a refusal; 5 s at most. */
+function finish(socket: Socket): void {
+  socket.setTimeout(5000, () => socket.destroy());
+  socket.destroySoon();
 }

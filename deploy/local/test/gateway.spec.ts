@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { WebSocket, WebSocketServer } from 'ws';
 import { openGateway, type Gateway } from '../src/gateway.ts';
 import { homeAt } from '../src/home.ts';
@@ -17,6 +18,7 @@ let address: string;
 /** A door that answers with its name, what it was asked and what it was sent. */
 async function openDoor(name: string): Promise<number> {
   const server = createServer(async (request, response) => {
+    if (request.url === '/v1/small') return refuseBody(request, response);
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     response.setHeader('location', '/v1/orders/1').setHeader('door', name);
@@ -32,6 +34,19 @@ async function openDoor(name: string): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   doors.push(server);
   return (server.address() as AddressInfo).port;
+}
+
+/** Answers 413 as a service does: at once, before the body is read; Node.js reads the rest. */
+function refuseBody(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  response.writeHead(413, { 'content-type': 'application/problem+json' }).end('{"status":413}');
+}
+
+/** Sends bytes that no client would, and returns all that comes back until the connection ends. */
+function sendRaw(bytes: string): Promise<string> {
+  const socket = connect(Number(new URL(address).port), '127.0.0.1');
+  socket.write(bytes);
+  return text(socket);
 }
 
 beforeEach(async () => {
@@ -65,14 +80,6 @@ describe('the one address', () => {
     expect((await post()).headers.get('location')).toBe('/v1/orders/1');
   });
 
-  it('answers 503 as a problem while a door is away', async () => {
-    await new Promise((resolve) => doors[2]?.close(resolve));
-    const response = await fetch(`${address}/v1/orders`);
-    expect(response.status).toBe(503);
-    expect(response.headers.get('content-type')).toContain('application/problem+json');
-    expect(await response.json()).toMatchObject({ status: 503, title: 'Service unavailable' });
-  });
-
   it('hands a WebSocket through, its headers and its messages', async () => {
     const socket = new WebSocket(`${address.replace('http', 'ws')}/v1/stream`, { headers: { authorization: 'Bearer x' } });
     socket.on('open', () => socket.send('hello'));
@@ -90,5 +97,82 @@ describe('the one address', () => {
   it('serves the keys of the local issuer, the public half only', async () => {
     const { keys } = (await (await fetch(`${address}/.well-known/jwks.json`)).json()) as { keys: Record<string, string>[] };
     expect(Object.keys(keys[0] ?? {}).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
+  });
+});
+
+describe('bad input to the one address', () => {
+  it.each([
+    ['%ff', 400, 'invalid-path'],
+    ['%ED%A0%80', 400, 'invalid-path'],
+    ['%', 400, 'invalid-path'],
+    ['..%2f..%2fmetrics', 400, 'bad-request'],
+  ])('answers a path with %s as a problem', async (part, status, code) => {
+    for (const method of ['GET', 'POST']) {
+      const response = await fetch(`${address}/v1/orders/${part}?limit=1`, { method });
+      expect(response.status).toBe(status);
+      expect(response.headers.get('content-type')).toBe('application/problem+json');
+      expect(await response.json()).toEqual({
+        type: `https://tradecore.dev/problems/${code}`,
+        title: expect.stringMatching(/^[A-Z][a-z ]+$/),
+        status,
+        detail: expect.any(String),
+        instance: `/v1/orders/${part}`,
+      });
+    }
+  });
+
+  it.each([
+    ['broken HTTP', 'nonsense\r\n\r\n', 400, 'broken-http'],
+    ['two lengths', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n', 400, 'broken-http'],
+    ['headers over 16 KiB', `GET / HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(17_000)}\r\n\r\n`, 431, 'headers-too-large'],
+    ['a method that no service knows', 'TRACE / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 404, 'no-such-route'],
+  ])('answers %s as a problem', async (_, bytes, status, code) => {
+    const [head = '', body = ''] = (await sendRaw(bytes)).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(head).toContain('content-type: application/problem+json\r\n');
+    expect(JSON.parse(body)).toMatchObject({ status, type: `https://tradecore.dev/problems/${code}`, instance: '/' });
+  });
+
+  const mebibyte = Buffer.alloc(1024 * 1024, 'x');
+  const chunked = (): RequestInit => ({ body: new Blob([mebibyte]).stream(), duplex: 'half' }) as RequestInit;
+  it.each([
+    ['of a stated length', (): RequestInit => ({ body: mebibyte })],
+    ['in chunks', chunked],
+  ])('hands the 413 to 1 MiB %s through, and the next request is answered', async (_, body) => {
+    for (let count = 0; count < 5; count += 1) {
+      const response = await fetch(`${address}/v1/small`, { method: 'POST', ...body() });
+      expect([response.status, await response.json()]).toEqual([413, { status: 413 }]);
+    }
+    expect((await fetch(`${address}/v1/orders`)).status).toBe(200);
+  });
+
+  it('sends a POST that offers HTTP/2 where it belongs', async () => {
+    const head =
+      'POST /v1/orders HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings, close\r\nupgrade: h2c\r\nhttp2-settings: AAAA';
+    const answer = await sendRaw(`${head}\r\ncontent-length: 2\r\n\r\n{}`);
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK[^]*command(-2)? POST \/v1\/orders \{\}/);
+  });
+});
+
+describe('while a door is away, the one address', () => {
+  const problem = { type: 'https://tradecore.dev/problems/service-unavailable', status: 503, title: 'Service unavailable' };
+  beforeEach(() => new Promise<void>((resolve) => doors[2]?.close(() => resolve())));
+
+  it('answers its requests with 503 as a problem, and serves the other doors', async () => {
+    const response = await fetch(`${address}/v1/orders?limit=2`);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toMatchObject({ ...problem, instance: '/v1/orders' });
+    expect((await fetch(`${address}/v1/orders`, { method: 'POST' })).status).toBe(200);
+  });
+
+  it('answers the handshake of a stream in the same way', async () => {
+    const socket = new WebSocket(`${address.replace('http', 'ws')}/v1/stream`);
+    const response = await new Promise<IncomingMessage>((resolve) =>
+      socket.once('unexpected-response', (_request, answer) => resolve(answer)),
+    );
+    expect([response.statusCode, response.headers['content-type']]).toEqual([503, 'application/problem+json']);
+    expect(JSON.parse(await text(response))).toMatchObject({ ...problem, instance: '/v1/stream' });
   });
 });
