@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { readTopic } from './topic.ts';
-import { startWorld, type World } from './world.ts';
+import { ended, run, startWorld, type World } from './world.ts';
 
 describe('one order', () => {
   let world: World;
@@ -41,6 +41,25 @@ describe('one order', () => {
     expect(await entry).toMatchObject({ type: 'entry', sequence: 1, orderId: order.id, change: 'orderPlaced' });
   }, 60_000);
 
+  it('is shown on its way by npm run demo: request, stored event, topic and offset, row, each with its milliseconds', async () => {
+    const { runner, output } = run(['demo'], { ...process.env, TRADECORE_HOME: world.home });
+    expect([await ended(runner), output()]).toEqual([0, expect.stringContaining(world.address)]);
+    const sightings = [...output().matchAll(/^ *(\d+\.\d) ms {2}(request|event stored|on the topic|row readable) +(.+)$/gm)];
+    const details = Object.fromEntries(sightings.map(([, , what = '', detail]) => [what, detail]));
+    expect(details).toEqual({
+      request: expect.stringMatching(/^POST \/v1\/orders \{"accountId":.+\}$/),
+      'event stored': expect.stringMatching(/^OrderPlaced in event_store, version 1, event [0-9a-f-]{36}$/),
+      'on the topic': expect.stringMatching(/transport\.order-events, partition \d+, offset \d+$/),
+      'row readable': expect.stringMatching(/^order_projector\.exported_orders: 10 ACME, pending, version 1$/),
+    });
+    const times = sightings.map(([, at]) => Number(at));
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    const { rows } = await world.database.query<{ demo: number }>(
+      `select count(*)::int as demo from event_store where event_data->>'clientOrderId' like 'demo-%'`,
+    );
+    expect(rows[0]?.demo).toBe(21);
+  }, 60_000);
+
   it('is refused without a token, as a problem, and so is the stream', async () => {
     const response = await fetch(`${world.address}/v1/orders`, { method: 'POST' });
     expect(response.status).toBe(401);
@@ -49,7 +68,26 @@ describe('one order', () => {
     const refusal = await new Promise<string>((resolve) => socket.once('error', ({ message }) => resolve(message)));
     expect(refusal).toContain('401');
   });
+
+  it('is refused as a problem when its body is 1 MiB or its path is no text, and the address stays usable', async () => {
+    const authorization = `Bearer ${await world.token(randomUUID())}`;
+    const headers = { authorization, 'content-type': 'application/json' };
+    const mebibyte = Buffer.alloc(1024 * 1024, ' ');
+    const bodies = [{ body: mebibyte }, { body: new Blob([mebibyte]).stream(), duplex: 'half' }] as RequestInit[];
+    for (const body of bodies) {
+      await expectProblem(await fetch(`${world.address}/v1/orders`, { method: 'POST', headers, ...body }), 413, 'body-too-large');
+    }
+    for (const part of ['%ff', '%ED%A0%80'])
+      await expectProblem(await fetch(`${world.address}/v1/orders/${part}`, { headers }), 400, 'invalid-path');
+    await expectProblem(await fetch(`${world.address}/v1/orders`, { method: 'POST', headers, body: '{' }), 400, 'invalid-json');
+  });
 });
+
+async function expectProblem(response: Response, status: number, code: string): Promise<void> {
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  expect(await response.json()).toMatchObject({ status, type: `https://tradecore.dev/problems/${code}` });
+  expect(response.status).toBe(status);
+}
 
 /** Opens the account's stream; `entry` resolves with the first one. */
 async function subscribe(world: World, accountId: string, authorization: string): Promise<{ entry: Promise<unknown> }> {
