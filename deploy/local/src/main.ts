@@ -13,12 +13,16 @@ const commands: Record<string, () => Promise<Command>> = {
   demo: async () => (await import('./demo.ts')).demo,
 };
 
+/** What the reader can mend needs no stack; parseArgs has errors of its own. */
+const isForReader = (error: unknown): error is Error =>
+  error instanceof Refusal || (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_'));
+
 const [name = '', ...args] = process.argv.slice(2);
 try {
   const command = commands[name];
   if (!command) throw new Refusal(`No command "${name}". There are: ${Object.keys(commands).join(', ')}.`);
   process.exit(await (await command())(args));
 } catch (error) {
-  console.error(error instanceof Refusal ? `\n${error.message}\n` : error);
+  console.error(isForReader(error) ? `\n${error.message}\n` : error);
   process.exit(1);
 }

@@ -8,7 +8,7 @@ import { home, root } from './home.ts';
 import { withTestServers } from './test-servers.ts';
 
 /** What one part of the suite found. */
-interface Outcome {
+export interface Outcome {
   readonly passed: number;
   readonly failed: number;
   /** What a reader needs to mend a failure. */
@@ -66,9 +66,15 @@ async function play(parts: readonly Part[]): Promise<Outcome[]> {
 }
 
 function summary(outcomes: readonly Outcome[]): number {
+  const { line, exitCode } = closing(outcomes);
+  say(`\n${line}`);
+  return exitCode;
+}
+
+/** The last line of a run, exactly `N passed, N failed`, and the exit code that goes with it. */
+export function closing(outcomes: readonly Outcome[]): { readonly line: string; readonly exitCode: number } {
   const sum = (of: 'passed' | 'failed') => outcomes.reduce((total, outcome) => total + outcome[of], 0);
-  say(`\n${sum('passed')} passed, ${sum('failed')} failed`);
-  return sum('failed') === 0 ? 0 : 1;
+  return { line: `${sum('passed')} passed, ${sum('failed')} failed`, exitCode: sum('failed') === 0 ? 0 : 1 };
 }
 
 const verdict = (faults: readonly string[]): Outcome =>
@@ -81,7 +87,7 @@ async function tool(name: string, args: readonly string[]): Promise<Outcome> {
 }
 
 /** The fields of Jest's JSON report that we read. */
-interface JestReport {
+export interface JestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
   readonly numPendingTests: number;
@@ -99,15 +105,19 @@ async function jest(kind: 'spec' | 'int' | 'e2e', args: readonly string[]): Prom
   const parameters = ['--selectProjects', kind, '--ci', '--json', '--outputFile', report, '--passWithNoTests', ...args];
   const { code } = await run(bin('jest'), parameters, { NODE_OPTIONS }, log);
   if (!existsSync(report)) return verdict([`Jest ended with ${code} and without a report: see ${log}`]);
-  const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites, testResults } = JSON.parse(
-    readFileSync(report, 'utf8'),
-  ) as JestReport;
-  if (numPendingTests > 0) say(`  ${numPendingTests} ${kind} tests did not run: see ${log}`);
-  const failures = testResults.filter(({ status }) => status === 'failed');
-  const failed = numFailedTests + numRuntimeErrorTestSuites;
+  const found = JSON.parse(readFileSync(report, 'utf8')) as JestReport;
+  if (found.numPendingTests > 0) say(`  ${found.numPendingTests} ${kind} tests did not run: see ${log}`);
+  const { passed, failed, findings } = outcomeOf(found, code);
+  return { passed, failed, findings: `${findings}\n\nThe whole log: ${log}` };
+}
+
+/** What Jest's report and its exit code say: an exit code without a failed test is a failure as well. */
+export function outcomeOf(report: JestReport, code: number | null): Outcome {
+  const failures = report.testResults.filter(({ status }) => status === 'failed');
+  const failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
   const died = code !== 0 && failed === 0 ? 1 : 0;
-  const findings = [...failures.map(({ name, message }) => `${name}\n${message}`), `The whole log: ${log}`].join('\n\n');
-  return { passed: numPassedTests, failed: failed + died, findings };
+  const findings = failures.map(({ name, message }) => `${name}\n${message}`).join('\n\n');
+  return { passed: report.numPassedTests, failed: failed + died, findings };
 }
 
 /** Runs a program to its end. Its words go to the log, or are returned. */

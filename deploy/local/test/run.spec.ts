@@ -3,12 +3,16 @@ import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { decodeJwt } from 'jose';
+import { demoAccount } from '../src/issuer.ts';
 
 const door = fileURLToPath(new URL('../run.mjs', import.meta.url));
 
 describe('the door of the npm scripts', () => {
   const bare = mkdtempSync(join(tmpdir(), 'bare-path-'));
   afterAll(() => rmSync(bare, { recursive: true }));
+  const token = (...args: string[]) =>
+    spawnSync(process.execPath, [door, 'token', ...args], { encoding: 'utf8', env: { ...process.env, TRADECORE_HOME: bare } });
 
   it('names everything that is missing at once: what was looked for, where, and the command that installs it', () => {
     symlinkSync(process.execPath, join(bare, 'node'));
@@ -19,6 +23,33 @@ describe('the door of the npm scripts', () => {
     expect(status).toBe(1);
     for (const program of ['npm', 'java']) expect(stderr).toContain(`looked for \`${program}\` in ${bare}`);
     expect(stderr).toMatch(/Install: .*(apt-get install -y openjdk-17|brew install openjdk@17)/);
+  });
+
+  it('names what is missing when the PATH is empty', () => {
+    const { status, stderr } = spawnSync(process.execPath, [door, 'test'], {
+      encoding: 'utf8',
+      env: { PATH: '', TRADECORE_HOME: bare },
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain('Something that TradeCore needs is missing:');
+    for (const program of ['npm', 'java']) expect(stderr).toContain(`looked for \`${program}\` in an empty PATH`);
+  });
+
+  it.each([
+    ['--role', 'admin', '--role is client or operator; it was "admin".'],
+    ['--account', 'me', '--account is a UUID in lower case'],
+    ['--rank', 'client', '--rank'],
+  ])('refuses a token with %s %s, in one line and without a token', (option, value, reason) => {
+    const { status, stdout, stderr } = token(option, value);
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr.trim().split('\n')).toEqual([expect.stringContaining(reason)]);
+  });
+
+  it('prints the token of an operator, and nothing else', () => {
+    const { status, stdout } = token('--role', 'operator');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+    expect(decodeJwt(stdout.trim())).toMatchObject({ role: 'operator', accounts: [demoAccount] });
   });
 
   it('says which commands there are', () => {
