@@ -16,6 +16,7 @@ import { createBroker } from '@tradecore/messaging';
 import { runInContext } from '@tradecore/telemetry';
 import kafkajs from 'kafkajs';
 import pg from 'pg';
+import { smallHeap } from '../deploy/local/src/fleet.ts';
 import { machine, percentile, writeResults } from './harness.ts';
 
 const rate = Number(process.argv[2] ?? 1_000);
@@ -85,7 +86,7 @@ let running: ChildProcess | undefined;
 /** Starts the service and waits until it leads. */
 async function startRelay(): Promise<ChildProcess> {
   const main = fileURLToPath(new URL('../services/outbox-relay/dist/main.js', import.meta.url));
-  const child = spawn(process.execPath, ['--max-semi-space-size=4', main], {
+  const child = spawn(process.execPath, [...smallHeap, main], {
     env: {
       ...process.env,
       DATABASE_URL: database.urlFor('outbox-relay'),

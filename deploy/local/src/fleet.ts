@@ -99,7 +99,7 @@ export async function migrate({ home, urls, namespace }: FleetSettings): Promise
  * V8 lets its young generation grow to 16 MiB three times over and its old one to twice what lives. So a service takes 25 to 50 MB less: below 150
  * after a load, at 5-8 % more CPU. Neither is a limit that a backlog could break. deploy/Dockerfile has the same.
  */
-const smallHeap = ['--max-semi-space-size=4', '--heap-growing-percent=20'];
+export const smallHeap = ['--max-semi-space-size=4', '--heap-growing-percent=20'];
 
 /** A service as a process of its own, with its own login, ready when it says so itself. */
 export function program(settings: FleetSettings, { name, service, port, adminPort }: Instance): Program {
