@@ -2,12 +2,13 @@
  * Figure 1: appends through the EventStore against the same work done the textbook way and against the bare SQL function.
  * Same tables, same indexes, same 64 callers, rounds taken in turn so that a busy machine is busy for all. `npm run bench -- append`
  */
-import { BaseAggregate, createEventStore } from '@tradecore/event-sourcing';
+import { createEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
-import { catalogue, freshId, OrderPlaced, type OrderCancelRequested } from '@tradecore/events';
+import { catalogue, freshId } from '@tradecore/events';
 import { runInContext } from '@tradecore/telemetry';
 import pg from 'pg';
 import { machine, median, percentile, writeResults } from './harness.ts';
+import { BenchOrder, context, metadata, terms } from './sample.ts';
 
 const callers = 64;
 const batch = 50;
@@ -15,38 +16,6 @@ const textbookConnections = 16;
 const functionConnections = 2;
 const rounds = Number(process.argv[2] ?? 5);
 const seconds = Number(process.argv[3] ?? 4);
-
-const context = {
-  correlationId: freshId(),
-  account: freshId(),
-  actor: 'client-1',
-  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
-};
-const metadata = { account: context.account, actor: context.actor, traceparent: context.traceparent };
-const terms = {
-  accountId: context.account,
-  clientOrderId: 'bench-123456',
-  symbol: 'ACME',
-  side: 'buy',
-  type: 'limit',
-  quantity: '100',
-  limitPrice: '187.25',
-  timeInForce: 'day',
-} as const;
-
-class BenchOrder extends BaseAggregate<OrderPlaced | OrderCancelRequested> {
-  static readonly type = 'Order';
-  place(): this {
-    this.apply(new OrderPlaced(terms));
-    return this;
-  }
-  onOrderPlaced(): void {
-    return;
-  }
-  onOrderCancelRequested(): void {
-    return;
-  }
-}
 
 /** Runs `save` from so many callers for a while; saves a second, and what each caller waited, in milliseconds. */
 async function drive(count: number, perCall: number, save: (caller: number) => Promise<void>): Promise<Round> {

@@ -9,15 +9,16 @@ import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { BaseAggregate, createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
+import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
-import { catalogue, freshId, OrderPlaced, topics, type OrderCancelRequested } from '@tradecore/events';
+import { catalogue, freshId, topics } from '@tradecore/events';
 import { createBroker } from '@tradecore/messaging';
 import { runInContext } from '@tradecore/telemetry';
 import kafkajs from 'kafkajs';
 import pg from 'pg';
 import { smallHeap } from '../deploy/local/src/fleet.ts';
 import { machine, percentile, writeResults } from './harness.ts';
+import { BenchOrder, context, metadata, terms } from './sample.ts';
 
 const rate = Number(process.argv[2] ?? 1_000);
 const seconds = Number(process.argv[3] ?? 20);
@@ -28,38 +29,6 @@ const rounds = 3;
 const adminPort = 19_083;
 const brokers = process.env['KAFKA_BROKERS'];
 if (!brokers) throw new Error('KAFKA_BROKERS names no broker to measure on');
-
-const account = freshId();
-const context = {
-  correlationId: freshId(),
-  account,
-  actor: 'client-1',
-  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
-};
-const terms = {
-  accountId: account,
-  clientOrderId: 'bench-123456',
-  symbol: 'ACME',
-  side: 'buy',
-  type: 'limit',
-  quantity: '100',
-  limitPrice: '187.25',
-  timeInForce: 'day',
-} as const;
-
-class BenchOrder extends BaseAggregate<OrderPlaced | OrderCancelRequested> {
-  static readonly type = 'Order';
-  place(): this {
-    this.apply(new OrderPlaced(terms));
-    return this;
-  }
-  onOrderPlaced(): void {
-    return;
-  }
-  onOrderCancelRequested(): void {
-    return;
-  }
-}
 
 /** A backlog as the append function would leave it; the chain of hashes is left out, for the relay does not look at it. */
 const fill = `
@@ -146,11 +115,7 @@ async function latencies(eventStore: PostgresEventStore): Promise<number[]> {
 
 /** Events a second while a backlog goes out; from the first batch that is seen to be out to the last. */
 async function flatOut(): Promise<{ rate: number; megabytes: number }> {
-  await owner.query(fill, [
-    backlog,
-    JSON.stringify(terms),
-    JSON.stringify({ account, actor: 'client-1', traceparent: context.traceparent }),
-  ]);
+  await owner.query(fill, [backlog, JSON.stringify(terms), JSON.stringify(metadata)]);
   await owner.query('checkpoint');
   const relay = await startRelay();
   let first: { count: number; time: number } | undefined;

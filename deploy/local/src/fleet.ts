@@ -73,8 +73,7 @@ export interface FleetSettings {
 }
 
 /** The name of a service's role in PostgreSQL; roles belong to the whole server, so that the namespace is in it. */
-export const roleOf = (namespace: string, service: string): string =>
-  `${namespace || 'tradecore'}_${service.replaceAll('-', '_')}`;
+const roleOf = (namespace: string, service: string): string => `${namespace || 'tradecore'}_${service.replaceAll('-', '_')}`;
 
 /** Builds every package that changed. */
 export async function build(): Promise<void> {

@@ -1,7 +1,7 @@
 import { escapeLiteral } from 'pg';
 
 /** The columns of `event_store e` as a `RecordedEvent`. */
-export const recordedColumns = `e.event_id as id, e.aggregate_id as "aggregateId", e.aggregate_type as "aggregateType",
+const recordedColumns = `e.event_id as id, e.aggregate_id as "aggregateId", e.aggregate_type as "aggregateType",
   e.aggregate_version as "aggregateVersion", e.event_type as type, e.schema_version as "schemaVersion", e.event_data as data,
   to_char(e."timestamp" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time,
   e.correlation_id as "correlationId", e.causation_id as "causationId", e.saga_id as "sagaId", e.metadata`;

@@ -22,7 +22,7 @@ const maxTextLength = 4_000;
 export const deadLetterTopic = topics.deadLetters.name;
 
 /** The fixed key of a dead letter: sent twice, it is the same one (the topic is compacted). */
-export const deadLetterKey = (
+const deadLetterKey = (
   group: string,
   { topic, partition, offset }: Pick<IncomingMessage, 'topic' | 'partition' | 'offset'>,
 ): string => `${group}/${topic}/${partition}/${offset}`;

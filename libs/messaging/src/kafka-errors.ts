@@ -13,7 +13,7 @@ export function* causes(error: unknown): Generator<{ readonly type?: string; rea
 const fencing = ['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH', 'INVALID_PRODUCER_ID_MAPPING'];
 
 /** True when the error means that a newer producer took over our transactional id. */
-export const isFencing = (error: unknown): boolean =>
+const isFencing = (error: unknown): boolean =>
   [...causes(error)].some(({ type }) => type !== undefined && fencing.includes(type));
 
 /** True when the error says so in the broker's own word. */

@@ -55,7 +55,7 @@ export interface FetchedPartition {
  * aborted transaction per record, in the order in which they ended, and takes a user's key `00 00 00 00` for the end of one: with two
  * transactions open at once on a partition it delivers aborted records. The broker's list is sorted here by where they began, as the Java client does.
  */
-export function hideAborted(partition: FetchedPartition): void {
+function hideAborted(partition: FetchedPartition): void {
   const begun = (partition.abortedTransactions ?? [])
     .map(({ producerId, firstOffset }) => ({ producerId, firstOffset: BigInt(firstOffset) }))
     .sort((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1));

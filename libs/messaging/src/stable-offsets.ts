@@ -48,7 +48,7 @@ const compactArray = (items: readonly Buffer[]): Buffer => Buffer.concat([varint
 const noTags = Buffer.from([0]);
 
 /** The request's bytes behind kafkajs's header v1. Flexible versions have header v2, which is v1 and (no) tagged fields. */
-export function encodeRequest({ groupId, topics }: OffsetFetchRequest): Buffer {
+function encodeRequest({ groupId, topics }: OffsetFetchRequest): Buffer {
   const asked = topics.map(({ topic, partitions }) =>
     Buffer.concat([compactString(topic), compactArray(partitions.map(({ partition }) => int32(partition))), noTags]),
   );
@@ -90,7 +90,7 @@ class Fields {
 }
 
 /** The answer's bytes behind the correlation id. */
-export function decodeAnswer(bytes: Buffer): OffsetFetchAnswer {
+function decodeAnswer(bytes: Buffer): OffsetFetchAnswer {
   const fields = new Fields(bytes);
   fields.skipTags();
   fields.int32();

@@ -1,7 +1,13 @@
 import { logger } from '@tradecore/telemetry';
-import type { RunningService } from './run-service.ts';
+import type { Config } from './config.ts';
 
 const log = logger('service');
+
+/** What of a running service is needed to stop it. */
+interface Stoppable {
+  readonly config: Pick<Config, 'STOP_LIMIT'>;
+  stop(): Promise<void>;
+}
 
 /** What keeps the process alive, counted: `{ TCPSocketWrap: 3, Timeout: 1 }`. */
 function whatHangs(): Record<string, number> {
@@ -15,7 +21,7 @@ function giveUp(why: string): never {
   process.exit(1);
 }
 
-async function stop(service: RunningService): Promise<never> {
+async function stop(service: Stoppable): Promise<never> {
   const limit = service.config.STOP_LIMIT;
   setTimeout(() => giveUp(`not stopped within ${limit} ms`), limit).unref();
   try {
@@ -31,7 +37,7 @@ async function stop(service: RunningService): Promise<never> {
  * SIGTERM and SIGINT stop the service; past STOP_LIMIT, or at a second signal, the process ends with 1 and says what hung.
  * While it starts (`started()` is undefined) nothing is in flight: it ends at once, with 0.
  */
-export function stopOnSignals(started: () => RunningService | undefined): void {
+export function stopOnSignals(started: () => Stoppable | undefined): void {
   let stopping = false;
   const onSignal = (signal: string): void => {
     if (stopping) giveUp(`a second ${signal}: ended before all was drained`);

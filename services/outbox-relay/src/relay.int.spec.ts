@@ -118,8 +118,8 @@ describe('a relay', () => {
 
 type Port = RelayOptions['broker'];
 
-/** The broker, with what is sent written down. */
-const spied = (broker: Broker, sent: TransactionContents[]): Port => ({
+/** The broker, with something done after each transaction that it has committed. */
+const afterCommit = (broker: Broker, then: (contents: TransactionContents) => void): Port => ({
   committedOffsets: (...args) => broker.committedOffsets(...args),
   openTransactional: async (options) => {
     const producer = await broker.openTransactional(options);
@@ -130,30 +130,20 @@ const spied = (broker: Broker, sent: TransactionContents[]): Port => ({
       discard: () => producer.discard(),
       send: async (contents) => {
         await producer.send(contents);
-        sent.push(contents);
+        then(contents);
       },
     };
   },
 });
 
+/** The broker, with what is sent written down. */
+const spied = (broker: Broker, sent: TransactionContents[]): Port => afterCommit(broker, (contents) => sent.push(contents));
+
 /** The broker, whose answers are lost: every third transaction is said to have failed, though it committed. */
 function unlucky(broker: Broker): Port {
   let count = 0;
-  return {
-    committedOffsets: (...args) => broker.committedOffsets(...args),
-    openTransactional: async (options) => {
-      const producer = await broker.openTransactional(options);
-      return {
-        get poisoned() {
-          return producer.poisoned;
-        },
-        discard: () => producer.discard(),
-        send: async (contents) => {
-          await producer.send(contents);
-          count += 1;
-          if (count % 3 === 0) throw new MessagingError('send-failed', 'the answer was lost');
-        },
-      };
-    },
-  };
+  return afterCommit(broker, () => {
+    count += 1;
+    if (count % 3 === 0) throw new MessagingError('send-failed', 'the answer was lost');
+  });
 }
