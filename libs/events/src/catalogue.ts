@@ -1,5 +1,9 @@
 import type { Event, EventClass } from './event.ts';
-import { OrderCancelRequested, OrderPlaced } from './orders.ts';
+import * as accounts from './accounts.ts';
+import * as brokerOrders from './broker-orders.ts';
+import * as placements from './order-placement.ts';
+import * as orders from './orders.ts';
+import * as controls from './trading-control.ts';
 import { topics } from './topics.ts';
 
 /** Turns the data of one stored version into the next one's. */
@@ -22,12 +26,108 @@ export interface AggregateDeclaration {
 /** Every type of aggregate by its name. */
 export type Catalogue = Readonly<Record<string, AggregateDeclaration>>;
 
+/** A step is keyed by the aggregate that it asks, so that what a saga asks of one aggregate arrives in order. */
+const keyOfStep = ({ data }: Event, sagaId: string): string => (data as { readonly target?: string }).target ?? sagaId;
+
 /** The fleet's aggregates. Stores, relays and projectors take it as a parameter, so that tests can bring their own. */
 export const catalogue: Catalogue = {
   Order: {
     type: 'Order',
     topic: topics.orderEvents.name,
     writer: 'command-api',
-    events: [OrderPlaced, OrderCancelRequested],
+    events: [
+      orders.OrderPlaced,
+      orders.OrderCleared,
+      orders.OrderDenied,
+      orders.OrderSubmitted,
+      orders.OrderAccepted,
+      orders.OrderRejected,
+      orders.OrderOutcomeUnknown,
+      orders.OrderExecuted,
+      orders.OrderExecutionBusted,
+      orders.OrderExecutionCorrected,
+      orders.OrderCancelRequested,
+      orders.OrderCancelRejected,
+      orders.OrderCanceled,
+      orders.OrderReplaceRequested,
+      orders.OrderReplaced,
+      orders.OrderReplaceRejected,
+      orders.OrderExpired,
+      orders.OrderDoneForDay,
+      orders.OrderSuspended,
+      orders.OrderChangeIgnored,
+    ],
+  },
+  Account: {
+    type: 'Account',
+    topic: topics.accountEvents.name,
+    writer: 'command-api',
+    events: [
+      accounts.AccountOpened,
+      accounts.AccountAccessGranted,
+      accounts.AccountAccessRevoked,
+      accounts.FundsDeposited,
+      accounts.FundsWithdrawn,
+      accounts.ReservationMade,
+      accounts.ReservationRefused,
+      accounts.ReservationChanged,
+      accounts.ReservationChangeRefused,
+      accounts.ReservationReleased,
+      accounts.FillSettled,
+    ],
+  },
+  TradingControl: {
+    type: 'TradingControl',
+    topic: topics.controlEvents.name,
+    writer: 'command-api',
+    events: [controls.TradingHalted, controls.TradingResumed, controls.RiskLimitsSet],
+  },
+  BrokerOrder: {
+    type: 'BrokerOrder',
+    topic: topics.brokerEvents.name,
+    writer: 'broker-gateway',
+    events: [
+      brokerOrders.SubmissionRequested,
+      brokerOrders.ReplacementRequested,
+      brokerOrders.CancellationRequested,
+      brokerOrders.BrokerOrderAccepted,
+      brokerOrders.BrokerOrderRejected,
+      brokerOrders.BrokerOrderLapsed,
+      brokerOrders.BrokerOutcomeUnknown,
+      brokerOrders.BrokerOutcomeUnresolved,
+      brokerOrders.ExecutionReported,
+      brokerOrders.ExecutionBusted,
+      brokerOrders.ExecutionCorrected,
+      brokerOrders.BrokerOrderCanceled,
+      brokerOrders.BrokerCancelRejected,
+      brokerOrders.BrokerOrderReplaced,
+      brokerOrders.BrokerReplaceRejected,
+      brokerOrders.BrokerOrderExpired,
+      brokerOrders.BrokerOrderDoneForDay,
+      brokerOrders.BrokerOrderSuspended,
+      brokerOrders.ForeignOrderAdopted,
+      brokerOrders.BrokerOrderUnchanged,
+    ],
+  },
+  OrderPlacement: {
+    type: 'OrderPlacement',
+    topic: topics.orderPlacement.name,
+    writer: 'order-saga',
+    events: [
+      placements.PlacementStarted,
+      placements.ReservationAsked,
+      placements.ReservationChangeAsked,
+      placements.SettlementAsked,
+      placements.ReleaseAsked,
+      placements.SubmissionAsked,
+      placements.ReplacementAsked,
+      placements.CancellationAsked,
+      placements.OrderChangeAsked,
+      placements.WishNoted,
+      placements.AnswerNoted,
+      placements.PlacementStuck,
+      placements.PlacementEnded,
+    ],
+    keyOf: keyOfStep,
   },
 };

@@ -23,3 +23,25 @@ export const orderIdForKey = (accountId: string, idempotencyKey: string): string
 /** The id of the `index`-th event that a command causes in an aggregate: a repeated command repeats its ids. */
 export const causedEventId = (commandId: string, aggregateId: string, index: number): string =>
   derivedId('event', commandId, aggregateId, String(index));
+
+/** The id of an account: from the `sub` of whoever opens it and the Idempotency-Key of the request. */
+export const accountIdFor = (owner: string, idempotencyKey: string): string => derivedId('account', owner, idempotencyKey);
+
+/** The id of an order's saga. */
+export const placementIdFor = (orderId: string): string => derivedId('order-placement', orderId);
+
+/** The id of one leg of an order at the broker, and its `client_order_id` there: never from an attempt. */
+export const brokerOrderIdFor = (orderId: string, leg: number): string => derivedId('broker-order', orderId, String(leg));
+
+/** The id of an order at the broker that is not ours. */
+export const foreignOrderIdFor = (venue: string, venueOrderId: string): string => derivedId('foreign-order', venue, venueOrderId);
+
+/** The id of an execution, from the broker's own. */
+export const executionIdFor = (venue: string, venueExecutionId: string): string =>
+  derivedId('execution', venue, venueExecutionId);
+
+/** The id of the TradingControl of a scope: `all` or an account's id. */
+export const tradingControlIdFor = (scope: string): string => derivedId('trading-control', scope);
+
+/** The command id of a saga's step: from its saga, its kind and what it is about, never from an attempt. */
+export const stepIdFor = (sagaId: string, kind: string, about: string): string => derivedId('step', sagaId, kind, about);

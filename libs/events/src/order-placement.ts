@@ -1,0 +1,89 @@
+import type { LegTerms } from './broker-orders.ts';
+import { event } from './event.ts';
+import type { Execution, OrderChange, OrderCleared, OrderTerms } from './orders.ts';
+
+/** A step of the saga: a stored event that is also a command to the aggregate `target`. */
+export interface Step {
+  /** The aggregate that is asked; also the key of the record. */
+  readonly target: string;
+  /** The command's name: the same for every attempt, so that a repeat changes nothing. */
+  readonly commandId: string;
+  /** 1, then one more each time the deadline passed without an answer. */
+  readonly attempt: number;
+}
+
+/** The saga of an order begins, with what it has to know for its whole life. */
+export class PlacementStarted extends event('PlacementStarted', 1)<OrderCleared['data'] & { readonly orderId: string }> {}
+
+/** Asks the account to hold back money or shares. */
+export class ReservationAsked extends event('ReservationAsked', 1)<
+  Step & {
+    readonly orderId: string;
+    readonly symbol: string;
+    readonly side: OrderTerms['side'];
+    readonly quantity: string;
+    readonly unitPrice: string;
+  }
+> {}
+
+/** Asks the account to hold back for `quantity` open shares at `unitPrice` from now on. */
+export class ReservationChangeAsked extends event('ReservationChangeAsked', 1)<
+  Step & { readonly orderId: string; readonly quantity: string; readonly unitPrice: string }
+> {}
+
+/** Asks the account to book an execution. */
+export class SettlementAsked extends event('SettlementAsked', 1)<
+  Step & Execution & { readonly orderId: string; readonly symbol: string; readonly side: OrderTerms['side'] }
+> {}
+
+/** Asks the account to free what is left of the reservation. */
+export class ReleaseAsked extends event('ReleaseAsked', 1)<Step & { readonly orderId: string }> {}
+
+/** Asks the gateway to send a leg to the broker. */
+export class SubmissionAsked extends event('SubmissionAsked', 1)<Step & LegTerms> {}
+
+/** Asks the gateway to replace the working leg (`replaces`, a BrokerOrder id) by this one. */
+export class ReplacementAsked extends event('ReplacementAsked', 1)<Step & LegTerms & { readonly replaces: string }> {}
+
+/** Asks the gateway to cancel a leg. */
+export class CancellationAsked extends event('CancellationAsked', 1)<Step & { readonly orderId: string }> {}
+
+/** Tells the order what happened. */
+export class OrderChangeAsked extends event('OrderChangeAsked', 1)<Step & { readonly change: OrderChange }> {}
+
+/** The client's wish that has to wait for an answer that is under way. */
+export class WishNoted extends event('WishNoted', 1)<{
+  readonly wish: 'cancel' | 'replace';
+  readonly leg?: number;
+  readonly quantity?: string;
+  readonly limitPrice?: string;
+  readonly stopPrice?: string;
+}> {}
+
+/** An answer that needs no step of its own. `about` is the type of the event that was heard; `target` who answered. */
+export class AnswerNoted extends event('AnswerNoted', 1)<{ readonly about: string; readonly commandId?: string }> {}
+
+/** A step's deadlines and retries are spent: somebody has to look. The saga goes on when the answer comes. */
+export class PlacementStuck extends event('PlacementStuck', 1)<{
+  readonly waitingFor: readonly string[];
+  readonly attempts: number;
+}> {}
+
+/** The order is in a terminal state, everything is settled and released. A later execution is settled all the same. */
+export class PlacementEnded extends event('PlacementEnded', 1)<{ readonly outcome: string }> {}
+
+/** Every event of an OrderPlacement. */
+export type OrderPlacementEvent =
+  | PlacementStarted
+  | ReservationAsked
+  | ReservationChangeAsked
+  | SettlementAsked
+  | ReleaseAsked
+  | SubmissionAsked
+  | ReplacementAsked
+  | CancellationAsked
+  | OrderChangeAsked
+  | WishNoted
+  | AnswerNoted
+  | PlacementStuck
+  | PlacementEnded;
