@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Refusal } from './console.ts';
-import type { Instance } from './fleet.ts';
 import type { Home } from './home.ts';
 import { livePids } from './processes.ts';
 import { secretsFolder } from './secrets.ts';
 import type { ServerUrls } from './servers.ts';
+import type { Instance } from './service-list.ts';
 
 /** What a running fleet says about itself in `run/fleet.json`: how demos, tests and people's scripts find it. */
 export interface FleetFile {

@@ -3,65 +3,11 @@ import { join } from 'node:path';
 import { readable, Refusal, type Step } from './console.ts';
 import { root, type Home } from './home.ts';
 import { audience, localIssuer } from './issuer.ts';
-import type { Ports } from './ports.ts';
 import { finish, Supervised, type Crash, type Program } from './processes.ts';
+import { brokerSettings, paperSettings } from './outside.ts';
 import { password, secretsFolder } from './secrets.ts';
 import type { ServerUrls } from './servers.ts';
-
-/** A service of the fleet and the ports that it likes; every one has an admin port, doors have one for clients. */
-export interface Service {
-  readonly name: string;
-  readonly port?: number;
-  readonly adminPort: number;
-}
-
-/** In the order in which they are stopped: doors, then the relay, then what reads the topics. */
-export const services: readonly Service[] = [
-  { name: 'command-api', port: 8081, adminPort: 9081 },
-  { name: 'query-api', port: 8082, adminPort: 9082 },
-  { name: 'outbox-relay', adminPort: 9083 },
-  { name: 'order-projector', adminPort: 9084 },
-  { name: 'feed-projector', adminPort: 9085 },
-];
-
-/** One process of a service: `order-projector`, `order-projector-2`. */
-export interface Instance {
-  readonly name: string;
-  readonly service: string;
-  readonly port?: number;
-  readonly adminPort: number;
-}
-
-/** How many of each service; one where it is not named. */
-export type Scale = Readonly<Record<string, number>>;
-
-const instancesOf = ({ scale, service }: { scale: Scale; service: Service }): string[] =>
-  Array.from({ length: scale[service.name] ?? 1 }, (_, index) => (index === 0 ? service.name : `${service.name}-${index + 1}`));
-
-/** The ports that a fleet of this scale would like. Second instances take any. */
-export function portWishes(scale: Scale): Ports {
-  const wishes: Record<string, number> = {};
-  for (const service of services) {
-    for (const name of instancesOf({ scale, service })) {
-      const isFirst = name === service.name;
-      if (service.port !== undefined) wishes[name] = isFirst ? service.port : 0;
-      wishes[`${name} admin`] = isFirst ? service.adminPort : 0;
-    }
-  }
-  return wishes;
-}
-
-/** The processes of a fleet on the ports that it got. */
-export function instances(scale: Scale, ports: Ports): Instance[] {
-  return services.flatMap((service) =>
-    instancesOf({ scale, service }).map((name) => ({
-      name,
-      service: service.name,
-      adminPort: ports[`${name} admin`] ?? 0,
-      ...(service.port !== undefined && { port: ports[name] ?? 0 }),
-    })),
-  );
-}
+import { insiders, services, stopOrder, type Instance } from './service-list.ts';
 
 /** What all services of a fleet share. */
 export interface FleetSettings {
@@ -70,6 +16,8 @@ export interface FleetSettings {
   readonly namespace: string;
   /** Where the keys of tokens are. */
   readonly jwksUrl: string;
+  /** Where the paper broker is; absent when the environment names another broker. */
+  readonly paperUrl?: string;
 }
 
 /** The name of a service's role in PostgreSQL; roles belong to the whole server, so that the namespace is in it. */
@@ -86,7 +34,7 @@ export async function build(): Promise<void> {
 export async function migrate({ home, urls, namespace }: FleetSettings): Promise<void> {
   const folder = join(secretsFolder(home), 'roles');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const { name } of services) password({ ...home, secrets: folder }, name);
+  for (const { name } of insiders) password({ ...home, secrets: folder }, name);
   const env = { ...inherited(), ...urls, NAMESPACE: namespace, ROLE_PASSWORDS_DIR: folder, ...replication() };
   const { code, output } = await finish(process.execPath, [join(root, 'services/migrator/dist/main.js')], env);
   writeFileSync(join(home.run, 'migrator.log'), output);
@@ -110,22 +58,33 @@ export function program(settings: FleetSettings, { name, service, port, adminPor
     cwd: root,
     env: {
       ...inherited(),
+      ...(isOutside(service) ? paperSettings(settings.home) : insideOf(settings, service)),
       OTEL_SERVICE_NAME: service,
-      DATABASE_URL: loginOf(settings, service),
-      KAFKA_BROKERS: settings.urls.KAFKA_BROKERS,
-      REDIS_URL: settings.urls.REDIS_URL,
-      NAMESPACE: settings.namespace,
       HOST: '127.0.0.1',
       ADMIN_PORT: String(adminPort),
       ...(port !== undefined && { PORT: String(port) }),
-      JWT_ISSUER: localIssuer,
-      JWT_AUDIENCE: audience,
-      JWT_JWKS_URL: settings.jwksUrl,
     },
     isReady: () => isReady(adminPort),
     readyWithinMs: 90_000,
     stopSignal: 'SIGTERM',
     stopWithinMs: 25_000,
+  };
+}
+
+const isOutside = (service: string): boolean => services.some(({ name, outside }) => name === service && outside === true);
+
+/** What a service of ours is told: its login, the servers, whose tokens are good, and for the gateway its broker. */
+function insideOf(settings: FleetSettings, service: string): Record<string, string> {
+  const { urls, namespace, jwksUrl, home, paperUrl } = settings;
+  return {
+    DATABASE_URL: loginOf(settings, service),
+    KAFKA_BROKERS: urls.KAFKA_BROKERS,
+    REDIS_URL: urls.REDIS_URL,
+    NAMESPACE: namespace,
+    JWT_ISSUER: localIssuer,
+    JWT_AUDIENCE: audience,
+    JWT_JWKS_URL: jwksUrl,
+    ...(service === 'broker-gateway' && brokerSettings(home, paperUrl)),
   };
 }
 
@@ -146,11 +105,11 @@ export async function startFleet(
   );
 }
 
-/** Stops the doors first, so that nothing new comes in, then the relay, then the readers of topics. */
+/** Stops the doors first, so that nothing new comes in; the rest in the order of `stopOrder`. */
 export async function stopFleet(running: readonly Supervised[]): Promise<void> {
-  const isOf = (name: string, service: string) => name === service || name.startsWith(`${service}-`);
-  for (const group of [['command-api', 'query-api'], ['outbox-relay'], ['order-projector', 'feed-projector']]) {
-    const members = running.filter(({ program: { name } }) => group.some((service) => isOf(name, service)));
+  const isOf = (name: string, service: string) => name === service || new RegExp(`^${service}-\\d$`).test(name);
+  for (const group of stopOrder) {
+    const members = running.filter(({ program }) => group.some(({ name }) => isOf(program.name, name)));
     await Promise.all(members.map((each) => each.stop()));
   }
 }

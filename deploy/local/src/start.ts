@@ -1,24 +1,15 @@
 import { parseArgs } from 'node:util';
 import { Refusal, say, seconds, step, table, type Step } from './console.ts';
-import {
-  build,
-  instances,
-  migrate,
-  portWishes,
-  services,
-  startFleet,
-  stopFleet,
-  type FleetSettings,
-  type Instance,
-  type Scale,
-} from './fleet.ts';
+import { build, migrate, startFleet, stopFleet, type FleetSettings } from './fleet.ts';
 import { databaseUrlFile, writeFleetFile } from './fleet-file.ts';
 import { openGateway, type Gateway } from './gateway.ts';
 import { home } from './home.ts';
 import { LocalIssuer } from './issuer.ts';
+import { namesBroker } from './outside.ts';
 import { choosePorts, takePort } from './ports.ts';
 import { stopLeftovers, takeHome, type Crash, type Supervised } from './processes.ts';
 import { namedServers, startServers, stopServers } from './servers.ts';
+import { insiders as scalable, instances, portWishes, type Instance, type Scale } from './service-list.ts';
 
 /** Everything that runs, listed before it starts, so that it can be stopped at any moment. */
 interface Running {
@@ -76,15 +67,19 @@ async function bringUp(running: Running, scale: Scale, gatewayPort: number): Pro
     own: running.servers,
   });
   const [urls] = await Promise.all([starting, building]);
+  const wanted = instances(scale, await choosePorts(home, portWishes(scale))).filter(
+    ({ service }) => service !== 'paper-broker' || !namesBroker(),
+  );
+  const portsOf = (service: string) => wanted.flatMap((each) => (each.service === service ? (each.port ?? []) : []));
+  const [paperPort] = portsOf('paper-broker');
   const settings: FleetSettings = {
     home,
     urls,
     namespace: process.env['NAMESPACE'] ?? '',
     jwksUrl: `http://127.0.0.1:${gatewayPort}/.well-known/jwks.json`,
+    ...(paperPort !== undefined && { paperUrl: `http://127.0.0.1:${paperPort}` }),
   };
   await next('migrations and topics', () => migrate(settings));
-  const wanted = instances(scale, await choosePorts(home, portWishes(scale)));
-  const portsOf = (service: string) => wanted.flatMap((each) => (each.service === service ? (each.port ?? []) : []));
   const doors = { commands: portsOf('command-api'), queries: portsOf('query-api') };
   const issuer = await LocalIssuer.open(home);
   running.gateway = await next('one address', () => openGateway(gatewayPort, issuer, doors));
@@ -158,8 +153,8 @@ function readScale(args: readonly string[]): Scale {
   return Object.fromEntries(
     values.scale.map((text) => {
       const [name = '', count = ''] = text.split('=');
-      if (!services.some((service) => service.name === name)) {
-        throw new Refusal(`--scale names a service: ${services.map((service) => service.name).join(', ')}; it was "${text}".`);
+      if (!scalable.some((service) => service.name === name)) {
+        throw new Refusal(`--scale names a service: ${scalable.map((service) => service.name).join(', ')}; it was "${text}".`);
       }
       if (!/^[1-9]$/.test(count)) throw new Refusal(`--scale ${name}=N takes 1 to 9; it was "${text}".`);
       return [name, Number(count)];

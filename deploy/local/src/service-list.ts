@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './home.ts';
+import type { Ports } from './ports.ts';
+
+/** A service of the fleet and the ports that it likes; every one has an admin port, doors have one for clients. */
+export interface Service {
+  readonly name: string;
+  readonly port?: number;
+  readonly adminPort: number;
+  /** It stands for the outside world: no login, no topics, its settings are its own. */
+  readonly outside?: boolean;
+}
+
+const doors: readonly Service[] = [
+  { name: 'command-api', port: 8081, adminPort: 9081 },
+  { name: 'query-api', port: 8082, adminPort: 9082 },
+];
+const deciders: readonly Service[] = [
+  { name: 'order-saga', adminPort: 9088 },
+  { name: 'broker-gateway', adminPort: 9089 },
+];
+const relays: readonly Service[] = [{ name: 'outbox-relay', adminPort: 9083 }];
+const readers: readonly Service[] = [
+  { name: 'order-projector', adminPort: 9084 },
+  { name: 'feed-projector', adminPort: 9085 },
+  { name: 'account-projector', adminPort: 9086 },
+  { name: 'position-projector', adminPort: 9087 },
+  { name: 'notifier', adminPort: 9090 },
+];
+const outsiders: readonly Service[] = [{ name: 'paper-broker', port: 8083, adminPort: 9091, outside: true }];
+
+const isThere = ({ name }: Service): boolean => existsSync(join(root, 'services', name, 'src', 'main.ts'));
+
+/** Groups in the order in which they are stopped: doors, then who decides, the relay, what reads the topics, and the outside world last. */
+export const stopOrder: readonly (readonly Service[])[] = [doors, deciders, relays, readers, outsiders].map((group) =>
+  group.filter(isThere),
+);
+
+/** Every service, in that order. */
+export const services: readonly Service[] = stopOrder.flat();
+
+/** Those that log in to the database. */
+export const insiders: readonly Service[] = services.filter(({ outside }) => !outside);
+
+/** One process of a service: `order-projector`, `order-projector-2`. */
+export interface Instance {
+  readonly name: string;
+  readonly service: string;
+  readonly port?: number;
+  readonly adminPort: number;
+}
+
+/** How many of each service; one where it is not named. */
+export type Scale = Readonly<Record<string, number>>;
+
+const namesOf = (scale: Scale, { name }: Service): string[] =>
+  Array.from({ length: scale[name] ?? 1 }, (_, index) => (index === 0 ? name : `${name}-${index + 1}`));
+
+/** The ports that a fleet of this scale would like. Second instances take any. */
+export function portWishes(scale: Scale): Ports {
+  const wishes: Record<string, number> = {};
+  for (const service of services) {
+    for (const name of namesOf(scale, service)) {
+      const isFirst = name === service.name;
+      if (service.port !== undefined) wishes[name] = isFirst ? service.port : 0;
+      wishes[`${name} admin`] = isFirst ? service.adminPort : 0;
+    }
+  }
+  return wishes;
+}
+
+/** The processes of a fleet on the ports that it got. */
+export function instances(scale: Scale, ports: Ports): Instance[] {
+  return services.flatMap((service) =>
+    namesOf(scale, service).map((name) => ({
+      name,
+      service: service.name,
+      adminPort: ports[`${name} admin`] ?? 0,
+      ...(service.port !== undefined && { port: ports[name] ?? 0 }),
+    })),
+  );
+}
