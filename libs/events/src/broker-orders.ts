@@ -48,14 +48,19 @@ export class BrokerOutcomeUnresolved extends event('BrokerOutcomeUnresolved', 1)
   readonly reason: string;
 }> {}
 
+/** Whose execution it is: readers of this topic know the order without having followed its leg. */
+interface OfOrder extends Pick<LegTerms, 'orderId' | 'leg' | 'symbol' | 'side'> {}
+
 /** The broker traded. `venueExecutionId` is the broker's own. */
-export class ExecutionReported extends event('ExecutionReported', 1)<Execution & { readonly venueExecutionId: string }> {}
+export class ExecutionReported extends event('ExecutionReported', 1)<
+  Execution & OfOrder & { readonly venueExecutionId: string }
+> {}
 
 /** The broker took an execution back. */
-export class ExecutionBusted extends event('ExecutionBusted', 1)<{ readonly executionId: string }> {}
+export class ExecutionBusted extends event('ExecutionBusted', 1)<OfOrder & { readonly executionId: string }> {}
 
 /** The broker corrected an execution. */
-export class ExecutionCorrected extends event('ExecutionCorrected', 1)<Execution> {}
+export class ExecutionCorrected extends event('ExecutionCorrected', 1)<Execution & OfOrder> {}
 
 /** Cancelled at the broker, or before it got there. All its executions were reported before. */
 export class BrokerOrderCanceled extends event('BrokerOrderCanceled', 1)<{

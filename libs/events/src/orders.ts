@@ -85,17 +85,18 @@ export class OrderExecuted extends event('OrderExecuted', 1)<
   Execution & { readonly leg: number; readonly cumulativeQuantity: string; readonly leavesQuantity: string }
 > {}
 
-/** The broker took an execution back. */
-export class OrderExecutionBusted extends event('OrderExecutionBusted', 1)<{
-  readonly executionId: string;
+/** The figures of an execution before it was taken back or corrected. */
+interface Amended {
+  readonly was: Pick<Execution, 'quantity' | 'price'>;
   readonly cumulativeQuantity: string;
   readonly leavesQuantity: string;
-}> {}
+}
+
+/** The broker took an execution back. */
+export class OrderExecutionBusted extends event('OrderExecutionBusted', 1)<Amended & { readonly executionId: string }> {}
 
 /** The broker corrected an execution: these are its figures now. */
-export class OrderExecutionCorrected extends event('OrderExecutionCorrected', 1)<
-  Execution & { readonly cumulativeQuantity: string; readonly leavesQuantity: string }
-> {}
+export class OrderExecutionCorrected extends event('OrderExecutionCorrected', 1)<Amended & Execution> {}
 
 /** The client asked to cancel; the order is cancelled only when the broker says so. */
 export class OrderCancelRequested extends event('OrderCancelRequested', 1)<{ readonly reason?: string }> {}
@@ -161,7 +162,7 @@ export type OrderEvent =
   | OrderChangeIgnored;
 
 /** What each tells an order, without what the order adds itself. */
-type Told<E extends OrderEvent> = Omit<E['data'], 'cumulativeQuantity' | 'leavesQuantity'>;
+type Told<E extends OrderEvent> = Omit<E['data'], 'cumulativeQuantity' | 'leavesQuantity' | 'was'>;
 type ChangeOf<E extends OrderEvent> = E extends OrderEvent ? { readonly type: E['type']; readonly data: Told<E> } : never;
 
 /** What the saga may tell an order: the event that it is to become, if the order's state allows. */
