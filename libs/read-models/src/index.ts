@@ -1,5 +1,9 @@
 export * from './api/orders.ts';
+export * from './api/order-writes.ts';
+export * from './api/accounts.ts';
+export * from './api/admin.ts';
 export * from './api/feed.ts';
+export { MarketData } from './market-data.ts';
 export { decodeConsistencyToken, encodeConsistencyToken, type Consistency } from './api/consistency-token.ts';
 export { decodeCursor, encodeCursor } from './api/cursor.ts';
 export { etagOf, orderEventResponseOf, orderFrom, orderResponseOf } from './api/order-response.ts';

@@ -1,0 +1,148 @@
+import { orderSides } from '@tradecore/events';
+import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
+import { z } from 'zod';
+
+/** Currencies that an account may have, and the places of their smallest coin. */
+export const currencyPlaces = { USD: 2 } as const;
+
+/** A currency of `currencyPlaces`. */
+export type Currency = keyof typeof currencyPlaces;
+
+const currencies = Object.keys(currencyPlaces) as [Currency, ...Currency[]];
+const currency = z.enum(currencies).meta({ description: 'ISO 4217.', examples: ['USD'] });
+
+/** One line of text for people. */
+const line = (description: string, example: string) =>
+  z
+    .string()
+    .min(1)
+    .max(200)
+    .meta({ description, examples: [example] });
+
+/** The path of one account. */
+export const accountPath = z.strictObject({ id: z.guid('must be a UUID').toLowerCase() });
+
+/** Body of `POST /v1/accounts`; may be empty. */
+export const openAccountBody = z
+  .strictObject({
+    name: line('What the account is called; for people.', 'Retirement').optional(),
+    currency: currency.default('USD'),
+  })
+  .meta({ id: 'OpenAccount', description: 'A request to open an account.' })
+  .default({ currency: 'USD' });
+
+/** What `openAccountBody` lets through. */
+export type OpenAccountBody = z.infer<typeof openAccountBody>;
+
+const money = z
+  .string()
+  .superRefine((text, context) => {
+    const fault = amountFault(text);
+    if (fault) context.addIssue({ code: 'custom', message: fault.detail, params: { code: fault.code } });
+  })
+  .transform((text): string => decimal(text))
+  .meta({
+    maxLength: 64,
+    description:
+      'An exact decimal greater than zero, of at most 19 digits before the point and the places of the currency after it.',
+    pattern: '^[0-9]+(\\.[0-9]+)?$',
+    examples: ['10000.00'],
+  });
+
+function amountFault(text: string): { code: string; detail: string } | undefined {
+  const refusal = decimalRefusal(text);
+  if (refusal) return { code: refusal, detail: 'must be a decimal of at most 19 digits before the point' };
+  const amount = decimal(text);
+  if (!isPositive(amount)) return { code: 'not-positive', detail: 'must be greater than zero' };
+  const places = amount.split('.')[1]?.length ?? 0;
+  // Every currency has 2 places so far; with a second number the rule moves to where the account's currency is known.
+  return places > currencyPlaces.USD
+    ? { code: 'too-many-decimal-places', detail: `has ${places} decimal places, the currency has ${currencyPlaces.USD}` }
+    : undefined;
+}
+
+/** Body of `POST /v1/accounts/{id}/deposits` and `/withdrawals`. */
+export const movementBody = z
+  .strictObject({
+    amount: money,
+    reference: line('What it is about, for the record.', 'transfer 4711').optional(),
+  })
+  .meta({ id: 'MoveFunds', description: 'Money that comes in or goes out.' });
+
+/** What `movementBody` lets through. */
+export type MovementBody = z.infer<typeof movementBody>;
+
+const subject = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters without blanks')
+  .meta({ description: 'The `sub` of the tokens of whoever gets access.', examples: ['auth0|5f7c8ec7c33c6c004bbafe82'] });
+
+/** Body of `POST /v1/accounts/{id}/grants`. */
+export const grantBody = z
+  .strictObject({ subject })
+  .meta({ id: 'GrantAccess', description: 'Lets another subject use the account.' });
+
+/** The path of one grant. */
+export const grantPath = z.strictObject({ id: accountPath.shape.id, subject });
+
+const signed = (description: string) => z.string().meta({ description, pattern: '^-?[0-9]+(\\.[0-9]+)?$', examples: ['1250.5'] });
+
+/** What is held back for one open order. */
+export const reservationResponse = z
+  .strictObject({
+    orderId: z.uuid(),
+    symbol: z.string(),
+    side: z.enum(orderSides),
+    quantity: signed('Shares that are still to be traded.'),
+    unitPrice: signed('Price a share at which it is held; for a sell, what it was valued at.'),
+    amount: signed('What is held: money for a buy, shares for a sell.'),
+  })
+  .meta({ id: 'Reservation', description: 'What one open order holds back.' });
+
+/** An account in answers. `cash` = `buyingPower` + `reserved`. */
+export const accountResponse = z
+  .strictObject({
+    id: z.uuid(),
+    owner: z.string().meta({ description: 'The `sub` of whoever opened it.' }),
+    name: z.string().optional(),
+    currency,
+    cash: signed('All money of the account, reserved money included.'),
+    reserved: signed('Money that open orders hold back.'),
+    buyingPower: signed('Money that a new order or a withdrawal may take. Below zero after a fill beyond what was there.'),
+    reservations: z.array(reservationResponse),
+    version: z.int().min(1).meta({ description: 'Counts the changes of the account; its ETag.' }),
+  })
+  .meta({ id: 'Account', description: 'An account: its money and what open orders hold of it.' });
+
+/** One account on the wire. */
+export type AccountResponse = z.infer<typeof accountResponse>;
+
+/** A deposit or a withdrawal in answers: the same however often it is asked for. */
+export const movementResponse = z
+  .strictObject({
+    id: z.uuid().meta({ description: 'The stored event; the activity of that id.' }),
+    accountId: z.uuid(),
+    kind: z.enum(['deposit', 'withdrawal']),
+    amount: signed('What came in or went out.'),
+    currency,
+    reference: z.string().optional(),
+    version: z.int().min(1).meta({ description: 'Version of the account that it made.' }),
+    time: z.iso.datetime({ precision: 6 }),
+  })
+  .meta({ id: 'Movement', description: 'A deposit or a withdrawal.' });
+
+/** A movement on the wire. */
+export type MovementResponse = z.infer<typeof movementResponse>;
+
+/** Who may use an account beside its owner. */
+export const grantsResponse = z
+  .strictObject({
+    accountId: z.uuid(),
+    owner: z.string(),
+    subjects: z.array(z.string()).meta({ description: 'Who else may use it, sorted.' }),
+    version: z.int().min(1),
+  })
+  .meta({ id: 'Grants', description: 'Who may use an account.' });
+
+/** The grants of an account on the wire. */
+export type GrantsResponse = z.infer<typeof grantsResponse>;

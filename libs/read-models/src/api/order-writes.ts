@@ -1,0 +1,69 @@
+import type { ReplaceTerms } from '@tradecore/events';
+import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
+import { z } from 'zod';
+import { writeHeaders } from './orders.ts';
+
+const term = (description: string) =>
+  z
+    .string()
+    .superRefine((text, context) => {
+      const refusal = decimalRefusal(text);
+      const code = refusal ?? (isPositive(decimal(text)) ? undefined : 'not-positive');
+      if (code !== undefined) context.addIssue({ code: 'custom', message: decimalRule, params: { code } });
+    })
+    .transform((text): string => decimal(text))
+    .meta({ description, maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)?$', examples: ['12.5'] })
+    .optional();
+
+const decimalRule = 'must be a decimal greater than zero, of at most 19 digits before and 9 after the point';
+
+/** Body of `POST /v1/orders/{id}/replace`: at least one field; what is absent stays. */
+export const replaceOrderBody = z
+  .strictObject({
+    quantity: term('The new total, filled shares included.'),
+    limitPrice: term('The new worst price; for limit and stopLimit only.'),
+    stopPrice: term('The new price that wakes the order; for stop and stopLimit only.'),
+  })
+  .refine((changes) => Object.keys(changes).length > 0, {
+    error: 'must change something: quantity, limitPrice or stopPrice',
+    params: { code: 'nothing-to-change' },
+  })
+  .meta({ id: 'ReplaceOrder', description: 'New terms for a working order.' });
+
+/** What `replaceOrderBody` lets through. */
+export type ReplaceOrderBody = z.infer<typeof replaceOrderBody> & ReplaceTerms;
+
+/** Seconds that an answer waits for an order, at most. */
+export const waitLimit = 10;
+
+/**
+ * `Prefer` of RFC 7240: of its preferences only `wait=<seconds>` means something, at most `waitLimit`; no preference is ever refused, and
+ * `Preference-Applied` says which held.
+ */
+const prefer = z
+  .string()
+  .transform((text) => {
+    const wait = /(?:^|,)\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=[;,]|$)/i.exec(text.slice(0, 500))?.[1];
+    return wait === undefined ? undefined : Math.min(Number(wait), waitLimit);
+  })
+  .meta({
+    description: '`wait=5`: answer when the order is terminal, or after 5 seconds as it stands then. At most 10.',
+    examples: ['wait=5'],
+  });
+
+/** Headers of a write whose answer may wait. */
+export const waitingHeaders = writeHeaders.extend({ prefer: prefer.optional() });
+
+const etagShape = /^(W\/)?"(\d{1,10})"$/;
+
+/** Headers of a replace. */
+export const replaceHeaders = writeHeaders.extend({
+  'if-match': z
+    .string()
+    .refine((text) => text === '*' || etagShape.test(text), 'must be one ETag of the order, or *')
+    .optional()
+    .meta({ description: 'The ETag that the wish is based on: 412 if the order has changed since.', examples: ['"2"'] }),
+});
+
+/** Headers of a write that needs a key: nothing else makes it one. */
+export const keyedHeaders = z.object({ 'idempotency-key': writeHeaders.shape['idempotency-key'].unwrap() });
