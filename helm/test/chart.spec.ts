@@ -55,7 +55,15 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
   it('names everything that must be said, at once', () => {
     const { stderr, status } = spawnSync(helm!, ['template', 'trade', chart], { encoding: 'utf8' });
     expect(status).not.toBe(0);
-    for (const name of ['postgres.host', 'kafka.brokers', 'redis.url', 'postgres.owner', 'jwt.issuer', 'jwt.jwksUrl']) {
+    for (const name of [
+      'postgres.host',
+      'kafka.brokers',
+      'redis.url',
+      'postgres.owner',
+      'jwt.issuer',
+      'jwt.jwksUrl',
+      'broker.url',
+    ]) {
       expect(stderr).toContain(name);
     }
   });
@@ -66,6 +74,8 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
     ['the tag latest', 'image.tag=latest', '/image/tag'],
     ['an address without a port', 'kafka.brokers=kafka', '/kafka/brokers'],
     ['a route without a gateway', 'route.enabled=true', 'route.parentRefs'],
+    ['a fleet without a broker', 'services.paper-broker.enabled=false', 'broker.url'],
+    ['a broker without its keys', 'broker.url=https://broker', 'broker.existingSecret'],
   ])('refuses %s', (_, setting, fault) => {
     const { stderr, status } = template('minimal', '--set', setting);
     expect(status).not.toBe(0);
@@ -95,6 +105,10 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
     for (const deployment of ofKind('Deployment', manifests('minimal'))) {
       const service = deployment['metadata']!['labels']!['app.kubernetes.io/component']!;
       const variables = env(podOf(deployment));
+      if (service === 'paper-broker') {
+        expect([variables.has('DATABASE_URL'), variables.has('PGPASSWORD')]).toEqual([false, false]);
+        continue;
+      }
       expect(variables.get('DATABASE_URL')!['value']).toBe(
         `postgres://tradecore_${service.replaceAll('-', '_')}@postgres:5432/tradecore`,
       );
@@ -103,6 +117,29 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
       });
       expect(variables.has('REDIS_URL')).toBe(['query-api', 'feed-projector'].includes(service));
     }
+  });
+
+  it('sends orders to the paper broker of the release where it runs, with keys that both know', () => {
+    const all = manifests('minimal');
+    const deployed = ofKind('Deployment', all);
+    const gateway = env(podOf(named('trade-tradecore-broker-gateway', deployed)));
+    const paper = env(podOf(named('trade-tradecore-paper-broker', deployed)));
+    expect(gateway.get('BROKER')!['value']).toBe('paper');
+    expect(gateway.get('BROKER_URL')!['value']).toBe('http://trade-tradecore-paper-broker');
+    expect(gateway.get('BROKER_STREAM_URL')!['value']).toBe('ws://trade-tradecore-paper-broker/stream');
+    for (const key of ['KEY_ID', 'SECRET_KEY'])
+      expect(gateway.get(`BROKER_${key}`)!['valueFrom']).toEqual(paper.get(`PAPER_${key}`)!['valueFrom']);
+    expect(ofKind('Secret', all).map((each) => each['metadata']!['name'])).toContain('trade-tradecore-broker');
+  });
+
+  it('sends orders to the broker of the values, with the keys of its Secret, and then runs no paper broker', () => {
+    const all = manifests('full');
+    const gateway = env(podOf(named('desk-broker-gateway', ofKind('Deployment', all))));
+    expect(gateway.get('BROKER_URL')!['value']).toBe('https://paper-api.alpaca.markets');
+    expect(gateway.get('BROKER_SECRET_KEY')!['valueFrom']).toEqual({ secretKeyRef: { name: 'desk-alpaca', key: 'secret' } });
+    expect(all.filter((each) => each['metadata']!['name']!.endsWith('paper-broker'))).toEqual([]);
+    const others = ofKind('Deployment', all).filter((each) => !each['metadata']!['name']!.endsWith('broker-gateway'));
+    expect(others.filter((each) => JSON.stringify(each).includes('desk-alpaca'))).toEqual([]);
   });
 
   it('makes a new Job of the migrator when what it does changes, and none when nothing does', () => {
@@ -134,7 +171,7 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
   it('protects services of several replicas from a drain, and never blocks one of a single replica', () => {
     const names = (more: string[]) =>
       ofKind('PodDisruptionBudget', manifests('minimal', ...more)).map((each) => each['metadata']!['name']);
-    expect(names([])).toHaveLength(5);
+    expect(names([])).toHaveLength(10);
     expect(names(['--set', 'services.outbox-relay.replicas=1'])).not.toContain('trade-tradecore-outbox-relay');
   });
 

@@ -9,7 +9,7 @@ import { namesBroker } from './outside.ts';
 import { choosePorts, takePort } from './ports.ts';
 import { stopLeftovers, takeHome, type Crash, type Supervised } from './processes.ts';
 import { namedServers, startServers, stopServers } from './servers.ts';
-import { insiders as scalable, instances, portWishes, type Instance, type Scale } from './service-list.ts';
+import { insiders, instances, portWishes, type Instance, type Scale } from './service-list.ts';
 
 /** Everything that runs, listed before it starts, so that it can be stopped at any moment. */
 interface Running {
@@ -153,8 +153,8 @@ function readScale(args: readonly string[]): Scale {
   return Object.fromEntries(
     values.scale.map((text) => {
       const [name = '', count = ''] = text.split('=');
-      if (!scalable.some((service) => service.name === name)) {
-        throw new Refusal(`--scale names a service: ${scalable.map((service) => service.name).join(', ')}; it was "${text}".`);
+      if (!insiders.some((service) => service.name === name)) {
+        throw new Refusal(`--scale names a service: ${insiders.map((service) => service.name).join(', ')}; it was "${text}".`);
       }
       if (!/^[1-9]$/.test(count)) throw new Refusal(`--scale ${name}=N takes 1 to 9; it was "${text}".`);
       return [name, Number(count)];

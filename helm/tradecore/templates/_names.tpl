@@ -51,6 +51,25 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- default (printf "%s-redis" (include "tradecore.fullname" .)) .Values.redis.existingSecret -}}
 {{- end -}}
 
+{{- define "tradecore.brokerSecret" -}}
+{{- default (printf "%s-broker" (include "tradecore.fullname" .)) .Values.broker.existingSecret -}}
+{{- end -}}
+
+{{/* `true` where the broker is the paper broker of this release. */}}
+{{- define "tradecore.tradesOnPaper" -}}
+{{- and (has "paper-broker" (include "tradecore.running" . | fromJsonArray)) (not .Values.broker.url) -}}
+{{- end -}}
+
+{{/* The services that log in to the database, running or not, as a JSON list of names in a fixed order. */}}
+{{- define "tradecore.logins" -}}
+{{- $names := list -}}
+{{- range $name := keys .Values.services | sortAlpha -}}
+{{- $service := mergeOverwrite (deepCopy $.Values.serviceDefaults) (default (dict) (get $.Values.services $name)) -}}
+{{- if $service.login }}{{ $names = append $names $name }}{{ end -}}
+{{- end -}}
+{{- toJson $names -}}
+{{- end -}}
+
 {{/* The services that run, as a JSON list of names in a fixed order. */}}
 {{- define "tradecore.running" -}}
 {{- $names := list -}}

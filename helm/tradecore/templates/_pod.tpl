@@ -49,3 +49,20 @@ a password may have any character and never needs to be escaped.
 {{- define "tradecore.args" -}}
 args: [{{ if .root.Values.settings.otlpEndpoint }}'--import', '@tradecore/telemetry/start', {{ end }}'services/{{ .service }}/dist/main.js']
 {{- end -}}
+
+{{/* What the gateway is told of its broker: the one of the values, else the paper broker of this release. */}}
+{{- define "tradecore.broker" -}}
+{{- $here := printf "%s-paper-broker" (include "tradecore.fullname" .) -}}
+- { name: BROKER, value: {{ ternary "paper" .Values.broker.kind (include "tradecore.tradesOnPaper" . | eq "true") }} }
+- { name: BROKER_URL, value: {{ default (printf "http://%s" $here) .Values.broker.url | quote }} }
+- { name: BROKER_STREAM_URL, value: {{ default (printf "ws://%s/stream" $here) .Values.broker.streamUrl | quote }} }
+{{ include "tradecore.brokerKeys" (dict "root" . "prefix" "BROKER") }}
+{{- end -}}
+
+{{/* { root, prefix }: the broker's key pair, for the one who shows it and for the paper broker, who asks for it. */}}
+{{- define "tradecore.brokerKeys" -}}
+- name: {{ .prefix }}_KEY_ID
+  valueFrom: { secretKeyRef: { name: {{ include "tradecore.brokerSecret" .root }}, key: {{ .root.Values.broker.keyIdKey }} } }
+- name: {{ .prefix }}_SECRET_KEY
+  valueFrom: { secretKeyRef: { name: {{ include "tradecore.brokerSecret" .root }}, key: {{ .root.Values.broker.secretKeyKey }} } }
+{{- end -}}

@@ -12,6 +12,15 @@
 {{- if not .Values.jwt.issuer }}{{ $missing = append $missing "jwt.issuer: who signs the tokens, as in their iss" }}{{ end -}}
 {{- if not .Values.jwt.jwksUrl }}{{ $missing = append $missing "jwt.jwksUrl: where the issuer's public keys are" }}{{ end -}}
 {{- end -}}
+{{- if has "broker-gateway" $running -}}
+{{- if eq (include "tradecore.tradesOnPaper" .) "false" -}}
+{{- if not .Values.broker.url }}{{ $missing = append $missing "broker.url: the broker's trading API; or services.paper-broker.enabled=true to trade on paper" }}{{ end -}}
+{{- if and .Values.broker.url (not .Values.broker.streamUrl) }}{{ $missing = append $missing "broker.streamUrl: the broker's stream of updates" }}{{ end -}}
+{{- if and .Values.broker.url (not (or .Values.broker.existingSecret (and .Values.broker.keyId .Values.broker.secretKey))) -}}
+{{- $missing = append $missing "broker.existingSecret, or broker.keyId and broker.secretKey: the keys that the broker gave you" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.route.enabled (not .Values.route.parentRefs) }}{{ $missing = append $missing "route.parentRefs: the Gateway that the route hangs on" }}{{ end -}}
 {{- if $missing }}{{ fail (printf "\n\nMissing values:\n  %s\n" (join "\n  " $missing)) }}{{ end -}}
 {{- end -}}
