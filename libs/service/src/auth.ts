@@ -31,7 +31,7 @@ const claims = z.object({
   role: z.enum(['client', 'operator']).default('client'),
 });
 
-const reasons = ['missing', 'expired', 'invalid', 'keys-unavailable'] as const;
+const reasons = ['missing', 'expired', 'invalid', 'keys-unavailable', 'not-an-operator'] as const;
 const refusals = counter({
   name: 'auth_refusals_total',
   help: 'Requests refused because of their token, by reason.',
@@ -39,7 +39,14 @@ const refusals = counter({
 });
 const log = logger('auth');
 
-function refused(reason: (typeof reasons)[number], detail: string): RequestRefused {
+function forbidden(): RequestRefused {
+  refusals.inc({ reason: 'not-an-operator' });
+  const detail = 'The token has not the role operator.';
+  const errors = [{ pointer: '#/authorization', in: 'header' as const, code: 'operators-only', detail }];
+  return new RequestRefused(403, 'operators-only', detail, { errors });
+}
+
+function refused(reason: Exclude<(typeof reasons)[number], 'not-an-operator'>, detail: string): RequestRefused {
   refusals.inc({ reason });
   if (reason === 'keys-unavailable')
     return new RequestRefused(503, 'token-keys-unavailable', detail, { headers: { 'retry-after': '1' } });
@@ -87,6 +94,13 @@ export class Authenticator {
       cooldownDuration: 5000,
       cacheMaxAge: 600_000,
     });
+  }
+
+  /** `authenticate`, and 403 `operators-only` for a client on a route for operators. */
+  async admit(authorization: string | undefined, operatorsOnly = false): Promise<Caller> {
+    const caller = await this.authenticate(authorization);
+    if (operatorsOnly && caller.role !== 'operator') throw forbidden();
+    return caller;
   }
 
   /** The caller whom an `Authorization` header names; `RequestRefused` 401, or 503 when the issuer's keys can't be read. */
@@ -143,11 +157,15 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     open?: boolean;
+    operatorsOnly?: boolean;
   }
 }
 
 /** A route that needs no token: documents, never data. */
 export const Public = (): MethodDecorator => RouteConfig({ open: true });
+
+/** A route for operators: anybody else is answered 403 before the body is read, whatever it names. */
+export const OperatorsOnly = (): MethodDecorator => RouteConfig({ operatorsOnly: true });
 
 /** The caller of the request, as a parameter: `@CallerOf() caller: Caller`. */
 export const CallerOf = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {

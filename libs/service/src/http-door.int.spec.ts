@@ -5,7 +5,7 @@ import { Body, Controller, Get, Module, Param, Post, Query } from '@nestjs/commo
 import { DomainError } from '@tradecore/event-sourcing';
 import { currentContext, type WorkContext } from '@tradecore/telemetry';
 import { z } from 'zod';
-import { CallerOf, Public, validated, type Caller, type Problem, type RunningService } from './index.ts';
+import { CallerOf, OperatorsOnly, Public, validated, type Caller, type Problem, type RunningService } from './index.ts';
 import { createTestIssuer, startTestService, type TestIssuer } from './testing.ts';
 
 class NotOpen extends DomainError {
@@ -42,6 +42,11 @@ class Echo {
       throw new NotOpen('the order is not open', { status: 'filled', errors: [{ pointer: '#/x', detail: 'd', code: 'c' }] });
     if (how === 'busy') throw new Full('later');
     throw new Error('connect postgres://me:hunter2@db/x failed');
+  }
+  @OperatorsOnly()
+  @Post('lever')
+  lever(@CallerOf() { role }: Caller): object {
+    return { role };
   }
   @Public()
   @Get('open')
@@ -157,6 +162,24 @@ describe('a token', () => {
     expect(await codeOf(bare)).toBe('missing-token');
     expect((await fetch(`${service.url}/v1/nowhere`)).status).toBe(401);
     expect((await fetch(`${service.url}/v1/open`)).status).toBe(200);
+  });
+
+  it('of a client opens no route for operators, whatever the body; of nobody even less; an operator’s does', async () => {
+    const pull = (authorization: Record<string, string>, body = '{broken') =>
+      fetch(`${service.url}/v1/lever`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json', ...authorization },
+      });
+    const client = await pull({ authorization: `Bearer ${token}` });
+    expect([client.status, await problemOf(client)]).toMatchObject([
+      403,
+      { type: 'https://tradecore.dev/problems/operators-only', errors: [{ pointer: '#/authorization', in: 'header' }] },
+    ]);
+    expect((await pull({})).status).toBe(401);
+    const operator = { authorization: `Bearer ${await issuer.token({ role: 'operator' })}` };
+    expect((await pull(operator)).status).toBe(400);
+    expect(await (await pull(operator, '{}')).json()).toEqual({ role: 'operator' });
   });
 
   it('can not be checked while the keys are not to be had: 503, not 401', async () => {

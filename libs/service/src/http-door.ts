@@ -161,8 +161,9 @@ function openContexts(fastify: FastifyInstance, authenticator: Authenticator): v
         request.work = new AsyncResource('HttpRequest');
         done(error);
       });
-    if (request.routeOptions.config.open === true) return enter(context);
-    authenticator.authenticate(request.headers.authorization).then(
+    const { open, operatorsOnly } = request.routeOptions.config;
+    if (open === true) return enter(context);
+    authenticator.admit(request.headers.authorization, operatorsOnly).then(
       (caller) => {
         request.caller = caller;
         enter({ ...context, actor: caller.subject });
