@@ -18,3 +18,7 @@ export { ProjectionBusy, type Redriven } from './redrive.ts';
 export { LogCutOff, ModelDiverged, PositionLost, ProjectionStopped } from './errors.ts';
 export { parkReasons, type ParkReason } from './metrics.ts';
 export type { Unusable } from './positions.ts';
+export { Handles, type CommandHandler, type CommandHandlerClass } from './handles.ts';
+export { CommandsModule, CommandStrategy, type CommandsOptions } from './command-strategy.ts';
+export type { Saga, SagaClass } from './saga.ts';
+export { SagasModule, SagaStrategy, type SagasOptions } from './saga-strategy.ts';
