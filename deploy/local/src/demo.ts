@@ -5,7 +5,7 @@ import { WebSocket } from 'ws';
 import { Refusal, say } from './console.ts';
 import { readFleetFile } from './fleet-file.ts';
 import { home } from './home.ts';
-import { demoAccount, LocalIssuer } from './issuer.ts';
+import { demoAccount, demoSubject, LocalIssuer } from './issuer.ts';
 
 /** One thing that was seen, and when: milliseconds after the request was sent. */
 interface Sighting {
@@ -61,7 +61,7 @@ class Stage {
 
   static async open(): Promise<Stage> {
     const { address, namespace, KAFKA_BROKERS, DATABASE_URL } = readFleetFile(home);
-    const token = await (await LocalIssuer.open(home)).token({ account: demoAccount, role: 'client' });
+    const token = await (await LocalIssuer.open(home)).token({ subject: demoSubject, accounts: [demoAccount], role: 'client' });
     const database = new pg.Client({ connectionString: DATABASE_URL });
     await database.connect();
     const stage = new Stage(

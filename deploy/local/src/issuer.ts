@@ -8,12 +8,19 @@ import { secret } from './secrets.ts';
 export const localIssuer = 'https://local.tradecore.dev/';
 /** Whom its tokens are for. */
 export const audience = 'tradecore';
-/** The account of tokens that name none. */
-export const demoAccount = '7f3c9a52-1f0b-4c8e-9d61-5a2e8b7c4d10';
+/** Whoever owns the demo account, and whose tokens those are that name nobody. */
+export const demoSubject = 'local|demo';
+/** The Idempotency-Key with which the demo account is opened. */
+export const demoAccountKey = 'demo-account';
+/** The account that `npm start` opens and funds: `accountIdFor(demoSubject, demoAccountKey)`, so that it is the same in every home. */
+export const demoAccount = 'd82f1a3e-b6cf-5a81-bc12-58563ca1253a';
 
 /** Whom a token speaks for. */
 export interface Bearer {
-  readonly account: string;
+  /** The `sub`; `local|<first account>` when absent. The accounts that a subject opens are its own, named by its tokens or not. */
+  readonly subject?: string;
+  /** The accounts that the token names. */
+  readonly accounts: readonly string[];
   readonly role: 'client' | 'operator';
 }
 
@@ -38,12 +45,12 @@ export class LocalIssuer {
   }
 
   /** A signed access token (RFC 9068: `at+jwt`), valid for twelve hours. */
-  async token({ account, role }: Bearer): Promise<string> {
-    return new SignJWT({ accounts: [account], role })
+  async token({ subject, accounts, role }: Bearer): Promise<string> {
+    return new SignJWT({ accounts, role })
       .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: this.#key.kid ?? '' })
       .setIssuer(localIssuer)
       .setAudience(audience)
-      .setSubject(`local|${account}`)
+      .setSubject(subject ?? `local|${accounts[0]}`)
       .setIssuedAt()
       .setExpirationTime('12h')
       .setJti(crypto.randomUUID())

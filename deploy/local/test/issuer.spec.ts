@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalJWKSet, jwtVerify } from 'jose';
+import { accountIdFor } from '@tradecore/events';
 import { homeAt } from '../src/home.ts';
-import { audience, demoAccount, LocalIssuer, localIssuer } from '../src/issuer.ts';
+import { audience, demoAccount, demoAccountKey, demoSubject, LocalIssuer, localIssuer } from '../src/issuer.ts';
 
 describe('the local issuer', () => {
   const home = homeAt(mkdtempSync(join(tmpdir(), 'issuer-')));
@@ -11,7 +12,7 @@ describe('the local issuer', () => {
 
   it('signs access tokens that its published keys verify', async () => {
     const issuer = await LocalIssuer.open(home);
-    const token = await issuer.token({ account: demoAccount, role: 'operator' });
+    const token = await issuer.token({ accounts: [demoAccount], role: 'operator' });
     const expected = {
       algorithms: ['ES256'],
       issuer: localIssuer,
@@ -21,6 +22,10 @@ describe('the local issuer', () => {
     };
     const { payload } = await jwtVerify(token, createLocalJWKSet(issuer.jwks), expected);
     expect(payload).toMatchObject({ accounts: [demoAccount], role: 'operator' });
+  });
+
+  it('knows the id that the demo account gets when its owner opens it', () => {
+    expect(demoAccount).toBe(accountIdFor(demoSubject, demoAccountKey));
   });
 
   it('keeps its key between runs, readable by its owner alone', async () => {

@@ -38,6 +38,7 @@ describe('the door of the npm scripts', () => {
   it.each([
     ['--role', 'admin', '--role is client or operator; it was "admin".'],
     ['--account', 'me', '--account is a UUID in lower case'],
+    ['--subject', 'a b', '--subject is 1 to 200 printable characters'],
     ['--rank', 'client', '--rank'],
   ])('refuses a token with %s %s, in one line and without a token', (option, value, reason) => {
     const { status, stdout, stderr } = token(option, value);
@@ -50,6 +51,11 @@ describe('the door of the npm scripts', () => {
     expect(status).toBe(0);
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
     expect(decodeJwt(stdout.trim())).toMatchObject({ role: 'operator', accounts: [demoAccount] });
+  });
+
+  it('prints the token of somebody who owns what they open', () => {
+    expect(decodeJwt(token('--subject', 'ada').stdout.trim())).toMatchObject({ sub: 'local|ada', role: 'client', accounts: [] });
+    expect(decodeJwt(token().stdout.trim())).toMatchObject({ sub: 'local|demo', accounts: [demoAccount] });
   });
 
   it('says which commands there are', () => {
