@@ -123,7 +123,10 @@ export class MarketData {
       records.inc({ outcome: 'taken' });
     } catch (error) {
       records.inc({ outcome: 'invalid' });
-      log.warn({ err: error, key: name, partition, offset: String(offset) }, 'a record of market data is ignored');
+      log.warn(
+        { reason: (error as Error).message, key: name, partition, offset: String(offset) },
+        'a record of market data is ignored',
+      );
     }
   }
 

@@ -9,6 +9,8 @@ import { Feed } from './feed.projector.ts';
 import { readModelMigrations } from './migrations.ts';
 import { Orders } from './orders.projector.ts';
 
+export { publishMarket, sampleQuote, sampleSession } from './test-market.ts';
+
 /** What a test wants. */
 export interface TestReadModelsOptions {
   /** False: a running projector is to show what is written; see `relay`. */
