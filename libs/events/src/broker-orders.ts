@@ -25,6 +25,8 @@ export class BrokerOrderAccepted extends event('BrokerOrderAccepted', 1)<{
   /** The broker's id. */
   readonly venueOrderId: string;
   readonly found: boolean;
+  /** Of a replacement: shares that the legs before had traded when it took over; the broker counts them as its own. */
+  readonly carriedQuantity?: string;
 }> {}
 
 /** The broker refused it. */
