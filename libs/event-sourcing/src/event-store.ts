@@ -56,6 +56,9 @@ export abstract class EventStore {
   /** An aggregate's events as they were stored (not upcast), by version. */
   abstract readEvents(aggregateId: string, range?: ReadRange): Promise<RecordedEvent[]>;
 
+  /** What a command stored in an aggregate, as it was stored (not upcast), by version; empty when it has stored nothing there. */
+  abstract readCommand(commandId: string, aggregateId: string): Promise<RecordedEvent[]>;
+
   /**
    * Every event as it was stored (not upcast), batch by batch, from one snapshot: what is committed when the first batch is asked for is in,
    * later events are not. Versions of one aggregate come in order. Holds a connection and a snapshot until the loop ends: for rebuilds.

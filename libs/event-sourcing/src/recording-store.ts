@@ -1,4 +1,4 @@
-import { upcast, type Catalogue, type RecordedEvent } from '@tradecore/events';
+import { causedEventId, upcast, type Catalogue, type RecordedEvent } from '@tradecore/events';
 import type { Verdict } from './append-events.ts';
 import type { AggregateClass, AnyAggregate } from './base-aggregate.ts';
 import { EventStore, type AsOf, type ReadRange, type Saved } from './event-store.ts';
@@ -51,6 +51,10 @@ export abstract class RecordingStore extends EventStore {
   ): Promise<RecordedEvent[]> {
     if (!(limit >= 1 && limit <= pageSize)) throw new RangeError(`limit is 1 to ${pageSize}, not ${limit}`);
     return this.readPage({ aggregateId, from, to, limit });
+  }
+
+  async readCommand(commandId: string, aggregateId: string): Promise<RecordedEvent[]> {
+    return this.readSaved([causedEventId(commandId, aggregateId, 0)]);
   }
 
   async #replay<A extends AnyAggregate>(type: AggregateClass<A>, id: string, range: { to?: number; until?: string }): Promise<A> {

@@ -139,6 +139,16 @@ function repeats(store: Get): void {
     expect((await store().loadAggregate(Tally, id)).total).toBe(13);
   });
 
+  it('tells what a command stored in an aggregate, and nothing where it stored nothing', async () => {
+    const commandId = freshId();
+    const { id } = await saved(store(), opened());
+    const { events } = await commanded(commandId, (await store().loadAggregate(Tally, id)).raise(1).raise(2));
+    await store().saveAggregate((await store().loadAggregate(Tally, id)).raise(10));
+    expect(await store().readCommand(commandId, id)).toEqual(events);
+    expect(await store().readCommand(commandId, freshId())).toEqual([]);
+    expect(await store().readCommand(freshId(), id)).toEqual([]);
+  });
+
   it('recognises a repeated command also when it now comes to another aggregate beside', async () => {
     const [commandId, tally, other] = [freshId(), opened(), opened()];
     const first = await commanded(commandId, tally);
