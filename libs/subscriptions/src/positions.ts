@@ -12,6 +12,12 @@ export type Claim =
   | { readonly state: 'builder-at-work' }
   | { readonly state: 'stopped'; readonly reason: string };
 
+/** A partition's position before and after a batch. */
+export interface Move extends TopicPartition {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
 /** The rows that say where partitions go on, in the schema of one projector. */
 export class Positions {
   constructor(
@@ -71,43 +77,48 @@ export class Positions {
   }
 
   /**
-   * Locks the position of a partition, the first thing in a batch's transaction, compares it with what this owner last wrote, and moves it to
-   * `next`; nobody sees that before the commit. Throws `PositionLost` when it is another's, has moved, or is locked by somebody (a builder, a
+   * Locks the positions of partitions, the first thing in a batch's transaction, compares each with what this owner last wrote, and moves it to
+   * `to`; nobody sees that before the commit. Throws `PositionLost` when one is another's, has moved, or is locked by somebody (a builder, a
    * second owner), and `ProjectionStopped`.
    */
-  async advance(
-    tx: Transaction,
-    partition: TopicPartition,
-    owner: string,
-    { from, to }: { from: bigint; to: bigint },
-  ): Promise<void> {
+  async advance(tx: Transaction, moves: readonly Move[], owner: string): Promise<void> {
     const moved = (await tx.query(
-      `with mine as materialized (
-         select topic, partition from ${this.schema}.positions
-          where topic = $1 and partition = $2 and owner = $3 and next_offset = $4 for update skip locked),
+      `with wanted as (
+         select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) as w (topic, partition, came_from, goes_to)),
+       mine as materialized (
+         select p.topic, p.partition, w.goes_to from ${this.schema}.positions p join wanted w using (topic, partition)
+          where p.owner = $5 and p.next_offset = w.came_from for update of p skip locked),
        moved as (
-         update ${this.schema}.positions p set next_offset = $5, moved_at = clock_timestamp()
+         update ${this.schema}.positions p set next_offset = mine.goes_to, moved_at = clock_timestamp()
            from mine, ${this.schema}.projection s
           where p.topic = mine.topic and p.partition = mine.partition and s.stopped_reason is null
-         returning p.partition)
-       select partition from moved`,
-      [partition.topic, partition.partition, owner, String(from), String(to)],
-    )) as unknown[];
-    if (moved.length === 0) await this.refuse(tx, partition, owner, from);
+         returning p.topic, p.partition)
+       select topic, partition from moved`,
+      [
+        moves.map(({ topic }) => topic),
+        moves.map(({ partition }) => partition),
+        moves.map(({ from }) => String(from)),
+        moves.map(({ to }) => String(to)),
+        owner,
+      ],
+    )) as TopicPartition[];
+    if (moved.length === moves.length) return;
+    const done = new Set(moved.map(partitionKey));
+    for (const move of moves) if (!done.has(partitionKey(move))) await this.refuse(tx, move, owner);
   }
 
   /** Says why a position could not be moved. */
-  private async refuse(tx: Transaction, partition: TopicPartition, owner: string, from: bigint): Promise<never> {
+  private async refuse(tx: Transaction, move: Move, owner: string): Promise<never> {
     const [row] = (await tx.query(
       `select p.next_offset, p.owner, s.stopped_reason from ${this.schema}.positions p, ${this.schema}.projection s
         where p.topic = $1 and p.partition = $2`,
-      [partition.topic, partition.partition],
+      [move.topic, move.partition],
     )) as { next_offset: string; owner: string | null; stopped_reason: string | null }[];
-    const where = partitionKey(partition);
+    const where = partitionKey(move);
     if (!row) throw new PositionLost(`${where} has no position`);
     if (row.stopped_reason !== null) throw new ProjectionStopped(row.stopped_reason);
     if (row.owner !== owner) throw new PositionLost(`${where} belongs to ${row.owner ?? 'nobody'}`);
-    if (BigInt(row.next_offset) !== from) throw new PositionLost(`${where} is at ${row.next_offset}, not at ${from}`);
+    if (BigInt(row.next_offset) !== move.from) throw new PositionLost(`${where} is at ${row.next_offset}, not at ${move.from}`);
     throw new PositionLost(`${where} is locked by somebody else`);
   }
 

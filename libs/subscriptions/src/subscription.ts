@@ -18,6 +18,7 @@ import {
 import { logger, runInContext, traced } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { isDataError, LogCutOff, ModelDiverged, PositionLost } from './errors.ts';
+import { Joined } from './joined.ts';
 import { showBacklogAge } from './metrics.ts';
 import { inTransaction } from './prepared.ts';
 import { Positions, type Unusable } from './positions.ts';
@@ -51,7 +52,7 @@ export interface Work {
   readonly schema: string;
   /** Called once before the first record. */
   open(): Promise<void>;
-  /** Changes the database for these events, inside the transaction that also moves the position. `careful`: PostgreSQL refused a value just now. */
+  /** Changes the database for these events, of one partition or several, inside the transaction that also moves the positions. `careful`: PostgreSQL refused a value just now. */
   handle(tx: Transaction, records: readonly EventRecord[], careful: boolean): Promise<Handled>;
   /** Called every two seconds while it runs: for what operators ask. */
   tend(): Promise<void>;
@@ -85,14 +86,15 @@ const watchEveryMs = 2000;
 const lettersAtOnce = 200;
 
 /**
- * Consumes topics with positions kept in PostgreSQL: each batch is one transaction that locks the position first, compares it with what this
- * owner last wrote, does the work and moves the position. Whatever fails is rolled back and begins again from the stored position.
+ * Consumes topics with positions kept in PostgreSQL: the batches of a fetch are one transaction that locks their positions first, compares each
+ * with what this owner last wrote, does the work and moves the positions. Whatever fails is rolled back and begins again from the stored position.
  */
 export class Subscription {
   private readonly owner = randomUUID();
   private readonly positions: Positions;
   private readonly mine = new Map<string, bigint>();
   private readonly inHand = new Map<string, number>();
+  private readonly joined = new Joined<Contents>((batches) => this.inItsTrace(batches));
   private readonly stopping = new AbortController();
   private assignment = new AbortController();
   private isWatching = false;
@@ -115,6 +117,8 @@ export class Subscription {
     this.consumer = this.parts.broker.runConsumer({
       group: this.work.name,
       topics: this.work.topics,
+      // Every partition of a fetch joins the same transaction: none has to wait for a free hand.
+      concurrency: 64,
       positions: (assigned) => this.claim(assigned),
       onBatch: (batch) => this.onBatch(batch),
       onRevoked: () => this.revoked(),
@@ -228,7 +232,7 @@ export class Subscription {
     this.inHand.set(key, this.inHand.get(key) ?? performance.now());
     try {
       if (batch.firstOffset > expected) await this.mustReachBackTo(batch, expected);
-      await this.inItsTrace(batch, expected);
+      await this.joined.add(this.contentsOf(batch, expected));
       this.inHand.delete(key);
       if (this.state === 'running') this.reason = undefined;
     } catch (error) {
@@ -244,19 +248,25 @@ export class Subscription {
     if (start > expected) throw new LogCutOff(`${partitionKey(batch)} begins at ${start}, it was read up to ${expected}`);
   }
 
-  /** The SQL of a batch belongs to the trace of its first event; the others' traces get a span that names the batch. */
-  private async inItsTrace(batch: Batch, expected: bigint): Promise<void> {
+  /** What is in a batch, from the stored position on. */
+  private contentsOf(batch: Batch, from: bigint): Contents {
     const records: EventRecord[] = [];
     const deadLetters: DeadLetter[] = [];
     for (const message of batch.messages) {
-      if (message.offset < expected) continue;
+      if (message.offset < from) continue;
       const event = decode(message);
       if (event instanceof Undecodable) deadLetters.push(undecodable(message, event));
       else records.push({ event, message });
     }
+    return { batch, from, records, deadLetters };
+  }
+
+  /** The SQL of batches belongs to the trace of their first event; the others' traces get a span that names the batch. */
+  private async inItsTrace(batches: readonly Contents[]): Promise<void> {
+    const records = batches.flatMap((each) => each.records);
     const first = records[0]?.event;
     const step = `${this.work.name} batch`;
-    const run = () => this.commit(batch, expected, { records, deadLetters });
+    const run = () => this.commit(batches, records);
     if (!first) return run();
     const { traceparent } = first.metadata;
     const context = {
@@ -270,31 +280,35 @@ export class Subscription {
     await markTraces(step, records, traceparent);
   }
 
-  private async commit(batch: Batch, expected: bigint, contents: Contents, careful = false): Promise<void> {
+  private async commit(batches: readonly Contents[], records: readonly EventRecord[], careful = false): Promise<void> {
     const started = performance.now();
     try {
-      const handled = await inTransaction(this.parts.dataSource, (tx) =>
-        this.inTransaction(tx, batch, expected, { ...contents, careful }),
-      );
-      this.mine.set(partitionKey(batch), batch.nextOffset);
-      this.consumer?.hint(batch);
+      const handled = await inTransaction(this.parts.dataSource, (tx) => this.inTransaction(tx, batches, { records, careful }));
+      for (const { batch } of batches) {
+        this.mine.set(partitionKey(batch), batch.nextOffset);
+        this.consumer?.hint(batch);
+      }
       handled.committed((performance.now() - started) / 1000);
     } catch (error) {
-      if (!isDataError(error) || careful) throw error;
-      log.warn({ err: error, batch: partitionKey(batch) }, 'a value was refused: the batch goes one by one');
-      await this.commit(batch, expected, contents, true);
+      // Of several batches each runs alone first, so that only the one with the value goes one by one.
+      if (!isDataError(error) || careful || batches.length > 1) throw error;
+      log.warn(
+        { err: error, batch: partitionKey((batches[0] as Contents).batch) },
+        'a value was refused: the batch goes one by one',
+      );
+      await this.commit(batches, records, true);
     }
   }
 
   private async inTransaction(
     tx: Transaction,
-    batch: Batch,
-    expected: bigint,
-    contents: Contents & { careful: boolean },
+    batches: readonly Contents[],
+    { records, careful }: { readonly records: readonly EventRecord[]; readonly careful: boolean },
   ): Promise<Handled> {
-    await this.positions.advance(tx, batch, this.owner, { from: expected, to: batch.nextOffset });
-    const handled = await this.work.handle(tx, contents.records, contents.careful);
-    await this.bury([...contents.deadLetters, ...handled.deadLetters]);
+    const moves = batches.map(({ batch: { topic, partition, nextOffset: to }, from }) => ({ topic, partition, from, to }));
+    await this.positions.advance(tx, moves, this.owner);
+    const handled = await this.work.handle(tx, records, careful);
+    await this.bury([...batches.flatMap(({ deadLetters }) => deadLetters), ...handled.deadLetters]);
     return handled;
   }
 
@@ -318,7 +332,11 @@ export class Subscription {
   }
 }
 
+/** A batch, decoded. */
 interface Contents {
+  readonly batch: Batch;
+  /** The position before it. */
+  readonly from: bigint;
   readonly records: readonly EventRecord[];
   readonly deadLetters: readonly DeadLetter[];
 }

@@ -40,14 +40,14 @@ describe('positions and their owners', () => {
       const claim = (owner: string, log = 'log') =>
         world.dataSource.transaction((tx) => positions.claim(tx, [partition], owner, log));
       const lock = (owner: string, expected: bigint) =>
-        world.dataSource.transaction((tx) => positions.advance(tx, partition, owner, { from: expected, to: expected }));
+        world.dataSource.transaction((tx) => positions.advance(tx, [{ ...partition, from: expected, to: expected }], owner));
       expect(await claim(first)).toMatchObject({ state: 'claimed', positions: new Map([[`${topic}/0`, 5n]]) });
       await expect(lock(first, 5n)).resolves.toBeUndefined();
       await claim(second);
       await expect(lock(first, 5n)).rejects.toThrow(PositionLost);
       await expect(lock(second, 4n)).rejects.toThrow(PositionLost);
       await world.dataSource.transaction(async (tx) => {
-        await positions.advance(tx, partition, second, { from: 5n, to: 5n });
+        await positions.advance(tx, [{ ...partition, from: 5n, to: 5n }], second);
         await expect(lock(second, 5n)).rejects.toThrow('locked by somebody else');
       });
       expect(await claim(first, 'another')).toEqual({ state: 'unusable', why: 'other-log' });
