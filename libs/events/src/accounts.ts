@@ -99,6 +99,12 @@ export class FillSettled extends event('FillSettled', 1)<
     }
 > {}
 
+/** An execution of an open order was asked to be booked a second time, by another command: nothing moves. */
+export class FillAlreadySettled extends event('FillAlreadySettled', 1)<{
+  readonly orderId: string;
+  readonly executionId: string;
+}> {}
+
 /** Every event of an Account. */
 export type AccountEvent =
   | AccountOpened
@@ -111,4 +117,5 @@ export type AccountEvent =
   | ReservationChanged
   | ReservationChangeRefused
   | ReservationReleased
-  | FillSettled;
+  | FillSettled
+  | FillAlreadySettled;

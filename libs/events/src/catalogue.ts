@@ -74,6 +74,7 @@ export const catalogue: Catalogue = {
       accounts.ReservationChangeRefused,
       accounts.ReservationReleased,
       accounts.FillSettled,
+      accounts.FillAlreadySettled,
     ],
   },
   TradingControl: {

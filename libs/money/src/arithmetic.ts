@@ -10,13 +10,23 @@ export const zero: Decimal = decimal('0');
  */
 export type Rounding = 'exact' | 'down' | 'up' | 'halfEven';
 
-const modes = { down: Big.roundDown, halfEven: Big.roundHalfEven, up: Big.roundUp } as const;
+/** The roundings as big.js names them. */
+export const modes = { down: Big.roundDown, halfEven: Big.roundHalfEven, up: Big.roundUp } as const;
 
 /** -1, 0 or 1, as `a` is below, equal to or above `b`. */
 export const compare = (a: Decimal, b: Decimal): -1 | 0 | 1 => new Big(a).cmp(b);
 
 /** Above nought. */
 export const isPositive = (a: Decimal): boolean => compare(a, zero) > 0;
+
+/** Below nought. */
+export const isNegative = (a: Decimal): boolean => compare(a, zero) < 0;
+
+/** The smaller of two. */
+export const smaller = (a: Decimal, b: Decimal): Decimal => (compare(a, b) <= 0 ? a : b);
+
+/** The larger of two. */
+export const larger = (a: Decimal, b: Decimal): Decimal => (compare(a, b) >= 0 ? a : b);
 
 /** The same amount with the other sign. */
 export const negate = (a: Decimal): Decimal => fit(new Big(a).neg());
@@ -26,6 +36,9 @@ export const add = (a: Decimal, b: Decimal): Decimal => fit(new Big(a).plus(b));
 
 /** The exact difference. Throws `InvalidDecimal` where it has more than 19 digits before the point. */
 export const subtract = (a: Decimal, b: Decimal): Decimal => fit(new Big(a).minus(b));
+
+/** The exact sum of all; nought of none. */
+export const sum = (amounts: readonly Decimal[]): Decimal => amounts.reduce(add, zero);
 
 /** The product, rounded to 9 decimal places as said; with `exact` (the default) a longer one throws `InvalidDecimal`. */
 export function multiply(a: Decimal, b: Decimal, rounding: Rounding = 'exact'): Decimal {

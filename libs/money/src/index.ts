@@ -7,4 +7,18 @@ export {
   type Decimal,
   type DecimalRefusal,
 } from './decimal.ts';
-export { add, compare, isPositive, multiply, negate, subtract, zero, type Rounding } from './arithmetic.ts';
+export {
+  add,
+  compare,
+  isNegative,
+  isPositive,
+  larger,
+  multiply,
+  negate,
+  smaller,
+  subtract,
+  sum,
+  zero,
+  type Rounding,
+} from './arithmetic.ts';
+export { divide, isMultipleOf, percentOf, proportion, round, roundToStep, type Rounded } from './rounding.ts';

@@ -9,6 +9,21 @@ export {
   type TermFaultCode,
 } from './order-terms.ts';
 export { CancelAlreadyRequested, InvalidOrderTerms, Order, OrderAlreadyPlaced, OrderNotFound } from './order.aggregate.ts';
+export { Account, currencies, type AccountState } from './account.aggregate.ts';
+export { maxMoneyAmount, type ReservationTerms, type Settlement } from './account-entries.ts';
+export {
+  AccountAlreadyOpened,
+  AccountNotFound,
+  InsufficientFunds,
+  InvalidAmount,
+  UnsupportedCurrency,
+} from './account-errors.ts';
+export { costOf, feeOf, feeRate, moneyPlaces, notionalOf, reservedFor } from './fees.ts';
+export { averageCost, noPosition, positionAfter, unrealised, type Position, type PositionFill } from './position.ts';
+export { assess, type Assessment, type RiskFacts } from './risk.ts';
+export { ceilings, defaultPriceCollarPercent } from './risk-rules.ts';
+export { earlier, later, millisecondsBetween, millisecondsOf } from './time.ts';
+export { InvalidLimits, TradingControl } from './trading-control.aggregate.ts';
 export { BrokerOrder, type LegEnd, type LegProgress } from './broker-order.aggregate.ts';
 export { nextStep, type LegFacts, type LegPatience, type LegStep } from './broker-order-step.ts';
 export { venueStatuses, type BrokerAnswer, type VenueExecution, type VenueOrder, type VenueStatus } from './broker-answers.ts';

@@ -1,0 +1,58 @@
+import Big from 'big.js';
+import { modes, type Rounding } from './arithmetic.ts';
+import { fit, maxDecimalPlaces, type Decimal } from './decimal.ts';
+
+/** A rounding that always has a result. */
+export type Rounded = Exclude<Rounding, 'exact'>;
+
+/** The value with at most `places` decimal places (0 to 9): `round(decimal('1.239'), 2, 'down')` is `'1.23'`. */
+export function round(value: Decimal, places: number, rounding: Rounded): Decimal {
+  if (!(Number.isInteger(places) && places >= 0 && places <= maxDecimalPlaces)) throw new RangeError(`no places: ${places}`);
+  return fit(new Big(value).round(places, modes[rounding]));
+}
+
+/** The multiple of `step` next to the value, as said: a price on its tick. Throws `RangeError` unless `step` is above nought. */
+export function roundToStep(value: Decimal, step: Decimal, rounding: Rounded): Decimal {
+  const size = integer(new Big(positive(step)), maxDecimalPlaces);
+  return fromInteger(quotient(integer(new Big(value), maxDecimalPlaces), size, rounding) * size);
+}
+
+/** Whether the value is a whole multiple of `step`: a price of its tick, a quantity of its lot. `RangeError` unless `step` is above nought. */
+export const isMultipleOf = (value: Decimal, step: Decimal): boolean =>
+  integer(new Big(value), maxDecimalPlaces) % integer(new Big(positive(step)), maxDecimalPlaces) === 0n;
+
+/** `value * part / whole`, rounded to 9 decimal places once, at the end. Throws `RangeError` where `whole` is nought. */
+export function proportion(value: Decimal, part: Decimal, whole: Decimal, rounding: Rounded): Decimal {
+  if (whole === '0') throw new RangeError('a part of nothing');
+  const product = integer(new Big(value).times(part), 2 * maxDecimalPlaces);
+  return fromInteger(quotient(product, integer(new Big(whole), maxDecimalPlaces), rounding));
+}
+
+/** `a / b`, rounded to 9 decimal places. Throws `RangeError` where `b` is nought. */
+export const divide = (a: Decimal, b: Decimal, rounding: Rounded): Decimal => proportion(a, '1' as Decimal, b, rounding);
+
+/** That many percent of the value, rounded to 9 decimal places: `percentOf(decimal('200'), decimal('5'), 'up')` is `'10'`. */
+export const percentOf = (value: Decimal, percent: Decimal, rounding: Rounded): Decimal =>
+  fit(new Big(value).times(percent).times('0.01').round(maxDecimalPlaces, modes[rounding]));
+
+function positive(step: Decimal): Decimal {
+  if (new Big(step).lte(0)) throw new RangeError(`no step: ${step}`);
+  return step;
+}
+
+/** Integers divide without the 20 places at which big.js rounds a quotient before anybody asked it to. */
+const integer = (value: Big, places: number): bigint => BigInt(value.times(new Big(10).pow(places)).toFixed());
+
+const fromInteger = (billionths: bigint): Decimal => fit(new Big(billionths.toString()).times('1e-9'));
+
+function quotient(a: bigint, b: bigint, rounding: Rounded): bigint {
+  const cut = a / b;
+  const rest = a % b;
+  if (rest === 0n || rounding === 'down') return cut;
+  const away = cut + (a < 0n === b < 0n ? 1n : -1n);
+  if (rounding === 'up') return away;
+  const twice = size(rest) * 2n - size(b);
+  return twice > 0n || (twice === 0n && cut % 2n !== 0n) ? away : cut;
+}
+
+const size = (value: bigint): bigint => (value < 0n ? -value : value);

@@ -1,0 +1,68 @@
+import type { FillSettled } from '@tradecore/events';
+import {
+  add,
+  compare,
+  decimal,
+  divide,
+  isNegative,
+  isPositive,
+  negate,
+  proportion,
+  smaller,
+  subtract,
+  zero,
+  type Decimal,
+} from '@tradecore/money';
+
+/** What an account holds of one symbol, by the average cost method. All are canonical decimals; money is the account's currency. */
+export interface Position {
+  /** Signed: below nought only where the market sold what the account did not have. */
+  readonly quantity: string;
+  /** What the shares held have cost, fees included; negative for a short position (what it brought in). */
+  readonly costBasis: string;
+  /** Profit of what was sold: proceeds after fees less the cost of the shares that left. Negative is a loss. */
+  readonly realised: string;
+}
+
+/** Nothing held, nothing earned. */
+export const noPosition: Position = { quantity: '0', costBasis: '0', realised: '0' };
+
+/** What a fill tells a position: the data of `FillSettled`. */
+export type PositionFill = Pick<FillSettled['data'], 'side' | 'quantity' | 'notional' | 'fee'>;
+
+/**
+ * The position after a fill. A buy adds its notional and fee to the cost; a sell takes out the average cost of what it sells and realises
+ * notional less fee less that cost. `cash + cost of positions - realised` is what was deposited less what was withdrawn, always.
+ */
+export function positionAfter(position: Position, fill: PositionFill): Position {
+  const held = decimal(position.quantity);
+  const traded = fill.side === 'buy' ? decimal(fill.quantity) : negate(decimal(fill.quantity));
+  // What the shares traded cost: positive for a buy (money out), negative for a sell (money in).
+  const cost =
+    fill.side === 'buy' ? add(decimal(fill.notional), decimal(fill.fee)) : subtract(decimal(fill.fee), decimal(fill.notional));
+  const closing = closedBy(held, traded);
+  const basis = decimal(position.costBasis);
+  const closingCost = proportion(cost, closing, sizeOf(traded), 'halfEven');
+  const closedBasis = closing === zero ? zero : proportion(basis, closing, sizeOf(held), 'halfEven');
+  return {
+    quantity: add(held, traded),
+    costBasis: add(subtract(basis, closedBasis), subtract(cost, closingCost)),
+    realised: subtract(decimal(position.realised), add(closedBasis, closingCost)),
+  };
+}
+
+/** Cost of one share held, rounded to 9 places, half to even; undefined where nothing is held. */
+export const averageCost = ({ quantity, costBasis }: Position): Decimal | undefined =>
+  quantity === '0' ? undefined : divide(decimal(costBasis), decimal(quantity), 'halfEven');
+
+/** What selling everything at this price would bring above its cost, before fees; rounded down. */
+export const unrealised = ({ quantity, costBasis }: Position, price: string): Decimal =>
+  subtract(proportion(decimal(quantity), decimal(price), decimal('1'), 'down'), decimal(costBasis));
+
+/** How many of the shares held a trade in the other direction closes. */
+const closedBy = (held: Decimal, traded: Decimal): Decimal =>
+  (isPositive(held) && isNegative(traded)) || (isNegative(held) && isPositive(traded))
+    ? smaller(sizeOf(held), sizeOf(traded))
+    : zero;
+
+const sizeOf = (value: Decimal): Decimal => (compare(value, zero) < 0 ? negate(value) : value);
