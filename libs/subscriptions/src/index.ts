@@ -22,3 +22,5 @@ export { Handles, type CommandHandler, type CommandHandlerClass } from './handle
 export { CommandsModule, CommandStrategy, type CommandsOptions } from './command-strategy.ts';
 export type { Saga, SagaClass } from './saga.ts';
 export { SagasModule, SagaStrategy, type SagasOptions } from './saga-strategy.ts';
+export { backoffMs, WorkQueue, type Attend, type WorkQueueOptions } from './work-queue.ts';
+export { ClaimLost, workMigration, type Memo, type Verdict, type WorkItem, type WorkMigrationOptions } from './work-rows.ts';

@@ -1,0 +1,20 @@
+-- Things that somebody has to attend to outside of any transaction. {{...}} is filled by workMigration.
+create schema if not exists {{schema}};
+
+create table {{schema}}.work (
+  key uuid primary key,
+  -- When to attend to it; of a claimed row when the claim ends, of one that waits for somebody to ask, infinity.
+  due_at timestamptz not null default clock_timestamp(),
+  claim uuid,                            -- null: nobody is at it
+  revision int not null default 1,       -- one more each time somebody asks: what is asked while a worker is at it is not lost
+  attempts int not null default 0,       -- claims since it was last settled
+  memo jsonb not null default '{}',      -- what the workers want to remember
+  put_at timestamptz not null default clock_timestamp()
+) with (fillfactor = 50); -- a row is updated twice and then goes
+
+create index work_due on {{schema}}.work (due_at);
+-- Every row goes within seconds: without this the dead ones pile up in front of the index scan.
+alter table {{schema}}.work set (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
+
+grant usage on schema {{schema}} to {{owner}};
+grant select, insert, update, delete on {{schema}}.work to {{owner}};
