@@ -1,4 +1,5 @@
 import type { Event } from '@tradecore/events';
+import type { SnapshotPolicy } from './snapshots.ts';
 import { UnhandledEvent } from './store-errors.ts';
 
 /** One `on<EventName>` method for every event of the union. */
@@ -10,12 +11,15 @@ export interface AnyAggregate {
   readonly version: number;
   readonly uncommittedEvents: readonly Event[];
   replay(history: Iterable<never>): unknown;
+  startAt(version: number): void;
   markCommitted(): void;
 }
 
 /** The class of an aggregate: `type` is the stored name, a key of the catalogue, and never comes from `constructor.name`. */
 export interface AggregateClass<A extends AnyAggregate> {
   readonly type: string;
+  /** Present where aggregates of this class are loaded from snapshots; the class has `toSnapshot` and `restore` then. */
+  readonly snapshots?: SnapshotPolicy;
   new (id: string): A;
 }
 
@@ -51,6 +55,12 @@ export abstract class BaseAggregate<E extends Event> {
       throw new Error(`${this.constructor.name} ${this.id} has uncommitted events: history comes first`);
     for (const event of history) this.#handle(event);
     return this;
+  }
+
+  /** A snapshot set the state as it is after this version: history goes on from there. Called by the store. */
+  startAt(version: number): void {
+    if (this.#version > 0) throw new Error(`${this.constructor.name} ${this.id} has events: a snapshot comes first`);
+    this.#version = version;
   }
 
   /** Forgets the uncommitted events: they are stored. Called by the store. */
