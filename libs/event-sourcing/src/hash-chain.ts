@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Transaction } from './postgres-event-store.ts';
+import type { Transaction } from './sql-event-store.ts';
 import { BrokenHistory } from './store-errors.ts';
 
 /** The fields of an event that its hash covers, texts as PostgreSQL writes them. */

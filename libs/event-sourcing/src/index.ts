@@ -11,7 +11,15 @@ export {
 } from './store-errors.ts';
 export { BaseAggregate, type AggregateClass, type AnyAggregate, type Handlers } from './base-aggregate.ts';
 export { EventStore, type AsOf, type ReadAllOptions, type ReadRange, type Saved } from './event-store.ts';
-export { createEventStore, PostgresEventStore, type EventStoreOptions, type Transaction } from './postgres-event-store.ts';
+export { createEventStore, PostgresEventStore, type EventStoreOptions } from './postgres-event-store.ts';
+export type { Transaction } from './sql-event-store.ts';
+export {
+  TransactionEventStore,
+  type Held,
+  type LoadedMany,
+  type PreparedDecision,
+  type Wanted,
+} from './transaction-event-store.ts';
 export { InMemoryEventStore } from './in-memory-event-store.ts';
 export { retryOnConflict } from './retry-on-conflict.ts';
 export { migrate, missingMigrations, schemaVersion, type MigrateOptions } from './migrate.ts';

@@ -62,13 +62,13 @@ export abstract class RecordingStore extends EventStore {
     for (;;) {
       const from = aggregate.version + 1;
       const page = await this.readPage({ aggregateId: id, from, to: maxVersion, limit: pageSize, ...range });
-      aggregate.replay(page.map((recorded, index) => this.#checked(recorded, type.type, from + index)) as never[]);
+      aggregate.replay(page.map((recorded, index) => this.checked(recorded, type.type, from + index)) as never[]);
       if (page.length < pageSize) return aggregate;
     }
   }
 
   /** The event in its newest shape; a hole or a foreign event is a broken history. */
-  #checked(recorded: RecordedEvent, type: string, version: number): RecordedEvent {
+  protected checked(recorded: RecordedEvent, type: string, version: number): RecordedEvent {
     if (recorded.aggregateVersion !== version || recorded.aggregateType !== type) {
       const found = `${recorded.aggregateType} version ${recorded.aggregateVersion}`;
       throw new BrokenHistory(`${recorded.aggregateId}: found ${found} where ${type} version ${version} belongs`);
@@ -87,12 +87,8 @@ export abstract class RecordingStore extends EventStore {
         return { outcome: 'stored', events: recordedEvents(save, verdict.time) };
       case 'repeated':
         return this.#repeated(save);
-      case 'conflict':
-        throw new ConcurrencyException(verdict.aggregateId, verdict.expected, verdict.found);
-      case 'busy':
-        throw new Busy('somebody holds the aggregate');
-      case 'invalid':
-        throw new InvalidSave(verdict.reason);
+      default:
+        throw refusalOf(verdict);
     }
   }
 
@@ -107,5 +103,17 @@ export abstract class RecordingStore extends EventStore {
   }
 }
 
+/** What a verdict means to whoever saved. */
+export function refusalOf(verdict: Exclude<Verdict, { outcome: 'stored' | 'repeated' }>): Error {
+  switch (verdict.outcome) {
+    case 'conflict':
+      return new ConcurrencyException(verdict.aggregateId, verdict.expected, verdict.found);
+    case 'busy':
+      return new Busy('somebody holds the aggregate');
+    case 'invalid':
+      return new InvalidSave(verdict.reason);
+  }
+}
+
 /** The version that an aggregate had before its uncommitted events. */
-const decidedOn = (aggregate: AnyAggregate): number => aggregate.version - aggregate.uncommittedEvents.length;
+export const decidedOn = (aggregate: AnyAggregate): number => aggregate.version - aggregate.uncommittedEvents.length;

@@ -30,6 +30,9 @@ export interface PreparedEvent {
   readonly data: string;
   /** What `append_events` takes: one object of its `events`. */
   readonly json: string;
+  /** Of `json`. */
+  readonly bytes: number;
+  readonly origin: Origin;
 }
 
 /** What is stored whole or not at all: checked, named, serialised once. */
@@ -38,10 +41,9 @@ export interface Save {
   readonly bytes: number;
   /** Ids are fresh, so that nobody else can have stored them. */
   readonly fresh: boolean;
-  readonly origin: Origin;
 }
 
-/** Where the events of a save come from: the same for all of them. */
+/** Where an event comes from. */
 export type Origin = Pick<RecordedEvent, 'correlationId' | 'causationId' | 'sagaId' | 'metadata'>;
 
 /** An aggregate and the version that its decision was made on. */
@@ -55,26 +57,44 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** The door of every store: refuses what can't be stored, gives ids, takes correlation and the rest from the context of the call. */
 export function prepareSave(catalogue: Catalogue, decisions: readonly Decision[]): Save {
   const context = currentContext();
+  const parts = decisions.map((decision) => {
+    const events = prepareEvents(catalogue, decision.aggregate, decision.aggregate.uncommittedEvents, context);
+    return partOf(decision, events);
+  });
+  return { parts, bytes: checkedSize(parts), fresh: context?.commandId === undefined };
+}
+
+/** The share of a save that an aggregate has. */
+export function partOf({ aggregate, expected }: Decision, events: readonly PreparedEvent[]): SavePart {
+  if (!Number.isInteger(expected) || expected < 0) throw new InvalidSave(`${expected} is no version`);
+  return { aggregate, aggregateId: aggregate.id, aggregateType: typeOf(aggregate), expected, events };
+}
+
+/** Names and serialises events that one context caused in one aggregate; refuses what can't be stored. */
+export function prepareEvents(
+  catalogue: Catalogue,
+  aggregate: AnyAggregate,
+  events: readonly Event[],
+  context: Partial<WorkContext> | undefined,
+): PreparedEvent[] {
+  const aggregateType = typeOf(aggregate);
+  const { id: aggregateId } = aggregate;
+  const declaration = Object.hasOwn(catalogue, aggregateType) ? catalogue[aggregateType] : undefined;
+  if (!declaration) throw new InvalidSave(`the catalogue has no aggregate type ${aggregateType}`);
+  if (!uuid.test(aggregateId)) throw new InvalidSave(`${aggregateId} is no UUID in lower case`);
   const origin = originOf(context);
   const suffix = originJson(origin);
-  const parts = decisions.map(({ aggregate, expected }) => {
-    const aggregateType = (aggregate.constructor as AggregateClass<AnyAggregate>).type;
-    const { id: aggregateId } = aggregate;
-    const declaration = Object.hasOwn(catalogue, aggregateType) ? catalogue[aggregateType] : undefined;
-    if (!declaration) throw new InvalidSave(`the catalogue has no aggregate type ${aggregateType}`);
-    if (!uuid.test(aggregateId)) throw new InvalidSave(`${aggregateId} is no UUID in lower case`);
-    if (!Number.isInteger(expected) || expected < 0) throw new InvalidSave(`${expected} is no version`);
-    const events = aggregate.uncommittedEvents.map((event, index): PreparedEvent => {
-      if (!declaration.events.some(({ type, schemaVersion }) => type === event.type && schemaVersion === event.schemaVersion)) {
-        throw new InvalidSave(`${aggregateType} declares no event ${event.type} version ${event.schemaVersion}`);
-      }
-      const id = context?.commandId === undefined ? freshId() : causedEventId(context.commandId, aggregateId, index);
-      return prepareEvent(id, event, declaration.keyOf?.(event, aggregateId), suffix);
-    });
-    return { aggregate, aggregateId, aggregateType, expected, events };
+  return events.map((event, index): PreparedEvent => {
+    if (!declaration.events.some(({ type, schemaVersion }) => type === event.type && schemaVersion === event.schemaVersion)) {
+      throw new InvalidSave(`${aggregateType} declares no event ${event.type} version ${event.schemaVersion}`);
+    }
+    const id = context?.commandId === undefined ? freshId() : causedEventId(context.commandId, aggregateId, index);
+    const key = declaration.keyOf?.(event, aggregateId);
+    return { ...prepareEvent({ id, event, key, suffix }), origin };
   });
-  return { parts, bytes: checkedSize(parts), fresh: context?.commandId === undefined, origin };
 }
+
+const typeOf = (aggregate: AnyAggregate): string => (aggregate.constructor as AggregateClass<AnyAggregate>).type;
 
 function originOf(context: Partial<WorkContext> = {}): Origin {
   const { correlationId = null, causationId = null, sagaId = null } = context;
@@ -94,16 +114,16 @@ const field = (name: string, value: string | null | undefined): string =>
 const originJson = ({ correlationId, causationId, sagaId, metadata }: Origin): string =>
   `,"m":${JSON.stringify(metadata)}${field('c', correlationId)}${field('u', causationId)}${field('s', sagaId)}`;
 
-function prepareEvent(
-  id: string,
-  { type, schemaVersion, data: facts }: Event,
-  key: string | undefined,
-  origin: string,
-): PreparedEvent {
-  const data = JSON.stringify(facts);
-  const json = `{"t":${JSON.stringify(type)},"v":${schemaVersion},"d":${data}${origin}${field('k', key)}}`;
+function prepareEvent({ id, event, key, suffix }: { id: string; event: Event; key: string | undefined; suffix: string }) {
+  const { type, schemaVersion } = event;
+  const data = JSON.stringify(event.data);
+  const json = `{"t":${JSON.stringify(type)},"v":${schemaVersion},"d":${data}${suffix}${field('k', key)}}`;
   if (isUnstorable(json)) throw new TextNotStorable(`${type} holds U+0000 or a lone surrogate`, { type });
-  return { id, type, schemaVersion, data, json };
+  const bytes = Buffer.byteLength(json);
+  if (bytes > limits.eventBytes) {
+    throw new PayloadTooLarge(`${type} has ${bytes} bytes, more than ${limits.eventBytes}`, { limit: limits.eventBytes });
+  }
+  return { id, type, schemaVersion, data, json, bytes };
 }
 
 /** `JSON.stringify` writes U+0000 and lone surrogates as escapes; of the other escapes only control characters look alike. */
@@ -119,14 +139,7 @@ function checkedSize(parts: readonly SavePart[]): number {
   if (events.length > limits.saveEvents) {
     throw new PayloadTooLarge(`${events.length} events in a save, more than ${limits.saveEvents}`, { limit: limits.saveEvents });
   }
-  let total = 0;
-  for (const { type, json } of events) {
-    const bytes = Buffer.byteLength(json);
-    if (bytes > limits.eventBytes) {
-      throw new PayloadTooLarge(`${type} has ${bytes} bytes, more than ${limits.eventBytes}`, { limit: limits.eventBytes });
-    }
-    total += bytes;
-  }
+  const total = events.reduce((sum, { bytes }) => sum + bytes, 0);
   if (total > limits.saveBytes) {
     throw new PayloadTooLarge(`a save of ${total} bytes, more than ${limits.saveBytes}`, { limit: limits.saveBytes });
   }
@@ -134,9 +147,9 @@ function checkedSize(parts: readonly SavePart[]): number {
 }
 
 /** The events of a save as they stand in the store now. */
-export function recordedEvents({ parts, origin }: Save, time: string): RecordedEvent[] {
+export function recordedEvents({ parts }: Save, time: string): RecordedEvent[] {
   return parts.flatMap(({ aggregateId, aggregateType, expected, events }) =>
-    events.map(({ id, type, schemaVersion, data }, index) => ({
+    events.map(({ id, type, schemaVersion, data, origin }, index) => ({
       id,
       aggregateId,
       aggregateType,

@@ -38,7 +38,8 @@ describe('the schema', () => {
     const runs = await Promise.all([1, 2, 3, 4].map(() => migrate(database.url, options)));
     expect(runs.map(({ ran }) => ran.length).sort()).toEqual([0, 0, 0, 2]);
     expect(await database.dataSource.query('select n from steps')).toEqual([{ n: 1 }, { n: 2 }]);
-    expect(await database.dataSource.query('select aggregate_type as type, writer from aggregate_types order by 1')).toEqual([
+    const types = `select aggregate_type as type, writer from aggregate_types where aggregate_type in ('Order', 'Tally') order by 1`;
+    expect(await database.dataSource.query(types)).toEqual([
       { type: 'Order', writer: 'tradecore_test_command_api' },
       { type: 'Tally', writer: 'tradecore_test_command_api' },
     ]);

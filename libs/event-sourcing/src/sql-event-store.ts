@@ -1,0 +1,40 @@
+import type { RecordedEvent } from '@tradecore/events';
+import type { ReadAllOptions } from './event-store.ts';
+import { declareReadAllSql, readEventsSql, readSavedSql } from './read-events.ts';
+import { pageSize, RecordingStore, type Page } from './recording-store.ts';
+
+/** What runs SQL in a caller's transaction: TypeORM's `EntityManager` or `QueryRunner`. Its transaction must be READ COMMITTED. */
+export interface Transaction {
+  query(sql: string, parameters?: unknown[]): Promise<unknown>;
+}
+
+/** The store in SQL, inside or outside a caller's transaction. */
+export abstract class SqlEventStore extends RecordingStore {
+  protected abstract query(sql: string, parameters?: unknown[]): Promise<unknown[]>;
+  /** Where a cursor can live. */
+  protected abstract openTransaction(): Promise<Transaction & { end(): Promise<void> }>;
+
+  async *readAll({ types, batchSize = pageSize }: ReadAllOptions = {}): AsyncGenerator<RecordedEvent[]> {
+    if (!(Number.isInteger(batchSize) && batchSize >= 1 && batchSize <= 10_000))
+      throw new RangeError(`no batch size: ${batchSize}`);
+    const transaction = await this.openTransaction();
+    try {
+      await transaction.query(declareReadAllSql(types));
+      for (;;) {
+        const events = (await transaction.query(`fetch ${batchSize} from tradecore_read_all`)) as RecordedEvent[];
+        if (events.length > 0) yield events;
+        if (events.length < batchSize) break;
+      }
+    } finally {
+      await transaction.end();
+    }
+  }
+
+  protected async readPage({ aggregateId, from, to, limit, until }: Page): Promise<RecordedEvent[]> {
+    return (await this.query(readEventsSql, [aggregateId, from, to, limit, until ?? null])) as RecordedEvent[];
+  }
+
+  protected async readSaved(firstIds: readonly string[]): Promise<RecordedEvent[]> {
+    return (await this.query(readSavedSql, [firstIds])) as RecordedEvent[];
+  }
+}
