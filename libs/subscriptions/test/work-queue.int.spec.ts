@@ -1,0 +1,219 @@
+import { freshId } from '@tradecore/events';
+import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
+import { WorkQueue, workMigration, type Attend, type WorkQueueOptions } from '../src/index.ts';
+import type { DataSource } from 'typeorm';
+
+const done: Attend = () => Promise.resolve(() => Promise.resolve({ done: true }));
+const migrations = [workMigration({ number: 299, service: 'broker-gateway' })];
+
+/** A promise and what fulfils it. */
+function gate() {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+describe('a work queue', () => {
+  let database: TestDatabase;
+  let dataSource: DataSource;
+  const queues: WorkQueue[] = [];
+
+  const queue = (attend: Attend, options: Partial<WorkQueueOptions> = {}): WorkQueue => {
+    const backoff = { baseMs: 5, capMs: 20 };
+    const made = new WorkQueue({ dataSource, service: 'broker-gateway', attend, lookMs: 20, backoff, ...options });
+    queues.push(made);
+    return made;
+  };
+  const rows = (): Promise<Record<string, unknown>[]> => dataSource.query('select * from broker_gateway.work order by key');
+  const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+    while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+
+  beforeEach(async () => {
+    database = await createTestDatabase({ migrations });
+    dataSource = await database.dataSourceFor('broker-gateway');
+  });
+
+  afterEach(async () => {
+    await Promise.all(queues.splice(0).map((each) => each.stop()));
+    await database.drop();
+  });
+
+  it('attends to what was committed, once, and to nothing that was rolled back', async () => {
+    const seen: string[] = [];
+    const work = queue(async (item) => {
+      seen.push(item.key);
+      return done(item);
+    });
+    const [kept, lost] = [freshId(), freshId()];
+    await dataSource.transaction((tx) => work.put(tx, [{ key: kept }]));
+    await dataSource
+      .transaction(async (tx) => {
+        await work.put(tx, [{ key: lost }]);
+        throw new Error('rolled back');
+      })
+      .catch(() => undefined);
+    work.start();
+    await until(async () => (await rows()).length === 0);
+    expect(seen).toEqual([kept]);
+  });
+
+  it('has at most as many rows in hand as it has workers, and a slow one holds up nobody else', async () => {
+    const { opened, open } = gate();
+    const keys = Array.from({ length: 12 }, freshId);
+    let [inHand, most] = [0, 0];
+    const work = queue(
+      async (item) => {
+        most = Math.max(most, (inHand += 1));
+        if (item.key === keys[0]) await opened;
+        inHand -= 1;
+        return done(item);
+      },
+      { workers: 3 },
+    );
+    await work.put(
+      dataSource,
+      keys.map((key) => ({ key })),
+    );
+    work.start();
+    await until(async () => (await rows()).length === 1);
+    expect(work.busy).toBe(1);
+    open();
+    await until(async () => (await rows()).length === 0);
+    expect(most).toBeLessThanOrEqual(3);
+  });
+
+  it('attends once more to what was asked for while it was in hand', async () => {
+    const { opened, open } = gate();
+    let times = 0;
+    const work = queue(async (item) => {
+      times += 1;
+      if (times === 1) await opened;
+      return done(item);
+    });
+    const key = freshId();
+    await work.put(dataSource, [{ key }]);
+    work.start();
+    await until(() => times === 1);
+    await work.put(dataSource, [{ key }]);
+    open();
+    await until(async () => (await rows()).length === 0);
+    expect(times).toBe(2);
+  });
+
+  it('gives a key to one process at a time, and to another one when the first is heard of no more', async () => {
+    const { opened, open } = gate();
+    const seen: string[] = [];
+    const first = queue(
+      async (item) => {
+        seen.push('first');
+        await opened;
+        return async () => ({ done: true });
+      },
+      { leaseMs: 300 },
+    );
+    const key = freshId();
+    await first.put(dataSource, [{ key }]);
+    first.start();
+    await until(() => seen.length === 1);
+    const second = queue(async (item) => {
+      seen.push(item.takenOver ? 'taken over' : 'second');
+      return done(item);
+    });
+    second.start();
+    // Renewed claims outlive their lease: three of them, and nobody else has it.
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    expect(seen).toEqual(['first']);
+    // As after kill -9: nobody renews.
+    Reflect.get(first, 'renewing').close();
+    await until(async () => (await rows()).length === 0);
+    expect(seen).toEqual(['first', 'taken over']);
+    open();
+  });
+
+  it('takes nothing of an attendance whose claim has ended', async () => {
+    const { opened, open } = gate();
+    const work = queue(async () => {
+      await opened;
+      return async (tx) => {
+        await tx.query(`update broker_gateway.work set memo = '{"by": "late"}'`);
+        return { done: true };
+      };
+    });
+    const key = freshId();
+    await work.put(dataSource, [{ key }]);
+    work.start();
+    await until(() => work.busy === 1);
+    const other = freshId();
+    await dataSource.query(`update broker_gateway.work set claim = $1, due_at = now() + interval '1 hour'`, [other]);
+    open();
+    await until(() => work.busy === 0);
+    expect(await rows()).toMatchObject([{ key, claim: other, memo: {} }]);
+  });
+
+  it('tries again after a failure, later each time, with what was remembered', async () => {
+    const attempts: unknown[] = [];
+    const work = queue(async ({ attempts: n, memo }) => {
+      attempts.push([n, memo]);
+      if (n < 4 && memo['step'] === undefined) throw new Error('the outside world is away');
+      return async () => (memo['step'] ? { done: true } : { again: 1, memo: { step: 2 } });
+    });
+    await work.put(dataSource, [{ key: freshId() }]);
+    work.start();
+    await until(async () => (await rows()).length === 0);
+    expect(attempts).toEqual([
+      [1, {}],
+      [2, {}],
+      [3, {}],
+      [4, {}],
+      [1, { step: 2 }],
+    ]);
+  });
+
+  it('leaves a row alone that waits to be asked for, until it is', async () => {
+    let times = 0;
+    const work = queue(async () => {
+      times += 1;
+      return async () => (times === 1 ? { again: 'when-asked', memo: {} } : { done: true });
+    });
+    const key = freshId();
+    await work.put(dataSource, [{ key }]);
+    work.start();
+    await until(async () => (await rows())[0]?.['due_at'] === Infinity);
+    expect(times).toBe(1);
+    await work.ask([key, freshId()]);
+    await until(async () => (await rows()).length === 0);
+    expect(times).toBe(2);
+  });
+
+  it('finishes what is in hand when it is stopped, and takes nothing more', async () => {
+    const { opened, open } = gate();
+    const work = queue(
+      async (item) => {
+        await opened;
+        return done(item);
+      },
+      { workers: 1 },
+    );
+    await work.put(dataSource, [{ key: freshId() }, { key: freshId() }]);
+    work.start();
+    await until(() => work.busy === 1);
+    const stopped = work.stop();
+    open();
+    await stopped;
+    expect(await rows()).toMatchObject([{ claim: null, attempts: 0 }]);
+  });
+
+  it('picks what is due by an index among 100,000 rows that wait', async () => {
+    await dataSource.query(
+      `insert into broker_gateway.work (key, due_at) select gen_random_uuid(), 'infinity' from generate_series(1, 100000)`,
+    );
+    await database.dataSource.query('analyze broker_gateway.work');
+    const plan: { 'QUERY PLAN': string }[] = await dataSource.query(
+      `explain (analyze, buffers) select key from broker_gateway.work where due_at <= statement_timestamp() order by due_at limit 16 for update skip locked`,
+    );
+    const text = plan.map((line) => line['QUERY PLAN']).join('\n');
+    expect(text).toMatch(/Index Scan using work_due/);
+    expect(Number(/shared hit=(\d+)/.exec(text)?.[1] ?? Infinity)).toBeLessThan(20);
+  });
+});
