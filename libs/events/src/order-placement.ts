@@ -1,6 +1,6 @@
 import type { LegTerms } from './broker-orders.ts';
 import { event } from './event.ts';
-import type { Execution, OrderChange, OrderCleared, OrderTerms } from './orders.ts';
+import type { Execution, OrderChange, OrderCleared, OrderReplaceRequested, OrderTerms } from './orders.ts';
 
 /** A step of the saga: a stored event that is also a command to the aggregate `target`. */
 export interface Step {
@@ -10,6 +10,8 @@ export interface Step {
   readonly commandId: string;
   /** 1, then one more each time the deadline passed without an answer. */
   readonly attempt: number;
+  /** When it is asked again without an answer; RFC 3339. */
+  readonly dueAt: string;
 }
 
 /** The saga of an order begins, with what it has to know for its whole life. */
@@ -51,17 +53,19 @@ export class CancellationAsked extends event('CancellationAsked', 1)<Step & { re
 /** Tells the order what happened. */
 export class OrderChangeAsked extends event('OrderChangeAsked', 1)<Step & { readonly change: OrderChange }> {}
 
-/** The client's wish that has to wait for an answer that is under way. */
-export class WishNoted extends event('WishNoted', 1)<{
-  readonly wish: 'cancel' | 'replace';
-  readonly leg?: number;
-  readonly quantity?: string;
-  readonly limitPrice?: string;
-  readonly stopPrice?: string;
-}> {}
+/** The client wants it cancelled. `version` is the order's: a wish that is heard again is an old one. */
+export class CancelWished extends event('CancelWished', 1)<{ readonly version: number }> {}
 
-/** An answer that needs no step of its own. `about` is the type of the event that was heard; `target` who answered. */
-export class AnswerNoted extends event('AnswerNoted', 1)<{ readonly about: string; readonly commandId?: string }> {}
+/** The client wants other terms, as the leg `leg`. */
+export class ReplaceWished extends event('ReplaceWished', 1)<OrderReplaceRequested['data'] & { readonly version: number }> {}
+
+/** A step was answered, or something was heard that has to be remembered. `about` is the type of what was heard, `from` who said it. */
+export class AnswerNoted extends event('AnswerNoted', 1)<{
+  readonly about: string;
+  readonly from: string;
+  /** The step that it answers. */
+  readonly commandId?: string;
+}> {}
 
 /** A step's deadlines and retries are spent: somebody has to look. The saga goes on when the answer comes. */
 export class PlacementStuck extends event('PlacementStuck', 1)<{
@@ -83,7 +87,8 @@ export type OrderPlacementEvent =
   | ReplacementAsked
   | CancellationAsked
   | OrderChangeAsked
-  | WishNoted
+  | CancelWished
+  | ReplaceWished
   | AnswerNoted
   | PlacementStuck
   | PlacementEnded;

@@ -50,20 +50,21 @@ export interface Execution {
 /** An order was accepted: from now on it is durable. */
 export class OrderPlaced extends event('OrderPlaced', 1)<OrderTerms> {}
 
+/** What the risk rules say of terms that they let pass. */
+export interface Clearance {
+  /** Last price that the rules saw, and when it was made; absent where no rule needed one. */
+  readonly referencePrice?: string;
+  readonly referencePriceAt?: string;
+  /** Price a share at which money is reserved: the limit, or the collar over the last or stop price. */
+  readonly reservePrice: string;
+  /** For orders without a limit: the worst last price at which it may still be sent to the broker. */
+  readonly collarPrice?: string;
+  /** The order may not be sent after this time; RFC 3339. Absent for `gtc`. */
+  readonly goodUntil?: string;
+}
+
 /** The order passed the risk rules; its saga begins here. The prices that the decision used stand in it. */
-export class OrderCleared extends event('OrderCleared', 1)<
-  Omit<OrderTerms, 'clientOrderId'> & {
-    /** Last price that the rules saw, and when it was made; absent where no rule needed one. */
-    readonly referencePrice?: string;
-    readonly referencePriceAt?: string;
-    /** Price a share at which money is reserved: the limit, or the collar over the last or stop price. */
-    readonly reservePrice: string;
-    /** For orders without a limit: the worst last price at which it may still be sent to the broker. */
-    readonly collarPrice?: string;
-    /** The order may not be sent after this time; RFC 3339. Absent for `gtc`. */
-    readonly goodUntil?: string;
-  }
-> {}
+export class OrderCleared extends event('OrderCleared', 1)<Omit<OrderTerms, 'clientOrderId'> & Clearance> {}
 
 /** We refuse the order: a risk rule, a market that is closed, or the account has not what it needs. Terminal. */
 export class OrderDenied extends event('OrderDenied', 1)<Denial> {}
@@ -107,8 +108,10 @@ export class OrderCancelRejected extends event('OrderCancelRejected', 1)<{ reado
 /** It is cancelled: the broker says so, or it never got there. Terminal. */
 export class OrderCanceled extends event('OrderCanceled', 1)<{ readonly reason?: string }> {}
 
-/** The client asked for other terms; they hold when the broker says so. `leg` is the number that the new leg will have. */
-export class OrderReplaceRequested extends event('OrderReplaceRequested', 1)<ReplaceTerms & { readonly leg: number }> {}
+/** The client asked for other terms; they hold when the broker says so. `leg` is the number that the new leg will have. The risk rules saw them. */
+export class OrderReplaceRequested extends event('OrderReplaceRequested', 1)<
+  ReplaceTerms & Clearance & { readonly leg: number }
+> {}
 
 /** The broker works it under new terms, as a new leg. `quantity` is the new total. */
 export class OrderReplaced extends event('OrderReplaced', 1)<{

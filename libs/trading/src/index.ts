@@ -8,7 +8,30 @@ export {
   type TermFault,
   type TermFaultCode,
 } from './order-terms.ts';
-export { CancelAlreadyRequested, InvalidOrderTerms, Order, OrderAlreadyPlaced, OrderNotFound } from './order.aggregate.ts';
+export { Order } from './order.aggregate.ts';
+export {
+  CancelAlreadyRequested,
+  InvalidOrderTerms,
+  OrderAlreadyDecided,
+  OrderAlreadyPlaced,
+  OrderNotCancelable,
+  OrderNotFound,
+  OrderNotReplaceable,
+  ReplaceAlreadyRequested,
+  ReplaceBelowFilled,
+  ReplaceChangesNothing,
+} from './order-errors.ts';
+export {
+  leavesOf,
+  orderStates,
+  restOf,
+  standingAfter,
+  statusAfter,
+  type OrderFigures,
+  type OrderStanding,
+} from './order-states.ts';
+export { execTypeOf, fixOrdStatus, isTerminal, meaningOf, ordStatuses, type OrdStatus } from './order-status.ts';
+export { OrderPlacement } from './order-placement.process.ts';
 export { Account, currencies, type AccountState } from './account.aggregate.ts';
 export { maxMoneyAmount, type ReservationTerms, type Settlement } from './account-entries.ts';
 export {

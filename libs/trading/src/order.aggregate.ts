@@ -1,13 +1,65 @@
-import { BaseAggregate, DomainError } from '@tradecore/event-sourcing';
-import { OrderCancelRequested, OrderPlaced, type OrderEvent, type OrderTerms } from '@tradecore/events';
-import { canonicalTerms, differingFields, termFaults, type TermFault } from './order-terms.ts';
+import { BaseAggregate } from '@tradecore/event-sourcing';
+import type {
+  OrderAccepted,
+  OrderCanceled,
+  OrderCancelRejected,
+  OrderDoneForDay,
+  OrderExecuted,
+  OrderExecutionBusted,
+  OrderExecutionCorrected,
+  OrderExpired,
+  OrderOutcomeUnknown,
+  OrderRejected,
+  OrderReplaced,
+  OrderReplaceRejected,
+  OrderSubmitted,
+  OrderSuspended,
+} from '@tradecore/events';
+import {
+  OrderCancelRequested,
+  OrderChangeIgnored,
+  OrderCleared,
+  OrderDenied,
+  OrderPlaced,
+  OrderReplaceRequested,
+  type Clearance,
+  type Denial,
+  type OrderChange,
+  type OrderEvent,
+  type OrderTerms,
+  type ReplaceTerms,
+} from '@tradecore/events';
+import { compare, decimal, zero, type Decimal } from '@tradecore/money';
+import {
+  CancelAlreadyRequested,
+  InvalidOrderTerms,
+  OrderAlreadyDecided,
+  OrderAlreadyPlaced,
+  OrderNotFound,
+  refusals,
+  ReplaceBelowFilled,
+  ReplaceChangesNothing,
+} from './order-errors.ts';
+import { Executions } from './order-executions.ts';
+import { orderStates, standingAfter, type OrderStanding } from './order-states.ts';
+import type { OrdStatus } from './order-status.ts';
+import { canonicalTerms, differingFields, termFaults } from './order-terms.ts';
+import { toldEvent } from './order-told.ts';
 
-/** One client's order: accepted once, under one name, with terms that never change. */
+/**
+ * One client's order, under one id for its whole life. Clients wish (`place`, `requestCancel`, `requestReplace`) and may be refused; the saga
+ * tells (`tell`) and never is: what changes nothing is answered by `OrderChangeIgnored`. `orderStates` decides which is which.
+ */
 export class Order extends BaseAggregate<OrderEvent> {
   static readonly type = 'Order';
 
-  private terms: OrderTerms | undefined;
-  private cancelRequested = false;
+  private placed: OrderTerms | undefined;
+  private current: OrderTerms | undefined;
+  private standing: OrderStanding | undefined;
+  private cleared = false;
+  private workingLeg = 1;
+  private lastLeg = 1;
+  private readonly executions = new Executions();
 
   /**
    * Accepts the order. The same terms again, decimals normalised, change nothing: no event, so that a client may repeat
@@ -17,77 +69,213 @@ export class Order extends BaseAggregate<OrderEvent> {
     const faults = termFaults(terms);
     if (faults.length > 0) throw new InvalidOrderTerms(faults);
     const asked = canonicalTerms(terms);
-    if (this.terms === undefined) return this.apply(new OrderPlaced(asked));
-    const differing = differingFields(this.terms, asked);
+    if (this.placed === undefined) return this.apply(new OrderPlaced(asked));
+    const differing = differingFields(this.placed, asked);
     if (differing.length > 0) throw new OrderAlreadyPlaced(this.id, differing);
   }
 
-  /** Asks to cancel: the broker decides. Throws `OrderNotFound` before it is placed, `CancelAlreadyRequested` the second time. */
+  /** The risk rules let it pass: its saga begins. Once, in the save that places it; throws `OrderAlreadyDecided`, `OrderNotFound`. */
+  clear(data: OrderCleared['data']): void {
+    this.mustBeUndecided();
+    this.apply(new OrderCleared(data));
+  }
+
+  /** The risk rules refuse it. Once, in the save that places it; throws `OrderAlreadyDecided`, `OrderNotFound`. */
+  deny(denial: Denial): void {
+    this.mustBeUndecided();
+    this.apply(new OrderDenied(denial));
+  }
+
+  /**
+   * Asks to cancel: the broker decides. Throws `OrderNotFound` before it is placed, `CancelAlreadyRequested` while an answer is on its way,
+   * `OrderNotCancelable` once it has ended.
+   */
   requestCancel(reason?: string): void {
-    if (this.terms === undefined) throw new OrderNotFound(this.id);
-    if (this.cancelRequested) throw new CancelAlreadyRequested(this.id);
+    const { canceling, status } = this.mustAllow('OrderCancelRequested');
+    if (canceling) throw new CancelAlreadyRequested(this.id, status);
     this.apply(new OrderCancelRequested(reason === undefined ? {} : { reason }));
+  }
+
+  /**
+   * The terms as they would be: what the risk rules have to see before `requestReplace`. Throws `OrderNotFound`, `OrderNotReplaceable`,
+   * `ReplaceAlreadyRequested`, `InvalidOrderTerms`, `ReplaceBelowFilled`, `ReplaceChangesNothing`.
+   */
+  termsAfter(changes: ReplaceTerms): OrderTerms {
+    this.mustAllow('OrderReplaceRequested');
+    const before = this.current as OrderTerms;
+    const asked = { ...before, ...changes };
+    const faults = termFaults(asked);
+    if (faults.length > 0) throw new InvalidOrderTerms(faults);
+    const after = canonicalTerms(asked);
+    if (compare(decimal(after.quantity), this.filledQuantity) <= 0) {
+      throw new ReplaceBelowFilled(this.id, after.quantity, this.filledQuantity);
+    }
+    if (differingFields(before, after).length === 0) throw new ReplaceChangesNothing(this.id, changes);
+    return after;
+  }
+
+  /** Asks for other terms, which the risk rules let pass: account and broker decide. Throws what `termsAfter` throws. */
+  requestReplace(changes: ReplaceTerms, clearance: Clearance): void {
+    const { quantity, limitPrice, stopPrice } = this.termsAfter(changes);
+    const { referencePrice, referencePriceAt, reservePrice, collarPrice, goodUntil } = clearance;
+    this.apply(
+      new OrderReplaceRequested({
+        leg: this.lastLeg + 1,
+        ...(changes.quantity !== undefined && { quantity }),
+        ...(changes.limitPrice !== undefined && limitPrice !== undefined && { limitPrice }),
+        ...(changes.stopPrice !== undefined && stopPrice !== undefined && { stopPrice }),
+        reservePrice,
+        ...(referencePrice !== undefined && { referencePrice }),
+        ...(referencePriceAt !== undefined && { referencePriceAt }),
+        ...(collarPrice !== undefined && { collarPrice }),
+        ...(goodUntil !== undefined && { goodUntil }),
+      }),
+    );
+  }
+
+  /** Takes what the saga tells: exactly one event, `OrderChangeIgnored` where it changes nothing. Throws `OrderNotFound` before it is placed. */
+  tell(change: OrderChange): void {
+    const standing = this.mustBePlaced();
+    const cell = orderStates[change.type][standing.status];
+    const why = cell.act === 'ignore' ? cell.why : this.executions.objectionTo(change);
+    if (why !== undefined) return this.apply(new OrderChangeIgnored({ change: change.type, reason: why }));
+    this.apply(toldEvent(change, standing, this.executions));
+  }
+
+  /** Where it stands; undefined before it is placed. */
+  get status(): OrdStatus | undefined {
+    return this.standing?.status;
+  }
+
+  /** The terms in force: as placed, or as last replaced; undefined before it is placed. */
+  get terms(): OrderTerms | undefined {
+    return this.current;
   }
 
   /** The account that owns the order; undefined before it is placed. */
   get accountId(): string | undefined {
-    return this.terms?.accountId;
+    return this.placed?.accountId;
   }
 
-  onOrderPlaced({ data }: OrderPlaced): void {
-    this.terms = data;
+  /** Shares that have traded, in all legs. */
+  get filledQuantity(): Decimal {
+    return decimal(this.standing?.filled ?? zero);
   }
 
-  onOrderCancelRequested(_: OrderCancelRequested): void {
-    this.cancelRequested = true;
+  /** Number of the leg whose terms are in force. */
+  get leg(): number {
+    return this.workingLeg;
   }
-}
 
-/** The terms break a rule; `details.errors` points at each field. */
-export class InvalidOrderTerms extends DomainError {
-  readonly code = 'invalid-order-terms';
-  readonly kind = 'invalid';
-  constructor(faults: readonly TermFault[]) {
-    super(`The terms of the order break ${faults.length === 1 ? 'a rule' : 'rules'}.`, {
-      errors: faults.map(({ field, code, detail }) => ({ pointer: `#/${field}`, code, detail })),
-    });
+  onOrderPlaced(event: OrderPlaced): void {
+    this.placed = event.data;
+    this.current = event.data;
+    this.move(event);
   }
-}
 
-/** The name is taken by an order with other terms; `details.differingFields` names them, `details.orderId` the order. */
-export class OrderAlreadyPlaced extends DomainError {
-  readonly code = 'order-already-placed';
-  readonly kind = 'conflict';
-  constructor(orderId: string, differing: readonly (keyof OrderTerms)[]) {
-    super(`An order of this name exists and differs in ${differing.join(', ')}.`, {
-      orderId,
-      differingFields: differing,
-      errors: differing.map((field) => ({
-        pointer: `#/${field}`,
-        code: 'differs',
-        detail: 'differs from the order that has this name',
-      })),
-    });
+  onOrderCleared(event: OrderCleared): void {
+    this.cleared = true;
+    this.move(event);
   }
-}
 
-/** There is no such order, or none that the caller may see: the two look the same. */
-export class OrderNotFound extends DomainError {
-  readonly code = 'order-not-found';
-  readonly kind = 'not-found';
-  constructor(orderId: string) {
-    super('There is no such order.', { orderId });
+  onOrderDenied(event: OrderDenied): void {
+    this.move(event);
   }
-}
 
-/** Somebody asked before; the answer to that is on its way. */
-export class CancelAlreadyRequested extends DomainError {
-  readonly code = 'cancel-already-requested';
-  readonly kind = 'conflict';
-  constructor(orderId: string) {
-    super('A cancel of this order was already requested.', {
-      orderId,
-      errors: [{ pointer: '#', code: 'already-requested', detail: 'repeats an earlier request' }],
-    });
+  onOrderSubmitted(event: OrderSubmitted): void {
+    this.move(event);
+  }
+
+  onOrderAccepted(event: OrderAccepted): void {
+    this.move(event);
+  }
+
+  onOrderRejected(event: OrderRejected): void {
+    this.move(event);
+  }
+
+  onOrderOutcomeUnknown(event: OrderOutcomeUnknown): void {
+    this.move(event);
+  }
+
+  onOrderExecuted(event: OrderExecuted): void {
+    this.executions.set(event.data);
+    this.move(event);
+  }
+
+  onOrderExecutionBusted(event: OrderExecutionBusted): void {
+    const { executionId, was } = event.data;
+    this.executions.set({ executionId, quantity: zero, price: was.price });
+    this.move(event);
+  }
+
+  onOrderExecutionCorrected(event: OrderExecutionCorrected): void {
+    this.executions.set(event.data);
+    this.move(event);
+  }
+
+  onOrderCancelRequested(event: OrderCancelRequested): void {
+    this.move(event);
+  }
+
+  onOrderCancelRejected(event: OrderCancelRejected): void {
+    this.move(event);
+  }
+
+  onOrderCanceled(event: OrderCanceled): void {
+    this.move(event);
+  }
+
+  onOrderReplaceRequested(event: OrderReplaceRequested): void {
+    this.lastLeg = event.data.leg;
+    this.move(event);
+  }
+
+  onOrderReplaced(event: OrderReplaced): void {
+    const { leg, brokerOrderId: _, ...terms } = event.data;
+    this.workingLeg = leg;
+    this.current = { ...(this.current as OrderTerms), ...terms };
+    this.move(event);
+  }
+
+  onOrderReplaceRejected(event: OrderReplaceRejected): void {
+    this.move(event);
+  }
+
+  onOrderExpired(event: OrderExpired): void {
+    this.move(event);
+  }
+
+  onOrderDoneForDay(event: OrderDoneForDay): void {
+    this.move(event);
+  }
+
+  onOrderSuspended(event: OrderSuspended): void {
+    this.move(event);
+  }
+
+  onOrderChangeIgnored(event: OrderChangeIgnored): void {
+    this.move(event);
+  }
+
+  private move(event: OrderEvent): void {
+    this.standing = standingAfter(this.standing, event);
+  }
+
+  private mustBePlaced(): OrderStanding {
+    if (this.standing === undefined) throw new OrderNotFound(this.id);
+    return this.standing;
+  }
+
+  private mustBeUndecided(): void {
+    const { status } = this.mustAllow('OrderCleared');
+    if (this.cleared) throw new OrderAlreadyDecided(this.id, status);
+  }
+
+  private mustAllow(wish: 'OrderCleared' | 'OrderCancelRequested' | 'OrderReplaceRequested'): OrderStanding {
+    const standing = this.mustBePlaced();
+    const cell = orderStates[wish][standing.status];
+    if (cell.act !== 'refuse' || cell.code === 'order-already-placed') return standing;
+    throw refusals[cell.code](this.id, standing.status, cell.why);
   }
 }

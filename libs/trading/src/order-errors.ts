@@ -1,0 +1,128 @@
+import { DomainError } from '@tradecore/event-sourcing';
+import type { OrderTerms, ReplaceTerms } from '@tradecore/events';
+import type { RefusalCode } from './order-cells.ts';
+import type { OrdStatus } from './order-status.ts';
+import type { TermFault } from './order-terms.ts';
+
+/** The terms break a rule; `details.errors` points at each field. */
+export class InvalidOrderTerms extends DomainError {
+  readonly code = 'invalid-order-terms';
+  readonly kind = 'invalid';
+  constructor(faults: readonly TermFault[]) {
+    super(`The terms of the order break ${faults.length === 1 ? 'a rule' : 'rules'}.`, {
+      errors: faults.map(({ field, code, detail }) => ({ pointer: `#/${field}`, code, detail })),
+    });
+  }
+}
+
+/** The name is taken by an order with other terms; `details.differingFields` names them, `details.orderId` the order. */
+export class OrderAlreadyPlaced extends DomainError {
+  readonly code = 'order-already-placed';
+  readonly kind = 'conflict';
+  constructor(orderId: string, differing: readonly (keyof OrderTerms)[]) {
+    super(`An order of this name exists and differs in ${differing.join(', ')}.`, {
+      orderId,
+      differingFields: differing,
+      errors: differing.map((field) => ({
+        pointer: `#/${field}`,
+        code: 'differs',
+        detail: 'differs from the order that has this name',
+      })),
+    });
+  }
+}
+
+/** There is no such order, or none that the caller may see: the two look the same. */
+export class OrderNotFound extends DomainError {
+  readonly code = 'order-not-found';
+  readonly kind = 'not-found';
+  constructor(orderId: string) {
+    super('There is no such order.', { orderId });
+  }
+}
+
+/** The risk rules have decided about this order before. */
+export class OrderAlreadyDecided extends DomainError {
+  readonly code = 'order-already-decided';
+  readonly kind = 'conflict';
+  constructor(orderId: string, status: OrdStatus) {
+    super('The risk rules have decided about this order before.', { orderId, status });
+  }
+}
+
+/** Somebody asked before; the answer to that is on its way. */
+export class CancelAlreadyRequested extends DomainError {
+  readonly code = 'cancel-already-requested';
+  readonly kind = 'conflict';
+  constructor(orderId: string, status?: OrdStatus) {
+    super('A cancel of this order was already requested.', {
+      orderId,
+      status,
+      errors: [{ pointer: '#', code: 'already-requested', detail: 'repeats an earlier request' }],
+    });
+  }
+}
+
+/** The order has ended; `details.status` says how. */
+export class OrderNotCancelable extends DomainError {
+  readonly code = 'order-not-cancelable';
+  readonly kind = 'refused';
+  constructor(orderId: string, status: OrdStatus, why: string) {
+    super(`The order can't be cancelled: ${why}.`, { orderId, status });
+  }
+}
+
+/** A replace was asked for before; the answer to that is on its way. */
+export class ReplaceAlreadyRequested extends DomainError {
+  readonly code = 'replace-already-requested';
+  readonly kind = 'conflict';
+  constructor(orderId: string, status: OrdStatus) {
+    super('A replace of this order was already requested.', { orderId, status });
+  }
+}
+
+/** In its state the order can't be replaced; `details.status` is the state. */
+export class OrderNotReplaceable extends DomainError {
+  readonly code = 'order-not-replaceable';
+  readonly kind = 'refused';
+  constructor(orderId: string, status: OrdStatus, why: string) {
+    super(`The order can't be replaced: ${why}.`, { orderId, status });
+  }
+}
+
+/** The new quantity is a total: it has to be more than what has traded. */
+export class ReplaceBelowFilled extends DomainError {
+  readonly code = 'replace-below-filled';
+  readonly kind = 'refused';
+  constructor(orderId: string, quantity: string, filledQuantity: string) {
+    super(`The new quantity ${quantity} is not more than the ${filledQuantity} that have traded.`, {
+      orderId,
+      quantity,
+      filledQuantity,
+      errors: [{ pointer: '#/quantity', code: 'below-filled', detail: `must be more than ${filledQuantity}` }],
+    });
+  }
+}
+
+/** The terms asked for are those in force. */
+export class ReplaceChangesNothing extends DomainError {
+  readonly code = 'replace-changes-nothing';
+  readonly kind = 'invalid';
+  constructor(orderId: string, changes: ReplaceTerms) {
+    super('The terms asked for are those in force.', {
+      orderId,
+      errors: Object.keys(changes).map((field) => ({ pointer: `#/${field}`, code: 'unchanged', detail: 'is so already' })),
+    });
+  }
+}
+
+/** The refusal of a cell of the state table. */
+export const refusals: Readonly<
+  Record<Exclude<RefusalCode, 'order-already-placed'>, (orderId: string, status: OrdStatus, why: string) => DomainError>
+> = {
+  'order-already-decided': (orderId, status) => new OrderAlreadyDecided(orderId, status),
+  'cancel-already-requested': (orderId, status) => new CancelAlreadyRequested(orderId, status),
+  'order-not-cancelable': (orderId, status, why) => new OrderNotCancelable(orderId, status, why),
+  'replace-already-requested': (orderId, status) => new ReplaceAlreadyRequested(orderId, status),
+  'order-not-replaceable': (orderId, status, why) => new OrderNotReplaceable(orderId, status, why),
+};

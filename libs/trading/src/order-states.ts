@@ -1,0 +1,110 @@
+import type { OrderEvent } from '@tradecore/events';
+import { compare, decimal, isPositive, subtract, zero, type Decimal } from '@tradecore/money';
+import type { Row, ToldRow } from './order-cells.ts';
+import * as facts from './order-facts.cells.ts';
+import * as life from './order-life.cells.ts';
+import { isTerminal, type OrdStatus } from './order-status.ts';
+import * as wishes from './order-wishes.cells.ts';
+
+/**
+ * What each event means in each state of an order: the one place where that is decided. A cell that is missing does not compile, and there is no
+ * default. `docs/order-states.md` is printed from it.
+ */
+export const orderStates = {
+  OrderPlaced: life.orderPlaced,
+  OrderCleared: life.orderCleared,
+  OrderDenied: life.orderDenied,
+  OrderSubmitted: life.orderSubmitted,
+  OrderAccepted: life.orderAccepted,
+  OrderRejected: life.orderRejected,
+  OrderOutcomeUnknown: life.orderOutcomeUnknown,
+  OrderExecuted: facts.orderExecuted,
+  OrderExecutionBusted: facts.orderExecutionBusted,
+  OrderExecutionCorrected: facts.orderExecutionCorrected,
+  OrderCancelRequested: wishes.orderCancelRequested,
+  OrderCancelRejected: wishes.orderCancelRejected,
+  OrderCanceled: wishes.orderCanceled,
+  OrderReplaceRequested: wishes.orderReplaceRequested,
+  OrderReplaced: wishes.orderReplaced,
+  OrderReplaceRejected: wishes.orderReplaceRejected,
+  OrderExpired: facts.orderExpired,
+  OrderDoneForDay: facts.orderDoneForDay,
+  OrderSuspended: facts.orderSuspended,
+  OrderChangeIgnored: facts.orderChangeIgnored,
+} as const satisfies Readonly<Record<OrderEvent['type'], Row | ToldRow>>;
+
+/** What decides where an order rests. Quantities are canonical decimals. */
+export interface OrderFigures {
+  /** Total of the terms in force. */
+  readonly quantity: string;
+  readonly filled: string;
+  /** A cancel waits for its answer. */
+  readonly canceling?: boolean;
+  /** A replace waits for its answer. */
+  readonly replacing?: boolean;
+}
+
+/** An order's status and all that the table needs to tell the next one. */
+export interface OrderStanding extends OrderFigures {
+  readonly status: OrdStatus;
+  readonly canceling: boolean;
+  readonly replacing: boolean;
+}
+
+/**
+ * Where an order that the broker works rests. A cancel that waits wins over a replace that waits. Filled whole is filled, but for an order whose
+ * replace waits: the answer may raise its quantity.
+ */
+export function restOf({ quantity, filled, canceling = false, replacing = false }: OrderFigures): OrdStatus {
+  if (!replacing && compare(decimal(filled), decimal(quantity)) >= 0) return 'filled';
+  if (canceling) return 'pendingCancel';
+  if (replacing) return 'pendingReplace';
+  return isPositive(decimal(filled)) ? 'partiallyFilled' : 'new';
+}
+
+/** The status after a stored event; `figures` with the event's own included. */
+export function statusAfter(status: OrdStatus, event: OrderEvent['type'], figures: OrderFigures): OrdStatus {
+  const cell: Row[OrdStatus] = orderStates[event][status];
+  if (cell.act === 'move') return cell.to;
+  return cell.act === 'rest' ? restOf(figures) : status;
+}
+
+/** The standing after a stored event: what the Order and every read model fold. Throws for anything but OrderPlaced without a standing before. */
+export function standingAfter(before: OrderStanding | undefined, event: OrderEvent): OrderStanding {
+  if (event.type === 'OrderPlaced') {
+    return { status: 'pendingNew', quantity: event.data.quantity, filled: zero, canceling: false, replacing: false };
+  }
+  if (before === undefined) throw new Error(`${event.type} of an order that was never placed`);
+  const figures = { ...before, ...figuresOf(event) };
+  const status = statusAfter(before.status, event.type, figures);
+  const wishes = isTerminal(status) ? { canceling: false, replacing: false } : {};
+  return { ...figures, ...wishes, status };
+}
+
+/** Shares that may still trade: none once the order has ended (FIX LeavesQty). */
+export function leavesOf({ status, quantity, filled }: Pick<OrderStanding, 'status' | 'quantity' | 'filled'>): Decimal {
+  const open = subtract(decimal(quantity), decimal(filled));
+  return isTerminal(status) || !isPositive(open) ? zero : open;
+}
+
+/** What an event changes beside the status. */
+function figuresOf(event: OrderEvent): Partial<OrderFigures> {
+  switch (event.type) {
+    case 'OrderExecuted':
+    case 'OrderExecutionBusted':
+    case 'OrderExecutionCorrected':
+      return { filled: event.data.cumulativeQuantity };
+    case 'OrderCancelRequested':
+      return { canceling: true };
+    case 'OrderCancelRejected':
+      return { canceling: false };
+    case 'OrderReplaceRequested':
+      return { replacing: true };
+    case 'OrderReplaceRejected':
+      return { replacing: false };
+    case 'OrderReplaced':
+      return { replacing: false, quantity: event.data.quantity };
+    default:
+      return {};
+  }
+}
