@@ -1,0 +1,82 @@
+import { compare, decimal, decimalRefusal, isPositive, type Decimal } from '@tradecore/money';
+import Big from 'big.js';
+import type { Instrument } from './instruments.ts';
+import { impossible, malformed } from './refusal.ts';
+import type { OrderRequest, ReplaceRequest, VenueOrder } from './venue-order.ts';
+
+/** The terms of an order, checked. */
+export type Terms = Pick<VenueOrder, 'side' | 'type' | 'timeInForce' | 'qty' | 'limitPrice' | 'stopPrice'>;
+
+const clientOrderIdLimit = 128;
+
+const multipleOf = (value: Decimal, unit: Decimal): boolean => new Big(value).mod(unit).eq(0);
+
+function positive(name: string, text: string): Decimal {
+  if (decimalRefusal(text) !== undefined) throw malformed(`${name} must be a number`);
+  const value = decimal(text);
+  if (!isPositive(value)) throw impossible(`${name} must be > 0`);
+  return value;
+}
+
+function quantity(text: string, { lot }: Instrument): Decimal {
+  const qty = positive('qty', text);
+  if (!multipleOf(qty, lot)) throw impossible(`invalid qty ${text}. quantity must be a multiple of ${lot}`);
+  return qty;
+}
+
+function price(name: 'limit_price' | 'stop_price', text: string, { tick }: Instrument): Decimal {
+  const value = positive(name, text);
+  if (multipleOf(value, tick)) return value;
+  throw impossible(`invalid ${name} ${text}. sub-penny increment does not fulfill minimum pricing criteria`);
+}
+
+/** Which prices an order of a type has to have; it must not have the others. */
+const pricesOf = {
+  market: { limit: false, stop: false },
+  limit: { limit: true, stop: false },
+  stop: { limit: false, stop: true },
+  stop_limit: { limit: true, stop: true },
+} as const;
+
+function checkPrices({ type, limitPrice, stopPrice }: Pick<OrderRequest, 'type' | 'limitPrice' | 'stopPrice'>): void {
+  const needs = pricesOf[type];
+  if (needs.limit && limitPrice === undefined) throw malformed(`${type} orders require a limit price`);
+  if (needs.stop && stopPrice === undefined) throw malformed(`${type} orders require a stop price`);
+  if (!needs.limit && limitPrice !== undefined) throw malformed(`${type} orders must not have a limit price`);
+  if (!needs.stop && stopPrice !== undefined) throw malformed(`${type} orders must not have a stop price`);
+}
+
+const isImmediate = (timeInForce: OrderRequest['timeInForce']): boolean => timeInForce === 'ioc' || timeInForce === 'fok';
+
+/** Checks what a client asks for against the instrument and the market's hours. Throws `Refusal` 422. */
+export function checkTerms(request: OrderRequest, instrument: Instrument, isMarketOpen: boolean): Terms {
+  const { side, type, timeInForce, limitPrice, stopPrice } = request;
+  if (request.clientOrderId.length > clientOrderIdLimit) {
+    throw malformed(`client_order_id must be no more than ${clientOrderIdLimit} characters`);
+  }
+  checkPrices(request);
+  if (isImmediate(timeInForce)) {
+    if (pricesOf[type].stop) throw impossible(`invalid time_in_force ${timeInForce} for a ${type} order`);
+    if (!isMarketOpen) throw impossible(`market is closed: a ${timeInForce} order can't be executed now`);
+  }
+  return {
+    side,
+    type,
+    timeInForce,
+    qty: quantity(request.qty, instrument),
+    ...(limitPrice !== undefined && { limitPrice: price('limit_price', limitPrice, instrument) }),
+    ...(stopPrice !== undefined && { stopPrice: price('stop_price', stopPrice, instrument) }),
+  };
+}
+
+const replaceable: ReadonlySet<VenueOrder['status']> = new Set(['new', 'partially_filled', 'suspended', 'done_for_day']);
+
+/** Checks a replace against the order that it replaces: its new terms. Throws `Refusal` 422. */
+export function checkReplace(order: VenueOrder, changes: ReplaceRequest, instrument: Instrument): Terms {
+  if (!replaceable.has(order.status)) throw impossible(`cannot replace order in ${order.status} status`);
+  const { clientOrderId, ...wanted } = changes;
+  const before = { ...order, ...wanted, clientOrderId } as OrderRequest;
+  const terms = checkTerms(before, instrument, true);
+  if (compare(terms.qty, order.filledQty) <= 0) throw impossible(`qty must be > filled_qty ${order.filledQty}`);
+  return terms;
+}

@@ -1,0 +1,318 @@
+import { add, compare, decimal, multiply, subtract, zero, type Decimal } from '@tradecore/money';
+import { Book } from './book.ts';
+import { checkReplace, checkTerms } from './checks.ts';
+import { Faults, type Fault, type FaultKind, type Occasion } from './faults.ts';
+import { Floor } from './floor.ts';
+import { listing, type Instrument } from './instruments.ts';
+import { Ledger, type CashRow, type HoldingRow } from './ledger.ts';
+import { Market, type Quote } from './market.ts';
+import { holdOf } from './matching.ts';
+import { Random } from './random.ts';
+import { impossible, malformed, notFound } from './refusal.ts';
+import { alwaysOpen, type Session } from './session.ts';
+import { Table, type Change } from './table.ts';
+import {
+  isOpen,
+  type OrderRequest,
+  type ReplaceRequest,
+  type Update,
+  type VenueExecution,
+  type VenueOrder,
+} from './venue-order.ts';
+
+export type { Quote } from './market.ts';
+
+/** What an exchange is made of. */
+export interface ExchangeOptions {
+  /** All its chance comes from here: prices, sizes of fills, likelihood of faults. */
+  readonly seed: number;
+  readonly listing?: readonly Instrument[];
+  readonly session?: Session;
+  /** How likely an execution takes only a part of what is left, 0 to 1; 0.2 when absent. */
+  readonly partialFills?: number;
+  /** Prices move by themselves; true when absent. */
+  readonly walks?: boolean;
+  /** Ids of orders and executions; from the seed when absent: then they repeat with it. */
+  readonly newId?: () => string;
+  /** Closed orders older than this, or more than so many, are forgotten: 7 days, 100,000. */
+  readonly keepClosedMs?: number;
+  readonly keepClosed?: number;
+  /** Changed rows are kept for `takeChanges`; false when absent. */
+  readonly tracked?: boolean;
+}
+
+/** An account, its figures taken together. */
+export interface AccountView extends CashRow {
+  /** What a new buy may hold. */
+  readonly power: Decimal;
+  /** What its shares are worth at the last prices. */
+  readonly longValue: Decimal;
+}
+
+/** Shares of one symbol with their last price. */
+export interface PositionView extends HoldingRow {
+  readonly price: Decimal;
+}
+
+/** Which orders are listed: newest first unless `ascending`, at most `limit` (50). */
+export interface OrderQuery {
+  readonly status?: 'open' | 'closed' | 'all';
+  readonly symbols?: readonly string[];
+  readonly side?: 'buy' | 'sell';
+  /** Submitted after and before these times, milliseconds since 1970. */
+  readonly after?: number;
+  readonly until?: number;
+  readonly ascending?: boolean;
+  readonly limit?: number;
+}
+
+/**
+ * A stock exchange and a broker's books in memory: no clock, no I/O, every step at the time that it is given. A request is checked and answered
+ * at once; what becomes of it happens in `work` (what was asked) and `tick` (what the market does), and is told by `takeUpdates`.
+ */
+export class Exchange {
+  readonly faults: Faults;
+  readonly session: Session;
+  readonly #market: Market;
+  readonly #ledger: Ledger;
+  readonly #book: Book;
+  readonly #floor: Floor;
+  readonly #random: Random;
+  readonly #newId: () => string;
+  readonly #walks: boolean;
+  readonly #meta: Table<{ random: number; sequence: number }>;
+
+  constructor(options: ExchangeOptions) {
+    const { seed, session = alwaysOpen, partialFills = 0.2, walks = true, tracked = false } = options;
+    this.session = session;
+    this.#random = new Random(seed);
+    this.#newId = options.newId ?? (() => this.#random.uuid());
+    this.#walks = walks;
+    this.faults = new Faults(this.#random);
+    this.#market = new Market(options.listing ?? listing, this.#random, tracked);
+    this.#ledger = new Ledger(tracked);
+    const retention = { closedMs: options.keepClosedMs ?? 7 * 24 * 3_600_000, closedCount: options.keepClosed ?? 100_000 };
+    this.#book = new Book(tracked, retention);
+    this.#meta = new Table('meta', tracked);
+    const parts = { market: this.#market, ledger: this.#ledger, book: this.#book, faults: this.faults, random: this.#random };
+    this.#floor = new Floor({ ...parts, session, partialFills, newId: this.#newId });
+  }
+
+  /** Opens an account with money; nothing happens when it is open. */
+  open(account: string, money: string, now: number): void {
+    this.#ledger.open(account, decimal(money), now);
+  }
+
+  /** Takes an order in, `pending_new`. Throws `Refusal` in Alpaca's words. */
+  submit(account: string, request: OrderRequest, now: number): VenueOrder {
+    const instrument = this.#tradable(request.symbol);
+    const terms = checkTerms(request, instrument, this.session.isOpen(now));
+    this.#checkClientId(account, request.clientOrderId);
+    const { symbol, clientOrderId } = request;
+    const order = { ...terms, id: this.#newId(), account, symbol, clientOrderId, filledQty: zero, filledValue: zero };
+    const hold = holdOf(order, this.quote(symbol).price);
+    this.#ledger.check(order, order.qty, hold);
+    this.#ledger.rehold(order, zero, hold);
+    return this.#take({ ...order, hold, ...this.#fresh(terms.timeInForce, now) });
+  }
+
+  /** Takes a replacement in, `pending_new`; the order that it replaces is `pending_replace` and holds the larger of both needs. */
+  replace(account: string, id: string, changes: ReplaceRequest, now: number): VenueOrder {
+    const before = this.order(account, id);
+    const terms = checkReplace(before, changes, this.#tradable(before.symbol));
+    this.#checkClientId(account, changes.clientOrderId);
+    const { symbol, filledQty, filledValue, triggered } = before;
+    const sized = { ...terms, account, symbol, filledQty, filledValue };
+    const need = holdOf(sized, this.quote(symbol).price);
+    if (compare(need, before.hold) > 0) {
+      this.#ledger.check(before, terms.qty, subtract(need, before.hold));
+      this.#ledger.rehold(before, before.hold, need);
+    }
+    const hold = compare(need, before.hold) > 0 ? need : before.hold;
+    const waiting = this.#book.put({ ...before, hold, status: 'pending_replace', updatedAt: now });
+    this.#floor.tell({ event: 'pending_replace', at: now, order: waiting });
+    const { clientOrderId } = changes;
+    const fresh = this.#fresh(terms.timeInForce, now);
+    return this.#take({ ...sized, ...fresh, id: this.#newId(), clientOrderId, replaces: id, hold: zero, triggered });
+  }
+
+  /** Asks to cancel: the order is `pending_cancel`. Throws `Refusal` 404, 422 when it is closed or something is pending. */
+  cancel(account: string, id: string, now: number): void {
+    const order = this.order(account, id);
+    if (!isOpen(order)) throw impossible(`order is already in "${order.status}" state`);
+    const isReplacement = order.status === 'pending_new' && order.replaces !== undefined;
+    if (order.status.startsWith('pending_') && (order.status !== 'pending_new' || isReplacement)) {
+      throw impossible(`order is in "${order.status}" state`);
+    }
+    this.#floor.change(order, { status: 'pending_cancel' }, now, 'pending_cancel');
+    this.#floor.ask(id);
+  }
+
+  /** Does what was asked: acknowledges, matches, cancels, replaces. */
+  work(now: number): void {
+    this.#floor.work(now);
+  }
+
+  /** The market moves: prices make a step, resting orders are matched, `day` orders end with their day, old ones are forgotten. */
+  tick(now: number): void {
+    if (this.#walks) this.#market.walk(now);
+    else this.#market.confirm(now);
+    this.#floor.work(now);
+    this.#floor.sweep(now);
+    this.#book.prune(now);
+  }
+
+  /** Everything that was told since the last call, in order. */
+  takeUpdates(): Update[] {
+    return this.#floor.takeUpdates();
+  }
+
+  /** The order; `Refusal` 404 when the account has none of that id. */
+  order(account: string, id: string): VenueOrder {
+    const order = this.#book.of(account, id);
+    if (!order) throw notFound(`order not found for ${id}`);
+    return order;
+  }
+
+  /** The order that its client named so; `Refusal` 404. */
+  orderByClientId(account: string, clientOrderId: string): VenueOrder {
+    const order = this.#book.byClientId(account, clientOrderId);
+    if (!order) throw notFound(`order not found for ${clientOrderId}`);
+    return order;
+  }
+
+  /** The account's orders that fit. */
+  orders(account: string, query: OrderQuery = {}): VenueOrder[] {
+    const { status = 'open', symbols, side, after = -Infinity, until = Infinity, ascending = false, limit = 50 } = query;
+    const fits = (order: VenueOrder): boolean =>
+      (status === 'all' || isOpen(order) === (status === 'open')) &&
+      (symbols === undefined || symbols.includes(order.symbol)) &&
+      (side === undefined || order.side === side) &&
+      order.submittedAt > after &&
+      order.submittedAt < until;
+    const asked = status === 'open' ? this.#book.open().filter((order) => order.account === account) : this.#book.all(account);
+    const found = asked.filter(fits);
+    return (ascending ? found : found.reverse()).slice(0, limit);
+  }
+
+  /** The account's executions, oldest first, without those that were taken back. */
+  executions(account: string): VenueExecution[] {
+    return this.#book.executionsOf(account).filter(({ busted }) => !busted);
+  }
+
+  /** Takes an execution back. `Refusal` 404 without it. */
+  bust(executionId: string, now: number): void {
+    this.#floor.amend(this.#execution(executionId), undefined, now);
+  }
+
+  /** Puts other figures in the place of an execution's; `qty` at most what it was. */
+  correct(executionId: string, figures: { readonly qty?: string; readonly price?: string }, now: number): void {
+    const execution = this.#execution(executionId);
+    const qty = figures.qty === undefined ? execution.qty : decimal(figures.qty);
+    if (compare(qty, execution.qty) > 0 || compare(qty, zero) <= 0) throw impossible('qty must be > 0 and at most what it was');
+    const price = figures.price === undefined ? execution.price : decimal(figures.price);
+    this.#floor.amend(execution, { qty, price }, now);
+  }
+
+  /** The account's figures; `Refusal` 404. */
+  account(id: string): AccountView {
+    const longValue = this.positions(id).reduce((sum, { qty, price }) => add(sum, multiply(qty, price)), zero);
+    return { ...this.#ledger.account(id), power: this.#ledger.power(id), longValue };
+  }
+
+  /** The account's shares, by symbol. */
+  positions(account: string): PositionView[] {
+    return [...this.#ledger.holdings.values()]
+      .filter((holding) => holding.account === account && holding.qty !== zero)
+      .sort((a, b) => (a.symbol < b.symbol ? -1 : 1))
+      .map((holding) => ({ ...holding, price: this.quote(holding.symbol).price }));
+  }
+
+  /** All that is listed. */
+  get instruments(): readonly Instrument[] {
+    return this.#market.instruments;
+  }
+
+  /** The last price; `Refusal` 404 for a symbol that is not listed. */
+  quote(symbol: string): Quote {
+    const quote = this.#market.quote(symbol);
+    if (!quote) throw notFound(`asset not found for ${symbol}`);
+    return quote;
+  }
+
+  /** Sets a price, or whether the symbol is halted. */
+  setQuote(symbol: string, set: { readonly price?: string; readonly halted?: boolean }, now: number): void {
+    const { price, halted } = set;
+    this.quote(symbol);
+    this.#market.set(
+      symbol,
+      { ...(price !== undefined && { price: decimal(price) }), ...(halted !== undefined && { halted }) },
+      now,
+    );
+  }
+
+  /** The fault of one of the kinds that happens now, by script or because of what is traded; undefined when all goes well. */
+  fault(kinds: readonly FaultKind[], occasion: Occasion): Pick<Fault, 'kind' | 'ms'> | undefined {
+    const scripted = this.faults.take(kinds, occasion);
+    if (scripted || occasion.symbol === undefined || (occasion.on ?? 'submit') !== 'submit') return scripted;
+    const own = this.#market.instrument(occasion.symbol)?.fault;
+    return own !== undefined && kinds.includes(own) ? { kind: own } : undefined;
+  }
+
+  /** The rows that changed since the last call; of `tracked` exchanges. Prices only when asked for: they change all the time. */
+  takeChanges(prices: boolean): Change[] {
+    const tables = [this.#ledger.cash, this.#ledger.holdings, this.#book.orders, this.#book.executions];
+    const changes = tables.flatMap((table) => table.takeChanges());
+    if (!prices && changes.length === 0) return [];
+    this.#meta.put('exchange', { random: this.#random.state, sequence: this.#floor.sequence });
+    return [...changes, ...(prices ? this.#market.quotes.takeChanges() : []), ...this.#meta.takeChanges()];
+  }
+
+  /** What the books hold: money, shares, orders, executions, each table in the order of its keys. */
+  books(): Change[] {
+    const tables = [this.#ledger.cash, this.#ledger.holdings, this.#book.orders, this.#book.executions];
+    return tables.flatMap((table) => table.rows());
+  }
+
+  /** Takes stored rows up, once, before anything else. Quotes of symbols that are no longer listed are left out. */
+  restore(rows: readonly Required<Change>[]): void {
+    const of = <Row>(table: string): [string, Row][] =>
+      rows.filter((each) => each.table === table).map(({ key, row }) => [key, row as Row]);
+    for (const [key, row] of of<CashRow>('cash')) this.#ledger.cash.restore(key, row);
+    for (const [key, row] of of<HoldingRow>('holdings')) this.#ledger.holdings.restore(key, row);
+    for (const [key, row] of of<never>('quotes')) if (this.#market.instrument(key)) this.#market.quotes.restore(key, row);
+    const values = <Row>(table: string): Row[] => of<Row>(table).map(([, row]) => row);
+    this.#book.restore(values<VenueOrder>('orders'), values<VenueExecution>('executions'));
+    for (const { random, sequence } of values<{ random: number; sequence: number }>('meta')) {
+      this.#random.restore(random);
+      this.#floor.restore(sequence);
+    }
+  }
+
+  #take(order: VenueOrder): VenueOrder {
+    this.#floor.ask(order.id);
+    return this.#book.put(order);
+  }
+
+  #fresh(timeInForce: VenueOrder['timeInForce'], now: number) {
+    const ends = timeInForce === 'day' && { expiresAt: this.session.nextClose(now) };
+    return { status: 'pending_new' as const, triggered: false, submittedAt: now, updatedAt: now, ...ends };
+  }
+
+  #tradable(symbol: string): Instrument {
+    const instrument = this.#market.instrument(symbol);
+    if (!instrument) throw impossible(`asset "${symbol}" not found`);
+    if (this.quote(symbol).halted) throw impossible(`asset "${symbol}" is not tradable`);
+    return instrument;
+  }
+
+  #checkClientId(account: string, clientOrderId: string): void {
+    if (this.#book.byClientId(account, clientOrderId)) throw malformed('client_order_id must be unique');
+  }
+
+  #execution(id: string): VenueExecution {
+    const execution = this.#book.executions.get(id);
+    if (!execution || execution.busted) throw notFound(`execution not found for ${id}`);
+    return execution;
+  }
+}

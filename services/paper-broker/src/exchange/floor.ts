@@ -1,0 +1,242 @@
+import { add, compare, multiply, negate, subtract, zero, type Decimal } from '@tradecore/money';
+import type { Book } from './book.ts';
+import type { FaultKind, Faults } from './faults.ts';
+import type { Instrument } from './instruments.ts';
+import type { Ledger } from './ledger.ts';
+import type { Market, Quote } from './market.ts';
+import { holdOf, isMarketable, isTriggered, leavesOf, partOf, restingStatus, sizeNow, statusAfterFill } from './matching.ts';
+import type { Random } from './random.ts';
+import type { Session } from './session.ts';
+import { isOpen, type Update, type UpdateEvent, type VenueExecution, type VenueOrder } from './venue-order.ts';
+
+/** What the floor works with. */
+export interface FloorParts {
+  readonly market: Market;
+  readonly ledger: Ledger;
+  readonly book: Book;
+  readonly faults: Faults;
+  readonly random: Random;
+  readonly session: Session;
+  readonly partialFills: number;
+  readonly newId: () => string;
+}
+
+type Patch = Partial<Omit<VenueOrder, 'id' | 'account' | 'hold' | 'updatedAt'>>;
+
+const trading: ReadonlySet<VenueOrder['status']> = new Set(['new', 'partially_filled', 'suspended']);
+
+/** Where orders are worked: acknowledged, matched, cancelled, replaced, expired; and where each such step is told. */
+export class Floor {
+  /** Orders of which something is asked that is not done yet. */
+  readonly #arrived = new Set<string>();
+  /** Cancelled orders that trade once more, by script. */
+  readonly #late = new Set<string>();
+  #updates: Update[] = [];
+  #sequence = 0;
+
+  constructor(private readonly parts: FloorParts) {}
+
+  /** Everything told since the last call, in order. */
+  takeUpdates(): Update[] {
+    const updates = this.#updates;
+    this.#updates = [];
+    return updates;
+  }
+
+  /** How many executions there were. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Goes on after `sequence` executions, with the orders that wait for an answer. */
+  restore(sequence: number): void {
+    this.#sequence = sequence;
+    for (const { id, status } of this.parts.book.open())
+      if (status === 'pending_new' || status === 'pending_cancel') this.ask(id);
+  }
+
+  /** Something is asked of the order: the next `work` does it. */
+  ask(id: string): void {
+    this.#arrived.add(id);
+  }
+
+  /** Does what was asked: acknowledges new orders and matches them, cancels, replaces. */
+  work(now: number): void {
+    for (const id of [...this.#arrived]) {
+      this.#arrived.delete(id);
+      const order = this.parts.book.orders.get(id);
+      if (order?.status === 'pending_cancel') this.#cancel(order, now);
+      else if (order?.status === 'pending_new' && order.replaces !== undefined) this.#replace(order, now);
+      else if (order?.status === 'pending_new') this.#acknowledge(order, now);
+    }
+  }
+
+  /** Matches all resting orders at the prices of now, after ending those whose day is over; then late fills. */
+  sweep(now: number): void {
+    for (const order of this.parts.book.open()) {
+      if (order.expiresAt !== undefined && order.expiresAt <= now) this.#expire(order, now);
+      else this.#trade(order, now);
+    }
+    for (const id of [...this.#late]) {
+      this.#late.delete(id);
+      const order = this.parts.book.orders.get(id);
+      if (order) this.execute(order, this.#some(order), now);
+    }
+  }
+
+  /** Stores the changed order with what it holds now, and tells it. */
+  change(order: VenueOrder, patch: Patch, now: number, event?: UpdateEvent): VenueOrder {
+    const { ledger, book } = this.parts;
+    const next = { ...order, ...patch, updatedAt: now };
+    const hold = isOpen(next) ? holdOf(next, this.#quote(next).price) : zero;
+    ledger.rehold(order, order.hold, hold);
+    const stored = book.put({ ...next, hold });
+    if (event) this.tell({ event, at: now, order: stored });
+    return stored;
+  }
+
+  tell(update: Update): void {
+    this.#updates.push(update);
+  }
+
+  /** Trades a quantity of the order at its limit where that is better for nobody, else at the last price. */
+  execute(order: VenueOrder, qty: Decimal, now: number): VenueOrder {
+    const { ledger, book, newId } = this.parts;
+    const price = this.#priceOf(order);
+    const filledQty = add(order.filledQty, qty);
+    const leavesQty = subtract(order.qty, filledQty);
+    const positionQty = ledger.trade(order, qty, price);
+    const { account, symbol, side } = order;
+    this.#sequence += 1;
+    const execution: VenueExecution = {
+      ...{ id: newId(), sequence: this.#sequence, orderId: order.id, account, symbol, side },
+      ...{ qty, price, at: now, cumQty: filledQty, leavesQty, busted: false },
+    };
+    book.putExecution(execution);
+    const status = statusAfterFill(order, filledQty);
+    const filledValue = add(order.filledValue, multiply(qty, price));
+    const ended = leavesQty === zero && { filledAt: now };
+    const changed = this.change(order, { filledQty, filledValue, status, ...ended }, now);
+    const event = leavesQty === zero ? 'fill' : 'partial_fill';
+    this.tell({ event, at: now, order: changed, execution: { id: execution.id, qty, price, positionQty } });
+    return changed;
+  }
+
+  /** Takes an execution back, or puts other figures in its place. */
+  amend(execution: VenueExecution, to: { qty: Decimal; price: Decimal } | undefined, now: number): void {
+    const { ledger, book, newId } = this.parts;
+    const order = book.orders.get(execution.orderId) as VenueOrder;
+    ledger.trade(order, negate(execution.qty), execution.price);
+    const after = to ?? { qty: zero, price: execution.price };
+    const positionQty = ledger.trade(order, after.qty, after.price);
+    const filledQty = add(subtract(order.filledQty, execution.qty), after.qty);
+    const value = subtract(multiply(after.qty, after.price), multiply(execution.qty, execution.price));
+    book.putExecution(to ? { ...execution, ...to } : { ...execution, busted: true });
+    const changed = this.change(order, { filledQty, filledValue: add(order.filledValue, value) }, now);
+    const told = to ?? { qty: execution.qty, price: execution.price };
+    const event = to ? 'trade_correct' : 'trade_bust';
+    this.tell({ event, at: now, order: changed, execution: { id: newId(), ...told, positionQty, previousId: execution.id } });
+  }
+
+  /** Whether a fault of the kind happens to the order now, by script or because of what it trades. */
+  #meets(kind: FaultKind, { account, symbol }: VenueOrder): boolean {
+    if (this.parts.faults.take([kind], { account, symbol })) return true;
+    return this.#instrument(symbol).fault === kind;
+  }
+
+  #acknowledge(order: VenueOrder, now: number): void {
+    if (this.#meets('reject', order)) return void this.change(order, { status: 'rejected', failedAt: now }, now, 'rejected');
+    const accepted = this.change(order, { status: restingStatus(order) }, now, 'new');
+    if (this.#meets('suspend', order)) return void this.change(accepted, { status: 'suspended' }, now, 'suspended');
+    if (this.#meets('done-for-day', order)) return void this.change(accepted, { status: 'done_for_day' }, now, 'done_for_day');
+    this.#trade(accepted, now);
+  }
+
+  #cancel(order: VenueOrder, now: number): void {
+    if (this.#meets('cancel-rejected', order)) return this.#fillInstead(order, now, 'order_cancel_rejected');
+    const rest = this.#meets('partial-then-cancel-race', order) ? this.#executePart(order, now) : order;
+    this.#end(rest, 'canceled', now);
+    if (this.#meets('fill-after-cancel', order)) this.#late.add(order.id);
+  }
+
+  #replace(replacement: VenueOrder, now: number): void {
+    const { book } = this.parts;
+    const before = book.orders.get(replacement.replaces as string) as VenueOrder;
+    if (this.#meets('fill-before-replace', before)) return this.#refuseReplace(replacement, this.#fill(before, now), now);
+    if (this.#meets('replace-rejected', before)) return this.#refuseReplace(replacement, before, now);
+    const { filledQty, filledValue } = before;
+    this.change(before, { status: 'replaced', replacedBy: replacement.id, replacedAt: now }, now, 'replaced');
+    const carried = { filledQty, filledValue, status: restingStatus(before) };
+    this.#trade(this.change(replacement, carried, now, 'new'), now);
+  }
+
+  #refuseReplace(replacement: VenueOrder, before: VenueOrder, now: number): void {
+    const status = isOpen(before) ? restingStatus(before) : before.status;
+    this.change(before, { status }, now, 'order_replace_rejected');
+    this.change(replacement, { status: 'rejected', failedAt: now }, now, 'rejected');
+  }
+
+  #fillInstead(order: VenueOrder, now: number, event: UpdateEvent): void {
+    const filled = this.#fill(order, now);
+    this.change(filled, {}, now, event);
+  }
+
+  #fill = (order: VenueOrder, now: number): VenueOrder => this.execute(order, leavesOf(order), now);
+
+  #executePart(order: VenueOrder, now: number): VenueOrder {
+    const part = partOf(order, 0.5, this.#instrument(order.symbol).lot);
+    return part === zero ? order : this.execute(order, part, now);
+  }
+
+  /** Half of what is left, at least a lot: what is left when that is less. */
+  #some(order: VenueOrder): Decimal {
+    const part = partOf(order, 0.5, this.#instrument(order.symbol).lot);
+    return part === zero ? leavesOf(order) : part;
+  }
+
+  #expire(order: VenueOrder, now: number): void {
+    if (order.status === 'pending_new' || order.status === 'pending_cancel' || order.status === 'pending_replace') return;
+    this.#end(order, 'expired', now);
+  }
+
+  #end(order: VenueOrder, status: 'canceled' | 'expired', now: number): void {
+    this.change(order, { status, ...(status === 'canceled' ? { canceledAt: now } : { expiredAt: now }) }, now, status);
+  }
+
+  /** One meeting of an order with the market: trades what the market takes; `ioc` and `fok` end here. */
+  #trade(order: VenueOrder, now: number): void {
+    if (!trading.has(order.status)) return;
+    const { price, halted } = this.#quote(order);
+    const met = halted || !this.parts.session.isOpen(now) ? order : this.#match(this.#trigger(order, price, now), price, now);
+    const isImmediate = order.timeInForce === 'ioc' || order.timeInForce === 'fok';
+    if (isImmediate && isOpen(met)) this.#end(met, 'canceled', now);
+  }
+
+  #trigger(order: VenueOrder, price: Decimal, now: number): VenueOrder {
+    const isNews = order.stopPrice !== undefined && !order.triggered && isTriggered(order, price);
+    return isNews ? this.change(order, { triggered: true }, now) : order;
+  }
+
+  #match(order: VenueOrder, price: Decimal, now: number): VenueOrder {
+    if (!isMarketable(order, price)) return order;
+    const { random, partialFills } = this.parts;
+    const { lot } = this.#instrument(order.symbol);
+    return this.execute(order, sizeNow(order, { random, partialFills, lot }), now);
+  }
+
+  #priceOf(order: VenueOrder): Decimal {
+    const { price } = this.#quote(order);
+    const { limitPrice, side } = order;
+    if (limitPrice === undefined) return price;
+    const isWorse = side === 'buy' ? compare(price, limitPrice) > 0 : compare(price, limitPrice) < 0;
+    return isWorse ? limitPrice : price;
+  }
+
+  #quote({ symbol }: Pick<VenueOrder, 'symbol'>): Quote {
+    return this.parts.market.quote(symbol) as Quote;
+  }
+
+  #instrument(symbol: string): Instrument {
+    return this.parts.market.instrument(symbol) as Instrument;
+  }
+}

@@ -1,0 +1,25 @@
+export { Exchange, type AccountView, type ExchangeOptions, type OrderQuery, type PositionView, type Quote } from './exchange.ts';
+export {
+  Faults,
+  orderFaults,
+  requestFaults,
+  streamFaults,
+  type Fault,
+  type FaultKind,
+  type Occasion,
+  type Operation,
+} from './faults.ts';
+export { listing, type Instrument } from './instruments.ts';
+export { Random } from './random.ts';
+export { Refusal } from './refusal.ts';
+export { alwaysOpen, newYork, type Session } from './session.ts';
+export {
+  isOpen,
+  type OrderRequest,
+  type ReplaceRequest,
+  type Update,
+  type UpdateEvent,
+  type VenueExecution,
+  type VenueOrder,
+  type VenueStatus,
+} from './venue-order.ts';

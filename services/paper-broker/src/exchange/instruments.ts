@@ -1,0 +1,79 @@
+import { decimal, type Decimal } from '@tradecore/money';
+import type { FaultKind } from './faults.ts';
+
+/** Something that can be traded. */
+export interface Instrument {
+  readonly symbol: string;
+  readonly name: string;
+  readonly exchange: 'NASDAQ' | 'NYSE' | 'ARCA';
+  /** Where its price starts. */
+  readonly close: Decimal;
+  /** The day of that price. */
+  readonly closedOn: string;
+  /** Prices are multiples of it, quantities of the lot. */
+  readonly tick: Decimal;
+  readonly lot: Decimal;
+  readonly halted: boolean;
+  /** Every order in it meets this fault. */
+  readonly fault?: FaultKind;
+}
+
+/** Closing prices of this day, rounded to the cent: a start, not a quotation. */
+const day = '2025-06-30';
+
+const tick = decimal('0.01');
+const lot = decimal('1');
+
+const listed = (symbol: string, name: string, exchange: Instrument['exchange'], close: string): Instrument => ({
+  symbol,
+  name,
+  exchange,
+  close: decimal(close),
+  closedOn: day,
+  tick,
+  lot,
+  halted: false,
+});
+
+/** A made-up stock at 10.00 whose every order meets a fault. */
+const trap = (suffix: string, fault: FaultKind): Instrument => ({
+  ...listed(`ACME.${suffix}`, `Acme, every order: ${fault}`, 'NYSE', '10'),
+  fault,
+});
+
+/** What the paper broker lists when nobody says otherwise. */
+export const listing: readonly Instrument[] = [
+  listed('AAPL', 'Apple Inc.', 'NASDAQ', '205.17'),
+  listed('AMD', 'Advanced Micro Devices, Inc.', 'NASDAQ', '141.90'),
+  listed('AMZN', 'Amazon.com, Inc.', 'NASDAQ', '219.39'),
+  listed('BAC', 'Bank of America Corporation', 'NYSE', '47.32'),
+  listed('COST', 'Costco Wholesale Corporation', 'NASDAQ', '989.94'),
+  listed('CVX', 'Chevron Corporation', 'NYSE', '143.19'),
+  listed('DIS', 'The Walt Disney Company', 'NYSE', '124.01'),
+  listed('GOOGL', 'Alphabet Inc. Class A', 'NASDAQ', '176.23'),
+  listed('INTC', 'Intel Corporation', 'NASDAQ', '22.40'),
+  listed('JNJ', 'Johnson & Johnson', 'NYSE', '152.75'),
+  listed('JPM', 'JPMorgan Chase & Co.', 'NYSE', '289.91'),
+  listed('KO', 'The Coca-Cola Company', 'NYSE', '70.75'),
+  listed('MA', 'Mastercard Incorporated', 'NYSE', '561.94'),
+  listed('META', 'Meta Platforms, Inc. Class A', 'NASDAQ', '738.09'),
+  listed('MSFT', 'Microsoft Corporation', 'NASDAQ', '497.41'),
+  listed('NFLX', 'Netflix, Inc.', 'NASDAQ', '1339.13'),
+  listed('NVDA', 'NVIDIA Corporation', 'NASDAQ', '157.99'),
+  listed('PG', 'The Procter & Gamble Company', 'NYSE', '159.32'),
+  listed('QQQ', 'Invesco QQQ Trust', 'NASDAQ', '551.64'),
+  listed('SPY', 'SPDR S&P 500 ETF Trust', 'ARCA', '617.85'),
+  listed('TSLA', 'Tesla, Inc.', 'NASDAQ', '317.66'),
+  listed('WMT', 'Walmart Inc.', 'NYSE', '97.78'),
+  listed('XOM', 'Exxon Mobil Corporation', 'NYSE', '107.80'),
+  listed('ACME', 'Acme Corporation (made up)', 'NYSE', '100'),
+  { ...listed('HALT', 'Halted Corporation (made up)', 'NYSE', '50'), halted: true },
+  trap('TIMEOUT', 'timeout-after-accept'),
+  trap('500', '500-after-accept'),
+  trap('SLOW', 'slow'),
+  trap('EARLY', 'fill-before-ack'),
+  trap('RACE', 'partial-then-cancel-race'),
+  trap('LATE', 'fill-after-cancel'),
+  trap('DUPE', 'duplicate-updates'),
+  trap('SHUFFLE', 'out-of-order-updates'),
+];

@@ -1,0 +1,128 @@
+import { add, compare, decimal, multiply, subtract, zero, type Decimal } from '@tradecore/money';
+import Big from 'big.js';
+import { insufficient, notFound } from './refusal.ts';
+import { Table } from './table.ts';
+import type { VenueOrder } from './venue-order.ts';
+
+/** An account's money. */
+export interface CashRow {
+  readonly id: string;
+  readonly openedAt: number;
+  readonly opened: Decimal;
+  readonly cash: Decimal;
+  /** What open buys hold of it. */
+  readonly held: Decimal;
+}
+
+/** An account's shares of one symbol. */
+export interface HoldingRow {
+  readonly account: string;
+  readonly symbol: string;
+  readonly qty: Decimal;
+  /** What open sells hold of it. */
+  readonly held: Decimal;
+  /** What the shares cost, by average. */
+  readonly cost: Decimal;
+}
+
+type Traded = Pick<VenueOrder, 'account' | 'symbol' | 'side'>;
+
+const keyOf = (account: string, symbol: string): string => `${account}/${symbol}`;
+
+/** The money and shares of all accounts. */
+export class Ledger {
+  readonly cash: Table<CashRow>;
+  readonly holdings: Table<HoldingRow>;
+
+  constructor(tracked: boolean) {
+    this.cash = new Table('cash', tracked);
+    this.holdings = new Table('holdings', tracked);
+  }
+
+  /** Opens an account; nothing happens when it is open. */
+  open(id: string, money: Decimal, now: number): void {
+    if (!this.cash.get(id)) this.cash.put(id, { id, openedAt: now, opened: money, cash: money, held: zero });
+  }
+
+  /** The account's money; `Refusal` 404 without one. */
+  account(id: string): CashRow {
+    const row = this.cash.get(id);
+    if (!row) throw notFound('account not found');
+    return row;
+  }
+
+  holding(account: string, symbol: string): HoldingRow {
+    return this.holdings.get(keyOf(account, symbol)) ?? { account, symbol, qty: zero, held: zero, cost: zero };
+  }
+
+  /** Money that no open order holds. */
+  power(account: string): Decimal {
+    const { cash, held } = this.account(account);
+    return subtract(cash, held);
+  }
+
+  /** Refuses what the account can't hold beside what it holds already. */
+  check(order: Traded, qty: Decimal, more: Decimal): void {
+    const { account, symbol, side } = order;
+    if (side === 'buy') {
+      const power = this.power(account);
+      if (compare(more, power) <= 0) return;
+      throw insufficient('insufficient buying power', { buying_power: power, cost_basis: more });
+    }
+    const holding = this.holding(account, symbol);
+    const available = subtract(holding.qty, holding.held);
+    if (compare(more, available) <= 0) return;
+    const message = `insufficient qty available for order (requested: ${qty}, available: ${available})`;
+    throw insufficient(message, {
+      symbol,
+      existing_qty: holding.qty,
+      held_for_orders: holding.held,
+      available,
+      related_orders: [],
+    });
+  }
+
+  /** Changes what an open order holds. */
+  rehold({ account, symbol, side }: Traded, before: Decimal, after: Decimal): void {
+    if (before === after) return;
+    const change = subtract(after, before);
+    if (side === 'buy') {
+      const row = this.account(account);
+      return this.cash.put(account, { ...row, held: add(row.held, change) });
+    }
+    const holding = this.holding(account, symbol);
+    this.#put({ ...holding, held: add(holding.held, change) });
+  }
+
+  /** Books a trade: money one way, shares the other; a sale takes its part of the cost. Returns the shares that are there then. */
+  trade({ account, symbol, side }: Traded, qty: Decimal, price: Decimal): Decimal {
+    const value = multiply(qty, price);
+    const row = this.account(account);
+    const holding = this.holding(account, symbol);
+    this.cash.put(account, { ...row, cash: side === 'buy' ? subtract(row.cash, value) : add(row.cash, value) });
+    const after: Decimal = side === 'buy' ? add(holding.qty, qty) : subtract(holding.qty, qty);
+    const cost = costAfter(holding, after, { side, value, price });
+    this.#put({ ...holding, qty: after, cost });
+    return after;
+  }
+
+  #put(row: HoldingRow): void {
+    const key = keyOf(row.account, row.symbol);
+    if (row.qty === zero && row.held === zero) this.holdings.delete(key);
+    else this.holdings.put(key, row);
+  }
+}
+
+interface TradeFigures {
+  readonly side: 'buy' | 'sell';
+  readonly value: Decimal;
+  readonly price: Decimal;
+}
+
+/** What the shares cost after a trade; out of or into a short position it starts afresh. */
+function costAfter({ qty, cost }: HoldingRow, after: Decimal, { side, value, price }: TradeFigures): Decimal {
+  if (compare(after, zero) <= 0) return zero;
+  if (compare(qty, zero) <= 0 && compare(cost, zero) === 0) return multiply(after, price);
+  if (side === 'buy') return add(cost, value);
+  return decimal(new Big(cost).times(after).div(qty).round(9, Big.roundHalfEven).toFixed());
+}

@@ -1,0 +1,61 @@
+import { compare, decimal, multiply, subtract, zero, type Decimal } from '@tradecore/money';
+import type { Terms } from './checks.ts';
+import type { Random } from './random.ts';
+import { isOpen, type VenueOrder } from './venue-order.ts';
+
+/** Money that a buy without a limit holds, in parts of the price: 4 % more than the last. */
+const collar = decimal('1.04');
+
+type Sized = Terms & Pick<VenueOrder, 'filledQty'>;
+
+/** What is left to fill. */
+export const leavesOf = ({ qty, filledQty }: Pick<VenueOrder, 'qty' | 'filledQty'>): Decimal => subtract(qty, filledQty);
+
+/** What these terms hold of the account while the order is open: shares for a sell, for a buy money at its limit or beyond `last`. */
+export function holdOf(order: Sized, last: Decimal): Decimal {
+  const leaves = leavesOf(order);
+  if (order.side === 'sell') return leaves;
+  const price = order.limitPrice ?? multiply(order.stopPrice ?? last, collar, 'up');
+  return multiply(leaves, price, 'up');
+}
+
+/** Whether the last price has met the order's stop price; orders without one are always ready. */
+export function isTriggered({ stopPrice, side, triggered }: VenueOrder, last: Decimal): boolean {
+  if (stopPrice === undefined || triggered) return true;
+  return side === 'buy' ? compare(last, stopPrice) >= 0 : compare(last, stopPrice) <= 0;
+}
+
+/** Whether it trades at the last price. */
+export function isMarketable(order: VenueOrder, last: Decimal): boolean {
+  if (!isTriggered(order, last)) return false;
+  if (order.limitPrice === undefined) return true;
+  return order.side === 'buy' ? compare(last, order.limitPrice) <= 0 : compare(last, order.limitPrice) >= 0;
+}
+
+/** Whole lots out of a part (0 to 1) of what is left; nought when that is less than a lot. */
+export function partOf(order: VenueOrder, part: number, lot: Decimal): Decimal {
+  const lots = Math.floor((Number(leavesOf(order)) * part) / Number(lot));
+  return lots < 1 ? zero : multiply(decimal(String(lots)), lot);
+}
+
+/** How much the market takes now: all, or, as chance and `partialFills` have it, a part. */
+export function sizeNow(
+  order: VenueOrder,
+  { random, partialFills, lot }: { random: Random; partialFills: number; lot: Decimal },
+): Decimal {
+  const leaves = leavesOf(order);
+  if (order.timeInForce === 'fok' || partialFills === 0 || random.next() >= partialFills) return leaves;
+  const part = partOf(order, 0.1 + 0.8 * random.next(), lot);
+  return part === zero ? leaves : part;
+}
+
+/** Where an order stands that nothing is asked of. */
+export const restingStatus = ({ filledQty }: Pick<VenueOrder, 'filledQty'>): 'new' | 'partially_filled' =>
+  filledQty === zero ? 'new' : 'partially_filled';
+
+/** Where it stands after a fill: a closed one stays what it is, one that waits for its end goes on waiting. */
+export function statusAfterFill(order: VenueOrder, filledQty: Decimal): VenueOrder['status'] {
+  if (!isOpen(order)) return order.status;
+  if (compare(filledQty, order.qty) === 0) return 'filled';
+  return order.status === 'pending_cancel' || order.status === 'pending_replace' ? order.status : 'partially_filled';
+}
