@@ -14,11 +14,11 @@ const lockWaitMs = 2000;
 const callSaves = 500;
 const callBytes = 4 * 1024 * 1024;
 
-/** A committed aggregate that the caller kept from an earlier transaction. */
+/** A committed aggregate, as it was loaded or as the caller kept it from an earlier transaction. */
 export interface Held<A extends AnyAggregate = AnyAggregate> {
   readonly aggregate: A;
-  /** The id of its last event. */
-  readonly lastEventId: string;
+  /** The id of its last event; null before the first. */
+  readonly lastEventId: string | null;
 }
 
 /** Which aggregate to load for a decision. */
@@ -32,7 +32,7 @@ export interface Wanted<A extends AnyAggregate = AnyAggregate> {
 /** What `loadMany` found. */
 export interface LoadedMany {
   /** By id, brought up to their last event and locked; an `Error` where history could not be replayed. */
-  readonly aggregates: ReadonlyMap<string, AnyAggregate | Error>;
+  readonly aggregates: ReadonlyMap<string, Held | Error>;
   /** By id, as stored: those of the events looked up that are there. */
   readonly events: ReadonlyMap<string, RecordedEvent>;
   /** The time of the database after the locks were had: RFC 3339, UTC, microseconds. */
@@ -62,7 +62,7 @@ export class TransactionEventStore extends SqlEventStore {
     const rows = await this.#loadRows(wanted, lookups);
     const heads = rows.filter((row) => !isEvent(row));
     const byNumber = Map.groupBy(rows.filter(isEvent), ({ number }) => number);
-    const aggregates = new Map<string, AnyAggregate | Error>();
+    const aggregates = new Map<string, Held | Error>();
     for (const head of heads) {
       const each = wanted[head.number - 1] as Wanted;
       aggregates.set(each.id, await this.#bringUp(each, head, byNumber.get(head.number)?.map(toRecorded) ?? []));
@@ -88,14 +88,16 @@ export class TransactionEventStore extends SqlEventStore {
   }
 
   /** What is held goes on where its last event is the store's; else all of history came, and an aggregate begins anew. */
-  async #bringUp({ type, id, held }: Wanted, head: LoadedRow, history: RecordedEvent[]): Promise<AnyAggregate | Error> {
-    const goesOn = held !== undefined && isNext(held, head, history);
-    const aggregate = goesOn ? held.aggregate : new type(id);
+  async #bringUp({ type, id, held }: Wanted, head: LoadedRow, history: RecordedEvent[]): Promise<Held | Error> {
+    const { aggregate, lastEventId } =
+      held && isNext(held, head, history) ? held : { aggregate: new type(id), lastEventId: null };
+    let last = lastEventId;
     try {
       for (let page = history; ; page = await this.readEvents(id, { from: aggregate.version + 1 })) {
         const from = aggregate.version + 1;
         aggregate.replay(page.map((recorded, index) => this.checked(recorded, type.type, from + index)) as never[]);
-        if (aggregate.version === head.version) return aggregate;
+        last = page.at(-1)?.id ?? last;
+        if (aggregate.version === head.version) return { aggregate, lastEventId: last };
         if (page.length === 0) return new Error(`${id} is at version ${head.version}, its history ends at ${aggregate.version}`);
       }
     } catch (error) {
