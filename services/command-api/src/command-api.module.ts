@@ -1,12 +1,63 @@
 import { Module } from '@nestjs/common';
-import type { ServiceOptions } from '@tradecore/service';
+import type { Broker } from '@tradecore/messaging';
+import { MarketData } from '@tradecore/read-models';
+import { Health, tokens, type ServiceOptions } from '@tradecore/service';
+import { AccountAccess } from './account-access.ts';
+import { AccountsHttp } from './accounts.http.ts';
+import { AdminHttp } from './admin.http.ts';
+import { ChangeAccess } from './change-access.ts';
+import { MoveFunds } from './move-funds.ts';
+import { OpenAccount } from './open-account.ts';
+import { MarketFacts, OrderRisk, riskSettings } from './order-risk.ts';
+import { OrderWaits } from './order-waits.ts';
+import { OrderWishes } from './order-wishes.ts';
 import { OrdersHttp } from './orders.http.ts';
 import { PlaceOrder } from './place-order.ts';
 import { RequestCancel } from './request-cancel.ts';
+import { RequestReplace } from './request-replace.ts';
+import { AccountCommands, OrderCommands } from './saga.commands.ts';
+import { SetControls } from './set-controls.ts';
 
-/** The door through which clients write, and its use cases. */
-@Module({ controllers: [OrdersHttp], providers: [PlaceOrder, RequestCancel] })
+/** Reads market data from before the doors open until the broker is closed; not ready while it knows half of the market. */
+const marketData = {
+  provide: MarketData,
+  inject: [tokens.broker, Health],
+  useFactory: (broker: Broker, health: Health): MarketData => {
+    const read = new MarketData();
+    read.start(broker);
+    health.add({ name: 'market-data', check: () => read.check() });
+    return read;
+  },
+};
+
+/** The doors through which clients and sagas write, and the use cases behind them. */
+@Module({
+  controllers: [OrdersHttp, AccountsHttp, AdminHttp],
+  providers: [
+    marketData,
+    AccountAccess,
+    MarketFacts,
+    OrderRisk,
+    OrderWaits,
+    OrderWishes,
+    PlaceOrder,
+    RequestCancel,
+    RequestReplace,
+    OpenAccount,
+    MoveFunds,
+    ChangeAccess,
+    SetControls,
+    AccountCommands,
+    OrderCommands,
+  ],
+})
 export class CommandApiModule {}
 
 /** The service as `main.ts` and tests start it. */
-export const commandApi: ServiceOptions = { name: 'command-api', module: CommandApiModule, http: true };
+export const commandApi: ServiceOptions = {
+  name: 'command-api',
+  module: CommandApiModule,
+  uses: ['postgres', 'kafka'],
+  http: true,
+  config: riskSettings,
+};

@@ -8,20 +8,20 @@ import {
   orderPath,
   orderResponseOf,
   placeOrderBody,
+  replaceHeaders,
+  replaceOrderBody,
+  waitingHeaders,
   type CancelOrderBody,
   type OrderResponse,
+  type ReplaceOrderBody,
 } from '@tradecore/read-models';
-import { owns, RequestRefused, validated } from '@tradecore/service';
-import { canonicalTerms, OrderNotFound } from '@tradecore/trading';
-import { AskedBy, type Asked } from './asked.ts';
+import { RequestRefused, validated } from '@tradecore/service';
+import { AccountNotFound, canonicalTerms, OrderNotFound } from '@tradecore/trading';
+import { AskedBy, type Asked, type Reply } from './asked.ts';
+import { OrderWaits } from './order-waits.ts';
 import { PlaceOrder } from './place-order.ts';
 import { RequestCancel } from './request-cancel.ts';
-
-/** What Nest hands in to set status and headers of the answer; Fastify's reply has it. */
-interface Reply {
-  status(code: number): unknown;
-  headers(values: Record<string, string>): unknown;
-}
+import { RequestReplace } from './request-replace.ts';
 
 /** The door for orders: checks, asks a use case, answers with the order folded from what was stored. */
 @Controller('v1/orders')
@@ -29,21 +29,23 @@ export class OrdersHttp {
   constructor(
     @Inject(PlaceOrder) private readonly placeOrder: PlaceOrder,
     @Inject(RequestCancel) private readonly requestCancel: RequestCancel,
+    @Inject(RequestReplace) private readonly requestReplace: RequestReplace,
+    @Inject(OrderWaits) private readonly waits: OrderWaits,
   ) {}
 
-  /** `POST /v1/orders`: 201 for a new order, 200 for the same again. */
+  /** `POST /v1/orders`: 201 for a new order, also for one that our rules deny, 200 for the same again. */
   @Post()
   async place(
     @Body(validated(placeOrderBody)) body: OrderTerms,
-    @AskedBy() { caller, ...key }: Asked,
+    @AskedBy({ headers: waitingHeaders }) { caller, headers }: Asked<typeof waitingHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
     const terms = canonicalTerms(body);
-    if (!owns(caller, terms.accountId)) throw accountNotFound();
+    const key = keyOf(headers);
     if (terms.clientOrderId === undefined && key.idempotencyKey === undefined) throw nameMissing();
-    const { outcome, history } = await this.placeOrder.execute({ terms, ...key });
-    reply.status(outcome === 'placed' ? 201 : 200);
-    return answer(history, reply);
+    const { outcome, history } = await this.placeOrder.execute({ caller, terms, ...key }).catch(pointAtAccount);
+    reply.status(outcome === 'repeated' ? 200 : 201);
+    return answer(await this.#awaited(history, headers.prefer, reply), reply);
   }
 
   /** `POST /v1/orders/{id}/cancel`: 202, the broker decides. */
@@ -52,13 +54,51 @@ export class OrdersHttp {
   async cancel(
     @Param(validated(orderPath, 'path')) { id: orderId }: { id: string },
     @Body(validated(cancelOrderBody)) { reason }: CancelOrderBody,
-    @AskedBy() { caller, ...key }: Asked,
+    @AskedBy({ headers: waitingHeaders }) { caller, headers }: Asked<typeof waitingHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
-    const why = reason === undefined ? {} : { reason };
-    const command = { orderId, accounts: caller.accounts, ...why, ...key };
-    return answer(await this.requestCancel.execute(command).catch(pointAtPath), reply);
+    const command = { orderId, caller, ...(reason !== undefined && { reason }), ...keyOf(headers) };
+    const history = await this.requestCancel.execute(command).catch(pointAtPath);
+    return answer(await this.#awaited(history, headers.prefer, reply), reply);
   }
+
+  /** `POST /v1/orders/{id}/replace`: 202, the account and the broker decide. */
+  @Post(':id/replace')
+  @HttpCode(202)
+  async replace(
+    @Param(validated(orderPath, 'path')) { id: orderId }: { id: string },
+    @Body(validated(replaceOrderBody)) changes: ReplaceOrderBody,
+    @AskedBy({ headers: replaceHeaders }) { caller, headers }: Asked<typeof replaceHeaders>,
+    @Res({ passthrough: true }) reply: Reply,
+  ): Promise<OrderResponse> {
+    const expectedVersion = headers['if-match'];
+    const command = {
+      orderId,
+      caller,
+      changes,
+      ...(expectedVersion !== undefined && { expectedVersion }),
+      ...keyOf(headers),
+    };
+    return answer(await this.requestReplace.execute(command).catch(pointAtPath), reply);
+  }
+
+  /** Waits where the client prefers that, and says so. */
+  async #awaited(
+    history: readonly RecordedEvent[],
+    seconds: number | undefined,
+    reply: Reply,
+  ): Promise<readonly RecordedEvent[]> {
+    if (seconds === undefined) return history;
+    const awaited = await this.waits.until(history, seconds);
+    if (awaited) reply.headers({ 'preference-applied': `wait=${seconds}` });
+    return awaited ?? history;
+  }
+}
+
+/** The Idempotency-Key as a part of a command. */
+function keyOf(headers: { readonly 'idempotency-key'?: string | undefined }): { readonly idempotencyKey?: string } {
+  const key = headers['idempotency-key'];
+  return key === undefined ? {} : { idempotencyKey: key };
 }
 
 /** The order that `history` makes, with the headers that name its version. */
@@ -81,10 +121,13 @@ function pointAtPath(error: unknown): never {
   });
 }
 
-const accountNotFound = () =>
-  new RequestRefused(404, 'account-not-found', 'There is no such account among yours.', {
-    errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'is not an account of the token' }],
+/** The account that was not found is the one that the terms name. */
+function pointAtAccount(error: unknown): never {
+  if (!(error instanceof AccountNotFound)) throw error;
+  throw new RequestRefused(404, error.code, 'There is no such account among yours.', {
+    errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'is not an account of yours' }],
   });
+}
 
 const nameMissing = () =>
   new RequestRefused(

@@ -13,15 +13,16 @@ describe('POST /v1/orders/{id}/cancel', () => {
     const id = await placed();
     const { status, headers, body } = await api.post(`/v1/orders/${id}/cancel`, { reason: 'changed my mind' });
     expect(status).toBe(202);
-    expect(body).toMatchObject({ id, status: 'pendingCancel', cancelReason: 'changed my mind', version: 2 });
-    expect(headers.get('etag')).toBe('"2"');
-    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({ aggregateId: id, version: 2 });
+    expect(body).toMatchObject({ id, status: 'pendingCancel', cancelReason: 'changed my mind', version: 3 });
+    expect(headers.get('etag')).toBe('"3"');
+    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({ aggregateId: id, version: 3 });
     const events = await api.database.dataSource.query<{ event_type: string; account: string }[]>(
       `select event_type, metadata->>'account' as account from event_store where aggregate_id = $1 order by aggregate_version`,
       [id],
     );
     expect(events).toEqual([
       { event_type: 'OrderPlaced', account: api.account },
+      { event_type: 'OrderCleared', account: api.account },
       { event_type: 'OrderCancelRequested', account: api.account },
     ]);
   });
@@ -82,6 +83,6 @@ describe('POST /v1/orders/{id}/cancel', () => {
     const { body } = await api.post('/v1/orders', terms);
     await api.post(`/v1/orders/${String(body['id'])}/cancel`);
     const again = await api.post('/v1/orders', terms);
-    expect([again.status, again.body['status'], again.headers.get('etag')]).toEqual([200, 'pendingCancel', '"2"']);
+    expect([again.status, again.body['status'], again.headers.get('etag')]).toEqual([200, 'pendingCancel', '"3"']);
   });
 });

@@ -8,23 +8,28 @@ afterAll(() => api.stop());
 
 describe('POST /v1/orders', () => {
   it('answers 201 with the order as stored, its place, its version and the token to read it by', async () => {
-    const terms = api.terms({ quantity: '010.50', limitPrice: '101.500' });
+    const terms = api.terms({ quantity: '010.00', limitPrice: '101.500' });
     const { status, headers, body } = await api.post('/v1/orders', terms);
     const id = orderIdFor(api.account, terms['clientOrderId'] as string);
     expect(status).toBe(201);
     expect(orderResponse.parse(body)).toEqual({
       ...terms,
-      quantity: '10.5',
+      quantity: '10',
       limitPrice: '101.5',
       id,
-      status: 'pending',
-      version: 1,
+      status: 'pendingNew',
+      filledQuantity: '0',
+      leg: 1,
+      legs: [],
+      execType: 'A',
+      goodUntil: body['goodUntil'],
+      version: 2,
       createdAt: body['createdAt'],
       updatedAt: body['createdAt'],
     });
     expect(headers.get('location')).toBe(`/v1/orders/${id}`);
-    expect(headers.get('etag')).toBe('"1"');
-    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({ aggregateId: id, version: 1 });
+    expect(headers.get('etag')).toBe('"2"');
+    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({ aggregateId: id, version: 2 });
   });
 
   it('stores who asked, for which account, in which conversation and trace', async () => {
@@ -40,7 +45,7 @@ describe('POST /v1/orders', () => {
     expect(event.correlation_id).toBe(correlation);
     expect(event.metadata).toMatchObject({
       account: api.account,
-      actor: 'tester',
+      actor: 'client',
       traceparent: expect.stringContaining(traceId),
     });
   });
@@ -93,7 +98,7 @@ describe('POST /v1/orders', () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => api.post('/v1/orders', terms)));
     expect(answers.map(({ status }) => status).sort()).toEqual([...Array<number>(19).fill(200), 201]);
     expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1);
-    expect(await api.stored()).toBe(before + 1);
+    expect(await api.stored()).toBe(before + 2);
   });
 
   it('makes one order of 20 different wishes for one name: one is accepted, the others hear what differs', async () => {
@@ -111,7 +116,7 @@ describe('POST /v1/orders', () => {
       404,
       expect.objectContaining({ errors: [expect.objectContaining({ pointer: '#/accountId' })] }),
     ]);
-    const operator = `Bearer ${await api.issuer.token({ accounts: [], role: 'operator' })}`;
+    const operator = await api.bearer([], { subject: 'operator', role: 'operator' });
     expect((await api.post('/v1/orders', api.terms(), { authorization: operator })).status).toBe(404);
     expect(await api.stored()).toBe(before);
   });

@@ -1,9 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
-import { freshId } from '@tradecore/events';
+import { freshId, topics, type MarketRecord } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
-import { readModelMigrations } from '@tradecore/read-models';
+import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { MarketData, readModelMigrations } from '@tradecore/read-models';
+import { publishMarket, sampleQuote, sampleSession } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
-import { createTestIssuer, startTestService, type TestIssuer } from '@tradecore/service/testing';
+import { createTestIssuer, startTestService, type TestIssuer, type TokenOptions } from '@tradecore/service/testing';
 import { commandApi } from '../src/command-api.module.ts';
 
 /** What came back, read whole. */
@@ -18,30 +21,97 @@ export interface Sending {
   /** The whole Authorization header; null sends none. */
   readonly authorization?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
+  /** POST unless told otherwise. */
+  readonly method?: string;
 }
 
-/** The real command-api in this process, with a database and an issuer of its own, and a client that owns `account`. */
+/** The settings of a test's own database, broker and issuer, which several processes may share. */
+export interface Surroundings {
+  readonly database: TestDatabase;
+  readonly kafka: TestBroker;
+  readonly issuer: TestIssuer;
+}
+
+/**
+ * The real command-api in this process, with a database, a namespace and an issuer of its own, a market in which ACME trades at 100, and a
+ * client that owns `account`, opened with 1,000,000.
+ */
 export class RunningCommandApi {
-  readonly account = freshId();
+  account = '';
   private authorization = '';
 
   private constructor(
-    readonly database: TestDatabase,
-    readonly issuer: TestIssuer,
+    readonly around: Surroundings,
     private readonly service: RunningService,
   ) {}
 
-  static async start(): Promise<RunningCommandApi> {
-    const [database, issuer] = await Promise.all([createTestDatabase({ migrations: readModelMigrations }), createTestIssuer()]);
-    const env = { DATABASE_URL: database.urlFor('command-api'), ...issuer.env };
-    const running = new RunningCommandApi(database, issuer, await startTestService(commandApi, env));
-    running.authorization = await running.bearer([running.account]);
+  static async start(env: Readonly<Record<string, string>> = {}): Promise<RunningCommandApi> {
+    const [database, kafka, issuer] = await Promise.all([
+      createTestDatabase({ migrations: [...readModelMigrations] }),
+      createTestBroker({ declarations: [topics.marketData, topics.orderPlacement, topics.deadLetters, topics.relayPosition] }),
+      createTestIssuer(),
+    ]);
+    await publishMarket(kafka.broker, sampleSession(), sampleQuote(), sampleQuote({ symbol: 'HALT', halted: true }));
+    const running = await RunningCommandApi.beside({ database, kafka, issuer }, env);
+    running.authorization = await running.bearer([], { subject: 'client' });
+    const opened = await running.post('/v1/accounts', {}, { headers: { 'idempotency-key': 'own' } });
+    running.account = opened.body['id'] as string;
+    await running.deposit('1000000');
     return running;
+  }
+
+  /** Another process of the service, as a second replica is. Its `stop` leaves the surroundings. */
+  static async beside(around: Surroundings, env: Readonly<Record<string, string>> = {}): Promise<RunningCommandApi> {
+    const { database, kafka, issuer } = around;
+    const service = await startTestService(commandApi, {
+      DATABASE_URL: database.urlFor('command-api'),
+      KAFKA_BROKERS: kafka.brokers.join(','),
+      NAMESPACE: kafka.namespace,
+      ...issuer.env,
+      ...env,
+    });
+    while (!(await service.health.report()).ready) await new Promise((resolve) => setTimeout(resolve, 10));
+    return new RunningCommandApi(around, service);
+  }
+
+  /** Another client of the same service. */
+  as(account: string, authorization: string): RunningCommandApi {
+    const other = new RunningCommandApi(this.around, this.service);
+    other.account = account;
+    other.authorization = authorization;
+    return other;
+  }
+
+  get database(): TestDatabase {
+    return this.around.database;
+  }
+
+  get issuer(): TestIssuer {
+    return this.around.issuer;
+  }
+
+  /** Publishes market data and waits until this process has read it. */
+  async market(...records: readonly MarketRecord[]): Promise<void> {
+    await publishMarket(this.around.kafka.broker, ...records);
+    const read = this.service.app.get(MarketData, { strict: false });
+    const known = (record: MarketRecord) =>
+      isDeepStrictEqual(record.kind === 'session' ? read.session() : read.quote(record.symbol), record);
+    while (!records.every(known)) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  /** Puts money into the client's account. */
+  async deposit(amount: string): Promise<void> {
+    await this.post(`/v1/accounts/${this.account}/deposits`, { amount }, { headers: { 'idempotency-key': freshId() } });
+  }
+
+  /** Ends this process. */
+  stopService(): Promise<void> {
+    return this.service.stop();
   }
 
   async stop(): Promise<void> {
     await this.service.stop();
-    await Promise.all([this.issuer.close(), this.database.drop()]);
+    await Promise.all([this.issuer.close(), this.database.drop(), this.around.kafka.drop()]);
   }
 
   get url(): string {
@@ -54,14 +124,18 @@ export class RunningCommandApi {
     return { ...sampleTerms({ accountId: this.account, clientOrderId: freshId() }), ...changes };
   }
 
-  async bearer(accounts: readonly string[]): Promise<string> {
-    return `Bearer ${await this.issuer.token({ accounts })}`;
+  async bearer(accounts: readonly string[], more: TokenOptions = {}): Promise<string> {
+    return `Bearer ${await this.issuer.token({ accounts, ...more })}`;
   }
 
   /** Sends a body as JSON, or as it is when it is a string or undefined. */
-  async post(path: string, body?: unknown, { authorization = this.authorization, headers = {} }: Sending = {}): Promise<Answer> {
+  async post(
+    path: string,
+    body?: unknown,
+    { authorization = this.authorization, headers = {}, method = 'POST' }: Sending = {},
+  ): Promise<Answer> {
     const response = await fetch(new URL(path, this.url), {
-      method: 'POST',
+      method,
       headers: {
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...(authorization !== null && { authorization }),

@@ -54,16 +54,16 @@ const prefer = z
 /** Headers of a write whose answer may wait. */
 export const waitingHeaders = writeHeaders.extend({ prefer: prefer.optional() });
 
-const etagShape = /^(W\/)?"(\d{1,10})"$/;
+/** One ETag of an order is a version; `*` and what is absent are any version. A weak one is not, for If-Match compares strongly. */
+const ifMatch = z
+  .string()
+  .regex(/^(\*|"\d{1,9}")$/, 'must be one ETag of the order, or *')
+  .transform((text) => (text === '*' ? undefined : Number(text.slice(1, -1))))
+  .optional()
+  .meta({ description: 'The ETag that the wish is based on: 412 if the order has changed since.', examples: ['"2"'] });
 
 /** Headers of a replace. */
-export const replaceHeaders = writeHeaders.extend({
-  'if-match': z
-    .string()
-    .refine((text) => text === '*' || etagShape.test(text), 'must be one ETag of the order, or *')
-    .optional()
-    .meta({ description: 'The ETag that the wish is based on: 412 if the order has changed since.', examples: ['"2"'] }),
-});
+export const replaceHeaders = writeHeaders.extend({ 'if-match': ifMatch });
 
 /** Headers of a write that needs a key: nothing else makes it one. */
 export const keyedHeaders = z.object({ 'idempotency-key': writeHeaders.shape['idempotency-key'].unwrap() });

@@ -1,0 +1,39 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { EventStore } from '@tradecore/event-sourcing';
+import type { AccountOpened } from '@tradecore/events';
+import { owns, type Caller } from '@tradecore/service';
+import { Account } from '@tradecore/trading';
+
+/** Accounts whose opening is remembered, at most; the oldest go first. */
+const remembered = 10_000;
+
+/** Whose accounts are whose: those that the token names, those that the caller owns, and those that an operator let it into. */
+@Injectable()
+export class AccountAccess {
+  readonly #opened = new Map<string, AccountOpened['data']>();
+
+  constructor(@Inject(EventStore) private readonly eventStore: EventStore) {}
+
+  /** How an account was opened, which never changes; undefined for one that is not there (yet). */
+  async opened(accountId: string): Promise<AccountOpened['data'] | undefined> {
+    const known = this.#opened.get(accountId);
+    if (known) return known;
+    const [first] = await this.eventStore.readEvents(accountId, { to: 1 });
+    if (first?.type !== 'AccountOpened') return undefined;
+    const opened = first.data as AccountOpened['data'];
+    this.#opened.set(accountId, opened);
+    const [oldest] = this.#opened.keys();
+    if (oldest !== undefined && this.#opened.size > remembered) this.#opened.delete(oldest);
+    return opened;
+  }
+
+  /** Whether the caller may use the account. Grants are read fresh: one that was revoked opens nothing any more. */
+  async mayUse(caller: Caller, accountId: string): Promise<boolean> {
+    if (owns(caller, accountId)) return true;
+    const opened = await this.opened(accountId);
+    if (!opened) return false;
+    if (opened.owner === caller.subject) return true;
+    const { subjects } = await this.eventStore.loadAggregate(Account, accountId);
+    return subjects.has(caller.subject);
+  }
+}

@@ -1,0 +1,65 @@
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { EventStore } from '@tradecore/event-sourcing';
+import type { RecordedEvent } from '@tradecore/events';
+import { orderFrom } from '@tradecore/read-models';
+import { gauge, histogram } from '@tradecore/telemetry';
+import { isTerminal } from '@tradecore/trading';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { historyOf } from './order-history.ts';
+
+/** Answers that wait at the same time, at most; further ones are given at once. With the pauses: some 400 small reads a second. */
+const waitersLimit = 100;
+/** Milliseconds between looks at an order: 20, longer each time. */
+const pauses = { first: 20, factor: 1.3, last: 250 };
+
+const waiting = gauge({ name: 'order_waits', help: 'Answers that wait for their order now.' });
+const waits = histogram({
+  name: 'order_wait_seconds',
+  help: 'How long answers waited, by how it ended.',
+  labels: { end: ['terminal', 'time', 'stopped'] },
+});
+
+/** Holds an answer until its order is terminal: `Prefer: wait=5`. */
+@Injectable()
+export class OrderWaits implements BeforeApplicationShutdown {
+  readonly #stop = new AbortController();
+  #waiters = 0;
+
+  constructor(@Inject(EventStore) private readonly eventStore: EventStore) {}
+
+  /** The service is stopping: every answer goes out as its order stands. */
+  beforeApplicationShutdown(): void {
+    this.#stop.abort();
+  }
+
+  /**
+   * The order's history when it is terminal, or after `seconds` as it is then; undefined where so many wait already that this one may not.
+   * Looks at the store, so what it answers is never behind.
+   */
+  async until(history: readonly RecordedEvent[], seconds: number): Promise<readonly RecordedEvent[] | undefined> {
+    if (this.#waiters >= waitersLimit || this.#stop.signal.aborted) return undefined;
+    const started = performance.now();
+    waiting.set((this.#waiters += 1));
+    try {
+      const { known, end } = await this.#follow(history, started + seconds * 1000);
+      waits.observe({ end }, (performance.now() - started) / 1000);
+      return known;
+    } finally {
+      waiting.set((this.#waiters -= 1));
+    }
+  }
+
+  async #follow(history: readonly RecordedEvent[], deadline: number) {
+    const orderId = history[0]?.aggregateId ?? '';
+    const known = [...history];
+    for (let pause = pauses.first; ; pause = Math.min(pause * pauses.factor, pauses.last)) {
+      const order = orderFrom(known);
+      if (order && isTerminal(order.status)) return { known, end: 'terminal' } as const;
+      const left = deadline - performance.now();
+      if (left <= 0) return { known, end: 'time' } as const;
+      if (this.#stop.signal.aborted) return { known, end: 'stopped' } as const;
+      await sleep(Math.min(pause, left), undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      known.push(...(await historyOf(this.eventStore, orderId, { from: known.length + 1 })));
+    }
+  }
+}
