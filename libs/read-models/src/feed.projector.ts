@@ -1,6 +1,40 @@
-import { OrderCancelRequested, OrderPlaced, topics, type Event, type RecordedEvent } from '@tradecore/events';
+import {
+  AccountAccessGranted,
+  AccountAccessRevoked,
+  AccountOpened,
+  ExecutionBusted,
+  ExecutionCorrected,
+  ExecutionReported,
+  FillSettled,
+  FundsDeposited,
+  FundsWithdrawn,
+  OrderAccepted,
+  OrderCanceled,
+  OrderCancelRejected,
+  OrderCancelRequested,
+  OrderCleared,
+  OrderDenied,
+  OrderDoneForDay,
+  OrderExecuted,
+  OrderExecutionBusted,
+  OrderExecutionCorrected,
+  OrderExpired,
+  OrderOutcomeUnknown,
+  OrderPlaced,
+  OrderRejected,
+  OrderReplaced,
+  OrderReplaceRejected,
+  OrderReplaceRequested,
+  OrderSubmitted,
+  OrderSuspended,
+  ReservationChanged,
+  ReservationMade,
+  ReservationReleased,
+  topics,
+  type RecordedEvent,
+} from '@tradecore/events';
 import { On, Projector, type Appending } from '@tradecore/subscriptions';
-import type { FeedEntryResponse } from './api/feed.ts';
+import { feedChanges, type FeedEntryResponse } from './api/feed.ts';
 
 /** A row of `feed_projector.feeds`: how far the feed of an account is. */
 export interface FeedRow {
@@ -12,41 +46,94 @@ export interface FeedRow {
 /** A line of `feed_projector.feed_entries`, never changed. */
 export type FeedLine = Omit<FeedEntryResponse, 'epoch' | 'sequence'> & { readonly sequence: string };
 
-/** Tells each account its changes, numbered without gaps. Its key is the account, which several orders feed at once. */
+/**
+ * Tells each account its changes, numbered without gaps: executions straight from the broker's events, the status of orders from theirs, money
+ * from the account's. Its key is the account, which many aggregates feed at once; between them there is no order but that of arrival.
+ */
 @Projector({
   name: 'feed-projector',
-  topics: [topics.orderEvents.name],
+  topics: [topics.orderEvents.name, topics.accountEvents.name, topics.brokerEvents.name],
   table: 'feeds',
   appends: 'feed_entries',
   shared: true,
 })
 export class Feed {
-  /** The account that the event concerns, as the store wrote it down beside the facts. */
+  /** The account that the event concerns: its own stream, or as the store wrote it down beside the facts. */
   key(event: RecordedEvent): string {
-    const { account } = event.metadata;
+    const account = event.aggregateType === 'Account' ? event.aggregateId : event.metadata.account;
     if (!account) throw new Error(`event ${event.id} (${event.type}) names no account`);
     return account;
   }
 
   @On(OrderPlaced)
-  onOrderPlaced(row: FeedRow | undefined, event: RecordedEvent<OrderPlaced>): Appending<FeedRow> {
-    return next(row, this.key(event), 'orderPlaced', event);
-  }
-
+  @On(OrderCleared)
+  @On(OrderDenied)
+  @On(OrderSubmitted)
+  @On(OrderAccepted)
+  @On(OrderRejected)
+  @On(OrderOutcomeUnknown)
+  @On(OrderExecuted)
+  @On(OrderExecutionBusted)
+  @On(OrderExecutionCorrected)
   @On(OrderCancelRequested)
-  onOrderCancelRequested(row: FeedRow | undefined, event: RecordedEvent<OrderCancelRequested>): Appending<FeedRow> {
-    return next(row, this.key(event), 'orderCancelRequested', event);
+  @On(OrderCancelRejected)
+  @On(OrderCanceled)
+  @On(OrderReplaceRequested)
+  @On(OrderReplaced)
+  @On(OrderReplaceRejected)
+  @On(OrderExpired)
+  @On(OrderDoneForDay)
+  @On(OrderSuspended)
+  onOrder(row: FeedRow | undefined, event: RecordedEvent): Appending<FeedRow> {
+    return this.next(row, event, { orderId: event.aggregateId, orderVersion: event.aggregateVersion });
+  }
+
+  @On(AccountOpened)
+  @On(AccountAccessGranted)
+  @On(AccountAccessRevoked)
+  @On(FundsDeposited)
+  @On(FundsWithdrawn)
+  onAccount(row: FeedRow | undefined, event: RecordedEvent): Appending<FeedRow> {
+    return this.next(row, event, {});
+  }
+
+  @On(ReservationMade)
+  @On(ReservationChanged)
+  @On(ReservationReleased)
+  @On(FillSettled)
+  @On(ExecutionReported)
+  @On(ExecutionBusted)
+  @On(ExecutionCorrected)
+  onWhatAnOrderMoves(row: FeedRow | undefined, event: RecordedEvent<OfOrder>): Appending<FeedRow> {
+    return this.next(row, event, { orderId: event.data.orderId });
+  }
+
+  private next(
+    row: FeedRow | undefined,
+    event: RecordedEvent,
+    order: Pick<FeedLine, 'orderId' | 'orderVersion'>,
+  ): Appending<FeedRow> {
+    const accountId = this.key(event);
+    const sequence = String(BigInt(row?.sequence ?? 0) + 1n);
+    const change = feedChanges[event.type as keyof typeof feedChanges];
+    const line: FeedLine = {
+      accountId,
+      sequence,
+      eventId: event.id,
+      ...order,
+      change,
+      time: event.time,
+      data: { ...event.data },
+    };
+    return { row: { accountId, sequence }, append: [line] };
   }
 }
 
-function next(
-  row: FeedRow | undefined,
-  accountId: string,
-  change: FeedEntryResponse['change'],
-  event: RecordedEvent<Event>,
-): Appending<FeedRow> {
-  const sequence = String(BigInt(row?.sequence ?? 0) + 1n);
-  const { id: eventId, aggregateId: orderId, aggregateVersion: orderVersion, time } = event;
-  const line: FeedLine = { accountId, sequence, eventId, orderId, orderVersion, change, time, data: { ...event.data } };
-  return { row: { accountId, sequence }, append: [line] };
-}
+type OfOrder =
+  | ReservationMade
+  | ReservationChanged
+  | ReservationReleased
+  | FillSettled
+  | ExecutionReported
+  | ExecutionBusted
+  | ExecutionCorrected;

@@ -14,10 +14,18 @@ export interface FeedSlice {
   readonly entries: readonly FeedEntryResponse[];
 }
 
-interface Line extends Omit<FeedEntryResponse, 'sequence' | 'accountId' | 'epoch'> {
-  readonly epoch: string;
+interface Line extends Omit<FeedEntryResponse, 'sequence' | 'accountId' | 'orderId' | 'orderVersion'> {
   readonly head: string;
   readonly sequence: string | null;
+  readonly orderId: string | null;
+  readonly orderVersion: number | null;
+}
+
+/** The entry in a line; none in the one line that only tells the head. */
+function entryOf(accountId: string, { head: _, sequence, orderId, orderVersion, ...line }: Line): FeedEntryResponse[] {
+  if (sequence === null) return [];
+  const order = { ...(orderId !== null && { orderId }), ...(orderVersion !== null && { orderVersion }) };
+  return [{ ...line, ...order, accountId, sequence: Number(sequence) }];
 }
 
 /** At most `limit` entries of one account after a position, which the caller has checked to be in scope; one statement, one snapshot. */
@@ -37,9 +45,7 @@ export async function feedAfter(db: Transaction, accountId: string, after: FeedP
   )) as Line[];
   const [first] = lines;
   if (!first) throw new Error('the schema of the feed is not there');
-  const entries = lines.flatMap(({ head: _, sequence, ...line }) =>
-    sequence === null ? [] : [{ ...line, accountId, sequence: Number(sequence) }],
-  );
+  const entries = lines.flatMap((line) => entryOf(accountId, line));
   return { head: { epoch: first.epoch, sequence: Number(first.head) }, entries };
 }
 

@@ -16,19 +16,28 @@ const cancelRequested = recordedSample(new OrderCancelRequested({ reason: 'chang
 const row: OrderRow = {
   ...sampleTerms(),
   orderId: aggregateId,
-  status: 'pending',
+  status: 'pendingNew',
+  execType: 'A',
+  canceling: false,
+  filledQuantity: '0',
+  executedValue: '0',
+  leg: 1,
+  legs: [],
   version: 1,
   createdAt: placed.time,
   updatedAt: placed.time,
 };
 
 describe('the row of an order', () => {
-  it('shows its terms, pending, once it is placed', () => givenEvents(Orders, placed).thenRow(row));
+  it('shows its terms, pendingNew, once it is placed', () => givenEvents(Orders, placed).thenRow(row));
 
   it('shows that a cancel is asked for, and why', () =>
     givenEvents(Orders, placed, cancelRequested).thenRow({
       ...row,
       status: 'pendingCancel',
+      execType: '6',
+      canceling: true,
+      reason: 'changed my mind',
       cancelReason: 'changed my mind',
       version: 2,
       updatedAt: cancelRequested.time,

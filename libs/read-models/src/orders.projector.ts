@@ -1,12 +1,63 @@
-import { topics, type OrderCancelRequested as Cancel, type OrderTerms, type RecordedEvent } from '@tradecore/events';
-import { OrderCancelRequested, OrderPlaced } from '@tradecore/events';
+import {
+  OrderAccepted,
+  OrderCanceled,
+  OrderCancelRejected,
+  OrderCancelRequested,
+  OrderChangeIgnored,
+  OrderCleared,
+  OrderDenied,
+  OrderDoneForDay,
+  OrderExecuted,
+  OrderExecutionBusted,
+  OrderExecutionCorrected,
+  OrderExpired,
+  OrderOutcomeUnknown,
+  OrderPlaced,
+  OrderRejected,
+  OrderReplaced,
+  OrderReplaceRejected,
+  OrderReplaceRequested,
+  OrderSubmitted,
+  OrderSuspended,
+  topics,
+  type Denial,
+  type Execution,
+  type OrderEvent,
+  type OrderTerms,
+  type RecordedEvent,
+  type ReplaceTerms,
+} from '@tradecore/events';
+import { add, decimal, multiply, subtract, zero, type Decimal } from '@tradecore/money';
 import { On, Projector } from '@tradecore/subscriptions';
-import type { orderStatuses } from './api/orders.ts';
+import { execTypeOf, standingAfter, type OrdStatus } from '@tradecore/trading';
+
+/** One leg of an order: what the broker knows it by, and the terms that it was sent with. */
+export interface OrderLeg extends ReplaceTerms {
+  readonly leg: number;
+  readonly brokerOrderId: string;
+}
 
 /** A row of `order_projector.orders`: an order as it stands after its events. */
 export interface OrderRow extends OrderTerms {
   readonly orderId: string;
-  readonly status: (typeof orderStatuses)[number];
+  readonly status: OrdStatus;
+  /** FIX ExecType of the last change that has one. */
+  readonly execType?: string;
+  /** A cancel waits for its answer. */
+  readonly canceling: boolean;
+  readonly filledQuantity: string;
+  /** Sum of quantity times price of all executions. */
+  readonly executedValue: string;
+  /** The leg that is worked, and all so far. */
+  readonly leg: number;
+  readonly legs: readonly OrderLeg[];
+  /** What a replace that is not answered yet asks for. */
+  readonly requested?: ReplaceTerms & { readonly leg: number };
+  readonly goodUntil?: string;
+  readonly denial?: Denial;
+  readonly rejectionCode?: string;
+  /** Why it stands as it does, as far as the last change said. */
+  readonly reason?: string;
   readonly cancelReason?: string;
   /** Version of the last event that is in the row. */
   readonly version: number;
@@ -20,14 +71,129 @@ export class Orders {
   @On(OrderPlaced)
   onOrderPlaced(_: OrderRow | undefined, event: RecordedEvent<OrderPlaced>): OrderRow {
     const { aggregateId, aggregateVersion, data, time } = event;
-    return { ...data, orderId: aggregateId, status: 'pending', version: aggregateVersion, createdAt: time, updatedAt: time };
+    const nothing = { canceling: false, filledQuantity: zero, executedValue: zero, leg: 1, legs: [] };
+    const born = { version: aggregateVersion, createdAt: time, updatedAt: time };
+    return { ...data, ...nothing, ...born, orderId: aggregateId, status: 'pendingNew', execType: execTypeOf.OrderPlaced ?? '' };
+  }
+
+  @On(OrderCleared)
+  onOrderCleared(row: OrderRow | undefined, event: RecordedEvent<OrderCleared>): OrderRow {
+    const { goodUntil } = event.data;
+    return after(row, event, goodUntil === undefined ? {} : { goodUntil });
+  }
+
+  @On(OrderDenied)
+  onOrderDenied(row: OrderRow | undefined, event: RecordedEvent<OrderDenied>): OrderRow {
+    return after(row, event, { denial: event.data });
+  }
+
+  @On(OrderSubmitted)
+  onOrderSubmitted(row: OrderRow | undefined, event: RecordedEvent<OrderSubmitted>): OrderRow {
+    return after(row, event, { legs: [...placed(row, event).legs, legOf(placed(row, event), event.data)] });
+  }
+
+  @On(OrderRejected)
+  onOrderRejected(row: OrderRow | undefined, event: RecordedEvent<OrderRejected>): OrderRow {
+    return after(row, event, { rejectionCode: event.data.code });
   }
 
   @On(OrderCancelRequested)
-  onOrderCancelRequested(row: OrderRow | undefined, event: RecordedEvent<Cancel>): OrderRow {
-    const { aggregateId, aggregateVersion, data, time } = event;
-    if (!row) throw new Error(`order ${aggregateId} was never placed`);
-    const reason = data.reason === undefined ? {} : { cancelReason: data.reason };
-    return { ...row, ...reason, status: 'pendingCancel', version: aggregateVersion, updatedAt: time };
+  onOrderCancelRequested(row: OrderRow | undefined, event: RecordedEvent<OrderCancelRequested>): OrderRow {
+    const { reason } = event.data;
+    return after(row, event, reason === undefined ? {} : { cancelReason: reason });
+  }
+
+  @On(OrderAccepted)
+  @On(OrderOutcomeUnknown)
+  @On(OrderCancelRejected)
+  @On(OrderReplaceRejected)
+  @On(OrderCanceled)
+  @On(OrderExpired)
+  @On(OrderDoneForDay)
+  @On(OrderSuspended)
+  onStatus(row: OrderRow | undefined, event: RecordedEvent<OrderEvent>): OrderRow {
+    return after(row, event, {});
+  }
+
+  @On(OrderChangeIgnored)
+  onOrderChangeIgnored(row: OrderRow | undefined, event: RecordedEvent<OrderChangeIgnored>): OrderRow {
+    return { ...placed(row, event), version: event.aggregateVersion };
+  }
+
+  @On(OrderExecuted)
+  onOrderExecuted(row: OrderRow | undefined, event: RecordedEvent<OrderExecuted>): OrderRow {
+    return traded(row, event, (value) => add(value, worth(event.data)));
+  }
+
+  @On(OrderExecutionBusted)
+  onOrderExecutionBusted(row: OrderRow | undefined, event: RecordedEvent<OrderExecutionBusted>): OrderRow {
+    return traded(row, event, (value) => subtract(value, worth(event.data.was)));
+  }
+
+  @On(OrderExecutionCorrected)
+  onOrderExecutionCorrected(row: OrderRow | undefined, event: RecordedEvent<OrderExecutionCorrected>): OrderRow {
+    return traded(row, event, (value) => add(subtract(value, worth(event.data.was)), worth(event.data)));
+  }
+
+  @On(OrderReplaceRequested)
+  onOrderReplaceRequested(row: OrderRow | undefined, event: RecordedEvent<OrderReplaceRequested>): OrderRow {
+    return after(row, event, { requested: event.data });
+  }
+
+  @On(OrderReplaced)
+  onOrderReplaced(row: OrderRow | undefined, event: RecordedEvent<OrderReplaced>): OrderRow {
+    const { leg, brokerOrderId, ...terms } = event.data;
+    const now = { ...placed(row, event), ...terms };
+    return after(row, event, { ...terms, leg, legs: [...now.legs, legOf(now, { leg, brokerOrderId })] });
   }
 }
+
+/** The row, which an event of an order that was never placed does not have: it parks. */
+function placed(row: OrderRow | undefined, { aggregateId }: RecordedEvent): OrderRow {
+  if (!row) throw new Error(`order ${aggregateId} was never placed`);
+  return row;
+}
+
+/** The row after an event: where it stands by the table of trading, why as far as the event says so. */
+function after(row: OrderRow | undefined, event: RecordedEvent<OrderEvent>, changes: Partial<OrderRow>): OrderRow {
+  const { status, quantity, filledQuantity: filled, canceling, requested } = placed(row, event);
+  const standing = standingAfter(
+    { status, quantity, filled, canceling, replacing: requested !== undefined },
+    event as unknown as OrderEvent,
+  );
+  const { reason: _, requested: asked, ...fields } = { ...placed(row, event), ...changes };
+  const execType = execTypeOf[event.type];
+  return {
+    ...fields,
+    ...(execType !== null && { execType }),
+    ...('reason' in event.data && event.data.reason !== undefined && { reason: event.data.reason }),
+    ...(standing.replacing && asked && { requested: asked }),
+    status: standing.status,
+    canceling: standing.canceling,
+    filledQuantity: standing.filled,
+    version: event.aggregateVersion,
+    updatedAt: event.time,
+  };
+}
+
+type Trade = OrderExecuted | OrderExecutionBusted | OrderExecutionCorrected;
+
+function traded(row: OrderRow | undefined, event: RecordedEvent<Trade>, change: (value: Decimal) => Decimal): OrderRow {
+  const { executedValue } = placed(row, event);
+  return after(row, event, { executedValue: change(decimal(executedValue)) });
+}
+
+/** Rounded alike each time, so that what is taken back is what was added. */
+const worth = ({ quantity, price }: Pick<Execution, 'quantity' | 'price'>): Decimal =>
+  multiply(decimal(quantity), decimal(price), 'halfEven');
+
+const legOf = (
+  { quantity, limitPrice, stopPrice }: OrderTerms,
+  { leg, brokerOrderId }: Pick<OrderLeg, 'leg' | 'brokerOrderId'>,
+): OrderLeg => ({
+  leg,
+  brokerOrderId,
+  quantity,
+  ...(limitPrice !== undefined && { limitPrice }),
+  ...(stopPrice !== undefined && { stopPrice }),
+});

@@ -7,10 +7,10 @@ import {
   feedHeads,
   orderById,
   orderFrom,
-  orderProgress,
   orderResponse,
   orderResponseOf,
   ordersOfAccount,
+  progressOf,
   type OrderCursor,
 } from './index.ts';
 import { TestReadModels } from './testing.ts';
@@ -54,13 +54,13 @@ describe('an order that is read', () => {
   it('says how far it is, and why it stays there', async () => {
     const account = freshId();
     const id = await placeFor(account);
-    expect(await orderProgress(db, id)).toEqual({ version: 1 });
-    expect(await orderProgress(db, freshId())).toEqual({ version: 0 });
+    expect(await progressOf(db, 'orders', id)).toEqual({ version: 1 });
+    expect(await progressOf(db, 'orders', freshId())).toEqual({ version: 0 });
     await models.database.dataSource.query(
       `update order_projector.guards set parked_version = 2, parked_reason = 'fold-failed: no', parked_at = now() where aggregate_id = $1`,
       [id],
     );
-    expect(await orderProgress(db, id)).toEqual({ version: 1, parked: 'fold-failed: no' });
+    expect(await progressOf(db, 'orders', id)).toEqual({ version: 1, parked: 'fold-failed: no' });
     expect(await orderById(db, id, [account])).toMatchObject({ version: 1, parked: 'fold-failed: no' });
   });
 });
@@ -108,8 +108,9 @@ describe('pages of orders', () => {
     const account = freshId();
     await models.database.dataSource.query(
       `with filled as (
-         insert into order_projector.orders
-         select gen_random_uuid(), gen_random_uuid(), null, 'ACME', 'buy', 'market', 1, null, null, 'day', 'pending', null, 1, now(), now()
+         insert into order_projector.orders (order_id, account_id, client_order_id, symbol, side, type, quantity, limit_price, stop_price,
+                                             time_in_force, status, cancel_reason, version, created_at, updated_at)
+         select gen_random_uuid(), gen_random_uuid(), null, 'ACME', 'buy', 'market', 1, null, null, 'day', 'pendingNew', null, 1, now(), now()
            from generate_series(1, 20000) returning order_id)
        insert into order_projector.guards (aggregate_id, version, event_id) select order_id, 1, gen_random_uuid() from filled`,
     );

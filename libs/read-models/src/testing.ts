@@ -1,13 +1,21 @@
-import { createEventStore, type Migration, type PostgresEventStore } from '@tradecore/event-sourcing';
+import {
+  createEventStore,
+  type AggregateClass,
+  type AnyAggregate,
+  type Migration,
+  type PostgresEventStore,
+} from '@tradecore/event-sourcing';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
 import { catalogue, freshId, orderIdFor, topics, type OrderTerms, type RecordedEvent } from '@tradecore/events';
 import { encode, type Broker } from '@tradecore/messaging';
-import { redrive } from '@tradecore/subscriptions';
+import { redrive, type ProjectorClass } from '@tradecore/subscriptions';
 import { extendContext } from '@tradecore/telemetry';
-import { Order } from '@tradecore/trading';
+import { Account, BrokerOrder, Order } from '@tradecore/trading';
+import { Accounts } from './accounts.projector.ts';
 import { Feed } from './feed.projector.ts';
 import { readModelMigrations } from './migrations.ts';
 import { Orders } from './orders.projector.ts';
+import { Positions } from './positions.projector.ts';
 
 export { publishMarket, sampleQuote, sampleSession } from './test-market.ts';
 
@@ -35,20 +43,44 @@ export class TestReadModels {
   /** Places an order and shows it. Returns its id. */
   async place(terms: OrderTerms & { readonly clientOrderId: string }): Promise<string> {
     const orderId = orderIdFor(terms.accountId, terms.clientOrderId);
-    await this.write(terms.accountId, orderId, (order) => order.place(terms));
+    await this.order(terms.accountId, orderId, (order) => order.place(terms));
     return orderId;
   }
 
   /** Asks to cancel an order and shows it. */
   async requestCancel(accountId: string, orderId: string, reason?: string): Promise<void> {
-    await this.write(accountId, orderId, (order) => order.requestCancel(reason));
+    await this.order(accountId, orderId, (order) => order.requestCancel(reason));
   }
 
-  /** Brings both read models up to the store for one order. */
-  async project(orderId: string): Promise<void> {
+  /** Decides something about an order and shows it. */
+  order(accountId: string, orderId: string, decide: (order: Order) => void): Promise<void> {
+    return this.write(Order, accountId, orderId, decide);
+  }
+
+  /** Decides something about an account and shows it; `account.open` is the first thing. */
+  account(accountId: string, decide: (account: Account) => void): Promise<void> {
+    return this.write(Account, accountId, accountId, decide);
+  }
+
+  /** Decides something about a leg at the broker and shows it. */
+  brokerOrder(accountId: string, brokerOrderId: string, decide: (leg: BrokerOrder) => void): Promise<void> {
+    return this.write(BrokerOrder, accountId, brokerOrderId, decide);
+  }
+
+  /** Opens an account with so much money and shows it. Returns its id. */
+  async openAccount({ owner = 'tester', deposit = '10000' } = {}): Promise<string> {
+    const accountId = freshId();
+    await this.account(accountId, (account) => {
+      account.open({ owner, currency: 'USD' });
+      account.deposit(deposit);
+    });
+    return accountId;
+  }
+
+  /** Brings the read models up to the store for one aggregate. */
+  async project(aggregateId: string, models: readonly ProjectorClass[] = [Orders, Feed]): Promise<void> {
     const parts = { dataSource: this.database.dataSource, store: this.store, catalogue };
-    await redrive(Orders, orderId, parts);
-    await redrive(Feed, orderId, parts);
+    for (const each of models) await redrive(each, aggregateId, parts);
   }
 
   /** Moves what lies in the outbox to its topics, in one transaction, as the relay does. */
@@ -76,10 +108,22 @@ export class TestReadModels {
     await this.database.drop();
   }
 
-  private async write(account: string, orderId: string, decide: (order: Order) => void): Promise<void> {
-    const order = await this.store.loadAggregate(Order, orderId);
-    decide(order);
-    await extendContext({ correlationId: freshId(), account }, () => this.store.saveAggregate(order));
-    if (this.projected) await this.project(orderId);
+  private async write<A extends AnyAggregate>(
+    type: AggregateClass<A>,
+    account: string,
+    id: string,
+    decide: (aggregate: A) => void,
+  ): Promise<void> {
+    const aggregate = await this.store.loadAggregate(type, id);
+    decide(aggregate);
+    await extendContext({ correlationId: freshId(), account }, () => this.store.saveAggregate(aggregate));
+    if (this.projected) await this.project(id, modelsOf[type.type]);
   }
 }
+
+/** Which read models follow a type of aggregate. */
+const modelsOf: Readonly<Record<string, readonly ProjectorClass[]>> = {
+  Order: [Orders, Feed],
+  Account: [Accounts, Positions, Feed],
+  BrokerOrder: [Feed],
+};

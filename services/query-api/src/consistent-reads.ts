@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import type { RecordedEvent } from '@tradecore/events';
-import { orderProgress, type Consistency, type Progress } from '@tradecore/read-models';
-import { RequestRefused } from '@tradecore/service';
+import { progressOf, readModels, type Consistency, type Progress, type ReadModel } from '@tradecore/read-models';
+import { RequestRefused, type Caller } from '@tradecore/service';
 import { counter, histogram } from '@tradecore/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
+import { Access } from './access.ts';
 import { accountOf } from './order-history.ts';
 
 /** Milliseconds that a read waits for the read model, at most. */
@@ -31,16 +32,18 @@ export class ConsistentReads {
   constructor(
     @Inject(DataSource) private readonly db: DataSource,
     @Inject(EventStore) private readonly store: EventStore,
+    @Inject(Access) private readonly access: Access,
   ) {}
 
   /**
-   * Resolves when the model of orders shows `token`. Refuses with 503 after 2 s, with how far it is behind; at once, with the reason, when
-   * the order is parked; with 400 a token of a write that never was, or of a foreign order.
+   * Resolves when the read model shows `token`, or when it does not follow that kind of thing. Refuses with 503 after 2 s, with how far it is
+   * behind; at once, with the reason, when the thing is parked; with 400 a token of a write that never was, or of a foreign thing.
    */
-  async waitFor(token: Consistency, accounts: readonly string[]): Promise<void> {
-    let shown = await orderProgress(this.db, token.aggregateId);
+  async waitFor(model: ReadModel, token: Consistency, caller: Caller): Promise<void> {
+    let shown = await progressOf(this.db, model, token.aggregateId);
     if (shown.version >= token.version) return;
-    const written = await this.#written(token, accounts);
+    const written = await this.#written(token, caller);
+    if (written.aggregateType !== readModels[model].follows) return;
     if (this.#waiters >= waitersLimit) throw behind('crowded', { token, shown, written });
     const started = performance.now();
     this.#waiters += 1;
@@ -49,7 +52,7 @@ export class ConsistentReads {
         if (shown.parked !== undefined) throw parked(shown.parked);
         if (performance.now() - started > waitLimit) throw behind('behind', { token, shown, written });
         await sleep(pause);
-        shown = await orderProgress(this.db, token.aggregateId);
+        shown = await progressOf(this.db, model, token.aggregateId);
       }
     } finally {
       this.#waiters -= 1;
@@ -58,10 +61,11 @@ export class ConsistentReads {
   }
 
   /** The event that the token names, if it is the caller's to know of. */
-  async #written({ aggregateId, version }: Consistency, accounts: readonly string[]): Promise<RecordedEvent> {
+  async #written({ aggregateId, version }: Consistency, caller: Caller): Promise<RecordedEvent> {
     const [event] = await this.store.readEvents(aggregateId, { from: version, to: version });
     const [first] = version === 1 ? [event] : await this.store.readEvents(aggregateId, { to: 1 });
-    if (event && first && accounts.includes(accountOf(first))) return event;
+    const account = first && accountOf(first);
+    if (event && account !== undefined && (await this.access.may(caller, account))) return event;
     throw new RequestRefused(400, 'unknown-consistency-token', 'The Consistency-Token names no write of yours.', {
       errors: [{ pointer: '#/consistency-token', in: 'header', code: 'unknown', detail: 'names no write of yours' }],
     });
@@ -73,7 +77,7 @@ function parked(reason: string): RequestRefused {
   return new RequestRefused(
     503,
     'read-model-parked',
-    `The read model takes no changes of this order for now: ${reason}. Without the token, it shows the order as it was before.`,
+    `The read model takes no changes of this for now: ${reason}. Without the token, it shows the order as it was before.`,
   );
 }
 

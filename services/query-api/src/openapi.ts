@@ -10,7 +10,7 @@ import {
 } from '@tradecore/read-models';
 import { fieldFault, problemResponse } from '@tradecore/service';
 import { z } from 'zod';
-import { orderQuery, ordersQuery, readHeaders } from './order-queries.ts';
+import { orderQuery, ordersQuery, readHeaders } from './read-queries.ts';
 import { clientMessage, serverMessage } from './stream-messages.ts';
 
 /** A JSON Schema (2020-12), as OpenAPI 3.1 takes it. */

@@ -1,14 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import type { OrderTerms, RecordedEvent } from '@tradecore/events';
-import type { AsOf } from './order-queries.ts';
+import { RequestRefused, type Caller } from '@tradecore/service';
+import { Access } from './access.ts';
+import type { AsOf } from './read-queries.ts';
 
 /** Events that one answer holds, at most; an order has a handful. More is a bug, and is not answered with a part. */
 const historyLimit = 10_000;
 const pageSize = 1000;
 
-/** The account of an order, from its first event. */
-export const accountOf = (first: RecordedEvent): string => (first.data as OrderTerms).accountId;
+/** The account that a write of a client concerned, from the first event of what was written; undefined for what clients don't write. */
+export function accountOf({ aggregateType, aggregateId, data }: RecordedEvent): string | undefined {
+  if (aggregateType === 'Account') return aggregateId;
+  return aggregateType === 'Order' ? (data as OrderTerms).accountId : undefined;
+}
 
 const isAfter = (event: RecordedEvent, asOf: AsOf): boolean =>
   'version' in asOf ? event.aggregateVersion > asOf.version : event.time > asOf.time;
@@ -16,15 +21,17 @@ const isAfter = (event: RecordedEvent, asOf: AsOf): boolean =>
 /** An order's stored events: what its row is folded from, always up to date. */
 @Injectable()
 export class OrderHistory {
-  constructor(@Inject(EventStore) private readonly store: EventStore) {}
+  constructor(
+    @Inject(EventStore) private readonly store: EventStore,
+    @Inject(Access) private readonly access: Access,
+  ) {}
 
-  /** Its events, all or up to a point, first one first; none for an order that is not there, or is of none of these accounts. */
-  async read(orderId: string, accounts: readonly string[], asOf?: AsOf): Promise<readonly RecordedEvent[]> {
+  /** Its events, all or up to a point, first one first; none for an order that is not there, or is of none of the caller's accounts. */
+  async read(orderId: string, caller: Caller, asOf?: AsOf): Promise<readonly RecordedEvent[]> {
     const events: RecordedEvent[] = [];
     for (;;) {
       const page = await this.store.readEvents(orderId, { from: events.length + 1, limit: pageSize });
-      const [first] = events.length === 0 ? page : events;
-      if (!first || !this.#isOrderOf(first, accounts)) return [];
+      if (events.length === 0 && !(await this.#mayRead(page[0], caller))) return [];
       const wanted = asOf === undefined ? page : page.filter((event) => !isAfter(event, asOf));
       events.push(...wanted);
       if (wanted.length < pageSize) return events;
@@ -32,7 +39,13 @@ export class OrderHistory {
     }
   }
 
-  #isOrderOf(first: RecordedEvent, accounts: readonly string[]): boolean {
-    return first.aggregateType === 'Order' && accounts.includes(accountOf(first));
+  async #mayRead(first: RecordedEvent | undefined, caller: Caller): Promise<boolean> {
+    return first?.aggregateType === 'Order' && (await this.access.may(caller, (first.data as OrderTerms).accountId));
   }
 }
+
+/** The answer for a foreign order and for one that is not there. */
+export const orderNotFound = (when = ''): RequestRefused =>
+  new RequestRefused(404, 'order-not-found', `There is no such order among yours${when && ` ${when}`}.`, {
+    errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'names no order of yours' }],
+  });

@@ -1,43 +1,20 @@
-import { Controller, createParamDecorator, Get, Inject, Param, Query, Res, type ExecutionContext } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
 import {
   encodeCursor,
   etagOf,
-  orderById,
-  orderEventResponseOf,
   orderFrom,
   orderPath,
   orderResponseOf,
-  ordersOfAccount,
-  type OrderEventsResponse,
   type OrderPageResponse,
   type OrderResponse,
 } from '@tradecore/read-models';
-import { CallerOf, RequestRefused, tokens, validate, validated, type Caller, type Clock } from '@tradecore/service';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { DataSource } from 'typeorm';
+import { RequestRefused, tokens, validated, type Clock } from '@tradecore/service';
+import type { FastifyReply } from 'fastify';
+import { AskedBy, type Asked } from './asked.ts';
 import { ConsistentReads } from './consistent-reads.ts';
-import { OrderHistory } from './order-history.ts';
-import {
-  orderQuery,
-  ordersQuery,
-  readHeaders,
-  type AsOf,
-  type OrderQuery,
-  type OrdersQuery,
-  type ReadHeaders,
-} from './order-queries.ts';
-
-/** Who asks to read, what they must see at least, and what they know already. */
-interface Asked {
-  readonly accounts: Caller['accounts'];
-  readonly headers: ReadHeaders;
-}
-
-const AskedBy = createParamDecorator((_: unknown, context: ExecutionContext): Asked => {
-  const { caller, headers } = context.switchToHttp().getRequest<FastifyRequest>();
-  if (!caller) throw new Error('a public route has no caller');
-  return { accounts: caller.accounts, headers: validate(readHeaders, headers, 'header') };
-});
+import { OrderHistory, orderNotFound } from './order-history.ts';
+import { OrderReads } from './order-reads.ts';
+import { orderQuery, ordersQuery, type AsOf, type OrderQuery, type OrdersQuery } from './read-queries.ts';
 
 /** Milliseconds until the store's clock can't fall behind a time any more: younger answers may still change. */
 const settled = 5000;
@@ -46,7 +23,7 @@ const settled = 5000;
 @Controller('v1/orders')
 export class OrdersHttp {
   constructor(
-    @Inject(DataSource) private readonly db: DataSource,
+    @Inject(OrderReads) private readonly orders: OrderReads,
     @Inject(ConsistentReads) private readonly consistentReads: ConsistentReads,
     @Inject(OrderHistory) private readonly history: OrderHistory,
     @Inject(tokens.clock) private readonly clock: Clock,
@@ -55,15 +32,9 @@ export class OrdersHttp {
   /** `GET /v1/orders?accountId=...`: newest first, page by page. */
   @Get()
   async list(@Query(validated(ordersQuery, 'query')) query: OrdersQuery, @AskedBy() asked: Asked): Promise<OrderPageResponse> {
-    const { accountId, clientOrderId, limit, cursor } = query;
-    if (!asked.accounts.includes(accountId)) throw accountNotFound();
+    await this.orders.admit(asked.caller, query.accountId);
     await this.#awaitToken(asked);
-    const page = await ordersOfAccount(this.db, {
-      accountId,
-      limit,
-      ...(clientOrderId !== undefined && { clientOrderId }),
-      ...(cursor && { after: cursor }),
-    });
+    const page = await this.orders.page(query);
     return { orders: page.orders.map(({ order }) => order), ...(page.next && { nextCursor: encodeCursor(page.next) }) };
   }
 
@@ -77,7 +48,7 @@ export class OrdersHttp {
   ): Promise<OrderResponse | undefined> {
     if (asOf) return this.#asItWas(id, asOf, asked, reply);
     await this.#awaitToken(asked);
-    const found = await orderById(this.db, id, asked.accounts);
+    const found = await this.orders.find(id, asked.caller);
     if (!found) throw orderNotFound();
     const etag = etagOf(found.order);
     void reply.headers({ etag, 'cache-control': 'private, no-cache' });
@@ -86,25 +57,10 @@ export class OrdersHttp {
     return undefined;
   }
 
-  /** `GET /v1/orders/{id}/events`: what was stored, from the first event on. */
-  @Get(':id/events')
-  async events(
-    @Param(validated(orderPath, 'path')) { id }: { id: string },
-    @Query(validated(orderQuery.pick({}), 'query')) _: object,
-    @CallerOf() caller: Caller,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<OrderEventsResponse> {
-    const events = await this.history.read(id, caller.accounts);
-    const last = events.at(-1);
-    if (!last) throw orderNotFound();
-    void reply.headers({ etag: etagOf({ version: last.aggregateVersion }), 'cache-control': 'private, no-cache' });
-    return { events: events.map(orderEventResponseOf) };
-  }
-
-  async #asItWas(id: string, asOf: AsOf, { accounts }: Asked, reply: FastifyReply): Promise<OrderResponse> {
+  async #asItWas(id: string, asOf: AsOf, { caller }: Asked, reply: FastifyReply): Promise<OrderResponse> {
     const now = this.clock.now().getTime();
     if ('time' in asOf && Date.parse(asOf.time) > now) throw inTheFuture();
-    const row = orderFrom(await this.history.read(id, accounts, asOf));
+    const row = orderFrom(await this.history.read(id, caller, asOf));
     if (!row || ('version' in asOf && row.version < asOf.version)) throw orderNotFound('as of then');
     const canChange = 'time' in asOf && Date.parse(asOf.time) > now - settled;
     void reply.headers({
@@ -114,20 +70,10 @@ export class OrdersHttp {
     return orderResponseOf(row);
   }
 
-  async #awaitToken({ accounts, headers: { 'consistency-token': token } }: Asked): Promise<void> {
-    if (token) await this.consistentReads.waitFor(token, accounts);
+  async #awaitToken({ caller, headers: { 'consistency-token': token } }: Asked): Promise<void> {
+    if (token) await this.consistentReads.waitFor('orders', token, caller);
   }
 }
-
-const orderNotFound = (when = '') =>
-  new RequestRefused(404, 'order-not-found', `There is no such order among yours${when && ` ${when}`}.`, {
-    errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'names no order of yours' }],
-  });
-
-const accountNotFound = () =>
-  new RequestRefused(404, 'account-not-found', 'There is no such account among yours.', {
-    errors: [{ pointer: '#/accountId', in: 'query', code: 'not-found', detail: 'is not an account of the token' }],
-  });
 
 const inTheFuture = () =>
   new RequestRefused(400, 'invalid-request', 'The query of the request has a fault.', {

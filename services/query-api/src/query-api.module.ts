@@ -1,18 +1,35 @@
 import { Module } from '@nestjs/common';
-import { readModelMigrations } from '@tradecore/read-models';
-import type { ServiceOptions } from '@tradecore/service';
+import type { Broker } from '@tradecore/messaging';
+import { MarketData, readModelMigrations } from '@tradecore/read-models';
+import { tokens, type ServiceOptions } from '@tradecore/service';
+import { Access } from './access.ts';
+import { AccountsHttp } from './accounts.http.ts';
 import { ConsistentReads } from './consistent-reads.ts';
 import { DocumentsHttp } from './documents.http.ts';
 import { FeedHints } from './feed-hints.ts';
 import { FeedPump } from './feed-pump.ts';
+import { OrderHistoryHttp } from './order-history.http.ts';
 import { OrderHistory } from './order-history.ts';
+import { OrderReads } from './order-reads.ts';
 import { OrdersHttp } from './orders.http.ts';
 import { StreamHttp } from './stream.http.ts';
+import { Timelines } from './timelines.ts';
 
-/** The door through which clients read: orders, their history, the stream of their accounts. It writes nothing. */
+/** Last prices, read until the broker is closed. With it away reads go on, and positions are shown without a value. */
+const marketData = {
+  provide: MarketData,
+  inject: [tokens.broker],
+  useFactory: (broker: Broker): MarketData => {
+    const read = new MarketData();
+    read.start(broker);
+    return read;
+  },
+};
+
+/** The door through which clients read: orders and accounts, their history, the stream. It writes nothing. */
 @Module({
-  controllers: [OrdersHttp, DocumentsHttp],
-  providers: [ConsistentReads, OrderHistory, FeedPump, FeedHints, StreamHttp],
+  controllers: [OrdersHttp, OrderHistoryHttp, AccountsHttp, DocumentsHttp],
+  providers: [marketData, Access, ConsistentReads, OrderHistory, OrderReads, Timelines, FeedPump, FeedHints, StreamHttp],
 })
 export class QueryApiModule {}
 
@@ -20,7 +37,7 @@ export class QueryApiModule {}
 export const queryApi: ServiceOptions = {
   name: 'query-api',
   module: QueryApiModule,
-  uses: ['postgres', 'redis'],
+  uses: ['postgres', 'kafka', 'redis'],
   http: true,
   migrations: readModelMigrations,
 };

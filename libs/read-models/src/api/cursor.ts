@@ -1,15 +1,36 @@
 import type { OrderCursor } from '../orders.queries.ts';
 
-const decodedShape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+/** Cursors are opaque to clients: base64url of the key after which the next page starts. */
+const encode = (key: string): string => Buffer.from(key).toString('base64url');
+const decode = (cursor: string): string => Buffer.from(cursor, 'base64url').toString('latin1');
 
-/** The cursor of a page on the wire; opaque to clients. */
-export const encodeCursor = ({ createdAt, orderId }: OrderCursor): string =>
-  Buffer.from(`${createdAt} ${orderId}`).toString('base64url');
+const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+const orderKey = new RegExp(`^(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z) (${uuid})$`);
+const accountKey = new RegExp(`^account (${uuid})$`);
+const ledgerKey = /^version ([1-9]\d{0,8})$/;
 
-/** What a cursor says; undefined for a text that is none. */
+/** The cursor of a page of orders. */
+export const encodeCursor = ({ createdAt, orderId }: OrderCursor): string => encode(`${createdAt} ${orderId}`);
+
+/** What a cursor of orders says; undefined for a text that is none. */
 export function decodeCursor(cursor: string): OrderCursor | undefined {
-  const [, createdAt, orderId] = decodedShape.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? [];
+  const [, createdAt, orderId] = orderKey.exec(decode(cursor)) ?? [];
   return createdAt === undefined || orderId === undefined || Number.isNaN(Date.parse(createdAt))
     ? undefined
     : { createdAt, orderId };
+}
+
+/** The cursor of a page of accounts. */
+export const encodeAccountCursor = (accountId: string): string => encode(`account ${accountId}`);
+
+/** The id that a cursor of accounts says; undefined for a text that is none. */
+export const decodeAccountCursor = (cursor: string): string | undefined => accountKey.exec(decode(cursor))?.[1];
+
+/** The cursor of a page of a ledger: the version of its last line. */
+export const encodeLedgerCursor = (version: number): string => encode(`version ${version}`);
+
+/** The version that a cursor of a ledger says; undefined for a text that is none. */
+export function decodeLedgerCursor(cursor: string): number | undefined {
+  const version = ledgerKey.exec(decode(cursor))?.[1];
+  return version === undefined ? undefined : Number(version);
 }

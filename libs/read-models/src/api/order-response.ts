@@ -1,15 +1,40 @@
 import { catalogue, upcast, type RecordedEvent } from '@tradecore/events';
+import { decimal, divide, zero } from '@tradecore/money';
 import { fold } from '@tradecore/subscriptions';
+import type { z } from 'zod';
 import { Orders, type OrderRow } from '../orders.projector.ts';
-import { orderResponse, type OrderEventResponse, type OrderResponse } from './orders.ts';
+import {
+  denialResponse,
+  orderLeg,
+  orderResponse,
+  requestedTerms,
+  type OrderEventResponse,
+  type OrderResponse,
+} from './orders.ts';
 
-const wireFields = Object.keys(orderResponse.shape) as (keyof OrderResponse)[];
+/** The fields that are there, in the order of their schema, so that equal orders are equal texts. */
+function inOrder<T extends object>(schema: z.ZodObject, value: T): T {
+  const present = Object.keys(schema.shape).filter((field) => Reflect.get(value, field) !== undefined);
+  return Object.fromEntries(present.map((field) => [field, Reflect.get(value, field)])) as T;
+}
 
-/** The row of an order on the wire: its fields in the order of the schema, so that equal orders are equal texts. */
-export function orderResponseOf({ orderId, ...row }: OrderRow): OrderResponse {
-  const fields: OrderResponse = { id: orderId, ...row };
-  const present = wireFields.filter((field) => fields[field] !== undefined).map((field) => [field, fields[field]]);
-  return Object.fromEntries(present) as OrderResponse;
+/** Price a share of all trades so far: divided here, once, from an exact sum. */
+function averageOf({ filledQuantity, executedValue }: OrderRow): Pick<OrderResponse, 'averagePrice'> {
+  if (filledQuantity === zero) return {};
+  return { averagePrice: divide(decimal(executedValue), decimal(filledQuantity), 'halfEven') };
+}
+
+/** The row of an order on the wire. */
+export function orderResponseOf(row: OrderRow): OrderResponse {
+  const { orderId: id, executedValue: _, legs, requested, denial, ...fields } = row;
+  return inOrder<OrderResponse>(orderResponse, {
+    id,
+    ...fields,
+    ...averageOf(row),
+    legs: legs.map((leg) => inOrder(orderLeg, leg)),
+    ...(requested && { requested: inOrder(requestedTerms, requested) }),
+    ...(denial && { denial: inOrder(denialResponse, denial) }),
+  });
 }
 
 /** The order that these stored events of one aggregate make, from the first on; undefined for none. */

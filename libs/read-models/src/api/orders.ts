@@ -1,5 +1,5 @@
 import { orderSides, orderTypes, timesInForce, type OrderTerms } from '@tradecore/events';
-import { accountIdShape, clientOrderIdShape, symbolShape, termFaults } from '@tradecore/trading';
+import { accountIdShape, clientOrderIdShape, ordStatuses, symbolShape, termFaults } from '@tradecore/trading';
 import { z } from 'zod';
 
 /** The rule stands in money and trading, `termFaults`; the pattern here tells it to readers of the document. */
@@ -81,19 +81,61 @@ export const writeHeaders = z.object({
 /** The path of one order. */
 export const orderPath = z.strictObject({ id: z.guid('must be a UUID').toLowerCase() });
 
-/** The life of an order as clients see it. */
-export const orderStatuses = ['pending', 'pendingCancel'] as const;
-
 const time = (description: string) =>
   z.iso.datetime({ precision: 6 }).meta({ description, examples: ['2026-11-23T09:00:00.000000Z'] });
+
+const figure = (description: string) => z.string().meta({ description, examples: ['12.5'] });
+const changeable = {
+  quantity: figure('The total, filled shares included.').optional(),
+  limitPrice: figure('The worst price.').optional(),
+  stopPrice: figure('The price that wakes it.').optional(),
+};
+
+/** One leg in answers. */
+export const orderLeg = z
+  .strictObject({
+    leg: z.int().min(1),
+    brokerOrderId: z.uuid().meta({ description: 'What the broker knows it by: its `client_order_id`.' }),
+    ...changeable,
+  })
+  .meta({ id: 'OrderLeg', description: 'What was sent to the broker: the order as placed, then one leg for each replace.' });
+
+/** Terms that were asked for, in answers. */
+export const requestedTerms = z
+  .strictObject({ leg: z.int().min(2), ...changeable })
+  .meta({ id: 'RequestedTerms', description: 'What a replace that is not answered yet asks for.' });
+
+/** A denial in answers. */
+export const denialResponse = z
+  .strictObject({
+    rule: z.string().meta({ description: 'The rule, by its stable name.', examples: ['insufficient-funds'] }),
+    detail: z.string(),
+    figures: z.record(z.string(), z.string()).meta({ description: 'What the rule compared.' }),
+  })
+  .meta({ id: 'Denial', description: 'Why we, not the broker, refused an order.' });
 
 /** An order in answers. Decimals are strings in canonical spelling, times are UTC with microseconds. */
 export const orderResponse = z
   .strictObject({
     id: z.uuid(),
     ...termFields,
-    status: z.enum(orderStatuses),
-    cancelReason: z.string().optional(),
+    status: z
+      .enum(ordStatuses)
+      .meta({ description: 'FIX OrdStatus in words. `unknown`: whether the broker has it is not known yet.' }),
+    execType: z
+      .string()
+      .optional()
+      .meta({ description: 'FIX ExecType (150) of the last change that has one.', examples: ['F'] }),
+    filledQuantity: figure('Shares traded so far.'),
+    averagePrice: figure('Price a share of all trades so far, rounded to 9 places; absent until it traded.').optional(),
+    leg: z.int().min(1).meta({ description: 'The leg whose terms are in force; rises with each replace.' }),
+    legs: z.array(orderLeg).meta({ description: 'Every leg that was sent, the first one first.' }),
+    requested: requestedTerms.optional(),
+    goodUntil: time('Not sent to the broker after this time; absent for `gtc`.').optional(),
+    denial: denialResponse.optional(),
+    rejectionCode: z.string().optional().meta({ description: "The broker's code, where the broker refused it." }),
+    reason: z.string().optional().meta({ description: 'Why it stands as it does, as far as the last change says.' }),
+    cancelReason: z.string().optional().meta({ description: 'What the client said when it asked to cancel.' }),
     version: z.int().min(1).meta({ description: 'Counts the changes of the order; its ETag.' }),
     createdAt: time('When it was accepted.'),
     updatedAt: time('When it changed last.'),

@@ -1,5 +1,5 @@
-import { decodeConsistencyToken, decodeCursor } from '@tradecore/read-models';
-import { clientOrderIdShape } from '@tradecore/trading';
+import { decodeAccountCursor, decodeConsistencyToken, decodeCursor, decodeLedgerCursor } from '@tradecore/read-models';
+import { clientOrderIdShape, ordStatuses, symbolShape } from '@tradecore/trading';
 import { z } from 'zod';
 
 const timeShape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i;
@@ -41,36 +41,63 @@ export const orderQuery = z.strictObject({ asOf: asOf.optional() });
 /** What it lets through. */
 export type OrderQuery = z.output<typeof orderQuery>;
 
-/** Query of `GET /v1/orders`. */
-export const ordersQuery = z.strictObject({
-  accountId: z.guid('must be a UUID').toLowerCase().meta({ description: 'One of the accounts of the token.' }),
-  clientOrderId: z
-    .string()
-    .regex(clientOrderIdShape, 'must be 1 to 48 printable ASCII characters')
-    .optional()
-    .meta({ description: 'Only the order of this name: one or none.', examples: ['my-order-1'] }),
-  limit: z
+const limit = (what: string) =>
+  z
     .string()
     .refine((text) => /^\d{1,3}$/.test(text), { error: 'must be a whole number', params: { code: 'invalid-format' } })
     .transform(Number)
     .pipe(z.number().min(1).max(500))
     .default(50)
-    .meta({ description: 'Orders a page, 1 to 500.', type: 'integer', minimum: 1, maximum: 500 }),
-  cursor: z
+    .meta({ description: `${what} a page, 1 to 500.`, type: 'integer', minimum: 1, maximum: 500 });
+
+const cursor = <Key>(decode: (cursor: string) => Key | undefined) =>
+  z
     .string()
     .max(200)
     .transform((text, context) => {
-      const cursor = decodeCursor(text);
-      if (cursor) return cursor;
-      context.addIssue({ code: 'custom', message: 'is no cursor of this API', params: { code: 'invalid-format' } });
+      const key = decode(text);
+      if (key !== undefined) return key;
+      context.addIssue({ code: 'custom', message: 'is no cursor of this list', params: { code: 'invalid-format' } });
       return z.NEVER;
     })
     .optional()
-    .meta({ description: '`nextCursor` of the page before.' }),
+    .meta({ description: '`nextCursor` of the page before.' });
+
+/** Query of `GET /v1/orders`. */
+export const ordersQuery = z.strictObject({
+  accountId: z.guid('must be a UUID').toLowerCase().meta({ description: 'One of your accounts.' }),
+  clientOrderId: z
+    .string()
+    .regex(clientOrderIdShape, 'must be 1 to 48 printable ASCII characters')
+    .optional()
+    .meta({ description: 'Only the order of this name: one or none.', examples: ['my-order-1'] }),
+  status: z.enum(ordStatuses).optional().meta({ description: 'Only orders that stand so.' }),
+  symbol: z
+    .string()
+    .regex(symbolShape, 'must be a capital letter, then up to 11 capital letters, digits or "."')
+    .optional()
+    .meta({ description: 'Only orders of this instrument.', examples: ['ACME'] }),
+  limit: limit('Orders'),
+  cursor: cursor(decodeCursor),
 });
 
 /** What it lets through. */
 export type OrdersQuery = z.output<typeof ordersQuery>;
+
+/** Query of `GET /v1/accounts`. */
+export const accountsQuery = z.strictObject({ limit: limit('Accounts'), cursor: cursor(decodeAccountCursor) });
+
+/** What it lets through. */
+export type AccountsQuery = z.output<typeof accountsQuery>;
+
+/** Query of `GET /v1/accounts/{id}/activities` and `/executions`. */
+export const ledgerQuery = z.strictObject({ limit: limit('Lines'), cursor: cursor(decodeLedgerCursor) });
+
+/** What it lets through. */
+export type LedgerQuery = z.output<typeof ledgerQuery>;
+
+/** A route without a query: whatever stands there is a fault. */
+export const noQuery = z.strictObject({});
 
 /** Headers of a read that mean something. */
 export const readHeaders = z.object({

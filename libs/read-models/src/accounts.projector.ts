@@ -1,0 +1,215 @@
+import {
+  AccountAccessGranted,
+  AccountAccessRevoked,
+  AccountOpened,
+  FillSettled,
+  FundsDeposited,
+  FundsWithdrawn,
+  ReservationChanged,
+  ReservationMade,
+  ReservationReleased,
+  topics,
+  type Posting,
+  type RecordedEvent,
+  type Reservation,
+} from '@tradecore/events';
+import { add, decimal, zero, type Decimal } from '@tradecore/money';
+import { On, Projector, type Appending } from '@tradecore/subscriptions';
+import type { activityKinds } from './api/account-reads.ts';
+
+/**
+ * A row of `account_projector.accounts`: an account as it stands after its events. One that was asked for something but never opened has no
+ * owner and no currency, and is not exported.
+ */
+export interface AccountRow {
+  readonly accountId: string;
+  readonly owner?: string;
+  readonly name?: string;
+  readonly currency?: string;
+  /** Who else may use it, in the order in which they were let in. */
+  readonly subjects: readonly string[];
+  readonly available: string;
+  readonly reserved: string;
+  /** What open orders hold back, by order. */
+  readonly reservations: Readonly<Record<string, Reservation>>;
+  /** Version of the last event that is in the row. */
+  readonly version: number;
+  readonly openedAt?: string;
+  readonly updatedAt: string;
+}
+
+/** A line of `account_projector.activities`, never changed: what one event did to the money of an account, and what was there after it. */
+export interface ActivityLine {
+  readonly accountId: string;
+  /** Version of the account that the event made: rises, with holes where an event moved nothing. */
+  readonly version: number;
+  readonly eventId: string;
+  readonly kind: (typeof activityKinds)[number];
+  readonly time: string;
+  readonly availableChange: string;
+  readonly reservedChange: string;
+  readonly available: string;
+  readonly reserved: string;
+  readonly orderId?: string;
+  readonly symbol?: string;
+  readonly side?: Reservation['side'];
+  /** Shares: traded, or still to be traded under a reservation. */
+  readonly quantity?: string;
+  readonly price?: string;
+  readonly fee?: string;
+  readonly notional?: string;
+  readonly executionId?: string;
+  readonly executedAt?: string;
+  readonly reference?: string;
+}
+
+/** What only some kinds of lines say. */
+type Details = Omit<Partial<ActivityLine>, 'accountId' | 'version' | 'eventId' | 'time' | 'kind'>;
+
+type Moving = FundsDeposited | FundsWithdrawn | ReservationMade | ReservationChanged | ReservationReleased | FillSettled;
+
+/** Shows each account, its money and what eats it, and keeps its ledger. */
+@Projector({ name: 'account-projector', topics: [topics.accountEvents.name], table: 'accounts', appends: 'activities' })
+export class Accounts {
+  @On(AccountOpened)
+  onAccountOpened(row: AccountRow | undefined, event: RecordedEvent<AccountOpened>): Appending<AccountRow> {
+    const opened = after(row, event, { ...event.data, openedAt: event.time });
+    return { row: opened, append: [lineOf(opened, event, { kind: 'opened', available: zero, reserved: zero })] };
+  }
+
+  @On(AccountAccessGranted)
+  onAccountAccessGranted(row: AccountRow | undefined, event: RecordedEvent<AccountAccessGranted>): AccountRow {
+    const { subject } = event.data;
+    const { subjects } = standing(row, event);
+    return after(row, event, { subjects: [...subjects.filter((each) => each !== subject), subject] });
+  }
+
+  @On(AccountAccessRevoked)
+  onAccountAccessRevoked(row: AccountRow | undefined, event: RecordedEvent<AccountAccessRevoked>): AccountRow {
+    const { subjects } = standing(row, event);
+    return after(row, event, { subjects: subjects.filter((each) => each !== event.data.subject) });
+  }
+
+  @On(FundsDeposited)
+  onFundsDeposited(row: AccountRow | undefined, event: RecordedEvent<FundsDeposited>): Appending<AccountRow> {
+    return moved(row, event, { kind: 'deposit', ...referenceOf(event.data) });
+  }
+
+  @On(FundsWithdrawn)
+  onFundsWithdrawn(row: AccountRow | undefined, event: RecordedEvent<FundsWithdrawn>): Appending<AccountRow> {
+    return moved(row, event, { kind: 'withdrawal', ...referenceOf(event.data) });
+  }
+
+  @On(ReservationMade)
+  onReservationMade(row: AccountRow | undefined, event: RecordedEvent<ReservationMade>): Appending<AccountRow> {
+    return moved(row, event, { kind: 'reservation', ...heldFor(event.data) }, holding(row, event.data));
+  }
+
+  @On(ReservationChanged)
+  onReservationChanged(row: AccountRow | undefined, event: RecordedEvent<ReservationChanged>): Appending<AccountRow> {
+    return moved(row, event, { kind: 'reservationChange', ...heldFor(event.data) }, holding(row, event.data));
+  }
+
+  @On(ReservationReleased)
+  onReservationReleased(row: AccountRow | undefined, event: RecordedEvent<ReservationReleased>): Appending<AccountRow> {
+    const { orderId } = event.data;
+    const held = row?.reservations[orderId];
+    return moved(row, event, { kind: 'release', orderId, ...(held && heldFor(held)) }, freeing(row, orderId));
+  }
+
+  @On(FillSettled)
+  onFillSettled(row: AccountRow | undefined, event: RecordedEvent<FillSettled>): Appending<AccountRow> {
+    const { orderId, symbol, side, quantity, price, fee, notional, executionId, executedAt, reservation } = event.data;
+    const details = { orderId, symbol, side, quantity, price, fee, notional, executionId, executedAt };
+    return moved(row, event, { kind: 'fill', ...details }, reservation ? holding(row, reservation) : freeing(row, orderId));
+  }
+}
+
+/** The row, or what there is of an account before its first event. */
+const standing = (row: AccountRow | undefined, { aggregateId, time }: RecordedEvent): AccountRow =>
+  row ?? {
+    accountId: aggregateId,
+    subjects: [],
+    available: zero,
+    reserved: zero,
+    reservations: {},
+    version: 0,
+    updatedAt: time,
+  };
+
+const after = (row: AccountRow | undefined, event: RecordedEvent, changes: Partial<AccountRow>): AccountRow => ({
+  ...standing(row, event),
+  ...changes,
+  version: event.aggregateVersion,
+  updatedAt: event.time,
+});
+
+/** What an event's lines bring to the money in a client's book. Shares move in the position-projector. */
+function sumOf(postings: readonly Posting[], book: 'available' | 'reserved', currency = 'no currency'): Decimal {
+  return postings
+    .filter((line) => line.book === book && line.kind === 'currency')
+    .reduce((sum, { unit, amount }) => {
+      if (unit !== currency) throw new Error(`${unit} moves in an account of ${currency}`);
+      return add(sum, decimal(amount));
+    }, zero);
+}
+
+/** Books the lines of an event. One without lines moved nothing: it is an answer, and no line of the ledger. */
+function moved(
+  row: AccountRow | undefined,
+  event: RecordedEvent<Moving>,
+  details: Details & Pick<ActivityLine, 'kind'>,
+  reservations = row?.reservations,
+): Appending<AccountRow> {
+  const before = standing(row, event);
+  const { postings } = event.data;
+  const available = sumOf(postings, 'available', before.currency);
+  const reserved = sumOf(postings, 'reserved', before.currency);
+  const now = after(row, event, {
+    available: add(decimal(before.available), available),
+    reserved: add(decimal(before.reserved), reserved),
+    ...(reservations && { reservations }),
+  });
+  if (postings.length === 0) return { row: now, append: [] };
+  return { row: now, append: [{ ...lineOf(now, event, { kind: details.kind, available, reserved }), ...details }] };
+}
+
+interface Moved {
+  readonly kind: ActivityLine['kind'];
+  readonly available: Decimal;
+  readonly reserved: Decimal;
+}
+
+function lineOf(row: AccountRow, event: RecordedEvent, { kind, available, reserved }: Moved): ActivityLine {
+  return {
+    accountId: row.accountId,
+    version: event.aggregateVersion,
+    eventId: event.id,
+    kind,
+    time: event.time,
+    availableChange: available,
+    reservedChange: reserved,
+    available: row.available,
+    reserved: row.reserved,
+  };
+}
+
+const referenceOf = ({ reference }: { readonly reference?: string }): Details => (reference === undefined ? {} : { reference });
+
+const heldFor = ({ orderId, symbol, side, quantity, unitPrice }: Reservation): Details => ({
+  orderId,
+  symbol,
+  side,
+  quantity,
+  price: unitPrice,
+});
+
+function holding(row: AccountRow | undefined, reservation: Reservation): AccountRow['reservations'] {
+  const { orderId, symbol, side, quantity, unitPrice, amount } = reservation;
+  return { ...row?.reservations, [orderId]: { orderId, symbol, side, quantity, unitPrice, amount } };
+}
+
+function freeing(row: AccountRow | undefined, orderId: string): AccountRow['reservations'] {
+  const { [orderId]: _, ...rest } = row?.reservations ?? {};
+  return rest;
+}

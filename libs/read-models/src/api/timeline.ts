@@ -1,0 +1,30 @@
+import { z } from 'zod';
+
+const time = (description: string) =>
+  z.iso.datetime({ precision: 6 }).meta({ description, examples: ['2026-11-23T09:00:00.000000Z'] });
+
+const timelineEntry = z
+  .strictObject({
+    time: time('When it was stored.'),
+    text: z.string().meta({ description: 'What happened, in plain words.', examples: ['The broker has it.'] }),
+    event: z.string().meta({ description: 'Type of the stored event.', examples: ['OrderAccepted'] }),
+    source: z.enum(['order', 'account', 'saga']).meta({ description: 'Whose event it is.' }),
+    version: z.int().min(1).meta({ description: 'Version of the order, the account or the saga that it made.' }),
+  })
+  .meta({ id: 'TimelineEntry', description: 'One thing that happened to an order.' });
+
+/** Body of `GET /v1/orders/{id}/timeline`. */
+export const timelineResponse = z
+  .strictObject({
+    entries: z.array(timelineEntry).meta({ description: 'The first one first.' }),
+    waitingFor: z.array(z.string()).meta({
+      description: 'What the order waits for, in plain words; empty once it has ended and all is booked.',
+      examples: [["the broker's answer"]],
+    }),
+  })
+  .meta({ id: 'Timeline', description: 'What happened to an order, when and why, in plain words.' });
+
+/** One entry of a timeline on the wire. */
+export type TimelineEntry = z.infer<typeof timelineEntry>;
+/** The timeline of an order on the wire. */
+export type TimelineResponse = z.infer<typeof timelineResponse>;

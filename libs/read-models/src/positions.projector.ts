@@ -1,0 +1,38 @@
+import { FillSettled, topics, type RecordedEvent } from '@tradecore/events';
+import { On, Projector } from '@tradecore/subscriptions';
+import { noPosition, positionAfter, type Position } from '@tradecore/trading';
+
+/** A row of `position_projector.positions_held`: what one account holds of one symbol. */
+export interface PositionRow extends Position {
+  /** Its key: `<account id>/<symbol>`. */
+  readonly holding: string;
+  readonly accountId: string;
+  readonly symbol: string;
+  /** Version of the account whose event changed it last. */
+  readonly version: number;
+  readonly updatedAt: string;
+}
+
+/**
+ * Shows what each account holds. It folds the stream of accounts alone: an average cost depends on the order of the fills, and only within one
+ * stream is there one. `shared`, for a row's key is not the account's; but no row is fed by two accounts.
+ */
+@Projector({
+  name: 'position-projector',
+  topics: [topics.accountEvents.name],
+  table: 'positions_held',
+  shared: true,
+})
+export class Positions {
+  /** The account and what it traded. */
+  key({ aggregateId, data }: RecordedEvent): string {
+    return `${aggregateId}/${(data as FillSettled['data']).symbol}`;
+  }
+
+  @On(FillSettled)
+  onFillSettled(row: PositionRow | undefined, event: RecordedEvent<FillSettled>): PositionRow {
+    const { aggregateId: accountId, aggregateVersion: version, data, time: updatedAt } = event;
+    const { symbol } = data;
+    return { ...positionAfter(row ?? noPosition, data), holding: this.key(event), accountId, symbol, version, updatedAt };
+  }
+}

@@ -1,0 +1,3 @@
+import { runService } from '@tradecore/service';
+import { accountProjector } from './account-projector.module.ts';
+await runService(accountProjector);

@@ -1,0 +1,120 @@
+import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
+import {
+  accountById,
+  accountPage,
+  accountPath,
+  activitiesOfAccount,
+  encodeAccountCursor,
+  encodeLedgerCursor,
+  etagOf,
+  executionsOfAccount,
+  MarketData,
+  positionsOfAccount,
+  type AccountPageResponse,
+  type AccountResponse,
+  type ActivityPageResponse,
+  type ExecutionPageResponse,
+  type PositionsResponse,
+  type ReadModel,
+} from '@tradecore/read-models';
+import { validated } from '@tradecore/service';
+import type { FastifyReply } from 'fastify';
+import { DataSource } from 'typeorm';
+import { Access, accountNotFound } from './access.ts';
+import { AskedBy, type Asked } from './asked.ts';
+import { ConsistentReads } from './consistent-reads.ts';
+import { accountsQuery, ledgerQuery, noQuery, type AccountsQuery, type LedgerQuery } from './read-queries.ts';
+
+type Path = { readonly id: string };
+
+/** Accounts for those who read: their money, what they hold, what happened. A foreign account is answered as one that is not there. */
+@Controller('v1/accounts')
+export class AccountsHttp {
+  constructor(
+    @Inject(DataSource) private readonly db: DataSource,
+    @Inject(ConsistentReads) private readonly consistentReads: ConsistentReads,
+    @Inject(Access) private readonly access: Access,
+    @Inject(MarketData) private readonly market: MarketData,
+  ) {}
+
+  /** `GET /v1/accounts`: the caller's, by their ids, page by page. */
+  @Get()
+  async list(
+    @Query(validated(accountsQuery, 'query')) { limit, cursor }: AccountsQuery,
+    @AskedBy() asked: Asked,
+  ): Promise<AccountPageResponse> {
+    await this.#awaitToken(asked, 'accounts');
+    const accounts = await this.access.accountsOf(asked.caller);
+    const page = await accountPage(this.db, { accounts, limit, ...(cursor !== undefined && { after: cursor }) });
+    return { accounts: page.accounts, ...(page.next !== undefined && { nextCursor: encodeAccountCursor(page.next) }) };
+  }
+
+  /** `GET /v1/accounts/{id}`: its money, and the reservations that eat it. */
+  @Get(':id')
+  async one(
+    @Param(validated(accountPath, 'path')) { id }: Path,
+    @Query(validated(noQuery, 'query')) _: object,
+    @AskedBy() asked: Asked,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AccountResponse | undefined> {
+    await this.#admit(id, asked, 'accounts');
+    const account = await accountById(this.db, id, [id]);
+    if (!account) throw accountNotFound('path');
+    const etag = etagOf(account);
+    void reply.headers({ etag, 'cache-control': 'private, no-cache' });
+    if (asked.headers['if-none-match'] !== etag) return account;
+    void reply.status(304);
+    return undefined;
+  }
+
+  /** `GET /v1/accounts/{id}/positions`: what it holds, valued at the last prices. */
+  @Get(':id/positions')
+  async positions(
+    @Param(validated(accountPath, 'path')) { id }: Path,
+    @Query(validated(noQuery, 'query')) _: object,
+    @AskedBy() asked: Asked,
+  ): Promise<PositionsResponse> {
+    await this.#admit(id, asked, 'positions');
+    return { positions: await positionsOfAccount(this.db, id, (symbol) => this.market.quote(symbol)) };
+  }
+
+  /** `GET /v1/accounts/{id}/activities`: the ledger, newest first. */
+  @Get(':id/activities')
+  async activities(
+    @Param(validated(accountPath, 'path')) { id }: Path,
+    @Query(validated(ledgerQuery, 'query')) query: LedgerQuery,
+    @AskedBy() asked: Asked,
+  ): Promise<ActivityPageResponse> {
+    await this.#admit(id, asked, 'accounts');
+    const { activities, next } = await activitiesOfAccount(this.db, pageOf(id, query));
+    return { activities: [...activities], ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
+  }
+
+  /** `GET /v1/accounts/{id}/executions`: its trades, the one booked last first. */
+  @Get(':id/executions')
+  async executions(
+    @Param(validated(accountPath, 'path')) { id }: Path,
+    @Query(validated(ledgerQuery, 'query')) query: LedgerQuery,
+    @AskedBy() asked: Asked,
+  ): Promise<ExecutionPageResponse> {
+    await this.#admit(id, asked, 'accounts');
+    const { executions, next } = await executionsOfAccount(this.db, pageOf(id, query));
+    return { executions: [...executions], ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
+  }
+
+  /** Lets in whoever may read the account, when the read model shows what they must see at least. */
+  async #admit(id: string, asked: Asked, model: ReadModel): Promise<void> {
+    await this.access.must(asked.caller, id);
+    await this.#awaitToken(asked, model);
+  }
+
+  async #awaitToken({ caller, headers: { 'consistency-token': token } }: Asked, model: ReadModel): Promise<void> {
+    if (token) await this.consistentReads.waitFor(model, token, caller);
+  }
+}
+
+const pageOf = (accountId: string, { limit, cursor }: LedgerQuery) => ({
+  accountId,
+  limit,
+  ...(cursor !== undefined && { before: cursor }),
+});
