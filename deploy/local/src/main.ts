@@ -11,6 +11,7 @@ const commands: Record<string, () => Promise<Command>> = {
   compose: async () => (await import('./compose.ts')).compose,
   token: async () => (await import('./token.ts')).token,
   demo: async () => (await import('./demo.ts')).demo,
+  simulate: async () => (await import('./simulate.ts')).simulation,
 };
 
 /** What the reader can mend needs no stack; parseArgs has errors of its own. */

@@ -1,0 +1,153 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+/** What the API answered: its status, and its body as JSON; `{}` where there is none. */
+export interface Answer<Body = Readonly<Record<string, unknown>>> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Body;
+}
+
+/** A request that was answered otherwise than it had to be. */
+export class UnexpectedAnswer extends Error {
+  override readonly name = 'UnexpectedAnswer';
+  readonly status: number;
+  constructor(request: string, { status, body }: Answer<unknown>) {
+    super(`${request}: ${status} ${JSON.stringify(body)}`);
+    this.status = status;
+  }
+}
+
+/** An account as `GET /v1/accounts/{id}` shows it, as far as demos and tests read it. */
+export interface AccountSeen {
+  readonly id: string;
+  readonly cash: string;
+  readonly reserved: string;
+  readonly buyingPower: string;
+  readonly reservations: readonly { readonly orderId: string; readonly amount: string }[];
+}
+
+/** A position of an account. */
+export interface PositionSeen {
+  readonly symbol: string;
+  readonly quantity: string;
+  readonly averageCost?: string;
+  readonly realised?: string;
+  readonly unrealised?: string;
+}
+
+/** An order as writes and reads show it. */
+export interface OrderSeen {
+  readonly id: string;
+  readonly accountId: string;
+  readonly symbol: string;
+  readonly side: 'buy' | 'sell';
+  readonly quantity: string;
+  readonly limitPrice?: string;
+  readonly status: string;
+  readonly filledQuantity: string;
+  readonly averagePrice?: string;
+  readonly denial?: { readonly rule: string; readonly detail: string; readonly figures: Readonly<Record<string, string>> };
+  readonly version: number;
+}
+
+/** The terms of an order, without its account. */
+export type Terms = Readonly<Record<'symbol' | 'side' | 'type' | 'quantity' | 'timeInForce', string>> &
+  Partial<Readonly<Record<'limitPrice' | 'stopPrice' | 'clientOrderId', string>>>;
+
+interface Asked {
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A client of the API as its documentation says: one person, one token. */
+export class Client {
+  readonly address: string;
+  readonly authorization: string;
+
+  constructor(address: string, token: string) {
+    this.address = address;
+    this.authorization = `Bearer ${token}`;
+  }
+
+  /** One request; any status is an answer. Rejects when the connection breaks or 15 s pass. */
+  async ask<Body>(method: string, path: string, { body, headers }: Asked = {}): Promise<Answer<Body>> {
+    const response = await fetch(`${this.address}${path}`, {
+      method,
+      headers: { authorization: this.authorization, ...(body && { 'content-type': 'application/json' }), ...headers },
+      ...(body && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(15_000),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: (text ? JSON.parse(text) : {}) as Body };
+  }
+
+  /** Opens an account of this person: the same key is the same account. Returns its id. */
+  async openAccount(key: string, name?: string): Promise<string> {
+    const body = name === undefined ? {} : { name };
+    const { id } = await this.#must<{ id: string }>('POST', '/v1/accounts', { body, headers: { 'idempotency-key': key } });
+    return id;
+  }
+
+  /** Pays money in: the same key is the same payment. Returns the token with which a read shows it. */
+  async deposit(accountId: string, amount: string, key: string): Promise<string> {
+    const request = { body: { amount, reference: key }, headers: { 'idempotency-key': key } };
+    const { headers } = await this.#answer('POST', `/v1/accounts/${accountId}/deposits`, request);
+    return headers.get('consistency-token') ?? '';
+  }
+
+  /** Places an order. With `wait` the answer comes when it is terminal, or after so many seconds. */
+  place(accountId: string, terms: Terms, wait?: number): Promise<OrderSeen> {
+    const headers = wait === undefined ? {} : { prefer: `wait=${wait}` };
+    const named = { clientOrderId: `order-${crypto.randomUUID()}`, ...terms };
+    return this.#must('POST', '/v1/orders', { body: { accountId, ...named }, headers });
+  }
+
+  /** Asks to cancel an order. */
+  cancel(orderId: string): Promise<OrderSeen> {
+    return this.#must('POST', `/v1/orders/${orderId}/cancel`, { body: {} });
+  }
+
+  /** Asks for other terms. */
+  replace(orderId: string, changes: Readonly<Record<string, string>>): Promise<OrderSeen> {
+    return this.#must('POST', `/v1/orders/${orderId}/replace`, { body: changes });
+  }
+
+  /** An order as the read model has it. */
+  order(orderId: string): Promise<OrderSeen> {
+    return this.#must('GET', `/v1/orders/${orderId}`);
+  }
+
+  /** An account as the read model has it; with the token of a write not before it has that. */
+  account(accountId: string, consistency?: string): Promise<AccountSeen> {
+    const headers = consistency ? { 'consistency-token': consistency } : {};
+    return this.#must('GET', `/v1/accounts/${accountId}`, { headers });
+  }
+
+  /** What the account holds. */
+  async positions(accountId: string): Promise<readonly PositionSeen[]> {
+    const { positions } = await this.#must<{ positions: PositionSeen[] }>('GET', `/v1/accounts/${accountId}/positions`);
+    return positions;
+  }
+
+  /** The order once `isSo`: asks each 20 ms, at most `withinMs`. */
+  async orderWhen(orderId: string, isSo: (order: OrderSeen) => boolean, withinMs = 15_000): Promise<OrderSeen> {
+    const deadline = performance.now() + withinMs;
+    for (;;) {
+      const { status, body } = await this.ask<OrderSeen>('GET', `/v1/orders/${orderId}`);
+      if (status === 200 && isSo(body)) return body;
+      if (performance.now() > deadline)
+        throw new UnexpectedAnswer(`GET /v1/orders/${orderId}`, { status, headers: new Headers(), body });
+      await wait(20);
+    }
+  }
+
+  async #must<Body>(method: string, path: string, request: Asked = {}): Promise<Body> {
+    return (await this.#answer<Body>(method, path, request)).body;
+  }
+
+  async #answer<Body>(method: string, path: string, request: Asked): Promise<Answer<Body>> {
+    const answer = await this.ask<Body>(method, path, request);
+    if (answer.status >= 300) throw new UnexpectedAnswer(`${method} ${path}`, answer);
+    return answer;
+  }
+}

@@ -1,0 +1,15 @@
+import { Client } from './client.ts';
+import { demoAccount, demoAccountKey, demoSubject, type LocalIssuer } from './issuer.ts';
+
+/** What the demo account begins with. */
+export const demoMoney = '100000.00';
+
+/** Opens the demo account and pays it in, both once however often the fleet is started. Returns what it has now. */
+export async function fundDemoAccount(address: string, issuer: LocalIssuer): Promise<{ id: string; cash: string }> {
+  const client = new Client(address, await issuer.token({ subject: demoSubject, accounts: [demoAccount], role: 'client' }));
+  const id = await client.openAccount(demoAccountKey, 'Demo');
+  if (id !== demoAccount) throw new Error(`the demo account became ${id}, not ${demoAccount}`);
+  const consistency = await client.deposit(id, demoMoney, 'demo-money');
+  const { cash } = await client.account(id, consistency);
+  return { id, cash };
+}

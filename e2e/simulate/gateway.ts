@@ -1,0 +1,210 @@
+import { placementIdFor } from '@tradecore/events';
+import { add, decimal, subtract, zero, type Decimal } from '@tradecore/money';
+import {
+  nextStep,
+  type BrokerAnswer,
+  type BrokerOrder,
+  type LegPatience,
+  type LegStep,
+  type VenueExecution,
+  type VenueOrder,
+} from '@tradecore/trading';
+import type { BrokerLine, Heard } from './broker-line.ts';
+import type { Clock } from './clock.ts';
+import type { Journal } from './journal.ts';
+import type { Deciders } from './participants.ts';
+
+/** What a worker remembers of a leg between two attempts. */
+interface Errand {
+  isBusy: boolean;
+  attempts: number;
+  sentAt?: string;
+  absentAt?: string;
+}
+
+interface GatewayWorld {
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly classes: Deciders;
+  readonly line: BrokerLine;
+  readonly lastPrice: (symbol: string) => string | undefined;
+}
+
+/** How often a leg without an answer is looked up before it counts as unresolved; it is looked up after that as well. */
+const budget = 8;
+
+/**
+ * What the workers of broker-gateway do, with its decisions: they call, look up what was not answered, hear the stream, and reconcile by query
+ * what the stream did not tell.
+ */
+export class Gateway {
+  readonly #world: GatewayWorld;
+  readonly #patience: LegPatience;
+  readonly #errands = new Map<string, Errand>();
+  readonly #open = new Set<string>();
+
+  constructor(world: GatewayWorld, patience: LegPatience) {
+    this.#world = world;
+    this.#patience = patience;
+    world.line.hear = (heard) => this.#hear(heard);
+  }
+
+  /** Somebody has something to do for this leg. */
+  attend(legId: string): void {
+    const errand = this.#errands.get(legId) ?? { isBusy: false, attempts: 0 };
+    this.#errands.set(legId, errand);
+    this.#open.add(legId);
+    if (errand.isBusy) return;
+    const leg = this.#leg(legId);
+    const { symbol } = leg.terms ?? {};
+    const lastPrice = symbol === undefined ? undefined : this.#world.lastPrice(symbol);
+    const { sentAt, absentAt } = errand;
+    const facts = {
+      now: this.#world.clock.time,
+      ...(sentAt !== undefined && { sentAt }),
+      ...(absentAt !== undefined && { absentAt }),
+      ...(lastPrice !== undefined && { lastPrice }),
+    };
+    this.#do(nextStep(leg, facts, this.#patience), leg, errand);
+  }
+
+  /** Asks the broker for every leg that is open: what the stream lost is found. */
+  reconcile(): void {
+    for (const legId of this.#open) {
+      if (!this.#leg(legId).isOpen) this.#open.delete(legId);
+      else if (!this.#errands.get(legId)?.isBusy) this.#lookUp(legId, false);
+    }
+  }
+
+  #do(step: LegStep, leg: BrokerOrder, errand: Errand): void {
+    switch (step.do) {
+      case 'nothing':
+      case 'watch':
+        return;
+      case 'wait':
+        return this.#world.clock.in(500, () => this.attend(leg.id));
+      case 'withdraw':
+        return this.#decide(leg, () => leg.withdraw());
+      case 'lapse':
+        return this.#decide(leg, () => leg.lapse(step.reason, step.lastPrice));
+      default:
+        errand.isBusy = true;
+        return this.#call(step.do, leg, errand);
+    }
+  }
+
+  #call(what: 'submit' | 'replace' | 'cancel' | 'look-up', leg: BrokerOrder, errand: Errand): void {
+    const { line, clock } = this.#world;
+    const { terms } = leg;
+    if (!terms) throw new Error(`leg ${leg.id} has no terms`);
+    if (what === 'look-up') return this.#lookUp(leg.id, true);
+    if (what === 'cancel') {
+      return line.cancel(leg.venueOrderId ?? '', terms.symbol, (answer) => this.#afterCancel(leg.id, answer));
+    }
+    const before = errand.sentAt;
+    errand.sentAt = clock.time;
+    delete errand.absentAt;
+    const after = (answer: BrokerAnswer): void => this.#afterSending(leg.id, answer, before);
+    if (what === 'submit') return line.submit(leg.id, terms, after);
+    line.replace(this.#leg(terms.replaces ?? '').venueOrderId ?? '', leg.id, terms, after);
+  }
+
+  #afterSending(legId: string, answer: BrokerAnswer, sentBefore: string | undefined): void {
+    const leg = this.#leg(legId);
+    const errand = this.#free(legId);
+    if (answer.kind === 'order') return this.#learn(leg, answer.order, []);
+    if (answer.kind === 'refused') return this.#decide(leg, () => leg.refuse(answer.code, answer.reason));
+    // The order that was to be replaced is not there: as good as refused.
+    if (answer.kind === 'absent') return this.#decide(leg, () => leg.refuse('absent', 'there is nothing to replace'));
+    if (answer.kind === 'unsent') {
+      if (sentBefore === undefined) delete errand.sentAt;
+      else errand.sentAt = sentBefore;
+    }
+    if (answer.kind === 'unknown') this.#decide(leg, () => leg.outcomeUnknown(errand.attempts + 1, answer.reason));
+    this.#again(legId, errand);
+  }
+
+  #afterCancel(legId: string, answer: BrokerAnswer): void {
+    const errand = this.#free(legId);
+    if (answer.kind === 'done') return;
+    errand.isBusy = true;
+    // Refused, or not answered: what became of the order says more than the answer.
+    this.#lookUp(legId, false, () => this.#again(legId, errand));
+  }
+
+  #lookUp(legId: string, found: boolean, after?: () => void): void {
+    this.#world.line.lookUp(legId, (answer, executions) => {
+      const leg = this.#leg(legId);
+      const errand = this.#free(legId);
+      if (answer.kind === 'order') this.#learn(leg, answer.order, executions, found);
+      if (answer.kind === 'absent') errand.absentAt = this.#world.clock.time;
+      if (after) return after();
+      if (!found && answer.kind === 'order') return;
+      if (errand.attempts === budget) this.#decide(leg, () => leg.unresolved(errand.attempts, 'nobody knows'));
+      if (leg.progress !== 'working' && leg.isOpen) this.#again(legId, errand);
+    });
+  }
+
+  #hear({ update, order, execution }: Heard): void {
+    const leg = this.#world.journal.aggregates.get(order.clientOrderId) as BrokerOrder | undefined;
+    if (!leg) return;
+    this.#learn(leg, order, execution ? [execution] : []);
+    if (update === 'order_cancel_rejected') this.#decide(leg, () => leg.rejectCancel('the broker does not cancel it'));
+    if (update === 'order_replace_rejected' && leg.cancelRequested) this.attend(leg.id);
+  }
+
+  /** Takes over an order as the broker shows it; where executions are missing or a replacement came in, it asks for the rest. */
+  #learn(leg: BrokerOrder, order: VenueOrder, executions: readonly VenueExecution[], found = false): void {
+    const isWhole = executions.length > 0 && sumOf(executions) === decimal(order.filledQuantity);
+    this.#decide(leg, () => {
+      for (const execution of executions) leg.report(execution);
+      const replacement = leg.terms?.replaces !== undefined;
+      if (replacement && leg.venueOrderId === undefined && order.venueStatus === 'pending_new') return;
+      const carried = replacement ? this.#carriedBy(order) : undefined;
+      leg.learn(order, { found, ...(carried !== undefined && { carried }) });
+    });
+    if (order.status === 'replaced') this.#replaced(leg, order);
+    if (leg.isOpen && leg.lacks(order) && !isWhole) this.#world.clock.in(100, () => this.#complete(leg.id));
+  }
+
+  /** What the legs before had traded when it took over: what it counts beyond its own executions. */
+  #carriedBy(order: VenueOrder): Decimal {
+    return subtract(decimal(order.filledQuantity), sumOf(this.#world.line.executions.get(order.venueOrderId) ?? []));
+  }
+
+  #replaced(leg: BrokerOrder, order: VenueOrder): void {
+    const next = [...this.#open].find((id) => this.#leg(id).terms?.replaces === leg.id);
+    if (next !== undefined) this.#decide(leg, () => leg.replacedBy(next, order));
+  }
+
+  /** Fetches the executions that the broker counts and we have not heard. */
+  #complete(legId: string): void {
+    if (this.#errands.get(legId)?.isBusy || !this.#leg(legId).isOpen) return;
+    this.#lookUp(legId, false);
+  }
+
+  #again(legId: string, errand: Errand): void {
+    errand.attempts += 1;
+    this.#world.clock.in(Math.min(5000, 100 * 2 ** errand.attempts), () => this.attend(legId));
+  }
+
+  #free(legId: string): Errand {
+    const errand = this.#errands.get(legId) ?? { isBusy: false, attempts: 0 };
+    errand.isBusy = false;
+    return errand;
+  }
+
+  #leg(legId: string): BrokerOrder {
+    return this.#world.journal.load(this.#world.classes.BrokerOrder, legId);
+  }
+
+  #decide(leg: BrokerOrder, decide: () => void): void {
+    decide();
+    const { orderId, accountId } = leg.terms ?? {};
+    if (leg.uncommittedEvents.length === 0 || orderId === undefined) return;
+    this.#world.journal.save(leg, { sagaId: placementIdFor(orderId), ...(accountId && { account: accountId }) });
+  }
+}
+
+const sumOf = (executions: readonly VenueExecution[]): Decimal =>
+  executions.reduce((sum, { quantity }) => add(sum, decimal(quantity)), zero);

@@ -1,0 +1,92 @@
+import type { RecordedEvent } from '@tradecore/events';
+import type { Clock } from './clock.ts';
+import type { Chance } from './chance.ts';
+
+/** What a consumer takes of the topics, and what it does with a record. It may get the same record again. */
+export interface Consumer {
+  readonly name: string;
+  readonly takes: (event: RecordedEvent) => boolean;
+  readonly keyOf: (event: RecordedEvent) => string;
+  readonly handle: (event: RecordedEvent) => void;
+}
+
+/** How the topics behave: milliseconds, and shares of records. */
+export interface TransportFaults {
+  readonly slowest: number;
+  /** How many records come again, as after a restart before the position was stored. */
+  readonly repeated: number;
+  /** How often a consumer is away, a second, and how long at most. */
+  readonly outages: number;
+  readonly longestOutage: number;
+}
+
+/**
+ * Topics in memory: what has the same key arrives in order, all else in any; records are late, and come twice; consumers go away and come
+ * back. Nothing is lost, for that is what the relay and the positions promise.
+ */
+export class Transport {
+  readonly #clock: Clock;
+  readonly #random: Chance;
+  readonly #faults: TransportFaults;
+  readonly #members: Member[] = [];
+
+  constructor(clock: Clock, random: Chance, faults: TransportFaults) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#faults = faults;
+  }
+
+  /** Delivers to this consumer from now on. */
+  attach(consumer: Consumer): void {
+    this.#members.push({ consumer, waiting: new Map(), awayUntil: 0 });
+  }
+
+  /** Takes consumers away now and then, until `isOver`. */
+  breakNow(isOver: () => boolean): void {
+    const { outages, longestOutage } = this.#faults;
+    if (outages === 0) return;
+    const next = () => {
+      if (isOver()) return;
+      this.#random.pick(this.#members).awayUntil = this.#clock.now + this.#random.whole(1, longestOutage);
+      this.#clock.in(this.#random.whole(1, Math.ceil(2000 / outages)), next);
+    };
+    next();
+  }
+
+  /** Hands a stored event to whoever takes it, later. */
+  publish(event: RecordedEvent): void {
+    const { slowest, repeated } = this.#faults;
+    for (const member of this.#members) {
+      if (!member.consumer.takes(event)) continue;
+      this.#queue(member, event);
+      if (this.#random.happens(repeated)) {
+        this.#clock.in(this.#random.whole(slowest, 3 * slowest), () => this.#queue(member, event));
+      }
+    }
+  }
+
+  #queue(member: Member, event: RecordedEvent): void {
+    const key = member.consumer.keyOf(event);
+    const before = member.waiting.get(key);
+    if (before) before.push(event);
+    else member.waiting.set(key, [event]);
+    this.#clock.in(this.#random.whole(1, this.#faults.slowest), () => this.#deliver(member, key));
+  }
+
+  /** Hands over what has waited longest under this key: as many calls as records, so that each is handed over. */
+  #deliver(member: Member, key: string): void {
+    if (member.awayUntil > this.#clock.now) return this.#clock.at(member.awayUntil, () => this.#deliver(member, key));
+    const waiting = member.waiting.get(key);
+    const event = waiting?.shift();
+    if (!waiting || !event) throw new Error(`${member.consumer.name} was promised a record of ${key}`);
+    if (waiting.length === 0) member.waiting.delete(key);
+    member.consumer.handle(event);
+  }
+}
+
+interface Member {
+  readonly consumer: Consumer;
+  /** Records by key, in their order. */
+  readonly waiting: Map<string, RecordedEvent[]>;
+  awayUntil: number;
+}
