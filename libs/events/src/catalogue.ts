@@ -126,6 +126,7 @@ export const catalogue: Catalogue = {
       placements.OrderChangeAsked,
       placements.CancelWished,
       placements.ReplaceWished,
+      placements.LegEnded,
       placements.AnswerNoted,
       placements.PlacementStuck,
       placements.PlacementEnded,

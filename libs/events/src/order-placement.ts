@@ -59,12 +59,14 @@ export class CancelWished extends event('CancelWished', 1)<{ readonly version: n
 /** The client wants other terms, as the leg `leg`. */
 export class ReplaceWished extends event('ReplaceWished', 1)<OrderReplaceRequested['data'] & { readonly version: number }> {}
 
-/** A step was answered, or something was heard that has to be remembered. `about` is the type of what was heard, `from` who said it. */
+/** A leg can trade no more. The order is told `change` when no other leg can trade for it. */
+export class LegEnded extends event('LegEnded', 1)<{ readonly leg: number; readonly change: OrderChange }> {}
+
+/** A step was answered. `about` is the type of what was heard, `from` the aggregate that said it. */
 export class AnswerNoted extends event('AnswerNoted', 1)<{
   readonly about: string;
   readonly from: string;
-  /** The step that it answers. */
-  readonly commandId?: string;
+  readonly commandId: string;
 }> {}
 
 /** A step's deadlines and retries are spent: somebody has to look. The saga goes on when the answer comes. */
@@ -89,6 +91,7 @@ export type OrderPlacementEvent =
   | OrderChangeAsked
   | CancelWished
   | ReplaceWished
+  | LegEnded
   | AnswerNoted
   | PlacementStuck
   | PlacementEnded;

@@ -1,0 +1,248 @@
+import {
+  CancelWished,
+  LegEnded,
+  PlacementStarted,
+  ReplaceWished,
+  type Execution,
+  type OrderChange,
+  type OrderCleared,
+  type OrderReplaceRequested,
+  type ReservationRefused,
+} from '@tradecore/events';
+import { compare, decimal, isPositive, multiply } from '@tradecore/money';
+import { type PlacementLeg, type StepEvent } from './order-placement-state.ts';
+import { PlacementSteps, stepRules } from './order-placement-steps.ts';
+
+/** What the saga decides. Everything that may follow from more than one event stands in `goOn`. */
+export abstract class PlacementDecisions extends PlacementSteps {
+  /** The risk rules let the order pass: what it needs is reserved first. */
+  protected start(orderId: string, cleared: OrderCleared['data']): void {
+    if (this.order !== undefined) return;
+    this.apply(new PlacementStarted({ orderId, ...cleared }));
+    this.askReservation();
+  }
+
+  /** The reservation stands: the order goes to the broker, unless its client thought better of it. */
+  protected submit(): void {
+    if (this.cancelWish !== undefined) return this.finish({ type: 'OrderCanceled', data: {} });
+    const { leg, brokerOrderId } = this.leg();
+    this.askSubmission(this.leg());
+    this.tell({ type: 'OrderSubmitted', data: { leg, brokerOrderId } }, leg);
+  }
+
+  /** The account has not what the order needs. */
+  protected deny({ reason, needed, available }: ReservationRefused['data']): void {
+    const detail = `The order needs ${needed}, and ${available} is available.`;
+    this.finish({ type: 'OrderDenied', data: { rule: reason, detail, figures: { needed, available } } });
+  }
+
+  /** The client wants it cancelled; `version` of the order tells wishes apart. */
+  protected wishCancel(version: number): void {
+    if (version <= this.wishVersion || this.outcome !== undefined) return;
+    this.apply(new CancelWished({ version }));
+    this.goOn();
+  }
+
+  /** The client wants other terms: the account holds the larger of both needs before the broker is asked. */
+  protected wishReplace(wish: OrderReplaceRequested['data'], version: number): void {
+    if (version <= this.wishVersion) return;
+    if (!this.isSent || this.outcome !== undefined) return this.refuseReplace(wish.leg, 'the order had ended');
+    this.apply(new ReplaceWished({ ...wish, version }));
+    this.goOn();
+    if (this.replacement === undefined) return;
+    if (this.needsMore(this.replacement)) this.askReservationFor(this.replacement, `need/${wish.leg}`);
+    else this.sendReplacement();
+  }
+
+  /** The account holds enough for the new terms: the broker is asked, unless the replace was given up meanwhile. */
+  protected sendReplacement(): void {
+    if (this.replacement === undefined || this.isReplacementSent) return;
+    this.askReplacement(this.replacement, this.leg().brokerOrderId);
+  }
+
+  /** The account has not what the new terms need: the broker is not asked, the old terms go on. */
+  protected keepOldTerms(reason: string): void {
+    if (!this.isReplacementSent) this.giveUpReplacement(reason);
+  }
+
+  /** The broker does not take the new terms. */
+  protected refuseLeg(brokerOrderId: string, reason: string): void {
+    if (this.isReplacement(brokerOrderId)) this.giveUpReplacement(reason);
+  }
+
+  /** The broker shows that it has this leg. */
+  protected acknowledge(brokerOrderId: string): void {
+    if (this.isReplacement(brokerOrderId)) return this.takeOver();
+    if (this.outcome !== undefined || !this.isInForce(brokerOrderId)) return;
+    const { leg } = this.leg();
+    this.tell({ type: 'OrderAccepted', data: { leg, brokerOrderId } }, leg);
+  }
+
+  /** A call ended without an answer. What the broker has shown before is not unknown. */
+  protected lookOut(brokerOrderId: string, reason: string): void {
+    const leg = this.unproven(brokerOrderId);
+    if (leg !== undefined) this.tell({ type: 'OrderOutcomeUnknown', data: { leg, reason } }, leg);
+  }
+
+  /** Nobody found out what became of a call: the reservation stays, and somebody has to look. */
+  protected callForHelp(brokerOrderId: string, attempts: number): void {
+    const leg = this.unproven(brokerOrderId);
+    if (leg !== undefined) this.stuck(`proof of what the broker has of leg ${leg}`, attempts);
+  }
+
+  /** An execution: a fact in every state, also when the saga has ended. */
+  protected settle(brokerOrderId: string, { leg, ...execution }: Execution & { readonly leg: number }): void {
+    const { executionId, quantity, price, executedAt } = execution;
+    if (this.isReplacement(brokerOrderId)) this.takeOver();
+    this.tell({ type: 'OrderExecuted', data: { leg, executionId, quantity, price, executedAt } }, executionId);
+    this.askSettlement(execution);
+    this.goOn();
+  }
+
+  /** The broker took an execution back. The order's figures change; the account's books do not: they are reversed by hand. */
+  protected bust({ executionId }: Pick<Execution, 'executionId'>): void {
+    this.tell({ type: 'OrderExecutionBusted', data: { executionId } }, executionId);
+    this.goOn();
+  }
+
+  /** The broker corrected an execution: as with a bust, the order's figures change. */
+  protected correct({ executionId, quantity, price, executedAt }: Execution, eventId: string): void {
+    this.tell({ type: 'OrderExecutionCorrected', data: { executionId, quantity, price, executedAt } }, eventId);
+    this.goOn();
+  }
+
+  /** Why a leg was cancelled: because its client wished it, or the broker did it by itself. */
+  protected canceled(): OrderChange {
+    if (this.cancelWish !== undefined) return { type: 'OrderCanceled', data: {} };
+    const atOnce = ['ioc', 'fok'].includes(this.known().timeInForce);
+    return { type: 'OrderCanceled', data: { reason: atOnce ? 'what did not trade at once' : 'by the broker' } };
+  }
+
+  /** A leg can trade no more. One that was to replace another and never got there leaves the old one in force. */
+  protected endLeg(brokerOrderId: string, change: OrderChange, wasThere: boolean): void {
+    if (this.isReplacement(brokerOrderId)) {
+      if (!wasThere) return this.giveUpReplacement(reasonOf(change));
+      this.takeOver();
+    }
+    if (this.outcome !== undefined || this.ending !== undefined || !this.isInForce(brokerOrderId)) return;
+    this.apply(new LegEnded({ leg: this.leg().leg, change }));
+    this.goOn();
+  }
+
+  /** The leg in force was replaced: by ours, or by somebody else's order, which a person has to look at. */
+  protected replacedBy(brokerOrderId: string, by: string): void {
+    if (this.isReplacement(by)) this.takeOver();
+    else if (this.isInForce(brokerOrderId)) this.stuck('a leg that the broker replaced by an order that is not ours', 1);
+  }
+
+  /** The broker does not cancel it: the order goes on. */
+  protected keepOn(brokerOrderId: string, reason: string): void {
+    const wish = this.cancelWish;
+    if (wish === undefined || this.outcome !== undefined || !this.isInForce(brokerOrderId)) return;
+    this.tell({ type: 'OrderCancelRejected', data: { reason } }, wish);
+  }
+
+  /** What the broker says of the leg in force and the order has to know. */
+  protected pass(brokerOrderId: string, change: OrderChange, eventId: string): void {
+    if (this.outcome === undefined && this.isInForce(brokerOrderId)) this.tell(change, eventId);
+  }
+
+  /** A step is overdue: it is asked again within its budget, then taken back or called stuck and asked on, slowly. */
+  protected insist(step: StepEvent): void {
+    const { attempts, then } = stepRules[step.type];
+    if (!this.isOpen(step)) return;
+    if (step.data.attempt < attempts) return this.askAgain(step);
+    if (then === 'deny the order') return this.takeBackReservation();
+    const isUnsentReplace = this.replacement !== undefined && !this.isReplacementSent;
+    if (then === 'keep the old terms' && isUnsentReplace) return this.keepOldTerms('the account did not answer');
+    this.stuck(`${step.type} ${step.data.commandId}`, step.data.attempt);
+    this.askAgain(step);
+  }
+
+  /**
+   * What follows from where the order stands now. While the broker decides about a replacement nothing does: only its word tells which leg lives.
+   */
+  private goOn(): void {
+    if (!this.isSent || this.outcome !== undefined || this.isReplacementSent) return;
+    const isWhole = !isPositive(this.openQuantity(this.leg()));
+    if (isWhole || this.ending !== undefined) {
+      this.abandonReplacement('the order ended first');
+      return this.finish(isWhole ? undefined : this.ending);
+    }
+    if (this.cancelWish !== undefined) {
+      this.abandonReplacement('the order is being cancelled');
+      this.askCancellation(this.leg(), this.cancelWish);
+    }
+    if (this.replacement === undefined) this.fitReservation();
+  }
+
+  /** One terminal state: the order is told, except that it is filled, which it knows by its executions; what is left is released. */
+  private finish(change: OrderChange | undefined): void {
+    if (change !== undefined) this.tell(change);
+    if (this.held !== undefined) this.askRelease();
+  }
+
+  /** The release follows the reservation on its way to the account, so it takes back one that is made late. */
+  private takeBackReservation(): void {
+    const detail = 'The account did not answer in time; nothing is reserved and nothing was sent.';
+    const denied = { type: 'OrderDenied', data: { rule: 'reservation-unanswered', detail, figures: {} } } as const;
+    this.finish(this.cancelWish === undefined ? denied : { type: 'OrderCanceled', data: {} });
+  }
+
+  private takeOver(): void {
+    const { leg, brokerOrderId, quantity, limitPrice, stopPrice } = this.replacement as PlacementLeg;
+    const prices = { ...(limitPrice !== undefined && { limitPrice }), ...(stopPrice !== undefined && { stopPrice }) };
+    this.tell({ type: 'OrderReplaced', data: { leg, brokerOrderId, quantity, ...prices } }, leg);
+    this.goOn();
+  }
+
+  private giveUpReplacement(reason: string): void {
+    this.abandonReplacement(reason);
+    this.goOn();
+  }
+
+  private abandonReplacement(reason: string): void {
+    if (this.replacement !== undefined) this.refuseReplace(this.replacement.leg, reason);
+  }
+
+  private refuseReplace(leg: number, reason: string): void {
+    this.tell({ type: 'OrderReplaceRejected', data: { leg, reason } }, leg);
+  }
+
+  /** Holds exactly what the terms in force need, after a replace that was made or given up. */
+  private fitReservation(): void {
+    const need = this.needOf(this.leg());
+    if (this.held === undefined) return;
+    if (this.held.quantity === need.quantity && this.held.unitPrice === need.unitPrice) return;
+    this.askReservationFor(this.leg(), `fit/${this.lastLeg}`);
+  }
+
+  /** Whether new terms need more than is held: for a buy money, for a sell shares. */
+  private needsMore(next: PlacementLeg): boolean {
+    const { unitPrice, quantity } = this.held ?? this.needOf(this.leg());
+    const [open, nextOpen] = [this.openQuantity({ quantity }), this.openQuantity(next)];
+    if (this.known().side === 'sell') return compare(nextOpen, open) > 0;
+    return compare(multiply(nextOpen, decimal(next.reservePrice), 'up'), multiply(open, decimal(unitPrice), 'up')) > 0;
+  }
+
+  private leg(): PlacementLeg {
+    return this.inForce as PlacementLeg;
+  }
+
+  private isInForce(brokerOrderId: string): boolean {
+    return this.isSent && this.inForce?.brokerOrderId === brokerOrderId;
+  }
+
+  private isReplacement(brokerOrderId: string): boolean {
+    return this.isReplacementSent && this.replacement?.brokerOrderId === brokerOrderId;
+  }
+
+  /** The number of a leg of which the broker has shown nothing yet. */
+  private unproven(brokerOrderId: string): number | undefined {
+    if (this.outcome !== undefined) return undefined;
+    if (this.isReplacement(brokerOrderId)) return this.replacement?.leg;
+    return this.isInForce(brokerOrderId) && !this.isProven ? this.inForce?.leg : undefined;
+  }
+}
+
+const reasonOf = ({ data }: OrderChange): string => ('reason' in data && data.reason) || 'the broker did not take it';
