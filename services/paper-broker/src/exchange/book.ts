@@ -66,6 +66,10 @@ export class Book {
     return id === undefined ? undefined : this.orders.get(id);
   }
 
+  get openCount(): number {
+    return this.#open.size;
+  }
+
   /** Every open order, oldest first. */
   open(): VenueOrder[] {
     return [...this.#open].map((id) => this.orders.get(id) as VenueOrder);

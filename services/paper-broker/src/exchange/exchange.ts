@@ -268,6 +268,11 @@ export class Exchange {
     return [...changes, ...(prices ? this.#market.quotes.takeChanges() : []), ...this.#meta.takeChanges()];
   }
 
+  /** How many orders may still trade. */
+  get openCount(): number {
+    return this.#book.openCount;
+  }
+
   /** What the books hold: money, shares, orders, executions, each table in the order of its keys. */
   books(): Change[] {
     const tables = [this.#ledger.cash, this.#ledger.holdings, this.#book.orders, this.#book.executions];

@@ -10,9 +10,10 @@ export {
   type Operation,
 } from './faults.ts';
 export { listing, type Instrument } from './instruments.ts';
+export type { Change } from './table.ts';
 export { Random } from './random.ts';
 export { Refusal } from './refusal.ts';
-export { alwaysOpen, newYork, type Session } from './session.ts';
+export { alwaysOpen, newYork, type Session, type TradingDay } from './session.ts';
 export {
   isOpen,
   type OrderRequest,

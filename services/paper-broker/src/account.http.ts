@@ -1,0 +1,109 @@
+import type { FastifyInstance } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import { accountJson, activityId, activityJson, orderJson, positionJson } from './alpaca-json.ts';
+import { accountOf, read } from './door.ts';
+import { Refusal, type Exchange, type Instrument, type PositionView, type VenueExecution } from './exchange/index.ts';
+import { notFound } from './exchange/refusal.ts';
+import { activityQuery, closePosition } from './requests.ts';
+import type { Counter } from './trading.http.ts';
+import type { z } from 'zod';
+
+const instrumentOf = (exchange: Exchange, symbol: string): Instrument =>
+  exchange.instruments.find((each) => each.symbol === symbol) as Instrument;
+
+function positionOf(exchange: Exchange, account: string, symbol: string): PositionView {
+  const position = exchange.positions(account).find((each) => each.symbol === symbol);
+  if (!position) throw notFound('position does not exist');
+  return position;
+}
+
+interface WithSymbol {
+  readonly Params: { readonly symbol: string };
+}
+
+/** `/v2/account` and `/v2/positions`, by Alpaca's documentation of 2025. */
+export function accountRoutes(door: FastifyInstance, counter: Counter): void {
+  const { exchange, misbehaviour } = counter;
+  const shown = (position: PositionView) => positionJson(position, instrumentOf(exchange, position.symbol));
+  door.get('/v2/account', async (request, reply) => {
+    const { id } = accountOf(request);
+    const account = await misbehaviour.attend(request, reply, { on: 'read', act: () => exchange.account(id) });
+    return account && accountJson(account);
+  });
+  door.get('/v2/positions', async (request, reply) => {
+    const { id } = accountOf(request);
+    const positions = await misbehaviour.attend(request, reply, { on: 'read', act: () => exchange.positions(id) });
+    return positions?.map(shown);
+  });
+  door.get<WithSymbol>('/v2/positions/:symbol', async (request, reply) => {
+    const { id } = accountOf(request);
+    const { symbol } = request.params;
+    const position = await misbehaviour.attend(request, reply, { on: 'read', act: () => positionOf(exchange, id, symbol) });
+    return position && shown(position);
+  });
+  closeRoutes(door, counter);
+  activityRoutes(door, counter);
+}
+
+/** Closing a position is a market order of the other side. */
+function closeRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter): void {
+  const close = (account: string, { symbol, qty }: Pick<PositionView, 'symbol' | 'qty'>, now: number) => {
+    const order = { symbol, qty, side: 'sell', type: 'market', timeInForce: 'day', clientOrderId: randomUUID() } as const;
+    return orderJson(exchange.submit(account, order, now));
+  };
+  const closeOne = (account: string, position: PositionView, now: number) => {
+    try {
+      return { symbol: position.symbol, status: 200, body: close(account, position, now) };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { symbol: position.symbol, status: error.status, body: { code: error.code, message: error.message } };
+    }
+  };
+  door.delete<WithSymbol>('/v2/positions/:symbol', async (request, reply) => {
+    const { id } = accountOf(request);
+    const { qty } = read(closePosition, request.query);
+    const { symbol } = request.params;
+    return misbehaviour.attend(request, reply, {
+      on: 'submit',
+      symbol,
+      act: (_, now) => {
+        const position = positionOf(exchange, id, symbol);
+        return close(id, { symbol, qty: (qty ?? position.qty) as PositionView['qty'] }, now);
+      },
+    });
+  });
+  door.delete('/v2/positions', async (request, reply) => {
+    const { id } = accountOf(request);
+    const results = await misbehaviour.attend(request, reply, {
+      on: 'submit',
+      act: (_, now) => exchange.positions(id).map((position) => closeOne(id, position, now)),
+    });
+    return results && reply.code(207).send(results);
+  });
+}
+
+/** A page of executions: all of the time asked for, after the one that the token names. */
+function page(executions: readonly VenueExecution[], query: z.output<typeof activityQuery>): VenueExecution[] {
+  const { after = -Infinity, until = Infinity, date, direction, page_size: size, page_token: token } = query;
+  const isOfDate = (at: number): boolean => date === undefined || new Date(at).toISOString().startsWith(date.slice(0, 10));
+  const fitting = executions.filter(({ at }) => at > after && at < until && isOfDate(at));
+  const ordered = direction === 'asc' ? fitting : fitting.reverse();
+  const from = token === undefined ? 0 : ordered.findIndex((each) => activityId(each) === token) + 1;
+  return ordered.slice(from, from + size);
+}
+
+function activityRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter): void {
+  const list = (path: string, typesOf: (query: z.output<typeof activityQuery>, type?: string) => boolean): void =>
+    void door.get<{ Params: { type?: string } }>(path, async (request, reply) => {
+      const { id } = accountOf(request);
+      const query = read(activityQuery, request.query);
+      const isAsked = typesOf(query, request.params.type);
+      const found = await misbehaviour.attend(request, reply, {
+        on: 'read',
+        act: () => (isAsked ? page(exchange.executions(id), query) : []),
+      });
+      return found?.map(activityJson);
+    });
+  list('/v2/account/activities', ({ activity_types: types }) => types === undefined || types.includes('FILL'));
+  list('/v2/account/activities/:type', (_, type) => type === 'FILL');
+}

@@ -1,0 +1,205 @@
+import { add, compare, decimal, multiply, subtract, zero, type Decimal } from '@tradecore/money';
+import { derivedId } from '@tradecore/events';
+import Big from 'big.js';
+import type {
+  AccountView,
+  Instrument,
+  PositionView,
+  Quote,
+  TradingDay,
+  Update,
+  VenueExecution,
+  VenueOrder,
+} from './exchange/index.ts';
+
+/** Milliseconds as RFC 3339; absent as null. */
+export const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
+
+const ratio = (part: Decimal, whole: Decimal): Decimal =>
+  whole === zero ? zero : decimal(new Big(part).div(whole).round(9).toFixed());
+
+/** The id of an asset, the same for ever. */
+export const assetId = (symbol: string): string => derivedId('paper-asset', symbol);
+
+/** An order as Alpaca shows it; `position` beside the order's own fields are those of assets that we do not trade. */
+export function orderJson(order: VenueOrder): Record<string, unknown> {
+  const { filledQty, filledValue } = order;
+  return {
+    id: order.id,
+    client_order_id: order.clientOrderId,
+    created_at: time(order.submittedAt),
+    updated_at: time(order.updatedAt),
+    submitted_at: time(order.submittedAt),
+    filled_at: time(order.filledAt),
+    expired_at: time(order.expiredAt),
+    expires_at: time(order.expiresAt),
+    canceled_at: time(order.canceledAt),
+    failed_at: time(order.failedAt),
+    replaced_at: time(order.replacedAt),
+    replaced_by: order.replacedBy ?? null,
+    replaces: order.replaces ?? null,
+    asset_id: assetId(order.symbol),
+    symbol: order.symbol,
+    asset_class: 'us_equity',
+    notional: null,
+    qty: order.qty,
+    filled_qty: filledQty,
+    filled_avg_price: filledQty === zero ? null : ratio(filledValue, filledQty),
+    order_class: 'simple',
+    order_type: order.type,
+    type: order.type,
+    side: order.side,
+    position_intent: order.side === 'buy' ? 'buy_to_open' : 'sell_to_close',
+    time_in_force: order.timeInForce,
+    limit_price: order.limitPrice ?? null,
+    stop_price: order.stopPrice ?? null,
+    status: order.status,
+    extended_hours: false,
+    legs: null,
+    trail_percent: null,
+    trail_price: null,
+    hwm: null,
+    subtag: null,
+    source: null,
+  };
+}
+
+/** The account's figures as Alpaca shows them: a cash account, so that its power is its money. */
+export function accountJson({ id, cash, power, longValue, openedAt, opened }: AccountView): Record<string, unknown> {
+  const equity = add(cash, longValue);
+  const spendable = compare(power, zero) < 0 ? zero : power;
+  const flags = ['trading_blocked', 'transfers_blocked', 'account_blocked', 'trade_suspended_by_user', 'shorting_enabled'];
+  const none = ['initial_margin', 'maintenance_margin', 'last_maintenance_margin', 'short_market_value', 'sma', 'accrued_fees'];
+  return {
+    id,
+    account_number: `PA${id.replaceAll('-', '').slice(0, 10).toUpperCase()}`,
+    status: 'ACTIVE',
+    crypto_status: 'INACTIVE',
+    currency: 'USD',
+    cash,
+    buying_power: spendable,
+    regt_buying_power: spendable,
+    daytrading_buying_power: zero,
+    non_marginable_buying_power: spendable,
+    options_buying_power: zero,
+    portfolio_value: equity,
+    equity,
+    last_equity: opened,
+    long_market_value: longValue,
+    multiplier: '1',
+    pattern_day_trader: false,
+    daytrade_count: 0,
+    balance_asof: time(openedAt)?.slice(0, 10),
+    created_at: time(openedAt),
+    ...Object.fromEntries([...flags.map((name) => [name, false]), ...none.map((name) => [name, zero])]),
+  };
+}
+
+/** A position as Alpaca shows it. `lastDay` is the close that the walk started from. */
+export function positionJson(position: PositionView, { exchange, close }: Instrument): Record<string, unknown> {
+  const { symbol, qty, held, cost, price } = position;
+  const value = multiply(qty, price);
+  const profit = subtract(value, cost);
+  const today = multiply(qty, subtract(price, close));
+  return {
+    asset_id: assetId(symbol),
+    symbol,
+    exchange,
+    asset_class: 'us_equity',
+    asset_marginable: false,
+    qty,
+    qty_available: subtract(qty, held),
+    avg_entry_price: ratio(cost, qty),
+    side: compare(qty, zero) < 0 ? 'short' : 'long',
+    market_value: value,
+    cost_basis: cost,
+    unrealized_pl: profit,
+    unrealized_plpc: ratio(profit, cost),
+    unrealized_intraday_pl: today,
+    unrealized_intraday_plpc: ratio(today, multiply(qty, close)),
+    current_price: price,
+    lastday_price: close,
+    change_today: ratio(subtract(price, close), close),
+  };
+}
+
+/** An asset as Alpaca shows it; the increments, which Alpaca gives for crypto only, tell tick and lot. A halted one is not tradable. */
+export const assetJson = ({ symbol, name, exchange, tick, lot }: Instrument, { halted }: Quote): Record<string, unknown> => ({
+  id: assetId(symbol),
+  class: 'us_equity',
+  exchange,
+  symbol,
+  name,
+  status: 'active',
+  tradable: !halted,
+  marginable: false,
+  shortable: false,
+  easy_to_borrow: false,
+  fractionable: false,
+  maintenance_margin_requirement: 100,
+  margin_requirement_long: '100',
+  margin_requirement_short: '100',
+  min_order_size: lot,
+  min_trade_increment: lot,
+  price_increment: tick,
+  attributes: [],
+});
+
+/** A trading day as Alpaca's calendar shows it, in the clock of `zone`; one that never closes ends at 23:59. */
+export function calendarJson({ date, opensAt, closesAt }: TradingDay, zone: string, settledOn: string) {
+  const clock = new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit' });
+  const [open, close] = [clock.format(opensAt), clock.format(closesAt)];
+  const hours = { open, close: close === open ? '23:59' : close, session_open: '0400', session_close: '2000' };
+  return { date, ...hours, settlement_date: settledOn };
+}
+
+/** The time of an activity as its id spells it: `yyyymmddhhmmssmmm`. */
+const spelled = (ms: number): string => new Date(ms).toISOString().replace(/\D/g, '');
+
+/** The id of an execution among the activities. */
+export const activityId = ({ at, id }: VenueExecution): string => `${spelled(at)}::${id}`;
+
+/** An execution as Alpaca's activities show it. */
+export const activityJson = (execution: VenueExecution): Record<string, unknown> => ({
+  id: activityId(execution),
+  activity_type: 'FILL',
+  transaction_time: time(execution.at),
+  type: execution.leavesQty === zero ? 'fill' : 'partial_fill',
+  price: execution.price,
+  qty: execution.qty,
+  side: execution.side,
+  symbol: execution.symbol,
+  leaves_qty: execution.leavesQty,
+  order_id: execution.orderId,
+  cum_qty: execution.cumQty,
+  order_status: execution.leavesQty === zero ? 'filled' : 'partially_filled',
+});
+
+/** An update as the stream tells it. */
+export function updateJson({ event, at, order, execution }: Update): Record<string, unknown> {
+  const traded = execution && {
+    execution_id: execution.id,
+    price: execution.price,
+    qty: execution.qty,
+    position_qty: execution.positionQty,
+    ...(execution.previousId !== undefined && { previous_execution_id: execution.previousId }),
+  };
+  return { event, timestamp: time(at), at: time(at), ...traded, order: orderJson(order) };
+}
+
+/** The last trade as Alpaca's market data shows it: its prices are JSON numbers. */
+export const tradeJson = ({ price, at, sequence }: Quote): Record<string, unknown> => ({
+  t: time(at),
+  x: 'V',
+  p: Number(price),
+  s: 100,
+  c: ['@'],
+  i: sequence,
+  z: 'C',
+});
+
+/** A quote one tick to each side of the last price. */
+export const quoteJson = ({ price, at }: Quote, { tick }: Instrument): Record<string, unknown> => ({
+  ...{ t: time(at), ax: 'V', ap: Number(add(price, tick)), as: 1, bx: 'V', bp: Number(subtract(price, tick)), bs: 1 },
+  ...{ c: ['R'], z: 'C' },
+});

@@ -1,0 +1,98 @@
+import type { FastifyInstance } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import { accountIdOf, type Accounts } from './accounts.ts';
+import type { Desk } from './desk.ts';
+import { accountOf, read } from './door.ts';
+import type { Exchange } from './exchange/index.ts';
+import { notFound } from './exchange/refusal.ts';
+import { immediateFault, openAccount, setPrice, waitingFault } from './requests.ts';
+import type { z } from 'zod';
+
+/** What the control routes play with. */
+export interface Controls {
+  readonly desk: Desk;
+  readonly accounts: Accounts;
+  /** Takes the broker away for so many milliseconds. */
+  readonly leave: (ms: number) => void;
+}
+
+const control = { config: { control: true } } as const;
+
+/** Not Alpaca's: the strings behind the scenery. Only for the first account's keys. */
+export function controlRoutes(door: FastifyInstance, controls: Controls): void {
+  const { desk, accounts } = controls;
+  faultRoutes(door, controls);
+  door.post('/prices', control, async (request) => {
+    const { symbol, price, halted } = read(setPrice, request.body);
+    const set = { ...(price !== undefined && { price }), ...(halted !== undefined && { halted }) };
+    await desk.ask((exchange, now) => exchange.setQuote(symbol, set, now));
+    const { price: last, halted: isHalted } = desk.exchange.quote(symbol);
+    return { symbol, price: last, halted: isHalted };
+  });
+  door.post('/accounts', control, async (request, reply) => {
+    const { key_id: keyId, secret_key: secret, cash } = read(openAccount, request.body);
+    const { id } = accounts.add(keyId, secret);
+    await desk.ask((exchange, now) => exchange.open(id, cash, now));
+    return reply.code(201).send({ id, key_id: keyId });
+  });
+  door.get('/state', control, async () => ({ open_orders: desk.exchange.openCount, hash: desk.hash() }));
+}
+
+function faultRoutes(door: FastifyInstance, controls: Controls): void {
+  const { faults } = controls.desk.exchange;
+  const listed = () => faults.list();
+  door.get('/faults', control, async () => listed());
+  door.post('/faults', control, async (request, reply) => {
+    const { kind } = (request.body ?? {}) as { kind?: unknown };
+    const isImmediate = kind === 'away' || kind === 'bust' || kind === 'correct';
+    if (isImmediate)
+      return reply.code(201).send(await happen(controls, read(immediateFault, request.body), accountOf(request).id));
+    const { account, symbol, on, ms, ...fault } = read(waitingFault, request.body);
+    const narrowed = {
+      ...(account !== undefined && { account: accountIdOf(account) }),
+      ...(symbol !== undefined && { symbol }),
+      ...(on !== undefined && { on }),
+      ...(ms !== undefined && { ms }),
+    };
+    const added = { id: randomUUID(), ...fault, ...narrowed };
+    faults.add(added);
+    return reply.code(201).send(added);
+  });
+  door.delete('/faults', control, async (_, reply) => {
+    faults.clear();
+    return reply.code(204).send();
+  });
+  door.delete<{ Params: { id: string } }>('/faults/:id', control, async (request, reply) => {
+    if (!faults.remove(request.params.id)) throw notFound(`fault not found for ${request.params.id}`);
+    return reply.code(204).send();
+  });
+}
+
+type Immediate = z.output<typeof immediateFault>;
+
+async function happen({ desk, leave }: Controls, fault: Immediate, account: string): Promise<Immediate> {
+  if (fault.kind === 'away') leave(fault.ms);
+  else {
+    await desk.askEarly((exchange, now) => {
+      const execution = executionOf(exchange, account, fault);
+      if (fault.kind === 'bust') return exchange.bust(execution, now);
+      const { qty, price } = fault;
+      return exchange.correct(execution, { ...(qty !== undefined && { qty }), ...(price !== undefined && { price }) }, now);
+    });
+  }
+  return fault;
+}
+
+/** The execution that is named, or the last of the order that is. */
+function executionOf(
+  exchange: Exchange,
+  account: string,
+  { execution_id: id, client_order_id: of }: Exclude<Immediate, { kind: 'away' }>,
+): string {
+  if (id !== undefined) return id;
+  if (of === undefined) throw notFound('execution_id or client_order_id is needed');
+  const order = exchange.orderByClientId(account, of);
+  const last = exchange.executions(account).findLast(({ orderId }) => orderId === order.id);
+  if (!last) throw notFound(`execution not found for ${of}`);
+  return last.id;
+}

@@ -1,0 +1,117 @@
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { counter, logger } from '@tradecore/telemetry';
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
+import type { Accounts, PaperAccount } from './accounts.ts';
+import { malformed, Refusal } from './exchange/refusal.ts';
+import type { RateLimit } from './rate-limit.ts';
+
+/** Bytes of a request's body, at most. */
+const bodyLimit = 64 * 1024;
+
+const log = logger('paper-http');
+const answers = counter({
+  name: 'paper_requests_total',
+  help: 'Requests answered, by class of status.',
+  labels: { status: ['2xx', '4xx', '5xx'] },
+});
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    paper?: PaperAccount;
+  }
+}
+
+/** What the door asks about each request. */
+export interface DoorOptions {
+  readonly accounts: Accounts;
+  readonly rateLimit: RateLimit;
+  /** The broker is away: nobody gets an answer, but those who script faults. */
+  readonly isAway: () => boolean;
+}
+
+/** 429, with the seconds after which it may be tried again. */
+export const tooMany = (seconds: number): Refusal => new Refusal(429, 42910000, 'rate limit exceeded', { retryAfter: seconds });
+
+/** 500, as Alpaca words it. */
+export const internalError = (): Refusal => new Refusal(500, 50010000, 'internal server error occurred');
+
+/** The account of a request that was let in. */
+export function accountOf({ paper }: FastifyRequest): PaperAccount {
+  if (!paper) throw new Error('a route outside the door');
+  return paper;
+}
+
+/** `value` as the schema has it; `Refusal` 422 that names the first fault. */
+export function read<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const parsed = schema.safeParse(value ?? {});
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw malformed(`${issue?.path.join('.') || 'body'}: ${issue?.message}`);
+}
+
+/** Fastify with Alpaca's keys, limits and words for errors before every route. */
+export function createDoor(options: DoorOptions): FastifyInstance {
+  const door = Fastify({
+    logger: false,
+    bodyLimit,
+    requestTimeout: 15_000,
+    return503OnClosing: false,
+    genReqId: () => randomUUID(),
+  });
+  door.removeAllContentTypeParsers();
+  door.addContentTypeParser('*', { parseAs: 'string', bodyLimit }, (_, body, done) => {
+    try {
+      done(null, body === '' ? undefined : JSON.parse(String(body)));
+    } catch {
+      done(malformed('request body format is invalid'));
+    }
+  });
+  door.addHook('onRequest', (request, reply, done) => admit(request, reply, { ...options, done }));
+  door.addHook('onResponse', (_, reply, done) => {
+    answers.inc({ status: `${Math.trunc(reply.statusCode / 100)}xx` });
+    done();
+  });
+  door.setNotFoundHandler((_, reply) => refuse(new Refusal(404, 40410000, 'endpoint not found'), reply));
+  door.setErrorHandler((error, _, reply) => refuse(error, reply));
+  return door;
+}
+
+function admit(request: FastifyRequest, reply: FastifyReply, options: DoorOptions & { done: (error?: Error) => void }): void {
+  const { accounts, rateLimit, isAway, done } = options;
+  const { headers, routeOptions } = request;
+  const isControl = routeOptions.config.control === true;
+  if (isAway() && !isControl) return void request.raw.socket.destroy();
+  void reply.header('x-request-id', request.id);
+  const account = accounts.find(headers['apca-api-key-id'], headers['apca-api-secret-key']);
+  if (!account) return done(new Refusal(401, 40110000, 'request is not authorized'));
+  request.paper = account;
+  if (isControl) return done(account.isFirst ? undefined : new Refusal(403, 40310000, 'only the first account may do this'));
+  const { limit, remaining, reset, isSpent } = rateLimit.take(account.id, Date.now());
+  void reply.headers({ 'x-ratelimit-limit': limit, 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': reset });
+  done(isSpent ? tooMany(Math.max(1, Math.ceil(reset - Date.now() / 1000))) : undefined);
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Of those who play the broker, not of those who trade with it. */
+    control?: boolean;
+  }
+}
+
+/** Any error in Alpaca's shape; what nobody foresaw is logged, and its text stays inside. */
+function refuse(error: unknown, reply: FastifyReply): FastifyReply {
+  const refusal = refusalOf(error);
+  const { status, code, message } = refusal;
+  const { retryAfter, ...more } = refusal.more;
+  if (retryAfter !== undefined) void reply.header('retry-after', String(retryAfter));
+  return reply.code(status).send({ code, message, ...more });
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  const { statusCode, message } = error as { statusCode?: number; message: string };
+  if (statusCode !== undefined && statusCode < 500) return new Refusal(statusCode, statusCode * 100_000 + 10_001, message);
+  log.error({ err: error }, 'a request met a bug');
+  return internalError();
+}

@@ -1,0 +1,116 @@
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Health, tokens } from '@tradecore/service';
+import { logger } from '@tradecore/telemetry';
+import type { FastifyInstance } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import { accountRoutes } from './account.http.ts';
+import { Accounts } from './accounts.ts';
+import { controlRoutes } from './control.http.ts';
+import { Desk } from './desk.ts';
+import { createDoor } from './door.ts';
+import { alwaysOpen, Exchange, newYork } from './exchange/index.ts';
+import { marketRoutes } from './market.http.ts';
+import { MarketStream } from './market-stream.ts';
+import { Misbehaviour } from './misbehaviour.ts';
+import type { PaperConfig } from './paper-broker.module.ts';
+import { RateLimit } from './rate-limit.ts';
+import { StateFile } from './state-file.ts';
+import { Streams } from './streams.ts';
+import { TradeUpdates } from './trade-updates.ts';
+import { orderRoutes } from './trading.http.ts';
+
+const log = logger('paper-broker');
+
+/** The broker: its door on HOST:PORT is its own, for its words and keys are Alpaca's. */
+@Injectable()
+export class PaperBroker implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly #state: StateFile | undefined;
+  readonly #accounts: Accounts;
+  readonly #desk: Desk;
+  readonly #misbehaviour: Misbehaviour;
+  readonly #updates: TradeUpdates;
+  readonly #prices: MarketStream;
+  readonly #door: FastifyInstance;
+  readonly #streams: Streams;
+  #awayUntil = 0;
+  /** Base address; there once it has started. */
+  url = '';
+
+  constructor(
+    @Inject(tokens.config) private readonly config: PaperConfig,
+    @Inject(Health) health: Health,
+  ) {
+    this.#state = config.PAPER_STATE === undefined ? undefined : new StateFile(config.PAPER_STATE);
+    const exchange = exchangeOf(config, this.#state);
+    this.#accounts = new Accounts(this.#state);
+    this.#desk = new Desk({ exchange, state: this.#state, tickMs: config.PAPER_TICK_MS });
+    this.#misbehaviour = new Misbehaviour(this.#desk);
+    this.#updates = new TradeUpdates(this.#accounts, exchange);
+    this.#prices = new MarketStream(this.#accounts, exchange);
+    this.#door = this.#openDoor(exchange);
+    const routes = [
+      { path: /^\/stream$/, take: (socket: Parameters<TradeUpdates['take']>[0]) => this.#updates.take(socket) },
+      { path: /^\/v2\/[a-z]+$/, take: (socket: Parameters<MarketStream['take']>[0]) => this.#prices.take(socket) },
+    ];
+    this.#streams = new Streams(this.#door.server, routes, () => this.#isAway());
+    const beat = health.heartbeat('market', config.PAPER_TICK_MS * 20 + 5000);
+    this.#onTick = () => {
+      beat();
+      this.#prices.publish();
+    };
+  }
+
+  readonly #onTick: () => void;
+
+  async onApplicationBootstrap(): Promise<void> {
+    const { PAPER_KEY_ID: keyId, PAPER_SECRET_KEY: secret, PAPER_CASH: cash, HOST: host, PORT: port } = this.config;
+    const { id } = this.#accounts.addFirst(keyId, secret);
+    this.#desk.exchange.open(id, cash, Date.now());
+    this.#desk.listen((updates) => this.#updates.publish(updates));
+    this.#desk.start(this.#onTick);
+    this.url = await this.#door.listen({ host, port });
+    log.info({ url: this.url, seed: this.config.PAPER_SEED, state: this.config.PAPER_STATE ?? 'in memory' }, 'trading');
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.#misbehaviour.stop();
+    await this.#streams.stop();
+    await this.#door.close();
+    this.#updates.stop();
+    this.#desk.stop();
+  }
+
+  #openDoor(exchange: Exchange): FastifyInstance {
+    const rateLimit = new RateLimit(this.config.PAPER_RATE_LIMIT);
+    const door = createDoor({ accounts: this.#accounts, rateLimit, isAway: () => this.#isAway() });
+    const counter = { exchange, misbehaviour: this.#misbehaviour };
+    orderRoutes(door, counter);
+    accountRoutes(door, counter);
+    marketRoutes(door, counter);
+    controlRoutes(door, { desk: this.#desk, accounts: this.#accounts, leave: (ms) => this.#leave(ms) });
+    return door;
+  }
+
+  #isAway(): boolean {
+    return Date.now() < this.#awayUntil;
+  }
+
+  #leave(ms: number): void {
+    this.#awayUntil = Date.now() + ms;
+    this.#streams.cut();
+  }
+}
+
+function exchangeOf(config: PaperConfig, state: StateFile | undefined): Exchange {
+  const exchange = new Exchange({
+    seed: config.PAPER_SEED,
+    partialFills: config.PAPER_PARTIAL_FILLS,
+    walks: config.PAPER_WALK,
+    session: config.PAPER_SESSION === 'nyse' ? newYork : alwaysOpen,
+    // Not from the seed: without a state the ids of the last run would come again, and who has seen them would take new executions for old ones.
+    newId: randomUUID,
+    tracked: state !== undefined,
+  });
+  if (state) exchange.restore(state.read());
+  return exchange;
+}

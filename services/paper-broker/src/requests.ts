@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { orderFaults, requestFaults, streamFaults } from './exchange/index.ts';
+
+/** Alpaca takes numbers as text and as numbers. */
+const amount = z.union([z.string().max(64), z.number().transform(String)]);
+const clientOrderId = z.string().min(1).max(128);
+const sides = z.enum(['buy', 'sell']);
+const timesInForce = z.enum(['day', 'gtc', 'ioc', 'fok']);
+const unsupported = (what: string) => z.undefined(`${what} is not supported by the paper broker`).or(z.null()).optional();
+
+/** `POST /v2/orders`. */
+export const postOrder = z.object({
+  symbol: z.string().min(1).max(20),
+  qty: amount,
+  side: sides,
+  type: z.enum(['market', 'limit', 'stop', 'stop_limit']),
+  time_in_force: timesInForce,
+  limit_price: amount.nullish(),
+  stop_price: amount.nullish(),
+  client_order_id: clientOrderId.nullish(),
+  order_class: z.enum(['simple', ''], 'only simple orders are supported by the paper broker').nullish(),
+  notional: unsupported('notional'),
+  trail_price: unsupported('trail_price'),
+  trail_percent: unsupported('trail_percent'),
+  legs: unsupported('legs'),
+});
+
+/** `PATCH /v2/orders/{id}`. */
+export const patchOrder = z.object({
+  qty: amount.nullish(),
+  limit_price: amount.nullish(),
+  stop_price: amount.nullish(),
+  time_in_force: timesInForce.nullish(),
+  client_order_id: clientOrderId.nullish(),
+  trail: unsupported('trail'),
+});
+
+const moment = z
+  .string()
+  .refine((text) => !Number.isNaN(Date.parse(text)), 'must be a time such as 2025-06-30T14:00:00Z')
+  .transform((text) => Date.parse(text));
+const list = z.string().transform((text) => text.split(',').filter((each) => each !== ''));
+
+/** `GET /v2/orders`. */
+export const orderQuery = z.object({
+  status: z.enum(['open', 'closed', 'all']).default('open'),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  after: moment.optional(),
+  until: moment.optional(),
+  direction: z.enum(['asc', 'desc']).default('desc'),
+  symbols: list.optional(),
+  side: sides.optional(),
+});
+
+/** `GET /v2/orders:by_client_order_id`. */
+export const byClientOrderId = z.object({ client_order_id: clientOrderId });
+
+/** `DELETE /v2/positions/{symbol}`. */
+export const closePosition = z.object({ qty: amount.optional(), percentage: unsupported('percentage') });
+
+/** `GET /v2/account/activities`. */
+export const activityQuery = z.object({
+  activity_types: list.optional(),
+  after: moment.optional(),
+  until: moment.optional(),
+  date: z.string().optional(),
+  direction: z.enum(['asc', 'desc']).default('desc'),
+  page_size: z.coerce.number().int().min(1).max(100).default(100),
+  page_token: z.string().max(100).optional(),
+});
+
+const day = z
+  .string()
+  .transform((text) => text.slice(0, 10))
+  .refine((text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)), 'must be a day such as 2025-06-30');
+
+/** `GET /v2/calendar`. */
+export const calendarQuery = z.object({ start: day.optional(), end: day.optional() });
+
+/** `GET /v2/stocks/trades/latest`. */
+export const symbolsQuery = z.object({ symbols: list });
+
+const limitMs = 3_600_000;
+const scriptable = z.enum([...requestFaults, ...orderFaults, ...streamFaults]);
+
+/** `POST /faults`: one that waits for its occasion. */
+export const waitingFault = z.strictObject({
+  kind: scriptable,
+  symbol: z.string().max(20).optional(),
+  /** The key id of the account. */
+  account: z.string().max(100).optional(),
+  on: z.enum(['submit', 'replace', 'cancel', 'read']).optional(),
+  times: z.int().min(1).max(1_000_000).default(1),
+  probability: z.number().gt(0).max(1).default(1),
+  ms: z.int().min(1).max(limitMs).optional(),
+});
+
+const aboutExecution = { execution_id: z.string().optional(), client_order_id: z.string().optional() };
+
+/** `POST /faults`: one that happens now. */
+export const immediateFault = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('away'), ms: z.int().min(1).max(limitMs) }),
+  z.strictObject({ kind: z.literal('bust'), ...aboutExecution }),
+  z.strictObject({ kind: z.literal('correct'), ...aboutExecution, qty: amount.optional(), price: amount.optional() }),
+]);
+
+/** `POST /prices`. */
+export const setPrice = z.strictObject({ symbol: z.string(), price: amount.optional(), halted: z.boolean().optional() });
+
+/** `POST /accounts`. */
+export const openAccount = z.strictObject({
+  key_id: z.string().min(1).max(100),
+  secret_key: z.string().min(1).max(200),
+  cash: amount.default('100000'),
+});
