@@ -1,14 +1,18 @@
+import { createHash } from 'node:crypto';
 import type { Catalogue, RecordedEvent } from '@tradecore/events';
 import type { Verdict } from './append-events.ts';
 import type { ReadAllOptions } from './event-store.ts';
 import { pageSize, RecordingStore, type Page } from './recording-store.ts';
 import { recordedEvents, type Save } from './save.ts';
+import type { NewSnapshot, SnapshotWanted, StoredSnapshot, UpTo } from './snapshots.ts';
 
 /** An event store in memory, for unit tests: the same promises (one conformance suite), nothing durable. */
 export class InMemoryEventStore extends RecordingStore {
   readonly #events: RecordedEvent[] = [];
   readonly #byId = new Map<string, RecordedEvent>();
   readonly #byAggregate = new Map<string, RecordedEvent[]>();
+  /** By aggregate and shape; open to tests, which spoil them. */
+  protected readonly snapshots = new Map<string, NewSnapshot & { readonly hash: string }>();
 
   /** `now` in milliseconds since 1970. */
   constructor(
@@ -51,6 +55,37 @@ export class InMemoryEventStore extends RecordingStore {
     );
   }
 
+  protected readSnapshots(wanted: readonly SnapshotWanted[], { to, until }: UpTo): Promise<StoredSnapshot[]> {
+    const latest = until === undefined ? Infinity : microseconds(until);
+    const found = wanted.flatMap(({ aggregateId, aggregateType, shape }): StoredSnapshot[] => {
+      const snapshot = this.snapshots.get(`${aggregateId} ${shape}`);
+      if (!snapshot || snapshot.version > to) return [];
+      const last = this.#byAggregate.get(aggregateId)?.[snapshot.version - 1];
+      if (last && microseconds(last.time) > latest) return [];
+      const holds = last?.aggregateType === aggregateType && snapshot.hash === hashOf(last.id, snapshot.state);
+      return [
+        {
+          aggregateId,
+          version: snapshot.version,
+          state: JSON.parse(snapshot.state) as object,
+          lastEventId: last?.id ?? '',
+          holds,
+        },
+      ];
+    });
+    return Promise.resolve(found);
+  }
+
+  protected writeSnapshots(snapshots: readonly NewSnapshot[]): Promise<void> {
+    for (const snapshot of snapshots) {
+      const { aggregateId, shape, version, state } = snapshot;
+      const last = this.#byAggregate.get(aggregateId)?.[version - 1];
+      if (last) this.snapshots.set(`${aggregateId} ${shape}`, { ...snapshot, hash: hashOf(last.id, state) });
+      for (let older = shape - 2; this.snapshots.delete(`${aggregateId} ${older}`); older -= 1);
+    }
+    return Promise.resolve();
+  }
+
   #judge({ parts }: Save): Verdict {
     const known = parts.map(({ aggregateId, events: [first] }) => this.#byId.get(first?.id ?? '')?.aggregateId === aggregateId);
     if (known.some(Boolean)) return { outcome: 'repeated' };
@@ -72,6 +107,9 @@ export class InMemoryEventStore extends RecordingStore {
     return history;
   }
 }
+
+/** Binds a state to the event that led to it. */
+const hashOf = (eventId: string, state: string): string => createHash('sha256').update(`${eventId} ${state}`).digest('hex');
 
 /** Of an RFC 3339 time, whose fraction `Date.parse` would cut at milliseconds. */
 function microseconds(time: string): number {

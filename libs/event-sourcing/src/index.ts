@@ -20,6 +20,7 @@ export {
   type PreparedDecision,
   type Wanted,
 } from './transaction-event-store.ts';
+export type { SnapshotPolicy } from './snapshots.ts';
 export { InMemoryEventStore } from './in-memory-event-store.ts';
 export { retryOnConflict } from './retry-on-conflict.ts';
 export { migrate, missingMigrations, schemaVersion, type MigrateOptions } from './migrate.ts';

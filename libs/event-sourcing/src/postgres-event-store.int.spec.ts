@@ -19,6 +19,12 @@ eventStoreConformance('the PostgreSQL store', async () => {
         if (!(error instanceof RolledBack)) throw error;
       });
     },
+    spoilSnapshot: async (id, { version, state }) => {
+      await database.dataSource.query(
+        'update snapshots set version = coalesce($2, version), state = coalesce($3::jsonb, state) where aggregate_id = $1',
+        [id, version ?? null, state ? JSON.stringify(state) : null],
+      );
+    },
     close: async () => {
       await Promise.all([first.close(), second.close()]);
       await database.drop();

@@ -1,10 +1,12 @@
 import type { Catalogue } from '@tradecore/events';
+import { logger } from '@tradecore/telemetry';
 import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { Verdict } from './append-events.ts';
 import { AppendQueue } from './append-queue.ts';
 import { checkOut } from './checkout.ts';
 import type { Save } from './save.ts';
+import { snapshotsTotal, type NewSnapshot } from './snapshots.ts';
 import { SqlEventStore, type Transaction } from './sql-event-store.ts';
 import { TransactionEventStore } from './transaction-event-store.ts';
 
@@ -16,6 +18,8 @@ export interface EventStoreOptions {
   /** How long a save may take before it is refused, in milliseconds; 10,000 when absent. */
   readonly saveTimeoutMs?: number;
 }
+
+const log = logger('event-store');
 
 /** The event store on PostgreSQL. Concurrent saves of a process travel together; see docs/event-store.md. */
 export class PostgresEventStore extends SqlEventStore {
@@ -44,6 +48,14 @@ export class PostgresEventStore extends SqlEventStore {
 
   protected append(save: Save): Promise<Verdict> {
     return this.#queue.append(save);
+  }
+
+  /** After the commit: without its snapshot an aggregate is loaded as well, only slower. */
+  protected override async writeSnapshots(snapshots: readonly NewSnapshot[]): Promise<void> {
+    await super.writeSnapshots(snapshots).catch((error: unknown) => {
+      snapshotsTotal.inc({ outcome: 'failed' }, snapshots.length);
+      log.warn({ err: error, aggregates: snapshots.map(({ aggregateId }) => aggregateId) }, 'snapshots were not written');
+    });
   }
 
   protected async query(sql: string, parameters?: unknown[]): Promise<unknown[]> {

@@ -3,11 +3,22 @@ import type { Verdict } from './append-events.ts';
 import type { AggregateClass, AnyAggregate } from './base-aggregate.ts';
 import { EventStore, type AsOf, type ReadRange, type Saved } from './event-store.ts';
 import { prepareSave, recordedEvents, type Decision, type Save } from './save.ts';
+import {
+  dueSnapshots,
+  fromSnapshot,
+  snapshotsTotal,
+  wantedSnapshot,
+  type NewSnapshot,
+  type SnapshotWanted,
+  type StoredSnapshot,
+  type UpTo,
+} from './snapshots.ts';
 import { BrokenHistory, Busy, ConcurrencyException, InvalidSave } from './store-errors.ts';
 
 /** Events a page or a batch, at most. */
 export const pageSize = 1000;
-const maxVersion = 2_147_483_647;
+/** The latest version that there can be. */
+export const maxVersion = 2_147_483_647;
 
 /** A page of one aggregate's history; `until`: not later than this time. */
 export interface Page {
@@ -28,6 +39,10 @@ export abstract class RecordingStore extends EventStore {
   protected abstract readPage(page: Page): Promise<RecordedEvent[]>;
   /** Everything that was stored by the saves of these first event ids. */
   protected abstract readSaved(firstIds: readonly string[]): Promise<RecordedEvent[]>;
+
+  /** The snapshots that there are of these, not later than `upTo`. */
+  protected abstract readSnapshots(wanted: readonly SnapshotWanted[], upTo: UpTo): Promise<StoredSnapshot[]>;
+  protected abstract writeSnapshots(snapshots: readonly NewSnapshot[]): Promise<void>;
 
   async saveAggregate(aggregate: AnyAggregate, expectedVersion?: number): Promise<Saved> {
     return this.#save([{ aggregate, expected: expectedVersion ?? decidedOn(aggregate) }]);
@@ -58,13 +73,26 @@ export abstract class RecordingStore extends EventStore {
   }
 
   async #replay<A extends AnyAggregate>(type: AggregateClass<A>, id: string, range: { to?: number; until?: string }): Promise<A> {
-    const aggregate = new type(id);
+    const aggregate = (await this.#fromSnapshot(type, id, { to: maxVersion, ...range })) ?? new type(id);
     for (;;) {
       const from = aggregate.version + 1;
       const page = await this.readPage({ aggregateId: id, from, to: maxVersion, limit: pageSize, ...range });
       aggregate.replay(page.map((recorded, index) => this.checked(recorded, type.type, from + index)) as never[]);
       if (page.length < pageSize) return aggregate;
     }
+  }
+
+  async #fromSnapshot<A extends AnyAggregate>(type: AggregateClass<A>, id: string, upTo: UpTo): Promise<A | undefined> {
+    const wanted = wantedSnapshot(type, id);
+    return wanted && fromSnapshot(type, (await this.readSnapshots([wanted], upTo))[0]);
+  }
+
+  /** Of aggregates that have just been stored: those whose snapshot is due. */
+  protected async keepSnapshots(aggregates: Iterable<AnyAggregate>): Promise<void> {
+    const due = dueSnapshots(aggregates);
+    if (due.length === 0) return;
+    await this.writeSnapshots(due);
+    snapshotsTotal.inc({ outcome: 'written' }, due.length);
   }
 
   /** The event in its newest shape; a hole or a foreign event is a broken history. */
@@ -84,6 +112,7 @@ export abstract class RecordingStore extends EventStore {
     switch (verdict.outcome) {
       case 'stored':
         for (const { aggregate } of changed) aggregate.markCommitted();
+        await this.keepSnapshots(changed.map(({ aggregate }) => aggregate));
         return { outcome: 'stored', events: recordedEvents(save, verdict.time) };
       case 'repeated':
         return this.#repeated(save);

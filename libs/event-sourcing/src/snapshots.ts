@@ -28,11 +28,15 @@ export interface StoredSnapshot {
   readonly holds: boolean;
 }
 
-/** Which snapshot to look for: not later than `to` and `until`. */
+/** Which snapshot to look for. */
 export interface SnapshotWanted {
   readonly aggregateId: string;
   readonly aggregateType: string;
   readonly shape: number;
+}
+
+/** A point in history: nothing later is looked at. */
+export interface UpTo {
   readonly to: number;
   readonly until?: string;
 }
@@ -61,8 +65,11 @@ const maxStateBytes = 1024 * 1024;
 /** At which version the snapshot stands that an aggregate came from or was written to. */
 const versions = new WeakMap<AnyAggregate, number>();
 
-/** The policy of a class, if it has one. */
-export const policyOf = (type: AggregateClass<AnyAggregate>): SnapshotPolicy | undefined => type.snapshots;
+/** What to look for before an aggregate of this class is loaded; undefined where the class has no snapshots. */
+export const wantedSnapshot = (
+  { type, snapshots }: AggregateClass<AnyAggregate>,
+  aggregateId: string,
+): SnapshotWanted | undefined => snapshots && { aggregateId, aggregateType: type, shape: snapshots.shape };
 
 /** A new aggregate from its snapshot; undefined where there is none to believe: replay all of history then. */
 export function fromSnapshot<A extends AnyAggregate>(
@@ -89,7 +96,7 @@ export function fromSnapshot<A extends AnyAggregate>(
 /** Snapshots that are due of these committed aggregates. */
 export function dueSnapshots(aggregates: Iterable<AnyAggregate>): NewSnapshot[] {
   return [...aggregates].flatMap((aggregate) => {
-    const policy = policyOf(aggregate.constructor as AggregateClass<AnyAggregate>);
+    const { snapshots: policy } = aggregate.constructor as AggregateClass<AnyAggregate>;
     if (!policy || aggregate.version - (versions.get(aggregate) ?? 0) < policy.every) return [];
     versions.set(aggregate, aggregate.version);
     const state = JSON.stringify((aggregate as Snapshotted).toSnapshot());
@@ -112,7 +119,16 @@ export const readSnapshotsSql = `select s.aggregate_id as "aggregateId", s.versi
 /** The call of `save_snapshots`. */
 export const saveSnapshotsSql = 'select public.save_snapshots($1::uuid[], $2::int[], $3::int[], $4::jsonb)';
 
-/** Its parameters. */
+/** The parameters of `readSnapshotsSql`. */
+export const readSnapshotsParameters = (wanted: readonly SnapshotWanted[], { to, until }: UpTo): unknown[] => [
+  wanted.map(({ aggregateId }) => aggregateId),
+  wanted.map(({ aggregateType }) => aggregateType),
+  wanted.map(({ shape }) => shape),
+  to,
+  until ?? null,
+];
+
+/** The parameters of `saveSnapshotsSql`. */
 export const saveSnapshotsParameters = (snapshots: readonly NewSnapshot[]): unknown[] => [
   snapshots.map(({ aggregateId }) => aggregateId),
   snapshots.map(({ shape }) => shape),

@@ -2,6 +2,16 @@ import type { RecordedEvent } from '@tradecore/events';
 import type { ReadAllOptions } from './event-store.ts';
 import { declareReadAllSql, readEventsSql, readSavedSql } from './read-events.ts';
 import { pageSize, RecordingStore, type Page } from './recording-store.ts';
+import {
+  readSnapshotsParameters,
+  readSnapshotsSql,
+  saveSnapshotsParameters,
+  saveSnapshotsSql,
+  type NewSnapshot,
+  type SnapshotWanted,
+  type StoredSnapshot,
+  type UpTo,
+} from './snapshots.ts';
 
 /** What runs SQL in a caller's transaction: TypeORM's `EntityManager` or `QueryRunner`. Its transaction must be READ COMMITTED. */
 export interface Transaction {
@@ -36,5 +46,13 @@ export abstract class SqlEventStore extends RecordingStore {
 
   protected async readSaved(firstIds: readonly string[]): Promise<RecordedEvent[]> {
     return (await this.query(readSavedSql, [firstIds])) as RecordedEvent[];
+  }
+
+  protected async readSnapshots(wanted: readonly SnapshotWanted[], upTo: UpTo): Promise<StoredSnapshot[]> {
+    return (await this.query(readSnapshotsSql, readSnapshotsParameters(wanted, upTo))) as StoredSnapshot[];
+  }
+
+  protected async writeSnapshots(snapshots: readonly NewSnapshot[]): Promise<void> {
+    await this.query(saveSnapshotsSql, saveSnapshotsParameters(snapshots));
   }
 }

@@ -1,5 +1,5 @@
 export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test/test-database.ts';
 export { CuttingProxy } from './test/cutting-proxy.ts';
 export { given, type Decided } from './test/given.ts';
-export { Tally, tallyCatalogue, TallyNotOpen, TallyOpened, TallyRaised, type TallyEvent } from './test/tally.ts';
+export { KeptTally, Tally, tallyCatalogue, TallyNotOpen, TallyOpened, TallyRaised, type TallyEvent } from './test/tally.ts';
 export { eventStoreConformance, type StoreUnderTest } from './test/conformance.ts';

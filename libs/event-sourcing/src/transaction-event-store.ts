@@ -3,8 +3,9 @@ import type { WorkContext } from '@tradecore/telemetry';
 import { appendParameters, appendSql, failureOf, toVerdicts, type Verdict } from './append-events.ts';
 import type { AggregateClass, AnyAggregate } from './base-aggregate.ts';
 import { isEvent, loadLockedSql, toRecorded, type LoadedRow } from './load-locked.ts';
-import { decidedOn, pageSize, refusalOf } from './recording-store.ts';
+import { decidedOn, maxVersion, pageSize, refusalOf } from './recording-store.ts';
 import { limits, partOf, prepareEvents, recordedEvents, type PreparedEvent, type Save } from './save.ts';
+import { fromSnapshot, wantedSnapshot } from './snapshots.ts';
 import { SqlEventStore, type Transaction } from './sql-event-store.ts';
 import { Busy, ConcurrencyException, PayloadTooLarge } from './store-errors.ts';
 
@@ -56,19 +57,34 @@ export class TransactionEventStore extends SqlEventStore {
 
   /**
    * Locks these aggregates until the transaction ends, also those that do not exist yet, in an order that all writers keep; then reads what
-   * they lack and the events `lookups` (ids). One statement. The login must be the writer of their types. Throws `Busy` after 2 s.
+   * they lack and the events `lookups` (ids). One statement, and one before it where classes with snapshots are not held. The login must be the writer of their types. Throws `Busy` after 2 s.
    */
   async loadMany(wanted: readonly Wanted[], lookups: readonly string[] = []): Promise<LoadedMany> {
-    const rows = await this.#loadRows(wanted, lookups);
+    const asked = await this.#fromSnapshots(wanted);
+    const rows = await this.#loadRows(asked, lookups);
     const heads = rows.filter((row) => !isEvent(row));
     const byNumber = Map.groupBy(rows.filter(isEvent), ({ number }) => number);
     const aggregates = new Map<string, Held | Error>();
     for (const head of heads) {
-      const each = wanted[head.number - 1] as Wanted;
+      const each = asked[head.number - 1] as Wanted;
       aggregates.set(each.id, await this.#bringUp(each, head, byNumber.get(head.number)?.map(toRecorded) ?? []));
     }
     const events = new Map((byNumber.get(0) ?? []).map((row) => [row.id, toRecorded(row)]));
     return { aggregates, events, now: heads[0]?.at ?? '' };
+  }
+
+  /** What is not held goes on from its snapshot, where there is one to believe: it is held then, its last event the snapshot's. */
+  async #fromSnapshots(wanted: readonly Wanted[]): Promise<readonly Wanted[]> {
+    const sought = wanted.flatMap(({ type, id, held }) => (held ? [] : (wantedSnapshot(type, id) ?? [])));
+    if (sought.length === 0) return wanted;
+    const found = await this.readSnapshots(sought, { to: maxVersion });
+    const byId = new Map(found.map((snapshot) => [snapshot.aggregateId, snapshot]));
+    return wanted.map((each) => {
+      if (each.held || !each.type.snapshots) return each;
+      const snapshot = byId.get(each.id);
+      const aggregate = fromSnapshot(each.type, snapshot);
+      return aggregate && snapshot ? { ...each, held: { aggregate, lastEventId: snapshot.lastEventId } } : each;
+    });
   }
 
   async #loadRows(wanted: readonly Wanted[], lookups: readonly string[]): Promise<LoadedRow[]> {
@@ -130,6 +146,7 @@ export class TransactionEventStore extends SqlEventStore {
       }
     }
     for (const aggregate of byAggregate.keys()) aggregate.markCommitted();
+    await this.keepSnapshots(byAggregate.keys());
     return decisions.flatMap(({ events }) => events.map(({ id }) => stored.get(id) as RecordedEvent));
   }
 

@@ -3,10 +3,13 @@ import { runInContext } from '@tradecore/telemetry';
 import type { EventStore } from '../event-store.ts';
 import { ConcurrencyException, InvalidSave, PayloadTooLarge, TextNotStorable } from '../store-errors.ts';
 import { race, type Racer } from './race.ts';
+import { snapshots, type Spoilt } from './snapshot-conformance.ts';
 import { Tally } from './tally.ts';
 
 /** A store to be tested, its catalogue `tallyCatalogue`. */
 export interface StoreUnderTest extends Racer {
+  /** Changes the snapshot of an aggregate behind the store's back. */
+  spoilSnapshot(aggregateId: string, spoilt: Spoilt): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -27,6 +30,7 @@ export function eventStoreConformance(name: string, open: () => Promise<StoreUnd
     asOf(() => store);
     reading(() => store);
     doors(() => store);
+    snapshots(() => opened);
     it(
       'holds under a race: 32 writers, multi-event and two-aggregate saves, every tenth rolled back',
       () => race(opened),

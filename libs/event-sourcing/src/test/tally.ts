@@ -1,6 +1,7 @@
 import { event, type Catalogue } from '@tradecore/events';
 import { BaseAggregate } from '../base-aggregate.ts';
 import { DomainError } from '../domain-error.ts';
+import type { SnapshotPolicy } from '../snapshots.ts';
 
 export class TallyOpened extends event('TallyOpened', 1)<{ readonly owner: string }> {}
 export class TallyRaised extends event('TallyRaised', 1)<{ readonly by: number; readonly note?: string }> {}
@@ -35,6 +36,26 @@ export class Tally extends BaseAggregate<TallyEvent> {
 
   onTallyRaised({ data }: TallyRaised): void {
     this.total += data.by;
+  }
+}
+
+/** A tally that is kept in snapshots; `restoredAt` tells the version at which this one started. */
+export class KeptTally extends Tally {
+  static readonly snapshots: SnapshotPolicy = { every: 10, shape: 1 };
+  restoredAt: number | undefined;
+
+  toSnapshot(): { owner: string | undefined; total: number } {
+    return { owner: this.owner, total: this.total };
+  }
+
+  restore({ owner, total }: { owner: string; total: number }): void {
+    this.owner = owner;
+    this.total = total;
+  }
+
+  override startAt(version: number): void {
+    super.startAt(version);
+    this.restoredAt = version;
   }
 }
 
