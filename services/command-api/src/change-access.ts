@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { EventStore, retryOnConflict } from '@tradecore/event-sourcing';
-import { extendContext } from '@tradecore/telemetry';
+import { EventStore } from '@tradecore/event-sourcing';
 import { Account } from '@tradecore/trading';
+import { AccountChanges } from './account-changes.ts';
 
 /** An operator's wish to let somebody into an account, or out of it. */
 export interface ChangeAccessCommand {
@@ -14,7 +14,10 @@ export interface ChangeAccessCommand {
 /** Grants and revokes the use of an account. */
 @Injectable()
 export class ChangeAccess {
-  constructor(@Inject(EventStore) private readonly eventStore: EventStore) {}
+  constructor(
+    @Inject(EventStore) private readonly eventStore: EventStore,
+    @Inject(AccountChanges) private readonly changes: AccountChanges,
+  ) {}
 
   /** The account with the access as asked; nothing is stored where it was so. Throws `AccountNotFound`. */
   async execute({ access, accountId, subject }: ChangeAccessCommand): Promise<{ account: Account; changed: boolean }> {
@@ -26,6 +29,6 @@ export class ChangeAccess {
       await this.eventStore.saveAggregate(account);
       return { account, changed };
     };
-    return extendContext({ account: accountId }, () => retryOnConflict(change));
+    return this.changes.make(accountId, change);
   }
 }

@@ -3,6 +3,7 @@ import type { Broker } from '@tradecore/messaging';
 import { MarketData } from '@tradecore/read-models';
 import { Health, tokens, type ServiceOptions } from '@tradecore/service';
 import { AccountAccess } from './account-access.ts';
+import { AccountChanges } from './account-changes.ts';
 import { AccountsHttp } from './accounts.http.ts';
 import { AdminHttp } from './admin.http.ts';
 import { ChangeAccess } from './change-access.ts';
@@ -36,6 +37,7 @@ const marketData = {
   providers: [
     marketData,
     AccountAccess,
+    AccountChanges,
     MarketFacts,
     OrderRisk,
     OrderWaits,

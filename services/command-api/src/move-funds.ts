@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { EventStore, retryOnConflict } from '@tradecore/event-sourcing';
+import { EventStore } from '@tradecore/event-sourcing';
 import { derivedId, type FundsDeposited, type RecordedEvent } from '@tradecore/events';
-import { counter, extendContext } from '@tradecore/telemetry';
+import { counter } from '@tradecore/telemetry';
 import { Account } from '@tradecore/trading';
+import { AccountChanges } from './account-changes.ts';
 import { differingFields, IdempotencyKeyReused } from './asked.ts';
 
 /** Which way money goes. */
@@ -33,13 +34,16 @@ const movements = counter({
 /** Deposits and withdrawals. What is reserved for orders can't be withdrawn. */
 @Injectable()
 export class MoveFunds {
-  constructor(@Inject(EventStore) private readonly eventStore: EventStore) {}
+  constructor(
+    @Inject(EventStore) private readonly eventStore: EventStore,
+    @Inject(AccountChanges) private readonly changes: AccountChanges,
+  ) {}
 
   /** Throws `IdempotencyKeyReused`, and what `Account.deposit`, `Account.withdraw` and `EventStore.saveAggregate` throw. */
   async execute(command: MoveFundsCommand): Promise<MovedFunds> {
-    const { kind, accountId: account, idempotencyKey } = command;
-    const commandId = derivedId(kind, account, idempotencyKey);
-    const moved = await extendContext({ account, commandId }, () => retryOnConflict(() => this.#move(command, commandId)));
+    const { kind, accountId, idempotencyKey } = command;
+    const commandId = derivedId(kind, accountId, idempotencyKey);
+    const moved = await this.changes.make(accountId, () => this.#move(command, commandId), { commandId });
     movements.inc({ kind, outcome: moved.outcome });
     return moved;
   }

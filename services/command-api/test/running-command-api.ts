@@ -82,6 +82,13 @@ export class RunningCommandApi {
     return other;
   }
 
+  /** A client with an account of its own that holds nothing. */
+  async newClient(subject: string = freshId()): Promise<RunningCommandApi> {
+    const authorization = await this.bearer([], { subject });
+    const { body } = await this.post('/v1/accounts', {}, { authorization, headers: { 'idempotency-key': 'first' } });
+    return this.as(body['id'] as string, authorization);
+  }
+
   get database(): TestDatabase {
     return this.around.database;
   }

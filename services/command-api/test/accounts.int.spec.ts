@@ -1,0 +1,215 @@
+import { accountIdFor, freshId } from '@tradecore/events';
+import { accountResponse, decodeConsistencyToken, grantsResponse, movementResponse } from '@tradecore/read-models';
+import { RunningCommandApi, type Answer } from './running-command-api.ts';
+
+let api: RunningCommandApi;
+beforeAll(async () => (api = await RunningCommandApi.start()));
+afterAll(() => api.stop());
+
+const newClient = (subject?: string) => api.newClient(subject);
+
+const move = (
+  client: RunningCommandApi,
+  kind: 'deposits' | 'withdrawals',
+  body: object,
+  key: string = freshId(),
+): Promise<Answer> => client.post(`/v1/accounts/${client.account}/${kind}`, body, { headers: { 'idempotency-key': key } });
+
+const eventsOf = (id: string) =>
+  api.database.dataSource.query<{ type: string; actor: string; data: Record<string, unknown> }[]>(
+    `select event_type as type, metadata->>'actor' as actor, event_data as data from event_store
+      where aggregate_id = $1 order by aggregate_version`,
+    [id],
+  );
+
+describe('POST /v1/accounts', () => {
+  it('opens an account for the caller: 201, and the account with nothing in it', async () => {
+    const authorization = await api.bearer([], { subject: 'alice' });
+    const headers = { 'idempotency-key': 'key-1' };
+    const { status, headers: sent, body } = await api.post('/v1/accounts', { name: 'Savings' }, { authorization, headers });
+    const id = accountIdFor('alice', 'key-1');
+    expect(status).toBe(201);
+    expect(accountResponse.parse(body)).toEqual({
+      id,
+      owner: 'alice',
+      name: 'Savings',
+      currency: 'USD',
+      cash: '0',
+      reserved: '0',
+      buyingPower: '0',
+      reservations: [],
+      version: 1,
+    });
+    expect([sent.get('location'), sent.get('etag')]).toEqual([`/v1/accounts/${id}`, '"1"']);
+    expect(decodeConsistencyToken(sent.get('consistency-token') ?? '')).toEqual({ aggregateId: id, version: 1 });
+    expect(await eventsOf(id)).toMatchObject([
+      { type: 'AccountOpened', actor: 'alice', data: { owner: 'alice', currency: 'USD' } },
+    ]);
+  });
+
+  it('needs no body', async () => {
+    const authorization = await api.bearer([], { subject: 'bare' });
+    const answer = await api.post('/v1/accounts', undefined, { authorization, headers: { 'idempotency-key': 'k' } });
+    expect([answer.status, answer.body['currency']]).toEqual([201, 'USD']);
+  });
+
+  it('is one account for one key of one caller, as it stands now; another caller’s same key is another', async () => {
+    const client = await newClient('bob');
+    await move(client, 'deposits', { amount: '5' });
+    const again = await client.post('/v1/accounts', { currency: 'USD' }, { headers: { 'idempotency-key': 'first' } });
+    expect([again.status, again.body]).toMatchObject([200, { id: client.account, cash: '5', version: 2 }]);
+    expect((await newClient('carol')).account).not.toBe(client.account);
+  });
+
+  it('tells what differs when the key comes with other terms: 409', async () => {
+    const client = await newClient();
+    const other = await client.post('/v1/accounts', { name: 'x' }, { headers: { 'idempotency-key': 'first' } });
+    expect([other.status, other.body]).toMatchObject([
+      409,
+      { type: 'https://tradecore.dev/problems/account-already-opened', errors: [{ pointer: '#/name', code: 'differs' }] },
+    ]);
+  });
+
+  it('opens one account when it is sent 10 times at once', async () => {
+    const authorization = await api.bearer([], { subject: freshId() });
+    const sent = { authorization, headers: { 'idempotency-key': 'same' } };
+    const answers = await Promise.all(Array.from({ length: 10 }, () => api.post('/v1/accounts', {}, sent)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([...Array<number>(9).fill(200), 201]);
+    expect(await eventsOf(answers[0]?.body['id'] as string)).toHaveLength(1);
+  });
+});
+
+describe('deposits and withdrawals', () => {
+  it('answer 201 with the movement; the account has what was moved', async () => {
+    const client = await newClient();
+    const { status, headers, body } = await move(client, 'deposits', { amount: '0100.50', reference: 'salary' });
+    expect([status, headers.get('etag')]).toEqual([201, '"2"']);
+    expect(movementResponse.parse(body)).toMatchObject({
+      accountId: client.account,
+      kind: 'deposit',
+      amount: '100.5',
+      currency: 'USD',
+      reference: 'salary',
+      version: 2,
+    });
+    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({ aggregateId: client.account, version: 2 });
+    const out = await move(client, 'withdrawals', { amount: '100.5' });
+    expect([out.status, out.body]).toMatchObject([201, { kind: 'withdrawal', amount: '100.5', version: 3 }]);
+    expect(await eventsOf(client.account)).toMatchObject([
+      { type: 'AccountOpened' },
+      { type: 'FundsDeposited', data: { amount: '100.5', reference: 'salary' } },
+      { type: 'FundsWithdrawn', data: { amount: '100.5' } },
+    ]);
+  });
+
+  it('of more than is available are refused with the figures: 422, and nothing is stored', async () => {
+    const client = await newClient();
+    await move(client, 'deposits', { amount: '10' });
+    const { status, body } = await move(client, 'withdrawals', { amount: '10.01' });
+    expect([status, body]).toMatchObject([
+      422,
+      {
+        type: 'https://tradecore.dev/problems/insufficient-funds',
+        needed: '10.01',
+        available: '10',
+        errors: [{ pointer: '#/amount', code: 'insufficient-funds' }],
+      },
+    ]);
+    expect(await eventsOf(client.account)).toHaveLength(2);
+  });
+
+  it('are one for one key: the same answer again with 200, also when the money is gone; another body is 409', async () => {
+    const client = await newClient();
+    const first = await move(client, 'deposits', { amount: '10' }, 'in');
+    expect(await move(client, 'deposits', { amount: '10.00' }, 'in')).toMatchObject({ status: 200, body: first.body });
+    const out = await move(client, 'withdrawals', { amount: '10' }, 'out');
+    const again = await move(client, 'withdrawals', { amount: '10' }, 'out');
+    expect([again.status, again.body]).toEqual([200, out.body]);
+    const reused = await move(client, 'withdrawals', { amount: '9', reference: 'x' }, 'out');
+    expect([reused.status, reused.body]).toMatchObject([
+      409,
+      { type: 'https://tradecore.dev/problems/idempotency-key-reused', differingFields: ['amount', 'reference'] },
+    ]);
+    expect(await eventsOf(client.account)).toHaveLength(3);
+  });
+
+  it('sent 10 times at once under one key move once, under 10 keys 10 times', async () => {
+    const client = await newClient();
+    const statuses = async (key: () => string) =>
+      (await Promise.all(Array.from({ length: 10 }, () => move(client, 'deposits', { amount: '1' }, key()))))
+        .map(({ status }) => status)
+        .sort();
+    expect(await statuses(() => 'one')).toEqual([...Array<number>(9).fill(200), 201]);
+    expect(await statuses(freshId)).toEqual(Array<number>(10).fill(201));
+    expect(await eventsOf(client.account)).toHaveLength(12);
+  });
+
+  it('never take out more than there is, however many ask at once', async () => {
+    const client = await newClient();
+    await move(client, 'deposits', { amount: '5' });
+    const asked = Array.from({ length: 10 }, () => move(client, 'withdrawals', { amount: '1' }));
+    const statuses = (await Promise.all(asked)).map(({ status }) => status).sort();
+    expect(statuses).toEqual([...Array<number>(5).fill(201), ...Array<number>(5).fill(422)]);
+  });
+
+  it('of an account that was never opened are refused with 404, though the token names it', async () => {
+    const named = freshId();
+    const authorization = await api.bearer([named]);
+    const answer = await move(api.as(named, authorization), 'deposits', { amount: '1' });
+    expect([answer.status, answer.body['type']]).toEqual([404, 'https://tradecore.dev/problems/account-not-found']);
+  });
+});
+
+describe('who may use an account', () => {
+  const grants = (account: string) => `/v1/accounts/${account}/grants`;
+  let operator: string;
+  beforeAll(async () => (operator = await api.bearer([], { subject: 'op', role: 'operator' })));
+
+  it('is its owner, whoever the token names it to, and whoever an operator lets in, until that is taken back', async () => {
+    const client = await newClient('owner');
+    const friend = api.as(client.account, await api.bearer([], { subject: 'friend' }));
+    expect((await move(friend, 'deposits', { amount: '1' })).status).toBe(404);
+    const granted = await api.post(grants(client.account), { subject: 'friend' }, { authorization: operator });
+    expect([granted.status, grantsResponse.parse(granted.body)]).toEqual([
+      201,
+      { accountId: client.account, owner: 'owner', subjects: ['friend'], version: 2 },
+    ]);
+    expect((await move(friend, 'deposits', { amount: '1' })).status).toBe(201);
+    const order = await friend.post('/v1/orders', friend.terms());
+    expect(order.status).toBe(201);
+    expect((await client.post(`/v1/orders/${String(order.body['id'])}/cancel`)).status).toBe(202);
+    const revoked = await api.post(`${grants(client.account)}/friend`, undefined, { authorization: operator, method: 'DELETE' });
+    expect([revoked.status, revoked.body['subjects']]).toEqual([200, []]);
+    expect((await move(friend, 'deposits', { amount: '1' })).status).toBe(404);
+    expect((await friend.post(`/v1/orders/${String(order.body['id'])}/cancel`)).status).toBe(404);
+    expect(await eventsOf(client.account)).toMatchObject([
+      {},
+      { type: 'AccountAccessGranted', actor: 'op', data: { subject: 'friend' } },
+      {},
+      { type: 'AccountAccessRevoked', actor: 'op' },
+    ]);
+  });
+
+  it('may be asked for again: nothing is stored', async () => {
+    const client = await newClient();
+    const grant = () => api.post(grants(client.account), { subject: 'twice' }, { authorization: operator });
+    const revoke = () => api.post(`${grants(client.account)}/twice`, undefined, { authorization: operator, method: 'DELETE' });
+    const statuses = [await grant(), await grant(), await revoke(), await revoke()].map(({ status }) => status);
+    expect(statuses).toEqual([201, 200, 200, 200]);
+    expect(await eventsOf(client.account)).toHaveLength(3);
+  });
+
+  it('is for operators to say: 403 to anybody else, owners too, whatever account is named', async () => {
+    const client = await newClient();
+    for (const account of [client.account, freshId(), 'none']) {
+      const answer = await client.post(grants(account), { subject: 'x' });
+      expect([answer.status, answer.body['type']]).toEqual([403, 'https://tradecore.dev/problems/operators-only']);
+    }
+    expect((await client.post(`${grants(client.account)}/x`, undefined, { method: 'DELETE' })).status).toBe(403);
+  });
+
+  it('of an account that is not there is nobody: 404', async () => {
+    const answer = await api.post(grants(freshId()), { subject: 'x' }, { authorization: operator });
+    expect([answer.status, answer.body]).toMatchObject([404, { errors: [{ pointer: '#/id', in: 'path' }] }]);
+  });
+});
