@@ -11,6 +11,8 @@ export interface CommandHandler {
    * when, the events are. What it throws rolls the batch back; a value that PostgreSQL refuses parks the command.
    */
   stored?(tx: Transaction, events: readonly RecordedEvent[]): Promise<void>;
+  /** Called after the commit of a batch for which `stored` was called: to wake who waits for the rows. It may be missed; never throws. */
+  committed?(): void;
 }
 
 /** The class of a `CommandHandler`. */
@@ -45,6 +47,9 @@ export function handlersOf(instance: unknown): ReadonlyMap<string, Decide> | und
   if (typeof instance !== 'object' || instance === null) return undefined;
   const own = handlers.get(Object.getPrototypeOf(instance) as object);
   if (!own) return undefined;
-  const bound = [...own].map(([type, method]): [string, Decide] => [type, (Reflect.get(instance, method) as Decide).bind(instance)]);
+  const bound = [...own].map(([type, method]): [string, Decide] => [
+    type,
+    (Reflect.get(instance, method) as Decide).bind(instance),
+  ]);
   return new Map(bound);
 }

@@ -69,6 +69,22 @@ export class WorkQueue {
     this.wake();
   }
 
+  /** Makes every row due that waits for its time: what they wait for has come. */
+  async hasten(): Promise<void> {
+    await this.rows.hasten(this.options.dataSource);
+    this.wake();
+  }
+
+  /** Removes rows that nobody has in hand: there is nothing more to attend to. */
+  async drop(keys: readonly string[]): Promise<void> {
+    await this.rows.drop(this.options.dataSource, keys);
+  }
+
+  /** Keys of the rows that wait to be asked for. */
+  resting(): Promise<string[]> {
+    return this.rows.resting(this.options.dataSource);
+  }
+
   /** There may be work: ends the wait. */
   wake(): void {
     this.woken = true;

@@ -72,6 +72,30 @@ export class WorkRows {
     );
   }
 
+  /** Makes every row due that waits for its time. */
+  async hasten(tx: Transaction): Promise<void> {
+    await tx.query(
+      `update ${this.schema}.work set due_at = clock_timestamp()
+        where key in (select key from ${this.schema}.work
+                       where claim is null and due_at > statement_timestamp() and due_at < 'infinity' order by key for update skip locked)`,
+    );
+  }
+
+  /** Removes free rows. */
+  async drop(tx: Transaction, keys: readonly string[]): Promise<void> {
+    await tx.query(
+      `delete from ${this.schema}.work
+        where key in (select key from ${this.schema}.work where key = any($1::uuid[]) and claim is null order by key for update skip locked)`,
+      [keys],
+    );
+  }
+
+  /** Keys that wait to be asked for. */
+  async resting(tx: Transaction): Promise<string[]> {
+    const rows = (await tx.query(`select key from ${this.schema}.work where due_at = 'infinity'`)) as { key: string }[];
+    return rows.map(({ key }) => key);
+  }
+
   /**
    * Claims the rows that have waited longest, at most `limit`, for `leaseMs`. With clock_timestamp(), which is volatile, `due_at <=` would be a
    * filter over the whole index (2,000 pages of 100,000 rows) and not its condition.

@@ -105,7 +105,7 @@ describe('a work queue', () => {
     const { opened, open } = gate();
     const seen: string[] = [];
     const first = queue(
-      async (item) => {
+      async () => {
         seen.push('first');
         await opened;
         return async () => ({ done: true });

@@ -1,0 +1,180 @@
+import type { LegTerms } from '@tradecore/events';
+import type { BrokerAnswer, VenueExecution, VenueOrder } from '@tradecore/trading';
+import type { z } from 'zod';
+import type { AlpacaHttp, HttpCall, HttpReply } from './alpaca-http.ts';
+import { assets, clock, fills, latestTrades, refusal, venueOrder, venueOrders } from './alpaca-shapes.ts';
+import { gatewayMetrics, type Call } from './broker-gateway.metrics.ts';
+import { BrokerSilent, type BrokerPort, type VenueClock, type VenueInstrument, type VenuePrice } from './broker-port.ts';
+
+const typeNames = { market: 'market', limit: 'limit', stop: 'stop', stopLimit: 'stop_limit' } as const;
+const ordersPage = 500;
+const fillsPage = 100;
+/** More pages than this at once are no look-back any more. */
+const pagesLimit = 2_000;
+const symbolsAtOnce = 200;
+
+/** Alpaca's trading API v2, and the latest trades of its market data API v2. The paper broker speaks the same. */
+export class Alpaca implements BrokerPort {
+  constructor(
+    readonly venue: string,
+    private readonly trading: AlpacaHttp,
+    private readonly data: AlpacaHttp,
+  ) {}
+
+  async submit(clientOrderId: string, terms: LegTerms): Promise<BrokerAnswer> {
+    const body = {
+      symbol: terms.symbol,
+      side: terms.side,
+      type: typeNames[terms.type],
+      time_in_force: terms.timeInForce,
+      ...changeable(terms),
+      client_order_id: clientOrderId,
+    };
+    return this.change({ call: 'submit', method: 'POST', path: '/v2/orders', body });
+  }
+
+  async replace(venueOrderId: string, clientOrderId: string, terms: LegTerms): Promise<BrokerAnswer> {
+    const body = { ...changeable(terms), client_order_id: clientOrderId };
+    return this.change({ call: 'replace', method: 'PATCH', path: orderPath(venueOrderId), body });
+  }
+
+  async cancel(venueOrderId: string): Promise<BrokerAnswer> {
+    return this.change({ call: 'cancel', method: 'DELETE', path: orderPath(venueOrderId) });
+  }
+
+  async byClientOrderId(clientOrderId: string): Promise<BrokerAnswer> {
+    const query = { client_order_id: clientOrderId };
+    return this.change({ call: 'by-client-order-id', method: 'GET', path: '/v2/orders:by_client_order_id', query });
+  }
+
+  async byId(venueOrderId: string): Promise<BrokerAnswer> {
+    return this.change({ call: 'by-id', method: 'GET', path: orderPath(venueOrderId) });
+  }
+
+  openOrders(): Promise<readonly VenueOrder[]> {
+    return this.orders('open', undefined);
+  }
+
+  ordersSince(time: string): Promise<readonly VenueOrder[]> {
+    return this.orders('all', time);
+  }
+
+  async executionsSince(time: string): Promise<readonly VenueExecution[]> {
+    const found: VenueExecution[] = [];
+    const shape = fills(this.venue);
+    let token: string | undefined;
+    for (let pages = 0; pages < pagesLimit; pages += 1) {
+      const query = { after: time, direction: 'asc', page_size: String(fillsPage), ...(token && { page_token: token }) };
+      const page = await this.question({ call: 'fills', path: '/v2/account/activities/FILL', query }, shape);
+      found.push(...page.map(({ execution }) => execution));
+      token = page.at(-1)?.page;
+      if (page.length < fillsPage) return found;
+    }
+    throw new BrokerSilent(`more than ${pagesLimit * fillsPage} executions since ${time}`);
+  }
+
+  instruments(): Promise<readonly VenueInstrument[]> {
+    const query = { status: 'active', asset_class: 'us_equity' };
+    return this.question({ call: 'assets', path: '/v2/assets', query }, assets);
+  }
+
+  async lastPrices(symbols: readonly string[]): Promise<readonly VenuePrice[]> {
+    const found: VenuePrice[] = [];
+    for (let from = 0; from < symbols.length; from += symbolsAtOnce) {
+      const query = { symbols: symbols.slice(from, from + symbolsAtOnce).join(',') };
+      found.push(...(await this.question({ call: 'prices', path: '/v2/stocks/trades/latest', query }, latestTrades, this.data)));
+    }
+    return found;
+  }
+
+  clock(): Promise<VenueClock> {
+    return this.question({ call: 'clock', path: '/v2/clock' }, clock);
+  }
+
+  /** All pages of the list of orders. It pages by the time of submission, which several may share: each page reaches back over the last one's end. */
+  private async orders(status: 'open' | 'all', since: string | undefined): Promise<readonly VenueOrder[]> {
+    const found = new Map<string, VenueOrder>();
+    let after = since;
+    for (let pages = 0; pages < pagesLimit; pages += 1) {
+      const query = { status, limit: String(ordersPage), direction: 'asc', ...(after && { after }) };
+      const page = await this.question({ call: 'orders', path: '/v2/orders', query }, venueOrders);
+      const before = found.size;
+      for (const order of page) found.set(order.venueOrderId, order);
+      const last = page.at(-1);
+      if (page.length < ordersPage || last === undefined || found.size === before) return [...found.values()];
+      after = new Date(Date.parse(last.submittedAt) - 1).toISOString();
+    }
+    throw new BrokerSilent(`more than ${pagesLimit * ordersPage} orders`);
+  }
+
+  /** A call about one order. */
+  private async change(call: HttpCall): Promise<BrokerAnswer> {
+    const reply = await this.trading.ask(call);
+    const answer = reply.kind === 'reply' ? answerOf(reply, call.method) : reply;
+    gatewayMetrics.calls.inc({ call: call.call, outcome: outcomeOf(reply, answer) });
+    return answer;
+  }
+
+  private async question<T>(
+    ask: { readonly call: Call; readonly path: string; readonly query?: Readonly<Record<string, string>> },
+    shape: z.ZodType<T>,
+    http = this.trading,
+  ): Promise<T> {
+    const reply = await http.ask({ ...ask, method: 'GET' });
+    const count = (outcome: 'answered' | 'refused' | 'bad-shape' | 'unsent' | 'unknown') =>
+      gatewayMetrics.calls.inc({ call: ask.call, outcome });
+    if (reply.kind !== 'reply') {
+      count(reply.kind);
+      throw new BrokerSilent(`${ask.call}: ${reply.reason}`);
+    }
+    if (reply.status !== 200) {
+      count('refused');
+      throw new BrokerSilent(`${ask.call}: the broker says ${reply.status}`);
+    }
+    const read = shape.safeParse(reply.body);
+    count(read.success ? 'answered' : 'bad-shape');
+    if (!read.success) throw new BrokerSilent(`${ask.call}: ${read.error.issues[0]?.message ?? 'not what we know'}`);
+    return read.data;
+  }
+}
+
+const orderPath = (venueOrderId: string): string => `/v2/orders/${encodeURIComponent(venueOrderId)}`;
+
+const changeable = ({ quantity, limitPrice, stopPrice }: LegTerms) => ({
+  qty: quantity,
+  ...(limitPrice !== undefined && { limit_price: limitPrice }),
+  ...(stopPrice !== undefined && { stop_price: stopPrice }),
+});
+
+/** What a reply says. One of a shape that we don't know says nothing. */
+function answerOf({ status, body }: Extract<HttpReply, { kind: 'reply' }>, method: HttpCall['method']): BrokerAnswer {
+  if (status === 204 && method === 'DELETE') return { kind: 'done' };
+  if (status === 200 || status === 201) {
+    const read = venueOrder.safeParse(body);
+    return read.success ? { kind: 'order', order: read.data } : { kind: 'unknown', reason: badShape(status) };
+  }
+  if (status === 404 && method !== 'POST') return { kind: 'absent' };
+  return status >= 400 ? refusalOf(status, body) : { kind: 'unknown', reason: badShape(status) };
+}
+
+/** Wrong keys are our fault, not the order's: 401, and 403 without a code. Nothing was done, and somebody has to look. */
+function refusalOf(status: number, body: unknown): BrokerAnswer {
+  const read = refusal.safeParse(body);
+  if (status === 401 || (status === 403 && !read.success)) {
+    return { kind: 'unsent', reason: `the broker does not know our keys: ${status}`, retryAfterMs: 5_000 };
+  }
+  if (!read.success) return { kind: 'unknown', reason: badShape(status) };
+  const { code, message } = read.data;
+  const isDuplicate = status === 422 && /client_order_id/i.test(message) && /unique|duplicate|exist/i.test(message);
+  return isDuplicate ? { kind: 'duplicate' } : { kind: 'refused', code: String(code), reason: message };
+}
+
+const badShape = (status: number): string => `the broker says ${status}, in a shape that we do not know`;
+
+function outcomeOf(reply: HttpReply, answer: BrokerAnswer) {
+  if (reply.kind === 'unsent') return reply.reason.includes('429') ? 'rate-limited' : 'unsent';
+  if (answer.kind === 'unknown') return reply.kind === 'reply' ? 'bad-shape' : 'unknown';
+  if (answer.kind === 'absent') return 'absent';
+  if (answer.kind === 'unsent') return 'unsent';
+  return answer.kind === 'refused' || answer.kind === 'duplicate' ? 'refused' : 'answered';
+}

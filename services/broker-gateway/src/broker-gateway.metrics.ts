@@ -1,0 +1,61 @@
+import { counter, gauge, histogram } from '@tradecore/telemetry';
+
+/** The calls that a broker is asked. */
+export const calls = [
+  'submit',
+  'replace',
+  'cancel',
+  'by-client-order-id',
+  'by-id',
+  'orders',
+  'fills',
+  'assets',
+  'prices',
+  'clock',
+] as const;
+
+/** One of `calls`. */
+export type Call = (typeof calls)[number];
+
+/** How a leg that is not at its end stands: to be sent, unknown whether the broker has it, unknown beyond the budget, at the broker. */
+export const legStates = ['waiting', 'unknown', 'unresolved', 'working'] as const;
+
+/** The gauge of legs; `count` is asked each time that it is read. While the database is away the last figures stand. */
+export const legGauge = (
+  count: () => Promise<readonly { readonly state: (typeof legStates)[number]; readonly legs: number }[]>,
+) =>
+  gauge({
+    name: 'broker_orders',
+    help: 'Legs that are not at their end, by how they stand.',
+    labels: { state: legStates },
+    collect: async (legs) => {
+      const counts = await count().catch(() => undefined);
+      if (counts) for (const state of legStates) legs.set({ state }, counts.find((each) => each.state === state)?.legs ?? 0);
+    },
+  });
+
+/** What the gateway counts. */
+export const gatewayMetrics = {
+  calls: counter({
+    name: 'broker_calls_total',
+    help: 'Calls to the broker, by what became of them.',
+    labels: { call: calls, outcome: ['answered', 'refused', 'absent', 'rate-limited', 'unsent', 'unknown', 'bad-shape'] },
+  }),
+  seconds: histogram({ name: 'broker_call_seconds', help: 'Time from the request to the whole reply.', labels: { call: calls } }),
+  circuitOpen: gauge({ name: 'broker_circuit_open', help: '1 while the broker is taken for away: calls wait.' }),
+  streamUp: gauge({ name: 'broker_stream_up', help: "1 while the broker's stream of updates is read." }),
+  updates: counter({
+    name: 'broker_updates_total',
+    help: "Updates of the broker's stream, by what became of them.",
+    labels: { outcome: ['applied', 'known', 'foreign', 'bad-shape', 'failed'] },
+  }),
+  unknown: counter({ name: 'broker_outcome_unknown_total', help: 'Calls whose outcome was not known.' }),
+  foreign: counter({ name: 'broker_foreign_orders_total', help: 'Orders at the broker that are not ours, taken up.' }),
+  healed: counter({
+    name: 'broker_reconciled_total',
+    help: 'What the look-back found that the stream had not told.',
+    labels: { what: ['order', 'execution'] },
+  }),
+  lookBack: histogram({ name: 'broker_look_back_seconds', help: 'Time that comparing with the broker took.' }),
+  prices: counter({ name: 'market_data_published_total', help: 'Records of market data published.' }),
+};

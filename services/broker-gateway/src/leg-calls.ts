@@ -1,0 +1,217 @@
+import type { Transaction } from '@tradecore/event-sourcing';
+import { backoffMs } from '@tradecore/subscriptions';
+import { logger } from '@tradecore/telemetry';
+import type { BrokerAnswer, BrokerOrder, LegStep, VenueExecution, VenueOrder } from '@tradecore/trading';
+import { gatewayMetrics } from './broker-gateway.metrics.ts';
+import type { LegMemo } from './leg-memo.ts';
+import type { Legs } from './legs.ts';
+import type { Venue } from './venue.ts';
+
+/** What a step brought. */
+export interface Called {
+  /** Takes it over into the leg; answers other legs that changed too. Runs again on a fresh leg after a conflict. */
+  readonly apply?: (leg: BrokerOrder, tx: Transaction) => readonly BrokerOrder[] | Promise<readonly BrokerOrder[]> | void;
+  readonly memo: LegMemo;
+  /** The order as the broker showed it: while the leg lacks executions of it, somebody looks again soon. */
+  readonly shown?: VenueOrder;
+  /** When to attend to it again, in milliseconds; when absent the leg's state says. */
+  readonly againMs?: number;
+}
+
+const log = logger('broker-calls');
+/** Calls and look-ups without an outcome until somebody has to look: about 45 s. */
+const triesLimit = 10;
+const lookUpRest = { baseMs: 100, capMs: 15_000 };
+const waitRest = { baseMs: 500, capMs: 15_000 };
+/** The broker took the wish to cancel: the stream tells the end, or this look does; then it is asked again. */
+const cancelLookMs = 2_000;
+const cancelAgainMs = 10_000;
+const priceMs = 500;
+
+/** Makes the calls of a leg's steps, and says what follows from the answers. */
+export class LegCalls {
+  constructor(
+    private readonly venue: Venue,
+    private readonly legs: Legs,
+  ) {}
+
+  /** Makes the one call of a step. */
+  async make(step: LegStep, leg: BrokerOrder, memo: LegMemo): Promise<Called> {
+    switch (step.do) {
+      case 'nothing':
+        return { memo };
+      case 'wait':
+        return { memo, againMs: priceMs };
+      case 'lapse':
+        return { memo, apply: (each) => each.lapse(step.reason, step.lastPrice) };
+      case 'withdraw':
+        return { memo, apply: (each) => each.withdraw() };
+      case 'submit':
+        return this.submit(leg, memo);
+      case 'replace':
+        return this.replace(leg, memo);
+      case 'cancel':
+        return this.cancel(leg, memo);
+      case 'look-up':
+      case 'watch':
+        return this.lookUp(leg, memo);
+    }
+  }
+
+  private async submit(leg: BrokerOrder, memo: LegMemo): Promise<Called> {
+    const sentAt = this.now();
+    if (!leg.terms) return { memo };
+    const answer = await this.venue.port.submit(leg.id, leg.terms);
+    return answer.kind === 'order' ? this.found(answer.order, memo, false) : this.notBrought(answer, memo, sentAt);
+  }
+
+  private async replace(leg: BrokerOrder, memo: LegMemo): Promise<Called> {
+    const before = await this.legs.load(leg.terms?.replaces ?? '');
+    const isComing = before.progress === 'asked' || before.progress === 'unknown';
+    if (isComing) return { memo: { ...memo, waits: memo.waits + 1 }, againMs: backoffMs(memo.waits + 1, lookUpRest) };
+    if (!leg.terms || before.progress !== 'working' || before.venueOrderId === undefined) {
+      return { memo, apply: (each) => each.refuse('not-working', `the order is ${before.progress}`) };
+    }
+    const sentAt = this.now();
+    const answer = await this.venue.port.replace(before.venueOrderId, leg.id, leg.terms);
+    if (answer.kind === 'order') return this.replaced(answer.order, leg, { ...memo, sentAt, sends: memo.sends + 1 }, false);
+    if (answer.kind === 'absent') return { memo, apply: (each) => each.refuse('not-working', 'the broker has no such order') };
+    return this.notBrought(answer, memo, sentAt);
+  }
+
+  /** A call that was to bring the leg to the broker, and did not show that it has. */
+  private notBrought(answer: Exclude<BrokerAnswer, { kind: 'order' }>, memo: LegMemo, sentAt: string): Called {
+    if (answer.kind === 'refused') return { memo, apply: (each) => each.refuse(answer.code, answer.reason) };
+    if (answer.kind === 'unsent') return waited(memo, answer.retryAfterMs);
+    const { absentAt: _, ...rest } = memo;
+    const sent: LegMemo = { ...rest, sentAt, sends: memo.sends + 1, tries: memo.tries + 1 };
+    const againMs = backoffMs(sent.tries, lookUpRest);
+    if (answer.kind === 'duplicate') return { memo: sent, againMs };
+    const reason = answer.kind === 'unknown' ? answer.reason : `the broker says ${answer.kind}`;
+    gatewayMetrics.unknown.inc();
+    return { memo: sent, againMs, apply: (each) => each.outcomeUnknown(sent.sends, reason) };
+  }
+
+  private async lookUp(leg: BrokerOrder, memo: LegMemo): Promise<Called> {
+    const answer = await this.venue.port.byClientOrderId(leg.id);
+    if (answer.kind === 'order') {
+      const isReplacement = leg.terms?.replaces !== undefined && leg.progress !== 'working';
+      if (isReplacement) return this.replaced(answer.order, leg, memo, true);
+      return this.found(answer.order, memo, leg.progress !== 'working', leg);
+    }
+    if (answer.kind === 'absent') return this.absent(leg, memo);
+    const reason = 'reason' in answer ? answer.reason : `the broker says ${answer.kind}`;
+    return this.notTold(memo, reason);
+  }
+
+  private notTold(memo: LegMemo, reason: string): Called {
+    const tries = memo.tries + 1;
+    return {
+      memo: { ...memo, tries },
+      againMs: backoffMs(tries, lookUpRest),
+      apply: (each) => {
+        each.outcomeUnknown(Math.max(1, memo.sends), reason);
+        if (tries < triesLimit || each.isUnresolved) return;
+        each.unresolved(tries, reason);
+        if (each.isUnresolved) log.error({ brokerOrderId: each.id, tries, reason }, 'the outcome at the broker stays unknown');
+      },
+    };
+  }
+
+  private absent(leg: BrokerOrder, memo: LegMemo): Called {
+    const now = this.now();
+    if (leg.progress === 'working') {
+      log.error({ brokerOrderId: leg.id, venueOrderId: leg.venueOrderId }, 'the broker has lost an order that it had');
+      return { memo };
+    }
+    const sinceSent = Date.parse(now) - Date.parse(memo.sentAt ?? now);
+    const graceMs = this.venue.config.BROKER_GRACE;
+    const again = sinceSent < graceMs ? Math.min(500, graceMs - sinceSent + 10) : memo.absentAt === undefined ? 0 : 500;
+    return { memo: { ...memo, absentAt: now }, againMs: again };
+  }
+
+  /** The broker shows the order. What it has traded comes over the stream; looked up again, what is still missing is fetched. */
+  private async found(order: VenueOrder, memo: LegMemo, isFound: boolean, lookedUp?: BrokerOrder): Promise<Called> {
+    const executions = lookedUp?.lacks(order) ? await this.executionsOf(order) : [];
+    return {
+      memo,
+      shown: order,
+      apply: (leg) => {
+        leg.learn(order, { found: isFound });
+        for (const execution of executions) leg.report(execution);
+        leg.learn(order);
+      },
+    };
+  }
+
+  /** The broker shows the leg that is to replace another: it counts when the other one is replaced, with all its executions known. */
+  private async replaced(order: VenueOrder, leg: BrokerOrder, memo: LegMemo, isFound: boolean): Promise<Called> {
+    if (order.status === 'rejected')
+      return { memo, apply: (each) => each.refuse('rejected', 'the broker rejected the replacement') };
+    const before = await this.legs.load(leg.terms?.replaces ?? '');
+    const answer = before.venueOrderId === undefined ? undefined : await this.venue.port.byId(before.venueOrderId);
+    if (answer?.kind !== 'order') return this.notTold(memo, 'the order that it replaces could not be looked up');
+    const old = answer.order;
+    if (old.status === 'working') return { memo, againMs: 300 };
+    const executions = before.lacks(old) ? await this.executionsOf(old) : [];
+    return {
+      memo,
+      apply: async (each, tx) => {
+        const replaced = await this.legs.load(before.id, tx);
+        for (const execution of executions) replaced.report(execution);
+        if (replaced.lacks(old)) return [replaced];
+        if (old.status === 'replaced') replaced.replacedBy(each.id, old);
+        else replaced.learn(old);
+        each.learn(order, { found: isFound, carried: old.filledQuantity });
+        return [replaced];
+      },
+    };
+  }
+
+  private async cancel(leg: BrokerOrder, memo: LegMemo): Promise<Called> {
+    const since = memo.cancelSentAt === undefined ? Infinity : Date.parse(this.now()) - Date.parse(memo.cancelSentAt);
+    if (since < cancelAgainMs) {
+      const looked = await this.lookUp(leg, memo);
+      return { ...looked, againMs: looked.againMs ?? cancelLookMs };
+    }
+    const answer = await this.venue.port.cancel(leg.venueOrderId ?? '');
+    if (answer.kind === 'done') return { memo: { ...memo, cancelSentAt: this.now() }, againMs: cancelLookMs };
+    if (answer.kind === 'unsent') return waited(memo, answer.retryAfterMs);
+    if (answer.kind === 'refused' || answer.kind === 'absent') {
+      return this.notCanceled(leg, memo, answer.kind === 'refused' ? answer.reason : 'the broker has no such order');
+    }
+    return { memo: { ...memo, tries: memo.tries + 1 }, againMs: backoffMs(memo.tries + 1, lookUpRest) };
+  }
+
+  /** The broker does not cancel it: it has ended there, or the wish is refused. */
+  private async notCanceled(leg: BrokerOrder, memo: LegMemo, reason: string): Promise<Called> {
+    const answer = await this.venue.port.byClientOrderId(leg.id);
+    if (answer.kind !== 'order') return { memo, againMs: cancelLookMs };
+    const { order } = answer;
+    const found = await this.found(order, memo, false, leg);
+    return {
+      ...found,
+      apply: async (each, tx) => {
+        await found.apply?.(each, tx);
+        if (order.status === 'working' && order.venueStatus !== 'pending_cancel') each.rejectCancel(reason);
+        return [];
+      },
+    };
+  }
+
+  private async executionsOf({ venueOrderId, submittedAt }: VenueOrder): Promise<readonly VenueExecution[]> {
+    const since = new Date(Date.parse(submittedAt) - 1).toISOString();
+    const all = await this.venue.port.executionsSince(since);
+    return all.filter((execution) => execution.venueOrderId === venueOrderId);
+  }
+
+  private now(): string {
+    return this.venue.now();
+  }
+}
+
+/** Surely nothing was done: wait, and begin again as if it had not been tried. */
+function waited(memo: LegMemo, retryAfterMs = 0): Called {
+  const waits = memo.waits + 1;
+  return { memo: { ...memo, waits }, againMs: Math.max(retryAfterMs, backoffMs(waits, waitRest)) };
+}

@@ -1,0 +1,92 @@
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import type { Verdict, WorkItem } from '@tradecore/subscriptions';
+import { logger } from '@tradecore/telemetry';
+import type { VenueExecution, VenueOrder } from '@tradecore/trading';
+import { z } from 'zod';
+import { gatewayMetrics } from './broker-gateway.metrics.ts';
+import { LegWork } from './leg-work.ts';
+import { Updates } from './updates.ts';
+import { Venue } from './venue.ts';
+
+const log = logger('look-back');
+/** Activities may appear at the broker some time after their own: each look reaches back over the last one's end. */
+const overlapMs = 120_000;
+const firstLookMs = 24 * 3_600_000;
+const atOnce = 8;
+const memoShape = z.object({ until: z.iso.datetime({ offset: true }).optional() });
+
+/**
+ * Compares with the broker: every order that was submitted or is open there, every execution, since shortly before the last look. What the
+ * stream did not tell is taken over as if it had; an order that is not ours is taken up. After each new connection, and every so often;
+ * as a row of the work queue, so that one process does it and the time until which it was done is never lost.
+ */
+@Injectable()
+export class LookBack implements OnApplicationBootstrap {
+  private key: string | undefined;
+
+  constructor(
+    @Inject(Venue) private readonly venue: Venue,
+    @Inject(LegWork) private readonly work: LegWork,
+    @Inject(Updates) private readonly updates: Updates,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.key = await this.work.adopt('look-back', (item) => this.attend(item));
+  }
+
+  /** Asks for a look now. */
+  async ask(): Promise<void> {
+    if (this.key !== undefined) await this.work.ask([this.key]);
+  }
+
+  private async attend({ memo }: WorkItem): Promise<() => Promise<Verdict>> {
+    const stop = gatewayMetrics.lookBack.startTimer();
+    const { now } = await this.venue.port.clock();
+    const until = memoShape.parse(memo).until;
+    const since = Date.parse(until ?? now) - (until === undefined ? firstLookMs : overlapMs);
+    await this.look(new Date(since).toISOString());
+    stop();
+    return () => Promise.resolve({ again: this.venue.config.BROKER_LOOK_BACK, memo: { until: now } });
+  }
+
+  private async look(since: string): Promise<void> {
+    const working = new Set(await this.work.working());
+    const open = await this.venue.port.openOrders();
+    const orders = new Map([...(await this.venue.port.ordersSince(since)), ...open].map((order) => [order.venueOrderId, order]));
+    const executions = (await this.venue.port.executionsSince(since)).filter(
+      ({ executionId }) => !this.updates.knowsExecution(executionId),
+    );
+    const byOrder = Map.groupBy(executions, ({ venueOrderId }) => venueOrderId);
+    for (const venueOrderId of byOrder.keys()) if (!orders.has(venueOrderId)) await this.fetch(venueOrderId, orders);
+    const news = [...orders.values()].filter((order) => byOrder.has(order.venueOrderId) || !this.updates.knows(order));
+    await inTurns(news, atOnce, (order) => this.take(order, byOrder.get(order.venueOrderId) ?? []));
+    const openIds = new Set(open.map(({ clientOrderId }) => clientOrderId));
+    const missing = [...working].filter((key) => !openIds.has(key));
+    if (missing.length > 0) await this.work.ask(missing);
+    if (news.length > 0) log.info({ since, orders: news.length, executions: executions.length }, 'looked back');
+  }
+
+  private async fetch(venueOrderId: string, orders: Map<string, VenueOrder>): Promise<void> {
+    const answer = await this.venue.port.byId(venueOrderId);
+    if (answer.kind === 'order') orders.set(venueOrderId, answer.order);
+  }
+
+  private async take(order: VenueOrder, executions: readonly VenueExecution[]): Promise<void> {
+    for (const execution of executions) {
+      const applied = await this.updates.apply({ event: 'look-back', order, execution });
+      if (applied === 'applied') gatewayMetrics.healed.inc({ what: 'execution' });
+    }
+    if (executions.length > 0) return;
+    const applied = await this.updates.apply({ event: 'look-back', order });
+    if (applied === 'applied') gatewayMetrics.healed.inc({ what: 'order' });
+  }
+}
+
+/** Runs `work` for each, at most `limit` at a time; the first failure ends it. */
+async function inTurns<T>(items: readonly T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  const run = async () => {
+    for (const item of rest) await work(item);
+  };
+  await Promise.all(Array.from({ length: limit }, run));
+}

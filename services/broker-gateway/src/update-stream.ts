@@ -1,0 +1,147 @@
+import { logger } from '@tradecore/telemetry';
+import { WebSocket, type RawData } from 'ws';
+import { tradeUpdate } from './alpaca-shapes.ts';
+import { gatewayMetrics } from './broker-gateway.metrics.ts';
+import type { VenueUpdate } from './broker-port.ts';
+
+/** Where and how the stream is read. */
+export interface StreamSettings {
+  readonly url: string;
+  readonly keyId: string;
+  readonly secretKey: string;
+  readonly venue: string;
+}
+
+/** Who hears of the stream. */
+export interface StreamListener {
+  /** An update. */
+  updated(update: VenueUpdate): void;
+  /** It is read from now on. What happened before was not told and never will be: look back. */
+  up(): void;
+}
+
+const log = logger('broker-stream');
+const pingMs = 5_000;
+const openWithinMs = 10_000;
+const rest = { baseMs: 100, capMs: 10_000 };
+const frameLimit = 1024 * 1024;
+
+/** Reads the broker's `trade_updates`: connects, authenticates, listens; begins again whenever it ends or falls silent. */
+export class UpdateStream {
+  private socket: WebSocket | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private failures = 0;
+  private listening = false;
+  private stopped = true;
+
+  constructor(
+    private readonly settings: StreamSettings,
+    private readonly listener: StreamListener,
+  ) {}
+
+  /** Whether updates are heard now. */
+  get isUp(): boolean {
+    return this.listening;
+  }
+
+  start(): void {
+    this.stopped = false;
+    this.connect();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.socket?.terminate();
+  }
+
+  /** Ends the connection, so that it begins again with a look back: when updates come faster than they can be stored. */
+  restart(): void {
+    this.socket?.terminate();
+  }
+
+  private connect(): void {
+    const socket = new WebSocket(this.settings.url, {
+      maxPayload: frameLimit,
+      handshakeTimeout: openWithinMs,
+      followRedirects: false,
+      perMessageDeflate: false,
+    });
+    this.socket = socket;
+    const silence = watch(socket);
+    socket.on('open', () => {
+      const { keyId, secretKey } = this.settings;
+      socket.send(JSON.stringify({ action: 'auth', key: keyId, secret: secretKey }));
+    });
+    socket.on('message', (data) => this.heard(socket, data));
+    socket.on('error', (error) => log.debug({ err: error }, 'the stream broke'));
+    socket.on('close', () => {
+      clearInterval(silence);
+      this.ended();
+    });
+  }
+
+  private ended(): void {
+    if (this.listening) log.warn('the stream of updates ended');
+    this.listening = false;
+    gatewayMetrics.streamUp.set(0);
+    if (this.stopped) return;
+    this.failures += 1;
+    const ms = Math.min(rest.capMs, rest.baseMs * 2 ** Math.min(this.failures - 1, 10)) * (0.5 + Math.random() / 2);
+    this.timer = setTimeout(() => this.connect(), ms);
+  }
+
+  private heard(socket: WebSocket, data: RawData): void {
+    const message = parsed(data);
+    if (message?.stream === 'authorization') return this.authorized(socket, message.data);
+    if (message?.stream === 'listening') return this.up();
+    if (message?.stream !== 'trade_updates') return log.debug({ stream: message?.stream }, 'the stream says something else');
+    const update = tradeUpdate(this.settings.venue).safeParse(message.data);
+    if (update.success) return this.listener.updated(update.data);
+    // What it was is found by looking back.
+    gatewayMetrics.updates.inc({ outcome: 'bad-shape' });
+    log.error({ issue: update.error.issues[0] }, 'an update has a shape that we do not know');
+    socket.terminate();
+  }
+
+  private authorized(socket: WebSocket, data: unknown): void {
+    if ((data as { status?: unknown } | null)?.status === 'authorized') {
+      socket.send(JSON.stringify({ action: 'listen', data: { streams: ['trade_updates'] } }));
+      return;
+    }
+    log.error('the stream does not know our keys');
+    socket.terminate();
+  }
+
+  private up(): void {
+    if (this.listening) return;
+    this.listening = true;
+    this.failures = 0;
+    gatewayMetrics.streamUp.set(1);
+    log.info('the stream of updates is read');
+    this.listener.up();
+  }
+}
+
+/** Ends a connection over which nothing comes, not even the answer to a ping. */
+function watch(socket: WebSocket): NodeJS.Timeout {
+  let alive = true;
+  socket.on('pong', () => (alive = true));
+  socket.on('message', () => (alive = true));
+  return setInterval(() => {
+    if (!alive) return socket.terminate();
+    if (socket.readyState !== WebSocket.OPEN) return;
+    alive = false;
+    socket.ping();
+  }, pingMs);
+}
+
+/** Frames are JSON, as text or as bytes. */
+function parsed(data: RawData): { readonly stream?: unknown; readonly data?: unknown } | undefined {
+  try {
+    const bytes = Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as ArrayBuffer);
+    return JSON.parse(bytes.toString('utf8')) as { stream?: unknown; data?: unknown };
+  } catch {
+    return undefined;
+  }
+}
