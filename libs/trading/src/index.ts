@@ -32,6 +32,7 @@ export {
 } from './order-states.ts';
 export { execTypeOf, fixOrdStatus, isTerminal, meaningOf, ordStatuses, type OrdStatus } from './order-status.ts';
 export { OrderPlacement } from './order-placement.process.ts';
+export { stepRules, stuckEveryMs } from './order-placement-steps.ts';
 export { Account, currencies, type AccountState } from './account.aggregate.ts';
 export { maxMoneyAmount, type ReservationTerms, type Settlement } from './account-entries.ts';
 export {

@@ -70,11 +70,11 @@ export abstract class PlacementDecisions extends PlacementSteps {
     if (this.isReplacement(brokerOrderId)) this.giveUpReplacement(reason);
   }
 
-  /** The broker shows that it has this leg. */
+  /** The broker has this leg. Of a replacement the order is told once, whatever shows it first: that it was replaced. */
   protected acknowledge(brokerOrderId: string): void {
     if (this.isReplacement(brokerOrderId)) return this.takeOver();
-    if (this.outcome !== undefined || !this.isInForce(brokerOrderId)) return;
     const { leg } = this.leg();
+    if (leg > 1 || this.outcome !== undefined || !this.isInForce(brokerOrderId)) return;
     this.tell({ type: 'OrderAccepted', data: { leg, brokerOrderId } }, leg);
   }
 
