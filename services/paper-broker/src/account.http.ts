@@ -4,7 +4,7 @@ import { accountJson, activityId, activityJson, orderJson, positionJson } from '
 import { accountOf, read } from './door.ts';
 import { Refusal, type Exchange, type Instrument, type PositionView, type VenueExecution } from './exchange/index.ts';
 import { notFound } from './exchange/refusal.ts';
-import { activityQuery, closePosition } from './requests.ts';
+import { activityQuery, closePosition, closePositions } from './requests.ts';
 import type { Counter } from './trading.http.ts';
 import type { z } from 'zod';
 
@@ -45,6 +45,13 @@ export function accountRoutes(door: FastifyInstance, counter: Counter): void {
   activityRoutes(door, counter);
 }
 
+/** At once, so that what the orders hold can be sold. */
+function cancelAll(exchange: Exchange, account: string, now: number): void {
+  const open = exchange.orders(account, { status: 'open', limit: Infinity });
+  for (const { id, status } of open) if (!status.startsWith('pending_')) exchange.cancel(account, id, now);
+  exchange.work(now);
+}
+
 /** Closing a position is a market order of the other side. */
 function closeRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter): void {
   const close = (account: string, { symbol, qty }: Pick<PositionView, 'symbol' | 'qty'>, now: number) => {
@@ -74,9 +81,13 @@ function closeRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter)
   });
   door.delete('/v2/positions', async (request, reply) => {
     const { id } = accountOf(request);
+    const cancels = read(closePositions, request.query).cancel_orders === 'true';
     const results = await misbehaviour.attend(request, reply, {
       on: 'submit',
-      act: (_, now) => exchange.positions(id).map((position) => closeOne(id, position, now)),
+      act: (_, now) => {
+        if (cancels) cancelAll(exchange, id, now);
+        return exchange.positions(id).map((position) => closeOne(id, position, now));
+      },
     });
     return results && reply.code(207).send(results);
   });

@@ -58,6 +58,9 @@ export const byClientOrderId = z.object({ client_order_id: clientOrderId });
 /** `DELETE /v2/positions/{symbol}`. */
 export const closePosition = z.object({ qty: amount.optional(), percentage: unsupported('percentage') });
 
+/** `DELETE /v2/positions`. */
+export const closePositions = z.object({ cancel_orders: z.enum(['true', 'false']).default('false') });
+
 /** `GET /v2/account/activities`. */
 export const activityQuery = z.object({
   activity_types: list.optional(),

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { orderJson } from './alpaca-json.ts';
 import { accountOf, read } from './door.ts';
-import { isOpen, Refusal, type Exchange, type OrderRequest, type ReplaceRequest, type VenueOrder } from './exchange/index.ts';
+import { Refusal, type Exchange, type OrderRequest, type ReplaceRequest, type VenueOrder } from './exchange/index.ts';
 import type { Misbehaviour } from './misbehaviour.ts';
 import { byClientOrderId, orderQuery, patchOrder, postOrder } from './requests.ts';
 import type { z } from 'zod';
@@ -124,10 +124,7 @@ function cancelAllRoute(door: FastifyInstance, { exchange, misbehaviour }: Count
     const results = await misbehaviour.attend(request, reply, {
       on: 'cancel',
       act: (_, now) =>
-        exchange
-          .orders(id, { status: 'open', limit: Infinity })
-          .filter(isOpen)
-          .map((order) => cancelOne(id, order, now)),
+        exchange.orders(id, { status: 'open', limit: Infinity, ascending: true }).map((order) => cancelOne(id, order, now)),
     });
     return results && reply.code(207).send(results);
   });
