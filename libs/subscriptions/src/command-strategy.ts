@@ -1,8 +1,14 @@
-import { Injectable, Module, type DynamicModule, type InjectionToken } from '@nestjs/common';
-import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
-import type { Catalogue } from '@tradecore/events';
-import type { ReadinessCheck } from './readiness.ts';
-import type { SubscriptionStatus } from './subscription.ts';
+import { Inject, Injectable, Module, type DynamicModule, type InjectionToken } from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { EventStore } from '@tradecore/event-sourcing';
+import { catalogue as fleet, topics, type Catalogue } from '@tradecore/events';
+import type { Broker } from '@tradecore/messaging';
+import { DataSource } from 'typeorm';
+import { CommandDecider } from './command-decider.ts';
+import { DecidingWork, type DecidingParts } from './deciding-work.ts';
+import { handlersOf } from './handles.ts';
+import { serverParts, SubscriptionServer } from './subscription-server.ts';
+import { Subscription } from './subscription.ts';
 
 /** How the commands of a service are consumed. */
 export interface CommandsOptions {
@@ -16,35 +22,46 @@ export interface CommandsOptions {
   readonly catalogue?: Catalogue;
 }
 
-/** Consumes steps from `listen` to `close`, which drains, and hands them to the providers with `@Handles`. */
+const runs = Symbol('what commands run on');
+
+type Runs = DecidingParts & Pick<CommandsOptions, 'name' | 'topics'>;
+
+/**
+ * Gives the command handlers of a Nest application their life cycle: the providers with `@Handles` are found, and steps are consumed from `listen`
+ * to `close`, which drains. `strategies: [CommandStrategy]` in the service's options.
+ */
 @Injectable()
-export class CommandStrategy extends Server implements CustomTransportStrategy {
-  override listen(): void {
-    throw new Error('unfinished');
+export class CommandStrategy extends SubscriptionServer {
+  constructor(
+    @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
+    @Inject(runs) private readonly runs: Runs,
+  ) {
+    super();
   }
-  override close(): Promise<void> {
-    throw new Error('unfinished');
-  }
-  override on(): never {
-    throw new Error('CommandStrategy has no events: see statuses()');
-  }
-  override unwrap<T>(): T {
-    throw new Error('unfinished');
-  }
-  /** How the consumer is doing. */
-  statuses(): SubscriptionStatus[] {
-    throw new Error('unfinished');
-  }
-  /** For the service's readiness. */
-  readiness(): ReadinessCheck[] {
-    throw new Error('unfinished');
+
+  protected subscribe(): Subscription[] {
+    const instances = this.discovery.getProviders().map(({ instance }) => instance as unknown);
+    const handlers = new Set(instances.filter((each): each is object => handlersOf(each) !== undefined));
+    if (handlers.size === 0) throw new Error(`${this.runs.name} has no provider with @Handles`);
+    const { name, topics: from = [topics.orderPlacement.name], catalogue } = this.runs;
+    const decider = new CommandDecider({ name, topics: from, handlers: [...handlers], catalogue });
+    return [new Subscription(new DecidingWork(decider, this.runs), this.runs)];
   }
 }
 
 /** `imports: [CommandsModule.with({ name: 'command-api', broker: tokens.broker })]` beside the handlers as providers; exports `CommandStrategy`. */
 @Module({})
 export class CommandsModule {
-  static with(_: CommandsOptions): DynamicModule {
-    return { module: CommandsModule, providers: [CommandStrategy], exports: [CommandStrategy] };
+  static with({ broker, catalogue = fleet, ...rest }: CommandsOptions): DynamicModule {
+    const useFactory = (...servers: [DataSource, EventStore, Broker]): Runs => ({
+      ...rest,
+      ...serverParts(catalogue, ...servers),
+    });
+    return {
+      module: CommandsModule,
+      imports: [DiscoveryModule],
+      providers: [{ provide: runs, useFactory, inject: [DataSource, EventStore, broker] }, CommandStrategy],
+      exports: [CommandStrategy],
+    };
   }
 }

@@ -26,6 +26,11 @@ export class ProjectionStopped extends Error {
   override readonly name = 'ProjectionStopped';
 }
 
+/** A consumer that decides can't go on by itself: the log does not reach back to its position, or is another. The message names what to do. */
+export class ConsumerHalted extends Error {
+  override readonly name = 'ConsumerHalted';
+}
+
 /** PostgreSQL's word for a value that it refuses: SQLSTATE class 22 (data) or 23 (constraint). */
 export function isDataError(error: unknown): boolean {
   const code: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;

@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
+import type { HoldReason } from './consumer-metrics.ts';
 import type { ParkReason } from './metrics.ts';
 
 /** How far the model has come with one aggregate. */
@@ -22,7 +23,7 @@ export interface Parked {
 const maxReasonLength = 500;
 
 /** The words that stand in `parked_reason`: one of `parkReasons`, and what went wrong. U+0000 would be refused by PostgreSQL. */
-export const parkedReason = (reason: ParkReason, error: unknown): string =>
+export const parkedReason = (reason: ParkReason | HoldReason, error: unknown): string =>
   `${reason}: ${error instanceof Error ? error.message : String(error)}`
     .replaceAll('\0', '')
     .toWellFormed()

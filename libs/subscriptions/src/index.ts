@@ -1,6 +1,12 @@
 export { On, Projector, type Appending, type ProjectorClass, type ProjectorOptions, type RowOf } from './projector.ts';
 export { fold, foldAppended } from './fold.ts';
-export { subscriptionMigration, type SubscriptionMigrationOptions } from './schema.ts';
+export {
+  commandsMigration,
+  sagaMigration,
+  subscriptionMigration,
+  type ConsumerMigrationOptions,
+  type SubscriptionMigrationOptions,
+} from './schema.ts';
 export { ProjectorsModule, ProjectorStrategy, type ProjectorsOptions } from './projector-strategy.ts';
 export { CommitListener, ProjectorWork, type ProjectorParts } from './projector-work.ts';
 export {

@@ -18,11 +18,13 @@ export interface Move extends TopicPartition {
   readonly to: bigint;
 }
 
-/** The rows that say where partitions go on, in the schema of one projector. */
+/** The rows that say where partitions go on, in the schema of one consumer. */
 export class Positions {
+  /** `state` is the table of the consumer's one row: `projection`, `consumer`. */
   constructor(
     private readonly schema: string,
     private readonly topics: readonly string[],
+    private readonly state: string,
   ) {}
 
   /**
@@ -31,7 +33,9 @@ export class Positions {
    * In a transaction of its own.
    */
   async claim(tx: Transaction, assigned: readonly AssignedPartition[], owner: string, log: string): Promise<Claim> {
-    const [projection] = (await tx.query(`select log, stopped_reason from ${this.schema}.projection for share skip locked`)) as {
+    const [projection] = (await tx.query(
+      `select log, stopped_reason from ${this.schema}.${this.state} for share skip locked`,
+    )) as {
       log: string | null;
       stopped_reason: string | null;
     }[];
@@ -90,7 +94,7 @@ export class Positions {
           where p.owner = $5 and p.next_offset = w.came_from for update of p skip locked),
        moved as (
          update ${this.schema}.positions p set next_offset = mine.goes_to, moved_at = clock_timestamp()
-           from mine, ${this.schema}.projection s
+           from mine, ${this.schema}.${this.state} s
           where p.topic = mine.topic and p.partition = mine.partition and s.stopped_reason is null
          returning p.topic, p.partition)
        select topic, partition from moved`,
@@ -110,7 +114,7 @@ export class Positions {
   /** Says why a position could not be moved. */
   private async refuse(tx: Transaction, move: Move, owner: string): Promise<never> {
     const [row] = (await tx.query(
-      `select p.next_offset, p.owner, s.stopped_reason from ${this.schema}.positions p, ${this.schema}.projection s
+      `select p.next_offset, p.owner, s.stopped_reason from ${this.schema}.positions p, ${this.schema}.${this.state} s
         where p.topic = $1 and p.partition = $2`,
       [move.topic, move.partition],
     )) as { next_offset: string; owner: string | null; stopped_reason: string | null }[];
@@ -124,28 +128,45 @@ export class Positions {
 
   /** Replaces all positions: nobody owns them, so whoever was at work has to claim again. For a builder, which holds the projection. */
   async replace(tx: Transaction, ends: ReadonlyMap<string, ReadonlyMap<number, bigint>>, log: string): Promise<void> {
-    const rows = [...ends].flatMap(([topic, partitions]) =>
-      [...partitions].map(([partition, end]) => ({ topic, partition, next_offset: String(end) })),
-    );
     await tx.query(`delete from ${this.schema}.positions`);
+    await this.insert(tx, ends);
+    await tx.query(`update ${this.schema}.${this.state} set log = $1, start_over = false, built_at = clock_timestamp()`, [log]);
+  }
+
+  /**
+   * Where there is no position yet, one at the log's start; the log is `log` from now on. Positions that are there stay. False when somebody else
+   * is at it. In a transaction of its own.
+   */
+  async begin(tx: Transaction, starts: ReadonlyMap<string, ReadonlyMap<number, bigint>>, log: string): Promise<boolean> {
+    const mine = (await tx.query(`select from ${this.schema}.${this.state} for update skip locked`)) as unknown[];
+    if (mine.length === 0) return false;
+    await this.insert(tx, starts);
+    await tx.query(`update ${this.schema}.${this.state} set log = $1`, [log]);
+    return true;
+  }
+
+  private async insert(tx: Transaction, offsets: ReadonlyMap<string, ReadonlyMap<number, bigint>>): Promise<void> {
+    const rows = [...offsets].flatMap(([topic, partitions]) =>
+      [...partitions].map(([partition, offset]) => ({ topic, partition, next_offset: String(offset) })),
+    );
     await tx.query(
       `insert into ${this.schema}.positions (topic, partition, next_offset)
-       select topic, partition, next_offset from jsonb_to_recordset($1::jsonb) as (topic text, partition int, next_offset bigint)`,
+       select topic, partition, next_offset from jsonb_to_recordset($1::jsonb) as (topic text, partition int, next_offset bigint)
+       on conflict do nothing`,
       [JSON.stringify(rows)],
     );
-    await tx.query(`update ${this.schema}.projection set log = $1, start_over = false, built_at = clock_timestamp()`, [log]);
   }
 
   /** Whether the projection has to be built anew. */
   async rebuildAsked(connection: Transaction): Promise<boolean> {
-    const rows = (await connection.query(`select from ${this.schema}.projection where log is null`)) as unknown[];
+    const rows = (await connection.query(`select from ${this.schema}.${this.state} where log is null`)) as unknown[];
     return rows.length > 0;
   }
 
   /** Stops the projection for all its instances. The first reason stays. */
   async stop(tx: Transaction, reason: string): Promise<void> {
     await tx.query(
-      `update ${this.schema}.projection set stopped_reason = $1, stopped_at = clock_timestamp() where stopped_reason is null`,
+      `update ${this.schema}.${this.state} set stopped_reason = $1, stopped_at = clock_timestamp() where stopped_reason is null`,
       [reason],
     );
   }

@@ -51,6 +51,7 @@ export class ProjectorWork implements Work {
   readonly name: string;
   readonly topics: readonly string[];
   readonly schema: string;
+  readonly state = 'projection';
   private readonly declaration: Declaration;
   private readonly metrics: ProjectionMetrics;
   private opened: { readonly parts: ProjectionParts; readonly projection: Projection } | undefined;
@@ -88,7 +89,7 @@ export class ProjectorWork implements Work {
     const started = performance.now();
     log.info({ projector: this.name, why }, 'the store fills in');
     const { dataSource, broker } = this.parts;
-    const positions = new Positions(this.schema, this.topics);
+    const positions = new Positions(this.schema, this.topics, this.state);
     const outcome = await build({ ...this.ready().parts, dataSource, broker, positions }, where);
     if (!outcome) return false;
     this.count(outcome);

@@ -1,9 +1,13 @@
-import { Injectable, Module, type DynamicModule, type InjectionToken } from '@nestjs/common';
-import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
-import type { Catalogue } from '@tradecore/events';
-import type { ReadinessCheck } from './readiness.ts';
+import { Inject, Injectable, Module, type DynamicModule, type InjectionToken } from '@nestjs/common';
+import { EventStore } from '@tradecore/event-sourcing';
+import { catalogue as fleet, type Catalogue } from '@tradecore/events';
+import type { Broker } from '@tradecore/messaging';
+import { DataSource } from 'typeorm';
+import type { DecidingParts } from './deciding-work.ts';
+import { RunningSaga } from './running-saga.ts';
 import type { SagaClass } from './saga.ts';
-import type { SubscriptionStatus } from './subscription.ts';
+import { serverParts, SubscriptionServer } from './subscription-server.ts';
+import type { Subscription } from './subscription.ts';
 
 /** How a saga is run. */
 export interface SagasOptions {
@@ -18,35 +22,48 @@ export interface SagasOptions {
   readonly catalogue?: Catalogue;
 }
 
-/** Hears and wakes sagas from `listen` to `close`, which drains. */
+const runs = Symbol('what a saga runs on');
+
+type Runs = DecidingParts & Pick<SagasOptions, 'saga' | 'topics' | 'service'>;
+
+/** Hears and wakes sagas from `listen` to `close`, which drains. `strategies: [SagaStrategy]` in the service's options. */
 @Injectable()
-export class SagaStrategy extends Server implements CustomTransportStrategy {
-  override listen(): void {
-    throw new Error('unfinished');
+export class SagaStrategy extends SubscriptionServer {
+  private readonly running: RunningSaga;
+
+  constructor(@Inject(runs) { service: name, ...rest }: Runs) {
+    super();
+    this.running = new RunningSaga({ name, ...rest });
   }
-  override close(): Promise<void> {
-    throw new Error('unfinished');
+
+  protected subscribe(): Subscription[] {
+    return [this.running.subscription];
   }
-  override on(): never {
-    throw new Error('SagaStrategy has no events: see statuses()');
+
+  protected override async start(): Promise<void> {
+    await super.start();
+    this.running.timers.start();
   }
-  override unwrap<T>(): T {
-    throw new Error('unfinished');
-  }
-  /** How the consumer is doing. */
-  statuses(): SubscriptionStatus[] {
-    throw new Error('unfinished');
-  }
-  /** For the service's readiness. */
-  readiness(): ReadinessCheck[] {
-    throw new Error('unfinished');
+
+  /** Timers first, for they need what the subscription knows. */
+  override async close(): Promise<void> {
+    await this.running.timers.stop();
+    await super.close();
   }
 }
 
 /** `imports: [SagasModule.with({ saga: OrderPlacement, topics: [...], service: 'order-saga', broker: tokens.broker })]`; exports `SagaStrategy`. */
 @Module({})
 export class SagasModule {
-  static with(_: SagasOptions): DynamicModule {
-    return { module: SagasModule, providers: [SagaStrategy], exports: [SagaStrategy] };
+  static with({ broker, catalogue = fleet, ...rest }: SagasOptions): DynamicModule {
+    const useFactory = (...servers: [DataSource, EventStore, Broker]): Runs => ({
+      ...rest,
+      ...serverParts(catalogue, ...servers),
+    });
+    return {
+      module: SagasModule,
+      providers: [{ provide: runs, useFactory, inject: [DataSource, EventStore, broker] }, SagaStrategy],
+      exports: [SagaStrategy],
+    };
   }
 }

@@ -13,7 +13,22 @@ export interface SubscriptionMigrationOptions {
   readonly readers?: readonly string[];
 }
 
-const template = readFileSync(new URL('../schema/projection.sql', import.meta.url), 'utf8');
+/** Whose tables, under which number. */
+export interface ConsumerMigrationOptions {
+  /** 200 to 299; never changed once released. */
+  readonly number: number;
+  /** The service that consumes: its role writes the tables, its name (`-` as `_`) is the schema's. */
+  readonly service: string;
+}
+
+const template = (file: string): string => readFileSync(new URL(`../schema/${file}.sql`, import.meta.url), 'utf8');
+const [projection, consumer, saga] = [template('projection'), template('consumer'), template('saga')];
+
+/** The PostgreSQL schema of a service or a projector. */
+export const schemaOf = (name: string): string => name.replaceAll('-', '_');
+
+const fill = (sql: string, schema: string, service: string): string =>
+  sql.replaceAll('{{schema}}', schema).replaceAll('{{owner}}', `:role(${service})`);
 
 /** The migration that makes a projector's schema with the tables of the runtime. The read model's own table comes after it. */
 export function subscriptionMigration(options: SubscriptionMigrationOptions): Migration {
@@ -21,6 +36,23 @@ export function subscriptionMigration(options: SubscriptionMigrationOptions): Mi
   const grants = (options.readers ?? []).map(
     (reader) => `grant usage on schema ${schema} to :role(${reader});\ngrant select on ${schema}.progress to :role(${reader});\n`,
   );
-  const sql = template.replaceAll('{{schema}}', schema).replaceAll('{{owner}}', `:role(${options.service})`);
-  return { number: options.number, name: `${name}-runtime`, sql: [sql, ...grants].join('\n') };
+  return {
+    number: options.number,
+    name: `${name}-runtime`,
+    sql: [fill(projection, schema, options.service), ...grants].join('\n'),
+  };
 }
+
+/** The migration that makes the tables of a service with `CommandsModule`. */
+export const commandsMigration = ({ number, service }: ConsumerMigrationOptions): Migration => ({
+  number,
+  name: `${service}-commands`,
+  sql: fill(consumer, schemaOf(service), service),
+});
+
+/** The migration that makes the tables of a service with `SagasModule`: positions, what is held, timers. */
+export const sagaMigration = ({ number, service }: ConsumerMigrationOptions): Migration => ({
+  number,
+  name: `${service}-sagas`,
+  sql: fill(`${consumer}\n${saga}`, schemaOf(service), service),
+});

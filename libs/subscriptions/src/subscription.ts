@@ -17,7 +17,7 @@ import {
 } from '@tradecore/messaging';
 import { logger, runInContext, traced } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
-import { isDataError, LogCutOff, ModelDiverged, PositionLost } from './errors.ts';
+import { ConsumerHalted, isDataError, LogCutOff, ModelDiverged, PositionLost } from './errors.ts';
 import { Joined } from './joined.ts';
 import { showBacklogAge } from './metrics.ts';
 import { inTransaction } from './prepared.ts';
@@ -48,8 +48,10 @@ export interface Work {
   /** Name of the consumer group; without namespace. */
   readonly name: string;
   readonly topics: readonly string[];
-  /** Where its positions are kept. */
+  /** Where its positions are kept, */
   readonly schema: string;
+  /** and the table there whose one row says on which log they are and whether it is stopped. */
+  readonly state: 'projection' | 'consumer';
   /** Called once before the first record. */
   open(): Promise<void>;
   /** Changes the database for these events, of one partition or several, inside the transaction that also moves the positions. `careful`: PostgreSQL refused a value just now. */
@@ -107,7 +109,7 @@ export class Subscription {
     private readonly work: Work,
     private readonly parts: SubscriptionParts,
   ) {
-    this.positions = new Positions(work.schema, work.topics);
+    this.positions = new Positions(work.schema, work.topics, work.state);
     showBacklogAge(work.name, () => this.status().backlogAgeMs / 1000);
   }
 
@@ -322,8 +324,8 @@ export class Subscription {
 
   private async failed(error: unknown): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
-    if (error instanceof ModelDiverged) {
-      log.error({ err: error, subscription: this.work.name }, 'the projection is stopped');
+    if (error instanceof ModelDiverged || error instanceof ConsumerHalted) {
+      log.error({ err: error, subscription: this.work.name }, 'stopped: it needs an operator');
       await inTransaction(this.parts.dataSource, (tx) => this.positions.stop(tx, reason));
       return this.is('stopped', reason);
     }

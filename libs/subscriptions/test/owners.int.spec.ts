@@ -33,7 +33,7 @@ describe('positions and their owners', () => {
     'has one owner: who does not find what it wrote, writes nothing',
     async () => {
       world = await createWorld();
-      const positions = new Positions('tally_projector', [topic]);
+      const positions = new Positions('tally_projector', [topic], 'projection');
       const partition = { topic, partition: 0, startOffset: 0n, endOffset: 10n };
       await world.dataSource.transaction((tx) => positions.replace(tx, new Map([[topic, new Map([[0, 5n]])]]), 'log'));
       const [first, second] = [freshId(), freshId()];

@@ -1,0 +1,76 @@
+import type { Transaction } from '@tradecore/event-sourcing';
+
+/** What every event of a saga carries on, for those that a deadline causes. */
+export interface SagaOrigin {
+  readonly correlationId: string;
+  readonly account?: string | undefined;
+  readonly actor?: string | undefined;
+}
+
+/** What is known of an open saga beside its events. */
+export interface SagaRow {
+  readonly sagaId: string;
+  /** By aggregate: the last version that it heard of. */
+  readonly heard: Readonly<Record<string, number>>;
+  readonly origin: SagaOrigin;
+  /** Its deadline has passed. */
+  readonly isDue: boolean;
+  readonly dueAt: string | null;
+}
+
+/** An open saga as it is to be written. */
+export type OpenSaga = Pick<SagaRow, 'sagaId' | 'heard' | 'origin'> & { readonly dueAt: string | undefined };
+
+/** The rows of these sagas, those that are open; read after their heads are locked. `now`: the database's, as `loadMany` told. */
+export async function readSagas(
+  tx: Transaction,
+  schema: string,
+  sagaIds: readonly string[],
+  now: string,
+): Promise<Map<string, SagaRow>> {
+  const rows = (await tx.query(
+    `select saga_id as "sagaId", heard, origin, coalesce(due_at <= $2::timestamptz, false) as "isDue",
+            to_char(due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "dueAt"
+       from ${schema}.open_sagas where saga_id = any($1::uuid[])`,
+    [sagaIds, now],
+  )) as SagaRow[];
+  return new Map(rows.map((row) => [row.sagaId, row]));
+}
+
+/** Writes the open ones and forgets the ended. */
+export async function writeSagas(
+  tx: Transaction,
+  schema: string,
+  open: readonly OpenSaga[],
+  ended: readonly string[],
+): Promise<void> {
+  if (open.length + ended.length === 0) return;
+  await tx.query(
+    `with gone as (delete from ${schema}.open_sagas where saga_id = any($2::uuid[]))
+     insert into ${schema}.open_sagas (saga_id, due_at, heard, origin)
+     select saga_id, due_at, heard, origin
+       from jsonb_to_recordset($1::jsonb) as (saga_id uuid, due_at timestamptz, heard jsonb, origin jsonb) order by saga_id
+     on conflict (saga_id) do update set due_at = excluded.due_at, heard = excluded.heard`,
+    [
+      JSON.stringify(open.map(({ sagaId, dueAt, heard, origin }) => ({ saga_id: sagaId, due_at: dueAt ?? null, heard, origin }))),
+      ended,
+    ],
+  );
+}
+
+/** Takes the deadlines of parked sagas away: they wait until the saga is redriven. */
+export async function silence(tx: Transaction, schema: string, sagaIds: readonly string[]): Promise<void> {
+  await tx.query(`update ${schema}.open_sagas set due_at = null where saga_id = any($1::uuid[])`, [sagaIds]);
+}
+
+/**
+ * Sagas whose deadline has passed, the longest first; without a lock. An index scan that ends at the first deadline ahead: the time is that of the
+ * statement, for an index can't be searched by clock_timestamp(), which would be asked for each of 100,000 rows.
+ */
+export const dueSql = (schema: string): string =>
+  `select saga_id as "sagaId" from ${schema}.open_sagas where due_at <= statement_timestamp() order by due_at limit $1`;
+
+/** Milliseconds until the next deadline; null when there is none. */
+export const nextDueSql = (schema: string): string =>
+  `select extract(epoch from due_at - clock_timestamp())::float8 * 1000 as "inMs" from ${schema}.open_sagas
+    where due_at is not null order by due_at limit 1`;
