@@ -34,6 +34,9 @@ const refusals: Readonly<Record<DecimalRefusal, string>> = {
   'too-many-decimal-places': `must have at most ${maxDecimalPlaces} digits after the point`,
 };
 
+/** What is canonical already, as all that is stored is, needs no arithmetic. */
+const canonicalShape = /^(?:0|-?(?:[1-9][0-9]{0,18}(?:\.[0-9]{0,8}[1-9])?|0\.[0-9]{0,8}[1-9]))$/;
+
 const plain = /^-?[0-9]+(\.[0-9]+)?$/;
 
 /** Why `text` is refused, or undefined where `decimal(text)` succeeds. Zeros that change nothing are not counted. */
@@ -47,6 +50,7 @@ export function decimalRefusal(text: string): DecimalRefusal | undefined {
 
 /** The canonical spelling of a decimal: `decimal('007.50')` is `'7.5'`. Throws `InvalidDecimal`. */
 export function decimal(text: string): Decimal {
+  if (canonicalShape.test(text)) return text as Decimal;
   const refusal = decimalRefusal(text);
   if (refusal) throw new InvalidDecimal(refusal);
   return spell(new Big(text));
@@ -54,7 +58,10 @@ export function decimal(text: string): Decimal {
 
 /** The canonical spelling of a result; it must fit, else `InvalidDecimal`: money is never rounded in silence. */
 export function fit(value: Big): Decimal {
-  return decimal(value.toFixed());
+  // big.js keeps digits without zeros at either end, `e` the exponent of the first: 12.5 is [1, 2, 5] and 1.
+  if (value.e >= maxIntegerDigits) throw new InvalidDecimal('too-many-integer-digits');
+  if (value.c.length - 1 - value.e > maxDecimalPlaces) throw new InvalidDecimal('too-many-decimal-places');
+  return spell(value);
 }
 
 const spell = (value: Big): Decimal => (value.eq(0) ? '0' : value.toFixed()) as Decimal;

@@ -25,13 +25,13 @@ export const transfer = (unit: Unit, amount: Decimal, from: Book, to: Book): Pos
 
 /** What stands in each book of an account. */
 export class Ledger {
-  readonly #balances = new Map<string, Posting>();
+  readonly #balances = new Map<string, Balance>();
 
   /** Adds the lines of an entry. */
   post(postings: readonly Posting[]): void {
     for (const { book, kind, unit, amount } of postings) {
       const key = `${book} ${kind} ${unit}`;
-      const balance = add(this.balance(book, { kind, unit }), decimal(amount));
+      const balance = add(this.#balances.get(key)?.amount ?? zero, decimal(amount));
       if (balance === zero) this.#balances.delete(key);
       else this.#balances.set(key, { book, kind, unit, amount: balance });
     }
@@ -39,7 +39,7 @@ export class Ledger {
 
   /** What stands in a book; nought where nothing does. */
   balance(book: Book, { kind, unit }: Unit): Decimal {
-    return decimal(this.#balances.get(`${book} ${kind} ${unit}`)?.amount ?? zero);
+    return this.#balances.get(`${book} ${kind} ${unit}`)?.amount ?? zero;
   }
 
   /** Every balance that is not nought, as the line that would make it. */
@@ -47,3 +47,5 @@ export class Ledger {
     return [...this.#balances.values()];
   }
 }
+
+type Balance = Omit<Posting, 'amount'> & { readonly amount: Decimal };

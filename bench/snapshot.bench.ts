@@ -1,0 +1,116 @@
+/**
+ * Loading an account: 10 events against 10,000, from its snapshot and what came after, and against replaying all of them.
+ * Accounts that differ in how far the last snapshot is behind are loaded in turn. `npm run bench -- snapshot`
+ */
+import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
+import { createTestDatabase } from '@tradecore/event-sourcing/testing';
+import { catalogue, freshId } from '@tradecore/events';
+import { Account } from '@tradecore/trading';
+import { machine, percentile, writeResults } from './harness.ts';
+
+const rounds = Number(process.argv[2] ?? 400);
+const many = 10_000;
+/** How many events came after the last snapshot: on average half of `Account.snapshots.every`. */
+const behind = [0, 12, 25, 37, 49];
+
+/** The same account, for a store that does not know its snapshots. */
+class Replayed extends Account {
+  static override readonly snapshots = undefined as never;
+}
+
+/** One order's share of a history: reserved, filled in three parts, the reservation used up; every fifth stays open for a while and is released. */
+function trade(account: Account, turn: number): void {
+  const order = { orderId: freshId(), symbol: `SYM${turn % 10}`, side: 'buy' as const };
+  account.reserve({ ...order, quantity: '30', unitPrice: '101.5' });
+  const parts = turn % 5 === 0 ? 2 : 3;
+  for (let part = 0; part < parts; part += 1) {
+    account.settle({ ...order, executionId: freshId(), quantity: '10', price: '101.25', executedAt: '2026-11-23T09:00:00Z' });
+  }
+  if (parts === 2) account.release(order);
+}
+
+/** Saves an account of so many events; its last snapshot is of `snapshotAt`. */
+async function makeAccount(store: PostgresEventStore, events: number, snapshotAt: number): Promise<string> {
+  const account = new Account(freshId());
+  account.open({ owner: 'bench', currency: 'USD' });
+  account.deposit('1000000000');
+  for (let turn = 0; account.version < events; turn += 1) {
+    const planned = account.version < snapshotAt ? Math.min(snapshotAt, account.version + 96) : events;
+    while (account.version < planned && account.uncommittedEvents.length < 96) {
+      if (planned - account.version < 4) account.deposit('1');
+      else trade(account, turn);
+    }
+    // Saved under the other class until the moment of the last snapshot, so that it is where the bench wants it.
+    if (account.version !== snapshotAt) Object.setPrototypeOf(account, Replayed.prototype);
+    await store.saveAggregate(account);
+    Object.setPrototypeOf(account, Account.prototype);
+  }
+  return account.id;
+}
+
+type Contestant = readonly [name: string, load: () => Promise<Account>, events: number];
+
+/** What each load took, in milliseconds, by contestant; the first 20 rounds warm up. Replaying everything takes long: a twentieth is enough. */
+async function measure(contestants: readonly Contestant[]): Promise<number[][]> {
+  const waits = contestants.map((): number[] => []);
+  for (let round = -20; round < rounds; round += 1) {
+    for (const [index, [name, load, events]] of contestants.entries()) {
+      if (index === contestants.length - 1 && round % 20 !== 0) continue;
+      const start = performance.now();
+      const { version } = await load();
+      if (round >= 0) waits[index]?.push(performance.now() - start);
+      if (version !== events) throw new Error(`${name}: version ${version}`);
+    }
+  }
+  return waits;
+}
+
+const database = await createTestDatabase();
+try {
+  const store = createEventStore({ dataSource: database.dataSource, catalogue });
+  const short = await makeAccount(store, 10, 0);
+  const long: [number, string][] = [];
+  for (const after of behind) long.push([after, await makeAccount(store, many, many - after)]);
+  await database.dataSource.query('vacuum analyze');
+
+  const [, first] = long[0] as [number, string];
+  const contestants: Contestant[] = [
+    ['10 events', () => store.loadAggregate(Account, short), 10],
+    ...long.map(([after, id]): Contestant => [
+      `${many} events, snapshot ${after} behind`,
+      () => store.loadAggregate(Account, id),
+      many,
+    ]),
+    [`${many} events, all replayed`, () => store.loadAggregate(Replayed, first), many],
+  ];
+  const waits = await measure(contestants);
+  const p50 = waits.map((each) => percentile(each, 0.5));
+  const fromSnapshots = percentile(waits.slice(1, -1).flat(), 0.5);
+  const ratio = fromSnapshots / (p50[0] as number);
+  const worst = (p50.at(-2) as number) / (p50[0] as number);
+  await store.close();
+  writeResults({
+    name: 'snapshot',
+    method: `One account loaded after the other, ${rounds} times each in turn, one caller. A snapshot every ${Account.snapshots.every} events.`,
+    machine: await machine(database.url),
+    rows: contestants.map(([account], index) => ({
+      account,
+      'p50, ms': (p50[index] as number).toFixed(2),
+      'p99, ms': percentile(waits[index] as number[], 0.99).toFixed(2),
+    })),
+    targets: [
+      {
+        target: `loading ${many} events <= 2 x loading 10 (p50, all distances of the snapshot alike)`,
+        found: `${ratio.toFixed(2)} x`,
+        reached: ratio <= 2,
+      },
+      {
+        target: 'the same where the snapshot is as far behind as it can be',
+        found: `${worst.toFixed(2)} x`,
+        reached: worst <= 2,
+      },
+    ],
+  });
+} finally {
+  await database.drop();
+}
