@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { placeOrderBody } from '@tradecore/read-models';
-import { problemResponse } from '@tradecore/service';
-import { RunningCommandApi, type Answer, type Sending } from './running-command-api.ts';
+import { expectProblem } from './expect-problem.ts';
+import { RunningCommandApi, type Sending } from './running-command-api.ts';
 
 let api: RunningCommandApi;
 let orderId: string;
@@ -17,17 +17,6 @@ afterAll(() => api.stop());
 
 /** Whatever came in, it left nothing behind. */
 afterEach(async () => expect(await api.stored()).toBe(before));
-
-function expectProblem(answer: Answer, status: number, code: string): void {
-  expect(answer.headers.get('content-type')).toBe('application/problem+json');
-  expect(problemResponse.parse(answer.body)).toMatchObject({
-    type: `https://tradecore.dev/problems/${code}`,
-    status,
-    instance: expect.stringMatching(/^\//),
-    traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
-  });
-  expect(answer.status).toBe(status);
-}
 
 describe('terms that break a rule', () => {
   it.each<[string, Record<string, unknown>, string, string]>([

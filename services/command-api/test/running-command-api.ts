@@ -1,12 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
+import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
-import { freshId, topics, type MarketRecord } from '@tradecore/events';
+import { brokerOrderIdFor, catalogue, freshId, topics, type MarketRecord, type OrderChange } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
 import { MarketData, readModelMigrations } from '@tradecore/read-models';
 import { publishMarket, sampleQuote, sampleSession } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { createTestIssuer, startTestService, type TestIssuer, type TokenOptions } from '@tradecore/service/testing';
+import { extendContext } from '@tradecore/telemetry';
+import { Order } from '@tradecore/trading';
 import { commandApi } from '../src/command-api.module.ts';
 
 /** What came back, read whole. */
@@ -39,6 +42,7 @@ export interface Surroundings {
 export class RunningCommandApi {
   account = '';
   private authorization = '';
+  private store: PostgresEventStore | undefined;
 
   private constructor(
     readonly around: Surroundings,
@@ -106,6 +110,24 @@ export class RunningCommandApi {
     while (!records.every(known)) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
+  /** Tells the order of this client what its saga would. */
+  async tell(orderId: string, ...changes: readonly OrderChange[]): Promise<void> {
+    this.store ??= createEventStore({ dataSource: this.database.dataSource, catalogue });
+    const order = await this.store.loadAggregate(Order, orderId);
+    for (const change of changes) order.tell(change);
+    const { store } = this;
+    await extendContext({ correlationId: freshId(), account: this.account }, () => store.saveAggregate(order));
+  }
+
+  /** Places an order that the broker works. */
+  async working(changes: Readonly<Record<string, unknown>> = {}): Promise<string> {
+    const { body } = await this.post('/v1/orders', this.terms(changes));
+    const id = body['id'] as string;
+    const leg = { leg: 1, brokerOrderId: brokerOrderIdFor(id, 1) };
+    await this.tell(id, { type: 'OrderSubmitted', data: leg }, { type: 'OrderAccepted', data: leg });
+    return id;
+  }
+
   /** Puts money into the client's account. */
   async deposit(amount: string): Promise<void> {
     await this.post(`/v1/accounts/${this.account}/deposits`, { amount }, { headers: { 'idempotency-key': freshId() } });
@@ -118,7 +140,12 @@ export class RunningCommandApi {
 
   async stop(): Promise<void> {
     await this.service.stop();
+    await this.store?.close();
     await Promise.all([this.issuer.close(), this.database.drop(), this.around.kafka.drop()]);
+  }
+
+  get adminUrl(): string {
+    return this.service.adminUrl;
   }
 
   get url(): string {

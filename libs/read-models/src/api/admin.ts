@@ -2,7 +2,9 @@ import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
 import { z } from 'zod';
 
 const scope = z
-  .union([z.literal('all'), z.guid().toLowerCase()], 'must be "all" or the UUID of an account')
+  .string()
+  .regex(/^(?:all|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i, 'must be "all" or the UUID of an account')
+  .toLowerCase()
   .meta({ description: '`all`, or the id of an account.', examples: ['all'] });
 
 /** Body of `POST /v1/admin/kill-switch`. */

@@ -1,0 +1,14 @@
+import { problemResponse } from '@tradecore/service';
+import type { Answer } from './running-command-api.ts';
+
+/** The answer is a problem document of this status and code, with all that one must have. */
+export function expectProblem(answer: Answer, status: number, code: string): void {
+  expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  expect(problemResponse.parse(answer.body)).toMatchObject({
+    type: `https://tradecore.dev/problems/${code}`,
+    status,
+    instance: expect.stringMatching(/^\//),
+    traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
+  });
+  expect(answer.status).toBe(status);
+}

@@ -1,0 +1,126 @@
+import { freshId } from '@tradecore/events';
+import { decodeConsistencyToken } from '@tradecore/read-models';
+import { RunningCommandApi, type Answer } from './running-command-api.ts';
+
+let api: RunningCommandApi;
+beforeAll(async () => (api = await RunningCommandApi.start()));
+afterAll(() => api.stop());
+
+const replace = (id: string, changes: object, headers: Record<string, string> = {}): Promise<Answer> =>
+  api.post(`/v1/orders/${id}/replace`, changes, { headers });
+const problem = ({ status, body }: Answer) => [status, String(body['type']).split('/').at(-1)];
+
+describe('POST /v1/orders/{id}/replace', () => {
+  it('answers 202 with the order as it is in force, and what was asked for', async () => {
+    const id = await api.working();
+    const { status, headers, body } = await replace(id, { quantity: '020', limitPrice: '101.00' });
+    expect([status, body]).toMatchObject([
+      202,
+      {
+        id,
+        status: 'pendingReplace',
+        quantity: '10',
+        limitPrice: '101.5',
+        requested: { leg: 2, quantity: '20', limitPrice: '101' },
+        version: 5,
+      },
+    ]);
+    expect(headers.get('etag')).toBe('"5"');
+    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({ aggregateId: id, version: 5 });
+  });
+
+  it('changes only what is named, also when it is taken', async () => {
+    const id = await api.working({ type: 'stopLimit', stopPrice: '101' });
+    expect((await replace(id, { stopPrice: '100.5' })).body['requested']).toEqual({ leg: 2, stopPrice: '100.5' });
+  });
+
+  it.each<[string, object, string]>([
+    ['below what has traded', { quantity: '3' }, 'replace-below-filled'],
+    ['to what has traded', { quantity: '4' }, 'replace-below-filled'],
+  ])('%s is refused with the figures: 409', async (_name, changes, code) => {
+    const id = await api.working();
+    const execution = { executionId: freshId(), quantity: '4', price: '101', executedAt: new Date().toISOString() };
+    await api.tell(id, { type: 'OrderExecuted', data: { ...execution, leg: 1 } });
+    const answer = await replace(id, changes);
+    expect(problem(answer)).toEqual([409, code]);
+    expect(answer.body).toMatchObject({ filledQuantity: '4', errors: [{ pointer: '#/quantity', code: 'below-filled' }] });
+  });
+
+  it('to the terms in force is refused: 400', async () => {
+    const id = await api.working();
+    expect(problem(await replace(id, { quantity: '10.0', limitPrice: '101.50' }))).toEqual([400, 'replace-changes-nothing']);
+  });
+
+  it('by a price that the type of the order has not is refused: 400, and points at it', async () => {
+    const id = await api.working();
+    const answer = await replace(id, { stopPrice: '99' });
+    expect([problem(answer), answer.body['errors']]).toMatchObject([
+      [400, 'invalid-order-terms'],
+      [{ pointer: '#/stopPrice', code: 'not-allowed-by-type' }],
+    ]);
+  });
+
+  it.each<[string, object, string]>([
+    ['between two ticks', { limitPrice: '101.505' }, 'wrong-tick'],
+    ['by half a share', { quantity: '10.5' }, 'wrong-lot'],
+    ['far above the market', { limitPrice: '130' }, 'price-collar'],
+  ])('%s is refused by the rules, with the figures: 409, and the order goes on as it was', async (_name, changes, rule) => {
+    const id = await api.working();
+    const before = await api.stored();
+    const answer = await replace(id, changes);
+    expect([problem(answer), answer.body]).toMatchObject([[409, 'replace-denied'], { rule, figures: expect.any(Object) }]);
+    expect(await api.stored()).toBe(before);
+  });
+
+  it('is refused where the order is not working: before the broker has it, while another is on its way, when it has ended', async () => {
+    const { body } = await api.post('/v1/orders', api.terms());
+    expect(problem(await replace(body['id'] as string, { quantity: '11' }))).toEqual([409, 'order-not-replaceable']);
+    const id = await api.working();
+    await replace(id, { quantity: '11' });
+    expect(problem(await replace(id, { quantity: '12' }))).toEqual([409, 'replace-already-requested']);
+    await api.tell(id, { type: 'OrderCanceled', data: {} });
+    expect(problem(await replace(id, { quantity: '12' }))).toEqual([409, 'order-not-replaceable']);
+    expect(problem(await api.post(`/v1/orders/${id}/cancel`))).toEqual([409, 'order-not-cancelable']);
+  });
+
+  it('holds to If-Match: 412 with the version where the order has changed since, also when somebody is faster', async () => {
+    const id = await api.working();
+    const late = await replace(id, { quantity: '11' }, { 'if-match': '"3"' });
+    expect([problem(late), late.body['version']]).toEqual([[412, 'order-changed'], 4]);
+    const both = await Promise.all(['11', '12'].map((quantity) => replace(id, { quantity }, { 'if-match': '"4"' })));
+    expect(both.map(({ status }) => status).sort()).toEqual([202, 412]);
+    expect((await replace(await api.working(), { quantity: '11' }, { 'if-match': '*' })).status).toBe(202);
+  });
+
+  it('is one for one key, also when it had an If-Match; another body under the key is 409', async () => {
+    const id = await api.working();
+    const headers = { 'idempotency-key': 'key', 'if-match': '"4"' };
+    const first = await replace(id, { quantity: '11' }, headers);
+    const again = await replace(id, { quantity: '11' }, headers);
+    expect([again.status, again.body]).toEqual([202, first.body]);
+    const other = await replace(id, { limitPrice: '101' }, headers);
+    expect([problem(other), other.body['differingFields']]).toEqual([
+      [409, 'idempotency-key-reused'],
+      ['quantity', 'limitPrice'],
+    ]);
+  });
+
+  it('is refused while a kill switch holds; a cancel is not', async () => {
+    const id = await api.working();
+    const operator = await api.bearer([], { role: 'operator' });
+    const lever = (trading: string) =>
+      api.post('/v1/admin/kill-switch', { scope: 'all', trading, reason: 'test' }, { authorization: operator });
+    await lever('halted');
+    const answer = await replace(id, { quantity: '11' });
+    expect([problem(answer), answer.body['rule']]).toEqual([[409, 'replace-denied'], 'trading-halted']);
+    expect((await api.post(`/v1/orders/${id}/cancel`)).status).toBe(202);
+    await lever('resumed');
+  });
+
+  it('of another’s order is 404, as if it were not there', async () => {
+    const id = await api.working();
+    const authorization = await api.bearer([], { subject: 'stranger' });
+    const answer = await api.post(`/v1/orders/${id}/replace`, { quantity: '11' }, { authorization });
+    expect([problem(answer), answer.body['errors']]).toMatchObject([[404, 'order-not-found'], [{ pointer: '#/id', in: 'path' }]]);
+  });
+});

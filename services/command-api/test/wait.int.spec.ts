@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { orderIdFor } from '@tradecore/events';
+import { RunningCommandApi, type Answer } from './running-command-api.ts';
+
+let api: RunningCommandApi;
+beforeAll(async () => (api = await RunningCommandApi.start()));
+afterAll(() => api.stop());
+
+const place = (prefer: string, changes: object = {}): { id: string; answer: Promise<Answer> } => {
+  const terms = api.terms({ ...changes });
+  const answer = api.post('/v1/orders', terms, { headers: { prefer } });
+  return { id: orderIdFor(api.account, terms['clientOrderId'] as string), answer };
+};
+
+/** Until that event of the order is stored: the wait has begun or is about to. */
+async function stored(id: string, type = 'OrderPlaced'): Promise<void> {
+  const query = 'select from event_store where aggregate_id = $1 and event_type = $2';
+  while ((await api.database.dataSource.query<unknown[]>(query, [id, type])).length === 0) await sleep(5);
+}
+
+async function seconds<T>(work: Promise<T>): Promise<[number, T]> {
+  const started = performance.now();
+  const result = await work;
+  return [(performance.now() - started) / 1000, result];
+}
+
+describe('Prefer: wait', () => {
+  it('answers as soon as the order is terminal, as it is then', async () => {
+    const { id, answer } = place('wait=10');
+    await stored(id);
+    await api.tell(id, { type: 'OrderRejected', data: { code: '40310000', reason: 'no' } });
+    const [took, { status, headers, body }] = await seconds(answer);
+    expect(took).toBeLessThan(5);
+    expect([status, headers.get('preference-applied'), body['status'], headers.get('etag')]).toEqual([
+      201,
+      'wait=10',
+      'rejected',
+      '"3"',
+    ]);
+  });
+
+  it('answers after that time where it is not', async () => {
+    const [took, { status, headers, body }] = await seconds(place('respond-async, wait=1').answer);
+    expect(took).toBeGreaterThan(0.95);
+    expect([status, headers.get('preference-applied'), body['status']]).toEqual([201, 'wait=1', 'pendingNew']);
+  });
+
+  it('of nothing, of a denied order and of one that is terminal already answers at once', async () => {
+    const [took, answers] = await seconds(Promise.all([place('wait=0').answer, place('wait=9', { symbol: 'HALT' }).answer]));
+    expect(took).toBeLessThan(3);
+    expect(answers.map(({ headers, body }) => [headers.get('preference-applied'), body['status']])).toEqual([
+      ['wait=0', 'pendingNew'],
+      ['wait=9', 'denied'],
+    ]);
+  });
+
+  it('beyond 10 s is 10 s; what is no wait is let be', async () => {
+    const { id, answer } = place('wait=4711');
+    await stored(id);
+    await api.tell(id, { type: 'OrderExpired', data: { reason: 'late' } });
+    expect((await answer).headers.get('preference-applied')).toBe('wait=10');
+    for (const prefer of ['return=minimal', 'wait', 'wait=soon', 'wait=-1', 'waiting=5', ',;=']) {
+      const { status, headers } = await place(prefer).answer;
+      expect([status, headers.get('preference-applied')]).toEqual([201, null]);
+    }
+  });
+
+  it('waits for a repeat and for a cancel as well', async () => {
+    const terms = api.terms();
+    const first = await api.post('/v1/orders', terms);
+    const id = first.body['id'] as string;
+    const repeated = api.post('/v1/orders', terms, { headers: { prefer: 'wait=10' } });
+    const canceled = api.post(`/v1/orders/${id}/cancel`, {}, { headers: { prefer: 'wait=10' } });
+    await stored(id, 'OrderCancelRequested');
+    await api.tell(id, { type: 'OrderCanceled', data: {} });
+    expect((await repeated).body['status']).toBe('canceled');
+    expect([(await canceled).status, (await canceled).body['status']]).toEqual([202, 'canceled']);
+  });
+
+  it('has room for 100: further ones are answered at once, without Preference-Applied', async () => {
+    const waiting = Array.from({ length: 100 }, () => place('wait=3').answer);
+    const gauge = async () => /^order_waits (\d+)/m.exec(await (await fetch(`${api.adminUrl}/metrics`)).text())?.[1];
+    while ((await gauge()) !== '100') await sleep(5);
+    const { status, headers } = await place('wait=3').answer;
+    expect([status, headers.get('preference-applied')]).toEqual([201, null]);
+    for (const { status: each } of await Promise.all(waiting)) expect(each).toBe(201);
+  });
+
+  it('ends when the service stops: the answer goes out as the order stands', async () => {
+    const second = await RunningCommandApi.beside(api.around);
+    const client = await second.newClient();
+    const terms = client.terms();
+    const answer = client.post('/v1/orders', terms, { headers: { prefer: 'wait=10' } });
+    await stored(orderIdFor(client.account, terms['clientOrderId'] as string));
+    const [took, { status, body }] = await seconds(Promise.all([answer, second.stopService()]).then(([each]) => each));
+    expect(took).toBeLessThan(5);
+    expect([status, body['status']]).toEqual([201, 'pendingNew']);
+  });
+});
