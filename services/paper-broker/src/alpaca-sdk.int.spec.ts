@@ -7,6 +7,8 @@ const clientOf = ({ url }: Paper, secret = 'paper-secret'): Alpaca =>
     keyId: 'paper',
     secret,
     retry: false,
+    // Its timer of a request lives on for 30 s after an answer without a body.
+    timeoutMs: 0,
     fetchApi: (input, init) => fetch(String(input).replace(/^https:\/\/(paper-api|data)\.alpaca\.markets/, url), init),
   });
 
