@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { tokens, type ServiceOptions } from '@tradecore/service';
-import { CommandsModule, CommandStrategy, workMigration } from '@tradecore/subscriptions';
+import { commandsMigration, CommandsModule, CommandStrategy, workMigration } from '@tradecore/subscriptions';
 import { gatewayConfig } from './broker-gateway.config.ts';
 import { BrokerOrderCommands } from './broker-orders.commands.ts';
 import { LegWork } from './leg-work.ts';
@@ -24,6 +24,9 @@ export const brokerGateway: ServiceOptions = {
   module: BrokerGatewayModule,
   uses: ['postgres', 'kafka'],
   config: gatewayConfig,
-  migrations: [workMigration({ number: 213, service: 'broker-gateway' })],
+  migrations: [
+    commandsMigration({ number: 211, service: 'broker-gateway' }),
+    workMigration({ number: 213, service: 'broker-gateway' }),
+  ],
   strategies: [CommandStrategy],
 };

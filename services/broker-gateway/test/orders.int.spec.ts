@@ -1,0 +1,56 @@
+import { executionIdFor } from '@tradecore/events';
+import { legTerms, restingTerms, until, World } from './world.ts';
+
+describe('a leg at the broker', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.create();
+    await world.start();
+  }, 60_000);
+  afterAll(() => world.close(), 30_000);
+
+  it('is sent once, accepted and filled, each execution reported under an id that is derived from the broker’s', async () => {
+    const id = await world.submit(legTerms());
+    await world.reaches(id, 'filled');
+    const [asked, accepted, executed, ...rest] = await world.events(id);
+    expect([asked?.type, accepted?.type, executed?.type, rest]).toEqual([
+      'SubmissionRequested',
+      'BrokerOrderAccepted',
+      'ExecutionReported',
+      [],
+    ]);
+    const data = executed?.data as { executionId: string; venueExecutionId: string };
+    expect(data).toMatchObject({ quantity: '10', price: '100', symbol: 'ACME', side: 'buy', leg: 1 });
+    expect(data.executionId).toBe(executionIdFor('paper', data.venueExecutionId));
+    expect(executed).toMatchObject({ sagaId: asked?.sagaId, correlationId: asked?.correlationId });
+    expect((await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id)).toHaveLength(1);
+    await until('its row is gone', async () => (await world.rows()).length === 0);
+  });
+
+  it('is refused for what the broker does not take, in the broker’s words', async () => {
+    const id = await world.submit(restingTerms({ limitPrice: '50.001' }));
+    await world.reaches(id, 'rejected');
+    expect((await world.events(id)).at(-1)).toMatchObject({ type: 'BrokerOrderRejected', data: { code: expect.any(String) } });
+  });
+
+  it('rests, and is cancelled at the broker', async () => {
+    const id = await world.submit(restingTerms());
+    await world.reaches(id, 'working');
+    await world.ask(id, (leg) => leg.cancel());
+    await world.reaches(id, 'canceled');
+    expect((await world.events(id)).at(-1)).toMatchObject({ data: { atBroker: true, filledQuantity: '0' } });
+  });
+
+  it('is replaced by another, which trades the rest', async () => {
+    const terms = restingTerms();
+    const first = await world.submit(terms);
+    await world.reaches(first, 'working');
+    const next = { ...terms, leg: 2, quantity: '20', limitPrice: '120' };
+    const { brokerOrderIdFor } = await import('@tradecore/events');
+    const second = await world.ask(brokerOrderIdFor(terms.orderId, 2), (leg) => leg.replace({ ...next, replaces: first }));
+    await world.reaches(first, 'replaced');
+    await world.reaches(second, 'filled');
+    expect((await world.events(first)).at(-1)).toMatchObject({ data: { by: second, filledQuantity: '0' } });
+    expect((await world.leg(second)).filledQuantity).toBe('20');
+  });
+});

@@ -1,0 +1,168 @@
+import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
+import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
+import {
+  brokerOrderIdFor,
+  catalogue,
+  freshId,
+  placementIdFor,
+  topics,
+  type LegTerms,
+  type RecordedEvent,
+} from '@tradecore/events';
+import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import type { RunningService } from '@tradecore/service';
+import { startTestService } from '@tradecore/service/testing';
+import { runInContext } from '@tradecore/telemetry';
+import { BrokerOrder } from '@tradecore/trading';
+import type { DataSource } from 'typeorm';
+import { brokerGateway } from '../src/broker-gateway.module.ts';
+import { LegWork } from '../src/leg-work.ts';
+import { Paper, until } from './paper.ts';
+
+export { Paper, startProcess, until, type PaperOrder } from './paper.ts';
+
+/** The terms of a market order for 10 ACME. */
+export const legTerms = (changes: Partial<LegTerms> = {}): LegTerms => ({
+  orderId: freshId(),
+  leg: 1,
+  accountId: freshId(),
+  symbol: 'ACME',
+  side: 'buy',
+  type: 'market',
+  quantity: '10',
+  timeInForce: 'day',
+  ...changes,
+});
+
+/** A limit order far below the price: it rests. */
+export const restingTerms = (changes: Partial<LegTerms> = {}): LegTerms =>
+  legTerms({ type: 'limit', limitPrice: '50', timeInForce: 'gtc', ...changes });
+
+/** A store, topics, a paper broker and a gateway. */
+export class World {
+  gateway: RunningService | undefined;
+  private constructor(
+    readonly database: TestDatabase,
+    readonly dataSource: DataSource,
+    readonly store: PostgresEventStore,
+    readonly kafka: TestBroker,
+    readonly paper: Paper,
+  ) {}
+
+  static async create(paperEnv: Readonly<Record<string, string>> = {}): Promise<World> {
+    const declarations = [
+      topics.orderPlacement,
+      topics.brokerEvents,
+      topics.marketData,
+      topics.deadLetters,
+      topics.relayPosition,
+    ];
+    const [database, kafka, paper] = await Promise.all([
+      createTestDatabase({ migrations: brokerGateway.migrations ?? [] }),
+      createTestBroker({ declarations, partitions: 1 }),
+      Paper.start(paperEnv),
+    ]);
+    const dataSource = await database.dataSourceFor('broker-gateway');
+    return new World(database, dataSource, createEventStore({ dataSource, catalogue }), kafka, paper);
+  }
+
+  /** The settings of a gateway in this world: impatient. */
+  env(changes: Readonly<Record<string, string>> = {}): Record<string, string> {
+    return {
+      DATABASE_URL: this.database.urlFor('broker-gateway'),
+      KAFKA_BROKERS: this.kafka.brokers.join(','),
+      NAMESPACE: this.kafka.namespace,
+      BROKER_URL: this.paper.url,
+      BROKER_KEY_ID: 'paper',
+      BROKER_SECRET_KEY: 'paper-secret',
+      BROKER_TIMEOUT: '500',
+      BROKER_GRACE: '300',
+      BROKER_LOOK_BACK: '60000',
+      BROKER_PRICE_MS: '100',
+      ...changes,
+    };
+  }
+
+  /** Starts the gateway in this process; its stream is read when this resolves. */
+  async start(changes: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.gateway = await startTestService(brokerGateway, this.env(changes));
+    await until('the stream is read', async () => (await this.metric('broker_stream_up')) === 1);
+  }
+
+  async stop(): Promise<void> {
+    await this.gateway?.stop();
+    this.gateway = undefined;
+  }
+
+  /** Decides on a leg and puts its row, as the consumer of commands does; answers the leg's id. */
+  async ask(id: string, decide: (leg: BrokerOrder) => void): Promise<string> {
+    await this.dataSource.transaction(async (tx) => {
+      const store = this.store.within(tx);
+      const leg = await store.loadAggregate(BrokerOrder, id);
+      decide(leg);
+      const sagaId = placementIdFor(leg.terms?.orderId ?? '');
+      await runInContext({ correlationId: freshId(), sagaId, account: leg.terms?.accountId ?? '' }, () =>
+        store.saveAggregate(leg),
+      );
+      await tx.query(
+        `insert into broker_gateway.work as w (key) values ($1)
+         on conflict (key) do update set revision = w.revision + 1, due_at = case when w.claim is null then now() else w.due_at end`,
+        [id],
+      );
+    });
+    this.gateway?.app.get(LegWork, { strict: false }).wake();
+    return id;
+  }
+
+  /** Asks for a leg to be sent. */
+  submit(terms: LegTerms): Promise<string> {
+    return this.ask(brokerOrderIdFor(terms.orderId, terms.leg), (leg) => leg.submit(terms));
+  }
+
+  /** The types of a leg's events so far. */
+  async story(id: string): Promise<string[]> {
+    return (await this.events(id)).map(({ type }) => type);
+  }
+
+  events(id: string): Promise<RecordedEvent[]> {
+    return this.store.readEvents(id);
+  }
+
+  leg(id: string): Promise<BrokerOrder> {
+    return this.store.loadAggregate(BrokerOrder, id);
+  }
+
+  /** Waits until the leg has got so far. */
+  async reaches(id: string, progress: BrokerOrder['progress'], withinMs?: number): Promise<void> {
+    let last = '';
+    await until(
+      `${id} is ${progress}`,
+      async () => {
+        last = (await this.leg(id)).progress;
+        return last === progress;
+      },
+      withinMs,
+    ).catch(async (error: Error) => {
+      throw new Error(`${error.message}; it is ${last}: ${(await this.story(id)).join(', ')}`);
+    });
+  }
+
+  /** Rows of legs that somebody still attends to. */
+  async rows(): Promise<{ key: string; memo: Record<string, unknown> }[]> {
+    return this.dataSource.query(`select key, memo from broker_gateway.work where not memo ? 'until'`);
+  }
+
+  /** A figure of the gateway; labels as they are written in the text. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(`${this.gateway?.adminUrl}/metrics`)).text();
+    const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+    return Number(line?.slice(name.length + 1) ?? NaN);
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.paper.stop();
+    await this.store.close();
+    await Promise.all([this.database.drop(), this.kafka.drop()]);
+  }
+}
