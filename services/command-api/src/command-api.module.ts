@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import type { Broker } from '@tradecore/messaging';
 import { MarketData } from '@tradecore/read-models';
 import { Health, tokens, type ServiceOptions } from '@tradecore/service';
+import { CommandsModule, commandsMigration, CommandStrategy } from '@tradecore/subscriptions';
 import { AccountAccess } from './account-access.ts';
 import { AccountChanges } from './account-changes.ts';
 import { AccountsHttp } from './accounts.http.ts';
@@ -33,6 +34,7 @@ const marketData = {
 
 /** The doors through which clients and sagas write, and the use cases behind them. */
 @Module({
+  imports: [CommandsModule.with({ name: 'command-api', broker: tokens.broker })],
   controllers: [OrdersHttp, AccountsHttp, AdminHttp],
   providers: [
     marketData,
@@ -62,4 +64,6 @@ export const commandApi: ServiceOptions = {
   uses: ['postgres', 'kafka'],
   http: true,
   config: riskSettings,
+  migrations: [commandsMigration({ number: 210, service: 'command-api' })],
+  strategies: [CommandStrategy],
 };

@@ -51,7 +51,7 @@ export class RunningCommandApi {
 
   static async start(env: Readonly<Record<string, string>> = {}): Promise<RunningCommandApi> {
     const [database, kafka, issuer] = await Promise.all([
-      createTestDatabase({ migrations: [...readModelMigrations] }),
+      createTestDatabase({ migrations: [...readModelMigrations, ...(commandApi.migrations ?? [])] }),
       createTestBroker({ declarations: [topics.marketData, topics.orderPlacement, topics.deadLetters, topics.relayPosition] }),
       createTestIssuer(),
     ]);
