@@ -79,7 +79,7 @@ export class Orders {
   @On(OrderCleared)
   onOrderCleared(row: OrderRow | undefined, event: RecordedEvent<OrderCleared>): OrderRow {
     const { goodUntil } = event.data;
-    return after(row, event, goodUntil === undefined ? {} : { goodUntil });
+    return after(row, event, goodUntil === undefined ? {} : { goodUntil: asStored(goodUntil) });
   }
 
   @On(OrderDenied)
@@ -184,6 +184,9 @@ function traded(row: OrderRow | undefined, event: RecordedEvent<Trade>, change: 
 }
 
 /** Rounded alike each time, so that what is taken back is what was added. */
+/** A time that a broker said, spelled as a row tells it: UTC, microseconds. */
+const asStored = (time: string): string => new Date(time).toISOString().replace('Z', '000Z');
+
 const worth = ({ quantity, price }: Pick<Execution, 'quantity' | 'price'>): Decimal =>
   multiply(decimal(quantity), decimal(price), 'halfEven');
 
