@@ -183,10 +183,10 @@ function traded(row: OrderRow | undefined, event: RecordedEvent<Trade>, change: 
   return after(row, event, { executedValue: change(decimal(executedValue)) });
 }
 
-/** Rounded alike each time, so that what is taken back is what was added. */
 /** A time that a broker said, spelled as a row tells it: UTC, microseconds. */
 const asStored = (time: string): string => new Date(time).toISOString().replace('Z', '000Z');
 
+/** Rounded alike each time, so that what is taken back is what was added. */
 const worth = ({ quantity, price }: Pick<Execution, 'quantity' | 'price'>): Decimal =>
   multiply(decimal(quantity), decimal(price), 'halfEven');
 
