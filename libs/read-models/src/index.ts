@@ -25,4 +25,4 @@ export { Positions, type PositionRow } from './positions.projector.ts';
 export * from './positions.queries.ts';
 export { Feed } from './feed.projector.ts';
 export * from './feed.queries.ts';
-export { readModelMigrations } from './migrations.ts';
+export { readModelMigrations, runtimeMigrations } from './migrations.ts';

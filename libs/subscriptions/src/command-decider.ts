@@ -64,11 +64,20 @@ export class CommandDecider implements Decider {
   }
 
   session(tx: Transaction, _: Decisions, tasks: readonly Task[]): Promise<Session> {
+    const stored: CommandHandler[] = [];
     return Promise.resolve({
       settled: () => undefined,
       decision: (_task, event) => this.decision(event),
       decided: () => undefined,
-      write: (events) => this.tell(tx, tasks, events),
+      write: async (events) => {
+        for (const [handler, own] of this.byHandler(tasks, events)) {
+          await handler.stored?.(tx, own);
+          stored.push(handler);
+        }
+      },
+      committed: () => {
+        for (const handler of stored) handler.committed?.();
+      },
     });
   }
 
@@ -87,13 +96,17 @@ export class CommandDecider implements Decider {
     };
   }
 
-  /** Each handler hears of what came of its own steps. */
-  private async tell(tx: Transaction, tasks: readonly Task[], events: readonly RecordedEvent[]): Promise<void> {
-    const stepTypes = new Map(tasks.map(({ event }) => [event.id, event.type]));
-    const byHandler = Map.groupBy(events, ({ causationId }) => {
-      const type = stepTypes.get(causationId ?? '');
-      return type === undefined ? undefined : this.handlers.get(type)?.instance;
-    });
-    for (const [instance, own] of byHandler) await instance?.stored?.(tx, own);
+  /** What came of the steps of each handler. */
+  private byHandler(tasks: readonly Task[], events: readonly RecordedEvent[]): Map<CommandHandler, RecordedEvent[]> {
+    const handlers = new Map(tasks.map(({ event }) => [event.id, this.handlers.get(event.type)?.instance]));
+    const found = new Map<CommandHandler, RecordedEvent[]>();
+    for (const event of events) {
+      const handler = handlers.get(event.causationId ?? '');
+      if (!handler) continue;
+      const own = found.get(handler) ?? [];
+      own.push(event);
+      found.set(handler, own);
+    }
+    return found;
   }
 }

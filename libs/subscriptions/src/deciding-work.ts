@@ -99,8 +99,8 @@ export class DecidingWork implements Work {
     }
   }
 
-  private count({ outcomes, items, reasons, events, keep }: RunResult): void {
-    keep();
+  private count({ outcomes, items, reasons, events, committed }: RunResult): void {
+    committed();
     for (const outcome of outcomes) this.metrics.record(outcome, 1);
     for (const reason of reasons) this.metrics.parked(reason);
     this.metrics.events(events);
@@ -119,7 +119,8 @@ export class DecidingWork implements Work {
     const { running, decider, schema, deadlines } = this;
     for (const pair of await pairsToRedrive(dataSource, schema)) {
       const parts = { ...this.parts, running, decider, schema, deadlines };
-      const redriven = await inTransaction(dataSource, (tx) => redrivePair(tx, pair, parts));
+      const { committed, ...redriven } = await inTransaction(dataSource, (tx) => redrivePair(tx, pair, parts));
+      for (const tell of committed) tell();
       log.info({ consumer: this.name, ...pair, ...redriven }, 'redriven');
     }
     const [row] = (await dataSource.query(`select count(*)::int as pairs from ${schema}.held where reason is not null`)) as {

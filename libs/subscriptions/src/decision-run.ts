@@ -29,6 +29,8 @@ export interface Session {
   decided(task: Task): void;
   /** Writes rows beside the events. */
   write(events: readonly RecordedEvent[]): Promise<void>;
+  /** After the commit. */
+  committed?(): void;
 }
 
 /** A kind of consumer: of commands, of a saga's inputs. */
@@ -54,8 +56,8 @@ export interface RunResult {
   readonly foreign: DeadLetter[];
   /** How many events the decisions came to. */
   events: number;
-  /** Keeps the aggregates for the next batch. */
-  keep(): void;
+  /** After the commit: aggregates are kept for the next batch, handlers told. */
+  committed(): void;
 }
 
 /** How tasks are run. */
@@ -73,7 +75,7 @@ export const nothingRun = (): RunResult => ({
   reasons: [],
   foreign: [],
   events: 0,
-  keep: () => undefined,
+  committed: () => undefined,
 });
 
 /** Holds these. */
@@ -107,7 +109,10 @@ export class DecisionRun {
     await session.write(events);
     if (!redriven) await holdAll(tx, this.decider, schema, result.items);
     result.events = events.length;
-    if (cache) result.keep = () => decisions.keep(cache);
+    result.committed = () => {
+      if (cache) decisions.keep(cache);
+      session.committed?.();
+    };
     return result;
   }
 

@@ -28,6 +28,8 @@ export interface RedrivenPair {
   readonly done: number;
   /** Why the next one failed again, when it did. */
   readonly reason: string | undefined;
+  /** To be called after the commit. */
+  readonly committed: readonly (() => void)[];
 }
 
 /** Tries what is held of a pair, in order, up to the first that fails. */
@@ -39,17 +41,21 @@ export async function redrivePair(tx: Transaction, pair: Pair, parts: RedrivePar
     parts,
     items.flatMap(({ eventId }) => eventId ?? []),
   );
+  const committed: (() => void)[] = [];
   let done = 0;
   let reason: string | undefined;
   for (const { eventId } of items) {
-    reason = eventId === null ? await deadline(tx, pair, parts) : await again(tx, pair, { ...parts, task: tasks.get(eventId) });
+    reason =
+      eventId === null
+        ? await deadline(tx, pair, parts)
+        : await again(tx, pair, { ...parts, committed, task: tasks.get(eventId) });
     if (reason !== undefined) break;
     done += 1;
   }
   await settleHeld(tx, schema, pair, { done, reason });
   if (reason === undefined) await parts.deadlines?.restore(tx, pair.sagaId);
   else await decider.parked(tx, [pair]);
-  return { done, reason };
+  return { done, reason, committed };
 }
 
 async function tasksFor(
@@ -75,13 +81,14 @@ async function deadline(tx: Transaction, { sagaId }: Pair, { deadlines }: Redriv
 async function again(
   tx: Transaction,
   pair: Pair,
-  { running, task }: RedriveParts & { readonly task: Task | undefined },
+  { running, task, committed }: RedriveParts & { readonly task: Task | undefined; readonly committed: (() => void)[] },
 ): Promise<string | undefined> {
   if (!task) return undefined;
   await tx.query('savepoint task');
   try {
-    const { items } = await running.run(tx, [task], { redriven: pair });
-    return items[0]?.reason;
+    const result = await running.run(tx, [task], { redriven: pair });
+    committed.push(() => result.committed());
+    return result.items[0]?.reason;
   } catch (error) {
     if (!isDataError(error)) throw error;
     await tx.query('rollback to savepoint task');

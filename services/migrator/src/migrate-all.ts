@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { migrate } from '@tradecore/event-sourcing';
 import { catalogue } from '@tradecore/events';
 import { createBroker } from '@tradecore/messaging';
-import { readModelMigrations } from '@tradecore/read-models';
+import { readModelMigrations, runtimeMigrations } from '@tradecore/read-models';
 import type { Config } from '@tradecore/service';
 import { z } from 'zod';
 
@@ -66,7 +66,7 @@ async function migrateSchema({
   const passwords = ROLE_PASSWORDS_DIR === undefined ? {} : rolePasswords(ROLE_PASSWORDS_DIR, rolePrefix);
   const { ran } = await migrate(DATABASE_URL, {
     catalogue,
-    migrations: readModelMigrations,
+    migrations: [...readModelMigrations, ...runtimeMigrations],
     rolePrefix,
     services: Object.keys(passwords),
     rolePasswords: passwords,
