@@ -1,0 +1,22 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+
+/**
+ * The part of a page of the docs that is printed from code, between `<!-- name -->` and `<!-- /name -->`: as the page has it, and as it has to
+ * be. `UPDATE_GOLDEN=1` writes it anew.
+ */
+export function printed(page: string, name: string, wanted: string): { found: string; wanted: string } {
+  const path = new URL(`../../../docs/${page}`, import.meta.url);
+  const text = readFileSync(path, 'utf8');
+  const [before, after] = [`<!-- ${name}: printed from code -->\n`, `\n<!-- /${name} -->`];
+  const start = text.indexOf(before) + before.length;
+  const end = text.indexOf(after);
+  if (start < before.length || end < start) throw new Error(`${page} has no place for ${name}`);
+  if (process.env['UPDATE_GOLDEN']) writeFileSync(path, text.slice(0, start) + wanted + text.slice(end));
+  return { found: text.slice(start, end), wanted };
+}
+
+/** A table in Markdown. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
