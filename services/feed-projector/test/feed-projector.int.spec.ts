@@ -20,7 +20,7 @@ const accounts = [freshId(), freshId(), freshId()];
 const noRedis = 'redis://127.0.0.1:1';
 
 beforeAll(async () => {
-  const declarations = [topics.orderEvents, topics.deadLetters, topics.relayPosition];
+  const declarations = [topics.orderEvents, topics.accountEvents, topics.brokerEvents, topics.deadLetters, topics.relayPosition];
   [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestBroker({ declarations })]);
   const redis = process.env['REDIS_URL'];
   if (!redis) throw new Error('REDIS_URL is not set: these tests need Redis, see `npm test`');

@@ -53,7 +53,7 @@ describe('the order-projector', () => {
   it('shows an order as soon as its event is on the topic, and its cancel after it', async () => {
     const id = await place();
     await models.relay(kafka.broker);
-    expect((await shown(id, 1)).order.status).toBe('pending');
+    expect((await shown(id, 1)).order.status).toBe('pendingNew');
     await models.requestCancel(account, id, 'no');
     await models.relay(kafka.broker);
     const folded = orderFrom(await models.store.readEvents(id));
@@ -78,7 +78,7 @@ describe('the order-projector', () => {
 
   it('gives the same rows when it is built anew from the store', async () => {
     const before = await ordersOfAccount(db(), { accountId: account, limit: 500 });
-    await db().query(`update order_projector.orders set status = 'pending', symbol = 'WRONG'`);
+    await db().query(`update order_projector.orders set status = 'canceled', symbol = 'WRONG'`);
     await rebuildProjection(Orders, { dataSource: db() });
     await eventually(async () => {
       const [row] = await db().query<{ wrong: number }[]>(
