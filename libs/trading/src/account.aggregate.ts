@@ -35,7 +35,7 @@ export const currencies = ['USD'] as const;
 /** A reservation and which executions have been booked against it. */
 interface Held {
   readonly reservation: Reservation;
-  readonly executions: readonly string[];
+  readonly executions: Set<string>;
 }
 
 /** The state of an account as JSON: what a snapshot holds. A change of shape raises `Account.snapshots.shape`. */
@@ -45,7 +45,7 @@ export interface AccountState {
   readonly name?: string;
   readonly subjects: readonly string[];
   readonly balances: readonly Posting[];
-  readonly held: readonly Held[];
+  readonly held: readonly { readonly reservation: Reservation; readonly executions: readonly string[] }[];
 }
 
 /**
@@ -59,8 +59,8 @@ export class Account extends BaseAggregate<AccountEvent> {
 
   #opened: AccountOpened['data'] | undefined;
   #subjects = new Set<string>();
-  #ledger = new Ledger();
-  #held = new Map<string, Held>();
+  readonly #ledger = new Ledger();
+  readonly #held = new Map<string, Held>();
 
   /**
    * Opens the account for its owner. The same terms again change nothing: no event. Throws `AccountAlreadyOpened` for other terms,
@@ -110,7 +110,8 @@ export class Account extends BaseAggregate<AccountEvent> {
   reserve(terms: ReservationTerms): void {
     const held = this.#held.get(terms.orderId);
     if (held) return this.apply(new ReservationMade({ ...held.reservation, postings: [] }));
-    const { orderId, symbol, side, quantity, unitPrice } = terms;
+    const { orderId, symbol, side } = terms;
+    const [quantity, unitPrice] = [decimal(terms.quantity), decimal(terms.unitPrice)];
     const amount = neededFor(terms);
     const unit = unitOf(terms, this.#opened?.currency ?? '');
     const available = this.#ledger.balance('available', unit);
@@ -131,7 +132,7 @@ export class Account extends BaseAggregate<AccountEvent> {
     if (!held) {
       return this.apply(new ReservationChangeRefused({ orderId, reason: 'no-reservation', needed: quantity, available: zero }));
     }
-    const changed = { ...held, quantity, unitPrice };
+    const changed = { ...held, quantity: decimal(quantity), unitPrice: decimal(unitPrice) };
     const amount = neededFor(changed);
     const more = subtract(amount, decimal(held.amount));
     const unit = unitOf(held, this.#currency());
@@ -149,7 +150,7 @@ export class Account extends BaseAggregate<AccountEvent> {
    */
   settle(fill: Settlement): void {
     const held = this.#held.get(fill.orderId);
-    if (held?.executions.includes(fill.executionId)) {
+    if (held?.executions.has(fill.executionId)) {
       return this.apply(new FillAlreadySettled({ orderId: fill.orderId, executionId: fill.executionId }));
     }
     this.apply(new FillSettled(settlementOf(fill, this.#currency(), held && useOf(held.reservation, fill.quantity))));
@@ -200,8 +201,8 @@ export class Account extends BaseAggregate<AccountEvent> {
 
   /** The state, for a snapshot. */
   toSnapshot(): AccountState {
-    const subjects = [...this.#subjects];
-    return { ...this.#opened, subjects, balances: this.#ledger.balances(), held: [...this.#held.values()] };
+    const held = [...this.#held.values()].map(({ reservation, executions }) => ({ reservation, executions: [...executions] }));
+    return { ...this.#opened, subjects: [...this.#subjects], balances: this.#ledger.balances(), held };
   }
 
   /** Takes the state of a snapshot. */
@@ -209,7 +210,9 @@ export class Account extends BaseAggregate<AccountEvent> {
     if (owner !== undefined && currency !== undefined) this.#opened = { owner, currency, ...(name !== undefined && { name }) };
     this.#subjects = new Set(subjects);
     this.#ledger.post(balances);
-    this.#held = new Map(held.map((each) => [each.reservation.orderId, each]));
+    for (const { reservation, executions } of held) {
+      this.#held.set(reservation.orderId, { reservation, executions: new Set(executions) });
+    }
   }
 
   onAccountOpened({ data }: AccountOpened): void {
@@ -251,8 +254,9 @@ export class Account extends BaseAggregate<AccountEvent> {
 
   onFillSettled({ data }: FillSettled): void {
     this.#ledger.post(data.postings);
-    const executions = [...(this.#held.get(data.orderId)?.executions ?? []), data.executionId];
-    if (data.reservation) this.#held.set(data.orderId, { reservation: data.reservation, executions });
+    const executions = this.#held.get(data.orderId)?.executions ?? new Set();
+    if (data.reservation)
+      this.#held.set(data.orderId, { reservation: data.reservation, executions: executions.add(data.executionId) });
     else this.#held.delete(data.orderId);
   }
 
@@ -262,7 +266,7 @@ export class Account extends BaseAggregate<AccountEvent> {
     this.#ledger.post(postings);
     const { orderId } = reservation;
     if (reservation.quantity === zero) this.#held.delete(orderId);
-    else this.#held.set(orderId, { reservation, executions: this.#held.get(orderId)?.executions ?? [] });
+    else this.#held.set(orderId, { reservation, executions: this.#held.get(orderId)?.executions ?? new Set() });
   }
 
   #mustBeOpen(): AccountOpened['data'] {

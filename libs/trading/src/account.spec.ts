@@ -343,3 +343,16 @@ describe('a release', () => {
       .when((account) => account.release({ orderId }))
       .then(new ReservationReleased({ orderId, amount: '0', postings: [] })));
 });
+
+describe('a share that is called like a currency', () => {
+  it('is counted apart from the money', () => {
+    const account = new Account(orderId).replay([opened, deposited]);
+    account.reserve({ ...buyTerms, symbol: 'USD' });
+    account.settle({ ...half, symbol: 'USD' });
+    expect(account.available('symbol', 'USD')).toBe('5');
+    expect(account.available('currency', 'USD')).toBe('984.49');
+    account.reserve({ ...sellTerms, symbol: 'USD' });
+    expect(account.reserved('symbol', 'USD')).toBe('4');
+    expect(account.reserved('currency', 'USD')).toBe('507.76');
+  });
+});
