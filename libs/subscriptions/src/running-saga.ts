@@ -1,10 +1,12 @@
 import { DecidingWork, type DecidingParts } from './deciding-work.ts';
 import { SagaDecider, type SagaDeciderOptions } from './saga-decider.ts';
 import { SagaTimers } from './saga-timers.ts';
-import { Subscription, type Work } from './subscription.ts';
+import { Subscription, type SubscriptionParts, type Work } from './subscription.ts';
 
 /** What a saga runs on. `around`: for tests that do something to its work. */
-export type RunningSagaParts = Omit<SagaDeciderOptions, 'catalogue'> & DecidingParts & { readonly around?: (work: Work) => Work };
+export type RunningSagaParts = Omit<SagaDeciderOptions, 'catalogue'> &
+  DecidingParts &
+  SubscriptionParts & { readonly around?: (work: Work) => Work };
 
 /** A saga of one process: what it hears, and its deadlines. */
 export class RunningSaga {
