@@ -11,8 +11,9 @@ export function printed(page: string, name: string, wanted: string): { found: st
   const start = text.indexOf(before) + before.length;
   const end = text.indexOf(after);
   if (start < before.length || end < start) throw new Error(`${page} has no place for ${name}`);
-  if (process.env['UPDATE_GOLDEN']) writeFileSync(path, text.slice(0, start) + wanted + text.slice(end));
-  return { found: text.slice(start, end), wanted };
+  if (!process.env['UPDATE_GOLDEN']) return { found: text.slice(start, end), wanted };
+  writeFileSync(path, text.slice(0, start) + wanted + text.slice(end));
+  return { found: wanted, wanted };
 }
 
 /** A table in Markdown. */
