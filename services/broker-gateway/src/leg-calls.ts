@@ -19,8 +19,6 @@ export interface Called {
 }
 
 const log = logger('broker-calls');
-/** Calls and look-ups without an outcome until somebody has to look: about 45 s. */
-const triesLimit = 10;
 const lookUpRest = { baseMs: 100, capMs: 15_000 };
 const waitRest = { baseMs: 500, capMs: 15_000 };
 /** The broker took the wish to cancel: the stream tells the end, or this look does; then it is asked again. */
@@ -111,7 +109,7 @@ export class LegCalls {
       againMs: backoffMs(tries, lookUpRest),
       apply: (each) => {
         each.outcomeUnknown(Math.max(1, memo.sends), reason);
-        if (tries < triesLimit || each.isUnresolved) return;
+        if (tries < this.venue.config.BROKER_TRIES || each.isUnresolved) return;
         each.unresolved(tries, reason);
         if (each.isUnresolved) log.error({ brokerOrderId: each.id, tries, reason }, 'the outcome at the broker stays unknown');
       },

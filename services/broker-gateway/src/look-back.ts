@@ -12,6 +12,8 @@ const log = logger('look-back');
 /** Activities may appear at the broker some time after their own: each look reaches back over the last one's end. */
 const overlapMs = 120_000;
 const firstLookMs = 24 * 3_600_000;
+/** An execution that the stream has not told for so long will not be told any more. */
+const lateMs = 500;
 const atOnce = 8;
 const memoShape = z.object({ until: z.iso.datetime({ offset: true }).optional() });
 
@@ -23,6 +25,9 @@ const memoShape = z.object({ until: z.iso.datetime({ offset: true }).optional() 
 @Injectable()
 export class LookBack implements OnApplicationBootstrap {
   private key: string | undefined;
+  private missed: () => void = () => undefined;
+  /** The stream has been read since before the last look. */
+  private isSteady = false;
 
   constructor(
     @Inject(Venue) private readonly venue: Venue,
@@ -34,8 +39,14 @@ export class LookBack implements OnApplicationBootstrap {
     this.key = await this.work.adopt('look-back', (item) => this.attend(item));
   }
 
-  /** Asks for a look now. */
+  /** Calls `listener` when a look finds executions that the stream, though it was read all the time, has not told. */
+  onMissed(listener: () => void): void {
+    this.missed = listener;
+  }
+
+  /** Asks for a look now: the stream is read anew. */
   async ask(): Promise<void> {
+    this.isSteady = false;
     if (this.key !== undefined) await this.work.ask([this.key]);
   }
 
@@ -44,12 +55,17 @@ export class LookBack implements OnApplicationBootstrap {
     const { now } = await this.venue.port.clock();
     const until = memoShape.parse(memo).until;
     const since = Date.parse(until ?? now) - (until === undefined ? firstLookMs : overlapMs);
-    await this.look(new Date(since).toISOString());
+    const wasSteady = this.isSteady;
+    this.isSteady = true;
+    const found = await this.look(new Date(since).toISOString());
     stop();
+    const late = found.filter(({ executedAt }) => Date.parse(now) - Date.parse(executedAt) > lateMs);
+    if (wasSteady && late.length > 0) this.missed();
     return () => Promise.resolve({ again: this.venue.config.BROKER_LOOK_BACK, memo: { until: now } });
   }
 
-  private async look(since: string): Promise<void> {
+  /** Answers the executions that were not known. */
+  private async look(since: string): Promise<readonly VenueExecution[]> {
     const working = new Set(await this.work.working());
     const open = await this.venue.port.openOrders();
     const orders = new Map([...(await this.venue.port.ordersSince(since)), ...open].map((order) => [order.venueOrderId, order]));
@@ -64,6 +80,7 @@ export class LookBack implements OnApplicationBootstrap {
     const missing = [...working].filter((key) => !openIds.has(key));
     if (missing.length > 0) await this.work.ask(missing);
     if (news.length > 0) log.info({ since, orders: news.length, executions: executions.length }, 'looked back');
+    return executions;
   }
 
   private async fetch(venueOrderId: string, orders: Map<string, VenueOrder>): Promise<void> {

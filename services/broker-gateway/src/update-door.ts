@@ -31,6 +31,10 @@ export class UpdateDoor implements OnApplicationBootstrap, BeforeApplicationShut
       { url: streamUrlOf(config), keyId, secretKey, venue: config.BROKER },
       { updated: (update) => this.updated(update), up: () => this.look() },
     );
+    lookBack.onMissed(() => {
+      log.warn('the stream has left something out: it is read anew');
+      this.stream.restart();
+    });
     // A broker that is away is no reason to take this process out: orders wait in it, and go when the broker is back.
     health.add({
       name: 'broker',

@@ -17,6 +17,8 @@ import { BrokerOrder } from '@tradecore/trading';
 import type { DataSource } from 'typeorm';
 import { brokerGateway } from '../src/broker-gateway.module.ts';
 import { LegWork } from '../src/leg-work.ts';
+import { UpdateDoor } from '../src/update-door.ts';
+import type { UpdateStream } from '../src/update-stream.ts';
 import { Paper, until } from './paper.ts';
 
 export { Paper, startProcess, until, type PaperOrder } from './paper.ts';
@@ -41,13 +43,16 @@ export const restingTerms = (changes: Partial<LegTerms> = {}): LegTerms =>
 /** A store, topics, a paper broker and a gateway. */
 export class World {
   gateway: RunningService | undefined;
-  private constructor(
-    readonly database: TestDatabase,
-    readonly dataSource: DataSource,
-    readonly store: PostgresEventStore,
-    readonly kafka: TestBroker,
-    readonly paper: Paper,
-  ) {}
+  readonly database: TestDatabase;
+  readonly dataSource: DataSource;
+  readonly store: PostgresEventStore;
+  readonly kafka: TestBroker;
+  readonly paper: Paper;
+
+  private constructor({ database, dataSource, kafka, paper }: Pick<World, 'database' | 'dataSource' | 'kafka' | 'paper'>) {
+    [this.database, this.dataSource, this.kafka, this.paper] = [database, dataSource, kafka, paper];
+    this.store = createEventStore({ dataSource, catalogue });
+  }
 
   static async create(paperEnv: Readonly<Record<string, string>> = {}): Promise<World> {
     const declarations = [
@@ -63,7 +68,7 @@ export class World {
       Paper.start(paperEnv),
     ]);
     const dataSource = await database.dataSourceFor('broker-gateway');
-    return new World(database, dataSource, createEventStore({ dataSource, catalogue }), kafka, paper);
+    return new World({ database, dataSource, kafka, paper });
   }
 
   /** The settings of a gateway in this world: impatient. */
@@ -92,6 +97,15 @@ export class World {
   async stop(): Promise<void> {
     await this.gateway?.stop();
     this.gateway = undefined;
+  }
+
+  /** Begins the stream anew: a scripted gap in it ends. */
+  async reconnect(): Promise<void> {
+    const door = this.gateway?.app.get(UpdateDoor, { strict: false });
+    const ups = () => this.metric('broker_look_back_seconds_count');
+    const before = await ups();
+    (Reflect.get(door as object, 'stream') as UpdateStream).restart();
+    await until('the stream is read again', async () => (await ups()) > before && (await this.metric('broker_stream_up')) === 1);
   }
 
   /** Decides on a leg and puts its row, as the consumer of commands does; answers the leg's id. */

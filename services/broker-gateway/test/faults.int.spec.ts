@@ -1,0 +1,199 @@
+import { brokerOrderIdFor } from '@tradecore/events';
+import { legTerms, restingTerms, until, World } from './world.ts';
+
+describe('whatever goes wrong at the broker', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.create();
+    await world.start({ BROKER_LOOK_BACK: '1000' });
+  }, 60_000);
+  afterEach(async () => {
+    await world.paper.call('DELETE', '/faults');
+    await world.reconnect();
+  });
+  afterAll(() => world.close(), 30_000);
+
+  const atBroker = async (id: string) => (await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id);
+
+  /** Sends a market order under a fault; it has to fill, and the broker to have it once. */
+  const fills = async (...faults: object[]): Promise<string[]> => {
+    for (const fault of faults) await world.paper.fault({ symbol: 'ACME', ...fault });
+    const id = await world.submit(legTerms());
+    await world.reaches(id, 'filled');
+    expect(await atBroker(id)).toMatchObject([{ status: 'filled' }]);
+    const story = await world.story(id);
+    expect(story.filter((type) => type === 'ExecutionReported')).toHaveLength(1);
+    return story;
+  };
+
+  it('an order whose answer was lost is looked up and adopted', async () => {
+    const story = await fills({ kind: 'timeout-after-accept' }, { kind: 'stream-gap' });
+    expect(story).toEqual(['SubmissionRequested', 'BrokerOutcomeUnknown', 'BrokerOrderAccepted', 'ExecutionReported']);
+  }, 30_000);
+
+  it('an order whose answer was lost is known at once where the stream tells of it', async () => {
+    expect(await fills({ kind: 'timeout-after-accept' })).toEqual([
+      'SubmissionRequested',
+      'BrokerOrderAccepted',
+      'ExecutionReported',
+    ]);
+  }, 30_000);
+
+  it('an order that never arrived is sent again under the same id, once the broker surely has not got it', async () => {
+    expect(await fills({ kind: 'timeout-before-accept', ms: 5_000 })).toEqual([
+      'SubmissionRequested',
+      'BrokerOutcomeUnknown',
+      'BrokerOrderAccepted',
+      'ExecutionReported',
+    ]);
+  }, 30_000);
+
+  it.each([['500'], ['500-after-accept']])('a %s is no refusal', (kind) => fills({ kind }, { kind: 'stream-gap' }), 30_000);
+
+  it('a 429 is not an unknown outcome: it is asked again when the broker said', async () => {
+    expect(await fills({ kind: '429', times: 2 })).toEqual(['SubmissionRequested', 'BrokerOrderAccepted', 'ExecutionReported']);
+  }, 30_000);
+
+  it(
+    'a fill that is told before the answer is known when the answer comes',
+    () => fills({ kind: 'fill-before-ack', ms: 200 }),
+    30_000,
+  );
+
+  it('an update told twice is one', () => fills({ kind: 'duplicate-updates', times: 3 }), 30_000);
+
+  it('updates that come in disorder are sorted out', () => fills({ kind: 'out-of-order-updates', times: 3 }), 30_000);
+
+  it('a gap in the stream is found by looking back', () => fills({ kind: 'stream-gap' }), 30_000);
+
+  it('a slow call stalls nobody else', async () => {
+    await world.paper.fault({ kind: 'slow', symbol: 'AAPL', ms: 400 });
+    const slow = await world.submit(legTerms({ symbol: 'AAPL' }));
+    const quick = await world.submit(legTerms());
+    await world.reaches(quick, 'filled');
+    expect((await world.leg(slow)).progress).toBe('asked');
+    await world.reaches(slow, 'filled');
+  }, 30_000);
+
+  it('a cancel that meets a fill ends as the broker says, with every execution', async () => {
+    await world.paper.fault({ kind: 'partial-then-cancel-race', symbol: 'ACME' });
+    const id = await world.submit(restingTerms());
+    await world.reaches(id, 'working');
+    await world.ask(id, (leg) => leg.cancel());
+    await world.reaches(id, 'canceled');
+    const [order] = await atBroker(id);
+    expect((await world.leg(id)).filledQuantity).toBe(order?.filled_qty);
+    expect(Number(order?.filled_qty)).toBeGreaterThan(0);
+  }, 30_000);
+
+  it('a fill that comes after the cancel is a fact', async () => {
+    await world.paper.fault({ kind: 'fill-after-cancel', symbol: 'ACME' });
+    const id = await world.submit(restingTerms());
+    await world.reaches(id, 'working');
+    await world.ask(id, (leg) => leg.cancel());
+    await until('the late fill is stored', async () => (await world.story(id)).includes('ExecutionReported'));
+    expect(await world.story(id)).toContain('BrokerOrderCanceled');
+  }, 30_000);
+
+  it('a cancel that comes too late, for it has just been filled, changes nothing', async () => {
+    await world.paper.fault({ kind: 'cancel-rejected', symbol: 'ACME' });
+    const id = await world.submit(restingTerms());
+    await world.reaches(id, 'working');
+    await world.ask(id, (leg) => leg.cancel());
+    await world.reaches(id, 'filled');
+    await until('nobody attends to it any more', async () => (await world.rows()).every(({ key }) => key !== id));
+  }, 30_000);
+
+  it('a cancel of what is filled is answered at once', async () => {
+    const id = await world.submit(legTerms());
+    await world.reaches(id, 'filled');
+    await world.ask(id, (leg) => leg.cancel());
+    expect((await world.story(id)).at(-1)).toBe('BrokerCancelRejected');
+  });
+
+  it.each([
+    ['replace-rejected', 'working'],
+    ['fill-before-replace', 'filled'],
+  ] as const)(
+    'a replace that the broker refuses leaves the order under its old terms: %s',
+    async (kind, then) => {
+      await world.paper.fault({ kind, symbol: 'ACME' });
+      const terms = restingTerms();
+      const first = await world.submit(terms);
+      await world.reaches(first, 'working');
+      const second = await world.ask(brokerOrderIdFor(terms.orderId, 2), (leg) =>
+        leg.replace({ ...terms, leg: 2, quantity: '20', replaces: first }),
+      );
+      await until('it is refused', async () => (await world.story(second)).includes('BrokerReplaceRejected'));
+      await world.reaches(first, then);
+    },
+    30_000,
+  );
+
+  it.each([['timeout-after-accept'], ['500-after-accept'], ['timeout-before-accept']])(
+    'a replace under a %s is carried out once',
+    async (kind) => {
+      const terms = restingTerms();
+      const first = await world.submit(terms);
+      await world.reaches(first, 'working');
+      await world.paper.fault({ kind, symbol: 'ACME', on: 'replace', ms: 3_000 });
+      const second = await world.ask(brokerOrderIdFor(terms.orderId, 2), (leg) =>
+        leg.replace({ ...terms, leg: 2, quantity: '20', replaces: first }),
+      );
+      await world.reaches(first, 'replaced');
+      await world.reaches(second, 'working');
+      expect(await atBroker(second)).toMatchObject([{ qty: '20' }]);
+    },
+    30_000,
+  );
+
+  it.each([['timeout-after-accept'], ['500'], ['429']])(
+    'a cancel under a %s is carried out',
+    async (kind) => {
+      const id = await world.submit(restingTerms());
+      await world.reaches(id, 'working');
+      await world.paper.fault({ kind, symbol: 'ACME', on: 'cancel' });
+      await world.ask(id, (leg) => leg.cancel());
+      await world.reaches(id, 'canceled');
+    },
+    30_000,
+  );
+
+  it('an execution that is taken back or corrected is told so', async () => {
+    const [busted, corrected] = [await world.submit(legTerms()), await world.submit(legTerms())];
+    await world.reaches(busted, 'filled');
+    await world.reaches(corrected, 'filled');
+    await world.paper.fault({ kind: 'bust', client_order_id: busted });
+    await world.paper.fault({ kind: 'correct', client_order_id: corrected, price: '99' });
+    await until('the bust is stored', async () => (await world.story(busted)).includes('ExecutionBusted'));
+    await until('the correction is stored', async () => (await world.story(corrected)).includes('ExecutionCorrected'));
+    expect((await world.events(corrected)).at(-1)).toMatchObject({ data: { price: '99', quantity: '10' } });
+    expect((await world.leg(busted)).filledQuantity).toBe('0');
+  }, 30_000);
+
+  it('an order at the broker that is not ours is taken up, once, for all to see', async () => {
+    const before = await world.metric('broker_foreign_orders_total');
+    const body = { symbol: 'ACME', qty: '3', side: 'buy', type: 'market', time_in_force: 'day', client_order_id: 'not-ours' };
+    expect((await world.paper.call('POST', '/v2/orders', body)).status).toBe(200);
+    const adopted = () => world.dataSource.query(`select event_data from event_store where event_type = 'ForeignOrderAdopted'`);
+    await until('it is adopted', async () => (await adopted()).length > 0);
+    await world.stop();
+    await world.start({ BROKER_LOOK_BACK: '1000' });
+    const looks = await world.metric('broker_look_back_seconds_count');
+    await until('somebody has looked back', async () => (await world.metric('broker_look_back_seconds_count')) > looks);
+    expect(await adopted()).toMatchObject([{ event_data: { clientOrderId: 'not-ours', symbol: 'ACME', quantity: '3' } }]);
+    expect(before).toBe(0);
+  }, 30_000);
+
+  it('an order that is too late, or the market too far, is not sent', async () => {
+    const late = await world.submit(legTerms({ goodUntil: '2020-01-01T00:00:00Z' }));
+    const dear = await world.submit(legTerms({ collarPrice: '99' }));
+    const cheap = await world.submit(legTerms({ side: 'sell', collarPrice: '101' }));
+    for (const id of [late, dear, cheap]) await world.reaches(id, 'lapsed');
+    expect((await world.events(late)).at(-1)).toMatchObject({ data: { reason: 'time-in-force' } });
+    expect((await world.events(dear)).at(-1)).toMatchObject({ data: { reason: 'collar', lastPrice: '100' } });
+    for (const id of [late, dear, cheap]) expect(await atBroker(id)).toEqual([]);
+    const fine = await world.submit(legTerms({ collarPrice: '105', goodUntil: '2999-01-01T00:00:00Z' }));
+    await world.reaches(fine, 'filled');
+  }, 30_000);
+});

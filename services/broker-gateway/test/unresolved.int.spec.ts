@@ -1,0 +1,24 @@
+import { legTerms, until, World } from './world.ts';
+
+describe('an outcome at the broker', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.create();
+    await world.start({ BROKER_TRIES: '3', BROKER_PRICE_MS: '600000' });
+  }, 60_000);
+  afterAll(() => world.close(), 30_000);
+
+  it('that nothing proves is told, counted, and left unknown until something does', async () => {
+    await world.paper.fault({ kind: 'stream-gap', symbol: 'ACME' });
+    await world.paper.fault({ kind: '500-after-accept', symbol: 'ACME' });
+    await world.paper.fault({ kind: '500', on: 'read', times: 5 });
+    const id = await world.submit(legTerms());
+    await until('it is unresolved', async () => (await world.leg(id)).isUnresolved);
+    expect(await world.metric('broker_orders{state="unresolved"}')).toBe(1);
+    await world.reaches(id, 'filled');
+    const story = await world.story(id);
+    expect(story.slice(0, 3)).toEqual(['SubmissionRequested', 'BrokerOutcomeUnknown', 'BrokerOutcomeUnresolved']);
+    expect((await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id)).toHaveLength(1);
+    expect(await world.metric('broker_orders{state="unresolved"}')).toBe(0);
+  }, 40_000);
+});
