@@ -129,13 +129,22 @@ export class Floor {
     ledger.trade(order, negate(execution.qty), execution.price);
     const after = to ?? { qty: zero, price: execution.price };
     const positionQty = ledger.trade(order, after.qty, after.price);
-    const filledQty = add(subtract(order.filledQty, execution.qty), after.qty);
+    const more = subtract(after.qty, execution.qty);
     const value = subtract(multiply(after.qty, after.price), multiply(execution.qty, execution.price));
     book.putExecution(to ? { ...execution, ...to } : { ...execution, busted: true });
-    const changed = this.change(order, { filledQty, filledValue: add(order.filledValue, value) }, now);
+    const changed = this.#amendOrder(order, more, value, now);
+    // Those that replaced it carry its fills.
+    for (let next = changed.replacedBy; next !== undefined;) {
+      next = this.#amendOrder(book.orders.get(next) as VenueOrder, more, value, now).replacedBy;
+    }
     const told = to ?? { qty: execution.qty, price: execution.price };
     const event = to ? 'trade_correct' : 'trade_bust';
     this.tell({ event, at: now, order: changed, execution: { id: newId(), ...told, positionQty, previousId: execution.id } });
+  }
+
+  #amendOrder(order: VenueOrder, more: Decimal, value: Decimal, now: number): VenueOrder {
+    const { filledQty, filledValue } = order;
+    return this.change(order, { filledQty: add(filledQty, more), filledValue: add(filledValue, value) }, now);
   }
 
   /** Whether a fault of the kind happens to the order now, by script or because of what it trades. */
