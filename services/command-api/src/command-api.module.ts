@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import type { Broker } from '@tradecore/messaging';
-import { MarketData } from '@tradecore/read-models';
+import { MarketData, runtimeMigrations } from '@tradecore/read-models';
 import { Health, tokens, type ServiceOptions } from '@tradecore/service';
-import { CommandsModule, commandsMigration, CommandStrategy } from '@tradecore/subscriptions';
+import { CommandsModule, CommandStrategy } from '@tradecore/subscriptions';
 import { AccountAccess } from './account-access.ts';
 import { AccountChanges } from './account-changes.ts';
 import { AccountsHttp } from './accounts.http.ts';
@@ -64,6 +64,6 @@ export const commandApi: ServiceOptions = {
   uses: ['postgres', 'kafka'],
   http: true,
   config: riskSettings,
-  migrations: [commandsMigration({ number: 210, service: 'command-api' })],
+  migrations: runtimeMigrations,
   strategies: [CommandStrategy],
 };

@@ -48,11 +48,14 @@ export class MoveFunds {
     return moved;
   }
 
-  /** A repeat is looked for first: the account may have spent since what a withdrawal took. */
+  /**
+   * A repeat is looked for before deciding, for the account may have spent since what a withdrawal left; and after loading, for else what
+   * another process does in between stood in the account and not in the answer: the repeat would be refused.
+   */
   async #move(command: MoveFundsCommand, commandId: string): Promise<MovedFunds> {
+    const account = await this.eventStore.loadAggregate(Account, command.accountId);
     const [before] = await this.eventStore.readCommand(commandId, command.accountId);
     if (before) return repeated(command, before);
-    const account = await this.eventStore.loadAggregate(Account, command.accountId);
     if (command.kind === 'deposit') account.deposit(command.amount, command.reference);
     else account.withdraw(command.amount, command.reference);
     const { outcome, events } = await this.eventStore.saveAggregate(account);

@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing
 import { brokerOrderIdFor, catalogue, freshId, topics, type MarketRecord, type OrderChange } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
-import { MarketData, readModelMigrations } from '@tradecore/read-models';
+import { MarketData, readModelMigrations, runtimeMigrations } from '@tradecore/read-models';
 import { publishMarket, sampleQuote, sampleSession } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { createTestIssuer, startTestService, type TestIssuer, type TokenOptions } from '@tradecore/service/testing';
@@ -51,7 +51,7 @@ export class RunningCommandApi {
 
   static async start(env: Readonly<Record<string, string>> = {}): Promise<RunningCommandApi> {
     const [database, kafka, issuer] = await Promise.all([
-      createTestDatabase({ migrations: [...readModelMigrations, ...(commandApi.migrations ?? [])] }),
+      createTestDatabase({ migrations: [...readModelMigrations, ...runtimeMigrations] }),
       createTestBroker({ declarations: [topics.marketData, topics.orderPlacement, topics.deadLetters, topics.relayPosition] }),
       createTestIssuer(),
     ]);

@@ -1,0 +1,89 @@
+import { freshId } from '@tradecore/events';
+import { RunningCommandApi, type Answer } from './running-command-api.ts';
+
+/** Two processes of the service on one database, and one client who asks both. */
+let one: RunningCommandApi;
+let other: RunningCommandApi;
+beforeAll(async () => {
+  one = await RunningCommandApi.start();
+  const second = await RunningCommandApi.beside(one.around);
+  other = second.as(one.account, await one.bearer([], { subject: 'client' }));
+});
+afterAll(async () => {
+  await other?.stopService();
+  await one?.stop();
+});
+
+/** Asks both processes at the same moment, `times` times each. */
+const askBoth = (ask: (api: RunningCommandApi) => Promise<Answer>, times = 1): Promise<Answer[]> =>
+  Promise.all(Array.from({ length: times }, () => [ask(one), ask(other)]).flat());
+const statuses = (answers: readonly Answer[]): number[] => answers.map(({ status }) => status).sort();
+
+describe('two processes', () => {
+  it('make one order of one wish, and tell it alike', async () => {
+    const terms = one.terms();
+    const answers = await askBoth((api) => api.post('/v1/orders', terms), 5);
+    expect(statuses(answers)).toEqual([...Array<number>(9).fill(200), 201]);
+    expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1);
+  });
+
+  it('take one of two cancels, and both under one key', async () => {
+    const cancel = (id: string, headers: Record<string, string> = {}) =>
+      askBoth((api) => api.post(`/v1/orders/${id}/cancel`, {}, { headers }));
+    expect(statuses(await cancel(await one.working()))).toEqual([202, 409]);
+    expect(statuses(await cancel(await one.working(), { 'idempotency-key': 'k' }))).toEqual([202, 202]);
+  });
+
+  it('take one of a cancel and a replace, or the replace and then the cancel', async () => {
+    const id = await one.working();
+    const [canceled, replaced] = await Promise.all([
+      one.post(`/v1/orders/${id}/cancel`),
+      other.post(`/v1/orders/${id}/replace`, { quantity: '11' }),
+    ]);
+    expect(canceled.status).toBe(202);
+    expect([202, 409]).toContain(replaced.status);
+    const again = await one.post(`/v1/orders/${id}/cancel`);
+    expect([again.status, again.body['type']]).toEqual([409, 'https://tradecore.dev/problems/cancel-already-requested']);
+  });
+
+  it('pay out what is there, once, whoever is asked', async () => {
+    const client = await one.newClient('shared');
+    const twin = other.as(client.account, await one.bearer([], { subject: 'shared' }));
+    await client.deposit('7');
+    const withdraw = (api: RunningCommandApi, key: string) =>
+      api.post(`/v1/accounts/${client.account}/withdrawals`, { amount: '1' }, { headers: { 'idempotency-key': key } });
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => [withdraw(client, freshId()), withdraw(twin, freshId())]).flat(),
+    );
+    expect(statuses(answers)).toEqual([...Array<number>(7).fill(201), ...Array<number>(3).fill(422)]);
+    await client.deposit('1');
+    const same = await Promise.all(Array.from({ length: 5 }, () => [withdraw(client, 'k'), withdraw(twin, 'k')]).flat());
+    expect(statuses(same)).toEqual([...Array<number>(9).fill(200), 201]);
+  });
+
+  it('open one account, and let somebody in once', async () => {
+    const authorization = await one.bearer([], { subject: freshId() });
+    const opened = await askBoth((api) => api.post('/v1/accounts', {}, { authorization, headers: { 'idempotency-key': 'k' } }));
+    expect(statuses(opened)).toEqual([200, 201]);
+    const operator = await one.bearer([], { role: 'operator' });
+    const path = `/v1/accounts/${String(opened[0]?.body['id'])}/grants`;
+    const granted = await askBoth((api) => api.post(path, { subject: 'friend' }, { authorization: operator }));
+    expect(statuses(granted)).toEqual([200, 201]);
+    expect(granted.map(({ body }) => body['version'])).toEqual([2, 2]);
+  });
+
+  it('hold to a kill switch from its answer on, whichever was asked', async () => {
+    const operator = await one.bearer([], { role: 'operator' });
+    const lever = (api: RunningCommandApi, trading: string) =>
+      api.post('/v1/admin/kill-switch', { scope: 'all', trading, reason: 'test' }, { authorization: operator });
+    for (const [here, there] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      await lever(here, 'halted');
+      expect((await there.post('/v1/orders', there.terms())).body['status']).toBe('denied');
+      await lever(here, 'resumed');
+      expect((await there.post('/v1/orders', there.terms())).body['status']).toBe('pendingNew');
+    }
+  });
+});
