@@ -1,0 +1,94 @@
+import { freshId } from '@tradecore/events';
+import { dueSql, nextDueSql } from '../src/saga-rows.ts';
+import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
+import { errandIdFor } from './errands.ts';
+import { until } from './world.ts';
+
+describe('the deadlines of sagas', () => {
+  let world: ErrandWorld;
+  beforeEach(async () => {
+    world = await createErrandWorld();
+  });
+  afterEach(() => world.drop(), 30_000);
+
+  const stepsOf = async (jobId: string) =>
+    (await world.eventsOf(errandIdFor(jobId))).filter(({ type }) => type === 'PaymentAsked');
+
+  it('are heard once, though two processes look for them', async () => {
+    await Promise.all([world.runErrands(), world.runErrands()]);
+    const jobs = await Promise.all(Array.from({ length: 150 }, () => world.open({ deadlineMs: 400 })));
+    const asked = `select count(*)::int as n from event_store where event_type = 'PaymentAsked'`;
+    await until(
+      () => world.query<{ n: number }>(asked),
+      ([row]) => row?.n === 300,
+      30_000,
+    );
+    for (const job of jobs) expect((await stepsOf(job)).map(({ data }) => (data as { attempt: number }).attempt)).toEqual([1, 2]);
+    await world.runPurses();
+    await world.ended(...jobs);
+    expect(await world.query('select count(*)::int as n from purse_keeper.payments')).toEqual([{ n: 150 }]);
+  }, 60_000);
+
+  it('that passed while nobody ran are heard at the start', async () => {
+    const first = await world.runErrands();
+    const jobId = await world.open({ deadlineMs: 100 });
+    await until(
+      () => stepsOf(jobId),
+      (steps) => steps.length === 1,
+    );
+    await first.stop();
+    const before = await stepsOf(jobId);
+    await world.runErrands();
+    const [, second] = await until(
+      () => stepsOf(jobId),
+      (steps) => steps.length === 2,
+      30_000,
+    );
+    expect(before.length).toBeLessThanOrEqual(2);
+    expect(second).toMatchObject({ sagaId: errandIdFor(jobId), metadata: { account: 'acme' }, causationId: null });
+    expect(second?.correlationId).toBe(before[0]?.correlationId);
+  }, 60_000);
+
+  it('are picked by an index scan among 100,000, where clock_timestamp() would ask each of them', async () => {
+    await world.query(
+      `insert into errand_saga.open_sagas (saga_id, due_at, heard, origin)
+       select gen_random_uuid(), now() + n * interval '1 s', '{}', '{}' from generate_series(1, 100000) n`,
+    );
+    await world.query(`insert into errand_saga.open_sagas values ($1, now() - interval '1 s', '{}', '{}')`, [freshId()]);
+    const plan = async (sql: string) =>
+      (await world.query<{ 'QUERY PLAN': string }>(`explain (analyze, buffers, timing off) ${sql}`)).map(
+        (row) => row['QUERY PLAN'],
+      );
+    // Whether statistics are there or not.
+    for (const analyze of ['', 'analyze errand_saga.open_sagas']) {
+      if (analyze !== '') await world.query(analyze);
+      for (const sql of [dueSql('errand_saga').replace('$1', '100'), nextDueSql('errand_saga')]) {
+        const lines = (await plan(sql)).join('\n');
+        expect(lines).toMatch(/Index (Only )?Scan using open_sagas_due/);
+        expect(lines).not.toContain('Rows Removed');
+      }
+    }
+    const trap = dueSql('errand_saga').replace('$1', '100').replace('statement_timestamp', 'clock_timestamp');
+    expect((await plan(trap)).join('\n')).toMatch(/Rows Removed by Filter: 100000/);
+  }, 60_000);
+
+  it('are heard in time, with 100,000 others ahead of them', async () => {
+    await world.query(
+      `insert into errand_saga.open_sagas (saga_id, due_at, heard, origin)
+       select gen_random_uuid(), now() + interval '1 h' + n * interval '1 ms', '{}', '{}' from generate_series(1, 100000) n`,
+    );
+    await world.runErrands();
+    const jobs = await Promise.all(Array.from({ length: 100 }, (_, n) => world.open({ deadlineMs: 500 + n * 10 })));
+    const late = `select (array_agg(extract(epoch from s."timestamp" - (f.event_data->>'dueAt')::timestamptz)::float8 * 1000)) as ms
+      from event_store s join event_store f using (aggregate_id)
+      where s.event_type = 'PaymentAsked' and s.aggregate_version = 2 and f.aggregate_version = 1`;
+    const [row] = await until(
+      () => world.query<{ ms: number[] | null }>(late),
+      ([found]) => found?.ms?.length === jobs.length,
+      30_000,
+    );
+    const sorted = (row?.ms ?? []).toSorted((a, b) => a - b);
+    expect(sorted[0]).toBeGreaterThanOrEqual(0);
+    expect(sorted.at(98)).toBeLessThan(1000); // on a busy machine; bench/saga says how late on a quiet one
+  }, 60_000);
+});
