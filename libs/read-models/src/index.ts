@@ -2,6 +2,7 @@ export * from './api/orders.ts';
 export * from './api/order-writes.ts';
 export * from './api/accounts.ts';
 export * from './api/admin.ts';
+export * from './api/write-routes.ts';
 export * from './api/account-reads.ts';
 export * from './api/timeline.ts';
 export * from './api/feed.ts';
