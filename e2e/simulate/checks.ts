@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { AggregateClass, AnyAggregate } from '@tradecore/event-sourcing';
 import type { FundsDeposited, OrderCleared, OrderReplaceRequested, Posting, RecordedEvent } from '@tradecore/events';
 import { add, decimal, negate, subtract, zero, type Decimal } from '@tradecore/money';
@@ -50,9 +49,8 @@ export function invariantsAtQuiet(evidence: Evidence, { ended }: { readonly ende
     ordersCountTheFills(evidence, fills),
     oneBrokerOrderAName(evidence),
     sagasEndWithTheirOrders(evidence),
-    replayIsLive(evidence),
   ];
-  return ended ? [...found, everyOrderIsTerminal(evidence)] : found;
+  return ended ? [...found, everyOrderIsTerminal(evidence), replayIsLive(evidence)] : found;
 }
 
 /** Holds `things` against `fault`, which says what is wrong with one; undefined when nothing is. */
@@ -218,24 +216,28 @@ function sagasEndWithTheirOrders(evidence: Evidence): Found {
   });
 }
 
+/** Of the first thousands each is replayed, of the others one in ten: it takes as long as to have lived it. */
 function replayIsLive({ journal }: Evidence): Found {
-  return hold('what is replayed is what is alive', journal.histories, ([id, history]) => {
+  const some = [...journal.histories].filter((_, index) => index < 5000 || index % 10 === 0);
+  return hold('what is replayed is what is alive', some, ([id, history]) => {
     const live = journal.aggregates.get(id);
     if (!live) return `nobody has ${id}`;
     const replayed = new (live.constructor as unknown as new (id: string) => AnyAggregate)(id);
     replayed.replay(history as never);
-    return isDeepStrictEqual(visible(replayed), visible(live))
-      ? undefined
-      : `${live.constructor.name} ${id} differs when it is replayed`;
+    return visible(replayed) === visible(live) ? undefined : `${live.constructor.name} ${id} differs when it is replayed`;
   });
 }
 
-/** What an aggregate shows: its own fields, and its state where it has a snapshot. */
-const visible = (aggregate: AnyAggregate): object => ({
-  ...aggregate,
-  version: aggregate.version,
-  ...('toSnapshot' in aggregate && { state: (aggregate as unknown as Account).toSnapshot() }),
-});
+/** All that an aggregate shows, as text: its own fields, and its state where it has a snapshot. `now` is what its last caller said. */
+function visible(aggregate: AnyAggregate): string {
+  const state = 'toSnapshot' in aggregate ? (aggregate as unknown as Account).toSnapshot() : undefined;
+  return JSON.stringify({ ...aggregate, version: aggregate.version, state, now: undefined }, (_, value: unknown) => {
+    if (value instanceof Map || value instanceof Set) return [...(value as Iterable<unknown>)];
+    if (typeof value !== 'object' || value === null || !('schemaVersion' in value)) return value;
+    const { type, data } = value as RecordedEvent;
+    return { type, data };
+  });
+}
 
 function everyOrderIsTerminal(evidence: Evidence): Found {
   return hold('every order is terminal', ordersOf(evidence), ({ id, status }) =>

@@ -30,10 +30,11 @@ export interface ClientHabits {
   readonly pause: number;
 }
 
-const money = ['5000', '50000', '500000'];
+const money = ['20000', '500000', '5000000'];
 /** Few, so that orders meet; one that is halted, and one that nobody lists. */
-const symbols = ['AAPL', 'MSFT', 'NVDA', 'KO', 'INTC', 'SPY', 'ACME', 'ACME', 'HALT', 'NONE'];
+const symbols = [...['AAPL', 'MSFT', 'NVDA', 'KO', 'INTC', 'SPY', 'ACME'], ...['AAPL', 'MSFT', 'KO', 'ACME'], 'HALT', 'NONE'];
 const timesInForce = ['day', 'day', 'gtc', 'gtc', 'ioc', 'fok'] as const;
+const resting = ['day', 'gtc'] as const;
 
 /** People who trade without a plan: they buy and sell, change their mind, ask for what they can't have, and ask twice. */
 export class Clients {
@@ -88,9 +89,13 @@ export class Clients {
     else order.deny(assessment.denied);
     journal.save(order, { account: accountId });
     this.placed.push(orderId);
-    for (const wish of [() => this.cancel(orderId), () => this.cancel(orderId), () => this.#replace(orderId)]) {
-      if (chance.happens(0.12)) clock.in(chance.whole(1, chance.pick([20, 200, 3000, 60_000])), wish);
-    }
+    const wishes = [
+      () => this.cancel(orderId),
+      () => this.cancel(orderId),
+      () => this.#replace(orderId),
+      () => this.#replace(orderId),
+    ];
+    for (const wish of wishes) if (chance.happens(0.15)) clock.in(chance.whole(1, chance.pick([20, 200, 3000, 60_000])), wish);
     if (chance.happens(0.02)) this.#moveMoney(account);
   }
 
@@ -120,7 +125,8 @@ export class Clients {
       ...what,
       ...(type.endsWith('imit') && { limitPrice: this.#priceNear(what.symbol) }),
       ...(type.startsWith('stop') && { stopPrice: this.#priceNear(what.symbol) }),
-      timeInForce: chance.pick(timesInForce),
+      // A stop order that trades at once or not at all is refused by the broker: one in a while.
+      timeInForce: chance.pick(type.startsWith('stop') && chance.happens(0.95) ? resting : timesInForce),
     });
   }
 

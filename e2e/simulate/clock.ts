@@ -22,8 +22,11 @@ export class Clock {
 
   /** The same as RFC 3339. */
   get time(): string {
-    return timeOf(this.#now);
+    if (this.#written.at !== this.#now) this.#written = { at: this.#now, text: timeOf(this.#now) };
+    return this.#written.text;
   }
+
+  #written = { at: 0, text: timeOf(0) };
 
   /** How much is still due. */
   get pending(): number {

@@ -28,6 +28,8 @@ interface GatewayWorld {
   readonly classes: Deciders;
   readonly line: BrokerLine;
   readonly lastPrice: (symbol: string) => string | undefined;
+  /** The name under which a leg is sent. */
+  readonly nameOf: (legId: string, attempt: number) => string;
 }
 
 /** How often a leg without an answer is looked up before it counts as unresolved; it is looked up after that as well. */
@@ -97,7 +99,10 @@ export class Gateway {
     const { line, clock } = this.#world;
     const { terms } = leg;
     if (!terms) throw new Error(`leg ${leg.id} has no terms`);
-    if (what === 'look-up') return this.#lookUp(leg.id, true);
+    if (what === 'look-up') {
+      errand.attempts += 1;
+      return clock.in(pauseAfter(errand.attempts), () => this.#lookUp(leg.id, true));
+    }
     if (what === 'cancel') {
       return line.cancel(leg.venueOrderId ?? '', terms.symbol, (answer) => this.#afterCancel(leg.id, answer));
     }
@@ -105,14 +110,18 @@ export class Gateway {
     errand.sentAt = clock.time;
     delete errand.absentAt;
     const after = (answer: BrokerAnswer): void => this.#afterSending(leg.id, answer, before);
-    if (what === 'submit') return line.submit(leg.id, terms, after);
+    if (what === 'submit') return line.submit(this.#world.nameOf(leg.id, errand.attempts), terms, after);
     line.replace(this.#leg(terms.replaces ?? '').venueOrderId ?? '', leg.id, terms, after);
   }
 
   #afterSending(legId: string, answer: BrokerAnswer, sentBefore: string | undefined): void {
     const leg = this.#leg(legId);
     const errand = this.#free(legId);
-    if (answer.kind === 'order') return this.#learn(leg, answer.order, []);
+    if (answer.kind === 'order') {
+      this.#learn(leg, answer.order, []);
+      // A cancel may have been asked for meanwhile.
+      return this.attend(legId);
+    }
     if (answer.kind === 'refused') return this.#decide(leg, () => leg.refuse(answer.code, answer.reason));
     // The order that was to be replaced is not there: as good as refused.
     if (answer.kind === 'absent') return this.#decide(leg, () => leg.refuse('absent', 'there is nothing to replace'));
@@ -121,7 +130,8 @@ export class Gateway {
       else errand.sentAt = sentBefore;
     }
     if (answer.kind === 'unknown') this.#decide(leg, () => leg.outcomeUnknown(errand.attempts + 1, answer.reason));
-    this.#again(legId, errand);
+    if (answer.kind === 'unsent') this.#again(legId, errand);
+    else this.attend(legId);
   }
 
   #afterCancel(legId: string, answer: BrokerAnswer): void {
@@ -139,9 +149,8 @@ export class Gateway {
       if (answer.kind === 'order') this.#learn(leg, answer.order, executions, found);
       if (answer.kind === 'absent') errand.absentAt = this.#world.clock.time;
       if (after) return after();
-      if (!found && answer.kind === 'order') return;
       if (errand.attempts === budget) this.#decide(leg, () => leg.unresolved(errand.attempts, 'nobody knows'));
-      if (leg.progress !== 'working' && leg.isOpen) this.#again(legId, errand);
+      this.attend(legId);
     });
   }
 
@@ -185,7 +194,7 @@ export class Gateway {
 
   #again(legId: string, errand: Errand): void {
     errand.attempts += 1;
-    this.#world.clock.in(Math.min(5000, 100 * 2 ** errand.attempts), () => this.attend(legId));
+    this.#world.clock.in(pauseAfter(errand.attempts), () => this.attend(legId));
   }
 
   #free(legId: string): Errand {
@@ -205,6 +214,9 @@ export class Gateway {
     this.#world.journal.save(leg, { sagaId: placementIdFor(orderId), ...(accountId && { account: accountId }) });
   }
 }
+
+/** Milliseconds before the next attempt. */
+const pauseAfter = (attempts: number): number => Math.min(5000, 100 * 2 ** attempts);
 
 const sumOf = (executions: readonly VenueExecution[]): Decimal =>
   executions.reduce((sum, { quantity }) => add(sum, decimal(quantity)), zero);

@@ -44,7 +44,18 @@ export class Journal {
 
   /** Whether the command was handled: its first event is stored. */
   isHandled(commandId: string, aggregateId: string): boolean {
-    return this.#ids.has(causedEventId(commandId, aggregateId, 0));
+    return this.#ids.has(this.#firstId(commandId, aggregateId));
+  }
+
+  #lastNamed = { commandId: '', aggregateId: '', id: '' };
+
+  /** The id of the first event of a command: asked for twice in a row, and it takes a hash. */
+  #firstId(commandId: string, aggregateId: string): string {
+    const last = this.#lastNamed;
+    if (last.commandId === commandId && last.aggregateId === aggregateId) return last.id;
+    const id = causedEventId(commandId, aggregateId, 0);
+    this.#lastNamed = { commandId, aggregateId, id };
+    return id;
   }
 
   /** Stores what the aggregate has decided, and publishes it. Throws when an event id is stored already: somebody decided twice. */
@@ -76,7 +87,7 @@ export class Journal {
     const { commandId, sagaId = null, causationId = null, account } = origin;
     this.#count += 1;
     return {
-      id: commandId === undefined ? freshId(this.#count) : causedEventId(commandId, aggregate.id, index),
+      id: this.#idOf(commandId, aggregate.id, index),
       aggregateId: aggregate.id,
       aggregateType: type,
       aggregateVersion: version,
@@ -89,6 +100,11 @@ export class Journal {
       sagaId,
       metadata: account === undefined ? {} : { account },
     };
+  }
+
+  #idOf(commandId: string | undefined, aggregateId: string, index: number): string {
+    if (commandId === undefined) return freshId(this.#count);
+    return index === 0 ? this.#firstId(commandId, aggregateId) : causedEventId(commandId, aggregateId, index);
   }
 
   #historyOf(id: string): RecordedEvent[] {

@@ -109,7 +109,7 @@ export function sagaConsumer(journal: Journal, clock: Clock, Class: typeof Order
   };
   return {
     name: 'order-saga',
-    takes: (event) => event.aggregateType !== Class.type && Class.sagaIdOf(event) !== undefined,
+    takes: ({ aggregateType, sagaId }) => aggregateType === 'Order' || (aggregateType !== Class.type && sagaId !== null),
     keyOf: ({ aggregateId }) => aggregateId,
     handle: (event) => {
       const id = Class.sagaIdOf(event);
@@ -121,7 +121,7 @@ export function sagaConsumer(journal: Journal, clock: Clock, Class: typeof Order
       const saga = journal.load(Class, id);
       saga.hear(event, clock.time);
       const account = event.metadata.account;
-      journal.save(saga, { commandId: event.id, sagaId: id, causationId: event.id, ...(account && { account }) });
+      journal.save(saga, { sagaId: id, causationId: event.id, ...(account && { account }) });
       setTimer(id);
     },
   };

@@ -20,6 +20,8 @@ export interface Simulation {
   readonly faults?: boolean;
   /** Other deciders than the fleet's, to show what the checks find. */
   readonly classes?: Partial<Deciders>;
+  /** The name under which a leg is sent; its id, always, but in a test that shows why. */
+  readonly nameOf?: (legId: string, attempt: number) => string;
   /** Gets every event as it is stored. */
   readonly trace?: (event: RecordedEvent) => void;
 }
@@ -41,7 +43,16 @@ export interface Outcome {
 
 const noFaults: LineFaults & TransportFaults = {
   ...{ slowest: 10, timeout: 2000, stragglers: 0, lostRequests: 0, lostReplies: 0, lateRequests: 0, busy: 0, failing: 0 },
-  ...{ failingAfter: 0, lostUpdates: 0, repeatedUpdates: 0, shuffledUpdates: 0, repeated: 0, outages: 0, longestOutage: 0 },
+  ...{
+    failingAfter: 0,
+    lostUpdates: 0,
+    repeatedUpdates: 0,
+    shuffledUpdates: 0,
+    repeated: 0,
+    outages: 0,
+    outage: 0,
+    longOutage: 0,
+  },
 };
 
 const lineFaults: LineFaults = {
@@ -49,7 +60,7 @@ const lineFaults: LineFaults = {
   ...{ busy: 0.02, failing: 0.01, failingAfter: 0.01, lostUpdates: 0.02, repeatedUpdates: 0.05, shuffledUpdates: 0.05 },
 };
 
-const transportFaults: TransportFaults = { slowest: 20, repeated: 0.05, outages: 2, longestOutage: 400 };
+const transportFaults: TransportFaults = { slowest: 20, repeated: 0.05, outages: 2, outage: 400, longOutage: 25_000 };
 
 /** The grace is longer than the stragglers of the line: only then does "no such order" prove anything. */
 const patience = { graceMs: 5000, quarantineMs: 10_000 };
@@ -92,7 +103,7 @@ class World {
   #isTrading = true;
 
   constructor(simulation: Simulation) {
-    const { seed, orders, faults = true, trace } = simulation;
+    const { seed, orders, faults = true, trace, nameOf = (legId: string) => legId } = simulation;
     this.#simulation = simulation;
     const clock = this.#clock;
     const chance = new Chance(seed);
@@ -107,7 +118,7 @@ class World {
     this.#line = new BrokerLine(clock, chance, faults ? lineFaults : noFaults);
     if (faults) scriptFaults(this.#line.exchange, 0.03);
     const parts = { clock, chance, journal: this.#journal, classes: this.#classes, line: this.#line };
-    this.#gateway = new Gateway({ ...parts, lastPrice: (symbol) => this.#quotes.get(symbol)?.lastPrice }, patience);
+    this.#gateway = new Gateway({ ...parts, lastPrice: (symbol) => this.#quotes.get(symbol)?.lastPrice, nameOf }, patience);
     this.#attach();
     this.#clients = new Clients(
       { ...parts, market: this.#market() },

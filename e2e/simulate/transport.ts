@@ -15,9 +15,10 @@ export interface TransportFaults {
   readonly slowest: number;
   /** How many records come again, as after a restart before the position was stored. */
   readonly repeated: number;
-  /** How often a consumer is away, a second, and how long at most. */
+  /** How often a consumer is away, a second, and how long at most; one time in twenty it is away for so long that steps are asked again. */
   readonly outages: number;
-  readonly longestOutage: number;
+  readonly outage: number;
+  readonly longOutage: number;
 }
 
 /**
@@ -26,13 +27,13 @@ export interface TransportFaults {
  */
 export class Transport {
   readonly #clock: Clock;
-  readonly #random: Chance;
+  readonly #chance: Chance;
   readonly #faults: TransportFaults;
   readonly #members: Member[] = [];
 
-  constructor(clock: Clock, random: Chance, faults: TransportFaults) {
+  constructor(clock: Clock, chance: Chance, faults: TransportFaults) {
     this.#clock = clock;
-    this.#random = random;
+    this.#chance = chance;
     this.#faults = faults;
   }
 
@@ -43,12 +44,13 @@ export class Transport {
 
   /** Takes consumers away now and then, until `isOver`. */
   breakNow(isOver: () => boolean): void {
-    const { outages, longestOutage } = this.#faults;
+    const { outages, outage, longOutage } = this.#faults;
     if (outages === 0) return;
     const next = () => {
       if (isOver()) return;
-      this.#random.pick(this.#members).awayUntil = this.#clock.now + this.#random.whole(1, longestOutage);
-      this.#clock.in(this.#random.whole(1, Math.ceil(2000 / outages)), next);
+      this.#chance.pick(this.#members).awayUntil =
+        this.#clock.now + this.#chance.whole(1, this.#chance.happens(0.05) ? longOutage : outage);
+      this.#clock.in(this.#chance.whole(1, Math.ceil(2000 / outages)), next);
     };
     next();
   }
@@ -59,8 +61,8 @@ export class Transport {
     for (const member of this.#members) {
       if (!member.consumer.takes(event)) continue;
       this.#queue(member, event);
-      if (this.#random.happens(repeated)) {
-        this.#clock.in(this.#random.whole(slowest, 3 * slowest), () => this.#queue(member, event));
+      if (this.#chance.happens(repeated)) {
+        this.#clock.in(this.#chance.whole(slowest, 3 * slowest), () => this.#queue(member, event));
       }
     }
   }
@@ -70,7 +72,7 @@ export class Transport {
     const before = member.waiting.get(key);
     if (before) before.push(event);
     else member.waiting.set(key, [event]);
-    this.#clock.in(this.#random.whole(1, this.#faults.slowest), () => this.#deliver(member, key));
+    this.#clock.in(this.#chance.whole(1, this.#faults.slowest), () => this.#deliver(member, key));
   }
 
   /** Hands over what has waited longest under this key: as many calls as records, so that each is handed over. */

@@ -23,7 +23,7 @@ export interface AccountSeen {
   readonly cash: string;
   readonly reserved: string;
   readonly buyingPower: string;
-  readonly reservations: readonly { readonly orderId: string; readonly amount: string }[];
+  readonly reservations: readonly { readonly orderId: string; readonly side: 'buy' | 'sell'; readonly amount: string }[];
 }
 
 /** A position of an account. */
@@ -46,6 +46,7 @@ export interface OrderSeen {
   readonly status: string;
   readonly filledQuantity: string;
   readonly averagePrice?: string;
+  readonly legs: readonly { readonly leg: number; readonly brokerOrderId: string }[];
   readonly denial?: { readonly rule: string; readonly detail: string; readonly figures: Readonly<Record<string, string>> };
   readonly version: number;
 }

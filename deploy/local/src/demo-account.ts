@@ -4,6 +4,13 @@ import { demoAccount, demoAccountKey, demoSubject, type LocalIssuer } from './is
 /** What the demo account begins with. */
 export const demoMoney = '100000.00';
 
+/** Pays in what the demo account lacks of its money, so that each day of the demo begins the same. */
+export async function topUpDemoAccount(client: Client): Promise<void> {
+  const { cash } = await client.account(demoAccount);
+  const missing = Number(demoMoney) - Number(cash);
+  if (missing >= 0.01) await client.deposit(demoAccount, missing.toFixed(2), `top-up-${crypto.randomUUID()}`);
+}
+
 /** Opens the demo account and pays it in, both once however often the fleet is started. Returns what it has now. */
 export async function fundDemoAccount(address: string, issuer: LocalIssuer): Promise<{ id: string; cash: string }> {
   const client = new Client(address, await issuer.token({ subject: demoSubject, accounts: [demoAccount], role: 'client' }));

@@ -1,0 +1,127 @@
+import type pg from 'pg';
+import type { Client, OrderSeen } from './client.ts';
+import { Refusal } from './console.ts';
+import type { Paper } from './paper.ts';
+
+/** One line of the check at the end of a day. */
+export interface Balance {
+  readonly what: string;
+  readonly found: string;
+  readonly expected: string;
+}
+
+/** Where the books of an account stand. */
+export interface Books {
+  readonly client: Client;
+  readonly accountId: string;
+  readonly database: pg.Client;
+  readonly paper: Paper;
+}
+
+interface Execution {
+  readonly symbol: string;
+  readonly side: 'buy' | 'sell';
+  readonly quantity: string;
+}
+
+/** Compares the account with itself, with its trades and with the broker; `orders` are those that are looked up there. Every line balances. */
+export async function checkBooks(books: Books, orders: readonly string[]): Promise<Balance[]> {
+  const { client, accountId, database } = books;
+  const { cash, reserved, reservations } = await client.account(accountId);
+  const held = reservations.filter(({ side }) => side === 'buy').reduce((sum, { amount }) => sum + cents(amount), 0n);
+  const [sums] = await rows<{ lines: number; uneven: number }>(database, postings, accountId);
+  const [moved] = await rows<{ cash: string }>(database, movedCash, accountId);
+  return [
+    { what: `${sums?.lines} postings: units that do not sum to zero`, found: String(sums?.uneven), expected: '0' },
+    { what: 'cash: deposits, trades and fees', found: plain(cash), expected: plain(moved?.cash ?? '0') },
+    { what: 'reserved: what open orders hold', found: plain(reserved), expected: plain(fromCents(held)) },
+    ...(await sharesAreFills(books)),
+    ...(await brokerAgrees(books, orders)),
+  ];
+}
+
+const postings = `select count(*)::int as lines, count(distinct unit) filter (where off <> 0)::int as uneven from (
+    select line->>'unit' as unit, sum((line->>'amount')::numeric) over (partition by line->>'kind', line->>'unit') as off
+      from event_store, jsonb_array_elements(event_data->'postings') as line where aggregate_id = $1) as posted`;
+
+/** Out of the facts, not out of the postings: what came in and went out, and what each trade cost. */
+const movedCash = `select coalesce(sum(case event_type
+    when 'FundsDeposited' then (event_data->>'amount')::numeric
+    when 'FundsWithdrawn' then -(event_data->>'amount')::numeric
+    when 'FillSettled' then (case event_data->>'side' when 'buy' then -1 else 1 end) * (event_data->>'notional')::numeric
+      - (event_data->>'fee')::numeric
+  end), 0)::text as cash from event_store where aggregate_id = $1`;
+
+async function sharesAreFills({ client, accountId }: Books): Promise<Balance[]> {
+  const traded = new Map<string, number>();
+  for (const { symbol, side, quantity } of await everyExecution(client, accountId)) {
+    traded.set(symbol, (traded.get(symbol) ?? 0) + (side === 'buy' ? 1 : -1) * Number(quantity));
+  }
+  const positions = new Map((await client.positions(accountId)).map(({ symbol, quantity }) => [symbol, Number(quantity)]));
+  return [...new Set([...traded.keys(), ...positions.keys()])].sort().map((symbol) => ({
+    what: `${symbol}: bought less sold`,
+    found: String(positions.get(symbol) ?? 0),
+    expected: String(traded.get(symbol) ?? 0),
+  }));
+}
+
+async function everyExecution(client: Client, accountId: string): Promise<Execution[]> {
+  const all: Execution[] = [];
+  let cursor: string | undefined;
+  do {
+    const query = new URLSearchParams({ limit: '500', ...(cursor && { cursor }) });
+    const { status, body } = await client.ask<{ executions: Execution[]; nextCursor?: string }>(
+      'GET',
+      `/v1/accounts/${accountId}/executions?${query}`,
+    );
+    if (status !== 200) throw new Refusal(`The executions were refused with ${status}: ${JSON.stringify(body)}`);
+    all.push(...body.executions);
+    cursor = body.nextCursor;
+  } while (cursor);
+  return all;
+}
+
+/** Every leg is at the broker once, and the last one of each order is filled as the order says. */
+async function brokerAgrees({ client, paper }: Books, orders: readonly string[]): Promise<Balance[]> {
+  const ours = await Promise.all(orders.map((id) => client.order(id)));
+  const legs = ours.flatMap((order) =>
+    order.legs.map((leg) => ({ order, id: leg.brokerOrderId, isLast: leg === order.legs.at(-1) })),
+  );
+  const there = await Promise.all(
+    legs.map(async ({ order, id, isLast }) => {
+      const path = `/v2/orders:by_client_order_id?client_order_id=${id}`;
+      const { filled_qty: filled } = await paper.ask<{ filled_qty: string }>('GET', path);
+      return { order, isLast, filled };
+    }),
+  );
+  const filled = (sum: number, { filledQuantity }: Pick<OrderSeen, 'filledQuantity'>): number => sum + Number(filledQuantity);
+  return [
+    { what: "today's legs at the broker", found: String(there.length), expected: String(legs.length) },
+    {
+      what: 'shares that they filled',
+      found: String(there.filter(({ isLast }) => isLast).reduce((sum, each) => sum + Number(each.filled), 0)),
+      expected: String(ours.reduce(filled, 0)),
+    },
+  ];
+}
+
+async function rows<Row extends pg.QueryResultRow>(database: pg.Client, select: string, accountId: string): Promise<Row[]> {
+  return (await database.query<Row>(select, [accountId])).rows;
+}
+
+/** Hundred-millionths of a cent do not get lost: money has at most nine places. */
+const cents = (amount: string): bigint => {
+  const [whole = '0', fraction = ''] = amount.split('.');
+  return BigInt(`${whole}${fraction.padEnd(9, '0')}`);
+};
+
+const fromCents = (amount: bigint): string => {
+  const digits = String(amount).padStart(10, '0');
+  return `${digits.slice(0, -9)}.${digits.slice(-9)}`;
+};
+
+/** `1250.50`: without the zeros that mean nothing beyond two places. */
+function plain(amount: string): string {
+  const [whole, fraction = ''] = amount.split('.');
+  return `${whole}.${fraction.replace(/0+$/, '').padEnd(2, '0')}`;
+}
