@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
+import { runtimeMigrations } from '@tradecore/read-models';
 import { tokens, type ServiceOptions } from '@tradecore/service';
-import { commandsMigration, CommandsModule, CommandStrategy, workMigration } from '@tradecore/subscriptions';
+import { CommandsModule, CommandStrategy } from '@tradecore/subscriptions';
 import { gatewayConfig } from './broker-gateway.config.ts';
 import { BrokerOrderCommands } from './broker-orders.commands.ts';
 import { LegWork } from './leg-work.ts';
@@ -24,9 +25,6 @@ export const brokerGateway: ServiceOptions = {
   module: BrokerGatewayModule,
   uses: ['postgres', 'kafka'],
   config: gatewayConfig,
-  migrations: [
-    commandsMigration({ number: 211, service: 'broker-gateway' }),
-    workMigration({ number: 213, service: 'broker-gateway' }),
-  ],
+  migrations: runtimeMigrations,
   strategies: [CommandStrategy],
 };

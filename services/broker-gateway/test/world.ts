@@ -1,5 +1,4 @@
 import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
-import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
 import {
   brokerOrderIdFor,
   catalogue,
@@ -10,6 +9,8 @@ import {
   type RecordedEvent,
 } from '@tradecore/events';
 import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { runtimeMigrations } from '@tradecore/read-models';
+import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
 import { runInContext } from '@tradecore/telemetry';
@@ -43,14 +44,14 @@ export const restingTerms = (changes: Partial<LegTerms> = {}): LegTerms =>
 /** A store, topics, a paper broker and a gateway. */
 export class World {
   gateway: RunningService | undefined;
-  readonly database: TestDatabase;
+  readonly models: TestReadModels;
   readonly dataSource: DataSource;
   readonly store: PostgresEventStore;
   readonly kafka: TestBroker;
   readonly paper: Paper;
 
-  private constructor({ database, dataSource, kafka, paper }: Pick<World, 'database' | 'dataSource' | 'kafka' | 'paper'>) {
-    [this.database, this.dataSource, this.kafka, this.paper] = [database, dataSource, kafka, paper];
+  private constructor({ models, dataSource, kafka, paper }: Pick<World, 'models' | 'dataSource' | 'kafka' | 'paper'>) {
+    [this.models, this.dataSource, this.kafka, this.paper] = [models, dataSource, kafka, paper];
     this.store = createEventStore({ dataSource, catalogue });
   }
 
@@ -62,19 +63,19 @@ export class World {
       topics.deadLetters,
       topics.relayPosition,
     ];
-    const [database, kafka, paper] = await Promise.all([
-      createTestDatabase({ migrations: brokerGateway.migrations ?? [] }),
+    const [models, kafka, paper] = await Promise.all([
+      TestReadModels.create({ projected: false, migrations: runtimeMigrations }),
       createTestBroker({ declarations, partitions: 1 }),
       Paper.start(paperEnv),
     ]);
-    const dataSource = await database.dataSourceFor('broker-gateway');
-    return new World({ database, dataSource, kafka, paper });
+    const dataSource = await models.database.dataSourceFor('broker-gateway');
+    return new World({ models, dataSource, kafka, paper });
   }
 
   /** The settings of a gateway in this world: impatient. */
   env(changes: Readonly<Record<string, string>> = {}): Record<string, string> {
     return {
-      DATABASE_URL: this.database.urlFor('broker-gateway'),
+      DATABASE_URL: this.models.database.urlFor('broker-gateway'),
       KAFKA_BROKERS: this.kafka.brokers.join(','),
       NAMESPACE: this.kafka.namespace,
       BROKER_URL: this.paper.url,
@@ -177,6 +178,6 @@ export class World {
     await this.stop();
     await this.paper.stop();
     await this.store.close();
-    await Promise.all([this.database.drop(), this.kafka.drop()]);
+    await Promise.all([this.models.drop(), this.kafka.drop()]);
   }
 }
