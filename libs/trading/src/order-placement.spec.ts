@@ -333,6 +333,16 @@ describe('the saga of an order: replace', () => {
     expect(story.said).toEqual(['tell OrderReplaceRejected']);
   });
 
+  it('sent to the broker while an earlier change of the reservation is refused: goes on', () => {
+    const story = shrinking()
+      .broker(2, accepted)
+      .client(replaceWish({ quantity: '7' }, 3));
+    expect(story.said).toEqual(['ReplaceWished', 'ReplacementAsked']);
+    const { reason: _, ...figures } = refused('insufficient-funds');
+    story.answer('ReservationChangeAsked', new events.ReservationChangeRefused({ ...figures, reason: 'no-reservation' }));
+    expect(story.said).toEqual(['noted ReservationChangeRefused']);
+  });
+
   it('by an order that is not ours: somebody has to look', () => {
     expect(working().broker(1, new events.BrokerOrderReplaced({ by: 'other', filledQuantity: '0' })).said).toEqual([
       'PlacementStuck',
