@@ -196,6 +196,16 @@ describe('a reservation', () => {
       .when((account) => account.reserve({ ...sellTerms, orderId: 'sell-2', quantity: '7' }))
       .then(new ReservationRefused({ orderId: 'sell-2', reason: 'insufficient-shares', needed: '7', available: '6' })));
 
+  it('takes the last cent and the last share', () => {
+    const account = new Account(orderId).replay([...holding, sellReserved]);
+    account.withdraw('968.99');
+    expect(account.available('currency', 'USD')).toBe('15.51');
+    account.reserve({ ...buyTerms, orderId: 'last-cent', quantity: '1', unitPrice: '15.5' });
+    account.reserve({ ...sellTerms, orderId: 'last-share', quantity: '6' });
+    expect(account.uncommittedEvents.slice(1).map(({ type }) => type)).toEqual(['ReservationMade', 'ReservationMade']);
+    expect([account.available('currency', 'USD'), account.available('symbol', 'ACME')]).toEqual(['0', '0']);
+  });
+
   it('that is there is the answer to who asks again', () =>
     given(Account, opened, deposited, reserved, halfSettled)
       .when((account) => account.reserve(buyTerms))
@@ -234,6 +244,15 @@ describe('a changed reservation', () => {
     given(Account, ...holding, sellReserved)
       .when((account) => account.changeReservation({ orderId: 'sell-1', quantity: '11', unitPrice: '110' }))
       .then(new ReservationChangeRefused({ orderId: 'sell-1', reason: 'insufficient-shares', needed: '7', available: '6' })));
+
+  it('may always hold less, in an overdraft too', () => {
+    const account = new Account(orderId).replay([opened, deposited, reserved]);
+    account.settle({ ...half, orderId: 'late', quantity: '50' });
+    expect(account.available('currency', 'USD')).toBe('-4093.04');
+    account.changeReservation({ orderId, quantity: '9', unitPrice: '101.5' });
+    expect(account.reserved('currency', 'USD')).toBe('913.96');
+    expect(account.available('currency', 'USD')).toBe('-3991.49');
+  });
 
   it('needs one to change', () =>
     given(Account, opened, deposited)

@@ -173,6 +173,9 @@ describe('an order is cleared', () => {
   it('a market sell valued at the last price, its collar below', () =>
     expect(cleared(market({ side: 'sell' }))).toMatchObject({ reservePrice: '100', collarPrice: '95' }));
 
+  it('a sell of the cheapest share at a tick, for there is no price of nought', () =>
+    expect(cleared(market({ side: 'sell' }), facts({ quote: { ...quote, lastPrice: '0.01' } })).collarPrice).toBe('0.01'));
+
   it('what trades at once no longer than the session', () => {
     const soon = { ...session, nextClose: '2026-11-23T15:00:30Z' };
     expect(cleared(market(), facts({ session: soon })).goodUntil).toBe(soon.nextClose);
