@@ -42,6 +42,8 @@ export interface Heard {
   readonly update: Update['event'];
   readonly order: VenueOrder;
   readonly execution?: VenueExecution;
+  /** Its executions up to this update: those of the legs before are in its filled quantity, but not in here. */
+  readonly executions: readonly VenueExecution[];
 }
 
 /** The paper broker's own exchange at the end of a bad line. */
@@ -116,7 +118,7 @@ export class BrokerLine {
       { account, on: 'read' },
       () => {
         const order = this.exchange.orderByClientId(account, clientOrderId);
-        executions = [...(this.executions.get(order.id) ?? [])];
+        executions = this.executions.get(order.id) ?? [];
         return { kind: 'order', order: seen(order) };
       },
       (found) => answer(found, executions),
@@ -176,11 +178,10 @@ export class BrokerLine {
     for (const update of this.exchange.takeUpdates()) {
       const execution = executionOf(update);
       if (execution) {
-        const before = this.executions.get(update.order.id);
-        if (before) before.push(execution);
-        else this.executions.set(update.order.id, [execution]);
+        this.executions.set(update.order.id, [...(this.executions.get(update.order.id) ?? []), execution]);
       }
-      this.#send({ update: update.event, order: seen(update.order), ...(execution && { execution }) });
+      const executions = this.executions.get(update.order.id) ?? [];
+      this.#send({ update: update.event, order: seen(update.order), executions, ...(execution && { execution }) });
     }
   }
 

@@ -32,6 +32,14 @@ interface GatewayWorld {
   readonly nameOf: (legId: string, attempt: number) => string;
 }
 
+/** An order as the broker shows it at one moment: what was heard with it, and all its own executions up to then. */
+interface Shown {
+  readonly order: VenueOrder;
+  readonly heard: readonly VenueExecution[];
+  readonly executions: readonly VenueExecution[];
+  readonly found?: boolean;
+}
+
 /** How often a leg without an answer is looked up before it counts as unresolved; it is looked up after that as well. */
 const budget = 8;
 
@@ -118,7 +126,7 @@ export class Gateway {
     const leg = this.#leg(legId);
     const errand = this.#free(legId);
     if (answer.kind === 'order') {
-      this.#learn(leg, answer.order, []);
+      this.#learn(leg, { order: answer.order, heard: [], executions: [] });
       // A cancel may have been asked for meanwhile.
       return this.attend(legId);
     }
@@ -146,7 +154,7 @@ export class Gateway {
     this.#world.line.lookUp(legId, (answer, executions) => {
       const leg = this.#leg(legId);
       const errand = this.#free(legId);
-      if (answer.kind === 'order') this.#learn(leg, answer.order, executions, found);
+      if (answer.kind === 'order') this.#learn(leg, { order: answer.order, heard: executions, executions, found });
       if (answer.kind === 'absent') errand.absentAt = this.#world.clock.time;
       if (after) return after();
       if (errand.attempts === budget) this.#decide(leg, () => leg.unresolved(errand.attempts, 'nobody knows'));
@@ -154,31 +162,26 @@ export class Gateway {
     });
   }
 
-  #hear({ update, order, execution }: Heard): void {
+  #hear({ update, order, execution, executions }: Heard): void {
     const leg = this.#world.journal.aggregates.get(order.clientOrderId) as BrokerOrder | undefined;
     if (!leg) return;
-    this.#learn(leg, order, execution ? [execution] : []);
+    this.#learn(leg, { order, heard: execution ? [execution] : [], executions });
     if (update === 'order_cancel_rejected') this.#decide(leg, () => leg.rejectCancel('the broker does not cancel it'));
     if (update === 'order_replace_rejected' && leg.cancelRequested) this.attend(leg.id);
   }
 
-  /** Takes over an order as the broker shows it; where executions are missing or a replacement came in, it asks for the rest. */
-  #learn(leg: BrokerOrder, order: VenueOrder, executions: readonly VenueExecution[], found = false): void {
-    const isWhole = executions.length > 0 && sumOf(executions) === decimal(order.filledQuantity);
+  /** Takes over an order as the broker shows it; where executions are missing, it asks for them. */
+  #learn(leg: BrokerOrder, { order, heard, executions, found = false }: Shown): void {
     this.#decide(leg, () => {
-      for (const execution of executions) leg.report(execution);
-      const replacement = leg.terms?.replaces !== undefined;
-      if (replacement && leg.venueOrderId === undefined && order.venueStatus === 'pending_new') return;
-      const carried = replacement ? this.#carriedBy(order) : undefined;
+      for (const execution of heard) leg.report(execution);
+      const isReplacement = leg.terms?.replaces !== undefined;
+      if (isReplacement && leg.venueOrderId === undefined && order.venueStatus === 'pending_new') return;
+      // What the legs before had traded when it took over: what it counts beyond its own executions of the same moment.
+      const carried = isReplacement ? subtract(decimal(order.filledQuantity), sumOf(executions)) : undefined;
       leg.learn(order, { found, ...(carried !== undefined && { carried }) });
     });
     if (order.status === 'replaced') this.#replaced(leg, order);
-    if (leg.isOpen && leg.lacks(order) && !isWhole) this.#world.clock.in(100, () => this.#complete(leg.id));
-  }
-
-  /** What the legs before had traded when it took over: what it counts beyond its own executions. */
-  #carriedBy(order: VenueOrder): Decimal {
-    return subtract(decimal(order.filledQuantity), sumOf(this.#world.line.executions.get(order.venueOrderId) ?? []));
+    if (leg.isOpen && leg.lacks(order)) this.#world.clock.in(100, () => this.#complete(leg.id));
   }
 
   #replaced(leg: BrokerOrder, order: VenueOrder): void {
