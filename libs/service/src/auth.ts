@@ -27,7 +27,7 @@ const algorithms = ['ES256', 'EdDSA'];
 const claims = z.object({
   sub: z.string().min(1).max(255),
   exp: z.number(),
-  accounts: z.array(z.guid()).max(100),
+  accounts: z.array(z.guid()).max(100).default([]),
   role: z.enum(['client', 'operator']).default('client'),
 });
 
@@ -127,7 +127,7 @@ export class Authenticator {
 
   async #check(token: string): Promise<Caller> {
     const claimed = claims.safeParse(await this.#verify(token));
-    if (!claimed.success) throw refused('invalid', 'The token lacks the claims accounts and role of this API.');
+    if (!claimed.success) throw refused('invalid', 'The claims accounts and role of the token are not those of this API.');
     const { sub, accounts, role, exp } = claimed.data;
     return { subject: sub, accounts: accounts.map((id) => id.toLowerCase()), role, expiresAt: exp * 1000 };
   }

@@ -101,6 +101,20 @@ describe('POST /v1/orders', () => {
     expect(await api.stored()).toBe(before + 2);
   });
 
+  it('makes one order of a wish whose answer was lost and that is sent again', async () => {
+    const before = await api.stored();
+    const wishes = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => {
+        const terms = api.terms();
+        const lost = api.post('/v1/orders', terms, { signal: AbortSignal.timeout(n) }).catch(() => undefined);
+        await lost;
+        return api.post('/v1/orders', terms);
+      }),
+    );
+    expect(wishes.every(({ status, body }) => [200, 201].includes(status) && body['status'] === 'pendingNew')).toBe(true);
+    expect(await api.stored()).toBe(before + 2 * wishes.length);
+  });
+
   it('makes one order of 20 different wishes for one name: one is accepted, the others hear what differs', async () => {
     const terms = api.terms();
     const answers = await Promise.all(

@@ -26,6 +26,8 @@ export interface Sending {
   readonly headers?: Readonly<Record<string, string>>;
   /** POST unless told otherwise. */
   readonly method?: string;
+  /** Gives up when it is aborted. */
+  readonly signal?: AbortSignal | null;
 }
 
 /** The settings of a test's own database, broker and issuer, which several processes may share. */
@@ -166,16 +168,17 @@ export class RunningCommandApi {
   async post(
     path: string,
     body?: unknown,
-    { authorization = this.authorization, headers = {}, method = 'POST' }: Sending = {},
+    { authorization = this.authorization, headers = {}, method = 'POST', signal = null }: Sending = {},
   ): Promise<Answer> {
     const response = await fetch(new URL(path, this.url), {
       method,
+      signal,
       headers: {
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...(authorization !== null && { authorization }),
         ...headers,
       },
-      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(body !== undefined && { body: textOf(body) }),
     });
     const text = await response.text();
     return {
@@ -191,3 +194,5 @@ export class RunningCommandApi {
     return row.count;
   }
 }
+
+const textOf = (body: unknown): string => (typeof body === 'string' ? body : JSON.stringify(body));
