@@ -1,20 +1,8 @@
 import { freshId } from './ids.ts';
 import type { Event } from './event.ts';
-import { OrderPlaced, type OrderTerms } from './orders.ts';
+import { OrderPlaced } from './orders.ts';
 import type { RecordedEvent } from './recorded-event.ts';
-
-/** Terms of a plain limit order, for tests; `changes` overrides single fields. */
-export const sampleTerms = (changes: Partial<OrderTerms> = {}): OrderTerms => ({
-  accountId: '0190a6e0-0000-7000-8000-00000000acc0',
-  clientOrderId: 'sample-1',
-  symbol: 'ACME',
-  side: 'buy',
-  type: 'limit',
-  quantity: '10',
-  limitPrice: '101.5',
-  timeInForce: 'day',
-  ...changes,
-});
+import { sampleTerms } from './sample-terms.ts';
 
 /** An event as the store would hold it, for tests: version 1 of a fresh Order unless `changes` says otherwise. */
 export function recordedSample(
@@ -37,3 +25,7 @@ export function recordedSample(
     ...changes,
   };
 }
+
+export { orderSamples, placementSamples } from './samples-orders.ts';
+export { accountSamples, brokerOrderSamples, controlSamples } from './samples-others.ts';
+export { sampleTerms } from './sample-terms.ts';

@@ -1,0 +1,114 @@
+import * as orders from './orders.ts';
+import * as placements from './order-placement.ts';
+import { sampleTerms } from './sample-terms.ts';
+
+const orderId = '0190a6e0-0000-7000-8000-00000000a001';
+const brokerOrderId = '0190a6e0-0000-7000-8000-00000000b001';
+const nextBrokerOrderId = '0190a6e0-0000-7000-8000-00000000b002';
+const { accountId, clientOrderId: _, ...terms } = sampleTerms({ type: 'stopLimit', stopPrice: '100.25' });
+
+const execution: orders.Execution = {
+  executionId: '0190a6e0-0000-7000-8000-00000000e001',
+  quantity: '4',
+  price: '101.25',
+  executedAt: '2026-01-02T09:00:00.123456Z',
+};
+const clearance: orders.Clearance = {
+  referencePrice: '101',
+  referencePriceAt: '2026-01-02T08:59:59Z',
+  reservePrice: '101.5',
+  collarPrice: '106.05',
+  goodUntil: '2026-01-02T21:00:00Z',
+};
+const changes: orders.ReplaceTerms = { quantity: '12', limitPrice: '102', stopPrice: '101' };
+const amended = { was: { quantity: '5', price: '101' }, cumulativeQuantity: '4', leavesQuantity: '6' };
+
+/** One event of each class of an Order, with every field that it may have. */
+export const orderSamples: { readonly [E in orders.OrderEvent as E['type']]: E } = {
+  OrderPlaced: new orders.OrderPlaced(sampleTerms({ type: 'stopLimit', stopPrice: '100.25' })),
+  OrderCleared: new orders.OrderCleared({ accountId, ...terms, ...clearance }),
+  OrderDenied: new orders.OrderDenied({
+    rule: 'insufficient-funds',
+    detail: 'The order needs 1015.51, and 900 is available.',
+    figures: { needed: '1015.51', available: '900' },
+  }),
+  OrderSubmitted: new orders.OrderSubmitted({ leg: 1, brokerOrderId }),
+  OrderAccepted: new orders.OrderAccepted({ leg: 1, brokerOrderId }),
+  OrderRejected: new orders.OrderRejected({ code: '40310000', reason: 'insufficient buying power' }),
+  OrderOutcomeUnknown: new orders.OrderOutcomeUnknown({ leg: 1, reason: 'no answer within 5000 ms' }),
+  OrderExecuted: new orders.OrderExecuted({ ...execution, leg: 1, cumulativeQuantity: '4', leavesQuantity: '6' }),
+  OrderExecutionBusted: new orders.OrderExecutionBusted({ executionId: execution.executionId, ...amended }),
+  OrderExecutionCorrected: new orders.OrderExecutionCorrected({ ...execution, ...amended }),
+  OrderCancelRequested: new orders.OrderCancelRequested({ reason: 'changed my mind' }),
+  OrderCancelRejected: new orders.OrderCancelRejected({ reason: 'it is filled' }),
+  OrderCanceled: new orders.OrderCanceled({ reason: 'by the broker' }),
+  OrderReplaceRequested: new orders.OrderReplaceRequested({ leg: 2, ...changes, ...clearance }),
+  OrderReplaced: new orders.OrderReplaced({
+    leg: 2,
+    brokerOrderId: nextBrokerOrderId,
+    quantity: '12',
+    limitPrice: '102',
+    stopPrice: '101',
+  }),
+  OrderReplaceRejected: new orders.OrderReplaceRejected({ leg: 2, reason: 'insufficient-funds' }),
+  OrderExpired: new orders.OrderExpired({ reason: 'time-in-force' }),
+  OrderDoneForDay: new orders.OrderDoneForDay({}),
+  OrderSuspended: new orders.OrderSuspended({ reason: 'volatility' }),
+  OrderChangeIgnored: new orders.OrderChangeIgnored({ change: 'OrderAccepted', reason: 'the broker has said so before' }),
+};
+
+const step = (target: string) => ({
+  target,
+  commandId: '0190a6e0-0000-7000-8000-00000000c001',
+  attempt: 1,
+  dueAt: '2026-01-02T09:00:10.000Z',
+});
+const leg = {
+  accountId,
+  orderId,
+  leg: 1,
+  ...terms,
+  collarPrice: '106.05',
+  goodUntil: '2026-01-02T21:00:00Z',
+};
+
+/** One event of each class of an OrderPlacement, with every field that it may have. */
+export const placementSamples: { readonly [E in placements.OrderPlacementEvent as E['type']]: E } = {
+  PlacementStarted: new placements.PlacementStarted({ orderId, accountId, ...terms, ...clearance }),
+  ReservationAsked: new placements.ReservationAsked({
+    ...step(accountId),
+    orderId,
+    symbol: 'ACME',
+    side: 'buy',
+    quantity: '10',
+    unitPrice: '101.5',
+  }),
+  ReservationChangeAsked: new placements.ReservationChangeAsked({
+    ...step(accountId),
+    orderId,
+    quantity: '12',
+    unitPrice: '102',
+  }),
+  SettlementAsked: new placements.SettlementAsked({ ...step(accountId), ...execution, orderId, symbol: 'ACME', side: 'buy' }),
+  ReleaseAsked: new placements.ReleaseAsked({ ...step(accountId), orderId }),
+  SubmissionAsked: new placements.SubmissionAsked({ ...step(brokerOrderId), ...leg }),
+  ReplacementAsked: new placements.ReplacementAsked({
+    ...step(nextBrokerOrderId),
+    ...leg,
+    ...changes,
+    leg: 2,
+    quantity: '12',
+    replaces: brokerOrderId,
+  }),
+  CancellationAsked: new placements.CancellationAsked({ ...step(brokerOrderId), orderId }),
+  OrderChangeAsked: new placements.OrderChangeAsked({
+    ...step(orderId),
+    change: { type: 'OrderAccepted', data: { leg: 1, brokerOrderId } },
+  }),
+  CancelWished: new placements.CancelWished({ version: 7 }),
+  ReplaceWished: new placements.ReplaceWished({ version: 7, leg: 2, ...changes, ...clearance }),
+  LegEnded: new placements.LegEnded({ leg: 1, change: { type: 'OrderExpired', data: { reason: 'time-in-force' } } }),
+  AnswerNoted: new placements.AnswerNoted({ about: 'ReservationMade', from: accountId, commandId: step(accountId).commandId }),
+  PlacementStuck: new placements.PlacementStuck({ waitingFor: ['proof of what the broker has of leg 1'], attempts: 9 }),
+  PlacementEnded: new placements.PlacementEnded({ outcome: 'filled' }),
+};

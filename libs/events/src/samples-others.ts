@@ -1,0 +1,152 @@
+import * as accounts from './accounts.ts';
+import * as brokerOrders from './broker-orders.ts';
+import { sampleTerms } from './sample-terms.ts';
+import * as controls from './trading-control.ts';
+
+const orderId = '0190a6e0-0000-7000-8000-00000000a001';
+const brokerOrderId = '0190a6e0-0000-7000-8000-00000000b001';
+const venueOrderId = '61e69015-8549-4bfd-b9c3-01e75843f47d';
+const { clientOrderId: _, ...terms } = sampleTerms({ type: 'stopLimit', stopPrice: '100.25' });
+const execution = {
+  executionId: '0190a6e0-0000-7000-8000-00000000e001',
+  quantity: '4',
+  price: '101.25',
+  executedAt: '2026-01-02T09:00:00.123456Z',
+};
+
+const usd = (book: accounts.Posting['book'], amount: string): accounts.Posting => ({
+  book,
+  kind: 'currency',
+  unit: 'USD',
+  amount,
+});
+const acme = (book: accounts.Posting['book'], amount: string): accounts.Posting => ({
+  book,
+  kind: 'symbol',
+  unit: 'ACME',
+  amount,
+});
+const reservation: accounts.Reservation = {
+  orderId,
+  symbol: 'ACME',
+  side: 'buy',
+  quantity: '10',
+  unitPrice: '101.5',
+  amount: '1015.51',
+};
+
+/** One event of each class of an Account, with every field that it may have. */
+export const accountSamples: { readonly [E in accounts.AccountEvent as E['type']]: E } = {
+  AccountOpened: new accounts.AccountOpened({ owner: 'ada', currency: 'USD', name: 'Savings' }),
+  AccountAccessGranted: new accounts.AccountAccessGranted({ subject: 'bob' }),
+  AccountAccessRevoked: new accounts.AccountAccessRevoked({ subject: 'bob' }),
+  FundsDeposited: new accounts.FundsDeposited({
+    amount: '5000',
+    reference: 'wire 17',
+    postings: [usd('outside', '-5000'), usd('available', '5000')],
+  }),
+  FundsWithdrawn: new accounts.FundsWithdrawn({
+    amount: '100',
+    reference: 'wire 18',
+    postings: [usd('available', '-100'), usd('outside', '100')],
+  }),
+  ReservationMade: new accounts.ReservationMade({
+    ...reservation,
+    postings: [usd('available', '-1015.51'), usd('reserved', '1015.51')],
+  }),
+  ReservationRefused: new accounts.ReservationRefused({
+    orderId,
+    reason: 'insufficient-funds',
+    needed: '1015.51',
+    available: '900',
+  }),
+  ReservationChanged: new accounts.ReservationChanged({
+    ...reservation,
+    quantity: '12',
+    amount: '1218.61',
+    postings: [usd('available', '-203.1'), usd('reserved', '203.1')],
+  }),
+  ReservationChangeRefused: new accounts.ReservationChangeRefused({
+    orderId,
+    reason: 'insufficient-funds',
+    needed: '203.1',
+    available: '100',
+  }),
+  ReservationReleased: new accounts.ReservationReleased({
+    orderId,
+    amount: '609.31',
+    postings: [usd('reserved', '-609.31'), usd('available', '609.31')],
+  }),
+  FillSettled: new accounts.FillSettled({
+    ...execution,
+    orderId,
+    symbol: 'ACME',
+    side: 'buy',
+    notional: '405',
+    fee: '0.2',
+    reservation: { ...reservation, quantity: '6', amount: '609.31' },
+    postings: [
+      usd('reserved', '-406.2'),
+      usd('available', '1'),
+      usd('market', '405'),
+      usd('fees', '0.2'),
+      acme('market', '-4'),
+      acme('available', '4'),
+    ],
+  }),
+  FillAlreadySettled: new accounts.FillAlreadySettled({ orderId, executionId: execution.executionId }),
+};
+
+/** One event of each class of a TradingControl, with every field that it may have. */
+export const controlSamples: { readonly [E in controls.TradingControlEvent as E['type']]: E } = {
+  TradingHalted: new controls.TradingHalted({ scope: 'all', reason: 'exercise' }),
+  TradingResumed: new controls.TradingResumed({ scope: 'all', reason: 'exercise over' }),
+  RiskLimitsSet: new controls.RiskLimitsSet({
+    scope: terms.accountId,
+    maxOrderValue: '100000',
+    maxOrderQuantity: '1000',
+    priceCollarPercent: '10',
+  }),
+};
+
+const leg: brokerOrders.LegTerms = { orderId, leg: 1, ...terms, collarPrice: '106.05', goodUntil: '2026-01-02T21:00:00Z' };
+const ofOrder = { orderId, leg: 1, symbol: 'ACME', side: 'buy' } as const;
+
+/** One event of each class of a BrokerOrder, with every field that it may have. */
+export const brokerOrderSamples: { readonly [E in brokerOrders.BrokerOrderEvent as E['type']]: E } = {
+  SubmissionRequested: new brokerOrders.SubmissionRequested(leg),
+  ReplacementRequested: new brokerOrders.ReplacementRequested({ ...leg, leg: 2, quantity: '12', replaces: brokerOrderId }),
+  CancellationRequested: new brokerOrders.CancellationRequested({}),
+  BrokerOrderAccepted: new brokerOrders.BrokerOrderAccepted({ venueOrderId, found: true, carriedQuantity: '4' }),
+  BrokerOrderRejected: new brokerOrders.BrokerOrderRejected({ code: '40310000', reason: 'insufficient buying power' }),
+  BrokerOrderLapsed: new brokerOrders.BrokerOrderLapsed({ reason: 'collar', lastPrice: '107' }),
+  BrokerOutcomeUnknown: new brokerOrders.BrokerOutcomeUnknown({ attempt: 1, reason: 'no answer within 5000 ms' }),
+  BrokerOutcomeUnresolved: new brokerOrders.BrokerOutcomeUnresolved({ attempts: 9, reason: 'no answer within 5000 ms' }),
+  ExecutionReported: new brokerOrders.ExecutionReported({
+    ...execution,
+    ...ofOrder,
+    venueExecutionId: '20260102090000123::e1',
+  }),
+  ExecutionBusted: new brokerOrders.ExecutionBusted({ ...ofOrder, executionId: execution.executionId }),
+  ExecutionCorrected: new brokerOrders.ExecutionCorrected({ ...execution, ...ofOrder }),
+  BrokerOrderCanceled: new brokerOrders.BrokerOrderCanceled({ atBroker: true, filledQuantity: '4' }),
+  BrokerCancelRejected: new brokerOrders.BrokerCancelRejected({ reason: 'it is filled' }),
+  BrokerOrderReplaced: new brokerOrders.BrokerOrderReplaced({
+    by: '0190a6e0-0000-7000-8000-00000000b002',
+    filledQuantity: '4',
+  }),
+  BrokerReplaceRejected: new brokerOrders.BrokerReplaceRejected({ reason: 'it is filled' }),
+  BrokerOrderExpired: new brokerOrders.BrokerOrderExpired({ filledQuantity: '4' }),
+  BrokerOrderDoneForDay: new brokerOrders.BrokerOrderDoneForDay({}),
+  BrokerOrderSuspended: new brokerOrders.BrokerOrderSuspended({ reason: 'volatility' }),
+  ForeignOrderAdopted: new brokerOrders.ForeignOrderAdopted({
+    venueOrderId,
+    clientOrderId: 'by-hand-1',
+    symbol: 'ACME',
+    side: 'sell',
+    quantity: '5',
+    filledQuantity: '0',
+    status: 'new',
+  }),
+  BrokerOrderUnchanged: new brokerOrders.BrokerOrderUnchanged({ about: 'SubmissionAsked', reason: 'it is working' }),
+};
