@@ -76,6 +76,8 @@ export interface ConsumerOptions {
   onAssigned?(assigned: readonly AssignedPartition[]): void;
   /** When partitions are (or may have been) taken away: rebalance, crash, stop. */
   onRevoked?(revoked: readonly TopicPartition[]): void;
+  /** False: `hint` and empty batches commit nothing, for the group's offsets are written by transactions alone. Default true. */
+  readonly hints?: boolean;
   /** Batches handled side by side; default 6. */
   readonly concurrency?: number;
   /** Default 512 KiB. A larger record comes alone. */

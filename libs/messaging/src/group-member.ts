@@ -119,7 +119,7 @@ export class GroupMember {
   }
 
   hint(position: TopicPartition & { nextOffset: bigint }): void {
-    this.#hints.set(partitionKey(position), position);
+    if (this.context.options.hints ?? true) this.#hints.set(partitionKey(position), position);
   }
 
   commit(position: TopicPartition & { nextOffset: bigint }): Promise<void> {

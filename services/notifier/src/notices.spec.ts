@@ -1,0 +1,82 @@
+import {
+  FundsDeposited,
+  FundsWithdrawn,
+  OrderAccepted,
+  OrderCanceled,
+  OrderDenied,
+  OrderExecuted,
+  OrderExpired,
+  OrderOutcomeUnknown,
+  OrderPlaced,
+  OrderRejected,
+  ReservationReleased,
+  TradingHalted,
+  TradingResumed,
+  type Event,
+  type RecordedEvent,
+} from '@tradecore/events';
+import { recordedSample, sampleTerms } from '@tradecore/events/testing';
+import { noticeOf } from './notices.ts';
+
+const account = sampleTerms().accountId;
+const ofOrder = (event: Event, changes: Partial<RecordedEvent> = {}) =>
+  recordedSample(event, { metadata: { account }, ...changes });
+const ofAccount = (event: Event) => recordedSample(event, { aggregateType: 'Account', aggregateId: account });
+const ofControl = (event: Event) => recordedSample(event, { aggregateType: 'TradingControl' });
+const traded = (cumulativeQuantity: string, leavesQuantity: string) =>
+  new OrderExecuted({
+    executionId: '0190a6e0-0000-7000-8000-0000000000e1',
+    quantity: '4',
+    price: '101',
+    executedAt: '2026-01-02T03:04:05Z',
+    leg: 1,
+    cumulativeQuantity,
+    leavesQuantity,
+  });
+
+describe('a notice', () => {
+  it.each([
+    [
+      'orderDenied',
+      ofOrder(new OrderDenied({ rule: 'halted-symbol', detail: 'ACME is halted.', figures: {} })),
+      'ACME is halted.',
+    ],
+    ['orderRejected', ofOrder(new OrderRejected({ code: '403', reason: 'no power' })), 'no power'],
+    ['orderFilled', ofOrder(traded('10', '0')), '10 shares'],
+    ['orderCanceled', ofOrder(new OrderCanceled({ reason: 'asked for' })), 'asked for'],
+    ['orderExpired', ofOrder(new OrderExpired({ reason: 'the day is over' })), 'the day is over'],
+    ['orderUnknown', ofOrder(new OrderOutcomeUnknown({ leg: 1, reason: 'no answer' })), 'no answer'],
+    ['deposit', ofAccount(new FundsDeposited({ amount: '12.5', reference: 'wages', postings: [] })), '12.5 came in (wages)'],
+    ['withdrawal', ofAccount(new FundsWithdrawn({ amount: '3', postings: [] })), '3 went out.'],
+    ['tradingHalted', ofControl(new TradingHalted({ scope: account, reason: 'too fast' })), 'too fast'],
+    ['tradingResumed', ofControl(new TradingResumed({ scope: account, reason: 'mended' })), 'mended'],
+  ])('%s tells the account what happened', (kind, event, text) => {
+    const notice = noticeOf(event);
+    expect(notice).toMatchObject({ kind, accountId: account, causedBy: event.id, time: event.time });
+    expect(notice?.text).toContain(text);
+    expect(notice?.orderId).toBe(event.aggregateType === 'Order' ? event.aggregateId : undefined);
+  });
+
+  it.each([
+    ['an order that is placed', ofOrder(new OrderPlaced(sampleTerms()))],
+    ['an order that the broker has', ofOrder(new OrderAccepted({ leg: 1, brokerOrderId: account }))],
+    ['a part of an order', ofOrder(traded('4', '6'))],
+    ['what a cancel sets free', ofAccount(new ReservationReleased({ orderId: account, amount: '5', postings: [] }))],
+    ['an event of a type that nobody knows', ofOrder(new OrderCanceled({}), { type: 'toString' })],
+    ['an event of another aggregate', ofOrder(new OrderCanceled({}), { aggregateType: 'constructor' })],
+  ])('is not written for %s', (_, event) => expect(noticeOf(event)).toBeUndefined());
+
+  it('has the same id whenever it is made of the same event, and another for another', () => {
+    const event = ofOrder(new OrderCanceled({}));
+    expect(noticeOf(event)?.id).toBe(noticeOf(event)?.id);
+    expect(noticeOf(event)?.id).not.toBe(noticeOf(ofOrder(new OrderCanceled({})))?.id);
+  });
+
+  it('of a halt of all trading is told to all', () =>
+    expect(noticeOf(ofControl(new TradingHalted({ scope: 'all', reason: 'storm' })))).toMatchObject({ accountId: 'all' }));
+
+  it('is refused for an order that names no account, and for an event of a version to come', () => {
+    expect(() => noticeOf(ofOrder(new OrderCanceled({}), { metadata: {} }))).toThrow('names no account');
+    expect(() => noticeOf(ofOrder(new OrderCanceled({}), { schemaVersion: 2 }))).toThrow('version 2');
+  });
+});

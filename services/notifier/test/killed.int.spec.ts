@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { TestBroker } from '@tradecore/messaging/testing';
+import { startTestService } from '@tradecore/service/testing';
+import { notifier } from '../src/notifier.module.ts';
+import { canceledOrders, createWorld, here, relay, told, toldAtLeast } from './world.ts';
+
+/** Runs the notifier in a process of its own until it is killed; resolves with the signal that ended it. */
+async function runUntilKilled(world: TestBroker, failpoint: string): Promise<string> {
+  const args = ['--import', here('typescript.mjs'), '--conditions', '@tradecore/source', here('notifier-process.ts')];
+  const child = spawn(process.execPath, args, {
+    env: {
+      PATH: process.env['PATH'],
+      KAFKA_BROKERS: world.brokers.join(','),
+      NAMESPACE: world.namespace,
+      FAILPOINT: failpoint,
+      LOG_LEVEL: 'fatal',
+    },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  return signal ?? `exit ${code}`;
+}
+
+describe('a notifier that is killed with kill -9', () => {
+  let world: TestBroker;
+  afterEach(() => world.drop(), 30_000);
+
+  it('tells each cause once, wherever it dies', async () => {
+    world = await createWorld(1);
+    const events = canceledOrders(120);
+    let over = false;
+    const load = (async () => {
+      for (let from = 0; from < events.length; from += 3) {
+        await relay(world.broker, events.slice(from, from + 3));
+        if (!over) await new Promise((resolve) => setTimeout(resolve, 250));
+      }
+    })();
+    for (const point of ['before-send:2', 'in-send:2', 'after-send:2']) {
+      expect([point, await runUntilKilled(world, point)]).toEqual([point, 'SIGKILL']);
+    }
+    over = true;
+    await load;
+    const service = await startTestService(notifier, { KAFKA_BROKERS: world.brokers.join(), NAMESPACE: world.namespace });
+    await toldAtLeast(world, events.length);
+    await service.stop();
+    const causes = (await told(world)).map(({ causedBy }) => causedBy);
+    expect(causes.toSorted()).toEqual(events.map(({ id }) => id).toSorted());
+  }, 120_000);
+});
