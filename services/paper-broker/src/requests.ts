@@ -6,7 +6,11 @@ const amount = z.union([z.string().max(64), z.number().transform(String)]);
 const clientOrderId = z.string().min(1).max(128);
 const sides = z.enum(['buy', 'sell']);
 const timesInForce = z.enum(['day', 'gtc', 'ioc', 'fok']);
-const unsupported = (what: string) => z.undefined(`${what} is not supported by the paper broker`).or(z.null()).optional();
+const unsupported = (what: string) =>
+  z
+    .unknown()
+    .refine((value) => value === undefined || value === null, `${what} is not supported by the paper broker`)
+    .optional();
 
 /** `POST /v2/orders`. */
 export const postOrder = z.object({

@@ -11,7 +11,8 @@ const clientOrderIdLimit = 128;
 
 const multipleOf = (value: Decimal, unit: Decimal): boolean => new Big(value).mod(unit).eq(0);
 
-function positive(name: string, text: string): Decimal {
+/** A number above nought; `Refusal` 422 for anything else. */
+export function positive(name: string, text: string): Decimal {
   if (decimalRefusal(text) !== undefined) throw malformed(`${name} must be a number`);
   const value = decimal(text);
   if (!isPositive(value)) throw impossible(`${name} must be > 0`);
@@ -24,7 +25,8 @@ function quantity(text: string, { lot }: Instrument): Decimal {
   return qty;
 }
 
-function price(name: 'limit_price' | 'stop_price', text: string, { tick }: Instrument): Decimal {
+/** A price in whole ticks; `Refusal` 422 for anything else. */
+export function priceOf(name: string, text: string, { tick }: Instrument): Decimal {
   const value = positive(name, text);
   if (multipleOf(value, tick)) return value;
   throw impossible(`invalid ${name} ${text}. sub-penny increment does not fulfill minimum pricing criteria`);
@@ -64,8 +66,8 @@ export function checkTerms(request: OrderRequest, instrument: Instrument, isMark
     type,
     timeInForce,
     qty: quantity(request.qty, instrument),
-    ...(limitPrice !== undefined && { limitPrice: price('limit_price', limitPrice, instrument) }),
-    ...(stopPrice !== undefined && { stopPrice: price('stop_price', stopPrice, instrument) }),
+    ...(limitPrice !== undefined && { limitPrice: priceOf('limit_price', limitPrice, instrument) }),
+    ...(stopPrice !== undefined && { stopPrice: priceOf('stop_price', stopPrice, instrument) }),
   };
 }
 

@@ -1,6 +1,6 @@
-import { add, compare, decimal, multiply, subtract, zero, type Decimal } from '@tradecore/money';
+import { add, compare, multiply, subtract, zero, type Decimal } from '@tradecore/money';
 import { Book } from './book.ts';
-import { checkReplace, checkTerms } from './checks.ts';
+import { checkReplace, checkTerms, positive, priceOf } from './checks.ts';
 import { Faults, type Fault, type FaultKind, type Occasion } from './faults.ts';
 import { Floor } from './floor.ts';
 import { listing, type Instrument } from './instruments.ts';
@@ -100,7 +100,7 @@ export class Exchange {
 
   /** Opens an account with money; nothing happens when it is open. */
   open(account: string, money: string, now: number): void {
-    this.#ledger.open(account, decimal(money), now);
+    this.#ledger.open(account, positive('cash', money), now);
   }
 
   /** Takes an order in, `pending_new`. Throws `Refusal` in Alpaca's words. */
@@ -208,9 +208,9 @@ export class Exchange {
   /** Puts other figures in the place of an execution's; `qty` at most what it was. */
   correct(executionId: string, figures: { readonly qty?: string; readonly price?: string }, now: number): void {
     const execution = this.#execution(executionId);
-    const qty = figures.qty === undefined ? execution.qty : decimal(figures.qty);
-    if (compare(qty, execution.qty) > 0 || compare(qty, zero) <= 0) throw impossible('qty must be > 0 and at most what it was');
-    const price = figures.price === undefined ? execution.price : decimal(figures.price);
+    const qty = figures.qty === undefined ? execution.qty : positive('qty', figures.qty);
+    if (compare(qty, execution.qty) > 0) throw impossible('qty must be at most what it was');
+    const price = figures.price === undefined ? execution.price : positive('price', figures.price);
     this.#floor.amend(execution, { qty, price }, now);
   }
 
@@ -242,13 +242,11 @@ export class Exchange {
 
   /** Sets a price, or whether the symbol is halted. */
   setQuote(symbol: string, set: { readonly price?: string; readonly halted?: boolean }, now: number): void {
-    const { price, halted } = set;
     this.quote(symbol);
-    this.#market.set(
-      symbol,
-      { ...(price !== undefined && { price: decimal(price) }), ...(halted !== undefined && { halted }) },
-      now,
-    );
+    const { price, halted } = set;
+    const instrument = this.#market.instrument(symbol) as Instrument;
+    const priced = price !== undefined && { price: priceOf('price', price, instrument) };
+    this.#market.set(symbol, { ...priced, ...(halted !== undefined && { halted }) }, now);
   }
 
   /** The fault of one of the kinds that happens now, by script or because of what is traded; undefined when all goes well. */
