@@ -66,10 +66,11 @@ export async function playDay(day: Day): Promise<string[]> {
     }),
     await play(day, { title: 'Refused for money: buy 100,000 ACME at 100.', terms: limit('buy', '100000', 'ACME', '100') }),
   ];
+  await paper.fault({ kind: 'stream-gap', symbol: 'KO', times: 1, ms: 3000 });
   await paper.fault({ kind: 'timeout-after-accept', symbol: 'KO', on: 'submit', times: 1, ms: 1000 });
   orders.push(
     await play(day, {
-      title: 'Lost and found: buy 30 KO. The broker takes it, its answer never arrives. Nothing is sent twice: it is looked up.',
+      title: 'Lost and found: buy 30 KO. The broker takes it, but its answer is lost, and the stream is silent. It is looked up, never sent twice.',
       terms: market('buy', '30', 'KO'),
     }),
   );

@@ -1,4 +1,4 @@
-import type { createBroker} from '@tradecore/messaging';
+import type { createBroker } from '@tradecore/messaging';
 import { partitionKey } from '@tradecore/messaging';
 import { orderIdFor } from '@tradecore/events';
 import type pg from 'pg';
