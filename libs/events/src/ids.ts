@@ -1,7 +1,8 @@
-import { v5, v7 } from 'uuid';
+import { parse, v5, v7 } from 'uuid';
 
 /** Root of all derived names of TradeCore: UUIDv5 of the DNS name `tradecore.dev`. Changing it renames every order. */
-const tradecore = 'f17a27d4-5f8b-5e3e-acda-11cf9cf0904e';
+const tradecore = parse('f17a27d4-5f8b-5e3e-acda-11cf9cf0904e');
+const utf8 = new TextEncoder();
 
 /** A fresh id: UUIDv7 (RFC 9562), so that new rows land at the end of an index. */
 export const freshId = (): string => v7();
@@ -11,7 +12,7 @@ export const freshId = (): string => v7();
  * The same parts give the same id for ever; that is how a repeat is recognised without a table.
  */
 export const derivedId = (...parts: readonly string[]): string =>
-  v5(parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join(''), tradecore);
+  v5(utf8.encode(parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join('')), tradecore);
 
 /** The id of an order that its client named. */
 export const orderIdFor = (accountId: string, clientOrderId: string): string => derivedId('order', accountId, clientOrderId);

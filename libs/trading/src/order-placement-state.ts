@@ -14,6 +14,7 @@ import {
   type PlacementEnded,
   type PlacementStarted,
   type PlacementStuck,
+  type RecordedEvent,
   type ReleaseAsked,
   type ReplacementAsked,
   type ReplaceWished,
@@ -69,7 +70,7 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
   protected outcome: PlacementOutcome | undefined;
   protected readonly executions = new Executions();
   protected readonly asked = new Set<string>();
-  /** Steps without an answer, by the id that the answer will have. */
+  /** Steps without an answer, by their command ids. */
   protected readonly open = new Map<string, StepEvent>();
   protected readonly stuckOn = new Set<string>();
   #ended = false;
@@ -94,7 +95,16 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
 
   /** Whether a step still waits; taking one back may take back others. */
   protected isOpen({ data }: StepEvent): boolean {
-    return this.open.has(causedEventId(data.commandId, data.target, 0));
+    return this.open.has(data.commandId);
+  }
+
+  /** The step that an event answers: its id derives from the step's name, and it comes from the aggregate that was asked. */
+  protected answeredBy({ id, aggregateId }: RecordedEvent): StepEvent | undefined {
+    for (const step of this.open.values()) {
+      const { target, commandId } = step.data;
+      if (target === aggregateId && id === causedEventId(commandId, target, 0)) return step;
+    }
+    return undefined;
   }
 
   /** Shares that may still trade under the terms of a leg. */
@@ -169,8 +179,8 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
     if (data.leg === this.inForce?.leg) this.ending = data.change;
   }
 
-  onAnswerNoted({ data: { about, commandId, from } }: AnswerNoted): void {
-    this.open.delete(causedEventId(commandId, from, 0));
+  onAnswerNoted({ data: { about, commandId } }: AnswerNoted): void {
+    this.open.delete(commandId);
     if (about === 'ReservationRefused') this.held = undefined;
     if (about === 'ReservationChangeRefused') this.held = this.needOf(this.inForce as PlacementLeg);
   }
@@ -217,14 +227,14 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
 
   /** Waits for the answer of a step; false where it was asked before, and this is another attempt. */
   private wait(step: StepEvent): boolean {
-    const { commandId, target } = step.data;
+    const { commandId } = step.data;
     const isFirst = !this.asked.has(commandId);
     this.asked.add(commandId);
-    this.open.set(causedEventId(commandId, target, 0), step);
+    this.open.set(commandId, step);
     return isFirst;
   }
 
   private forget(...types: readonly StepEvent['type'][]): void {
-    for (const [answer, { type }] of this.open) if (types.includes(type)) this.open.delete(answer);
+    for (const [commandId, { type }] of this.open) if (types.includes(type)) this.open.delete(commandId);
   }
 }

@@ -60,7 +60,7 @@ export class OrderPlacement extends PlacementDecisions {
     if (this.order === undefined && !OrderPlacement.starts(event)) return;
     this.now = now;
     const type = event.type as Heard['type'];
-    const step = this.open.get(event.id);
+    const step = this.answeredBy(event);
     if (step) this.apply(new AnswerNoted({ about: type, from: event.aggregateId, commandId: step.data.commandId }));
     const reaction = (step && OrderPlacement.#answers[type]) ?? OrderPlacement.#facts[type];
     reaction?.(this, event as never);
