@@ -45,7 +45,7 @@ export {
 export { costOf, feeOf, feeRate, moneyPlaces, notionalOf, reservedFor } from './fees.ts';
 export { averageCost, noPosition, positionAfter, unrealised, type Position, type PositionFill } from './position.ts';
 export { assess, type Assessment, type RiskFacts } from './risk.ts';
-export { ceilings, defaultPriceCollarPercent } from './risk-rules.ts';
+export { ceilings, defaultPriceCollarPercent, rules } from './risk-rules.ts';
 export { earlier, later, millisecondsBetween, millisecondsOf } from './time.ts';
 export { InvalidLimits, TradingControl } from './trading-control.aggregate.ts';
 export { BrokerOrder, type LegEnd, type LegProgress } from './broker-order.aggregate.ts';

@@ -3,7 +3,7 @@ import { ConcurrencyException, EventStore } from '@tradecore/event-sourcing';
 import { orderIdFor, orderIdForKey, type OrderTerms, type RecordedEvent } from '@tradecore/events';
 import type { Caller } from '@tradecore/service';
 import { counter, extendContext } from '@tradecore/telemetry';
-import { AccountNotFound, Order } from '@tradecore/trading';
+import { AccountNotFound, Order, rules } from '@tradecore/trading';
 import { AccountAccess } from './account-access.ts';
 import { historyOf } from './order-history.ts';
 import { OrderRisk } from './order-risk.ts';
@@ -31,7 +31,7 @@ const placed = counter({
 const denials = counter({
   name: 'orders_denied_total',
   help: 'Orders that a risk rule denied, by rule.',
-  labels: { rule: [] },
+  labels: { rule: rules.map(({ name }) => name) },
 });
 
 /** Accepts an order and holds it against the rules: durable, with the answer, when this returns. */
