@@ -58,6 +58,7 @@ export class GroupMember {
   #owned = false;
   #stopping = false;
   #alive = false;
+  #left = false;
   #handlerPauses = 0;
   #heartbeat: (() => Promise<void>) | undefined;
   /** The group's answer that this member must join again; kafkajs hears of it when the batches in flight are done. */
@@ -134,6 +135,7 @@ export class GroupMember {
     await this.#sendHints();
     this.#revoke();
     this.#timers.forEach(clearInterval);
+    this.#left = true;
     await Promise.race([this.#consumer.disconnect().catch(this.context.onError), delay(5_000, undefined, { ref: false })]);
     this.context.client.cut();
   }
@@ -165,6 +167,7 @@ export class GroupMember {
 
   /** Runs synchronously inside kafkajs's join, so that nothing can be fetched before the pause. */
   #onJoin({ payload: { memberAssignment } }: ConsumerGroupJoinEvent): void {
+    if (this.#left) return; // a join that took longer than the stop waited for it
     this.#revoke();
     this.#generation += 1;
     this.#owned = true;

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { RecordedEvent } from '@tradecore/events';
 import type { TestBroker } from '@tradecore/messaging/testing';
 import { startTestService } from '@tradecore/service/testing';
 import { notifier } from '../src/notifier.module.ts';
@@ -28,12 +29,14 @@ describe('a notifier that is killed with kill -9', () => {
 
   it('tells each cause once, wherever it dies', async () => {
     world = await createWorld(1);
-    const events = canceledOrders(120);
+    const events: RecordedEvent[] = [];
     let over = false;
     const load = (async () => {
-      for (let from = 0; from < events.length; from += 3) {
-        await relay(world.broker, events.slice(from, from + 3));
-        if (!over) await new Promise((resolve) => setTimeout(resolve, 250));
+      while (!over) {
+        const some = canceledOrders(3);
+        events.push(...some);
+        await relay(world.broker, some);
+        await new Promise((resolve) => setTimeout(resolve, 200));
       }
     })();
     for (const point of ['before-send:2', 'in-send:2', 'after-send:2']) {

@@ -41,7 +41,7 @@ export async function toldAtLeast(world: TestBroker, count: number): Promise<Not
   for (;;) {
     const notices = await told(world);
     if (notices.length >= count) return notices;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }
 
