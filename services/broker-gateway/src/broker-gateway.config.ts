@@ -26,6 +26,8 @@ export const gatewayConfig = {
   BROKER_WORKERS: z.coerce.number().int().min(1).max(256).default(16),
   /** Milliseconds after a call within which its order may still appear there, though it says that it has none. */
   BROKER_GRACE: z.coerce.number().int().min(0).max(600_000).default(2_000),
+  /** Milliseconds after a call in which an order that is not there, and not wanted any more, is not given up yet. */
+  BROKER_QUARANTINE: z.coerce.number().int().min(0).max(3_600_000).default(30_000),
   /** Calls and look-ups without an outcome until somebody has to look; it is looked up all the same. Ten take about 45 s. */
   BROKER_TRIES: z.coerce.number().int().min(1).max(1_000).default(10),
   /** Milliseconds between two looks back. */

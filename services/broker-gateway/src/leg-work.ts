@@ -13,8 +13,6 @@ import { MarketFeed } from './market-feed.ts';
 import { Venue } from './venue.ts';
 
 const log = logger('leg-work');
-/** How long after a call an order that is not there may still be given up. */
-const quarantineMs = 30_000;
 /** Executions that the broker counts come over the stream within moments, or are fetched. */
 const lackingMs = 250;
 
@@ -115,7 +113,8 @@ export class LegWork implements OnApplicationBootstrap, BeforeApplicationShutdow
       ...(absentAt !== undefined && { absentAt }),
       ...(lastPrice !== undefined && { lastPrice }),
     };
-    return nextStep(leg, facts, { graceMs: this.venue.config.BROKER_GRACE, quarantineMs });
+    const { BROKER_GRACE: graceMs, BROKER_QUARANTINE: quarantineMs } = this.venue.config;
+    return nextStep(leg, facts, { graceMs, quarantineMs });
   }
 
   /** An attendance before this one was not settled: it may have called the broker, and what it heard is lost. */

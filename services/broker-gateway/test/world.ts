@@ -1,4 +1,4 @@
-import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
+import { createEventStore, retryOnConflict, type PostgresEventStore } from '@tradecore/event-sourcing';
 import {
   brokerOrderIdFor,
   catalogue,
@@ -83,6 +83,7 @@ export class World {
       BROKER_SECRET_KEY: 'paper-secret',
       BROKER_TIMEOUT: '500',
       BROKER_GRACE: '300',
+      BROKER_QUARANTINE: '1500',
       BROKER_LOOK_BACK: '60000',
       BROKER_PRICE_MS: '100',
       ...changes,
@@ -111,20 +112,22 @@ export class World {
 
   /** Decides on a leg and puts its row, as the consumer of commands does; answers the leg's id. */
   async ask(id: string, decide: (leg: BrokerOrder) => void): Promise<string> {
-    await this.dataSource.transaction(async (tx) => {
-      const store = this.store.within(tx);
-      const leg = await store.loadAggregate(BrokerOrder, id);
-      decide(leg);
-      const sagaId = placementIdFor(leg.terms?.orderId ?? '');
-      await runInContext({ correlationId: freshId(), sagaId, account: leg.terms?.accountId ?? '' }, () =>
-        store.saveAggregate(leg),
-      );
-      await tx.query(
-        `insert into broker_gateway.work as w (key) values ($1)
+    const asked = () =>
+      this.dataSource.transaction(async (tx) => {
+        const store = this.store.within(tx);
+        const leg = await store.loadAggregate(BrokerOrder, id);
+        decide(leg);
+        const sagaId = placementIdFor(leg.terms?.orderId ?? '');
+        await runInContext({ correlationId: freshId(), sagaId, account: leg.terms?.accountId ?? '' }, () =>
+          store.saveAggregate(leg),
+        );
+        await tx.query(
+          `insert into broker_gateway.work as w (key) values ($1)
          on conflict (key) do update set revision = w.revision + 1, due_at = case when w.claim is null then now() else w.due_at end`,
-        [id],
-      );
-    });
+          [id],
+        );
+      });
+    await retryOnConflict(asked);
     this.gateway?.app.get(LegWork, { strict: false }).wake();
     return id;
   }

@@ -1,0 +1,36 @@
+/**
+ * The gateway in a process of its own that can be killed at an exact line. FAILPOINT=<point>:<nth> sends SIGKILL to itself when it reaches
+ * the point for the nth time; points are laid around the classes from outside, so that nothing of it is in the service.
+ */
+import { runService } from '@tradecore/service';
+import { AlpacaHttp, type HttpCall } from '../src/alpaca-http.ts';
+import { brokerGateway } from '../src/broker-gateway.module.ts';
+import { LegWork } from '../src/leg-work.ts';
+import { Legs } from '../src/legs.ts';
+import { Updates } from '../src/updates.ts';
+
+const [point = '', nth = '1'] = (process.env['FAILPOINT'] ?? '').split(':');
+let left = Number(nth);
+
+/** Dies here when it is time. */
+function reached(name: string): void {
+  if (name === point && (left -= 1) === 0) process.kill(process.pid, 'SIGKILL');
+}
+
+type Method = (this: unknown, ...args: unknown[]) => Promise<unknown>;
+function around(target: object, method: string, name: (...args: never[]) => string): void {
+  const original = Reflect.get(target, method) as Method;
+  Reflect.set(target, method, async function (this: unknown, ...args: unknown[]) {
+    reached(`before-${name(...(args as never[]))}`);
+    const result = await original.apply(this, args);
+    reached(`after-${name(...(args as never[]))}`);
+    return result;
+  });
+}
+
+around(AlpacaHttp.prototype, 'ask', ({ call }: HttpCall) => call);
+around(Legs.prototype, 'save', () => 'save');
+around(LegWork.prototype, 'settle', () => 'settle');
+around(Updates.prototype, 'apply', () => 'update');
+
+await runService(brokerGateway);
