@@ -77,15 +77,6 @@ describe('Prefer: wait', () => {
     expect([(await canceled).status, (await canceled).body['status']]).toEqual([202, 'canceled']);
   });
 
-  it('has room for 100: further ones are answered at once, without Preference-Applied', async () => {
-    const waiting = Array.from({ length: 100 }, () => place('wait=3').answer);
-    const gauge = async () => /^order_waits (\d+)/m.exec(await (await fetch(`${api.adminUrl}/metrics`)).text())?.[1];
-    while ((await gauge()) !== '100') await sleep(5);
-    const { status, headers } = await place('wait=3').answer;
-    expect([status, headers.get('preference-applied')]).toEqual([201, null]);
-    for (const { status: each } of await Promise.all(waiting)) expect(each).toBe(201);
-  });
-
   it('ends when the service stops: the answer goes out as the order stands', async () => {
     const second = await RunningCommandApi.beside(api.around);
     const client = await second.newClient();

@@ -1,0 +1,40 @@
+import { InMemoryEventStore } from '@tradecore/event-sourcing';
+import { catalogue, freshId } from '@tradecore/events';
+import { sampleTerms } from '@tradecore/events/testing';
+import { runInContext } from '@tradecore/telemetry';
+import { Order } from '@tradecore/trading';
+import { OrderWaits } from '../src/order-waits.ts';
+
+/** An order that was placed, in a store of its own, and what may happen to it. */
+async function placed() {
+  const store = new InMemoryEventStore(catalogue);
+  const order = new Order(freshId());
+  order.place(sampleTerms());
+  const save = async () => (await runInContext({ correlationId: freshId() }, () => store.saveAggregate(order))).events;
+  const history = await save();
+  const expire = async () => {
+    order.tell({ type: 'OrderExpired', data: { reason: 'late' } });
+    await save();
+  };
+  return { waits: new OrderWaits(store), history, expire };
+}
+
+describe('answers that wait', () => {
+  it('have room for 100: further ones may not wait, until others are done', async () => {
+    const { waits, history, expire } = await placed();
+    const waiting = Array.from({ length: 100 }, () => waits.until(history, 10));
+    expect(await waits.until(history, 10)).toBeUndefined();
+    await expire();
+    for (const known of await Promise.all(waiting))
+      expect(known?.map(({ type }) => type)).toEqual(['OrderPlaced', 'OrderExpired']);
+    expect(await waits.until(history, 0)).toEqual(history);
+  });
+
+  it('go out as their order stands when the service stops, and none waits after that', async () => {
+    const { waits, history } = await placed();
+    const waiting = waits.until(history, 10);
+    waits.beforeApplicationShutdown();
+    expect(await waiting).toEqual(history);
+    expect(await waits.until(history, 10)).toBeUndefined();
+  });
+});
