@@ -25,6 +25,7 @@ export function controlRoutes(door: FastifyInstance, controls: Controls): void {
   door.post('/prices', control, async (request) => {
     const { symbol, price, halted } = read(setPrice, request.body);
     const set = { ...(price !== undefined && { price }), ...(halted !== undefined && { halted }) };
+    desk.pricesSet();
     await desk.ask((exchange, now) => exchange.setQuote(symbol, set, now));
     const { price: last, halted: isHalted } = desk.exchange.quote(symbol);
     return { symbol, price: last, halted: isHalted };

@@ -3,7 +3,7 @@ import { gauge, histogram } from '@tradecore/telemetry';
 import type { Exchange, Update } from './exchange/index.ts';
 import type { StateFile } from './state-file.ts';
 
-/** Prices are stored this often; after a crash they go on from there. */
+/** Prices that walk are stored this often; after a crash they go on from there. */
 const pricesEveryMs = 5000;
 
 const openOrders = gauge({ name: 'paper_open_orders', help: 'Orders that may still trade.' });
@@ -76,6 +76,11 @@ export class Desk {
     this.exchange.work(Date.now());
     this.#storeAndTell();
     return answer;
+  }
+
+  /** Somebody has set a price: the next commit holds all prices, whatever the time. */
+  pricesSet(): void {
+    this.#pricesAt = 0;
   }
 
   /** One number for all books: the same before a crash and after the restart. */
