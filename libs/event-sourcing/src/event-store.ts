@@ -24,6 +24,8 @@ export interface ReadRange {
 export interface ReadAllOptions {
   /** Aggregate types; all when absent. */
   readonly types?: readonly string[];
+  /** Not older than this (RFC 3339); from the first event on when absent. */
+  readonly since?: string;
   /** Events a batch, 1 to 10,000; 1,000 when absent. */
   readonly batchSize?: number;
 }

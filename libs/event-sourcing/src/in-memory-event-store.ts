@@ -22,9 +22,12 @@ export class InMemoryEventStore extends RecordingStore {
     super(catalogue);
   }
 
-  async *readAll({ types, batchSize = pageSize }: ReadAllOptions = {}): AsyncGenerator<RecordedEvent[]> {
+  async *readAll({ types, since, batchSize = pageSize }: ReadAllOptions = {}): AsyncGenerator<RecordedEvent[]> {
     await Promise.resolve();
-    const snapshot = this.#events.filter(({ aggregateType }) => types?.includes(aggregateType) ?? true);
+    const earliest = since === undefined ? -Infinity : microseconds(since);
+    const snapshot = this.#events.filter(
+      ({ aggregateType, time }) => (types?.includes(aggregateType) ?? true) && microseconds(time) >= earliest,
+    );
     for (let start = 0; start < snapshot.length; start += batchSize) yield snapshot.slice(start, start + batchSize);
   }
 

@@ -1,4 +1,5 @@
 import { escapeLiteral } from 'pg';
+import type { ReadAllOptions } from './event-store.ts';
 
 /** The columns of `event_store e` as a `RecordedEvent`. */
 const recordedColumns = `e.event_id as id, e.aggregate_id as "aggregateId", e.aggregate_type as "aggregateType",
@@ -18,10 +19,11 @@ export const readSavedSql = `select ${recordedColumns} from unnest($1::uuid[]) w
   order by i.n, e.aggregate_version`;
 
 /** A cursor has the snapshot of its declaration. Time and position rise together within an aggregate; the index on time gives the order. */
-export const declareReadAllSql = (types: readonly string[] | undefined): string => {
-  const filter = types
-    ? `where e.aggregate_type = any (array[${types.map((type) => escapeLiteral(type)).join(',')}]::text[])`
-    : '';
-  return `declare tradecore_read_all no scroll cursor for select ${recordedColumns} from public.event_store e ${filter}
-    order by e."timestamp", e.position`;
+export const declareReadAllSql = ({ types, since }: Pick<ReadAllOptions, 'types' | 'since'>): string => {
+  const filters = [
+    ...(types ? [`e.aggregate_type = any (array[${types.map((type) => escapeLiteral(type)).join(',')}]::text[])`] : []),
+    ...(since === undefined ? [] : [`e."timestamp" >= ${escapeLiteral(since)}::timestamptz`]),
+  ];
+  return `declare tradecore_read_all no scroll cursor for select ${recordedColumns} from public.event_store e
+    ${filters.length === 0 ? '' : `where ${filters.join(' and ')}`} order by e."timestamp", e.position`;
 };

@@ -24,12 +24,12 @@ export abstract class SqlEventStore extends RecordingStore {
   /** Where a cursor can live. */
   protected abstract openTransaction(): Promise<Transaction & { end(): Promise<void> }>;
 
-  async *readAll({ types, batchSize = pageSize }: ReadAllOptions = {}): AsyncGenerator<RecordedEvent[]> {
+  async *readAll({ batchSize = pageSize, ...which }: ReadAllOptions = {}): AsyncGenerator<RecordedEvent[]> {
     if (!(Number.isInteger(batchSize) && batchSize >= 1 && batchSize <= 10_000))
       throw new RangeError(`no batch size: ${batchSize}`);
     const transaction = await this.openTransaction();
     try {
-      await transaction.query(declareReadAllSql(types));
+      await transaction.query(declareReadAllSql(which));
       for (;;) {
         const events = (await transaction.query(`fetch ${batchSize} from tradecore_read_all`)) as RecordedEvent[];
         if (events.length > 0) yield events;

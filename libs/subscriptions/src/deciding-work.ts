@@ -129,16 +129,43 @@ export class DecidingWork implements Work {
     this.metrics.held(row?.pairs ?? 0);
   }
 
-  /** Never from a snapshot: without positions from the log's start; where the log does not hold what was not read, it takes an operator. */
+  /**
+   * Never from a snapshot: without positions from the log's start, or, by an operator's word, from what the store holds since some time and then the
+   * log's end. Where the log does not hold what was not read, it takes that word.
+   */
   async build(why: Unusable, where: string): Promise<boolean> {
     if (why !== 'never-built') throw new ConsumerHalted(haltText(why, this.schema));
-    const { dataSource, broker } = this.parts;
-    const starts = new Map<string, ReadonlyMap<number, bigint>>();
-    for (const topic of this.topics) starts.set(topic, await broker.startOffsets(topic));
     const positions = new Positions(this.schema, this.topics, this.state);
-    return inTransaction(dataSource, (tx) => positions.begin(tx, starts, where));
+    return inTransaction(this.parts.dataSource, async (tx) => {
+      const found = await positions.beginning(tx);
+      if (!found) return false;
+      // The ends before the store is read: all that the log holds up to here is in it.
+      const offsets = await this.offsets(found.hearFrom === null ? 'startOffsets' : 'endOffsets');
+      if (found.hearFrom !== null) await this.hearStore(found.hearFrom);
+      await positions.begin(tx, offsets, where);
+      return true;
+    });
+  }
+
+  private async offsets(which: 'startOffsets' | 'endOffsets'): Promise<Map<string, ReadonlyMap<number, bigint>>> {
+    const offsets = new Map<string, ReadonlyMap<number, bigint>>();
+    for (const topic of this.topics) offsets.set(topic, await this.parts.broker[which](topic));
+    return offsets;
+  }
+
+  /** Each batch in a transaction of its own: what is handled already is known again. */
+  private async hearStore(since: string): Promise<void> {
+    const { dataSource, store, catalogue } = this.parts;
+    const types = Object.values(catalogue).flatMap(({ type, topic }) => (this.topics.includes(topic) ? [type] : []));
+    for await (const events of store.readAll({ types, since, batchSize: storeBatch })) {
+      const tasks = events.flatMap((event) => this.decider.taskOf(event) ?? []);
+      for (const result of await inTransaction(dataSource, (tx) => this.oneByOne(tx, tasks))) this.count(result);
+    }
   }
 }
+
+/** Events of the store that are heard in one transaction. */
+const storeBatch = 100;
 
 const found = {
   'other-log': 'the log is not the one that the positions count in',

@@ -133,16 +133,19 @@ export class Positions {
     await tx.query(`update ${this.schema}.${this.state} set log = $1, start_over = false, built_at = clock_timestamp()`, [log]);
   }
 
-  /**
-   * Where there is no position yet, one at the log's start; the log is `log` from now on. Positions that are there stay. False when somebody else
-   * is at it. In a transaction of its own.
-   */
-  async begin(tx: Transaction, starts: ReadonlyMap<string, ReadonlyMap<number, bigint>>, log: string): Promise<boolean> {
-    const mine = (await tx.query(`select from ${this.schema}.${this.state} for update skip locked`)) as unknown[];
-    if (mine.length === 0) return false;
-    await this.insert(tx, starts);
-    await tx.query(`update ${this.schema}.${this.state} set log = $1`, [log]);
-    return true;
+  /** Locks the consumer's row for whoever makes positions usable; `undefined` when somebody else is at it. `hearFrom`: an operator's word. */
+  async beginning(tx: Transaction): Promise<{ readonly hearFrom: string | null } | undefined> {
+    const [row] = (await tx.query(
+      `select to_char(hear_from at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "hearFrom"
+         from ${this.schema}.${this.state} for update skip locked`,
+    )) as { hearFrom: string | null }[];
+    return row;
+  }
+
+  /** Where there is no position yet, one at these offsets; the log is `log` from now on. Positions that are there stay. */
+  async begin(tx: Transaction, offsets: ReadonlyMap<string, ReadonlyMap<number, bigint>>, log: string): Promise<void> {
+    await this.insert(tx, offsets);
+    await tx.query(`update ${this.schema}.${this.state} set log = $1, hear_from = null`, [log]);
   }
 
   private async insert(tx: Transaction, offsets: ReadonlyMap<string, ReadonlyMap<number, bigint>>): Promise<void> {
