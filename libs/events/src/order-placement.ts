@@ -71,8 +71,11 @@ export class AnswerNoted extends event('AnswerNoted', 1)<{
 
 /** A step's deadlines and retries are spent: somebody has to look. The saga goes on when the answer comes. */
 export class PlacementStuck extends event('PlacementStuck', 1)<{
-  readonly waitingFor: readonly string[];
+  /** In words for whoever looks. */
+  readonly waitingFor: string;
   readonly attempts: number;
+  /** The step that nobody answers; absent where it is not a step that is waited for. */
+  readonly commandId?: string;
 }> {}
 
 /** The order is in a terminal state, everything is settled and released. A later execution is settled all the same. */

@@ -109,6 +109,10 @@ export const placementSamples: { readonly [E in placements.OrderPlacementEvent a
   ReplaceWished: new placements.ReplaceWished({ version: 7, leg: 2, ...changes, ...clearance }),
   LegEnded: new placements.LegEnded({ leg: 1, change: { type: 'OrderExpired', data: { reason: 'time-in-force' } } }),
   AnswerNoted: new placements.AnswerNoted({ about: 'ReservationMade', from: accountId, commandId: step(accountId).commandId }),
-  PlacementStuck: new placements.PlacementStuck({ waitingFor: ['proof of what the broker has of leg 1'], attempts: 9 }),
+  PlacementStuck: new placements.PlacementStuck({
+    waitingFor: 'an answer to SettlementAsked',
+    attempts: 5,
+    commandId: step(accountId).commandId,
+  }),
   PlacementEnded: new placements.PlacementEnded({ outcome: 'filled' }),
 };

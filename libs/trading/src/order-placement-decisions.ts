@@ -10,7 +10,7 @@ import {
   type ReservationRefused,
 } from '@tradecore/events';
 import { compare, decimal, isPositive, multiply } from '@tradecore/money';
-import { type PlacementLeg, type StepEvent } from './order-placement-state.ts';
+import { brokersWord, type PlacementLeg, type StepEvent } from './order-placement-state.ts';
 import { PlacementSteps, stepRules } from './order-placement-steps.ts';
 
 /** What the saga decides. Everything that may follow from more than one event stands in `goOn`. */
@@ -87,7 +87,7 @@ export abstract class PlacementDecisions extends PlacementSteps {
   /** Nobody found out what became of a call: the reservation stays, and somebody has to look. */
   protected callForHelp(brokerOrderId: string, attempts: number): void {
     const leg = this.unproven(brokerOrderId);
-    if (leg !== undefined) this.stuck(`proof of what the broker has of leg ${leg}`, attempts);
+    if (leg !== undefined) this.stuck(brokersWord, attempts);
   }
 
   /** An execution: a fact in every state, also when the saga has ended. */
@@ -155,7 +155,7 @@ export abstract class PlacementDecisions extends PlacementSteps {
     if (then === 'deny the order') return this.takeBackReservation();
     const isUnsentReplace = this.replacement !== undefined && !this.isReplacementSent;
     if (then === 'keep the old terms' && isUnsentReplace) return this.keepOldTerms('the account did not answer');
-    this.stuck(`${step.type} ${step.data.commandId}`, step.data.attempt);
+    this.stuck(`an answer to ${step.type}`, step.data.attempt, step.data.commandId);
     this.askAgain(step);
   }
 

@@ -50,6 +50,9 @@ const outcomes: Partial<Record<OrderChange['type'], PlacementOutcome>> = {
 /** What shows that the broker has the leg in force. */
 const proofs: readonly OrderChange['type'][] = ['OrderAccepted', 'OrderReplaced', 'OrderDoneForDay', 'OrderSuspended'];
 
+/** What a saga is stuck on when nobody could find out what the broker has. */
+export const brokersWord = 'proof of what the broker has';
+
 /** What the saga of an order knows: the fold of its own events, and nothing else. */
 export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> {
   protected order: PlacementStarted['data'] | undefined;
@@ -72,6 +75,7 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
   protected readonly asked = new Set<string>();
   /** Steps without an answer, by their command ids. */
   protected readonly open = new Map<string, StepEvent>();
+  /** What somebody has to look at: command ids of steps, or what else is waited for. */
   protected readonly stuckOn = new Set<string>();
   #ended = false;
 
@@ -87,6 +91,11 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
   /** Whether the order has ended and every step is answered. A later execution is settled all the same. */
   get isEnded(): boolean {
     return this.#ended && this.open.size === 0;
+  }
+
+  /** Whether somebody has to look: a budget is spent, and what was waited for has not come yet. */
+  get isStuck(): boolean {
+    return this.stuckOn.size > 0;
   }
 
   protected get isReadyToEnd(): boolean {
@@ -181,12 +190,13 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
 
   onAnswerNoted({ data: { about, commandId } }: AnswerNoted): void {
     this.open.delete(commandId);
+    this.stuckOn.delete(commandId);
     if (about === 'ReservationRefused') this.held = undefined;
     if (about === 'ReservationChangeRefused') this.held = this.needOf(this.inForce as PlacementLeg);
   }
 
   onPlacementStuck({ data }: PlacementStuck): void {
-    for (const each of data.waitingFor) this.stuckOn.add(each);
+    this.stuckOn.add(data.commandId ?? data.waitingFor);
   }
 
   onPlacementEnded(_: PlacementEnded): void {
@@ -206,6 +216,8 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
     if (change.type === 'OrderCancelRejected') this.cancelWish = undefined;
     if (change.type === 'OrderReplaced') this.putInForce();
     if (change.type === 'OrderReplaceRejected' && change.data.leg === this.replacement?.leg) this.dropReplacement();
+    const isKnown = this.isProven && !this.isReplacementSent;
+    if (isKnown || this.outcome !== undefined) this.stuckOn.delete(brokersWord);
   }
 
   private count(change: OrderChange): void {

@@ -107,9 +107,10 @@ export abstract class PlacementSteps extends PlacementState {
     this.apply(new stepClasses[step.type]({ ...step.data, attempt, dueAt: this.dueAfter(step.type, attempt) } as never));
   }
 
-  /** Says once that somebody has to look. */
-  protected stuck(waitingFor: string, attempts: number): void {
-    if (!this.stuckOn.has(waitingFor)) this.apply(new PlacementStuck({ waitingFor: [waitingFor], attempts }));
+  /** Says once that somebody has to look: at a step, or at something else that is waited for. */
+  protected stuck(waitingFor: string, attempts: number, commandId?: string): void {
+    if (this.stuckOn.has(commandId ?? waitingFor)) return;
+    this.apply(new PlacementStuck({ waitingFor, attempts, ...(commandId !== undefined && { commandId }) }));
   }
 
   protected known() {

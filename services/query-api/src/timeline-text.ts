@@ -103,8 +103,7 @@ const accountSentences: Partial<Sentences<AccountEvent>> = {
 
 /** What the saga says that nobody else does. */
 const sagaSentences: Partial<Sentences<OrderPlacementEvent>> = {
-  PlacementStuck: ({ waitingFor, attempts }) =>
-    `No answer after ${attempts} attempts, somebody has to look: ${waitingFor.join(', ')}.`,
+  PlacementStuck: ({ waitingFor, attempts }) => `Not there after ${attempts} attempts, somebody has to look: ${waitingFor}.`,
   PlacementEnded: () => 'All is booked, nothing is left to do.',
 };
 
