@@ -216,8 +216,12 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
     if (change.type === 'OrderCancelRejected') this.cancelWish = undefined;
     if (change.type === 'OrderReplaced') this.putInForce();
     if (change.type === 'OrderReplaceRejected' && change.data.leg === this.replacement?.leg) this.dropReplacement();
-    const isKnown = this.isProven && !this.isReplacementSent;
-    if (isKnown || this.outcome !== undefined) this.stuckOn.delete(brokersWord);
+    if (this.isKnown) this.stuckOn.delete(brokersWord);
+  }
+
+  /** Whether there is nothing of which only the broker could tell whether it has it. */
+  private get isKnown(): boolean {
+    return this.outcome !== undefined || (this.isProven && !this.isReplacementSent);
   }
 
   private count(change: OrderChange): void {
