@@ -251,6 +251,10 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
   }
 
   private forget(...types: readonly StepEvent['type'][]): void {
-    for (const [commandId, { type }] of this.open) if (types.includes(type)) this.open.delete(commandId);
+    for (const [commandId, { type }] of this.open) {
+      if (!types.includes(type)) continue;
+      this.open.delete(commandId);
+      this.stuckOn.delete(commandId);
+    }
   }
 }
