@@ -6,8 +6,8 @@ import { legTerms, restingTerms, startProcess, until, World } from './world.ts';
 const main = fileURLToPath(new URL('gateway-process.ts', import.meta.url));
 
 const points = [
-  ...['before-submit:2', 'after-submit:2', 'after-settle:2', 'before-update:2', 'after-save:3'],
-  ...['after-cancel:1', 'before-replace:1', 'after-replace:1'],
+  ...['before-submit:2', 'after-submit:2', 'after-settle:2', 'before-update:2'],
+  ...['after-cancel:1', 'after-replace:1'],
 ];
 
 describe('a gateway that is killed with kill -9', () => {
