@@ -43,7 +43,7 @@ describe('GET /v1/orders/{id}', () => {
       symbol: 'ACME',
       quantity: '12.5',
       limitPrice: '101.25',
-      status: 'pending',
+      status: 'pendingNew',
       version: 1,
     });
     expect(response.headers.get('etag')).toBe('"1"');

@@ -8,6 +8,7 @@ import { ConsistentReads } from './consistent-reads.ts';
 import { DocumentsHttp } from './documents.http.ts';
 import { FeedHints } from './feed-hints.ts';
 import { FeedPump } from './feed-pump.ts';
+import { Feeds } from './feeds.ts';
 import { OrderHistoryHttp } from './order-history.http.ts';
 import { OrderHistory } from './order-history.ts';
 import { OrderReads } from './order-reads.ts';
@@ -29,7 +30,7 @@ const marketData = {
 /** The door through which clients read: orders and accounts, their history, the stream. It writes nothing. */
 @Module({
   controllers: [OrdersHttp, OrderHistoryHttp, AccountsHttp, DocumentsHttp],
-  providers: [marketData, Access, ConsistentReads, OrderHistory, OrderReads, Timelines, FeedPump, FeedHints, StreamHttp],
+  providers: [marketData, Access, ConsistentReads, OrderHistory, OrderReads, Timelines, FeedPump, FeedHints, Feeds, StreamHttp],
 })
 export class QueryApiModule {}
 

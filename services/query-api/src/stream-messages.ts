@@ -34,7 +34,9 @@ export const serverMessage = z
     z
       .strictObject({ type: z.literal('subscribed'), accountId: z.string(), ...position })
       .meta({ description: 'Entries after this position follow.' }),
-    z.strictObject({ type: z.literal('unsubscribed'), accountId: z.string() }),
+    z
+      .strictObject({ type: z.literal('unsubscribed'), accountId: z.string(), reason: z.literal('access-ended').optional() })
+      .meta({ description: 'Nothing of the account follows; with a reason where the client did not ask for it.' }),
     z
       .strictObject({ type: z.literal('entry'), ...feedEntryResponse.shape })
       .meta({ description: 'One change; sequences of an account rise by one.' }),

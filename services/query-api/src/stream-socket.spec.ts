@@ -1,9 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { jest } from '@jest/globals';
-import { Health } from '@tradecore/service';
 import { WebSocket, WebSocketServer } from 'ws';
-import { FeedPump } from './feed-pump.ts';
 import { heartbeatInterval, StreamSocket } from './stream-socket.ts';
 import type { ServerMessage } from './stream-messages.ts';
 
@@ -18,7 +16,7 @@ describe('the heartbeat of a stream', () => {
     server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     await once(server, 'listening');
     const caller = { subject: 'me', accounts: [], role: 'client', expiresAt: Date.now() + 60_000 } as const;
-    server.on('connection', (socket) => new StreamSocket(socket, caller, new FeedPump(undefined as never, new Health())));
+    server.on('connection', (socket) => new StreamSocket(socket, caller, undefined as never));
     client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
     heard = [];
     client.on('message', (data) => heard.push(JSON.parse(String(data)) as ServerMessage));

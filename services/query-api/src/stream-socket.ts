@@ -2,7 +2,8 @@ import type { FeedEntryResponse } from '@tradecore/read-models';
 import { owns, RequestRefused, validate, type Caller } from '@tradecore/service';
 import { counter } from '@tradecore/telemetry';
 import type { RawData, WebSocket } from 'ws';
-import type { FeedPump, FeedReader } from './feed-pump.ts';
+import type { FeedReader } from './feed-pump.ts';
+import type { Feeds } from './feeds.ts';
 import { clientMessage, type ClientMessage, type resyncReasons, type ServerMessage } from './stream-messages.ts';
 
 /** Bytes waiting for a slow client, at most: no more is read for it until they are gone. */
@@ -36,7 +37,7 @@ export class StreamSocket {
   constructor(
     private readonly socket: WebSocket,
     private readonly caller: Caller,
-    private readonly pump: FeedPump,
+    private readonly feeds: Pick<Feeds, 'may' | 'headOf' | 'add'>,
   ) {
     const life = Math.min(caller.expiresAt - Date.now(), dayLimit);
     this.#timers.push(
@@ -76,6 +77,18 @@ export class StreamSocket {
     this.#alive = false;
     this.socket.ping();
     if (this.#canTake()) this.#tell({ type: 'heartbeat', time: new Date().toISOString() });
+    void this.#lookAtAccess();
+  }
+
+  /** An operator may have ended the access to accounts that the token does not name. A database that is away ends nothing. */
+  async #lookAtAccess(): Promise<void> {
+    for (const [accountId, stop] of this.#stops) {
+      if (owns(this.caller, accountId) || (await this.feeds.may(this.caller, accountId).catch(() => true))) continue;
+      if (this.#stops.get(accountId) !== stop) continue; // subscribed anew meanwhile, and looked at then
+      stop();
+      this.#stops.delete(accountId);
+      this.#tell({ type: 'unsubscribed', accountId, reason: 'access-ended' });
+    }
   }
 
   #canTake(): boolean {
@@ -104,18 +117,18 @@ export class StreamSocket {
   async #answer(data: RawData, isBinary: boolean): Promise<void> {
     const message = parse(data, isBinary);
     const { accountId } = message;
-    if (!owns(this.caller, accountId)) {
+    if (!(await this.feeds.may(this.caller, accountId))) {
       throw new RequestRefused(404, 'account-not-found', 'There is no such account among yours.', {
-        errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'is not an account of the token' }],
+        errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'is no account of yours' }],
       });
     }
     this.#stops.get(accountId)?.();
     this.#stops.delete(accountId);
     if (message.type === 'unsubscribe') return this.#tell({ type: 'unsubscribed', accountId });
-    const position = message.after ?? (await this.pump.headOf(accountId));
+    const position = message.after ?? (await this.feeds.headOf(accountId));
     if (this.socket.readyState !== this.socket.OPEN) return;
     this.#tell({ type: 'subscribed', accountId, ...position });
-    this.#stops.set(accountId, this.pump.add(this.#reader(accountId, position)));
+    this.#stops.set(accountId, this.feeds.add(this.#reader(accountId, position)));
   }
 
   #reader(accountId: string, position: FeedReader['position']): FeedReader {
@@ -125,6 +138,7 @@ export class StreamSocket {
       canTake: () => this.#canTake(),
       take: (entries: readonly FeedEntryResponse[]) => {
         for (const entry of entries) this.#tell({ type: 'entry', ...entry });
+        if (entries.some(({ change }) => change === 'accessRevoked')) void this.#lookAtAccess();
       },
       resync: (reason: (typeof resyncReasons)[number]) => this.#tell({ type: 'resync', accountId, ...reader.position, reason }),
     };

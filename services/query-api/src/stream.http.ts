@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { FeedPump } from './feed-pump.ts';
+import { Feeds } from './feeds.ts';
 import { StreamSocket } from './stream-socket.ts';
 
 /** Open sockets of this process, and of one subject in it, at most. */
@@ -31,7 +31,7 @@ export class StreamHttp implements OnApplicationBootstrap, BeforeApplicationShut
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(Health) private readonly health: Health,
-    @Inject(FeedPump) private readonly pump: FeedPump,
+    @Inject(Feeds) private readonly feeds: Feeds,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -70,7 +70,7 @@ export class StreamHttp implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   #take(client: WebSocket, caller: Caller): void {
-    this.#open.set(client, { stream: new StreamSocket(client, caller, this.pump), subject: caller.subject });
+    this.#open.set(client, { stream: new StreamSocket(client, caller, this.feeds), subject: caller.subject });
     sockets.set(this.#open.size);
     client.on('close', () => {
       this.#open.delete(client);

@@ -1,4 +1,14 @@
-import { orderEventsResponse, orderPageResponse, orderResponse } from '@tradecore/read-models';
+import {
+  accountPageResponse,
+  accountResponse,
+  activityPageResponse,
+  executionPageResponse,
+  orderEventsResponse,
+  orderPageResponse,
+  orderResponse,
+  positionsResponse,
+  timelineResponse,
+} from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import { problemResponse, type Problem, type RunningService } from '@tradecore/service';
 import { createTestIssuer, startTestService, type TestIssuer } from '@tradecore/service/testing';
@@ -19,6 +29,7 @@ export class TestQueryApi {
       ...issuer.env,
       DATABASE_URL: through(models.database.urlFor('query-api')),
       REDIS_URL: process.env['REDIS_URL'] ?? '',
+      KAFKA_BROKERS: process.env['KAFKA_BROKERS'] ?? '',
       NAMESPACE: `t${Math.random().toString(36).slice(2)}`,
       ...env,
     });
@@ -31,8 +42,12 @@ export class TestQueryApi {
   }
 
   /** Asks, and holds the answer against the schema that the OpenAPI document is made of. */
-  async get(path: string, accounts: readonly string[], headers: Readonly<Record<string, string>> = {}): Promise<Response> {
-    const authorization = await this.bearer(accounts);
+  async get(
+    path: string,
+    accounts: readonly string[],
+    { subject, ...headers }: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
+    const authorization = await this.bearer(accounts, subject === undefined ? {} : { subject });
     const response = await fetch(`${this.service.url}${path}`, { headers: { authorization, ...headers } });
     if (response.status !== 304) documented(path, response).parse(await response.clone().json());
     return response;
@@ -48,9 +63,22 @@ export class TestQueryApi {
 /** What the document says of an answer to `path`. */
 function documented(path: string, { ok }: Response) {
   if (!ok) return problemResponse;
-  if (path.startsWith('/v1/orders?')) return orderPageResponse;
-  return path.includes('/events') ? orderEventsResponse : orderResponse;
+  const [, schema] = answers.find(([shape]) => shape.test(path)) ?? [];
+  if (!schema) throw new Error(`no route ${path}`);
+  return schema;
 }
+
+const answers = [
+  [/^\/v1\/orders(\?|$)/, orderPageResponse],
+  [/^\/v1\/orders\/[^/]+\/events/, orderEventsResponse],
+  [/^\/v1\/orders\/[^/]+\/timeline/, timelineResponse],
+  [/^\/v1\/orders\//, orderResponse],
+  [/^\/v1\/accounts(\?|$)/, accountPageResponse],
+  [/^\/v1\/accounts\/[^/]+\/positions/, positionsResponse],
+  [/^\/v1\/accounts\/[^/]+\/activities/, activityPageResponse],
+  [/^\/v1\/accounts\/[^/]+\/executions/, executionPageResponse],
+  [/^\/v1\/accounts\//, accountResponse],
+] as const;
 
 /** The problem document of an answer, checked to be one. */
 export async function problemOf(response: Response): Promise<Problem & { code: string }> {

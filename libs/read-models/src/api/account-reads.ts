@@ -8,13 +8,13 @@ const time = (description: string) =>
 const nextCursor = z.string().optional().meta({ description: 'Ask for the next page with it; absent on the last page.' });
 
 /** An account in lists: without what each order holds back. */
-const accountSummary = accountResponse
+export const accountSummaryResponse = accountResponse
   .omit({ reservations: true })
   .meta({ id: 'AccountSummary', description: 'An account in a list: as `Account`, without the single reservations.' });
 
 /** Body of `GET /v1/accounts`: a page of the caller's accounts, by their ids. */
 export const accountPageResponse = z
-  .strictObject({ accounts: z.array(accountSummary), nextCursor })
+  .strictObject({ accounts: z.array(accountSummaryResponse), nextCursor })
   .meta({ id: 'AccountPage', description: 'Accounts of the caller: those that the token names, it owns, or was let into.' });
 
 /** One page of accounts on the wire. */
@@ -28,7 +28,8 @@ const valuation = {
   unrealised: amount('Market value less cost: what selling now would bring, before fees.').optional(),
 };
 
-const positionResponse = z
+/** One position in answers. */
+export const positionResponse = z
   .strictObject({
     symbol: z.string(),
     quantity: amount('Shares held.'),
@@ -55,7 +56,8 @@ export type PositionsResponse = z.infer<typeof positionsResponse>;
 /** What can move in an account. */
 export const activityKinds = ['opened', 'deposit', 'withdrawal', 'reservation', 'reservationChange', 'release', 'fill'] as const;
 
-const activityResponse = z
+/** One line of the ledger in answers. */
+export const activityResponse = z
   .strictObject({
     id: z.uuid().meta({ description: 'The stored event that this is.' }),
     version: z.int().min(1).meta({ description: 'Version of the account that it made.' }),
@@ -87,7 +89,8 @@ export type ActivityResponse = z.infer<typeof activityResponse>;
 /** One page of the ledger on the wire. */
 export type ActivityPageResponse = z.infer<typeof activityPageResponse>;
 
-const executionResponse = z
+/** One trade in answers. */
+export const executionResponse = z
   .strictObject({
     id: z.uuid().meta({ description: 'Ours, made from the id that the broker gave.' }),
     orderId: z.uuid(),

@@ -3,7 +3,8 @@ import { z } from 'zod';
 const time = (description: string) =>
   z.iso.datetime({ precision: 6 }).meta({ description, examples: ['2026-11-23T09:00:00.000000Z'] });
 
-const timelineEntry = z
+/** One entry of a timeline in answers. */
+export const timelineEntryResponse = z
   .strictObject({
     time: time('When it was stored.'),
     text: z.string().meta({ description: 'What happened, in plain words.', examples: ['The broker has it.'] }),
@@ -16,7 +17,7 @@ const timelineEntry = z
 /** Body of `GET /v1/orders/{id}/timeline`. */
 export const timelineResponse = z
   .strictObject({
-    entries: z.array(timelineEntry).meta({ description: 'The first one first.' }),
+    entries: z.array(timelineEntryResponse).meta({ description: 'The first one first.' }),
     waitingFor: z.array(z.string()).meta({
       description: 'What the order waits for, in plain words; empty once it has ended and all is booked.',
       examples: [["the broker's answer"]],
@@ -25,6 +26,6 @@ export const timelineResponse = z
   .meta({ id: 'Timeline', description: 'What happened to an order, when and why, in plain words.' });
 
 /** One entry of a timeline on the wire. */
-export type TimelineEntry = z.infer<typeof timelineEntry>;
+export type TimelineEntry = z.infer<typeof timelineEntryResponse>;
 /** The timeline of an order on the wire. */
 export type TimelineResponse = z.infer<typeof timelineResponse>;
