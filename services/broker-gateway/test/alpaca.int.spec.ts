@@ -1,0 +1,162 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Alpaca } from '../src/alpaca.ts';
+import { AlpacaHttp } from '../src/alpaca-http.ts';
+import { BrokerSilent } from '../src/broker-port.ts';
+import { legTerms } from './world.ts';
+
+const order = {
+  id: 'v1',
+  client_order_id: 'c1',
+  symbol: 'ACME',
+  side: 'buy',
+  status: 'accepted',
+  qty: '10',
+  filled_qty: '0',
+  submitted_at: '2026-01-02T03:04:05.123456789Z',
+  created_at: '2026-01-02T03:04:05Z',
+  replaces: null,
+  replaced_by: null,
+};
+
+describe('a call to the broker', () => {
+  const servers: Server[] = [];
+  const seen: { method?: string | undefined; url?: string | undefined; body: string }[] = [];
+
+  /** A broker that answers as it is told. */
+  const broker = async (listener: RequestListener, settings: { timeoutMs?: number; perMinute?: number } = {}) => {
+    const server = createServer((request, response) => {
+      let body = '';
+      request.on('data', (text: Buffer) => (body += text.toString()));
+      request.on('end', () => {
+        seen.push({ method: request.method, url: request.url, body });
+        listener(request, response);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    servers.push(server);
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const http = new AlpacaHttp({ url, keyId: 'k', secretKey: 's', timeoutMs: 300, perMinute: 60_000, ...settings });
+    return { http, alpaca: new Alpaca('paper', http, http) };
+  };
+  const says = (status: number, body: unknown, headers: Record<string, string> = {}): RequestListener => {
+    return (_, response) => response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body));
+  };
+  const submitted = async (listener: RequestListener) => (await broker(listener)).alpaca.submit('c1', legTerms());
+
+  afterEach(() => {
+    seen.length = 0;
+    for (const server of servers.splice(0)) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  it('sends decimals as text, under our id', async () => {
+    const { alpaca } = await broker(says(200, order));
+    const terms = legTerms({ type: 'stopLimit', limitPrice: '101.5', stopPrice: '100', timeInForce: 'gtc' });
+    expect(await alpaca.submit('c1', terms)).toMatchObject({ kind: 'order', order: { venueOrderId: 'v1', status: 'working' } });
+    expect(JSON.parse(seen[0]?.body ?? '')).toEqual({
+      symbol: 'ACME',
+      side: 'buy',
+      type: 'stop_limit',
+      time_in_force: 'gtc',
+      qty: '10',
+      limit_price: '101.5',
+      stop_price: '100',
+      client_order_id: 'c1',
+    });
+  });
+
+  it.each<[string, RequestListener, object]>([
+    ['an order', says(200, order), { kind: 'order' }],
+    ['a status that we do not know', says(200, { ...order, status: 'dreaming' }), { kind: 'unknown' }],
+    ['a quantity that is a number', says(200, { ...order, filled_qty: 3 }), { kind: 'unknown' }],
+    ['no JSON', says(200, '<html>'), { kind: 'unknown' }],
+    ['nothing', says(204, ''), { kind: 'unknown' }],
+    ['a way elsewhere', says(302, '', { location: 'https://elsewhere.example/' }), { kind: 'unknown' }],
+    ['a 500', says(500, { code: 50010000, message: 'internal' }), { kind: 'unknown' }],
+    ['a 503', says(503, ''), { kind: 'unknown' }],
+    ['a 429', says(429, { code: 42910000, message: 'slow' }, { 'retry-after': '2' }), { kind: 'unsent', retryAfterMs: 2_000 }],
+    [
+      'a refusal',
+      says(422, { code: 42210000, message: 'bad price' }),
+      { kind: 'refused', code: '42210000', reason: 'bad price' },
+    ],
+    ['too little power', says(403, { code: 40310000, message: 'insufficient' }), { kind: 'refused', code: '40310000' }],
+    ['keys that it does not know', says(401, { code: 40110000, message: 'unauthorized' }), { kind: 'unsent' }],
+    ['forbidden keys', says(403, { message: 'forbidden.' }), { kind: 'unsent' }],
+    ['our id again', says(422, { code: 40010001, message: 'client_order_id must be unique' }), { kind: 'duplicate' }],
+    ['a connection that breaks', (request) => request.socket.destroy(), { kind: 'unknown' }],
+    ['silence', () => undefined, { kind: 'unknown' }],
+  ])('that is answered with %s', async (_, listener, expected) => expect(await submitted(listener)).toMatchObject(expected));
+
+  it('that follows no redirect reaches nobody else', async () => {
+    let elsewhere = 0;
+    const other = await broker(() => (elsewhere += 1));
+    const url = Reflect.get(other.http, 'settings').url as string;
+    await submitted(says(307, '', { location: `${url}/v2/orders` }));
+    expect(elsewhere).toBe(0);
+  });
+
+  it('whose reply has no end is given up', async () => {
+    const megabyte = 'x'.repeat(1024 * 1024);
+    const answer = await submitted((_, response) => {
+      response.writeHead(200);
+      const more = () => response.destroyed || response.write(megabyte, () => setImmediate(more));
+      more();
+    });
+    expect(answer.kind).toBe('unknown');
+  }, 10_000);
+
+  it('that finds nobody surely did nothing', async () => {
+    const { alpaca } = await broker(says(200, order));
+    const server = servers.pop();
+    await new Promise((resolve) => server?.close(resolve));
+    expect(await alpaca.submit('c1', legTerms())).toMatchObject({ kind: 'unsent', reason: 'no answer: ECONNREFUSED' });
+  });
+
+  it('is not made while the broker is away; the first answer brings it back', async () => {
+    let isAway = true;
+    let backs = 0;
+    const { http, alpaca } = await broker((request, response) => says(isAway ? 500 : 200, order)(request, response));
+    http.onBack(() => (backs += 1));
+    for (let n = 0; n < 8; n += 1) await alpaca.submit('c1', legTerms());
+    expect(http.isOpen).toBe(false);
+    const before = seen.length;
+    expect(await alpaca.submit('c1', legTerms())).toEqual({ kind: 'unsent', reason: 'the broker is away' });
+    expect(seen.length).toBe(before);
+    isAway = false;
+    while ((await alpaca.submit('c1', legTerms())).kind !== 'order') await new Promise((resolve) => setTimeout(resolve, 20));
+    expect([http.isOpen, backs]).toEqual([true, 1]);
+  });
+
+  it('keeps within the rate that the broker allows', async () => {
+    const { alpaca } = await broker(says(200, order), { perMinute: 600 }); // 60 at once, then 10 a second
+    const started = performance.now();
+    await Promise.all(Array.from({ length: 63 }, () => alpaca.submit('c1', legTerms())));
+    expect(performance.now() - started).toBeGreaterThan(250);
+    const answers = await Promise.all(Array.from({ length: 80 }, () => alpaca.submit('c1', legTerms())));
+    // Who would wait for more than five seconds is told so at once.
+    expect(answers.filter(({ kind }) => kind === 'unsent').length).toBeGreaterThan(0);
+  }, 20_000);
+
+  it('reads every page of a list, also where orders share a moment', async () => {
+    const all = Array.from({ length: 1_200 }, (_, n) => ({
+      ...order,
+      id: `v${n}`,
+      submitted_at: new Date(Date.UTC(2026, 0, 2) + Math.floor(n / 7)).toISOString(),
+    }));
+    const { alpaca } = await broker((request, response) => {
+      const after = new URL(request.url ?? '', 'http://x').searchParams.get('after');
+      const page = all.filter(({ submitted_at }) => after === null || submitted_at > after).slice(0, 500);
+      says(200, page)(request, response);
+    });
+    expect(await alpaca.openOrders()).toHaveLength(1_200);
+  });
+
+  it('that asks and is not answered in a shape that we know says so', async () => {
+    const { alpaca } = await broker(says(200, [{ ...order, qty: 'many' }]));
+    await expect(alpaca.openOrders()).rejects.toThrow(BrokerSilent);
+  });
+});
