@@ -1,0 +1,81 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
+import { errandIdFor } from './errands.ts';
+
+const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+type Role = 'errand-saga' | 'purse-keeper';
+
+const children = new Set<ChildProcess>();
+
+/** Runs errands or purses in a process of its own until it is killed; resolves with the signal that ended it. */
+async function runUntilKilled(world: ErrandWorld, role: Role, failpoint: string): Promise<string> {
+  const args = ['--import', here('typescript.mjs'), '--conditions', '@tradecore/source', here('errand-process.ts')];
+  const child = spawn(process.execPath, args, {
+    env: {
+      PATH: process.env['PATH'],
+      DATABASE_URL: world.database.urlFor(role),
+      KAFKA_BROKERS: world.test.brokers.join(','),
+      NAMESPACE: world.test.namespace,
+      GROUP: `${role}-${failpoint.replace(':', '-')}`,
+      ROLE: role,
+      FAILPOINT: failpoint,
+    },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  children.add(child);
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  children.delete(child);
+  return signal ?? `exit ${code}`;
+}
+
+/** In a saga's process deadlines, which come all the time, go through the same lines. */
+const points = ['after-position:2', 'after-load:3', 'after-append:3', 'after-commit:2'];
+
+describe('a saga and those whom it commands, killed with kill -9', () => {
+  let world: ErrandWorld;
+  afterEach(async () => {
+    for (const child of children) child.kill('SIGKILL');
+    await world.drop();
+  }, 30_000);
+
+  it('decide everything once, wherever they die', async () => {
+    world = await createErrandWorld(2);
+    const jobs: string[] = [];
+    let over = false;
+    const load = (async () => {
+      while (!over) {
+        // Every other job is asked again and again, for its deadlines are short.
+        jobs.push(await world.open(), await world.open({ deadlineMs: 20 }));
+        await new Promise((resolve) => setTimeout(resolve, 40));
+      }
+    })();
+    const killAll = async (role: Role) => {
+      for (const point of points)
+        expect([role, point, await runUntilKilled(world, role, point)]).toEqual([role, point, 'SIGKILL']);
+    };
+    // Who is through with dying goes on here, so that the other has something to die of.
+    const saga = killAll('errand-saga').then(() => world.runErrands());
+    const purses = killAll('purse-keeper').then(() => world.runPurses());
+    await Promise.all([saga, purses]).finally(() => (over = true));
+    await load;
+    await world.ended(...jobs);
+
+    const [counts] = await world.query<object>(`select
+      (select count(*)::int from event_store where event_type = 'PursePaid') as paid,
+      (select count(*)::int from purse_keeper.payments) as payments,
+      (select count(*)::int from event_store where event_type = 'ErrandEnded') as ended,
+      (select count(distinct aggregate_id)::int from event_store where event_type = 'PaymentAsked') as asked`);
+    expect(counts).toEqual({ paid: jobs.length, payments: jobs.length, ended: jobs.length, asked: jobs.length });
+    for (const job of jobs) {
+      const attempts = (await world.eventsOf(errandIdFor(job))).flatMap(
+        ({ data }) => (data as { attempt?: number }).attempt ?? [],
+      );
+      expect(attempts).toEqual(attempts.map((_, n) => n + 1));
+    }
+    expect(await world.query('select * from errand_saga.open_sagas')).toEqual([]);
+    expect(await world.query('select * from errand_saga.held union all select * from purse_keeper.held')).toEqual([]);
+    expect(await world.deadLetters()).toEqual([]);
+  }, 120_000);
+});
