@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import kafkajs from 'kafkajs';
 import pg from 'pg';
+import { Client } from '../deploy/local/src/client.ts';
+import { Paper } from '../deploy/local/src/paper.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readyWithinMs = 120_000;
@@ -25,8 +27,12 @@ export interface World {
   readonly runner: ChildProcess;
   /** Process ids of the home by name, as its pid files say. */
   readonly pidOf: (name: string) => number;
-  /** A bearer token of the local issuer. */
+  /** A bearer token of the local issuer that names this account. */
   readonly token: (account: string) => Promise<string>;
+  /** Somebody who owns what they open; with a role, else a client. */
+  readonly person: (subject: string, role?: 'client' | 'operator') => Promise<Client>;
+  /** The strings behind the paper broker. */
+  readonly paper: () => Paper;
   /** Asks until the answer is yes; throws with `what` after `withinMs` (default 30 s). */
   readonly until: (what: string, answer: () => Promise<boolean> | boolean, withinMs?: number) => Promise<void>;
   /** Stops the fleet as Ctrl-C does and removes its traces from the servers, once however often it is called. Returns the runner's exit code. */
@@ -72,14 +78,35 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
     output,
     runner,
     pidOf: (name) => Number(readFileSync(join(home, 'run', `${name}.pid`), 'utf8')),
-    token: async (account) => {
-      const { runner: printer, output: printed } = run(['token', '--account', account], env);
-      await ended(printer);
-      return printed().trim();
+    token: (account) => printedToken(['--account', account], env),
+    person: async (subject, role = 'client') =>
+      new Client(address, await printedToken(['--subject', subject, '--role', role], env)),
+    paper: () => {
+      const { port = 0 } = fleetOf(home).find(({ service }) => service === 'paper-broker') ?? {};
+      const secret = readFileSync(join(home, 'secrets', 'paper-broker'), 'utf8').trim();
+      return new Paper(`http://127.0.0.1:${port}`, { keyId: 'paper', secret });
     },
     until,
     end: () => (ending ??= end()),
   };
+}
+
+/** One process of a fleet, as `run/fleet.json` says. */
+export interface Running {
+  readonly name: string;
+  readonly service: string;
+  readonly port?: number;
+  readonly adminPort: number;
+}
+
+/** The processes of the fleet in a home. */
+export const fleetOf = (home: string): readonly Running[] =>
+  (JSON.parse(readFileSync(join(home, 'run', 'fleet.json'), 'utf8')) as { services: Running[] }).services;
+
+async function printedToken(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  const { runner, output } = run(['token', ...args], env);
+  await ended(runner);
+  return output().trim();
 }
 
 /** Runs a command of the runner as npm does. */

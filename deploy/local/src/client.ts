@@ -51,6 +51,15 @@ export interface OrderSeen {
   readonly version: number;
 }
 
+/** A trade of an account. */
+export interface ExecutionSeen {
+  readonly id: string;
+  readonly orderId: string;
+  readonly symbol: string;
+  readonly side: 'buy' | 'sell';
+  readonly quantity: string;
+}
+
 /** The terms of an order, without its account. */
 export type Terms = Readonly<Record<'symbol' | 'side' | 'type' | 'quantity' | 'timeInForce', string>> &
   Partial<Readonly<Record<'limitPrice' | 'stopPrice' | 'clientOrderId', string>>>;
@@ -130,6 +139,16 @@ export class Client {
     return positions;
   }
 
+  /** Every order of an account, page by page. */
+  orders(accountId: string): Promise<OrderSeen[]> {
+    return this.#everyPage('orders', `/v1/orders?accountId=${accountId}&`);
+  }
+
+  /** Every execution of an account, page by page. */
+  executions(accountId: string): Promise<ExecutionSeen[]> {
+    return this.#everyPage('executions', `/v1/accounts/${accountId}/executions?`);
+  }
+
   /** The order once `isSo`: asks each 20 ms, at most `withinMs`. */
   async orderWhen(orderId: string, isSo: (order: OrderSeen) => boolean, withinMs = 15_000): Promise<OrderSeen> {
     const deadline = performance.now() + withinMs;
@@ -140,6 +159,18 @@ export class Client {
         throw new UnexpectedAnswer(`GET /v1/orders/${orderId}`, { status, headers: new Headers(), body });
       await wait(20);
     }
+  }
+
+  async #everyPage<Item>(name: string, path: string): Promise<Item[]> {
+    const all: Item[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = new URLSearchParams({ limit: '500', ...(cursor && { cursor }) });
+      const page = await this.#must<Record<string, Item[]> & { nextCursor?: string }>('GET', `${path}${query}`);
+      all.push(...(page[name] ?? []));
+      cursor = page.nextCursor;
+    } while (cursor);
+    return all;
   }
 
   async #must<Body>(method: string, path: string, request: Asked = {}): Promise<Body> {

@@ -1,6 +1,5 @@
 import type pg from 'pg';
 import type { Client, OrderSeen } from './client.ts';
-import { Refusal } from './console.ts';
 import type { Paper } from './paper.ts';
 
 /** One line of the check at the end of a day. */
@@ -16,12 +15,6 @@ export interface Books {
   readonly accountId: string;
   readonly database: pg.Client;
   readonly paper: Paper;
-}
-
-interface Execution {
-  readonly symbol: string;
-  readonly side: 'buy' | 'sell';
-  readonly quantity: string;
 }
 
 /** Compares the account with itself, with its trades and with the broker; `orders` are those that are looked up there. Every line balances. */
@@ -54,7 +47,7 @@ const movedCash = `select coalesce(sum(case event_type
 
 async function sharesAreFills({ client, accountId }: Books): Promise<Balance[]> {
   const traded = new Map<string, number>();
-  for (const { symbol, side, quantity } of await everyExecution(client, accountId)) {
+  for (const { symbol, side, quantity } of await client.executions(accountId)) {
     traded.set(symbol, (traded.get(symbol) ?? 0) + (side === 'buy' ? 1 : -1) * Number(quantity));
   }
   const positions = new Map((await client.positions(accountId)).map(({ symbol, quantity }) => [symbol, Number(quantity)]));
@@ -63,22 +56,6 @@ async function sharesAreFills({ client, accountId }: Books): Promise<Balance[]> 
     found: String(positions.get(symbol) ?? 0),
     expected: String(traded.get(symbol) ?? 0),
   }));
-}
-
-async function everyExecution(client: Client, accountId: string): Promise<Execution[]> {
-  const all: Execution[] = [];
-  let cursor: string | undefined;
-  do {
-    const query = new URLSearchParams({ limit: '500', ...(cursor && { cursor }) });
-    const { status, body } = await client.ask<{ executions: Execution[]; nextCursor?: string }>(
-      'GET',
-      `/v1/accounts/${accountId}/executions?${query}`,
-    );
-    if (status !== 200) throw new Refusal(`The executions were refused with ${status}: ${JSON.stringify(body)}`);
-    all.push(...body.executions);
-    cursor = body.nextCursor;
-  } while (cursor);
-  return all;
 }
 
 /** Every leg is at the broker once, and the last one of each order is filled as the order says. */

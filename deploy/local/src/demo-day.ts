@@ -70,7 +70,8 @@ export async function playDay(day: Day): Promise<string[]> {
   await paper.fault({ kind: 'timeout-after-accept', symbol: 'KO', on: 'submit', times: 1, ms: 1000 });
   orders.push(
     await play(day, {
-      title: 'Lost and found: buy 30 KO. The broker takes it, but its answer is lost, and the stream is silent. It is looked up, never sent twice.',
+      title:
+        'Lost and found: buy 30 KO. The broker takes it, but its answer is lost, and the stream is silent. It is looked up, never sent twice.',
       terms: market('buy', '30', 'KO'),
     }),
   );

@@ -1,0 +1,25 @@
+import type { Paper } from '../deploy/local/src/paper.ts';
+
+/** What the paper broker does wrong, and how likely at each occasion. `ms` is short: a test does not wait for nothing. */
+const faults = [
+  { kind: 'timeout-before-accept', probability: 0.01, ms: 300 },
+  { kind: 'timeout-after-accept', probability: 0.02, ms: 300 },
+  { kind: '500', probability: 0.02 },
+  { kind: '500-after-accept', probability: 0.02 },
+  { kind: '429', probability: 0.02 },
+  { kind: 'slow', probability: 0.02, ms: 200 },
+  { kind: 'fill-before-ack', probability: 0.02, ms: 50 },
+  { kind: 'reject', probability: 0.02 },
+  { kind: 'partial-then-cancel-race', probability: 0.2 },
+  { kind: 'cancel-rejected', probability: 0.1 },
+  { kind: 'fill-after-cancel', probability: 0.1 },
+  { kind: 'replace-rejected', probability: 0.2 },
+  { kind: 'duplicate-updates', probability: 0.05 },
+  { kind: 'out-of-order-updates', probability: 0.05 },
+] as const;
+
+/** All of them, until they are taken back. The stream is silent twice. */
+export async function faultsOfEveryKind(paper: Paper): Promise<void> {
+  for (const fault of faults) await paper.fault({ ...fault, times: 1_000_000 });
+  await paper.fault({ kind: 'stream-gap', probability: 0.01, times: 2, ms: 2000 });
+}
