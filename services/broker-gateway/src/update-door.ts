@@ -5,7 +5,7 @@ import { streamUrlOf } from './broker-gateway.config.ts';
 import { gatewayMetrics } from './broker-gateway.metrics.ts';
 import type { VenueUpdate } from './broker-port.ts';
 import { LookBack } from './look-back.ts';
-import { UpdateStream } from './update-stream.ts';
+import { UpdateStream } from './alpaca/update-stream.ts';
 import { Updates } from './updates.ts';
 import { Venue } from './venue.ts';
 

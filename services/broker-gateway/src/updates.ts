@@ -8,7 +8,6 @@ import { gatewayMetrics } from './broker-gateway.metrics.ts';
 import type { VenueUpdate } from './broker-port.ts';
 import { LegWork } from './leg-work.ts';
 import { Legs } from './legs.ts';
-import { Recent } from './recent.ts';
 import { Venue } from './venue.ts';
 
 const log = logger('broker-updates');
@@ -140,4 +139,21 @@ function tell(leg: BrokerOrder, { event, order, execution, previousExecutionId }
 function needsWork(leg: BrokerOrder, { order }: VenueUpdate): boolean {
   const isUnaccepted = leg.progress !== 'working';
   return leg.lacks(order) || isUnaccepted || order.status === 'replaced';
+}
+
+/** A map that forgets what was set longest ago when it is full. */
+class Recent<K, V> {
+  readonly #map = new Map<K, V>();
+
+  constructor(private readonly limit: number) {}
+
+  get(key: K): V | undefined {
+    return this.#map.get(key);
+  }
+
+  set(key: K, value: V): void {
+    this.#map.delete(key);
+    if (this.#map.size >= this.limit) this.#map.delete(this.#map.keys().next().value as K);
+    this.#map.set(key, value);
+  }
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { tokens, type Clock } from '@tradecore/service';
-import { Alpaca } from './alpaca.ts';
-import { AlpacaHttp } from './alpaca-http.ts';
+import { Alpaca } from './alpaca/alpaca.ts';
+import { AlpacaHttp } from './alpaca/http.ts';
 import { dataUrlOf, rateOf, type GatewayConfig } from './broker-gateway.config.ts';
 import type { BrokerPort } from './broker-port.ts';
 

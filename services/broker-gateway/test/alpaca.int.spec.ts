@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Alpaca } from '../src/alpaca.ts';
-import { AlpacaHttp } from '../src/alpaca-http.ts';
+import { Alpaca } from '../src/alpaca/alpaca.ts';
+import { AlpacaHttp } from '../src/alpaca/http.ts';
 import { BrokerSilent } from '../src/broker-port.ts';
 import { legTerms } from './world.ts';
 

@@ -196,4 +196,13 @@ describe('whatever goes wrong at the broker', () => {
     const fine = await world.submit(legTerms({ collarPrice: '105', goodUntil: '2999-01-01T00:00:00Z' }));
     await world.reaches(fine, 'filled');
   }, 30_000);
+
+  it('an order that was given up and arrives all the same is taken up, and cancelled there', async () => {
+    await world.paper.fault({ kind: 'slow', symbol: 'ACME', ms: 4_000 });
+    const id = await world.submit(restingTerms({ goodUntil: new Date(Date.now() + 300).toISOString() }));
+    await world.reaches(id, 'lapsed');
+    await world.reaches(id, 'canceled');
+    expect((await world.story(id)).slice(-3)).toEqual(['BrokerOrderLapsed', 'BrokerOrderAccepted', 'BrokerOrderCanceled']);
+    expect(await atBroker(id)).toMatchObject([{ status: 'canceled' }]);
+  }, 30_000);
 });

@@ -3,7 +3,7 @@
  * the point for the nth time; points are laid around the classes from outside, so that nothing of it is in the service.
  */
 import { runService } from '@tradecore/service';
-import { AlpacaHttp, type HttpCall } from '../src/alpaca-http.ts';
+import { AlpacaHttp, type HttpCall } from '../src/alpaca/http.ts';
 import { brokerGateway } from '../src/broker-gateway.module.ts';
 import { LegWork } from '../src/leg-work.ts';
 import { Legs } from '../src/legs.ts';

@@ -19,7 +19,7 @@ import type { DataSource } from 'typeorm';
 import { brokerGateway } from '../src/broker-gateway.module.ts';
 import { LegWork } from '../src/leg-work.ts';
 import { UpdateDoor } from '../src/update-door.ts';
-import type { UpdateStream } from '../src/update-stream.ts';
+import type { UpdateStream } from '../src/alpaca/update-stream.ts';
 import { Paper, until } from './paper.ts';
 
 export { Paper, startProcess, until, type PaperOrder } from './paper.ts';

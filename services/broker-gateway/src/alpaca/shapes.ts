@@ -2,7 +2,7 @@ import { executionIdFor } from '@tradecore/events';
 import { decimal, decimalRefusal, isNegative } from '@tradecore/money';
 import type { VenueExecution, VenueOrder, VenueStatus } from '@tradecore/trading';
 import { z } from 'zod';
-import type { VenueClock, VenueInstrument, VenueUpdate } from './broker-port.ts';
+import type { VenueClock, VenueInstrument, VenueUpdate } from '../broker-port.ts';
 
 /** What an order's status means to us. A word that is not here is no reply that we understand. */
 const statuses = {

@@ -1,6 +1,6 @@
 import { BrokenCircuitError, circuitBreaker, CircuitState, ConsecutiveBreaker, ExponentialBackoff, handleWhen } from 'cockatiel';
 import { logger } from '@tradecore/telemetry';
-import { gatewayMetrics, type Call } from './broker-gateway.metrics.ts';
+import { gatewayMetrics, type Call } from '../broker-gateway.metrics.ts';
 import { RateBucket, RateExceeded } from './rate-bucket.ts';
 
 /** Where and how a broker's HTTP API is asked. */

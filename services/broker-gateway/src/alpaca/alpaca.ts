@@ -1,10 +1,10 @@
 import type { LegTerms } from '@tradecore/events';
 import type { BrokerAnswer, VenueExecution, VenueOrder } from '@tradecore/trading';
 import type { z } from 'zod';
-import type { AlpacaHttp, HttpCall, HttpReply } from './alpaca-http.ts';
-import { assets, clock, fills, latestTrades, refusal, venueOrder, venueOrders } from './alpaca-shapes.ts';
-import { gatewayMetrics, type Call } from './broker-gateway.metrics.ts';
-import { BrokerSilent, type BrokerPort, type VenueClock, type VenueInstrument, type VenuePrice } from './broker-port.ts';
+import type { AlpacaHttp, HttpCall, HttpReply } from './http.ts';
+import { assets, clock, fills, latestTrades, refusal, venueOrder, venueOrders } from './shapes.ts';
+import { gatewayMetrics, type Call } from '../broker-gateway.metrics.ts';
+import { BrokerSilent, type BrokerPort, type VenueClock, type VenueInstrument, type VenuePrice } from '../broker-port.ts';
 
 const typeNames = { market: 'market', limit: 'limit', stop: 'stop', stopLimit: 'stop_limit' } as const;
 const ordersPage = 500;

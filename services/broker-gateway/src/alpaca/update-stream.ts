@@ -1,8 +1,8 @@
 import { logger } from '@tradecore/telemetry';
 import { WebSocket, type RawData } from 'ws';
-import { tradeUpdate } from './alpaca-shapes.ts';
-import { gatewayMetrics } from './broker-gateway.metrics.ts';
-import type { VenueUpdate } from './broker-port.ts';
+import { tradeUpdate } from './shapes.ts';
+import { gatewayMetrics } from '../broker-gateway.metrics.ts';
+import type { VenueUpdate } from '../broker-port.ts';
 
 /** Where and how the stream is read. */
 export interface StreamSettings {
