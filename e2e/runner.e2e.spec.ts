@@ -1,11 +1,17 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fundDemoAccount } from '../deploy/local/src/demo-account.ts';
+import { demoAccount } from '../deploy/local/src/issuer.ts';
 import { ended, freePort, isAlive, run, startWorld, until, type World } from './world.ts';
 
 describe('npm start', () => {
   let world: World;
-  const services = ['command-api', 'query-api', 'outbox-relay', 'order-projector', 'order-projector-2', 'feed-projector'];
+  const insiders = [
+    ...['command-api', 'query-api', 'order-saga', 'broker-gateway', 'outbox-relay'],
+    ...['order-projector', 'account-projector', 'position-projector', 'feed-projector', 'notifier'],
+  ];
+  const services = [...insiders, 'order-projector-2', 'paper-broker'];
   beforeAll(async () => void (world = await startWorld('--scale', 'order-projector=2')), 180_000);
   afterAll(() => world.end(), 90_000);
 
@@ -21,8 +27,8 @@ describe('npm start', () => {
       `select distinct usename as login from pg_stat_activity where usename like $1`,
       [`${world.namespace}\\_%`],
     );
-    const logins = ['command_api', 'query_api', 'outbox_relay', 'order_projector', 'feed_projector'];
-    expect(rows.map(({ login }) => login).sort()).toEqual(logins.map((name) => `${world.namespace}_${name}`).sort());
+    const logins = insiders.map((name) => `${world.namespace}_${name.replaceAll('-', '_')}`);
+    expect(rows.map(({ login }) => login).sort()).toEqual(logins.sort());
     const secrets = join(world.home, 'secrets');
     const files = readdirSync(secrets, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     expect(files.length).toBeGreaterThan(5);
@@ -35,6 +41,18 @@ describe('npm start', () => {
     expect(output).toMatch(/PostgreSQL +postgres:\/\/.+\n +Kafka +kafka:\/\/.+\n +Redis +redis:\/\//);
     expect(output).not.toContain(readFileSync(join(world.home, 'secrets', 'roles', 'command-api'), 'utf8'));
     expect(output).toContain(`TradeCore is ready: ${world.address}\n`);
+  });
+
+  it('opens and funds the demo account, once, and says so', async () => {
+    expect(world.output()).toContain(`The demo account ${demoAccount} has 100000 USD. Trade with it: npm run demo`);
+    const { rows } = await world.database.query<{ event_type: string }>(
+      'select event_type from event_store where aggregate_id = $1 order by aggregate_version',
+      [demoAccount],
+    );
+    expect(rows.map(({ event_type: type }) => type)).toEqual(['AccountOpened', 'FundsDeposited']);
+    const client = await world.person('demo');
+    expect(await client.account(demoAccount)).toMatchObject({ cash: '100000', reserved: '0', buyingPower: '100000' });
+    expect((await fundDemoAccount(client)).cash).toBe('100000');
   });
 
   it('refuses a second fleet in the same home', async () => {

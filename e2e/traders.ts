@@ -7,8 +7,9 @@ import { orderIdFor } from '@tradecore/events';
 /** What trades against whom. */
 export interface Trading {
   readonly accounts: number;
-  /** Requests at a time. */
+  /** People at a time, and milliseconds that each of them waits after an order; none when absent. */
   readonly workers: number;
+  readonly pauseMs?: number;
   /** What each account begins with. */
   readonly money: string;
 }
@@ -61,10 +62,14 @@ export class Traders {
   /** Places so many more orders; returns when each is acknowledged, or `stop` was called. */
   async trade(orders: number): Promise<void> {
     const until = this.#next + orders;
+    const { workers, pauseMs = 0 } = this.#trading;
     const work = async (): Promise<void> => {
-      while (this.#next < until && !this.#isStopped) await this.#tradeOne((this.#next += 1));
+      while (this.#next < until && !this.#isStopped) {
+        await this.#tradeOne((this.#next += 1));
+        if (pauseMs > 0) await pause(pauseMs);
+      }
     };
-    await Promise.all(Array.from({ length: this.#trading.workers }, work));
+    await Promise.all(Array.from({ length: workers }, work));
   }
 
   /** Ends `trade` as soon as each worker has the answer to its last request. */

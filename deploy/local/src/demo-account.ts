@@ -12,11 +12,15 @@ export async function topUpDemoAccount(client: Client): Promise<void> {
 }
 
 /** Opens the demo account and pays it in, both once however often the fleet is started. Returns what it has now. */
-export async function fundDemoAccount(address: string, issuer: LocalIssuer): Promise<{ id: string; cash: string }> {
-  const client = new Client(address, await issuer.token({ subject: demoSubject, accounts: [demoAccount], role: 'client' }));
-  const id = await client.openAccount(demoAccountKey, 'Demo');
+export async function fundDemoAccount(owner: Client): Promise<{ id: string; cash: string }> {
+  const id = await owner.openAccount(demoAccountKey, 'Demo');
   if (id !== demoAccount) throw new Error(`the demo account became ${id}, not ${demoAccount}`);
-  const consistency = await client.deposit(id, demoMoney, 'demo-money');
-  const { cash } = await client.account(id, consistency);
+  const consistency = await owner.deposit(id, demoMoney, 'demo-money');
+  const { cash } = await owner.account(id, consistency);
   return { id, cash };
+}
+
+/** Whoever owns it. */
+export async function demoOwner(address: string, issuer: LocalIssuer): Promise<Client> {
+  return new Client(address, await issuer.token({ subject: demoSubject, accounts: [demoAccount], role: 'client' }));
 }

@@ -1,15 +1,15 @@
 import { createBroker } from '@tradecore/messaging';
 import pg from 'pg';
-import { Client, type PositionSeen } from './client.ts';
+import type { PositionSeen } from './client.ts';
 import { Refusal, say, table } from './console.ts';
-import { demoMoney, topUpDemoAccount } from './demo-account.ts';
+import { demoMoney, demoOwner, topUpDemoAccount } from './demo-account.ts';
 import { checkBooks, type Balance, type Books } from './demo-books.ts';
 import { limit, playDay } from './demo-day.ts';
 import { FeedWatch } from './feed-watch.ts';
 import { watchFirstOrder, type Places } from './first-order.ts';
 import { readFleetFile } from './fleet-file.ts';
 import { home } from './home.ts';
-import { demoAccount, demoSubject, LocalIssuer } from './issuer.ts';
+import { demoAccount, LocalIssuer } from './issuer.ts';
 import { OrderLines } from './order-lines.ts';
 import { paperKeys } from './outside.ts';
 import { Paper } from './paper.ts';
@@ -37,7 +37,7 @@ async function openStage(): Promise<Stage> {
   const port = services.find(({ service }) => service === 'paper-broker')?.port;
   if (port === undefined) throw new Refusal('The demo plays at the paper broker, and this fleet trades elsewhere (BROKER_URL).');
   const issuer = await LocalIssuer.open(home);
-  const client = new Client(address, await issuer.token({ subject: demoSubject, accounts: [demoAccount], role: 'client' }));
+  const client = await demoOwner(address, issuer);
   const database = new pg.Client({ connectionString: DATABASE_URL });
   await database.connect();
   const broker = createBroker({ brokers: KAFKA_BROKERS.split(','), clientId: 'demo', namespace });
