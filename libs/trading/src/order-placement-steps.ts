@@ -38,6 +38,9 @@ export const stepRules = {
 /** How often a step is asked again once its budget is spent, in milliseconds. */
 export const stuckEveryMs = 300_000;
 
+/** Steps that one waking attends to: each comes to at most two events, and a save takes 100. The others stay due, and are next. */
+const overdueAtOnce = 40;
+
 const stepClasses = {
   ReservationAsked,
   ReservationChangeAsked,
@@ -95,10 +98,10 @@ export abstract class PlacementSteps extends PlacementState {
     this.ask('OrderChangeAsked', this.known().orderId, `${change.type}/${about}`, { change });
   }
 
-  /** The steps whose deadline has passed. */
+  /** The steps whose deadline has passed, as many as one save can hold: an order that trades in many parts may have hundreds. */
   protected overdue(): readonly StepEvent[] {
     const now = millisecondsOf(this.now);
-    return [...this.open.values()].filter(({ data }) => millisecondsOf(data.dueAt) <= now);
+    return [...this.open.values()].filter(({ data }) => millisecondsOf(data.dueAt) <= now).slice(0, overdueAtOnce);
   }
 
   /** Asks again under the same name: whoever has answered already answers the same, or nothing. */

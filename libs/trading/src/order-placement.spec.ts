@@ -1,6 +1,7 @@
 import * as events from '@tradecore/events';
 import { PlacementStory, clearance, legId, orderId } from '../test/placement-story.ts';
 import { OrderPlacement, stepRules, stuckEveryMs } from './index.ts';
+import { millisecondsBetween } from './time.ts';
 
 const { accountId } = clearance();
 const reservation = { orderId, symbol: 'ACME', side: 'buy', quantity: '10', unitPrice: '101.5', amount: '1015.51' } as const;
@@ -344,6 +345,13 @@ describe('the saga of an order: replace', () => {
     expect(story.said).toEqual(['noted ReservationChangeRefused']);
   });
 
+  it('whose new leg ends before the last execution of the old one is heard: ends, and settles what comes late', () => {
+    const story = growingSent().broker(2, accepted).broker(2, canceled());
+    expect(story.said).toEqual(['LegEnded', 'tell OrderCanceled', 'ReleaseAsked']);
+    expect(story.broker(1, fill('e1', '4')).said).toEqual(['tell OrderExecuted', 'SettlementAsked']);
+    expect(quiet(story).saga.isEnded).toBe(true);
+  });
+
   it('by an order that is not ours: somebody has to look', () => {
     expect(working().broker(1, new events.BrokerOrderReplaced({ by: 'other', filledQuantity: '0' })).said).toEqual([
       'PlacementStuck',
@@ -378,6 +386,19 @@ describe('the saga of an order: nobody answers', () => {
     expect(asked).toEqual(['00:00', '00:10', '00:30', '01:10', '02:30']);
     const steps = story.decided.flat().filter(({ type }) => type === 'ReservationAsked');
     expect(new Set(steps.map(({ data }) => (data as events.Step).commandId)).size).toBe(1);
+  });
+
+  it('of many executions at once: no waking comes to more than a save can hold, and none is forgotten', () => {
+    const story = quiet(working({ quantity: '1000' }));
+    const fills = Array.from({ length: 120 }, (_, n) => `e${n}`);
+    for (const executionId of fills) story.broker(1, fill(executionId, '1'));
+    const [before, asked] = [story.decided.length, story.now];
+    for (let left = 1_000; left > 0 && !story.saga.isStuck; left -= 1) story.untilDue();
+    while ((story.saga.dueAt ?? '') <= story.now) story.untilDue();
+    const wakings = story.decided.slice(before);
+    expect(Math.max(...wakings.map(({ length }) => length))).toBeLessThanOrEqual(100);
+    const stuck = wakings.flat().filter(({ type }) => type === 'PlacementStuck');
+    expect([stuck.length, millisecondsBetween(asked, story.now)]).toEqual([2 * fills.length, 310_000]);
   });
 
   it('is not woken before its time', () => {
