@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { randomUUID } from 'node:crypto';
-import { accountJson, activityId, activityJson, orderJson, positionJson } from './alpaca-json.ts';
+import { accountJson, activityJson, orderJson, positionJson } from './alpaca-json.ts';
 import { accountOf, read } from './door.ts';
-import { Refusal, type Exchange, type Instrument, type PositionView, type VenueExecution } from './exchange/index.ts';
+import { Refusal, type Exchange, type Instrument, type ExecutionQuery, type PositionView } from './exchange/index.ts';
 import { notFound } from './exchange/refusal.ts';
 import { activityQuery, closePosition, closePositions } from './requests.ts';
 import type { Counter } from './trading.http.ts';
@@ -93,14 +93,19 @@ function closeRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter)
   });
 }
 
-/** A page of executions: all of the time asked for, after the one that the token names. */
-function page(executions: readonly VenueExecution[], query: z.output<typeof activityQuery>): VenueExecution[] {
-  const { after = -Infinity, until = Infinity, date, direction, page_size: size, page_token: token } = query;
-  const isOfDate = (at: number): boolean => date === undefined || new Date(at).toISOString().startsWith(date.slice(0, 10));
-  const fitting = executions.filter(({ at }) => at > after && at < until && isOfDate(at));
-  const ordered = direction === 'asc' ? fitting : fitting.reverse();
-  const from = token === undefined ? 0 : ordered.findIndex((each) => activityId(each) === token) + 1;
-  return ordered.slice(from, from + size);
+const dayLength = 24 * 3_600_000;
+
+/** What a page of activities is in the exchange's words. Its token is the id of the last one before it. */
+function executionQuery(query: z.output<typeof activityQuery>): ExecutionQuery {
+  const { after, until, date, direction, page_size: limit, page_token: token } = query;
+  const past = token?.split('::').at(-1);
+  return {
+    ...{ limit, ascending: direction === 'asc' },
+    ...(after !== undefined && { after }),
+    ...(until !== undefined && { until }),
+    ...(date !== undefined && { after: date - 1, until: date + dayLength }),
+    ...(past !== undefined && { past }),
+  };
 }
 
 function activityRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter): void {
@@ -111,7 +116,7 @@ function activityRoutes(door: FastifyInstance, { exchange, misbehaviour }: Count
       const isAsked = typesOf(query, request.params.type);
       const found = await misbehaviour.attend(request, reply, {
         on: 'read',
-        act: () => (isAsked ? page(exchange.executions(id), query) : []),
+        act: () => (isAsked ? exchange.executions(id, executionQuery(query)) : []),
       });
       return found?.map(activityJson);
     });

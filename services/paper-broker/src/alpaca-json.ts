@@ -157,7 +157,7 @@ export function calendarJson({ date, opensAt, closesAt }: TradingDay, zone: stri
 const spelled = (ms: number): string => new Date(ms).toISOString().replace(/\D/g, '');
 
 /** The id of an execution among the activities. */
-export const activityId = ({ at, id }: VenueExecution): string => `${spelled(at)}::${id}`;
+const activityId = ({ at, id }: VenueExecution): string => `${spelled(at)}::${id}`;
 
 /** An execution as Alpaca's activities show it. */
 export const activityJson = (execution: VenueExecution): Record<string, unknown> => ({

@@ -30,6 +30,7 @@ export class Desk {
   #isScheduled = false;
   #ticking: NodeJS.Timeout | undefined;
   #pricesAt = 0;
+  #last = 0;
 
   constructor(private readonly options: DeskOptions) {
     this.exchange = options.exchange;
@@ -38,7 +39,7 @@ export class Desk {
   /** Starts the market. `onTick` is called after each step. */
   start(onTick: () => void): void {
     const tick = (): void => {
-      this.exchange.tick(Date.now());
+      this.exchange.tick(this.#now());
       this.#storeAndTell();
       openOrders.set(this.exchange.openCount);
       onTick();
@@ -62,7 +63,7 @@ export class Desk {
 
   /** Does a request, and stores what it changed. Throws the exchange's `Refusal`. */
   async ask<T>(request: (exchange: Exchange, now: number) => T): Promise<T> {
-    const answer = request(this.exchange, Date.now());
+    const answer = request(this.exchange, this.#now());
     await new Promise<void>((resolve) => {
       this.#waiting.push(resolve);
       this.#schedule();
@@ -72,8 +73,8 @@ export class Desk {
 
   /** The same, but the exchange has worked on it, and told so, before the answer. */
   async askEarly<T>(request: (exchange: Exchange, now: number) => T): Promise<T> {
-    const answer = request(this.exchange, Date.now());
-    this.exchange.work(Date.now());
+    const answer = request(this.exchange, this.#now());
+    this.exchange.work(this.#now());
     this.#storeAndTell();
     return answer;
   }
@@ -86,6 +87,12 @@ export class Desk {
   /** One number for all books: the same before a crash and after the restart. */
   hash(): string {
     return createHash('sha256').update(JSON.stringify(this.exchange.books())).digest('hex');
+  }
+
+  /** The clock, which here never goes back: what came later is later. */
+  #now(): number {
+    this.#last = Math.max(this.#last, Date.now());
+    return this.#last;
   }
 
   /** Requests of one turn of the event loop share a commit. */
@@ -101,7 +108,7 @@ export class Desk {
       commits.observe({}, (performance.now() - began) / 1000);
       for (const answer of answered) answer();
       setImmediate(() => {
-        this.exchange.work(Date.now());
+        this.exchange.work(this.#now());
         this.#storeAndTell();
       });
     });
@@ -116,9 +123,9 @@ export class Desk {
   #store(): void {
     const { state } = this.options;
     if (!state) return;
-    const withPrices = Date.now() >= this.#pricesAt + pricesEveryMs;
+    const withPrices = this.#now() >= this.#pricesAt + pricesEveryMs;
     const changes = this.exchange.takeChanges(withPrices);
     if (changes.length > 0) state.commit(changes);
-    if (withPrices) this.#pricesAt = Date.now();
+    if (withPrices) this.#pricesAt = this.#now();
   }
 }

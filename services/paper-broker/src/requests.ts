@@ -70,7 +70,7 @@ export const activityQuery = z.object({
   activity_types: list.optional(),
   after: moment.optional(),
   until: moment.optional(),
-  date: z.string().optional(),
+  date: moment.transform((at) => at - (at % 86_400_000)).optional(),
   direction: z.enum(['asc', 'desc']).default('desc'),
   page_size: z.coerce.number().int().min(1).max(100).default(100),
   page_token: z.string().max(100).optional(),

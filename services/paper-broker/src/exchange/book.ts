@@ -1,3 +1,4 @@
+import { History } from './history.ts';
 import { Table } from './table.ts';
 import { isOpen, type VenueExecution, type VenueOrder } from './venue-order.ts';
 
@@ -7,18 +8,24 @@ export interface Retention {
   readonly closedCount: number;
 }
 
+/** What belongs to an account. */
+interface Shelf {
+  readonly orders: History;
+  readonly executions: History;
+  /** Ids of orders by their clients' names. */
+  readonly names: Map<string, string>;
+}
+
 const pruneLimit = 1000;
 
 /** All orders and executions, by everything that they are looked up by. */
 export class Book {
   readonly orders: Table<VenueOrder>;
   readonly executions: Table<VenueExecution>;
-  readonly #byClientId = new Map<string, string>();
+  readonly #shelves = new Map<string, Shelf>();
   readonly #open = new Set<string>();
   /** In the order in which they were closed. */
   readonly #closed = new Set<string>();
-  readonly #byAccount = new Map<string, Set<string>>();
-  readonly #executionsByAccount = new Map<string, Set<string>>();
   readonly #executionsByOrder = new Map<string, string[]>();
 
   constructor(
@@ -31,27 +38,31 @@ export class Book {
 
   /** Stores an order, new or changed. */
   put(order: VenueOrder): VenueOrder {
+    const isNew = this.orders.get(order.id) === undefined;
     this.orders.put(order.id, order);
-    this.#index(order);
+    if (isNew) this.#shelve(order);
+    this.#sort(order);
     return order;
   }
 
   /** Stores an execution, new or changed. */
   putExecution(execution: VenueExecution): void {
+    const isNew = this.executions.get(execution.id) === undefined;
     this.executions.put(execution.id, execution);
-    this.#indexExecution(execution);
+    if (isNew) this.#shelveExecution(execution);
   }
 
-  /** Takes rows up as they were stored; orders by the time of their last change, so that the oldest closed go first. */
+  /** Takes rows up as they were stored: orders as they were submitted, closed ones as they were last changed. */
   restore(orders: readonly VenueOrder[], executions: readonly VenueExecution[]): void {
-    for (const order of orders.toSorted((a, b) => a.submittedAt - b.submittedAt)) this.#addTo(this.#byAccount, order);
-    for (const order of orders.toSorted((a, b) => a.updatedAt - b.updatedAt)) {
+    for (const order of orders.toSorted((a, b) => a.submittedAt - b.submittedAt)) {
       this.orders.restore(order.id, order);
-      this.#index(order);
+      this.#shelve(order);
+      if (isOpen(order)) this.#sort(order);
     }
+    for (const order of orders.toSorted((a, b) => a.updatedAt - b.updatedAt)) this.#sort(order);
     for (const execution of executions.toSorted((a, b) => a.sequence - b.sequence)) {
       this.executions.restore(execution.id, execution);
-      this.#indexExecution(execution);
+      this.#shelveExecution(execution);
     }
   }
 
@@ -62,7 +73,7 @@ export class Book {
   }
 
   byClientId(account: string, clientOrderId: string): VenueOrder | undefined {
-    const id = this.#byClientId.get(`${account}/${clientOrderId}`);
+    const id = this.#shelves.get(account)?.names.get(clientOrderId);
     return id === undefined ? undefined : this.orders.get(id);
   }
 
@@ -75,14 +86,21 @@ export class Book {
     return [...this.#open].map((id) => this.orders.get(id) as VenueOrder);
   }
 
-  /** The account's orders, oldest first. */
-  all(account: string): VenueOrder[] {
-    return [...(this.#byAccount.get(account) ?? [])].map((id) => this.orders.get(id) as VenueOrder);
+  /** The account's open orders, newest first. */
+  openOf(account: string): VenueOrder[] {
+    return this.open()
+      .filter((order) => order.account === account)
+      .reverse();
   }
 
-  /** The account's executions, oldest first. */
-  executionsOf(account: string): VenueExecution[] {
-    return [...(this.#executionsByAccount.get(account) ?? [])].map((id) => this.executions.get(id) as VenueExecution);
+  /** The account's orders, newest first. */
+  *ordersOf(account: string): Generator<VenueOrder> {
+    for (const id of this.#shelves.get(account)?.orders.newestFirst() ?? []) yield this.orders.get(id) as VenueOrder;
+  }
+
+  /** The account's executions, newest first. */
+  *executionsOf(account: string): Generator<VenueExecution> {
+    for (const id of this.#shelves.get(account)?.executions.newestFirst() ?? []) yield this.executions.get(id) as VenueExecution;
   }
 
   /** Forgets closed orders that are too old or too many, the oldest first, some at a time. */
@@ -98,39 +116,46 @@ export class Book {
   }
 
   #forget({ id, account, clientOrderId }: VenueOrder): void {
+    const shelf = this.#shelf(account);
     this.#closed.delete(id);
     this.orders.delete(id);
-    this.#byClientId.delete(`${account}/${clientOrderId}`);
-    this.#byAccount.get(account)?.delete(id);
+    shelf.names.delete(clientOrderId);
+    shelf.orders.forget();
     for (const execution of this.#executionsByOrder.get(id) ?? []) {
       this.executions.delete(execution);
-      this.#executionsByAccount.get(account)?.delete(execution);
+      shelf.executions.forget();
     }
     this.#executionsByOrder.delete(id);
   }
 
-  #index(order: VenueOrder): void {
-    this.#byClientId.set(`${order.account}/${order.clientOrderId}`, order.id);
-    this.#addTo(this.#byAccount, order);
+  #shelf(account: string): Shelf {
+    const known = this.#shelves.get(account);
+    if (known) return known;
+    const orders = new History((id) => this.orders.get(id) !== undefined);
+    const executions = new History((id) => this.executions.get(id) !== undefined);
+    const shelf: Shelf = { orders, executions, names: new Map() };
+    this.#shelves.set(account, shelf);
+    return shelf;
+  }
+
+  #shelve({ id, account, clientOrderId }: VenueOrder): void {
+    const shelf = this.#shelf(account);
+    shelf.orders.add(id);
+    shelf.names.set(clientOrderId, id);
+  }
+
+  #shelveExecution({ id, account, orderId }: VenueExecution): void {
+    this.#shelf(account).executions.add(id);
+    const ofOrder = this.#executionsByOrder.get(orderId);
+    if (ofOrder) ofOrder.push(id);
+    else this.#executionsByOrder.set(orderId, [id]);
+  }
+
+  #sort(order: VenueOrder): void {
     if (isOpen(order)) this.#open.add(order.id);
     else {
       this.#open.delete(order.id);
       this.#closed.add(order.id);
     }
-  }
-
-  #indexExecution(execution: VenueExecution): void {
-    const known = this.#executionsByAccount.get(execution.account)?.has(execution.id) === true;
-    if (known) return;
-    this.#addTo(this.#executionsByAccount, execution);
-    const ofOrder = this.#executionsByOrder.get(execution.orderId);
-    if (ofOrder) ofOrder.push(execution.id);
-    else this.#executionsByOrder.set(execution.orderId, [execution.id]);
-  }
-
-  #addTo(index: Map<string, Set<string>>, { account, id }: { readonly account: string; readonly id: string }): void {
-    const ids = index.get(account);
-    if (ids) ids.add(id);
-    else index.set(account, new Set([id]));
   }
 }

@@ -302,6 +302,16 @@ describe('memory', () => {
   });
 });
 
+describe('a stored state', () => {
+  it('with something that is not listed any more is refused, not guessed at; a price alone may go', () => {
+    const restore = (table: string) => new Exchange({ seed: 1 }).restore([{ table, key: 'x', row: { id: 'x', symbol: 'GONE' } }]);
+    for (const table of ['orders', 'holdings', 'executions']) {
+      expect(() => restore(table)).toThrow('the state holds GONE, which is not listed');
+    }
+    expect(() => restore('quotes')).not.toThrow();
+  });
+});
+
 describe('prices', () => {
   it('walk by seed around the closes, in whole ticks', () => {
     const walk = (seed: number) => {

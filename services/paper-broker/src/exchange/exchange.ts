@@ -7,6 +7,7 @@ import { listing, type Instrument } from './instruments.ts';
 import { Ledger, type CashRow, type HoldingRow } from './ledger.ts';
 import { Market, type Quote } from './market.ts';
 import { holdOf } from './matching.ts';
+import { pick } from './pick.ts';
 import { Random } from './random.ts';
 import { impossible, malformed, notFound } from './refusal.ts';
 import { alwaysOpen, type Session } from './session.ts';
@@ -34,7 +35,7 @@ export interface ExchangeOptions {
   readonly walks?: boolean;
   /** Ids of orders and executions; from the seed when absent: then they repeat with it. */
   readonly newId?: () => string;
-  /** Closed orders older than this, or more than so many, are forgotten: 7 days, 100,000. */
+  /** Closed orders older than this, or more than so many, are forgotten: 7 days, 50,000, which take 100 MB. */
   readonly keepClosedMs?: number;
   readonly keepClosed?: number;
   /** Changed rows are kept for `takeChanges`; false when absent. */
@@ -66,6 +67,15 @@ export interface OrderQuery {
   readonly limit?: number;
 }
 
+/** Which executions are listed: newest first when not `ascending`, at most `limit`, those that come after `past`, an execution's id. */
+export interface ExecutionQuery {
+  readonly after?: number;
+  readonly until?: number;
+  readonly ascending?: boolean;
+  readonly limit?: number;
+  readonly past?: string;
+}
+
 /**
  * A stock exchange and a broker's books in memory: no clock, no I/O, every step at the time that it is given. A request is checked and answered
  * at once; what becomes of it happens in `work` (what was asked) and `tick` (what the market does), and is told by `takeUpdates`.
@@ -91,7 +101,7 @@ export class Exchange {
     this.faults = new Faults(this.#random);
     this.#market = new Market(options.listing ?? listing, this.#random, tracked);
     this.#ledger = new Ledger(tracked);
-    const retention = { closedMs: options.keepClosedMs ?? 7 * 24 * 3_600_000, closedCount: options.keepClosed ?? 100_000 };
+    const retention = { closedMs: options.keepClosedMs ?? 7 * 24 * 3_600_000, closedCount: options.keepClosed ?? 50_000 };
     this.#book = new Book(tracked, retention);
     this.#meta = new Table('meta', tracked);
     const parts = { market: this.#market, ledger: this.#ledger, book: this.#book, faults: this.faults, random: this.#random };
@@ -183,21 +193,22 @@ export class Exchange {
 
   /** The account's orders that fit. */
   orders(account: string, query: OrderQuery = {}): VenueOrder[] {
-    const { status = 'open', symbols, side, after = -Infinity, until = Infinity, ascending = false, limit = 50 } = query;
+    const { status = 'open', symbols, side, until = Infinity, limit = 50 } = query;
     const fits = (order: VenueOrder): boolean =>
-      (status === 'all' || isOpen(order) === (status === 'open')) &&
+      (status !== 'closed' || !isOpen(order)) &&
       (symbols === undefined || symbols.includes(order.symbol)) &&
       (side === undefined || order.side === side) &&
-      order.submittedAt > after &&
       order.submittedAt < until;
-    const asked = status === 'open' ? this.#book.open().filter((order) => order.account === account) : this.#book.all(account);
-    const found = asked.filter(fits);
-    return (ascending ? found : found.reverse()).slice(0, limit);
+    const asked = status === 'open' ? this.#book.openOf(account) : this.#book.ordersOf(account);
+    return pick(asked, { ...query, limit, fits, at: ({ submittedAt }) => submittedAt });
   }
 
-  /** The account's executions, oldest first, without those that were taken back. */
-  executions(account: string): VenueExecution[] {
-    return this.#book.executionsOf(account).filter(({ busted }) => !busted);
+  /** The account's executions that fit, without those that were taken back; all, oldest first, when nothing is asked for. */
+  executions(account: string, query: ExecutionQuery = {}): VenueExecution[] {
+    const { until = Infinity, ascending = true, past } = query;
+    if (past !== undefined && !this.#book.executions.get(past)) throw malformed('invalid page_token');
+    const fits = ({ busted, at }: VenueExecution): boolean => !busted && at < until;
+    return pick(this.#book.executionsOf(account), { ...query, ascending, fits, at: ({ at }) => at });
   }
 
   /** Takes an execution back. `Refusal` 404 without it. */
@@ -281,6 +292,7 @@ export class Exchange {
   restore(rows: readonly Required<Change>[]): void {
     const of = <Row>(table: string): [string, Row][] =>
       rows.filter((each) => each.table === table).map(({ key, row }) => [key, row as Row]);
+    for (const { table, row } of rows) this.#checkListed(table, row);
     for (const [key, row] of of<CashRow>('cash')) this.#ledger.cash.restore(key, row);
     for (const [key, row] of of<HoldingRow>('holdings')) this.#ledger.holdings.restore(key, row);
     for (const [key, row] of of<never>('quotes')) if (this.#market.instrument(key)) this.#market.quotes.restore(key, row);
@@ -290,6 +302,13 @@ export class Exchange {
       this.#random.restore(random);
       this.#floor.restore(sequence);
     }
+  }
+
+  /** What is held or ordered has a price; a price alone may go. */
+  #checkListed(table: string, row: unknown): void {
+    const { symbol } = row as { symbol?: string };
+    if (table === 'quotes' || symbol === undefined || this.#market.instrument(symbol)) return;
+    throw new Error(`the state holds ${symbol}, which is not listed`);
   }
 
   #take(order: VenueOrder): VenueOrder {

@@ -1,4 +1,12 @@
-export { Exchange, type AccountView, type ExchangeOptions, type OrderQuery, type PositionView, type Quote } from './exchange.ts';
+export {
+  Exchange,
+  type AccountView,
+  type ExchangeOptions,
+  type ExecutionQuery,
+  type OrderQuery,
+  type PositionView,
+  type Quote,
+} from './exchange.ts';
 export {
   Faults,
   orderFaults,
