@@ -3,6 +3,8 @@ import type { AggregateClass, AnyAggregate, Transaction } from '@tradecore/event
 import { causedBy, isDeclared } from './caused-by.ts';
 import type { Decider, Session, Task } from './decision-run.ts';
 import type { Decision, Decisions } from './decisions.ts';
+import { heldPairs } from './held.ts';
+import { schemaOf } from './schema.ts';
 import { handlersOf, type CommandHandler, type CommandHandlerClass, type Decide } from './handles.ts';
 
 /** Which commands, from where. */
@@ -63,9 +65,11 @@ export class CommandDecider implements Decider {
     };
   }
 
-  session(tx: Transaction, _: Decisions, tasks: readonly Task[]): Promise<Session> {
+  async session(tx: Transaction, _: Decisions, tasks: readonly Task[]): Promise<Session> {
     const stored: CommandHandler[] = [];
-    return Promise.resolve({
+    const askedIds = [...new Set(tasks.map(({ askedId }) => askedId))];
+    return {
+      held: await heldPairs(tx, schemaOf(this.name), askedIds),
       settled: () => undefined,
       decision: (_task, event) => this.decision(event),
       decided: () => undefined,
@@ -78,7 +82,7 @@ export class CommandDecider implements Decider {
       committed: () => {
         for (const handler of stored) handler.committed?.();
       },
-    });
+    };
   }
 
   parked(): Promise<void> {

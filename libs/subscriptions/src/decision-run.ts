@@ -5,7 +5,7 @@ import type { AggregateCache } from './aggregate-cache.ts';
 import type { HoldReason, RecordOutcome } from './consumer-metrics.ts';
 import { Decisions, Failed, type Decision } from './decisions.ts';
 import { parkedReason } from './guards.ts';
-import { heldPairs, hold, pairKey, type HeldItem, type Pair } from './held.ts';
+import { hold, pairKey, type HeldItem, type Pair } from './held.ts';
 import type { DeadLetter, EventRecord } from './subscription.ts';
 
 /** An event that asks for a decision. */
@@ -21,6 +21,8 @@ export interface Task extends Pair {
 
 /** What a kind of consumer adds to the decisions of one transaction. */
 export interface Session {
+  /** The pairs of which something is held, by `pairKey`: what comes for them waits. */
+  readonly held: Set<string>;
   /** What becomes of a task without a decision; `undefined` when it has to be decided. */
   settled(task: Task): RecordOutcome | undefined;
   /** The decision, for an event in its newest shape. */
@@ -101,9 +103,8 @@ export class DecisionRun {
     const lookups = tasks.flatMap(({ event, firstId }) => [event.id, firstId]);
     const decisions = await Decisions.open(store.within(tx), { wanted: [...wanted.values()], lookups, cache });
     const session = await this.decider.session(tx, decisions, tasks);
-    const held = await heldPairs(tx, schema, [...new Set(tasks.map(({ askedId }) => askedId))]);
-    if (redriven) held.delete(pairKey(redriven));
-    const running = { decisions, session, held, done: new Set<string>(), result };
+    if (redriven) session.held.delete(pairKey(redriven));
+    const running = { decisions, session, done: new Set<string>(), result };
     for (const task of tasks) result.outcomes.push(await this.step(task, running));
     const events = await decisions.save();
     await session.write(events);
@@ -117,13 +118,13 @@ export class DecisionRun {
   }
 
   private async step(task: Task, running: Running): Promise<RecordOutcome> {
-    const { decisions, session, held, done, result } = running;
+    const { decisions, session, done, result } = running;
     const stored = decisions.event(task.event.id);
     if (!stored || !isSame(stored, task.event)) return foreign(task, result);
     if (done.has(task.firstId) || decisions.event(task.firstId)) return 'repeated';
     const settled = session.settled(task);
     if (settled) return settled;
-    if (held.has(pairKey(task))) {
+    if (session.held.has(pairKey(task))) {
       result.items.push(itemOf(task));
       return 'waiting';
     }
@@ -151,7 +152,6 @@ export class DecisionRun {
 interface Running {
   readonly decisions: Decisions;
   readonly session: Session;
-  readonly held: Set<string>;
   /** First ids of what was decided in this run. */
   readonly done: Set<string>;
   readonly result: RunResult;
@@ -163,8 +163,8 @@ class Malformed extends Error {}
 /** What is held of a task. */
 export const itemOf = ({ sagaId, askedId, event }: Task): HeldItem => ({ sagaId, askedId, eventId: event.id });
 
-function park(task: Task, { error }: Failed, { decisions, held, result }: Running): RecordOutcome {
-  held.add(pairKey(task));
+function park(task: Task, { error }: Failed, { decisions, session, result }: Running): RecordOutcome {
+  session.held.add(pairKey(task));
   const reason = reasonOf(error, task, decisions);
   result.reasons.push(reason);
   result.items.push({ ...itemOf(task), reason: parkedReason(reason, error) });

@@ -4,9 +4,9 @@ import { causedBy } from './caused-by.ts';
 import type { RecordOutcome } from './consumer-metrics.ts';
 import type { Decider, Session, Task } from './decision-run.ts';
 import type { Decision, Decisions } from './decisions.ts';
-import type { Pair } from './held.ts';
+import { pairKey, type Pair } from './held.ts';
 import type { Saga, SagaClass } from './saga.ts';
-import { readSagas, silence, writeSagas, type OpenSaga, type SagaOrigin, type SagaRow } from './saga-rows.ts';
+import { readSagas, silence, writeSagas, type KnownSagas, type OpenSaga, type SagaOrigin, type SagaRow } from './saga-rows.ts';
 import { schemaOf } from './schema.ts';
 
 /** Which saga, hearing what. */
@@ -42,8 +42,8 @@ export class SagaDecider implements Decider {
 
   async session(tx: Transaction, decisions: Decisions, tasks: readonly Task[]): Promise<Session> {
     const sagaIds = [...new Set(tasks.map(({ sagaId }) => sagaId))];
-    const rows = await readSagas(tx, this.schema, sagaIds, decisions.now);
-    return new SagaSession(this.saga, decisions, rows, (open, ended) => writeSagas(tx, this.schema, open, ended));
+    const known = await readSagas(tx, this.schema, sagaIds, decisions.now);
+    return new SagaSession(this.saga, decisions, known, (open, ended) => writeSagas(tx, this.schema, open, ended));
   }
 
   async parked(tx: Transaction, pairs: readonly Pair[]): Promise<void> {
@@ -57,14 +57,19 @@ export class SagaDecider implements Decider {
 
 /** The sagas of one transaction. */
 class SagaSession implements Session {
+  readonly held: Set<string>;
+  private readonly rows: ReadonlyMap<string, SagaRow>;
   private readonly touched = new Map<string, { heard: Record<string, number>; origin: SagaOrigin }>();
 
   constructor(
     private readonly saga: SagaClass,
     private readonly decisions: Decisions,
-    private readonly rows: ReadonlyMap<string, SagaRow>,
+    { rows, parked }: KnownSagas,
     private readonly writeRows: (open: OpenSaga[], ended: string[]) => Promise<void>,
-  ) {}
+  ) {
+    this.rows = rows;
+    this.held = new Set(parked.map((sagaId) => pairKey({ sagaId, askedId: sagaId })));
+  }
 
   settled({ sagaId, event }: Task): RecordOutcome | undefined {
     const saga = this.decisions.aggregate(sagaId);

@@ -21,20 +21,27 @@ export interface SagaRow {
 /** An open saga as it is to be written. */
 export type OpenSaga = Pick<SagaRow, 'sagaId' | 'heard' | 'origin'> & { readonly dueAt: string | undefined };
 
-/** The rows of these sagas, those that are open; read after their heads are locked. `now`: the database's, as `loadMany` told. */
-export async function readSagas(
-  tx: Transaction,
-  schema: string,
-  sagaIds: readonly string[],
-  now: string,
-): Promise<Map<string, SagaRow>> {
+/** What is known of some sagas. */
+export interface KnownSagas {
+  /** The open ones, by id. */
+  readonly rows: ReadonlyMap<string, SagaRow>;
+  /** The parked ones. */
+  readonly parked: readonly string[];
+}
+
+/** Read after their heads are locked. `now`: the database's, as `loadMany` told. */
+export async function readSagas(tx: Transaction, schema: string, sagaIds: readonly string[], now: string): Promise<KnownSagas> {
   const rows = (await tx.query(
-    `select saga_id as "sagaId", heard, origin, coalesce(due_at <= $2::timestamptz, false) as "isDue",
-            to_char(due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "dueAt"
-       from ${schema}.open_sagas where saga_id = any($1::uuid[])`,
+    `select i.id as "sagaId", o.heard, o.origin, coalesce(o.due_at <= $2::timestamptz, false) as "isDue",
+            to_char(o.due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "dueAt",
+            o.saga_id is not null as "isOpen", exists (select from ${schema}.held h where h.asked_id = i.id) as "isParked"
+       from unnest($1::uuid[]) i (id) left join ${schema}.open_sagas o on o.saga_id = i.id`,
     [sagaIds, now],
-  )) as SagaRow[];
-  return new Map(rows.map((row) => [row.sagaId, row]));
+  )) as (SagaRow & { readonly isOpen: boolean; readonly isParked: boolean })[];
+  return {
+    rows: new Map(rows.filter(({ isOpen }) => isOpen).map((row) => [row.sagaId, row])),
+    parked: rows.filter(({ isParked }) => isParked).map(({ sagaId }) => sagaId),
+  };
 }
 
 /** Writes the open ones and forgets the ended. */

@@ -93,7 +93,7 @@ export class SagaTimers implements Deadlines {
     const { decider, store } = this.parts;
     const wanted = sagaIds.map((id) => ({ type: decider.saga, id }));
     const decisions = await Decisions.open(store.within(tx), { wanted, lookups: [] });
-    const rows = await readSagas(tx, this.schema, sagaIds, decisions.now);
+    const { rows } = await readSagas(tx, this.schema, sagaIds, decisions.now);
     const woken = [...rows.values()].filter(({ isDue }) => isDue);
     const failed: { readonly row: SagaRow; readonly error: unknown }[] = [];
     for (const row of woken) {
@@ -152,7 +152,7 @@ export class SagaTimers implements Deadlines {
   private async lookAt(tx: Transaction, sagaId: string): Promise<{ decisions: Decisions; row: SagaRow } | undefined> {
     const { decider, store } = this.parts;
     const decisions = await Decisions.open(store.within(tx), { wanted: [{ type: decider.saga, id: sagaId }], lookups: [] });
-    const row = (await readSagas(tx, this.schema, [sagaId], decisions.now)).get(sagaId);
+    const row = (await readSagas(tx, this.schema, [sagaId], decisions.now)).rows.get(sagaId);
     return row && { decisions, row };
   }
 

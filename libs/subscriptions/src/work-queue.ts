@@ -110,6 +110,11 @@ export class WorkQueue {
     this.loop = undefined;
   }
 
+  /** Resolves when this process has settled the row; undefined when it has not got it in hand. */
+  inHandOf(key: string): Promise<void> | undefined {
+    return this.inHand.get(key);
+  }
+
   /** Rows in hand in this process. */
   get busy(): number {
     return this.inHand.size;
