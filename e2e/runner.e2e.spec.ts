@@ -27,7 +27,9 @@ describe('npm start', () => {
       `select distinct usename as login from pg_stat_activity where usename like $1`,
       [`${world.namespace}\\_%`],
     );
-    const logins = insiders.map((name) => `${world.namespace}_${name.replaceAll('-', '_')}`);
+    const logins = insiders
+      .filter((name) => name !== 'notifier')
+      .map((name) => `${world.namespace}_${name.replaceAll('-', '_')}`);
     expect(rows.map(({ login }) => login).sort()).toEqual(logins.sort());
     const secrets = join(world.home, 'secrets');
     const files = readdirSync(secrets, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());

@@ -46,11 +46,19 @@ export interface Heard {
   readonly executions: readonly VenueExecution[];
 }
 
+/** An execution, and the name of the order that it is of. */
+export interface Fill {
+  readonly clientOrderId: string;
+  readonly execution: VenueExecution;
+}
+
 /** The paper broker's own exchange at the end of a bad line. */
 export class BrokerLine {
   readonly exchange: Exchange;
   /** Every execution that the exchange ever made, by the broker's order id: what its list of fills shows. */
   readonly executions = new Map<string, VenueExecution[]>();
+  /** The same in their order, each with the name of its order. */
+  readonly #fills: Fill[] = [];
   readonly #clock: Clock;
   readonly #chance: Chance;
   faults: LineFaults;
@@ -125,6 +133,19 @@ export class BrokerLine {
     );
   }
 
+  /** All executions but the first `known`. */
+  fillsAfter(known: number, answer: (fills: readonly Fill[]) => void): void {
+    let fills: readonly Fill[] = [];
+    this.#call(
+      { account, on: 'read' },
+      () => {
+        fills = this.#fills.slice(known);
+        return { kind: 'done' };
+      },
+      ({ kind }) => kind === 'done' && answer(fills),
+    );
+  }
+
   #call(occasion: Occasion, perform: () => BrokerAnswer, answer: (answer: BrokerAnswer) => void): void {
     const { slowest, timeout, stragglers, lateRequests } = this.faults;
     let isAnswered = false;
@@ -179,6 +200,7 @@ export class BrokerLine {
       const execution = executionOf(update);
       if (execution) {
         this.executions.set(update.order.id, [...(this.executions.get(update.order.id) ?? []), execution]);
+        this.#fills.push({ clientOrderId: update.order.clientOrderId, execution });
       }
       const executions = this.executions.get(update.order.id) ?? [];
       this.#send({ update: update.event, order: seen(update.order), executions, ...(execution && { execution }) });

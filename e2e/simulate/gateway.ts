@@ -78,12 +78,27 @@ export class Gateway {
     this.#do(nextStep(leg, facts, this.#patience), leg, errand);
   }
 
-  /** Asks the broker for every leg that is open: what the stream lost is found. */
+  /** Asks the broker for every leg that is open and for every execution since: what the stream lost is found. */
   reconcile(): void {
+    this.#lookBack();
     for (const legId of this.#open) {
       if (!this.#leg(legId).isOpen) this.#open.delete(legId);
       else if (!this.#errands.get(legId)?.isBusy) this.#lookUp(legId, false);
     }
+  }
+
+  #fillsKnown = 0;
+
+  /** Takes over what was traded since the last look, also of legs that have ended: nobody asks for those any more. */
+  #lookBack(): void {
+    const known = this.#fillsKnown;
+    this.#world.line.fillsAfter(known, (fills) => {
+      this.#fillsKnown = Math.max(this.#fillsKnown, known + fills.length);
+      for (const { clientOrderId, execution } of fills) {
+        const leg = this.#world.journal.aggregates.get(clientOrderId) as BrokerOrder | undefined;
+        if (leg) this.#decide(leg, () => leg.report(execution));
+      }
+    });
   }
 
   #do(step: LegStep, leg: BrokerOrder, errand: Errand): void {

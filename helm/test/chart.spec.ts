@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
+import { logins, services } from '../../deploy/local/src/service-list.ts';
 import { findHelm, howToInstall } from './helm.ts';
 
 type Json = { readonly [key: string]: Json } & readonly Json[] & string;
@@ -105,7 +106,7 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
     for (const deployment of ofKind('Deployment', manifests('minimal'))) {
       const service = deployment['metadata']!['labels']!['app.kubernetes.io/component']!;
       const variables = env(podOf(deployment));
-      if (service === 'paper-broker') {
+      if (['paper-broker', 'notifier'].includes(service)) {
         expect([variables.has('DATABASE_URL'), variables.has('PGPASSWORD')]).toEqual([false, false]);
         continue;
       }
@@ -200,6 +201,18 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
 
   it('can be part of another chart', () => {
     expect(template('minimal', '--set', 'global.x=1', '--set', 'enabled=true').status).toBe(0);
+  });
+});
+
+describe('the chart and npm start', () => {
+  it('know the same services, and the same logins', () => {
+    const { services: charted, serviceDefaults } = parse(readFileSync(join(chart, 'values.yaml'), 'utf8')) as {
+      services: Record<string, { login?: boolean }>;
+      serviceDefaults: { login: boolean };
+    };
+    expect(Object.keys(charted).sort()).toEqual(services.map(({ name }) => name).sort());
+    const withLogin = Object.entries(charted).filter(([, { login = serviceDefaults.login }]) => login);
+    expect(withLogin.map(([name]) => name).sort()).toEqual([...logins].sort());
   });
 });
 

@@ -7,7 +7,7 @@ import { finish, Supervised, type Crash, type Program } from './processes.ts';
 import { brokerSettings, paperSettings } from './outside.ts';
 import { password, secretsFolder } from './secrets.ts';
 import type { ServerUrls } from './servers.ts';
-import { insiders, services, stopOrder, type Instance } from './service-list.ts';
+import { logins, services, stopOrder, type Instance } from './service-list.ts';
 
 /** What all services of a fleet share. */
 export interface FleetSettings {
@@ -34,7 +34,7 @@ export async function build(): Promise<void> {
 export async function migrate({ home, urls, namespace }: FleetSettings): Promise<void> {
   const folder = join(secretsFolder(home), 'roles');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const { name } of insiders) password({ ...home, secrets: folder }, name);
+  for (const name of logins) password({ ...home, secrets: folder }, name);
   const env = { ...inherited(), ...urls, NAMESPACE: namespace, ROLE_PASSWORDS_DIR: folder, ...replication() };
   const { code, output } = await finish(process.execPath, [join(root, 'services/migrator/dist/main.js')], env);
   writeFileSync(join(home.run, 'migrator.log'), output);
@@ -77,7 +77,7 @@ const isOutside = (service: string): boolean => services.some(({ name, outside }
 function insideOf(settings: FleetSettings, service: string): Record<string, string> {
   const { urls, namespace, jwksUrl, home, paperUrl } = settings;
   return {
-    DATABASE_URL: loginOf(settings, service),
+    ...(logins.includes(service) && { DATABASE_URL: loginOf(settings, service) }),
     KAFKA_BROKERS: urls.KAFKA_BROKERS,
     REDIS_URL: urls.REDIS_URL,
     NAMESPACE: namespace,

@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { root } from './home.ts';
 import type { Ports } from './ports.ts';
 
 /** A service of the fleet and the ports that it likes; every one has an admin port, doors have one for clients. */
@@ -8,7 +5,9 @@ export interface Service {
   readonly name: string;
   readonly port?: number;
   readonly adminPort: number;
-  /** It stands for the outside world: no login, no topics, its settings are its own. */
+  /** It has a login of its own in the database; true when absent. */
+  readonly login?: boolean;
+  /** It stands for the outside world: no topics, and its settings are its own. */
   readonly outside?: boolean;
 }
 
@@ -26,22 +25,21 @@ const readers: readonly Service[] = [
   { name: 'feed-projector', adminPort: 9085 },
   { name: 'account-projector', adminPort: 9086 },
   { name: 'position-projector', adminPort: 9087 },
-  { name: 'notifier', adminPort: 9090 },
+  { name: 'notifier', adminPort: 9090, login: false },
 ];
-const outsiders: readonly Service[] = [{ name: 'paper-broker', port: 8083, adminPort: 9091, outside: true }];
-
-const isThere = ({ name }: Service): boolean => existsSync(join(root, 'services', name, 'src', 'main.ts'));
+const outsiders: readonly Service[] = [{ name: 'paper-broker', port: 8083, adminPort: 9091, login: false, outside: true }];
 
 /** Groups in the order in which they are stopped: doors, then who decides, the relay, what reads the topics, and the outside world last. */
-export const stopOrder: readonly (readonly Service[])[] = [doors, deciders, relays, readers, outsiders].map((group) =>
-  group.filter(isThere),
-);
+export const stopOrder: readonly (readonly Service[])[] = [doors, deciders, relays, readers, outsiders];
 
 /** Every service, in that order. */
 export const services: readonly Service[] = stopOrder.flat();
 
+/** Those of the fleet itself. */
+export const insiders: readonly Service[] = services.filter(({ outside = false }) => !outside);
+
 /** Those that log in to the database. */
-export const insiders: readonly Service[] = services.filter(({ outside }) => !outside);
+export const logins: readonly string[] = services.filter(({ login = true }) => login).map(({ name }) => name);
 
 /** One process of a service: `order-projector`, `order-projector-2`. */
 export interface Instance {

@@ -8,7 +8,10 @@ import { Client } from 'pg';
 import { migrateAll, migratorConfig, rolePasswords, type MigratorConfig } from './migrate-all.ts';
 
 const owner = new URL(process.env['DATABASE_URL'] ?? '');
-const services = ['command-api', 'query-api', 'outbox-relay', 'order-projector', 'feed-projector'];
+const services = [
+  ...['command-api', 'query-api', 'order-saga', 'broker-gateway', 'outbox-relay'],
+  ...['order-projector', 'account-projector', 'position-projector', 'feed-projector'],
+];
 let broker: TestBroker;
 let database: string;
 let config: MigratorConfig;
