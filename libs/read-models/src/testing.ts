@@ -27,6 +27,12 @@ export interface TestReadModelsOptions {
   readonly migrations?: readonly Migration[];
 }
 
+/** The saga's step that asks an aggregate. */
+export interface Asking {
+  readonly commandId?: string;
+  readonly sagaId?: string;
+}
+
 /** A test's own store and read models. Unless told otherwise each write is projected at once, without a broker, by the fleet's code. */
 export class TestReadModels {
   private constructor(
@@ -57,9 +63,9 @@ export class TestReadModels {
     return this.write(Order, accountId, orderId, decide);
   }
 
-  /** Decides something about an account and shows it; `account.open` is the first thing. */
-  account(accountId: string, decide: (account: Account) => void): Promise<void> {
-    return this.write(Account, accountId, accountId, decide);
+  /** Decides something about an account and shows it; `account.open` is the first thing. `step`: the command that asks for it. */
+  account(accountId: string, decide: (account: Account) => void, step: Asking = {}): Promise<void> {
+    return extendContext({ correlationId: freshId(), ...step }, () => this.write(Account, accountId, accountId, decide));
   }
 
   /** Decides something about a leg at the broker and shows it. */

@@ -60,6 +60,47 @@ const epochOf = async (): Promise<string> => {
 };
 const from1To = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 
+describe('a stream of accounts that the token does not name', () => {
+  it('is had by the owner, also of an account that was opened a moment ago, and tells money and trades', async () => {
+    const subject = freshId();
+    const accountId = await api.models.openAccount({ owner: subject });
+    const client = await Client.open([], { subject });
+    client.say({ type: 'subscribe', accountId, after: { epoch: await epochOf(), sequence: 0 } });
+    const orderId = freshId();
+    await api.models.brokerOrder(accountId, freshId(), (leg) => {
+      leg.submit({ ...sampleTerms({ accountId }), orderId, leg: 1 });
+      const venue = { venueOrderId: 'v1', venueExecutionId: 'x1', executedAt: '2026-01-02T03:04:05Z' };
+      leg.report({ ...venue, executionId: freshId(), quantity: '4', price: '101' });
+    });
+    await client.until(() => client.entries().length === 3);
+    expect(client.entries()).toMatchObject([
+      { sequence: 1, change: 'accountOpened' },
+      { sequence: 2, change: 'deposit', data: { amount: '10000' } },
+      { sequence: 3, change: 'execution', orderId, data: { quantity: '4', price: '101', symbol: 'ACME', side: 'buy' } },
+    ]);
+    expect(client.entries()[2]).not.toHaveProperty('orderVersion');
+    const other = await Client.open([], {});
+    other.say({ type: 'subscribe', accountId });
+    expect(await other.last('problem')).toMatchObject({ code: 'account-not-found' });
+  });
+
+  it('ends, with the reason, as soon as an operator takes the access back', async () => {
+    const subject = freshId();
+    const accountId = await api.models.openAccount();
+    await api.models.account(accountId, (account) => account.grantAccess(subject));
+    const client = await Client.open([], { subject });
+    client.say({ type: 'subscribe', accountId });
+    await client.last('subscribed');
+    await api.models.account(accountId, (account) => account.revokeAccess(subject));
+    expect(await client.last('unsubscribed')).toEqual({ type: 'unsubscribed', accountId, reason: 'access-ended' });
+    const told = client.entries().length;
+    await api.models.account(accountId, (account) => account.deposit('1'));
+    client.say({ type: 'subscribe', accountId });
+    await client.last('problem');
+    expect(client.entries()).toHaveLength(told);
+  });
+});
+
 describe('the stream', () => {
   it('tells what happens from now on, each change once, within the poll though nobody hints', async () => {
     const account = freshId();

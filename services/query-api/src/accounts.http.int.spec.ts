@@ -1,0 +1,222 @@
+import { encodeConsistencyToken, type AccountPageResponse, type AccountResponse } from '@tradecore/read-models';
+import { publishMarket, sampleQuote } from '@tradecore/read-models/testing';
+import { freshId } from '@tradecore/events';
+import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { topics } from '@tradecore/events';
+import { Account } from '@tradecore/trading';
+import { extendContext } from '@tradecore/telemetry';
+import { problemOf, TestQueryApi } from '../test/query-api.ts';
+
+let api: TestQueryApi;
+let kafka: TestBroker;
+beforeAll(async () => {
+  kafka = await createTestBroker({ declarations: [topics.marketData] });
+  api = await TestQueryApi.start({ NAMESPACE: kafka.namespace });
+}, 30_000);
+afterAll(async () => {
+  await api?.stop();
+  await kafka?.drop();
+});
+
+const json = async <T>(response: Response): Promise<T> => (await response.json()) as T;
+const executedAt = '2026-01-02T03:04:05.000000Z';
+const buy = (accountId: string, orderId = freshId()) =>
+  api.models.account(accountId, (account) => {
+    account.reserve({ orderId, symbol: 'ACME', side: 'buy', quantity: '10', unitPrice: '100' });
+    account.settle({ orderId, symbol: 'ACME', side: 'buy', quantity: '4', price: '100', executionId: freshId(), executedAt });
+  });
+
+/** Stores a deposit without showing it: the read model is behind. */
+async function depositUnseen(accountId: string): Promise<void> {
+  const account = await api.models.store.loadAggregate(Account, accountId);
+  account.deposit('5');
+  await extendContext({ correlationId: freshId(), account: accountId }, () => api.models.store.saveAggregate(account));
+}
+
+describe('an account', () => {
+  it('is shown with its money and the reservations that eat it, its version as ETag', async () => {
+    const id = await api.models.openAccount();
+    const orderId = freshId();
+    await buy(id, orderId);
+    const response = await api.get(`/v1/accounts/${id}`, [id]);
+    expect(await json<AccountResponse>(response)).toEqual({
+      id,
+      owner: 'tester',
+      currency: 'USD',
+      cash: '9599.8',
+      reserved: '600.3',
+      buyingPower: '8999.5',
+      reservations: [{ orderId, symbol: 'ACME', side: 'buy', quantity: '6', unitPrice: '100', amount: '600.3' }],
+      version: 4,
+    });
+    expect(response.headers.get('etag')).toBe('"4"');
+    expect((await api.get(`/v1/accounts/${id}`, [id], { 'if-none-match': '"4"' })).status).toBe(304);
+  });
+
+  it('shows what it holds, valued at the last price as soon as there is one', async () => {
+    const id = await api.models.openAccount();
+    await buy(id);
+    const valued = async () => {
+      const { positions } = await json<{ positions: { unrealised?: string }[] }>(
+        await api.get(`/v1/accounts/${id}/positions`, [id]),
+      );
+      return positions;
+    };
+    expect(await valued()).toMatchObject([{ symbol: 'ACME', quantity: '4', averageCost: '100.05', cost: '400.2' }]);
+    await publishMarket(kafka.broker, sampleQuote({ symbol: 'ACME', lastPrice: '110' }));
+    for (;;) {
+      const [position] = await valued();
+      if (position?.unrealised === undefined) continue;
+      expect(position).toMatchObject({ lastPrice: '110', marketValue: '440', unrealised: '39.8' });
+      break;
+    }
+  });
+
+  it('tells its ledger and its trades, newest first, page by page', async () => {
+    const id = await api.models.openAccount();
+    for (let n = 0; n < 3; n += 1) await buy(id);
+    const page = async (path: string) =>
+      json<{ nextCursor?: string; activities?: { kind: string }[]; executions?: { version: number }[] }>(
+        await api.get(path, [id]),
+      );
+    const kinds: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const { activities = [], nextCursor } = await page(
+        `/v1/accounts/${id}/activities?limit=3${cursor === undefined ? '' : `&cursor=${cursor}`}`,
+      );
+      kinds.push(...activities.map(({ kind }) => kind));
+      cursor = nextCursor;
+    } while (cursor !== undefined);
+    expect(kinds).toEqual([...Array<string[]>(3).fill(['fill', 'reservation']).flat(), 'deposit', 'opened']);
+    const first = await page(`/v1/accounts/${id}/executions?limit=2`);
+    const second = await page(`/v1/accounts/${id}/executions?limit=2&cursor=${first.nextCursor}`);
+    expect([first, second].flatMap(({ executions = [] }) => executions.map(({ version }) => version))).toEqual([8, 6, 4]);
+    expect(second.nextCursor).toBeUndefined();
+  });
+});
+
+describe("a caller's accounts", () => {
+  const listed = async (accounts: readonly string[], subject: string, query = '') =>
+    json<AccountPageResponse>(await api.get(`/v1/accounts${query}`, accounts, { subject }));
+
+  it('are those that the token names, those that it owns, and those that it was let into', async () => {
+    const subject = freshId();
+    const [named, owned, granted] = [
+      await api.models.openAccount(),
+      await api.models.openAccount({ owner: subject }),
+      await api.models.openAccount(),
+    ];
+    await api.models.openAccount();
+    await api.models.account(granted, (account) => account.grantAccess(subject));
+    const { accounts } = await listed([named, freshId()], subject);
+    expect(accounts.map(({ id }) => id)).toEqual([named, owned, granted].toSorted());
+    for (const id of [named, owned, granted])
+      expect((await api.get(`/v1/accounts/${id}`, [named], { subject })).status).toBe(200);
+    await api.models.account(granted, (account) => account.revokeAccess(subject));
+    expect((await api.get(`/v1/accounts/${granted}`, [named], { subject })).status).toBe(404);
+  });
+
+  it('are told page by page', async () => {
+    const subject = freshId();
+    const ids = [];
+    for (let n = 0; n < 3; n += 1) ids.push(await api.models.openAccount({ owner: subject }));
+    const first = await listed([], subject, '?limit=2');
+    const second = await listed([], subject, `?limit=2&cursor=${first.nextCursor}`);
+    expect([...first.accounts, ...second.accounts].map(({ id }) => id)).toEqual(ids.toSorted());
+    expect(second.nextCursor).toBeUndefined();
+  });
+
+  it('that were opened a moment ago are known by the token of that write', async () => {
+    const [subject, id] = [freshId(), freshId()];
+    const account = new Account(id);
+    account.open({ owner: subject, currency: 'USD' });
+    await extendContext({ correlationId: freshId(), account: id }, () => api.models.store.saveAggregate(account));
+    const token = encodeConsistencyToken({ aggregateId: id, version: 1 });
+    const reading = api.get(`/v1/accounts/${id}`, [], { subject, 'consistency-token': token });
+    const listing = api.get('/v1/accounts', [], { subject, 'consistency-token': token });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await api.models.account(id, (opened) => opened.deposit('1'));
+    expect(await json<AccountResponse>(await reading)).toMatchObject({ id, owner: subject });
+    expect((await json<AccountPageResponse>(await listing)).accounts.map((each) => each.id)).toEqual([id]);
+  });
+});
+
+describe('a foreign account', () => {
+  it.each(['', '/positions', '/activities', '/executions'])(
+    'is answered at /v1/accounts/{id}%s as one that is not there',
+    async (path) => {
+      const [foreign, mine] = [await api.models.openAccount({ owner: 'somebody' }), freshId()];
+      const answers = [
+        await problemOf(await api.get(`/v1/accounts/${foreign}${path}`, [mine], { subject: 'other' })),
+        await problemOf(await api.get(`/v1/accounts/${freshId()}${path}`, [mine], { subject: 'other' })),
+      ].map(({ traceId: _, instance: __, ...rest }) => rest);
+      expect(answers[0]).toEqual(answers[1]);
+      expect(answers[0]).toMatchObject({ status: 404, code: 'account-not-found', errors: [{ pointer: '#/id', in: 'path' }] });
+    },
+  );
+
+  it('is not listed, and its token is refused without a word about it', async () => {
+    const foreign = await api.models.openAccount({ owner: 'somebody' });
+    const { accounts } = await json<AccountPageResponse>(await api.get('/v1/accounts', [], { subject: 'other' }));
+    expect(accounts.map(({ id }) => id)).not.toContain(foreign);
+    await depositUnseen(foreign);
+    const token = encodeConsistencyToken({ aggregateId: foreign, version: 3 });
+    const response = await api.get('/v1/accounts', [], { subject: 'other', 'consistency-token': token });
+    expect(await problemOf(response)).toMatchObject({ status: 400, code: 'unknown-consistency-token' });
+  });
+});
+
+describe('a read with the token of a deposit', () => {
+  it.each(['', '/positions', '/activities', '/executions'])(
+    'waits at /v1/accounts/{id}%s until the model shows it',
+    async (path) => {
+      const id = await api.models.openAccount();
+      await depositUnseen(id);
+      const token = encodeConsistencyToken({ aggregateId: id, version: 3 });
+      const reading = api.get(`/v1/accounts/${id}${path}`, [id], { 'consistency-token': token });
+      await api.models.account(id, (account) => account.deposit('1'));
+      expect((await reading).status).toBe(200);
+    },
+  );
+
+  it('waits 2 s at most, then says how far the model is behind', async () => {
+    const id = await api.models.openAccount();
+    await depositUnseen(id);
+    const token = encodeConsistencyToken({ aggregateId: id, version: 3 });
+    const behind = await api.get(`/v1/accounts/${id}`, [id], { 'consistency-token': token });
+    expect(await problemOf(behind)).toMatchObject({ status: 503, code: 'read-model-behind', shownVersion: 2, writtenVersion: 3 });
+  });
+
+  it('does not wait where the model does not follow what it names', async () => {
+    const id = await api.models.openAccount();
+    await depositUnseen(id);
+    const token = encodeConsistencyToken({ aggregateId: id, version: 3 });
+    expect((await api.get(`/v1/orders?accountId=${id}`, [id], { 'consistency-token': token })).status).toBe(200);
+  });
+});
+
+describe('bad input', () => {
+  const id = freshId();
+  it.each([
+    ['an id that is no UUID', '/v1/accounts/42', '#/id'],
+    ['an unknown query parameter', `/v1/accounts/${id}?verbose=1`, '#/verbose'],
+    ['a query for positions', `/v1/accounts/${id}/positions?symbol=ACME`, '#/symbol'],
+    ['a limit of 0', `/v1/accounts/${id}/activities?limit=0`, '#/limit'],
+    ['a limit of 501', `/v1/accounts/${id}/executions?limit=501`, '#/limit'],
+    ['a limit in words', '/v1/accounts?limit=many', '#/limit'],
+    ['a cursor of another list', `/v1/accounts?cursor=${Buffer.from('version 3').toString('base64url')}`, '#/cursor'],
+    [
+      'a cursor of accounts',
+      `/v1/accounts/${id}/activities?cursor=${Buffer.from(`account ${id}`).toString('base64url')}`,
+      '#/cursor',
+    ],
+    ['a status that is none', `/v1/orders?accountId=${id}&status=open`, '#/status'],
+    ['a symbol that is none', `/v1/orders?accountId=${id}&symbol=acme`, '#/symbol'],
+    ['a query for a timeline', `/v1/orders/${id}/timeline?asOf=1`, '#/asOf'],
+  ])('%s is refused with its pointer', async (_, path, pointer) => {
+    const problem = await problemOf(await api.get(path, [id]));
+    expect(problem).toMatchObject({ status: 400, code: 'invalid-request' });
+    expect(problem.errors).toContainEqual(expect.objectContaining({ pointer }));
+  });
+});
