@@ -81,7 +81,7 @@ function closeRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter)
   });
   door.delete('/v2/positions', async (request, reply) => {
     const { id } = accountOf(request);
-    const cancels = read(closePositions, request.query).cancel_orders === 'true';
+    const cancels = read(closePositions, request.query).cancel_orders;
     const results = await misbehaviour.attend(request, reply, {
       on: 'submit',
       act: (_, now) => {

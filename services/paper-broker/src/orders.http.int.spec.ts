@@ -121,6 +121,19 @@ describe('the HTTP door', () => {
     expect((await paper.call('GET', '/v2/account/activities/DIV')).body).toEqual([]);
   });
 
+  it('closes positions, after cancelling what holds their shares, however a client spells true', async () => {
+    const keys = { id: 'closing', secret: 'x' };
+    await paper.call('POST', '/accounts', { key_id: keys.id, secret_key: keys.secret });
+    await paper.order({ symbol: 'KO' }, keys);
+    const held = () => paper.call('GET', '/v2/positions/KO', undefined, keys);
+    await until('bought', async () => (await held()).status === 200);
+    await paper.order({ symbol: 'KO', side: 'sell', type: 'limit', limit_price: '90.00' }, keys);
+    const close = (query: string) => paper.call<Json[]>('DELETE', `/v2/positions${query}`, undefined, keys);
+    expect((await close('')).body).toMatchObject([{ symbol: 'KO', status: 403 }]);
+    expect(await close('?cancel_orders=True')).toMatchObject({ status: 207, body: [{ symbol: 'KO', status: 200 }] });
+    await until('sold', async () => (await held()).status === 404);
+  });
+
   it('sets prices and halts, and tells them', async () => {
     expect((await paper.call('POST', '/prices', { symbol: 'ACME', price: '123.45' })).body).toMatchObject({ price: '123.45' });
     const { body } = await paper.call('GET', '/v2/stocks/ACME/trades/latest');

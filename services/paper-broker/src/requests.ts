@@ -63,7 +63,7 @@ export const byClientOrderId = z.object({ client_order_id: clientOrderId });
 export const closePosition = z.object({ qty: amount.optional(), percentage: unsupported('percentage') });
 
 /** `DELETE /v2/positions`. */
-export const closePositions = z.object({ cancel_orders: z.enum(['true', 'false']).default('false') });
+export const closePositions = z.object({ cancel_orders: z.stringbool().default(false) });
 
 /** `GET /v2/account/activities`. */
 export const activityQuery = z.object({
