@@ -83,6 +83,11 @@ export class LegWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     return this.queue.drop(keys);
   }
 
+  /** Resolves when a worker of this process has stored what it learned of a leg; undefined when none is at it. */
+  settled(key: string): Promise<void> | undefined {
+    return this.queue.inHandOf(key);
+  }
+
   /** Legs that the broker has, as far as we know. */
   working(): Promise<string[]> {
     return this.queue.resting();

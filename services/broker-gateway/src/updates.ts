@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { BrokerOrder, VenueOrder } from '@tradecore/trading';
 import { retryOnConflict } from '@tradecore/event-sourcing';
@@ -12,6 +13,8 @@ import { Venue } from './venue.ts';
 
 const log = logger('broker-updates');
 const remembered = 50_000;
+/** How long an update waits for the answer to a call. */
+const answerMs = 25;
 /** Rows of legs that have ended are removed together. */
 const dropMs = 200;
 
@@ -67,11 +70,21 @@ export class Updates {
   private async applyNow(update: VenueUpdate): Promise<Applied> {
     const { order, execution } = update;
     if (this.foreign.get(order.venueOrderId)) return 'foreign';
+    await this.afterTheAnswer(order.clientOrderId);
     const applied = await retryOnConflict(() => this.take(update), 10);
     if (applied === 'foreign') this.foreign.set(order.venueOrderId, true);
     this.seen.set(order.venueOrderId, standing(order));
     if (execution) this.executions.set(execution.executionId, true);
     return applied;
+  }
+
+  /**
+   * The answer to a call and the first update come in the same moment: the one waits for the other, for two that store at once would
+   * have to try again. Not for long: the answer may never come.
+   */
+  private async afterTheAnswer(clientOrderId: string): Promise<void> {
+    const settled = this.work.settled(clientOrderId);
+    if (settled) await Promise.race([settled, sleep(answerMs)]);
   }
 
   private async take(update: VenueUpdate): Promise<Applied> {
