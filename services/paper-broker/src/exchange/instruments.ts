@@ -18,7 +18,7 @@ export interface Instrument {
   readonly fault?: FaultKind;
 }
 
-/** Closing prices of this day, rounded to the cent: a start, not a quotation. */
+/** Prices near the closes of this day: where the walk starts, not a quotation; only AAPL and MSFT were checked against a source. */
 const day = '2025-06-30';
 
 const tick = decimal('0.01');

@@ -42,7 +42,7 @@ export const alwaysOpen: Session = {
     }),
 };
 
-/** Full closings and early closings (13:00) as the New York Stock Exchange has published them. */
+/** Full and early (13:00) closings, by the announcement of NYSE Group of 2024-11-08; 2025-01-09 was a day of mourning. */
 const holidays = new Set([
   ...['2025-01-01', '2025-01-09', '2025-01-20', '2025-02-17', '2025-04-18', '2025-05-26', '2025-06-19', '2025-07-04'],
   ...['2025-09-01', '2025-11-27', '2025-12-25'],
