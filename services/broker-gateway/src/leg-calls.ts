@@ -1,4 +1,6 @@
 import type { Transaction } from '@tradecore/event-sourcing';
+import { foreignOrderIdFor } from '@tradecore/events';
+import { compare, decimal } from '@tradecore/money';
 import { backoffMs } from '@tradecore/subscriptions';
 import { logger } from '@tradecore/telemetry';
 import type { BrokerAnswer, BrokerOrder, LegStep, VenueExecution, VenueOrder } from '@tradecore/trading';
@@ -25,6 +27,8 @@ const waitRest = { baseMs: 500, capMs: 15_000 };
 const cancelLookMs = 2_000;
 const cancelAgainMs = 10_000;
 const priceMs = 500;
+/** The broker counts executions of the order before that it does not list yet. */
+const lackingMs = 250;
 
 /** Makes the calls of a leg's steps, and says what follows from the answers. */
 export class LegCalls {
@@ -87,7 +91,15 @@ export class LegCalls {
     if (answer.kind === 'duplicate') return { memo: sent, againMs };
     const reason = answer.kind === 'unknown' ? answer.reason : `the broker says ${answer.kind}`;
     gatewayMetrics.unknown.inc();
-    return { memo: sent, againMs, apply: (each) => each.outcomeUnknown(sent.sends, reason) };
+    return { memo: sent, againMs, apply: (each) => this.unknown(each, sent, reason) };
+  }
+
+  /** The outcome is not known; once the budget of calls and look-ups is spent, somebody has to look. */
+  private unknown(leg: BrokerOrder, { sends, tries }: LegMemo, reason: string): void {
+    leg.outcomeUnknown(Math.max(1, sends), reason);
+    if (tries < this.venue.config.BROKER_TRIES || leg.isUnresolved) return;
+    leg.unresolved(tries, reason);
+    if (leg.isUnresolved) log.error({ brokerOrderId: leg.id, tries, reason }, 'the outcome at the broker stays unknown');
   }
 
   private async lookUp(leg: BrokerOrder, memo: LegMemo): Promise<Called> {
@@ -95,7 +107,8 @@ export class LegCalls {
     if (answer.kind === 'order') {
       const isReplacement = leg.terms?.replaces !== undefined && leg.progress !== 'working';
       if (isReplacement) return this.replaced(answer.order, leg, memo, true);
-      return this.found(answer.order, memo, leg.progress !== 'working', leg);
+      const found = await this.found(answer.order, memo, leg.progress !== 'working', leg);
+      return answer.order.status === 'replaced' ? this.replacedElsewhere(answer.order, found) : found;
     }
     if (answer.kind === 'absent') return this.absent(leg, memo);
     const reason = 'reason' in answer ? answer.reason : `the broker says ${answer.kind}`;
@@ -103,17 +116,8 @@ export class LegCalls {
   }
 
   private notTold(memo: LegMemo, reason: string): Called {
-    const tries = memo.tries + 1;
-    return {
-      memo: { ...memo, tries },
-      againMs: backoffMs(tries, lookUpRest),
-      apply: (each) => {
-        each.outcomeUnknown(Math.max(1, memo.sends), reason);
-        if (tries < this.venue.config.BROKER_TRIES || each.isUnresolved) return;
-        each.unresolved(tries, reason);
-        if (each.isUnresolved) log.error({ brokerOrderId: each.id, tries, reason }, 'the outcome at the broker stays unknown');
-      },
-    };
+    const tried = { ...memo, tries: memo.tries + 1 };
+    return { memo: tried, againMs: backoffMs(tried.tries, lookUpRest), apply: (each) => this.unknown(each, tried, reason) };
   }
 
   private absent(leg: BrokerOrder, memo: LegMemo): Called {
@@ -147,21 +151,38 @@ export class LegCalls {
     if (order.status === 'rejected')
       return { memo, apply: (each) => each.refuse('rejected', 'the broker rejected the replacement') };
     const before = await this.legs.load(leg.terms?.replaces ?? '');
-    const answer = before.venueOrderId === undefined ? undefined : await this.venue.port.byId(before.venueOrderId);
-    if (answer?.kind !== 'order') return this.notTold(memo, 'the order that it replaces could not be looked up');
-    const old = answer.order;
-    if (old.status === 'working') return { memo, againMs: 300 };
+    const old = await this.shownOf(before);
+    if (!old) return this.notTold(memo, 'the order that it replaces could not be looked up');
+    if (isUndecided(order, old))
+      return { memo: { ...memo, waits: memo.waits + 1 }, againMs: backoffMs(memo.waits + 1, lookUpRest) };
     const executions = before.lacks(old) ? await this.executionsOf(old) : [];
+    for (const execution of executions) before.report(execution);
     return {
       memo,
+      ...(before.lacks(old) && { againMs: lackingMs }),
       apply: async (each, tx) => {
         const replaced = await this.legs.load(before.id, tx);
         for (const execution of executions) replaced.report(execution);
-        if (replaced.lacks(old)) return [replaced];
-        if (old.status === 'replaced') replaced.replacedBy(each.id, old);
-        else replaced.learn(old);
-        each.learn(order, { found: isFound, carried: old.filledQuantity });
+        if (!replaced.lacks(old)) decided(each, replaced, { order, old, isFound });
         return [replaced];
+      },
+    };
+  }
+
+  /** The broker replaced a leg. Where one of ours takes over, that one's row sees to it; else somebody else did it, and a person has to look. */
+  private async replacedElsewhere(order: VenueOrder, called: Called): Promise<Called> {
+    const answer = await this.venue.port.byId(order.replacedBy ?? '');
+    if (answer.kind !== 'order') return { ...called, againMs: cancelLookMs };
+    const { clientOrderId, venueOrderId } = answer.order;
+    const ours = await this.legs.find(clientOrderId);
+    if (ours?.isOpen) return called;
+    const by = ours?.id ?? foreignOrderIdFor(this.venue.port.venue, venueOrderId);
+    return {
+      ...called,
+      apply: async (leg, tx) => {
+        await called.apply?.(leg, tx);
+        leg.replacedBy(by, order);
+        return [];
       },
     };
   }
@@ -197,6 +218,12 @@ export class LegCalls {
     };
   }
 
+  private async shownOf({ venueOrderId }: BrokerOrder): Promise<VenueOrder | undefined> {
+    if (venueOrderId === undefined) return undefined;
+    const answer = await this.venue.port.byId(venueOrderId);
+    return answer.kind === 'order' ? answer.order : undefined;
+  }
+
   private async executionsOf({ venueOrderId, submittedAt }: VenueOrder): Promise<readonly VenueExecution[]> {
     const since = new Date(Date.parse(submittedAt) - 1).toISOString();
     const all = await this.venue.port.executionsSince(since);
@@ -206,6 +233,23 @@ export class LegCalls {
   private now(): string {
     return this.venue.now();
   }
+}
+
+/** A broker takes a replacement, and refuses it later when the old order ended first: only when that one is replaced does the new one live. */
+const isUndecided = (order: VenueOrder, old: VenueOrder): boolean =>
+  old.status === 'working' || (old.status !== 'replaced' && order.status === 'working');
+
+/** The broker has decided which of two legs lives; the executions of the old one are all known. */
+function decided(
+  leg: BrokerOrder,
+  replaced: BrokerOrder,
+  { order, old, isFound }: { readonly order: VenueOrder; readonly old: VenueOrder; readonly isFound: boolean },
+): void {
+  const hasTraded = compare(decimal(order.filledQuantity), decimal(old.filledQuantity)) > 0;
+  if (old.status === 'replaced') replaced.replacedBy(leg.id, old);
+  else replaced.learn(old);
+  if (old.status !== 'replaced' && !hasTraded) leg.refuse('rejected', `the broker says ${order.venueStatus}`);
+  else leg.learn(order, { found: isFound, carried: old.filledQuantity });
 }
 
 /** Surely nothing was done: wait, and begin again as if it had not been tried. */

@@ -1,4 +1,4 @@
-import { brokerOrderIdFor } from '@tradecore/events';
+import { brokerOrderIdFor, foreignOrderIdFor } from '@tradecore/events';
 import { legTerms, restingTerms, until, World } from './world.ts';
 
 describe('whatever goes wrong at the broker', () => {
@@ -175,14 +175,17 @@ describe('whatever goes wrong at the broker', () => {
     const before = await world.metric('broker_foreign_orders_total');
     const body = { symbol: 'ACME', qty: '3', side: 'buy', type: 'market', time_in_force: 'day', client_order_id: 'not-ours' };
     expect((await world.paper.call('POST', '/v2/orders', body)).status).toBe(200);
-    const adopted = () => world.dataSource.query(`select event_data from event_store where event_type = 'ForeignOrderAdopted'`);
+    const adopted = () =>
+      world.dataSource.query(
+        `select event_data from event_store where event_type = 'ForeignOrderAdopted' and event_data->>'clientOrderId' = 'not-ours'`,
+      );
     await until('it is adopted', async () => (await adopted()).length > 0);
     await world.stop();
     await world.start({ BROKER_LOOK_BACK: '1000' });
     const looks = await world.metric('broker_look_back_seconds_count');
     await until('somebody has looked back', async () => (await world.metric('broker_look_back_seconds_count')) > looks);
     expect(await adopted()).toMatchObject([{ event_data: { clientOrderId: 'not-ours', symbol: 'ACME', quantity: '3' } }]);
-    expect(before).toBe(0);
+    expect(await world.metric('broker_foreign_orders_total')).toBe(before + 1);
   }, 30_000);
 
   it('an order that is too late, or the market too far, is not sent', async () => {
@@ -204,5 +207,18 @@ describe('whatever goes wrong at the broker', () => {
     await world.reaches(id, 'canceled');
     expect((await world.story(id)).slice(-3)).toEqual(['BrokerOrderLapsed', 'BrokerOrderAccepted', 'BrokerOrderCanceled']);
     expect(await atBroker(id)).toMatchObject([{ status: 'canceled' }]);
+  }, 30_000);
+
+  it('an order that somebody else replaced at the broker ends as a leg, and names the order that took its place', async () => {
+    const id = await world.submit(restingTerms());
+    await world.reaches(id, 'working');
+    const [order] = await atBroker(id);
+    const { body } = await world.paper.call<{ id: string }>('PATCH', `/v2/orders/${order?.id}`, { qty: '20' });
+    await world.reaches(id, 'replaced');
+    const [last] = (await world.events(id)).slice(-1);
+    expect([last?.type, last?.data]).toEqual([
+      'BrokerOrderReplaced',
+      { by: foreignOrderIdFor('paper', body.id), filledQuantity: '0' },
+    ]);
   }, 30_000);
 });
