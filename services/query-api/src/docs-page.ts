@@ -15,7 +15,7 @@ nav b{display:block;margin:1.2rem 0 .3rem;color:var(--soft);font-weight:600}nav 
 nav a:hover,a:hover{text-decoration:underline}a{color:var(--post)}h1{font-size:2rem;margin:0 0 .3rem}h2{font-size:1.35rem;margin:3.2rem 0 .2rem;scroll-margin-top:1rem}
 h3{font-size:1rem;margin:1.6rem 0 .4rem;color:var(--soft)}p{margin:.4rem 0}code{font:.88em ui-monospace,monospace;background:var(--tint);padding:.1em .3em;border-radius:3px}
 .route{font:600 .95rem ui-monospace,monospace;padding:.5rem .8rem;background:var(--tint);border:1px solid var(--line);border-radius:6px;overflow-x:auto;white-space:nowrap}
-.get{color:var(--get)}.post{color:var(--post)}pre{background:var(--tint);border:1px solid var(--line);border-radius:6px;padding:.8rem;overflow-x:auto;font:.82rem/1.5 ui-monospace,monospace}
+.get{color:var(--get)}.post,.put,.delete{color:var(--post)}pre{background:var(--tint);border:1px solid var(--line);border-radius:6px;padding:.8rem;overflow-x:auto;font:.82rem/1.5 ui-monospace,monospace}
 .table{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}td{border-top:1px solid var(--line);padding:.45rem .8rem .45rem 0;vertical-align:top}
 td:first-child{white-space:nowrap;font-family:ui-monospace,monospace;font-size:.86rem}small{color:var(--soft)}
 @media(max-width:55rem){.page{grid-template-columns:minmax(0,1fr)}nav{position:static;max-height:none}}`;
@@ -72,19 +72,37 @@ function answerRow([status, { description, content, headers = {} }]: [string, An
   return `<tr><td>${status}</td><td>${prose(description)}<br><small>${extras.join(' ')}</small></td></tr>`;
 }
 
-/** A body that is accepted as it stands: the required fields and a name, with the examples of the document. */
-function exampleBody({ properties = {}, required = [] }: JsonSchema): Record<string, unknown> | undefined {
-  const wanted = Object.entries(properties).filter(([name]) => required.includes(name) || name === 'clientOrderId');
-  const exampleFor = (schema: JsonSchema) => ((schema['examples'] ?? schema['enum']) as readonly unknown[] | undefined)?.[0];
-  return wanted.length === 0 ? undefined : Object.fromEntries(wanted.map(([name, schema]) => [name, exampleFor(schema)]));
+/** A body that is accepted as it stands: the required fields and a name, or all where none is required, with the examples of the document. */
+function exampleBody({ properties = {}, required = [] }: JsonSchema): Record<string, unknown> {
+  const names = required.length > 0 ? [...required, 'clientOrderId'] : Object.keys(properties);
+  const wanted = Object.entries(properties).filter(([name]) => names.includes(name));
+  return Object.fromEntries(wanted.map(([name, schema]) => [name, exampleFor(schema)]));
 }
 
+/** The example of a body that has to be sent. */
+function bodyToSend({ requestBody }: Operation, { schemas }: OpenApiDocument['components']): Record<string, unknown> | undefined {
+  const ref = requestBody?.required ? requestBody.content['application/json']?.schema.$ref : undefined;
+  const schema = ref === undefined ? undefined : schemas[refName(ref)];
+  return schema && exampleBody(schema);
+}
+
+const exampleFor = (schema: JsonSchema): unknown =>
+  ((schema['examples'] ?? schema['enum']) as readonly unknown[] | undefined)?.[0];
+
+/** What stands for an id in a path. */
+const idOf = (path: string): string => (path.startsWith('/v1/accounts') ? '$ACCOUNT' : '$ORDER');
+
 /** A call of the operation for a terminal. */
-function curlOf(path: string, method: string, body: Record<string, unknown> | undefined): string {
+function curlOf(path: string, method: string, { parameters }: Operation, body: Record<string, unknown> | undefined): string {
+  const filled = path.replace('{id}', idOf(path)).replace('{subject}', '$SUBJECT').replace('{scope}', 'all');
   const query = path === '/v1/orders' && method === 'get' ? '?accountId=$ACCOUNT' : '';
+  const headers = parameters
+    .filter((each) => each.in === 'header' && each.required)
+    .map(({ name, schema }) => `  -H '${name}: ${String(exampleFor(schema))}'`);
   return [
-    `curl ${method === 'post' ? '-X POST ' : ''}"$TRADECORE${path.replace('{id}', '$ORDER')}${query}"`,
+    `curl ${method === 'get' ? '' : `-X ${method.toUpperCase()} `}"$TRADECORE${filled}${query}"`,
     `  -H "Authorization: Bearer $TOKEN"`,
+    ...headers,
     ...(body ? [`  -H 'Content-Type: application/json'`, `  -d '${JSON.stringify(body, null, 2)}'`] : []),
   ].join(' \\\n');
 }
@@ -93,13 +111,13 @@ function operationSection(path: string, method: string, operation: Operation, { 
   const { operationId, summary, description, parameters, requestBody, responses } = operation;
   const body = requestBody?.content['application/json'];
   const isStream = operation.tags.includes('Stream');
-  const example = body?.schema.$ref ? exampleBody(components.schemas[refName(body.schema.$ref)] ?? {}) : undefined;
+  const call = curlOf(path, method, operation, bodyToSend(operation, components));
   return `<section><h2 id="${operationId}">${escape(summary)}</h2>
 <p class="route"><span class="${method}">${method.toUpperCase()}</span> ${escape(path)}</p><p>${prose(description)}</p>
 ${parameters.length > 0 ? `<h3>Parameters</h3>${table(parameters.map(parameterRow))}` : ''}
 ${body ? `<h3>Body</h3><p>${typeOf(body.schema)}${requestBody.required ? '' : ', optional'}</p>` : ''}
 <h3>Answers</h3>${table(Object.entries(responses).map(answerRow))}
-${isStream ? '' : `<h3>Call</h3><pre>${escape(curlOf(path, method, example))}</pre>`}</section>`;
+${isStream ? '' : `<h3>Call</h3><pre>${escape(call)}</pre>`}</section>`;
 }
 
 /** The document as one page for people: no scripts, nothing from elsewhere. */

@@ -62,6 +62,12 @@ describe('the page for people', () => {
     for (const name of Object.keys(document.components.schemas)) expect(ids).toContain(name);
   });
 
+  it('calls with what the document has as an example, and lacks none', () => {
+    expect(page).toContain('&quot;amount&quot;: &quot;10000.00&quot;');
+    expect(page).toMatch(/-H 'Idempotency-Key: [0-9a-f-]{36}'/);
+    expect(page).not.toMatch(/undefined|-d '\{\}'/);
+  });
+
   it('shows text of the document as text', () => {
     const schema: JsonSchema = { type: 'object', description: '<b onclick="x">&' };
     const evil = docsPage({ ...document, components: { ...document.components, schemas: { Evil: schema } } });

@@ -40,13 +40,13 @@ const money = z
     const fault = amountFault(text);
     if (fault) context.addIssue({ code: 'custom', message: fault.detail, params: { code: fault.code } });
   })
+  .meta({ examples: ['10000.00'] }) // before the transform, or the document loses it
   .transform((text): string => decimal(text))
   .meta({
     maxLength: 64,
     description:
       'An exact decimal greater than zero, of at most 19 digits before the point and the places of the currency after it.',
     pattern: '^[0-9]+(\\.[0-9]+)?$',
-    examples: ['10000.00'],
   });
 
 function amountFault(text: string): { code: string; detail: string } | undefined {

@@ -35,8 +35,9 @@ const limit = (description: string, example: string) =>
       else if (!isPositive(decimal(text)))
         context.addIssue({ code: 'custom', message: 'must be greater than zero', params: { code: 'not-positive' } });
     })
+    .meta({ examples: [example] }) // before the transform, or the document loses it
     .transform((text): string => decimal(text))
-    .meta({ description, maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)?$', examples: [example] })
+    .meta({ description, maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)?$' })
     .optional();
 
 /** Body of `PUT /v1/admin/limits/{scope}`: all limits of the scope; what is absent is not limited by it. */

@@ -3,7 +3,7 @@ import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
 import { z } from 'zod';
 import { writeHeaders } from './orders.ts';
 
-const term = (description: string) =>
+const term = (description: string, example = '101.5') =>
   z
     .string()
     .superRefine((text, context) => {
@@ -11,8 +11,9 @@ const term = (description: string) =>
       const code = refusal ?? (isPositive(decimal(text)) ? undefined : 'not-positive');
       if (code !== undefined) context.addIssue({ code: 'custom', message: decimalRule, params: { code } });
     })
+    .meta({ examples: [example] }) // before the transform, or the document loses it
     .transform((text): string => decimal(text))
-    .meta({ description, maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)?$', examples: ['12.5'] })
+    .meta({ description, maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)?$' })
     .optional();
 
 const decimalRule = 'must be a decimal greater than zero, of at most 19 digits before and 9 after the point';
@@ -20,7 +21,7 @@ const decimalRule = 'must be a decimal greater than zero, of at most 19 digits b
 /** Body of `POST /v1/orders/{id}/replace`: at least one field; what is absent stays. */
 export const replaceOrderBody = z
   .strictObject({
-    quantity: term('The new total, filled shares included.'),
+    quantity: term('The new total, filled shares included.', '20'),
     limitPrice: term('The new worst price; for limit and stopLimit only.'),
     stopPrice: term('The new price that wakes the order; for stop and stopLimit only.'),
   })

@@ -3,12 +3,12 @@ import { accountIdShape, clientOrderIdShape, ordStatuses, symbolShape, termFault
 import { z } from 'zod';
 
 /** The rule stands in money and trading, `termFaults`; the pattern here tells it to readers of the document. */
-const decimalText = (what: string) =>
+const decimalText = (what: string, example = '101.5') =>
   z.string().meta({
     maxLength: 64,
     description: `${what}. An exact decimal: at most 19 digits before the point and 9 after it, greater than zero.`,
     pattern: '^[0-9]+(\\.[0-9]+)?$',
-    examples: ['12.5'],
+    examples: [example],
   });
 
 /** As `decimalText`, for names. */
@@ -28,7 +28,7 @@ const termFields = {
   symbol: shaped(symbolShape, 'The instrument.', 'ACME'),
   side: z.enum(orderSides),
   type: z.enum(orderTypes),
-  quantity: decimalText('How many shares'),
+  quantity: decimalText('How many shares', '10'),
   limitPrice: decimalText('The worst price; exactly for limit and stopLimit').optional(),
   stopPrice: decimalText('The price that wakes the order; exactly for stop and stopLimit').optional(),
   timeInForce: z.enum(timesInForce),
@@ -71,11 +71,11 @@ export const writeHeaders = z.object({
   'idempotency-key': z
     .string()
     .regex(/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/, 'must be 1 to 255 printable ASCII characters')
-    .optional()
     .meta({
       description: 'Makes the request one, however often it is sent. Names an order that has no clientOrderId.',
       examples: ['0b6f0c1e-8a53-4a3e-9b52-7f2c3a1d9e10'],
-    }),
+    })
+    .optional(),
 });
 
 /** The path of one order. */
@@ -84,7 +84,7 @@ export const orderPath = z.strictObject({ id: z.guid('must be a UUID').toLowerCa
 const time = (description: string) =>
   z.iso.datetime({ precision: 6 }).meta({ description, examples: ['2026-11-23T09:00:00.000000Z'] });
 
-const figure = (description: string) => z.string().meta({ description, examples: ['12.5'] });
+const figure = (description: string) => z.string().meta({ description, examples: ['10'] });
 const changeable = {
   quantity: figure('The total, filled shares included.').optional(),
   limitPrice: figure('The worst price.').optional(),
