@@ -41,7 +41,8 @@ export class LegWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     legGauge(() =>
       dataSource.query(
         `select coalesce(memo->>'state', 'waiting') as state, count(*)::int as legs from broker_gateway.work
-          where not memo ? 'until' group by 1`,
+          where key <> all($1::uuid[]) group by 1`,
+        [[...this.others.keys()]],
       ),
     );
     this.calls = new LegCalls(venue, legs);

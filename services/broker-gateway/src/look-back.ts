@@ -4,6 +4,7 @@ import { logger } from '@tradecore/telemetry';
 import type { VenueExecution, VenueOrder } from '@tradecore/trading';
 import { z } from 'zod';
 import { gatewayMetrics } from './broker-gateway.metrics.ts';
+import { BrokerSilent } from './broker-port.ts';
 import { LegWork } from './leg-work.ts';
 import { Updates } from './updates.ts';
 import { Venue } from './venue.ts';
@@ -86,6 +87,10 @@ export class LookBack implements OnApplicationBootstrap {
   private async fetch(venueOrderId: string, orders: Map<string, VenueOrder>): Promise<void> {
     const answer = await this.venue.port.byId(venueOrderId);
     if (answer.kind === 'order') orders.set(venueOrderId, answer.order);
+    else if (answer.kind === 'absent')
+      log.error({ venueOrderId }, 'the broker lists executions of an order that it does not have');
+    // Unanswered: nothing counts as looked at, or these executions would lie before the next look's beginning.
+    else throw new BrokerSilent(`an order with executions: ${answer.kind}`);
   }
 
   private async take(order: VenueOrder, executions: readonly VenueExecution[]): Promise<void> {

@@ -10,7 +10,7 @@ import { Venue } from './venue.ts';
 const log = logger('market-feed');
 /** A price that stays is told again so often, as long as the broker calls it new: readers refuse prices that are old. */
 const repeatMs = 10_000;
-const instrumentsMs = 10_000;
+const instrumentsMs = { paper: 5_000, alpaca: 60_000 }; // Alpaca lists 11,000
 const readyWithinMs = 30_000;
 
 /** Reads instruments, prices and the session from the broker, keeps the prices, and publishes what changed on `transport.market-data`. */
@@ -61,7 +61,7 @@ export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShut
   private async tell(): Promise<void> {
     try {
       const records: MarketRecord[] = [];
-      if (performance.now() - this.instrumentsAt > instrumentsMs) records.push(await this.readMarket());
+      if (performance.now() - this.instrumentsAt > instrumentsMs[this.venue.config.BROKER]) records.push(await this.readMarket());
       records.push(...(await this.quotes()));
       await this.publish(records.filter((record) => this.isNews(record)));
     } catch (error) {

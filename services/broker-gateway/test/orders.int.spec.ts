@@ -1,4 +1,6 @@
-import { executionIdFor } from '@tradecore/events';
+import { brokerOrderIdFor, executionIdFor } from '@tradecore/events';
+import { startTestService } from '@tradecore/service/testing';
+import { brokerGateway } from '../src/broker-gateway.module.ts';
 import { legTerms, restingTerms, until, World } from './world.ts';
 
 describe('a leg at the broker', () => {
@@ -46,11 +48,20 @@ describe('a leg at the broker', () => {
     const first = await world.submit(terms);
     await world.reaches(first, 'working');
     const next = { ...terms, leg: 2, quantity: '20', limitPrice: '120' };
-    const { brokerOrderIdFor } = await import('@tradecore/events');
     const second = await world.ask(brokerOrderIdFor(terms.orderId, 2), (leg) => leg.replace({ ...next, replaces: first }));
     await world.reaches(first, 'replaced');
     await world.reaches(second, 'filled');
     expect((await world.events(first)).at(-1)).toMatchObject({ data: { by: second, filledQuantity: '0' } });
     expect((await world.leg(second)).filledQuantity).toBe('20');
   });
+
+  it('is one, also where two gateways share the work and both hear of it', async () => {
+    const other = await startTestService(brokerGateway, world.env());
+    const ids = await Promise.all(Array.from({ length: 20 }, () => world.submit(legTerms())));
+    for (const id of ids) await world.reaches(id, 'filled');
+    for (const id of ids) {
+      expect(await world.story(id)).toEqual(['SubmissionRequested', 'BrokerOrderAccepted', 'ExecutionReported']);
+    }
+    await other.stop();
+  }, 30_000);
 });

@@ -19,6 +19,6 @@ describe('an outcome at the broker', () => {
     const story = await world.story(id);
     expect(story.slice(0, 3)).toEqual(['SubmissionRequested', 'BrokerOutcomeUnknown', 'BrokerOutcomeUnresolved']);
     expect((await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id)).toHaveLength(1);
-    expect(await world.metric('broker_orders{state="unresolved"}')).toBe(0);
+    await until('nobody attends to it', async () => (await world.metric('broker_orders{state="unresolved"}')) === 0);
   }, 40_000);
 });

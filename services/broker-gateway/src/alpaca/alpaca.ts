@@ -11,7 +11,7 @@ const ordersPage = 500;
 const fillsPage = 100;
 /** More pages than this at once are no look-back any more. */
 const pagesLimit = 2_000;
-const symbolsAtOnce = 200;
+const symbolsAtOnce = 1_000;
 
 /** Alpaca's trading API v2, and the latest trades of its market data API v2. The paper broker speaks the same. */
 export class Alpaca implements BrokerPort {

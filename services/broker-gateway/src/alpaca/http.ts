@@ -30,7 +30,8 @@ export type HttpReply =
   | { readonly kind: 'unknown'; readonly reason: string };
 
 const log = logger('broker-http');
-const bodyLimit = 8 * 1024 * 1024;
+/** Alpaca's list of assets has some 7 MiB. */
+const bodyLimit = 32 * 1024 * 1024;
 const maxWaitMs = 5_000;
 /** So many failures in a row, and the broker is taken for away. */
 const failuresLimit = 8;
