@@ -28,5 +28,8 @@ export { Handles, type CommandHandler, type CommandHandlerClass } from './handle
 export { CommandsModule, CommandStrategy, type CommandsOptions } from './command-strategy.ts';
 export type { Saga, SagaClass } from './saga.ts';
 export { SagasModule, SagaStrategy, type SagasOptions } from './saga-strategy.ts';
+export { CommandDecider, type CommandDeciderOptions } from './command-decider.ts';
+export { DecidingWork, type DecidingParts } from './deciding-work.ts';
+export { RunningSaga, type RunningSagaParts } from './running-saga.ts';
 export { backoffMs, WorkQueue, type Attend, type WorkQueueOptions } from './work-queue.ts';
 export { ClaimLost, workMigration, type Memo, type Verdict, type WorkItem, type WorkMigrationOptions } from './work-rows.ts';

@@ -1,13 +1,18 @@
 import { Joined } from './joined.ts';
 
+const together = [64, () => 1] as const;
+
 describe('what arrives together', () => {
   it('runs as one, and what arrives meanwhile as the next', async () => {
     const runs: (readonly number[])[] = [];
     const held = Promise.withResolvers<void>();
-    const joined = new Joined<number>(async (items) => {
-      runs.push(items);
-      if (runs.length === 1) await held.promise;
-    });
+    const joined = new Joined<number>(
+      async (items) => {
+        runs.push(items);
+        if (runs.length === 1) await held.promise;
+      },
+      ...together,
+    );
     const first = [1, 2, 3].map((item) => joined.add(item));
     await new Promise((resolve) => setTimeout(resolve, 5));
     const second = [4, 5].map((item) => joined.add(item));
@@ -21,10 +26,13 @@ describe('what arrives together', () => {
 
   it('runs one by one when the run of all failed, and only the faulty one fails', async () => {
     const done: number[] = [];
-    const joined = new Joined<number>(async (items) => {
-      if (items.includes(2)) throw new Error('two');
-      done.push(...items);
-    });
+    const joined = new Joined<number>(
+      async (items) => {
+        if (items.includes(2)) throw new Error('two');
+        done.push(...items);
+      },
+      ...together,
+    );
     const results = await Promise.allSettled([1, 2, 3].map((item) => joined.add(item)));
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(done).toEqual([1, 3]);
@@ -32,8 +40,12 @@ describe('what arrives together', () => {
 
   it('is cut to the limit of a run', async () => {
     const runs: number[] = [];
-    const joined = new Joined<number>(async (items) => void runs.push(items.length), 2);
-    await Promise.all([1, 2, 3].map((item) => joined.add(item)));
-    expect(runs).toEqual([2, 1]);
+    const joined = new Joined<number>(
+      async (items) => void runs.push(items.length),
+      10,
+      (item) => item,
+    );
+    await Promise.all([5, 5, 11, 1, 2].map((item) => joined.add(item)));
+    expect(runs).toEqual([2, 1, 2]);
   });
 });

@@ -14,10 +14,11 @@ export class Joined<T> {
   #waiting: Waiting<T>[] = [];
   #isRunning = false;
 
-  /** `run` is to do the items whole or not at all. `limit`: items of one run, at most. */
+  /** `run` is to do the items whole or not at all. A run takes items of at most `limit` together, by their `weight`; a heavier one comes alone. */
   constructor(
     private readonly run: (items: readonly [T, ...T[]]) => Promise<void>,
-    private readonly limit = 64,
+    private readonly limit: number,
+    private readonly weight: (item: T) => number,
   ) {}
 
   /** Resolves when the item was done; rejects with why it was not. */
@@ -33,10 +34,17 @@ export class Joined<T> {
     // What one fetch brought is added within one turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
-      const some = this.#waiting.splice(0, this.limit);
+      const some = this.#waiting.splice(0, this.#share());
       if (some.length === 1 || !(await this.#attempt(some))) for (const each of some) await this.#alone(each);
     }
     this.#isRunning = false;
+  }
+
+  /** How many of those that wait make a run. */
+  #share(): number {
+    let total = 0;
+    const tooMany = this.#waiting.findIndex(({ item }) => (total += this.weight(item)) > this.limit);
+    return tooMany === -1 ? this.#waiting.length : Math.max(1, tooMany);
   }
 
   /** False when none of it was done. */

@@ -84,6 +84,8 @@ export interface SubscriptionParts {
 
 const log = logger('subscriptions');
 const watchEveryMs = 2000;
+/** Records of one transaction, unless one fetch brought more of a partition: what is locked in it, and kept in memory, has a bound. */
+const recordsAtOnce = 500;
 /** Dead letters on their way at the same time: they travel together, and a batch of nothing but garbage must not hold its transaction open for long. */
 const lettersAtOnce = 200;
 
@@ -96,7 +98,11 @@ export class Subscription {
   private readonly positions: Positions;
   private readonly mine = new Map<string, bigint>();
   private readonly inHand = new Map<string, number>();
-  private readonly joined = new Joined<Contents>((batches) => this.inItsTrace(batches));
+  private readonly joined = new Joined<Contents>(
+    (batches) => this.inItsTrace(batches),
+    recordsAtOnce,
+    ({ records }) => records.length,
+  );
   private readonly stopping = new AbortController();
   private assignment = new AbortController();
   private isWatching = false;
