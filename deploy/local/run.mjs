@@ -27,7 +27,7 @@ function prerequisites() {
   if (!npm(['--version'])) {
     found.push(...absent('npm', 'npm', 'it comes with Node; on Debian: ' + install('npm')));
   }
-  const startsBroker = ['start', 'test'].includes(command) && !process.env.KAFKA_BROKERS;
+  const startsBroker = ['start', 'test', 'soak'].includes(command) && !process.env.KAFKA_BROKERS;
   if (!startsBroker) return found;
   const java = javaVersion();
   if (java === undefined || java < 17) {

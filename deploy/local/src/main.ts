@@ -11,12 +11,15 @@ const commands: Record<string, () => Promise<Command>> = {
   compose: async () => (await import('./compose.ts')).compose,
   token: async () => (await import('./token.ts')).token,
   demo: async () => (await import('./demo.ts')).demo,
-  simulate: async () => (await import('./simulate.ts')).simulation,
+  simulate: async () => (await import('./proof.ts')).simulation,
+  soak: async () => (await import('./proof.ts')).soaking,
 };
 
 /** What the reader can mend needs no stack; parseArgs has errors of its own. */
 const isForReader = (error: unknown): error is Error =>
-  error instanceof Refusal || (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_'));
+  error instanceof Refusal ||
+  error instanceof RangeError ||
+  (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_'));
 
 const [name = '', ...args] = process.argv.slice(2);
 try {
