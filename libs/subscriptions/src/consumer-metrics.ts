@@ -58,11 +58,11 @@ export function consumerMetrics(consumer: string): ConsumerMetrics {
   };
 }
 
-/** The figures of one saga's timers. */
+/** The figures of one saga's timers, and of the sagas that are stuck. */
 export interface TimerMetrics {
   /** Seconds between the deadline and the moment in which it was heard. */
   readonly lateness: (seconds: number) => void;
-  readonly open: (timers: number, late: number) => void;
+  readonly counted: (figures: { readonly open: number; readonly late: number; readonly stuck: number }) => void;
 }
 
 /** The metrics of the timers of the saga that this service runs. */
@@ -76,14 +76,19 @@ export function timerMetrics(saga: string): TimerMetrics {
     help: 'Deadlines that passed more than a second ago and were not heard.',
     labels,
   });
+  const stuck = gauge({
+    name: 'sagas_stuck',
+    help: 'Sagas that somebody has to look at: what they wait for has not come within its budget.',
+    labels,
+  });
   lateness.zero(of);
-  open.set(of, 0);
-  late.set(of, 0);
+  for (const each of [open, late, stuck]) each.set(of, 0);
   return {
     lateness: (seconds) => lateness.observe(of, seconds),
-    open: (timers, overdue) => {
-      open.set(of, timers);
-      late.set(of, overdue);
+    counted: (figures) => {
+      open.set(of, figures.open);
+      late.set(of, figures.late);
+      stuck.set(of, figures.stuck);
     },
   };
 }

@@ -1,13 +1,16 @@
 import { causedEventId, type Catalogue, type RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
+import { logger } from '@tradecore/telemetry';
 import { causedBy } from './caused-by.ts';
 import type { RecordOutcome } from './consumer-metrics.ts';
 import type { Decider, Session, Task } from './decision-run.ts';
 import type { Decision, Decisions } from './decisions.ts';
 import { pairKey, type Pair } from './held.ts';
 import type { Saga, SagaClass } from './saga.ts';
-import { readSagas, silence, writeSagas, type KnownSagas, type OpenSaga, type SagaOrigin, type SagaRow } from './saga-rows.ts';
+import { keepSagas, readSagas, silence, type KnownSagas, type SagaOrigin, type SagaRow } from './saga-rows.ts';
 import { schemaOf } from './schema.ts';
+
+const log = logger('subscriptions');
 
 /** Which saga, hearing what. */
 export interface SagaDeciderOptions {
@@ -43,7 +46,7 @@ export class SagaDecider implements Decider {
   async session(tx: Transaction, decisions: Decisions, tasks: readonly Task[]): Promise<Session> {
     const sagaIds = [...new Set(tasks.map(({ sagaId }) => sagaId))];
     const known = await readSagas(tx, this.schema, sagaIds, decisions.now);
-    return new SagaSession(this.saga, decisions, known, (open, ended) => writeSagas(tx, this.schema, open, ended));
+    return new SagaSession(this, decisions, known, (touched) => keepSagas(tx, this.schema, decisions, touched));
   }
 
   async parked(tx: Transaction, pairs: readonly Pair[]): Promise<void> {
@@ -59,13 +62,14 @@ export class SagaDecider implements Decider {
 class SagaSession implements Session {
   readonly held: Set<string>;
   private readonly rows: ReadonlyMap<string, SagaRow>;
-  private readonly touched = new Map<string, { heard: Record<string, number>; origin: SagaOrigin }>();
+  private readonly touched = new Map<string, Touched>();
+  private stuck: readonly string[] = [];
 
   constructor(
-    private readonly saga: SagaClass,
+    private readonly decider: SagaDecider,
     private readonly decisions: Decisions,
     { rows, parked }: KnownSagas,
-    private readonly writeRows: (open: OpenSaga[], ended: string[]) => Promise<void>,
+    private readonly keep: (touched: readonly Touched[]) => Promise<readonly string[]>,
   ) {
     this.rows = rows;
     this.held = new Set(parked.map((sagaId) => pairKey({ sagaId, askedId: sagaId })));
@@ -73,7 +77,7 @@ class SagaSession implements Session {
 
   settled({ sagaId, event }: Task): RecordOutcome | undefined {
     const saga = this.decisions.aggregate(sagaId);
-    if (!(saga instanceof Error) && saga.version === 0 && !this.saga.starts(event)) return 'skipped';
+    if (!(saga instanceof Error) && saga.version === 0 && !this.decider.saga.starts(event)) return 'skipped';
     const { heard } = this.touched.get(sagaId) ?? this.rows.get(sagaId) ?? {};
     return event.aggregateVersion <= (heard?.[event.aggregateId] ?? 0) ? 'repeated' : undefined;
   }
@@ -88,21 +92,24 @@ class SagaSession implements Session {
   decided({ sagaId, event }: Task): void {
     const known = this.touched.get(sagaId) ?? this.rows.get(sagaId);
     const heard = { ...known?.heard, [event.aggregateId]: event.aggregateVersion };
-    this.touched.set(sagaId, { heard, origin: known?.origin ?? originOf(event) });
+    this.touched.set(sagaId, { sagaId, heard, origin: known?.origin ?? originOf(event), isStuck: known?.isStuck ?? false });
   }
 
   /** What an ended saga hears later is known again by the ids of what it caused: its row goes. */
   async write(): Promise<void> {
-    const open: OpenSaga[] = [];
-    const ended: string[] = [];
-    for (const [sagaId, { heard, origin }] of this.touched) {
-      const saga = this.decisions.aggregate(sagaId) as Saga;
-      if (saga.version === 0) continue;
-      if (saga.isEnded) ended.push(sagaId);
-      else open.push({ sagaId, heard, origin, dueAt: saga.dueAt });
-    }
-    await this.writeRows(open, ended);
+    this.stuck = await this.keep([...this.touched.values()]);
   }
+
+  committed(): void {
+    tellStuck(this.decider.name, this.stuck);
+  }
+}
+
+type Touched = Pick<SagaRow, 'sagaId' | 'heard' | 'origin' | 'isStuck'>;
+
+/** Says of sagas that somebody has to look, once for each. */
+export function tellStuck(saga: string, sagaIds: readonly string[]): void {
+  for (const sagaId of sagaIds) log.error({ saga, sagaId }, 'a saga is stuck: what it waits for has not come within its budget');
 }
 
 const originOf = ({ id, correlationId, metadata: { account, actor } }: RecordedEvent): SagaOrigin => ({

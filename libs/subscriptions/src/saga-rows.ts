@@ -1,4 +1,6 @@
 import type { Transaction } from '@tradecore/event-sourcing';
+import type { Decisions } from './decisions.ts';
+import type { Saga } from './saga.ts';
 
 /** What every event of a saga carries on, for those that a deadline causes. */
 export interface SagaOrigin {
@@ -16,10 +18,11 @@ export interface SagaRow {
   /** Its deadline has passed. */
   readonly isDue: boolean;
   readonly dueAt: string | null;
+  readonly isStuck: boolean;
 }
 
 /** An open saga as it is to be written. */
-export type OpenSaga = Pick<SagaRow, 'sagaId' | 'heard' | 'origin'> & { readonly dueAt: string | undefined };
+type OpenSaga = Pick<SagaRow, 'sagaId' | 'heard' | 'origin' | 'isStuck'> & { readonly dueAt: string | undefined };
 
 /** What is known of some sagas. */
 export interface KnownSagas {
@@ -34,7 +37,7 @@ export async function readSagas(tx: Transaction, schema: string, sagaIds: readon
   const rows = (await tx.query(
     `select i.id as "sagaId", o.heard, o.origin, coalesce(o.due_at <= $2::timestamptz, false) as "isDue",
             to_char(o.due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "dueAt",
-            o.saga_id is not null as "isOpen", exists (select from ${schema}.held h where h.asked_id = i.id) as "isParked"
+            o.saga_id is not null as "isOpen", o.stuck as "isStuck", exists (select from ${schema}.held h where h.asked_id = i.id) as "isParked"
        from unnest($1::uuid[]) i (id) left join ${schema}.open_sagas o on o.saga_id = i.id`,
     [sagaIds, now],
   )) as (SagaRow & { readonly isOpen: boolean; readonly isParked: boolean })[];
@@ -44,24 +47,37 @@ export async function readSagas(tx: Transaction, schema: string, sagaIds: readon
   };
 }
 
-/** Writes the open ones and forgets the ended. */
-export async function writeSagas(
+/** Writes the rows of sagas as these decisions leave them; resolves with those that are stuck from now on. */
+export async function keepSagas(
   tx: Transaction,
   schema: string,
-  open: readonly OpenSaga[],
-  ended: readonly string[],
-): Promise<void> {
+  decisions: Decisions,
+  touched: readonly Pick<SagaRow, 'sagaId' | 'heard' | 'origin' | 'isStuck'>[],
+): Promise<readonly string[]> {
+  const open: OpenSaga[] = [];
+  const ended: string[] = [];
+  const stuck: string[] = [];
+  for (const { sagaId, heard, origin, isStuck: wasStuck } of touched) {
+    const { version, isEnded, isStuck, dueAt } = decisions.aggregate(sagaId) as Saga;
+    if (version === 0) continue;
+    if (isEnded) ended.push(sagaId);
+    else open.push({ sagaId, heard, origin, dueAt, isStuck });
+    if (isStuck && !wasStuck) stuck.push(sagaId);
+  }
+  await writeSagas(tx, schema, open, ended);
+  return stuck;
+}
+
+/** Writes the open ones and forgets the ended. */
+async function writeSagas(tx: Transaction, schema: string, open: readonly OpenSaga[], ended: readonly string[]): Promise<void> {
   if (open.length + ended.length === 0) return;
   await tx.query(
     `with gone as (delete from ${schema}.open_sagas where saga_id = any($2::uuid[]))
-     insert into ${schema}.open_sagas (saga_id, due_at, heard, origin)
-     select saga_id, due_at, heard, origin
-       from jsonb_to_recordset($1::jsonb) as (saga_id uuid, due_at timestamptz, heard jsonb, origin jsonb) order by saga_id
-     on conflict (saga_id) do update set due_at = excluded.due_at, heard = excluded.heard`,
-    [
-      JSON.stringify(open.map(({ sagaId, dueAt, heard, origin }) => ({ saga_id: sagaId, due_at: dueAt ?? null, heard, origin }))),
-      ended,
-    ],
+     insert into ${schema}.open_sagas (saga_id, due_at, heard, origin, stuck)
+     select "sagaId", "dueAt", heard, origin, "isStuck"
+       from jsonb_to_recordset($1::jsonb) as ("sagaId" uuid, "dueAt" timestamptz, heard jsonb, origin jsonb, "isStuck" boolean) order by 1
+     on conflict (saga_id) do update set due_at = excluded.due_at, heard = excluded.heard, stuck = excluded.stuck`,
+    [JSON.stringify(open), ended],
   );
 }
 
@@ -81,3 +97,9 @@ export const dueSql = (schema: string): string =>
 export const nextDueSql = (schema: string): string =>
   `select extract(epoch from due_at - clock_timestamp())::float8 * 1000 as "inMs" from ${schema}.open_sagas
     where due_at is not null order by due_at limit 1`;
+
+/** How many deadlines there are, how many of them passed a second ago and were not heard, and how many sagas are stuck. */
+export const countSql = (schema: string): string =>
+  `select (select count(*) from ${schema}.open_sagas where due_at is not null)::int as open,
+          (select count(*) from ${schema}.open_sagas where due_at < statement_timestamp() - interval '1 s')::int as late,
+          (select count(*) from ${schema}.open_sagas where stuck)::int as stuck`;

@@ -10,8 +10,8 @@ import { parkedReason } from './guards.ts';
 import { inTransaction } from './prepared.ts';
 import type { Deadlines } from './redrive-pair.ts';
 import type { Saga } from './saga.ts';
-import type { SagaDecider } from './saga-decider.ts';
-import { dueSql, nextDueSql, readSagas, writeSagas, type OpenSaga, type SagaRow } from './saga-rows.ts';
+import { tellStuck, type SagaDecider } from './saga-decider.ts';
+import { countSql, dueSql, keepSagas, nextDueSql, readSagas, type SagaRow } from './saga-rows.ts';
 import { schemaOf } from './schema.ts';
 
 /** What the timers of a saga run on. */
@@ -76,20 +76,16 @@ export class SagaTimers implements Deadlines {
   private async turn(): Promise<number> {
     const { dataSource } = this.parts;
     const due = (await dataSource.query(dueSql(this.schema), [wakesAtOnce])) as { sagaId: string }[];
-    if (due.length > 0)
-      await inTransaction(dataSource, (tx) =>
-        this.wake(
-          tx,
-          due.map(({ sagaId }) => sagaId),
-        ),
-      );
+    const sagaIds = due.map(({ sagaId }) => sagaId);
+    if (sagaIds.length > 0) this.tell(await inTransaction(dataSource, (tx) => this.wake(tx, sagaIds)));
     if (due.length === wakesAtOnce) return 0;
     await this.count();
     const [next] = (await dataSource.query(nextDueSql(this.schema))) as { inMs: number }[];
     return Math.min(Math.max(next?.inMs ?? lookEveryMs, 1), lookEveryMs);
   }
 
-  private async wake(tx: Transaction, sagaIds: readonly string[]): Promise<void> {
+  /** Resolves with the sagas that are stuck from now on. */
+  private async wake(tx: Transaction, sagaIds: readonly string[]): Promise<readonly string[]> {
     const { decider, store } = this.parts;
     const wanted = sagaIds.map((id) => ({ type: decider.saga, id }));
     const decisions = await Decisions.open(store.within(tx), { wanted, lookups: [] });
@@ -103,11 +99,8 @@ export class SagaTimers implements Deadlines {
     }
     await decisions.save();
     const parked = new Set(failed.map(({ row }) => row));
-    await this.write(
-      tx,
-      decisions,
-      woken.filter((row) => !parked.has(row)),
-    );
+    const heard = woken.filter((row) => !parked.has(row));
+    const stuck = await keepSagas(tx, this.schema, decisions, heard);
     await holdAll(
       tx,
       decider,
@@ -121,17 +114,11 @@ export class SagaTimers implements Deadlines {
     );
     for (const { dueAt } of woken)
       this.metrics.lateness(Math.max(0, (Date.parse(decisions.now) - Date.parse(dueAt ?? '')) / 1000));
+    return stuck;
   }
 
-  private async write(tx: Transaction, decisions: Decisions, rows: readonly SagaRow[]): Promise<void> {
-    const open: OpenSaga[] = [];
-    const ended: string[] = [];
-    for (const { sagaId, heard, origin } of rows) {
-      const saga = decisions.aggregate(sagaId) as Saga;
-      if (saga.isEnded) ended.push(sagaId);
-      else open.push({ sagaId, heard, origin, dueAt: saga.dueAt });
-    }
-    await writeSagas(tx, this.schema, open, ended);
+  private tell(stuck: readonly string[]): void {
+    tellStuck(this.parts.decider.name, stuck);
   }
 
   async retry(tx: Transaction, sagaId: string): Promise<Failed | undefined> {
@@ -140,13 +127,13 @@ export class SagaTimers implements Deadlines {
     const outcome = await found.decisions.add(sagaId, wakeUp(found.decisions, found.row));
     if (outcome instanceof Failed) return outcome;
     await found.decisions.save();
-    await this.write(tx, found.decisions, [found.row]);
+    this.tell(await keepSagas(tx, this.schema, found.decisions, [found.row]));
     return undefined;
   }
 
   async restore(tx: Transaction, sagaId: string): Promise<void> {
     const found = await this.lookAt(tx, sagaId);
-    if (found) await this.write(tx, found.decisions, [found.row]);
+    if (found) this.tell(await keepSagas(tx, this.schema, found.decisions, [found.row]));
   }
 
   private async lookAt(tx: Transaction, sagaId: string): Promise<{ decisions: Decisions; row: SagaRow } | undefined> {
@@ -159,11 +146,8 @@ export class SagaTimers implements Deadlines {
   private async count(): Promise<void> {
     if (Date.now() < this.countedAt + countEveryMs) return;
     this.countedAt = Date.now();
-    const [row] = (await this.parts.dataSource.query(
-      `select count(*)::int as open, (count(*) filter (where due_at < clock_timestamp() - interval '1 s'))::int as late
-         from ${this.schema}.open_sagas where due_at is not null`,
-    )) as { open: number; late: number }[];
-    this.metrics.open(row?.open ?? 0, row?.late ?? 0);
+    const [row] = (await this.parts.dataSource.query(countSql(this.schema))) as Parameters<TimerMetrics['counted']>;
+    this.metrics.counted(row);
   }
 }
 

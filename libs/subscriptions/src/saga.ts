@@ -14,6 +14,8 @@ export interface Saga extends AnyAggregate {
   readonly dueAt: string | undefined;
   /** Whether it is done; it may still hear of something and go on. */
   readonly isEnded: boolean;
+  /** Whether somebody has to look: what it waits for has not come within its budget. */
+  readonly isStuck: boolean;
 }
 
 /** The class of a saga. */

@@ -109,6 +109,9 @@ export class Errand extends BaseAggregate<PaymentAsked | ErrandEnded> {
     return type === 'JobOpened';
   }
 
+  get isStuck(): boolean {
+    return !this.isEnded && (this.asked?.attempt ?? 0) > 1;
+  }
   get dueAt(): string | undefined {
     return this.isEnded ? undefined : this.asked?.dueAt;
   }

@@ -1,5 +1,5 @@
 import { freshId } from '@tradecore/events';
-import { dueSql, nextDueSql } from '../src/saga-rows.ts';
+import { countSql, dueSql, nextDueSql } from '../src/saga-rows.ts';
 import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
 import { errandIdFor } from './errands.ts';
 import { until } from './world.ts';
@@ -27,6 +27,18 @@ describe('the deadlines of sagas', () => {
     await world.runPurses();
     await world.ended(...jobs);
     expect(await world.query('select count(*)::int as n from purse_keeper.payments')).toEqual([{ n: 150 }]);
+  }, 60_000);
+
+  it('whose budget is spent make a saga stuck: counted until the answer comes', async () => {
+    await world.runErrands();
+    const [late, patient] = [await world.open({ deadlineMs: 100 }), await world.open()];
+    const stuck = async () => (await world.query<{ stuck: number }>(countSql('errand_saga')))[0]?.stuck;
+    await until(stuck, (sagas) => sagas === 1, 30_000);
+    const rows = await world.query<{ saga_id: string }>('select saga_id from errand_saga.open_sagas where stuck');
+    expect(rows).toEqual([{ saga_id: errandIdFor(late) }]);
+    await world.runPurses();
+    await world.ended(late, patient);
+    expect(await stuck()).toBe(0);
   }, 60_000);
 
   it('that passed while nobody ran are heard at the start', async () => {
