@@ -2,6 +2,7 @@ import { freshId } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import type { DataSource } from 'typeorm';
 import {
+  accountsOfSubject,
   feedAfter,
   feedEntryResponse,
   feedHeads,
@@ -124,6 +125,36 @@ describe('pages of orders', () => {
     };
     await ordersOfAccount(explaining, { accountId: account, limit: 50 });
     expect(plans.join()).toContain('orders_of_account');
+    expect(plans.join()).not.toContain('Seq Scan');
+  });
+});
+
+describe('the accounts of a subject', () => {
+  it('are those that it owns and those that it was let into, found by their indexes', async () => {
+    const subject = freshId();
+    const owned = await models.openAccount({ owner: subject });
+    const granted = await models.openAccount();
+    await models.account(granted, (account) => account.grantAccess(subject));
+    await models.database.dataSource.query(
+      `with filled as (
+         insert into account_projector.accounts (account_id, owner, currency, subjects, available, reserved, reservations, version, updated_at)
+         select gen_random_uuid(), gen_random_uuid()::text, 'USD', array[gen_random_uuid()::text], 0, 0, '{}', 1, now()
+           from generate_series(1, 20000) returning account_id)
+       insert into account_projector.guards (aggregate_id, version, event_id) select account_id, 1, gen_random_uuid() from filled`,
+    );
+    await models.database.dataSource.query('analyze account_projector.accounts, account_projector.guards');
+    expect((await accountsOfSubject(db, subject, 10)).toSorted()).toEqual([owned, granted].toSorted());
+    expect(await accountsOfSubject(db, freshId(), 10)).toEqual([]);
+    const plans: string[] = [];
+    const explaining = {
+      query: async (sql: string, parameters?: unknown[]) => {
+        plans.push(JSON.stringify(await models.database.dataSource.query(`explain ${sql}`, parameters)));
+        return [];
+      },
+    };
+    await accountsOfSubject(explaining, subject, 10);
+    expect(plans.join()).toContain('accounts_of_owner');
+    expect(plans.join()).toContain('accounts_of_subject');
     expect(plans.join()).not.toContain('Seq Scan');
   });
 });
