@@ -42,7 +42,8 @@ describe('a notice', () => {
       'ACME is halted.',
     ],
     ['orderRejected', ofOrder(new OrderRejected({ code: '403', reason: 'no power' })), 'no power'],
-    ['orderFilled', ofOrder(traded('10', '0')), '10 shares'],
+    // Whole, or the last of an order that was cancelled meanwhile: the event tells no more.
+    ['orderFilled', ofOrder(traded('7', '0')), '7 shares of your order have traded, and none is left to trade.'],
     ['orderCanceled', ofOrder(new OrderCanceled({ reason: 'asked for' })), 'asked for'],
     ['orderExpired', ofOrder(new OrderExpired({ reason: 'the day is over' })), 'the day is over'],
     ['orderUnknown', ofOrder(new OrderOutcomeUnknown({ leg: 1, reason: 'no answer' })), 'no answer'],

@@ -49,7 +49,7 @@ const ofOrders: Telling<OrderEvent> = {
   OrderRejected: ({ reason }) => ({ kind: 'orderRejected', text: `The broker refused your order: ${reason}.` }),
   OrderExecuted: ({ leavesQuantity, cumulativeQuantity }) =>
     leavesQuantity === '0'
-      ? { kind: 'orderFilled', text: `Your order has traded whole: ${cumulativeQuantity} shares.` }
+      ? { kind: 'orderFilled', text: `${cumulativeQuantity} shares of your order have traded, and none is left to trade.` }
       : undefined,
   OrderCanceled: ({ reason }) => ({ kind: 'orderCanceled', text: `Your order is cancelled${because(reason)}` }),
   OrderExpired: ({ reason }) => ({ kind: 'orderExpired', text: `Your order has expired: ${reason}.` }),
