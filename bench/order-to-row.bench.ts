@@ -2,14 +2,13 @@
  * Figures 3 and 5: from the client's 201 to the row in the read model, on a whole fleet that the runner starts, at a steady rate that does
  * not wait for answers, and at a tenth of it; then what each process weighs. `npm run bench -- order-to-row [orders a second] [seconds]`
  */
-import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freshId } from '@tradecore/events';
 import pg from 'pg';
-import { startWorld, type World } from '../e2e/world.ts';
+import { fleetOf, startWorld, type World } from '../e2e/world.ts';
 import { machine, percentile, writeResults } from './harness.ts';
+import { cpuTime, weight } from './processes.ts';
 
 const rate = Number(process.argv[2] ?? 200);
 const seconds = Number(process.argv[3] ?? 30);
@@ -120,24 +119,8 @@ const makeClients = (world: World): Promise<Client[]> =>
   );
 
 /** The door that takes orders, without the address in front, which is a proxy for development. */
-function commandApi(world: World): URL {
-  const { services: instances } = JSON.parse(readFileSync(join(world.home, 'run', 'fleet.json'), 'utf8')) as {
-    services: { service: string; port?: number }[];
-  };
-  return new URL(`http://127.0.0.1:${instances.find(({ service }) => service === 'command-api')?.port}/v1/orders`);
-}
-
-/** CPU time of a process in milliseconds, in steps of 10. */
-function cpuTime(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-/** Resident memory in MB. */
-function weight(pid: number): number {
-  const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Math.round(Number(line?.[1] ?? Number.NaN) / 1000);
-}
+const commandApi = ({ home }: World): URL =>
+  new URL(`http://127.0.0.1:${fleetOf(home).find(({ service }) => service === 'command-api')?.port}/v1/orders`);
 
 const figure = (milliseconds: number): number => Math.round(milliseconds * 10) / 10;
 
@@ -170,7 +153,8 @@ try {
   writeResults({
     name: 'order-to-row',
     method:
-      `${rate} orders/s for ${seconds} s after a warm-up of the same length, ${accounts} accounts, open loop, posted to command-api; clients, ` +
+      `${rate} orders/s for ${seconds} s after a warm-up of the same length, ${accounts} accounts that nobody opened (each order is denied, so that no ` +
+      'saga takes part), open loop, posted to command-api; clients, ' +
       'watcher, every service and every server on this machine. The watcher looks every 1 ms or slower, which the figures include.',
     machine: await machine(world.databaseUrl),
     rows: [
