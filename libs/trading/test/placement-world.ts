@@ -1,5 +1,4 @@
 import {
-  brokerOrderIdFor,
   causedEventId,
   derivedId,
   placementIdFor,
@@ -169,6 +168,3 @@ export class PlacementWorld {
     });
   }
 }
-
-/** The id of a leg of the world's order. */
-export const worldLegId = (leg: number): string => brokerOrderIdFor(orderId, leg);
