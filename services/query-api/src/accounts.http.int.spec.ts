@@ -1,9 +1,8 @@
 import { encodeConsistencyToken, type AccountPageResponse, type AccountResponse } from '@tradecore/read-models';
 import { publishMarket, sampleQuote } from '@tradecore/read-models/testing';
-import { freshId } from '@tradecore/events';
+import { freshId, topics, tradingControlIdFor } from '@tradecore/events';
 import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
-import { topics } from '@tradecore/events';
-import { Account } from '@tradecore/trading';
+import { Account, TradingControl } from '@tradecore/trading';
 import { extendContext } from '@tradecore/telemetry';
 import { problemOf, TestQueryApi } from '../test/query-api.ts';
 
@@ -194,6 +193,19 @@ describe('a read with the token of a deposit', () => {
     const token = encodeConsistencyToken({ aggregateId: id, version: 3 });
     expect((await api.get(`/v1/orders?accountId=${id}`, [id], { 'consistency-token': token })).status).toBe(200);
   });
+});
+
+it("the token of an operator's kill switch is honoured for operators, and for nobody else", async () => {
+  const id = tradingControlIdFor(freshId());
+  const control = new TradingControl(id);
+  control.halt('all', 'storm');
+  await extendContext({ correlationId: freshId() }, () => api.models.store.saveAggregate(control));
+  const token = encodeConsistencyToken({ aggregateId: id, version: 1 });
+  const statusFor = async (role: string) => {
+    const headers = { authorization: await api.bearer([], { role }), 'consistency-token': token };
+    return (await fetch(`${api.service.url}/v1/accounts`, { headers })).status;
+  };
+  expect([await statusFor('operator'), await statusFor('client')]).toEqual([200, 400]);
 });
 
 describe('bad input', () => {

@@ -37,7 +37,7 @@ export class TestQueryApi {
   }
 
   /** An `Authorization` header for these accounts. */
-  async bearer(accounts: readonly string[], more: { subject?: string; expiresIn?: number } = {}): Promise<string> {
+  async bearer(accounts: readonly string[], more: { subject?: string; expiresIn?: number; role?: string } = {}): Promise<string> {
     return `Bearer ${await this.issuer.token({ accounts, ...more })}`;
   }
 
