@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { parse, v5 } from 'uuid';
 import { causedEventId, derivedId, freshId, orderIdFor, orderIdForKey } from './ids.ts';
 
 describe('a derived id', () => {
@@ -6,6 +7,17 @@ describe('a derived id', () => {
     expect(orderIdFor('account', 'mine-1')).toBe('a9f025f4-0d45-5fb8-88d6-382ced74aba0');
     expect(orderIdForKey('account', 'mine-1')).toBe('a689cf9e-9f5d-54c1-b1fb-63464e1c7e96');
     expect(causedEventId('command', 'aggregate', 0)).toBe('b837b727-ab09-59da-9088-ff964bc5ebdd');
+  });
+
+  it('is the UUIDv5 of its parts', () => {
+    const root = parse('f17a27d4-5f8b-5e3e-acda-11cf9cf0904e');
+    const parts = fc.array(fc.string({ unit: 'binary' }), { maxLength: 4 });
+    fc.assert(
+      fc.property(parts, (some) => {
+        const name = some.map((part) => `${Buffer.byteLength(part)}:${part}`).join('');
+        expect(derivedId(...some)).toBe(v5(Buffer.from(name), root));
+      }),
+    );
   });
 
   it('is the same for the same parts, and another for other parts, also when their joined text is equal', () => {

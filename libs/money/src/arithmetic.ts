@@ -1,5 +1,6 @@
 import Big from 'big.js';
 import { decimal, fit, maxDecimalPlaces, type Decimal } from './decimal.ts';
+import { isSmall, smallProduct, smallSum } from './small.ts';
 
 /** Nought. */
 export const zero: Decimal = decimal('0');
@@ -14,13 +15,17 @@ export type Rounding = 'exact' | 'down' | 'up' | 'halfEven';
 export const modes = { down: Big.roundDown, halfEven: Big.roundHalfEven, up: Big.roundUp } as const;
 
 /** -1, 0 or 1, as `a` is below, equal to or above `b`. */
-export const compare = (a: Decimal, b: Decimal): -1 | 0 | 1 => new Big(a).cmp(b);
+export function compare(a: Decimal, b: Decimal): -1 | 0 | 1 {
+  if (a === b) return 0;
+  if (isSmall(a) && isSmall(b)) return Number(a) < Number(b) ? -1 : 1;
+  return new Big(a).cmp(b);
+}
 
 /** Above nought. */
-export const isPositive = (a: Decimal): boolean => compare(a, zero) > 0;
+export const isPositive = (a: Decimal): boolean => a !== zero && !isNegative(a);
 
 /** Below nought. */
-export const isNegative = (a: Decimal): boolean => compare(a, zero) < 0;
+export const isNegative = (a: Decimal): boolean => a.startsWith('-');
 
 /** The smaller of two. */
 export const smaller = (a: Decimal, b: Decimal): Decimal => (compare(a, b) <= 0 ? a : b);
@@ -29,19 +34,21 @@ export const smaller = (a: Decimal, b: Decimal): Decimal => (compare(a, b) <= 0 
 export const larger = (a: Decimal, b: Decimal): Decimal => (compare(a, b) >= 0 ? a : b);
 
 /** The same amount with the other sign. */
-export const negate = (a: Decimal): Decimal => fit(new Big(a).neg());
+export const negate = (a: Decimal): Decimal => (a === zero ? zero : isNegative(a) ? a.slice(1) : `-${a}`) as Decimal;
 
 /** The exact sum. Throws `InvalidDecimal` where it has more than 19 digits before the point. */
-export const add = (a: Decimal, b: Decimal): Decimal => fit(new Big(a).plus(b));
+export const add = (a: Decimal, b: Decimal): Decimal => smallSum(a, b, 1) ?? fit(new Big(a).plus(b));
 
 /** The exact difference. Throws `InvalidDecimal` where it has more than 19 digits before the point. */
-export const subtract = (a: Decimal, b: Decimal): Decimal => fit(new Big(a).minus(b));
+export const subtract = (a: Decimal, b: Decimal): Decimal => smallSum(a, b, -1) ?? fit(new Big(a).minus(b));
 
 /** The exact sum of all; nought of none. */
 export const sum = (amounts: readonly Decimal[]): Decimal => amounts.reduce(add, zero);
 
 /** The product, rounded to 9 decimal places as said; with `exact` (the default) a longer one throws `InvalidDecimal`. */
 export function multiply(a: Decimal, b: Decimal, rounding: Rounding = 'exact'): Decimal {
+  const small = smallProduct(a, b, maxDecimalPlaces);
+  if (small !== undefined) return small;
   const product = new Big(a).times(b);
   return fit(rounding === 'exact' ? product : product.round(maxDecimalPlaces, modes[rounding]));
 }

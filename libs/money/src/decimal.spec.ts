@@ -3,10 +3,17 @@ import { add, compare, decimal, decimalRefusal, InvalidDecimal, multiply, negate
 
 const scale = 10n ** 9n;
 
-/** Every representable value as a count of billionths: BigInt is the independent model that big.js is held against. */
+/** Every representable value as a count of billionths: BigInt is the independent model. Few digits as often as many: they are computed otherwise. */
 const billionths = (digits: number): fc.Arbitrary<bigint> => {
   const most = 10n ** BigInt(digits) * scale - 1n;
-  return fc.bigInt({ min: -most, max: most });
+  const length = fc
+    .integer({ min: 1, max: 17 })
+    .chain((count) => fc.bigInt({ min: -(10n ** BigInt(count)), max: 10n ** BigInt(count) }));
+  const few = fc.tuple(length, fc.nat(digits + 9)).map(([value, zeros]) => value * 10n ** BigInt(zeros));
+  return fc.oneof(
+    fc.bigInt({ min: -most, max: most }),
+    few.filter((value) => -most <= value && value <= most),
+  );
 };
 
 const spelled = (value: bigint): string => {

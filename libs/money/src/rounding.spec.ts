@@ -16,6 +16,7 @@ import {
   zero,
   compare,
   isNegative,
+  isPositive,
 } from './index.ts';
 
 const scale = 10n ** 9n;
@@ -28,6 +29,10 @@ const amounts = (digits: number) =>
   fc.bigInt({ min: -(10n ** BigInt(digits + 9)), max: 10n ** BigInt(digits + 9) }).map((value) => decimal(spelled(value)));
 const positive = (digits: number) =>
   fc.bigInt({ min: 1n, max: 10n ** BigInt(digits + 9) }).map((value) => decimal(spelled(value)));
+/** Of few digits. */
+const few = fc.tuple(fc.integer({ min: -(10 ** 6), max: 10 ** 6 }), fc.nat(9)).map(([value, places]) => {
+  return decimal(spelled(BigInt(value) * 10n ** BigInt(9 - places)));
+});
 const billionth = decimal('0.000000001');
 
 describe('rounding', () => {
@@ -60,7 +65,7 @@ describe('rounding', () => {
 
   it('to a step gives a multiple, at most a step away', () => {
     fc.assert(
-      fc.property(amounts(9), positive(4), (value, step) => {
+      fc.property(fc.oneof(amounts(9), few), fc.oneof(positive(4), few.filter(isPositive)), (value, step) => {
         const [down, up] = [roundToStep(value, step, 'down'), roundToStep(value, step, 'up')];
         expect(isMultipleOf(down, step) && isMultipleOf(up, step)).toBe(true);
         expect(compare(smaller(down, up), value) <= 0 && compare(larger(down, up), value) >= 0).toBe(true);

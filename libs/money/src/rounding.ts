@@ -1,6 +1,7 @@
 import Big from 'big.js';
-import { modes, type Rounding } from './arithmetic.ts';
+import { isPositive, modes, type Rounding } from './arithmetic.ts';
 import { fit, maxDecimalPlaces, type Decimal } from './decimal.ts';
+import { placesOf, unitsOf } from './small.ts';
 
 /** A rounding that always has a result. */
 export type Rounded = Exclude<Rounding, 'exact'>;
@@ -8,6 +9,7 @@ export type Rounded = Exclude<Rounding, 'exact'>;
 /** The value with at most `places` decimal places (0 to 9): `round(decimal('1.239'), 2, 'down')` is `'1.23'`. */
 export function round(value: Decimal, places: number, rounding: Rounded): Decimal {
   if (!(Number.isInteger(places) && places >= 0 && places <= maxDecimalPlaces)) throw new RangeError(`no places: ${places}`);
+  if (placesOf(value) <= places) return value;
   return fit(new Big(value).round(places, modes[rounding]));
 }
 
@@ -18,8 +20,12 @@ export function roundToStep(value: Decimal, step: Decimal, rounding: Rounded): D
 }
 
 /** Whether the value is a whole multiple of `step`: a price of its tick, a quantity of its lot. `RangeError` unless `step` is above nought. */
-export const isMultipleOf = (value: Decimal, step: Decimal): boolean =>
-  integer(new Big(value), maxDecimalPlaces) % integer(new Big(positive(step)), maxDecimalPlaces) === 0n;
+export function isMultipleOf(value: Decimal, step: Decimal): boolean {
+  const places = Math.max(placesOf(value), placesOf(positive(step)));
+  const [units, size] = [unitsOf(value, places), unitsOf(step, places)];
+  if (units !== undefined && size !== undefined) return units % size === 0;
+  return integer(new Big(value), maxDecimalPlaces) % integer(new Big(step), maxDecimalPlaces) === 0n;
+}
 
 /** `value * part / whole`, rounded to 9 decimal places once, at the end. Throws `RangeError` where `whole` is nought. */
 export function proportion(value: Decimal, part: Decimal, whole: Decimal, rounding: Rounded): Decimal {
@@ -36,7 +42,7 @@ export const percentOf = (value: Decimal, percent: Decimal, rounding: Rounded): 
   fit(new Big(value).times(percent).times('0.01').round(maxDecimalPlaces, modes[rounding]));
 
 function positive(step: Decimal): Decimal {
-  if (new Big(step).lte(0)) throw new RangeError(`no step: ${step}`);
+  if (!isPositive(step)) throw new RangeError(`no step: ${step}`);
   return step;
 }
 

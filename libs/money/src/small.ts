@@ -1,0 +1,58 @@
+import type { Decimal } from './decimal.ts';
+
+/**
+ * Decimals of up to 15 digits, which is nearly all of them, computed as doubles: 5 to 10 times as fast as big.js. Exact, for a double tells all
+ * decimals of 15 digits apart, in their order (IEEE 754), and holds every integer below 2 ** 53. What might not be exact is `undefined`
+ * here, and big.js computes it.
+ */
+
+/** Characters of a decimal that is small: with sign and point it has at most 15 digits. */
+const maxLength = 15;
+
+/** Most units: a double that is scaled to them is off by at most 0.12, so that it rounds to the right one. */
+const maxUnits = 5e14;
+
+/** Powers of ten, by exponent: no decimal has more than 9 places. */
+const powers = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000] as const;
+const power = (places: number): number => powers[places] ?? NaN;
+
+/** Below this a double is spelled with an exponent. */
+const smallestPlain = 1e-6;
+
+/** Whether it is surely of at most 15 digits. */
+export const isSmall = (value: Decimal): boolean => value.length <= maxLength;
+
+/** How many digits are after the point. */
+export function placesOf(value: Decimal): number {
+  const point = value.indexOf('.');
+  return point === -1 ? 0 : value.length - point - 1;
+}
+
+/** How many times 10 ** -places it is, `places` at least its own. */
+export function unitsOf(value: Decimal, places: number): number | undefined {
+  const units = isSmall(value) ? Math.round(Number(value) * power(places)) : Infinity;
+  return Math.abs(units) <= maxUnits ? units : undefined;
+}
+
+/** The decimal of so many times 10 ** -places. */
+export function ofUnits(units: number, places: number): Decimal | undefined {
+  if (Math.abs(units) > 2 * maxUnits) return undefined;
+  // The double next to a decimal of 15 digits is spelled as that decimal.
+  const value = units / power(places);
+  return units === 0 ? ('0' as Decimal) : Math.abs(value) < smallestPlain ? undefined : (String(value) as Decimal);
+}
+
+/** The sum, with `sign` -1 the difference. */
+export function smallSum(a: Decimal, b: Decimal, sign: 1 | -1): Decimal | undefined {
+  const places = Math.max(placesOf(a), placesOf(b));
+  const [one, other] = [unitsOf(a, places), unitsOf(b, places)];
+  return one === undefined || other === undefined ? undefined : ofUnits(one + sign * other, places);
+}
+
+/** The product where it needs no rounding. */
+export function smallProduct(a: Decimal, b: Decimal, maxPlaces: number): Decimal | undefined {
+  const places = placesOf(a) + placesOf(b);
+  if (places > maxPlaces) return undefined;
+  const [one, other] = [unitsOf(a, placesOf(a)), unitsOf(b, placesOf(b))];
+  return one === undefined || other === undefined ? undefined : ofUnits(one * other, places);
+}
