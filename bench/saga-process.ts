@@ -132,4 +132,5 @@ if (process.argv[2] === 'saga') {
   await runCommands('broker-gateway', [new BrokerOrderCommands()]);
 }
 process.on('message', () => process.send?.({ cpu: process.cpuUsage(), ...profile }));
+process.on('disconnect', () => process.exit());
 process.send?.('ready');
