@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { startCollector, type Collector, type Span } from '@tradecore/telemetry/testing';
+import type { OrderSeen } from '../deploy/local/src/client.ts';
 import { readTopic, type TopicRecord } from './topic.ts';
 import { startWorldWith, type World } from './world.ts';
 
@@ -84,4 +85,39 @@ describe('one trace', () => {
     expect(statements.filter(({ sql }) => sql?.includes(statement))).toHaveLength(1);
     expect(new Set(statements.map(({ parentSpanId }) => parentSpanId))).toEqual(new Set([batch?.spanId]));
   });
+
+  it('goes with an order to its end: through the saga, the account, the gateway and the books', async () => {
+    const client = await world.person('traced');
+    const account = await client.openAccount('first');
+    await client.deposit(account, '1000', 'first');
+    const whole = 'f111'.repeat(8);
+    const { body } = await client.ask<OrderSeen>('POST', '/v1/orders', {
+      body: {
+        accountId: account,
+        clientOrderId: 'whole',
+        ...{ symbol: 'ACME', side: 'buy', type: 'market' },
+        quantity: '1',
+        timeInForce: 'day',
+      },
+      headers: { traceparent: `00-${whole}-${clientSpan}-01` },
+    });
+    await client.orderWhen(body.id, ({ status }) => status === 'filled', 30_000);
+    const services = [
+      'command-api',
+      'order-saga',
+      'broker-gateway',
+      'order-projector',
+      'account-projector',
+      'position-projector',
+    ];
+    const seen = () => new Set(collector.spans.filter((span) => span.traceId === whole).map(({ service }) => service));
+    await world.until('a span of each service', () => services.every((service) => seen().has(service)), 60_000);
+    const { rows } = await world.database.query<{ traces: number; events: number }>(
+      `select count(distinct substr(metadata->>'traceparent', 4, 32))::int as traces, count(*)::int as events
+         from event_store where correlation_id = (select correlation_id from event_store where aggregate_id = $1 limit 1)`,
+      [body.id],
+    );
+    expect(rows[0]).toMatchObject({ traces: 1 });
+    expect(rows[0]?.events).toBeGreaterThan(15);
+  }, 90_000);
 });
