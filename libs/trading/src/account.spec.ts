@@ -305,6 +305,16 @@ describe('a settled fill', () => {
         }),
       ));
 
+  it('at the old price, while the account holds for more shares at a lower one, may take more than is held for its shares', () => {
+    const account = new Account('0190a6e0-0000-7000-8000-00000000acc0');
+    account.open({ owner: 'ada', currency: 'USD' });
+    account.deposit('1045.53'); // 11 shares at 95: 1,045 and a fee of 0.53, more than the 1,015.51 of 10 at 101.50
+    account.reserve(buyTerms);
+    account.changeReservation({ orderId, quantity: '11', unitPrice: '95' });
+    account.settle({ ...fill, executionId: 'e-1', quantity: '10' });
+    expect([account.available('currency', 'USD'), account.reserved('currency', 'USD')]).toEqual(['-65.02', '95.05']);
+  });
+
   it('without a reservation is a fact all the same: the overdraft is visible', () => {
     const account = new Account(orderId).replay([opened]);
     account.settle(half);

@@ -23,8 +23,8 @@ export const orderExecuted: ToldRow = {
 const figuresOnly = stay('its figures change, the broker goes on as before');
 const endedFigures = stay('its figures change; an order that has ended does not open again');
 
-/** The broker takes an execution back. */
-export const orderExecutionBusted: ToldRow = {
+/** The figures of an execution change. */
+const amended: ToldRow = {
   pendingNew: figuresOnly,
   submitted: figuresOnly,
   new: figuresOnly,
@@ -41,23 +41,11 @@ export const orderExecutionBusted: ToldRow = {
   unknown: stay('its figures change; this proves nothing about the call that is unknown'),
 };
 
+/** The broker takes an execution back. */
+export const orderExecutionBusted = amended;
+
 /** The broker corrects an execution. */
-export const orderExecutionCorrected: ToldRow = {
-  pendingNew: figuresOnly,
-  submitted: figuresOnly,
-  new: figuresOnly,
-  partiallyFilled: rest,
-  filled: endedFigures,
-  doneForDay: figuresOnly,
-  canceled: endedFigures,
-  pendingCancel: rest,
-  pendingReplace: rest,
-  rejected: endedFigures,
-  denied: endedFigures,
-  suspended: figuresOnly,
-  expired: endedFigures,
-  unknown: stay('its figures change; this proves nothing about the call that is unknown'),
-};
+export const orderExecutionCorrected = amended;
 
 const ended = ignore('the order has ended');
 
