@@ -29,3 +29,9 @@ export async function inTransaction<T>(dataSource: DataSource, work: (tx: Transa
     return work({ query: async (text, values = []) => (await client.query({ name: nameOf(text), text, values })).rows });
   });
 }
+
+/** Single statements outside of any transaction, parsed and planned once for a connection. */
+export function outsideTransaction(dataSource: DataSource): Transaction {
+  const pool = (dataSource.driver as unknown as { readonly master: PgClient }).master;
+  return { query: async (text, values = []) => (await pool.query({ name: nameOf(text), text, values })).rows };
+}

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ConcurrencyException, type Transaction } from '@tradecore/event-sourcing';
 import { counter, gauge, histogram, logger } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
-import { inTransaction } from './prepared.ts';
+import { inTransaction, outsideTransaction } from './prepared.ts';
 import { ClaimLost, schemaOf, WorkRows, type Memo, type Verdict, type WorkItem } from './work-rows.ts';
 
 /**
@@ -41,6 +41,8 @@ export function backoffMs(attempts: number, { baseMs, capMs }: { readonly baseMs
 /** Bounded workers over rows of a table: each row is in one hand at a time, nothing that was put is forgotten, whatever dies. */
 export class WorkQueue {
   private readonly rows: WorkRows;
+  /** For statements of their own. */
+  private readonly alone: Transaction;
   private readonly claim = randomUUID();
   private readonly inHand = new Map<string, Promise<void>>();
   private readonly settings: Required<Omit<WorkQueueOptions, 'dataSource' | 'service' | 'attend'>>;
@@ -55,7 +57,8 @@ export class WorkQueue {
     const { workers = 16, leaseMs = 5_000, backoff = { baseMs: 250, capMs: 30_000 }, lookMs = 1_000 } = options;
     this.settings = { workers, leaseMs, backoff, lookMs };
     this.rows = new WorkRows(schemaOf(options.service));
-    this.figures = figuresOf(options.service, () => this.rows.count(options.dataSource));
+    this.alone = outsideTransaction(options.dataSource);
+    this.figures = figuresOf(options.service, () => this.rows.count(this.alone));
   }
 
   /** Asks for rows in the caller's transaction. After its commit call `wake`, or they wait for the next look. */
@@ -65,24 +68,24 @@ export class WorkQueue {
 
   /** Makes rows that are there due now; keys without a row are ignored. */
   async ask(keys: readonly string[]): Promise<void> {
-    await this.rows.ask(this.options.dataSource, keys);
+    await this.rows.ask(this.alone, keys);
     this.wake();
   }
 
   /** Makes every row due that waits for its time: what they wait for has come. */
   async hasten(): Promise<void> {
-    await this.rows.hasten(this.options.dataSource);
+    await this.rows.hasten(this.alone);
     this.wake();
   }
 
   /** Removes rows that nobody has in hand: there is nothing more to attend to. */
   async drop(keys: readonly string[]): Promise<void> {
-    await this.rows.drop(this.options.dataSource, keys);
+    await this.rows.drop(this.alone, keys);
   }
 
   /** Keys of the rows that wait to be asked for. */
   resting(): Promise<string[]> {
-    return this.rows.resting(this.options.dataSource);
+    return this.rows.resting(this.alone);
   }
 
   /** There may be work: ends the wait. */
@@ -135,9 +138,7 @@ export class WorkQueue {
   }
 
   private async take(free: number): Promise<WorkItem[]> {
-    const items = await inTransaction(this.options.dataSource, (tx) =>
-      this.rows.claim(tx, this.claim, free, this.settings.leaseMs),
-    );
+    const items = await this.rows.claim(this.alone, this.claim, free, this.settings.leaseMs);
     for (const { lateMs, ...item } of items) {
       this.figures.late(lateMs / 1000);
       // A claim of ours that ended while we were at it: the first hand goes on, and will learn that it has lost it.
@@ -153,7 +154,7 @@ export class WorkQueue {
 
   private async rest(mayTake: boolean): Promise<void> {
     if (!mayTake) return this.wait(this.settings.lookMs);
-    const next = (await this.rows.nextDueMs(this.options.dataSource)) ?? this.settings.lookMs;
+    const next = (await this.rows.nextDueMs(this.alone)) ?? this.settings.lookMs;
     await this.wait(Math.min(this.settings.lookMs, Math.max(next, 1)));
   }
 
@@ -198,7 +199,7 @@ export class WorkQueue {
   private async giveBack({ key, attempts }: WorkItem): Promise<void> {
     const rest = backoffMs(attempts, this.settings.backoff);
     try {
-      await this.rows.giveBack(this.options.dataSource, this.claim, key, rest);
+      await this.rows.giveBack(this.alone, this.claim, key, rest);
     } catch (error) {
       log.warn({ err: error, key }, 'a row could not be given back: it is free when its claim ends');
     }
@@ -207,7 +208,7 @@ export class WorkQueue {
   private async renew(): Promise<void> {
     if (this.inHand.size === 0) return;
     try {
-      await this.rows.renew(this.options.dataSource, this.claim, [...this.inHand.keys()], this.settings.leaseMs);
+      await this.rows.renew(this.alone, this.claim, [...this.inHand.keys()], this.settings.leaseMs);
     } catch (error) {
       log.warn({ err: error, queue: this.options.service }, 'claims could not be renewed');
     }

@@ -199,7 +199,15 @@ export class LegCalls {
     if (answer.kind === 'refused' || answer.kind === 'absent') {
       return this.notCanceled(leg, memo, answer.kind === 'refused' ? answer.reason : 'the broker has no such order');
     }
-    return { memo: { ...memo, tries: memo.tries + 1 }, againMs: backoffMs(memo.tries + 1, lookUpRest) };
+    return this.cancelUnanswered(leg, memo, answer);
+  }
+
+  /** Asked again, for as long as it takes; once somebody is told. */
+  private cancelUnanswered(leg: BrokerOrder, memo: LegMemo, answer: BrokerAnswer): Called {
+    const tries = memo.tries + 1;
+    if (tries === this.venue.config.BROKER_TRIES)
+      log.error({ brokerOrderId: leg.id, tries, answer }, 'the broker does not answer a cancel');
+    return { memo: { ...memo, tries }, againMs: backoffMs(tries, lookUpRest) };
   }
 
   /** The broker does not cancel it: it has ended there, or the wish is refused. */

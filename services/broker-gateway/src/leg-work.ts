@@ -84,11 +84,6 @@ export class LegWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     return this.queue.drop(keys);
   }
 
-  /** Resolves when a worker of this process has stored what it learned of a leg; undefined when none is at it. */
-  settled(key: string): Promise<void> | undefined {
-    return this.queue.inHandOf(key);
-  }
-
   /** Legs that the broker has, as far as we know. */
   working(): Promise<string[]> {
     return this.queue.resting();
@@ -102,7 +97,12 @@ export class LegWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     const leg = await this.legs.load(item.key);
     const memo = this.memoOf(item, leg);
     const called = await this.calls.make(this.stepOf(leg, memo), leg, memo);
-    let loaded: BrokerOrder | undefined = leg;
+    // What the stream tells of it now waits until the answer is stored; what it told during the call is there.
+    const leave = await this.legs.turns.enter(item.key);
+    const inHand = this.queue.inHandOf(item.key);
+    if (inHand) void inHand.finally(leave);
+    else leave();
+    let loaded: BrokerOrder | undefined = this.legs.isOld(leg) ? undefined : leg;
     return async (tx) => {
       // After a conflict what was loaded is old.
       const current = loaded ?? (await this.legs.load(item.key, tx));

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { BrokerOrder, VenueOrder } from '@tradecore/trading';
 import { retryOnConflict } from '@tradecore/event-sourcing';
@@ -9,12 +8,11 @@ import { gatewayMetrics } from './broker-gateway.metrics.ts';
 import type { VenueUpdate } from './broker-port.ts';
 import { LegWork } from './leg-work.ts';
 import { Legs } from './legs.ts';
+import { Recent } from './recent.ts';
 import { Venue } from './venue.ts';
 
 const log = logger('broker-updates');
 const remembered = 50_000;
-/** How long an update waits for the answer to a call. */
-const answerMs = 25;
 /** Rows of legs that have ended are removed together. */
 const dropMs = 200;
 
@@ -24,7 +22,8 @@ export type Applied = 'applied' | 'known' | 'foreign';
 /** Takes over what the broker tells of an order, one after the other for each order: from the stream, and from the look-back. */
 @Injectable()
 export class Updates {
-  private readonly inTurn = new Map<string, Promise<unknown>>();
+  /** Updates that are not stored yet. */
+  waiting = 0;
   private readonly foreign = new Recent<string, true>(remembered);
   private readonly ended = new Set<string>();
   private dropping: NodeJS.Timeout | undefined;
@@ -40,11 +39,6 @@ export class Updates {
     @Inject(Venue) private readonly venue: Venue,
   ) {}
 
-  /** Updates that wait for their turn. */
-  get waiting(): number {
-    return this.inTurn.size;
-  }
-
   /** Whether this was taken over already, as far as this process remembers. */
   knows(order: VenueOrder): boolean {
     return this.seen.get(order.venueOrderId) === standing(order);
@@ -55,22 +49,18 @@ export class Updates {
   }
 
   /** Takes an update over: after those of the same order that came before it. */
-  apply(update: VenueUpdate): Promise<Applied> {
-    const key = update.order.venueOrderId;
-    const turn = (this.inTurn.get(key) ?? Promise.resolve())
-      .catch(() => undefined)
-      .then(() => this.applyNow(update))
-      .finally(() => {
-        if (this.inTurn.get(key) === turn) this.inTurn.delete(key);
-      });
-    this.inTurn.set(key, turn);
-    return turn;
+  async apply(update: VenueUpdate): Promise<Applied> {
+    this.waiting += 1;
+    try {
+      return await this.legs.turns.run(update.order.clientOrderId, () => this.applyNow(update));
+    } finally {
+      this.waiting -= 1;
+    }
   }
 
   private async applyNow(update: VenueUpdate): Promise<Applied> {
     const { order, execution } = update;
     if (this.foreign.get(order.venueOrderId)) return 'foreign';
-    await this.afterTheAnswer(order.clientOrderId);
     const applied = await retryOnConflict(() => this.take(update), 10);
     if (applied === 'foreign') this.foreign.set(order.venueOrderId, true);
     this.seen.set(order.venueOrderId, standing(order));
@@ -78,17 +68,9 @@ export class Updates {
     return applied;
   }
 
-  /**
-   * The answer to a call and the first update come in the same moment: the one waits for the other, for two that store at once would
-   * have to try again. Not for long: the answer may never come.
-   */
-  private async afterTheAnswer(clientOrderId: string): Promise<void> {
-    const settled = this.work.settled(clientOrderId);
-    if (settled) await Promise.race([settled, sleep(answerMs)]);
-  }
-
   private async take(update: VenueUpdate): Promise<Applied> {
     const { order } = update;
+    if (saysNothing(update) && this.legs.wasWorking(order.clientOrderId)) return 'known';
     const leg = await this.legs.find(order.clientOrderId);
     if (!leg || leg.progress === 'foreign') return this.adopt(order);
     const wasOpen = leg.isOpen;
@@ -137,6 +119,11 @@ export class Updates {
 const standing = ({ venueStatus, filledQuantity, replacedBy }: VenueOrder): string =>
   `${venueStatus} ${filledQuantity} ${replacedBy ?? ''}`;
 
+/** That an order which is at the broker is there, untraded: most updates are this one, and cost no look at the store. */
+const saysNothing = ({ event, order, execution }: VenueUpdate): boolean =>
+  plainWords.has(event) && order.status === 'working' && order.filledQuantity === '0' && execution === undefined;
+const plainWords = new Set(['new', 'accepted', 'pending_new', 'pending_cancel', 'pending_replace', 'look-back']);
+
 /** The order as it stands first, for that proves that the broker has it; then what was traded; then how it ended. */
 function tell(leg: BrokerOrder, { event, order, execution, previousExecutionId }: VenueUpdate): void {
   leg.learn(order);
@@ -152,21 +139,4 @@ function tell(leg: BrokerOrder, { event, order, execution, previousExecutionId }
 function needsWork(leg: BrokerOrder, { order }: VenueUpdate): boolean {
   const isUnaccepted = leg.progress !== 'working';
   return leg.lacks(order) || isUnaccepted || order.status === 'replaced';
-}
-
-/** A map that forgets what was set longest ago when it is full. */
-class Recent<K, V> {
-  readonly #map = new Map<K, V>();
-
-  constructor(private readonly limit: number) {}
-
-  get(key: K): V | undefined {
-    return this.#map.get(key);
-  }
-
-  set(key: K, value: V): void {
-    this.#map.delete(key);
-    if (this.#map.size >= this.limit) this.#map.delete(this.#map.keys().next().value as K);
-    this.#map.set(key, value);
-  }
 }

@@ -26,11 +26,6 @@ describe('whatever goes wrong at the broker', () => {
     return story;
   };
 
-  it('an order whose answer was lost is looked up and adopted', async () => {
-    const story = await fills({ kind: 'timeout-after-accept' }, { kind: 'stream-gap' });
-    expect(story).toEqual(['SubmissionRequested', 'BrokerOutcomeUnknown', 'BrokerOrderAccepted', 'ExecutionReported']);
-  }, 30_000);
-
   it('an order whose answer was lost is known at once where the stream tells of it', async () => {
     expect(await fills({ kind: 'timeout-after-accept' })).toEqual([
       'SubmissionRequested',

@@ -15,11 +15,15 @@ const symbolsAtOnce = 1_000;
 
 /** Alpaca's trading API v2, and the latest trades of its market data API v2. The paper broker speaks the same. */
 export class Alpaca implements BrokerPort {
+  private readonly fills: ReturnType<typeof fills>;
+
   constructor(
     readonly venue: string,
     private readonly trading: AlpacaHttp,
     private readonly data: AlpacaHttp,
-  ) {}
+  ) {
+    this.fills = fills(venue);
+  }
 
   async submit(clientOrderId: string, terms: LegTerms): Promise<BrokerAnswer> {
     const body = {
@@ -61,11 +65,10 @@ export class Alpaca implements BrokerPort {
 
   async executionsSince(time: string): Promise<readonly VenueExecution[]> {
     const found: VenueExecution[] = [];
-    const shape = fills(this.venue);
     let token: string | undefined;
     for (let pages = 0; pages < pagesLimit; pages += 1) {
       const query = { after: time, direction: 'asc', page_size: String(fillsPage), ...(token && { page_token: token }) };
-      const page = await this.question({ call: 'fills', path: '/v2/account/activities/FILL', query }, shape);
+      const page = await this.question({ call: 'fills', path: '/v2/account/activities/FILL', query }, this.fills);
       found.push(...page.map(({ execution }) => execution));
       token = page.at(-1)?.page;
       if (page.length < fillsPage) return found;

@@ -34,10 +34,15 @@ export class UpdateStream {
   private listening = false;
   private stopped = true;
 
+  /** Compiled once: it reads every message. */
+  private readonly shape: ReturnType<typeof tradeUpdate>;
+
   constructor(
     private readonly settings: StreamSettings,
     private readonly listener: StreamListener,
-  ) {}
+  ) {
+    this.shape = tradeUpdate(settings.venue);
+  }
 
   /** Whether updates are heard now. */
   get isUp(): boolean {
@@ -96,7 +101,7 @@ export class UpdateStream {
     if (message?.stream === 'authorization') return this.authorized(socket, message.data);
     if (message?.stream === 'listening') return this.up();
     if (message?.stream !== 'trade_updates') return log.debug({ stream: message?.stream }, 'the stream says something else');
-    const update = tradeUpdate(this.settings.venue).safeParse(message.data);
+    const update = this.shape.safeParse(message.data);
     if (update.success) return this.listener.updated(update.data);
     // What it was is found by looking back.
     gatewayMetrics.updates.inc({ outcome: 'bad-shape' });

@@ -6,10 +6,29 @@ describe('an outcome at the broker', () => {
     world = await World.create();
     await world.start({ BROKER_TRIES: '3', BROKER_PRICE_MS: '600000' });
   }, 60_000);
+  afterEach(() => world.reconnect());
   afterAll(() => world.close(), 30_000);
 
+  const silent = () => world.paper.fault({ kind: 'stream-gap', symbol: 'ACME' });
+
+  it('that was lost on its way back is looked up, and the order adopted', async () => {
+    await until('somebody has looked back', async () => (await world.metric('broker_look_back_seconds_count')) > 0);
+    await silent();
+    await world.paper.fault({ kind: 'timeout-after-accept', symbol: 'ACME' });
+    const id = await world.submit(legTerms());
+    await world.reaches(id, 'filled');
+    expect(await world.story(id)).toEqual([
+      'SubmissionRequested',
+      'BrokerOutcomeUnknown',
+      'BrokerOrderAccepted',
+      'ExecutionReported',
+    ]);
+    expect((await world.events(id))[2]).toMatchObject({ data: { found: true } });
+    expect((await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id)).toHaveLength(1);
+  }, 30_000);
+
   it('that nothing proves is told, counted, and left unknown until something does', async () => {
-    await world.paper.fault({ kind: 'stream-gap', symbol: 'ACME' });
+    await silent();
     await world.paper.fault({ kind: '500-after-accept', symbol: 'ACME' });
     await world.paper.fault({ kind: '500', on: 'read', times: 5 });
     const id = await world.submit(legTerms());
