@@ -52,6 +52,12 @@ export interface Fill {
   readonly execution: VenueExecution;
 }
 
+/** What the broker lists. */
+export interface Listed {
+  readonly open: readonly VenueOrder[];
+  readonly fills: readonly Fill[];
+}
+
 /** The paper broker's own exchange at the end of a bad line. */
 export class BrokerLine {
   readonly exchange: Exchange;
@@ -133,16 +139,17 @@ export class BrokerLine {
     );
   }
 
-  /** All executions but the first `known`. */
-  fillsAfter(known: number, answer: (fills: readonly Fill[]) => void): void {
-    let fills: readonly Fill[] = [];
+  /** What the broker works, and all executions but the first `known`: what two lists of it would show. */
+  lookBack(known: number, answer: (listed: Listed) => void): void {
+    let listed: Listed = { open: [], fills: [] };
     this.#call(
       { account, on: 'read' },
       () => {
-        fills = this.#fills.slice(known);
+        const open = this.exchange.orders(account, { status: 'open', limit: Number.MAX_SAFE_INTEGER }).map(seen);
+        listed = { open, fills: this.#fills.slice(known) };
         return { kind: 'done' };
       },
-      ({ kind }) => kind === 'done' && answer(fills),
+      ({ kind }) => kind === 'done' && answer(listed),
     );
   }
 

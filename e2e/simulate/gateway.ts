@@ -52,6 +52,8 @@ export class Gateway {
   readonly #patience: LegPatience;
   readonly #errands = new Map<string, Errand>();
   readonly #open = new Set<string>();
+  /** The leg that is to replace a leg, or did. */
+  readonly #successors = new Map<string, string>();
 
   constructor(world: GatewayWorld, patience: LegPatience) {
     this.#world = world;
@@ -66,7 +68,8 @@ export class Gateway {
     this.#open.add(legId);
     if (errand.isBusy) return;
     const leg = this.#leg(legId);
-    const { symbol } = leg.terms ?? {};
+    const { symbol, replaces } = leg.terms ?? {};
+    if (replaces !== undefined && leg.isOpen) this.#successors.set(replaces, legId);
     const lastPrice = symbol === undefined ? undefined : this.#world.lastPrice(symbol);
     const { sentAt, absentAt } = errand;
     const facts = {
@@ -78,27 +81,29 @@ export class Gateway {
     this.#do(nextStep(leg, facts, this.#patience), leg, errand);
   }
 
-  /** Asks the broker for every leg that is open and for every execution since: what the stream lost is found. */
+  /** Compares with what the broker lists, as broker-gateway's look-back does: what the stream lost is found, also of legs that have ended. */
   reconcile(): void {
-    this.#lookBack();
-    for (const legId of this.#open) {
-      if (!this.#leg(legId).isOpen) this.#open.delete(legId);
-      else if (!this.#errands.get(legId)?.isBusy) this.#lookUp(legId, false);
-    }
+    const known = this.#fillsKnown;
+    this.#world.line.lookBack(known, ({ open, fills }) => {
+      this.#fillsKnown = Math.max(this.#fillsKnown, known + fills.length);
+      for (const { clientOrderId, execution } of fills) this.#traded(clientOrderId, execution);
+      const listed = new Map(open.map((order) => [order.clientOrderId, order]));
+      for (const legId of this.#open) this.#compare(this.#leg(legId), listed.get(legId));
+    });
   }
 
   #fillsKnown = 0;
 
-  /** Takes over what was traded since the last look, also of legs that have ended: nobody asks for those any more. */
-  #lookBack(): void {
-    const known = this.#fillsKnown;
-    this.#world.line.fillsAfter(known, (fills) => {
-      this.#fillsKnown = Math.max(this.#fillsKnown, known + fills.length);
-      for (const { clientOrderId, execution } of fills) {
-        const leg = this.#world.journal.aggregates.get(clientOrderId) as BrokerOrder | undefined;
-        if (leg) this.#decide(leg, () => leg.report(execution));
-      }
-    });
+  #traded(legId: string, execution: VenueExecution): void {
+    const leg = this.#world.journal.aggregates.get(legId) as BrokerOrder | undefined;
+    if (leg) this.#decide(leg, () => leg.report(execution));
+  }
+
+  /** Looks closer where the broker's list does not show a leg as we know it. */
+  #compare(leg: BrokerOrder, listed: VenueOrder | undefined): void {
+    if (!leg.isOpen) return void this.#open.delete(leg.id);
+    const isKnown = listed !== undefined && leg.progress === 'working' && !leg.cancelRequested && !leg.lacks(listed);
+    if (!isKnown && !this.#errands.get(leg.id)?.isBusy) this.#lookUp(leg.id, false);
   }
 
   #do(step: LegStep, leg: BrokerOrder, errand: Errand): void {
@@ -200,7 +205,7 @@ export class Gateway {
   }
 
   #replaced(leg: BrokerOrder, order: VenueOrder): void {
-    const next = [...this.#open].find((id) => this.#leg(id).terms?.replaces === leg.id);
+    const next = this.#successors.get(leg.id);
     if (next !== undefined) this.#decide(leg, () => leg.replacedBy(next, order));
   }
 

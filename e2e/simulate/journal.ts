@@ -65,8 +65,7 @@ export class Journal {
     const history = this.#historyOf(aggregate.id);
     fresh.forEach((event, index) => {
       const recorded = this.#recorded(event, { aggregate, type, index, version: history.length + 1, origin });
-      if (this.#ids.has(recorded.id)) throw new Error(`${recorded.type} ${recorded.id} is decided twice`);
-      this.#ids.add(recorded.id);
+      if (this.#ids.add(recorded.id).size < this.#count) throw new Error(`${recorded.type} ${recorded.id} is decided twice`);
       history.push(recorded);
     });
     aggregate.markCommitted();

@@ -88,7 +88,7 @@ function withoutStep<T extends Step>({ target: _, commandId: __, attempt: ___, d
 
 /**
  * What order-saga does: hears each event once, stores what it decides, and wakes when it is due. Duplicates are known by the last version
- * heard of each aggregate.
+ * heard of each aggregate: what one aggregate says comes in order, to whichever sagas.
  */
 export function sagaConsumer(journal: Journal, clock: Clock, Class: typeof OrderPlacement): Consumer {
   const heard = new Map<string, number>();
@@ -114,10 +114,9 @@ export function sagaConsumer(journal: Journal, clock: Clock, Class: typeof Order
     handle: (event) => {
       const id = Class.sagaIdOf(event);
       if (id === undefined) return;
-      const source = `${id}/${event.aggregateId}`;
-      if (event.aggregateVersion <= (heard.get(source) ?? 0)) return;
+      if (event.aggregateVersion <= (heard.get(event.aggregateId) ?? 0)) return;
       if (!journal.histories.has(id) && !Class.starts(event)) return;
-      heard.set(source, event.aggregateVersion);
+      heard.set(event.aggregateId, event.aggregateVersion);
       const saga = journal.load(Class, id);
       saga.hear(event, clock.time);
       const account = event.metadata.account;

@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util';
 import type { RecordedEvent } from '@tradecore/events';
-import { simulate, type Outcome } from './simulate.ts';
+import { simulate, type Outcome, type Simulation } from './simulate.ts';
 
-/** Runs one simulation and prints what came of it. Returns the exit code: 1 when an invariant does not hold. */
-export function run(args: readonly string[]): number {
+type Print = (text: string) => void;
+
+/** Runs one simulation and prints what came of it. Returns the exit code: 1 when an invariant does not hold. `broken` is for tests. */
+export function run(args: readonly string[], print: Print = toOutput, broken: Partial<Simulation> = {}): number {
   const { seed, orders, calm, trace } = read(args);
   const began = performance.now();
-  const outcome = simulate({ seed, orders, faults: !calm, ...(trace && { trace: printEvent }) });
+  const outcome = simulate({ seed, orders, faults: !calm, ...(trace && { trace: (event) => print(lineOf(event)) }), ...broken });
   const seconds = (performance.now() - began) / 1000;
   print(report(outcome, seconds));
   const failed = outcome.invariants.some(({ wrong }) => wrong.length > 0);
@@ -14,7 +16,7 @@ export function run(args: readonly string[]): number {
   return failed ? 1 : 0;
 }
 
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
+const toOutput: Print = (text) => void process.stdout.write(`${text}\n`);
 
 function read(args: readonly string[]) {
   const { values } = parseArgs({
@@ -35,8 +37,8 @@ function read(args: readonly string[]) {
 }
 
 /** One line an event: when, to whom, what. */
-function printEvent({ time, aggregateType, aggregateId, aggregateVersion, type, data }: RecordedEvent): void {
-  print(`${time.slice(11, 23)} ${aggregateType} ${aggregateId.slice(0, 8)}/${aggregateVersion} ${type} ${JSON.stringify(data)}`);
+function lineOf({ time, aggregateType, aggregateId, aggregateVersion, type, data }: RecordedEvent): string {
+  return `${time.slice(11, 23)} ${aggregateType} ${aggregateId.slice(0, 8)}/${aggregateVersion} ${type} ${JSON.stringify(data)}`;
 }
 
 function report({ seed, orders, events, digest, simulated, mix, invariants }: Outcome, seconds: number): string {

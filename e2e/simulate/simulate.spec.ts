@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '@tradecore/events';
 import { Account, Order, OrderPlacement, type Settlement } from '@tradecore/trading';
+import { run } from './run.ts';
 import { simulate, type Outcome, type Simulation } from './simulate.ts';
 
 const seeds = Array.from({ length: 20 }, (_, index) => index + 1);
@@ -44,13 +45,51 @@ const found = (broken: Partial<Simulation>): string[] =>
     .invariants.filter(({ wrong }) => wrong.length > 0)
     .map(({ name }) => name);
 
+describe('npm run simulate', () => {
+  const said = (args: readonly string[], broken: Partial<Simulation> = {}) => {
+    const lines: string[] = [];
+    const code = run(args, (text) => lines.push(text), broken);
+    return { code, text: lines.join('\n') };
+  };
+
+  it('prints the seed, what happened, and what always holds', () => {
+    const { code, text } = said(['--seed', '5', '--orders', '50']);
+    expect(code).toBe(0);
+    expect(text).toMatch(/^Seed 5: 50 orders, \d+ events, .+ orders\/s$/m);
+    expect(text).toMatch(/^ +order filled +\d+$/m);
+    expect(text).toMatch(/^ {2}✓ postings sum to zero +\d+$/m);
+    expect(text).not.toContain('✗');
+  });
+
+  it('prints each event with --trace', () => {
+    expect(said(['--orders', '5', '--trace']).text).toMatch(/^\d\d:\d\d:\d\d\.\d{3} Order [0-9a-f]{8}\/1 OrderPlaced \{.+\}$/m);
+  });
+
+  it('ends with 1, the faults in words and the command that replays them when an invariant does not hold', () => {
+    const { code, text } = said(['--seed', '3', '--orders', '200'], { classes: { Account: Keeps } });
+    expect(code).toBe(1);
+    expect(text).toMatch(/^ {2}✗ reserved = open orders' remaining value +\d+\n +(while orders rest: )?account .+ holds /m);
+    expect(text).toContain('npm run simulate -- --seed 3 --orders 200 --trace');
+  });
+
+  it.each([
+    ['--seed', 'x'],
+    ['--orders', '0'],
+    ['--orders', '1.5'],
+  ])('refuses %s %s', (option, value) => {
+    expect(() => said([option, value])).toThrow(`${option} is a whole number`);
+  });
+});
+
+/** An account that frees nothing. */
+class Keeps extends Account {
+  override release({ orderId }: { readonly orderId: string }): void {
+    super.release({ orderId: `not ${orderId}` });
+  }
+}
+
 describe('the invariants notice', () => {
   it('a release that frees nothing', () => {
-    class Keeps extends Account {
-      override release({ orderId }: { readonly orderId: string }): void {
-        super.release({ orderId: `not ${orderId}` });
-      }
-    }
     expect(found({ classes: { Account: Keeps } })).toContain("reserved = open orders' remaining value");
   });
 
