@@ -1,45 +1,24 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { logins, services } from '../../deploy/local/src/service-list.ts';
-import { findHelm, howToInstall } from './helm.ts';
+import { howToInstall } from './helm.ts';
+import {
+  chart,
+  describeChart,
+  env,
+  helm,
+  manifests,
+  named,
+  ofKind,
+  podOf,
+  pods,
+  rendered,
+  template,
+  valuesFile,
+} from './render.ts';
 
-type Json = { readonly [key: string]: Json } & readonly Json[] & string;
-
-const chart = join(import.meta.dirname, '../tradecore');
-const valuesFile = (name: string) => join(import.meta.dirname, `values/${name}.yaml`);
-const helm = findHelm();
-
-const template = (values: string, ...more: string[]) =>
-  spawnSync(
-    helm!,
-    ['template', 'trade', chart, '--namespace', 'trading', '--kube-version', '1.34.0', '--values', valuesFile(values), ...more],
-    {
-      encoding: 'utf8',
-    },
-  );
-
-/** The manifests as Helm writes them. Generated passwords differ from run to run, blank lines before `---` between Helm 3 and 4. */
-function rendered(values: string, ...more: string[]): string {
-  const { stdout, stderr, status } = template(values, ...more);
-  if (status !== 0) throw new Error(stderr);
-  return stdout.replaceAll(/: "[A-Za-z0-9+/]{43}="$/gm, ': "<generated>"').replaceAll(/\n+(?=---\n|$)/g, '\n');
-}
-
-const manifests = (values: string, ...more: string[]): Json[] =>
-  parseAllDocuments(rendered(values, ...more)).map((document) => document.toJS() as Json);
-const ofKind = (kind: string, all: readonly Json[]) => all.filter((each) => each['kind'] === kind);
-const named = (name: string, all: readonly Json[]): Json => {
-  const found = all.find((each) => each['metadata']!['name'] === name);
-  if (!found) throw new Error(`no manifest is named ${name}`);
-  return found;
-};
-const podOf = (manifest: Json): Json => (manifest['kind'] === 'Pod' ? manifest : manifest['spec']!['template']!)['spec']!;
-const pods = (all: readonly Json[]) => all.filter(({ kind }) => ['Deployment', 'Job', 'Pod'].includes(kind!)).map(podOf);
-const env = (pod: Json): Map<string, Json> => new Map(pod['containers']![0]!['env']!.map((each) => [each['name']!, each]));
-
-const describeChart = helm ? describe : describe.skip;
 const values = ['minimal', 'full'];
 
 describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
@@ -77,6 +56,11 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
     ['a route without a gateway', 'route.enabled=true', 'route.parentRefs'],
     ['a fleet without a broker', 'services.paper-broker.enabled=false', 'broker.url'],
     ['a broker without its keys', 'broker.url=https://broker', 'broker.existingSecret'],
+    ['two brokers', 'broker.url=https://broker', 'one broker'],
+    ['an address of a broker that is no URL', 'broker.url=api.alpaca.markets', '/broker/url'],
+    ['two paper brokers', 'services.paper-broker.replicas=2', '/services/paper-broker/replicas'],
+    ['books of no size', 'broker.paper.size=much', '/broker/paper/size'],
+    ['a peer that is none', 'networkPolicies.to.postgres[0].cidr=10.0.0.0/8', "additional properties 'cidr'"],
   ])('refuses %s', (_, setting, fault) => {
     const { stderr, status } = template('minimal', '--set', setting);
     expect(status).not.toBe(0);
@@ -127,7 +111,7 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
     const paper = env(podOf(named('trade-tradecore-paper-broker', deployed)));
     expect(gateway.get('BROKER')!['value']).toBe('paper');
     expect(gateway.get('BROKER_URL')!['value']).toBe('http://trade-tradecore-paper-broker');
-    expect(gateway.get('BROKER_STREAM_URL')!['value']).toBe('ws://trade-tradecore-paper-broker/stream');
+    expect(gateway.has('BROKER_STREAM_URL')).toBe(false);
     for (const key of ['KEY_ID', 'SECRET_KEY'])
       expect(gateway.get(`BROKER_${key}`)!['valueFrom']).toEqual(paper.get(`PAPER_${key}`)!['valueFrom']);
     expect(ofKind('Secret', all).map((each) => each['metadata']!['name'])).toContain('trade-tradecore-broker');

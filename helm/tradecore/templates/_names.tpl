@@ -55,6 +55,15 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- default (printf "%s-broker" (include "tradecore.fullname" .)) .Values.broker.existingSecret -}}
 {{- end -}}
 
+{{/* The claim of the paper broker's books; empty: they lie beside its pod. */}}
+{{- define "tradecore.paperClaim" -}}
+{{- if .Values.broker.paper.existingClaim -}}
+{{- .Values.broker.paper.existingClaim -}}
+{{- else if .Values.broker.paper.size -}}
+{{- printf "%s-paper-broker" (include "tradecore.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
 {{/* `true` where the broker is the paper broker of this release. */}}
 {{- define "tradecore.tradesOnPaper" -}}
 {{- and (has "paper-broker" (include "tradecore.running" . | fromJsonArray)) (not .Values.broker.url) -}}

@@ -52,10 +52,11 @@ args: [{{ if .root.Values.settings.otlpEndpoint }}'--import', '@tradecore/teleme
 
 {{/* What the gateway is told of its broker: the one of the values, else the paper broker of this release. */}}
 {{- define "tradecore.broker" -}}
-{{- $here := printf "%s-paper-broker" (include "tradecore.fullname" .) -}}
 - { name: BROKER, value: {{ ternary "paper" .Values.broker.kind (include "tradecore.tradesOnPaper" . | eq "true") }} }
-- { name: BROKER_URL, value: {{ default (printf "http://%s" $here) .Values.broker.url | quote }} }
-- { name: BROKER_STREAM_URL, value: {{ default (printf "ws://%s/stream" $here) .Values.broker.streamUrl | quote }} }
+- { name: BROKER_URL, value: {{ default (printf "http://%s-paper-broker" (include "tradecore.fullname" .)) .Values.broker.url | quote }} }
+{{- with .Values.broker.streamUrl }}
+- { name: BROKER_STREAM_URL, value: {{ . | quote }} }
+{{- end }}
 {{ include "tradecore.brokerKeys" (dict "root" . "prefix" "BROKER") }}
 {{- end -}}
 

@@ -15,11 +15,13 @@
 {{- if has "broker-gateway" $running -}}
 {{- if eq (include "tradecore.tradesOnPaper" .) "false" -}}
 {{- if not .Values.broker.url }}{{ $missing = append $missing "broker.url: the broker's trading API; or services.paper-broker.enabled=true to trade on paper" }}{{ end -}}
-{{- if and .Values.broker.url (not .Values.broker.streamUrl) }}{{ $missing = append $missing "broker.streamUrl: the broker's stream of updates" }}{{ end -}}
 {{- if and .Values.broker.url (not (or .Values.broker.existingSecret (and .Values.broker.keyId .Values.broker.secretKey))) -}}
 {{- $missing = append $missing "broker.existingSecret, or broker.keyId and broker.secretKey: the keys that the broker gave you" -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- if and (has "paper-broker" $running) .Values.broker.url -}}
+{{- $missing = append $missing "one broker: broker.url or services.paper-broker.enabled, not both (the paper broker would be shown the keys of the other)" -}}
 {{- end -}}
 {{- if and .Values.route.enabled (not .Values.route.parentRefs) }}{{ $missing = append $missing "route.parentRefs: the Gateway that the route hangs on" }}{{ end -}}
 {{- if $missing }}{{ fail (printf "\n\nMissing values:\n  %s\n" (join "\n  " $missing)) }}{{ end -}}
