@@ -104,12 +104,12 @@ async function placeOrders(): Promise<void> {
   await store.close();
 }
 
-/** CPU seconds of processes whose command line says so. */
-function cpuOf(says: (command: string) => boolean): number {
+/** CPU seconds of processes, by their command line and id. */
+function cpuOf(isMeant: (command: string, pid: string) => boolean): number {
   let ticks = 0;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
-      if (!says(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))) continue;
+      if (!isMeant(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), pid)) continue;
       const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
       ticks += Number(fields[11]) + Number(fields[12]);
     } catch {
@@ -119,10 +119,10 @@ function cpuOf(says: (command: string) => boolean): number {
   return ticks / 100;
 }
 
-const cpuNow = () => ({
+const cpuNow = (relay: ChildProcess) => ({
   PostgreSQL: cpuOf((command) => command.startsWith('postgres:') && command.includes(database.name)),
   Kafka: cpuOf((command) => command.includes('kafka.Kafka')),
-  relay: cpuOf((command) => command.includes('outbox-relay/dist/main.js')),
+  relay: cpuOf((_, pid) => Number(pid) === relay.pid),
 });
 
 const seconds = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1e6;
@@ -143,13 +143,13 @@ function shares({ batches, records, parts }: Profile, before: Profile): Row[] {
 
 try {
   await placeOrders();
-  await startRelay();
+  const relay = await startRelay();
   const saga = await start('saga');
   const beginning = await until(async () => (await openSagas()) === orders);
-  const [begun, before] = [await ask(saga), cpuNow()];
+  const [begun, before] = [await ask(saga), cpuNow(relay)];
   const participants = await start('participants');
   const living = await until(async () => (await openSagas()) === 0);
-  const [lived, answered, after] = [await ask(saga), await ask(participants), cpuNow()];
+  const [lived, answered, after] = [await ask(saga), await ask(participants), cpuNow(relay)];
   const events = await count('event_store');
   const rate = Math.round(orders / living);
   writeResults({
