@@ -69,9 +69,20 @@ export abstract class BaseAggregate<E extends Event> {
   }
 
   #handle(event: E): void {
-    const handler: unknown = Reflect.get(this, `on${event.type}`);
+    const handler: unknown = Reflect.get(this, handlerOf(event.type));
     if (typeof handler !== 'function') throw new UnhandledEvent(this.constructor.name, event.type);
     handler.call(this, event);
     this.#version += 1;
   }
+}
+
+/** Names of handlers by event type: a name that is joined anew each time has to be looked up among all names, at each event of a replay. */
+const handlers = new Map<string, string>();
+
+function handlerOf(type: string): string {
+  const known = handlers.get(type);
+  if (known !== undefined) return known;
+  const name = `on${type}`;
+  handlers.set(type, name);
+  return name;
 }
