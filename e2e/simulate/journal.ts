@@ -65,12 +65,18 @@ export class Journal {
     const history = this.#historyOf(aggregate.id);
     fresh.forEach((event, index) => {
       const recorded = this.#recorded(event, { aggregate, type, index, version: history.length + 1, origin });
-      if (this.#ids.add(recorded.id).size < this.#count) throw new Error(`${recorded.type} ${recorded.id} is decided twice`);
+      if (origin.commandId !== undefined) this.#mark(recorded);
       history.push(recorded);
     });
     aggregate.markCommitted();
     for (const event of history.slice(history.length - fresh.length)) this.#publish(event);
     return fresh.length;
+  }
+
+  /** Ids that derive from a command; others are counted, and can't repeat. */
+  #mark({ id, type }: RecordedEvent): void {
+    const before = this.#ids.size;
+    if (this.#ids.add(id).size === before) throw new Error(`${type} ${id} is decided twice`);
   }
 
   /** Every event of a type of aggregate. */

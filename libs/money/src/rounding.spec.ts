@@ -48,6 +48,17 @@ describe('rounding', () => {
     expect(round(decimal(value), places, rounding)).toBe(expected),
   );
 
+  it('is the multiple of a power of ten', () => {
+    fc.assert(
+      fc.property(fc.oneof(amounts(9), few), fc.integer({ min: 0, max: 8 }), (value, places) => {
+        const step = decimal(spelled(10n ** BigInt(9 - places)));
+        for (const rounding of ['down', 'up', 'halfEven'] as const) {
+          expect(round(value, places, rounding)).toBe(roundToStep(value, step, rounding));
+        }
+      }),
+    );
+  });
+
   it('refuses places that a decimal does not have', () => {
     for (const places of [-1, 10, 0.5]) expect(() => round(zero, places, 'up')).toThrow(RangeError);
   });

@@ -1,7 +1,7 @@
 import Big from 'big.js';
 import { isPositive, modes, type Rounding } from './arithmetic.ts';
 import { fit, maxDecimalPlaces, type Decimal } from './decimal.ts';
-import { placesOf, unitsOf } from './small.ts';
+import { placesOf, smallRound, unitsOf } from './small.ts';
 
 /** A rounding that always has a result. */
 export type Rounded = Exclude<Rounding, 'exact'>;
@@ -10,8 +10,14 @@ export type Rounded = Exclude<Rounding, 'exact'>;
 export function round(value: Decimal, places: number, rounding: Rounded): Decimal {
   if (!(Number.isInteger(places) && places >= 0 && places <= maxDecimalPlaces)) throw new RangeError(`no places: ${places}`);
   if (placesOf(value) <= places) return value;
-  return fit(new Big(value).round(places, modes[rounding]));
+  return smallRound(value, places, neighbours[rounding]) ?? fit(new Big(value).round(places, modes[rounding]));
 }
+
+const neighbours: Readonly<Record<Rounded, (rest: number, step: number, cut: number) => 0 | 1>> = {
+  down: () => 0,
+  up: () => 1,
+  halfEven: (rest, step, cut) => (2 * rest > step || (2 * rest === step && cut % 2 === 1) ? 1 : 0),
+};
 
 /** The multiple of `step` next to the value, as said: a price on its tick. Throws `RangeError` unless `step` is above nought. */
 export function roundToStep(value: Decimal, step: Decimal, rounding: Rounded): Decimal {

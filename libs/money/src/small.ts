@@ -56,3 +56,13 @@ export function smallProduct(a: Decimal, b: Decimal, maxPlaces: number): Decimal
   const [one, other] = [unitsOf(a, placesOf(a)), unitsOf(b, placesOf(b))];
   return one === undefined || other === undefined ? undefined : ofUnits(one * other, places);
 }
+
+/** The value with so many places, fewer than its own; `toNeighbour` says which of the two it is between: 0 the one towards nought, 1 the other. */
+export function smallRound(value: Decimal, places: number, toNeighbour: (rest: number, step: number, cut: number) => 0 | 1) {
+  const units = unitsOf(value, placesOf(value));
+  if (units === undefined) return undefined;
+  const step = power(placesOf(value) - places);
+  const rest = Math.abs(units) % step;
+  const cut = (Math.abs(units) - rest) / step;
+  return ofUnits(Math.sign(units) * (cut + (rest === 0 ? 0 : toNeighbour(rest, step, cut))), places);
+}
