@@ -78,6 +78,18 @@ describeChart(helm ? 'network policies' : `network policies (${howToInstall})`, 
   });
 });
 
+describeChart(helm ? 'helm test' : `helm test (${howToInstall})`, () => {
+  const tests = (values: string, ...more: string[]) =>
+    ofKind('Pod', manifests(values, ...more)).map((each) => each['metadata']!['name']!);
+
+  it('trades where it has a token, and never at a real broker', () => {
+    const token = ['--set', 'helmTest.tokenSecret=tester'];
+    expect(tests('minimal')).toEqual(['trade-tradecore-ready']);
+    expect(tests('minimal', ...token).sort()).toEqual(['trade-tradecore-ready', 'trade-tradecore-trade']);
+    expect(tests('full', ...token)).toEqual(['desk-ready']);
+  });
+});
+
 describeChart(helm ? 'the books of the paper broker' : `the books of the paper broker (${howToInstall})`, () => {
   const claims = (...more: string[]) => {
     const made = manifests('minimal', ...more);
