@@ -9,18 +9,47 @@ import type { Paper } from '../deploy/local/src/paper.ts';
 import { readTopic } from './topic.ts';
 import type { World } from './world.ts';
 
-/** What is counted, and what each of those who should know says; those who don't know say nothing. */
+/** An answer: a figure in words, or everything that was found, one by one. */
+type Answer = string | readonly string[];
+
+/** What is asked, and what each of those who should know answers; those who don't know say nothing. */
 export interface Line {
   readonly what: string;
-  readonly store: string;
-  readonly broker?: string;
-  readonly reads?: string;
-  readonly topics?: string;
+  readonly store: Answer;
+  readonly broker?: Answer;
+  readonly reads?: Answer;
+  readonly topics?: Answer;
 }
 
-/** True when everybody says the same. */
-export const agrees = ({ store, broker = store, reads = store, topics: told = store }: Line): boolean =>
-  store === broker && store === reads && store === told;
+const answersOf = ({ store, broker = store, reads = store, topics: told = store }: Line): Answer[] => [broker, reads, told];
+
+/** True when everybody says the same, in whatever order. */
+export const agrees = (line: Line): boolean => answersOf(line).every((answer) => inShort(answer) === inShort(line.store));
+
+/** What one of them has and the store has not, or the other way round; at most four. */
+export const differences = (line: Line): string[] =>
+  answersOf(line).flatMap((answer) => [
+    ...missing(line.store, answer, 'only in the store'),
+    ...missing(answer, line.store, 'not in the store'),
+  ]);
+
+function missing(from: Answer, in_: Answer, where: string): string[] {
+  if (typeof from === 'string' || typeof in_ === 'string') return [];
+  const there = new Set(in_);
+  return from
+    .filter((each) => !there.has(each))
+    .slice(0, 4)
+    .map((each) => `${where}: ${each}`);
+}
+
+/** How many, and a short word that differs when any of them differs. */
+function inShort(answer: Answer): string {
+  if (typeof answer === 'string') return answer;
+  if (answer.length === 0) return '0';
+  let hash = 0;
+  for (const character of answer.toSorted().join('\n')) hash = (Math.imul(hash, 31) + character.charCodeAt(0)) | 0;
+  return `${answer.length} (${(hash >>> 0).toString(16).padStart(8, '0')})`;
+}
 
 /** Somebody and all accounts that they own. */
 export interface Owner {
@@ -108,9 +137,9 @@ async function ordersAndFills({ owners }: Witnesses, { stored, orders, fills }: 
       reads: tally(seen.map(({ status }) => status)),
     },
     {
-      what: 'orders that the broker took, by their end',
-      store: tally(legs.map(({ progress }) => progress)),
-      broker: tally(orders.map(({ status }) => status).filter((status) => status !== 'rejected')),
+      what: 'orders that the broker took, and their end',
+      store: legs.map(({ id, progress }) => `${id} ${progress}`),
+      broker: orders.filter(({ status }) => status !== 'rejected').map(({ client_order_id: id, status }) => `${id} ${status}`),
     },
     {
       what: 'names used twice, names unknown to us',
@@ -131,9 +160,9 @@ async function ordersAndFills({ owners }: Witnesses, { stored, orders, fills }: 
     },
     {
       what: 'the same executions',
-      store: digest(stored.filter(({ type }) => type === 'FillSettled').map(executionOf)),
-      broker: digest(fills.map(idOf)),
-      reads: digest(executions.map(({ id }) => id)),
+      store: stored.filter(({ type }) => type === 'FillSettled').map(executionOf),
+      broker: fills.map(idOf),
+      reads: executions.map(({ id }) => id),
     },
   ];
 }
@@ -174,14 +203,14 @@ async function moneyAndShares({ owners }: Witnesses, { stored, orders, fills }: 
     },
     {
       what: 'cash of each account',
-      store: digest(ours.map((each) => `${each.id} ${cashOf(each)}`)),
-      reads: digest(seen.map(({ id, cash }) => `${id} ${decimal(cash)}`)),
+      store: ours.map((each) => `${each.id} ${cashOf(each)}`),
+      reads: seen.map(({ id, cash }) => `${id} ${decimal(cash)}`),
     },
     {
       what: 'positions = signed fills',
-      store: digest(ours.flatMap(sharesOf)),
-      broker: digest(signedFills(stored, { orders, fills })),
-      reads: digest(positions.flat().filter((text) => !text.endsWith(' 0'))),
+      store: ours.flatMap(sharesOf),
+      broker: signedFills(stored, { orders, fills }),
+      reads: positions.flat().filter((text) => !text.endsWith(' 0')),
     },
   ];
 }
@@ -236,14 +265,14 @@ async function feed({ database }: Witnesses['world'], stored: readonly RecordedE
     return !isNext;
   });
   const ids = rows.map(({ event_id: id }) => id);
-  return { what: 'feed: each change once, gaps', store: `${digest(told)}, 0`, reads: `${digest(ids)}, ${gaps.length}` };
+  return { what: 'feed: each change once', store: told, reads: [...ids, ...gaps.map(({ event_id: id }) => `gap before ${id}`)] };
 }
 
 const storedTopics = [topics.orderEvents, topics.accountEvents, topics.brokerEvents, topics.orderPlacement].map(
   ({ name }) => name,
 );
 
-/** Every stored event of the topic, once, and in order for each key and aggregate. */
+/** Every stored event of the topic, once, and in order for each key and aggregate. What is twice there is one more. */
 async function onTopic({ namespace }: Witnesses['world'], topic: string, stored: readonly RecordedEvent[]): Promise<Line> {
   const expected = stored.filter(({ aggregateType }) => catalogue[aggregateType]?.topic === topic).map(({ id }) => id);
   const records = await readTopic(namespace, topic);
@@ -255,11 +284,8 @@ async function onTopic({ namespace }: Witnesses['world'], topic: string, stored:
     versions.set(`${key} ${aggregateId}`, aggregateVersion);
     return aggregateVersion <= before;
   });
-  return {
-    what: `${topic}: each event once, out of order`,
-    store: `${digest(expected)}, 0`,
-    topics: `${digest(records.map(({ id }) => id))}, ${disordered.length}`,
-  };
+  const found = [...records.map(({ id }) => id), ...disordered.map(({ id }) => `out of order: ${id}`)];
+  return { what: `${topic}: each event once, in order`, store: expected, topics: found };
 }
 
 async function notices({ namespace }: Witnesses['world']): Promise<Line> {
@@ -315,31 +341,23 @@ const tally = (values: readonly string[]): string =>
     .sort()
     .join(', ');
 
-/** How many, and a short word that differs when any of them differs. */
-function digest(values: readonly string[]): string {
-  let hash = 0;
-  for (const character of values.toSorted().join('\n')) hash = (Math.imul(hash, 31) + character.charCodeAt(0)) | 0;
-  return `${values.length} (${(hash >>> 0).toString(16).padStart(8, '0')})`;
-}
-
 /** The table as it is printed. */
 export function printed(lines: readonly Line[]): string {
   const cells = lines.map((line) => [
     agrees(line) ? '✓' : '✗',
     line.what,
-    line.store,
-    line.broker ?? '',
-    line.reads ?? '',
-    line.topics ?? '',
+    ...[line.store, line.broker, line.reads, line.topics].map((answer = '') => inShort(answer)),
   ]);
   const titles = ['', 'what', 'event store', 'broker', 'read models', 'topics'];
   const widths = titles.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)));
-  return [titles, ...cells]
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  const table = [titles, ...cells].map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  const off = lines
+    .filter((line) => !agrees(line))
+    .flatMap((line) => [`${line.what}:`, ...differences(line).map((each) => `  ${each}`)]);
+  return [...table, ...off].join('\n');
 }

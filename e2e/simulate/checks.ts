@@ -1,6 +1,7 @@
 import type { AggregateClass, AnyAggregate } from '@tradecore/event-sourcing';
 import type { FundsDeposited, OrderCleared, OrderReplaceRequested, Posting, RecordedEvent } from '@tradecore/events';
 import { add, decimal, negate, subtract, zero, type Decimal } from '@tradecore/money';
+import { isOpen } from '@tradecore/paper-broker/exchange';
 import {
   costOf,
   feeOf,
@@ -48,6 +49,7 @@ export function invariantsAtQuiet(evidence: Evidence, { ended }: { readonly ende
     everyFillIsSettledOnce(evidence, fills),
     ordersCountTheFills(evidence, fills),
     oneBrokerOrderAName(evidence),
+    legsStandAsAtTheBroker(evidence),
     sagasEndWithTheirOrders(evidence),
   ];
   return ended ? [...found, everyOrderIsTerminal(evidence), replayIsLive(evidence)] : found;
@@ -199,6 +201,16 @@ function oneBrokerOrderAName({ line, journal }: Evidence): Found {
   return hold('one broker order a client order id, and none that we do not know', names, ([name, orders]) => {
     if (!journal.histories.has(name)) return `the broker has an order ${name} that nobody asked for`;
     return orders.length === 1 ? undefined : `the broker has ${orders.length} orders of the name ${name}`;
+  });
+}
+
+/** What we work is worked there, and what has ended here has ended there. */
+function legsStandAsAtTheBroker({ line, journal }: Evidence): Found {
+  return hold('a leg is open here as it is at the broker', line.exchange.orders(brokerAccount, everything), (order) => {
+    const leg = journal.aggregates.get(order.clientOrderId) as BrokerOrder | undefined;
+    return leg?.isOpen === isOpen(order)
+      ? undefined
+      : `leg ${order.clientOrderId} is ${leg?.progress} here, ${order.status} at the broker`;
   });
 }
 

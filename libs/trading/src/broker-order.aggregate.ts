@@ -291,7 +291,10 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
   }
 
   private accept(order: VenueOrder, found: boolean, carried: string | undefined): void {
-    if (order.status === 'rejected') return this.refuse('rejected', `the broker says ${order.venueStatus}`);
+    // What the broker took and then rejected keeps the broker's id, so that its late answer "taken" is not taken for news.
+    if (order.status === 'rejected' && (!this.isUnproven || this.asked?.replaces !== undefined)) {
+      return this.refuse('rejected', `the broker says ${order.venueStatus}`);
+    }
     if (this.asked?.replaces !== undefined && carried === undefined) return;
     this.apply(
       new BrokerOrderAccepted({

@@ -94,6 +94,14 @@ describe('a leg that is asked for', () => {
       .when((leg) => leg.refuse('40310000', 'insufficient buying power'))
       .then(new BrokerOrderRejected({ code: '40310000', reason: 'insufficient buying power' })));
 
+  it('and taken, then rejected, stays rejected when the answer that it was taken comes late', () =>
+    given(BrokerOrder, asked)
+      .when((leg) => {
+        leg.learn(shown({ status: 'rejected', venueStatus: 'rejected' }));
+        leg.learn(shown());
+      })
+      .then(accepted, new BrokerOrderRejected({ code: 'rejected', reason: 'the broker says rejected' })));
+
   it('is not refused any more once the broker has it', () =>
     given(BrokerOrder, asked, accepted)
       .when((leg) => leg.refuse('42210000', 'late'))
