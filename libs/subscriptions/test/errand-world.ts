@@ -137,8 +137,15 @@ async function startRelay({ dataSource }: TestDatabase, test: TestBroker) {
   const producer = await test.broker.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
   let sent = 0n;
   let [isOn, isStopped] = [true, false];
-  const sendAll = (batches: { topic: string; messages: OutgoingMessage[] }[]) =>
-    producer.send({ batches, group: 'test-relay', positionTopic: names.jobs, partition: 0, offset: (sent += 1n) });
+  let last: Promise<unknown> = Promise.resolve();
+  /** One transaction after the other: the loop and a test may both want to send. */
+  const sendAll = (batches: { topic: string; messages: OutgoingMessage[] }[]): Promise<void> => {
+    const next = last.then(() =>
+      producer.send({ batches, group: 'test-relay', positionTopic: names.jobs, partition: 0, offset: (sent += 1n) }),
+    );
+    last = next.catch(() => undefined);
+    return next;
+  };
   const encoded = ({ event, key }: { event: RecordedEvent; key: string }): OutgoingMessage => {
     const { data, ...envelope } = event;
     return { ...encode({ ...envelope, dataText: JSON.stringify(data) }), key };

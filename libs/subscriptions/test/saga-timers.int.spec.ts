@@ -81,7 +81,7 @@ describe('the deadlines of sagas', () => {
       }
     }
     const trap = dueSql('errand_saga').replace('$1', '100').replace('statement_timestamp', 'clock_timestamp');
-    expect((await plan(trap)).join('\n')).toMatch(/Rows Removed by Filter: 99\d{3}/);
+    expect((await plan(trap)).join('\n')).toMatch(/Rows Removed by Filter: (99\d{3}|100000)/);
   }, 60_000);
 
   it('are heard in time, with 100,000 others ahead of them', async () => {

@@ -1,9 +1,9 @@
 import { jest } from '@jest/globals';
 import { NotHalted } from '@tradecore/event-sourcing';
-import { freshId, topics } from '@tradecore/events';
+import { freshId } from '@tradecore/events';
 import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
 import pg from 'pg';
-import { append, compareTopicWithStore, createWorld, until, drained, Load, type World } from '../test/world.ts';
+import { append, compareTopicWithStore, createWorld, declarations, until, drained, Load, type World } from '../test/world.ts';
 import { resume } from './resume.ts';
 
 jest.setTimeout(60_000);
@@ -96,7 +96,7 @@ describe('a broker that is another, or has forgotten', () => {
   let empty: TestBroker;
   beforeEach(async () => {
     world = await createWorld();
-    empty = await createTestBroker({ declarations: [topics.orderEvents, topics.relayPosition] });
+    empty = await createTestBroker({ declarations });
   });
   afterEach(async () => {
     await world.close();

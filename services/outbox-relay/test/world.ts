@@ -28,7 +28,8 @@ export interface RelayProcess {
 }
 
 const main = fileURLToPath(new URL('relay-process.ts', import.meta.url));
-const declarations = [topics.orderEvents, topics.relayPosition];
+/** Every topic of stored events, for an operator's word looks at all of them, and where the position is. */
+export const declarations = [...Object.values(topics).filter(({ writer }) => writer === 'relay'), topics.relayPosition];
 
 /** Waits for something to become true. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<void> {
