@@ -27,7 +27,8 @@ const [projection, consumer, saga] = [template('projection'), template('consumer
 /** The PostgreSQL schema of a service or a projector. */
 export const schemaOf = (name: string): string => name.replaceAll('-', '_');
 
-const fill = (sql: string, schema: string, service: string): string =>
+/** A template's SQL for one schema, owned by the role of a service. */
+export const fill = (sql: string, schema: string, service: string): string =>
   sql.replaceAll('{{schema}}', schema).replaceAll('{{owner}}', `:role(${service})`);
 
 /** The migration that makes a projector's schema with the tables of the runtime. The read model's own table comes after it. */

@@ -3,7 +3,8 @@ import { ConcurrencyException, type Transaction } from '@tradecore/event-sourcin
 import { counter, gauge, histogram, logger } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { inTransaction, outsideTransaction } from './prepared.ts';
-import { ClaimLost, schemaOf, WorkRows, type Memo, type Verdict, type WorkItem } from './work-rows.ts';
+import { schemaOf } from './schema.ts';
+import { ClaimLost, WorkRows, type Memo, type Verdict, type WorkItem } from './work-rows.ts';
 
 /**
  * Attends to one row, outside of any transaction: here the outside world is called. What it returns runs in the transaction that settles the

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Migration, Transaction } from '@tradecore/event-sourcing';
+import { fill, schemaOf } from './schema.ts';
 
 /** What workers remember about a row between two attendances; JSON. */
 export type Memo = Readonly<Record<string, unknown>>;
@@ -35,13 +36,9 @@ export interface WorkMigrationOptions {
 
 const template = readFileSync(new URL('../schema/work.sql', import.meta.url), 'utf8');
 
-/** The schema of a service. */
-export const schemaOf = (service: string): string => service.replaceAll('-', '_');
-
 /** The migration that makes the table of a service's work queue. */
 export function workMigration({ number, service }: WorkMigrationOptions): Migration {
-  const sql = template.replaceAll('{{schema}}', schemaOf(service)).replaceAll('{{owner}}', `:role(${service})`);
-  return { number, name: `${service}-work`, sql };
+  return { number, name: `${service}-work`, sql: fill(template, schemaOf(service), service) };
 }
 
 /** The SQL of a work queue. */
