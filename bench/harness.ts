@@ -61,7 +61,7 @@ export function writeResults(results: Results): void {
 
 function markdown({ name, method, machine: where, rows, targets }: Results): string {
   const columns = Object.keys(rows[0] ?? {});
-  const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
+  const line = (transitions: readonly (string | number)[]): string => `| ${transitions.join(' | ')} |`;
   return [
     `# ${name}`,
     '',

@@ -38,10 +38,10 @@ async function watchExecutions(client: Client, ids: readonly string[]): Promise<
     const { type, change, data } = JSON.parse(String(text)) as {
       type: string;
       change?: string;
-      data?: { venueExecutionId?: string };
+      data?: { brokerageExecutionId?: string };
     };
     if (type === 'subscribed') subscribed += 1;
-    if (change === 'execution' && data?.venueExecutionId !== undefined) seen.set(data.venueExecutionId, at);
+    if (change === 'execution' && data?.brokerageExecutionId !== undefined) seen.set(data.brokerageExecutionId, at);
   });
   while (subscribed < ids.length) await sleep(10);
   return seen;

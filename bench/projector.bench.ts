@@ -5,10 +5,10 @@
 import { createEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { catalogue, topics } from '@tradecore/events';
-import { encode, type Broker, type OutgoingMessage } from '@tradecore/messaging';
-import { createTestBroker } from '@tradecore/messaging/testing';
+import { encode, type KafkaClient, type OutgoingMessage } from '@tradecore/messaging';
+import { createTestKafka } from '@tradecore/messaging/testing';
 import { Orders, readModelMigrations } from '@tradecore/read-models';
-import { ProjectorWork, Subscription } from '@tradecore/subscriptions';
+import { ProjectorWork, Subscription } from '@tradecore/consumers';
 import type { DataSource } from 'typeorm';
 import { machine, writeResults, type Row } from './harness.ts';
 
@@ -34,9 +34,9 @@ const stored = `
   from event_store order by "timestamp"`;
 
 /** Puts every stored event on the topic, as the relay would: transactions of 500. */
-async function publish(broker: Broker, dataSource: DataSource): Promise<void> {
+async function publish(kafka: KafkaClient, dataSource: DataSource): Promise<void> {
   const rows = (await dataSource.query(stored)) as Parameters<typeof encode>[0][];
-  const producer = await broker.openTransactional({ transactionalId: 'bench', writer: 'relay' });
+  const producer = await kafka.openTransactional({ transactionalId: 'bench', writer: 'relay' });
   for (let from = 0; from < rows.length; from += 500) {
     const messages: OutgoingMessage[] = rows.slice(from, from + 500).map((row) => encode(row));
     const batches = [{ topic: topics.orderEvents.name, messages }];
@@ -52,11 +52,11 @@ async function publish(broker: Broker, dataSource: DataSource): Promise<void> {
 }
 
 /** Runs the projector, as its own login, until every event is folded. */
-async function catchUp(how: string, broker: Broker, dataSource: DataSource): Promise<Row> {
+async function catchUp(how: string, kafka: KafkaClient, dataSource: DataSource): Promise<Row> {
   const store = createEventStore({ dataSource, catalogue });
-  const subscription = new Subscription(new ProjectorWork(Orders, { dataSource, store, catalogue, broker }), {
+  const subscription = new Subscription(new ProjectorWork(Orders, { dataSource, store, catalogue, kafka }), {
     dataSource,
-    broker,
+    kafka,
   });
   const cpu = process.cpuUsage();
   const started = performance.now();
@@ -84,17 +84,17 @@ async function catchUp(how: string, broker: Broker, dataSource: DataSource): Pro
 const database = await createTestDatabase({ migrations: readModelMigrations });
 const { partitions } = topics.orderEvents;
 const declarations = [topics.orderEvents, topics.deadLetters, topics.relayPosition];
-const test = await createTestBroker({ declarations, partitions });
-const { broker } = test;
+const test = await createTestKafka({ declarations, partitions });
+const { kafka } = test;
 try {
   await database.dataSource.query(fill, [events]);
-  await publish(broker, database.dataSource);
+  await publish(kafka, database.dataSource);
   await database.dataSource.query('vacuum analyze');
   const dataSource = await database.dataSourceFor('order-projector');
-  const rows = [await catchUp('from the store', broker, dataSource)];
+  const rows = [await catchUp('from the store', kafka, dataSource)];
   await database.dataSource.query('truncate order_projector.guards, order_projector.orders');
   await database.dataSource.query('update order_projector.positions set next_offset = 0');
-  rows.push(await catchUp('from the log', broker, dataSource));
+  rows.push(await catchUp('from the log', kafka, dataSource));
   writeResults({
     name: 'projector',
     method: `One projector (orders: a row, a guard, an index more), one process, ${partitions} partitions; joining the group is in the time.`,

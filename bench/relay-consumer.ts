@@ -1,10 +1,10 @@
 /** Another process that reads the topic as projectors do, and says which event its callback had when. Clock: CLOCK_MONOTONIC, one for the machine. */
 import { freshId, topics } from '@tradecore/events';
-import { createBroker } from '@tradecore/messaging';
+import { createKafkaClient } from '@tradecore/messaging';
 
 const [brokers = '', namespace = ''] = process.argv.slice(2);
-const broker = createBroker({ brokers: brokers.split(','), clientId: 'bench-consumer', namespace });
-const consumer = broker.runConsumer({
+const kafka = createKafkaClient({ brokers: brokers.split(','), clientId: 'bench-consumer', namespace });
+const consumer = kafka.runConsumer({
   group: `bench.${freshId()}`,
   topics: [topics.orderEvents.name],
   positions: async (assigned) => new Map(assigned.map(({ topic, partition, endOffset }) => [`${topic}/${partition}`, endOffset])),
@@ -17,6 +17,6 @@ const consumer = broker.runConsumer({
 process.once('SIGTERM', () => {
   void consumer
     .stop()
-    .then(() => broker.close())
+    .then(() => kafka.close())
     .then(() => process.exit(0));
 });

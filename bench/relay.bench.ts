@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { catalogue, freshId, topics } from '@tradecore/events';
-import { createBroker } from '@tradecore/messaging';
+import { createKafkaClient } from '@tradecore/messaging';
 import { runInContext } from '@tradecore/telemetry';
 import kafkajs from 'kafkajs';
 import pg from 'pg';
@@ -42,8 +42,8 @@ const fill = `
 
 const database = await createTestDatabase();
 const namespace = `bench-${randomBytes(4).toString('hex')}`;
-const broker = createBroker({ brokers: brokers.split(','), clientId: 'bench', namespace });
-await broker.ensureTopics({ replication: 1 }, [topics.orderEvents, topics.relayPosition]);
+const kafka = createKafkaClient({ brokers: brokers.split(','), clientId: 'bench', namespace });
+await kafka.ensureTopics({ replication: 1 }, [topics.orderEvents, topics.relayPosition]);
 const owner = new pg.Client(database.url);
 await owner.connect();
 const writerSource = await database.dataSourceFor('command-api');
@@ -151,7 +151,7 @@ const sampleFile = fileURLToPath(new URL(`results/.sample-${process.pid}.json`, 
 /** Records of the topic as they are, for the contestant. */
 async function takeSample(): Promise<void> {
   const sample: unknown[] = [];
-  const consumer = broker.runConsumer({
+  const consumer = kafka.runConsumer({
     group: `bench.${freshId()}`,
     topics: [topics.orderEvents.name],
     positions: async () => new Map(),
@@ -233,7 +233,7 @@ await foreign.end();
 rmSync(sampleFile);
 await store.close();
 await owner.end();
-await broker.close();
+await kafka.close();
 
 const found = best(alone.rates);
 const ratio = Math.round((found / best(alone.bares)) * 100) / 100;

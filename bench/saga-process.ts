@@ -14,13 +14,13 @@ import {
   topics,
   type RecordedEvent,
 } from '@tradecore/events';
-import { createBroker } from '@tradecore/messaging';
-import { CommandDecider, DecidingWork, Handles, RunningSaga, Subscription, type Work } from '@tradecore/subscriptions';
+import { createKafkaClient } from '@tradecore/messaging';
+import { CommandDecider, DecidingWork, Handles, RunningSaga, Subscription, type Work } from '@tradecore/consumers';
 import { Account, BrokerOrder, Order, OrderPlacement } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
 
 const env = process.env as Record<string, string>;
-const broker = createBroker({
+const kafka = createKafkaClient({
   brokers: (env['KAFKA_BROKERS'] ?? '').split(','),
   clientId: 'bench',
   namespace: env['NAMESPACE'] ?? '',
@@ -70,7 +70,7 @@ const measured = (work: Work): Work =>
 
 async function partsFor(service: string) {
   const dataSource = await new DataSource({ type: 'postgres', url: env[service] ?? '' }).initialize();
-  return { dataSource, store: createEventStore({ dataSource, catalogue }), catalogue, broker };
+  return { dataSource, store: createEventStore({ dataSource, catalogue }), catalogue, kafka };
 }
 
 class AccountCommands {
@@ -96,17 +96,31 @@ class OrderCommands {
 /** A broker that has it, and fills it, at once. */
 class BrokerOrderCommands {
   static readonly aggregate = BrokerOrder;
-  submit(leg: BrokerOrder, { data }: RecordedEvent<SubmissionAsked>): void {
+  submit(revision: BrokerOrder, { data }: RecordedEvent<SubmissionAsked>): void {
     const { quantity, symbol, side, target: clientOrderId } = data;
     const { dueAt: _, commandId: __, attempt: ___, target: ____, ...terms } = data;
     const at = new Date().toISOString();
-    const order = { venueOrderId: clientOrderId, clientOrderId, symbol, side, venueStatus: 'new', quantity, submittedAt: at };
-    leg.submit(terms);
-    leg.learn({ ...order, status: 'working', filledQuantity: '0' });
+    const order = {
+      brokerageOrderId: clientOrderId,
+      clientOrderId,
+      symbol,
+      side,
+      brokerageStatus: 'new',
+      quantity,
+      submittedAt: at,
+    };
+    revision.submit(terms);
+    revision.learn({ ...order, status: 'working', filledQuantity: '0' });
     const executionId = executionIdFor('bench', clientOrderId);
-    const execution = { executionId, venueExecutionId: clientOrderId, venueOrderId: clientOrderId, quantity, executedAt: at };
-    leg.report({ ...execution, price: terms.limitPrice ?? '100' });
-    leg.learn({ ...order, status: 'filled', filledQuantity: quantity });
+    const execution = {
+      executionId,
+      brokerageExecutionId: clientOrderId,
+      brokerageOrderId: clientOrderId,
+      quantity,
+      executedAt: at,
+    };
+    revision.report({ ...execution, price: terms.limitPrice ?? '100' });
+    revision.learn({ ...order, status: 'filled', filledQuantity: quantity });
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Saga throughput: orders that were cleared lie on the topic; first the saga alone begins them all, then accounts, orders and a broker that fills at
+ * Saga throughput: orders that were approved lie on the topic; first the saga alone begins them all, then accounts, orders and a broker that fills at
  * once answer, until every saga has ended. Saga, participants, relay, PostgreSQL and Kafka share the machine. `npm run bench -- saga [orders]`
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { createEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { catalogue, freshId, orderIdFor, topics } from '@tradecore/events';
-import { createTestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka } from '@tradecore/messaging/testing';
 import { runtimeMigrations } from '@tradecore/read-models';
 import { runInContext } from '@tradecore/telemetry';
 import { Account, Order } from '@tradecore/trading';
@@ -33,7 +33,7 @@ const declarations = [
   ...[topics.orderEvents, topics.accountEvents, topics.brokerEvents, topics.orderPlacement],
   ...[topics.deadLetters, topics.relayPosition],
 ];
-const test = await createTestBroker({ declarations, partitions: topics.orderEvents.partitions });
+const test = await createTestKafka({ declarations, partitions: topics.orderEvents.partitions });
 const children: ChildProcess[] = [];
 const env = {
   ...process.env,
@@ -77,7 +77,7 @@ async function ask(child: ChildProcess): Promise<Profile> {
   return (await answer)[0];
 }
 
-/** Funded accounts and cleared orders of theirs, as command-api stores them. */
+/** Funded accounts and approved orders of theirs, as command-api stores them. */
 async function placeOrders(): Promise<void> {
   const dataSource = await database.dataSourceFor('command-api');
   const store = createEventStore({ dataSource, catalogue });
@@ -95,7 +95,7 @@ async function placeOrders(): Promise<void> {
     const terms = { symbol: 'ACME', side: 'buy', type: 'limit', quantity: '10', limitPrice: '100', timeInForce: 'day' } as const;
     const order = new Order(orderIdFor(accountId, `bench-${n}`));
     order.place({ accountId, clientOrderId: `bench-${n}`, ...terms });
-    order.clear({ accountId, ...terms, reservePrice: '100' });
+    order.approve({ accountId, ...terms, reservePrice: '100' });
     return save(accountId, order);
   };
   for (let from = 0; from < orders; from += 500) {
@@ -155,7 +155,7 @@ try {
   writeResults({
     name: 'saga',
     method:
-      `${orders} cleared limit orders on ${accounts} accounts; the saga alone begins them, then participants answer: reserve, submit, fill at once, settle, ` +
+      `${orders} approved limit orders on ${accounts} accounts; the saga alone begins them, then participants answer: reserve, submit, fill at once, settle, ` +
       `release; ${(events / orders).toFixed(0)} events an order. Joining the groups is in the times. Everything on this machine.`,
     machine: await machine(database.url),
     rows: [

@@ -4,7 +4,7 @@ import type { RecordedEvent } from '@tradecore/events';
 import { feedChanges } from '@tradecore/read-models';
 import { demoAccount } from '../deploy/local/src/issuer.ts';
 import type { OrderSeen } from '../deploy/local/src/client.ts';
-import { agrees, printed, readStore, takeCensus, type Line } from './census.ts';
+import { agrees, printed, readStore, compareAll, type Line } from './comparison.ts';
 import { saveInBulk } from './load.ts';
 import { StreamClient } from './stream-client.ts';
 import { Traders } from './traders.ts';
@@ -47,7 +47,7 @@ describe('kill -9 of each service in turn, while people trade', () => {
     await world
       .until(
         'every service to say the same',
-        async () => (lines = await takeCensus({ world, paper: world.paper(), owners })).every(agrees),
+        async () => (lines = await compareAll({ world, paper: world.paper(), owners })).every(agrees),
         90_000,
       )
       .catch(() => {});

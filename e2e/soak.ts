@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { say, seconds } from '../deploy/local/src/console.ts';
 import { demoAccount } from '../deploy/local/src/issuer.ts';
-import { agrees, printed, takeCensus, type Line } from './census.ts';
+import { agrees, printed, compareAll, type Line } from './comparison.ts';
 import { faultsOfEveryKind } from './faults.ts';
 import { Traders } from './traders.ts';
 import { startWorldWith, type World } from './world.ts';
@@ -38,7 +38,7 @@ export async function soak(args: readonly string[]): Promise<number> {
       { client, accounts: traders.accounts },
       { client: await world.person('demo'), accounts: [demoAccount] },
     ];
-    const lines = await census(world, owners);
+    const lines = await comparison(world, owners);
     say(`\n${printed(lines)}`);
     const isWell = left.length === 0 && traders.surprises.length === 0 && lines.every(agrees);
     say(isWell ? '\nNothing is lost, nothing doubled, and each order has ended.' : '\nThat is NOT what was promised.');
@@ -63,10 +63,10 @@ async function whileAway(world: World, traders: Traders, ms: number): Promise<vo
 }
 
 /** Asks again for two minutes while somebody is behind. */
-async function census(world: World, owners: Parameters<typeof takeCensus>[0]['owners']): Promise<Line[]> {
+async function comparison(world: World, owners: Parameters<typeof compareAll>[0]['owners']): Promise<Line[]> {
   let lines: Line[] = [];
   const isWhole = async (): Promise<boolean> => {
-    lines = await takeCensus({ world, paper: world.paper(), owners });
+    lines = await compareAll({ world, paper: world.paper(), owners });
     return lines.every(agrees);
   };
   await world.until('every service to say the same', isWhole, 120_000).catch(() => {});

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { createBroker } from '@tradecore/messaging';
+import { createKafkaClient } from '@tradecore/messaging';
 import { setting } from './world.ts';
 
 /** A record of a topic as a `read_committed` reader sees it. */
@@ -46,10 +46,10 @@ function readWithKcat(topic: string): TopicRecord[] {
 }
 
 async function readWithConsumer(namespace: string, topic: string): Promise<TopicRecord[]> {
-  const broker = createBroker({ brokers: setting('KAFKA_BROKERS').split(','), clientId: 'e2e', namespace });
+  const kafka = createKafkaClient({ brokers: setting('KAFKA_BROKERS').split(','), clientId: 'e2e', namespace });
   const records: TopicRecord[] = [];
   const reached = new Map<number, bigint>();
-  const consumer = broker.runConsumer({
+  const consumer = kafka.runConsumer({
     group: `e2e-${crypto.randomUUID()}`,
     topics: [topic],
     positions: async () => new Map(),
@@ -63,12 +63,12 @@ async function readWithConsumer(namespace: string, topic: string): Promise<Topic
     },
   });
   try {
-    const ends = await broker.endOffsets(topic);
+    const ends = await kafka.endOffsets(topic);
     const isRead = () => [...ends].every(([partition, end]) => end === 0n || (reached.get(partition) ?? 0n) >= end);
     while (!isRead()) await new Promise((resolve) => setTimeout(resolve, 20));
   } finally {
     await consumer.stop();
-    await broker.close();
+    await kafka.close();
   }
   return records;
 }

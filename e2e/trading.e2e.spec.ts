@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { demoAccount } from '../deploy/local/src/issuer.ts';
 import type { Client, OrderSeen } from '../deploy/local/src/client.ts';
-import { agrees, printed, takeCensus, type Line, type Owner } from './census.ts';
+import { agrees, printed, compareAll, type Line, type Owner } from './comparison.ts';
 import { faultsOfEveryKind } from './faults.ts';
 import { readTopic } from './topic.ts';
 import { Traders } from './traders.ts';
@@ -19,10 +19,10 @@ beforeAll(async () => {
 afterAll(() => world.end(), 90_000);
 
 /** What every service says once nothing is under way: read models are milliseconds behind, sagas end after their orders. */
-async function census(): Promise<Line[]> {
+async function comparison(): Promise<Line[]> {
   let lines: Line[] = [];
   const isWhole = async (): Promise<boolean> => {
-    lines = await takeCensus({ world, paper: world.paper(), owners });
+    lines = await compareAll({ world, paper: world.paper(), owners });
     return lines.every(agrees);
   };
   await world.until('every service to say the same', isWhole, 60_000).catch(() => {});
@@ -54,7 +54,7 @@ describe('one order', () => {
       'select event_id, event_type from event_store where aggregate_id = $1 order by aggregate_version limit 2',
       [order.id],
     );
-    expect(rows.map(({ event_type: type }) => type)).toEqual(['OrderPlaced', 'OrderCleared']);
+    expect(rows.map(({ event_type: type }) => type)).toEqual(['OrderPlaced', 'OrderApproved']);
 
     const token = placed.headers.get('consistency-token') ?? '';
     const location = placed.headers.get('location') ?? '';
@@ -67,7 +67,7 @@ describe('one order', () => {
       return records.some(({ id, key, version }) => id === rows[0]?.event_id && key === order.id && version === 1);
     });
     const filled = await client.orderWhen(order.id, ({ status }) => status === 'filled', 30_000);
-    expect(filled).toMatchObject({ filledQuantity: '10', legs: [{ leg: 1 }] });
+    expect(filled).toMatchObject({ filledQuantity: '10', revisions: [{ revision: 1 }] });
     await world.until('the stream to tell it all', () => stream.has('settled'));
     expect([...stream]).toEqual(
       expect.arrayContaining(['orderPlaced', 'reserved', 'orderAccepted', 'execution', 'orderExecuted']),
@@ -136,7 +136,7 @@ describe('npm run demo', () => {
     expect(times).toEqual(times.toSorted((a, b) => a - b));
     for (const line of [
       'cancelled: the broker says so',
-      'replaced: the broker works leg 2',
+      'replaced: the broker works revision 2',
       'denied (insufficient-funds)',
       'nobody knows whether',
     ])
@@ -163,7 +163,7 @@ describe('1,000 orders on 20 accounts while the broker does everything wrong', (
     await traders.trade(200);
     await paper.noFaults();
     left = await traders.wrapUp(180_000);
-    lines = await census();
+    lines = await comparison();
   }, 480_000);
 
   it('acknowledges each of them and answers nothing unexpected', () => {

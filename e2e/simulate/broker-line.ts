@@ -1,14 +1,14 @@
 import { decimal } from '@tradecore/money';
-import { executionIdFor, type LegTerms } from '@tradecore/events';
+import { executionIdFor, type RevisionTerms } from '@tradecore/events';
 import {
   Exchange,
   Refusal,
   type Occasion,
   type OrderRequest,
   type Update,
-  type VenueOrder as PaperOrder,
+  type ExchangeOrder as PaperOrder,
 } from '@tradecore/paper-broker/exchange';
-import type { BrokerAnswer, VenueExecution, VenueOrder, VenueStatus } from '@tradecore/trading';
+import type { BrokerAnswer, BrokerageExecution, BrokerageOrder, BrokerageStatus } from '@tradecore/trading';
 import type { Chance } from './chance.ts';
 import type { Clock } from './clock.ts';
 
@@ -35,26 +35,26 @@ export interface LineFaults {
 /** The fleet's account at the broker. */
 export const brokerAccount = 'fleet';
 const account = brokerAccount;
-const venue = 'paper';
+const brokerage = 'paper';
 
 /** What is heard from the broker without having asked. */
 export interface Heard {
   readonly update: Update['event'];
-  readonly order: VenueOrder;
-  readonly execution?: VenueExecution;
-  /** Its executions up to this update: those of the legs before are in its filled quantity, but not in here. */
-  readonly executions: readonly VenueExecution[];
+  readonly order: BrokerageOrder;
+  readonly execution?: BrokerageExecution;
+  /** Its executions up to this update: those of the revisions before are in its filled quantity, but not in here. */
+  readonly executions: readonly BrokerageExecution[];
 }
 
 /** An execution, and the name of the order that it is of. */
 export interface Fill {
   readonly clientOrderId: string;
-  readonly execution: VenueExecution;
+  readonly execution: BrokerageExecution;
 }
 
 /** What the broker lists. */
 export interface Listed {
-  readonly open: readonly VenueOrder[];
+  readonly open: readonly BrokerageOrder[];
   readonly fills: readonly Fill[];
 }
 
@@ -62,7 +62,7 @@ export interface Listed {
 export class BrokerLine {
   readonly exchange: Exchange;
   /** Every execution that the exchange ever made, by the broker's order id: what its list of fills shows. */
-  readonly executions = new Map<string, VenueExecution[]>();
+  readonly executions = new Map<string, BrokerageExecution[]>();
   /** The same in their order, each with the name of its order. */
   readonly #fills: Fill[] = [];
   readonly #clock: Clock;
@@ -85,7 +85,7 @@ export class BrokerLine {
     this.#tell();
   }
 
-  submit(clientOrderId: string, terms: LegTerms, answer: (answer: BrokerAnswer) => void): void {
+  submit(clientOrderId: string, terms: RevisionTerms, answer: (answer: BrokerAnswer) => void): void {
     this.#call(
       { account, on: 'submit', symbol: terms.symbol },
       () => {
@@ -96,7 +96,7 @@ export class BrokerLine {
     );
   }
 
-  replace(venueOrderId: string, clientOrderId: string, terms: LegTerms, answer: (answer: BrokerAnswer) => void): void {
+  replace(brokerageOrderId: string, clientOrderId: string, terms: RevisionTerms, answer: (answer: BrokerAnswer) => void): void {
     const { quantity, limitPrice, stopPrice } = terms;
     const changes = {
       clientOrderId,
@@ -107,18 +107,18 @@ export class BrokerLine {
     this.#call(
       { account, on: 'replace', symbol: terms.symbol },
       () => {
-        const order = this.exchange.replace(account, venueOrderId, changes, this.#clock.now);
+        const order = this.exchange.replace(account, brokerageOrderId, changes, this.#clock.now);
         return { kind: 'order', order: seen(order) };
       },
       answer,
     );
   }
 
-  cancel(venueOrderId: string, symbol: string, answer: (answer: BrokerAnswer) => void): void {
+  cancel(brokerageOrderId: string, symbol: string, answer: (answer: BrokerAnswer) => void): void {
     this.#call(
       { account, on: 'cancel', symbol },
       () => {
-        this.exchange.cancel(account, venueOrderId, this.#clock.now);
+        this.exchange.cancel(account, brokerageOrderId, this.#clock.now);
         return { kind: 'done' };
       },
       answer,
@@ -126,8 +126,8 @@ export class BrokerLine {
   }
 
   /** The order of this name with all its executions: what two look-ups in a row would show. */
-  lookUp(clientOrderId: string, answer: (answer: BrokerAnswer, executions: readonly VenueExecution[]) => void): void {
-    let executions: readonly VenueExecution[] = [];
+  lookUp(clientOrderId: string, answer: (answer: BrokerAnswer, executions: readonly BrokerageExecution[]) => void): void {
+    let executions: readonly BrokerageExecution[] = [];
     this.#call(
       { account, on: 'read' },
       () => {
@@ -140,7 +140,7 @@ export class BrokerLine {
   }
 
   /** What the broker works, and all executions but the first `known`: what two lists of it would show. */
-  lookBack(known: number, answer: (listed: Listed) => void): void {
+  brokerageSweep(known: number, answer: (listed: Listed) => void): void {
     let listed: Listed = { open: [], fills: [] };
     this.#call(
       { account, on: 'read' },
@@ -233,7 +233,7 @@ export function scriptFaults(exchange: Exchange, share: number): void {
   for (const kind of kinds) exchange.faults.add({ id: kind, kind, times: Number.MAX_SAFE_INTEGER, probability: share });
 }
 
-const statuses: Readonly<Record<PaperOrder['status'], VenueStatus>> = {
+const statuses: Readonly<Record<PaperOrder['status'], BrokerageStatus>> = {
   pending_new: 'working',
   new: 'working',
   partially_filled: 'working',
@@ -248,13 +248,13 @@ const statuses: Readonly<Record<PaperOrder['status'], VenueStatus>> = {
   suspended: 'suspended',
 };
 
-const seen = (order: PaperOrder): VenueOrder => ({
-  venueOrderId: order.id,
+const seen = (order: PaperOrder): BrokerageOrder => ({
+  brokerageOrderId: order.id,
   clientOrderId: order.clientOrderId,
   symbol: order.symbol,
   side: order.side,
   status: statuses[order.status],
-  venueStatus: order.status,
+  brokerageStatus: order.status,
   quantity: order.qty,
   filledQuantity: order.filledQty,
   submittedAt: new Date(order.submittedAt).toISOString(),
@@ -262,19 +262,19 @@ const seen = (order: PaperOrder): VenueOrder => ({
   ...(order.replacedBy !== undefined && { replacedBy: order.replacedBy }),
 });
 
-function executionOf({ order, execution, at }: Update): VenueExecution | undefined {
+function executionOf({ order, execution, at }: Update): BrokerageExecution | undefined {
   if (!execution || execution.previousId !== undefined) return undefined;
   return {
-    executionId: executionIdFor(venue, execution.id),
-    venueExecutionId: execution.id,
-    venueOrderId: order.id,
+    executionId: executionIdFor(brokerage, execution.id),
+    brokerageExecutionId: execution.id,
+    brokerageOrderId: order.id,
     quantity: execution.qty,
     price: execution.price,
     executedAt: new Date(at).toISOString(),
   };
 }
 
-function requestOf(clientOrderId: string, terms: LegTerms): OrderRequest {
+function requestOf(clientOrderId: string, terms: RevisionTerms): OrderRequest {
   const { symbol, side, type, timeInForce, quantity, limitPrice, stopPrice } = terms;
   return {
     clientOrderId,

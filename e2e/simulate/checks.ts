@@ -1,5 +1,5 @@
 import type { AggregateClass, AnyAggregate } from '@tradecore/event-sourcing';
-import type { FundsDeposited, OrderCleared, OrderReplaceRequested, Posting, RecordedEvent } from '@tradecore/events';
+import type { FundsDeposited, OrderApproved, OrderReplaceRequested, Posting, RecordedEvent } from '@tradecore/events';
 import { add, decimal, negate, subtract, zero, type Decimal } from '@tradecore/money';
 import { isOpen } from '@tradecore/paper-broker/exchange';
 import {
@@ -31,12 +31,12 @@ export interface Evidence {
   readonly placed: readonly string[];
 }
 
-/** An execution as the broker has it, with the leg that it belongs to. */
+/** An execution as the broker has it, with the revision that it belongs to. */
 interface Fill {
   readonly executionId: string;
   readonly quantity: Decimal;
   readonly price: Decimal;
-  readonly leg: NonNullable<BrokerOrder['terms']>;
+  readonly revision: NonNullable<BrokerOrder['terms']>;
 }
 
 /** The invariants that hold whenever nothing is under way; orders may rest. `ended`: none rests any more either. */
@@ -49,7 +49,7 @@ export function invariantsAtQuiet(evidence: Evidence, { ended }: { readonly ende
     everyFillIsSettledOnce(evidence, fills),
     ordersCountTheFills(evidence, fills),
     oneBrokerOrderAName(evidence),
-    legsStandAsAtTheBroker(evidence),
+    revisionsStandAsAtTheBroker(evidence),
     sagasEndWithTheirOrders(evidence),
   ];
   return ended ? [...found, everyOrderIsTerminal(evidence), replayIsLive(evidence)] : found;
@@ -78,9 +78,9 @@ const ordersOf = ({ journal, placed }: Evidence): Order[] => placed.map((id) => 
 function fillsOf({ line, journal }: Evidence): Fill[] {
   const fills: Fill[] = [];
   for (const { id, clientOrderId } of line.exchange.orders(brokerAccount, everything)) {
-    const leg = (journal.aggregates.get(clientOrderId) as BrokerOrder | undefined)?.terms;
+    const revision = (journal.aggregates.get(clientOrderId) as BrokerOrder | undefined)?.terms;
     for (const { executionId, quantity, price } of line.executions.get(id) ?? []) {
-      if (leg) fills.push({ executionId, quantity: decimal(quantity), price: decimal(price), leg });
+      if (revision) fills.push({ executionId, quantity: decimal(quantity), price: decimal(price), revision });
     }
   }
   return fills;
@@ -111,11 +111,12 @@ function postingsSumToZero(evidence: Evidence): Found {
   });
 }
 
-/** Price a share at which money is held for an order: that of its clearance, or of the last replace that came to hold. */
+/** Price a share at which money is held for an order: that of its approval, or of the last replace that came to hold. */
 function reservePriceOf({ journal }: Evidence, order: Order): string {
-  const history = (journal.histories.get(order.id) ?? []) as RecordedEvent<OrderCleared | OrderReplaceRequested>[];
+  const history = (journal.histories.get(order.id) ?? []) as RecordedEvent<OrderApproved | OrderReplaceRequested>[];
   const inForce = history.filter(
-    ({ type, data }) => type === 'OrderCleared' || (type === 'OrderReplaceRequested' && 'leg' in data && data.leg === order.leg),
+    ({ type, data }) =>
+      type === 'OrderApproved' || (type === 'OrderReplaceRequested' && 'revision' in data && data.revision === order.revision),
   );
   return inForce.at(-1)?.data.reservePrice ?? zero;
 }
@@ -154,11 +155,11 @@ function moneyAndSharesAreTheFills(evidence: Evidence, fills: readonly Fill[]): 
     if (type === 'FundsDeposited') book(aggregateId, 'currency USD', decimal(amount));
     if (type === 'FundsWithdrawn') book(aggregateId, 'currency USD', negate(decimal(amount)));
   }
-  for (const { quantity, price, leg } of fills) {
+  for (const { quantity, price, revision } of fills) {
     const notional = notionalOf(quantity, price);
-    const money = leg.side === 'buy' ? negate(costOf(quantity, price)) : subtract(notional, feeOf(notional));
-    book(leg.accountId, 'currency USD', money);
-    book(leg.accountId, `symbol ${leg.symbol}`, leg.side === 'buy' ? quantity : negate(quantity));
+    const money = revision.side === 'buy' ? negate(costOf(quantity, price)) : subtract(notional, feeOf(notional));
+    book(revision.accountId, 'currency USD', money);
+    book(revision.accountId, `symbol ${revision.symbol}`, revision.side === 'buy' ? quantity : negate(quantity));
   }
   return hold('money = deposits and fills, shares = signed fills', accountsOf(evidence), ({ id, balances }) => {
     const owned = sumsByUnit(balances.filter(({ book: name }) => name === 'available' || name === 'reserved'));
@@ -188,7 +189,7 @@ function everyFillIsSettledOnce({ journal }: Evidence, fills: readonly Fill[]): 
 
 function ordersCountTheFills(evidence: Evidence, fills: readonly Fill[]): Found {
   const filled = new Map<string, Decimal>();
-  for (const { quantity, leg } of fills) filled.set(leg.orderId, add(filled.get(leg.orderId) ?? zero, quantity));
+  for (const { quantity, revision } of fills) filled.set(revision.orderId, add(filled.get(revision.orderId) ?? zero, quantity));
   return hold("an order's filled quantity is the broker's", ordersOf(evidence), ({ id, filledQuantity }) =>
     filledQuantity === (filled.get(id) ?? zero)
       ? undefined
@@ -205,12 +206,12 @@ function oneBrokerOrderAName({ line, journal }: Evidence): Found {
 }
 
 /** What we work is worked there, and what has ended here has ended there. */
-function legsStandAsAtTheBroker({ line, journal }: Evidence): Found {
-  return hold('a leg is open here as it is at the broker', line.exchange.orders(brokerAccount, everything), (order) => {
-    const leg = journal.aggregates.get(order.clientOrderId) as BrokerOrder | undefined;
-    return leg?.isOpen === isOpen(order)
+function revisionsStandAsAtTheBroker({ line, journal }: Evidence): Found {
+  return hold('a revision is open here as it is at the broker', line.exchange.orders(brokerAccount, everything), (order) => {
+    const revision = journal.aggregates.get(order.clientOrderId) as BrokerOrder | undefined;
+    return revision?.isOpen === isOpen(order)
       ? undefined
-      : `leg ${order.clientOrderId} is ${leg?.progress} here, ${order.status} at the broker`;
+      : `revision ${order.clientOrderId} is ${revision?.progress} here, ${order.status} at the broker`;
   });
 }
 

@@ -40,7 +40,7 @@ const resting = ['day', 'gtc'] as const;
 export class Clients {
   readonly accounts: string[] = [];
   readonly placed: string[] = [];
-  /** How many wishes were refused at once, by the code of the refusal. */
+  /** How many requests were refused at once, by the code of the refusal. */
   readonly refusals = new Map<string, number>();
   readonly #world: ClientWorld;
   readonly #habits: ClientHabits;
@@ -85,17 +85,18 @@ export class Clients {
     const order = journal.load(classes.Order, orderId);
     order.place(terms);
     const assessment = this.#assess(terms, account);
-    if ('cleared' in assessment) order.clear(assessment.cleared);
+    if ('approved' in assessment) order.approve(assessment.approved);
     else order.deny(assessment.denied);
     journal.save(order, { account: accountId });
     this.placed.push(orderId);
-    const wishes = [
+    const requests = [
       () => this.cancel(orderId),
       () => this.cancel(orderId),
       () => this.#replace(orderId),
       () => this.#replace(orderId),
     ];
-    for (const wish of wishes) if (chance.happens(0.15)) clock.in(chance.whole(1, chance.pick([20, 200, 3000, 60_000])), wish);
+    for (const request of requests)
+      if (chance.happens(0.15)) clock.in(chance.whole(1, chance.pick([20, 200, 3000, 60_000])), request);
     if (chance.happens(0.02)) this.#moveMoney(account);
   }
 
@@ -151,12 +152,12 @@ export class Clients {
 
   /** Asks to cancel; a refusal is counted. */
   cancel(orderId: string): void {
-    this.#wish(orderId, (order) => order.requestCancel('changed my mind'));
+    this.#request(orderId, (order) => order.requestCancel('changed my mind'));
   }
 
   #replace(orderId: string): void {
     const { chance, journal, classes } = this.#world;
-    this.#wish(orderId, (order) => {
+    this.#request(orderId, (order) => {
       const { quantity = '1', limitPrice, accountId = '' } = order.terms ?? {};
       const changes = {
         ...(chance.happens(0.6) && { quantity: String(Math.max(1, Math.round(Number(quantity) * (0.5 + chance.next())))) }),
@@ -164,11 +165,11 @@ export class Clients {
       };
       const assessment = this.#assess(order.termsAfter(changes), journal.load(classes.Account, accountId));
       if ('denied' in assessment) return this.#count(assessment.denied.rule);
-      order.requestReplace(changes, assessment.cleared);
+      order.requestReplace(changes, assessment.approved);
     });
   }
 
-  #wish(orderId: string, ask: (order: Order) => void): void {
+  #request(orderId: string, ask: (order: Order) => void): void {
     const { journal, classes } = this.#world;
     const order = journal.load(classes.Order, orderId);
     try {

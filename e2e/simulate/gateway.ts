@@ -4,17 +4,17 @@ import {
   nextStep,
   type BrokerAnswer,
   type BrokerOrder,
-  type LegPatience,
-  type LegStep,
-  type VenueExecution,
-  type VenueOrder,
+  type RevisionPatience,
+  type RevisionStep,
+  type BrokerageExecution,
+  type BrokerageOrder,
 } from '@tradecore/trading';
 import type { BrokerLine, Heard } from './broker-line.ts';
 import type { Clock } from './clock.ts';
 import type { Journal } from './journal.ts';
 import type { Deciders } from './participants.ts';
 
-/** What a worker remembers of a leg between two attempts. */
+/** What a worker remembers of a revision between two attempts. */
 interface Errand {
   isBusy: boolean;
   attempts: number;
@@ -28,19 +28,19 @@ interface GatewayWorld {
   readonly classes: Deciders;
   readonly line: BrokerLine;
   readonly lastPrice: (symbol: string) => string | undefined;
-  /** The name under which a leg is sent. */
-  readonly nameOf: (legId: string, attempt: number) => string;
+  /** The name under which a revision is sent. */
+  readonly nameOf: (revisionId: string, attempt: number) => string;
 }
 
 /** An order as the broker shows it at one moment: what was heard with it, and all its own executions up to then. */
 interface Shown {
-  readonly order: VenueOrder;
-  readonly heard: readonly VenueExecution[];
-  readonly executions: readonly VenueExecution[];
+  readonly order: BrokerageOrder;
+  readonly heard: readonly BrokerageExecution[];
+  readonly executions: readonly BrokerageExecution[];
   readonly found?: boolean;
 }
 
-/** How often a leg without an answer is looked up before it counts as unresolved; it is looked up after that as well. */
+/** How often a revision without an answer is looked up before it counts as unresolved; it is looked up after that as well. */
 const budget = 8;
 
 /**
@@ -49,27 +49,27 @@ const budget = 8;
  */
 export class Gateway {
   readonly #world: GatewayWorld;
-  readonly #patience: LegPatience;
+  readonly #patience: RevisionPatience;
   readonly #errands = new Map<string, Errand>();
   readonly #open = new Set<string>();
-  /** The leg that is to replace a leg, or did. */
+  /** The revision that is to replace a revision, or did. */
   readonly #successors = new Map<string, string>();
 
-  constructor(world: GatewayWorld, patience: LegPatience) {
+  constructor(world: GatewayWorld, patience: RevisionPatience) {
     this.#world = world;
     this.#patience = patience;
     world.line.hear = (heard) => this.#hear(heard);
   }
 
-  /** Somebody has something to do for this leg. */
-  attend(legId: string): void {
-    const errand = this.#errands.get(legId) ?? { isBusy: false, attempts: 0 };
-    this.#errands.set(legId, errand);
-    this.#open.add(legId);
+  /** Somebody has something to do for this revision. */
+  attend(revisionId: string): void {
+    const errand = this.#errands.get(revisionId) ?? { isBusy: false, attempts: 0 };
+    this.#errands.set(revisionId, errand);
+    this.#open.add(revisionId);
     if (errand.isBusy) return;
-    const leg = this.#leg(legId);
-    const { symbol, replaces } = leg.terms ?? {};
-    if (replaces !== undefined && leg.isOpen) this.#successors.set(replaces, legId);
+    const revision = this.#revision(revisionId);
+    const { symbol, replaces } = revision.terms ?? {};
+    if (replaces !== undefined && revision.isOpen) this.#successors.set(replaces, revisionId);
     const lastPrice = symbol === undefined ? undefined : this.#world.lastPrice(symbol);
     const { sentAt, absentAt } = errand;
     const facts = {
@@ -78,168 +78,169 @@ export class Gateway {
       ...(absentAt !== undefined && { absentAt }),
       ...(lastPrice !== undefined && { lastPrice }),
     };
-    this.#do(nextStep(leg, facts, this.#patience), leg, errand);
+    this.#do(nextStep(revision, facts, this.#patience), revision, errand);
   }
 
-  /** Compares with what the broker lists, as broker-gateway's look-back does: what the stream lost is found, also of legs that have ended. */
+  /** Compares with what the broker lists, as broker-gateway's brokerage sweep does: what the stream lost is found, also of revisions that have ended. */
   reconcile(): void {
     const known = this.#fillsKnown;
-    this.#world.line.lookBack(known, ({ open, fills }) => {
+    this.#world.line.brokerageSweep(known, ({ open, fills }) => {
       this.#fillsKnown = Math.max(this.#fillsKnown, known + fills.length);
       for (const { clientOrderId, execution } of fills) this.#traded(clientOrderId, execution);
       const listed = new Map(open.map((order) => [order.clientOrderId, order]));
-      for (const legId of this.#open) this.#compare(this.#leg(legId), listed.get(legId));
+      for (const revisionId of this.#open) this.#compare(this.#revision(revisionId), listed.get(revisionId));
     });
   }
 
   #fillsKnown = 0;
 
-  #traded(legId: string, execution: VenueExecution): void {
-    const leg = this.#world.journal.aggregates.get(legId) as BrokerOrder | undefined;
-    if (leg) this.#decide(leg, () => leg.report(execution));
+  #traded(revisionId: string, execution: BrokerageExecution): void {
+    const revision = this.#world.journal.aggregates.get(revisionId) as BrokerOrder | undefined;
+    if (revision) this.#decide(revision, () => revision.report(execution));
   }
 
-  /** Looks closer where the broker's list does not show a leg as we know it. */
-  #compare(leg: BrokerOrder, listed: VenueOrder | undefined): void {
-    if (!leg.isOpen) return void this.#open.delete(leg.id);
-    const isKnown = listed !== undefined && leg.progress === 'working' && !leg.cancelRequested && !leg.lacks(listed);
-    if (!isKnown && !this.#errands.get(leg.id)?.isBusy) this.#lookUp(leg.id, false);
+  /** Looks closer where the broker's list does not show a revision as we know it. */
+  #compare(revision: BrokerOrder, listed: BrokerageOrder | undefined): void {
+    if (!revision.isOpen) return void this.#open.delete(revision.id);
+    const isKnown =
+      listed !== undefined && revision.progress === 'working' && !revision.cancelRequested && !revision.lacks(listed);
+    if (!isKnown && !this.#errands.get(revision.id)?.isBusy) this.#lookUp(revision.id, false);
   }
 
-  #do(step: LegStep, leg: BrokerOrder, errand: Errand): void {
+  #do(step: RevisionStep, revision: BrokerOrder, errand: Errand): void {
     switch (step.do) {
       case 'nothing':
       case 'watch':
         return;
       case 'wait':
-        return this.#world.clock.in(500, () => this.attend(leg.id));
+        return this.#world.clock.in(500, () => this.attend(revision.id));
       case 'withdraw':
-        return this.#decide(leg, () => leg.withdraw());
+        return this.#decide(revision, () => revision.withdraw());
       case 'lapse':
-        return this.#decide(leg, () => leg.lapse(step.reason, step.lastPrice));
+        return this.#decide(revision, () => revision.lapse(step.reason, step.lastPrice));
       default:
         errand.isBusy = true;
-        return this.#call(step.do, leg, errand);
+        return this.#call(step.do, revision, errand);
     }
   }
 
-  #call(what: 'submit' | 'replace' | 'cancel' | 'look-up', leg: BrokerOrder, errand: Errand): void {
+  #call(what: 'submit' | 'replace' | 'cancel' | 'look-up', revision: BrokerOrder, errand: Errand): void {
     const { line, clock } = this.#world;
-    const { terms } = leg;
-    if (!terms) throw new Error(`leg ${leg.id} has no terms`);
+    const { terms } = revision;
+    if (!terms) throw new Error(`revision ${revision.id} has no terms`);
     if (what === 'look-up') {
       errand.attempts += 1;
-      return clock.in(pauseAfter(errand.attempts), () => this.#lookUp(leg.id, true));
+      return clock.in(pauseAfter(errand.attempts), () => this.#lookUp(revision.id, true));
     }
     if (what === 'cancel') {
-      return line.cancel(leg.venueOrderId ?? '', terms.symbol, (answer) => this.#afterCancel(leg.id, answer));
+      return line.cancel(revision.brokerageOrderId ?? '', terms.symbol, (answer) => this.#afterCancel(revision.id, answer));
     }
     const before = errand.sentAt;
     errand.sentAt = clock.time;
     delete errand.absentAt;
-    const after = (answer: BrokerAnswer): void => this.#afterSending(leg.id, answer, before);
-    if (what === 'submit') return line.submit(this.#world.nameOf(leg.id, errand.attempts), terms, after);
-    line.replace(this.#leg(terms.replaces ?? '').venueOrderId ?? '', leg.id, terms, after);
+    const after = (answer: BrokerAnswer): void => this.#afterSending(revision.id, answer, before);
+    if (what === 'submit') return line.submit(this.#world.nameOf(revision.id, errand.attempts), terms, after);
+    line.replace(this.#revision(terms.replaces ?? '').brokerageOrderId ?? '', revision.id, terms, after);
   }
 
-  #afterSending(legId: string, answer: BrokerAnswer, sentBefore: string | undefined): void {
-    const leg = this.#leg(legId);
-    const errand = this.#free(legId);
+  #afterSending(revisionId: string, answer: BrokerAnswer, sentBefore: string | undefined): void {
+    const revision = this.#revision(revisionId);
+    const errand = this.#free(revisionId);
     if (answer.kind === 'order') {
-      this.#learn(leg, { order: answer.order, heard: [], executions: [] });
+      this.#learn(revision, { order: answer.order, heard: [], executions: [] });
       // A cancel may have been asked for meanwhile.
-      return this.attend(legId);
+      return this.attend(revisionId);
     }
-    if (answer.kind === 'refused') return this.#decide(leg, () => leg.refuse(answer.code, answer.reason));
+    if (answer.kind === 'refused') return this.#decide(revision, () => revision.refuse(answer.code, answer.reason));
     // The order that was to be replaced is not there: as good as refused.
-    if (answer.kind === 'absent') return this.#decide(leg, () => leg.refuse('absent', 'there is nothing to replace'));
+    if (answer.kind === 'absent') return this.#decide(revision, () => revision.refuse('absent', 'there is nothing to replace'));
     if (answer.kind === 'unsent') {
       if (sentBefore === undefined) delete errand.sentAt;
       else errand.sentAt = sentBefore;
     }
-    if (answer.kind === 'unknown') this.#decide(leg, () => leg.outcomeUnknown(errand.attempts + 1, answer.reason));
-    if (answer.kind === 'unsent') this.#again(legId, errand);
-    else this.attend(legId);
+    if (answer.kind === 'unknown') this.#decide(revision, () => revision.outcomeUnknown(errand.attempts + 1, answer.reason));
+    if (answer.kind === 'unsent') this.#again(revisionId, errand);
+    else this.attend(revisionId);
   }
 
-  #afterCancel(legId: string, answer: BrokerAnswer): void {
-    const errand = this.#free(legId);
+  #afterCancel(revisionId: string, answer: BrokerAnswer): void {
+    const errand = this.#free(revisionId);
     if (answer.kind === 'done') return;
     errand.isBusy = true;
     // Refused, or not answered: what became of the order says more than the answer.
-    this.#lookUp(legId, false, () => this.#again(legId, errand));
+    this.#lookUp(revisionId, false, () => this.#again(revisionId, errand));
   }
 
-  #lookUp(legId: string, found: boolean, after?: () => void): void {
-    this.#world.line.lookUp(legId, (answer, executions) => {
-      const leg = this.#leg(legId);
-      const errand = this.#free(legId);
-      if (answer.kind === 'order') this.#learn(leg, { order: answer.order, heard: executions, executions, found });
+  #lookUp(revisionId: string, found: boolean, after?: () => void): void {
+    this.#world.line.lookUp(revisionId, (answer, executions) => {
+      const revision = this.#revision(revisionId);
+      const errand = this.#free(revisionId);
+      if (answer.kind === 'order') this.#learn(revision, { order: answer.order, heard: executions, executions, found });
       if (answer.kind === 'absent') errand.absentAt = this.#world.clock.time;
       if (after) return after();
-      if (errand.attempts === budget) this.#decide(leg, () => leg.unresolved(errand.attempts, 'nobody knows'));
-      this.attend(legId);
+      if (errand.attempts === budget) this.#decide(revision, () => revision.unresolved(errand.attempts, 'nobody knows'));
+      this.attend(revisionId);
     });
   }
 
   #hear({ update, order, execution, executions }: Heard): void {
-    const leg = this.#world.journal.aggregates.get(order.clientOrderId) as BrokerOrder | undefined;
-    if (!leg) return;
-    this.#learn(leg, { order, heard: execution ? [execution] : [], executions });
-    if (update === 'order_cancel_rejected') this.#decide(leg, () => leg.rejectCancel('the broker does not cancel it'));
-    if (update === 'order_replace_rejected' && leg.cancelRequested) this.attend(leg.id);
+    const revision = this.#world.journal.aggregates.get(order.clientOrderId) as BrokerOrder | undefined;
+    if (!revision) return;
+    this.#learn(revision, { order, heard: execution ? [execution] : [], executions });
+    if (update === 'order_cancel_rejected') this.#decide(revision, () => revision.rejectCancel('the broker does not cancel it'));
+    if (update === 'order_replace_rejected' && revision.cancelRequested) this.attend(revision.id);
   }
 
   /** Takes over an order as the broker shows it; where executions are missing, it asks for them. */
-  #learn(leg: BrokerOrder, { order, heard, executions, found = false }: Shown): void {
-    this.#decide(leg, () => {
-      for (const execution of heard) leg.report(execution);
-      const isReplacement = leg.terms?.replaces !== undefined;
-      if (isReplacement && leg.venueOrderId === undefined && order.venueStatus === 'pending_new') return;
-      // What the legs before had traded when it took over: what it counts beyond its own executions of the same moment.
+  #learn(revision: BrokerOrder, { order, heard, executions, found = false }: Shown): void {
+    this.#decide(revision, () => {
+      for (const execution of heard) revision.report(execution);
+      const isReplacement = revision.terms?.replaces !== undefined;
+      if (isReplacement && revision.brokerageOrderId === undefined && order.brokerageStatus === 'pending_new') return;
+      // What the revisions before had traded when it took over: what it counts beyond its own executions of the same moment.
       const carried = isReplacement ? subtract(decimal(order.filledQuantity), sumOf(executions)) : undefined;
-      leg.learn(order, { found, ...(carried !== undefined && { carried }) });
+      revision.learn(order, { found, ...(carried !== undefined && { carried }) });
     });
-    if (order.status === 'replaced') this.#replaced(leg, order);
-    if (leg.isOpen && leg.lacks(order)) this.#world.clock.in(100, () => this.#complete(leg.id));
+    if (order.status === 'replaced') this.#replaced(revision, order);
+    if (revision.isOpen && revision.lacks(order)) this.#world.clock.in(100, () => this.#complete(revision.id));
   }
 
-  #replaced(leg: BrokerOrder, order: VenueOrder): void {
-    const next = this.#successors.get(leg.id);
-    if (next !== undefined) this.#decide(leg, () => leg.replacedBy(next, order));
+  #replaced(revision: BrokerOrder, order: BrokerageOrder): void {
+    const next = this.#successors.get(revision.id);
+    if (next !== undefined) this.#decide(revision, () => revision.replacedBy(next, order));
   }
 
   /** Fetches the executions that the broker counts and we have not heard. */
-  #complete(legId: string): void {
-    if (this.#errands.get(legId)?.isBusy || !this.#leg(legId).isOpen) return;
-    this.#lookUp(legId, false);
+  #complete(revisionId: string): void {
+    if (this.#errands.get(revisionId)?.isBusy || !this.#revision(revisionId).isOpen) return;
+    this.#lookUp(revisionId, false);
   }
 
-  #again(legId: string, errand: Errand): void {
+  #again(revisionId: string, errand: Errand): void {
     errand.attempts += 1;
-    this.#world.clock.in(pauseAfter(errand.attempts), () => this.attend(legId));
+    this.#world.clock.in(pauseAfter(errand.attempts), () => this.attend(revisionId));
   }
 
-  #free(legId: string): Errand {
-    const errand = this.#errands.get(legId) ?? { isBusy: false, attempts: 0 };
+  #free(revisionId: string): Errand {
+    const errand = this.#errands.get(revisionId) ?? { isBusy: false, attempts: 0 };
     errand.isBusy = false;
     return errand;
   }
 
-  #leg(legId: string): BrokerOrder {
-    return this.#world.journal.load(this.#world.classes.BrokerOrder, legId);
+  #revision(revisionId: string): BrokerOrder {
+    return this.#world.journal.load(this.#world.classes.BrokerOrder, revisionId);
   }
 
-  #decide(leg: BrokerOrder, decide: () => void): void {
+  #decide(revision: BrokerOrder, decide: () => void): void {
     decide();
-    const { orderId, accountId } = leg.terms ?? {};
-    if (leg.uncommittedEvents.length === 0 || orderId === undefined) return;
-    this.#world.journal.save(leg, { sagaId: placementIdFor(orderId), ...(accountId && { account: accountId }) });
+    const { orderId, accountId } = revision.terms ?? {};
+    if (revision.uncommittedEvents.length === 0 || orderId === undefined) return;
+    this.#world.journal.save(revision, { sagaId: placementIdFor(orderId), ...(accountId && { account: accountId }) });
   }
 }
 
 /** Milliseconds before the next attempt. */
 const pauseAfter = (attempts: number): number => Math.min(5000, 100 * 2 ** attempts);
 
-const sumOf = (executions: readonly VenueExecution[]): Decimal =>
+const sumOf = (executions: readonly BrokerageExecution[]): Decimal =>
   executions.reduce((sum, { quantity }) => add(sum, decimal(quantity)), zero);

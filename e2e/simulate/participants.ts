@@ -67,11 +67,11 @@ export const orderCommands = (journal: Journal, Class: typeof Order): Consumer =
   });
 
 /** What broker-gateway's consumer does: it only stores the intent; `attend` is called after it. */
-export const brokerCommands = (journal: Journal, Class: typeof BrokerOrder, attend: (legId: string) => void): Consumer => {
+export const brokerCommands = (journal: Journal, Class: typeof BrokerOrder, attend: (revisionId: string) => void): Consumer => {
   const consumer = commandConsumer('broker-gateway', journal, Class, {
-    SubmissionAsked: (leg, { data }: RecordedEvent<SubmissionAsked>) => leg.submit(withoutStep(data)),
-    ReplacementAsked: (leg, { data }: RecordedEvent<ReplacementAsked>) => leg.replace(withoutStep(data)),
-    CancellationAsked: (leg, _: RecordedEvent<CancellationAsked>) => leg.cancel(),
+    SubmissionAsked: (revision, { data }: RecordedEvent<SubmissionAsked>) => revision.submit(withoutStep(data)),
+    ReplacementAsked: (revision, { data }: RecordedEvent<ReplacementAsked>) => revision.replace(withoutStep(data)),
+    CancellationAsked: (revision, _: RecordedEvent<CancellationAsked>) => revision.cancel(),
   });
   return {
     ...consumer,

@@ -123,7 +123,7 @@ describe('the invariants notice', () => {
   });
 
   it('a gateway that sends again under a new name', () => {
-    const nameOf = (legId: string, attempt: number): string => (attempt === 0 ? legId : `${legId}-${attempt}`);
+    const nameOf = (revisionId: string, attempt: number): string => (attempt === 0 ? revisionId : `${revisionId}-${attempt}`);
     expect(found({ orders: 600, nameOf })).toContain('one broker order a client order id, and none that we do not know');
   });
 });

@@ -20,8 +20,8 @@ export interface Simulation {
   readonly faults?: boolean;
   /** Other deciders than the fleet's, to show what the checks find. */
   readonly classes?: Partial<Deciders>;
-  /** The name under which a leg is sent; its id, always, but in a test that shows why. */
-  readonly nameOf?: (legId: string, attempt: number) => string;
+  /** The name under which a revision is sent; its id, always, but in a test that shows why. */
+  readonly nameOf?: (revisionId: string, attempt: number) => string;
   /** Gets every event as it is stored. */
   readonly trace?: (event: RecordedEvent) => void;
 }
@@ -123,7 +123,7 @@ class World {
   #isTrading = true;
 
   constructor(simulation: Simulation) {
-    const { seed, orders, faults = true, trace, nameOf = (legId: string) => legId } = simulation;
+    const { seed, orders, faults = true, trace, nameOf = (revisionId: string) => revisionId } = simulation;
     this.#simulation = simulation;
     const clock = this.#clock;
     const chance = new Chance(seed);
@@ -188,7 +188,7 @@ class World {
     const { Account, BrokerOrder, Order, OrderPlacement } = this.#classes;
     this.#transport.attach(accountCommands(this.#journal, Account));
     this.#transport.attach(orderCommands(this.#journal, Order));
-    this.#transport.attach(brokerCommands(this.#journal, BrokerOrder, (legId) => this.#gateway.attend(legId)));
+    this.#transport.attach(brokerCommands(this.#journal, BrokerOrder, (revisionId) => this.#gateway.attend(revisionId)));
     this.#transport.attach(sagaConsumer(this.#journal, this.#clock, OrderPlacement));
   }
 

@@ -46,7 +46,7 @@ export interface OrderSeen {
   readonly status: string;
   readonly filledQuantity: string;
   readonly averagePrice?: string;
-  readonly legs: readonly { readonly leg: number; readonly brokerOrderId: string }[];
+  readonly revisions: readonly { readonly revision: number; readonly brokerOrderId: string }[];
   readonly denial?: { readonly rule: string; readonly detail: string; readonly figures: Readonly<Record<string, string>> };
   readonly version: number;
 }

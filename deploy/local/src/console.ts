@@ -36,7 +36,7 @@ export class Refusal extends Error {
 /** Rows as aligned columns, two spaces apart. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
+  const line = (row: readonly string[]) => row.map((transition, column) => transition.padEnd(widths[column] ?? 0)).join('  ');
   return rows.map((row) => `  ${line(row)}`.trimEnd()).join('\n');
 }
 

@@ -58,14 +58,14 @@ async function sharesAreFills({ client, accountId }: Books): Promise<Balance[]> 
   }));
 }
 
-/** Every leg is at the broker once, and the last one of each order is filled as the order says. */
+/** Every revision is at the broker once, and the last one of each order is filled as the order says. */
 async function brokerAgrees({ client, paper }: Books, orders: readonly string[]): Promise<Balance[]> {
   const ours = await Promise.all(orders.map((id) => client.order(id)));
-  const legs = ours.flatMap((order) =>
-    order.legs.map((leg) => ({ order, id: leg.brokerOrderId, isLast: leg === order.legs.at(-1) })),
+  const revisions = ours.flatMap((order) =>
+    order.revisions.map((revision) => ({ order, id: revision.brokerOrderId, isLast: revision === order.revisions.at(-1) })),
   );
   const there = await Promise.all(
-    legs.map(async ({ order, id, isLast }) => {
+    revisions.map(async ({ order, id, isLast }) => {
       const path = `/v2/orders:by_client_order_id?client_order_id=${id}`;
       const { filled_qty: filled } = await paper.ask<{ filled_qty: string }>('GET', path);
       return { order, isLast, filled };
@@ -73,7 +73,7 @@ async function brokerAgrees({ client, paper }: Books, orders: readonly string[])
   );
   const filled = (sum: number, { filledQuantity }: Pick<OrderSeen, 'filledQuantity'>): number => sum + Number(filledQuantity);
   return [
-    { what: "today's legs at the broker", found: String(there.length), expected: String(legs.length) },
+    { what: "today's revisions at the broker", found: String(there.length), expected: String(revisions.length) },
     {
       what: 'shares that they filled',
       found: String(there.filter(({ isLast }) => isLast).reduce((sum, each) => sum + Number(each.filled), 0)),

@@ -60,7 +60,7 @@ export async function playDay(day: Day): Promise<string[]> {
       atTheBroker: ({ id }) => client.cancel(id),
     }),
     await play(day, {
-      title: 'Replaced: buy 20 ACME at 96 or better, then at 101: one order, two legs at the broker.',
+      title: 'Replaced: buy 20 ACME at 96 or better, then at 101: one order, two revisions at the broker.',
       terms: limit('buy', '20', 'ACME', '96'),
       atTheBroker: ({ id }) => client.replace(id, { limitPrice: '101' }),
     }),

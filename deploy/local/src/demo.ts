@@ -1,4 +1,4 @@
-import { createBroker } from '@tradecore/messaging';
+import { createKafkaClient } from '@tradecore/messaging';
 import pg from 'pg';
 import type { PositionSeen } from './client.ts';
 import { Refusal, say, table } from './console.ts';
@@ -40,7 +40,7 @@ async function openStage(): Promise<Stage> {
   const client = await demoOwner(address, issuer);
   const database = new pg.Client({ connectionString: DATABASE_URL });
   await database.connect();
-  const broker = createBroker({ brokers: KAFKA_BROKERS.split(','), clientId: 'demo', namespace });
+  const broker = createKafkaClient({ brokers: KAFKA_BROKERS.split(','), clientId: 'demo', namespace });
   const feed = await FeedWatch.open(address, client.authorization, demoAccount);
   const paper = new Paper(`http://127.0.0.1:${port}`, paperKeys(home));
   const close = async (): Promise<void> => {

@@ -1,4 +1,4 @@
-import type { createBroker } from '@tradecore/messaging';
+import type { createKafkaClient } from '@tradecore/messaging';
 import { partitionKey } from '@tradecore/messaging';
 import { orderIdFor } from '@tradecore/events';
 import type pg from 'pg';
@@ -18,7 +18,7 @@ export interface Places {
   readonly client: Client;
   readonly accountId: string;
   readonly database: pg.Client;
-  readonly broker: ReturnType<typeof createBroker>;
+  readonly broker: ReturnType<typeof createKafkaClient>;
   readonly feed: FeedWatch;
 }
 
@@ -75,7 +75,7 @@ async function untilFound(database: pg.Client, select: string, id: string): Prom
 
 /** Reads the topic from its present end, as any `read_committed` consumer would, until the order's first record is there. */
 async function watchTopic(
-  broker: ReturnType<typeof createBroker>,
+  broker: ReturnType<typeof createKafkaClient>,
   orderId: string,
 ): Promise<{ record: Promise<string>; close: () => Promise<void> }> {
   const [assigned, record] = [Promise.withResolvers<void>(), Promise.withResolvers<string>()];

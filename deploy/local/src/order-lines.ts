@@ -19,7 +19,7 @@ const lines: Readonly<Record<string, (data: Pushed['data']) => string | undefine
   orderCancelRequested: () => 'cancel asked for',
   orderCanceled: () => 'cancelled: the broker says so',
   orderReplaceRequested: ({ limitPrice }) => `other terms asked for: limit ${text(limitPrice)}`,
-  orderReplaced: ({ leg }) => `replaced: the broker works leg ${text(leg)}`,
+  orderReplaced: ({ revision }) => `replaced: the broker works revision ${text(revision)}`,
   orderExpired: ({ reason }) => `expired: ${text(reason)}`,
   released: ({ amount }) => (amount === '0' ? undefined : `${money(amount)} free again`),
 };

@@ -5,19 +5,19 @@ import { join } from 'node:path';
 import type { Home } from './home.ts';
 import { isAlive } from './processes.ts';
 
-/** Ports by name; 0 in a wish means any. */
+/** Ports by name; 0 in a request means any. */
 export type Ports = Readonly<Record<string, number>>;
 
 /**
- * Gives each name a free port: the one that this home had before, else the one it wishes, else any.
+ * Gives each name a free port: the one that this home had before, else the one it requests, else any.
  * So that a fleet keeps its addresses, and two fleets live side by side.
  */
-export async function choosePorts(home: Home, wishes: Ports): Promise<Ports> {
+export async function choosePorts(home: Home, requests: Ports): Promise<Ports> {
   const file = join(home.path, 'ports.json');
   const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Ports) : {};
   const chosen: Record<string, number> = {};
-  for (const [name, wish] of Object.entries(wishes)) {
-    chosen[name] = await firstFree([before[name] ?? wish, wish]);
+  for (const [name, request] of Object.entries(requests)) {
+    chosen[name] = await firstFree([before[name] ?? request, request]);
   }
   mkdirSync(home.path, { recursive: true });
   writeFileSync(file, `${JSON.stringify({ ...before, ...chosen }, null, 2)}\n`);

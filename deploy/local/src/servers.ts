@@ -19,7 +19,7 @@ export interface ServerOptions {
   readonly home: Home;
   readonly durability: Durability;
   /** Ports to take when they are free; 0 = any. */
-  readonly wishes: { readonly postgres: number; readonly kafka: number; readonly controller: number; readonly redis: number };
+  readonly requests: { readonly postgres: number; readonly kafka: number; readonly controller: number; readonly redis: number };
   /** What the environment names is used and not started. */
   readonly named: Partial<ServerUrls>;
   readonly step: Step;
@@ -30,9 +30,9 @@ export interface ServerOptions {
 
 /** Starts PostgreSQL, Redis and the broker, each unless it is named, and waits until they answer. Returns where they are. */
 export async function startServers(options: ServerOptions): Promise<ServerUrls> {
-  const { home, durability, wishes, named, step, onCrash, own } = options;
-  const ports = await choosePorts(home, { ...wishes });
-  const port = (name: keyof typeof wishes) => ports[name] ?? 0;
+  const { home, durability, requests, named, step, onCrash, own } = options;
+  const ports = await choosePorts(home, { ...requests });
+  const port = (name: keyof typeof requests) => ports[name] ?? 0;
   const urls: ServerUrls = {
     DATABASE_URL: postgresUrl(home, port('postgres')),
     KAFKA_BROKERS: `127.0.0.1:${port('kafka')}`,

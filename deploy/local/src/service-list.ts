@@ -56,16 +56,16 @@ const namesOf = (scale: Scale, { name }: Service): string[] =>
   Array.from({ length: scale[name] ?? 1 }, (_, index) => (index === 0 ? name : `${name}-${index + 1}`));
 
 /** The ports that a fleet of this scale would like. Second instances take any. */
-export function portWishes(scale: Scale): Ports {
-  const wishes: Record<string, number> = {};
+export function portRequests(scale: Scale): Ports {
+  const requests: Record<string, number> = {};
   for (const service of services) {
     for (const name of namesOf(scale, service)) {
       const isFirst = name === service.name;
-      if (service.port !== undefined) wishes[name] = isFirst ? service.port : 0;
-      wishes[`${name} admin`] = isFirst ? service.adminPort : 0;
+      if (service.port !== undefined) requests[name] = isFirst ? service.port : 0;
+      requests[`${name} admin`] = isFirst ? service.adminPort : 0;
     }
   }
-  return wishes;
+  return requests;
 }
 
 /** The processes of a fleet on the ports that it got. */

@@ -10,7 +10,7 @@ import { namesBroker } from './outside.ts';
 import { choosePorts, takePort } from './ports.ts';
 import { stopLeftovers, takeHome, type Crash, type Supervised } from './processes.ts';
 import { namedServers, startServers, stopServers } from './servers.ts';
-import { insiders, instances, portWishes, type Instance, type Scale } from './service-list.ts';
+import { insiders, instances, portRequests, type Instance, type Scale } from './service-list.ts';
 
 /** Everything that runs, listed before it starts, so that it can be stopped at any moment. */
 interface Running {
@@ -61,14 +61,14 @@ async function bringUp(running: Running, scale: Scale, gatewayPort: number): Pro
   const starting = startServers({
     home,
     durability: 'durable',
-    wishes: { postgres: 15_432, kafka: 19_092, controller: 19_093, redis: 16_379 },
+    requests: { postgres: 15_432, kafka: 19_092, controller: 19_093, redis: 16_379 },
     named: namedServers(),
     step: next,
     onCrash: report,
     own: running.servers,
   });
   const [urls] = await Promise.all([starting, building]);
-  const wanted = instances(scale, await choosePorts(home, portWishes(scale))).filter(
+  const wanted = instances(scale, await choosePorts(home, portRequests(scale))).filter(
     ({ service }) => service !== 'paper-broker' || !namesBroker(),
   );
   const portsOf = (service: string) => wanted.flatMap((each) => (each.service === service ? (each.port ?? []) : []));

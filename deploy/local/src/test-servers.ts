@@ -20,7 +20,7 @@ export async function startTestServers(step: Step = quiet): Promise<() => Promis
     const urls = await startServers({
       home,
       durability: 'fast',
-      wishes: { postgres: 0, kafka: 0, controller: 0, redis: 0 },
+      requests: { postgres: 0, kafka: 0, controller: 0, redis: 0 },
       named,
       step,
       onCrash: ({ name, how, log }) => process.stderr.write(`The tests' ${name} ended (${how}): see ${log}\n`),

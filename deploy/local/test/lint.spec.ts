@@ -17,7 +17,7 @@ describe('the rules of the house fire', () => {
     ['imports-a-higher-floor', 'libs/messaging/src/fixture.ts', 'imports go down only'],
     ['imports-a-higher-floor', 'libs/read-models/src/fixture.ts', 'imports go down only'],
     ['imports-another-service', 'services/command-api/src/fixture.ts', 'imports go down only'],
-    ['climbs-through-the-window', 'libs/subscriptions/src/fixture.ts', 'entered by its name'],
+    ['climbs-through-the-window', 'libs/consumers/src/fixture.ts', 'entered by its name'],
     ['knows-a-database', 'libs/trading/src/fixture.ts', 'is pure'],
     ['knows-a-database', 'libs/events/src/fixture.ts', 'is pure'],
     ['looks-at-the-clock', 'libs/trading/src/fixture.ts', 'Time is injected'],

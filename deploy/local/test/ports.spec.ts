@@ -10,9 +10,9 @@ import { choosePorts } from '../src/ports.ts';
 const source = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** The ports that another process chooses in a home. */
-function chosenElsewhere(home: Home, wishes: Record<string, number>): Record<string, number> {
+function chosenElsewhere(home: Home, requests: Record<string, number>): Record<string, number> {
   const script = `import { choosePorts } from '${source}ports.ts'; import { homeAt } from '${source}home.ts';
-    console.log(JSON.stringify(await choosePorts(homeAt('${home.path}'), ${JSON.stringify(wishes)})))`;
+    console.log(JSON.stringify(await choosePorts(homeAt('${home.path}'), ${JSON.stringify(requests)})))`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout) as Record<string, number>;
@@ -24,10 +24,10 @@ describe('ports', () => {
   afterEach(() => homes.forEach(({ path }) => rmSync(path, { recursive: true })));
 
   it('are all different, and the same again in the next run', () => {
-    const wishes = { a: 0, b: 0, c: 0 };
-    const first = chosenElsewhere(homes[0]!, wishes);
+    const requests = { a: 0, b: 0, c: 0 };
+    const first = chosenElsewhere(homes[0]!, requests);
     expect(new Set(Object.values(first)).size).toBe(3);
-    expect(chosenElsewhere(homes[0]!, wishes)).toEqual(first);
+    expect(chosenElsewhere(homes[0]!, requests)).toEqual(first);
   });
 
   it('are not given twice to fleets that start at once, though nobody listens yet', async () => {

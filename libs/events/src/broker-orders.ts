@@ -1,21 +1,21 @@
 import { event } from './event.ts';
 import type { Execution, OrderTerms } from './orders.ts';
 
-/** What one leg of an order asks of the broker. The broker knows it by its BrokerOrder id, as `client_order_id`. */
-export interface LegTerms extends Omit<OrderTerms, 'clientOrderId'> {
+/** What one revision of an order asks of the broker. The broker knows it by its BrokerOrder id, as `client_order_id`. */
+export interface RevisionTerms extends Omit<OrderTerms, 'clientOrderId'> {
   readonly orderId: string;
   /** 1 for the order as placed, one more for each replace. */
-  readonly leg: number;
+  readonly revision: number;
   /** Last price beyond which it is not sent any more; RFC 3339 time after which it is not sent any more. */
   readonly collarPrice?: string;
   readonly goodUntil?: string;
 }
 
-/** The intent to send a leg to the broker: workers call after this is stored. */
-export class SubmissionRequested extends event('SubmissionRequested', 1)<LegTerms> {}
+/** The intent to send a revision to the broker: workers call after this is stored. */
+export class SubmissionRequested extends event('SubmissionRequested', 1)<RevisionTerms> {}
 
-/** The intent to replace the leg `replaces` (a BrokerOrder id) by this one. */
-export class ReplacementRequested extends event('ReplacementRequested', 1)<LegTerms & { readonly replaces: string }> {}
+/** The intent to replace the revision `replaces` (a BrokerOrder id) by this one. */
+export class ReplacementRequested extends event('ReplacementRequested', 1)<RevisionTerms & { readonly replaces: string }> {}
 
 /** The intent to cancel. */
 export class CancellationRequested extends event('CancellationRequested', 1)<Record<never, never>> {}
@@ -23,9 +23,9 @@ export class CancellationRequested extends event('CancellationRequested', 1)<Rec
 /** The broker has it: its answer, or its own word when it was looked up. `found`: by look-up after an unknown outcome. */
 export class BrokerOrderAccepted extends event('BrokerOrderAccepted', 1)<{
   /** The broker's id. */
-  readonly venueOrderId: string;
+  readonly brokerageOrderId: string;
   readonly found: boolean;
-  /** Of a replacement: shares that the legs before had traded when it took over; the broker counts them as its own. */
+  /** Of a replacement: shares that the revisions before had traded when it took over; the broker counts them as its own. */
   readonly carriedQuantity?: string;
 }> {}
 
@@ -50,12 +50,12 @@ export class BrokerOutcomeUnresolved extends event('BrokerOutcomeUnresolved', 1)
   readonly reason: string;
 }> {}
 
-/** Whose execution it is: readers of this topic know the order without having followed its leg. */
-interface OfOrder extends Pick<LegTerms, 'orderId' | 'leg' | 'symbol' | 'side'> {}
+/** Whose execution it is: readers of this topic know the order without having followed its revision. */
+interface OfOrder extends Pick<RevisionTerms, 'orderId' | 'revision' | 'symbol' | 'side'> {}
 
-/** The broker traded. `venueExecutionId` is the broker's own. */
+/** The broker traded. `brokerageExecutionId` is the broker's own. */
 export class ExecutionReported extends event('ExecutionReported', 1)<
-  Execution & OfOrder & { readonly venueExecutionId: string }
+  Execution & OfOrder & { readonly brokerageExecutionId: string }
 > {}
 
 /** The broker took an execution back. */
@@ -73,13 +73,13 @@ export class BrokerOrderCanceled extends event('BrokerOrderCanceled', 1)<{
 /** The broker does not cancel it. */
 export class BrokerCancelRejected extends event('BrokerCancelRejected', 1)<{ readonly reason: string }> {}
 
-/** This leg was replaced by the next one; all its executions were reported before. */
+/** This revision was replaced by the next one; all its executions were reported before. */
 export class BrokerOrderReplaced extends event('BrokerOrderReplaced', 1)<{
   readonly by: string;
   readonly filledQuantity: string;
 }> {}
 
-/** The broker does not replace; said by the new leg, which thereby ends. */
+/** The broker does not replace; said by the new revision, which thereby ends. */
 export class BrokerReplaceRejected extends event('BrokerReplaceRejected', 1)<{ readonly reason: string }> {}
 
 /** Its time in force ended at the broker. All its executions were reported before. */
@@ -93,7 +93,7 @@ export class BrokerOrderSuspended extends event('BrokerOrderSuspended', 1)<{ rea
 
 /** An order at the broker that is not ours: somebody else uses the login, or a database was restored. Taken up so that all see it. */
 export class ForeignOrderAdopted extends event('ForeignOrderAdopted', 1)<{
-  readonly venueOrderId: string;
+  readonly brokerageOrderId: string;
   readonly clientOrderId: string;
   readonly symbol: string;
   readonly side: OrderTerms['side'];

@@ -6,7 +6,7 @@ import * as orders from './orders.ts';
 import * as controls from './trading-control.ts';
 import { topics } from './topics.ts';
 
-/** Turns the data of one stored version into the next one's. */
+/** KeyedMutex the data of one stored version into the next one's. */
 export type Upcast = (data: Record<string, unknown>) => Record<string, unknown>;
 
 /** One type of aggregate: where its events go, who alone may write them, and which they are. */
@@ -37,7 +37,7 @@ export const catalogue: Catalogue = {
     writer: 'command-api',
     events: [
       orders.OrderPlaced,
-      orders.OrderCleared,
+      orders.OrderApproved,
       orders.OrderDenied,
       orders.OrderSubmitted,
       orders.OrderAccepted,
@@ -126,7 +126,7 @@ export const catalogue: Catalogue = {
       placements.OrderChangeAsked,
       placements.CancelWished,
       placements.ReplaceWished,
-      placements.LegEnded,
+      placements.RevisionEnded,
       placements.AnswerNoted,
       placements.PlacementStuck,
       placements.PlacementEnded,

@@ -39,15 +39,17 @@ export const accountIdFor = (owner: string, idempotencyKey: string): string => d
 /** The id of an order's saga. */
 export const placementIdFor = (orderId: string): string => derivedId('order-placement', orderId);
 
-/** The id of one leg of an order at the broker, and its `client_order_id` there: never from an attempt. */
-export const brokerOrderIdFor = (orderId: string, leg: number): string => derivedId('broker-order', orderId, String(leg));
+/** The id of one revision of an order at the broker, and its `client_order_id` there: never from an attempt. */
+export const brokerOrderIdFor = (orderId: string, revision: number): string =>
+  derivedId('broker-order', orderId, String(revision));
 
 /** The id of an order at the broker that is not ours. */
-export const foreignOrderIdFor = (venue: string, venueOrderId: string): string => derivedId('foreign-order', venue, venueOrderId);
+export const foreignOrderIdFor = (brokerage: string, brokerageOrderId: string): string =>
+  derivedId('foreign-order', brokerage, brokerageOrderId);
 
 /** The id of an execution, from the broker's own. */
-export const executionIdFor = (venue: string, venueExecutionId: string): string =>
-  derivedId('execution', venue, venueExecutionId);
+export const executionIdFor = (brokerage: string, brokerageExecutionId: string): string =>
+  derivedId('execution', brokerage, brokerageExecutionId);
 
 /** The id of the TradingControl of a scope: `all` or an account's id. */
 export const tradingControlIdFor = (scope: string): string => derivedId('trading-control', scope);

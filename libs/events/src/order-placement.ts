@@ -1,6 +1,6 @@
-import type { LegTerms } from './broker-orders.ts';
+import type { RevisionTerms } from './broker-orders.ts';
 import { event } from './event.ts';
-import type { Execution, OrderChange, OrderCleared, OrderReplaceRequested, OrderTerms } from './orders.ts';
+import type { Execution, OrderChange, OrderApproved, OrderReplaceRequested, OrderTerms } from './orders.ts';
 
 /** A step of the saga: a stored event that is also a command to the aggregate `target`. */
 export interface Step {
@@ -15,7 +15,7 @@ export interface Step {
 }
 
 /** The saga of an order begins, with what it has to know for its whole life. */
-export class PlacementStarted extends event('PlacementStarted', 1)<OrderCleared['data'] & { readonly orderId: string }> {}
+export class PlacementStarted extends event('PlacementStarted', 1)<OrderApproved['data'] & { readonly orderId: string }> {}
 
 /** Asks the account to hold back money or shares. */
 export class ReservationAsked extends event('ReservationAsked', 1)<
@@ -41,26 +41,26 @@ export class SettlementAsked extends event('SettlementAsked', 1)<
 /** Asks the account to free what is left of the reservation. */
 export class ReleaseAsked extends event('ReleaseAsked', 1)<Step & { readonly orderId: string }> {}
 
-/** Asks the gateway to send a leg to the broker. */
-export class SubmissionAsked extends event('SubmissionAsked', 1)<Step & LegTerms> {}
+/** Asks the gateway to send a revision to the broker. */
+export class SubmissionAsked extends event('SubmissionAsked', 1)<Step & RevisionTerms> {}
 
-/** Asks the gateway to replace the working leg (`replaces`, a BrokerOrder id) by this one. */
-export class ReplacementAsked extends event('ReplacementAsked', 1)<Step & LegTerms & { readonly replaces: string }> {}
+/** Asks the gateway to replace the working revision (`replaces`, a BrokerOrder id) by this one. */
+export class ReplacementAsked extends event('ReplacementAsked', 1)<Step & RevisionTerms & { readonly replaces: string }> {}
 
-/** Asks the gateway to cancel a leg. */
+/** Asks the gateway to cancel a revision. */
 export class CancellationAsked extends event('CancellationAsked', 1)<Step & { readonly orderId: string }> {}
 
 /** Tells the order what happened. */
 export class OrderChangeAsked extends event('OrderChangeAsked', 1)<Step & { readonly change: OrderChange }> {}
 
-/** The client wants it cancelled. `version` is the order's: a wish that is heard again is an old one. */
+/** The client wants it cancelled. `version` is the order's: a request that is heard again is an old one. */
 export class CancelWished extends event('CancelWished', 1)<{ readonly version: number }> {}
 
-/** The client wants other terms, as the leg `leg`. */
+/** The client wants other terms, as the revision `revision`. */
 export class ReplaceWished extends event('ReplaceWished', 1)<OrderReplaceRequested['data'] & { readonly version: number }> {}
 
-/** A leg can trade no more. The order is told `change` when no other leg can trade for it. */
-export class LegEnded extends event('LegEnded', 1)<{ readonly leg: number; readonly change: OrderChange }> {}
+/** A revision can trade no more. The order is told `change` when no other revision can trade for it. */
+export class RevisionEnded extends event('RevisionEnded', 1)<{ readonly revision: number; readonly change: OrderChange }> {}
 
 /** A step was answered. `about` is the type of what was heard, `from` the aggregate that said it. */
 export class AnswerNoted extends event('AnswerNoted', 1)<{
@@ -94,7 +94,7 @@ export type OrderPlacementEvent =
   | OrderChangeAsked
   | CancelWished
   | ReplaceWished
-  | LegEnded
+  | RevisionEnded
   | AnswerNoted
   | PlacementStuck
   | PlacementEnded;

@@ -51,7 +51,7 @@ export interface Execution {
 export class OrderPlaced extends event('OrderPlaced', 1)<OrderTerms> {}
 
 /** What the risk rules say of terms that they let pass. */
-export interface Clearance {
+export interface Approval {
   /** Last price that the rules saw, and when it was made; absent where no rule needed one. */
   readonly referencePrice?: string;
   readonly referencePriceAt?: string;
@@ -64,26 +64,29 @@ export interface Clearance {
 }
 
 /** The order passed the risk rules; its saga begins here. The prices that the decision used stand in it. */
-export class OrderCleared extends event('OrderCleared', 1)<Omit<OrderTerms, 'clientOrderId'> & Clearance> {}
+export class OrderApproved extends event('OrderApproved', 1)<Omit<OrderTerms, 'clientOrderId'> & Approval> {}
 
 /** We refuse the order: a risk rule, a market that is closed, or the account has not what it needs. Terminal. */
 export class OrderDenied extends event('OrderDenied', 1)<Denial> {}
 
 /** Money or shares are reserved, and the broker gateway was asked to send it. */
-export class OrderSubmitted extends event('OrderSubmitted', 1)<{ readonly leg: number; readonly brokerOrderId: string }> {}
+export class OrderSubmitted extends event('OrderSubmitted', 1)<{ readonly revision: number; readonly brokerOrderId: string }> {}
 
 /** The broker has the order. */
-export class OrderAccepted extends event('OrderAccepted', 1)<{ readonly leg: number; readonly brokerOrderId: string }> {}
+export class OrderAccepted extends event('OrderAccepted', 1)<{ readonly revision: number; readonly brokerOrderId: string }> {}
 
 /** The broker refused it. Terminal. */
 export class OrderRejected extends event('OrderRejected', 1)<{ readonly code: string; readonly reason: string }> {}
 
 /** Whether the broker has the order is not known: only proof leaves this state. */
-export class OrderOutcomeUnknown extends event('OrderOutcomeUnknown', 1)<{ readonly leg: number; readonly reason: string }> {}
+export class OrderOutcomeUnknown extends event('OrderOutcomeUnknown', 1)<{
+  readonly revision: number;
+  readonly reason: string;
+}> {}
 
 /** The market traded a part of it or the rest: a fact in any state. */
 export class OrderExecuted extends event('OrderExecuted', 1)<
-  Execution & { readonly leg: number; readonly cumulativeQuantity: string; readonly leavesQuantity: string }
+  Execution & { readonly revision: number; readonly cumulativeQuantity: string; readonly leavesQuantity: string }
 > {}
 
 /** The figures of an execution before it was taken back or corrected. */
@@ -108,14 +111,14 @@ export class OrderCancelRejected extends event('OrderCancelRejected', 1)<{ reado
 /** It is cancelled: the broker says so, or it never got there. Terminal. */
 export class OrderCanceled extends event('OrderCanceled', 1)<{ readonly reason?: string }> {}
 
-/** The client asked for other terms; they hold when the broker says so. `leg` is the number that the new leg will have. The risk rules saw them. */
+/** The client asked for other terms; they hold when the broker says so. `revision` is the number that the new revision will have. The risk rules saw them. */
 export class OrderReplaceRequested extends event('OrderReplaceRequested', 1)<
-  ReplaceTerms & Clearance & { readonly leg: number }
+  ReplaceTerms & Approval & { readonly revision: number }
 > {}
 
-/** The broker works it under new terms, as a new leg. `quantity` is the new total. */
+/** The broker works it under new terms, as a new revision. `quantity` is the new total. */
 export class OrderReplaced extends event('OrderReplaced', 1)<{
-  readonly leg: number;
+  readonly revision: number;
   readonly brokerOrderId: string;
   readonly quantity: string;
   readonly limitPrice?: string;
@@ -123,7 +126,10 @@ export class OrderReplaced extends event('OrderReplaced', 1)<{
 }> {}
 
 /** The replace was refused, by the account or by the broker; the order goes on under its old terms. */
-export class OrderReplaceRejected extends event('OrderReplaceRejected', 1)<{ readonly leg: number; readonly reason: string }> {}
+export class OrderReplaceRejected extends event('OrderReplaceRejected', 1)<{
+  readonly revision: number;
+  readonly reason: string;
+}> {}
 
 /** Its time in force is over, or it was too late or too dear to send. Terminal. */
 export class OrderExpired extends event('OrderExpired', 1)<{ readonly reason: string }> {}
@@ -144,7 +150,7 @@ export class OrderChangeIgnored extends event('OrderChangeIgnored', 1)<{
 /** Every event of an Order. */
 export type OrderEvent =
   | OrderPlaced
-  | OrderCleared
+  | OrderApproved
   | OrderDenied
   | OrderSubmitted
   | OrderAccepted
@@ -170,5 +176,5 @@ type ChangeOf<E extends OrderEvent> = E extends OrderEvent ? { readonly type: E[
 
 /** What the saga may tell an order: the event that it is to become, if the order's state allows. */
 export type OrderChange = ChangeOf<
-  Exclude<OrderEvent, OrderPlaced | OrderCleared | OrderCancelRequested | OrderReplaceRequested | OrderChangeIgnored>
+  Exclude<OrderEvent, OrderPlaced | OrderApproved | OrderCancelRequested | OrderReplaceRequested | OrderChangeIgnored>
 >;

@@ -13,7 +13,7 @@ const execution: orders.Execution = {
   price: '101.25',
   executedAt: '2026-01-02T09:00:00.123456Z',
 };
-const clearance: orders.Clearance = {
+const approval: orders.Approval = {
   referencePrice: '101',
   referencePriceAt: '2026-01-02T08:59:59Z',
   reservePrice: '101.5',
@@ -26,31 +26,31 @@ const amended = { was: { quantity: '5', price: '101' }, cumulativeQuantity: '4',
 /** One event of each class of an Order, with every field that it may have. */
 export const orderSamples: { readonly [E in orders.OrderEvent as E['type']]: E } = {
   OrderPlaced: new orders.OrderPlaced(sampleTerms({ type: 'stopLimit', stopPrice: '100.25' })),
-  OrderCleared: new orders.OrderCleared({ accountId, ...terms, ...clearance }),
+  OrderApproved: new orders.OrderApproved({ accountId, ...terms, ...approval }),
   OrderDenied: new orders.OrderDenied({
     rule: 'insufficient-funds',
     detail: 'The order needs 1015.51, and 900 is available.',
     figures: { needed: '1015.51', available: '900' },
   }),
-  OrderSubmitted: new orders.OrderSubmitted({ leg: 1, brokerOrderId }),
-  OrderAccepted: new orders.OrderAccepted({ leg: 1, brokerOrderId }),
+  OrderSubmitted: new orders.OrderSubmitted({ revision: 1, brokerOrderId }),
+  OrderAccepted: new orders.OrderAccepted({ revision: 1, brokerOrderId }),
   OrderRejected: new orders.OrderRejected({ code: '40310000', reason: 'insufficient buying power' }),
-  OrderOutcomeUnknown: new orders.OrderOutcomeUnknown({ leg: 1, reason: 'no answer within 5000 ms' }),
-  OrderExecuted: new orders.OrderExecuted({ ...execution, leg: 1, cumulativeQuantity: '4', leavesQuantity: '6' }),
+  OrderOutcomeUnknown: new orders.OrderOutcomeUnknown({ revision: 1, reason: 'no answer within 5000 ms' }),
+  OrderExecuted: new orders.OrderExecuted({ ...execution, revision: 1, cumulativeQuantity: '4', leavesQuantity: '6' }),
   OrderExecutionBusted: new orders.OrderExecutionBusted({ executionId: execution.executionId, ...amended }),
   OrderExecutionCorrected: new orders.OrderExecutionCorrected({ ...execution, ...amended }),
   OrderCancelRequested: new orders.OrderCancelRequested({ reason: 'changed my mind' }),
   OrderCancelRejected: new orders.OrderCancelRejected({ reason: 'it is filled' }),
   OrderCanceled: new orders.OrderCanceled({ reason: 'by the broker' }),
-  OrderReplaceRequested: new orders.OrderReplaceRequested({ leg: 2, ...changes, ...clearance }),
+  OrderReplaceRequested: new orders.OrderReplaceRequested({ revision: 2, ...changes, ...approval }),
   OrderReplaced: new orders.OrderReplaced({
-    leg: 2,
+    revision: 2,
     brokerOrderId: nextBrokerOrderId,
     quantity: '12',
     limitPrice: '102',
     stopPrice: '101',
   }),
-  OrderReplaceRejected: new orders.OrderReplaceRejected({ leg: 2, reason: 'insufficient-funds' }),
+  OrderReplaceRejected: new orders.OrderReplaceRejected({ revision: 2, reason: 'insufficient-funds' }),
   OrderExpired: new orders.OrderExpired({ reason: 'time-in-force' }),
   OrderDoneForDay: new orders.OrderDoneForDay({}),
   OrderSuspended: new orders.OrderSuspended({ reason: 'volatility' }),
@@ -63,10 +63,10 @@ const step = (target: string) => ({
   attempt: 1,
   dueAt: '2026-01-02T09:00:10.000Z',
 });
-const leg = {
+const revision = {
   accountId,
   orderId,
-  leg: 1,
+  revision: 1,
   ...terms,
   collarPrice: '106.05',
   goodUntil: '2026-01-02T21:00:00Z',
@@ -74,7 +74,7 @@ const leg = {
 
 /** One event of each class of an OrderPlacement, with every field that it may have. */
 export const placementSamples: { readonly [E in placements.OrderPlacementEvent as E['type']]: E } = {
-  PlacementStarted: new placements.PlacementStarted({ orderId, accountId, ...terms, ...clearance }),
+  PlacementStarted: new placements.PlacementStarted({ orderId, accountId, ...terms, ...approval }),
   ReservationAsked: new placements.ReservationAsked({
     ...step(accountId),
     orderId,
@@ -91,23 +91,26 @@ export const placementSamples: { readonly [E in placements.OrderPlacementEvent a
   }),
   SettlementAsked: new placements.SettlementAsked({ ...step(accountId), ...execution, orderId, symbol: 'ACME', side: 'buy' }),
   ReleaseAsked: new placements.ReleaseAsked({ ...step(accountId), orderId }),
-  SubmissionAsked: new placements.SubmissionAsked({ ...step(brokerOrderId), ...leg }),
+  SubmissionAsked: new placements.SubmissionAsked({ ...step(brokerOrderId), ...revision }),
   ReplacementAsked: new placements.ReplacementAsked({
     ...step(nextBrokerOrderId),
-    ...leg,
+    ...revision,
     ...changes,
-    leg: 2,
+    revision: 2,
     quantity: '12',
     replaces: brokerOrderId,
   }),
   CancellationAsked: new placements.CancellationAsked({ ...step(brokerOrderId), orderId }),
   OrderChangeAsked: new placements.OrderChangeAsked({
     ...step(orderId),
-    change: { type: 'OrderAccepted', data: { leg: 1, brokerOrderId } },
+    change: { type: 'OrderAccepted', data: { revision: 1, brokerOrderId } },
   }),
   CancelWished: new placements.CancelWished({ version: 7 }),
-  ReplaceWished: new placements.ReplaceWished({ version: 7, leg: 2, ...changes, ...clearance }),
-  LegEnded: new placements.LegEnded({ leg: 1, change: { type: 'OrderExpired', data: { reason: 'time-in-force' } } }),
+  ReplaceWished: new placements.ReplaceWished({ version: 7, revision: 2, ...changes, ...approval }),
+  RevisionEnded: new placements.RevisionEnded({
+    revision: 1,
+    change: { type: 'OrderExpired', data: { reason: 'time-in-force' } },
+  }),
   AnswerNoted: new placements.AnswerNoted({ about: 'ReservationMade', from: accountId, commandId: step(accountId).commandId }),
   PlacementStuck: new placements.PlacementStuck({
     waitingFor: 'an answer to SettlementAsked',

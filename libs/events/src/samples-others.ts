@@ -5,7 +5,7 @@ import * as controls from './trading-control.ts';
 
 const orderId = '0190a6e0-0000-7000-8000-00000000a001';
 const brokerOrderId = '0190a6e0-0000-7000-8000-00000000b001';
-const venueOrderId = '61e69015-8549-4bfd-b9c3-01e75843f47d';
+const brokerageOrderId = '61e69015-8549-4bfd-b9c3-01e75843f47d';
 const { clientOrderId: _, ...terms } = sampleTerms({ type: 'stopLimit', stopPrice: '100.25' });
 const execution = {
   executionId: '0190a6e0-0000-7000-8000-00000000e001',
@@ -109,15 +109,26 @@ export const controlSamples: { readonly [E in controls.TradingControlEvent as E[
   }),
 };
 
-const leg: brokerOrders.LegTerms = { orderId, leg: 1, ...terms, collarPrice: '106.05', goodUntil: '2026-01-02T21:00:00Z' };
-const ofOrder = { orderId, leg: 1, symbol: 'ACME', side: 'buy' } as const;
+const revision: brokerOrders.RevisionTerms = {
+  orderId,
+  revision: 1,
+  ...terms,
+  collarPrice: '106.05',
+  goodUntil: '2026-01-02T21:00:00Z',
+};
+const ofOrder = { orderId, revision: 1, symbol: 'ACME', side: 'buy' } as const;
 
 /** One event of each class of a BrokerOrder, with every field that it may have. */
 export const brokerOrderSamples: { readonly [E in brokerOrders.BrokerOrderEvent as E['type']]: E } = {
-  SubmissionRequested: new brokerOrders.SubmissionRequested(leg),
-  ReplacementRequested: new brokerOrders.ReplacementRequested({ ...leg, leg: 2, quantity: '12', replaces: brokerOrderId }),
+  SubmissionRequested: new brokerOrders.SubmissionRequested(revision),
+  ReplacementRequested: new brokerOrders.ReplacementRequested({
+    ...revision,
+    revision: 2,
+    quantity: '12',
+    replaces: brokerOrderId,
+  }),
   CancellationRequested: new brokerOrders.CancellationRequested({}),
-  BrokerOrderAccepted: new brokerOrders.BrokerOrderAccepted({ venueOrderId, found: true, carriedQuantity: '4' }),
+  BrokerOrderAccepted: new brokerOrders.BrokerOrderAccepted({ brokerageOrderId, found: true, carriedQuantity: '4' }),
   BrokerOrderRejected: new brokerOrders.BrokerOrderRejected({ code: '40310000', reason: 'insufficient buying power' }),
   BrokerOrderLapsed: new brokerOrders.BrokerOrderLapsed({ reason: 'collar', lastPrice: '107' }),
   BrokerOutcomeUnknown: new brokerOrders.BrokerOutcomeUnknown({ attempt: 1, reason: 'no answer within 5000 ms' }),
@@ -125,7 +136,7 @@ export const brokerOrderSamples: { readonly [E in brokerOrders.BrokerOrderEvent 
   ExecutionReported: new brokerOrders.ExecutionReported({
     ...execution,
     ...ofOrder,
-    venueExecutionId: '20260102090000123::e1',
+    brokerageExecutionId: '20260102090000123::e1',
   }),
   ExecutionBusted: new brokerOrders.ExecutionBusted({ ...ofOrder, executionId: execution.executionId }),
   ExecutionCorrected: new brokerOrders.ExecutionCorrected({ ...execution, ...ofOrder }),
@@ -140,7 +151,7 @@ export const brokerOrderSamples: { readonly [E in brokerOrders.BrokerOrderEvent 
   BrokerOrderDoneForDay: new brokerOrders.BrokerOrderDoneForDay({}),
   BrokerOrderSuspended: new brokerOrders.BrokerOrderSuspended({ reason: 'volatility' }),
   ForeignOrderAdopted: new brokerOrders.ForeignOrderAdopted({
-    venueOrderId,
+    brokerageOrderId,
     clientOrderId: 'by-hand-1',
     symbol: 'ACME',
     side: 'sell',

@@ -13,4 +13,4 @@ export type { Compression, TransactionalOptions, TransactionalProducer, Transact
 export type { EventBus, SubscribeOptions, Subscription } from './event-bus.ts';
 export { deadLetterReasons, type DeadLetterNote } from './dead-letters.ts';
 export type { TopicLayout } from './topics.ts';
-export { createBroker, type Broker, type BrokerSettings } from './broker.ts';
+export { createKafkaClient, type KafkaClient, type KafkaClientSettings } from './kafka-client.ts';

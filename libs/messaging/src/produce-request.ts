@@ -2,7 +2,7 @@ import kafkajs from 'kafkajs';
 import { crc32c } from './crc32c.ts';
 import type { RawHeader } from './message.ts';
 
-/** What kafkajs hands to `Broker.produce`. */
+/** What kafkajs hands to `KafkaClient.produce`. */
 export interface ProduceParameters {
   readonly acks: number;
   readonly timeout: number;

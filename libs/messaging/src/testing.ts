@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { topics, type TopicDeclaration } from '@tradecore/events';
-import { createBroker, type Broker, type BrokerSettings } from './broker.ts';
+import { createKafkaClient, type KafkaClient, type KafkaClientSettings } from './kafka-client.ts';
 import { createClient } from './client.ts';
 import type { IncomingMessage } from './message.ts';
 import { readWholeTopic } from './topic-reader.ts';
 
 /** A broker for one test: its own random namespace on the server that KAFKA_BROKERS names, the declared topics created. */
-export interface TestBroker {
-  readonly broker: Broker;
+export interface TestKafka {
+  readonly kafka: KafkaClient;
   readonly namespace: string;
   readonly brokers: readonly string[];
   /** Another client in the same namespace, as another process would have; `drop` closes it too. */
-  another(settings?: Partial<BrokerSettings>): Broker;
+  another(settings?: Partial<KafkaClientSettings>): KafkaClient;
   /** Every record up to the present end of a topic, as a `read_committed` reader sees it; per partition in order. */
   readTopic(topic: string): Promise<IncomingMessage[]>;
   /** Closes the clients and deletes the topics. */
@@ -35,20 +35,20 @@ export function testBrokers(): string[] {
 }
 
 /** Creates it. */
-export async function createTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
+export async function createTestKafka(options: TestBrokerOptions = {}): Promise<TestKafka> {
   const { declarations = Object.values(topics), partitions = 3 } = options;
   const brokers = testBrokers();
   const namespace = `test-${randomBytes(5).toString('hex')}`;
-  const made: Broker[] = [];
-  const another = (settings: Partial<BrokerSettings> = {}): Broker => {
-    const broker = createBroker({ brokers, clientId: 'test', namespace, declarations, ...settings });
-    made.push(broker);
-    return broker;
+  const made: KafkaClient[] = [];
+  const another = (settings: Partial<KafkaClientSettings> = {}): KafkaClient => {
+    const kafka = createKafkaClient({ brokers, clientId: 'test', namespace, declarations, ...settings });
+    made.push(kafka);
+    return kafka;
   };
-  const broker = another();
-  await broker.ensureTopics({ partitions, replication: 1 });
+  const kafka = another();
+  await kafka.ensureTopics({ partitions, replication: 1 });
   return {
-    broker,
+    kafka,
     namespace,
     brokers,
     another,

@@ -80,11 +80,11 @@ async function readPartition(
     data: object | undefined,
   ) => FetchedBatch;
   const { topic, partition } = where;
-  const broker = await cluster.findBroker({ nodeId: leader });
+  const kafka = await cluster.findBroker({ nodeId: leader });
   const read: IncomingMessage[] = [];
   for (let next = from; next < to;) {
     const asked = [{ topic, partitions: [{ partition, fetchOffset: String(next), maxBytes }] }];
-    const answer = await broker.fetch({ isolationLevel: readCommitted, maxWaitTime: 100, minBytes: 1, maxBytes, topics: asked });
+    const answer = await kafka.fetch({ isolationLevel: readCommitted, maxWaitTime: 100, minBytes: 1, maxBytes, topics: asked });
     const batch = new Batch(topic, String(next), answer.responses[0]?.partitions[0]);
     if (batch.isEmptyIncludingFiltered()) continue;
     for (const { offset, timestamp, key, value, headers = {} } of batch.messages) {

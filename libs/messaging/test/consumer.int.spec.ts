@@ -2,46 +2,46 @@ import { jest } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { topics, type TopicDeclaration } from '@tradecore/events';
 import { metrics, setLogLevel } from '@tradecore/telemetry';
-import type { Broker } from '../src/broker.ts';
+import type { KafkaClient } from '../src/kafka-client.ts';
 import type { Batch, ConsumerOptions, RunningConsumer } from '../src/consumer.ts';
 import { partitionKey, type IncomingMessage } from '../src/message.ts';
-import { createTestBroker, type TestBroker } from '../src/testing.ts';
+import { createTestKafka, type TestKafka } from '../src/testing.ts';
 import { until } from './until.ts';
 
 // Real servers on a busy machine: what takes half a second alone takes ten among others.
 jest.setTimeout(60_000);
 
 const partitions = 3;
-let test: TestBroker;
+let test: TestKafka;
 let used = 0;
 
 beforeAll(async () => {
   setLogLevel('fatal');
-  test = await createTestBroker({ declarations: [topics.userNotifications, topics.deadLetters], partitions });
+  test = await createTestKafka({ declarations: [topics.userNotifications, topics.deadLetters], partitions });
 });
 afterAll(async () => test.drop());
 
 /** A topic of its own for each test, with `count` records dealt over the partitions. */
 async function filledTopic(
   count: number,
-): Promise<{ topic: string; broker: Broker; publish: (...values: string[]) => Promise<void> }> {
+): Promise<{ topic: string; kafka: KafkaClient; publish: (...values: string[]) => Promise<void> }> {
   const declared: TopicDeclaration = { ...topics.userNotifications, name: `t${(used += 1)}` };
-  const broker = test.another({ declarations: [declared, topics.deadLetters] });
-  await broker.ensureTopics({ partitions, replication: 1 }, [declared]);
+  const kafka = test.another({ declarations: [declared, topics.deadLetters] });
+  await kafka.ensureTopics({ partitions, replication: 1 }, [declared]);
   const publish = (...values: string[]) =>
-    broker.eventBus().publishBatch(
+    kafka.eventBus().publishBatch(
       declared.name,
       values.map((value) => ({ key: value, value })),
     );
   await publish(...Array.from({ length: count }, (_, n) => `v${n}`));
-  return { topic: declared.name, broker, publish };
+  return { topic: declared.name, kafka, publish };
 }
 
 /** A consumer that notes what it is given and keeps its positions as a database would. */
-function consume(broker: Broker, topic: string, change: Partial<ConsumerOptions> = {}) {
+function consume(kafka: KafkaClient, topic: string, change: Partial<ConsumerOptions> = {}) {
   const stored = new Map<string, bigint>();
   const seen: IncomingMessage[] = [];
-  const consumer: RunningConsumer = broker.runConsumer({
+  const consumer: RunningConsumer = kafka.runConsumer({
     group: `g-${topic}`,
     topics: [topic],
     positions: async () => stored,
@@ -60,8 +60,8 @@ const all = (count: number) => Array.from({ length: count }, (_, n) => `v${n}`).
 
 describe('a consumer', () => {
   it('hands over every record once, each partition in order, and says where it stands', async () => {
-    const { topic, broker } = await filledTopic(300);
-    const { consumer, seen, values } = consume(broker, topic);
+    const { topic, kafka } = await filledTopic(300);
+    const { consumer, seen, values } = consume(kafka, topic);
     await until('all records', () => seen.length >= 300);
     expect(values().toSorted()).toEqual(all(300));
     for (let partition = 0; partition < partitions; partition += 1) {
@@ -72,18 +72,18 @@ describe('a consumer', () => {
     expect(consumer.status().assignment).toHaveLength(partitions);
     await consumer.stop();
     expect(consumer.status()).toMatchObject({ state: 'stopped', assignment: [] });
-    const ends = await broker.endOffsets(topic);
-    expect(await broker.committedOffsets(`g-${topic}`, topic)).toEqual(ends);
+    const ends = await kafka.endOffsets(topic);
+    expect(await kafka.committedOffsets(`g-${topic}`, topic)).toEqual(ends);
     expect(await metrics.metrics()).toContain(`messaging_consumed_total{group="g-${topic}",topic="${topic}"} 300`);
   });
 
   it('starts where the caller says, whatever the group has committed', async () => {
-    const { topic, broker } = await filledTopic(90);
-    const first = consume(broker, topic);
+    const { topic, kafka } = await filledTopic(90);
+    const first = consume(kafka, topic);
     await until('all records', () => first.seen.length === 90);
     await first.consumer.stop();
-    const ends = await broker.endOffsets(topic);
-    const again = consume(broker, topic, {
+    const ends = await kafka.endOffsets(topic);
+    const again = consume(kafka, topic, {
       positions: async () => new Map([...ends].map(([p, end]) => [`${topic}/${p}`, end - 5n])),
     });
     await until('the last five of each', () => again.seen.length >= 15);
@@ -93,10 +93,10 @@ describe('a consumer', () => {
   });
 
   it('hands over nothing before the positions are known, and asks again when asking failed', async () => {
-    const { topic, broker } = await filledTopic(10);
+    const { topic, kafka } = await filledTopic(10);
     let asked = 0;
     const assigned: number[] = [];
-    const { consumer, seen } = consume(broker, topic, {
+    const { consumer, seen } = consume(kafka, topic, {
       positions: async (partitions) => {
         asked += 1;
         await delay(300);
@@ -114,9 +114,9 @@ describe('a consumer', () => {
   });
 
   it('repeats a failed batch from the stored position, without dying, while the other partitions go on', async () => {
-    const { topic, broker } = await filledTopic(60);
+    const { topic, kafka } = await filledTopic(60);
     let failures = 0;
-    const { consumer, seen, values } = consume(broker, topic, {
+    const { consumer, seen, values } = consume(kafka, topic, {
       onBatch: async ({ partition }) => {
         if (partition !== 1 || failures === 3) return;
         failures += 1;
@@ -132,9 +132,9 @@ describe('a consumer', () => {
   });
 
   it('looks up what a batch whose commit is unknown has done, and repeats nothing that is stored', async () => {
-    const { topic, broker } = await filledTopic(30);
+    const { topic, kafka } = await filledTopic(30);
     let lost = 0;
-    const { consumer, stored, seen, values } = consume(broker, topic, {
+    const { consumer, stored, seen, values } = consume(kafka, topic, {
       onBatch: async (batch) => {
         if (lost > 0) return;
         lost += 1;
@@ -150,8 +150,8 @@ describe('a consumer', () => {
   });
 
   it('pauses everything while heartbeats go on, and resumes', async () => {
-    const { topic, broker, publish } = await filledTopic(10);
-    const { consumer, seen } = consume(broker, topic);
+    const { topic, kafka, publish } = await filledTopic(10);
+    const { consumer, seen } = consume(kafka, topic);
     await until('all records', () => seen.length === 10);
     consumer.pauseAll();
     await delay(150);
@@ -166,9 +166,9 @@ describe('a consumer', () => {
   });
 
   it('pauses one partition on behalf of its handler, and the others go on', async () => {
-    const { topic, broker, publish } = await filledTopic(0);
+    const { topic, kafka, publish } = await filledTopic(0);
     const resumes: (() => void)[] = [];
-    const { consumer, seen } = consume(broker, topic, {
+    const { consumer, seen } = consume(kafka, topic, {
       onBatch: async (batch) => {
         if (batch.partition === 0 && resumes.length === 0) resumes.push(batch.pause());
       },
@@ -181,14 +181,14 @@ describe('a consumer', () => {
     await delay(200);
     expect(inPaused()).toBe(paused);
     resumes[0]?.();
-    const end = (await broker.endOffsets(topic)).get(0) ?? 0n;
+    const end = (await kafka.endOffsets(topic)).get(0) ?? 0n;
     await until('the paused one', () => BigInt(inPaused()) === end);
     await consumer.stop();
   });
 
   it('goes back to where positions say when told to reposition', async () => {
-    const { topic, broker } = await filledTopic(20);
-    const { consumer, stored, seen } = consume(broker, topic);
+    const { topic, kafka } = await filledTopic(20);
+    const { consumer, stored, seen } = consume(kafka, topic);
     await until('all records', () => seen.length === 20);
     stored.clear();
     consumer.reposition();
@@ -197,9 +197,9 @@ describe('a consumer', () => {
   });
 
   it('below or above the log asks for positions again, and never jumps in silence', async () => {
-    const { topic, broker } = await filledTopic(5);
+    const { topic, kafka } = await filledTopic(5);
     let asked = 0;
-    const { consumer, seen } = consume(broker, topic, {
+    const { consumer, seen } = consume(kafka, topic, {
       positions: async (assigned) => {
         asked += 1;
         return new Map(assigned.map((each) => [partitionKey(each), asked === 1 ? 1_000n : 0n]));
@@ -214,7 +214,7 @@ describe('a consumer', () => {
 
 describe('a group', () => {
   it('deals its partitions anew: the old owner hears it in the middle of a batch, nothing is lost and nothing stored twice', async () => {
-    const { topic, broker } = await filledTopic(0);
+    const { topic, kafka } = await filledTopic(0);
     const stored = new Map<string, bigint>();
     const seen: string[] = [];
     const stale: boolean[] = [];
@@ -228,7 +228,7 @@ describe('a group', () => {
     };
     const options = { group: 'deal', topics: [topic], positions: async () => new Map(stored) };
     let held = false;
-    const first = broker.runConsumer({
+    const first = kafka.runConsumer({
       ...options,
       onRevoked: (gone) => void revoked.push(gone.length),
       onBatch: async (batch) => {
@@ -241,7 +241,7 @@ describe('a group', () => {
       },
     });
     await until('the first member', () => first.status().assignment.length === partitions);
-    await broker.eventBus().publishBatch(
+    await kafka.eventBus().publishBatch(
       topic,
       all(100).map((value) => ({ key: value, value })),
     );
@@ -264,9 +264,9 @@ describe('a group', () => {
   });
 
   it('sends heartbeats while a handler works', async () => {
-    const { topic, broker } = await filledTopic(1);
+    const { topic, kafka } = await filledTopic(1);
     const beats: number[] = [];
-    const { consumer, seen } = consume(broker, topic, {
+    const { consumer, seen } = consume(kafka, topic, {
       onBatch: async () => {
         beats.push(consumer.status().lastHeartbeatAt);
         await delay(1_800);
@@ -279,8 +279,8 @@ describe('a group', () => {
   });
 
   it('is left quickly: the batch in flight is finished, nothing more is begun', async () => {
-    const { topic, broker, publish } = await filledTopic(30);
-    const { consumer, seen, stored } = consume(broker, topic, { onBatch: () => delay(300), concurrency: 1 });
+    const { topic, kafka, publish } = await filledTopic(30);
+    const { consumer, seen, stored } = consume(kafka, topic, { onBatch: () => delay(300), concurrency: 1 });
     await until('a first batch', () => seen.length > 0);
     await publish('more');
     const startedAt = Date.now();
@@ -289,15 +289,15 @@ describe('a group', () => {
     const count = seen.length;
     await delay(300);
     expect(seen).toHaveLength(count);
-    const committed = await broker.committedOffsets(`g-${topic}`, topic);
+    const committed = await kafka.committedOffsets(`g-${topic}`, topic);
     for (const [key, offset] of stored) expect(committed.get(Number(key.split('/')[1]))).toBe(offset);
   });
 });
 
 describe('a subscription of the event bus', () => {
   it('delivers in order, remembers its position, and sends to the dead letters what its handler can not take', async () => {
-    const { topic, broker } = await filledTopic(0);
-    const bus = broker.eventBus();
+    const { topic, kafka } = await filledTopic(0);
+    const bus = kafka.eventBus();
     const messages = Array.from({ length: 20 }, (_, n) => ({ key: 'one', value: String(n), headers: { n: Buffer.from([n]) } }));
     await bus.publishBatch(topic, messages);
     const seen: string[] = [];
@@ -319,7 +319,7 @@ describe('a subscription of the event bus', () => {
     await subscription.stop();
     const [letter, ...others] = await test.readTopic(topics.deadLetters.name);
     expect(others).toEqual([]);
-    const partition = [...(await broker.endOffsets(topic))].find(([, end]) => end > 0n)?.[0];
+    const partition = [...(await kafka.endOffsets(topic))].find(([, end]) => end > 0n)?.[0];
     expect([String(letter?.key), String(letter?.value)]).toEqual([`sub/${topic}/${partition}/7`, '7']);
     expect(letter?.headers).toMatchObject({
       dl_reason: Buffer.from('handler-failed'),
@@ -339,11 +339,11 @@ describe('a subscription of the event bus', () => {
 
 describe('a dead letter', () => {
   it('just under the size limit, with its headers, is stored whole', async () => {
-    const { topic, broker } = await filledTopic(0);
+    const { topic, kafka } = await filledTopic(0);
     const value = 'x'.repeat(999_000);
-    await broker.eventBus().publish(topic, { key: 'large', value, headers: { h: 'y'.repeat(500) } });
+    await kafka.eventBus().publish(topic, { key: 'large', value, headers: { h: 'y'.repeat(500) } });
     const [original] = await test.readTopic(topic);
-    await broker.deadLetter(original as IncomingMessage, {
+    await kafka.deadLetter(original as IncomingMessage, {
       group: 'g',
       reason: 'undecodable',
       attempts: 1,

@@ -18,7 +18,7 @@ function table(): string {
     keeps(each),
   ]);
   const head = ['topic', 'carries', 'key', 'writer', 'partitions', 'keeps'];
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
+  return [head, head.map(() => '---'), ...rows].map((transitions) => `| ${transitions.join(' | ')} |\n`).join('');
 }
 
 describe('docs/event-bus.md', () => {

@@ -11,7 +11,7 @@ import type { Client } from '../src/client.ts';
 import type { MessagingError } from '../src/errors.ts';
 import { severity } from '../src/kafka-log.ts';
 import { patchKafkajs } from '../src/kafkajs-patches.ts';
-import { testBrokers, createTestBroker, type TestBroker } from '../src/testing.ts';
+import { testBrokers, createTestKafka, type TestKafka } from '../src/testing.ts';
 import { readWholeTopic } from '../src/topic-reader.ts';
 import { untilReady } from '../src/topics.ts';
 import { until } from './until.ts';
@@ -34,7 +34,7 @@ const topic: TopicDeclaration = {
 
 /** The mends work on prototypes, so the order matters: first every fault is seen with kafkajs as it comes, then it is mended. */
 let plain: Kafka;
-let test: TestBroker;
+let test: TestKafka;
 /** What each scenario gave with kafkajs as it comes. */
 const asItComes: Record<string, unknown> = {};
 
@@ -248,7 +248,7 @@ beforeAll(async () => {
   });
   patchKafkajs();
   plain = newKafka();
-  test = await createTestBroker({ declarations: [topic], partitions: 1 });
+  test = await createTestKafka({ declarations: [topic], partitions: 1 });
 });
 
 afterAll(async () => test.drop());
@@ -317,7 +317,7 @@ describe('a broker without transactions', () => {
       throw new kafkajs.KafkaJSNonRetriableError('The transactional id authorization failed');
     };
     try {
-      const refused = test.broker.verifyTransactions();
+      const refused = test.kafka.verifyTransactions();
       await expect(refused).rejects.toMatchObject({ fault: 'transactions-off' });
       const message = await refused.catch((error: Error) => error.message);
       for (const setting of ['enable_transactions', 'enable_idempotence', 'transaction.state.log.replication.factor']) {
@@ -326,7 +326,7 @@ describe('a broker without transactions', () => {
     } finally {
       broker['initProducerId'] = original;
     }
-    await expect(test.broker.verifyTransactions()).resolves.toBeUndefined();
+    await expect(test.kafka.verifyTransactions()).resolves.toBeUndefined();
   });
 });
 

@@ -4,8 +4,8 @@ alter table order_projector.orders
   add column canceling boolean,
   add column filled_quantity numeric,
   add column executed_value numeric, -- exact sum of quantity times price, so that the average is divided only when it is shown
-  add column leg int,
-  add column legs jsonb,
+  add column revision int,
+  add column revisions jsonb,
   add column requested jsonb,
   add column good_until timestamptz,
   add column denial jsonb,
@@ -21,7 +21,7 @@ create view order_projector.exported_orders as
   select o.order_id, o.account_id, o.client_order_id, o.symbol, o.side, o.type, o.quantity, o.limit_price, o.stop_price, o.time_in_force,
          o.status, o.cancel_reason, o.version, o.created_at, o.updated_at, o.exec_type,
          coalesce(o.filled_quantity, 0) as filled_quantity, coalesce(o.executed_value, 0) as executed_value,
-         coalesce(o.leg, 1) as leg, coalesce(o.legs, '[]') as legs, o.requested, o.good_until, o.denial, o.rejection_code, o.reason,
+         coalesce(o.revision, 1) as revision, coalesce(o.revisions, '[]') as revisions, o.requested, o.good_until, o.denial, o.rejection_code, o.reason,
          p._version, p._parked
     from order_projector.orders o join order_projector.progress p on p.aggregate_id = o.order_id;
 

@@ -14,7 +14,7 @@ import {
   type Reservation,
 } from '@tradecore/events';
 import { add, decimal, zero, type Decimal } from '@tradecore/money';
-import { On, Projector, type Appending } from '@tradecore/subscriptions';
+import { On, Projector, type Appending } from '@tradecore/consumers';
 import type { activityKinds } from './api/account-reads.ts';
 
 /**

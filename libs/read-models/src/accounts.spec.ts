@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { freshId, type RecordedEvent } from '@tradecore/events';
 import { add, decimal, zero } from '@tradecore/money';
-import { fold, foldAppended } from '@tradecore/subscriptions';
-import { givenEvents } from '@tradecore/subscriptions/testing';
+import { fold, foldAppended } from '@tradecore/consumers';
+import { givenEvents } from '@tradecore/consumers/testing';
 import { Account } from '@tradecore/trading';
 import type { ActivityLine } from './accounts.projector.ts';
 import { Accounts, Positions, type PositionRow } from './index.ts';
@@ -149,7 +149,7 @@ describe('whatever happens to an account', () => {
     readonly order: number;
     readonly n: number;
   };
-  const wishes = fc.array(
+  const requests = fc.array(
     fc.record<Wish>({
       what: fc.constantFrom('deposit', 'withdraw', 'reserve', 'settle', 'release', 'sell'),
       order: fc.integer({ min: 1, max: 4 }),
@@ -157,7 +157,7 @@ describe('whatever happens to an account', () => {
     }),
     { maxLength: 60 },
   );
-  const wish = (account: Account, { what, order: id, n }: Wish, index: number): void => {
+  const request = (account: Account, { what, order: id, n }: Wish, index: number): void => {
     const orderId = order(id);
     const symbol = id % 2 === 0 ? 'ACME' : 'BRK.B';
     const side = what === 'sell' ? 'sell' : 'buy';
@@ -188,9 +188,9 @@ describe('whatever happens to an account', () => {
 
   it('the running balance is the sum of what moved, the row is where the ledger ends, and both are what the account itself says', () =>
     fc.assert(
-      fc.property(wishes, (all) => {
+      fc.property(requests, (all) => {
         const account = opened();
-        all.forEach((each, index) => wish(account, each, index));
+        all.forEach((each, index) => request(account, each, index));
         const history = historyOf('Account', account);
         let [available, reserved] = [zero, zero];
         for (const line of linesOf(history)) {
@@ -211,9 +211,9 @@ describe('whatever happens to an account', () => {
 
   it('positions are the signed sum of the fills', () =>
     fc.assert(
-      fc.property(wishes, (all) => {
+      fc.property(requests, (all) => {
         const account = opened();
-        all.forEach((each, index) => wish(account, each, index));
+        all.forEach((each, index) => request(account, each, index));
         const history = historyOf('Account', account);
         const projector = new Positions();
         const fills = history.filter(({ type }) => type === 'FillSettled');

@@ -12,7 +12,7 @@ import {
   OrderCanceled,
   OrderCancelRejected,
   OrderCancelRequested,
-  OrderCleared,
+  OrderApproved,
   OrderDenied,
   OrderDoneForDay,
   OrderExecuted,
@@ -33,7 +33,7 @@ import {
   topics,
   type RecordedEvent,
 } from '@tradecore/events';
-import { On, Projector, type Appending } from '@tradecore/subscriptions';
+import { On, Projector, type Appending } from '@tradecore/consumers';
 import { feedChanges, type FeedEntryResponse } from './api/feed.ts';
 
 /** A row of `feed_projector.feeds`: how far the feed of an account is. */
@@ -66,7 +66,7 @@ export class Feed {
   }
 
   @On(OrderPlaced)
-  @On(OrderCleared)
+  @On(OrderApproved)
   @On(OrderDenied)
   @On(OrderSubmitted)
   @On(OrderAccepted)

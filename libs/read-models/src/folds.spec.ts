@@ -1,6 +1,6 @@
 import { OrderCancelRequested, OrderPlaced } from '@tradecore/events';
 import { recordedSample, sampleTerms } from '@tradecore/events/testing';
-import { givenEvents } from '@tradecore/subscriptions/testing';
+import { givenEvents } from '@tradecore/consumers/testing';
 import { Feed, orderFrom, orderResponse, orderResponseOf, Orders, type OrderRow } from './index.ts';
 
 const aggregateId = '0190a6e0-0000-7000-8000-000000000001';
@@ -21,8 +21,8 @@ const row: OrderRow = {
   canceling: false,
   filledQuantity: '0',
   executedValue: '0',
-  leg: 1,
-  legs: [],
+  revision: 1,
+  revisions: [],
   version: 1,
   createdAt: placed.time,
   updatedAt: placed.time,

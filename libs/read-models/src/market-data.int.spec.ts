@@ -1,12 +1,12 @@
 import { topics } from '@tradecore/events';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { metrics } from '@tradecore/telemetry';
 import { MarketData } from './market-data.ts';
 import { publishMarket, sampleQuote, sampleSession } from './test-market.ts';
 
-let kafka: TestBroker;
+let kafka: TestKafka;
 const started: MarketData[] = [];
-beforeEach(async () => (kafka = await createTestBroker({ declarations: [topics.marketData] })));
+beforeEach(async () => (kafka = await createTestKafka({ declarations: [topics.marketData] })));
 afterEach(async () => {
   await Promise.all(started.splice(0).map((each) => each.stop()));
   await kafka.drop();
@@ -28,10 +28,10 @@ describe('market data', () => {
   it('is read whole before it is ready: the last record of each symbol, whatever stood in between', async () => {
     const symbols = Array.from({ length: 200 }, (_, n) => `S${n}`);
     for (const lastPrice of ['1', '2', '3']) {
-      await publishMarket(kafka.broker, ...symbols.map((symbol) => sampleQuote({ symbol, lastPrice })));
+      await publishMarket(kafka.kafka, ...symbols.map((symbol) => sampleQuote({ symbol, lastPrice })));
     }
     const session = sampleSession();
-    await publishMarket(kafka.broker, session, sampleQuote({ halted: true }));
+    await publishMarket(kafka.kafka, session, sampleQuote({ halted: true }));
     const market = await marketData();
     expect(symbols.map((symbol) => market.quote(symbol)?.lastPrice)).toEqual(symbols.map(() => '3'));
     expect(market.quote('ACME')).toMatchObject({ halted: true, lastPrice: '100', tick: '0.01', lot: '1' });
@@ -42,15 +42,15 @@ describe('market data', () => {
   it('of an empty topic is ready, and follows what comes', async () => {
     const market = await marketData();
     expect([market.quote('ACME'), market.session()]).toEqual([undefined, undefined]);
-    await publishMarket(kafka.broker, sampleQuote({ lastPrice: '101.50' }));
+    await publishMarket(kafka.kafka, sampleQuote({ lastPrice: '101.50' }));
     await until(() => market.quote('ACME') !== undefined);
     expect(market.quote('ACME')?.lastPrice).toBe('101.5');
-    await kafka.broker.eventBus().publish(topics.marketData.name, { key: 'ACME', value: null });
+    await kafka.kafka.eventBus().publish(topics.marketData.name, { key: 'ACME', value: null });
     await until(() => market.quote('ACME') === undefined);
   });
 
   it('is read by each instance on its own', async () => {
-    await publishMarket(kafka.broker, sampleQuote());
+    await publishMarket(kafka.kafka, sampleQuote());
     const both = await Promise.all([marketData(), marketData()]);
     expect(both.map((each) => each.quote('ACME')?.symbol)).toEqual(['ACME', 'ACME']);
   });
@@ -63,8 +63,8 @@ describe('market data', () => {
     const market = await marketData();
     const before = await invalid();
     const good = sampleQuote();
-    await publishMarket(kafka.broker, good);
-    const publish = (value: string, key = 'ACME') => kafka.broker.eventBus().publish(topics.marketData.name, { key, value });
+    await publishMarket(kafka.kafka, good);
+    const publish = (value: string, key = 'ACME') => kafka.kafka.eventBus().publish(topics.marketData.name, { key, value });
     const bad = [
       'not json',
       '[]',
@@ -87,7 +87,7 @@ describe('market data', () => {
 
   it('takes records that say more than it knows', async () => {
     const market = await marketData();
-    await kafka.broker.eventBus().publish(topics.marketData.name, {
+    await kafka.kafka.eventBus().publish(topics.marketData.name, {
       key: 'ACME',
       value: JSON.stringify({ ...sampleQuote({ pricedAt: '2026-01-02T03:04:05Z' }), bid: '99' }),
     });

@@ -1,5 +1,5 @@
 import { freshId, sessionKey, topics, type InstrumentQuote, type MarketRecord, type MarketSession } from '@tradecore/events';
-import { partitionKey, type AssignedPartition, type Batch, type Broker, type IncomingMessage } from '@tradecore/messaging';
+import { partitionKey, type AssignedPartition, type Batch, type KafkaClient, type IncomingMessage } from '@tradecore/messaging';
 import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
 import { counter, gauge, logger } from '@tradecore/telemetry';
 import { symbolShape } from '@tradecore/trading';
@@ -68,8 +68,8 @@ export class MarketData {
   }
 
   /** Begins to read, under a consumer group of its own; ends with `stop`, or when the broker is closed. */
-  start(broker: Pick<Broker, 'runConsumer'>): void {
-    const consumer = broker.runConsumer({
+  start(kafka: Pick<KafkaClient, 'runConsumer'>): void {
+    const consumer = kafka.runConsumer({
       group: `market-data-${freshId()}`,
       topics: [topics.marketData.name],
       positions: (assigned) => Promise.resolve(this.#startOf(assigned)),

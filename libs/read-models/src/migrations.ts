@@ -1,5 +1,5 @@
 import { readMigrations, type Migration } from '@tradecore/event-sourcing';
-import { commandsMigration, sagaMigration, subscriptionMigration, workMigration } from '@tradecore/subscriptions';
+import { commandsMigration, sagaMigration, subscriptionMigration, workMigration } from '@tradecore/consumers';
 import { Accounts } from './accounts.projector.ts';
 import { Feed } from './feed.projector.ts';
 import { Orders } from './orders.projector.ts';

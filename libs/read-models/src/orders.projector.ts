@@ -4,7 +4,7 @@ import {
   OrderCancelRejected,
   OrderCancelRequested,
   OrderChangeIgnored,
-  OrderCleared,
+  OrderApproved,
   OrderDenied,
   OrderDoneForDay,
   OrderExecuted,
@@ -28,12 +28,12 @@ import {
   type ReplaceTerms,
 } from '@tradecore/events';
 import { add, decimal, multiply, subtract, zero, type Decimal } from '@tradecore/money';
-import { On, Projector } from '@tradecore/subscriptions';
+import { On, Projector } from '@tradecore/consumers';
 import { execTypeOf, standingAfter, type OrdStatus } from '@tradecore/trading';
 
-/** One leg of an order: what the broker knows it by, and the terms that it was sent with. */
-export interface OrderLeg extends ReplaceTerms {
-  readonly leg: number;
+/** One revision of an order: what the broker knows it by, and the terms that it was sent with. */
+export interface OrderRevision extends ReplaceTerms {
+  readonly revision: number;
   readonly brokerOrderId: string;
 }
 
@@ -48,11 +48,11 @@ export interface OrderRow extends OrderTerms {
   readonly filledQuantity: string;
   /** Sum of quantity times price of all executions. */
   readonly executedValue: string;
-  /** The leg that is worked, and all so far. */
-  readonly leg: number;
-  readonly legs: readonly OrderLeg[];
+  /** The revision that is worked, and all so far. */
+  readonly revision: number;
+  readonly revisions: readonly OrderRevision[];
   /** What a replace that is not answered yet asks for. */
-  readonly requested?: ReplaceTerms & { readonly leg: number };
+  readonly requested?: ReplaceTerms & { readonly revision: number };
   readonly goodUntil?: string;
   readonly denial?: Denial;
   readonly rejectionCode?: string;
@@ -71,13 +71,13 @@ export class Orders {
   @On(OrderPlaced)
   onOrderPlaced(_: OrderRow | undefined, event: RecordedEvent<OrderPlaced>): OrderRow {
     const { aggregateId, aggregateVersion, data, time } = event;
-    const nothing = { canceling: false, filledQuantity: zero, executedValue: zero, leg: 1, legs: [] };
+    const nothing = { canceling: false, filledQuantity: zero, executedValue: zero, revision: 1, revisions: [] };
     const born = { version: aggregateVersion, createdAt: time, updatedAt: time };
     return { ...data, ...nothing, ...born, orderId: aggregateId, status: 'pendingNew', execType: execTypeOf.OrderPlaced ?? '' };
   }
 
-  @On(OrderCleared)
-  onOrderCleared(row: OrderRow | undefined, event: RecordedEvent<OrderCleared>): OrderRow {
+  @On(OrderApproved)
+  onOrderApproved(row: OrderRow | undefined, event: RecordedEvent<OrderApproved>): OrderRow {
     const { goodUntil } = event.data;
     return after(row, event, goodUntil === undefined ? {} : { goodUntil: asStored(goodUntil) });
   }
@@ -89,7 +89,7 @@ export class Orders {
 
   @On(OrderSubmitted)
   onOrderSubmitted(row: OrderRow | undefined, event: RecordedEvent<OrderSubmitted>): OrderRow {
-    return after(row, event, { legs: [...placed(row, event).legs, legOf(placed(row, event), event.data)] });
+    return after(row, event, { revisions: [...placed(row, event).revisions, revisionOf(placed(row, event), event.data)] });
   }
 
   @On(OrderRejected)
@@ -142,9 +142,9 @@ export class Orders {
 
   @On(OrderReplaced)
   onOrderReplaced(row: OrderRow | undefined, event: RecordedEvent<OrderReplaced>): OrderRow {
-    const { leg, brokerOrderId, ...terms } = event.data;
+    const { revision, brokerOrderId, ...terms } = event.data;
     const now = { ...placed(row, event), ...terms };
-    return after(row, event, { ...terms, leg, legs: [...now.legs, legOf(now, { leg, brokerOrderId })] });
+    return after(row, event, { ...terms, revision, revisions: [...now.revisions, revisionOf(now, { revision, brokerOrderId })] });
   }
 }
 
@@ -190,11 +190,11 @@ const asStored = (time: string): string => new Date(time).toISOString().replace(
 const worth = ({ quantity, price }: Pick<Execution, 'quantity' | 'price'>): Decimal =>
   multiply(decimal(quantity), decimal(price), 'halfEven');
 
-const legOf = (
+const revisionOf = (
   { quantity, limitPrice, stopPrice }: OrderTerms,
-  { leg, brokerOrderId }: Pick<OrderLeg, 'leg' | 'brokerOrderId'>,
-): OrderLeg => ({
-  leg,
+  { revision, brokerOrderId }: Pick<OrderRevision, 'revision' | 'brokerOrderId'>,
+): OrderRevision => ({
+  revision,
   brokerOrderId,
   quantity,
   ...(limitPrice !== undefined && { limitPrice }),

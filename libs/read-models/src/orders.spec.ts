@@ -3,7 +3,7 @@ import {
   OrderCanceled,
   OrderCancelRequested,
   OrderChangeIgnored,
-  OrderCleared,
+  OrderApproved,
   OrderDenied,
   OrderExecuted,
   OrderExecutionBusted,
@@ -27,7 +27,7 @@ const brokerOrderId = '0190a6e0-0000-7000-8000-0000000000b1';
 const secondId = '0190a6e0-0000-7000-8000-0000000000b2';
 const executedAt = '2026-01-02T03:04:05.000000Z';
 const { clientOrderId: _, ...terms }: OrderTerms = sampleTerms();
-const clearance = { reservePrice: '101.5', goodUntil: '2026-01-03T00:00:00.000000Z' };
+const approval = { reservePrice: '101.5', goodUntil: '2026-01-03T00:00:00.000000Z' };
 
 const after = (...events: Event[]): OrderResponse => {
   const history = [new OrderPlaced(sampleTerms()), ...events].map((event, index): RecordedEvent =>
@@ -36,12 +36,12 @@ const after = (...events: Event[]): OrderResponse => {
   return orderResponse.parse(orderResponseOf(orderFrom(history)!));
 };
 const working = [
-  new OrderCleared({ ...terms, ...clearance }),
-  new OrderSubmitted({ leg: 1, brokerOrderId }),
-  new OrderAccepted({ leg: 1, brokerOrderId }),
+  new OrderApproved({ ...terms, ...approval }),
+  new OrderSubmitted({ revision: 1, brokerOrderId }),
+  new OrderAccepted({ revision: 1, brokerOrderId }),
 ];
 const traded = (quantity: string, price: string, cumulativeQuantity: string, leavesQuantity: string) =>
-  new OrderExecuted({ executionId: aggregateId, quantity, price, executedAt, leg: 1, cumulativeQuantity, leavesQuantity });
+  new OrderExecuted({ executionId: aggregateId, quantity, price, executedAt, revision: 1, cumulativeQuantity, leavesQuantity });
 
 describe('an order in answers', () => {
   it('that is denied names the rule and the figures', () => {
@@ -49,13 +49,13 @@ describe('an order in answers', () => {
     expect(after(new OrderDenied(denial))).toMatchObject({ status: 'denied', execType: '8', denial, filledQuantity: '0' });
   });
 
-  it('that the broker has shows its leg, and until when it may be sent', () =>
+  it('that the broker has shows its revision, and until when it may be sent', () =>
     expect(after(...working)).toMatchObject({
       status: 'new',
       execType: '0',
-      leg: 1,
-      legs: [{ leg: 1, brokerOrderId, quantity: '10', limitPrice: '101.5' }],
-      goodUntil: clearance.goodUntil,
+      revision: 1,
+      revisions: [{ revision: 1, brokerOrderId, quantity: '10', limitPrice: '101.5' }],
+      goodUntil: approval.goodUntil,
     }));
 
   it('that the broker refused says why, and one whose outcome is unknown too', () => {
@@ -64,7 +64,7 @@ describe('an order in answers', () => {
       rejectionCode: 'no-power',
       reason: 'too poor',
     });
-    const unknown = new OrderOutcomeUnknown({ leg: 1, reason: 'no answer' });
+    const unknown = new OrderOutcomeUnknown({ revision: 1, reason: 'no answer' });
     expect(after(working[0]!, working[1]!, unknown)).toMatchObject({ status: 'unknown', reason: 'no answer' });
     expect(after(working[0]!, working[1]!, unknown, working[2]!)).not.toHaveProperty('reason');
   });
@@ -93,26 +93,26 @@ describe('an order in answers', () => {
     expect(after(...working, ...parts, corrected)).toMatchObject({ filledQuantity: '4', averagePrice: '103', execType: 'G' });
   });
 
-  it('shows what a replace asks for until it is answered, then the chain of its legs', () => {
-    const asked = new OrderReplaceRequested({ leg: 2, quantity: '20', reservePrice: '101.5' });
+  it('shows what a replace asks for until it is answered, then the chain of its revisions', () => {
+    const asked = new OrderReplaceRequested({ revision: 2, quantity: '20', reservePrice: '101.5' });
     expect(after(...working, asked)).toMatchObject({
       status: 'pendingReplace',
       quantity: '10',
-      requested: { leg: 2, quantity: '20' },
+      requested: { revision: 2, quantity: '20' },
     });
     const replaced = after(
       ...working,
       asked,
-      new OrderReplaced({ leg: 2, brokerOrderId: secondId, quantity: '20', limitPrice: '101.5' }),
+      new OrderReplaced({ revision: 2, brokerOrderId: secondId, quantity: '20', limitPrice: '101.5' }),
     );
-    expect(replaced).toMatchObject({ status: 'new', execType: '5', quantity: '20', leg: 2 });
-    expect(replaced.legs.map((leg) => [leg.leg, leg.brokerOrderId, leg.quantity])).toEqual([
+    expect(replaced).toMatchObject({ status: 'new', execType: '5', quantity: '20', revision: 2 });
+    expect(replaced.revisions.map((revision) => [revision.revision, revision.brokerOrderId, revision.quantity])).toEqual([
       [1, brokerOrderId, '10'],
       [2, secondId, '20'],
     ]);
     expect(replaced).not.toHaveProperty('requested');
-    const refused = after(...working, asked, new OrderReplaceRejected({ leg: 2, reason: 'too late' }));
-    expect(refused).toMatchObject({ status: 'new', quantity: '10', leg: 1, reason: 'too late' });
+    const refused = after(...working, asked, new OrderReplaceRejected({ revision: 2, reason: 'too late' }));
+    expect(refused).toMatchObject({ status: 'new', quantity: '10', revision: 1, reason: 'too late' });
     expect(refused).not.toHaveProperty('requested');
   });
 

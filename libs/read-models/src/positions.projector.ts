@@ -1,5 +1,5 @@
 import { FillSettled, topics, type RecordedEvent } from '@tradecore/events';
-import { On, Projector } from '@tradecore/subscriptions';
+import { On, Projector } from '@tradecore/consumers';
 import { noPosition, positionAfter, type Position } from '@tradecore/trading';
 
 /** A row of `position_projector.positions_held`: what one account holds of one symbol. */

@@ -1,5 +1,5 @@
 import { sessionKey, topics, type InstrumentQuote, type MarketRecord, type MarketSession } from '@tradecore/events';
-import type { Broker } from '@tradecore/messaging';
+import type { KafkaClient } from '@tradecore/messaging';
 
 /** ACME at 100.00, priced now, for tests; `changes` overrides single fields. */
 export const sampleQuote = (changes: Partial<InstrumentQuote> = {}): InstrumentQuote => ({
@@ -21,10 +21,10 @@ export function sampleSession(changes: Partial<MarketSession> = {}): MarketSessi
 }
 
 /** Publishes records of market data, as the broker gateway does; resolves when the broker has them. */
-export function publishMarket(broker: Pick<Broker, 'eventBus'>, ...records: readonly MarketRecord[]): Promise<void> {
+export function publishMarket(kafka: Pick<KafkaClient, 'eventBus'>, ...records: readonly MarketRecord[]): Promise<void> {
   const messages = records.map((record) => ({
     key: record.kind === 'session' ? sessionKey : record.symbol,
     value: JSON.stringify(record),
   }));
-  return broker.eventBus().publishBatch(topics.marketData.name, messages);
+  return kafka.eventBus().publishBatch(topics.marketData.name, messages);
 }

@@ -7,8 +7,8 @@ import {
 } from '@tradecore/event-sourcing';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
 import { catalogue, freshId, orderIdFor, topics, type OrderTerms, type RecordedEvent } from '@tradecore/events';
-import { encode, type Broker } from '@tradecore/messaging';
-import { redrive, type ProjectorClass } from '@tradecore/subscriptions';
+import { encode, type KafkaClient } from '@tradecore/messaging';
+import { redrive, type ProjectorClass } from '@tradecore/consumers';
 import { extendContext } from '@tradecore/telemetry';
 import { Account, BrokerOrder, Order } from '@tradecore/trading';
 import { Accounts } from './accounts.projector.ts';
@@ -68,8 +68,8 @@ export class TestReadModels {
     return extendContext({ correlationId: freshId(), ...step }, () => this.write(Account, accountId, accountId, decide));
   }
 
-  /** Decides something about a leg at the broker and shows it. */
-  brokerOrder(accountId: string, brokerOrderId: string, decide: (leg: BrokerOrder) => void): Promise<void> {
+  /** Decides something about a revision at the broker and shows it. */
+  brokerOrder(accountId: string, brokerOrderId: string, decide: (revision: BrokerOrder) => void): Promise<void> {
     return this.write(BrokerOrder, accountId, brokerOrderId, decide);
   }
 
@@ -90,7 +90,7 @@ export class TestReadModels {
   }
 
   /** Moves what lies in the outbox to its topics, in one transaction, as the relay does. */
-  async relay(broker: Broker): Promise<void> {
+  async relay(kafka: KafkaClient): Promise<void> {
     const rows = await this.database.dataSource.query<{ topic: string; key: string; event: RecordedEvent; text: string }[]>(
       `with taken as (delete from event_outbox returning *)
        select t.topic, t.key, e.event_data::text as text, jsonb_build_object(
@@ -104,7 +104,7 @@ export class TestReadModels {
       topic,
       messages: ofTopic.map(({ event, text, key }) => encode({ ...event, dataText: text }, key)),
     }));
-    const producer = await broker.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
+    const producer = await kafka.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
     await producer.send({ batches, group: 'test-relay', positionTopic: topics.relayPosition.name, partition: 0, offset: 0n });
     await producer.discard();
   }

@@ -28,8 +28,8 @@ it('rows of the version before are read as this one shows them, until they are b
     clientOrderId: 'mine',
     status: 'pendingNew',
     filledQuantity: '0',
-    leg: 1,
-    legs: [],
+    revision: 1,
+    revisions: [],
   });
   expect(await db.query('select log, start_over from order_projector.projection')).toEqual([{ log: null, start_over: true }]);
   const head = (await feedHeads(db, [accountId])).get(accountId)!;

@@ -1,7 +1,7 @@
 import { Global, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
 import { createEventStore, EventStore, type Migration } from '@tradecore/event-sourcing';
 import { catalogue } from '@tradecore/events';
-import { createBroker, type Broker } from '@tradecore/messaging';
+import { createKafkaClient, type KafkaClient } from '@tradecore/messaging';
 import { logger } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import { Authenticator } from './auth.ts';
@@ -49,9 +49,9 @@ async function providersOf(infrastructure: Infrastructure): Promise<Provider[]> 
   const closing: (() => Promise<unknown>)[] = [];
   if (authenticator) providers.push({ provide: Authenticator, useValue: authenticator });
   if (uses.includes('kafka')) {
-    const broker: Broker = createBroker({ brokers: config.KAFKA_BROKERS, clientId: name, namespace: config.NAMESPACE });
-    providers.push({ provide: tokens.broker, useValue: broker });
-    closing.push(() => broker.close());
+    const kafka: KafkaClient = createKafkaClient({ brokers: config.KAFKA_BROKERS, clientId: name, namespace: config.NAMESPACE });
+    providers.push({ provide: tokens.kafka, useValue: kafka });
+    closing.push(() => kafka.close());
   }
   if (uses.includes('redis')) {
     // Loaded only where it is used: a client that nobody asks weighs all the same.

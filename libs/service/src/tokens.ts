@@ -6,8 +6,8 @@
 export const tokens = {
   /** `Config` of the service, with its own settings. */
   config: Symbol('config'),
-  /** `Broker` of @tradecore/messaging. */
-  broker: Symbol('broker'),
+  /** `KafkaClient` of @tradecore/messaging. */
+  kafka: Symbol('broker'),
   /** `Clock`. */
   clock: Symbol('clock'),
 } as const;

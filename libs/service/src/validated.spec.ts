@@ -7,7 +7,7 @@ const body = z.strictObject({
   symbol: z.string(),
   quantity: z.string().regex(/^\d+$/, 'must be digits'),
   side: z.enum(['buy', 'sell']),
-  legs: z.array(z.strictObject({ price: z.string() })).optional(),
+  revisions: z.array(z.strictObject({ price: z.string() })).optional(),
 });
 
 function faultsOf(value: unknown, part: 'body' | 'query' = 'body') {
@@ -29,12 +29,12 @@ describe('a body', () => {
     }));
 
   it('is refused with every fault and its pointer', () => {
-    expect(faultsOf({ symbol: 7, quantity: 'x', extra: 1, legs: [{ price: '1' }, { prize: '2' }] })).toEqual([
+    expect(faultsOf({ symbol: 7, quantity: 'x', extra: 1, revisions: [{ price: '1' }, { prize: '2' }] })).toEqual([
       { pointer: '#/symbol', code: 'wrong-type', detail: expect.any(String) },
       { pointer: '#/quantity', code: 'invalid-format', detail: 'must be digits' },
       { pointer: '#/side', code: 'missing', detail: 'is missing' },
-      { pointer: '#/legs/1/price', code: 'missing', detail: 'is missing' },
-      { pointer: '#/legs/1/prize', code: 'unknown-field', detail: expect.any(String) },
+      { pointer: '#/revisions/1/price', code: 'missing', detail: 'is missing' },
+      { pointer: '#/revisions/1/prize', code: 'unknown-field', detail: expect.any(String) },
       { pointer: '#/extra', code: 'unknown-field', detail: expect.any(String) },
     ]);
   });

@@ -4,13 +4,13 @@ import {
   ReplacementRequested,
   SubmissionRequested,
   type BrokerOrderEvent,
-  type LegTerms,
+  type RevisionTerms,
 } from '@tradecore/events';
-import { BrokerOrder, nextStep, type LegFacts } from './index.ts';
+import { BrokerOrder, nextStep, type RevisionFacts } from './index.ts';
 
-const terms: LegTerms = {
+const terms: RevisionTerms = {
   orderId: '0190a6e0-0000-7000-8000-0000000000d1',
-  leg: 1,
+  revision: 1,
   accountId: '0190a6e0-0000-7000-8000-00000000acc0',
   symbol: 'ACME',
   side: 'buy',
@@ -18,18 +18,23 @@ const terms: LegTerms = {
   quantity: '10',
   timeInForce: 'day',
 };
-const asked = (changes: Partial<LegTerms> = {}) => new SubmissionRequested({ ...terms, ...changes });
-const accepted = new BrokerOrderAccepted({ venueOrderId: 'v1', found: false });
+const asked = (changes: Partial<RevisionTerms> = {}) => new SubmissionRequested({ ...terms, ...changes });
+const accepted = new BrokerOrderAccepted({ brokerageOrderId: 'v1', found: false });
 const cancel = new CancellationRequested({});
 const at = (seconds: number) => `2026-01-02T03:04:${String(seconds).padStart(2, '0')}Z`;
-const step = (history: BrokerOrderEvent[], facts: Partial<LegFacts> = {}) =>
+const step = (history: BrokerOrderEvent[], facts: Partial<RevisionFacts> = {}) =>
   nextStep(new BrokerOrder('x').replay(history), { now: at(0), ...facts }, { graceMs: 2_000, quarantineMs: 30_000 });
 
-describe('the next step of a leg', () => {
-  it.each<[string, BrokerOrderEvent[], Partial<LegFacts>, object]>([
+describe('the next step of a revision', () => {
+  it.each<[string, BrokerOrderEvent[], Partial<RevisionFacts>, object]>([
     ['never asked', [], {}, { do: 'nothing' }],
     ['never sent', [asked()], {}, { do: 'submit' }],
-    ['a replacement that was never sent', [new ReplacementRequested({ ...terms, leg: 2, replaces: 'y' })], {}, { do: 'replace' }],
+    [
+      'a replacement that was never sent',
+      [new ReplacementRequested({ ...terms, revision: 2, replaces: 'y' })],
+      {},
+      { do: 'replace' },
+    ],
     ['at the broker', [asked(), accepted], {}, { do: 'watch' }],
     ['at the broker, to be cancelled', [asked(), accepted, cancel], {}, { do: 'cancel' }],
     ['sent, not answered', [asked()], { sentAt: at(0), now: at(1) }, { do: 'look-up' }],

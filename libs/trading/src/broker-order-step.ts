@@ -2,8 +2,8 @@ import { compare, decimal } from '@tradecore/money';
 import type { BrokerOrder } from './broker-order.aggregate.ts';
 import { millisecondsBetween } from './time.ts';
 
-/** What is known beside the leg itself when its next step is decided. Times are RFC 3339. */
-export interface LegFacts {
+/** What is known beside the revision itself when its next step is decided. Times are RFC 3339. */
+export interface RevisionFacts {
   readonly now: string;
   /** When the call that brings it to the broker was last made; absent: never, surely. */
   readonly sentAt?: string;
@@ -14,15 +14,15 @@ export interface LegFacts {
 }
 
 /** How long after a call its order may still appear at the broker, and when a call that brought nothing counts as over; in milliseconds. */
-export interface LegPatience {
+export interface RevisionPatience {
   /** "No such order" counts as a proof only this long after the call. */
   readonly graceMs: number;
   /** An order that was sent and is not there lapses or is withdrawn only this long after the call. */
   readonly quarantineMs: number;
 }
 
-/** What to do next for a leg. `wait`: nothing can be done until the price is known. */
-export type LegStep =
+/** What to do next for a revision. `wait`: nothing can be done until the price is known. */
+export type RevisionStep =
   | { readonly do: 'nothing' }
   | { readonly do: 'watch' }
   | { readonly do: 'wait' }
@@ -34,33 +34,33 @@ export type LegStep =
   | { readonly do: 'lapse'; readonly reason: 'time-in-force' | 'collar'; readonly lastPrice?: string };
 
 /**
- * Decides the next step of a leg. What was sent is looked up until the broker shows it or surely has not got it; only then is it sent again,
+ * Decides the next step of a revision. What was sent is looked up until the broker shows it or surely has not got it; only then is it sent again,
  * under the same id, or given up because it is too late, too dear or no longer wanted.
  */
-export function nextStep(leg: BrokerOrder, facts: LegFacts, patience: LegPatience): LegStep {
-  if (!leg.isOpen) return { do: 'nothing' };
-  if (leg.progress === 'working') return { do: leg.cancelRequested ? 'cancel' : 'watch' };
-  return bringThere(leg, facts, patience);
+export function nextStep(revision: BrokerOrder, facts: RevisionFacts, patience: RevisionPatience): RevisionStep {
+  if (!revision.isOpen) return { do: 'nothing' };
+  if (revision.progress === 'working') return { do: revision.cancelRequested ? 'cancel' : 'watch' };
+  return bringThere(revision, facts, patience);
 }
 
-/** The next step of a leg that nothing proves to be at the broker. */
-function bringThere(leg: BrokerOrder, facts: LegFacts, patience: LegPatience): LegStep {
+/** The next step of a revision that nothing proves to be at the broker. */
+function bringThere(revision: BrokerOrder, facts: RevisionFacts, patience: RevisionPatience): RevisionStep {
   if (facts.sentAt !== undefined && !absentFor(facts, patience.graceMs)) return { do: 'look-up' };
-  const obstacle = obstacleTo(leg, facts);
-  if (obstacle === undefined) return { do: leg.terms?.replaces === undefined ? 'submit' : 'replace' };
+  const obstacle = obstacleTo(revision, facts);
+  if (obstacle === undefined) return { do: revision.terms?.replaces === undefined ? 'submit' : 'replace' };
   if (facts.sentAt !== undefined && !absentFor(facts, patience.quarantineMs)) return { do: 'look-up' };
   return obstacle;
 }
 
 /** Whether the broker said, at least `ms` after the last call, that it has no such order. */
-function absentFor({ sentAt, absentAt }: LegFacts, ms: number): boolean {
+function absentFor({ sentAt, absentAt }: RevisionFacts, ms: number): boolean {
   return sentAt !== undefined && absentAt !== undefined && millisecondsBetween(sentAt, absentAt) >= ms;
 }
 
-/** Why a leg that is not at the broker is not sent. */
-function obstacleTo(leg: BrokerOrder, { now, lastPrice }: LegFacts): LegStep | undefined {
-  const { goodUntil, collarPrice, side } = leg.terms ?? {};
-  if (leg.cancelRequested) return { do: 'withdraw' };
+/** Why a revision that is not at the broker is not sent. */
+function obstacleTo(revision: BrokerOrder, { now, lastPrice }: RevisionFacts): RevisionStep | undefined {
+  const { goodUntil, collarPrice, side } = revision.terms ?? {};
+  if (revision.cancelRequested) return { do: 'withdraw' };
   if (goodUntil !== undefined && millisecondsBetween(goodUntil, now) > 0) return { do: 'lapse', reason: 'time-in-force' };
   if (collarPrice === undefined) return undefined;
   if (lastPrice === undefined) return { do: 'wait' };

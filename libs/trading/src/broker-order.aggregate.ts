@@ -22,27 +22,27 @@ import {
   SubmissionRequested,
   type BrokerOrderEvent,
   type Execution,
-  type LegTerms,
+  type RevisionTerms,
 } from '@tradecore/events';
 import { add, compare, decimal, isPositive, subtract, zero, type Decimal } from '@tradecore/money';
-import type { VenueExecution, VenueOrder } from './broker-answers.ts';
+import type { BrokerageExecution, BrokerageOrder } from './brokerage-replies.ts';
 
-/** How an ended leg ended. */
-export type LegEnd = 'filled' | 'canceled' | 'expired' | 'replaced' | 'rejected' | 'lapsed';
+/** How an ended revision ended. */
+export type RevisionEnd = 'filled' | 'canceled' | 'expired' | 'replaced' | 'rejected' | 'lapsed';
 
-/** How far a leg has got: `asked`: the intent is stored; `unknown`: a call ended without an answer; `working`: the broker has it. */
-export type LegProgress = 'none' | 'asked' | 'unknown' | 'working' | LegEnd | 'foreign';
+/** How far a revision has got: `asked`: the intent is stored; `unknown`: a call ended without an answer; `working`: the broker has it. */
+export type RevisionProgress = 'none' | 'asked' | 'unknown' | 'working' | RevisionEnd | 'foreign';
 
 /**
- * One leg of an order at the broker: what we asked, what the broker said, each execution once. Its id is the `client_order_id` there.
+ * One revision of an order at the broker: what we asked, what the broker said, each execution once. Its id is the `client_order_id` there.
  * Whatever is reported may be reported again, late, and in any order: what is known already changes nothing.
  */
 export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
   static readonly type = 'BrokerOrder';
 
-  private state: LegProgress = 'none';
-  private asked: (LegTerms & { readonly replaces?: string }) | undefined;
-  private venueId: string | undefined;
+  private state: RevisionProgress = 'none';
+  private asked: (RevisionTerms & { readonly replaces?: string }) | undefined;
+  private brokerageId: string | undefined;
   private carried: Decimal = zero;
   private executed: Decimal = zero;
   private readonly executions = new Map<string, Decimal>();
@@ -50,21 +50,21 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
   private unresolvable = false;
   private pause: 'doneForDay' | 'suspended' | undefined;
 
-  get progress(): LegProgress {
+  get progress(): RevisionProgress {
     return this.state;
   }
 
-  /** What was asked; undefined before the first intent and for foreign orders. `replaces`: the BrokerOrder id of the leg before. */
-  get terms(): (LegTerms & { readonly replaces?: string }) | undefined {
+  /** What was asked; undefined before the first intent and for foreign orders. `replaces`: the BrokerOrder id of the revision before. */
+  get terms(): (RevisionTerms & { readonly replaces?: string }) | undefined {
     return this.asked;
   }
 
   /** The broker's id, once it is known. */
-  get venueOrderId(): string | undefined {
-    return this.venueId;
+  get brokerageOrderId(): string | undefined {
+    return this.brokerageId;
   }
 
-  /** Executed shares as the broker counts: those of the legs before are in. */
+  /** Executed shares as the broker counts: those of the revisions before are in. */
   get filledQuantity(): string {
     return add(this.carried, this.executed);
   }
@@ -85,13 +85,13 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
   }
 
   /** Stores the intent to send it. */
-  submit(terms: LegTerms): void {
+  submit(terms: RevisionTerms): void {
     if (this.state === 'none') this.apply(new SubmissionRequested(terms));
     else this.unchanged('SubmissionAsked');
   }
 
-  /** Stores the intent to replace the leg `replaces` by this one. */
-  replace(terms: LegTerms & { readonly replaces: string }): void {
+  /** Stores the intent to replace the revision `replaces` by this one. */
+  replace(terms: RevisionTerms & { readonly replaces: string }): void {
     if (this.state === 'none') this.apply(new ReplacementRequested(terms));
     else this.unchanged('ReplacementAsked');
   }
@@ -107,24 +107,24 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
 
   /**
    * Takes over what the broker shows of it. `found`: it was looked up after an unknown outcome. `carried`: of a replacement, the shares that
-   * the legs before had traded when it took over; without it a replacement is not taken for accepted.
+   * the revisions before had traded when it took over; without it a replacement is not taken for accepted.
    * A terminal status counts only when all executions that the broker counts are known: see `lacks`.
    */
-  learn(order: VenueOrder, { found = false, carried }: { readonly found?: boolean; readonly carried?: string } = {}): void {
+  learn(order: BrokerageOrder, { found = false, carried }: { readonly found?: boolean; readonly carried?: string } = {}): void {
     if (this.state === 'none' || this.state === 'foreign') return;
-    if (this.venueId === undefined) this.accept(order, found, carried);
+    if (this.brokerageId === undefined) this.accept(order, found, carried);
     if (this.state === 'working' && !this.lacks(order)) this.follow(order);
   }
 
   /** Whether the broker counts executions of it that are not stored yet. */
-  lacks(order: VenueOrder): boolean {
+  lacks(order: BrokerageOrder): boolean {
     return compare(decimal(order.filledQuantity), add(this.carried, this.executed)) > 0;
   }
 
   /** An execution, once; in any state. */
-  report({ executionId, venueExecutionId, quantity, price, executedAt }: VenueExecution): void {
+  report({ executionId, brokerageExecutionId, quantity, price, executedAt }: BrokerageExecution): void {
     if (this.asked === undefined || this.executions.has(executionId)) return;
-    const execution = { executionId, venueExecutionId, quantity, price, executedAt };
+    const execution = { executionId, brokerageExecutionId, quantity, price, executedAt };
     this.apply(new ExecutionReported({ ...execution, ...ofOrder(this.asked) }));
   }
 
@@ -177,18 +177,26 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     if (this.isOpen && this.cancelWanted) this.apply(new BrokerCancelRejected({ reason }));
   }
 
-  /** The leg `by` (a BrokerOrder id) took over; `order` is this one as the broker shows it, with all its executions known. */
-  replacedBy(by: string, order: VenueOrder): void {
+  /** The revision `by` (a BrokerOrder id) took over; `order` is this one as the broker shows it, with all its executions known. */
+  replacedBy(by: string, order: BrokerageOrder): void {
     if (this.state === 'working' && !this.lacks(order)) {
       this.apply(new BrokerOrderReplaced({ by, filledQuantity: this.filledQuantity }));
     }
   }
 
   /** Takes up an order at the broker that nobody of us asked for. */
-  adopt({ venueOrderId, clientOrderId, symbol, side, quantity, filledQuantity, venueStatus }: VenueOrder): void {
+  adopt({ brokerageOrderId, clientOrderId, symbol, side, quantity, filledQuantity, brokerageStatus }: BrokerageOrder): void {
     if (this.state !== 'none') return;
     this.apply(
-      new ForeignOrderAdopted({ venueOrderId, clientOrderId, symbol, side, quantity, filledQuantity, status: venueStatus }),
+      new ForeignOrderAdopted({
+        brokerageOrderId,
+        clientOrderId,
+        symbol,
+        side,
+        quantity,
+        filledQuantity,
+        status: brokerageStatus,
+      }),
     );
   }
 
@@ -209,7 +217,7 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
   /** It is there after we had given it up: it is worked, and has to be cancelled. */
   onBrokerOrderAccepted({ data }: BrokerOrderAccepted): void {
     if (!this.isUnproven) this.cancelWanted = true;
-    this.venueId = data.venueOrderId;
+    this.brokerageId = data.brokerageOrderId;
     this.carried = decimal(data.carriedQuantity ?? zero);
     this.unresolvable = false;
     this.state = this.isFilled ? 'filled' : 'working';
@@ -274,7 +282,7 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
 
   onForeignOrderAdopted({ data }: ForeignOrderAdopted): void {
     this.state = 'foreign';
-    this.venueId = data.venueOrderId;
+    this.brokerageId = data.brokerageOrderId;
   }
 
   onBrokerOrderUnchanged(_: BrokerOrderUnchanged): void {
@@ -290,15 +298,15 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     return this.asked !== undefined && compare(add(this.carried, this.executed), decimal(this.asked.quantity)) >= 0;
   }
 
-  private accept(order: VenueOrder, found: boolean, carried: string | undefined): void {
+  private accept(order: BrokerageOrder, found: boolean, carried: string | undefined): void {
     // What the broker took and then rejected keeps the broker's id, so that its late answer "taken" is not taken for news.
     if (order.status === 'rejected' && (!this.isUnproven || this.asked?.replaces !== undefined)) {
-      return this.refuse('rejected', `the broker says ${order.venueStatus}`);
+      return this.refuse('rejected', `the broker says ${order.brokerageStatus}`);
     }
     if (this.asked?.replaces !== undefined && carried === undefined) return;
     this.apply(
       new BrokerOrderAccepted({
-        venueOrderId: order.venueOrderId,
+        brokerageOrderId: order.brokerageOrderId,
         found,
         ...(carried !== undefined && { carriedQuantity: decimal(carried) }),
       }),
@@ -306,11 +314,11 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
   }
 
   /** The status of an order whose executions are all known. */
-  private follow({ status, venueStatus, filledQuantity }: VenueOrder): void {
+  private follow({ status, brokerageStatus, filledQuantity }: BrokerageOrder): void {
     if (status === 'canceled') this.apply(new BrokerOrderCanceled({ atBroker: true, filledQuantity }));
     if (status === 'expired') this.apply(new BrokerOrderExpired({ filledQuantity }));
     if (status === 'rejected')
-      this.apply(new BrokerOrderRejected({ code: 'rejected', reason: `the broker says ${venueStatus}` }));
+      this.apply(new BrokerOrderRejected({ code: 'rejected', reason: `the broker says ${brokerageStatus}` }));
     if (status === 'doneForDay' && this.pause !== 'doneForDay') this.apply(new BrokerOrderDoneForDay({}));
     if (status === 'suspended' && this.pause !== 'suspended') this.apply(new BrokerOrderSuspended({}));
   }
@@ -324,11 +332,11 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     this.executions.set(executionId, quantity);
   }
 
-  private end(how: LegEnd): void {
+  private end(how: RevisionEnd): void {
     this.state = how;
     this.cancelWanted = false;
     this.unresolvable = false;
   }
 }
 
-const ofOrder = ({ orderId, leg, symbol, side }: LegTerms) => ({ orderId, leg, symbol, side });
+const ofOrder = ({ orderId, revision, symbol, side }: RevisionTerms) => ({ orderId, revision, symbol, side });

@@ -48,6 +48,12 @@ export { assess, type Assessment, type RiskFacts } from './risk.ts';
 export { ceilings, defaultPriceCollarPercent, rules } from './risk-rules.ts';
 export { earlier, later, millisecondsBetween, millisecondsOf } from './time.ts';
 export { InvalidLimits, TradingControl } from './trading-control.aggregate.ts';
-export { BrokerOrder, type LegEnd, type LegProgress } from './broker-order.aggregate.ts';
-export { nextStep, type LegFacts, type LegPatience, type LegStep } from './broker-order-step.ts';
-export { venueStatuses, type BrokerAnswer, type VenueExecution, type VenueOrder, type VenueStatus } from './broker-answers.ts';
+export { BrokerOrder, type RevisionEnd, type RevisionProgress } from './broker-order.aggregate.ts';
+export { nextStep, type RevisionFacts, type RevisionPatience, type RevisionStep } from './broker-order-step.ts';
+export {
+  brokerageStatuses,
+  type BrokerAnswer,
+  type BrokerageExecution,
+  type BrokerageOrder,
+  type BrokerageStatus,
+} from './brokerage-replies.ts';

@@ -1,6 +1,6 @@
 import { DomainError } from '@tradecore/event-sourcing';
 import type { OrderTerms, ReplaceTerms } from '@tradecore/events';
-import type { RefusalCode } from './order-cells.ts';
+import type { RefusalCode } from './order-transitions.ts';
 import type { OrdStatus } from './order-status.ts';
 import type { TermFault } from './order-terms.ts';
 
@@ -116,7 +116,7 @@ export class ReplaceChangesNothing extends DomainError {
   }
 }
 
-/** The refusal of a cell of the state table. */
+/** The refusal of a transition of the state table. */
 export const refusals: Readonly<
   Record<Exclude<RefusalCode, 'order-already-placed'>, (orderId: string, status: OrdStatus, why: string) => DomainError>
 > = {

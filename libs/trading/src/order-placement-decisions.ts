@@ -1,33 +1,33 @@
 import {
   CancelWished,
-  LegEnded,
+  RevisionEnded,
   PlacementStarted,
   ReplaceWished,
   type Execution,
   type OrderChange,
-  type OrderCleared,
+  type OrderApproved,
   type OrderReplaceRequested,
   type ReservationRefused,
 } from '@tradecore/events';
 import { compare, decimal, isPositive, multiply } from '@tradecore/money';
-import { brokersWord, type PlacementLeg, type StepEvent } from './order-placement-state.ts';
+import { brokersWord, type PlacementRevision, type StepEvent } from './order-placement-state.ts';
 import { PlacementSteps, stepRules } from './order-placement-steps.ts';
 
 /** What the saga decides. Everything that may follow from more than one event stands in `goOn`. */
 export abstract class PlacementDecisions extends PlacementSteps {
   /** The risk rules let the order pass: what it needs is reserved first. */
-  protected start(orderId: string, cleared: OrderCleared['data']): void {
+  protected start(orderId: string, approved: OrderApproved['data']): void {
     if (this.order !== undefined) return;
-    this.apply(new PlacementStarted({ orderId, ...cleared }));
+    this.apply(new PlacementStarted({ orderId, ...approved }));
     this.askReservation();
   }
 
   /** The reservation stands: the order goes to the broker, unless its client thought better of it. */
   protected submit(): void {
     if (this.cancelWish !== undefined) return this.finish({ type: 'OrderCanceled', data: {} });
-    const { leg, brokerOrderId } = this.leg();
-    this.askSubmission(this.leg());
-    this.tell({ type: 'OrderSubmitted', data: { leg, brokerOrderId } }, leg);
+    const { revision, brokerOrderId } = this.revision();
+    this.askSubmission(this.revision());
+    this.tell({ type: 'OrderSubmitted', data: { revision, brokerOrderId } }, revision);
   }
 
   /** The account has not what the order needs. */
@@ -36,7 +36,7 @@ export abstract class PlacementDecisions extends PlacementSteps {
     this.finish({ type: 'OrderDenied', data: { rule: reason, detail, figures: { needed, available } } });
   }
 
-  /** The client wants it cancelled; `version` of the order tells wishes apart. */
+  /** The client wants it cancelled; `version` of the order tells requests apart. */
   protected wishCancel(version: number): void {
     if (version <= this.wishVersion || this.outcome !== undefined) return;
     this.apply(new CancelWished({ version }));
@@ -44,20 +44,20 @@ export abstract class PlacementDecisions extends PlacementSteps {
   }
 
   /** The client wants other terms: the account holds the larger of both needs before the broker is asked. */
-  protected wishReplace(wish: OrderReplaceRequested['data'], version: number): void {
+  protected wishReplace(request: OrderReplaceRequested['data'], version: number): void {
     if (version <= this.wishVersion) return;
-    if (!this.isSent || this.outcome !== undefined) return this.refuseReplace(wish.leg, 'the order had ended');
-    this.apply(new ReplaceWished({ ...wish, version }));
+    if (!this.isSent || this.outcome !== undefined) return this.refuseReplace(request.revision, 'the order had ended');
+    this.apply(new ReplaceWished({ ...request, version }));
     this.goOn();
     if (this.replacement === undefined) return;
-    if (this.needsMore(this.replacement)) this.askReservationFor(this.replacement, `need/${wish.leg}`);
+    if (this.needsMore(this.replacement)) this.askReservationFor(this.replacement, `need/${request.revision}`);
     else this.sendReplacement();
   }
 
   /** The account holds enough for the new terms: the broker is asked, unless the replace was given up meanwhile. */
   protected sendReplacement(): void {
     if (this.replacement === undefined || this.isReplacementSent) return;
-    this.askReplacement(this.replacement, this.leg().brokerOrderId);
+    this.askReplacement(this.replacement, this.revision().brokerOrderId);
   }
 
   /** The account has not what the new terms need: the broker is not asked, the old terms go on. */
@@ -66,35 +66,35 @@ export abstract class PlacementDecisions extends PlacementSteps {
   }
 
   /** The broker does not take the new terms. */
-  protected refuseLeg(brokerOrderId: string, reason: string): void {
+  protected refuseRevision(brokerOrderId: string, reason: string): void {
     if (this.isReplacement(brokerOrderId)) this.giveUpReplacement(reason);
   }
 
-  /** The broker has this leg. Of a replacement the order is told once, whatever shows it first: that it was replaced. */
+  /** The broker has this revision. Of a replacement the order is told once, whatever shows it first: that it was replaced. */
   protected acknowledge(brokerOrderId: string): void {
     if (this.isReplacement(brokerOrderId)) return this.takeOver();
-    const { leg } = this.leg();
-    if (leg > 1 || this.outcome !== undefined || !this.isInForce(brokerOrderId)) return;
-    this.tell({ type: 'OrderAccepted', data: { leg, brokerOrderId } }, leg);
+    const { revision } = this.revision();
+    if (revision > 1 || this.outcome !== undefined || !this.isInForce(brokerOrderId)) return;
+    this.tell({ type: 'OrderAccepted', data: { revision, brokerOrderId } }, revision);
   }
 
   /** A call ended without an answer. What the broker has shown before is not unknown. */
   protected lookOut(brokerOrderId: string, reason: string): void {
-    const leg = this.unproven(brokerOrderId);
-    if (leg !== undefined) this.tell({ type: 'OrderOutcomeUnknown', data: { leg, reason } }, leg);
+    const revision = this.unproven(brokerOrderId);
+    if (revision !== undefined) this.tell({ type: 'OrderOutcomeUnknown', data: { revision, reason } }, revision);
   }
 
   /** Nobody found out what became of a call: the reservation stays, and somebody has to look. */
   protected callForHelp(brokerOrderId: string, attempts: number): void {
-    const leg = this.unproven(brokerOrderId);
-    if (leg !== undefined) this.stuck(brokersWord, attempts);
+    const revision = this.unproven(brokerOrderId);
+    if (revision !== undefined) this.stuck(brokersWord, attempts);
   }
 
   /** An execution: a fact in every state, also when the saga has ended. */
-  protected settle(brokerOrderId: string, { leg, ...execution }: Execution & { readonly leg: number }): void {
+  protected settle(brokerOrderId: string, { revision, ...execution }: Execution & { readonly revision: number }): void {
     const { executionId, quantity, price, executedAt } = execution;
     if (this.isReplacement(brokerOrderId)) this.takeOver();
-    this.tell({ type: 'OrderExecuted', data: { leg, executionId, quantity, price, executedAt } }, executionId);
+    this.tell({ type: 'OrderExecuted', data: { revision, executionId, quantity, price, executedAt } }, executionId);
     this.askSettlement(execution);
     this.goOn();
   }
@@ -111,38 +111,38 @@ export abstract class PlacementDecisions extends PlacementSteps {
     this.goOn();
   }
 
-  /** Why a leg was cancelled: because its client wished it, or the broker did it by itself. */
+  /** Why a revision was cancelled: because its client requested it, or the broker did it by itself. */
   protected canceled(): OrderChange {
     if (this.cancelWish !== undefined) return { type: 'OrderCanceled', data: {} };
     const atOnce = ['ioc', 'fok'].includes(this.known().timeInForce);
     return { type: 'OrderCanceled', data: { reason: atOnce ? 'what did not trade at once' : 'by the broker' } };
   }
 
-  /** A leg can trade no more. One that was to replace another and never got there leaves the old one in force. */
-  protected endLeg(brokerOrderId: string, change: OrderChange, wasThere: boolean): void {
+  /** A revision can trade no more. One that was to replace another and never got there leaves the old one in force. */
+  protected endRevision(brokerOrderId: string, change: OrderChange, wasThere: boolean): void {
     if (this.isReplacement(brokerOrderId)) {
       if (!wasThere) return this.giveUpReplacement(reasonOf(change));
       this.takeOver();
     }
     if (this.outcome !== undefined || this.ending !== undefined || !this.isInForce(brokerOrderId)) return;
-    this.apply(new LegEnded({ leg: this.leg().leg, change }));
+    this.apply(new RevisionEnded({ revision: this.revision().revision, change }));
     this.goOn();
   }
 
-  /** The leg in force was replaced: by ours, or by somebody else's order, which a person has to look at. */
+  /** The revision in force was replaced: by ours, or by somebody else's order, which a person has to look at. */
   protected replacedBy(brokerOrderId: string, by: string): void {
     if (this.isReplacement(by)) this.takeOver();
-    else if (this.isInForce(brokerOrderId)) this.stuck('a leg that the broker replaced by an order that is not ours', 1);
+    else if (this.isInForce(brokerOrderId)) this.stuck('a revision that the broker replaced by an order that is not ours', 1);
   }
 
   /** The broker does not cancel it: the order goes on. */
   protected keepOn(brokerOrderId: string, reason: string): void {
-    const wish = this.cancelWish;
-    if (wish === undefined || this.outcome !== undefined || !this.isInForce(brokerOrderId)) return;
-    this.tell({ type: 'OrderCancelRejected', data: { reason } }, wish);
+    const request = this.cancelWish;
+    if (request === undefined || this.outcome !== undefined || !this.isInForce(brokerOrderId)) return;
+    this.tell({ type: 'OrderCancelRejected', data: { reason } }, request);
   }
 
-  /** What the broker says of the leg in force and the order has to know. */
+  /** What the broker says of the revision in force and the order has to know. */
   protected pass(brokerOrderId: string, change: OrderChange, eventId: string): void {
     if (this.outcome === undefined && this.isInForce(brokerOrderId)) this.tell(change, eventId);
   }
@@ -160,18 +160,18 @@ export abstract class PlacementDecisions extends PlacementSteps {
   }
 
   /**
-   * What follows from where the order stands now. While the broker decides about a replacement nothing does: only its word tells which leg lives.
+   * What follows from where the order stands now. While the broker decides about a replacement nothing does: only its word tells which revision lives.
    */
   private goOn(): void {
     if (!this.isSent || this.outcome !== undefined || this.isReplacementSent) return;
-    const isWhole = !isPositive(this.openQuantity(this.leg()));
+    const isWhole = !isPositive(this.openQuantity(this.revision()));
     if (isWhole || this.ending !== undefined) {
       this.abandonReplacement('the order ended first');
       return this.finish(isWhole ? undefined : this.ending);
     }
     if (this.cancelWish !== undefined) {
       this.abandonReplacement('the order is being cancelled');
-      this.askCancellation(this.leg(), this.cancelWish);
+      this.askCancellation(this.revision(), this.cancelWish);
     }
     if (this.replacement === undefined) this.fitReservation();
   }
@@ -190,9 +190,9 @@ export abstract class PlacementDecisions extends PlacementSteps {
   }
 
   private takeOver(): void {
-    const { leg, brokerOrderId, quantity, limitPrice, stopPrice } = this.replacement as PlacementLeg;
+    const { revision, brokerOrderId, quantity, limitPrice, stopPrice } = this.replacement as PlacementRevision;
     const prices = { ...(limitPrice !== undefined && { limitPrice }), ...(stopPrice !== undefined && { stopPrice }) };
-    this.tell({ type: 'OrderReplaced', data: { leg, brokerOrderId, quantity, ...prices } }, leg);
+    this.tell({ type: 'OrderReplaced', data: { revision, brokerOrderId, quantity, ...prices } }, revision);
     this.goOn();
   }
 
@@ -202,31 +202,31 @@ export abstract class PlacementDecisions extends PlacementSteps {
   }
 
   private abandonReplacement(reason: string): void {
-    if (this.replacement !== undefined) this.refuseReplace(this.replacement.leg, reason);
+    if (this.replacement !== undefined) this.refuseReplace(this.replacement.revision, reason);
   }
 
-  private refuseReplace(leg: number, reason: string): void {
-    this.tell({ type: 'OrderReplaceRejected', data: { leg, reason } }, leg);
+  private refuseReplace(revision: number, reason: string): void {
+    this.tell({ type: 'OrderReplaceRejected', data: { revision, reason } }, revision);
   }
 
   /** Holds exactly what the terms in force need, after a replace that was made or given up. */
   private fitReservation(): void {
-    const need = this.needOf(this.leg());
+    const need = this.needOf(this.revision());
     if (this.held === undefined) return;
     if (this.held.quantity === need.quantity && this.held.unitPrice === need.unitPrice) return;
-    this.askReservationFor(this.leg(), `fit/${this.lastLeg}`);
+    this.askReservationFor(this.revision(), `fit/${this.lastRevision}`);
   }
 
   /** Whether new terms need more than is held: for a buy money, for a sell shares. */
-  private needsMore(next: PlacementLeg): boolean {
-    const { unitPrice, quantity } = this.held ?? this.needOf(this.leg());
+  private needsMore(next: PlacementRevision): boolean {
+    const { unitPrice, quantity } = this.held ?? this.needOf(this.revision());
     const [open, nextOpen] = [this.openQuantity({ quantity }), this.openQuantity(next)];
     if (this.known().side === 'sell') return compare(nextOpen, open) > 0;
     return compare(multiply(nextOpen, decimal(next.reservePrice), 'up'), multiply(open, decimal(unitPrice), 'up')) > 0;
   }
 
-  private leg(): PlacementLeg {
-    return this.inForce as PlacementLeg;
+  private revision(): PlacementRevision {
+    return this.inForce as PlacementRevision;
   }
 
   private isInForce(brokerOrderId: string): boolean {
@@ -237,11 +237,11 @@ export abstract class PlacementDecisions extends PlacementSteps {
     return this.isReplacementSent && this.replacement?.brokerOrderId === brokerOrderId;
   }
 
-  /** The number of a leg of which the broker has shown nothing yet. */
+  /** The number of a revision of which the broker has shown nothing yet. */
   private unproven(brokerOrderId: string): number | undefined {
     if (this.outcome !== undefined) return undefined;
-    if (this.isReplacement(brokerOrderId)) return this.replacement?.leg;
-    return this.isInForce(brokerOrderId) && !this.isProven ? this.inForce?.leg : undefined;
+    if (this.isReplacement(brokerOrderId)) return this.replacement?.revision;
+    return this.isInForce(brokerOrderId) && !this.isProven ? this.inForce?.revision : undefined;
   }
 }
 

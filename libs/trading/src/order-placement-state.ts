@@ -5,8 +5,8 @@ import {
   type AnswerNoted,
   type CancellationAsked,
   type CancelWished,
-  type Clearance,
-  type LegEnded,
+  type Approval,
+  type RevisionEnded,
   type OrderChange,
   type OrderChangeAsked,
   type OrderPlacementEvent,
@@ -34,9 +34,9 @@ export type StepEvent = Extract<OrderPlacementEvent, { readonly data: Step }>;
 /** How an order ended. */
 export type PlacementOutcome = 'filled' | 'canceled' | 'expired' | 'rejected' | 'denied';
 
-/** One leg and the terms that it stands for; `quantity` is the order's total. */
-export interface PlacementLeg extends Pick<OrderTerms, 'quantity' | 'limitPrice' | 'stopPrice'>, Clearance {
-  readonly leg: number;
+/** One revision and the terms that it stands for; `quantity` is the order's total. */
+export interface PlacementRevision extends Pick<OrderTerms, 'quantity' | 'limitPrice' | 'stopPrice'>, Approval {
+  readonly revision: number;
   readonly brokerOrderId: string;
 }
 
@@ -47,7 +47,7 @@ const outcomes: Partial<Record<OrderChange['type'], PlacementOutcome>> = {
   OrderExpired: 'expired',
 };
 
-/** What shows that the broker has the leg in force. */
+/** What shows that the broker has the revision in force. */
 const proofs: readonly OrderChange['type'][] = ['OrderAccepted', 'OrderReplaced', 'OrderDoneForDay', 'OrderSuspended'];
 
 /** What a saga is stuck on when nobody could find out what the broker has. */
@@ -56,16 +56,16 @@ export const brokersWord = 'proof of what the broker has';
 /** What the saga of an order knows: the fold of its own events, and nothing else. */
 export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> {
   protected order: PlacementStarted['data'] | undefined;
-  /** The leg whose terms are in force, and whether it was ever sent, whether the broker showed that it has it, and how it ended. */
-  protected inForce: PlacementLeg | undefined;
+  /** The revision whose terms are in force, and whether it was ever sent, whether the broker showed that it has it, and how it ended. */
+  protected inForce: PlacementRevision | undefined;
   protected isSent = false;
   protected isProven = false;
   protected ending: OrderChange | undefined;
-  /** The leg that is to replace it; `isReplacementSent` once the broker gateway was asked: from then on only the broker's word tells which lives. */
-  protected replacement: PlacementLeg | undefined;
+  /** The revision that is to replace it; `isReplacementSent` once the broker gateway was asked: from then on only the broker's word tells which lives. */
+  protected replacement: PlacementRevision | undefined;
   protected isReplacementSent = false;
-  protected lastLeg = 1;
-  /** The client's wish to cancel that is not answered yet: the order's version that brought it. */
+  protected lastRevision = 1;
+  /** The client's request to cancel that is not answered yet: the order's version that brought it. */
   protected cancelWish: number | undefined;
   protected wishVersion = 0;
   /** What the account was last asked to hold, for the order's total quantity; undefined when nothing is held. */
@@ -116,15 +116,15 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
     return undefined;
   }
 
-  /** Shares that may still trade under the terms of a leg. */
-  protected openQuantity({ quantity }: Pick<PlacementLeg, 'quantity'>): Decimal {
+  /** Shares that may still trade under the terms of a revision. */
+  protected openQuantity({ quantity }: Pick<PlacementRevision, 'quantity'>): Decimal {
     const open = subtract(decimal(quantity), this.executions.filled);
     return compare(open, zero) > 0 ? open : zero;
   }
 
   onPlacementStarted({ data }: PlacementStarted): void {
     this.order = data;
-    this.inForce = { ...data, leg: 1, brokerOrderId: brokerOrderIdFor(data.orderId, 1) };
+    this.inForce = { ...data, revision: 1, brokerOrderId: brokerOrderIdFor(data.orderId, 1) };
   }
 
   onReservationAsked(step: ReservationAsked): void {
@@ -157,7 +157,7 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
 
   onReplacementAsked(step: ReplacementAsked): void {
     this.wait(step);
-    if (step.data.leg === this.replacement?.leg) this.isReplacementSent = true;
+    if (step.data.revision === this.replacement?.revision) this.isReplacementSent = true;
   }
 
   onCancellationAsked(step: CancellationAsked): void {
@@ -175,24 +175,24 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
 
   onReplaceWished({ data }: ReplaceWished): void {
     const { version, ...changes } = data;
-    const { quantity, limitPrice, stopPrice } = this.inForce as PlacementLeg;
+    const { quantity, limitPrice, stopPrice } = this.inForce as PlacementRevision;
     const prices = { ...(limitPrice !== undefined && { limitPrice }), ...(stopPrice !== undefined && { stopPrice }) };
-    const brokerOrderId = brokerOrderIdFor(this.order?.orderId as string, changes.leg);
+    const brokerOrderId = brokerOrderIdFor(this.order?.orderId as string, changes.revision);
     this.replacement = { quantity, ...prices, ...changes, brokerOrderId };
     this.isReplacementSent = false;
-    this.lastLeg = changes.leg;
+    this.lastRevision = changes.revision;
     this.wishVersion = version;
   }
 
-  onLegEnded({ data }: LegEnded): void {
-    if (data.leg === this.inForce?.leg) this.ending = data.change;
+  onRevisionEnded({ data }: RevisionEnded): void {
+    if (data.revision === this.inForce?.revision) this.ending = data.change;
   }
 
   onAnswerNoted({ data: { about, commandId } }: AnswerNoted): void {
     this.open.delete(commandId);
     this.stuckOn.delete(commandId);
     if (about === 'ReservationRefused') this.held = undefined;
-    if (about === 'ReservationChangeRefused') this.held = this.needOf(this.inForce as PlacementLeg);
+    if (about === 'ReservationChangeRefused') this.held = this.needOf(this.inForce as PlacementRevision);
   }
 
   onPlacementStuck({ data }: PlacementStuck): void {
@@ -203,8 +203,8 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
     this.#ended = true;
   }
 
-  /** What the account has to hold for a leg: its total quantity at its price. */
-  protected needOf({ quantity, reservePrice }: PlacementLeg): Pick<Reservation, 'quantity' | 'unitPrice'> {
+  /** What the account has to hold for a revision: its total quantity at its price. */
+  protected needOf({ quantity, reservePrice }: PlacementRevision): Pick<Reservation, 'quantity' | 'unitPrice'> {
     return { quantity, unitPrice: reservePrice };
   }
 
@@ -215,7 +215,7 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
     this.count(change);
     if (change.type === 'OrderCancelRejected') this.cancelWish = undefined;
     if (change.type === 'OrderReplaced') this.putInForce();
-    if (change.type === 'OrderReplaceRejected' && change.data.leg === this.replacement?.leg) this.dropReplacement();
+    if (change.type === 'OrderReplaceRejected' && change.data.revision === this.replacement?.revision) this.dropReplacement();
     if (this.isKnown) this.stuckOn.delete(brokersWord);
   }
 
@@ -225,7 +225,7 @@ export abstract class PlacementState extends BaseAggregate<OrderPlacementEvent> 
   }
 
   private count(change: OrderChange): void {
-    if (change.type === 'OrderExecuted') this.isProven ||= change.data.leg === this.inForce?.leg;
+    if (change.type === 'OrderExecuted') this.isProven ||= change.data.revision === this.inForce?.revision;
     if (change.type === 'OrderExecuted' || change.type === 'OrderExecutionCorrected') this.executions.set(change.data);
     if (change.type === 'OrderExecutionBusted') this.executions.set({ ...change.data, quantity: zero, price: zero });
   }

@@ -10,11 +10,11 @@ import {
   stepIdFor,
   SubmissionAsked,
   type Execution,
-  type LegTerms,
+  type RevisionTerms,
   type OrderChange,
   type Step,
 } from '@tradecore/events';
-import { PlacementState, type PlacementLeg, type StepEvent } from './order-placement-state.ts';
+import { PlacementState, type PlacementRevision, type StepEvent } from './order-placement-state.ts';
 import { later, millisecondsOf } from './time.ts';
 
 /** What is done when nobody answered within the budget: take it back, or say that somebody has to look and ask on. */
@@ -64,10 +64,10 @@ export abstract class PlacementSteps extends PlacementState {
   }
 
   /** `about` names why: the same reason asks once. */
-  protected askReservationFor(leg: PlacementLeg, about: string): void {
+  protected askReservationFor(revision: PlacementRevision, about: string): void {
     const { orderId, accountId } = this.known();
-    const quantity = this.openQuantity(leg);
-    this.ask('ReservationChangeAsked', accountId, about, { orderId, quantity, unitPrice: leg.reservePrice });
+    const quantity = this.openQuantity(revision);
+    this.ask('ReservationChangeAsked', accountId, about, { orderId, quantity, unitPrice: revision.reservePrice });
   }
 
   protected askSettlement({ executionId, quantity, price, executedAt }: Execution): void {
@@ -81,16 +81,19 @@ export abstract class PlacementSteps extends PlacementState {
     this.ask('ReleaseAsked', accountId, '', { orderId });
   }
 
-  protected askSubmission(leg: PlacementLeg): void {
-    this.ask('SubmissionAsked', leg.brokerOrderId, String(leg.leg), this.legTerms(leg));
+  protected askSubmission(revision: PlacementRevision): void {
+    this.ask('SubmissionAsked', revision.brokerOrderId, String(revision.revision), this.revisionTerms(revision));
   }
 
-  protected askReplacement(leg: PlacementLeg, replaces: string): void {
-    this.ask('ReplacementAsked', leg.brokerOrderId, String(leg.leg), { ...this.legTerms(leg), replaces });
+  protected askReplacement(revision: PlacementRevision, replaces: string): void {
+    this.ask('ReplacementAsked', revision.brokerOrderId, String(revision.revision), {
+      ...this.revisionTerms(revision),
+      replaces,
+    });
   }
 
-  protected askCancellation({ leg, brokerOrderId }: PlacementLeg, wish: number): void {
-    this.ask('CancellationAsked', brokerOrderId, `${leg}/${wish}`, { orderId: this.known().orderId });
+  protected askCancellation({ revision, brokerOrderId }: PlacementRevision, request: number): void {
+    this.ask('CancellationAsked', brokerOrderId, `${revision}/${request}`, { orderId: this.known().orderId });
   }
 
   /** Tells the order; `about` tells changes of one type apart. */
@@ -133,12 +136,12 @@ export abstract class PlacementSteps extends PlacementState {
     return later(this.now, attempt > attempts ? stuckEveryMs : deadlineMs * 2 ** (attempt - 1));
   }
 
-  private legTerms({ leg, quantity, limitPrice, stopPrice, collarPrice, goodUntil }: PlacementLeg): LegTerms {
+  private revisionTerms({ revision, quantity, limitPrice, stopPrice, collarPrice, goodUntil }: PlacementRevision): RevisionTerms {
     const { accountId, orderId, symbol, side, type, timeInForce } = this.known();
     return {
       accountId,
       orderId,
-      leg,
+      revision,
       symbol,
       side,
       type,

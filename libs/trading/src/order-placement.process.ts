@@ -6,7 +6,7 @@ type Heard = OrderEvent | AccountEvent | BrokerOrderEvent;
 type Reactions = { readonly [E in Heard as E['type']]?: (saga: OrderPlacement, event: RecordedEvent<E>) => void };
 
 /**
- * The saga of one order, from its clearance to its end. Its events are its steps: each is stored, and is a command to the aggregate that it
+ * The saga of one order, from its approval to its end. Its events are its steps: each is stored, and is a command to the aggregate that it
  * names. What it hears and what follows is the table below, all of it; `docs/order-saga.md` shows it as a page.
  */
 export class OrderPlacement extends PlacementDecisions {
@@ -22,27 +22,27 @@ export class OrderPlacement extends PlacementDecisions {
 
   static readonly #facts: Reactions = {
     // from the order's client
-    OrderCleared: (saga, { aggregateId, data }) => saga.start(aggregateId, data),
+    OrderApproved: (saga, { aggregateId, data }) => saga.start(aggregateId, data),
     OrderCancelRequested: (saga, { aggregateVersion }) => saga.wishCancel(aggregateVersion),
     OrderReplaceRequested: (saga, { aggregateVersion, data }) => saga.wishReplace(data, aggregateVersion),
-    // from the broker about a leg
+    // from the broker about a revision
     BrokerOrderAccepted: (saga, { aggregateId }) => saga.acknowledge(aggregateId),
     BrokerOutcomeUnknown: (saga, { aggregateId, data }) => saga.lookOut(aggregateId, data.reason),
     BrokerOutcomeUnresolved: (saga, { aggregateId, data }) => saga.callForHelp(aggregateId, data.attempts),
     BrokerOrderDoneForDay: (saga, { aggregateId, id }) => saga.pass(aggregateId, { type: 'OrderDoneForDay', data: {} }, id),
     BrokerOrderSuspended: (saga, { aggregateId, data, id }) => saga.pass(aggregateId, { type: 'OrderSuspended', data }, id),
     BrokerCancelRejected: (saga, { aggregateId, data }) => saga.keepOn(aggregateId, data.reason),
-    BrokerReplaceRejected: (saga, { aggregateId, data }) => saga.refuseLeg(aggregateId, data.reason),
+    BrokerReplaceRejected: (saga, { aggregateId, data }) => saga.refuseRevision(aggregateId, data.reason),
     BrokerOrderReplaced: (saga, { aggregateId, data }) => saga.replacedBy(aggregateId, data.by),
     // its executions
     ExecutionReported: (saga, { aggregateId, data }) => saga.settle(aggregateId, data),
     ExecutionBusted: (saga, { data }) => saga.bust(data),
     ExecutionCorrected: (saga, { data, id }) => saga.correct(data, id),
-    // its end; whether it had got to the broker counts for a leg that was to replace another
-    BrokerOrderRejected: (saga, { aggregateId, data }) => saga.endLeg(aggregateId, { type: 'OrderRejected', data }, false),
-    BrokerOrderLapsed: (saga, { aggregateId, data }) => saga.endLeg(aggregateId, lapsed(data.reason), false),
-    BrokerOrderExpired: (saga, { aggregateId }) => saga.endLeg(aggregateId, lapsed('time-in-force'), true),
-    BrokerOrderCanceled: (saga, { aggregateId, data }) => saga.endLeg(aggregateId, saga.canceled(), data.atBroker),
+    // its end; whether it had got to the broker counts for a revision that was to replace another
+    BrokerOrderRejected: (saga, { aggregateId, data }) => saga.endRevision(aggregateId, { type: 'OrderRejected', data }, false),
+    BrokerOrderLapsed: (saga, { aggregateId, data }) => saga.endRevision(aggregateId, lapsed(data.reason), false),
+    BrokerOrderExpired: (saga, { aggregateId }) => saga.endRevision(aggregateId, lapsed('time-in-force'), true),
+    BrokerOrderCanceled: (saga, { aggregateId, data }) => saga.endRevision(aggregateId, saga.canceled(), data.atBroker),
   };
 
   /** The saga that an event of Order, Account or BrokerOrder concerns; undefined when none. */
@@ -52,7 +52,7 @@ export class OrderPlacement extends PlacementDecisions {
 
   /** An order that the risk rules let pass begins its saga. */
   static starts({ type }: RecordedEvent): boolean {
-    return type === 'OrderCleared';
+    return type === 'OrderApproved';
   }
 
   /** Decides what an event means at this moment (RFC 3339). Heard again, it means nothing. */

@@ -1,38 +1,38 @@
 import * as events from '@tradecore/events';
-import { PlacementStory, clearance, legId, orderId } from '../test/placement-story.ts';
+import { PlacementStory, approval, revisionId, orderId } from '../test/placement-story.ts';
 import { OrderPlacement, stepRules, stuckEveryMs } from './index.ts';
 import { millisecondsBetween } from './time.ts';
 
-const { accountId } = clearance();
+const { accountId } = approval();
 const reservation = { orderId, symbol: 'ACME', side: 'buy', quantity: '10', unitPrice: '101.5', amount: '1015.51' } as const;
 const made = new events.ReservationMade({ ...reservation, postings: [] });
 const changed = new events.ReservationChanged({ ...reservation, postings: [] });
 const released = new events.ReservationReleased({ orderId, amount: '0', postings: [] });
-const intent = new events.SubmissionRequested({ ...clearance(), orderId, leg: 1 });
-const replaceIntent = new events.ReplacementRequested({ ...clearance(), orderId, leg: 2, replaces: legId(1) });
+const intent = new events.SubmissionRequested({ ...approval(), orderId, revision: 1 });
+const replaceIntent = new events.ReplacementRequested({ ...approval(), orderId, revision: 2, replaces: revisionId(1) });
 const cancelIntent = new events.CancellationRequested({});
-const accepted = new events.BrokerOrderAccepted({ venueOrderId: 'v1', found: false });
+const accepted = new events.BrokerOrderAccepted({ brokerageOrderId: 'v1', found: false });
 const unknown = new events.BrokerOutcomeUnknown({ attempt: 1, reason: 'timeout' });
 const canceled = (atBroker = true) => new events.BrokerOrderCanceled({ atBroker, filledQuantity: '0' });
 const told = new events.OrderChangeIgnored({ change: '', reason: '' });
 const cancelWish = new events.OrderCancelRequested({});
 const refused = (reason: 'insufficient-funds') => ({ orderId, reason, needed: '1015.51', available: '900' });
-const replaceWish = (changes: object, leg = 2) =>
-  new events.OrderReplaceRequested({ leg, reservePrice: '101.5', ...changes } as events.OrderReplaceRequested['data']);
-const fill = (executionId: string, quantity: string, leg = 1) =>
+const replaceWish = (changes: object, revision = 2) =>
+  new events.OrderReplaceRequested({ revision, reservePrice: '101.5', ...changes } as events.OrderReplaceRequested['data']);
+const fill = (executionId: string, quantity: string, revision = 1) =>
   new events.ExecutionReported({
     executionId,
-    venueExecutionId: executionId,
+    brokerageExecutionId: executionId,
     quantity,
     price: '101',
     executedAt: '2026-01-02T09:00:00Z',
     orderId,
-    leg,
+    revision,
     symbol: 'ACME',
     side: 'buy',
   });
 
-const reserved = (changes = {}) => PlacementStory.cleared(changes).answer('ReservationAsked', made);
+const reserved = (changes = {}) => PlacementStory.approved(changes).answer('ReservationAsked', made);
 const sent = (changes = {}) => reserved(changes).answer('SubmissionAsked', intent);
 const working = (changes = {}) => sent(changes).broker(1, accepted);
 const lastData = (story: PlacementStory, type: string) => story.decided.flat().findLast((each) => each.type === type)?.data;
@@ -50,8 +50,8 @@ function quiet(story: PlacementStory): PlacementStory {
 }
 
 describe('the saga of an order: the straight way', () => {
-  it('begins when the order is cleared, and reserves first', () => {
-    const story = PlacementStory.cleared();
+  it('begins when the order is approved, and reserves first', () => {
+    const story = PlacementStory.approved();
     expect(story.said).toEqual(['PlacementStarted', 'ReservationAsked']);
     expect(lastData(story, 'ReservationAsked')).toMatchObject({
       target: accountId,
@@ -69,11 +69,15 @@ describe('the saga of an order: the straight way', () => {
   it('sends it to the broker when it is reserved, and tells the order', () => {
     const story = reserved({ goodUntil: '2026-01-02T21:00:00Z' });
     expect(story.said).toEqual(['noted ReservationMade', 'SubmissionAsked', 'tell OrderSubmitted']);
-    expect(lastData(story, 'SubmissionAsked')).toMatchObject({ target: legId(1), leg: 1, goodUntil: '2026-01-02T21:00:00Z' });
+    expect(lastData(story, 'SubmissionAsked')).toMatchObject({
+      target: revisionId(1),
+      revision: 1,
+      goodUntil: '2026-01-02T21:00:00Z',
+    });
   });
 
   it('denies it when the account has not what it needs, and ends when the order knows', () => {
-    const story = PlacementStory.cleared().answer(
+    const story = PlacementStory.approved().answer(
       'ReservationAsked',
       new events.ReservationRefused(refused('insufficient-funds')),
     );
@@ -107,7 +111,7 @@ describe('the saga of an order: the straight way', () => {
     ['cancelled by the broker', canceled(), 'OrderCanceled', 'canceled'],
   ] as const)('is %s: the order is told, what is left is released', (_, end, change, outcome) => {
     const story = sent().broker(1, end);
-    expect(story.said).toEqual(['LegEnded', `tell ${change}`, 'ReleaseAsked']);
+    expect(story.said).toEqual(['RevisionEnded', `tell ${change}`, 'ReleaseAsked']);
     quiet(story);
     expect(lastData(story, 'PlacementEnded')).toEqual({ outcome });
   });
@@ -139,19 +143,19 @@ describe('the saga of an order: late and twice', () => {
     expect(story.broker(1, canceled()).again().said).toEqual([]);
   });
 
-  it('does not cancel again for a wish that was answered', () => {
+  it('does not cancel again for a request that was answered', () => {
     const story = working().client(cancelWish);
-    const wish = story.happenings.at(-1);
+    const request = story.happenings.at(-1);
     story.broker(1, new events.BrokerCancelRejected({ reason: 'too late' }));
     expect(story.said).toEqual(['tell OrderCancelRejected']);
-    expect(story.happens(wish!).said).toEqual([]);
+    expect(story.happens(request!).said).toEqual([]);
     expect(story.client(cancelWish).said).toEqual(['CancelWished', 'CancellationAsked']);
   });
 
   it('tells the order of busts and corrections; the books of the account stay as they are', () => {
     const story = working().broker(1, fill('e1', '4'));
     const figures = { executionId: 'e1', quantity: '3', price: '100', executedAt: '2026-01-02T09:00:00Z' };
-    const of = { orderId, leg: 1, symbol: 'ACME', side: 'buy' } as const;
+    const of = { orderId, revision: 1, symbol: 'ACME', side: 'buy' } as const;
     expect(story.broker(1, new events.ExecutionCorrected({ ...figures, ...of })).said).toEqual(['tell OrderExecutionCorrected']);
     expect(story.broker(1, new events.ExecutionBusted({ executionId: 'e1', ...of })).said).toEqual(['tell OrderExecutionBusted']);
     expect(story.broker(1, fill('e2', '9')).said).toEqual(['tell OrderExecuted', 'SettlementAsked']);
@@ -183,7 +187,7 @@ describe('the saga of an order: an outcome that is not known', () => {
 
 describe('the saga of an order: cancel', () => {
   it('before the reservation is answered: waits, then releases without sending', () => {
-    const story = PlacementStory.cleared().client(cancelWish);
+    const story = PlacementStory.approved().client(cancelWish);
     expect(story.said).toEqual(['CancelWished']);
     story.answer('ReservationAsked', made);
     expect(story.said).toEqual(['noted ReservationMade', 'tell OrderCanceled', 'ReleaseAsked']);
@@ -191,7 +195,7 @@ describe('the saga of an order: cancel', () => {
   });
 
   it('before the reservation is refused: denied', () => {
-    const story = PlacementStory.cleared().client(cancelWish);
+    const story = PlacementStory.approved().client(cancelWish);
     story.answer('ReservationAsked', new events.ReservationRefused(refused('insufficient-funds')));
     expect(story.said).toEqual(['noted ReservationRefused', 'tell OrderDenied']);
   });
@@ -200,7 +204,7 @@ describe('the saga of an order: cancel', () => {
     const story = sent().client(cancelWish);
     expect(story.said).toEqual(['CancelWished', 'CancellationAsked']);
     expect(story.answer('CancellationAsked', cancelIntent).said).toEqual(['noted CancellationRequested']);
-    expect(story.broker(1, canceled(false)).said).toEqual(['LegEnded', 'tell OrderCanceled', 'ReleaseAsked']);
+    expect(story.broker(1, canceled(false)).said).toEqual(['RevisionEnded', 'tell OrderCanceled', 'ReleaseAsked']);
   });
 
   it('against a fill: the fill wins, the refusal that follows is no news', () => {
@@ -212,7 +216,7 @@ describe('the saga of an order: cancel', () => {
 
   it('after a part: the part is settled, the rest released', () => {
     const story = working().client(cancelWish).broker(1, fill('e1', '4')).broker(1, canceled());
-    expect(story.said).toEqual(['LegEnded', 'tell OrderCanceled', 'ReleaseAsked']);
+    expect(story.said).toEqual(['RevisionEnded', 'tell OrderCanceled', 'ReleaseAsked']);
   });
 
   it('after its end: nothing', () => {
@@ -231,9 +235,14 @@ describe('the saga of an order: replace', () => {
     expect(lastData(story, 'ReservationChangeAsked')).toMatchObject({ quantity: '12', unitPrice: '101.5' });
     story.answer('ReservationChangeAsked', changed);
     expect(story.said).toEqual(['noted ReservationChanged', 'ReplacementAsked']);
-    expect(lastData(story, 'ReplacementAsked')).toMatchObject({ target: legId(2), leg: 2, replaces: legId(1), quantity: '12' });
+    expect(lastData(story, 'ReplacementAsked')).toMatchObject({
+      target: revisionId(2),
+      revision: 2,
+      replaces: revisionId(1),
+      quantity: '12',
+    });
     expect(story.answer('ReplacementAsked', replaceIntent).broker(2, accepted).said).toEqual(['tell OrderReplaced']);
-    expect(story.broker(1, new events.BrokerOrderReplaced({ by: legId(2), filledQuantity: '0' })).said).toEqual([]);
+    expect(story.broker(1, new events.BrokerOrderReplaced({ by: revisionId(2), filledQuantity: '0' })).said).toEqual([]);
     expect(story.broker(2, fill('e1', '12', 2)).said).toEqual(['tell OrderExecuted', 'SettlementAsked', 'ReleaseAsked']);
   });
 
@@ -247,7 +256,7 @@ describe('the saga of an order: replace', () => {
   it('to less: the broker first, then the account', () => {
     const story = shrinking();
     expect(story.said).toEqual(['ReplaceWished', 'ReplacementAsked']);
-    story.broker(1, new events.BrokerOrderReplaced({ by: legId(2), filledQuantity: '0' }));
+    story.broker(1, new events.BrokerOrderReplaced({ by: revisionId(2), filledQuantity: '0' }));
     expect(story.said).toEqual(['tell OrderReplaced', 'ReservationChangeAsked']);
     expect(lastData(story, 'ReservationChangeAsked')).toMatchObject({ quantity: '8', unitPrice: '101.5' });
     expect(story.broker(2, accepted).said).toEqual([]);
@@ -276,7 +285,7 @@ describe('the saga of an order: replace', () => {
     expect(lastData(story, 'ReservationChangeAsked')).toMatchObject({ quantity: '10', unitPrice: '101.5' });
   });
 
-  it('proved by an execution of the new leg', () => {
+  it('proved by an execution of the new revision', () => {
     expect(shrinking().broker(2, fill('e1', '3', 2)).said).toEqual([
       'tell OrderReplaced',
       'ReservationChangeAsked',
@@ -285,7 +294,7 @@ describe('the saga of an order: replace', () => {
     ]);
   });
 
-  it('while the old leg is filled whole: waits for the broker, then ends or goes on under the new terms', () => {
+  it('while the old revision is filled whole: waits for the broker, then ends or goes on under the new terms', () => {
     const filled = () => growingSent().broker(1, fill('e1', '10'));
     expect(filled().said).toEqual(['tell OrderExecuted', 'SettlementAsked']);
     const lost = filled().broker(2, new events.BrokerReplaceRejected({ reason: 'filled' }));
@@ -295,15 +304,15 @@ describe('the saga of an order: replace', () => {
     expect(won.broker(2, fill('e2', '2', 2)).said).toContain('ReleaseAsked');
   });
 
-  it('while the old leg is cancelled by the broker: the same', () => {
+  it('while the old revision is cancelled by the broker: the same', () => {
     const gone = () => growingSent().broker(1, canceled());
-    expect(gone().said).toEqual(['LegEnded']);
+    expect(gone().said).toEqual(['RevisionEnded']);
     const lost = gone().broker(2, new events.BrokerReplaceRejected({ reason: 'canceled' }));
     expect(lost.said).toEqual(['tell OrderReplaceRejected', 'tell OrderCanceled', 'ReleaseAsked']);
     expect(gone().broker(2, accepted).said).toEqual(['tell OrderReplaced']);
   });
 
-  it('of which the outcome is not known: waits for proof, whatever the old leg says', () => {
+  it('of which the outcome is not known: waits for proof, whatever the old revision says', () => {
     const story = shrinking().broker(2, unknown);
     expect(story.said).toEqual(['tell OrderOutcomeUnknown']);
     expect(story.broker(1, fill('e1', '2')).said).toEqual(['tell OrderExecuted', 'SettlementAsked']);
@@ -317,15 +326,15 @@ describe('the saga of an order: replace', () => {
     expect(quiet(story).saga.isEnded).toBe(true);
   });
 
-  it('and a cancel while the broker decides: the leg that lives is cancelled', () => {
+  it('and a cancel while the broker decides: the revision that lives is cancelled', () => {
     const waiting = () => shrinking().client(cancelWish);
     expect(waiting().said).toEqual(['CancelWished']);
     const won = waiting().broker(2, accepted);
     expect(won.said).toEqual(['tell OrderReplaced', 'CancellationAsked', 'ReservationChangeAsked']);
-    expect(lastData(won, 'CancellationAsked')).toMatchObject({ target: legId(2) });
+    expect(lastData(won, 'CancellationAsked')).toMatchObject({ target: revisionId(2) });
     const lost = waiting().broker(2, new events.BrokerReplaceRejected({ reason: 'no' }));
     expect(lost.said).toEqual(['tell OrderReplaceRejected', 'CancellationAsked']);
-    expect(lastData(lost, 'CancellationAsked')).toMatchObject({ target: legId(1) });
+    expect(lastData(lost, 'CancellationAsked')).toMatchObject({ target: revisionId(1) });
   });
 
   it('after its end: refused, so that an order that was filled meanwhile is filled', () => {
@@ -345,9 +354,9 @@ describe('the saga of an order: replace', () => {
     expect(story.said).toEqual(['noted ReservationChangeRefused']);
   });
 
-  it('whose new leg ends before the last execution of the old one is heard: ends, and settles what comes late', () => {
+  it('whose new revision ends before the last execution of the old one is heard: ends, and settles what comes late', () => {
     const story = growingSent().broker(2, accepted).broker(2, canceled());
-    expect(story.said).toEqual(['LegEnded', 'tell OrderCanceled', 'ReleaseAsked']);
+    expect(story.said).toEqual(['RevisionEnded', 'tell OrderCanceled', 'ReleaseAsked']);
     expect(story.broker(1, fill('e1', '4')).said).toEqual(['tell OrderExecuted', 'SettlementAsked']);
     expect(quiet(story).saga.isEnded).toBe(true);
   });
@@ -358,15 +367,15 @@ describe('the saga of an order: replace', () => {
     ]);
   });
 
-  it('twice: the second leg is replaced by a third', () => {
+  it('twice: the second revision is replaced by a third', () => {
     const story = shrinking()
       .broker(2, accepted)
       .client(replaceWish({ quantity: '9', limitPrice: '100', reservePrice: '100' }, 3));
     expect(story.said).toEqual(['ReplaceWished', 'ReservationChangeAsked']);
     story.answer('ReservationChangeAsked', changed);
     expect(lastData(story, 'ReplacementAsked')).toMatchObject({
-      target: legId(3),
-      replaces: legId(2),
+      target: revisionId(3),
+      replaces: revisionId(2),
       quantity: '9',
       limitPrice: '100',
     });
@@ -377,7 +386,7 @@ describe('the saga of an order: nobody answers', () => {
   const seconds = (story: PlacementStory) => story.now.slice(14, 19);
 
   it('asks again under the same name, each time after twice the time', () => {
-    const story = PlacementStory.cleared();
+    const story = PlacementStory.approved();
     const asked = [seconds(story)];
     for (let attempt = 2; attempt <= stepRules.ReservationAsked.attempts; attempt += 1) {
       expect(story.untilDue().said).toEqual([`ReservationAsked #${attempt}`]);
@@ -402,11 +411,11 @@ describe('the saga of an order: nobody answers', () => {
   });
 
   it('is not woken before its time', () => {
-    expect(PlacementStory.cleared().after(9_999).said).toEqual([]);
+    expect(PlacementStory.approved().after(9_999).said).toEqual([]);
   });
 
   it('about the reservation: denied, and released behind it', () => {
-    const story = PlacementStory.cleared();
+    const story = PlacementStory.approved();
     for (let attempt = 1; attempt <= stepRules.ReservationAsked.attempts; attempt += 1) story.untilDue();
     expect(story.said).toEqual(['tell OrderDenied', 'ReleaseAsked']);
     expect(story.answer('ReservationAsked', made).said).toEqual([]);
@@ -414,7 +423,7 @@ describe('the saga of an order: nobody answers', () => {
   });
 
   it('about the reservation of an order that is to be cancelled: cancelled', () => {
-    const story = PlacementStory.cleared().client(cancelWish);
+    const story = PlacementStory.approved().client(cancelWish);
     for (let attempt = 1; attempt <= stepRules.ReservationAsked.attempts; attempt += 1) story.untilDue();
     expect(story.said).toEqual(['tell OrderCanceled', 'ReleaseAsked']);
   });
@@ -466,7 +475,7 @@ describe('the saga of an order: nobody answers', () => {
 
 describe('which saga an event concerns', () => {
   it('is told by the order, else by the saga that the event names', () => {
-    const { happenings } = PlacementStory.cleared().answer('ReservationAsked', made).broker(1, accepted);
+    const { happenings } = PlacementStory.approved().answer('ReservationAsked', made).broker(1, accepted);
     for (const each of happenings) {
       expect('hear' in each && OrderPlacement.sagaIdOf(each.hear)).toBe(events.placementIdFor(orderId));
     }

@@ -4,22 +4,22 @@ import type { OrderChange, OrderEvent } from '@tradecore/events';
 import { changeOf, execution, historyOf } from '../test/order-in.ts';
 import { isTerminal, Order, orderStates, ordStatuses, restOf, standingAfter } from './index.ts';
 import type { OrderFigures, OrderStanding, OrdStatus } from './index.ts';
-import type { Cell } from './order-cells.ts';
+import type { Transition } from './order-transitions.ts';
 
 const id = '0190a6e0-0000-7000-8000-00000000a001';
 const orderIn = (status: OrdStatus): Order => new Order(id).replay(historyOf[status]);
 const changes = Object.values(changeOf);
-const cells = Object.entries(orderStates).flatMap(([event, row]) =>
-  ordStatuses.map((status) => [event as OrderEvent['type'], status, row[status] as Cell] as const),
+const transitions = Object.entries(orderStates).flatMap(([event, row]) =>
+  ordStatuses.map((status) => [event as OrderEvent['type'], status, row[status] as Transition] as const),
 );
-const told = cells.filter(([event]) => event in changeOf);
-const wished = cells.filter(([event]) => !(event in changeOf));
+const told = transitions.filter(([event]) => event in changeOf);
+const requested = transitions.filter(([event]) => !(event in changeOf));
 
 /** Tells an order of this status a change; an execution that is amended is told before. */
 function tell(status: OrdStatus, change: OrderChange) {
   const order = orderIn(status);
   if (change.type === 'OrderExecutionBusted' || change.type === 'OrderExecutionCorrected') {
-    order.tell({ type: 'OrderExecuted', data: { ...execution('e9', '2'), leg: 1 } });
+    order.tell({ type: 'OrderExecuted', data: { ...execution('e9', '2'), revision: 1 } });
   }
   const before = order.status as OrdStatus;
   const known = order.uncommittedEvents.length;
@@ -28,44 +28,44 @@ function tell(status: OrdStatus, change: OrderChange) {
 }
 
 describe('the table of states and events', () => {
-  it('has a cell for each of 14 states and 20 events', () => {
-    expect(cells).toHaveLength(14 * 20);
-    expect(cells.every(([, , cell]) => cell !== undefined)).toBe(true);
+  it('has a transition for each of 14 states and 20 events', () => {
+    expect(transitions).toHaveLength(14 * 20);
+    expect(transitions.every(([, , transition]) => transition !== undefined)).toBe(true);
   });
 
   it.each(ordStatuses)('%s is a state that an order gets to', (status) => {
     expect(orderIn(status).status).toBe(status);
   });
 
-  it.each(told)('%s told in %s does what its cell says', (event, status) => {
+  it.each(told)('%s told in %s does what its transition says', (event, status) => {
     const { order, before, applied } = tell(status, changeOf[event as OrderChange['type']]);
-    const cell = orderStates[event][before] as Cell;
-    expect(applied).toEqual([cell.act === 'ignore' ? 'OrderChangeIgnored' : event]);
-    if (cell.act === 'move') expect(order.status).toBe(cell.to);
-    if (cell.act === 'stay' || cell.act === 'ignore') expect(order.status).toBe(before);
-    if (cell.act === 'rest')
+    const transition = orderStates[event][before] as Transition;
+    expect(applied).toEqual([transition.act === 'ignore' ? 'OrderChangeIgnored' : event]);
+    if (transition.act === 'move') expect(order.status).toBe(transition.to);
+    if (transition.act === 'stay' || transition.act === 'ignore') expect(order.status).toBe(before);
+    if (transition.act === 'rest')
       expect(['new', 'partiallyFilled', 'filled', 'pendingCancel', 'pendingReplace']).toContain(order.status);
   });
 
-  const wishes: Partial<Record<OrderEvent['type'], (order: Order) => void>> = {
+  const requests: Partial<Record<OrderEvent['type'], (order: Order) => void>> = {
     OrderPlaced: (order) => order.place({ ...order.terms!, quantity: '11' }),
-    OrderCleared: (order) => order.clear({ ...order.terms!, reservePrice: '101.5' }),
+    OrderApproved: (order) => order.approve({ ...order.terms!, reservePrice: '101.5' }),
     OrderCancelRequested: (order) => order.requestCancel(),
     OrderReplaceRequested: (order) => order.requestReplace({ quantity: '15' }, { reservePrice: '101.5' }),
   };
 
-  it.each(wished.filter(([event]) => event in wishes))(
-    '%s in %s is granted or refused as its cell says',
-    (event, status, cell) => {
+  it.each(requested.filter(([event]) => event in requests))(
+    '%s in %s is granted or refused as its transition says',
+    (event, status, transition) => {
       const order = orderIn(status);
-      const wish = () => wishes[event]?.(order);
-      if (cell.act !== 'refuse') {
-        wish();
+      const request = () => requests[event]?.(order);
+      if (transition.act !== 'refuse') {
+        request();
         expect(order.uncommittedEvents.map(({ type }) => type)).toEqual([event]);
-        expect(order.status).toBe(cell.act === 'move' ? cell.to : status);
+        expect(order.status).toBe(transition.act === 'move' ? transition.to : status);
         return;
       }
-      expect(wish).toThrow(expect.objectContaining({ code: cell.code }));
+      expect(request).toThrow(expect.objectContaining({ code: transition.code }));
       expect(order.uncommittedEvents).toEqual([]);
     },
   );
@@ -73,19 +73,19 @@ describe('the table of states and events', () => {
 
 describe('what the table keeps', () => {
   it('no event leads out of a terminal state', () => {
-    for (const [, status, cell] of cells.filter(([, each]) => isTerminal(each))) {
-      expect([status, cell.act]).toEqual([status, expect.stringMatching(/stay|ignore|refuse/)]);
+    for (const [, status, transition] of transitions.filter(([, each]) => isTerminal(each))) {
+      expect([status, transition.act]).toEqual([status, expect.stringMatching(/stay|ignore|refuse/)]);
     }
   });
 
   it('an execution, a bust and a correction are facts in every state: never ignored', () => {
-    for (const [event, , cell] of cells.filter(([each]) => each.startsWith('OrderExecut'))) {
-      expect([event, cell.act]).not.toEqual([event, 'ignore']);
+    for (const [event, , transition] of transitions.filter(([each]) => each.startsWith('OrderExecut'))) {
+      expect([event, transition.act]).not.toEqual([event, 'ignore']);
     }
   });
 
   it('unknown is left by proof and by nothing else', () => {
-    const exits = cells.filter(([, status, { act }]) => status === 'unknown' && (act === 'move' || act === 'rest'));
+    const exits = transitions.filter(([, status, { act }]) => status === 'unknown' && (act === 'move' || act === 'rest'));
     expect(exits.map(([event]) => event).sort()).toEqual([
       'OrderAccepted',
       'OrderCanceled',
@@ -100,7 +100,7 @@ describe('what the table keeps', () => {
   });
 
   it('only clients are refused; the saga is answered', () => {
-    for (const [event, , cell] of told) expect([event, cell.act]).not.toEqual([event, 'refuse']);
+    for (const [event, , transition] of told) expect([event, transition.act]).not.toEqual([event, 'refuse']);
   });
 
   it.each<[OrderFigures, OrdStatus]>([
@@ -120,10 +120,10 @@ describe('what the table keeps', () => {
 });
 
 describe('an order through its life', () => {
-  it('counts what traded, whatever the leg, and what may still trade', () => {
+  it('counts what traded, whatever the revision, and what may still trade', () => {
     const order = orderIn('new');
-    order.tell({ type: 'OrderExecuted', data: { ...execution('e1', '4'), leg: 1 } });
-    order.tell({ type: 'OrderExecuted', data: { ...execution('e2', '6'), leg: 1 } });
+    order.tell({ type: 'OrderExecuted', data: { ...execution('e1', '4'), revision: 1 } });
+    order.tell({ type: 'OrderExecuted', data: { ...execution('e2', '6'), revision: 1 } });
     expect(order.uncommittedEvents.map(({ data }) => data)).toMatchObject([
       { cumulativeQuantity: '4', leavesQuantity: '6' },
       { cumulativeQuantity: '10', leavesQuantity: '0' },
@@ -133,7 +133,7 @@ describe('an order through its life', () => {
 
   it('knows an execution that is told twice', () => {
     const order = orderIn('partiallyFilled');
-    order.tell({ type: 'OrderExecuted', data: { ...execution('e1', '4'), leg: 1 } });
+    order.tell({ type: 'OrderExecuted', data: { ...execution('e1', '4'), revision: 1 } });
     expect(order.uncommittedEvents).toMatchObject([{ type: 'OrderChangeIgnored', data: { reason: 'this execution is known' } }]);
   });
 
@@ -181,7 +181,7 @@ describe('an order through its life', () => {
     const order = orderIn('pendingReplace');
     order.requestCancel();
     order.tell(changeOf.OrderReplaced);
-    expect([order.status, order.leg, order.terms?.quantity]).toEqual(['pendingCancel', 2, '12']);
+    expect([order.status, order.revision, order.terms?.quantity]).toEqual(['pendingCancel', 2, '12']);
     order.tell(changeOf.OrderCancelRejected);
     expect(order.status).toBe('new');
   });
@@ -195,26 +195,26 @@ describe('an order through its life', () => {
 
   it('that is filled while its replace waits is filled only when that is refused', () => {
     const order = orderIn('pendingReplace');
-    order.tell({ type: 'OrderExecuted', data: { ...execution('e1', '10'), leg: 1 } });
+    order.tell({ type: 'OrderExecuted', data: { ...execution('e1', '10'), revision: 1 } });
     expect(order.status).toBe('pendingReplace');
     order.tell(changeOf.OrderReplaceRejected);
     expect(order.status).toBe('filled');
   });
 
-  it('has the new terms under its old id, and the name of the leg in a chain', () => {
+  it('has the new terms under its old id, and the name of the revision in a chain', () => {
     const order = orderIn('pendingReplace');
-    order.tell({ type: 'OrderReplaced', data: { leg: 2, brokerOrderId: 'b2', quantity: '12', limitPrice: '103' } });
-    expect([order.id, order.leg, order.terms]).toMatchObject([id, 2, { quantity: '12', limitPrice: '103' }]);
+    order.tell({ type: 'OrderReplaced', data: { revision: 2, brokerOrderId: 'b2', quantity: '12', limitPrice: '103' } });
+    expect([order.id, order.revision, order.terms]).toMatchObject([id, 2, { quantity: '12', limitPrice: '103' }]);
     order.requestReplace({ limitPrice: '104' }, { reservePrice: '104' });
-    expect(order.uncommittedEvents.at(-1)?.data).toEqual({ leg: 3, limitPrice: '104', reservePrice: '104' });
+    expect(order.uncommittedEvents.at(-1)?.data).toEqual({ revision: 3, limitPrice: '104', reservePrice: '104' });
   });
 
-  it('never uses the number of a leg again, also of one that was refused', () => {
+  it('never uses the number of a revision again, also of one that was refused', () => {
     const order = orderIn('pendingReplace');
     order.tell(changeOf.OrderReplaceRejected);
     order.requestReplace({ quantity: '14' }, { reservePrice: '101.5' });
-    expect(order.uncommittedEvents.at(-1)?.data).toMatchObject({ leg: 3, quantity: '14' });
-    expect(order.leg).toBe(1);
+    expect(order.uncommittedEvents.at(-1)?.data).toMatchObject({ revision: 3, quantity: '14' });
+    expect(order.revision).toBe(1);
   });
 
   it('placed again after a replace is compared with what was placed', () => {
@@ -244,8 +244,8 @@ describe('an order through its life', () => {
 
   it('is decided by the risk rules once', () => {
     const order = orderIn('pendingNew');
-    order.clear({ ...order.terms!, reservePrice: '101.5' });
-    expect(() => order.clear({ ...order.terms!, reservePrice: '101.5' })).toThrow(
+    order.approve({ ...order.terms!, reservePrice: '101.5' });
+    expect(() => order.approve({ ...order.terms!, reservePrice: '101.5' })).toThrow(
       expect.objectContaining({ code: 'order-already-decided' }),
     );
     expect(() => order.deny({ rule: 'x', detail: 'y', figures: {} })).toThrow(
@@ -254,7 +254,7 @@ describe('an order through its life', () => {
   });
 });
 
-describe('whatever is told and wished, in any order', () => {
+describe('whatever is told and requested, in any order', () => {
   const fill = fc.record({ key: fc.integer({ min: 1, max: 6 }), quantity: fc.constantFrom('1', '3', '5') });
   const step = fc.oneof(
     { weight: 3, arbitrary: fc.constantFrom(...changes).map((change) => (order: Order) => order.tell(change)) },
@@ -263,7 +263,7 @@ describe('whatever is told and wished, in any order', () => {
       arbitrary: fill.map(
         ({ key, quantity }) =>
           (order: Order) =>
-            order.tell({ type: 'OrderExecuted', data: { ...execution(`e${key}`, quantity), leg: 1 } }),
+            order.tell({ type: 'OrderExecuted', data: { ...execution(`e${key}`, quantity), revision: 1 } }),
       ),
     },
     fc.constant((order: Order) => order.requestCancel()),
@@ -272,7 +272,7 @@ describe('whatever is told and wished, in any order', () => {
       .map((quantity) => (order: Order) => order.requestReplace({ quantity }, { reservePrice: '101.5' })),
   );
 
-  it('a terminal state is never left, what traded is counted once, wishes end with the order', () => {
+  it('a terminal state is never left, what traded is counted once, requests end with the order', () => {
     fc.assert(
       fc.property(fc.constantFrom(...ordStatuses), fc.array(step, { maxLength: 30 }), (start, steps) => {
         const order = orderIn(start);

@@ -1,18 +1,18 @@
 import type { OrderEvent } from '@tradecore/events';
 import { compare, decimal, isPositive, subtract, zero, type Decimal } from '@tradecore/money';
-import type { Row, ToldRow } from './order-cells.ts';
-import * as facts from './order-facts.cells.ts';
-import * as life from './order-life.cells.ts';
+import type { Row, AppliedRow } from './order-transitions.ts';
+import * as facts from './order-facts.transitions.ts';
+import * as life from './order-life.transitions.ts';
 import { isTerminal, type OrdStatus } from './order-status.ts';
-import * as wishes from './order-wishes.cells.ts';
+import * as requests from './order-requests.transitions.ts';
 
 /**
- * What each event means in each state of an order: the one place where that is decided. A cell that is missing does not compile, and there is no
+ * What each event means in each state of an order: the one place where that is decided. A transition that is missing does not compile, and there is no
  * default. `docs/order-states.md` is printed from it.
  */
 export const orderStates = {
   OrderPlaced: life.orderPlaced,
-  OrderCleared: life.orderCleared,
+  OrderApproved: life.orderApproved,
   OrderDenied: life.orderDenied,
   OrderSubmitted: life.orderSubmitted,
   OrderAccepted: life.orderAccepted,
@@ -21,17 +21,17 @@ export const orderStates = {
   OrderExecuted: facts.orderExecuted,
   OrderExecutionBusted: facts.orderExecutionBusted,
   OrderExecutionCorrected: facts.orderExecutionCorrected,
-  OrderCancelRequested: wishes.orderCancelRequested,
-  OrderCancelRejected: wishes.orderCancelRejected,
-  OrderCanceled: wishes.orderCanceled,
-  OrderReplaceRequested: wishes.orderReplaceRequested,
-  OrderReplaced: wishes.orderReplaced,
-  OrderReplaceRejected: wishes.orderReplaceRejected,
+  OrderCancelRequested: requests.orderCancelRequested,
+  OrderCancelRejected: requests.orderCancelRejected,
+  OrderCanceled: requests.orderCanceled,
+  OrderReplaceRequested: requests.orderReplaceRequested,
+  OrderReplaced: requests.orderReplaced,
+  OrderReplaceRejected: requests.orderReplaceRejected,
   OrderExpired: facts.orderExpired,
   OrderDoneForDay: facts.orderDoneForDay,
   OrderSuspended: facts.orderSuspended,
   OrderChangeIgnored: facts.orderChangeIgnored,
-} as const satisfies Readonly<Record<OrderEvent['type'], Row | ToldRow>>;
+} as const satisfies Readonly<Record<OrderEvent['type'], Row | AppliedRow>>;
 
 /** What decides where an order rests. Quantities are canonical decimals. */
 export interface OrderFigures {
@@ -64,9 +64,9 @@ export function restOf({ quantity, filled, canceling = false, replacing = false 
 
 /** The status after a stored event; `figures` with the event's own included. */
 export function statusAfter(status: OrdStatus, event: OrderEvent['type'], figures: OrderFigures): OrdStatus {
-  const cell: Row[OrdStatus] = orderStates[event][status];
-  if (cell.act === 'move') return cell.to;
-  return cell.act === 'rest' ? restOf(figures) : status;
+  const transition: Row[OrdStatus] = orderStates[event][status];
+  if (transition.act === 'move') return transition.to;
+  return transition.act === 'rest' ? restOf(figures) : status;
 }
 
 /** The standing after a stored event: what the Order and every read model fold. Throws for anything but OrderPlaced without a standing before. */
@@ -77,8 +77,8 @@ export function standingAfter(before: OrderStanding | undefined, event: OrderEve
   if (before === undefined) throw new Error(`${event.type} of an order that was never placed`);
   const figures = { ...before, ...figuresOf(event) };
   const status = statusAfter(before.status, event.type, figures);
-  const wishes = isTerminal(status) ? { canceling: false, replacing: false } : {};
-  return { ...figures, ...wishes, status };
+  const requests = isTerminal(status) ? { canceling: false, replacing: false } : {};
+  return { ...figures, ...requests, status };
 }
 
 /** Shares that may still trade: none once the order has ended (FIX LeavesQty). */

@@ -68,7 +68,7 @@ export const fixOrdStatus: Readonly<Record<OrdStatus, string | null>> = {
  */
 export const execTypeOf: Readonly<Record<OrderEvent['type'], string | null>> = {
   OrderPlaced: 'A',
-  OrderCleared: null,
+  OrderApproved: null,
   OrderDenied: '8',
   OrderSubmitted: null,
   OrderAccepted: '0',

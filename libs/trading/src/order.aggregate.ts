@@ -18,11 +18,11 @@ import type {
 import {
   OrderCancelRequested,
   OrderChangeIgnored,
-  OrderCleared,
+  OrderApproved,
   OrderDenied,
   OrderPlaced,
   OrderReplaceRequested,
-  type Clearance,
+  type Approval,
   type Denial,
   type OrderChange,
   type OrderEvent,
@@ -47,7 +47,7 @@ import { canonicalTerms, differingFields, termFaults } from './order-terms.ts';
 import { toldEvent } from './order-told.ts';
 
 /**
- * One client's order, under one id for its whole life. Clients wish (`place`, `requestCancel`, `requestReplace`) and may be refused; the saga
+ * One client's order, under one id for its whole life. Clients request (`place`, `requestCancel`, `requestReplace`) and may be refused; the saga
  * tells (`tell`) and never is: what changes nothing is answered by `OrderChangeIgnored`. `orderStates` decides which is which.
  */
 export class Order extends BaseAggregate<OrderEvent> {
@@ -56,9 +56,9 @@ export class Order extends BaseAggregate<OrderEvent> {
   private placed: OrderTerms | undefined;
   private current: OrderTerms | undefined;
   private standing: OrderStanding | undefined;
-  private cleared = false;
-  private workingLeg = 1;
-  private lastLeg = 1;
+  private approved = false;
+  private workingRevision = 1;
+  private lastRevision = 1;
   private readonly executions = new Executions();
 
   /**
@@ -75,9 +75,9 @@ export class Order extends BaseAggregate<OrderEvent> {
   }
 
   /** The risk rules let it pass: its saga begins. Once, in the save that places it; throws `OrderAlreadyDecided`, `OrderNotFound`. */
-  clear(data: OrderCleared['data']): void {
+  approve(data: OrderApproved['data']): void {
     this.mustBeUndecided();
-    this.apply(new OrderCleared(data));
+    this.apply(new OrderApproved(data));
   }
 
   /** The risk rules refuse it. Once, in the save that places it; throws `OrderAlreadyDecided`, `OrderNotFound`. */
@@ -115,12 +115,12 @@ export class Order extends BaseAggregate<OrderEvent> {
   }
 
   /** Asks for other terms, which the risk rules let pass: account and broker decide. Throws what `termsAfter` throws. */
-  requestReplace(changes: ReplaceTerms, clearance: Clearance): void {
+  requestReplace(changes: ReplaceTerms, approval: Approval): void {
     const { quantity, limitPrice, stopPrice } = this.termsAfter(changes);
-    const { referencePrice, referencePriceAt, reservePrice, collarPrice, goodUntil } = clearance;
+    const { referencePrice, referencePriceAt, reservePrice, collarPrice, goodUntil } = approval;
     this.apply(
       new OrderReplaceRequested({
-        leg: this.lastLeg + 1,
+        revision: this.lastRevision + 1,
         ...(changes.quantity !== undefined && { quantity }),
         ...(changes.limitPrice !== undefined && limitPrice !== undefined && { limitPrice }),
         ...(changes.stopPrice !== undefined && stopPrice !== undefined && { stopPrice }),
@@ -136,8 +136,8 @@ export class Order extends BaseAggregate<OrderEvent> {
   /** Takes what the saga tells: exactly one event, `OrderChangeIgnored` where it changes nothing. Throws `OrderNotFound` before it is placed. */
   tell(change: OrderChange): void {
     const standing = this.mustBePlaced();
-    const cell = orderStates[change.type][standing.status];
-    const why = cell.act === 'ignore' ? cell.why : this.executions.objectionTo(change);
+    const transition = orderStates[change.type][standing.status];
+    const why = transition.act === 'ignore' ? transition.why : this.executions.objectionTo(change);
     if (why !== undefined) return this.apply(new OrderChangeIgnored({ change: change.type, reason: why }));
     this.apply(toldEvent(change, standing, this.executions));
   }
@@ -157,14 +157,14 @@ export class Order extends BaseAggregate<OrderEvent> {
     return this.placed?.accountId;
   }
 
-  /** Shares that have traded, in all legs. */
+  /** Shares that have traded, in all revisions. */
   get filledQuantity(): Decimal {
     return decimal(this.standing?.filled ?? zero);
   }
 
-  /** Number of the leg whose terms are in force. */
-  get leg(): number {
-    return this.workingLeg;
+  /** Number of the revision whose terms are in force. */
+  get revision(): number {
+    return this.workingRevision;
   }
 
   onOrderPlaced(event: OrderPlaced): void {
@@ -173,8 +173,8 @@ export class Order extends BaseAggregate<OrderEvent> {
     this.move(event);
   }
 
-  onOrderCleared(event: OrderCleared): void {
-    this.cleared = true;
+  onOrderApproved(event: OrderApproved): void {
+    this.approved = true;
     this.move(event);
   }
 
@@ -227,13 +227,13 @@ export class Order extends BaseAggregate<OrderEvent> {
   }
 
   onOrderReplaceRequested(event: OrderReplaceRequested): void {
-    this.lastLeg = event.data.leg;
+    this.lastRevision = event.data.revision;
     this.move(event);
   }
 
   onOrderReplaced(event: OrderReplaced): void {
-    const { leg, brokerOrderId: _, ...terms } = event.data;
-    this.workingLeg = leg;
+    const { revision, brokerOrderId: _, ...terms } = event.data;
+    this.workingRevision = revision;
     this.current = { ...(this.current as OrderTerms), ...terms };
     this.move(event);
   }
@@ -268,14 +268,14 @@ export class Order extends BaseAggregate<OrderEvent> {
   }
 
   private mustBeUndecided(): void {
-    const { status } = this.mustAllow('OrderCleared');
-    if (this.cleared) throw new OrderAlreadyDecided(this.id, status);
+    const { status } = this.mustAllow('OrderApproved');
+    if (this.approved) throw new OrderAlreadyDecided(this.id, status);
   }
 
-  private mustAllow(wish: 'OrderCleared' | 'OrderCancelRequested' | 'OrderReplaceRequested'): OrderStanding {
+  private mustAllow(request: 'OrderApproved' | 'OrderCancelRequested' | 'OrderReplaceRequested'): OrderStanding {
     const standing = this.mustBePlaced();
-    const cell = orderStates[wish][standing.status];
-    if (cell.act !== 'refuse' || cell.code === 'order-already-placed') return standing;
-    throw refusals[cell.code](this.id, standing.status, cell.why);
+    const transition = orderStates[request][standing.status];
+    if (transition.act !== 'refuse' || transition.code === 'order-already-placed') return standing;
+    throw refusals[transition.code](this.id, standing.status, transition.why);
   }
 }

@@ -1,6 +1,6 @@
 import type { Denial, OrderTerms, RiskLimits } from '@tradecore/events';
 import { compare, decimal, isMultipleOf, multiply, percentOf, smaller, add, subtract, type Decimal } from '@tradecore/money';
-import { isImmediate, referencePrice, reservePrice } from './clearance.ts';
+import { isImmediate, referencePrice, reservePrice } from './approval.ts';
 import type { RiskFacts } from './risk.ts';
 import { millisecondsBetween } from './time.ts';
 

@@ -54,10 +54,10 @@ const denied = (terms: OrderTerms, given: RiskFacts) => {
   const assessment = assess(terms, given);
   return 'denied' in assessment ? assessment.denied : undefined;
 };
-const cleared = (terms: OrderTerms, given: RiskFacts = facts()) => {
+const approved = (terms: OrderTerms, given: RiskFacts = facts()) => {
   const assessment = assess(terms, given);
   if ('denied' in assessment) throw new Error(`denied: ${assessment.denied.rule}`);
-  return assessment.cleared;
+  return assessment.approved;
 };
 
 describe('an order is denied', () => {
@@ -156,9 +156,9 @@ describe('an order is denied', () => {
   });
 });
 
-describe('an order is cleared', () => {
+describe('an order is approved', () => {
   it('a limit at its limit, good until the session closes', () =>
-    expect(cleared(sampleTerms())).toEqual({
+    expect(approved(sampleTerms())).toEqual({
       ...unpriced,
       limitPrice: '101.5',
       referencePrice: '100',
@@ -168,58 +168,58 @@ describe('an order is cleared', () => {
     }));
 
   it('a market buy at the collar over the last price, good for a minute', () =>
-    expect(cleared(market())).toMatchObject({ reservePrice: '105', collarPrice: '105', goodUntil: '2026-11-23T15:01:00.000Z' }));
+    expect(approved(market())).toMatchObject({ reservePrice: '105', collarPrice: '105', goodUntil: '2026-11-23T15:01:00.000Z' }));
 
   it('a market sell valued at the last price, its collar below', () =>
-    expect(cleared(market({ side: 'sell' }))).toMatchObject({ reservePrice: '100', collarPrice: '95' }));
+    expect(approved(market({ side: 'sell' }))).toMatchObject({ reservePrice: '100', collarPrice: '95' }));
 
   it('a sell of the cheapest share at a tick, for there is no price of nought', () =>
-    expect(cleared(market({ side: 'sell' }), facts({ quote: { ...quote, lastPrice: '0.01' } })).collarPrice).toBe('0.01'));
+    expect(approved(market({ side: 'sell' }), facts({ quote: { ...quote, lastPrice: '0.01' } })).collarPrice).toBe('0.01'));
 
   it('what trades at once no longer than the session', () => {
     const soon = { ...session, nextClose: '2026-11-23T15:00:30Z' };
-    expect(cleared(market(), facts({ session: soon })).goodUntil).toBe(soon.nextClose);
-    expect(cleared(limit({ timeInForce: 'ioc' }), facts({ session: soon })).goodUntil).toBe(soon.nextClose);
-    expect(cleared(market({ timeInForce: 'gtc' }), facts()).goodUntil).toBe('2026-11-23T15:01:00.000Z');
+    expect(approved(market(), facts({ session: soon })).goodUntil).toBe(soon.nextClose);
+    expect(approved(limit({ timeInForce: 'ioc' }), facts({ session: soon })).goodUntil).toBe(soon.nextClose);
+    expect(approved(market({ timeInForce: 'gtc' }), facts()).goodUntil).toBe('2026-11-23T15:01:00.000Z');
   });
 
   it('a gtc limit for ever, also while the market is closed or nobody has said so', () => {
     const gtc = limit({ timeInForce: 'gtc' });
     for (const given of [facts(), facts({ session: closed }), without('session')]) {
-      expect(cleared(gtc, given)).not.toHaveProperty('goodUntil');
+      expect(approved(gtc, given)).not.toHaveProperty('goodUntil');
     }
   });
 
   it('a day limit or stop waits for the next session', () => {
-    expect(cleared(limit(), facts({ session: closed })).goodUntil).toBe(closed.nextClose);
-    expect(cleared(stop(), facts({ session: closed })).goodUntil).toBe(closed.nextClose);
+    expect(approved(limit(), facts({ session: closed })).goodUntil).toBe(closed.nextClose);
+    expect(approved(stop(), facts({ session: closed })).goodUntil).toBe(closed.nextClose);
   });
 
   it('a limit with an old price, and with none at all: then without a collar', () => {
     const { lastPrice: _p, pricedAt: _a, ...never } = quote;
-    expect(cleared(limit({ limitPrice: '500' }), facts({ quote: never }))).not.toHaveProperty('referencePrice');
+    expect(approved(limit({ limitPrice: '500' }), facts({ quote: never }))).not.toHaveProperty('referencePrice');
     const old = facts({ quote: { ...quote, pricedAt: '2020-01-01T00:00:00Z' } });
-    expect(cleared(limit(), old).referencePriceAt).toBe('2020-01-01T00:00:00Z');
+    expect(approved(limit(), old).referencePriceAt).toBe('2020-01-01T00:00:00Z');
     expect(denied(limit({ limitPrice: '500' }), old)?.rule).toBe('price-collar');
   });
 
   it('a stop at the collar over its stop price, or over the last one where that is worse', () => {
-    expect(cleared(stop())).toMatchObject({ reservePrice: '115.5', collarPrice: '115.5' });
-    expect(cleared(stop({ stopPrice: '80' }))).toMatchObject({ reservePrice: '105', collarPrice: '105' });
-    expect(cleared(stop({ side: 'sell', stopPrice: '90' }))).toMatchObject({ reservePrice: '90', collarPrice: '85.5' });
+    expect(approved(stop())).toMatchObject({ reservePrice: '115.5', collarPrice: '115.5' });
+    expect(approved(stop({ stopPrice: '80' }))).toMatchObject({ reservePrice: '105', collarPrice: '105' });
+    expect(approved(stop({ side: 'sell', stopPrice: '90' }))).toMatchObject({ reservePrice: '90', collarPrice: '85.5' });
   });
 
   it('a stop limit at its limit, its collar measured from the stop price', () => {
     const terms = { ...unpriced, type: 'stopLimit', stopPrice: '150', limitPrice: '151' } as const;
-    expect(cleared(terms)).toMatchObject({ reservePrice: '151' });
+    expect(approved(terms)).toMatchObject({ reservePrice: '151' });
     expect(denied({ ...terms, limitPrice: '165.01' }, facts())?.figures).toMatchObject({ worstPrice: '165' });
   });
 
   it('exactly at each limit', () => {
     const limits = [{ maxOrderValue: '1100', maxOrderQuantity: '10', priceCollarPercent: '10' }];
-    expect(cleared(limit({ limitPrice: '110' }), facts({ controls: { limits } })).reservePrice).toBe('110');
-    expect(cleared(market(), facts({ quote: { ...quote, pricedAt: '2026-11-23T14:59:00Z' } })).reservePrice).toBe('105');
-    expect(cleared(market(), facts({ quote: { ...quote, pricedAt: '2026-11-23T15:00:09Z' } })).reservePrice).toBe('105');
+    expect(approved(limit({ limitPrice: '110' }), facts({ controls: { limits } })).reservePrice).toBe('110');
+    expect(approved(market(), facts({ quote: { ...quote, pricedAt: '2026-11-23T14:59:00Z' } })).reservePrice).toBe('105');
+    expect(approved(market(), facts({ quote: { ...quote, pricedAt: '2026-11-23T15:00:09Z' } })).reservePrice).toBe('105');
   });
 });
 
@@ -246,12 +246,12 @@ describe('whatever an order and the market are', () => {
       facts({ quote: { ...quote, lastPrice, tick, lot: '0.0001' }, session: open ? session : closed }),
     );
 
-  it('it is denied by a rule of the table or cleared with a price; a buy without a limit reserves at its collar, on a tick', () => {
+  it('it is denied by a rule of the table or approved with a price; a buy without a limit reserves at its collar, on a tick', () => {
     fc.assert(
       fc.property(terms, given, (order, market) => {
         const assessment = assess(order, market);
         if ('denied' in assessment) return expect(rules.map(({ name }) => name)).toContain(assessment.denied.rule);
-        const { reservePrice, collarPrice } = assessment.cleared;
+        const { reservePrice, collarPrice } = assessment.approved;
         expect(compare(decimal(reservePrice), decimal('0'))).toBe(1);
         expect(collarPrice === undefined).toBe(order.limitPrice !== undefined);
         if (order.side === 'buy') expect(reservePrice).toBe(order.limitPrice ?? collarPrice);

@@ -2,12 +2,12 @@ import type {
   Denial,
   InstrumentQuote,
   MarketSession,
-  OrderCleared,
+  OrderApproved,
   OrderTerms,
   RiskLimits,
   TradingHalted,
 } from '@tradecore/events';
-import { clearanceOf } from './clearance.ts';
+import { approvalOf } from './approval.ts';
 import { rules, type RuleFacts } from './risk-rules.ts';
 
 /** What the rules look at: nothing else decides. */
@@ -33,14 +33,14 @@ export interface RiskFacts {
 }
 
 /** What became of an order at the rules. */
-export type Assessment = { readonly cleared: OrderCleared['data'] } | { readonly denied: Denial };
+export type Assessment = { readonly approved: OrderApproved['data'] } | { readonly denied: Denial };
 
-/** Holds canonical terms against the rules, in their order: the first that is broken denies, with its figures; else the order is cleared. */
+/** Holds canonical terms against the rules, in their order: the first that is broken denies, with its figures; else the order is approved. */
 export function assess(terms: OrderTerms, facts: RiskFacts): Assessment {
   const judged: RuleFacts = { ...facts, terms };
   for (const rule of rules) {
     const breach = rule.check(judged);
     if (breach) return { denied: { rule: rule.name, ...breach } };
   }
-  return { cleared: clearanceOf(judged) };
+  return { approved: approvalOf(judged) };
 }

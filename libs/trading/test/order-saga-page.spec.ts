@@ -9,9 +9,9 @@ const asks: Readonly<Record<keyof typeof stepRules, string>> = {
   SettlementAsked: 'the account to book an execution',
   ReleaseAsked: 'the account to free what is left',
   OrderChangeAsked: 'the order to take what happened',
-  SubmissionAsked: 'the gateway to store the intent to send a leg',
-  ReplacementAsked: 'the gateway to store the intent to replace a leg',
-  CancellationAsked: 'the gateway to store the intent to cancel a leg',
+  SubmissionAsked: 'the gateway to store the intent to send a revision',
+  ReplacementAsked: 'the gateway to store the intent to replace a revision',
+  CancellationAsked: 'the gateway to store the intent to cancel a revision',
 };
 const seconds = (milliseconds: number): string => `${milliseconds / 1000} s`;
 const steps = table(
@@ -36,7 +36,9 @@ describe('docs/order-saga.md', () => {
   it('names no event that there is not, and says of every word of the broker what follows', () => {
     const page = readFileSync(new URL('../../../docs/order-saga.md', import.meta.url), 'utf8');
     const types = new Set(Object.values(catalogue).flatMap(({ events }) => events.map(({ type }) => type)));
-    const named = [...page.matchAll(/`((?:Order|Reservation|Broker|Execution|Placement|Leg)[A-Z]\w+)`/g)].map(([, name]) => name);
+    const named = [...page.matchAll(/`((?:Order|Reservation|Broker|Execution|Placement|Revision)[A-Z]\w+)`/g)].map(
+      ([, name]) => name,
+    );
     expect(named.filter((name) => !types.has(name as string))).toEqual([]);
     const intents = [
       'SubmissionRequested',

@@ -1,16 +1,20 @@
 import { execTypeOf, fixOrdStatus, isTerminal, meaningOf, orderStates, ordStatuses, type OrdStatus } from '../src/index.ts';
-import type { Cell } from '../src/order-cells.ts';
+import type { Transition } from '../src/order-transitions.ts';
 import { printed, table } from './printed.ts';
 
 type EventName = keyof typeof orderStates;
 const events = Object.keys(orderStates) as EventName[];
-const cellOf = (event: EventName, status: OrdStatus): Cell => orderStates[event][status];
+const transitionOf = (event: EventName, status: OrdStatus): Transition => orderStates[event][status];
 
 /** `→ filled`, `rests`, `stays`, `ignored`, `refused`. */
-const inShort = (cell: Cell): string =>
-  ({ move: cell.act === 'move' ? `→ ${cell.to}` : '', rest: 'rests', stay: 'stays', ignore: 'ignored', refuse: 'refused' })[
-    cell.act
-  ];
+const inShort = (transition: Transition): string =>
+  ({
+    move: transition.act === 'move' ? `→ ${transition.to}` : '',
+    rest: 'rests',
+    stay: 'stays',
+    ignore: 'ignored',
+    refuse: 'refused',
+  })[transition.act];
 
 const states = table(
   ['state', 'means', 'ends', 'FIX OrdStatus (39)'],
@@ -19,7 +23,7 @@ const states = table(
 
 const matrix = table(
   ['event', 'FIX ExecType (150)', ...ordStatuses],
-  events.map((event) => [event, execTypeOf[event] ?? '-', ...ordStatuses.map((status) => inShort(cellOf(event, status)))]),
+  events.map((event) => [event, execTypeOf[event] ?? '-', ...ordStatuses.map((status) => inShort(transitionOf(event, status)))]),
 );
 
 /** Each event with its reasons, and the states in which each holds. */
@@ -27,10 +31,10 @@ const reasons = events
   .map((event) => {
     const byReason = new Map<string, OrdStatus[]>();
     for (const status of ordStatuses) {
-      const cell = cellOf(event, status);
-      if (!('why' in cell)) continue;
-      const code = cell.act === 'refuse' ? ` (\`${cell.code}\`)` : '';
-      const reason = `${inShort(cell)}, ${cell.why}${code}`;
+      const transition = transitionOf(event, status);
+      if (!('why' in transition)) continue;
+      const code = transition.act === 'refuse' ? ` (\`${transition.code}\`)` : '';
+      const reason = `${inShort(transition)}, ${transition.why}${code}`;
       byReason.set(reason, [...(byReason.get(reason) ?? []), status]);
     }
     const lines = [...byReason].map(

@@ -27,10 +27,10 @@ const replaces: readonly [string, string?][] = [['14'], ['6', '102'], ['12', '95
 
 function happen(world: PlacementWorld, { kind, pick }: Choice): void {
   const pickOf = (acts: readonly (() => void)[]) => acts[pick % Math.max(acts.length, 1)]?.();
-  const legs = [...world.legs.values()];
+  const revisions = [...world.revisions.values()];
   if (kind === 'deliver') pickOf(world.deliveries());
-  if (kind === 'broker') pickOf(legs.flatMap((leg) => leg.acts()));
-  if (kind === 'end') pickOf(legs.flatMap((leg) => leg.ends()));
+  if (kind === 'broker') pickOf(revisions.flatMap((revision) => revision.acts()));
+  if (kind === 'end') pickOf(revisions.flatMap((revision) => revision.ends()));
   if (kind === 'replace') world.requestReplace(...(replaces[pick % replaces.length] as [string, string?]));
   if (kind === 'cancel') world.client(() => world.order.requestCancel());
   if (kind === 'time') world.passTime();
@@ -50,14 +50,14 @@ function settle(world: PlacementWorld): void {
 /** Half of the runs begin with an order that the broker works: most of what may happen happens there. */
 function bringToBroker(world: PlacementWorld): void {
   settle(world);
-  for (const leg of world.legs.values()) leg.acts()[0]?.();
+  for (const revision of world.revisions.values()) revision.acts()[0]?.();
   settle(world);
 }
 
 /** Lets the broker end whatever lives there. */
 function endAll(world: PlacementWorld, choice: number): void {
   for (let rounds = 0; rounds < 50; rounds += 1) {
-    const acts = [...world.legs.values()].flatMap((leg) => leg.ends());
+    const acts = [...world.revisions.values()].flatMap((revision) => revision.ends());
     if (acts.length === 0) return;
     acts[choice % acts.length]?.();
     settle(world);
@@ -81,7 +81,7 @@ function expectQuiet(world: PlacementWorld): void {
   expect(saga.isEnded).toBe(isTerminal(order.status as OrdStatus));
   const [reservation] = account.reservations;
   const rests = ['new', 'partiallyFilled', 'doneForDay', 'pendingCancel'].includes(order.status as OrdStatus);
-  if (rests && order.terms && world.legs.size > 0 && !isWaitingForReplace(world)) {
+  if (rests && order.terms && world.revisions.size > 0 && !isWaitingForReplace(world)) {
     expect(reservation?.quantity).toBe(subtract(decimal(order.terms.quantity), traded.filled));
     expect(reservation?.unitPrice).toBe(order.terms.limitPrice);
   }
@@ -89,7 +89,8 @@ function expectQuiet(world: PlacementWorld): void {
 }
 
 /** A replace that the broker has not answered may hold more. */
-const isWaitingForReplace = ({ legs }: PlacementWorld): boolean => [...legs.values()].some(({ state }) => state === 'asked');
+const isWaitingForReplace = ({ revisions }: PlacementWorld): boolean =>
+  [...revisions.values()].some(({ state }) => state === 'asked');
 
 /** What holds once the order has ended. */
 function expectBalanced(world: PlacementWorld): void {

@@ -2,10 +2,10 @@ import {
   brokerOrderIdFor,
   causedEventId,
   derivedId,
-  OrderCleared,
+  OrderApproved,
   placementIdFor,
   type Event,
-  type OrderCleared as Cleared,
+  type OrderApproved as Approved,
   type OrderPlacementEvent,
   type RecordedEvent,
 } from '@tradecore/events';
@@ -17,14 +17,14 @@ export type Happening = { readonly hear: RecordedEvent; readonly now: string } |
 
 /** The order of every story. */
 export const orderId = '0190a6e0-0000-7000-8000-00000000a001';
-/** Its legs at the broker. */
-export const legId = (leg: number): string => brokerOrderIdFor(orderId, leg);
+/** Its revisions at the broker. */
+export const revisionId = (revision: number): string => brokerOrderIdFor(orderId, revision);
 
 const begun = '2026-01-02T09:00:00.000Z';
 const { clientOrderId: _, ...terms } = sampleTerms();
 
-/** Data of the clearance of a plain order: 10 ACME at 101.5 at most. */
-export const clearance = (changes: Partial<Cleared['data']> = {}): Cleared['data'] => ({
+/** Data of the approval of a plain order: 10 ACME at 101.5 at most. */
+export const approval = (changes: Partial<Approved['data']> = {}): Approved['data'] => ({
   ...terms,
   reservePrice: '101.5',
   ...changes,
@@ -42,9 +42,9 @@ export class PlacementStory {
 
   constructor(readonly name = '') {}
 
-  /** A story that begins with a cleared order. */
-  static cleared(changes: Partial<Cleared['data']> = {}, name = ''): PlacementStory {
-    return new PlacementStory(name).client(new OrderCleared(clearance(changes)));
+  /** A story that begins with a approved order. */
+  static approved(changes: Partial<Approved['data']> = {}, name = ''): PlacementStory {
+    return new PlacementStory(name).client(new OrderApproved(approval(changes)));
   }
 
   /** The order's own event: what its client did. */
@@ -52,9 +52,9 @@ export class PlacementStory {
     return this.#hear(event, { aggregateType: 'Order', aggregateId: orderId });
   }
 
-  /** The broker's word about a leg. */
-  broker(leg: number, event: Event): this {
-    return this.#hear(event, { aggregateType: 'BrokerOrder', aggregateId: legId(leg), sagaId: this.saga.id });
+  /** The broker's word about a revision. */
+  broker(revision: number, event: Event): this {
+    return this.#hear(event, { aggregateType: 'BrokerOrder', aggregateId: revisionId(revision), sagaId: this.saga.id });
   }
 
   /** The answer to the step of this type that was asked last. */

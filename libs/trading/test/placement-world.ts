@@ -3,7 +3,7 @@ import {
   derivedId,
   placementIdFor,
   type Event,
-  type LegTerms,
+  type RevisionTerms,
   type OrderChange,
   type RecordedEvent,
   type Step,
@@ -11,7 +11,7 @@ import {
 import { recordedSample, sampleTerms } from '@tradecore/events/testing';
 import { zero } from '@tradecore/money';
 import { Account, later, Order, OrderPlacement } from '../src/index.ts';
-import { VenueLeg, type Traded } from './venue-leg.ts';
+import { BrokerageLeg, type Traded } from './brokerage-revision.ts';
 
 type StepEvent = Event<string, Step & Record<string, unknown>>;
 interface Participant {
@@ -30,7 +30,7 @@ export class PlacementWorld {
   readonly account = new Account(accountId);
   readonly saga = new OrderPlacement(placementIdFor(orderId));
   readonly traded: Traded = { filled: zero, executionIds: [] };
-  readonly legs = new Map<string, VenueLeg>();
+  readonly revisions = new Map<string, BrokerageLeg>();
   /** Everything that the saga decided. */
   readonly decided: Event[] = [];
   /** Everything that the account booked. */
@@ -49,7 +49,7 @@ export class PlacementWorld {
     const { clientOrderId: _, ...terms } = sampleTerms({ accountId });
     this.client(() => {
       this.order.place(terms);
-      this.order.clear({ ...terms, reservePrice: '101.5' });
+      this.order.approve({ ...terms, reservePrice: '101.5' });
     });
   }
 
@@ -121,7 +121,7 @@ export class PlacementWorld {
     this.#handled.add(data.commandId);
     if (type === 'OrderChangeAsked') return this.#tell(data);
     if (data.target === accountId) return this.#ask(type, data);
-    this.#askLeg(type, data);
+    this.#askRevision(type, data);
   }
 
   #tell({ change, commandId }: StepEvent['data']): void {
@@ -141,21 +141,22 @@ export class PlacementWorld {
     this.#publish('Account', accountId, events, data.commandId);
   }
 
-  #askLeg(type: string, data: StepEvent['data']): void {
-    const leg = this.#leg(data.target);
+  #askRevision(type: string, data: StepEvent['data']): void {
+    const revision = this.#revision(data.target);
     const { target: _, commandId, attempt: _attempt, dueAt: _dueAt, ...terms } = data;
-    if (type === 'SubmissionAsked') leg.submit(terms as unknown as LegTerms, commandId);
-    if (type === 'ReplacementAsked') leg.replace(terms as unknown as LegTerms & { replaces: string }, commandId);
-    if (type === 'CancellationAsked') leg.cancel(commandId);
+    if (type === 'SubmissionAsked') revision.submit(terms as unknown as RevisionTerms, commandId);
+    if (type === 'ReplacementAsked') revision.replace(terms as unknown as RevisionTerms & { replaces: string }, commandId);
+    if (type === 'CancellationAsked') revision.cancel(commandId);
   }
 
-  #leg(id: string): VenueLeg {
-    const known = this.legs.get(id);
+  #revision(id: string): BrokerageLeg {
+    const known = this.revisions.get(id);
     if (known) return known;
-    const emit = (legId: string, event: Event, commandId?: string) => this.#publish('BrokerOrder', legId, [event], commandId);
-    const leg = new VenueLeg(id, this.traded, this.legs, emit);
-    this.legs.set(id, leg);
-    return leg;
+    const emit = (revisionId: string, event: Event, commandId?: string) =>
+      this.#publish('BrokerOrder', revisionId, [event], commandId);
+    const revision = new BrokerageLeg(id, this.traded, this.revisions, emit);
+    this.revisions.set(id, revision);
+    return revision;
   }
 
   #publish(aggregateType: string, source: string, events: readonly Event[], commandId?: string): void {

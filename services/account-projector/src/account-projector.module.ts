@@ -1,10 +1,10 @@
 import { Module } from '@nestjs/common';
 import { Accounts, readModelMigrations } from '@tradecore/read-models';
 import { tokens, type ServiceOptions } from '@tradecore/service';
-import { ProjectorsModule, ProjectorStrategy } from '@tradecore/subscriptions';
+import { ProjectorsModule, ProjectorStrategy } from '@tradecore/consumers';
 
 /** Keeps the read model of accounts. */
-@Module({ imports: [ProjectorsModule.with({ broker: tokens.broker })], providers: [Accounts] })
+@Module({ imports: [ProjectorsModule.with({ kafka: tokens.kafka })], providers: [Accounts] })
 export class AccountProjectorModule {}
 
 /** The service as `main.ts` and tests start it. */

@@ -1,22 +1,22 @@
 import { freshId, topics } from '@tradecore/events';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { accountById, Accounts, activitiesOfAccount, executionsOfAccount } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
-import { rebuildProjection } from '@tradecore/subscriptions';
+import { rebuildProjection } from '@tradecore/consumers';
 import type { DataSource } from 'typeorm';
 import { accountProjector } from '../src/account-projector.module.ts';
 
 let models: TestReadModels;
-let kafka: TestBroker;
+let kafka: TestKafka;
 let service: RunningService;
 /** Logged in as query-api: what it may not see, these tests don't see. */
 let db: DataSource;
 
 beforeAll(async () => {
   const declarations = [topics.accountEvents, topics.deadLetters, topics.relayPosition];
-  [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestBroker({ declarations })]);
+  [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestKafka({ declarations })]);
   db = await models.database.dataSourceFor('query-api');
   service = await startTestService(accountProjector, {
     DATABASE_URL: models.database.urlFor('account-projector'),
@@ -66,7 +66,7 @@ const seen = async (accountId: string) => ({
 describe('the account-projector', () => {
   it('shows money, reservations, the ledger and the trades once their events are on the topic', async () => {
     const id = await trade();
-    await models.relay(kafka.broker);
+    await models.relay(kafka.kafka);
     const account = await shown(id, 5);
     expect(account).toMatchObject({ cash: '9702.37', reserved: '700.35', buyingPower: '9002.02', currency: 'USD' });
     expect(account.reservations).toMatchObject([{ symbol: 'ACME', quantity: '7', amount: '700.35' }]);
@@ -81,7 +81,7 @@ describe('the account-projector', () => {
 
   it('pages go through the ledger, each line once, though more comes meanwhile', async () => {
     const id = await trade();
-    await models.relay(kafka.broker);
+    await models.relay(kafka.kafka);
     await shown(id, 5);
     const versions: number[] = [];
     let before: number | undefined;
@@ -90,14 +90,14 @@ describe('the account-projector', () => {
       versions.push(...page.activities.map(({ version }) => version));
       before = page.next;
       await models.account(id, (account) => account.deposit('1'));
-      await models.relay(kafka.broker);
+      await models.relay(kafka.kafka);
     } while (before !== undefined);
     expect(versions).toEqual([5, 4, 3, 2, 1]);
   }, 20_000);
 
   it('gives the same rows and lines when it is built anew from the store', async () => {
     const id = await trade();
-    await models.relay(kafka.broker);
+    await models.relay(kafka.kafka);
     await shown(id, 5);
     const before = await seen(id);
     await models.database.dataSource.query(`update account_projector.accounts set owner = 'WRONG', available = 1`);

@@ -31,7 +31,7 @@ export const gatewayConfig = {
   /** Calls and look-ups without an outcome until somebody has to look; it is looked up all the same. Ten take about 45 s. */
   BROKER_TRIES: z.coerce.number().int().min(1).max(1_000).default(10),
   /** Milliseconds between two looks back. */
-  BROKER_LOOK_BACK: z.coerce.number().int().min(100).max(3_600_000).default(30_000),
+  BROKER_SWEEP: z.coerce.number().int().min(100).max(3_600_000).default(30_000),
   /** Milliseconds between two readings of last prices. */
   BROKER_PRICE_MS: z.coerce.number().int().min(50).max(3_600_000).default(500),
   /** Symbols whose prices are read, comma between them; all when empty. */

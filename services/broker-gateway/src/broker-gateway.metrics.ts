@@ -17,20 +17,21 @@ export const calls = [
 /** One of `calls`. */
 export type Call = (typeof calls)[number];
 
-/** How a leg that is not at its end stands: to be sent, unknown whether the broker has it, unknown beyond the budget, at the broker. */
-export const legStates = ['waiting', 'unknown', 'unresolved', 'working'] as const;
+/** How a revision that is not at its end stands: to be sent, unknown whether the broker has it, unknown beyond the budget, at the broker. */
+export const revisionStates = ['waiting', 'unknown', 'unresolved', 'working'] as const;
 
-/** The gauge of legs; `count` is asked each time that it is read. While the database is away the last figures stand. */
-export const legGauge = (
-  count: () => Promise<readonly { readonly state: (typeof legStates)[number]; readonly legs: number }[]>,
+/** The gauge of revisions; `count` is asked each time that it is read. While the database is away the last figures stand. */
+export const revisionGauge = (
+  count: () => Promise<readonly { readonly state: (typeof revisionStates)[number]; readonly revisions: number }[]>,
 ) =>
   gauge({
     name: 'broker_orders',
-    help: 'Legs that are not at their end, by how they stand.',
-    labels: { state: legStates },
-    collect: async (legs) => {
+    help: 'Revisions that are not at their end, by how they stand.',
+    labels: { state: revisionStates },
+    collect: async (revisions) => {
       const counts = await count().catch(() => undefined);
-      if (counts) for (const state of legStates) legs.set({ state }, counts.find((each) => each.state === state)?.legs ?? 0);
+      if (counts)
+        for (const state of revisionStates) revisions.set({ state }, counts.find((each) => each.state === state)?.revisions ?? 0);
     },
   });
 
@@ -53,9 +54,9 @@ export const gatewayMetrics = {
   foreign: counter({ name: 'broker_foreign_orders_total', help: 'Orders at the broker that are not ours, taken up.' }),
   healed: counter({
     name: 'broker_reconciled_total',
-    help: 'What the look-back found that the stream had not told.',
+    help: 'What the brokerage sweep found that the stream had not told.',
     labels: { what: ['order', 'execution'] },
   }),
-  lookBack: histogram({ name: 'broker_look_back_seconds', help: 'Time that comparing with the broker took.' }),
+  brokerageSweep: histogram({ name: 'broker_sweep_seconds', help: 'Time that comparing with the broker took.' }),
   prices: counter({ name: 'market_data_published_total', help: 'Records of market data published.' }),
 };

@@ -1,21 +1,21 @@
 import { Module } from '@nestjs/common';
 import { runtimeMigrations } from '@tradecore/read-models';
 import { tokens, type ServiceOptions } from '@tradecore/service';
-import { CommandsModule, CommandStrategy } from '@tradecore/subscriptions';
+import { CommandsModule, CommandStrategy } from '@tradecore/consumers';
 import { gatewayConfig } from './broker-gateway.config.ts';
 import { BrokerOrderCommands } from './broker-orders.commands.ts';
-import { LegWork } from './leg-work.ts';
-import { Legs } from './legs.ts';
-import { LookBack } from './look-back.ts';
+import { RevisionWork } from './revision-work.ts';
+import { Revisions } from './revisions.ts';
+import { BrokerageSweep } from './brokerage-sweep.ts';
 import { MarketFeed } from './market-feed.ts';
 import { UpdateDoor } from './update-door.ts';
 import { Updates } from './updates.ts';
-import { Venue } from './venue.ts';
+import { Brokerage } from './brokerage.ts';
 
-/** Sends legs to the broker, and takes over what the broker says. */
+/** Sends revisions to the broker, and takes over what the broker says. */
 @Module({
-  imports: [CommandsModule.with({ name: 'broker-gateway', broker: tokens.broker })],
-  providers: [Venue, Legs, LegWork, MarketFeed, Updates, LookBack, UpdateDoor, BrokerOrderCommands],
+  imports: [CommandsModule.with({ name: 'broker-gateway', kafka: tokens.kafka })],
+  providers: [Brokerage, Revisions, RevisionWork, MarketFeed, Updates, BrokerageSweep, UpdateDoor, BrokerOrderCommands],
 })
 class BrokerGatewayModule {}
 

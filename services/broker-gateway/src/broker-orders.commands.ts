@@ -7,13 +7,13 @@ import {
   ReplacementRequested,
   SubmissionAsked,
   SubmissionRequested,
-  type LegTerms,
+  type RevisionTerms,
   type RecordedEvent,
 } from '@tradecore/events';
-import { Handles, type CommandHandler } from '@tradecore/subscriptions';
+import { Handles, type CommandHandler } from '@tradecore/consumers';
 import { BrokerOrder } from '@tradecore/trading';
-import { LegWork } from './leg-work.ts';
-import { Legs } from './legs.ts';
+import { RevisionWork } from './revision-work.ts';
+import { Revisions } from './revisions.ts';
 
 const intents: ReadonlySet<string> = new Set([SubmissionRequested.type, ReplacementRequested.type, CancellationRequested.type]);
 
@@ -23,28 +23,28 @@ export class BrokerOrderCommands implements CommandHandler {
   static readonly aggregate = BrokerOrder;
 
   constructor(
-    @Inject(LegWork) private readonly work: LegWork,
-    @Inject(Legs) private readonly legs: Legs,
+    @Inject(RevisionWork) private readonly work: RevisionWork,
+    @Inject(Revisions) private readonly revisions: Revisions,
   ) {}
 
   @Handles(SubmissionAsked)
-  submit(leg: BrokerOrder, { data }: RecordedEvent<SubmissionAsked>): void {
-    leg.submit(termsOf(data));
+  submit(revision: BrokerOrder, { data }: RecordedEvent<SubmissionAsked>): void {
+    revision.submit(termsOf(data));
   }
 
   @Handles(ReplacementAsked)
-  replace(leg: BrokerOrder, { data }: RecordedEvent<ReplacementAsked>): void {
-    leg.replace({ ...termsOf(data), replaces: data.replaces });
+  replace(revision: BrokerOrder, { data }: RecordedEvent<ReplacementAsked>): void {
+    revision.replace({ ...termsOf(data), replaces: data.replaces });
   }
 
   @Handles(CancellationAsked)
-  cancel(leg: BrokerOrder, _: RecordedEvent<CancellationAsked>): void {
-    leg.cancel();
+  cancel(revision: BrokerOrder, _: RecordedEvent<CancellationAsked>): void {
+    revision.cancel();
   }
 
   async stored(tx: Transaction, events: readonly RecordedEvent[]): Promise<void> {
     const asked = events.filter(({ type }) => intents.has(type));
-    for (const event of asked) if (event.type !== CancellationRequested.type) this.legs.remember(event);
+    for (const event of asked) if (event.type !== CancellationRequested.type) this.revisions.remember(event);
     await this.work.put(
       tx,
       asked.map(({ aggregateId }) => aggregateId),
@@ -57,11 +57,11 @@ export class BrokerOrderCommands implements CommandHandler {
   }
 }
 
-function termsOf(data: SubmissionAsked['data'] | ReplacementAsked['data']): LegTerms {
+function termsOf(data: SubmissionAsked['data'] | ReplacementAsked['data']): RevisionTerms {
   const { accountId, symbol, side, type, quantity, limitPrice, stopPrice, timeInForce } = data;
-  const { orderId, leg, collarPrice, goodUntil } = data;
+  const { orderId, revision, collarPrice, goodUntil } = data;
   return {
-    ...{ orderId, leg, accountId, symbol, side, type, quantity, timeInForce },
+    ...{ orderId, revision, accountId, symbol, side, type, quantity, timeInForce },
     ...(limitPrice !== undefined && { limitPrice }),
     ...(stopPrice !== undefined && { stopPrice }),
     ...(collarPrice !== undefined && { collarPrice }),

@@ -1,11 +1,11 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { sessionKey, topics, type InstrumentQuote, type MarketRecord, type MarketSession } from '@tradecore/events';
-import type { Broker, EventBus } from '@tradecore/messaging';
+import type { KafkaClient, EventBus } from '@tradecore/messaging';
 import { Health, tokens } from '@tradecore/service';
 import { logger } from '@tradecore/telemetry';
 import { gatewayMetrics } from './broker-gateway.metrics.ts';
-import type { VenueInstrument } from './broker-port.ts';
-import { Venue } from './venue.ts';
+import type { BrokerageInstrument } from './brokerage-port.ts';
+import { Brokerage } from './brokerage.ts';
 
 const log = logger('market-feed');
 /** A price that stays is told again so often, as long as the broker calls it new: readers refuse prices that are old. */
@@ -18,18 +18,18 @@ const readyWithinMs = 30_000;
 export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly bus: EventBus;
   private readonly told = new Map<string, MarketRecord>();
-  private instruments = new Map<string, VenueInstrument>();
+  private instruments = new Map<string, BrokerageInstrument>();
   private instrumentsAt = -Infinity;
   private timer: NodeJS.Timeout | undefined;
   private round: Promise<void> = Promise.resolve();
   private stopped = false;
 
   constructor(
-    @Inject(Venue) private readonly venue: Venue,
-    @Inject(tokens.broker) broker: Broker,
+    @Inject(Brokerage) private readonly brokerage: Brokerage,
+    @Inject(tokens.kafka) kafka: KafkaClient,
     @Inject(Health) health: Health,
   ) {
-    this.bus = broker.eventBus();
+    this.bus = kafka.eventBus();
     this.beat = health.heartbeat('market-feed', readyWithinMs);
   }
 
@@ -54,14 +54,15 @@ export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShut
   private next(ms: number): void {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
-      this.round = this.tell().finally(() => this.next(this.venue.config.BROKER_PRICE_MS));
+      this.round = this.tell().finally(() => this.next(this.brokerage.config.BROKER_PRICE_MS));
     }, ms);
   }
 
   private async tell(): Promise<void> {
     try {
       const records: MarketRecord[] = [];
-      if (performance.now() - this.instrumentsAt > instrumentsMs[this.venue.config.BROKER]) records.push(await this.readMarket());
+      if (performance.now() - this.instrumentsAt > instrumentsMs[this.brokerage.config.BROKER])
+        records.push(await this.readMarket());
       records.push(...(await this.quotes()));
       await this.publish(records.filter((record) => this.isNews(record)));
     } catch (error) {
@@ -73,17 +74,17 @@ export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async readMarket(): Promise<MarketSession> {
-    const instruments = await this.venue.port.instruments();
+    const instruments = await this.brokerage.port.instruments();
     this.instruments = new Map(instruments.map((each) => [each.symbol, each]));
-    const { now, isOpen, nextOpen, nextClose } = await this.venue.port.clock();
+    const { now, isOpen, nextOpen, nextClose } = await this.brokerage.port.clock();
     this.instrumentsAt = performance.now();
     return { kind: 'session', isOpen, nextOpen, nextClose, at: now };
   }
 
   private async quotes(): Promise<InstrumentQuote[]> {
-    const wanted = this.venue.config.BROKER_SYMBOLS;
+    const wanted = this.brokerage.config.BROKER_SYMBOLS;
     const symbols = wanted.length > 0 ? wanted.filter((each) => this.instruments.has(each)) : [...this.instruments.keys()];
-    const prices = new Map((await this.venue.port.lastPrices(symbols)).map((each) => [each.symbol, each]));
+    const prices = new Map((await this.brokerage.port.lastPrices(symbols)).map((each) => [each.symbol, each]));
     return [...this.instruments.values()].map(({ symbol, tick, lot, halted }) => {
       const price = prices.get(symbol);
       return {

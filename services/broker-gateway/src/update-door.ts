@@ -3,35 +3,35 @@ import { Health } from '@tradecore/service';
 import { logger } from '@tradecore/telemetry';
 import { streamUrlOf } from './broker-gateway.config.ts';
 import { gatewayMetrics } from './broker-gateway.metrics.ts';
-import type { VenueUpdate } from './broker-port.ts';
-import { LookBack } from './look-back.ts';
+import type { BrokerageUpdate } from './brokerage-port.ts';
+import { BrokerageSweep } from './brokerage-sweep.ts';
 import { UpdateStream } from './alpaca/update-stream.ts';
 import { Updates } from './updates.ts';
-import { Venue } from './venue.ts';
+import { Brokerage } from './brokerage.ts';
 
 const log = logger('broker-updates');
 /** More updates than this that wait to be stored: the stream is let go, and what it told meanwhile is found by looking back. */
 const waitingLimit = 10_000;
 
-/** Brings the broker's stream of updates to the legs; looks back after each gap. */
+/** Brings the broker's stream of updates to the revisions; looks back after each gap. */
 @Injectable()
 export class UpdateDoor implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stream: UpdateStream;
   private readonly storing = new Set<Promise<void>>();
 
   constructor(
-    @Inject(Venue) venue: Venue,
+    @Inject(Brokerage) brokerage: Brokerage,
     @Inject(Updates) private readonly updates: Updates,
-    @Inject(LookBack) private readonly lookBack: LookBack,
+    @Inject(BrokerageSweep) private readonly brokerageSweep: BrokerageSweep,
     @Inject(Health) health: Health,
   ) {
-    const { http, config } = venue;
+    const { http, config } = brokerage;
     const { BROKER_KEY_ID: keyId, BROKER_SECRET_KEY: secretKey } = config;
     this.stream = new UpdateStream(
-      { url: streamUrlOf(config), keyId, secretKey, venue: config.BROKER },
+      { url: streamUrlOf(config), keyId, secretKey, brokerage: config.BROKER },
       { updated: (update) => this.updated(update), up: () => this.look() },
     );
-    lookBack.onMissed(() => {
+    brokerageSweep.onMissed(() => {
       log.warn('the stream has left something out: it is read anew');
       this.stream.restart();
     });
@@ -54,7 +54,7 @@ export class UpdateDoor implements OnApplicationBootstrap, BeforeApplicationShut
     await Promise.all(this.storing);
   }
 
-  private updated(update: VenueUpdate): void {
+  private updated(update: BrokerageUpdate): void {
     if (this.updates.waiting > waitingLimit) {
       log.error('updates come faster than they can be stored');
       this.stream.restart();
@@ -64,19 +64,22 @@ export class UpdateDoor implements OnApplicationBootstrap, BeforeApplicationShut
     this.storing.add(stored);
   }
 
-  private async store(update: VenueUpdate): Promise<void> {
+  private async store(update: BrokerageUpdate): Promise<void> {
     try {
       gatewayMetrics.updates.inc({ outcome: await this.updates.apply(update) });
     } catch (error) {
       gatewayMetrics.updates.inc({ outcome: 'failed' });
-      log.error({ err: error, clientOrderId: update.order.clientOrderId }, 'an update was not stored: the look-back finds it');
+      log.error(
+        { err: error, clientOrderId: update.order.clientOrderId },
+        'an update was not stored: the brokerage sweep finds it',
+      );
       this.look();
     }
   }
 
   private look(): void {
-    this.lookBack
+    this.brokerageSweep
       .ask()
-      .catch((error: unknown) => log.warn({ err: error }, 'the look-back was not asked for: it comes in its time'));
+      .catch((error: unknown) => log.warn({ err: error }, 'the brokerage sweep was not asked for: it comes in its time'));
   }
 }

@@ -2,8 +2,8 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Alpaca } from '../src/alpaca/alpaca.ts';
 import { AlpacaHttp } from '../src/alpaca/http.ts';
-import { BrokerSilent } from '../src/broker-port.ts';
-import { legTerms } from './world.ts';
+import { BrokerSilent } from '../src/brokerage-port.ts';
+import { revisionTerms } from './world.ts';
 
 const order = {
   id: 'v1',
@@ -42,7 +42,7 @@ describe('a call to the broker', () => {
   const says = (status: number, body: unknown, headers: Record<string, string> = {}): RequestListener => {
     return (_, response) => response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body));
   };
-  const submitted = async (listener: RequestListener) => (await broker(listener)).alpaca.submit('c1', legTerms());
+  const submitted = async (listener: RequestListener) => (await broker(listener)).alpaca.submit('c1', revisionTerms());
 
   afterEach(() => {
     seen.length = 0;
@@ -54,8 +54,11 @@ describe('a call to the broker', () => {
 
   it('sends decimals as text, under our id', async () => {
     const { alpaca } = await broker(says(200, order));
-    const terms = legTerms({ type: 'stopLimit', limitPrice: '101.5', stopPrice: '100', timeInForce: 'gtc' });
-    expect(await alpaca.submit('c1', terms)).toMatchObject({ kind: 'order', order: { venueOrderId: 'v1', status: 'working' } });
+    const terms = revisionTerms({ type: 'stopLimit', limitPrice: '101.5', stopPrice: '100', timeInForce: 'gtc' });
+    expect(await alpaca.submit('c1', terms)).toMatchObject({
+      kind: 'order',
+      order: { brokerageOrderId: 'v1', status: 'working' },
+    });
     expect(JSON.parse(seen[0]?.body ?? '')).toEqual({
       symbol: 'ACME',
       side: 'buy',
@@ -113,7 +116,7 @@ describe('a call to the broker', () => {
     const { alpaca } = await broker(says(200, order));
     const server = servers.pop();
     await new Promise((resolve) => server?.close(resolve));
-    expect(await alpaca.submit('c1', legTerms())).toMatchObject({ kind: 'unsent', reason: 'no answer: ECONNREFUSED' });
+    expect(await alpaca.submit('c1', revisionTerms())).toMatchObject({ kind: 'unsent', reason: 'no answer: ECONNREFUSED' });
   });
 
   it('is not made while the broker is away; the first answer brings it back', async () => {
@@ -121,22 +124,22 @@ describe('a call to the broker', () => {
     let backs = 0;
     const { http, alpaca } = await broker((request, response) => says(isAway ? 500 : 200, order)(request, response));
     http.onBack(() => (backs += 1));
-    for (let n = 0; n < 8; n += 1) await alpaca.submit('c1', legTerms());
+    for (let n = 0; n < 8; n += 1) await alpaca.submit('c1', revisionTerms());
     expect(http.isOpen).toBe(false);
     const before = seen.length;
-    expect(await alpaca.submit('c1', legTerms())).toEqual({ kind: 'unsent', reason: 'the broker is away' });
+    expect(await alpaca.submit('c1', revisionTerms())).toEqual({ kind: 'unsent', reason: 'the broker is away' });
     expect(seen.length).toBe(before);
     isAway = false;
-    while ((await alpaca.submit('c1', legTerms())).kind !== 'order') await new Promise((resolve) => setTimeout(resolve, 20));
+    while ((await alpaca.submit('c1', revisionTerms())).kind !== 'order') await new Promise((resolve) => setTimeout(resolve, 20));
     expect([http.isOpen, backs]).toEqual([true, 1]);
   });
 
   it('keeps within the rate that the broker allows', async () => {
     const { alpaca } = await broker(says(200, order), { perMinute: 600 }); // 60 at once, then 10 a second
     const started = performance.now();
-    await Promise.all(Array.from({ length: 63 }, () => alpaca.submit('c1', legTerms())));
+    await Promise.all(Array.from({ length: 63 }, () => alpaca.submit('c1', revisionTerms())));
     expect(performance.now() - started).toBeGreaterThan(250);
-    const answers = await Promise.all(Array.from({ length: 80 }, () => alpaca.submit('c1', legTerms())));
+    const answers = await Promise.all(Array.from({ length: 80 }, () => alpaca.submit('c1', revisionTerms())));
     // Who would wait for more than five seconds is told so at once.
     expect(answers.filter(({ kind }) => kind === 'unsent').length).toBeGreaterThan(0);
   }, 20_000);

@@ -1,4 +1,4 @@
-import { legTerms, until, World } from './world.ts';
+import { revisionTerms, until, World } from './world.ts';
 
 describe('a broker that is away', () => {
   let world: World;
@@ -11,18 +11,18 @@ describe('a broker that is away', () => {
   it('keeps orders waiting, for all to see; when it is back each of them ends, and none is there twice', async () => {
     await world.paper.fault({ kind: 'away', ms: 4_000 });
     const goodUntil = new Date(Date.now() + 1_000).toISOString();
-    const fill = await Promise.all(Array.from({ length: 60 }, () => world.submit(legTerms())));
-    const late = await Promise.all(Array.from({ length: 20 }, () => world.submit(legTerms({ goodUntil }))));
-    const dear = await Promise.all(Array.from({ length: 10 }, () => world.submit(legTerms({ collarPrice: '99.99' }))));
-    const withdrawn = await Promise.all(Array.from({ length: 5 }, () => world.submit(legTerms())));
-    for (const id of withdrawn) await world.ask(id, (leg) => leg.cancel());
+    const fill = await Promise.all(Array.from({ length: 60 }, () => world.submit(revisionTerms())));
+    const late = await Promise.all(Array.from({ length: 20 }, () => world.submit(revisionTerms({ goodUntil }))));
+    const dear = await Promise.all(Array.from({ length: 10 }, () => world.submit(revisionTerms({ collarPrice: '99.99' }))));
+    const withdrawn = await Promise.all(Array.from({ length: 5 }, () => world.submit(revisionTerms())));
+    for (const id of withdrawn) await world.ask(id, (revision) => revision.cancel());
     await until('the circuit is open', async () => (await world.metric('broker_circuit_open')) === 1);
     const waiting = async () =>
       (await world.metric('broker_orders{state="waiting"}')) + (await world.metric('broker_orders{state="unknown"}'));
     expect(await waiting()).toBeGreaterThanOrEqual(60);
     for (const id of fill) await world.reaches(id, 'filled', 30_000);
     for (const id of [...late, ...dear]) await world.reaches(id, 'lapsed', 30_000);
-    for (const id of withdrawn) await until(`${id} has ended`, async () => !(await world.leg(id)).isOpen);
+    for (const id of withdrawn) await until(`${id} has ended`, async () => !(await world.revision(id)).isOpen);
     const clientIds = (await world.paper.orders()).map(({ client_order_id }) => client_order_id);
     expect(new Set(clientIds).size).toBe(clientIds.length);
     for (const id of fill) expect(clientIds).toContain(id);
@@ -32,7 +32,7 @@ describe('a broker that is away', () => {
 
   it('that says 429 in a storm gets no order twice, and gets all of them', async () => {
     await world.paper.fault({ kind: '429', symbol: 'ACME', times: 40 });
-    const ids = await Promise.all(Array.from({ length: 20 }, () => world.submit(legTerms())));
+    const ids = await Promise.all(Array.from({ length: 20 }, () => world.submit(revisionTerms())));
     for (const id of ids) await world.reaches(id, 'filled', 60_000);
     for (const id of ids) expect(await world.story(id)).not.toContain('BrokerOutcomeUnknown');
     const clientIds = (await world.paper.orders()).map(({ client_order_id }) => client_order_id);

@@ -9,7 +9,7 @@ import {
   stepIdFor,
   SubmissionAsked,
   topics,
-  type LegTerms,
+  type RevisionTerms,
   type OrderPlacementEvent,
 } from '@tradecore/events';
 import { runInContext } from '@tradecore/telemetry';
@@ -42,18 +42,18 @@ describe('what a saga asks of the broker', () => {
   }, 60_000);
   afterAll(() => world.close(), 30_000);
 
-  const step = (terms: Pick<LegTerms, 'orderId' | 'leg'>, kind: string, attempt = 1) => {
-    const target = brokerOrderIdFor(terms.orderId, terms.leg);
-    const commandId = stepIdFor(placementIdFor(terms.orderId), kind, String(terms.leg));
+  const step = (terms: Pick<RevisionTerms, 'orderId' | 'revision'>, kind: string, attempt = 1) => {
+    const target = brokerOrderIdFor(terms.orderId, terms.revision);
+    const commandId = stepIdFor(placementIdFor(terms.orderId), kind, String(terms.revision));
     return { target, commandId, attempt, dueAt: '2999-01-01T00:00:00Z' };
   };
 
-  /** Stores and publishes steps; answers the leg that the last one asks. */
+  /** Stores and publishes steps; answers the revision that the last one asks. */
   const ask = async (orderId: string, ...events: Asked[]): Promise<string> => {
     const saga = await world.models.store.loadAggregate(Asking, placementIdFor(orderId));
     for (const event of events) saga.ask(event);
     await runInContext({ correlationId: freshId(), account: freshId() }, () => world.models.store.saveAggregate(saga));
-    await world.models.relay(world.kafka.broker);
+    await world.models.relay(world.kafka.kafka);
     return events.at(-1)?.data.target ?? '';
   };
 
@@ -93,7 +93,7 @@ describe('what a saga asks of the broker', () => {
   it('may be other terms for an order that works', async () => {
     const terms = restingTerms();
     const first = await ask(terms.orderId, new SubmissionAsked({ ...terms, ...step(terms, 'submit') }));
-    const next = { ...terms, leg: 2, limitPrice: '51' };
+    const next = { ...terms, revision: 2, limitPrice: '51' };
     const second = await ask(terms.orderId, new ReplacementAsked({ ...next, ...step(next, 'replace'), replaces: first }));
     await world.reaches(first, 'replaced');
     await world.reaches(second, 'working');

@@ -1,11 +1,11 @@
 import { brokerOrderIdFor, foreignOrderIdFor } from '@tradecore/events';
-import { legTerms, restingTerms, until, World } from './world.ts';
+import { revisionTerms, restingTerms, until, World } from './world.ts';
 
 describe('whatever goes wrong at the broker', () => {
   let world: World;
   beforeAll(async () => {
     world = await World.create();
-    await world.start({ BROKER_LOOK_BACK: '1000' });
+    await world.start({ BROKER_SWEEP: '1000' });
   }, 60_000);
   afterEach(async () => {
     await world.paper.call('DELETE', '/faults');
@@ -18,7 +18,7 @@ describe('whatever goes wrong at the broker', () => {
   /** Sends a market order under a fault; it has to fill, and the broker to have it once. */
   const fills = async (...faults: object[]): Promise<string[]> => {
     for (const fault of faults) await world.paper.fault({ symbol: 'ACME', ...fault });
-    const id = await world.submit(legTerms());
+    const id = await world.submit(revisionTerms());
     await world.reaches(id, 'filled');
     expect(await atBroker(id)).toMatchObject([{ status: 'filled' }]);
     const story = await world.story(id);
@@ -63,10 +63,10 @@ describe('whatever goes wrong at the broker', () => {
 
   it('a slow call stalls nobody else', async () => {
     await world.paper.fault({ kind: 'slow', symbol: 'AAPL', ms: 400 });
-    const slow = await world.submit(legTerms({ symbol: 'AAPL' }));
-    const quick = await world.submit(legTerms());
+    const slow = await world.submit(revisionTerms({ symbol: 'AAPL' }));
+    const quick = await world.submit(revisionTerms());
     await world.reaches(quick, 'filled');
-    expect((await world.leg(slow)).progress).toBe('asked');
+    expect((await world.revision(slow)).progress).toBe('asked');
     await world.reaches(slow, 'filled');
   }, 30_000);
 
@@ -74,10 +74,10 @@ describe('whatever goes wrong at the broker', () => {
     await world.paper.fault({ kind: 'partial-then-cancel-race', symbol: 'ACME' });
     const id = await world.submit(restingTerms());
     await world.reaches(id, 'working');
-    await world.ask(id, (leg) => leg.cancel());
+    await world.ask(id, (revision) => revision.cancel());
     await world.reaches(id, 'canceled');
     const [order] = await atBroker(id);
-    expect((await world.leg(id)).filledQuantity).toBe(order?.filled_qty);
+    expect((await world.revision(id)).filledQuantity).toBe(order?.filled_qty);
     expect(Number(order?.filled_qty)).toBeGreaterThan(0);
   }, 30_000);
 
@@ -85,7 +85,7 @@ describe('whatever goes wrong at the broker', () => {
     await world.paper.fault({ kind: 'fill-after-cancel', symbol: 'ACME' });
     const id = await world.submit(restingTerms());
     await world.reaches(id, 'working');
-    await world.ask(id, (leg) => leg.cancel());
+    await world.ask(id, (revision) => revision.cancel());
     await until('the late fill is stored', async () => (await world.story(id)).includes('ExecutionReported'));
     expect(await world.story(id)).toContain('BrokerOrderCanceled');
   }, 30_000);
@@ -94,15 +94,15 @@ describe('whatever goes wrong at the broker', () => {
     await world.paper.fault({ kind: 'cancel-rejected', symbol: 'ACME' });
     const id = await world.submit(restingTerms());
     await world.reaches(id, 'working');
-    await world.ask(id, (leg) => leg.cancel());
+    await world.ask(id, (revision) => revision.cancel());
     await world.reaches(id, 'filled');
     await until('nobody attends to it any more', async () => (await world.rows()).every(({ key }) => key !== id));
   }, 30_000);
 
   it('a cancel of what is filled is answered at once', async () => {
-    const id = await world.submit(legTerms());
+    const id = await world.submit(revisionTerms());
     await world.reaches(id, 'filled');
-    await world.ask(id, (leg) => leg.cancel());
+    await world.ask(id, (revision) => revision.cancel());
     expect((await world.story(id)).at(-1)).toBe('BrokerCancelRejected');
   });
 
@@ -116,8 +116,8 @@ describe('whatever goes wrong at the broker', () => {
       const terms = restingTerms();
       const first = await world.submit(terms);
       await world.reaches(first, 'working');
-      const second = await world.ask(brokerOrderIdFor(terms.orderId, 2), (leg) =>
-        leg.replace({ ...terms, leg: 2, quantity: '20', replaces: first }),
+      const second = await world.ask(brokerOrderIdFor(terms.orderId, 2), (revision) =>
+        revision.replace({ ...terms, revision: 2, quantity: '20', replaces: first }),
       );
       await until('it is refused', async () => (await world.story(second)).includes('BrokerReplaceRejected'));
       await world.reaches(first, then);
@@ -132,8 +132,8 @@ describe('whatever goes wrong at the broker', () => {
       const first = await world.submit(terms);
       await world.reaches(first, 'working');
       await world.paper.fault({ kind, symbol: 'ACME', on: 'replace', ms: 3_000 });
-      const second = await world.ask(brokerOrderIdFor(terms.orderId, 2), (leg) =>
-        leg.replace({ ...terms, leg: 2, quantity: '20', replaces: first }),
+      const second = await world.ask(brokerOrderIdFor(terms.orderId, 2), (revision) =>
+        revision.replace({ ...terms, revision: 2, quantity: '20', replaces: first }),
       );
       await world.reaches(first, 'replaced');
       await world.reaches(second, 'working');
@@ -148,14 +148,14 @@ describe('whatever goes wrong at the broker', () => {
       const id = await world.submit(restingTerms());
       await world.reaches(id, 'working');
       await world.paper.fault({ kind, symbol: 'ACME', on: 'cancel' });
-      await world.ask(id, (leg) => leg.cancel());
+      await world.ask(id, (revision) => revision.cancel());
       await world.reaches(id, 'canceled');
     },
     30_000,
   );
 
   it('an execution that is taken back or corrected is told so', async () => {
-    const [busted, corrected] = [await world.submit(legTerms()), await world.submit(legTerms())];
+    const [busted, corrected] = [await world.submit(revisionTerms()), await world.submit(revisionTerms())];
     await world.reaches(busted, 'filled');
     await world.reaches(corrected, 'filled');
     await world.paper.fault({ kind: 'bust', client_order_id: busted });
@@ -163,7 +163,7 @@ describe('whatever goes wrong at the broker', () => {
     await until('the bust is stored', async () => (await world.story(busted)).includes('ExecutionBusted'));
     await until('the correction is stored', async () => (await world.story(corrected)).includes('ExecutionCorrected'));
     expect((await world.events(corrected)).at(-1)).toMatchObject({ data: { price: '99', quantity: '10' } });
-    expect((await world.leg(busted)).filledQuantity).toBe('0');
+    expect((await world.revision(busted)).filledQuantity).toBe('0');
   }, 30_000);
 
   it('an order at the broker that is not ours is taken up, once, for all to see', async () => {
@@ -176,22 +176,22 @@ describe('whatever goes wrong at the broker', () => {
       );
     await until('it is adopted', async () => (await adopted()).length > 0);
     await world.stop();
-    await world.start({ BROKER_LOOK_BACK: '1000' });
-    const looks = await world.metric('broker_look_back_seconds_count');
-    await until('somebody has looked back', async () => (await world.metric('broker_look_back_seconds_count')) > looks);
+    await world.start({ BROKER_SWEEP: '1000' });
+    const looks = await world.metric('broker_sweep_seconds_count');
+    await until('somebody has looked back', async () => (await world.metric('broker_sweep_seconds_count')) > looks);
     expect(await adopted()).toMatchObject([{ event_data: { clientOrderId: 'not-ours', symbol: 'ACME', quantity: '3' } }]);
     expect(await world.metric('broker_foreign_orders_total')).toBe(before + 1);
   }, 30_000);
 
   it('an order that is too late, or the market too far, is not sent', async () => {
-    const late = await world.submit(legTerms({ goodUntil: '2020-01-01T00:00:00Z' }));
-    const dear = await world.submit(legTerms({ collarPrice: '99' }));
-    const cheap = await world.submit(legTerms({ side: 'sell', collarPrice: '101' }));
+    const late = await world.submit(revisionTerms({ goodUntil: '2020-01-01T00:00:00Z' }));
+    const dear = await world.submit(revisionTerms({ collarPrice: '99' }));
+    const cheap = await world.submit(revisionTerms({ side: 'sell', collarPrice: '101' }));
     for (const id of [late, dear, cheap]) await world.reaches(id, 'lapsed');
     expect((await world.events(late)).at(-1)).toMatchObject({ data: { reason: 'time-in-force' } });
     expect((await world.events(dear)).at(-1)).toMatchObject({ data: { reason: 'collar', lastPrice: '100' } });
     for (const id of [late, dear, cheap]) expect(await atBroker(id)).toEqual([]);
-    const fine = await world.submit(legTerms({ collarPrice: '105', goodUntil: '2999-01-01T00:00:00Z' }));
+    const fine = await world.submit(revisionTerms({ collarPrice: '105', goodUntil: '2999-01-01T00:00:00Z' }));
     await world.reaches(fine, 'filled');
   }, 30_000);
 
@@ -204,7 +204,7 @@ describe('whatever goes wrong at the broker', () => {
     expect(await atBroker(id)).toMatchObject([{ status: 'canceled' }]);
   }, 30_000);
 
-  it('an order that somebody else replaced at the broker ends as a leg, and names the order that took its place', async () => {
+  it('an order that somebody else replaced at the broker ends as a revision, and names the order that took its place', async () => {
     const id = await world.submit(restingTerms());
     await world.reaches(id, 'working');
     const [order] = await atBroker(id);

@@ -5,8 +5,8 @@
 import { runService } from '@tradecore/service';
 import { AlpacaHttp, type HttpCall } from '../src/alpaca/http.ts';
 import { brokerGateway } from '../src/broker-gateway.module.ts';
-import { LegWork } from '../src/leg-work.ts';
-import { Legs } from '../src/legs.ts';
+import { RevisionWork } from '../src/revision-work.ts';
+import { Revisions } from '../src/revisions.ts';
 import { Updates } from '../src/updates.ts';
 
 const [point = '', nth = '1'] = (process.env['FAILPOINT'] ?? '').split(':');
@@ -29,8 +29,8 @@ function around(target: object, method: string, name: (...args: never[]) => stri
 }
 
 around(AlpacaHttp.prototype, 'ask', ({ call }: HttpCall) => call);
-around(Legs.prototype, 'save', () => 'save');
-around(LegWork.prototype, 'settle', () => 'settle');
+around(Revisions.prototype, 'save', () => 'save');
+around(RevisionWork.prototype, 'settle', () => 'settle');
 around(Updates.prototype, 'apply', () => 'update');
 
 await runService(brokerGateway);

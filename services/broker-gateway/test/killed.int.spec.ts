@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { brokerOrderIdFor, type ExecutionReported, type LegTerms } from '@tradecore/events';
-import { legTerms, restingTerms, startProcess, until, World } from './world.ts';
+import { brokerOrderIdFor, type ExecutionReported, type RevisionTerms } from '@tradecore/events';
+import { revisionTerms, restingTerms, startProcess, until, World } from './world.ts';
 
 const main = fileURLToPath(new URL('gateway-process.ts', import.meta.url));
 
@@ -19,23 +19,23 @@ describe('a gateway that is killed with kill -9', () => {
     const filling: string[] = [];
     const canceled: string[] = [];
     const replaced: { first: string; second: string }[] = [];
-    const wait: LegTerms[] = [];
+    const wait: RevisionTerms[] = [];
 
     /** Orders of every kind; those that rested last time are cancelled or replaced now. */
     const happen = async () => {
       for (const terms of wait.splice(0)) {
         const first = brokerOrderIdFor(terms.orderId, 1);
         if (wait.length % 2 === 0 && canceled.length <= replaced.length) {
-          await world.ask(first, (leg) => leg.cancel());
+          await world.ask(first, (revision) => revision.cancel());
           canceled.push(first);
           continue;
         }
         const second = brokerOrderIdFor(terms.orderId, 2);
-        const next = { ...terms, leg: 2, quantity: '20', limitPrice: '120', replaces: first };
-        await world.ask(second, (leg) => leg.replace(next));
+        const next = { ...terms, revision: 2, quantity: '20', limitPrice: '120', replaces: first };
+        await world.ask(second, (revision) => revision.replace(next));
         replaced.push({ first, second });
       }
-      for (let n = 0; n < 3; n += 1) filling.push(await world.submit(legTerms()));
+      for (let n = 0; n < 3; n += 1) filling.push(await world.submit(revisionTerms()));
       for (let n = 0; n < 2; n += 1) {
         const terms = restingTerms();
         await world.submit(terms);
@@ -58,7 +58,7 @@ describe('a gateway that is killed with kill -9', () => {
     await world.start();
     await happen();
     for (const id of filling) await world.reaches(id, 'filled', 30_000);
-    for (const id of canceled) await until(`${id} has ended`, async () => !(await world.leg(id)).isOpen);
+    for (const id of canceled) await until(`${id} has ended`, async () => !(await world.revision(id)).isOpen);
     for (const { first, second } of replaced) {
       await world.reaches(second, 'filled', 30_000);
       await world.reaches(first, 'replaced');
@@ -71,7 +71,7 @@ describe('a gateway that is killed with kill -9', () => {
         .filter(({ type }) => type === 'ExecutionReported')
         .map(({ data }) => data as ExecutionReported['data']);
       expect(new Set(executions.map(({ executionId }) => executionId)).size).toBe(executions.length);
-      expect((await world.leg(order.client_order_id)).filledQuantity).toBe(order.filled_qty);
+      expect((await world.revision(order.client_order_id)).filledQuantity).toBe(order.filled_qty);
       expect(events.filter(({ type }) => type === 'BrokerOrderAccepted')).toHaveLength(1);
     }
     expect(paper.length).toBeGreaterThan(points.length * 5);

@@ -1,9 +1,9 @@
 import { brokerOrderIdFor, executionIdFor } from '@tradecore/events';
 import { startTestService } from '@tradecore/service/testing';
 import { brokerGateway } from '../src/broker-gateway.module.ts';
-import { legTerms, restingTerms, until, World } from './world.ts';
+import { revisionTerms, restingTerms, until, World } from './world.ts';
 
-describe('a leg at the broker', () => {
+describe('a revision at the broker', () => {
   let world: World;
   beforeAll(async () => {
     world = await World.create();
@@ -12,7 +12,7 @@ describe('a leg at the broker', () => {
   afterAll(() => world.close(), 30_000);
 
   it('is sent once, accepted and filled, each execution reported under an id that is derived from the broker’s', async () => {
-    const id = await world.submit(legTerms());
+    const id = await world.submit(revisionTerms());
     await world.reaches(id, 'filled');
     const [asked, accepted, executed, ...rest] = await world.events(id);
     expect([asked?.type, accepted?.type, executed?.type, rest]).toEqual([
@@ -21,9 +21,9 @@ describe('a leg at the broker', () => {
       'ExecutionReported',
       [],
     ]);
-    const data = executed?.data as { executionId: string; venueExecutionId: string };
-    expect(data).toMatchObject({ quantity: '10', price: '100', symbol: 'ACME', side: 'buy', leg: 1 });
-    expect(data.executionId).toBe(executionIdFor('paper', data.venueExecutionId));
+    const data = executed?.data as { executionId: string; brokerageExecutionId: string };
+    expect(data).toMatchObject({ quantity: '10', price: '100', symbol: 'ACME', side: 'buy', revision: 1 });
+    expect(data.executionId).toBe(executionIdFor('paper', data.brokerageExecutionId));
     expect(executed).toMatchObject({ sagaId: asked?.sagaId, correlationId: asked?.correlationId });
     expect((await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id)).toHaveLength(1);
     await until('its row is gone', async () => (await world.rows()).length === 0);
@@ -38,7 +38,7 @@ describe('a leg at the broker', () => {
   it('rests, and is cancelled at the broker', async () => {
     const id = await world.submit(restingTerms());
     await world.reaches(id, 'working');
-    await world.ask(id, (leg) => leg.cancel());
+    await world.ask(id, (revision) => revision.cancel());
     await world.reaches(id, 'canceled');
     expect((await world.events(id)).at(-1)).toMatchObject({ data: { atBroker: true, filledQuantity: '0' } });
   });
@@ -47,17 +47,19 @@ describe('a leg at the broker', () => {
     const terms = restingTerms();
     const first = await world.submit(terms);
     await world.reaches(first, 'working');
-    const next = { ...terms, leg: 2, quantity: '20', limitPrice: '120' };
-    const second = await world.ask(brokerOrderIdFor(terms.orderId, 2), (leg) => leg.replace({ ...next, replaces: first }));
+    const next = { ...terms, revision: 2, quantity: '20', limitPrice: '120' };
+    const second = await world.ask(brokerOrderIdFor(terms.orderId, 2), (revision) =>
+      revision.replace({ ...next, replaces: first }),
+    );
     await world.reaches(first, 'replaced');
     await world.reaches(second, 'filled');
     expect((await world.events(first)).at(-1)).toMatchObject({ data: { by: second, filledQuantity: '0' } });
-    expect((await world.leg(second)).filledQuantity).toBe('20');
+    expect((await world.revision(second)).filledQuantity).toBe('20');
   });
 
   it('is one, also where two gateways share the work and both hear of it', async () => {
     const other = await startTestService(brokerGateway, world.env());
-    const ids = await Promise.all(Array.from({ length: 20 }, () => world.submit(legTerms())));
+    const ids = await Promise.all(Array.from({ length: 20 }, () => world.submit(revisionTerms())));
     for (const id of ids) await world.reaches(id, 'filled');
     for (const id of ids) {
       expect(await world.story(id)).toEqual(['SubmissionRequested', 'BrokerOrderAccepted', 'ExecutionReported']);

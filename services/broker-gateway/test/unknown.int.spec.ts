@@ -1,4 +1,4 @@
-import { legTerms, until, World } from './world.ts';
+import { revisionTerms, until, World } from './world.ts';
 
 describe('an outcome at the broker', () => {
   let world: World;
@@ -12,10 +12,10 @@ describe('an outcome at the broker', () => {
   const silent = () => world.paper.fault({ kind: 'stream-gap', symbol: 'ACME' });
 
   it('that was lost on its way back is looked up, and the order adopted', async () => {
-    await until('somebody has looked back', async () => (await world.metric('broker_look_back_seconds_count')) > 0);
+    await until('somebody has looked back', async () => (await world.metric('broker_sweep_seconds_count')) > 0);
     await silent();
     await world.paper.fault({ kind: 'timeout-after-accept', symbol: 'ACME' });
-    const id = await world.submit(legTerms());
+    const id = await world.submit(revisionTerms());
     await world.reaches(id, 'filled');
     expect(await world.story(id)).toEqual([
       'SubmissionRequested',
@@ -31,8 +31,8 @@ describe('an outcome at the broker', () => {
     await silent();
     await world.paper.fault({ kind: '500-after-accept', symbol: 'ACME' });
     await world.paper.fault({ kind: '500', on: 'read', times: 5 });
-    const id = await world.submit(legTerms());
-    await until('it is unresolved', async () => (await world.leg(id)).isUnresolved);
+    const id = await world.submit(revisionTerms());
+    await until('it is unresolved', async () => (await world.revision(id)).isUnresolved);
     expect(await world.metric('broker_orders{state="unresolved"}')).toBe(1);
     await world.reaches(id, 'filled');
     const story = await world.story(id);

@@ -5,10 +5,10 @@ import {
   freshId,
   placementIdFor,
   topics,
-  type LegTerms,
+  type RevisionTerms,
   type RecordedEvent,
 } from '@tradecore/events';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { runtimeMigrations } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
@@ -17,7 +17,7 @@ import { runInContext } from '@tradecore/telemetry';
 import { BrokerOrder } from '@tradecore/trading';
 import type { DataSource } from 'typeorm';
 import { brokerGateway } from '../src/broker-gateway.module.ts';
-import { LegWork } from '../src/leg-work.ts';
+import { RevisionWork } from '../src/revision-work.ts';
 import { UpdateDoor } from '../src/update-door.ts';
 import type { UpdateStream } from '../src/alpaca/update-stream.ts';
 import { Paper, until } from './paper.ts';
@@ -25,9 +25,9 @@ import { Paper, until } from './paper.ts';
 export { Paper, startProcess, until, type PaperOrder } from './paper.ts';
 
 /** The terms of a market order for 10 ACME. */
-export const legTerms = (changes: Partial<LegTerms> = {}): LegTerms => ({
+export const revisionTerms = (changes: Partial<RevisionTerms> = {}): RevisionTerms => ({
   orderId: freshId(),
-  leg: 1,
+  revision: 1,
   accountId: freshId(),
   symbol: 'ACME',
   side: 'buy',
@@ -38,8 +38,8 @@ export const legTerms = (changes: Partial<LegTerms> = {}): LegTerms => ({
 });
 
 /** A limit order far below the price: it rests. */
-export const restingTerms = (changes: Partial<LegTerms> = {}): LegTerms =>
-  legTerms({ type: 'limit', limitPrice: '50', timeInForce: 'gtc', ...changes });
+export const restingTerms = (changes: Partial<RevisionTerms> = {}): RevisionTerms =>
+  revisionTerms({ type: 'limit', limitPrice: '50', timeInForce: 'gtc', ...changes });
 
 /** A store, topics, a paper broker and a gateway. */
 export class World {
@@ -47,7 +47,7 @@ export class World {
   readonly models: TestReadModels;
   readonly dataSource: DataSource;
   readonly store: PostgresEventStore;
-  readonly kafka: TestBroker;
+  readonly kafka: TestKafka;
   readonly paper: Paper;
 
   private constructor({ models, dataSource, kafka, paper }: Pick<World, 'models' | 'dataSource' | 'kafka' | 'paper'>) {
@@ -65,7 +65,7 @@ export class World {
     ];
     const [models, kafka, paper] = await Promise.all([
       TestReadModels.create({ projected: false, migrations: runtimeMigrations }),
-      createTestBroker({ declarations, partitions: 1 }),
+      createTestKafka({ declarations, partitions: 1 }),
       Paper.start(paperEnv),
     ]);
     const dataSource = await models.database.dataSourceFor('broker-gateway');
@@ -84,7 +84,7 @@ export class World {
       BROKER_TIMEOUT: '500',
       BROKER_GRACE: '300',
       BROKER_QUARANTINE: '1500',
-      BROKER_LOOK_BACK: '60000',
+      BROKER_SWEEP: '60000',
       BROKER_PRICE_MS: '100',
       ...changes,
     };
@@ -104,22 +104,22 @@ export class World {
   /** Begins the stream anew: a scripted gap in it ends. */
   async reconnect(): Promise<void> {
     const door = this.gateway?.app.get(UpdateDoor, { strict: false });
-    const ups = () => this.metric('broker_look_back_seconds_count');
+    const ups = () => this.metric('broker_sweep_seconds_count');
     const before = await ups();
     (Reflect.get(door as object, 'stream') as UpdateStream).restart();
     await until('the stream is read again', async () => (await ups()) > before && (await this.metric('broker_stream_up')) === 1);
   }
 
-  /** Decides on a leg and puts its row, as the consumer of commands does; answers the leg's id. */
-  async ask(id: string, decide: (leg: BrokerOrder) => void): Promise<string> {
+  /** Decides on a revision and puts its row, as the consumer of commands does; answers the revision's id. */
+  async ask(id: string, decide: (revision: BrokerOrder) => void): Promise<string> {
     const asked = () =>
       this.dataSource.transaction(async (tx) => {
         const store = this.store.within(tx);
-        const leg = await store.loadAggregate(BrokerOrder, id);
-        decide(leg);
-        const sagaId = placementIdFor(leg.terms?.orderId ?? '');
-        await runInContext({ correlationId: freshId(), sagaId, account: leg.terms?.accountId ?? '' }, () =>
-          store.saveAggregate(leg),
+        const revision = await store.loadAggregate(BrokerOrder, id);
+        decide(revision);
+        const sagaId = placementIdFor(revision.terms?.orderId ?? '');
+        await runInContext({ correlationId: freshId(), sagaId, account: revision.terms?.accountId ?? '' }, () =>
+          store.saveAggregate(revision),
         );
         await tx.query(
           `insert into broker_gateway.work as w (key) values ($1)
@@ -128,16 +128,16 @@ export class World {
         );
       });
     await retryOnConflict(asked);
-    this.gateway?.app.get(LegWork, { strict: false }).wake();
+    this.gateway?.app.get(RevisionWork, { strict: false }).wake();
     return id;
   }
 
-  /** Asks for a leg to be sent. */
-  submit(terms: LegTerms): Promise<string> {
-    return this.ask(brokerOrderIdFor(terms.orderId, terms.leg), (leg) => leg.submit(terms));
+  /** Asks for a revision to be sent. */
+  submit(terms: RevisionTerms): Promise<string> {
+    return this.ask(brokerOrderIdFor(terms.orderId, terms.revision), (revision) => revision.submit(terms));
   }
 
-  /** The types of a leg's events so far. */
+  /** The types of a revision's events so far. */
   async story(id: string): Promise<string[]> {
     return (await this.events(id)).map(({ type }) => type);
   }
@@ -146,17 +146,17 @@ export class World {
     return this.store.readEvents(id);
   }
 
-  leg(id: string): Promise<BrokerOrder> {
+  revision(id: string): Promise<BrokerOrder> {
     return this.store.loadAggregate(BrokerOrder, id);
   }
 
-  /** Waits until the leg has got so far. */
+  /** Waits until the revision has got so far. */
   async reaches(id: string, progress: BrokerOrder['progress'], withinMs?: number): Promise<void> {
     let last = '';
     await until(
       `${id} is ${progress}`,
       async () => {
-        last = (await this.leg(id)).progress;
+        last = (await this.revision(id)).progress;
         return last === progress;
       },
       withinMs,
@@ -165,7 +165,7 @@ export class World {
     });
   }
 
-  /** Rows of legs that somebody still attends to. */
+  /** Rows of revisions that somebody still attends to. */
   async rows(): Promise<{ key: string; memo: Record<string, unknown> }[]> {
     return this.dataSource.query(`select key, memo from broker_gateway.work where not memo ? 'until'`);
   }

@@ -33,7 +33,7 @@ export interface Reply {
   headers(values: Record<string, string>): unknown;
 }
 
-/** The fields of the body in which a wish differs from what its key stored: `asked` and `stored` by name, absent is a value too. */
+/** The fields of the body in which a request differs from what its key stored: `asked` and `stored` by name, absent is a value too. */
 export const differingFields = (asked: object, stored: object, fields: readonly string[]): string[] =>
   fields.filter((field) => Reflect.get(asked, field) !== Reflect.get(stored, field));
 

@@ -3,7 +3,7 @@ import { EventStore } from '@tradecore/event-sourcing';
 import { Account } from '@tradecore/trading';
 import { AccountChanges } from './account-changes.ts';
 
-/** An operator's wish to let somebody into an account, or out of it. */
+/** An operator's request to let somebody into an account, or out of it. */
 export interface ChangeAccessCommand {
   readonly access: 'granted' | 'revoked';
   readonly accountId: string;

@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
-import type { Broker } from '@tradecore/messaging';
+import type { KafkaClient } from '@tradecore/messaging';
 import { MarketData, runtimeMigrations } from '@tradecore/read-models';
 import { Health, tokens, type ServiceOptions } from '@tradecore/service';
-import { CommandsModule, CommandStrategy } from '@tradecore/subscriptions';
+import { CommandsModule, CommandStrategy } from '@tradecore/consumers';
 import { AccountAccess } from './account-access.ts';
 import { AccountChanges } from './account-changes.ts';
 import { AccountsHttp } from './accounts.http.ts';
@@ -12,7 +12,7 @@ import { MoveFunds } from './move-funds.ts';
 import { OpenAccount } from './open-account.ts';
 import { MarketFacts, OrderRisk, riskSettings } from './order-risk.ts';
 import { OrderWaits } from './order-waits.ts';
-import { OrderWishes } from './order-wishes.ts';
+import { OrderRequests } from './order-requests.ts';
 import { OrdersHttp } from './orders.http.ts';
 import { PlaceOrder } from './place-order.ts';
 import { RequestCancel } from './request-cancel.ts';
@@ -23,10 +23,10 @@ import { SetControls } from './set-controls.ts';
 /** Reads market data from before the doors open until the broker is closed; not ready while it knows half of the market. */
 const marketData = {
   provide: MarketData,
-  inject: [tokens.broker, Health],
-  useFactory: (broker: Broker, health: Health): MarketData => {
+  inject: [tokens.kafka, Health],
+  useFactory: (kafka: KafkaClient, health: Health): MarketData => {
     const read = new MarketData();
-    read.start(broker);
+    read.start(kafka);
     health.add({ name: 'market-data', check: () => read.check() });
     return read;
   },
@@ -34,7 +34,7 @@ const marketData = {
 
 /** The doors through which clients and sagas write, and the use cases behind them. */
 @Module({
-  imports: [CommandsModule.with({ name: 'command-api', broker: tokens.broker })],
+  imports: [CommandsModule.with({ name: 'command-api', kafka: tokens.kafka })],
   controllers: [OrdersHttp, AccountsHttp, AdminHttp],
   providers: [
     marketData,
@@ -43,7 +43,7 @@ const marketData = {
     MarketFacts,
     OrderRisk,
     OrderWaits,
-    OrderWishes,
+    OrderRequests,
     PlaceOrder,
     RequestCancel,
     RequestReplace,

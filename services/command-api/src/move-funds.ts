@@ -9,7 +9,7 @@ import { differingFields, IdempotencyKeyReused } from './asked.ts';
 /** Which way money goes. */
 export type Movement = 'deposit' | 'withdrawal';
 
-/** A wish to bring money in or take it out; account, kind and key make it one, however often it is sent. */
+/** A request to bring money in or take it out; account, kind and key make it one, however often it is sent. */
 export interface MoveFundsCommand {
   readonly kind: Movement;
   readonly accountId: string;

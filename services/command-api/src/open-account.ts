@@ -4,7 +4,7 @@ import { accountIdFor, type AccountOpened } from '@tradecore/events';
 import { counter, extendContext } from '@tradecore/telemetry';
 import { Account } from '@tradecore/trading';
 
-/** A wish for an account. `owner` and key name it: the same two are the same account for ever. */
+/** A request for an account. `owner` and key name it: the same two are the same account for ever. */
 export interface OpenAccountCommand {
   readonly terms: AccountOpened['data'];
   readonly idempotencyKey: string;
@@ -18,7 +18,7 @@ export interface OpenedAccount {
 
 const opened = counter({
   name: 'accounts_opened_total',
-  help: 'Accounts opened, and repeats of such a wish.',
+  help: 'Accounts opened, and repeats of such a request.',
   labels: { outcome: ['opened', 'repeated'] },
 });
 

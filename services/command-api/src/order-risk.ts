@@ -50,7 +50,7 @@ export class OrderRisk {
     @Inject(MarketFacts) private readonly market: MarketFacts,
   ) {}
 
-  /** Cleared or denied. Kill switches and limits are read from the store: one that was answered holds for the very next order. */
+  /** Approved or denied. Kill switches and limits are read from the store: one that was answered holds for the very next order. */
   async assess(terms: OrderTerms): Promise<Assessment> {
     const [all, own, opened] = await Promise.all([
       this.#control('all'),

@@ -8,7 +8,7 @@ import { AccountAccess } from './account-access.ts';
 import { historyOf } from './order-history.ts';
 import { OrderRisk } from './order-risk.ts';
 
-/** A wish to trade, under a name that makes it one order however often it is sent. */
+/** A request to trade, under a name that makes it one order however often it is sent. */
 export interface PlaceOrderCommand {
   readonly caller: Caller;
   readonly terms: OrderTerms;
@@ -61,11 +61,11 @@ export class PlaceOrder {
     const order = new Order(orderId);
     order.place(terms);
     const assessment = await this.risk.assess(terms);
-    if ('cleared' in assessment) order.clear(assessment.cleared);
+    if ('approved' in assessment) order.approve(assessment.approved);
     else order.deny(assessment.denied);
     try {
       const { events } = await this.eventStore.saveAggregate(order);
-      if ('cleared' in assessment) return { outcome: 'placed', history: events };
+      if ('approved' in assessment) return { outcome: 'placed', history: events };
       denials.inc({ rule: assessment.denied.rule });
       return { outcome: 'denied', history: events };
     } catch (error) {
@@ -74,7 +74,7 @@ export class PlaceOrder {
     }
   }
 
-  /** The name is taken, for ever: by the same wish, or by another one, which throws. */
+  /** The name is taken, for ever: by the same request, or by another one, which throws. */
   private async repeat(orderId: string, terms: OrderTerms): Promise<PlacedOrder> {
     const order = await this.eventStore.loadAggregate(Order, orderId);
     order.place(terms);

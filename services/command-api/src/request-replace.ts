@@ -4,17 +4,17 @@ import type { Denial, RecordedEvent, ReplaceTerms } from '@tradecore/events';
 import { RequestRefused, type Caller } from '@tradecore/service';
 import type { Order } from '@tradecore/trading';
 import { OrderRisk } from './order-risk.ts';
-import { OrderWishes } from './order-wishes.ts';
+import { OrderRequests } from './order-requests.ts';
 
-/** A wish for other terms. */
+/** A request for other terms. */
 export interface RequestReplaceCommand {
   readonly orderId: string;
   readonly caller: Caller;
   /** Canonical; what is absent stays. */
   readonly changes: ReplaceTerms;
-  /** The version that the wish is based on; any when absent. */
+  /** The version that the request is based on; any when absent. */
   readonly expectedVersion?: number;
-  /** Makes the wish one, however often it is sent. */
+  /** Makes the request one, however often it is sent. */
   readonly idempotencyKey?: string;
 }
 
@@ -22,17 +22,17 @@ export interface RequestReplaceCommand {
 @Injectable()
 export class RequestReplace {
   constructor(
-    @Inject(OrderWishes) private readonly wishes: OrderWishes,
+    @Inject(OrderRequests) private readonly requests: OrderRequests,
     @Inject(OrderRisk) private readonly risk: OrderRisk,
   ) {}
 
   /**
    * Returns the order's stored events up to the request; the same again for a repeated key. Throws 412 when the order has changed since
-   * `expectedVersion`, `ReplaceDenied`, and what `OrderWishes.make`, `Order.requestReplace` and `EventStore.saveAggregate` throw.
+   * `expectedVersion`, `ReplaceDenied`, and what `OrderRequests.make`, `Order.requestReplace` and `EventStore.saveAggregate` throw.
    */
   execute({ changes, expectedVersion, ...command }: RequestReplaceCommand): Promise<readonly RecordedEvent[]> {
-    const wish = { ...command, name: 'replace-order', body: changes, fields: ['quantity', 'limitPrice', 'stopPrice'] };
-    return this.wishes.make(wish, async (order) => {
+    const request = { ...command, name: 'replace-order', body: changes, fields: ['quantity', 'limitPrice', 'stopPrice'] };
+    return this.requests.make(request, async (order) => {
       if (expectedVersion !== undefined && order.version !== expectedVersion) throw changedSince(order.version);
       await this.#replace(order, changes);
     });
@@ -42,7 +42,7 @@ export class RequestReplace {
   async #replace(order: Order, changes: ReplaceTerms): Promise<void> {
     const assessment = await this.risk.assess(order.termsAfter(changes));
     if ('denied' in assessment) throw new ReplaceDenied(assessment.denied);
-    order.requestReplace(changes, assessment.cleared);
+    order.requestReplace(changes, assessment.approved);
   }
 }
 

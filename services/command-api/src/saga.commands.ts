@@ -9,7 +9,7 @@ import {
   SettlementAsked,
   type RecordedEvent,
 } from '@tradecore/events';
-import { Handles, type CommandHandler } from '@tradecore/subscriptions';
+import { Handles, type CommandHandler } from '@tradecore/consumers';
 import { counter } from '@tradecore/telemetry';
 import { Account, Order } from '@tradecore/trading';
 

@@ -46,7 +46,7 @@ export class AskingSaga {
   static async of(api: RunningCommandApi): Promise<AskingSaga> {
     const store = createEventStore({ dataSource: api.database.dataSource, catalogue });
     const writer = { transactionalId: `relay-${freshId()}`, writer: 'relay' } as const;
-    return new AskingSaga(api, store, await api.around.kafka.broker.openTransactional(writer));
+    return new AskingSaga(api, store, await api.around.kafka.kafka.openTransactional(writer));
   }
 
   /** Stores and sends steps; does not wait for answers. */

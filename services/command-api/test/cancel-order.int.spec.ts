@@ -22,7 +22,7 @@ describe('POST /v1/orders/{id}/cancel', () => {
     );
     expect(events).toEqual([
       { event_type: 'OrderPlaced', account: api.account },
-      { event_type: 'OrderCleared', account: api.account },
+      { event_type: 'OrderApproved', account: api.account },
       { event_type: 'OrderCancelRequested', account: api.account },
     ]);
   });

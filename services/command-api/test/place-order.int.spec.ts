@@ -19,8 +19,8 @@ describe('POST /v1/orders', () => {
       id,
       status: 'pendingNew',
       filledQuantity: '0',
-      leg: 1,
-      legs: [],
+      revision: 1,
+      revisions: [],
       execType: 'A',
       goodUntil: body['goodUntil'],
       version: 2,
@@ -101,9 +101,9 @@ describe('POST /v1/orders', () => {
     expect(await api.stored()).toBe(before + 2);
   });
 
-  it('makes one order of a wish whose answer was lost and that is sent again', async () => {
+  it('makes one order of a request whose answer was lost and that is sent again', async () => {
     const before = await api.stored();
-    const wishes = await Promise.all(
+    const requests = await Promise.all(
       Array.from({ length: 20 }, async (_, n) => {
         const terms = api.terms();
         const lost = api.post('/v1/orders', terms, { signal: AbortSignal.timeout(n) }).catch(() => undefined);
@@ -111,11 +111,11 @@ describe('POST /v1/orders', () => {
         return api.post('/v1/orders', terms);
       }),
     );
-    expect(wishes.every(({ status, body }) => [200, 201].includes(status) && body['status'] === 'pendingNew')).toBe(true);
-    expect(await api.stored()).toBe(before + 2 * wishes.length);
+    expect(requests.every(({ status, body }) => [200, 201].includes(status) && body['status'] === 'pendingNew')).toBe(true);
+    expect(await api.stored()).toBe(before + 2 * requests.length);
   });
 
-  it('makes one order of 20 different wishes for one name: one is accepted, the others hear what differs', async () => {
+  it('makes one order of 20 different requests for one name: one is accepted, the others hear what differs', async () => {
     const terms = api.terms();
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, n) => api.post('/v1/orders', { ...terms, quantity: String(n + 1) })),

@@ -8,7 +8,7 @@ import { sampleQuote, sampleSession } from '@tradecore/read-models/testing';
 import type { Caller } from '@tradecore/service';
 import { AccountAccess } from '../src/account-access.ts';
 import { MarketFacts, OrderRisk } from '../src/order-risk.ts';
-import { OrderWishes } from '../src/order-wishes.ts';
+import { OrderRequests } from '../src/order-requests.ts';
 import { PlaceOrder } from '../src/place-order.ts';
 import { RequestCancel } from '../src/request-cancel.ts';
 
@@ -47,7 +47,7 @@ function useCases(store: InMemoryEventStore): { placeOrder: PlaceOrder; requestC
   const risk = new OrderRisk(store, access, new MarketFacts(market, { now: () => new Date() }, settings));
   return {
     placeOrder: new PlaceOrder(store, risk, access),
-    requestCancel: new RequestCancel(new OrderWishes(store, access)),
+    requestCancel: new RequestCancel(new OrderRequests(store, access)),
   };
 }
 
@@ -71,7 +71,7 @@ describe('callers who decide on the same state', () => {
     expect(await store.readEvents(orderId)).toHaveLength(2);
   });
 
-  it('place one order of different wishes: the others hear that the name is taken', async () => {
+  it('place one order of different requests: the others hear that the name is taken', async () => {
     const store = await opened();
     const { placeOrder } = useCases(store);
     store.meet(2);

@@ -21,7 +21,7 @@ describe('POST /v1/orders/{id}/replace', () => {
         status: 'pendingReplace',
         quantity: '10',
         limitPrice: '101.5',
-        requested: { leg: 2, quantity: '20', limitPrice: '101' },
+        requested: { revision: 2, quantity: '20', limitPrice: '101' },
         version: 5,
       },
     ]);
@@ -31,7 +31,7 @@ describe('POST /v1/orders/{id}/replace', () => {
 
   it('changes only what is named, also when it is taken', async () => {
     const id = await api.working({ type: 'stopLimit', stopPrice: '101' });
-    expect((await replace(id, { stopPrice: '100.5' })).body['requested']).toEqual({ leg: 2, stopPrice: '100.5' });
+    expect((await replace(id, { stopPrice: '100.5' })).body['requested']).toEqual({ revision: 2, stopPrice: '100.5' });
   });
 
   it.each<[string, object, string]>([
@@ -40,7 +40,7 @@ describe('POST /v1/orders/{id}/replace', () => {
   ])('%s is refused with the figures: 409', async (_name, changes, code) => {
     const id = await api.working();
     const execution = { executionId: freshId(), quantity: '4', price: '101', executedAt: new Date().toISOString() };
-    await api.tell(id, { type: 'OrderExecuted', data: { ...execution, leg: 1 } });
+    await api.tell(id, { type: 'OrderExecuted', data: { ...execution, revision: 1 } });
     const answer = await replace(id, changes);
     expect(problem(answer)).toEqual([409, code]);
     expect(answer.body).toMatchObject({ filledQuantity: '4', errors: [{ pointer: '#/quantity', code: 'below-filled' }] });

@@ -3,7 +3,7 @@ import { createEventStore, type PostgresEventStore } from '@tradecore/event-sour
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
 import { brokerOrderIdFor, catalogue, freshId, topics, type MarketRecord, type OrderChange } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { MarketData, readModelMigrations, runtimeMigrations } from '@tradecore/read-models';
 import { publishMarket, sampleQuote, sampleSession } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
@@ -33,7 +33,7 @@ export interface Sending {
 /** The settings of a test's own database, broker and issuer, which several processes may share. */
 export interface Surroundings {
   readonly database: TestDatabase;
-  readonly kafka: TestBroker;
+  readonly kafka: TestKafka;
   readonly issuer: TestIssuer;
 }
 
@@ -54,10 +54,10 @@ export class RunningCommandApi {
   static async start(env: Readonly<Record<string, string>> = {}): Promise<RunningCommandApi> {
     const [database, kafka, issuer] = await Promise.all([
       createTestDatabase({ migrations: [...readModelMigrations, ...runtimeMigrations] }),
-      createTestBroker({ declarations: [topics.marketData, topics.orderPlacement, topics.deadLetters, topics.relayPosition] }),
+      createTestKafka({ declarations: [topics.marketData, topics.orderPlacement, topics.deadLetters, topics.relayPosition] }),
       createTestIssuer(),
     ]);
-    await publishMarket(kafka.broker, sampleSession(), sampleQuote(), sampleQuote({ symbol: 'HALT', halted: true }));
+    await publishMarket(kafka.kafka, sampleSession(), sampleQuote(), sampleQuote({ symbol: 'HALT', halted: true }));
     const running = await RunningCommandApi.beside({ database, kafka, issuer }, env);
     running.authorization = await running.bearer([], { subject: 'client' });
     const opened = await running.post('/v1/accounts', {}, { headers: { 'idempotency-key': 'own' } });
@@ -105,7 +105,7 @@ export class RunningCommandApi {
 
   /** Publishes market data and waits until this process has read it. */
   async market(...records: readonly MarketRecord[]): Promise<void> {
-    await publishMarket(this.around.kafka.broker, ...records);
+    await publishMarket(this.around.kafka.kafka, ...records);
     const read = this.service.app.get(MarketData, { strict: false });
     const known = (record: MarketRecord) =>
       isDeepStrictEqual(record.kind === 'session' ? read.session() : read.quote(record.symbol), record);
@@ -125,8 +125,8 @@ export class RunningCommandApi {
   async working(changes: Readonly<Record<string, unknown>> = {}): Promise<string> {
     const { body } = await this.post('/v1/orders', this.terms(changes));
     const id = body['id'] as string;
-    const leg = { leg: 1, brokerOrderId: brokerOrderIdFor(id, 1) };
-    await this.tell(id, { type: 'OrderSubmitted', data: leg }, { type: 'OrderAccepted', data: leg });
+    const revision = { revision: 1, brokerOrderId: brokerOrderIdFor(id, 1) };
+    await this.tell(id, { type: 'OrderSubmitted', data: revision }, { type: 'OrderAccepted', data: revision });
     return id;
   }
 

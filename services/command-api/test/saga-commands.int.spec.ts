@@ -170,11 +170,17 @@ describe('an order that a saga tells', () => {
   it('goes through its life, and answers also what changes nothing', async () => {
     const { body } = await api.post('/v1/orders', api.terms());
     const id = body['id'] as string;
-    const leg = { leg: 1, brokerOrderId: brokerOrderIdFor(id, 1) };
-    const execution = { executionId: freshId(), quantity: '10', price: '100', executedAt: '2026-11-23T14:00:00.000Z', leg: 1 };
+    const revision = { revision: 1, brokerOrderId: brokerOrderIdFor(id, 1) };
+    const execution = {
+      executionId: freshId(),
+      quantity: '10',
+      price: '100',
+      executedAt: '2026-11-23T14:00:00.000Z',
+      revision: 1,
+    };
     await saga.ask(
-      tell(id, { type: 'OrderSubmitted', data: leg }),
-      tell(id, { type: 'OrderAccepted', data: leg }),
+      tell(id, { type: 'OrderSubmitted', data: revision }),
+      tell(id, { type: 'OrderAccepted', data: revision }),
       tell(id, { type: 'OrderExecuted', data: execution }),
       tell(id, { type: 'OrderCanceled', data: {} }),
     );

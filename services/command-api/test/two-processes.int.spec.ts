@@ -20,7 +20,7 @@ const askBoth = (ask: (api: RunningCommandApi) => Promise<Answer>, times = 1): P
 const statuses = (answers: readonly Answer[]): number[] => answers.map(({ status }) => status).sort();
 
 describe('two processes', () => {
-  it('make one order of one wish, and tell it alike', async () => {
+  it('make one order of one request, and tell it alike', async () => {
     const terms = one.terms();
     const answers = await askBoth((api) => api.post('/v1/orders', terms), 5);
     expect(statuses(answers)).toEqual([...Array<number>(9).fill(200), 201]);

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { feedHintChannel } from '@tradecore/read-models';
 import { tokens, type Config } from '@tradecore/service';
-import { CommitListener } from '@tradecore/subscriptions';
+import { CommitListener } from '@tradecore/consumers';
 import { counter } from '@tradecore/telemetry';
 import { Redis } from 'ioredis';
 

@@ -1,17 +1,17 @@
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { freshId, topics } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { feedAfter, feedHeads, feedHintChannel, Feed } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
-import { rebuildProjection } from '@tradecore/subscriptions';
+import { rebuildProjection } from '@tradecore/consumers';
 import { Redis } from 'ioredis';
 import { feedProjector } from '../src/feed-projector.module.ts';
 
 let models: TestReadModels;
-let kafka: TestBroker;
+let kafka: TestKafka;
 let services: RunningService[];
 let hints: Redis;
 const heard: string[] = [];
@@ -21,7 +21,7 @@ const noRedis = 'redis://127.0.0.1:1';
 
 beforeAll(async () => {
   const declarations = [topics.orderEvents, topics.accountEvents, topics.brokerEvents, topics.deadLetters, topics.relayPosition];
-  [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestBroker({ declarations })]);
+  [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestKafka({ declarations })]);
   const redis = process.env['REDIS_URL'];
   if (!redis) throw new Error('REDIS_URL is not set: these tests need Redis, see `npm test`');
   hints = new Redis(redis);
@@ -64,9 +64,9 @@ describe('two feed-projectors, one of them without Redis', () => {
       const placed = await Promise.all(
         [...accounts, ...accounts].map(async (account) => ({ account, id: await place(account) })),
       );
-      await models.relay(kafka.broker);
+      await models.relay(kafka.kafka);
       await Promise.all(placed.slice(0, 3).map(({ account, id }) => models.requestCancel(account, id)));
-      await models.relay(kafka.broker);
+      await models.relay(kafka.kafka);
     }
     await eventually(async () => (await Promise.all(accounts.map(entriesOf))).every((entries) => entries.length >= 15));
     for (const account of accounts) {
@@ -86,15 +86,15 @@ describe('two feed-projectors, one of them without Redis', () => {
       const orderId = await models.place({ ...sampleTerms({ accountId }), clientOrderId: freshId() });
       const executedAt = '2026-01-02T03:04:05.000000Z';
       const figures = { executionId: freshId(), quantity: '4', price: '101', executedAt };
-      await models.brokerOrder(accountId, freshId(), (leg) => {
-        leg.submit({ ...sampleTerms({ accountId }), orderId, leg: 1 });
-        leg.report({ ...figures, venueOrderId: orderId, venueExecutionId: figures.executionId });
+      await models.brokerOrder(accountId, freshId(), (revision) => {
+        revision.submit({ ...sampleTerms({ accountId }), orderId, revision: 1 });
+        revision.report({ ...figures, brokerageOrderId: orderId, brokerageExecutionId: figures.executionId });
       });
       await models.account(accountId, (account) => account.settle({ ...figures, orderId, symbol: 'ACME', side: 'buy' }));
     };
     for (let round = 0; round < 5; round += 1) {
       await trade();
-      await models.relay(kafka.broker);
+      await models.relay(kafka.kafka);
     }
     await eventually(async () => (await entriesOf(accountId)).length >= 17);
     const entries = await entriesOf(accountId);

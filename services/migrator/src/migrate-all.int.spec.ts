@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { topics } from '@tradecore/events';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { ConfigFaults, readConfig } from '@tradecore/service';
 import { Client } from 'pg';
 import { migrateAll, migratorConfig, rolePasswords, type MigratorConfig } from './migrate-all.ts';
@@ -12,7 +12,7 @@ const services = [
   ...['command-api', 'query-api', 'order-saga', 'broker-gateway', 'outbox-relay'],
   ...['order-projector', 'account-projector', 'position-projector', 'feed-projector'],
 ];
-let broker: TestBroker;
+let kafka: TestKafka;
 let database: string;
 let config: MigratorConfig;
 
@@ -34,15 +34,15 @@ async function query<T>(url: string, sql: string): Promise<T[]> {
 }
 
 beforeAll(async () => {
-  broker = await createTestBroker({ declarations: [topics.relayPosition] });
-  database = `migrator_${broker.namespace.replace('-', '_')}`;
+  kafka = await createTestKafka({ declarations: [topics.relayPosition] });
+  database = `migrator_${kafka.namespace.replace('-', '_')}`;
   await query(owner.href, `create database ${database}`);
   const folder = await mkdtemp(join(tmpdir(), 'logins-'));
   for (const service of services) await writeFile(join(folder, service), `password of ${service}\n`.replaceAll(' ', '-'));
   const env = {
     DATABASE_URL: urlOf(database),
-    KAFKA_BROKERS: broker.brokers.join(','),
-    NAMESPACE: broker.namespace,
+    KAFKA_BROKERS: kafka.brokers.join(','),
+    NAMESPACE: kafka.namespace,
     PARTITIONS: '2',
     ROLE_PASSWORDS_DIR: folder,
   };
@@ -52,9 +52,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await query(owner.href, `drop database if exists ${database} with (force)`);
   for (const service of [...services, 'reader']) {
-    await query(owner.href, `drop role if exists "${broker.namespace}_${service.replace('-', '_')}"`);
+    await query(owner.href, `drop role if exists "${kafka.namespace}_${service.replace('-', '_')}"`);
   }
-  await broker.drop();
+  await kafka.drop();
 });
 
 describe('the migrator', () => {
@@ -74,7 +74,7 @@ describe('the migrator', () => {
 
   it('gives each service a login of its own, which may read the store and write nothing there', async () => {
     for (const service of services) {
-      const url = urlOf(database, `${broker.namespace}_${service.replace('-', '_')}`, `password-of-${service}`);
+      const url = urlOf(database, `${kafka.namespace}_${service.replace('-', '_')}`, `password-of-${service}`);
       expect(await query(url, 'select count(*)::int as events from event_store')).toEqual([{ events: 0 }]);
       await expect(query(url, 'delete from event_store')).rejects.toThrow('permission denied');
     }

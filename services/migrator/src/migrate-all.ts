@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { migrate } from '@tradecore/event-sourcing';
 import { catalogue } from '@tradecore/events';
-import { createBroker } from '@tradecore/messaging';
+import { createKafkaClient } from '@tradecore/messaging';
 import { readModelMigrations, runtimeMigrations } from '@tradecore/read-models';
 import type { Config } from '@tradecore/service';
 import { z } from 'zod';
@@ -75,13 +75,13 @@ async function migrateSchema({
 }
 
 async function ensureTopics({ KAFKA_BROKERS, NAMESPACE, PARTITIONS, REPLICATION }: MigratorConfig) {
-  const broker = createBroker({ brokers: KAFKA_BROKERS, clientId: 'migrator', namespace: NAMESPACE });
+  const kafka = createKafkaClient({ brokers: KAFKA_BROKERS, clientId: 'migrator', namespace: NAMESPACE });
   try {
     const layout = { replication: REPLICATION, ...(PARTITIONS !== undefined && { partitions: PARTITIONS }) };
-    const topics = await broker.ensureTopics(layout);
-    await broker.verifyTransactions();
+    const topics = await kafka.ensureTopics(layout);
+    await kafka.verifyTransactions();
     return topics;
   } finally {
-    await broker.close();
+    await kafka.close();
   }
 }

@@ -29,7 +29,7 @@ const traded = (cumulativeQuantity: string, leavesQuantity: string) =>
     quantity: '4',
     price: '101',
     executedAt: '2026-01-02T03:04:05Z',
-    leg: 1,
+    revision: 1,
     cumulativeQuantity,
     leavesQuantity,
   });
@@ -46,7 +46,7 @@ describe('a notice', () => {
     ['orderFilled', ofOrder(traded('7', '0')), '7 shares of your order have traded, and none is left to trade.'],
     ['orderCanceled', ofOrder(new OrderCanceled({ reason: 'asked for' })), 'asked for'],
     ['orderExpired', ofOrder(new OrderExpired({ reason: 'the day is over' })), 'the day is over'],
-    ['orderUnknown', ofOrder(new OrderOutcomeUnknown({ leg: 1, reason: 'no answer' })), 'no answer'],
+    ['orderUnknown', ofOrder(new OrderOutcomeUnknown({ revision: 1, reason: 'no answer' })), 'no answer'],
     ['deposit', ofAccount(new FundsDeposited({ amount: '12.5', reference: 'wages', postings: [] })), '12.5 came in (wages)'],
     ['withdrawal', ofAccount(new FundsWithdrawn({ amount: '3', postings: [] })), '3 went out.'],
     ['tradingHalted', ofControl(new TradingHalted({ scope: account, reason: 'too fast' })), 'too fast'],
@@ -60,7 +60,7 @@ describe('a notice', () => {
 
   it.each([
     ['an order that is placed', ofOrder(new OrderPlaced(sampleTerms()))],
-    ['an order that the broker has', ofOrder(new OrderAccepted({ leg: 1, brokerOrderId: account }))],
+    ['an order that the broker has', ofOrder(new OrderAccepted({ revision: 1, brokerOrderId: account }))],
     ['a part of an order', ofOrder(traded('4', '6'))],
     ['what a cancel sets free', ofAccount(new ReservationReleased({ orderId: account, amount: '5', postings: [] }))],
     ['an event of a type that nobody knows', ofOrder(new OrderCanceled({}), { type: 'toString' })],

@@ -6,7 +6,7 @@ import {
   Undecodable,
   type AssignedPartition,
   type Batch,
-  type Broker,
+  type KafkaClient,
   type DeadLetterNote,
   type IncomingMessage,
   type OutgoingMessage,
@@ -42,12 +42,12 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
   #consumer: RunningConsumer | undefined;
 
   constructor(
-    @Inject(tokens.broker) private readonly broker: Broker,
+    @Inject(tokens.kafka) private readonly kafka: KafkaClient,
     @Inject(Health) private readonly health: Health,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.#consumer = this.broker.runConsumer({
+    this.#consumer = this.kafka.runConsumer({
       group,
       topics: sources,
       hints: false, // the offset is committed with the notices and by nothing else: a hint that comes late would set it back
@@ -75,7 +75,7 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   async #open(partition: TopicPartition): Promise<void> {
     const { topic, partition: number } = partition;
-    const producer = await this.broker.openTransactional({ transactionalId: `${group}.${topic}.${number}` });
+    const producer = await this.kafka.openTransactional({ transactionalId: `${group}.${topic}.${number}` });
     restarts.inc();
     this.#producers.set(partitionKey(partition), producer);
   }
@@ -91,8 +91,8 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   /** Throws for a position beyond the end: the log is not the one that it counts in, and going on would tell everything again. */
   async #positionsOf(topic: string, partitions: readonly AssignedPartition[]): Promise<[string, bigint][]> {
-    const committed = await this.broker.committedOffsets(group, topic);
-    const ends = await this.broker.endOffsets(topic); // again: what was measured before an earlier owner's last batch lies below its position
+    const committed = await this.kafka.committedOffsets(group, topic);
+    const ends = await this.kafka.endOffsets(topic); // again: what was measured before an earlier owner's last batch lies below its position
     return partitions.map((each): [string, bigint] => {
       const position = committed.get(each.partition) ?? each.startOffset;
       const end = ends.get(each.partition) ?? each.endOffset;
@@ -129,7 +129,7 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 
   async #bury(message: IncomingMessage, note: Omit<DeadLetterNote, 'group' | 'attempts'>): Promise<undefined> {
-    await this.broker.deadLetter(message, { group, attempts: 1, ...note });
+    await this.kafka.deadLetter(message, { group, attempts: 1, ...note });
     return undefined;
   }
 

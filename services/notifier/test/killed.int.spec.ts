@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { RecordedEvent } from '@tradecore/events';
-import type { TestBroker } from '@tradecore/messaging/testing';
+import type { TestKafka } from '@tradecore/messaging/testing';
 import { startTestService } from '@tradecore/service/testing';
 import { notifier } from '../src/notifier.module.ts';
 import { canceledOrders, createWorld, here, relay, told, toldAtLeast } from './world.ts';
 
 /** Runs the notifier in a process of its own until it is killed; resolves with the signal that ended it. */
-async function runUntilKilled(world: TestBroker, failpoint: string): Promise<string> {
+async function runUntilKilled(world: TestKafka, failpoint: string): Promise<string> {
   const args = ['--import', here('typescript.mjs'), '--conditions', '@tradecore/source', here('notifier-process.ts')];
   const child = spawn(process.execPath, args, {
     env: {
@@ -24,7 +24,7 @@ async function runUntilKilled(world: TestBroker, failpoint: string): Promise<str
 }
 
 describe('a notifier that is killed with kill -9', () => {
-  let world: TestBroker;
+  let world: TestKafka;
   afterEach(() => world.drop(), 30_000);
 
   it('tells each cause once, wherever it dies', async () => {
@@ -35,7 +35,7 @@ describe('a notifier that is killed with kill -9', () => {
       while (!over) {
         const some = canceledOrders(3);
         events.push(...some);
-        await relay(world.broker, some);
+        await relay(world.kafka, some);
         await new Promise((resolve) => setTimeout(resolve, 200));
       }
     })();

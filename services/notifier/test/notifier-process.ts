@@ -2,7 +2,7 @@
  * The notifier in a process of its own that can be killed at an exact point. FAILPOINT=<point>:<nth> sends SIGKILL to itself when it comes to
  * the point for the nth time; points are laid around the producer from outside, so that nothing of it is in the service.
  */
-import { createBroker, type Broker, type TransactionContents } from '@tradecore/messaging';
+import { createKafkaClient, type KafkaClient, type TransactionContents } from '@tradecore/messaging';
 import { Health } from '@tradecore/service';
 import { Notifier } from '../src/notifier.ts';
 
@@ -15,18 +15,18 @@ function reached(name: string): void {
   if (name === point && (left -= 1) === 0) process.kill(process.pid, 'SIGKILL');
 }
 
-const broker = createBroker({
+const kafka = createKafkaClient({
   brokers: env['KAFKA_BROKERS']!.split(','),
   clientId: 'notifier-process',
   namespace: env['NAMESPACE']!,
 });
 
-const failing: Broker = Object.assign(Object.create(broker) as Broker, {
-  runConsumer: broker.runConsumer.bind(broker),
-  committedOffsets: broker.committedOffsets.bind(broker),
-  endOffsets: broker.endOffsets.bind(broker),
-  openTransactional: async (options: Parameters<Broker['openTransactional']>[0]) => {
-    const producer = await broker.openTransactional(options);
+const failing: KafkaClient = Object.assign(Object.create(kafka) as KafkaClient, {
+  runConsumer: kafka.runConsumer.bind(kafka),
+  committedOffsets: kafka.committedOffsets.bind(kafka),
+  endOffsets: kafka.endOffsets.bind(kafka),
+  openTransactional: async (options: Parameters<KafkaClient['openTransactional']>[0]) => {
+    const producer = await kafka.openTransactional(options);
     const send = producer.send.bind(producer);
     producer.send = async (contents: TransactionContents) => {
       if (contents.batches.length === 0) return send(contents);

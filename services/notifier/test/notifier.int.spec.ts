@@ -1,12 +1,12 @@
 import { freshId, FundsDeposited, topics, TradingHalted, type RecordedEvent } from '@tradecore/events';
 import { recordedSample } from '@tradecore/events/testing';
-import type { TestBroker } from '@tradecore/messaging/testing';
+import type { TestKafka } from '@tradecore/messaging/testing';
 import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
 import { notifier } from '../src/notifier.module.ts';
 import { canceledOrders, createWorld, relay, told, toldAtLeast } from './world.ts';
 
-let world: TestBroker;
+let world: TestKafka;
 let services: RunningService[];
 const happened: RecordedEvent[] = [];
 
@@ -24,7 +24,7 @@ const start = (): Promise<RunningService> =>
 
 async function happen(events: readonly RecordedEvent[], topic?: string): Promise<void> {
   happened.push(...events);
-  await relay(world.broker, events, topic);
+  await relay(world.kafka, events, topic);
 }
 
 /** Each event that happened has caused one notice, and nothing else was told. */
@@ -66,7 +66,7 @@ describe('two notifiers', () => {
 
   it('bury what is no event and what they cannot read, and go on', async () => {
     const [future] = canceledOrders(1) as [RecordedEvent];
-    await relay(world.broker, [
+    await relay(world.kafka, [
       { ...future, schemaVersion: 9 },
       { ...future, id: 'no id' },
     ]);

@@ -1,13 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { freshId, OrderCanceled, topics, type RecordedEvent } from '@tradecore/events';
 import { recordedSample } from '@tradecore/events/testing';
-import { encode, type Broker } from '@tradecore/messaging';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { encode, type KafkaClient } from '@tradecore/messaging';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import type { Notice } from '../src/notices.ts';
 
 /** A broker with what the notifier reads and writes. */
-export const createWorld = (partitions = 2): Promise<TestBroker> =>
-  createTestBroker({
+export const createWorld = (partitions = 2): Promise<TestKafka> =>
+  createTestKafka({
     partitions,
     declarations: [
       topics.orderEvents,
@@ -24,8 +24,8 @@ export const canceledOrders = (count: number): RecordedEvent[] =>
   Array.from({ length: count }, () => recordedSample(new OrderCanceled({}), { metadata: { account: freshId() } }));
 
 /** Writes stored events to a topic as the relay does. */
-export async function relay(broker: Broker, events: readonly RecordedEvent[], topic: string = topics.orderEvents.name) {
-  const producer = await broker.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
+export async function relay(kafka: KafkaClient, events: readonly RecordedEvent[], topic: string = topics.orderEvents.name) {
+  const producer = await kafka.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
   const messages = events.map((event) => encode({ ...event, dataText: JSON.stringify(event.data) }, event.aggregateId));
   const batches = [{ topic, messages }];
   await producer.send({ batches, group: 'test-relay', positionTopic: topics.relayPosition.name, partition: 0, offset: 0n });
@@ -33,11 +33,11 @@ export async function relay(broker: Broker, events: readonly RecordedEvent[], to
 }
 
 /** What people were told so far, as they see it: committed notices. */
-export const told = async (world: TestBroker): Promise<Notice[]> =>
+export const told = async (world: TestKafka): Promise<Notice[]> =>
   (await world.readTopic(topics.userNotifications.name)).map(({ value }) => JSON.parse(String(value)) as Notice);
 
 /** Waits until so many were told; the end of the test's time ends it. */
-export async function toldAtLeast(world: TestBroker, count: number): Promise<Notice[]> {
+export async function toldAtLeast(world: TestKafka, count: number): Promise<Notice[]> {
   for (;;) {
     const notices = await told(world);
     if (notices.length >= count) return notices;

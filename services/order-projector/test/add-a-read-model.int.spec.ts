@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url';
 import type { Migration, Transaction } from '@tradecore/event-sourcing';
 import { freshId, topics } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
-import { createTestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka } from '@tradecore/messaging/testing';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { ServiceOptions } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
-import { rebuildProjection, type ProjectorClass } from '@tradecore/subscriptions';
+import { rebuildProjection, type ProjectorClass } from '@tradecore/consumers';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const page = readFileSync(join(root, 'docs/add-a-read-model.md'), 'utf8');
@@ -38,7 +38,7 @@ write(
   'libs/read-models/src/index.ts',
   `import { readMigrations } from '@tradecore/event-sourcing';
    import { readModelMigrations as others } from '@tradecore/read-models';
-   import { subscriptionMigration } from '@tradecore/subscriptions';
+   import { subscriptionMigration } from '@tradecore/consumers';
    import { Symbols } from './symbols.projector.ts';
    export { Symbols };
    export const added = [${block('fragment')} ...readMigrations(new URL('../schema/', import.meta.url))];
@@ -73,7 +73,7 @@ it('its service builds the model from the store, follows the topic, and builds i
   const declarations = [topics.orderEvents, topics.deadLetters, topics.relayPosition];
   const [models, kafka] = await Promise.all([
     TestReadModels.create({ projected: false, migrations: added }),
-    createTestBroker({ declarations }),
+    createTestKafka({ declarations }),
   ]);
   const place = (symbol: string) => models.place({ ...sampleTerms({ accountId: freshId(), symbol }), clientOrderId: freshId() });
   const reader = await models.database.dataSourceFor('query-api');
@@ -95,7 +95,7 @@ it('its service builds the model from the store, follows the topic, and builds i
       { symbol: 'BRK.B', orders: 1 },
     ]);
     await Promise.all(['BRK.B', 'BRK.B', 'ACME', 'BRK.B'].map(place));
-    await models.relay(kafka.broker);
+    await models.relay(kafka.kafka);
     const all = [
       { symbol: 'BRK.B', orders: 4 },
       { symbol: 'ACME', orders: 3 },

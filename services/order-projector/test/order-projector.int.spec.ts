@@ -1,22 +1,22 @@
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { freshId, topics } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { orderById, orderFrom, orderResponseOf, ordersOfAccount, Orders } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
-import { rebuildProjection } from '@tradecore/subscriptions';
+import { rebuildProjection } from '@tradecore/consumers';
 import { orderProjector } from '../src/order-projector.module.ts';
 
 let models: TestReadModels;
-let kafka: TestBroker;
+let kafka: TestKafka;
 let service: RunningService;
 const account = freshId();
 
 beforeAll(async () => {
   const declarations = [topics.orderEvents, topics.deadLetters, topics.relayPosition];
-  [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestBroker({ declarations })]);
+  [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestKafka({ declarations })]);
   service = await start();
 }, 30_000);
 afterAll(async () => {
@@ -52,10 +52,10 @@ const shown = (orderId: string, version: number) =>
 describe('the order-projector', () => {
   it('shows an order as soon as its event is on the topic, and its cancel after it', async () => {
     const id = await place();
-    await models.relay(kafka.broker);
+    await models.relay(kafka.kafka);
     expect((await shown(id, 1)).order.status).toBe('pendingNew');
     await models.requestCancel(account, id, 'no');
-    await models.relay(kafka.broker);
+    await models.relay(kafka.kafka);
     const folded = orderFrom(await models.store.readEvents(id));
     expect(await shown(id, 2)).toEqual({ order: orderResponseOf(folded!), version: 2 });
   }, 20_000);
@@ -71,7 +71,7 @@ describe('the order-projector', () => {
   it('goes on where it was after a stop', async () => {
     await service.stop();
     const id = await place();
-    await models.relay(kafka.broker);
+    await models.relay(kafka.kafka);
     service = await start();
     expect((await shown(id, 1)).order.id).toBe(id);
   }, 20_000);

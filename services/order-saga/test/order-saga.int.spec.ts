@@ -1,6 +1,6 @@
 import { freshId, placementIdFor, topics, type RecordedEvent, type ReservationAsked } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { runtimeMigrations } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
@@ -10,7 +10,7 @@ import { Account } from '@tradecore/trading';
 import { orderSaga } from '../src/order-saga.module.ts';
 
 let models: TestReadModels;
-let kafka: TestBroker;
+let kafka: TestKafka;
 let service: RunningService;
 
 const start = (): Promise<RunningService> =>
@@ -25,7 +25,7 @@ beforeAll(async () => {
   const declarations = [orderEvents, accountEvents, brokerEvents, orderPlacement, deadLetters, relayPosition];
   [models, kafka] = await Promise.all([
     TestReadModels.create({ projected: false, migrations: runtimeMigrations }),
-    createTestBroker({ declarations }),
+    createTestKafka({ declarations }),
   ]);
   service = await start();
 }, 30_000);
@@ -35,12 +35,12 @@ afterAll(async () => {
 }, 30_000);
 
 /** An order that the risk rules let pass. */
-async function cleared(accountId: string, quantity = '10'): Promise<string> {
+async function approved(accountId: string, quantity = '10'): Promise<string> {
   const terms = { ...sampleTerms({ accountId, quantity }), clientOrderId: freshId() };
   const orderId = await models.place(terms);
   const { clientOrderId: _, ...own } = terms;
-  await models.order(accountId, orderId, (order) => order.clear({ ...own, reservePrice: '101.5' }));
-  await models.relay(kafka.broker);
+  await models.order(accountId, orderId, (order) => order.approve({ ...own, reservePrice: '101.5' }));
+  await models.relay(kafka.kafka);
   return orderId;
 }
 
@@ -60,7 +60,7 @@ async function reserve(accountId: string, step: RecordedEvent): Promise<void> {
   account.reserve(data);
   const context = { correlationId: correlationId ?? sagaId, causationId: step.id, commandId: data.commandId, sagaId };
   await runInContext(context, () => models.store.saveAggregate(account));
-  await models.relay(kafka.broker);
+  await models.relay(kafka.kafka);
 }
 
 const types = (events: readonly RecordedEvent[]) => events.map(({ type }) => type);
@@ -68,7 +68,7 @@ const types = (events: readonly RecordedEvent[]) => events.map(({ type }) => typ
 describe('the order-saga', () => {
   it('asks the account first, and when it has reserved the broker, and tells the order', async () => {
     const accountId = await models.openAccount();
-    const orderId = await cleared(accountId);
+    const orderId = await approved(accountId);
     const [, asked] = await steps(orderId, 2);
     await reserve(accountId, asked as RecordedEvent);
     const all = await steps(orderId, 5);
@@ -83,7 +83,7 @@ describe('the order-saga', () => {
 
   it('tells the order when the money is not there, whoever runs it by then', async () => {
     const accountId = await models.openAccount({ deposit: '5' });
-    const orderId = await cleared(accountId);
+    const orderId = await approved(accountId);
     const [, asked] = await steps(orderId, 2);
     await service.stop();
     await reserve(accountId, asked as RecordedEvent);
@@ -93,7 +93,7 @@ describe('the order-saga', () => {
   }, 30_000);
 
   it('keeps the deadline of what it waits for', async () => {
-    const orderId = await cleared(freshId());
+    const orderId = await approved(freshId());
     await steps(orderId, 2);
     const [row] = (await models.database.dataSource.query(
       `select due_at > now() as ahead, heard from order_saga.open_sagas where saga_id = $1`,

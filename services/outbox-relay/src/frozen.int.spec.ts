@@ -30,7 +30,7 @@ describe('two relays of one store', () => {
       await until('both are awake for a while', () => load.saves > before + 60);
       await load.stop();
       await drained(world.database);
-      await expectExactlyOnce(world.broker, world.database, 60);
+      await expectExactlyOnce(world.kafka, world.database, 60);
     },
   );
 
@@ -49,7 +49,7 @@ describe('two relays of one store', () => {
     }
     await load.stop();
     await drained(world.database);
-    await expectExactlyOnce(world.broker, world.database, 60);
+    await expectExactlyOnce(world.kafka, world.database, 60);
   });
 
   it('one stopped by SIGTERM lets the lease go at once', async () => {

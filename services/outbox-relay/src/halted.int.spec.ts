@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { NotHalted } from '@tradecore/event-sourcing';
 import { freshId } from '@tradecore/events';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import pg from 'pg';
 import { append, compareTopicWithStore, createWorld, declarations, until, drained, Load, type World } from '../test/world.ts';
 import { resume } from './resume.ts';
@@ -65,7 +65,7 @@ describe('a store restored to an older state of itself', () => {
     expect(`${restored.log()}${second.log()}`).toContain('the store is an older state of itself');
     await appendSome(inDatabase(writer, older), 5);
 
-    const options = { url, broker: world.broker.another(), since };
+    const options = { url, kafka: world.kafka.another(), since };
     expect(await resume({ ...options, dryRun: true })).toMatchObject({ alreadyPublished: 30, missing: 0 });
     expect(restored.log()).not.toContain('leading');
     const resumed = await resume(options);
@@ -82,7 +82,7 @@ describe('a store restored to an older state of itself', () => {
     const stored = rows.map(({ event_id }) => event_id);
     expect(stored).toHaveLength(70);
     const published = async (): Promise<string[]> => {
-      const { topic } = await compareTopicWithStore(world.broker, world.database);
+      const { topic } = await compareTopicWithStore(world.kafka, world.database);
       return topic.filter((id) => stored.includes(id));
     };
     await until('all are readable', async () => (await published()).length >= stored.length);
@@ -93,10 +93,10 @@ describe('a store restored to an older state of itself', () => {
 
 describe('a broker that is another, or has forgotten', () => {
   let world: World;
-  let empty: TestBroker;
+  let empty: TestKafka;
   beforeEach(async () => {
     world = await createWorld();
-    empty = await createTestBroker({ declarations });
+    empty = await createTestKafka({ declarations });
   });
   afterEach(async () => {
     await world.close();
@@ -114,7 +114,7 @@ describe('a broker that is another, or has forgotten', () => {
     const relay = world.relay({ NAMESPACE: empty.namespace });
     await relay.said('halted');
     await appendSome(world.database.urlFor('command-api'), 5);
-    const resumed = await resume({ url: world.database.urlFor('outbox-relay'), broker: empty.another(), since });
+    const resumed = await resume({ url: world.database.urlFor('outbox-relay'), kafka: empty.another(), since });
     expect(resumed).toMatchObject({ alreadyPublished: 0, missing: 80, outOfOrder: 0, foreign: 0, position: undefined });
     await relay.said('leading');
     await drained(world.database);

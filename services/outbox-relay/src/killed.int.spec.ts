@@ -41,7 +41,7 @@ describe('a relay killed with SIGKILL, again and again, under multi-event, two-a
     await drained(world.database);
     await last.stop();
     expect(last.child.exitCode).toBe(0);
-    await expectExactlyOnce(world.broker, world.database, 100);
+    await expectExactlyOnce(world.kafka, world.database, 100);
   });
 
   it('a relay standing by takes over without waiting for the lease to lapse: the dead one has no session any more', async () => {

@@ -19,8 +19,8 @@ afterAll(async () => {
 async function start(): Promise<RunningService> {
   const service = await startTestService(outboxRelay, {
     DATABASE_URL: world.database.urlFor('outbox-relay'),
-    KAFKA_BROKERS: world.broker.brokers.join(),
-    NAMESPACE: world.broker.namespace,
+    KAFKA_BROKERS: world.kafka.brokers.join(),
+    NAMESPACE: world.kafka.namespace,
   });
   running.push(service);
   return service;
@@ -76,7 +76,7 @@ describe('the outbox-relay as a service', () => {
       'an empty backlog',
       async () => (await readiness(service)).states['backlog'] === '0 events, the oldest waits for 0.0 s',
     );
-    const { lost, twice, outOfOrder } = await compareTopicWithStore(world.broker, world.database);
+    const { lost, twice, outOfOrder } = await compareTopicWithStore(world.kafka, world.database);
     expect({ lost, twice, outOfOrder }).toEqual({ lost: [], twice: [], outOfOrder: [] });
   }, 60_000);
 

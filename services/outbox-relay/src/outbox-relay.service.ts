@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Outbox, OutboxListener, readBacklog, type Backlog } from '@tradecore/event-sourcing';
 import { freshId } from '@tradecore/events';
-import type { Broker } from '@tradecore/messaging';
+import type { KafkaClient } from '@tradecore/messaging';
 import { Health, tokens, type CheckResult, type Config } from '@tradecore/service';
 import { DataSource } from 'typeorm';
 import { Relay } from './relay.ts';
@@ -25,7 +25,7 @@ export class OutboxRelay implements OnApplicationBootstrap, BeforeApplicationShu
 
   constructor(
     @Inject(tokens.config) config: Config,
-    @Inject(tokens.broker) broker: Broker,
+    @Inject(tokens.kafka) kafka: KafkaClient,
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(Health) health: Health,
   ) {
@@ -33,7 +33,7 @@ export class OutboxRelay implements OnApplicationBootstrap, BeforeApplicationShu
     const owner = `${hostname()} ${process.pid} ${freshId()}`;
     const wakeUp = new WakeUp();
     const beat = health.heartbeat('relay-loop', beatWithinMs);
-    this.relay = new Relay({ connect: () => Outbox.connect({ url, owner }), broker, wakeUp, beat });
+    this.relay = new Relay({ connect: () => Outbox.connect({ url, owner }), kafka, wakeUp, beat });
     this.listener = new OutboxListener(url, () => wakeUp.notify());
     health.add({ name: 'relay', check: () => this.readiness() });
     health.add({ name: 'backlog', check: () => this.backlogReadiness() });

@@ -20,7 +20,7 @@ export function compare(batch: CurrentBatch, position: bigint | undefined): Verd
   if (position === undefined) {
     return number === 0n
       ? { kind: 'first-start' }
-      : halt('the broker has no position of this store: another broker, or a position that expired');
+      : halt('the broker has no position of this store: another kafka, or a position that expired');
   }
   if (position === number) return { kind: 'go-on' };
   if (position > number) return halt('the broker is ahead of the store: the store is an older state of itself');

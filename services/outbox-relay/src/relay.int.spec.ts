@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { Outbox, OutboxListener } from '@tradecore/event-sourcing';
 import { freshId } from '@tradecore/events';
-import { MessagingError, type Broker, type TransactionContents } from '@tradecore/messaging';
+import { MessagingError, type KafkaClient, type TransactionContents } from '@tradecore/messaging';
 import { setLogLevel } from '@tradecore/telemetry';
 import pg from 'pg';
 import { append, createWorld, drained, expectExactlyOnce, until, type World } from '../test/world.ts';
@@ -30,7 +30,7 @@ describe('a relay', () => {
   const start = (options: Partial<RelayOptions> = {}): Relay => {
     const url = world.database.urlFor('outbox-relay');
     const connect = () => Outbox.connect({ url, owner: 'the test' });
-    relay = new Relay({ connect, broker: world.broker.broker, wakeUp: new WakeUp(), ...options });
+    relay = new Relay({ connect, kafka: world.kafka.kafka, wakeUp: new WakeUp(), ...options });
     relay.start();
     return relay;
   };
@@ -41,7 +41,7 @@ describe('a relay', () => {
     for (let n = 0; n < 30; n += 1) await append(writer, [{ id, expected: n, events: 1, text: `${n} ${'ä'.repeat(120_000)}` }]);
     start();
     await drained(world.database);
-    await expectExactlyOnce(world.broker, world.database, 29);
+    await expectExactlyOnce(world.kafka, world.database, 29);
   });
 
   it('splits a batch that is larger than one request, and keeps the order', async () => {
@@ -52,9 +52,9 @@ describe('a relay', () => {
         ids.map((id) => ({ id, expected: n * 30, events: 30, text: 'x'.repeat(500) })),
       );
     const sent: TransactionContents[] = [];
-    start({ broker: spied(world.broker.broker, sent) });
+    start({ kafka: spied(world.kafka.kafka, sent) });
     await drained(world.database);
-    await expectExactlyOnce(world.broker, world.database, 2_999);
+    await expectExactlyOnce(world.kafka, world.database, 2_999);
     expect(Math.max(...sent.map(({ batches }) => batches.length))).toBeGreaterThan(1);
   });
 
@@ -76,12 +76,12 @@ describe('a relay', () => {
     await until('it sleeps again', asleep);
     await append(writer, [{ id: freshId(), expected: 0, events: 1 }]);
     await drained(world.database);
-    await expectExactlyOnce(world.broker, world.database, 1);
+    await expectExactlyOnce(world.kafka, world.database, 1);
   });
 
   it('commits its position from the first start on, and again when idle, for positions expire', async () => {
     const sent: TransactionContents[] = [];
-    start({ broker: spied(world.broker.broker, sent), recommitMs: 100 });
+    start({ kafka: spied(world.kafka.kafka, sent), recommitMs: 100 });
     await until('it repeats itself', () => sent.length >= 3);
     expect(sent.every(({ batches, offset }) => batches.length === 0 && offset === 0n)).toBe(true);
     await append(writer, [{ id: freshId(), expected: 0, events: 1 }]);
@@ -94,12 +94,12 @@ describe('a relay', () => {
   });
 
   it('starts over after an error whose outcome is unknown: the records are on the topic once', async () => {
-    start({ broker: unlucky(world.broker.broker) });
+    start({ kafka: unlucky(world.kafka.kafka) });
     for (let n = 0; n < 20; n += 1) {
       await append(writer, [{ id: freshId(), expected: 0, events: 2 }]);
       await drained(world.database);
     }
-    await expectExactlyOnce(world.broker, world.database, 39);
+    await expectExactlyOnce(world.kafka, world.database, 39);
   });
 
   it('goes on after its session with the database was ended', async () => {
@@ -112,17 +112,17 @@ describe('a relay', () => {
       await append(writer, [{ id: freshId(), expected: 0, events: 3 }]);
       await drained(world.database);
     }
-    await expectExactlyOnce(world.broker, world.database, 8);
+    await expectExactlyOnce(world.kafka, world.database, 8);
   });
 });
 
-type Port = RelayOptions['broker'];
+type Port = RelayOptions['kafka'];
 
 /** The broker, with something done after each transaction that it has committed. */
-const afterCommit = (broker: Broker, then: (contents: TransactionContents) => void): Port => ({
-  committedOffsets: (...args) => broker.committedOffsets(...args),
+const afterCommit = (kafka: KafkaClient, then: (contents: TransactionContents) => void): Port => ({
+  committedOffsets: (...args) => kafka.committedOffsets(...args),
   openTransactional: async (options) => {
-    const producer = await broker.openTransactional(options);
+    const producer = await kafka.openTransactional(options);
     return {
       get poisoned() {
         return producer.poisoned;
@@ -137,12 +137,12 @@ const afterCommit = (broker: Broker, then: (contents: TransactionContents) => vo
 });
 
 /** The broker, with what is sent written down. */
-const spied = (broker: Broker, sent: TransactionContents[]): Port => afterCommit(broker, (contents) => sent.push(contents));
+const spied = (kafka: KafkaClient, sent: TransactionContents[]): Port => afterCommit(kafka, (contents) => sent.push(contents));
 
 /** The broker, whose answers are lost: every third transaction is said to have failed, though it committed. */
-function unlucky(broker: Broker): Port {
+function unlucky(kafka: KafkaClient): Port {
   let count = 0;
-  return afterCommit(broker, () => {
+  return afterCommit(kafka, () => {
     count += 1;
     if (count % 3 === 0) throw new MessagingError('send-failed', 'the answer was lost');
   });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LeaseLost, type HaltReason, type Lease, type Outbox, type OutboxEvent } from '@tradecore/event-sourcing';
 import { topics } from '@tradecore/events';
-import { encode, MessagingError, type Broker, type OutgoingMessage, type TransactionalProducer } from '@tradecore/messaging';
+import { encode, MessagingError, type KafkaClient, type OutgoingMessage, type TransactionalProducer } from '@tradecore/messaging';
 import { logger } from '@tradecore/telemetry';
 import { compare } from './recovery.ts';
 import { relayMetrics } from './relay.metrics.ts';
@@ -11,7 +11,7 @@ import type { WakeUp } from './wake-up.ts';
 export interface RelayOptions {
   /** Opens a session with the outbox; called again after each error. */
   readonly connect: () => Promise<Outbox>;
-  readonly broker: Pick<Broker, 'openTransactional' | 'committedOffsets'>;
+  readonly kafka: Pick<KafkaClient, 'openTransactional' | 'committedOffsets'>;
   readonly wakeUp: WakeUp;
   /** Called each time the loop gets round, also when standing by or halted. */
   readonly beat?: () => void;
@@ -162,7 +162,7 @@ export class Relay {
   /** Under the lease: a new producer, which fences the older ones and resolves what they left open; then the comparison; then the loop. */
   async #lead(outbox: Outbox, lease: Lease): Promise<void> {
     const { transactionalId } = relayNames(lease.storeId);
-    const producer = await this.options.broker.openTransactional({ transactionalId, writer: 'relay' });
+    const producer = await this.options.kafka.openTransactional({ transactionalId, writer: 'relay' });
     try {
       const lead = { outbox, lease, producer };
       const progress = await this.#recover(lead);
@@ -177,7 +177,7 @@ export class Relay {
   /** The batch to go on from; nothing when halted. */
   async #recover(lead: Lead): Promise<Progress | undefined> {
     const { outbox, lease } = lead;
-    const committed = await this.options.broker.committedOffsets(relayNames(lease.storeId).group, topics.relayPosition.name);
+    const committed = await this.options.kafka.committedOffsets(relayNames(lease.storeId).group, topics.relayPosition.name);
     const position = committed.get(positionPartition);
     const batch = await outbox.currentBatch(lease);
     const verdict = compare(batch, position);

@@ -1,14 +1,14 @@
 import { parseArgs } from 'node:util';
 import { HaltedOutbox, type Resumed } from '@tradecore/event-sourcing';
 import { catalogue, freshId, topics, type Catalogue } from '@tradecore/events';
-import { createBroker, decode, partitionKey, Undecodable, type Batch, type Broker } from '@tradecore/messaging';
+import { createKafkaClient, decode, partitionKey, Undecodable, type Batch, type KafkaClient } from '@tradecore/messaging';
 import { runProgram } from '@tradecore/service';
 import { relayNames } from './relay.ts';
 
 /** What the operator says. */
 export interface ResumeOptions {
   readonly url: string;
-  readonly broker: Broker;
+  readonly kafka: KafkaClient;
   /** RFC 3339, from before the store and the broker parted: from then on each stored event is made to be on its topic once. */
   readonly since: string;
   readonly dryRun?: boolean;
@@ -28,7 +28,7 @@ export interface Resumption extends Resumed {
  */
 export async function resume({
   url,
-  broker,
+  kafka,
   since,
   dryRun = false,
   catalogue: types = catalogue,
@@ -36,12 +36,12 @@ export async function resume({
   const outbox = await HaltedOutbox.open(url);
   try {
     const { group, transactionalId } = relayNames(outbox.storeId);
-    await (await broker.openTransactional({ transactionalId, writer: 'relay' })).discard();
-    const position = (await broker.committedOffsets(group, topics.relayPosition.name)).get(0);
+    await (await kafka.openTransactional({ transactionalId, writer: 'relay' })).discard();
+    const position = (await kafka.committedOffsets(group, topics.relayPosition.name)).get(0);
     const waiting = await outbox.waiting();
     const from = new Date(since).toISOString();
     const names = [...new Set(Object.values(types).map(({ topic }) => topic))];
-    const { ids, read } = await publishedIds(broker, names, ({ id, time }) => waiting.has(id) || time >= from);
+    const { ids, read } = await publishedIds(kafka, names, ({ id, time }) => waiting.has(id) || time >= from);
     return { ...(await outbox.decide({ published: ids, since: from, position, catalogue: types, dryRun })), position, read };
   } finally {
     await outbox.close();
@@ -50,7 +50,7 @@ export async function resume({
 
 /** Reads topics from their start to their present end, as a `read_committed` reader sees them. */
 async function publishedIds(
-  broker: Broker,
+  kafka: KafkaClient,
   names: readonly string[],
   wanted: (event: { id: string; time: string }) => boolean,
 ): Promise<{ ids: string[]; read: number }> {
@@ -59,7 +59,7 @@ async function publishedIds(
   const open = new Set<string>();
   const ends = new Map<string, bigint>();
   for (const topic of names) {
-    const [starts, lasts] = await Promise.all([broker.startOffsets(topic), broker.endOffsets(topic)]);
+    const [starts, lasts] = await Promise.all([kafka.startOffsets(topic), kafka.endOffsets(topic)]);
     for (const [partition, end] of lasts) {
       const key = partitionKey({ topic, partition });
       ends.set(key, end);
@@ -75,7 +75,7 @@ async function publishedIds(
     }
     if (batch.nextOffset >= (ends.get(partitionKey(batch)) ?? 0n)) open.delete(partitionKey(batch));
   };
-  const consumer = broker.runConsumer({
+  const consumer = kafka.runConsumer({
     group: `outbox-relay.resume.${freshId()}`,
     topics: names,
     positions: async () => new Map(),
@@ -125,9 +125,13 @@ export async function runResume(args: readonly string[]): Promise<void> {
     return;
   }
   await runProgram({ name: 'outbox-relay', uses: ['postgres', 'kafka'] }, async (config) => {
-    const broker = createBroker({ brokers: config.KAFKA_BROKERS, clientId: 'outbox-relay resume', namespace: config.NAMESPACE });
-    const resumption = await resume({ url: config.DATABASE_URL, broker, ...given });
+    const kafka = createKafkaClient({
+      brokers: config.KAFKA_BROKERS,
+      clientId: 'outbox-relay resume',
+      namespace: config.NAMESPACE,
+    });
+    const resumption = await resume({ url: config.DATABASE_URL, kafka, ...given });
     process.stdout.write(`${describe(resumption, given.dryRun)}\n`);
-    await broker.close();
+    await kafka.close();
   });
 }

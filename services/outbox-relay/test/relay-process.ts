@@ -6,7 +6,7 @@
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Outbox, OutboxListener } from '@tradecore/event-sourcing';
-import { createBroker } from '@tradecore/messaging';
+import { createKafkaClient } from '@tradecore/messaging';
 import { setLogLevel } from '@tradecore/telemetry';
 import { Relay } from '../src/relay.ts';
 import { WakeUp } from '../src/wake-up.ts';
@@ -43,9 +43,9 @@ Outbox.prototype.nextBatch = async function (...args) {
   if (events.length > 0) reached('after-take');
   return events;
 };
-const broker = createRequire(import.meta.url)('kafkajs/src/broker') as { prototype: object };
-const endTxn = Reflect.get(broker.prototype, 'endTxn') as Method;
-Reflect.set(broker.prototype, 'endTxn', async function (this: unknown, ...args: unknown[]) {
+const kafka = createRequire(import.meta.url)('kafkajs/src/broker') as { prototype: object };
+const endTxn = Reflect.get(kafka.prototype, 'endTxn') as Method;
+Reflect.set(kafka.prototype, 'endTxn', async function (this: unknown, ...args: unknown[]) {
   if (!(args[0] as { transactionResult: boolean }).transactionResult) return endTxn.apply(this, args);
   reached('in-transaction');
   const answer = endTxn.apply(this, args);
@@ -64,7 +64,11 @@ const owner = `test ${process.pid}`;
 const wakeUp = new WakeUp();
 const relay = new Relay({
   connect: () => Outbox.connect({ url, owner, leaseSeconds: Number(env['LEASE_SECONDS'] ?? 2) }),
-  broker: createBroker({ brokers: env['KAFKA_BROKERS']!.split(','), clientId: 'relay-process', namespace: env['NAMESPACE']! }),
+  kafka: createKafkaClient({
+    brokers: env['KAFKA_BROKERS']!.split(','),
+    clientId: 'relay-process',
+    namespace: env['NAMESPACE']!,
+  }),
   wakeUp,
   maxRows: Number(env['MAX_ROWS'] ?? 1_000),
 });

@@ -5,13 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
 import { freshId, topics } from '@tradecore/events';
 import { decode, Undecodable } from '@tradecore/messaging';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import pg from 'pg';
 
 /** A store, a broker, and relays as processes. */
 export interface World {
   readonly database: TestDatabase;
-  readonly broker: TestBroker;
+  readonly kafka: TestKafka;
   /** Starts a relay on this store, or on another database. */
   relay(env?: Record<string, string>): RelayProcess;
   close(): Promise<void>;
@@ -75,16 +75,16 @@ function startRelay(env: Record<string, string>): RelayProcess {
 
 /** A world of one test. */
 export async function createWorld(): Promise<World> {
-  const [database, broker] = await Promise.all([createTestDatabase(), createTestBroker({ declarations })]);
+  const [database, kafka] = await Promise.all([createTestDatabase(), createTestKafka({ declarations })]);
   const relays: RelayProcess[] = [];
   return {
     database,
-    broker,
+    kafka,
     relay: (env = {}) => {
       const started = startRelay({
         DATABASE_URL: database.urlFor('outbox-relay'),
-        KAFKA_BROKERS: broker.brokers.join(','),
-        NAMESPACE: broker.namespace,
+        KAFKA_BROKERS: kafka.brokers.join(','),
+        NAMESPACE: kafka.namespace,
         ...env,
       });
       relays.push(started);
@@ -95,7 +95,7 @@ export async function createWorld(): Promise<World> {
         if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
         await exited;
       }
-      await broker.drop();
+      await kafka.drop();
       await database.drop();
     },
   };
@@ -183,11 +183,11 @@ export const drained = (database: TestDatabase): Promise<void> =>
  * What a reader of the topic sees, compared with the store. A broker acknowledges a transaction before its marker stands in every partition, so
  * what is lost is looked for a few times.
  */
-export async function compareTopicWithStore(broker: TestBroker, database: TestDatabase): Promise<Comparison> {
-  let found = await compareOnce(broker, database);
+export async function compareTopicWithStore(kafka: TestKafka, database: TestDatabase): Promise<Comparison> {
+  let found = await compareOnce(kafka, database);
   for (let again = 0; found.lost.length > 0 && again < 20; again += 1) {
     await sleep(100);
-    found = await compareOnce(broker, database);
+    found = await compareOnce(kafka, database);
   }
   return found;
 }
@@ -201,12 +201,12 @@ interface Comparison {
   readonly twice: string[];
 }
 
-async function compareOnce(broker: TestBroker, database: TestDatabase): Promise<Comparison> {
+async function compareOnce(kafka: TestKafka, database: TestDatabase): Promise<Comparison> {
   const last = new Map<string, number>();
   const place = new Map<string, number>();
   const topic: string[] = [];
   const outOfOrder: string[] = [];
-  for (const record of await broker.readTopic(topics.orderEvents.name)) {
+  for (const record of await kafka.readTopic(topics.orderEvents.name)) {
     const event = decode(record);
     if (event instanceof Undecodable) throw new Error(`undecodable: ${event.detail}`);
     const right =
@@ -230,8 +230,8 @@ async function compareOnce(broker: TestBroker, database: TestDatabase): Promise<
 }
 
 /** Each stored event once on the topic, nothing else, versions in order. */
-export async function expectExactlyOnce(broker: TestBroker, database: TestDatabase, atLeast: number): Promise<void> {
-  const { topic, store, outOfOrder, lost, twice } = await compareTopicWithStore(broker, database);
+export async function expectExactlyOnce(kafka: TestKafka, database: TestDatabase, atLeast: number): Promise<void> {
+  const { topic, store, outOfOrder, lost, twice } = await compareTopicWithStore(kafka, database);
   expect({ lost, twice, outOfOrder }).toEqual({ lost: [], twice: [], outOfOrder: [] });
   expect(topic).toEqual(store);
   expect(store.length).toBeGreaterThan(atLeast);

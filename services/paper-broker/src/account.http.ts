@@ -23,22 +23,22 @@ interface WithSymbol {
 
 /** `/v2/account` and `/v2/positions`, by Alpaca's documentation of 2025. */
 export function accountRoutes(door: FastifyInstance, counter: Counter): void {
-  const { exchange, misbehaviour } = counter;
+  const { exchange, faultInjection } = counter;
   const shown = (position: PositionView) => positionJson(position, instrumentOf(exchange, position.symbol));
   door.get('/v2/account', async (request, reply) => {
     const { id } = accountOf(request);
-    const account = await misbehaviour.attend(request, reply, { on: 'read', act: () => exchange.account(id) });
+    const account = await faultInjection.attend(request, reply, { on: 'read', act: () => exchange.account(id) });
     return account && accountJson(account);
   });
   door.get('/v2/positions', async (request, reply) => {
     const { id } = accountOf(request);
-    const positions = await misbehaviour.attend(request, reply, { on: 'read', act: () => exchange.positions(id) });
+    const positions = await faultInjection.attend(request, reply, { on: 'read', act: () => exchange.positions(id) });
     return positions?.map(shown);
   });
   door.get<WithSymbol>('/v2/positions/:symbol', async (request, reply) => {
     const { id } = accountOf(request);
     const { symbol } = request.params;
-    const position = await misbehaviour.attend(request, reply, { on: 'read', act: () => positionOf(exchange, id, symbol) });
+    const position = await faultInjection.attend(request, reply, { on: 'read', act: () => positionOf(exchange, id, symbol) });
     return position && shown(position);
   });
   closeRoutes(door, counter);
@@ -53,7 +53,7 @@ function cancelAll(exchange: Exchange, account: string, now: number): void {
 }
 
 /** Closing a position is a market order of the other side. */
-function closeRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter): void {
+function closeRoutes(door: FastifyInstance, { exchange, faultInjection }: Counter): void {
   const close = (account: string, { symbol, qty }: Pick<PositionView, 'symbol' | 'qty'>, now: number) => {
     const order = { symbol, qty, side: 'sell', type: 'market', timeInForce: 'day', clientOrderId: randomUUID() } as const;
     return orderJson(exchange.submit(account, order, now));
@@ -70,7 +70,7 @@ function closeRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter)
     const { id } = accountOf(request);
     const { qty } = read(closePosition, request.query);
     const { symbol } = request.params;
-    return misbehaviour.attend(request, reply, {
+    return faultInjection.attend(request, reply, {
       on: 'submit',
       symbol,
       act: (_, now) => {
@@ -82,7 +82,7 @@ function closeRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter)
   door.delete('/v2/positions', async (request, reply) => {
     const { id } = accountOf(request);
     const cancels = read(closePositions, request.query).cancel_orders;
-    const results = await misbehaviour.attend(request, reply, {
+    const results = await faultInjection.attend(request, reply, {
       on: 'submit',
       act: (_, now) => {
         if (cancels) cancelAll(exchange, id, now);
@@ -108,13 +108,13 @@ function executionQuery(query: z.output<typeof activityQuery>): ExecutionQuery {
   };
 }
 
-function activityRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter): void {
+function activityRoutes(door: FastifyInstance, { exchange, faultInjection }: Counter): void {
   const list = (path: string, typesOf: (query: z.output<typeof activityQuery>, type?: string) => boolean): void =>
     void door.get<{ Params: { type?: string } }>(path, async (request, reply) => {
       const { id } = accountOf(request);
       const query = read(activityQuery, request.query);
       const isAsked = typesOf(query, request.params.type);
-      const found = await misbehaviour.attend(request, reply, {
+      const found = await faultInjection.attend(request, reply, {
         on: 'read',
         act: () => (isAsked ? exchange.executions(id, executionQuery(query)) : []),
       });

@@ -9,7 +9,7 @@ import type {
   TradingDay,
   Update,
   VenueExecution,
-  VenueOrder,
+  ExchangeOrder,
 } from './exchange/index.ts';
 
 /** Milliseconds as RFC 3339; absent as null. */
@@ -22,7 +22,7 @@ const ratio = (part: Decimal, whole: Decimal): Decimal =>
 export const assetId = (symbol: string): string => derivedId('paper-asset', symbol);
 
 /** An order as Alpaca shows it; `position` beside the order's own fields are those of assets that we do not trade. */
-export function orderJson(order: VenueOrder): Record<string, unknown> {
+export function orderJson(order: ExchangeOrder): Record<string, unknown> {
   const { filledQty, filledValue } = order;
   return {
     id: order.id,

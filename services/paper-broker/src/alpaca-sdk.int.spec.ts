@@ -72,9 +72,9 @@ describe("Alpaca's own SDK, unchanged,", () => {
     await until('new', () => eventsOf(placed.id).includes('new'));
     const replacement = await orders.patchOrderByOrderId({
       orderId: placed.id as string,
-      patchOrderRequest: { qty: '7', limitPrice: '91', clientOrderId: 'sdk-leg-2' },
+      patchOrderRequest: { qty: '7', limitPrice: '91', clientOrderId: 'sdk-revision-2' },
     });
-    expect(replacement).toMatchObject({ replaces: placed.id, qty: '7', limitPrice: '91', clientOrderId: 'sdk-leg-2' });
+    expect(replacement).toMatchObject({ replaces: placed.id, qty: '7', limitPrice: '91', clientOrderId: 'sdk-revision-2' });
     await until('the replacement', () => eventsOf(replacement.id).includes('new'));
     expect(eventsOf(placed.id)).toEqual(['new', 'pending_replace', 'replaced']);
     expect(await orders.getOrderByOrderID({ orderId: placed.id as string })).toMatchObject({
@@ -84,7 +84,7 @@ describe("Alpaca's own SDK, unchanged,", () => {
     await orders.deleteOrderByOrderID({ orderId: replacement.id as string });
     await until('canceled', () => eventsOf(replacement.id).includes('canceled'));
     expect(eventsOf(replacement.id)).toEqual(['new', 'pending_cancel', 'canceled']);
-    expect(await orders.getOrderByClientOrderId({ clientOrderId: 'sdk-leg-2' })).toMatchObject({ status: 'canceled' });
+    expect(await orders.getOrderByClientOrderId({ clientOrderId: 'sdk-revision-2' })).toMatchObject({ status: 'canceled' });
   });
 
   it('lists, cancels all (207) and closes all positions', async () => {

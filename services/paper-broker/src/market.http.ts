@@ -22,22 +22,22 @@ function assetOf(exchange: Exchange, asked: string): Instrument {
 
 /** `/v2/assets`, `/v2/clock`, `/v2/calendar` of the trading API, and the last trades and quotes of the data API. */
 export function marketRoutes(door: FastifyInstance, counter: Counter): void {
-  const { exchange, misbehaviour } = counter;
+  const { exchange, faultInjection } = counter;
   const asset = (instrument: Instrument) => assetJson(instrument, exchange.quote(instrument.symbol));
   door.get('/v2/assets', async (request, reply) => {
-    const assets = await misbehaviour.attend(request, reply, { on: 'read', act: () => exchange.instruments.map(asset) });
+    const assets = await faultInjection.attend(request, reply, { on: 'read', act: () => exchange.instruments.map(asset) });
     const { status } = request.query as { status?: string };
     return status === 'inactive' ? [] : assets;
   });
   door.get<WithSymbol>('/v2/assets/:symbol', async (request, reply) =>
-    misbehaviour.attend(request, reply, { on: 'read', act: () => asset(assetOf(exchange, request.params.symbol)) }),
+    faultInjection.attend(request, reply, { on: 'read', act: () => asset(assetOf(exchange, request.params.symbol)) }),
   );
   door.get('/v2/clock', async (request, reply) =>
-    misbehaviour.attend(request, reply, { on: 'read', act: (_, now) => clock(exchange, now) }),
+    faultInjection.attend(request, reply, { on: 'read', act: (_, now) => clock(exchange, now) }),
   );
   door.get('/v2/calendar', async (request, reply) => {
     const query = read(calendarQuery, request.query);
-    return misbehaviour.attend(request, reply, { on: 'read', act: (_, now) => calendar(exchange, query, now) });
+    return faultInjection.attend(request, reply, { on: 'read', act: (_, now) => calendar(exchange, query, now) });
   });
   dataRoutes(door, counter);
 }
@@ -62,7 +62,7 @@ function calendar(
   return days.map((day, index) => calendarJson(day, zone, days[index + 1]?.date ?? day.date)).filter(({ date }) => date <= to);
 }
 
-function dataRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter): void {
+function dataRoutes(door: FastifyInstance, { exchange, faultInjection }: Counter): void {
   const trade = ({ symbol }: Instrument) => tradeJson(exchange.quote(symbol));
   const quote = (instrument: Instrument) => quoteJson(exchange.quote(instrument.symbol), instrument);
   for (const [many, one, show] of [
@@ -72,7 +72,7 @@ function dataRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter):
     door.get(`/v2/stocks/${many}/latest`, async (request, reply) => {
       const { symbols } = read(symbolsQuery, request.query);
       const wanted = exchange.instruments.filter(({ symbol }) => symbols.includes(symbol));
-      const shown = await misbehaviour.attend(request, reply, {
+      const shown = await faultInjection.attend(request, reply, {
         on: 'read',
         act: () => Object.fromEntries(wanted.map((each) => [each.symbol, show(each)])),
       });
@@ -80,7 +80,7 @@ function dataRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter):
     });
     door.get<WithSymbol>(`/v2/stocks/:symbol/${many}/latest`, async (request, reply) => {
       const { symbol } = request.params;
-      const shown = await misbehaviour.attend(request, reply, { on: 'read', act: () => show(assetOf(exchange, symbol)) });
+      const shown = await faultInjection.attend(request, reply, { on: 'read', act: () => show(assetOf(exchange, symbol)) });
       return shown && { symbol, [one]: shown };
     });
   }

@@ -11,7 +11,7 @@ import { createDoor } from './door.ts';
 import { alwaysOpen, Exchange, newYork } from './exchange/index.ts';
 import { marketRoutes } from './market.http.ts';
 import { MarketStream } from './market-stream.ts';
-import { Misbehaviour } from './misbehaviour.ts';
+import { FaultInjection } from './fault-injection.ts';
 import type { PaperConfig } from './paper-broker.module.ts';
 import { RateLimit } from './rate-limit.ts';
 import { StateFile } from './state-file.ts';
@@ -27,7 +27,7 @@ export class PaperBroker implements OnApplicationBootstrap, BeforeApplicationShu
   readonly #state: StateFile | undefined;
   readonly #accounts: Accounts;
   readonly #desk: Desk;
-  readonly #misbehaviour: Misbehaviour;
+  readonly #faultInjection: FaultInjection;
   readonly #updates: TradeUpdates;
   readonly #prices: MarketStream;
   readonly #door: FastifyInstance;
@@ -44,7 +44,7 @@ export class PaperBroker implements OnApplicationBootstrap, BeforeApplicationShu
     const exchange = exchangeOf(config, this.#state);
     this.#accounts = new Accounts(this.#state);
     this.#desk = new Desk({ exchange, state: this.#state, tickMs: config.PAPER_TICK_MS });
-    this.#misbehaviour = new Misbehaviour(this.#desk);
+    this.#faultInjection = new FaultInjection(this.#desk);
     this.#updates = new TradeUpdates(this.#accounts, exchange);
     this.#prices = new MarketStream(this.#accounts, exchange);
     this.#door = this.#openDoor(exchange);
@@ -73,7 +73,7 @@ export class PaperBroker implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    this.#misbehaviour.stop();
+    this.#faultInjection.stop();
     await this.#streams.stop();
     await this.#door.close();
     this.#updates.stop();
@@ -83,7 +83,7 @@ export class PaperBroker implements OnApplicationBootstrap, BeforeApplicationShu
   #openDoor(exchange: Exchange): FastifyInstance {
     const rateLimit = new RateLimit(this.config.PAPER_RATE_LIMIT);
     const door = createDoor({ accounts: this.#accounts, rateLimit, isAway: () => this.#isAway() });
-    const counter = { exchange, misbehaviour: this.#misbehaviour };
+    const counter = { exchange, faultInjection: this.#faultInjection };
     orderRoutes(door, counter);
     accountRoutes(door, counter);
     marketRoutes(door, counter);

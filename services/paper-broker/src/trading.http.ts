@@ -2,15 +2,15 @@ import type { FastifyInstance } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { orderJson } from './alpaca-json.ts';
 import { accountOf, read } from './door.ts';
-import { Refusal, type Exchange, type OrderRequest, type ReplaceRequest, type VenueOrder } from './exchange/index.ts';
-import type { Misbehaviour } from './misbehaviour.ts';
+import { Refusal, type Exchange, type OrderRequest, type ReplaceRequest, type ExchangeOrder } from './exchange/index.ts';
+import type { FaultInjection } from './fault-injection.ts';
 import { byClientOrderId, orderQuery, patchOrder, postOrder } from './requests.ts';
 import type { z } from 'zod';
 
 /** What routes stand on. */
 export interface Counter {
   readonly exchange: Exchange;
-  readonly misbehaviour: Misbehaviour;
+  readonly faultInjection: FaultInjection;
 }
 
 /** What is there, without the fields that are null or absent. */
@@ -45,12 +45,12 @@ interface WithId {
 
 /** `/v2/orders`, by Alpaca's documentation of 2025. */
 export function orderRoutes(door: FastifyInstance, counter: Counter): void {
-  const { misbehaviour } = counter;
+  const { faultInjection } = counter;
   door.post('/v2/orders', async (request, reply) => {
     const { id } = accountOf(request);
     const order = orderRequest(read(postOrder, request.body));
     const { symbol } = order;
-    const taken = await misbehaviour.attend(request, reply, {
+    const taken = await faultInjection.attend(request, reply, {
       on: 'submit',
       symbol,
       act: (exchange, now) => exchange.submit(id, order, now),
@@ -61,14 +61,14 @@ export function orderRoutes(door: FastifyInstance, counter: Counter): void {
     const { id } = accountOf(request);
     const { direction, after, until, symbols, side, ...rest } = read(orderQuery, request.query);
     const query = { ...rest, ascending: direction === 'asc', ...given({ after, until, symbols, side }) };
-    const orders = await misbehaviour.attend(request, reply, { on: 'read', act: (exchange) => exchange.orders(id, query) });
+    const orders = await faultInjection.attend(request, reply, { on: 'read', act: (exchange) => exchange.orders(id, query) });
     return orders?.map(orderJson);
   });
   // A colon begins a parameter in Fastify's paths; two are one.
   door.get('/v2/orders::by_client_order_id', async (request, reply) => {
     const { id } = accountOf(request);
     const { client_order_id: named } = read(byClientOrderId, request.query);
-    const order = await misbehaviour.attend(request, reply, {
+    const order = await faultInjection.attend(request, reply, {
       on: 'read',
       act: (exchange) => exchange.orderByClientId(id, named),
     });
@@ -78,16 +78,16 @@ export function orderRoutes(door: FastifyInstance, counter: Counter): void {
   cancelAllRoute(door, counter);
 }
 
-function singleOrderRoutes(door: FastifyInstance, { exchange, misbehaviour }: Counter): void {
+function singleOrderRoutes(door: FastifyInstance, { exchange, faultInjection }: Counter): void {
   door.get<WithId>('/v2/orders/:id', async (request, reply) => {
     const { id } = accountOf(request);
-    const order = await misbehaviour.attend(request, reply, { on: 'read', act: () => exchange.order(id, request.params.id) });
+    const order = await faultInjection.attend(request, reply, { on: 'read', act: () => exchange.order(id, request.params.id) });
     return order && orderJson(order);
   });
   door.patch<WithId>('/v2/orders/:id', async (request, reply) => {
     const { id } = accountOf(request);
     const changes = replaceRequest(read(patchOrder, request.body));
-    const order = await misbehaviour.attend(request, reply, {
+    const order = await faultInjection.attend(request, reply, {
       on: 'replace',
       symbol: symbolOf(exchange, id, request.params.id),
       act: (_, now) => exchange.replace(id, request.params.id, changes, now),
@@ -96,7 +96,7 @@ function singleOrderRoutes(door: FastifyInstance, { exchange, misbehaviour }: Co
   });
   door.delete<WithId>('/v2/orders/:id', async (request, reply) => {
     const { id } = accountOf(request);
-    const done = await misbehaviour.attend(request, reply, {
+    const done = await faultInjection.attend(request, reply, {
       on: 'cancel',
       symbol: symbolOf(exchange, id, request.params.id),
       act: (_, now) => {
@@ -109,8 +109,8 @@ function singleOrderRoutes(door: FastifyInstance, { exchange, misbehaviour }: Co
 }
 
 /** Each order with the status that its own cancel would have had. */
-function cancelAllRoute(door: FastifyInstance, { exchange, misbehaviour }: Counter): void {
-  const cancelOne = (account: string, order: VenueOrder, now: number) => {
+function cancelAllRoute(door: FastifyInstance, { exchange, faultInjection }: Counter): void {
+  const cancelOne = (account: string, order: ExchangeOrder, now: number) => {
     try {
       exchange.cancel(account, order.id, now);
       return { id: order.id, status: 200, body: orderJson(exchange.order(account, order.id)) };
@@ -121,7 +121,7 @@ function cancelAllRoute(door: FastifyInstance, { exchange, misbehaviour }: Count
   };
   door.delete('/v2/orders', async (request, reply) => {
     const { id } = accountOf(request);
-    const results = await misbehaviour.attend(request, reply, {
+    const results = await faultInjection.attend(request, reply, {
       on: 'cancel',
       act: (_, now) =>
         exchange.orders(id, { status: 'open', limit: Infinity, ascending: true }).map((order) => cancelOne(id, order, now)),

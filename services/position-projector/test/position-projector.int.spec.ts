@@ -1,22 +1,22 @@
 import { freshId, topics } from '@tradecore/events';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { Positions, positionsOfAccount } from '@tradecore/read-models';
 import { sampleQuote, TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
-import { rebuildProjection } from '@tradecore/subscriptions';
+import { rebuildProjection } from '@tradecore/consumers';
 import type { DataSource } from 'typeorm';
 import { positionProjector } from '../src/position-projector.module.ts';
 
 let models: TestReadModels;
-let kafka: TestBroker;
+let kafka: TestKafka;
 let service: RunningService;
 /** Logged in as query-api: what it may not see, these tests don't see. */
 let db: DataSource;
 
 beforeAll(async () => {
   const declarations = [topics.accountEvents, topics.deadLetters, topics.relayPosition];
-  [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestBroker({ declarations })]);
+  [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestKafka({ declarations })]);
   db = await models.database.dataSourceFor('query-api');
   service = await startTestService(positionProjector, {
     DATABASE_URL: models.database.urlFor('position-projector'),
@@ -54,7 +54,7 @@ describe('the position-projector', () => {
     await trade(id, 'buy', 'ACME', ['10', '110']);
     await trade(id, 'sell', 'ACME', ['5', '120']);
     await trade(id, 'buy', 'BRK.B', ['1', '400']);
-    await models.relay(kafka.broker);
+    await models.relay(kafka.kafka);
     const positions = await untilHeld(id, (all) => all.length === 2 && all[0]?.quantity === '15');
     expect(positions).toMatchObject([
       { symbol: 'ACME', quantity: '15', averageCost: '105.0525', cost: '1575.7875', realised: '74.4375', lastPrice: '110' },
@@ -68,7 +68,7 @@ describe('the position-projector', () => {
     const id = await models.openAccount();
     await trade(id, 'buy', 'ACME', ['2', '100']);
     await trade(id, 'sell', 'ACME', ['2', '101']);
-    await models.relay(kafka.broker);
+    await models.relay(kafka.kafka);
     const [closed] = await untilHeld(id, ([first]) => first?.quantity === '0');
     expect(closed).toMatchObject({ quantity: '0', cost: '0', realised: '1.8', unrealised: '0' });
     expect(closed).not.toHaveProperty('averageCost');
@@ -78,7 +78,7 @@ describe('the position-projector', () => {
     const id = await models.openAccount();
     for (const price of ['100', '103', '99.99']) await trade(id, 'buy', 'ACME', ['3', price]);
     await trade(id, 'sell', 'ACME', ['4', '101']);
-    await models.relay(kafka.broker);
+    await models.relay(kafka.kafka);
     const before = await untilHeld(id, ([first]) => first?.quantity === '5');
     await models.database.dataSource.query('update position_projector.positions_held set quantity = 77');
     await rebuildProjection(Positions, { dataSource: models.database.dataSource });

@@ -1,15 +1,15 @@
 import { encodeConsistencyToken, type AccountPageResponse, type AccountResponse } from '@tradecore/read-models';
 import { publishMarket, sampleQuote } from '@tradecore/read-models/testing';
 import { freshId, topics, tradingControlIdFor } from '@tradecore/events';
-import { createTestBroker, type TestBroker } from '@tradecore/messaging/testing';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { Account, TradingControl } from '@tradecore/trading';
 import { extendContext } from '@tradecore/telemetry';
 import { problemOf, TestQueryApi } from '../test/query-api.ts';
 
 let api: TestQueryApi;
-let kafka: TestBroker;
+let kafka: TestKafka;
 beforeAll(async () => {
-  kafka = await createTestBroker({ declarations: [topics.marketData] });
+  kafka = await createTestKafka({ declarations: [topics.marketData] });
   api = await TestQueryApi.start({ NAMESPACE: kafka.namespace });
 }, 30_000);
 afterAll(async () => {
@@ -62,7 +62,7 @@ describe('an account', () => {
       return positions;
     };
     expect(await valued()).toMatchObject([{ symbol: 'ACME', quantity: '4', averageCost: '100.05', cost: '400.2' }]);
-    await publishMarket(kafka.broker, sampleQuote({ symbol: 'ACME', lastPrice: '110' }));
+    await publishMarket(kafka.kafka, sampleQuote({ symbol: 'ACME', lastPrice: '110' }));
     for (;;) {
       const [position] = await valued();
       if (position?.unrealised === undefined) continue;

@@ -8,7 +8,7 @@ import {
   executionResponse,
   orderEventResponse,
   orderEventsResponse,
-  orderLeg,
+  orderRevision,
   orderPageResponse,
   positionResponse,
   positionsResponse,
@@ -25,7 +25,7 @@ import { clientMessage, serverMessage } from './stream-messages.ts';
 
 const named = {
   ...writeSchemas,
-  OrderLeg: orderLeg,
+  OrderRevision: orderRevision,
   RequestedTerms: requestedTerms,
   Denial: denialResponse,
   OrderPage: orderPageResponse,

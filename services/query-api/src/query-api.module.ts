@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import type { Broker } from '@tradecore/messaging';
+import type { KafkaClient } from '@tradecore/messaging';
 import { MarketData, readModelMigrations } from '@tradecore/read-models';
 import { tokens, type ServiceOptions } from '@tradecore/service';
 import { Access } from './access.ts';
@@ -19,10 +19,10 @@ import { Timelines } from './timelines.ts';
 /** Last prices, read until the broker is closed. With it away reads go on, and positions are shown without a value. */
 const marketData = {
   provide: MarketData,
-  inject: [tokens.broker],
-  useFactory: (broker: Broker): MarketData => {
+  inject: [tokens.kafka],
+  useFactory: (kafka: KafkaClient): MarketData => {
     const read = new MarketData();
-    read.start(broker);
+    read.start(kafka);
     return read;
   },
 };

@@ -67,10 +67,10 @@ describe('a stream of accounts that the token does not name', () => {
     const client = await Client.open([], { subject });
     client.say({ type: 'subscribe', accountId, after: { epoch: await epochOf(), sequence: 0 } });
     const orderId = freshId();
-    await api.models.brokerOrder(accountId, freshId(), (leg) => {
-      leg.submit({ ...sampleTerms({ accountId }), orderId, leg: 1 });
-      const venue = { venueOrderId: 'v1', venueExecutionId: 'x1', executedAt: '2026-01-02T03:04:05Z' };
-      leg.report({ ...venue, executionId: freshId(), quantity: '4', price: '101' });
+    await api.models.brokerOrder(accountId, freshId(), (revision) => {
+      revision.submit({ ...sampleTerms({ accountId }), orderId, revision: 1 });
+      const brokerage = { brokerageOrderId: 'v1', brokerageExecutionId: 'x1', executedAt: '2026-01-02T03:04:05Z' };
+      revision.report({ ...brokerage, executionId: freshId(), quantity: '4', price: '101' });
     });
     await client.until(() => client.entries().length === 3);
     expect(client.entries()).toMatchObject([

@@ -2,7 +2,7 @@ import type {
   AccountEvent,
   Denial,
   FillSettled,
-  OrderCleared,
+  OrderApproved,
   OrderEvent,
   OrderPlacementEvent,
   OrderTerms,
@@ -42,7 +42,7 @@ function figuresOf({ figures }: Denial): string {
   return said.length === 0 ? '' : ` (${said.join(', ')})`;
 }
 
-function cleared({ referencePrice, reservePrice, side, quantity, goodUntil }: OrderCleared['data']): string {
+function approved({ referencePrice, reservePrice, side, quantity, goodUntil }: OrderApproved['data']): string {
   const seen = referencePrice === undefined ? '' : ` at a last price of ${referencePrice}`;
   const held = side === 'buy' ? `money for ${quantity} shares at ${reservePrice}` : `${quantity} shares`;
   const until = goodUntil === undefined ? '' : ` It is not sent to the broker after ${goodUntil}.`;
@@ -53,10 +53,10 @@ function cleared({ referencePrice, reservePrice, side, quantity, goodUntil }: Or
 export const orderSentences: Sentences<OrderEvent> = {
   OrderPlaced: (terms) =>
     `Placed: ${terms.side} ${terms.quantity} ${terms.symbol} ${priced(terms)}, ${lasting[terms.timeInForce]}.`,
-  OrderCleared: cleared,
+  OrderApproved: approved,
   OrderDenied: (denial) => `Denied by the rule ${denial.rule}: ${denial.detail}${figuresOf(denial)}`,
-  OrderSubmitted: ({ leg }) => `Reserved, and on its way to the broker${leg === 1 ? '' : ` as leg ${leg}`}.`,
-  OrderAccepted: ({ leg }) => `The broker has it${leg === 1 ? '' : `, as leg ${leg}`}.`,
+  OrderSubmitted: ({ revision }) => `Reserved, and on its way to the broker${revision === 1 ? '' : ` as revision ${revision}`}.`,
+  OrderAccepted: ({ revision }) => `The broker has it${revision === 1 ? '' : `, as revision ${revision}`}.`,
   OrderRejected: ({ code, reason }) => `The broker refused it: ${reason} (${code}).`,
   OrderOutcomeUnknown: ({ reason }) =>
     `Nobody knows whether the broker has it: ${reason}. It is looked up until that is proven; what is reserved stays reserved.`,
@@ -72,8 +72,8 @@ export const orderSentences: Sentences<OrderEvent> = {
   OrderCancelRejected: ({ reason }) => `It can't be cancelled: ${reason}. It goes on.`,
   OrderCanceled: ({ reason }) => `Cancelled${because(reason)}`,
   OrderReplaceRequested: (terms) => `Other terms were asked for: ${newTerms(terms)}. The old ones hold until the broker says so.`,
-  OrderReplaced: ({ leg, brokerOrderId: _, ...terms }) =>
-    `The broker works it under new terms, as leg ${leg}: ${newTerms(terms)}.`,
+  OrderReplaced: ({ revision, brokerOrderId: _, ...terms }) =>
+    `The broker works it under new terms, as revision ${revision}: ${newTerms(terms)}.`,
   OrderReplaceRejected: ({ reason }) => `The new terms were refused: ${reason}. The old ones hold.`,
   OrderExpired: ({ reason }) => `Expired: ${reason}.`,
   OrderDoneForDay: () => 'The broker is done with it for today.',

@@ -18,9 +18,9 @@ async function begin(): Promise<{ accountId: string; orderId: string }> {
   const accountId = await api.models.openAccount();
   const terms = { ...sampleTerms({ accountId }), clientOrderId: freshId() };
   const orderId = await api.models.place(terms);
-  const { clientOrderId: _, ...cleared } = terms;
+  const { clientOrderId: _, ...approved } = terms;
   await api.models.order(accountId, orderId, (order) =>
-    order.clear({ ...cleared, referencePrice: '100', reservePrice: '101.5' }),
+    order.approve({ ...approved, referencePrice: '100', reservePrice: '101.5' }),
   );
   await tell(orderId, (await api.models.store.readEvents(orderId)).at(-1)!);
   return { accountId, orderId };
@@ -53,12 +53,12 @@ describe('the timeline of an order', () => {
     const reserve = { orderId, symbol: 'ACME', side: 'buy', quantity: '10', unitPrice: '101.5' } as const;
     await api.models.account(accountId, (account) => account.reserve(reserve), await reservationStep(orderId));
     await tell(orderId, (await api.models.store.readEvents(accountId)).at(-1)!);
-    const leg = { leg: 1, brokerOrderId: brokerOrderIdFor(orderId, 1) };
+    const revision = { revision: 1, brokerOrderId: brokerOrderIdFor(orderId, 1) };
     await api.models.order(accountId, orderId, (order) => {
-      order.tell({ type: 'OrderSubmitted', data: leg });
-      order.tell({ type: 'OrderAccepted', data: leg });
+      order.tell({ type: 'OrderSubmitted', data: revision });
+      order.tell({ type: 'OrderAccepted', data: revision });
       const execution = { executionId: freshId(), quantity: '4', price: '101', executedAt: '2026-01-02T03:04:05.000000Z' };
-      order.tell({ type: 'OrderExecuted', data: { ...execution, leg: 1 } });
+      order.tell({ type: 'OrderExecuted', data: { ...execution, revision: 1 } });
       order.requestCancel('changed my mind');
     });
     const traded = await timelineOf(orderId, accountId);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** What stands in feeds: the stored event, and under which name clients hear of it. Names are API. */
 export const feedChanges = {
   OrderPlaced: 'orderPlaced',
-  OrderCleared: 'orderCleared',
+  OrderApproved: 'orderApproved',
   OrderDenied: 'orderDenied',
   OrderSubmitted: 'orderSubmitted',
   OrderAccepted: 'orderAccepted',

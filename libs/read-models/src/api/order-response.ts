@@ -1,11 +1,11 @@
 import { catalogue, upcast, type RecordedEvent } from '@tradecore/events';
 import { decimal, divide, zero } from '@tradecore/money';
-import { fold } from '@tradecore/subscriptions';
+import { fold } from '@tradecore/consumers';
 import type { z } from 'zod';
 import { Orders, type OrderRow } from '../orders.projector.ts';
 import {
   denialResponse,
-  orderLeg,
+  orderRevision,
   orderResponse,
   requestedTerms,
   type OrderEventResponse,
@@ -26,12 +26,12 @@ function averageOf({ filledQuantity, executedValue }: OrderRow): Pick<OrderRespo
 
 /** The row of an order on the wire. */
 export function orderResponseOf(row: OrderRow): OrderResponse {
-  const { orderId: id, executedValue: _, legs, requested, denial, ...fields } = row;
+  const { orderId: id, executedValue: _, revisions, requested, denial, ...fields } = row;
   return inOrder<OrderResponse>(orderResponse, {
     id,
     ...fields,
     ...averageOf(row),
-    legs: legs.map((leg) => inOrder(orderLeg, leg)),
+    revisions: revisions.map((revision) => inOrder(orderRevision, revision)),
     ...(requested && { requested: inOrder(requestedTerms, requested) }),
     ...(denial && { denial: inOrder(denialResponse, denial) }),
   });

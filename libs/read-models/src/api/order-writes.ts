@@ -61,7 +61,7 @@ const ifMatch = z
   .regex(/^(\*|"\d{1,9}")$/, 'must be one ETag of the order, or *')
   .transform((text) => (text === '*' ? undefined : Number(text.slice(1, -1))))
   .optional()
-  .meta({ description: 'The ETag that the wish is based on: 412 if the order has changed since.', examples: ['"2"'] });
+  .meta({ description: 'The ETag that the request is based on: 412 if the order has changed since.', examples: ['"2"'] });
 
 /** Headers of a replace. */
 export const replaceHeaders = writeHeaders.extend({ 'if-match': ifMatch });

@@ -91,18 +91,21 @@ const changeable = {
   stopPrice: figure('The price that wakes it.').optional(),
 };
 
-/** One leg in answers. */
-export const orderLeg = z
+/** One revision in answers. */
+export const orderRevision = z
   .strictObject({
-    leg: z.int().min(1),
+    revision: z.int().min(1),
     brokerOrderId: z.uuid().meta({ description: 'What the broker knows it by: its `client_order_id`.' }),
     ...changeable,
   })
-  .meta({ id: 'OrderLeg', description: 'What was sent to the broker: the order as placed, then one leg for each replace.' });
+  .meta({
+    id: 'OrderRevision',
+    description: 'What was sent to the broker: the order as placed, then one revision for each replace.',
+  });
 
 /** Terms that were asked for, in answers. */
 export const requestedTerms = z
-  .strictObject({ leg: z.int().min(2), ...changeable })
+  .strictObject({ revision: z.int().min(2), ...changeable })
   .meta({ id: 'RequestedTerms', description: 'What a replace that is not answered yet asks for.' });
 
 /** A denial in answers. */
@@ -128,8 +131,8 @@ export const orderResponse = z
       .meta({ description: 'FIX ExecType (150) of the last change that has one.', examples: ['F'] }),
     filledQuantity: figure('Shares traded so far.'),
     averagePrice: figure('Price a share of all trades so far, rounded to 9 places; absent until it traded.').optional(),
-    leg: z.int().min(1).meta({ description: 'The leg whose terms are in force; rises with each replace.' }),
-    legs: z.array(orderLeg).meta({ description: 'Every leg that was sent, the first one first.' }),
+    revision: z.int().min(1).meta({ description: 'The revision whose terms are in force; rises with each replace.' }),
+    revisions: z.array(orderRevision).meta({ description: 'Every revision that was sent, the first one first.' }),
     requested: requestedTerms.optional(),
     goodUntil: time('Not sent to the broker after this time; absent for `gtc`.').optional(),
     denial: denialResponse.optional(),

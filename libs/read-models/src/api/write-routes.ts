@@ -93,7 +93,7 @@ const orderRoutes: readonly WriteRoute[] = [
     headers: waitingHeaders,
     body: { schema: 'CancelOrder', required: false },
     answer: 'Order',
-    answers: { 202: 'The wish is stored.' },
+    answers: { 202: 'The request is stored.' },
     refusals: {
       404: notYours,
       409: `A cancel was asked for already: \`cancel-already-requested\`. The order has ended: \`order-not-cancelable\`. ${keyReused}`,
@@ -112,7 +112,7 @@ const orderRoutes: readonly WriteRoute[] = [
     headers: replaceHeaders,
     body: { schema: 'ReplaceOrder', required: true },
     answer: 'Order',
-    answers: { 202: 'The wish is stored.' },
+    answers: { 202: 'The request is stored.' },
     refusals: {
       404: notYours,
       409: `The broker is not working the order: \`order-not-replaceable\`. A replace is on its way: \`replace-already-requested\`. The new quantity has traded already: \`replace-below-filled\`. A rule refuses the new terms: \`replace-denied\`, with \`rule\` and \`figures\`. ${keyReused}`,

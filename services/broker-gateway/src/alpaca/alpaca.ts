@@ -1,15 +1,21 @@
-import type { LegTerms } from '@tradecore/events';
-import type { BrokerAnswer, VenueExecution, VenueOrder } from '@tradecore/trading';
+import type { RevisionTerms } from '@tradecore/events';
+import type { BrokerAnswer, BrokerageExecution, BrokerageOrder } from '@tradecore/trading';
 import type { z } from 'zod';
 import type { AlpacaHttp, HttpCall, HttpReply } from './http.ts';
-import { assets, clock, fills, latestTrades, refusal, venueOrder, venueOrders } from './shapes.ts';
+import { assets, clock, fills, latestTrades, refusal, brokerageOrder, brokerageOrders } from './shapes.ts';
 import { gatewayMetrics, type Call } from '../broker-gateway.metrics.ts';
-import { BrokerSilent, type BrokerPort, type VenueClock, type VenueInstrument, type VenuePrice } from '../broker-port.ts';
+import {
+  BrokerSilent,
+  type BrokerPort,
+  type BrokerageClock,
+  type BrokerageInstrument,
+  type BrokeragePrice,
+} from '../brokerage-port.ts';
 
 const typeNames = { market: 'market', limit: 'limit', stop: 'stop', stopLimit: 'stop_limit' } as const;
 const ordersPage = 500;
 const fillsPage = 100;
-/** More pages than this at once are no look-back any more. */
+/** More pages than this at once are no brokerage sweep any more. */
 const pagesLimit = 2_000;
 const symbolsAtOnce = 1_000;
 
@@ -18,14 +24,14 @@ export class Alpaca implements BrokerPort {
   private readonly fills: ReturnType<typeof fills>;
 
   constructor(
-    readonly venue: string,
+    readonly brokerage: string,
     private readonly trading: AlpacaHttp,
     private readonly data: AlpacaHttp,
   ) {
-    this.fills = fills(venue);
+    this.fills = fills(brokerage);
   }
 
-  async submit(clientOrderId: string, terms: LegTerms): Promise<BrokerAnswer> {
+  async submit(clientOrderId: string, terms: RevisionTerms): Promise<BrokerAnswer> {
     const body = {
       symbol: terms.symbol,
       side: terms.side,
@@ -37,13 +43,13 @@ export class Alpaca implements BrokerPort {
     return this.change({ call: 'submit', method: 'POST', path: '/v2/orders', body });
   }
 
-  async replace(venueOrderId: string, clientOrderId: string, terms: LegTerms): Promise<BrokerAnswer> {
+  async replace(brokerageOrderId: string, clientOrderId: string, terms: RevisionTerms): Promise<BrokerAnswer> {
     const body = { ...changeable(terms), client_order_id: clientOrderId };
-    return this.change({ call: 'replace', method: 'PATCH', path: orderPath(venueOrderId), body });
+    return this.change({ call: 'replace', method: 'PATCH', path: orderPath(brokerageOrderId), body });
   }
 
-  async cancel(venueOrderId: string): Promise<BrokerAnswer> {
-    return this.change({ call: 'cancel', method: 'DELETE', path: orderPath(venueOrderId) });
+  async cancel(brokerageOrderId: string): Promise<BrokerAnswer> {
+    return this.change({ call: 'cancel', method: 'DELETE', path: orderPath(brokerageOrderId) });
   }
 
   async byClientOrderId(clientOrderId: string): Promise<BrokerAnswer> {
@@ -51,20 +57,20 @@ export class Alpaca implements BrokerPort {
     return this.change({ call: 'by-client-order-id', method: 'GET', path: '/v2/orders:by_client_order_id', query });
   }
 
-  async byId(venueOrderId: string): Promise<BrokerAnswer> {
-    return this.change({ call: 'by-id', method: 'GET', path: orderPath(venueOrderId) });
+  async byId(brokerageOrderId: string): Promise<BrokerAnswer> {
+    return this.change({ call: 'by-id', method: 'GET', path: orderPath(brokerageOrderId) });
   }
 
-  openOrders(): Promise<readonly VenueOrder[]> {
+  openOrders(): Promise<readonly BrokerageOrder[]> {
     return this.orders('open', undefined);
   }
 
-  ordersSince(time: string): Promise<readonly VenueOrder[]> {
+  ordersSince(time: string): Promise<readonly BrokerageOrder[]> {
     return this.orders('all', time);
   }
 
-  async executionsSince(time: string): Promise<readonly VenueExecution[]> {
-    const found: VenueExecution[] = [];
+  async executionsSince(time: string): Promise<readonly BrokerageExecution[]> {
+    const found: BrokerageExecution[] = [];
     let token: string | undefined;
     for (let pages = 0; pages < pagesLimit; pages += 1) {
       const query = { after: time, direction: 'asc', page_size: String(fillsPage), ...(token && { page_token: token }) };
@@ -76,13 +82,13 @@ export class Alpaca implements BrokerPort {
     throw new BrokerSilent(`more than ${pagesLimit * fillsPage} executions since ${time}`);
   }
 
-  instruments(): Promise<readonly VenueInstrument[]> {
+  instruments(): Promise<readonly BrokerageInstrument[]> {
     const query = { status: 'active', asset_class: 'us_equity' };
     return this.question({ call: 'assets', path: '/v2/assets', query }, assets);
   }
 
-  async lastPrices(symbols: readonly string[]): Promise<readonly VenuePrice[]> {
-    const found: VenuePrice[] = [];
+  async lastPrices(symbols: readonly string[]): Promise<readonly BrokeragePrice[]> {
+    const found: BrokeragePrice[] = [];
     for (let from = 0; from < symbols.length; from += symbolsAtOnce) {
       const query = { symbols: symbols.slice(from, from + symbolsAtOnce).join(',') };
       found.push(...(await this.question({ call: 'prices', path: '/v2/stocks/trades/latest', query }, latestTrades, this.data)));
@@ -90,19 +96,19 @@ export class Alpaca implements BrokerPort {
     return found;
   }
 
-  clock(): Promise<VenueClock> {
+  clock(): Promise<BrokerageClock> {
     return this.question({ call: 'clock', path: '/v2/clock' }, clock);
   }
 
   /** All pages of the list of orders. It pages by the time of submission, which several may share: each page reaches back over the last one's end. */
-  private async orders(status: 'open' | 'all', since: string | undefined): Promise<readonly VenueOrder[]> {
-    const found = new Map<string, VenueOrder>();
+  private async orders(status: 'open' | 'all', since: string | undefined): Promise<readonly BrokerageOrder[]> {
+    const found = new Map<string, BrokerageOrder>();
     let after = since;
     for (let pages = 0; pages < pagesLimit; pages += 1) {
       const query = { status, limit: String(ordersPage), direction: 'asc', ...(after && { after }) };
-      const page = await this.question({ call: 'orders', path: '/v2/orders', query }, venueOrders);
+      const page = await this.question({ call: 'orders', path: '/v2/orders', query }, brokerageOrders);
       const before = found.size;
-      for (const order of page) found.set(order.venueOrderId, order);
+      for (const order of page) found.set(order.brokerageOrderId, order);
       const last = page.at(-1);
       if (page.length < ordersPage || last === undefined || found.size === before) return [...found.values()];
       after = new Date(Date.parse(last.submittedAt) - 1).toISOString();
@@ -141,9 +147,9 @@ export class Alpaca implements BrokerPort {
   }
 }
 
-const orderPath = (venueOrderId: string): string => `/v2/orders/${encodeURIComponent(venueOrderId)}`;
+const orderPath = (brokerageOrderId: string): string => `/v2/orders/${encodeURIComponent(brokerageOrderId)}`;
 
-const changeable = ({ quantity, limitPrice, stopPrice }: LegTerms) => ({
+const changeable = ({ quantity, limitPrice, stopPrice }: RevisionTerms) => ({
   qty: quantity,
   ...(limitPrice !== undefined && { limit_price: limitPrice }),
   ...(stopPrice !== undefined && { stop_price: stopPrice }),
@@ -153,7 +159,7 @@ const changeable = ({ quantity, limitPrice, stopPrice }: LegTerms) => ({
 function answerOf({ status, body }: Extract<HttpReply, { kind: 'reply' }>, method: HttpCall['method']): BrokerAnswer {
   if (status === 204 && method === 'DELETE') return { kind: 'done' };
   if (status === 200 || status === 201) {
-    const read = venueOrder.safeParse(body);
+    const read = brokerageOrder.safeParse(body);
     return read.success ? { kind: 'order', order: read.data } : { kind: 'unknown', reason: badShape(status) };
   }
   if (status === 404 && method !== 'POST') return { kind: 'absent' };

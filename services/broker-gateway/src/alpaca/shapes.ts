@@ -1,8 +1,8 @@
 import { executionIdFor } from '@tradecore/events';
 import { decimal, decimalRefusal, isNegative } from '@tradecore/money';
-import type { VenueExecution, VenueOrder, VenueStatus } from '@tradecore/trading';
+import type { BrokerageExecution, BrokerageOrder, BrokerageStatus } from '@tradecore/trading';
 import { z } from 'zod';
-import type { VenueClock, VenueInstrument, VenueUpdate } from '../broker-port.ts';
+import type { BrokerageClock, BrokerageInstrument, BrokerageUpdate } from '../brokerage-port.ts';
 
 /** What an order's status means to us. A word that is not here is no reply that we understand. */
 const statuses = {
@@ -23,7 +23,7 @@ const statuses = {
   rejected: 'rejected',
   done_for_day: 'doneForDay',
   suspended: 'suspended',
-} as const satisfies Record<string, VenueStatus>;
+} as const satisfies Record<string, BrokerageStatus>;
 
 const amount = z
   .string()
@@ -46,14 +46,14 @@ const orderShape = z.object({
   replaced_by: id.nullish(),
 });
 
-function toOrder(order: z.output<typeof orderShape>): VenueOrder {
+function toOrder(order: z.output<typeof orderShape>): BrokerageOrder {
   return {
-    venueOrderId: order.id,
+    brokerageOrderId: order.id,
     clientOrderId: order.client_order_id,
     symbol: order.symbol,
     side: order.side,
     status: statuses[order.status],
-    venueStatus: order.status,
+    brokerageStatus: order.status,
     quantity: order.qty ?? '0', // an order by money, which we never send, has none
     filledQuantity: order.filled_qty,
     submittedAt: order.submitted_at ?? order.created_at,
@@ -63,24 +63,24 @@ function toOrder(order: z.output<typeof orderShape>): VenueOrder {
 }
 
 /** An order, as the trading API shows it. */
-export const venueOrder = orderShape.transform(toOrder);
+export const brokerageOrder = orderShape.transform(toOrder);
 
 /** A list of orders. */
-export const venueOrders = z.array(venueOrder).max(10_000);
+export const brokerageOrders = z.array(brokerageOrder).max(10_000);
 
 /** Why the broker refused. */
 export const refusal = z.object({ code: z.union([z.number(), z.string()]), message: z.string().max(2_000) });
 
 /** A page of FILL activities. Their ids are `<time>::<execution id>`. */
-export const fills = (venue: string) =>
+export const fills = (brokerage: string) =>
   z
     .array(
       z
         .object({ id, order_id: id, qty: amount, price: amount, transaction_time: time })
         .transform(({ id: page, order_id, qty, price, transaction_time }) => ({
           page,
-          execution: executionOf(venue, page.split('::').at(-1) ?? page, {
-            venueOrderId: order_id,
+          execution: executionOf(brokerage, page.split('::').at(-1) ?? page, {
+            brokerageOrderId: order_id,
             quantity: qty,
             price,
             executedAt: transaction_time,
@@ -90,13 +90,13 @@ export const fills = (venue: string) =>
     .max(1_000);
 
 const executionOf = (
-  venue: string,
-  venueExecutionId: string,
-  rest: Omit<VenueExecution, 'executionId' | 'venueExecutionId'>,
-): VenueExecution => ({ executionId: executionIdFor(venue, venueExecutionId), venueExecutionId, ...rest });
+  brokerage: string,
+  brokerageExecutionId: string,
+  rest: Omit<BrokerageExecution, 'executionId' | 'brokerageExecutionId'>,
+): BrokerageExecution => ({ executionId: executionIdFor(brokerage, brokerageExecutionId), brokerageExecutionId, ...rest });
 
 /** What the stream of updates tells. Events of which we need no more than the order's state may have any name. */
-export const tradeUpdate = (venue: string): z.ZodType<VenueUpdate> =>
+export const tradeUpdate = (brokerage: string): z.ZodType<BrokerageUpdate> =>
   z
     .object({
       event: z.string().max(64),
@@ -107,17 +107,17 @@ export const tradeUpdate = (venue: string): z.ZodType<VenueUpdate> =>
       qty: amount.optional(),
       price: amount.optional(),
     })
-    .transform(({ event, order, timestamp, execution_id, previous_execution_id, qty, price }, context): VenueUpdate => {
+    .transform(({ event, order, timestamp, execution_id, previous_execution_id, qty, price }, context): BrokerageUpdate => {
       const shown = toOrder(order);
-      const previous = previous_execution_id && { previousExecutionId: executionIdFor(venue, previous_execution_id) };
+      const previous = previous_execution_id && { previousExecutionId: executionIdFor(brokerage, previous_execution_id) };
       if (!carriesExecution.has(event)) return { event, order: shown, ...previous };
       if (!execution_id || !qty || !price || !timestamp) {
         context.addIssue({ code: 'custom', message: `${event} without its execution` });
         return z.NEVER;
       }
-      const figures = { venueOrderId: order.id, quantity: qty, price, executedAt: timestamp };
-      return { event, order: shown, execution: executionOf(venue, execution_id, figures), ...previous };
-    }) as z.ZodType<VenueUpdate>;
+      const figures = { brokerageOrderId: order.id, quantity: qty, price, executedAt: timestamp };
+      return { event, order: shown, execution: executionOf(brokerage, execution_id, figures), ...previous };
+    }) as z.ZodType<BrokerageUpdate>;
 
 const carriesExecution = new Set(['fill', 'partial_fill', 'trade_correct']);
 
@@ -131,7 +131,7 @@ export const assets = z
         price_increment: amount.nullish(),
         min_trade_increment: amount.nullish(),
       })
-      .transform(({ symbol, tradable, price_increment, min_trade_increment }): VenueInstrument => ({
+      .transform(({ symbol, tradable, price_increment, min_trade_increment }): BrokerageInstrument => ({
         symbol,
         tick: price_increment ?? '0.01',
         lot: min_trade_increment ?? '1',
@@ -152,7 +152,7 @@ export const latestTrades = z
 /** The broker's clock. */
 export const clock = z
   .object({ timestamp: time, is_open: z.boolean(), next_open: time, next_close: time })
-  .transform(({ timestamp, is_open, next_open, next_close }): VenueClock => ({
+  .transform(({ timestamp, is_open, next_open, next_close }): BrokerageClock => ({
     now: timestamp,
     isOpen: is_open,
     nextOpen: next_open,

@@ -2,20 +2,20 @@ import { logger } from '@tradecore/telemetry';
 import { WebSocket, type RawData } from 'ws';
 import { tradeUpdate } from './shapes.ts';
 import { gatewayMetrics } from '../broker-gateway.metrics.ts';
-import type { VenueUpdate } from '../broker-port.ts';
+import type { BrokerageUpdate } from '../brokerage-port.ts';
 
 /** Where and how the stream is read. */
 export interface StreamSettings {
   readonly url: string;
   readonly keyId: string;
   readonly secretKey: string;
-  readonly venue: string;
+  readonly brokerage: string;
 }
 
 /** Who hears of the stream. */
 export interface StreamListener {
   /** An update. */
-  updated(update: VenueUpdate): void;
+  updated(update: BrokerageUpdate): void;
   /** It is read from now on. What happened before was not told and never will be: look back. */
   up(): void;
 }
@@ -41,7 +41,7 @@ export class UpdateStream {
     private readonly settings: StreamSettings,
     private readonly listener: StreamListener,
   ) {
-    this.shape = tradeUpdate(settings.venue);
+    this.shape = tradeUpdate(settings.brokerage);
   }
 
   /** Whether updates are heard now. */

@@ -1,6 +1,6 @@
 import { History } from './history.ts';
 import { Table } from './table.ts';
-import { isOpen, type VenueExecution, type VenueOrder } from './venue-order.ts';
+import { isOpen, type VenueExecution, type ExchangeOrder } from './exchange-order.ts';
 
 /** How long and how many closed orders are kept. */
 export interface Retention {
@@ -20,7 +20,7 @@ const pruneLimit = 1000;
 
 /** All orders and executions, by everything that they are looked up by. */
 export class Book {
-  readonly orders: Table<VenueOrder>;
+  readonly orders: Table<ExchangeOrder>;
   readonly executions: Table<VenueExecution>;
   readonly #shelves = new Map<string, Shelf>();
   readonly #open = new Set<string>();
@@ -37,7 +37,7 @@ export class Book {
   }
 
   /** Stores an order, new or changed. */
-  put(order: VenueOrder): VenueOrder {
+  put(order: ExchangeOrder): ExchangeOrder {
     const isNew = this.orders.get(order.id) === undefined;
     this.orders.put(order.id, order);
     if (isNew) this.#shelve(order);
@@ -53,7 +53,7 @@ export class Book {
   }
 
   /** Takes rows up as they were stored: orders as they were submitted, closed ones as they were last changed. */
-  restore(orders: readonly VenueOrder[], executions: readonly VenueExecution[]): void {
+  restore(orders: readonly ExchangeOrder[], executions: readonly VenueExecution[]): void {
     for (const order of orders.toSorted((a, b) => a.submittedAt - b.submittedAt)) {
       this.orders.restore(order.id, order);
       this.#shelve(order);
@@ -67,12 +67,12 @@ export class Book {
   }
 
   /** The account's order of that id. */
-  of(account: string, id: string): VenueOrder | undefined {
+  of(account: string, id: string): ExchangeOrder | undefined {
     const order = this.orders.get(id);
     return order?.account === account ? order : undefined;
   }
 
-  byClientId(account: string, clientOrderId: string): VenueOrder | undefined {
+  byClientId(account: string, clientOrderId: string): ExchangeOrder | undefined {
     const id = this.#shelves.get(account)?.names.get(clientOrderId);
     return id === undefined ? undefined : this.orders.get(id);
   }
@@ -82,20 +82,20 @@ export class Book {
   }
 
   /** Every open order, oldest first. */
-  open(): VenueOrder[] {
-    return [...this.#open].map((id) => this.orders.get(id) as VenueOrder);
+  open(): ExchangeOrder[] {
+    return [...this.#open].map((id) => this.orders.get(id) as ExchangeOrder);
   }
 
   /** The account's open orders, newest first. */
-  openOf(account: string): VenueOrder[] {
+  openOf(account: string): ExchangeOrder[] {
     return this.open()
       .filter((order) => order.account === account)
       .reverse();
   }
 
   /** The account's orders, newest first. */
-  *ordersOf(account: string): Generator<VenueOrder> {
-    for (const id of this.#shelves.get(account)?.orders.newestFirst() ?? []) yield this.orders.get(id) as VenueOrder;
+  *ordersOf(account: string): Generator<ExchangeOrder> {
+    for (const id of this.#shelves.get(account)?.orders.newestFirst() ?? []) yield this.orders.get(id) as ExchangeOrder;
   }
 
   /** The account's executions, newest first. */
@@ -107,7 +107,7 @@ export class Book {
   prune(now: number): void {
     let looked = 0;
     for (const id of this.#closed) {
-      const order = this.orders.get(id) as VenueOrder;
+      const order = this.orders.get(id) as ExchangeOrder;
       const isKept = this.#closed.size <= this.retention.closedCount && order.updatedAt > now - this.retention.closedMs;
       if (isKept || looked === pruneLimit) return;
       this.#forget(order);
@@ -115,7 +115,7 @@ export class Book {
     }
   }
 
-  #forget({ id, account, clientOrderId }: VenueOrder): void {
+  #forget({ id, account, clientOrderId }: ExchangeOrder): void {
     const shelf = this.#shelf(account);
     this.#closed.delete(id);
     this.orders.delete(id);
@@ -138,7 +138,7 @@ export class Book {
     return shelf;
   }
 
-  #shelve({ id, account, clientOrderId }: VenueOrder): void {
+  #shelve({ id, account, clientOrderId }: ExchangeOrder): void {
     const shelf = this.#shelf(account);
     shelf.orders.add(id);
     shelf.names.set(clientOrderId, id);
@@ -151,7 +151,7 @@ export class Book {
     else this.#executionsByOrder.set(orderId, [id]);
   }
 
-  #sort(order: VenueOrder): void {
+  #sort(order: ExchangeOrder): void {
     if (isOpen(order)) this.#open.add(order.id);
     else {
       this.#open.delete(order.id);

@@ -2,10 +2,10 @@ import { compare, decimal, decimalRefusal, isPositive, type Decimal } from '@tra
 import Big from 'big.js';
 import type { Instrument } from './instruments.ts';
 import { impossible, malformed } from './refusal.ts';
-import type { OrderRequest, ReplaceRequest, VenueOrder } from './venue-order.ts';
+import type { OrderRequest, ReplaceRequest, ExchangeOrder } from './exchange-order.ts';
 
 /** The terms of an order, checked. */
-export type Terms = Pick<VenueOrder, 'side' | 'type' | 'timeInForce' | 'qty' | 'limitPrice' | 'stopPrice'>;
+export type Terms = Pick<ExchangeOrder, 'side' | 'type' | 'timeInForce' | 'qty' | 'limitPrice' | 'stopPrice'>;
 
 const clientOrderIdLimit = 128;
 
@@ -71,10 +71,10 @@ export function checkTerms(request: OrderRequest, instrument: Instrument, isMark
   };
 }
 
-const replaceable: ReadonlySet<VenueOrder['status']> = new Set(['new', 'partially_filled', 'suspended', 'done_for_day']);
+const replaceable: ReadonlySet<ExchangeOrder['status']> = new Set(['new', 'partially_filled', 'suspended', 'done_for_day']);
 
 /** Checks a replace against the order that it replaces: its new terms. Throws `Refusal` 422. */
-export function checkReplace(order: VenueOrder, changes: ReplaceRequest, instrument: Instrument): Terms {
+export function checkReplace(order: ExchangeOrder, changes: ReplaceRequest, instrument: Instrument): Terms {
   if (!replaceable.has(order.status)) throw impossible(`cannot replace order in ${order.status} status`);
   const { clientOrderId, ...wanted } = changes;
   const before = { ...order, ...wanted, clientOrderId } as OrderRequest;

@@ -1,5 +1,5 @@
 import { decimal } from '@tradecore/money';
-import { Exchange, newYork, Refusal, type ExchangeOptions, type OrderRequest, type VenueOrder } from './index.ts';
+import { Exchange, newYork, Refusal, type ExchangeOptions, type OrderRequest, type ExchangeOrder } from './index.ts';
 
 const start = Date.parse('2025-07-01T14:00:00Z');
 const day = 24 * 3_600_000;
@@ -27,12 +27,12 @@ class Scene {
     this.exchange.tick(start);
   }
 
-  submit(request: OrderRequest, now = start): VenueOrder {
+  submit(request: OrderRequest, now = start): ExchangeOrder {
     return this.exchange.submit('me', request, now);
   }
 
   /** Submits, and lets the exchange work on it. */
-  place(request: OrderRequest, now = start): VenueOrder {
+  place(request: OrderRequest, now = start): ExchangeOrder {
     const { id } = this.submit(request, now);
     this.exchange.work(now);
     return this.at(id);
@@ -43,7 +43,7 @@ class Scene {
     this.exchange.tick(now);
   }
 
-  at = (id: string): VenueOrder => this.exchange.order('me', id);
+  at = (id: string): ExchangeOrder => this.exchange.order('me', id);
   told = (): string[] => this.exchange.takeUpdates().map(({ event }) => event);
 
   /** What is refused, in Alpaca's words. */

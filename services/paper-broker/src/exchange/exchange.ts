@@ -18,8 +18,8 @@ import {
   type ReplaceRequest,
   type Update,
   type VenueExecution,
-  type VenueOrder,
-} from './venue-order.ts';
+  type ExchangeOrder,
+} from './exchange-order.ts';
 
 export type { Quote } from './market.ts';
 
@@ -114,7 +114,7 @@ export class Exchange {
   }
 
   /** Takes an order in, `pending_new`. Throws `Refusal` in Alpaca's words. */
-  submit(account: string, request: OrderRequest, now: number): VenueOrder {
+  submit(account: string, request: OrderRequest, now: number): ExchangeOrder {
     const instrument = this.#tradable(request.symbol);
     const terms = checkTerms(request, instrument, this.session.isOpen(now));
     this.#checkClientId(account, request.clientOrderId);
@@ -127,7 +127,7 @@ export class Exchange {
   }
 
   /** Takes a replacement in, `pending_new`; the order that it replaces is `pending_replace` and holds the larger of both needs. */
-  replace(account: string, id: string, changes: ReplaceRequest, now: number): VenueOrder {
+  replace(account: string, id: string, changes: ReplaceRequest, now: number): ExchangeOrder {
     const before = this.order(account, id);
     const terms = checkReplace(before, changes, this.#tradable(before.symbol));
     this.#checkClientId(account, changes.clientOrderId);
@@ -178,23 +178,23 @@ export class Exchange {
   }
 
   /** The order; `Refusal` 404 when the account has none of that id. */
-  order(account: string, id: string): VenueOrder {
+  order(account: string, id: string): ExchangeOrder {
     const order = this.#book.of(account, id);
     if (!order) throw notFound(`order not found for ${id}`);
     return order;
   }
 
   /** The order that its client named so; `Refusal` 404. */
-  orderByClientId(account: string, clientOrderId: string): VenueOrder {
+  orderByClientId(account: string, clientOrderId: string): ExchangeOrder {
     const order = this.#book.byClientId(account, clientOrderId);
     if (!order) throw notFound(`order not found for ${clientOrderId}`);
     return order;
   }
 
   /** The account's orders that fit. */
-  orders(account: string, query: OrderQuery = {}): VenueOrder[] {
+  orders(account: string, query: OrderQuery = {}): ExchangeOrder[] {
     const { status = 'open', symbols, side, until = Infinity, limit = 50 } = query;
-    const fits = (order: VenueOrder): boolean =>
+    const fits = (order: ExchangeOrder): boolean =>
       (status !== 'closed' || !isOpen(order)) &&
       (symbols === undefined || symbols.includes(order.symbol)) &&
       (side === undefined || order.side === side) &&
@@ -297,7 +297,7 @@ export class Exchange {
     for (const [key, row] of of<HoldingRow>('holdings')) this.#ledger.holdings.restore(key, row);
     for (const [key, row] of of<never>('quotes')) if (this.#market.instrument(key)) this.#market.quotes.restore(key, row);
     const values = <Row>(table: string): Row[] => of<Row>(table).map(([, row]) => row);
-    this.#book.restore(values<VenueOrder>('orders'), values<VenueExecution>('executions'));
+    this.#book.restore(values<ExchangeOrder>('orders'), values<VenueExecution>('executions'));
     for (const { random, sequence } of values<{ random: number; sequence: number }>('meta')) {
       this.#random.restore(random);
       this.#floor.restore(sequence);
@@ -311,12 +311,12 @@ export class Exchange {
     throw new Error(`the state holds ${symbol}, which is not listed`);
   }
 
-  #take(order: VenueOrder): VenueOrder {
+  #take(order: ExchangeOrder): ExchangeOrder {
     this.#floor.ask(order.id);
     return this.#book.put(order);
   }
 
-  #fresh(timeInForce: VenueOrder['timeInForce'], now: number) {
+  #fresh(timeInForce: ExchangeOrder['timeInForce'], now: number) {
     const ends = timeInForce === 'day' && { expiresAt: this.session.nextClose(now) };
     return { status: 'pending_new' as const, triggered: false, submittedAt: now, updatedAt: now, ...ends };
   }

@@ -7,7 +7,7 @@ import type { Market, Quote } from './market.ts';
 import { holdOf, isMarketable, isTriggered, leavesOf, partOf, restingStatus, sizeNow, statusAfterFill } from './matching.ts';
 import type { Random } from './random.ts';
 import type { Session } from './session.ts';
-import { isOpen, type Update, type UpdateEvent, type VenueExecution, type VenueOrder } from './venue-order.ts';
+import { isOpen, type Update, type UpdateEvent, type VenueExecution, type ExchangeOrder } from './exchange-order.ts';
 
 /** What the floor works with. */
 export interface FloorParts {
@@ -21,9 +21,9 @@ export interface FloorParts {
   readonly newId: () => string;
 }
 
-type Patch = Partial<Omit<VenueOrder, 'id' | 'account' | 'hold' | 'updatedAt'>>;
+type Patch = Partial<Omit<ExchangeOrder, 'id' | 'account' | 'hold' | 'updatedAt'>>;
 
-const trading: ReadonlySet<VenueOrder['status']> = new Set(['new', 'partially_filled', 'suspended']);
+const trading: ReadonlySet<ExchangeOrder['status']> = new Set(['new', 'partially_filled', 'suspended']);
 
 /** Where orders are worked: acknowledged, matched, cancelled, replaced, expired; and where each such step is told. */
 export class Floor {
@@ -85,7 +85,7 @@ export class Floor {
   }
 
   /** Stores the changed order with what it holds now, and tells it. */
-  change(order: VenueOrder, patch: Patch, now: number, event?: UpdateEvent): VenueOrder {
+  change(order: ExchangeOrder, patch: Patch, now: number, event?: UpdateEvent): ExchangeOrder {
     const { ledger, book } = this.parts;
     const next = { ...order, ...patch, updatedAt: now };
     const hold = isOpen(next) ? holdOf(next, this.#quote(next).price) : zero;
@@ -100,7 +100,7 @@ export class Floor {
   }
 
   /** Trades a quantity of the order at its limit where that is better for nobody, else at the last price. */
-  execute(order: VenueOrder, qty: Decimal, now: number): VenueOrder {
+  execute(order: ExchangeOrder, qty: Decimal, now: number): ExchangeOrder {
     const { ledger, book, newId } = this.parts;
     const price = this.#priceOf(order);
     const filledQty = add(order.filledQty, qty);
@@ -125,7 +125,7 @@ export class Floor {
   /** Takes an execution back, or puts other figures in its place. */
   amend(execution: VenueExecution, to: { qty: Decimal; price: Decimal } | undefined, now: number): void {
     const { ledger, book, newId } = this.parts;
-    const order = book.orders.get(execution.orderId) as VenueOrder;
+    const order = book.orders.get(execution.orderId) as ExchangeOrder;
     ledger.trade(order, negate(execution.qty), execution.price);
     const after = to ?? { qty: zero, price: execution.price };
     const positionQty = ledger.trade(order, after.qty, after.price);
@@ -135,25 +135,25 @@ export class Floor {
     const changed = this.#amendOrder(order, more, value, now);
     // Those that replaced it carry its fills.
     for (let next = changed.replacedBy; next !== undefined;) {
-      next = this.#amendOrder(book.orders.get(next) as VenueOrder, more, value, now).replacedBy;
+      next = this.#amendOrder(book.orders.get(next) as ExchangeOrder, more, value, now).replacedBy;
     }
     const told = to ?? { qty: execution.qty, price: execution.price };
     const event = to ? 'trade_correct' : 'trade_bust';
     this.tell({ event, at: now, order: changed, execution: { id: newId(), ...told, positionQty, previousId: execution.id } });
   }
 
-  #amendOrder(order: VenueOrder, more: Decimal, value: Decimal, now: number): VenueOrder {
+  #amendOrder(order: ExchangeOrder, more: Decimal, value: Decimal, now: number): ExchangeOrder {
     const { filledQty, filledValue } = order;
     return this.change(order, { filledQty: add(filledQty, more), filledValue: add(filledValue, value) }, now);
   }
 
   /** Whether a fault of the kind happens to the order now, by script or because of what it trades. */
-  #meets(kind: FaultKind, { account, symbol }: VenueOrder): boolean {
+  #meets(kind: FaultKind, { account, symbol }: ExchangeOrder): boolean {
     if (this.parts.faults.take([kind], { account, symbol })) return true;
     return this.#instrument(symbol).fault === kind;
   }
 
-  #acknowledge(order: VenueOrder, now: number): void {
+  #acknowledge(order: ExchangeOrder, now: number): void {
     if (this.#meets('reject', order)) return void this.change(order, { status: 'rejected', failedAt: now }, now, 'rejected');
     const accepted = this.change(order, { status: restingStatus(order) }, now, 'new');
     if (this.#meets('suspend', order)) return void this.change(accepted, { status: 'suspended' }, now, 'suspended');
@@ -161,16 +161,16 @@ export class Floor {
     this.#trade(accepted, now);
   }
 
-  #cancel(order: VenueOrder, now: number): void {
+  #cancel(order: ExchangeOrder, now: number): void {
     if (this.#meets('cancel-rejected', order)) return this.#fillInstead(order, now, 'order_cancel_rejected');
     const rest = this.#meets('partial-then-cancel-race', order) ? this.#executePart(order, now) : order;
     this.#end(rest, 'canceled', now);
     if (this.#meets('fill-after-cancel', order)) this.#late.add(order.id);
   }
 
-  #replace(replacement: VenueOrder, now: number): void {
+  #replace(replacement: ExchangeOrder, now: number): void {
     const { book } = this.parts;
-    const before = book.orders.get(replacement.replaces as string) as VenueOrder;
+    const before = book.orders.get(replacement.replaces as string) as ExchangeOrder;
     if (this.#meets('fill-before-replace', before)) return this.#refuseReplace(replacement, this.#fill(before, now), now);
     if (this.#meets('replace-rejected', before)) return this.#refuseReplace(replacement, before, now);
     const { filledQty, filledValue } = before;
@@ -179,41 +179,41 @@ export class Floor {
     this.#trade(this.change(replacement, carried, now, 'new'), now);
   }
 
-  #refuseReplace(replacement: VenueOrder, before: VenueOrder, now: number): void {
+  #refuseReplace(replacement: ExchangeOrder, before: ExchangeOrder, now: number): void {
     const status = isOpen(before) ? restingStatus(before) : before.status;
     this.change(before, { status }, now, 'order_replace_rejected');
     this.change(replacement, { status: 'rejected', failedAt: now }, now, 'rejected');
   }
 
-  #fillInstead(order: VenueOrder, now: number, event: UpdateEvent): void {
+  #fillInstead(order: ExchangeOrder, now: number, event: UpdateEvent): void {
     const filled = this.#fill(order, now);
     this.change(filled, {}, now, event);
   }
 
-  #fill = (order: VenueOrder, now: number): VenueOrder => this.execute(order, leavesOf(order), now);
+  #fill = (order: ExchangeOrder, now: number): ExchangeOrder => this.execute(order, leavesOf(order), now);
 
-  #executePart(order: VenueOrder, now: number): VenueOrder {
+  #executePart(order: ExchangeOrder, now: number): ExchangeOrder {
     const part = partOf(order, 0.5, this.#instrument(order.symbol).lot);
     return part === zero ? order : this.execute(order, part, now);
   }
 
   /** Half of what is left, at least a lot: what is left when that is less. */
-  #some(order: VenueOrder): Decimal {
+  #some(order: ExchangeOrder): Decimal {
     const part = partOf(order, 0.5, this.#instrument(order.symbol).lot);
     return part === zero ? leavesOf(order) : part;
   }
 
-  #expire(order: VenueOrder, now: number): void {
+  #expire(order: ExchangeOrder, now: number): void {
     if (order.status === 'pending_new' || order.status === 'pending_cancel' || order.status === 'pending_replace') return;
     this.#end(order, 'expired', now);
   }
 
-  #end(order: VenueOrder, status: 'canceled' | 'expired', now: number): void {
+  #end(order: ExchangeOrder, status: 'canceled' | 'expired', now: number): void {
     this.change(order, { status, ...(status === 'canceled' ? { canceledAt: now } : { expiredAt: now }) }, now, status);
   }
 
   /** One meeting of an order with the market: trades what the market takes; `ioc` and `fok` end here. */
-  #trade(order: VenueOrder, now: number): void {
+  #trade(order: ExchangeOrder, now: number): void {
     if (!trading.has(order.status)) return;
     const { price, halted } = this.#quote(order);
     const met = halted || !this.parts.session.isOpen(now) ? order : this.#match(this.#trigger(order, price, now), price, now);
@@ -221,19 +221,19 @@ export class Floor {
     if (isImmediate && isOpen(met)) this.#end(met, 'canceled', now);
   }
 
-  #trigger(order: VenueOrder, price: Decimal, now: number): VenueOrder {
+  #trigger(order: ExchangeOrder, price: Decimal, now: number): ExchangeOrder {
     const isNews = order.stopPrice !== undefined && !order.triggered && isTriggered(order, price);
     return isNews ? this.change(order, { triggered: true }, now) : order;
   }
 
-  #match(order: VenueOrder, price: Decimal, now: number): VenueOrder {
+  #match(order: ExchangeOrder, price: Decimal, now: number): ExchangeOrder {
     if (!isMarketable(order, price)) return order;
     const { random, partialFills } = this.parts;
     const { lot } = this.#instrument(order.symbol);
     return this.execute(order, sizeNow(order, { random, partialFills, lot }), now);
   }
 
-  #priceOf(order: VenueOrder): Decimal {
+  #priceOf(order: ExchangeOrder): Decimal {
     const { price } = this.#quote(order);
     const { limitPrice, side } = order;
     if (limitPrice === undefined) return price;
@@ -241,7 +241,7 @@ export class Floor {
     return isWorse ? limitPrice : price;
   }
 
-  #quote({ symbol }: Pick<VenueOrder, 'symbol'>): Quote {
+  #quote({ symbol }: Pick<ExchangeOrder, 'symbol'>): Quote {
     return this.parts.market.quote(symbol) as Quote;
   }
 

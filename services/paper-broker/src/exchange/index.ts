@@ -29,6 +29,6 @@ export {
   type Update,
   type UpdateEvent,
   type VenueExecution,
-  type VenueOrder,
+  type ExchangeOrder,
   type VenueStatus,
-} from './venue-order.ts';
+} from './exchange-order.ts';

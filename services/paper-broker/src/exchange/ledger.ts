@@ -2,7 +2,7 @@ import { add, compare, decimal, multiply, subtract, zero, type Decimal } from '@
 import Big from 'big.js';
 import { insufficient, notFound } from './refusal.ts';
 import { Table } from './table.ts';
-import type { VenueOrder } from './venue-order.ts';
+import type { ExchangeOrder } from './exchange-order.ts';
 
 /** An account's money. */
 export interface CashRow {
@@ -25,7 +25,7 @@ export interface HoldingRow {
   readonly cost: Decimal;
 }
 
-type Traded = Pick<VenueOrder, 'account' | 'symbol' | 'side'>;
+type Traded = Pick<ExchangeOrder, 'account' | 'symbol' | 'side'>;
 
 const keyOf = (account: string, symbol: string): string => `${account}/${symbol}`;
 

@@ -1,15 +1,15 @@
 import { compare, decimal, multiply, subtract, zero, type Decimal } from '@tradecore/money';
 import type { Terms } from './checks.ts';
 import type { Random } from './random.ts';
-import { isOpen, type VenueOrder } from './venue-order.ts';
+import { isOpen, type ExchangeOrder } from './exchange-order.ts';
 
 /** Money that a buy without a limit holds, in parts of the price: 4 % more than the last. */
 const collar = decimal('1.04');
 
-type Sized = Terms & Pick<VenueOrder, 'filledQty'>;
+type Sized = Terms & Pick<ExchangeOrder, 'filledQty'>;
 
 /** What is left to fill. */
-export const leavesOf = ({ qty, filledQty }: Pick<VenueOrder, 'qty' | 'filledQty'>): Decimal => subtract(qty, filledQty);
+export const leavesOf = ({ qty, filledQty }: Pick<ExchangeOrder, 'qty' | 'filledQty'>): Decimal => subtract(qty, filledQty);
 
 /** What these terms hold of the account while the order is open: shares for a sell, for a buy money at its limit or beyond `last`. */
 export function holdOf(order: Sized, last: Decimal): Decimal {
@@ -20,27 +20,27 @@ export function holdOf(order: Sized, last: Decimal): Decimal {
 }
 
 /** Whether the last price has met the order's stop price; orders without one are always ready. */
-export function isTriggered({ stopPrice, side, triggered }: VenueOrder, last: Decimal): boolean {
+export function isTriggered({ stopPrice, side, triggered }: ExchangeOrder, last: Decimal): boolean {
   if (stopPrice === undefined || triggered) return true;
   return side === 'buy' ? compare(last, stopPrice) >= 0 : compare(last, stopPrice) <= 0;
 }
 
 /** Whether it trades at the last price. */
-export function isMarketable(order: VenueOrder, last: Decimal): boolean {
+export function isMarketable(order: ExchangeOrder, last: Decimal): boolean {
   if (!isTriggered(order, last)) return false;
   if (order.limitPrice === undefined) return true;
   return order.side === 'buy' ? compare(last, order.limitPrice) <= 0 : compare(last, order.limitPrice) >= 0;
 }
 
 /** Whole lots out of a part (0 to 1) of what is left; nought when that is less than a lot. */
-export function partOf(order: VenueOrder, part: number, lot: Decimal): Decimal {
+export function partOf(order: ExchangeOrder, part: number, lot: Decimal): Decimal {
   const lots = Math.floor((Number(leavesOf(order)) * part) / Number(lot));
   return lots < 1 ? zero : multiply(decimal(String(lots)), lot);
 }
 
 /** How much the market takes now: all, or, as chance and `partialFills` have it, a part. */
 export function sizeNow(
-  order: VenueOrder,
+  order: ExchangeOrder,
   { random, partialFills, lot }: { random: Random; partialFills: number; lot: Decimal },
 ): Decimal {
   const leaves = leavesOf(order);
@@ -50,11 +50,11 @@ export function sizeNow(
 }
 
 /** Where an order stands that nothing is asked of. */
-export const restingStatus = ({ filledQty }: Pick<VenueOrder, 'filledQty'>): 'new' | 'partially_filled' =>
+export const restingStatus = ({ filledQty }: Pick<ExchangeOrder, 'filledQty'>): 'new' | 'partially_filled' =>
   filledQty === zero ? 'new' : 'partially_filled';
 
 /** Where it stands after a fill: a closed one stays what it is, one that waits for its end goes on waiting. */
-export function statusAfterFill(order: VenueOrder, filledQty: Decimal): VenueOrder['status'] {
+export function statusAfterFill(order: ExchangeOrder, filledQty: Decimal): ExchangeOrder['status'] {
   if (!isOpen(order)) return order.status;
   if (compare(filledQty, order.qty) === 0) return 'filled';
   return order.status === 'pending_cancel' || order.status === 'pending_replace' ? order.status : 'partially_filled';

@@ -1,6 +1,15 @@
 import { add, compare, multiply, subtract, zero, type Decimal } from '@tradecore/money';
 import fc from 'fast-check';
-import { Exchange, isOpen, orderFaults, Refusal, type Change, type OrderRequest, type Update, type VenueOrder } from './index.ts';
+import {
+  Exchange,
+  isOpen,
+  orderFaults,
+  Refusal,
+  type Change,
+  type OrderRequest,
+  type Update,
+  type ExchangeOrder,
+} from './index.ts';
 
 const start = Date.parse('2025-07-01T14:00:00Z');
 const accounts = ['a', 'b'] as const;
@@ -92,7 +101,7 @@ class Play {
     this.#look();
   }
 
-  all(): VenueOrder[] {
+  all(): ExchangeOrder[] {
     return accounts.flatMap((account) => this.exchange.orders(account, { status: 'all', limit: Infinity }));
   }
 
@@ -131,7 +140,7 @@ class Play {
     }
   }
 
-  #replace({ account, id }: VenueOrder, { qty: total, limitPrice }: { qty: string; limitPrice?: string }): void {
+  #replace({ account, id }: ExchangeOrder, { qty: total, limitPrice }: { qty: string; limitPrice?: string }): void {
     const changes = { clientOrderId: this.#name(), qty: total, ...(limitPrice !== undefined && { limitPrice }) };
     this.exchange.replace(account, id, changes, this.#now);
   }
@@ -145,7 +154,7 @@ class Play {
     else this.exchange.correct(chosen.id, { price: '99.99' }, this.#now);
   }
 
-  #on(position: number, act: (order: VenueOrder) => void): void {
+  #on(position: number, act: (order: ExchangeOrder) => void): void {
     const all = this.all();
     const open = all.filter(isOpen);
     // Open ones mostly: of those something can be asked.
@@ -165,7 +174,7 @@ class Play {
 const sum = (values: readonly Decimal[]): Decimal => values.reduce(add, zero);
 
 /** Money and shares are what the executions say, and what is held is what open orders hold. */
-function expectBooks({ exchange }: Play, all: readonly VenueOrder[], account: string): void {
+function expectBooks({ exchange }: Play, all: readonly ExchangeOrder[], account: string): void {
   const fills = exchange.executions(account);
   const { cash, opened, held } = exchange.account(account);
   const [bought, sold] = (['buy', 'sell'] as const).map((side) =>
@@ -186,17 +195,17 @@ function expectBooks({ exchange }: Play, all: readonly VenueOrder[], account: st
 }
 
 /** What the stream is to tell of an order; a bust or a correction is told of the order that traded, not of those that replaced it. */
-const shown = (order: VenueOrder | undefined, isAmended: boolean) => {
-  const { triggered: _, updatedAt: __, filledQty, filledValue, hold, ...rest } = order as VenueOrder;
+const shown = (order: ExchangeOrder | undefined, isAmended: boolean) => {
+  const { triggered: _, updatedAt: __, filledQty, filledValue, hold, ...rest } = order as ExchangeOrder;
   return isAmended ? rest : { ...rest, filledQty, filledValue, hold };
 };
 
 /** An order's filled quantity is what it and those before it in its chain were filled, and never more than it asked for. */
-function expectOrders({ exchange, told, amended }: Play, all: readonly VenueOrder[]): void {
+function expectOrders({ exchange, told, amended }: Play, all: readonly ExchangeOrder[]): void {
   const byId = new Map(all.map((order) => [order.id, order]));
   const fills = accounts.flatMap((account) => exchange.executions(account));
   const ownFills = (id: string): Decimal => sum(fills.filter(({ orderId }) => orderId === id).map(({ qty: size }) => size));
-  const chainFills = (order: VenueOrder | undefined): Decimal =>
+  const chainFills = (order: ExchangeOrder | undefined): Decimal =>
     order ? add(ownFills(order.id), chainFills(byId.get(order.replaces ?? ''))) : zero;
   for (const order of all) {
     expect(compare(order.filledQty, order.qty)).toBeLessThanOrEqual(0);

@@ -1,0 +1,61 @@
+/**
+ * The ledger projector in a process of its own that can be killed at an exact line. FAILPOINT=<point>:<nth> sends SIGKILL to itself when it
+ * reaches the point for the nth time; points are laid around the classes from outside, so that nothing of it is in the library.
+ */
+import { createEventStore } from '@tradecore/event-sourcing';
+import { createKafkaClient } from '@tradecore/messaging';
+import { ProjectorWork, Subscription } from '@tradecore/consumers';
+import { DataSource } from 'typeorm';
+import { Positions } from '../src/positions.ts';
+import { counters, declarations, Ledgers } from './counters.ts';
+
+const env = process.env as Record<string, string>;
+const [point = '', nth = '1'] = (env['FAILPOINT'] ?? '').split(':');
+let left = Number(nth);
+
+/** Dies here when it is time. */
+function reached(name: string): void {
+  if (name === point && (left -= 1) === 0) process.kill(process.pid, 'SIGKILL');
+}
+
+type Method = (this: unknown, ...args: unknown[]) => Promise<unknown>;
+const around = (target: object, method: string, before: string, after: string): void => {
+  const original = Reflect.get(target, method) as Method;
+  Reflect.set(target, method, async function (this: unknown, ...args: unknown[]) {
+    reached(before);
+    const result = await original.apply(this, args);
+    reached(after);
+    return result;
+  });
+};
+
+around(Positions.prototype, 'claim', 'before-claim', 'after-claim');
+around(Positions.prototype, 'advance', 'before-position', 'after-position');
+around(ProjectorWork.prototype, 'handle', 'before-rows', 'after-rows');
+around(Positions.prototype, 'replace', 'after-build', 'before-build-commit');
+
+const dataSource = await new DataSource({ type: 'postgres', url: env['DATABASE_URL']! }).initialize();
+const store = createEventStore({ dataSource, catalogue: counters });
+const kafka = createKafkaClient({
+  brokers: env['KAFKA_BROKERS']!.split(','),
+  clientId: 'ledger-process',
+  namespace: env['NAMESPACE']!,
+  declarations,
+});
+
+/** A group of its own: the dead are not waited for, so that the position rows alone keep them apart. */
+class LedgerWork extends ProjectorWork {
+  override readonly name = env['GROUP']!;
+  override async handle(...parameters: Parameters<ProjectorWork['handle']>) {
+    const handled = await super.handle(...parameters);
+    return {
+      ...handled,
+      committed: (seconds: number) => {
+        reached('after-commit');
+        handled.committed(seconds);
+      },
+    };
+  }
+}
+const work = new LedgerWork(Ledgers, { dataSource, store, catalogue: counters, kafka });
+await new Subscription(work, { dataSource, kafka, lookAgainMs: 50 }).start();

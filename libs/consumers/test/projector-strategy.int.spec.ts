@@ -1,0 +1,74 @@
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { EventStore } from '@tradecore/event-sourcing';
+import { freshId } from '@tradecore/events';
+import { CommitListener, ProjectorsModule, ProjectorStrategy } from '@tradecore/consumers';
+import { currentContext, metrics } from '@tradecore/telemetry';
+import { DataSource } from 'typeorm';
+import { Counted, counters, recorded, Tallies } from './counters.ts';
+import { createWorld, until, type World } from './world.ts';
+
+const brokerToken = Symbol('broker');
+const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+
+/** Notes whose rows it heard of, and in which trace. */
+class Notes extends CommitListener {
+  readonly heard: { projector: string; keys: readonly string[]; trace: string | undefined }[] = [];
+  committed(projector: string, keys: readonly string[]): void {
+    this.heard.push({ projector, keys, trace: currentContext()?.traceparent?.slice(3, 35) });
+    throw new Error('a listener may fail');
+  }
+}
+
+/** As a service of the fleet: servers are provided for every module to see, projectors are providers. */
+async function start(world: World) {
+  const servers = [
+    { provide: DataSource, useValue: world.dataSource },
+    { provide: EventStore, useValue: world.store },
+    { provide: brokerToken, useValue: world.test.another() },
+  ];
+  @Module({ imports: [ProjectorsModule.with({ kafka: brokerToken, catalogue: counters })], providers: [Tallies, Notes] })
+  class Projections {}
+  const application = await NestFactory.createApplicationContext(
+    {
+      module: class Root {},
+      imports: [
+        { module: class Servers {}, global: true, providers: servers, exports: servers.map(({ provide }) => provide) },
+        Projections,
+      ],
+    },
+    { logger: false },
+  );
+  const strategy = application.get(ProjectorStrategy, { strict: false });
+  await new Promise<void>((resolve, reject) => strategy.listen((error) => (error ? reject(error as Error) : resolve())));
+  return { application, strategy, notes: application.get(Notes, { strict: false }) };
+}
+
+describe('projectors of a Nest application', () => {
+  let world: World;
+  afterEach(() => world.drop(), 30_000);
+
+  it('are found, run, tell a listener in the trace of the event, are ready, and are drained', async () => {
+    world = await createWorld();
+    const { application, strategy, notes } = await start(world);
+    await until(
+      () => strategy.readiness().map((each) => each.check().ok),
+      (oks) => oks.join() === 'true',
+    );
+    const id = freshId();
+    await world.happen(recorded(id, 1, new Counted({ amount: '3' }), { metadata: { account: 'acme', traceparent } }));
+    await until(
+      () => notes.heard.length,
+      (count) => count === 1,
+    );
+    expect(notes.heard).toEqual([{ projector: 'tally-projector', keys: [id], trace: traceparent.slice(3, 35) }]);
+    expect(strategy.statuses()).toMatchObject([{ name: 'tally-projector', state: 'running', backlogAgeMs: 0 }]);
+    expect(await metrics.getSingleMetricAsString('projection_events_total')).toContain('projector="tally-projector"');
+    expect(await metrics.getSingleMetricAsString('projection_backlog_age_seconds')).toContain('{projector="tally-projector"} 0');
+    expect(await metrics.getSingleMetricAsString('projection_parked_total')).toMatch(/reason="row-refused"\} 0/);
+    await strategy.close();
+    expect(strategy.statuses()).toMatchObject([{ state: 'closed' }]);
+    expect(strategy.readiness()[0]?.check().ok).toBe(false);
+    await application.close();
+  }, 30_000);
+});

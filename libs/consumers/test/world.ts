@@ -1,0 +1,104 @@
+import { topics, type RecordedEvent } from '@tradecore/events';
+import { encode, type KafkaClient, type IncomingMessage, type OutgoingMessage } from '@tradecore/messaging';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
+import { ProjectorWork, Subscription, type ProjectorClass, type Work } from '@tradecore/consumers';
+import { counters, declarations, Tallies, topic } from './counters.ts';
+import { openBench, type Bench } from './database.ts';
+
+/** A database and a broker; events go into both, as the store and the relay would put them there. */
+export interface World extends Bench {
+  readonly test: TestKafka;
+  /** Puts events into the store, then on the topic. */
+  happen(...events: RecordedEvent[]): Promise<void>;
+  /** Puts events on the topic, whatever the store holds. */
+  publish(...events: RecordedEvent[]): Promise<void>;
+  /** Puts records on the topic, whatever they are. */
+  send(...messages: OutgoingMessage[]): Promise<void>;
+  /** Runs a projector as one process would; `around` may do something to its work. */
+  run(around?: (work: Work) => Work, kafka?: KafkaClient): Promise<Subscription>;
+  deadLetters(): Promise<IncomingMessage[]>;
+  /** Sum of all positions. */
+  position(): Promise<bigint>;
+  /** Sum of the ends of the log. */
+  end(): Promise<bigint>;
+  /** Waits until the model holds every event of the store, but for parked aggregates. */
+  caughtUp(): Promise<void>;
+}
+
+/** Waits for a condition; throws with what was found last. */
+export async function until<T>(look: () => Promise<T> | T, isDone: (found: T) => boolean, withinMs = 15_000): Promise<T> {
+  const end = Date.now() + withinMs;
+  for (;;) {
+    const found = await look();
+    if (isDone(found)) return found;
+    if (Date.now() > end)
+      throw new Error(
+        `not within ${withinMs} ms: ${JSON.stringify(found, (_, value) => (typeof value === 'bigint' ? `${value}` : (value as unknown)))}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const sum = (offsets: ReadonlyMap<number, bigint>): bigint => [...offsets.values()].reduce((total, each) => total + each, 0n);
+
+/** Makes a world for one projector. */
+export async function createWorld(
+  projector: ProjectorClass = Tallies,
+  service = 'tally-projector',
+  partitions = 3,
+): Promise<World> {
+  const [bench, test] = await Promise.all([openBench(service), createTestKafka({ declarations, partitions })]);
+  const schema = service.replace('-', '_');
+  const producer = await test.kafka.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
+  const running: Subscription[] = [];
+  let sent = 0n;
+  const send = async (...messages: OutgoingMessage[]) => {
+    for (let from = 0; from < messages.length; from += 1000) {
+      const batch = { topic, messages: messages.slice(from, from + 1000) };
+      await producer.send({ batches: [batch], group: 'test-relay', positionTopic: topic, partition: 0, offset: (sent += 1n) });
+    }
+  };
+  const publish = (...events: RecordedEvent[]) =>
+    send(...events.map(({ data, ...envelope }) => encode({ ...envelope, dataText: JSON.stringify(data) })));
+  const position = async () => {
+    const [row] = await bench.database.dataSource.query(`select coalesce(sum(next_offset), -1) as sum from ${schema}.positions`);
+    return BigInt((row as { sum: string }).sum);
+  };
+  // Not by offsets: a transaction's end is acknowledged before its markers are written, so that the log's stable end lags behind.
+  const behind = () =>
+    bench.database.dataSource.query(
+      `select s.aggregate_id, s.version, g.version as held
+         from (select aggregate_id, max(aggregate_version) as version from event_store group by 1) as s
+         left join ${schema}.guards g using (aggregate_id)
+        where g.parked_version is null and s.version is distinct from g.version`,
+    ) as Promise<unknown[]>;
+  const end = async () => sum(await test.kafka.endOffsets(topic));
+  return {
+    ...bench,
+    test,
+    send,
+    publish,
+    position,
+    end,
+    happen: async (...events) => {
+      await bench.keep(...events);
+      await publish(...events);
+    },
+    run: async (around = (work) => work, kafka = test.another()) => {
+      const work = around(new ProjectorWork(projector, { ...bench.parts, catalogue: counters, kafka }));
+      const subscription = new Subscription(work, { dataSource: bench.dataSource, kafka, lookAgainMs: 50 });
+      running.push(subscription);
+      await subscription.start();
+      return subscription;
+    },
+    deadLetters: () => test.readTopic(topics.deadLetters.name),
+    caughtUp: async () => {
+      await until(behind, (found) => found.length === 0);
+    },
+    drop: async () => {
+      await Promise.all(running.map((each) => each.stop()));
+      await producer.discard();
+      await Promise.all([test.drop(), bench.drop()]);
+    },
+  };
+}
