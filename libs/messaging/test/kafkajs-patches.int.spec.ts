@@ -339,14 +339,14 @@ describe('the end of a transaction', () => {
       partition: 0,
       offset: 1n,
     });
-    const doubtful = await test.broker.openTransactional({ transactionalId: 'end' });
+    const doubtful = await test.kafka.openTransactional({ transactionalId: 'end' });
     const hang = previousTransactionHangs('EndTxn', 1);
     await expect(doubtful.send(contents('doubtful'))).rejects.toMatchObject({ fault: 'send-failed' });
     expect([hang.sent(), doubtful.poisoned]).toEqual([1, true]);
     hang.end();
     await doubtful.discard();
-    const next = await test.broker.openTransactional({ transactionalId: 'end' });
-    expect(await test.broker.committedOffsets('end', 'patches')).toEqual(new Map());
+    const next = await test.kafka.openTransactional({ transactionalId: 'end' });
+    expect(await test.kafka.committedOffsets('end', 'patches')).toEqual(new Map());
     await next.send(contents('sure'));
     const read = (await test.readTopic('patches')).filter(({ key }) => String(key) === 'end');
     expect(read.map(({ value }) => String(value))).toEqual(['sure']);
@@ -412,7 +412,7 @@ describe('a consumer that died for good', () => {
     await consumer.run({ eachMessage: async ({ message }) => void seen.push(String(message.value)) });
     breakNextFetch();
     await until('the crash', () => crashes.length > 0);
-    await test.broker.eventBus().publish('patches', { key: 'a', value: 'after' });
+    await test.kafka.eventBus().publish('patches', { key: 'a', value: 'after' });
     await delay(500);
     expect(crashes).toEqual([false]);
     expect(seen).not.toContain('after');
@@ -431,7 +431,7 @@ describe('a consumer that died for good', () => {
     breakNextFetch();
     await until('a restart', () => consumer.status().restarts === 1);
     expect(consumer.status().lastError).toContain('broken on purpose');
-    await test.broker.eventBus().publish('patches', { key: 'a', value: 'after the death' });
+    await test.kafka.eventBus().publish('patches', { key: 'a', value: 'after the death' });
     await until('records after the death', () => seen.includes('after the death'));
     expect(consumer.status()).toMatchObject({ state: 'joined', restarts: 1 });
   });
