@@ -1,5 +1,5 @@
 import { event } from './event.ts';
-import type { Execution, OrderTerms } from './orders.ts';
+import type { Execution, OrderTerms, Value } from './orders.ts';
 
 /**
  * The books of an account, for money and for shares alike. `available` and `reserved` are the client's; `outside` is where deposits come
@@ -16,16 +16,16 @@ export interface Posting {
   readonly amount: string;
 }
 
-/** What is held back for one order. For a buy money: `quantity` at `unitPrice` and the fee; for a sell `quantity` shares. */
+/** What is reserved for one order: for a buy money, for a sell shares. */
 export interface Reservation {
   readonly orderId: string;
   readonly symbol: string;
   readonly side: OrderTerms['side'];
-  /** Shares that are still to be traded. */
+  /** Shares that are still to be traded; while a replace waits the larger of both quantities. */
   readonly quantity: string;
-  /** Price a share; for a sell, what it was valued at. */
+  /** Price a share at which a buy is reserved, the dearer one while a replace waits; for a sell what it was valued at. */
   readonly unitPrice: string;
-  /** What is held: money for a buy, shares for a sell. */
+  /** What is reserved: money for a buy, shares for a sell. */
   readonly amount: string;
 }
 
@@ -57,53 +57,31 @@ export class FundsWithdrawn extends event('FundsWithdrawn', 1)<
   Posted & { readonly amount: string; readonly reference?: string }
 > {}
 
-/** Money or shares are held back for an order. */
+/** Money or shares are reserved for an order. */
 export class ReservationMade extends event('ReservationMade', 1)<Posted & Reservation> {}
 
-/** The account has not what an order needs, or already told so: `needed` and `available` are money for a buy, shares for a sell. */
-export class ReservationRefused extends event('ReservationRefused', 1)<{
-  readonly orderId: string;
-  readonly reason: 'insufficient-funds' | 'insufficient-shares';
-  readonly needed: string;
-  readonly available: string;
-}> {}
-
-/** More or less is held back for an order whose terms change; the whole reservation as it is now. */
+/** More or less is reserved for an order: the whole reservation as it is now. */
 export class ReservationChanged extends event('ReservationChanged', 1)<Posted & Reservation> {}
 
-/** The account has not what the new terms need; the reservation stays as it was. */
-export class ReservationChangeRefused extends event('ReservationChangeRefused', 1)<{
-  readonly orderId: string;
-  readonly reason: 'insufficient-funds' | 'insufficient-shares' | 'no-reservation';
-  readonly needed: string;
-  readonly available: string;
-}> {}
-
-/** What was left of a reservation is free again; `amount` is nought where there was nothing (left) to release. */
+/** What was left of an order's reservation is free again. */
 export class ReservationReleased extends event('ReservationReleased', 1)<
   Posted & { readonly orderId: string; readonly amount: string }
 > {}
 
-/** An execution is booked: shares against money, the fee, and what of the reservation it used up. */
-export class FillSettled extends event('FillSettled', 1)<
-  Posted &
-    Execution & {
-      readonly orderId: string;
-      readonly symbol: string;
-      readonly side: OrderTerms['side'];
-      /** Quantity times price, rounded down to 9 places. */
-      readonly notional: string;
-      readonly fee: string;
-      /** What is still held back for the order; absent when nothing is. */
-      readonly reservation?: Reservation;
-    }
-> {}
-
-/** An execution of an open order was asked to be booked a second time, by another command: nothing moves. */
-export class FillAlreadySettled extends event('FillAlreadySettled', 1)<{
+/** An execution as it is booked, and what is reserved for its order from then on. */
+interface Booking extends Posted, Execution, Value {
   readonly orderId: string;
-  readonly executionId: string;
-}> {}
+  readonly symbol: string;
+  readonly side: OrderTerms['side'];
+  /** What is still reserved for the order; absent when nothing is. */
+  readonly reservation?: Reservation;
+}
+
+/** An execution is booked: shares against money, and the fee. */
+export class FillSettled extends event('FillSettled', 1)<Booking> {}
+
+/** A booked execution is taken back, with the notional and fee that were booked. A correction is this and a new `FillSettled` in one save. */
+export class FillReversed extends event('FillReversed', 1)<Booking> {}
 
 /** Every event of an Account. */
 export type AccountEvent =
@@ -113,9 +91,7 @@ export type AccountEvent =
   | FundsDeposited
   | FundsWithdrawn
   | ReservationMade
-  | ReservationRefused
   | ReservationChanged
-  | ReservationChangeRefused
   | ReservationReleased
   | FillSettled
-  | FillAlreadySettled;
+  | FillReversed;

@@ -39,6 +39,16 @@ export const accountIdFor = (owner: string, idempotencyKey: string): string => d
 /** The id of an order's saga. */
 export const placementIdFor = (orderId: string): string => derivedId('order-placement', orderId);
 
+/** The command that places an order: every event of the save is found by it. */
+export const placeCommandId = (orderId: string): string => derivedId('place', orderId);
+
+/** The id of an order's second event where an Idempotency-Key came beside a clientOrderId: the store's unique key finds a key that is used again. */
+export const orderKeyEventId = (accountId: string, idempotencyKey: string): string =>
+  derivedId('order-key', accountId, idempotencyKey);
+
+/** The id of the event that is the first attempt of the step which sends a BrokerOrder: with it the terms are found for good, by primary key. */
+export const submitStepEventId = (brokerOrderId: string): string => derivedId('submit-step', brokerOrderId);
+
 /** The id of one revision of an order at the broker, and its `client_order_id` there: never from an attempt. */
 export const brokerOrderIdFor = (orderId: string, revision: number): string =>
   derivedId('broker-order', orderId, String(revision));

@@ -57,102 +57,117 @@ export interface Approval {
   readonly referencePriceAt?: string;
   /** Price a share at which money is reserved: the limit, or the collar over the last or stop price. */
   readonly reservePrice: string;
-  /** For orders without a limit: the worst last price at which it may still be sent to the broker. */
+  /** For orders without a limit: the worst last price at which it may still be sent to the brokerage. */
   readonly collarPrice?: string;
   /** The order may not be sent after this time; RFC 3339. Absent for `gtc`. */
   readonly goodUntil?: string;
 }
 
-/** The order passed the risk rules; its saga begins here. The prices that the decision used stand in it. */
-export class OrderApproved extends event('OrderApproved', 1)<Omit<OrderTerms, 'clientOrderId'> & Approval> {}
+/** What moved the account in the same save. */
+export interface Booked {
+  /** Version of the account after that save: who reads the account at this version sees the money that goes with the event. */
+  readonly accountVersion?: number;
+}
 
-/** We refuse the order: a risk rule, a market that is closed, or the account has not what it needs. Terminal. */
+/** The order passed the risk rules, and what it needs is reserved in the same save. The prices that the decision used stand in it. */
+export class OrderApproved extends event('OrderApproved', 1)<Approval & Booked> {}
+
+/** We refuse the order: a risk rule, a closed market, insufficient funds or shares. Terminal; the only other event is `OrderPlaced`. */
 export class OrderDenied extends event('OrderDenied', 1)<Denial> {}
 
-/** Money or shares are reserved, and the broker gateway was asked to send it. */
-export class OrderSubmitted extends event('OrderSubmitted', 1)<{ readonly revision: number; readonly brokerOrderId: string }> {}
-
-/** The broker has the order. */
+/** The brokerage has the order. */
 export class OrderAccepted extends event('OrderAccepted', 1)<{ readonly revision: number; readonly brokerOrderId: string }> {}
 
-/** The broker refused it. Terminal. */
-export class OrderRejected extends event('OrderRejected', 1)<{ readonly code: string; readonly reason: string }> {}
+/** The brokerage refused it. Terminal. */
+export class OrderRejected extends event('OrderRejected', 1)<{ readonly code: string; readonly reason: string } & Booked> {}
 
-/** Whether the broker has the order is not known: only proof leaves this state. */
+/** Whether the brokerage has the order is not known: only proof leaves this state. */
 export class OrderOutcomeUnknown extends event('OrderOutcomeUnknown', 1)<{
   readonly revision: number;
   readonly reason: string;
 }> {}
 
+/** What an execution is worth, as it was booked in the account. */
+export interface Value {
+  /** Quantity times price, rounded down to 9 places. */
+  readonly notional: string;
+  readonly fee: string;
+}
+
+/** The order's figures after an execution. */
+interface Totals {
+  readonly cumulativeQuantity: string;
+  readonly leavesQuantity: string;
+  /** Shares beyond the order's total; absent where there are none. */
+  readonly excessQuantity?: string;
+}
+
 /** The market traded a part of it or the rest: a fact in any state. */
 export class OrderExecuted extends event('OrderExecuted', 1)<
-  Execution & { readonly revision: number; readonly cumulativeQuantity: string; readonly leavesQuantity: string }
+  Execution & Value & Totals & Booked & { readonly revision: number }
 > {}
 
 /** The figures of an execution before it was taken back or corrected. */
-interface Amended {
-  readonly was: Pick<Execution, 'quantity' | 'price'>;
-  readonly cumulativeQuantity: string;
-  readonly leavesQuantity: string;
+interface Amended extends Totals, Booked {
+  readonly was: Pick<Execution, 'quantity' | 'price'> & Value;
 }
 
-/** The broker took an execution back. */
+/** The brokerage took an execution back; its booking is reversed in the same save. */
 export class OrderExecutionBusted extends event('OrderExecutionBusted', 1)<Amended & { readonly executionId: string }> {}
 
-/** The broker corrected an execution: these are its figures now. */
-export class OrderExecutionCorrected extends event('OrderExecutionCorrected', 1)<Amended & Execution> {}
+/** The brokerage corrected an execution: these are its figures now, and the booking follows in the same save. */
+export class OrderExecutionCorrected extends event('OrderExecutionCorrected', 1)<Amended & Execution & Value> {}
 
-/** The client asked to cancel; the order is cancelled only when the broker says so. */
+/** The client asked to cancel; the order is cancelled only when the brokerage says so. */
 export class OrderCancelRequested extends event('OrderCancelRequested', 1)<{ readonly reason?: string }> {}
 
-/** The broker, or the order's state, does not let it be cancelled; it goes on as before. */
+/** The brokerage, or the order's state, does not let it be cancelled; it goes on as before. */
 export class OrderCancelRejected extends event('OrderCancelRejected', 1)<{ readonly reason: string }> {}
 
-/** It is cancelled: the broker says so, or it never got there. Terminal. */
-export class OrderCanceled extends event('OrderCanceled', 1)<{ readonly reason?: string }> {}
+/** It is cancelled: the brokerage says so, or it never got there. Terminal. */
+export class OrderCanceled extends event('OrderCanceled', 1)<{ readonly reason?: string } & Booked> {}
 
-/** The client asked for other terms; they hold when the broker says so. `revision` is the number that the new revision will have. The risk rules saw them. */
+/**
+ * The client asked for other terms; they hold when the brokerage says so. `revision` is the number that they will have. The risk rules saw them,
+ * and the account holds the worst case of both terms since the same save.
+ */
 export class OrderReplaceRequested extends event('OrderReplaceRequested', 1)<
-  ReplaceTerms & Approval & { readonly revision: number }
+  ReplaceTerms & Approval & Booked & { readonly revision: number }
 > {}
 
-/** The broker works it under new terms, as a new revision. `quantity` is the new total. */
-export class OrderReplaced extends event('OrderReplaced', 1)<{
-  readonly revision: number;
-  readonly brokerOrderId: string;
-  readonly quantity: string;
-  readonly limitPrice?: string;
-  readonly stopPrice?: string;
-}> {}
+/** The brokerage works it under new terms, as a new revision. `quantity` is the new total. */
+export class OrderReplaced extends event('OrderReplaced', 1)<
+  {
+    readonly revision: number;
+    readonly brokerOrderId: string;
+    readonly quantity: string;
+    readonly limitPrice?: string;
+    readonly stopPrice?: string;
+  } & Booked
+> {}
 
-/** The replace was refused, by the account or by the broker; the order goes on under its old terms. */
-export class OrderReplaceRejected extends event('OrderReplaceRejected', 1)<{
-  readonly revision: number;
-  readonly reason: string;
-}> {}
+/** The brokerage does not replace; the order goes on under its old terms. */
+export class OrderReplaceRejected extends event('OrderReplaceRejected', 1)<
+  { readonly revision: number; readonly reason: string } & Booked
+> {}
 
-/** Its time in force is over, or it was too late or too dear to send. Terminal. */
-export class OrderExpired extends event('OrderExpired', 1)<{ readonly reason: string }> {}
+/** Its time in force is over, or it was too late, or the market too far away, to send it. Terminal. */
+export class OrderExpired extends event('OrderExpired', 1)<{ readonly reason: string } & Booked> {}
 
-/** The broker is done with it for today; it may go on tomorrow. */
+/** The brokerage is done with it for today; it may go on tomorrow. */
 export class OrderDoneForDay extends event('OrderDoneForDay', 1)<Record<never, never>> {}
 
-/** The broker has suspended it; it may go on. */
+/** The brokerage has suspended it; it may go on. */
 export class OrderSuspended extends event('OrderSuspended', 1)<{ readonly reason?: string }> {}
 
-/** What was told to the order changes nothing in its state: the answer to a command that had nothing to do. */
-export class OrderChangeIgnored extends event('OrderChangeIgnored', 1)<{
-  /** Type of the event that it would have been. */
-  readonly change: string;
-  readonly reason: string;
-}> {}
+/** The brokerage works it again after it was done for the day or suspended. */
+export class OrderResumed extends event('OrderResumed', 1)<Record<never, never>> {}
 
 /** Every event of an Order. */
 export type OrderEvent =
   | OrderPlaced
   | OrderApproved
   | OrderDenied
-  | OrderSubmitted
   | OrderAccepted
   | OrderRejected
   | OrderOutcomeUnknown
@@ -168,13 +183,13 @@ export type OrderEvent =
   | OrderExpired
   | OrderDoneForDay
   | OrderSuspended
-  | OrderChangeIgnored;
+  | OrderResumed;
 
-/** What each tells an order, without what the order adds itself. */
-type Told<E extends OrderEvent> = Omit<E['data'], 'cumulativeQuantity' | 'leavesQuantity' | 'was'>;
-type ChangeOf<E extends OrderEvent> = E extends OrderEvent ? { readonly type: E['type']; readonly data: Told<E> } : never;
+/** What a change says, without what the order works out itself. */
+type Said<E extends OrderEvent> = Omit<E['data'], keyof Totals | keyof Value | keyof Booked | 'was'>;
+type ChangeOf<E extends OrderEvent> = E extends OrderEvent ? { readonly type: E['type']; readonly data: Said<E> } : never;
 
-/** What the saga may tell an order: the event that it is to become, if the order's state allows. */
+/** What the brokerage's word means for an order: the event that it becomes where the order's state allows it. */
 export type OrderChange = ChangeOf<
-  Exclude<OrderEvent, OrderPlaced | OrderApproved | OrderCancelRequested | OrderReplaceRequested | OrderChangeIgnored>
+  Exclude<OrderEvent, OrderPlaced | OrderApproved | OrderDenied | OrderCancelRequested | OrderReplaceRequested>
 >;

@@ -21,40 +21,42 @@ const approval: orders.Approval = {
   goodUntil: '2026-01-02T21:00:00Z',
 };
 const changes: orders.ReplaceTerms = { quantity: '12', limitPrice: '102', stopPrice: '101' };
-const amended = { was: { quantity: '5', price: '101' }, cumulativeQuantity: '4', leavesQuantity: '6' };
+const value: orders.Value = { notional: '405', fee: '0.2' };
+const totals = { cumulativeQuantity: '4', leavesQuantity: '6', excessQuantity: '1', accountVersion: 7 };
+const amended = { was: { quantity: '5', price: '101', notional: '505', fee: '0.25' }, ...totals };
 
 /** One event of each class of an Order, with every field that it may have. */
 export const orderSamples: { readonly [E in orders.OrderEvent as E['type']]: E } = {
   OrderPlaced: new orders.OrderPlaced(sampleTerms({ type: 'stopLimit', stopPrice: '100.25' })),
-  OrderApproved: new orders.OrderApproved({ accountId, ...terms, ...approval }),
+  OrderApproved: new orders.OrderApproved({ ...approval, accountVersion: 7 }),
   OrderDenied: new orders.OrderDenied({
     rule: 'insufficient-funds',
     detail: 'The order needs 1015.51, and 900 is available.',
     figures: { needed: '1015.51', available: '900' },
   }),
-  OrderSubmitted: new orders.OrderSubmitted({ revision: 1, brokerOrderId }),
   OrderAccepted: new orders.OrderAccepted({ revision: 1, brokerOrderId }),
-  OrderRejected: new orders.OrderRejected({ code: '40310000', reason: 'insufficient buying power' }),
+  OrderRejected: new orders.OrderRejected({ code: '40310000', reason: 'insufficient buying power', accountVersion: 7 }),
   OrderOutcomeUnknown: new orders.OrderOutcomeUnknown({ revision: 1, reason: 'no answer within 5000 ms' }),
-  OrderExecuted: new orders.OrderExecuted({ ...execution, revision: 1, cumulativeQuantity: '4', leavesQuantity: '6' }),
+  OrderExecuted: new orders.OrderExecuted({ ...execution, ...value, ...totals, revision: 1 }),
   OrderExecutionBusted: new orders.OrderExecutionBusted({ executionId: execution.executionId, ...amended }),
-  OrderExecutionCorrected: new orders.OrderExecutionCorrected({ ...execution, ...amended }),
+  OrderExecutionCorrected: new orders.OrderExecutionCorrected({ ...execution, ...value, ...amended }),
   OrderCancelRequested: new orders.OrderCancelRequested({ reason: 'changed my mind' }),
   OrderCancelRejected: new orders.OrderCancelRejected({ reason: 'it is filled' }),
-  OrderCanceled: new orders.OrderCanceled({ reason: 'by the broker' }),
-  OrderReplaceRequested: new orders.OrderReplaceRequested({ revision: 2, ...changes, ...approval }),
+  OrderCanceled: new orders.OrderCanceled({ reason: 'by the brokerage', accountVersion: 7 }),
+  OrderReplaceRequested: new orders.OrderReplaceRequested({ revision: 2, ...changes, ...approval, accountVersion: 7 }),
   OrderReplaced: new orders.OrderReplaced({
     revision: 2,
     brokerOrderId: nextBrokerOrderId,
     quantity: '12',
     limitPrice: '102',
     stopPrice: '101',
+    accountVersion: 7,
   }),
-  OrderReplaceRejected: new orders.OrderReplaceRejected({ revision: 2, reason: 'insufficient-funds' }),
-  OrderExpired: new orders.OrderExpired({ reason: 'time-in-force' }),
+  OrderReplaceRejected: new orders.OrderReplaceRejected({ revision: 2, reason: 'it is filled', accountVersion: 7 }),
+  OrderExpired: new orders.OrderExpired({ reason: 'time-in-force', accountVersion: 7 }),
   OrderDoneForDay: new orders.OrderDoneForDay({}),
   OrderSuspended: new orders.OrderSuspended({ reason: 'volatility' }),
-  OrderChangeIgnored: new orders.OrderChangeIgnored({ change: 'OrderAccepted', reason: 'the broker has said so before' }),
+  OrderResumed: new orders.OrderResumed({}),
 };
 
 const step = (target: string) => ({
@@ -74,25 +76,8 @@ const revision = {
 
 /** One event of each class of an OrderPlacement, with every field that it may have. */
 export const placementSamples: { readonly [E in placements.OrderPlacementEvent as E['type']]: E } = {
-  PlacementStarted: new placements.PlacementStarted({ orderId, accountId, ...terms, ...approval }),
-  ReservationAsked: new placements.ReservationAsked({
-    ...step(accountId),
-    orderId,
-    symbol: 'ACME',
-    side: 'buy',
-    quantity: '10',
-    unitPrice: '101.5',
-  }),
-  ReservationChangeAsked: new placements.ReservationChangeAsked({
-    ...step(accountId),
-    orderId,
-    quantity: '12',
-    unitPrice: '102',
-  }),
-  SettlementAsked: new placements.SettlementAsked({ ...step(accountId), ...execution, orderId, symbol: 'ACME', side: 'buy' }),
-  ReleaseAsked: new placements.ReleaseAsked({ ...step(accountId), orderId }),
-  SubmissionAsked: new placements.SubmissionAsked({ ...step(brokerOrderId), ...revision }),
-  ReplacementAsked: new placements.ReplacementAsked({
+  SubmitBrokerOrder: new placements.SubmitBrokerOrder({ ...step(brokerOrderId), ...revision }),
+  ReplaceBrokerOrder: new placements.ReplaceBrokerOrder({
     ...step(nextBrokerOrderId),
     ...revision,
     ...changes,
@@ -100,22 +85,15 @@ export const placementSamples: { readonly [E in placements.OrderPlacementEvent a
     quantity: '12',
     replaces: brokerOrderId,
   }),
-  CancellationAsked: new placements.CancellationAsked({ ...step(brokerOrderId), orderId }),
-  OrderChangeAsked: new placements.OrderChangeAsked({
-    ...step(orderId),
-    change: { type: 'OrderAccepted', data: { revision: 1, brokerOrderId } },
-  }),
-  CancelWished: new placements.CancelWished({ version: 7 }),
-  ReplaceWished: new placements.ReplaceWished({ version: 7, revision: 2, ...changes, ...approval }),
+  CancelBrokerOrder: new placements.CancelBrokerOrder({ ...step(brokerOrderId), orderId, accountId, revision: 1 }),
   RevisionEnded: new placements.RevisionEnded({
     revision: 1,
     change: { type: 'OrderExpired', data: { reason: 'time-in-force' } },
   }),
-  AnswerNoted: new placements.AnswerNoted({ about: 'ReservationMade', from: accountId, commandId: step(accountId).commandId }),
   PlacementStuck: new placements.PlacementStuck({
-    waitingFor: 'an answer to SettlementAsked',
+    waitingFor: 'the gateway to take SubmitBrokerOrder',
     attempts: 5,
-    commandId: step(accountId).commandId,
+    commandId: step(brokerOrderId).commandId,
   }),
   PlacementEnded: new placements.PlacementEnded({ outcome: 'filled' }),
 };

@@ -54,23 +54,11 @@ export const accountSamples: { readonly [E in accounts.AccountEvent as E['type']
     ...reservation,
     postings: [usd('available', '-1015.51'), usd('reserved', '1015.51')],
   }),
-  ReservationRefused: new accounts.ReservationRefused({
-    orderId,
-    reason: 'insufficient-funds',
-    needed: '1015.51',
-    available: '900',
-  }),
   ReservationChanged: new accounts.ReservationChanged({
     ...reservation,
     quantity: '12',
     amount: '1218.61',
     postings: [usd('available', '-203.1'), usd('reserved', '203.1')],
-  }),
-  ReservationChangeRefused: new accounts.ReservationChangeRefused({
-    orderId,
-    reason: 'insufficient-funds',
-    needed: '203.1',
-    available: '100',
   }),
   ReservationReleased: new accounts.ReservationReleased({
     orderId,
@@ -94,7 +82,23 @@ export const accountSamples: { readonly [E in accounts.AccountEvent as E['type']
       acme('available', '4'),
     ],
   }),
-  FillAlreadySettled: new accounts.FillAlreadySettled({ orderId, executionId: execution.executionId }),
+  FillReversed: new accounts.FillReversed({
+    ...execution,
+    orderId,
+    symbol: 'ACME',
+    side: 'buy',
+    notional: '405',
+    fee: '0.2',
+    reservation,
+    postings: [
+      usd('reserved', '406.2'),
+      usd('available', '-1'),
+      usd('market', '-405'),
+      usd('fees', '-0.2'),
+      acme('market', '4'),
+      acme('available', '-4'),
+    ],
+  }),
 };
 
 /** One event of each class of a TradingControl, with every field that it may have. */
@@ -116,40 +120,50 @@ const revision: brokerOrders.RevisionTerms = {
   collarPrice: '106.05',
   goodUntil: '2026-01-02T21:00:00Z',
 };
-const ofOrder = { orderId, revision: 1, symbol: 'ACME', side: 'buy' } as const;
+const commandId = '0190a6e0-0000-7000-8000-00000000c001';
+const ofOrder = { orderId, accountId: terms.accountId, revision: 1, opening: { commandId, terms: revision }, answers: commandId };
+const traded = { ...ofOrder, symbol: 'ACME', side: 'buy', brokerageExecutionId: '20260102090000123::e1' } as const;
 
 /** One event of each class of a BrokerOrder, with every field that it may have. */
 export const brokerOrderSamples: { readonly [E in brokerOrders.BrokerOrderEvent as E['type']]: E } = {
-  SubmissionRequested: new brokerOrders.SubmissionRequested(revision),
-  ReplacementRequested: new brokerOrders.ReplacementRequested({
-    ...revision,
-    revision: 2,
-    quantity: '12',
-    replaces: brokerOrderId,
-  }),
-  CancellationRequested: new brokerOrders.CancellationRequested({}),
-  BrokerOrderAccepted: new brokerOrders.BrokerOrderAccepted({ brokerageOrderId, found: true, carriedQuantity: '4' }),
-  BrokerOrderRejected: new brokerOrders.BrokerOrderRejected({ code: '40310000', reason: 'insufficient buying power' }),
-  BrokerOrderLapsed: new brokerOrders.BrokerOrderLapsed({ reason: 'collar', lastPrice: '107' }),
-  BrokerOutcomeUnknown: new brokerOrders.BrokerOutcomeUnknown({ attempt: 1, reason: 'no answer within 5000 ms' }),
-  BrokerOutcomeUnresolved: new brokerOrders.BrokerOutcomeUnresolved({ attempts: 9, reason: 'no answer within 5000 ms' }),
-  ExecutionReported: new brokerOrders.ExecutionReported({
-    ...execution,
+  BrokerOrderAccepted: new brokerOrders.BrokerOrderAccepted({
     ...ofOrder,
-    brokerageExecutionId: '20260102090000123::e1',
+    brokerageOrderId,
+    found: true,
+    carriedQuantity: '4',
+    countsFromZero: true,
   }),
-  ExecutionBusted: new brokerOrders.ExecutionBusted({ ...ofOrder, executionId: execution.executionId }),
-  ExecutionCorrected: new brokerOrders.ExecutionCorrected({ ...execution, ...ofOrder }),
-  BrokerOrderCanceled: new brokerOrders.BrokerOrderCanceled({ atBroker: true, filledQuantity: '4' }),
-  BrokerCancelRejected: new brokerOrders.BrokerCancelRejected({ reason: 'it is filled' }),
+  BrokerOrderRejected: new brokerOrders.BrokerOrderRejected({
+    ...ofOrder,
+    code: '40310000',
+    reason: 'insufficient buying power',
+  }),
+  BrokerOrderLapsed: new brokerOrders.BrokerOrderLapsed({ ...ofOrder, reason: 'collar', lastPrice: '107' }),
+  BrokerOutcomeUnknown: new brokerOrders.BrokerOutcomeUnknown({ ...ofOrder, attempt: 1, reason: 'no answer within 5000 ms' }),
+  BrokerOutcomeUnresolved: new brokerOrders.BrokerOutcomeUnresolved({
+    ...ofOrder,
+    attempts: 9,
+    reason: 'no answer within 5000 ms',
+  }),
+  ExecutionReported: new brokerOrders.ExecutionReported({ ...execution, ...traded }),
+  ExecutionBusted: new brokerOrders.ExecutionBusted({ ...traded, executionId: execution.executionId }),
+  ExecutionCorrected: new brokerOrders.ExecutionCorrected({ ...execution, ...traded }),
+  BrokerOrderCanceled: new brokerOrders.BrokerOrderCanceled({ ...ofOrder, atBrokerage: true, filledQuantity: '4' }),
+  BrokerCancelRejected: new brokerOrders.BrokerCancelRejected({ ...ofOrder, reason: 'it is filled' }),
   BrokerOrderReplaced: new brokerOrders.BrokerOrderReplaced({
+    ...ofOrder,
     by: '0190a6e0-0000-7000-8000-00000000b002',
     filledQuantity: '4',
   }),
-  BrokerReplaceRejected: new brokerOrders.BrokerReplaceRejected({ reason: 'it is filled' }),
-  BrokerOrderExpired: new brokerOrders.BrokerOrderExpired({ filledQuantity: '4' }),
-  BrokerOrderDoneForDay: new brokerOrders.BrokerOrderDoneForDay({}),
-  BrokerOrderSuspended: new brokerOrders.BrokerOrderSuspended({ reason: 'volatility' }),
+  BrokerReplaceRejected: new brokerOrders.BrokerReplaceRejected({
+    ...ofOrder,
+    opening: { commandId, terms: { ...revision, revision: 2, replaces: brokerOrderId } },
+    reason: 'it is filled',
+  }),
+  BrokerOrderExpired: new brokerOrders.BrokerOrderExpired({ ...ofOrder, filledQuantity: '4' }),
+  BrokerOrderDoneForDay: new brokerOrders.BrokerOrderDoneForDay(ofOrder),
+  BrokerOrderSuspended: new brokerOrders.BrokerOrderSuspended({ ...ofOrder, reason: 'volatility' }),
+  BrokerOrderResumed: new brokerOrders.BrokerOrderResumed(ofOrder),
   ForeignOrderAdopted: new brokerOrders.ForeignOrderAdopted({
     brokerageOrderId,
     clientOrderId: 'by-hand-1',
@@ -159,5 +173,4 @@ export const brokerOrderSamples: { readonly [E in brokerOrders.BrokerOrderEvent 
     filledQuantity: '0',
     status: 'new',
   }),
-  BrokerOrderUnchanged: new brokerOrders.BrokerOrderUnchanged({ about: 'SubmissionAsked', reason: 'it is working' }),
 };
