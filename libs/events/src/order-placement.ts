@@ -42,9 +42,4 @@ export class PlacementEnded extends event('PlacementEnded', 1)<{ readonly outcom
 
 /** Every event of an OrderPlacement. */
 export type OrderPlacementEvent =
-  | SubmitBrokerOrder
-  | ReplaceBrokerOrder
-  | CancelBrokerOrder
-  | RevisionEnded
-  | PlacementStuck
-  | PlacementEnded;
+  SubmitBrokerOrder | ReplaceBrokerOrder | CancelBrokerOrder | RevisionEnded | PlacementStuck | PlacementEnded;
