@@ -6,8 +6,6 @@ const lateFill = stay('a fact, though the order has ended: quantity and books fo
 export const orderExecuted: AppliedRow = {
   ...whenOpen(rest),
   ...whenEnded(lateFill),
-  doneForDay: restFilled,
-  suspended: restFilled,
   unknown: restProven,
   filled: restEnded,
   overfilled: restEnded,

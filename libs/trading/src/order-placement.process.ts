@@ -123,7 +123,7 @@ export const orderPlacementProcess = {
     now: string,
   ): readonly (readonly OrderPlacementEvent[])[] {
     const { placement } = participantsOf(aggregates);
-    const events = openSteps(placement).flatMap((step) => {
+    const events = openSteps(placement).flatMap((step): readonly OrderPlacementEvent[] => {
       if (received.has(step.data.commandId)) return resumedFrom(step, placement);
       const isDue = millisecondsBetween(step.data.dueAt, now) >= 0;
       return isDue ? [...stuckOn(step, placement), nextAttempt(step, now)] : [];
