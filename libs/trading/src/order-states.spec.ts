@@ -356,7 +356,6 @@ describe('whatever happens and is requested, in any order', () => {
     fc.assert(
       fc.property(fc.constantFrom(...ordStatuses), fc.array(step, { maxLength: 30 }), (start, steps) => {
         const order = orderIn(start);
-        const history = [...historyOf[start]];
         for (const act of steps) {
           const [before, version] = [order.status as OrdStatus, order.version];
           try {
@@ -378,7 +377,6 @@ describe('whatever happens and is requested, in any order', () => {
           ]);
           expect(order.executions.filled).toBe(order.filledQuantity);
         }
-        history.length = 0;
       }),
       { numRuns: 500 },
     );
