@@ -302,7 +302,9 @@ export class Decision {
 
 const valueIn = ({ notional, fee }: NonNullable<Settlement['booked']>) => ({ notional, fee });
 
-const reasonOf = ({ data }: OrderChange): string => ('reason' in data && data.reason) || 'the brokerage did not take it';
+/** Why a revision that never got to the brokerage does not replace another. */
+const reasonOf = ({ type, data }: OrderChange): string =>
+  type !== 'OrderCanceled' && 'reason' in data && data.reason ? data.reason : 'cancelled before it was sent';
 
 /** The events of an order that may move money, and say in which version of the account. */
 const movesMoney: ReadonlySet<OrderEvent['type']> = new Set([
