@@ -9,19 +9,39 @@ import { topics } from './topics.ts';
 /** KeyedMutex the data of one stored version into the next one's. */
 export type Upcast = (data: Record<string, unknown>) => Record<string, unknown>;
 
-/** One type of aggregate: where its events go, who alone may write them, and which they are. */
+/** By service: the events that it may append. Several services may write the same type of event. */
+export type Writers = Readonly<Record<string, readonly EventClass[]>>;
+
+/** One type of aggregate: where its events go, which they are, and who may write each of them. */
 export interface AggregateDeclaration {
   /** Stored in `event_store.aggregate_type`. */
   readonly type: string;
   readonly topic: string;
-  /** The service that may append its events. */
-  readonly writer: string;
+  /** The database refuses every event of a service that is not listed for it here. Together the lists are `events`. */
+  readonly writers: Writers;
   readonly events: readonly EventClass[];
+  /**
+   * Others may assert the version of such an aggregate in their saves, without an event of their own. A save that changes one waits for those
+   * that assert it, so that nothing decided on the old version is stored once the change is acknowledged. For what is read often and
+   * changed rarely.
+   */
+  readonly asserted?: boolean;
   /** By event type, then by the version that it starts from. */
   readonly upcasts?: Readonly<Record<string, Readonly<Record<number, Upcast>>>>;
   /** The key of the record on the topic; the aggregate's id when absent. */
   readonly keyOf?: (event: Event, aggregateId: string) => string;
+  /**
+   * The id of an event, where a name makes it unique in the whole store (a UUID in lower case, from `derivedId`); else, where it says
+   * `undefined`, it follows from the command or is fresh. Not for the first event of a decision: by its id a repeat is recognised.
+   */
+  readonly idOf?: (event: Event, aggregateId: string) => string | undefined;
 }
+
+/** Events that one service alone may write, for an `AggregateDeclaration`: `{ type, topic, ...writtenBy('command-api', [...]) }`. */
+export const writtenBy = (service: string, events: readonly EventClass[]): Pick<AggregateDeclaration, 'events' | 'writers'> => ({
+  events,
+  writers: { [service]: events },
+});
 
 /** Every type of aggregate by its name. */
 export type Catalogue = Readonly<Record<string, AggregateDeclaration>>;
@@ -34,8 +54,7 @@ export const catalogue: Catalogue = {
   Order: {
     type: 'Order',
     topic: topics.orderEvents.name,
-    writer: 'command-api',
-    events: [
+    ...writtenBy('command-api', [
       orders.OrderPlaced,
       orders.OrderApproved,
       orders.OrderDenied,
@@ -56,13 +75,12 @@ export const catalogue: Catalogue = {
       orders.OrderDoneForDay,
       orders.OrderSuspended,
       orders.OrderChangeIgnored,
-    ],
+    ]),
   },
   Account: {
     type: 'Account',
     topic: topics.accountEvents.name,
-    writer: 'command-api',
-    events: [
+    ...writtenBy('command-api', [
       accounts.AccountOpened,
       accounts.AccountAccessGranted,
       accounts.AccountAccessRevoked,
@@ -75,19 +93,18 @@ export const catalogue: Catalogue = {
       accounts.ReservationReleased,
       accounts.FillSettled,
       accounts.FillAlreadySettled,
-    ],
+    ]),
   },
   TradingControl: {
     type: 'TradingControl',
+    asserted: true,
     topic: topics.controlEvents.name,
-    writer: 'command-api',
-    events: [controls.TradingHalted, controls.TradingResumed, controls.RiskLimitsSet],
+    ...writtenBy('command-api', [controls.TradingHalted, controls.TradingResumed, controls.RiskLimitsSet]),
   },
   BrokerOrder: {
     type: 'BrokerOrder',
     topic: topics.brokerEvents.name,
-    writer: 'broker-gateway',
-    events: [
+    ...writtenBy('broker-gateway', [
       brokerOrders.SubmissionRequested,
       brokerOrders.ReplacementRequested,
       brokerOrders.CancellationRequested,
@@ -108,13 +125,12 @@ export const catalogue: Catalogue = {
       brokerOrders.BrokerOrderSuspended,
       brokerOrders.ForeignOrderAdopted,
       brokerOrders.BrokerOrderUnchanged,
-    ],
+    ]),
   },
   OrderPlacement: {
     type: 'OrderPlacement',
     topic: topics.orderPlacement.name,
-    writer: 'order-saga',
-    events: [
+    ...writtenBy('order-saga', [
       placements.PlacementStarted,
       placements.ReservationAsked,
       placements.ReservationChangeAsked,
@@ -130,7 +146,7 @@ export const catalogue: Catalogue = {
       placements.AnswerNoted,
       placements.PlacementStuck,
       placements.PlacementEnded,
-    ],
+    ]),
     keyOf: keyOfStep,
   },
 };

@@ -1,4 +1,4 @@
-import type { AnyAggregate, Held } from '@tradecore/event-sourcing';
+import type { AnyAggregate, WarmAggregate } from '@tradecore/event-sourcing';
 import { BoundedCache } from '../offsets/bounded-cache.ts';
 
 /**
@@ -6,14 +6,14 @@ import { BoundedCache } from '../offsets/bounded-cache.ts';
  * event, under the lock). Taken out while a batch decides on them: what is rolled back never comes back.
  */
 export class AggregateCache {
-  private readonly kept: BoundedCache<string, Held>;
+  private readonly kept: BoundedCache<string, WarmAggregate>;
 
   constructor(size = 2000) {
     this.kept = new BoundedCache(size);
   }
 
   /** Takes an aggregate out; `undefined` when it is not there or another batch has it. */
-  take(id: string): Held | undefined {
+  take(id: string): WarmAggregate | undefined {
     return this.kept.take(id);
   }
 
