@@ -5,8 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brokerOrderIdFor } from '@tradecore/events';
 import { WebSocket } from 'ws';
-import type { Client } from '../deploy/local/src/client.ts';
-import type { Paper } from '../deploy/local/src/paper.ts';
+import type { Client } from '../deploy/local/src/demo/client.ts';
+import type { Paper } from '../deploy/local/src/demo/paper.ts';
 import { fleetOf, startWorldWith, type World } from '../e2e/world.ts';
 import { machine, percentile, writeResults } from './harness.ts';
 import { cpuTime, weight } from './processes.ts';

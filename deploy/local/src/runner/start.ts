@@ -1,15 +1,15 @@
 import { parseArgs } from 'node:util';
 import { Refusal, say, seconds, step, table, type Step } from './console.ts';
 import { build, migrate, startFleet, stopFleet, type FleetSettings } from './fleet.ts';
-import { demoOwner, fundDemoAccount } from './demo-account.ts';
+import { demoOwner, fundDemoAccount } from '../demo/account.ts';
 import { databaseUrlFile, writeFleetFile } from './fleet-file.ts';
-import { openGateway, type Gateway } from './gateway.ts';
+import { openGateway, type Gateway } from '../gateway/gateway.ts';
 import { home } from './home.ts';
-import { LocalIssuer } from './issuer.ts';
+import { LocalIssuer } from '../gateway/issuer.ts';
 import { namesBroker } from './outside.ts';
 import { choosePorts, takePort } from './ports.ts';
 import { stopLeftovers, takeHome, type Crash, type Supervised } from './processes.ts';
-import { namedServers, startServers, stopServers } from './servers.ts';
+import { namedServers, startServers, stopServers } from '../servers/servers.ts';
 import { insiders, instances, portRequests, type Instance, type Scale } from './service-list.ts';
 
 /** Everything that runs, listed before it starts, so that it can be stopped at any moment. */

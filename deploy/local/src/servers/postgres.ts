@@ -3,10 +3,10 @@ import { chownSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
-import { Refusal } from './console.ts';
-import type { Home } from './home.ts';
-import type { Program } from './processes.ts';
-import { password } from './secrets.ts';
+import { Refusal } from '../runner/console.ts';
+import type { Home } from '../runner/home.ts';
+import type { Program } from '../runner/processes.ts';
+import { password } from '../runner/secrets.ts';
 import type { ServerPlace } from './server-place.ts';
 
 const owner = 'tradecore';

@@ -1,7 +1,7 @@
-import type { Step } from './console.ts';
-import { homeAt, testHome, type Home } from './home.ts';
-import { stopLeftovers, takeHome, type Supervised } from './processes.ts';
-import { namedServers, startServers, stopServers } from './servers.ts';
+import type { Step } from '../runner/console.ts';
+import { homeAt, testHome, type Home } from '../runner/home.ts';
+import { stopLeftovers, takeHome, type Supervised } from '../runner/processes.ts';
+import { namedServers, startServers, stopServers } from '../servers/servers.ts';
 
 const quiet: Step = async (_name, work) => work(() => {});
 

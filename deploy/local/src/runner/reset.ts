@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Refusal, say } from './console.ts';
 import { home, homeAt, type Home } from './home.ts';
 import { livePids, stopLeftovers } from './processes.ts';
-import { elsewhere } from './server-place.ts';
+import { elsewhere } from '../servers/server-place.ts';
 
 /** Empties the home: every event, every password, every log. What an earlier run left running is stopped before. */
 export async function reset(): Promise<number> {

@@ -4,7 +4,7 @@ import { Refusal } from './console.ts';
 import type { Home } from './home.ts';
 import { livePids } from './processes.ts';
 import { secretsFolder } from './secrets.ts';
-import type { ServerUrls } from './servers.ts';
+import type { ServerUrls } from '../servers/servers.ts';
 import type { Instance } from './service-list.ts';
 
 /** What a running fleet says about itself in `run/fleet.json`: how demos, tests and people's scripts find it. */

@@ -1,4 +1,4 @@
-import { Refusal } from './console.ts';
+import { Refusal } from '../runner/console.ts';
 
 /** The strings behind the paper broker: prices and faults by script, and what it has. */
 export class Paper {

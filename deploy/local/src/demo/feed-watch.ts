@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws';
-import { Refusal } from './console.ts';
+import { Refusal } from '../runner/console.ts';
 
 /** One change of the account as the stream pushes it, and when: milliseconds of `performance.now()`. */
 export interface Pushed {

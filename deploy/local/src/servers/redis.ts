@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Refusal } from './console.ts';
-import { root } from './home.ts';
-import { accepts } from './ports.ts';
-import type { Program } from './processes.ts';
+import { Refusal } from '../runner/console.ts';
+import { root } from '../runner/home.ts';
+import { accepts } from '../runner/ports.ts';
+import type { Program } from '../runner/processes.ts';
 import type { ServerPlace } from './server-place.ts';
 
 /** Redis in this place. It holds hints only, so that it writes nothing to disk. */

@@ -1,5 +1,5 @@
 import type { Client, OrderSeen, Terms } from './client.ts';
-import { say } from './console.ts';
+import { say } from '../runner/console.ts';
 import type { FeedWatch } from './feed-watch.ts';
 import { OrderLines } from './order-lines.ts';
 import type { Paper } from './paper.ts';

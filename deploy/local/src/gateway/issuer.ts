@@ -1,8 +1,8 @@
 import { exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from 'jose';
 import { join } from 'node:path';
 import { existsSync } from 'node:fs';
-import type { Home } from './home.ts';
-import { secret } from './secrets.ts';
+import type { Home } from '../runner/home.ts';
+import { secret } from '../runner/secrets.ts';
 
 /** The name of the issuer on developers' machines. A service in production mode refuses it. */
 export const localIssuer = 'https://local.tradecore.dev/';

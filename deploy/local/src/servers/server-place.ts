@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chownSync, cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { Refusal } from './console.ts';
-import type { Home } from './home.ts';
-import type { Account } from './processes.ts';
+import { Refusal } from '../runner/console.ts';
+import type { Home } from '../runner/home.ts';
+import type { Account } from '../runner/processes.ts';
 
 /** Where servers keep their files, and the account that they run under. */
 export interface ServerPlace {

@@ -1,4 +1,4 @@
-import { say } from './console.ts';
+import { say } from '../runner/console.ts';
 import type { FeedWatch, Pushed } from './feed-watch.ts';
 
 const patienceMs = 30_000;

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The repository. */
-export const root = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
+export const root = fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, '');
 
 /** The folders of one fleet. Everything that it writes lies in here, so that to remove the folder is to forget the fleet. */
 export interface Home {

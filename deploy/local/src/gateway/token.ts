@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { Refusal, say } from './console.ts';
-import { home } from './home.ts';
+import { Refusal, say } from '../runner/console.ts';
+import { home } from '../runner/home.ts';
 import { demoAccount, demoSubject, LocalIssuer, type Bearer } from './issuer.ts';
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -1,5 +1,5 @@
 import { Client } from './client.ts';
-import { demoAccount, demoAccountKey, demoSubject, type LocalIssuer } from './issuer.ts';
+import { demoAccount, demoAccountKey, demoSubject, type LocalIssuer } from '../gateway/issuer.ts';
 
 /** What the demo account begins with. */
 export const demoMoney = '100000.00';

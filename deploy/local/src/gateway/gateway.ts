@@ -2,7 +2,7 @@ import proxy from '@fastify/http-proxy';
 import Fastify, { type FastifyReply } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { endWith, noSuchRoute, refuseConnection, refuseRequest, sendFault, unavailable } from './gateway-problems.ts';
+import { endWith, noSuchRoute, refuseConnection, refuseRequest, sendFault, unavailable } from './problems.ts';
 import type { LocalIssuer } from './issuer.ts';
 
 /** Ports of the doors behind the address; several where a door has several instances. */

@@ -1,4 +1,4 @@
-import { startTestServers } from './src/test-servers.ts';
+import { startTestServers } from './test-servers.ts';
 
 /** Before the tests that need servers: those that the environment names, the rest started here. */
 export default async function setUp() {

@@ -1,17 +1,17 @@
 import { createKafkaClient } from '@tradecore/messaging';
 import pg from 'pg';
 import type { PositionSeen } from './client.ts';
-import { Refusal, say, table } from './console.ts';
-import { demoMoney, demoOwner, topUpDemoAccount } from './demo-account.ts';
-import { checkBooks, type Balance, type Books } from './demo-books.ts';
-import { limit, playDay } from './demo-day.ts';
+import { Refusal, say, table } from '../runner/console.ts';
+import { demoMoney, demoOwner, topUpDemoAccount } from './account.ts';
+import { checkBooks, type Balance, type Books } from './books.ts';
+import { limit, playDay } from './day.ts';
 import { FeedWatch } from './feed-watch.ts';
 import { watchFirstOrder, type Places } from './first-order.ts';
-import { readFleetFile } from './fleet-file.ts';
-import { home } from './home.ts';
-import { demoAccount, LocalIssuer } from './issuer.ts';
+import { readFleetFile } from '../runner/fleet-file.ts';
+import { home } from '../runner/home.ts';
+import { demoAccount, LocalIssuer } from '../gateway/issuer.ts';
 import { OrderLines } from './order-lines.ts';
-import { paperKeys } from './outside.ts';
+import { paperKeys } from '../runner/outside.ts';
 import { Paper } from './paper.ts';
 
 /** Plays a short trading day on the running fleet and shows it as it happens. Returns 1 when the books do not balance at its end. */

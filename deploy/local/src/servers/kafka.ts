@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chownSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Refusal } from './console.ts';
-import { root } from './home.ts';
-import { accepts } from './ports.ts';
-import { finish, type Program } from './processes.ts';
+import { Refusal } from '../runner/console.ts';
+import { root } from '../runner/home.ts';
+import { accepts } from '../runner/ports.ts';
+import { finish, type Program } from '../runner/processes.ts';
 import type { ServerPlace } from './server-place.ts';
 
 /** The broker's two ports: for clients, and for its own controller. */

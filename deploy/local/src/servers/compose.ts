@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { Refusal, say } from './console.ts';
-import { root } from './home.ts';
+import { Refusal, say } from '../runner/console.ts';
+import { root } from '../runner/home.ts';
 
 const urls = {
   DATABASE_URL: 'postgres://tradecore:tradecore@127.0.0.1:5432/tradecore',

@@ -3,7 +3,7 @@ import { partitionKey } from '@tradecore/messaging';
 import { orderIdFor } from '@tradecore/events';
 import type pg from 'pg';
 import type { Client, Terms } from './client.ts';
-import { Refusal } from './console.ts';
+import { Refusal } from '../runner/console.ts';
 import type { FeedWatch } from './feed-watch.ts';
 
 /** One thing that was seen, and when: milliseconds after the request was sent. */

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { say, seconds } from './console.ts';
+import { say, seconds } from '../runner/console.ts';
 import { checkFloors } from './floors.ts';
-import { home, root } from './home.ts';
+import { home, root } from '../runner/home.ts';
 import { withTestServers } from './test-servers.ts';
 
 /** What one part of the suite found. */

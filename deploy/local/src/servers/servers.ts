@@ -1,9 +1,9 @@
-import { type Step } from './console.ts';
-import type { Home } from './home.ts';
+import { type Step } from '../runner/console.ts';
+import type { Home } from '../runner/home.ts';
 import { fetchJars, kafka } from './kafka.ts';
-import { choosePorts } from './ports.ts';
+import { choosePorts } from '../runner/ports.ts';
 import { createDatabase, postgres, postgresUrl, type Durability } from './postgres.ts';
-import { Supervised, type Crash, type Program } from './processes.ts';
+import { Supervised, type Crash, type Program } from '../runner/processes.ts';
 import { redis } from './redis.ts';
 import { serverPlace } from './server-place.ts';
 
