@@ -29,13 +29,13 @@ export async function start(args: readonly string[]): Promise<number> {
     throw new Refusal(`A fleet runs in ${home.path} already (process ${holder}). Another home: TRADECORE_HOME.`);
   const started = performance.now();
   const running: Running = { servers: [], fleet: [], isStopping: false };
-  const stopAsked = listenForStop(running);
+  const stopRequested = listenForStop(running);
   const up = bringUp(running, scale, gatewayPort).then(() => {
     say(`\n  up in ${seconds(performance.now() - started)}; Ctrl-C stops everything\n`);
     say(`TradeCore is ready: http://127.0.0.1:${gatewayPort}`);
   });
   try {
-    await Promise.race([up.then(() => stopAsked), stopAsked]);
+    await Promise.race([up.then(() => stopRequested), stopRequested]);
     return 0;
   } finally {
     running.isStopping = true;
