@@ -150,6 +150,7 @@ export const catalogue: Catalogue = {
         placements.CancelBrokerOrder,
         placements.RevisionEnded,
         placements.PlacementStuck,
+        placements.PlacementResumed,
         placements.PlacementEnded,
       ],
     }),
