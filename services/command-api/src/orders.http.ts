@@ -1,20 +1,7 @@
 import { Body, Controller, HttpCode, Inject, Param, Post, Res } from '@nestjs/common';
 import type { OrderTerms, RecordedEvent } from '@tradecore/events';
-import {
-  cancelOrderBody,
-  encodeConsistencyToken,
-  etagOf,
-  orderFrom,
-  orderPath,
-  orderResponseOf,
-  placeOrderBody,
-  replaceHeaders,
-  replaceOrderBody,
-  waitingHeaders,
-  type CancelOrderBody,
-  type OrderResponse,
-  type ReplaceOrderBody,
-} from '@tradecore/read-models';
+import { cancelOrderBody, encodeConsistencyToken, etagOf, orderPath, orderResponseOf, placeOrderBody, replaceHeaders, replaceOrderBody, waitingHeaders, type CancelOrderBody, type OrderResponse, type ReplaceOrderBody } from '@tradecore/api';
+import { orderFrom } from '@tradecore/read-models';
 import { RequestRefused, validated } from '@tradecore/service';
 import { AccountNotFound, canonicalTerms, OrderNotFound } from '@tradecore/trading';
 import { AskedBy, type Asked, type Reply } from './asked.ts';

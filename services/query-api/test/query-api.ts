@@ -1,16 +1,6 @@
-import {
-  accountPageResponse,
-  accountResponse,
-  activityPageResponse,
-  executionPageResponse,
-  orderEventsResponse,
-  orderPageResponse,
-  orderResponse,
-  positionsResponse,
-  timelineResponse,
-} from '@tradecore/read-models';
+import { accountPageResponse, accountResponse, activityPageResponse, executionPageResponse, orderEventsResponse, orderPageResponse, orderResponse, positionsResponse, problemResponse, timelineResponse } from '@tradecore/api';
 import { TestReadModels } from '@tradecore/read-models/testing';
-import { problemResponse, type Problem, type RunningService } from '@tradecore/service';
+import { type Problem, type RunningService } from '@tradecore/service';
 import { createTestIssuer, startTestService, type TestIssuer } from '@tradecore/service/testing';
 import { queryApi } from '../src/query-api.module.ts';
 
