@@ -70,8 +70,7 @@ type FillLine = { readonly [Field in keyof LedgerLine]-?: NonNullable<LedgerLine
 
 /** The line of a fill on the wire, as a trade. */
 export function executionResponseOf(line: LedgerLine): ExecutionResponse {
-  const { executionId, orderId, symbol, side, quantity, price, notional, fee, executedAt, time, version } =
-    line as FillLine;
+  const { executionId, orderId, symbol, side, quantity, price, notional, fee, executedAt, time, version } = line as FillLine;
   return { id: executionId, orderId, symbol, side, quantity, price, notional, fee, executedAt, settledAt: time, version };
 }
 

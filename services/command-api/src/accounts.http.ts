@@ -1,6 +1,21 @@
 import { Body, Controller, Delete, HttpCode, Inject, Param, Post, Res } from '@nestjs/common';
 import type { AccountOpened } from '@tradecore/events';
-import { accountPath, encodeConsistencyToken, etagOf, grantBody, grantPath, keyedHeaders, movementBody, openAccountBody, type AccountResponse, type Currency, type GrantsResponse, type MovementBody, type MovementResponse, type OpenAccountBody } from '@tradecore/api';
+import {
+  accountPath,
+  encodeConsistencyToken,
+  etagOf,
+  grantBody,
+  grantPath,
+  keyedHeaders,
+  movementBody,
+  openAccountBody,
+  type AccountResponse,
+  type Currency,
+  type GrantsResponse,
+  type MovementBody,
+  type MovementResponse,
+  type OpenAccountBody,
+} from '@tradecore/api';
 import { add } from '@tradecore/money';
 import { OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
 import { AccountNotFound, InsufficientFunds, type Account } from '@tradecore/trading';

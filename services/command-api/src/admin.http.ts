@@ -1,5 +1,14 @@
 import { Body, Controller, HttpCode, Inject, Param, Post, Put, Res } from '@nestjs/common';
-import { encodeConsistencyToken, etagOf, killSwitchBody, limitsBody, limitsPath, type ControlsResponse, type KillSwitchBody, type LimitsBody } from '@tradecore/api';
+import {
+  encodeConsistencyToken,
+  etagOf,
+  killSwitchBody,
+  limitsBody,
+  limitsPath,
+  type ControlsResponse,
+  type KillSwitchBody,
+  type LimitsBody,
+} from '@tradecore/api';
 import { OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
 import { AccountNotFound, type TradingControl } from '@tradecore/trading';
 import type { Reply } from './asked.ts';

@@ -1,6 +1,19 @@
 import { Body, Controller, HttpCode, Inject, Param, Post, Res } from '@nestjs/common';
 import type { OrderTerms, RecordedEvent } from '@tradecore/events';
-import { cancelOrderBody, encodeConsistencyToken, etagOf, orderPath, orderResponseOf, placeOrderBody, replaceHeaders, replaceOrderBody, waitingHeaders, type CancelOrderBody, type OrderResponse, type ReplaceOrderBody } from '@tradecore/api';
+import {
+  cancelOrderBody,
+  encodeConsistencyToken,
+  etagOf,
+  orderPath,
+  orderResponseOf,
+  placeOrderBody,
+  replaceHeaders,
+  replaceOrderBody,
+  waitingHeaders,
+  type CancelOrderBody,
+  type OrderResponse,
+  type ReplaceOrderBody,
+} from '@tradecore/api';
 import { orderFrom } from '@tradecore/read-models';
 import { RequestRefused, validated } from '@tradecore/service';
 import { AccountNotFound, canonicalTerms, OrderNotFound } from '@tradecore/trading';

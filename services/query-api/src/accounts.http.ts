@@ -1,7 +1,34 @@
 import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
-import { accountPath, accountResponseOf, accountsQuery, accountSummaryOf, activityResponseOf, encodeAccountCursor, encodeLedgerCursor, etagOf, executionResponseOf, ledgerQuery, noQuery, positionResponseOf, type AccountPageResponse, type AccountResponse, type AccountsQuery, type ActivityPageResponse, type ExecutionPageResponse, type LedgerQuery, type PositionsResponse } from '@tradecore/api';
+import {
+  accountPath,
+  accountResponseOf,
+  accountsQuery,
+  accountSummaryOf,
+  activityResponseOf,
+  encodeAccountCursor,
+  encodeLedgerCursor,
+  etagOf,
+  executionResponseOf,
+  ledgerQuery,
+  noQuery,
+  positionResponseOf,
+  type AccountPageResponse,
+  type AccountResponse,
+  type AccountsQuery,
+  type ActivityPageResponse,
+  type ExecutionPageResponse,
+  type LedgerQuery,
+  type PositionsResponse,
+} from '@tradecore/api';
 import { MarketData } from '@tradecore/market-data';
-import { accountById, accountPage, activitiesOfAccount, executionsOfAccount, positionsOfAccount, type ReadModel } from '@tradecore/read-models';
+import {
+  accountById,
+  accountPage,
+  activitiesOfAccount,
+  executionsOfAccount,
+  positionsOfAccount,
+  type ReadModel,
+} from '@tradecore/read-models';
 import { validated } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
 import { DataSource } from 'typeorm';
@@ -30,7 +57,10 @@ export class AccountsHttp {
     await this.#awaitToken(asked, 'accounts');
     const accounts = await this.access.accountsOf(asked.caller);
     const page = await accountPage(this.db, { accounts, limit, ...(cursor !== undefined && { after: cursor }) });
-    return { accounts: page.accounts.map(accountSummaryOf), ...(page.next !== undefined && { nextCursor: encodeAccountCursor(page.next) }) };
+    return {
+      accounts: page.accounts.map(accountSummaryOf),
+      ...(page.next !== undefined && { nextCursor: encodeAccountCursor(page.next) }),
+    };
   }
 
   /** `GET /v1/accounts/{id}`: its money, and the reservations that eat it. */

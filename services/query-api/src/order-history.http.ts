@@ -1,5 +1,12 @@
 import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
-import { etagOf, noQuery, orderEventResponseOf, orderPath, type OrderEventsResponse, type TimelineResponse } from '@tradecore/api';
+import {
+  etagOf,
+  noQuery,
+  orderEventResponseOf,
+  orderPath,
+  type OrderEventsResponse,
+  type TimelineResponse,
+} from '@tradecore/api';
 import { CallerOf, validated, type Caller } from '@tradecore/service';
 import type { RecordedEvent } from '@tradecore/events';
 import type { FastifyReply } from 'fastify';

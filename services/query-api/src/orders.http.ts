@@ -1,5 +1,17 @@
 import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
-import { encodeOrderCursor, etagOf, orderPath, orderQuery, orderResponseOf, ordersQuery, type AsOf, type OrderPageResponse, type OrderQuery, type OrderResponse, type OrdersQuery } from '@tradecore/api';
+import {
+  encodeOrderCursor,
+  etagOf,
+  orderPath,
+  orderQuery,
+  orderResponseOf,
+  ordersQuery,
+  type AsOf,
+  type OrderPageResponse,
+  type OrderQuery,
+  type OrderResponse,
+  type OrdersQuery,
+} from '@tradecore/api';
 import { orderFrom } from '@tradecore/read-models';
 import { RequestRefused, tokens, validated, type Clock } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
@@ -27,7 +39,10 @@ export class OrdersHttp {
     await this.orders.admit(asked.caller, query.accountId);
     await this.#awaitToken(asked);
     const page = await this.orders.page(query);
-    return { orders: page.orders.map(({ order }) => orderResponseOf(order)), ...(page.next && { nextCursor: encodeOrderCursor(page.next) }) };
+    return {
+      orders: page.orders.map(({ order }) => orderResponseOf(order)),
+      ...(page.next && { nextCursor: encodeOrderCursor(page.next) }),
+    };
   }
 
   /** `GET /v1/orders/{id}`: as it stands, or as it was. */

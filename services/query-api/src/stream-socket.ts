@@ -1,4 +1,10 @@
-import { clientMessage, type ClientMessage, type FeedEntryResponse, type resyncReasons, type ServerMessage } from '@tradecore/api';
+import {
+  clientMessage,
+  type ClientMessage,
+  type FeedEntryResponse,
+  type resyncReasons,
+  type ServerMessage,
+} from '@tradecore/api';
 import { owns, RequestRefused, validate, type Caller } from '@tradecore/service';
 import { counter } from '@tradecore/telemetry';
 import type { RawData, WebSocket } from 'ws';

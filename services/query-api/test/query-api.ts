@@ -1,4 +1,15 @@
-import { accountPageResponse, accountResponse, activityPageResponse, executionPageResponse, orderEventsResponse, orderPageResponse, orderResponse, positionsResponse, problemResponse, timelineResponse } from '@tradecore/api';
+import {
+  accountPageResponse,
+  accountResponse,
+  activityPageResponse,
+  executionPageResponse,
+  orderEventsResponse,
+  orderPageResponse,
+  orderResponse,
+  positionsResponse,
+  problemResponse,
+  timelineResponse,
+} from '@tradecore/api';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import { type Problem, type RunningService } from '@tradecore/service';
 import { createTestIssuer, startTestService, type TestIssuer } from '@tradecore/service/testing';
