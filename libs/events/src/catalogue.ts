@@ -138,6 +138,7 @@ export const catalogue: Catalogue = {
       placements.CancelBrokerOrder,
       placements.RevisionEnded,
       placements.PlacementStuck,
+      placements.PlacementResumed,
       placements.PlacementEnded,
     ]),
     keyOf: keyOfStep,
