@@ -1,7 +1,7 @@
 import { createEventStore } from '@tradecore/event-sourcing';
 import { catalogue, executionIdFor, topics, type AccountEvent, type RecordedEvent } from '@tradecore/events';
 import { add, decimal, negate, zero, type Decimal } from '@tradecore/money';
-import { feedChanges } from '@tradecore/read-models';
+import { feedChanges } from '@tradecore/events';
 import { Account, BrokerOrder, isTerminal, Order, type OrdStatus } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
 import type { Client } from '../deploy/local/src/demo/client.ts';

@@ -1,8 +1,6 @@
 import { catalogue, upcast, type RecordedEvent } from '@tradecore/events';
 import { decimal, divide, zero } from '@tradecore/money';
-import { fold } from '@tradecore/consumers';
 import type { z } from 'zod';
-import { Orders, type OrderRow } from '../orders.projector.ts';
 import {
   denialResponse,
   orderRevision,
@@ -12,6 +10,16 @@ import {
   type OrderResponse,
 } from './orders.ts';
 
+/** An order as its fold has it: the body, but for what is worked out here. */
+export interface OrderFigures extends Omit<OrderResponse, 'id' | 'averagePrice' | 'revisions'> {
+  readonly orderId: string;
+  /** Sum of quantity times price of all executions. */
+  readonly executedValue: string;
+  readonly revisions: readonly OrderResponse['revisions'][number][];
+  /** Version of the account that shows the money of the order; it is in the token, not in the body. */
+  readonly accountVersion?: number;
+}
+
 /** The fields that are there, in the order of their schema, so that equal orders are equal texts. */
 function inOrder<T extends object>(schema: z.ZodObject, value: T): T {
   const present = Object.keys(schema.shape).filter((field) => Reflect.get(value, field) !== undefined);
@@ -19,14 +27,14 @@ function inOrder<T extends object>(schema: z.ZodObject, value: T): T {
 }
 
 /** Price a share of all trades so far: divided here, once, from an exact sum. */
-function averageOf({ filledQuantity, executedValue }: OrderRow): Pick<OrderResponse, 'averagePrice'> {
+function averageOf({ filledQuantity, executedValue }: OrderFigures): Pick<OrderResponse, 'averagePrice'> {
   if (filledQuantity === zero) return {};
   return { averagePrice: divide(decimal(executedValue), decimal(filledQuantity), 'halfEven') };
 }
 
 /** The row of an order on the wire. */
-export function orderResponseOf(row: OrderRow): OrderResponse {
-  const { orderId: id, executedValue: _, revisions, requested, denial, ...fields } = row;
+export function orderResponseOf(row: OrderFigures): OrderResponse {
+  const { orderId: id, executedValue: _e, accountVersion: _v, revisions, requested, denial, ...fields } = row;
   return inOrder<OrderResponse>(orderResponse, {
     id,
     ...fields,
@@ -37,19 +45,11 @@ export function orderResponseOf(row: OrderRow): OrderResponse {
   });
 }
 
-/** The order that these stored events of one aggregate make, from the first on; undefined for none. */
-export function orderFrom(history: readonly RecordedEvent[]): OrderRow | undefined {
-  return fold(
-    Orders,
-    history.map((event) => upcast(catalogue, event)),
-  );
-}
-
 /** A stored event on the wire: the facts as they were stored, under their newest shape. */
 export function orderEventResponseOf(stored: RecordedEvent): OrderEventResponse {
   const { id, type, aggregateVersion: version, time, data } = upcast(catalogue, stored);
   return { id, type, version, time, data: { ...data } };
 }
 
-/** The ETag of an order: its version. */
+/** The ETag of an order or an account: its version. */
 export const etagOf = ({ version }: { readonly version: number }): string => `"${version}"`;

@@ -1,4 +1,4 @@
-import type { Answer, JsonSchema, OpenApiDocument, Operation, Parameter } from './openapi.ts';
+import type { Answer, JsonSchema, OpenApiDocument, Operation, Parameter } from './document.ts';
 
 const escapes: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const escape = (text: string): string => text.replace(/[&<>"]/g, (character) => escapes[character] ?? character);

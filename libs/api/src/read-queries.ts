@@ -1,6 +1,7 @@
-import { decodeAccountCursor, decodeConsistencyToken, decodeCursor, decodeLedgerCursor } from '@tradecore/read-models';
 import { clientOrderIdShape, ordStatuses, symbolShape } from '@tradecore/trading';
 import { z } from 'zod';
+import { decodeConsistencyToken } from './consistency-token.ts';
+import { decodeAccountCursor, decodeLedgerCursor, decodeOrderCursor } from './cursor.ts';
 
 const timeShape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i;
 
@@ -78,7 +79,7 @@ export const ordersQuery = z.strictObject({
     .optional()
     .meta({ description: 'Only orders of this instrument.', examples: ['ACME'] }),
   limit: limit('Orders'),
-  cursor: cursor(decodeCursor),
+  cursor: cursor(decodeOrderCursor),
 });
 
 /** What it lets through. */

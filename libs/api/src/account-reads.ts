@@ -12,6 +12,9 @@ export const accountSummaryResponse = accountResponse
   .omit({ reservations: true })
   .meta({ id: 'AccountSummary', description: 'An account in a list: as `Account`, without the single reservations.' });
 
+/** An account in a list on the wire. */
+export type AccountSummaryResponse = z.infer<typeof accountSummaryResponse>;
+
 /** Body of `GET /v1/accounts`: a page of the caller's accounts, by their ids. */
 export const accountPageResponse = z
   .strictObject({ accounts: z.array(accountSummaryResponse), nextCursor })
@@ -54,7 +57,16 @@ export type PositionResponse = z.infer<typeof positionResponse>;
 export type PositionsResponse = z.infer<typeof positionsResponse>;
 
 /** What can move in an account. */
-export const activityKinds = ['opened', 'deposit', 'withdrawal', 'reservation', 'reservationChange', 'release', 'fill'] as const;
+const activityKinds = [
+  'opened',
+  'deposit',
+  'withdrawal',
+  'reservation',
+  'reservationChange',
+  'release',
+  'fill',
+  'reversal',
+] as const;
 
 /** One line of the ledger in answers. */
 export const activityResponse = z

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { docsPage } from './docs-page.ts';
-import { openApiDocument, type JsonSchema } from './openapi.ts';
+import type { JsonSchema } from './document.ts';
+import { openApiDocument } from './openapi.ts';
 
-const golden = new URL('../golden/openapi.json', import.meta.url);
+const golden = new URL('../../golden/openapi.json', import.meta.url);
 const document = openApiDocument();
 const text = `${JSON.stringify(document, null, 2)}\n`;
 

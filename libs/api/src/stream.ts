@@ -1,5 +1,32 @@
-import { feedEntryResponse } from '@tradecore/read-models';
+import { feedChanges } from '@tradecore/events';
 import { z } from 'zod';
+
+const changeNames = Object.values(feedChanges) as [(typeof feedChanges)[keyof typeof feedChanges]];
+
+/** One change in an account, under a sequence number without gaps. */
+export const feedEntryResponse = z
+  .strictObject({
+    accountId: z.string(),
+    epoch: z.string().meta({ description: 'Changes when the feed is built anew: then old positions mean nothing.' }),
+    sequence: z.int().min(1).meta({ description: 'Counts the changes of the account within the epoch: 1, 2, 3 without gaps.' }),
+    eventId: z.uuid().meta({ description: 'The stored event that this is; the same in every epoch.' }),
+    orderId: z.uuid().optional().meta({ description: 'The order concerned, where there is one.' }),
+    orderVersion: z
+      .int()
+      .min(1)
+      .optional()
+      .meta({ description: "Version of the order that the change made; only for the order's own changes (`order...`)." }),
+    change: z.enum(changeNames).meta({
+      description:
+        '`execution` is told as soon as the broker says so; `orderExecuted` and `settled`, a moment later, are the same trade in the order and in the account.',
+    }),
+    time: z.iso.datetime({ precision: 6 }),
+    data: z.record(z.string(), z.unknown()).meta({ description: 'The facts of the change, such as the terms of the order.' }),
+  })
+  .meta({ id: 'FeedEntry', description: 'A change in an account, as the stream pushes it.' });
+
+/** One change on the wire. */
+export type FeedEntryResponse = z.infer<typeof feedEntryResponse>;
 
 const accountId = z.guid('must be a UUID').toLowerCase();
 const position = {

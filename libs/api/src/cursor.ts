@@ -1,4 +1,8 @@
-import type { OrderCursor } from '../orders.queries.ts';
+/** After which order a page starts. */
+export interface OrderCursor {
+  readonly createdAt: string;
+  readonly orderId: string;
+}
 
 /** Cursors are opaque to clients: base64url of the key after which the next page starts. */
 const encode = (key: string): string => Buffer.from(key).toString('base64url');
@@ -10,10 +14,10 @@ const accountKey = new RegExp(`^account (${uuid})$`);
 const ledgerKey = /^version ([1-9]\d{0,8})$/;
 
 /** The cursor of a page of orders. */
-export const encodeCursor = ({ createdAt, orderId }: OrderCursor): string => encode(`${createdAt} ${orderId}`);
+export const encodeOrderCursor = ({ createdAt, orderId }: OrderCursor): string => encode(`${createdAt} ${orderId}`);
 
 /** What a cursor of orders says; undefined for a text that is none. */
-export function decodeCursor(cursor: string): OrderCursor | undefined {
+export function decodeOrderCursor(cursor: string): OrderCursor | undefined {
   const [, createdAt, orderId] = orderKey.exec(decode(cursor)) ?? [];
   return createdAt === undefined || orderId === undefined || Number.isNaN(Date.parse(createdAt))
     ? undefined

@@ -1,8 +1,9 @@
-import { accountPath, orderPath } from '@tradecore/read-models';
 import type { z } from 'zod';
-import type { Answer, OpenApiDocument, Operation } from './openapi-document.ts';
-import { answerHeaders, json, notFound, parametersOf, problem, refusals, type SchemaName } from './openapi-parts.ts';
-import { accountsQuery, ledgerQuery, orderQuery, ordersQuery, readHeaders } from './read-queries.ts';
+import { accountPath } from '../accounts.ts';
+import { orderPath } from '../orders.ts';
+import { accountsQuery, ledgerQuery, orderQuery, ordersQuery, readHeaders } from '../read-queries.ts';
+import type { Answer, OpenApiDocument, Operation } from './document.ts';
+import { answerHeaders, json, notFound, parametersOf, problem, refusals, type SchemaName } from './parts.ts';
 
 const etag = { ETag: answerHeaders.ETag };
 const token = readHeaders.pick({ 'consistency-token': true });

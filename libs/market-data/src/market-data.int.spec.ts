@@ -2,7 +2,7 @@ import { topics } from '@tradecore/events';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { metrics } from '@tradecore/telemetry';
 import { MarketData } from './market-data.ts';
-import { publishMarket, sampleQuote, sampleSession } from './test-market.ts';
+import { publishMarket, sampleQuote, sampleSession } from './testing.ts';
 
 let kafka: TestKafka;
 const started: MarketData[] = [];

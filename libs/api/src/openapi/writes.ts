@@ -1,6 +1,6 @@
-import { writeRoutes, type WriteRoute } from '@tradecore/read-models';
-import type { Answer, OpenApiDocument, Operation } from './openapi-document.ts';
-import { answerHeaders, json, parametersOf, problem, writeRefusals } from './openapi-parts.ts';
+import type { Answer, OpenApiDocument, Operation } from './document.ts';
+import { answerHeaders, json, parametersOf, problem, writeRefusals } from './parts.ts';
+import { writeRoutes, type WriteRoute } from './write-routes.ts';
 
 function answersOf({ answer, answers, told }: WriteRoute): Record<string, Answer> {
   const headers = Object.fromEntries(told.map((name) => [name, answerHeaders[name]]));

@@ -8,10 +8,10 @@ import {
   movementBody,
   movementResponse,
   openAccountBody,
-} from './accounts.ts';
-import { controlsResponse, killSwitchBody, limitsBody, limitsPath } from './admin.ts';
-import { keyedHeaders, replaceHeaders, replaceOrderBody, waitingHeaders } from './order-writes.ts';
-import { cancelOrderBody, orderPath, orderResponse, placeOrderBody } from './orders.ts';
+} from '../accounts.ts';
+import { controlsResponse, killSwitchBody, limitsBody, limitsPath } from '../admin.ts';
+import { keyedHeaders, replaceHeaders, replaceOrderBody, waitingHeaders } from '../order-writes.ts';
+import { cancelOrderBody, orderPath, orderResponse, placeOrderBody } from '../orders.ts';
 
 /** Every body and answer of a write, by the name that it has in the document of the API. */
 export const writeSchemas = {

@@ -1,9 +1,7 @@
-import type { OpenApiDocument } from './openapi-document.ts';
-import { componentSchemas } from './openapi-parts.ts';
-import { readPaths } from './openapi-reads.ts';
-import { writePaths } from './openapi-writes.ts';
-
-export type { Answer, JsonSchema, OpenApiDocument, Operation, Parameter } from './openapi-document.ts';
+import type { OpenApiDocument } from './document.ts';
+import { componentSchemas } from './parts.ts';
+import { readPaths } from './reads.ts';
+import { writePaths } from './writes.ts';
 
 /** Reads and writes of one path stand together. */
 const paths: OpenApiDocument['paths'] = Object.fromEntries(

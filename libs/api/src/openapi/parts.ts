@@ -3,25 +3,26 @@ import {
   accountSummaryResponse,
   activityPageResponse,
   activityResponse,
-  denialResponse,
   executionPageResponse,
   executionResponse,
-  orderEventResponse,
-  orderEventsResponse,
-  orderRevision,
-  orderPageResponse,
   positionResponse,
   positionsResponse,
+} from '../account-reads.ts';
+import { reservationResponse } from '../accounts.ts';
+import {
+  denialResponse,
+  orderEventResponse,
+  orderEventsResponse,
+  orderPageResponse,
+  orderRevision,
   requestedTerms,
-  reservationResponse,
-  timelineEntryResponse,
-  timelineResponse,
-  writeSchemas,
-} from '@tradecore/read-models';
-import { fieldFault, problemResponse } from '@tradecore/service';
+} from '../orders.ts';
+import { fieldFault, problemResponse } from '../problems.ts';
+import { clientMessage, serverMessage } from '../stream.ts';
+import { timelineEntryResponse, timelineResponse } from '../timeline.ts';
 import { z } from 'zod';
-import type { Answer, JsonSchema, Parameter } from './openapi-document.ts';
-import { clientMessage, serverMessage } from './stream-messages.ts';
+import type { Answer, JsonSchema, Parameter } from './document.ts';
+import { writeSchemas } from './write-routes.ts';
 
 const named = {
   ...writeSchemas,
