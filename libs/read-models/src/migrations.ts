@@ -1,5 +1,5 @@
 import { readMigrations, type Migration } from '@tradecore/event-sourcing';
-import { commandsMigration, sagaMigration, projectorMigration, workMigration } from '@tradecore/consumers';
+import { intakeMigration, processMigration, projectorMigration, workMigration } from '@tradecore/consumers';
 import { Accounts } from './accounts.projector.ts';
 import { Feed } from './feed.projector.ts';
 import { Orders } from './orders.projector.ts';
@@ -14,10 +14,9 @@ export const readModelMigrations: readonly Migration[] = [
   ...readMigrations(new URL('../schema/', import.meta.url)),
 ];
 
-/** What services that decide keep for themselves, whoever asks them: positions, what is held, timers, work. */
+/** What services that decide keep for themselves: offsets, parked messages, open sagas, work. */
 export const runtimeMigrations: readonly Migration[] = [
-  commandsMigration({ number: 210, service: 'command-api' }),
-  commandsMigration({ number: 211, service: 'broker-gateway' }),
-  sagaMigration({ number: 212, service: 'order-saga' }),
+  intakeMigration({ number: 211, service: 'broker-gateway' }),
+  processMigration({ number: 212, service: 'order-saga' }),
   workMigration({ number: 213, service: 'broker-gateway' }),
 ];
