@@ -1,4 +1,4 @@
-import type { Execution, FillSettled, Posting, Reservation } from '@tradecore/events';
+import type { Execution, FillReversed, FillSettled, Posting, Reservation, Value } from '@tradecore/events';
 import {
   add,
   compare,
@@ -6,30 +6,25 @@ import {
   decimalRefusal,
   InvalidDecimal,
   isPositive,
-  larger,
   negate,
   round,
   subtract,
-  zero,
   type Decimal,
 } from '@tradecore/money';
 import { InvalidAmount } from './account-errors.ts';
-import { feeOf, moneyPlaces, notionalOf, reservedFor } from './fees.ts';
+import { moneyPlaces, valueOf } from './fees.ts';
 import { lines, money, shares, type Unit } from './ledger.ts';
 
 /** Most money that one deposit or withdrawal moves: with it no sum of an account leaves the 19 digits of a decimal. */
 export const maxMoneyAmount = decimal('1000000000000');
 
-/** What a reservation is made of before its amount is known. */
-export type ReservationTerms = Omit<Reservation, 'amount'>;
+/** An execution, and whose it is; `booked` is what it was booked with, where that is known: a reversal takes back just that. */
+export type Settlement = Execution & Pick<Reservation, 'orderId' | 'symbol' | 'side'> & { readonly booked?: Value };
 
-/** An execution, and whose it is. */
-export type Settlement = Execution & Pick<Reservation, 'orderId' | 'symbol' | 'side'>;
-
-/** What an execution uses of a reservation, and what is left of it then. */
+/** What a booking frees of what is reserved for its order, and what is reserved then. */
 export interface Use {
-  readonly used: Decimal;
-  readonly left?: Reservation;
+  readonly freed: Decimal;
+  readonly reservation?: Reservation;
 }
 
 /** An amount that a client moves: positive, in whole cents. Throws `InvalidAmount`. */
@@ -43,47 +38,46 @@ export function moneyAmount(text: string): Decimal {
   return amount;
 }
 
-/** What is held back for a side: money to buy with, or the shares to sell. */
+/** What is reserved for a side: money to buy with, or the shares to sell. */
 export const unitOf = ({ side, symbol }: Pick<Reservation, 'side' | 'symbol'>, currency: string): Unit =>
   side === 'buy' ? money(currency) : shares(symbol);
 
-/** How much of it open shares need. */
-export const neededFor = ({ side, quantity, unitPrice }: Pick<Reservation, 'side' | 'quantity' | 'unitPrice'>): Decimal =>
-  side === 'buy' ? reservedFor(decimal(quantity), decimal(unitPrice)) : decimal(quantity);
-
-/** A fill of `quantity` leaves fewer shares open; what those need stays held, the rest is used. An overfill uses all. */
-export function useOf(reservation: Reservation, quantity: string): Use {
-  const open = larger(subtract(decimal(reservation.quantity), decimal(quantity)), zero);
-  const left = { ...reservation, quantity: open };
-  const amount = neededFor(left);
-  return { used: subtract(decimal(reservation.amount), amount), ...(open !== zero && { left: { ...left, amount } }) };
+/** The entry of an execution: shares against money and the fee; what it frees leaves what is reserved, the difference is available's. */
+export function settlementOf(fill: Settlement, currency: string, { freed, reservation }: Use): FillSettled['data'] {
+  const booking = bookingOf(fill);
+  const postings = entryOf(booking, currency, freed, (amount) => amount);
+  return { ...booking, ...(reservation && { reservation }), postings };
 }
 
-/** The entry of an execution: shares against money and the fee; `used` leaves what is reserved, the difference is available's. */
-export function settlementOf(fill: Settlement, currency: string, { used, left }: Use = { used: zero }): FillSettled['data'] {
-  const { orderId, executionId, executedAt, symbol, side } = fill;
-  const [quantity, price] = [decimal(fill.quantity), decimal(fill.price)];
-  const notional = notionalOf(quantity, price);
-  const fee = feeOf(notional);
-  const figures = { quantity, notional, fee, used };
-  const postings = side === 'buy' ? bought(symbol, currency, figures) : sold(symbol, currency, figures);
-  const facts = { orderId, executionId, executedAt, symbol, side, quantity, price, notional, fee };
-  return { ...facts, ...(left && { reservation: left }), postings };
+/** The same the other way round. */
+export function reversalOf(fill: Settlement, currency: string, { freed, reservation }: Use): FillReversed['data'] {
+  const booking = bookingOf(fill);
+  const postings = entryOf(booking, currency, freed, negate);
+  return { ...booking, ...(reservation && { reservation }), postings };
 }
 
-type Figures = Readonly<Record<'quantity' | 'notional' | 'fee' | 'used', Decimal>>;
+type Booking = Omit<FillSettled['data'], 'postings' | 'reservation'>;
 
-const bought = (symbol: string, currency: string, { quantity, notional, fee, used }: Figures): Posting[] => [
-  ...lines(money(currency), {
-    reserved: negate(used),
-    market: notional,
-    fees: fee,
-    available: subtract(used, add(notional, fee)),
-  }),
-  ...lines(shares(symbol), { market: negate(quantity), available: quantity }),
-];
+function bookingOf({ orderId, executionId, executedAt, symbol, side, booked, ...figures }: Settlement): Booking {
+  const [quantity, price] = [decimal(figures.quantity), decimal(figures.price)];
+  return { orderId, executionId, executedAt, symbol, side, quantity, price, ...(booked ?? valueOf({ quantity, price })) };
+}
 
-const sold = (symbol: string, currency: string, { quantity, notional, fee, used }: Figures): Posting[] => [
-  ...lines(shares(symbol), { reserved: negate(used), available: subtract(used, quantity), market: quantity }),
-  ...lines(money(currency), { market: negate(notional), fees: fee, available: subtract(notional, fee) }),
-];
+/** The lines of a trade, `sign` turns them round; what is freed is not turned. */
+function entryOf(booking: Booking, currency: string, freed: Decimal, sign: (amount: Decimal) => Decimal): Posting[] {
+  const { side, symbol } = booking;
+  const [quantity, notional, fee] = [booking.quantity, booking.notional, booking.fee].map((each) => sign(decimal(each))) as Three;
+  if (side === 'buy') {
+    const cost = { market: notional, fees: fee, available: subtract(freed, add(notional, fee)) };
+    return [
+      ...lines(money(currency), { reserved: negate(freed), ...cost }),
+      ...lines(shares(symbol), { market: negate(quantity), available: quantity }),
+    ];
+  }
+  return [
+    ...lines(shares(symbol), { reserved: negate(freed), available: subtract(freed, quantity), market: quantity }),
+    ...lines(money(currency), { market: negate(notional), fees: fee, available: subtract(notional, fee) }),
+  ];
+}
+
+type Three = [Decimal, Decimal, Decimal];

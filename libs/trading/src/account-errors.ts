@@ -1,11 +1,11 @@
 import { DomainError } from '@tradecore/event-sourcing';
 
-/** There is no such account, or none that the caller may see: the two look the same. */
+/** Not found, or not visible to the caller: the two look the same. */
 export class AccountNotFound extends DomainError {
   readonly code = 'account-not-found';
   readonly kind = 'not-found';
   constructor(accountId: string) {
-    super('There is no such account.', { accountId });
+    super('Account not found, or not visible to you.', { accountId });
   }
 }
 
@@ -26,12 +26,21 @@ export class AccountAlreadyOpened extends DomainError {
   }
 }
 
-/** The account has less than what was asked for; `details` tells `needed` and `available`. */
+/** The money that is available is less than what is needed; `details` has both figures. */
 export class InsufficientFunds extends DomainError {
   readonly code = 'insufficient-funds';
   readonly kind = 'refused';
   constructor(needed: string, available: string) {
-    super(`${needed} is more than the ${available} that is available.`, { needed, available });
+    super(`Insufficient funds: ${needed} needed, ${available} available.`, { needed, available });
+  }
+}
+
+/** The shares that are available are fewer than what is needed; `details` has both figures. */
+export class InsufficientShares extends DomainError {
+  readonly code = 'insufficient-shares';
+  readonly kind = 'refused';
+  constructor(needed: string, available: string) {
+    super(`Insufficient shares: ${needed} needed, ${available} available.`, { needed, available });
   }
 }
 

@@ -3,40 +3,31 @@ import {
   AccountAccessGranted,
   AccountAccessRevoked,
   AccountOpened,
-  FillAlreadySettled,
+  FillReversed,
   FillSettled,
   FundsDeposited,
   FundsWithdrawn,
   ReservationChanged,
-  ReservationChangeRefused,
   ReservationMade,
-  ReservationRefused,
   ReservationReleased,
   type AccountEvent,
   type Posting,
   type Reservation,
 } from '@tradecore/events';
-import { compare, decimal, isPositive, subtract, zero, type Decimal } from '@tradecore/money';
+import { compare, decimal, isPositive, negate, subtract, zero, type Decimal } from '@tradecore/money';
+import { moneyAmount, reversalOf, settlementOf, unitOf, type Settlement, type Use } from './account-entries.ts';
 import {
-  moneyAmount,
-  neededFor,
-  settlementOf,
-  unitOf,
-  useOf,
-  type ReservationTerms,
-  type Settlement,
-} from './account-entries.ts';
-import { AccountAlreadyOpened, AccountNotFound, InsufficientFunds, UnsupportedCurrency } from './account-errors.ts';
+  AccountAlreadyOpened,
+  AccountNotFound,
+  InsufficientFunds,
+  InsufficientShares,
+  UnsupportedCurrency,
+} from './account-errors.ts';
 import { Ledger, money, transfer } from './ledger.ts';
+import { differingFields } from './order-terms.ts';
 
 /** The currencies in which accounts are kept: the one in which the market quotes. */
 export const currencies = ['USD'] as const;
-
-/** A reservation and which executions have been booked against it. */
-interface Held {
-  readonly reservation: Reservation;
-  readonly executions: Set<string>;
-}
 
 /** The state of an account as JSON: what a snapshot holds. A change of shape raises `Account.snapshots.shape`. */
 export interface AccountState {
@@ -45,12 +36,12 @@ export interface AccountState {
   readonly name?: string;
   readonly subjects: readonly string[];
   readonly balances: readonly Posting[];
-  readonly held: readonly { readonly reservation: Reservation; readonly executions: readonly string[] }[];
+  readonly reservations: readonly Reservation[];
 }
 
 /**
- * A client's money and shares, as double entries per currency and per symbol. Clients deposit and withdraw; the saga reserves, settles and
- * releases, and each of its commands is answered by an event, a refusal too. What is held for an order is always exactly what its open shares need.
+ * A client's money and shares, as double entries per currency and per symbol. Doors open it, move money and reserve, and may be refused; the saga
+ * books what the order recorded, in the same save, and may not. What is reserved for an order is what `reservationOf` the order says.
  */
 export class Account extends BaseAggregate<AccountEvent> {
   static readonly type = 'Account';
@@ -60,7 +51,7 @@ export class Account extends BaseAggregate<AccountEvent> {
   #opened: AccountOpened['data'] | undefined;
   #subjects = new Set<string>();
   readonly #ledger = new Ledger();
-  readonly #held = new Map<string, Held>();
+  readonly #reservations = new Map<string, Reservation>();
 
   /**
    * Opens the account for its owner. The same terms again change nothing: no event. Throws `AccountAlreadyOpened` for other terms,
@@ -71,8 +62,7 @@ export class Account extends BaseAggregate<AccountEvent> {
     const { owner, currency, name } = terms;
     if (this.#opened === undefined)
       return this.apply(new AccountOpened({ owner, currency, ...(name !== undefined && { name }) }));
-    const opened = this.#opened;
-    const differing = (['owner', 'currency', 'name'] as const).filter((field) => opened[field] !== terms[field]);
+    const differing = differingFields(this.#opened, terms, ['owner', 'currency', 'name']);
     if (differing.length > 0) throw new AccountAlreadyOpened(this.id, differing);
   }
 
@@ -106,62 +96,54 @@ export class Account extends BaseAggregate<AccountEvent> {
     this.apply(new FundsWithdrawn({ amount: exact, ...(reference !== undefined && { reference }), postings }));
   }
 
-  /** Holds back what an order needs: `ReservationMade`, or `ReservationRefused` with the figures. An order that has a reservation keeps it. */
-  reserve(terms: ReservationTerms): void {
-    const held = this.#held.get(terms.orderId);
-    if (held) return this.apply(new ReservationMade({ ...held.reservation, postings: [] }));
-    const { orderId, symbol, side } = terms;
-    const [quantity, unitPrice] = [decimal(terms.quantity), decimal(terms.unitPrice)];
-    const amount = neededFor(terms);
-    const unit = unitOf(terms, this.#opened?.currency ?? '');
-    const available = this.#ledger.balance('available', unit);
-    if (compare(amount, available) > 0) {
-      const reason = side === 'buy' ? 'insufficient-funds' : 'insufficient-shares';
-      return this.apply(new ReservationRefused({ orderId, reason, needed: amount, available }));
-    }
-    const postings = transfer(unit, amount, 'available', 'reserved');
-    this.apply(new ReservationMade({ orderId, symbol, side, quantity, unitPrice, amount, postings }));
-  }
-
   /**
-   * Holds back for `quantity` open shares at `unitPrice` from now on: `ReservationChanged`, or `ReservationChangeRefused` where the account has
-   * not what is needed beyond what is held, or nothing is held for the order. Less is always granted.
+   * Reserves what an order needs, absolutely: `ReservationMade`, or `ReservationChanged` where something is reserved for it. Throws
+   * `InsufficientFunds` or `InsufficientShares` when that takes more than is available. For doors: the saga's word is never refused.
    */
-  changeReservation({ orderId, quantity, unitPrice }: Pick<Reservation, 'orderId' | 'quantity' | 'unitPrice'>): void {
-    const held = this.#held.get(orderId)?.reservation;
-    if (!held) {
-      return this.apply(new ReservationChangeRefused({ orderId, reason: 'no-reservation', needed: quantity, available: zero }));
-    }
-    const changed = { ...held, quantity: decimal(quantity), unitPrice: decimal(unitPrice) };
-    const amount = neededFor(changed);
-    const more = subtract(amount, decimal(held.amount));
-    const unit = unitOf(held, this.#currency());
-    const available = this.#ledger.balance('available', unit);
+  reserve(reservation: Reservation): void {
+    const before = this.#reservations.get(reservation.orderId);
+    const more = subtract(decimal(reservation.amount), decimal(before?.amount ?? zero));
+    const available = this.#ledger.balance('available', unitOf(reservation, this.#currency()));
     if (isPositive(more) && compare(more, available) > 0) {
-      const reason = held.side === 'buy' ? 'insufficient-funds' : 'insufficient-shares';
-      return this.apply(new ReservationChangeRefused({ orderId, reason, needed: more, available }));
+      throw new (reservation.side === 'buy' ? InsufficientFunds : InsufficientShares)(more, available);
     }
-    this.apply(new ReservationChanged({ ...changed, amount, postings: transfer(unit, more, 'available', 'reserved') }));
+    const postings = this.#moved(reservation, more);
+    this.apply(new (before ? ReservationChanged : ReservationMade)({ ...reservation, postings }));
   }
 
   /**
-   * Books an execution, a fact, whatever the account has: it uses what is held for its shares; what it costs beyond that comes from what is
-   * available, which may fall below nought: a visible overdraft. `FillAlreadySettled` where it was booked against the open reservation before.
+   * The event by which exactly this is reserved for an order from now on, nothing when `reservation` is undefined; undefined where it is so
+   * already. Never refused: what is available may fall below zero, a visible overdraft.
    */
-  settle(fill: Settlement): void {
-    const held = this.#held.get(fill.orderId);
-    if (held?.executions.has(fill.executionId)) {
-      return this.apply(new FillAlreadySettled({ orderId: fill.orderId, executionId: fill.executionId }));
+  reserving(orderId: string, reservation: Reservation | undefined): ReservationChanged | ReservationReleased | undefined {
+    const before = this.#reservations.get(orderId);
+    if (!before)
+      return reservation && new ReservationChanged({ ...reservation, postings: this.#moved(reservation, reservation.amount) });
+    if (!reservation) {
+      const postings = this.#moved(before, negate(decimal(before.amount)));
+      return new ReservationReleased({ orderId, amount: before.amount, postings });
     }
-    this.apply(new FillSettled(settlementOf(fill, this.#currency(), held && useOf(held.reservation, fill.quantity))));
+    if (isSame(before, reservation)) return undefined;
+    const postings = this.#moved(reservation, subtract(decimal(reservation.amount), decimal(before.amount)));
+    return new ReservationChanged({ ...reservation, postings });
   }
 
-  /** Frees what is still held for an order: `ReservationReleased`, of nought where nothing is. */
-  release({ orderId }: { readonly orderId: string }): void {
-    const held = this.#held.get(orderId)?.reservation;
-    if (!held) return this.apply(new ReservationReleased({ orderId, amount: zero, postings: [] }));
-    const postings = transfer(unitOf(held, this.#currency()), decimal(held.amount), 'reserved', 'available');
-    this.apply(new ReservationReleased({ orderId, amount: held.amount, postings }));
+  /**
+   * The event that books an execution, a fact, whatever the account has, and leaves exactly `reservation` reserved for its order. What it costs
+   * beyond what it frees comes from what is available, which may fall below zero.
+   */
+  settling(fill: Settlement, reservation: Reservation | undefined): FillSettled {
+    return new FillSettled(settlementOf(fill, this.#currency(), this.#use(fill, reservation)));
+  }
+
+  /** The event that takes back what was booked for an execution, and leaves exactly `reservation` reserved for its order. */
+  reversing(fill: Settlement, reservation: Reservation | undefined): FillReversed {
+    return new FillReversed(reversalOf(fill, this.#currency(), this.#use(fill, reservation)));
+  }
+
+  /** What is reserved for an order. */
+  reservation(orderId: string): Reservation | undefined {
+    return this.#reservations.get(orderId);
   }
 
   /** Whether the account was opened. */
@@ -179,40 +161,42 @@ export class Account extends BaseAggregate<AccountEvent> {
     return this.#subjects;
   }
 
-  /** Money or shares that no order holds; below nought in an overdraft. */
+  /** Money or shares that are reserved for no order; below zero in an overdraft. */
   available(kind: Posting['kind'], unit: string): Decimal {
     return this.#ledger.balance('available', { kind, unit });
   }
 
-  /** Money or shares that are held for orders. */
+  /** Money or shares that are reserved for orders. */
   reserved(kind: Posting['kind'], unit: string): Decimal {
     return this.#ledger.balance('reserved', { kind, unit });
   }
 
-  /** Every balance of every book that is not nought: for each unit they sum to zero. */
+  /** Every balance of every book that is not zero: for each unit they sum to zero. */
   get balances(): readonly Posting[] {
     return this.#ledger.balances();
   }
 
-  /** What is held for open orders. */
+  /** What is reserved for open orders. */
   get reservations(): readonly Reservation[] {
-    return [...this.#held.values()].map(({ reservation }) => reservation);
+    return [...this.#reservations.values()];
   }
 
   /** The state, for a snapshot. */
   toSnapshot(): AccountState {
-    const held = [...this.#held.values()].map(({ reservation, executions }) => ({ reservation, executions: [...executions] }));
-    return { ...this.#opened, subjects: [...this.#subjects], balances: this.#ledger.balances(), held };
+    return {
+      ...this.#opened,
+      subjects: [...this.#subjects],
+      balances: this.#ledger.balances(),
+      reservations: this.reservations,
+    };
   }
 
   /** Takes the state of a snapshot. */
-  restore({ owner, currency, name, subjects, balances, held }: AccountState): void {
+  restore({ owner, currency, name, subjects, balances, reservations }: AccountState): void {
     if (owner !== undefined && currency !== undefined) this.#opened = { owner, currency, ...(name !== undefined && { name }) };
     this.#subjects = new Set(subjects);
     this.#ledger.post(balances);
-    for (const { reservation, executions } of held) {
-      this.#held.set(reservation.orderId, { reservation, executions: new Set(executions) });
-    }
+    for (const reservation of reservations) this.#reservations.set(reservation.orderId, reservation);
   }
 
   onAccountOpened({ data }: AccountOpened): void {
@@ -236,37 +220,47 @@ export class Account extends BaseAggregate<AccountEvent> {
   }
 
   onReservationMade({ data }: ReservationMade): void {
-    this.#hold(data);
+    this.#reserve(data);
   }
-
-  onReservationRefused(_: ReservationRefused): void {}
 
   onReservationChanged({ data }: ReservationChanged): void {
-    this.#hold(data);
+    this.#reserve(data);
   }
-
-  onReservationChangeRefused(_: ReservationChangeRefused): void {}
 
   onReservationReleased({ data }: ReservationReleased): void {
     this.#ledger.post(data.postings);
-    this.#held.delete(data.orderId);
+    this.#reservations.delete(data.orderId);
   }
 
   onFillSettled({ data }: FillSettled): void {
-    this.#ledger.post(data.postings);
-    const executions = this.#held.get(data.orderId)?.executions ?? new Set();
-    if (data.reservation)
-      this.#held.set(data.orderId, { reservation: data.reservation, executions: executions.add(data.executionId) });
-    else this.#held.delete(data.orderId);
+    this.#book(data);
   }
 
-  onFillAlreadySettled(_: FillAlreadySettled): void {}
+  onFillReversed({ data }: FillReversed): void {
+    this.#book(data);
+  }
 
-  #hold({ postings, ...reservation }: ReservationMade['data']): void {
+  #book({ orderId, postings, reservation }: FillSettled['data']): void {
     this.#ledger.post(postings);
-    const { orderId } = reservation;
-    if (reservation.quantity === zero) this.#held.delete(orderId);
-    else this.#held.set(orderId, { reservation, executions: this.#held.get(orderId)?.executions ?? new Set() });
+    if (reservation) this.#reservations.set(orderId, reservation);
+    else this.#reservations.delete(orderId);
+  }
+
+  #reserve({ postings, ...reservation }: ReservationMade['data']): void {
+    this.#ledger.post(postings);
+    this.#reservations.set(reservation.orderId, reservation);
+  }
+
+  /** Between what is available and what is reserved; negative comes back. */
+  #moved(reservation: Pick<Reservation, 'side' | 'symbol'>, amount: string): Posting[] {
+    return transfer(unitOf(reservation, this.#currency()), decimal(amount), 'available', 'reserved');
+  }
+
+  /** How much of what is reserved a booking frees; negative where it reserves more. */
+  #use({ orderId }: Pick<Settlement, 'orderId'>, reservation: Reservation | undefined): Use {
+    const before = this.#reservations.get(orderId);
+    const freed = subtract(decimal(before?.amount ?? zero), decimal(reservation?.amount ?? zero));
+    return { freed, ...(reservation && { reservation }) };
   }
 
   #mustBeOpen(): AccountOpened['data'] {
@@ -280,3 +274,6 @@ export class Account extends BaseAggregate<AccountEvent> {
     return this.#opened.currency;
   }
 }
+
+const isSame = (one: Reservation, other: Reservation): boolean =>
+  one.quantity === other.quantity && one.unitPrice === other.unitPrice && one.amount === other.amount;

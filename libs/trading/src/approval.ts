@@ -1,6 +1,6 @@
-import type { InstrumentQuote, OrderApproved, OrderTerms } from '@tradecore/events';
+import type { Approval, InstrumentQuote, OrderTerms } from '@tradecore/events';
 import { add, decimal, isPositive, larger, percentOf, roundToStep, smaller, subtract, type Decimal } from '@tradecore/money';
-import type { RuleFacts } from './risk-rules.ts';
+import type { RuleFacts } from './risk-facts.ts';
 import { earlier, later } from './time.ts';
 
 /** Where a symbol has none of its own, cents; the rules deny an order for an unknown symbol before. */
@@ -33,7 +33,7 @@ export function collarPrice(side: OrderTerms['side'], reference: Decimal, percen
   return isPositive(floor) ? floor : decimal(tick);
 }
 
-/** Price a share at which an order is valued and money held back: its limit, a buy's collar, a sell's reference; undefined where no price is known. */
+/** Price a share at which an order is valued and money reserved: its limit, a buy's collar, a sell's reference; undefined where no price is known. */
 export function reservePrice({ terms, quote, marketCollarPercent }: RuleFacts): Decimal | undefined {
   if (terms.limitPrice !== undefined) return decimal(terms.limitPrice);
   const reference = referencePrice(terms, quote);
@@ -42,21 +42,20 @@ export function reservePrice({ terms, quote, marketCollarPercent }: RuleFacts): 
 }
 
 /** What an order that breaks no rule goes on with. */
-export function approvalOf(facts: RuleFacts): OrderApproved['data'] {
-  const { clientOrderId: _, ...order } = facts.terms;
-  const price = reservePrice(facts);
-  if (price === undefined) throw new Error(`an order of type ${order.type} was approved without a price`);
+export function approvalOf(facts: RuleFacts): Approval {
+  const reserve = reservePrice(facts);
+  if (reserve === undefined) throw new Error(`an order of type ${facts.terms.type} was approved without a price`);
   const goodUntil = goodUntilOf(facts);
-  return { ...order, ...seen(facts), reservePrice: price, ...collarOf(facts), ...(goodUntil !== undefined && { goodUntil }) };
+  return { ...seen(facts), reservePrice: reserve, ...collarOf(facts), ...(goodUntil !== undefined && { goodUntil }) };
 }
 
 /** The last price that the rules saw. */
-function seen({ quote }: RuleFacts): Pick<OrderApproved['data'], 'referencePrice' | 'referencePriceAt'> {
+function seen({ quote }: RuleFacts): Pick<Approval, 'referencePrice' | 'referencePriceAt'> {
   if (quote?.lastPrice === undefined) return {};
   return { referencePrice: quote.lastPrice, ...(quote.pricedAt !== undefined && { referencePriceAt: quote.pricedAt }) };
 }
 
-function collarOf({ terms, quote, marketCollarPercent }: RuleFacts): Pick<OrderApproved['data'], 'collarPrice'> {
+function collarOf({ terms, quote, marketCollarPercent }: RuleFacts): Pick<Approval, 'collarPrice'> {
   const reference = referencePrice(terms, quote);
   if (terms.limitPrice !== undefined || reference === undefined) return {};
   return { collarPrice: collarPrice(terms.side, reference, marketCollarPercent, tickOf(quote)) };

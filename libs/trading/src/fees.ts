@@ -1,3 +1,4 @@
+import type { Execution } from '@tradecore/events';
 import { add, decimal, multiply, round, type Decimal } from '@tradecore/money';
 
 /**
@@ -15,6 +16,12 @@ export const notionalOf = (quantity: Decimal, price: Decimal): Decimal => multip
 /** The fee of one execution of this notional. */
 export const feeOf = (notional: Decimal): Decimal => round(multiply(notional, feeRate, 'down'), moneyPlaces, 'down');
 
+/** What an execution is worth and costs. */
+export function valueOf({ quantity, price }: Pick<Execution, 'quantity' | 'price'>): { notional: Decimal; fee: Decimal } {
+  const notional = notionalOf(decimal(quantity), decimal(price));
+  return { notional, fee: feeOf(notional) };
+}
+
 /** What a buy of so much takes from the account: notional and fee. */
 export function costOf(quantity: Decimal, price: Decimal): Decimal {
   const notional = notionalOf(quantity, price);
@@ -22,7 +29,7 @@ export function costOf(quantity: Decimal, price: Decimal): Decimal {
 }
 
 /**
- * The money that is held back for a buy of so much at this price: the notional rounded up to 9 places and its fee rounded up to the cent.
+ * The money that is reserved for a buy of so much at this price: the notional rounded up to 9 places and its fee rounded up to the cent.
  * Whatever the parts in which it fills, and at whatever price up to this one, what each part frees covers what it costs:
  * `reservedFor(q, p) - reservedFor(q - f, p) >= costOf(f, p')` for each `f <= q` and `p' <= p`, for `up(a) - up(b) >= down(a - b)`.
  */

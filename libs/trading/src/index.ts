@@ -31,20 +31,34 @@ export {
   type OrderStanding,
 } from './order-states.ts';
 export { execTypeOf, fixOrdStatus, isTerminal, meaningOf, ordStatuses, type OrdStatus } from './order-status.ts';
-export { OrderPlacement } from './order-placement.process.ts';
-export { stepRules, stuckEveryMs } from './order-placement-steps.ts';
+export { orderAfter, type OrderState } from './order-fold.ts';
+export { reservationOf } from './reservation.ts';
+export { OrderPlacement, type StepEvent } from './order-placement.aggregate.ts';
+export type { Participants, PlacementDecision } from './order-placement.decision.ts';
+export { decidePlacement, orderPlacementProcess, reactions, type PlacementInput } from './order-placement.process.ts';
+export { stepRules, stuckEveryMs, submitStep } from './order-placement.steps.ts';
 export { Account, currencies, type AccountState } from './account.aggregate.ts';
-export { maxMoneyAmount, type ReservationTerms, type Settlement } from './account-entries.ts';
+export { maxMoneyAmount, type Settlement } from './account-entries.ts';
 export {
   AccountAlreadyOpened,
   AccountNotFound,
   InsufficientFunds,
+  InsufficientShares,
   InvalidAmount,
   UnsupportedCurrency,
 } from './account-errors.ts';
-export { costOf, feeOf, feeRate, moneyPlaces, notionalOf, reservedFor } from './fees.ts';
-export { averageCost, noPosition, positionAfter, unrealised, type Position, type PositionFill } from './position.ts';
-export { assess, type Assessment, type RiskFacts } from './risk.ts';
+export { costOf, feeOf, valueOf, feeRate, moneyPlaces, notionalOf, reservedFor } from './fees.ts';
+export {
+  averageCost,
+  noPosition,
+  positionAfter,
+  positionWithout,
+  unrealised,
+  type Position,
+  type PositionFill,
+} from './position.ts';
+export { assess, type Assessment } from './risk.ts';
+export type { RiskFacts } from './risk-facts.ts';
 export { ceilings, defaultPriceCollarPercent, rules } from './risk-rules.ts';
 export { earlier, later, millisecondsBetween, millisecondsOf } from './time.ts';
 export { InvalidLimits, TradingControl } from './trading-control.aggregate.ts';

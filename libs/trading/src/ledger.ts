@@ -13,7 +13,7 @@ export const money = (currency: string): Unit => ({ kind: 'currency', unit: curr
 /** Shares of this symbol. */
 export const shares = (symbol: string): Unit => ({ kind: 'symbol', unit: symbol });
 
-/** The lines of an entry, by book: what comes in is positive. Lines of nought are left out; whoever calls makes them sum to zero. */
+/** The lines of an entry, by book: what comes in is positive. Zero lines are left out; the caller makes them sum to zero. */
 export const lines = ({ kind, unit }: Unit, amounts: Partial<Record<Book, Decimal>>): Posting[] =>
   (Object.entries(amounts) as [Book, Decimal][])
     .filter(([, amount]) => amount !== zero)
@@ -37,12 +37,12 @@ export class Ledger {
     }
   }
 
-  /** What stands in a book; nought where nothing does. */
+  /** What stands in a book; zero where nothing does. */
   balance(book: Book, { kind, unit }: Unit): Decimal {
     return this.#balances.get(`${book} ${kind} ${unit}`)?.amount ?? zero;
   }
 
-  /** Every balance that is not nought, as the line that would make it. */
+  /** Every balance that is not zero, as the line that would make it. */
   balances(): Posting[] {
     return [...this.#balances.values()];
   }

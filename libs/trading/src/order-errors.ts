@@ -32,25 +32,25 @@ export class OrderAlreadyPlaced extends DomainError {
   }
 }
 
-/** There is no such order, or none that the caller may see: the two look the same. */
+/** Not found, or not visible to the caller: the two look the same. */
 export class OrderNotFound extends DomainError {
   readonly code = 'order-not-found';
   readonly kind = 'not-found';
   constructor(orderId: string) {
-    super('There is no such order.', { orderId });
+    super('Order not found, or not visible to you.', { orderId });
   }
 }
 
-/** The risk rules have decided about this order before. */
+/** The order was approved or denied when it was placed. */
 export class OrderAlreadyDecided extends DomainError {
   readonly code = 'order-already-decided';
   readonly kind = 'conflict';
   constructor(orderId: string, status: OrdStatus) {
-    super('The risk rules have decided about this order before.', { orderId, status });
+    super('This order was decided when it was placed.', { orderId, status });
   }
 }
 
-/** Somebody asked before; the answer to that is on its way. */
+/** A cancel was requested before; its answer is on its way. */
 export class CancelAlreadyRequested extends DomainError {
   readonly code = 'cancel-already-requested';
   readonly kind = 'conflict';
@@ -72,7 +72,7 @@ export class OrderNotCancelable extends DomainError {
   }
 }
 
-/** A replace was asked for before; the answer to that is on its way. */
+/** A replace was requested before; its answer is on its way. */
 export class ReplaceAlreadyRequested extends DomainError {
   readonly code = 'replace-already-requested';
   readonly kind = 'conflict';

@@ -1,82 +1,151 @@
-import { AnswerNoted, PlacementEnded, placementIdFor } from '@tradecore/events';
-import type { AccountEvent, BrokerOrderEvent, OrderEvent, RecordedEvent } from '@tradecore/events';
-import { PlacementDecisions } from './order-placement-decisions.ts';
+import type { AnyAggregate } from '@tradecore/event-sourcing';
+import {
+  placementIdFor,
+  PlacementStuck,
+  type AccountEvent,
+  type BrokerOrderEvent,
+  type ForeignOrderAdopted,
+  type OrderApproved,
+  type OrderCancelRequested,
+  type OrderEvent,
+  type OrderPlacementEvent,
+  type OrderReplaceRequested,
+  type PlacementResumed,
+  type RecordedEvent,
+} from '@tradecore/events';
+import { Account } from './account.aggregate.ts';
+import { OrderPlacement, type StepEvent } from './order-placement.aggregate.ts';
+import { Decision, type Participants, type PlacementDecision } from './order-placement.decision.ts';
+import { nextAttempt, resumedAfter, stepRules } from './order-placement.steps.ts';
+import { Order } from './order.aggregate.ts';
+import { millisecondsBetween } from './time.ts';
 
-type Heard = OrderEvent | AccountEvent | BrokerOrderEvent;
-type Reactions = { readonly [E in Heard as E['type']]?: (saga: OrderPlacement, event: RecordedEvent<E>) => void };
+/** What the saga handles. */
+export type PlacementInput =
+  OrderApproved | OrderCancelRequested | OrderReplaceRequested | Exclude<BrokerOrderEvent, ForeignOrderAdopted>;
+
+type Reactions = { readonly [E in PlacementInput as E['type']]: (decision: Decision, event: RecordedEvent<E>) => void };
+
+const nothing = (): void => undefined;
+
+/** What each input means; what follows from where the order stands then is `goOn`. `docs/order-saga.md` is printed from this table. */
+export const reactions: Reactions = {
+  // from the order's client: what is requested stands in the order
+  OrderApproved: nothing,
+  OrderCancelRequested: nothing,
+  OrderReplaceRequested: nothing,
+  // from the brokerage about a revision
+  BrokerOrderAccepted: (decision, { aggregateId }) => decision.acknowledge(aggregateId),
+  BrokerOutcomeUnknown: (decision, { aggregateId, data }) => decision.outcomeUnknown(aggregateId, data.reason),
+  BrokerOutcomeUnresolved: (decision, { aggregateId, data }) => decision.unresolved(aggregateId, data.attempts),
+  BrokerOrderDoneForDay: (decision, { aggregateId }) => decision.pass(aggregateId, { type: 'OrderDoneForDay', data: {} }),
+  BrokerOrderSuspended: (decision, { aggregateId, data: { reason } }) =>
+    decision.pass(aggregateId, { type: 'OrderSuspended', data: reason === undefined ? {} : { reason } }),
+  BrokerOrderResumed: (decision, { aggregateId }) => decision.pass(aggregateId, { type: 'OrderResumed', data: {} }),
+  BrokerCancelRejected: (decision, { aggregateId, data }) => decision.cancelRejected(aggregateId, data.answers, data.reason),
+  BrokerReplaceRejected: (decision, { aggregateId, data }) => decision.replaceRejected(aggregateId, data.reason),
+  BrokerOrderReplaced: (decision, { aggregateId, data }) => decision.replaced(aggregateId, data.by),
+  // its executions
+  ExecutionReported: (decision, { aggregateId, data }) => decision.executed(aggregateId, data),
+  ExecutionBusted: (decision, { data, time }) => decision.busted(data.executionId, time),
+  ExecutionCorrected: (decision, { data }) => decision.corrected(data),
+  // its end; whether it had got to the brokerage counts for a revision that was to replace another
+  BrokerOrderRejected: (decision, { aggregateId, data: { code, reason } }) =>
+    decision.endRevision(aggregateId, { type: 'OrderRejected', data: { code, reason } }, false),
+  BrokerOrderLapsed: (decision, { aggregateId, data }) => decision.endRevision(aggregateId, expired(data.reason), false),
+  BrokerOrderExpired: (decision, { aggregateId }) => decision.endRevision(aggregateId, expired('time-in-force'), true),
+  BrokerOrderCanceled: (decision, { aggregateId, data }) =>
+    decision.endRevision(aggregateId, decision.canceled(), data.atBrokerage),
+};
+
+const expired = (reason: string) => ({ type: 'OrderExpired', data: { reason } }) as const;
 
 /**
- * The saga of one order, from its approval to its end. Its events are its steps: each is stored, and is a command to the aggregate that it
- * names. What it hears and what follows is the table below, all of it; `docs/order-saga.md` shows it as a page.
+ * Decides what an input means at this moment (RFC 3339). Pure: the aggregates are read, and nothing is applied to them. The same input again, or one
+ * that is older than what is known, comes to nothing.
  */
-export class OrderPlacement extends PlacementDecisions {
-  static readonly type = 'OrderPlacement';
-
-  /** The account's answers that lead on; they count while they are waited for. All others only end the waiting. */
-  static readonly #answers: Reactions = {
-    ReservationMade: (saga) => saga.submit(),
-    ReservationRefused: (saga, { data }) => saga.deny(data),
-    ReservationChanged: (saga) => saga.sendReplacement(),
-    ReservationChangeRefused: (saga, { data }) => saga.keepOldTerms(data.reason),
-  };
-
-  static readonly #facts: Reactions = {
-    // from the order's client
-    OrderApproved: (saga, { aggregateId, data }) => saga.start(aggregateId, data),
-    OrderCancelRequested: (saga, { aggregateVersion }) => saga.wishCancel(aggregateVersion),
-    OrderReplaceRequested: (saga, { aggregateVersion, data }) => saga.wishReplace(data, aggregateVersion),
-    // from the broker about a revision
-    BrokerOrderAccepted: (saga, { aggregateId }) => saga.acknowledge(aggregateId),
-    BrokerOutcomeUnknown: (saga, { aggregateId, data }) => saga.lookOut(aggregateId, data.reason),
-    BrokerOutcomeUnresolved: (saga, { aggregateId, data }) => saga.callForHelp(aggregateId, data.attempts),
-    BrokerOrderDoneForDay: (saga, { aggregateId, id }) => saga.pass(aggregateId, { type: 'OrderDoneForDay', data: {} }, id),
-    BrokerOrderSuspended: (saga, { aggregateId, data, id }) => saga.pass(aggregateId, { type: 'OrderSuspended', data }, id),
-    BrokerCancelRejected: (saga, { aggregateId, data }) => saga.keepOn(aggregateId, data.reason),
-    BrokerReplaceRejected: (saga, { aggregateId, data }) => saga.refuseRevision(aggregateId, data.reason),
-    BrokerOrderReplaced: (saga, { aggregateId, data }) => saga.replacedBy(aggregateId, data.by),
-    // its executions
-    ExecutionReported: (saga, { aggregateId, data }) => saga.settle(aggregateId, data),
-    ExecutionBusted: (saga, { data }) => saga.bust(data),
-    ExecutionCorrected: (saga, { data, id }) => saga.correct(data, id),
-    // its end; whether it had got to the broker counts for a revision that was to replace another
-    BrokerOrderRejected: (saga, { aggregateId, data }) => saga.endRevision(aggregateId, { type: 'OrderRejected', data }, false),
-    BrokerOrderLapsed: (saga, { aggregateId, data }) => saga.endRevision(aggregateId, lapsed(data.reason), false),
-    BrokerOrderExpired: (saga, { aggregateId }) => saga.endRevision(aggregateId, lapsed('time-in-force'), true),
-    BrokerOrderCanceled: (saga, { aggregateId, data }) => saga.endRevision(aggregateId, saga.canceled(), data.atBroker),
-  };
-
-  /** The saga that an event of Order, Account or BrokerOrder concerns; undefined when none. */
-  static sagaIdOf({ aggregateType, aggregateId, sagaId }: RecordedEvent): string | undefined {
-    return aggregateType === 'Order' ? placementIdFor(aggregateId) : (sagaId ?? undefined);
-  }
-
-  /** An order that the risk rules let pass begins its saga. */
-  static starts({ type }: RecordedEvent): boolean {
-    return type === 'OrderApproved';
-  }
-
-  /** Decides what an event means at this moment (RFC 3339). Heard again, it means nothing. */
-  hear(event: RecordedEvent, now: string): void {
-    if (this.order === undefined && !OrderPlacement.starts(event)) return;
-    this.now = now;
-    const type = event.type as Heard['type'];
-    const step = this.answeredBy(event);
-    if (step) this.apply(new AnswerNoted({ about: type, from: event.aggregateId, commandId: step.data.commandId }));
-    const reaction = (step && OrderPlacement.#answers[type]) ?? OrderPlacement.#facts[type];
-    reaction?.(this, event as never);
-    this.end();
-  }
-
-  /** Asks again, or takes back, what is overdue at this moment (RFC 3339). */
-  wake(now: string): void {
-    this.now = now;
-    for (const step of this.overdue()) this.insist(step);
-    this.end();
-  }
-
-  private end(): void {
-    if (this.outcome !== undefined && this.isReadyToEnd) this.apply(new PlacementEnded({ outcome: this.outcome }));
-  }
+export function decidePlacement(
+  input: RecordedEvent<PlacementInput>,
+  participants: Participants,
+  now: string,
+): PlacementDecision {
+  const { order, placement } = participants;
+  if (order.state === undefined || placement.version === 0) return { order: [], account: [], placement: [] };
+  const decision = new Decision(participants, order.state, input.aggregateId, now);
+  reactions[input.type](decision, input as never);
+  decision.goOn();
+  return decision.close();
 }
 
-const lapsed = (reason: string) => ({ type: 'OrderExpired', data: { reason } }) as const;
+const participantsOf = ([order, account, placement]: readonly AnyAggregate[]): Participants => ({
+  order: order as unknown as Order,
+  account: account as unknown as Account,
+  placement: placement as unknown as OrderPlacement,
+});
+
+/** The saga of orders as a process runtime takes it: whose events it handles, what follows, and what its deadlines mean. */
+export const orderPlacementProcess = {
+  aggregates: [Order, Account, OrderPlacement],
+
+  /** Order, account and placement that an event concerns; undefined: it means nothing to the saga. */
+  idsOf({ type, aggregateType, aggregateId, data, metadata }: RecordedEvent): readonly string[] | undefined {
+    if (!Object.hasOwn(reactions, type)) return undefined;
+    if (aggregateType === 'Order')
+      return metadata.account === undefined ? undefined : [aggregateId, metadata.account, placementIdFor(aggregateId)];
+    const { orderId, accountId } = data as { readonly orderId: string; readonly accountId: string };
+    return [orderId, accountId, placementIdFor(orderId)];
+  },
+
+  decide(
+    event: RecordedEvent,
+    aggregates: readonly AnyAggregate[],
+    now: string,
+  ): readonly (readonly (OrderEvent | AccountEvent | OrderPlacementEvent)[])[] {
+    const { order, account, placement } = decidePlacement(
+      event as RecordedEvent<PlacementInput>,
+      participantsOf(aggregates),
+      now,
+    );
+    return [order, account, placement];
+  },
+
+  /** The earliest deadline of a step; a BrokerOrder that was heard of has been submitted, so that only a cancel can still be under way to it. */
+  dueAt(process: AnyAggregate, heard: Readonly<Record<string, number>>): string | undefined {
+    const waiting = openSteps(process).filter(({ type, data }) => type === 'CancelBrokerOrder' || !heard[data.target]);
+    return waiting.map(({ data }) => data.dueAt).sort()[0];
+  },
+
+  openSteps: (process: AnyAggregate): readonly string[] => openSteps(process).map(({ data }) => data.commandId),
+
+  /** Asks again for what the gateway does not have, within the budget and then slowly; says once that an operator has to look. */
+  onDeadline(
+    aggregates: readonly AnyAggregate[],
+    received: ReadonlySet<string>,
+    now: string,
+  ): readonly (readonly OrderPlacementEvent[])[] {
+    const { placement } = participantsOf(aggregates);
+    const events = openSteps(placement).flatMap((step) => {
+      if (received.has(step.data.commandId)) return resumedFrom(step, placement);
+      const isDue = millisecondsBetween(step.data.dueAt, now) >= 0;
+      return isDue ? [...stuckOn(step, placement), nextAttempt(step, now)] : [];
+    });
+    return [[], [], events];
+  },
+
+  isEnded: (process: AnyAggregate): boolean => (process as unknown as OrderPlacement).isEnded,
+
+  isStuck: (process: AnyAggregate): boolean => (process as unknown as OrderPlacement).isStuck,
+} as const;
+
+const openSteps = (process: unknown): readonly StepEvent[] => {
+  const { isEnded, steps } = process as OrderPlacement;
+  return isEnded ? [] : steps;
+};
+
+function stuckOn({ type, data: { attempt, commandId } }: StepEvent, placement: OrderPlacement): PlacementStuck[] {
+  if (attempt < stepRules.attempts || placement.isStuckOn(commandId)) return [];
+  return [new PlacementStuck({ waitingFor: `the gateway to take ${type}`, attempts: attempt, commandId })];
+}
+
+const resumedFrom = ({ data: { commandId } }: StepEvent, placement: OrderPlacement): PlacementResumed[] =>
+  placement.stuck.filter((stuck) => stuck.commandId === commandId).map(resumedAfter);

@@ -1,122 +1,52 @@
-import { ignore, move, refuse, rest, stay, type Row, type AppliedRow } from './order-transitions.ts';
+import { ignore, move, refuse, rest, stay, whenEnded, whenOpen, type AppliedRow, type Row } from './order-transitions.ts';
 
-const tooLate = refuse('order-not-cancelable', 'the order has ended');
-
-/** The client wants it cancelled. */
+/** The client asks to cancel it. */
 export const orderCancelRequested: Row = {
-  pendingNew: move('pendingCancel'),
-  submitted: move('pendingCancel'),
-  new: move('pendingCancel'),
-  partiallyFilled: move('pendingCancel'),
-  filled: tooLate,
-  doneForDay: move('pendingCancel'),
-  canceled: tooLate,
+  ...whenOpen(move('pendingCancel')),
+  ...whenEnded(refuse('order-not-cancelable', 'the order has ended')),
   pendingCancel: refuse('cancel-already-requested', 'the answer to the first request is on its way'),
-  pendingReplace: move('pendingCancel'),
-  rejected: tooLate,
-  denied: tooLate,
-  suspended: move('pendingCancel'),
-  expired: tooLate,
-  unknown: stay('it is cancelled as soon as it is known to be at the broker; a second request is refused'),
+  unknown: stay('it is cancelled as soon as it is known to be at the brokerage; a second request is refused'),
 };
 
 const ended = ignore('the order has ended');
-const notAsked = ignore('no cancel is waiting for an answer');
 
-/** The broker does not cancel it. */
+/** The brokerage does not cancel it. */
 export const orderCancelRejected: AppliedRow = {
-  pendingNew: notAsked,
-  submitted: notAsked,
-  new: notAsked,
-  partiallyFilled: notAsked,
-  filled: ended,
-  doneForDay: notAsked,
-  canceled: ended,
+  ...whenOpen(ignore('no cancel waits for an answer')),
+  ...whenEnded(ended),
   pendingCancel: rest,
-  pendingReplace: notAsked,
-  rejected: ended,
-  denied: ended,
-  suspended: notAsked,
-  expired: ended,
-  unknown: stay('the cancel is refused; that the broker has the order is not proved by it'),
+  unknown: stay('the cancel is refused; that the brokerage has the order is not proved by it'),
 };
 
-/** The broker says that it is cancelled, or it never got there. */
-export const orderCanceled: AppliedRow = {
-  pendingNew: move('canceled'),
-  submitted: move('canceled'),
-  new: move('canceled'),
-  partiallyFilled: move('canceled'),
-  filled: ended,
-  doneForDay: move('canceled'),
-  canceled: ended,
-  pendingCancel: move('canceled'),
-  pendingReplace: move('canceled'),
-  rejected: ended,
-  denied: ended,
-  suspended: move('canceled'),
-  expired: ended,
-  unknown: move('canceled'),
-};
+/** The brokerage says that it is cancelled, or it never got there. */
+export const orderCanceled: AppliedRow = { ...whenOpen(move('canceled')), ...whenEnded(ended) };
 
-const notThere = refuse('order-not-replaceable', 'the broker has not acknowledged it yet');
-const pausing = refuse('order-not-replaceable', 'the broker is not working it now');
-const over = refuse('order-not-replaceable', 'the order has ended');
+const pausing = refuse('order-not-replaceable', 'the brokerage is not working it now');
 
-/** The client wants other terms. */
+/** The client asks for other terms. */
 export const orderReplaceRequested: Row = {
-  pendingNew: notThere,
-  submitted: notThere,
-  new: move('pendingReplace'),
-  partiallyFilled: move('pendingReplace'),
-  filled: over,
+  ...whenOpen(move('pendingReplace')),
+  ...whenEnded(refuse('order-not-replaceable', 'the order has ended')),
+  pendingNew: refuse('order-not-replaceable', 'the brokerage has not acknowledged it yet'),
   doneForDay: pausing,
-  canceled: over,
+  suspended: pausing,
   pendingCancel: refuse('order-not-replaceable', 'it is being cancelled'),
   pendingReplace: refuse('replace-already-requested', 'the answer to the first request is on its way'),
-  rejected: over,
-  denied: over,
-  suspended: pausing,
-  expired: over,
-  unknown: refuse('order-not-replaceable', 'whether the broker has it is not known'),
+  unknown: refuse('order-not-replaceable', 'whether the brokerage has it is not known'),
 };
 
-const never = ignore('it is not at the broker');
-
-/** The broker works it under new terms. */
+/** The brokerage works it under new terms. */
 export const orderReplaced: AppliedRow = {
-  pendingNew: never,
-  submitted: never,
-  new: rest,
-  partiallyFilled: rest,
-  filled: ended,
-  doneForDay: rest,
-  canceled: ended,
-  pendingCancel: rest,
-  pendingReplace: rest,
-  rejected: ended,
-  denied: ended,
-  suspended: rest,
-  expired: ended,
-  unknown: rest,
+  ...whenOpen(rest),
+  ...whenEnded(ended),
+  pendingNew: ignore('it is not at the brokerage'),
 };
 
-const noReplace = ignore('no replace is waiting for an answer');
-
-/** The replace is refused, by the account or by the broker. */
+/** The replace is refused by the brokerage, or the order ended first. */
 export const orderReplaceRejected: AppliedRow = {
-  pendingNew: noReplace,
-  submitted: noReplace,
-  new: noReplace,
-  partiallyFilled: noReplace,
-  filled: ended,
-  doneForDay: noReplace,
-  canceled: ended,
+  ...whenOpen(ignore('no replace waits for an answer')),
+  ...whenEnded(ended),
   pendingCancel: rest,
   pendingReplace: rest,
-  rejected: ended,
-  denied: ended,
-  suspended: noReplace,
-  expired: ended,
   unknown: rest,
 };

@@ -1,6 +1,6 @@
 import type { OrderEvent } from '@tradecore/events';
 import { compare, decimal, isPositive, subtract, zero, type Decimal } from '@tradecore/money';
-import type { Row, AppliedRow } from './order-transitions.ts';
+import type { AppliedRow, Row } from './order-transitions.ts';
 import * as facts from './order-facts.transitions.ts';
 import * as life from './order-life.transitions.ts';
 import { isTerminal, type OrdStatus } from './order-status.ts';
@@ -14,7 +14,6 @@ export const orderStates = {
   OrderPlaced: life.orderPlaced,
   OrderApproved: life.orderApproved,
   OrderDenied: life.orderDenied,
-  OrderSubmitted: life.orderSubmitted,
   OrderAccepted: life.orderAccepted,
   OrderRejected: life.orderRejected,
   OrderOutcomeUnknown: life.orderOutcomeUnknown,
@@ -30,7 +29,7 @@ export const orderStates = {
   OrderExpired: facts.orderExpired,
   OrderDoneForDay: facts.orderDoneForDay,
   OrderSuspended: facts.orderSuspended,
-  OrderChangeIgnored: facts.orderChangeIgnored,
+  OrderResumed: facts.orderResumed,
 } as const satisfies Readonly<Record<OrderEvent['type'], Row | AppliedRow>>;
 
 /** What decides where an order rests. Quantities are canonical decimals. */
@@ -52,21 +51,44 @@ export interface OrderStanding extends OrderFigures {
 }
 
 /**
- * Where an order that the broker works rests. A cancel that waits wins over a replace that waits. Filled whole is filled, but for an order whose
- * replace waits: the answer may raise its quantity.
+ * Where an order that the brokerage works rests. A cancel that waits wins over a replace that waits. Filled whole is filled, but for an order
+ * whose replace waits: the answer may raise its quantity.
  */
-export function restOf({ quantity, filled, canceling = false, replacing = false }: OrderFigures): OrdStatus {
-  if (!replacing && compare(decimal(filled), decimal(quantity)) >= 0) return 'filled';
+export function restOf(figures: OrderFigures): OrdStatus {
+  const { filled, canceling = false, replacing = false } = figures;
+  if (isFilled(figures)) return restOfEnded(figures);
   if (canceling) return 'pendingCancel';
   if (replacing) return 'pendingReplace';
   return isPositive(decimal(filled)) ? 'partiallyFilled' : 'new';
 }
 
+/** All of it has traded, and no answer to a replace may raise its quantity. */
+const isFilled = ({ quantity, filled, replacing = false }: OrderFigures): boolean =>
+  !replacing && compare(decimal(filled), decimal(quantity)) >= 0;
+
+/** Where an order that has filled rests when its executions change: it does not open again. */
+function restOfEnded({ quantity, filled }: Pick<OrderFigures, 'quantity' | 'filled'>): OrdStatus {
+  if (!isPositive(decimal(filled))) return 'busted';
+  return compare(decimal(filled), decimal(quantity)) > 0 ? 'overfilled' : 'filled';
+}
+
 /** The status after a stored event; `figures` with the event's own included. */
 export function statusAfter(status: OrdStatus, event: OrderEvent['type'], figures: OrderFigures): OrdStatus {
   const transition: Row[OrdStatus] = orderStates[event][status];
-  if (transition.act === 'move') return transition.to;
-  return transition.act === 'rest' ? restOf(figures) : status;
+  switch (transition.act) {
+    case 'move':
+      return transition.to;
+    case 'rest':
+      return restOf(figures);
+    case 'restFilled':
+      return isFilled(figures) ? restOf(figures) : status;
+    case 'restProven':
+      return figures.replacing ? status : restOf(figures);
+    case 'restEnded':
+      return restOfEnded(figures);
+    default:
+      return status;
+  }
 }
 
 /** The standing after a stored event: what the Order and every read model fold. Throws for anything but OrderPlaced without a standing before. */

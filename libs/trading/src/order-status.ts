@@ -3,10 +3,11 @@ import type { OrderEvent } from '@tradecore/events';
 /** Where an order stands: FIX OrdStatus by name, apart from what happened last (ExecType), and `denied` and `unknown` beside it. */
 export const ordStatuses = [
   'pendingNew',
-  'submitted',
   'new',
   'partiallyFilled',
   'filled',
+  'overfilled',
+  'busted',
   'doneForDay',
   'canceled',
   'pendingCancel',
@@ -23,23 +24,24 @@ export type OrdStatus = (typeof ordStatuses)[number];
 
 /** What each status means, in one sentence for a client. */
 export const meaningOf: Readonly<Record<OrdStatus, string>> = {
-  pendingNew: 'Accepted and durable; money or shares are being reserved.',
-  submitted: 'Reserved; the broker gateway was asked to send it, the broker has not answered yet.',
-  new: 'The broker has it; nothing has traded.',
-  partiallyFilled: 'The broker has it; a part has traded.',
+  pendingNew: 'Durable, approved and paid for; on its way to the brokerage.',
+  new: 'The brokerage works it; nothing has traded.',
+  partiallyFilled: 'The brokerage works it; a part has traded.',
   filled: 'All of it has traded.',
-  doneForDay: 'The broker is done with it for today; it may go on tomorrow.',
+  overfilled: 'More than all of it has traded: the brokerage has to be asked.',
+  busted: 'It had filled, and the brokerage took every execution back.',
+  doneForDay: 'The brokerage is done with it for today; it may go on tomorrow.',
   canceled: 'It is cancelled; what had traded before stays traded.',
-  pendingCancel: 'A cancel was asked for; only the broker can say that it is cancelled. It may still trade.',
-  pendingReplace: 'Other terms were asked for; the old ones hold until the broker says so.',
-  rejected: 'The broker refused it.',
-  denied: 'We refused it: a risk rule, a closed market, or the account has not what it needs.',
-  suspended: 'The broker has suspended it; it may go on.',
+  pendingCancel: 'A cancel was requested; only the brokerage can say that it is cancelled. It may still trade.',
+  pendingReplace: 'Other terms were requested; the old ones hold until the brokerage says so.',
+  rejected: 'The brokerage refused it.',
+  denied: 'We refused it: a risk rule, a closed market, or insufficient funds or shares.',
+  suspended: 'The brokerage has suspended it; it may go on.',
   expired: 'Its time in force is over, or it was too late or the market too far away to send it.',
-  unknown: 'Whether the broker has it is not known; only proof leaves this state. Its reservation is held.',
+  unknown: 'Whether the brokerage has it is not known; only proof leaves this state. Its reservation stays.',
 };
 
-const terminal: ReadonlySet<OrdStatus> = new Set(['filled', 'canceled', 'rejected', 'denied', 'expired']);
+const terminal: ReadonlySet<OrdStatus> = new Set(['filled', 'overfilled', 'busted', 'canceled', 'rejected', 'denied', 'expired']);
 
 /** Whether the order has ended. A late execution, a bust or a correction is still recorded; the status stays. */
 export const isTerminal = (status: OrdStatus): boolean => terminal.has(status);
@@ -47,10 +49,11 @@ export const isTerminal = (status: OrdStatus): boolean => terminal.has(status);
 /** FIX 4.4 tag 39; null where FIX has no word for it. */
 export const fixOrdStatus: Readonly<Record<OrdStatus, string | null>> = {
   pendingNew: 'A',
-  submitted: 'A',
   new: '0',
   partiallyFilled: '1',
   filled: '2',
+  overfilled: '2',
+  busted: '4',
   doneForDay: '3',
   canceled: '4',
   pendingCancel: '6',
@@ -70,7 +73,6 @@ export const execTypeOf: Readonly<Record<OrderEvent['type'], string | null>> = {
   OrderPlaced: 'A',
   OrderApproved: null,
   OrderDenied: '8',
-  OrderSubmitted: null,
   OrderAccepted: '0',
   OrderRejected: '8',
   OrderOutcomeUnknown: null,
@@ -86,5 +88,5 @@ export const execTypeOf: Readonly<Record<OrderEvent['type'], string | null>> = {
   OrderExpired: 'C',
   OrderDoneForDay: '3',
   OrderSuspended: '9',
-  OrderChangeIgnored: null,
+  OrderResumed: 'D',
 };

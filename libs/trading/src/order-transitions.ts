@@ -10,12 +10,14 @@ export type RefusalCode =
   | 'order-not-replaceable';
 
 /**
- * What an event means in a state. `move`: to this status. `rest`: to where it rests by its figures (`restOf`). `stay`: recorded, the status
- * stays. `ignore`: what was told changes nothing and is answered so. `refuse`: what a client requests is refused.
+ * What an event means in a state. `move`: to this status. `rest`: to where it rests by its figures (`restOf`). `restFilled`: to `filled` or
+ * `overfilled` once all of it has traded, else the status stays. `restProven`: the event proves that the brokerage has the order: it rests, unless a
+ * replace waits, for then it is the replacement of which nothing is known. `restEnded`: the rest of an order that has filled, which does not open
+ * again. `stay`: recorded, the status stays. `ignore`: changes nothing, and is not recorded. `refuse`: a client's request is refused.
  */
 export type Transition =
   | { readonly act: 'move'; readonly to: OrdStatus }
-  | { readonly act: 'rest' }
+  | { readonly act: 'rest' | 'restFilled' | 'restProven' | 'restEnded' }
   | { readonly act: 'stay'; readonly why: string }
   | { readonly act: 'ignore'; readonly why: string }
   | { readonly act: 'refuse'; readonly code: RefusalCode; readonly why: string };
@@ -23,11 +25,39 @@ export type Transition =
 /** One event in every state: a state that is missing does not compile. */
 export type Row = Readonly<Record<OrdStatus, Transition>>;
 
-/** A row of what the saga tells: facts are never refused. */
+/** A row of what the brokerage says: facts are never refused. */
 export type AppliedRow = Readonly<Record<OrdStatus, Exclude<Transition, { readonly act: 'refuse' }>>>;
 
 export const move = (to: OrdStatus) => ({ act: 'move', to }) as const;
 export const rest = { act: 'rest' } as const;
+export const restFilled = { act: 'restFilled' } as const;
+export const restProven = { act: 'restProven' } as const;
+export const restEnded = { act: 'restEnded' } as const;
 export const stay = (why: string) => ({ act: 'stay', why }) as const;
 export const ignore = (why: string) => ({ act: 'ignore', why }) as const;
 export const refuse = (code: RefusalCode, why: string) => ({ act: 'refuse', code, why }) as const;
+
+/** The same transition in every state in which the order has ended. */
+export const whenEnded = <T extends Transition>(transition: T) =>
+  ({
+    filled: transition,
+    overfilled: transition,
+    busted: transition,
+    canceled: transition,
+    rejected: transition,
+    denied: transition,
+    expired: transition,
+  }) as const;
+
+/** The same transition in every state in which the brokerage may still trade the order. */
+export const whenOpen = <T extends Transition>(transition: T) =>
+  ({
+    pendingNew: transition,
+    new: transition,
+    partiallyFilled: transition,
+    doneForDay: transition,
+    pendingCancel: transition,
+    pendingReplace: transition,
+    suspended: transition,
+    unknown: transition,
+  }) as const;

@@ -1,31 +1,27 @@
 import { BaseAggregate } from '@tradecore/event-sourcing';
-import type {
-  OrderAccepted,
-  OrderCanceled,
-  OrderCancelRejected,
-  OrderDoneForDay,
-  OrderExecuted,
-  OrderExecutionBusted,
-  OrderExecutionCorrected,
-  OrderExpired,
-  OrderOutcomeUnknown,
-  OrderRejected,
-  OrderReplaced,
-  OrderReplaceRejected,
-  OrderSubmitted,
-  OrderSuspended,
-} from '@tradecore/events';
 import {
-  OrderCancelRequested,
-  OrderChangeIgnored,
   OrderApproved,
+  OrderCancelRequested,
   OrderDenied,
   OrderPlaced,
   OrderReplaceRequested,
   type Approval,
   type Denial,
-  type OrderChange,
+  type OrderAccepted,
+  type OrderCanceled,
+  type OrderCancelRejected,
+  type OrderDoneForDay,
   type OrderEvent,
+  type OrderExecuted,
+  type OrderExecutionBusted,
+  type OrderExecutionCorrected,
+  type OrderExpired,
+  type OrderOutcomeUnknown,
+  type OrderRejected,
+  type OrderReplaced,
+  type OrderReplaceRejected,
+  type OrderResumed,
+  type OrderSuspended,
   type OrderTerms,
   type ReplaceTerms,
 } from '@tradecore/events';
@@ -40,26 +36,29 @@ import {
   ReplaceBelowFilled,
   ReplaceChangesNothing,
 } from './order-errors.ts';
-import { Executions } from './order-executions.ts';
-import { orderStates, standingAfter, type OrderStanding } from './order-states.ts';
+import { Executions, type ExecutionFigures } from './order-executions.ts';
+import { orderAfter, type OrderState } from './order-fold.ts';
+import { orderStates } from './order-states.ts';
 import type { OrdStatus } from './order-status.ts';
-import { canonicalTerms, differingFields, termFaults } from './order-terms.ts';
-import { toldEvent } from './order-told.ts';
+import { canonicalTerms, differingTerms, termFaults } from './order-terms.ts';
+
+/** The state of an order as JSON: what a snapshot holds. A change of shape raises `Order.snapshots.shape`. */
+export interface OrderSnapshot {
+  readonly state?: OrderState;
+  readonly executions: readonly (readonly [string, ExecutionFigures])[];
+}
 
 /**
- * One client's order, under one id for its whole life. Clients request (`place`, `requestCancel`, `requestReplace`) and may be refused; the saga
- * tells (`tell`) and never is: what changes nothing is answered by `OrderChangeIgnored`. `orderStates` decides which is which.
+ * One client's order, under one id for its whole life. Clients request (`place`, `requestCancel`, `requestReplace`) and may be refused; what the
+ * brokerage's word means for it is decided by order-saga (`decidePlacement`), which may not. `orderStates` says which event means what.
  */
 export class Order extends BaseAggregate<OrderEvent> {
   static readonly type = 'Order';
+  /** An order that trades in thousands of parts is loaded from a snapshot and what came after. */
+  static readonly snapshots = { every: 100, shape: 1 };
 
-  private placed: OrderTerms | undefined;
-  private current: OrderTerms | undefined;
-  private standing: OrderStanding | undefined;
-  private approved = false;
-  private workingRevision = 1;
-  private lastRevision = 1;
-  private readonly executions = new Executions();
+  #state: OrderState | undefined;
+  readonly #executions = new Executions();
 
   /**
    * Accepts the order. The same terms again, decimals normalised, change nothing: no event, so that a client may repeat
@@ -68,30 +67,30 @@ export class Order extends BaseAggregate<OrderEvent> {
   place(terms: OrderTerms): void {
     const faults = termFaults(terms);
     if (faults.length > 0) throw new InvalidOrderTerms(faults);
-    const asked = canonicalTerms(terms);
-    if (this.placed === undefined) return this.apply(new OrderPlaced(asked));
-    const differing = differingFields(this.placed, asked);
+    const given = canonicalTerms(terms);
+    if (this.#state === undefined) return this.apply(new OrderPlaced(given));
+    const differing = differingTerms(this.#state.placed, given);
     if (differing.length > 0) throw new OrderAlreadyPlaced(this.id, differing);
   }
 
-  /** The risk rules let it pass: its saga begins. Once, in the save that places it; throws `OrderAlreadyDecided`, `OrderNotFound`. */
-  approve(data: OrderApproved['data']): void {
-    this.mustBeUndecided();
-    this.apply(new OrderApproved(data));
+  /** The risk rules let it pass, and `accountVersion` reserves what it needs. In the save that places it; throws `OrderAlreadyDecided`. */
+  approve(approval: Approval, accountVersion?: number): void {
+    this.#mustBeUndecided();
+    this.apply(new OrderApproved({ ...approval, ...(accountVersion !== undefined && { accountVersion }) }));
   }
 
-  /** The risk rules refuse it. Once, in the save that places it; throws `OrderAlreadyDecided`, `OrderNotFound`. */
+  /** It is refused. In the save that places it; throws `OrderAlreadyDecided`, `OrderNotFound`. */
   deny(denial: Denial): void {
-    this.mustBeUndecided();
+    this.#mustBeUndecided();
     this.apply(new OrderDenied(denial));
   }
 
   /**
-   * Asks to cancel: the broker decides. Throws `OrderNotFound` before it is placed, `CancelAlreadyRequested` while an answer is on its way,
+   * Requests a cancel: the brokerage decides. Throws `OrderNotFound` before it is placed, `CancelAlreadyRequested` while an answer is on its way,
    * `OrderNotCancelable` once it has ended.
    */
   requestCancel(reason?: string): void {
-    const { canceling, status } = this.mustAllow('OrderCancelRequested');
+    const { canceling, status } = this.#mustAllow('OrderCancelRequested');
     if (canceling) throw new CancelAlreadyRequested(this.id, status);
     this.apply(new OrderCancelRequested(reason === undefined ? {} : { reason }));
   }
@@ -101,181 +100,181 @@ export class Order extends BaseAggregate<OrderEvent> {
    * `ReplaceAlreadyRequested`, `InvalidOrderTerms`, `ReplaceBelowFilled`, `ReplaceChangesNothing`.
    */
   termsAfter(changes: ReplaceTerms): OrderTerms {
-    this.mustAllow('OrderReplaceRequested');
-    const before = this.current as OrderTerms;
-    const asked = { ...before, ...changes };
-    const faults = termFaults(asked);
+    this.#mustAllow('OrderReplaceRequested');
+    const before = this.#mustBePlaced().terms;
+    const given = { ...before, ...changes };
+    const faults = termFaults(given);
     if (faults.length > 0) throw new InvalidOrderTerms(faults);
-    const after = canonicalTerms(asked);
+    const after = canonicalTerms(given);
     if (compare(decimal(after.quantity), this.filledQuantity) <= 0) {
       throw new ReplaceBelowFilled(this.id, after.quantity, this.filledQuantity);
     }
-    if (differingFields(before, after).length === 0) throw new ReplaceChangesNothing(this.id, changes);
+    if (differingTerms(before, after).length === 0) throw new ReplaceChangesNothing(this.id, changes);
     return after;
   }
 
-  /** Asks for other terms, which the risk rules let pass: account and broker decide. Throws what `termsAfter` throws. */
-  requestReplace(changes: ReplaceTerms, approval: Approval): void {
+  /**
+   * Requests other terms, which the risk rules let pass; `accountVersion` reserves the worst case of both. The brokerage decides. Throws what
+   * `termsAfter` throws.
+   */
+  requestReplace(changes: ReplaceTerms, approval: Approval, accountVersion?: number): void {
     const { quantity, limitPrice, stopPrice } = this.termsAfter(changes);
-    const { referencePrice, referencePriceAt, reservePrice, collarPrice, goodUntil } = approval;
     this.apply(
       new OrderReplaceRequested({
-        revision: this.lastRevision + 1,
+        revision: this.#mustBePlaced().lastRevision + 1,
         ...(changes.quantity !== undefined && { quantity }),
         ...(changes.limitPrice !== undefined && limitPrice !== undefined && { limitPrice }),
         ...(changes.stopPrice !== undefined && stopPrice !== undefined && { stopPrice }),
-        reservePrice,
-        ...(referencePrice !== undefined && { referencePrice }),
-        ...(referencePriceAt !== undefined && { referencePriceAt }),
-        ...(collarPrice !== undefined && { collarPrice }),
-        ...(goodUntil !== undefined && { goodUntil }),
+        ...approval,
+        ...(accountVersion !== undefined && { accountVersion }),
       }),
     );
   }
 
-  /** Takes what the saga tells: exactly one event, `OrderChangeIgnored` where it changes nothing. Throws `OrderNotFound` before it is placed. */
-  tell(change: OrderChange): void {
-    const standing = this.mustBePlaced();
-    const transition = orderStates[change.type][standing.status];
-    const why = transition.act === 'ignore' ? transition.why : this.executions.objectionTo(change);
-    if (why !== undefined) return this.apply(new OrderChangeIgnored({ change: change.type, reason: why }));
-    this.apply(toldEvent(change, standing, this.executions));
+  /** All but its executions; undefined before it is placed. */
+  get state(): OrderState | undefined {
+    return this.#state;
+  }
+
+  /** What has traded. */
+  get executions(): Executions {
+    return this.#executions;
   }
 
   /** Where it stands; undefined before it is placed. */
   get status(): OrdStatus | undefined {
-    return this.standing?.status;
+    return this.#state?.status;
   }
 
   /** The terms in force: as placed, or as last replaced; undefined before it is placed. */
   get terms(): OrderTerms | undefined {
-    return this.current;
+    return this.#state?.terms;
   }
 
   /** The account that owns the order; undefined before it is placed. */
   get accountId(): string | undefined {
-    return this.placed?.accountId;
+    return this.#state?.placed.accountId;
   }
 
   /** Shares that have traded, in all revisions. */
   get filledQuantity(): Decimal {
-    return decimal(this.standing?.filled ?? zero);
+    return decimal(this.#state?.filled ?? zero);
   }
 
   /** Number of the revision whose terms are in force. */
   get revision(): number {
-    return this.workingRevision;
+    return this.#state?.revision ?? 1;
+  }
+
+  /** The state, for a snapshot. */
+  toSnapshot(): OrderSnapshot {
+    return { ...(this.#state && { state: this.#state }), executions: this.#executions.entries() };
+  }
+
+  /** Takes the state of a snapshot. */
+  restore({ state, executions }: OrderSnapshot): void {
+    this.#state = state;
+    for (const [executionId, figures] of executions) this.#executions.set(executionId, figures);
   }
 
   onOrderPlaced(event: OrderPlaced): void {
-    this.placed = event.data;
-    this.current = event.data;
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderApproved(event: OrderApproved): void {
-    this.approved = true;
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderDenied(event: OrderDenied): void {
-    this.move(event);
-  }
-
-  onOrderSubmitted(event: OrderSubmitted): void {
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderAccepted(event: OrderAccepted): void {
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderRejected(event: OrderRejected): void {
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderOutcomeUnknown(event: OrderOutcomeUnknown): void {
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderExecuted(event: OrderExecuted): void {
-    this.executions.set(event.data);
-    this.move(event);
+    this.#executions.set(event.data.executionId, event.data);
+    this.#fold(event);
   }
 
   onOrderExecutionBusted(event: OrderExecutionBusted): void {
     const { executionId, was } = event.data;
-    this.executions.set({ executionId, quantity: zero, price: was.price });
-    this.move(event);
+    this.#executions.set(executionId, { ...was, quantity: zero });
+    this.#fold(event);
   }
 
   onOrderExecutionCorrected(event: OrderExecutionCorrected): void {
-    this.executions.set(event.data);
-    this.move(event);
+    this.#executions.set(event.data.executionId, event.data);
+    this.#fold(event);
   }
 
   onOrderCancelRequested(event: OrderCancelRequested): void {
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderCancelRejected(event: OrderCancelRejected): void {
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderCanceled(event: OrderCanceled): void {
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderReplaceRequested(event: OrderReplaceRequested): void {
-    this.lastRevision = event.data.revision;
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderReplaced(event: OrderReplaced): void {
-    const { revision, brokerOrderId: _, ...terms } = event.data;
-    this.workingRevision = revision;
-    this.current = { ...(this.current as OrderTerms), ...terms };
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderReplaceRejected(event: OrderReplaceRejected): void {
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderExpired(event: OrderExpired): void {
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderDoneForDay(event: OrderDoneForDay): void {
-    this.move(event);
+    this.#fold(event);
   }
 
   onOrderSuspended(event: OrderSuspended): void {
-    this.move(event);
+    this.#fold(event);
   }
 
-  onOrderChangeIgnored(event: OrderChangeIgnored): void {
-    this.move(event);
+  onOrderResumed(event: OrderResumed): void {
+    this.#fold(event);
   }
 
-  private move(event: OrderEvent): void {
-    this.standing = standingAfter(this.standing, event);
+  #fold(event: OrderEvent): void {
+    this.#state = orderAfter(this.#state, event, { orderId: this.id, version: this.version + 1 });
   }
 
-  private mustBePlaced(): OrderStanding {
-    if (this.standing === undefined) throw new OrderNotFound(this.id);
-    return this.standing;
+  #mustBePlaced(): OrderState {
+    if (this.#state === undefined) throw new OrderNotFound(this.id);
+    return this.#state;
   }
 
-  private mustBeUndecided(): void {
-    const { status } = this.mustAllow('OrderApproved');
-    if (this.approved) throw new OrderAlreadyDecided(this.id, status);
+  #mustBeUndecided(): void {
+    const { approval, status } = this.#mustAllow('OrderApproved');
+    if (approval) throw new OrderAlreadyDecided(this.id, status);
   }
 
-  private mustAllow(request: 'OrderApproved' | 'OrderCancelRequested' | 'OrderReplaceRequested'): OrderStanding {
-    const standing = this.mustBePlaced();
-    const transition = orderStates[request][standing.status];
-    if (transition.act !== 'refuse' || transition.code === 'order-already-placed') return standing;
-    throw refusals[transition.code](this.id, standing.status, transition.why);
+  #mustAllow(request: 'OrderApproved' | 'OrderCancelRequested' | 'OrderReplaceRequested'): OrderState {
+    const state = this.#mustBePlaced();
+    const transition = orderStates[request][state.status];
+    if (transition.act !== 'refuse' || transition.code === 'order-already-placed') return state;
+    throw refusals[transition.code](this.id, state.status, transition.why);
   }
 }

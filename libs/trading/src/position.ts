@@ -16,7 +16,7 @@ import {
 
 /** What an account holds of one symbol, by the average cost method. All are canonical decimals; money is the account's currency. */
 export interface Position {
-  /** Signed: below nought only where the market sold what the account did not have. */
+  /** Signed: below zero only where the market sold what the account did not have. */
   readonly quantity: string;
   /** What the shares held have cost, fees included; negative for a short position (what it brought in). */
   readonly costBasis: string;
@@ -27,7 +27,7 @@ export interface Position {
 /** Nothing held, nothing earned. */
 export const noPosition: Position = { quantity: '0', costBasis: '0', realised: '0' };
 
-/** What a fill tells a position: the data of `FillSettled`. */
+/** What a fill tells a position: the data of `FillSettled` and `FillReversed`. */
 export type PositionFill = Pick<FillSettled['data'], 'side' | 'quantity' | 'notional' | 'fee'>;
 
 /**
@@ -37,9 +37,7 @@ export type PositionFill = Pick<FillSettled['data'], 'side' | 'quantity' | 'noti
 export function positionAfter(position: Position, fill: PositionFill): Position {
   const held = decimal(position.quantity);
   const traded = fill.side === 'buy' ? decimal(fill.quantity) : negate(decimal(fill.quantity));
-  // What the shares traded cost: positive for a buy (money out), negative for a sell (money in).
-  const cost =
-    fill.side === 'buy' ? add(decimal(fill.notional), decimal(fill.fee)) : subtract(decimal(fill.fee), decimal(fill.notional));
+  const cost = costOfTrade(fill);
   const closing = closedBy(held, traded);
   const basis = decimal(position.costBasis);
   const closingCost = proportion(cost, closing, sizeOf(traded), 'halfEven');
@@ -50,6 +48,33 @@ export function positionAfter(position: Position, fill: PositionFill): Position 
     realised: subtract(decimal(position.realised), add(closedBasis, closingCost)),
   };
 }
+
+/**
+ * The position after a booked execution is taken back: of what the trade opened its own cost goes, and what is left at zero shares is realised; of
+ * what it closed the shares come back at the present average cost, at their own where none are held, and the difference is realised. The identity of
+ * `positionAfter` holds, and the position is as if the trade had never happened where no other lies between and it did not close it whole.
+ */
+export function positionWithout(position: Position, fill: PositionFill): Position {
+  const held = decimal(position.quantity);
+  const traded = fill.side === 'buy' ? decimal(fill.quantity) : negate(decimal(fill.quantity));
+  const own = costOfTrade(fill);
+  const basis = decimal(position.costBasis);
+  const realised = decimal(position.realised);
+  const quantity = subtract(held, traded);
+  if (held === zero) return { quantity, costBasis: negate(own), realised };
+  if (isPositive(held) === isPositive(traded)) {
+    const left = subtract(basis, own);
+    return quantity === zero
+      ? { quantity, costBasis: zero, realised: subtract(realised, left) }
+      : { quantity, costBasis: left, realised };
+  }
+  const back = proportion(basis, sizeOf(traded), sizeOf(held), 'halfEven');
+  return { quantity, costBasis: add(basis, back), realised: add(realised, add(own, back)) };
+}
+
+/** What the shares traded cost: positive for a buy (money out), negative for a sell (money in). */
+const costOfTrade = ({ side, notional, fee }: PositionFill): Decimal =>
+  side === 'buy' ? add(decimal(notional), decimal(fee)) : subtract(decimal(fee), decimal(notional));
 
 /** Cost of one share held, rounded to 9 places, half to even; undefined where nothing is held. */
 export const averageCost = ({ quantity, costBasis }: Position): Decimal | undefined =>

@@ -1,13 +1,8 @@
-import type { Denial, OrderTerms, RiskLimits } from '@tradecore/events';
+import type { Denial, RiskLimits } from '@tradecore/events';
 import { compare, decimal, isMultipleOf, multiply, percentOf, smaller, add, subtract, type Decimal } from '@tradecore/money';
 import { isImmediate, referencePrice, reservePrice } from './approval.ts';
-import type { RiskFacts } from './risk.ts';
+import type { RuleFacts } from './risk-facts.ts';
 import { millisecondsBetween } from './time.ts';
-
-/** What a rule looks at. */
-export interface RuleFacts extends RiskFacts {
-  readonly terms: OrderTerms;
-}
 
 /** Why an order breaks a rule. */
 export type Breach = Omit<Denial, 'rule'>;
@@ -45,7 +40,7 @@ export const rules: readonly Rule[] = [
 ];
 
 function accountIsThere({ accountExists, terms }: RuleFacts): Breach | undefined {
-  return accountExists ? undefined : { detail: 'There is no such account.', figures: { accountId: terms.accountId } };
+  return accountExists ? undefined : { detail: 'Account not found.', figures: { accountId: terms.accountId } };
 }
 
 function tradingGoesOn({ controls: { halted } }: RuleFacts): Breach | undefined {
@@ -81,7 +76,7 @@ function quantityIsInLots({ quote, terms: { quantity } }: RuleFacts): Breach | u
 function marketIsOpen({ terms, session, now }: RuleFacts): Breach | undefined {
   const immediate = isImmediate(terms);
   if (!immediate && terms.timeInForce === 'gtc') return undefined;
-  if (!session) return { detail: 'Nobody has said whether the market is open.', figures: { now } };
+  if (!session) return { detail: 'Whether the market is open is not known.', figures: { now } };
   const { nextOpen, nextClose } = session;
   const figures = { now, nextOpen, nextClose };
   if (millisecondsBetween(now, nextClose) <= 0) return { detail: 'The session that is known has ended.', figures };

@@ -1,0 +1,77 @@
+import type { Approval, OrderEvent, OrderReplaceRequested, OrderTerms } from '@tradecore/events';
+import { standingAfter, type OrderStanding } from './order-states.ts';
+
+/** An order after its events, apart from its executions. Immutable: decisions look ahead by folding what they would store. */
+export interface OrderState extends OrderStanding {
+  readonly orderId: string;
+  /** As placed. */
+  readonly placed: OrderTerms;
+  /** In force: as placed, or as last replaced. */
+  readonly terms: OrderTerms;
+  /** What the risk rules said of the terms in force; absent before they did, and for a denied order. */
+  readonly approval?: Approval;
+  /** Number of the revision in force, and of the last one that was requested. */
+  readonly revision: number;
+  readonly lastRevision: number;
+  /** The replace that waits for its answer. */
+  readonly requested?: OrderReplaceRequested['data'];
+  /** Version of the cancel request that waits for its answer. */
+  readonly cancelVersion?: number;
+}
+
+/** The state after an event, which has this version. Throws for anything but OrderPlaced without a state before. */
+export function orderAfter(before: OrderState | undefined, event: OrderEvent, { orderId, version }: At): OrderState {
+  const standing = standingAfter(before, event);
+  if (event.type === 'OrderPlaced') {
+    return { ...standing, orderId, placed: event.data, terms: event.data, revision: 1, lastRevision: 1 };
+  }
+  const { requested, cancelVersion, ...state } = {
+    ...(before as OrderState),
+    ...standing,
+    ...changesOf(before as OrderState, event),
+  };
+  return {
+    ...state,
+    ...(event.type === 'OrderReplaceRequested' ? { requested: event.data } : requested && standing.replacing && { requested }),
+    ...(event.type === 'OrderCancelRequested'
+      ? { cancelVersion: version }
+      : cancelVersion !== undefined && standing.canceling && { cancelVersion }),
+  };
+}
+
+/** Which order, and the version that the event has there. */
+interface At {
+  readonly orderId: string;
+  readonly version: number;
+}
+
+function changesOf(state: OrderState, event: OrderEvent): Partial<OrderState> {
+  switch (event.type) {
+    case 'OrderApproved': {
+      const { accountVersion: _, ...approval } = event.data;
+      return { approval };
+    }
+    case 'OrderReplaceRequested':
+      return { lastRevision: event.data.revision };
+    case 'OrderReplaced': {
+      const { revision, quantity, limitPrice, stopPrice } = event.data;
+      const prices = { ...(limitPrice !== undefined && { limitPrice }), ...(stopPrice !== undefined && { stopPrice }) };
+      const approval = state.requested && approvalIn(state.requested);
+      return { revision, terms: { ...state.terms, quantity, ...prices }, ...(approval && { approval }) };
+    }
+    default:
+      return {};
+  }
+}
+
+/** The approval in a replace request, without the terms. */
+function approvalIn(requested: OrderReplaceRequested['data']): Approval {
+  const { referencePrice, referencePriceAt, reservePrice, collarPrice, goodUntil } = requested;
+  return {
+    reservePrice,
+    ...(referencePrice !== undefined && { referencePrice }),
+    ...(referencePriceAt !== undefined && { referencePriceAt }),
+    ...(collarPrice !== undefined && { collarPrice }),
+    ...(goodUntil !== undefined && { goodUntil }),
+  };
+}
