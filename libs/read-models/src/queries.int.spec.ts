@@ -58,7 +58,7 @@ describe('an order that is read', () => {
     expect(await progressOf(db, 'orders', id)).toEqual({ version: 1 });
     expect(await progressOf(db, 'orders', freshId())).toEqual({ version: 0 });
     await models.database.dataSource.query(
-      `update order_projector.guards set parked_version = 2, parked_reason = 'fold-failed: no', parked_at = now() where aggregate_id = $1`,
+      `update order_projector.checkpoints set parked_version = 2, parked_reason = 'fold-failed: no', parked_at = now() where aggregate_id = $1`,
       [id],
     );
     expect(await progressOf(db, 'orders', id)).toEqual({ version: 1, parked: 'fold-failed: no' });
@@ -113,9 +113,9 @@ describe('pages of orders', () => {
                                              time_in_force, status, cancel_reason, version, created_at, updated_at)
          select gen_random_uuid(), gen_random_uuid(), null, 'ACME', 'buy', 'market', 1, null, null, 'day', 'pendingNew', null, 1, now(), now()
            from generate_series(1, 20000) returning order_id)
-       insert into order_projector.guards (aggregate_id, version, event_id) select order_id, 1, gen_random_uuid() from filled`,
+       insert into order_projector.checkpoints (aggregate_id, version, event_id) select order_id, 1, gen_random_uuid() from filled`,
     );
-    await models.database.dataSource.query('analyze order_projector.orders, order_projector.guards');
+    await models.database.dataSource.query('analyze order_projector.orders, order_projector.checkpoints');
     const plans: string[] = [];
     const explaining = {
       query: async (sql: string, parameters?: unknown[]) => {
@@ -140,9 +140,9 @@ describe('the accounts of a subject', () => {
          insert into account_projector.accounts (account_id, owner, currency, subjects, available, reserved, reservations, version, updated_at)
          select gen_random_uuid(), gen_random_uuid()::text, 'USD', array[gen_random_uuid()::text], 0, 0, '{}', 1, now()
            from generate_series(1, 20000) returning account_id)
-       insert into account_projector.guards (aggregate_id, version, event_id) select account_id, 1, gen_random_uuid() from filled`,
+       insert into account_projector.checkpoints (aggregate_id, version, event_id) select account_id, 1, gen_random_uuid() from filled`,
     );
-    await models.database.dataSource.query('analyze account_projector.accounts, account_projector.guards');
+    await models.database.dataSource.query('analyze account_projector.accounts, account_projector.checkpoints');
     expect((await accountsOfSubject(db, subject, 10)).toSorted()).toEqual([owned, granted].toSorted());
     expect(await accountsOfSubject(db, freshId(), 10)).toEqual([]);
     const plans: string[] = [];
@@ -195,7 +195,7 @@ describe("an account's feed", () => {
 });
 
 describe('least privilege', () => {
-  it.each(['order_projector.orders', 'order_projector.guards', 'feed_projector.feed_entries', 'feed_projector.feeds'])(
+  it.each(['order_projector.orders', 'order_projector.checkpoints', 'feed_projector.feed_entries', 'feed_projector.feeds'])(
     'query-api does not see the table %s, only what is exported',
     (table) => expect(db.query(`select * from ${table} limit 1`)).rejects.toThrow('permission denied'),
   );

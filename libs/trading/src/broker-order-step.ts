@@ -107,19 +107,26 @@ const refusal = (reason: string): NextStep => ({
 });
 
 /** Why a revision that is not at the brokerage is not sent. */
-function obstacleTo(revision: Revision, { now, lastPrice, isHalted }: RevisionFacts): Obstacle | 'no price' | undefined {
+function obstacleTo(revision: Revision, facts: RevisionFacts): Obstacle | 'no price' | undefined {
   const { order, replaced, state } = revision;
   const [commandId] = openCancels(revision);
   if (commandId !== undefined) return { kind: 'canceled', commandId };
   if (state.refusal) return { kind: 'refused', ...state.refusal };
-  if (replaced && openCancels(replaced).length > 0)
+  if (replaced && openCancels(replaced).length > 0) {
     return { kind: 'refused', code: 'not-working', reason: 'the order is being cancelled' };
-  const { goodUntil, collarPrice, side } = order.terms ?? {};
-  if (goodUntil !== undefined && millisecondsBetween(goodUntil, now) > 0) return { kind: 'lapsed', reason: 'time-in-force' };
+  }
+  const { goodUntil } = order.terms ?? {};
+  if (goodUntil !== undefined && millisecondsBetween(goodUntil, facts.now) > 0)
+    return { kind: 'lapsed', reason: 'time-in-force' };
   // What takes the place of an order that is cancelled for it is no new order.
-  if (isHalted && !state.makesRoom) return { kind: 'lapsed', reason: 'trading-halted' };
-  if (collarPrice === undefined) return undefined;
+  if (facts.isHalted && !state.makesRoom) return { kind: 'lapsed', reason: 'trading-halted' };
+  return beyondCollar(order, facts.lastPrice);
+}
+
+/** Whether the market is too far away to send an order without a limit. */
+function beyondCollar({ terms }: BrokerOrder, lastPrice: string | undefined): Obstacle | 'no price' | undefined {
+  if (terms?.collarPrice === undefined) return undefined;
   if (lastPrice === undefined) return 'no price';
-  const beyond = compare(decimal(lastPrice), decimal(collarPrice));
-  return (side === 'buy' ? beyond > 0 : beyond < 0) ? { kind: 'lapsed', reason: 'collar', lastPrice } : undefined;
+  const beyond = compare(decimal(lastPrice), decimal(terms.collarPrice));
+  return (terms.side === 'buy' ? beyond > 0 : beyond < 0) ? { kind: 'lapsed', reason: 'collar', lastPrice } : undefined;
 }

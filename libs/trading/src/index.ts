@@ -34,14 +34,8 @@ export { execTypeOf, fixOrdStatus, isTerminal, meaningOf, ordStatuses, type OrdS
 export { orderAfter, type OrderState } from './order-fold.ts';
 export { reservationOf } from './reservation.ts';
 export { OrderPlacement, type StepEvent } from './order-placement.aggregate.ts';
-export {
-  decidePlacement,
-  orderPlacementProcess,
-  reactions,
-  type Participants,
-  type PlacementDecision,
-  type PlacementInput,
-} from './order-placement.process.ts';
+export type { Participants, PlacementDecision } from './order-placement.decision.ts';
+export { decidePlacement, orderPlacementProcess, reactions, type PlacementInput } from './order-placement.process.ts';
 export { stepRules, stuckEveryMs, submitStep } from './order-placement.steps.ts';
 export { Account, currencies, type AccountState } from './account.aggregate.ts';
 export { maxMoneyAmount, type Settlement } from './account-entries.ts';

@@ -7,22 +7,25 @@ import { decimal } from '@tradecore/money';
 /** After a bust or a correction: the list says how all executions stand, whatever came late or out of order. */
 const listMs = 1_000;
 const asked: Outcome = { state: {}, againMs: 0 };
+const cancelRefused: Outcome = { state: { cancelRefused: 'the brokerage refused to cancel it' }, againMs: 0 };
 const askedToList: Outcome = { state: { list: true }, againMs: 0 };
 
 /** What the stream tells: perhaps late, twice, or in another order than it happened. */
-export function heard(revision: Revision, { event, order: shown, report }: BrokerageUpdate, rules: RevisionRules): Outcome {
+export function heard(revision: Revision, update: BrokerageUpdate, rules: RevisionRules): Outcome {
   const { order } = revision;
+  const { order: shown, report } = update;
   const isUnsettled = needsReplaced(revision, shown, rules) && shown.status !== 'rejected';
   if (!isUnsettled) accept(revision, shown, false);
   const isPuzzling = report !== undefined && reported(order, report);
   follow(revision, shown, false);
   if (isUnsettled) return order.isUnproven ? asked : askedToList;
   if (report && report.kind !== 'trade') return { state: { list: true }, againMs: isPuzzling ? 0 : listMs };
-  if (event === 'order_cancel_rejected' && order.isOpen && openCancels(revision).length > 0) {
-    return { state: { cancelRefused: 'the brokerage refused to cancel it' }, againMs: 0 };
-  }
-  return needsLook(order, shown);
+  return isRefusedCancel(revision, update) ? cancelRefused : needsLook(order, shown);
 }
+
+/** Only a look-up tells whether it is about a cancel that still waits. */
+const isRefusedCancel = (revision: Revision, { event }: BrokerageUpdate): boolean =>
+  event === 'order_cancel_rejected' && revision.order.isOpen && openCancels(revision).length > 0;
 
 /** What the brokerage's lists show: how it stands now. */
 export function listed(
@@ -31,6 +34,7 @@ export function listed(
   rules: RevisionRules,
 ): Outcome {
   const { order } = revision;
+  const wasOpen = order.isOpen;
   const isUnsettled = needsReplaced(revision, shown, rules) && shown.status !== 'rejected';
   if (!isUnsettled) accept(revision, shown, false);
   const differs = executions.some((execution) => isOther(order, execution));
@@ -38,7 +42,7 @@ export function listed(
   follow(revision, shown, true);
   if (isUnsettled) return order.isUnproven ? asked : askedToList;
   if (differs || order.exceeds(shown)) return askedToList;
-  return needsLook(order, shown);
+  return !wasOpen && order.isOpen ? asked : needsLook(order, shown);
 }
 
 /** Takes a report over; answers whether it is about one that is not known. */
@@ -68,7 +72,9 @@ function isOther(order: BrokerOrder, execution: BrokerageExecution): boolean {
 /** Whether somebody has to look it up, and when. */
 function needsLook(order: BrokerOrder, shown: BrokerageOrder): Outcome {
   if (order.lacks(shown)) return { state: order.isOpen ? {} : { list: true }, againMs: lackingMs };
-  const mayHaveResumed = order.isPaused && isWorked(shown);
-  const isReplaced = order.progress === 'working' && shown.status === 'replaced';
-  return order.isUnproven || order.mustCancel || mayHaveResumed || isReplaced ? asked : { state: {} };
+  const hasChanged = order.progress === 'working' && (shown.status === 'replaced' || mayBePaused(order, shown));
+  return order.isUnproven || order.mustCancel || hasChanged ? asked : { state: {} };
 }
+
+const mayBePaused = (order: BrokerOrder, shown: BrokerageOrder): boolean =>
+  order.isPaused ? isWorked(shown) : shown.status === 'suspended' || shown.status === 'doneForDay';

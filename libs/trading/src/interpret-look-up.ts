@@ -102,25 +102,40 @@ function take(replaced: Pick<Revision, 'order' | 'cancels'>, { answer, execution
 
 /** The brokerage shows what is to replace another: it counts when that one is replaced, with all its executions known. */
 function replacementShown(revision: Revision, reply: LookUp & { own: LookedUp }, seen: BrokerageOrder): Outcome {
-  const { order, replaced, state } = revision;
+  const { order, replaced } = revision;
   reportAll(order, reply.own.executions ?? []);
-  if (seen.status === 'rejected') {
-    if (replaced && reply.replaced) take(replaced, reply.replaced);
-    order.refuse('rejected', 'the brokerage rejected the replacement');
-    return { state: withoutList(state) };
-  }
+  if (seen.status === 'rejected') return replacementRejected(revision, reply.replaced);
   const answer = reply.replaced?.answer;
-  if (!replaced || !reply.replaced || answer?.kind !== 'order') return tried(order, state);
-  const old = answer.order;
-  reportAll(replaced.order, reply.replaced.executions ?? []);
-  if (isUndecided(seen, old)) return undecided(order, state);
-  if (replaced.order.lacks(old)) return { state, againMs: lackingMs };
-  decide(revision, replaced, { seen, old });
-  return { state: withoutList(state), ...(order.lacks(seen) && { againMs: lackingMs }) };
+  if (!replaced || answer?.kind !== 'order') return tried(order, revision.state);
+  return settleBoth(revision, replaced, { seen, old: answer.order, executions: reply.replaced?.executions ?? [] });
+}
+
+function replacementRejected({ order, replaced, state }: Revision, old: LookedUp | undefined): Outcome {
+  if (replaced && old) take(replaced, old);
+  order.refuse('rejected', 'the brokerage rejected the replacement');
+  return { state: withoutList(state) };
+}
+
+/** The brokerage shows both. */
+function settleBoth(revision: Revision, replaced: Pick<Revision, 'order' | 'cancels'>, both: Both): Outcome {
+  const { order, state } = revision;
+  reportAll(replaced.order, both.executions);
+  if (isUndecided(both)) return undecided(order, state);
+  if (replaced.order.lacks(both.old)) return { state, againMs: lackingMs };
+  decide(revision, replaced, both);
+  return { state: withoutList(state), ...(order.lacks(both.seen) && { againMs: lackingMs }) };
+}
+
+/** A replacement and the order before it, as the brokerage shows them. */
+interface Both {
+  readonly seen: BrokerageOrder;
+  readonly old: BrokerageOrder;
+  /** Of the old one. */
+  readonly executions: readonly BrokerageExecution[];
 }
 
 /** A brokerage takes a replacement, and refuses it later when the old order ended first: only when that one is replaced does the new one live. */
-const isUndecided = (seen: BrokerageOrder, old: BrokerageOrder): boolean =>
+const isUndecided = ({ seen, old }: Both): boolean =>
   old.status === 'working' || (old.status !== 'replaced' && seen.status === 'working');
 
 function undecided(order: BrokerOrder, state: RevisionState): Outcome {
@@ -129,11 +144,7 @@ function undecided(order: BrokerOrder, state: RevisionState): Outcome {
 }
 
 /** The brokerage has decided which of two revisions lives; the executions of the old one are all known. */
-function decide(
-  revision: Revision,
-  replaced: Pick<Revision, 'order' | 'cancels'>,
-  { seen, old }: { readonly seen: BrokerageOrder; readonly old: BrokerageOrder },
-): void {
+function decide(revision: Revision, replaced: Pick<Revision, 'order' | 'cancels'>, { seen, old }: Both): void {
   const { order } = revision;
   const hasTraded = compare(decimal(seen.filledQuantity), decimal(old.filledQuantity)) > 0;
   if (old.status === 'replaced') replaced.order.replacedBy(order.id);

@@ -33,29 +33,33 @@ export function accept({ order }: Revision, shown: BrokerageOrder, found: boolea
   });
 }
 
+type Following = (of: Pick<Revision, 'order' | 'cancels'>, shown: BrokerageOrder, isCurrent: boolean) => void;
+
+const following: Readonly<Record<BrokerageOrder['status'], Following>> = {
+  canceled: (of) => of.order.canceled(openCancels(of)[0]),
+  expired: ({ order }) => order.expired(),
+  rejected: ({ order }, { brokerageStatus }) => order.rejected(`the brokerage says ${brokerageStatus}`),
+  // All was traded, and a part taken back: nothing of it trades any more.
+  filled: ({ order }) => order.canceled(undefined),
+  // There is a way back from these: an old word of the stream would undo what has happened since, so it only makes somebody look.
+  doneForDay: ({ order }, _, isCurrent) => {
+    if (isCurrent) order.paused('doneForDay');
+  },
+  suspended: ({ order }, _, isCurrent) => {
+    if (isCurrent) order.paused('suspended');
+  },
+  working: ({ order }, shown, isCurrent) => {
+    if (isCurrent && isWorked(shown)) order.resumed();
+  },
+  // Which order took its place is told by that one, or by a look-up.
+  replaced: () => undefined,
+};
+
 /** Follows the status that the brokerage shows, once all executions are known that it counts. `isCurrent`: it is so now; else the word may be old. */
 export function follow(of: Pick<Revision, 'order' | 'cancels'>, shown: BrokerageOrder, isCurrent: boolean): void {
-  const { order } = of;
-  if (order.progress !== 'working' || order.lacks(shown)) return;
-  switch (shown.status) {
-    case 'canceled':
-      return order.canceled(openCancels(of)[0]);
-    case 'expired':
-      return order.expired();
-    case 'rejected':
-      return order.rejected(`the brokerage says ${shown.brokerageStatus}`);
-    case 'filled':
-      // All was traded, and a part taken back: nothing of it trades any more.
-      return order.canceled(undefined);
-    case 'doneForDay':
-    case 'suspended':
-      return order.paused(shown.status);
-    case 'working':
-      if (isCurrent && isWorked(shown)) order.resumed();
-      return;
-    case 'replaced':
-      return;
-  }
+  const { progress } = of.order;
+  const isOpen = progress === 'working' || (progress === 'filled' && shown.status === 'working');
+  if (isOpen && !of.order.lacks(shown)) following[shown.status](of, shown, isCurrent);
 }
 
 /** The brokerage works it: nothing waits for an answer there. */

@@ -28,6 +28,7 @@ import {
   type Reply,
   type Revision,
   type RevisionRules,
+  type RevisionState,
 } from './revision.ts';
 
 /** Applies to `revision.order`, and to that of `revision.replaced`, what the reply means. On fresh aggregates the same reply means the same. */
@@ -89,12 +90,14 @@ function answerCancels({ order, cancels }: Pick<Revision, 'order' | 'cancels'>):
 /** What is remembered of it as it stands now, and when its next step is due. */
 function settled(revision: Revision, { state, againMs }: Outcome): Interpretation {
   const { order } = revision;
-  const { list, suspects, waits, tries, cancelSentAt, cancelRefused } = state;
-  const listing = { ...(list && { list }), ...(suspects && { suspects }) };
   if (order.isUnproven) return { state, again: againMs ?? 0 };
-  if (!order.isOpen) return { state: listing, again: list ? (againMs ?? 0) : 'done' };
-  if (!isToCancel(revision)) return { state: listing, again: againMs ?? (list ? 0 : 'when-asked') };
-  const canceling = { ...(cancelSentAt && { cancelSentAt }), ...(cancelRefused && { cancelRefused }) };
-  const counts = { ...(waits && { waits }), ...(tries && { tries }) };
-  return { state: { ...listing, ...canceling, ...counts }, again: againMs ?? 0 };
+  if (!order.isOpen) return { state: pick(state, ['list', 'suspects']), again: state.list ? (againMs ?? 0) : 'done' };
+  if (!isToCancel(revision))
+    return { state: pick(state, ['list', 'suspects']), again: againMs ?? (state.list ? 0 : 'when-asked') };
+  const kept = pick(state, ['list', 'suspects', 'cancelSentAt', 'cancelRefused', 'waits', 'tries']);
+  return { state: kept, again: againMs ?? 0 };
 }
+
+/** Of a state what still matters. */
+const pick = (state: RevisionState, names: readonly (keyof RevisionState)[]): RevisionState =>
+  Object.fromEntries(names.filter((name) => state[name] !== undefined).map((name) => [name, state[name]]));
