@@ -87,11 +87,11 @@ export class BrokerageLine {
   readonly #paused = new Set<string>();
   #foreign = 0;
 
-  constructor(clock: Clock, chance: Chance, faults: LineFaults) {
+  constructor({ clock, chance }: { clock: Clock; chance: Chance }, faults: LineFaults, replaceCarriesFills: boolean) {
     this.#clock = clock;
     this.#chance = chance;
     this.faults = faults;
-    this.exchange = new Exchange({ seed: chance.whole(1, 2 ** 31), partialFills: 0.3 });
+    this.exchange = new Exchange({ seed: chance.whole(1, 2 ** 31), partialFills: 0.3, replaceCarriesFills });
     this.exchange.open(account, '10000000000', clock.now);
   }
 
@@ -115,7 +115,12 @@ export class BrokerageLine {
     const execution = this.executions.get(orderId)?.find(({ brokerageExecutionId }) => brokerageExecutionId === id);
     if (!execution) return;
     this.amendments += 1;
-    if (this.#chance.happens(0.5)) return this.exchange.bust(id, this.#clock.now);
+    if (this.#chance.happens(0.5)) this.exchange.bust(id, this.#clock.now);
+    else this.#correct({ orderId, id }, execution);
+    this.#tell();
+  }
+
+  #correct({ orderId, id }: Standing, execution: BrokerageExecution): void {
     const price = (Number(execution.price) * (0.99 + this.#chance.next() / 50)).toFixed(2);
     const fewer = this.#chance.happens(0.3) && Number(execution.quantity) > 1 && { qty: String(Number(execution.quantity) - 1) };
     this.exchange.correct(id, { price, ...fewer }, this.#clock.now);
@@ -324,7 +329,7 @@ interface Standing {
 export function scriptFaults(exchange: Exchange, share: number): void {
   const kinds = [
     ...(['reject', 'partial-then-cancel-race', 'cancel-rejected', 'fill-after-cancel', 'replace-rejected'] as const),
-    ...(['fill-before-replace', 'suspend', 'done-for-day', 'overfill'] as const),
+    ...(['fill-before-replace', 'suspend', 'done-for-day', 'overfill', 'replace-counts-from-zero'] as const),
   ];
   for (const kind of kinds) exchange.faults.add({ id: kind, kind, times: Number.MAX_SAFE_INTEGER, probability: share });
 }

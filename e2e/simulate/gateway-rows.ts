@@ -85,8 +85,13 @@ export class GatewayRows {
     if (!row) return;
     this.orders.delete(brokerOrderId);
     for (const commandId of row.cancels) this.#steps.delete(commandId);
-    const opening = this.#openings.get(brokerOrderId);
+    const opening = this.#openingOf(brokerOrderId);
     if (opening) this.#steps.delete(opening.commandId);
+  }
+
+  /** The BrokerOrders that have a row and are to replace this one, or did. */
+  successorsOf(brokerOrderId: string): string[] {
+    return [...this.orders.keys()].filter((id) => this.#orderOf(id)?.replaces === brokerOrderId);
   }
 
   /** All rows are lost, and made anew from the store: each step of an order that has not ended, and whose answer is not there. */

@@ -136,10 +136,11 @@ class World {
     const journal = new Journal(clock, (events) => this.#stored(events));
     this.#journal = journal;
     this.#watch = new Watch(journal);
-    this.#line = new BrokerageLine(clock, chance, this.#faults.line);
+    const driving = this.#drivingParts();
+    this.#line = new BrokerageLine({ clock, chance }, this.#faults.line, driving.rules.replaceCarriesFills);
     if (faults) scriptFaults(this.#line.exchange, 0.03);
     const parts = { clock, chance, journal, line: this.#line, decisions };
-    this.#gateway = new Gateway({ ...parts, ...this.#brokerageParts() }, this.#faults.gateway);
+    this.#gateway = new Gateway({ ...parts, ...driving }, this.#faults.gateway);
     const received = this.#gateway.rows.has.bind(this.#gateway.rows);
     this.#saga = new OrderSaga({ ...parts, process: decisions.process, received, ...this.#faults.saga });
     for (const consumer of [this.#saga, this.#gateway]) this.#transport.attach(consumer);
@@ -201,7 +202,7 @@ class World {
     }
   }
 
-  #brokerageParts() {
+  #drivingParts() {
     const { seed, carriesFills = seed % 4 !== 0, nameOf = (brokerOrderId: string) => brokerOrderId } = this.#simulation;
     return {
       rules: { brokerage, replaceCarriesFills: carriesFills, ...patience },
