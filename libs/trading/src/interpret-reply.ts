@@ -55,9 +55,11 @@ export function commandIdOf(orders: readonly BrokerOrder[]): string {
   const order = orders.find(({ uncommittedEvents }) => uncommittedEvents.length > 0);
   const [first] = order?.uncommittedEvents ?? [];
   if (!order || !first) throw new Error('nothing is to be saved');
-  const { answers, brokerageExecutionId } = first.data as { answers?: string; brokerageExecutionId?: string };
+  const { answers } = first.data as { answers?: string };
   const version = order.version - order.uncommittedEvents.length + 1;
-  return derivedId('brokerage-word', order.id, first.type, brokerageExecutionId ?? answers ?? `version ${version}`);
+  // An execution is reported once; the brokerage's list may correct it more than once under one id.
+  const reported = first.type === 'ExecutionReported' ? first.data.brokerageExecutionId : undefined;
+  return derivedId('brokerage-word', order.id, first.type, reported ?? answers ?? `version ${version}`);
 }
 
 function outcomeOf(revision: Revision, reply: Reply, rules: RevisionRules, now: string): Outcome {
