@@ -1,12 +1,12 @@
 /**
- * From the client's 201 until the broker has the order (four hops: order event, reservation, step, call), and from the broker's fill to the
- * client's WebSocket, on a whole fleet with its paper broker. `npm run bench -- order-to-broker [orders a second] [seconds]`
+ * From the client's 201 until the brokerage has the order (one hop: the step that the door stored, to the gateway), and from the brokerage's fill
+ * to the client's WebSocket, on a whole fleet with its paper broker. `npm run bench -- order-to-broker [orders a second] [seconds]`
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brokerOrderIdFor } from '@tradecore/events';
 import { WebSocket } from 'ws';
-import type { Client } from '../deploy/local/src/demo/client.ts';
-import type { Paper } from '../deploy/local/src/demo/paper.ts';
+import type { Client } from '@tradecore/local/demo/client.ts';
+import type { Paper } from '@tradecore/local/demo/paper.ts';
 import { fleetOf, startWorldWith, type World } from '../e2e/world.ts';
 import { machine, percentile, writeResults } from './harness.ts';
 import { cpuTime, weight } from './processes.ts';
@@ -90,7 +90,7 @@ async function tradedAtBroker(paper: Paper): Promise<Map<string, number>> {
 /** Nothing rests: what was sent has traded and is booked. */
 const atRest = async ({ database }: World): Promise<boolean> => {
   const { rows } = await database.query<{ open: number }>(
-    `select count(*) filter (where event_type = 'PlacementStarted') - count(*) filter (where event_type = 'PlacementEnded') as open from event_store`,
+    `select count(*) filter (where event_type = 'OrderApproved') - count(*) filter (where event_type = 'PlacementEnded') as open from event_store`,
   );
   return Number(rows[0]?.open) === 0;
 };
@@ -101,7 +101,7 @@ const row = (what: string, values: number[]) => ({
   p50: figure(percentile(values, 0.5)),
   p99: figure(percentile(values, 0.99)),
 });
-/** The broker's clock has whole milliseconds: it says nought for what it took within the one of the answer. */
+/** The paper broker's clock has whole milliseconds: what it took within the millisecond of the answer counts as 0. */
 const since = (from: number, to: number | undefined): number[] => (to === undefined ? [] : [Math.max(0, to - from)]);
 
 const world = await startWorldWith({ PAPER_PARTIAL_FILLS: '0', PAPER_WALK: 'off' });

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createKafkaClient } from '@tradecore/messaging';
-import { setting } from './world.ts';
+import { setting } from '../world.ts';
 
 /** A record of a topic as a `read_committed` reader sees it. */
 export interface TopicRecord {
