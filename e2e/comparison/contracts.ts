@@ -1,5 +1,5 @@
 /** What the comparison has to know of the services beside their events and their API: all in this file. */
-import { feedChanges } from '@tradecore/read-models';
+import { feedChanges } from '@tradecore/events';
 import type pg from 'pg';
 
 /** Types of events that an account's feed shows. */

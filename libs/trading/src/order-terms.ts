@@ -53,9 +53,15 @@ const termFields = [
   'timeInForce',
 ] as const satisfies readonly (keyof OrderTerms)[];
 
+/** The fields in which two values differ, in the order in which they are given; absent is a value too. */
+export const differingFields = <F extends string>(one: ValuesOf<F>, other: ValuesOf<F>, fields: readonly F[]): F[] =>
+  fields.filter((field) => one[field] !== other[field]);
+
+type ValuesOf<F extends string> = Readonly<Partial<Record<NoInfer<F>, unknown>>>;
+
 /** The fields in which two canonical terms differ, in the order in which the API lists them. */
-export const differingFields = (one: OrderTerms, other: OrderTerms): (keyof OrderTerms)[] =>
-  termFields.filter((field) => one[field] !== other[field]);
+export const differingTerms = (one: OrderTerms, other: OrderTerms): (keyof OrderTerms)[] =>
+  differingFields(one, other, termFields);
 
 function shapeFaults({ accountId, clientOrderId, symbol }: OrderTerms): TermFault[] {
   const faults: TermFault[] = [];

@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { DomainError } from '@tradecore/event-sourcing';
-import { writeHeaders } from '@tradecore/read-models';
+import { writeHeaders } from '@tradecore/api';
 import { validate, type Caller } from '@tradecore/service';
 import type { z } from 'zod';
 

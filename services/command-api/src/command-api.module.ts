@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { KafkaClient } from '@tradecore/messaging';
-import { MarketData, runtimeMigrations } from '@tradecore/read-models';
+import { MarketData } from '@tradecore/market-data';
+import { runtimeMigrations } from '@tradecore/service/migrations';
 import { Health, tokens, type ServiceOptions } from '@tradecore/service';
 import { CommandsModule, CommandStrategy } from '@tradecore/consumers';
 import { AccountAccess } from './account-access.ts';

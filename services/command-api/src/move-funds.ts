@@ -54,7 +54,7 @@ export class MoveFunds {
    */
   async #move(command: MoveFundsCommand, commandId: string): Promise<MovedFunds> {
     const account = await this.eventStore.loadAggregate(Account, command.accountId);
-    const [before] = await this.eventStore.readCommand(commandId, command.accountId);
+    const [before] = await this.eventStore.readCommand(commandId, [command.accountId]);
     if (before) return repeated(command, before);
     if (command.kind === 'deposit') account.deposit(command.amount, command.reference);
     else account.withdraw(command.amount, command.reference);

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import { tradingControlIdFor, type OrderTerms } from '@tradecore/events';
-import { MarketData } from '@tradecore/read-models';
+import { MarketData } from '@tradecore/market-data';
 import { tokens, type Clock, type Config } from '@tradecore/service';
 import { assess, TradingControl, type Assessment, type RiskFacts } from '@tradecore/trading';
 import { z } from 'zod';

@@ -4,7 +4,6 @@ import {
   cancelOrderBody,
   encodeConsistencyToken,
   etagOf,
-  orderFrom,
   orderPath,
   orderResponseOf,
   placeOrderBody,
@@ -14,7 +13,8 @@ import {
   type CancelOrderBody,
   type OrderResponse,
   type ReplaceOrderBody,
-} from '@tradecore/read-models';
+} from '@tradecore/api';
+import { orderFrom } from '@tradecore/read-models';
 import { RequestRefused, validated } from '@tradecore/service';
 import { AccountNotFound, canonicalTerms, OrderNotFound } from '@tradecore/trading';
 import { AskedBy, type Asked, type Reply } from './asked.ts';

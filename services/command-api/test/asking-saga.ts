@@ -29,6 +29,10 @@ class Steps implements AnyAggregate {
   replay(): never {
     throw new Error('it is never loaded');
   }
+
+  record(): never {
+    throw new Error('it decides nothing');
+  }
 }
 
 /** Asks what a saga asks: its steps are stored, then put on their topic, as the relay does. */

@@ -1,5 +1,5 @@
 import { orderIdFor, orderIdForKey } from '@tradecore/events';
-import { decodeConsistencyToken, orderResponse } from '@tradecore/read-models';
+import { decodeConsistencyToken, orderResponse } from '@tradecore/api';
 import { RunningCommandApi } from './running-command-api.ts';
 
 let api: RunningCommandApi;

@@ -4,8 +4,10 @@ import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing
 import { brokerOrderIdFor, catalogue, freshId, topics, type MarketRecord, type OrderChange } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
-import { MarketData, readModelMigrations, runtimeMigrations } from '@tradecore/read-models';
-import { publishMarket, sampleQuote, sampleSession } from '@tradecore/read-models/testing';
+import { MarketData } from '@tradecore/market-data';
+import { readModelMigrations } from '@tradecore/read-models';
+import { runtimeMigrations } from '@tradecore/service/migrations';
+import { publishMarket, sampleQuote, sampleSession } from '@tradecore/market-data/testing';
 import type { RunningService } from '@tradecore/service';
 import { createTestIssuer, startTestService, type TestIssuer, type TokenOptions } from '@tradecore/service/testing';
 import { extendContext } from '@tradecore/telemetry';

@@ -199,10 +199,10 @@ describe('an order that a saga tells', () => {
     await saga.ask(tell(nobody, { type: 'OrderCanceled', data: {} }), reserve('1'));
     expect((await saga.answers(1)).map(({ type }) => type)).toEqual(['ReservationMade']);
     const parked = () =>
-      api.database.dataSource.query<unknown[]>('select saga_id, asked_id, reason from command_api.parked where saga_id = $1', [
+      api.database.dataSource.query<unknown[]>('select saga_id, target_id, reason from command_api.parked where saga_id = $1', [
         saga.id,
       ]);
-    expect(await parked()).toEqual([{ saga_id: saga.id, asked_id: nobody, reason: expect.stringMatching(/no such order/) }]);
+    expect(await parked()).toEqual([{ saga_id: saga.id, target_id: nobody, reason: expect.stringMatching(/no such order/) }]);
   });
 
   it('keeps answers that wait for it: they go out when the saga has told it', async () => {

@@ -133,7 +133,7 @@ function repeats(store: Get): void {
   const commanded = (commandId: string, tally: Tally) =>
     runInContext({ correlationId: freshId(), commandId }, () => store().saveAggregate(tally));
 
-  it('recognises a repeated command by its ids and returns what is stored, also when somebody wrote since', async () => {
+  it('recognises a repeated command by its ids and returns what is stored, also when another wrote since', async () => {
     const commandId = freshId();
     const { id } = await saved(store(), opened());
     const first = await commanded(commandId, (await store().loadAggregate(Tally, id)).raise(1).raise(2));
@@ -148,9 +148,9 @@ function repeats(store: Get): void {
     const { id } = await saved(store(), opened());
     const { events } = await commanded(commandId, (await store().loadAggregate(Tally, id)).raise(1).raise(2));
     await store().saveAggregate((await store().loadAggregate(Tally, id)).raise(10));
-    expect(await store().readCommand(commandId, id)).toEqual(events);
-    expect(await store().readCommand(commandId, freshId())).toEqual([]);
-    expect(await store().readCommand(freshId(), id)).toEqual([]);
+    expect(await store().readCommand(commandId, [id])).toEqual(events);
+    expect(await store().readCommand(commandId, [freshId()])).toEqual([]);
+    expect(await store().readCommand(freshId(), [id])).toEqual([]);
   });
 
   it('recognises a repeated command also when it now comes to another aggregate beside', async () => {

@@ -1,4 +1,4 @@
-import { event, type Catalogue } from '@tradecore/events';
+import { event, writtenBy, type Catalogue } from '@tradecore/events';
 import { BaseAggregate } from '../base-aggregate.ts';
 import { DomainError } from '../domain-error.ts';
 import type { SnapshotPolicy } from '../snapshots.ts';
@@ -61,5 +61,5 @@ export class KeptTally extends Tally {
 
 /** The catalogue of `Tally`: its topic and writer are those of Order, so that relays and roles of the fleet serve it. */
 export const tallyCatalogue: Catalogue = {
-  Tally: { type: 'Tally', topic: 'transport.order-events', writer: 'command-api', events: [TallyOpened, TallyRaised] },
+  Tally: { type: 'Tally', topic: 'transport.order-events', ...writtenBy('command-api', [TallyOpened, TallyRaised]) },
 };
