@@ -7,13 +7,13 @@ import type { Stage } from './suites/stage.ts';
 import { manyOrders, npmRunDemo } from './suites/trading.ts';
 import { startWorldWith } from './world.ts';
 
-/** One fleet for everything that kills nothing, for a start takes as long as most of its tests. In this order: some look at what others left. */
+/** One fleet for every suite that kills nothing: a start takes as long as most of them. Their order matters: the demo account is fresh at first, and the fleet stopped at last. */
 const stage = {} as Stage;
 let collector: Collector;
 
 beforeAll(async () => {
   collector = await startCollector();
-  // Only what a client traces: all of the rest would be spans without end.
+  // Only requests that a client traces: the thousand orders would be millions of spans.
   const tracing = { ...collector.env, OTEL_TRACES_SAMPLER: 'parentbased_always_off' };
   const world = await startWorldWith(tracing, '--scale', 'order-projector=2');
   const owners = [{ client: await world.person('demo'), accounts: [demoAccount] }];

@@ -72,11 +72,11 @@ describe('kill -9 of each service in turn, while people trade', () => {
   });
 
   it('shows a client that reconnects each change exactly once, without a gap', async () => {
-    const told = stored.filter(({ type, metadata }) => feedTypes.has(type) && metadata.account === traders.accounts[0]);
+    const shown = stored.filter(({ type, metadata }) => feedTypes.has(type) && metadata.account === traders.accounts[0]);
     // What was before the subscription is not pushed: the opening and the deposit.
-    await world.until('the stream to be complete', () => told.length - stream.entries.length <= 2, 60_000);
+    await world.until('the stream to be complete', () => shown.length - stream.entries.length <= 2, 60_000);
     const pushed = new Set(stream.entries.map(({ eventId }) => eventId));
-    expect(told.filter(({ id }) => !pushed.has(id)).map(({ type }) => type)).toEqual(['AccountOpened', 'FundsDeposited']);
+    expect(shown.filter(({ id }) => !pushed.has(id)).map(({ type }) => type)).toEqual(['AccountOpened', 'FundsDeposited']);
     const first = stream.entries[0]?.sequence ?? 0;
     expect(stream.entries.map(({ sequence }) => sequence)).toEqual(stream.entries.map((_, index) => first + index));
     expect(pushed.size).toBe(stream.entries.length);

@@ -20,7 +20,7 @@ export async function recordLines({ world }: Witnesses, { stored }: Facts): Prom
 /** Each event of an account or an order that clients hear of is in its feed, once; sequences have no gaps. */
 async function feed({ database }: Witnesses['world'], stored: Facts['stored']): Promise<Line> {
   const { rows } = await database.query<{ account_id: string; sequence: number; event_id: string }>(feedEntries);
-  const told = stored.filter(({ type, metadata }) => feedTypes.has(type) && metadata.account !== undefined).map(({ id }) => id);
+  const shown = stored.filter(({ type, metadata }) => feedTypes.has(type) && metadata.account !== undefined).map(({ id }) => id);
   const last = new Map<string, number>();
   const gaps = rows.filter(({ account_id: account, sequence }) => {
     const isNext = Number(sequence) === (last.get(account) ?? 0) + 1;
@@ -28,7 +28,7 @@ async function feed({ database }: Witnesses['world'], stored: Facts['stored']): 
     return !isNext;
   });
   const ids = rows.map(({ event_id: id }) => id);
-  return { what: 'feed: each change once', store: told, reads: [...ids, ...gaps.map(({ event_id: id }) => `gap before ${id}`)] };
+  return { what: 'feed: each change once', store: shown, reads: [...ids, ...gaps.map(({ event_id: id }) => `gap before ${id}`)] };
 }
 
 /** Every stored event of the topic, once, and in order for each key and aggregate. What is twice there is one more. */

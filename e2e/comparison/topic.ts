@@ -10,7 +10,7 @@ export interface TopicRecord {
   /** The event's id. */
   readonly id: string;
   readonly version: number;
-  /** W3C trace context of whoever caused the event; empty when nobody traced. */
+  /** W3C trace context of whoever caused the event; empty where there was no trace. */
   readonly traceparent: string;
 }
 

@@ -76,7 +76,7 @@ export function program(settings: FleetSettings, { name, service, port, adminPor
 
 const isOutside = (service: string): boolean => services.some(({ name, outside }) => name === service && outside === true);
 
-/** What a service of ours is told: its login, the servers, whose tokens are good, and for the gateway its broker. */
+/** The settings of a service of ours: its login, the servers, whose tokens are good, and for the gateway its brokerage. */
 function insideOf(settings: FleetSettings, service: string): Record<string, string> {
   const { urls, namespace, jwksUrl, home, paperUrl } = settings;
   return {
