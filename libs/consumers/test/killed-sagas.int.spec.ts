@@ -12,7 +12,7 @@ const children = new Set<ChildProcess>();
 
 /** Runs errands or purses in a process of its own until it is killed; resolves with the signal that ended it. */
 async function runUntilKilled(world: ErrandWorld, role: Role, failpoint: string): Promise<string> {
-  const args = ['--import', here('typescript.mjs'), '--conditions', '@tradecore/source', here('errand-process.ts')];
+  const args = ['--import', here('../../../typescript-hook.mjs'), '--conditions', '@tradecore/source', here('errand-process.ts')];
   const child = spawn(process.execPath, args, {
     env: {
       PATH: process.env['PATH'],

@@ -1,20 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { isTerminal, type OrdStatus } from '@tradecore/trading';
-import type { Client } from '../deploy/local/src/demo/client.ts';
-import { type OrderSeen, type Terms } from '../deploy/local/src/demo/client.ts';
 import { orderIdFor } from '@tradecore/events';
+import { isTerminal, type OrdStatus } from '@tradecore/trading';
+import { isDenial, type Answer, type Client, type OrderSeen, type Terms } from '@tradecore/local/demo/client.ts';
 
-/** What trades against whom. */
+/** How many people trade, and with what. */
 export interface Trading {
   readonly accounts: number;
-  /** People at a time, and milliseconds that each of them waits after an order; none when absent. */
+  /** People at a time, and milliseconds that each waits after an order; none when absent. */
   readonly workers: number;
   readonly pauseMs?: number;
   /** What each account begins with. */
   readonly money: string;
 }
 
-/** An order that was acknowledged. */
+/** An order that was acknowledged: placed, or denied, which is stored as well. */
 export interface Acknowledged {
   readonly id: string;
   readonly accountId: string;
@@ -86,7 +85,7 @@ export class Traders {
       if (open.length === 0 || Date.now() > deadline) return open;
       const resting = open.filter(({ id, status }) => !canceled.has(id) && (status === 'new' || status === 'partiallyFilled'));
       for (const { id } of resting) {
-        await this.#ask(`/v1/orders/${id}/cancel`, {}, [202, 409, 422]);
+        await this.#send(`/v1/orders/${id}/cancel`, {}, isAnswerToRequest);
         canceled.add(id);
       }
       await pause(250);
@@ -103,30 +102,28 @@ export class Traders {
     const accountId = this.accounts[turn % this.accounts.length] ?? '';
     const terms = variety[Math.floor(turn / this.accounts.length) % variety.length];
     const clientOrderId = `trade-${turn}`;
-    await this.#ask('/v1/orders', { accountId, clientOrderId, ...terms }, [200, 201]);
+    const isPlaced = (answer: Answer<unknown>): boolean => answer.status === 200 || answer.status === 201 || isDenial(answer);
+    if (!(await this.#send('/v1/orders', { accountId, clientOrderId, ...terms }, isPlaced))) return;
     const id = orderIdFor(accountId, clientOrderId);
     this.acknowledged.push({ id, accountId });
-    // 409 and 422: it has ended meanwhile, or the first attempt was stored and its answer was lost.
-    if (turn % 7 === 0) await this.#ask(`/v1/orders/${id}/cancel`, {}, [202, 409, 422]);
-    if (turn % 11 === 0) await this.#ask(`/v1/orders/${id}/replace`, { quantity: '12' }, [202, 409, 422]);
+    if (turn % 7 === 0) await this.#send(`/v1/orders/${id}/cancel`, {}, isAnswerToRequest);
+    if (turn % 11 === 0) await this.#send(`/v1/orders/${id}/replace`, { quantity: '12' }, isAnswerToRequest);
   }
 
-  async #ask(path: string, body: object, expected: readonly number[]): Promise<void> {
+  /** Sends a request until it is answered, for a service may be away. False where the answer is not the expected one, or never came. */
+  async #send(path: string, body: object, isExpected: (answer: Answer<unknown>) => boolean): Promise<boolean> {
     while (!this.#isStopped || path !== '/v1/orders') {
-      const status = await this.#status(path, body);
-      if (expected.includes(status)) return;
-      if (status !== 0 && status !== 503) this.surprises.push(`POST ${path} ${JSON.stringify(body)}: ${status}`);
-      if (status >= 400 && status < 500) return;
+      const answer = await this.#client.ask('POST', path, { body }).catch(() => undefined);
+      if (answer && isExpected(answer)) return true;
+      if (answer && answer.status !== 503) {
+        this.surprises.push(`POST ${path} ${JSON.stringify(body)}: ${answer.status} ${JSON.stringify(answer.body)}`);
+        if (answer.status < 500) return false;
+      }
       await pause(50);
     }
-  }
-
-  /** The status; 0 when the connection broke. */
-  async #status(path: string, body: object): Promise<number> {
-    try {
-      return (await this.#client.ask('POST', path, { body })).status;
-    } catch {
-      return 0;
-    }
+    return false;
   }
 }
+
+/** 409 and 422: the order has ended meanwhile, was denied, or a first attempt was stored and its answer was lost. */
+const isAnswerToRequest = ({ status }: Answer<unknown>): boolean => [202, 409, 422].includes(status);

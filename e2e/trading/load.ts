@@ -5,7 +5,7 @@ import { Order } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
 
 const terms = { symbol: 'ACME', side: 'buy', type: 'market', quantity: '1', timeInForce: 'day' } as const;
-const denial = { rule: 'test', detail: 'Nobody meant it.', figures: {} };
+const denial = { rule: 'test', detail: 'A test denies it.', figures: {} };
 
 /** A writer beside the door, under its login: saves of several events and of several aggregates, orders that are denied. Runs until `isOver`. */
 export async function saveInBulk(databaseUrl: string, accountId: string, isOver: () => boolean): Promise<number> {
@@ -15,9 +15,9 @@ export async function saveInBulk(databaseUrl: string, accountId: string, isOver:
   try {
     while (!isOver()) {
       const orders = ['a', 'b'].map((half) => {
-        const asked: OrderTerms = { accountId, clientOrderId: `bulk-${saved}-${half}`, ...terms };
-        const order = new Order(orderIdFor(accountId, asked.clientOrderId ?? ''));
-        order.place(asked);
+        const named: OrderTerms = { accountId, clientOrderId: `bulk-${saved}-${half}`, ...terms };
+        const order = new Order(orderIdFor(accountId, named.clientOrderId ?? ''));
+        order.place(named);
         order.deny(denial);
         return order;
       });

@@ -1,6 +1,7 @@
-import type { Paper } from '../deploy/local/src/demo/paper.ts';
+import { brokerageFills } from '../comparison/witnesses.ts';
+import type { Paper } from '@tradecore/local/demo/paper.ts';
 
-/** What the paper broker does wrong, and how likely at each occasion. `ms` is short: a test does not wait for nothing. */
+/** What the paper broker does wrong, and how likely at each occasion. `ms` is short, so that tests are. */
 const faults = [
   { kind: 'timeout-before-accept', probability: 0.01, ms: 300 },
   { kind: 'timeout-after-accept', probability: 0.02, ms: 300 },
@@ -22,4 +23,16 @@ const faults = [
 export async function faultsOfEveryKind(paper: Paper): Promise<void> {
   for (const fault of faults) await paper.fault({ ...fault, times: 1_000_000 });
   await paper.fault({ kind: 'stream-gap', probability: 0.01, times: 2, ms: 2000 });
+}
+
+/** Takes back `count` of the executions that the brokerage lists, and gives as many another price: evenly over all of them. */
+export async function amendSome(paper: Paper, count: number): Promise<void> {
+  const fills = await brokerageFills(paper);
+  const every = Math.max(1, Math.floor(fills.length / (2 * count)));
+  const chosen = fills.filter((_, index) => index % every === 0).slice(0, 2 * count);
+  for (const [index, fill] of chosen.entries()) {
+    const execution = { execution_id: fill.id.split('::').at(-1) };
+    const price = (Number(fill.price) + 0.01).toFixed(2);
+    await paper.fault(index % 2 === 0 ? { kind: 'bust', ...execution } : { kind: 'correct', ...execution, price });
+  }
 }

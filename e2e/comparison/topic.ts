@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createKafkaClient } from '@tradecore/messaging';
-import { setting } from './world.ts';
+import { setting } from '../world.ts';
 
 /** A record of a topic as a `read_committed` reader sees it. */
 export interface TopicRecord {
@@ -10,7 +10,7 @@ export interface TopicRecord {
   /** The event's id. */
   readonly id: string;
   readonly version: number;
-  /** W3C trace context of whoever caused the event; empty when nobody traced. */
+  /** W3C trace context of whoever caused the event; empty where there was no trace. */
   readonly traceparent: string;
 }
 
