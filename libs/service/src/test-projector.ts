@@ -28,7 +28,7 @@ export class TestProjector<W extends Written> {
   /** Starts the service of a projector. `env`: further settings. */
   static async start<W extends Written>(
     options: ServiceOptions,
-    models: Promise<W>,
+    models: W | Promise<W>,
     env: Readonly<Record<string, string>> = {},
   ): Promise<TestProjector<W>> {
     const relayed = Object.values(topics).filter(({ writer }) => writer === 'relay');
