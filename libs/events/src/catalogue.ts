@@ -7,7 +7,7 @@ import * as controls from './trading-control.ts';
 import { submitStepEventId } from './ids.ts';
 import { topics } from './topics.ts';
 
-/** KeyedMutex the data of one stored version into the next one's. */
+/** Turns the data of one stored version into the next one's. */
 export type Upcast = (data: Record<string, unknown>) => Record<string, unknown>;
 
 /** By service: the events that it may append. Several services may write the same type of event. */
@@ -44,6 +44,12 @@ export const writtenBy = (service: string, events: readonly EventClass[]): Pick<
   writers: { [service]: events },
 });
 
+/** The same for events that several services write. */
+export const writtenByEach = (writers: Writers): Pick<AggregateDeclaration, 'events' | 'writers'> => ({
+  events: [...new Set(Object.values(writers).flat())],
+  writers,
+});
+
 /** Every type of aggregate by its name. */
 export type Catalogue = Readonly<Record<string, AggregateDeclaration>>;
 
@@ -62,43 +68,47 @@ export const catalogue: Catalogue = {
   Order: {
     type: 'Order',
     topic: topics.orderEvents.name,
-    ...writtenBy('command-api', [
-      orders.OrderPlaced,
-      orders.OrderApproved,
-      orders.OrderDenied,
-      orders.OrderAccepted,
-      orders.OrderRejected,
-      orders.OrderOutcomeUnknown,
-      orders.OrderExecuted,
-      orders.OrderExecutionBusted,
-      orders.OrderExecutionCorrected,
-      orders.OrderCancelRequested,
-      orders.OrderCancelRejected,
-      orders.OrderCanceled,
-      orders.OrderReplaceRequested,
-      orders.OrderReplaced,
-      orders.OrderReplaceRejected,
-      orders.OrderExpired,
-      orders.OrderDoneForDay,
-      orders.OrderSuspended,
-      orders.OrderResumed,
-    ]),
+    ...writtenByEach({
+      'command-api': [
+        orders.OrderPlaced,
+        orders.OrderApproved,
+        orders.OrderDenied,
+        orders.OrderCancelRequested,
+        orders.OrderReplaceRequested,
+      ],
+      'order-saga': [
+        orders.OrderAccepted,
+        orders.OrderRejected,
+        orders.OrderOutcomeUnknown,
+        orders.OrderExecuted,
+        orders.OrderExecutionBusted,
+        orders.OrderExecutionCorrected,
+        orders.OrderCancelRejected,
+        orders.OrderCanceled,
+        orders.OrderReplaced,
+        orders.OrderReplaceRejected,
+        orders.OrderExpired,
+        orders.OrderDoneForDay,
+        orders.OrderSuspended,
+        orders.OrderResumed,
+      ],
+    }),
   },
   Account: {
     type: 'Account',
     topic: topics.accountEvents.name,
-    ...writtenBy('command-api', [
-      accounts.AccountOpened,
-      accounts.AccountAccessGranted,
-      accounts.AccountAccessRevoked,
-      accounts.FundsDeposited,
-      accounts.FundsWithdrawn,
-      accounts.ReservationMade,
-      accounts.ReservationChanged,
-      accounts.ReservationReleased,
-      accounts.FillSettled,
-      accounts.FillReversed,
-    ]),
+    ...writtenByEach({
+      'command-api': [
+        accounts.AccountOpened,
+        accounts.AccountAccessGranted,
+        accounts.AccountAccessRevoked,
+        accounts.FundsDeposited,
+        accounts.FundsWithdrawn,
+        accounts.ReservationMade,
+        accounts.ReservationChanged,
+      ],
+      'order-saga': [accounts.ReservationChanged, accounts.ReservationReleased, accounts.FillSettled, accounts.FillReversed],
+    }),
   },
   TradingControl: {
     type: 'TradingControl',
@@ -132,15 +142,18 @@ export const catalogue: Catalogue = {
   OrderPlacement: {
     type: 'OrderPlacement',
     topic: topics.orderPlacement.name,
-    ...writtenBy('order-saga', [
-      placements.SubmitBrokerOrder,
-      placements.ReplaceBrokerOrder,
-      placements.CancelBrokerOrder,
-      placements.RevisionEnded,
-      placements.PlacementStuck,
-      placements.PlacementResumed,
-      placements.PlacementEnded,
-    ]),
+    ...writtenByEach({
+      'command-api': [placements.SubmitBrokerOrder],
+      'order-saga': [
+        placements.SubmitBrokerOrder,
+        placements.ReplaceBrokerOrder,
+        placements.CancelBrokerOrder,
+        placements.RevisionEnded,
+        placements.PlacementStuck,
+        placements.PlacementResumed,
+        placements.PlacementEnded,
+      ],
+    }),
     keyOf: keyOfStep,
     idOf: idOfStep,
   },

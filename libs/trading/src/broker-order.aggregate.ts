@@ -262,9 +262,10 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     this.apply(how === 'suspended' ? new BrokerOrderSuspended(this.#ofOrder()) : new BrokerOrderDoneForDay(this.#ofOrder()));
   }
 
-  /** The brokerage works it again. */
+  /** The brokerage works it again, or still: a late report of what was taken back since may have filled it in our books. */
   resumed(): void {
-    if (this.#progress === 'working' && this.isPaused) this.apply(new BrokerOrderResumed(this.#ofOrder()));
+    const isStillWorked = this.#progress === 'filled' && !this.#isFilled;
+    if (isStillWorked || (this.#progress === 'working' && this.isPaused)) this.apply(new BrokerOrderResumed(this.#ofOrder()));
   }
 
   /** Takes up an order at the brokerage that nobody of us asked for. */
@@ -353,6 +354,7 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
   onBrokerOrderResumed({ data }: BrokerOrderResumed): void {
     this.#learn(data);
     this.#pause = undefined;
+    this.#progress = 'working';
   }
 
   onForeignOrderAdopted({ data }: ForeignOrderAdopted): void {

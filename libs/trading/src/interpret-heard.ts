@@ -34,6 +34,7 @@ export function listed(
   rules: RevisionRules,
 ): Outcome {
   const { order } = revision;
+  const wasOpen = order.isOpen;
   const isUnsettled = needsReplaced(revision, shown, rules) && shown.status !== 'rejected';
   if (!isUnsettled) accept(revision, shown, false);
   const differs = executions.some((execution) => isOther(order, execution));
@@ -41,7 +42,7 @@ export function listed(
   follow(revision, shown, true);
   if (isUnsettled) return order.isUnproven ? asked : askedToList;
   if (differs || order.exceeds(shown)) return askedToList;
-  return needsLook(order, shown);
+  return !wasOpen && order.isOpen ? asked : needsLook(order, shown);
 }
 
 /** Takes a report over; answers whether it is about one that is not known. */

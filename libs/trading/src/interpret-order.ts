@@ -57,7 +57,9 @@ const following: Readonly<Record<BrokerageOrder['status'], Following>> = {
 
 /** Follows the status that the brokerage shows, once all executions are known that it counts. `isCurrent`: it is so now; else the word may be old. */
 export function follow(of: Pick<Revision, 'order' | 'cancels'>, shown: BrokerageOrder, isCurrent: boolean): void {
-  if (of.order.progress === 'working' && !of.order.lacks(shown)) following[shown.status](of, shown, isCurrent);
+  const { progress } = of.order;
+  const isOpen = progress === 'working' || (progress === 'filled' && shown.status === 'working');
+  if (isOpen && !of.order.lacks(shown)) following[shown.status](of, shown, isCurrent);
 }
 
 /** The brokerage works it: nothing waits for an answer there. */
