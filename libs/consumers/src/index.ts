@@ -1,4 +1,5 @@
 export {
+  declarationOf,
   fold,
   foldAppended,
   On,
