@@ -16,7 +16,6 @@ export const readModelMigrations: readonly Migration[] = [
 
 /** What services that decide keep for themselves, whoever asks them: positions, what is held, timers, work. */
 export const runtimeMigrations: readonly Migration[] = [
-  commandsMigration({ number: 210, service: 'command-api' }),
   commandsMigration({ number: 211, service: 'broker-gateway' }),
   sagaMigration({ number: 212, service: 'order-saga' }),
   workMigration({ number: 213, service: 'broker-gateway' }),

@@ -24,6 +24,7 @@ import {
   UnsupportedCurrency,
 } from './account-errors.ts';
 import { Ledger, money, transfer } from './ledger.ts';
+import { differingFields } from './order-terms.ts';
 
 /** The currencies in which accounts are kept: the one in which the market quotes. */
 export const currencies = ['USD'] as const;
@@ -61,8 +62,7 @@ export class Account extends BaseAggregate<AccountEvent> {
     const { owner, currency, name } = terms;
     if (this.#opened === undefined)
       return this.apply(new AccountOpened({ owner, currency, ...(name !== undefined && { name }) }));
-    const opened = this.#opened;
-    const differing = (['owner', 'currency', 'name'] as const).filter((field) => opened[field] !== terms[field]);
+    const differing = differingFields(this.#opened, terms, ['owner', 'currency', 'name']);
     if (differing.length > 0) throw new AccountAlreadyOpened(this.id, differing);
   }
 

@@ -5,6 +5,7 @@ export {
   differingFields,
   symbolShape,
   termFaults,
+  termFields,
   type TermFault,
   type TermFaultCode,
 } from './order-terms.ts';

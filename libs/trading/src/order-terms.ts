@@ -41,7 +41,8 @@ export function canonicalTerms(terms: OrderTerms): OrderTerms {
   };
 }
 
-const termFields = [
+/** The fields of an order's terms, in the order in which the API lists them. */
+export const termFields = [
   'accountId',
   'clientOrderId',
   'symbol',
@@ -53,9 +54,9 @@ const termFields = [
   'timeInForce',
 ] as const satisfies readonly (keyof OrderTerms)[];
 
-/** The fields in which two canonical terms differ, in the order in which the API lists them. */
-export const differingFields = (one: OrderTerms, other: OrderTerms): (keyof OrderTerms)[] =>
-  termFields.filter((field) => one[field] !== other[field]);
+/** The fields, of these, in which one differs from the other; absent is a value too. */
+export const differingFields = <Field extends string>(one: object, other: object, fields: readonly Field[]): Field[] =>
+  fields.filter((field) => Reflect.get(one, field) !== Reflect.get(other, field));
 
 function shapeFaults({ accountId, clientOrderId, symbol }: OrderTerms): TermFault[] {
   const faults: TermFault[] = [];

@@ -40,7 +40,7 @@ import { Executions, type ExecutionFigures } from './order-executions.ts';
 import { orderAfter, type OrderState } from './order-fold.ts';
 import { orderStates, type OrderStanding } from './order-states.ts';
 import type { OrdStatus } from './order-status.ts';
-import { canonicalTerms, differingFields, termFaults } from './order-terms.ts';
+import { canonicalTerms, differingFields, termFaults, termFields } from './order-terms.ts';
 
 /** The state of an order as JSON: what a snapshot holds. A change of shape raises `Order.snapshots.shape`. */
 export interface OrderSnapshot {
@@ -70,7 +70,7 @@ export class Order extends BaseAggregate<OrderEvent> {
     if (faults.length > 0) throw new InvalidOrderTerms(faults);
     const given = canonicalTerms(terms);
     if (this.#state === undefined) return this.apply(new OrderPlaced(given));
-    const differing = differingFields(this.#state.placed, given);
+    const differing = differingFields(this.#state.placed, given, termFields);
     if (differing.length > 0) throw new OrderAlreadyPlaced(this.id, differing);
   }
 
@@ -110,7 +110,7 @@ export class Order extends BaseAggregate<OrderEvent> {
     if (compare(decimal(after.quantity), this.filledQuantity) <= 0) {
       throw new ReplaceBelowFilled(this.id, after.quantity, this.filledQuantity);
     }
-    if (differingFields(before, after).length === 0) throw new ReplaceChangesNothing(this.id, changes);
+    if (differingFields(before, after, termFields).length === 0) throw new ReplaceChangesNothing(this.id, changes);
     return after;
   }
 
