@@ -1,5 +1,12 @@
 import type { RecordedEvent } from '@tradecore/events';
-import type { AnyAggregate, Held, LoadedMany, PreparedDecision, TransactionEventStore, Wanted } from '@tradecore/event-sourcing';
+import type {
+  AnyAggregate,
+  LoadedMany,
+  PartToSave,
+  TransactionEventStore,
+  Wanted,
+  WarmAggregate,
+} from '@tradecore/event-sourcing';
 import type { WorkContext } from '@tradecore/telemetry';
 import type { AggregateCache } from './aggregate-cache.ts';
 
@@ -16,9 +23,9 @@ export class Failed {
 
 /** The decisions of one transaction: made one after the other on locked aggregates, stored together. */
 export class Decisions {
-  private readonly prepared = new Map<string, PreparedDecision[]>();
+  private readonly prepared = new Map<string, PartToSave[]>();
   private readonly made = new Map<string, Decision[]>();
-  private readonly aggregates: Map<string, Held | Error>;
+  private readonly aggregates: Map<string, WarmAggregate | Error>;
 
   private constructor(
     private readonly store: TransactionEventStore,
@@ -33,8 +40,8 @@ export class Decisions {
     store: TransactionEventStore,
     { wanted, lookups, cache }: { wanted: readonly Wanted[]; lookups: readonly string[]; cache?: AggregateCache | undefined },
   ): Promise<Decisions> {
-    const asked = wanted.map((each) => ({ ...each, held: cache?.take(each.id) }));
-    return new Decisions(store, new Map(wanted.map((each) => [each.id, each])), await store.loadMany(asked, lookups));
+    const asked = wanted.map((each) => ({ ...each, warm: cache?.take(each.id) }));
+    return new Decisions(store, new Map(wanted.map((each) => [each.id, each])), await store.loadLocked(asked, lookups));
   }
 
   /** The database's time, after the locks were had. */
@@ -61,10 +68,14 @@ export class Decisions {
     const before = aggregate.uncommittedEvents.length;
     try {
       decision.decide(aggregate);
-      const count = aggregate.uncommittedEvents.length - before;
-      if (count > 0) this.listOf(this.prepared, id).push(this.store.prepare(aggregate, count, decision.context));
+      const decided = aggregate.uncommittedEvents.slice(before);
+      if (decided.length > 0) {
+        const target = { type: this.wantedOf(id).type.type, id };
+        const events = this.store.prepare(target, decided, { context: decision.context });
+        this.listOf(this.prepared, id).push({ ...target, expected: aggregate.version - decided.length, events });
+      }
       this.listOf(this.made, id).push(decision);
-      return count;
+      return decided.length;
     } catch (error) {
       if (aggregate.uncommittedEvents.length > before) await this.undo(id);
       return new Failed(error);
@@ -73,30 +84,37 @@ export class Decisions {
 
   /** Stores all of them. Call once, last. */
   async save(): Promise<RecordedEvent[]> {
-    const prepared = [...this.prepared.values()].flat();
-    const stored = prepared.length === 0 ? [] : await this.store.saveBatch(prepared);
-    for (const { aggregateId, id } of stored) {
-      const held = this.aggregates.get(aggregateId) as Held;
-      this.aggregates.set(aggregateId, { ...held, lastEventId: id });
-    }
+    const parts = [...this.prepared.values()].flat();
+    if (parts.length === 0) return [];
+    const stored = await this.store.saveBatch(parts);
+    const lastIds = new Map(stored.map(({ aggregateId, id }) => [aggregateId, id]));
+    const changed = [...lastIds].map(([aggregateId, lastEventId]) => {
+      const { aggregate } = this.aggregates.get(aggregateId) as WarmAggregate;
+      aggregate.markCommitted();
+      this.aggregates.set(aggregateId, { aggregate, lastEventId });
+      return aggregate;
+    });
+    await this.store.keepSnapshots(changed);
     return stored;
   }
 
   /** Keeps the aggregates for the next batch; after the commit. */
   keep(cache: AggregateCache): void {
-    for (const held of this.aggregates.values()) {
-      if (!(held instanceof Error) && held.lastEventId !== null) cache.keep(held.aggregate, held.lastEventId);
+    for (const warm of this.aggregates.values()) {
+      if (!(warm instanceof Error) && warm.lastEventId !== null) cache.keep(warm.aggregate, warm.lastEventId);
     }
   }
 
   /** Half a decision can't be taken back from an aggregate: it is loaded again, and the decisions before are made again. They are pure. */
   private async undo(id: string): Promise<void> {
-    const fresh = (await this.store.loadMany([{ ...(this.wanted.get(id) as Wanted), held: undefined }])).aggregates.get(id);
+    const fresh = (await this.store.loadLocked([{ ...this.wantedOf(id), warm: undefined }])).aggregates.get(id);
     if (!fresh || fresh instanceof Error) throw fresh ?? new Error(`${id} was not loaded`);
     this.aggregates.set(id, fresh);
     for (const { decide } of this.listOf(this.made, id)) decide(fresh.aggregate);
-    const again = this.listOf(this.prepared, id).map((each) => ({ ...each, aggregate: fresh.aggregate }));
-    this.prepared.set(id, again);
+  }
+
+  private wantedOf(id: string): Wanted {
+    return this.wanted.get(id) as Wanted;
   }
 
   private listOf<T>(lists: Map<string, T[]>, id: string): T[] {

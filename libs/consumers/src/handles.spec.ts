@@ -1,4 +1,4 @@
-import { event, freshId, type RecordedEvent } from '@tradecore/events';
+import { event, freshId, writtenBy, type RecordedEvent } from '@tradecore/events';
 import { recordedSample } from '@tradecore/events/testing';
 import { BaseAggregate } from '@tradecore/event-sourcing';
 import { CommandDecider } from './command-decider.ts';
@@ -28,7 +28,7 @@ class LampCommands {
 }
 
 const catalogue = {
-  Switch: { type: 'Switch', topic: 'saga.switches', writer: 'switch-saga', events: [LampAsked, BellAsked] },
+  Switch: { type: 'Switch', topic: 'saga.switches', ...writtenBy('switch-saga', [LampAsked, BellAsked]) },
 };
 const deciderOf = (...handlers: object[]) =>
   new CommandDecider({ name: 'lamp-room', topics: ['saga.switches'], handlers, catalogue });

@@ -32,7 +32,7 @@ export interface KnownSagas {
   readonly parked: readonly string[];
 }
 
-/** Read after their heads are locked. `now`: the database's, as `loadMany` told. */
+/** Read after their heads are locked. `now`: the database's, as `loadLocked` told. */
 export async function readSagas(tx: Transaction, schema: string, sagaIds: readonly string[], now: string): Promise<KnownSagas> {
   const rows = (await tx.query(
     `select i.id as "sagaId", o.heard, o.origin, coalesce(o.due_at <= $2::timestamptz, false) as "isDue",

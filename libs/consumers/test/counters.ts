@@ -1,4 +1,13 @@
-import { event, freshId, topics, type Catalogue, type Event, type RecordedEvent, type TopicDeclaration } from '@tradecore/events';
+import {
+  event,
+  freshId,
+  topics,
+  writtenBy,
+  type Catalogue,
+  type Event,
+  type RecordedEvent,
+  type TopicDeclaration,
+} from '@tradecore/events';
 import { On, Projector, subscriptionMigration, type Appending } from '@tradecore/consumers';
 
 /** Something was counted, for an account. */
@@ -18,7 +27,7 @@ export const declarations: TopicDeclaration[] = [
 
 /** Counters are written by nobody in particular. */
 export const counters: Catalogue = {
-  Counter: { type: 'Counter', topic, writer: 'counter-writer', events: [Counted, Noted, Spoilt] },
+  Counter: { type: 'Counter', topic, ...writtenBy('counter-writer', [Counted, Noted, Spoilt]) },
 };
 
 /** Event number `aggregateVersion` of a counter. */

@@ -32,7 +32,7 @@ const after = (target: object, method: string, name: string): void => {
 };
 
 after(Positions.prototype, 'advance', 'after-position');
-after(TransactionEventStore.prototype, 'loadMany', 'after-load');
+after(TransactionEventStore.prototype, 'loadLocked', 'after-load');
 after(TransactionEventStore.prototype, 'saveBatch', 'after-append');
 
 const dataSource = await new DataSource({ type: 'postgres', url: env['DATABASE_URL']! }).initialize();

@@ -4,6 +4,7 @@ import {
   event,
   stepIdFor,
   topics,
+  writtenBy,
   type Catalogue,
   type RecordedEvent,
   type TopicDeclaration,
@@ -50,13 +51,12 @@ const stored = (name: string): TopicDeclaration => ({
 export const declarations: TopicDeclaration[] = [...Object.values(names).map((name) => stored(name)), topics.deadLetters];
 
 export const errands: Catalogue = {
-  Job: { type: 'Job', topic: names.jobs, writer: 'job-desk', events: [JobOpened, JobNudged] },
-  Purse: { type: 'Purse', topic: names.purses, writer: 'purse-keeper', events: [PursePaid, PurseThanked] },
+  Job: { type: 'Job', topic: names.jobs, ...writtenBy('job-desk', [JobOpened, JobNudged]) },
+  Purse: { type: 'Purse', topic: names.purses, ...writtenBy('purse-keeper', [PursePaid, PurseThanked]) },
   Errand: {
     type: 'Errand',
     topic: names.steps,
-    writer: 'errand-saga',
-    events: [PaymentAsked, ErrandEnded],
+    ...writtenBy('errand-saga', [PaymentAsked, ErrandEnded]),
     keyOf: ({ data }, id) => (data as { target?: string }).target ?? id,
   },
 };

@@ -1,4 +1,4 @@
-import { freshId } from '@tradecore/events';
+import { freshId, writtenBy } from '@tradecore/events';
 import type { RecordedEvent } from '@tradecore/events';
 import type { IncomingMessage } from '@tradecore/messaging';
 import { ModelDiverged, redrive, type ProjectorClass } from '@tradecore/consumers';
@@ -158,7 +158,7 @@ describe('a projection, inside a transaction', () => {
       Counted: Object.fromEntries([1, 2, 3, 4, 5, 6].map((from) => [from, (data: Record<string, unknown>) => data])),
     };
     const catalogue = {
-      Counter: { type: 'Counter', topic, writer: 'x', events: [newer, ...(changes.type ? [Counted] : [])], upcasts },
+      Counter: { type: 'Counter', topic, ...writtenBy('x', [newer, ...(changes.type ? [Counted] : [])]), upcasts },
     };
     expect(await redrive(Tallies, id, { ...bench.parts, catalogue })).toEqual({ events: 2 });
     expect(await guard()).toMatchObject({ version: 3, parked_version: null, parked_at: null });

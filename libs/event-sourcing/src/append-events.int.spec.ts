@@ -1,13 +1,13 @@
 import { freshId } from '@tradecore/events';
 import { Client } from 'pg';
 import { appendParameters, appendSql } from './append-events.ts';
-import { prepareSave, type Save } from './save.ts';
+import type { Save } from './save.ts';
+import { saveOf } from './test/parts.ts';
 import { createTestDatabase, Tally, tallyCatalogue, type TestDatabase } from './testing.ts';
 
 interface Row {
   verdict: string;
-  found: number | null;
-  reason: string | null;
+  detail: unknown;
 }
 
 describe('append_events', () => {
@@ -32,13 +32,14 @@ describe('append_events', () => {
 
   /** A save of one event or more for each aggregate id, decided on the given version. */
   const save = (ids: string | string[], expected = 0, raises = 0): Save =>
-    prepareSave(
+    saveOf(
       tallyCatalogue,
       [ids].flat().map((id) => {
         const aggregate = new Tally(id).open('me');
         for (let each = 0; each < raises; each += 1) aggregate.raise(1);
-        return { aggregate, expected };
+        return aggregate;
       }),
+      expected,
     );
   const append = async (client: Client, saves: Save[], waitMs: number | null = null): Promise<Row[]> =>
     (await client.query<Row>(appendSql, appendParameters(saves, waitMs))).rows;
@@ -66,7 +67,7 @@ describe('append_events', () => {
 
     const [id, other] = [freshId(), freshId()];
     await append(writer, [save(id)]);
-    expect(await append(writer, [save([other, id], 0, 2)])).toMatchObject([{ verdict: 'conflict', found: 1 }]);
+    expect(await append(writer, [save([other, id], 0, 2)])).toEqual([{ verdict: 'conflict', stored_at: null, detail: [[2, 1]] }]);
     expect([await versions(id), await versions(other)]).toEqual([[1], []]);
   });
 
@@ -177,19 +178,27 @@ describe('append_events', () => {
     expect(rows.map(({ at }) => at)).toEqual(['4102444800.000002', '4102444800.000002']);
   });
 
-  it('calls an id that is used for something else invalid, and a repeated save repeated though its aggregate is locked', async () => {
+  it('tells of ids that are there already and who has them, also while the aggregate is locked', async () => {
     const first = save(freshId(), 0, 1);
     await append(writer, [first]);
     const [part] = first.parts;
     if (!part) throw new Error('a part');
-    const stolen = { ...first, parts: [{ ...part, aggregateId: freshId() }] };
-    expect(await append(writer, [stolen])).toMatchObject([{ verdict: 'invalid', reason: expect.stringContaining('event id') }]);
+    const stolen = { ...first, parts: [{ ...part, id: freshId() }] };
+    expect(await append(writer, [stolen])).toMatchObject([
+      {
+        verdict: 'present',
+        detail: [
+          [1, part.id],
+          [2, part.id],
+        ],
+      },
+    ]);
     await rival.query('begin');
     await rival.query(
-      'select append_events from append_events($1, $2, $3, $4, $5, $6, $7)',
-      appendParameters([save(part.aggregateId, 2)], null).slice(0, 7),
+      'select append_events from append_events($1, $2, $3, $4, $5, $6, $7, $8)',
+      appendParameters([save(part.id, 2)], null).slice(0, 8),
     );
-    expect(await verdicts(writer, [first])).toEqual(['repeated']);
+    expect(await verdicts(writer, [first])).toEqual(['present']);
     await rival.query('rollback');
   });
 
@@ -197,14 +206,17 @@ describe('append_events', () => {
     const id = freshId();
     await append(writer, [save(id)]);
     const [part] = save(id, 1).parts;
-    const as = (aggregateType: string): Save => ({ ...save(id), parts: [{ ...(part as Save['parts'][number]), aggregateType }] });
-    await owner.query(`insert into aggregate_types values ('Other', 'somewhere', current_user), ('Mine', 'somewhere', $1)`, [
+    const as = (type: string): Save => ({ ...save(id), parts: [{ ...(part as Save['parts'][number]), type }] });
+    await owner.query(`insert into aggregate_types values ('Other', 'somewhere'), ('Mine', 'somewhere')`);
+    await owner.query(`insert into event_writers values ('Other', 'TallyOpened', current_user), ('Mine', 'TallyOpened', $1)`, [
       'tradecore_test_command_api',
     ]);
     const rows = await append(writer, [as('Mine')]);
-    expect(rows).toMatchObject([{ verdict: 'invalid', reason: `${id} is of type Tally, not Mine` }]);
-    expect(await append(writer, [as('Nothing')])).toMatchObject([{ reason: 'unknown aggregate type Nothing' }]);
-    expect(await append(writer, [as('Other')])).toMatchObject([{ reason: 'tradecore_test_command_api does not write Other' }]);
+    expect(rows).toMatchObject([{ verdict: 'invalid', detail: `${id} is of type Tally, not Mine` }]);
+    expect(await append(writer, [as('Nothing')])).toMatchObject([{ detail: 'unknown aggregate type Nothing' }]);
+    expect(await append(writer, [as('Other')])).toMatchObject([
+      { detail: 'tradecore_test_command_api does not write TallyOpened of Other' },
+    ]);
     const reader = await connect(database.urlFor('order-projector'));
     await expect(append(reader, [save(freshId())])).rejects.toMatchObject({ code: '42501' });
     await reader.end();
@@ -231,7 +243,7 @@ describe('append_events', () => {
       'update stream_heads set version = 9',
       `select nextval('event_position')`,
       'insert into event_outbox values (1, gen_random_uuid(), $$t$$, $$k$$)',
-      'update aggregate_types set writer = current_user',
+      'update event_writers set writer = current_user',
     ];
     for (const sql of around) await expect(writer.query(sql)).rejects.toThrow('permission denied');
   });

@@ -1,12 +1,12 @@
-import { event, freshId } from '@tradecore/events';
+import { event, freshId, writtenBy } from '@tradecore/events';
 import type { DataSource } from 'typeorm';
 import { Busy, ConcurrencyException, createEventStore, InvalidSave, limits, type PostgresEventStore } from './index.ts';
 import { appendParameters, appendSql } from './append-events.ts';
-import { prepareSave } from './save.ts';
+import { saveOf } from './test/parts.ts';
 import { createTestDatabase, Tally, tallyCatalogue, TallyOpened, TallyRaised, type TestDatabase } from './testing.ts';
 
-/** Its name is longer than the column: only the database finds out. */
-class Poison extends event('P'.repeat(201), 1)<object> {}
+/** There is no version 0: only the database finds out. */
+class Poison extends event('TallyPoisoned', 0)<object> {}
 class Poisoned extends Tally {
   override get uncommittedEvents(): readonly (TallyOpened | TallyRaised)[] {
     return [new Poison({}) as never];
@@ -15,7 +15,7 @@ class Poisoned extends Tally {
     return 1;
   }
 }
-const declared = { ...tallyCatalogue['Tally'], events: [TallyOpened, TallyRaised, Poison] };
+const declared = { ...tallyCatalogue['Tally'], ...writtenBy('command-api', [TallyOpened, TallyRaised, Poison]) };
 const catalogue = { Tally: declared } as unknown as typeof tallyCatalogue;
 
 describe('the PostgreSQL store under way', () => {
@@ -23,7 +23,7 @@ describe('the PostgreSQL store under way', () => {
   let dataSource: DataSource;
   let store: PostgresEventStore;
   beforeAll(async () => {
-    database = await createTestDatabase({ catalogue: tallyCatalogue });
+    database = await createTestDatabase({ catalogue });
     dataSource = await database.dataSourceFor('command-api');
     store = createEventStore({ dataSource, catalogue });
   });
@@ -70,9 +70,9 @@ describe('the PostgreSQL store under way', () => {
   });
 
   it('keeps a poison save from harming its neighbours', async () => {
-    const together = [new Poisoned(freshId()), opened()].map((aggregate) => prepareSave(catalogue, [{ aggregate, expected: 0 }]));
+    const together = [new Poisoned(freshId()), opened()].map((aggregate) => saveOf(catalogue, [aggregate]));
     const oneStatement = dataSource.query(appendSql, appendParameters(together, null));
-    await expect(oneStatement).rejects.toMatchObject({ code: '22001' }); // the trap: one value fails the statement, and all its saves
+    await expect(oneStatement).rejects.toMatchObject({ code: '23514' }); // the trap: one value fails the statement, and all its saves
 
     const neighbours = Array.from({ length: 20 }, () => opened());
     const poison = store.saveAggregate(new Poisoned(freshId()));

@@ -8,5 +8,5 @@ export * from './order-placement.ts';
 export * from './trading-control.ts';
 export * from './market-data.ts';
 export { topics, type TopicDeclaration } from './topics.ts';
-export { catalogue, type AggregateDeclaration, type Catalogue, type Upcast } from './catalogue.ts';
+export { catalogue, writtenBy, type AggregateDeclaration, type Catalogue, type Upcast, type Writers } from './catalogue.ts';
 export { upcast, UnknownEvent } from './upcast.ts';

@@ -13,7 +13,7 @@ import { MoveFunds } from '../src/move-funds.ts';
 
 const accountId = freshId();
 const asked = <T>(ask: () => Promise<T>) => runInContext({ correlationId: freshId(), actor: 'client' }, ask);
-const conflict = () => new ConcurrencyException(accountId, 1, 2);
+const conflict = () => new ConcurrencyException([{ aggregateId: accountId, expected: 1, found: 2 }]);
 
 describe('changes of one account', () => {
   it('go one after the other, those of another beside them; each in the context of who asked', async () => {
