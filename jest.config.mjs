@@ -5,8 +5,8 @@ delete swc.$schema;
 delete swc.jsc.rewriteRelativeImportExtensions;
 
 const servers = {
-  globalSetup: '<rootDir>/deploy/local/jest-set-up.mjs',
-  globalTeardown: '<rootDir>/deploy/local/jest-tear-down.mjs',
+  globalSetup: '<rootDir>/deploy/local/src/testing/jest-set-up.mjs',
+  globalTeardown: '<rootDir>/deploy/local/src/testing/jest-tear-down.mjs',
 };
 
 /** One project a kind of test, chosen by the suffix of the file's name. */

@@ -1,11 +1,11 @@
 import { createEventStore } from '@tradecore/event-sourcing';
 import { catalogue, executionIdFor, topics, type AccountEvent, type RecordedEvent } from '@tradecore/events';
 import { add, decimal, negate, zero, type Decimal } from '@tradecore/money';
-import { feedChanges } from '@tradecore/read-models';
+import { feedChanges } from '@tradecore/events';
 import { Account, BrokerOrder, isTerminal, Order, type OrdStatus } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
-import type { Client } from '../deploy/local/src/client.ts';
-import type { Paper } from '../deploy/local/src/paper.ts';
+import type { Client } from '../deploy/local/src/demo/client.ts';
+import type { Paper } from '../deploy/local/src/demo/paper.ts';
 import { readTopic } from './topic.ts';
 import type { World } from './world.ts';
 

@@ -1,4 +1,4 @@
-import type { Paper } from '../deploy/local/src/paper.ts';
+import type { Paper } from '../deploy/local/src/demo/paper.ts';
 
 /** What the paper broker does wrong, and how likely at each occasion. `ms` is short: a test does not wait for nothing. */
 const faults = [

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecordedEvent } from '@tradecore/events';
-import { feedChanges } from '@tradecore/read-models';
-import { demoAccount } from '../deploy/local/src/issuer.ts';
-import type { OrderSeen } from '../deploy/local/src/client.ts';
+import { feedChanges } from '@tradecore/events';
+import { demoAccount } from '../deploy/local/src/gateway/issuer.ts';
+import type { OrderSeen } from '../deploy/local/src/demo/client.ts';
 import { agrees, printed, readStore, compareAll, type Line } from './comparison.ts';
 import { saveInBulk } from './load.ts';
 import { StreamClient } from './stream-client.ts';

@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fundDemoAccount } from '../deploy/local/src/demo-account.ts';
-import { demoAccount } from '../deploy/local/src/issuer.ts';
+import { fundDemoAccount } from '../deploy/local/src/demo/account.ts';
+import { demoAccount } from '../deploy/local/src/gateway/issuer.ts';
 import { ended, freePort, isAlive, run, startWorld, until, type World } from './world.ts';
 
 describe('npm start', () => {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { say, seconds } from '../deploy/local/src/console.ts';
-import { demoAccount } from '../deploy/local/src/issuer.ts';
+import { say, seconds } from '../deploy/local/src/runner/console.ts';
+import { demoAccount } from '../deploy/local/src/gateway/issuer.ts';
 import { agrees, printed, compareAll, type Line } from './comparison.ts';
 import { faultsOfEveryKind } from './faults.ts';
 import { Traders } from './traders.ts';

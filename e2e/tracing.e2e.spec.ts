@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { startCollector, type Collector, type Span } from '@tradecore/telemetry/testing';
-import type { OrderSeen } from '../deploy/local/src/client.ts';
+import type { OrderSeen } from '../deploy/local/src/demo/client.ts';
 import { readTopic, type TopicRecord } from './topic.ts';
 import { startWorldWith, type World } from './world.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isTerminal, type OrdStatus } from '@tradecore/trading';
-import type { Client } from '../deploy/local/src/client.ts';
-import { type OrderSeen, type Terms } from '../deploy/local/src/client.ts';
+import type { Client } from '../deploy/local/src/demo/client.ts';
+import { type OrderSeen, type Terms } from '../deploy/local/src/demo/client.ts';
 import { orderIdFor } from '@tradecore/events';
 
 /** What trades against whom. */

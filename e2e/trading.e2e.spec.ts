@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
-import { demoAccount } from '../deploy/local/src/issuer.ts';
-import type { Client, OrderSeen } from '../deploy/local/src/client.ts';
+import { demoAccount } from '../deploy/local/src/gateway/issuer.ts';
+import type { Client, OrderSeen } from '../deploy/local/src/demo/client.ts';
 import { agrees, printed, compareAll, type Line, type Owner } from './comparison.ts';
 import { faultsOfEveryKind } from './faults.ts';
 import { readTopic } from './topic.ts';

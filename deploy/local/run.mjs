@@ -1,7 +1,7 @@
 /**
- * The door of every npm script: plain JavaScript for any Node from 20 on, with nothing installed.
- * It looks for what must be there before anything else, installs the dependencies of the lockfile when they are not the
- * ones that are installed, and hands over to `src/main.ts` on the pinned Node 24.
+ * The door of the npm scripts: plain JavaScript for any Node from 20 on, with nothing installed.
+ * It checks what must be there first, installs the dependencies of the lockfile when others are installed, and hands over to
+ * `src/main.ts` on the pinned Node 24, or to the program that the script names: `node deploy/local/run.mjs --program=e2e/main.ts soak`.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -10,7 +10,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const [command = 'start', ...args] = process.argv.slice(2);
+const named = process.argv[2]?.startsWith('--program=') ? process.argv[2].slice('--program='.length) : undefined;
+const program = named ?? 'deploy/local/src/main.ts';
+const [command = 'start', ...args] = process.argv.slice(named === undefined ? 2 : 3);
 
 const missing = prerequisites();
 if (missing.length > 0) fail(['Something that TradeCore needs is missing:', '', ...missing]);
@@ -102,12 +104,12 @@ function pinnedNode() {
 /** The rest is TypeScript on the pinned Node. Ctrl-C reaches it through us, and we wait until it has put everything away. */
 function handOver() {
   const flags = ['--disable-warning=ExperimentalWarning', '--enable-source-maps'];
-  const program = spawn(pinnedNode(), [...flags, join(root, 'deploy/local/src/main.ts'), command, ...args], {
+  const child = spawn(pinnedNode(), [...flags, join(root, program), command, ...args], {
     stdio: 'inherit',
     env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` },
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => program.kill(signal));
-  program.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
 function fail(lines) {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeJwt } from 'jose';
-import { demoAccount } from '../src/issuer.ts';
+import { demoAccount } from '../src/gateway/issuer.ts';
 
 const door = fileURLToPath(new URL('../run.mjs', import.meta.url));
 

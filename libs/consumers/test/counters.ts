@@ -8,7 +8,7 @@ import {
   type RecordedEvent,
   type TopicDeclaration,
 } from '@tradecore/events';
-import { On, Projector, subscriptionMigration, type Appending } from '@tradecore/consumers';
+import { On, Projector, projectorMigration, type Appending } from '@tradecore/consumers';
 
 /** Something was counted, for an account. */
 export class Counted extends event('Counted', 1)<{ readonly amount: string; readonly at?: string; readonly big?: string }> {}
@@ -124,8 +124,8 @@ const tables = {
 
 /** The schema of both projectors. */
 export const migrations = [
-  subscriptionMigration({ number: 200, projector: Tallies, service: 'tally-projector', readers: ['query-api'] }),
-  subscriptionMigration({ number: 201, projector: Ledgers, service: 'ledger-projector' }),
+  projectorMigration({ number: 200, projector: Tallies, service: 'tally-projector', readers: ['query-api'] }),
+  projectorMigration({ number: 201, projector: Ledgers, service: 'ledger-projector' }),
   { number: 300, name: 'tallies', sql: tables.tallies },
   { number: 301, name: 'ledgers', sql: tables.ledgers },
 ];

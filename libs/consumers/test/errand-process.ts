@@ -5,11 +5,11 @@
 import { createEventStore, TransactionEventStore } from '@tradecore/event-sourcing';
 import { createKafkaClient } from '@tradecore/messaging';
 import { DataSource } from 'typeorm';
-import { CommandDecider } from '../src/command-decider.ts';
-import { DecidingWork } from '../src/deciding-work.ts';
-import { Positions } from '../src/positions.ts';
-import { RunningSaga } from '../src/running-saga.ts';
-import { Subscription, type Work } from '../src/subscription.ts';
+import { CommandDecider } from '../src/process/command-decider.ts';
+import { DecidingBatches } from '../src/process/deciding-work.ts';
+import { Offsets } from '../src/offsets/offsets.ts';
+import { RunningSaga } from '../src/process/running-saga.ts';
+import { Subscription, type BatchProcessor } from '../src/offsets/subscription.ts';
 import { declarations, Errand, errands, names, PurseCommands } from './errands.ts';
 
 const env = process.env as Record<string, string>;
@@ -31,7 +31,7 @@ const after = (target: object, method: string, name: string): void => {
   });
 };
 
-after(Positions.prototype, 'advance', 'after-position');
+after(Offsets.prototype, 'advance', 'after-offsets');
 after(TransactionEventStore.prototype, 'loadLocked', 'after-load');
 after(TransactionEventStore.prototype, 'saveBatch', 'after-append');
 
@@ -44,12 +44,12 @@ const kafka = createKafkaClient({
   declarations,
 });
 
-/** A group of its own: the dead are not waited for, so that the position rows alone keep them apart. */
-const inGroup = (work: Work): Work =>
-  Object.assign(Object.create(work) as Work, {
+/** A group of its own: the dead are not waited for, so that the offset rows alone keep them apart. */
+const inGroup = (work: BatchProcessor): BatchProcessor =>
+  Object.assign(Object.create(work) as BatchProcessor, {
     name: env['GROUP']!,
     open: () => work.open(),
-    handle: async (...parameters: Parameters<Work['handle']>) => {
+    handle: async (...parameters: Parameters<BatchProcessor['handle']>) => {
       const handled = await work.handle(...parameters);
       const committed = (seconds: number): void => {
         reached('after-commit');
@@ -66,5 +66,5 @@ if (env['ROLE'] === 'errand-saga') {
 } else {
   const handlers = [new PurseCommands()];
   const decider = new CommandDecider({ name: 'purse-keeper', topics: [names.steps], handlers, catalogue: errands });
-  await new Subscription(inGroup(new DecidingWork(decider, parts)), parts).start();
+  await new Subscription(inGroup(new DecidingBatches(decider, parts)), parts).start();
 }

@@ -5,10 +5,10 @@ import { encode, type KafkaClient, type IncomingMessage, type OutgoingMessage } 
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { runInContext } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
-import { CommandDecider } from '../src/command-decider.ts';
-import { DecidingWork } from '../src/deciding-work.ts';
-import { RunningSaga } from '../src/running-saga.ts';
-import { Subscription, type Work } from '../src/subscription.ts';
+import { CommandDecider } from '../src/process/command-decider.ts';
+import { DecidingBatches } from '../src/process/deciding-work.ts';
+import { RunningSaga } from '../src/process/running-saga.ts';
+import { Subscription, type BatchProcessor } from '../src/offsets/subscription.ts';
 import { declarations, Errand, errands, errandIdFor, Job, migrations, names, PurseCommands } from './errands.ts';
 import { until } from './world.ts';
 
@@ -32,8 +32,8 @@ export interface ErrandWorld {
   /** While it is off, nothing gets to the topics. */
   relay(on: boolean): void;
   /** Runs the commands of purses, or errands, as one process would. */
-  runPurses(around?: (work: Work) => Work): Promise<Subscription & { readonly handler: PurseCommands }>;
-  runErrands(around?: (work: Work) => Work): Promise<RunningSaga>;
+  runPurses(around?: (work: BatchProcessor) => BatchProcessor): Promise<Subscription & { readonly handler: PurseCommands }>;
+  runErrands(around?: (work: BatchProcessor) => BatchProcessor): Promise<RunningSaga>;
   query<T>(sql: string, parameters?: unknown[]): Promise<T[]>;
   eventsOf(aggregateId: string): Promise<RecordedEvent[]>;
   /** Waits until the errands of these jobs are ended. */
@@ -86,7 +86,7 @@ export async function createErrandWorld(partitions = 2): Promise<ErrandWorld> {
         handlers: [handler],
         catalogue: errands,
       });
-      const subscription = new Subscription(around(new DecidingWork(decider, parts)), { ...parts, lookAgainMs: 50 });
+      const subscription = new Subscription(around(new DecidingBatches(decider, parts)), { ...parts, lookAgainMs: 50 });
       return Object.assign(await keep(subscription), { handler });
     },
     runErrands: async (around = (work) => work) => {

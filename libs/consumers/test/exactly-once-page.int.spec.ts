@@ -47,11 +47,11 @@ describe('the checks of docs/exactly-once.md', () => {
     expect(before).toMatchObject({ orders: '2' });
     await damage(`update tally_projector.tallies set total = total + 1 where total = 3`);
     expect((await found(3))[0]?.['rows']).not.toBe(before?.['rows']);
-    await damage(`update tally_projector.guards set version = 1 where version = 2`);
+    await damage(`update tally_projector.checkpoints set version = 1 where version = 2`);
     expect([await found(0), await found(1)]).toMatchObject([[{ stored: 2, held: 1 }], [{ version: 1 }]]);
-    await damage(`delete from tally_projector.guards where version = 1`);
+    await damage(`delete from tally_projector.checkpoints where version = 1`);
     await damage(
-      `insert into tally_projector.guards (aggregate_id, version, event_id) values (gen_random_uuid(), 1, gen_random_uuid())`,
+      `insert into tally_projector.checkpoints (aggregate_id, version, event_id) values (gen_random_uuid(), 1, gen_random_uuid())`,
     );
     expect([await found(0), await found(1)]).toMatchObject([[{ held: expect.anything() }, { held: null }], [{ version: 1 }]]);
   }, 30_000);

@@ -31,7 +31,7 @@ async function runUntilKilled(world: ErrandWorld, role: Role, failpoint: string)
 }
 
 /** In a saga's process deadlines, which come all the time, go through the same lines. */
-const points = ['after-position:2', 'after-load:3', 'after-append:3', 'after-commit:2'];
+const points = ['after-offsets:2', 'after-load:3', 'after-append:3', 'after-commit:2'];
 
 describe('a saga and those whom it commands, killed with kill -9', () => {
   let world: ErrandWorld;
@@ -75,7 +75,9 @@ describe('a saga and those whom it commands, killed with kill -9', () => {
       expect(attempts).toEqual(attempts.map((_, n) => n + 1));
     }
     expect(await world.query('select * from errand_saga.open_sagas')).toEqual([]);
-    expect(await world.query('select * from errand_saga.held union all select * from purse_keeper.held')).toEqual([]);
+    expect(
+      await world.query('select * from errand_saga.parked_messages union all select * from purse_keeper.parked_messages'),
+    ).toEqual([]);
     expect(await world.deadLetters()).toEqual([]);
   }, 120_000);
 });

@@ -27,7 +27,7 @@ async function runUntilKilled(world: World, group: string, failpoint: string): P
 
 const points = [
   ...['after-build:1', 'before-build-commit:1', 'before-claim:1', 'after-claim:1'],
-  ...['before-position:3', 'after-position:3', 'before-rows:3', 'after-rows:3', 'after-commit:3'],
+  ...['before-offsets:3', 'after-offsets:3', 'before-rows:3', 'after-rows:3', 'after-commit:3'],
 ];
 
 describe('a projector that is killed with kill -9', () => {

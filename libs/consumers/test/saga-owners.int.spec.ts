@@ -1,9 +1,9 @@
-import type { Work } from '@tradecore/consumers';
+import type { BatchProcessor } from '@tradecore/consumers';
 import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
 import { until } from './world.ts';
 
-const change = (work: Work, changes: Partial<Work>): Work =>
-  Object.assign(Object.create(work) as Work, { open: () => work.open() }, changes);
+const change = (work: BatchProcessor, changes: Partial<BatchProcessor>): BatchProcessor =>
+  Object.assign(Object.create(work) as BatchProcessor, { open: () => work.open() }, changes);
 
 describe('several processes of a saga and of those whom it commands', () => {
   let world: ErrandWorld;
@@ -24,7 +24,7 @@ describe('several processes of a saga and of those whom it commands', () => {
   };
 
   it('decide each thing once though two owners fight over every partition', async () => {
-    const zombie = (name: string) => (work: Work) => change(work, { name });
+    const zombie = (name: string) => (work: BatchProcessor) => change(work, { name });
     await Promise.all([world.runErrands(), world.runPurses()]);
     await Promise.all([world.runErrands(zombie('errand-zombie')), world.runPurses(zombie('purse-zombie'))]);
     const jobs: string[] = [];

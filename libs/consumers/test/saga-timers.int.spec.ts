@@ -1,5 +1,5 @@
 import { freshId } from '@tradecore/events';
-import { countSql, dueSql, nextDueSql } from '../src/saga-rows.ts';
+import { countSql, dueSql, nextDueSql } from '../src/process/saga-rows.ts';
 import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
 import { errandIdFor } from './errands.ts';
 import { until } from './world.ts';

@@ -1,9 +1,9 @@
 import { freshId } from '@tradecore/events';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
-import { WorkQueue, workMigration, type Attend, type WorkQueueOptions } from '../src/index.ts';
+import { WorkQueue, workMigration, type WorkHandler, type WorkQueueOptions } from '../src/index.ts';
 import type { DataSource } from 'typeorm';
 
-const done: Attend = () => Promise.resolve(() => Promise.resolve({ done: true }));
+const done: WorkHandler = () => Promise.resolve(() => Promise.resolve({ done: true }));
 const migrations = [workMigration({ number: 299, service: 'broker-gateway' })];
 
 /** A promise and what fulfils it. */
@@ -18,9 +18,9 @@ describe('a work queue', () => {
   let dataSource: DataSource;
   const queues: WorkQueue[] = [];
 
-  const queue = (attend: Attend, options: Partial<WorkQueueOptions> = {}): WorkQueue => {
+  const queue = (handle: WorkHandler, options: Partial<WorkQueueOptions> = {}): WorkQueue => {
     const backoff = { baseMs: 5, capMs: 20 };
-    const made = new WorkQueue({ dataSource, service: 'broker-gateway', attend, lookMs: 20, backoff, ...options });
+    const made = new WorkQueue({ dataSource, service: 'broker-gateway', handle, lookMs: 20, backoff, ...options });
     queues.push(made);
     return made;
   };
@@ -136,7 +136,7 @@ describe('a work queue', () => {
     const work = queue(async () => {
       await opened;
       return async (tx) => {
-        await tx.query(`update broker_gateway.work set memo = '{"by": "late"}'`);
+        await tx.query(`update broker_gateway.work set state = '{"by": "late"}'`);
         return { done: true };
       };
     });
@@ -148,15 +148,15 @@ describe('a work queue', () => {
     await dataSource.query(`update broker_gateway.work set claim = $1, due_at = now() + interval '1 hour'`, [other]);
     open();
     await until(() => work.busy === 0);
-    expect(await rows()).toMatchObject([{ key, claim: other, memo: {} }]);
+    expect(await rows()).toMatchObject([{ key, claim: other, state: {} }]);
   });
 
   it('tries again after a failure, later each time, with what was remembered', async () => {
     const attempts: unknown[] = [];
-    const work = queue(async ({ attempts: n, memo }) => {
-      attempts.push([n, memo]);
-      if (n < 4 && memo['step'] === undefined) throw new Error('the outside world is away');
-      return async () => (memo['step'] ? { done: true } : { again: 1, memo: { step: 2 } });
+    const work = queue(async ({ attempts: n, state }) => {
+      attempts.push([n, state]);
+      if (n < 4 && state['step'] === undefined) throw new Error('the outside world is away');
+      return async () => (state['step'] ? { done: true } : { again: 1, state: { step: 2 } });
     });
     await work.put(dataSource, [{ key: freshId() }]);
     work.start();
@@ -174,14 +174,14 @@ describe('a work queue', () => {
     let times = 0;
     const work = queue(async () => {
       times += 1;
-      return async () => (times === 1 ? { again: 'when-asked', memo: {} } : { done: true });
+      return async () => (times === 1 ? { again: 'on-request', state: {} } : { done: true });
     });
     const key = freshId();
     await work.put(dataSource, [{ key }]);
     work.start();
     await until(async () => (await rows())[0]?.['due_at'] === Infinity);
     expect(times).toBe(1);
-    await work.ask([key, freshId()]);
+    await work.request([key, freshId()]);
     await until(async () => (await rows()).length === 0);
     expect(times).toBe(2);
   });

@@ -4,6 +4,7 @@ import * as brokerOrders from './broker-orders.ts';
 import * as placements from './order-placement.ts';
 import * as orders from './orders.ts';
 import * as controls from './trading-control.ts';
+import { submitStepEventId } from './ids.ts';
 import { topics } from './topics.ts';
 
 /** Turns the data of one stored version into the next one's. */
@@ -43,96 +44,71 @@ export const writtenBy = (service: string, events: readonly EventClass[]): Pick<
   writers: { [service]: events },
 });
 
+/** The same for events that several services write. */
+export const writtenByEach = (writers: Writers): Pick<AggregateDeclaration, 'events' | 'writers'> => ({
+  events: [...new Set(Object.values(writers).flat())],
+  writers,
+});
+
 /** Every type of aggregate by its name. */
 export type Catalogue = Readonly<Record<string, AggregateDeclaration>>;
 
 /** A step is keyed by the aggregate that it asks, so that what a saga asks of one aggregate arrives in order. */
 const keyOfStep = ({ data }: Event, sagaId: string): string => (data as { readonly target?: string }).target ?? sagaId;
 
-/** Of an order, doors write what clients request and the answer of our rules; the saga writes what follows. Of an account likewise. */
-const doorOrderEvents = [
-  orders.OrderPlaced,
-  orders.OrderApproved,
-  orders.OrderDenied,
-  orders.OrderCancelRequested,
-  orders.OrderReplaceRequested,
-];
-const sagaOrderEvents = [
-  orders.OrderAccepted,
-  orders.OrderRejected,
-  orders.OrderOutcomeUnknown,
-  orders.OrderExecuted,
-  orders.OrderExecutionBusted,
-  orders.OrderExecutionCorrected,
-  orders.OrderCancelRejected,
-  orders.OrderCanceled,
-  orders.OrderReplaced,
-  orders.OrderReplaceRejected,
-  orders.OrderExpired,
-  orders.OrderDoneForDay,
-  orders.OrderSuspended,
-  orders.OrderResumed,
-];
-const doorAccountEvents = [
-  accounts.AccountOpened,
-  accounts.AccountAccessGranted,
-  accounts.AccountAccessRevoked,
-  accounts.FundsDeposited,
-  accounts.FundsWithdrawn,
-  accounts.ReservationMade,
-  accounts.ReservationChanged,
-];
-const sagaAccountEvents = [
-  accounts.ReservationChanged,
-  accounts.ReservationReleased,
-  accounts.FillSettled,
-  accounts.FillReversed,
-];
+/** The first attempt of a step that sends a BrokerOrder is found by its target: the gateway finds the terms of an order for good. */
+function idOfStep({ type, data }: Event): string | undefined {
+  const { target, attempt } = data as Partial<placements.Step>;
+  const sends = type === placements.SubmitBrokerOrder.type || type === placements.ReplaceBrokerOrder.type;
+  return sends && attempt === 1 && target !== undefined ? submitStepEventId(target) : undefined;
+}
 
 /** The fleet's aggregates. Stores, relays and projectors take it as a parameter, so that tests can bring their own. */
 export const catalogue: Catalogue = {
   Order: {
     type: 'Order',
     topic: topics.orderEvents.name,
-    writers: { 'command-api': doorOrderEvents, 'order-saga': sagaOrderEvents },
-    events: [
-      orders.OrderPlaced,
-      orders.OrderApproved,
-      orders.OrderDenied,
-      orders.OrderAccepted,
-      orders.OrderRejected,
-      orders.OrderOutcomeUnknown,
-      orders.OrderExecuted,
-      orders.OrderExecutionBusted,
-      orders.OrderExecutionCorrected,
-      orders.OrderCancelRequested,
-      orders.OrderCancelRejected,
-      orders.OrderCanceled,
-      orders.OrderReplaceRequested,
-      orders.OrderReplaced,
-      orders.OrderReplaceRejected,
-      orders.OrderExpired,
-      orders.OrderDoneForDay,
-      orders.OrderSuspended,
-      orders.OrderResumed,
-    ],
+    ...writtenByEach({
+      'command-api': [
+        orders.OrderPlaced,
+        orders.OrderApproved,
+        orders.OrderDenied,
+        orders.OrderCancelRequested,
+        orders.OrderReplaceRequested,
+      ],
+      'order-saga': [
+        orders.OrderAccepted,
+        orders.OrderRejected,
+        orders.OrderOutcomeUnknown,
+        orders.OrderExecuted,
+        orders.OrderExecutionBusted,
+        orders.OrderExecutionCorrected,
+        orders.OrderCancelRejected,
+        orders.OrderCanceled,
+        orders.OrderReplaced,
+        orders.OrderReplaceRejected,
+        orders.OrderExpired,
+        orders.OrderDoneForDay,
+        orders.OrderSuspended,
+        orders.OrderResumed,
+      ],
+    }),
   },
   Account: {
     type: 'Account',
     topic: topics.accountEvents.name,
-    writers: { 'command-api': doorAccountEvents, 'order-saga': sagaAccountEvents },
-    events: [
-      accounts.AccountOpened,
-      accounts.AccountAccessGranted,
-      accounts.AccountAccessRevoked,
-      accounts.FundsDeposited,
-      accounts.FundsWithdrawn,
-      accounts.ReservationMade,
-      accounts.ReservationChanged,
-      accounts.ReservationReleased,
-      accounts.FillSettled,
-      accounts.FillReversed,
-    ],
+    ...writtenByEach({
+      'command-api': [
+        accounts.AccountOpened,
+        accounts.AccountAccessGranted,
+        accounts.AccountAccessRevoked,
+        accounts.FundsDeposited,
+        accounts.FundsWithdrawn,
+        accounts.ReservationMade,
+        accounts.ReservationChanged,
+      ],
+      'order-saga': [accounts.ReservationChanged, accounts.ReservationReleased, accounts.FillSettled, accounts.FillReversed],
+    }),
   },
   TradingControl: {
     type: 'TradingControl',
@@ -166,7 +142,7 @@ export const catalogue: Catalogue = {
   OrderPlacement: {
     type: 'OrderPlacement',
     topic: topics.orderPlacement.name,
-    writers: {
+    ...writtenByEach({
       'command-api': [placements.SubmitBrokerOrder],
       'order-saga': [
         placements.SubmitBrokerOrder,
@@ -174,17 +150,11 @@ export const catalogue: Catalogue = {
         placements.CancelBrokerOrder,
         placements.RevisionEnded,
         placements.PlacementStuck,
+        placements.PlacementResumed,
         placements.PlacementEnded,
       ],
-    },
-    events: [
-      placements.SubmitBrokerOrder,
-      placements.ReplaceBrokerOrder,
-      placements.CancelBrokerOrder,
-      placements.RevisionEnded,
-      placements.PlacementStuck,
-      placements.PlacementEnded,
-    ],
+    }),
     keyOf: keyOfStep,
+    idOf: idOfStep,
   },
 };

@@ -37,9 +37,12 @@ export class PlacementStuck extends event('PlacementStuck', 1)<{
   readonly commandId?: string;
 }> {}
 
+/** What an operator had to look at has come: the saga waits for it no more. */
+export class PlacementResumed extends event('PlacementResumed', 1)<Omit<PlacementStuck['data'], 'attempts'>> {}
+
 /** The order is in a terminal state and nothing is reserved for it. A later execution is booked all the same. */
 export class PlacementEnded extends event('PlacementEnded', 1)<{ readonly outcome: string }> {}
 
 /** Every event of an OrderPlacement. */
 export type OrderPlacementEvent =
-  SubmitBrokerOrder | ReplaceBrokerOrder | CancelBrokerOrder | RevisionEnded | PlacementStuck | PlacementEnded;
+  SubmitBrokerOrder | ReplaceBrokerOrder | CancelBrokerOrder | RevisionEnded | PlacementStuck | PlacementResumed | PlacementEnded;

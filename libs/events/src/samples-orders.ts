@@ -95,5 +95,9 @@ export const placementSamples: { readonly [E in placements.OrderPlacementEvent a
     attempts: 5,
     commandId: step(brokerOrderId).commandId,
   }),
+  PlacementResumed: new placements.PlacementResumed({
+    waitingFor: 'the gateway to take SubmitBrokerOrder',
+    commandId: step(brokerOrderId).commandId,
+  }),
   PlacementEnded: new placements.PlacementEnded({ outcome: 'filled' }),
 };

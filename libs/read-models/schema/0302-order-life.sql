@@ -29,4 +29,4 @@ grant select on order_projector.exported_orders to :role(query-api);
 
 -- What rebuildProjection does: readers see the rows that are there until the new ones are built.
 update order_projector.projection set log = null, start_over = true;
-update order_projector.positions set owner = null;
+update order_projector.offsets set owner = null;

@@ -15,7 +15,6 @@ import {
 } from '@tradecore/events';
 import { add, decimal, zero, type Decimal } from '@tradecore/money';
 import { On, Projector, type Appending } from '@tradecore/consumers';
-import type { activityKinds } from './api/account-reads.ts';
 
 /**
  * A row of `account_projector.accounts`: an account as it stands after its events. One that was asked for something but never opened has no
@@ -38,13 +37,17 @@ export interface AccountRow {
   readonly updatedAt: string;
 }
 
+/** What can move in an account. */
+export type ActivityKind =
+  'opened' | 'deposit' | 'withdrawal' | 'reservation' | 'reservationChange' | 'release' | 'fill' | 'reversal';
+
 /** A line of `account_projector.activities`, never changed: what one event did to the money of an account, and what was there after it. */
 export interface ActivityLine {
   readonly accountId: string;
   /** Version of the account that the event made: rises, with holes where an event moved nothing. */
   readonly version: number;
   readonly eventId: string;
-  readonly kind: (typeof activityKinds)[number];
+  readonly kind: ActivityKind;
   readonly time: string;
   readonly availableChange: string;
   readonly reservedChange: string;

@@ -8,6 +8,7 @@ import {
   FillSettled,
   FundsDeposited,
   FundsWithdrawn,
+  feedChanges,
   OrderAccepted,
   OrderCanceled,
   OrderCancelRejected,
@@ -34,7 +35,6 @@ import {
   type RecordedEvent,
 } from '@tradecore/events';
 import { On, Projector, type Appending } from '@tradecore/consumers';
-import { feedChanges, type FeedEntryResponse } from './api/feed.ts';
 
 /** A row of `feed_projector.feeds`: how far the feed of an account is. */
 export interface FeedRow {
@@ -44,7 +44,18 @@ export interface FeedRow {
 }
 
 /** A line of `feed_projector.feed_entries`, never changed. */
-export type FeedLine = Omit<FeedEntryResponse, 'epoch' | 'sequence'> & { readonly sequence: string };
+export interface FeedLine {
+  readonly accountId: string;
+  readonly sequence: string;
+  /** The stored event that this is. */
+  readonly eventId: string;
+  readonly orderId?: string;
+  /** Version of the order that the change made; only for the order's own events. */
+  readonly orderVersion?: number;
+  readonly change: (typeof feedChanges)[keyof typeof feedChanges];
+  readonly time: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
 
 /**
  * Tells each account its changes, numbered without gaps: executions straight from the broker's events, the status of orders from theirs, money

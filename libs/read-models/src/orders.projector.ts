@@ -1,4 +1,5 @@
 import {
+  catalogue,
   OrderAccepted,
   OrderCanceled,
   OrderCancelRejected,
@@ -20,6 +21,7 @@ import {
   OrderSubmitted,
   OrderSuspended,
   topics,
+  upcast,
   type Denial,
   type Execution,
   type OrderEvent,
@@ -28,7 +30,7 @@ import {
   type ReplaceTerms,
 } from '@tradecore/events';
 import { add, decimal, multiply, subtract, zero, type Decimal } from '@tradecore/money';
-import { On, Projector } from '@tradecore/consumers';
+import { fold, On, Projector } from '@tradecore/consumers';
 import { execTypeOf, standingAfter, type OrdStatus } from '@tradecore/trading';
 
 /** One revision of an order: what the broker knows it by, and the terms that it was sent with. */
@@ -146,6 +148,14 @@ export class Orders {
     const now = { ...placed(row, event), ...terms };
     return after(row, event, { ...terms, revision, revisions: [...now.revisions, revisionOf(now, { revision, brokerOrderId })] });
   }
+}
+
+/** The order that these stored events of one aggregate make, from the first on; undefined for none. */
+export function orderFrom(history: readonly RecordedEvent[]): OrderRow | undefined {
+  return fold(
+    Orders,
+    history.map((event) => upcast(catalogue, event)),
+  );
 }
 
 /** The row, which an event of an order that was never placed does not have: it parks. */

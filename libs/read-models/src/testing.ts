@@ -17,8 +17,6 @@ import { readModelMigrations } from './migrations.ts';
 import { Orders } from './orders.projector.ts';
 import { Positions } from './positions.projector.ts';
 
-export { publishMarket, sampleQuote, sampleSession } from './test-market.ts';
-
 /** What a test wants. */
 export interface TestReadModelsOptions {
   /** False: a running projector is to show what is written; see `relay`. */

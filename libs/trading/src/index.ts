@@ -5,7 +5,6 @@ export {
   differingFields,
   symbolShape,
   termFaults,
-  termFields,
   type TermFault,
   type TermFaultCode,
 } from './order-terms.ts';
@@ -35,14 +34,8 @@ export { execTypeOf, fixOrdStatus, isTerminal, meaningOf, ordStatuses, type OrdS
 export { orderAfter, type OrderState } from './order-fold.ts';
 export { reservationOf } from './reservation.ts';
 export { OrderPlacement, type StepEvent } from './order-placement.aggregate.ts';
-export {
-  decidePlacement,
-  orderPlacementProcess,
-  reactions,
-  type Participants,
-  type PlacementDecision,
-  type PlacementInput,
-} from './order-placement.process.ts';
+export type { Participants, PlacementDecision } from './order-placement.decision.ts';
+export { decidePlacement, orderPlacementProcess, reactions, type PlacementInput } from './order-placement.process.ts';
 export { stepRules, stuckEveryMs, submitStep } from './order-placement.steps.ts';
 export { Account, currencies, type AccountState } from './account.aggregate.ts';
 export { maxMoneyAmount, type Settlement } from './account-entries.ts';
@@ -70,11 +63,28 @@ export { ceilings, defaultPriceCollarPercent, rules } from './risk-rules.ts';
 export { earlier, later, millisecondsBetween, millisecondsOf } from './time.ts';
 export { InvalidLimits, TradingControl } from './trading-control.aggregate.ts';
 export { BrokerOrder, type RevisionEnd, type RevisionProgress } from './broker-order.aggregate.ts';
-export { nextStep, type RevisionFacts, type RevisionPatience, type RevisionStep } from './broker-order-step.ts';
+export { nextStep } from './broker-order-step.ts';
+export { commandIdOf, interpretReply, wants } from './interpret-reply.ts';
+export {
+  interrupted,
+  openCancels,
+  type Interpretation,
+  type LookedUp,
+  type NextStep,
+  type Obstacle,
+  type Reply,
+  type Revision,
+  type RevisionFacts,
+  type RevisionRules,
+  type RevisionState,
+} from './revision.ts';
 export {
   brokerageStatuses,
-  type BrokerAnswer,
+  type BrokerageAnswer,
   type BrokerageExecution,
   type BrokerageOrder,
   type BrokerageStatus,
+  type BrokerageUpdate,
+  type ExecutionReport,
+  type ReportName,
 } from './brokerage-replies.ts';

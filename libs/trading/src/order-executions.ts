@@ -14,6 +14,11 @@ export class Executions {
     return this.#filled;
   }
 
+  /** How many executions were reported, those that were taken back included. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
   /** The figures of an execution; undefined when it was never reported. */
   get(executionId: string): ExecutionFigures | undefined {
     return this.#byId.get(executionId);

@@ -1,17 +1,31 @@
-import { ignore, move, rest, restEnded, stay, whenEnded, whenOpen, type AppliedRow } from './order-transitions.ts';
+import {
+  ignore,
+  move,
+  rest,
+  restEnded,
+  restFilled,
+  restProven,
+  stay,
+  whenEnded,
+  whenOpen,
+  type AppliedRow,
+} from './order-transitions.ts';
 
 const lateFill = stay('a fact, though the order has ended: quantity and books follow it');
 
-/** The market traded. */
+/** The market traded. What is reported of a paused order does not say that the brokerage works it again. */
 export const orderExecuted: AppliedRow = {
   ...whenOpen(rest),
   ...whenEnded(lateFill),
+  doneForDay: restFilled,
+  suspended: restFilled,
+  unknown: restProven,
   filled: restEnded,
   overfilled: restEnded,
   busted: restEnded,
 };
 
-const figuresOnly = stay('its figures change, the brokerage goes on as before');
+const figuresOnly = stay('its figures change, and nothing else');
 const endedFigures = stay('its figures change; an order that has ended does not open again');
 
 /** The figures of an execution change. */
@@ -24,7 +38,8 @@ const amended: AppliedRow = {
   partiallyFilled: rest,
   pendingCancel: rest,
   pendingReplace: rest,
-  unknown: stay('its figures change; this proves nothing about the call that is unknown'),
+  doneForDay: restFilled,
+  suspended: restFilled,
 };
 
 /** The brokerage takes an execution back. */
@@ -48,6 +63,7 @@ export const orderDoneForDay: AppliedRow = {
   doneForDay: ignore('the brokerage has said so before'),
   pendingCancel: requestWaits,
   pendingReplace: requestWaits,
+  unknown: restProven,
 };
 
 /** The brokerage suspends it. */
@@ -57,6 +73,7 @@ export const orderSuspended: AppliedRow = {
   suspended: ignore('the brokerage has said so before'),
   pendingCancel: requestWaits,
   pendingReplace: requestWaits,
+  unknown: restProven,
 };
 
 /** The brokerage works it again. */

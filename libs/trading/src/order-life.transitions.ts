@@ -1,4 +1,15 @@
-import { ignore, move, refuse, rest, stay, whenEnded, whenOpen, type AppliedRow, type Row } from './order-transitions.ts';
+import {
+  ignore,
+  move,
+  refuse,
+  rest,
+  restProven,
+  stay,
+  whenEnded,
+  whenOpen,
+  type AppliedRow,
+  type Row,
+} from './order-transitions.ts';
 
 const placedBefore = refuse('order-already-placed', 'its name is taken: the same terms again change nothing, others are refused');
 
@@ -19,13 +30,20 @@ export const orderDenied: Row = { ...whenOpen(decidedBefore), ...whenEnded(decid
 
 const ended = ignore('the order has ended');
 
+const acknowledged = ignore('the brokerage has said so before');
+const tradedBefore = stay('it traded before the brokerage acknowledged it');
+
 /** The brokerage has it. */
 export const orderAccepted: AppliedRow = {
   ...whenOpen(rest),
   ...whenEnded(ended),
-  new: ignore('the brokerage has said so before'),
-  partiallyFilled: stay('it traded before the brokerage acknowledged it'),
-  filled: stay('it traded before the brokerage acknowledged it'),
+  new: acknowledged,
+  doneForDay: acknowledged,
+  suspended: acknowledged,
+  partiallyFilled: tradedBefore,
+  filled: tradedBefore,
+  overfilled: tradedBefore,
+  unknown: restProven,
 };
 
 /** The brokerage refuses it, at once or later. */

@@ -4,6 +4,7 @@ import type {
   OrderChange,
   OrderPlacementEvent,
   PlacementEnded,
+  PlacementResumed,
   PlacementStuck,
   ReplaceBrokerOrder,
   RevisionEnded,
@@ -21,7 +22,7 @@ export class OrderPlacement extends BaseAggregate<OrderPlacementEvent> {
   /** The last attempt of each step about the revision in hand, by command id. */
   readonly #steps = new Map<string, StepEvent>();
   readonly #endings = new Map<number, OrderChange>();
-  readonly #stuckOn = new Set<string>();
+  readonly #stuckOn = new Map<string, PlacementStuck['data']>();
   #ended = false;
 
   /** Whether a step of this command id was ever asked. */
@@ -44,6 +45,11 @@ export class OrderPlacement extends BaseAggregate<OrderPlacementEvent> {
     return this.#stuckOn.has(what);
   }
 
+  /** What an operator has to look at. */
+  get stuck(): readonly PlacementStuck['data'][] {
+    return [...this.#stuckOn.values()];
+  }
+
   /** Whether an operator has to look. */
   get isStuck(): boolean {
     return this.#stuckOn.size > 0 && !this.#ended;
@@ -64,7 +70,10 @@ export class OrderPlacement extends BaseAggregate<OrderPlacementEvent> {
     this.#ask(step);
   }
 
+  /** A cancel is requested when the one before was answered. */
   onCancelBrokerOrder(step: CancelBrokerOrder): void {
+    const before = this.steps.find(({ type }) => type === step.type);
+    if (before && step.data.attempt === 1) this.#steps.delete(before.data.commandId);
     this.#ask(step);
   }
 
@@ -73,7 +82,11 @@ export class OrderPlacement extends BaseAggregate<OrderPlacementEvent> {
   }
 
   onPlacementStuck({ data }: PlacementStuck): void {
-    this.#stuckOn.add(data.commandId ?? data.waitingFor);
+    this.#stuckOn.set(data.commandId ?? data.waitingFor, data);
+  }
+
+  onPlacementResumed({ data }: PlacementResumed): void {
+    this.#stuckOn.delete(data.commandId ?? data.waitingFor);
   }
 
   onPlacementEnded(_: PlacementEnded): void {

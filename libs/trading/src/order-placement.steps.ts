@@ -2,11 +2,14 @@ import {
   brokerOrderIdFor,
   CancelBrokerOrder,
   placementIdFor,
+  PlacementResumed,
   ReplaceBrokerOrder,
   stepIdFor,
   SubmitBrokerOrder,
   type Approval,
   type OrderTerms,
+  type PlacementStuck,
+  type ReplaceTerms,
   type RevisionTerms,
   type Step,
 } from '@tradecore/events';
@@ -25,9 +28,8 @@ export const stuckEveryMs = 300_000;
 
 /** The step that sends an order to the brokerage: stored in the save that places it. */
 export function submitStep(orderId: string, terms: OrderTerms, approval: Approval, now: string): SubmitBrokerOrder {
-  const target = brokerOrderIdFor(orderId, 1);
   return new SubmitBrokerOrder({
-    ...stepOf(orderId, SubmitBrokerOrder.type, { target, about: '1', now }),
+    ...stepOf(stepIdFor(placementIdFor(orderId), SubmitBrokerOrder.type, '1'), brokerOrderIdFor(orderId, 1), now),
     ...revisionTerms(orderId, 1, terms, approval),
   });
 }
@@ -36,22 +38,42 @@ export function submitStep(orderId: string, terms: OrderTerms, approval: Approva
 export function replaceStep(order: OrderState, now: string): ReplaceBrokerOrder {
   const { orderId, requested, terms } = order;
   if (!requested) throw new Error(`order ${orderId} has no replace request`);
-  const { revision, quantity = terms.quantity, limitPrice = terms.limitPrice, stopPrice = terms.stopPrice } = requested;
-  const prices = { ...(limitPrice !== undefined && { limitPrice }), ...(stopPrice !== undefined && { stopPrice }) };
+  const { revision } = requested;
   return new ReplaceBrokerOrder({
-    ...stepOf(orderId, ReplaceBrokerOrder.type, { target: brokerOrderIdFor(orderId, revision), about: String(revision), now }),
-    ...revisionTerms(orderId, revision, { ...terms, quantity, ...prices }, requested),
+    ...stepOf(replaceCommandId(orderId, revision), brokerOrderIdFor(orderId, revision), now),
+    ...revisionTerms(orderId, revision, { ...terms, ...termsOf(requested, terms) }, requested),
     replaces: brokerOrderIdFor(orderId, order.revision),
   });
 }
 
 /** The step that cancels the revision in force; each request of the client, known by its version, is a step of its own. */
-export function cancelStep({ orderId, revision, placed, cancelVersion }: OrderState, now: string): CancelBrokerOrder {
-  const about = `${revision}/${cancelVersion}`;
+export function cancelStep(order: OrderState, now: string): CancelBrokerOrder {
+  const { orderId, revision, placed } = order;
   return new CancelBrokerOrder({
-    ...stepOf(orderId, CancelBrokerOrder.type, { target: brokerOrderIdFor(orderId, revision), about, now }),
+    ...stepOf(cancelCommandId(order), brokerOrderIdFor(orderId, revision), now),
     ...{ orderId, accountId: placed.accountId, revision },
   });
+}
+
+/** The name of the step that replaces by this revision. */
+export const replaceCommandId = (orderId: string, revision: number): string =>
+  stepIdFor(placementIdFor(orderId), ReplaceBrokerOrder.type, String(revision));
+
+/** The name of the step that cancels the revision in force for the request that waits. */
+export const cancelCommandId = ({ orderId, revision, cancelVersion }: OrderState): string =>
+  stepIdFor(placementIdFor(orderId), CancelBrokerOrder.type, `${revision}/${cancelVersion}`);
+
+/** What a replace asks for, with the terms in force where it leaves them. */
+export function termsOf(
+  { quantity, limitPrice, stopPrice }: ReplaceTerms,
+  before: OrderTerms,
+): Pick<OrderTerms, 'quantity' | 'limitPrice' | 'stopPrice'> {
+  const [limit, stop] = [limitPrice ?? before.limitPrice, stopPrice ?? before.stopPrice];
+  return {
+    quantity: quantity ?? before.quantity,
+    ...(limit !== undefined && { limitPrice: limit }),
+    ...(stop !== undefined && { stopPrice: stop }),
+  };
 }
 
 /** The same step once more, under the same name. */
@@ -61,16 +83,17 @@ export function nextAttempt(step: StepEvent, now: string): StepEvent {
   return new classes[step.type]({ ...step.data, attempt, dueAt } as never);
 }
 
+/** What `stuck` waited for has come. */
+export const resumedAfter = ({ attempts: _, ...what }: PlacementStuck['data']): PlacementResumed => new PlacementResumed(what);
+
 const classes = { SubmitBrokerOrder, ReplaceBrokerOrder, CancelBrokerOrder };
 
-function stepOf(
-  orderId: string,
-  type: StepEvent['type'],
-  { target, about, now }: { readonly target: string; readonly about: string; readonly now: string },
-): Step {
-  const commandId = stepIdFor(placementIdFor(orderId), type, about);
-  return { target, commandId, attempt: 1, dueAt: later(now, stepRules.deadlineMs) };
-}
+const stepOf = (commandId: string, target: string, now: string): Step => ({
+  target,
+  commandId,
+  attempt: 1,
+  dueAt: later(now, stepRules.deadlineMs),
+});
 
 function revisionTerms(orderId: string, revision: number, terms: OrderTerms, approval: Approval): RevisionTerms {
   const { accountId, symbol, side, type, quantity, limitPrice, stopPrice, timeInForce } = terms;

@@ -54,15 +54,20 @@ export interface OrderStanding extends OrderFigures {
  * Where an order that the brokerage works rests. A cancel that waits wins over a replace that waits. Filled whole is filled, but for an order
  * whose replace waits: the answer may raise its quantity.
  */
-export function restOf({ quantity, filled, canceling = false, replacing = false }: OrderFigures): OrdStatus {
-  if (!replacing && compare(decimal(filled), decimal(quantity)) >= 0) return restOfEnded({ quantity, filled });
+export function restOf(figures: OrderFigures): OrdStatus {
+  const { filled, canceling = false, replacing = false } = figures;
+  if (isFilled(figures)) return restOfEnded(figures);
   if (canceling) return 'pendingCancel';
   if (replacing) return 'pendingReplace';
   return isPositive(decimal(filled)) ? 'partiallyFilled' : 'new';
 }
 
+/** All of it has traded, and no answer to a replace may raise its quantity. */
+const isFilled = ({ quantity, filled, replacing = false }: OrderFigures): boolean =>
+  !replacing && compare(decimal(filled), decimal(quantity)) >= 0;
+
 /** Where an order that has filled rests when its executions change: it does not open again. */
-function restOfEnded({ quantity, filled }: OrderFigures): OrdStatus {
+function restOfEnded({ quantity, filled }: Pick<OrderFigures, 'quantity' | 'filled'>): OrdStatus {
   if (!isPositive(decimal(filled))) return 'busted';
   return compare(decimal(filled), decimal(quantity)) > 0 ? 'overfilled' : 'filled';
 }
@@ -70,9 +75,20 @@ function restOfEnded({ quantity, filled }: OrderFigures): OrdStatus {
 /** The status after a stored event; `figures` with the event's own included. */
 export function statusAfter(status: OrdStatus, event: OrderEvent['type'], figures: OrderFigures): OrdStatus {
   const transition: Row[OrdStatus] = orderStates[event][status];
-  if (transition.act === 'move') return transition.to;
-  if (transition.act === 'rest') return restOf(figures);
-  return transition.act === 'restEnded' ? restOfEnded(figures) : status;
+  switch (transition.act) {
+    case 'move':
+      return transition.to;
+    case 'rest':
+      return restOf(figures);
+    case 'restFilled':
+      return isFilled(figures) ? restOf(figures) : status;
+    case 'restProven':
+      return figures.replacing ? status : restOf(figures);
+    case 'restEnded':
+      return restOfEnded(figures);
+    default:
+      return status;
+  }
 }
 
 /** The standing after a stored event: what the Order and every read model fold. Throws for anything but OrderPlaced without a standing before. */

@@ -41,8 +41,7 @@ export function canonicalTerms(terms: OrderTerms): OrderTerms {
   };
 }
 
-/** The fields of an order's terms, in the order in which the API lists them. */
-export const termFields = [
+const termFields = [
   'accountId',
   'clientOrderId',
   'symbol',
@@ -54,9 +53,15 @@ export const termFields = [
   'timeInForce',
 ] as const satisfies readonly (keyof OrderTerms)[];
 
-/** The fields, of these, in which one differs from the other; absent is a value too. */
-export const differingFields = <Field extends string>(one: object, other: object, fields: readonly Field[]): Field[] =>
-  fields.filter((field) => Reflect.get(one, field) !== Reflect.get(other, field));
+/** The fields in which two values differ, in the order in which they are given; absent is a value too. */
+export const differingFields = <F extends string>(one: ValuesOf<F>, other: ValuesOf<F>, fields: readonly F[]): F[] =>
+  fields.filter((field) => one[field] !== other[field]);
+
+type ValuesOf<F extends string> = Readonly<Partial<Record<NoInfer<F>, unknown>>>;
+
+/** The fields in which two canonical terms differ, in the order in which the API lists them. */
+export const differingTerms = (one: OrderTerms, other: OrderTerms): (keyof OrderTerms)[] =>
+  differingFields(one, other, termFields);
 
 function shapeFaults({ accountId, clientOrderId, symbol }: OrderTerms): TermFault[] {
   const faults: TermFault[] = [];

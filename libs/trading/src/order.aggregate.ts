@@ -38,9 +38,9 @@ import {
 } from './order-errors.ts';
 import { Executions, type ExecutionFigures } from './order-executions.ts';
 import { orderAfter, type OrderState } from './order-fold.ts';
-import { orderStates, type OrderStanding } from './order-states.ts';
+import { orderStates } from './order-states.ts';
 import type { OrdStatus } from './order-status.ts';
-import { canonicalTerms, differingFields, termFaults, termFields } from './order-terms.ts';
+import { canonicalTerms, differingTerms, termFaults } from './order-terms.ts';
 
 /** The state of an order as JSON: what a snapshot holds. A change of shape raises `Order.snapshots.shape`. */
 export interface OrderSnapshot {
@@ -59,7 +59,6 @@ export class Order extends BaseAggregate<OrderEvent> {
 
   #state: OrderState | undefined;
   readonly #executions = new Executions();
-  #decided = false;
 
   /**
    * Accepts the order. The same terms again, decimals normalised, change nothing: no event, so that a client may repeat
@@ -70,7 +69,7 @@ export class Order extends BaseAggregate<OrderEvent> {
     if (faults.length > 0) throw new InvalidOrderTerms(faults);
     const given = canonicalTerms(terms);
     if (this.#state === undefined) return this.apply(new OrderPlaced(given));
-    const differing = differingFields(this.#state.placed, given, termFields);
+    const differing = differingTerms(this.#state.placed, given);
     if (differing.length > 0) throw new OrderAlreadyPlaced(this.id, differing);
   }
 
@@ -110,7 +109,7 @@ export class Order extends BaseAggregate<OrderEvent> {
     if (compare(decimal(after.quantity), this.filledQuantity) <= 0) {
       throw new ReplaceBelowFilled(this.id, after.quantity, this.filledQuantity);
     }
-    if (differingFields(before, after, termFields).length === 0) throw new ReplaceChangesNothing(this.id, changes);
+    if (differingTerms(before, after).length === 0) throw new ReplaceChangesNothing(this.id, changes);
     return after;
   }
 
@@ -175,7 +174,6 @@ export class Order extends BaseAggregate<OrderEvent> {
   /** Takes the state of a snapshot. */
   restore({ state, executions }: OrderSnapshot): void {
     this.#state = state;
-    this.#decided = state?.approval !== undefined || state?.status === 'denied';
     for (const [executionId, figures] of executions) this.#executions.set(executionId, figures);
   }
 
@@ -184,12 +182,10 @@ export class Order extends BaseAggregate<OrderEvent> {
   }
 
   onOrderApproved(event: OrderApproved): void {
-    this.#decided = true;
     this.#fold(event);
   }
 
   onOrderDenied(event: OrderDenied): void {
-    this.#decided = true;
     this.#fold(event);
   }
 
@@ -271,11 +267,11 @@ export class Order extends BaseAggregate<OrderEvent> {
   }
 
   #mustBeUndecided(): void {
-    const { status } = this.#mustAllow('OrderApproved');
-    if (this.#decided) throw new OrderAlreadyDecided(this.id, status);
+    const { approval, status } = this.#mustAllow('OrderApproved');
+    if (approval) throw new OrderAlreadyDecided(this.id, status);
   }
 
-  #mustAllow(request: 'OrderApproved' | 'OrderCancelRequested' | 'OrderReplaceRequested'): OrderStanding {
+  #mustAllow(request: 'OrderApproved' | 'OrderCancelRequested' | 'OrderReplaceRequested'): OrderState {
     const state = this.#mustBePlaced();
     const transition = orderStates[request][state.status];
     if (transition.act !== 'refuse' || transition.code === 'order-already-placed') return state;

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { runtimeMigrations } from '@tradecore/read-models';
+import { runtimeMigrations } from '@tradecore/service/migrations';
 import { tokens, type ServiceOptions } from '@tradecore/service';
 import { CommandsModule, CommandStrategy } from '@tradecore/consumers';
 import { gatewayConfig } from './broker-gateway.config.ts';

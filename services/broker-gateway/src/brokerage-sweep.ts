@@ -51,10 +51,10 @@ export class BrokerageSweep implements OnApplicationBootstrap {
     if (this.key !== undefined) await this.work.ask([this.key]);
   }
 
-  private async attend({ memo }: WorkItem): Promise<() => Promise<Verdict>> {
+  private async attend({ state }: WorkItem): Promise<() => Promise<Verdict>> {
     const stop = gatewayMetrics.brokerageSweep.startTimer();
     const { now } = await this.brokerage.port.clock();
-    const until = memoShape.parse(memo).until;
+    const until = memoShape.parse(state).until;
     const since = Date.parse(until ?? now) - (until === undefined ? firstLookMs : overlapMs);
     const wasSteady = this.isSteady;
     this.isSteady = true;
@@ -62,7 +62,7 @@ export class BrokerageSweep implements OnApplicationBootstrap {
     stop();
     const late = found.filter(({ executedAt }) => Date.parse(now) - Date.parse(executedAt) > lateMs);
     if (wasSteady && late.length > 0) this.missed();
-    return () => Promise.resolve({ again: this.brokerage.config.BROKER_SWEEP, memo: { until: now } });
+    return () => Promise.resolve({ again: this.brokerage.config.BROKER_SWEEP, state: { until: now } });
   }
 
   /** Answers the executions that were not known. */

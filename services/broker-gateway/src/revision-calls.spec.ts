@@ -41,11 +41,11 @@ describe('a revision that is sent', () => {
     });
     const revision = new BrokerOrder(freshId());
     revision.submit(terms);
-    let memo = readState({});
+    let state = readState({});
     for (const step of ['submit', 'look-up', 'submit', 'look-up', 'submit'] as const) {
-      const called = await calls.make({ do: step }, revision, memo);
+      const called = await calls.make({ do: step }, revision, state);
       await settle(revision, called);
-      memo = called.memo;
+      state = called.state;
     }
     expect(revision.uncommittedEvents.map(({ type }) => type)).toEqual([
       'SubmissionRequested',

@@ -13,7 +13,7 @@ import type { Brokerage } from './brokerage.ts';
 export interface Called {
   /** Takes it over into the revision; answers other revisions that changed too. Runs again on a fresh revision after a conflict. */
   readonly apply?: (revision: BrokerOrder, tx: Transaction) => readonly BrokerOrder[] | Promise<readonly BrokerOrder[]> | void;
-  readonly memo: RevisionState;
+  readonly state: RevisionState;
   /** The order as the broker showed it: while the revision lacks executions of it, somebody looks again soon. */
   readonly shown?: BrokerageOrder;
   /** When to attend to it again, in milliseconds; when absent the revision's state says. */
@@ -38,60 +38,61 @@ export class RevisionCalls {
   ) {}
 
   /** Makes the one call of a step. */
-  async make(step: RevisionStep, revision: BrokerOrder, memo: RevisionState): Promise<Called> {
+  async make(step: RevisionStep, revision: BrokerOrder, state: RevisionState): Promise<Called> {
     switch (step.do) {
       case 'nothing':
-        return { memo };
+        return { state };
       case 'wait':
-        return { memo, againMs: priceMs };
+        return { state, againMs: priceMs };
       case 'lapse':
-        return { memo, apply: (each) => each.lapse(step.reason, step.lastPrice) };
+        return { state, apply: (each) => each.lapse(step.reason, step.lastPrice) };
       case 'withdraw':
-        return { memo, apply: (each) => each.withdraw() };
+        return { state, apply: (each) => each.withdraw() };
       case 'submit':
-        return this.submit(revision, memo);
+        return this.submit(revision, state);
       case 'replace':
-        return this.replace(revision, memo);
+        return this.replace(revision, state);
       case 'cancel':
-        return this.cancel(revision, memo);
+        return this.cancel(revision, state);
       case 'look-up':
       case 'watch':
-        return this.lookUp(revision, memo);
+        return this.lookUp(revision, state);
     }
   }
 
-  private async submit(revision: BrokerOrder, memo: RevisionState): Promise<Called> {
+  private async submit(revision: BrokerOrder, state: RevisionState): Promise<Called> {
     const sentAt = this.now();
-    if (!revision.terms) return { memo };
+    if (!revision.terms) return { state };
     const answer = await this.brokerage.port.submit(revision.id, revision.terms);
-    return answer.kind === 'order' ? this.found(answer.order, memo, false) : this.notBrought(answer, memo, sentAt);
+    return answer.kind === 'order' ? this.found(answer.order, state, false) : this.notBrought(answer, state, sentAt);
   }
 
-  private async replace(revision: BrokerOrder, memo: RevisionState): Promise<Called> {
+  private async replace(revision: BrokerOrder, state: RevisionState): Promise<Called> {
     const before = await this.revisions.load(revision.terms?.replaces ?? '');
     const isComing = before.progress === 'asked' || before.progress === 'unknown';
-    if (isComing) return { memo: { ...memo, waits: memo.waits + 1 }, againMs: backoffMs(memo.waits + 1, lookUpRest) };
+    if (isComing) return { state: { ...state, waits: state.waits + 1 }, againMs: backoffMs(state.waits + 1, lookUpRest) };
     if (!revision.terms || before.progress !== 'working' || before.brokerageOrderId === undefined) {
-      return { memo, apply: (each) => each.refuse('not-working', `the order is ${before.progress}`) };
+      return { state, apply: (each) => each.refuse('not-working', `the order is ${before.progress}`) };
     }
     const sentAt = this.now();
     const answer = await this.brokerage.port.replace(before.brokerageOrderId, revision.id, revision.terms);
-    if (answer.kind === 'order') return this.replaced(answer.order, revision, { ...memo, sentAt, sends: memo.sends + 1 }, false);
-    if (answer.kind === 'absent') return { memo, apply: (each) => each.refuse('not-working', 'the broker has no such order') };
-    return this.notBrought(answer, memo, sentAt);
+    if (answer.kind === 'order')
+      return this.replaced(answer.order, revision, { ...state, sentAt, sends: state.sends + 1 }, false);
+    if (answer.kind === 'absent') return { state, apply: (each) => each.refuse('not-working', 'the broker has no such order') };
+    return this.notBrought(answer, state, sentAt);
   }
 
   /** A call that was to bring the revision to the broker, and did not show that it has. */
-  private notBrought(answer: Exclude<BrokerAnswer, { kind: 'order' }>, memo: RevisionState, sentAt: string): Called {
-    if (answer.kind === 'refused') return { memo, apply: (each) => each.refuse(answer.code, answer.reason) };
-    if (answer.kind === 'unsent') return waited(memo, answer.retryAfterMs);
-    const { absentAt: _, ...rest } = memo;
-    const sent: RevisionState = { ...rest, sentAt, sends: memo.sends + 1, tries: memo.tries + 1 };
+  private notBrought(answer: Exclude<BrokerAnswer, { kind: 'order' }>, state: RevisionState, sentAt: string): Called {
+    if (answer.kind === 'refused') return { state, apply: (each) => each.refuse(answer.code, answer.reason) };
+    if (answer.kind === 'unsent') return waited(state, answer.retryAfterMs);
+    const { absentAt: _, ...rest } = state;
+    const sent: RevisionState = { ...rest, sentAt, sends: state.sends + 1, tries: state.tries + 1 };
     const againMs = backoffMs(sent.tries, lookUpRest);
-    if (answer.kind === 'duplicate') return { memo: sent, againMs };
+    if (answer.kind === 'duplicate') return { state: sent, againMs };
     const reason = answer.kind === 'unknown' ? answer.reason : `the broker says ${answer.kind}`;
     gatewayMetrics.unknown.inc();
-    return { memo: sent, againMs, apply: (each) => this.unknown(each, sent, reason) };
+    return { state: sent, againMs, apply: (each) => this.unknown(each, sent, reason) };
   }
 
   /** The outcome is not known; once the budget of calls and look-ups is spent, somebody has to look. */
@@ -103,44 +104,44 @@ export class RevisionCalls {
       log.error({ brokerOrderId: revision.id, tries, reason }, 'the outcome at the broker stays unknown');
   }
 
-  private async lookUp(revision: BrokerOrder, memo: RevisionState): Promise<Called> {
+  private async lookUp(revision: BrokerOrder, state: RevisionState): Promise<Called> {
     const answer = await this.brokerage.port.byClientOrderId(revision.id);
     if (answer.kind === 'order') {
       const isReplacement = revision.terms?.replaces !== undefined && revision.progress !== 'working';
-      if (isReplacement) return this.replaced(answer.order, revision, memo, true);
-      const found = await this.found(answer.order, memo, revision.progress !== 'working', revision);
+      if (isReplacement) return this.replaced(answer.order, revision, state, true);
+      const found = await this.found(answer.order, state, revision.progress !== 'working', revision);
       return answer.order.status === 'replaced' ? this.replacedElsewhere(answer.order, found) : found;
     }
-    if (answer.kind === 'absent') return this.absent(revision, memo);
+    if (answer.kind === 'absent') return this.absent(revision, state);
     const reason = 'reason' in answer ? answer.reason : `the broker says ${answer.kind}`;
-    return this.notTold(memo, reason);
+    return this.notTold(state, reason);
   }
 
-  private notTold(memo: RevisionState, reason: string): Called {
-    const tried = { ...memo, tries: memo.tries + 1 };
-    return { memo: tried, againMs: backoffMs(tried.tries, lookUpRest), apply: (each) => this.unknown(each, tried, reason) };
+  private notTold(state: RevisionState, reason: string): Called {
+    const tried = { ...state, tries: state.tries + 1 };
+    return { state: tried, againMs: backoffMs(tried.tries, lookUpRest), apply: (each) => this.unknown(each, tried, reason) };
   }
 
-  private absent(revision: BrokerOrder, memo: RevisionState): Called {
+  private absent(revision: BrokerOrder, state: RevisionState): Called {
     const now = this.now();
     if (revision.progress === 'working') {
       log.error(
         { brokerOrderId: revision.id, brokerageOrderId: revision.brokerageOrderId },
         'the broker has lost an order that it had',
       );
-      return { memo };
+      return { state };
     }
-    const sinceSent = Date.parse(now) - Date.parse(memo.sentAt ?? now);
+    const sinceSent = Date.parse(now) - Date.parse(state.sentAt ?? now);
     const graceMs = this.brokerage.config.BROKER_GRACE;
-    const again = sinceSent < graceMs ? Math.min(500, graceMs - sinceSent + 10) : memo.absentAt === undefined ? 0 : 500;
-    return { memo: { ...memo, absentAt: now }, againMs: again };
+    const again = sinceSent < graceMs ? Math.min(500, graceMs - sinceSent + 10) : state.absentAt === undefined ? 0 : 500;
+    return { state: { ...state, absentAt: now }, againMs: again };
   }
 
   /** The broker shows the order. What it has traded comes over the stream; looked up again, what is still missing is fetched. */
-  private async found(order: BrokerageOrder, memo: RevisionState, isFound: boolean, lookedUp?: BrokerOrder): Promise<Called> {
+  private async found(order: BrokerageOrder, state: RevisionState, isFound: boolean, lookedUp?: BrokerOrder): Promise<Called> {
     const executions = lookedUp?.lacks(order) ? await this.executionsOf(order) : [];
     return {
-      memo,
+      state,
       shown: order,
       apply: (revision) => {
         revision.learn(order, { found: isFound });
@@ -151,18 +152,18 @@ export class RevisionCalls {
   }
 
   /** The broker shows the revision that is to replace another: it counts when the other one is replaced, with all its executions known. */
-  private async replaced(order: BrokerageOrder, revision: BrokerOrder, memo: RevisionState, isFound: boolean): Promise<Called> {
+  private async replaced(order: BrokerageOrder, revision: BrokerOrder, state: RevisionState, isFound: boolean): Promise<Called> {
     if (order.status === 'rejected')
-      return { memo, apply: (each) => each.refuse('rejected', 'the broker rejected the replacement') };
+      return { state, apply: (each) => each.refuse('rejected', 'the broker rejected the replacement') };
     const before = await this.revisions.load(revision.terms?.replaces ?? '');
     const old = await this.shownOf(before);
-    if (!old) return this.notTold(memo, 'the order that it replaces could not be looked up');
+    if (!old) return this.notTold(state, 'the order that it replaces could not be looked up');
     if (isUndecided(order, old))
-      return { memo: { ...memo, waits: memo.waits + 1 }, againMs: backoffMs(memo.waits + 1, lookUpRest) };
+      return { state: { ...state, waits: state.waits + 1 }, againMs: backoffMs(state.waits + 1, lookUpRest) };
     const executions = before.lacks(old) ? await this.executionsOf(old) : [];
     for (const execution of executions) before.report(execution);
     return {
-      memo,
+      state,
       ...(before.lacks(old) && { againMs: lackingMs }),
       apply: async (each, tx) => {
         const replaced = await this.revisions.load(before.id, tx);
@@ -191,35 +192,35 @@ export class RevisionCalls {
     };
   }
 
-  private async cancel(revision: BrokerOrder, memo: RevisionState): Promise<Called> {
-    const since = memo.cancelSentAt === undefined ? Infinity : Date.parse(this.now()) - Date.parse(memo.cancelSentAt);
+  private async cancel(revision: BrokerOrder, state: RevisionState): Promise<Called> {
+    const since = state.cancelSentAt === undefined ? Infinity : Date.parse(this.now()) - Date.parse(state.cancelSentAt);
     if (since < cancelAgainMs) {
-      const looked = await this.lookUp(revision, memo);
+      const looked = await this.lookUp(revision, state);
       return { ...looked, againMs: looked.againMs ?? cancelLookMs };
     }
     const answer = await this.brokerage.port.cancel(revision.brokerageOrderId ?? '');
-    if (answer.kind === 'done') return { memo: { ...memo, cancelSentAt: this.now() }, againMs: cancelLookMs };
-    if (answer.kind === 'unsent') return waited(memo, answer.retryAfterMs);
+    if (answer.kind === 'done') return { state: { ...state, cancelSentAt: this.now() }, againMs: cancelLookMs };
+    if (answer.kind === 'unsent') return waited(state, answer.retryAfterMs);
     if (answer.kind === 'refused' || answer.kind === 'absent') {
-      return this.notCanceled(revision, memo, answer.kind === 'refused' ? answer.reason : 'the broker has no such order');
+      return this.notCanceled(revision, state, answer.kind === 'refused' ? answer.reason : 'the broker has no such order');
     }
-    return this.cancelUnanswered(revision, memo, answer);
+    return this.cancelUnanswered(revision, state, answer);
   }
 
   /** Asked again, for as long as it takes; once somebody is told. */
-  private cancelUnanswered(revision: BrokerOrder, memo: RevisionState, answer: BrokerAnswer): Called {
-    const tries = memo.tries + 1;
+  private cancelUnanswered(revision: BrokerOrder, state: RevisionState, answer: BrokerAnswer): Called {
+    const tries = state.tries + 1;
     if (tries === this.brokerage.config.BROKER_TRIES)
       log.error({ brokerOrderId: revision.id, tries, answer }, 'the broker does not answer a cancel');
-    return { memo: { ...memo, tries }, againMs: backoffMs(tries, lookUpRest) };
+    return { state: { ...state, tries }, againMs: backoffMs(tries, lookUpRest) };
   }
 
   /** The broker does not cancel it: it has ended there, or the request is refused. */
-  private async notCanceled(revision: BrokerOrder, memo: RevisionState, reason: string): Promise<Called> {
+  private async notCanceled(revision: BrokerOrder, state: RevisionState, reason: string): Promise<Called> {
     const answer = await this.brokerage.port.byClientOrderId(revision.id);
-    if (answer.kind !== 'order') return { memo, againMs: cancelLookMs };
+    if (answer.kind !== 'order') return { state, againMs: cancelLookMs };
     const { order } = answer;
-    const found = await this.found(order, memo, false, revision);
+    const found = await this.found(order, state, false, revision);
     return {
       ...found,
       apply: async (each, tx) => {
@@ -265,7 +266,7 @@ function decided(
 }
 
 /** Surely nothing was done: wait, and begin again as if it had not been tried. */
-function waited(memo: RevisionState, retryAfterMs = 0): Called {
-  const waits = memo.waits + 1;
-  return { memo: { ...memo, waits }, againMs: Math.max(retryAfterMs, backoffMs(waits, waitRest)) };
+function waited(state: RevisionState, retryAfterMs = 0): Called {
+  const waits = state.waits + 1;
+  return { state: { ...state, waits }, againMs: Math.max(retryAfterMs, backoffMs(waits, waitRest)) };
 }

@@ -1,4 +1,4 @@
-import type { Memo } from '@tradecore/consumers';
+import type { WorkState } from '@tradecore/consumers';
 import { z } from 'zod';
 
 /** What workers remember about a revision. Times are RFC 3339. */
@@ -19,8 +19,8 @@ const shape = z.object({
   cancelSentAt: z.string().optional(),
 });
 
-/** A revision's memo as read. */
+/** A revision's state as read. */
 export type RevisionState = z.output<typeof shape>;
 
-/** Reads a memo; one that an older or newer build wrote loses what we do not know. */
-export const readState = (memo: Memo): RevisionState => shape.parse(memo);
+/** Reads a state; one that an older or newer build wrote loses what we do not know. */
+export const readState = (state: WorkState): RevisionState => shape.parse(state);

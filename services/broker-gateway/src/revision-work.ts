@@ -1,7 +1,7 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { derivedId } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
-import { WorkQueue, type Attend, type Verdict, type WorkItem } from '@tradecore/consumers';
+import { WorkQueue, type WorkHandler, type Verdict, type WorkItem } from '@tradecore/consumers';
 import { logger } from '@tradecore/telemetry';
 import { nextStep, type BrokerOrder, type RevisionStep } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
@@ -24,7 +24,7 @@ const lackingMs = 250;
 export class RevisionWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly queue: WorkQueue;
   private readonly calls: RevisionCalls;
-  private readonly others = new Map<string, Attend>();
+  private readonly others = new Map<string, WorkHandler>();
 
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
@@ -36,11 +36,11 @@ export class RevisionWork implements OnApplicationBootstrap, BeforeApplicationSh
       dataSource,
       service: 'broker-gateway',
       workers: brokerage.config.BROKER_WORKERS,
-      attend: (item) => (this.others.get(item.key) ?? ((revision) => this.attend(revision)))(item),
+      handle: (item) => (this.others.get(item.key) ?? ((revision) => this.attend(revision)))(item),
     });
     revisionGauge(() =>
       dataSource.query(
-        `select coalesce(memo->>'state', 'waiting') as state, count(*)::int as revisions from broker_gateway.work
+        `select coalesce(state->>'state', 'waiting') as state, count(*)::int as revisions from broker_gateway.work
           where key <> all($1::uuid[]) group by 1`,
         [[...this.others.keys()]],
       ),
@@ -58,11 +58,11 @@ export class RevisionWork implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   /** Gives a key that is no revision to somebody else; puts its row where there is none. */
-  async adopt(name: string, attend: Attend): Promise<string> {
+  async adopt(name: string, attend: WorkHandler): Promise<string> {
     const key = derivedId('broker-gateway', name);
     this.others.set(key, attend);
     await this.queue.put(this.dataSource, [{ key }]);
-    this.queue.wake();
+    this.queue.notify();
     return key;
   }
 
@@ -76,7 +76,7 @@ export class RevisionWork implements OnApplicationBootstrap, BeforeApplicationSh
 
   /** Asks for revisions that have a row. */
   ask(keys: readonly string[]): Promise<void> {
-    return this.queue.ask(keys);
+    return this.queue.request(keys);
   }
 
   /** Removes the rows of revisions that have ended. */
@@ -86,20 +86,20 @@ export class RevisionWork implements OnApplicationBootstrap, BeforeApplicationSh
 
   /** Revisions that the broker has, as far as we know. */
   working(): Promise<string[]> {
-    return this.queue.resting();
+    return this.queue.waitingForRequest();
   }
 
   wake(): void {
-    this.queue.wake();
+    this.queue.notify();
   }
 
   private async attend(item: WorkItem): Promise<(tx: Transaction) => Promise<Verdict>> {
     const revision = await this.revisions.load(item.key);
-    const memo = this.memoOf(item, revision);
-    const called = await this.calls.make(this.stepOf(revision, memo), revision, memo);
+    const state = this.memoOf(item, revision);
+    const called = await this.calls.make(this.stepOf(revision, state), revision, state);
     // What the stream tells of it now waits until the answer is stored; what it told during the call is there.
     const leave = await this.revisions.turns.enter(item.key);
-    const inHand = this.queue.inHandOf(item.key);
+    const inHand = this.queue.inProgress(item.key);
     if (inHand) void inHand.finally(leave);
     else leave();
     let loaded: BrokerOrder | undefined = this.revisions.isOld(revision) ? undefined : revision;
@@ -124,8 +124,8 @@ export class RevisionWork implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   /** An attendance before this one was not settled: it may have called the broker, and what it heard is lost. */
-  private memoOf({ memo, takenOver, attempts }: WorkItem, revision: BrokerOrder): RevisionState {
-    const { absentAt, ...read } = readState(memo);
+  private memoOf({ state, takenOver, attempts }: WorkItem, revision: BrokerOrder): RevisionState {
+    const { absentAt, ...read } = readState(state);
     const maybeSent = (takenOver || attempts > 1) && (revision.progress === 'asked' || revision.progress === 'unknown');
     if (!maybeSent) return { ...read, ...(absentAt !== undefined && { absentAt }) };
     return { ...read, sentAt: this.brokerage.now(), sends: read.sends + 1 };
@@ -139,17 +139,17 @@ export class RevisionWork implements OnApplicationBootstrap, BeforeApplicationSh
 
   /** The broker is back: what waits for its time is due. */
   private hasten(): void {
-    this.queue.hasten().catch((error: unknown) => log.warn({ err: error }, 'waiting orders were not hurried'));
+    this.queue.makeAllDue().catch((error: unknown) => log.warn({ err: error }, 'waiting orders were not hurried'));
   }
 }
 
 /** When to attend to an open revision again, and what to remember. */
-function verdictOn(revision: BrokerOrder, { memo, shown, againMs: asked }: Called): Verdict {
+function verdictOn(revision: BrokerOrder, { state, shown, againMs: asked }: Called): Verdict {
   const againMs = asked ?? (shown && revision.lacks(shown) ? lackingMs : undefined);
-  if (revision.progress !== 'working') return { again: againMs ?? 0, memo: { ...memo, state: stateOf(revision, memo) } };
-  if (!revision.cancelRequested) return { again: againMs ?? 'when-asked', memo: { state: 'working' } };
-  const { cancelSentAt, waits, tries } = memo;
-  return { again: againMs ?? 0, memo: { state: 'working', waits, tries, ...(cancelSentAt !== undefined && { cancelSentAt }) } };
+  if (revision.progress !== 'working') return { again: againMs ?? 0, state: { ...state, state: stateOf(revision, state) } };
+  if (!revision.cancelRequested) return { again: againMs ?? 'on-request', state: { state: 'working' } };
+  const { cancelSentAt, waits, tries } = state;
+  return { again: againMs ?? 0, state: { state: 'working', waits, tries, ...(cancelSentAt !== undefined && { cancelSentAt }) } };
 }
 
 function stateOf(revision: BrokerOrder, { sentAt }: RevisionState): RevisionState['state'] {

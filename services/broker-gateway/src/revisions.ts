@@ -3,8 +3,8 @@ import { EventStore, PostgresEventStore, type Transaction } from '@tradecore/eve
 import { freshId, placementIdFor, type RecordedEvent } from '@tradecore/events';
 import { runInContext, type WorkContext } from '@tradecore/telemetry';
 import { BrokerOrder } from '@tradecore/trading';
-import { BoundedCache } from './bounded-cache.ts';
-import { KeyedMutex } from './keyed-mutex.ts';
+import { BoundedCache } from '@tradecore/consumers';
+import { KeyedMutex } from '@tradecore/consumers';
 
 /** Of so many revisions this process remembers where they come from and how far they were; others are read from the store. */
 const rememberedRevisions = 20_000;

@@ -8,7 +8,7 @@ import { gatewayMetrics } from './broker-gateway.metrics.ts';
 import type { BrokerageUpdate } from './brokerage-port.ts';
 import { RevisionWork } from './revision-work.ts';
 import { Revisions } from './revisions.ts';
-import { BoundedCache } from './bounded-cache.ts';
+import { BoundedCache } from '@tradecore/consumers';
 import { Brokerage } from './brokerage.ts';
 
 const log = logger('broker-updates');

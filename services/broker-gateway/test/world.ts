@@ -9,7 +9,7 @@ import {
   type RecordedEvent,
 } from '@tradecore/events';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
-import { runtimeMigrations } from '@tradecore/read-models';
+import { runtimeMigrations } from '@tradecore/service/migrations';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';

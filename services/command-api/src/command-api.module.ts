@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { KafkaClient } from '@tradecore/messaging';
-import { MarketData } from '@tradecore/read-models';
+import { MarketData } from '@tradecore/market-data';
 import { tokens, type ServiceOptions } from '@tradecore/service';
 import { AccountAccess } from './account-access.ts';
 import { AccountLanes } from './account-lane/account-lanes.ts';

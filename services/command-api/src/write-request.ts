@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { writeHeaders } from '@tradecore/read-models';
+import { writeHeaders } from '@tradecore/api';
 import { validate, type Caller } from '@tradecore/service';
 import type { z } from 'zod';
 

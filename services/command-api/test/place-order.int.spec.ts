@@ -1,5 +1,5 @@
 import { brokerOrderIdFor, causedEventId, freshId, orderIdFor, orderIdForKey, placeCommandId, submitStepEventId } from '@tradecore/events';
-import { decodeConsistencyToken, orderResponse } from '@tradecore/read-models';
+import { decodeConsistencyToken, orderResponse } from '@tradecore/api';
 import { RunningCommandApi } from './running-command-api.ts';
 
 interface StoredEvent {

@@ -3,8 +3,8 @@ import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing
 import { freshId, topics, type MarketRecord } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
-import { MarketData } from '@tradecore/read-models';
-import { publishMarket, sampleQuote, sampleSession } from '@tradecore/read-models/testing';
+import { MarketData } from '@tradecore/market-data';
+import { publishMarket, sampleQuote, sampleSession } from '@tradecore/market-data/testing';
 import type { RunningService } from '@tradecore/service';
 import { createTestIssuer, startTestService, type TestIssuer, type TokenOptions } from '@tradecore/service/testing';
 import { commandApi } from '../src/command-api.module.ts';

@@ -38,7 +38,7 @@ write(
   'libs/read-models/src/index.ts',
   `import { readMigrations } from '@tradecore/event-sourcing';
    import { readModelMigrations as others } from '@tradecore/read-models';
-   import { subscriptionMigration } from '@tradecore/consumers';
+   import { projectorMigration } from '@tradecore/consumers';
    import { Symbols } from './symbols.projector.ts';
    export { Symbols };
    export const added = [${block('fragment')} ...readMigrations(new URL('../schema/', import.meta.url))];

@@ -30,6 +30,8 @@ export const paperSettings = {
   PAPER_WALK: onOff.default(true),
   /** How likely a fill takes only a part of what is left, 0 to 1. */
   PAPER_PARTIAL_FILLS: z.coerce.number().min(0).max(0.95).default(0.2),
+  /** A replacement carries over what its predecessor has filled: `qty` is the new total. `off`: it counts from zero. */
+  PAPER_REPLACE_CARRIES_FILLS: onOff.default(true),
   /** Open round the clock, or in the hours of New York. */
   PAPER_SESSION: z.enum(['always', 'nyse']).default('always'),
   /** Requests of an account in a minute; Alpaca takes 200. */

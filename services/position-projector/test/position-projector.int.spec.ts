@@ -1,7 +1,8 @@
 import { freshId, topics } from '@tradecore/events';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { Positions, positionsOfAccount } from '@tradecore/read-models';
-import { sampleQuote, TestReadModels } from '@tradecore/read-models/testing';
+import { sampleQuote } from '@tradecore/market-data/testing';
+import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
 import { rebuildProjection } from '@tradecore/consumers';

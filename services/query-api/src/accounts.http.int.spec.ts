@@ -1,5 +1,5 @@
-import { encodeConsistencyToken, type AccountPageResponse, type AccountResponse } from '@tradecore/read-models';
-import { publishMarket, sampleQuote } from '@tradecore/read-models/testing';
+import { encodeConsistencyToken, type AccountPageResponse, type AccountResponse } from '@tradecore/api';
+import { publishMarket, sampleQuote } from '@tradecore/market-data/testing';
 import { freshId, topics, tradingControlIdFor } from '@tradecore/events';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { Account, TradingControl } from '@tradecore/trading';

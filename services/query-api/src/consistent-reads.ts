@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import type { RecordedEvent } from '@tradecore/events';
-import { progressOf, readModels, type Consistency, type Progress, type ReadModel } from '@tradecore/read-models';
+import { type Consistency } from '@tradecore/api';
+import { progressOf, readModels, type Progress, type ReadModel } from '@tradecore/read-models';
 import { RequestRefused, type Caller } from '@tradecore/service';
 import { counter, histogram } from '@tradecore/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 import { TestQueryApi } from '../test/query-api.ts';
-import type { ServerMessage } from './stream-messages.ts';
+import type { ServerMessage } from '@tradecore/api';
 
 let api: TestQueryApi;
 beforeAll(async () => void (api = await TestQueryApi.start()), 30_000);

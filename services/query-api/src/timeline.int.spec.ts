@@ -1,6 +1,6 @@
 import { brokerOrderIdFor, freshId, placementIdFor, type RecordedEvent, type Step } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
-import type { TimelineResponse } from '@tradecore/read-models';
+import type { TimelineResponse } from '@tradecore/api';
 import { extendContext } from '@tradecore/telemetry';
 import { OrderPlacement } from '@tradecore/trading';
 import { TestQueryApi } from '../test/query-api.ts';

@@ -10,7 +10,8 @@ import {
   type RecordedEvent,
   type Step,
 } from '@tradecore/events';
-import { orderFrom, type TimelineEntry, type TimelineResponse } from '@tradecore/read-models';
+import { type TimelineEntry, type TimelineResponse } from '@tradecore/api';
+import { orderFrom } from '@tradecore/read-models';
 import { DataSource } from 'typeorm';
 import { statusWaits, stepWaits, textOf } from './timeline-text.ts';
 

@@ -15,7 +15,7 @@ import {
   type MovementBody,
   type MovementResponse,
   type OpenAccountBody,
-} from '@tradecore/read-models';
+} from '@tradecore/api';
 import { add } from '@tradecore/money';
 import { OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
 import { AccountNotFound, InsufficientFunds, type Account } from '@tradecore/trading';

@@ -8,7 +8,7 @@ import {
   type ControlsResponse,
   type KillSwitchBody,
   type LimitsBody,
-} from '@tradecore/read-models';
+} from '@tradecore/api';
 import { OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
 import { AccountNotFound, type TradingControl } from '@tradecore/trading';
 import type { Reply } from '../write-request.ts';

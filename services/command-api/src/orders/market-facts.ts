@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '@tradecore/event-sourcing';
 import type { InstrumentQuote, OrderTerms } from '@tradecore/events';
-import { MarketData } from '@tradecore/read-models';
+import { MarketData } from '@tradecore/market-data';
 import { tokens, type Clock, type Config } from '@tradecore/service';
 import { counter, gauge } from '@tradecore/telemetry';
 import { millisecondsBetween, type Assessment, type RiskFacts } from '@tradecore/trading';

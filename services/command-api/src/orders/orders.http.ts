@@ -4,7 +4,6 @@ import {
   cancelOrderBody,
   encodeConsistencyToken,
   etagOf,
-  orderFrom,
   orderPath,
   orderResponseOf,
   placeOrderBody,
@@ -13,9 +12,9 @@ import {
   waitingHeaders,
   type CancelOrderBody,
   type OrderResponse,
-  type OrderRow,
   type ReplaceOrderBody,
-} from '@tradecore/read-models';
+} from '@tradecore/api';
+import { orderFrom, type OrderRow } from '@tradecore/read-models';
 import { RequestRefused, validated } from '@tradecore/service';
 import { AccountNotFound, canonicalTerms, OrderNotFound } from '@tradecore/trading';
 import { keyOf } from '../idempotency-key.ts';

@@ -1,14 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import {
-  brokerOrderIdFor,
   causedEventId,
   orderIdFor,
   orderIdForKey,
   orderKeyEventId,
   placeCommandId,
   placementIdFor,
-  submitStepEventId,
   type Denial,
   type OrderTerms,
   type RecordedEvent,
@@ -18,12 +16,11 @@ import { tokens, type Caller, type Clock } from '@tradecore/service';
 import { counter } from '@tradecore/telemetry';
 import {
   AccountNotFound,
-  differingFields,
+  differingTerms,
   Order,
   OrderPlacement,
   reservationOf,
   submitStep,
-  termFields,
 } from '@tradecore/trading';
 import { AccountAccess } from '../account-access.ts';
 import { AccountLanes } from '../account-lane/account-lanes.ts';
@@ -112,7 +109,6 @@ export class PlaceOrder {
       id: placementId,
       expected: 0,
       events: [step],
-      ids: new Map([[0, submitStepEventId(brokerOrderIdFor(named.id, 1))]]),
       sagaId: placementId,
     };
     const changes = [named.changeOf(order), placement];
@@ -132,7 +128,7 @@ export class PlaceOrder {
   /** The name or the key is taken, for ever: by the same request, or by another one, which throws. */
   async #repeat({ id, terms }: NamedOrder, knownAs: string): Promise<PlacedOrder> {
     const order = await this.eventStore.loadAggregate(Order, knownAs);
-    if (knownAs !== id) throw new IdempotencyKeyReused(differingFields(terms, order.state?.placed ?? terms, termFields));
+    if (knownAs !== id) throw new IdempotencyKeyReused(differingTerms(terms, order.state?.placed ?? terms));
     order.place(terms);
     return { outcome: 'repeated', history: await historyOf(this.eventStore, id) };
   }

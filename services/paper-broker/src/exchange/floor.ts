@@ -133,13 +133,16 @@ export class Floor {
     const value = subtract(multiply(after.qty, after.price), multiply(execution.qty, execution.price));
     book.putExecution(to ? { ...execution, ...to } : { ...execution, busted: true });
     const changed = this.#amendOrder(order, more, value, now);
-    // Those that replaced it carry its fills.
-    for (let next = changed.replacedBy; next !== undefined;) {
-      next = this.#amendOrder(book.orders.get(next) as ExchangeOrder, more, value, now).replacedBy;
-    }
+    this.#amendReplacements(changed, more, value, now);
     const told = to ?? { qty: execution.qty, price: execution.price };
     const event = to ? 'trade_correct' : 'trade_bust';
     this.tell({ event, at: now, order: changed, execution: { id: newId(), ...told, positionQty, previousId: execution.id } });
+  }
+
+  /** Those that replaced it and carry its fills. */
+  #amendReplacements({ replacedBy }: ExchangeOrder, more: Decimal, value: Decimal, now: number): void {
+    const next = replacedBy === undefined ? undefined : this.parts.book.orders.get(replacedBy);
+    if (next && !next.countsFromZero) this.#amendReplacements(this.#amendOrder(next, more, value, now), more, value, now);
   }
 
   #amendOrder(order: ExchangeOrder, more: Decimal, value: Decimal, now: number): ExchangeOrder {
@@ -173,9 +176,9 @@ export class Floor {
     const before = book.orders.get(replacement.replaces as string) as ExchangeOrder;
     if (this.#meets('fill-before-replace', before)) return this.#refuseReplace(replacement, this.#fill(before, now), now);
     if (this.#meets('replace-rejected', before)) return this.#refuseReplace(replacement, before, now);
-    const { filledQty, filledValue } = before;
+    const { filledQty, filledValue } = replacement.countsFromZero ? replacement : before;
     this.change(before, { status: 'replaced', replacedBy: replacement.id, replacedAt: now }, now, 'replaced');
-    const carried = { filledQty, filledValue, status: restingStatus(before) };
+    const carried = { filledQty, filledValue, status: restingStatus({ filledQty }) };
     this.#trade(this.change(replacement, carried, now, 'new'), now);
   }
 

@@ -1,0 +1,81 @@
+import type { Client, OrderSeen, Terms } from './client.ts';
+import { say } from '../runner/console.ts';
+import type { FeedWatch } from './feed-watch.ts';
+import { OrderLines } from './order-lines.ts';
+import type { Paper } from './paper.ts';
+
+/** Who plays the day, and with what. */
+export interface Day {
+  readonly client: Client;
+  readonly accountId: string;
+  readonly feed: FeedWatch;
+  readonly paper: Paper;
+}
+
+/** One order of the day: what is said before it, its terms, and what is done while it rests at the broker. */
+interface Scene {
+  readonly title: string;
+  readonly terms: Terms;
+  readonly atTheBroker?: (order: OrderSeen) => Promise<unknown>;
+}
+
+/** Places the order, says what happens to it, and waits for its end. Returns its id. */
+async function play({ client, accountId, feed }: Day, { title, terms, atTheBroker }: Scene): Promise<string> {
+  say(`\n${title}`);
+  const lines = new OrderLines(feed);
+  try {
+    const order = await client.place(accountId, { ...terms, clientOrderId: `demo-${crypto.randomUUID()}` });
+    lines.belongsTo(order.id);
+    if (atTheBroker) {
+      await lines.until('its place at the broker', () => lines.count('orderAccepted') > 0 || lines.isOver());
+      if (!lines.isOver()) await atTheBroker(order);
+    }
+    await lines.until('its end', lines.isOver);
+    return order.id;
+  } finally {
+    lines.end();
+  }
+}
+
+/** Terms of a limit order for the day. */
+export const limit = (side: string, quantity: string, symbol: string, limitPrice: string): Terms => ({
+  ...{ side, quantity, symbol, limitPrice },
+  type: 'limit',
+  timeInForce: 'day',
+});
+const market = (side: string, quantity: string, symbol: string): Terms => ({
+  ...{ side, quantity, symbol },
+  type: 'market',
+  timeInForce: 'day',
+});
+
+/** The rest of the day, after the first order: returns the ids of its orders. Prices of ACME are set, so that each day is the same. */
+export async function playDay(day: Day): Promise<string[]> {
+  const { client, paper } = day;
+  const orders = [
+    await play(day, { title: 'A market order: buy 5 MSFT at whatever it costs now.', terms: market('buy', '5', 'MSFT') }),
+    await play(day, {
+      title: 'Cancelled: buy 20 ACME at 95 or better. It rests at the broker until we change our mind.',
+      terms: limit('buy', '20', 'ACME', '95'),
+      atTheBroker: ({ id }) => client.cancel(id),
+    }),
+    await play(day, {
+      title: 'Replaced: buy 20 ACME at 96 or better, then at 101: one order, two revisions at the broker.',
+      terms: limit('buy', '20', 'ACME', '96'),
+      atTheBroker: ({ id }) => client.replace(id, { limitPrice: '101' }),
+    }),
+    await play(day, { title: 'Refused for money: buy 100,000 ACME at 100.', terms: limit('buy', '100000', 'ACME', '100') }),
+  ];
+  await paper.fault({ kind: 'stream-gap', symbol: 'KO', times: 1, ms: 3000 });
+  await paper.fault({ kind: 'timeout-after-accept', symbol: 'KO', on: 'submit', times: 1, ms: 1000 });
+  orders.push(
+    await play(day, {
+      title:
+        'Lost and found: buy 30 KO. The broker takes it, but its answer is lost, and the stream is silent. It is looked up, never sent twice.',
+      terms: market('buy', '30', 'KO'),
+    }),
+  );
+  await paper.price('ACME', '103');
+  orders.push(await play(day, { title: 'Sold: ACME stands at 103; sell 60.', terms: market('sell', '60', 'ACME') }));
+  return orders;
+}
