@@ -16,7 +16,7 @@ export interface OrderRequest {
   /** Makes the request one, however often it is sent. */
   readonly idempotencyKey?: string;
   /** What the event of the request says, and the fields in which a repeat may not differ from it. */
-  readonly body: object;
+  readonly body: Readonly<Record<string, unknown>>;
   readonly fields: readonly string[];
 }
 
@@ -44,7 +44,7 @@ export class OwnOrder {
 
   /** The order's stored events up to that of the request. Throws `IdempotencyKeyReused` where its body was another one. */
   async historyUpTo(event: RecordedEvent, { body, fields }: Pick<OrderRequest, 'body' | 'fields'>): Promise<RecordedEvent[]> {
-    const differing = differingFields(body, event.data, fields);
+    const differing = differingFields(body, { ...event.data }, fields);
     if (differing.length > 0) throw new IdempotencyKeyReused(differing);
     return historyOf(this.eventStore, event.aggregateId, { to: event.aggregateVersion });
   }

@@ -36,7 +36,7 @@ export class RequestReplace {
    */
   async execute(command: RequestReplaceCommand): Promise<readonly RecordedEvent[]> {
     const { orderId, changes } = command;
-    const request = { ...command, name: 'replace-order', body: changes, fields: ['quantity', 'limitPrice', 'stopPrice'] };
+    const request = { ...command, name: 'replace-order', body: { ...changes }, fields: ['quantity', 'limitPrice', 'stopPrice'] };
     const accountId = await this.ownOrder.accountOf(request);
     const keyed = keyedCommandOf(request);
     const event = await this.lanes.submit<RecordedEvent>({
