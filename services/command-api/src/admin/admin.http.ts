@@ -11,7 +11,7 @@ import {
 } from '@tradecore/api';
 import { OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
 import { AccountNotFound, type TradingControl } from '@tradecore/trading';
-import type { Reply } from './asked.ts';
+import type { Reply } from '../write-request.ts';
 import { SetControls } from './set-controls.ts';
 
 /** The door for operators. Every change is an event that says who, when and why. */
@@ -69,6 +69,6 @@ const pointAt =
   (error: unknown): never => {
     if (!(error instanceof AccountNotFound)) throw error;
     throw new RequestRefused(404, error.code, error.message, {
-      errors: [{ ...place, code: 'not-found', detail: 'names no account' }],
+      errors: [{ ...place, code: 'not-found', detail: 'account not found' }],
     });
   };

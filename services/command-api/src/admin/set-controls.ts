@@ -3,7 +3,7 @@ import { EventStore, retryOnConflict } from '@tradecore/event-sourcing';
 import { tradingControlIdFor, type RiskLimits } from '@tradecore/events';
 import { counter, extendContext } from '@tradecore/telemetry';
 import { AccountNotFound, TradingControl } from '@tradecore/trading';
-import { AccountAccess } from './account-access.ts';
+import { AccountAccess } from '../account-access.ts';
 
 const changes = counter({
   name: 'trading_control_changes_total',
@@ -11,7 +11,7 @@ const changes = counter({
   labels: { scope: ['all', 'account'] },
 });
 
-/** The levers of operators. Who pulled one, and why, stands in the event that it stores. */
+/** Kill switches and limits. Who set one, and why, stands in the event that it stores. */
 @Injectable()
 export class SetControls {
   constructor(
@@ -19,7 +19,10 @@ export class SetControls {
     @Inject(AccountAccess) private readonly access: AccountAccess,
   ) {}
 
-  /** Refuses new orders of the scope from now on; cancels nothing. Nothing is stored where they are refused. Throws `AccountNotFound`. */
+  /**
+   * Refuses new orders of the scope from now on, in every process; cancels nothing. Returns when no order that did not see it can be stored any
+   * more. Nothing is stored where they are refused. Throws `AccountNotFound`.
+   */
   halt(scope: string, reason: string): Promise<TradingControl> {
     return this.#set(scope, (control) => control.halt(scope, reason));
   }
@@ -34,16 +37,16 @@ export class SetControls {
     return this.#set(scope, (control) => control.setLimits(scope, limits));
   }
 
-  /** A scope that is neither `all` nor an account would look like a lever that holds. */
-  async #set(scope: string, pull: (control: TradingControl) => void): Promise<TradingControl> {
+  /** A scope that is neither `all` nor an account would look like a switch that holds. */
+  async #set(scope: string, change: (control: TradingControl) => void): Promise<TradingControl> {
     if (scope !== 'all' && !(await this.access.opened(scope))) throw new AccountNotFound(scope);
-    const change = async () => {
+    const save = async () => {
       const control = await this.eventStore.loadAggregate(TradingControl, tradingControlIdFor(scope));
-      pull(control);
+      change(control);
       const { events } = await this.eventStore.saveAggregate(control);
       if (events.length > 0) changes.inc({ scope: scope === 'all' ? 'all' : 'account' });
       return control;
     };
-    return extendContext(scope === 'all' ? {} : { account: scope }, () => retryOnConflict(change));
+    return extendContext(scope === 'all' ? {} : { account: scope }, () => retryOnConflict(save));
   }
 }

@@ -14,14 +14,15 @@ import {
   type OrderResponse,
   type ReplaceOrderBody,
 } from '@tradecore/api';
-import { orderFrom } from '@tradecore/read-models';
+import { orderFrom, type OrderRow } from '@tradecore/read-models';
 import { RequestRefused, validated } from '@tradecore/service';
 import { AccountNotFound, canonicalTerms, OrderNotFound } from '@tradecore/trading';
-import { AskedBy, type Asked, type Reply } from './asked.ts';
+import { keyOf } from '../idempotency-key.ts';
+import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
 import { OrderWaits } from './order-waits.ts';
 import { PlaceOrder } from './place-order.ts';
 import { RequestCancel } from './request-cancel.ts';
-import { RequestReplace } from './request-replace.ts';
+import { ReplaceDenied, RequestReplace } from './request-replace.ts';
 
 /** The door for orders: checks, asks a use case, answers with the order folded from what was stored. */
 @Controller('v1/orders')
@@ -33,11 +34,11 @@ export class OrdersHttp {
     @Inject(OrderWaits) private readonly waits: OrderWaits,
   ) {}
 
-  /** `POST /v1/orders`: 201 for a new order, also for one that our rules deny, 200 for the same again. */
+  /** `POST /v1/orders`: 201 for a new order, 200 for the same again; 422 for one that is denied, also when it comes again. */
   @Post()
   async place(
     @Body(validated(placeOrderBody)) body: OrderTerms,
-    @AskedBy({ headers: waitingHeaders }) { caller, headers }: Asked<typeof waitingHeaders>,
+    @RequestOf({ headers: waitingHeaders }) { caller, headers }: WriteRequest<typeof waitingHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
     const terms = canonicalTerms(body);
@@ -45,16 +46,16 @@ export class OrdersHttp {
     if (terms.clientOrderId === undefined && key.idempotencyKey === undefined) throw nameMissing();
     const { outcome, history } = await this.placeOrder.execute({ caller, terms, ...key }).catch(pointAtAccount);
     reply.status(outcome === 'repeated' ? 200 : 201);
-    return answer(await this.#awaited(history, headers.prefer, reply), reply);
+    return answer(await this.#awaited(mustBeApproved(history), headers.prefer, reply), reply);
   }
 
-  /** `POST /v1/orders/{id}/cancel`: 202, the broker decides. */
+  /** `POST /v1/orders/{id}/cancel`: 202, the brokerage decides. */
   @Post(':id/cancel')
   @HttpCode(202)
   async cancel(
     @Param(validated(orderPath, 'path')) { id: orderId }: { id: string },
     @Body(validated(cancelOrderBody)) { reason }: CancelOrderBody,
-    @AskedBy({ headers: waitingHeaders }) { caller, headers }: Asked<typeof waitingHeaders>,
+    @RequestOf({ headers: waitingHeaders }) { caller, headers }: WriteRequest<typeof waitingHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
     const command = { orderId, caller, ...(reason !== undefined && { reason }), ...keyOf(headers) };
@@ -62,13 +63,13 @@ export class OrdersHttp {
     return answer(await this.#awaited(history, headers.prefer, reply), reply);
   }
 
-  /** `POST /v1/orders/{id}/replace`: 202, the account and the broker decide. */
+  /** `POST /v1/orders/{id}/replace`: 202, the brokerage decides; 422 where a rule, or want of money or shares, refuses. */
   @Post(':id/replace')
   @HttpCode(202)
   async replace(
     @Param(validated(orderPath, 'path')) { id: orderId }: { id: string },
     @Body(validated(replaceOrderBody)) changes: ReplaceOrderBody,
-    @AskedBy({ headers: replaceHeaders }) { caller, headers }: Asked<typeof replaceHeaders>,
+    @RequestOf({ headers: replaceHeaders }) { caller, headers }: WriteRequest<typeof replaceHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
     const expectedVersion = headers['if-match'];
@@ -79,7 +80,7 @@ export class OrdersHttp {
       ...(expectedVersion !== undefined && { expectedVersion }),
       ...keyOf(headers),
     };
-    return answer(await this.requestReplace.execute(command).catch(pointAtPath), reply);
+    return answer(await this.requestReplace.execute(command).catch(pointAtPath).catch(asUnprocessable), reply);
   }
 
   /** Waits where the client prefers that, and says so. */
@@ -95,37 +96,58 @@ export class OrdersHttp {
   }
 }
 
-/** The Idempotency-Key as a part of a command. */
-function keyOf(headers: { readonly 'idempotency-key'?: string | undefined }): { readonly idempotencyKey?: string } {
-  const key = headers['idempotency-key'];
-  return key === undefined ? {} : { idempotencyKey: key };
-}
-
 /** The order that `history` makes, with the headers that name its version. */
 function answer(history: readonly RecordedEvent[], reply: Reply): OrderResponse {
+  const order = orderOf(history);
+  reply.headers(headersOf(order, history));
+  return orderResponseOf(order);
+}
+
+function orderOf(history: readonly RecordedEvent[]): OrderRow {
   const order = orderFrom(history);
   if (!order) throw new Error('a use case gave no events');
-  reply.headers({
-    location: `/v1/orders/${order.orderId}`,
-    etag: etagOf(order),
-    'consistency-token': encodeConsistencyToken({ aggregateId: order.orderId, version: order.version }),
-  });
-  return orderResponseOf(order);
+  return order;
+}
+
+/** Where the order is, and the token to read it by: whoever reads its account with it sees the money that it moved. */
+function headersOf({ orderId, accountId, version }: OrderRow, history: readonly RecordedEvent[]): Record<string, string> {
+  const accountVersion = Math.max(0, ...history.map(({ data }) => (data as { accountVersion?: number }).accountVersion ?? 0));
+  const moved = accountVersion > 0 ? { accountId, accountVersion } : {};
+  return {
+    location: `/v1/orders/${orderId}`,
+    etag: etagOf({ version }),
+    'consistency-token': encodeConsistencyToken({ aggregateId: orderId, version, ...moved }),
+  };
+}
+
+/** A denied order is stored under its name: 422, with the rule, its figures and where the order is. */
+function mustBeApproved(history: readonly RecordedEvent[]): readonly RecordedEvent[] {
+  const order = orderOf(history);
+  if (!order.denial) return history;
+  const { rule, detail, figures } = order.denial;
+  const headers = headersOf(order, history);
+  throw new RequestRefused(422, 'order-denied', detail, { headers, extensions: { id: order.orderId, rule, figures } });
+}
+
+/** The request is fine and can't be done; nothing is stored. */
+function asUnprocessable(error: unknown): never {
+  if (!(error instanceof ReplaceDenied)) throw error;
+  throw new RequestRefused(422, error.code, error.message, { ...(error.details && { extensions: error.details }) });
 }
 
 /** The order that was not found is the one that the path names: the answer says so. */
 function pointAtPath(error: unknown): never {
   if (!(error instanceof OrderNotFound)) throw error;
   throw new RequestRefused(404, error.code, error.message, {
-    errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'names no order of yours' }],
+    errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'not found, or not visible to you' }],
   });
 }
 
 /** The account that was not found is the one that the terms name. */
 function pointAtAccount(error: unknown): never {
   if (!(error instanceof AccountNotFound)) throw error;
-  throw new RequestRefused(404, error.code, 'There is no such account among yours.', {
-    errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'is not an account of yours' }],
+  throw new RequestRefused(404, error.code, error.message, {
+    errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'not found, or not visible to you' }],
   });
 }
 

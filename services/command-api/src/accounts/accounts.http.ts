@@ -19,14 +19,14 @@ import {
 import { add } from '@tradecore/money';
 import { OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
 import { AccountNotFound, InsufficientFunds, type Account } from '@tradecore/trading';
-import { AccountAccess } from './account-access.ts';
-import { AskedBy, type Asked, type Reply } from './asked.ts';
+import { AccountAccess } from '../account-access.ts';
+import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
 import { ChangeAccess, type ChangeAccessCommand } from './change-access.ts';
 import { MoveFunds, type Movement } from './move-funds.ts';
 import { OpenAccount } from './open-account.ts';
 
-/** An account that the path names, and whoever asks. */
-interface Named extends Asked<typeof keyedHeaders> {
+/** A request about the account that the path names. */
+interface AccountWrite extends WriteRequest<typeof keyedHeaders> {
   readonly accountId: string;
 }
 
@@ -44,14 +44,14 @@ export class AccountsHttp {
   @Post()
   async open(
     @Body(validated(openAccountBody)) { name, currency }: OpenAccountBody,
-    @AskedBy({ headers: keyedHeaders }) { caller, headers }: Asked<typeof keyedHeaders>,
+    @RequestOf({ headers: keyedHeaders }) { caller, headers }: WriteRequest<typeof keyedHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<AccountResponse> {
     const terms = { owner: caller.subject, currency, ...(name !== undefined && { name }) };
     const { outcome, account } = await this.openAccount.execute({ terms, idempotencyKey: headers['idempotency-key'] });
     reply.status(outcome === 'opened' ? 201 : 200);
     reply.headers({ location: `/v1/accounts/${account.id}` });
-    tellVersion(account, reply);
+    setVersion(account, reply);
     return accountResponseOf(account, { ...terms, currency });
   }
 
@@ -60,10 +60,10 @@ export class AccountsHttp {
   async deposit(
     @Param(validated(accountPath, 'path')) { id: accountId }: { id: string },
     @Body(validated(movementBody)) body: MovementBody,
-    @AskedBy({ headers: keyedHeaders }) asked: Asked<typeof keyedHeaders>,
+    @RequestOf({ headers: keyedHeaders }) request: WriteRequest<typeof keyedHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<MovementResponse> {
-    return this.#move('deposit', { accountId, ...asked }, body, reply);
+    return this.#move('deposit', { accountId, ...request }, body, reply);
   }
 
   /** `POST /v1/accounts/{id}/withdrawals`: 201, 200 for the same again, 422 for more than is available. */
@@ -71,10 +71,10 @@ export class AccountsHttp {
   async withdraw(
     @Param(validated(accountPath, 'path')) { id: accountId }: { id: string },
     @Body(validated(movementBody)) body: MovementBody,
-    @AskedBy({ headers: keyedHeaders }) asked: Asked<typeof keyedHeaders>,
+    @RequestOf({ headers: keyedHeaders }) request: WriteRequest<typeof keyedHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<MovementResponse> {
-    return this.#move('withdrawal', { accountId, ...asked }, body, reply);
+    return this.#move('withdrawal', { accountId, ...request }, body, reply);
   }
 
   /** `POST /v1/accounts/{id}/grants`: 201 where access is new, 200 where it was there. */
@@ -101,7 +101,7 @@ export class AccountsHttp {
 
   async #move(
     kind: Movement,
-    { accountId, caller, headers }: Named,
+    { accountId, caller, headers }: AccountWrite,
     body: MovementBody,
     reply: Reply,
   ): Promise<MovementResponse> {
@@ -111,24 +111,24 @@ export class AccountsHttp {
     const command = { kind, accountId, amount, ...(reference !== undefined && { reference }) };
     const { outcome, event } = await this.moveFunds
       .execute({ ...command, idempotencyKey: headers['idempotency-key'] })
-      .catch(tellFunds);
+      .catch(asUnprocessable);
     reply.status(outcome === 'moved' ? 201 : 200);
-    tellVersion({ id: accountId, version: event.aggregateVersion }, reply);
+    setVersion({ id: accountId, version: event.aggregateVersion }, reply);
     const { id, aggregateVersion: version, time } = event;
     return { id, ...command, currency: opened.currency as Currency, version, time };
   }
 
   async #changeAccess(command: ChangeAccessCommand, reply: Reply): Promise<GrantsResponse> {
-    const { account, changed } = await this.changeAccess.execute(command).catch(pointAtPath);
+    const { accountId } = command;
+    const { owner = '', subjects, version, changed } = await this.changeAccess.execute(command).catch(pointAtPath);
     reply.status(changed && command.access === 'granted' ? 201 : 200);
-    tellVersion(account, reply);
-    const { id: accountId, owner = '', subjects, version } = account;
-    return { accountId, owner, subjects: [...subjects].sort(), version };
+    setVersion({ id: accountId, version }, reply);
+    return { accountId, owner, subjects: [...subjects], version };
   }
 }
 
 /** The headers that name a version of an account. */
-function tellVersion({ id, version }: { readonly id: string; readonly version: number }, reply: Reply): void {
+function setVersion({ id, version }: { readonly id: string; readonly version: number }, reply: Reply): void {
   reply.headers({
     etag: etagOf({ version }),
     'consistency-token': encodeConsistencyToken({ aggregateId: id, version }),
@@ -155,8 +155,8 @@ function accountResponseOf(
 }
 
 const accountNotFound = () =>
-  new RequestRefused(404, 'account-not-found', 'There is no such account among yours.', {
-    errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'names no account of yours' }],
+  new RequestRefused(404, 'account-not-found', 'Account not found, or not visible to you.', {
+    errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'not found, or not visible to you' }],
   });
 
 /** The account that was not found is the one that the path names. */
@@ -164,8 +164,8 @@ function pointAtPath(error: unknown): never {
   throw error instanceof AccountNotFound ? accountNotFound() : error;
 }
 
-/** Too little money is no conflict: the request is fine and can't be done. The figures go along. */
-function tellFunds(error: unknown): never {
+/** Insufficient funds are no conflict: the request is fine and can't be done. The figures go along. */
+function asUnprocessable(error: unknown): never {
   if (!(error instanceof InsufficientFunds)) throw error;
   throw new RequestRefused(422, error.code, error.message, {
     errors: [{ pointer: '#/amount', code: error.code, detail: error.message }],
