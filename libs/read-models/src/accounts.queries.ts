@@ -112,6 +112,6 @@ async function ledgerPage(db: Transaction, { accountId, before, limit }: LedgerP
 /** The ledger of an account. */
 export const activitiesOfAccount = (db: Transaction, query: LedgerPageQuery): Promise<LedgerPage> => ledgerPage(db, query);
 
-/** The trades in it, the one booked last first. */
+/** The executions in it, booked or taken back, the last one first. */
 export const executionsOfAccount = (db: Transaction, query: LedgerPageQuery): Promise<LedgerPage> =>
-  ledgerPage(db, query, `and kind = 'fill'`);
+  ledgerPage(db, query, `and kind in ('fill', 'reversal')`);

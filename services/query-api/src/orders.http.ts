@@ -1,5 +1,6 @@
 import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
 import {
+  encodeConsistencyToken,
   encodeOrderCursor,
   etagOf,
   orderPath,
@@ -12,7 +13,7 @@ import {
   type OrderResponse,
   type OrdersQuery,
 } from '@tradecore/api';
-import { orderFrom } from '@tradecore/read-models';
+import { orderFrom, type OrderRow } from '@tradecore/read-models';
 import { RequestRefused, tokens, validated, type Clock } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
 import { AskedBy, type Asked } from './asked.ts';
@@ -58,7 +59,7 @@ export class OrdersHttp {
     const found = await this.orders.find(id, asked.caller);
     if (!found) throw orderNotFound();
     const etag = etagOf(found.order);
-    void reply.headers({ etag, 'cache-control': 'private, no-cache' });
+    void reply.headers({ etag, 'consistency-token': tokenOf(found.order), 'cache-control': 'private, no-cache' });
     if (asked.headers['if-none-match'] !== etag) return orderResponseOf(found.order);
     void reply.status(304);
     return undefined;
@@ -81,6 +82,10 @@ export class OrdersHttp {
     if (token) await this.consistentReads.waitFor('orders', token, caller);
   }
 }
+
+/** With it, reads of the account and its positions show the money of all that this order shows. */
+const tokenOf = ({ orderId: aggregateId, version, accountId, accountVersion }: OrderRow): string =>
+  encodeConsistencyToken({ aggregateId, version, ...(accountVersion !== undefined && { accountId, accountVersion }) });
 
 const inTheFuture = () =>
   new RequestRefused(400, 'invalid-request', 'The query of the request has a fault.', {
