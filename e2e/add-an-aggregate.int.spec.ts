@@ -17,7 +17,7 @@ import { watchlistOf } from './watchlist-of.ts';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const page = readFileSync(join(root, 'docs/add-an-aggregate.md'), 'utf8');
 
-/** A copy of what the page changes, with the page applied: its own `@tradecore` packages, everybody else's from the repository. */
+/** A copy of what the page changes, with the page applied: its own `@tradecore` packages, all others from the repository. */
 const tree = mkdtempSync(join(tmpdir(), 'add-an-aggregate-'));
 afterAll(() => rmSync(tree, { recursive: true, force: true }));
 
