@@ -26,4 +26,5 @@ export { Positions, type PositionRow } from './positions.projector.ts';
 export * from './positions.queries.ts';
 export { Feed } from './feed.projector.ts';
 export * from './feed.queries.ts';
-export { readModelMigrations, runtimeMigrations } from './migrations.ts';
+export { readModelMigrations } from './migrations.ts';
+export { runtimeMigrations } from './runtime-migrations.ts';

@@ -11,7 +11,10 @@ it('rows of the version before are read as this one shows them, until they are b
   const [orderId, accountId, eventId] = [freshId(), freshId(), freshId()];
   const db = database.dataSource;
   await db.query(`update order_projector.projection set log = 'cluster/'`);
-  await db.query(`insert into order_projector.checkpoints (aggregate_id, version, event_id) values ($1, 1, $2)`, [orderId, eventId]);
+  await db.query(`insert into order_projector.checkpoints (aggregate_id, version, event_id) values ($1, 1, $2)`, [
+    orderId,
+    eventId,
+  ]);
   await db.query(
     `insert into order_projector.orders
      values ($1, $2, 'mine', 'ACME', 'buy', 'limit', 10, 101.5, null, 'day', 'pending', null, 1, now(), now())`,
