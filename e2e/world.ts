@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import kafkajs from 'kafkajs';
 import pg from 'pg';
-import { Client } from '../deploy/local/src/demo/client.ts';
-import { Paper } from '../deploy/local/src/demo/paper.ts';
+import { Client } from '@tradecore/local/demo/client.ts';
+import { Paper } from '@tradecore/local/demo/paper.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readyWithinMs = 120_000;

@@ -1,8 +1,14 @@
 import type { Transaction } from '@tradecore/event-sourcing';
-import type { FeedEntryResponse } from './api/feed.ts';
+import type { FeedLine } from './feed.projector.ts';
 
 /** A place in an account's feed: after entry `sequence`, 0 for the start. */
 export interface FeedPosition {
+  readonly epoch: string;
+  readonly sequence: number;
+}
+
+/** One change in an account, under its number. */
+export interface FeedEntry extends Omit<FeedLine, 'sequence'> {
   readonly epoch: string;
   readonly sequence: number;
 }
@@ -11,10 +17,10 @@ export interface FeedPosition {
 export interface FeedSlice {
   /** Where the feed ends now. Another epoch than the one asked for: the history was built anew, `entries` is empty. */
   readonly head: FeedPosition;
-  readonly entries: readonly FeedEntryResponse[];
+  readonly entries: readonly FeedEntry[];
 }
 
-interface Line extends Omit<FeedEntryResponse, 'sequence' | 'accountId' | 'orderId' | 'orderVersion'> {
+interface Line extends Omit<FeedEntry, 'sequence' | 'accountId' | 'orderId' | 'orderVersion'> {
   readonly head: string;
   readonly sequence: string | null;
   readonly orderId: string | null;
@@ -22,7 +28,7 @@ interface Line extends Omit<FeedEntryResponse, 'sequence' | 'accountId' | 'order
 }
 
 /** The entry in a line; none in the one line that only tells the head. */
-function entryOf(accountId: string, { head: _, sequence, orderId, orderVersion, ...line }: Line): FeedEntryResponse[] {
+function entryOf(accountId: string, { head: _, sequence, orderId, orderVersion, ...line }: Line): FeedEntry[] {
   if (sequence === null) return [];
   const order = { ...(orderId !== null && { orderId }), ...(orderVersion !== null && { orderVersion }) };
   return [{ ...line, ...order, accountId, sequence: Number(sequence) }];

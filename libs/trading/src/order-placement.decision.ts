@@ -16,6 +16,7 @@ import { eventOf } from './order-changes.ts';
 import { orderAfter, type OrderState } from './order-fold.ts';
 import type { OrderPlacement, StepEvent } from './order-placement.aggregate.ts';
 import { cancelCommandId, cancelStep, replaceCommandId, replaceStep, resumedAfter, termsOf } from './order-placement.steps.ts';
+import type { Pause } from './order-states.ts';
 import { isTerminal } from './order-status.ts';
 import type { Order } from './order.aggregate.ts';
 import { reservationOf } from './reservation.ts';
@@ -59,9 +60,9 @@ export class Decision {
   /** The brokerage has this revision. */
   acknowledge(brokerOrderId: string): void {
     if (this.#isReplacement(brokerOrderId)) return this.#takeOver();
-    const { revision } = this.state;
-    if (revision === 1 && this.#isInForce(brokerOrderId))
-      this.#change({ type: 'OrderAccepted', data: { revision, brokerOrderId } });
+    const { revision, acknowledged } = this.state;
+    if (revision > 1 || acknowledged || !this.#isInForce(brokerOrderId)) return;
+    this.#change({ type: 'OrderAccepted', data: { revision, brokerOrderId } });
   }
 
   /** A call ended without an answer. */
@@ -76,9 +77,16 @@ export class Decision {
     if (revision !== undefined && revision === this.#waitsForProofOf) this.#stuck(proofOf(revision), attempts);
   }
 
-  /** What the brokerage says of the revision in force and the order has to know. */
-  pass(brokerOrderId: string, change: OrderChange): void {
-    if (this.#isInForce(brokerOrderId)) this.#change(change);
+  /** The brokerage does not work the revision in force for now. */
+  pause(brokerOrderId: string, paused: Pause, reason?: string): void {
+    if (!this.#isInForce(brokerOrderId) || this.state.paused === paused) return;
+    if (paused === 'doneForDay') this.#change({ type: 'OrderDoneForDay', data: {} });
+    else this.#change({ type: 'OrderSuspended', data: reason === undefined ? {} : { reason } });
+  }
+
+  /** The brokerage works the revision in force again. */
+  resume(brokerOrderId: string): void {
+    if (this.#isInForce(brokerOrderId) && this.state.paused) this.#change({ type: 'OrderResumed', data: {} });
   }
 
   /** The brokerage does not cancel it: the order goes on. An answer to an earlier request than the one that waits means nothing. */
@@ -287,14 +295,16 @@ export class Decision {
    */
   #unproven(brokerOrderId: string): number | undefined {
     if (this.#isReplacement(brokerOrderId)) return this.state.requested?.revision;
-    const isProven = this.state.revision > 1 || this.of.order.executions.size > 0;
+    const isProven = this.state.revision > 1 || this.state.acknowledged || this.of.order.executions.size > 0;
     return !isProven && this.#isInForce(brokerOrderId) ? 1 : undefined;
   }
 }
 
 const valueIn = ({ notional, fee }: NonNullable<Settlement['booked']>) => ({ notional, fee });
 
-const reasonOf = ({ data }: OrderChange): string => ('reason' in data && data.reason) || 'the brokerage did not take it';
+/** Why a revision that never got to the brokerage does not replace another. */
+const reasonOf = ({ type, data }: OrderChange): string =>
+  type !== 'OrderCanceled' && 'reason' in data && data.reason ? data.reason : 'cancelled before it was sent';
 
 /** The events of an order that may move money, and say in which version of the account. */
 const movesMoney: ReadonlySet<OrderEvent['type']> = new Set([

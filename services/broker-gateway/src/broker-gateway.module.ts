@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { IntakeModule, IntakeStrategy } from '@tradecore/consumers';
 import { topics } from '@tradecore/events';
-import { runtimeMigrations } from '@tradecore/read-models/runtime-migrations';
+import { runtimeMigrations } from '@tradecore/service/migrations';
 import { tokens, type ServiceOptions } from '@tradecore/service';
 import { gatewayConfig } from './broker-gateway.config.ts';
 import { BrokerOrderQueue } from './broker-order-queue.ts';

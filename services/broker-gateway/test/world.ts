@@ -12,7 +12,7 @@ import {
 } from '@tradecore/events';
 import { encode } from '@tradecore/messaging';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
-import { runtimeMigrations } from '@tradecore/read-models/runtime-migrations';
+import { runtimeMigrations } from '@tradecore/service/migrations';
 import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
 import { runInContext } from '@tradecore/telemetry';

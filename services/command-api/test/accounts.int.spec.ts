@@ -1,5 +1,5 @@
 import { accountIdFor, freshId } from '@tradecore/events';
-import { accountResponse, decodeConsistencyToken, grantsResponse, movementResponse } from '@tradecore/read-models';
+import { accountResponse, decodeConsistencyToken, grantsResponse, movementResponse } from '@tradecore/api';
 import { RunningCommandApi, type Answer } from './running-command-api.ts';
 
 let api: RunningCommandApi;

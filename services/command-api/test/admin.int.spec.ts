@@ -1,6 +1,6 @@
 import { freshId, tradingControlIdFor } from '@tradecore/events';
-import { controlsResponse } from '@tradecore/read-models';
-import { sampleQuote, sampleSession } from '@tradecore/read-models/testing';
+import { controlsResponse } from '@tradecore/api';
+import { sampleQuote, sampleSession } from '@tradecore/market-data/testing';
 import { RunningCommandApi, type Answer } from './running-command-api.ts';
 
 let service: RunningCommandApi;

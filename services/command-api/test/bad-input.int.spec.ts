@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
-import { placeOrderBody } from '@tradecore/read-models';
+import { placeOrderBody } from '@tradecore/api';
 import { expectProblem } from './expect-problem.ts';
 import { RunningCommandApi, type Sending } from './running-command-api.ts';
 

@@ -1,5 +1,5 @@
 import { freshId } from '@tradecore/events';
-import { decodeConsistencyToken } from '@tradecore/read-models';
+import { decodeConsistencyToken } from '@tradecore/api';
 import { RunningCommandApi } from './running-command-api.ts';
 
 let api: RunningCommandApi;

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { topics } from '@tradecore/events';
-import { runtimeMigrations } from '@tradecore/read-models';
+import { runtimeMigrations } from '@tradecore/service/migrations';
 import { tokens, type ServiceOptions } from '@tradecore/service';
 import { SagasModule, SagaStrategy } from '@tradecore/consumers';
 import { OrderPlacement } from '@tradecore/trading';

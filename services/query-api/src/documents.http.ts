@@ -1,7 +1,6 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { Public } from '@tradecore/service';
-import { docsPage } from './docs-page.ts';
-import { openApiDocument } from './openapi.ts';
+import { docsPage, openApiDocument } from '@tradecore/api';
 
 const document = openApiDocument();
 const page = docsPage(document);

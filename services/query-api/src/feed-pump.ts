@@ -1,10 +1,10 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { feedAfter, feedHeads, type FeedEntryResponse, type FeedPosition } from '@tradecore/read-models';
+import { resyncReasons, type FeedEntryResponse } from '@tradecore/api';
+import { feedAfter, feedHeads, type FeedPosition } from '@tradecore/read-models';
 import { Health } from '@tradecore/service';
 import { counter, histogram, logger } from '@tradecore/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
-import { resyncReasons } from './stream-messages.ts';
 
 /** Who reads a feed. It is told entries one after the other, each once, without gaps. */
 export interface FeedReader {

@@ -3,7 +3,7 @@ import { EventStore } from '@tradecore/event-sourcing';
 import type { OrderTerms, RecordedEvent } from '@tradecore/events';
 import { RequestRefused, type Caller } from '@tradecore/service';
 import { Access } from './access.ts';
-import type { AsOf } from './read-queries.ts';
+import type { AsOf } from '@tradecore/api';
 
 /** Events that one answer holds, at most; an order has a handful. More is a bug, and is not answered with a part. */
 const historyLimit = 10_000;

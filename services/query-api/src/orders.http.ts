@@ -1,20 +1,25 @@
 import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
 import {
-  encodeCursor,
+  encodeConsistencyToken,
+  encodeOrderCursor,
   etagOf,
-  orderFrom,
   orderPath,
+  orderQuery,
   orderResponseOf,
+  ordersQuery,
+  type AsOf,
   type OrderPageResponse,
+  type OrderQuery,
   type OrderResponse,
-} from '@tradecore/read-models';
+  type OrdersQuery,
+} from '@tradecore/api';
+import { orderFrom, type OrderRow } from '@tradecore/read-models';
 import { RequestRefused, tokens, validated, type Clock } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
 import { AskedBy, type Asked } from './asked.ts';
 import { ConsistentReads } from './consistent-reads.ts';
 import { OrderHistory, orderNotFound } from './order-history.ts';
 import { OrderReads } from './order-reads.ts';
-import { orderQuery, ordersQuery, type AsOf, type OrderQuery, type OrdersQuery } from './read-queries.ts';
 
 /** Milliseconds until the store's clock can't fall behind a time any more: younger answers may still change. */
 const settled = 5000;
@@ -35,7 +40,10 @@ export class OrdersHttp {
     await this.orders.admit(asked.caller, query.accountId);
     await this.#awaitToken(asked);
     const page = await this.orders.page(query);
-    return { orders: page.orders.map(({ order }) => order), ...(page.next && { nextCursor: encodeCursor(page.next) }) };
+    return {
+      orders: page.orders.map(({ order }) => orderResponseOf(order)),
+      ...(page.next && { nextCursor: encodeOrderCursor(page.next) }),
+    };
   }
 
   /** `GET /v1/orders/{id}`: as it stands, or as it was. */
@@ -51,8 +59,8 @@ export class OrdersHttp {
     const found = await this.orders.find(id, asked.caller);
     if (!found) throw orderNotFound();
     const etag = etagOf(found.order);
-    void reply.headers({ etag, 'cache-control': 'private, no-cache' });
-    if (asked.headers['if-none-match'] !== etag) return found.order;
+    void reply.headers({ etag, 'consistency-token': tokenOf(found.order), 'cache-control': 'private, no-cache' });
+    if (asked.headers['if-none-match'] !== etag) return orderResponseOf(found.order);
     void reply.status(304);
     return undefined;
   }
@@ -74,6 +82,10 @@ export class OrdersHttp {
     if (token) await this.consistentReads.waitFor('orders', token, caller);
   }
 }
+
+/** With it, reads of the account and its positions show the money of all that this order shows. */
+const tokenOf = ({ orderId: aggregateId, version, accountId, accountVersion }: OrderRow): string =>
+  encodeConsistencyToken({ aggregateId, version, ...(accountVersion !== undefined && { accountId, accountVersion }) });
 
 const inTheFuture = () =>
   new RequestRefused(400, 'invalid-request', 'The query of the request has a fault.', {

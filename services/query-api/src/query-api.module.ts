@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { KafkaClient } from '@tradecore/messaging';
-import { MarketData, readModelMigrations } from '@tradecore/read-models';
+import { MarketData } from '@tradecore/market-data';
+import { readModelMigrations } from '@tradecore/read-models';
 import { tokens, type ServiceOptions } from '@tradecore/service';
 import { Access } from './access.ts';
 import { AccountsHttp } from './accounts.http.ts';

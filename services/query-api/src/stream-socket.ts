@@ -1,10 +1,15 @@
-import type { FeedEntryResponse } from '@tradecore/read-models';
+import {
+  clientMessage,
+  type ClientMessage,
+  type FeedEntryResponse,
+  type resyncReasons,
+  type ServerMessage,
+} from '@tradecore/api';
 import { owns, RequestRefused, validate, type Caller } from '@tradecore/service';
 import { counter } from '@tradecore/telemetry';
 import type { RawData, WebSocket } from 'ws';
 import type { FeedReader } from './feed-pump.ts';
 import type { Feeds } from './feeds.ts';
-import { clientMessage, type ClientMessage, type resyncReasons, type ServerMessage } from './stream-messages.ts';
 
 /** Bytes waiting for a slow client, at most: no more is read for it until they are gone. */
 const bufferLimit = 256 * 1024;
