@@ -50,7 +50,7 @@ export interface OrderRow extends OrderTerms {
   readonly filledQuantity: string;
   /** Sum of what all executions are worth. */
   readonly executedValue: string;
-  /** The revision that is worked, and all so far. */
+  /** The revision in force, and all of them. */
   readonly revision: number;
   readonly revisions: readonly OrderRevision[];
   /** The terms of a replace that the brokerage has not answered yet. */
@@ -58,7 +58,7 @@ export interface OrderRow extends OrderTerms {
   readonly goodUntil?: string;
   readonly denial?: Denial;
   readonly rejectionCode?: string;
-  /** Why it stands as it does, as far as the last change said. */
+  /** Why the last change happened, where it says so. */
   readonly reason?: string;
   readonly cancelReason?: string;
   /** The account and its positions show the order's money from this version of the account on. */

@@ -26,7 +26,7 @@ function found({ _version, _parked, ...row }: Selected): OrderFound {
   return { order: present, ...progress(_version, _parked) };
 }
 
-/** The order, when it is there and of one of these accounts; a foreign one is not told from one that is not there. */
+/** The order if it belongs to one of these accounts; undefined for a foreign order as for one that does not exist. */
 export async function orderById(db: Transaction, orderId: string, accounts: readonly string[]): Promise<OrderFound | undefined> {
   const [row] = (await db.query(
     `select ${columns} from order_projector.exported_orders

@@ -55,8 +55,8 @@ export interface WriteRoute {
 }
 
 const version = ['ETag', 'Consistency-Token'] as const;
-const notYours = 'There is no such thing, or it is not yours.';
-const operators = { 403: 'The token has not the role `operator`: `operators-only`.' };
+const notYours = 'Not found, or not visible to you.';
+const operators = { 403: 'The token does not have the role `operator`: `operators-only`.' };
 const keyReused = 'The `Idempotency-Key` came with another body before: `idempotency-key-reused`.';
 
 const orderRoutes: readonly WriteRoute[] = [
@@ -67,17 +67,18 @@ const orderRoutes: readonly WriteRoute[] = [
     tag: 'Orders',
     summary: 'Place an order',
     description:
-      'An order is named by `clientOrderId`, else by the `Idempotency-Key`; the same name with the same terms is the same order, however often it is sent. An order that breaks a rule is answered with 201 as well: its `status` is `denied`, its `denial` names the rule and the figures. The rules are `no-such-account`, `trading-halted`, `unknown-symbol`, `halted-symbol`, `wrong-tick`, `wrong-lot`, `market-closed`, `stale-price`, `max-order-quantity`, `max-order-value` and `price-collar`; a moment later the account may deny it for `insufficient-funds` or `insufficient-shares`.',
+      'An order is named by `clientOrderId`, else by the `Idempotency-Key`; the same name with the same terms is the same order, however often it is sent. The answer is final on our side: 201 says that the order is durable, approved, paid for and on its way to the brokerage; an order that a rule refuses, or that the account has not the money or shares for, is stored as `denied` and answered with 422, and so is its repeat. The rules are `no-such-account`, `trading-halted`, `unknown-symbol`, `halted-symbol`, `wrong-tick`, `wrong-lot`, `market-closed`, `max-order-quantity`, `max-order-value`, `price-collar`, `insufficient-funds` and `insufficient-shares`. What needs a price is answered 503 `market-data-unavailable` while there is none young enough.',
     headers: waitingHeaders,
     body: { schema: 'PlaceOrder', required: true },
     answer: 'Order',
     answers: {
-      201: 'The order was accepted: it is durable.',
+      201: 'The order is approved, paid for and on its way; its `Consistency-Token` also waits for the money that it reserved.',
       200: 'The order was there already, with the same terms; this is how it stands now.',
     },
     refusals: {
-      404: 'The account is not one of yours: `account-not-found`.',
-      409: 'There is an order of this name with other terms: `order-already-placed`; `errors` names the fields that differ.',
+      404: 'Account not found, or not visible to you: `account-not-found`.',
+      409: `There is an order of this name with other terms: \`order-already-placed\`; \`errors\` names the fields that differ. ${keyReused}`,
+      422: 'The order is denied: `order-denied`, with its `id`, the `rule`, its `figures` and the headers `Location`, `ETag` and `Consistency-Token`.',
     },
     told: ['Location', ...version, 'Preference-Applied'],
   },
@@ -86,9 +87,9 @@ const orderRoutes: readonly WriteRoute[] = [
     path: '/v1/orders/{id}/cancel',
     operationId: 'cancelOrder',
     tag: 'Orders',
-    summary: 'Ask to cancel an order',
+    summary: 'Request a cancel',
     description:
-      'The order shows `pendingCancel`; it is cancelled only when the broker says so, and may trade until then. No kill switch keeps an order from being cancelled.',
+      'The order shows `pendingCancel`; it is cancelled only when the brokerage says so, and may trade until then. No kill switch keeps an order from being cancelled.',
     pathParameters: orderPath,
     headers: waitingHeaders,
     body: { schema: 'CancelOrder', required: false },
@@ -96,7 +97,7 @@ const orderRoutes: readonly WriteRoute[] = [
     answers: { 202: 'The request is stored.' },
     refusals: {
       404: notYours,
-      409: `A cancel was asked for already: \`cancel-already-requested\`. The order has ended: \`order-not-cancelable\`. ${keyReused}`,
+      409: `A cancel was requested already: \`cancel-already-requested\`. The order has ended: \`order-not-cancelable\`. ${keyReused}`,
     },
     told: ['Location', ...version, 'Preference-Applied'],
   },
@@ -105,9 +106,9 @@ const orderRoutes: readonly WriteRoute[] = [
     path: '/v1/orders/{id}/replace',
     operationId: 'replaceOrder',
     tag: 'Orders',
-    summary: 'Ask for other terms',
+    summary: 'Request other terms',
     description:
-      'For an order that the broker works. It shows `pendingReplace` and what was `requested`; the old terms hold until the broker says that the new ones do. `quantity` is the new total, filled shares included. The rules look at the new terms as at those of a new order.',
+      'For an order that the brokerage works. It shows `pendingReplace` and what was `requested`; the old terms hold until the brokerage says that the new ones do. Until then the account reserves the worst case of both. `quantity` is the new total, filled shares included. The rules look at the new terms as at those of a new order.',
     pathParameters: orderPath,
     headers: replaceHeaders,
     body: { schema: 'ReplaceOrder', required: true },
@@ -115,8 +116,9 @@ const orderRoutes: readonly WriteRoute[] = [
     answers: { 202: 'The request is stored.' },
     refusals: {
       404: notYours,
-      409: `The broker is not working the order: \`order-not-replaceable\`. A replace is on its way: \`replace-already-requested\`. The new quantity has traded already: \`replace-below-filled\`. A rule refuses the new terms: \`replace-denied\`, with \`rule\` and \`figures\`. ${keyReused}`,
+      409: `The brokerage is not working the order: \`order-not-replaceable\`. A replace is on its way: \`replace-already-requested\`. The new quantity has traded already: \`replace-below-filled\`. ${keyReused}`,
       412: 'The order has changed since the version that `If-Match` names: `order-changed`.',
+      422: 'A rule, or want of money or shares, refuses the new terms: `replace-denied`, with `rule` and `figures`. Nothing is stored.',
     },
     told: ['Location', ...version],
   },
