@@ -12,7 +12,7 @@ export interface OrderFound extends Progress {
 const columns = `
   order_id as "orderId", account_id as "accountId", client_order_id as "clientOrderId", symbol, side, type,
   trim_scale(quantity)::text as quantity, trim_scale(limit_price)::text as "limitPrice", trim_scale(stop_price)::text as "stopPrice",
-  time_in_force as "timeInForce", status, canceling, cancel_reason as "cancelReason", version, exec_type as "execType",
+  time_in_force as "timeInForce", status, canceling, paused, cancel_reason as "cancelReason", version, exec_type as "execType",
   trim_scale(filled_quantity)::text as "filledQuantity", trim_scale(executed_value)::text as "executedValue", revision, revisions, requested,
   to_char(good_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "goodUntil", denial, account_version as "accountVersion", rejection_code as "rejectionCode", reason,
   to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "createdAt",

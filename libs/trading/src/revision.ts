@@ -41,8 +41,6 @@ export interface Revision {
 
 /** What holds for a brokerage, and how patient we are. */
 export interface RevisionRules {
-  /** Its name in ids. */
-  readonly brokerage: string;
   /** A replaced order's fills count as the replacement's. Where not, a replace is a cancel and a submit of the rest. */
   readonly replaceCarriesFills: boolean;
   /** "No such order" proves something only this long after the call; milliseconds. */

@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Alpaca } from '../src/alpaca/alpaca.ts';
 import { AlpacaHttp } from '../src/alpaca/http.ts';
-import { BrokerSilent } from '../src/brokerage-port.ts';
+import { NoUsableReply } from '../src/brokerage-port.ts';
 import { revisionTerms } from './world.ts';
 
 const order = {
@@ -160,6 +160,6 @@ describe('a call to the broker', () => {
 
   it('that asks and is not answered in a shape that we know says so', async () => {
     const { alpaca } = await broker(says(200, [{ ...order, qty: 'many' }]));
-    await expect(alpaca.openOrders()).rejects.toThrow(BrokerSilent);
+    await expect(alpaca.openOrders()).rejects.toThrow(NoUsableReply);
   });
 });

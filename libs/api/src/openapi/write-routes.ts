@@ -67,7 +67,7 @@ const orderRoutes: readonly WriteRoute[] = [
     tag: 'Orders',
     summary: 'Place an order',
     description:
-      '`clientOrderId` names the order, else the `Idempotency-Key` does; the same name with the same terms is the same order, however often it is sent. 201 means: the order is durable, it passed the risk rules, its money or shares are reserved, and it is on its way to the brokerage. An order that breaks a rule is stored as `denied` and answered with 422; a repeat gets the same answer. The rules are `no-such-account`, `trading-halted`, `unknown-symbol`, `halted-symbol`, `wrong-tick`, `wrong-lot`, `market-closed`, `max-order-quantity`, `max-order-value`, `price-collar`, `insufficient-funds` and `insufficient-shares`.',
+      '`clientOrderId` names the order, else the `Idempotency-Key` does; the same name with the same terms is the same order, however often it is sent. 201 means: the order is durable, it passed the risk rules, its money or shares are reserved, and it is on its way to the brokerage. An order that breaks a rule is stored as `denied` and answered with 422; a repeat gets the same answer. The rules are `no-such-account`, `trading-halted`, `unknown-symbol`, `halted-symbol`, `wrong-tick`, `wrong-lot`, `market-closed`, `max-order-quantity`, `max-order-value`, `price-collar`, `insufficient-funds` and `insufficient-shares`. What needs a price is answered 503 `market-data-unavailable` while none is recent enough.',
     headers: waitingHeaders,
     body: { schema: 'PlaceOrder', required: true },
     answer: 'Order',
@@ -77,8 +77,8 @@ const orderRoutes: readonly WriteRoute[] = [
     },
     refusals: {
       404: 'The account is not found, or not visible to you: `account-not-found`.',
-      409: 'An order of this name exists with other terms: `order-already-placed`; `errors` names the fields that differ.',
-      422: 'A rule denies the order: `order-denied`, with `orderId`, `rule` and `figures`. The order is stored and can be read; `Location` and `Consistency-Token` are as for 201.',
+      409: `An order of this name exists with other terms: \`order-already-placed\`; \`errors\` names the fields that differ. ${keyReused}`,
+      422: 'A rule denies the order: `order-denied`, with its `id`, the `rule` and its `figures`. The order is stored and can be read; `Location` and `Consistency-Token` are as for 201.',
     },
     answerHeaders: ['Location', ...version, 'Preference-Applied'],
   },

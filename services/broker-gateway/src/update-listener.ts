@@ -1,41 +1,41 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Health } from '@tradecore/service';
 import { logger } from '@tradecore/telemetry';
+import type { BrokerageUpdate } from '@tradecore/trading';
+import { UpdateStream } from './alpaca/update-stream.ts';
 import { streamUrlOf } from './broker-gateway.config.ts';
 import { gatewayMetrics } from './broker-gateway.metrics.ts';
-import type { BrokerageUpdate } from './brokerage-port.ts';
+import { BrokerOrders } from './broker-orders.ts';
 import { BrokerageSweep } from './brokerage-sweep.ts';
-import { UpdateStream } from './alpaca/update-stream.ts';
-import { Updates } from './updates.ts';
 import { Brokerage } from './brokerage.ts';
 
 const log = logger('broker-updates');
-/** More updates than this that wait to be stored: the stream is let go, and what it told meanwhile is found by looking back. */
+/** More updates than this that wait to be stored: the stream is let go, and what it told meanwhile is found by a sweep. */
 const waitingLimit = 10_000;
 
-/** Brings the broker's stream of updates to the revisions; looks back after each gap. */
+/** Brings the brokerage's stream of updates to the orders; asks for a sweep after each gap. */
 @Injectable()
-export class UpdateDoor implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class UpdateListener implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stream: UpdateStream;
   private readonly storing = new Set<Promise<void>>();
 
   constructor(
     @Inject(Brokerage) brokerage: Brokerage,
-    @Inject(Updates) private readonly updates: Updates,
-    @Inject(BrokerageSweep) private readonly brokerageSweep: BrokerageSweep,
+    @Inject(BrokerOrders) private readonly orders: BrokerOrders,
+    @Inject(BrokerageSweep) private readonly sweep: BrokerageSweep,
     @Inject(Health) health: Health,
   ) {
     const { http, config } = brokerage;
     const { BROKER_KEY_ID: keyId, BROKER_SECRET_KEY: secretKey } = config;
     this.stream = new UpdateStream(
       { url: streamUrlOf(config), keyId, secretKey, brokerage: config.BROKER },
-      { updated: (update) => this.updated(update), up: () => this.look() },
+      { updated: (update) => this.updated(update), up: () => this.sweep.ask() },
     );
-    brokerageSweep.onMissed(() => {
+    sweep.onMissed(() => {
       log.warn('the stream has left something out: it is read anew');
       this.stream.restart();
     });
-    // A broker that is away is no reason to take this process out: orders wait in it, and go when the broker is back.
+    // A brokerage that is away is no reason to take this process out: orders wait in it, and go when the brokerage is back.
     health.add({
       name: 'broker',
       check: () => ({
@@ -55,7 +55,7 @@ export class UpdateDoor implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private updated(update: BrokerageUpdate): void {
-    if (this.updates.waiting > waitingLimit) {
+    if (this.orders.waiting > waitingLimit) {
       log.error('updates come faster than they can be stored');
       this.stream.restart();
       return;
@@ -66,20 +66,11 @@ export class UpdateDoor implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async store(update: BrokerageUpdate): Promise<void> {
     try {
-      gatewayMetrics.updates.inc({ outcome: await this.updates.apply(update) });
+      gatewayMetrics.updates.inc({ outcome: await this.orders.hear({ of: 'stream', update }) });
     } catch (error) {
       gatewayMetrics.updates.inc({ outcome: 'failed' });
-      log.error(
-        { err: error, clientOrderId: update.order.clientOrderId },
-        'an update was not stored: the brokerage sweep finds it',
-      );
-      this.look();
+      log.error({ err: error, clientOrderId: update.order.clientOrderId }, 'an update was not stored: the sweep finds it');
+      this.sweep.ask();
     }
-  }
-
-  private look(): void {
-    this.brokerageSweep
-      .ask()
-      .catch((error: unknown) => log.warn({ err: error }, 'the brokerage sweep was not asked for: it comes in its time'));
   }
 }
