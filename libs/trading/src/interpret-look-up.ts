@@ -1,5 +1,4 @@
 import { compare, decimal } from '@tradecore/money';
-import type { BrokerOrder } from './broker-order.aggregate.ts';
 import type { BrokerageExecution, BrokerageOrder } from './brokerage-replies.ts';
 import { cancelLookMs, notTold, watched } from './interpret-call.ts';
 import { accept, follow, lackingMs, needsReplaced, reportAll } from './interpret-order.ts';
