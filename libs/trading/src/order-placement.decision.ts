@@ -41,7 +41,7 @@ interface Booking {
   readonly settled?: Settlement;
 }
 
-const replacedByAnother = 'what becomes of a revision that the brokerage replaced by another order than the saga asked for';
+const replacedBy = (id: string): string => `the end of the order that the brokerage put in the place of this one unasked: ${id}`;
 const proofOf = (revision: number): string => `proof of what the brokerage has of revision ${revision}`;
 
 /** One decision while it is made: the events so far, and the order as they leave it. `source` is the aggregate that the input comes from. */
@@ -103,7 +103,7 @@ export class Decision {
   /** The revision in force was replaced: by the one that was asked for, or by another order, at which an operator has to look. */
   replaced(brokerOrderId: string, by: string): void {
     if (this.#isReplacement(by)) this.#takeOver();
-    else if (this.#isInForce(brokerOrderId)) this.#stuck(replacedByAnother, 1);
+    else if (this.#isInForce(brokerOrderId)) this.#stuck(replacedBy(by), 1);
   }
 
   /** An execution: a fact in every state, also when the saga has ended. */
@@ -199,7 +199,7 @@ export class Decision {
   #isResolved({ waitingFor, commandId }: PlacementStuck['data']): boolean {
     if (commandId === undefined) {
       const proof = this.#waitsForProofOf;
-      return waitingFor !== replacedByAnother && (proof === undefined || waitingFor !== proofOf(proof));
+      return !waitingFor.startsWith(replacedBy('')) && (proof === undefined || waitingFor !== proofOf(proof));
     }
     const step = this.of.placement.steps.find(({ data }) => data.commandId === commandId);
     if (step?.type !== 'CancelBrokerOrder') return step === undefined || step.data.target === this.source;
@@ -275,12 +275,9 @@ export class Decision {
     return brokerOrderIdFor(this.of.order.id, this.state.revision) === brokerOrderId;
   }
 
-  /** A revision that was given up, found at the brokerage in the place of the one in force. */
+  /** A revision that was given up, and that the brokerage has in the place of the one in force. */
   #isInItsPlace(brokerOrderId: string): boolean {
-    if (!this.of.placement.isStuckOn(replacedByAnother)) return false;
-    const { revision, lastRevision } = this.state;
-    const later = Array.from({ length: lastRevision - revision }, (_, index) => revision + 1 + index);
-    return later.some((each) => brokerOrderIdFor(this.of.order.id, each) === brokerOrderId);
+    return this.of.placement.isStuckOn(replacedBy(brokerOrderId));
   }
 
   #isReplacement(brokerOrderId: string): boolean {
