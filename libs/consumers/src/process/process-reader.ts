@@ -76,7 +76,7 @@ export class ProcessReader {
     const wanted = this.wantedFor(all);
     const now = this.localNow();
     const believed = [...inputs.flatMap(({ record }) => record?.event ?? []), ...missed.believed];
-    if (!cold && !isCold && !missed.wereRead && now && wanted.every(({ warm }) => warm)) {
+    if (!cold && !isCold && !missed.wereRead && now && isUpToDate(wanted, all)) {
       const aggregates = new Map(wanted.map(({ id, warm }) => [id, warm as WarmAggregate]));
       return {
         aggregates,
@@ -234,6 +234,17 @@ export class ProcessReader {
     const since = performance.now() - this.clock.at;
     return since > clockTrustMs ? undefined : new Date(this.clock.now + since).toISOString().replace('Z', '000Z');
   }
+}
+
+/**
+ * Whether all that a decision needs is warm, and as new as what it decides about: another service writes the aggregate as well, and a decision about
+ * an event that its own aggregate does not have yet comes to nothing without an append that would find that out.
+ */
+function isUpToDate(wanted: readonly Wanted[], inputs: readonly Input[]): boolean {
+  const newest = new Map<string, number>();
+  for (const { event } of inputs)
+    newest.set(event.aggregateId, Math.max(newest.get(event.aggregateId) ?? 0, event.aggregateVersion));
+  return wanted.every(({ id, warm }) => warm !== undefined && warm.aggregate.version >= (newest.get(id) ?? 0));
 }
 
 const setIn = (events: Map<string, Map<number, RecordedEvent>>, event: RecordedEvent): void => {
