@@ -1,7 +1,7 @@
 import type { Step } from '@tradecore/events';
 import { add, compare, decimal, subtract, zero, type Decimal } from '@tradecore/money';
 import { isTerminal, type OrdStatus } from '@tradecore/trading';
-import { stands } from '@tradecore/local/demo/client.ts';
+import { standing } from '@tradecore/local/demo/client.ts';
 import { stepsAtTheGateway } from './contracts.ts';
 import type { Line } from './line.ts';
 import { addTo, idOf, ofAggregate, ofEach, ofType, tally, type Facts, type Witnesses } from './witnesses.ts';
@@ -68,7 +68,7 @@ export async function executionLines({ owners }: Witnesses, facts: Facts): Promi
       what: 'executions booked once, as they stand',
       store: booked(facts),
       brokerage,
-      reads: executions.filter(stands).map(({ id, quantity, price }) => `${id} ${decimal(quantity)} at ${decimal(price)}`),
+      reads: standing(executions).map(({ id, quantity, price }) => `${id} ${decimal(quantity)} at ${decimal(price)}`),
     },
     {
       what: 'busts, corrections',

@@ -36,6 +36,7 @@ export { WorkQueue, type WorkHandler, type WorkQueueOptions } from './work-queue
 export {
   ClaimLost,
   workMigration,
+  type NewWork,
   type Verdict,
   type WorkItem,
   type WorkMigrationOptions,

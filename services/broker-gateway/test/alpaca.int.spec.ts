@@ -37,7 +37,7 @@ describe('a call to the broker', () => {
     servers.push(server);
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const http = new AlpacaHttp({ url, keyId: 'k', secretKey: 's', timeoutMs: 300, perMinute: 60_000, ...settings });
-    return { http, alpaca: new Alpaca('paper', http, http) };
+    return { http, alpaca: new Alpaca('paper', true, http, http) };
   };
   const says = (status: number, body: unknown, headers: Record<string, string> = {}): RequestListener => {
     return (_, response) => response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body));

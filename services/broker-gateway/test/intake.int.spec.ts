@@ -1,4 +1,5 @@
-import { placementIdFor, sessionKey, topics } from '@tradecore/events';
+import { placementIdFor, sessionKey, topics, type RecordedEvent } from '@tradecore/events';
+import type { StepEvent } from '../src/steps.ts';
 import { canceling, commandOf, replacing, submitting } from './asking-saga.ts';
 import { nextTerms, restingTerms, revisionTerms, until, World } from './world.ts';
 
@@ -12,12 +13,12 @@ describe('what a saga asks of the brokerage', () => {
   afterAll(() => world.close(), 30_000);
 
   /** Stores and publishes steps; answers the stored ones. */
-  const ask = async (...steps: Parameters<World['storeSteps']>) => {
+  const ask = async (...steps: readonly StepEvent[]): Promise<readonly RecordedEvent<StepEvent>[]> => {
     const events = await world.storeSteps(...steps);
     await world.relay();
     return events;
   };
-  const idOf = (events: Awaited<ReturnType<typeof ask>>): string => events.at(-1)?.data.target ?? '';
+  const idOf = (events: readonly RecordedEvent<StepEvent>[]): string => events.at(-1)?.data.target ?? '';
 
   it('is a row until it is answered, and no event: the first one carries the step', async () => {
     const terms = restingTerms();
