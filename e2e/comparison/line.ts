@@ -7,14 +7,14 @@ export interface Line {
   readonly store: Answer;
   /** What it has to be, worked out of other facts. */
   readonly mustBe?: Answer;
-  readonly broker?: Answer;
+  readonly brokerage?: Answer;
   readonly reads?: Answer;
   readonly topics?: Answer;
 }
 
-const answersOf = ({ store, mustBe = store, broker = store, reads = store, topics = store }: Line): Answer[] => [
+const answersOf = ({ store, mustBe = store, brokerage = store, reads = store, topics = store }: Line): Answer[] => [
   mustBe,
-  broker,
+  brokerage,
   reads,
   topics,
 ];
@@ -52,7 +52,7 @@ export function printed(lines: readonly Line[]): string {
   const rows = lines.map((line) => [
     agrees(line) ? '✓' : '✗',
     line.what,
-    ...[line.store, line.mustBe, line.broker, line.reads, line.topics].map((answer = '') => inShort(answer)),
+    ...[line.store, line.mustBe, line.brokerage, line.reads, line.topics].map((answer = '') => inShort(answer)),
   ]);
   const titles = ['', 'what', 'event store', 'must be', 'brokerage', 'read models', 'topics'];
   const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));

@@ -34,7 +34,7 @@ export async function moneyLines({ owners }: Witnesses, facts: Facts): Promise<L
     {
       what: 'positions = signed fills',
       store: accounts.flatMap(sharesOf),
-      broker: signedFills(facts),
+      brokerage: signedFills(facts),
       reads: positions.flat().filter((text) => !text.endsWith(' 0')),
     },
   ];

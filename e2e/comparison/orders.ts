@@ -1,7 +1,7 @@
 import type { Step } from '@tradecore/events';
 import { add, compare, decimal, subtract, zero, type Decimal } from '@tradecore/money';
 import { isTerminal, type OrdStatus } from '@tradecore/trading';
-import { stands } from '@tradecore/local/demo/client.ts';
+import { standing } from '@tradecore/local/demo/client.ts';
 import { stepsAtTheGateway } from './contracts.ts';
 import type { Line } from './line.ts';
 import { addTo, idOf, ofAggregate, ofEach, ofType, tally, type Facts, type Witnesses } from './witnesses.ts';
@@ -38,14 +38,14 @@ export async function orderLines({ owners }: Witnesses, { stored, orders, broker
     {
       what: 'orders that the brokerage took, and their end',
       store: taken.map(({ id, progress }) => `${id} ${progress}`),
-      broker: atBrokerage.orders
+      brokerage: atBrokerage.orders
         .filter(({ status }) => status !== 'rejected')
         .map(({ client_order_id: id, status }) => `${id} ${status}`),
     },
     {
       what: 'names used twice, names without a step',
       store: '0, 0',
-      broker: `${names.length - new Set(names).size}, ${names.filter((name) => !steps.has(name)).length}`,
+      brokerage: `${names.length - new Set(names).size}, ${names.filter((name) => !steps.has(name)).length}`,
     },
   ];
 }
@@ -56,19 +56,19 @@ const isBeyond = (filled: Decimal, total: string | undefined): boolean => compar
 export async function executionLines({ owners }: Witnesses, facts: Facts): Promise<Line[]> {
   const { stored, orders, atBrokerage } = facts;
   const executions = (await ofEach(owners, (client, id) => client.executions(id))).flat();
-  const broker = atBrokerage.fills.map((fill) => `${idOf(fill)} ${decimal(fill.qty)} at ${decimal(fill.price)}`);
+  const brokerage = atBrokerage.fills.map((fill) => `${idOf(fill)} ${decimal(fill.qty)} at ${decimal(fill.price)}`);
   const recorded = orders.flatMap(({ executions: all }) => all.entries()).filter(([, { quantity }]) => quantity !== zero);
   const counted = (busts: string, corrections: string): string =>
     `${ofType(stored, busts).length}, ${ofType(stored, corrections).length}`;
   const amended = ofType(stored, 'OrderExecutionBusted').length + ofType(stored, 'OrderExecutionCorrected').length;
   return [
-    { what: 'executions as the gateway reported them', store: reported(facts), broker },
-    { what: 'executions as their orders have them', store: recorded.map(asText), broker },
+    { what: 'executions as the gateway reported them', store: reported(facts), brokerage },
+    { what: 'executions as their orders have them', store: recorded.map(asText), brokerage },
     {
       what: 'executions booked once, as they stand',
       store: booked(facts),
-      broker,
-      reads: executions.filter(stands).map(({ id, quantity, price }) => `${id} ${decimal(quantity)} at ${decimal(price)}`),
+      brokerage,
+      reads: standing(executions).map(({ id, quantity, price }) => `${id} ${decimal(quantity)} at ${decimal(price)}`),
     },
     {
       what: 'busts, corrections',

@@ -10,7 +10,7 @@ export interface TopicRecord {
   /** The event's id. */
   readonly id: string;
   readonly version: number;
-  /** W3C trace context of whoever caused the event; empty where there was no trace. */
+  /** W3C trace context of the request that caused the event; empty where there was no trace. */
   readonly traceparent: string;
 }
 

@@ -5,9 +5,9 @@ import { isDenial, type Client, type OrderSeen } from '@tradecore/local/demo/cli
 import { readTopic } from '../comparison/topic.ts';
 import { newTrader, type Stage } from './stage.ts';
 
-/** The events of the save that placed an order: all have the same cause. */
+/** The events of the save that placed an order: the first of its correlation. */
 const oneSave = `select event_id, event_type from event_store
-  where causation_id = (select causation_id from event_store where aggregate_id = $1 and aggregate_version = 1) order by position`;
+  where correlation_id = (select correlation_id from event_store where aggregate_id = $1 and aggregate_version = 1) order by position limit 4`;
 
 interface Denied {
   readonly rule: string;
@@ -23,7 +23,7 @@ export function oneOrder(stage: Stage): void {
     await stage.world.paper().price('ACME', '100');
   }, 30_000);
 
-  it('goes from its POST to the topic, the read model, the broker, the books and the stream, under one address', async () => {
+  it('goes from its POST to the topic, the read model, the brokerage, the books and the stream, under one address', async () => {
     const stream = await subscribe(client, account);
     const terms = { clientOrderId: 'first', symbol: 'ACME', side: 'buy', type: 'limit', quantity: '10.0', limitPrice: '101' };
     const body = { accountId: account, ...terms, timeInForce: 'day' };

@@ -23,7 +23,7 @@ export { LogCutOff, ModelDiverged, OffsetLost, ProjectionStopped } from './offse
 export { BoundedCache } from './offsets/bounded-cache.ts';
 export { inTransaction, savepoint, type PipelinedTransaction } from './offsets/transaction.ts';
 export { intakeMigration, processMigration, type ConsumerMigrationOptions } from './process/migrations.ts';
-export type { Process } from './process/process.ts';
+export type { OpenStep, Process } from './process/process.ts';
 export { ProcessModule, ProcessStrategy, type ProcessOptions } from './process/process-module.ts';
 export { RunningProcess, type RunningProcessParts } from './process/running-process.ts';
 export type { Received } from './process/deadlines.ts';
@@ -36,6 +36,7 @@ export { WorkQueue, type WorkHandler, type WorkQueueOptions } from './work-queue
 export {
   ClaimLost,
   workMigration,
+  type NewWork,
   type Verdict,
   type WorkItem,
   type WorkMigrationOptions,

@@ -12,7 +12,7 @@ import {
   type TopicDeclaration,
 } from '@tradecore/events';
 import { BaseAggregate, type AnyAggregate, type Transaction } from '@tradecore/event-sourcing';
-import { intakeMigration, processMigration, type Intake, type Process, type Received } from '@tradecore/consumers';
+import { intakeMigration, processMigration, type Intake, type OpenStep, type Process, type Received } from '@tradecore/consumers';
 
 /** A client wants something paid out of a wallet. `deadlineMs`: how long an answer may take. */
 export class JobOpened extends event('JobOpened', 1)<{
@@ -209,9 +209,9 @@ export class ErrandProcess implements Process {
     return isEnded ? undefined : step?.dueAt;
   }
 
-  openSteps(process: AnyAggregate): readonly string[] {
+  openSteps(process: AnyAggregate): readonly OpenStep[] {
     const { isEnded, step } = process as Errand;
-    return isEnded || !step ? [] : [step.commandId];
+    return isEnded || !step ? [] : [step];
   }
 
   onDeadline(aggregates: readonly AnyAggregate[], _: ReadonlySet<string>, now: string): Decision {
@@ -232,9 +232,9 @@ export class ErrandProcess implements Process {
 }
 
 /** Which steps the purse-keeper has, by the view that it exports. */
-export const received: Received = async (tx, commandIds) => {
+export const received: Received = async (tx, steps) => {
   const rows = (await tx.query('select command_id from purse_keeper.received where command_id = any($1::uuid[])', [
-    [...commandIds],
+    steps.map(({ commandId }) => commandId),
   ])) as { command_id: string }[];
   return new Set(rows.map(({ command_id: id }) => id));
 };

@@ -317,6 +317,11 @@ describe('append_events', () => {
       expect(await append(writer, [under(0)])).toMatchObject([{ verdict: 'conflict', detail: [[2, 1]] }]);
     });
 
+    it('takes in one call what asserts an aggregate and, after it, a change of it', async () => {
+      await append(writer, [turn(0)]);
+      expect(await verdicts(writer, [under(1), turn(1)])).toEqual(['stored', 'stored']);
+    });
+
     it('gives up a change that can not be had in time', async () => {
       await append(writer, [turn(0)]);
       await rival.query('begin');

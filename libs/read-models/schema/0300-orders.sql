@@ -13,6 +13,7 @@ create table order_projector.orders (
   status text not null,
   exec_type text,
   canceling boolean not null,
+  paused text, -- doneForDay or suspended, also while a request that waits shows another status
   filled_quantity numeric not null,
   executed_value numeric not null, -- sum of what the executions are worth, so that the average is divided only when it is shown
   revision int not null,

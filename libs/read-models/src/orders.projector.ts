@@ -47,10 +47,12 @@ export interface OrderRow extends OrderTerms {
   readonly execType?: string;
   /** A cancel waits for its answer. */
   readonly canceling: boolean;
+  /** The brokerage has paused it, though another status shows while a request waits. */
+  readonly paused?: 'doneForDay' | 'suspended';
   readonly filledQuantity: string;
   /** Sum of what all executions are worth. */
   readonly executedValue: string;
-  /** The revision that is worked, and all so far. */
+  /** The revision in force, and all of them. */
   readonly revision: number;
   readonly revisions: readonly OrderRevision[];
   /** The terms of a replace that the brokerage has not answered yet. */
@@ -58,7 +60,7 @@ export interface OrderRow extends OrderTerms {
   readonly goodUntil?: string;
   readonly denial?: Denial;
   readonly rejectionCode?: string;
-  /** Why it stands as it does, as far as the last change said. */
+  /** Why the last change happened, where it says so. */
   readonly reason?: string;
   readonly cancelReason?: string;
   /** The account and its positions show the order's money from this version of the account on. */
@@ -164,12 +166,12 @@ function placed(row: OrderRow | undefined, { aggregateId }: RecordedEvent): Orde
 
 /** The row after an event: where it stands by the table of trading, why as far as the event says so. */
 function after(row: OrderRow | undefined, event: RecordedEvent<OrderEvent>, changes: Partial<OrderRow>): OrderRow {
-  const { status, quantity, filledQuantity: filled, canceling, requested } = placed(row, event);
+  const { status, quantity, filledQuantity: filled, canceling, requested, paused } = placed(row, event);
   const standing = standingAfter(
-    { status, quantity, filled, canceling, replacing: requested !== undefined },
+    { status, quantity, filled, canceling, replacing: requested !== undefined, paused },
     event as unknown as OrderEvent,
   );
-  const { reason: _, requested: asked, ...fields } = { ...placed(row, event), ...changes };
+  const { reason: _, requested: asked, paused: __, ...fields } = { ...placed(row, event), ...changes };
   const execType = execTypeOf[event.type];
   return {
     ...fields,
@@ -179,6 +181,7 @@ function after(row: OrderRow | undefined, event: RecordedEvent<OrderEvent>, chan
     ...(standing.replacing && asked && { requested: asked }),
     status: standing.status,
     canceling: standing.canceling,
+    ...(standing.paused && { paused: standing.paused }),
     filledQuantity: standing.filled,
     version: event.aggregateVersion,
     updatedAt: event.time,

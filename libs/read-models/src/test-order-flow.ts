@@ -38,7 +38,7 @@ interface Part {
   readonly events: readonly Event[];
 }
 
-/** The life of orders for tests, by the fleet's own decisions and in its saves, without door, gateway and saga. `show` hears what was written. */
+/** The life of orders for tests, by the fleet's own decisions and in its saves, without door, gateway and saga. `show` projects what was written. */
 export class TestOrderFlow {
   constructor(
     private readonly store: EventStore,

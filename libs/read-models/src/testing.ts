@@ -18,15 +18,15 @@ import { Orders } from './orders.projector.ts';
 import { Positions } from './positions.projector.ts';
 import { TestOrderFlow } from './test-order-flow.ts';
 
-/** What a test wants. */
+/** How a test's read models work. */
 export interface TestReadModelsOptions {
-  /** False: a running projector is to show what is written; see `relay`. */
+  /** False: a running projector shows what is written; see `relay`. */
   readonly projected?: boolean;
   /** Of further read models. */
   readonly migrations?: readonly Migration[];
 }
 
-/** A test's own store and read models. Unless told otherwise each write is projected at once, without a broker, by the fleet's code. */
+/** A test's own store and read models. By default each write is projected at once, without Kafka, by the fleet's code. */
 export class TestReadModels {
   /** Models that don't show what is written until `project` says so. */
   readonly behind = new Set<ProjectorClass>();
@@ -53,7 +53,7 @@ export class TestReadModels {
     return orderId;
   }
 
-  /** Asks to cancel an order and shows it. */
+  /** Requests to cancel an order and shows it. */
   async requestCancel(accountId: string, orderId: string, reason?: string): Promise<void> {
     await this.order(accountId, orderId, (order) => order.requestCancel(reason));
   }

@@ -68,6 +68,14 @@ describe('a step that the gateway has', () => {
     story.untilDue([commandOf(story, 'SubmitBrokerOrder')]).then();
   });
 
+  it('has no deadline once the gateway is known to have it: one that is missing keeps its own', () => {
+    const story = placed().cancel();
+    const cancel = new Set([commandOf(story, 'CancelBrokerOrder')]);
+    const dueAt = () => orderPlacementProcess.dueAt(story.placement as never, {}, cancel);
+    story.untilDue([...cancel]).then('SubmitBrokerOrder');
+    expect([story.dueAt, dueAt()]).toEqual(['2026-01-02T09:00:30.000Z', '2026-01-02T09:01:30.000Z']);
+  });
+
   it('has no deadline once its BrokerOrder was heard of; a cancel has, for its BrokerOrder was there before', () => {
     const story = placed();
     expect(story.dueAt).toBe('2026-01-02T09:00:30.000Z');

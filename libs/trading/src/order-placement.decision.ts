@@ -144,9 +144,8 @@ export class Decision {
       this.#takeOver();
     }
     if (isTerminal(this.state.status) || !(this.#isInForce(brokerOrderId) || this.#isInItsPlace(brokerOrderId))) return;
-    if (!this.#isReplacing) return void this.#change(change);
-    const { revision } = this.state;
-    if (!this.of.placement.endingOf(revision)) this.#placementEvents.push(new RevisionEnded({ revision, change }));
+    if (this.#isReplacing) this.#keepEnding(change);
+    else this.#change(change);
   }
 
   /**
@@ -154,9 +153,14 @@ export class Decision {
    * word tells which revision lives.
    */
   goOn(): void {
-    if (isTerminal(this.state.status) || this.#isReplacing) return;
-    const ending = this.of.placement.endingOf(this.state.revision);
+    if (isTerminal(this.state.status)) return;
     const isWhole = compare(decimal(this.state.filled), decimal(this.state.quantity)) >= 0;
+    if (this.#isReplacing) {
+      // What is taken back now does not open the old revision again.
+      if (isWhole) this.#keepEnding({ type: 'OrderCanceled', data: { reason: 'filled, and taken back by the brokerage' } });
+      return;
+    }
+    const ending = this.of.placement.endingOf(this.state.revision);
     if (ending || isWhole) {
       this.#rejectReplace('the order ended first');
       if (ending) this.#change(ending);
@@ -223,6 +227,12 @@ export class Decision {
     this.#orderEvents.push(event);
     this.state = orderAfter(this.state, event, { orderId: order.id, version: order.version + this.#orderEvents.length });
     return true;
+  }
+
+  /** How the revision in force ended, for when its replacement is refused. */
+  #keepEnding(change: OrderChange): void {
+    const { revision } = this.state;
+    if (!this.of.placement.endingOf(revision)) this.#placementEvents.push(new RevisionEnded({ revision, change }));
   }
 
   #ask(step: StepEvent): void {

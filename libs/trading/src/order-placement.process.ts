@@ -108,13 +108,23 @@ export const orderPlacementProcess = {
     return [order, account, placement];
   },
 
-  /** The earliest deadline of a step; a BrokerOrder that was heard of has been submitted, so that only a cancel can still be under way to it. */
-  dueAt(process: AnyAggregate, heard: Readonly<Record<string, number>>): string | undefined {
-    const waiting = openSteps(process).filter(({ type, data }) => type === 'CancelBrokerOrder' || !heard[data.target]);
+  /**
+   * The earliest deadline of a step that the gateway may not have. A BrokerOrder that was heard of has been sent, so that only a cancel can still be
+   * under way to it. `received`: steps that the gateway is known to have, after `onDeadline` was asked: they are waited for without a deadline.
+   */
+  dueAt(
+    process: AnyAggregate,
+    heard: Readonly<Record<string, number>>,
+    received: ReadonlySet<string> = new Set(),
+  ): string | undefined {
+    const waiting = openSteps(process).filter(
+      ({ type, data }) => !received.has(data.commandId) && (type === 'CancelBrokerOrder' || !heard[data.target]),
+    );
     return waiting.map(({ data }) => data.dueAt).sort()[0];
   },
 
-  openSteps: (process: AnyAggregate): readonly string[] => openSteps(process).map(({ data }) => data.commandId),
+  openSteps: (process: AnyAggregate): readonly { readonly commandId: string; readonly target: string }[] =>
+    openSteps(process).map(({ data: { commandId, target } }) => ({ commandId, target })),
 
   /** Asks again for what the gateway does not have, within the budget and then slowly; says once that an operator has to look. */
   onDeadline(

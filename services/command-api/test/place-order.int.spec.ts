@@ -1,4 +1,12 @@
-import { brokerOrderIdFor, causedEventId, freshId, orderIdFor, orderIdForKey, placeCommandId, submitStepEventId } from '@tradecore/events';
+import {
+  brokerOrderIdFor,
+  causedEventId,
+  freshId,
+  orderIdFor,
+  orderIdForKey,
+  placeCommandId,
+  submitStepEventId,
+} from '@tradecore/events';
 import { decodeConsistencyToken, orderResponse } from '@tradecore/api';
 import { RunningCommandApi } from './running-command-api.ts';
 
@@ -52,13 +60,28 @@ describe('POST /v1/orders', () => {
         order by position`,
       [id],
     );
-    expect(events.map(({ type }) => type).sort()).toEqual(['OrderApproved', 'OrderPlaced', 'ReservationMade', 'SubmitBrokerOrder']);
+    expect(events.map(({ type }) => type).sort()).toEqual([
+      'OrderApproved',
+      'OrderPlaced',
+      'ReservationMade',
+      'SubmitBrokerOrder',
+    ]);
     expect(new Set(events.map(({ time }) => time)).size).toBe(1);
     const of = (type: string) => events.find((event) => event.type === type) as StoredEvent;
     const account = { accountVersion: await api.versionOf(api.account) };
     expect(of('OrderApproved').data).toMatchObject({ reservePrice: '101.5', ...account });
-    expect(of('ReservationMade').data).toMatchObject({ orderId: id, quantity: '3', unitPrice: '101.5', amount: expect.any(String) });
-    expect(of('SubmitBrokerOrder').data).toMatchObject({ target: brokerOrderIdFor(id, 1), orderId: id, quantity: '3', attempt: 1 });
+    expect(of('ReservationMade').data).toMatchObject({
+      orderId: id,
+      quantity: '3',
+      unitPrice: '101.5',
+      amount: expect.any(String),
+    });
+    expect(of('SubmitBrokerOrder').data).toMatchObject({
+      target: brokerOrderIdFor(id, 1),
+      orderId: id,
+      quantity: '3',
+      attempt: 1,
+    });
     expect(of('SubmitBrokerOrder').id).toBe(submitStepEventId(brokerOrderIdFor(id, 1)));
     expect(of('OrderPlaced').id).toBe(causedEventId(placeCommandId(id), id, 0));
     expect(of('ReservationMade').id).toBe(causedEventId(placeCommandId(id), api.account, 0));
@@ -169,8 +192,12 @@ describe('POST /v1/orders', () => {
 });
 
 describe('an Idempotency-Key beside a clientOrderId', () => {
-  const place = (terms: Record<string, unknown>, key: string) => api.post('/v1/orders', terms, { headers: { 'idempotency-key': key } });
-  const problem = ({ status, body }: { status: number; body: Record<string, unknown> }) => [status, String(body['type']).split('/').at(-1)];
+  const place = (terms: Record<string, unknown>, key: string) =>
+    api.post('/v1/orders', terms, { headers: { 'idempotency-key': key } });
+  const problem = ({ status, body }: { status: number; body: Record<string, unknown> }) => [
+    status,
+    String(body['type']).split('/').at(-1),
+  ];
 
   it('is refused where another order has it, whatever names the order; the same request again is the same order', async () => {
     const key = freshId();
@@ -183,7 +210,10 @@ describe('an Idempotency-Key beside a clientOrderId', () => {
     expect([problem(other), other.body['differingFields']]).toEqual([[409, 'idempotency-key-reused'], ['clientOrderId']]);
     const { clientOrderId: _, ...unnamed } = api.terms({ quantity: '7' });
     const keyOnly = await place(unnamed, key);
-    expect([problem(keyOnly), keyOnly.body['differingFields']]).toEqual([[409, 'idempotency-key-reused'], ['clientOrderId', 'quantity']]);
+    expect([problem(keyOnly), keyOnly.body['differingFields']]).toEqual([
+      [409, 'idempotency-key-reused'],
+      ['clientOrderId', 'quantity'],
+    ]);
     expect(await api.stored()).toBe(before);
   });
 

@@ -65,7 +65,11 @@ export class RunningCommandApi {
   }
 
   /** Another process of the service, as a second replica is. Its `stop` leaves the surroundings. */
-  static async beside(around: Surroundings, env: Readonly<Record<string, string>> = {}): Promise<RunningCommandApi> {
+  static async beside(
+    around: Surroundings,
+    env: Readonly<Record<string, string>> = {},
+    { withMarket = true } = {},
+  ): Promise<RunningCommandApi> {
     const { database, kafka, issuer } = around;
     const service = await startTestService(commandApi, {
       DATABASE_URL: database.urlFor('command-api'),
@@ -75,7 +79,7 @@ export class RunningCommandApi {
       ...env,
     });
     const running = new RunningCommandApi(around, service);
-    while (!running.marketData.ready) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (withMarket && !running.marketData.ready) await new Promise((resolve) => setTimeout(resolve, 10));
     return running;
   }
 
@@ -92,6 +96,11 @@ export class RunningCommandApi {
     const authorization = await this.bearer([], { subject });
     const { body } = await this.post('/v1/accounts', {}, { authorization, headers: { 'idempotency-key': 'first' } });
     return this.as(body['id'] as string, authorization);
+  }
+
+  /** The Authorization header of this client. */
+  get bearerText(): string {
+    return this.authorization;
   }
 
   get database(): TestDatabase {

@@ -99,7 +99,15 @@ function eventOf({ id: orderId, terms }: Order, word: Word): BrokerOrderEvent {
       const { quantity, price } = word;
       const ids = { executionId: executionIdFor('test', brokerageExecutionId), brokerageExecutionId };
       const { symbol, side } = terms;
-      return new ExecutionReported({ ...of, ...ids, symbol, side, quantity, price, executedAt: new Date().toISOString() } as never);
+      return new ExecutionReported({
+        ...of,
+        ...ids,
+        symbol,
+        side,
+        quantity,
+        price,
+        executedAt: new Date().toISOString(),
+      } as never);
     }
   }
 }

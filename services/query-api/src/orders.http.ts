@@ -21,10 +21,10 @@ import { ConsistentReads } from './consistent-reads.ts';
 import { OrderHistory, orderNotFound } from './order-history.ts';
 import { OrderReads } from './order-reads.ts';
 
-/** Milliseconds until the store's clock can't fall behind a time any more: younger answers may still change. */
+/** Milliseconds after which the state at a time is final: the store's clock can't fall behind it any more. */
 const settled = 5000;
 
-/** Orders for those who read. A foreign order or account is answered as one that is not there. */
+/** Orders. A foreign order or account is answered like one that does not exist. */
 @Controller('v1/orders')
 export class OrdersHttp {
   constructor(
@@ -46,7 +46,7 @@ export class OrdersHttp {
     };
   }
 
-  /** `GET /v1/orders/{id}`: as it stands, or as it was. */
+  /** `GET /v1/orders/{id}`: its current state, or as of a version or time. */
   @Get(':id')
   async one(
     @Param(validated(orderPath, 'path')) { id }: { id: string },
@@ -88,6 +88,6 @@ const tokenOf = ({ orderId: aggregateId, version, accountId, accountVersion }: O
   encodeConsistencyToken({ aggregateId, version, ...(accountVersion !== undefined && { accountId, accountVersion }) });
 
 const inTheFuture = () =>
-  new RequestRefused(400, 'invalid-request', 'The query of the request has a fault.', {
-    errors: [{ pointer: '#/asOf', in: 'query', code: 'in-the-future', detail: 'lies in the future' }],
+  new RequestRefused(400, 'invalid-request', 'The query is invalid.', {
+    errors: [{ pointer: '#/asOf', in: 'query', code: 'in-the-future', detail: 'is in the future' }],
   });

@@ -15,13 +15,13 @@ import { isTerminal, OrderPlacement } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
 import { statusWaits, textOf } from './timeline-text.ts';
 
-/** Events of one stream that are read for one answer, at most: thirty for an order that trades in a few parts. Later ones are not told. */
+/** Most events of one stream in an answer: thirty for an order that trades in a few parts. Later ones are left out. */
 const streamLimit = 10_000;
-/** Revisions whose brokerage order is read, at most: the last ones. */
+/** Most revisions whose BrokerOrder is read: the last ones. */
 const revisionsLimit = 100;
 const pageSize = 1000;
 
-/** Tells an order's life from what is stored: its own events, what the account booked for it, the saga's steps, and the brokerage's word. */
+/** The timeline of an order from what is stored: its own events, what the account booked for it, the saga's steps, and the brokerage's word. */
 @Injectable()
 export class Timelines {
   constructor(

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { stands, type Client, type OrderSeen } from './client.ts';
+import { standing, type Client, type OrderSeen } from './client.ts';
 import type { Paper } from './paper.ts';
 
 /** One line of the check at the end of a day. */
@@ -49,7 +49,7 @@ const movedCash = `select coalesce(sum(case event_type
 
 async function sharesAreFills({ client, accountId }: Books): Promise<Balance[]> {
   const traded = new Map<string, number>();
-  for (const { symbol, side, quantity } of (await client.executions(accountId)).filter(stands)) {
+  for (const { symbol, side, quantity } of standing(await client.executions(accountId))) {
     traded.set(symbol, (traded.get(symbol) ?? 0) + (side === 'buy' ? 1 : -1) * Number(quantity));
   }
   const positions = new Map((await client.positions(accountId)).map(({ symbol, quantity }) => [symbol, Number(quantity)]));

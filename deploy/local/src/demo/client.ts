@@ -51,20 +51,27 @@ export interface OrderSeen {
   readonly version: number;
 }
 
-/** A trade of an account. */
+/** A booking of a trade, or its reversal where the brokerage took the trade back or corrected it: then the same id has several. */
 export interface ExecutionSeen {
   readonly id: string;
+  readonly kind: 'fill' | 'reversal';
   readonly orderId: string;
   readonly symbol: string;
   readonly side: 'buy' | 'sell';
   readonly quantity: string;
   readonly price: string;
-  /** `busted` where the brokerage took it back. */
-  readonly status?: string;
 }
 
-/** Whether an execution counts: one that was taken back stays in the list. */
-export const stands = ({ quantity, status }: ExecutionSeen): boolean => quantity !== '0' && status !== 'busted';
+/** The trades as they stand: each reversal removes one booking of the same id and figures. */
+export function standing(executions: readonly ExecutionSeen[]): ExecutionSeen[] {
+  const keyOf = ({ id, quantity, price }: ExecutionSeen): string => `${id} ${quantity} ${price}`;
+  const reversals = executions.filter(({ kind }) => kind === 'reversal').map(keyOf);
+  return executions.filter((each) => {
+    const at = each.kind === 'fill' ? reversals.indexOf(keyOf(each)) : -1;
+    if (at >= 0) reversals.splice(at, 1);
+    return each.kind === 'fill' && at < 0;
+  });
+}
 
 /** What came of placing an order: it is stored either way. A denied one answers 422 `order-denied`. */
 export interface Placed {

@@ -2,7 +2,7 @@ import { brokerOrderIdFor } from '@tradecore/events';
 import type { Client, Terms } from './client.ts';
 import { say } from '../runner/console.ts';
 import type { FeedWatch } from './feed-watch.ts';
-import { OrderLines, reversal } from './order-lines.ts';
+import { OrderLines } from './order-lines.ts';
 import type { Paper } from './paper.ts';
 
 /** Who plays the day, and with what. */
@@ -97,7 +97,7 @@ function takenBack(day: Day): Promise<string> {
     terms: market('buy', '4', 'AAPL'),
     afterwards: async (id, lines) => {
       await day.paper.bust(brokerOrderIdFor(id, 1));
-      await lines.until('its bust', () => lines.count('orderExecutionBusted') > 0 && lines.count(reversal) > 0);
+      await lines.until('its bust', () => lines.count('orderExecutionBusted') > 0 && lines.count('reversed') > 0);
     },
   });
 }

@@ -3,9 +3,6 @@ import type { FeedWatch, Pushed } from './feed-watch.ts';
 
 const patienceMs = 30_000;
 
-/** The change by which the feed shows that a booking is taken back. */
-export const reversal = 'reversed';
-
 const text = (value: unknown): string => String(value);
 const money = (value: unknown): string => Number(value).toFixed(2);
 
@@ -22,7 +19,7 @@ const lines: Readonly<Record<string, (data: Pushed['data']) => string | undefine
   execution: ({ quantity, price }) => `the market traded ${text(quantity)} at ${text(price)}`,
   settled: ({ quantity, fee }) => `${text(quantity)} shares booked against money, fee ${money(fee)}`,
   executionBusted: () => 'the brokerage took the trade back',
-  [reversal]: ({ quantity, fee }) => `the booking of ${text(quantity)} shares reversed, fee ${money(fee)} returned`,
+  reversed: ({ quantity, fee }) => `the booking of ${text(quantity)} shares reversed, fee ${money(fee)} returned`,
   orderCancelRequested: () => 'cancel requested',
   orderCanceled: () => 'cancelled: the brokerage says so',
   orderReplaceRequested: ({ limitPrice }) => `other terms requested: limit ${text(limitPrice)}`,

@@ -6,12 +6,13 @@ import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
 import { inTransaction, outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
 import { timerMetrics, type TimerMetrics } from './consumer-metrics.ts';
 import { park } from './parked-messages.ts';
+import type { OpenStep } from './process.ts';
 import { idleMs, lockWaitMs, type ProcessBatches } from './process-batches.ts';
 import { countSql, dueSql, headsOf, postpone, readSagas, suspend, unsentSagas, type SagaRow } from './saga-rows.ts';
 import { Stale, UnitOfWork } from './unit-of-work.ts';
 
-/** Which of these commands the other side has, by what it exports. */
-export type Received = (tx: Transaction, commandIds: readonly string[]) => Promise<ReadonlySet<string>>;
+/** The command ids of those of these steps that the other side has, by what it exports. */
+export type Received = (tx: Transaction, steps: readonly OpenStep[]) => Promise<ReadonlySet<string>>;
 
 const log = logger('consumers');
 

@@ -1,5 +1,5 @@
 import { setImmediate as immediately } from 'node:timers/promises';
-import type { RecordedEvent } from '@tradecore/events';
+import type { Event, RecordedEvent } from '@tradecore/events';
 import { Busy, ConcurrencyException, EventIdTaken, type Transaction } from '@tradecore/event-sourcing';
 import { logger } from '@tradecore/telemetry';
 import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
@@ -23,6 +23,8 @@ export interface ProcessParts extends ConsumerParts {
   readonly name: string;
   /** The topics that it hears. */
   readonly topics: readonly string[];
+  /** Called with what was stored, after the commit: to count. It may be missed; never throws. */
+  readonly stored?: ((events: readonly Pick<Event, 'type' | 'data'>[]) => void) | undefined;
 }
 
 const log = logger('consumers');
@@ -212,6 +214,8 @@ export class ProcessBatches implements BatchProcessor {
     for (const outcome of outcomes) this.metrics.record(outcome, 1);
     for (const reason of reasons) this.metrics.parked(reason);
     this.metrics.events(parts.reduce((sum, { events }) => sum + events.length, 0));
+    for (const { events } of parts)
+      this.parts.stored?.(events.map(({ type, data }) => ({ type, data: JSON.parse(data) as object })));
     for (const { reason, ...message } of messages) {
       if (reason === undefined) continue;
       log.error(

@@ -8,6 +8,7 @@ import type { Subscription } from '../offsets/subscription.ts';
 import type { ConsumerParts } from './begin.ts';
 import type { Received } from './deadlines.ts';
 import type { Process } from './process.ts';
+import type { ProcessParts } from './process-batches.ts';
 import { RunningProcess } from './running-process.ts';
 
 /** How a process is run. */
@@ -17,8 +18,10 @@ export interface ProcessOptions {
   readonly topics: readonly string[];
   /** Name of the service, of its consumer group, and (`-` as `_`) of the schema where offsets and open sagas are kept. */
   readonly service: string;
-  /** Which of these commands the other side has, read where it exports them; none when absent: then deadlines always ask again. */
+  /** Which steps the other side has, read where it exports them; none when absent: then deadlines always ask again. */
   readonly received?: Received;
+  /** Called with what was stored, after the commit: to count. */
+  readonly stored?: ProcessParts['stored'];
   /** Under which token the `KafkaClient` is provided, for every module to see. */
   readonly kafka: InjectionToken;
   /** The fleet's when absent. */
@@ -27,7 +30,7 @@ export interface ProcessOptions {
 
 const runs = Symbol('what a process runs on');
 
-type Runs = ConsumerParts & Pick<ProcessOptions, 'process' | 'topics' | 'service' | 'received'>;
+type Runs = ConsumerParts & Pick<ProcessOptions, 'process' | 'topics' | 'service' | 'received' | 'stored'>;
 
 /** Runs a process and its deadlines from `listen` to `close`, which drains. `strategies: [ProcessStrategy]` in the service's options. */
 @Injectable()

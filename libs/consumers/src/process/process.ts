@@ -1,6 +1,12 @@
 import type { Event, RecordedEvent } from '@tradecore/events';
 import type { AggregateClass, AnyAggregate } from '@tradecore/event-sourcing';
 
+/** A step that was asked: its name, and the aggregate that it is about. */
+export interface OpenStep {
+  readonly commandId: string;
+  readonly target: string;
+}
+
 /** A process manager over several aggregates. Pure: no clock, no I/O. */
 export interface Process {
   /** The process's own aggregate is the LAST class. Decisions and ids are in this order. */
@@ -16,10 +22,10 @@ export interface Process {
    * The deadline that is waited for, from the process's state and the versions heard by aggregate id. `undefined`: none. RFC 3339.
    */
   dueAt(process: AnyAggregate, heard: Readonly<Record<string, number>>): string | undefined;
-  /** Command ids of steps that a deadline may ask again. */
-  openSteps(process: AnyAggregate): readonly string[];
+  /** Steps that a deadline may ask again. */
+  openSteps(process: AnyAggregate): readonly OpenStep[];
   /**
-   * The deadline has passed: `received` are those of `openSteps` that the other side has. Has it all of them, this is not called: nothing
+   * The deadline has passed: `received` are the command ids of those of `openSteps` that the other side has. Has it all of them, this is not called: nothing
    * follows and the runtime stops waiting. Must move `dueAt`.
    */
   onDeadline(aggregates: readonly AnyAggregate[], received: ReadonlySet<string>, now: string): readonly (readonly Event[])[];

@@ -6,7 +6,7 @@ import { causedBy, causedByDeadline, originOf } from './caused-by.ts';
 import type { MessageParkReason, RecordOutcome } from './consumer-metrics.ts';
 import { firstIds, inputOf, sagaOf, type Input } from './inputs.ts';
 import type { ParkedMessage } from './parked-messages.ts';
-import type { Process } from './process.ts';
+import type { OpenStep, Process } from './process.ts';
 import type { SagaChange, SagaOrigin, SagaRow } from './saga-rows.ts';
 
 /** What is known before decisions are made. */
@@ -122,14 +122,13 @@ export class UnitOfWork {
     const own = aggregates.at(-1) as AnyAggregate;
     const open = process.openSteps(own);
     saga.isTouched = true;
-    if (open.length > 0 && open.every((id) => received.has(id))) {
+    if (open.length > 0 && open.every(({ commandId }) => received.has(commandId))) {
       saga.waitsOn = true;
       return undefined;
     }
     let parts: Decided[];
     try {
-      const asked = new Set(open.filter((id) => received.has(id)));
-      const decided = process.onDeadline(aggregates, asked, this.known.now);
+      const decided = process.onDeadline(aggregates, received, this.known.now);
       parts = this.prepare(saga.ids, aggregates, decided, causedByDeadline(sagaId, own.version, saga.origin));
     } catch (error) {
       return parkedReason('handler-failed', error);
@@ -157,7 +156,7 @@ export class UnitOfWork {
   }
 
   /** The steps of a saga that its deadline may ask again. */
-  openSteps(sagaId: string): readonly string[] {
+  openSteps(sagaId: string): readonly OpenStep[] {
     const own = this.known.aggregates.get(sagaId);
     return !own || own instanceof Error ? [] : this.work.process.openSteps(own.aggregate);
   }

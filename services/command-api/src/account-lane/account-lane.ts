@@ -1,4 +1,12 @@
-import { Busy, ConcurrencyException, EventIdTaken, limits, OutcomeUnknown, type EventStore, type Saved } from '@tradecore/event-sourcing';
+import {
+  Busy,
+  ConcurrencyException,
+  EventIdTaken,
+  limits,
+  OutcomeUnknown,
+  type EventStore,
+  type Saved,
+} from '@tradecore/event-sourcing';
 import { runInContext } from '@tradecore/telemetry';
 import { HalfDecided, LaneBatch, newAmong, type WaitingRequest } from './lane-batch.ts';
 import type { WarmAccounts } from './warm-accounts.ts';

@@ -14,14 +14,7 @@ import {
 } from '@tradecore/events';
 import { tokens, type Caller, type Clock } from '@tradecore/service';
 import { counter } from '@tradecore/telemetry';
-import {
-  AccountNotFound,
-  differingTerms,
-  Order,
-  OrderPlacement,
-  reservationOf,
-  submitStep,
-} from '@tradecore/trading';
+import { AccountNotFound, differingTerms, Order, OrderPlacement, reservationOf, submitStep } from '@tradecore/trading';
 import { AccountAccess } from '../account-access.ts';
 import { AccountLanes } from '../account-lane/account-lanes.ts';
 import type { AccountState, Change, Decision } from '../account-lane/account-request.ts';

@@ -31,7 +31,9 @@ export class RequestCancel {
     const request = { ...command, name: 'cancel-order', body: { reason }, fields: ['reason'] };
     const account = await this.ownOrder.accountOf(request);
     const commandId = keyedCommandOf(request)?.commandId;
-    const event = await extendContext({ account, ...(commandId !== undefined && { commandId }) }, () => this.#store(request, reason));
+    const event = await extendContext({ account, ...(commandId !== undefined && { commandId }) }, () =>
+      this.#store(request, reason),
+    );
     return this.ownOrder.historyUpTo(event, request);
   }
 
