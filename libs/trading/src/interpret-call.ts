@@ -52,9 +52,9 @@ export function cancelSent({ order, state }: Revision, answer: BrokerageAnswer, 
 }
 
 /** The reply of a request to cancel the order that it replaces: what became of that one, it tells itself. Unanswered, it is made again. */
-export function roomAsked({ order, state }: Revision, answer: BrokerageAnswer, now: string): Outcome {
+export function roomRequested({ order, state }: Revision, answer: BrokerageAnswer, now: string): Outcome {
   if (answer.kind === 'unsent') return waited(order, state, answer.retryAfterMs);
-  return watched(order, answer.kind === 'unknown' ? state : { ...state, roomAskedAt: now });
+  return watched(order, answer.kind === 'unknown' ? state : { ...state, roomRequestedAt: now });
 }
 
 /** It is not sent, and surely not there. */

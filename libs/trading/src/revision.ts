@@ -22,7 +22,7 @@ export interface RevisionState {
   readonly cancelRefused?: string;
   /** The revision before it is cancelled to make room for it; when the brokerage took that request. */
   readonly makesRoom?: boolean;
-  readonly roomAskedAt?: string;
+  readonly roomRequestedAt?: string;
   /** Its executions are to be compared with the brokerage's list; what differed when that was last done. */
   readonly list?: boolean;
   readonly suspects?: Readonly<Record<string, string>>;

@@ -14,7 +14,7 @@ const shape = z.object({
   cancelSentAt: z.string().optional(),
   cancelRefused: z.string().optional(),
   makesRoom: z.boolean().optional(),
-  roomAskedAt: z.string().optional(),
+  roomRequestedAt: z.string().optional(),
   list: z.boolean().optional(),
   suspects: z.record(z.string(), z.string()).optional(),
 });
