@@ -5,8 +5,8 @@ delete swc.$schema;
 delete swc.jsc.rewriteRelativeImportExtensions;
 
 const servers = {
-  globalSetup: '<rootDir>/deploy/local/jest-set-up.mjs',
-  globalTeardown: '<rootDir>/deploy/local/jest-tear-down.mjs',
+  globalSetup: '<rootDir>/deploy/local/src/testing/jest-set-up.mjs',
+  globalTeardown: '<rootDir>/deploy/local/src/testing/jest-tear-down.mjs',
 };
 
 /** One project a kind of test, chosen by the suffix of the file's name. */
@@ -24,6 +24,7 @@ const kind = (displayName, testMatch, extra = {}) => ({
 export default {
   // Real servers on a busy machine of two cores answer late, not wrong.
   testTimeout: 30_000,
+  testSequencer: '<rootDir>/deploy/local/src/testing/sequencer.mjs',
   projects: [
     kind('spec', ['**/*.spec.ts', '!**/*.int.spec.ts', '!**/*.e2e.spec.ts']),
     kind('int', ['**/*.int.spec.ts'], servers),

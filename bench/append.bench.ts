@@ -84,17 +84,18 @@ async function textbook(database: TestDatabase): Promise<() => Promise<void>> {
 async function bare(database: TestDatabase): Promise<(caller: number) => Promise<void>> {
   const url = database.urlFor('command-api');
   const clients = await Promise.all(Array.from({ length: functionConnections }, async () => connected(url)));
-  const event = `{"t":"OrderPlaced","v":1,"d":${JSON.stringify(terms)},"m":${JSON.stringify(metadata)},"c":"${context.correlationId}"}`;
+  const event = `{"v":1,"d":${JSON.stringify(terms)},"m":${JSON.stringify(metadata)},"c":"${context.correlationId}"}`;
   const events = `[${Array.from({ length: batch }, () => event).join(',')}]`;
   const numbers = `{${Array.from({ length: batch }, (_, index) => index + 1).join(',')}}`;
   const types = `{${Array.from({ length: batch }, () => 'Order').join(',')}}`;
+  const eventTypes = `{${Array.from({ length: batch }, () => 'OrderPlaced').join(',')}}`;
   const versions = `{${Array.from({ length: batch }, () => 0).join(',')}}`;
   const ids = (): string => `{${Array.from({ length: batch }, freshId).join(',')}}`;
   return async (caller) => {
     const { rows } = await (clients[caller] as pg.Client).query({
       name: 'bare',
-      text: 'select verdict from append_events($1, $2, $3, $4, $5, $6, $7)',
-      values: [numbers, ids(), types, versions, numbers, ids(), events],
+      text: 'select verdict from append_events($1, $2, $3, $4, $5, $6, $7, $8)',
+      values: [numbers, ids(), types, versions, numbers, ids(), eventTypes, events],
     });
     if (rows.some((row: { verdict: string }) => row.verdict !== 'stored')) throw new Error('not stored');
   };

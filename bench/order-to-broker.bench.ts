@@ -1,163 +1,112 @@
 /**
- * From the client's 201 until the broker has the order (four hops: order event, reservation, step, call), and from the broker's fill to the
- * client's WebSocket, on a whole fleet with its paper broker. `npm run bench -- order-to-broker [orders a second] [seconds]`
+ * What an order costs, and how long it takes, from the client's 201 to the brokerage and to its booked money, on a whole fleet with its paper
+ * broker: `npm run bench -- order-to-broker [--before TREE] [--rates 10,50] [--seconds 30] [--highest]`.
+ * `--before` measures the fleet of another work tree (of an older revision, installed and built) in turn with this one: its figures stand beside ours.
+ * `--highest` looks for the highest rate at which orders end within a second (p99) for a minute.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { brokerOrderIdFor } from '@tradecore/events';
-import { WebSocket } from 'ws';
-import type { Client } from '../deploy/local/src/client.ts';
-import type { Paper } from '../deploy/local/src/paper.ts';
-import { fleetOf, startWorldWith, type World } from '../e2e/world.ts';
-import { machine, percentile, writeResults } from './harness.ts';
-import { cpuTime, weight } from './processes.ts';
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { writeResults, type Row } from './harness.ts';
+import type { Figures, Measured } from './order-flow.run.ts';
 
-const rate = Number(process.argv[2] ?? 50);
-const seconds = Number(process.argv[3] ?? 30);
-const accounts = 20;
-
-/** Wall clock in milliseconds, finer than `Date.now()`: the broker's times are of this clock, in whole milliseconds. */
-const now = (): number => performance.timeOrigin + performance.now();
-
-/** One order of the run. */
-interface Placed {
-  readonly orderId: string;
-  readonly asked: number;
-  readonly answered: number;
-}
-
-/** When executions arrived at the client's socket, by their id. */
-async function watchExecutions(client: Client, ids: readonly string[]): Promise<Map<string, number>> {
-  const seen = new Map<string, number>();
-  const socket = new WebSocket(`${client.address.replace('http', 'ws')}/v1/stream`, {
-    headers: { authorization: client.authorization },
-  });
-  let subscribed = 0;
-  socket.on('open', () => ids.forEach((accountId) => socket.send(JSON.stringify({ type: 'subscribe', accountId }))));
-  socket.on('message', (text) => {
-    const at = now();
-    const { type, change, data } = JSON.parse(String(text)) as {
-      type: string;
-      change?: string;
-      data?: { brokerageExecutionId?: string };
-    };
-    if (type === 'subscribed') subscribed += 1;
-    if (change === 'execution' && data?.brokerageExecutionId !== undefined) seen.set(data.brokerageExecutionId, at);
-  });
-  while (subscribed < ids.length) await sleep(10);
-  return seen;
-}
-
-/** Orders that trade at once, at fixed moments, whatever the answers do. */
-async function load(client: Client, ids: readonly string[], count: number): Promise<Placed[]> {
-  const started = performance.now();
-  const terms = { symbol: 'ACME', side: 'buy', type: 'limit', quantity: '10', limitPrice: '105', timeInForce: 'day' } as const;
-  const placed: Promise<Placed>[] = [];
-  for (let number = 0; number < count; number += 1) {
-    const wait = started + (number * 1000) / rate - performance.now();
-    if (wait > 0) await sleep(wait);
-    const asked = now();
-    const order = client.place(ids[number % ids.length] ?? '', terms);
-    placed.push(order.then(({ id: orderId }) => ({ orderId, asked, answered: now() })));
-  }
-  return Promise.all(placed);
-}
-
-/** When the broker took each order, by its name there. */
-async function takenByBroker(paper: Paper, placed: readonly Placed[]): Promise<Map<string, number>> {
-  const taken = new Map<string, number>();
-  for (const { orderId } of placed) {
-    const name = brokerOrderIdFor(orderId, 1);
-    const path = `/v2/orders:by_client_order_id?client_order_id=${name}`;
-    const { submitted_at: at } = await paper.ask<{ submitted_at: string }>('GET', path);
-    taken.set(orderId, Date.parse(at));
-  }
-  return taken;
-}
-
-/** When the broker traded, by its execution's id. */
-async function tradedAtBroker(paper: Paper): Promise<Map<string, number>> {
-  const traded = new Map<string, number>();
-  let token: string | undefined;
-  for (;;) {
-    const query = new URLSearchParams({ direction: 'asc', page_size: '100', ...(token && { page_token: token }) });
-    const page = await paper.ask<{ id: string; transaction_time: string }[]>('GET', `/v2/account/activities/FILL?${query}`);
-    for (const { id, transaction_time: at } of page) traded.set(id.split('::').at(-1) ?? '', Date.parse(at));
-    token = page.at(-1)?.id;
-    if (page.length < 100) return traded;
-  }
-}
-
-/** Nothing rests: what was sent has traded and is booked. */
-const atRest = async ({ database }: World): Promise<boolean> => {
-  const { rows } = await database.query<{ open: number }>(
-    `select count(*) filter (where event_type = 'PlacementStarted') - count(*) filter (where event_type = 'PlacementEnded') as open from event_store`,
-  );
-  return Number(rows[0]?.open) === 0;
-};
-
-const figure = (milliseconds: number): number => Math.round(milliseconds * 10) / 10;
-const row = (what: string, values: number[]) => ({
-  what,
-  p50: figure(percentile(values, 0.5)),
-  p99: figure(percentile(values, 0.99)),
+const { values } = parseArgs({
+  options: {
+    before: { type: 'string' },
+    rates: { type: 'string', default: '10,50' },
+    seconds: { type: 'string', default: '30' },
+    highest: { type: 'boolean', default: false },
+  },
 });
-/** The broker's clock has whole milliseconds: it says nought for what it took within the one of the answer. */
-const since = (from: number, to: number | undefined): number[] => (to === undefined ? [] : [Math.max(0, to - from)]);
+const here = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+const rates = values.rates.split(',').map(Number);
 
-const world = await startWorldWith({ PAPER_PARTIAL_FILLS: '0', PAPER_WALK: 'off' });
-try {
-  const client = await world.person('bench');
-  const ids = await Promise.all(Array.from({ length: accounts }, (_, index) => client.openAccount(`account-${index}`)));
-  await Promise.all(ids.map((id) => client.deposit(id, '100000000', 'first')));
-  const seen = await watchExecutions(client, ids);
-  await load(client, ids, rate * Math.min(seconds, 15)); // warm-up
-  await world.until('the warm-up to be over', () => atRest(world), 60_000);
-  seen.clear();
-  const names = fleetOf(world.home).map(({ name }) => name);
-  const before = new Map(names.map((name) => [name, cpuTime(world.pidOf(name))]));
-  const placed = await load(client, ids, rate * seconds);
-  await world.until('every order to be booked', () => atRest(world), 120_000);
-  const processes = names.map((name) => ({
-    name,
-    perOrder: (cpuTime(world.pidOf(name)) - (before.get(name) ?? 0)) / placed.length,
-    MB: weight(world.pidOf(name)),
-  }));
-  const taken = await takenByBroker(world.paper(), placed);
-  const traded = await tradedAtBroker(world.paper());
-  const toBroker = row(
-    '201 -> the broker has it (ms)',
-    placed.flatMap(({ orderId, answered }) => since(answered, taken.get(orderId))),
+/** One run in a process of its own, with a fleet of its own. */
+function measure(tree: string, rate: number, seconds: number): Measured {
+  process.stderr.write(`${tree === here ? 'this tree' : 'before'}: ${rate} orders/s for ${seconds} s ...\n`);
+  const run = fileURLToPath(new URL('order-flow.run.ts', import.meta.url));
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', run, tree, String(rate), String(seconds)],
+    {
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+    },
   );
-  const toSocket = row(
-    'fill at the broker -> WebSocket (ms)',
-    [...seen].flatMap(([id, at]) => since(traded.get(id) ?? at, at)),
-  );
-  const all = processes.reduce((sum, { perOrder }) => sum + perOrder, 0);
-  writeResults({
-    name: 'order-to-broker',
-    method:
-      `${rate} orders/s for ${seconds} s after a warm-up, ${accounts} accounts, limit orders that trade at once, open loop, through the one address of npm ` +
-      'start; one socket follows all accounts. Client, every service, the paper broker and every server on this machine; the broker writes its times in whole milliseconds.',
-    machine: await machine(world.databaseUrl),
-    rows: [
-      row(
-        'request -> 201 (ms)',
-        placed.map(({ asked, answered }) => answered - asked),
-      ),
-      toBroker,
-      toSocket,
-      { what: 'CPU an order, all services (ms)', p50: figure(all), p99: '' },
-      ...processes.map(({ name, perOrder }) => ({ what: `${name}, CPU an order (ms)`, p50: figure(perOrder), p99: '' })),
-      ...processes.map(({ name, MB }) => ({ what: `${name}, resident after the run (MB)`, p50: MB, p99: '' })),
-    ],
-    targets: [
-      { target: '201 -> broker has it p50 < 45 ms', found: `${toBroker.p50} ms`, reached: toBroker.p50 < 45 },
-      { target: '201 -> broker has it p99 < 150 ms', found: `${toBroker.p99} ms`, reached: toBroker.p99 < 150 },
-      { target: 'fill -> WebSocket p50 < 15 ms', found: `${toSocket.p50} ms`, reached: toSocket.p50 < 15 },
-      { target: 'fill -> WebSocket p99 < 60 ms', found: `${toSocket.p99} ms`, reached: toSocket.p99 < 60 },
-    ],
-  });
-} finally {
-  await world.end();
+  if (status !== 0) throw new Error(`the run ended with ${status}:\n${stderr}\n${stdout.slice(-2000)}`);
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Measured;
 }
-process.exit(0);
+
+const total = ({ cpu }: Measured): number => Math.round(Object.values(cpu).reduce((sum, each) => sum + each, 0) * 10) / 10;
+const both = ({ p50, p99 }: Figures): string => `${p50} / ${p99}`;
+
+type Pair = { readonly after: Measured; readonly before: Measured | undefined };
+const row = (what: string, rate: number, { before, after }: Pair, of: (run: Measured) => string | number): Row => ({
+  what: `${what}, ${rate}/s`,
+  before: before ? of(before) : '',
+  now: of(after),
+});
+
+function rowsOf(rate: number, pair: Pair): Row[] {
+  const names = Object.keys(pair.after.cpu);
+  return [
+    row('request -> answer, p50 / p99 (ms)', rate, pair, ({ answered }) => both(answered)),
+    row('accepted -> the brokerage has it, p50 / p99 (ms)', rate, pair, ({ atBrokerage }) => both(atBrokerage)),
+    row('accepted -> ended, money booked, p50 / p99 (ms)', rate, pair, ({ ended }) => both(ended)),
+    row('fill at the brokerage -> WebSocket, p50 / p99 (ms)', rate, pair, ({ fillToSocket }) => both(fillToSocket)),
+    row('stored events an order', rate, pair, ({ events }) => events),
+    row('relay batches an order', rate, pair, ({ batches }) => batches),
+    row('database transactions an order', rate, pair, ({ transactions }) => transactions),
+    row('CPU an order, services and servers (ms)', rate, pair, total),
+    ...names.map((name) => row(`${name}: CPU an order (ms)`, rate, pair, ({ cpu }) => cpu[name] ?? '')),
+  ];
+}
+
+/** Rises by a fifth while orders end in time; the last rate that held. */
+function highestRate(tree: string, from: number): { readonly rate: number; readonly p99: number } {
+  let best = { rate: 0, p99: 0 };
+  for (let rate = from; ; rate = Math.round(rate * 1.2)) {
+    const { ended } = measure(tree, rate, 60);
+    if (ended.p99 >= 1000) return best;
+    best = { rate, p99: ended.p99 };
+  }
+}
+
+const pairs = rates.map((rate): [number, Pair] => {
+  const before = values.before === undefined ? undefined : measure(values.before, rate, Number(values.seconds));
+  return [rate, { before, after: measure(here, rate, Number(values.seconds)) }];
+});
+const highest = values.highest ? highestRate(here, 60) : undefined;
+const [first] = pairs;
+const ratio = ({ before, after }: Pair): string => (before ? (total(after) / total(before)).toFixed(2) : 'not compared');
+
+writeResults({
+  name: 'order-to-broker',
+  method:
+    `Open loop for ${values.seconds} s after 30 s of the same load, 20 accounts, limit orders that trade at once, a fresh fleet a run, through the one address of ` +
+    'npm start; one socket follows all accounts. Client, every service, the paper broker and every server on this machine. Transactions and batches: ' +
+    'what the idle fleet does is taken off.' +
+    (values.before === undefined ? '' : ' Before: the fleet of an older revision, measured in turn with this one.'),
+  machine: first?.[1].after.machine ?? {},
+  rows: [
+    ...pairs.flatMap(([rate, pair]) => rowsOf(rate, pair)),
+    ...(highest ? [{ what: 'highest rate with p99 of "ended" < 1 s for 60 s (orders/s)', before: '', now: highest.rate }] : []),
+  ],
+  targets: pairs.flatMap(([rate, pair]) => [
+    {
+      target: `${rate}/s: CPU of everything, now / before <= ${rate < 50 ? 0.35 : 0.4}`,
+      found: ratio(pair),
+      reached: pair.before !== undefined && total(pair.after) / total(pair.before) <= (rate < 50 ? 0.35 : 0.4),
+    },
+    {
+      target: `${rate}/s: events <= 12, batches <= 4, transactions <= 26 an order`,
+      found: `${pair.after.events}, ${pair.after.batches}, ${pair.after.transactions}`,
+      reached: pair.after.events <= 12 && pair.after.batches <= 4 && pair.after.transactions <= 26,
+    },
+    {
+      target: `${rate}/s: accepted -> the brokerage has it <= ${rate < 50 ? '25 / 80' : '45 / 200'} ms`,
+      found: both(pair.after.atBrokerage),
+      reached: pair.after.atBrokerage.p50 <= (rate < 50 ? 25 : 45) && pair.after.atBrokerage.p99 <= (rate < 50 ? 80 : 200),
+    },
+  ]),
+});

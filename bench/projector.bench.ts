@@ -8,7 +8,7 @@ import { catalogue, topics } from '@tradecore/events';
 import { encode, type KafkaClient, type OutgoingMessage } from '@tradecore/messaging';
 import { createTestKafka } from '@tradecore/messaging/testing';
 import { Orders, readModelMigrations } from '@tradecore/read-models';
-import { ProjectorWork, Subscription } from '@tradecore/consumers';
+import { ProjectorBatches, Subscription } from '@tradecore/consumers';
 import type { DataSource } from 'typeorm';
 import { machine, writeResults, type Row } from './harness.ts';
 
@@ -54,7 +54,7 @@ async function publish(kafka: KafkaClient, dataSource: DataSource): Promise<void
 /** Runs the projector, as its own login, until every event is folded. */
 async function catchUp(how: string, kafka: KafkaClient, dataSource: DataSource): Promise<Row> {
   const store = createEventStore({ dataSource, catalogue });
-  const subscription = new Subscription(new ProjectorWork(Orders, { dataSource, store, catalogue, kafka }), {
+  const subscription = new Subscription(new ProjectorBatches(Orders, { dataSource, store, catalogue, kafka }), {
     dataSource,
     kafka,
   });
@@ -63,7 +63,7 @@ async function catchUp(how: string, kafka: KafkaClient, dataSource: DataSource):
   await subscription.start();
   for (let folded = 0; folded < events;) {
     await new Promise((resolve) => setTimeout(resolve, 50));
-    const [row] = (await dataSource.query('select sum(version)::int as folded from order_projector.guards')) as {
+    const [row] = (await dataSource.query('select sum(version)::int as folded from order_projector.checkpoints')) as {
       folded: number;
     }[];
     folded = row?.folded ?? 0; // two versions an order: they add up to the number of events
@@ -92,8 +92,8 @@ try {
   await database.dataSource.query('vacuum analyze');
   const dataSource = await database.dataSourceFor('order-projector');
   const rows = [await catchUp('from the store', kafka, dataSource)];
-  await database.dataSource.query('truncate order_projector.guards, order_projector.orders');
-  await database.dataSource.query('update order_projector.positions set next_offset = 0');
+  await database.dataSource.query('truncate order_projector.checkpoints, order_projector.orders');
+  await database.dataSource.query('update order_projector.offsets set next_offset = 0');
   rows.push(await catchUp('from the log', kafka, dataSource));
   writeResults({
     name: 'projector',

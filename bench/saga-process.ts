@@ -15,7 +15,7 @@ import {
   type RecordedEvent,
 } from '@tradecore/events';
 import { createKafkaClient } from '@tradecore/messaging';
-import { CommandDecider, DecidingWork, Handles, RunningSaga, Subscription, type Work } from '@tradecore/consumers';
+import { CommandDecider, DecidingBatches, Handles, RunningSaga, Subscription, type BatchProcessor } from '@tradecore/consumers';
 import { Account, BrokerOrder, Order, OrderPlacement } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
 
@@ -40,10 +40,10 @@ const partOf = (sql: string): string => {
 };
 
 /** Measures the statements of a work's batches; what is left of a batch is deciding, in Node. */
-const measured = (work: Work): Work =>
-  Object.assign(Object.create(work) as Work, {
+const measured = (work: BatchProcessor): BatchProcessor =>
+  Object.assign(Object.create(work) as BatchProcessor, {
     open: () => work.open(),
-    handle: async (...[tx, records, careful]: Parameters<Work['handle']>) => {
+    handle: async (...[tx, records, careful]: Parameters<BatchProcessor['handle']>) => {
       const started = performance.now();
       let inSql = 0;
       const timed: Transaction = {
@@ -134,7 +134,7 @@ Handles(SubmissionAsked)(BrokerOrderCommands.prototype, 'submit', {});
 async function runCommands(name: string, handlers: object[]): Promise<void> {
   const parts = await partsFor(name);
   const decider = new CommandDecider({ name, topics: [topics.orderPlacement.name], handlers, catalogue });
-  await new Subscription(measured(new DecidingWork(decider, parts)), parts).start();
+  await new Subscription(measured(new DecidingBatches(decider, parts)), parts).start();
 }
 
 if (process.argv[2] === 'saga') {

@@ -1,16 +1,18 @@
 /**
- * The door of every npm script: plain JavaScript for any Node from 20 on, with nothing installed.
- * It looks for what must be there before anything else, installs the dependencies of the lockfile when they are not the
- * ones that are installed, and hands over to `src/main.ts` on the pinned Node 24.
+ * The door of the npm scripts: plain JavaScript for any Node from 20 on, with nothing installed.
+ * It checks what must be there first, installs the dependencies of the lockfile when others are installed, and hands over to
+ * `src/main.ts` on the pinned Node 24, or to the program that the script names: `node deploy/local/run.mjs --program=e2e/main.ts soak`.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants as fileModes, existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const [command = 'start', ...args] = process.argv.slice(2);
+const named = process.argv[2]?.startsWith('--program=') ? process.argv[2].slice('--program='.length) : undefined;
+const program = named ?? 'deploy/local/src/main.ts';
+const [command = 'start', ...args] = process.argv.slice(named === undefined ? 2 : 3);
 
 const missing = prerequisites();
 if (missing.length > 0) fail(['Something that TradeCore needs is missing:', '', ...missing]);
@@ -24,7 +26,7 @@ function prerequisites() {
   if (Number(node.split('.')[0]) < 20) {
     found.push(`  Node >= 20: found ${node} at ${process.execPath}.`, '    Install: see nodejs.org, or `nvm install 24`.');
   }
-  if (!npm(['--version'])) {
+  if (!isOnPath('npm') && !process.env.npm_execpath) {
     found.push(...absent('npm', 'npm', 'it comes with Node; on Debian: ' + install('npm')));
   }
   const startsBroker = ['start', 'test', 'soak'].includes(command) && !process.env.KAFKA_BROKERS;
@@ -36,7 +38,7 @@ function prerequisites() {
   }
   const home = process.env.TRADECORE_HOME || join(root, '.local');
   const jars = [join(home, 'kafka', 'libs'), join(root, '.local', 'kafka', 'libs')];
-  if (!jars.some((folder) => existsSync(join(folder, '.complete'))) && !works('mvn', ['-v'])) {
+  if (!jars.some((folder) => existsSync(join(folder, '.complete'))) && !isOnPath('mvn')) {
     found.push(...absent("Maven (fetches the broker's jars once)", 'mvn', install('maven')));
   }
   return found;
@@ -54,8 +56,18 @@ function install(debian, brew = debian) {
   return `${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install -y ${debian}`;
 }
 
-function works(program, parameters) {
-  return spawnSync(program, parameters, { stdio: 'ignore' }).status === 0;
+/** Looks without running it: npm and Maven take half a second to say their version. */
+function isOnPath(name) {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && isExecutable(join(folder, name)));
+}
+
+function isExecutable(file) {
+  try {
+    accessSync(file, fileModes.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function javaVersion() {
@@ -102,12 +114,12 @@ function pinnedNode() {
 /** The rest is TypeScript on the pinned Node. Ctrl-C reaches it through us, and we wait until it has put everything away. */
 function handOver() {
   const flags = ['--disable-warning=ExperimentalWarning', '--enable-source-maps'];
-  const program = spawn(pinnedNode(), [...flags, join(root, 'deploy/local/src/main.ts'), command, ...args], {
+  const child = spawn(pinnedNode(), [...flags, join(root, program), command, ...args], {
     stdio: 'inherit',
     env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` },
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => program.kill(signal));
-  program.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
 function fail(lines) {

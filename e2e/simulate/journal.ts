@@ -1,5 +1,5 @@
 import type { AggregateClass, AnyAggregate } from '@tradecore/event-sourcing';
-import { causedEventId, type Event, type RecordedEvent } from '@tradecore/events';
+import { causedEventId, submitStepEventId, type Event, type RecordedEvent, type Step } from '@tradecore/events';
 import type { Clock } from './clock.ts';
 
 /** Under what events are stored: what the runtimes of the fleet put into the context of a decision. */
@@ -11,6 +11,23 @@ export interface Origin {
   readonly account?: string;
 }
 
+/** What one decision stores in one aggregate. */
+export interface Decided {
+  readonly events: readonly Event[];
+  readonly origin: Origin;
+}
+
+/** One aggregate's share of a save. Without events it asserts: the save is stored only if the aggregate is at this version then. */
+export interface Part<A extends AnyAggregate = AnyAggregate> {
+  readonly Class: AggregateClass<A>;
+  readonly id: string;
+  readonly expected: number;
+  readonly decided: readonly Decided[];
+}
+
+/** Sees each save that was stored, with its events. */
+export type Stored = (events: readonly RecordedEvent[]) => void;
+
 /**
  * An event store in memory: every event ever, by aggregate, and the aggregates as they stand. They are kept alive instead of being loaded for
  * each decision, which makes the simulation fast; the check at its end replays each of them and compares.
@@ -18,14 +35,15 @@ export interface Origin {
 export class Journal {
   readonly histories = new Map<string, RecordedEvent[]>();
   readonly aggregates = new Map<string, AnyAggregate>();
-  readonly #ids = new Set<string>();
+  readonly #byId = new Map<string, RecordedEvent>();
   readonly #clock: Clock;
-  readonly #publish: (event: RecordedEvent) => void;
+  readonly #stored: Stored;
   #count = 0;
+  #conflicts = 0;
 
-  constructor(clock: Clock, publish: (event: RecordedEvent) => void) {
+  constructor(clock: Clock, stored: Stored) {
     this.#clock = clock;
-    this.#publish = publish;
+    this.#stored = stored;
   }
 
   /** Events stored so far. */
@@ -33,8 +51,13 @@ export class Journal {
     return this.#count;
   }
 
-  /** The aggregate as it stands; a fresh one where there is none. */
-  load<A extends AnyAggregate>(Class: AggregateClass<A>, id: string): A {
+  /** Saves that were refused, because an aggregate was not at the version on which they were decided. */
+  get conflicts(): number {
+    return this.#conflicts;
+  }
+
+  /** The aggregate as it stands; a fresh one where there is none. Only `save` and `saveDecided` may change it. */
+  live<A extends AnyAggregate>(Class: AggregateClass<A>, id: string): A {
     const known = this.aggregates.get(id) as A | undefined;
     if (known) return known;
     const fresh = new Class(id);
@@ -42,58 +65,78 @@ export class Journal {
     return fresh;
   }
 
-  /** Whether the command was handled: its first event is stored. */
-  isHandled(commandId: string, aggregateId: string): boolean {
-    return this.#ids.has(this.#firstId(commandId, aggregateId));
+  /** A copy to decide on, loaded as the store loads it: from a snapshot where the class has one. */
+  load<A extends AnyAggregate>(Class: AggregateClass<A>, id: string): A {
+    const known = this.aggregates.get(id);
+    const copy = new Class(id);
+    if (known === undefined || known.version === 0) return copy;
+    if (!('toSnapshot' in known)) return copy.replay(this.historyOf(id) as never) as A;
+    const snapshot = copy as unknown as { restore(state: unknown): void };
+    snapshot.restore((known.toSnapshot as () => unknown)());
+    copy.startAt(known.version);
+    return copy;
   }
 
-  #lastNamed = { commandId: '', aggregateId: '', id: '' };
-
-  /** The id of the first event of a command: asked for twice in a row, and it takes a hash. */
-  #firstId(commandId: string, aggregateId: string): string {
-    const last = this.#lastNamed;
-    if (last.commandId === commandId && last.aggregateId === aggregateId) return last.id;
-    const id = causedEventId(commandId, aggregateId, 0);
-    this.#lastNamed = { commandId, aggregateId, id };
-    return id;
+  /** Every event of an aggregate, oldest first. */
+  historyOf(id: string): readonly RecordedEvent[] {
+    return this.histories.get(id) ?? [];
   }
 
-  /** Stores what the aggregate has decided, and publishes it. Throws when an event id is stored already: somebody decided twice. */
-  save(aggregate: AnyAggregate, origin: Origin): number {
-    const fresh = aggregate.uncommittedEvents;
-    const { type } = aggregate.constructor as unknown as AggregateClass<AnyAggregate>;
-    const history = this.#historyOf(aggregate.id);
-    fresh.forEach((event, index) => {
-      const recorded = this.#recorded(event, { aggregate, type, index, version: history.length + 1, origin });
-      if (origin.commandId !== undefined) this.#mark(recorded);
-      history.push(recorded);
-    });
-    aggregate.markCommitted();
-    for (const event of history.slice(history.length - fresh.length)) this.#publish(event);
-    return fresh.length;
+  /** A stored event, by primary key. */
+  event(id: string): RecordedEvent | undefined {
+    return this.#byId.get(id);
   }
 
-  /** Ids that derive from a command; others are counted, and can't repeat. */
-  #mark({ id, type }: RecordedEvent): void {
-    const before = this.#ids.size;
-    if (this.#ids.add(id).size === before) throw new Error(`${type} ${id} is decided twice`);
+  /**
+   * Stores all parts or none. Answers the ids of the aggregates that are not at the version that was expected, none when it is stored. Throws when
+   * an event id is stored already: the same was decided twice.
+   */
+  save(parts: readonly Part[]): readonly string[] {
+    const conflicts = parts.filter(({ id, expected }) => (this.histories.get(id)?.length ?? 0) !== expected);
+    if (conflicts.length > 0) {
+      this.#conflicts += 1;
+      return conflicts.map(({ id }) => id);
+    }
+    const stored: RecordedEvent[] = [];
+    for (const part of parts) {
+      const first = stored.length;
+      this.#append(part, stored);
+      if (stored.length > first) this.live(part.Class, part.id).replay(stored.slice(first) as never);
+    }
+    if (stored.length > 0) this.#stored(stored);
+    return [];
   }
 
-  /** Every event of a type of aggregate. */
-  *eventsOf(type: string): Generator<RecordedEvent> {
-    for (const history of this.histories.values()) if (history[0]?.aggregateType === type) yield* history;
+  /** Stores what live aggregates have decided, all or none. */
+  saveDecided(aggregates: readonly AnyAggregate[], origin: Origin): void {
+    const stored: RecordedEvent[] = [];
+    for (const aggregate of aggregates) {
+      const events = aggregate.uncommittedEvents;
+      if (events.length === 0) continue;
+      const Class = aggregate.constructor as unknown as AggregateClass<AnyAggregate>;
+      this.#append({ Class, id: aggregate.id, expected: aggregate.version, decided: [{ events, origin }] }, stored);
+      aggregate.markCommitted();
+    }
+    if (stored.length > 0) this.#stored(stored);
   }
 
-  #recorded(
-    event: Event,
-    at: { aggregate: AnyAggregate; type: string; index: number; version: number; origin: Origin },
-  ): RecordedEvent {
-    const { aggregate, type, index, version, origin } = at;
-    const { commandId, sagaId = null, causationId = null, account } = origin;
+  #append({ Class: { type }, id, decided }: Part, stored: RecordedEvent[]): void {
+    let history = this.histories.get(id);
+    if (!history) this.histories.set(id, (history = []));
+    for (const { events, origin } of decided) {
+      for (let index = 0; index < events.length; index += 1) {
+        const recorded = this.#record(events[index] as Event, { type, id, version: history.length + 1, index, origin });
+        history.push(recorded);
+        stored.push(recorded);
+      }
+    }
+  }
+
+  #record(event: Event, { type, id, version, index, origin }: Place): RecordedEvent {
     this.#count += 1;
-    return {
-      id: this.#idOf(commandId, aggregate.id, index),
-      aggregateId: aggregate.id,
+    const recorded = {
+      id: this.#idOf(event, id, index, origin.commandId),
+      aggregateId: id,
       aggregateType: type,
       aggregateVersion: version,
       type: event.type,
@@ -101,24 +144,34 @@ export class Journal {
       data: event.data,
       time: this.#clock.time,
       correlationId: null,
-      causationId,
-      sagaId,
-      metadata: account === undefined ? {} : { account },
+      causationId: origin.causationId ?? null,
+      sagaId: origin.sagaId ?? null,
+      metadata: origin.account === undefined ? noMetadata : { account: origin.account },
     };
+    const before = this.#byId.size;
+    this.#byId.set(recorded.id, recorded);
+    if (this.#byId.size === before) throw new Error(`${event.type} ${recorded.id} is decided twice`);
+    return recorded;
   }
 
-  #idOf(commandId: string | undefined, aggregateId: string, index: number): string {
-    if (commandId === undefined) return freshId(this.#count);
-    return index === 0 ? this.#firstId(commandId, aggregateId) : causedEventId(commandId, aggregateId, index);
-  }
-
-  #historyOf(id: string): RecordedEvent[] {
-    const known = this.histories.get(id);
-    if (known) return known;
-    const fresh: RecordedEvent[] = [];
-    this.histories.set(id, fresh);
-    return fresh;
+  /** As the store names them: a step that sends a revision by the revision, what a command causes by the command, anything else afresh. */
+  #idOf(event: Event, aggregateId: string, index: number, commandId: string | undefined): string {
+    if (event.type === 'SubmitBrokerOrder' || event.type === 'ReplaceBrokerOrder') {
+      const { attempt, target } = event.data as Step;
+      if (attempt === 1) return submitStepEventId(target);
+    }
+    return commandId === undefined ? freshId(this.#count) : causedEventId(commandId, aggregateId, index);
   }
 }
+
+interface Place {
+  readonly type: string;
+  readonly id: string;
+  readonly version: number;
+  readonly index: number;
+  readonly origin: Origin;
+}
+
+const noMetadata = {};
 
 const freshId = (count: number): string => `00000000-0000-7000-8000-${count.toString(16).padStart(12, '0')}`;

@@ -1,14 +1,18 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkFloors } from '../src/floors.ts';
+import { checkFloors } from '../src/testing/floors.ts';
 
 interface Sample {
+  /** Where it stands; `libs/<name>` when absent. */
+  readonly path?: string;
   readonly name: string;
   readonly tags?: readonly string[];
   readonly dependencies?: Record<string, string>;
   readonly source?: string;
+  /** Of the source; `src/index.ts` when absent. */
+  readonly file?: string;
 }
 
 describe('the floors', () => {
@@ -18,15 +22,18 @@ describe('the floors', () => {
 
   function house(...samples: Sample[]): string[] {
     for (const folder of ['libs', 'services', 'deploy']) mkdirSync(join(root, folder));
-    for (const { name, tags, dependencies, source = '' } of samples) {
-      mkdirSync(join(root, 'libs', name, 'src'), { recursive: true });
+    for (const { name, path = `libs/${name}`, tags, dependencies, source = '', file = 'src/index.ts' } of samples) {
+      mkdirSync(dirname(join(root, path, file)), { recursive: true });
       const manifest = { name: `@tradecore/${name}`, nx: { tags }, dependencies };
-      writeFileSync(join(root, 'libs', name, 'package.json'), JSON.stringify(manifest));
-      writeFileSync(join(root, 'libs', name, 'src', 'index.ts'), source);
+      writeFileSync(join(root, path, 'package.json'), JSON.stringify(manifest));
+      writeFileSync(join(root, path, file), source);
     }
     return checkFloors(root);
   }
   const ground = { name: 'events', tags: ['floor:1'] };
+  const runner = { name: 'local', path: 'deploy/local', tags: ['floor:6'], file: 'src/runner/start.ts' };
+  const proofs = { name: 'e2e', path: 'e2e', tags: ['floor:7'], file: 'world.ts' };
+  const bench = { name: 'bench', path: 'bench', tags: ['floor:8'], file: 'append.bench.ts' };
 
   it('hold in this repository', () => expect(checkFloors(fileURLToPath(new URL('../../..', import.meta.url)))).toEqual([]));
 
@@ -55,4 +62,33 @@ describe('the floors', () => {
   });
 
   it('refuse a package without a floor', () => expect(house({ name: 'attic' })).toHaveLength(1));
+
+  it('let e2e import the runner, and bench both', () => {
+    const start = `import { start } from '../deploy/local/src/runner/start.ts';`;
+    const world = `import { world } from '../e2e/world.ts';`;
+    expect(house(runner, { ...proofs, source: start }, { ...bench, source: `${start}\n${world}` })).toEqual([]);
+  });
+
+  it('refuse that the runner imports e2e, and e2e bench', () => {
+    const up = [
+      { ...runner, source: `await import('../../../../e2e/world.ts');` },
+      { ...proofs, source: `import '../bench/append.bench.ts';` },
+      bench,
+    ];
+    expect(house(...up)).toEqual([
+      'deploy/local/src/runner/start.ts (floor 6) imports e2e/world.ts (floor 7): down only',
+      'e2e/world.ts (floor 7) imports bench/append.bench.ts (floor 8): down only',
+    ]);
+  });
+
+  it.each([
+    ['deploy/local/src/runner/start.ts', runner],
+    ['e2e/world.ts', proofs],
+    ['bench/append.bench.ts', bench],
+  ])('refuse that a lib imports %s, in a test as well', (target, above) => {
+    const lib = { ...ground, file: 'test/killed.int.spec.ts', source: `import '../../../${target}';` };
+    expect(house(lib, above)).toEqual([
+      expect.stringMatching(`^libs/events/test/killed.int.spec.ts .floor 1. imports ${target} .floor .`),
+    ]);
+  });
 });

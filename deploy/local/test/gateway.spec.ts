@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { WebSocket, WebSocketServer } from 'ws';
-import { openGateway, type Gateway } from '../src/gateway.ts';
-import { homeAt } from '../src/home.ts';
-import { LocalIssuer } from '../src/issuer.ts';
-import { choosePorts } from '../src/ports.ts';
+import { openGateway, type Gateway } from '../src/gateway/gateway.ts';
+import { homeAt } from '../src/runner/home.ts';
+import { LocalIssuer } from '../src/gateway/issuer.ts';
+import { choosePorts } from '../src/runner/ports.ts';
 
 let folder: string;
 let doors: Server[];

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { accountIdFor } from '@tradecore/events';
-import { homeAt } from '../src/home.ts';
-import { audience, demoAccount, demoAccountKey, demoSubject, LocalIssuer, localIssuer } from '../src/issuer.ts';
+import { homeAt } from '../src/runner/home.ts';
+import { audience, demoAccount, demoAccountKey, demoSubject, LocalIssuer, localIssuer } from '../src/gateway/issuer.ts';
 
 describe('the local issuer', () => {
   const home = homeAt(mkdtempSync(join(tmpdir(), 'issuer-')));

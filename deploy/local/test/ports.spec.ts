@@ -4,14 +4,14 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { homeAt, type Home } from '../src/home.ts';
-import { choosePorts } from '../src/ports.ts';
+import { homeAt, type Home } from '../src/runner/home.ts';
+import { choosePorts } from '../src/runner/ports.ts';
 
 const source = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** The ports that another process chooses in a home. */
 function chosenElsewhere(home: Home, requests: Record<string, number>): Record<string, number> {
-  const script = `import { choosePorts } from '${source}ports.ts'; import { homeAt } from '${source}home.ts';
+  const script = `import { choosePorts } from '${source}runner/ports.ts'; import { homeAt } from '${source}runner/home.ts';
     console.log(JSON.stringify(await choosePorts(homeAt('${home.path}'), ${JSON.stringify(requests)})))`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   if (stdout === '') throw new Error(stderr);
@@ -30,12 +30,12 @@ describe('ports', () => {
     expect(chosenElsewhere(homes[0]!, requests)).toEqual(first);
   });
 
-  it('are not given twice to fleets that start at once, though nobody listens yet', async () => {
+  it('are not given twice to fleets that start at once, before either listens', async () => {
     const { a = 0 } = await choosePorts(homes[0]!, { a: 0 });
     expect(chosenElsewhere(homes[1]!, { a })).not.toEqual({ a });
   });
 
-  it('on which somebody listens are left alone', async () => {
+  it('on which a server listens are left alone', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };

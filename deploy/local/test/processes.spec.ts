@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { homeAt, type Home } from '../src/home.ts';
-import { livePids, stopLeftovers, Supervised, takeHome, type Crash, type Program } from '../src/processes.ts';
+import { homeAt, type Home } from '../src/runner/home.ts';
+import { livePids, stopLeftovers, Supervised, takeHome, type Crash, type Program } from '../src/runner/processes.ts';
 
 let home: Home;
 let crashes: Crash[];

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeJwt } from 'jose';
-import { demoAccount } from '../src/issuer.ts';
+import { demoAccount } from '../src/gateway/issuer.ts';
 
 const door = fileURLToPath(new URL('../run.mjs', import.meta.url));
 
@@ -53,7 +53,7 @@ describe('the door of the npm scripts', () => {
     expect(decodeJwt(stdout.trim())).toMatchObject({ role: 'operator', accounts: [demoAccount] });
   });
 
-  it('prints the token of somebody who owns what they open', () => {
+  it('prints the token of a person who owns what they open', () => {
     expect(decodeJwt(token('--subject', 'ada').stdout.trim())).toMatchObject({ sub: 'local|ada', role: 'client', accounts: [] });
     expect(decodeJwt(token().stdout.trim())).toMatchObject({ sub: 'local|demo', accounts: [demoAccount] });
   });

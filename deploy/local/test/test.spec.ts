@@ -1,4 +1,4 @@
-import { closing, outcomeOf, type JestReport } from '../src/test.ts';
+import { closing, outcomeOf, type JestReport } from '../src/testing/test.ts';
 
 const report = (part: Partial<JestReport>): JestReport => ({
   numPassedTests: 3,

@@ -1,14 +1,14 @@
--- Things that somebody has to attend to outside of any transaction. {{...}} is filled by workMigration.
+-- Calls of the outside world that have to be made, outside of any transaction. {{...}} is filled by workMigration.
 create schema if not exists {{schema}};
 
 create table {{schema}}.work (
   key uuid primary key,
-  -- When to attend to it; of a claimed row when the claim ends, of one that waits for somebody to ask, infinity.
+  -- When it is due; of a claimed row the end of the claim, of one that waits for a request infinity.
   due_at timestamptz not null default clock_timestamp(),
-  claim uuid,                            -- null: nobody is at it
-  revision int not null default 1,       -- one more each time somebody asks: what is asked while a worker is at it is not lost
+  claim uuid,                            -- null: free; another one for each taking
+  revision int not null default 1,       -- one more with each request: a request while a worker has the row is not lost
   attempts int not null default 0,       -- claims since it was last settled
-  memo jsonb not null default '{}',      -- what the workers want to remember
+  state jsonb not null default '{}',      -- what workers have to remember
   put_at timestamptz not null default clock_timestamp()
 ) with (fillfactor = 50); -- a row is updated twice and then goes
 

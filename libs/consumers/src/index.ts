@@ -1,35 +1,44 @@
-export { On, Projector, type Appending, type ProjectorClass, type ProjectorOptions, type RowOf } from './projector.ts';
-export { fold, foldAppended } from './fold.ts';
 export {
-  commandsMigration,
-  sagaMigration,
-  subscriptionMigration,
-  type ConsumerMigrationOptions,
-  type SubscriptionMigrationOptions,
-} from './schema.ts';
-export { ProjectorsModule, ProjectorStrategy, type ProjectorsOptions } from './projector-strategy.ts';
-export { CommitListener, ProjectorWork, type ProjectorParts } from './projector-work.ts';
+  declarationOf,
+  fold,
+  foldAppended,
+  On,
+  Projector,
+  type Appending,
+  type ProjectorClass,
+  type ProjectorOptions,
+  type RowOf,
+} from './projector/projector.ts';
+export { projectorMigration, type ProjectorMigrationOptions } from './projector/migration.ts';
+export { ProjectorsModule, ProjectorStrategy, type ProjectorsOptions } from './projector/projector-module.ts';
+export { CommitListener, ProjectorBatches, type ProjectorParts } from './projector/projector-batches.ts';
+export { rebuildProjection, redrive, resumeProjection, type OperatorParts } from './projector/operate.ts';
+export { ProjectionBusy, type Redriven } from './projector/redrive.ts';
+export { parkReasons, type ParkReason } from './projector/projection-metrics.ts';
+export { Subscription, type SubscriptionParts, type SubscriptionStatus } from './offsets/subscription.ts';
+export type { BatchProcessor, DeadLetter, EventRecord, RecordBatch } from './offsets/batch-processor.ts';
+export type { Unusable } from './offsets/offsets.ts';
+export { readinessOf, type ReadinessCheck } from './offsets/readiness.ts';
+export { LogCutOff, ModelDiverged, OffsetLost, ProjectionStopped } from './offsets/errors.ts';
+export { BoundedCache } from './offsets/bounded-cache.ts';
+export { inTransaction, savepoint, type PipelinedTransaction } from './offsets/transaction.ts';
+export { intakeMigration, processMigration, type ConsumerMigrationOptions } from './process/migrations.ts';
+export type { OpenStep, Process } from './process/process.ts';
+export { ProcessModule, ProcessStrategy, type ProcessOptions } from './process/process-module.ts';
+export { RunningProcess, type RunningProcessParts } from './process/running-process.ts';
+export type { Received } from './process/deadlines.ts';
+export type { Intake } from './work-queue/intake.ts';
+export { IntakeModule, IntakeStrategy, type IntakeOptions } from './work-queue/intake-module.ts';
+export { IntakeBatches, type IntakeParts } from './work-queue/intake-batches.ts';
+export { backoffMs } from './work-queue/backoff.ts';
+export { KeyedMutex } from './work-queue/keyed-mutex.ts';
+export { WorkQueue, type WorkHandler, type WorkQueueOptions } from './work-queue/work-queue.ts';
 export {
-  Subscription,
-  type DeadLetter,
-  type EventRecord,
-  type Handled,
-  type SubscriptionParts,
-  type SubscriptionStatus,
-  type Work,
-} from './subscription.ts';
-export { readinessOf, type ReadinessCheck } from './readiness.ts';
-export { rebuildProjection, redrive, resumeProjection, type OperatorParts } from './operate.ts';
-export { ProjectionBusy, type Redriven } from './redrive.ts';
-export { LogCutOff, ModelDiverged, PositionLost, ProjectionStopped } from './errors.ts';
-export { parkReasons, type ParkReason } from './metrics.ts';
-export type { Unusable } from './positions.ts';
-export { Handles, type CommandHandler, type CommandHandlerClass } from './handles.ts';
-export { CommandsModule, CommandStrategy, type CommandsOptions } from './command-strategy.ts';
-export type { Saga, SagaClass } from './saga.ts';
-export { SagasModule, SagaStrategy, type SagasOptions } from './saga-strategy.ts';
-export { CommandDecider, type CommandDeciderOptions } from './command-decider.ts';
-export { DecidingWork, type DecidingParts } from './deciding-work.ts';
-export { RunningSaga, type RunningSagaParts } from './running-saga.ts';
-export { backoffMs, WorkQueue, type Attend, type WorkQueueOptions } from './work-queue.ts';
-export { ClaimLost, workMigration, type Memo, type Verdict, type WorkItem, type WorkMigrationOptions } from './work-rows.ts';
+  ClaimLost,
+  workMigration,
+  type NewWork,
+  type Verdict,
+  type WorkItem,
+  type WorkMigrationOptions,
+  type WorkState,
+} from './work-queue/work-rows.ts';

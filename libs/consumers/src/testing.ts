@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RecordedEvent } from '@tradecore/events';
-import { fold, foldAppended } from './fold.ts';
-import type { ProjectorClass, RowOf } from './projector.ts';
+import { fold, foldAppended } from './projector/projector.ts';
+import type { ProjectorClass, RowOf } from './projector/projector.ts';
 
 /** What can be said about a projector after some events. */
 export interface Folded<P extends object> {

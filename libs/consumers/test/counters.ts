@@ -1,5 +1,14 @@
-import { event, freshId, topics, type Catalogue, type Event, type RecordedEvent, type TopicDeclaration } from '@tradecore/events';
-import { On, Projector, subscriptionMigration, type Appending } from '@tradecore/consumers';
+import {
+  event,
+  freshId,
+  topics,
+  writtenBy,
+  type Catalogue,
+  type Event,
+  type RecordedEvent,
+  type TopicDeclaration,
+} from '@tradecore/events';
+import { On, Projector, projectorMigration, type Appending } from '@tradecore/consumers';
 
 /** Something was counted, for an account. */
 export class Counted extends event('Counted', 1)<{ readonly amount: string; readonly at?: string; readonly big?: string }> {}
@@ -18,7 +27,7 @@ export const declarations: TopicDeclaration[] = [
 
 /** Counters are written by nobody in particular. */
 export const counters: Catalogue = {
-  Counter: { type: 'Counter', topic, writer: 'counter-writer', events: [Counted, Noted, Spoilt] },
+  Counter: { type: 'Counter', topic, ...writtenBy('counter-writer', [Counted, Noted, Spoilt]) },
 };
 
 /** Event number `aggregateVersion` of a counter. */
@@ -115,8 +124,8 @@ const tables = {
 
 /** The schema of both projectors. */
 export const migrations = [
-  subscriptionMigration({ number: 200, projector: Tallies, service: 'tally-projector', readers: ['query-api'] }),
-  subscriptionMigration({ number: 201, projector: Ledgers, service: 'ledger-projector' }),
+  projectorMigration({ number: 200, projector: Tallies, service: 'tally-projector', readers: ['query-api'] }),
+  projectorMigration({ number: 201, projector: Ledgers, service: 'ledger-projector' }),
   { number: 300, name: 'tallies', sql: tables.tallies },
   { number: 301, name: 'ledgers', sql: tables.ledgers },
 ];

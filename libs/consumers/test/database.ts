@@ -3,9 +3,9 @@ import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing
 import type { RecordedEvent } from '@tradecore/events';
 import type { ProjectorClass } from '@tradecore/consumers';
 import type { DataSource } from 'typeorm';
-import { openProjection } from '../src/projector-work.ts';
-import { Projection } from '../src/projection.ts';
-import { declarationOf } from '../src/projector.ts';
+import { openProjection } from '../src/projector/projector-batches.ts';
+import { Projection } from '../src/projector/projection.ts';
+import { declarationOf } from '../src/projector/projector.ts';
 import { counters, migrations } from './counters.ts';
 
 /** A database with both projectors' tables, seen through the login of one of them. */
@@ -19,7 +19,7 @@ export interface Bench {
   /** Puts events into the store as they are; the chain of hashes is of no concern here. */
   keep(...events: RecordedEvent[]): Promise<void>;
   rows(table: string): Promise<Record<string, unknown>[]>;
-  guard(schema: string, aggregateId: string): Promise<Record<string, unknown> | undefined>;
+  checkpoint(schema: string, aggregateId: string): Promise<Record<string, unknown> | undefined>;
   drop(): Promise<void>;
 }
 
@@ -39,8 +39,8 @@ export async function openBench(service = 'tally-projector'): Promise<Bench> {
       await database.dataSource.query(insertEvents, [JSON.stringify(events)]);
     },
     rows: (table) => select(`select * from ${table} order by 1, 2`),
-    guard: async (schema, aggregateId) =>
-      (await select(`select * from ${schema}.guards where aggregate_id = $1`, [aggregateId]))[0],
+    checkpoint: async (schema, aggregateId) =>
+      (await select(`select * from ${schema}.checkpoints where aggregate_id = $1`, [aggregateId]))[0],
     drop: async () => {
       await store.close();
       await database.drop();

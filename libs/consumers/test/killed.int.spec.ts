@@ -9,7 +9,7 @@ const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
 /** Runs the projector in a process of its own until it is killed; resolves with the signal that ended it. */
 async function runUntilKilled(world: World, group: string, failpoint: string): Promise<string> {
-  const args = ['--import', here('typescript.mjs'), '--conditions', '@tradecore/source', here('ledger-process.ts')];
+  const args = ['--import', here('../../../typescript-hook.mjs'), '--conditions', '@tradecore/source', here('ledger-process.ts')];
   const child = spawn(process.execPath, args, {
     env: {
       PATH: process.env['PATH'],
@@ -27,7 +27,7 @@ async function runUntilKilled(world: World, group: string, failpoint: string): P
 
 const points = [
   ...['after-build:1', 'before-build-commit:1', 'before-claim:1', 'after-claim:1'],
-  ...['before-position:3', 'after-position:3', 'before-rows:3', 'after-rows:3', 'after-commit:3'],
+  ...['before-offsets:3', 'after-offsets:3', 'before-rows:3', 'after-rows:3', 'after-commit:3'],
 ];
 
 describe('a projector that is killed with kill -9', () => {

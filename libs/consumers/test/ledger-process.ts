@@ -4,9 +4,9 @@
  */
 import { createEventStore } from '@tradecore/event-sourcing';
 import { createKafkaClient } from '@tradecore/messaging';
-import { ProjectorWork, Subscription } from '@tradecore/consumers';
+import { ProjectorBatches, Subscription } from '@tradecore/consumers';
 import { DataSource } from 'typeorm';
-import { Positions } from '../src/positions.ts';
+import { Offsets } from '../src/offsets/offsets.ts';
 import { counters, declarations, Ledgers } from './counters.ts';
 
 const env = process.env as Record<string, string>;
@@ -29,10 +29,10 @@ const around = (target: object, method: string, before: string, after: string): 
   });
 };
 
-around(Positions.prototype, 'claim', 'before-claim', 'after-claim');
-around(Positions.prototype, 'advance', 'before-position', 'after-position');
-around(ProjectorWork.prototype, 'handle', 'before-rows', 'after-rows');
-around(Positions.prototype, 'replace', 'after-build', 'before-build-commit');
+around(Offsets.prototype, 'claim', 'before-claim', 'after-claim');
+around(Offsets.prototype, 'advance', 'before-offsets', 'after-offsets');
+around(ProjectorBatches.prototype, 'handle', 'before-rows', 'after-rows');
+around(Offsets.prototype, 'replace', 'after-build', 'before-build-commit');
 
 const dataSource = await new DataSource({ type: 'postgres', url: env['DATABASE_URL']! }).initialize();
 const store = createEventStore({ dataSource, catalogue: counters });
@@ -43,18 +43,12 @@ const kafka = createKafkaClient({
   declarations,
 });
 
-/** A group of its own: the dead are not waited for, so that the position rows alone keep them apart. */
-class LedgerWork extends ProjectorWork {
+/** A group of its own: the dead are not waited for, so that the offset rows alone keep them apart. */
+class LedgerWork extends ProjectorBatches {
   override readonly name = env['GROUP']!;
-  override async handle(...parameters: Parameters<ProjectorWork['handle']>) {
-    const handled = await super.handle(...parameters);
-    return {
-      ...handled,
-      committed: (seconds: number) => {
-        reached('after-commit');
-        handled.committed(seconds);
-      },
-    };
+  override async handle(...parameters: Parameters<ProjectorBatches['handle']>) {
+    await super.handle(...parameters);
+    reached('after-commit');
   }
 }
 const work = new LedgerWork(Ledgers, { dataSource, store, catalogue: counters, kafka });

@@ -1,18 +1,25 @@
 import { freshId } from '@tradecore/events';
-import { PositionLost, ProjectionStopped, rebuildProjection, redrive, ProjectionBusy, type Work } from '@tradecore/consumers';
+import {
+  OffsetLost,
+  ProjectionStopped,
+  rebuildProjection,
+  redrive,
+  ProjectionBusy,
+  type BatchProcessor,
+} from '@tradecore/consumers';
 import kafkajs from 'kafkajs';
-import { Positions } from '../src/positions.ts';
+import { Offsets } from '../src/offsets/offsets.ts';
 import { counts, Ledgers, Tallies, topic } from './counters.ts';
 import { createWorld, until, type World } from './world.ts';
 
 const times = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i));
-const change = (work: Work, changes: Partial<Work>): Work =>
-  Object.assign(Object.create(work) as Work, { open: () => work.open() }, changes);
+const change = (work: BatchProcessor, changes: Partial<BatchProcessor>): BatchProcessor =>
+  Object.assign(Object.create(work) as BatchProcessor, { open: () => work.open() }, changes);
 
 /** Real servers, shared with other tests. */
 const patience = 30_000;
 
-describe('positions and their owners', () => {
+describe('offsets and their owners', () => {
   let world: World;
   afterEach(() => world.drop(), patience);
 
@@ -33,25 +40,25 @@ describe('positions and their owners', () => {
     'has one owner: who does not find what it wrote, writes nothing',
     async () => {
       world = await createWorld();
-      const positions = new Positions('tally_projector', [topic], 'projection');
+      const offsets = new Offsets('tally_projector', [topic], 'projection');
       const partition = { topic, partition: 0, startOffset: 0n, endOffset: 10n };
-      await world.dataSource.transaction((tx) => positions.replace(tx, new Map([[topic, new Map([[0, 5n]])]]), 'log'));
+      await world.dataSource.transaction((tx) => offsets.replace(tx, new Map([[topic, new Map([[0, 5n]])]]), 'log'));
       const [first, second] = [freshId(), freshId()];
       const claim = (owner: string, log = 'log') =>
-        world.dataSource.transaction((tx) => positions.claim(tx, [partition], owner, log));
+        world.dataSource.transaction((tx) => offsets.claim(tx, [partition], owner, log));
       const lock = (owner: string, expected: bigint) =>
-        world.dataSource.transaction((tx) => positions.advance(tx, [{ ...partition, from: expected, to: expected }], owner));
-      expect(await claim(first)).toMatchObject({ state: 'claimed', positions: new Map([[`${topic}/0`, 5n]]) });
+        world.dataSource.transaction((tx) => offsets.advance(tx, [{ ...partition, from: expected, to: expected }], owner));
+      expect(await claim(first)).toMatchObject({ state: 'claimed', offsets: new Map([[`${topic}/0`, 5n]]) });
       await expect(lock(first, 5n)).resolves.toBeUndefined();
       await claim(second);
-      await expect(lock(first, 5n)).rejects.toThrow(PositionLost);
-      await expect(lock(second, 4n)).rejects.toThrow(PositionLost);
+      await expect(lock(first, 5n)).rejects.toThrow(OffsetLost);
+      await expect(lock(second, 4n)).rejects.toThrow(OffsetLost);
       await world.dataSource.transaction(async (tx) => {
-        await positions.advance(tx, [{ ...partition, from: 5n, to: 5n }], second);
+        await offsets.advance(tx, [{ ...partition, from: 5n, to: 5n }], second);
         await expect(lock(second, 5n)).rejects.toThrow('locked by somebody else');
       });
       expect(await claim(first, 'another')).toEqual({ state: 'unusable', why: 'other-log' });
-      await world.dataSource.transaction((tx) => positions.stop(tx, 'for a reason'));
+      await world.dataSource.transaction((tx) => offsets.stop(tx, 'for a reason'));
       await expect(lock(second, 5n)).rejects.toThrow(ProjectionStopped);
       expect(await claim(second)).toEqual({ state: 'stopped', reason: 'for a reason' });
     },
@@ -79,12 +86,15 @@ describe('positions and their owners', () => {
       const release = Promise.withResolvers<undefined>();
       const first = await world.run((work) =>
         change(work, {
-          handle: async (...parameters) => {
-            const handled = await work.handle(...parameters);
-            entered.resolve(undefined);
-            await release.promise;
-            return handled;
-          },
+          handle: (batch) =>
+            work.handle({
+              ...batch,
+              moveOffsets: async (tx) => {
+                await batch.moveOffsets(tx);
+                entered.resolve(undefined);
+                await release.promise;
+              },
+            }),
         }),
       );
       await until(
@@ -119,7 +129,7 @@ describe('positions and their owners', () => {
       world = await createWorld(Ledgers, 'ledger-projector', 3);
       await world.keep(...times(40, () => counts(freshId(), 1, 50)).flat());
       let built = 0;
-      const counting = (work: Work) =>
+      const counting = (work: BatchProcessor) =>
         change(work, {
           build: async (...parameters) => {
             const done = await work.build(...parameters);
@@ -168,7 +178,7 @@ describe('positions and their owners', () => {
       await world.happen(...times(20, () => counts(freshId(), 1, 1)).flat());
       await world.run();
       await until(tallied, (sum) => sum === 45);
-      const fresh = await world.database.dataSource.query('select 1 from tally_projector.positions where partition > 0');
+      const fresh = await world.database.dataSource.query('select 1 from tally_projector.offsets where partition > 0');
       expect(await builtAt()).toEqual(before);
       expect(fresh).toHaveLength(3);
     },

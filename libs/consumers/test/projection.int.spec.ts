@@ -1,9 +1,9 @@
-import { freshId } from '@tradecore/events';
+import { freshId, writtenBy } from '@tradecore/events';
 import type { RecordedEvent } from '@tradecore/events';
 import type { IncomingMessage } from '@tradecore/messaging';
 import { ModelDiverged, redrive, type ProjectorClass } from '@tradecore/consumers';
-import type { Arrival, Projection } from '../src/projection.ts';
-import type { Outcome } from '../src/outcome.ts';
+import type { Arrival, Projection } from '../src/projector/projection.ts';
+import type { Outcome } from '../src/projector/outcome.ts';
 import { Counted, counts, Ledgers, Noted, recorded, Spoilt, Tallies, topic } from './counters.ts';
 import { openBench, openCore, type Bench } from './database.ts';
 
@@ -31,7 +31,7 @@ describe('a projection, inside a transaction', () => {
     bench.dataSource.transaction((tx) => core.oneByOne(tx, events.map(record)));
   const total = async (of = id) =>
     (await bench.rows('tally_projector.tallies')).find((row) => row['counter_id'] === of)?.['total'];
-  const guard = (of = id) => bench.guard('tally_projector', of);
+  const checkpoint = (of = id) => bench.checkpoint('tally_projector', of);
 
   it('folds, and remembers the last event of each aggregate, ignored types included', async () => {
     const [one, two] = counts(id, 1, 2) as [RecordedEvent, RecordedEvent];
@@ -40,7 +40,7 @@ describe('a projection, inside a transaction', () => {
     const outcome = await project(one, two, noted);
     expect(outcome).toMatchObject({ events: 3, duplicates: 0, gaps: 0, foreign: [], parked: [] });
     expect(await total()).toBe('2.00');
-    expect(await guard()).toMatchObject({ version: 3, event_id: noted.id, parked_version: null });
+    expect(await checkpoint()).toMatchObject({ version: 3, event_id: noted.id, parked_version: null });
   });
 
   it('skips duplicates, in one batch and in the next', async () => {
@@ -102,7 +102,7 @@ describe('a projection, inside a transaction', () => {
     const outcome = await project(one, ...strangers, two, elsewhere);
     expect(outcome).toMatchObject({ events: 3, parked: [] });
     expect(outcome.foreign).toHaveLength(strangers.length);
-    expect(await bench.rows('tally_projector.guards')).toHaveLength(2);
+    expect(await bench.rows('tally_projector.checkpoints')).toHaveLength(2);
     expect(await total()).toBe('2.00');
   });
 
@@ -119,9 +119,9 @@ describe('a projection, inside a transaction', () => {
     const events = counts(id, 1, 3);
     await bench.keep(...events);
     await project(events[0]!, events[1]!);
-    await bench.database.dataSource.query(`update tally_projector.guards set event_id = $1`, [freshId()]);
+    await bench.database.dataSource.query(`update tally_projector.checkpoints set event_id = $1`, [freshId()]);
     await expect(project(events[1]!)).rejects.toThrow(ModelDiverged);
-    await bench.database.dataSource.query(`update tally_projector.guards set version = 1`);
+    await bench.database.dataSource.query(`update tally_projector.checkpoints set version = 1`);
     await expect(project(events[2]!)).rejects.toThrow(ModelDiverged);
     expect(await total()).toBe('2.00');
   });
@@ -134,7 +134,7 @@ describe('a projection, inside a transaction', () => {
     expect(await project(...events)).toMatchObject({ events: 3, parked: [{ aggregateId: id, reason: 'fold-failed' }] });
     expect(await total()).toBe('1.00');
     expect(await total(other)).toBe('2.00');
-    expect(await guard()).toMatchObject({ version: 1, parked_version: 2, parked_reason: 'fold-failed: spoilt by water' });
+    expect(await checkpoint()).toMatchObject({ version: 1, parked_version: 2, parked_reason: 'fold-failed: spoilt by water' });
     expect(await project(...counts(id, 5, 5))).toMatchObject({ events: 0, parked: [], foreign: [expect.anything()] });
     expect(await bench.rows('tally_projector.parked')).toMatchObject([{ aggregate_id: id, version: 2 }]);
   });
@@ -158,10 +158,10 @@ describe('a projection, inside a transaction', () => {
       Counted: Object.fromEntries([1, 2, 3, 4, 5, 6].map((from) => [from, (data: Record<string, unknown>) => data])),
     };
     const catalogue = {
-      Counter: { type: 'Counter', topic, writer: 'x', events: [newer, ...(changes.type ? [Counted] : [])], upcasts },
+      Counter: { type: 'Counter', topic, ...writtenBy('x', [newer, ...(changes.type ? [Counted] : [])]), upcasts },
     };
     expect(await redrive(Tallies, id, { ...bench.parts, catalogue })).toEqual({ events: 2 });
-    expect(await guard()).toMatchObject({ version: 3, parked_version: null, parked_at: null });
+    expect(await checkpoint()).toMatchObject({ version: 3, parked_version: null, parked_at: null });
     expect(await total()).toBe(changes.type ? '2.00' : '12.00');
   });
 
@@ -175,7 +175,7 @@ describe('a projection, inside a transaction', () => {
     expect(outcome).toMatchObject({ events: 3, parked: [{ aggregateId: id, reason: 'row-refused' }] });
     expect(await total()).toBe('1.00');
     expect(await total(other)).toBe('2.00');
-    expect(await guard()).toMatchObject({ version: 1, parked_version: 2 });
+    expect(await checkpoint()).toMatchObject({ version: 1, parked_version: 2 });
   });
 
   it('loses nothing where two batches want the same new shared row at once', async () => {
@@ -195,7 +195,7 @@ describe('a projection, inside a transaction', () => {
   it("keeps others out: a reader sees exported views, a neighbour's projector nothing", async () => {
     const reader = await bench.database.dataSourceFor('query-api');
     await expect(reader.query('select * from tally_projector.progress')).resolves.toEqual([]);
-    await expect(reader.query('select * from tally_projector.guards')).rejects.toThrow('permission denied');
+    await expect(reader.query('select * from tally_projector.checkpoints')).rejects.toThrow('permission denied');
     const neighbour = await bench.database.dataSourceFor('ledger-projector');
     await expect(neighbour.query('select * from tally_projector.progress')).rejects.toThrow('permission denied');
   });

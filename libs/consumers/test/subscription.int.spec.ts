@@ -94,7 +94,7 @@ describe('a subscription', () => {
     );
     await world.caughtUp();
     expect(subscription.status()).toMatchObject({ state: 'running', reason: undefined });
-    expect(await world.rows('tally_projector.guards')).toMatchObject([{ aggregate_id: id, version, parked_version: null }]);
+    expect(await world.rows('tally_projector.checkpoints')).toMatchObject([{ aggregate_id: id, version, parked_version: null }]);
     await until(
       async () => (await world.deadLetters()).length,
       (found) => found === sent,
@@ -137,8 +137,8 @@ describe('a subscription', () => {
       );
       await world.caughtUp();
       expect(await world.rows('tally_projector.parked')).toHaveLength(2);
-      expect(await world.guard('tally_projector', spoilt)).toMatchObject({ version: 0, parked_version: 1 });
-      expect(await world.guard('tally_projector', refused)).toMatchObject({ version: 1, parked_version: 2 });
+      expect(await world.checkpoint('tally_projector', spoilt)).toMatchObject({ version: 0, parked_version: 1 });
+      expect(await world.checkpoint('tally_projector', refused)).toMatchObject({ version: 1, parked_version: 2 });
       expect(subscription.status().state).toBe('running');
       expect(await world.deadLetters()).toHaveLength(0);
     },
@@ -157,10 +157,10 @@ describe('a subscription', () => {
         () => totalOf(id),
         (found) => found === 2,
       );
-      const [guard] = await world.database.dataSource.query(`select event_id from tally_projector.guards`);
-      const setGuard = (eventId: string) =>
-        world.database.dataSource.query(`update tally_projector.guards set event_id = $1`, [eventId]);
-      await setGuard(freshId());
+      const [checkpoint] = await world.database.dataSource.query(`select event_id from tally_projector.checkpoints`);
+      const setCheckpoint = (eventId: string) =>
+        world.database.dataSource.query(`update tally_projector.checkpoints set event_id = $1`, [eventId]);
+      await setCheckpoint(freshId());
       const [, , three, four] = counts(id, 1, 4) as [RecordedEvent, RecordedEvent, RecordedEvent, RecordedEvent];
       await world.keep(three, four);
       await world.publish(four);
@@ -170,7 +170,7 @@ describe('a subscription', () => {
       );
       expect(readinessOf(subscription).check()).toMatchObject({ ok: false, state: expect.stringContaining('the model holds') });
       expect(await totalOf(id)).toBe(2);
-      await setGuard((guard as { event_id: string }).event_id);
+      await setCheckpoint((checkpoint as { event_id: string }).event_id);
       await resumeProjection(Tallies, world.parts);
       await until(
         () => totalOf(id),
@@ -182,7 +182,7 @@ describe('a subscription', () => {
   );
 
   it(
-    'drains: the batch in flight is finished and its position written, nothing more is begun',
+    'drains: the batch in flight is finished and its offset written, nothing more is begun',
     async () => {
       world = await createWorld(Ledgers, 'ledger-projector', 1);
       const { entered, release, gate } = gateAt(1);
@@ -195,10 +195,10 @@ describe('a subscription', () => {
       const entries = await world.rows('ledger_projector.entries');
       expect(entries.length).toBeGreaterThan(0);
       expect(subscription.status().state).toBe('closed');
-      const at = await world.position();
+      const at = await world.offset();
       await world.run();
       await world.caughtUp();
-      expect(await world.position()).toBeGreaterThanOrEqual(at);
+      expect(await world.offset()).toBeGreaterThanOrEqual(at);
       expect(await world.rows('ledger_projector.entries')).toHaveLength(30);
     },
     patience,
@@ -213,15 +213,18 @@ function gateAt(n: number) {
   const gate: NonNullable<Parameters<World['run']>[0]> = (work) =>
     Object.assign(Object.create(work) as typeof work, {
       open: () => work.open(),
-      handle: async (...parameters: Parameters<typeof work.handle>) => {
-        const handled = await work.handle(...parameters);
-        batches += 1;
-        if (batches === n) {
-          entered.resolve(undefined);
-          await released.promise;
-        }
-        return handled;
-      },
+      handle: (batch: Parameters<typeof work.handle>[0]) =>
+        work.handle({
+          ...batch,
+          moveOffsets: async (tx) => {
+            await batch.moveOffsets(tx);
+            batches += 1;
+            if (batches === n) {
+              entered.resolve(undefined);
+              await released.promise;
+            }
+          },
+        }),
     });
   return { entered: entered.promise, release: () => released.resolve(undefined), gate };
 }

@@ -1,7 +1,7 @@
 import { topics, type RecordedEvent } from '@tradecore/events';
 import { encode, type KafkaClient, type IncomingMessage, type OutgoingMessage } from '@tradecore/messaging';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
-import { ProjectorWork, Subscription, type ProjectorClass, type Work } from '@tradecore/consumers';
+import { ProjectorBatches, Subscription, type ProjectorClass, type BatchProcessor } from '@tradecore/consumers';
 import { counters, declarations, Tallies, topic } from './counters.ts';
 import { openBench, type Bench } from './database.ts';
 
@@ -15,10 +15,10 @@ export interface World extends Bench {
   /** Puts records on the topic, whatever they are. */
   send(...messages: OutgoingMessage[]): Promise<void>;
   /** Runs a projector as one process would; `around` may do something to its work. */
-  run(around?: (work: Work) => Work, kafka?: KafkaClient): Promise<Subscription>;
+  run(around?: (work: BatchProcessor) => BatchProcessor, kafka?: KafkaClient): Promise<Subscription>;
   deadLetters(): Promise<IncomingMessage[]>;
-  /** Sum of all positions. */
-  position(): Promise<bigint>;
+  /** Sum of all offsets. */
+  offset(): Promise<bigint>;
   /** Sum of the ends of the log. */
   end(): Promise<bigint>;
   /** Waits until the model holds every event of the store, but for parked aggregates. */
@@ -60,8 +60,8 @@ export async function createWorld(
   };
   const publish = (...events: RecordedEvent[]) =>
     send(...events.map(({ data, ...envelope }) => encode({ ...envelope, dataText: JSON.stringify(data) })));
-  const position = async () => {
-    const [row] = await bench.database.dataSource.query(`select coalesce(sum(next_offset), -1) as sum from ${schema}.positions`);
+  const offset = async () => {
+    const [row] = await bench.database.dataSource.query(`select coalesce(sum(next_offset), -1) as sum from ${schema}.offsets`);
     return BigInt((row as { sum: string }).sum);
   };
   // Not by offsets: a transaction's end is acknowledged before its markers are written, so that the log's stable end lags behind.
@@ -69,7 +69,7 @@ export async function createWorld(
     bench.database.dataSource.query(
       `select s.aggregate_id, s.version, g.version as held
          from (select aggregate_id, max(aggregate_version) as version from event_store group by 1) as s
-         left join ${schema}.guards g using (aggregate_id)
+         left join ${schema}.checkpoints g using (aggregate_id)
         where g.parked_version is null and s.version is distinct from g.version`,
     ) as Promise<unknown[]>;
   const end = async () => sum(await test.kafka.endOffsets(topic));
@@ -78,14 +78,14 @@ export async function createWorld(
     test,
     send,
     publish,
-    position,
+    offset,
     end,
     happen: async (...events) => {
       await bench.keep(...events);
       await publish(...events);
     },
     run: async (around = (work) => work, kafka = test.another()) => {
-      const work = around(new ProjectorWork(projector, { ...bench.parts, catalogue: counters, kafka }));
+      const work = around(new ProjectorBatches(projector, { ...bench.parts, catalogue: counters, kafka }));
       const subscription = new Subscription(work, { dataSource: bench.dataSource, kafka, lookAgainMs: 50 });
       running.push(subscription);
       await subscription.start();

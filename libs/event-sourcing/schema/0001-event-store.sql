@@ -3,9 +3,17 @@
 create table aggregate_types (
   aggregate_type varchar(100) primary key,
   topic text not null,
-  writer name not null
+  asserted boolean not null default false
 );
-comment on table aggregate_types is 'Where the events of a type go and which role alone may append them. Filled from the catalogue by each migration run.';
+comment on table aggregate_types is 'Where the events of a type go; asserted: saves may assert the version of such an aggregate. Filled from the catalogue by each migration run.';
+
+create table event_writers (
+  aggregate_type varchar(100) references aggregate_types,
+  event_type varchar(200),
+  writer name,
+  primary key (aggregate_type, event_type, writer)
+);
+comment on table event_writers is 'Which roles may append events of a type. Filled from the catalogue by each migration run.';
 
 -- No index on aggregate_id: the unique key (aggregate_id, aggregate_version) is one already, and so are the primary keys.
 -- No index on position: it is drawn before its event is visible, so nobody may read by it; bulk readers walk the index on time in one snapshot.
@@ -72,4 +80,4 @@ end $$;
 create trigger event_store_append_only before update or delete or truncate on event_store for each statement execute function refuse_change();
 
 -- Least privilege: every service reads facts; writing is EXECUTE on append_events, given to the writers that the catalogue names.
-grant select on event_store, stream_heads, aggregate_types to :role(reader);
+grant select on event_store, stream_heads, aggregate_types, event_writers to :role(reader);

@@ -15,8 +15,8 @@ create function snapshot_hash(event_hash bytea, shape integer, state jsonb) retu
   select sha256(event_hash || int4send(shape) || convert_to(state::text, 'UTF8'))
 $$;
 
--- Keeps snapshots of committed states; one array element or object of `states` each. Only for events that stand in the store, and only for the
--- writer of their type. One that verifies is replaced by a later version only. An older shape stays for the build before; earlier ones go.
+-- Keeps snapshots of committed states; one array element or object of `states` each. Only of events that stand in the store, and only from a
+-- writer of the aggregate's type: whichever of them writes it, it serves all. One that verifies is replaced by a later version only. An older shape stays for the build before; earlier ones go.
 create function save_snapshots(aggregates uuid[], shapes integer[], versions integer[], states jsonb) returns void
   language plpgsql security definer
   set search_path = pg_catalog, public, pg_temp
@@ -32,8 +32,7 @@ begin
   if exists (
     select from unnest(aggregates, versions) g (id, version)
     left join event_store e on e.aggregate_id = g.id and e.aggregate_version = g.version
-    left join aggregate_types t on t.aggregate_type = e.aggregate_type
-    where t.writer is null or not pg_has_role(session_user, t.writer, 'member')
+    where e.event_id is null or not may_write(e.aggregate_type, null)
   ) then
     raise exception '% has no event here to make a snapshot of', session_user using errcode = 'insufficient_privilege';
   end if;

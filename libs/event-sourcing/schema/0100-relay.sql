@@ -64,7 +64,8 @@ end $$;
 
 -- Statement (1) of the relay's loop: under the lease, deletes the rows of the batch that the broker has acknowledged, takes the next
 -- visible rows in order of seq, and writes them down as the next batch. Returns them with their payload; none: there is nothing to send,
--- the acknowledged batch stays the last. p_peek: the caller knows that batch as settled; when there are no rows, touch nothing.
+-- the acknowledged batch stays the last. p_peek: when there are no rows but those of that batch, touch nothing: it is settled with the next one,
+-- for a write of its own would cost as much as the batch.
 -- READ COMMITTED, each step with a snapshot of its own: a batch is what one snapshot sees, so that no later version of an aggregate
 -- comes before an earlier one. Raises TC001 when the lease is not the caller's.
 create function relay_next_batch(
@@ -92,7 +93,10 @@ declare
   ids uuid[] := '{}';
   bytes integer := 0;
 begin
-  if p_peek and not exists (select from event_outbox where seq > (select r.floor from outbox_relay r where r.shard = 0)) then return; end if;
+  if p_peek and not exists (
+    select from event_outbox o where o.seq > (select r.floor from outbox_relay r where r.shard = 0)
+       and not exists (select from outbox_batch b where not b.settled and o.seq = any (b.seqs))
+  ) then return; end if;
 
   select * into lease from outbox_relay where shard = 0 and owner = p_owner and fence = p_fence and halted_at is null for update;
   if not found then raise exception 'the lease is not % with fence %', p_owner, p_fence using errcode = 'TC001'; end if;
@@ -127,7 +131,6 @@ begin
   if seqs <> '{}' then
     insert into outbox_batch (batch, seqs, event_ids) values (p_acknowledged + 1, seqs, ids);
     delete from outbox_batch where batch = p_acknowledged;
-    update relay_state set asleep_until = '-infinity' where shard = 0 and asleep_until > '-infinity';
   elsif not last.settled then
     update outbox_batch set settled = true where batch = p_acknowledged;
   end if;

@@ -1,6 +1,6 @@
 import { counter, gauge, histogram } from '@tradecore/telemetry';
 
-const outcomes = ['stored', 'repeated', 'conflict', 'busy', 'invalid', 'unknown', 'failed'] as const;
+const outcomes = ['stored', 'repeated', 'taken', 'conflict', 'busy', 'invalid', 'unknown', 'failed'] as const;
 
 /** What became of a save. */
 export type Outcome = (typeof outcomes)[number];

@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import { appendParameters, appendSql, failureOf, toVerdicts, type Verdict } from './append-events.ts';
 import { batchSize, queuedSaves, saveSeconds, savesTotal, type Outcome } from './append-metrics.ts';
 import { checkOut } from './checkout.ts';
+import type { SaveOptions } from './event-store.ts';
 import { limits, type Save } from './save.ts';
 import { Busy, InvalidSave, OutcomeUnknown } from './store-errors.ts';
 
@@ -19,7 +20,7 @@ const patientLanes = 2;
 const quickAttempts = 6;
 const lockWaitMs = 2000;
 /** An answer that takes longer counts as a lost connection. */
-const answerTimeoutMs = 5000;
+export const answerTimeoutMs = 5000;
 /** Pause before the database is asked again after a lost connection. */
 const reconnectMs = 50;
 
@@ -27,6 +28,8 @@ const log = logger('event-store');
 
 interface Waiting {
   readonly save: Save;
+  /** Whoever decided wants to hear at once that another save holds an aggregate. */
+  readonly refuses: boolean;
   readonly since: number;
   readonly deadline: number;
   /** Runs in the context of the caller: the SQL of a call belongs to the trace of its first save. */
@@ -34,6 +37,8 @@ interface Waiting {
   readonly resolve: (verdict: Verdict) => void;
   readonly reject: (error: unknown) => void;
   attempts: number;
+  /** It has its aggregates to itself in this process. */
+  entered?: boolean;
   /** A call with this save got no answer: it may be stored, or will be. */
   lost: boolean;
   /** Why it is not decided yet. */
@@ -41,8 +46,8 @@ interface Waiting {
 }
 
 /**
- * Group commit: saves that arrive while a call is under way travel together in the next one. One save per aggregate is in flight at a
- * time; others of the same aggregate wait behind it, for in one call only the first could win.
+ * Group commit: saves that arrive while a call is under way travel together in the next one. One save that writes an aggregate is in flight
+ * at a time; others of the same aggregate wait behind it, for in one call only the first could win. Saves that only assert it don't.
  */
 export class AppendQueue {
   #ready: Waiting[] = [];
@@ -61,8 +66,8 @@ export class AppendQueue {
     private readonly saveTimeoutMs: number,
   ) {}
 
-  /** Queues a save; its verdict is stored, repeated, conflict or invalid. Rejects with `Busy` or `OutcomeUnknown`. */
-  append(save: Save): Promise<Verdict> {
+  /** Queues a save; its verdict is any but busy. Rejects with `Busy` or `OutcomeUnknown`. */
+  append(save: Save, { onBusy = 'wait' }: SaveOptions = {}): Promise<Verdict> {
     if (this.#closed) return Promise.reject(new Busy('the event store is closing'));
     if (this.#saves >= limits.queuedSaves || this.#bytes + save.bytes > limits.queuedBytes) {
       savesTotal.inc({ outcome: 'busy' });
@@ -74,7 +79,9 @@ export class AppendQueue {
     const since = performance.now();
     return new Promise((resolve, reject) => {
       const deadline = since + this.saveTimeoutMs;
-      this.#enter({ save, since, deadline, inContext: AsyncLocalStorage.snapshot(), resolve, reject, attempts: 0, lost: false });
+      const refuses = onBusy === 'refuse';
+      const inContext = AsyncLocalStorage.snapshot();
+      this.#enter({ save, refuses, since, deadline, inContext, resolve, reject, attempts: 0, lost: false });
     });
   }
 
@@ -88,12 +95,15 @@ export class AppendQueue {
   }
 
   #enter(waiting: Waiting): void {
-    const { parts } = waiting.save;
-    for (const { aggregateId } of parts) {
-      const behind = this.#behind.get(aggregateId);
-      if (behind) return void behind.push(waiting);
+    const written = writtenIn(waiting.save);
+    for (const { id, expected } of written) {
+      const behind = this.#behind.get(id);
+      if (!behind) continue;
+      if (waiting.refuses && expected > 0) return this.#refuse(waiting, [id]);
+      return void behind.push(waiting);
     }
-    for (const { aggregateId } of parts) this.#behind.set(aggregateId, []);
+    for (const { id } of written) this.#behind.set(id, []);
+    waiting.entered = true;
     this.#send(waiting);
   }
 
@@ -116,7 +126,8 @@ export class AppendQueue {
     while (this.#lanes < quickLanes && this.#ready.length > 0) {
       const batch = this.#take();
       this.#lanes += 1;
-      void this.#attempt(batch, null).finally(() => {
+      // A save that waits for those that assert what it changes travels alone.
+      void this.#attempt(batch, batch[0]?.save.excludes ? lockWaitMs : null).finally(() => {
         this.#lanes -= 1;
         this.#schedule();
       });
@@ -137,8 +148,9 @@ export class AppendQueue {
     const share = Math.max(fullEnough, Math.ceil(this.#ready.length / (quickLanes - this.#lanes)));
     for (const { save } of this.#ready) {
       bytes += save.bytes;
-      if (count === Math.min(batchSaves, share) || (count > 0 && bytes > batchBytes)) break;
+      if (count === Math.min(batchSaves, share) || (count > 0 && (bytes > batchBytes || save.excludes))) break;
       count += 1;
+      if (save.excludes) break;
     }
     const batch = this.#ready.slice(0, count);
     this.#ready = this.#ready.slice(count);
@@ -188,19 +200,13 @@ export class AppendQueue {
         setTimeout(() => this.#send(waiting), reconnectMs * (1 + Math.random()));
       }
     } else if (failure === 'locked') {
-      for (const waiting of batch) {
-        if (waitMs === null) this.#again(waiting);
-        else
-          this.#settle(
-            waiting,
-            'busy',
-            undefined,
-            new Busy('somebody holds the aggregate', { waitedMs: waitMs }, { cause: error }),
-          );
-      }
+      for (const waiting of batch) this.#lockedOut(waiting, waitMs, error);
     } else if (batch.length > 1) {
       // One save is at fault and must not take its neighbours along.
       for (const waiting of batch) await this.#attempt([waiting], waitMs);
+    } else if (failure === 'raced') {
+      // Next time it finds the id stored, or free.
+      this.#again(batch[0] as Waiting);
     } else {
       const [waiting] = batch as [Waiting];
       this.#settle(
@@ -212,19 +218,36 @@ export class AppendQueue {
     }
   }
 
+  #lockedOut(waiting: Waiting, waitedMs: number | null, cause: unknown): void {
+    // What was lost may itself be the holder.
+    if (waitedMs === null || waiting.lost) this.#again(waiting);
+    else this.#settle(waiting, 'busy', undefined, new Busy('another save holds the aggregate', { waitedMs }, { cause }));
+  }
+
   #decide(waiting: Waiting, verdict: Verdict): void {
-    if (verdict.outcome === 'busy') this.#again(waiting);
-    else this.#settle(waiting, verdict.outcome, verdict);
+    if (verdict.outcome !== 'busy') this.#settle(waiting, verdict.outcome, verdict);
+    else if (waiting.refuses && verdict.heads.length > 0 && !waiting.lost) this.#refuse(waiting, verdict.heads);
+    else this.#again(waiting);
+  }
+
+  #refuse(waiting: Waiting, aggregates: readonly string[]): void {
+    this.#settle(waiting, 'busy', undefined, new Busy('another save holds the aggregate', { aggregates }));
   }
 
   #again(waiting: Waiting): void {
     waiting.attempts += 1;
+    const pause = Math.random() * 2 ** Math.min(waiting.attempts, quickAttempts);
     if (waiting.attempts < quickAttempts) {
-      setTimeout(() => this.#send(waiting), Math.random() * 2 ** waiting.attempts);
+      setTimeout(() => this.#send(waiting), pause);
     } else {
-      this.#patient.push(waiting);
-      this.#schedule();
+      // What no lock wait helps against (a change of what it asserts) comes here again and again.
+      setTimeout(() => this.#sendPatiently(waiting), waiting.attempts === quickAttempts ? 0 : pause);
     }
+  }
+
+  #sendPatiently(waiting: Waiting): void {
+    this.#patient.push(waiting);
+    this.#schedule();
   }
 
   #expire(waiting: Waiting): false {
@@ -242,25 +265,28 @@ export class AppendQueue {
     this.#saves -= 1;
     this.#bytes -= waiting.save.bytes;
     queuedSaves.set(this.#saves);
-    this.#letNextIn(waiting.save);
+    if (waiting.entered) this.#letNextIn(waiting.save);
     if (verdict) waiting.resolve(verdict);
     else waiting.reject(error);
     if (this.#saves === 0) this.#closed?.();
   }
 
-  #letNextIn({ parts }: Save): void {
-    const freed = parts.map(({ aggregateId }) => {
-      const behind = this.#behind.get(aggregateId) ?? [];
-      this.#behind.delete(aggregateId);
-      return { aggregateId, behind };
+  #letNextIn(save: Save): void {
+    const freed = writtenIn(save).map(({ id }) => {
+      const behind = this.#behind.get(id) ?? [];
+      this.#behind.delete(id);
+      return { id, behind };
     });
-    for (const { aggregateId, behind } of freed) {
-      for (let next = behind.shift(); next; next = this.#behind.has(aggregateId) ? undefined : behind.shift()) this.#enter(next);
-      const holders = this.#behind.get(aggregateId);
-      if (behind.length > 0) this.#behind.set(aggregateId, [...behind, ...(holders ?? [])]);
+    for (const { id, behind } of freed) {
+      for (let next = behind.shift(); next; next = this.#behind.has(id) ? undefined : behind.shift()) this.#enter(next);
+      const holders = this.#behind.get(id);
+      if (behind.length > 0) this.#behind.set(id, [...behind, ...(holders ?? [])]);
     }
   }
 }
+
+/** The parts that change their aggregate. */
+const writtenIn = ({ parts }: Save): Save['parts'] => parts.filter(({ events }) => events.length > 0);
 
 /** There was no connection: nothing of the call reached the database. */
 class NotSent extends Error {}

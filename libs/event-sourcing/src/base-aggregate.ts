@@ -11,6 +11,7 @@ export interface AnyAggregate {
   readonly version: number;
   readonly uncommittedEvents: readonly Event[];
   replay(history: Iterable<never>): unknown;
+  record(events: Iterable<never>): unknown;
   startAt(version: number): void;
   markCommitted(): void;
 }
@@ -55,6 +56,14 @@ export abstract class BaseAggregate<E extends Event> {
       throw new Error(`${this.constructor.name} ${this.id} has uncommitted events: history comes first`);
     for (const event of history) this.#handle(event);
     return this;
+  }
+
+  /**
+   * Goes on with events that were decided outside of the aggregate and count as committed: they are stored, or will be in the transaction
+   * under way. Whoever decides over several aggregates records on them only when the whole decision stands.
+   */
+  record(events: Iterable<E>): this {
+    return this.replay(events);
   }
 
   /** A snapshot set the state as it is after this version: history goes on from there. Called by the store. */

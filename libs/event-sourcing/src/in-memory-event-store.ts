@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { Catalogue, RecordedEvent } from '@tradecore/events';
-import type { Verdict } from './append-events.ts';
-import type { ReadAllOptions } from './event-store.ts';
-import { pageSize, RecordingStore, type Page } from './recording-store.ts';
-import { recordedEvents, type Save } from './save.ts';
+import { ofPresentIds, type Verdict } from './append-events.ts';
+import type { DecideOptions, ReadAllOptions, Saved } from './event-store.ts';
+import type { Asked, Found, FoundMany, LoadedMany, Wanted } from './load-many.ts';
+import { maxVersion, pageSize, RecordingStore, type Page } from './recording-store.ts';
+import { retryOnConflict } from './retry-on-conflict.ts';
+import { recordedEvents, type PartToSave, type Save } from './save.ts';
 import type { NewSnapshot, SnapshotWanted, StoredSnapshot, UpTo } from './snapshots.ts';
 
 /** An event store in memory, for unit tests: the same promises (one conformance suite), nothing durable. */
@@ -31,6 +34,15 @@ export class InMemoryEventStore extends RecordingStore {
     for (let start = 0; start < snapshot.length; start += batchSize) yield snapshot.slice(start, start + batchSize);
   }
 
+  /** There are no locks here: it is decided again when another save came in between. */
+  override decideLocked(
+    wanted: readonly Wanted[],
+    decide: (loaded: LoadedMany) => readonly PartToSave[],
+    options?: DecideOptions,
+  ): Promise<Saved> {
+    return retryOnConflict(() => super.decideLocked(wanted, decide, options), 100);
+  }
+
   protected append(save: Save): Promise<Verdict> {
     const verdict = this.#judge(save);
     if (verdict.outcome === 'stored') {
@@ -51,11 +63,29 @@ export class InMemoryEventStore extends RecordingStore {
     );
   }
 
-  protected readSaved(firstIds: readonly string[]): Promise<RecordedEvent[]> {
+  protected readDecisions(firstIds: readonly string[]): Promise<RecordedEvent[]> {
     const firsts = firstIds.flatMap((id) => this.#byId.get(id) ?? []);
-    return Promise.resolve(
-      firsts.flatMap(({ aggregateId, time }) => this.#historyOf(aggregateId).filter((event) => event.time === time)),
-    );
+    const events = firsts.flatMap((first) => {
+      const later = this.#historyOf(first.aggregateId).slice(first.aggregateVersion - 1);
+      return later.filter((event) => event.time === first.time && isDeepStrictEqual(originOf(event), originOf(first)));
+    });
+    return Promise.resolve([...new Set(events)]);
+  }
+
+  protected async findMany(asked: readonly Asked[], lookups: readonly string[]): Promise<FoundMany> {
+    const found: Found[] = [];
+    for (const each of asked) found.push(await this.#find(each));
+    return { found, events: lookups.flatMap((id) => this.#byId.get(id) ?? []), now: formatTime(Math.floor(this.now() * 1000)) };
+  }
+
+  async #find({ type: { type, snapshots: policy }, id, version, lastEventId }: Asked): Promise<Found> {
+    const history = [...(this.#byAggregate.get(id) ?? [])];
+    const goesOn = version > 0 && history[version - 1]?.id === lastEventId;
+    const wanted = policy && !goesOn ? [{ aggregateId: id, aggregateType: type, shape: policy.shape }] : [];
+    const [snapshot] = await this.readSnapshots(wanted, { to: maxVersion });
+    const start = snapshot?.holds ? snapshot.version : 0;
+    const after = goesOn ? version : start;
+    return { version: history.length, after, snapshot, events: history.slice(after, after + pageSize) };
   }
 
   protected readSnapshots(wanted: readonly SnapshotWanted[], { to, until }: UpTo): Promise<StoredSnapshot[]> {
@@ -89,17 +119,19 @@ export class InMemoryEventStore extends RecordingStore {
     return Promise.resolve();
   }
 
-  #judge({ parts }: Save): Verdict {
-    const known = parts.map(({ aggregateId, events: [first] }) => this.#byId.get(first?.id ?? '')?.aggregateId === aggregateId);
-    if (known.some(Boolean)) return { outcome: 'repeated' };
-    if (parts.some(({ events }) => events.some(({ id }) => this.#byId.has(id)))) {
-      return { outcome: 'invalid', reason: 'an event id is in the store already, as another event' };
-    }
-    for (const { aggregateId, expected } of parts) {
+  #judge(save: Save): Verdict {
+    const { parts } = save;
+    const ids = parts.flatMap(({ events }) => events.map(({ id }) => id));
+    const holders = new Map(ids.flatMap((id) => this.#byId.get(id) ?? []).map(({ id, aggregateId }) => [id, aggregateId]));
+    if (holders.size > 0) return ofPresentIds(save, holders);
+    const foreign = parts.find(({ type, id }) => this.#byAggregate.get(id)?.some(({ aggregateType }) => aggregateType !== type));
+    if (foreign) return { outcome: 'invalid', reason: `${foreign.id} is not of type ${foreign.type}` };
+    const conflicts = parts.flatMap(({ id: aggregateId, expected }) => {
       const found = this.#historyOf(aggregateId).length;
-      if (found !== expected) return { outcome: 'conflict', aggregateId, expected, found };
-    }
-    const lastTimes = parts.map(({ aggregateId }) => this.#historyOf(aggregateId).at(-1)?.time);
+      return found === expected ? [] : [{ aggregateId, expected, found }];
+    });
+    if (conflicts.length > 0) return { outcome: 'conflict', conflicts };
+    const lastTimes = parts.map(({ id }) => this.#historyOf(id).at(-1)?.time);
     const earliest = lastTimes.map((time) => (time === undefined ? 0 : microseconds(time) + 1));
     return { outcome: 'stored', time: formatTime(Math.max(Math.floor(this.now() * 1000), ...earliest)) };
   }
@@ -110,6 +142,13 @@ export class InMemoryEventStore extends RecordingStore {
     return history;
   }
 }
+
+const originOf = ({ correlationId, causationId, sagaId, metadata }: RecordedEvent) => [
+  correlationId,
+  causationId,
+  sagaId,
+  metadata,
+];
 
 /** Binds a state to the event that led to it. */
 const hashOf = (eventId: string, state: string): string => createHash('sha256').update(`${eventId} ${state}`).digest('hex');

@@ -3,23 +3,29 @@ export {
   BrokenHistory,
   Busy,
   ConcurrencyException,
+  EventIdTaken,
   InvalidSave,
   OutcomeUnknown,
   PayloadTooLarge,
   TextNotStorable,
   UnhandledEvent,
+  type Conflict,
+  type TakenId,
 } from './store-errors.ts';
 export { BaseAggregate, type AggregateClass, type AnyAggregate, type Handlers } from './base-aggregate.ts';
-export { EventStore, type AsOf, type ReadAllOptions, type ReadRange, type Saved } from './event-store.ts';
+export {
+  EventStore,
+  type AsOf,
+  type DecideOptions,
+  type ReadAllOptions,
+  type ReadRange,
+  type Saved,
+  type SaveOptions,
+} from './event-store.ts';
 export { createEventStore, PostgresEventStore, type EventStoreOptions } from './postgres-event-store.ts';
 export type { Transaction } from './sql-event-store.ts';
-export {
-  TransactionEventStore,
-  type Held,
-  type LoadedMany,
-  type PreparedDecision,
-  type Wanted,
-} from './transaction-event-store.ts';
+export { TransactionEventStore, type LockOptions } from './transaction-event-store.ts';
+export { LoadedMany, type Wanted, type WarmAggregate } from './load-many.ts';
 export type { SnapshotPolicy } from './snapshots.ts';
 export { InMemoryEventStore } from './in-memory-event-store.ts';
 export { retryOnConflict } from './retry-on-conflict.ts';
@@ -27,7 +33,7 @@ export { migrate, missingMigrations, schemaVersion, type MigrateOptions } from '
 export { readMigrations, roleName, storeMigrations, type Migration } from './migrations.ts';
 export { MissingRoles } from './roles.ts';
 export { eventHash, firstPrevious, verifyChain, type HashedFields } from './hash-chain.ts';
-export { limits } from './save.ts';
+export { limits, type PartToSave, type PreparedEvent, type PrepareOptions, type Target } from './save.ts';
 export {
   LeaseLost,
   Outbox,

@@ -9,7 +9,7 @@ import { ensureRoles } from './roles.ts';
 export interface MigrateOptions {
   /** Further packages' migrations; the store's own are always in. */
   readonly migrations?: readonly Migration[];
-  /** Fills the table of aggregate types: topic and writer of each. */
+  /** Fills the tables of aggregate types and of the writers of their events. */
   readonly catalogue: Catalogue;
   /** Roles are `<prefix>_<service>`, `-` as `_`; `tradecore` when absent. */
   readonly rolePrefix?: string;
@@ -29,7 +29,7 @@ const migrationLock = 7_264_001;
 export async function migrate(url: string, options: MigrateOptions): Promise<{ ran: string[] }> {
   const migrations = ordered([...storeMigrations, ...(options.migrations ?? [])]);
   const prefix = options.rolePrefix ?? 'tradecore';
-  const writers = Object.values(options.catalogue).map(({ writer }) => writer);
+  const writers = Object.values(options.catalogue).flatMap((declaration) => Object.keys(declaration.writers));
   const services = [
     ...new Set([...migrations.flatMap(({ sql }) => rolesIn(sql)), ...writers, ...(options.services ?? [])]),
   ].sort();
@@ -100,17 +100,35 @@ function asMigrationClass(migration: Migration, prefix: string): new () => Migra
   };
 }
 
+/** What the catalogue says, in one transaction: no append ever sees half of it. */
 async function declareTypes(client: ClientBase, catalogue: Catalogue, prefix: string): Promise<void> {
-  for (const { type, topic, writer } of Object.values(catalogue)) {
-    const role = roleName(prefix, writer);
-    await client.query(
-      `insert into aggregate_types (aggregate_type, topic, writer) values ($1, $2, $3)
-       on conflict (aggregate_type) do update set topic = excluded.topic, writer = excluded.writer`,
-      [type, topic, role],
-    );
+  const types = Object.values(catalogue).map(({ type, topic, asserted = false }) => ({ type, topic, asserted }));
+  const writers = Object.values(catalogue).flatMap((declaration) =>
+    Object.entries(declaration.writers).flatMap(([service, events]) =>
+      events.map(({ type: event }) => ({ type: declaration.type, event, writer: roleName(prefix, service) })),
+    ),
+  );
+  await client.query('begin');
+  await client.query(declareTypesSql, [JSON.stringify(types)]);
+  await client.query(declareWritersSql, [JSON.stringify(writers)]);
+  for (const role of new Set(writers.map(({ writer }) => writer))) {
     await client.query(`grant execute on function append_events to "${role}"`);
   }
+  await client.query('commit');
 }
+
+const declareTypesSql = `insert into aggregate_types (aggregate_type, topic, asserted)
+  select type, topic, asserted from jsonb_to_recordset($1) as (type text, topic text, asserted boolean)
+  on conflict (aggregate_type) do update set topic = excluded.topic, asserted = excluded.asserted`;
+
+/** A writer that the catalogue does not name any more goes; types that it does not name at all are left alone. */
+const declareWritersSql = `with declared as materialized (
+    select type, event, writer from jsonb_to_recordset($1) as (type text, event text, writer text)
+  ), gone as (
+    delete from event_writers w where w.aggregate_type in (select d.type from declared d)
+       and not exists (select from declared d where (d.type, d.event, d.writer) = (w.aggregate_type, w.event_type, w.writer))
+  )
+  insert into event_writers (aggregate_type, event_type, writer) select type, event, writer from declared on conflict do nothing`;
 
 /** The highest migration number that the database has had; 0 when it has had none. */
 export async function schemaVersion(dataSource: DataSource): Promise<number> {

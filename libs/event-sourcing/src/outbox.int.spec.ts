@@ -10,7 +10,7 @@ const limits = { rows: 100, bytes: 900_000, peek: false };
 async function append(client: pg.Client, ids: readonly string[], expected = 0, text = 'x'): Promise<void> {
   const each = ids.map((_, index) => index + 1);
   const { rows } = await client.query<{ verdict: string }>(
-    'select verdict from append_events($1, $2, $3, $4, $5, $6, $7, 1000)',
+    'select verdict from append_events($1, $2, $3, $4, $5, $6, $7, $8, 1000)',
     [
       each,
       ids,
@@ -18,7 +18,8 @@ async function append(client: pg.Client, ids: readonly string[], expected = 0, t
       each.map(() => expected),
       each,
       each.map(() => freshId()),
-      JSON.stringify(each.map(() => ({ t: 'OrderPlaced', v: 1, d: { text }, m: {} }))),
+      each.map(() => 'OrderPlaced'),
+      JSON.stringify(each.map(() => ({ v: 1, d: { text }, m: {} }))),
     ],
   );
   for (const { verdict } of rows) expect(verdict).toBe('stored');
@@ -141,8 +142,11 @@ describe('the outbox', () => {
       await append(writer, [y]);
       expect((await readBacklog(database.dataSource)).depth).toBe(2);
       expect(await outbox.nextBatch(lease, 1n, limits)).toMatchObject([{ aggregateId: y }]);
+      expect(await outbox.nextBatch(lease, 2n, { ...limits, peek: true })).toEqual([]); // A look settles nothing.
+      expect(await outbox.currentBatch(lease)).toMatchObject({ number: 2n, settled: false });
       expect(await outbox.nextBatch(lease, 2n, limits)).toEqual([]);
       expect(await outbox.currentBatch(lease)).toEqual({ number: 2n, settled: true, damaged: false, events: [] });
+      expect(await outbox.nextBatch(lease, 2n, { ...limits, peek: true })).toEqual([]);
       expect((await readBacklog(database.dataSource)).depth).toBe(0);
       await append(writer, [x], 1);
       expect(await outbox.nextBatch(lease, 2n, { ...limits, peek: true })).toMatchObject([
@@ -256,7 +260,7 @@ describe('the outbox', () => {
     await expect(writer.query("select * from relay_next_batch('a', 1, 0, false, 1, 1)")).rejects.toThrow('permission denied');
   });
 
-  it('wakes a relay that sleeps, and only then; also after the listener has lost its connection', async () => {
+  it('notifies a relay that listens, and only then; also after the listener has lost its connection', async () => {
     const outbox = await connect('a');
     const lease = await take(outbox);
     let heard = 0;
@@ -264,16 +268,17 @@ describe('the outbox', () => {
     open.push(listener);
     await listener.open();
     expect(heard).toBe(1); // Connecting counts: something may have come before.
-    await outbox.fallAsleep(30);
+    await outbox.listenFor(30);
     await append(writer, [freshId()]);
     await until(() => heard === 2);
-    expect(await outbox.nextBatch(lease, 0n, limits)).toHaveLength(1); // Awake.
+    expect(await outbox.nextBatch(lease, 0n, limits)).toHaveLength(1);
+    await outbox.listenFor(0);
     await append(writer, [freshId()]);
-    await outbox.fallAsleep(30);
+    await outbox.listenFor(30);
     await database.dataSource.query(
       `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'outbox-relay listener' and datname = current_database()`,
     );
-    await until(() => heard === 3); // Connected again; the append of an awake relay has notified nobody.
+    await until(() => heard === 3); // Connected again; the append before it listened has notified nobody.
     await append(writer, [freshId()]);
     await until(() => heard === 4);
   });

@@ -248,7 +248,7 @@ export class Outbox {
 
   /**
    * Statement (1) of the loop: deletes the rows of batch `acknowledged`, writes down the next rows as batch `acknowledged + 1` and returns
-   * them; none = nothing to send, no batch written. `peek`: batch `acknowledged` is settled and the heartbeat young; when there are no rows, write nothing.
+   * them; none = nothing to send, no batch written. `peek`: the heartbeat is young; when there are no rows but those of batch `acknowledged`, write nothing.
    * Throws `LeaseLost`.
    */
   async nextBatch(
@@ -269,8 +269,8 @@ export class Outbox {
     }
   }
 
-  /** Asks writers to wake the relay until `seconds` from now; `nextBatch` ends it. */
-  async fallAsleep(seconds: number): Promise<void> {
+  /** Asks writers to notify the relay for so many seconds from now; 0: not any more. */
+  async listenFor(seconds: number): Promise<void> {
     await this.client.query(
       'update relay_state set asleep_until = clock_timestamp() + make_interval(secs => $1) where shard = 0',
       [seconds],

@@ -3,21 +3,30 @@ import { logger } from '@tradecore/telemetry';
 import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { Verdict } from './append-events.ts';
+import type { DecideOptions, Saved, SaveOptions } from './event-store.ts';
+import { Lanes } from './lanes.ts';
+import type { LoadedMany, Wanted } from './load-many.ts';
+import { decideInTransaction } from './locked-decision.ts';
+import { nothingSaved } from './recording-store.ts';
+import { savesTotal } from './append-metrics.ts';
 import { AppendQueue } from './append-queue.ts';
 import { checkOut } from './checkout.ts';
-import type { Save } from './save.ts';
+import type { PartToSave, Save } from './save.ts';
 import { snapshotsTotal, type NewSnapshot } from './snapshots.ts';
 import { SqlEventStore, type Transaction } from './sql-event-store.ts';
-import { TransactionEventStore } from './transaction-event-store.ts';
+import { lockWaitMs, TransactionEventStore } from './transaction-event-store.ts';
 
 /** What a PostgreSQL event store is made of. */
 export interface EventStoreOptions {
-  /** Its pool carries the appends: at most 2 connections of it at a time, and 2 for saves that wait for a lock. */
+  /** Its pool carries the appends: at most 2 connections of it at a time, 2 for saves that wait for a lock, 3 for decisions under locks. */
   readonly dataSource: DataSource;
   readonly catalogue: Catalogue;
   /** How long a save may take before it is refused, in milliseconds; 10,000 when absent. */
   readonly saveTimeoutMs?: number;
 }
+
+/** Connections for decisions under locks. */
+const lockedLanes = 3;
 
 const log = logger('event-store');
 
@@ -25,6 +34,7 @@ const log = logger('event-store');
 export class PostgresEventStore extends SqlEventStore {
   readonly #pool: Pool;
   readonly #queue: AppendQueue;
+  readonly #locked = new Lanes(lockedLanes);
 
   constructor({ dataSource, catalogue, saveTimeoutMs = 10_000 }: EventStoreOptions) {
     super(catalogue);
@@ -41,13 +51,33 @@ export class PostgresEventStore extends SqlEventStore {
     return new TransactionEventStore(this.catalogue, transaction);
   }
 
-  /** Refuses new saves, waits for those under way. The DataSource stays open: it is the caller's. */
-  close(): Promise<void> {
-    return this.#queue.close();
+  /**
+   * In a transaction of the store's own, which the server ends when this process does not go on for 2 s. Where the connection breaks at commit,
+   * the same save is sent again, without the locks, until it is decided.
+   */
+  override async decideLocked(
+    wanted: readonly Wanted[],
+    decide: (loaded: LoadedMany) => readonly PartToSave[],
+    { lookups, waitMs = lockWaitMs }: DecideOptions = {},
+  ): Promise<Saved> {
+    const { catalogue } = this;
+    const load = (query: Transaction['query']): Promise<LoadedMany> =>
+      this.within({ query }).loadLocked(wanted, lookups, { waitMs });
+    const decided = await this.#locked.run(() => decideInTransaction(this.#pool, { catalogue, load, decide, waitMs }), waitMs);
+    if (!decided) return nothingSaved;
+    const { save, verdict } = decided;
+    if (verdict) savesTotal.inc({ outcome: verdict.outcome });
+    return this.settled(save, verdict ?? (await this.#queue.append(save)));
   }
 
-  protected append(save: Save): Promise<Verdict> {
-    return this.#queue.append(save);
+  /** Refuses new saves, waits for those under way. The DataSource stays open: it is the caller's. */
+  async close(): Promise<void> {
+    await this.#locked.close();
+    await this.#queue.close();
+  }
+
+  protected append(save: Save, options: SaveOptions): Promise<Verdict> {
+    return this.#queue.append(save, options);
   }
 
   /** After the commit: without its snapshot an aggregate is loaded as well, only slower. */

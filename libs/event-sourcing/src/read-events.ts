@@ -12,10 +12,16 @@ export const readEventsSql = `select ${recordedColumns} from public.event_store 
   where e.aggregate_id = $1 and e.aggregate_version between $2 and $3 and ($5::timestamptz is null or e."timestamp" <= $5)
   order by e.aggregate_version limit $4`;
 
-/** $1 first ids of the parts of a save: everything that this save stored, which has one time for all its events. */
-export const readSavedSql = `select ${recordedColumns} from unnest($1::uuid[]) with ordinality i (id, n)
+/**
+ * $1 first ids of decisions, $2 events of a decision at most: what each decision stored in the aggregate of its first event. The events of a save
+ * have one time; others' decisions in the same save have another origin.
+ */
+export const readDecisionsSql = `select ${recordedColumns} from unnest($1::uuid[]) with ordinality i (id, n)
   join public.event_store f on f.event_id = i.id
-  join public.event_store e on e.aggregate_id = f.aggregate_id and e."timestamp" = f."timestamp"
+  join public.event_store e on e.aggregate_id = f.aggregate_id
+    and e.aggregate_version between f.aggregate_version and f.aggregate_version + $2 - 1 and e."timestamp" = f."timestamp"
+    and (e.correlation_id, e.causation_id, e.saga_id) is not distinct from (f.correlation_id, f.causation_id, f.saga_id)
+    and e.metadata = f.metadata
   order by i.n, e.aggregate_version`;
 
 /** A cursor has the snapshot of its declaration. Time and position rise together within an aggregate; the index on time gives the order. */

@@ -1,8 +1,28 @@
-import { causedEventId, upcast, type Catalogue, type RecordedEvent } from '@tradecore/events';
+import { causedEventId, upcast, type Catalogue, type Event, type RecordedEvent } from '@tradecore/events';
 import type { Verdict } from './append-events.ts';
 import type { AggregateClass, AnyAggregate } from './base-aggregate.ts';
-import { EventStore, type AsOf, type ReadRange, type Saved } from './event-store.ts';
-import { prepareSave, recordedEvents, type Decision, type Save } from './save.ts';
+import { EventStore, type AsOf, type DecideOptions, type ReadRange, type Saved, type SaveOptions } from './event-store.ts';
+import {
+  askFor,
+  LoadedMany,
+  startOf,
+  type Asked,
+  type Found,
+  type FoundMany,
+  type Wanted,
+  type WarmAggregate,
+} from './load-many.ts';
+import {
+  leadIds,
+  prepareEvents,
+  recordedEvents,
+  toSave,
+  type PartToSave,
+  type PreparedEvent,
+  type PrepareOptions,
+  type Save,
+  type Target,
+} from './save.ts';
 import {
   dueSnapshots,
   fromSnapshot,
@@ -13,7 +33,7 @@ import {
   type StoredSnapshot,
   type UpTo,
 } from './snapshots.ts';
-import { BrokenHistory, Busy, ConcurrencyException, InvalidSave } from './store-errors.ts';
+import { BrokenHistory, Busy, ConcurrencyException, EventIdTaken, InvalidSave } from './store-errors.ts';
 
 /** Events a page or a batch, at most. */
 export const pageSize = 1000;
@@ -35,21 +55,40 @@ export abstract class RecordingStore extends EventStore {
     super();
   }
 
-  protected abstract append(save: Save): Promise<Verdict>;
+  protected abstract append(save: Save, options: SaveOptions): Promise<Verdict>;
   protected abstract readPage(page: Page): Promise<RecordedEvent[]>;
-  /** Everything that was stored by the saves of these first event ids. */
-  protected abstract readSaved(firstIds: readonly string[]): Promise<RecordedEvent[]>;
+  /** What the decisions that begin with these events stored in the aggregates of these events, each event once. */
+  protected abstract readDecisions(firstIds: readonly string[]): Promise<RecordedEvent[]>;
+  protected abstract findMany(asked: readonly Asked[], lookups: readonly string[]): Promise<FoundMany>;
 
   /** The snapshots that there are of these, not later than `upTo`. */
   protected abstract readSnapshots(wanted: readonly SnapshotWanted[], upTo: UpTo): Promise<StoredSnapshot[]>;
   protected abstract writeSnapshots(snapshots: readonly NewSnapshot[]): Promise<void>;
 
   async saveAggregate(aggregate: AnyAggregate, expectedVersion?: number): Promise<Saved> {
-    return this.#save([{ aggregate, expected: expectedVersion ?? decidedOn(aggregate) }]);
+    return this.#saveChanged([aggregate], [expectedVersion ?? decidedOn(aggregate)]);
   }
 
   async saveAggregates(aggregates: readonly AnyAggregate[]): Promise<Saved> {
-    return this.#save(aggregates.map((aggregate) => ({ aggregate, expected: decidedOn(aggregate) })));
+    return this.#saveChanged(aggregates, aggregates.map(decidedOn));
+  }
+
+  prepare(target: Target, events: readonly Event[], options?: PrepareOptions): PreparedEvent[] {
+    return prepareEvents(this.catalogue, target, events, options);
+  }
+
+  async savePrepared(parts: readonly PartToSave[], options: SaveOptions = {}): Promise<Saved> {
+    const save = toSave(this.catalogue, parts);
+    return this.settled(save, await this.append(save, options));
+  }
+
+  async decideLocked(
+    wanted: readonly Wanted[],
+    decide: (loaded: LoadedMany) => readonly PartToSave[],
+    { lookups }: DecideOptions = {},
+  ): Promise<Saved> {
+    const parts = decide(await this.loadMany(wanted, lookups));
+    return parts.length === 0 ? nothingSaved : this.savePrepared(parts);
   }
 
   async loadAggregate<A extends AnyAggregate>(type: AggregateClass<A>, id: string): Promise<A> {
@@ -60,6 +99,19 @@ export abstract class RecordingStore extends EventStore {
     return this.#replay(type, id, 'version' in asOf ? { to: asOf.version } : { until: asOf.time });
   }
 
+  async loadMany(wanted: readonly Wanted[], lookups: readonly string[] = []): Promise<LoadedMany> {
+    const asked = wanted.map(askFor);
+    return this.broughtUp(asked, await this.findMany(asked, lookups));
+  }
+
+  advance(warm: WarmAggregate, stored: readonly RecordedEvent[]): void {
+    const { aggregate } = warm;
+    const later = stored.filter((event) => event.aggregateId === aggregate.id && event.aggregateVersion > aggregate.version);
+    if (later[0]?.aggregateVersion !== aggregate.version + 1) return;
+    const failure = this.#goOn(warm, typeOf(aggregate), later);
+    if (failure) throw failure;
+  }
+
   async readEvents(
     aggregateId: string,
     { from = 1, to = maxVersion, limit = pageSize }: ReadRange = {},
@@ -68,8 +120,15 @@ export abstract class RecordingStore extends EventStore {
     return this.readPage({ aggregateId, from, to, limit });
   }
 
-  async readCommand(commandId: string, aggregateId: string): Promise<RecordedEvent[]> {
-    return this.readSaved([causedEventId(commandId, aggregateId, 0)]);
+  async readCommand(commandId: string, aggregateIds: readonly string[]): Promise<RecordedEvent[]> {
+    return this.readDecisions(aggregateIds.map((id) => causedEventId(commandId, id, 0)));
+  }
+
+  async keepSnapshots(aggregates: Iterable<AnyAggregate>): Promise<void> {
+    const due = dueSnapshots(aggregates);
+    if (due.length === 0) return;
+    await this.writeSnapshots(due);
+    snapshotsTotal.inc({ outcome: 'written' }, due.length);
   }
 
   async #replay<A extends AnyAggregate>(type: AggregateClass<A>, id: string, range: { to?: number; until?: string }): Promise<A> {
@@ -87,12 +146,38 @@ export abstract class RecordingStore extends EventStore {
     return wanted && fromSnapshot(type, (await this.readSnapshots([wanted], upTo))[0]);
   }
 
-  /** Of aggregates that have just been stored: those whose snapshot is due. */
-  protected async keepSnapshots(aggregates: Iterable<AnyAggregate>): Promise<void> {
-    const due = dueSnapshots(aggregates);
-    if (due.length === 0) return;
-    await this.writeSnapshots(due);
-    snapshotsTotal.inc({ outcome: 'written' }, due.length);
+  /** The aggregates that were asked for, after what was found of them. */
+  protected async broughtUp(asked: readonly Asked[], { found, events, now }: FoundMany): Promise<LoadedMany> {
+    const aggregates = new Map<string, WarmAggregate | Error>();
+    for (const [index, each] of asked.entries()) aggregates.set(each.id, await this.#bringUp(each, found[index] as Found));
+    return new LoadedMany(aggregates, new Map(events.map((event) => [event.id, event])), now);
+  }
+
+  /** A warm aggregate that others share may be brought up by them meanwhile: what it has already is left out. */
+  async #bringUp(asked: Asked, found: Found): Promise<WarmAggregate | Error> {
+    const warm = startOf(asked, found);
+    const { aggregate } = warm;
+    for (let page = found.events; ; page = await this.readEvents(asked.id, { from: aggregate.version + 1 })) {
+      const later = page.filter(({ aggregateVersion }) => aggregateVersion > aggregate.version);
+      const isNext = later[0]?.aggregateVersion === aggregate.version + 1;
+      const failure = isNext ? this.#goOn(warm, asked.type.type, later) : undefined;
+      if (failure) return failure;
+      if (aggregate.version >= found.version) return warm;
+      if (!isNext && page !== found.events) {
+        return new BrokenHistory(`${asked.id} is at version ${found.version}, its history ends at ${aggregate.version}`);
+      }
+    }
+  }
+
+  #goOn(warm: WarmAggregate, type: string, later: readonly RecordedEvent[]): Error | undefined {
+    const from = warm.aggregate.version + 1;
+    try {
+      warm.aggregate.replay(later.map((recorded, index) => this.checked(recorded, type, from + index)) as never[]);
+      warm.lastEventId = later.at(-1)?.id ?? warm.lastEventId;
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
   }
 
   /** The event in its newest shape; a hole or a foreign event is a broken history. */
@@ -104,41 +189,45 @@ export abstract class RecordingStore extends EventStore {
     return upcast(this.catalogue, recorded);
   }
 
-  async #save(decisions: readonly Decision[]): Promise<Saved> {
-    const changed = decisions.filter(({ aggregate }) => aggregate.uncommittedEvents.length > 0);
-    if (changed.length === 0) return { outcome: 'stored', events: [] };
-    const save = prepareSave(this.catalogue, changed);
-    const verdict = await this.append(save);
-    switch (verdict.outcome) {
-      case 'stored':
-        for (const { aggregate } of changed) aggregate.markCommitted();
-        await this.keepSnapshots(changed.map(({ aggregate }) => aggregate));
-        return { outcome: 'stored', events: recordedEvents(save, verdict.time) };
-      case 'repeated':
-        return this.#repeated(save);
-      default:
-        throw refusalOf(verdict);
-    }
+  async #saveChanged(aggregates: readonly AnyAggregate[], versions: readonly number[]): Promise<Saved> {
+    const changed = aggregates.flatMap((aggregate, index) => {
+      const { uncommittedEvents: events, id } = aggregate;
+      if (events.length === 0) return [];
+      const target = { type: typeOf(aggregate), id };
+      return [{ aggregate, part: { ...target, expected: versions[index] as number, events: this.prepare(target, events) } }];
+    });
+    if (changed.length === 0) return nothingSaved;
+    const saved = await this.savePrepared(changed.map(({ part }) => part));
+    const versionsOf = new Map(saved.events.map((event) => [event.id, event.aggregateVersion]));
+    const committed = changed.filter(({ part }) => versionsOf.get(part.events[0]?.id ?? '') === part.expected + 1);
+    for (const { aggregate } of committed) aggregate.markCommitted();
+    if (saved.outcome === 'stored') await this.keepSnapshots(committed.map(({ aggregate }) => aggregate));
+    return saved;
   }
 
-  /** Fresh ids can be in the store only by an earlier call of this very save, whose answer was lost. */
-  async #repeated(save: Save): Promise<Saved> {
-    const events = await this.readSaved(save.parts.flatMap(({ events: [first] }) => (first ? [first.id] : [])));
-    for (const { aggregate, aggregateId, expected } of save.parts) {
-      const first = events.find((event) => event.aggregateId === aggregateId);
-      if (first?.aggregateVersion === expected + 1) aggregate.markCommitted();
-    }
-    return { outcome: save.fresh ? 'stored' : 'repeated', events };
+  /** What the verdict on a save means to whoever saved. */
+  protected async settled(save: Save, verdict: Verdict): Promise<Saved> {
+    if (verdict.outcome === 'stored') return { outcome: 'stored', events: recordedEvents(save, verdict.time) };
+    if (verdict.outcome !== 'repeated') throw refusalOf(verdict);
+    const events = await this.readDecisions(leadIds(save));
+    // Fresh ids can be in the store only by an earlier call of this very save, whose answer was lost.
+    const isOwn = save.parts.some((part) => part.events.some(({ fresh, leads }) => fresh && leads));
+    return { outcome: isOwn ? 'stored' : 'repeated', events };
   }
 }
+
+/** Nothing was decided. */
+export const nothingSaved: Saved = { outcome: 'stored', events: [] };
 
 /** What a verdict means to whoever saved. */
 export function refusalOf(verdict: Exclude<Verdict, { outcome: 'stored' | 'repeated' }>): Error {
   switch (verdict.outcome) {
     case 'conflict':
-      return new ConcurrencyException(verdict.aggregateId, verdict.expected, verdict.found);
+      return new ConcurrencyException(verdict.conflicts);
+    case 'taken':
+      return new EventIdTaken(verdict.taken);
     case 'busy':
-      return new Busy('somebody holds the aggregate');
+      return new Busy('another save holds the aggregate', { aggregates: verdict.heads });
     case 'invalid':
       return new InvalidSave(verdict.reason);
   }
@@ -146,3 +235,5 @@ export function refusalOf(verdict: Exclude<Verdict, { outcome: 'stored' | 'repea
 
 /** The version that an aggregate had before its uncommitted events. */
 export const decidedOn = (aggregate: AnyAggregate): number => aggregate.version - aggregate.uncommittedEvents.length;
+
+const typeOf = (aggregate: AnyAggregate): string => (aggregate.constructor as AggregateClass<AnyAggregate>).type;

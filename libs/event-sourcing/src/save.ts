@@ -1,6 +1,12 @@
-import { causedEventId, freshId, type Catalogue, type Event, type RecordedEvent } from '@tradecore/events';
+import {
+  causedEventId,
+  freshId,
+  type AggregateDeclaration,
+  type Catalogue,
+  type Event,
+  type RecordedEvent,
+} from '@tradecore/events';
 import { currentContext, type WorkContext } from '@tradecore/telemetry';
-import type { AggregateClass, AnyAggregate } from './base-aggregate.ts';
 import { InvalidSave, PayloadTooLarge, TextNotStorable } from './store-errors.ts';
 
 /** What a store takes. Bytes are those of the JSON. */
@@ -12,18 +18,25 @@ export const limits = {
   queuedBytes: 64 * 1024 * 1024,
 } as const;
 
-/** One aggregate's share of a save. */
-export interface SavePart {
-  readonly aggregate: AnyAggregate;
-  readonly aggregateId: string;
-  readonly aggregateType: string;
-  readonly expected: number;
-  readonly events: readonly PreparedEvent[];
+/** An aggregate by the stored name of its type and its id; it need not exist. */
+export interface Target {
+  readonly type: string;
+  readonly id: string;
 }
 
-/** An event on its way to the store. */
+/** What `EventStore.prepare` takes beside the events. */
+export interface PrepareOptions {
+  /** Who asked, why, and for which command; the context of the call when absent. */
+  readonly context?: Partial<WorkContext>;
+  /** Ids (UUIDs in lower case) by the event's index, before what the catalogue or the command would give. */
+  readonly ids?: ReadonlyMap<number, string>;
+}
+
+/** An event that can be stored: checked, named, serialised. */
 export interface PreparedEvent {
   readonly id: string;
+  /** The aggregate that it was prepared for. */
+  readonly aggregateId: string;
   readonly type: string;
   readonly schemaVersion: number;
   /** The data as JSON. */
@@ -33,68 +46,71 @@ export interface PreparedEvent {
   /** Of `json`. */
   readonly bytes: number;
   readonly origin: Origin;
+  /** Names the decision that it belongs to, in whichever aggregates: the command, or else the first event of this aggregate. */
+  readonly decision: string;
+  /** It is the decision's first event in this aggregate: by its id the decision is recognised when it comes again. */
+  readonly leads: boolean;
+  /** Nobody else can have its id. */
+  readonly fresh: boolean;
 }
 
-/** What is stored whole or not at all: checked, named, serialised once. */
+/** One aggregate's share of a save. Without events it asserts: the save is stored only if the aggregate is at the expected version then. */
+export interface PartToSave extends Target {
+  /** The version that the decision was made on. */
+  readonly expected: number;
+  readonly events: readonly PreparedEvent[];
+}
+
+/** What is stored whole or not at all. */
 export interface Save {
-  readonly parts: readonly SavePart[];
+  readonly parts: readonly PartToSave[];
   readonly bytes: number;
-  /** Ids are fresh, so that nobody else can have stored them. */
-  readonly fresh: boolean;
+  /** It changes an aggregate that others assert, and so may have to wait for them. */
+  readonly excludes: boolean;
 }
 
 /** Where an event comes from. */
 export type Origin = Pick<RecordedEvent, 'correlationId' | 'causationId' | 'sagaId' | 'metadata'>;
 
-/** An aggregate and the version that its decision was made on. */
-export interface Decision {
-  readonly aggregate: AnyAggregate;
-  readonly expected: number;
-}
-
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** The door of every store: refuses what can't be stored, gives ids, takes correlation and the rest from the context of the call. */
-export function prepareSave(catalogue: Catalogue, decisions: readonly Decision[]): Save {
-  const context = currentContext();
-  const parts = decisions.map((decision) => {
-    const events = prepareEvents(catalogue, decision.aggregate, decision.aggregate.uncommittedEvents, context);
-    return partOf(decision, events);
-  });
-  return { parts, bytes: checkedSize(parts), fresh: context?.commandId === undefined };
-}
-
-/** The share of a save that an aggregate has. */
-export function partOf({ aggregate, expected }: Decision, events: readonly PreparedEvent[]): SavePart {
-  if (!Number.isInteger(expected) || expected < 0) throw new InvalidSave(`${expected} is no version`);
-  return { aggregate, aggregateId: aggregate.id, aggregateType: typeOf(aggregate), expected, events };
-}
-
-/** Names and serialises events that one context caused in one aggregate; refuses what can't be stored. */
+/** The door of every store: names and serialises what one decision does to one aggregate; refuses what can't be stored. */
 export function prepareEvents(
   catalogue: Catalogue,
-  aggregate: AnyAggregate,
+  { type: aggregateType, id: aggregateId }: Target,
   events: readonly Event[],
-  context: Partial<WorkContext> | undefined,
+  { context = currentContext(), ids }: PrepareOptions = {},
 ): PreparedEvent[] {
-  const aggregateType = typeOf(aggregate);
-  const { id: aggregateId } = aggregate;
-  const declaration = Object.hasOwn(catalogue, aggregateType) ? catalogue[aggregateType] : undefined;
-  if (!declaration) throw new InvalidSave(`the catalogue has no aggregate type ${aggregateType}`);
+  const declaration = declarationOf(catalogue, aggregateType);
   if (!uuid.test(aggregateId)) throw new InvalidSave(`${aggregateId} is no UUID in lower case`);
   const origin = originOf(context);
   const suffix = originJson(origin);
-  return events.map((event, index): PreparedEvent => {
+  const named = events.map((event, index) => {
     if (!declaration.events.some(({ type, schemaVersion }) => type === event.type && schemaVersion === event.schemaVersion)) {
       throw new InvalidSave(`${aggregateType} declares no event ${event.type} version ${event.schemaVersion}`);
     }
-    const id = context?.commandId === undefined ? freshId() : causedEventId(context.commandId, aggregateId, index);
-    const key = declaration.keyOf?.(event, aggregateId);
-    return { ...prepareEvent({ id, event, key, suffix }), origin };
+    const name = ids?.get(index) ?? declaration.idOf?.(event, aggregateId) ?? causedId(context, aggregateId, index);
+    if (name !== undefined && !uuid.test(name)) throw new InvalidSave(`${name} is no UUID in lower case`);
+    return { event, fresh: name === undefined, id: name ?? freshId() };
   });
+  const decision = context?.commandId ?? named[0]?.id ?? '';
+  const prepared = named.map(({ id, event, fresh }, index): PreparedEvent => {
+    const text = serialise(event, suffix, declaration.keyOf?.(event, aggregateId));
+    const { type, schemaVersion } = event;
+    return { id, aggregateId, type, schemaVersion, ...text, origin, decision, leads: index === 0, fresh };
+  });
+  checkSize(prepared);
+  return prepared;
 }
 
-const typeOf = (aggregate: AnyAggregate): string => (aggregate.constructor as AggregateClass<AnyAggregate>).type;
+const causedId = (context: Partial<WorkContext> | undefined, aggregateId: string, index: number): string | undefined =>
+  context?.commandId === undefined ? undefined : causedEventId(context.commandId, aggregateId, index);
+
+function declarationOf(catalogue: Catalogue, type: string): AggregateDeclaration {
+  const declaration = Object.hasOwn(catalogue, type) ? catalogue[type] : undefined;
+  if (!declaration) throw new InvalidSave(`the catalogue has no aggregate type ${type}`);
+  return declaration;
+}
 
 function originOf(context: Partial<WorkContext> = {}): Origin {
   const { correlationId = null, causationId = null, sagaId = null } = context;
@@ -114,16 +130,15 @@ const field = (name: string, value: string | null | undefined): string =>
 const originJson = ({ correlationId, causationId, sagaId, metadata }: Origin): string =>
   `,"m":${JSON.stringify(metadata)}${field('c', correlationId)}${field('u', causationId)}${field('s', sagaId)}`;
 
-function prepareEvent({ id, event, key, suffix }: { id: string; event: Event; key: string | undefined; suffix: string }) {
-  const { type, schemaVersion } = event;
-  const data = JSON.stringify(event.data);
-  const json = `{"t":${JSON.stringify(type)},"v":${schemaVersion},"d":${data}${suffix}${field('k', key)}}`;
+function serialise({ type, schemaVersion, data: facts }: Event, suffix: string, key: string | undefined) {
+  const data = JSON.stringify(facts);
+  const json = `{"v":${schemaVersion},"d":${data}${suffix}${field('k', key)}}`;
   if (isUnstorable(json)) throw new TextNotStorable(`${type} holds U+0000 or a lone surrogate`, { type });
   const bytes = Buffer.byteLength(json);
   if (bytes > limits.eventBytes) {
     throw new PayloadTooLarge(`${type} has ${bytes} bytes, more than ${limits.eventBytes}`, { limit: limits.eventBytes });
   }
-  return { id, type, schemaVersion, data, json, bytes };
+  return { data, json, bytes };
 }
 
 /** `JSON.stringify` writes U+0000 and lone surrogates as escapes; of the other escapes only control characters look alike. */
@@ -131,11 +146,26 @@ function isUnstorable(json: string): boolean {
   return json.includes('\\u') && /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/.test(json);
 }
 
-function checkedSize(parts: readonly SavePart[]): number {
-  if (new Set(parts.map(({ aggregateId }) => aggregateId)).size < parts.length) {
-    throw new InvalidSave('a save names an aggregate twice');
-  }
+/** Puts the parts of a save together; refuses what only a bug can ask for, and what is too large. */
+export function toSave(catalogue: Catalogue, parts: readonly PartToSave[]): Save {
+  for (const part of parts) checkPart(catalogue, part);
+  if (new Set(parts.map(({ id }) => id)).size < parts.length) throw new InvalidSave('a save names an aggregate twice');
   const events = parts.flatMap((part) => part.events);
+  if (events.length === 0) throw new InvalidSave('a save without an event');
+  if (new Set(events.map(({ id }) => id)).size < events.length) throw new InvalidSave('a save names an event twice');
+  const excludes = parts.some((part) => part.events.length > 0 && declarationOf(catalogue, part.type).asserted === true);
+  return { parts, bytes: checkSize(events), excludes };
+}
+
+function checkPart(catalogue: Catalogue, { type, id, expected, events }: PartToSave): void {
+  const { asserted = false } = declarationOf(catalogue, type);
+  if (!Number.isInteger(expected) || expected < 0) throw new InvalidSave(`${expected} is no version`);
+  if (!uuid.test(id)) throw new InvalidSave(`${id} is no UUID in lower case`);
+  if (events.length === 0 && !asserted) throw new InvalidSave(`the catalogue does not say that ${type} may be asserted`);
+  if (events.some(({ aggregateId }) => aggregateId !== id)) throw new InvalidSave(`an event was prepared for another than ${id}`);
+}
+
+function checkSize(events: readonly PreparedEvent[]): number {
   if (events.length > limits.saveEvents) {
     throw new PayloadTooLarge(`${events.length} events in a save, more than ${limits.saveEvents}`, { limit: limits.saveEvents });
   }
@@ -146,9 +176,13 @@ function checkedSize(parts: readonly SavePart[]): number {
   return total;
 }
 
+/** The ids by which the decisions of a save are recognised. */
+export const leadIds = ({ parts }: Pick<Save, 'parts'>): string[] =>
+  parts.flatMap(({ events }) => events.filter(({ leads }) => leads).map(({ id }) => id));
+
 /** The events of a save as they stand in the store now. */
-export function recordedEvents({ parts }: Save, time: string): RecordedEvent[] {
-  return parts.flatMap(({ aggregateId, aggregateType, expected, events }) =>
+export function recordedEvents({ parts }: Pick<Save, 'parts'>, time: string): RecordedEvent[] {
+  return parts.flatMap(({ id: aggregateId, type: aggregateType, expected, events }) =>
     events.map(({ id, type, schemaVersion, data, origin }, index) => ({
       id,
       aggregateId,

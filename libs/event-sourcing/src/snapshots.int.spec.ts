@@ -2,6 +2,7 @@ import { freshId } from '@tradecore/events';
 import { metrics } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { createEventStore, type PostgresEventStore } from './index.ts';
+import { partOf } from './test/parts.ts';
 import { createTestDatabase, KeptTally, tallyCatalogue, type TestDatabase } from './testing.ts';
 
 describe('snapshots in PostgreSQL', () => {
@@ -55,7 +56,7 @@ describe('snapshots in PostgreSQL', () => {
     const [one, two, none] = [(await tally(12)).id, (await tally(3)).id, freshId()];
     await dataSource.transaction(async (manager) => {
       const within = store.within(manager);
-      const { aggregates } = await within.loadMany([one, two, none].map((id) => ({ type: KeptTally, id })));
+      const { aggregates } = await within.loadLocked([one, two, none].map((id) => ({ type: KeptTally, id })));
       const [first, second, third] = [one, two, none].map((id) => {
         const found = aggregates.get(id);
         if (!found || found instanceof Error) throw new Error('not loaded');
@@ -65,10 +66,11 @@ describe('snapshots in PostgreSQL', () => {
       expect(second).toMatchObject({ version: 3, total: 2 });
       expect(third.version).toBe(0);
       for (let each = 0; each < 8; each += 1) second.raise(1);
-      await within.saveBatch([
-        within.prepare(first.raise(1), 1, { correlationId: freshId() }),
-        within.prepare(second, 8, { correlationId: freshId() }),
-      ]);
+      await within.saveBatch([partOf(tallyCatalogue, first.raise(1)), partOf(tallyCatalogue, second)]);
+      await within.keepSnapshots([first, second]);
+      expect(await manager.query('select version from snapshots where aggregate_id = $1', [two])).toEqual([]); // not committed yet
+      for (const each of [first, second]) each.markCommitted();
+      await within.keepSnapshots([first, second]);
     });
     expect(await stored(one)).toMatchObject([{ version: 12 }]);
     expect(await stored(two)).toEqual([{ shape: 1, version: 11, state: { owner: 'me', total: 10 } }]);
@@ -81,13 +83,13 @@ describe('snapshots in PostgreSQL', () => {
     ]);
     const before = await counted('disbelieved');
     await dataSource.transaction(async (manager) => {
-      const found = (await store.within(manager).loadMany([{ type: KeptTally, id }])).aggregates.get(id);
+      const found = (await store.within(manager).loadLocked([{ type: KeptTally, id }])).aggregates.get(id);
       expect(found).toMatchObject({ aggregate: { version: 12, total: 11 } });
     });
     expect(await counted('disbelieved')).toBe(before + 1);
   });
 
-  it('are written by the writer of the type alone, and of events that are there', async () => {
+  it('are written by a writer of the type alone, and of events that are there', async () => {
     const { id } = await tally(5);
     const foreign = await database.dataSourceFor('order-projector');
     await expect(save(foreign, id, 5, 1)).rejects.toThrow('has no event here');
@@ -103,6 +105,15 @@ describe('snapshots in PostgreSQL', () => {
     expect(await stored(id)).toEqual([]);
     await save(dataSource, id, 5, 4);
     expect(await kept(id)).toMatchObject({ version: 5, restoredAt: 5 });
+  });
+
+  it('serve every service, whichever writer of the type made them', async () => {
+    const { id } = await tally(9);
+    const saga = createEventStore({ dataSource: await database.dataSourceFor('order-saga'), catalogue: tallyCatalogue });
+    const theirs = await saga.loadAggregate(KeptTally, id);
+    await saga.saveAggregate(theirs.raise(1));
+    expect(await kept(id)).toMatchObject({ version: 10, total: 9, restoredAt: 10 });
+    await saga.close();
   });
 
   it('are not replaced by an older one', async () => {

@@ -93,11 +93,12 @@ export function fromSnapshot<A extends AnyAggregate>(
   return aggregate;
 }
 
-/** Snapshots that are due of these committed aggregates. */
+/** Snapshots that are due of these aggregates; what is not committed is left out. */
 export function dueSnapshots(aggregates: Iterable<AnyAggregate>): NewSnapshot[] {
   return [...aggregates].flatMap((aggregate) => {
     const { snapshots: policy } = aggregate.constructor as AggregateClass<AnyAggregate>;
-    if (!policy || aggregate.version - (versions.get(aggregate) ?? 0) < policy.every) return [];
+    if (!policy || aggregate.uncommittedEvents.length > 0) return [];
+    if (aggregate.version - (versions.get(aggregate) ?? 0) < policy.every) return [];
     versions.set(aggregate, aggregate.version);
     const state = JSON.stringify((aggregate as Snapshotted).toSnapshot());
     if (Buffer.byteLength(state) > maxStateBytes) {

@@ -1,7 +1,9 @@
 import type { RecordedEvent } from '@tradecore/events';
 import type { ReadAllOptions } from './event-store.ts';
-import { declareReadAllSql, readEventsSql, readSavedSql } from './read-events.ts';
+import { loadManyParameters, loadManySql, toFoundMany, type Asked, type FoundMany, type LoadedRow } from './load-many.ts';
+import { declareReadAllSql, readDecisionsSql, readEventsSql } from './read-events.ts';
 import { pageSize, RecordingStore, type Page } from './recording-store.ts';
+import { limits } from './save.ts';
 import {
   readSnapshotsParameters,
   readSnapshotsSql,
@@ -44,8 +46,14 @@ export abstract class SqlEventStore extends RecordingStore {
     return (await this.query(readEventsSql, [aggregateId, from, to, limit, until ?? null])) as RecordedEvent[];
   }
 
-  protected async readSaved(firstIds: readonly string[]): Promise<RecordedEvent[]> {
-    return (await this.query(readSavedSql, [firstIds])) as RecordedEvent[];
+  protected async readDecisions(firstIds: readonly string[]): Promise<RecordedEvent[]> {
+    const events = (await this.query(readDecisionsSql, [firstIds, limits.saveEvents])) as RecordedEvent[];
+    // Decisions of one origin in one save show each other's events.
+    return [...new Map(events.map((event) => [event.id, event])).values()];
+  }
+
+  protected async findMany(asked: readonly Asked[], lookups: readonly string[]): Promise<FoundMany> {
+    return toFoundMany((await this.query(loadManySql, loadManyParameters(asked, lookups, pageSize))) as LoadedRow[]);
   }
 
   protected async readSnapshots(wanted: readonly SnapshotWanted[], upTo: UpTo): Promise<StoredSnapshot[]> {

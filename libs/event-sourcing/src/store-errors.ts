@@ -1,19 +1,67 @@
 import { DomainError } from './domain-error.ts';
 
-/** Somebody else wrote to the aggregate since it was loaded. Load, decide and save again (`retryOnConflict`). */
+/** An aggregate of a save that is not at the version that was decided on. */
+export interface Conflict {
+  readonly aggregateId: string;
+  readonly expected: number;
+  readonly found: number;
+}
+
+/** Another writer was faster: some aggregates changed since they were loaded. Load, decide and save again (`retryOnConflict`). */
 export class ConcurrencyException extends DomainError {
   readonly code = 'version-conflict';
   readonly kind = 'conflict';
-  constructor(
-    readonly aggregateId: string,
-    readonly expected: number,
-    readonly found: number,
-  ) {
-    super(`aggregate ${aggregateId} is at version ${found}, not ${expected}`, { aggregateId, expected, found });
+  /** The first of the conflicts. */
+  readonly aggregateId: string;
+  readonly expected: number;
+  readonly found: number;
+
+  /** `conflicts`: every part of the save whose version was another one, in the order of the save; at least one. */
+  constructor(readonly conflicts: readonly Conflict[]) {
+    const [first] = conflicts;
+    if (!first) throw new TypeError('a conflict without an aggregate');
+    const { aggregateId, expected, found } = first;
+    const others = conflicts.length > 1 ? `, and ${conflicts.length - 1} more` : '';
+    super(`aggregate ${aggregateId} is at version ${found}, not ${expected}${others}`, { aggregateId, expected, found });
+    this.aggregateId = aggregateId;
+    this.expected = expected;
+    this.found = found;
   }
 }
 
-/** Nothing was stored: somebody holds the aggregate, the queue is full, or the database can't be reached. Try later. */
+/** An event id of a save that is in the store already. */
+export interface TakenId {
+  readonly eventId: string;
+  /** The part of the save that the event is in. */
+  readonly aggregateId: string;
+  /** The aggregate that has an event of this id: another one, or the same where only some decisions of the save are repeats. */
+  readonly takenBy: string;
+}
+
+/**
+ * Nothing was stored: an event id of the save is in the store already, and the save as a whole is no repeat. A name that was given to an
+ * event is used up, or some of the decisions in the save were stored before: take those out.
+ */
+export class EventIdTaken extends DomainError {
+  readonly code = 'event-id-taken';
+  readonly kind = 'conflict';
+  /** The parts of the save with such an event. */
+  readonly aggregateIds: readonly string[];
+  /** The aggregate that has the first of the ids. */
+  readonly takenBy: string;
+
+  /** `taken`: every such id, in the order of the save; at least one. */
+  constructor(readonly taken: readonly TakenId[]) {
+    const [first] = taken;
+    if (!first) throw new TypeError('no id is taken');
+    const { eventId, aggregateId, takenBy } = first;
+    super(`event ${eventId} of ${aggregateId} is in the store already, in ${takenBy}`, { eventId, aggregateId, takenBy });
+    this.aggregateIds = [...new Set(taken.map((each) => each.aggregateId))];
+    this.takenBy = takenBy;
+  }
+}
+
+/** Nothing was stored: another save holds the aggregate, the queue is full, or the database can't be reached. Try later. */
 export class Busy extends DomainError {
   readonly code = 'store-busy';
   readonly kind = 'busy';
@@ -37,7 +85,7 @@ export class TextNotStorable extends DomainError {
   readonly kind = 'invalid';
 }
 
-/** A save that no retry can mend: not the writer of the type, an id used for something else, a value that the database refuses. A bug. */
+/** A save that no retry can mend: an event that this service does not write, a value that the database refuses. A bug. */
 export class InvalidSave extends Error {
   override readonly name = 'InvalidSave';
 }

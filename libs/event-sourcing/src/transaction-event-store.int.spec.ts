@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { TransactionEventStore } from './index.ts';
 import { Busy, createEventStore, type PostgresEventStore, type Wanted } from './index.ts';
 import { ConcurrencyException, InvalidSave, PayloadTooLarge, TextNotStorable } from './store-errors.ts';
+import { partOf } from './test/parts.ts';
 import { createTestDatabase, Tally, tallyCatalogue, type TestDatabase } from './testing.ts';
 
 describe('many decisions in one transaction', () => {
@@ -26,8 +27,10 @@ describe('many decisions in one transaction', () => {
   };
   const wanted = (...ids: string[]): Wanted[] => ids.map((id) => ({ type: Tally, id }));
   const context = (commandId: string) => ({ correlationId: freshId(), commandId, account: 'acme' });
-  const loadOne = async (batch: TransactionEventStore, id: string, held?: Wanted['held']): Promise<Tally> => {
-    const found = (await batch.loadMany([{ type: Tally, id, held }])).aggregates.get(id);
+  const decided = (tally: Tally, commandId: string, count = 1) =>
+    partOf(tallyCatalogue, tally, { context: context(commandId), count });
+  const loadOne = async (batch: TransactionEventStore, id: string, warm?: Wanted['warm']): Promise<Tally> => {
+    const found = (await batch.loadLocked([{ type: Tally, id, warm }])).aggregates.get(id);
     if (!found || found instanceof Error) throw found ?? new Error(`${id} was not loaded`);
     return found.aggregate as Tally;
   };
@@ -36,7 +39,7 @@ describe('many decisions in one transaction', () => {
   it('loads aggregates that are there and one that is not, and events by id', async () => {
     const [one, two, none] = [await tally(), await tally(3), freshId()];
     const first = await lastId(two.id, 1);
-    const loaded = await within((batch) => batch.loadMany(wanted(one.id, two.id, none), [first, freshId()]));
+    const loaded = await within((batch) => batch.loadLocked(wanted(one.id, two.id, none), [first, freshId()]));
     const found = [one.id, two.id, none].map((id) => loaded.aggregates.get(id));
     expect(found).toMatchObject([
       { aggregate: { total: 0, version: 1 }, lastEventId: await lastId(one.id, 1) },
@@ -52,11 +55,7 @@ describe('many decisions in one transaction', () => {
     const [a, b, c] = [freshId(), freshId(), freshId()];
     const events = await within(async (batch) => {
       const [first, second] = [await loadOne(batch, one.id), await loadOne(batch, two.id)];
-      const decisions = [
-        batch.prepare(first.raise(1).raise(2), 2, context(a)),
-        batch.prepare(second.raise(4), 1, context(b)),
-        batch.prepare(first.raise(8), 1, context(c)),
-      ];
+      const decisions = [decided(first.raise(1).raise(2), a, 2), decided(second.raise(4), b), decided(first.raise(8), c)];
       return batch.saveBatch(decisions);
     });
     expect(events.map(({ id }) => id)).toEqual([
@@ -76,7 +75,7 @@ describe('many decisions in one transaction', () => {
     const made = await tally();
     await within(async (batch) => {
       const own = await loadOne(batch, made.id);
-      const decisions = Array.from({ length: 120 }, () => batch.prepare(own.raise(1).raise(1), 2, context(freshId())));
+      const decisions = Array.from({ length: 120 }, () => decided(own.raise(1).raise(1), freshId(), 2));
       expect(await batch.saveBatch(decisions)).toHaveLength(240);
     });
     expect(await store.loadAggregate(Tally, made.id)).toMatchObject({ total: 240, version: 241 });
@@ -89,7 +88,7 @@ describe('many decisions in one transaction', () => {
     const behind = (load: (batch: TransactionEventStore) => Promise<unknown>) =>
       within(async (holder) => {
         const own = await loadOne(holder, id);
-        await holder.saveBatch([holder.prepare(own.raise(1), 1, context(freshId()))]);
+        await holder.saveBatch([decided(own.raise(1), freshId())]);
         const waiting = within(load);
         await waitsForLock(database);
         return { waiting };
@@ -103,8 +102,7 @@ describe('many decisions in one transaction', () => {
   it('lets nobody else create what it has locked before it is there', async () => {
     const id = freshId();
     const rival = new Tally(id).open('rival');
-    const open = (batch: TransactionEventStore, own: Tally) =>
-      batch.saveBatch([batch.prepare(own.open('me'), 1, context(freshId()))]);
+    const open = (batch: TransactionEventStore, own: Tally) => batch.saveBatch([decided(own.open('me'), freshId())]);
     const saving = await within(async (batch) => {
       const own = await loadOne(batch, id);
       const attempt = store.saveAggregate(rival);
@@ -121,7 +119,7 @@ describe('many decisions in one transaction', () => {
     const kept = await tally(2);
     const lastEventId = await lastId(kept.id, 3);
     await store.saveAggregate((await store.loadAggregate(Tally, kept.id)).raise(10));
-    const load = (held: Wanted['held']) => within((batch) => loadOne(batch, kept.id, held));
+    const load = (warm: Wanted['warm']) => within((batch) => loadOne(batch, kept.id, warm));
     expect(await load({ aggregate: kept, lastEventId })).toBe(kept);
     expect(kept).toMatchObject({ version: 4, total: 12 });
     const foreign = new Tally(kept.id).open('other').raise(7);
@@ -140,7 +138,7 @@ describe('many decisions in one transaction', () => {
         throw new TypeError('broken');
       }
     }
-    const { aggregates } = await within((batch) => batch.loadMany([...wanted(good.id), { type: Other, id: bad.id }]));
+    const { aggregates } = await within((batch) => batch.loadLocked([...wanted(good.id), { type: Other, id: bad.id }]));
     expect(aggregates.get(good.id)).toMatchObject({ aggregate: { version: 1 } });
     expect(aggregates.get(bad.id)).toEqual(new TypeError('broken'));
   });
@@ -155,15 +153,12 @@ describe('many decisions in one transaction', () => {
     expect(await within((batch) => loadOne(batch, id))).toMatchObject({ version: 2101, total: 2100 });
   });
 
-  it('refuses at prepare what can not be stored', async () => {
-    await within((batch) => {
-      const own = new Tally(freshId()).open('me');
-      for (let n = 0; n < 101; n += 1) own.raise(1);
-      expect(() => batch.prepare(own, 101, context(freshId()))).toThrow(PayloadTooLarge);
-      expect(() => batch.prepare(own.raise(1, '\0'), 1, context(freshId()))).toThrow(TextNotStorable);
-      expect(() => batch.prepare(new Tally('no-uuid').open('me'), 1, context(freshId()))).toThrow(InvalidSave);
-      return Promise.resolve();
-    });
+  it('refuses at prepare what can not be stored', () => {
+    const own = new Tally(freshId()).open('me');
+    for (let n = 0; n < 101; n += 1) own.raise(1);
+    expect(() => decided(own, freshId(), 101)).toThrow(PayloadTooLarge);
+    expect(() => decided(own.raise(1, '\0'), freshId())).toThrow(TextNotStorable);
+    expect(() => decided(new Tally('no-uuid').open('me'), freshId())).toThrow(InvalidSave);
   });
 
   it('rolls back all when one decision is stored already', async () => {
@@ -172,10 +167,7 @@ describe('many decisions in one transaction', () => {
     const both = () =>
       within(async (batch) => {
         const [first, second] = [await loadOne(batch, one.id), await loadOne(batch, two.id)];
-        const decisions = [
-          batch.prepare(first.raise(1), 1, context(freshId())),
-          batch.prepare(second.raise(1), 1, context(commandId)),
-        ];
+        const decisions = [decided(first.raise(1), freshId()), decided(second.raise(1), commandId)];
         return batch.saveBatch(decisions);
       });
     await both();
@@ -186,17 +178,17 @@ describe('many decisions in one transaction', () => {
   it('gives up after two seconds, and refuses who does not write the type', async () => {
     const { id } = await tally();
     await within(async (holder) => {
-      await holder.loadMany(wanted(id));
-      await expect(within((batch) => batch.loadMany(wanted(id)))).rejects.toThrow(Busy);
+      await holder.loadLocked(wanted(id));
+      await expect(within((batch) => batch.loadLocked(wanted(id)))).rejects.toThrow(Busy);
     });
     const reader = await database.dataSourceFor('order-projector');
     const other = createEventStore({ dataSource: reader, catalogue: tallyCatalogue });
-    const load = reader.transaction((manager) => other.within(manager).loadMany(wanted(id)));
+    const load = reader.transaction((manager) => other.within(manager).loadLocked(wanted(id)));
     await expect(load).rejects.toThrow('does not write');
   });
 });
 
-/** Until somebody in this database waits for a lock. */
+/** Until a session of this database waits for a lock. */
 async function waitsForLock({ dataSource, name }: TestDatabase): Promise<void> {
   const look = `select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`;
   while (((await dataSource.query(look, [name])) as unknown[]).length === 0)

@@ -10,6 +10,15 @@ describe('the catalogue', () => {
     expect(topic?.writer).toBe('relay');
   });
 
+  it.each(declarations)(
+    '%s has for each of its events a service that writes it, and lists no other',
+    (_, { events, writers }) => {
+      const written = Object.values(writers).flatMap((each) => each);
+      expect(new Set(written)).toEqual(new Set(events));
+      for (const own of Object.values(writers)) expect(new Set(own).size).toBe(own.length);
+    },
+  );
+
   it.each(declarations)('%s has no two events of one name, and an upcast for each older version', (_, declaration) => {
     const names = declaration.events.map(({ type }) => type);
     expect(new Set(names).size).toBe(names.length);

@@ -4,24 +4,51 @@ import * as brokerOrders from './broker-orders.ts';
 import * as placements from './order-placement.ts';
 import * as orders from './orders.ts';
 import * as controls from './trading-control.ts';
+import { submitStepEventId } from './ids.ts';
 import { topics } from './topics.ts';
 
-/** KeyedMutex the data of one stored version into the next one's. */
+/** Turns the data of one stored version into the next one's. */
 export type Upcast = (data: Record<string, unknown>) => Record<string, unknown>;
 
-/** One type of aggregate: where its events go, who alone may write them, and which they are. */
+/** By service: the events that it may append. Several services may write the same type of event. */
+export type Writers = Readonly<Record<string, readonly EventClass[]>>;
+
+/** One type of aggregate: where its events go, which they are, and who may write each of them. */
 export interface AggregateDeclaration {
   /** Stored in `event_store.aggregate_type`. */
   readonly type: string;
   readonly topic: string;
-  /** The service that may append its events. */
-  readonly writer: string;
+  /** The database refuses every event of a service that is not listed for it here. Together the lists are `events`. */
+  readonly writers: Writers;
   readonly events: readonly EventClass[];
+  /**
+   * Others may assert the version of such an aggregate in their saves, without an event of their own. A save that changes one waits for those
+   * that assert it, so that nothing decided on the old version is stored once the change is acknowledged. For what is read often and
+   * changed rarely.
+   */
+  readonly asserted?: boolean;
   /** By event type, then by the version that it starts from. */
   readonly upcasts?: Readonly<Record<string, Readonly<Record<number, Upcast>>>>;
   /** The key of the record on the topic; the aggregate's id when absent. */
   readonly keyOf?: (event: Event, aggregateId: string) => string;
+  /**
+   * The id of an event, where a name makes it unique in the whole store (a UUID in lower case, from `derivedId`); else, where it says
+   * `undefined`, it follows from the command or is fresh. Not for the first event of a decision: by its id a repeat is recognised.
+   */
+  readonly idOf?: (event: Event, aggregateId: string) => string | undefined;
 }
+
+/** Events that one service alone may write, for an `AggregateDeclaration`: `{ type, topic, ...writtenBy('command-api', [...]) }`. */
+export const writtenBy = (service: string, events: readonly EventClass[]): Pick<AggregateDeclaration, 'events' | 'writers'> => ({
+  events,
+  writers: { [service]: events },
+});
+
+/** The same for events that several services write. */
+export const writtenByEach = (writers: Writers): Pick<AggregateDeclaration, 'events' | 'writers'> => ({
+  events: [...new Set(Object.values(writers).flat())],
+  writers,
+});
 
 /** Every type of aggregate by its name. */
 export type Catalogue = Readonly<Record<string, AggregateDeclaration>>;
@@ -29,62 +56,70 @@ export type Catalogue = Readonly<Record<string, AggregateDeclaration>>;
 /** A step is keyed by the aggregate that it asks, so that what a saga asks of one aggregate arrives in order. */
 const keyOfStep = ({ data }: Event, sagaId: string): string => (data as { readonly target?: string }).target ?? sagaId;
 
+/** The first attempt of a step that sends a BrokerOrder is found by its target: the gateway finds the terms of an order for good. */
+function idOfStep({ type, data }: Event): string | undefined {
+  const { target, attempt } = data as Partial<placements.Step>;
+  const sends = type === placements.SubmitBrokerOrder.type || type === placements.ReplaceBrokerOrder.type;
+  return sends && attempt === 1 && target !== undefined ? submitStepEventId(target) : undefined;
+}
+
 /** The fleet's aggregates. Stores, relays and projectors take it as a parameter, so that tests can bring their own. */
 export const catalogue: Catalogue = {
   Order: {
     type: 'Order',
     topic: topics.orderEvents.name,
-    writer: 'command-api',
-    events: [
-      orders.OrderPlaced,
-      orders.OrderApproved,
-      orders.OrderDenied,
-      orders.OrderAccepted,
-      orders.OrderRejected,
-      orders.OrderOutcomeUnknown,
-      orders.OrderExecuted,
-      orders.OrderExecutionBusted,
-      orders.OrderExecutionCorrected,
-      orders.OrderCancelRequested,
-      orders.OrderCancelRejected,
-      orders.OrderCanceled,
-      orders.OrderReplaceRequested,
-      orders.OrderReplaced,
-      orders.OrderReplaceRejected,
-      orders.OrderExpired,
-      orders.OrderDoneForDay,
-      orders.OrderSuspended,
-      orders.OrderResumed,
-    ],
+    ...writtenByEach({
+      'command-api': [
+        orders.OrderPlaced,
+        orders.OrderApproved,
+        orders.OrderDenied,
+        orders.OrderCancelRequested,
+        orders.OrderReplaceRequested,
+      ],
+      'order-saga': [
+        orders.OrderAccepted,
+        orders.OrderRejected,
+        orders.OrderOutcomeUnknown,
+        orders.OrderExecuted,
+        orders.OrderExecutionBusted,
+        orders.OrderExecutionCorrected,
+        orders.OrderCancelRejected,
+        orders.OrderCanceled,
+        orders.OrderReplaced,
+        orders.OrderReplaceRejected,
+        orders.OrderExpired,
+        orders.OrderDoneForDay,
+        orders.OrderSuspended,
+        orders.OrderResumed,
+      ],
+    }),
   },
   Account: {
     type: 'Account',
     topic: topics.accountEvents.name,
-    writer: 'command-api',
-    events: [
-      accounts.AccountOpened,
-      accounts.AccountAccessGranted,
-      accounts.AccountAccessRevoked,
-      accounts.FundsDeposited,
-      accounts.FundsWithdrawn,
-      accounts.ReservationMade,
-      accounts.ReservationChanged,
-      accounts.ReservationReleased,
-      accounts.FillSettled,
-      accounts.FillReversed,
-    ],
+    ...writtenByEach({
+      'command-api': [
+        accounts.AccountOpened,
+        accounts.AccountAccessGranted,
+        accounts.AccountAccessRevoked,
+        accounts.FundsDeposited,
+        accounts.FundsWithdrawn,
+        accounts.ReservationMade,
+        accounts.ReservationChanged,
+      ],
+      'order-saga': [accounts.ReservationChanged, accounts.ReservationReleased, accounts.FillSettled, accounts.FillReversed],
+    }),
   },
   TradingControl: {
     type: 'TradingControl',
+    asserted: true,
     topic: topics.controlEvents.name,
-    writer: 'command-api',
-    events: [controls.TradingHalted, controls.TradingResumed, controls.RiskLimitsSet],
+    ...writtenBy('command-api', [controls.TradingHalted, controls.TradingResumed, controls.RiskLimitsSet]),
   },
   BrokerOrder: {
     type: 'BrokerOrder',
     topic: topics.brokerEvents.name,
-    writer: 'broker-gateway',
-    events: [
+    ...writtenBy('broker-gateway', [
       brokerOrders.BrokerOrderAccepted,
       brokerOrders.BrokerOrderRejected,
       brokerOrders.BrokerOrderLapsed,
@@ -102,21 +137,24 @@ export const catalogue: Catalogue = {
       brokerOrders.BrokerOrderSuspended,
       brokerOrders.BrokerOrderResumed,
       brokerOrders.ForeignOrderAdopted,
-    ],
+    ]),
   },
   OrderPlacement: {
     type: 'OrderPlacement',
     topic: topics.orderPlacement.name,
-    writer: 'order-saga',
-    events: [
-      placements.SubmitBrokerOrder,
-      placements.ReplaceBrokerOrder,
-      placements.CancelBrokerOrder,
-      placements.RevisionEnded,
-      placements.PlacementStuck,
-      placements.PlacementResumed,
-      placements.PlacementEnded,
-    ],
+    ...writtenByEach({
+      'command-api': [placements.SubmitBrokerOrder],
+      'order-saga': [
+        placements.SubmitBrokerOrder,
+        placements.ReplaceBrokerOrder,
+        placements.CancelBrokerOrder,
+        placements.RevisionEnded,
+        placements.PlacementStuck,
+        placements.PlacementResumed,
+        placements.PlacementEnded,
+      ],
+    }),
     keyOf: keyOfStep,
+    idOf: idOfStep,
   },
 };

@@ -7,6 +7,15 @@ export * from './broker-orders.ts';
 export * from './order-placement.ts';
 export * from './trading-control.ts';
 export * from './market-data.ts';
+export { feedChanges } from './feed-changes.ts';
 export { topics, type TopicDeclaration } from './topics.ts';
-export { catalogue, type AggregateDeclaration, type Catalogue, type Upcast } from './catalogue.ts';
+export {
+  catalogue,
+  writtenByEach,
+  writtenBy,
+  type AggregateDeclaration,
+  type Catalogue,
+  type Upcast,
+  type Writers,
+} from './catalogue.ts';
 export { upcast, UnknownEvent } from './upcast.ts';

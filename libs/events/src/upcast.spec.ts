@@ -1,4 +1,4 @@
-import type { Catalogue } from './catalogue.ts';
+import { writtenBy, type Catalogue } from './catalogue.ts';
 import { event } from './event.ts';
 import { recordedSample } from './testing.ts';
 import { UnknownEvent, upcast } from './upcast.ts';
@@ -9,8 +9,7 @@ const catalogue: Catalogue = {
   Person: {
     type: 'Person',
     topic: 'transport.person-events',
-    writer: 'nobody',
-    events: [Renamed],
+    ...writtenBy('nobody', [Renamed]),
     upcasts: {
       Renamed: {
         1: ({ name }) => ({ full: name }),

@@ -8,335 +8,396 @@ import {
   BrokerOrderLapsed,
   BrokerOrderRejected,
   BrokerOrderReplaced,
+  BrokerOrderResumed,
   BrokerOrderSuspended,
-  BrokerOrderUnchanged,
   BrokerOutcomeUnknown,
   BrokerOutcomeUnresolved,
   BrokerReplaceRejected,
-  CancellationRequested,
   ExecutionBusted,
   ExecutionCorrected,
   ExecutionReported,
   ForeignOrderAdopted,
-  ReplacementRequested,
-  SubmissionRequested,
   type BrokerOrderEvent,
-  type Execution,
+  type OfOrder,
+  type Opening,
+  type ReplacingTerms,
   type RevisionTerms,
 } from '@tradecore/events';
 import { add, compare, decimal, isPositive, subtract, zero, type Decimal } from '@tradecore/money';
-import type { BrokerageExecution, BrokerageOrder } from './brokerage-replies.ts';
+import { Executions, type StandingExecution } from './broker-order-executions.ts';
+import type { BrokerageExecution, BrokerageOrder, ReportName } from './brokerage-replies.ts';
 
 /** How an ended revision ended. */
 export type RevisionEnd = 'filled' | 'canceled' | 'expired' | 'replaced' | 'rejected' | 'lapsed';
 
-/** How far a revision has got: `asked`: the intent is stored; `unknown`: a call ended without an answer; `working`: the broker has it. */
-export type RevisionProgress = 'none' | 'asked' | 'unknown' | 'working' | RevisionEnd | 'foreign';
+/** How far a revision has got: `none`: nothing proves that the brokerage has it; `unknown`: a call ended without an answer; `working`: it has it. */
+export type RevisionProgress = 'none' | 'unknown' | 'working' | RevisionEnd | 'foreign';
+
+/** How an order was accepted: whether a look-up found it, and of a replacement what earlier revisions had traded. */
+export interface AcceptedAs {
+  readonly found: boolean;
+  readonly carriedQuantity?: string;
+  readonly countsFromZero?: boolean;
+}
 
 /**
- * One revision of an order at the broker: what we asked, what the broker said, each execution once. Its id is the `client_order_id` there.
- * Whatever is reported may be reported again, late, and in any order: what is known already changes nothing.
+ * One revision of an order at the brokerage: what the brokerage said, each execution once. Its id is the `client_order_id` there. Whatever is
+ * reported may be reported again, late, and in any order: what is known already changes nothing. Which report means what: `interpretReply`.
  */
 export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
   static readonly type = 'BrokerOrder';
 
-  private state: RevisionProgress = 'none';
-  private asked: (RevisionTerms & { readonly replaces?: string }) | undefined;
-  private brokerageId: string | undefined;
-  private carried: Decimal = zero;
-  private executed: Decimal = zero;
-  private readonly executions = new Map<string, Decimal>();
-  private cancelWanted = false;
-  private unresolvable = false;
-  private pause: 'doneForDay' | 'suspended' | undefined;
+  readonly #executions = new Executions();
+  readonly #answered = new Set<string>();
+  #opening: Opening | undefined;
+  #progress: RevisionProgress = 'none';
+  #brokerageOrderId: string | undefined;
+  #carried: Decimal = zero;
+  #countsFromZero = false;
+  #mustCancel = false;
+  #isUnresolved = false;
+  #canceledBy: string | undefined;
+  #pause: 'doneForDay' | 'suspended' | undefined;
+
+  /** Says which step asked for it: its first event carries that. */
+  openedBy(opening: Opening): this {
+    this.#opening ??= opening;
+    return this;
+  }
 
   get progress(): RevisionProgress {
-    return this.state;
+    return this.#progress;
   }
 
-  /** What was asked; undefined before the first intent and for foreign orders. `replaces`: the BrokerOrder id of the revision before. */
-  get terms(): (RevisionTerms & { readonly replaces?: string }) | undefined {
-    return this.asked;
+  /** What was asked for; undefined for foreign orders, and before the first event where nobody said. */
+  get terms(): RevisionTerms | ReplacingTerms | undefined {
+    return this.#opening?.terms;
   }
 
-  /** The broker's id, once it is known. */
+  /** The BrokerOrder id of the revision that it replaces. */
+  get replaces(): string | undefined {
+    const { terms } = this;
+    return terms && 'replaces' in terms ? terms.replaces : undefined;
+  }
+
+  /** The brokerage's id, once it is known. */
   get brokerageOrderId(): string | undefined {
-    return this.brokerageId;
+    return this.#brokerageOrderId;
   }
 
-  /** Executed shares as the broker counts: those of the revisions before are in. */
+  /** Executed shares as the client counts: those of the revisions before are in. */
   get filledQuantity(): string {
-    return add(this.carried, this.executed);
+    return add(this.#carried, this.#executions.quantity);
   }
 
-  /** A cancel was asked and is not answered yet. */
-  get cancelRequested(): boolean {
-    return this.cancelWanted;
+  /** What earlier revisions had traded when it took over. */
+  get carriedQuantity(): string {
+    return this.#carried;
+  }
+
+  /** The brokerage counts its executions alone: it was sent with the rest of the quantity. */
+  get countsFromZero(): boolean {
+    return this.#countsFromZero;
   }
 
   /** The budget is spent, and the outcome is unknown still. */
   get isUnresolved(): boolean {
-    return this.unresolvable;
+    return this.#isUnresolved;
   }
 
-  /** Whether somebody has to attend to it: it is on its way to the broker or there. */
+  /** Nothing proves yet that the brokerage has it, and it was not given up. */
+  get isUnproven(): boolean {
+    return this.#progress === 'none' || this.#progress === 'unknown';
+  }
+
+  /** It is on its way to the brokerage or there. */
   get isOpen(): boolean {
-    return this.state === 'asked' || this.state === 'unknown' || this.state === 'working';
+    return this.isUnproven || this.#progress === 'working';
   }
 
-  /** Stores the intent to send it. */
-  submit(terms: RevisionTerms): void {
-    if (this.state === 'none') this.apply(new SubmissionRequested(terms));
-    else this.unchanged('SubmissionAsked');
+  /** It was found at the brokerage after it had been given up. */
+  get mustCancel(): boolean {
+    return this.#mustCancel && this.#progress === 'working';
   }
 
-  /** Stores the intent to replace the revision `replaces` by this one. */
-  replace(terms: RevisionTerms & { readonly replaces: string }): void {
-    if (this.state === 'none') this.apply(new ReplacementRequested(terms));
-    else this.unchanged('ReplacementAsked');
+  /** The brokerage does not work it for now. */
+  get isPaused(): boolean {
+    return this.#pause !== undefined;
   }
 
-  /** Stores the intent to cancel; says at once when there is nothing to cancel any more. */
-  cancel(): void {
-    if (this.isOpen && this.cancelWanted) return this.unchanged('CancellationAsked');
-    if (this.isOpen) return this.apply(new CancellationRequested({}));
-    if (this.state !== 'none') return this.apply(new BrokerCancelRejected({ reason: `it is ${this.state}` }));
-    this.apply(new CancellationRequested({}));
-    this.apply(new BrokerOrderCanceled({ atBroker: false, filledQuantity: zero }));
+  /** The command of the step that it was cancelled by. */
+  get canceledBy(): string | undefined {
+    return this.#canceledBy;
   }
 
-  /**
-   * Takes over what the broker shows of it. `found`: it was looked up after an unknown outcome. `carried`: of a replacement, the shares that
-   * the revisions before had traded when it took over; without it a replacement is not taken for accepted.
-   * A terminal status counts only when all executions that the broker counts are known: see `lacks`.
-   */
-  learn(order: BrokerageOrder, { found = false, carried }: { readonly found?: boolean; readonly carried?: string } = {}): void {
-    if (this.state === 'none' || this.state === 'foreign') return;
-    if (this.brokerageId === undefined) this.accept(order, found, carried);
-    if (this.state === 'working' && !this.lacks(order)) this.follow(order);
+  /** Whether the step of this command has its answer. */
+  hasAnswered(commandId: string): boolean {
+    return this.#answered.has(commandId);
   }
 
-  /** Whether the broker counts executions of it that are not stored yet. */
+  /** Whether the brokerage counts executions that are not known yet. */
   lacks(order: BrokerageOrder): boolean {
-    return compare(decimal(order.filledQuantity), add(this.carried, this.executed)) > 0;
+    return compare(decimal(order.filledQuantity), this.#counted) > 0;
+  }
+
+  /** Whether the brokerage counts fewer executed shares than are known. */
+  exceeds(order: BrokerageOrder): boolean {
+    return compare(decimal(order.filledQuantity), this.#counted) < 0;
+  }
+
+  /** The execution that a report names, taken back or not. */
+  execution(name: ReportName): StandingExecution | undefined {
+    return this.#executions.find(name);
+  }
+
+  /** Whether this very report is known: an execution, a bust or a correction. */
+  hasReport(brokerageExecutionId: string): boolean {
+    return this.#executions.hasReport(brokerageExecutionId);
+  }
+
+  /** Executions that were not taken back. */
+  get standingExecutions(): readonly StandingExecution[] {
+    return this.#executions.standing();
+  }
+
+  /** The brokerage has it. Answers the step that asked for it, unless it had been given up: then it is to be cancelled there. */
+  accept({ brokerageOrderId }: BrokerageOrder, as: AcceptedAs): void {
+    if (this.#opening === undefined || this.#brokerageOrderId !== undefined) return;
+    this.apply(new BrokerOrderAccepted({ ...this.#ofOrder(this.#opening.commandId), brokerageOrderId, ...as }));
   }
 
   /** An execution, once; in any state. */
   report({ executionId, brokerageExecutionId, quantity, price, executedAt }: BrokerageExecution): void {
-    if (this.asked === undefined || this.executions.has(executionId)) return;
-    const execution = { executionId, brokerageExecutionId, quantity, price, executedAt };
-    this.apply(new ExecutionReported({ ...execution, ...ofOrder(this.asked) }));
+    const traded = this.#traded();
+    if (!traded || this.#executions.find({ executionId, brokerageExecutionId })) return;
+    const execution = { executionId, brokerageExecutionId, quantity: decimal(quantity), price: decimal(price), executedAt };
+    this.apply(new ExecutionReported({ ...traded, ...execution }));
   }
 
-  /** The broker took an execution back. */
-  bust(executionId: string): void {
-    if (this.asked === undefined || !isPositive(this.executions.get(executionId) ?? zero)) return;
-    this.apply(new ExecutionBusted({ executionId, ...ofOrder(this.asked) }));
+  /** The brokerage took an execution back. */
+  bust(name: ReportName, brokerageExecutionId: string): void {
+    const [traded, execution] = [this.#traded(), this.#executions.find(name)];
+    if (!traded || !execution || !isPositive(execution.quantity)) return;
+    this.apply(new ExecutionBusted({ ...traded, executionId: execution.executionId, brokerageExecutionId }));
   }
 
-  /** The broker corrected an execution: these are its figures now. */
-  correct({ executionId, quantity, price, executedAt }: Execution): void {
-    if (this.asked === undefined || !isPositive(this.executions.get(executionId) ?? zero)) return;
-    this.apply(new ExecutionCorrected({ executionId, quantity, price, executedAt, ...ofOrder(this.asked) }));
+  /** The brokerage corrected an execution: `report` has its figures now. The same figures change nothing. */
+  correct(name: ReportName, report: BrokerageExecution): void {
+    const [traded, execution] = [this.#traded(), this.#executions.find(name)];
+    if (!traded || !execution || !isPositive(execution.quantity)) return;
+    const { brokerageExecutionId, executedAt } = report;
+    const [quantity, price] = [decimal(report.quantity), decimal(report.price)];
+    if (quantity === execution.quantity && price === execution.price) return;
+    const { executionId } = execution;
+    this.apply(new ExecutionCorrected({ ...traded, executionId, brokerageExecutionId, quantity, price, executedAt }));
   }
 
-  /** The broker refused to take it. */
+  /** The brokerage refused to take it, or it was no longer possible to ask. */
   refuse(code: string, reason: string): void {
-    if (!this.isUnproven) return;
-    if (this.asked?.replaces === undefined) this.apply(new BrokerOrderRejected({ code, reason }));
-    else this.apply(new BrokerReplaceRejected({ reason }));
+    if (!this.isUnproven || this.#opening === undefined) return;
+    const of = this.#ofOrder(this.#opening.commandId);
+    if (this.replaces === undefined) this.apply(new BrokerOrderRejected({ ...of, code, reason }));
+    else this.apply(new BrokerReplaceRejected({ ...of, reason }));
   }
 
   /** A call ended without an answer. */
   outcomeUnknown(attempt: number, reason: string): void {
-    if (this.state === 'asked') this.apply(new BrokerOutcomeUnknown({ attempt, reason }));
+    if (this.#progress === 'none') this.apply(new BrokerOutcomeUnknown({ ...this.#ofOrder(), attempt, reason }));
   }
 
   /** Looking up and sending again did not tell within the budget. */
   unresolved(attempts: number, reason: string): void {
-    if (this.state === 'unknown' && !this.unresolvable) this.apply(new BrokerOutcomeUnresolved({ attempts, reason }));
+    if (this.#progress !== 'unknown' || this.#isUnresolved) return;
+    this.apply(new BrokerOutcomeUnresolved({ ...this.#ofOrder(), attempts, reason }));
   }
 
-  /** It is surely not at the broker, and too late or too dear to send. */
-  lapse(reason: 'time-in-force' | 'collar', lastPrice?: string): void {
+  /** It is surely not at the brokerage, and is not sent any more. */
+  lapse(reason: BrokerOrderLapsed['data']['reason'], lastPrice?: string): void {
+    if (!this.isUnproven || this.#opening === undefined) return;
+    if (this.replaces !== undefined) return this.refuse('lapsed', `lapsed: ${reason}`);
+    const of = this.#ofOrder(this.#opening.commandId);
+    this.apply(new BrokerOrderLapsed({ ...of, reason, ...(lastPrice !== undefined && { lastPrice }) }));
+  }
+
+  /** It is surely not at the brokerage, and a step asks to cancel it: it is not sent any more. */
+  withdraw(commandId: string): void {
     if (!this.isUnproven) return;
-    if (this.asked?.replaces !== undefined) return this.apply(new BrokerReplaceRejected({ reason: `lapsed: ${reason}` }));
-    this.apply(new BrokerOrderLapsed({ reason, ...(lastPrice !== undefined && { lastPrice }) }));
+    if (this.replaces !== undefined) return this.refuse('canceled', 'canceled before it was sent');
+    const { filledQuantity } = this;
+    this.apply(new BrokerOrderCanceled({ ...this.#ofOrder(commandId), atBrokerage: false, filledQuantity }));
   }
 
-  /** It is surely not at the broker, and a cancel was asked: it is not sent any more. */
-  withdraw(): void {
-    if (!this.isUnproven) return;
-    if (this.asked?.replaces !== undefined)
-      return this.apply(new BrokerReplaceRejected({ reason: 'canceled before it was sent' }));
-    this.apply(new BrokerOrderCanceled({ atBroker: false, filledQuantity: zero }));
+  /** Answers a step that asks to cancel it: it is not cancelled. */
+  rejectCancel(commandId: string, reason: string): void {
+    if (!this.hasAnswered(commandId)) this.apply(new BrokerCancelRejected({ ...this.#ofOrder(commandId), reason }));
   }
 
-  /** The broker does not cancel it. */
-  rejectCancel(reason: string): void {
-    if (this.isOpen && this.cancelWanted) this.apply(new BrokerCancelRejected({ reason }));
+  /** It is cancelled at the brokerage, all its executions are known. `commandId`: of the step that asked for it, if one did. */
+  canceled(commandId: string | undefined): void {
+    const { filledQuantity } = this;
+    if (this.#progress !== 'working') return;
+    this.apply(new BrokerOrderCanceled({ ...this.#ofOrder(commandId), atBrokerage: true, filledQuantity }));
   }
 
-  /** The revision `by` (a BrokerOrder id) took over; `order` is this one as the broker shows it, with all its executions known. */
-  replacedBy(by: string, order: BrokerageOrder): void {
-    if (this.state === 'working' && !this.lacks(order)) {
-      this.apply(new BrokerOrderReplaced({ by, filledQuantity: this.filledQuantity }));
-    }
+  /** Its time in force ended at the brokerage, all its executions are known. */
+  expired(): void {
+    const { filledQuantity } = this;
+    if (this.#progress === 'working') this.apply(new BrokerOrderExpired({ ...this.#ofOrder(), filledQuantity }));
   }
 
-  /** Takes up an order at the broker that nobody of us asked for. */
+  /** The brokerage took it, and rejected it then. */
+  rejected(reason: string): void {
+    if (this.#progress === 'working') this.apply(new BrokerOrderRejected({ ...this.#ofOrder(), code: 'rejected', reason }));
+  }
+
+  /** The BrokerOrder `by` took over; all executions of this one are known. */
+  replacedBy(by: string): void {
+    const { filledQuantity } = this;
+    if (this.#progress === 'working') this.apply(new BrokerOrderReplaced({ ...this.#ofOrder(), by, filledQuantity }));
+  }
+
+  /** The brokerage does not work it for now. */
+  paused(how: 'doneForDay' | 'suspended'): void {
+    if (this.#progress !== 'working' || this.#pause === how) return;
+    this.apply(how === 'suspended' ? new BrokerOrderSuspended(this.#ofOrder()) : new BrokerOrderDoneForDay(this.#ofOrder()));
+  }
+
+  /** The brokerage works it again, or still: a late report of what was taken back since may have filled it in our books. */
+  resumed(): void {
+    const isStillWorked = this.#progress === 'filled' && !this.#isFilled;
+    if (isStillWorked || (this.#progress === 'working' && this.isPaused)) this.apply(new BrokerOrderResumed(this.#ofOrder()));
+  }
+
+  /** Takes up an order at the brokerage that nobody of us asked for. */
   adopt({ brokerageOrderId, clientOrderId, symbol, side, quantity, filledQuantity, brokerageStatus }: BrokerageOrder): void {
-    if (this.state !== 'none') return;
-    this.apply(
-      new ForeignOrderAdopted({
-        brokerageOrderId,
-        clientOrderId,
-        symbol,
-        side,
-        quantity,
-        filledQuantity,
-        status: brokerageStatus,
-      }),
-    );
+    if (this.version > 0) return;
+    const order = { brokerageOrderId, clientOrderId, symbol, side, quantity, filledQuantity };
+    this.apply(new ForeignOrderAdopted({ ...order, status: brokerageStatus }));
   }
 
-  onSubmissionRequested({ data }: SubmissionRequested): void {
-    this.asked = data;
-    this.state = 'asked';
-  }
-
-  onReplacementRequested({ data }: ReplacementRequested): void {
-    this.asked = data;
-    this.state = 'asked';
-  }
-
-  onCancellationRequested(_: CancellationRequested): void {
-    this.cancelWanted = true;
-  }
-
-  /** It is there after we had given it up: it is worked, and has to be cancelled. */
   onBrokerOrderAccepted({ data }: BrokerOrderAccepted): void {
-    if (!this.isUnproven) this.cancelWanted = true;
-    this.brokerageId = data.brokerageOrderId;
-    this.carried = decimal(data.carriedQuantity ?? zero);
-    this.unresolvable = false;
-    this.state = this.isFilled ? 'filled' : 'working';
+    this.#learn(data);
+    this.#mustCancel = !this.isUnproven;
+    this.#brokerageOrderId = data.brokerageOrderId;
+    this.#carried = decimal(data.carriedQuantity ?? zero);
+    this.#countsFromZero = data.countsFromZero ?? false;
+    this.#isUnresolved = false;
+    this.#progress = this.#isFilled ? 'filled' : 'working';
   }
 
-  onBrokerOrderRejected(_: BrokerOrderRejected): void {
-    this.end('rejected');
+  onBrokerOrderRejected({ data }: BrokerOrderRejected): void {
+    this.#end('rejected', data);
   }
 
-  onBrokerOrderLapsed(_: BrokerOrderLapsed): void {
-    this.end('lapsed');
+  onBrokerOrderLapsed({ data }: BrokerOrderLapsed): void {
+    this.#end('lapsed', data);
   }
 
-  onBrokerOutcomeUnknown(_: BrokerOutcomeUnknown): void {
-    this.state = 'unknown';
+  onBrokerOutcomeUnknown({ data }: BrokerOutcomeUnknown): void {
+    this.#learn(data);
+    this.#progress = 'unknown';
   }
 
-  onBrokerOutcomeUnresolved(_: BrokerOutcomeUnresolved): void {
-    this.unresolvable = true;
+  onBrokerOutcomeUnresolved({ data }: BrokerOutcomeUnresolved): void {
+    this.#learn(data);
+    this.#isUnresolved = true;
   }
 
   onExecutionReported({ data }: ExecutionReported): void {
-    this.count(data.executionId, decimal(data.quantity));
-    if (this.state === 'working' && this.isFilled) this.end('filled');
+    this.#learn(data);
+    this.#executions.put(data, data.quantity, data.price);
+    if (this.#progress === 'working' && this.#isFilled) this.#end('filled', data);
   }
 
   onExecutionBusted({ data }: ExecutionBusted): void {
-    this.count(data.executionId, zero);
+    this.#learn(data);
+    this.#executions.takeBack(data);
   }
 
   onExecutionCorrected({ data }: ExecutionCorrected): void {
-    this.count(data.executionId, decimal(data.quantity));
+    this.#learn(data);
+    this.#executions.put(data, data.quantity, data.price);
+    if (this.#progress === 'working' && this.#isFilled) this.#end('filled', data);
   }
 
-  onBrokerOrderCanceled(_: BrokerOrderCanceled): void {
-    this.end('canceled');
+  onBrokerOrderCanceled({ data }: BrokerOrderCanceled): void {
+    this.#end('canceled', data);
+    this.#canceledBy = data.answers;
   }
 
-  onBrokerCancelRejected(_: BrokerCancelRejected): void {
-    this.cancelWanted = false;
+  onBrokerCancelRejected({ data }: BrokerCancelRejected): void {
+    this.#learn(data);
   }
 
-  onBrokerOrderReplaced(_: BrokerOrderReplaced): void {
-    this.end('replaced');
+  onBrokerOrderReplaced({ data }: BrokerOrderReplaced): void {
+    this.#end('replaced', data);
   }
 
-  onBrokerReplaceRejected(_: BrokerReplaceRejected): void {
-    this.end('rejected');
+  onBrokerReplaceRejected({ data }: BrokerReplaceRejected): void {
+    this.#end('rejected', data);
   }
 
-  onBrokerOrderExpired(_: BrokerOrderExpired): void {
-    this.end('expired');
+  onBrokerOrderExpired({ data }: BrokerOrderExpired): void {
+    this.#end('expired', data);
   }
 
-  onBrokerOrderDoneForDay(_: BrokerOrderDoneForDay): void {
-    this.pause = 'doneForDay';
+  onBrokerOrderDoneForDay({ data }: BrokerOrderDoneForDay): void {
+    this.#learn(data);
+    this.#pause = 'doneForDay';
   }
 
-  onBrokerOrderSuspended(_: BrokerOrderSuspended): void {
-    this.pause = 'suspended';
+  onBrokerOrderSuspended({ data }: BrokerOrderSuspended): void {
+    this.#learn(data);
+    this.#pause = 'suspended';
+  }
+
+  onBrokerOrderResumed({ data }: BrokerOrderResumed): void {
+    this.#learn(data);
+    this.#pause = undefined;
+    this.#progress = 'working';
   }
 
   onForeignOrderAdopted({ data }: ForeignOrderAdopted): void {
-    this.state = 'foreign';
-    this.brokerageId = data.brokerageOrderId;
+    this.#progress = 'foreign';
+    this.#brokerageOrderId = data.brokerageOrderId;
   }
 
-  onBrokerOrderUnchanged(_: BrokerOrderUnchanged): void {
-    // The answer to a command that had nothing to do.
+  /** Executed shares as the brokerage counts. */
+  get #counted(): Decimal {
+    return this.#countsFromZero ? this.#executions.quantity : add(this.#carried, this.#executions.quantity);
   }
 
-  /** The intent is stored, and nothing proves yet that the broker has it. */
-  private get isUnproven(): boolean {
-    return this.state === 'asked' || this.state === 'unknown';
+  get #isFilled(): boolean {
+    const { terms } = this;
+    return terms !== undefined && !isPositive(subtract(decimal(terms.quantity), decimal(this.filledQuantity)));
   }
 
-  private get isFilled(): boolean {
-    return this.asked !== undefined && compare(add(this.carried, this.executed), decimal(this.asked.quantity)) >= 0;
+  /** What every event carries; the first one the opening as well. A step is answered once. */
+  #ofOrder(answers?: string) {
+    if (this.#opening === undefined) throw new Error(`nobody said what BrokerOrder ${this.id} was asked for`);
+    const { orderId, accountId, revision } = this.#opening.terms;
+    return {
+      ...{ orderId, accountId, revision },
+      ...(this.version === 0 && { opening: this.#opening }),
+      ...(answers !== undefined && !this.hasAnswered(answers) && { answers }),
+    };
   }
 
-  private accept(order: BrokerageOrder, found: boolean, carried: string | undefined): void {
-    // What the broker took and then rejected keeps the broker's id, so that its late answer "taken" is not taken for news.
-    if (order.status === 'rejected' && (!this.isUnproven || this.asked?.replaces !== undefined)) {
-      return this.refuse('rejected', `the broker says ${order.brokerageStatus}`);
-    }
-    if (this.asked?.replaces !== undefined && carried === undefined) return;
-    this.apply(
-      new BrokerOrderAccepted({
-        brokerageOrderId: order.brokerageOrderId,
-        found,
-        ...(carried !== undefined && { carriedQuantity: decimal(carried) }),
-      }),
-    );
+  /** What every event about an execution carries; undefined for foreign orders, of which none is stored. */
+  #traded() {
+    const { terms } = this;
+    return terms && { ...this.#ofOrder(), symbol: terms.symbol, side: terms.side };
   }
 
-  /** The status of an order whose executions are all known. */
-  private follow({ status, brokerageStatus, filledQuantity }: BrokerageOrder): void {
-    if (status === 'canceled') this.apply(new BrokerOrderCanceled({ atBroker: true, filledQuantity }));
-    if (status === 'expired') this.apply(new BrokerOrderExpired({ filledQuantity }));
-    if (status === 'rejected')
-      this.apply(new BrokerOrderRejected({ code: 'rejected', reason: `the broker says ${brokerageStatus}` }));
-    if (status === 'doneForDay' && this.pause !== 'doneForDay') this.apply(new BrokerOrderDoneForDay({}));
-    if (status === 'suspended' && this.pause !== 'suspended') this.apply(new BrokerOrderSuspended({}));
+  #learn({ opening, answers }: OfOrder): void {
+    if (opening !== undefined) this.#opening = opening;
+    if (answers !== undefined) this.#answered.add(answers);
   }
 
-  private unchanged(about: string): void {
-    this.apply(new BrokerOrderUnchanged({ about, reason: `it is ${this.state}` }));
-  }
-
-  private count(executionId: string, quantity: Decimal): void {
-    this.executed = add(subtract(this.executed, this.executions.get(executionId) ?? zero), quantity);
-    this.executions.set(executionId, quantity);
-  }
-
-  private end(how: RevisionEnd): void {
-    this.state = how;
-    this.cancelWanted = false;
-    this.unresolvable = false;
+  #end(how: RevisionEnd, data: OfOrder): void {
+    this.#learn(data);
+    this.#progress = how;
+    this.#isUnresolved = false;
+    this.#pause = undefined;
   }
 }
-
-const ofOrder = ({ orderId, revision, symbol, side }: RevisionTerms) => ({ orderId, revision, symbol, side });

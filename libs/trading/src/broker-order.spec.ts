@@ -1,5 +1,4 @@
-import fc from 'fast-check';
-import { given } from '@tradecore/event-sourcing/testing';
+import { given as givenAggregate } from '@tradecore/event-sourcing/testing';
 import {
   BrokerCancelRejected,
   BrokerOrderAccepted,
@@ -9,24 +8,23 @@ import {
   BrokerOrderLapsed,
   BrokerOrderRejected,
   BrokerOrderReplaced,
+  BrokerOrderResumed,
   BrokerOrderSuspended,
-  BrokerOrderUnchanged,
   BrokerOutcomeUnknown,
   BrokerOutcomeUnresolved,
   BrokerReplaceRejected,
-  CancellationRequested,
-  executionIdFor,
   ExecutionBusted,
   ExecutionCorrected,
   ExecutionReported,
+  executionIdFor,
   ForeignOrderAdopted,
-  ReplacementRequested,
-  SubmissionRequested,
   type BrokerOrderEvent,
+  type Opening,
   type RevisionTerms,
 } from '@tradecore/events';
-import { add, compare, decimal, zero } from '@tradecore/money';
-import { BrokerOrder, brokerageStatuses, type BrokerageExecution, type BrokerageOrder } from './index.ts';
+import { BrokerOrder } from './broker-order.aggregate.ts';
+import type { BrokerageExecution, BrokerageOrder } from './brokerage-replies.ts';
+import { commandIdOf } from './interpret-reply.ts';
 
 const terms: RevisionTerms = {
   orderId: '0190a6e0-0000-7000-8000-0000000000d1',
@@ -34,365 +32,258 @@ const terms: RevisionTerms = {
   accountId: '0190a6e0-0000-7000-8000-00000000acc0',
   symbol: 'ACME',
   side: 'buy',
-  type: 'limit',
+  type: 'market',
   quantity: '10',
-  limitPrice: '100',
   timeInForce: 'day',
 };
-const next = { ...terms, revision: 2, quantity: '20', replaces: '0190a6e0-0000-7000-8000-000000000b01' };
+const opening: Opening = { commandId: 'submit', terms };
+const replacing: Opening = { commandId: 'replace', terms: { ...terms, revision: 2, quantity: '20', replaces: 'before' } };
+const of = { orderId: terms.orderId, accountId: terms.accountId, revision: 1 };
+const first = { ...of, opening };
+const traded = { symbol: 'ACME', side: 'buy' } as const;
+
 const shown = (changes: Partial<BrokerageOrder> = {}): BrokerageOrder => ({
-  brokerageOrderId: 'v1',
-  clientOrderId: 'c1',
-  symbol: 'ACME',
-  side: 'buy',
-  status: 'working',
-  brokerageStatus: 'new',
-  quantity: '10',
-  filledQuantity: '0',
-  submittedAt: '2026-01-02T03:04:05Z',
-  ...changes,
+  ...{ brokerageOrderId: 'v1', clientOrderId: 'x', ...traded, status: 'working', brokerageStatus: 'new' },
+  ...{ quantity: '10', filledQuantity: '0', submittedAt: '2026-01-02T03:04:05Z', ...changes },
 });
-const traded = (name: string, quantity: string): BrokerageExecution => ({
-  executionId: executionIdFor('paper', name),
-  brokerageExecutionId: name,
-  brokerageOrderId: 'v1',
-  quantity,
-  price: '99.5',
-  executedAt: '2026-01-02T03:04:06Z',
+const execution = (name: string, quantity: string, price = '99.5'): BrokerageExecution => ({
+  ...{ executionId: executionIdFor('paper', name), brokerageExecutionId: name, brokerageOrderId: 'v1' },
+  ...{ quantity, price, executedAt: '2026-01-02T03:04:06Z' },
 });
-const ofOrder = { orderId: terms.orderId, revision: 1, symbol: 'ACME', side: 'buy' } as const;
-const reported = (name: string, quantity: string) => {
-  const { brokerageOrderId: _, ...execution } = traded(name, quantity);
-  return new ExecutionReported({ ...execution, ...ofOrder });
+const reportedAs = (name: string, quantity: string) => {
+  const { brokerageOrderId: _, ...figures } = execution(name, quantity);
+  return { ...traded, ...figures };
 };
-const asked = new SubmissionRequested(terms);
-const accepted = new BrokerOrderAccepted({ brokerageOrderId: 'v1', found: false });
-const unknown = new BrokerOutcomeUnknown({ attempt: 1, reason: 'ETIMEDOUT' });
-const cancelAsked = new CancellationRequested({});
+const accepted = new BrokerOrderAccepted({ ...first, answers: 'submit', brokerageOrderId: 'v1', found: false });
+const executed = (name: string, quantity: string) => new ExecutionReported({ ...of, ...reportedAs(name, quantity) });
+const unknown = new BrokerOutcomeUnknown({ ...first, attempt: 1, reason: 'ETIMEDOUT' });
 
-describe('a revision that is asked for', () => {
-  it('is stored as the intent to send it', () =>
-    given(BrokerOrder)
-      .when((revision) => revision.submit(terms))
-      .then(asked));
+const given = (...history: BrokerOrderEvent[]) => ({
+  when: (decide: (order: BrokerOrder) => void) =>
+    givenAggregate(BrokerOrder, ...history).when((order) => decide(order.openedBy(opening))),
+});
+const after = (...history: BrokerOrderEvent[]): BrokerOrder => new BrokerOrder('x').replay(history).openedBy(opening);
 
-  it('again under another command is answered all the same', () =>
-    given(BrokerOrder, asked)
-      .when((revision) => revision.submit(terms))
-      .then(new BrokerOrderUnchanged({ about: 'SubmissionAsked', reason: 'it is asked' })));
+describe('the first event of a BrokerOrder, whichever it is', () => {
+  const canceled = { ...first, answers: 'cancel', atBrokerage: false, filledQuantity: '0' };
+  it.each<[string, (order: BrokerOrder) => void, BrokerOrderEvent]>([
+    ['accepted', (order) => order.accept(shown(), { found: false }), accepted],
+    [
+      'refused',
+      (order) => order.refuse('403', 'no power'),
+      new BrokerOrderRejected({ ...first, answers: 'submit', code: '403', reason: 'no power' }),
+    ],
+    [
+      'lapsed',
+      (order) => order.lapse('trading-halted'),
+      new BrokerOrderLapsed({ ...first, answers: 'submit', reason: 'trading-halted' }),
+    ],
+    ['withdrawn', (order) => order.withdraw('cancel'), new BrokerOrderCanceled(canceled)],
+    ['unknown', (order) => order.outcomeUnknown(1, 'ETIMEDOUT'), unknown],
+    ['traded', (order) => order.report(execution('e1', '4')), new ExecutionReported({ ...first, ...reportedAs('e1', '4') })],
+  ])('carries the step that asked for it: %s', (_, decide, event) => given().when(decide).then(event));
 
-  it('and shown by the broker is accepted, once', () =>
-    given(BrokerOrder, asked)
-      .when((revision) => {
-        revision.learn(shown());
-        revision.learn(shown());
+  it('is needed for the next: they carry whose it is, and no step', () =>
+    given(accepted)
+      .when((order) => order.report(execution('e1', '4')))
+      .then(executed('e1', '4')));
+});
+
+describe('what proves that the brokerage has it', () => {
+  it('is taken over once, and answers the step once', () =>
+    given()
+      .when((order) => {
+        order.accept(shown(), { found: false });
+        order.accept(shown(), { found: true });
+        order.refuse('422', 'late');
+        order.lapse('collar', '120');
+        order.withdraw('cancel');
+        order.outcomeUnknown(1, 'late');
       })
       .then(accepted));
 
-  it('and refused is rejected', () =>
-    given(BrokerOrder, asked)
-      .when((revision) => revision.refuse('40310000', 'insufficient buying power'))
-      .then(new BrokerOrderRejected({ code: '40310000', reason: 'insufficient buying power' })));
-
-  it('and taken, then rejected, stays rejected when the answer that it was taken comes late', () =>
-    given(BrokerOrder, asked)
-      .when((revision) => {
-        revision.learn(shown({ status: 'rejected', brokerageStatus: 'rejected' }));
-        revision.learn(shown());
+  it('ends an unknown outcome, which is told once, and once more when the budget is spent', () =>
+    given()
+      .when((order) => {
+        order.outcomeUnknown(1, 'ETIMEDOUT');
+        order.outcomeUnknown(2, 'ETIMEDOUT');
+        order.unresolved(10, 'ETIMEDOUT');
+        order.unresolved(11, 'ETIMEDOUT');
+        order.accept(shown(), { found: true });
       })
-      .then(accepted, new BrokerOrderRejected({ code: 'rejected', reason: 'the broker says rejected' })));
+      .then(
+        unknown,
+        new BrokerOutcomeUnresolved({ ...of, attempts: 10, reason: 'ETIMEDOUT' }),
+        new BrokerOrderAccepted({ ...of, answers: 'submit', brokerageOrderId: 'v1', found: true }),
+      ));
 
-  it('is not refused any more once the broker has it', () =>
-    given(BrokerOrder, asked, accepted)
-      .when((revision) => revision.refuse('42210000', 'late'))
-      .then());
-
-  it('lapses, or is withdrawn, only before the broker has it', () => {
-    given(BrokerOrder, asked)
-      .when((revision) => revision.lapse('collar', '120'))
-      .then(new BrokerOrderLapsed({ reason: 'collar', lastPrice: '120' }));
-    given(BrokerOrder, asked, cancelAsked)
-      .when((revision) => revision.withdraw())
-      .then(new BrokerOrderCanceled({ atBroker: false, filledQuantity: '0' }));
-    given(BrokerOrder, asked, accepted)
-      .when((revision) => {
-        revision.lapse('time-in-force');
-        revision.withdraw();
-      })
-      .then();
-  });
-});
-
-describe('an unknown outcome', () => {
-  it('is told once, and once more when the budget is spent', () =>
-    given(BrokerOrder, asked)
-      .when((revision) => {
-        revision.outcomeUnknown(1, 'ETIMEDOUT');
-        revision.outcomeUnknown(2, 'ETIMEDOUT');
-        revision.unresolved(10, 'ETIMEDOUT');
-        revision.unresolved(11, 'ETIMEDOUT');
-      })
-      .then(unknown, new BrokerOutcomeUnresolved({ attempts: 10, reason: 'ETIMEDOUT' })));
-
-  it('ends with the proof that the broker has it', () =>
-    given(BrokerOrder, asked, unknown, new BrokerOutcomeUnresolved({ attempts: 10, reason: 'x' }))
-      .when((revision) => revision.learn(shown(), { found: true }))
-      .then(new BrokerOrderAccepted({ brokerageOrderId: 'v1', found: true })));
-
-  it('is none where the stream has told of the order before', () =>
-    given(BrokerOrder, asked, accepted)
-      .when((revision) => revision.outcomeUnknown(1, 'ETIMEDOUT'))
-      .then());
-
-  it('of what was given up and is there after all: it is worked, and wants to be cancelled', () => {
-    const revision = new BrokerOrder('x').replay([asked, new BrokerOrderLapsed({ reason: 'time-in-force' })]);
-    revision.learn(shown());
-    expect([revision.progress, revision.cancelRequested]).toEqual(['working', true]);
-    revision.report(traded('e1', '10'));
-    expect(revision.progress).toBe('filled');
+  it('of what was given up makes it work, to be cancelled there; the step keeps its first answer', () => {
+    const lapsed = new BrokerOrderLapsed({ ...first, answers: 'submit', reason: 'time-in-force' });
+    given(lapsed)
+      .when((order) => order.accept(shown(), { found: false }))
+      .then(new BrokerOrderAccepted({ ...of, brokerageOrderId: 'v1', found: false }));
+    const order = after(lapsed);
+    order.accept(shown(), { found: false });
+    expect([order.progress, order.mustCancel]).toEqual(['working', true]);
   });
 });
 
 describe('executions', () => {
-  it('are reported once each, whatever order they come in', () =>
-    given(BrokerOrder, asked, accepted)
-      .when((revision) => ['e2', 'e1', 'e2'].forEach((name) => revision.report(traded(name, '3'))))
-      .then(reported('e2', '3'), reported('e1', '3')));
+  it('are reported once each, whatever order they come in, also after the end', () =>
+    given(accepted, new BrokerOrderCanceled({ ...of, atBrokerage: true, filledQuantity: '0' }))
+      .when((order) => ['e2', 'e1', 'e2'].forEach((name) => order.report(execution(name, '3'))))
+      .then(executed('e2', '3'), executed('e1', '3')));
 
-  it('fill the revision', () => {
-    const revision = new BrokerOrder('x').replay([asked, accepted, reported('e1', '4'), reported('e2', '6')]);
-    expect([revision.progress, revision.filledQuantity]).toEqual(['filled', '10']);
+  it('fill the order, once the brokerage is known to have it', () => {
+    const order = after(new ExecutionReported({ ...first, ...reportedAs('e1', '10') }));
+    expect(order.progress).toBe('none');
+    order.accept(shown(), { found: false });
+    expect([order.progress, order.filledQuantity]).toEqual(['filled', '10']);
   });
 
-  it('before the answer fill it when the broker is known to have it', () => {
-    const revision = new BrokerOrder('x').replay([asked, reported('e1', '10')]);
-    expect(revision.progress).toBe('asked');
-    revision.learn(shown({ status: 'filled', brokerageStatus: 'filled', filledQuantity: '10' }));
-    expect(revision.progress).toBe('filled');
-  });
-
-  it('after the end are facts', () =>
-    given(BrokerOrder, asked, accepted, new BrokerOrderCanceled({ atBroker: true, filledQuantity: '0' }))
-      .when((revision) => revision.report(traded('late', '2')))
-      .then(reported('late', '2')));
-
-  it('may be taken back or corrected, if they are known', () =>
-    given(BrokerOrder, asked, accepted, reported('e1', '4'), reported('e2', '1'))
-      .when((revision) => {
-        revision.bust(traded('e1', '4').executionId);
-        revision.bust(traded('e1', '4').executionId);
-        revision.bust('unheard');
-        const { brokerageExecutionId: _, brokerageOrderId: __, ...figures } = traded('e2', '2');
-        revision.correct(figures);
-        revision.correct({ ...figures, executionId: 'unheard' });
-        expect(revision.filledQuantity).toBe('2');
+  it('may be taken back or corrected, if they are known, once', () =>
+    given(accepted, executed('e1', '4'), executed('e2', '1'))
+      .when((order) => {
+        order.bust(execution('e1', '4'), 'b1');
+        order.bust(execution('e1', '4'), 'b1');
+        order.bust(execution('unheard', '1'), 'b2');
+        order.correct(execution('e2', '1'), execution('c1', '2'));
+        order.correct(execution('e2', '1'), execution('c1', '2'));
+        expect(order.filledQuantity).toBe('2');
       })
       .then(
-        new ExecutionBusted({ executionId: traded('e1', '4').executionId, ...ofOrder }),
-        new ExecutionCorrected({
-          executionId: traded('e2', '2').executionId,
-          quantity: '2',
-          price: '99.5',
-          executedAt: '2026-01-02T03:04:06Z',
-          ...ofOrder,
-        }),
+        new ExecutionBusted({ ...of, ...traded, executionId: executionIdFor('paper', 'e1'), brokerageExecutionId: 'b1' }),
+        new ExecutionCorrected({ ...of, ...reportedAs('c1', '2'), executionId: executionIdFor('paper', 'e2') }),
       ));
+
+  it('are known by every id that the brokerage gave them: a correction of a correction names the one before', () => {
+    const order = after(accepted, executed('e1', '4'));
+    order.correct(execution('e1', '4'), execution('c1', '4', '98'));
+    order.correct(execution('c1', '4'), execution('c2', '4', '97'));
+    order.report(execution('c1', '4'));
+    expect(order.standingExecutions).toMatchObject([{ executionId: executionIdFor('paper', 'e1'), quantity: '4', price: '97' }]);
+    expect(order.hasReport('c2')).toBe(true);
+  });
 });
 
-describe('the end at the broker', () => {
-  it('counts only when every execution that the broker counts is known', () => {
-    const ended = shown({ status: 'canceled', brokerageStatus: 'canceled', filledQuantity: '4' });
-    const canceled = new BrokerOrderCanceled({ atBroker: true, filledQuantity: '4' });
-    given(BrokerOrder, asked, accepted)
-      .when((revision) => {
-        revision.learn(ended);
-        expect(revision.lacks(ended)).toBe(true);
-      })
-      .then();
-    given(BrokerOrder, asked, accepted, reported('e1', '4'))
-      .when((revision) => revision.learn(ended))
-      .then(canceled);
-    given(BrokerOrder, asked, accepted, reported('e1', '4'), canceled)
-      .when((revision) => {
-        revision.learn(ended);
-        revision.learn(shown()); // an older word, late
-      })
-      .then();
-  });
-
-  it.each([
-    ['expired', new BrokerOrderExpired({ filledQuantity: '0' })],
-    ['rejected', new BrokerOrderRejected({ code: 'rejected', reason: 'the broker says rejected' })],
-    ['doneForDay', new BrokerOrderDoneForDay({})],
-    ['suspended', new BrokerOrderSuspended({})],
-  ] as const)('is told: %s', (status, event) =>
-    given(BrokerOrder, asked, accepted)
-      .when((revision) => {
-        revision.learn(shown({ status, brokerageStatus: status }));
-        revision.learn(shown({ status, brokerageStatus: status }));
+describe('the end at the brokerage', () => {
+  it.each<[string, (order: BrokerOrder) => void, BrokerOrderEvent]>([
+    [
+      'canceled by a step',
+      (order) => order.canceled('cancel'),
+      new BrokerOrderCanceled({ ...of, answers: 'cancel', atBrokerage: true, filledQuantity: '0' }),
+    ],
+    [
+      'canceled',
+      (order) => order.canceled(undefined),
+      new BrokerOrderCanceled({ ...of, atBrokerage: true, filledQuantity: '0' }),
+    ],
+    ['expired', (order) => order.expired(), new BrokerOrderExpired({ ...of, filledQuantity: '0' })],
+    ['rejected', (order) => order.rejected('no'), new BrokerOrderRejected({ ...of, code: 'rejected', reason: 'no' })],
+    ['replaced', (order) => order.replacedBy('next'), new BrokerOrderReplaced({ ...of, by: 'next', filledQuantity: '0' })],
+  ])('is told once: %s', (_, decide, event) =>
+    given(accepted)
+      .when((order) => {
+        decide(order);
+        decide(order);
+        order.paused('suspended');
       })
       .then(event),
   );
+
+  it('leaves a cancel that comes too late refused, once for each step', () =>
+    given(accepted, executed('e1', '10'))
+      .when((order) => {
+        order.rejectCancel('cancel', 'it is filled');
+        order.rejectCancel('cancel', 'it is filled');
+      })
+      .then(new BrokerCancelRejected({ ...of, answers: 'cancel', reason: 'it is filled' })));
 });
 
-describe('a cancel', () => {
-  it('is an intent while the revision is open, asked twice or not', () => {
-    given(BrokerOrder, asked)
-      .when((revision) => revision.cancel())
-      .then(cancelAsked);
-    given(BrokerOrder, asked, cancelAsked)
-      .when((revision) => revision.cancel())
-      .then(new BrokerOrderUnchanged({ about: 'CancellationAsked', reason: 'it is asked' }));
-  });
-
-  it('of what has ended is refused', () =>
-    given(BrokerOrder, asked, accepted, reported('e1', '10'))
-      .when((revision) => revision.cancel())
-      .then(new BrokerCancelRejected({ reason: 'it is filled' })));
-
-  it('of what was never asked ends it before it begins', () =>
-    given(BrokerOrder)
-      .when((revision) => revision.cancel())
-      .then(cancelAsked, new BrokerOrderCanceled({ atBroker: false, filledQuantity: '0' })));
-
-  it('that the broker refuses may be asked again', () =>
-    given(BrokerOrder, asked, accepted, cancelAsked)
-      .when((revision) => {
-        revision.rejectCancel('too late');
-        revision.rejectCancel('too late');
-        revision.cancel();
+describe('a pause', () => {
+  it('has a way back', () =>
+    given(accepted)
+      .when((order) => {
+        order.resumed();
+        order.paused('suspended');
+        order.paused('suspended');
+        order.paused('doneForDay');
+        order.resumed();
+        order.resumed();
       })
-      .then(new BrokerCancelRejected({ reason: 'too late' }), cancelAsked));
+      .then(new BrokerOrderSuspended(of), new BrokerOrderDoneForDay(of), new BrokerOrderResumed(of)));
+
+  it('of what only our books took for filled is none: the brokerage works it still', () => {
+    const order = after(accepted, executed('e1', '5'), executed('e2', '5'));
+    order.bust(execution('e1', '5'), 'b1');
+    order.resumed();
+    expect([order.progress, order.filledQuantity]).toEqual(['working', '5']);
+  });
 });
 
 describe('a replacement', () => {
-  const replacing = new ReplacementRequested(next);
+  const replacement = () => new BrokerOrder('y').openedBy(replacing);
 
-  it('is an intent', () =>
-    given(BrokerOrder)
-      .when((revision) => revision.replace(next))
-      .then(replacing));
-
-  it('is accepted with what it carries over, not before that is known', () => {
-    given(BrokerOrder, replacing)
-      .when((revision) => revision.learn(shown({ filledQuantity: '4' })))
-      .then();
-    given(BrokerOrder, replacing)
-      .when((revision) => {
-        revision.learn(shown({ filledQuantity: '4' }), { carried: '4' });
-        expect([revision.progress, revision.filledQuantity, revision.lacks(shown({ filledQuantity: '4' }))]).toEqual([
-          'working',
-          '4',
-          false,
-        ]);
-      })
-      .then(new BrokerOrderAccepted({ brokerageOrderId: 'v1', found: false, carriedQuantity: '4' }));
+  it('is filled by what it carries and what it trades, as the brokerage counts', () => {
+    const order = replacement();
+    order.accept(shown(), { found: false, carriedQuantity: '15' });
+    expect([order.filledQuantity, order.lacks(shown({ filledQuantity: '15' }))]).toEqual(['15', false]);
+    order.report(execution('e1', '5'));
+    expect(order.progress).toBe('filled');
   });
 
-  it('is filled by what it carries and what it trades', () => {
-    const carrying = new BrokerOrderAccepted({ brokerageOrderId: 'v1', found: false, carriedQuantity: '15' });
-    const revision = new BrokerOrder('x').replay([replacing, carrying]);
-    revision.report(traded('e1', '5'));
-    expect(revision.progress).toBe('filled');
+  it('that counts from zero lacks what the brokerage counts of its own', () => {
+    const order = replacement();
+    order.accept(shown({ quantity: '5' }), { found: false, carriedQuantity: '15', countsFromZero: true });
+    expect([order.lacks(shown({ filledQuantity: '1' })), order.exceeds(shown())]).toEqual([true, false]);
+    order.report(execution('e1', '5'));
+    expect([order.progress, order.filledQuantity]).toEqual(['filled', '20']);
   });
 
-  it.each([
-    ['refused', (revision: BrokerOrder) => revision.refuse('422', 'no'), 'no'],
-    ['too late', (revision: BrokerOrder) => revision.lapse('time-in-force'), 'lapsed: time-in-force'],
-    ['not wanted', (revision: BrokerOrder) => revision.withdraw(), 'canceled before it was sent'],
-  ])('that is %s says so itself', (_, decide, reason) =>
-    given(BrokerOrder, replacing).when(decide).then(new BrokerReplaceRejected({ reason })),
-  );
-
-  it('ends the revision before it, when all that one traded is known', () => {
-    const old = shown({ status: 'replaced', brokerageStatus: 'replaced', filledQuantity: '4' });
-    given(BrokerOrder, asked, accepted)
-      .when((revision) => revision.replacedBy('next', old))
-      .then();
-    given(BrokerOrder, asked, accepted, reported('e1', '4'))
-      .when((revision) => revision.replacedBy('next', old))
-      .then(new BrokerOrderReplaced({ by: 'next', filledQuantity: '4' }));
+  it.each<[string, (order: BrokerOrder) => void, string]>([
+    ['refused', (order) => order.refuse('422', 'no'), 'no'],
+    ['too late', (order) => order.lapse('time-in-force'), 'lapsed: time-in-force'],
+    ['not wanted', (order) => order.withdraw('cancel'), 'canceled before it was sent'],
+  ])('that is %s says so itself', (_, decide, reason) => {
+    const order = replacement();
+    decide(order);
+    expect(order.uncommittedEvents).toMatchObject([{ type: BrokerReplaceRejected.type, data: { answers: 'replace', reason } }]);
   });
 });
 
-describe('an order that is not ours', () => {
-  it('is taken up once, and then left alone', () =>
-    given(BrokerOrder)
-      .when((revision) => {
-        revision.adopt(shown({ clientOrderId: 'theirs' }));
-        revision.adopt(shown({ clientOrderId: 'theirs' }));
-        revision.learn(shown({ status: 'canceled', brokerageStatus: 'canceled' }));
-        revision.report(traded('e1', '1'));
-      })
-      .then(
-        new ForeignOrderAdopted({
-          brokerageOrderId: 'v1',
-          clientOrderId: 'theirs',
-          symbol: 'ACME',
-          side: 'buy',
-          quantity: '10',
-          filledQuantity: '0',
-          status: 'new',
-        }),
-      ));
-});
-
-describe('whatever is reported, in whatever order and however often', () => {
-  const parts = ['1', '2', '3', '4'] as const; // ten shares
-  const names = parts.map((quantity) => `e${quantity}`);
-  const end = fc.constantFrom(...brokerageStatuses.filter((status) => status !== 'replaced' && status !== 'filled'));
-  const word = fc.oneof(
-    ...parts.map((quantity, index) =>
-      fc.constant((revision: BrokerOrder) => revision.report(traded(names[index] as string, quantity))),
-    ),
-    fc
-      .record({ status: end, filled: fc.constantFrom('0', '1', '3', '6', '10') })
-      .map(({ status, filled }) => (revision: BrokerOrder) => {
-        revision.learn(shown({ status, brokerageStatus: status, filledQuantity: filled }));
+it('an order that is not ours is taken up once, and then left alone', () =>
+  givenAggregate(BrokerOrder)
+    .when((order) => {
+      order.adopt(shown({ clientOrderId: 'theirs' }));
+      order.adopt(shown({ clientOrderId: 'theirs' }));
+      order.accept(shown(), { found: false });
+      order.report(execution('e1', '1'));
+      order.canceled(undefined);
+    })
+    .then(
+      new ForeignOrderAdopted({
+        ...{ brokerageOrderId: 'v1', clientOrderId: 'theirs', symbol: 'ACME', side: 'buy' },
+        ...{ quantity: '10', filledQuantity: '0', status: 'new' },
       }),
-    fc.constant((revision: BrokerOrder) => revision.cancel()),
-    fc.constant((revision: BrokerOrder) => revision.rejectCancel('no')),
-    fc.constant((revision: BrokerOrder) => revision.outcomeUnknown(1, 'x')),
-    fc.constant((revision: BrokerOrder) => revision.unresolved(1, 'x')),
-    fc.constant((revision: BrokerOrder) => revision.refuse('x', 'x')),
-    fc.constant((revision: BrokerOrder) => revision.lapse('collar', '1')),
-    fc.constant((revision: BrokerOrder) => revision.withdraw()),
-  );
-  const ends = new Set(['BrokerOrderCanceled', 'BrokerOrderExpired', 'BrokerOrderRejected', 'BrokerOrderLapsed']);
+    ));
 
-  it('each execution stands once, the quantity is their sum, and the broker ends it once', () => {
-    fc.assert(
-      fc.property(fc.array(word, { maxLength: 30 }), (words) => {
-        const revision = new BrokerOrder('x').replay([asked]);
-        for (const say of words) say(revision);
-        const events = revision.uncommittedEvents;
-        const executions = events.filter((event) => event instanceof ExecutionReported);
-        const ids = executions.map(({ data }) => data.executionId);
-        expect(new Set(ids).size).toBe(ids.length);
-        expect(revision.filledQuantity).toBe(executions.reduce((sum, { data }) => add(sum, decimal(data.quantity)), zero));
-        const atBroker = events.filter((each: BrokerOrderEvent) => ends.has(each.type));
-        // Given up, found at the broker after all, ended there: twice at most.
-        expect(atBroker.length).toBeLessThanOrEqual(2);
-        expect(events.filter(({ type }) => type === 'BrokerOrderAccepted').length).toBeLessThanOrEqual(1);
-        const replayed = new BrokerOrder('x').replay([asked, ...events]);
-        expect([replayed.progress, replayed.filledQuantity]).toEqual([revision.progress, revision.filledQuantity]);
-      }),
-    );
+describe('the name of a save', () => {
+  it('is the same whoever stores the same word, and another for another', () => {
+    const names = ['e1', 'e1', 'e2'].map((name) => {
+      const order = after(accepted);
+      order.report(execution(name, '1'));
+      return commandIdOf([order]);
+    });
+    expect(names[0]).toBe(names[1]);
+    expect(names[0]).not.toBe(names[2]);
   });
 
-  it('all told in the end, it stands as the broker says', () => {
-    fc.assert(
-      fc.property(fc.shuffledSubarray(parts.map((_, n) => n)), fc.array(word, { maxLength: 10 }), (order, words) => {
-        const revision = new BrokerOrder('x').replay([asked]);
-        revision.learn(shown());
-        for (const say of words) say(revision);
-        for (const n of order) revision.report(traded(names[n] as string, parts[n] as string));
-        const filled = revision.filledQuantity;
-        revision.learn(shown({ status: 'canceled', brokerageStatus: 'canceled', filledQuantity: filled }));
-        expect(revision.isOpen).toBe(false);
-        if (compare(decimal(filled), decimal('10')) === 0)
-          expect(['filled', 'canceled', 'expired', 'rejected']).toContain(revision.progress);
-      }),
-    );
+  it('follows from the step where it answers one, in any version', () => {
+    const names = [[accepted], [accepted, executed('e1', '1')]].map((history) => {
+      const order = after(...history);
+      order.canceled('cancel');
+      return commandIdOf([order]);
+    });
+    expect(names[0]).toBe(names[1]);
   });
 });

@@ -3,6 +3,7 @@ export {
   canonicalTerms,
   clientOrderIdShape,
   differingFields,
+  differingTerms,
   symbolShape,
   termFaults,
   type TermFault,
@@ -64,11 +65,28 @@ export { ceilings, defaultPriceCollarPercent, rules } from './risk-rules.ts';
 export { earlier, later, millisecondsBetween, millisecondsOf } from './time.ts';
 export { InvalidLimits, TradingControl } from './trading-control.aggregate.ts';
 export { BrokerOrder, type RevisionEnd, type RevisionProgress } from './broker-order.aggregate.ts';
-export { nextStep, type RevisionFacts, type RevisionPatience, type RevisionStep } from './broker-order-step.ts';
+export { nextStep } from './broker-order-step.ts';
+export { commandIdOf, interpretReply, wants } from './interpret-reply.ts';
+export {
+  interrupted,
+  openCancels,
+  type Interpretation,
+  type LookedUp,
+  type NextStep,
+  type Obstacle,
+  type Reply,
+  type Revision,
+  type RevisionFacts,
+  type RevisionRules,
+  type RevisionState,
+} from './revision.ts';
 export {
   brokerageStatuses,
-  type BrokerAnswer,
+  type BrokerageAnswer,
   type BrokerageExecution,
   type BrokerageOrder,
   type BrokerageStatus,
+  type BrokerageUpdate,
+  type ExecutionReport,
+  type ReportName,
 } from './brokerage-replies.ts';

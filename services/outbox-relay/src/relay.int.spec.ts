@@ -58,7 +58,7 @@ describe('a relay', () => {
     expect(Math.max(...sent.map(({ batches }) => batches.length))).toBeGreaterThan(1);
   });
 
-  it('is woken from sleep by a writer, and by its own clock when notifications are lost', async () => {
+  it('listens to writers while batches are rare, and looks by its own clock when notifications are lost', async () => {
     const wakeUp = new WakeUp();
     const listener = new OutboxListener(world.database.urlFor('outbox-relay'), () => wakeUp.notify());
     await listener.open();
@@ -68,15 +68,31 @@ describe('a relay', () => {
       const rows: unknown[] = await world.database.dataSource.query('select from relay_state where asleep_until > now()');
       return rows.length === 1;
     };
-    await until('it sleeps', asleep);
+    await until('it listens', asleep);
     await append(writer, [{ id: freshId(), expected: 0, events: 1 }]);
     await drained(world.database);
-    expect(await asleep()).toBe(false);
+    expect(await asleep()).toBe(true);
     await listener.close();
-    await until('it sleeps again', asleep);
     await append(writer, [{ id: freshId(), expected: 0, events: 1 }]);
     await drained(world.database);
     await expectExactlyOnce(world.kafka, world.database, 1);
+  });
+
+  it('asks writers not to notify while batches are frequent', async () => {
+    start();
+    await leads();
+    const isListening = async (): Promise<boolean> =>
+      ((await world.database.dataSource.query('select from relay_state where asleep_until > now()')) as unknown[]).length === 1;
+    await until('it listens', isListening);
+    let isOver = false;
+    const load = (async () => {
+      while (!isOver) await append(writer, [{ id: freshId(), expected: 0, events: 1 }]);
+    })();
+    await until('it looks instead', async () => !(await isListening()));
+    isOver = true;
+    await load;
+    await until('it listens again', isListening);
+    await drained(world.database);
   });
 
   it('commits its position from the first start on, and again when idle, for positions expire', async () => {

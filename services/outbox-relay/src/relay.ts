@@ -35,6 +35,8 @@ const maxBytes = 4_000_000;
 const requestBytes = 800_000;
 /** The headers of a record, generously. */
 const headerBytes = 700;
+/** A look compares each row with those of the batch before: with many that costs more than to settle it. */
+const peekRows = 100;
 const renewMs = 1_000;
 const defaultRecommitMs = 60 * 60 * 1000;
 const standByMs = 200;
@@ -83,7 +85,8 @@ interface Lead {
 interface Progress {
   /** The batch written down last. */
   number: bigint;
-  settled: boolean;
+  /** Rows of that batch that may still lie in the outbox, though the broker has acknowledged them. */
+  unsettled: number;
   renewedAt: number;
   committedAt: number;
 }
@@ -200,7 +203,7 @@ export class Relay {
     }
     await outbox.renewLease(lease);
     const now = performance.now();
-    return { number: batch.number, settled: batch.settled, renewedAt: now, committedAt: now };
+    return { number: batch.number, unsettled: batch.settled ? 0 : batch.events.length, renewedAt: now, committedAt: now };
   }
 
   /** The loop, until it is time to stop or something breaks. */
@@ -217,24 +220,26 @@ export class Relay {
   /** (1), then (2). Whether there was something to publish. */
   async #round(lead: Lead, progress: Progress): Promise<boolean> {
     const events = await this.#take(lead, progress);
-    progress.settled = events.length === 0;
-    if (events.length > 0) progress.number += 1n;
-    else if (performance.now() - progress.committedAt < (this.options.recommitMs ?? defaultRecommitMs)) return false;
+    if (events.length > 0) {
+      progress.number += 1n;
+      progress.unsettled = events.length;
+    } else if (performance.now() - progress.committedAt < (this.options.recommitMs ?? defaultRecommitMs)) return false;
     await this.#send(lead, events, progress.number);
     progress.committedAt = performance.now();
     return events.length > 0;
   }
 
-  /** Statement (1); a mere look when nothing is to be settled and the heartbeat is young. */
+  /** Statement (1); a mere look while the heartbeat is young: a small batch is settled with the next one, or with the next heartbeat. */
   async #take({ outbox, lease }: Lead, progress: Progress): Promise<OutboxEvent[]> {
     const now = performance.now();
-    const peek = progress.settled && now - progress.renewedAt < renewMs;
+    const peek = progress.unsettled <= peekRows && now - progress.renewedAt < renewMs;
     const events = await outbox.nextBatch(lease, progress.number, {
       rows: this.options.maxRows ?? defaultRows,
       bytes: maxBytes,
       peek,
     });
     if (!peek) {
+      if (events.length === 0) progress.unsettled = 0;
       progress.renewedAt = now;
       this.#backOffMs = 0;
     }

@@ -109,10 +109,10 @@ export async function append(client: pg.Client, save: Save): Promise<string> {
   const parts = save.map((_, index) => index + 1);
   const eventParts = save.flatMap(({ events }, index) => Array<number>(events).fill(index + 1));
   const events = save.flatMap(({ events: count, text }) =>
-    Array.from({ length: count }, () => ({ t: 'OrderPlaced', v: 1, d: { text: text ?? 'x' }, m: { account: freshId() } })),
+    Array.from({ length: count }, () => ({ v: 1, d: { text: text ?? 'x' }, m: { account: freshId() } })),
   );
   const { rows } = await client.query<{ verdict: string }>(
-    'select verdict from append_events($1, $2, $3, $4, $5, $6, $7, 1000)',
+    'select verdict from append_events($1, $2, $3, $4, $5, $6, $7, $8, 1000)',
     [
       parts.map(() => 1),
       save.map(({ id }) => id),
@@ -120,6 +120,7 @@ export async function append(client: pg.Client, save: Save): Promise<string> {
       save.map(({ expected }) => expected),
       eventParts,
       eventParts.map(() => freshId()),
+      eventParts.map(() => 'OrderPlaced'),
       JSON.stringify(events),
     ],
   );

@@ -12,7 +12,7 @@ import { alwaysOpen, Exchange, newYork } from './exchange/index.ts';
 import { marketRoutes } from './market.http.ts';
 import { MarketStream } from './market-stream.ts';
 import { FaultInjection } from './fault-injection.ts';
-import type { PaperConfig } from './paper-broker.module.ts';
+import type { PaperConfig } from './paper-broker.config.ts';
 import { RateLimit } from './rate-limit.ts';
 import { StateFile } from './state-file.ts';
 import { Streams } from './streams.ts';
@@ -106,6 +106,7 @@ function exchangeOf(config: PaperConfig, state: StateFile | undefined): Exchange
     seed: config.PAPER_SEED,
     partialFills: config.PAPER_PARTIAL_FILLS,
     walks: config.PAPER_WALK,
+    replaceCarriesFills: config.PAPER_REPLACE_CARRIES_FILLS,
     session: config.PAPER_SESSION === 'nyse' ? newYork : alwaysOpen,
     // Not from the seed: without a state the ids of the last run would come again, and who has seen them would take new executions for old ones.
     newId: randomUUID,

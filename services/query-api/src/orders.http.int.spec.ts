@@ -1,4 +1,4 @@
-import { encodeConsistencyToken, type OrderPageResponse, type OrderResponse } from '@tradecore/read-models';
+import { encodeConsistencyToken, type OrderPageResponse, type OrderResponse } from '@tradecore/api';
 import { freshId, type OrderTerms } from '@tradecore/events';
 import { extendContext } from '@tradecore/telemetry';
 import { Order } from '@tradecore/trading';
@@ -194,7 +194,7 @@ describe('a read with the token of a write', () => {
     const { accountId, id } = await placeOne();
     await cancelUnseen(accountId, id);
     await api.models.database.dataSource.query(
-      `update order_projector.guards set parked_version = 2, parked_reason = 'it could not be folded', parked_at = now() where aggregate_id = $1`,
+      `update order_projector.checkpoints set parked_version = 2, parked_reason = 'it could not be folded', parked_at = now() where aggregate_id = $1`,
       [id],
     );
     const started = performance.now();

@@ -98,13 +98,16 @@ async function ensureTemplate(server: string, schema: Schema): Promise<string> {
 
 async function migrateDraft(url: string, { catalogue, migrations = [], services = [] }: Schema): Promise<void> {
   const named = [...storeMigrations, ...migrations].flatMap(({ sql }) => rolesIn(sql));
-  const writers = Object.values(catalogue).map(({ writer }) => writer);
+  const writers = Object.values(catalogue).flatMap((declaration) => Object.keys(declaration.writers));
   const rolePasswords = Object.fromEntries([...named, ...writers, ...services].map((service) => [service, password]));
   await migrate(url, { catalogue, migrations, services, rolePrefix, rolePasswords });
 }
 
 function contentHash({ catalogue, migrations = [], services = [] }: Schema): string {
-  const types = Object.values(catalogue).map(({ type, topic, writer }) => [type, topic, writer]);
+  const types = Object.values(catalogue).map(({ type, topic, asserted, writers }) => {
+    const written = Object.entries(writers).map(([service, events]) => [service, events.map((event) => event.type)]);
+    return [type, topic, asserted, written];
+  });
   const content = JSON.stringify([storeMigrations, migrations, types, services]);
   return createHash('sha256').update(content).digest('hex').slice(0, 16);
 }

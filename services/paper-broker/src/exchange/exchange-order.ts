@@ -27,7 +27,7 @@ export interface OrderRequest {
   readonly stopPrice?: string;
 }
 
-/** What a replace asks for; what is absent stays. `qty` is the new total, filled shares included. */
+/** What a replace asks for; what is absent stays. `qty` is the new total, filled shares included where they are carried over. */
 export interface ReplaceRequest {
   readonly clientOrderId: string;
   readonly qty?: string;
@@ -49,8 +49,10 @@ export interface ExchangeOrder {
   readonly limitPrice?: Decimal;
   readonly stopPrice?: Decimal;
   readonly status: VenueStatus;
-  /** Carried over from the order that it replaces. */
+  /** Carried over from the order that it replaces, but where it counts from zero. */
   readonly filledQty: Decimal;
+  /** What the order that it replaces had filled does not count as its own: all of `qty` may trade. */
+  readonly countsFromZero?: boolean;
   /** Quantity times price of all that was filled, so that the average is exact until it is shown. */
   readonly filledValue: Decimal;
   /** The stop price was met. */

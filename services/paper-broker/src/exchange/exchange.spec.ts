@@ -164,6 +164,24 @@ describe('a replacement', () => {
   });
 
   it.each([
+    ['by setting', { replaceCarriesFills: false }, 0],
+    ['by script', {}, 1],
+  ])('counts from zero where fills are not carried over (%s): all of it may trade', (_, options, times) => {
+    const scene = new Scene({ partialFills: 0.95, seed: 3, ...options });
+    const { id, filledQty } = scene.place(limit('100', { qty: '40' }));
+    if (times > 0) scene.exchange.faults.add({ id: 'f', kind: 'replace-counts-from-zero', times, probability: 1 });
+    const replacement = scene.exchange.replace('me', id, { clientOrderId: 'second', qty: '60', limitPrice: '90' }, start);
+    scene.exchange.work(start);
+    expect([scene.at(id), scene.at(replacement.id)]).toMatchObject([
+      { status: 'replaced', filledQty },
+      { status: 'new', qty: '60', filledQty: '0', hold: '5400' },
+    ]);
+    const [fill] = scene.exchange.executions('me');
+    scene.exchange.bust(fill?.id as string, start);
+    expect(scene.at(replacement.id).filledQty).toBe('0');
+  });
+
+  it.each([
     ['fill-before-replace', 'filled', ['pending_replace', 'fill', 'order_replace_rejected', 'rejected']],
     ['replace-rejected', 'new', ['pending_replace', 'order_replace_rejected', 'rejected']],
   ] as const)('that meets %s is rejected, and the old order is %s', (kind, status, told) => {

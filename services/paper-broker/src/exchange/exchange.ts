@@ -33,6 +33,8 @@ export interface ExchangeOptions {
   readonly partialFills?: number;
   /** Prices move by themselves; true when absent. */
   readonly walks?: boolean;
+  /** A replacement carries over what the order that it replaces has filled; true when absent. */
+  readonly replaceCarriesFills?: boolean;
   /** Ids of orders and executions; from the seed when absent: then they repeat with it. */
   readonly newId?: () => string;
   /** Closed orders older than this, or more than so many, are forgotten: 7 days, 50,000, which take 100 MB. */
@@ -90,6 +92,7 @@ export class Exchange {
   readonly #random: Random;
   readonly #newId: () => string;
   readonly #walks: boolean;
+  readonly #carriesFills: boolean;
   readonly #meta: Table<{ random: number; sequence: number }>;
 
   constructor(options: ExchangeOptions) {
@@ -98,6 +101,7 @@ export class Exchange {
     this.#random = new Random(seed);
     this.#newId = options.newId ?? (() => this.#random.uuid());
     this.#walks = walks;
+    this.#carriesFills = options.replaceCarriesFills ?? true;
     this.faults = new Faults(this.#random);
     this.#market = new Market(options.listing ?? listing, this.#random, tracked);
     this.#ledger = new Ledger(tracked);
@@ -131,8 +135,8 @@ export class Exchange {
     const before = this.order(account, id);
     const terms = checkReplace(before, changes, this.#tradable(before.symbol));
     this.#checkClientId(account, changes.clientOrderId);
-    const { symbol, filledQty, filledValue, triggered } = before;
-    const sized = { ...terms, account, symbol, filledQty, filledValue };
+    const { symbol, triggered } = before;
+    const sized = { ...terms, account, symbol, ...this.#carriedOver(before) };
     const need = holdOf(sized, this.quote(symbol).price);
     if (compare(need, before.hold) > 0) {
       this.#ledger.check(before, terms.qty, subtract(need, before.hold));
@@ -156,6 +160,13 @@ export class Exchange {
     }
     this.#floor.change(order, { status: 'pending_cancel' }, now, 'pending_cancel');
     this.#floor.ask(id);
+  }
+
+  /** Works an order again that was done for the day or suspended. Throws `Refusal` 404, 422 when it was not. */
+  resume(account: string, id: string, now: number): void {
+    const order = this.order(account, id);
+    if (order.status !== 'done_for_day' && order.status !== 'suspended') throw impossible(`order is in "${order.status}" state`);
+    this.#floor.resume(order, now);
   }
 
   /** Does what was asked: acknowledges, matches, cancels, replaces. */
@@ -319,6 +330,12 @@ export class Exchange {
   #fresh(timeInForce: ExchangeOrder['timeInForce'], now: number) {
     const ends = timeInForce === 'day' && { expiresAt: this.session.nextClose(now) };
     return { status: 'pending_new' as const, triggered: false, submittedAt: now, updatedAt: now, ...ends };
+  }
+
+  /** What a replacement begins with. */
+  #carriedOver({ account, symbol, filledQty, filledValue }: ExchangeOrder) {
+    const isFresh = !this.#carriesFills || this.faults.take(['replace-counts-from-zero'], { account, symbol, on: 'replace' });
+    return isFresh ? { filledQty: zero, filledValue: zero, countsFromZero: true } : { filledQty, filledValue };
   }
 
   #tradable(symbol: string): Instrument {

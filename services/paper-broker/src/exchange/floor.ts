@@ -31,6 +31,8 @@ export class Floor {
   readonly #arrived = new Set<string>();
   /** Cancelled orders that trade once more, by script. */
   readonly #late = new Set<string>();
+  /** Filled orders that trade one lot more, by script. */
+  readonly #over = new Set<string>();
   #updates: Update[] = [];
   #sequence = 0;
 
@@ -82,6 +84,16 @@ export class Floor {
       const order = this.parts.book.orders.get(id);
       if (order) this.execute(order, this.#some(order), now);
     }
+    for (const id of [...this.#over]) {
+      this.#over.delete(id);
+      const order = this.parts.book.orders.get(id);
+      if (order) this.execute(order, this.#instrument(order.symbol).lot, now);
+    }
+  }
+
+  /** Works an order again that was done for the day or suspended. */
+  resume(order: ExchangeOrder, now: number): void {
+    this.#trade(this.change(order, { status: restingStatus(order) }, now, 'new'), now);
   }
 
   /** Stores the changed order with what it holds now, and tells it. */
@@ -133,13 +145,16 @@ export class Floor {
     const value = subtract(multiply(after.qty, after.price), multiply(execution.qty, execution.price));
     book.putExecution(to ? { ...execution, ...to } : { ...execution, busted: true });
     const changed = this.#amendOrder(order, more, value, now);
-    // Those that replaced it carry its fills.
-    for (let next = changed.replacedBy; next !== undefined;) {
-      next = this.#amendOrder(book.orders.get(next) as ExchangeOrder, more, value, now).replacedBy;
-    }
+    this.#amendReplacements(changed, more, value, now);
     const told = to ?? { qty: execution.qty, price: execution.price };
     const event = to ? 'trade_correct' : 'trade_bust';
     this.tell({ event, at: now, order: changed, execution: { id: newId(), ...told, positionQty, previousId: execution.id } });
+  }
+
+  /** Those that replaced it and carry its fills. */
+  #amendReplacements({ replacedBy }: ExchangeOrder, more: Decimal, value: Decimal, now: number): void {
+    const next = replacedBy === undefined ? undefined : this.parts.book.orders.get(replacedBy);
+    if (next && !next.countsFromZero) this.#amendReplacements(this.#amendOrder(next, more, value, now), more, value, now);
   }
 
   #amendOrder(order: ExchangeOrder, more: Decimal, value: Decimal, now: number): ExchangeOrder {
@@ -173,9 +188,9 @@ export class Floor {
     const before = book.orders.get(replacement.replaces as string) as ExchangeOrder;
     if (this.#meets('fill-before-replace', before)) return this.#refuseReplace(replacement, this.#fill(before, now), now);
     if (this.#meets('replace-rejected', before)) return this.#refuseReplace(replacement, before, now);
-    const { filledQty, filledValue } = before;
+    const { filledQty, filledValue } = replacement.countsFromZero ? replacement : before;
     this.change(before, { status: 'replaced', replacedBy: replacement.id, replacedAt: now }, now, 'replaced');
-    const carried = { filledQty, filledValue, status: restingStatus(before) };
+    const carried = { filledQty, filledValue, status: restingStatus({ filledQty }) };
     this.#trade(this.change(replacement, carried, now, 'new'), now);
   }
 
@@ -230,7 +245,9 @@ export class Floor {
     if (!isMarketable(order, price)) return order;
     const { random, partialFills } = this.parts;
     const { lot } = this.#instrument(order.symbol);
-    return this.execute(order, sizeNow(order, { random, partialFills, lot }), now);
+    const met = this.execute(order, sizeNow(order, { random, partialFills, lot }), now);
+    if (met.status === 'filled' && this.#meets('overfill', met)) this.#over.add(met.id);
+    return met;
   }
 
   #priceOf(order: ExchangeOrder): Decimal {

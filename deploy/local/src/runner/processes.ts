@@ -1,0 +1,256 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { readable, Refusal } from './console.ts';
+import { root, type Home } from './home.ts';
+
+/** The account of the operating system that a process runs under; absent = the one that starts it. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A process to run: what, as whom, how to see that it is ready, and how to stop it. */
+export interface Program {
+  /** Names its pid file and its log. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly account?: Account | undefined;
+  /** True as soon as it does its work. */
+  readonly isReady: () => Promise<boolean>;
+  /** How long it may take until it is ready. */
+  readonly readyWithinMs: number;
+  /** What asks it to end in order; SIGKILL follows after `stopWithinMs`. */
+  readonly stopSignal: NodeJS.Signals;
+  readonly stopWithinMs: number;
+}
+
+/** A process ended that should have gone on. */
+export interface Crash {
+  readonly name: string;
+  /** `exit code 1`, `signal SIGKILL`. */
+  readonly how: string;
+  readonly restartInMs: number;
+  /** Where to look. */
+  readonly log: string;
+}
+
+const largestLog = 10 * 1024 * 1024;
+const backOff = { first: 250, last: 30_000, calmAfter: 60_000 };
+
+/** Keeps one program running: starts it, restarts it with back-off when it crashes, and stops it in order. */
+export class Supervised {
+  readonly program: Program;
+  readonly log: string;
+  readonly #pidFile: string;
+  readonly #onCrash: (crash: Crash) => void;
+  #child: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #isWanted = false;
+  #wasReady = false;
+  #startedAt = 0;
+  #delay = backOff.first;
+  #restart: NodeJS.Timeout | undefined;
+
+  constructor(home: Home, program: Program, onCrash: (crash: Crash) => void) {
+    mkdirSync(home.run, { recursive: true });
+    this.program = program;
+    this.log = join(home.run, `${program.name}.log`);
+    this.#pidFile = join(home.run, `${program.name}.pid`);
+    this.#onCrash = onCrash;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Starts it and waits until it is ready; only then is it restarted when it crashes. A program that ends before is a refusal with the end of its log. */
+  async start(): Promise<void> {
+    this.#isWanted = true;
+    this.#launch();
+    const deadline = Date.now() + this.program.readyWithinMs;
+    while (!(await this.program.isReady().catch(() => false))) {
+      if (!this.#isWanted) throw new Refusal(`${this.program.name} was stopped before it was ready.`);
+      if (!this.#child)
+        throw new Refusal(`${this.program.name} ended while it started. The end of ${this.log}:\n\n${this.#lastWords()}`);
+      if (Date.now() > deadline) {
+        const limit = this.program.readyWithinMs / 1000;
+        throw new Refusal(
+          `${this.program.name} was not ready within ${limit} s. The end of ${this.log}:\n\n${this.#lastWords()}`,
+        );
+      }
+      await wait(40);
+    }
+    this.#wasReady = true;
+  }
+
+  /** Asks it to end, insists after its limit, and returns when it is gone. */
+  async stop(): Promise<void> {
+    this.#isWanted = false;
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    if (!child) return;
+    child.kill(this.program.stopSignal);
+    const insist = setTimeout(() => killGroup(child.pid), this.program.stopWithinMs);
+    await this.#ended;
+    clearTimeout(insist);
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    this.#isWanted = false;
+    clearTimeout(this.#restart);
+    killGroup(this.#child?.pid);
+  }
+
+  #launch(): void {
+    const { command, args, env, cwd, account } = this.program;
+    if (existsSync(this.log) && statSync(this.log).size > largestLog) renameSync(this.log, `${this.log}.1`);
+    const log = openSync(this.log, 'a');
+    // A session of its own: Ctrl-C in the terminal reaches only the runner, which stops everything in order.
+    const child = spawn(command, args, {
+      stdio: ['ignore', log, log],
+      detached: true,
+      ...(cwd && { cwd }),
+      ...account,
+      env: env ?? {},
+    });
+    closeSync(log);
+    this.#child = child;
+    this.#startedAt = Date.now();
+    this.#ended = new Promise((resolve) => {
+      const end = (how: string) => {
+        this.#child = undefined;
+        rmSync(this.#pidFile, { force: true });
+        resolve();
+        this.#afterEnd(how);
+      };
+      child.once('error', (error) => end(error.message));
+      child.once('exit', (code, signal) => end(signal ? `signal ${signal}` : `exit code ${code}`));
+    });
+    if (child.pid !== undefined) writeFileSync(this.#pidFile, `${child.pid}\n`);
+  }
+
+  #afterEnd(how: string): void {
+    if (!this.#isWanted || !this.#wasReady) return;
+    if (Date.now() - this.#startedAt > backOff.calmAfter) this.#delay = backOff.first;
+    this.#onCrash({ name: this.program.name, how, restartInMs: this.#delay, log: this.log });
+    this.#restart = setTimeout(() => this.#launch(), this.#delay);
+    this.#delay = Math.min(this.#delay * 2, backOff.last);
+  }
+
+  #lastWords(): string {
+    return readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-15).map(readable).join('\n');
+  }
+}
+
+/** Runs a program to its end, in the repository. Returns its exit code (null when it could not run) and what it said. */
+export function finish(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const chunks: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return new Promise((resolve) => {
+    child.on('error', ({ message }) => resolve({ code: null, output: message }));
+    child.on('close', (code) => resolve({ code, output: Buffer.concat(chunks).toString() }));
+  });
+}
+
+/** Ends what an earlier run that was killed itself has left behind: services before servers. Returns their names. */
+export async function stopLeftovers(home: Home): Promise<string[]> {
+  const servers = ['redis', 'kafka', 'postgres'];
+  const rank = (name: string) => servers.indexOf(name);
+  const left = livePids(home)
+    .filter(({ name }) => name !== 'runner')
+    .sort((a, b) => rank(a.name) - rank(b.name));
+  for (const { name, pid } of left) {
+    process.kill(pid, name === 'postgres' ? 'SIGINT' : 'SIGTERM');
+    const deadline = Date.now() + 15_000;
+    while (isAlive(pid) && Date.now() < deadline) await wait(50);
+    if (isAlive(pid)) killGroup(pid);
+  }
+  return left.map(({ name }) => name);
+}
+
+/** The processes of a home that run; pid files of processes that are gone are removed. */
+export function livePids(home: Home): { name: string; pid: number }[] {
+  if (!existsSync(home.run)) return [];
+  return readdirSync(home.run)
+    .filter((file) => file.endsWith('.pid'))
+    .flatMap((file) => {
+      const path = join(home.run, file);
+      const pid = Number(readFileSync(path, 'utf8'));
+      if (pid !== process.pid && isAlive(pid) && wrote(pid, path)) return [{ name: file.slice(0, -'.pid'.length), pid }];
+      if (pid !== process.pid) rmSync(path, { force: true });
+      return [];
+    });
+}
+
+/** A pid is used again after a while: the process is the one of the file only if it began before the file was written. */
+function wrote(pid: number, pidFile: string): boolean {
+  const began = beganAt(pid);
+  return began === undefined || began < statSync(pidFile).mtimeMs + 2000;
+}
+
+/** Says that this process runs the home, until it ends. Returns the pid of the one that does already, if there is one. */
+export function takeHome(home: Home): number | undefined {
+  const holder = livePids(home).find(({ name }) => name === 'runner');
+  if (holder) return holder.pid;
+  mkdirSync(home.run, { recursive: true });
+  const file = join(home.run, 'runner.pid');
+  writeFileSync(file, `${process.pid}\n`);
+  process.once('exit', () => rmSync(file, { force: true }));
+  return undefined;
+}
+
+/** When a process began, in ms since 1970; undefined where the system does not say (it is Linux that does). */
+function beganAt(pid: number): number | undefined {
+  try {
+    const boot = Number(/^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]);
+    const ticks = Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19]);
+    return boot * 1000 + ticks * 10;
+  } catch {
+    return undefined;
+  }
+}
+
+/** True while a process of this id runs, whosever it is. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It ended by itself meanwhile.
+  }
+}

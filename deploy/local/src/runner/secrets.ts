@@ -1,0 +1,23 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Home } from './home.ts';
+
+/** The folder of secrets: only its owner may look into it. */
+export function secretsFolder(home: Home): string {
+  mkdirSync(home.secrets, { recursive: true, mode: 0o700 });
+  chmodSync(home.secrets, 0o700);
+  return home.secrets;
+}
+
+/** The password of this name: made once, kept in a file of mode 600. */
+export function password(home: Home, name: string): string {
+  return secret(home, name, () => randomBytes(24).toString('base64url'));
+}
+
+/** The secret of this name; `make` writes it the first time. */
+export function secret(home: Home, name: string, make: () => string): string {
+  const path = join(secretsFolder(home), name);
+  if (!existsSync(path)) writeFileSync(path, make(), { mode: 0o600, flag: 'wx' });
+  return readFileSync(path, 'utf8').trim();
+}

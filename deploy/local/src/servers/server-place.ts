@@ -1,0 +1,78 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chownSync, cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { Refusal } from '../runner/console.ts';
+import type { Home } from '../runner/home.ts';
+import type { Account } from '../runner/processes.ts';
+
+/** Where servers keep their files, and the account that they run under. */
+export interface ServerPlace {
+  readonly path: string;
+  /** Set when we are root: PostgreSQL refuses root, and the others need it as little. */
+  readonly account: Account | undefined;
+  /** A path of a program that the account can read: the given one, or a copy of it. */
+  readonly program: (path: string) => string;
+  /** A folder that belongs to the account alone. */
+  readonly folder: (name: string) => string;
+}
+
+const accountName = 'tradecore';
+
+/**
+ * The place of a home's servers. An ordinary user has them in the home. Root gives them an account of their own; where that
+ * account can't walk to the home (a checkout below /root), they live in /var/lib/tradecore instead.
+ */
+export function serverPlace(home: Home): ServerPlace {
+  const account = process.getuid?.() === 0 ? ownAccount() : undefined;
+  mkdirSync(home.data, { recursive: true });
+  const reaches = (path: string) => account === undefined || canRead(account, path);
+  const path = reaches(home.data) ? home.data : elsewhere(home);
+  mkdirSync(path, { recursive: true, mode: 0o755 });
+  return {
+    path,
+    account,
+    program: (original) => (reaches(original) ? original : copyOf(original, join(path, 'programs'))),
+    folder: (name) => {
+      const folder = join(path, name);
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      if (account) chownSync(folder, account.uid, account.gid);
+      return folder;
+    },
+  };
+}
+
+/** Where the servers of a home live that their account can't reach. `npm run reset` empties it too. */
+export function elsewhere(home: Home): string {
+  return join('/var/lib/tradecore', createHash('sha256').update(home.path).digest('hex').slice(0, 12));
+}
+
+function ownAccount(): Account {
+  const found = lookUp();
+  if (found) return found;
+  spawnSync('useradd', ['--system', '--no-create-home', '--shell', '/usr/sbin/nologin', accountName]);
+  const made = lookUp();
+  if (made) return made;
+  throw new Refusal(
+    `PostgreSQL does not run as root, and the account "${accountName}" could not be made. Make it: useradd --system ${accountName}`,
+  );
+}
+
+function lookUp(): Account | undefined {
+  const ask = (flag: string) => spawnSync('id', [flag, accountName], { encoding: 'utf8' });
+  const [uid, gid] = [ask('-u'), ask('-g')];
+  return uid.status === 0 && gid.status === 0 ? { uid: Number(uid.stdout), gid: Number(gid.stdout) } : undefined;
+}
+
+function canRead(account: Account, path: string): boolean {
+  return spawnSync('/bin/sh', ['-c', 'test -r "$0"', path], { ...account, cwd: '/', stdio: 'ignore' }).status === 0;
+}
+
+function copyOf(original: string, programs: string): string {
+  const copy = join(programs, `${basename(original)}-${createHash('sha256').update(original).digest('hex').slice(0, 8)}`);
+  if (existsSync(copy)) return copy;
+  rmSync(`${copy}.new`, { recursive: true, force: true });
+  cpSync(original, `${copy}.new`, { recursive: true, verbatimSymlinks: true });
+  renameSync(`${copy}.new`, copy);
+  return copy;
+}

@@ -1,0 +1,173 @@
+import type { AnyAggregate } from '@tradecore/event-sourcing';
+import { causedEventId, derivedId, placementIdFor, type Event, type RecordedEvent } from '@tradecore/events';
+import { Account, Order, orderPlacementProcess, OrderPlacement, stepRules, type StepEvent } from '@tradecore/trading';
+import type { Chance } from './chance.ts';
+import type { Clock } from './clock.ts';
+import type { Journal, Part } from './journal.ts';
+import type { Consumer } from './transport.ts';
+
+/** What order-saga decides with: the fleet's process, or another in tests that show what the checks find. */
+export type Process = Pick<typeof orderPlacementProcess, 'idsOf' | 'decide' | 'dueAt' | 'onDeadline'>;
+
+/** What the saga needs of the world. */
+export interface SagaWorld {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly journal: Journal;
+  readonly process: Process;
+  /** Whether the gateway has a step: a row for it, or its answer. */
+  readonly received: (step: StepEvent['data']) => boolean;
+  /** How many decisions are stored some milliseconds after they were made, and how many at most. */
+  readonly late: number;
+  readonly slowest: number;
+}
+
+const classes = [Order, Account, OrderPlacement] as const;
+
+/**
+ * What order-saga does: hears each event once, stores what it decides over order, account and placement in one save, and asks at a deadline whether
+ * the gateway has what was asked of it. Duplicates are known by the last version heard of each aggregate, and by the ids of what they caused.
+ */
+export class OrderSaga implements Consumer {
+  readonly name = 'order-saga';
+  /** By placement: the last version heard of its order and of each of its BrokerOrders. */
+  readonly #heard = new Map<string, Record<string, number>>();
+  readonly #timers = new Map<string, number>();
+  /** Placements that have begun again: what they hear may have been heard. */
+  readonly #again = new Set<string>();
+  readonly #world: SagaWorld;
+
+  constructor(world: SagaWorld) {
+    this.#world = world;
+  }
+
+  takes = ({ aggregateType }: RecordedEvent): boolean => aggregateType === 'Order' || aggregateType === 'BrokerOrder';
+
+  keyOf = ({ aggregateId }: RecordedEvent): string => aggregateId;
+
+  /** Handles an input, after those of the same aggregate before it that it never got. */
+  handle = (event: RecordedEvent): number | undefined => {
+    const ids = this.#world.process.idsOf(event);
+    const placementId = ids?.[2];
+    if (!ids || placementId === undefined) return undefined;
+    const { aggregateId, aggregateVersion } = event;
+    const heard = this.#heardOf(placementId)[aggregateId] ?? 0;
+    if (aggregateVersion <= heard) return undefined;
+    this.#hear(this.#world.journal.historyOf(aggregateId).slice(heard, aggregateVersion - 1));
+    return this.#decide(event, ids);
+  };
+
+  /** Forgets what it heard of an order, as when its rows were lost; answers from where it hears all of it again. */
+  forget(orderId: string): readonly string[] {
+    const placementId = placementIdFor(orderId);
+    const sources = Object.keys(this.#heard.get(placementId) ?? {});
+    this.#heard.delete(placementId);
+    this.#timers.delete(placementId);
+    this.#again.add(placementId);
+    return sources;
+  }
+
+  /** Hears what was missed, at once. */
+  #hear(missed: readonly RecordedEvent[]): void {
+    for (const event of missed) {
+      const ids = this.#world.process.idsOf(event);
+      if (ids) this.#store(event, ids, this.#eventsOf(event, ids));
+    }
+  }
+
+  #decide(event: RecordedEvent, ids: readonly string[]): number | undefined {
+    const { chance, clock, late, slowest } = this.#world;
+    const decision = this.#eventsOf(event, ids);
+    if (!chance.happens(late)) return void this.#store(event, ids, decision);
+    const versions = this.#versionsOf(ids);
+    const after = chance.whole(1, slowest);
+    clock.in(after, () => {
+      // Somebody was faster, or heard it meanwhile: what was decided is thrown away.
+      const isStale = this.#versionsOf(ids).some((version, index) => version !== versions[index]);
+      this.#store(event, ids, isStale ? this.#eventsOf(event, ids) : decision);
+    });
+    return after;
+  }
+
+  #eventsOf(event: RecordedEvent, ids: readonly string[]): readonly (readonly Event[])[] {
+    return this.#world.process.decide(event, this.#aggregatesOf(ids), this.#world.clock.time);
+  }
+
+  /** Stores a decision whole, with the version that was heard. */
+  #store(event: RecordedEvent, ids: readonly string[], decision: readonly (readonly Event[])[]): void {
+    const [, account, placementId] = ids as [string, string, string];
+    const heard = this.#heardOf(placementId);
+    if (event.aggregateVersion <= (heard[event.aggregateId] ?? 0)) return;
+    heard[event.aggregateId] = event.aggregateVersion;
+    const origin = { commandId: event.id, causationId: event.id, sagaId: placementId, account };
+    this.#save(ids, decision, origin);
+    this.#setTimer(ids);
+  }
+
+  #save(ids: readonly string[], decision: readonly (readonly Event[])[], origin: Part['decided'][number]['origin']): void {
+    if (decision.every((events) => events.length === 0)) return;
+    const { journal } = this.#world;
+    // What comes once more after the rows were lost is known by what it caused.
+    const mayBeHeard = this.#again.has(ids[2] as string);
+    if (mayBeHeard && ids.some((id) => journal.event(causedEventId(origin.commandId ?? '', id, 0)))) return;
+    const parts = this.#aggregatesOf(ids).flatMap((aggregate, index): Part[] => {
+      const events = decision[index] ?? [];
+      const Class = classes[index] as unknown as Part['Class'];
+      return events.length === 0 ? [] : [{ Class, id: aggregate.id, expected: aggregate.version, decided: [{ events, origin }] }];
+    });
+    if (journal.save(parts).length > 0) throw new Error('what was read is what is there');
+  }
+
+  #setTimer(ids: readonly string[]): void {
+    const { clock, journal, process } = this.#world;
+    const placementId = ids[2] as string;
+    const dueAt = process.dueAt(journal.live(OrderPlacement, placementId), this.#heardOf(placementId));
+    if (dueAt === undefined) return void this.#timers.delete(placementId);
+    const due = Math.max(Date.parse(dueAt), clock.now + 1);
+    if (this.#timers.get(placementId) === due) return;
+    this.#timers.set(placementId, due);
+    clock.at(due, () => {
+      if (this.#timers.get(placementId) === due) this.#onDeadline(ids);
+    });
+  }
+
+  /** First hears what the store has and the topics did not bring; then asks again for what the gateway does not have. */
+  #onDeadline(ids: readonly string[]): void {
+    const { clock, journal, process } = this.#world;
+    const placementId = ids[2] as string;
+    this.#timers.delete(placementId);
+    const placement = journal.live(OrderPlacement, placementId);
+    const heard = this.#heardOf(placementId);
+    for (const source of [ids[0] as string, ...placement.steps.map(({ data }) => data.target)]) {
+      this.#hear(journal.historyOf(source).slice(heard[source] ?? 0));
+    }
+    const due = process.dueAt(placement, heard);
+    if (due === undefined || due > clock.time) return this.#setTimer(ids);
+    const received = new Set(placement.steps.flatMap(({ data }) => (this.#world.received(data) ? [data.commandId] : [])));
+    const decision = process.onDeadline(this.#aggregatesOf(ids), received, clock.time);
+    const commandId = derivedId('deadline', placementId, String(placement.version));
+    this.#save(ids, decision, { commandId, sagaId: placementId, account: ids[1] as string });
+    if (decision.some((events) => events.length > 0)) return this.#setTimer(ids);
+    // The gateway has it: it is looked at once more, much later.
+    this.#timers.set(placementId, clock.now + stepRules.deadlineMs);
+    clock.in(stepRules.deadlineMs, () => this.#onDeadline(ids));
+  }
+
+  #aggregatesOf(ids: readonly string[]): readonly AnyAggregate[] {
+    const { journal } = this.#world;
+    const [order, account, placement] = ids as [string, string, string];
+    return [journal.live(Order, order), journal.live(Account, account), journal.live(OrderPlacement, placement)];
+  }
+
+  #versionsOf(ids: readonly string[]): readonly number[] {
+    return this.#aggregatesOf(ids).map(({ version }) => version);
+  }
+
+  #heardOf(placementId: string): Record<string, number> {
+    const known = this.#heard.get(placementId);
+    if (known) return known;
+    const fresh: Record<string, number> = {};
+    this.#heard.set(placementId, fresh);
+    return fresh;
+  }
+}

@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  partitionKey,
+  type AssignedPartition,
+  type Batch,
+  type ConsumerStatus,
+  type KafkaClient,
+  type RunningConsumer,
+  type TopicPartition,
+} from '@tradecore/messaging';
+import { logger } from '@tradecore/telemetry';
+import type { DataSource } from 'typeorm';
+import type { BatchProcessor } from './batch-processor.ts';
+import { ChunkRunner } from './chunk-runner.ts';
+import { chunksOf } from './chunks.ts';
+import { ConsumerHalted, LogCutOff, ModelDiverged, OffsetLost } from './errors.ts';
+import { Offsets, type Unusable } from './offsets.ts';
+import { showBacklogAge } from './readiness.ts';
+import { inTransaction } from './transaction.ts';
+
+/** How a subscription is doing. */
+export interface SubscriptionStatus {
+  readonly name: string;
+  /** `building`: from the store. `waiting`: another instance builds. `stopped`: by a fault that needs an operator; see `reason`. */
+  readonly state: 'starting' | 'building' | 'waiting' | 'running' | 'stopped' | 'closed';
+  /** Why it is stopped, or what failed last and has not succeeded since. */
+  readonly reason?: string | undefined;
+  /** Milliseconds since the oldest batch in hand was taken up; 0 when none is. */
+  readonly backlogAgeMs: number;
+  readonly consumer?: ConsumerStatus | undefined;
+}
+
+/** Where a subscription runs. */
+export interface SubscriptionParts {
+  readonly dataSource: DataSource;
+  readonly kafka: KafkaClient;
+  /** Milliseconds between two looks at a projection that is stopped or built by another; 500 when absent. */
+  readonly lookAgainMs?: number;
+}
+
+const log = logger('consumers');
+const pollEveryMs = 2000;
+
+/**
+ * Consumes topics with offsets kept in PostgreSQL: what one fetch brings is one transaction that locks the offsets first, compares each with what
+ * this owner last wrote, handles the records and moves the offsets. Whatever fails is rolled back and begins again from the stored offset.
+ */
+export class Subscription {
+  private readonly owner = randomUUID();
+  private readonly offsets: Offsets;
+  private readonly runner: ChunkRunner;
+  private readonly inHand = new Map<string, number>();
+  private readonly stopping = new AbortController();
+  private assignment = new AbortController();
+  private isPolling = false;
+  private polling: NodeJS.Timeout | undefined;
+  private state: SubscriptionStatus['state'] = 'starting';
+  private reason: string | undefined;
+  private consumer: RunningConsumer | undefined;
+
+  constructor(
+    private readonly processor: BatchProcessor,
+    private readonly parts: SubscriptionParts,
+  ) {
+    this.offsets = new Offsets(processor.schema, processor.topics, processor.state);
+    this.runner = new ChunkRunner(processor, {
+      ...parts,
+      offsets: this.offsets,
+      owner: this.owner,
+      reached: (position) => this.consumer?.hint(position),
+    });
+    showBacklogAge(processor.name, () => this.status().backlogAgeMs / 1000);
+  }
+
+  /** Opens the processor and joins the group. Resolves when the consumer is running, not when it has caught up. */
+  async start(): Promise<void> {
+    await this.processor.open();
+    this.consumer = this.parts.kafka.runConsumer({
+      group: this.processor.name,
+      topics: this.processor.topics,
+      // Every partition of a fetch joins the same transaction: none has to wait for a free worker.
+      concurrency: 64,
+      positions: (assigned) => this.claim(assigned),
+      onBatch: (batch) => this.onBatch(batch),
+      onRevoked: () => this.revoked(),
+    });
+    this.polling = setInterval(() => void this.poll(), pollEveryMs).unref();
+  }
+
+  /** Finishes the batches in flight, leaves the group. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.assignment.abort();
+    clearInterval(this.polling);
+    await this.consumer?.stop();
+    await this.runner.flush();
+    this.state = 'closed';
+  }
+
+  /** An operator may have asked for a rebuild while no record comes in, or for something that the processor knows. */
+  private async poll(): Promise<void> {
+    if (this.state !== 'running' || this.isPolling) return;
+    this.isPolling = true;
+    try {
+      if (await this.offsets.rebuildAsked(this.parts.dataSource)) this.consumer?.reposition();
+      else await this.processor.poll();
+    } catch (error) {
+      log.warn({ err: error, subscription: this.processor.name }, 'what operators ask could not be looked up or done');
+    } finally {
+      this.isPolling = false;
+    }
+  }
+
+  status(): SubscriptionStatus {
+    const oldest = Math.min(...this.inHand.values());
+    return {
+      name: this.processor.name,
+      state: this.state,
+      reason: this.reason,
+      backlogAgeMs: Number.isFinite(oldest) ? performance.now() - oldest : 0,
+      consumer: this.consumer?.status(),
+    };
+  }
+
+  private revoked(): void {
+    this.assignment.abort();
+    this.assignment = new AbortController();
+    this.inHand.clear();
+  }
+
+  /** Becomes the owner of partitions; builds first where the store has to fill in, waits where another does. */
+  private async claim(assigned: readonly AssignedPartition[]): Promise<ReadonlyMap<string, bigint>> {
+    const { signal } = this.assignment;
+    for (let ends = assigned, looks = 1; !signal.aborted; ends = await this.measure(assigned), looks += 1) {
+      const where = await this.logName();
+      const claim = await inTransaction(this.parts.dataSource, (tx) => this.offsets.claim(tx, ends, this.owner, where));
+      if (claim.state === 'claimed') {
+        for (const [key, next] of claim.offsets) this.runner.claimed(key, next);
+        this.is('running');
+        return claim.offsets;
+      }
+      if (claim.state === 'stopped') await this.wait('stopped', signal, claim.reason);
+      else if (claim.state === 'builder-at-work') await this.wait('waiting', signal);
+      // An end measured before the last owner's last batch lies below its offset: measured again before it counts.
+      else if (claim.why === 'beyond-log' && looks === 1) continue;
+      else if (!(await this.build(claim.why, where))) await this.wait('waiting', signal);
+    }
+    throw new OffsetLost('the assignment is over');
+  }
+
+  private async measure(partitions: readonly TopicPartition[]): Promise<AssignedPartition[]> {
+    const { kafka } = this.parts;
+    return Promise.all(
+      partitions.map(async ({ topic, partition }) => ({
+        topic,
+        partition,
+        startOffset: (await kafka.startOffsets(topic)).get(partition) ?? 0n,
+        endOffset: (await kafka.endOffsets(topic)).get(partition) ?? 0n,
+      })),
+    );
+  }
+
+  private is(state: SubscriptionStatus['state'], reason?: string): void {
+    if (this.state !== state) log.info({ subscription: this.processor.name, state, reason }, 'subscription');
+    this.state = state;
+    this.reason = reason;
+  }
+
+  private async wait(state: 'waiting' | 'stopped', signal: AbortSignal, reason?: string): Promise<void> {
+    this.is(state, reason);
+    await sleep(this.parts.lookAgainMs ?? 500, undefined, { signal }).catch(() => undefined);
+  }
+
+  private async build(why: Unusable, where: string): Promise<boolean> {
+    this.is('building', why);
+    try {
+      return await this.processor.build(why, where);
+    } catch (error) {
+      await this.failed(error);
+      throw error;
+    }
+  }
+
+  /** Offsets count in one log: that of this cluster under this namespace. */
+  private async logName(): Promise<string> {
+    return `${await this.parts.kafka.clusterId()}/${this.parts.kafka.namespace}`;
+  }
+
+  private async onBatch(batch: Batch): Promise<void> {
+    const key = partitionKey(batch);
+    const expected = this.runner.offsetOf(key);
+    if (batch.nextOffset <= expected) return;
+    this.inHand.set(key, this.inHand.get(key) ?? performance.now());
+    try {
+      if (batch.firstOffset > expected) await this.mustReachBackTo(batch, expected);
+      for (const chunk of chunksOf(batch, expected, this.processor)) await this.runner.finish(chunk, this.assignment.signal);
+      this.inHand.delete(key);
+      if (this.state === 'running') this.reason = undefined;
+    } catch (error) {
+      if (error instanceof OffsetLost) this.inHand.delete(key);
+      await this.failed(error);
+      throw error;
+    }
+  }
+
+  /** Offsets are missing before the batch: markers of transactions, or records that were deleted before they were read. */
+  private async mustReachBackTo(batch: Batch, expected: bigint): Promise<void> {
+    const start = (await this.parts.kafka.startOffsets(batch.topic)).get(batch.partition) ?? 0n;
+    if (start > expected) throw new LogCutOff(`${partitionKey(batch)} begins at ${start}, it was read up to ${expected}`);
+  }
+
+  private async failed(error: unknown): Promise<void> {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof ModelDiverged || error instanceof ConsumerHalted) {
+      log.error({ err: error, subscription: this.processor.name }, 'stopped: it needs an operator');
+      await inTransaction(this.parts.dataSource, (tx) => this.offsets.stop(tx, reason));
+      return this.is('stopped', reason);
+    }
+    // The consumer logs what failed, and begins again from the stored offset.
+    if (!this.stopping.signal.aborted && !(error instanceof OffsetLost)) this.reason = reason;
+  }
+}

@@ -1,0 +1,94 @@
+import { counter, gauge, histogram } from '@tradecore/telemetry';
+
+/** What can become of a record that a consumer was handed. */
+export const outcomes = ['handled', 'repeated', 'skipped', 'parked', 'waiting', 'foreign'] as const;
+
+/** One of `outcomes`. */
+export type RecordOutcome = (typeof outcomes)[number];
+
+/** Why something was parked. */
+export const messageParkReasons = ['unknown-event', 'malformed', 'history-unreadable', 'handler-failed', 'row-refused'] as const;
+
+/** One of `messageParkReasons`. */
+export type MessageParkReason = (typeof messageParkReasons)[number];
+
+/** The figures of one consumer that decides, all born at zero. */
+export interface ConsumerMetrics {
+  readonly record: (outcome: RecordOutcome, count: number) => void;
+  readonly parked: (reason: MessageParkReason) => void;
+  readonly events: (count: number) => void;
+  readonly batch: (seconds: number) => void;
+  /** Seconds from the storing of the last record of a batch to the commit of what it caused. */
+  readonly lag: (seconds: number) => void;
+  /** How many pairs are parked now. */
+  readonly pairs: (pairs: number) => void;
+}
+
+/** The metrics of the consumer of this name. */
+export function consumerMetrics(consumer: string): ConsumerMetrics {
+  const labels = { consumer: [] as string[] };
+  const of = { consumer };
+  const records = counter({
+    name: 'consumer_records_total',
+    help: 'Records of a consumer that decides, by what became of them.',
+    labels: { ...labels, outcome: outcomes },
+  });
+  const parked = counter({
+    name: 'consumer_parked_total',
+    help: 'Records that could not be handled and hold what comes behind them.',
+    labels: { ...labels, reason: messageParkReasons },
+  });
+  const events = counter({ name: 'consumer_events_total', help: 'Events that decisions came to.', labels });
+  const batch = histogram({ name: 'consumer_batch_seconds', help: 'Time of one batch, transaction included.', labels });
+  const lag = gauge({ name: 'consumer_lag_seconds', help: 'Age of the last record of the last batch at its commit.', labels });
+  const pairs = gauge({ name: 'consumer_parked', help: 'Pairs of saga and aggregate asked that wait for an operator.', labels });
+  for (const outcome of outcomes) records.inc({ consumer, outcome }, 0);
+  for (const reason of messageParkReasons) parked.inc({ consumer, reason }, 0);
+  events.inc(of, 0);
+  batch.zero(of);
+  lag.set(of, 0);
+  pairs.set(of, 0);
+  return {
+    record: (outcome, count) => records.inc({ consumer, outcome }, count),
+    parked: (reason) => parked.inc({ consumer, reason }),
+    events: (count) => events.inc(of, count),
+    batch: (seconds) => batch.observe(of, seconds),
+    lag: (seconds) => lag.set(of, seconds),
+    pairs: (count) => pairs.set(of, count),
+  };
+}
+
+/** The figures of one saga's timers, and of the sagas that are stuck. */
+export interface TimerMetrics {
+  /** Seconds between the deadline and the moment in which it was heard. */
+  readonly lateness: (seconds: number) => void;
+  readonly counted: (figures: { readonly open: number; readonly late: number; readonly stuck: number }) => void;
+}
+
+/** The metrics of the timers of the saga that this service runs. */
+export function timerMetrics(saga: string): TimerMetrics {
+  const labels = { saga: [] as string[] };
+  const of = { saga };
+  const lateness = histogram({ name: 'saga_timer_lateness_seconds', help: 'How late deadlines were heard.', labels });
+  const open = gauge({ name: 'saga_timers_open', help: 'Deadlines that lie ahead or are late.', labels });
+  const late = gauge({
+    name: 'saga_timers_late',
+    help: 'Deadlines that passed more than a second ago and were not heard.',
+    labels,
+  });
+  const stuck = gauge({
+    name: 'sagas_stuck',
+    help: 'Sagas that somebody has to look at: what they wait for has not come within its budget.',
+    labels,
+  });
+  lateness.zero(of);
+  for (const each of [open, late, stuck]) each.set(of, 0);
+  return {
+    lateness: (seconds) => lateness.observe(of, seconds),
+    counted: (figures) => {
+      open.set(of, figures.open);
+      late.set(of, figures.late);
+      stuck.set(of, figures.stuck);
+    },
+  };
+}

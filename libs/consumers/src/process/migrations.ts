@@ -1,0 +1,26 @@
+import type { Migration } from '@tradecore/event-sourcing';
+import { fill, schemaOf, template } from '../offsets/schema.ts';
+
+/** Whose tables, under which number. */
+export interface ConsumerMigrationOptions {
+  /** 200 to 299; never changed once released. */
+  readonly number: number;
+  /** The service that consumes: its role writes the tables, its name (`-` as `_`) is the schema's. */
+  readonly service: string;
+}
+
+const [consumer, saga] = [template('consumer'), template('saga')];
+
+/** The migration that makes the tables of a service with `IntakeModule`: offsets, parked messages. */
+export const intakeMigration = ({ number, service }: ConsumerMigrationOptions): Migration => ({
+  number,
+  name: `${service}-intake`,
+  sql: fill(consumer, schemaOf(service), service),
+});
+
+/** The migration that makes the tables of a service with `ProcessModule`: offsets, parked messages, open sagas. */
+export const processMigration = ({ number, service }: ConsumerMigrationOptions): Migration => ({
+  number,
+  name: `${service}-process`,
+  sql: fill(`${consumer}\n${saga}`, schemaOf(service), service),
+});

@@ -1,0 +1,106 @@
+import type { Transaction } from '@tradecore/event-sourcing';
+
+/** Who asks and who is asked: what comes for a pair waits behind the first of it that is parked. For a process itself both are the saga. */
+export interface Pair {
+  readonly sagaId: string;
+  readonly targetId: string;
+}
+
+/** An event that is parked, or (null) a deadline of the saga. With a reason it is what failed, without it waits behind that. */
+export interface ParkedMessage extends Pair {
+  readonly eventId: string | null;
+  readonly reason?: string | undefined;
+}
+
+export const pairKey = ({ sagaId, targetId }: Pair): string => `${sagaId}/${targetId}`;
+
+/** The pairs of which something is parked, by `pairKey`. */
+export async function parkedPairs(tx: Transaction, schema: string, targetIds: readonly string[]): Promise<Set<string>> {
+  const rows = (await tx.query(
+    `select distinct saga_id as "sagaId", target_id as "targetId" from ${schema}.parked_messages where target_id = any($1::uuid[])`,
+    [targetIds],
+  )) as Pair[];
+  return new Set(rows.map((row) => pairKey(row)));
+}
+
+/** Parks these, in order. An event that is parked already stays where it is. */
+export async function park(tx: Transaction, schema: string, messages: readonly ParkedMessage[]): Promise<void> {
+  if (messages.length === 0) return;
+  const rows = messages.map(({ sagaId, targetId, eventId, reason = null }) => ({ sagaId, targetId, eventId, reason }));
+  await tx.query(
+    `insert into ${schema}.parked_messages (saga_id, target_id, event_id, reason)
+     select "sagaId", "targetId", "eventId", reason
+       from rows from (jsonb_to_recordset($1::jsonb) as ("sagaId" uuid, "targetId" uuid, "eventId" uuid, reason text)) with ordinality m
+      order by ordinality
+     on conflict (event_id) do nothing`,
+    [JSON.stringify(rows)],
+  );
+}
+
+/** The pairs that operators marked, and those where nothing is parked any more that the others could wait for; at most 100. */
+export async function pairsToRedrive(connection: Transaction, schema: string): Promise<Pair[]> {
+  return (await connection.query(
+    `select distinct saga_id as "sagaId", target_id as "targetId" from ${schema}.parked_messages m
+      where redrive or not exists (
+        select from ${schema}.parked_messages f where (f.saga_id, f.target_id) = (m.saga_id, m.target_id) and f.reason is not null)
+      limit 100`,
+  )) as Pair[];
+}
+
+/** What is parked of a pair and comes next. */
+export interface NextParked {
+  readonly n: string;
+  readonly eventId: string | null;
+}
+
+/** What comes next of a pair. */
+export async function peekParked(tx: Transaction, schema: string, { sagaId, targetId }: Pair): Promise<NextParked | undefined> {
+  const [row] = (await tx.query(
+    `select n, event_id as "eventId" from ${schema}.parked_messages where saga_id = $1 and target_id = $2 order by n limit 1`,
+    [sagaId, targetId],
+  )) as NextParked[];
+  return row;
+}
+
+/**
+ * Locks a pair for one redrive at a time, until the transaction ends, and reads what comes next of it. `busy`: another instance redrives it;
+ * `undefined`: nothing is left.
+ */
+export async function nextParked(tx: Transaction, schema: string, pair: Pair): Promise<NextParked | 'busy' | undefined> {
+  const [lock] = (await tx.query(`select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as "isOurs"`, [
+    `${schema} ${pairKey(pair)}`,
+  ])) as { isOurs: boolean }[];
+  return lock?.isOurs ? peekParked(tx, schema, pair) : 'busy';
+}
+
+/** Frees a message that was handled. */
+export async function unpark(tx: Transaction, schema: string, { n }: NextParked): Promise<void> {
+  await tx.query(`delete from ${schema}.parked_messages where n = $1`, [n]);
+}
+
+/** A message failed again: it waits for the next request. */
+export async function parkAgain(
+  tx: Transaction,
+  schema: string,
+  pair: Pair,
+  { n, reason }: { n: string; reason: string },
+): Promise<void> {
+  await tx.query(
+    `update ${schema}.parked_messages set redrive = false, reason = case when n = $3 then $4 else reason end
+      where saga_id = $1 and target_id = $2`,
+    [pair.sagaId, pair.targetId, n, reason],
+  );
+}
+
+/** What was parked for an event that the build before did not know is tried again by the one that starts now. */
+export async function redriveUnknown(connection: Transaction, schema: string): Promise<void> {
+  await connection.query(`update ${schema}.parked_messages set redrive = true where reason like 'unknown-event:%'`);
+}
+
+/** How many pairs wait for an operator. */
+export async function countParked(connection: Transaction, schema: string): Promise<number> {
+  const [row] = (await connection.query(
+    `select count(*)::int as pairs from ${schema}.parked_messages where reason is not null`,
+  )) as { pairs: number }[];
+  return row?.pairs ?? 0;
+}

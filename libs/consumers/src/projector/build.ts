@@ -1,0 +1,84 @@
+import type { Transaction } from '@tradecore/event-sourcing';
+import type { KafkaClient } from '@tradecore/messaging';
+import type { DataSource } from 'typeorm';
+import { ModelDiverged } from '../offsets/errors.ts';
+import { Outcome } from './outcome.ts';
+import { inTransaction } from '../offsets/transaction.ts';
+import type { Offsets } from '../offsets/offsets.ts';
+import { Projection, type ProjectionParts } from './projection.ts';
+
+/** What a builder needs. */
+export interface BuilderParts extends ProjectionParts {
+  readonly dataSource: DataSource;
+  readonly kafka: KafkaClient;
+  readonly offsets: Offsets;
+}
+
+/** Events of the store that are held in memory at once: 500 of the largest allowed are 128 MiB. */
+const batchSize = 500;
+
+/**
+ * Brings the rows up from the event store and sets all offsets of the projector to where the log ended before: rows, checkpoints and offsets
+ * in one transaction, so that readers see the old model or the new one. What the checkpoints cover already is left as it is.
+ * One builder at a time: the lease is the lock of the projection's row, which PostgreSQL frees when the builder dies.
+ * Resolves with `undefined` when another builder is at work. Throws `ModelDiverged`.
+ */
+export async function build(parts: BuilderParts, log: string): Promise<Outcome | undefined> {
+  const { dataSource, declaration, offsets } = parts;
+  return inTransaction(dataSource, async (tx) => {
+    // A builder that is frozen, not dead, must not keep the others waiting for ever.
+    await tx.query(`set local idle_in_transaction_session_timeout = '60s'`);
+    await tx.query(`set local statement_timeout = '10min'`);
+    const [projection] = (await tx.query(`select start_over from ${declaration.schema}.projection for update skip locked`)) as {
+      start_over: boolean;
+    }[];
+    if (!projection) return undefined;
+    await tx.query(`select from ${declaration.schema}.offsets order by topic, partition for update`);
+    const ends = await endOffsets(parts); // before the snapshot: all that the log holds up to here is in it
+    if (projection.start_over) await empty(tx, parts);
+    else await compareCheckpoints(tx, declaration.schema);
+    const outcome = await foldStore(tx, parts);
+    await offsets.replace(tx, ends, log);
+    return outcome;
+  });
+}
+
+async function endOffsets({ kafka, declaration }: BuilderParts): Promise<Map<string, ReadonlyMap<number, bigint>>> {
+  const ends = new Map<string, ReadonlyMap<number, bigint>>();
+  for (const topic of declaration.topics) ends.set(topic, await kafka.endOffsets(topic));
+  return ends;
+}
+
+async function foldStore(tx: Transaction, parts: BuilderParts): Promise<Outcome> {
+  const projection = new Projection(parts);
+  const total = new Outcome();
+  const types = Object.values(parts.catalogue)
+    .filter(({ topic }) => parts.declaration.topics.includes(topic))
+    .map(({ type }) => type);
+  for await (const events of parts.store.readAll({ types, batchSize })) {
+    const outcome = await projection.projectSafely(
+      tx,
+      events.map((event) => ({ event })),
+    );
+    outcome.keys.clear(); // a build may touch every key: memory stays bounded
+    total.add(outcome);
+  }
+  return total;
+}
+
+/** Rows, checkpoints, and with them the sequences: a new epoch begins. Deleted, not truncated, so that readers keep the old rows until the commit. */
+async function empty(tx: Transaction, { declaration: { schema, table, appends } }: BuilderParts): Promise<void> {
+  for (const each of [table, ...(appends === undefined ? [] : [appends]), 'checkpoints'])
+    await tx.query(`delete from ${schema}."${each}"`);
+  await tx.query(`update ${schema}.projection set epoch = gen_random_uuid()`);
+}
+
+/** Every event that the model says it holds must stand in the store. */
+async function compareCheckpoints(tx: Transaction, schema: string): Promise<void> {
+  const [wrong] = (await tx.query(
+    `select g.aggregate_id, g.version, g.event_id, e.event_id as stored
+       from ${schema}.checkpoints g left join event_store e on e.aggregate_id = g.aggregate_id and e.aggregate_version = g.version
+      where g.version > 0 and g.event_id is distinct from e.event_id limit 1`,
+  )) as { aggregate_id: string; version: number; event_id: string; stored: string | null }[];
+  if (wrong) throw new ModelDiverged(wrong.aggregate_id, wrong.version, wrong.event_id, wrong.stored);
+}

@@ -1,0 +1,241 @@
+import type { Catalogue, RecordedEvent } from '@tradecore/events';
+import type { PostgresEventStore, Transaction } from '@tradecore/event-sourcing';
+import type { IncomingMessage } from '@tradecore/messaging';
+import { ModelDiverged, parkedReason } from '../offsets/errors.ts';
+import { confirmed, checkpointRows, lockCheckpoints, upsertCheckpoints, type Checkpoint } from './checkpoints.ts';
+import { savepoint } from '../offsets/transaction.ts';
+import { lockKeys } from './key-locks.ts';
+import { Outcome } from './outcome.ts';
+import type { Declaration } from './projector.ts';
+import type { RowTable } from './row-table.ts';
+import { WorkingSet } from './working-set.ts';
+
+/** An event to project: from a record of the log, or from the store itself when there is no message. */
+export interface Arrival {
+  readonly event: RecordedEvent;
+  readonly message?: IncomingMessage;
+}
+
+/** What a projection works with. */
+export interface ProjectionParts {
+  readonly declaration: Declaration;
+  readonly catalogue: Catalogue;
+  readonly store: PostgresEventStore;
+  readonly table: RowTable;
+  /** The table of appended lines, when the projector has one. */
+  readonly lines: RowTable | undefined;
+}
+
+/** Events that are read from the store at once when a gap is filled. */
+const gapPage = 1000;
+
+/**
+ * Brings the rows of one projector up to given events, inside a caller's transaction. Lower versions than the checkpoint's are duplicates, higher
+ * ones show a gap, which the store fills. A record that the store does not hold so is foreign. What can't be folded parks its aggregate.
+ */
+export class Projection {
+  constructor(private readonly parts: ProjectionParts) {}
+
+  /** All arrivals at once. Throws `ModelDiverged`, and whatever PostgreSQL refuses: then roll back and go `oneByOne`. */
+  async project(tx: Transaction, arrivals: readonly Arrival[]): Promise<Outcome> {
+    const { declaration, catalogue, store } = this.parts;
+    const outcome = new Outcome();
+    const ids = [...new Set(arrivals.map(({ event }) => event.aggregateId))];
+    const checkpoints = await lockCheckpoints(tx, declaration.schema, ids);
+    const set = new WorkingSet(declaration, catalogue, checkpoints, outcome);
+    const own = await this.withoutForeign(tx, arrivals, outcome);
+    const ahead = own.filter(({ event }) => event.aggregateVersion > set.checkpoint(event.aggregateId).version);
+    await this.load(
+      tx,
+      set,
+      ahead.map(({ event }) => event),
+    );
+    for (const arrival of own) await this.step(tx, set, arrival, store.within(tx));
+    await this.write(tx, set);
+    return outcome;
+  }
+
+  /** As `project`, behind a savepoint; `oneByOne` when PostgreSQL refuses a value. For what can't simply be run again. */
+  async projectSafely(tx: Transaction, arrivals: readonly Arrival[]): Promise<Outcome> {
+    return savepoint(
+      tx,
+      () => this.project(tx, arrivals),
+      () => this.oneByOne(tx, arrivals),
+    );
+  }
+
+  /** Each arrival behind a savepoint: the one whose row PostgreSQL refuses parks its aggregate, its neighbours pass. */
+  async oneByOne(tx: Transaction, arrivals: readonly Arrival[]): Promise<Outcome> {
+    const outcome = new Outcome();
+    for (const arrival of arrivals) {
+      const { aggregateId, aggregateVersion } = arrival.event;
+      const single = await savepoint(
+        tx,
+        () => this.project(tx, [arrival]),
+        () => this.fromStore(tx, aggregateId, aggregateVersion),
+      );
+      outcome.add(single);
+    }
+    return outcome;
+  }
+
+  /** Folds what the store holds of an aggregate above its checkpoint, up to a version or all, one by one. */
+  async fromStore(tx: Transaction, aggregateId: string, to = Number.POSITIVE_INFINITY): Promise<Outcome> {
+    const outcome = new Outcome();
+    const checkpoint = (await lockCheckpoints(tx, this.parts.declaration.schema, [aggregateId])).get(aggregateId);
+    for await (const event of this.stored(tx, aggregateId, (checkpoint?.version ?? 0) + 1, to)) {
+      const single = await savepoint(
+        tx,
+        () => this.project(tx, [{ event }]),
+        (refusal) => this.parkRefused(tx, event, refusal),
+      );
+      outcome.add(single);
+      if (outcome.parked.length > 0) break;
+    }
+    return outcome;
+  }
+
+  private async parkRefused(tx: Transaction, event: RecordedEvent, refusal: unknown): Promise<Outcome> {
+    const { schema } = this.parts.declaration;
+    const outcome = new Outcome();
+    const { aggregateId, aggregateVersion: version } = event;
+    const checkpoint = (await lockCheckpoints(tx, schema, [aggregateId])).get(aggregateId) ?? {
+      aggregateId,
+      version: 0,
+      eventId: null,
+    };
+    const parked: Checkpoint = { ...checkpoint, parked: { version, reason: parkedReason('row-refused', refusal) } };
+    await tx.query(upsertCheckpoints(schema, 1), [JSON.stringify(checkpointRows([parked]))]);
+    outcome.parked.push({ aggregateId, reason: 'row-refused' });
+    return outcome;
+  }
+
+  /** Nothing from a topic is folded before the store has said that it holds it: id, aggregate and version. */
+  private async withoutForeign(tx: Transaction, arrivals: readonly Arrival[], outcome: Outcome): Promise<readonly Arrival[]> {
+    const records = arrivals.filter(({ message }) => message !== undefined);
+    if (records.length === 0) return arrivals;
+    const isHeld = await confirmed(
+      tx,
+      records.map(({ event }) => event),
+    );
+    const isOwn = ({ event, message }: Arrival) => message === undefined || isHeld(event);
+    for (const { event, message } of arrivals.filter((each) => !isOwn(each))) {
+      const detail = `the store holds no event ${event.id} as version ${event.aggregateVersion} of ${event.aggregateId}`;
+      if (message) outcome.foreign.push({ message, detail });
+    }
+    return arrivals.filter(isOwn);
+  }
+
+  private async step(
+    tx: Transaction,
+    set: WorkingSet,
+    arrival: Arrival,
+    store: Pick<PostgresEventStore, 'readEvents'>,
+  ): Promise<void> {
+    const { event } = arrival;
+    const checkpoint = set.checkpoint(event.aggregateId);
+    if (checkpoint.parked) return; // the store holds it until redrive
+    if (event.aggregateVersion <= checkpoint.version) return compareDuplicate(checkpoint, event, set.outcome);
+    if (event.aggregateVersion > checkpoint.version + 1) await this.fillGap(tx, set, checkpoint, event);
+    if (set.checkpoint(event.aggregateId).parked) return;
+    await this.loadKey(tx, set, event);
+    try {
+      set.fold(event);
+    } catch (error) {
+      if (arrival.message) await this.foldStored(tx, set, arrival as Required<Arrival>, store);
+      else set.park(event, error);
+    }
+  }
+
+  /** The record could not be folded: what counts is the event as the store holds it. */
+  private async foldStored(
+    tx: Transaction,
+    set: WorkingSet,
+    { event, message }: Required<Arrival>,
+    store: Pick<PostgresEventStore, 'readEvents'>,
+  ): Promise<void> {
+    const { aggregateId, aggregateVersion: version } = event;
+    const [stored] = await store.readEvents(aggregateId, { from: version, to: version });
+    if (!stored) throw new ModelDiverged(aggregateId, version, event.id, null);
+    await this.loadKey(tx, set, stored);
+    try {
+      set.fold(stored);
+      set.outcome.foreign.push({ message, detail: `differs from the event ${event.id} as the store holds it` });
+    } catch (error) {
+      set.park(stored, error);
+    }
+  }
+
+  /** Folds what lies between the checkpoint and the event. The checkpoint's own event is read again: on a wrong one nothing may be built. */
+  private async fillGap(tx: Transaction, set: WorkingSet, checkpoint: Checkpoint, upTo: RecordedEvent): Promise<void> {
+    set.outcome.gaps += 1;
+    const from = Math.max(checkpoint.version, 1);
+    for await (const event of this.stored(tx, upTo.aggregateId, from, upTo.aggregateVersion - 1)) {
+      if (event.aggregateVersion === checkpoint.version) {
+        if (event.id !== checkpoint.eventId)
+          throw new ModelDiverged(event.aggregateId, checkpoint.version, checkpoint.eventId, event.id);
+        continue;
+      }
+      await this.loadKey(tx, set, event);
+      try {
+        set.fold(event);
+      } catch (error) {
+        return set.park(event, error);
+      }
+    }
+  }
+
+  private async *stored(tx: Transaction, aggregateId: string, from: number, to: number): AsyncGenerator<RecordedEvent> {
+    const store = this.parts.store.within(tx);
+    for (let next = from; next <= to;) {
+      const page = await store.readEvents(aggregateId, { from: next, ...(Number.isFinite(to) && { to }), limit: gapPage });
+      yield* page;
+      if (page.length === 0) return;
+      next += page.length;
+    }
+  }
+
+  private async load(tx: Transaction, set: WorkingSet, events: readonly RecordedEvent[]): Promise<void> {
+    const keys = [...new Set(events.map((event) => set.keyOf(event)).filter((key) => set.missing(key)))].sort();
+    if (keys.length === 0) return;
+    if (this.parts.declaration.shared) await lockKeys(tx, this.parts.declaration.schema, keys);
+    set.take(keys, await this.parts.table.load(tx, keys));
+  }
+
+  /**
+   * A key that the batch did not name before. Of a shared projector it is locked out of order: two batches that fill gaps may then wait in a
+   * circle, PostgreSQL ends one after a second, and that one starts over.
+   */
+  private async loadKey(tx: Transaction, set: WorkingSet, event: RecordedEvent): Promise<void> {
+    if (set.missing(set.keyOf(event))) await this.load(tx, set, [event]);
+  }
+
+  private async write(tx: Transaction, set: WorkingSet): Promise<void> {
+    const { table, lines, declaration } = this.parts;
+    if (set.changedCheckpoints.size === 0) return;
+    const statements = [upsertCheckpoints(declaration.schema, 1)];
+    const parameters: object[][] = [checkpointRows(set.changedCheckpoints.values())];
+    if (set.changedRows.size > 0) {
+      parameters.push([...set.changedRows].map(([key, row]) => table.withKey(row, key)));
+      statements.push(table.upsert(parameters.length));
+    }
+    if (set.lines.length > 0) {
+      if (!lines) throw new TypeError(`${declaration.name} appends lines but declares no table for them`);
+      parameters.push(set.lines.map((line) => lines.checked(line)));
+      statements.push(lines.append(parameters.length));
+    }
+    const named = statements.slice(1).map((sql, n) => `w${n} as (${sql})`);
+    const sql = named.length === 0 ? statements[0] : `with ${named.join(', ')} ${statements[0]}`;
+    await tx.query(
+      sql as string,
+      parameters.map((rows) => JSON.stringify(rows)),
+    );
+  }
+}
+
+function compareDuplicate(checkpoint: Checkpoint, event: RecordedEvent, outcome: Outcome): void {
+  if (event.aggregateVersion === checkpoint.version && event.id !== checkpoint.eventId) {
+    throw new ModelDiverged(event.aggregateId, checkpoint.version, checkpoint.eventId, event.id);
+  }
+  outcome.duplicates += 1;
+}

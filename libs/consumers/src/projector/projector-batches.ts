@@ -1,0 +1,150 @@
+import type { Catalogue, RecordedEvent } from '@tradecore/events';
+import type { PostgresEventStore } from '@tradecore/event-sourcing';
+import type { KafkaClient } from '@tradecore/messaging';
+import { logger } from '@tradecore/telemetry';
+import type { DataSource } from 'typeorm';
+import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
+import { Offsets, type Unusable } from '../offsets/offsets.ts';
+import { inTransaction } from '../offsets/transaction.ts';
+import { build } from './build.ts';
+import type { Outcome } from './outcome.ts';
+import { projectionMetrics, type ProjectionMetrics } from './projection-metrics.ts';
+import { Projection, type ProjectionParts } from './projection.ts';
+import { declarationOf, type Declaration, type ProjectorClass } from './projector.ts';
+import { askedForRedrive, redriveOne } from './redrive.ts';
+import { RowTable } from './row-table.ts';
+
+/** Learns of rows after their commit: for hints, such as a message to open sockets. It may miss some: a process can end between the two. */
+export abstract class CommitListener {
+  /** `keys` of the rows that changed. What it throws is logged and forgotten. */
+  abstract committed(projector: string, keys: readonly string[]): void | Promise<void>;
+}
+
+/** What a running projector needs. */
+export interface ProjectorParts {
+  readonly dataSource: DataSource;
+  readonly store: PostgresEventStore;
+  readonly catalogue: Catalogue;
+  readonly kafka: KafkaClient;
+  readonly listener?: CommitListener | undefined;
+}
+
+const log = logger('consumers');
+
+/** Reads what the database says about a projector's tables. */
+export async function openProjection(
+  declaration: Declaration,
+  parts: Omit<ProjectorParts, 'kafka' | 'listener'>,
+): Promise<ProjectionParts> {
+  const { schema, table, appends } = declaration;
+  const { dataSource, store, catalogue } = parts;
+  return {
+    declaration,
+    catalogue,
+    store,
+    table: await RowTable.open(dataSource, schema, table),
+    lines: appends === undefined ? undefined : await RowTable.open(dataSource, schema, appends),
+  };
+}
+
+/** The work of a projector: fold, upsert, checkpoint. */
+export class ProjectorBatches implements BatchProcessor {
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly schema: string;
+  readonly state = 'projection';
+  readonly maxRecords = 500;
+  private readonly declaration: Declaration;
+  private readonly metrics: ProjectionMetrics;
+  private opened: { readonly parts: ProjectionParts; readonly projection: Projection } | undefined;
+
+  constructor(
+    projector: ProjectorClass,
+    private readonly parts: ProjectorParts,
+  ) {
+    this.declaration = declarationOf(projector);
+    this.name = this.declaration.name;
+    this.topics = this.declaration.topics;
+    this.schema = this.declaration.schema;
+    this.metrics = projectionMetrics(this.name);
+  }
+
+  async open(): Promise<void> {
+    const parts = await openProjection(this.declaration, this.parts);
+    this.opened = { parts, projection: new Projection(parts) };
+  }
+
+  /** Every event moves the checkpoint of its aggregate. */
+  idsOf({ aggregateId }: RecordedEvent): readonly string[] {
+    return [aggregateId];
+  }
+
+  async handle({ records, isolated, moveOffsets, deadLetter }: RecordBatch): Promise<void> {
+    const started = performance.now();
+    const { projection } = this.ready();
+    const outcome = await inTransaction(this.parts.dataSource, async (tx) => {
+      await moveOffsets(tx);
+      const projected = await (isolated ? projection.oneByOne(tx, records) : projection.project(tx, records));
+      await deadLetter(
+        projected.foreign.map(({ message, detail }) => ({ message, note: { reason: 'foreign', detail, attempts: 1 } })),
+      );
+      return projected;
+    });
+    this.committed(outcome, (performance.now() - started) / 1000, records.at(-1)?.event.time);
+  }
+
+  async build(why: Unusable, where: string): Promise<boolean> {
+    const started = performance.now();
+    log.info({ projector: this.name, why }, 'the store fills in');
+    const { dataSource, kafka } = this.parts;
+    const offsets = new Offsets(this.schema, this.topics, this.state);
+    const outcome = await build({ ...this.ready().parts, dataSource, kafka, offsets }, where);
+    if (!outcome) return false;
+    this.count(outcome);
+    const seconds = (performance.now() - started) / 1000;
+    log.info({ projector: this.name, events: outcome.events, parked: outcome.parked.length, seconds }, 'built from the store');
+    return true;
+  }
+
+  /** Redrives what operators marked. */
+  async poll(): Promise<void> {
+    const { dataSource } = this.parts;
+    const { projection } = this.ready();
+    for (const aggregateId of await askedForRedrive(dataSource, this.schema)) {
+      const redriven = await redriveOne({ projection, schema: this.schema }, aggregateId, dataSource);
+      log.info({ projector: this.name, aggregateId, ...redriven }, 'redriven');
+    }
+  }
+
+  private ready() {
+    if (!this.opened) throw new Error(`${this.name} was not opened`);
+    return this.opened;
+  }
+
+  private count(outcome: Outcome): void {
+    this.metrics.events(outcome.events);
+    this.metrics.duplicates(outcome.duplicates);
+    this.metrics.gaps(outcome.gaps);
+    this.metrics.foreign(outcome.foreign.length);
+    for (const { aggregateId, reason } of outcome.parked) {
+      this.metrics.parked(reason);
+      log.error({ projector: this.name, aggregateId, reason }, 'an aggregate is parked: see the view parked, then redrive');
+    }
+  }
+
+  private committed(outcome: Outcome, seconds: number, newest: string | undefined): void {
+    this.count(outcome);
+    this.metrics.batch(seconds);
+    if (newest !== undefined) this.metrics.lag(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
+    if (outcome.keys.size === 0 || !this.parts.listener) return;
+    void this.tell([...outcome.keys]);
+  }
+
+  private async tell(keys: readonly string[]): Promise<void> {
+    try {
+      await this.parts.listener?.committed(this.name, keys);
+    } catch (error) {
+      log.warn({ err: error, projector: this.name }, 'the listener of new rows failed');
+    }
+  }
+}

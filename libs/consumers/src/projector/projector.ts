@@ -1,0 +1,151 @@
+import type { Event, EventClass, RecordedEvent } from '@tradecore/events';
+import { schemaOf } from '../offsets/schema.ts';
+
+/** What a projector says about itself. */
+export interface ProjectorOptions {
+  /** Name of the consumer group and of the projection in metrics, logs and readiness: kebab-case, `order-projector`. */
+  readonly name: string;
+  /** The topics whose events it folds, without namespace; every aggregate that travels on them is savely, folded or not. */
+  readonly topics: readonly string[];
+  /** The table of its rows, in `schema`. Its primary key is one column: what `key(event)` names. */
+  readonly table: string;
+  /** The PostgreSQL schema that is its own; the name with `_` for `-` when absent. One projector, one schema. */
+  readonly schema?: string;
+  /** The table that folds append to by returning `{ row, append: [...] }`; rows in it are never changed. */
+  readonly appends?: string;
+  /** Says that rows are fed by several aggregates (`key(event)` is not the event's own aggregate): keys are then locked first. */
+  readonly shared?: boolean;
+}
+
+/** A class with `@Projector` whose methods with `@On` are folds. It is made without arguments, for it needs nothing. */
+export type ProjectorClass<P extends object = object> = new () => P;
+
+/**
+ * The row that the folds of `P` take and give. Properties are the table's columns in camelCase; a null column is an absent property;
+ * numeric and bigint are canonical strings; timestamps RFC 3339, UTC, microseconds, as `RecordedEvent.time`.
+ */
+export type RowOf<P> = {
+  [K in Exclude<keyof P, 'key'>]: P[K] extends (row: infer R, event: never) => unknown ? Exclude<R, undefined> : never;
+}[Exclude<keyof P, 'key'>];
+
+/** What a fold may give instead of the bare row: lines for the `appends` table of its projector. */
+export interface Appending<Row extends object> {
+  readonly row: Row;
+  readonly append: readonly object[];
+}
+
+/** A projector with its folds, as the runtime uses it. */
+export interface Declaration {
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly table: string;
+  readonly schema: string;
+  readonly appends: string | undefined;
+  readonly shared: boolean;
+  /** Whether it folds events of this type; others only move the checkpoint. */
+  readonly handles: (type: string) => boolean;
+  /** Folds one upcast event: the next row and the lines to append; `undefined` when the projector ignores the type. */
+  readonly fold: (row: object | undefined, event: RecordedEvent) => Appending<object> | undefined;
+  /** The key of the row that the event changes. */
+  readonly key: (event: RecordedEvent) => string;
+}
+
+type Method = (row: object | undefined, event: RecordedEvent) => object;
+
+const folds = new WeakMap<object, Map<string, string>>();
+const declarations = new WeakMap<object, Declaration>();
+
+/**
+ * Declares that the method folds events of this class: `onOrderPlaced(row: Row | undefined, event: RecordedEvent<OrderPlaced>): Row`.
+ * A method that takes another event does not compile. The same event twice in one class throws at load.
+ */
+export const On =
+  <E extends Event>(eventClass: EventClass<E>) =>
+  <M extends (row: never, event: RecordedEvent<E>) => object>(
+    target: object,
+    method: string,
+    _: TypedPropertyDescriptor<M>,
+  ): void => {
+    const own = folds.get(target) ?? new Map<string, string>();
+    if (own.has(eventClass.type)) throw new TypeError(`${target.constructor.name} folds ${eventClass.type} twice`);
+    folds.set(target, own.set(eventClass.type, method));
+  };
+
+const identifier = /^[a-z][a-z0-9_]{0,62}$/;
+
+/** Declares a projector: a class of pure folds from events to one row a key. See `ProjectorOptions`. */
+export const Projector =
+  (options: ProjectorOptions) =>
+  <P extends object>(projector: ProjectorClass<P>): void => {
+    const instance = new projector();
+    const schema = options.schema ?? schemaOf(options.name);
+    const names = [schema, options.table, ...(options.appends === undefined ? [] : [options.appends])];
+    const strange = names.find((name) => !identifier.test(name));
+    if (strange !== undefined) throw new TypeError(`${projector.name}: "${strange}" is no name of a schema or table`);
+    const ownKey: unknown = Reflect.get(instance, 'key');
+    if ((typeof ownKey === 'function') !== (options.shared ?? false)) {
+      throw new TypeError(`${projector.name}: a key(event) of its own goes with shared: true, and only with it`);
+    }
+    const own = folds.get(projector.prototype as object) ?? new Map<string, string>();
+    declarations.set(projector, {
+      name: options.name,
+      topics: options.topics,
+      table: options.table,
+      schema,
+      appends: options.appends,
+      shared: options.shared ?? false,
+      handles: (type) => own.has(type),
+      fold: (row, event) => foldWith(instance, own.get(event.type), row, event),
+      key: typeof ownKey === 'function' ? (event) => String(ownKey.call(instance, event)) : (event) => event.aggregateId,
+    });
+  };
+
+function foldWith(instance: object, method: string | undefined, row: object | undefined, event: RecordedEvent) {
+  if (method === undefined) return undefined;
+  const folded = (Reflect.get(instance, method) as Method).call(instance, row, event);
+  if (typeof folded !== 'object' || folded === null) throw new TypeError(`${method} gave no row`);
+  return 'append' in folded && 'row' in folded ? (folded as Appending<object>) : { row: folded, append: [] };
+}
+
+/** Whether the class carries `@Projector`. */
+export const isProjector = (candidate: unknown): candidate is ProjectorClass =>
+  typeof candidate === 'function' && declarations.has(candidate);
+
+/** The declaration of a projector. Throws `TypeError` for a class without `@Projector`. */
+export function declarationOf(projector: ProjectorClass): Declaration {
+  const declaration = declarations.get(projector);
+  if (!declaration) throw new TypeError(`${projector.name} has no @Projector`);
+  return declaration;
+}
+
+/**
+ * Folds events of one key, in order, starting from `row`: the very fold that the live projection, the rebuild and as-of reads use.
+ * Events must be upcast (as `EventStore` hands them out). `undefined` when there was no row and nothing that the projector folds.
+ */
+export function fold<P extends object>(
+  projector: ProjectorClass<P>,
+  events: Iterable<RecordedEvent>,
+  row?: RowOf<P>,
+): RowOf<P> | undefined {
+  const declaration = declarationOf(projector);
+  let current: object | undefined = row as object | undefined;
+  for (const event of events) current = declaration.fold(current, event)?.row ?? current;
+  return current as RowOf<P> | undefined;
+}
+
+/** The lines that folding these events of one key would append, in order; see `Appending`. */
+export function foldAppended<P extends object>(
+  projector: ProjectorClass<P>,
+  events: Iterable<RecordedEvent>,
+  row?: RowOf<P>,
+): object[] {
+  const declaration = declarationOf(projector);
+  let current: object | undefined = row as object | undefined;
+  const lines: object[] = [];
+  for (const event of events) {
+    const folded = declaration.fold(current, event);
+    current = folded?.row ?? current;
+    lines.push(...(folded?.append ?? []));
+  }
+  return lines;
+}

@@ -1,0 +1,82 @@
+import { upcast, UnknownEvent, type Catalogue, type RecordedEvent } from '@tradecore/events';
+import { parkedReason } from '../offsets/errors.ts';
+import type { Checkpoint } from './checkpoints.ts';
+import type { Outcome } from './outcome.ts';
+import type { Declaration } from './projector.ts';
+
+/** Rows and checkpoints of one transaction, in memory: loaded, folded, then written. */
+export class WorkingSet {
+  readonly changedRows = new Map<string, object>();
+  readonly changedCheckpoints = new Map<string, Checkpoint>();
+  readonly lines: object[] = [];
+  private readonly rows = new Map<string, object>();
+  private readonly loaded = new Set<string>();
+
+  constructor(
+    private readonly declaration: Declaration,
+    private readonly catalogue: Catalogue,
+    private readonly checkpoints: ReadonlyMap<string, Checkpoint>,
+    readonly outcome: Outcome,
+  ) {}
+
+  /** The checkpoint as it stands now. */
+  checkpoint(aggregateId: string): Checkpoint {
+    return (
+      this.changedCheckpoints.get(aggregateId) ?? this.checkpoints.get(aggregateId) ?? { aggregateId, version: 0, eventId: null }
+    );
+  }
+
+  /** The key of the row that an event changes; `undefined` when the projector ignores it, or when its key can't be told. */
+  keyOf(event: RecordedEvent): string | undefined {
+    if (!this.declaration.handles(event.type)) return undefined;
+    try {
+      return this.declaration.key(upcast(this.catalogue, event));
+    } catch {
+      return undefined; // the fold meets the same fault, and parks
+    }
+  }
+
+  missing(key: string | undefined): key is string {
+    return key !== undefined && !this.loaded.has(key);
+  }
+
+  /** Takes over rows as they were loaded; a key without row is known to have none. */
+  take(keys: readonly string[], rows: ReadonlyMap<string, object>): void {
+    for (const key of keys) this.loaded.add(key);
+    for (const [key, row] of rows) this.rows.set(key, row);
+  }
+
+  /** Folds the next event of an aggregate. Throws what the fold throws, or `UnknownEvent`; nothing has changed then. */
+  fold(event: RecordedEvent): void {
+    if (this.declaration.handles(event.type)) this.foldRow(upcast(this.catalogue, event));
+    else this.mustBeKnown(event);
+    const { aggregateId, aggregateVersion, id } = event;
+    this.changedCheckpoints.set(aggregateId, { aggregateId, version: aggregateVersion, eventId: id });
+    this.outcome.events += 1;
+  }
+
+  /** Parks an aggregate at the event that could not be folded: its row and checkpoint stay as they are. */
+  park(event: RecordedEvent, error: unknown): void {
+    const reason = error instanceof UnknownEvent ? 'unknown-event' : 'fold-failed';
+    const parked = { version: event.aggregateVersion, reason: parkedReason(reason, error) };
+    this.changedCheckpoints.set(event.aggregateId, { ...this.checkpoint(event.aggregateId), parked });
+    this.outcome.parked.push({ aggregateId: event.aggregateId, reason });
+  }
+
+  private foldRow(event: RecordedEvent): void {
+    const key = this.declaration.key(event);
+    const folded = this.declaration.fold(this.rows.get(key), event);
+    if (!folded) return;
+    this.rows.set(key, folded.row);
+    this.changedRows.set(key, folded.row);
+    this.lines.push(...folded.append);
+    this.outcome.keys.add(key);
+  }
+
+  /** A type that nobody declared may be one that this projector has to fold: a newer writer is about. */
+  private mustBeKnown(event: RecordedEvent): void {
+    const declared = Object.hasOwn(this.catalogue, event.aggregateType) ? this.catalogue[event.aggregateType] : undefined;
+    if (declared?.events.some(({ type }) => type === event.type)) return;
+    throw new UnknownEvent(event, 'no such type in the catalogue');
+  }
+}

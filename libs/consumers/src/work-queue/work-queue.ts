@@ -1,0 +1,260 @@
+import { ConcurrencyException, type Transaction } from '@tradecore/event-sourcing';
+import { counter, gauge, histogram, logger } from '@tradecore/telemetry';
+import type { DataSource } from 'typeorm';
+import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
+import { schemaOf } from '../offsets/schema.ts';
+import { backoffMs } from './backoff.ts';
+import { ClaimLost, WorkRows, type NewWork, type Verdict, type WorkItem } from './work-rows.ts';
+
+/**
+ * Handles one row, outside of any transaction: here the outside world is called. What it returns runs in the transaction that settles the row: there
+ * the answer is appended, after a fresh load, and on a conflict it runs again. What either throws gives the row back.
+ */
+export type WorkHandler = (item: WorkItem) => Promise<(tx: Transaction) => Promise<Verdict>>;
+
+/** What a work queue is made of. */
+export interface WorkQueueOptions {
+  readonly dataSource: DataSource;
+  /** Name of the service: of the metrics, and with `_` for `-` of the schema. */
+  readonly service: string;
+  readonly handle: WorkHandler;
+  /** Rows handled at a time; 16 when absent. */
+  readonly workers?: number;
+  /** A claim that is not renewed for so long is free for others; 5,000 ms when absent. Renewed three times within it. */
+  readonly leaseMs?: number;
+  /** How long a row waits whose call failed; doubles with each failure. 250 to 30,000 ms when absent. */
+  readonly backoff?: { readonly baseMs: number; readonly capMs: number };
+  /** Other processes put rows too: the table is read this often; 1,000 ms when absent. */
+  readonly lookMs?: number;
+}
+
+const log = logger('work-queue');
+const conflictsLimit = 5;
+
+const outcomes = ['done', 'again', 'failed', 'lost'] as const;
+
+/** Bounded workers over rows of a table: one worker has a row at a time, nothing that was put is forgotten, whatever dies. */
+export class WorkQueue {
+  private readonly rows: WorkRows;
+  /** For statements of their own. */
+  private readonly alone: Transaction;
+  private readonly inHand = new Map<string, { readonly item: WorkItem; readonly done: Promise<void> }>();
+  private readonly settings: Required<Omit<WorkQueueOptions, 'dataSource' | 'service' | 'handle'>>;
+  private readonly figures: ReturnType<typeof figuresOf>;
+  private loop: Promise<void> | undefined;
+  private renewing: NodeJS.Timeout | undefined;
+  private isStopping = false;
+  private isNotified = false;
+  private endWait: () => void = () => undefined;
+
+  constructor(private readonly options: WorkQueueOptions) {
+    const { workers = 16, leaseMs = 5_000, backoff = { baseMs: 250, capMs: 30_000 }, lookMs = 1_000 } = options;
+    this.settings = { workers, leaseMs, backoff, lookMs };
+    this.rows = new WorkRows(schemaOf(options.service));
+    this.alone = outsideTransaction(options.dataSource);
+    this.figures = figuresOf(options.service, () => this.rows.count(this.alone));
+  }
+
+  /** Requests rows in the caller's transaction. After its commit call `notify`, or they wait for the next look. */
+  async put(tx: Transaction, rows: readonly NewWork[]): Promise<void> {
+    await this.rows.put(tx, rows);
+  }
+
+  /**
+   * As `put`; rows that a free worker of this process can take at once are claimed for it in the same statement and returned. After the commit call
+   * `begin` with them, which notifies as well. After a rollback: nothing.
+   */
+  putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<readonly WorkItem[]> {
+    const claims = this.isStopping || !this.loop ? 0 : Math.max(0, this.settings.workers - this.inHand.size);
+    return this.rows.put(tx, rows, { claims, leaseMs: this.settings.leaseMs });
+  }
+
+  /** Handles rows that `putClaimed` claimed, and whatever else is due. Those for which no worker is free any more are given back at once. */
+  begin(items: readonly WorkItem[]): void {
+    for (const item of items) {
+      if (this.isStopping || this.inHand.size >= this.settings.workers) void this.giveBack(item, 0);
+      else this.take(item);
+    }
+    this.notify();
+  }
+
+  /** Makes rows that are there due now; keys without a row are ignored. */
+  async request(keys: readonly string[]): Promise<void> {
+    await this.rows.request(this.alone, keys);
+    this.notify();
+  }
+
+  /** Makes every row due that waits for its time: what they wait for has come. */
+  async makeAllDue(): Promise<void> {
+    await this.rows.makeAllDue(this.alone);
+    this.notify();
+  }
+
+  /** Removes rows that no worker has: nothing is left to do. */
+  async drop(keys: readonly string[]): Promise<void> {
+    await this.rows.drop(this.alone, keys);
+  }
+
+  /** Keys of the rows that wait for a request. */
+  waitingForRequest(): Promise<string[]> {
+    return this.rows.waitingForRequest(this.alone);
+  }
+
+  /** There may be work: ends the wait. */
+  notify(): void {
+    this.isNotified = true;
+    this.endWait();
+  }
+
+  /** Begins to claim. */
+  start(): void {
+    this.isStopping = false;
+    this.loop ??= this.run();
+    this.renewing ??= setInterval(() => void this.renew(), this.settings.leaseMs / 3);
+  }
+
+  /** Claims nothing more and waits for what is in hand. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    this.notify();
+    await this.loop;
+    await Promise.all([...this.inHand.values()].map(({ done }) => done));
+    clearInterval(this.renewing);
+    this.renewing = undefined;
+    this.loop = undefined;
+  }
+
+  /** Resolves when this process has settled the row; undefined when it has not got it in hand. */
+  inProgress(key: string): Promise<void> | undefined {
+    return this.inHand.get(key)?.done;
+  }
+
+  /** Rows in hand in this process. */
+  get busy(): number {
+    return this.inHand.size;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isStopping) {
+      this.isNotified = false;
+      try {
+        await this.wait(await this.claim());
+      } catch (error) {
+        log.warn({ err: error, queue: this.options.service }, 'the work queue could not be read');
+        await this.wait(this.settings.lookMs);
+      }
+    }
+  }
+
+  /** Claims what is due; resolves with the milliseconds until it is worth looking again. */
+  private async claim(): Promise<number> {
+    const { workers, leaseMs, lookMs } = this.settings;
+    const free = workers - this.inHand.size;
+    if (free <= 0) return lookMs;
+    const { items, nextDueMs = lookMs } = await this.rows.claim(this.alone, {
+      limit: free,
+      leaseMs,
+      inHand: [...this.inHand.keys()],
+    });
+    for (const { lateMs, ...item } of items) {
+      this.figures.late(lateMs / 1000);
+      this.take(item);
+    }
+    return items.length > 0 ? 0 : Math.min(lookMs, Math.max(nextDueMs, 1));
+  }
+
+  private take(item: WorkItem): void {
+    const done = this.process(item).finally(() => {
+      this.inHand.delete(item.key);
+      this.notify();
+    });
+    this.inHand.set(item.key, { item, done });
+  }
+
+  private async wait(ms: number): Promise<void> {
+    if (this.isNotified || ms === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.endWait = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.endWait = () => undefined;
+  }
+
+  private async process(item: WorkItem): Promise<void> {
+    const ended = this.figures.begin();
+    try {
+      const settle = await this.options.handle(item);
+      ended(await this.settle(item, settle));
+    } catch (error) {
+      ended(error instanceof ClaimLost ? 'lost' : 'failed');
+      log.warn({ err: error, queue: this.options.service, key: item.key, attempts: item.attempts }, 'a row was not handled');
+      await this.giveBack(item, backoffMs(item.attempts, this.settings.backoff));
+    }
+  }
+
+  private async settle(item: WorkItem, decide: (tx: Transaction) => Promise<Verdict>): Promise<'done' | 'again'> {
+    for (let conflicts = 0; ; conflicts += 1) {
+      try {
+        return await inTransaction(this.options.dataSource, async (tx) => {
+          const verdict = await decide(tx);
+          await this.rows.settle(tx, item, verdict);
+          return 'done' in verdict ? 'done' : 'again';
+        });
+      } catch (error) {
+        if (!(error instanceof ConcurrencyException) || conflicts >= conflictsLimit) throw error;
+      }
+    }
+  }
+
+  private async giveBack(item: WorkItem, afterMs: number): Promise<void> {
+    try {
+      await this.rows.giveBack(this.alone, item, afterMs);
+    } catch (error) {
+      log.warn({ err: error, key: item.key }, 'a row could not be given back: it is free when its claim ends');
+    }
+  }
+
+  private async renew(): Promise<void> {
+    if (this.inHand.size === 0) return;
+    try {
+      const items = [...this.inHand.values()].map(({ item }) => item);
+      await this.rows.renew(this.alone, items, this.settings.leaseMs);
+    } catch (error) {
+      log.warn({ err: error, queue: this.options.service }, 'claims could not be renewed');
+    }
+  }
+}
+
+function figuresOf(service: string, count: () => Promise<{ all: number; due: number; claimed: number }>) {
+  const labels = { queue: [service] } as const;
+  const handled = counter({
+    name: 'work_handled_total',
+    help: 'Rows of a work queue handled, by how it ended.',
+    labels: { queue: [service], outcome: outcomes },
+  });
+  const seconds = histogram({ name: 'work_seconds', help: 'Time that handling a row took.', labels });
+  const late = histogram({ name: 'work_late_seconds', help: 'Time from a row being due to its claim.', labels });
+  gauge({
+    name: 'work_rows',
+    help: 'Rows of a work queue: all, due and free, claimed.',
+    labels: { queue: [service], state: ['all', 'due', 'claimed'] },
+    collect: async (rows) => {
+      // While the database is away the last figures stand.
+      const counts = await count().catch(() => undefined);
+      for (const [state, value] of Object.entries(counts ?? {})) rows.set({ queue: service, state: state as 'all' }, value);
+    },
+  });
+  return {
+    late: (value: number) => late.observe({ queue: service }, value),
+    begin: () => {
+      const stop = seconds.startTimer({ queue: service });
+      return (outcome: (typeof outcomes)[number]) => {
+        stop();
+        handled.inc({ queue: service, outcome });
+      };
+    },
+  };
+}

@@ -1,0 +1,213 @@
+import { randomUUID } from 'node:crypto';
+import type { Migration, Transaction } from '@tradecore/event-sourcing';
+import { fill, schemaOf, template } from '../offsets/schema.ts';
+
+/** What workers keep about a row between two calls; JSON. */
+export type WorkState = Readonly<Record<string, unknown>>;
+
+/** A row to be put. */
+export interface NewWork {
+  readonly key: string;
+  /** Laid over the state of a row that is there. */
+  readonly state?: WorkState;
+}
+
+/** A row that a worker of this process has claimed. */
+export interface WorkItem {
+  readonly key: string;
+  /** Names this taking of the row: whoever takes it later has another, and only the last one settles. */
+  readonly claim: string;
+  /** Claims since it was last settled, this one included: above 1 the last ones failed. */
+  readonly attempts: number;
+  /** Its last claim ran out: what that worker was doing may have happened or not. */
+  readonly takenOver: boolean;
+  readonly state: WorkState;
+  /** When it was put first; RFC 3339. */
+  readonly putAt: string;
+  readonly revision: number;
+}
+
+/** How a row is settled: it goes, or comes again after so many milliseconds, or only on request. */
+export type Verdict = { readonly done: true } | { readonly again: number | 'on-request'; readonly state: WorkState };
+
+/** The claim has run out, and another worker may have the row: nothing of this call counts. */
+export class ClaimLost extends Error {
+  override readonly name = 'ClaimLost';
+}
+
+/** Whose rows, and under which number. */
+export interface WorkMigrationOptions {
+  /** 200 to 299; never changed once released. */
+  readonly number: number;
+  /** Name of the service; with `_` for `-` the schema. Its role alone writes the rows. */
+  readonly service: string;
+}
+
+const work = template('work');
+
+/** The migration that makes the table of a service's work queue. */
+export function workMigration({ number, service }: WorkMigrationOptions): Migration {
+  return { number, name: `${service}-work`, sql: fill(work, schemaOf(service), service) };
+}
+
+/** Rows that were claimed, and when the next one is due. */
+export interface Claimed {
+  readonly items: readonly (WorkItem & { readonly lateMs: number })[];
+  /** Undefined when none will be. */
+  readonly nextDueMs: number | undefined;
+}
+
+/** An item as SQL returns it. */
+const itemColumns = `w.key, w.claim, w.attempts, w.revision, w.state,
+  to_char(w.put_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "putAt"`;
+
+/** The SQL of a work queue. */
+export class WorkRows {
+  constructor(private readonly schema: string) {}
+
+  /**
+   * Requests each key, now: a row that is there becomes due, one that a worker has comes once more. At most `claims` rows that are free are claimed
+   * at once, for `leaseMs`, and returned.
+   */
+  async put(
+    tx: Transaction,
+    rows: readonly NewWork[],
+    { claims = 0, leaseMs = 0 }: { readonly claims?: number; readonly leaseMs?: number } = {},
+  ): Promise<WorkItem[]> {
+    if (rows.length === 0) return [];
+    const unique = [...new Map(rows.map((row) => [row.key, row])).values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+    const given = unique.map((row, index) => ({ ...row, claim: index < claims ? randomUUID() : null }));
+    const items = (await tx.query(
+      `insert into ${this.schema}.work as w (key, state, claim, attempts, due_at)
+       select key, coalesce(state, '{}'), claim, case when claim is null then 0 else 1 end,
+              clock_timestamp() + case when claim is null then interval '0' else $2 * interval '1 millisecond' end
+         from jsonb_to_recordset($1::jsonb) as r (key uuid, state jsonb, claim uuid) order by key
+       on conflict (key) do update
+         set revision = w.revision + 1,
+             state = w.state || excluded.state,
+             attempts = case when w.claim is null then w.attempts + excluded.attempts else w.attempts end,
+             due_at = case when w.claim is null then excluded.due_at else w.due_at end,
+             claim = coalesce(w.claim, excluded.claim)
+       returning ${itemColumns}, false as "takenOver"`,
+      [JSON.stringify(given), leaseMs],
+    )) as WorkItem[];
+    const ours = new Set<string>(given.flatMap(({ claim }) => claim ?? []));
+    return items.filter(({ claim }) => ours.has(claim));
+  }
+
+  /** Makes rows due that are there already; one that a worker has comes once more. */
+  async request(tx: Transaction, keys: readonly string[]): Promise<void> {
+    await tx.query(
+      `update ${this.schema}.work set revision = revision + 1, due_at = case when claim is null then clock_timestamp() else due_at end
+        where key in (select key from ${this.schema}.work where key = any($1::uuid[]) order by key for update)`,
+      [keys],
+    );
+  }
+
+  /** Makes every row due that waits for its time. */
+  async makeAllDue(tx: Transaction): Promise<void> {
+    await tx.query(
+      `update ${this.schema}.work set due_at = clock_timestamp()
+        where key in (select key from ${this.schema}.work
+                       where claim is null and due_at > statement_timestamp() and due_at < 'infinity' order by key for update skip locked)`,
+    );
+  }
+
+  /** Removes free rows. */
+  async drop(tx: Transaction, keys: readonly string[]): Promise<void> {
+    await tx.query(
+      `delete from ${this.schema}.work
+        where key in (select key from ${this.schema}.work where key = any($1::uuid[]) and claim is null order by key for update skip locked)`,
+      [keys],
+    );
+  }
+
+  /** Keys that wait for a request. */
+  async waitingForRequest(tx: Transaction): Promise<string[]> {
+    const rows = (await tx.query(`select key from ${this.schema}.work where due_at = 'infinity'`)) as { key: string }[];
+    return rows.map(({ key }) => key);
+  }
+
+  /**
+   * Claims the rows that have waited longest, at most `limit`, for `leaseMs`, but none of those in hand, and tells when the next one is due. With clock_timestamp(), which is
+   * volatile, `due_at <=` would be a filter over the whole index (2,000 pages of 100,000 rows) and not its condition.
+   */
+  async claim(
+    tx: Transaction,
+    { limit, leaseMs, inHand }: { readonly limit: number; readonly leaseMs: number; readonly inHand: readonly string[] },
+  ): Promise<Claimed> {
+    const rows = (await tx.query(
+      `with due as materialized (
+         select key, claim, due_at from ${this.schema}.work where due_at <= statement_timestamp() and key <> all($3::uuid[])
+          order by due_at limit $1 for update skip locked),
+       claimed as (
+         update ${this.schema}.work w
+            set claim = gen_random_uuid(), attempts = w.attempts + 1, due_at = clock_timestamp() + $2 * interval '1 millisecond'
+           from due where w.key = due.key
+         returning ${itemColumns}, due.claim is not null as "takenOver",
+                   (extract(epoch from clock_timestamp() - due.due_at) * 1000)::float8 as "lateMs")
+       select c.*, n.ms as "nextDueMs"
+         from (select min(due_at) as due_at from (
+                 select due_at from ${this.schema}.work where due_at > statement_timestamp() and due_at < 'infinity' order by due_at limit 1) f) later
+         cross join lateral (select (extract(epoch from later.due_at - clock_timestamp()) * 1000)::float8 as ms) n
+         left join claimed c on true`,
+      [limit, leaseMs, inHand],
+    )) as (WorkItem & { readonly lateMs: number; readonly nextDueMs: number | null })[];
+    const items = rows.filter(({ key }) => key !== null).map(({ nextDueMs: _, ...item }) => item);
+    return { items, nextDueMs: rows[0]?.nextDueMs ?? undefined };
+  }
+
+  /** Prolongs claims. */
+  async renew(tx: Transaction, items: readonly Pick<WorkItem, 'key' | 'claim'>[], leaseMs: number): Promise<void> {
+    await tx.query(
+      `update ${this.schema}.work w set due_at = clock_timestamp() + $3 * interval '1 millisecond'
+         from unnest($1::uuid[], $2::uuid[]) i (key, claim) where w.key = i.key and w.claim = i.claim`,
+      [items.map(({ key }) => key), items.map(({ claim }) => claim), leaseMs],
+    );
+  }
+
+  /** Settles a claimed row; one that was requested meanwhile is due at once. Throws `ClaimLost`. */
+  async settle(tx: Transaction, { key, claim, revision }: WorkItem, verdict: Verdict): Promise<void> {
+    const isGone = 'done' in verdict && (await this.remove(tx, { key, claim, revision }));
+    if (isGone) return;
+    const { again, state } = 'done' in verdict ? { again: 0, state: {} } : verdict;
+    const settled = (await tx.query(
+      `update ${this.schema}.work
+          set claim = null, attempts = 0, state = $5,
+              due_at = case when revision <> $3 then clock_timestamp() when $4::float8 is null then 'infinity'
+                            else clock_timestamp() + $4::float8 * interval '1 millisecond' end
+        where key = $1 and claim = $2 returning key`,
+      [key, claim, revision, again === 'on-request' ? null : again, JSON.stringify(state)],
+    )) as unknown[];
+    if (settled.length === 0) throw new ClaimLost(`the claim of ${key} has run out`);
+  }
+
+  private async remove(
+    tx: Transaction,
+    { key, claim, revision }: Pick<WorkItem, 'key' | 'claim' | 'revision'>,
+  ): Promise<boolean> {
+    const removed = (await tx.query(
+      `delete from ${this.schema}.work where key = $1 and claim = $2 and revision = $3 returning key`,
+      [key, claim, revision],
+    )) as unknown[];
+    return removed.length > 0;
+  }
+
+  /** Gives a row back whose call failed: due again after so many milliseconds, attempts counted, state as it was. */
+  async giveBack(tx: Transaction, { key, claim }: Pick<WorkItem, 'key' | 'claim'>, afterMs: number): Promise<void> {
+    await tx.query(
+      `update ${this.schema}.work set claim = null, due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
+        where key = $1 and claim = $2`,
+      [key, claim, afterMs],
+    );
+  }
+
+  /** How many rows there are: all, due and not claimed, claimed. */
+  async count(tx: Transaction): Promise<{ all: number; due: number; claimed: number }> {
+    const [row] = (await tx.query(
+      `select count(*)::int as all, count(*) filter (where claim is null and due_at <= clock_timestamp())::int as due,
+              count(claim)::int as claimed from ${this.schema}.work`,
+    )) as { all: number; due: number; claimed: number }[];
+    return row ?? { all: 0, due: 0, claimed: 0 };
+  }
+}

@@ -1,0 +1,53 @@
+import { add, decimal, isPositive, subtract, zero, type Decimal } from '@tradecore/money';
+import type { ReportName } from './brokerage-replies.ts';
+
+/** An execution as it stands; of one that was taken back the quantity is zero. */
+export interface StandingExecution {
+  readonly executionId: string;
+  /** The brokerage's id of its last report. */
+  readonly brokerageExecutionId: string;
+  readonly quantity: Decimal;
+  readonly price: string;
+}
+
+/** The executions of one BrokerOrder, each once, under every name that the brokerage gave it: a correction of a correction names the one before. */
+export class Executions {
+  readonly #byId = new Map<string, StandingExecution>();
+  /** Our id of the first report, by the brokerage's id of any report. */
+  readonly #firstIds = new Map<string, string>();
+
+  #quantity: Decimal = zero;
+
+  /** Shares traded. */
+  get quantity(): Decimal {
+    return this.#quantity;
+  }
+
+  /** The execution that a report names, taken back or not; undefined when it was never reported. */
+  find({ executionId, brokerageExecutionId }: ReportName): StandingExecution | undefined {
+    return this.#byId.get(this.#firstIds.get(brokerageExecutionId) ?? executionId);
+  }
+
+  /** Whether this very report is known: a correction or a bust that was stored, or the first report. */
+  hasReport(brokerageExecutionId: string): boolean {
+    return this.#firstIds.has(brokerageExecutionId);
+  }
+
+  /** Executions that were not taken back. */
+  standing(): StandingExecution[] {
+    return [...this.#byId.values()].filter(({ quantity }) => isPositive(quantity));
+  }
+
+  /** Puts the figures of a report in. `executionId` is that of the first report. */
+  put({ executionId, brokerageExecutionId }: ReportName, quantity: string, price: string): void {
+    const was = this.#byId.get(executionId)?.quantity ?? zero;
+    this.#quantity = add(subtract(this.#quantity, was), decimal(quantity));
+    this.#firstIds.set(brokerageExecutionId, executionId);
+    this.#byId.set(executionId, { executionId, brokerageExecutionId, quantity: decimal(quantity), price });
+  }
+
+  /** Takes an execution back. */
+  takeBack(name: ReportName): void {
+    this.put(name, zero, this.#byId.get(name.executionId)?.price ?? zero);
+  }
+}
