@@ -101,7 +101,8 @@ describe('a step that the gateway has', () => {
 });
 
 describe('the steps that are open', () => {
-  const openOf = ({ placement }: PlacementStory) => orderPlacementProcess.openSteps(placement as never);
+  const openOf = ({ placement }: PlacementStory) =>
+    orderPlacementProcess.openSteps(placement as never).map(({ commandId }) => commandId);
 
   it('are those about the revision that was sent last, and of two cancels the later', () => {
     const story = working();

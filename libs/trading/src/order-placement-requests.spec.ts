@@ -152,10 +152,7 @@ describe('a replace', () => {
   });
 
   it('at the gateway keeps a whole fill of the old terms open until it is answered', () => {
-    const story = working()
-      .replace({ quantity: '12' })
-      .hears(first.fill('e1', '10'))
-      .then('OrderExecuted', 'FillSettled', 'RevisionEnded');
+    const story = working().replace({ quantity: '12' }).hears(first.fill('e1', '10')).then('OrderExecuted', 'FillSettled');
     story.at('pendingReplace', '3786.39', '203.11');
     story
       .hears(second.replaceRejected())
@@ -171,7 +168,7 @@ describe('a replace', () => {
 
   it('at the gateway when the old revision has filled and a part is taken back: it does not open again', () => {
     const story = working().hears(first.fill('e1', '4')).replace({ quantity: '12' }).hears(first.fill('e2', '6'));
-    story.hears(first.bust('e1')).then('OrderExecutionBusted', 'FillReversed').hears(second.replaceRejected());
+    story.hears(first.bust('e1')).then('OrderExecutionBusted', 'FillReversed', 'RevisionEnded').hears(second.replaceRejected());
     story.then('OrderReplaceRejected', 'OrderCanceled', 'ReservationReleased', 'PlacementEnded');
     story.saying('OrderCanceled', { reason: 'filled, and taken back by the brokerage' });
   });
