@@ -165,7 +165,7 @@ export class Decision {
 
   /**
    * What follows from where the order stands now, whatever brought it there. While a replacement is at the gateway nothing does: only the brokerage's
-   * word tells which revision lives.
+   * word says which revision lives.
    */
   goOn(): void {
     if (isTerminal(this.state.status) || this.#isReplacing) return;

@@ -72,7 +72,7 @@ function expectReplayed(saves: readonly Save[], { order, account, placement }: T
     expect([each.toSnapshot(), each.version]).toEqual([account.toSnapshot(), account.version]);
 }
 
-describe('an order, its account and its placement, whatever is heard in whatever order', () => {
+describe('an order, its account and its placement, whatever is handled in whatever order', () => {
   const words = [1, 2, 3].flatMap((revision) => {
     const { fill, bust, correct, ...others } = broker(revision);
     const executions = [1, 2, 3].flatMap((n) => {
@@ -95,16 +95,16 @@ describe('an order, its account and its placement, whatever is heard in whatever
   const isAsked = ({ entries }: PlacementStory, brokerOrderId: string): boolean =>
     brokerOrderId === 'foreign' ||
     entries.some(({ placement }) => placement.some(({ data }) => 'target' in data && data.target === brokerOrderId));
-  const hear = fc.constantFrom(...words).map((word): Act => {
+  const handle = fc.constantFrom(...words).map((word): Act => {
     const event = word();
     const { revision } = event.data;
     const shown = [revisionId(revision), ...('by' in event.data ? [event.data.by] : [])];
-    const on = (story: PlacementStory) => void (shown.every((each) => isAsked(story, each)) && story.hears(event));
+    const on = (story: PlacementStory) => void (shown.every((each) => isAsked(story, each)) && story.handles(event));
     return { name: `${event.type} of ${revision}`, on };
   });
   const answerCancel = (story: PlacementStory) => {
     const step = story.placement.steps.find(({ type }) => type === 'CancelBrokerOrder');
-    if (step) story.hears(broker(step.data.revision).cancelRejected(step.data.commandId));
+    if (step) story.handles(broker(step.data.revision).cancelRejected(step.data.commandId));
   };
   const replace = fc
     .constantFrom<ReplaceTerms>(
@@ -116,10 +116,10 @@ describe('an order, its account and its placement, whatever is heard in whatever
     .map((changes): Act => ({ name: 'replace', on: (story) => void story.asksToReplace(changes) }));
   const act = (name: string, on: (story: PlacementStory) => void) => fc.constant<Act>({ name, on });
   const acts = fc.oneof(
-    { weight: 12, arbitrary: hear },
+    { weight: 12, arbitrary: handle },
     { weight: 2, arbitrary: replace },
     act('cancel', (story) => void story.asksToCancel()),
-    { weight: 2, arbitrary: act('hear the request', (story) => void story.hearsRequest()) },
+    { weight: 2, arbitrary: act('handle the request', (story) => void story.handlesRequest()) },
     { weight: 2, arbitrary: act('answer the cancel', answerCancel) },
     act('time', (story) => void (story.dueAt && story.untilDue())),
   );
@@ -136,7 +136,7 @@ describe('an order, its account and its placement, whatever is heard in whatever
     }
   }
 
-  it('holds what its state says after every save, books what stands, says nothing twice, and is what its events say', () => {
+  it('holds what its state says after every save, books what stands, stores nothing twice, and is what its events say', () => {
     const ends = new Set<string>();
     fc.assert(
       fc.property(fc.array(acts, { maxLength: 60, size: 'max' }), fc.nat(), (all, at) => {
@@ -286,7 +286,7 @@ describe('what a limit order reserves while a replace waits', () => {
     const quantityOf = compare(part.shares, open) < 0 ? part.shares : open;
     const at = multiply(decimal(state.terms.limitPrice ?? zero), decimal(part.share.toFixed(4)), 'down');
     if (compare(quantityOf, zero) <= 0 || at === zero) return false;
-    story.hears(broker(state.revision).fill(id, quantityOf, at));
+    story.handles(broker(state.revision).fill(id, quantityOf, at));
     return true;
   }
 
@@ -297,7 +297,7 @@ describe('what a limit order reserves while a replace waits', () => {
         const story = PlacementStory.working({ terms: old, cash: '10000000' }).replace(next);
         const available = () => story.account.available('currency', 'USD');
         for (const [index, part] of parts.entries()) {
-          if (index === answeredBefore) story.hears(isTaken ? broker(2).accepted() : broker(2).replaceRejected());
+          if (index === answeredBefore) story.handles(isTaken ? broker(2).accepted() : broker(2).replaceRejected());
           const before = available();
           if (!trade(story, part, `e${index}`)) break;
           expect(compare(available(), before)).toBeGreaterThanOrEqual(0);
