@@ -210,6 +210,8 @@ export class Decision {
       const proof = this.#waitsForProofOf;
       return !waitingFor.startsWith(replacedBy('')) && (proof === undefined || waitingFor !== proofOf(proof));
     }
+    // A replace is asked of an order that is worked: what was asked before has been taken.
+    if (this.#placementEvents.some(({ type }) => type === 'ReplaceBrokerOrder')) return true;
     const step = this.of.placement.steps.find(({ data }) => data.commandId === commandId);
     if (step?.type !== 'CancelBrokerOrder') return step === undefined || step.data.target === this.source;
     return this.state.cancelVersion === undefined || cancelCommandId(this.state) !== commandId;

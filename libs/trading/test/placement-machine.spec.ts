@@ -103,9 +103,12 @@ describe('an order, its account and its placement, whatever is handled in whatev
     const on = (story: PlacementStory) => void (shown.every((each) => isAsked(story, each)) && story.handles(event));
     return { name: `${event.type} of ${revision}`, on };
   });
+  /** The brokerage refuses to cancel only what it has. */
   const answerCancel = (story: PlacementStory) => {
-    const step = story.placement.steps.find(({ type }) => type === 'CancelBrokerOrder');
-    if (step) story.handles(broker(step.data.revision).cancelRejected(step.data.commandId));
+    const { order, placement } = story;
+    const step = placement.steps.find(({ type }) => type === 'CancelBrokerOrder');
+    const isThere = order.state?.acknowledged || order.revision > 1 || order.executions.size > 0;
+    if (step && isThere) story.handles(broker(step.data.revision).cancelRejected(step.data.commandId));
   };
   const replace = fc
     .constantFrom<ReplaceTerms>(
