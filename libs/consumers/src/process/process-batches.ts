@@ -190,7 +190,7 @@ export class ProcessBatches implements BatchProcessor {
     const changes = unit.changes(new Set(redriven === undefined ? [] : [redriven]));
     if (redriven === undefined) await park(tx, this.schema, unit.messages);
     await last?.(tx, unit);
-    if (changes.length > 0) tx.last(...writeSagas(this.schema, changes));
+    if (changes.length > 0) void tx.last(...writeSagas(this.schema, changes));
     after?.(tx);
     return changes;
   }
