@@ -249,6 +249,9 @@ describe('a replace', () => {
     expect(story.placement.isStuck).toBe(true);
   });
 
+  it('by another order is no news once the order has ended', () =>
+    void working().hears(first.canceled()).hears(first.replaced('foreign')).then());
+
   it('that was given up and is found in the place of the old revision calls for an operator, and its end ends the order', () => {
     const story = working().replace({ quantity: '12' }).hears(second.replaceRejected()).hears(second.accepted()).then();
     story.hears(first.replaced()).then('PlacementStuck').hears(second.fill('e1', '3')).then('OrderExecuted', 'FillSettled');

@@ -103,7 +103,7 @@ export class Decision {
   /** The revision in force was replaced: by the one that was asked for, or by another order, at which an operator has to look. */
   replaced(brokerOrderId: string, by: string): void {
     if (this.#isReplacement(by)) this.#takeOver();
-    else if (this.#isInForce(brokerOrderId)) this.#stuck(replacedBy(by), 1);
+    else if (this.#isInForce(brokerOrderId) && !isTerminal(this.state.status)) this.#stuck(replacedBy(by), 1);
   }
 
   /** An execution: a fact in every state, also when the saga has ended. */
