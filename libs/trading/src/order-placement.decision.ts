@@ -110,6 +110,7 @@ export class Decision {
   /** The brokerage took an execution back. */
   busted(executionId: string, executedAt: string): void {
     const was = this.of.order.executions.get(executionId);
+    this.#endWhole();
     if (!this.#change({ type: 'OrderExecutionBusted', data: { executionId } }) || !was) return;
     this.#booking = { reversed: this.#fill({ executionId, executedAt, ...was }, was) };
   }
@@ -118,6 +119,7 @@ export class Decision {
   corrected({ executionId, quantity, price, executedAt }: Execution): void {
     const was = this.of.order.executions.get(executionId);
     const execution = { executionId, quantity, price, executedAt };
+    this.#endWhole();
     if (!this.#change({ type: 'OrderExecutionCorrected', data: execution }) || !was) return;
     this.#booking = { reversed: this.#fill({ executionId, executedAt, ...was }, was), settled: this.#fill(execution) };
   }
@@ -136,7 +138,17 @@ export class Decision {
       this.#takeOver();
     }
     if (isTerminal(this.state.status) || !(this.#isInForce(brokerOrderId) || this.#isInItsPlace(brokerOrderId))) return;
-    if (!this.#isReplacing) return void this.#change(change);
+    if (this.#isReplacing) this.#endLater(change);
+    else this.#change(change);
+  }
+
+  /** A revision that has traded whole trades no more, also when a part of it is taken back while its replacement is at the gateway. */
+  #endWhole(): void {
+    const isWhole = compare(decimal(this.state.filled), decimal(this.state.quantity)) >= 0;
+    if (isWhole && this.#isReplacing) this.#endLater(this.canceled());
+  }
+
+  #endLater(change: OrderChange): void {
     const { revision } = this.state;
     if (!this.of.placement.endingOf(revision)) this.#placementEvents.push(new RevisionEnded({ revision, change }));
   }
