@@ -11,7 +11,7 @@ import { createEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { catalogue, freshId, orderIdFor, topics } from '@tradecore/events';
 import { createTestKafka } from '@tradecore/messaging/testing';
-import { runtimeMigrations } from '@tradecore/read-models';
+import { runtimeMigrations } from '@tradecore/service/migrations';
 import { runInContext } from '@tradecore/telemetry';
 import { Account, Order } from '@tradecore/trading';
 import { machine, writeResults, type Row } from './harness.ts';

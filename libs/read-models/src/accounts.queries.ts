@@ -1,8 +1,4 @@
 import type { Transaction } from '@tradecore/event-sourcing';
-import type { Reservation } from '@tradecore/events';
-import { add, decimal } from '@tradecore/money';
-import type { AccountPageResponse, ActivityResponse, ExecutionResponse } from './api/account-reads.ts';
-import type { AccountResponse } from './api/accounts.ts';
 import type { AccountRow, ActivityLine } from './accounts.projector.ts';
 
 const stored = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
@@ -11,42 +7,35 @@ const exact = (column: string) => `trim_scale(${column})::text`;
 const accountColumns = `
   account_id as "accountId", owner, name, currency, ${exact('available')} as available, ${exact('reserved')} as reserved, version`;
 
-type Selected = Required<Pick<AccountRow, 'accountId' | 'owner' | 'currency' | 'available' | 'reserved' | 'version'>> & {
-  readonly name: string | null;
-};
-
-function summaryOf({ accountId: id, owner, name, currency, available, reserved, version }: Selected) {
-  const cash = add(decimal(available), decimal(reserved));
-  return {
-    id,
-    owner,
-    ...(name !== null && { name }),
-    currency: currency as AccountResponse['currency'],
-    cash,
-    reserved,
-    buyingPower: available,
-    version,
-  };
+/** An open account as lists show it. */
+export interface AccountListed {
+  readonly accountId: string;
+  readonly owner: string;
+  readonly name?: string;
+  readonly currency: string;
+  readonly available: string;
+  readonly reserved: string;
+  readonly version: number;
 }
 
-/** Orders were placed at different times, and their ids don't tell: by symbol, then by order, so that equal accounts are equal texts. */
-const bySymbol = (one: Reservation, other: Reservation): number =>
-  one.symbol === other.symbol ? (one.orderId < other.orderId ? -1 : 1) : one.symbol < other.symbol ? -1 : 1;
+/** An open account, and what each of its open orders reserves. */
+export type AccountFound = AccountListed & Pick<AccountRow, 'reservations'>;
 
-/** The account, when it is there and one of these; a foreign one is not told from one that is not there. */
+const withoutNulls = <Row extends object>(row: object): Row =>
+  Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Row;
+
+/** The account if it is one of these; undefined for a foreign account as for one that does not exist. */
 export async function accountById(
   db: Transaction,
   accountId: string,
   accounts: readonly string[],
-): Promise<AccountResponse | undefined> {
+): Promise<AccountFound | undefined> {
   const [row] = (await db.query(
     `select ${accountColumns}, reservations from account_projector.exported_accounts
       where account_id = $1 and account_id = any($2::uuid[])`,
     [accountId, accounts],
-  )) as (Selected & Pick<AccountRow, 'reservations'>)[];
-  if (!row) return undefined;
-  const { version, ...summary } = summaryOf(row);
-  return { ...summary, reservations: Object.values(row.reservations).sort(bySymbol), version };
+  )) as object[];
+  return row && withoutNulls<AccountFound>(row);
 }
 
 /** Which page of a list of accounts. */
@@ -61,19 +50,19 @@ export interface AccountPageQuery {
 export async function accountPage(
   db: Transaction,
   { accounts, after, limit }: AccountPageQuery,
-): Promise<Pick<AccountPageResponse, 'accounts'> & { readonly next?: string }> {
+): Promise<{ readonly accounts: readonly AccountListed[]; readonly next?: string }> {
   const rows = (await db.query(
     `select ${accountColumns} from account_projector.exported_accounts
       where account_id = any($1::uuid[]) and ($2::uuid is null or account_id > $2) order by account_id limit $3`,
     [accounts, after ?? null, limit + 1],
-  )) as Selected[];
-  const page = rows.slice(0, limit).map(summaryOf);
+  )) as object[];
+  const page = rows.slice(0, limit).map((row) => withoutNulls<AccountListed>(row));
   const last = page.at(-1);
-  return { accounts: page, ...(rows.length > limit && last && { next: last.id }) };
+  return { accounts: page, ...(rows.length > limit && last && { next: last.accountId }) };
 }
 
 /**
- * Ids of the accounts that a subject owns or was let into, at most `limit` of them. Two selects, each by its index: with `or` and an order the
+ * Ids of the accounts that a subject owns or was granted access to, at most `limit` of them. Two selects, each by its index: with `or` and an order the
  * planner walks the primary key and looks at every account.
  */
 export async function accountsOfSubject(db: Transaction, subject: string, limit: number): Promise<string[]> {
@@ -103,63 +92,26 @@ const lineColumns = `
   order_id as "orderId", symbol, side, ${exact('quantity')} as quantity, ${exact('price')} as price, ${exact('fee')} as fee,
   ${exact('notional')} as notional, execution_id as "executionId", ${stored('executed_at')} as "executedAt", reference`;
 
-type Nullable<T> = { readonly [K in keyof T]: undefined extends T[K] ? NonNullable<T[K]> | null : T[K] };
-type SelectedLine = Omit<Nullable<Required<ActivityLine>>, 'accountId'>;
+/** A page of the ledger, newest first, and where the next one starts; lines that come meanwhile change no page after a cursor. */
+export interface LedgerPage {
+  readonly lines: readonly ActivityLine[];
+  readonly next?: number;
+}
 
-async function ledgerPage(
-  db: Transaction,
-  { accountId, before, limit }: LedgerPageQuery,
-  only = '',
-): Promise<{ readonly lines: readonly ActivityLine[]; readonly next?: number }> {
+async function ledgerPage(db: Transaction, { accountId, before, limit }: LedgerPageQuery, only = ''): Promise<LedgerPage> {
   const rows = (await db.query(
     `select ${lineColumns} from account_projector.exported_activities
       where account_id = $1 and version < coalesce($2, 2147483647) ${only} order by version desc limit $3`,
     [accountId, before ?? null, limit + 1],
-  )) as SelectedLine[];
-  const lines = rows.slice(0, limit).map((row) => withoutNulls({ accountId, ...row }) as unknown as ActivityLine);
+  )) as object[];
+  const lines = rows.slice(0, limit).map((row) => withoutNulls<ActivityLine>({ accountId, ...row }));
   const last = lines.at(-1);
   return { lines, ...(rows.length > limit && last && { next: last.version }) };
 }
 
-const withoutNulls = (row: object): object => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
+/** The ledger of an account. */
+export const activitiesOfAccount = (db: Transaction, query: LedgerPageQuery): Promise<LedgerPage> => ledgerPage(db, query);
 
-function activityOf(line: ActivityLine): ActivityResponse {
-  const { eventId: id, version, kind, time, reservedChange, available, reserved, availableChange, ...rest } = line;
-  const { accountId: _, notional: _n, executedAt: _e, ...details } = rest;
-  return {
-    id,
-    version,
-    kind,
-    time,
-    cashChange: add(decimal(availableChange), decimal(reservedChange)),
-    reservedChange,
-    cash: add(decimal(available), decimal(reserved)),
-    reserved,
-    buyingPower: available,
-    ...details,
-  };
-}
-
-/** The ledger of an account, newest first, and where the next page starts; lines that come meanwhile change no page after a cursor. */
-export async function activitiesOfAccount(
-  db: Transaction,
-  query: LedgerPageQuery,
-): Promise<{ readonly activities: readonly ActivityResponse[]; readonly next?: number }> {
-  const { lines, next } = await ledgerPage(db, query);
-  return { activities: lines.map(activityOf), ...(next !== undefined && { next }) };
-}
-
-function executionOf(line: ActivityLine): ExecutionResponse {
-  const { executionId, orderId, symbol, side, quantity, price, notional, fee, executedAt, time, version } =
-    line as Required<ActivityLine>;
-  return { id: executionId, orderId, symbol, side, quantity, price, notional, fee, executedAt, settledAt: time, version };
-}
-
-/** The trades of an account, the one booked last first. */
-export async function executionsOfAccount(
-  db: Transaction,
-  query: LedgerPageQuery,
-): Promise<{ readonly executions: readonly ExecutionResponse[]; readonly next?: number }> {
-  const { lines, next } = await ledgerPage(db, query, `and kind = 'fill'`);
-  return { executions: lines.map(executionOf), ...(next !== undefined && { next }) };
-}
+/** The executions in it, booked or taken back, the last one first. */
+export const executionsOfAccount = (db: Transaction, query: LedgerPageQuery): Promise<LedgerPage> =>
+  ledgerPage(db, query, `and kind in ('fill', 'reversal')`);

@@ -5,9 +5,11 @@ import {
   ExecutionBusted,
   ExecutionCorrected,
   ExecutionReported,
+  FillReversed,
   FillSettled,
   FundsDeposited,
   FundsWithdrawn,
+  feedChanges,
   OrderAccepted,
   OrderCanceled,
   OrderCancelRejected,
@@ -25,7 +27,7 @@ import {
   OrderReplaced,
   OrderReplaceRejected,
   OrderReplaceRequested,
-  OrderSubmitted,
+  OrderResumed,
   OrderSuspended,
   ReservationChanged,
   ReservationMade,
@@ -34,7 +36,6 @@ import {
   type RecordedEvent,
 } from '@tradecore/events';
 import { On, Projector, type Appending } from '@tradecore/consumers';
-import { feedChanges, type FeedEntryResponse } from './api/feed.ts';
 
 /** A row of `feed_projector.feeds`: how far the feed of an account is. */
 export interface FeedRow {
@@ -44,10 +45,21 @@ export interface FeedRow {
 }
 
 /** A line of `feed_projector.feed_entries`, never changed. */
-export type FeedLine = Omit<FeedEntryResponse, 'epoch' | 'sequence'> & { readonly sequence: string };
+export interface FeedLine {
+  readonly accountId: string;
+  readonly sequence: string;
+  /** The stored event that this is. */
+  readonly eventId: string;
+  readonly orderId?: string;
+  /** Version of the order that the change made; only for the order's own events. */
+  readonly orderVersion?: number;
+  readonly change: (typeof feedChanges)[keyof typeof feedChanges];
+  readonly time: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
 
 /**
- * Tells each account its changes, numbered without gaps: executions straight from the broker's events, the status of orders from theirs, money
+ * Shows each account its changes, numbered without gaps: executions from the events of broker orders, the status of orders from theirs, money
  * from the account's. Its key is the account, which many aggregates feed at once; between them there is no order but that of arrival.
  */
 @Projector({
@@ -68,7 +80,6 @@ export class Feed {
   @On(OrderPlaced)
   @On(OrderApproved)
   @On(OrderDenied)
-  @On(OrderSubmitted)
   @On(OrderAccepted)
   @On(OrderRejected)
   @On(OrderOutcomeUnknown)
@@ -84,6 +95,7 @@ export class Feed {
   @On(OrderExpired)
   @On(OrderDoneForDay)
   @On(OrderSuspended)
+  @On(OrderResumed)
   onOrder(row: FeedRow | undefined, event: RecordedEvent): Appending<FeedRow> {
     return this.next(row, event, { orderId: event.aggregateId, orderVersion: event.aggregateVersion });
   }
@@ -101,6 +113,7 @@ export class Feed {
   @On(ReservationChanged)
   @On(ReservationReleased)
   @On(FillSettled)
+  @On(FillReversed)
   @On(ExecutionReported)
   @On(ExecutionBusted)
   @On(ExecutionCorrected)
@@ -134,6 +147,7 @@ type OfOrder =
   | ReservationChanged
   | ReservationReleased
   | FillSettled
+  | FillReversed
   | ExecutionReported
   | ExecutionBusted
   | ExecutionCorrected;

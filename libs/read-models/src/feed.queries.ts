@@ -1,5 +1,5 @@
 import type { Transaction } from '@tradecore/event-sourcing';
-import type { FeedEntryResponse } from './api/feed.ts';
+import type { FeedLine } from './feed.projector.ts';
 
 /** A place in an account's feed: after entry `sequence`, 0 for the start. */
 export interface FeedPosition {
@@ -7,22 +7,28 @@ export interface FeedPosition {
   readonly sequence: number;
 }
 
-/** What follows a position. */
-export interface FeedSlice {
-  /** Where the feed ends now. Another epoch than the one asked for: the history was built anew, `entries` is empty. */
-  readonly head: FeedPosition;
-  readonly entries: readonly FeedEntryResponse[];
+/** One change in an account, under its number. */
+export interface FeedEntry extends Omit<FeedLine, 'sequence'> {
+  readonly epoch: string;
+  readonly sequence: number;
 }
 
-interface Line extends Omit<FeedEntryResponse, 'sequence' | 'accountId' | 'orderId' | 'orderVersion'> {
+/** What follows a position. */
+export interface FeedSlice {
+  /** Where the feed ends now. Another epoch than the one asked for: the feed was rebuilt, `entries` is empty. */
+  readonly head: FeedPosition;
+  readonly entries: readonly FeedEntry[];
+}
+
+interface Line extends Omit<FeedEntry, 'sequence' | 'accountId' | 'orderId' | 'orderVersion'> {
   readonly head: string;
   readonly sequence: string | null;
   readonly orderId: string | null;
   readonly orderVersion: number | null;
 }
 
-/** The entry in a line; none in the one line that only tells the head. */
-function entryOf(accountId: string, { head: _, sequence, orderId, orderVersion, ...line }: Line): FeedEntryResponse[] {
+/** The entry in a line; none in the one line that only has the head. */
+function entryOf(accountId: string, { head: _, sequence, orderId, orderVersion, ...line }: Line): FeedEntry[] {
   if (sequence === null) return [];
   const order = { ...(orderId !== null && { orderId }), ...(orderVersion !== null && { orderVersion }) };
   return [{ ...line, ...order, accountId, sequence: Number(sequence) }];
@@ -44,7 +50,7 @@ export async function feedAfter(db: Transaction, accountId: string, after: FeedP
     [accountId, after.epoch, after.sequence, limit],
   )) as Line[];
   const [first] = lines;
-  if (!first) throw new Error('the schema of the feed is not there');
+  if (!first) throw new Error('the schema of the feed is missing');
   const entries = lines.flatMap((line) => entryOf(accountId, line));
   return { head: { epoch: first.epoch, sequence: Number(first.head) }, entries };
 }

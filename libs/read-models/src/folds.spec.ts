@@ -1,7 +1,7 @@
 import { OrderCancelRequested, OrderPlaced } from '@tradecore/events';
 import { recordedSample, sampleTerms } from '@tradecore/events/testing';
 import { givenEvents } from '@tradecore/consumers/testing';
-import { Feed, orderFrom, orderResponse, orderResponseOf, Orders, type OrderRow } from './index.ts';
+import { Feed, Orders, type OrderRow } from './index.ts';
 
 const aggregateId = '0190a6e0-0000-7000-8000-000000000001';
 const account = sampleTerms().accountId;
@@ -45,11 +45,6 @@ describe('the row of an order', () => {
 
   it('is never made of a cancel alone', () =>
     expect(() => givenEvents(Orders, cancelRequested).thenNothing()).toThrow('never placed'));
-
-  it('is on the wire what its schema says', () => {
-    const order = orderFrom([placed, cancelRequested]);
-    expect(orderResponse.parse(orderResponseOf(order!))).toMatchObject({ id: aggregateId, status: 'pendingCancel' });
-  });
 });
 
 describe("an account's feed", () => {

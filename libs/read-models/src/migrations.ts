@@ -1,5 +1,5 @@
 import { readMigrations, type Migration } from '@tradecore/event-sourcing';
-import { commandsMigration, sagaMigration, projectorMigration, workMigration } from '@tradecore/consumers';
+import { projectorMigration } from '@tradecore/consumers';
 import { Accounts } from './accounts.projector.ts';
 import { Feed } from './feed.projector.ts';
 import { Orders } from './orders.projector.ts';
@@ -12,12 +12,4 @@ export const readModelMigrations: readonly Migration[] = [
   projectorMigration({ number: 202, projector: Accounts, service: 'account-projector', readers: ['query-api'] }),
   projectorMigration({ number: 203, projector: Positions, service: 'position-projector', readers: ['query-api'] }),
   ...readMigrations(new URL('../schema/', import.meta.url)),
-];
-
-/** What services that decide keep for themselves, whoever asks them: positions, what is held, timers, work. */
-export const runtimeMigrations: readonly Migration[] = [
-  commandsMigration({ number: 210, service: 'command-api' }),
-  commandsMigration({ number: 211, service: 'broker-gateway' }),
-  sagaMigration({ number: 212, service: 'order-saga' }),
-  workMigration({ number: 213, service: 'broker-gateway' }),
 ];

@@ -1,22 +1,20 @@
 import type { Transaction } from '@tradecore/event-sourcing';
 import { orderIdFor } from '@tradecore/events';
 import type { OrdStatus } from '@tradecore/trading';
-import { orderResponseOf } from './api/order-response.ts';
-import type { OrderResponse } from './api/orders.ts';
 import type { OrderRow } from './orders.projector.ts';
 import { progress, type Progress } from './progress.queries.ts';
 
 /** An order as the read model has it. */
 export interface OrderFound extends Progress {
-  readonly order: OrderResponse;
+  readonly order: OrderRow;
 }
 
 const columns = `
   order_id as "orderId", account_id as "accountId", client_order_id as "clientOrderId", symbol, side, type,
   trim_scale(quantity)::text as quantity, trim_scale(limit_price)::text as "limitPrice", trim_scale(stop_price)::text as "stopPrice",
-  time_in_force as "timeInForce", status, cancel_reason as "cancelReason", version, exec_type as "execType",
+  time_in_force as "timeInForce", status, canceling, paused, cancel_reason as "cancelReason", version, exec_type as "execType",
   trim_scale(filled_quantity)::text as "filledQuantity", trim_scale(executed_value)::text as "executedValue", revision, revisions, requested,
-  to_char(good_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "goodUntil", denial, rejection_code as "rejectionCode", reason,
+  to_char(good_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "goodUntil", denial, account_version as "accountVersion", rejection_code as "rejectionCode", reason,
   to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "createdAt",
   to_char(updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "updatedAt",
   _version, _parked`;
@@ -25,10 +23,10 @@ type Selected = OrderRow & { readonly _version: number; readonly _parked: string
 
 function found({ _version, _parked, ...row }: Selected): OrderFound {
   const present = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as unknown as OrderRow;
-  return { order: orderResponseOf(present), ...progress(_version, _parked) };
+  return { order: present, ...progress(_version, _parked) };
 }
 
-/** The order, when it is there and of one of these accounts; a foreign one is not told from one that is not there. */
+/** The order if it belongs to one of these accounts; undefined for a foreign order as for one that does not exist. */
 export async function orderById(db: Transaction, orderId: string, accounts: readonly string[]): Promise<OrderFound | undefined> {
   const [row] = (await db.query(
     `select ${columns} from order_projector.exported_orders
@@ -85,7 +83,7 @@ export async function ordersOfAccount(db: Transaction, query: OrderPageQuery): P
   )) as Selected[];
   const orders = rows.slice(0, limit).map(found);
   const last = orders.at(-1)?.order;
-  return { orders, ...(rows.length > limit && last && { next: { createdAt: last.createdAt, orderId: last.id } }) };
+  return { orders, ...(rows.length > limit && last && { next: { createdAt: last.createdAt, orderId: last.orderId } }) };
 }
 
 const greatestUuid = 'ffffffff-ffff-ffff-ffff-ffffffffffff';

@@ -4,12 +4,9 @@ import type { DataSource } from 'typeorm';
 import {
   accountsOfSubject,
   feedAfter,
-  feedEntryResponse,
   feedHeads,
   orderById,
   orderFrom,
-  orderResponse,
-  orderResponseOf,
   ordersOfAccount,
   progressOf,
   type OrderCursor,
@@ -36,8 +33,8 @@ describe('an order that is read', () => {
     await models.requestCancel(account, id, 'changed my mind');
     const found = await orderById(db, id, [account]);
     const folded = orderFrom(await models.store.readEvents(id));
-    expect(found).toEqual({ order: orderResponseOf(folded!), version: 2 });
-    expect(orderResponse.parse(found?.order)).toMatchObject({
+    expect(found).toEqual({ order: folded, version: 2 });
+    expect(found?.order).toMatchObject({
       quantity: '1234567890123456789.123456789',
       status: 'pendingCancel',
     });
@@ -49,7 +46,7 @@ describe('an order that is read', () => {
     expect(await orderById(db, id, [freshId()])).toBeUndefined();
     expect(await orderById(db, id, [])).toBeUndefined();
     expect(await orderById(db, freshId(), [account])).toBeUndefined();
-    expect((await orderById(db, id, [freshId(), account]))?.order.id).toBe(id);
+    expect((await orderById(db, id, [freshId(), account]))?.order.orderId).toBe(id);
   });
 
   it('says how far it is, and why it stays there', async () => {
@@ -76,7 +73,7 @@ describe('pages of orders', () => {
     let after: OrderCursor | undefined;
     do {
       const page = await ordersOfAccount(db, { accountId: account, limit: 3, ...(after && { after }) });
-      seen.push(...page.orders.map(({ order }) => order.id));
+      seen.push(...page.orders.map(({ order }) => order.orderId));
       after = page.next;
       await placeFor(account);
     } while (after);
@@ -92,7 +89,7 @@ describe('pages of orders', () => {
     );
     const first = await ordersOfAccount(db, { accountId: account, limit: 2 });
     const second = await ordersOfAccount(db, { accountId: account, limit: 2, after: first.next! });
-    expect([...first.orders, ...second.orders].map(({ order }) => order.id)).toEqual(ids);
+    expect([...first.orders, ...second.orders].map(({ order }) => order.orderId)).toEqual(ids);
     expect(second.next).toBeUndefined();
   });
 
@@ -101,7 +98,7 @@ describe('pages of orders', () => {
     const id = await models.place({ ...sampleTerms({ accountId: account }), clientOrderId: 'mine' });
     await placeFor(account);
     const { orders } = await ordersOfAccount(db, { accountId: account, clientOrderId: 'mine', limit: 50 });
-    expect(orders.map(({ order }) => order.id)).toEqual([id]);
+    expect(orders.map(({ order }) => order.orderId)).toEqual([id]);
     expect((await ordersOfAccount(db, { accountId: account, clientOrderId: 'other', limit: 50 })).orders).toEqual([]);
   });
 
@@ -110,8 +107,10 @@ describe('pages of orders', () => {
     await models.database.dataSource.query(
       `with filled as (
          insert into order_projector.orders (order_id, account_id, client_order_id, symbol, side, type, quantity, limit_price, stop_price,
-                                             time_in_force, status, cancel_reason, version, created_at, updated_at)
-         select gen_random_uuid(), gen_random_uuid(), null, 'ACME', 'buy', 'market', 1, null, null, 'day', 'pendingNew', null, 1, now(), now()
+                                             time_in_force, status, canceling, filled_quantity, executed_value, revision, revisions,
+                                             cancel_reason, version, created_at, updated_at)
+         select gen_random_uuid(), gen_random_uuid(), null, 'ACME', 'buy', 'market', 1, null, null, 'day', 'pendingNew', false, 0, 0, 1, '[]',
+                null, 1, now(), now()
            from generate_series(1, 20000) returning order_id)
        insert into order_projector.checkpoints (aggregate_id, version, event_id) select order_id, 1, gen_random_uuid() from filled`,
     );
@@ -137,8 +136,9 @@ describe('the accounts of a subject', () => {
     await models.account(granted, (account) => account.grantAccess(subject));
     await models.database.dataSource.query(
       `with filled as (
-         insert into account_projector.accounts (account_id, owner, currency, subjects, available, reserved, reservations, version, updated_at)
-         select gen_random_uuid(), gen_random_uuid()::text, 'USD', array[gen_random_uuid()::text], 0, 0, '{}', 1, now()
+         insert into account_projector.accounts (account_id, owner, currency, subjects, available, reserved, reservations, version, opened_at,
+                                                 updated_at)
+         select gen_random_uuid(), gen_random_uuid()::text, 'USD', array[gen_random_uuid()::text], 0, 0, '{}', 1, now(), now()
            from generate_series(1, 20000) returning account_id)
        insert into account_projector.checkpoints (aggregate_id, version, event_id) select account_id, 1, gen_random_uuid() from filled`,
     );
@@ -167,7 +167,7 @@ describe("an account's feed", () => {
     const start = (await feedHeads(db, [account])).get(account);
     const whole = await feedAfter(db, account, { epoch: start!.epoch, sequence: 0 }, 100);
     expect(whole.head).toEqual({ epoch: start!.epoch, sequence: 3 });
-    expect(whole.entries.map((entry) => feedEntryResponse.parse(entry))).toMatchObject([
+    expect(whole.entries).toMatchObject([
       { sequence: 1, orderId: one, orderVersion: 1, change: 'orderPlaced', data: { symbol: 'ACME' } },
       { sequence: 2, orderId: two, orderVersion: 1, change: 'orderPlaced' },
       { sequence: 3, orderId: one, orderVersion: 2, change: 'orderCancelRequested', data: {} },

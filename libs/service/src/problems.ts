@@ -3,45 +3,31 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import { DomainError } from '@tradecore/event-sourcing';
 import { currentContext, logger, parseTraceparent } from '@tradecore/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import { isDatabaseAway } from './database-away.ts';
 
 /** One fault of a request: where, what, and a stable code. */
-export const fieldFault = z
-  .strictObject({
-    pointer: z
-      .string()
-      .meta({ description: 'A JSON Pointer as a URI fragment (RFC 6901); `#` is the whole.', examples: ['#/quantity'] }),
-    detail: z.string(),
-    code: z.string().meta({ description: 'Stable, for programs.', examples: ['missing'] }),
-    in: z
-      .enum(['query', 'path', 'header'])
-      .optional()
-      .meta({ description: 'Where the pointer points into; the body when absent.' }),
-  })
-  .meta({ id: 'FieldFault', description: 'One fault of a request.' });
-
-/** One fault of a request. */
-export type FieldFault = z.infer<typeof fieldFault>;
+export interface FieldFault {
+  /** A JSON Pointer as a URI fragment (RFC 6901); `#` is the whole. */
+  readonly pointer: string;
+  readonly detail: string;
+  /** Stable, for programs. */
+  readonly code: string;
+  /** What the pointer points into; the body when absent. */
+  readonly in?: 'query' | 'path' | 'header' | undefined;
+}
 
 /** An RFC 9457 problem document. Further members may stand beside these. */
-export const problemResponse = z
-  .looseObject({
-    type: z.string().meta({
-      description: 'Names the problem: `https://tradecore.dev/problems/` and a code. Stable, whatever the title says.',
-      examples: ['https://tradecore.dev/problems/invalid-request'],
-    }),
-    title: z.string(),
-    status: z.int().min(400).max(599),
-    detail: z.string(),
-    instance: z.string().meta({ description: 'The path that was asked.' }),
-    traceId: z.string().optional().meta({ description: 'The trace of the request: what to tell support.' }),
-    errors: z.array(fieldFault).optional(),
-  })
-  .meta({ id: 'Problem', description: 'Why a request was not done (RFC 9457).' });
-
-/** An RFC 9457 problem document. */
-export type Problem = z.infer<typeof problemResponse>;
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** The path of the request. */
+  readonly instance: string;
+  readonly traceId?: string;
+  readonly errors?: readonly FieldFault[];
+  readonly [member: string]: unknown;
+}
 
 /** A fault that a door finds before any use case: a status, a stable code, and the fields concerned. */
 export class RequestRefused extends Error {

@@ -3,6 +3,7 @@ export {
   canonicalTerms,
   clientOrderIdShape,
   differingFields,
+  differingTerms,
   symbolShape,
   termFaults,
   type TermFault,

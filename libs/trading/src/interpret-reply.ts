@@ -17,7 +17,7 @@
 import { derivedId } from '@tradecore/events';
 import type { BrokerOrder } from './broker-order.aggregate.ts';
 import type { BrokerageOrder } from './brokerage-replies.ts';
-import { cancelSent, obstructed, roomAsked, sent } from './interpret-call.ts';
+import { cancelSent, obstructed, roomRequested, sent } from './interpret-call.ts';
 import { heard, listed } from './interpret-heard.ts';
 import { lookedUp } from './interpret-look-up.ts';
 import {
@@ -70,7 +70,7 @@ function outcomeOf(revision: Revision, reply: Reply, rules: RevisionRules, now: 
     case 'cancel':
       return cancelSent(revision, reply.answer, now);
     case 'make-room':
-      return roomAsked(revision, reply.answer, now);
+      return roomRequested(revision, reply.answer, now);
     case 'look-up':
       return lookedUp(revision, reply, rules, now);
     case 'stream':

@@ -123,7 +123,8 @@ export const orderPlacementProcess = {
     return waiting.map(({ data }) => data.dueAt).sort()[0];
   },
 
-  openSteps: (process: AnyAggregate): readonly string[] => openSteps(process).map(({ data }) => data.commandId),
+  openSteps: (process: AnyAggregate): readonly { readonly commandId: string; readonly target: string }[] =>
+    openSteps(process).map(({ data: { commandId, target } }) => ({ commandId, target })),
 
   /** Asks again for what the gateway does not have, within the budget and then slowly; says once that an operator has to look. */
   onDeadline(

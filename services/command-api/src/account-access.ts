@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import type { AccountOpened } from '@tradecore/events';
 import { owns, type Caller } from '@tradecore/service';
-import { Account } from '@tradecore/trading';
+import { AccountLanes } from './account-lane/account-lanes.ts';
 
 /** Accounts whose opening is remembered, at most; the oldest go first. */
 const remembered = 10_000;
@@ -12,7 +12,10 @@ const remembered = 10_000;
 export class AccountAccess {
   readonly #opened = new Map<string, AccountOpened['data']>();
 
-  constructor(@Inject(EventStore) private readonly eventStore: EventStore) {}
+  constructor(
+    @Inject(EventStore) private readonly eventStore: EventStore,
+    @Inject(AccountLanes) private readonly lanes: AccountLanes,
+  ) {}
 
   /** How an account was opened, which never changes; undefined for one that is not there (yet). */
   async opened(accountId: string): Promise<AccountOpened['data'] | undefined> {
@@ -33,7 +36,7 @@ export class AccountAccess {
     const opened = await this.opened(accountId);
     if (!opened) return false;
     if (opened.owner === caller.subject) return true;
-    const { subjects } = await this.eventStore.loadAggregate(Account, accountId);
+    const { subjects } = await this.lanes.fresh(accountId);
     return subjects.has(caller.subject);
   }
 }

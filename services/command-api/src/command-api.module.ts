@@ -1,49 +1,46 @@
 import { Module } from '@nestjs/common';
 import type { KafkaClient } from '@tradecore/messaging';
-import { MarketData, runtimeMigrations } from '@tradecore/read-models';
-import { Health, tokens, type ServiceOptions } from '@tradecore/service';
-import { CommandsModule, CommandStrategy } from '@tradecore/consumers';
+import { MarketData } from '@tradecore/market-data';
+import { tokens, type ServiceOptions } from '@tradecore/service';
 import { AccountAccess } from './account-access.ts';
-import { AccountChanges } from './account-changes.ts';
-import { AccountsHttp } from './accounts.http.ts';
-import { AdminHttp } from './admin.http.ts';
-import { ChangeAccess } from './change-access.ts';
-import { MoveFunds } from './move-funds.ts';
-import { OpenAccount } from './open-account.ts';
-import { MarketFacts, OrderRisk, riskSettings } from './order-risk.ts';
-import { OrderWaits } from './order-waits.ts';
-import { OrderRequests } from './order-requests.ts';
-import { OrdersHttp } from './orders.http.ts';
-import { PlaceOrder } from './place-order.ts';
-import { RequestCancel } from './request-cancel.ts';
-import { RequestReplace } from './request-replace.ts';
-import { AccountCommands, OrderCommands } from './saga.commands.ts';
-import { SetControls } from './set-controls.ts';
+import { AccountLanes } from './account-lane/account-lanes.ts';
+import { AccountsHttp } from './accounts/accounts.http.ts';
+import { ChangeAccess } from './accounts/change-access.ts';
+import { MoveFunds } from './accounts/move-funds.ts';
+import { OpenAccount } from './accounts/open-account.ts';
+import { AdminHttp } from './admin/admin.http.ts';
+import { SetControls } from './admin/set-controls.ts';
+import { MarketFacts, riskSettings } from './orders/market-facts.ts';
+import { OrderRisk } from './orders/order-risk.ts';
+import { OrderWaits } from './orders/order-waits.ts';
+import { OrdersHttp } from './orders/orders.http.ts';
+import { OwnOrder } from './orders/own-order.ts';
+import { PlaceOrder } from './orders/place-order.ts';
+import { RequestCancel } from './orders/request-cancel.ts';
+import { RequestReplace } from './orders/request-replace.ts';
 
-/** Reads market data from before the doors open until the broker is closed; not ready while it knows half of the market. */
+/** Reads market data from before the doors open. No part of readiness: without it orders are answered 503, all else goes on. */
 const marketData = {
   provide: MarketData,
-  inject: [tokens.kafka, Health],
-  useFactory: (kafka: KafkaClient, health: Health): MarketData => {
+  inject: [tokens.kafka],
+  useFactory: (kafka: KafkaClient): MarketData => {
     const read = new MarketData();
     read.start(kafka);
-    health.add({ name: 'market-data', check: () => read.check() });
     return read;
   },
 };
 
-/** The doors through which clients and sagas write, and the use cases behind them. */
+/** The doors through which clients and operators write, and the use cases behind them. */
 @Module({
-  imports: [CommandsModule.with({ name: 'command-api', kafka: tokens.kafka })],
   controllers: [OrdersHttp, AccountsHttp, AdminHttp],
   providers: [
     marketData,
     AccountAccess,
-    AccountChanges,
+    AccountLanes,
     MarketFacts,
     OrderRisk,
     OrderWaits,
-    OrderRequests,
+    OwnOrder,
     PlaceOrder,
     RequestCancel,
     RequestReplace,
@@ -51,8 +48,6 @@ const marketData = {
     MoveFunds,
     ChangeAccess,
     SetControls,
-    AccountCommands,
-    OrderCommands,
   ],
 })
 export class CommandApiModule {}
@@ -64,6 +59,4 @@ export const commandApi: ServiceOptions = {
   uses: ['postgres', 'kafka'],
   http: true,
   config: riskSettings,
-  migrations: runtimeMigrations,
-  strategies: [CommandStrategy],
 };

@@ -1,6 +1,6 @@
 import { freshId, tradingControlIdFor } from '@tradecore/events';
-import { controlsResponse } from '@tradecore/read-models';
-import { sampleQuote, sampleSession } from '@tradecore/read-models/testing';
+import { controlsResponse } from '@tradecore/api';
+import { sampleQuote, sampleSession } from '@tradecore/market-data/testing';
 import { RunningCommandApi, type Answer } from './running-command-api.ts';
 
 let service: RunningCommandApi;
@@ -12,14 +12,17 @@ beforeAll(async () => {
   operator = await service.bearer([], { subject: 'op', role: 'operator' });
 });
 afterAll(() => service.stop());
-beforeEach(async () => (api = await service.newClient()));
+beforeEach(async () => {
+  api = await service.newClient();
+  await api.deposit('100000');
+});
 /** What holds for all accounts holds for the next test too. */
 afterEach(async () => {
-  await pull('all', 'resumed');
+  await setSwitch('all', 'resumed');
   await limit('all', {});
 });
 
-const pull = (scope: string, trading: 'halted' | 'resumed', reason = 'a test'): Promise<Answer> =>
+const setSwitch = (scope: string, trading: 'halted' | 'resumed', reason = 'a test'): Promise<Answer> =>
   api.post('/v1/admin/kill-switch', { scope, trading, reason }, { authorization: operator });
 const limit = (scope: string, limits: object): Promise<Answer> =>
   api.post(`/v1/admin/limits/${scope}`, limits, { authorization: operator, method: 'PUT' });
@@ -31,43 +34,45 @@ describe('the kill switch', () => {
     async (which) => {
       const scope = which === 'all' ? 'all' : api.account;
       const before = await place();
-      const { status, body } = await pull(scope, 'halted', 'runaway strategy');
+      const { status, body } = await setSwitch(scope, 'halted', 'runaway strategy');
       expect([status, controlsResponse.parse(body)]).toEqual([
         200,
         { scope, trading: 'halted', reason: 'runaway strategy', limits: {}, version: 1 },
       ]);
       const denied = await place();
       expect([denied.status, denied.body]).toMatchObject([
-        201,
-        { status: 'denied', denial: { rule: 'trading-halted', figures: { scope, reason: 'runaway strategy' } } },
+        422,
+        { rule: 'trading-halted', figures: { scope, reason: 'runaway strategy' } },
       ]);
       expect((await api.post(`/v1/orders/${String(before.body['id'])}/cancel`)).status).toBe(202);
-      expect((await pull(scope, 'resumed')).body['trading']).toBe('resumed');
+      expect((await setSwitch(scope, 'resumed')).body['trading']).toBe('resumed');
       expect((await place()).body['status']).toBe('pendingNew');
     },
   );
 
   it('of one account is none of another’s', async () => {
     const other = await service.newClient();
-    await pull(api.account, 'halted');
+    await other.deposit('100000');
+    await setSwitch(api.account, 'halted');
     expect((await place({}, other)).body['status']).toBe('pendingNew');
   });
 
   it('holds at once in another process too, and refuses the new terms of a replace', async () => {
     const second = await RunningCommandApi.beside(api.around);
     const client = await second.newClient();
+    await client.deposit('100000');
     const before = await place({}, client);
-    await pull('all', 'halted');
-    expect((await place({}, client)).body).toMatchObject({ status: 'denied', denial: { rule: 'trading-halted' } });
+    await setSwitch('all', 'halted');
+    expect((await place({}, client)).body).toMatchObject({ rule: 'trading-halted' });
     expect(before.body['status']).toBe('pendingNew');
     await second.stopService();
   });
 
-  it('pulled again stores nothing; who pulled it, and why, is on record', async () => {
+  it('set again stores nothing; who set it, and why, is on record', async () => {
     const scope = api.account;
-    await pull(scope, 'halted', 'first');
-    expect((await pull(scope, 'halted', 'second')).body).toMatchObject({ reason: 'first', version: 1 });
-    await pull(scope, 'resumed', 'over');
+    await setSwitch(scope, 'halted', 'first');
+    expect((await setSwitch(scope, 'halted', 'second')).body).toMatchObject({ reason: 'first', version: 1 });
+    await setSwitch(scope, 'resumed', 'over');
     const events = await api.database.dataSource.query(
       `select event_type as type, event_data as data, metadata->>'actor' as actor from event_store where aggregate_id = $1 order by position`,
       [tradingControlIdFor(scope)],
@@ -91,7 +96,7 @@ describe('the kill switch', () => {
   });
 
   it('of an account that is not there is refused: 404, for it would look like one that holds', async () => {
-    const answers = [await pull(freshId(), 'halted'), await limit(freshId(), { maxOrderQuantity: '1' })];
+    const answers = [await setSwitch(freshId(), 'halted'), await limit(freshId(), { maxOrderQuantity: '1' })];
     expect(answers.map(({ status, body }) => [status, body['errors']])).toMatchObject([
       [404, [{ pointer: '#/scope' }]],
       [404, [{ pointer: '#/scope', in: 'path' }]],
@@ -112,7 +117,7 @@ describe('limits', () => {
       await place({ quantity: '10', limitPrice: '103' }),
       await place({ quantity: '14', limitPrice: '102' }),
     ];
-    expect(denials.map(({ body }) => body['denial'] ?? body['status'])).toMatchObject([
+    expect(denials.map(({ status, body }) => (status === 422 ? body : body['status']))).toMatchObject([
       { rule: 'max-order-quantity', figures: { quantity: '21', maxOrderQuantity: '20' } },
       { rule: 'max-order-value', figures: { orderValue: '1515', maxOrderValue: '1500.5' } },
       { rule: 'price-collar', figures: { limitPrice: '103', worstPrice: '102' } },
@@ -122,7 +127,7 @@ describe('limits', () => {
 
   it('are replaced as a whole: what is absent is not limited any more', async () => {
     await limit(api.account, { maxOrderQuantity: '1' });
-    expect((await place()).body['status']).toBe('denied');
+    expect((await place()).body['rule']).toBe('max-order-quantity');
     expect((await limit(api.account, {})).body).toMatchObject({ limits: {}, version: 2 });
     expect((await place()).body['status']).toBe('pendingNew');
   });
@@ -138,45 +143,70 @@ describe('the rules', () => {
     ['half a share where lots are whole', { quantity: '0.5' }, 'wrong-lot'],
     ['a limit that is far above the market', { limitPrice: '110.01' }, 'price-collar'],
     ['more than any order may have', { quantity: '1000000001' }, 'max-order-quantity'],
-  ])('deny %s: 201, the order shows why', async (_name, changes, rule) => {
-    const { status, body } = await place(changes);
-    expect([status, body]).toMatchObject([201, { status: 'denied', denial: { rule, detail: expect.any(String) } }]);
-    const again = await api.post('/v1/orders', api.terms({ ...changes, clientOrderId: body['clientOrderId'] }));
-    expect([again.status, again.body]).toEqual([200, body]);
+  ])('deny %s: 422 with the rule, and the same again', async (_name, changes, rule) => {
+    const terms = api.terms({ ...changes });
+    const { status, body } = await api.post('/v1/orders', terms);
+    expect([status, body]).toMatchObject([422, { rule, detail: expect.any(String), figures: expect.any(Object) }]);
+    const again = await api.post('/v1/orders', terms);
+    expect(again).toMatchObject({ status: 422, body: { id: body['id'], rule, figures: body['figures'] } });
   });
 
   it('deny an order of an account that the token names and nobody opened', async () => {
     const named = freshId();
     const client = api.as(named, await api.bearer([named]));
-    expect((await place({}, client)).body).toMatchObject({ status: 'denied', denial: { rule: 'no-such-account' } });
+    expect((await place({}, client)).body).toMatchObject({ status: 422, rule: 'no-such-account' });
   });
 
   it('deny what trades at once while the market is closed, and let the rest wait', async () => {
     const soon = new Date(Date.now() + 3_600_000).toISOString();
     await service.market({ kind: 'session', isOpen: false, nextOpen: soon, nextClose: soon, at: new Date().toISOString() });
-    const statusOf = async (changes: object) => (await place(changes)).body['status'];
-    expect(await statusOf({ type: 'market', limitPrice: undefined })).toBe('denied');
-    expect(await statusOf({ timeInForce: 'ioc' })).toBe('denied');
+    const statusOf = async (changes: object) => {
+      const { body } = await place(changes);
+      return body['rule'] ?? body['status'];
+    };
+    expect(await statusOf({ type: 'market', limitPrice: undefined })).toBe('market-closed');
+    expect(await statusOf({ timeInForce: 'ioc' })).toBe('market-closed');
     expect(await statusOf({ timeInForce: 'day' })).toBe('pendingNew');
     expect(await statusOf({ timeInForce: 'gtc' })).toBe('pendingNew');
   });
+});
 
-  it('deny a market order whose last price is old; a limit order goes on', async () => {
-    const pricedAt = new Date(Date.now() - 61_000).toISOString();
-    await service.market({
-      kind: 'instrument',
-      symbol: 'ACME',
-      lastPrice: '100',
-      pricedAt,
-      tick: '0.01',
-      lot: '1',
-      halted: false,
-    });
-    const market = await place({ type: 'market', limitPrice: undefined });
-    expect(market.body).toMatchObject({
-      status: 'denied',
-      denial: { rule: 'stale-price', figures: { lastPrice: '100', pricedAt } },
-    });
-    expect((await place()).body['status']).toBe('pendingNew');
+describe('what can’t be judged', () => {
+  const pricedAt = new Date(Date.now() - 61_000).toISOString();
+  const market = { type: 'market', limitPrice: undefined };
+  const problem = ({ status, headers, body }: Answer) => [
+    status,
+    headers.get('retry-after'),
+    String(body['type']).split('/').at(-1),
+  ];
+  const unavailable = [503, '1', 'market-data-unavailable'];
+  afterEach(() => service.market(sampleSession(), sampleQuote()));
+
+  it('by an old price is answered 503 and not stored; what needs no price goes on', async () => {
+    const before = await place();
+    await service.market(sampleQuote({ pricedAt }));
+    const stored = await api.stored();
+    const answer = await place(market);
+    expect([problem(answer), answer.body]).toMatchObject([unavailable, { reason: 'price', symbol: 'ACME', pricedAt }]);
+    expect(problem(await place({ limitPrice: '150' }))).toEqual(unavailable);
+    expect(await api.stored()).toBe(stored);
+    expect((await place()).status).toBe(201);
+    expect((await place({ limitPrice: '100.001' })).body['rule']).toBe('wrong-tick');
+    expect((await api.post(`/v1/orders/${String(before.body['id'])}/cancel`)).status).toBe(202);
+  });
+
+  it('by a session that is over is answered 503 where it counts', async () => {
+    const over = new Date(Date.now() - 1000).toISOString();
+    await service.market(sampleSession({ nextClose: over }));
+    expect(problem(await place(market))).toEqual(unavailable);
+    expect(problem(await place())).toEqual(unavailable);
+    expect((await place({ timeInForce: 'gtc' })).status).toBe(201);
+  });
+
+  it('is what was stored already: a repeat is answered as ever', async () => {
+    const terms = api.terms(market);
+    const first = await api.post('/v1/orders', terms);
+    await service.market(sampleQuote({ pricedAt }));
+    expect(await api.post('/v1/orders', terms)).toMatchObject({ status: 200, body: first.body });
   });
 });

@@ -1,5 +1,5 @@
 import { freshId } from '@tradecore/events';
-import { decodeConsistencyToken } from '@tradecore/read-models';
+import { decodeConsistencyToken } from '@tradecore/api';
 import { RunningCommandApi } from './running-command-api.ts';
 
 let api: RunningCommandApi;
@@ -15,7 +15,7 @@ describe('POST /v1/orders/{id}/cancel', () => {
     expect(status).toBe(202);
     expect(body).toMatchObject({ id, status: 'pendingCancel', cancelReason: 'changed my mind', version: 3 });
     expect(headers.get('etag')).toBe('"3"');
-    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({ aggregateId: id, version: 3 });
+    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toMatchObject({ aggregateId: id, version: 3 });
     const events = await api.database.dataSource.query<{ event_type: string; account: string }[]>(
       `select event_type, metadata->>'account' as account from event_store where aggregate_id = $1 order by aggregate_version`,
       [id],

@@ -1,4 +1,4 @@
-import { problemResponse } from '@tradecore/service';
+import { problemResponse } from '@tradecore/api';
 import type { Answer } from './running-command-api.ts';
 
 /** The answer is a problem document of this status and code, with all that one must have. */

@@ -1,20 +1,20 @@
 import { InMemoryEventStore } from '@tradecore/event-sourcing';
-import { catalogue, freshId } from '@tradecore/events';
+import { catalogue, freshId, OrderExpired } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { runInContext } from '@tradecore/telemetry';
 import { Order } from '@tradecore/trading';
-import { OrderWaits } from '../src/order-waits.ts';
+import { OrderWaits } from '../src/orders/order-waits.ts';
 
 /** An order that was placed, in a store of its own, and what may happen to it. */
 async function placed() {
   const store = new InMemoryEventStore(catalogue);
   const order = new Order(freshId());
   order.place(sampleTerms());
-  const save = async () => (await runInContext({ correlationId: freshId() }, () => store.saveAggregate(order))).events;
-  const history = await save();
+  const { events: history } = await runInContext({ correlationId: freshId() }, () => store.saveAggregate(order));
   const expire = async () => {
-    order.tell({ type: 'OrderExpired', data: { reason: 'late' } });
-    await save();
+    const target = { type: Order.type, id: order.id };
+    const events = store.prepare(target, [new OrderExpired({ reason: 'late' })], { context: { correlationId: freshId() } });
+    await store.savePrepared([{ ...target, expected: 1, events }]);
   };
   return { waits: new OrderWaits(store), history, expire };
 }

@@ -1,6 +1,21 @@
-import { orderIdFor, orderIdForKey } from '@tradecore/events';
-import { decodeConsistencyToken, orderResponse } from '@tradecore/read-models';
+import {
+  brokerOrderIdFor,
+  causedEventId,
+  freshId,
+  orderIdFor,
+  orderIdForKey,
+  placeCommandId,
+  submitStepEventId,
+} from '@tradecore/events';
+import { decodeConsistencyToken, orderResponse } from '@tradecore/api';
 import { RunningCommandApi } from './running-command-api.ts';
+
+interface StoredEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly data: Record<string, unknown>;
+  readonly time: string;
+}
 
 let api: RunningCommandApi;
 beforeAll(async () => (api = await RunningCommandApi.start()));
@@ -29,7 +44,47 @@ describe('POST /v1/orders', () => {
     });
     expect(headers.get('location')).toBe(`/v1/orders/${id}`);
     expect(headers.get('etag')).toBe('"2"');
-    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({ aggregateId: id, version: 2 });
+    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({
+      ...{ aggregateId: id, version: 2 },
+      ...{ accountId: api.account, accountVersion: 3 },
+    });
+  });
+
+  it('stores the order, its approval, the reservation and the step that submits it in one save, found by the name of the order', async () => {
+    const terms = api.terms({ quantity: '3' });
+    const { body } = await api.post('/v1/orders', terms);
+    const id = body['id'] as string;
+    const events = await api.database.dataSource.query<StoredEvent[]>(
+      `select event_id as id, aggregate_type as "aggregateType", event_type as type, event_data as data, "timestamp"::text as time
+         from event_store where correlation_id = (select correlation_id from event_store where aggregate_id = $1 limit 1)
+        order by position`,
+      [id],
+    );
+    expect(events.map(({ type }) => type).sort()).toEqual([
+      'OrderApproved',
+      'OrderPlaced',
+      'ReservationMade',
+      'SubmitBrokerOrder',
+    ]);
+    expect(new Set(events.map(({ time }) => time)).size).toBe(1);
+    const of = (type: string) => events.find((event) => event.type === type) as StoredEvent;
+    const account = { accountVersion: await api.versionOf(api.account) };
+    expect(of('OrderApproved').data).toMatchObject({ reservePrice: '101.5', ...account });
+    expect(of('ReservationMade').data).toMatchObject({
+      orderId: id,
+      quantity: '3',
+      unitPrice: '101.5',
+      amount: expect.any(String),
+    });
+    expect(of('SubmitBrokerOrder').data).toMatchObject({
+      target: brokerOrderIdFor(id, 1),
+      orderId: id,
+      quantity: '3',
+      attempt: 1,
+    });
+    expect(of('SubmitBrokerOrder').id).toBe(submitStepEventId(brokerOrderIdFor(id, 1)));
+    expect(of('OrderPlaced').id).toBe(causedEventId(placeCommandId(id), id, 0));
+    expect(of('ReservationMade').id).toBe(causedEventId(placeCommandId(id), api.account, 0));
   });
 
   it('stores who asked, for which account, in which conversation and trace', async () => {
@@ -98,7 +153,7 @@ describe('POST /v1/orders', () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => api.post('/v1/orders', terms)));
     expect(answers.map(({ status }) => status).sort()).toEqual([...Array<number>(19).fill(200), 201]);
     expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1);
-    expect(await api.stored()).toBe(before + 2);
+    expect(await api.stored()).toBe(before + 4);
   });
 
   it('makes one order of a request whose answer was lost and that is sent again', async () => {
@@ -112,7 +167,7 @@ describe('POST /v1/orders', () => {
       }),
     );
     expect(requests.every(({ status, body }) => [200, 201].includes(status) && body['status'] === 'pendingNew')).toBe(true);
-    expect(await api.stored()).toBe(before + 2 * requests.length);
+    expect(await api.stored()).toBe(before + 4 * requests.length);
   });
 
   it('makes one order of 20 different requests for one name: one is accepted, the others hear what differs', async () => {
@@ -133,5 +188,95 @@ describe('POST /v1/orders', () => {
     const operator = await api.bearer([], { subject: 'operator', role: 'operator' });
     expect((await api.post('/v1/orders', api.terms(), { authorization: operator })).status).toBe(404);
     expect(await api.stored()).toBe(before);
+  });
+});
+
+describe('an Idempotency-Key beside a clientOrderId', () => {
+  const place = (terms: Record<string, unknown>, key: string) =>
+    api.post('/v1/orders', terms, { headers: { 'idempotency-key': key } });
+  const problem = ({ status, body }: { status: number; body: Record<string, unknown> }) => [
+    status,
+    String(body['type']).split('/').at(-1),
+  ];
+
+  it('is refused where another order has it, whatever names the order; the same request again is the same order', async () => {
+    const key = freshId();
+    const terms = api.terms();
+    const first = await place(terms, key);
+    expect(first.status).toBe(201);
+    const before = await api.stored();
+    expect(await place(terms, key)).toMatchObject({ status: 200, body: first.body });
+    const other = await place(api.terms(), key);
+    expect([problem(other), other.body['differingFields']]).toEqual([[409, 'idempotency-key-reused'], ['clientOrderId']]);
+    const { clientOrderId: _, ...unnamed } = api.terms({ quantity: '7' });
+    const keyOnly = await place(unnamed, key);
+    expect([problem(keyOnly), keyOnly.body['differingFields']]).toEqual([
+      [409, 'idempotency-key-reused'],
+      ['clientOrderId', 'quantity'],
+    ]);
+    expect(await api.stored()).toBe(before);
+  });
+
+  it('that named an order is no other order’s key', async () => {
+    const key = freshId();
+    const { clientOrderId: _, ...unnamed } = api.terms();
+    expect((await place(unnamed, key)).status).toBe(201);
+    expect(problem(await place(api.terms(), key))).toEqual([409, 'idempotency-key-reused']);
+  });
+
+  it('of a denied order is taken as well', async () => {
+    const key = freshId();
+    expect((await place(api.terms({ symbol: 'HALT' }), key)).status).toBe(422);
+    expect(problem(await place(api.terms(), key))).toEqual([409, 'idempotency-key-reused']);
+  });
+
+  it('used for many orders at once makes one of them', async () => {
+    const key = freshId();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => place(api.terms(), key)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array<number>(9).fill(409)]);
+  });
+});
+
+describe('a denied order', () => {
+  it('answers 422 with its id, the rule, the figures, its place and its token; the same again the same', async () => {
+    const terms = api.terms({ limitPrice: '200' });
+    const before = await api.stored();
+    const { status, headers, body } = await api.post('/v1/orders', terms);
+    const id = orderIdFor(api.account, terms['clientOrderId'] as string);
+    expect(status).toBe(422);
+    expect(headers.get('content-type')).toBe('application/problem+json');
+    expect(body).toMatchObject({
+      type: 'https://tradecore.dev/problems/order-denied',
+      status: 422,
+      detail: expect.stringContaining('10 %'),
+      id,
+      rule: 'price-collar',
+      figures: { limitPrice: '200', worstPrice: '110' },
+    });
+    expect(headers.get('location')).toBe(`/v1/orders/${id}`);
+    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({ aggregateId: id, version: 2 });
+    expect(await api.stored()).toBe(before + 2);
+    const again = await api.post('/v1/orders', terms, { headers: { 'x-correlation-id': freshId() } });
+    expect(again).toMatchObject({ status: 422, body: { id, rule: 'price-collar', figures: body['figures'] } });
+    expect(again.headers.get('location')).toBe(headers.get('location'));
+    expect((await api.post('/v1/orders', { ...terms, quantity: '11' })).status).toBe(409);
+    expect(await api.stored()).toBe(before + 2);
+  });
+
+  it('for want of money or shares tells what is needed and what is available; the name is spent', async () => {
+    const poor = await api.newClient();
+    await poor.deposit('1000');
+    const terms = poor.terms();
+    const { status, body } = await poor.post('/v1/orders', terms);
+    expect([status, body['rule'], body['figures']]).toEqual([
+      422,
+      'insufficient-funds',
+      { needed: expect.stringMatching(/^101[5-9]/), available: '1000' },
+    ]);
+    await poor.deposit('1000');
+    expect((await poor.post('/v1/orders', terms)).status).toBe(422);
+    expect((await poor.post('/v1/orders', poor.terms())).status).toBe(201);
+    const sell = await poor.post('/v1/orders', poor.terms({ side: 'sell', quantity: '5' }));
+    expect(sell.body).toMatchObject({ rule: 'insufficient-shares', figures: { needed: '5', available: '0' } });
   });
 });

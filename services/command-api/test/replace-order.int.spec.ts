@@ -1,5 +1,4 @@
-import { freshId } from '@tradecore/events';
-import { decodeConsistencyToken } from '@tradecore/read-models';
+import { decodeConsistencyToken } from '@tradecore/api';
 import { RunningCommandApi, type Answer } from './running-command-api.ts';
 
 let api: RunningCommandApi;
@@ -22,11 +21,14 @@ describe('POST /v1/orders/{id}/replace', () => {
         quantity: '10',
         limitPrice: '101.5',
         requested: { revision: 2, quantity: '20', limitPrice: '101' },
-        version: 5,
+        version: 4,
       },
     ]);
-    expect(headers.get('etag')).toBe('"5"');
-    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({ aggregateId: id, version: 5 });
+    expect(headers.get('etag')).toBe('"4"');
+    expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({
+      ...{ aggregateId: id, version: 4 },
+      ...{ accountId: api.account, accountVersion: await api.versionOf(api.account) },
+    });
   });
 
   it('changes only what is named, also when it is taken', async () => {
@@ -39,8 +41,7 @@ describe('POST /v1/orders/{id}/replace', () => {
     ['to what has traded', { quantity: '4' }, 'replace-below-filled'],
   ])('%s is refused with the figures: 409', async (_name, changes, code) => {
     const id = await api.working();
-    const execution = { executionId: freshId(), quantity: '4', price: '101', executedAt: new Date().toISOString() };
-    await api.tell(id, { type: 'OrderExecuted', data: { ...execution, revision: 1 } });
+    await api.brokerage(id, { says: 'executed', quantity: '4', price: '101' });
     const answer = await replace(id, changes);
     expect(problem(answer)).toEqual([409, code]);
     expect(answer.body).toMatchObject({ filledQuantity: '4', errors: [{ pointer: '#/quantity', code: 'below-filled' }] });
@@ -64,37 +65,37 @@ describe('POST /v1/orders/{id}/replace', () => {
     ['between two ticks', { limitPrice: '101.505' }, 'wrong-tick'],
     ['by half a share', { quantity: '10.5' }, 'wrong-lot'],
     ['far above the market', { limitPrice: '130' }, 'price-collar'],
-  ])('%s is refused by the rules, with the figures: 409, and the order goes on as it was', async (_name, changes, rule) => {
+  ])('%s is refused by the rules, with the figures: 422, and nothing is stored', async (_name, changes, rule) => {
     const id = await api.working();
     const before = await api.stored();
     const answer = await replace(id, changes);
-    expect([problem(answer), answer.body]).toMatchObject([[409, 'replace-denied'], { rule, figures: expect.any(Object) }]);
+    expect([problem(answer), answer.body]).toMatchObject([[422, 'replace-denied'], { rule, figures: expect.any(Object) }]);
     expect(await api.stored()).toBe(before);
   });
 
-  it('is refused where the order is not working: before the broker has it, while another is on its way, when it has ended', async () => {
+  it('is refused where the order is not working: before the brokerage has it, while another is on its way, when it has ended', async () => {
     const { body } = await api.post('/v1/orders', api.terms());
     expect(problem(await replace(body['id'] as string, { quantity: '11' }))).toEqual([409, 'order-not-replaceable']);
     const id = await api.working();
     await replace(id, { quantity: '11' });
     expect(problem(await replace(id, { quantity: '12' }))).toEqual([409, 'replace-already-requested']);
-    await api.tell(id, { type: 'OrderCanceled', data: {} });
+    await api.brokerage(id, { says: 'canceled' });
     expect(problem(await replace(id, { quantity: '12' }))).toEqual([409, 'order-not-replaceable']);
     expect(problem(await api.post(`/v1/orders/${id}/cancel`))).toEqual([409, 'order-not-cancelable']);
   });
 
   it('holds to If-Match: 412 with the version where the order has changed since, also when somebody is faster', async () => {
     const id = await api.working();
-    const late = await replace(id, { quantity: '11' }, { 'if-match': '"3"' });
-    expect([problem(late), late.body['version']]).toEqual([[412, 'order-changed'], 4]);
-    const both = await Promise.all(['11', '12'].map((quantity) => replace(id, { quantity }, { 'if-match': '"4"' })));
+    const late = await replace(id, { quantity: '11' }, { 'if-match': '"2"' });
+    expect([problem(late), late.body['version']]).toEqual([[412, 'order-changed'], 3]);
+    const both = await Promise.all(['11', '12'].map((quantity) => replace(id, { quantity }, { 'if-match': '"3"' })));
     expect(both.map(({ status }) => status).sort()).toEqual([202, 412]);
     expect((await replace(await api.working(), { quantity: '11' }, { 'if-match': '*' })).status).toBe(202);
   });
 
   it('is one for one key, also when it had an If-Match; another body under the key is 409', async () => {
     const id = await api.working();
-    const headers = { 'idempotency-key': 'key', 'if-match': '"4"' };
+    const headers = { 'idempotency-key': 'key', 'if-match': '"3"' };
     const first = await replace(id, { quantity: '11' }, headers);
     const again = await replace(id, { quantity: '11' }, headers);
     expect([again.status, again.body]).toEqual([202, first.body]);
@@ -108,13 +109,13 @@ describe('POST /v1/orders/{id}/replace', () => {
   it('is refused while a kill switch holds; a cancel is not', async () => {
     const id = await api.working();
     const operator = await api.bearer([], { role: 'operator' });
-    const lever = (trading: string) =>
+    const setSwitch = (trading: string) =>
       api.post('/v1/admin/kill-switch', { scope: 'all', trading, reason: 'test' }, { authorization: operator });
-    await lever('halted');
+    await setSwitch('halted');
     const answer = await replace(id, { quantity: '11' });
-    expect([problem(answer), answer.body['rule']]).toEqual([[409, 'replace-denied'], 'trading-halted']);
+    expect([problem(answer), answer.body['rule']]).toEqual([[422, 'replace-denied'], 'trading-halted']);
     expect((await api.post(`/v1/orders/${id}/cancel`)).status).toBe(202);
-    await lever('resumed');
+    await setSwitch('resumed');
   });
 
   it('of another’s order is 404, as if it were not there', async () => {
@@ -122,5 +123,62 @@ describe('POST /v1/orders/{id}/replace', () => {
     const authorization = await api.bearer([], { subject: 'stranger' });
     const answer = await api.post(`/v1/orders/${id}/replace`, { quantity: '11' }, { authorization });
     expect([problem(answer), answer.body['errors']]).toMatchObject([[404, 'order-not-found'], [{ pointer: '#/id', in: 'path' }]]);
+  });
+});
+
+describe('the money of a replace', () => {
+  const reservedOf = async (client: RunningCommandApi, orderId: string) => {
+    const [row] = await client.database.dataSource.query<{ type: string; data: { amount: string; quantity: string } }[]>(
+      `select event_type as type, event_data as data from event_store
+        where aggregate_id = $1 and event_data->>'orderId' = $2 order by position desc limit 1`,
+      [client.account, orderId],
+    );
+    return row;
+  };
+  /** A client with so much money, and an order of 5 at 100 that the brokerage works. */
+  const working = async (money: string): Promise<{ client: RunningCommandApi; id: string }> => {
+    const client = await api.newClient();
+    await client.deposit(money);
+    return { client, id: await client.working({ quantity: '5', limitPrice: '100' }) };
+  };
+
+  it('is reserved for the worst case of both terms in the save of the request', async () => {
+    const { client, id } = await working('2000');
+    const { status, headers } = await client.post(`/v1/orders/${id}/replace`, { quantity: '10' });
+    expect(status).toBe(202);
+    expect(await reservedOf(client, id)).toMatchObject({ type: 'ReservationChanged', data: { quantity: '10' } });
+    const { accountVersion } = decodeConsistencyToken(headers.get('consistency-token') ?? '') ?? {};
+    expect(accountVersion).toBe(await client.versionOf(client.account));
+  });
+
+  it('stays as it is where the new terms need no more', async () => {
+    const { client, id } = await working('2000');
+    const version = await client.versionOf(client.account);
+    expect((await client.post(`/v1/orders/${id}/replace`, { quantity: '4' })).status).toBe(202);
+    expect(await client.versionOf(client.account)).toBe(version);
+  });
+
+  it('that is not there refuses it with the figures: 422, and nothing is stored', async () => {
+    const { client, id } = await working('600');
+    const before = await api.stored();
+    const answer = await client.post(`/v1/orders/${id}/replace`, { quantity: '10' });
+    expect([problem(answer), answer.body]).toMatchObject([
+      [422, 'replace-denied'],
+      { rule: 'insufficient-funds', figures: { needed: expect.any(String), available: expect.any(String) } },
+    ]);
+    expect(await api.stored()).toBe(before);
+    await client.deposit('600');
+    expect((await client.post(`/v1/orders/${id}/replace`, { quantity: '10' })).status).toBe(202);
+  });
+
+  it('and that of new orders is the same: of all that would take it together only some get it', async () => {
+    const { client, id } = await working('1600');
+    const place = () => client.post('/v1/orders', client.terms({ quantity: '5', limitPrice: '100' }));
+    const [replaced, ...answers] = await Promise.all([
+      client.post(`/v1/orders/${id}/replace`, { quantity: '10' }),
+      ...Array.from({ length: 3 }, place),
+    ]);
+    const statuses = [replaced.status === 202 ? 201 : replaced.status, ...answers.map(({ status }) => status)];
+    expect(statuses.sort()).toEqual([201, 201, 422, 422]);
   });
 });

@@ -1,4 +1,4 @@
-import { writeRoutes } from '@tradecore/read-models';
+import { writeRoutes } from '@tradecore/api';
 import { RunningCommandApi } from './running-command-api.ts';
 
 it('the routes are those that the document of the API tells of, each with the path and the method that it says', async () => {

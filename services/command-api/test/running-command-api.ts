@@ -1,16 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
-import { brokerOrderIdFor, catalogue, freshId, topics, type MarketRecord, type OrderChange } from '@tradecore/events';
+import { freshId, topics, type MarketRecord } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
-import { MarketData, readModelMigrations, runtimeMigrations } from '@tradecore/read-models';
-import { publishMarket, sampleQuote, sampleSession } from '@tradecore/read-models/testing';
+import { MarketData } from '@tradecore/market-data';
+import { publishMarket, sampleQuote, sampleSession } from '@tradecore/market-data/testing';
 import type { RunningService } from '@tradecore/service';
 import { createTestIssuer, startTestService, type TestIssuer, type TokenOptions } from '@tradecore/service/testing';
-import { extendContext } from '@tradecore/telemetry';
-import { Order } from '@tradecore/trading';
 import { commandApi } from '../src/command-api.module.ts';
+import { Settlements, type Word } from './settlements.ts';
 
 /** What came back, read whole. */
 export interface Answer {
@@ -44,7 +42,7 @@ export interface Surroundings {
 export class RunningCommandApi {
   account = '';
   private authorization = '';
-  private store: PostgresEventStore | undefined;
+  private settlements: Settlements | undefined;
 
   private constructor(
     readonly around: Surroundings,
@@ -53,8 +51,8 @@ export class RunningCommandApi {
 
   static async start(env: Readonly<Record<string, string>> = {}): Promise<RunningCommandApi> {
     const [database, kafka, issuer] = await Promise.all([
-      createTestDatabase({ migrations: [...readModelMigrations, ...runtimeMigrations] }),
-      createTestKafka({ declarations: [topics.marketData, topics.orderPlacement, topics.deadLetters, topics.relayPosition] }),
+      createTestDatabase(),
+      createTestKafka({ declarations: [topics.marketData] }),
       createTestIssuer(),
     ]);
     await publishMarket(kafka.kafka, sampleSession(), sampleQuote(), sampleQuote({ symbol: 'HALT', halted: true }));
@@ -67,7 +65,11 @@ export class RunningCommandApi {
   }
 
   /** Another process of the service, as a second replica is. Its `stop` leaves the surroundings. */
-  static async beside(around: Surroundings, env: Readonly<Record<string, string>> = {}): Promise<RunningCommandApi> {
+  static async beside(
+    around: Surroundings,
+    env: Readonly<Record<string, string>> = {},
+    { withMarket = true } = {},
+  ): Promise<RunningCommandApi> {
     const { database, kafka, issuer } = around;
     const service = await startTestService(commandApi, {
       DATABASE_URL: database.urlFor('command-api'),
@@ -76,8 +78,9 @@ export class RunningCommandApi {
       ...issuer.env,
       ...env,
     });
-    while (!(await service.health.report()).ready) await new Promise((resolve) => setTimeout(resolve, 10));
-    return new RunningCommandApi(around, service);
+    const running = new RunningCommandApi(around, service);
+    while (withMarket && !running.marketData.ready) await new Promise((resolve) => setTimeout(resolve, 10));
+    return running;
   }
 
   /** Another client of the same service. */
@@ -95,6 +98,11 @@ export class RunningCommandApi {
     return this.as(body['id'] as string, authorization);
   }
 
+  /** The Authorization header of this client. */
+  get bearerText(): string {
+    return this.authorization;
+  }
+
   get database(): TestDatabase {
     return this.around.database;
   }
@@ -103,30 +111,31 @@ export class RunningCommandApi {
     return this.around.issuer;
   }
 
+  /** What this process knows of the market. */
+  get marketData(): MarketData {
+    return this.service.app.get(MarketData, { strict: false });
+  }
+
   /** Publishes market data and waits until this process has read it. */
   async market(...records: readonly MarketRecord[]): Promise<void> {
     await publishMarket(this.around.kafka.kafka, ...records);
-    const read = this.service.app.get(MarketData, { strict: false });
+    const read = this.marketData;
     const known = (record: MarketRecord) =>
       isDeepStrictEqual(record.kind === 'session' ? read.session() : read.quote(record.symbol), record);
     while (!records.every(known)) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  /** Tells the order of this client what its saga would. */
-  async tell(orderId: string, ...changes: readonly OrderChange[]): Promise<void> {
-    this.store ??= createEventStore({ dataSource: this.database.dataSource, catalogue });
-    const order = await this.store.loadAggregate(Order, orderId);
-    for (const change of changes) order.tell(change);
-    const { store } = this;
-    await extendContext({ correlationId: freshId(), account: this.account }, () => store.saveAggregate(order));
+  /** Applies what the brokerage says of an order of this client, as its saga does. */
+  async brokerage(orderId: string, ...words: readonly Word[]): Promise<void> {
+    this.settlements ??= new Settlements(await this.database.dataSourceFor('order-saga'), this.account);
+    await this.settlements.settle({ orderId, words });
   }
 
-  /** Places an order that the broker works. */
+  /** Places an order that the brokerage works. */
   async working(changes: Readonly<Record<string, unknown>> = {}): Promise<string> {
     const { body } = await this.post('/v1/orders', this.terms(changes));
     const id = body['id'] as string;
-    const revision = { revision: 1, brokerOrderId: brokerOrderIdFor(id, 1) };
-    await this.tell(id, { type: 'OrderSubmitted', data: revision }, { type: 'OrderAccepted', data: revision });
+    await this.brokerage(id, { says: 'accepted' });
     return id;
   }
 
@@ -142,7 +151,7 @@ export class RunningCommandApi {
 
   async stop(): Promise<void> {
     await this.service.stop();
-    await this.store?.close();
+    await this.settlements?.close();
     await Promise.all([this.issuer.close(), this.database.drop(), this.around.kafka.drop()]);
   }
 
@@ -186,6 +195,13 @@ export class RunningCommandApi {
       headers: response.headers,
       body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
     };
+  }
+
+  /** The version of an aggregate in the store. */
+  async versionOf(aggregateId: string): Promise<number> {
+    const query = 'select version from stream_heads where aggregate_id = $1';
+    const [row] = await this.database.dataSource.query<{ version: number }[]>(query, [aggregateId]);
+    return row?.version ?? 0;
   }
 
   /** How many events the store holds. */

@@ -74,16 +74,39 @@ describe('two processes', () => {
 
   it('hold to a kill switch from its answer on, whichever was asked', async () => {
     const operator = await one.bearer([], { role: 'operator' });
-    const lever = (api: RunningCommandApi, trading: string) =>
+    const setSwitch = (api: RunningCommandApi, trading: string) =>
       api.post('/v1/admin/kill-switch', { scope: 'all', trading, reason: 'test' }, { authorization: operator });
     for (const [here, there] of [
       [one, other],
       [other, one],
     ] as const) {
-      await lever(here, 'halted');
-      expect((await there.post('/v1/orders', there.terms())).body['status']).toBe('denied');
-      await lever(here, 'resumed');
+      await setSwitch(here, 'halted');
+      expect((await there.post('/v1/orders', there.terms())).body['rule']).toBe('trading-halted');
+      await setSwitch(here, 'resumed');
       expect((await there.post('/v1/orders', there.terms())).body['status']).toBe('pendingNew');
+    }
+  });
+
+  it('take what money there is once: exactly as many orders as it pays for, whichever is asked', async () => {
+    const client = await one.newClient('rich');
+    const twin = other.as(client.account, await one.bearer([], { subject: 'rich' }));
+    await client.deposit('10100');
+    const place = (api: RunningCommandApi) => api.post('/v1/orders', client.terms({ quantity: '10', limitPrice: '100' }));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => [place(client), place(twin)]).flat());
+    expect(statuses(answers)).toEqual([...Array<number>(10).fill(201), ...Array<number>(30).fill(422)]);
+    for (const { status, body } of answers) if (status === 422) expect(body['rule']).toBe('insufficient-funds');
+  });
+
+  it('see a deposit that one of them acknowledged at once', async () => {
+    const client = await one.newClient('poor');
+    const twin = other.as(client.account, await one.bearer([], { subject: 'poor' }));
+    for (let round = 0; round < 10; round += 1) {
+      await client.deposit('1020');
+      const terms = client.terms({ quantity: '10', limitPrice: '100' });
+      expect((await twin.post('/v1/orders', terms)).status).toBe(201);
+      expect((await client.post('/v1/orders', client.terms({ quantity: '10', limitPrice: '100' }))).body['rule']).toBe(
+        'insufficient-funds',
+      );
     }
   });
 });

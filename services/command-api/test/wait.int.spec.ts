@@ -28,7 +28,7 @@ describe('Prefer: wait', () => {
   it('answers as soon as the order is terminal, as it is then', async () => {
     const { id, answer } = place('wait=10');
     await stored(id);
-    await api.tell(id, { type: 'OrderRejected', data: { code: '40310000', reason: 'no' } });
+    await api.brokerage(id, { says: 'rejected', code: '40310000', reason: 'no' });
     const [took, { status, headers, body }] = await seconds(answer);
     expect(took).toBeLessThan(5);
     expect([status, headers.get('preference-applied'), body['status'], headers.get('etag')]).toEqual([
@@ -48,16 +48,16 @@ describe('Prefer: wait', () => {
   it('of nothing, of a denied order and of one that is terminal already answers at once', async () => {
     const [took, answers] = await seconds(Promise.all([place('wait=0').answer, place('wait=9', { symbol: 'HALT' }).answer]));
     expect(took).toBeLessThan(3);
-    expect(answers.map(({ headers, body }) => [headers.get('preference-applied'), body['status']])).toEqual([
-      ['wait=0', 'pendingNew'],
-      ['wait=9', 'denied'],
+    expect(answers.map(({ status, headers, body }) => [status, headers.get('preference-applied'), body['status']])).toEqual([
+      [201, 'wait=0', 'pendingNew'],
+      [422, null, 422],
     ]);
   });
 
   it('beyond 10 s is 10 s; what is no wait is let be', async () => {
     const { id, answer } = place('wait=4711');
     await stored(id);
-    await api.tell(id, { type: 'OrderExpired', data: { reason: 'late' } });
+    await api.brokerage(id, { says: 'lapsed', reason: 'time-in-force' });
     expect((await answer).headers.get('preference-applied')).toBe('wait=10');
     for (const prefer of ['return=minimal', 'wait', 'wait=soon', 'wait=-1', 'waiting=5', ',;=']) {
       const { status, headers } = await place(prefer).answer;
@@ -72,7 +72,7 @@ describe('Prefer: wait', () => {
     const repeated = api.post('/v1/orders', terms, { headers: { prefer: 'wait=10' } });
     const canceled = api.post(`/v1/orders/${id}/cancel`, {}, { headers: { prefer: 'wait=10' } });
     await stored(id, 'OrderCancelRequested');
-    await api.tell(id, { type: 'OrderCanceled', data: {} });
+    await api.brokerage(id, { says: 'canceled' });
     expect((await repeated).body['status']).toBe('canceled');
     expect([(await canceled).status, (await canceled).body['status']]).toEqual([202, 'canceled']);
   });
@@ -80,6 +80,7 @@ describe('Prefer: wait', () => {
   it('ends when the service stops: the answer goes out as the order stands', async () => {
     const second = await RunningCommandApi.beside(api.around);
     const client = await second.newClient();
+    await client.deposit('10000');
     const terms = client.terms();
     const answer = client.post('/v1/orders', terms, { headers: { prefer: 'wait=10' } });
     await stored(orderIdFor(client.account, terms['clientOrderId'] as string));

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { migrate } from '@tradecore/event-sourcing';
 import { catalogue } from '@tradecore/events';
 import { createKafkaClient } from '@tradecore/messaging';
-import { readModelMigrations, runtimeMigrations } from '@tradecore/read-models';
+import { readModelMigrations } from '@tradecore/read-models';
+import { runtimeMigrations } from '@tradecore/service/migrations';
 import type { Config } from '@tradecore/service';
 import { z } from 'zod';
 

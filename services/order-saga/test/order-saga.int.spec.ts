@@ -1,7 +1,7 @@
 import { freshId, placementIdFor, topics, type RecordedEvent, type ReservationAsked } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
-import { runtimeMigrations } from '@tradecore/read-models';
+import { runtimeMigrations } from '@tradecore/service/migrations';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';

@@ -1,20 +1,32 @@
 import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
 import {
-  accountById,
-  accountPage,
   accountPath,
-  activitiesOfAccount,
+  accountResponseOf,
+  accountsQuery,
+  accountSummaryOf,
+  activityResponseOf,
   encodeAccountCursor,
   encodeLedgerCursor,
   etagOf,
-  executionsOfAccount,
-  MarketData,
-  positionsOfAccount,
+  executionResponseOf,
+  ledgerQuery,
+  noQuery,
+  positionResponseOf,
   type AccountPageResponse,
   type AccountResponse,
+  type AccountsQuery,
   type ActivityPageResponse,
   type ExecutionPageResponse,
+  type LedgerQuery,
   type PositionsResponse,
+} from '@tradecore/api';
+import { MarketData } from '@tradecore/market-data';
+import {
+  accountById,
+  accountPage,
+  activitiesOfAccount,
+  executionsOfAccount,
+  positionsOfAccount,
   type ReadModel,
 } from '@tradecore/read-models';
 import { validated } from '@tradecore/service';
@@ -23,11 +35,10 @@ import { DataSource } from 'typeorm';
 import { Access, accountNotFound } from './access.ts';
 import { AskedBy, type Asked } from './asked.ts';
 import { ConsistentReads } from './consistent-reads.ts';
-import { accountsQuery, ledgerQuery, noQuery, type AccountsQuery, type LedgerQuery } from './read-queries.ts';
 
 type Path = { readonly id: string };
 
-/** Accounts for those who read: their money, what they hold, what happened. A foreign account is answered as one that is not there. */
+/** Accounts: their money, positions and history. A foreign account is answered like one that does not exist. */
 @Controller('v1/accounts')
 export class AccountsHttp {
   constructor(
@@ -46,10 +57,13 @@ export class AccountsHttp {
     await this.#awaitToken(asked, 'accounts');
     const accounts = await this.access.accountsOf(asked.caller);
     const page = await accountPage(this.db, { accounts, limit, ...(cursor !== undefined && { after: cursor }) });
-    return { accounts: page.accounts, ...(page.next !== undefined && { nextCursor: encodeAccountCursor(page.next) }) };
+    return {
+      accounts: page.accounts.map(accountSummaryOf),
+      ...(page.next !== undefined && { nextCursor: encodeAccountCursor(page.next) }),
+    };
   }
 
-  /** `GET /v1/accounts/{id}`: its money, and the reservations that eat it. */
+  /** `GET /v1/accounts/{id}`: its money, and what open orders reserve. */
   @Get(':id')
   async one(
     @Param(validated(accountPath, 'path')) { id }: Path,
@@ -58,8 +72,9 @@ export class AccountsHttp {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountResponse | undefined> {
     await this.#admit(id, asked, 'accounts');
-    const account = await accountById(this.db, id, [id]);
-    if (!account) throw accountNotFound('path');
+    const found = await accountById(this.db, id, [id]);
+    if (!found) throw accountNotFound('path');
+    const account = accountResponseOf(found);
     const etag = etagOf(account);
     void reply.headers({ etag, 'cache-control': 'private, no-cache' });
     if (asked.headers['if-none-match'] !== etag) return account;
@@ -75,7 +90,8 @@ export class AccountsHttp {
     @AskedBy() asked: Asked,
   ): Promise<PositionsResponse> {
     await this.#admit(id, asked, 'positions');
-    return { positions: await positionsOfAccount(this.db, id, (symbol) => this.market.quote(symbol)) };
+    const held = await positionsOfAccount(this.db, id);
+    return { positions: held.map((each) => positionResponseOf(each, this.market.quote(each.symbol))) };
   }
 
   /** `GET /v1/accounts/{id}/activities`: the ledger, newest first. */
@@ -86,11 +102,11 @@ export class AccountsHttp {
     @AskedBy() asked: Asked,
   ): Promise<ActivityPageResponse> {
     await this.#admit(id, asked, 'accounts');
-    const { activities, next } = await activitiesOfAccount(this.db, pageOf(id, query));
-    return { activities: [...activities], ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
+    const { lines, next } = await activitiesOfAccount(this.db, pageOf(id, query));
+    return { activities: lines.map(activityResponseOf), ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
   }
 
-  /** `GET /v1/accounts/{id}/executions`: its trades, the one booked last first. */
+  /** `GET /v1/accounts/{id}/executions`: its trades, latest booking first. */
   @Get(':id/executions')
   async executions(
     @Param(validated(accountPath, 'path')) { id }: Path,
@@ -98,11 +114,11 @@ export class AccountsHttp {
     @AskedBy() asked: Asked,
   ): Promise<ExecutionPageResponse> {
     await this.#admit(id, asked, 'accounts');
-    const { executions, next } = await executionsOfAccount(this.db, pageOf(id, query));
-    return { executions: [...executions], ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
+    const { lines, next } = await executionsOfAccount(this.db, pageOf(id, query));
+    return { executions: lines.map(executionResponseOf), ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
   }
 
-  /** Lets in whoever may read the account, when the read model shows what they must see at least. */
+  /** Refuses who may not read the account; resolves when the read model shows what the token names. */
   async #admit(id: string, asked: Asked, model: ReadModel): Promise<void> {
     await this.access.must(asked.caller, id);
     await this.#awaitToken(asked, model);

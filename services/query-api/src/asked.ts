@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { validate, type Caller } from '@tradecore/service';
 import type { FastifyRequest } from 'fastify';
-import { readHeaders, type ReadHeaders } from './read-queries.ts';
+import { readHeaders, type ReadHeaders } from '@tradecore/api';
 
 /** Who asks to read, what they must see at least, and what they know already. */
 export interface Asked {

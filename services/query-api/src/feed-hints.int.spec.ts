@@ -1,5 +1,6 @@
 import { freshId } from '@tradecore/events';
-import { feedHintChannel, type FeedEntryResponse } from '@tradecore/read-models';
+import { type FeedEntryResponse } from '@tradecore/api';
+import { feedHintChannel } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import { Health, type Config } from '@tradecore/service';
 import { Redis } from 'ioredis';

@@ -1,10 +1,16 @@
 import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
-import { etagOf, orderEventResponseOf, orderPath, type OrderEventsResponse, type TimelineResponse } from '@tradecore/read-models';
+import {
+  etagOf,
+  noQuery,
+  orderEventResponseOf,
+  orderPath,
+  type OrderEventsResponse,
+  type TimelineResponse,
+} from '@tradecore/api';
 import { CallerOf, validated, type Caller } from '@tradecore/service';
 import type { RecordedEvent } from '@tradecore/events';
 import type { FastifyReply } from 'fastify';
 import { OrderHistory, orderNotFound } from './order-history.ts';
-import { noQuery } from './read-queries.ts';
 import { Timelines } from './timelines.ts';
 
 /** What happened to an order, from the event store: always up to date. */

@@ -4,7 +4,7 @@ import type { Caller } from '@tradecore/service';
 import { DataSource } from 'typeorm';
 import { Access } from './access.ts';
 import { accountOf, OrderHistory } from './order-history.ts';
-import type { OrdersQuery } from './read-queries.ts';
+import type { OrdersQuery } from '@tradecore/api';
 
 /** Orders of the read model, scoped to what a caller may read. */
 @Injectable()

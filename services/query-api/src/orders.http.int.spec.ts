@@ -1,4 +1,4 @@
-import { encodeConsistencyToken, type OrderPageResponse, type OrderResponse } from '@tradecore/read-models';
+import { encodeConsistencyToken, type OrderPageResponse, type OrderResponse } from '@tradecore/api';
 import { freshId, type OrderTerms } from '@tradecore/events';
 import { extendContext } from '@tradecore/telemetry';
 import { Order } from '@tradecore/trading';

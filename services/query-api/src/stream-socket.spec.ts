@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { jest } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import { heartbeatInterval, StreamSocket } from './stream-socket.ts';
-import type { ServerMessage } from './stream-messages.ts';
+import type { ServerMessage } from '@tradecore/api';
 
 /** Real sockets; only the clock of intervals is held. */
 describe('the heartbeat of a stream', () => {

@@ -7,10 +7,11 @@ import {
   orderPageResponse,
   orderResponse,
   positionsResponse,
+  problemResponse,
   timelineResponse,
-} from '@tradecore/read-models';
+} from '@tradecore/api';
 import { TestReadModels } from '@tradecore/read-models/testing';
-import { problemResponse, type Problem, type RunningService } from '@tradecore/service';
+import { type Problem, type RunningService } from '@tradecore/service';
 import { createTestIssuer, startTestService, type TestIssuer } from '@tradecore/service/testing';
 import { queryApi } from '../src/query-api.module.ts';
 

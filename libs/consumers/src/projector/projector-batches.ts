@@ -1,19 +1,20 @@
-import type { Catalogue } from '@tradecore/events';
-import type { PostgresEventStore, Transaction } from '@tradecore/event-sourcing';
+import type { Catalogue, RecordedEvent } from '@tradecore/events';
+import type { PostgresEventStore } from '@tradecore/event-sourcing';
 import type { KafkaClient } from '@tradecore/messaging';
 import { logger } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
-import { build } from './build.ts';
-import { projectionMetrics, type ProjectionMetrics } from './projection-metrics.ts';
-import type { Outcome } from './outcome.ts';
+import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
 import { Offsets, type Unusable } from '../offsets/offsets.ts';
+import { inTransaction } from '../offsets/transaction.ts';
+import { build } from './build.ts';
+import type { Outcome } from './outcome.ts';
+import { projectionMetrics, type ProjectionMetrics } from './projection-metrics.ts';
 import { Projection, type ProjectionParts } from './projection.ts';
 import { declarationOf, type Declaration, type ProjectorClass } from './projector.ts';
 import { askedForRedrive, redriveOne } from './redrive.ts';
 import { RowTable } from './row-table.ts';
-import type { DeadLetter, EventRecord, Handled, BatchProcessor } from '../offsets/subscription.ts';
 
-/** Hears of rows after their commit: for hints, such as a message to open sockets. It may miss some: a process can end between the two. */
+/** Learns of rows after their commit: for hints, such as a message to open sockets. It may miss some: a process can end between the two. */
 export abstract class CommitListener {
   /** `keys` of the rows that changed. What it throws is logged and forgotten. */
   abstract committed(projector: string, keys: readonly string[]): void | Promise<void>;
@@ -52,6 +53,7 @@ export class ProjectorBatches implements BatchProcessor {
   readonly topics: readonly string[];
   readonly schema: string;
   readonly state = 'projection';
+  readonly maxRecords = 500;
   private readonly declaration: Declaration;
   private readonly metrics: ProjectionMetrics;
   private opened: { readonly parts: ProjectionParts; readonly projection: Projection } | undefined;
@@ -72,17 +74,23 @@ export class ProjectorBatches implements BatchProcessor {
     this.opened = { parts, projection: new Projection(parts) };
   }
 
-  async handle(tx: Transaction, records: readonly EventRecord[], isolated: boolean): Promise<Handled> {
+  /** Every event moves the checkpoint of its aggregate. */
+  idsOf({ aggregateId }: RecordedEvent): readonly string[] {
+    return [aggregateId];
+  }
+
+  async handle({ records, isolated, moveOffsets, deadLetter }: RecordBatch): Promise<void> {
+    const started = performance.now();
     const { projection } = this.ready();
-    const outcome = await (isolated ? projection.oneByOne(tx, records) : projection.project(tx, records));
-    const newest = records.at(-1)?.event.time;
-    return {
-      deadLetters: outcome.foreign.map(({ message, detail }): DeadLetter => ({
-        message,
-        note: { reason: 'foreign', detail, attempts: 1 },
-      })),
-      committed: (seconds) => this.committed(outcome, seconds, newest),
-    };
+    const outcome = await inTransaction(this.parts.dataSource, async (tx) => {
+      await moveOffsets(tx);
+      const projected = await (isolated ? projection.oneByOne(tx, records) : projection.project(tx, records));
+      await deadLetter(
+        projected.foreign.map(({ message, detail }) => ({ message, note: { reason: 'foreign', detail, attempts: 1 } })),
+      );
+      return projected;
+    });
+    this.committed(outcome, (performance.now() - started) / 1000, records.at(-1)?.event.time);
   }
 
   async build(why: Unusable, where: string): Promise<boolean> {
@@ -136,7 +144,7 @@ export class ProjectorBatches implements BatchProcessor {
     try {
       await this.parts.listener?.committed(this.name, keys);
     } catch (error) {
-      log.warn({ err: error, projector: this.name }, 'nobody was told of new rows');
+      log.warn({ err: error, projector: this.name }, 'the listener of new rows failed');
     }
   }
 }

@@ -1,0 +1,149 @@
+import { orderSides } from '@tradecore/events';
+import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
+import { z } from 'zod';
+
+/** Currencies that an account may have, and the places of their smallest coin. */
+export const currencyPlaces = { USD: 2 } as const;
+
+/** A currency of `currencyPlaces`. */
+export type Currency = keyof typeof currencyPlaces;
+
+const currencies = Object.keys(currencyPlaces) as [Currency, ...Currency[]];
+const currency = z.enum(currencies).meta({ description: 'ISO 4217.', examples: ['USD'] });
+
+/** One line of text for people. */
+const line = (description: string, example: string) =>
+  z
+    .string()
+    .min(1)
+    .max(200)
+    .meta({ description, examples: [example] });
+
+/** The path of one account. */
+export const accountPath = z.strictObject({ id: z.guid('must be a UUID').toLowerCase() });
+
+/** Body of `POST /v1/accounts`; may be empty. */
+export const openAccountBody = z
+  .strictObject({
+    name: line('What the account is called; for people.', 'Retirement').optional(),
+    currency: currency.default('USD'),
+  })
+  .meta({ id: 'OpenAccount', description: 'A request to open an account.' })
+  .default({ currency: 'USD' });
+
+/** What `openAccountBody` lets through. */
+export type OpenAccountBody = z.infer<typeof openAccountBody>;
+
+const money = z
+  .string()
+  .superRefine((text, context) => {
+    const fault = amountFault(text);
+    if (fault) context.addIssue({ code: 'custom', message: fault.detail, params: { code: fault.code } });
+  })
+  .meta({ examples: ['10000.00'] }) // before the transform, or the document loses it
+  .transform((text): string => decimal(text))
+  .meta({
+    maxLength: 64,
+    description:
+      'An exact decimal greater than zero, of at most 19 digits before the point and the places of the currency after it.',
+    pattern: '^[0-9]+(\\.[0-9]+)?$',
+  });
+
+function amountFault(text: string): { code: string; detail: string } | undefined {
+  const refusal = decimalRefusal(text);
+  if (refusal) return { code: refusal, detail: 'must be a decimal of at most 19 digits before the point' };
+  const amount = decimal(text);
+  if (!isPositive(amount)) return { code: 'not-positive', detail: 'must be greater than zero' };
+  const places = amount.split('.')[1]?.length ?? 0;
+  // Every currency has 2 places so far; with a second number the rule moves to where the account's currency is known.
+  return places > currencyPlaces.USD
+    ? { code: 'too-many-decimal-places', detail: `has ${places} decimal places, the currency has ${currencyPlaces.USD}` }
+    : undefined;
+}
+
+/** Body of `POST /v1/accounts/{id}/deposits` and `/withdrawals`. */
+export const movementBody = z
+  .strictObject({
+    amount: money,
+    reference: line('What it is about, for the record.', 'transfer 4711').optional(),
+  })
+  .meta({ id: 'MoveFunds', description: 'Money that comes in or goes out.' });
+
+/** What `movementBody` lets through. */
+export type MovementBody = z.infer<typeof movementBody>;
+
+const subject = z
+  .string()
+  .min(1)
+  .max(255)
+  .meta({ description: 'The `sub` of the tokens that get access.', examples: ['auth0|5f7c8ec7c33c6c004bbafe82'] });
+
+/** Body of `POST /v1/accounts/{id}/grants`. */
+export const grantBody = z
+  .strictObject({ subject })
+  .meta({ id: 'GrantAccess', description: 'Lets another subject use the account.' });
+
+/** The path of one grant. */
+export const grantPath = z.strictObject({ id: accountPath.shape.id, subject });
+
+const signed = (description: string) => z.string().meta({ description, pattern: '^-?[0-9]+(\\.[0-9]+)?$', examples: ['1250.5'] });
+
+/** What is reserved for one open order. */
+export const reservationResponse = z
+  .strictObject({
+    orderId: z.uuid(),
+    symbol: z.string(),
+    side: z.enum(orderSides),
+    quantity: signed('Shares still to be traded.'),
+    unitPrice: signed('Price a share at which money is reserved; for a sell, its value a share.'),
+    amount: signed('What is reserved: money for a buy, shares for a sell.'),
+  })
+  .meta({ id: 'Reservation', description: 'What one open order reserves.' });
+
+/** An account in answers. `cash` = `buyingPower` + `reserved`. */
+export const accountResponse = z
+  .strictObject({
+    id: z.uuid(),
+    owner: z.string().meta({ description: 'The `sub` of the token that opened it.' }),
+    name: z.string().optional(),
+    currency,
+    cash: signed('All money of the account, reserved money included.'),
+    reserved: signed('Money reserved for open orders.'),
+    buyingPower: signed('Money free for new orders and withdrawals. Below zero in an overdraft.'),
+    reservations: z.array(reservationResponse),
+    version: z.int().min(1).meta({ description: 'Counts the changes of the account; its ETag.' }),
+  })
+  .meta({ id: 'Account', description: 'An account: its money and what open orders reserve of it.' });
+
+/** One account on the wire. */
+export type AccountResponse = z.infer<typeof accountResponse>;
+
+/** A deposit or a withdrawal in answers; a repeat of the request gets the same. */
+export const movementResponse = z
+  .strictObject({
+    id: z.uuid().meta({ description: 'The stored event; also the id of its activity.' }),
+    accountId: z.uuid(),
+    kind: z.enum(['deposit', 'withdrawal']),
+    amount: signed('What came in or went out.'),
+    currency,
+    reference: z.string().optional(),
+    version: z.int().min(1).meta({ description: 'Version of the account that it made.' }),
+    time: z.iso.datetime({ precision: 6 }),
+  })
+  .meta({ id: 'Movement', description: 'A deposit or a withdrawal.' });
+
+/** A movement on the wire. */
+export type MovementResponse = z.infer<typeof movementResponse>;
+
+/** Who may use an account beside its owner. */
+export const grantsResponse = z
+  .strictObject({
+    accountId: z.uuid(),
+    owner: z.string(),
+    subjects: z.array(z.string()).meta({ description: 'The `sub`s that may use it beside the owner, sorted.' }),
+    version: z.int().min(1),
+  })
+  .meta({ id: 'Grants', description: 'Who may use an account.' });
+
+/** The grants of an account on the wire. */
+export type GrantsResponse = z.infer<typeof grantsResponse>;

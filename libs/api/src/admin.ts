@@ -1,0 +1,67 @@
+import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
+import { z } from 'zod';
+
+const scope = z
+  .string()
+  .regex(/^(?:all|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i, 'must be "all" or the UUID of an account')
+  .toLowerCase()
+  .meta({ description: '`all`, or the id of an account.', examples: ['all'] });
+
+/** Body of `POST /v1/admin/kill-switch`. */
+export const killSwitchBody = z
+  .strictObject({
+    scope,
+    trading: z.enum(['halted', 'resumed']),
+    reason: z
+      .string()
+      .min(1)
+      .max(200)
+      .meta({ description: 'Why, for the record and for the clients whose orders are denied.', examples: ['runaway strategy'] }),
+  })
+  .meta({ id: 'KillSwitch', description: 'Denies new orders and replaces from now on, or accepts them again. Cancels nothing.' });
+
+/** What `killSwitchBody` lets through. */
+export type KillSwitchBody = z.infer<typeof killSwitchBody>;
+
+/** The path of the limits of a scope. */
+export const limitsPath = z.strictObject({ scope });
+
+const limit = (description: string, example: string) =>
+  z
+    .string()
+    .superRefine((text, context) => {
+      const refusal = decimalRefusal(text);
+      if (refusal) context.addIssue({ code: 'custom', message: 'must be a decimal', params: { code: refusal } });
+      else if (!isPositive(decimal(text)))
+        context.addIssue({ code: 'custom', message: 'must be greater than zero', params: { code: 'not-positive' } });
+    })
+    .meta({ examples: [example] }) // before the transform, or the document loses it
+    .transform((text): string => decimal(text))
+    .meta({ description, maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)?$' })
+    .optional();
+
+/** Body of `PUT /v1/admin/limits/{scope}`: all limits of the scope; an absent limit does not apply. */
+export const limitsBody = z
+  .strictObject({
+    maxOrderValue: limit('Most that one order may be worth.', '100000'),
+    maxOrderQuantity: limit('Most shares of one order.', '5000'),
+    priceCollarPercent: limit('How far a limit price may be on the losing side of the last price, in percent.', '10'),
+  })
+  .meta({ id: 'RiskLimits', description: 'Limits of one order.' });
+
+/** What `limitsBody` lets through. */
+export type LimitsBody = z.infer<typeof limitsBody>;
+
+/** The controls of a scope in answers. */
+export const controlsResponse = z
+  .strictObject({
+    scope: z.string(),
+    trading: z.enum(['halted', 'resumed']),
+    reason: z.string().optional().meta({ description: 'Why trading is halted.' }),
+    limits: limitsBody,
+    version: z.int().min(0).meta({ description: 'Counts the changes of the controls; their ETag.' }),
+  })
+  .meta({ id: 'Controls', description: 'Kill switch and limits of a scope.' });
+
+/** The controls of a scope on the wire. */
+export type ControlsResponse = z.infer<typeof controlsResponse>;

@@ -1,0 +1,40 @@
+/** After which order a page starts. */
+export interface OrderCursor {
+  readonly createdAt: string;
+  readonly orderId: string;
+}
+
+/** Cursors are opaque to clients: base64url of the key after which the next page starts. */
+const encode = (key: string): string => Buffer.from(key).toString('base64url');
+const decode = (cursor: string): string => Buffer.from(cursor, 'base64url').toString('latin1');
+
+const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+const orderKey = new RegExp(`^(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z) (${uuid})$`);
+const accountKey = new RegExp(`^account (${uuid})$`);
+const ledgerKey = /^version ([1-9]\d{0,8})$/;
+
+/** The cursor of a page of orders. */
+export const encodeOrderCursor = ({ createdAt, orderId }: OrderCursor): string => encode(`${createdAt} ${orderId}`);
+
+/** What a cursor of orders says; undefined for a text that is not one. */
+export function decodeOrderCursor(cursor: string): OrderCursor | undefined {
+  const [, createdAt, orderId] = orderKey.exec(decode(cursor)) ?? [];
+  return createdAt === undefined || orderId === undefined || Number.isNaN(Date.parse(createdAt))
+    ? undefined
+    : { createdAt, orderId };
+}
+
+/** The cursor of a page of accounts. */
+export const encodeAccountCursor = (accountId: string): string => encode(`account ${accountId}`);
+
+/** The id that a cursor of accounts says; undefined for a text that is none. */
+export const decodeAccountCursor = (cursor: string): string | undefined => accountKey.exec(decode(cursor))?.[1];
+
+/** The cursor of a page of a ledger: the version of its last line. */
+export const encodeLedgerCursor = (version: number): string => encode(`version ${version}`);
+
+/** The version that a cursor of a ledger says; undefined for a text that is none. */
+export function decodeLedgerCursor(cursor: string): number | undefined {
+  const version = ledgerKey.exec(decode(cursor))?.[1];
+  return version === undefined ? undefined : Number(version);
+}

@@ -1,0 +1,16 @@
+export * from './account-reads.ts';
+export * from './account-response.ts';
+export * from './accounts.ts';
+export * from './admin.ts';
+export { decodeConsistencyToken, encodeConsistencyToken, type Consistency } from './consistency-token.ts';
+export { encodeAccountCursor, encodeLedgerCursor, encodeOrderCursor } from './cursor.ts';
+export * from './order-response.ts';
+export * from './order-writes.ts';
+export * from './orders.ts';
+export { problemResponse } from './problems.ts';
+export * from './read-queries.ts';
+export * from './stream.ts';
+export * from './timeline.ts';
+export { docsPage } from './openapi/docs-page.ts';
+export { openApiDocument } from './openapi/openapi.ts';
+export { writeRoutes } from './openapi/write-routes.ts';

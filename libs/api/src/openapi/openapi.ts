@@ -1,0 +1,39 @@
+import type { OpenApiDocument } from './document.ts';
+import { componentSchemas } from './parts.ts';
+import { readPaths } from './reads.ts';
+import { writePaths } from './writes.ts';
+
+/** Reads and writes of one path stand together. */
+const paths: OpenApiDocument['paths'] = Object.fromEntries(
+  [...new Set([...Object.keys(writePaths), ...Object.keys(readPaths)])].map((path) => [
+    path,
+    { ...writePaths[path], ...readPaths[path] },
+  ]),
+);
+
+/** OpenAPI 3.1 of the fleet's HTTP API, made from the schemas that check the requests. */
+export function openApiDocument(): OpenApiDocument {
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'TradeCore',
+      version: '1',
+      summary: 'Place orders, read orders and money, and follow your accounts.',
+      description:
+        'Quantities, prices and money are exact decimals in strings. Times are RFC 3339, UTC. Your accounts are those that your token names, those that you opened, and those that an operator granted you access to; any other account is answered like one that does not exist. Errors are problem documents (RFC 9457); their `type` is stable. Send `X-Correlation-Id` (a UUID) or `traceparent` to find a request again.',
+    },
+    servers: [{ url: '/' }],
+    security: [{ bearer: [] }],
+    tags: [
+      { name: 'Orders', description: 'Orders and their history.' },
+      { name: 'Accounts', description: 'Money, positions and their history.' },
+      { name: 'Operators', description: 'Access, limits and the kill switch: for tokens with the role `operator`.' },
+      { name: 'Stream', description: 'Changes in your accounts as they happen.' },
+    ],
+    paths,
+    components: {
+      schemas: componentSchemas(),
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT (RFC 9068, at+jwt)' } },
+    },
+  };
+}

@@ -1,0 +1,155 @@
+import type { z } from 'zod';
+import { accountPath } from '../accounts.ts';
+import { orderPath } from '../orders.ts';
+import { accountsQuery, ledgerQuery, orderQuery, ordersQuery, readHeaders } from '../read-queries.ts';
+import type { Answer, OpenApiDocument, Operation } from './document.ts';
+import { answerHeaders, json, notFound, parametersOf, problem, refusals, type SchemaName } from './parts.ts';
+
+const etag = { ETag: answerHeaders.ETag };
+const token = readHeaders.pick({ 'consistency-token': true });
+
+interface Read {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly tag: 'Orders' | 'Accounts';
+  readonly path?: z.ZodType;
+  readonly query?: z.ZodType;
+  /** Absent where the answer comes from the event store, which is always up to date. */
+  readonly headers?: z.ZodType;
+  readonly answer: SchemaName;
+  readonly answerHeaders?: Answer['headers'];
+  readonly more?: Readonly<Record<number, Answer>>;
+}
+
+function get({ tag, path, query, headers, answer, answerHeaders: named, more, ...words }: Read): { get: Operation } {
+  const good: Answer = { description: words.summary, ...(named && { headers: named }), content: json(answer) };
+  return {
+    get: {
+      ...words,
+      tags: [tag],
+      parameters: [...parametersOf('path', path), ...parametersOf('query', query), ...parametersOf('header', headers)],
+      responses: { 200: good, ...more, ...refusals, 404: notFound },
+    },
+  };
+}
+
+const unchanged = { 304: { description: 'The ETag still holds.' } };
+
+const orders: OpenApiDocument['paths'] = {
+  '/v1/orders': get({
+    operationId: 'listOrders',
+    summary: 'List the orders of an account',
+    description: 'Newest first. An order placed meanwhile does not change the pages after a cursor.',
+    tag: 'Orders',
+    query: ordersQuery,
+    headers: token,
+    answer: 'OrderPage',
+  }),
+  '/v1/orders/{id}': get({
+    operationId: 'getOrder',
+    summary: 'Read an order',
+    description:
+      'Its current state, or with `asOf` its state at that version or time, folded from its events by the same code. The `Consistency-Token` of the answer makes reads of the account and its positions show the money of all trades that the order shows.',
+    tag: 'Orders',
+    path: orderPath,
+    query: orderQuery,
+    headers: readHeaders,
+    answer: 'Order',
+    answerHeaders: etag,
+    more: unchanged,
+  }),
+  '/v1/orders/{id}/timeline': get({
+    operationId: 'getOrderTimeline',
+    summary: 'Read the timeline of an order, in plain words',
+    description:
+      'Its own events, what its account booked, the steps of its saga, what the brokerage said, and what it still waits for; always up to date.',
+    tag: 'Orders',
+    path: orderPath,
+    answer: 'Timeline',
+  }),
+  '/v1/orders/{id}/events': get({
+    operationId: 'getOrderEvents',
+    summary: 'Read the history of an order',
+    description: 'Every stored event, oldest first; always up to date.',
+    tag: 'Orders',
+    path: orderPath,
+    answer: 'OrderEvents',
+    answerHeaders: etag,
+  }),
+};
+
+const accounts: OpenApiDocument['paths'] = {
+  '/v1/accounts': get({
+    operationId: 'listAccounts',
+    summary: 'List your accounts',
+    description: 'Those that your token names, those that you opened, and those that you were granted access to; by id.',
+    tag: 'Accounts',
+    query: accountsQuery,
+    headers: token,
+    answer: 'AccountPage',
+  }),
+  '/v1/accounts/{id}': get({
+    operationId: 'getAccount',
+    summary: 'Read an account',
+    description:
+      'Its cash, what open orders reserve of it, order by order, and what is free: `cash` = `buyingPower` + `reserved`.',
+    tag: 'Accounts',
+    path: accountPath,
+    headers: readHeaders,
+    answer: 'Account',
+    answerHeaders: etag,
+    more: unchanged,
+  }),
+  '/v1/accounts/{id}/positions': get({
+    operationId: 'listPositions',
+    summary: 'List what an account holds',
+    description: 'By symbol, by the average cost method, valued at the last known prices.',
+    tag: 'Accounts',
+    path: accountPath,
+    headers: token,
+    answer: 'Positions',
+  }),
+  '/v1/accounts/{id}/activities': get({
+    operationId: 'listActivities',
+    summary: 'Read the ledger of an account',
+    description: 'Newest first, each line with what moved and the balance after it.',
+    tag: 'Accounts',
+    path: accountPath,
+    query: ledgerQuery,
+    headers: token,
+    answer: 'ActivityPage',
+  }),
+  '/v1/accounts/{id}/executions': get({
+    operationId: 'listExecutions',
+    summary: 'List the trades of an account',
+    description: 'Latest booking first. A trade that was taken back or corrected has a `reversal` of the same id.',
+    tag: 'Accounts',
+    path: accountPath,
+    query: ledgerQuery,
+    headers: token,
+    answer: 'ExecutionPage',
+  }),
+};
+
+const stream: OpenApiDocument['paths'] = {
+  '/v1/stream': {
+    get: {
+      operationId: 'openStream',
+      summary: 'Open the stream of your accounts (WebSocket)',
+      description:
+        'A WebSocket (RFC 6455) with the bearer token in the header of the upgrade. Send `StreamClientMessage`, receive `StreamServerMessage`: JSON text, at most 16 KiB from the client. Sequences of an account rise by one; after a break, subscribe `after` your last entry, and nothing is missed or repeated. A heartbeat comes every 15 s; at each one, access to accounts that the token does not name is checked again. Closed with 4401 when the token expires, 4429 after too many messages, 1012 when the service restarts: connect again.',
+      tags: ['Stream'],
+      parameters: [],
+      responses: {
+        101: { description: 'The stream is open.' },
+        401: refusals[401],
+        429: problem('The subject has 20 open streams already.'),
+        503: refusals[503],
+      },
+    },
+  },
+};
+
+/** The operations that read. */
+export const readPaths: OpenApiDocument['paths'] = { ...orders, ...accounts, ...stream };

@@ -1,0 +1,183 @@
+import { orderSides, orderTypes, timesInForce, type OrderTerms } from '@tradecore/events';
+import { accountIdShape, clientOrderIdShape, meaningOf, ordStatuses, symbolShape, termFaults } from '@tradecore/trading';
+import { z } from 'zod';
+
+/** The rule itself is `termFaults` of trading; the pattern documents it. */
+const decimalText = (what: string, example = '101.5') =>
+  z.string().meta({
+    maxLength: 64,
+    description: `${what}. An exact decimal: at most 19 digits before the point and 9 after it, greater than zero.`,
+    pattern: '^[0-9]+(\\.[0-9]+)?$',
+    examples: [example],
+  });
+
+/** As `decimalText`, for names. */
+const shaped = (shape: RegExp, description: string, example: string) =>
+  z
+    .string()
+    .max(64)
+    .meta({ description, pattern: shape.source, examples: [example] });
+
+const termFields = {
+  accountId: shaped(accountIdShape, 'The account that trades.', '0190a6e0-0000-7000-8000-00000000acc0'),
+  clientOrderId: shaped(
+    clientOrderIdShape,
+    "The client's own name of the order, unique within the account forever. Required unless an Idempotency-Key is sent.",
+    'my-order-1',
+  ).optional(),
+  symbol: shaped(symbolShape, 'The instrument.', 'ACME'),
+  side: z.enum(orderSides),
+  type: z.enum(orderTypes),
+  quantity: decimalText('How many shares', '10'),
+  limitPrice: decimalText('The worst price; exactly for limit and stopLimit').optional(),
+  stopPrice: decimalText('The price that triggers the order; exactly for stop and stopLimit').optional(),
+  timeInForce: z.enum(timesInForce),
+};
+
+/**
+ * Body of `POST /v1/orders`: its shape here, its rules from trading, so that both are said once and all faults come at once.
+ * Faults of rules are `custom` issues with `params.code`.
+ */
+export const placeOrderBody = z
+  .strictObject(termFields)
+  .superRefine((terms, context) => {
+    for (const { field, code, detail } of termFaults(terms as OrderTerms)) {
+      context.addIssue({ code: 'custom', path: [field], message: detail, params: { code } });
+    }
+  })
+  .meta({ id: 'PlaceOrder', description: 'The terms of a new order.' });
+
+/** What `placeOrderBody` lets through. */
+export type PlaceOrderBody = z.infer<typeof placeOrderBody>;
+
+/** Body of `POST /v1/orders/{id}/cancel`; may be empty. */
+export const cancelOrderBody = z
+  .strictObject({
+    reason: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .meta({ description: 'Why, for the record.', examples: ['changed my mind'] }),
+  })
+  .meta({ id: 'CancelOrder', description: 'A request to cancel an order.' })
+  .default({});
+
+/** What `cancelOrderBody` lets through. */
+export type CancelOrderBody = z.infer<typeof cancelOrderBody>;
+
+/** Headers of a write; others are ignored. */
+export const writeHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/, 'must be 1 to 255 printable ASCII characters')
+    .meta({
+      description: 'The same key is the same request, however often it is sent. Names an order that has no clientOrderId.',
+      examples: ['0b6f0c1e-8a53-4a3e-9b52-7f2c3a1d9e10'],
+    })
+    .optional(),
+});
+
+/** The path of one order. */
+export const orderPath = z.strictObject({ id: z.guid('must be a UUID').toLowerCase() });
+
+const time = (description: string) =>
+  z.iso.datetime({ precision: 6 }).meta({ description, examples: ['2026-11-23T09:00:00.000000Z'] });
+
+const figure = (description: string) => z.string().meta({ description, examples: ['10'] });
+const changeable = {
+  quantity: figure('The total, filled shares included.').optional(),
+  limitPrice: figure('The worst price.').optional(),
+  stopPrice: figure('The price that triggers it.').optional(),
+};
+
+/** One revision in answers. */
+export const orderRevision = z
+  .strictObject({
+    revision: z.int().min(1),
+    brokerOrderId: z.uuid().meta({ description: 'Its `client_order_id` at the brokerage.' }),
+    ...changeable,
+  })
+  .meta({
+    id: 'OrderRevision',
+    description: 'One set of terms: the order as placed, then one revision for each replace.',
+  });
+
+/** Requested terms in answers. */
+export const requestedTerms = z
+  .strictObject({ revision: z.int().min(2), ...changeable })
+  .meta({ id: 'RequestedTerms', description: 'The terms of a replace that the brokerage has not answered.' });
+
+/** A denial in answers. */
+export const denialResponse = z
+  .strictObject({
+    rule: z.string().meta({ description: 'The rule, by its stable name.', examples: ['insufficient-funds'] }),
+    detail: z.string(),
+    figures: z.record(z.string(), z.string()).meta({ description: 'What the rule compared.' }),
+  })
+  .meta({ id: 'Denial', description: 'Why TradeCore, not the brokerage, refused an order.' });
+
+/** Each status with its meaning, as a list. */
+const statusMeanings = ordStatuses.map((status) => `\`${status}\`: ${meaningOf[status]}`).join(' ');
+
+/** An order in answers. Decimals are strings in canonical spelling, times are UTC with microseconds. */
+export const orderResponse = z
+  .strictObject({
+    id: z.uuid(),
+    ...termFields,
+    status: z.enum(ordStatuses).meta({ description: statusMeanings }),
+    execType: z
+      .string()
+      .optional()
+      .meta({ description: 'FIX ExecType (150) of the last change that has one.', examples: ['F'] }),
+    filledQuantity: figure('Shares traded.'),
+    averagePrice: figure('Price a share of all trades, rounded to 9 places; absent until it traded.').optional(),
+    revision: z.int().min(1).meta({ description: 'The revision whose terms are in force; rises with each replace.' }),
+    revisions: z.array(orderRevision).meta({ description: 'Every revision, oldest first.' }),
+    requested: requestedTerms.optional(),
+    goodUntil: time('Not sent to the brokerage after this time; absent for `gtc`.').optional(),
+    denial: denialResponse.optional(),
+    rejectionCode: z.string().optional().meta({ description: "The brokerage's code, where the brokerage rejected it." }),
+    reason: z.string().optional().meta({ description: 'Why the last change happened, where it says so.' }),
+    cancelReason: z.string().optional().meta({ description: 'The reason in the cancel request.' }),
+    version: z.int().min(1).meta({ description: 'Counts the changes of the order; its ETag.' }),
+    createdAt: time('When it was placed.'),
+    updatedAt: time('When it changed last.'),
+  })
+  .meta({ id: 'Order', description: 'An order.' });
+
+/** One order on the wire. */
+export type OrderResponse = z.infer<typeof orderResponse>;
+
+/** A page of orders, newest first. */
+export const orderPageResponse = z
+  .strictObject({
+    orders: z.array(orderResponse),
+    nextCursor: z.string().optional().meta({ description: 'Ask for the next page with it; absent on the last page.' }),
+  })
+  .meta({ id: 'OrderPage', description: 'Orders of an account, newest first.' });
+
+/** One page of orders on the wire. */
+export type OrderPageResponse = z.infer<typeof orderPageResponse>;
+
+/** One stored event of an order. */
+export const orderEventResponse = z
+  .strictObject({
+    id: z.uuid(),
+    type: z.string(),
+    version: z.int().min(1).meta({ description: 'Version of the order that this event made.' }),
+    time: time('When it was stored.'),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'OrderEvent', description: 'One stored event of an order, as `GET /v1/orders/{id}/events` shows it.' });
+
+/** One stored event on the wire. */
+export type OrderEventResponse = z.infer<typeof orderEventResponse>;
+
+/** The whole history of an order, oldest first. */
+export const orderEventsResponse = z
+  .strictObject({ events: z.array(orderEventResponse) })
+  .meta({ id: 'OrderEvents', description: 'The history of an order.' });
+
+/** The history of an order on the wire. */
+export type OrderEventsResponse = z.infer<typeof orderEventsResponse>;

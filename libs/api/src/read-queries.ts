@@ -1,0 +1,122 @@
+import { clientOrderIdShape, ordStatuses, symbolShape } from '@tradecore/trading';
+import { z } from 'zod';
+import { decodeConsistencyToken } from './consistency-token.ts';
+import { decodeAccountCursor, decodeLedgerCursor, decodeOrderCursor } from './cursor.ts';
+
+const timeShape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i;
+
+/** A time in the spelling of stored events, UTC with microseconds; undefined for what is no RFC 3339 time. */
+function canonicalTime(text: string): string | undefined {
+  const [, seconds, fraction = '', offset] = timeShape.exec(text) ?? [];
+  const time = new Date(`${seconds}${offset?.toUpperCase()}`);
+  const isDate = !Number.isNaN(time.getTime()) && new Date(`${seconds}Z`).toISOString().startsWith(seconds ?? '');
+  if (!isDate || !/^\d{4}-/.test(time.toISOString())) return undefined; // the 30th of February rolls over; offsets may leave the years
+  return `${time.toISOString().slice(0, 19)}.${fraction.padEnd(6, '0').slice(0, 6)}Z`;
+}
+
+/** A version or a time of an order. */
+export type AsOf = { readonly version: number } | { readonly time: string };
+
+const asOf = z
+  .string()
+  .max(64)
+  .transform((text, context): AsOf => {
+    if (/^[1-9]\d{0,8}$/.test(text)) return { version: Number(text) };
+    const time = canonicalTime(text);
+    if (time !== undefined) return { time };
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a version, from 1, or an RFC 3339 time',
+      params: { code: 'invalid-format' },
+    });
+    return z.NEVER;
+  })
+  .meta({
+    description: 'The order after that version, or at that time (RFC 3339; within the last 5 s the answer may still change).',
+    examples: ['1', '2026-11-23T09:00:00Z'],
+  });
+
+/** Query of `GET /v1/orders/{id}`. */
+export const orderQuery = z.strictObject({ asOf: asOf.optional() });
+
+/** What the schema lets through. */
+export type OrderQuery = z.output<typeof orderQuery>;
+
+const limit = (what: string) =>
+  z
+    .string()
+    .refine((text) => /^\d{1,3}$/.test(text), { error: 'must be a whole number', params: { code: 'invalid-format' } })
+    .transform(Number)
+    .pipe(z.number().min(1).max(500))
+    .default(50)
+    .meta({ description: `${what} a page, 1 to 500.`, type: 'integer', minimum: 1, maximum: 500 });
+
+const cursor = <Key>(decode: (cursor: string) => Key | undefined) =>
+  z
+    .string()
+    .max(200)
+    .transform((text, context) => {
+      const key = decode(text);
+      if (key !== undefined) return key;
+      context.addIssue({ code: 'custom', message: 'is not a cursor of this list', params: { code: 'invalid-format' } });
+      return z.NEVER;
+    })
+    .optional()
+    .meta({ description: '`nextCursor` of the page before.' });
+
+/** Query of `GET /v1/orders`. */
+export const ordersQuery = z.strictObject({
+  accountId: z.guid('must be a UUID').toLowerCase().meta({ description: 'One of your accounts.' }),
+  clientOrderId: z
+    .string()
+    .regex(clientOrderIdShape, 'must be 1 to 48 printable ASCII characters')
+    .optional()
+    .meta({ description: 'Only the order of this name: one or none.', examples: ['my-order-1'] }),
+  status: z.enum(ordStatuses).optional().meta({ description: 'Only orders of this status.' }),
+  symbol: z
+    .string()
+    .regex(symbolShape, 'must be a capital letter, then up to 11 capital letters, digits or "."')
+    .optional()
+    .meta({ description: 'Only orders of this instrument.', examples: ['ACME'] }),
+  limit: limit('Orders'),
+  cursor: cursor(decodeOrderCursor),
+});
+
+/** What the schema lets through. */
+export type OrdersQuery = z.output<typeof ordersQuery>;
+
+/** Query of `GET /v1/accounts`. */
+export const accountsQuery = z.strictObject({ limit: limit('Accounts'), cursor: cursor(decodeAccountCursor) });
+
+/** What the schema lets through. */
+export type AccountsQuery = z.output<typeof accountsQuery>;
+
+/** Query of `GET /v1/accounts/{id}/activities` and `/executions`. */
+export const ledgerQuery = z.strictObject({ limit: limit('Lines'), cursor: cursor(decodeLedgerCursor) });
+
+/** What the schema lets through. */
+export type LedgerQuery = z.output<typeof ledgerQuery>;
+
+/** A route without a query: any parameter is a fault. */
+export const noQuery = z.strictObject({});
+
+/** Headers of a read. */
+export const readHeaders = z.object({
+  'consistency-token': z
+    .string()
+    .transform((text, context) => {
+      const token = decodeConsistencyToken(text);
+      if (token) return token;
+      context.addIssue({ code: 'custom', message: 'is not a token of this API', params: { code: 'invalid-format' } });
+      return z.NEVER;
+    })
+    .optional()
+    .meta({
+      description: 'From an earlier answer: the read waits, at most 2 s, until it shows at least that state.',
+      examples: ['AZCm4AAAcACAAAAAAACswAAAAAE'],
+    }),
+  'if-none-match': z.string().max(200).optional().meta({ description: 'A known ETag: 304 if it still holds.' }),
+});
+
+/** What the schema lets through. */
+export type ReadHeaders = z.output<typeof readHeaders>;

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+
+const time = (description: string) =>
+  z.iso.datetime({ precision: 6 }).meta({ description, examples: ['2026-11-23T09:00:00.000000Z'] });
+
+/** One entry of a timeline in answers. */
+export const timelineEntryResponse = z
+  .strictObject({
+    time: time('When it was stored.'),
+    text: z.string().meta({ description: 'What happened, in plain words.', examples: ['Working at the brokerage.'] }),
+    event: z.string().meta({ description: 'Type of the stored event.', examples: ['OrderAccepted'] }),
+    source: z
+      .enum(['order', 'account', 'saga', 'brokerage'])
+      .meta({ description: 'Who says it: the order, its account, the saga that works it, or the brokerage.' }),
+    version: z.int().min(1).meta({ description: 'Version of that which the event made.' }),
+  })
+  .meta({ id: 'TimelineEntry', description: 'One thing that happened to an order.' });
+
+/** Body of `GET /v1/orders/{id}/timeline`. */
+export const timelineResponse = z
+  .strictObject({
+    entries: z.array(timelineEntryResponse).meta({ description: 'The first one first.' }),
+    waitingFor: z.array(z.string()).meta({
+      description: 'What the order waits for, in plain words; empty once it has ended.',
+      examples: [["the brokerage's answer"]],
+    }),
+  })
+  .meta({ id: 'Timeline', description: 'What happened to an order, when and why, in plain words.' });
+
+/** One entry of a timeline on the wire. */
+export type TimelineEntry = z.infer<typeof timelineEntryResponse>;
+/** The timeline of an order on the wire. */
+export type TimelineResponse = z.infer<typeof timelineResponse>;

@@ -1,0 +1,1 @@
+export { MarketData } from './market-data.ts';

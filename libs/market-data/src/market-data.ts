@@ -1,0 +1,139 @@
+import { freshId, sessionKey, topics, type InstrumentQuote, type MarketRecord, type MarketSession } from '@tradecore/events';
+import { partitionKey, type AssignedPartition, type Batch, type KafkaClient, type IncomingMessage } from '@tradecore/messaging';
+import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
+import { counter, gauge, logger } from '@tradecore/telemetry';
+import { symbolShape } from '@tradecore/trading';
+import { z } from 'zod';
+
+/** Symbols kept, at most: a market has some ten thousand. Others are ignored, and counted. */
+const symbolsLimit = 50_000;
+
+const positive = z
+  .string()
+  .refine((text) => decimalRefusal(text) === undefined && isPositive(decimal(text)), 'must be a decimal greater than zero')
+  .transform((text): string => decimal(text));
+const time = z.iso.datetime({ offset: true });
+
+/** A record of `transport.market-data`. Fields that are not known yet are dropped: who writes may be newer than who reads. */
+const marketRecord: z.ZodType<MarketRecord> = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('instrument'),
+    symbol: z.string().regex(symbolShape),
+    lastPrice: positive.optional(),
+    pricedAt: time.optional(),
+    tick: positive,
+    lot: positive,
+    halted: z.boolean(),
+  }),
+  z.object({ kind: z.literal('session'), isOpen: z.boolean(), nextOpen: time, nextClose: time, at: time }),
+]) as z.ZodType<MarketRecord>;
+
+const log = logger('market-data');
+const records = counter({
+  name: 'market_data_records_total',
+  help: 'Records of market data read, by what became of them.',
+  labels: { outcome: ['taken', 'removed', 'invalid'] },
+});
+const instruments = gauge({ name: 'market_data_instruments', help: 'Instruments known to this process.' });
+
+/** Last prices, instruments and the session, in memory: `transport.market-data` read whole at start and followed from there. */
+export class MarketData {
+  readonly #quotes = new Map<string, InstrumentQuote>();
+  #session: MarketSession | undefined;
+  /** Where each partition goes on after a rejoin; nothing is committed. */
+  readonly #positions = new Map<string, bigint>();
+  /** Partitions that are not yet read up to where they ended when they were assigned. */
+  #unread: Map<string, bigint> | undefined;
+  #stop: () => Promise<void> = () => Promise.resolve();
+
+  /** What is known of an instrument; undefined for a symbol that the market does not have. */
+  quote(symbol: string): InstrumentQuote | undefined {
+    return this.#quotes.get(symbol);
+  }
+
+  /** Whether the market is open; undefined until the topic says. */
+  session(): MarketSession | undefined {
+    return this.#session;
+  }
+
+  /** True from when all that stood in the topic at the start has been read; an empty topic has been read at once. */
+  get ready(): boolean {
+    return this.#unread?.size === 0;
+  }
+
+  /** Whether the topic was read whole: no decision is made on half of the market. */
+  check(): { readonly ok: boolean; readonly state: string } {
+    const state = this.ready ? `${this.#quotes.size} instruments` : `${this.#unread?.size ?? 'no'} partitions assigned, unread`;
+    return { ok: this.ready, state };
+  }
+
+  /** Begins to read, under a consumer group of its own; ends with `stop`, or when the Kafka client is closed. */
+  start(kafka: Pick<KafkaClient, 'runConsumer'>): void {
+    const consumer = kafka.runConsumer({
+      group: `market-data-${freshId()}`,
+      topics: [topics.marketData.name],
+      positions: (assigned) => Promise.resolve(this.#startOf(assigned)),
+      onBatch: (batch) => Promise.resolve(this.#take(batch)),
+    });
+    this.#stop = () => consumer.stop();
+  }
+
+  /** Stops reading; what is known stays. */
+  stop(): Promise<void> {
+    return this.#stop();
+  }
+
+  /** For tests and simulations: as if this had been read. */
+  set(record: MarketRecord): void {
+    if (record.kind === 'session') this.#session = record;
+    else if (this.#quotes.has(record.symbol) || this.#quotes.size < symbolsLimit) this.#quotes.set(record.symbol, record);
+    else throw new RangeError(`more than ${symbolsLimit} symbols`);
+    instruments.set(this.#quotes.size);
+  }
+
+  #startOf(assigned: readonly AssignedPartition[]): ReadonlyMap<string, bigint> {
+    for (const partition of assigned) {
+      const position = this.#positions.get(partitionKey(partition));
+      // A log that begins later or ends earlier than what was read of it is read again, whole.
+      const isKnown = position !== undefined && position >= partition.startOffset && position <= partition.endOffset;
+      if (!isKnown) this.#positions.set(partitionKey(partition), partition.startOffset);
+    }
+    if (!this.#unread) {
+      const filled = assigned.filter(({ startOffset, endOffset }) => startOffset < endOffset);
+      this.#unread = new Map(filled.map((each) => [partitionKey(each), each.endOffset]));
+    }
+    return this.#positions;
+  }
+
+  #take(batch: Batch): void {
+    for (const message of batch.messages) this.#read(message);
+    const key = partitionKey(batch);
+    this.#positions.set(key, batch.nextOffset);
+    const end = this.#unread?.get(key);
+    if (end !== undefined && batch.nextOffset >= end) this.#unread?.delete(key);
+  }
+
+  #read({ key, value, partition, offset }: IncomingMessage): void {
+    const name = key?.toString() ?? '';
+    if (value === null) return this.#remove(name);
+    try {
+      const record = marketRecord.parse(JSON.parse(value.toString()));
+      if ((record.kind === 'session' ? sessionKey : record.symbol) !== name) throw new Error('the key does not match the record');
+      this.set(record);
+      records.inc({ outcome: 'taken' });
+    } catch (error) {
+      records.inc({ outcome: 'invalid' });
+      log.warn(
+        { reason: (error as Error).message, key: name, partition, offset: String(offset) },
+        'an invalid record of market data is ignored',
+      );
+    }
+  }
+
+  #remove(symbol: string): void {
+    this.#quotes.delete(symbol);
+    if (symbol === sessionKey) this.#session = undefined;
+    instruments.set(this.#quotes.size);
+    records.inc({ outcome: 'removed' });
+  }
+}

@@ -1,0 +1,65 @@
+import type { EventStore, LoadedMany, Wanted, WarmAggregate } from '@tradecore/event-sourcing';
+import { tradingControlIdFor, type RecordedEvent } from '@tradecore/events';
+import { Account, TradingControl } from '@tradecore/trading';
+import { committedVersion } from './account-request.ts';
+
+/** Accounts that are kept, at most; the one that was used least recently makes room. */
+const keptLimit = 500;
+
+interface Kept {
+  readonly account: WarmAggregate<Account>;
+  readonly control: WarmAggregate<TradingControl>;
+}
+
+/** Accounts and their controls as they were committed last: a load then reads only what came later. */
+export class WarmAccounts {
+  readonly #kept = new Map<string, Kept>();
+  #controlOfAll: WarmAggregate<TradingControl> | undefined;
+  readonly #snapshotted = new Set<string>();
+
+  constructor(private readonly store: EventStore) {}
+
+  /** The account as committed at some moment after the call. */
+  async fresh(accountId: string): Promise<Account> {
+    const loaded = await this.store.loadMany(this.wanted(accountId));
+    this.keep(accountId, loaded);
+    return loaded.get(Account, accountId).aggregate;
+  }
+
+  /** An account and both controls, for `loadMany`. */
+  wanted(accountId: string): Wanted[] {
+    const kept = this.#kept.get(accountId);
+    return [
+      { type: Account, id: accountId, warm: kept?.account },
+      { type: TradingControl, id: tradingControlIdFor('all'), warm: this.#controlOfAll },
+      { type: TradingControl, id: tradingControlIdFor(accountId), warm: kept?.control },
+    ];
+  }
+
+  /** Keeps what was loaded. */
+  keep(accountId: string, loaded: LoadedMany): void {
+    this.#controlOfAll = loaded.get(TradingControl, tradingControlIdFor('all'));
+    const account = loaded.get(Account, accountId);
+    this.#kept.delete(accountId);
+    this.#kept.set(accountId, { account, control: loaded.get(TradingControl, tradingControlIdFor(accountId)) });
+    const [oldest] = this.#kept.keys();
+    if (oldest !== undefined && this.#kept.size > keptLimit) this.#kept.delete(oldest);
+  }
+
+  /** Goes on with what was decided on a copy and is stored now; a load may have brought the account up meanwhile. */
+  record(copy: Account, stored: readonly RecordedEvent[]): void {
+    const warm = this.#kept.get(copy.id)?.account;
+    if (!warm || warm.aggregate.version !== committedVersion(copy)) return;
+    warm.aggregate.record(copy.uncommittedEvents);
+    warm.lastEventId = stored.findLast(({ aggregateId }) => aggregateId === copy.id)?.id ?? warm.lastEventId;
+    void this.#keepSnapshot(warm.aggregate);
+  }
+
+  /** Nobody waits for it; one at a time. */
+  async #keepSnapshot(account: Account): Promise<void> {
+    if (this.#snapshotted.has(account.id)) return;
+    this.#snapshotted.add(account.id);
+    await this.store.keepSnapshots([account]).catch(() => undefined);
+    this.#snapshotted.delete(account.id);
+  }
+}

@@ -1,0 +1,74 @@
+import { Body, Controller, HttpCode, Inject, Param, Post, Put, Res } from '@nestjs/common';
+import {
+  encodeConsistencyToken,
+  etagOf,
+  killSwitchBody,
+  limitsBody,
+  limitsPath,
+  type ControlsResponse,
+  type KillSwitchBody,
+  type LimitsBody,
+} from '@tradecore/api';
+import { OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
+import { AccountNotFound, type TradingControl } from '@tradecore/trading';
+import type { Reply } from '../write-request.ts';
+import { SetControls } from './set-controls.ts';
+
+/** The door for operators. Every change is an event that says who, when and why. */
+@Controller('v1/admin')
+export class AdminHttp {
+  constructor(@Inject(SetControls) private readonly controls: SetControls) {}
+
+  /** `POST /v1/admin/kill-switch`: 200; from this answer on new orders of the scope are denied, or taken again. */
+  @OperatorsOnly()
+  @Post('kill-switch')
+  @HttpCode(200)
+  async killSwitch(
+    @Body(validated(killSwitchBody)) { scope, trading, reason }: KillSwitchBody,
+    @Res({ passthrough: true }) reply: Reply,
+  ): Promise<ControlsResponse> {
+    const set = trading === 'halted' ? this.controls.halt(scope, reason) : this.controls.resume(scope, reason);
+    return answer(scope, await set.catch(pointAt({ pointer: '#/scope' })), reply);
+  }
+
+  /** `PUT /v1/admin/limits/{scope}`: 200; these are the limits of the scope from this answer on. */
+  @OperatorsOnly()
+  @Put('limits/:scope')
+  async limits(
+    @Param(validated(limitsPath, 'path')) { scope }: { scope: string },
+    @Body(validated(limitsBody)) limits: LimitsBody,
+    @Res({ passthrough: true }) reply: Reply,
+  ): Promise<ControlsResponse> {
+    const set = this.controls.setLimits(scope, definedOf(limits));
+    return answer(scope, await set.catch(pointAt({ pointer: '#/scope', in: 'path' })), reply);
+  }
+}
+
+/** Without the members that are undefined. */
+const definedOf = <T extends object>(members: T): { [Name in keyof T]: Exclude<T[Name], undefined> } =>
+  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never;
+
+function answer(scope: string, control: TradingControl, reply: Reply): ControlsResponse {
+  const { id: aggregateId, version, halted, limits } = control;
+  reply.headers({
+    etag: etagOf({ version }),
+    ...(version > 0 && { 'consistency-token': encodeConsistencyToken({ aggregateId, version }) }),
+  });
+  return {
+    scope,
+    trading: halted ? 'halted' : 'resumed',
+    ...(halted && { reason: halted.reason }),
+    limits,
+    version,
+  };
+}
+
+/** The account that was not found is the scope: the answer says where it stood. */
+const pointAt =
+  (place: { readonly pointer: string; readonly in?: 'path' }) =>
+  (error: unknown): never => {
+    if (!(error instanceof AccountNotFound)) throw error;
+    throw new RequestRefused(404, error.code, error.message, {
+      errors: [{ ...place, code: 'not-found', detail: 'account not found' }],
+    });
+  };

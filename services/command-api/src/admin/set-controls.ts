@@ -1,0 +1,52 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { EventStore, retryOnConflict } from '@tradecore/event-sourcing';
+import { tradingControlIdFor, type RiskLimits } from '@tradecore/events';
+import { counter, extendContext } from '@tradecore/telemetry';
+import { AccountNotFound, TradingControl } from '@tradecore/trading';
+import { AccountAccess } from '../account-access.ts';
+
+const changes = counter({
+  name: 'trading_control_changes_total',
+  help: 'Changes of kill switches and limits by operators, for one account or for all.',
+  labels: { scope: ['all', 'account'] },
+});
+
+/** Kill switches and limits. Who set one, and why, stands in the event that it stores. */
+@Injectable()
+export class SetControls {
+  constructor(
+    @Inject(EventStore) private readonly eventStore: EventStore,
+    @Inject(AccountAccess) private readonly access: AccountAccess,
+  ) {}
+
+  /**
+   * Refuses new orders of the scope from now on, in every process; cancels nothing. Returns when no order that did not see it can be stored any
+   * more. Nothing is stored where they are refused. Throws `AccountNotFound`.
+   */
+  halt(scope: string, reason: string): Promise<TradingControl> {
+    return this.#set(scope, (control) => control.halt(scope, reason));
+  }
+
+  /** Takes new orders again. Nothing is stored where they are taken. Throws `AccountNotFound`. */
+  resume(scope: string, reason: string): Promise<TradingControl> {
+    return this.#set(scope, (control) => control.resume(scope, reason));
+  }
+
+  /** Replaces the limits of the scope, all of them. Throws `AccountNotFound`. */
+  setLimits(scope: string, limits: RiskLimits): Promise<TradingControl> {
+    return this.#set(scope, (control) => control.setLimits(scope, limits));
+  }
+
+  /** A scope that is neither `all` nor an account would look like a switch that holds. */
+  async #set(scope: string, change: (control: TradingControl) => void): Promise<TradingControl> {
+    if (scope !== 'all' && !(await this.access.opened(scope))) throw new AccountNotFound(scope);
+    const save = async () => {
+      const control = await this.eventStore.loadAggregate(TradingControl, tradingControlIdFor(scope));
+      change(control);
+      const { events } = await this.eventStore.saveAggregate(control);
+      if (events.length > 0) changes.inc({ scope: scope === 'all' ? 'all' : 'account' });
+      return control;
+    };
+    return extendContext(scope === 'all' ? {} : { account: scope }, () => retryOnConflict(save));
+  }
+}

@@ -1,0 +1,23 @@
+import { DomainError } from '@tradecore/event-sourcing';
+
+/** The Idempotency-Key was used for a request with another body; `details.differingFields` names what differs. */
+export class IdempotencyKeyReused extends DomainError {
+  readonly code = 'idempotency-key-reused';
+  readonly kind = 'conflict';
+  constructor(differing: readonly string[]) {
+    super(`This Idempotency-Key was used for a request that differs in ${differing.join(', ')}.`, {
+      differingFields: differing,
+      errors: differing.map((field) => ({
+        pointer: `#/${field}`,
+        code: 'differs',
+        detail: 'differs from the request that has this key',
+      })),
+    });
+  }
+}
+
+/** The Idempotency-Key of a request as a part of a command. */
+export function keyOf(headers: { readonly 'idempotency-key'?: string | undefined }): { readonly idempotencyKey?: string } {
+  const key = headers['idempotency-key'];
+  return key === undefined ? {} : { idempotencyKey: key };
+}

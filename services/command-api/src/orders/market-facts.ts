@@ -1,0 +1,97 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DomainError } from '@tradecore/event-sourcing';
+import type { InstrumentQuote, OrderTerms } from '@tradecore/events';
+import { MarketData } from '@tradecore/market-data';
+import { tokens, type Clock, type Config } from '@tradecore/service';
+import { counter, gauge } from '@tradecore/telemetry';
+import { millisecondsBetween, type Assessment, type RiskFacts } from '@tradecore/trading';
+import { z } from 'zod';
+
+/** Settings of the rules. */
+export const riskSettings = {
+  /** A last price older than this, in milliseconds, decides nothing: what needs it is answered 503. */
+  MAX_PRICE_AGE: z.coerce.number().int().min(1).max(86_400_000).default(60_000),
+  /** How far beyond the last price an order without a limit may trade, and money is reserved for it, in percent. */
+  MARKET_COLLAR_PERCENT: z
+    .string()
+    .regex(/^(?:[1-9]\d?|0)(?:\.\d{1,4})?$/, 'must be a percentage from 0 to 99.9999')
+    .default('5'),
+};
+
+const reasons = ['unread', 'session', 'price'] as const;
+const refusals = counter({
+  name: 'market_data_refusals_total',
+  help: 'Orders and replaces answered 503 because market data was not read, did not tell the session, or had no price young enough.',
+  labels: { reason: reasons },
+});
+
+/** Rules that look at nothing of the market. */
+const withoutMarket: readonly (string | undefined)[] = ['no-such-account', 'trading-halted'];
+/** Rules that compare with the last price. */
+const byPrice: readonly (string | undefined)[] = ['stale-price', 'price-collar', 'max-order-value'];
+
+/** What the rules have to know of the market and of the time. */
+@Injectable()
+export class MarketFacts {
+  constructor(
+    @Inject(MarketData) private readonly marketData: MarketData,
+    @Inject(tokens.clock) private readonly clock: Clock,
+    @Inject(tokens.config) private readonly config: Pick<Config<typeof riskSettings>, keyof typeof riskSettings>,
+  ) {
+    gauge({
+      name: 'market_data_read',
+      help: '1 when market data was read whole by this process; orders are answered 503 until then.',
+      collect: (read) => read.set(marketData.ready ? 1 : 0),
+    });
+  }
+
+  /** As it is now. */
+  of(symbol: string): Omit<RiskFacts, 'accountExists' | 'controls'> {
+    const quote = this.marketData.quote(symbol);
+    const session = this.marketData.session();
+    return {
+      now: this.clock.now().toISOString(),
+      ...(quote && { quote }),
+      ...(session && { session }),
+      maxPriceAgeMs: this.config.MAX_PRICE_AGE,
+      marketCollarPercent: this.config.MARKET_COLLAR_PERCENT,
+    };
+  }
+
+  /** Throws `MarketDataUnavailable` where the rules came to this on market data that is not there, or too old to decide by. */
+  mustBearOut(assessment: Assessment, terms: OrderTerms, facts: Pick<RiskFacts, 'now' | 'quote' | 'session'>): void {
+    const reason = this.#doubt(assessment, terms, facts);
+    if (!reason) return;
+    refusals.inc({ reason });
+    throw new MarketDataUnavailable(reason, terms, facts.quote);
+  }
+
+  #doubt(assessment: Assessment, terms: OrderTerms, facts: Pick<RiskFacts, 'now' | 'quote' | 'session'>) {
+    const rule = 'denied' in assessment ? assessment.denied.rule : undefined;
+    if (withoutMarket.includes(rule)) return undefined;
+    if (!this.marketData.ready) return 'unread';
+    const { now, quote, session } = facts;
+    if (rule === 'market-closed' && (!session || millisecondsBetween(now, session.nextClose) <= 0)) return 'session';
+    const comparesPrice = rule === 'price-collar' || (byPrice.includes(rule) && terms.limitPrice === undefined);
+    return comparesPrice && !this.#isFresh(quote, now) ? 'price' : undefined;
+  }
+
+  #isFresh(quote: InstrumentQuote | undefined, now: string): boolean {
+    return quote?.pricedAt !== undefined && millisecondsBetween(quote.pricedAt, now) <= this.config.MAX_PRICE_AGE;
+  }
+}
+
+const details: Readonly<Record<(typeof reasons)[number], string>> = {
+  unread: 'Market data is being read; try again in a moment.',
+  session: 'Whether the market is open is not known at the moment.',
+  price: 'There is no price young enough to decide by at the moment.',
+};
+
+/** What a rule needs of the market is not known: nothing is decided and nothing stored. */
+export class MarketDataUnavailable extends DomainError {
+  readonly code = 'market-data-unavailable';
+  readonly kind = 'busy';
+  constructor(reason: (typeof reasons)[number], { symbol }: OrderTerms, quote?: InstrumentQuote) {
+    super(details[reason], { reason, symbol, ...(quote?.pricedAt !== undefined && { pricedAt: quote.pricedAt }) });
+  }
+}

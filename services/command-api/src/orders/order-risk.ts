@@ -1,0 +1,39 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Denial, OrderTerms, Reservation } from '@tradecore/events';
+import { assess, InsufficientFunds, InsufficientShares, rules, type Account, type Assessment } from '@tradecore/trading';
+import type { AccountState } from '../account-lane/account-request.ts';
+import { MarketFacts } from './market-facts.ts';
+
+/** Every name that a denial may have. */
+export const denialRules: readonly string[] = [...rules.map(({ name }) => name), 'insufficient-funds', 'insufficient-shares'];
+
+/** Holds the terms of an order against the rules: kill switches and limits as they are stored, the market as it is now. */
+@Injectable()
+export class OrderRisk {
+  constructor(@Inject(MarketFacts) private readonly market: MarketFacts) {}
+
+  /** Approved or denied; throws `MarketDataUnavailable` where that can't be said. */
+  assess(terms: OrderTerms, { account, controls }: Pick<AccountState, 'account' | 'controls'>): Assessment {
+    const [all, own] = controls;
+    const halted = all.halted ?? own.halted;
+    const facts = {
+      ...this.market.of(terms.symbol),
+      accountExists: account.isOpen,
+      controls: { ...(halted && { halted }), limits: [all.limits, own.limits] },
+    };
+    const assessment = assess(terms, facts);
+    this.market.mustBearOut(assessment, terms, facts);
+    return assessment;
+  }
+}
+
+/** Reserves what an order needs; the denial where the account has less. */
+export function reserve(account: Account, reservation: Reservation): Denial | undefined {
+  try {
+    account.reserve(reservation);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof InsufficientFunds || error instanceof InsufficientShares)) throw error;
+    return { rule: error.code, detail: error.message, figures: error.details as Denial['figures'] };
+  }
+}

@@ -1,0 +1,162 @@
+import { Body, Controller, HttpCode, Inject, Param, Post, Res } from '@nestjs/common';
+import type { OrderTerms, RecordedEvent } from '@tradecore/events';
+import {
+  cancelOrderBody,
+  encodeConsistencyToken,
+  etagOf,
+  orderPath,
+  orderResponseOf,
+  placeOrderBody,
+  replaceHeaders,
+  replaceOrderBody,
+  waitingHeaders,
+  type CancelOrderBody,
+  type OrderResponse,
+  type ReplaceOrderBody,
+} from '@tradecore/api';
+import { orderFrom, type OrderRow } from '@tradecore/read-models';
+import { RequestRefused, validated } from '@tradecore/service';
+import { AccountNotFound, canonicalTerms, OrderNotFound } from '@tradecore/trading';
+import { keyOf } from '../idempotency-key.ts';
+import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
+import { OrderWaits } from './order-waits.ts';
+import { PlaceOrder } from './place-order.ts';
+import { RequestCancel } from './request-cancel.ts';
+import { ReplaceDenied, RequestReplace } from './request-replace.ts';
+
+/** The door for orders: checks, asks a use case, answers with the order folded from what was stored. */
+@Controller('v1/orders')
+export class OrdersHttp {
+  constructor(
+    @Inject(PlaceOrder) private readonly placeOrder: PlaceOrder,
+    @Inject(RequestCancel) private readonly requestCancel: RequestCancel,
+    @Inject(RequestReplace) private readonly requestReplace: RequestReplace,
+    @Inject(OrderWaits) private readonly waits: OrderWaits,
+  ) {}
+
+  /** `POST /v1/orders`: 201 for a new order, 200 for the same again; 422 for one that is denied, also when it comes again. */
+  @Post()
+  async place(
+    @Body(validated(placeOrderBody)) body: OrderTerms,
+    @RequestOf({ headers: waitingHeaders }) { caller, headers }: WriteRequest<typeof waitingHeaders>,
+    @Res({ passthrough: true }) reply: Reply,
+  ): Promise<OrderResponse> {
+    const terms = canonicalTerms(body);
+    const key = keyOf(headers);
+    if (terms.clientOrderId === undefined && key.idempotencyKey === undefined) throw nameMissing();
+    const { outcome, history } = await this.placeOrder.execute({ caller, terms, ...key }).catch(pointAtAccount);
+    reply.status(outcome === 'repeated' ? 200 : 201);
+    return answer(await this.#awaited(mustBeApproved(history), headers.prefer, reply), reply);
+  }
+
+  /** `POST /v1/orders/{id}/cancel`: 202, the brokerage decides. */
+  @Post(':id/cancel')
+  @HttpCode(202)
+  async cancel(
+    @Param(validated(orderPath, 'path')) { id: orderId }: { id: string },
+    @Body(validated(cancelOrderBody)) { reason }: CancelOrderBody,
+    @RequestOf({ headers: waitingHeaders }) { caller, headers }: WriteRequest<typeof waitingHeaders>,
+    @Res({ passthrough: true }) reply: Reply,
+  ): Promise<OrderResponse> {
+    const command = { orderId, caller, ...(reason !== undefined && { reason }), ...keyOf(headers) };
+    const history = await this.requestCancel.execute(command).catch(pointAtPath);
+    return answer(await this.#awaited(history, headers.prefer, reply), reply);
+  }
+
+  /** `POST /v1/orders/{id}/replace`: 202, the brokerage decides; 422 where a rule, or want of money or shares, refuses. */
+  @Post(':id/replace')
+  @HttpCode(202)
+  async replace(
+    @Param(validated(orderPath, 'path')) { id: orderId }: { id: string },
+    @Body(validated(replaceOrderBody)) changes: ReplaceOrderBody,
+    @RequestOf({ headers: replaceHeaders }) { caller, headers }: WriteRequest<typeof replaceHeaders>,
+    @Res({ passthrough: true }) reply: Reply,
+  ): Promise<OrderResponse> {
+    const expectedVersion = headers['if-match'];
+    const command = {
+      orderId,
+      caller,
+      changes,
+      ...(expectedVersion !== undefined && { expectedVersion }),
+      ...keyOf(headers),
+    };
+    return answer(await this.requestReplace.execute(command).catch(pointAtPath).catch(asUnprocessable), reply);
+  }
+
+  /** Waits where the client prefers that, and says so. */
+  async #awaited(
+    history: readonly RecordedEvent[],
+    seconds: number | undefined,
+    reply: Reply,
+  ): Promise<readonly RecordedEvent[]> {
+    if (seconds === undefined) return history;
+    const awaited = await this.waits.until(history, seconds);
+    if (awaited) reply.headers({ 'preference-applied': `wait=${seconds}` });
+    return awaited ?? history;
+  }
+}
+
+/** The order that `history` makes, with the headers that name its version. */
+function answer(history: readonly RecordedEvent[], reply: Reply): OrderResponse {
+  const order = orderOf(history);
+  reply.headers(headersOf(order, history));
+  return orderResponseOf(order);
+}
+
+function orderOf(history: readonly RecordedEvent[]): OrderRow {
+  const order = orderFrom(history);
+  if (!order) throw new Error('a use case gave no events');
+  return order;
+}
+
+/** Where the order is, and the token to read it by: whoever reads its account with it sees the money that it moved. */
+function headersOf({ orderId, accountId, version }: OrderRow, history: readonly RecordedEvent[]): Record<string, string> {
+  const accountVersion = Math.max(0, ...history.map(({ data }) => (data as { accountVersion?: number }).accountVersion ?? 0));
+  const moved = accountVersion > 0 ? { accountId, accountVersion } : {};
+  return {
+    location: `/v1/orders/${orderId}`,
+    etag: etagOf({ version }),
+    'consistency-token': encodeConsistencyToken({ aggregateId: orderId, version, ...moved }),
+  };
+}
+
+/** A denied order is stored under its name: 422, with the rule, its figures and where the order is. */
+function mustBeApproved(history: readonly RecordedEvent[]): readonly RecordedEvent[] {
+  const order = orderOf(history);
+  if (!order.denial) return history;
+  const { rule, detail, figures } = order.denial;
+  const headers = headersOf(order, history);
+  throw new RequestRefused(422, 'order-denied', detail, { headers, extensions: { id: order.orderId, rule, figures } });
+}
+
+/** The request is fine and can't be done; nothing is stored. */
+function asUnprocessable(error: unknown): never {
+  if (!(error instanceof ReplaceDenied)) throw error;
+  throw new RequestRefused(422, error.code, error.message, { ...(error.details && { extensions: error.details }) });
+}
+
+/** The order that was not found is the one that the path names: the answer says so. */
+function pointAtPath(error: unknown): never {
+  if (!(error instanceof OrderNotFound)) throw error;
+  throw new RequestRefused(404, error.code, error.message, {
+    errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'not found, or not visible to you' }],
+  });
+}
+
+/** The account that was not found is the one that the terms name. */
+function pointAtAccount(error: unknown): never {
+  if (!(error instanceof AccountNotFound)) throw error;
+  throw new RequestRefused(404, error.code, error.message, {
+    errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'not found, or not visible to you' }],
+  });
+}
+
+const nameMissing = () =>
+  new RequestRefused(
+    400,
+    'order-name-missing',
+    'An order needs a clientOrderId or an Idempotency-Key, so that a repeat is known.',
+    {
+      errors: [{ pointer: '#/clientOrderId', code: 'missing', detail: 'is required unless an Idempotency-Key is sent' }],
+    },
+  );

@@ -1,0 +1,58 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { EventStore } from '@tradecore/event-sourcing';
+import { causedEventId, derivedId, type RecordedEvent } from '@tradecore/events';
+import type { Caller } from '@tradecore/service';
+import { differingFields, Order, OrderNotFound } from '@tradecore/trading';
+import { AccountAccess } from '../account-access.ts';
+import { IdempotencyKeyReused } from '../idempotency-key.ts';
+import { historyOf } from './order-history.ts';
+
+/** A request about an order that is there. */
+export interface OrderRequest {
+  readonly orderId: string;
+  readonly caller: Caller;
+  /** `cancel-order`: with the key, the command's name. */
+  readonly name: string;
+  /** Makes the request one, however often it is sent. */
+  readonly idempotencyKey?: string;
+  /** What the event of the request says, and the fields in which a repeat may not differ from it. */
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly fields: readonly string[];
+}
+
+/** The command of a request with a key; its first event's id tells a repeat. */
+export interface KeyedCommand {
+  readonly commandId: string;
+  readonly eventId: string;
+}
+
+/** What requests about an order have in common: whose order it is, whether the request came before, and what is answered. */
+@Injectable()
+export class OwnOrder {
+  constructor(
+    @Inject(EventStore) private readonly eventStore: EventStore,
+    @Inject(AccountAccess) private readonly access: AccountAccess,
+  ) {}
+
+  /** The account of the order. Throws `OrderNotFound` also for an order of another's account. */
+  async accountOf({ orderId, caller }: Pick<OrderRequest, 'orderId' | 'caller'>): Promise<string> {
+    const [first] = await this.eventStore.readEvents(orderId, { to: 1 });
+    const accountId = first?.aggregateType === Order.type ? (first.data as { accountId: string }).accountId : undefined;
+    if (accountId === undefined || !(await this.access.mayUse(caller, accountId))) throw new OrderNotFound(orderId);
+    return accountId;
+  }
+
+  /** The order's stored events up to that of the request. Throws `IdempotencyKeyReused` where its body was another one. */
+  async historyUpTo(event: RecordedEvent, { body, fields }: Pick<OrderRequest, 'body' | 'fields'>): Promise<RecordedEvent[]> {
+    const differing = differingFields(body, { ...event.data }, fields);
+    if (differing.length > 0) throw new IdempotencyKeyReused(differing);
+    return historyOf(this.eventStore, event.aggregateId, { to: event.aggregateVersion });
+  }
+}
+
+/** Undefined for a request without a key. */
+export function keyedCommandOf({ name, orderId, idempotencyKey }: OrderRequest): KeyedCommand | undefined {
+  if (idempotencyKey === undefined) return undefined;
+  const commandId = derivedId(name, orderId, idempotencyKey);
+  return { commandId, eventId: causedEventId(commandId, orderId, 0) };
+}

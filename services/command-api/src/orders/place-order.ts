@@ -1,0 +1,179 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { EventStore } from '@tradecore/event-sourcing';
+import {
+  causedEventId,
+  orderIdFor,
+  orderIdForKey,
+  orderKeyEventId,
+  placeCommandId,
+  placementIdFor,
+  type Denial,
+  type OrderTerms,
+  type RecordedEvent,
+  type Reservation,
+} from '@tradecore/events';
+import { tokens, type Caller, type Clock } from '@tradecore/service';
+import { counter } from '@tradecore/telemetry';
+import { AccountNotFound, differingTerms, Order, OrderPlacement, reservationOf, submitStep } from '@tradecore/trading';
+import { AccountAccess } from '../account-access.ts';
+import { AccountLanes } from '../account-lane/account-lanes.ts';
+import type { AccountState, Change, Decision } from '../account-lane/account-request.ts';
+import { IdempotencyKeyReused } from '../idempotency-key.ts';
+import { historyOf } from './order-history.ts';
+import { denialRules, OrderRisk, reserve } from './order-risk.ts';
+
+/** A request to trade, under a name that makes it one order however often it is sent. */
+export interface PlaceOrderCommand {
+  readonly caller: Caller;
+  readonly terms: OrderTerms;
+  /** Names the order when its terms have no clientOrderId. */
+  readonly idempotencyKey?: string;
+}
+
+/** The order's events as stored, and what this command did: made an order, one that was denied, or found it there. */
+export interface PlacedOrder {
+  readonly outcome: (typeof outcomes)[number];
+  readonly history: readonly RecordedEvent[];
+}
+
+/** The request in its lane: a new order, or one that has the name or the key already. */
+type Placing = PlacedOrder | { readonly knownAs: string };
+
+const outcomes = ['placed', 'denied', 'repeated'] as const;
+const placed = counter({
+  name: 'orders_placed_total',
+  help: 'Requests to place an order: approved, denied, and repeats of an order that was there.',
+  labels: { outcome: outcomes },
+});
+const denials = counter({
+  name: 'orders_denied_total',
+  help: 'Orders that were denied, by rule.',
+  labels: { rule: denialRules },
+});
+
+/** Places an order: held against the rules, paid for and on its way to the brokerage, or denied; stored whole when this returns. */
+@Injectable()
+export class PlaceOrder {
+  constructor(
+    @Inject(EventStore) private readonly eventStore: EventStore,
+    @Inject(OrderRisk) private readonly risk: OrderRisk,
+    @Inject(AccountAccess) private readonly access: AccountAccess,
+    @Inject(AccountLanes) private readonly lanes: AccountLanes,
+    @Inject(tokens.clock) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Places the order, or finds it placed with the same terms. `terms` are canonical, with a clientOrderId or beside an idempotency key.
+   * Throws `AccountNotFound` for an account that is not the caller's, `OrderAlreadyPlaced`, `IdempotencyKeyReused`, `MarketDataUnavailable`, and
+   * what `AccountLanes.submit` throws.
+   */
+  async execute(command: PlaceOrderCommand): Promise<PlacedOrder> {
+    const { accountId } = command.terms;
+    if (!(await this.access.mayUse(command.caller, accountId))) throw new AccountNotFound(accountId);
+    const order = new NamedOrder(command);
+    const placing = await this.lanes.submit<Placing>({
+      accountId,
+      commandId: placeCommandId(order.id),
+      maxEvents: 4,
+      createsOrder: order.id,
+      lookups: order.names,
+      decide: (state) => this.#decide(order, state),
+    });
+    const result = 'knownAs' in placing ? await this.#repeat(order, placing.knownAs) : placing;
+    placed.inc({ outcome: result.outcome });
+    return result;
+  }
+
+  #decide(named: NamedOrder, state: AccountState): Decision<Placing> {
+    const knownAs = named.knownAs(state);
+    if (knownAs !== undefined) return { answer: () => ({ knownAs }) };
+    const { terms } = named;
+    const assessment = this.risk.assess(terms, state);
+    if ('denied' in assessment) return this.#denied(named, assessment.denied);
+    const { approved } = assessment;
+    const order = named.place();
+    order.approve(approved, state.account.version + 1);
+    const denial = reserve(state.account, needsOf(order));
+    if (denial) return this.#denied(named, denial);
+    const step = submitStep(named.id, terms, approved, this.clock.now().toISOString());
+    const placementId = placementIdFor(named.id);
+    const placement: Change = {
+      type: OrderPlacement.type,
+      id: placementId,
+      expected: 0,
+      events: [step],
+      sagaId: placementId,
+    };
+    const changes = [named.changeOf(order), placement];
+    return { changes, judged: true, answer: (events) => ({ outcome: 'placed', history: named.eventsIn(events) }) };
+  }
+
+  #denied(named: NamedOrder, denial: Denial): Decision<Placing> {
+    const order = named.place();
+    order.deny(denial);
+    const answer = (events: readonly RecordedEvent[]): Placing => {
+      denials.inc({ rule: denial.rule });
+      return { outcome: 'denied', history: named.eventsIn(events) };
+    };
+    return { changes: [named.changeOf(order)], judged: true, answer };
+  }
+
+  /** The name or the key is taken, for ever: by the same request, or by another one, which throws. */
+  async #repeat({ id, terms }: NamedOrder, knownAs: string): Promise<PlacedOrder> {
+    const order = await this.eventStore.loadAggregate(Order, knownAs);
+    if (knownAs !== id) throw new IdempotencyKeyReused(differingTerms(terms, order.state?.placed ?? terms));
+    order.place(terms);
+    return { outcome: 'repeated', history: await historyOf(this.eventStore, id) };
+  }
+}
+
+/** What an approved order needs. */
+function needsOf({ id, state }: Order): Reservation {
+  const reservation = state && reservationOf(state);
+  if (!reservation) throw new Error(`order ${id} was approved and needs nothing`);
+  return reservation;
+}
+
+/** An order that is asked for, and the names by which a repeat is known. */
+class NamedOrder {
+  readonly terms: OrderTerms;
+  readonly id: string;
+  /** The id of its second event where a key came along: whatever else has the key, has this id. */
+  readonly #keyEventId: string | undefined;
+  readonly #firstEventId: string;
+
+  constructor({ terms, idempotencyKey }: PlaceOrderCommand) {
+    const { accountId, clientOrderId } = terms;
+    this.terms = terms;
+    this.id = clientOrderId === undefined ? orderIdForKey(accountId, idempotencyKey ?? '') : orderIdFor(accountId, clientOrderId);
+    this.#firstEventId = causedEventId(placeCommandId(this.id), this.id, 0);
+    this.#keyEventId = idempotencyKey === undefined ? undefined : orderKeyEventId(accountId, idempotencyKey);
+  }
+
+  /** Ids of events that show whether name and key are taken. */
+  get names(): string[] {
+    return this.#keyEventId === undefined ? [this.#firstEventId] : [this.#firstEventId, this.#keyEventId];
+  }
+
+  /** The order that has the key or the name already. */
+  knownAs(state: AccountState): string | undefined {
+    const keyHolder = this.#keyEventId === undefined ? undefined : state.stored(this.#keyEventId);
+    if (keyHolder) return keyHolder.aggregateId;
+    return state.stored(this.#firstEventId) || state.isTaken(this.id) ? this.id : undefined;
+  }
+
+  place(): Order {
+    const order = new Order(this.id);
+    order.place(this.terms);
+    return order;
+  }
+
+  changeOf({ uncommittedEvents: events }: Order): Change {
+    const ids = this.#keyEventId === undefined ? {} : { ids: new Map([[1, this.#keyEventId]]) };
+    return { type: Order.type, id: this.id, expected: 0, events, ...ids };
+  }
+
+  eventsIn(events: readonly RecordedEvent[]): RecordedEvent[] {
+    return events.filter(({ aggregateId }) => aggregateId === this.id);
+  }
+}

@@ -1,0 +1,66 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Busy, ConcurrencyException, EventStore, type LoadedMany, type PartToSave } from '@tradecore/event-sourcing';
+import type { RecordedEvent } from '@tradecore/events';
+import type { Caller } from '@tradecore/service';
+import { extendContext } from '@tradecore/telemetry';
+import { Order } from '@tradecore/trading';
+import { keyedCommandOf, OwnOrder, type OrderRequest } from './own-order.ts';
+
+/** A request to cancel an order. */
+export interface RequestCancelCommand {
+  readonly orderId: string;
+  readonly caller: Caller;
+  readonly reason?: string;
+  /** Makes the request one, however often it is sent. */
+  readonly idempotencyKey?: string;
+}
+
+/** Writes down that an order's client wants it cancelled. Never refused for the market, a kill switch or the account. */
+@Injectable()
+export class RequestCancel {
+  constructor(
+    @Inject(EventStore) private readonly eventStore: EventStore,
+    @Inject(OwnOrder) private readonly ownOrder: OwnOrder,
+  ) {}
+
+  /**
+   * Returns the order's stored events up to the request; the same again for a repeated key. Throws `OrderNotFound`, `IdempotencyKeyReused`, and what
+   * `Order.requestCancel` and `EventStore.decideLocked` throw.
+   */
+  async execute({ reason, ...command }: RequestCancelCommand): Promise<readonly RecordedEvent[]> {
+    const request = { ...command, name: 'cancel-order', body: { reason }, fields: ['reason'] };
+    const account = await this.ownOrder.accountOf(request);
+    const commandId = keyedCommandOf(request)?.commandId;
+    const event = await extendContext({ account, ...(commandId !== undefined && { commandId }) }, () =>
+      this.#store(request, reason),
+    );
+    return this.ownOrder.historyUpTo(event, request);
+  }
+
+  /** The event of the request: stored now, or before. The saga writes to the order too: who loses to it once decides under the order's lock. */
+  async #store(request: OrderRequest, reason: string | undefined): Promise<RecordedEvent> {
+    const wanted = [{ type: Order, id: request.orderId }];
+    const lookups = [keyedCommandOf(request)?.eventId].filter((id) => id !== undefined);
+    let before: RecordedEvent | undefined;
+    const decide = (loaded: LoadedMany): PartToSave[] => {
+      [before] = loaded.events.values();
+      if (before) return [];
+      const order = loaded.get(Order, request.orderId).aggregate;
+      const expected = order.version;
+      order.requestCancel(reason);
+      const target = { type: Order.type, id: request.orderId };
+      return [{ ...target, expected, events: this.eventStore.prepare(target, order.uncommittedEvents) }];
+    };
+    const save = async () => {
+      const parts = decide(await this.eventStore.loadMany(wanted, lookups));
+      return parts.length === 0 ? undefined : this.eventStore.savePrepared(parts, { onBusy: 'refuse' });
+    };
+    const saved = await save().catch((error: unknown) => {
+      if (!(error instanceof ConcurrencyException || error instanceof Busy)) throw error;
+      return this.eventStore.decideLocked(wanted, decide, { lookups });
+    });
+    const event = before ?? saved?.events[0];
+    if (!event) throw new Error('a cancel stored nothing');
+    return event;
+  }
+}

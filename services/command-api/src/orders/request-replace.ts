@@ -1,0 +1,103 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DomainError } from '@tradecore/event-sourcing';
+import { OrderReplaceRequested, type Denial, type RecordedEvent, type ReplaceTerms } from '@tradecore/events';
+import { RequestRefused, type Caller } from '@tradecore/service';
+import { Order, reservationOf, type Account } from '@tradecore/trading';
+import { AccountLanes } from '../account-lane/account-lanes.ts';
+import type { AccountState, Decision } from '../account-lane/account-request.ts';
+import { OrderRisk, reserve } from './order-risk.ts';
+import { keyedCommandOf, OwnOrder } from './own-order.ts';
+
+/** A request for other terms. */
+export interface RequestReplaceCommand {
+  readonly orderId: string;
+  readonly caller: Caller;
+  /** Canonical; what is absent stays. */
+  readonly changes: ReplaceTerms;
+  /** The version that the request is based on; any when absent. */
+  readonly expectedVersion?: number;
+  /** Makes the request one, however often it is sent. */
+  readonly idempotencyKey?: string;
+}
+
+/** Writes down that an order's client wants other terms, and reserves what the worst case of both terms needs. */
+@Injectable()
+export class RequestReplace {
+  constructor(
+    @Inject(OwnOrder) private readonly ownOrder: OwnOrder,
+    @Inject(OrderRisk) private readonly risk: OrderRisk,
+    @Inject(AccountLanes) private readonly lanes: AccountLanes,
+  ) {}
+
+  /**
+   * Returns the order's stored events up to the request; the same again for a repeated key. Throws 412 when the order has changed since
+   * `expectedVersion`, `ReplaceDenied`, `MarketDataUnavailable`, `OrderNotFound`, `IdempotencyKeyReused`, and what `Order.requestReplace` and
+   * `AccountLanes.submit` throw; nothing is stored then.
+   */
+  async execute(command: RequestReplaceCommand): Promise<readonly RecordedEvent[]> {
+    const { orderId, changes } = command;
+    const request = { ...command, name: 'replace-order', body: { ...changes }, fields: ['quantity', 'limitPrice', 'stopPrice'] };
+    const accountId = await this.ownOrder.accountOf(request);
+    const keyed = keyedCommandOf(request);
+    const event = await this.lanes.submit<RecordedEvent>({
+      accountId,
+      ...(keyed && { commandId: keyed.commandId, lookups: [keyed.eventId] }),
+      maxEvents: 2,
+      changesOrder: orderId,
+      decide: (state) => {
+        const before = keyed && state.stored(keyed.eventId);
+        return before ? { answer: () => before } : this.#decide(command, state);
+      },
+    });
+    return this.ownOrder.historyUpTo(event, request);
+  }
+
+  #decide({ orderId, changes, expectedVersion }: RequestReplaceCommand, state: AccountState): Decision<RecordedEvent> {
+    const order = state.order(orderId);
+    const expected = order.version;
+    if (expectedVersion !== undefined && expected !== expectedVersion) throw changedSince(expected);
+    // The rules look at the new terms as at those of a new order, kill switches too: at the brokerage they are one.
+    const assessment = this.risk.assess(order.termsAfter(changes), state);
+    if ('denied' in assessment) throw new ReplaceDenied(assessment.denied);
+    order.requestReplace(changes, assessment.approved);
+    const reserved = reserveWorstCase(order, state.account);
+    const events = order.uncommittedEvents.map((event) =>
+      reserved && event instanceof OrderReplaceRequested
+        ? new OrderReplaceRequested({ ...event.data, accountVersion: state.account.version })
+        : event,
+    );
+    const changesOf = [{ type: Order.type, id: orderId, expected, events }];
+    return { changes: changesOf, judged: true, answer: ([event]) => event as RecordedEvent };
+  }
+}
+
+/** Whether the account changed; it stays as it is where the new terms need no more. */
+function reserveWorstCase({ id, state }: Order, account: Account): boolean {
+  const reservation = state && reservationOf(state);
+  if (!reservation || !account.reserving(id, reservation)) return false;
+  const denial = reserve(account, reservation);
+  if (denial) throw new ReplaceDenied(denial);
+  return true;
+}
+
+/** A rule, or want of money or shares, refuses the new terms; the order goes on under its old ones. `details` are the rule and its figures. */
+export class ReplaceDenied extends DomainError {
+  readonly code = 'replace-denied';
+  readonly kind = 'refused';
+  constructor({ rule, detail, figures }: Denial) {
+    super(detail, { rule, figures });
+  }
+}
+
+const changedSince = (version: number): RequestRefused =>
+  new RequestRefused(412, 'order-changed', 'The order has changed since the version that If-Match names.', {
+    extensions: { version },
+    errors: [
+      {
+        pointer: '#/if-match',
+        in: 'header',
+        code: 'order-changed',
+        detail: `is not the ETag "${version}" that the order has now`,
+      },
+    ],
+  });

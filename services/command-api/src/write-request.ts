@@ -1,0 +1,33 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { writeHeaders } from '@tradecore/api';
+import { validate, type Caller } from '@tradecore/service';
+import type { z } from 'zod';
+
+/** Who makes a request to write, and the headers that mean something; `H` is their schema. */
+export interface WriteRequest<H extends z.ZodType = typeof writeHeaders> {
+  readonly caller: Caller;
+  readonly headers: z.output<H>;
+}
+
+interface HttpRequest {
+  readonly caller?: Caller;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/** `@RequestOf() request: WriteRequest`, or with another schema of headers: `@RequestOf({ headers: keyedHeaders })`. Faults are refused with 400. */
+export const RequestOf = createParamDecorator(
+  (
+    { headers: schema }: { readonly headers: z.ZodType } = { headers: writeHeaders },
+    context: ExecutionContext,
+  ): WriteRequest<z.ZodType> => {
+    const { caller, headers } = context.switchToHttp().getRequest<HttpRequest>();
+    if (!caller) throw new Error('a public route has no caller');
+    return { caller, headers: validate(schema, headers, 'header') };
+  },
+);
+
+/** What Nest hands in to set status and headers of the answer; Fastify's reply has it. */
+export interface Reply {
+  status(code: number): unknown;
+  headers(values: Record<string, string>): unknown;
+}
