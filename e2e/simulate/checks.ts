@@ -74,7 +74,7 @@ export function invariantsAtQuiet(evidence: Evidence, { ended }: { readonly ende
     placementsEndWithTheirOrders(evidence),
     cashAndCostAreTheDeposits(evidence),
   ];
-  return ended ? [...found, everyOrderIsTerminal(evidence), replayIsLive(evidence)] : found;
+  return ended ? [...found, everyOrderIsTerminal(evidence), nothingIsOpenThere(there), replayIsLive(evidence)] : found;
 }
 
 /** Holds `things` against `fault`, which says what is wrong with one; undefined when nothing is. */
@@ -325,6 +325,12 @@ function cashAndCostAreTheDeposits(evidence: Evidence): Found {
     );
     return worth === negate(outside) ? undefined : `account ${id}: ${worth}, paid in were ${negate(outside)}`;
   });
+}
+
+function nothingIsOpenThere({ ours }: There): Found {
+  return hold('nothing of ours is open at the brokerage in the end', ours, ({ order, terms }) =>
+    isOpenThere(order) ? `order ${terms.orderId}: its revision ${terms.revision} is ${order.status} there` : undefined,
+  );
 }
 
 /** Of the first thousands each is replayed, of the others one in ten: it takes as long as to have lived it. */
