@@ -3,6 +3,7 @@ export {
   foldAppended,
   On,
   Projector,
+  projectorName,
   type Appending,
   type ProjectorClass,
   type ProjectorOptions,

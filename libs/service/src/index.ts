@@ -1,4 +1,5 @@
 export { runService, type RunningService, type ServiceOptions } from './run-service.ts';
+export { projectorService, type ProjectorServiceOptions } from './projector-service.ts';
 export { runProgram, type ProgramOptions } from './process.ts';
 export { tokens, type Clock } from './tokens.ts';
 export {

@@ -1,6 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { topics, type TopicDeclaration } from '@tradecore/events';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
+import type { DataSource } from 'typeorm';
 import { startService, type RunningService, type ServiceOptions } from './run-service.ts';
 
 /** What a test token says; anything given replaces what a good token would have. */
@@ -58,3 +61,55 @@ export async function createTestIssuer(): Promise<TestIssuer> {
 /** Starts a service inside the test, on free ports, logging nothing below `error`. `stop()` it at the end. */
 export const startTestService = (options: ServiceOptions, env: Readonly<Record<string, string>>): Promise<RunningService> =>
   startService(options, { NODE_ENV: 'test', LOG_LEVEL: 'error', PORT: '0', ADMIN_PORT: '0', START_LIMIT: '5000', ...env });
+
+/** Read models of a test: their database, whose logins are the services'. */
+export interface TestModels {
+  readonly database: {
+    urlFor(service: string): string;
+    dataSourceFor(service: string): Promise<DataSource>;
+  };
+  drop(): Promise<void>;
+}
+
+/** A projector's service that runs on a database and topics of its own. */
+export interface TestProjector<M extends TestModels> {
+  readonly models: M;
+  readonly kafka: TestKafka;
+  readonly service: RunningService;
+  /** Logged in as query-api: what it may not see, tests don't see. */
+  readonly db: DataSource;
+  /** Stops the service, and drops what it ran on. */
+  drop(): Promise<void>;
+}
+
+/** Starts the service of a projector that reads these topics. */
+export async function startTestProjector<M extends TestModels>(
+  options: ServiceOptions,
+  making: Promise<M>,
+  read: readonly TopicDeclaration[],
+): Promise<TestProjector<M>> {
+  const declarations = [...read, topics.deadLetters, topics.relayPosition];
+  const [models, kafka] = await Promise.all([making, createTestKafka({ declarations })]);
+  const [db, service] = await Promise.all([
+    models.database.dataSourceFor('query-api'),
+    startTestService(options, {
+      DATABASE_URL: models.database.urlFor(options.name),
+      KAFKA_BROKERS: kafka.brokers.join(),
+      NAMESPACE: kafka.namespace,
+    }),
+  ]);
+  const drop = async (): Promise<void> => {
+    await service.stop();
+    await Promise.all([models.drop(), kafka.drop()]);
+  };
+  return { models, kafka, service, db, drop };
+}
+
+/** Waits for what must come; the end of the test's time ends it. */
+export async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

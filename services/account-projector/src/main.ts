@@ -1,3 +1,3 @@
 import { runService } from '@tradecore/service';
-import { accountProjector } from './account-projector.module.ts';
+import { accountProjector } from './account-projector.ts';
 await runService(accountProjector);

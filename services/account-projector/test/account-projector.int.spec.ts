@@ -1,42 +1,23 @@
 import { freshId, topics } from '@tradecore/events';
-import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
+import type { TestKafka } from '@tradecore/messaging/testing';
 import { accountById, Accounts, activitiesOfAccount, executionsOfAccount } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
-import type { RunningService } from '@tradecore/service';
-import { startTestService } from '@tradecore/service/testing';
+import { eventually, startTestProjector, type TestProjector } from '@tradecore/service/testing';
 import { rebuildProjection } from '@tradecore/consumers';
 import type { DataSource } from 'typeorm';
-import { accountProjector } from '../src/account-projector.module.ts';
+import { accountProjector } from '../src/account-projector.ts';
 
 let models: TestReadModels;
 let kafka: TestKafka;
-let service: RunningService;
-/** Logged in as query-api: what it may not see, these tests don't see. */
 let db: DataSource;
+let running: TestProjector<TestReadModels>;
 
 beforeAll(async () => {
-  const declarations = [topics.accountEvents, topics.deadLetters, topics.relayPosition];
-  [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestKafka({ declarations })]);
-  db = await models.database.dataSourceFor('query-api');
-  service = await startTestService(accountProjector, {
-    DATABASE_URL: models.database.urlFor('account-projector'),
-    KAFKA_BROKERS: kafka.brokers.join(),
-    NAMESPACE: kafka.namespace,
-  });
+  running = await startTestProjector(accountProjector, TestReadModels.create({ projected: false }), [topics.accountEvents]);
+  ({ models, kafka, db } = running);
 }, 30_000);
-afterAll(async () => {
-  await service.stop();
-  await Promise.all([models.drop(), kafka.drop()]);
-}, 30_000);
+afterAll(() => running.drop(), 30_000);
 
-/** Waits for what must come; the end of the test's time ends it. */
-async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 const shown = (id: string, version: number) =>
   eventually(async () => {
     const account = await accountById(db, id, [id]);

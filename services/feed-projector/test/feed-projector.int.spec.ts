@@ -8,7 +8,7 @@ import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
 import { rebuildProjection } from '@tradecore/consumers';
 import { Redis } from 'ioredis';
-import { feedProjector } from '../src/feed-projector.module.ts';
+import { feedProjector } from '../src/feed-projector.ts';
 
 let models: TestReadModels;
 let kafka: TestKafka;

@@ -1,3 +1,3 @@
 import { runService } from '@tradecore/service';
-import { orderProjector } from './order-projector.module.ts';
+import { orderProjector } from './order-projector.ts';
 await runService(orderProjector);

@@ -68,7 +68,7 @@ it('its service builds the model from the store, follows the topic, and builds i
     'libs/read-models/src/symbols.queries.ts',
   );
   const { symbolProjector } = await load<{ symbolProjector: ServiceOptions }>(
-    'services/symbol-projector/src/symbol-projector.module.ts',
+    'services/symbol-projector/src/symbol-projector.ts',
   );
   const declarations = [topics.orderEvents, topics.deadLetters, topics.relayPosition];
   const [models, kafka] = await Promise.all([

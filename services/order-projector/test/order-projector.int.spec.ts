@@ -7,7 +7,7 @@ import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
 import { rebuildProjection } from '@tradecore/consumers';
-import { orderProjector } from '../src/order-projector.module.ts';
+import { orderProjector } from '../src/order-projector.ts';
 
 let models: TestReadModels;
 let kafka: TestKafka;

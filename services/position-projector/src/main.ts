@@ -1,3 +1,3 @@
 import { runService } from '@tradecore/service';
-import { positionProjector } from './position-projector.module.ts';
+import { positionProjector } from './position-projector.ts';
 await runService(positionProjector);

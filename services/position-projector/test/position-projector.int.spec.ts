@@ -1,33 +1,22 @@
 import { freshId, topics } from '@tradecore/events';
-import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
+import type { TestKafka } from '@tradecore/messaging/testing';
 import { Positions, positionsOfAccount } from '@tradecore/read-models';
 import { sampleQuote, TestReadModels } from '@tradecore/read-models/testing';
-import type { RunningService } from '@tradecore/service';
-import { startTestService } from '@tradecore/service/testing';
+import { startTestProjector, type TestProjector } from '@tradecore/service/testing';
 import { rebuildProjection } from '@tradecore/consumers';
 import type { DataSource } from 'typeorm';
-import { positionProjector } from '../src/position-projector.module.ts';
+import { positionProjector } from '../src/position-projector.ts';
 
 let models: TestReadModels;
 let kafka: TestKafka;
-let service: RunningService;
-/** Logged in as query-api: what it may not see, these tests don't see. */
 let db: DataSource;
+let running: TestProjector<TestReadModels>;
 
 beforeAll(async () => {
-  const declarations = [topics.accountEvents, topics.deadLetters, topics.relayPosition];
-  [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestKafka({ declarations })]);
-  db = await models.database.dataSourceFor('query-api');
-  service = await startTestService(positionProjector, {
-    DATABASE_URL: models.database.urlFor('position-projector'),
-    KAFKA_BROKERS: kafka.brokers.join(),
-    NAMESPACE: kafka.namespace,
-  });
+  running = await startTestProjector(positionProjector, TestReadModels.create({ projected: false }), [topics.accountEvents]);
+  ({ models, kafka, db } = running);
 }, 30_000);
-afterAll(async () => {
-  await service.stop();
-  await Promise.all([models.drop(), kafka.drop()]);
-}, 30_000);
+afterAll(() => running.drop(), 30_000);
 
 const executedAt = '2026-01-02T03:04:05.000000Z';
 const quote = (symbol: string) => (symbol === 'ACME' ? { ...sampleQuote(), lastPrice: '110', pricedAt: executedAt } : undefined);
