@@ -87,5 +87,5 @@ it('its aggregate lives: asked over HTTP, stored by its one writer, on its way t
   expect(found.outbox).toEqual({ topic: 'transport.watchlist-events', keyIsItsId: true });
   expect(found.full).toMatchObject({ status: 409, code: 'watchlist-full' });
   expect(found.foreign).toBe(404);
-  expect(found.otherWriter).toMatch(/order_saga does not write Watchlist/);
+  expect(found.otherWriter).toMatch(/order_saga does not write SymbolWatched of Watchlist/);
 }, 60_000);

@@ -25,6 +25,12 @@ describe('an aggregate', () => {
     expect(() => new Tally('id').open('me').replay([opened])).toThrow('history comes first');
   });
 
+  it('goes on with what was decided elsewhere as with what is stored', () => {
+    const tally = new Tally('id').replay([opened]).record([new TallyRaised({ by: 2 }), new TallyRaised({ by: 3 })]);
+    expect(tally).toMatchObject({ version: 3, total: 5, uncommittedEvents: [] });
+    expect(() => tally.raise(1).record([new TallyRaised({ by: 1 })])).toThrow('uncommitted events');
+  });
+
   it('throws for an event without a handler, and does not compile without one', () => {
     class Forgetful extends BaseAggregate<TallyEvent> {
       static readonly type = 'Forgetful';

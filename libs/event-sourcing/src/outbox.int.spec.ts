@@ -10,7 +10,7 @@ const limits = { rows: 100, bytes: 900_000, peek: false };
 async function append(client: pg.Client, ids: readonly string[], expected = 0, text = 'x'): Promise<void> {
   const each = ids.map((_, index) => index + 1);
   const { rows } = await client.query<{ verdict: string }>(
-    'select verdict from append_events($1, $2, $3, $4, $5, $6, $7, 1000)',
+    'select verdict from append_events($1, $2, $3, $4, $5, $6, $7, $8, 1000)',
     [
       each,
       ids,
@@ -18,7 +18,8 @@ async function append(client: pg.Client, ids: readonly string[], expected = 0, t
       each.map(() => expected),
       each,
       each.map(() => freshId()),
-      JSON.stringify(each.map(() => ({ t: 'OrderPlaced', v: 1, d: { text }, m: {} }))),
+      each.map(() => 'OrderPlaced'),
+      JSON.stringify(each.map(() => ({ v: 1, d: { text }, m: {} }))),
     ],
   );
   for (const { verdict } of rows) expect(verdict).toBe('stored');

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { Catalogue } from '@tradecore/events';
 import { Client } from 'pg';
 import { migrate, missingMigrations, MissingRoles, schemaVersion, storeMigrations, type Migration } from './index.ts';
 import { scramVerifier } from './scram.ts';
 import { describeSchema } from './test/describe-schema.ts';
-import { createTestDatabase, tallyCatalogue, type TestDatabase } from './testing.ts';
+import { createTestDatabase, tallyCatalogue, TallyOpened, TallyRaised, type TestDatabase } from './testing.ts';
 
 const golden = new URL('../golden/schema.txt', import.meta.url);
 
@@ -38,11 +39,36 @@ describe('the schema', () => {
     const runs = await Promise.all([1, 2, 3, 4].map(() => migrate(database.url, options)));
     expect(runs.map(({ ran }) => ran.length).sort()).toEqual([0, 0, 0, 2]);
     expect(await database.dataSource.query('select n from steps')).toEqual([{ n: 1 }, { n: 2 }]);
-    const types = `select aggregate_type as type, writer from aggregate_types where aggregate_type in ('Order', 'Tally') order by 1`;
+    const types = `select aggregate_type as type, asserted from aggregate_types where aggregate_type in ('Gate', 'Order', 'Tally') order by 1`;
     expect(await database.dataSource.query(types)).toEqual([
-      { type: 'Order', writer: 'tradecore_test_command_api' },
-      { type: 'Tally', writer: 'tradecore_test_command_api' },
+      { type: 'Gate', asserted: true },
+      { type: 'Order', asserted: false },
+      { type: 'Tally', asserted: false },
     ]);
+  });
+
+  it('has the writers of each event as the catalogue last named them, and those of types that it does not name', async () => {
+    const writers = async (type: string): Promise<unknown> =>
+      database.dataSource.query(
+        `select event_type || ' ' || replace(writer::text, 'tradecore_test_', '') as may from event_writers where aggregate_type = $1 order by 1`,
+        [type],
+      );
+    const orders = await writers('Order');
+    expect(orders).toContainEqual({ may: 'OrderPlaced command_api' });
+    const declared = tallyCatalogue['Tally'] as Catalogue[string];
+    const options = { rolePrefix: 'tradecore_test' };
+    await migrate(database.url, { ...options, catalogue: tallyCatalogue });
+    expect(await writers('Tally')).toEqual([
+      { may: 'TallyOpened command_api' },
+      { may: 'TallyRaised command_api' },
+      { may: 'TallyRaised order_saga' },
+    ]);
+    await migrate(database.url, {
+      ...options,
+      catalogue: { Tally: { ...declared, writers: { 'order-saga': [TallyOpened], 'command-api': [TallyRaised] } } },
+    });
+    expect(await writers('Tally')).toEqual([{ may: 'TallyOpened order_saga' }, { may: 'TallyRaised command_api' }]);
+    expect(await writers('Order')).toEqual(orders);
   });
 
   it('leaves nothing of a migration that fails, and the next run goes on from there', async () => {

@@ -2,6 +2,8 @@ import { causedEventId, freshId, type RecordedEvent } from '@tradecore/events';
 import { runInContext } from '@tradecore/telemetry';
 import type { EventStore } from '../event-store.ts';
 import { ConcurrencyException, InvalidSave, PayloadTooLarge, TextNotStorable } from '../store-errors.ts';
+import { manyAtOnce } from './load-conformance.ts';
+import { preparedSaves } from './prepared-conformance.ts';
 import { race, type Racer } from './race.ts';
 import { snapshots, type Spoilt } from './snapshot-conformance.ts';
 import { Tally } from './tally.ts';
@@ -31,6 +33,8 @@ export function eventStoreConformance(name: string, open: () => Promise<StoreUnd
     reading(() => store);
     doors(() => store);
     snapshots(() => opened);
+    preparedSaves(() => store);
+    manyAtOnce(() => opened);
     it(
       'holds under a race: 32 writers, multi-event and two-aggregate saves, every tenth rolled back',
       () => race(opened),

@@ -12,6 +12,8 @@ export type Cut = 'cut-after' | 'cut-before' | 'hold';
 export class CuttingProxy {
   /** Fate of the next append; `undefined` lets everything pass. */
   next: Cut | undefined;
+  /** Which statement the cut is for. */
+  at = 'append_events';
   /** New connections are refused while set. */
   refusing = false;
   /** Sends the server what was held back. */
@@ -56,7 +58,7 @@ export class CuttingProxy {
     let answer: 'pass' | 'lose' = 'pass';
     client.on('data', (bytes) => {
       // Bind of the named statement: it carries the parameters, and Execute and Sync come in the same write.
-      const cut = bytes.includes('append_events') ? this.next : undefined;
+      const cut = bytes.includes(this.at) ? this.next : undefined;
       if (cut === undefined) return void server.write(bytes);
       this.next = undefined;
       this.cuts += 1;

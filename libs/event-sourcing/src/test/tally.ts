@@ -1,4 +1,4 @@
-import { event, writtenBy, type Catalogue } from '@tradecore/events';
+import { derivedId, event, writtenBy, type Catalogue } from '@tradecore/events';
 import { BaseAggregate } from '../base-aggregate.ts';
 import { DomainError } from '../domain-error.ts';
 import type { SnapshotPolicy } from '../snapshots.ts';
@@ -59,7 +59,41 @@ export class KeptTally extends Tally {
   }
 }
 
-/** The catalogue of `Tally`: its topic and writer are those of Order, so that relays and roles of the fleet serve it. */
+/** A gate that tallies may depend on: read often, turned rarely. */
+export class GateTurned extends event('GateTurned', 1)<{ readonly isOpen: boolean }> {}
+
+/** A sample aggregate whose version others assert. */
+export class Gate extends BaseAggregate<GateTurned> {
+  static readonly type = 'Gate';
+  isOpen = true;
+
+  turn(isOpen: boolean): this {
+    this.apply(new GateTurned({ isOpen }));
+    return this;
+  }
+
+  onGateTurned({ data }: GateTurned): void {
+    this.isOpen = data.isOpen;
+  }
+}
+
+/** The id of a raise with the note `only ...`: there is one of each such note in the whole store. */
+export const onlyRaiseId = (note: string): string => derivedId('only-raise', note);
+
+/**
+ * The catalogue of `Tally` and `Gate`: topics and writers are those of the fleet, so that its relays and roles serve them. Two services raise a
+ * tally, one opens it.
+ */
 export const tallyCatalogue: Catalogue = {
-  Tally: { type: 'Tally', topic: 'transport.order-events', ...writtenBy('command-api', [TallyOpened, TallyRaised]) },
+  Gate: { type: 'Gate', topic: 'transport.control-events', asserted: true, ...writtenBy('command-api', [GateTurned]) },
+  Tally: {
+    type: 'Tally',
+    topic: 'transport.order-events',
+    events: [TallyOpened, TallyRaised],
+    writers: { 'command-api': [TallyOpened, TallyRaised], 'order-saga': [TallyRaised] },
+    idOf: ({ data }) => {
+      const { note = '' } = data as { readonly note?: string };
+      return note.startsWith('only ') ? onlyRaiseId(note) : undefined;
+    },
+  },
 };
