@@ -24,6 +24,7 @@ const kind = (displayName, testMatch, extra = {}) => ({
 export default {
   // Real servers on a busy machine of two cores answer late, not wrong.
   testTimeout: 30_000,
+  testSequencer: '<rootDir>/deploy/local/src/testing/sequencer.mjs',
   projects: [
     kind('spec', ['**/*.spec.ts', '!**/*.int.spec.ts', '!**/*.e2e.spec.ts']),
     kind('int', ['**/*.int.spec.ts'], servers),

@@ -16,7 +16,7 @@ import { createKafkaClient } from '@tradecore/messaging';
 import { runInContext } from '@tradecore/telemetry';
 import kafkajs from 'kafkajs';
 import pg from 'pg';
-import { smallHeap } from '../deploy/local/src/runner/fleet.ts';
+import { smallHeap } from '@tradecore/local/runner/fleet.ts';
 import { machine, percentile, writeResults } from './harness.ts';
 import { BenchOrder, context, metadata, terms } from './sample.ts';
 

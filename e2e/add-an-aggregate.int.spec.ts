@@ -17,7 +17,7 @@ import { watchlistOf } from './watchlist-of.ts';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const page = readFileSync(join(root, 'docs/add-an-aggregate.md'), 'utf8');
 
-/** A copy of what the page changes, with the page applied: its own `@tradecore` packages, everybody else's from the repository. */
+/** A copy of what the page changes, with the page applied: its own `@tradecore` packages, all others from the repository. */
 const tree = mkdtempSync(join(tmpdir(), 'add-an-aggregate-'));
 afterAll(() => rmSync(tree, { recursive: true, force: true }));
 
@@ -87,5 +87,5 @@ it('its aggregate lives: asked over HTTP, stored by its one writer, on its way t
   expect(found.outbox).toEqual({ topic: 'transport.watchlist-events', keyIsItsId: true });
   expect(found.full).toMatchObject({ status: 409, code: 'watchlist-full' });
   expect(found.foreign).toBe(404);
-  expect(found.otherWriter).toMatch(/order_saga does not write Watchlist/);
+  expect(found.otherWriter).toMatch(/order_saga does not write SymbolWatched of Watchlist/);
 }, 60_000);

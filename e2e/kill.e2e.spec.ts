@@ -1,14 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecordedEvent } from '@tradecore/events';
-import { feedChanges } from '@tradecore/events';
-import { demoAccount } from '../deploy/local/src/gateway/issuer.ts';
-import type { OrderSeen } from '../deploy/local/src/demo/client.ts';
-import { agrees, printed, readStore, compareAll, type Line } from './comparison.ts';
-import { saveInBulk } from './load.ts';
-import { StreamClient } from './stream-client.ts';
-import { Traders } from './traders.ts';
-import { fleetOf, startWorld, type World } from './world.ts';
+import type { OrderSeen } from '@tradecore/local/demo/client.ts';
+import { demoAccount } from '@tradecore/local/gateway/issuer.ts';
+import { compareUntilAgreed } from './comparison/compare.ts';
+import { feedTypes } from './comparison/contracts.ts';
+import { agrees, printed, type Line } from './comparison/line.ts';
+import { readStore } from './comparison/witnesses.ts';
+import { saveInBulk } from './trading/load.ts';
+import { StreamClient } from './trading/stream-client.ts';
+import { Traders } from './trading/traders.ts';
+import { ended, fleetOf, isAlive, run, startWorld, type World } from './world.ts';
 
 /** In the order of their deaths; the relay dies twice, for much depends on it. */
 const services = [
@@ -44,13 +46,7 @@ describe('kill -9 of each service in turn, while people trade', () => {
       { client, accounts: traders.accounts },
       { client: await world.person('demo'), accounts: [demoAccount] },
     ];
-    await world
-      .until(
-        'every service to say the same',
-        async () => (lines = await compareAll({ world, paper: world.paper(), owners })).every(agrees),
-        90_000,
-      )
-      .catch(() => {});
+    lines = await compareUntilAgreed({ world, paper: world.paper(), owners }, 90_000);
     process.stdout.write(`\n${printed(lines)}\n`);
     stored = await readStore(world.databaseUrl);
   }, 600_000);
@@ -71,24 +67,36 @@ describe('kill -9 of each service in turn, while people trade', () => {
     expect(left).toEqual([]);
   });
 
-  it('puts every stored event on its topic once and in order; store, broker, books and read models say the same', () => {
+  it('puts every stored event on its topic once and in order; store, brokerage, books and read models say the same', () => {
     expect(lines.filter((line) => !agrees(line))).toEqual([]);
   });
 
   it('shows a client that reconnects each change exactly once, without a gap', async () => {
-    const told = stored.filter(({ type, metadata }) => type in feedChanges && metadata.account === traders.accounts[0]);
+    const shown = stored.filter(({ type, metadata }) => feedTypes.has(type) && metadata.account === traders.accounts[0]);
     // What was before the subscription is not pushed: the opening and the deposit.
-    await world.until('the stream to be complete', () => told.length - stream.entries.length <= 2, 60_000);
+    await world.until('the stream to be complete', () => shown.length - stream.entries.length <= 2, 60_000);
     const pushed = new Set(stream.entries.map(({ eventId }) => eventId));
-    expect(told.filter(({ id }) => !pushed.has(id)).map(({ type }) => type)).toEqual(['AccountOpened', 'FundsDeposited']);
+    expect(shown.filter(({ id }) => !pushed.has(id)).map(({ type }) => type)).toEqual(['AccountOpened', 'FundsDeposited']);
     const first = stream.entries[0]?.sequence ?? 0;
     expect(stream.entries.map(({ sequence }) => sequence)).toEqual(stream.entries.map((_, index) => first + index));
     expect(pushed.size).toBe(stream.entries.length);
     expect(stream.resyncs).toEqual([]);
   }, 90_000);
+
+  it('leaves processes when the runner itself is killed, and the next command in its home stops them', async () => {
+    const left = fleetOf(world.home).map(({ name }) => world.pidOf(name));
+    world.runner.kill('SIGKILL');
+    await ended(world.runner);
+    expect(left.filter(isAlive)).toEqual(left);
+    const { runner, output } = run(['reset'], { ...process.env, TRADECORE_HOME: world.home });
+    expect(await ended(runner)).toBe(0);
+    expect(output()).toContain('is empty');
+    expect(left.filter(isAlive)).toEqual([]);
+    expect(readdirSync(world.home)).toEqual([]);
+  }, 90_000);
 });
 
-/** Kills the service once some more orders are in, and waits until the runner has brought it back. */
+/** Kills the service once some more orders are in, and waits until the runner has restarted it. */
 async function killWhileTrading(world: World, traders: Traders, service: string): Promise<void> {
   const before = traders.acknowledged.length;
   await world.until(`orders before ${service} is killed`, () => traders.acknowledged.length >= before + 15, 60_000);

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
-import { runCommand, type Command } from '../deploy/local/src/runner/commands.ts';
-import { build } from '../deploy/local/src/runner/fleet.ts';
+import { runCommand, type Command } from '@tradecore/local/runner/commands.ts';
+import { build } from '@tradecore/local/runner/fleet.ts';
 
 /** Runs the simulation: `npm run simulate -- --seed 7 --orders 10000`. */
 const simulate: Command = async (args) => {
@@ -12,7 +12,7 @@ const simulate: Command = async (args) => {
 
 /** Takes the brokerage away from a fleet under load: `npm run soak -- --minutes 10`. */
 const soak: Command = async (args) => {
-  const { withTestServers } = await import('../deploy/local/src/testing/test-servers.ts');
+  const { withTestServers } = await import('@tradecore/local/testing/test-servers.ts');
   const { soak: run } = await import('./soak.ts');
   return withTestServers(() => run(args));
 };

@@ -1,23 +1,25 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { say, seconds } from '../deploy/local/src/runner/console.ts';
-import { demoAccount } from '../deploy/local/src/gateway/issuer.ts';
-import { agrees, printed, compareAll, type Line } from './comparison.ts';
-import { faultsOfEveryKind } from './faults.ts';
-import { Traders } from './traders.ts';
+import { say, seconds } from '@tradecore/local/runner/console.ts';
+import { demoAccount } from '@tradecore/local/gateway/issuer.ts';
+import { compareUntilAgreed } from './comparison/compare.ts';
+import { agrees, printed } from './comparison/line.ts';
+import { amendSome, faultsOfEveryKind } from './trading/faults.ts';
+import { Traders } from './trading/traders.ts';
 import { startWorldWith, type World } from './world.ts';
 
-/** People at their screens, and how long nobody looks before the next line is printed. */
+/** People who trade, and how often a line says how it goes. */
 const workers = 10;
 const reportEveryMs = 30_000;
 
 /**
- * Takes the broker away for minutes while orders go on, on a fleet of its own: `--minutes 10 --rate 20 --seed 1`. Orders wait where everybody sees
- * them; when the broker is back each of them ends, and store, broker, read models and topics are compared. Returns 1 when they differ.
+ * Takes the brokerage away for minutes while orders go on, on a fleet of its own: `--minutes 10 --rate 20 --seed 1`. Orders wait, visibly; when the
+ * brokerage is back each of them ends, some trades are busted or corrected, and store, brokerage, read models and topics are compared. Returns 1 when
+ * they differ, or when a step was sent twice while the brokerage was away.
  */
 export async function soak(args: readonly string[]): Promise<number> {
   const { minutes, rate, seed } = read(args);
-  say(`A fleet of its own, seed ${seed}: 20 accounts, ${rate} orders/s, the broker away for ${minutes} minutes\n`);
+  say(`A fleet of its own, seed ${seed}: 20 accounts, ${rate} orders/s, the brokerage away for ${minutes} minutes\n`);
   const world = await startWorldWith({ PAPER_SEED: String(seed) });
   try {
     const client = await world.person('traders');
@@ -31,16 +33,19 @@ export async function soak(args: readonly string[]): Promise<number> {
     await world.paper().noFaults();
     traders.stop();
     await trading;
-    say(`\n${traders.acknowledged.length} orders acknowledged, ${traders.surprises.length} answers that nobody expected`);
+    say(`\n${traders.acknowledged.length} orders acknowledged, ${traders.surprises.length} unexpected answers`);
     const left = await traders.wrapUp(600_000);
+    await amendSome(world.paper(), 50);
     say(`${left.length} orders without an end`);
     const owners = [
       { client, accounts: traders.accounts },
       { client: await world.person('demo'), accounts: [demoAccount] },
     ];
-    const lines = await comparison(world, owners);
+    const lines = await compareUntilAgreed({ world, paper: world.paper(), owners }, 120_000);
     say(`\n${printed(lines)}`);
-    const isWell = left.length === 0 && traders.surprises.length === 0 && lines.every(agrees);
+    const repeated = await repeatedSteps(world);
+    say(`${repeated} steps sent again`);
+    const isWell = left.length === 0 && traders.surprises.length === 0 && repeated === 0 && lines.every(agrees);
     say(isWell ? '\nNothing is lost, nothing doubled, and each order has ended.' : '\nThat is NOT what was promised.');
     return isWell ? 0 : 1;
   } finally {
@@ -62,15 +67,12 @@ async function whileAway(world: World, traders: Traders, ms: number): Promise<vo
   }
 }
 
-/** Asks again for two minutes while somebody is behind. */
-async function comparison(world: World, owners: Parameters<typeof compareAll>[0]['owners']): Promise<Line[]> {
-  let lines: Line[] = [];
-  const isWhole = async (): Promise<boolean> => {
-    lines = await compareAll({ world, paper: world.paper(), owners });
-    return lines.every(agrees);
-  };
-  await world.until('every service to say the same', isWhole, 120_000).catch(() => {});
-  return lines;
+/** Steps whose deadline passed without the gateway having them: the brokerage was away, the gateway was not. */
+async function repeatedSteps({ database }: World): Promise<number> {
+  const { rows } = await database.query<{ count: string }>(
+    `select count(*) from event_store where aggregate_type = 'OrderPlacement' and (event_data->>'attempt')::int > 1`,
+  );
+  return Number(rows[0]?.count);
 }
 
 function read(args: readonly string[]): { minutes: number; rate: number; seed: number } {

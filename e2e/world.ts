@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import kafkajs from 'kafkajs';
 import pg from 'pg';
-import { Client } from '../deploy/local/src/demo/client.ts';
-import { Paper } from '../deploy/local/src/demo/paper.ts';
+import { Client } from '@tradecore/local/demo/client.ts';
+import { Paper } from '@tradecore/local/demo/paper.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readyWithinMs = 120_000;
@@ -29,9 +29,9 @@ export interface World {
   readonly pidOf: (name: string) => number;
   /** A bearer token of the local issuer that names this account. */
   readonly token: (account: string) => Promise<string>;
-  /** Somebody who owns what they open; with a role, else a client. */
+  /** A client of the API for a person who owns what they open. */
   readonly person: (subject: string, role?: 'client' | 'operator') => Promise<Client>;
-  /** The strings behind the paper broker. */
+  /** The control side of the paper broker. */
   readonly paper: () => Paper;
   /** Asks until the answer is yes; throws with `what` after `withinMs` (default 30 s). */
   readonly until: (what: string, answer: () => Promise<boolean> | boolean, withinMs?: number) => Promise<void>;
@@ -58,7 +58,7 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
     await stop(runner);
     await removeTraces(namespace);
     rmSync(home, { recursive: true, force: true });
-    throw error;
+    throw new Error(`The fleet did not start; its runner said:\n${output()}`, { cause: error });
   }
   const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
   let ending: Promise<number | null> | undefined;
@@ -130,7 +130,7 @@ export function ended(child: ChildProcess): Promise<number | null> {
 export async function until(what: string, answer: () => Promise<boolean> | boolean, withinMs = 30_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await answer())) {
-    if (Date.now() > deadline) throw new Error(`Waited ${withinMs / 1000} s in vain for ${what}`);
+    if (Date.now() > deadline) throw new Error(`Waited ${withinMs / 1000} s for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
@@ -152,7 +152,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** What the environment names, for those who need no fleet. */
+/** An address of the test servers. */
 export function setting(name: 'DATABASE_URL' | 'KAFKA_BROKERS' | 'REDIS_URL'): string {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set: these tests need servers, see npm test`);

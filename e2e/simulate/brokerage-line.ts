@@ -1,4 +1,4 @@
-import { decimal } from '@tradecore/money';
+import { compare, decimal } from '@tradecore/money';
 import { executionIdFor, type RevisionTerms } from '@tradecore/events';
 import {
   Exchange,
@@ -38,7 +38,7 @@ export interface LineFaults {
   readonly lostUpdates: number;
   readonly repeatedUpdates: number;
   readonly shuffledUpdates: number;
-  /** How likely the brokerage, at each move of its market, takes an execution back or corrects one, and takes up a paused order again. */
+  /** How many executions the brokerage takes back or corrects; how likely it takes up a paused order again, at each move of its market. */
   readonly amended: number;
   readonly resumed: number;
   /** How likely somebody else uses the login, at each move of the market. */
@@ -72,6 +72,8 @@ export class BrokerageLine {
   readonly exchange: Exchange;
   /** Executions as the brokerage has them now, by its id of their order: those that were taken back are gone, corrected ones have their new figures. */
   readonly executions = new Map<string, readonly BrokerageExecution[]>();
+  /** Orders, by our names, that the brokerage traded beyond their quantity, or after it had said that they are over. */
+  readonly beyond = new Set<string>();
   /** How many executions were ever taken back or corrected. */
   amendments = 0;
   faults: LineFaults;
@@ -83,15 +85,13 @@ export class BrokerageLine {
   readonly #changes: string[] = [];
   readonly #shown = new WeakMap<ExchangeOrder, BrokerageOrder>();
   readonly #paused = new Set<string>();
-  /** Every execution that stands, for those that may be amended. */
-  readonly #standing: string[] = [];
   #foreign = 0;
 
-  constructor({ clock, chance, faults, carriesFills }: { clock: Clock; chance: Chance; faults: LineFaults; carriesFills: boolean }) {
+  constructor({ clock, chance }: { clock: Clock; chance: Chance }, faults: LineFaults, replaceCarriesFills: boolean) {
     this.#clock = clock;
     this.#chance = chance;
     this.faults = faults;
-    this.exchange = new Exchange({ seed: chance.whole(1, 2 ** 31), partialFills: 0.3, carriesFills });
+    this.exchange = new Exchange({ seed: chance.whole(1, 2 ** 31), partialFills: 0.3, replaceCarriesFills });
     this.exchange.open(account, '10000000000', clock.now);
   }
 
@@ -102,13 +102,41 @@ export class BrokerageLine {
 
   /** The market moves; now and then the brokerage thinks better of an execution, or takes up what it had paused. */
   tick(): void {
-    const { amended, resumed, foreign } = this.faults;
+    const { resumed, foreign } = this.faults;
     this.exchange.tick(this.#clock.now);
     this.#tell();
-    if (this.#chance.happens(amended)) this.#amend();
     if (this.#chance.happens(resumed)) this.#resume();
     if (this.#chance.happens(foreign)) this.#tradeElsewhere();
     this.#tell();
+  }
+
+  /** Takes an execution back, or gives it other figures, perhaps more than once. */
+  amend({ orderId, id }: Standing): void {
+    const execution = this.executions.get(orderId)?.find(({ brokerageExecutionId }) => brokerageExecutionId === id);
+    if (!execution) return;
+    this.amendments += 1;
+    if (this.#chance.happens(0.5)) this.exchange.bust(id, this.#clock.now);
+    else this.#correct({ orderId, id }, execution);
+    this.#tell();
+  }
+
+  #correct({ orderId, id }: Standing, execution: BrokerageExecution): void {
+    const price = (Number(execution.price) * (0.99 + this.#chance.next() / 50)).toFixed(2);
+    const fewer = this.#chance.happens(0.3) && Number(execution.quantity) > 1 && { qty: String(Number(execution.quantity) - 1) };
+    this.exchange.correct(id, { price, ...fewer }, this.#clock.now);
+    this.#amendLater({ orderId, id }, 0.3);
+  }
+
+  /** Amends executions of orders that have ended long ago. */
+  amendSome(count: number): void {
+    const all = [...this.executions].flatMap(([orderId, executions]) =>
+      executions.map(({ brokerageExecutionId: id }) => ({ orderId, id })),
+    );
+    for (let each = 0; each < count && all.length > 0; each += 1) this.amend(this.#chance.pick(all));
+  }
+
+  #amendLater(standing: Standing, share: number): void {
+    if (this.#chance.happens(share)) this.#clock.in(this.#chance.whole(1, this.#chance.pick([100, 2000, 60_000])), () => this.amend(standing));
   }
 
   submit(clientOrderId: string, terms: RevisionTerms, answer: (answer: BrokerageAnswer) => void): void {
@@ -142,18 +170,26 @@ export class BrokerageLine {
     this.#call({ account, on: 'cancel', symbol }, cancel, answer);
   }
 
-  /** The order by our name or by the brokerage's id, with all its executions: what two look-ups in a row would show. */
-  lookUp(by: { readonly clientOrderId: string } | { readonly brokerageOrderId: string }, answer: LookedUpBy): void {
-    let executions: readonly BrokerageExecution[] = [];
+  /** The order by our name or by the brokerage's id. */
+  lookUp(by: { readonly clientOrderId: string } | { readonly brokerageOrderId: string }, answer: Answered): void {
     const lookUp = (): BrokerageAnswer => {
       const order =
         'clientOrderId' in by
           ? this.exchange.orderByClientId(account, by.clientOrderId)
           : this.exchange.order(account, by.brokerageOrderId);
-      executions = this.executions.get(order.id) ?? [];
       return { kind: 'order', order: this.show(order) };
     };
-    this.#call({ account, on: 'read' }, lookUp, (found) => answer(found, executions));
+    this.#call({ account, on: 'read' }, lookUp, answer);
+  }
+
+  /** All executions of an order, as they stand; nothing where there is no answer. */
+  executionsOf(brokerageOrderId: string, answer: (executions: readonly BrokerageExecution[] | undefined) => void): void {
+    let executions: readonly BrokerageExecution[] | undefined;
+    const list = (): BrokerageAnswer => {
+      executions = this.executions.get(brokerageOrderId) ?? [];
+      return { kind: 'done' };
+    };
+    this.#call({ account, on: 'read' }, list, ({ kind }) => answer(kind === 'done' ? executions : undefined));
   }
 
   /** What changed since `since`, and what is open: what its lists would show. */
@@ -169,11 +205,6 @@ export class BrokerageLine {
       return { kind: 'done' };
     };
     this.#call({ account, on: 'read' }, sweep, ({ kind }) => answer(kind === 'done' ? listed : undefined));
-  }
-
-  /** The name that an order has with us, by the brokerage's id. */
-  nameOf(brokerageOrderId: string): string {
-    return this.exchange.order(account, brokerageOrderId).clientOrderId;
   }
 
   /** An order as the brokerage shows it. */
@@ -224,24 +255,6 @@ export class BrokerageLine {
     return happens(failingAfter) ? { kind: 'unknown', reason: '500' } : result;
   }
 
-  /** Takes an execution back, or gives it other figures. */
-  #amend(): void {
-    if (this.#standing.length === 0) return;
-    const index = this.#chance.whole(0, this.#standing.length - 1);
-    const id = this.#standing[index] as string;
-    const [execution] = this.exchange.executions(account, { limit: 1, id });
-    if (!execution) return;
-    this.amendments += 1;
-    if (this.#chance.happens(0.5)) {
-      this.#standing[index] = this.#standing.at(-1) as string;
-      this.#standing.pop();
-      return this.exchange.bust(id, this.#clock.now);
-    }
-    const price = (Number(execution.price) * (0.99 + this.#chance.next() / 50)).toFixed(2);
-    const fewer = this.#chance.happens(0.3) && Number(execution.qty) > 1 && { qty: String(Number(execution.qty) - 1) };
-    this.exchange.correct(id, { price, ...fewer }, this.#clock.now);
-  }
-
   /** Works a paused order again. */
   #resume(): void {
     const [id] = this.#paused;
@@ -266,16 +279,19 @@ export class BrokerageLine {
       this.#changes.push(order.id);
       if (order.status === 'suspended' || order.status === 'done_for_day') this.#paused.add(order.id);
       const report = reportOf(update);
-      if (report) this.#keep(order.id, report);
+      if (report) this.#keep(order, report);
       const told: BrokerageUpdate = { event: update.event, order: this.show(order), ...(report && { report }) };
       for (const reader of this.#readers) this.#send(reader, told);
     }
   }
 
-  #keep(orderId: string, report: ExecutionReport): void {
+  #keep(order: ExchangeOrder, report: ExecutionReport): void {
+    const { id: orderId } = order;
     const before = this.executions.get(orderId) ?? [];
     if (report.kind === 'trade') {
-      this.#standing.push(report.execution.brokerageExecutionId);
+      const isOver = order.status === 'filled' ? compare(order.filledQty, order.qty) > 0 : !isOpen(order);
+      if (isOver) this.beyond.add(order.clientOrderId);
+      this.#amendLater({ orderId, id: report.execution.brokerageExecutionId }, this.faults.amended);
       return void this.executions.set(orderId, [...before, report.execution]);
     }
     const { executionId } = report.previous;
@@ -302,13 +318,18 @@ export class BrokerageLine {
 
 /** Gets what a call came to. */
 export type Answered = (answer: BrokerageAnswer) => void;
-type LookedUpBy = (answer: BrokerageAnswer, executions: readonly BrokerageExecution[]) => void;
+
+/** The brokerage's ids of an execution and its order. */
+interface Standing {
+  readonly orderId: string;
+  readonly id: string;
+}
 
 /** Faults of the exchange itself, each at this share of its occasions. */
 export function scriptFaults(exchange: Exchange, share: number): void {
   const kinds = [
     ...(['reject', 'partial-then-cancel-race', 'cancel-rejected', 'fill-after-cancel', 'replace-rejected'] as const),
-    ...(['fill-before-replace', 'suspend', 'done-for-day', 'overfill'] as const),
+    ...(['fill-before-replace', 'suspend', 'done-for-day', 'overfill', 'replace-counts-from-zero'] as const),
   ];
   for (const kind of kinds) exchange.faults.add({ id: kind, kind, times: Number.MAX_SAFE_INTEGER, probability: share });
 }

@@ -1,20 +1,32 @@
 import type { AggregateClass, AnyAggregate } from '@tradecore/event-sourcing';
-import type { FundsDeposited, OrderApproved, OrderReplaceRequested, Posting, RecordedEvent } from '@tradecore/events';
-import { add, decimal, negate, subtract, zero, type Decimal } from '@tradecore/money';
-import { isOpen } from '@tradecore/paper-broker/exchange';
 import {
+  foreignOrderIdFor,
+  type FillSettled,
+  type FundsDeposited,
+  type Posting,
+  type RecordedEvent,
+  type RevisionTerms,
+} from '@tradecore/events';
+import { add, compare, decimal, isPositive, negate, subtract, zero, type Decimal } from '@tradecore/money';
+import type { ExchangeOrder } from '@tradecore/paper-broker/exchange';
+import {
+  Account,
+  BrokerOrder,
   costOf,
   feeOf,
   isTerminal,
+  noPosition,
   notionalOf,
-  reservedFor,
-  type Account,
-  type BrokerOrder,
-  type Order,
+  Order,
+  OrderPlacement,
+  positionAfter,
+  positionWithout,
+  reservationOf,
+  type Position,
 } from '@tradecore/trading';
-import { brokerAccount, type BrokerLine } from './broker-line.ts';
+import { brokerage, brokerAccount, isOpenThere, type BrokerageLine } from './brokerage-line.ts';
+import type { GatewayRows } from './gateway-rows.ts';
 import type { Journal } from './journal.ts';
-import type { Deciders } from './participants.ts';
 
 /** One invariant: how many things it was held against, and what was wrong, in words. */
 export interface Found {
@@ -26,33 +38,43 @@ export interface Found {
 /** What is looked at. */
 export interface Evidence {
   readonly journal: Journal;
-  readonly line: BrokerLine;
-  readonly classes: Deciders;
+  readonly line: BrokerageLine;
+  readonly rows: GatewayRows;
   readonly placed: readonly string[];
 }
 
-/** An execution as the broker has it, with the revision that it belongs to. */
+/** The brokerage's orders, ours and others, and our executions as it has them now. */
+interface There {
+  readonly ours: readonly { readonly order: ExchangeOrder; readonly terms: RevisionTerms }[];
+  readonly foreign: readonly ExchangeOrder[];
+  readonly fills: readonly Fill[];
+}
+
+/** An execution as the brokerage has it, with the terms of the revision that it belongs to. */
 interface Fill {
   readonly executionId: string;
   readonly quantity: Decimal;
   readonly price: Decimal;
-  readonly revision: NonNullable<BrokerOrder['terms']>;
+  readonly terms: RevisionTerms;
 }
 
 /** The invariants that hold whenever nothing is under way; orders may rest. `ended`: none rests any more either. */
 export function invariantsAtQuiet(evidence: Evidence, { ended }: { readonly ended: boolean }): Found[] {
-  const fills = fillsOf(evidence);
+  const there = thereIn(evidence);
   const found = [
-    postingsSumToZero(evidence),
+    booksSumToZero(evidence),
     reservedIsWhatOpenOrdersNeed(evidence),
-    moneyAndSharesAreTheFills(evidence, fills),
-    everyFillIsSettledOnce(evidence, fills),
-    ordersCountTheFills(evidence, fills),
-    oneBrokerOrderAName(evidence),
-    revisionsStandAsAtTheBroker(evidence),
-    sagasEndWithTheirOrders(evidence),
+    moneyAndSharesAreTheExecutions(evidence, there),
+    executionsAreBookedAsTheyStand(evidence, there),
+    ordersCountTheExecutions(evidence, there),
+    nothingIsBeyondTheTotal(evidence, there),
+    oneBrokerageOrderAName(evidence, there),
+    openHereAsThere(evidence, there),
+    stepsHaveARowOrAnAnswer(evidence),
+    placementsEndWithTheirOrders(evidence),
+    cashAndCostAreTheDeposits(evidence),
   ];
-  return ended ? [...found, everyOrderIsTerminal(evidence), replayIsLive(evidence)] : found;
+  return ended ? [...found, everyOrderIsTerminal(evidence), nothingIsOpenThere(there), replayIsLive(evidence)] : found;
 }
 
 /** Holds `things` against `fault`, which says what is wrong with one; undefined when nothing is. */
@@ -67,26 +89,33 @@ function hold<T>(name: string, things: Iterable<T>, fault: (thing: T) => string 
   return { name, checked, wrong };
 }
 
-const aggregatesOf = <A extends AnyAggregate>({ journal }: Evidence, { type }: AggregateClass<A>): A[] =>
-  [...journal.aggregates.values()].filter(
-    (each) => (each.constructor as unknown as AggregateClass<A>).type === type && each.version > 0,
-  ) as unknown as A[];
+const aggregatesOf = <A extends AnyAggregate>({ journal }: Evidence, Class: AggregateClass<A>): A[] =>
+  [...journal.aggregates.values()].filter((each): each is A => each instanceof Class && each.version > 0);
 
-const accountsOf = (evidence: Evidence): Account[] => aggregatesOf(evidence, evidence.classes.Account);
-const ordersOf = ({ journal, placed }: Evidence): Order[] => placed.map((id) => journal.aggregates.get(id) as Order);
+const ordersOf = ({ journal, placed }: Evidence): Order[] =>
+  [...new Set(placed)].map((id) => journal.aggregates.get(id) as Order);
 
-function fillsOf({ line, journal }: Evidence): Fill[] {
-  const fills: Fill[] = [];
-  for (const { id, clientOrderId } of line.exchange.orders(brokerAccount, everything)) {
-    const revision = (journal.aggregates.get(clientOrderId) as BrokerOrder | undefined)?.terms;
-    for (const { executionId, quantity, price } of line.executions.get(id) ?? []) {
-      if (revision) fills.push({ executionId, quantity: decimal(quantity), price: decimal(price), revision });
-    }
-  }
-  return fills;
+function* eventsOf({ journal }: Evidence, type: string): Generator<RecordedEvent> {
+  for (const history of journal.histories.values()) if (history[0]?.aggregateType === type) yield* history;
 }
 
-const everything = { status: 'all', limit: Number.MAX_SAFE_INTEGER } as const;
+function thereIn({ line, journal }: Evidence): There {
+  const ours: There['ours'][number][] = [];
+  const foreign: ExchangeOrder[] = [];
+  const fills: Fill[] = [];
+  for (const order of line.exchange.orders(brokerAccount, { status: 'all', limit: Number.MAX_SAFE_INTEGER })) {
+    const terms = (journal.aggregates.get(order.clientOrderId) as BrokerOrder | undefined)?.terms;
+    if (!terms) {
+      foreign.push(order);
+      continue;
+    }
+    ours.push({ order, terms });
+    for (const { executionId, quantity, price } of line.executions.get(order.id) ?? []) {
+      fills.push({ executionId, quantity: decimal(quantity), price: decimal(price), terms });
+    }
+  }
+  return { ours, foreign, fills };
+}
 
 function sumsByUnit(postings: Iterable<Posting>): Map<string, Decimal> {
   const sums = new Map<string, Decimal>();
@@ -100,133 +129,208 @@ function sumsByUnit(postings: Iterable<Posting>): Map<string, Decimal> {
 const firstUneven = (postings: Iterable<Posting>): string | undefined =>
   [...sumsByUnit(postings)].find(([, sum]) => sum !== zero)?.join(' is off by ');
 
-function postingsSumToZero(evidence: Evidence): Found {
-  const events = [...evidence.journal.eventsOf('Account')].flatMap(({ id, type, data }) =>
-    'postings' in data ? [{ what: `${type} ${id}`, postings: data.postings as Posting[] }] : [],
-  );
-  const accounts = accountsOf(evidence).map(({ id, balances }) => ({ what: `account ${id}`, postings: balances }));
-  return hold('postings sum to zero', [...events, ...accounts], ({ what, postings }) => {
-    const uneven = firstUneven(postings);
-    return uneven && `${what}: ${uneven}`;
+function booksSumToZero(evidence: Evidence): Found {
+  return hold('the books of each account sum to zero', aggregatesOf(evidence, Account), ({ id, balances }) => {
+    const uneven = firstUneven(balances);
+    return uneven && `account ${id}: ${uneven}`;
   });
 }
 
-/** Price a share at which money is held for an order: that of its approval, or of the last replace that came to hold. */
-function reservePriceOf({ journal }: Evidence, order: Order): string {
-  const history = (journal.histories.get(order.id) ?? []) as RecordedEvent<OrderApproved | OrderReplaceRequested>[];
-  const inForce = history.filter(
-    ({ type, data }) =>
-      type === 'OrderApproved' || (type === 'OrderReplaceRequested' && 'revision' in data && data.revision === order.revision),
-  );
-  return inForce.at(-1)?.data.reservePrice ?? zero;
+/** Amounts by account and unit. */
+class Amounts {
+  readonly #byAccount = new Map<string, Map<string, Decimal>>();
+
+  add(account: string, unit: string, amount: Decimal): void {
+    const units = this.of(account);
+    units.set(unit, add(units.get(unit) ?? zero, amount));
+  }
+
+  of(account: string): Map<string, Decimal> {
+    const known = this.#byAccount.get(account);
+    if (known) return known;
+    const fresh = new Map<string, Decimal>();
+    this.#byAccount.set(account, fresh);
+    return fresh;
+  }
+
+  /** The first unit of which the account has another amount, in words. */
+  otherThan(account: string, has: ReadonlyMap<string, Decimal>): string | undefined {
+    const should = this.of(account);
+    const off = [...new Set([...has.keys(), ...should.keys()])].find(
+      (unit) => (has.get(unit) ?? zero) !== (should.get(unit) ?? zero),
+    );
+    return off && `${has.get(off) ?? zero} ${off} instead of ${should.get(off) ?? zero}`;
+  }
 }
+
+const unitOf = ({ side, symbol }: Pick<RevisionTerms, 'side' | 'symbol'>): string =>
+  side === 'sell' ? `symbol ${symbol}` : 'currency USD';
 
 function reservedIsWhatOpenOrdersNeed(evidence: Evidence): Found {
-  const needs = new Map<string, Map<string, Decimal>>();
-  for (const order of ordersOf(evidence)) {
-    const { terms, status, accountId = '' } = order;
-    if (!terms || status === undefined || isTerminal(status)) continue;
-    const open = subtract(decimal(terms.quantity), order.filledQuantity);
-    const [unit, need] =
-      terms.side === 'sell'
-        ? [`symbol ${terms.symbol}`, open]
-        : ['currency USD', reservedFor(open, decimal(reservePriceOf(evidence, order)))];
-    const ofAccount = needs.get(accountId) ?? new Map<string, Decimal>();
-    needs.set(accountId, ofAccount.set(unit, add(ofAccount.get(unit) ?? zero, need)));
+  const needs = new Amounts();
+  for (const { state, accountId = '' } of ordersOf(evidence)) {
+    const reservation = state && reservationOf(state);
+    if (reservation) needs.add(accountId, unitOf(reservation), decimal(reservation.amount));
   }
-  return hold("reserved = open orders' remaining value", accountsOf(evidence), ({ id, balances }) => {
-    const held = sumsByUnit(balances.filter(({ book }) => book === 'reserved'));
-    const need = needs.get(id) ?? new Map<string, Decimal>();
-    const off = [...new Set([...held.keys(), ...need.keys()])].find(
-      (unit) => (held.get(unit) ?? zero) !== (need.get(unit) ?? zero),
-    );
-    return off && `account ${id} holds ${held.get(off) ?? 0} ${off}, its orders need ${need.get(off) ?? 0}`;
+  return hold("reserved = open orders' remaining value", aggregatesOf(evidence, Account), ({ id, balances }) => {
+    const wrong = needs.otherThan(id, sumsByUnit(balances.filter(({ book }) => book === 'reserved')));
+    return wrong && `account ${id} reserves ${wrong}`;
   });
 }
 
-function moneyAndSharesAreTheFills(evidence: Evidence, fills: readonly Fill[]): Found {
-  const expected = new Map<string, Map<string, Decimal>>();
-  const book = (account: string, unit: string, amount: Decimal): void => {
-    const ofAccount = expected.get(account) ?? new Map<string, Decimal>();
-    expected.set(account, ofAccount.set(unit, add(ofAccount.get(unit) ?? zero, amount)));
-  };
-  for (const { aggregateId, type, data } of evidence.journal.eventsOf('Account')) {
+function moneyAndSharesAreTheExecutions(evidence: Evidence, { fills }: There): Found {
+  const expected = new Amounts();
+  for (const { aggregateId, type, data } of eventsOf(evidence, 'Account')) {
     const { amount } = data as FundsDeposited['data'];
-    if (type === 'FundsDeposited') book(aggregateId, 'currency USD', decimal(amount));
-    if (type === 'FundsWithdrawn') book(aggregateId, 'currency USD', negate(decimal(amount)));
+    if (type === 'FundsDeposited') expected.add(aggregateId, 'currency USD', decimal(amount));
+    if (type === 'FundsWithdrawn') expected.add(aggregateId, 'currency USD', negate(decimal(amount)));
   }
-  for (const { quantity, price, revision } of fills) {
+  for (const { quantity, price, terms } of fills) {
     const notional = notionalOf(quantity, price);
-    const money = revision.side === 'buy' ? negate(costOf(quantity, price)) : subtract(notional, feeOf(notional));
-    book(revision.accountId, 'currency USD', money);
-    book(revision.accountId, `symbol ${revision.symbol}`, revision.side === 'buy' ? quantity : negate(quantity));
+    const isBuy = terms.side === 'buy';
+    const money = isBuy ? negate(costOf(quantity, price)) : subtract(notional, feeOf(notional));
+    expected.add(terms.accountId, 'currency USD', money);
+    expected.add(terms.accountId, `symbol ${terms.symbol}`, isBuy ? quantity : negate(quantity));
   }
-  return hold('money = deposits and fills, shares = signed fills', accountsOf(evidence), ({ id, balances }) => {
-    const owned = sumsByUnit(balances.filter(({ book: name }) => name === 'available' || name === 'reserved'));
-    const should = expected.get(id) ?? new Map<string, Decimal>();
-    const off = [...new Set([...owned.keys(), ...should.keys()])].find(
-      (unit) => (owned.get(unit) ?? zero) !== (should.get(unit) ?? zero),
+  return hold('money and shares = deposits and executions as they stand', aggregatesOf(evidence, Account), ({ id, balances }) => {
+    const owned = balances.filter(({ book }) => book === 'available' || book === 'reserved');
+    const wrong = expected.otherThan(id, sumsByUnit(owned));
+    return wrong && `account ${id} has ${wrong}`;
+  });
+}
+
+/** Settled once more than it was reversed, with the figures that it has at the brokerage; as often where it was taken back. */
+function executionsAreBookedAsTheyStand(evidence: Evidence, { fills }: There): Found {
+  const booked = new Map<string, { times: number; figures: string }>();
+  for (const { type, data } of eventsOf(evidence, 'Account')) {
+    if (type !== 'FillSettled' && type !== 'FillReversed') continue;
+    const { executionId, quantity, price } = data as FillSettled['data'];
+    const before = booked.get(executionId) ?? { times: 0, figures: '' };
+    booked.set(
+      executionId,
+      type === 'FillSettled'
+        ? { times: before.times + 1, figures: `${quantity} at ${price}` }
+        : { times: before.times - 1, figures: before.figures },
     );
-    return off && `account ${id} has ${owned.get(off) ?? 0} ${off}, the broker's fills make ${should.get(off) ?? 0}`;
-  });
-}
-
-function everyFillIsSettledOnce({ journal }: Evidence, fills: readonly Fill[]): Found {
-  const settled = new Map<string, number>();
-  for (const { type, data } of journal.eventsOf('Account')) {
-    if (type !== 'FillSettled' || !('executionId' in data)) continue;
-    settled.set(String(data.executionId), (settled.get(String(data.executionId)) ?? 0) + 1);
   }
-  const made = new Set(fills.map(({ executionId }) => executionId));
-  const all = new Set([...made, ...settled.keys()]);
-  return hold('every fill is settled once', all, (id) => {
-    const times = settled.get(id) ?? 0;
-    return times === 1 && made.has(id)
-      ? undefined
-      : `execution ${id}: ${made.has(id) ? '' : 'unknown at the broker, '}settled ${times} times`;
+  const standing = new Map(fills.map(({ executionId, quantity, price }) => [executionId, `${quantity} at ${price}`]));
+  const all = new Set([...standing.keys(), ...booked.keys()]);
+  return hold('every execution is booked once, as it stands', all, (id) => {
+    const { times, figures } = booked.get(id) ?? { times: 0, figures: '' };
+    const there = standing.get(id);
+    if (there === undefined) return times === 0 ? undefined : `execution ${id} was taken back, and is booked ${times} times`;
+    return times === 1 && figures === there ? undefined : `execution ${id} is ${there}, booked ${times} times as ${figures}`;
   });
 }
 
-function ordersCountTheFills(evidence: Evidence, fills: readonly Fill[]): Found {
+function filledThere(fills: readonly Fill[]): Map<string, Decimal> {
   const filled = new Map<string, Decimal>();
-  for (const { quantity, revision } of fills) filled.set(revision.orderId, add(filled.get(revision.orderId) ?? zero, quantity));
-  return hold("an order's filled quantity is the broker's", ordersOf(evidence), ({ id, filledQuantity }) =>
+  for (const { quantity, terms } of fills) filled.set(terms.orderId, add(filled.get(terms.orderId) ?? zero, quantity));
+  return filled;
+}
+
+function ordersCountTheExecutions(evidence: Evidence, { fills }: There): Found {
+  const filled = filledThere(fills);
+  return hold("an order's filled quantity is the brokerage's", ordersOf(evidence), ({ id, filledQuantity }) =>
     filledQuantity === (filled.get(id) ?? zero)
       ? undefined
-      : `order ${id} counts ${filledQuantity}, the broker ${filled.get(id) ?? 0}`,
+      : `order ${id} counts ${filledQuantity}, the brokerage ${filled.get(id) ?? 0}`,
   );
 }
 
-function oneBrokerOrderAName({ line, journal }: Evidence): Found {
-  const names = Map.groupBy(line.exchange.orders(brokerAccount, everything), ({ clientOrderId }) => clientOrderId);
-  return hold('one broker order a client order id, and none that we do not know', names, ([name, orders]) => {
-    if (!journal.histories.has(name)) return `the broker has an order ${name} that nobody asked for`;
-    return orders.length === 1 ? undefined : `the broker has ${orders.length} orders of the name ${name}`;
+/** What has traded and what may still trade there is at most the client's total; where the brokerage by itself traded more, the order says so. */
+function nothingIsBeyondTheTotal(evidence: Evidence, { ours, fills }: There): Found {
+  const filled = filledThere(fills);
+  const open = new Map<string, Decimal>();
+  const theirs = new Set<string>();
+  for (const { order, terms } of ours) {
+    if (evidence.line.beyond.has(order.clientOrderId)) theirs.add(terms.orderId);
+    if (!isOpenThere(order)) continue;
+    const leaves = subtract(order.qty, order.filledQty);
+    open.set(terms.orderId, add(open.get(terms.orderId) ?? zero, leaves));
+  }
+  return hold("nothing trades beyond the client's total", ordersOf(evidence), ({ id, state, status }) => {
+    const [traded, leaves] = [filled.get(id) ?? zero, open.get(id) ?? zero];
+    const total = decimal(state?.quantity ?? zero);
+    if (compare(add(traded, leaves), total) <= 0) return undefined;
+    const isSaid = status === 'overfilled' || saysExcess(evidence, id);
+    return theirs.has(id) && isSaid && !isPositive(leaves)
+      ? undefined
+      : `order ${id} of ${total} (${status}): ${traded} traded, ${leaves} open, ${theirs.has(id) ? '' : 'not '}by the brokerage itself`;
   });
+}
+
+const saysExcess = ({ journal }: Evidence, orderId: string): boolean =>
+  journal.historyOf(orderId).some(({ data }) => 'excessQuantity' in data);
+
+function oneBrokerageOrderAName({ journal }: Evidence, { ours, foreign }: There): Found {
+  const names = Map.groupBy(ours, ({ order }) => order.clientOrderId);
+  const twice = hold('one brokerage order a client order id, and none that we do not know', names, ([name, orders]) =>
+    orders.length === 1 ? undefined : `the brokerage has ${orders.length} orders of the name ${name}`,
+  );
+  const unknown = foreign.flatMap(({ id, clientOrderId }) =>
+    clientOrderId.startsWith('by-hand') && journal.historyOf(foreignOrderIdFor(brokerage, id)).length === 1
+      ? []
+      : [`the brokerage has an order ${clientOrderId} that nobody asked for`],
+  );
+  return { ...twice, wrong: [...twice.wrong, ...unknown] };
 }
 
 /** What we work is worked there, and what has ended here has ended there. */
-function revisionsStandAsAtTheBroker({ line, journal }: Evidence): Found {
-  return hold('a revision is open here as it is at the broker', line.exchange.orders(brokerAccount, everything), (order) => {
-    const revision = journal.aggregates.get(order.clientOrderId) as BrokerOrder | undefined;
-    return revision?.isOpen === isOpen(order)
+function openHereAsThere({ journal }: Evidence, { ours }: There): Found {
+  return hold('a revision is open here as it is at the brokerage', ours, ({ order }) => {
+    const { isOpen, progress } = journal.live(BrokerOrder, order.clientOrderId);
+    return isOpen === isOpenThere(order)
       ? undefined
-      : `revision ${order.clientOrderId} is ${revision?.progress} here, ${order.status} at the broker`;
+      : `revision ${order.clientOrderId} is ${progress} here, ${order.status} at the brokerage`;
   });
 }
 
-function sagasEndWithTheirOrders(evidence: Evidence): Found {
-  const { OrderPlacement } = evidence.classes;
-  const histories = evidence.journal.histories;
-  return hold('a saga ends when its order does', aggregatesOf(evidence, OrderPlacement), (saga) => {
-    const [started] = histories.get(saga.id) ?? [];
+function stepsHaveARowOrAnAnswer(evidence: Evidence): Found {
+  const steps = aggregatesOf(evidence, OrderPlacement).flatMap((placement) => (placement.isEnded ? [] : placement.steps));
+  return hold('every open step has a row or an answer', steps, ({ type, data }) =>
+    evidence.rows.has(data) ? undefined : `${type} ${data.commandId} of ${data.target} has neither`,
+  );
+}
+
+function placementsEndWithTheirOrders({ journal, ...evidence }: Evidence): Found {
+  const placements = aggregatesOf({ journal, ...evidence }, OrderPlacement);
+  return hold('a placement ends when its order does', placements, (placement) => {
+    const [started] = journal.historyOf(placement.id);
     const orderId = String((started?.data as { orderId?: string } | undefined)?.orderId);
-    const { status } = evidence.journal.aggregates.get(orderId) as Order;
+    const { status } = journal.live(Order, orderId);
     const isOver = status !== undefined && isTerminal(status);
-    return saga.isEnded === isOver
+    return placement.isEnded === isOver
       ? undefined
-      : `order ${orderId} is ${status}, its saga ${saga.id} ${saga.isEnded ? 'has ended' : 'goes on'}`;
+      : `order ${orderId} is ${status}, its placement ${placement.isEnded ? 'has ended' : 'goes on'}`;
   });
+}
+
+/** Cash and the cost of what is held, less what was realised, is what was paid in less what was paid out. */
+function cashAndCostAreTheDeposits(evidence: Evidence): Found {
+  const { journal } = evidence;
+  return hold('cash + cost - realised = deposits - withdrawals', aggregatesOf(evidence, Account), ({ id, balances }) => {
+    const positions = new Map<string, Position>();
+    for (const { type, data } of journal.historyOf(id)) {
+      if (type !== 'FillSettled' && type !== 'FillReversed') continue;
+      const fill = data as FillSettled['data'];
+      const before = positions.get(fill.symbol) ?? noPosition;
+      positions.set(fill.symbol, (type === 'FillSettled' ? positionAfter : positionWithout)(before, fill));
+    }
+    const outside = sumsByUnit(balances.filter(({ book }) => book === 'outside')).get('currency USD') ?? zero;
+    const owned = balances.filter(({ book, kind }) => kind === 'currency' && (book === 'available' || book === 'reserved'));
+    const worth = [...positions.values()].reduce(
+      (sum, { costBasis, realised }) => subtract(add(sum, decimal(costBasis)), decimal(realised)),
+      sumsByUnit(owned).get('currency USD') ?? zero,
+    );
+    return worth === negate(outside) ? undefined : `account ${id}: ${worth}, paid in were ${negate(outside)}`;
+  });
+}
+
+function nothingIsOpenThere({ ours }: There): Found {
+  return hold('nothing of ours is open at the brokerage in the end', ours, ({ order, terms }) =>
+    isOpenThere(order) ? `order ${terms.orderId}: its revision ${terms.revision} is ${order.status} there` : undefined,
+  );
 }
 
 /** Of the first thousands each is replayed, of the others one in ten: it takes as long as to have lived it. */
@@ -241,15 +345,28 @@ function replayIsLive({ journal }: Evidence): Found {
   });
 }
 
-/** All that an aggregate shows, as text: its own fields, and its state where it has a snapshot. `now` is what its last caller said. */
+/** All that an aggregate shows, as text: its state where it has a snapshot, and all that it can be asked for. */
 function visible(aggregate: AnyAggregate): string {
-  const state = 'toSnapshot' in aggregate ? (aggregate as unknown as Account).toSnapshot() : undefined;
-  return JSON.stringify({ ...aggregate, version: aggregate.version, state, now: undefined }, (_, value: unknown) => {
+  const state = 'toSnapshot' in aggregate ? (aggregate.toSnapshot as () => unknown)() : undefined;
+  const shown = gettersOf(aggregate).map((name) => [name, Reflect.get(aggregate, name)]);
+  return JSON.stringify({ ...aggregate, version: aggregate.version, state, shown }, (_, value: unknown) => {
     if (value instanceof Map || value instanceof Set) return [...(value as Iterable<unknown>)];
     if (typeof value !== 'object' || value === null || !('schemaVersion' in value)) return value;
     const { type, data } = value as RecordedEvent;
     return { type, data };
   });
+}
+
+const getters = new Map<object, readonly string[]>();
+
+function gettersOf(aggregate: object): readonly string[] {
+  const prototype = Reflect.getPrototypeOf(aggregate) ?? {};
+  const known = getters.get(prototype);
+  if (known) return known;
+  const described = Object.entries(Object.getOwnPropertyDescriptors(prototype));
+  const names = described.flatMap(([name, { get }]) => (get ? [name] : []));
+  getters.set(prototype, names);
+  return names;
 }
 
 function everyOrderIsTerminal(evidence: Evidence): Found {

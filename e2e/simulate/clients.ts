@@ -1,17 +1,10 @@
-import { accountIdFor, orderIdFor, type InstrumentQuote, type MarketSession, type OrderTerms } from '@tradecore/events';
-import { DomainError } from '@tradecore/event-sourcing';
+import { accountIdFor, derivedId, orderIdFor, type OrderTerms, type ReplaceTerms } from '@tradecore/events';
 import { decimal, isPositive } from '@tradecore/money';
-import { assess, canonicalTerms, type Account, type Assessment, type Order } from '@tradecore/trading';
+import { Account, canonicalTerms, Order } from '@tradecore/trading';
 import type { Chance } from './chance.ts';
 import type { Clock } from './clock.ts';
+import type { Door, Market, Request } from './doors.ts';
 import type { Journal } from './journal.ts';
-import type { Deciders } from './participants.ts';
-
-/** What clients look at before they trade: the market as the fleet knows it. */
-export interface Market {
-  readonly quotes: ReadonlyMap<string, InstrumentQuote>;
-  readonly session: MarketSession | undefined;
-}
 
 /** What clients need of the world. */
 export interface ClientWorld {
@@ -19,7 +12,7 @@ export interface ClientWorld {
   readonly chance: Chance;
   readonly journal: Journal;
   readonly market: Market;
-  readonly classes: Deciders;
+  readonly doors: readonly Door[];
 }
 
 /** How clients behave. */
@@ -40,7 +33,7 @@ const resting = ['day', 'gtc'] as const;
 export class Clients {
   readonly accounts: string[] = [];
   readonly placed: string[] = [];
-  /** How many requests were refused at once, by the code of the refusal. */
+  /** How many requests were refused, by the code of the refusal. */
   readonly refusals = new Map<string, number>();
   readonly #world: ClientWorld;
   readonly #habits: ClientHabits;
@@ -56,63 +49,50 @@ export class Clients {
 
   /** Opens the accounts, pays them in, and begins to trade. */
   begin(): void {
-    const { journal, chance, classes } = this.#world;
+    const { journal, chance } = this.#world;
     for (let count = 0; count < this.#habits.accounts; count += 1) {
       const id = accountIdFor('simulation', `account-${count}`);
-      const account = journal.load(classes.Account, id);
+      const account = new Account(id);
       account.open({ owner: 'simulation', currency: 'USD' });
       account.deposit(chance.pick(money));
-      journal.save(account, { account: id });
+      const decided = [{ events: account.uncommittedEvents, origin: { account: id } }];
+      journal.save([{ Class: Account, id, expected: 0, decided }]);
       this.accounts.push(id);
     }
     this.#next();
   }
 
+  /** Now and then several orders of one account at once: they meet in a lane, and at both doors. */
   #next(): void {
     const { clock, chance } = this.#world;
     if (this.isDone) return;
-    this.#place();
-    clock.in(chance.whole(0, this.#habits.pause), () => this.#next());
+    const account = chance.pick(this.accounts);
+    const many = chance.happens(0.1) ? chance.whole(2, 5) : 1;
+    for (let count = 0; count < many && !this.isDone; count += 1) this.#place(account);
+    clock.in(chance.whole(0, many * this.#habits.pause), () => this.#next());
   }
 
-  #place(): void {
-    const { journal, clock, chance, classes } = this.#world;
-    const accountId = chance.pick(this.accounts);
-    const account = journal.load(classes.Account, accountId);
+  #place(accountId: string): void {
+    const { journal, clock, chance } = this.#world;
+    const account = journal.live(Account, accountId);
     const clientOrderId = `order-${this.placed.length}`;
     const terms = this.#terms(account, clientOrderId);
     const orderId = orderIdFor(accountId, clientOrderId);
-    const order = journal.load(classes.Order, orderId);
-    order.place(terms);
-    const assessment = this.#assess(terms, account);
-    if ('approved' in assessment) order.approve(assessment.approved);
-    else order.deny(assessment.denied);
-    journal.save(order, { account: accountId });
     this.placed.push(orderId);
-    const requests = [
+    const place = { ask: 'place', terms } as const;
+    this.#request(accountId, place);
+    // Who gets no answer asks again, whichever door it comes to; some use a name twice.
+    if (chance.happens(0.03)) clock.in(chance.whole(0, 100), () => this.#request(accountId, place));
+    if (chance.happens(0.01)) this.#request(accountId, { ask: 'place', terms: { ...terms, quantity: '1' } });
+    const changes = [
       () => this.cancel(orderId),
       () => this.cancel(orderId),
       () => this.#replace(orderId),
       () => this.#replace(orderId),
     ];
-    for (const request of requests)
-      if (chance.happens(0.15)) clock.in(chance.whole(1, chance.pick([20, 200, 3000, 60_000])), request);
-    if (chance.happens(0.02)) this.#moveMoney(account);
-  }
-
-  #assess(terms: OrderTerms, account: Account): Assessment {
-    const { clock, market } = this.#world;
-    const quote = market.quotes.get(terms.symbol);
-    const { session } = market;
-    return assess(terms, {
-      now: clock.time,
-      accountExists: account.isOpen,
-      ...(quote && { quote }),
-      ...(session && { session }),
-      controls: { limits: [] },
-      maxPriceAgeMs: 60_000,
-      marketCollarPercent: '5',
-    });
+    for (const change of changes)
+      if (chance.happens(0.15)) clock.in(chance.whole(1, chance.pick([20, 200, 3000, 60_000])), change);
+    if (chance.happens(0.02)) this.#moveMoney(accountId);
   }
 
   #terms(account: Account, clientOrderId: string): OrderTerms {
@@ -152,49 +132,44 @@ export class Clients {
 
   /** Asks to cancel; a refusal is counted. */
   cancel(orderId: string): void {
-    this.#request(orderId, (order) => order.requestCancel('changed my mind'));
+    const { chance, doors } = this.#world;
+    chance.pick(doors).cancel(orderId, (answer) => this.#count(answer));
   }
 
   #replace(orderId: string): void {
-    const { chance, journal, classes } = this.#world;
-    this.#request(orderId, (order) => {
-      const { quantity = '1', limitPrice, accountId = '' } = order.terms ?? {};
-      const changes = {
-        ...(chance.happens(0.6) && { quantity: String(Math.max(1, Math.round(Number(quantity) * (0.5 + chance.next())))) }),
-        ...(limitPrice !== undefined && { limitPrice: (Number(limitPrice) * (0.99 + chance.next() / 50)).toFixed(2) }),
-      };
-      const assessment = this.#assess(order.termsAfter(changes), journal.load(classes.Account, accountId));
-      if ('denied' in assessment) return this.#count(assessment.denied.rule);
-      order.requestReplace(changes, assessment.approved);
-    });
+    const { chance, journal, clock } = this.#world;
+    const { terms } = journal.live(Order, orderId);
+    if (!terms) return this.#count('order-not-found');
+    const { quantity, limitPrice, accountId } = terms;
+    const changes: ReplaceTerms = {
+      ...(chance.happens(0.6) && { quantity: String(Math.max(1, Math.round(Number(quantity) * (0.5 + chance.next())))) }),
+      ...(limitPrice !== undefined && { limitPrice: (Number(limitPrice) * (0.99 + chance.next() / 50)).toFixed(2) }),
+    };
+    const request = { ask: 'replace', orderId, changes, commandId: this.#commandId('replace') } as const;
+    this.#request(accountId, request);
+    if (chance.happens(0.03)) clock.in(chance.whole(0, 100), () => this.#request(accountId, request));
   }
 
-  #request(orderId: string, ask: (order: Order) => void): void {
-    const { journal, classes } = this.#world;
-    const order = journal.load(classes.Order, orderId);
-    try {
-      ask(order);
-    } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      return this.#count(error.code);
-    }
-    const account = order.accountId;
-    if (order.uncommittedEvents.length > 0) journal.save(order, account === undefined ? {} : { account });
+  #moveMoney(accountId: string): void {
+    const { chance } = this.#world;
+    const ask = chance.happens(0.5) ? 'deposit' : 'withdraw';
+    const amount = String(chance.whole(1, ask === 'deposit' ? 10_000 : 100_000));
+    this.#request(accountId, { ask, amount, commandId: this.#commandId(ask) });
   }
 
-  #moveMoney(account: Account): void {
-    const { chance, journal } = this.#world;
-    try {
-      if (chance.happens(0.5)) account.deposit(String(chance.whole(1, 10_000)));
-      else account.withdraw(String(chance.whole(1, 100_000)));
-      journal.save(account, { account: account.id });
-    } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      this.#count(error.code);
-    }
+  /** Asks one of the doors. */
+  #request(accountId: string, request: Request): void {
+    this.#world.chance.pick(this.#world.doors).request(accountId, request, (answer) => this.#count(answer));
   }
 
-  #count(code: string): void {
-    this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
+  #commandId(what: string): string {
+    this.#requests += 1;
+    return derivedId('simulation', what, String(this.#requests));
+  }
+
+  #requests = 0;
+
+  #count(answer: string): void {
+    if (answer !== 'done') this.refusals.set(answer, (this.refusals.get(answer) ?? 0) + 1);
   }
 }

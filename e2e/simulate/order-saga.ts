@@ -1,13 +1,13 @@
 import type { AnyAggregate } from '@tradecore/event-sourcing';
-import { causedEventId, derivedId, type Event, type RecordedEvent } from '@tradecore/events';
-import { Account, Order, orderPlacementProcess, OrderPlacement, stepRules } from '@tradecore/trading';
+import { causedEventId, derivedId, placementIdFor, type Event, type RecordedEvent } from '@tradecore/events';
+import { Account, Order, orderPlacementProcess, OrderPlacement, stepRules, type StepEvent } from '@tradecore/trading';
 import type { Chance } from './chance.ts';
 import type { Clock } from './clock.ts';
 import type { Journal, Part } from './journal.ts';
 import type { Consumer } from './transport.ts';
 
 /** What order-saga decides with: the fleet's process, or another in tests that show what the checks find. */
-export type Process = Pick<typeof orderPlacementProcess, 'idsOf' | 'decide' | 'dueAt' | 'openSteps' | 'onDeadline'>;
+export type Process = Pick<typeof orderPlacementProcess, 'idsOf' | 'decide' | 'dueAt' | 'onDeadline'>;
 
 /** What the saga needs of the world. */
 export interface SagaWorld {
@@ -16,7 +16,7 @@ export interface SagaWorld {
   readonly journal: Journal;
   readonly process: Process;
   /** Whether the gateway has a step: a row for it, or its answer. */
-  readonly received: (commandId: string) => boolean;
+  readonly received: (step: StepEvent['data']) => boolean;
   /** How many decisions are stored some milliseconds after they were made, and how many at most. */
   readonly late: number;
   readonly slowest: number;
@@ -33,6 +33,8 @@ export class OrderSaga implements Consumer {
   /** By placement: the last version heard of its order and of each of its BrokerOrders. */
   readonly #heard = new Map<string, Record<string, number>>();
   readonly #timers = new Map<string, number>();
+  /** Placements that have begun again: what they hear may have been heard. */
+  readonly #again = new Set<string>();
   readonly #world: SagaWorld;
 
   constructor(world: SagaWorld) {
@@ -55,10 +57,14 @@ export class OrderSaga implements Consumer {
     return this.#decide(event, ids);
   };
 
-  /** Forgets what it heard of a placement, as when its rows were lost and it begins again. */
-  forget(placementId: string): void {
+  /** Forgets what it heard of an order, as when its rows were lost; answers from where it hears all of it again. */
+  forget(orderId: string): readonly string[] {
+    const placementId = placementIdFor(orderId);
+    const sources = Object.keys(this.#heard.get(placementId) ?? {});
     this.#heard.delete(placementId);
     this.#timers.delete(placementId);
+    this.#again.add(placementId);
+    return sources;
   }
 
   /** Hears what was missed, at once. */
@@ -102,7 +108,8 @@ export class OrderSaga implements Consumer {
     if (decision.every((events) => events.length === 0)) return;
     const { journal } = this.#world;
     // What comes once more after the rows were lost is known by what it caused.
-    if (ids.some((id) => journal.event(causedEventId(origin.commandId ?? '', id, 0)))) return;
+    const mayBeHeard = this.#again.has(ids[2] as string);
+    if (mayBeHeard && ids.some((id) => journal.event(causedEventId(origin.commandId ?? '', id, 0)))) return;
     const parts = this.#aggregatesOf(ids).flatMap((aggregate, index): Part[] => {
       const events = decision[index] ?? [];
       const Class = classes[index] as unknown as Part['Class'];
@@ -136,7 +143,7 @@ export class OrderSaga implements Consumer {
     }
     const due = process.dueAt(placement, heard);
     if (due === undefined || due > clock.time) return this.#setTimer(ids);
-    const received = new Set(process.openSteps(placement).filter(this.#world.received));
+    const received = new Set(placement.steps.flatMap(({ data }) => (this.#world.received(data) ? [data.commandId] : [])));
     const decision = process.onDeadline(this.#aggregatesOf(ids), received, clock.time);
     const commandId = derivedId('deadline', placementId, String(placement.version));
     this.#save(ids, decision, { commandId, sagaId: placementId, account: ids[1] as string });

@@ -1,27 +1,47 @@
 import { createHash } from 'node:crypto';
-import type { InstrumentQuote, MarketSession, RecordedEvent } from '@tradecore/events';
-import { isTerminal } from '@tradecore/trading';
-import { BrokerLine, scriptFaults, type LineFaults } from './broker-line.ts';
+import { tradingControlIdFor, type InstrumentQuote, type MarketSession, type RecordedEvent } from '@tradecore/events';
+import {
+  assess,
+  interpretReply,
+  isTerminal,
+  nextStep,
+  Order,
+  orderPlacementProcess,
+  reservationOf,
+  submitStep,
+  TradingControl,
+} from '@tradecore/trading';
+import { brokerage, BrokerageLine, scriptFaults } from './brokerage-line.ts';
 import { Chance } from './chance.ts';
 import { invariantsAtQuiet, type Found } from './checks.ts';
 import { Clients } from './clients.ts';
 import { Clock, timeOf } from './clock.ts';
-import { Gateway } from './gateway.ts';
+import { Door, type DoorDecisions } from './doors.ts';
+import { badFaults, noFaults, type Faults } from './faults.ts';
+import { Gateway, type GatewayDecisions } from './gateway.ts';
 import { Journal } from './journal.ts';
 import { mixOf } from './mix.ts';
-import { accountCommands, brokerCommands, deciders, orderCommands, sagaConsumer, type Deciders } from './participants.ts';
-import { Transport, type TransportFaults } from './transport.ts';
+import { OrderSaga, type Process } from './order-saga.ts';
+import { Transport } from './transport.ts';
+import { Watch } from './watch.ts';
+
+/** What decides: the fleet's own functions, or others in tests that show what the checks find. */
+export interface Decisions extends DoorDecisions, GatewayDecisions {
+  readonly process: Process;
+}
 
 /** What is simulated. */
 export interface Simulation {
   readonly seed: number;
   readonly orders: number;
-  /** Everything goes well when false: no faults of broker, line or topics. */
+  /** Everything goes well when false: no faults of brokerage, line, topics or processes. */
   readonly faults?: boolean;
-  /** Other deciders than the fleet's, to show what the checks find. */
-  readonly classes?: Partial<Deciders>;
+  /** Whether the brokerage counts a replaced order's fills as the replacement's; every fourth seed's does not. */
+  readonly carriesFills?: boolean;
+  /** Other decisions than the fleet's, to show what the checks find. */
+  readonly decisions?: Partial<Decisions>;
   /** The name under which a revision is sent; its id, always, but in a test that shows why. */
-  readonly nameOf?: (revisionId: string, attempt: number) => string;
+  readonly nameOf?: (brokerOrderId: string, attempt: number) => string;
   /** Gets every event as it is stored. */
   readonly trace?: (event: RecordedEvent) => void;
 }
@@ -41,33 +61,14 @@ export interface Outcome {
   readonly invariants: readonly Found[];
 }
 
-const noFaults: LineFaults & TransportFaults = {
-  ...{ slowest: 10, timeout: 2000, stragglers: 0, lostRequests: 0, lostReplies: 0, lateRequests: 0, busy: 0, failing: 0 },
-  ...{
-    failingAfter: 0,
-    lostUpdates: 0,
-    repeatedUpdates: 0,
-    shuffledUpdates: 0,
-    repeated: 0,
-    outages: 0,
-    outage: 0,
-    longOutage: 0,
-  },
-};
-
-const lineFaults: LineFaults = {
-  ...{ slowest: 40, timeout: 2000, stragglers: 2500, lostRequests: 0.01, lostReplies: 0.02, lateRequests: 0.01 },
-  ...{ busy: 0.02, failing: 0.01, failingAfter: 0.01, lostUpdates: 0.02, repeatedUpdates: 0.05, shuffledUpdates: 0.05 },
-};
-
-const transportFaults: TransportFaults = { slowest: 20, repeated: 0.05, outages: 2, outage: 400, longOutage: 25_000 };
-
 /** The grace is longer than the stragglers of the line: only then does "no such order" prove anything. */
-const patience = { graceMs: 5000, quarantineMs: 10_000 };
+const patience = { graceMs: 5000, quarantineMs: 10_000, tries: 8 };
 const tickMs = 250;
 /** Twenty seconds before the day ends, so that `day` orders expire in the middle of the run. */
 const start = Date.parse('2026-11-23T23:59:40Z');
 const minute = 60_000;
+const control = tradingControlIdFor('all');
+const theirs: Decisions = { assess, interpretReply, nextStep, reservationOf, submitStep, process: orderPlacementProcess };
 
 /** Runs it to its end: people trade while things go wrong; then all is well again, and what still rests is cancelled. */
 export function simulate(simulation: Simulation): Outcome {
@@ -110,65 +111,75 @@ class Digest {
 class World {
   readonly #simulation: Simulation;
   readonly #clock = new Clock(start);
+  readonly #chance: Chance;
   readonly #journal: Journal;
   readonly #transport: Transport;
-  readonly #line: BrokerLine;
+  readonly #line: BrokerageLine;
   readonly #gateway: Gateway;
+  readonly #saga: OrderSaga;
   readonly #clients: Clients;
-  readonly #classes: Deciders;
-  readonly #chance: Chance;
+  readonly #watch: Watch;
   readonly #quotes = new Map<string, InstrumentQuote>();
   readonly #digest = new Digest();
+  readonly #faults: Faults;
   #session: MarketSession | undefined;
   #isTrading = true;
 
   constructor(simulation: Simulation) {
-    const { seed, orders, faults = true, trace, nameOf = (revisionId: string) => revisionId } = simulation;
     this.#simulation = simulation;
+    const { seed, orders, faults = true } = simulation;
     const clock = this.#clock;
     const chance = new Chance(seed);
     this.#chance = chance;
-    this.#classes = { ...deciders, ...simulation.classes };
-    this.#transport = new Transport(clock, chance, faults ? transportFaults : noFaults);
-    this.#journal = new Journal(clock, (event) => {
-      this.#digest.add(`${event.id} ${event.type} ${event.time}\n`);
-      trace?.(event);
-      this.#transport.publish(event);
-    });
-    this.#line = new BrokerLine(clock, chance, faults ? lineFaults : noFaults);
+    this.#faults = faults ? badFaults : noFaults;
+    const decisions = { ...theirs, ...simulation.decisions };
+    this.#transport = new Transport(clock, chance, this.#faults.transport);
+    const journal = new Journal(clock, (events) => this.#stored(events));
+    this.#journal = journal;
+    this.#watch = new Watch(journal);
+    const driving = this.#drivingParts();
+    this.#line = new BrokerageLine({ clock, chance }, this.#faults.line, driving.rules.replaceCarriesFills);
     if (faults) scriptFaults(this.#line.exchange, 0.03);
-    const parts = { clock, chance, journal: this.#journal, classes: this.#classes, line: this.#line };
-    this.#gateway = new Gateway({ ...parts, lastPrice: (symbol) => this.#quotes.get(symbol)?.lastPrice, nameOf }, patience);
-    this.#attach();
-    this.#clients = new Clients(
-      { ...parts, market: this.#market() },
-      { accounts: Math.max(4, Math.ceil(orders / 50)), orders, pause: 10 },
-    );
+    const parts = { clock, chance, journal, line: this.#line, decisions };
+    this.#gateway = new Gateway({ ...parts, ...driving }, this.#faults.gateway);
+    const received = this.#gateway.rows.has.bind(this.#gateway.rows);
+    this.#saga = new OrderSaga({ ...parts, process: decisions.process, received, ...this.#faults.saga });
+    for (const consumer of [this.#saga, this.#gateway]) this.#transport.attach(consumer);
+    const market = this.#market();
+    const doors = [0, 1].map(() => new Door({ ...parts, market, ...this.#faults.door }));
+    // However few they are, time passes between them, so that things can go wrong.
+    const habits = { accounts: Math.max(4, Math.ceil(orders / 50)), orders, pause: Math.max(10, Math.ceil(30_000 / orders)) };
+    this.#clients = new Clients({ ...parts, market, doors }, habits);
   }
 
   trade(): void {
     this.#tick();
     this.#clients.begin();
     this.#transport.breakNow(() => !this.#isTrading);
+    if (this.#simulation.faults ?? true) this.#breakProcesses();
     while (!this.#clients.isDone) this.#clock.run(this.#clock.now + 1000);
     this.#clock.run(this.#clock.now + minute);
     this.#isTrading = false;
-    this.#line.faults = noFaults;
+    this.#line.faults = noFaults.line;
+    this.#gateway.faults = noFaults.gateway;
+    this.#transport.faults = noFaults.transport;
     this.#line.exchange.faults.clear();
   }
 
   /** Lets everything come to rest: an unanswered step is asked again for minutes. */
   settle(at: { readonly ended: boolean }): readonly Found[] {
     this.#clock.run(this.#clock.now + 12 * minute);
-    const evidence = { journal: this.#journal, line: this.#line, classes: this.#classes, placed: this.#clients.placed };
-    return invariantsAtQuiet(evidence, at);
+    const evidence = { journal: this.#journal, line: this.#line, rows: this.#gateway.rows, placed: this.#clients.placed };
+    return [...this.#watch.found(), ...invariantsAtQuiet(evidence, at)];
   }
 
+  /** What still rests is cancelled; and the brokerage thinks better of executions long after their orders have ended. */
   cancelAll(): void {
     for (const id of this.#clients.placed) {
-      const { status } = this.#journal.load(this.#classes.Order, id);
+      const { status } = this.#journal.live(Order, id);
       if (status !== undefined && !isTerminal(status)) this.#clients.cancel(id);
     }
+    if (this.#simulation.faults ?? true) this.#line.amendSome(10);
   }
 
   outcome(invariants: readonly Found[]): Outcome {
@@ -179,17 +190,67 @@ class World {
       events: this.#journal.size,
       digest: this.#digest.hex,
       simulated: (this.#clock.now - start) / 1000,
-      mix: mixOf(this.#journal, this.#clients),
+      mix: mixOf({ journal: this.#journal, clients: this.#clients, line: this.#line }),
       invariants,
     };
   }
 
-  #attach(): void {
-    const { Account, BrokerOrder, Order, OrderPlacement } = this.#classes;
-    this.#transport.attach(accountCommands(this.#journal, Account));
-    this.#transport.attach(orderCommands(this.#journal, Order));
-    this.#transport.attach(brokerCommands(this.#journal, BrokerOrder, (revisionId) => this.#gateway.attend(revisionId)));
-    this.#transport.attach(sagaConsumer(this.#journal, this.#clock, OrderPlacement));
+  #stored(events: readonly RecordedEvent[]): void {
+    this.#watch.see(events);
+    for (const event of events) {
+      this.#digest.add(`${event.id} ${event.type} ${event.time}\n`);
+      this.#simulation.trace?.(event);
+      this.#transport.publish(event);
+    }
+  }
+
+  #drivingParts() {
+    const { seed, carriesFills = seed % 4 !== 0, nameOf = (brokerOrderId: string) => brokerOrderId } = this.#simulation;
+    return {
+      rules: { brokerage, replaceCarriesFills: carriesFills, ...patience },
+      lastPrice: (symbol: string) => this.#quotes.get(symbol)?.lastPrice,
+      nameOf,
+    };
+  }
+
+  /** Instances die, rows are lost, the saga begins again, trading is halted; each now and then while people trade. */
+  #breakProcesses(): void {
+    const chance = this.#chance;
+    const nowAndThen = (everyMs: number, happen: () => void): void => {
+      this.#clock.in(chance.whole(1, 2 * everyMs), () => {
+        if (!this.#isTrading) return;
+        happen();
+        nowAndThen(everyMs, happen);
+      });
+    };
+    nowAndThen(10_000, () => this.#gateway.kill(chance.whole(0, 1), chance.whole(100, 12_000)));
+    nowAndThen(30_000, () => this.#gateway.loseRows());
+    nowAndThen(1_000, () => this.#gateway.loseOneRow());
+    nowAndThen(500, () => this.#beginAgain());
+    nowAndThen(3_000, () => this.#halt());
+  }
+
+  /** The saga hears all of one order once more. */
+  #beginAgain(): void {
+    const { placed } = this.#clients;
+    if (placed.length === 0) return;
+    const orderId = this.#chance.pick(placed);
+    const sources = this.#saga.forget(orderId);
+    for (const source of sources) {
+      for (const event of this.#journal.historyOf(source)) this.#transport.repeat(this.#saga.name, event);
+    }
+  }
+
+  #halt(): void {
+    const turn = (to: 'halt' | 'resume'): void => {
+      const aggregate = this.#journal.load(TradingControl, control);
+      const expected = aggregate.version;
+      aggregate[to]('all', 'the simulation says so');
+      const decided = [{ events: aggregate.uncommittedEvents, origin: {} }];
+      this.#journal.save([{ Class: TradingControl, id: control, expected, decided }]);
+    };
+    turn('halt');
+    this.#clock.in(this.#chance.whole(1, 300), () => turn('resume'));
   }
 
   /** The market as the fleet sees it: as of the last tick. */
@@ -216,7 +277,7 @@ class World {
     const next = { nextOpen: timeOf(session.nextOpen(now)), nextClose: timeOf(session.nextClose(now)) };
     this.#session = { kind: 'session', isOpen: session.isOpen(now), ...next, at: timeOf(now) };
     const isQuiet = !this.#isTrading;
-    if (this.#chance.happens(isQuiet ? 0.5 : 0.1)) this.#gateway.reconcile();
+    if (this.#chance.happens(isQuiet ? 0.5 : 0.1)) this.#gateway.sweep();
     this.#clock.in(isQuiet ? 20 * tickMs : tickMs, () => this.#tick());
   }
 }

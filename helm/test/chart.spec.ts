@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { logins, services } from '../../deploy/local/src/runner/service-list.ts';
+import { logins, services } from '@tradecore/local/runner/service-list.ts';
 import { howToInstall } from './helm.ts';
 import {
   chart,

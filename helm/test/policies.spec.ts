@@ -31,17 +31,17 @@ describeChart(helm ? 'network policies' : `network policies (${howToInstall})`, 
     }
   });
 
-  it('let each service go to the servers that it is told of, and to nothing else', () => {
+  it('let each service go to the servers in its settings, and to nothing else', () => {
     for (const deployment of ofKind('Deployment', all)) {
       const component = componentOf(deployment);
-      const told = env(podOf(deployment));
+      const settings = env(podOf(deployment));
       expect([component, ...egress(component)]).toEqual([
         component,
         ...(component === 'paper-broker' ? [] : [9092]),
-        ...(told.has('DATABASE_URL') ? [5432] : []),
-        ...(told.has('REDIS_URL') ? [6379] : []),
+        ...(settings.has('DATABASE_URL') ? [5432] : []),
+        ...(settings.has('REDIS_URL') ? [6379] : []),
         ...(['command-api', 'query-api'].includes(component) ? [443] : []),
-        ...(told.has('BROKER_URL') ? ['http'] : []),
+        ...(settings.has('BROKER_URL') ? ['http'] : []),
       ]);
     }
     expect(egress('migrator')).toEqual([5432, 9092]);

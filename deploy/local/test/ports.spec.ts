@@ -30,12 +30,12 @@ describe('ports', () => {
     expect(chosenElsewhere(homes[0]!, requests)).toEqual(first);
   });
 
-  it('are not given twice to fleets that start at once, though nobody listens yet', async () => {
+  it('are not given twice to fleets that start at once, before either listens', async () => {
     const { a = 0 } = await choosePorts(homes[0]!, { a: 0 });
     expect(chosenElsewhere(homes[1]!, { a })).not.toEqual({ a });
   });
 
-  it('on which somebody listens are left alone', async () => {
+  it('on which a server listens are left alone', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };

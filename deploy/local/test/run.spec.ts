@@ -53,7 +53,7 @@ describe('the door of the npm scripts', () => {
     expect(decodeJwt(stdout.trim())).toMatchObject({ role: 'operator', accounts: [demoAccount] });
   });
 
-  it('prints the token of somebody who owns what they open', () => {
+  it('prints the token of a person who owns what they open', () => {
     expect(decodeJwt(token('--subject', 'ada').stdout.trim())).toMatchObject({ sub: 'local|ada', role: 'client', accounts: [] });
     expect(decodeJwt(token().stdout.trim())).toMatchObject({ sub: 'local|demo', accounts: [demoAccount] });
   });

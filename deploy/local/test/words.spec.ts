@@ -24,6 +24,11 @@ const english: readonly string[] = ['joined', 'turns'];
 const endings: readonly string[] = ['asked', 'wished'];
 const questions: readonly string[] = ['is', 'has', 'was', 'when'];
 
+/** A text without it has none of the words: each begins where a name or a part of one begins. */
+const firstParts = [...Object.keys(instead), ...endings].map((word) => word.split('-')[0] ?? word);
+const capital = (part: string): string => part.charAt(0).toUpperCase() + part.slice(1);
+const mayMatter = new RegExp(`(?<![a-zA-Z])(${firstParts.join('|')})|(${firstParts.map(capital).join('|')})`);
+
 /** What a name says that is not to be said any more. */
 function oldWordsIn({ name, at }: Name): string[] {
   const parts = partsOf(name.replace(/\.(ts|mjs|sql|md|ya?ml|json)$/, ''));
@@ -49,8 +54,8 @@ const isLookedAt = (path: string): boolean =>
 
 describe('the words of the house', () => {
   it('are the only ones in names of files, code, tables, columns and metrics', () => {
-    const names = namesUnder(here('../../..'), isLookedAt);
-    expect(names.length).toBeGreaterThan(50_000);
+    const names = namesUnder(here('../../..'), isLookedAt, mayMatter);
+    expect(names.length).toBeGreaterThan(10_000);
     expect([...new Set(names.flatMap(oldWordsIn))]).toEqual([]);
   }, 60_000);
 

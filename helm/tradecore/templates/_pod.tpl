@@ -17,7 +17,7 @@ securityContext:
   capabilities: { drop: [ALL] }
 {{- end -}}
 
-{{/* What every process of the fleet is told. Nothing secret: it is a ConfigMap. */}}
+{{/* The settings of every process of the fleet. Nothing secret: it is a ConfigMap. */}}
 {{- define "tradecore.settings" -}}
 NODE_ENV: production
 HOST: 0.0.0.0
@@ -45,17 +45,23 @@ a password may have any character and never needs to be escaped.
   value: {{ printf "postgres://%s@%s:%v/%s%s" .login .root.Values.postgres.host .root.Values.postgres.port .root.Values.postgres.database (ternary (printf "?sslmode=%s" .root.Values.postgres.sslmode) "" (ne .root.Values.postgres.sslmode "")) | quote }}
 {{- end -}}
 
-{{/* { root, service }: the image starts Node; here is said with what. */}}
+{{/* { root, service }: the arguments of Node, which the image starts. */}}
 {{- define "tradecore.args" -}}
 args: [{{ if .root.Values.settings.otlpEndpoint }}'--import', '@tradecore/telemetry/start', {{ end }}'services/{{ .service }}/dist/main.js']
 {{- end -}}
 
-{{/* What the gateway is told of its broker: the one of the values, else the paper broker of this release. */}}
+{{/* The gateway's settings of its brokerage: that of the values, else the paper broker of this release. */}}
 {{- define "tradecore.broker" -}}
 - { name: BROKER, value: {{ ternary "paper" .Values.broker.kind (include "tradecore.tradesOnPaper" . | eq "true") }} }
 - { name: BROKER_URL, value: {{ default (printf "http://%s-paper-broker" (include "tradecore.fullname" .)) .Values.broker.url | quote }} }
 {{- with .Values.broker.streamUrl }}
 - { name: BROKER_STREAM_URL, value: {{ . | quote }} }
+{{- end }}
+{{- if not (kindIs "invalid" .Values.broker.replaceCarriesFills) }}
+- { name: BROKER_REPLACE_CARRIES_FILLS, value: {{ .Values.broker.replaceCarriesFills | quote }} }
+{{- end }}
+{{- with .Values.broker.sweepMs }}
+- { name: BROKER_SWEEP, value: {{ int . | quote }} }
 {{- end }}
 {{ include "tradecore.brokerKeys" (dict "root" . "prefix" "BROKER") }}
 {{- end -}}

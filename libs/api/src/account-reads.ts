@@ -7,7 +7,7 @@ const time = (description: string) =>
   z.iso.datetime({ precision: 6 }).meta({ description, examples: ['2026-11-23T09:00:00.000000Z'] });
 const nextCursor = z.string().optional().meta({ description: 'Ask for the next page with it; absent on the last page.' });
 
-/** An account in lists: without what each order holds back. */
+/** An account in lists: without what each order reserves. */
 export const accountSummaryResponse = accountResponse
   .omit({ reservations: true })
   .meta({ id: 'AccountSummary', description: 'An account in a list: as `Account`, without the single reservations.' });
@@ -18,7 +18,7 @@ export type AccountSummaryResponse = z.infer<typeof accountSummaryResponse>;
 /** Body of `GET /v1/accounts`: a page of the caller's accounts, by their ids. */
 export const accountPageResponse = z
   .strictObject({ accounts: z.array(accountSummaryResponse), nextCursor })
-  .meta({ id: 'AccountPage', description: 'Accounts of the caller: those that the token names, it owns, or was let into.' });
+  .meta({ id: 'AccountPage', description: 'Accounts of the caller: named by the token, opened by it, or granted to it.' });
 
 /** One page of accounts on the wire. */
 export type AccountPageResponse = z.infer<typeof accountPageResponse>;
@@ -28,7 +28,7 @@ const valuation = {
   lastPrice: amount('Last price a share.').optional(),
   pricedAt: z.string().optional().meta({ description: 'When that price was made.' }),
   marketValue: amount('Quantity at the last price.').optional(),
-  unrealised: amount('Market value less cost: what selling now would bring, before fees.').optional(),
+  unrealised: amount('Market value less cost, before fees.').optional(),
 };
 
 /** One position in answers. */
@@ -39,8 +39,8 @@ export const positionResponse = z
     averageCost: amount(
       'Cost a share, fees of the purchases included, rounded to 9 places; absent when nothing is held.',
     ).optional(),
-    cost: amount('What the shares held did cost, fees included.'),
-    realised: amount('Profit (or loss, below zero) of all shares sold so far, fees taken off.'),
+    cost: amount('Cost of the shares held, fees included.'),
+    realised: amount('Profit of all shares sold, after fees; below zero a loss.'),
     ...valuation,
     updatedAt: time('When it changed last.'),
   })
@@ -49,7 +49,7 @@ export const positionResponse = z
 /** Body of `GET /v1/accounts/{id}/positions`. */
 export const positionsResponse = z
   .strictObject({ positions: z.array(positionResponse) })
-  .meta({ id: 'Positions', description: 'What an account holds, by symbol; closed positions stay, with their profit.' });
+  .meta({ id: 'Positions', description: 'What an account holds, by symbol; closed positions stay with their profit.' });
 
 /** One position on the wire. */
 export type PositionResponse = z.infer<typeof positionResponse>;
@@ -75,21 +75,21 @@ export const activityResponse = z
     version: z.int().min(1).meta({ description: 'Version of the account that it made.' }),
     kind: z.enum(activityKinds),
     time: time('When it was booked.'),
-    cashChange: amount('Money that came in (above zero) or went out.'),
-    reservedChange: amount('Money that open orders hold back more, or less, than before.'),
-    cash: amount('All money after it, reserved money included.'),
-    reserved: amount('Money held back after it.'),
-    buyingPower: amount('Money free after it.'),
+    cashChange: amount('Change of the cash.'),
+    reservedChange: amount('Change of the money reserved for open orders.'),
+    cash: amount('Cash after it, reserved money included.'),
+    reserved: amount('Money reserved after it.'),
+    buyingPower: amount('Buying power after it.'),
     orderId: z.uuid().optional(),
     symbol: z.string().optional(),
     side: z.enum(orderSides).optional(),
     quantity: amount('Shares: traded, or still to be traded under a reservation.').optional(),
-    price: amount('Price a share: of the trade, or at which money is held.').optional(),
+    price: amount('Price a share: of the trade, or at which money is reserved.').optional(),
     fee: amount('Our fee.').optional(),
     executionId: z.uuid().optional(),
     reference: z.string().optional(),
   })
-  .meta({ id: 'Activity', description: 'One line of the ledger: what moved, and what is there after it.' });
+  .meta({ id: 'Activity', description: 'One line of the ledger: what moved, and the balance after it.' });
 
 /** Body of `GET /v1/accounts/{id}/activities`: the ledger, newest first. */
 export const activityPageResponse = z
@@ -101,10 +101,13 @@ export type ActivityResponse = z.infer<typeof activityResponse>;
 /** One page of the ledger on the wire. */
 export type ActivityPageResponse = z.infer<typeof activityPageResponse>;
 
-/** One trade in answers. */
+/** One booking of a trade in answers. */
 export const executionResponse = z
   .strictObject({
-    id: z.uuid().meta({ description: 'Ours, made from the id that the broker gave.' }),
+    id: z.uuid().meta({ description: "Derived from the brokerage's id of the execution." }),
+    kind: z
+      .enum(['fill', 'reversal'])
+      .meta({ description: 'Booked, or taken back: the figures of a reversal are those that were booked.' }),
     orderId: z.uuid(),
     symbol: z.string(),
     side: z.enum(orderSides),
@@ -112,16 +115,16 @@ export const executionResponse = z
     price: amount('Price a share.'),
     notional: amount('Quantity at that price.'),
     fee: amount('Our fee.'),
-    executedAt: time('When the market traded, as the broker says.'),
+    executedAt: time('When it traded, as the brokerage reports.'),
     settledAt: time('When it was booked.'),
     version: z.int().min(1).meta({ description: 'Version of the account that booked it.' }),
   })
-  .meta({ id: 'Execution', description: 'One trade of an order.' });
+  .meta({ id: 'Execution', description: 'One trade of an order, as it was booked or taken back.' });
 
 /** Body of `GET /v1/accounts/{id}/executions`: newest booking first. */
 export const executionPageResponse = z
   .strictObject({ executions: z.array(executionResponse), nextCursor })
-  .meta({ id: 'ExecutionPage', description: 'Trades of an account, the one booked last first.' });
+  .meta({ id: 'ExecutionPage', description: 'Trades of an account, latest booking first.' });
 
 /** One execution on the wire. */
 export type ExecutionResponse = z.infer<typeof executionResponse>;

@@ -68,10 +68,24 @@ export function activityResponseOf(line: LedgerLine): ActivityResponse {
 /** All that a line may say: what the line of a fill does say. */
 type FillLine = { readonly [Field in keyof LedgerLine]-?: NonNullable<LedgerLine[Field]> };
 
-/** The line of a fill on the wire, as a trade. */
+/** The line of a fill or a reversal on the wire, as a trade. */
 export function executionResponseOf(line: LedgerLine): ExecutionResponse {
-  const { executionId, orderId, symbol, side, quantity, price, notional, fee, executedAt, time, version } = line as FillLine;
-  return { id: executionId, orderId, symbol, side, quantity, price, notional, fee, executedAt, settledAt: time, version };
+  const {
+    executionId: id,
+    kind,
+    orderId,
+    symbol,
+    side,
+    quantity,
+    price,
+    notional,
+    fee,
+    executedAt,
+    time,
+    version,
+  } = line as FillLine;
+  const figures = { orderId, symbol, side, quantity, price, notional, fee, executedAt, settledAt: time, version };
+  return { id, kind: kind as ExecutionResponse['kind'], ...figures };
 }
 
 /** What is held of one symbol as its fold has it. */

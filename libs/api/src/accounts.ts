@@ -1,14 +1,11 @@
 import { orderSides } from '@tradecore/events';
 import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
+import { currencies, moneyPlaces } from '@tradecore/trading';
 import { z } from 'zod';
 
-/** Currencies that an account may have, and the places of their smallest coin. */
-export const currencyPlaces = { USD: 2 } as const;
+/** A currency in which accounts are kept. */
+export type Currency = (typeof currencies)[number];
 
-/** A currency of `currencyPlaces`. */
-export type Currency = keyof typeof currencyPlaces;
-
-const currencies = Object.keys(currencyPlaces) as [Currency, ...Currency[]];
 const currency = z.enum(currencies).meta({ description: 'ISO 4217.', examples: ['USD'] });
 
 /** One line of text for people. */
@@ -55,9 +52,9 @@ function amountFault(text: string): { code: string; detail: string } | undefined
   const amount = decimal(text);
   if (!isPositive(amount)) return { code: 'not-positive', detail: 'must be greater than zero' };
   const places = amount.split('.')[1]?.length ?? 0;
-  // Every currency has 2 places so far; with a second number the rule moves to where the account's currency is known.
-  return places > currencyPlaces.USD
-    ? { code: 'too-many-decimal-places', detail: `has ${places} decimal places, the currency has ${currencyPlaces.USD}` }
+  // Every currency has the same places; with a second number the rule moves to where the account's currency is known.
+  return places > moneyPlaces
+    ? { code: 'too-many-decimal-places', detail: `has ${places} decimal places, the currency has ${moneyPlaces}` }
     : undefined;
 }
 
@@ -76,7 +73,7 @@ const subject = z
   .string()
   .min(1)
   .max(255)
-  .meta({ description: 'The `sub` of the tokens of whoever gets access.', examples: ['auth0|5f7c8ec7c33c6c004bbafe82'] });
+  .meta({ description: 'The `sub` of the tokens that get access.', examples: ['auth0|5f7c8ec7c33c6c004bbafe82'] });
 
 /** Body of `POST /v1/accounts/{id}/grants`. */
 export const grantBody = z
@@ -88,40 +85,40 @@ export const grantPath = z.strictObject({ id: accountPath.shape.id, subject });
 
 const signed = (description: string) => z.string().meta({ description, pattern: '^-?[0-9]+(\\.[0-9]+)?$', examples: ['1250.5'] });
 
-/** What is held back for one open order. */
+/** What is reserved for one open order. */
 export const reservationResponse = z
   .strictObject({
     orderId: z.uuid(),
     symbol: z.string(),
     side: z.enum(orderSides),
-    quantity: signed('Shares that are still to be traded.'),
-    unitPrice: signed('Price a share at which it is held; for a sell, what it was valued at.'),
-    amount: signed('What is held: money for a buy, shares for a sell.'),
+    quantity: signed('Shares still to be traded.'),
+    unitPrice: signed('Price a share at which money is reserved; for a sell, its value a share.'),
+    amount: signed('What is reserved: money for a buy, shares for a sell.'),
   })
-  .meta({ id: 'Reservation', description: 'What one open order holds back.' });
+  .meta({ id: 'Reservation', description: 'What one open order reserves.' });
 
 /** An account in answers. `cash` = `buyingPower` + `reserved`. */
 export const accountResponse = z
   .strictObject({
     id: z.uuid(),
-    owner: z.string().meta({ description: 'The `sub` of whoever opened it.' }),
+    owner: z.string().meta({ description: 'The `sub` of the token that opened it.' }),
     name: z.string().optional(),
     currency,
     cash: signed('All money of the account, reserved money included.'),
-    reserved: signed('Money that open orders hold back.'),
-    buyingPower: signed('Money that a new order or a withdrawal may take. Below zero after a fill beyond what was there.'),
+    reserved: signed('Money reserved for open orders.'),
+    buyingPower: signed('Money free for new orders and withdrawals. Below zero in an overdraft.'),
     reservations: z.array(reservationResponse),
     version: z.int().min(1).meta({ description: 'Counts the changes of the account; its ETag.' }),
   })
-  .meta({ id: 'Account', description: 'An account: its money and what open orders hold of it.' });
+  .meta({ id: 'Account', description: 'An account: its money and what open orders reserve of it.' });
 
 /** One account on the wire. */
 export type AccountResponse = z.infer<typeof accountResponse>;
 
-/** A deposit or a withdrawal in answers: the same however often it is asked for. */
+/** A deposit or a withdrawal in answers; a repeat of the request gets the same. */
 export const movementResponse = z
   .strictObject({
-    id: z.uuid().meta({ description: 'The stored event; the activity of that id.' }),
+    id: z.uuid().meta({ description: 'The stored event; also the id of its activity.' }),
     accountId: z.uuid(),
     kind: z.enum(['deposit', 'withdrawal']),
     amount: signed('What came in or went out.'),
@@ -140,7 +137,7 @@ export const grantsResponse = z
   .strictObject({
     accountId: z.uuid(),
     owner: z.string(),
-    subjects: z.array(z.string()).meta({ description: 'Who else may use it, sorted.' }),
+    subjects: z.array(z.string()).meta({ description: 'The `sub`s that may use it beside the owner, sorted.' }),
     version: z.int().min(1),
   })
   .meta({ id: 'Grants', description: 'Who may use an account.' });

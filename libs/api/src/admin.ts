@@ -18,7 +18,7 @@ export const killSwitchBody = z
       .max(200)
       .meta({ description: 'Why, for the record and for the clients whose orders are denied.', examples: ['runaway strategy'] }),
   })
-  .meta({ id: 'KillSwitch', description: 'Refuses new orders from now on, or takes them again. Cancels nothing.' });
+  .meta({ id: 'KillSwitch', description: 'Denies new orders and replaces from now on, or accepts them again. Cancels nothing.' });
 
 /** What `killSwitchBody` lets through. */
 export type KillSwitchBody = z.infer<typeof killSwitchBody>;
@@ -40,12 +40,12 @@ const limit = (description: string, example: string) =>
     .meta({ description, maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)?$' })
     .optional();
 
-/** Body of `PUT /v1/admin/limits/{scope}`: all limits of the scope; what is absent is not limited by it. */
+/** Body of `PUT /v1/admin/limits/{scope}`: all limits of the scope; an absent limit does not apply. */
 export const limitsBody = z
   .strictObject({
-    maxOrderValue: limit('Money that one order may be worth, at most.', '100000'),
-    maxOrderQuantity: limit('Shares of one order, at most.', '5000'),
-    priceCollarPercent: limit('How far a limit price may be from the last price on the losing side, in percent.', '10'),
+    maxOrderValue: limit('Most that one order may be worth.', '100000'),
+    maxOrderQuantity: limit('Most shares of one order.', '5000'),
+    priceCollarPercent: limit('How far a limit price may be on the losing side of the last price, in percent.', '10'),
   })
   .meta({ id: 'RiskLimits', description: 'Limits of one order.' });
 

@@ -1,4 +1,4 @@
-/** Where a write stands: whoever reads with it sees at least this version of this aggregate. */
+/** A state: a read with its token shows at least this version of this aggregate. */
 export interface Consistency {
   readonly aggregateId: string;
   readonly version: number;
@@ -18,7 +18,7 @@ export function encodeConsistencyToken({ aggregateId, version, accountId, accoun
   return Buffer.concat([own, bytesOf(accountId, accountVersion)]).toString('base64url');
 }
 
-/** What a token says; undefined for a text that is none. */
+/** What a token says; undefined for a text that is not a token. */
 export function decodeConsistencyToken(token: string): Consistency | undefined {
   if (!encodedShape.test(token)) return undefined;
   const bytes = Buffer.from(token, 'base64url');

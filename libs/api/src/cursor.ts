@@ -16,7 +16,7 @@ const ledgerKey = /^version ([1-9]\d{0,8})$/;
 /** The cursor of a page of orders. */
 export const encodeOrderCursor = ({ createdAt, orderId }: OrderCursor): string => encode(`${createdAt} ${orderId}`);
 
-/** What a cursor of orders says; undefined for a text that is none. */
+/** What a cursor of orders says; undefined for a text that is not one. */
 export function decodeOrderCursor(cursor: string): OrderCursor | undefined {
   const [, createdAt, orderId] = orderKey.exec(decode(cursor)) ?? [];
   return createdAt === undefined || orderId === undefined || Number.isNaN(Date.parse(createdAt))

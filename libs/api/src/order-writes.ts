@@ -23,7 +23,7 @@ export const replaceOrderBody = z
   .strictObject({
     quantity: term('The new total, filled shares included.', '20'),
     limitPrice: term('The new worst price; for limit and stopLimit only.'),
-    stopPrice: term('The new price that wakes the order; for stop and stopLimit only.'),
+    stopPrice: term('The new price that triggers the order; for stop and stopLimit only.'),
   })
   .refine((changes) => Object.keys(changes).length > 0, {
     error: 'must change something: quantity, limitPrice or stopPrice',
@@ -38,8 +38,8 @@ export type ReplaceOrderBody = z.infer<typeof replaceOrderBody> & ReplaceTerms;
 export const waitLimit = 10;
 
 /**
- * `Prefer` of RFC 7240: of its preferences only `wait=<seconds>` means something, at most `waitLimit`; no preference is ever refused, and
- * `Preference-Applied` says which held.
+ * `Prefer` of RFC 7240: only `wait=<seconds>` applies, at most `waitLimit`; no preference is refused, and `Preference-Applied` says which one was
+ * applied.
  */
 const prefer = z
   .string()
@@ -48,23 +48,23 @@ const prefer = z
     return wait === undefined ? undefined : Math.min(Number(wait), waitLimit);
   })
   .meta({
-    description: '`wait=5`: answer when the order is terminal, or after 5 seconds as it stands then. At most 10.',
+    description: '`wait=5`: answer when the order has ended, or after 5 seconds with its state then. At most 10.',
     examples: ['wait=5'],
   });
 
 /** Headers of a write whose answer may wait. */
 export const waitingHeaders = writeHeaders.extend({ prefer: prefer.optional() });
 
-/** One ETag of an order is a version; `*` and what is absent are any version. A weak one is not, for If-Match compares strongly. */
+/** The ETag of an order is its version; `*` or no header means any version. Weak ETags are refused: If-Match compares strongly. */
 const ifMatch = z
   .string()
   .regex(/^(\*|"\d{1,9}")$/, 'must be one ETag of the order, or *')
   .transform((text) => (text === '*' ? undefined : Number(text.slice(1, -1))))
   .optional()
-  .meta({ description: 'The ETag that the request is based on: 412 if the order has changed since.', examples: ['"2"'] });
+  .meta({ description: 'The ETag that the request is based on; 412 if the order has changed.', examples: ['"2"'] });
 
 /** Headers of a replace. */
 export const replaceHeaders = writeHeaders.extend({ 'if-match': ifMatch });
 
-/** Headers of a write that needs a key: nothing else makes it one. */
+/** Headers of a write that needs a key. */
 export const keyedHeaders = z.object({ 'idempotency-key': writeHeaders.shape['idempotency-key'].unwrap() });

@@ -1,8 +1,8 @@
 import { orderSides, orderTypes, timesInForce, type OrderTerms } from '@tradecore/events';
-import { accountIdShape, clientOrderIdShape, ordStatuses, symbolShape, termFaults } from '@tradecore/trading';
+import { accountIdShape, clientOrderIdShape, meaningOf, ordStatuses, symbolShape, termFaults } from '@tradecore/trading';
 import { z } from 'zod';
 
-/** The rule stands in money and trading, `termFaults`; the pattern here tells it to readers of the document. */
+/** The rule itself is `termFaults` of trading; the pattern documents it. */
 const decimalText = (what: string, example = '101.5') =>
   z.string().meta({
     maxLength: 64,
@@ -22,7 +22,7 @@ const termFields = {
   accountId: shaped(accountIdShape, 'The account that trades.', '0190a6e0-0000-7000-8000-00000000acc0'),
   clientOrderId: shaped(
     clientOrderIdShape,
-    "The client's own name of the order, unique within the account for ever. Required unless an Idempotency-Key is sent.",
+    "The client's own name of the order, unique within the account forever. Required unless an Idempotency-Key is sent.",
     'my-order-1',
   ).optional(),
   symbol: shaped(symbolShape, 'The instrument.', 'ACME'),
@@ -30,7 +30,7 @@ const termFields = {
   type: z.enum(orderTypes),
   quantity: decimalText('How many shares', '10'),
   limitPrice: decimalText('The worst price; exactly for limit and stopLimit').optional(),
-  stopPrice: decimalText('The price that wakes the order; exactly for stop and stopLimit').optional(),
+  stopPrice: decimalText('The price that triggers the order; exactly for stop and stopLimit').optional(),
   timeInForce: z.enum(timesInForce),
 };
 
@@ -66,13 +66,13 @@ export const cancelOrderBody = z
 /** What `cancelOrderBody` lets through. */
 export type CancelOrderBody = z.infer<typeof cancelOrderBody>;
 
-/** Headers of a write that mean something; others are not looked at. */
+/** Headers of a write; others are ignored. */
 export const writeHeaders = z.object({
   'idempotency-key': z
     .string()
     .regex(/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/, 'must be 1 to 255 printable ASCII characters')
     .meta({
-      description: 'Makes the request one, however often it is sent. Names an order that has no clientOrderId.',
+      description: 'The same key is the same request, however often it is sent. Names an order that has no clientOrderId.',
       examples: ['0b6f0c1e-8a53-4a3e-9b52-7f2c3a1d9e10'],
     })
     .optional(),
@@ -88,25 +88,25 @@ const figure = (description: string) => z.string().meta({ description, examples:
 const changeable = {
   quantity: figure('The total, filled shares included.').optional(),
   limitPrice: figure('The worst price.').optional(),
-  stopPrice: figure('The price that wakes it.').optional(),
+  stopPrice: figure('The price that triggers it.').optional(),
 };
 
 /** One revision in answers. */
 export const orderRevision = z
   .strictObject({
     revision: z.int().min(1),
-    brokerOrderId: z.uuid().meta({ description: 'What the broker knows it by: its `client_order_id`.' }),
+    brokerOrderId: z.uuid().meta({ description: 'Its `client_order_id` at the brokerage.' }),
     ...changeable,
   })
   .meta({
     id: 'OrderRevision',
-    description: 'What was sent to the broker: the order as placed, then one revision for each replace.',
+    description: 'One set of terms: the order as placed, then one revision for each replace.',
   });
 
-/** Terms that were asked for, in answers. */
+/** Requested terms in answers. */
 export const requestedTerms = z
   .strictObject({ revision: z.int().min(2), ...changeable })
-  .meta({ id: 'RequestedTerms', description: 'What a replace that is not answered yet asks for.' });
+  .meta({ id: 'RequestedTerms', description: 'The terms of a replace that the brokerage has not answered.' });
 
 /** A denial in answers. */
 export const denialResponse = z
@@ -115,32 +115,33 @@ export const denialResponse = z
     detail: z.string(),
     figures: z.record(z.string(), z.string()).meta({ description: 'What the rule compared.' }),
   })
-  .meta({ id: 'Denial', description: 'Why we, not the broker, refused an order.' });
+  .meta({ id: 'Denial', description: 'Why TradeCore, not the brokerage, refused an order.' });
+
+/** Each status with its meaning, as a list. */
+const statusMeanings = ordStatuses.map((status) => `\`${status}\`: ${meaningOf[status]}`).join(' ');
 
 /** An order in answers. Decimals are strings in canonical spelling, times are UTC with microseconds. */
 export const orderResponse = z
   .strictObject({
     id: z.uuid(),
     ...termFields,
-    status: z
-      .enum(ordStatuses)
-      .meta({ description: 'FIX OrdStatus in words. `unknown`: whether the broker has it is not known yet.' }),
+    status: z.enum(ordStatuses).meta({ description: statusMeanings }),
     execType: z
       .string()
       .optional()
       .meta({ description: 'FIX ExecType (150) of the last change that has one.', examples: ['F'] }),
-    filledQuantity: figure('Shares traded so far.'),
-    averagePrice: figure('Price a share of all trades so far, rounded to 9 places; absent until it traded.').optional(),
+    filledQuantity: figure('Shares traded.'),
+    averagePrice: figure('Price a share of all trades, rounded to 9 places; absent until it traded.').optional(),
     revision: z.int().min(1).meta({ description: 'The revision whose terms are in force; rises with each replace.' }),
-    revisions: z.array(orderRevision).meta({ description: 'Every revision that was sent, the first one first.' }),
+    revisions: z.array(orderRevision).meta({ description: 'Every revision, oldest first.' }),
     requested: requestedTerms.optional(),
-    goodUntil: time('Not sent to the broker after this time; absent for `gtc`.').optional(),
+    goodUntil: time('Not sent to the brokerage after this time; absent for `gtc`.').optional(),
     denial: denialResponse.optional(),
-    rejectionCode: z.string().optional().meta({ description: "The broker's code, where the broker refused it." }),
-    reason: z.string().optional().meta({ description: 'Why it stands as it does, as far as the last change says.' }),
-    cancelReason: z.string().optional().meta({ description: 'What the client said when it asked to cancel.' }),
+    rejectionCode: z.string().optional().meta({ description: "The brokerage's code, where the brokerage rejected it." }),
+    reason: z.string().optional().meta({ description: 'Why the last change happened, where it says so.' }),
+    cancelReason: z.string().optional().meta({ description: 'The reason in the cancel request.' }),
     version: z.int().min(1).meta({ description: 'Counts the changes of the order; its ETag.' }),
-    createdAt: time('When it was accepted.'),
+    createdAt: time('When it was placed.'),
     updatedAt: time('When it changed last.'),
   })
   .meta({ id: 'Order', description: 'An order.' });
@@ -159,7 +160,7 @@ export const orderPageResponse = z
 /** One page of orders on the wire. */
 export type OrderPageResponse = z.infer<typeof orderPageResponse>;
 
-/** One fact of an order's history: the stored event. */
+/** One stored event of an order. */
 export const orderEventResponse = z
   .strictObject({
     id: z.uuid(),
@@ -173,7 +174,7 @@ export const orderEventResponse = z
 /** One stored event on the wire. */
 export type OrderEventResponse = z.infer<typeof orderEventResponse>;
 
-/** The whole history of an order, first event first. */
+/** The whole history of an order, oldest first. */
 export const orderEventsResponse = z
   .strictObject({ events: z.array(orderEventResponse) })
   .meta({ id: 'OrderEvents', description: 'The history of an order.' });

@@ -11,7 +11,7 @@ export const fieldFault = z
     in: z
       .enum(['query', 'path', 'header'])
       .optional()
-      .meta({ description: 'Where the pointer points into; the body when absent.' }),
+      .meta({ description: 'What the pointer points into; the body when absent.' }),
   })
   .meta({ id: 'FieldFault', description: 'One fault of a request.' });
 
@@ -19,14 +19,14 @@ export const fieldFault = z
 export const problemResponse = z
   .looseObject({
     type: z.string().meta({
-      description: 'Names the problem: `https://tradecore.dev/problems/` and a code. Stable, whatever the title says.',
+      description: 'Names the problem: `https://tradecore.dev/problems/` and a code. Stable.',
       examples: ['https://tradecore.dev/problems/invalid-request'],
     }),
     title: z.string(),
     status: z.int().min(400).max(599),
     detail: z.string(),
-    instance: z.string().meta({ description: 'The path that was asked.' }),
-    traceId: z.string().optional().meta({ description: 'The trace of the request: what to tell support.' }),
+    instance: z.string().meta({ description: 'The path of the request.' }),
+    traceId: z.string().optional().meta({ description: 'The trace of the request, for support.' }),
     errors: z.array(fieldFault).optional(),
   })
-  .meta({ id: 'Problem', description: 'Why a request was not done (RFC 9457).' });
+  .meta({ id: 'Problem', description: 'Why a request failed (RFC 9457).' });

@@ -14,7 +14,7 @@ function canonicalTime(text: string): string | undefined {
   return `${time.toISOString().slice(0, 19)}.${fraction.padEnd(6, '0').slice(0, 6)}Z`;
 }
 
-/** A point in an order's life. */
+/** A version or a time of an order. */
 export type AsOf = { readonly version: number } | { readonly time: string };
 
 const asOf = z
@@ -32,14 +32,14 @@ const asOf = z
     return z.NEVER;
   })
   .meta({
-    description: 'The order as it was: after that version, or at that time (RFC 3339; younger than 5 s it may still change).',
+    description: 'The order after that version, or at that time (RFC 3339; within the last 5 s the answer may still change).',
     examples: ['1', '2026-11-23T09:00:00Z'],
   });
 
 /** Query of `GET /v1/orders/{id}`. */
 export const orderQuery = z.strictObject({ asOf: asOf.optional() });
 
-/** What it lets through. */
+/** What the schema lets through. */
 export type OrderQuery = z.output<typeof orderQuery>;
 
 const limit = (what: string) =>
@@ -58,7 +58,7 @@ const cursor = <Key>(decode: (cursor: string) => Key | undefined) =>
     .transform((text, context) => {
       const key = decode(text);
       if (key !== undefined) return key;
-      context.addIssue({ code: 'custom', message: 'is no cursor of this list', params: { code: 'invalid-format' } });
+      context.addIssue({ code: 'custom', message: 'is not a cursor of this list', params: { code: 'invalid-format' } });
       return z.NEVER;
     })
     .optional()
@@ -72,7 +72,7 @@ export const ordersQuery = z.strictObject({
     .regex(clientOrderIdShape, 'must be 1 to 48 printable ASCII characters')
     .optional()
     .meta({ description: 'Only the order of this name: one or none.', examples: ['my-order-1'] }),
-  status: z.enum(ordStatuses).optional().meta({ description: 'Only orders that stand so.' }),
+  status: z.enum(ordStatuses).optional().meta({ description: 'Only orders of this status.' }),
   symbol: z
     .string()
     .regex(symbolShape, 'must be a capital letter, then up to 11 capital letters, digits or "."')
@@ -82,41 +82,41 @@ export const ordersQuery = z.strictObject({
   cursor: cursor(decodeOrderCursor),
 });
 
-/** What it lets through. */
+/** What the schema lets through. */
 export type OrdersQuery = z.output<typeof ordersQuery>;
 
 /** Query of `GET /v1/accounts`. */
 export const accountsQuery = z.strictObject({ limit: limit('Accounts'), cursor: cursor(decodeAccountCursor) });
 
-/** What it lets through. */
+/** What the schema lets through. */
 export type AccountsQuery = z.output<typeof accountsQuery>;
 
 /** Query of `GET /v1/accounts/{id}/activities` and `/executions`. */
 export const ledgerQuery = z.strictObject({ limit: limit('Lines'), cursor: cursor(decodeLedgerCursor) });
 
-/** What it lets through. */
+/** What the schema lets through. */
 export type LedgerQuery = z.output<typeof ledgerQuery>;
 
-/** A route without a query: whatever stands there is a fault. */
+/** A route without a query: any parameter is a fault. */
 export const noQuery = z.strictObject({});
 
-/** Headers of a read that mean something. */
+/** Headers of a read. */
 export const readHeaders = z.object({
   'consistency-token': z
     .string()
     .transform((text, context) => {
       const token = decodeConsistencyToken(text);
       if (token) return token;
-      context.addIssue({ code: 'custom', message: 'is no token of this API', params: { code: 'invalid-format' } });
+      context.addIssue({ code: 'custom', message: 'is not a token of this API', params: { code: 'invalid-format' } });
       return z.NEVER;
     })
     .optional()
     .meta({
-      description: 'From the answer of a write: the read waits, at most 2 s, until it shows that write.',
+      description: 'From an earlier answer: the read waits, at most 2 s, until it shows at least that state.',
       examples: ['AZCm4AAAcACAAAAAAACswAAAAAE'],
     }),
-  'if-none-match': z.string().max(200).optional().meta({ description: 'The ETag known: 304 if it still holds.' }),
+  'if-none-match': z.string().max(200).optional().meta({ description: 'A known ETag: 304 if it still holds.' }),
 });
 
-/** What they let through. */
+/** What the schema lets through. */
 export type ReadHeaders = z.output<typeof readHeaders>;

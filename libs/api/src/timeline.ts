@@ -7,10 +7,12 @@ const time = (description: string) =>
 export const timelineEntryResponse = z
   .strictObject({
     time: time('When it was stored.'),
-    text: z.string().meta({ description: 'What happened, in plain words.', examples: ['The broker has it.'] }),
+    text: z.string().meta({ description: 'What happened, in plain words.', examples: ['Working at the brokerage.'] }),
     event: z.string().meta({ description: 'Type of the stored event.', examples: ['OrderAccepted'] }),
-    source: z.enum(['order', 'account', 'saga']).meta({ description: 'Whose event it is.' }),
-    version: z.int().min(1).meta({ description: 'Version of the order, the account or the saga that it made.' }),
+    source: z
+      .enum(['order', 'account', 'saga', 'brokerage'])
+      .meta({ description: 'Who says it: the order, its account, the saga that works it, or the brokerage.' }),
+    version: z.int().min(1).meta({ description: 'Version of that which the event made.' }),
   })
   .meta({ id: 'TimelineEntry', description: 'One thing that happened to an order.' });
 
@@ -19,8 +21,8 @@ export const timelineResponse = z
   .strictObject({
     entries: z.array(timelineEntryResponse).meta({ description: 'The first one first.' }),
     waitingFor: z.array(z.string()).meta({
-      description: 'What the order waits for, in plain words; empty once it has ended and all is booked.',
-      examples: [["the broker's answer"]],
+      description: 'What the order waits for, in plain words; empty once it has ended.',
+      examples: [["the brokerage's answer"]],
     }),
   })
   .meta({ id: 'Timeline', description: 'What happened to an order, when and why, in plain words.' });

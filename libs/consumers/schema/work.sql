@@ -5,7 +5,7 @@ create table {{schema}}.work (
   key uuid primary key,
   -- When it is due; of a claimed row the end of the claim, of one that waits for a request infinity.
   due_at timestamptz not null default clock_timestamp(),
-  claim uuid,                            -- null: free
+  claim uuid,                            -- null: free; another one for each taking
   revision int not null default 1,       -- one more with each request: a request while a worker has the row is not lost
   attempts int not null default 0,       -- claims since it was last settled
   state jsonb not null default '{}',      -- what workers have to remember

@@ -1,4 +1,5 @@
 export {
+  declarationOf,
   fold,
   foldAppended,
   On,
@@ -14,34 +15,28 @@ export { CommitListener, ProjectorBatches, type ProjectorParts } from './project
 export { rebuildProjection, redrive, resumeProjection, type OperatorParts } from './projector/operate.ts';
 export { ProjectionBusy, type Redriven } from './projector/redrive.ts';
 export { parkReasons, type ParkReason } from './projector/projection-metrics.ts';
-export {
-  Subscription,
-  type BatchProcessor,
-  type DeadLetter,
-  type EventRecord,
-  type Handled,
-  type SubscriptionParts,
-  type SubscriptionStatus,
-} from './offsets/subscription.ts';
+export { Subscription, type SubscriptionParts, type SubscriptionStatus } from './offsets/subscription.ts';
+export type { BatchProcessor, DeadLetter, EventRecord, RecordBatch } from './offsets/batch-processor.ts';
 export type { Unusable } from './offsets/offsets.ts';
 export { readinessOf, type ReadinessCheck } from './offsets/readiness.ts';
 export { LogCutOff, ModelDiverged, OffsetLost, ProjectionStopped } from './offsets/errors.ts';
 export { BoundedCache } from './offsets/bounded-cache.ts';
-export { savepoint } from './offsets/transaction.ts';
-export { commandsMigration, sagaMigration, type ConsumerMigrationOptions } from './process/migrations.ts';
-export { Handles, type CommandHandler, type CommandHandlerClass } from './process/handles.ts';
-export { CommandsModule, CommandStrategy, type CommandsOptions } from './process/command-strategy.ts';
-export type { Saga, SagaClass } from './process/saga.ts';
-export { SagasModule, SagaStrategy, type SagasOptions } from './process/saga-strategy.ts';
-export { CommandDecider, type CommandDeciderOptions } from './process/command-decider.ts';
-export { DecidingBatches, type DecidingParts } from './process/deciding-work.ts';
-export { RunningSaga, type RunningSagaParts } from './process/running-saga.ts';
+export { inTransaction, savepoint, type PipelinedTransaction } from './offsets/transaction.ts';
+export { intakeMigration, processMigration, type ConsumerMigrationOptions } from './process/migrations.ts';
+export type { OpenStep, Process } from './process/process.ts';
+export { ProcessModule, ProcessStrategy, type ProcessOptions } from './process/process-module.ts';
+export { RunningProcess, type RunningProcessParts } from './process/running-process.ts';
+export type { Received } from './process/deadlines.ts';
+export type { Intake } from './work-queue/intake.ts';
+export { IntakeModule, IntakeStrategy, type IntakeOptions } from './work-queue/intake-module.ts';
+export { IntakeBatches, type IntakeParts } from './work-queue/intake-batches.ts';
 export { backoffMs } from './work-queue/backoff.ts';
 export { KeyedMutex } from './work-queue/keyed-mutex.ts';
 export { WorkQueue, type WorkHandler, type WorkQueueOptions } from './work-queue/work-queue.ts';
 export {
   ClaimLost,
   workMigration,
+  type NewWork,
   type Verdict,
   type WorkItem,
   type WorkMigrationOptions,

@@ -3,14 +3,12 @@
  * the point for the nth time; points are laid around the classes from outside, so that nothing of it is in the library.
  */
 import { createEventStore, TransactionEventStore } from '@tradecore/event-sourcing';
+import { IntakeBatches, RunningProcess, Subscription, type BatchProcessor } from '@tradecore/consumers';
 import { createKafkaClient } from '@tradecore/messaging';
 import { DataSource } from 'typeorm';
-import { CommandDecider } from '../src/process/command-decider.ts';
-import { DecidingBatches } from '../src/process/deciding-work.ts';
 import { Offsets } from '../src/offsets/offsets.ts';
-import { RunningSaga } from '../src/process/running-saga.ts';
-import { Subscription, type BatchProcessor } from '../src/offsets/subscription.ts';
-import { declarations, Errand, errands, names, PurseCommands } from './errands.ts';
+import { ProcessBatches } from '../src/process/process-batches.ts';
+import { declarations, ErrandProcess, errands, names, Payments, received } from './errands.ts';
 
 const env = process.env as Record<string, string>;
 const [point = '', nth = '1'] = (env['FAILPOINT'] ?? '').split(':');
@@ -32,8 +30,10 @@ const after = (target: object, method: string, name: string): void => {
 };
 
 after(Offsets.prototype, 'advance', 'after-offsets');
-after(TransactionEventStore.prototype, 'loadLocked', 'after-load');
+after(TransactionEventStore.prototype, 'loadLocked', 'after-lock');
 after(TransactionEventStore.prototype, 'saveBatch', 'after-append');
+after(ProcessBatches.prototype, 'write', 'after-rows');
+after(Payments.prototype, 'take', 'after-rows');
 
 const dataSource = await new DataSource({ type: 'postgres', url: env['DATABASE_URL']! }).initialize();
 const store = createEventStore({ dataSource, catalogue: errands });
@@ -45,26 +45,20 @@ const kafka = createKafkaClient({
 });
 
 /** A group of its own: the dead are not waited for, so that the offset rows alone keep them apart. */
-const inGroup = (work: BatchProcessor): BatchProcessor =>
-  Object.assign(Object.create(work) as BatchProcessor, {
+const inGroup = (processor: BatchProcessor): BatchProcessor =>
+  Object.assign(Object.create(processor) as BatchProcessor, {
     name: env['GROUP']!,
-    open: () => work.open(),
     handle: async (...parameters: Parameters<BatchProcessor['handle']>) => {
-      const handled = await work.handle(...parameters);
-      const committed = (seconds: number): void => {
-        reached('after-commit');
-        handled.committed(seconds);
-      };
-      return { ...handled, committed };
+      await processor.handle(...parameters);
+      reached('after-commit');
     },
   });
 
 const parts = { dataSource, store, catalogue: errands, kafka, lookAgainMs: 50 };
 if (env['ROLE'] === 'errand-saga') {
-  const saga = { name: 'errand-saga', topics: [names.jobs, names.purses], saga: Errand };
-  await new RunningSaga({ ...parts, ...saga, around: inGroup }).start();
+  const saga = { name: 'errand-saga', topics: [names.jobs, names.purses], process: new ErrandProcess(), received };
+  await new RunningProcess({ ...parts, ...saga, around: inGroup }).start();
 } else {
-  const handlers = [new PurseCommands()];
-  const decider = new CommandDecider({ name: 'purse-keeper', topics: [names.steps], handlers, catalogue: errands });
-  await new Subscription(inGroup(new DecidingBatches(decider, parts)), parts).start();
+  const intake = { intake: new Payments(), name: 'purse-keeper', topics: [names.steps] };
+  await new Subscription(inGroup(new IntakeBatches({ ...parts, ...intake })), parts).start();
 }

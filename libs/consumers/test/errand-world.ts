@@ -1,48 +1,75 @@
 import { freshId, topics, type RecordedEvent } from '@tradecore/events';
 import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
-import { encode, type KafkaClient, type IncomingMessage, type OutgoingMessage } from '@tradecore/messaging';
+import { IntakeBatches, RunningProcess, Subscription, type BatchProcessor } from '@tradecore/consumers';
+import type { IncomingMessage, KafkaClient, OutgoingMessage } from '@tradecore/messaging';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { runInContext } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
-import { CommandDecider } from '../src/process/command-decider.ts';
-import { DecidingBatches } from '../src/process/deciding-work.ts';
-import { RunningSaga } from '../src/process/running-saga.ts';
-import { Subscription, type BatchProcessor } from '../src/offsets/subscription.ts';
-import { declarations, Errand, errands, errandIdFor, Job, migrations, names, PurseCommands } from './errands.ts';
+import {
+  declarations,
+  errandIdFor,
+  ErrandProcess,
+  errands,
+  Job,
+  migrations,
+  names,
+  Payments,
+  Purse,
+  received,
+  Wallet,
+  type PaymentRequested,
+} from './errands.ts';
+import { startRelay } from './relay.ts';
 import { until } from './world.ts';
 
 /** What a job is opened with. */
-export interface Order {
+export interface Opening {
+  readonly walletId?: string;
   readonly purseId?: string;
   readonly amount?: number;
   readonly deadlineMs?: number;
 }
 
+/** Does something to the batches of a consumer. */
+export type Around = (processor: BatchProcessor) => BatchProcessor;
+
 /** A database, a broker, and a small relay between them. */
 export interface ErrandWorld {
   readonly database: TestDatabase;
   readonly test: TestKafka;
+  /** The store of the desk, which writes jobs and fills wallets. */
+  readonly desk: PostgresEventStore;
   /** Opens a job; resolves with its id. */
-  open(order?: Order): Promise<string>;
-  nudge(jobId: string, spoil?: boolean): Promise<void>;
+  open(opening?: Opening): Promise<string>;
+  nudge(jobId: string, how?: { spoil?: boolean; halve?: boolean }): Promise<void>;
   /** Puts records on a topic, whatever they are. */
   send(topic: string, ...messages: OutgoingMessage[]): Promise<void>;
   publish(...events: RecordedEvent[]): Promise<void>;
-  /** While it is off, nothing gets to the topics. */
-  relay(on: boolean): void;
-  /** Runs the commands of purses, or errands, as one process would. */
-  runPurses(around?: (work: BatchProcessor) => BatchProcessor): Promise<Subscription & { readonly handler: PurseCommands }>;
-  runErrands(around?: (work: BatchProcessor) => BatchProcessor): Promise<RunningSaga>;
+  /** Which topics get nothing; all when `true`. */
+  halt(which: boolean | readonly string[]): void;
+  /** Takes in the steps for purses, as one instance would; pays unless `pays` is false. */
+  runPurses(options?: { around?: Around; pays?: boolean }): Promise<Purses>;
+  /** Pays what was requested and not paid yet, without any topic. */
+  pay(): Promise<void>;
+  /** Runs errands, as one instance would. */
+  runErrands(around?: Around): Promise<RunningProcess>;
   query<T>(sql: string, parameters?: unknown[]): Promise<T[]>;
   eventsOf(aggregateId: string): Promise<RecordedEvent[]>;
+  typesOf(aggregateId: string): Promise<string[]>;
+  countOf(type: string): Promise<number>;
   /** Waits until the errands of these jobs are ended. */
   ended(...jobIds: string[]): Promise<void>;
   deadLetters(): Promise<IncomingMessage[]>;
   drop(): Promise<void>;
 }
 
-const schemaOfTopic: Record<string, string> = { Job: names.jobs, Purse: names.purses, Errand: names.steps };
+/** Steps for purses, as one instance takes them in. */
+export interface Purses {
+  readonly subscription: Subscription;
+  readonly payments: Payments;
+  stop(): Promise<void>;
+}
 
 /** Makes one. */
 export async function createErrandWorld(partitions = 2): Promise<ErrandWorld> {
@@ -55,52 +82,68 @@ export async function createErrandWorld(partitions = 2): Promise<ErrandWorld> {
   const running: { stop(): Promise<void> }[] = [];
   const partsFor = (service: keyof typeof stores, kafka: KafkaClient) => ({ ...stores[service], catalogue: errands, kafka });
   const query = <T>(sql: string, parameters?: unknown[]) => database.dataSource.query(sql, parameters) as Promise<T[]>;
-  const save = (job: Job) =>
-    runInContext({ correlationId: freshId(), account: 'acme' }, () => stores['job-desk'].store.saveAggregate(job));
+  const desk = stores['job-desk'].store;
+  const save = (job: Job) => runInContext({ correlationId: freshId(), account: 'acme' }, () => desk.saveAggregate(job));
   const keep = async <T extends { start(): Promise<void>; stop(): Promise<void> }>(each: T): Promise<T> => {
     running.push(each);
     await each.start();
     return each;
   };
+  const pay = () => payAll(stores['purse-keeper']);
+  const eventsOf = (aggregateId: string) => desk.readEvents(aggregateId);
+  const countOf = async (type: string) =>
+    (await query<{ n: number }>('select count(*)::int as n from event_store where event_type = $1', [type]))[0]?.n ?? 0;
   return {
     database,
     test,
+    desk,
     query,
+    pay,
+    eventsOf,
+    countOf,
     send: relay.send,
     publish: relay.publish,
-    relay: relay.turn,
-    open: async ({ purseId = freshId(), amount = 1, deadlineMs = 60_000 } = {}) => {
-      const job = new Job(freshId()).open({ purseId, amount, deadlineMs });
+    halt: relay.halt,
+    open: async ({ purseId = freshId(), walletId = freshId(), amount = 1, deadlineMs = 60_000 } = {}) => {
+      const job = new Job(freshId()).open({ walletId, purseId, amount, deadlineMs });
       await save(job);
       return job.id;
     },
-    nudge: async (jobId, spoil = false) => {
-      await save((await stores['job-desk'].store.loadAggregate(Job, jobId)).nudge(spoil));
+    nudge: async (jobId, how = {}) => {
+      await save((await desk.loadAggregate(Job, jobId)).nudge(how));
     },
-    runPurses: async (around = (work) => work) => {
+    runPurses: async ({ around = (each: BatchProcessor) => each, pays = true } = {}) => {
       const parts = partsFor('purse-keeper', test.another());
-      const handler = new PurseCommands();
-      const decider = new CommandDecider({
-        name: 'purse-keeper',
-        topics: [names.steps],
-        handlers: [handler],
-        catalogue: errands,
-      });
-      const subscription = new Subscription(around(new DecidingBatches(decider, parts)), { ...parts, lookAgainMs: 50 });
-      return Object.assign(await keep(subscription), { handler });
+      const payments = new Payments();
+      const intake = new IntakeBatches({ ...parts, intake: payments, name: 'purse-keeper', topics: [names.steps] });
+      const subscription = new Subscription(around(intake), { ...parts, lookAgainMs: 50 });
+      await subscription.start();
+      let isPaying = pays;
+      const paying = (async () => {
+        while (isPaying) {
+          await pay().catch(() => undefined);
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+      })();
+      const stop = async () => {
+        isPaying = false;
+        await paying;
+        await subscription.stop();
+      };
+      running.push({ stop });
+      return { subscription, payments, stop };
     },
-    runErrands: async (around = (work) => work) => {
+    runErrands: async (around = (each) => each) => {
       const parts = partsFor('errand-saga', test.another());
-      const saga = { name: 'errand-saga', topics: [names.jobs, names.purses], saga: Errand };
-      return keep(new RunningSaga({ ...parts, ...saga, around, lookAgainMs: 50 }));
+      const saga = { name: 'errand-saga', topics: [names.jobs, names.purses], process: new ErrandProcess(), received };
+      return keep(new RunningProcess({ ...parts, ...saga, around, lookAgainMs: 50 }));
     },
-    eventsOf: (aggregateId) => stores['job-desk'].store.readEvents(aggregateId),
+    typesOf: async (aggregateId) => (await eventsOf(aggregateId)).map(({ type }) => type),
     ended: async (...jobIds) => {
-      const ids = jobIds.map((id) => errandIdFor(id));
       const count = `select count(*)::int as n from event_store where aggregate_id = any($1) and event_type = 'ErrandEnded'`;
       await until(
-        () => query<{ n: number }>(count, [ids]),
-        ([row]) => row?.n === ids.length,
+        () => query<{ n: number }>(count, [jobIds.map((id) => errandIdFor(id))]),
+        ([row]) => row?.n === jobIds.length,
         30_000,
       );
     },
@@ -126,63 +169,27 @@ async function storesOf(database: TestDatabase) {
   };
 }
 
-interface Row {
-  readonly seq: string;
-  readonly key: string;
-  readonly event: RecordedEvent;
+interface Payment {
+  readonly n: string;
+  readonly step_id: string;
+  readonly saga_id: string;
+  readonly purse_id: string;
+  readonly data: PaymentRequested['data'];
 }
 
-/** Publishes what the outbox holds, in order. It is never killed, so it needs none of the real one's care. */
-async function startRelay({ dataSource }: TestDatabase, test: TestKafka) {
-  const producer = await test.kafka.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
-  let sent = 0n;
-  let [isOn, isStopped] = [true, false];
-  let last: Promise<unknown> = Promise.resolve();
-  /** One transaction after the other: the loop and a test may both want to send. */
-  const sendAll = (batches: { topic: string; messages: OutgoingMessage[] }[]): Promise<void> => {
-    const next = last.then(() =>
-      producer.send({ batches, group: 'test-relay', positionTopic: names.jobs, partition: 0, offset: (sent += 1n) }),
-    );
-    last = next.catch(() => undefined);
-    return next;
-  };
-  const encoded = ({ event, key }: { event: RecordedEvent; key: string }): OutgoingMessage => {
-    const { data, ...envelope } = event;
-    return { ...encode({ ...envelope, dataText: JSON.stringify(data) }), key };
-  };
-  const batchesOf = (rows: readonly { event: RecordedEvent; key: string }[]) =>
-    [...Map.groupBy(rows, ({ event }) => schemaOfTopic[event.aggregateType] as string)].map(([topic, own]) => ({
-      topic,
-      messages: own.map((row) => encoded(row)),
-    }));
-  const turn = async (): Promise<number> => {
-    const rows = (await dataSource.query(outboxSql)) as Row[];
-    if (rows.length === 0) return 0;
-    await sendAll(batchesOf(rows));
-    await dataSource.query('delete from event_outbox where seq = any($1)', [rows.map(({ seq }) => seq)]);
-    return rows.length;
-  };
-  const loop = (async () => {
-    while (!isStopped) if (!isOn || (await turn()) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  })();
-  return {
-    turn: (on: boolean) => void (isOn = on),
-    send: (topic: string, ...messages: OutgoingMessage[]) => sendAll([{ topic, messages }]),
-    publish: (...events: RecordedEvent[]) =>
-      sendAll(
-        batchesOf(events.map((event) => ({ event, key: (event.data as { target?: string }).target ?? event.aggregateId }))),
-      ),
-    stop: async () => {
-      isStopped = true;
-      await loop;
-      await producer.discard();
-    },
-  };
+/** Answers each row once, whoever else does the same: what a command causes has the command's name. Nought is never paid. */
+async function payAll({ dataSource, store }: { dataSource: DataSource; store: PostgresEventStore }): Promise<void> {
+  const rows = (await dataSource.query(
+    `select n, step_id, saga_id, purse_id, data from purse_keeper.payments where not done and data->>'amount' <> '0' order by n`,
+  )) as Payment[];
+  for (const { n, step_id: causationId, saga_id: sagaId, purse_id: purseId, data } of rows) {
+    const { commandId, amount, jobId, walletId } = data;
+    const context = { correlationId: freshId(), causationId, sagaId, commandId, account: 'acme' };
+    const purse = await store.loadAggregate(Purse, purseId);
+    await runInContext(context, () => store.saveAggregate(purse.pay({ amount, jobId, walletId })));
+    await dataSource.query('update purse_keeper.payments set done = true where n = $1', [n]);
+  }
 }
 
-const outboxSql = `
-  select o.seq, o.key, jsonb_build_object('id', e.event_id, 'aggregateId', e.aggregate_id, 'aggregateType', e.aggregate_type,
-    'aggregateVersion', e.aggregate_version, 'type', e.event_type, 'schemaVersion', e.schema_version, 'data', e.event_data,
-    'time', to_char(e."timestamp" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'correlationId', e.correlation_id,
-    'causationId', e.causation_id, 'sagaId', e.saga_id, 'metadata', e.metadata) as event
-  from event_outbox o join event_store e using (event_id) order by o.seq limit 500`;
+/** A wallet as it stands. */
+export const walletOf = (world: ErrandWorld, walletId: string): Promise<Wallet> => world.desk.loadAggregate(Wallet, walletId);

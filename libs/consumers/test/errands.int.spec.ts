@@ -1,56 +1,73 @@
-import { causedEventId, freshId, stepIdFor } from '@tradecore/events';
-import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
+import { causedEventId, freshId, stepIdFor, type RecordedEvent } from '@tradecore/events';
+import { createErrandWorld, walletOf, type ErrandWorld } from './errand-world.ts';
 import { errandIdFor } from './errands.ts';
 
-describe('a saga and the commands it gives', () => {
+type Two = readonly [RecordedEvent, RecordedEvent];
+
+describe('a process over several aggregates, and the steps that it asks', () => {
   let world: ErrandWorld;
   beforeEach(async () => {
     world = await createErrandWorld();
   });
   afterEach(() => world.drop(), 30_000);
 
-  it('go from event to step to answer to the end, each with the context of what caused it', async () => {
-    const purses = await world.runPurses();
+  it('goes from event to step to answer to the end, each save with the context of what caused it', async () => {
+    const { payments } = await world.runPurses();
     await world.runErrands();
-    const purseId = freshId();
-    const jobId = await world.open({ purseId, amount: 5 });
+    const [purseId, walletId] = [freshId(), freshId()];
+    const jobId = await world.open({ purseId, walletId, amount: 5 });
     await world.ended(jobId);
     const errandId = errandIdFor(jobId);
-    const [opened] = await world.eventsOf(jobId);
-    const [asked, ended] = await world.eventsOf(errandId);
-    const paid = await world.eventsOf(purseId);
-    const commandId = stepIdFor(errandId, 'pay', purseId);
-    expect(asked).toMatchObject({
-      id: causedEventId(opened?.id ?? '', errandId, 0),
-      type: 'PaymentAsked',
-      causationId: opened?.id,
-      correlationId: opened?.correlationId,
-      sagaId: errandId,
-      metadata: { account: 'acme' },
-    });
-    expect(paid).toMatchObject(
-      [0, 1].map((n) => ({
-        id: causedEventId(commandId, purseId, n),
-        causationId: asked?.id,
-        correlationId: opened?.correlationId,
-        sagaId: errandId,
-        metadata: { account: 'acme' },
-      })),
-    );
-    expect(ended).toMatchObject({ type: 'ErrandEnded', causationId: paid[0]?.id });
-    expect(await world.query('select amount from purse_keeper.payments')).toEqual([{ amount: 5 }]);
-    expect(purses.handler.told.length).toBeGreaterThan(0);
+    const events = await Promise.all([jobId, walletId, errandId, purseId].map((id) => world.eventsOf(id)));
+    const [[opened, done], [held, walletPaid], [requested, ended], [paid]] = events as unknown as [Two, Two, Two, Two];
+    const context = { correlationId: opened.correlationId, sagaId: errandId, metadata: { account: 'acme' } };
+    const cause = { ...context, causationId: opened.id };
+    expect(held).toMatchObject({ id: causedEventId(opened.id, walletId, 0), type: 'WalletHeld', ...cause });
+    expect(requested).toMatchObject({ id: causedEventId(opened.id, errandId, 0), type: 'PaymentRequested', ...cause });
+    expect(paid.id).toBe(causedEventId(stepIdFor(errandId, 'pay', purseId), purseId, 0));
+    for (const [event, id] of [
+      [done, jobId],
+      [walletPaid, walletId],
+      [ended, errandId],
+    ] as const) {
+      expect(event).toMatchObject({ id: causedEventId(paid.id, id, 0), causationId: paid.id, sagaId: errandId });
+    }
+    expect([done, walletPaid, ended].map(({ type }) => type)).toEqual(['JobDone', 'WalletPaid', 'ErrandEnded']);
+    expect(new Set([done, walletPaid, ended].map(({ time }) => time)).size).toBe(1); // one transaction
+    expect(await world.query('select data->>$1 as amount from purse_keeper.payments', ['amount'])).toEqual([{ amount: '5' }]);
+    expect(payments.woken).toBeGreaterThan(0);
     expect(await world.query('select * from errand_saga.open_sagas')).toEqual([]);
   }, 30_000);
 
-  it('handle many at once, many of one purse among them', async () => {
-    const purseId = freshId();
+  it('handles many at once, many of one wallet among them, while the wallet changes', async () => {
+    const walletId = freshId();
     await world.runPurses();
     await world.runErrands();
-    const jobs = await Promise.all(Array.from({ length: 300 }, (_, n) => world.open(n % 2 ? {} : { purseId })));
+    const opening = Array.from({ length: 200 }, (_, n) => world.open(n % 2 ? {} : { walletId }));
+    for (let n = 0; n < 20; n += 1) {
+      const wallet = await walletOf(world, walletId);
+      await world.desk.saveAggregate(wallet.fill(1)).catch(() => undefined);
+    }
+    const jobs = await Promise.all(opening);
     await world.ended(...jobs);
-    expect(await world.eventsOf(purseId)).toHaveLength(300);
-    expect(await world.query('select count(*)::int as n from purse_keeper.payments')).toEqual([{ n: 300 }]);
+    expect(await walletOf(world, walletId)).toMatchObject({ held: 0, paid: 100 });
+    expect(await world.query('select count(*)::int as n from purse_keeper.payments')).toEqual([{ n: 200 }]);
     expect(await world.deadLetters()).toEqual([]);
   }, 60_000);
+
+  it('keeps a row for each open saga: what it heard, its aggregates, its deadline; what it stores itself is heard with it', async () => {
+    await world.runErrands();
+    const walletId = freshId();
+    const jobId = await world.open({ walletId });
+    const errandId = errandIdFor(jobId);
+    await world.nudge(jobId);
+    const rows = () =>
+      world.query<{ heard: Record<string, number> }>('select saga_id, aggregate_ids, heard from errand_saga.open_sagas');
+    for (;;) {
+      const [row] = await rows();
+      if (row?.heard[jobId] === 2) break;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(await rows()).toEqual([{ saga_id: errandId, aggregate_ids: [jobId, walletId, errandId], heard: { [jobId]: 2 } }]);
+  }, 30_000);
 });

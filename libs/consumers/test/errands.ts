@@ -6,38 +6,63 @@ import {
   topics,
   writtenBy,
   type Catalogue,
+  type Event,
+  type EventClass,
   type RecordedEvent,
   type TopicDeclaration,
 } from '@tradecore/events';
-import { BaseAggregate, type Transaction } from '@tradecore/event-sourcing';
-import { commandsMigration, Handles, sagaMigration, type CommandHandler } from '@tradecore/consumers';
+import { BaseAggregate, type AnyAggregate, type Transaction } from '@tradecore/event-sourcing';
+import { intakeMigration, processMigration, type Intake, type OpenStep, type Process, type Received } from '@tradecore/consumers';
 
-/** Somebody wants something paid. `deadlineMs`: how long an answer may take. */
+/** A client wants something paid out of a wallet. `deadlineMs`: how long an answer may take. */
 export class JobOpened extends event('JobOpened', 1)<{
+  readonly walletId: string;
   readonly purseId: string;
   readonly amount: number;
   readonly deadlineMs: number;
 }> {}
-/** Means nothing to an errand, or spoils it. */
-export class JobNudged extends event('JobNudged', 1)<{ readonly spoil?: boolean }> {}
+/** Means nothing to an errand, or makes its decision fail: `spoil` before anything is applied, `halve` between two aggregates. */
+export class JobNudged extends event('JobNudged', 1)<{
+  readonly walletId: string;
+  readonly spoil?: boolean;
+  readonly halve?: boolean;
+}> {}
+/** The errand's word about the job. */
+export class JobDone extends event('JobDone', 1)<{ readonly paid: number }> {}
+
+/** Money comes in by the desk, */
+export class WalletFilled extends event('WalletFilled', 1)<{ readonly amount: number }> {}
+/** is held when a payment is requested, and paid when it was made. */
+export class WalletHeld extends event('WalletHeld', 1)<{ readonly jobId: string; readonly amount: number }> {}
+export class WalletPaid extends event('WalletPaid', 1)<{ readonly jobId: string; readonly amount: number }> {}
 
 /** A step: asks the purse. */
-export class PaymentAsked extends event('PaymentAsked', 1)<{
+export class PaymentRequested extends event('PaymentRequested', 1)<{
   readonly target: string;
   readonly commandId: string;
   readonly attempt: number;
   readonly amount: number;
   readonly dueAt: string;
+  readonly jobId: string;
+  readonly walletId: string;
 }> {}
-/** The purse paid, or refused. */
-export class ErrandEnded extends event('ErrandEnded', 1)<{ readonly outcome: string }> {}
+export class ErrandEnded extends event('ErrandEnded', 1)<Record<never, never>> {}
 
-/** The purse's answers. */
-export class PursePaid extends event('PursePaid', 1)<{ readonly amount: number }> {}
-/** Thanks, for what it paid. */
-export class PurseThanked extends event('PurseThanked', 1)<Record<never, never>> {}
+/** The purse's answer. */
+export class PursePaid extends event('PursePaid', 1)<{
+  readonly amount: number;
+  readonly jobId: string;
+  readonly walletId: string;
+}> {}
+/** An event that means nothing to anybody. */
+export class PurseSealed extends event('PurseSealed', 1)<Record<never, never>> {}
 
-export const names = { jobs: 'transport.job-events', purses: 'transport.purse-events', steps: 'saga.errands' };
+export const names = {
+  jobs: 'transport.job-events',
+  purses: 'transport.purse-events',
+  wallets: 'transport.wallet-events',
+  steps: 'saga.errands',
+};
 const stored = (name: string): TopicDeclaration => ({
   name,
   key: 'aggregate id',
@@ -50,13 +75,23 @@ const stored = (name: string): TopicDeclaration => ({
 /** The topics of errands, and the dead letters. */
 export const declarations: TopicDeclaration[] = [...Object.values(names).map((name) => stored(name)), topics.deadLetters];
 
+const shared = (...writers: [string, readonly EventClass[]][]) => ({
+  events: writers.flatMap(([, events]) => events),
+  writers: Object.fromEntries(writers),
+});
+
 export const errands: Catalogue = {
-  Job: { type: 'Job', topic: names.jobs, ...writtenBy('job-desk', [JobOpened, JobNudged]) },
-  Purse: { type: 'Purse', topic: names.purses, ...writtenBy('purse-keeper', [PursePaid, PurseThanked]) },
+  Job: { type: 'Job', topic: names.jobs, ...shared(['job-desk', [JobOpened, JobNudged]], ['errand-saga', [JobDone]]) },
+  Wallet: {
+    type: 'Wallet',
+    topic: names.wallets,
+    ...shared(['job-desk', [WalletFilled]], ['errand-saga', [WalletHeld, WalletPaid]]),
+  },
+  Purse: { type: 'Purse', topic: names.purses, ...writtenBy('purse-keeper', [PursePaid, PurseSealed]) },
   Errand: {
     type: 'Errand',
     topic: names.steps,
-    ...writtenBy('errand-saga', [PaymentAsked, ErrandEnded]),
+    ...writtenBy('errand-saga', [PaymentRequested, ErrandEnded]),
     keyOf: ({ data }, id) => (data as { target?: string }).target ?? id,
   },
 };
@@ -64,122 +99,176 @@ export const errands: Catalogue = {
 export const errandIdFor = (jobId: string): string => derivedId('errand', jobId);
 
 /** A job, as its client sees it. */
-export class Job extends BaseAggregate<JobOpened | JobNudged> {
+export class Job extends BaseAggregate<JobOpened | JobNudged | JobDone> {
   static readonly type = 'Job';
+  walletId = '';
+  isDone = false;
   open(data: JobOpened['data']): this {
     this.apply(new JobOpened(data));
     return this;
   }
-  nudge(spoil = false): this {
-    this.apply(new JobNudged(spoil ? { spoil } : {}));
+  nudge(how: { spoil?: boolean; halve?: boolean } = {}): this {
+    this.apply(new JobNudged({ walletId: this.walletId, ...how }));
     return this;
   }
-  onJobOpened(): void {}
+  onJobOpened({ data }: JobOpened): void {
+    this.walletId = data.walletId;
+  }
   onJobNudged(): void {}
+  onJobDone(): void {
+    this.isDone = true;
+  }
 }
 
-/** Pays what it is asked. A negative amount makes it throw half way, nought makes it say nothing, 666 is refused by the table of payments. */
-export class Purse extends BaseAggregate<PursePaid | PurseThanked> {
-  static readonly type = 'Purse';
+/** Money of many jobs. */
+export class Wallet extends BaseAggregate<WalletFilled | WalletHeld | WalletPaid> {
+  static readonly type = 'Wallet';
+  held = 0;
   paid = 0;
-  static mends = false;
-  pay(amount: number): void {
-    if (amount === 0 && !Purse.mends) return;
-    this.apply(new PursePaid({ amount }));
-    if (amount < 0 && !Purse.mends) throw new Error(`a purse can't pay ${amount}`);
-    this.apply(new PurseThanked({}));
+  fill(amount: number): this {
+    this.apply(new WalletFilled({ amount }));
+    return this;
   }
-  onPursePaid({ data }: PursePaid): void {
+  onWalletFilled(): void {}
+  onWalletHeld({ data }: WalletHeld): void {
+    this.held += data.amount;
+  }
+  onWalletPaid({ data }: WalletPaid): void {
+    this.held -= data.amount;
     this.paid += data.amount;
   }
-  onPurseThanked(): void {}
 }
 
-/** Asks a purse once, and again after each deadline. */
-export class Errand extends BaseAggregate<PaymentAsked | ErrandEnded> {
+/** Pays once for each command. */
+export class Purse extends BaseAggregate<PursePaid | PurseSealed> {
+  static readonly type = 'Purse';
+  pay(data: PursePaid['data']): this {
+    this.apply(new PursePaid(data));
+    return this;
+  }
+  seal(): this {
+    this.apply(new PurseSealed({}));
+    return this;
+  }
+  onPursePaid(): void {}
+  onPurseSealed(): void {}
+}
+
+/** What the process remembers. */
+export class Errand extends BaseAggregate<PaymentRequested | ErrandEnded> {
   static readonly type = 'Errand';
-  static mends = false;
-  asked: PaymentAsked['data'] | undefined;
+  /** A handler that throws: an aggregate before it has recorded its part already. */
+  static breaks = false;
+  step: PaymentRequested['data'] | undefined;
   isEnded = false;
-
-  static sagaIdOf({ aggregateType, aggregateId, sagaId }: RecordedEvent): string | undefined {
-    return aggregateType === 'Job' ? errandIdFor(aggregateId) : (sagaId ?? undefined);
-  }
-  static starts({ type }: RecordedEvent): boolean {
-    return type === 'JobOpened';
-  }
-
-  get isStuck(): boolean {
-    return !this.isEnded && (this.asked?.attempt ?? 0) > 1;
-  }
-  get dueAt(): string | undefined {
-    return this.isEnded ? undefined : this.asked?.dueAt;
-  }
-  hear(heard: RecordedEvent, now: string): void {
-    if (heard.type === 'JobNudged' && (heard.data as JobNudged['data']).spoil && !Errand.mends) throw new Error('spoilt');
-    if (heard.type === 'JobOpened') {
-      const { purseId, amount, deadlineMs } = heard.data as JobOpened['data'];
-      this.ask({ target: purseId, amount, deadlineMs, attempt: 1, now });
-    }
-    if (this.asked && heard.id === causedEventId(this.asked.commandId, this.asked.target, 0)) {
-      this.apply(new ErrandEnded({ outcome: heard.type }));
-    }
-  }
-  wake(now: string): void {
-    if (!this.asked) return;
-    const { target, amount, attempt } = this.asked;
-    if (amount === 13 && !Errand.mends) throw new Error('unlucky');
-    if (amount !== 14) this.ask({ target, amount, attempt: attempt + 1, deadlineMs: 60_000, now });
-  }
-  private ask({ deadlineMs, now, ...what }: Asking): void {
-    const dueAt = new Date(Date.parse(now) + deadlineMs).toISOString();
-    this.apply(new PaymentAsked({ ...what, commandId: stepIdFor(this.id, 'pay', what.target), dueAt }));
-  }
-  onPaymentAsked({ data }: PaymentAsked): void {
-    this.asked = data;
+  onPaymentRequested({ data }: PaymentRequested): void {
+    this.step = data;
   }
   onErrandEnded(): void {
+    if (Errand.breaks) throw new TypeError('half way');
     this.isEnded = true;
   }
 }
 
-interface Asking {
-  readonly target: string;
-  readonly amount: number;
-  readonly deadlineMs: number;
-  readonly attempt: number;
-  readonly now: string;
+type Decision = readonly (readonly Event[])[];
+const nothing: Decision = [];
+const later = (now: string, ms: number): string => new Date(Date.parse(now) + ms).toISOString();
+
+/** Holds money, asks a purse once, and again after each deadline; pays and ends when the purse has paid. */
+export class ErrandProcess implements Process {
+  static mends = false;
+  readonly aggregates = [Job, Wallet, Errand];
+
+  idsOf({ aggregateId, type, data }: RecordedEvent): readonly string[] | undefined {
+    const { jobId = aggregateId, walletId } = data as { jobId?: string; walletId?: string };
+    if (type === 'JobNudged' && walletId === 'nowhere') throw new TypeError('it names no wallet');
+    return ['JobOpened', 'JobNudged', 'PursePaid'].includes(type) ? [jobId, walletId as string, errandIdFor(jobId)] : undefined;
+  }
+
+  decide({ type, data, aggregateId, id }: RecordedEvent, aggregates: readonly AnyAggregate[], now: string): Decision {
+    const errand = aggregates[2] as Errand;
+    if (type === 'JobNudged') return this.nudged(data as JobNudged['data'], errand);
+    if (type === 'JobOpened') {
+      const { purseId: target, amount, deadlineMs, walletId } = data as JobOpened['data'];
+      const commandId = stepIdFor(errand.id, 'pay', target);
+      const step = { target, commandId, attempt: 1, amount, jobId: aggregateId, walletId, dueAt: later(now, deadlineMs) };
+      return [[], [new WalletHeld({ jobId: aggregateId, amount })], [new PaymentRequested(step)]];
+    }
+    const { step, isEnded } = errand;
+    if (!step || isEnded || id !== causedEventId(step.commandId, step.target, 0)) return nothing;
+    return [[new JobDone({ paid: step.amount })], [new WalletPaid(step)], [new ErrandEnded({})]];
+  }
+
+  private nudged({ spoil, halve }: JobNudged['data'], errand: Errand): Decision {
+    if (spoil && !ErrandProcess.mends) throw new Error('spoilt');
+    return halve && !errand.isEnded ? [[new JobDone({ paid: 0 })], [], [new ErrandEnded({})]] : nothing;
+  }
+
+  dueAt(process: AnyAggregate): string | undefined {
+    const { isEnded, step } = process as Errand;
+    return isEnded ? undefined : step?.dueAt;
+  }
+
+  openSteps(process: AnyAggregate): readonly OpenStep[] {
+    const { isEnded, step } = process as Errand;
+    return isEnded || !step ? [] : [step];
+  }
+
+  onDeadline(aggregates: readonly AnyAggregate[], _: ReadonlySet<string>, now: string): Decision {
+    const { step } = aggregates[2] as Errand;
+    if (!step) return nothing;
+    if (step.amount === 13 && !ErrandProcess.mends) throw new Error('unlucky');
+    if (step.amount === 14) return nothing;
+    return [[], [], [new PaymentRequested({ ...step, attempt: step.attempt + 1, dueAt: later(now, 60_000) })]];
+  }
+
+  isEnded(process: AnyAggregate): boolean {
+    return (process as Errand).isEnded;
+  }
+
+  isStuck(process: AnyAggregate): boolean {
+    return !(process as Errand).isEnded && ((process as Errand).step?.attempt ?? 0) > 1;
+  }
 }
 
-/** The handler of the purse's commands; writes down each payment in the same transaction. */
-export class PurseCommands implements CommandHandler {
-  static readonly aggregate = Purse;
-  readonly told: string[] = [];
+/** Which steps the purse-keeper has, by the view that it exports. */
+export const received: Received = async (tx, steps) => {
+  const rows = (await tx.query('select command_id from purse_keeper.received where command_id = any($1::uuid[])', [
+    steps.map(({ commandId }) => commandId),
+  ])) as { command_id: string }[];
+  return new Set(rows.map(({ command_id: id }) => id));
+};
 
-  @Handles(PaymentAsked)
-  pay(purse: Purse, { data }: RecordedEvent<PaymentAsked>): void {
-    purse.pay(data.amount);
-  }
-  async stored(tx: Transaction, events: readonly RecordedEvent[]): Promise<void> {
-    const payments = events.filter(({ type }) => type === 'PursePaid');
+/** Keeps a row for each payment that was requested. */
+export class Payments implements Intake {
+  readonly steps = [PaymentRequested];
+  woken = 0;
+  async take(tx: Transaction, steps: readonly RecordedEvent[]): Promise<void> {
     await tx.query(
-      `insert into purse_keeper.payments (event_id, amount)
-       select (p->>'id')::uuid, (p->'data'->>'amount')::int from jsonb_array_elements($1::jsonb) p`,
-      [JSON.stringify(payments)],
+      `insert into purse_keeper.payments (step_id, saga_id, command_id, purse_id, data)
+       select (s->>'id')::uuid, (s->>'aggregateId')::uuid, (s->'data'->>'commandId')::uuid, (s->'data'->>'target')::uuid, s->'data'
+         from jsonb_array_elements($1::jsonb) s
+       on conflict do nothing`,
+      [JSON.stringify(steps)],
     );
   }
-  committed(): void {
-    this.told.push('committed');
+  taken(): void {
+    this.woken += 1;
   }
 }
 
 export const migrations = [
-  commandsMigration({ number: 210, service: 'purse-keeper' }),
-  sagaMigration({ number: 212, service: 'errand-saga' }),
+  intakeMigration({ number: 210, service: 'purse-keeper' }),
+  processMigration({ number: 212, service: 'errand-saga' }),
   {
     number: 300,
     name: 'payments',
-    sql: `create table purse_keeper.payments (event_id uuid primary key, amount int check (amount <> 666));
-      grant select, insert on purse_keeper.payments to :role(purse-keeper);`,
+    sql: `create table purse_keeper.payments (
+        n bigint generated always as identity primary key, step_id uuid not null unique, saga_id uuid not null, command_id uuid not null,
+        purse_id uuid not null, data jsonb not null check (data->>'amount' <> '666'), done boolean not null default false);
+      create view purse_keeper.received as select command_id from purse_keeper.payments;
+      grant select, insert, update on purse_keeper.payments to :role(purse-keeper);
+      grant usage on schema purse_keeper to :role(errand-saga);
+      grant select on purse_keeper.received to :role(errand-saga);`,
   },
 ];

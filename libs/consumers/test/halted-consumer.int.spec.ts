@@ -3,7 +3,7 @@ import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
 import { errandIdFor, names } from './errands.ts';
 import { until } from './world.ts';
 
-describe('a consumer that decides, and a log that does not hold what it has not read', () => {
+describe('a process and an intake, and a log that does not hold what it has not read', () => {
   let world: ErrandWorld;
   beforeEach(async () => {
     world = await createErrandWorld(1);
@@ -22,8 +22,7 @@ describe('a consumer that decides, and a log that does not hold what it has not 
       await admin.disconnect();
     }
   };
-  const countOf = async (type: string) =>
-    (await world.query<{ n: number }>('select count(*)::int as n from event_store where event_type = $1', [type]))[0]?.n;
+  const countOf = (type: string) => world.countOf(type);
   const published = () =>
     until(
       () => world.query('select from event_outbox'),
@@ -36,7 +35,7 @@ describe('a consumer that decides, and a log that does not hold what it has not 
     await world.ended(await world.open());
     await Promise.all([first.stop(), purses.stop()]);
 
-    const jobs = [await world.open(), await world.open({ deadlineMs: 1 })];
+    const jobs = [await world.open(), await world.open()];
     await published();
     await forget(names.jobs);
     const saga = await world.runErrands();
@@ -51,7 +50,7 @@ describe('a consumer that decides, and a log that does not hold what it has not 
     expect(await world.query('select stopped_reason from errand_saga.consumer')).toEqual([{ stopped_reason: stopped.reason }]);
     jobs.push(await world.open());
     await published();
-    expect(await countOf('PaymentAsked')).toBe(1);
+    expect(await countOf('PaymentRequested')).toBe(1);
 
     await world.query(`select errand_saga.begin_again(now() - interval '1 hour')`);
     await world.ended(...jobs);
@@ -68,9 +67,9 @@ describe('a consumer that decides, and a log that does not hold what it has not 
     await world.query('select errand_saga.begin_again()');
     await world.ended(await world.open());
     await until(
-      () => purses.status(),
+      () => purses.subscription.status(),
       ({ state }) => state === 'running',
     );
-    expect([await countOf('PaymentAsked'), await countOf('PursePaid'), await countOf('ErrandEnded')]).toEqual([3, 3, 3]);
+    expect([await countOf('PaymentRequested'), await countOf('PursePaid'), await countOf('ErrandEnded')]).toEqual([3, 3, 3]);
   }, 60_000);
 });

@@ -9,7 +9,7 @@ const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
 /** Runs the projector in a process of its own until it is killed; resolves with the signal that ended it. */
 async function runUntilKilled(world: World, group: string, failpoint: string): Promise<string> {
-  const args = ['--import', here('typescript.mjs'), '--conditions', '@tradecore/source', here('ledger-process.ts')];
+  const args = ['--import', here('../../../typescript-hook.mjs'), '--conditions', '@tradecore/source', here('ledger-process.ts')];
   const child = spawn(process.execPath, args, {
     env: {
       PATH: process.env['PATH'],

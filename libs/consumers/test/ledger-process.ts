@@ -47,14 +47,8 @@ const kafka = createKafkaClient({
 class LedgerWork extends ProjectorBatches {
   override readonly name = env['GROUP']!;
   override async handle(...parameters: Parameters<ProjectorBatches['handle']>) {
-    const handled = await super.handle(...parameters);
-    return {
-      ...handled,
-      committed: (seconds: number) => {
-        reached('after-commit');
-        handled.committed(seconds);
-      },
-    };
+    await super.handle(...parameters);
+    reached('after-commit');
   }
 }
 const work = new LedgerWork(Ledgers, { dataSource, store, catalogue: counters, kafka });

@@ -86,12 +86,15 @@ describe('offsets and their owners', () => {
       const release = Promise.withResolvers<undefined>();
       const first = await world.run((work) =>
         change(work, {
-          handle: async (...parameters) => {
-            const handled = await work.handle(...parameters);
-            entered.resolve(undefined);
-            await release.promise;
-            return handled;
-          },
+          handle: (batch) =>
+            work.handle({
+              ...batch,
+              moveOffsets: async (tx) => {
+                await batch.moveOffsets(tx);
+                entered.resolve(undefined);
+                await release.promise;
+              },
+            }),
         }),
       );
       await until(

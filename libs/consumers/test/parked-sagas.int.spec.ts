@@ -1,8 +1,9 @@
-import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
-import { Errand, errandIdFor } from './errands.ts';
+import { freshId, type RecordedEvent } from '@tradecore/events';
+import { createErrandWorld, walletOf, type ErrandWorld } from './errand-world.ts';
+import { Errand, errandIdFor, ErrandProcess } from './errands.ts';
 import { until } from './world.ts';
 
-interface Held {
+interface Parked {
   event_id: string | null;
   reason: string | null;
 }
@@ -10,64 +11,86 @@ interface Held {
 describe('a saga', () => {
   let world: ErrandWorld;
   beforeEach(async () => {
-    Errand.mends = false;
+    ErrandProcess.mends = false;
+    Errand.breaks = false;
     world = await createErrandWorld();
   });
   afterEach(() => world.drop(), 30_000);
 
-  const held = () => world.query<Held>('select event_id, reason from errand_saga.parked_messages order by n');
+  const parked = () => world.query<Parked>('select event_id, reason from errand_saga.parked_messages order by n');
+  const isParked = (count: number) => until(parked, (rows) => rows.length === count, 20_000);
   const redrive = (jobId: string) =>
     world.query('update errand_saga.parked_messages set redrive = true where saga_id = $1', [errandIdFor(jobId)]);
-  const typesOf = async (jobId: string) => (await world.eventsOf(errandIdFor(jobId))).map(({ type }) => type);
+  const typesOf = (jobId: string) => world.typesOf(errandIdFor(jobId));
+  const untilTypes = (jobId: string, count: number) =>
+    until(
+      () => typesOf(jobId),
+      (types) => types.length === count,
+      30_000,
+    );
 
-  it('that fails is parked: its inputs and its deadlines wait, all others go on', async () => {
+  it('that fails is parked: its inputs and its deadlines wait, all others go on; redriven, it hears them in order', async () => {
     await world.runErrands();
     const jobId = await world.open({ deadlineMs: 300 });
-    await until(
-      () => typesOf(jobId),
-      (types) => types.length === 1,
-    );
-    await world.nudge(jobId, true); // spoils it, before its deadline
-    await until(held, (rows) => rows.length === 1);
+    await untilTypes(jobId, 1);
+    await world.nudge(jobId, { spoil: true }); // before its deadline
+    await isParked(1);
     await world.nudge(jobId);
-    await until(held, (rows) => rows.length === 2);
+    await isParked(2);
     const other = await world.open({ deadlineMs: 300 });
-    await until(
-      () => typesOf(other),
-      (types) => types.length === 2,
-    ); // its deadline has passed, and that of the parked one before it
-    expect(await typesOf(jobId)).toEqual(['PaymentAsked']);
-    expect((await held()).map(({ reason }) => reason)).toEqual(['handler-failed: spoilt', null]);
+    await untilTypes(other, 2); // its deadline has passed, and that of the parked one before it
+    expect(await typesOf(jobId)).toEqual(['PaymentRequested']);
+    expect((await parked()).map(({ reason }) => reason)).toEqual(['handler-failed: spoilt', null]);
 
-    Errand.mends = true;
-    await redrive(jobId);
+    await redrive(jobId); // without a cure
     await until(
-      () => typesOf(jobId),
-      (types) => types.length === 2,
+      () => world.query<{ redrive: boolean }>('select redrive from errand_saga.parked_messages'),
+      (rows) => rows.every((row) => !row.redrive),
     );
+    expect((await parked()).map(({ reason }) => reason)).toEqual(['handler-failed: spoilt', null]);
+    ErrandProcess.mends = true;
+    await redrive(jobId);
+    await untilTypes(jobId, 2);
+    expect(await parked()).toEqual([]);
     await world.runPurses();
     await world.ended(jobId, other);
-    expect(await held()).toEqual([]);
   }, 60_000);
 
-  it('whose deadline fails is parked, and the deadline is heard when it is redriven', async () => {
+  it('whose deadline fails is parked, and the deadline is looked at again when it is redriven', async () => {
     await world.runErrands();
-    const [unlucky, stuck] = [await world.open({ amount: 13, deadlineMs: 50 }), await world.open({ amount: 14, deadlineMs: 50 })];
-    const rows = await until(held, (found) => found.length === 2);
+    const [unlucky, stays] = [await world.open({ amount: 13, deadlineMs: 50 }), await world.open({ amount: 14, deadlineMs: 50 })];
+    const rows = await isParked(2);
     expect(rows.map(({ event_id }) => event_id)).toEqual([null, null]);
     expect(rows.map(({ reason }) => reason).sort()).toEqual([
+      'handler-failed: onDeadline did not move its deadline',
       'handler-failed: unlucky',
-      'handler-failed: wake did not move its deadline',
     ]);
-    expect([await typesOf(unlucky), await typesOf(stuck)]).toEqual([['PaymentAsked'], ['PaymentAsked']]);
-    Errand.mends = true;
+    expect([await typesOf(unlucky), await typesOf(stays)]).toEqual([['PaymentRequested'], ['PaymentRequested']]);
+    ErrandProcess.mends = true;
     await redrive(unlucky);
-    await until(
-      () => typesOf(unlucky),
-      (types) => types.length === 2,
-    );
+    await untilTypes(unlucky, 2);
     await world.runPurses();
     await world.ended(unlucky);
+  }, 60_000);
+
+  it('whose decision fails between two aggregates has stored nothing of it, nor has it harmed its neighbours in the batch', async () => {
+    const walletId = freshId();
+    await world.runErrands();
+    const jobId = await world.open({ walletId, amount: 7 });
+    await untilTypes(jobId, 1);
+    Errand.breaks = true;
+    world.halt(true);
+    await world.nudge(jobId, { halve: true });
+    const others = [await world.open({ walletId }), await world.open({ walletId })];
+    world.halt(false);
+    for (const other of others) await untilTypes(other, 1);
+    expect(await isParked(1)).toMatchObject([{ reason: 'handler-failed: half way' }]);
+    expect(await world.typesOf(jobId)).toEqual(['JobOpened', 'JobNudged']);
+    expect(await walletOf(world, walletId)).toMatchObject({ held: 9, paid: 0 });
+    Errand.breaks = false;
+    await redrive(jobId);
+    await world.ended(jobId);
+    expect(await world.typesOf(jobId)).toEqual(['JobOpened', 'JobNudged', 'JobDone']);
   }, 60_000);
 
   it('hears nothing twice: not the same event, not an older one, not after its end', async () => {
@@ -75,33 +98,34 @@ describe('a saga', () => {
     await world.runErrands();
     const jobId = await world.open();
     await world.ended(jobId);
-    const all = [...(await world.eventsOf(jobId)), ...(await world.eventsOf(errandIdFor(jobId)))];
-    const [opened] = all;
-    await world.publish(opened!, opened!);
-    await world.nudge(jobId); // heard after the end: means nothing
+    const all = async () => [...(await world.eventsOf(jobId)), ...(await world.eventsOf(errandIdFor(jobId)))];
+    const before = await all();
+    const [opened] = before as [RecordedEvent];
+    await world.publish(opened, opened);
+    await world.query(`select errand_saga.begin_again()`); // and the log is read anew: all of it is known
+    await world.nudge(jobId); // after the end: means nothing
     await world.ended(await world.open());
     await until(
       () => world.query('select * from errand_saga.open_sagas'),
       (rows) => rows.length === 0,
     );
-    expect([...(await world.eventsOf(jobId)).slice(0, 1), ...(await world.eventsOf(errandIdFor(jobId)))]).toEqual(all);
+    expect((await all()).filter(({ type }) => type !== 'JobNudged')).toEqual(before);
+    expect(await world.countOf('WalletHeld')).toBe(2);
+    expect(await parked()).toEqual([]);
   }, 60_000);
 
-  it('is not begun by an event that does not begin one', async () => {
+  it('that an event concerns in a way nobody can tell is parked under the event’s own aggregate, until a build can tell', async () => {
     await world.runErrands();
-    const first = await world.open();
-    await until(
-      () => typesOf(first),
-      (types) => types.length === 1,
-    );
-    await world.query('delete from errand_saga.open_sagas');
-    await world.query(`select errand_saga.begin_again()`); // and the log is read anew: all of it is known
-    const next = await world.open();
-    await until(
-      () => typesOf(next),
-      (types) => types.length === 1,
-      30_000,
-    );
-    expect(await typesOf(first)).toEqual(['PaymentAsked']);
+    const jobId = await world.open();
+    await untilTypes(jobId, 1);
+    const { Job } = await import('./errands.ts');
+    const job = await world.desk.loadAggregate(Job, jobId);
+    job.walletId = 'nowhere';
+    await world.desk.saveAggregate(job.nudge());
+    await isParked(1);
+    const [row] = await world.query<{ saga_id: string; reason: string }>('select saga_id, reason from errand_saga.parked');
+    expect(row).toMatchObject({ saga_id: jobId, reason: 'malformed: it names no wallet' });
+    await world.runPurses();
+    await world.ended(jobId);
   }, 60_000);
 });

@@ -1,30 +1,44 @@
+import type { BatchProcessor, RecordBatch } from '@tradecore/consumers';
 import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
-import type { BatchProcessor } from '../src/offsets/subscription.ts';
+import { until } from './world.ts';
 
-describe('the statements of a batch', () => {
+describe('the transactions of a batch', () => {
   let world: ErrandWorld;
   afterEach(() => world.drop(), 30_000);
 
-  it('are five at most, the offset and the rows of handlers included, however many records it has', async () => {
+  it('are one for all its records; what means nothing costs none, and its offset is stored all the same', async () => {
     world = await createErrandWorld(1);
-    world.relay(false);
-    const jobs = await Promise.all(Array.from({ length: 50 }, () => world.open()));
-    const counts = { saga: [] as number[], commands: [] as number[] };
-    const counted = (into: number[]) => (work: BatchProcessor) =>
-      Object.assign(Object.create(work) as BatchProcessor, {
-        open: () => work.open(),
-        handle: async (...[tx, records, isolated]: Parameters<BatchProcessor['handle']>) => {
-          let statements = 1; // the offset
-          const counting = { query: (sql: string, values?: unknown[]) => ((statements += 1), tx.query(sql, values)) };
-          const handled = await work.handle(counting, records, isolated);
-          if (records.length > 0) into.push(statements);
-          return handled;
+    world.halt(true);
+    const jobs = await Promise.all(Array.from({ length: 40 }, () => world.open()));
+    const batches = { saga: [] as number[], purses: [] as number[] };
+    const counted = (into: number[]) => (processor: BatchProcessor) =>
+      Object.assign(Object.create(processor) as BatchProcessor, {
+        handle: (batch: RecordBatch) => {
+          into.push(batch.records.length);
+          return processor.handle(batch);
         },
       });
-    await Promise.all([world.runErrands(counted(counts.saga)), world.runPurses(counted(counts.commands))]);
-    world.relay(true);
+    const saga = await world.runErrands(counted(batches.saga));
+    const { subscription } = await world.runPurses({ around: counted(batches.purses) });
+    world.halt(false);
     await world.ended(...jobs);
-    expect(Math.max(...counts.saga)).toBe(5);
-    expect(Math.max(...counts.commands)).toBe(5);
+    const transactions = batches.saga.length;
+    expect(batches.saga.reduce((sum, count) => sum + count, 0)).toBe(80);
+    expect(Math.max(...batches.saga)).toBeGreaterThan(5);
+    // The ends of jobs, and the ends of errands, mean nothing to either.
+    const stored = async (schema: string) =>
+      (await world.query<{ n: string }>(`select sum(next_offset) as n from ${schema}.offsets`))[0]?.n;
+    const end = async (...topics: string[]) => {
+      const ends = await Promise.all(topics.map((topic) => world.test.kafka.endOffsets(topic)));
+      return String(ends.flatMap((each) => [...each.values()]).reduce((sum, each) => sum + each, 0n));
+    };
+    const { names } = await import('./errands.ts');
+    await until(
+      async () => [await stored('errand_saga'), await stored('purse_keeper')],
+      ([own, others]) => Number(own) >= 120 && Number(others) >= 80,
+    );
+    expect(batches.saga).toHaveLength(transactions);
+    expect(Number(await end(names.jobs, names.purses))).toBeGreaterThanOrEqual(120);
+    expect([saga.subscription.status().state, subscription.status().state]).toEqual(['running', 'running']);
   }, 60_000);
 });

@@ -213,15 +213,18 @@ function gateAt(n: number) {
   const gate: NonNullable<Parameters<World['run']>[0]> = (work) =>
     Object.assign(Object.create(work) as typeof work, {
       open: () => work.open(),
-      handle: async (...parameters: Parameters<typeof work.handle>) => {
-        const handled = await work.handle(...parameters);
-        batches += 1;
-        if (batches === n) {
-          entered.resolve(undefined);
-          await released.promise;
-        }
-        return handled;
-      },
+      handle: (batch: Parameters<typeof work.handle>[0]) =>
+        work.handle({
+          ...batch,
+          moveOffsets: async (tx) => {
+            await batch.moveOffsets(tx);
+            batches += 1;
+            if (batches === n) {
+              entered.resolve(undefined);
+              await released.promise;
+            }
+          },
+        }),
     });
   return { entered: entered.promise, release: () => released.resolve(undefined), gate };
 }

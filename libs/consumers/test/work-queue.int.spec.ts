@@ -1,6 +1,8 @@
 import { freshId } from '@tradecore/events';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
-import { WorkQueue, workMigration, type WorkHandler, type WorkQueueOptions } from '../src/index.ts';
+import { ClaimLost, WorkQueue, workMigration, type WorkHandler, type WorkItem, type WorkQueueOptions } from '../src/index.ts';
+import { outsideTransaction } from '../src/offsets/transaction.ts';
+import { WorkRows } from '../src/work-queue/work-rows.ts';
 import type { DataSource } from 'typeorm';
 
 const done: WorkHandler = () => Promise.resolve(() => Promise.resolve({ done: true }));
@@ -39,7 +41,7 @@ describe('a work queue', () => {
     await database.drop();
   });
 
-  it('attends to what was committed, once, and to nothing that was rolled back', async () => {
+  it('handles what was committed, once, and nothing that was rolled back', async () => {
     const seen: string[] = [];
     const work = queue(async (item) => {
       seen.push(item.key);
@@ -58,7 +60,7 @@ describe('a work queue', () => {
     expect(seen).toEqual([kept]);
   });
 
-  it('has at most as many rows in hand as it has workers, and a slow one holds up nobody else', async () => {
+  it('has at most as many rows in hand as it has workers, and a slow one holds up no other', async () => {
     const { opened, open } = gate();
     const keys = Array.from({ length: 12 }, freshId);
     let [inHand, most] = [0, 0];
@@ -83,7 +85,7 @@ describe('a work queue', () => {
     expect(most).toBeLessThanOrEqual(3);
   });
 
-  it('attends once more to what was asked for while it was in hand', async () => {
+  it('handles once more what was requested while it was in hand', async () => {
     const { opened, open } = gate();
     let times = 0;
     const work = queue(async (item) => {
@@ -101,7 +103,7 @@ describe('a work queue', () => {
     expect(times).toBe(2);
   });
 
-  it('gives a key to one process at a time, and to another one when the first is heard of no more', async () => {
+  it('gives a key to one process at a time, and to another one when the claim of the first runs out', async () => {
     const { opened, open } = gate();
     const seen: string[] = [];
     const first = queue(
@@ -121,17 +123,17 @@ describe('a work queue', () => {
       return done(item);
     });
     second.start();
-    // Renewed claims outlive their lease: three of them, and nobody else has it.
+    // Renewed claims outlive their lease: three of them, and no other process has it.
     await new Promise((resolve) => setTimeout(resolve, 900));
     expect(seen).toEqual(['first']);
-    // As after kill -9: nobody renews.
+    // As after kill -9: nothing renews.
     Reflect.get(first, 'renewing').close();
     await until(async () => (await rows()).length === 0);
     expect(seen).toEqual(['first', 'taken over']);
     open();
   });
 
-  it('takes nothing of an attendance whose claim has ended', async () => {
+  it('takes nothing of a call whose claim has run out', async () => {
     const { opened, open } = gate();
     const work = queue(async () => {
       await opened;
@@ -151,7 +153,57 @@ describe('a work queue', () => {
     expect(await rows()).toMatchObject([{ key, claim: other, state: {} }]);
   });
 
-  it('tries again after a failure, later each time, with what was remembered', async () => {
+  it('settles by the taking: who had the row before, whose claim has run out, settles nothing with its old state', async () => {
+    const rowsOf = new WorkRows('broker_gateway');
+    const alone = outsideTransaction(dataSource);
+    const key = freshId();
+    const claim = () => rowsOf.claim(alone, { limit: 5, leaseMs: 1, inHand: [] });
+    await rowsOf.put(alone, [{ key }]);
+    const [first] = (await claim()).items;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const [second] = (await claim()).items;
+    expect([first?.takenOver, second?.takenOver, second?.attempts]).toEqual([false, true, 2]);
+    expect(second?.claim).not.toBe(first?.claim);
+    const settle = (item: WorkItem, state: object) => rowsOf.settle(alone, item, { again: 'on-request', state: { ...state } });
+    await expect(settle(first!, { by: 'first' })).rejects.toThrow(ClaimLost);
+    await settle(second!, { by: 'second' });
+    expect(await rows()).toMatchObject([{ state: { by: 'second' }, claim: null }]);
+  });
+
+  it('takes rows that are put claimed without a look at the table, once, and gives back what no worker is free for', async () => {
+    const { opened, open } = gate();
+    const seen: string[] = [];
+    const work = queue(
+      async (item) => {
+        seen.push(item.key);
+        await opened;
+        return done(item);
+      },
+      { workers: 2, lookMs: 60_000 },
+    );
+    work.start();
+    const keys = Array.from({ length: 3 }, freshId).sort();
+    const items = await dataSource.transaction((tx) =>
+      work.putClaimed(
+        tx,
+        keys.map((key) => ({ key })),
+      ),
+    );
+    expect(items.map(({ key, attempts }) => [key, attempts])).toEqual(keys.slice(0, 2).map((key) => [key, 1]));
+    const other = queue(done);
+    other.start(); // finds but the one that is free
+    await until(async () => (await rows()).length === 2);
+    work.begin(items);
+    expect(work.busy).toBe(2);
+    const again = await dataSource.transaction((tx) => work.putClaimed(tx, [{ key: keys[0]! }])); // in hand: once more, later
+    expect(again).toEqual([]);
+    open();
+    await until(async () => (await rows()).length === 0);
+    expect(seen.filter((key) => key === keys[1])).toHaveLength(1);
+    work.begin([]);
+  });
+
+  it('tries again after a failure, later each time, with its state', async () => {
     const attempts: unknown[] = [];
     const work = queue(async ({ attempts: n, state }) => {
       attempts.push([n, state]);
@@ -170,7 +222,7 @@ describe('a work queue', () => {
     ]);
   });
 
-  it('leaves a row alone that waits to be asked for, until it is', async () => {
+  it('leaves a row alone that waits for a request, until there is one', async () => {
     let times = 0;
     const work = queue(async () => {
       times += 1;

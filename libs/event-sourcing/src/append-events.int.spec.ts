@@ -1,9 +1,9 @@
 import { freshId } from '@tradecore/events';
 import { Client } from 'pg';
 import { appendParameters, appendSql } from './append-events.ts';
-import type { Save } from './save.ts';
-import { saveOf } from './test/parts.ts';
-import { createTestDatabase, Tally, tallyCatalogue, type TestDatabase } from './testing.ts';
+import { prepareEvents, toSave, type PartToSave, type Save } from './save.ts';
+import { partOf, saveOf } from './test/parts.ts';
+import { createTestDatabase, Gate, Tally, tallyCatalogue, TallyOpened, type TestDatabase } from './testing.ts';
 
 interface Row {
   verdict: string;
@@ -220,6 +220,187 @@ describe('append_events', () => {
     const reader = await connect(database.urlFor('order-projector'));
     await expect(append(reader, [save(freshId())])).rejects.toMatchObject({ code: '42501' });
     await reader.end();
+  });
+
+  it('takes from each service the events that the catalogue lists for it, and no others', async () => {
+    const id = freshId();
+    await append(writer, [save(id)]);
+    const saga = await connect(database.urlFor('order-saga'));
+    const raise = (expected: number) => saveOf(tallyCatalogue, [new Tally(id).open('me').raise(1)], expected);
+    const [opened, raised] = [save(freshId()), raise(1)];
+    const onlyRaise: Save = { ...raised, parts: raised.parts.map((part) => ({ ...part, events: part.events.slice(1) })) };
+    const may = async (client: Client, what: Save): Promise<string> => (await verdicts(client, [what]))[0] ?? '';
+    expect(await may(saga, opened)).toBe('invalid');
+    expect(await may(saga, onlyRaise)).toBe('stored');
+    const refused = await append(saga, [raise(2), saveOf(tallyCatalogue, [new Gate(freshId()).turn(true)])]);
+    expect(refused.map(({ detail }) => detail)).toEqual([
+      'tradecore_test_order_saga does not write TallyOpened of Tally',
+      'tradecore_test_order_saga does not write GateTurned of Gate',
+    ]);
+    await saga.end();
+  });
+
+  it('locks and loads for each service what it writes some events of, and what it asserts', async () => {
+    const load = (client: Client, type: string) =>
+      client.query(`select * from load_locked($1, $2, '{0}', '{null}', '{null}', '{}', 10, 100)`, [[freshId()], [type]]);
+    for (const [service, types] of Object.entries({
+      'order-saga': ['Tally', 'Gate'],
+      'command-api': ['Tally', 'Gate'],
+      'order-projector': ['Gate'],
+    })) {
+      const client = await connect(database.urlFor(service));
+      for (const type of ['Tally', 'Gate', 'Nothing']) {
+        const loading = load(client, type);
+        if (types.includes(type)) expect((await loading).rows).toHaveLength(2);
+        else await expect(loading).rejects.toMatchObject({ code: '42501' });
+      }
+      await client.end();
+    }
+  });
+
+  describe('with asserted parts', () => {
+    const gate = freshId();
+    const assertion = (expected: number): PartToSave => ({ type: 'Gate', id: gate, expected, events: [] });
+    const under = (expected: number, id = freshId()): Save =>
+      toSave(tallyCatalogue, [partOf(tallyCatalogue, new Tally(id).open('me')), assertion(expected)]);
+    const turn = (expected: number): Save => saveOf(tallyCatalogue, [new Gate(gate).turn(expected % 2 === 1)], expected);
+
+    it('stores fifty saves at once that assert the same aggregate, while none of them has ended', async () => {
+      await append(writer, [turn(0)]);
+      const clients = await Promise.all(Array.from({ length: 10 }, () => connect(database.urlFor('command-api'))));
+      await Promise.all(clients.map((client) => client.query('begin')));
+      const outcomes = await Promise.all(
+        clients.map(async (client, n) => {
+          const alone = await Promise.all([under(1), under(1)].map((each) => verdicts(client, [each])));
+          return [...alone.flat(), ...(await verdicts(client, [under(1), under(1), under(1)], n % 2 === 0 ? null : 100))];
+        }),
+      );
+      expect(outcomes.flat()).toEqual(Array.from({ length: 50 }, () => 'stored'));
+      await Promise.all(clients.map((client) => client.query('commit')));
+      await Promise.all(clients.map((client) => client.end()));
+    });
+
+    it('lets a change wait for those that assert, and them not past it: nothing decided on the old version is stored after it', async () => {
+      await append(writer, [turn(0)]);
+      await rival.query('begin');
+      expect(await verdicts(rival, [under(1)])).toEqual(['stored']);
+      let isStored = false;
+      const changer = await connect(database.urlFor('command-api'));
+      const changing = verdicts(changer, [turn(1)]).then((verdict) => {
+        isStored = true;
+        return verdict;
+      });
+      const waits = async (): Promise<boolean> =>
+        (await owner.query(`select from pg_stat_activity where datname = current_database() and wait_event = 'advisory'`))
+          .rowCount === 1;
+      while (!(await waits())) await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(await append(writer, [under(1), save(freshId())])).toMatchObject([
+        { verdict: 'busy', detail: null },
+        { verdict: 'stored' },
+      ]);
+      expect(isStored).toBe(false);
+      await rival.query('commit');
+      expect(await changing).toEqual(['stored']);
+      expect(await append(writer, [under(1), under(2)])).toMatchObject([
+        { verdict: 'conflict', detail: [[2, 2]] },
+        { verdict: 'stored' },
+      ]);
+      await changer.end();
+    });
+
+    it('keeps out those that assert while a change is not committed, also of an aggregate that does not exist yet', async () => {
+      await rival.query('begin');
+      await append(rival, [turn(0)]);
+      expect(await verdicts(writer, [under(0)])).toEqual(['busy']);
+      expect(await verdicts(writer, [under(0)], 100)).toEqual(['busy']);
+      await rival.query('commit');
+      expect(await append(writer, [under(0)])).toMatchObject([{ verdict: 'conflict', detail: [[2, 1]] }]);
+    });
+
+    it('takes in one call what asserts an aggregate and, after it, a change of it', async () => {
+      await append(writer, [turn(0)]);
+      expect(await verdicts(writer, [under(1), turn(1)])).toEqual(['stored', 'stored']);
+    });
+
+    it('gives up a change that can not be had in time', async () => {
+      await append(writer, [turn(0)]);
+      await rival.query('begin');
+      await append(rival, [under(1)]);
+      await expect(append(writer, [turn(1)], 30)).rejects.toMatchObject({ code: '55P03' });
+      await rival.query('rollback');
+      expect((await writer.query<{ lock_timeout: string }>('show lock_timeout')).rows[0]?.lock_timeout).toBe('0');
+    });
+
+    it('never holds the head of what is asserted', async () => {
+      await append(writer, [turn(0)]);
+      await rival.query('begin');
+      await append(rival, [under(1)]);
+      await owner.query(`set lock_timeout = '50ms'`);
+      expect((await owner.query('select from stream_heads where aggregate_id = $1 for update', [gate])).rowCount).toBe(1);
+      await rival.query('rollback');
+    });
+
+    it('asserts nothing of a type that nobody asserts: its changes would not wait', async () => {
+      const id = freshId();
+      await append(writer, [save(id)]);
+      const part = { ...assertion(1), type: 'Tally', id };
+      const asserting: Save = { ...save(freshId()), parts: [...save(freshId()).parts, part] };
+      expect(await append(writer, [asserting])).toMatchObject([
+        { verdict: 'invalid', detail: 'Tally is no type to be asserted' },
+      ]);
+      const disguised = { ...asserting, parts: [...save(freshId()).parts, { ...part, type: 'Gate' }] };
+      expect(await append(writer, [disguised])).toMatchObject([
+        { verdict: 'invalid', detail: `${id} is of type Tally, not Gate` },
+      ]);
+    });
+  });
+
+  it('names every part in conflict, with the version found', async () => {
+    const [one, two, three] = [freshId(), freshId(), freshId()];
+    await append(writer, [save(one), save(two, 0, 2), save(three)]);
+    const parts = [...save(one, 0).parts, ...save(freshId(), 0).parts, ...save(two, 1).parts, ...save(three, 1).parts];
+    const rows = await append(writer, [save(freshId()), toSave(tallyCatalogue, parts)]);
+    expect(rows).toMatchObject([
+      { verdict: 'stored' },
+      {
+        verdict: 'conflict',
+        detail: [
+          [2, 1],
+          [4, 3],
+        ],
+      },
+    ]);
+  });
+
+  it('tells which heads are held, for they are about to change, and nothing of new aggregates', async () => {
+    const [id, other] = [freshId(), freshId()];
+    await append(writer, [save(id)]);
+    await rival.query('begin');
+    await append(rival, [save([id], 1), save(other)]);
+    expect(await append(writer, [save([freshId(), id], 1), save(other)])).toMatchObject([
+      { verdict: 'busy', detail: [2] },
+      { verdict: 'busy', detail: null },
+    ]);
+    await rival.query('rollback');
+  });
+
+  it('lets one of two have an event id that both want for different aggregates at the same moment', async () => {
+    const ids = new Map([[0, freshId()]]);
+    const named = (): Save => {
+      const target = { type: 'Tally', id: freshId() };
+      return toSave(tallyCatalogue, [
+        { ...target, expected: 0, events: prepareEvents(tallyCatalogue, target, [new TallyOpened({ owner: 'me' })], { ids }) },
+      ]);
+    };
+    const [first, second] = [named(), named()];
+    await rival.query('begin');
+    expect(await verdicts(rival, [first])).toEqual(['stored']);
+    const losing = append(writer, [second]);
+    losing.catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await rival.query('commit');
+    await expect(losing).rejects.toMatchObject({ code: '23505' });
+    expect(await append(writer, [second])).toMatchObject([{ verdict: 'present', detail: [[1, first.parts[0]?.id]] }]);
   });
 
   it.each(['repeatable read', 'serializable'])(

@@ -1,9 +1,28 @@
-import { event, freshId, writtenBy } from '@tradecore/events';
-import type { DataSource } from 'typeorm';
-import { Busy, ConcurrencyException, createEventStore, InvalidSave, limits, type PostgresEventStore } from './index.ts';
+import { derivedId, event, freshId, writtenBy } from '@tradecore/events';
+import { DataSource } from 'typeorm';
+import {
+  Busy,
+  ConcurrencyException,
+  createEventStore,
+  EventIdTaken,
+  InvalidSave,
+  limits,
+  type PartToSave,
+  type PostgresEventStore,
+  type Saved,
+} from './index.ts';
 import { appendParameters, appendSql } from './append-events.ts';
 import { saveOf } from './test/parts.ts';
-import { createTestDatabase, Tally, tallyCatalogue, TallyOpened, TallyRaised, type TestDatabase } from './testing.ts';
+import {
+  createTestDatabase,
+  Gate,
+  partOf,
+  Tally,
+  tallyCatalogue,
+  TallyOpened,
+  TallyRaised,
+  type TestDatabase,
+} from './testing.ts';
 
 /** There is no version 0: only the database finds out. */
 class Poison extends event('TallyPoisoned', 0)<object> {}
@@ -16,7 +35,7 @@ class Poisoned extends Tally {
   }
 }
 const declared = { ...tallyCatalogue['Tally'], ...writtenBy('command-api', [TallyOpened, TallyRaised, Poison]) };
-const catalogue = { Tally: declared } as unknown as typeof tallyCatalogue;
+const catalogue = { ...tallyCatalogue, Tally: declared } as unknown as typeof tallyCatalogue;
 
 describe('the PostgreSQL store under way', () => {
   let database: TestDatabase;
@@ -111,6 +130,133 @@ describe('the PostgreSQL store under way', () => {
       await expect(store.saveAggregate(rival)).rejects.toThrow(Busy);
     });
     expect(await versions(held.id)).toEqual([1]);
+  });
+
+  it('refuses at once, when asked to, what another save holds and is about to change; new aggregates are waited for', async () => {
+    const held = await saved();
+    const rival = (await store.loadAggregate(Tally, held.id)).raise(1);
+    const refusing = (tally: Tally) => store.savePrepared([partOf(catalogue, tally)], { onBusy: 'refuse' });
+    await whileHeld(held.raise(1), 'commit', async () => {
+      const since = performance.now();
+      const refused = refusing(rival);
+      await expect(refused).rejects.toThrow(Busy);
+      await expect(refused).rejects.toMatchObject({ details: { aggregates: [held.id] } });
+      expect(performance.now() - since).toBeLessThan(1000);
+    });
+    const id = freshId();
+    await whileHeld(opened(id), 'rollback', async (release) => {
+      const waiting = refusing(opened(id));
+      await saved();
+      await release();
+      expect((await waiting).outcome).toBe('stored');
+    });
+    const [first, second] = [await store.loadAggregate(Tally, id), await store.loadAggregate(Tally, id)];
+    const stored = refusing(first.raise(1));
+    await expect(refusing(second.raise(1))).rejects.toThrow(Busy); // the first is under way in this process
+    expect((await stored).outcome).toBe('stored');
+  });
+
+  it('tells one of two saves that want the same name at the same moment that it is taken', async () => {
+    const [one, two] = [await saved(), await saved()];
+    const ids = new Map([[0, freshId()]]);
+    const rivals = createEventStore({ dataSource, catalogue });
+    const named = ({ id }: Tally): PartToSave => {
+      const target = { type: 'Tally', id };
+      return { ...target, expected: 1, events: store.prepare(target, [new TallyRaised({ by: 1 })], { ids }) };
+    };
+    const outcomes = await Promise.allSettled([store.savePrepared([named(one)]), rivals.savePrepared([named(two)])]);
+    const [winner, loser] = outcomes[0].status === 'fulfilled' ? [one, two] : [two, one];
+    const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []));
+    expect(refused).toEqual([expect.any(EventIdTaken)]);
+    expect(refused[0]).toMatchObject({ aggregateIds: [loser.id], takenBy: winner.id });
+    const inOneCall = await Promise.allSettled(
+      [await saved(), await saved()].map((tally) => {
+        const target = { type: 'Tally', id: tally.id };
+        const events = store.prepare(target, [new TallyRaised({ by: 1 })], { ids: new Map([[0, derivedId('name', one.id)]]) });
+        return store.savePrepared([{ ...target, expected: 1, events }]);
+      }),
+    );
+    expect(inOneCall.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  });
+
+  describe('with a gate that saves assert', () => {
+    const under = (gate: Gate, expected: number): PartToSave[] => [
+      partOf(catalogue, opened()),
+      { type: 'Gate', id: gate.id, expected, events: [] },
+    ];
+    const gateAt1 = async (): Promise<Gate> => {
+      const gate = new Gate(freshId()).turn(true);
+      await store.saveAggregate(gate);
+      return gate;
+    };
+
+    it('stores all of fifty that assert it at once, in two processes', async () => {
+      const gate = await gateAt1();
+      const other = createEventStore({ dataSource: await database.dataSourceFor('command-api'), catalogue });
+      const saves = Array.from({ length: 50 }, (_, n) =>
+        (n % 2 === 0 ? store : other).savePrepared(under(gate, 1), { onBusy: 'refuse' }),
+      );
+      expect((await Promise.all(saves)).every(({ outcome }) => outcome === 'stored')).toBe(true);
+      await other.close();
+    });
+
+    it('stores nothing decided on the old version once a change is acknowledged, however long the saves were stalled', async () => {
+      const gate = await gateAt1();
+      const stalled = await new DataSource({
+        type: 'postgres',
+        url: database.urlFor('command-api'),
+        installExtensions: false,
+        poolSize: 2,
+      }).initialize();
+      const holders = [stalled.createQueryRunner(), stalled.createQueryRunner()];
+      for (const holder of holders) await holder.query('select 1');
+      const slow = createEventStore({ dataSource: stalled, catalogue });
+      const saves = Array.from({ length: 30 }, () => under(gate, 1));
+      const waiting = Promise.allSettled(saves.map((parts) => slow.savePrepared(parts)));
+      await store.saveAggregate(gate.turn(false));
+      for (const holder of holders) await holder.release();
+      for (const outcome of await waiting) {
+        expect(outcome).toMatchObject({
+          status: 'rejected',
+          reason: { conflicts: [{ aggregateId: gate.id, expected: 1, found: 2 }] },
+        });
+      }
+      for (const [part] of saves) expect(await versions(part?.id ?? '')).toEqual([]);
+      await slow.close();
+      await stalled.destroy();
+    });
+
+    it('divides what is stored by each of its changes, under load: before it on the old version, after it on the new one', async () => {
+      const gate = await gateAt1();
+      const other = createEventStore({ dataSource: await database.dataSourceFor('command-api'), catalogue });
+      const changes: string[] = [''];
+      const decided: { on: number; saved: Saved }[] = [];
+      let isOver = false;
+      const load = async (target: PostgresEventStore): Promise<void> => {
+        while (!isOver) {
+          const on = gate.version - gate.uncommittedEvents.length;
+          await target.savePrepared(under(gate, on)).then(
+            (saved) => decided.push({ on, saved }),
+            (error: unknown) => expect(error).toBeInstanceOf(ConcurrencyException),
+          );
+        }
+      };
+      const loads = Array.from({ length: 20 }, (_, n) => load(n % 2 === 0 ? store : other));
+      for (let change = 0; change < 10; change += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        const { events } = await store.saveAggregate(gate.turn(change % 2 === 0));
+        changes.push(events[0]?.time ?? '');
+      }
+      isOver = true;
+      await Promise.all(loads);
+      expect(decided.length).toBeGreaterThan(100);
+      for (const { on, saved } of decided) {
+        const time = saved.events[0]?.time ?? '';
+        expect(time > (changes[on - 1] ?? '')).toBe(true);
+        expect(time < (changes[on] ?? '9')).toBe(true);
+      }
+      await other.close();
+    });
   });
 
   it('takes what fits into its queue and refuses the rest at once', async () => {

@@ -200,17 +200,7 @@ export class AppendQueue {
         setTimeout(() => this.#send(waiting), reconnectMs * (1 + Math.random()));
       }
     } else if (failure === 'locked') {
-      for (const waiting of batch) {
-        // What was lost may itself be the holder.
-        if (waitMs === null || waiting.lost) this.#again(waiting);
-        else
-          this.#settle(
-            waiting,
-            'busy',
-            undefined,
-            new Busy('another save holds the aggregate', { waitedMs: waitMs }, { cause: error }),
-          );
-      }
+      for (const waiting of batch) this.#lockedOut(waiting, waitMs, error);
     } else if (batch.length > 1) {
       // One save is at fault and must not take its neighbours along.
       for (const waiting of batch) await this.#attempt([waiting], waitMs);
@@ -226,6 +216,12 @@ export class AppendQueue {
         new InvalidSave(`the database refused: ${(error as Error).message}`, { cause: error }),
       );
     }
+  }
+
+  #lockedOut(waiting: Waiting, waitedMs: number | null, cause: unknown): void {
+    // What was lost may itself be the holder.
+    if (waitedMs === null || waiting.lost) this.#again(waiting);
+    else this.#settle(waiting, 'busy', undefined, new Busy('another save holds the aggregate', { waitedMs }, { cause }));
   }
 
   #decide(waiting: Waiting, verdict: Verdict): void {

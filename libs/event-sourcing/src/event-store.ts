@@ -1,6 +1,6 @@
 import type { Event, RecordedEvent } from '@tradecore/events';
 import type { AggregateClass, AnyAggregate } from './base-aggregate.ts';
-import type { LoadedMany, Wanted } from './load-many.ts';
+import type { LoadedMany, Wanted, WarmAggregate } from './load-many.ts';
 import type { PartToSave, PreparedEvent, PrepareOptions, Target } from './save.ts';
 
 /** What became of a save. */
@@ -54,14 +54,15 @@ export interface DecideOptions {
 
 /**
  * Where events are kept. Ids, correlation, causation, saga, account, actor and trace come from the context of the call
- * (`runInContext`): with a `commandId` there, event ids are `causedEventId(commandId, aggregateId, index)`, else UUIDv7.
+ * (`runInContext`): with a `commandId` there, event ids are `causedEventId(commandId, aggregateId, index)`, else UUIDv7, where the
+ * catalogue does not name the event (`idOf`).
  * An abstract class, so that it is its own injection token.
  */
 export abstract class EventStore {
   /**
    * Appends all uncommitted events of an aggregate, or none. `expectedVersion` is the version that the decision was made on:
    * the aggregate's version before its uncommitted events, when absent. No events: `stored`, nothing is written.
-   * Throws `ConcurrencyException`, `Busy`, `OutcomeUnknown`, `PayloadTooLarge`, `TextNotStorable`; `InvalidSave` is a bug.
+   * Throws `ConcurrencyException`, `EventIdTaken`, `Busy`, `OutcomeUnknown`, `PayloadTooLarge`, `TextNotStorable`; `InvalidSave` is a bug.
    */
   abstract saveAggregate(aggregate: AnyAggregate, expectedVersion?: number): Promise<Saved>;
 
@@ -78,7 +79,7 @@ export abstract class EventStore {
 
   /**
    * Saves parts whole or not at all: also decisions of several requests together, each prepared in its own context. A part without events
-   * asserts a version. `repeated` when every decision in it is stored already. Throws `ConcurrencyException` with every part in conflict;
+   * asserts a version. One part for each aggregate. `repeated` when every decision in it is stored already. Throws `ConcurrencyException` with every part in conflict;
    * `EventIdTaken` when some event ids are in the store and the save is no repeat; and what `saveAggregate` throws.
    */
   abstract savePrepared(parts: readonly PartToSave[], options?: SaveOptions): Promise<Saved>;
@@ -105,6 +106,12 @@ export abstract class EventStore {
    * only what came later is read, and they are brought up in place.
    */
   abstract loadMany(wanted: readonly Wanted[], lookups?: readonly string[]): Promise<LoadedMany>;
+
+  /**
+   * Brings a warm aggregate up with events that were just saved, without reading them. What it has already (others who share it may have loaded
+   * it meanwhile) and events of other aggregates are left out; where events are missing in between, it stays as it is.
+   */
+  abstract advance(warm: WarmAggregate, stored: readonly RecordedEvent[]): void;
 
   /** An aggregate's events as they were stored (not upcast), by version. */
   abstract readEvents(aggregateId: string, range?: ReadRange): Promise<RecordedEvent[]>;

@@ -1,6 +1,6 @@
 import type { Catalogue } from '@tradecore/events';
 import type { Pool, PoolClient } from 'pg';
-import { appendParameters, appendSql, failureOf, toVerdicts, type Verdict } from './append-events.ts';
+import { appendParameters, appendSql, failureOf, toVerdicts, type Failure, type Verdict } from './append-events.ts';
 import { answerTimeoutMs } from './append-queue.ts';
 import { checkOut } from './checkout.ts';
 import type { LoadedMany } from './load-many.ts';
@@ -22,7 +22,7 @@ export interface Locking {
   readonly waitMs: number;
 }
 
-/** What came of it; `verdict` is absent where nobody knows whether the save is stored. */
+/** What came of it; without `verdict` it is not decided: the save has to be sent again until it is. */
 export interface LockedDecision {
   readonly save: Save;
   readonly verdict?: Verdict;
@@ -45,7 +45,8 @@ export async function decideInTransaction(pool: Pool, locking: Locking): Promise
     save = toSave(locking.catalogue, parts);
     const [verdict] = toVerdicts([save], await session.query(appendSql, appendParameters([save], locking.waitMs)));
     if (verdict?.outcome === 'stored') await session.commit();
-    return { save, ...(verdict && { verdict }) };
+    // Busy: something that was not locked here is held, as what it asserts by a change of it.
+    return verdict && verdict.outcome !== 'busy' ? { save, verdict } : { save };
   } catch (error) {
     return afterFailure(session.fault, error, save);
   } finally {
@@ -55,16 +56,17 @@ export async function decideInTransaction(pool: Pool, locking: Locking): Promise
 
 /** `fault`: what a statement failed with; an error without one was not the database's. */
 function afterFailure(fault: unknown, error: unknown, save: Save | undefined): LockedDecision {
-  const failure = fault === undefined ? 'other' : failureOf(fault);
+  if (fault === undefined) throw error;
+  const failure = failureOf(fault);
   if (save && (failure === 'lost' || failure === 'raced')) return { save };
-  if (failure === 'lost') throw new Busy('the connection to the database broke', undefined, { cause: error });
-  if (failure === 'locked' && !(error instanceof Busy)) {
-    throw new Busy('another save holds the aggregate', undefined, { cause: error });
-  }
-  if (save && fault !== undefined && failure === 'other') {
-    throw new InvalidSave(`the database refused: ${(error as Error).message}`, { cause: error });
-  }
-  throw error;
+  throw refusal(failure, error, save);
+}
+
+function refusal(failure: Failure, error: unknown, save: Save | undefined): unknown {
+  if (failure === 'lost') return new Busy('the connection to the database broke', undefined, { cause: error });
+  if (error instanceof Busy) return error;
+  if (failure === 'locked') return new Busy('another save holds the aggregate', undefined, { cause: error });
+  return save ? new InvalidSave(`the database refused: ${(error as Error).message}`, { cause: error }) : error;
 }
 
 /** A connection in a transaction. */

@@ -51,7 +51,7 @@ describe('a connection lost at commit', () => {
     expect(await versions(tally.id)).toEqual([1, 2]);
   });
 
-  it('is decided also when somebody appended since', async () => {
+  it('is decided also when another appended since', async () => {
     const tally = new Tally(freshId()).open('me');
     proxy.next = 'cut-after';
     proxy.refusing = true; // new connections; the one at hand carries the append

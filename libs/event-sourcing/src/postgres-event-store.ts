@@ -53,7 +53,7 @@ export class PostgresEventStore extends SqlEventStore {
 
   /**
    * In a transaction of the store's own, which the server ends when this process does not go on for 2 s. Where the connection breaks at commit,
-   * the same save is sent again until it is decided, as with any save.
+   * the same save is sent again, without the locks, until it is decided.
    */
   override async decideLocked(
     wanted: readonly Wanted[],

@@ -104,6 +104,14 @@ export abstract class RecordingStore extends EventStore {
     return this.broughtUp(asked, await this.findMany(asked, lookups));
   }
 
+  advance(warm: WarmAggregate, stored: readonly RecordedEvent[]): void {
+    const { aggregate } = warm;
+    const later = stored.filter((event) => event.aggregateId === aggregate.id && event.aggregateVersion > aggregate.version);
+    if (later[0]?.aggregateVersion !== aggregate.version + 1) return;
+    const failure = this.#goOn(warm, typeOf(aggregate), later);
+    if (failure) throw failure;
+  }
+
   async readEvents(
     aggregateId: string,
     { from = 1, to = maxVersion, limit = pageSize }: ReadRange = {},

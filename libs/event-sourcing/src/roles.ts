@@ -13,7 +13,7 @@ export interface RoleOptions {
   readonly passwords: Readonly<Record<string, string>>;
 }
 
-/** The owner may not create roles, and some are missing: `sql` is what somebody who may has to run. */
+/** The owner may not create roles, and some are missing: `sql` is what a login that may has to run. */
 export class MissingRoles extends Error {
   override readonly name = 'MissingRoles';
   constructor(readonly sql: string) {

@@ -89,11 +89,9 @@ export function prepareEvents(
     if (!declaration.events.some(({ type, schemaVersion }) => type === event.type && schemaVersion === event.schemaVersion)) {
       throw new InvalidSave(`${aggregateType} declares no event ${event.type} version ${event.schemaVersion}`);
     }
-    const id = ids?.get(index) ?? declaration.idOf?.(event, aggregateId);
-    if (id !== undefined && !uuid.test(id)) throw new InvalidSave(`${id} is no UUID in lower case`);
-    const { commandId } = context ?? {};
-    const fresh = id === undefined && commandId === undefined;
-    return { event, fresh, id: id ?? (commandId === undefined ? freshId() : causedEventId(commandId, aggregateId, index)) };
+    const name = ids?.get(index) ?? declaration.idOf?.(event, aggregateId) ?? causedId(context, aggregateId, index);
+    if (name !== undefined && !uuid.test(name)) throw new InvalidSave(`${name} is no UUID in lower case`);
+    return { event, fresh: name === undefined, id: name ?? freshId() };
   });
   const decision = context?.commandId ?? named[0]?.id ?? '';
   const prepared = named.map(({ id, event, fresh }, index): PreparedEvent => {
@@ -104,6 +102,9 @@ export function prepareEvents(
   checkSize(prepared);
   return prepared;
 }
+
+const causedId = (context: Partial<WorkContext> | undefined, aggregateId: string, index: number): string | undefined =>
+  context?.commandId === undefined ? undefined : causedEventId(context.commandId, aggregateId, index);
 
 function declarationOf(catalogue: Catalogue, type: string): AggregateDeclaration {
   const declaration = Object.hasOwn(catalogue, type) ? catalogue[type] : undefined;

@@ -188,7 +188,7 @@ describe('many decisions in one transaction', () => {
   });
 });
 
-/** Until somebody in this database waits for a lock. */
+/** Until a session of this database waits for a lock. */
 async function waitsForLock({ dataSource, name }: TestDatabase): Promise<void> {
   const look = `select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`;
   while (((await dataSource.query(look, [name])) as unknown[]).length === 0)

@@ -71,7 +71,7 @@ export class TransactionEventStore extends SqlEventStore {
    * that is stored already, as any conflict, is `ConcurrencyException`: roll back, begin again. Returns what is stored, part by part.
    * Afterwards `keepSnapshots` writes the snapshots that are due.
    */
-  async saveBatch(parts: readonly PartToSave[]): Promise<RecordedEvent[]> {
+  async saveBatch(parts: readonly PartToSave[], { waitMs = lockWaitMs }: LockOptions = {}): Promise<RecordedEvent[]> {
     const byAggregate = [...Map.groupBy(parts, ({ id }) => id).values()];
     const saves = byAggregate.map((own) => chunksOf(own).map((part) => toSave(this.catalogue, [part])));
     const stored = new Map<string, RecordedEvent>();
@@ -81,14 +81,14 @@ export class TransactionEventStore extends SqlEventStore {
         callSaves,
         callBytes,
       )) {
-        for (const event of await this.#appendAll(call)) stored.set(event.id, event);
+        for (const event of await this.#appendAll(call, waitMs)) stored.set(event.id, event);
       }
     }
     return parts.flatMap(({ events }) => events.map(({ id }) => stored.get(id) as RecordedEvent));
   }
 
-  async #appendAll(saves: readonly Save[]): Promise<RecordedEvent[]> {
-    const verdicts = await this.#call(saves, lockWaitMs);
+  async #appendAll(saves: readonly Save[], waitMs: number): Promise<RecordedEvent[]> {
+    const verdicts = await this.#call(saves, waitMs);
     return saves.flatMap((save, index) => {
       const verdict = verdicts[index] as Verdict;
       if (verdict.outcome === 'stored') return recordedEvents(save, verdict.time);

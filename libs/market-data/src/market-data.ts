@@ -41,17 +41,17 @@ export class MarketData {
   readonly #quotes = new Map<string, InstrumentQuote>();
   #session: MarketSession | undefined;
   /** Where each partition goes on after a rejoin; nothing is committed. */
-  readonly #positions = new Map<string, bigint>();
+  readonly #offsets = new Map<string, bigint>();
   /** Partitions that are not yet read up to where they ended when they were assigned. */
   #unread: Map<string, bigint> | undefined;
   #stop: () => Promise<void> = () => Promise.resolve();
 
-  /** What is known of an instrument; undefined for a symbol that the market has not. */
+  /** What is known of an instrument; undefined for a symbol that the market does not have. */
   quote(symbol: string): InstrumentQuote | undefined {
     return this.#quotes.get(symbol);
   }
 
-  /** Whether the market is open; undefined until somebody said. */
+  /** Whether the market is open; undefined until the topic says. */
   session(): MarketSession | undefined {
     return this.#session;
   }
@@ -61,13 +61,7 @@ export class MarketData {
     return this.#unread?.size === 0;
   }
 
-  /** For readiness: no decision is made on half of the market. */
-  check(): { readonly ok: boolean; readonly state: string } {
-    const state = this.ready ? `${this.#quotes.size} instruments` : `${this.#unread?.size ?? 'no'} partitions assigned, unread`;
-    return { ok: this.ready, state };
-  }
-
-  /** Begins to read, under a consumer group of its own; ends with `stop`, or when the broker is closed. */
+  /** Begins to read, under a consumer group of its own; ends with `stop`, or when the Kafka client is closed. */
   start(kafka: Pick<KafkaClient, 'runConsumer'>): void {
     const consumer = kafka.runConsumer({
       group: `market-data-${freshId()}`,
@@ -93,22 +87,22 @@ export class MarketData {
 
   #startOf(assigned: readonly AssignedPartition[]): ReadonlyMap<string, bigint> {
     for (const partition of assigned) {
-      const position = this.#positions.get(partitionKey(partition));
-      // A log that begins later or ends earlier than what was read of it is read anew, whole.
+      const position = this.#offsets.get(partitionKey(partition));
+      // A log that begins later or ends earlier than what was read of it is read again, whole.
       const isKnown = position !== undefined && position >= partition.startOffset && position <= partition.endOffset;
-      if (!isKnown) this.#positions.set(partitionKey(partition), partition.startOffset);
+      if (!isKnown) this.#offsets.set(partitionKey(partition), partition.startOffset);
     }
     if (!this.#unread) {
       const filled = assigned.filter(({ startOffset, endOffset }) => startOffset < endOffset);
       this.#unread = new Map(filled.map((each) => [partitionKey(each), each.endOffset]));
     }
-    return this.#positions;
+    return this.#offsets;
   }
 
   #take(batch: Batch): void {
     for (const message of batch.messages) this.#read(message);
     const key = partitionKey(batch);
-    this.#positions.set(key, batch.nextOffset);
+    this.#offsets.set(key, batch.nextOffset);
     const end = this.#unread?.get(key);
     if (end !== undefined && batch.nextOffset >= end) this.#unread?.delete(key);
   }
@@ -118,14 +112,14 @@ export class MarketData {
     if (value === null) return this.#remove(name);
     try {
       const record = marketRecord.parse(JSON.parse(value.toString()));
-      if ((record.kind === 'session' ? sessionKey : record.symbol) !== name) throw new Error('the key names something else');
+      if ((record.kind === 'session' ? sessionKey : record.symbol) !== name) throw new Error('the key does not match the record');
       this.set(record);
       records.inc({ outcome: 'taken' });
     } catch (error) {
       records.inc({ outcome: 'invalid' });
       log.warn(
         { reason: (error as Error).message, key: name, partition, offset: String(offset) },
-        'a record of market data is ignored',
+        'an invalid record of market data is ignored',
       );
     }
   }

@@ -20,7 +20,7 @@ export function sampleSession(changes: Partial<MarketSession> = {}): MarketSessi
   return { kind: 'session', isOpen: true, nextOpen: midnight, nextClose: midnight, at: now.toISOString(), ...changes };
 }
 
-/** Publishes records of market data, as the broker gateway does; resolves when the broker has them. */
+/** Publishes records of market data, as the broker gateway does; resolves when Kafka has them. */
 export function publishMarket(kafka: Pick<KafkaClient, 'eventBus'>, ...records: readonly MarketRecord[]): Promise<void> {
   const messages = records.map((record) => ({
     key: record.kind === 'session' ? sessionKey : record.symbol,

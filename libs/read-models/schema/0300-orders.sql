@@ -11,12 +11,27 @@ create table order_projector.orders (
   stop_price numeric,
   time_in_force text not null,
   status text not null,
+  exec_type text,
+  canceling boolean not null,
+  paused text, -- doneForDay or suspended, also while a request that waits shows another status
+  filled_quantity numeric not null,
+  executed_value numeric not null, -- sum of what the executions are worth, so that the average is divided only when it is shown
+  revision int not null,
+  revisions jsonb not null,
+  requested jsonb,
+  good_until timestamptz,
+  denial jsonb,
+  rejection_code text,
+  reason text,
   cancel_reason text,
+  account_version int, -- the account and its positions show the order's money from this version on
   version int not null,
   created_at timestamptz not null,
   updated_at timestamptz not null
 ) with (fillfactor = 80);
 create index orders_of_account on order_projector.orders (account_id, created_at desc, order_id desc);
+create index orders_by_status on order_projector.orders (account_id, status, created_at desc, order_id desc);
+create index orders_by_symbol on order_projector.orders (account_id, symbol, created_at desc, order_id desc);
 
 -- What others see. _version: the last event of the order that the model has seen; _parked: why it takes no more of them.
 create view order_projector.exported_orders as

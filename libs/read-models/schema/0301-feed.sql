@@ -4,13 +4,13 @@ create table feed_projector.feeds (
   sequence bigint not null
 ) with (fillfactor = 70);
 
--- The changes of each account, written once.
+-- The changes of each account, written once. Only what concerns an order has its id, only the order's own events have its version.
 create table feed_projector.feed_entries (
   account_id uuid not null,
   sequence bigint not null,
   event_id uuid not null unique,
-  order_id uuid not null,
-  order_version int not null,
+  order_id uuid,
+  order_version int,
   change text not null,
   time timestamptz not null,
   data jsonb not null,
@@ -18,7 +18,7 @@ create table feed_projector.feed_entries (
 );
 revoke update on feed_projector.feed_entries from :role(feed-projector);
 
--- What others see. A position in a feed is (epoch, sequence): after a rebuild the numbers start again, under another epoch.
+-- What others see. A place in a feed is (epoch, sequence): after a rebuild the numbers start again, under another epoch.
 create view feed_projector.exported_epoch as select epoch from feed_projector.projection;
 create view feed_projector.exported_feeds as select account_id, sequence from feed_projector.feeds;
 create view feed_projector.exported_feed_entries as select * from feed_projector.feed_entries;

@@ -2,6 +2,7 @@ import {
   AccountAccessGranted,
   AccountAccessRevoked,
   AccountOpened,
+  FillReversed,
   FillSettled,
   FundsDeposited,
   FundsWithdrawn,
@@ -16,24 +17,21 @@ import {
 import { add, decimal, zero, type Decimal } from '@tradecore/money';
 import { On, Projector, type Appending } from '@tradecore/consumers';
 
-/**
- * A row of `account_projector.accounts`: an account as it stands after its events. One that was asked for something but never opened has no
- * owner and no currency, and is not exported.
- */
+/** A row of `account_projector.accounts`: an account as it stands after its events. */
 export interface AccountRow {
   readonly accountId: string;
-  readonly owner?: string;
+  readonly owner: string;
   readonly name?: string;
-  readonly currency?: string;
-  /** Who else may use it, in the order in which they were let in. */
+  readonly currency: string;
+  /** Who else may use it, in the order in which they were granted access. */
   readonly subjects: readonly string[];
   readonly available: string;
   readonly reserved: string;
-  /** What open orders hold back, by order. */
+  /** What is reserved for open orders, by order. */
   readonly reservations: Readonly<Record<string, Reservation>>;
   /** Version of the last event that is in the row. */
   readonly version: number;
-  readonly openedAt?: string;
+  readonly openedAt: string;
   readonly updatedAt: string;
 }
 
@@ -69,27 +67,29 @@ export interface ActivityLine {
 /** What only some kinds of lines say. */
 type Details = Omit<Partial<ActivityLine>, 'accountId' | 'version' | 'eventId' | 'time' | 'kind'>;
 
-type Moving = FundsDeposited | FundsWithdrawn | ReservationMade | ReservationChanged | ReservationReleased | FillSettled;
+type Moving =
+  FundsDeposited | FundsWithdrawn | ReservationMade | ReservationChanged | ReservationReleased | FillSettled | FillReversed;
 
-/** Shows each account, its money and what eats it, and keeps its ledger. */
+/** Shows each account with its money and reservations, and keeps its ledger. */
 @Projector({ name: 'account-projector', topics: [topics.accountEvents.name], table: 'accounts', appends: 'activities' })
 export class Accounts {
   @On(AccountOpened)
-  onAccountOpened(row: AccountRow | undefined, event: RecordedEvent<AccountOpened>): Appending<AccountRow> {
-    const opened = after(row, event, { ...event.data, openedAt: event.time });
+  onAccountOpened(_: AccountRow | undefined, event: RecordedEvent<AccountOpened>): Appending<AccountRow> {
+    const { aggregateId: accountId, aggregateVersion: version, data, time } = event;
+    const opened = { ...data, accountId, ...nothing, version, openedAt: time, updatedAt: time };
     return { row: opened, append: [lineOf(opened, event, { kind: 'opened', available: zero, reserved: zero })] };
   }
 
   @On(AccountAccessGranted)
   onAccountAccessGranted(row: AccountRow | undefined, event: RecordedEvent<AccountAccessGranted>): AccountRow {
     const { subject } = event.data;
-    const { subjects } = standing(row, event);
+    const { subjects } = opened(row, event);
     return after(row, event, { subjects: [...subjects.filter((each) => each !== subject), subject] });
   }
 
   @On(AccountAccessRevoked)
   onAccountAccessRevoked(row: AccountRow | undefined, event: RecordedEvent<AccountAccessRevoked>): AccountRow {
-    const { subjects } = standing(row, event);
+    const { subjects } = opened(row, event);
     return after(row, event, { subjects: subjects.filter((each) => each !== event.data.subject) });
   }
 
@@ -105,50 +105,49 @@ export class Accounts {
 
   @On(ReservationMade)
   onReservationMade(row: AccountRow | undefined, event: RecordedEvent<ReservationMade>): Appending<AccountRow> {
-    return moved(row, event, { kind: 'reservation', ...heldFor(event.data) }, holding(row, event.data));
+    return moved(row, event, { kind: 'reservation', ...figuresOf(event.data) }, reserving(row, event.data));
   }
 
   @On(ReservationChanged)
   onReservationChanged(row: AccountRow | undefined, event: RecordedEvent<ReservationChanged>): Appending<AccountRow> {
-    return moved(row, event, { kind: 'reservationChange', ...heldFor(event.data) }, holding(row, event.data));
+    return moved(row, event, { kind: 'reservationChange', ...figuresOf(event.data) }, reserving(row, event.data));
   }
 
   @On(ReservationReleased)
   onReservationReleased(row: AccountRow | undefined, event: RecordedEvent<ReservationReleased>): Appending<AccountRow> {
     const { orderId } = event.data;
-    const held = row?.reservations[orderId];
-    return moved(row, event, { kind: 'release', orderId, ...(held && heldFor(held)) }, freeing(row, orderId));
+    const before = row?.reservations[orderId];
+    return moved(row, event, { kind: 'release', orderId, ...(before && figuresOf(before)) }, freeing(row, orderId));
   }
 
   @On(FillSettled)
   onFillSettled(row: AccountRow | undefined, event: RecordedEvent<FillSettled>): Appending<AccountRow> {
-    const { orderId, symbol, side, quantity, price, fee, notional, executionId, executedAt, reservation } = event.data;
-    const details = { orderId, symbol, side, quantity, price, fee, notional, executionId, executedAt };
-    return moved(row, event, { kind: 'fill', ...details }, reservation ? holding(row, reservation) : freeing(row, orderId));
+    return booked(row, event, 'fill');
+  }
+
+  @On(FillReversed)
+  onFillReversed(row: AccountRow | undefined, event: RecordedEvent<FillReversed>): Appending<AccountRow> {
+    return booked(row, event, 'reversal');
   }
 }
 
-/** The row, or what there is of an account before its first event. */
-const standing = (row: AccountRow | undefined, { aggregateId, time }: RecordedEvent): AccountRow =>
-  row ?? {
-    accountId: aggregateId,
-    subjects: [],
-    available: zero,
-    reserved: zero,
-    reservations: {},
-    version: 0,
-    updatedAt: time,
-  };
+const nothing = { subjects: [], available: zero, reserved: zero, reservations: {} };
+
+/** The row, which an event of an account that was never opened does not have: it parks. */
+function opened(row: AccountRow | undefined, { aggregateId }: RecordedEvent): AccountRow {
+  if (!row) throw new Error(`account ${aggregateId} was never opened`);
+  return row;
+}
 
 const after = (row: AccountRow | undefined, event: RecordedEvent, changes: Partial<AccountRow>): AccountRow => ({
-  ...standing(row, event),
+  ...opened(row, event),
   ...changes,
   version: event.aggregateVersion,
   updatedAt: event.time,
 });
 
 /** What an event's lines bring to the money in a client's book. Shares move in the position-projector. */
-function sumOf(postings: readonly Posting[], book: 'available' | 'reserved', currency = 'no currency'): Decimal {
+function sumOf(postings: readonly Posting[], book: 'available' | 'reserved', currency: string): Decimal {
   return postings
     .filter((line) => line.book === book && line.kind === 'currency')
     .reduce((sum, { unit, amount }) => {
@@ -157,24 +156,35 @@ function sumOf(postings: readonly Posting[], book: 'available' | 'reserved', cur
     }, zero);
 }
 
-/** Books the lines of an event. One without lines moved nothing: it is an answer, and no line of the ledger. */
+/** Books the postings of an event. One without postings moved nothing, and is no line of the ledger. */
 function moved(
   row: AccountRow | undefined,
   event: RecordedEvent<Moving>,
   details: Details & Pick<ActivityLine, 'kind'>,
-  reservations = row?.reservations,
+  reservations = opened(row, event).reservations,
 ): Appending<AccountRow> {
-  const before = standing(row, event);
+  const before = opened(row, event);
   const { postings } = event.data;
   const available = sumOf(postings, 'available', before.currency);
   const reserved = sumOf(postings, 'reserved', before.currency);
   const now = after(row, event, {
     available: add(decimal(before.available), available),
     reserved: add(decimal(before.reserved), reserved),
-    ...(reservations && { reservations }),
+    reservations,
   });
   if (postings.length === 0) return { row: now, append: [] };
   return { row: now, append: [{ ...lineOf(now, event, { kind: details.kind, available, reserved }), ...details }] };
+}
+
+/** An execution as it was booked or taken back, with what is reserved for its order then. */
+function booked(
+  row: AccountRow | undefined,
+  event: RecordedEvent<FillSettled | FillReversed>,
+  kind: 'fill' | 'reversal',
+): Appending<AccountRow> {
+  const { orderId, symbol, side, quantity, price, fee, notional, executionId, executedAt, reservation } = event.data;
+  const details = { kind, orderId, symbol, side, quantity, price, fee, notional, executionId, executedAt };
+  return moved(row, event, details, reservation ? reserving(row, reservation) : freeing(row, orderId));
 }
 
 interface Moved {
@@ -199,7 +209,7 @@ function lineOf(row: AccountRow, event: RecordedEvent, { kind, available, reserv
 
 const referenceOf = ({ reference }: { readonly reference?: string }): Details => (reference === undefined ? {} : { reference });
 
-const heldFor = ({ orderId, symbol, side, quantity, unitPrice }: Reservation): Details => ({
+const figuresOf = ({ orderId, symbol, side, quantity, unitPrice }: Reservation): Details => ({
   orderId,
   symbol,
   side,
@@ -207,7 +217,7 @@ const heldFor = ({ orderId, symbol, side, quantity, unitPrice }: Reservation): D
   price: unitPrice,
 });
 
-function holding(row: AccountRow | undefined, reservation: Reservation): AccountRow['reservations'] {
+function reserving(row: AccountRow | undefined, reservation: Reservation): AccountRow['reservations'] {
   const { orderId, symbol, side, quantity, unitPrice, amount } = reservation;
   return { ...row?.reservations, [orderId]: { orderId, symbol, side, quantity, unitPrice, amount } };
 }

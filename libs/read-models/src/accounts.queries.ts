@@ -24,7 +24,7 @@ export type AccountFound = AccountListed & Pick<AccountRow, 'reservations'>;
 const withoutNulls = <Row extends object>(row: object): Row =>
   Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Row;
 
-/** The account, when it is there and one of these; a foreign one is not told from one that is not there. */
+/** The account if it is one of these; undefined for a foreign account as for one that does not exist. */
 export async function accountById(
   db: Transaction,
   accountId: string,
@@ -62,7 +62,7 @@ export async function accountPage(
 }
 
 /**
- * Ids of the accounts that a subject owns or was let into, at most `limit` of them. Two selects, each by its index: with `or` and an order the
+ * Ids of the accounts that a subject owns or was granted access to, at most `limit` of them. Two selects, each by its index: with `or` and an order the
  * planner walks the primary key and looks at every account.
  */
 export async function accountsOfSubject(db: Transaction, subject: string, limit: number): Promise<string[]> {
@@ -112,6 +112,6 @@ async function ledgerPage(db: Transaction, { accountId, before, limit }: LedgerP
 /** The ledger of an account. */
 export const activitiesOfAccount = (db: Transaction, query: LedgerPageQuery): Promise<LedgerPage> => ledgerPage(db, query);
 
-/** The trades in it, the one booked last first. */
+/** The executions in it, booked or taken back, the last one first. */
 export const executionsOfAccount = (db: Transaction, query: LedgerPageQuery): Promise<LedgerPage> =>
-  ledgerPage(db, query, `and kind = 'fill'`);
+  ledgerPage(db, query, `and kind in ('fill', 'reversal')`);

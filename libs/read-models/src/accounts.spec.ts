@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { freshId, type RecordedEvent } from '@tradecore/events';
-import { add, decimal, zero } from '@tradecore/money';
+import { freshId, type AccountEvent, type RecordedEvent, type Reservation } from '@tradecore/events';
+import { add, decimal, subtract, zero } from '@tradecore/money';
 import { fold, foldAppended } from '@tradecore/consumers';
 import { givenEvents } from '@tradecore/consumers/testing';
-import { Account } from '@tradecore/trading';
+import { Account, type Settlement } from '@tradecore/trading';
 import type { ActivityLine } from './accounts.projector.ts';
 import { Accounts, Positions, type PositionRow } from './index.ts';
 import { historyOf } from '../test/history.ts';
@@ -11,25 +11,40 @@ import { historyOf } from '../test/history.ts';
 const executedAt = '2026-01-02T03:04:05.000000Z';
 const order = (n: number) => `0190a6e0-0000-7000-8000-${String(n).padStart(12, '0')}`;
 const execution = (n: number) => `0190a6e0-0000-7000-9000-${String(n).padStart(12, '0')}`;
+/** An account that also takes what the saga decides about it. */
+class BookedAccount extends Account {
+  book(event: AccountEvent | undefined): void {
+    if (event) this.apply(event);
+  }
+}
 const opened = () => {
-  const account = new Account(order(999));
+  const account = new BookedAccount(order(999));
   account.open({ owner: 'ada', currency: 'USD', name: 'mine' });
   return account;
 };
-const histories = (decide: (account: Account) => void): RecordedEvent[] => {
+const histories = (decide: (account: BookedAccount) => void): RecordedEvent[] => {
   const account = opened();
   decide(account);
   return historyOf('Account', account);
 };
 const linesOf = (history: readonly RecordedEvent[]) => foldAppended(Accounts, history) as ActivityLine[];
-const buy = { symbol: 'ACME', side: 'buy', quantity: '10', unitPrice: '100' } as const;
-const fill = { symbol: 'ACME', side: 'buy', quantity: '4', price: '99', executedAt } as const;
+const buy: Reservation = { orderId: order(1), symbol: 'ACME', side: 'buy', quantity: '10', unitPrice: '100', amount: '1000.5' };
+const rest: Reservation = { ...buy, quantity: '6', amount: '600.3' };
+const fill: Settlement = {
+  ...{ orderId: order(1), executionId: execution(1), symbol: 'ACME', side: 'buy' },
+  ...{ quantity: '4', price: '99', executedAt },
+};
+const trade = (account: BookedAccount) => {
+  account.deposit('10000');
+  account.reserve(buy);
+  account.book(account.settling(fill, rest));
+};
 
 describe('the row of an account', () => {
   it('shows its owner, its money, and what orders hold of it', () => {
     const history = histories((account) => {
       account.deposit('10000');
-      account.reserve({ ...buy, orderId: order(1) });
+      account.reserve(buy);
     });
     expect(fold(Accounts, history)).toMatchObject({
       accountId: order(999),
@@ -45,20 +60,24 @@ describe('the row of an account', () => {
     });
   });
 
-  it('holds less after a part has traded, and nothing once the rest is released', () => {
-    const history = histories((account) => {
-      account.deposit('10000');
-      account.reserve({ ...buy, orderId: order(1) });
-      account.settle({ ...fill, orderId: order(1), executionId: execution(1) });
-    });
-    expect(fold(Accounts, history)?.reservations[order(1)]).toMatchObject({ quantity: '6', amount: '600.3' });
+  it('reserves less after a part has traded, and nothing once the rest is released', () => {
+    expect(fold(Accounts, histories(trade))?.reservations[order(1)]).toMatchObject({ quantity: '6', amount: '600.3' });
     const released = histories((account) => {
-      account.deposit('10000');
-      account.reserve({ ...buy, orderId: order(1) });
-      account.settle({ ...fill, orderId: order(1), executionId: execution(1) });
-      account.release({ orderId: order(1) });
+      trade(account);
+      account.book(account.reserving(order(1), undefined));
     });
     expect(fold(Accounts, released)).toMatchObject({ reservations: {}, reserved: '0', available: '9603.81' });
+  });
+
+  it('has the money of a trade back when it is reversed, and what is reserved as before', () => {
+    const row = fold(
+      Accounts,
+      histories((account) => {
+        trade(account);
+        account.book(account.reversing(fill, buy));
+      }),
+    );
+    expect(row).toMatchObject({ available: '8999.5', reserved: '1000.5', reservations: { [order(1)]: { amount: '1000.5' } } });
   });
 
   it('knows who else may use it', () => {
@@ -71,13 +90,9 @@ describe('the row of an account', () => {
     expect(linesOf(history).map(({ kind }) => kind)).toEqual(['opened']);
   });
 
-  it('of an account that was asked for something and never opened has no owner, and no line', () => {
-    const account = new Account(order(7));
-    account.reserve({ ...buy, orderId: order(1) });
-    account.release({ orderId: order(1) });
-    const history = historyOf('Account', account);
-    expect(fold(Accounts, history)).not.toHaveProperty('owner');
-    expect(linesOf(history)).toEqual([]);
+  it('is never made of an event of an account that was not opened', () => {
+    const [, deposit] = histories((account) => account.deposit('5'));
+    expect(() => fold(Accounts, [deposit!])).toThrow('never opened');
   });
 
   it('is never changed by a fold in place', () =>
@@ -109,13 +124,7 @@ describe('the row of an account', () => {
 
 describe('a line of the ledger', () => {
   it('tells a trade with its figures, its order and its fee', () => {
-    const [, , , line] = linesOf(
-      histories((account) => {
-        account.deposit('10000');
-        account.reserve({ ...buy, orderId: order(1) });
-        account.settle({ ...fill, orderId: order(1), executionId: execution(1) });
-      }),
-    );
+    const [, , , line] = linesOf(histories(trade));
     expect(line).toMatchObject({
       kind: 'fill',
       orderId: order(1),
@@ -133,51 +142,61 @@ describe('a line of the ledger', () => {
     });
   });
 
-  it('is not written for an answer that moved nothing', () => {
-    const history = histories((account) => {
-      account.reserve({ ...buy, orderId: order(1) });
-      account.release({ orderId: order(1) });
+  it('of a reversal tells the same figures, and what moved back', () => {
+    const lines = linesOf(
+      histories((account) => {
+        trade(account);
+        account.book(account.reversing(fill, buy));
+      }),
+    );
+    expect(lines.map(({ kind }) => kind)).toEqual(['opened', 'deposit', 'reservation', 'fill', 'reversal']);
+    expect(lines.at(-1)).toMatchObject({
+      ...{ executionId: execution(1), quantity: '4', price: '99', notional: '396', fee: '0.19' },
+      ...{ availableChange: '-4.01', reservedChange: '400.2', available: '8999.5', reserved: '1000.5' },
     });
-    expect(history).toHaveLength(3);
-    expect(linesOf(history).map(({ kind }) => kind)).toEqual(['opened']);
+  });
+
+  it('is not written where nothing moved', () => {
+    const history = histories((account) => {
+      account.deposit('10000');
+      account.reserve(buy);
+      account.book(account.reserving(order(1), { ...buy, unitPrice: '101' }));
+    });
+    expect(history).toHaveLength(4);
+    expect(linesOf(history).map(({ kind }) => kind)).toEqual(['opened', 'deposit', 'reservation']);
   });
 });
 
 describe('whatever happens to an account', () => {
   type Wish = {
-    readonly what: 'deposit' | 'withdraw' | 'reserve' | 'settle' | 'release' | 'sell';
+    readonly what: 'deposit' | 'withdraw' | 'reserve' | 'settle' | 'release' | 'sell' | 'reverse';
     readonly order: number;
     readonly n: number;
   };
   const requests = fc.array(
     fc.record<Wish>({
-      what: fc.constantFrom('deposit', 'withdraw', 'reserve', 'settle', 'release', 'sell'),
+      what: fc.constantFrom('deposit', 'withdraw', 'reserve', 'settle', 'release', 'sell', 'reverse'),
       order: fc.integer({ min: 1, max: 4 }),
       n: fc.integer({ min: 1, max: 30 }),
     }),
     { maxLength: 60 },
   );
-  const request = (account: Account, { what, order: id, n }: Wish, index: number): void => {
+  const request = (account: BookedAccount, { what, order: id, n }: Wish, index: number): void => {
     const orderId = order(id);
     const symbol = id % 2 === 0 ? 'ACME' : 'BRK.B';
     const side = what === 'sell' ? 'sell' : 'buy';
+    const traded: Settlement = {
+      ...{ orderId, symbol, side, quantity: String(n), price: '19.99', executedAt, executionId: execution(index) },
+    };
+    const wanted: Reservation = { orderId, symbol, side: 'buy', quantity: String(n), unitPrice: '20', amount: String(20 * n) };
     const acts = {
       deposit: () => account.deposit(String(n * 100)),
       withdraw: () => account.withdraw(String(n)),
-      reserve: () => account.reserve({ orderId, symbol, side: 'buy', quantity: String(n), unitPrice: '20' }),
-      settle: () =>
-        account.settle({ orderId, symbol, side, quantity: String(n), price: '19.99', executedAt, executionId: execution(index) }),
-      sell: () =>
-        account.settle({
-          orderId: freshId(),
-          symbol,
-          side,
-          quantity: String(n),
-          price: '21',
-          executedAt,
-          executionId: execution(index),
-        }),
-      release: () => account.release({ orderId }),
+      reserve: () => account.reserve(wanted),
+      settle: () => account.book(account.settling(traded, account.reservation(orderId) && wanted)),
+      sell: () => account.book(account.settling({ ...traded, orderId: freshId(), price: '21' }, undefined)),
+      reverse: () => account.book(account.reversing(traded, account.reservation(orderId))),
+      release: () => account.book(account.reserving(orderId, undefined)),
     };
     try {
       acts[what]();
@@ -209,22 +228,28 @@ describe('whatever happens to an account', () => {
       { numRuns: 100 },
     ));
 
-  it('positions are the signed sum of the fills', () =>
+  it('positions are the signed sum of the fills, and cash with their cost less what they earned is what was paid in', () =>
     fc.assert(
       fc.property(requests, (all) => {
         const account = opened();
         all.forEach((each, index) => request(account, each, index));
         const history = historyOf('Account', account);
         const projector = new Positions();
-        const fills = history.filter(({ type }) => type === 'FillSettled');
-        for (const [key, own] of Map.groupBy(fills, (event) => projector.key(event))) {
+        const trades = history.filter(({ type }) => type === 'FillSettled' || type === 'FillReversed');
+        let invested = zero;
+        for (const [key, own] of Map.groupBy(trades, (event) => projector.key(event))) {
           const row = fold(Positions, own) as PositionRow;
-          const signed = own.reduce((sum, { data }) => {
+          const signed = own.reduce((sum, { type, data }) => {
             const { side, quantity } = data as { side: string; quantity: string };
-            return add(sum, decimal(side === 'buy' ? quantity : `-${quantity}`));
+            const comesIn = (side === 'buy') === (type === 'FillSettled');
+            return add(sum, decimal(comesIn ? quantity : `-${quantity}`));
           }, zero);
           expect([row.holding, row.quantity, row.version]).toEqual([key, signed, own.at(-1)?.aggregateVersion]);
+          invested = add(invested, subtract(decimal(row.costBasis), decimal(row.realised)));
         }
+        const cash = add(account.available('currency', 'USD'), account.reserved('currency', 'USD'));
+        const paidIn = account.balances.find(({ book }) => book === 'outside')?.amount ?? '0';
+        expect(add(cash, invested)).toBe(subtract(zero, decimal(paidIn)));
       }),
       { numRuns: 100 },
     ));

@@ -5,6 +5,7 @@ import {
   ExecutionBusted,
   ExecutionCorrected,
   ExecutionReported,
+  FillReversed,
   FillSettled,
   FundsDeposited,
   FundsWithdrawn,
@@ -26,7 +27,7 @@ import {
   OrderReplaced,
   OrderReplaceRejected,
   OrderReplaceRequested,
-  OrderSubmitted,
+  OrderResumed,
   OrderSuspended,
   ReservationChanged,
   ReservationMade,
@@ -58,7 +59,7 @@ export interface FeedLine {
 }
 
 /**
- * Tells each account its changes, numbered without gaps: executions straight from the broker's events, the status of orders from theirs, money
+ * Shows each account its changes, numbered without gaps: executions from the events of broker orders, the status of orders from theirs, money
  * from the account's. Its key is the account, which many aggregates feed at once; between them there is no order but that of arrival.
  */
 @Projector({
@@ -79,7 +80,6 @@ export class Feed {
   @On(OrderPlaced)
   @On(OrderApproved)
   @On(OrderDenied)
-  @On(OrderSubmitted)
   @On(OrderAccepted)
   @On(OrderRejected)
   @On(OrderOutcomeUnknown)
@@ -95,6 +95,7 @@ export class Feed {
   @On(OrderExpired)
   @On(OrderDoneForDay)
   @On(OrderSuspended)
+  @On(OrderResumed)
   onOrder(row: FeedRow | undefined, event: RecordedEvent): Appending<FeedRow> {
     return this.next(row, event, { orderId: event.aggregateId, orderVersion: event.aggregateVersion });
   }
@@ -112,6 +113,7 @@ export class Feed {
   @On(ReservationChanged)
   @On(ReservationReleased)
   @On(FillSettled)
+  @On(FillReversed)
   @On(ExecutionReported)
   @On(ExecutionBusted)
   @On(ExecutionCorrected)
@@ -145,6 +147,7 @@ type OfOrder =
   | ReservationChanged
   | ReservationReleased
   | FillSettled
+  | FillReversed
   | ExecutionReported
   | ExecutionBusted
   | ExecutionCorrected;

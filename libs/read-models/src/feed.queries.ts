@@ -15,7 +15,7 @@ export interface FeedEntry extends Omit<FeedLine, 'sequence'> {
 
 /** What follows a position. */
 export interface FeedSlice {
-  /** Where the feed ends now. Another epoch than the one asked for: the history was built anew, `entries` is empty. */
+  /** Where the feed ends now. Another epoch than the one asked for: the feed was rebuilt, `entries` is empty. */
   readonly head: FeedPosition;
   readonly entries: readonly FeedEntry[];
 }
@@ -27,7 +27,7 @@ interface Line extends Omit<FeedEntry, 'sequence' | 'accountId' | 'orderId' | 'o
   readonly orderVersion: number | null;
 }
 
-/** The entry in a line; none in the one line that only tells the head. */
+/** The entry in a line; none in the one line that only has the head. */
 function entryOf(accountId: string, { head: _, sequence, orderId, orderVersion, ...line }: Line): FeedEntry[] {
   if (sequence === null) return [];
   const order = { ...(orderId !== null && { orderId }), ...(orderVersion !== null && { orderVersion }) };
@@ -50,7 +50,7 @@ export async function feedAfter(db: Transaction, accountId: string, after: FeedP
     [accountId, after.epoch, after.sequence, limit],
   )) as Line[];
   const [first] = lines;
-  if (!first) throw new Error('the schema of the feed is not there');
+  if (!first) throw new Error('the schema of the feed is missing');
   const entries = lines.flatMap((line) => entryOf(accountId, line));
   return { head: { epoch: first.epoch, sequence: Number(first.head) }, entries };
 }

@@ -1,10 +1,10 @@
 import {
+  brokerOrderIdFor,
   catalogue,
   OrderAccepted,
   OrderCanceled,
   OrderCancelRejected,
   OrderCancelRequested,
-  OrderChangeIgnored,
   OrderApproved,
   OrderDenied,
   OrderDoneForDay,
@@ -18,22 +18,22 @@ import {
   OrderReplaced,
   OrderReplaceRejected,
   OrderReplaceRequested,
-  OrderSubmitted,
+  OrderResumed,
   OrderSuspended,
   topics,
   upcast,
   type Denial,
-  type Execution,
   type OrderEvent,
   type OrderTerms,
   type RecordedEvent,
   type ReplaceTerms,
+  type Value,
 } from '@tradecore/events';
-import { add, decimal, multiply, subtract, zero, type Decimal } from '@tradecore/money';
+import { add, decimal, subtract, zero, type Decimal } from '@tradecore/money';
 import { fold, On, Projector } from '@tradecore/consumers';
 import { execTypeOf, standingAfter, type OrdStatus } from '@tradecore/trading';
 
-/** One revision of an order: what the broker knows it by, and the terms that it was sent with. */
+/** One revision of an order: what the brokerage knows it by, and the terms that it was sent with. */
 export interface OrderRevision extends ReplaceTerms {
   readonly revision: number;
   readonly brokerOrderId: string;
@@ -47,20 +47,24 @@ export interface OrderRow extends OrderTerms {
   readonly execType?: string;
   /** A cancel waits for its answer. */
   readonly canceling: boolean;
+  /** The brokerage has paused it, though another status shows while a request waits. */
+  readonly paused?: 'doneForDay' | 'suspended';
   readonly filledQuantity: string;
-  /** Sum of quantity times price of all executions. */
+  /** Sum of what all executions are worth. */
   readonly executedValue: string;
-  /** The revision that is worked, and all so far. */
+  /** The revision in force, and all of them. */
   readonly revision: number;
   readonly revisions: readonly OrderRevision[];
-  /** What a replace that is not answered yet asks for. */
-  readonly requested?: ReplaceTerms & { readonly revision: number };
+  /** The terms of a replace that the brokerage has not answered yet. */
+  readonly requested?: ReplaceTerms & { readonly revision: number; readonly goodUntil?: string };
   readonly goodUntil?: string;
   readonly denial?: Denial;
   readonly rejectionCode?: string;
-  /** Why it stands as it does, as far as the last change said. */
+  /** Why the last change happened, where it says so. */
   readonly reason?: string;
   readonly cancelReason?: string;
+  /** The account and its positions show the order's money from this version of the account on. */
+  readonly accountVersion?: number;
   /** Version of the last event that is in the row. */
   readonly version: number;
   readonly createdAt: string;
@@ -78,20 +82,17 @@ export class Orders {
     return { ...data, ...nothing, ...born, orderId: aggregateId, status: 'pendingNew', execType: execTypeOf.OrderPlaced ?? '' };
   }
 
+  /** The save that approves an order also stores the step that submits revision 1. */
   @On(OrderApproved)
   onOrderApproved(row: OrderRow | undefined, event: RecordedEvent<OrderApproved>): OrderRow {
-    const { goodUntil } = event.data;
-    return after(row, event, goodUntil === undefined ? {} : { goodUntil: asStored(goodUntil) });
+    const before = placed(row, event);
+    const brokerOrderId = brokerOrderIdFor(before.orderId, 1);
+    return after(row, event, { revisions: [revisionOf(before, { revision: 1, brokerOrderId })], ...goodUntilOf(event.data) });
   }
 
   @On(OrderDenied)
   onOrderDenied(row: OrderRow | undefined, event: RecordedEvent<OrderDenied>): OrderRow {
     return after(row, event, { denial: event.data });
-  }
-
-  @On(OrderSubmitted)
-  onOrderSubmitted(row: OrderRow | undefined, event: RecordedEvent<OrderSubmitted>): OrderRow {
-    return after(row, event, { revisions: [...placed(row, event).revisions, revisionOf(placed(row, event), event.data)] });
   }
 
   @On(OrderRejected)
@@ -113,13 +114,9 @@ export class Orders {
   @On(OrderExpired)
   @On(OrderDoneForDay)
   @On(OrderSuspended)
+  @On(OrderResumed)
   onStatus(row: OrderRow | undefined, event: RecordedEvent<OrderEvent>): OrderRow {
     return after(row, event, {});
-  }
-
-  @On(OrderChangeIgnored)
-  onOrderChangeIgnored(row: OrderRow | undefined, event: RecordedEvent<OrderChangeIgnored>): OrderRow {
-    return { ...placed(row, event), version: event.aggregateVersion };
   }
 
   @On(OrderExecuted)
@@ -139,12 +136,15 @@ export class Orders {
 
   @On(OrderReplaceRequested)
   onOrderReplaceRequested(row: OrderRow | undefined, event: RecordedEvent<OrderReplaceRequested>): OrderRow {
-    return after(row, event, { requested: event.data });
+    const { revision, ...changes } = event.data;
+    return after(row, event, { requested: { revision, ...termsIn(changes), ...goodUntilOf(changes) } });
   }
 
   @On(OrderReplaced)
   onOrderReplaced(row: OrderRow | undefined, event: RecordedEvent<OrderReplaced>): OrderRow {
-    const { revision, brokerOrderId, ...terms } = event.data;
+    const { revision, brokerOrderId, ...changes } = event.data;
+    const { goodUntil } = row?.requested ?? {};
+    const terms = { ...termsIn(changes), ...(goodUntil !== undefined && { goodUntil }) };
     const now = { ...placed(row, event), ...terms };
     return after(row, event, { ...terms, revision, revisions: [...now.revisions, revisionOf(now, { revision, brokerOrderId })] });
   }
@@ -166,20 +166,22 @@ function placed(row: OrderRow | undefined, { aggregateId }: RecordedEvent): Orde
 
 /** The row after an event: where it stands by the table of trading, why as far as the event says so. */
 function after(row: OrderRow | undefined, event: RecordedEvent<OrderEvent>, changes: Partial<OrderRow>): OrderRow {
-  const { status, quantity, filledQuantity: filled, canceling, requested } = placed(row, event);
+  const { status, quantity, filledQuantity: filled, canceling, requested, paused } = placed(row, event);
   const standing = standingAfter(
-    { status, quantity, filled, canceling, replacing: requested !== undefined },
+    { status, quantity, filled, canceling, replacing: requested !== undefined, paused },
     event as unknown as OrderEvent,
   );
-  const { reason: _, requested: asked, ...fields } = { ...placed(row, event), ...changes };
+  const { reason: _, requested: asked, paused: __, ...fields } = { ...placed(row, event), ...changes };
   const execType = execTypeOf[event.type];
   return {
     ...fields,
+    ...accountVersionOf(fields, event),
     ...(execType !== null && { execType }),
     ...('reason' in event.data && event.data.reason !== undefined && { reason: event.data.reason }),
     ...(standing.replacing && asked && { requested: asked }),
     status: standing.status,
     canceling: standing.canceling,
+    ...(standing.paused && { paused: standing.paused }),
     filledQuantity: standing.filled,
     version: event.aggregateVersion,
     updatedAt: event.time,
@@ -193,20 +195,25 @@ function traded(row: OrderRow | undefined, event: RecordedEvent<Trade>, change: 
   return after(row, event, { executedValue: change(decimal(executedValue)) });
 }
 
-/** A time that a broker said, spelled as a row tells it: UTC, microseconds. */
-const asStored = (time: string): string => new Date(time).toISOString().replace('Z', '000Z');
+/** The highest version of the account that the order's events were saved with. */
+function accountVersionOf({ accountVersion = 0 }: Partial<OrderRow>, { data }: RecordedEvent<OrderEvent>): Partial<OrderRow> {
+  const highest = Math.max(accountVersion, 'accountVersion' in data ? (data.accountVersion ?? 0) : 0);
+  return highest === 0 ? {} : { accountVersion: highest };
+}
 
-/** Rounded alike each time, so that what is taken back is what was added. */
-const worth = ({ quantity, price }: Pick<Execution, 'quantity' | 'price'>): Decimal =>
-  multiply(decimal(quantity), decimal(price), 'halfEven');
+/** In the spelling of stored times: UTC, microseconds. */
+const goodUntilOf = ({ goodUntil }: { readonly goodUntil?: string }): Pick<OrderRow, 'goodUntil'> =>
+  goodUntil === undefined ? {} : { goodUntil: new Date(goodUntil).toISOString().replace('Z', '000Z') };
 
-const revisionOf = (
-  { quantity, limitPrice, stopPrice }: OrderTerms,
-  { revision, brokerOrderId }: Pick<OrderRevision, 'revision' | 'brokerOrderId'>,
-): OrderRevision => ({
-  revision,
-  brokerOrderId,
-  quantity,
+const worth = ({ notional }: Value): Decimal => decimal(notional);
+
+const termsIn = ({ quantity, limitPrice, stopPrice }: ReplaceTerms): ReplaceTerms => ({
+  ...(quantity !== undefined && { quantity }),
   ...(limitPrice !== undefined && { limitPrice }),
   ...(stopPrice !== undefined && { stopPrice }),
+});
+
+const revisionOf = (terms: OrderTerms, names: Pick<OrderRevision, 'revision' | 'brokerOrderId'>): OrderRevision => ({
+  ...names,
+  ...termsIn(terms),
 });

@@ -12,9 +12,9 @@ export interface OrderFound extends Progress {
 const columns = `
   order_id as "orderId", account_id as "accountId", client_order_id as "clientOrderId", symbol, side, type,
   trim_scale(quantity)::text as quantity, trim_scale(limit_price)::text as "limitPrice", trim_scale(stop_price)::text as "stopPrice",
-  time_in_force as "timeInForce", status, cancel_reason as "cancelReason", version, exec_type as "execType",
+  time_in_force as "timeInForce", status, canceling, paused, cancel_reason as "cancelReason", version, exec_type as "execType",
   trim_scale(filled_quantity)::text as "filledQuantity", trim_scale(executed_value)::text as "executedValue", revision, revisions, requested,
-  to_char(good_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "goodUntil", denial, rejection_code as "rejectionCode", reason,
+  to_char(good_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "goodUntil", denial, account_version as "accountVersion", rejection_code as "rejectionCode", reason,
   to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "createdAt",
   to_char(updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "updatedAt",
   _version, _parked`;
@@ -26,7 +26,7 @@ function found({ _version, _parked, ...row }: Selected): OrderFound {
   return { order: present, ...progress(_version, _parked) };
 }
 
-/** The order, when it is there and of one of these accounts; a foreign one is not told from one that is not there. */
+/** The order if it belongs to one of these accounts; undefined for a foreign order as for one that does not exist. */
 export async function orderById(db: Transaction, orderId: string, accounts: readonly string[]): Promise<OrderFound | undefined> {
   const [row] = (await db.query(
     `select ${columns} from order_projector.exported_orders

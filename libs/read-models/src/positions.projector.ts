@@ -1,6 +1,6 @@
-import { FillSettled, topics, type RecordedEvent } from '@tradecore/events';
+import { FillReversed, FillSettled, topics, type RecordedEvent } from '@tradecore/events';
 import { On, Projector } from '@tradecore/consumers';
-import { noPosition, positionAfter, type Position } from '@tradecore/trading';
+import { noPosition, positionAfter, positionWithout, type Position } from '@tradecore/trading';
 
 /** A row of `position_projector.positions_held`: what one account holds of one symbol. */
 export interface PositionRow extends Position {
@@ -31,8 +31,16 @@ export class Positions {
 
   @On(FillSettled)
   onFillSettled(row: PositionRow | undefined, event: RecordedEvent<FillSettled>): PositionRow {
+    return this.rowOf(positionAfter(row ?? noPosition, event.data), event);
+  }
+
+  @On(FillReversed)
+  onFillReversed(row: PositionRow | undefined, event: RecordedEvent<FillReversed>): PositionRow {
+    return this.rowOf(positionWithout(row ?? noPosition, event.data), event);
+  }
+
+  private rowOf(position: Position, event: RecordedEvent<FillSettled | FillReversed>): PositionRow {
     const { aggregateId: accountId, aggregateVersion: version, data, time: updatedAt } = event;
-    const { symbol } = data;
-    return { ...positionAfter(row ?? noPosition, data), holding: this.key(event), accountId, symbol, version, updatedAt };
+    return { ...position, holding: this.key(event), accountId, symbol: data.symbol, version, updatedAt };
   }
 }

@@ -2,9 +2,9 @@ import type { Transaction } from '@tradecore/event-sourcing';
 
 /** How far a read model is with one aggregate. */
 export interface Progress {
-  /** Of the last event that it has seen; 0 for none. */
+  /** Of the last event that it has applied; 0 for none. */
   readonly version: number;
-  /** Why it takes no more events of this aggregate, until somebody redrives it. */
+  /** Why it is stopped for this aggregate until an operator redrives it. */
   readonly parked?: string;
 }
 

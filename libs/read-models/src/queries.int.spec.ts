@@ -107,8 +107,10 @@ describe('pages of orders', () => {
     await models.database.dataSource.query(
       `with filled as (
          insert into order_projector.orders (order_id, account_id, client_order_id, symbol, side, type, quantity, limit_price, stop_price,
-                                             time_in_force, status, cancel_reason, version, created_at, updated_at)
-         select gen_random_uuid(), gen_random_uuid(), null, 'ACME', 'buy', 'market', 1, null, null, 'day', 'pendingNew', null, 1, now(), now()
+                                             time_in_force, status, canceling, filled_quantity, executed_value, revision, revisions,
+                                             cancel_reason, version, created_at, updated_at)
+         select gen_random_uuid(), gen_random_uuid(), null, 'ACME', 'buy', 'market', 1, null, null, 'day', 'pendingNew', false, 0, 0, 1, '[]',
+                null, 1, now(), now()
            from generate_series(1, 20000) returning order_id)
        insert into order_projector.checkpoints (aggregate_id, version, event_id) select order_id, 1, gen_random_uuid() from filled`,
     );
@@ -134,8 +136,9 @@ describe('the accounts of a subject', () => {
     await models.account(granted, (account) => account.grantAccess(subject));
     await models.database.dataSource.query(
       `with filled as (
-         insert into account_projector.accounts (account_id, owner, currency, subjects, available, reserved, reservations, version, updated_at)
-         select gen_random_uuid(), gen_random_uuid()::text, 'USD', array[gen_random_uuid()::text], 0, 0, '{}', 1, now()
+         insert into account_projector.accounts (account_id, owner, currency, subjects, available, reserved, reservations, version, opened_at,
+                                                 updated_at)
+         select gen_random_uuid(), gen_random_uuid()::text, 'USD', array[gen_random_uuid()::text], 0, 0, '{}', 1, now(), now()
            from generate_series(1, 20000) returning account_id)
        insert into account_projector.checkpoints (aggregate_id, version, event_id) select account_id, 1, gen_random_uuid() from filled`,
     );

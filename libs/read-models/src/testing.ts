@@ -10,34 +10,36 @@ import { catalogue, freshId, orderIdFor, topics, type OrderTerms, type RecordedE
 import { encode, type KafkaClient } from '@tradecore/messaging';
 import { redrive, type ProjectorClass } from '@tradecore/consumers';
 import { extendContext } from '@tradecore/telemetry';
-import { Account, BrokerOrder, Order } from '@tradecore/trading';
+import { Account, Order } from '@tradecore/trading';
 import { Accounts } from './accounts.projector.ts';
 import { Feed } from './feed.projector.ts';
 import { readModelMigrations } from './migrations.ts';
 import { Orders } from './orders.projector.ts';
 import { Positions } from './positions.projector.ts';
+import { TestOrderFlow } from './test-order-flow.ts';
 
-/** What a test wants. */
+/** How a test's read models work. */
 export interface TestReadModelsOptions {
-  /** False: a running projector is to show what is written; see `relay`. */
+  /** False: a running projector shows what is written; see `relay`. */
   readonly projected?: boolean;
   /** Of further read models. */
   readonly migrations?: readonly Migration[];
 }
 
-/** The saga's step that asks an aggregate. */
-export interface Asking {
-  readonly commandId?: string;
-  readonly sagaId?: string;
-}
-
-/** A test's own store and read models. Unless told otherwise each write is projected at once, without a broker, by the fleet's code. */
+/** A test's own store and read models. By default each write is projected at once, without Kafka, by the fleet's code. */
 export class TestReadModels {
+  /** Models that don't show what is written until `project` says so. */
+  readonly behind = new Set<ProjectorClass>();
+  /** Orders with all that follows from them: money, steps, the brokerage's word. */
+  readonly flow: TestOrderFlow;
+
   private constructor(
     readonly database: TestDatabase,
     readonly store: PostgresEventStore,
     private readonly projected: boolean,
-  ) {}
+  ) {
+    this.flow = new TestOrderFlow(store, (type, id) => this.show(type, id));
+  }
 
   static async create({ projected = true, migrations = [] }: TestReadModelsOptions = {}): Promise<TestReadModels> {
     const database = await createTestDatabase({ migrations: [...readModelMigrations, ...migrations] });
@@ -51,7 +53,7 @@ export class TestReadModels {
     return orderId;
   }
 
-  /** Asks to cancel an order and shows it. */
+  /** Requests to cancel an order and shows it. */
   async requestCancel(accountId: string, orderId: string, reason?: string): Promise<void> {
     await this.order(accountId, orderId, (order) => order.requestCancel(reason));
   }
@@ -61,14 +63,9 @@ export class TestReadModels {
     return this.write(Order, accountId, orderId, decide);
   }
 
-  /** Decides something about an account and shows it; `account.open` is the first thing. `step`: the command that asks for it. */
-  account(accountId: string, decide: (account: Account) => void, step: Asking = {}): Promise<void> {
-    return extendContext({ correlationId: freshId(), ...step }, () => this.write(Account, accountId, accountId, decide));
-  }
-
-  /** Decides something about a revision at the broker and shows it. */
-  brokerOrder(accountId: string, brokerOrderId: string, decide: (revision: BrokerOrder) => void): Promise<void> {
-    return this.write(BrokerOrder, accountId, brokerOrderId, decide);
+  /** Decides something about an account and shows it; `account.open` is the first thing. */
+  account(accountId: string, decide: (account: Account) => void): Promise<void> {
+    return this.write(Account, accountId, accountId, decide);
   }
 
   /** Opens an account with so much money and shows it. Returns its id. */
@@ -121,7 +118,12 @@ export class TestReadModels {
     const aggregate = await this.store.loadAggregate(type, id);
     decide(aggregate);
     await extendContext({ correlationId: freshId(), account }, () => this.store.saveAggregate(aggregate));
-    if (this.projected) await this.project(id, modelsOf[type.type]);
+    await this.show(type.type, id);
+  }
+
+  private async show(type: string, id: string): Promise<void> {
+    const models = (modelsOf[type] ?? []).filter((model) => !this.behind.has(model));
+    if (this.projected) await this.project(id, models);
   }
 }
 

@@ -1,10 +1,10 @@
-import { commandsMigration, sagaMigration, workMigration } from '@tradecore/consumers';
-import type { Migration } from '@tradecore/event-sourcing';
+import { intakeMigration, processMigration, workMigration } from '@tradecore/consumers';
+import { readMigrations, type Migration } from '@tradecore/event-sourcing';
 
-/** What the runtime of services that decide keeps in their schemas: offsets, parked messages, timers, work. */
+/** What services that decide keep for themselves: offsets, parked messages, open processes, work, the gateway's steps. */
 export const runtimeMigrations: readonly Migration[] = [
-  commandsMigration({ number: 210, service: 'command-api' }),
-  commandsMigration({ number: 211, service: 'broker-gateway' }),
-  sagaMigration({ number: 212, service: 'order-saga' }),
+  intakeMigration({ number: 211, service: 'broker-gateway' }),
+  processMigration({ number: 212, service: 'order-saga' }),
   workMigration({ number: 213, service: 'broker-gateway' }),
+  ...readMigrations(new URL('../schema/', import.meta.url)),
 ];

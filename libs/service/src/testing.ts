@@ -1,7 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
-import { startService, type RunningService, type ServiceOptions } from './run-service.ts';
+
+export { eventually, TestProjector } from './test-projector.ts';
+export { startTestService } from './test-service.ts';
 
 /** What a test token says; anything given replaces what a good token would have. */
 export interface TokenOptions {
@@ -54,7 +56,3 @@ export async function createTestIssuer(): Promise<TestIssuer> {
       }),
   };
 }
-
-/** Starts a service inside the test, on free ports, logging nothing below `error`. `stop()` it at the end. */
-export const startTestService = (options: ServiceOptions, env: Readonly<Record<string, string>>): Promise<RunningService> =>
-  startService(options, { NODE_ENV: 'test', LOG_LEVEL: 'error', PORT: '0', ADMIN_PORT: '0', START_LIMIT: '5000', ...env });

@@ -1,8 +1,18 @@
 import fc from 'fast-check';
-import type { AccountEvent, FillSettled, Posting } from '@tradecore/events';
+import type { AccountEvent, Posting, Reservation } from '@tradecore/events';
 import { add, compare, decimal, isNegative, multiply, subtract, sum, zero, type Decimal } from '@tradecore/money';
-import { Account, costOf, InsufficientFunds, noPosition, positionAfter, reservedFor, type Position } from './index.ts';
-import { neededFor } from './account-entries.ts';
+import {
+  Account,
+  costOf,
+  InsufficientFunds,
+  InsufficientShares,
+  noPosition,
+  positionAfter,
+  positionWithout,
+  reservedFor,
+  type AccountState,
+  type Position,
+} from './index.ts';
 
 const id = '0190a6e0-0000-7000-8000-000000000001';
 const orders = ['o-1', 'o-2', 'o-3', 'o-4'] as const;
@@ -18,58 +28,69 @@ const price = fc.integer({ min: 1, max: 2_000_000 }).map((value) => decimal((val
 const cents = fc.integer({ min: 1, max: 1_000_000 }).map((value) => decimal((value / 100).toFixed(2)));
 const order = fc.constantFrom(...orders);
 
-type Act = (account: Account) => void;
 const facts = (orderId: (typeof orders)[number]) => ({ orderId, symbol: symbols[orderId], side: sides[orderId] });
-const execution = { executedAt: '2026-11-23T09:00:00Z' };
+const executedAt = '2026-11-23T09:00:00Z';
+const reservationFor = (orderId: (typeof orders)[number], shares: Decimal, unitPrice: Decimal): Reservation => ({
+  ...facts(orderId),
+  quantity: shares,
+  unitPrice,
+  amount: sides[orderId] === 'buy' ? reservedFor(shares, unitPrice) : shares,
+});
 
-/** Everything that can be asked of an account, in any order: the saga would not, but nothing may depend on that. */
+/** What happens to an account: a door's command, or what the saga stores. */
+type Act = { readonly door: (account: Account) => void } | { readonly saga: (account: Account) => AccountEvent | undefined };
+
+const reservation = fc.tuple(order, quantity, price).map((terms) => reservationFor(...terms));
+const left = fc.option(fc.tuple(quantity, price), { nil: undefined });
+const fill = fc
+  .tuple(order, quantity, price, fc.nat(40), left)
+  .map(
+    ([each, shares, at, n, rest]) =>
+      [
+        { ...facts(each), executedAt, executionId: `e-${n}`, quantity: shares, price: at },
+        rest && reservationFor(each, ...rest),
+      ] as const,
+  );
+
+/** Everything in any order, also what an order would never lead to: no entry may depend on that. */
 const anything: fc.Arbitrary<Act> = fc.oneof(
-  cents.map(
-    (amount): Act =>
-      (account) =>
-        account.deposit(amount),
-  ),
-  cents.map(
-    (amount): Act =>
-      (account) =>
-        account.withdraw(amount),
-  ),
-  fc.tuple(order, quantity, price).map(
-    ([each, shares, unitPrice]): Act =>
-      (account) =>
-        account.reserve({ ...facts(each), quantity: shares, unitPrice }),
-  ),
-  fc.tuple(order, quantity, price).map(
-    ([orderId, shares, unitPrice]): Act =>
-      (account) =>
-        account.changeReservation({ orderId, quantity: shares, unitPrice }),
-  ),
-  fc.tuple(order, quantity, price, fc.nat(40)).map(
-    ([each, shares, at, n]): Act =>
-      (account) =>
-        account.settle({ ...facts(each), ...execution, executionId: `e-${n}`, quantity: shares, price: at }),
-  ),
-  order.map(
-    (orderId): Act =>
-      (account) =>
-        account.release({ orderId }),
-  ),
+  cents.map((amount): Act => ({ door: (account) => account.deposit(amount) })),
+  cents.map((amount): Act => ({ door: (account) => account.withdraw(amount) })),
+  reservation.map((each): Act => ({ door: (account) => account.reserve(each) })),
+  reservation.map((each): Act => ({ saga: (account) => account.reserving(each.orderId, each) })),
+  order.map((orderId): Act => ({ saga: (account) => account.reserving(orderId, undefined) })),
+  fill.map((each): Act => ({ saga: (account) => account.settling(...each) })),
+  fill.map((each): Act => ({ saga: (account) => account.reversing(...each) })),
 );
 
-/** Runs the acts on an opened account; a withdrawal that is refused leaves no trace. */
-function lived(acts: readonly Act[], from = new Account(id)): Account {
-  from.open({ owner: 'ada', currency: 'USD' });
-  for (const act of acts) {
-    try {
-      act(from);
-    } catch (error) {
-      if (!(error instanceof InsufficientFunds)) throw error;
-    }
-  }
-  return from;
+function open(): Account {
+  const account = new Account(id);
+  account.open({ owner: 'ada', currency: 'USD' });
+  return account;
 }
 
-const history = (account: Account) => account.uncommittedEvents as readonly AccountEvent[];
+/** Lets the acts happen; a door's that is refused leaves no trace. What is stored since. */
+function lived(acts: readonly Act[], account: Account): readonly AccountEvent[] {
+  const history: AccountEvent[] = [...account.uncommittedEvents];
+  for (const act of acts) {
+    account.markCommitted();
+    if ('saga' in act) {
+      const event = act.saga(account);
+      account.replay(event ? [event] : []);
+      history.push(...(event ? [event] : []));
+      continue;
+    }
+    try {
+      act.door(account);
+    } catch (error) {
+      if (!(error instanceof InsufficientFunds || error instanceof InsufficientShares)) throw error;
+    }
+    history.push(...account.uncommittedEvents);
+  }
+  account.markCommitted();
+  return history;
+}
+
 const postingsOf = ({ data }: AccountEvent): readonly Posting[] => ('postings' in data ? data.postings : []);
 
 function perUnit(postings: readonly Posting[]): Map<string, Decimal> {
@@ -81,26 +102,37 @@ function perUnit(postings: readonly Posting[]): Map<string, Decimal> {
 const balanced = (postings: readonly Posting[]) =>
   expect([...perUnit(postings).values()].every((total) => total === zero)).toBe(true);
 
+/** What its fills and reversals make of the positions. */
+function positionsOf(history: readonly AccountEvent[]): Map<string, Position> {
+  const positions = new Map<string, Position>();
+  for (const event of history) {
+    if (event.type !== 'FillSettled' && event.type !== 'FillReversed') continue;
+    const { data } = event as Extract<AccountEvent, { readonly type: 'FillSettled' | 'FillReversed' }>;
+    const fold = event.type === 'FillSettled' ? positionAfter : positionWithout;
+    positions.set(data.symbol, fold(positions.get(data.symbol) ?? noPosition, data));
+  }
+  return positions;
+}
+
 describe('whatever happens to an account', () => {
   it('each entry sums to zero for each unit, and so do all books', () => {
     fc.assert(
       fc.property(fc.array(anything, { maxLength: 40 }), (acts) => {
-        const account = lived(acts);
-        for (const event of history(account)) balanced(postingsOf(event));
+        const account = open();
+        for (const event of lived(acts, account)) balanced(postingsOf(event));
         balanced(account.balances);
       }),
     );
   });
 
-  it('what is reserved is what the open shares of its orders need: no more, no less', () => {
+  it('what is reserved is the sum of its reservations: no more, no less', () => {
     fc.assert(
       fc.property(fc.array(anything, { maxLength: 40 }), (acts) => {
-        const account = lived(acts);
-        const held = account.reservations;
-        for (const reservation of held) expect(reservation.amount).toBe(neededFor(reservation));
+        const account = open();
+        lived(acts, account);
         const of = (side: string, symbol?: string) =>
           sum(
-            held
+            account.reservations
               .filter((each) => each.side === side && (symbol ?? each.symbol) === each.symbol)
               .map(({ amount }) => decimal(amount)),
           );
@@ -110,31 +142,11 @@ describe('whatever happens to an account', () => {
     );
   });
 
-  it('every command of the saga is answered by an event', () => {
-    fc.assert(
-      fc.property(fc.array(anything, { minLength: 1, maxLength: 20 }), (acts) => {
-        const account = new Account(id);
-        account.open({ owner: 'ada', currency: 'USD' });
-        account.deposit('1000000000');
-        for (const act of acts) {
-          const before = account.version;
-          act(account);
-          expect(account.version).toBe(before + 1);
-        }
-      }),
-    );
-  });
-
   it('shares are the signed fills; cash and the cost of positions less what was realised are what was paid in', () => {
     fc.assert(
       fc.property(fc.array(anything, { maxLength: 40 }), (acts) => {
-        const account = lived(acts);
-        const positions = new Map<string, Position>();
-        for (const event of history(account)) {
-          if (event.type !== 'FillSettled') continue;
-          const { data } = event as FillSettled;
-          positions.set(data.symbol, positionAfter(positions.get(data.symbol) ?? noPosition, data));
-        }
+        const account = open();
+        const positions = positionsOf(lived(acts, account));
         for (const [symbol, position] of positions) {
           expect(add(account.available('symbol', symbol), account.reserved('symbol', symbol))).toBe(position.quantity);
         }
@@ -147,26 +159,26 @@ describe('whatever happens to an account', () => {
         const outside = account.balances.find(({ book, kind }) => book === 'outside' && kind === 'currency')?.amount ?? zero;
         expect(add(add(cash, invested), decimal(outside))).toBe(zero);
       }),
+      { numRuns: 300 },
     );
   });
 
   it('a snapshot at any point and the events since are the same as all events, also in what is decided next', () => {
     fc.assert(
       fc.property(fc.array(anything, { maxLength: 30 }), fc.array(anything, { maxLength: 10 }), fc.nat(), (acts, next, at) => {
-        const story = [...history(lived(acts))];
+        const live = open();
+        const story = lived(acts, live);
         const cut = at % (story.length + 1);
-        const state = JSON.parse(JSON.stringify(new Account(id).replay(story.slice(0, cut)).toSnapshot())) as ReturnType<
-          Account['toSnapshot']
-        >;
+        const state = JSON.stringify(new Account(id).replay(story.slice(0, cut)).toSnapshot());
         const restored = new Account(id);
-        restored.restore(state);
+        restored.restore(JSON.parse(state) as AccountState);
         restored.startAt(cut);
         restored.replay(story.slice(cut));
         const replayed = new Account(id).replay(story);
         expect(restored.toSnapshot()).toEqual(replayed.toSnapshot());
-        const [one, other] = [lived(next, restored), lived(next, replayed)];
-        expect(one.uncommittedEvents).toEqual(other.uncommittedEvents);
-        expect(one.version).toBe(other.version);
+        expect(live.toSnapshot()).toEqual(replayed.toSnapshot());
+        expect(lived(next, restored)).toEqual(lived(next, replayed));
+        expect(restored.version).toBe(replayed.version);
       }),
     );
   });
@@ -184,34 +196,34 @@ describe('an order within its limit', () => {
   it('costs each time at most what the fill frees, however it is split', () => {
     fc.assert(
       fc.property(filled, ({ limit, parts }) => {
-        let open = sum(parts.map(({ shares }) => shares));
+        let left = sum(parts.map(({ shares }) => shares));
         for (const { shares, at } of parts) {
-          const left = subtract(open, shares);
-          const freed = subtract(reservedFor(open, limit), reservedFor(left, limit));
-          expect(compare(costOf(shares, at), freed) <= 0).toBe(true);
-          open = left;
+          const before = left;
+          left = subtract(before, shares);
+          expect(compare(costOf(shares, at), subtract(reservedFor(before, limit), reservedFor(left, limit))) <= 0).toBe(true);
         }
       }),
       { numRuns: 500 },
     );
   });
 
-  it('never overdraws an account that could reserve it, and leaves nothing held when it is filled', () => {
+  it('never overdraws an account that could reserve it, and leaves nothing reserved when it is filled', () => {
     fc.assert(
       fc.property(filled, ({ limit, parts }) => {
-        const account = new Account(id);
-        account.open({ owner: 'ada', currency: 'USD' });
-        const total = sum(parts.map(({ shares }) => shares));
-        const needed = reservedFor(total, limit);
-        account.deposit(add(needed, decimal('0.01')).replace(/(\.\d\d)\d*$/, '$1'));
-        account.reserve({ ...facts('o-1'), quantity: total, unitPrice: limit });
-        fc.pre(account.reservations.length === 1);
+        const account = open();
+        let left = sum(parts.map(({ shares }) => shares));
+        const total = left;
+        account.deposit(add(reservedFor(total, limit), decimal('0.01')).replace(/(\.\d\d)\d*$/, '$1'));
+        account.reserve(reservationFor('o-1', total, limit));
+        account.markCommitted();
         for (const [index, { shares, at }] of parts.entries()) {
-          account.settle({ ...facts('o-1'), ...execution, executionId: `e-${index}`, quantity: shares, price: at });
+          left = subtract(left, shares);
+          const rest = left === zero ? undefined : reservationFor('o-1', left, limit);
+          const each = { ...facts('o-1'), executedAt, executionId: `e-${index}`, quantity: shares, price: at };
+          account.replay([account.settling(each, rest)]);
           expect(isNegative(account.available('currency', 'USD'))).toBe(false);
         }
-        expect(account.reservations).toEqual([]);
-        expect(account.reserved('currency', 'USD')).toBe(zero);
+        expect([account.reservations, account.reserved('currency', 'USD')]).toEqual([[], zero]);
         expect(account.available('symbol', 'ACME')).toBe(total);
       }),
     );

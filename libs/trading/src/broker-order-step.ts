@@ -87,7 +87,7 @@ function sendingStep(revision: Revision, facts: RevisionFacts, rules: RevisionRu
 /** Cancels the revision before it. That this is meant is remembered first: of an order that is cancelled for another reason nothing is sent anew. */
 function makeRoom({ state, order }: Revision, brokerageOrderId: string, now: string): NextStep {
   if (!state.makesRoom) return { do: 'interpret', reply: { of: 'room-wanted' } };
-  const isAsked = state.roomAskedAt !== undefined && millisecondsBetween(state.roomAskedAt, now) < cancelAgainMs;
+  const isAsked = state.roomRequestedAt !== undefined && millisecondsBetween(state.roomRequestedAt, now) < cancelAgainMs;
   if (!isAsked) return { do: 'make-room', brokerageOrderId };
   return { do: 'look-up', own: order.progress === 'unknown', replaced: brokerageOrderId, list: false };
 }

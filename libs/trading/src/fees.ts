@@ -33,7 +33,7 @@ export function costOf(quantity: Decimal, price: Decimal): Decimal {
  * Whatever the parts in which it fills, and at whatever price up to this one, what each part frees covers what it costs:
  * `reservedFor(q, p) - reservedFor(q - f, p) >= costOf(f, p')` for each `f <= q` and `p' <= p`, for `up(a) - up(b) >= down(a - b)`.
  */
-export function reservedFor(quantity: Decimal, unitPrice: Decimal): Decimal {
-  const notional = multiply(quantity, unitPrice, 'up');
-  return add(notional, round(multiply(notional, feeRate, 'up'), moneyPlaces, 'up'));
-}
+export const reservedFor = (quantity: Decimal, unitPrice: Decimal): Decimal => withFee(multiply(quantity, unitPrice, 'up'));
+
+/** A notional that is reserved, and its fee rounded up to the cent. */
+export const withFee = (notional: Decimal): Decimal => add(notional, round(multiply(notional, feeRate, 'up'), moneyPlaces, 'up'));

@@ -30,6 +30,7 @@ export {
   statusAfter,
   type OrderFigures,
   type OrderStanding,
+  type Pause,
 } from './order-states.ts';
 export { execTypeOf, fixOrdStatus, isTerminal, meaningOf, ordStatuses, type OrdStatus } from './order-status.ts';
 export { orderAfter, type OrderState } from './order-fold.ts';

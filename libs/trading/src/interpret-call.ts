@@ -51,10 +51,10 @@ export function cancelSent({ order, state }: Revision, answer: BrokerageAnswer, 
   }
 }
 
-/** The reply of a request to cancel the order that it replaces: what became of that one, it tells itself. */
-export function roomAsked({ order, state }: Revision, answer: BrokerageAnswer, now: string): Outcome {
+/** The reply of a request to cancel the order that it replaces: what became of that one, it tells itself. Unanswered, it is made again. */
+export function roomRequested({ order, state }: Revision, answer: BrokerageAnswer, now: string): Outcome {
   if (answer.kind === 'unsent') return waited(order, state, answer.retryAfterMs);
-  return tried(order, { ...state, roomAskedAt: now });
+  return watched(order, answer.kind === 'unknown' ? state : { ...state, roomRequestedAt: now });
 }
 
 /** It is not sent, and surely not there. */
@@ -78,6 +78,12 @@ export function notTold(order: BrokerOrder, state: RevisionState, rules: Revisio
 export function tried(order: BrokerOrder, state: RevisionState): Outcome {
   const tries = (state.tries ?? 0) + 1;
   return { state: { ...state, tries }, againMs: restMs(order.id, tries, lookUpBaseMs) };
+}
+
+/** Something is under way at the brokerage: look again in a moment. */
+export function watched(order: BrokerOrder, state: RevisionState): Outcome {
+  const waits = (state.waits ?? 0) + 1;
+  return { state: { ...state, waits }, againMs: restMs(order.id, waits, lookUpBaseMs) };
 }
 
 /** Surely nothing was done: wait, and begin again as if it had not been tried. */

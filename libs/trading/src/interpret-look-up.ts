@@ -1,12 +1,10 @@
 import { compare, decimal } from '@tradecore/money';
-import type { BrokerOrder } from './broker-order.aggregate.ts';
 import type { BrokerageExecution, BrokerageOrder } from './brokerage-replies.ts';
-import { cancelLookMs, notTold, tried } from './interpret-call.ts';
+import { cancelLookMs, notTold, watched } from './interpret-call.ts';
 import { accept, follow, lackingMs, needsReplaced, reportAll } from './interpret-order.ts';
 import {
   isToCancel,
   openCancels,
-  restMs,
   type LookedUp,
   type Outcome,
   type Reply,
@@ -22,7 +20,6 @@ type LookUp = Extract<Reply, { of: 'look-up' }>;
 const suspectMs = 1_000;
 /** "No such order": how soon to ask once more. */
 const absentMs = 500;
-const undecidedBaseMs = 100;
 
 /** What looking up told. */
 export function lookedUp(revision: Revision, reply: LookUp, rules: RevisionRules, now: string): Outcome {
@@ -89,9 +86,9 @@ function afterRefusedCancel(revision: Revision, seen: BrokerageOrder): RevisionS
 /** The order that it replaces, while that is cancelled to make room. */
 function roomLookedUp(revision: Revision, lookedUp: LookedUp | undefined): Outcome {
   const { order, replaced, state } = revision;
-  if (!replaced || !lookedUp) return tried(order, state);
+  if (!replaced || !lookedUp) return watched(order, state);
   take(replaced, lookedUp);
-  return replaced.order.isOpen ? tried(order, state) : { state };
+  return replaced.order.isOpen ? watched(order, state) : { state };
 }
 
 /** Takes over what a look-up shows of the order that is replaced. */
@@ -106,7 +103,7 @@ function replacementShown(revision: Revision, reply: LookUp & { own: LookedUp },
   reportAll(order, reply.own.executions ?? []);
   if (seen.status === 'rejected') return replacementRejected(revision, reply.replaced);
   const answer = reply.replaced?.answer;
-  if (!replaced || answer?.kind !== 'order') return tried(order, revision.state);
+  if (!replaced || answer?.kind !== 'order') return watched(order, revision.state);
   return settleBoth(revision, replaced, { seen, old: answer.order, executions: reply.replaced?.executions ?? [] });
 }
 
@@ -120,7 +117,7 @@ function replacementRejected({ order, replaced, state }: Revision, old: LookedUp
 function settleBoth(revision: Revision, replaced: Pick<Revision, 'order' | 'cancels'>, both: Both): Outcome {
   const { order, state } = revision;
   reportAll(replaced.order, both.executions);
-  if (isUndecided(both)) return undecided(order, state);
+  if (isUndecided(both)) return watched(order, state);
   if (replaced.order.lacks(both.old)) return { state, againMs: lackingMs };
   decide(revision, replaced, both);
   return { state: withoutList(state), ...(order.lacks(both.seen) && { againMs: lackingMs }) };
@@ -137,11 +134,6 @@ interface Both {
 /** A brokerage takes a replacement, and refuses it later when the old order ended first: only when that one is replaced does the new one live. */
 const isUndecided = ({ seen, old }: Both): boolean =>
   old.status === 'working' || (old.status !== 'replaced' && seen.status === 'working');
-
-function undecided(order: BrokerOrder, state: RevisionState): Outcome {
-  const waits = (state.waits ?? 0) + 1;
-  return { state: { ...state, waits }, againMs: restMs(order.id, waits, undecidedBaseMs) };
-}
 
 /** The brokerage has decided which of two revisions lives; the executions of the old one are all known. */
 function decide(revision: Revision, replaced: Pick<Revision, 'order' | 'cancels'>, { seen, old }: Both): void {

@@ -9,7 +9,7 @@
  *      (`state`, due after `again`); `done` removes the rows of the BrokerOrder, and where `replaced` has ended, its rows as well;
  *      an answered cancel's row goes too (`openCancels`). On a conflict or a repeat load both again and interpret the same reply again.
  * Words of the stream and of lists go through `interpretReply` alone, by whoever hears them; a number in `again` asks for the row (makes one
- * where there is none). An order at the brokerage for whose id no step is stored is foreign: `BrokerOrder.adopt`.
+ * where there is none), and `tradedLate` for the rows of those that replace it. An order at the brokerage for whose id no step is stored is foreign: `BrokerOrder.adopt`.
  * A look-up brings what `wants(order, shown)` names: the executions of the order, and who took its place.
  * Several replies in a row may be interpreted before one save: each with the `state` of the one before.
  * Save under `commandIdOf(orders)`: then whoever stores the same word a second time repeats its ids.
@@ -17,7 +17,7 @@
 import { derivedId } from '@tradecore/events';
 import type { BrokerOrder } from './broker-order.aggregate.ts';
 import type { BrokerageOrder } from './brokerage-replies.ts';
-import { cancelSent, obstructed, roomAsked, sent } from './interpret-call.ts';
+import { cancelSent, obstructed, roomRequested, sent } from './interpret-call.ts';
 import { heard, listed } from './interpret-heard.ts';
 import { lookedUp } from './interpret-look-up.ts';
 import {
@@ -33,13 +33,14 @@ import {
 
 /** Applies to `revision.order`, and to that of `revision.replaced`, what the reply means. On fresh aggregates the same reply means the same. */
 export function interpretReply(revision: Revision, reply: Reply, rules: RevisionRules, now: string): Interpretation {
-  const wasOpen = revision.order.isOpen;
+  const { isOpen: wasOpen, filledQuantity } = revision.order;
   const outcome = outcomeOf(revision, reply, rules, now);
   answerCancels(revision);
   if (revision.replaced) answerCancels(revision.replaced);
-  if (reply.of !== 'stream' && reply.of !== 'list') return settled(revision, outcome);
   const { isOpen } = revision.order;
-  return { state: outcome.state, again: outcome.againMs ?? (wasOpen && !isOpen ? 'done' : 'when-asked') };
+  const late = !wasOpen && revision.order.filledQuantity !== filledQuantity && { tradedLate: true };
+  if (reply.of !== 'stream' && reply.of !== 'list') return { ...settled(revision, outcome), ...late };
+  return { state: outcome.state, again: outcome.againMs ?? (wasOpen && !isOpen ? 'done' : 'when-asked'), ...late };
 }
 
 /** What a look-up has to bring beside the order that it shows: all its executions, and the order that took its place. */
@@ -54,9 +55,11 @@ export function commandIdOf(orders: readonly BrokerOrder[]): string {
   const order = orders.find(({ uncommittedEvents }) => uncommittedEvents.length > 0);
   const [first] = order?.uncommittedEvents ?? [];
   if (!order || !first) throw new Error('nothing is to be saved');
-  const { answers, brokerageExecutionId } = first.data as { answers?: string; brokerageExecutionId?: string };
+  const { answers } = first.data as { answers?: string };
   const version = order.version - order.uncommittedEvents.length + 1;
-  return derivedId('brokerage-word', order.id, first.type, brokerageExecutionId ?? answers ?? `version ${version}`);
+  // An execution is reported once; the brokerage's list may correct it more than once under one id.
+  const reported = first.type === 'ExecutionReported' ? first.data.brokerageExecutionId : undefined;
+  return derivedId('brokerage-word', order.id, first.type, reported ?? answers ?? `version ${version}`);
 }
 
 function outcomeOf(revision: Revision, reply: Reply, rules: RevisionRules, now: string): Outcome {
@@ -67,7 +70,7 @@ function outcomeOf(revision: Revision, reply: Reply, rules: RevisionRules, now: 
     case 'cancel':
       return cancelSent(revision, reply.answer, now);
     case 'make-room':
-      return roomAsked(revision, reply.answer, now);
+      return roomRequested(revision, reply.answer, now);
     case 'look-up':
       return lookedUp(revision, reply, rules, now);
     case 'stream':

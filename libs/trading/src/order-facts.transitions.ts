@@ -1,24 +1,11 @@
-import {
-  ignore,
-  move,
-  rest,
-  restEnded,
-  restFilled,
-  restProven,
-  stay,
-  whenEnded,
-  whenOpen,
-  type AppliedRow,
-} from './order-transitions.ts';
+import { ignore, move, rest, restEnded, restProven, stay, whenEnded, whenOpen, type AppliedRow } from './order-transitions.ts';
 
 const lateFill = stay('a fact, though the order has ended: quantity and books follow it');
 
-/** The market traded. What is reported of a paused order does not say that the brokerage works it again. */
+/** The market traded. */
 export const orderExecuted: AppliedRow = {
   ...whenOpen(rest),
   ...whenEnded(lateFill),
-  doneForDay: restFilled,
-  suspended: restFilled,
   unknown: restProven,
   filled: restEnded,
   overfilled: restEnded,
@@ -38,8 +25,8 @@ const amended: AppliedRow = {
   partiallyFilled: rest,
   pendingCancel: rest,
   pendingReplace: rest,
-  doneForDay: restFilled,
-  suspended: restFilled,
+  doneForDay: rest,
+  suspended: rest,
 };
 
 /** The brokerage takes an execution back. */
@@ -54,7 +41,7 @@ const ended = ignore('the order has ended');
 export const orderExpired: AppliedRow = { ...whenOpen(move('expired')), ...whenEnded(ended) };
 
 const notSent = ignore('the brokerage has not acknowledged it yet');
-const requestWaits = stay("a client's request is not answered yet");
+const requestWaits = stay("it shows once the client's request is answered");
 
 /** The brokerage is done with it for today. */
 export const orderDoneForDay: AppliedRow = {
@@ -83,4 +70,7 @@ export const orderResumed: AppliedRow = {
   pendingNew: notSent,
   doneForDay: rest,
   suspended: rest,
+  pendingCancel: requestWaits,
+  pendingReplace: requestWaits,
+  unknown: restProven,
 };

@@ -10,6 +10,8 @@ export interface OrderState extends OrderStanding {
   readonly terms: OrderTerms;
   /** What the risk rules said of the terms in force; absent before they did, and for a denied order. */
   readonly approval?: Approval;
+  /** The brokerage has acknowledged it. */
+  readonly acknowledged?: true;
   /** Number of the revision in force, and of the last one that was requested. */
   readonly revision: number;
   readonly lastRevision: number;
@@ -51,6 +53,8 @@ function changesOf(state: OrderState, event: OrderEvent): Partial<OrderState> {
       const { accountVersion: _, ...approval } = event.data;
       return { approval };
     }
+    case 'OrderAccepted':
+      return { acknowledged: true };
     case 'OrderReplaceRequested':
       return { lastRevision: event.data.revision };
     case 'OrderReplaced': {

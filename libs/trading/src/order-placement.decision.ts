@@ -16,6 +16,7 @@ import { eventOf } from './order-changes.ts';
 import { orderAfter, type OrderState } from './order-fold.ts';
 import type { OrderPlacement, StepEvent } from './order-placement.aggregate.ts';
 import { cancelCommandId, cancelStep, replaceCommandId, replaceStep, resumedAfter, termsOf } from './order-placement.steps.ts';
+import type { Pause } from './order-states.ts';
 import { isTerminal } from './order-status.ts';
 import type { Order } from './order.aggregate.ts';
 import { reservationOf } from './reservation.ts';
@@ -40,7 +41,7 @@ interface Booking {
   readonly settled?: Settlement;
 }
 
-const replacedByAnother = 'what becomes of a revision that the brokerage replaced by another order than the saga asked for';
+const replacedBy = (id: string): string => `the end of the order that the brokerage put in the place of this one unasked: ${id}`;
 const proofOf = (revision: number): string => `proof of what the brokerage has of revision ${revision}`;
 
 /** One decision while it is made: the events so far, and the order as they leave it. `source` is the aggregate that the input comes from. */
@@ -59,9 +60,9 @@ export class Decision {
   /** The brokerage has this revision. */
   acknowledge(brokerOrderId: string): void {
     if (this.#isReplacement(brokerOrderId)) return this.#takeOver();
-    const { revision } = this.state;
-    if (revision === 1 && this.#isInForce(brokerOrderId))
-      this.#change({ type: 'OrderAccepted', data: { revision, brokerOrderId } });
+    const { revision, acknowledged } = this.state;
+    if (revision > 1 || acknowledged || !this.#isInForce(brokerOrderId)) return;
+    this.#change({ type: 'OrderAccepted', data: { revision, brokerOrderId } });
   }
 
   /** A call ended without an answer. */
@@ -76,9 +77,16 @@ export class Decision {
     if (revision !== undefined && revision === this.#waitsForProofOf) this.#stuck(proofOf(revision), attempts);
   }
 
-  /** What the brokerage says of the revision in force and the order has to know. */
-  pass(brokerOrderId: string, change: OrderChange): void {
-    if (this.#isInForce(brokerOrderId)) this.#change(change);
+  /** The brokerage does not work the revision in force for now. */
+  pause(brokerOrderId: string, paused: Pause, reason?: string): void {
+    if (!this.#isInForce(brokerOrderId) || this.state.paused === paused) return;
+    if (paused === 'doneForDay') this.#change({ type: 'OrderDoneForDay', data: {} });
+    else this.#change({ type: 'OrderSuspended', data: reason === undefined ? {} : { reason } });
+  }
+
+  /** The brokerage works the revision in force again. */
+  resume(brokerOrderId: string): void {
+    if (this.#isInForce(brokerOrderId) && this.state.paused) this.#change({ type: 'OrderResumed', data: {} });
   }
 
   /** The brokerage does not cancel it: the order goes on. An answer to an earlier request than the one that waits means nothing. */
@@ -95,7 +103,7 @@ export class Decision {
   /** The revision in force was replaced: by the one that was asked for, or by another order, at which an operator has to look. */
   replaced(brokerOrderId: string, by: string): void {
     if (this.#isReplacement(by)) this.#takeOver();
-    else if (this.#isInForce(brokerOrderId)) this.#stuck(replacedByAnother, 1);
+    else if (this.#isInForce(brokerOrderId) && !isTerminal(this.state.status)) this.#stuck(replacedBy(by), 1);
   }
 
   /** An execution: a fact in every state, also when the saga has ended. */
@@ -136,9 +144,8 @@ export class Decision {
       this.#takeOver();
     }
     if (isTerminal(this.state.status) || !(this.#isInForce(brokerOrderId) || this.#isInItsPlace(brokerOrderId))) return;
-    if (!this.#isReplacing) return void this.#change(change);
-    const { revision } = this.state;
-    if (!this.of.placement.endingOf(revision)) this.#placementEvents.push(new RevisionEnded({ revision, change }));
+    if (this.#isReplacing) this.#keepEnding(change);
+    else this.#change(change);
   }
 
   /**
@@ -146,9 +153,14 @@ export class Decision {
    * word tells which revision lives.
    */
   goOn(): void {
-    if (isTerminal(this.state.status) || this.#isReplacing) return;
-    const ending = this.of.placement.endingOf(this.state.revision);
+    if (isTerminal(this.state.status)) return;
     const isWhole = compare(decimal(this.state.filled), decimal(this.state.quantity)) >= 0;
+    if (this.#isReplacing) {
+      // What is taken back now does not open the old revision again.
+      if (isWhole) this.#keepEnding({ type: 'OrderCanceled', data: { reason: 'filled, and taken back by the brokerage' } });
+      return;
+    }
+    const ending = this.of.placement.endingOf(this.state.revision);
     if (ending || isWhole) {
       this.#rejectReplace('the order ended first');
       if (ending) this.#change(ending);
@@ -187,7 +199,7 @@ export class Decision {
   #isResolved({ waitingFor, commandId }: PlacementStuck['data']): boolean {
     if (commandId === undefined) {
       const proof = this.#waitsForProofOf;
-      return waitingFor !== replacedByAnother && (proof === undefined || waitingFor !== proofOf(proof));
+      return !waitingFor.startsWith(replacedBy('')) && (proof === undefined || waitingFor !== proofOf(proof));
     }
     const step = this.of.placement.steps.find(({ data }) => data.commandId === commandId);
     if (step?.type !== 'CancelBrokerOrder') return step === undefined || step.data.target === this.source;
@@ -215,6 +227,12 @@ export class Decision {
     this.#orderEvents.push(event);
     this.state = orderAfter(this.state, event, { orderId: order.id, version: order.version + this.#orderEvents.length });
     return true;
+  }
+
+  /** How the revision in force ended, for when its replacement is refused. */
+  #keepEnding(change: OrderChange): void {
+    const { revision } = this.state;
+    if (!this.of.placement.endingOf(revision)) this.#placementEvents.push(new RevisionEnded({ revision, change }));
   }
 
   #ask(step: StepEvent): void {
@@ -257,12 +275,9 @@ export class Decision {
     return brokerOrderIdFor(this.of.order.id, this.state.revision) === brokerOrderId;
   }
 
-  /** A revision that was given up, found at the brokerage in the place of the one in force. */
+  /** A revision that was given up, and that the brokerage has in the place of the one in force. */
   #isInItsPlace(brokerOrderId: string): boolean {
-    if (!this.of.placement.isStuckOn(replacedByAnother)) return false;
-    const { revision, lastRevision } = this.state;
-    const later = Array.from({ length: lastRevision - revision }, (_, index) => revision + 1 + index);
-    return later.some((each) => brokerOrderIdFor(this.of.order.id, each) === brokerOrderId);
+    return this.of.placement.isStuckOn(replacedBy(brokerOrderId));
   }
 
   #isReplacement(brokerOrderId: string): boolean {
@@ -287,14 +302,16 @@ export class Decision {
    */
   #unproven(brokerOrderId: string): number | undefined {
     if (this.#isReplacement(brokerOrderId)) return this.state.requested?.revision;
-    const isProven = this.state.revision > 1 || this.of.order.executions.size > 0;
+    const isProven = this.state.revision > 1 || this.state.acknowledged || this.of.order.executions.size > 0;
     return !isProven && this.#isInForce(brokerOrderId) ? 1 : undefined;
   }
 }
 
 const valueIn = ({ notional, fee }: NonNullable<Settlement['booked']>) => ({ notional, fee });
 
-const reasonOf = ({ data }: OrderChange): string => ('reason' in data && data.reason) || 'the brokerage did not take it';
+/** Why a revision that never got to the brokerage does not replace another. */
+const reasonOf = ({ type, data }: OrderChange): string =>
+  type !== 'OrderCanceled' && 'reason' in data && data.reason ? data.reason : 'cancelled before it was sent';
 
 /** The events of an order that may move money, and say in which version of the account. */
 const movesMoney: ReadonlySet<OrderEvent['type']> = new Set([

@@ -38,10 +38,9 @@ export const reactions: Reactions = {
   BrokerOrderAccepted: (decision, { aggregateId }) => decision.acknowledge(aggregateId),
   BrokerOutcomeUnknown: (decision, { aggregateId, data }) => decision.outcomeUnknown(aggregateId, data.reason),
   BrokerOutcomeUnresolved: (decision, { aggregateId, data }) => decision.unresolved(aggregateId, data.attempts),
-  BrokerOrderDoneForDay: (decision, { aggregateId }) => decision.pass(aggregateId, { type: 'OrderDoneForDay', data: {} }),
-  BrokerOrderSuspended: (decision, { aggregateId, data: { reason } }) =>
-    decision.pass(aggregateId, { type: 'OrderSuspended', data: reason === undefined ? {} : { reason } }),
-  BrokerOrderResumed: (decision, { aggregateId }) => decision.pass(aggregateId, { type: 'OrderResumed', data: {} }),
+  BrokerOrderDoneForDay: (decision, { aggregateId }) => decision.pause(aggregateId, 'doneForDay'),
+  BrokerOrderSuspended: (decision, { aggregateId, data }) => decision.pause(aggregateId, 'suspended', data.reason),
+  BrokerOrderResumed: (decision, { aggregateId }) => decision.resume(aggregateId),
   BrokerCancelRejected: (decision, { aggregateId, data }) => decision.cancelRejected(aggregateId, data.answers, data.reason),
   BrokerReplaceRejected: (decision, { aggregateId, data }) => decision.replaceRejected(aggregateId, data.reason),
   BrokerOrderReplaced: (decision, { aggregateId, data }) => decision.replaced(aggregateId, data.by),
@@ -109,13 +108,23 @@ export const orderPlacementProcess = {
     return [order, account, placement];
   },
 
-  /** The earliest deadline of a step; a BrokerOrder that was heard of has been submitted, so that only a cancel can still be under way to it. */
-  dueAt(process: AnyAggregate, heard: Readonly<Record<string, number>>): string | undefined {
-    const waiting = openSteps(process).filter(({ type, data }) => type === 'CancelBrokerOrder' || !heard[data.target]);
+  /**
+   * The earliest deadline of a step that the gateway may not have. A BrokerOrder that was heard of has been sent, so that only a cancel can still be
+   * under way to it. `received`: steps that the gateway is known to have, after `onDeadline` was asked: they are waited for without a deadline.
+   */
+  dueAt(
+    process: AnyAggregate,
+    heard: Readonly<Record<string, number>>,
+    received: ReadonlySet<string> = new Set(),
+  ): string | undefined {
+    const waiting = openSteps(process).filter(
+      ({ type, data }) => !received.has(data.commandId) && (type === 'CancelBrokerOrder' || !heard[data.target]),
+    );
     return waiting.map(({ data }) => data.dueAt).sort()[0];
   },
 
-  openSteps: (process: AnyAggregate): readonly string[] => openSteps(process).map(({ data }) => data.commandId),
+  openSteps: (process: AnyAggregate): readonly { readonly commandId: string; readonly target: string }[] =>
+    openSteps(process).map(({ data: { commandId, target } }) => ({ commandId, target })),
 
   /** Asks again for what the gateway does not have, within the budget and then slowly; says once that an operator has to look. */
   onDeadline(
@@ -124,7 +133,7 @@ export const orderPlacementProcess = {
     now: string,
   ): readonly (readonly OrderPlacementEvent[])[] {
     const { placement } = participantsOf(aggregates);
-    const events = openSteps(placement).flatMap((step) => {
+    const events = openSteps(placement).flatMap((step): readonly OrderPlacementEvent[] => {
       if (received.has(step.data.commandId)) return resumedFrom(step, placement);
       const isDue = millisecondsBetween(step.data.dueAt, now) >= 0;
       return isDue ? [...stuckOn(step, placement), nextAttempt(step, now)] : [];

@@ -41,24 +41,31 @@ export interface OrderFigures {
   readonly canceling?: boolean;
   /** A replace waits for its answer. */
   readonly replacing?: boolean;
+  /** The brokerage does not work it for now. */
+  readonly paused?: Pause | undefined;
 }
+
+/** Why the brokerage does not work an order for now. */
+export type Pause = 'doneForDay' | 'suspended';
 
 /** An order's status and all that the table needs to tell the next one. */
 export interface OrderStanding extends OrderFigures {
   readonly status: OrdStatus;
   readonly canceling: boolean;
   readonly replacing: boolean;
+  readonly paused: Pause | undefined;
 }
 
 /**
- * Where an order that the brokerage works rests. A cancel that waits wins over a replace that waits. Filled whole is filled, but for an order
- * whose replace waits: the answer may raise its quantity.
+ * Where an order that the brokerage has rests. A cancel that waits wins over a replace that waits, and both over a pause. Filled whole is filled,
+ * but for an order whose replace waits: the answer may raise its quantity.
  */
 export function restOf(figures: OrderFigures): OrdStatus {
-  const { filled, canceling = false, replacing = false } = figures;
+  const { filled, canceling = false, replacing = false, paused } = figures;
   if (isFilled(figures)) return restOfEnded(figures);
   if (canceling) return 'pendingCancel';
   if (replacing) return 'pendingReplace';
+  if (paused) return paused;
   return isPositive(decimal(filled)) ? 'partiallyFilled' : 'new';
 }
 
@@ -80,8 +87,6 @@ export function statusAfter(status: OrdStatus, event: OrderEvent['type'], figure
       return transition.to;
     case 'rest':
       return restOf(figures);
-    case 'restFilled':
-      return isFilled(figures) ? restOf(figures) : status;
     case 'restProven':
       return figures.replacing ? status : restOf(figures);
     case 'restEnded':
@@ -94,13 +99,20 @@ export function statusAfter(status: OrdStatus, event: OrderEvent['type'], figure
 /** The standing after a stored event: what the Order and every read model fold. Throws for anything but OrderPlaced without a standing before. */
 export function standingAfter(before: OrderStanding | undefined, event: OrderEvent): OrderStanding {
   if (event.type === 'OrderPlaced') {
-    return { status: 'pendingNew', quantity: event.data.quantity, filled: zero, canceling: false, replacing: false };
+    return {
+      status: 'pendingNew',
+      quantity: event.data.quantity,
+      filled: zero,
+      canceling: false,
+      replacing: false,
+      paused: undefined,
+    };
   }
   if (before === undefined) throw new Error(`${event.type} of an order that was never placed`);
   const figures = { ...before, ...figuresOf(event) };
   const status = statusAfter(before.status, event.type, figures);
-  const requests = isTerminal(status) ? { canceling: false, replacing: false } : {};
-  return { ...figures, ...requests, status };
+  const over = isTerminal(status) ? { canceling: false, replacing: false, paused: undefined } : {};
+  return { ...figures, ...over, status };
 }
 
 /** Shares that may still trade: none once the order has ended (FIX LeavesQty). */
@@ -125,8 +137,14 @@ function figuresOf(event: OrderEvent): Partial<OrderFigures> {
     case 'OrderReplaceRejected':
       return { replacing: false };
     case 'OrderReplaced':
-      return { replacing: false, quantity: event.data.quantity };
+      return { replacing: false, paused: undefined, quantity: event.data.quantity };
     default:
-      return {};
+      return event.type in pauseAfter ? { paused: pauseAfter[event.type as keyof typeof pauseAfter] } : {};
   }
 }
+
+const pauseAfter = {
+  OrderDoneForDay: 'doneForDay',
+  OrderSuspended: 'suspended',
+  OrderResumed: undefined,
+} as const satisfies Partial<Record<OrderEvent['type'], Pause | undefined>>;

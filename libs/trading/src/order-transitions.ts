@@ -10,14 +10,14 @@ export type RefusalCode =
   | 'order-not-replaceable';
 
 /**
- * What an event means in a state. `move`: to this status. `rest`: to where it rests by its figures (`restOf`). `restFilled`: to `filled` or
- * `overfilled` once all of it has traded, else the status stays. `restProven`: the event proves that the brokerage has the order: it rests, unless a
- * replace waits, for then it is the replacement of which nothing is known. `restEnded`: the rest of an order that has filled, which does not open
- * again. `stay`: recorded, the status stays. `ignore`: changes nothing, and is not recorded. `refuse`: a client's request is refused.
+ * What an event means in a state. `move`: to this status. `rest`: to where it rests by its figures (`restOf`). `restProven`: the event proves
+ * that the brokerage has the order: it rests, unless a replace waits, for then it is the replacement of which nothing is known. `restEnded`: the rest
+ * of an order that has filled, which does not open again. `stay`: recorded, the status stays. `ignore`: changes nothing, and is not recorded.
+ * `refuse`: a client's request is refused.
  */
 export type Transition =
   | { readonly act: 'move'; readonly to: OrdStatus }
-  | { readonly act: 'rest' | 'restFilled' | 'restProven' | 'restEnded' }
+  | { readonly act: 'rest' | 'restProven' | 'restEnded' }
   | { readonly act: 'stay'; readonly why: string }
   | { readonly act: 'ignore'; readonly why: string }
   | { readonly act: 'refuse'; readonly code: RefusalCode; readonly why: string };
@@ -30,7 +30,6 @@ export type AppliedRow = Readonly<Record<OrdStatus, Exclude<Transition, { readon
 
 export const move = (to: OrdStatus) => ({ act: 'move', to }) as const;
 export const rest = { act: 'rest' } as const;
-export const restFilled = { act: 'restFilled' } as const;
 export const restProven = { act: 'restProven' } as const;
 export const restEnded = { act: 'restEnded' } as const;
 export const stay = (why: string) => ({ act: 'stay', why }) as const;

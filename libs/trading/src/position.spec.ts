@@ -1,4 +1,17 @@
-import { decimal } from '@tradecore/money';
+import fc from 'fast-check';
+import {
+  add,
+  compare,
+  decimal,
+  divide,
+  isNegative,
+  isPositive,
+  multiply,
+  negate,
+  subtract,
+  zero,
+  type Decimal,
+} from '@tradecore/money';
 import {
   averageCost,
   costOf,
@@ -6,8 +19,10 @@ import {
   noPosition,
   notionalOf,
   positionAfter,
+  positionWithout,
   reservedFor,
   unrealised,
+  type Position,
   type PositionFill,
 } from './index.ts';
 
@@ -46,6 +61,99 @@ describe('a position', () => {
   });
 });
 
+describe('a position from which an execution is taken back', () => {
+  const first = fill('buy', '100', '10');
+  const second = fill('buy', '50', '13');
+  const sold = fill('sell', '40', '12');
+
+  it('is what it was, where no trade lies between', () => {
+    expect(positionWithout(after(first), first)).toEqual(noPosition);
+    expect(positionWithout(after(first, second), second)).toEqual(after(first));
+    expect(positionWithout(after(first, sold), sold)).toEqual(after(first));
+  });
+
+  it('loses what the trade cost, whatever the average was', () =>
+    expect(positionWithout(after(first, second), first)).toEqual(after(second)));
+
+  it('keeps no cost at zero shares: what is left of it was lost or won with the shares that were sold', () => {
+    const rest = fill('buy', '110', '10');
+    const position = positionWithout(after(rest, fill('buy', '40', '13'), fill('sell', '40', '12')), rest);
+    expect(position).toEqual({ quantity: '0', costBasis: '0', realised: '-40.5' }); // 479.76 from the sale, 520.26 for what was sold
+  });
+
+  it('that was sold out has the shares back at what they brought in', () => {
+    const all = fill('sell', '100', '12');
+    expect(after(first, all)).toMatchObject({ quantity: '0', realised: '198.9' }); // 1,200 - 0.60 - 1,000.50
+    expect(positionWithout(after(first, all), all)).toEqual({ quantity: '100', costBasis: '1199.4', realised: '198.9' });
+  });
+
+  it('whose shares are gone is short of them at what they had cost', () => {
+    const position = positionWithout(after(first, fill('sell', '100', '12')), first);
+    expect(position).toEqual({ quantity: '-100', costBasis: '-1000.5', realised: '198.9' });
+  });
+});
+
+describe('whatever trades and is taken back', () => {
+  const trade: fc.Arbitrary<PositionFill> = fc
+    .tuple(fc.constantFrom('buy' as const, 'sell' as const), fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 9_999 }))
+    .map(([side, quantity, price]) => fill(side, String(quantity), (price / 100).toFixed(2)));
+  /** Money that a trade brings; negative where it costs. */
+  const cashOf = ({ side, notional, fee }: PositionFill): Decimal =>
+    side === 'buy' ? negate(add(decimal(notional), decimal(fee))) : subtract(decimal(notional), decimal(fee));
+  const worth = ({ costBasis, realised }: Position): Decimal => subtract(decimal(costBasis), decimal(realised));
+
+  it('cash and cost less what was realised stay what was paid in, and at zero shares there is no cost', () => {
+    fc.assert(
+      fc.property(
+        fc.array(trade, { minLength: 1, maxLength: 12 }),
+        fc.array(fc.nat(), { maxLength: 12 }),
+        (trades, reversals) => {
+          let position = trades.reduce(positionAfter, noPosition);
+          let cash = trades.reduce((sum, each) => add(sum, cashOf(each)), zero);
+          const standing = [...trades];
+          for (const pick of reversals.slice(0, trades.length)) {
+            const [taken] = standing.splice(pick % standing.length, 1) as [PositionFill];
+            position = positionWithout(position, taken);
+            cash = subtract(cash, cashOf(taken));
+            expect(add(cash, worth(position))).toBe(zero);
+            if (position.quantity === zero) expect(position.costBasis).toBe(zero);
+          }
+          const shares = standing.reduce(
+            (sum, { side, quantity }) => (side === 'buy' ? add(sum, decimal(quantity)) : subtract(sum, decimal(quantity))),
+            zero,
+          );
+          expect(position.quantity).toBe(shares);
+          if (standing.length === 0) expect([position.quantity, worth(position)]).toEqual([zero, zero]);
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+
+  it('taken back at once, a trade that added to the position or closed up to half of it never happened', () => {
+    const off = (one: string, other: string): Decimal => {
+      const difference = subtract(decimal(one), decimal(other));
+      return isNegative(difference) ? negate(difference) : difference;
+    };
+    fc.assert(
+      fc.property(fc.array(trade, { maxLength: 8 }), trade, (trades, last) => {
+        const before = trades.reduce(positionAfter, noPosition);
+        const held = decimal(before.quantity);
+        const traded = last.side === 'buy' ? decimal(last.quantity) : negate(decimal(last.quantity));
+        const adds = held === zero || isPositive(held) === isPositive(traded);
+        const restored = positionWithout(positionAfter(before, last), last);
+        if (adds) return expect(restored).toEqual(before);
+        const share = divide(negate(traded), held, 'halfEven');
+        fc.pre(compare(multiply(share, decimal('2'), 'up'), decimal('1')) <= 0);
+        expect(restored.quantity).toBe(before.quantity);
+        expect(compare(off(restored.costBasis, before.costBasis), decimal('0.000000002'))).toBeLessThan(1);
+        expect(compare(off(restored.realised, before.realised), decimal('0.000000002'))).toBeLessThan(1);
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
+
 describe('the schedule of fees', () => {
   it.each([
     ['100', '101.5', '10150', '5.07'],
@@ -62,8 +170,8 @@ describe('the schedule of fees', () => {
     ['1', '19.99', '20', '19.99'],
     ['0', '101.5', '0', '0'],
     ['0.000000001', '0.5', '0.010000001', '0'],
-  ])('for %s at %s holds %s, which cost %s in one fill', (quantity, price, held, cost) => {
-    expect(reservedFor(decimal(quantity), decimal(price))).toBe(held);
+  ])('for %s at %s reserves %s, which cost %s in one fill', (quantity, price, reserved, cost) => {
+    expect(reservedFor(decimal(quantity), decimal(price))).toBe(reserved);
     expect(costOf(decimal(quantity), decimal(price))).toBe(cost);
   });
 });

@@ -50,9 +50,10 @@ export function positionAfter(position: Position, fill: PositionFill): Position 
 }
 
 /**
- * The position after a booked execution is taken back: of what the trade opened its own cost goes, and what is left at zero shares is realised; of
- * what it closed the shares come back at the present average cost, at their own where none are held, and the difference is realised. The identity of
- * `positionAfter` holds, and the position is as if the trade had never happened where no other lies between and it did not close it whole.
+ * The position after a booked execution is taken back. Of what the trade opened, its own cost goes, and what is left at zero shares is realised. Of
+ * what it closed, the shares come back at the present average cost, at their own proceeds where none are held, and the difference is realised. The
+ * identity of `positionAfter` holds. Where no other trade lies between and the trade did not close the position whole, it is as if the trade had never
+ * happened, up to the rounding of the average cost.
  */
 export function positionWithout(position: Position, fill: PositionFill): Position {
   const held = decimal(position.quantity);

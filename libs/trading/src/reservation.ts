@@ -1,6 +1,6 @@
 import type { Reservation } from '@tradecore/events';
-import { add, compare, decimal, larger, subtract, zero, type Decimal } from '@tradecore/money';
-import { reservedFor } from './fees.ts';
+import { add, compare, decimal, larger, multiply, subtract, zero, type Decimal } from '@tradecore/money';
+import { reservedFor, withFee } from './fees.ts';
 import type { OrderState } from './order-fold.ts';
 import { isTerminal } from './order-status.ts';
 
@@ -18,7 +18,8 @@ export function reservationOf(order: OrderState): Reservation | undefined {
   const [next, nextPrice] = [openOf(order, requested.quantity ?? terms.quantity), decimal(requested.reservePrice)];
   const quantity = larger(open, next);
   if (side === 'sell') return whole({ orderId, symbol, side }, quantity, price, quantity);
-  const oldFirst = add(reservedFor(open, price), reservedFor(larger(subtract(next, open), zero), nextPrice));
+  const more = larger(subtract(next, open), zero);
+  const oldFirst = withFee(add(multiply(open, price, 'up'), multiply(more, nextPrice, 'up')));
   const amount = larger(reservedFor(next, nextPrice), oldFirst);
   return whole({ orderId, symbol, side }, quantity, larger(price, nextPrice), amount);
 }

@@ -22,7 +22,7 @@ export interface RevisionState {
   readonly cancelRefused?: string;
   /** The revision before it is cancelled to make room for it; when the brokerage took that request. */
   readonly makesRoom?: boolean;
-  readonly roomAskedAt?: string;
+  readonly roomRequestedAt?: string;
   /** Its executions are to be compared with the brokerage's list; what differed when that was last done. */
   readonly list?: boolean;
   readonly suspects?: Readonly<Record<string, string>>;
@@ -41,8 +41,6 @@ export interface Revision {
 
 /** What holds for a brokerage, and how patient we are. */
 export interface RevisionRules {
-  /** Its name in ids. */
-  readonly brokerage: string;
   /** A replaced order's fills count as the replacement's. Where not, a replace is a cancel and a submit of the rest. */
   readonly replaceCarriesFills: boolean;
   /** "No such order" proves something only this long after the call; milliseconds. */
@@ -112,6 +110,8 @@ export type Reply =
 export interface Interpretation {
   readonly state: RevisionState;
   readonly again: 'done' | 'when-asked' | number;
+  /** It traded after its end: what took its place may have been sent with too much. Asks for the rows of those whose terms say that they replace it. */
+  readonly tradedLate?: boolean;
 }
 
 /** What to do next for a revision. */

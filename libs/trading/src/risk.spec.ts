@@ -159,8 +159,6 @@ describe('an order is denied', () => {
 describe('an order is approved', () => {
   it('a limit at its limit, good until the session closes', () =>
     expect(approved(sampleTerms())).toEqual({
-      ...unpriced,
-      limitPrice: '101.5',
       referencePrice: '100',
       referencePriceAt: quote.pricedAt,
       reservePrice: '101.5',
@@ -173,7 +171,7 @@ describe('an order is approved', () => {
   it('a market sell valued at the last price, its collar below', () =>
     expect(approved(market({ side: 'sell' }))).toMatchObject({ reservePrice: '100', collarPrice: '95' }));
 
-  it('a sell of the cheapest share at a tick, for there is no price of nought', () =>
+  it('a sell of the cheapest share at a tick, for there is no price of zero', () =>
     expect(approved(market({ side: 'sell' }), facts({ quote: { ...quote, lastPrice: '0.01' } })).collarPrice).toBe('0.01'));
 
   it('what trades at once no longer than the session', () => {
@@ -183,7 +181,7 @@ describe('an order is approved', () => {
     expect(approved(market({ timeInForce: 'gtc' }), facts()).goodUntil).toBe('2026-11-23T15:01:00.000Z');
   });
 
-  it('a gtc limit for ever, also while the market is closed or nobody has said so', () => {
+  it('a gtc limit without an end, also while the market is closed or its session is not known', () => {
     const gtc = limit({ timeInForce: 'gtc' });
     for (const given of [facts(), facts({ session: closed }), without('session')]) {
       expect(approved(gtc, given)).not.toHaveProperty('goodUntil');

@@ -7,154 +7,238 @@ import {
   BrokerOrderLapsed,
   BrokerOrderRejected,
   BrokerOrderReplaced,
+  BrokerOrderResumed,
+  BrokerOrderSuspended,
   BrokerOutcomeUnknown,
+  BrokerOutcomeUnresolved,
   BrokerReplaceRejected,
-  CancellationRequested,
+  ExecutionBusted,
+  ExecutionCorrected,
   ExecutionReported,
-  ReplacementRequested,
-  SubmissionRequested,
   type Event,
+  type ReplacingTerms,
   type RevisionTerms,
 } from '@tradecore/events';
-import { add, compare, decimal, subtract, zero, type Decimal } from '@tradecore/money';
+import { compare, decimal, subtract, sum, zero, type Decimal } from '@tradecore/money';
 
-/** What all revisions of an order have traded, and how often. */
-export interface Traded {
-  filled: Decimal;
-  readonly executionIds: string[];
+/** An execution as the brokerage has it now. */
+export interface Trade {
+  readonly brokerOrderId: string;
+  quantity: Decimal;
+  readonly price: string;
 }
 
+type Act = () => void;
+
 /**
- * A broker and its gateway as the saga may meet them, for one revision: whatever may happen in a state is one of `acts` or `ends`. Its events go to `emit`, in order;
- * `commandId` names the step that an intent answers.
+ * The brokerage and its gateway as the saga may meet them, for one revision: whatever may happen in a state is one of `acts` or `ends`. Its events go to
+ * `emit`, in order. All revisions of an order share `trades` and know each other. A revision that was replaced takes nothing back: the saga may hear of it
+ * before it hears that the next one has filled, and could not tell then that it has.
  */
-export class BrokerageLeg {
+export class BrokerageRevision {
   state: 'none' | 'asked' | 'working' | 'ended' = 'none';
-  private terms: (RevisionTerms & { replaces?: string }) | undefined;
-  private cancelWanted = false;
-  private isUnknown = false;
+  #terms: RevisionTerms | ReplacingTerms | undefined;
+  #cancel: string | undefined;
+  #unknown: 'no' | 'yes' | 'unresolved' = 'no';
+  #pause: 'no' | 'doneForDay' | 'suspended' = 'no';
+  #wasReplaced = false;
 
   constructor(
     readonly id: string,
-    private readonly traded: Traded,
-    private readonly revisions: ReadonlyMap<string, BrokerageLeg>,
-    private readonly emit: (revisionId: string, event: Event, commandId?: string) => void,
+    private readonly trades: Map<string, Trade>,
+    private readonly revisions: ReadonlyMap<string, BrokerageRevision>,
+    private readonly emit: (brokerOrderId: string, event: Event) => void,
   ) {}
 
-  submit(terms: RevisionTerms, commandId: string): void {
-    this.terms = terms;
+  /** The gateway takes the step that sends it. */
+  send(terms: RevisionTerms | ReplacingTerms): void {
+    this.#terms = terms;
     this.state = 'asked';
-    this.emit(this.id, new SubmissionRequested(terms), commandId);
   }
 
-  replace(terms: RevisionTerms & { replaces: string }, commandId: string): void {
-    this.terms = terms;
-    this.state = 'asked';
-    this.emit(this.id, new ReplacementRequested(terms), commandId);
-  }
-
+  /** The gateway takes a step that cancels it. */
   cancel(commandId: string): void {
-    if (this.state === 'ended') return this.emit(this.id, new BrokerCancelRejected({ reason: 'it has ended' }), commandId);
-    this.cancelWanted = true;
-    this.emit(this.id, new CancellationRequested({}), commandId);
+    this.#cancel = commandId;
+    if (this.state === 'ended') this.#refuseCancel();
+  }
+
+  /** Another revision takes its place. */
+  giveWay(by: string): void {
+    this.#wasReplaced = true;
+    this.#end(new BrokerOrderReplaced({ ...this.#of, by, filledQuantity: '0' }));
   }
 
   /** Shares that may still trade. */
   get open(): Decimal {
-    const open = subtract(decimal(this.terms?.quantity ?? zero), this.traded.filled);
+    const filled = sum([...this.trades.values()].map(({ quantity }) => quantity));
+    const open = subtract(decimal(this.#terms?.quantity ?? zero), filled);
     return compare(open, zero) > 0 ? open : zero;
   }
 
-  /** What the broker may do now, short of an end. */
-  acts(): (() => void)[] {
-    const lose = () => this.loseAnswer();
-    const fills = ['1', '2'].map((quantity) => () => this.fill(decimal(quantity)));
-    if (this.state === 'asked' && this.replaced === undefined) return [() => this.accept(), lose, ...fills];
-    if (this.state === 'asked') return this.canTakeOver ? [() => this.takeOver(), lose] : [lose];
-    if (this.state === 'working') return [...fills, () => this.emit(this.id, new BrokerOrderDoneForDay({}))];
-    return this.state === 'ended' && this.terms?.revision === 1 ? fills : [];
+  /** What the brokerage may do now, short of an end. */
+  acts(): Act[] {
+    switch (this.state) {
+      case 'asked':
+        return [...this.#arrivals(), ...this.#silences(), ...(this.#replaced === undefined ? this.#fills() : [])];
+      case 'working':
+        return [...this.#fills(), ...this.#pauses(), ...this.#amendments()];
+      case 'ended':
+        return this.#wasReplaced ? [] : [...(this.revisions.size > 1 ? [] : this.#fills()), ...this.#amendments()];
+      default:
+        return [];
+    }
   }
 
-  /** How the broker may end it now, or refuse to. */
-  ends(): (() => void)[] {
-    if (this.state === 'asked') return this.replaced === undefined ? this.submissionEnds() : this.replacementEnds();
-    return this.state === 'working' ? this.workingEnds() : [];
+  /** How the brokerage may end it now, or refuse to. */
+  ends(): Act[] {
+    if (this.state === 'working') return this.#workingEnds();
+    if (this.state !== 'asked') return [];
+    return this.#replaced === undefined ? this.#submissionEnds() : this.#replacementEnds();
   }
 
-  private submissionEnds(): (() => void)[] {
-    const withdraw = () => this.end(new BrokerOrderCanceled({ atBroker: false, filledQuantity: zero }));
-    const lapse = () => this.end(new BrokerOrderLapsed({ reason: 'time-in-force' }));
-    return [
-      () => this.end(new BrokerOrderRejected({ code: '403', reason: 'power' })),
-      ...(this.isUnknown ? [] : [lapse]),
-      ...(this.cancelWanted ? [withdraw, withdraw] : []),
-    ];
+  #arrivals(): Act[] {
+    if (this.#replaced === undefined) return [() => this.#accept()];
+    return this.#canTakeOver ? [() => this.#takeOver()] : [];
   }
 
-  private replacementEnds(): (() => void)[] {
-    const refuse = () => this.end(new BrokerReplaceRejected({ reason: 'no' }));
-    return this.canTakeOver ? [refuse, () => this.takeOver()] : [refuse];
-  }
-
-  private workingEnds(): (() => void)[] {
-    const filledQuantity = this.traded.filled;
-    const cancel = () => this.end(new BrokerOrderCanceled({ atBroker: true, filledQuantity }));
-    const refuseCancel = () => {
-      this.cancelWanted = false;
-      this.emit(this.id, new BrokerCancelRejected({ reason: 'not now' }));
+  #silences(): Act[] {
+    const { attempt, attempts, reason } = { attempt: 1, attempts: 9, reason: 'timeout' };
+    const lose = () => {
+      this.#unknown = 'yes';
+      this.#say(new BrokerOutcomeUnknown({ ...this.#of, attempt, reason }));
     };
-    return [
-      () => this.fill(this.open),
-      () => this.end(new BrokerOrderExpired({ filledQuantity })),
-      cancel,
-      ...(this.cancelWanted ? [cancel, refuseCancel] : []),
-    ];
+    const giveUp = () => {
+      this.#unknown = 'unresolved';
+      this.#say(new BrokerOutcomeUnresolved({ ...this.#of, attempts, reason }));
+    };
+    return this.#unknown === 'no' ? [lose] : this.#unknown === 'yes' ? [giveUp] : [];
   }
 
-  /** The revision that this one is to replace. */
-  private get replaced(): string | undefined {
-    return this.terms?.replaces;
+  #fills(): Act[] {
+    return ['1', '2', this.open]
+      .map(decimal)
+      .filter((quantity) => quantity !== zero && compare(quantity, this.open) <= 0)
+      .map((quantity) => () => this.#fill(quantity));
   }
 
-  private get canTakeOver(): boolean {
-    return this.revisions.get(this.replaced ?? '')?.state === 'working' && this.open !== zero;
+  #pauses(): Act[] {
+    const pause = (how: 'doneForDay' | 'suspended') => () => {
+      this.#pause = how;
+      this.#say(new (how === 'suspended' ? BrokerOrderSuspended : BrokerOrderDoneForDay)(this.#of));
+    };
+    const resume = () => {
+      this.#pause = 'no';
+      this.#say(new BrokerOrderResumed(this.#of));
+    };
+    return this.#pause === 'no' ? [pause('doneForDay'), pause('suspended')] : [resume];
   }
 
-  private takeOver(): void {
-    this.accept();
-    this.revisions.get(this.replaced ?? '')?.end(new BrokerOrderReplaced({ by: this.id, filledQuantity: this.traded.filled }));
+  /** The last execution of this revision that stands is taken back, or corrected to less. */
+  #amendments(): Act[] {
+    const last = [...this.trades].findLast(([, trade]) => trade.brokerOrderId === this.id && trade.quantity !== zero);
+    if (!last) return [];
+    const [executionId, trade] = last;
+    const bust = () => {
+      trade.quantity = zero;
+      this.#say(new ExecutionBusted({ ...this.#traded, executionId, brokerageExecutionId: `bust-${executionId}` }));
+    };
+    const correct = () => {
+      trade.quantity = subtract(trade.quantity, decimal('0.5'));
+      this.#say(new ExecutionCorrected({ ...this.#traded, ...this.#execution(executionId, trade) }));
+    };
+    return compare(trade.quantity, decimal('0.5')) > 0 ? [bust, correct] : [bust];
   }
 
-  private accept(): void {
+  #submissionEnds(): Act[] {
+    const reject = () => this.#end(new BrokerOrderRejected({ ...this.#of, code: '403', reason: 'power' }));
+    const lapse = () => this.#end(new BrokerOrderLapsed({ ...this.#of, reason: 'time-in-force' }));
+    const withdraw = () => this.#end(this.#canceled(false));
+    if (this.#hasTraded) return [() => this.#end(this.#canceled(true))];
+    return [reject, ...(this.#unknown === 'no' ? [lapse] : []), ...(this.#cancel === undefined ? [] : [withdraw, withdraw])];
+  }
+
+  #replacementEnds(): Act[] {
+    const refuse = () => this.#end(new BrokerReplaceRejected({ ...this.#of, reason: 'no' }));
+    return this.#canTakeOver ? [refuse, () => this.#takeOver()] : [refuse];
+  }
+
+  #workingEnds(): Act[] {
+    const cancel = () => this.#end(this.#canceled(true));
+    const expire = () => this.#end(new BrokerOrderExpired({ ...this.#of, filledQuantity: '0' }));
+    const fill = this.open === zero ? [] : [() => this.#fill(this.open)];
+    return [...fill, expire, cancel, ...(this.#cancel === undefined ? [] : [cancel, () => this.#refuseCancel()])];
+  }
+
+  get #replaced(): string | undefined {
+    return this.#terms && 'replaces' in this.#terms ? this.#terms.replaces : undefined;
+  }
+
+  get #canTakeOver(): boolean {
+    return this.revisions.get(this.#replaced ?? '')?.state === 'working' && this.open !== zero;
+  }
+
+  get #hasTraded(): boolean {
+    return [...this.trades.values()].some(({ brokerOrderId }) => brokerOrderId === this.id);
+  }
+
+  #takeOver(): void {
+    this.#accept();
+    this.revisions.get(this.#replaced ?? '')?.giveWay(this.id);
+  }
+
+  #accept(): void {
     this.state = 'working';
-    this.emit(this.id, new BrokerOrderAccepted({ brokerageOrderId: this.id, found: this.isUnknown }));
+    this.#say(new BrokerOrderAccepted({ ...this.#of, brokerageOrderId: this.id, found: this.#unknown !== 'no' }));
   }
 
-  private loseAnswer(): void {
-    this.isUnknown = true;
-    this.emit(this.id, new BrokerOutcomeUnknown({ attempt: 1, reason: 'timeout' }));
-  }
-
-  private fill(quantity: Decimal): void {
-    if (this.terms === undefined) return;
-    const executionId = `e${this.traded.executionIds.length + 1}`;
-    const { orderId, revision, symbol, side } = this.terms;
-    this.traded.executionIds.push(executionId);
-    this.traded.filled = add(this.traded.filled, quantity);
-    const execution = {
-      executionId,
-      brokerageExecutionId: executionId,
-      quantity,
-      price: '100',
-      executedAt: '2026-01-02T09:00:00Z',
-    };
-    this.emit(this.id, new ExecutionReported({ ...execution, orderId, revision, symbol, side }));
-    if (this.state === 'asked') this.accept();
-    if (this.open === zero && this.state === 'working') this.state = 'ended';
-  }
-
-  private end(event: Event): void {
+  #fill(quantity: Decimal): void {
+    const executionId = `e${this.trades.size + 1}`;
+    const trade = { brokerOrderId: this.id, quantity, price: this.#terms?.limitPrice ?? '100' };
+    this.trades.set(executionId, trade);
+    this.#say(new ExecutionReported({ ...this.#traded, ...this.#execution(executionId, trade) }));
+    if (this.open !== zero || this.state === 'ended') return;
+    if (this.state === 'asked') this.#accept();
     this.state = 'ended';
+    this.#refuseCancel();
+  }
+
+  #refuseCancel(): void {
+    const answers = this.#cancel;
+    this.#cancel = undefined;
+    if (answers !== undefined) this.#say(new BrokerCancelRejected({ ...this.#of, answers, reason: 'not now' }));
+  }
+
+  #canceled(atBrokerage: boolean): BrokerOrderCanceled {
+    return new BrokerOrderCanceled({
+      ...this.#of,
+      atBrokerage,
+      filledQuantity: '0',
+      ...(this.#cancel && { answers: this.#cancel }),
+    });
+  }
+
+  #end(event: Event): void {
+    this.state = 'ended';
+    this.#say(event);
+    if (event.type === 'BrokerOrderCanceled') this.#cancel = undefined;
+    this.#refuseCancel();
+  }
+
+  #say(event: Event): void {
     this.emit(this.id, event);
+  }
+
+  get #of(): Pick<RevisionTerms, 'orderId' | 'accountId' | 'revision'> {
+    const { orderId, accountId, revision } = this.#terms as RevisionTerms;
+    return { orderId, accountId, revision };
+  }
+
+  get #traded() {
+    const { symbol, side } = this.#terms as RevisionTerms;
+    return { ...this.#of, symbol, side };
+  }
+
+  #execution(executionId: string, { quantity, price }: Trade) {
+    return { executionId, brokerageExecutionId: executionId, quantity, price, executedAt: '2026-01-02T09:00:00Z' };
   }
 }

@@ -73,7 +73,7 @@ function settle(driven: DrivenOrder): void {
 }
 
 describe.each([true, false])('whatever is reported, in whatever order (fills carried over: %s)', (replaceCarriesFills) => {
-  const rules = { brokerage: 'paper', replaceCarriesFills, graceMs: 2_000, quarantineMs: 30_000, tries: 5 };
+  const rules = { replaceCarriesFills, graceMs: 2_000, quarantineMs: 30_000, tries: 5 };
   const run = (happened: readonly Happening[]): DrivenOrder => {
     const driven = new DrivenOrder(new FakeBrokerage(replaceCarriesFills), rules, terms);
     for (const each of happened) happen(driven, each);

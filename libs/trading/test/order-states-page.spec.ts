@@ -11,6 +11,8 @@ const inShort = (transition: Transition): string =>
   ({
     move: transition.act === 'move' ? `→ ${transition.to}` : '',
     rest: 'rests',
+    restProven: 'proves',
+    restEnded: 'rests ended',
     stay: 'stays',
     ignore: 'ignored',
     refuse: 'refused',
@@ -38,7 +40,7 @@ const reasons = events
       byReason.set(reason, [...(byReason.get(reason) ?? []), status]);
     }
     const lines = [...byReason].map(
-      ([reason, where]) => `  - ${where.length === 14 ? 'everywhere' : where.join(', ')}: ${reason}`,
+      ([reason, where]) => `  - ${where.length === ordStatuses.length ? 'everywhere' : where.join(', ')}: ${reason}`,
     );
     return [`- **${event}**`, ...lines].join('\n');
   })

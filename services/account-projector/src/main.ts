@@ -1,3 +1,3 @@
-import { runService } from '@tradecore/service';
-import { accountProjector } from './account-projector.module.ts';
-await runService(accountProjector);
+import { Accounts, readModelMigrations } from '@tradecore/read-models';
+import { runProjector } from '@tradecore/service/projector';
+await runProjector(Accounts, readModelMigrations);

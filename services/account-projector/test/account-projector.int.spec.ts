@@ -1,114 +1,97 @@
-import { freshId, topics } from '@tradecore/events';
-import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
-import { accountById, Accounts, activitiesOfAccount, executionsOfAccount } from '@tradecore/read-models';
-import { TestReadModels } from '@tradecore/read-models/testing';
-import type { RunningService } from '@tradecore/service';
-import { startTestService } from '@tradecore/service/testing';
 import { rebuildProjection } from '@tradecore/consumers';
-import type { DataSource } from 'typeorm';
-import { accountProjector } from '../src/account-projector.module.ts';
+import { accountById, Accounts, activitiesOfAccount, executionsOfAccount, readModelMigrations } from '@tradecore/read-models';
+import { TestReadModels } from '@tradecore/read-models/testing';
+import { projectorService } from '@tradecore/service/projector';
+import { eventually, TestProjector } from '@tradecore/service/testing';
 
-let models: TestReadModels;
-let kafka: TestKafka;
-let service: RunningService;
-/** Logged in as query-api: what it may not see, these tests don't see. */
-let db: DataSource;
+let projector: TestProjector<TestReadModels>;
 
 beforeAll(async () => {
-  const declarations = [topics.accountEvents, topics.deadLetters, topics.relayPosition];
-  [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestKafka({ declarations })]);
-  db = await models.database.dataSourceFor('query-api');
-  service = await startTestService(accountProjector, {
-    DATABASE_URL: models.database.urlFor('account-projector'),
-    KAFKA_BROKERS: kafka.brokers.join(),
-    NAMESPACE: kafka.namespace,
-  });
+  const service = projectorService(Accounts, readModelMigrations);
+  projector = await TestProjector.start(service, TestReadModels.create({ projected: false }));
 }, 30_000);
-afterAll(async () => {
-  await service.stop();
-  await Promise.all([models.drop(), kafka.drop()]);
-}, 30_000);
+afterAll(() => projector.drop(), 30_000);
 
-/** Waits for what must come; the end of the test's time ends it. */
-async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 const shown = (id: string, version: number) =>
   eventually(async () => {
-    const account = await accountById(db, id, [id]);
+    const account = await accountById(projector.db, id, [id]);
     return account && account.version >= version ? account : undefined;
   });
 
-/** An account with money, an order that holds some, and two trades of it. */
-async function trade(): Promise<string> {
-  const accountId = await models.openAccount({ deposit: '10000' });
-  const orderId = freshId();
-  const terms = { orderId, symbol: 'ACME', side: 'buy' } as const;
-  const executedAt = '2026-01-02T03:04:05.123456Z';
-  await models.account(accountId, (account) => {
-    account.reserve({ ...terms, quantity: '10', unitPrice: '100' });
-    account.settle({ ...terms, quantity: '1', price: '99.5', executionId: freshId(), executedAt });
-    account.settle({ ...terms, quantity: '2', price: '99', executionId: freshId(), executedAt });
-  });
-  return accountId;
+/** An account with money, an order that reserves some, and two trades of it. */
+async function trade(): Promise<{ id: string; orderId: string; executionId: string }> {
+  const { models } = projector;
+  const id = await models.openAccount({ deposit: '10000' });
+  const orderId = await models.flow.place(id, { limitPrice: '100' });
+  await models.flow.accepted(orderId);
+  await models.flow.traded(orderId, '1', '99.5');
+  const executionId = await models.flow.traded(orderId, '2', '99');
+  await projector.relay();
+  return { id, orderId, executionId };
 }
 
 const seen = async (accountId: string) => ({
-  account: await accountById(db, accountId, [accountId]),
-  ...(await activitiesOfAccount(db, { accountId, limit: 500 })),
-  ...(await executionsOfAccount(db, { accountId, limit: 500 })),
+  account: await accountById(projector.db, accountId, [accountId]),
+  activities: (await activitiesOfAccount(projector.db, { accountId, limit: 500 })).lines,
+  executions: (await executionsOfAccount(projector.db, { accountId, limit: 500 })).lines,
 });
 
 describe('the account-projector', () => {
   it('shows money, reservations, the ledger and the trades once their events are on the topic', async () => {
-    const id = await trade();
-    await models.relay(kafka.kafka);
+    const { id, orderId } = await trade();
     const account = await shown(id, 5);
-    expect(account).toMatchObject({ cash: '9702.37', reserved: '700.35', buyingPower: '9002.02', currency: 'USD' });
-    expect(account.reservations).toMatchObject([{ symbol: 'ACME', quantity: '7', amount: '700.35' }]);
+    expect(account).toMatchObject({ available: '9002.02', reserved: '700.35', currency: 'USD' });
+    expect(Object.values(account.reservations)).toMatchObject([{ orderId, symbol: 'ACME', quantity: '7', amount: '700.35' }]);
     const { activities, executions } = await seen(id);
     expect(activities.map(({ kind }) => kind)).toEqual(['fill', 'fill', 'reservation', 'deposit', 'opened']);
-    expect(activities[0]).toMatchObject({ cash: account.cash, reserved: account.reserved, buyingPower: account.buyingPower });
+    expect(activities[0]).toMatchObject({ available: account.available, reserved: account.reserved });
     expect(executions).toMatchObject([
-      { quantity: '2', price: '99', notional: '198', fee: '0.09', executedAt: '2026-01-02T03:04:05.123456Z' },
+      { quantity: '2', price: '99', notional: '198', fee: '0.09', executedAt: '2026-01-02T09:00:00.000000Z' },
       { quantity: '1', price: '99.5', notional: '99.5', fee: '0.04' },
     ]);
   }, 20_000);
 
+  it('shows a trade that was taken back as a reversal, and its money where it was', async () => {
+    const { id, orderId, executionId } = await trade();
+    const before = await shown(id, 5);
+    await projector.models.flow.busted(orderId, executionId);
+    await projector.relay();
+    const after = await shown(id, 6);
+    expect([before.available, after.available]).toEqual(['9002.02', '9000.01']);
+    expect(after.reservations[orderId]).toMatchObject({ quantity: '9' });
+    const { executions } = await seen(id);
+    expect(executions.map(({ kind }) => kind)).toEqual(['reversal', 'fill', 'fill']);
+    expect(executions[0]).toMatchObject({ executionId, quantity: '2', price: '99', notional: '198', fee: '0.09' });
+  }, 20_000);
+
   it('pages go through the ledger, each line once, though more comes meanwhile', async () => {
-    const id = await trade();
-    await models.relay(kafka.kafka);
+    const { id } = await trade();
     await shown(id, 5);
     const versions: number[] = [];
     let before: number | undefined;
     do {
-      const page = await activitiesOfAccount(db, { accountId: id, limit: 2, ...(before !== undefined && { before }) });
-      versions.push(...page.activities.map(({ version }) => version));
+      const page = await activitiesOfAccount(projector.db, { accountId: id, limit: 2, ...(before !== undefined && { before }) });
+      versions.push(...page.lines.map(({ version }) => version));
       before = page.next;
-      await models.account(id, (account) => account.deposit('1'));
-      await models.relay(kafka.kafka);
+      await projector.models.account(id, (account) => account.deposit('1'));
+      await projector.relay();
     } while (before !== undefined);
     expect(versions).toEqual([5, 4, 3, 2, 1]);
   }, 20_000);
 
   it('gives the same rows and lines when it is built anew from the store', async () => {
-    const id = await trade();
-    await models.relay(kafka.kafka);
+    const { id } = await trade();
     await shown(id, 5);
     const before = await seen(id);
-    await models.database.dataSource.query(`update account_projector.accounts set owner = 'WRONG', available = 1`);
-    await rebuildProjection(Accounts, { dataSource: models.database.dataSource });
-    await eventually(async () => ((await accountById(db, id, [id]))?.owner === 'tester' ? true : undefined));
+    await projector.models.database.dataSource.query(`update account_projector.accounts set owner = 'WRONG', available = 1`);
+    await rebuildProjection(Accounts, { dataSource: projector.models.database.dataSource });
+    await eventually(async () => ((await accountById(projector.db, id, [id]))?.owner === 'tester' ? true : undefined));
     expect(await seen(id)).toEqual(before);
   }, 30_000);
 
   it('can’t change a line of the ledger', async () => {
-    const own = await models.database.dataSourceFor('account-projector');
+    const own = await projector.models.database.dataSourceFor('account-projector');
     await expect(own.query('update account_projector.activities set available = 0')).rejects.toThrow('permission denied');
-    await expect(db.query('select from account_projector.accounts')).rejects.toThrow('permission denied');
+    await expect(projector.db.query('select from account_projector.accounts')).rejects.toThrow('permission denied');
   });
 });

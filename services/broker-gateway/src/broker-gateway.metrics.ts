@@ -18,20 +18,21 @@ export const calls = [
 export type Call = (typeof calls)[number];
 
 /** How a revision that is not at its end stands: to be sent, unknown whether the broker has it, unknown beyond the budget, at the broker. */
-export const revisionStates = ['waiting', 'unknown', 'unresolved', 'working'] as const;
+export const revisionStandings = ['waiting', 'unknown', 'unresolved', 'working'] as const;
 
 /** The gauge of revisions; `count` is asked each time that it is read. While the database is away the last figures stand. */
 export const revisionGauge = (
-  count: () => Promise<readonly { readonly state: (typeof revisionStates)[number]; readonly revisions: number }[]>,
+  count: () => Promise<readonly { readonly state: (typeof revisionStandings)[number]; readonly revisions: number }[]>,
 ) =>
   gauge({
     name: 'broker_orders',
     help: 'Revisions that are not at their end, by how they stand.',
-    labels: { state: revisionStates },
+    labels: { state: revisionStandings },
     collect: async (revisions) => {
       const counts = await count().catch(() => undefined);
       if (counts)
-        for (const state of revisionStates) revisions.set({ state }, counts.find((each) => each.state === state)?.revisions ?? 0);
+        for (const state of revisionStandings)
+          revisions.set({ state }, counts.find((each) => each.state === state)?.revisions ?? 0);
     },
   });
 
@@ -54,9 +55,9 @@ export const gatewayMetrics = {
   foreign: counter({ name: 'broker_foreign_orders_total', help: 'Orders at the broker that are not ours, taken up.' }),
   healed: counter({
     name: 'broker_reconciled_total',
-    help: 'What the brokerage sweep found that the stream had not told.',
+    help: 'What the sweep found that the stream had not told.',
     labels: { what: ['order', 'execution'] },
   }),
-  brokerageSweep: histogram({ name: 'broker_sweep_seconds', help: 'Time that comparing with the broker took.' }),
+  sweep: histogram({ name: 'broker_sweep_seconds', help: 'Time that comparing with the broker took.' }),
   prices: counter({ name: 'market_data_published_total', help: 'Records of market data published.' }),
 };

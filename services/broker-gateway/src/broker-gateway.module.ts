@@ -1,21 +1,28 @@
 import { Module } from '@nestjs/common';
+import { IntakeModule, IntakeStrategy } from '@tradecore/consumers';
+import { topics } from '@tradecore/events';
 import { runtimeMigrations } from '@tradecore/service/migrations';
 import { tokens, type ServiceOptions } from '@tradecore/service';
-import { CommandsModule, CommandStrategy } from '@tradecore/consumers';
 import { gatewayConfig } from './broker-gateway.config.ts';
-import { BrokerOrderCommands } from './broker-orders.commands.ts';
-import { RevisionWork } from './revision-work.ts';
-import { Revisions } from './revisions.ts';
+import { BrokerOrderQueue } from './broker-order-queue.ts';
+import { BrokerOrderStore } from './broker-order-store.ts';
+import { BrokerOrderWork } from './broker-order-work.ts';
+import { BrokerOrders } from './broker-orders.ts';
 import { BrokerageSweep } from './brokerage-sweep.ts';
-import { MarketFeed } from './market-feed.ts';
-import { UpdateDoor } from './update-door.ts';
-import { Updates } from './updates.ts';
 import { Brokerage } from './brokerage.ts';
+import { MarketFeed } from './market-feed.ts';
+import { StepIntake } from './step-intake.ts';
+import { Steps } from './steps.ts';
+import { SweepSchedule } from './sweep-schedule.ts';
+import { UpdateListener } from './update-listener.ts';
 
-/** Sends revisions to the broker, and takes over what the broker says. */
+/** Sends revisions to the brokerage, and takes over what it says. */
 @Module({
-  imports: [CommandsModule.with({ name: 'broker-gateway', kafka: tokens.kafka })],
-  providers: [Brokerage, Revisions, RevisionWork, MarketFeed, Updates, BrokerageSweep, UpdateDoor, BrokerOrderCommands],
+  imports: [IntakeModule.with({ name: 'broker-gateway', topics: [topics.orderPlacement.name], kafka: tokens.kafka })],
+  providers: [
+    ...[Brokerage, Steps, BrokerOrderQueue, BrokerOrderStore, BrokerOrders, StepIntake],
+    ...[MarketFeed, SweepSchedule, BrokerageSweep, UpdateListener, BrokerOrderWork],
+  ],
 })
 class BrokerGatewayModule {}
 
@@ -26,5 +33,5 @@ export const brokerGateway: ServiceOptions = {
   uses: ['postgres', 'kafka'],
   config: gatewayConfig,
   migrations: runtimeMigrations,
-  strategies: [CommandStrategy],
+  strategies: [IntakeStrategy],
 };

@@ -1,7 +1,7 @@
 import type { RevisionTerms } from '@tradecore/events';
-import type { BrokerAnswer, BrokerageExecution, BrokerageOrder } from '@tradecore/trading';
+import type { BrokerageAnswer, BrokerageExecution, BrokerageOrder } from '@tradecore/trading';
 
-/** An instrument as the broker lists it; decimals are canonical strings. */
+/** An instrument as the brokerage lists it; decimals are canonical strings. */
 export interface BrokerageInstrument {
   readonly symbol: string;
   readonly tick: string;
@@ -17,7 +17,7 @@ export interface BrokeragePrice {
   readonly at: string;
 }
 
-/** The broker's clock and whether its market is open; RFC 3339. */
+/** The brokerage's clock and whether its market is open; RFC 3339. */
 export interface BrokerageClock {
   readonly now: string;
   readonly isOpen: boolean;
@@ -25,37 +25,32 @@ export interface BrokerageClock {
   readonly nextClose: string;
 }
 
-/** What the broker's stream tells: the order as it stood then, and what happened to it. */
-export interface BrokerageUpdate {
-  readonly event: string;
-  readonly order: BrokerageOrder;
-  readonly execution?: BrokerageExecution;
-  /** The execution that was taken back or corrected; ours. */
-  readonly previousExecutionId?: string;
-}
-
-/** A question to the broker that was not answered, or not in the shape that we know. Nothing follows from it: ask again. */
-export class BrokerSilent extends Error {
-  override readonly name = 'BrokerSilent';
+/** A question to the brokerage that was not answered, or not in a shape that we know. Nothing follows from it: ask again. */
+export class NoUsableReply extends Error {
+  override readonly name = 'NoUsableReply';
 }
 
 /**
- * A broker. Calls that change something answer with a `BrokerAnswer` and never throw; questions throw `BrokerSilent`.
+ * A brokerage. Calls about one order answer with a `BrokerageAnswer` and never throw; questions about many throw `NoUsableReply`.
  * `clientOrderId` is the BrokerOrder id.
  */
-export interface BrokerPort {
+export interface BrokeragePort {
   /** Its name, as it stands in ids of executions and in logs. */
   readonly brokerage: string;
-  submit(clientOrderId: string, terms: RevisionTerms): Promise<BrokerAnswer>;
+  /** What a replaced order had traded counts as its replacement's. Where not, `replace` is not called. */
+  readonly replaceCarriesFills: boolean;
+  submit(clientOrderId: string, terms: RevisionTerms): Promise<BrokerageAnswer>;
   /** Replaces an order under a new client order id; `quantity` is the new total. */
-  replace(brokerageOrderId: string, clientOrderId: string, terms: RevisionTerms): Promise<BrokerAnswer>;
-  cancel(brokerageOrderId: string): Promise<BrokerAnswer>;
-  byClientOrderId(clientOrderId: string): Promise<BrokerAnswer>;
-  byId(brokerageOrderId: string): Promise<BrokerAnswer>;
+  replace(brokerageOrderId: string, clientOrderId: string, terms: RevisionTerms): Promise<BrokerageAnswer>;
+  cancel(brokerageOrderId: string): Promise<BrokerageAnswer>;
+  byClientOrderId(clientOrderId: string): Promise<BrokerageAnswer>;
+  byId(brokerageOrderId: string): Promise<BrokerageAnswer>;
   /** Every order that may still trade. */
   openOrders(): Promise<readonly BrokerageOrder[]>;
   /** Every order that was submitted after that time. */
   ordersSince(time: string): Promise<readonly BrokerageOrder[]>;
+  /** Every execution of an order that it lists. */
+  executionsOf(order: BrokerageOrder): Promise<readonly BrokerageExecution[]>;
   /** Every execution after that time, oldest first. */
   executionsSince(time: string): Promise<readonly BrokerageExecution[]>;
   instruments(): Promise<readonly BrokerageInstrument[]>;

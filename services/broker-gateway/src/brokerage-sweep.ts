@@ -1,113 +1,148 @@
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import type { Verdict, WorkItem } from '@tradecore/consumers';
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { logger } from '@tradecore/telemetry';
 import type { BrokerageExecution, BrokerageOrder } from '@tradecore/trading';
-import { z } from 'zod';
 import { gatewayMetrics } from './broker-gateway.metrics.ts';
-import { BrokerSilent } from './brokerage-port.ts';
-import { RevisionWork } from './revision-work.ts';
-import { Updates } from './updates.ts';
+import { BrokerOrderQueue } from './broker-order-queue.ts';
+import { BrokerOrders } from './broker-orders.ts';
+import { NoUsableReply } from './brokerage-port.ts';
 import { Brokerage } from './brokerage.ts';
+import { SweepSchedule, type DueSweep } from './sweep-schedule.ts';
 
-const log = logger('brokerage sweep');
-/** Activities may appear at the broker some time after their own: each look reaches back over the last one's end. */
+const log = logger('brokerage-sweep');
+/** Activities may appear at the brokerage some time after their own: each sweep reaches back over the last one's end. */
 const overlapMs = 120_000;
-const firstLookMs = 24 * 3_600_000;
+const dayMs = 24 * 3_600_000;
 /** An execution that the stream has not told for so long will not be told any more. */
 const lateMs = 500;
 const atOnce = 8;
-const memoShape = z.object({ until: z.iso.datetime({ offset: true }).optional() });
+const againMs = 1_000;
 
 /**
- * Compares with the broker: every order that was submitted or is open there, every execution, since shortly before the last look. What the
- * stream did not tell is taken over as if it had; an order that is not ours is taken up. After each new connection, and every so often;
- * as a row of the work queue, so that one process does it and the time until which it was done is never lost.
+ * Compares with the brokerage's lists: every order that was submitted or is open there, every execution, since shortly before the last sweep, and once
+ * an hour of the whole day. What the stream did not tell is taken over; an order that is not ours is recorded. After each new connection of the
+ * stream, and every so often; one process at a time.
  */
 @Injectable()
-export class BrokerageSweep implements OnApplicationBootstrap {
-  private key: string | undefined;
+export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private missed: () => void = () => undefined;
-  /** The stream has been read since before the last look. */
+  /** The stream has been read since before the last sweep. */
   private isSteady = false;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private stopped = false;
 
   constructor(
     @Inject(Brokerage) private readonly brokerage: Brokerage,
-    @Inject(RevisionWork) private readonly work: RevisionWork,
-    @Inject(Updates) private readonly updates: Updates,
+    @Inject(BrokerOrderQueue) private readonly queue: BrokerOrderQueue,
+    @Inject(BrokerOrders) private readonly orders: BrokerOrders,
+    @Inject(SweepSchedule) private readonly schedule: SweepSchedule,
   ) {}
 
-  async onApplicationBootstrap(): Promise<void> {
-    this.key = await this.work.adopt('brokerage sweep', (item) => this.attend(item));
+  onApplicationBootstrap(): void {
+    this.next(0);
   }
 
-  /** Calls `listener` when a look finds executions that the stream, though it was read all the time, has not told. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** Calls `listener` when a sweep finds executions that the stream, though it was read all the time, has not told. */
   onMissed(listener: () => void): void {
     this.missed = listener;
   }
 
-  /** Asks for a look now: the stream is read anew. */
-  async ask(): Promise<void> {
+  /** Asks for a sweep now: the stream is read anew, or left something out. */
+  ask(): void {
     this.isSteady = false;
-    if (this.key !== undefined) await this.work.ask([this.key]);
+    this.schedule
+      .ask()
+      .then(() => this.next(0))
+      .catch((error: unknown) => log.warn({ err: error }, 'no sweep was asked for: it comes in its time'));
   }
 
-  private async attend({ state }: WorkItem): Promise<() => Promise<Verdict>> {
-    const stop = gatewayMetrics.brokerageSweep.startTimer();
-    const { now } = await this.brokerage.port.clock();
-    const until = memoShape.parse(state).until;
-    const since = Date.parse(until ?? now) - (until === undefined ? firstLookMs : overlapMs);
+  private next(ms: number): void {
+    if (this.stopped) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.running ??= this.run().finally(() => {
+        this.running = undefined;
+      });
+    }, ms);
+  }
+
+  /** Makes the sweep that is due, if one is and nobody else makes it. */
+  private async run(): Promise<void> {
+    let restMs = this.brokerage.config.BROKER_SWEEP;
+    try {
+      const due = await this.schedule.take();
+      if (due) await this.sweep(due);
+    } catch (error) {
+      restMs = againMs;
+      log.warn({ err: error }, 'the sweep did not come to its end');
+      await this.schedule.failed().catch(() => undefined);
+    } finally {
+      this.next(restMs);
+    }
+  }
+
+  private async sweep({ until, isDaily }: DueSweep): Promise<void> {
+    const stop = gatewayMetrics.sweep.startTimer();
     const wasSteady = this.isSteady;
     this.isSteady = true;
-    const found = await this.look(new Date(since).toISOString());
+    const { now } = await this.brokerage.port.clock();
+    const isLong = isDaily || until === null;
+    const since = isLong ? Date.parse(now) - dayMs : Date.parse(until) - overlapMs;
+    const found = await this.compare(new Date(since).toISOString());
+    for (const key of await this.queue.unattended()) this.queue.ask(key, { sentAt: now });
+    await this.schedule.done(now, isLong);
     stop();
     const late = found.filter(({ executedAt }) => Date.parse(now) - Date.parse(executedAt) > lateMs);
     if (wasSteady && late.length > 0) this.missed();
-    return () => Promise.resolve({ again: this.brokerage.config.BROKER_SWEEP, state: { until: now } });
   }
 
   /** Answers the executions that were not known. */
-  private async look(since: string): Promise<readonly BrokerageExecution[]> {
-    const working = new Set(await this.work.working());
-    const open = await this.brokerage.port.openOrders();
-    const orders = new Map(
-      [...(await this.brokerage.port.ordersSince(since)), ...open].map((order) => [order.brokerageOrderId, order]),
-    );
-    const executions = (await this.brokerage.port.executionsSince(since)).filter(
-      ({ executionId }) => !this.updates.knowsExecution(executionId),
-    );
-    const byOrder = Map.groupBy(executions, ({ brokerageOrderId }) => brokerageOrderId);
-    for (const brokerageOrderId of byOrder.keys()) if (!orders.has(brokerageOrderId)) await this.fetch(brokerageOrderId, orders);
-    const news = [...orders.values()].filter((order) => byOrder.has(order.brokerageOrderId) || !this.updates.knows(order));
-    await inTurns(news, atOnce, (order) => this.take(order, byOrder.get(order.brokerageOrderId) ?? []));
+  private async compare(since: string): Promise<readonly BrokerageExecution[]> {
+    const { port } = this.brokerage;
+    const working = await this.queue.working();
+    const open = await port.openOrders();
+    const orders = new Map([...(await port.ordersSince(since)), ...open].map((order) => [order.brokerageOrderId, order]));
+    const executions = Map.groupBy(await port.executionsSince(since), ({ brokerageOrderId }) => brokerageOrderId);
+    for (const brokerageOrderId of executions.keys())
+      if (!orders.has(brokerageOrderId)) await this.fetch(brokerageOrderId, orders);
+    const news = [...orders.values()].filter((order) => !this.orders.knows(order, executions.get(order.brokerageOrderId) ?? []));
+    const found: BrokerageExecution[] = [];
+    await eachOf(news, atOnce, async (order) => {
+      const own = executions.get(order.brokerageOrderId) ?? [];
+      if (await this.take(order, own)) found.push(...own);
+    });
     const openIds = new Set(open.map(({ clientOrderId }) => clientOrderId));
-    const missing = [...working].filter((key) => !openIds.has(key));
-    if (missing.length > 0) await this.work.ask(missing);
-    if (news.length > 0) log.info({ since, orders: news.length, executions: executions.length }, 'looked back');
-    return executions;
+    const missing = working.filter((key) => !openIds.has(key));
+    if (missing.length > 0) await this.queue.askAll(missing);
+    if (news.length > 0) log.info({ since, orders: news.length, executions: found.length }, 'compared with the brokerage');
+    return found;
   }
 
   private async fetch(brokerageOrderId: string, orders: Map<string, BrokerageOrder>): Promise<void> {
     const answer = await this.brokerage.port.byId(brokerageOrderId);
     if (answer.kind === 'order') orders.set(brokerageOrderId, answer.order);
     else if (answer.kind === 'absent')
-      log.error({ brokerageOrderId }, 'the broker lists executions of an order that it does not have');
-    // Unanswered: nothing counts as looked at, or these executions would lie before the next look's beginning.
-    else throw new BrokerSilent(`an order with executions: ${answer.kind}`);
+      log.error({ brokerageOrderId }, 'the brokerage lists executions of an order that it does not have');
+    // Unanswered: nothing counts as compared, or these executions would lie before the next sweep's beginning.
+    else throw new NoUsableReply(`an order with executions: ${answer.kind}`);
   }
 
-  private async take(order: BrokerageOrder, executions: readonly BrokerageExecution[]): Promise<void> {
-    for (const execution of executions) {
-      const applied = await this.updates.apply({ event: 'brokerage sweep', order, execution });
-      if (applied === 'applied') gatewayMetrics.healed.inc({ what: 'execution' });
-    }
-    if (executions.length > 0) return;
-    const applied = await this.updates.apply({ event: 'brokerage sweep', order });
-    if (applied === 'applied') gatewayMetrics.healed.inc({ what: 'order' });
+  /** Whether it was news. */
+  private async take(order: BrokerageOrder, executions: readonly BrokerageExecution[]): Promise<boolean> {
+    const applied = await this.orders.hear({ of: 'list', order, executions });
+    if (applied === 'applied') gatewayMetrics.healed.inc({ what: executions.length > 0 ? 'execution' : 'order' });
+    return applied === 'applied';
   }
 }
 
 /** Runs `work` for each, at most `limit` at a time; the first failure ends it. */
-async function inTurns<T>(items: readonly T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
+async function eachOf<T>(items: readonly T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
   const rest = items.values();
   const run = async () => {
     for (const item of rest) await work(item);

@@ -1,14 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { tokens, type Clock } from '@tradecore/service';
+import type { RevisionRules } from '@tradecore/trading';
 import { Alpaca } from './alpaca/alpaca.ts';
 import { AlpacaHttp } from './alpaca/http.ts';
-import { dataUrlOf, rateOf, type GatewayConfig } from './broker-gateway.config.ts';
-import type { BrokerPort } from './brokerage-port.ts';
+import { carriesFillsOf, dataUrlOf, rateOf, type GatewayConfig } from './broker-gateway.config.ts';
+import type { BrokeragePort } from './brokerage-port.ts';
 
-/** The broker as it is set: its port, whether it answers, the settings, the time. */
+/** The brokerage as it is set: its port, whether it answers, the settings, the time. */
 @Injectable()
 export class Brokerage {
-  readonly port: BrokerPort;
+  readonly port: BrokeragePort;
+  readonly rules: RevisionRules;
   /** The trading API's connection. */
   readonly http: AlpacaHttp;
 
@@ -17,7 +19,13 @@ export class Brokerage {
     @Inject(tokens.clock) private readonly clock: Clock,
   ) {
     this.http = this.open(config.BROKER_URL);
-    this.port = new Alpaca(config.BROKER, this.http, this.open(dataUrlOf(config)));
+    this.port = new Alpaca(config.BROKER, carriesFillsOf(config), this.http, this.open(dataUrlOf(config)));
+    this.rules = {
+      replaceCarriesFills: this.port.replaceCarriesFills,
+      graceMs: config.BROKER_GRACE,
+      quarantineMs: config.BROKER_QUARANTINE,
+      tries: config.BROKER_TRIES,
+    };
   }
 
   /** RFC 3339. */

@@ -1,26 +1,35 @@
 import type { WorkState } from '@tradecore/consumers';
+import type { BrokerOrder, RevisionState } from '@tradecore/trading';
 import { z } from 'zod';
+import type { revisionStandings } from './broker-gateway.metrics.ts';
 
-/** What workers remember about a revision. Times are RFC 3339. */
 const shape = z.object({
-  /** How it stands, for the gauge and for people. */
-  state: z.enum(['waiting', 'unknown', 'unresolved', 'working']).optional(),
-  /** When the call that brings it to the broker was last made. */
   sentAt: z.string().optional(),
-  /** When the broker last said that it has no such order; approved by each new call. */
   absentAt: z.string().optional(),
-  /** Calls that may have brought it there. */
-  sends: z.number().int().default(0),
-  /** Look-ups and calls since the outcome was last known. */
-  tries: z.number().int().default(0),
-  /** Calls in a row that surely did nothing. */
-  waits: z.number().int().default(0),
-  /** When the broker took the request to cancel. */
+  sends: z.number().int().optional(),
+  tries: z.number().int().optional(),
+  waits: z.number().int().optional(),
+  isTaken: z.boolean().optional(),
+  refusal: z.object({ code: z.string(), reason: z.string() }).optional(),
   cancelSentAt: z.string().optional(),
+  cancelRefused: z.string().optional(),
+  makesRoom: z.boolean().optional(),
+  roomRequestedAt: z.string().optional(),
+  list: z.boolean().optional(),
+  suspects: z.record(z.string(), z.string()).optional(),
 });
 
-/** A revision's state as read. */
-export type RevisionState = z.output<typeof shape>;
+/** Reads what a row remembers; what an older or newer build wrote, and we do not know, is lost. */
+export const readState = (state: WorkState): RevisionState => shape.parse(state) as RevisionState;
 
-/** Reads a state; one that an older or newer build wrote loses what we do not know. */
-export const readState = (state: WorkState): RevisionState => shape.parse(state);
+/** What a row remembers, with how the revision stands: for the gauge and for people. */
+export const writeState = (state: RevisionState, order: BrokerOrder): WorkState => ({
+  ...state,
+  standing: standingOf(state, order),
+});
+
+function standingOf({ sentAt }: RevisionState, order: BrokerOrder): (typeof revisionStandings)[number] {
+  if (!order.isUnproven) return 'working';
+  if (order.isUnresolved) return 'unresolved';
+  return sentAt === undefined ? 'waiting' : 'unknown';
+}

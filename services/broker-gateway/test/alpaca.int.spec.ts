@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Alpaca } from '../src/alpaca/alpaca.ts';
 import { AlpacaHttp } from '../src/alpaca/http.ts';
-import { BrokerSilent } from '../src/brokerage-port.ts';
+import { NoUsableReply } from '../src/brokerage-port.ts';
 import { revisionTerms } from './world.ts';
 
 const order = {
@@ -37,7 +37,7 @@ describe('a call to the broker', () => {
     servers.push(server);
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const http = new AlpacaHttp({ url, keyId: 'k', secretKey: 's', timeoutMs: 300, perMinute: 60_000, ...settings });
-    return { http, alpaca: new Alpaca('paper', http, http) };
+    return { http, alpaca: new Alpaca('paper', true, http, http) };
   };
   const says = (status: number, body: unknown, headers: Record<string, string> = {}): RequestListener => {
     return (_, response) => response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body));
@@ -160,6 +160,6 @@ describe('a call to the broker', () => {
 
   it('that asks and is not answered in a shape that we know says so', async () => {
     const { alpaca } = await broker(says(200, [{ ...order, qty: 'many' }]));
-    await expect(alpaca.openOrders()).rejects.toThrow(BrokerSilent);
+    await expect(alpaca.openOrders()).rejects.toThrow(NoUsableReply);
   });
 });

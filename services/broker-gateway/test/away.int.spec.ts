@@ -14,15 +14,16 @@ describe('a broker that is away', () => {
     const fill = await Promise.all(Array.from({ length: 60 }, () => world.submit(revisionTerms())));
     const late = await Promise.all(Array.from({ length: 20 }, () => world.submit(revisionTerms({ goodUntil }))));
     const dear = await Promise.all(Array.from({ length: 10 }, () => world.submit(revisionTerms({ collarPrice: '99.99' }))));
-    const withdrawn = await Promise.all(Array.from({ length: 5 }, () => world.submit(revisionTerms())));
-    for (const id of withdrawn) await world.ask(id, (revision) => revision.cancel());
+    const unwanted = Array.from({ length: 5 }, () => revisionTerms());
+    const withdrawn = await Promise.all(unwanted.map((terms) => world.submit(terms)));
+    for (const terms of unwanted) await world.cancel(terms);
     await until('the circuit is open', async () => (await world.metric('broker_circuit_open')) === 1);
     const waiting = async () =>
       (await world.metric('broker_orders{state="waiting"}')) + (await world.metric('broker_orders{state="unknown"}'));
     expect(await waiting()).toBeGreaterThanOrEqual(60);
     for (const id of fill) await world.reaches(id, 'filled', 30_000);
     for (const id of [...late, ...dear]) await world.reaches(id, 'lapsed', 30_000);
-    for (const id of withdrawn) await until(`${id} has ended`, async () => !(await world.revision(id)).isOpen);
+    for (const id of withdrawn) await until(`${id} has ended`, async () => (await world.brokerOrder(id)).progress === 'canceled');
     const clientIds = (await world.paper.orders()).map(({ client_order_id }) => client_order_id);
     expect(new Set(clientIds).size).toBe(clientIds.length);
     for (const id of fill) expect(clientIds).toContain(id);

@@ -5,9 +5,9 @@
 import { runService } from '@tradecore/service';
 import { AlpacaHttp, type HttpCall } from '../src/alpaca/http.ts';
 import { brokerGateway } from '../src/broker-gateway.module.ts';
-import { RevisionWork } from '../src/revision-work.ts';
-import { Revisions } from '../src/revisions.ts';
-import { Updates } from '../src/updates.ts';
+import { BrokerOrderOwner } from '../src/broker-order-owner.ts';
+import { BrokerOrderStore } from '../src/broker-order-store.ts';
+import { BrokerOrders } from '../src/broker-orders.ts';
 
 const [point = '', nth = '1'] = (process.env['FAILPOINT'] ?? '').split(':');
 let left = Number(nth);
@@ -29,8 +29,8 @@ function around(target: object, method: string, name: (...args: never[]) => stri
 }
 
 around(AlpacaHttp.prototype, 'ask', ({ call }: HttpCall) => call);
-around(Revisions.prototype, 'save', () => 'save');
-around(RevisionWork.prototype, 'settle', () => 'settle');
-around(Updates.prototype, 'apply', () => 'update');
+around(BrokerOrderStore.prototype, 'save', () => 'save');
+around(BrokerOrderOwner.prototype, 'begin', () => 'begin');
+around(BrokerOrders.prototype, 'hear', () => 'update');
 
 await runService(brokerGateway);

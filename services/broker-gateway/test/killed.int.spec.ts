@@ -5,63 +5,77 @@ import { revisionTerms, restingTerms, startProcess, until, World } from './world
 
 const main = fileURLToPath(new URL('gateway-process.ts', import.meta.url));
 
-const points = [
-  ...['before-submit:2', 'after-submit:2', 'after-settle:2', 'before-update:2'],
-  ...['after-cancel:1', 'after-replace:1'],
-];
+/** Orders of every kind. */
+class Load {
+  readonly filling: string[] = [];
+  readonly canceled: string[] = [];
+  readonly replaced: { readonly first: string; readonly second: string }[] = [];
+  private readonly resting: RevisionTerms[] = [];
 
-describe('a gateway that is killed with kill -9', () => {
+  constructor(private readonly world: World) {}
+
+  /** What rested last time is cancelled or replaced now. */
+  async happen(): Promise<void> {
+    for (const terms of this.resting.splice(0)) {
+      if (this.canceled.length <= this.replaced.length) {
+        this.canceled.push(await this.world.cancel(terms));
+        continue;
+      }
+      const second = await this.world.replace(terms, { quantity: '20', limitPrice: '120' });
+      this.replaced.push({ first: brokerOrderIdFor(terms.orderId, 1), second });
+    }
+    for (let n = 0; n < 3; n += 1) this.filling.push(await this.world.submit(revisionTerms()));
+    for (let n = 0; n < 2; n += 1) {
+      const terms = restingTerms();
+      await this.world.submit(terms);
+      this.resting.push(terms);
+    }
+  }
+}
+
+describe.each([
+  [
+    'on',
+    'replaced',
+    ['before-submit:2', 'after-submit:2', 'after-save:2', 'before-update:2', 'after-cancel:1', 'after-replace:1'],
+  ],
+  ['off', 'canceled', ['before-save:2', 'after-by-id:1']],
+] as const)('a gateway that is killed with kill -9 (fills carried over: %s)', (carries, makesRoom, points) => {
   let world: World;
-  afterEach(() => world.close(), 30_000);
+  let load: Load;
+  const env = { BROKER_REPLACE_CARRIES_FILLS: String(carries === 'on') };
+  beforeAll(async () => {
+    world = await World.create({ PAPER_REPLACE_CARRIES_FILLS: carries });
+    load = new Load(world);
+    await load.happen();
+  }, 60_000);
+  afterAll(() => world.close(), 30_000);
 
-  it('loses no order, sends none twice and misses no execution, wherever it dies', async () => {
-    world = await World.create();
-    const filling: string[] = [];
-    const canceled: string[] = [];
-    const replaced: { first: string; second: string }[] = [];
-    const wait: RevisionTerms[] = [];
-
-    /** Orders of every kind; those that rested last time are cancelled or replaced now. */
-    const happen = async () => {
-      for (const terms of wait.splice(0)) {
-        const first = brokerOrderIdFor(terms.orderId, 1);
-        if (wait.length % 2 === 0 && canceled.length <= replaced.length) {
-          await world.ask(first, (revision) => revision.cancel());
-          canceled.push(first);
-          continue;
-        }
-        const second = brokerOrderIdFor(terms.orderId, 2);
-        const next = { ...terms, revision: 2, quantity: '20', limitPrice: '120', replaces: first };
-        await world.ask(second, (revision) => revision.replace(next));
-        replaced.push({ first, second });
-      }
-      for (let n = 0; n < 3; n += 1) filling.push(await world.submit(revisionTerms()));
-      for (let n = 0; n < 2; n += 1) {
-        const terms = restingTerms();
-        await world.submit(terms);
-        wait.push(terms);
-      }
-    };
-
-    for (const point of points) {
-      const { child, output } = startProcess(main, world.env({ FAILPOINT: point, LOG_LEVEL: 'error' }));
+  it.each(points)(
+    'dies at %s',
+    async (point) => {
+      const { child, output } = startProcess(main, world.env({ ...env, FAILPOINT: point, LOG_LEVEL: 'error' }));
       const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
       let isOver = false;
-      const load = (async () => {
-        for (; !isOver; await new Promise((resolve) => setTimeout(resolve, 300))) await happen();
+      const loading = (async () => {
+        for (; !isOver; await new Promise((resolve) => setTimeout(resolve, 1_000))) await load.happen();
       })();
-      const [code, signal] = await Promise.race([ended, load.then(() => ['the load ended', null] as const)]);
+      const [code, signal] = await Promise.race([ended, loading.then(() => ['the load ended', null] as const)]);
       isOver = true;
-      await load;
+      await loading;
       expect([point, signal, code, output()]).toEqual([point, 'SIGKILL', null, output()]);
-    }
-    await world.start();
-    await happen();
-    for (const id of filling) await world.reaches(id, 'filled', 30_000);
-    for (const id of canceled) await until(`${id} has ended`, async () => !(await world.revision(id)).isOpen);
-    for (const { first, second } of replaced) {
+    },
+    60_000,
+  );
+
+  it('loses no order, sends none twice and misses no execution, wherever it died', async () => {
+    await world.start(env);
+    await load.happen();
+    for (const id of load.filling) await world.reaches(id, 'filled', 30_000);
+    for (const id of load.canceled) await until(`${id} has ended`, async () => !(await world.brokerOrder(id)).isOpen);
+    for (const { first, second } of load.replaced) {
       await world.reaches(second, 'filled', 30_000);
-      await world.reaches(first, 'replaced');
+      await world.reaches(first, makesRoom);
     }
     const paper = await world.paper.orders();
     expect(new Set(paper.map(({ client_order_id }) => client_order_id)).size).toBe(paper.length);
@@ -71,9 +85,9 @@ describe('a gateway that is killed with kill -9', () => {
         .filter(({ type }) => type === 'ExecutionReported')
         .map(({ data }) => data as ExecutionReported['data']);
       expect(new Set(executions.map(({ executionId }) => executionId)).size).toBe(executions.length);
-      expect((await world.revision(order.client_order_id)).filledQuantity).toBe(order.filled_qty);
+      expect((await world.brokerOrder(order.client_order_id)).filledQuantity).toBe(order.filled_qty);
       expect(events.filter(({ type }) => type === 'BrokerOrderAccepted')).toHaveLength(1);
     }
     expect(paper.length).toBeGreaterThan(points.length * 5);
-  }, 180_000);
+  }, 60_000);
 });

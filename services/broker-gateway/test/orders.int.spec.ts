@@ -1,4 +1,4 @@
-import { brokerOrderIdFor, executionIdFor } from '@tradecore/events';
+import { executionIdFor } from '@tradecore/events';
 import { startTestService } from '@tradecore/service/testing';
 import { brokerGateway } from '../src/broker-gateway.module.ts';
 import { revisionTerms, restingTerms, until, World } from './world.ts';
@@ -14,17 +14,12 @@ describe('a revision at the broker', () => {
   it('is sent once, accepted and filled, each execution reported under an id that is derived from the broker’s', async () => {
     const id = await world.submit(revisionTerms());
     await world.reaches(id, 'filled');
-    const [asked, accepted, executed, ...rest] = await world.events(id);
-    expect([asked?.type, accepted?.type, executed?.type, rest]).toEqual([
-      'SubmissionRequested',
-      'BrokerOrderAccepted',
-      'ExecutionReported',
-      [],
-    ]);
+    const [accepted, executed, ...rest] = await world.events(id);
+    expect([accepted?.type, executed?.type, rest]).toEqual(['BrokerOrderAccepted', 'ExecutionReported', []]);
     const data = executed?.data as { executionId: string; brokerageExecutionId: string };
     expect(data).toMatchObject({ quantity: '10', price: '100', symbol: 'ACME', side: 'buy', revision: 1 });
     expect(data.executionId).toBe(executionIdFor('paper', data.brokerageExecutionId));
-    expect(executed).toMatchObject({ sagaId: asked?.sagaId, correlationId: asked?.correlationId });
+    expect(executed).toMatchObject({ sagaId: accepted?.sagaId, correlationId: accepted?.correlationId });
     expect((await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id)).toHaveLength(1);
     await until('its row is gone', async () => (await world.rows()).length === 0);
   });
@@ -36,25 +31,23 @@ describe('a revision at the broker', () => {
   });
 
   it('rests, and is cancelled at the broker', async () => {
-    const id = await world.submit(restingTerms());
+    const terms = restingTerms();
+    const id = await world.submit(terms);
     await world.reaches(id, 'working');
-    await world.ask(id, (revision) => revision.cancel());
+    await world.cancel(terms);
     await world.reaches(id, 'canceled');
-    expect((await world.events(id)).at(-1)).toMatchObject({ data: { atBroker: true, filledQuantity: '0' } });
+    expect((await world.events(id)).at(-1)).toMatchObject({ data: { atBrokerage: true, filledQuantity: '0' } });
   });
 
   it('is replaced by another, which trades the rest', async () => {
     const terms = restingTerms();
     const first = await world.submit(terms);
     await world.reaches(first, 'working');
-    const next = { ...terms, revision: 2, quantity: '20', limitPrice: '120' };
-    const second = await world.ask(brokerOrderIdFor(terms.orderId, 2), (revision) =>
-      revision.replace({ ...next, replaces: first }),
-    );
+    const second = await world.replace(terms, { quantity: '20', limitPrice: '120' });
     await world.reaches(first, 'replaced');
     await world.reaches(second, 'filled');
     expect((await world.events(first)).at(-1)).toMatchObject({ data: { by: second, filledQuantity: '0' } });
-    expect((await world.revision(second)).filledQuantity).toBe('20');
+    expect((await world.brokerOrder(second)).filledQuantity).toBe('20');
   });
 
   it('is one, also where two gateways share the work and both hear of it', async () => {
@@ -62,7 +55,7 @@ describe('a revision at the broker', () => {
     const ids = await Promise.all(Array.from({ length: 20 }, () => world.submit(revisionTerms())));
     for (const id of ids) await world.reaches(id, 'filled');
     for (const id of ids) {
-      expect(await world.story(id)).toEqual(['SubmissionRequested', 'BrokerOrderAccepted', 'ExecutionReported']);
+      expect(await world.story(id)).toEqual(['BrokerOrderAccepted', 'ExecutionReported']);
     }
     await other.stop();
   }, 30_000);

@@ -15,7 +15,7 @@ export async function until(what: string, condition: () => boolean | Promise<boo
 
 /** Runs a file of TypeScript in a process of its own. */
 export function startProcess(file: string, env: Readonly<Record<string, string>>): { child: ChildProcess; output: () => string } {
-  const args = ['--import', here('typescript.mjs'), '--conditions', '@tradecore/source', '--no-warnings', file];
+  const args = ['--import', here('../../../typescript-hook.mjs'), '--conditions', '@tradecore/source', '--no-warnings', file];
   const child = spawn(process.execPath, args, {
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

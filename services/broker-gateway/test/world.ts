@@ -1,25 +1,29 @@
-import { createEventStore, retryOnConflict, type PostgresEventStore } from '@tradecore/event-sourcing';
+import { inTransaction } from '@tradecore/consumers';
+import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
+import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
 import {
   brokerOrderIdFor,
   catalogue,
   freshId,
   placementIdFor,
   topics,
-  type RevisionTerms,
   type RecordedEvent,
+  type RevisionTerms,
 } from '@tradecore/events';
+import { encode } from '@tradecore/messaging';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { runtimeMigrations } from '@tradecore/service/migrations';
-import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
 import { runInContext } from '@tradecore/telemetry';
-import { BrokerOrder } from '@tradecore/trading';
+import { BrokerOrder, TradingControl } from '@tradecore/trading';
 import type { DataSource } from 'typeorm';
 import { brokerGateway } from '../src/broker-gateway.module.ts';
-import { RevisionWork } from '../src/revision-work.ts';
-import { UpdateDoor } from '../src/update-door.ts';
+import { BrokerOrderQueue } from '../src/broker-order-queue.ts';
+import { UpdateListener } from '../src/update-listener.ts';
 import type { UpdateStream } from '../src/alpaca/update-stream.ts';
+import { stepOf, Steps, type StepEvent } from '../src/steps.ts';
+import { AskingSaga, canceling, replacing, submitting } from './asking-saga.ts';
 import { Paper, until } from './paper.ts';
 
 export { Paper, startProcess, until, type PaperOrder } from './paper.ts';
@@ -41,41 +45,50 @@ export const revisionTerms = (changes: Partial<RevisionTerms> = {}): RevisionTer
 export const restingTerms = (changes: Partial<RevisionTerms> = {}): RevisionTerms =>
   revisionTerms({ type: 'limit', limitPrice: '50', timeInForce: 'gtc', ...changes });
 
+/** The terms of the revision after this one. */
+export const nextTerms = (terms: RevisionTerms, changes: Partial<RevisionTerms>) => ({
+  ...terms,
+  revision: terms.revision + 1,
+  ...changes,
+  replaces: brokerOrderIdFor(terms.orderId, terms.revision),
+});
+
+type Parts = Pick<World, 'database' | 'dataSource' | 'kafka' | 'paper'>;
+
 /** A store, topics, a paper broker and a gateway. */
 export class World {
   gateway: RunningService | undefined;
-  readonly models: TestReadModels;
+  readonly database: TestDatabase;
   readonly dataSource: DataSource;
+  /** With the rights of the owner: plays whoever else stores events. */
   readonly store: PostgresEventStore;
   readonly kafka: TestKafka;
   readonly paper: Paper;
+  private readonly steps: Steps;
+  private readonly requests = new Map<string, number>();
 
-  private constructor({ models, dataSource, kafka, paper }: Pick<World, 'models' | 'dataSource' | 'kafka' | 'paper'>) {
-    [this.models, this.dataSource, this.kafka, this.paper] = [models, dataSource, kafka, paper];
-    this.store = createEventStore({ dataSource, catalogue });
+  private constructor({ database, dataSource, kafka, paper }: Parts) {
+    [this.database, this.dataSource, this.kafka, this.paper] = [database, dataSource, kafka, paper];
+    this.store = createEventStore({ dataSource: database.dataSource, catalogue });
+    this.steps = new Steps(dataSource);
   }
 
   static async create(paperEnv: Readonly<Record<string, string>> = {}): Promise<World> {
-    const declarations = [
-      topics.orderPlacement,
-      topics.brokerEvents,
-      topics.marketData,
-      topics.deadLetters,
-      topics.relayPosition,
-    ];
-    const [models, kafka, paper] = await Promise.all([
-      TestReadModels.create({ projected: false, migrations: runtimeMigrations }),
+    const { orderPlacement, brokerEvents, controlEvents, marketData, deadLetters, relayPosition } = topics;
+    const declarations = [orderPlacement, brokerEvents, controlEvents, marketData, deadLetters, relayPosition];
+    const [database, kafka, paper] = await Promise.all([
+      createTestDatabase({ migrations: [...runtimeMigrations] }),
       createTestKafka({ declarations, partitions: 1 }),
       Paper.start(paperEnv),
     ]);
-    const dataSource = await models.database.dataSourceFor('broker-gateway');
-    return new World({ models, dataSource, kafka, paper });
+    const dataSource = await database.dataSourceFor('broker-gateway');
+    return new World({ database, dataSource, kafka, paper });
   }
 
   /** The settings of a gateway in this world: impatient. */
   env(changes: Readonly<Record<string, string>> = {}): Record<string, string> {
     return {
-      DATABASE_URL: this.models.database.urlFor('broker-gateway'),
+      DATABASE_URL: this.database.urlFor('broker-gateway'),
       KAFKA_BROKERS: this.kafka.brokers.join(','),
       NAMESPACE: this.kafka.namespace,
       BROKER_URL: this.paper.url,
@@ -103,41 +116,101 @@ export class World {
 
   /** Begins the stream anew: a scripted gap in it ends. */
   async reconnect(): Promise<void> {
-    const door = this.gateway?.app.get(UpdateDoor, { strict: false });
-    const ups = () => this.metric('broker_sweep_seconds_count');
-    const before = await ups();
-    (Reflect.get(door as object, 'stream') as UpdateStream).restart();
-    await until('the stream is read again', async () => (await ups()) > before && (await this.metric('broker_stream_up')) === 1);
+    const listener = this.gateway?.app.get(UpdateListener, { strict: false });
+    const sweeps = () => this.metric('broker_sweep_seconds_count');
+    const before = await sweeps();
+    (Reflect.get(listener as object, 'stream') as UpdateStream).restart();
+    await until(
+      'the stream is read again',
+      async () => (await sweeps()) > before && (await this.metric('broker_stream_up')) === 1,
+    );
   }
 
-  /** Decides on a revision and puts its row, as the consumer of commands does; answers the revision's id. */
-  async ask(id: string, decide: (revision: BrokerOrder) => void): Promise<string> {
-    const asked = () =>
-      this.dataSource.transaction(async (tx) => {
-        const store = this.store.within(tx);
-        const revision = await store.loadAggregate(BrokerOrder, id);
-        decide(revision);
-        const sagaId = placementIdFor(revision.terms?.orderId ?? '');
-        await runInContext({ correlationId: freshId(), sagaId, account: revision.terms?.accountId ?? '' }, () =>
-          store.saveAggregate(revision),
-        );
+  /** Stores steps as a saga does. */
+  async storeSteps(...steps: readonly StepEvent[]): Promise<readonly RecordedEvent<StepEvent>[]> {
+    const [first] = steps;
+    const { orderId, accountId } = first?.data ?? revisionTerms();
+    const saga = await this.store.loadAggregate(AskingSaga, placementIdFor(orderId));
+    saga.ask(...steps);
+    const context = { correlationId: freshId(), sagaId: saga.id, account: accountId };
+    const { events } = await runInContext(context, () => this.store.saveAggregate(saga));
+    return events as readonly RecordedEvent<StepEvent>[];
+  }
+
+  /** Stores steps, and puts their rows as the intake does; answers the BrokerOrder that the last one is about. */
+  async ask(...steps: readonly StepEvent[]): Promise<string> {
+    const events = await this.storeSteps(...steps);
+    await inTransaction(this.dataSource, async (tx) => {
+      for (const id of await this.steps.put(tx, events.map(stepOf))) {
         await tx.query(
           `insert into broker_gateway.work as w (key) values ($1)
-         on conflict (key) do update set revision = w.revision + 1, due_at = case when w.claim is null then now() else w.due_at end`,
+           on conflict (key) do update set revision = w.revision + 1, due_at = case when w.claim is null then now() else w.due_at end`,
           [id],
         );
-      });
-    await retryOnConflict(asked);
-    this.gateway?.app.get(RevisionWork, { strict: false }).wake();
-    return id;
+      }
+    });
+    this.gateway?.app.get(BrokerOrderQueue, { strict: false }).notify();
+    return steps.at(-1)?.data.target ?? '';
   }
 
-  /** Asks for a revision to be sent. */
+  /** Asks for an order to be sent. */
   submit(terms: RevisionTerms): Promise<string> {
-    return this.ask(brokerOrderIdFor(terms.orderId, terms.revision), (revision) => revision.submit(terms));
+    return this.ask(submitting(terms));
   }
 
-  /** The types of a revision's events so far. */
+  /** Asks for an order to be replaced by the next revision. */
+  replace(terms: RevisionTerms, changes: Partial<RevisionTerms>): Promise<string> {
+    return this.ask(replacing(nextTerms(terms, changes)));
+  }
+
+  /** Asks for a revision to be cancelled. */
+  cancel(terms: RevisionTerms): Promise<string> {
+    const id = brokerOrderIdFor(terms.orderId, terms.revision);
+    const request = (this.requests.get(id) ?? 0) + 1;
+    this.requests.set(id, request);
+    return this.ask(canceling(terms, request));
+  }
+
+  /** Refuses new orders, or takes them again. */
+  async control(id: string, decide: (control: TradingControl) => void): Promise<void> {
+    const control = await this.store.loadAggregate(TradingControl, id);
+    decide(control);
+    await runInContext({ correlationId: freshId() }, () => this.store.saveAggregate(control));
+  }
+
+  /** Moves what lies in the outbox to its topics, in one transaction, as the relay does. */
+  async relay(): Promise<void> {
+    const rows = await this.database.dataSource.query<{ topic: string; key: string; event: RecordedEvent; text: string }[]>(
+      `with taken as (delete from event_outbox returning *)
+       select t.topic, t.key, e.event_data::text as text, jsonb_build_object(
+              'id', event_id, 'aggregateId', aggregate_id, 'aggregateType', aggregate_type, 'aggregateVersion', aggregate_version,
+              'type', event_type, 'schemaVersion', schema_version, 'correlationId', correlation_id, 'causationId', causation_id,
+              'sagaId', saga_id, 'metadata', metadata,
+              'time', to_char(e.timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) as event
+         from taken t join event_store e using (event_id) order by t.seq`,
+    );
+    await this.send(rows.map(({ topic, key, event, text }) => ({ topic, message: encode({ ...event, dataText: text }, key) })));
+  }
+
+  /** Sends stored steps once more, as a relay that is reset does. */
+  async redeliver(events: readonly RecordedEvent<StepEvent>[]): Promise<void> {
+    const topic = topics.orderPlacement.name;
+    await this.send(
+      events.map((event) => ({ topic, message: encode({ ...event, dataText: JSON.stringify(event.data) }, event.data.target) })),
+    );
+  }
+
+  private async send(records: readonly { readonly topic: string; readonly message: ReturnType<typeof encode> }[]): Promise<void> {
+    const batches = [...Map.groupBy(records, ({ topic }) => topic)].map(([topic, of]) => ({
+      topic,
+      messages: of.map(({ message }) => message),
+    }));
+    const producer = await this.kafka.kafka.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
+    await producer.send({ batches, group: 'test-relay', positionTopic: topics.relayPosition.name, partition: 0, offset: 0n });
+    await producer.discard();
+  }
+
+  /** The types of a BrokerOrder's events so far. */
   async story(id: string): Promise<string[]> {
     return (await this.events(id)).map(({ type }) => type);
   }
@@ -146,28 +219,32 @@ export class World {
     return this.store.readEvents(id);
   }
 
-  revision(id: string): Promise<BrokerOrder> {
+  brokerOrder(id: string): Promise<BrokerOrder> {
     return this.store.loadAggregate(BrokerOrder, id);
   }
 
-  /** Waits until the revision has got so far. */
+  /** Waits until the BrokerOrder has got so far. */
   async reaches(id: string, progress: BrokerOrder['progress'], withinMs?: number): Promise<void> {
     let last = '';
-    await until(
-      `${id} is ${progress}`,
-      async () => {
-        last = (await this.revision(id)).progress;
-        return last === progress;
-      },
-      withinMs,
-    ).catch(async (error: Error) => {
+    const isThere = async (): Promise<boolean> => {
+      last = (await this.brokerOrder(id)).progress;
+      return last === progress;
+    };
+    await until(`${id} is ${progress}`, isThere, withinMs).catch(async (error: Error) => {
       throw new Error(`${error.message}; it is ${last}: ${(await this.story(id)).join(', ')}`);
     });
   }
 
-  /** Rows of revisions that somebody still attends to. */
-  async rows(): Promise<{ key: string; memo: Record<string, unknown> }[]> {
-    return this.dataSource.query(`select key, memo from broker_gateway.work where not memo ? 'until'`);
+  /** Rows of work, and of open steps. */
+  async rows(): Promise<{ key: string; state: Record<string, unknown> }[]> {
+    return this.dataSource.query('select key, state from broker_gateway.work');
+  }
+
+  async openSteps(): Promise<string[]> {
+    const rows = await this.database.dataSource.query<{ id: string }[]>(
+      'select command_id as id from broker_gateway.exported_steps',
+    );
+    return rows.map(({ id }) => id);
   }
 
   /** A figure of the gateway; labels as they are written in the text. */
@@ -181,6 +258,6 @@ export class World {
     await this.stop();
     await this.paper.stop();
     await this.store.close();
-    await Promise.all([this.models.drop(), this.kafka.drop()]);
+    await Promise.all([this.database.drop(), this.kafka.drop()]);
   }
 }

@@ -7,11 +7,11 @@ import { Redis } from 'ioredis';
 
 const hints = counter({
   name: 'feed_hints_total',
-  help: 'Hints to open sockets that an account has news, by whether Redis took them.',
+  help: 'Hints that the feed of an account grew, by whether Redis took them.',
   labels: { outcome: ['sent', 'lost'] },
 });
 
-/** Says on Redis whose feed grew, after the commit. Only a hint: whoever misses it finds the rows by polling. */
+/** Publishes on Redis whose feed grew, after the commit. Only a hint: a reader that misses it finds the rows by polling. */
 @Injectable()
 export class FeedHints extends CommitListener {
   private readonly channel: string;

@@ -1,3 +1,3 @@
 import { runService } from '@tradecore/service';
-import { feedProjector } from './feed-projector.module.ts';
+import { feedProjector } from './feed-projector.ts';
 await runService(feedProjector);

@@ -5,6 +5,7 @@ import {
   OrderCanceled,
   OrderDenied,
   OrderExecuted,
+  OrderExecutionBusted,
   OrderExpired,
   OrderOutcomeUnknown,
   OrderPlaced,
@@ -23,16 +24,18 @@ const ofOrder = (event: Event, changes: Partial<RecordedEvent> = {}) =>
   recordedSample(event, { metadata: { account }, ...changes });
 const ofAccount = (event: Event) => recordedSample(event, { aggregateType: 'Account', aggregateId: account });
 const ofControl = (event: Event) => recordedSample(event, { aggregateType: 'TradingControl' });
-const traded = (cumulativeQuantity: string, leavesQuantity: string) =>
+const figures = { price: '101', quantity: '4', notional: '404', fee: '0.2' };
+const traded = (cumulativeQuantity: string, leavesQuantity: string, excessQuantity?: string) =>
   new OrderExecuted({
     executionId: '0190a6e0-0000-7000-8000-0000000000e1',
-    quantity: '4',
-    price: '101',
+    ...figures,
     executedAt: '2026-01-02T03:04:05Z',
     revision: 1,
     cumulativeQuantity,
     leavesQuantity,
+    ...(excessQuantity !== undefined && { excessQuantity }),
   });
+const busted = new OrderExecutionBusted({ executionId: account, was: figures, cumulativeQuantity: '3', leavesQuantity: '0' });
 
 describe('a notice', () => {
   it.each([
@@ -42,16 +45,22 @@ describe('a notice', () => {
       'ACME is halted.',
     ],
     ['orderRejected', ofOrder(new OrderRejected({ code: '403', reason: 'no power' })), 'no power'],
-    // Whole, or the last of an order that was cancelled meanwhile: the event tells no more.
+    // Whole, or the last of an order that was cancelled meanwhile: the event says no more.
     ['orderFilled', ofOrder(traded('7', '0')), '7 shares of your order have traded, and none is left to trade.'],
+    ['orderFilled', ofOrder(traded('12', '0', '2')), '12 shares of your order have traded, 2 more than you ordered'],
+    ['tradeBusted', ofOrder(busted), 'took back a trade of 4 at 101. 3 shares of your order have traded.'],
     ['orderCanceled', ofOrder(new OrderCanceled({ reason: 'asked for' })), 'asked for'],
     ['orderExpired', ofOrder(new OrderExpired({ reason: 'the day is over' })), 'the day is over'],
     ['orderUnknown', ofOrder(new OrderOutcomeUnknown({ revision: 1, reason: 'no answer' })), 'no answer'],
-    ['deposit', ofAccount(new FundsDeposited({ amount: '12.5', reference: 'wages', postings: [] })), '12.5 came in (wages)'],
-    ['withdrawal', ofAccount(new FundsWithdrawn({ amount: '3', postings: [] })), '3 went out.'],
+    [
+      'deposit',
+      ofAccount(new FundsDeposited({ amount: '12.5', reference: 'wages', postings: [] })),
+      '12.5 was deposited (wages)',
+    ],
+    ['withdrawal', ofAccount(new FundsWithdrawn({ amount: '3', postings: [] })), '3 was withdrawn.'],
     ['tradingHalted', ofControl(new TradingHalted({ scope: account, reason: 'too fast' })), 'too fast'],
     ['tradingResumed', ofControl(new TradingResumed({ scope: account, reason: 'mended' })), 'mended'],
-  ])('%s tells the account what happened', (kind, event, text) => {
+  ])('%s says to the account what happened', (kind, event, text) => {
     const notice = noticeOf(event);
     expect(notice).toMatchObject({ kind, accountId: account, causedBy: event.id, time: event.time });
     expect(notice?.text).toContain(text);
@@ -60,7 +69,7 @@ describe('a notice', () => {
 
   it.each([
     ['an order that is placed', ofOrder(new OrderPlaced(sampleTerms()))],
-    ['an order that the broker has', ofOrder(new OrderAccepted({ revision: 1, brokerOrderId: account }))],
+    ['an order that the brokerage has', ofOrder(new OrderAccepted({ revision: 1, brokerOrderId: account }))],
     ['a part of an order', ofOrder(traded('4', '6'))],
     ['what a cancel sets free', ofAccount(new ReservationReleased({ orderId: account, amount: '5', postings: [] }))],
     ['an event of a type that nobody knows', ofOrder(new OrderCanceled({}), { type: 'toString' })],
@@ -73,7 +82,7 @@ describe('a notice', () => {
     expect(noticeOf(event)?.id).not.toBe(noticeOf(ofOrder(new OrderCanceled({})))?.id);
   });
 
-  it('of a halt of all trading is told to all', () =>
+  it('of a halt of all trading is for every account', () =>
     expect(noticeOf(ofControl(new TradingHalted({ scope: 'all', reason: 'storm' })))).toMatchObject({ accountId: 'all' }));
 
   it('is refused for an order that names no account, and for an event of a version to come', () => {

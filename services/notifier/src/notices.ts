@@ -9,9 +9,9 @@ import {
   type TradingControlEvent,
 } from '@tradecore/events';
 
-/** What a person is told: a record of `alerts.user-notifications`, its key the account. */
+/** A notice for people: a record of `alerts.user-notifications`, its key the account. */
 export interface Notice {
-  /** From the id of the event that caused it: told twice it would be the same notice. */
+  /** From the id of the event that caused it: written twice it is the same notice. */
   readonly id: string;
   readonly kind: (typeof noticeKinds)[number];
   /** The account, or `all` for what concerns every account. */
@@ -23,7 +23,7 @@ export interface Notice {
   readonly causedBy: string;
 }
 
-/** What there is to tell. Names are API. */
+/** Names are API. */
 export const noticeKinds = [
   'orderDenied',
   'orderRejected',
@@ -31,68 +31,82 @@ export const noticeKinds = [
   'orderCanceled',
   'orderExpired',
   'orderUnknown',
+  'tradeBusted',
+  'tradeCorrected',
   'deposit',
   'withdrawal',
   'tradingHalted',
   'tradingResumed',
 ] as const;
 
-type Said = Pick<Notice, 'kind' | 'text'>;
-type Telling<E extends Event> = { readonly [Each in E as Each['type']]?: (data: Each['data']) => Said | undefined };
+type Content = Pick<Notice, 'kind' | 'text'>;
+type Contents<E extends Event> = { readonly [Each in E as Each['type']]?: (data: Each['data']) => Content | undefined };
 
 const because = (reason: string | undefined): string => (reason === undefined ? '.' : `: ${reason}.`);
+const traded = (cumulative: string, excess: string | undefined): string =>
+  `${cumulative} shares of your order have traded${excess === undefined ? '' : `, ${excess} more than you ordered`}`;
 const noted = (reference: string | undefined): string => (reference === undefined ? '' : ` (${reference})`);
 
-/** One source a kind: what an order's own events tell is not told again by the account's or the broker's. */
-const ofOrders: Telling<OrderEvent> = {
+/**
+ * One source a kind: what an order's events say, no notice repeats from the account's or the broker order's. A denial too, though the request that
+ * placed the order was answered with it: an account has more than one reader.
+ */
+const ofOrders: Contents<OrderEvent> = {
   OrderDenied: ({ detail }) => ({ kind: 'orderDenied', text: `Your order was denied: ${detail}` }),
-  OrderRejected: ({ reason }) => ({ kind: 'orderRejected', text: `The broker refused your order: ${reason}.` }),
-  OrderExecuted: ({ leavesQuantity, cumulativeQuantity }) =>
+  OrderRejected: ({ reason }) => ({ kind: 'orderRejected', text: `The brokerage rejected your order: ${reason}.` }),
+  OrderExecuted: ({ leavesQuantity, cumulativeQuantity, excessQuantity }) =>
     leavesQuantity === '0'
-      ? { kind: 'orderFilled', text: `${cumulativeQuantity} shares of your order have traded, and none is left to trade.` }
+      ? { kind: 'orderFilled', text: `${traded(cumulativeQuantity, excessQuantity)}, and none is left to trade.` }
       : undefined,
+  OrderExecutionBusted: ({ was, cumulativeQuantity, excessQuantity }) => ({
+    kind: 'tradeBusted',
+    text: `The market took back a trade of ${was.quantity} at ${was.price}. ${traded(cumulativeQuantity, excessQuantity)}.`,
+  }),
+  OrderExecutionCorrected: ({ was, quantity, price, cumulativeQuantity, excessQuantity }) => ({
+    kind: 'tradeCorrected',
+    text: `The market corrected a trade of ${was.quantity} at ${was.price} to ${quantity} at ${price}. ${traded(cumulativeQuantity, excessQuantity)}.`,
+  }),
   OrderCanceled: ({ reason }) => ({ kind: 'orderCanceled', text: `Your order is cancelled${because(reason)}` }),
   OrderExpired: ({ reason }) => ({ kind: 'orderExpired', text: `Your order has expired: ${reason}.` }),
   OrderOutcomeUnknown: ({ reason }) => ({
     kind: 'orderUnknown',
-    text: `It is not known yet whether the broker has your order: ${reason}. What it needs stays reserved until that is proven.`,
+    text: `It is not known yet whether the brokerage has your order: ${reason}. Its reservation stays until that is proven.`,
   }),
 };
 
-const ofAccounts: Telling<AccountEvent> = {
-  FundsDeposited: ({ amount, reference }) => ({ kind: 'deposit', text: `${amount} came in${noted(reference)}.` }),
-  FundsWithdrawn: ({ amount, reference }) => ({ kind: 'withdrawal', text: `${amount} went out${noted(reference)}.` }),
+const ofAccounts: Contents<AccountEvent> = {
+  FundsDeposited: ({ amount, reference }) => ({ kind: 'deposit', text: `${amount} was deposited${noted(reference)}.` }),
+  FundsWithdrawn: ({ amount, reference }) => ({ kind: 'withdrawal', text: `${amount} was withdrawn${noted(reference)}.` }),
 };
 
-const ofControls: Telling<TradingControlEvent> = {
+const ofControls: Contents<TradingControlEvent> = {
   TradingHalted: ({ reason }) => ({
     kind: 'tradingHalted',
     text: `New orders are refused for now: ${reason}. Open orders stay as they are.`,
   }),
-  TradingResumed: ({ reason }) => ({ kind: 'tradingResumed', text: `New orders are taken again: ${reason}.` }),
+  TradingResumed: ({ reason }) => ({ kind: 'tradingResumed', text: `New orders are accepted again: ${reason}.` }),
 };
 
-/** Whom an event concerns, and what there is to tell of it; by the type of its aggregate. */
-const tellings: Readonly<
-  Record<string, { readonly of: object; readonly account: (event: RecordedEvent) => string | undefined }>
-> = {
-  Order: { of: ofOrders, account: ({ metadata }) => metadata.account },
-  Account: { of: ofAccounts, account: ({ aggregateId }) => aggregateId },
-  TradingControl: { of: ofControls, account: ({ data }) => (data as TradingControlEvent['data']).scope },
-};
+/** Which events cause notices, and whom each concerns; by the type of its aggregate. */
+const sources: Readonly<Record<string, { readonly of: object; readonly account: (event: RecordedEvent) => string | undefined }>> =
+  {
+    Order: { of: ofOrders, account: ({ metadata }) => metadata.account },
+    Account: { of: ofAccounts, account: ({ aggregateId }) => aggregateId },
+    TradingControl: { of: ofControls, account: ({ data }) => (data as TradingControlEvent['data']).scope },
+  };
 
 /** The notice that an event causes; undefined for most. Throws for an event that this build can't read, or that names no account. */
 export function noticeOf(stored: RecordedEvent): Notice | undefined {
-  const telling = Object.hasOwn(tellings, stored.aggregateType) ? tellings[stored.aggregateType] : undefined;
-  if (!telling || !Object.hasOwn(telling.of, stored.type)) return undefined;
+  const source = Object.hasOwn(sources, stored.aggregateType) ? sources[stored.aggregateType] : undefined;
+  if (!source || !Object.hasOwn(source.of, stored.type)) return undefined;
   const event = upcast(catalogue, stored);
-  const said = (Reflect.get(telling.of, event.type) as (data: object) => Said | undefined)(event.data);
-  if (!said) return undefined;
-  const accountId = telling.account(event);
+  const content = (Reflect.get(source.of, event.type) as (data: object) => Content | undefined)(event.data);
+  if (!content) return undefined;
+  const accountId = source.account(event);
   if (accountId === undefined) throw new Error(`event ${event.id} (${event.type}) names no account`);
   return {
     id: derivedId('notice', event.id),
-    ...said,
+    ...content,
     accountId,
     ...(event.aggregateType === 'Order' && { orderId: event.aggregateId }),
     time: event.time,

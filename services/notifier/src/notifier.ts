@@ -19,7 +19,7 @@ import { counter, logger } from '@tradecore/telemetry';
 import { noticeKinds, noticeOf, type Notice } from './notices.ts';
 
 const group = 'notifier';
-/** One source topic for each kind of notice, so that nothing is told twice by two of them. */
+/** One source topic for each kind of notice, so that no notice is written twice by two of them. */
 const sources = [topics.orderEvents.name, topics.accountEvents.name, topics.controlEvents.name];
 /** Notices in one produce request: well below the 1 MiB that a partition's share may have. */
 const requestSize = 500;
@@ -34,7 +34,7 @@ const restarts = counter({
 /**
  * Writes each notice in one Kafka transaction with the offset of the event that caused it. Each source partition has a producer under its own
  * transactional id: whoever is assigned the partition opens it, which ends what an earlier owner left and shuts it out, and only then reads how
- * far the partition is. After any error the same begins again. Where nothing was ever read, it begins at the start of the log.
+ * far the partition is. After any error the same begins again. A partition that was never read begins at the start of the log.
  */
 @Injectable()
 export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -52,7 +52,7 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
       topics: sources,
       hints: false, // the offset is committed with the notices and by nothing else: a hint that comes late would set it back
       positions: (assigned) => this.#takeOver(assigned),
-      onBatch: (batch) => this.#tell(batch),
+      onBatch: (batch) => this.#write(batch),
       onRevoked: (revoked) => void this.#drop(revoked),
     });
     this.health.add({ name: 'consumer', check: () => this.#check() });
@@ -89,7 +89,7 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
     await Promise.all(dropped.map((each) => each.discard()));
   }
 
-  /** Throws for a position beyond the end: the log is not the one that it counts in, and going on would tell everything again. */
+  /** Throws for a position beyond the end: it belongs to another log, and going on would write every notice again. */
   async #positionsOf(topic: string, partitions: readonly AssignedPartition[]): Promise<[string, bigint][]> {
     const committed = await this.kafka.committedOffsets(group, topic);
     const ends = await this.kafka.endOffsets(topic); // again: what was measured before an earlier owner's last batch lies below its position
@@ -97,38 +97,39 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
       const position = committed.get(each.partition) ?? each.startOffset;
       const end = ends.get(each.partition) ?? each.endOffset;
       if (position > end) throw new Error(`${partitionKey(each)} ends at ${end}, it was read up to ${position}: another log`);
-      if (position < each.startOffset) log.error({ ...each, position }, 'events were deleted before anybody was told of them');
+      if (position < each.startOffset)
+        log.error({ ...each, position }, 'events were deleted from the topic before their notices were written');
       return [partitionKey(each), position < each.startOffset ? each.startOffset : position];
     });
   }
 
-  async #tell(batch: Batch): Promise<void> {
+  async #write(batch: Batch): Promise<void> {
     const producer = this.#producers.get(partitionKey(batch));
     if (!producer) throw new Error(`${partitionKey(batch)} was taken away`);
-    const told: Notice[] = [];
+    const written: Notice[] = [];
     for (const message of batch.messages) {
       const notice = await this.#noticeOf(message);
-      if (notice) told.push(notice);
+      if (notice) written.push(notice);
     }
     const { topic: positionTopic, partition, nextOffset: offset } = batch;
-    await producer.send({ batches: inRequests(told), group, positionTopic, partition, offset });
-    for (const { kind } of told) notices.inc({ kind });
+    await producer.send({ batches: inRequests(written), group, positionTopic, partition, offset });
+    for (const { kind } of written) notices.inc({ kind });
   }
 
-  /** A record that is no event of ours, or can't be told, is a dead letter; the others go on. */
+  /** A record that is no event of ours, or of which no notice can be made, is a dead letter; the others go on. */
   async #noticeOf(message: IncomingMessage): Promise<Notice | undefined> {
     const event = decode(message);
     if (event instanceof Undecodable) {
-      return this.#bury(message, { reason: 'undecodable', detail: `${event.reason}: ${event.detail}` });
+      return this.#deadLetter(message, { reason: 'undecodable', detail: `${event.reason}: ${event.detail}` });
     }
     try {
       return noticeOf(event);
     } catch (error) {
-      return this.#bury(message, { reason: 'handler-failed', error });
+      return this.#deadLetter(message, { reason: 'handler-failed', error });
     }
   }
 
-  async #bury(message: IncomingMessage, note: Omit<DeadLetterNote, 'group' | 'attempts'>): Promise<undefined> {
+  async #deadLetter(message: IncomingMessage, note: Omit<DeadLetterNote, 'group' | 'attempts'>): Promise<undefined> {
     await this.kafka.deadLetter(message, { group, attempts: 1, ...note });
     return undefined;
   }
@@ -141,8 +142,8 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 }
 
-function inRequests(told: readonly Notice[]): { topic: string; messages: OutgoingMessage[] }[] {
-  const messages = told.map(messageOf);
+function inRequests(written: readonly Notice[]): { topic: string; messages: OutgoingMessage[] }[] {
+  const messages = written.map(messageOf);
   return Array.from({ length: Math.ceil(messages.length / requestSize) }, (_, n) => ({
     topic: topics.userNotifications.name,
     messages: messages.slice(n * requestSize, (n + 1) * requestSize),

@@ -8,7 +8,13 @@ import { canceledOrders, createWorld, here, relay, told, toldAtLeast } from './w
 
 /** Runs the notifier in a process of its own until it is killed; resolves with the signal that ended it. */
 async function runUntilKilled(world: TestKafka, failpoint: string): Promise<string> {
-  const args = ['--import', here('typescript.mjs'), '--conditions', '@tradecore/source', here('notifier-process.ts')];
+  const args = [
+    '--import',
+    here('../../../typescript-hook.mjs'),
+    '--conditions',
+    '@tradecore/source',
+    here('notifier-process.ts'),
+  ];
   const child = spawn(process.execPath, args, {
     env: {
       PATH: process.env['PATH'],

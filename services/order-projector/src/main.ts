@@ -1,3 +1,3 @@
-import { runService } from '@tradecore/service';
-import { orderProjector } from './order-projector.module.ts';
-await runService(orderProjector);
+import { Orders, readModelMigrations } from '@tradecore/read-models';
+import { runProjector } from '@tradecore/service/projector';
+await runProjector(Orders, readModelMigrations);

@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Migration, Transaction } from '@tradecore/event-sourcing';
-import { freshId, topics } from '@tradecore/events';
+import { freshId } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
-import { createTestKafka } from '@tradecore/messaging/testing';
 import { TestReadModels } from '@tradecore/read-models/testing';
-import type { ServiceOptions } from '@tradecore/service';
-import { startTestService } from '@tradecore/service/testing';
+import { projectorService } from '@tradecore/service/projector';
+import { TestProjector } from '@tradecore/service/testing';
 import { rebuildProjection, type ProjectorClass } from '@tradecore/consumers';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -58,7 +57,7 @@ await import(join(tree, 'libs/read-models/src/symbols.spec.ts'));
 
 it('its main.ts is that of the other projectors', () => {
   const model = readFileSync(join(root, 'services/order-projector/src/main.ts'), 'utf8');
-  const named = model.replaceAll('orderProjector', 'symbolProjector').replaceAll('order-projector', 'symbol-projector');
+  const named = model.replace('{ Orders, readModelMigrations }', '{ readModelMigrations, Symbols }').replace('Orders', 'Symbols');
   expect(block('services/symbol-projector/src/main.ts')).toBe(named);
 });
 
@@ -67,35 +66,26 @@ it('its service builds the model from the store, follows the topic, and builds i
   const { busiestSymbols } = await load<{ busiestSymbols(db: Transaction, limit: number): Promise<object[]> }>(
     'libs/read-models/src/symbols.queries.ts',
   );
-  const { symbolProjector } = await load<{ symbolProjector: ServiceOptions }>(
-    'services/symbol-projector/src/symbol-projector.module.ts',
-  );
-  const declarations = [topics.orderEvents, topics.deadLetters, topics.relayPosition];
-  const [models, kafka] = await Promise.all([
-    TestReadModels.create({ projected: false, migrations: added }),
-    createTestKafka({ declarations }),
-  ]);
-  const place = (symbol: string) => models.place({ ...sampleTerms({ accountId: freshId(), symbol }), clientOrderId: freshId() });
-  const reader = await models.database.dataSourceFor('query-api');
+  const place = (models: TestReadModels, symbols: readonly string[]) =>
+    Promise.all(
+      symbols.map((symbol) => models.place({ ...sampleTerms({ accountId: freshId(), symbol }), clientOrderId: freshId() })),
+    );
+  const models = await TestReadModels.create({ projected: false, migrations: added });
+  await place(models, ['ACME', 'ACME', 'BRK.B']);
+  const projector = await TestProjector.start(projectorService(Symbols, added), models);
   const shows = async (expected: object[]) => {
-    while (JSON.stringify(await busiestSymbols(reader, 10)) !== JSON.stringify(expected)) {
+    while (JSON.stringify(await busiestSymbols(projector.db, 10)) !== JSON.stringify(expected)) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
 
-  await Promise.all(['ACME', 'ACME', 'BRK.B'].map(place));
-  const service = await startTestService(symbolProjector, {
-    DATABASE_URL: models.database.urlFor('symbol-projector'),
-    KAFKA_BROKERS: kafka.brokers.join(),
-    NAMESPACE: kafka.namespace,
-  });
   try {
     await shows([
       { symbol: 'ACME', orders: 2 },
       { symbol: 'BRK.B', orders: 1 },
     ]);
-    await Promise.all(['BRK.B', 'BRK.B', 'ACME', 'BRK.B'].map(place));
-    await models.relay(kafka.kafka);
+    await place(models, ['BRK.B', 'BRK.B', 'ACME', 'BRK.B']);
+    await projector.relay();
     const all = [
       { symbol: 'BRK.B', orders: 4 },
       { symbol: 'ACME', orders: 3 },
@@ -105,7 +95,6 @@ it('its service builds the model from the store, follows the topic, and builds i
     await rebuildProjection(Symbols, { dataSource: models.database.dataSource });
     await shows(all);
   } finally {
-    await service.stop();
-    await Promise.all([models.drop(), kafka.drop()]);
+    await projector.drop();
   }
 }, 60_000);

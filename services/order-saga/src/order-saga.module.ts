@@ -1,14 +1,23 @@
 import { Module } from '@nestjs/common';
+import { ProcessModule, ProcessStrategy } from '@tradecore/consumers';
 import { topics } from '@tradecore/events';
-import { runtimeMigrations } from '@tradecore/service/migrations';
 import { tokens, type ServiceOptions } from '@tradecore/service';
-import { SagasModule, SagaStrategy } from '@tradecore/consumers';
-import { OrderPlacement } from '@tradecore/trading';
+import { runtimeMigrations } from '@tradecore/service/migrations';
+import { orderPlacementProcess } from '@tradecore/trading';
+import { countStored } from './order-saga.metrics.ts';
+import { receivedByGateway } from './received-by-gateway.ts';
 
-const hears = [topics.orderEvents, topics.accountEvents, topics.brokerEvents].map(({ name }) => name);
+const process = ProcessModule.with({
+  process: orderPlacementProcess,
+  topics: [topics.orderEvents.name, topics.brokerEvents.name],
+  service: 'order-saga',
+  received: receivedByGateway,
+  stored: countStored,
+  kafka: tokens.kafka,
+});
 
 /** Leads every order from its approval to its end. */
-@Module({ imports: [SagasModule.with({ saga: OrderPlacement, topics: hears, service: 'order-saga', kafka: tokens.kafka })] })
+@Module({ imports: [process] })
 export class OrderSagaModule {}
 
 /** The service as `main.ts` and tests start it. */
@@ -17,5 +26,5 @@ export const orderSaga: ServiceOptions = {
   module: OrderSagaModule,
   uses: ['postgres', 'kafka'],
   migrations: runtimeMigrations,
-  strategies: [SagaStrategy],
+  strategies: [ProcessStrategy],
 };

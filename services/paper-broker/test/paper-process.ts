@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Starts one from its sources; throws what it said when it ends before it trades. */
 export async function startProcess(env: Readonly<Record<string, string>>): Promise<PaperProcess> {
-  const flags = ['--import', './libs/service/test/swc-hook.mjs', '--conditions=@tradecore/source'];
+  const flags = ['--import', './typescript-hook.mjs', '--conditions=@tradecore/source'];
   const calm = { PORT: '0', ADMIN_PORT: '0', PAPER_WALK: 'off', PAPER_TICK_MS: '20' };
   const child = spawn(process.execPath, [...flags, 'services/paper-broker/src/main.ts'], {
     cwd: root,

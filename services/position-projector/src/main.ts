@@ -1,3 +1,3 @@
-import { runService } from '@tradecore/service';
-import { positionProjector } from './position-projector.module.ts';
-await runService(positionProjector);
+import { Positions, readModelMigrations } from '@tradecore/read-models';
+import { runProjector } from '@tradecore/service/projector';
+await runProjector(Positions, readModelMigrations);

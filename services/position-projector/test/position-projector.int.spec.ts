@@ -1,88 +1,75 @@
-import { freshId, topics } from '@tradecore/events';
-import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
-import { Positions, positionsOfAccount } from '@tradecore/read-models';
-import { sampleQuote } from '@tradecore/market-data/testing';
-import { TestReadModels } from '@tradecore/read-models/testing';
-import type { RunningService } from '@tradecore/service';
-import { startTestService } from '@tradecore/service/testing';
 import { rebuildProjection } from '@tradecore/consumers';
-import type { DataSource } from 'typeorm';
-import { positionProjector } from '../src/position-projector.module.ts';
+import { Positions, positionsOfAccount, readModelMigrations } from '@tradecore/read-models';
+import { TestReadModels } from '@tradecore/read-models/testing';
+import { projectorService } from '@tradecore/service/projector';
+import { eventually, TestProjector } from '@tradecore/service/testing';
 
-let models: TestReadModels;
-let kafka: TestKafka;
-let service: RunningService;
-/** Logged in as query-api: what it may not see, these tests don't see. */
-let db: DataSource;
+let projector: TestProjector<TestReadModels>;
 
 beforeAll(async () => {
-  const declarations = [topics.accountEvents, topics.deadLetters, topics.relayPosition];
-  [models, kafka] = await Promise.all([TestReadModels.create({ projected: false }), createTestKafka({ declarations })]);
-  db = await models.database.dataSourceFor('query-api');
-  service = await startTestService(positionProjector, {
-    DATABASE_URL: models.database.urlFor('position-projector'),
-    KAFKA_BROKERS: kafka.brokers.join(),
-    NAMESPACE: kafka.namespace,
+  const service = projectorService(Positions, readModelMigrations);
+  projector = await TestProjector.start(service, TestReadModels.create({ projected: false }));
+}, 30_000);
+afterAll(() => projector.drop(), 30_000);
+
+type Held = Awaited<ReturnType<typeof positionsOfAccount>>;
+
+const untilHeld = (accountId: string, condition: (positions: Held) => boolean): Promise<Held> =>
+  eventually(async () => {
+    const positions = await positionsOfAccount(projector.db, accountId);
+    return condition(positions) ? positions : undefined;
   });
-}, 30_000);
-afterAll(async () => {
-  await service.stop();
-  await Promise.all([models.drop(), kafka.drop()]);
-}, 30_000);
 
-const executedAt = '2026-01-02T03:04:05.000000Z';
-const quote = (symbol: string) => (symbol === 'ACME' ? { ...sampleQuote(), lastPrice: '110', pricedAt: executedAt } : undefined);
-const held = (accountId: string) => positionsOfAccount(db, accountId, quote);
-
-/** Waits for what must come; the end of the test's time ends it. */
-async function untilHeld(accountId: string, condition: (positions: Awaited<ReturnType<typeof held>>) => boolean) {
-  for (;;) {
-    const positions = await held(accountId);
-    if (condition(positions)) return positions;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+/** An order that fills at once. Returns the ids of order and execution. */
+async function trade(accountId: string, side: 'buy' | 'sell', symbol: string, [quantity, price]: readonly [string, string]) {
+  const { flow } = projector.models;
+  const orderId = await flow.place(accountId, { side, symbol, quantity, limitPrice: price });
+  await flow.accepted(orderId);
+  return { orderId, executionId: await flow.traded(orderId, quantity, price) };
 }
 
-const trade = (accountId: string, side: 'buy' | 'sell', symbol: string, [quantity, price]: readonly [string, string]) =>
-  models.account(accountId, (account) =>
-    account.settle({ orderId: freshId(), executionId: freshId(), symbol, side, quantity, price, executedAt }),
-  );
-
 describe('the position-projector', () => {
-  it('shows quantity, average cost, realised and unrealised profit of each symbol; without a price no value', async () => {
-    const id = await models.openAccount();
+  it('shows quantity, cost and realised profit of each symbol', async () => {
+    const id = await projector.models.openAccount();
     await trade(id, 'buy', 'ACME', ['10', '100']);
     await trade(id, 'buy', 'ACME', ['10', '110']);
     await trade(id, 'sell', 'ACME', ['5', '120']);
     await trade(id, 'buy', 'BRK.B', ['1', '400']);
-    await models.relay(kafka.kafka);
-    const positions = await untilHeld(id, (all) => all.length === 2 && all[0]?.quantity === '15');
-    expect(positions).toMatchObject([
-      { symbol: 'ACME', quantity: '15', averageCost: '105.0525', cost: '1575.7875', realised: '74.4375', lastPrice: '110' },
-      { symbol: 'BRK.B', quantity: '1', averageCost: '400.2', cost: '400.2', realised: '0' },
+    await projector.relay();
+    expect(await untilHeld(id, (all) => all.length === 2 && all[0]?.quantity === '15')).toMatchObject([
+      { symbol: 'ACME', quantity: '15', costBasis: '1575.7875', realised: '74.4375' },
+      { symbol: 'BRK.B', quantity: '1', costBasis: '400.2', realised: '0' },
     ]);
-    expect(positions[0]).toMatchObject({ marketValue: '1650', unrealised: '74.2125' });
-    expect(positions[1]).not.toHaveProperty('unrealised');
   }, 20_000);
 
   it('keeps a position that is closed, with its profit and without a cost', async () => {
-    const id = await models.openAccount();
+    const id = await projector.models.openAccount();
     await trade(id, 'buy', 'ACME', ['2', '100']);
     await trade(id, 'sell', 'ACME', ['2', '101']);
-    await models.relay(kafka.kafka);
+    await projector.relay();
     const [closed] = await untilHeld(id, ([first]) => first?.quantity === '0');
-    expect(closed).toMatchObject({ quantity: '0', cost: '0', realised: '1.8', unrealised: '0' });
-    expect(closed).not.toHaveProperty('averageCost');
+    expect(closed).toMatchObject({ quantity: '0', costBasis: '0', realised: '1.8' });
+  }, 20_000);
+
+  it('is as before a trade once the brokerage has taken it back', async () => {
+    const id = await projector.models.openAccount();
+    await trade(id, 'buy', 'ACME', ['10', '100']);
+    const { orderId, executionId } = await trade(id, 'buy', 'ACME', ['5', '110']);
+    await projector.models.flow.busted(orderId, executionId);
+    await projector.relay();
+    const [held] = await untilHeld(id, ([first]) => first?.quantity === '10');
+    expect(held).toMatchObject({ quantity: '10', costBasis: '1000.5', realised: '0' });
   }, 20_000);
 
   it('gives the same rows when it is built anew from the store', async () => {
-    const id = await models.openAccount();
+    const id = await projector.models.openAccount();
     for (const price of ['100', '103', '99.99']) await trade(id, 'buy', 'ACME', ['3', price]);
     await trade(id, 'sell', 'ACME', ['4', '101']);
-    await models.relay(kafka.kafka);
+    await projector.relay();
     const before = await untilHeld(id, ([first]) => first?.quantity === '5');
-    await models.database.dataSource.query('update position_projector.positions_held set quantity = 77');
-    await rebuildProjection(Positions, { dataSource: models.database.dataSource });
+    const { dataSource } = projector.models.database;
+    await dataSource.query('update position_projector.positions_held set quantity = 77');
+    await rebuildProjection(Positions, { dataSource });
     expect(await untilHeld(id, ([first]) => first?.quantity !== '77')).toEqual(before);
   }, 30_000);
 });

@@ -8,7 +8,7 @@ import { DataSource } from 'typeorm';
 /** Accounts of one subject beside those of its token, at most; who needs more names them in the token. */
 const accountsLimit = 10_000;
 
-/** Which accounts a caller may read: those that the token names, those it owns, and those it was let into. */
+/** Which accounts a caller may read: those that the token names, those it owns, and those it was granted access to. */
 @Injectable()
 export class Access {
   constructor(
@@ -29,25 +29,25 @@ export class Access {
     return first !== undefined && ownerOf(first) === caller.subject;
   }
 
-  /** Refuses with 404 an account that is not one of them; it is not told from one that is not there. `place`: where it was named. */
+  /** Refuses with 404 an account that is not one of them; it is answered like one that does not exist. `place`: where it was named. */
   async must(caller: Caller, accountId: string, place: 'query' | 'path' = 'path'): Promise<void> {
     if (!(await this.may(caller, accountId))) throw accountNotFound(place);
   }
 }
 
-/** The `sub` of whoever opened the account, from its first event. */
+/** The owner of the account, from its first event. */
 const ownerOf = ({ type, data }: RecordedEvent): string | undefined =>
   type === 'AccountOpened' ? (data as AccountOpened['data']).owner : undefined;
 
-/** The answer for a foreign account and for one that is not there. */
+/** The answer for a foreign account and for one that does not exist. */
 export const accountNotFound = (place: 'query' | 'path'): RequestRefused =>
-  new RequestRefused(404, 'account-not-found', 'There is no such account among yours.', {
+  new RequestRefused(404, 'account-not-found', 'Not found, or not visible to you.', {
     errors: [
       {
         pointer: place === 'path' ? '#/id' : '#/accountId',
         in: place,
         code: 'not-found',
-        detail: 'is no account of yours',
+        detail: 'is no account that is visible to you',
       },
     ],
   });

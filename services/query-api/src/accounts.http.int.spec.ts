@@ -18,12 +18,13 @@ afterAll(async () => {
 });
 
 const json = async <T>(response: Response): Promise<T> => (await response.json()) as T;
-const executedAt = '2026-01-02T03:04:05.000000Z';
-const buy = (accountId: string, orderId = freshId()) =>
-  api.models.account(accountId, (account) => {
-    account.reserve({ orderId, symbol: 'ACME', side: 'buy', quantity: '10', unitPrice: '100' });
-    account.settle({ orderId, symbol: 'ACME', side: 'buy', quantity: '4', price: '100', executionId: freshId(), executedAt });
-  });
+/** An order for ten of which four have traded. */
+async function buy(accountId: string): Promise<string> {
+  const orderId = await api.models.flow.place(accountId, { limitPrice: '100' });
+  await api.models.flow.accepted(orderId);
+  await api.models.flow.traded(orderId, '4', '100');
+  return orderId;
+}
 
 /** Stores a deposit without showing it: the read model is behind. */
 async function depositUnseen(accountId: string): Promise<void> {
@@ -33,10 +34,9 @@ async function depositUnseen(accountId: string): Promise<void> {
 }
 
 describe('an account', () => {
-  it('is shown with its money and the reservations that eat it, its version as ETag', async () => {
+  it('is shown with its money and what is reserved for each order, its version as ETag', async () => {
     const id = await api.models.openAccount();
-    const orderId = freshId();
-    await buy(id, orderId);
+    const orderId = await buy(id);
     const response = await api.get(`/v1/accounts/${id}`, [id]);
     expect(await json<AccountResponse>(response)).toEqual({
       id,

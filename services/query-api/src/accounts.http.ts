@@ -38,7 +38,7 @@ import { ConsistentReads } from './consistent-reads.ts';
 
 type Path = { readonly id: string };
 
-/** Accounts for those who read: their money, what they hold, what happened. A foreign account is answered as one that is not there. */
+/** Accounts: their money, positions and history. A foreign account is answered like one that does not exist. */
 @Controller('v1/accounts')
 export class AccountsHttp {
   constructor(
@@ -63,7 +63,7 @@ export class AccountsHttp {
     };
   }
 
-  /** `GET /v1/accounts/{id}`: its money, and the reservations that eat it. */
+  /** `GET /v1/accounts/{id}`: its money, and what open orders reserve. */
   @Get(':id')
   async one(
     @Param(validated(accountPath, 'path')) { id }: Path,
@@ -106,7 +106,7 @@ export class AccountsHttp {
     return { activities: lines.map(activityResponseOf), ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
   }
 
-  /** `GET /v1/accounts/{id}/executions`: its trades, the one booked last first. */
+  /** `GET /v1/accounts/{id}/executions`: its trades, latest booking first. */
   @Get(':id/executions')
   async executions(
     @Param(validated(accountPath, 'path')) { id }: Path,
@@ -118,7 +118,7 @@ export class AccountsHttp {
     return { executions: lines.map(executionResponseOf), ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
   }
 
-  /** Lets in whoever may read the account, when the read model shows what they must see at least. */
+  /** Refuses who may not read the account; resolves when the read model shows what the token names. */
   async #admit(id: string, asked: Asked, model: ReadModel): Promise<void> {
     await this.access.must(asked.caller, id);
     await this.#awaitToken(asked, model);

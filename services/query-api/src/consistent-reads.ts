@@ -17,7 +17,7 @@ const waitersLimit = 200;
 
 const waits = histogram({
   name: 'consistency_wait_seconds',
-  help: 'How long reads waited for the write that their token names.',
+  help: 'How long reads waited for the write that their token names, in seconds.',
 });
 const refusals = counter({
   name: 'consistency_refusals_total',
@@ -25,7 +25,18 @@ const refusals = counter({
   labels: { reason: ['behind', 'parked', 'crowded'] },
 });
 
-/** Read-your-writes: holds a read until the read model shows what the token of a write names. */
+/** An aggregate, and the version of it that a read has to show. */
+type Wanted = Pick<Consistency, 'aggregateId' | 'version'>;
+
+/**
+ * What a token asks of a read model: for the models that follow accounts, the token of an order names the version that shows the order's money.
+ */
+const wantedOf = (model: ReadModel, { aggregateId, version, accountId, accountVersion }: Consistency): Wanted =>
+  readModels[model].follows === 'Account' && accountId !== undefined && accountVersion !== undefined
+    ? { aggregateId: accountId, version: accountVersion }
+    : { aggregateId, version };
+
+/** Read-your-writes: holds a read until the read model shows what its token names. */
 @Injectable()
 export class ConsistentReads {
   #waiters = 0;
@@ -37,23 +48,24 @@ export class ConsistentReads {
   ) {}
 
   /**
-   * Resolves when the read model shows `token`, or when it does not follow that kind of thing. Refuses with 503 after 2 s, with how far it is
-   * behind; at once, with the reason, when the thing is parked; with 400 a token of a write that never was, or of a foreign thing.
+   * Resolves when the read model shows what `token` names, at once when it does not follow that type of aggregate. Refuses with 503 after 2 s,
+   * saying how far it is behind; with 503 at once when the aggregate is parked; with 400 a token that names no write visible to the caller.
    */
   async waitFor(model: ReadModel, token: Consistency, caller: Caller): Promise<void> {
-    let shown = await progressOf(this.db, model, token.aggregateId);
-    if (shown.version >= token.version) return;
-    const written = await this.#written(token, caller);
+    const wanted = wantedOf(model, token);
+    let shown = await progressOf(this.db, model, wanted.aggregateId);
+    if (shown.version >= wanted.version) return;
+    const written = await this.#written(wanted, caller);
     if (written.aggregateType !== readModels[model].follows) return;
-    if (this.#waiters >= waitersLimit) throw behind('crowded', { token, shown, written });
+    if (this.#waiters >= waitersLimit) throw behind('crowded', { wanted, shown, written });
     const started = performance.now();
     this.#waiters += 1;
     try {
-      for (let pause = 5; shown.version < token.version; pause = Math.min(pause * 2, 40)) {
+      for (let pause = 5; shown.version < wanted.version; pause = Math.min(pause * 2, 40)) {
         if (shown.parked !== undefined) throw parked(shown.parked);
-        if (performance.now() - started > waitLimit) throw behind('behind', { token, shown, written });
+        if (performance.now() - started > waitLimit) throw behind('behind', { wanted, shown, written });
         await sleep(pause);
-        shown = await progressOf(this.db, model, token.aggregateId);
+        shown = await progressOf(this.db, model, wanted.aggregateId);
       }
     } finally {
       this.#waiters -= 1;
@@ -61,18 +73,20 @@ export class ConsistentReads {
     }
   }
 
-  /** The event that the token names, if it is the caller's to know of. */
-  async #written({ aggregateId, version }: Consistency, caller: Caller): Promise<RecordedEvent> {
+  /** The event that made this version, if the caller may see it. */
+  async #written({ aggregateId, version }: Wanted, caller: Caller): Promise<RecordedEvent> {
     const [event] = await this.store.readEvents(aggregateId, { from: version, to: version });
     const [first] = version === 1 ? [event] : await this.store.readEvents(aggregateId, { to: 1 });
-    if (event && first && (await this.#mayKnow(first, caller))) return event;
-    throw new RequestRefused(400, 'unknown-consistency-token', 'The Consistency-Token names no write of yours.', {
-      errors: [{ pointer: '#/consistency-token', in: 'header', code: 'unknown', detail: 'names no write of yours' }],
+    if (event && first && (await this.#maySee(first, caller))) return event;
+    throw new RequestRefused(400, 'unknown-consistency-token', 'The Consistency-Token names no write that is visible to you.', {
+      errors: [
+        { pointer: '#/consistency-token', in: 'header', code: 'unknown', detail: 'names no write that is visible to you' },
+      ],
     });
   }
 
-  /** Operators know of controls; of all else, whoever may read its account. */
-  async #mayKnow(first: RecordedEvent, caller: Caller): Promise<boolean> {
+  /** Operators see controls; all else is visible to whoever may read its account. */
+  async #maySee(first: RecordedEvent, caller: Caller): Promise<boolean> {
     if (first.aggregateType === 'TradingControl') return caller.role === 'operator';
     const account = accountOf(first);
     return account !== undefined && (await this.access.may(caller, account));
@@ -84,21 +98,21 @@ function parked(reason: string): RequestRefused {
   return new RequestRefused(
     503,
     'read-model-parked',
-    `The read model takes no changes of this for now: ${reason}. Without the token, it shows the order as it was before.`,
+    `The read model is stopped at an event that it can't apply: ${reason}. Read without the token for the state before it.`,
   );
 }
 
 interface Lag {
-  readonly token: Consistency;
+  readonly wanted: Wanted;
   readonly shown: Progress;
   readonly written: RecordedEvent;
 }
 
-function behind(reason: 'behind' | 'crowded', { token, shown, written }: Lag): RequestRefused {
+function behind(reason: 'behind' | 'crowded', { wanted, shown, written }: Lag): RequestRefused {
   refusals.inc({ reason });
   const lagSeconds = Math.max(0, (Date.now() - Date.parse(written.time)) / 1000);
   return new RequestRefused(503, 'read-model-behind', 'The read model does not show this write yet.', {
     headers: { 'retry-after': '1' },
-    extensions: { writtenVersion: token.version, shownVersion: shown.version, lagSeconds },
+    extensions: { writtenVersion: wanted.version, shownVersion: shown.version, lagSeconds },
   });
 }

@@ -5,7 +5,7 @@ import { docsPage, openApiDocument } from '@tradecore/api';
 const document = openApiDocument();
 const page = docsPage(document);
 
-/** What the API is, for programs and for people; open to everybody, for it holds no data. */
+/** The documentation of the API, for programs and for people; public, for it holds no data. */
 @Controller()
 export class DocumentsHttp {
   /** `GET /openapi.json`: OpenAPI 3.1 of the whole fleet. */

@@ -5,7 +5,7 @@ import { counter } from '@tradecore/telemetry';
 import { Redis } from 'ioredis';
 import { FeedPump } from './feed-pump.ts';
 
-const heard = counter({ name: 'stream_hints_total', help: 'Hints heard that the feed of some account grew.' });
+const heard = counter({ name: 'stream_hints_total', help: 'Hints received that the feed of an account grew.' });
 
 /** Listens for hints on Redis. While it is away the pump's polls do: nothing is lost, entries come up to 100 ms later. */
 @Injectable()
@@ -27,7 +27,7 @@ export class FeedHints implements OnApplicationBootstrap, BeforeApplicationShutd
       heard.inc();
       this.pump.hint(accountId);
     });
-    // Told at each connection, for one that broke forgets what it listened to.
+    // At each connection: a broken one forgets its subscriptions.
     this.#subscriber.on('ready', () => void this.#subscriber.subscribe(this.#channel).catch(() => undefined));
     this.#subscriber.on('error', () => undefined); // counted by the other connection
     this.#subscriber.connect().catch(() => undefined);

@@ -6,15 +6,15 @@ import { counter, histogram, logger } from '@tradecore/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 
-/** Who reads a feed. It is told entries one after the other, each once, without gaps. */
+/** A reader of a feed. It gets entries in order, each once, without gaps. */
 export interface FeedReader {
   readonly accountId: string;
-  /** The last entry that it was told. */
+  /** The last entry that it got. */
   position: FeedPosition;
   /** False while it can take no more; it is asked again at the next poll. */
   canTake(): boolean;
   take(entries: readonly FeedEntryResponse[]): void;
-  /** What follows its position is not to be had; it goes on from `position`, which is set anew. */
+  /** The entries after its position are gone; it goes on from `position`, which is set to the new place. */
   resync(reason: (typeof resyncReasons)[number]): void;
 }
 
@@ -28,15 +28,15 @@ const workersLimit = 4;
 const pollSize = 5000;
 
 const log = logger('feed-pump');
-const delivered = counter({ name: 'stream_entries_total', help: 'Entries of feeds told to readers.' });
+const delivered = counter({ name: 'stream_entries_total', help: 'Entries of feeds sent to readers.' });
 const resyncs = counter({
   name: 'stream_resyncs_total',
-  help: 'Readers who had to start anew, by reason.',
+  help: 'Readers that had to resync, by reason.',
   labels: { reason: resyncReasons },
 });
 const polls = histogram({ name: 'stream_poll_seconds', help: 'One round over the heads of all accounts that have readers.' });
 
-/** What a reader at `position` has to start anew for, given where the feed ends and what was found after the position. */
+/** Why a reader at `position` has to resync, given where the feed ends and what was found after the position. */
 function brokenBy(
   position: FeedPosition,
   head: FeedPosition,
@@ -49,7 +49,7 @@ function brokenBy(
 }
 
 /**
- * Carries the feeds of accounts to whoever reads them here. It looks when a hint says so, and every 100 ms at the heads of all accounts
+ * Carries the feeds of accounts to their readers here. It looks when a hint says so, and every 100 ms at the heads of all accounts
  * that have readers: the hint makes it quick, the poll makes it sure.
  */
 @Injectable()
@@ -83,7 +83,7 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
     return head;
   }
 
-  /** From now on `reader` is told what follows its position, until the returned function is called. */
+  /** `reader` gets what follows its position until the returned function is called. */
   add(reader: FeedReader): () => void {
     const readers = this.#readers.get(reader.accountId) ?? new Set();
     this.#readers.set(reader.accountId, readers.add(reader));

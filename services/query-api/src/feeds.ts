@@ -4,7 +4,7 @@ import type { FeedPosition } from '@tradecore/read-models';
 import { Access } from './access.ts';
 import { FeedPump, type FeedReader } from './feed-pump.ts';
 
-/** What a stream asks for: feeds, and whether its caller may have them. */
+/** Feeds for streams, and whether a caller may read them. */
 @Injectable()
 export class Feeds {
   constructor(
@@ -22,7 +22,7 @@ export class Feeds {
     return this.pump.headOf(accountId);
   }
 
-  /** From now on `reader` is told what follows its position, until the returned function is called. */
+  /** `reader` gets what follows its position until the returned function is called. */
   add(reader: FeedReader): () => void {
     return this.pump.add(reader);
   }

@@ -5,11 +5,11 @@ import { RequestRefused, type Caller } from '@tradecore/service';
 import { Access } from './access.ts';
 import type { AsOf } from '@tradecore/api';
 
-/** Events that one answer holds, at most; an order has a handful. More is a bug, and is not answered with a part. */
+/** Most events in one answer; an order has a handful. More is a bug, and is not answered in part. */
 const historyLimit = 10_000;
 const pageSize = 1000;
 
-/** The account that a write of a client concerned, from the first event of what was written; undefined for what clients don't write. */
+/** The account that an aggregate belongs to, from its first event; undefined for types that clients don't write. */
 export function accountOf({ aggregateType, aggregateId, data }: RecordedEvent): string | undefined {
   if (aggregateType === 'Account') return aggregateId;
   return aggregateType === 'Order' ? (data as OrderTerms).accountId : undefined;
@@ -26,7 +26,7 @@ export class OrderHistory {
     @Inject(Access) private readonly access: Access,
   ) {}
 
-  /** Its events, all or up to a point, first one first; none for an order that is not there, or is of none of the caller's accounts. */
+  /** Its events, all or up to a point, oldest first; none for an order that does not exist or is not visible to the caller. */
   async read(orderId: string, caller: Caller, asOf?: AsOf): Promise<readonly RecordedEvent[]> {
     const events: RecordedEvent[] = [];
     for (;;) {
@@ -44,8 +44,8 @@ export class OrderHistory {
   }
 }
 
-/** The answer for a foreign order and for one that is not there. */
+/** The answer for a foreign order and for one that does not exist. */
 export const orderNotFound = (when = ''): RequestRefused =>
-  new RequestRefused(404, 'order-not-found', `There is no such order among yours${when && ` ${when}`}.`, {
-    errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'names no order of yours' }],
+  new RequestRefused(404, 'order-not-found', `Not found, or not visible to you${when && `, ${when}`}.`, {
+    errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'names no order that is visible to you' }],
   });

@@ -1,5 +1,6 @@
 import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
 import {
+  encodeConsistencyToken,
   encodeOrderCursor,
   etagOf,
   orderPath,
@@ -12,7 +13,7 @@ import {
   type OrderResponse,
   type OrdersQuery,
 } from '@tradecore/api';
-import { orderFrom } from '@tradecore/read-models';
+import { orderFrom, type OrderRow } from '@tradecore/read-models';
 import { RequestRefused, tokens, validated, type Clock } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
 import { AskedBy, type Asked } from './asked.ts';
@@ -20,10 +21,10 @@ import { ConsistentReads } from './consistent-reads.ts';
 import { OrderHistory, orderNotFound } from './order-history.ts';
 import { OrderReads } from './order-reads.ts';
 
-/** Milliseconds until the store's clock can't fall behind a time any more: younger answers may still change. */
+/** Milliseconds after which the state at a time is final: the store's clock can't fall behind it any more. */
 const settled = 5000;
 
-/** Orders for those who read. A foreign order or account is answered as one that is not there. */
+/** Orders. A foreign order or account is answered like one that does not exist. */
 @Controller('v1/orders')
 export class OrdersHttp {
   constructor(
@@ -45,7 +46,7 @@ export class OrdersHttp {
     };
   }
 
-  /** `GET /v1/orders/{id}`: as it stands, or as it was. */
+  /** `GET /v1/orders/{id}`: its current state, or as of a version or time. */
   @Get(':id')
   async one(
     @Param(validated(orderPath, 'path')) { id }: { id: string },
@@ -58,7 +59,7 @@ export class OrdersHttp {
     const found = await this.orders.find(id, asked.caller);
     if (!found) throw orderNotFound();
     const etag = etagOf(found.order);
-    void reply.headers({ etag, 'cache-control': 'private, no-cache' });
+    void reply.headers({ etag, 'consistency-token': tokenOf(found.order), 'cache-control': 'private, no-cache' });
     if (asked.headers['if-none-match'] !== etag) return orderResponseOf(found.order);
     void reply.status(304);
     return undefined;
@@ -82,7 +83,11 @@ export class OrdersHttp {
   }
 }
 
+/** With it, reads of the account and its positions show the money of all that this order shows. */
+const tokenOf = ({ orderId: aggregateId, version, accountId, accountVersion }: OrderRow): string =>
+  encodeConsistencyToken({ aggregateId, version, ...(accountVersion !== undefined && { accountId, accountVersion }) });
+
 const inTheFuture = () =>
-  new RequestRefused(400, 'invalid-request', 'The query of the request has a fault.', {
-    errors: [{ pointer: '#/asOf', in: 'query', code: 'in-the-future', detail: 'lies in the future' }],
+  new RequestRefused(400, 'invalid-request', 'The query is invalid.', {
+    errors: [{ pointer: '#/asOf', in: 'query', code: 'in-the-future', detail: 'is in the future' }],
   });

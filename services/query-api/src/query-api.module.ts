@@ -17,7 +17,7 @@ import { OrdersHttp } from './orders.http.ts';
 import { StreamHttp } from './stream.http.ts';
 import { Timelines } from './timelines.ts';
 
-/** Last prices, read until the broker is closed. With it away reads go on, and positions are shown without a value. */
+/** Last prices, read until the Kafka client is closed. While Kafka is away reads go on, and positions have no value. */
 const marketData = {
   provide: MarketData,
   inject: [tokens.kafka],
@@ -28,12 +28,12 @@ const marketData = {
   },
 };
 
-/** The door through which clients read: orders and accounts, their history, the stream. It writes nothing. */
+/** Where clients read: orders and accounts, their history, the stream. It writes nothing. */
 @Module({
   controllers: [OrdersHttp, OrderHistoryHttp, AccountsHttp, DocumentsHttp],
   providers: [marketData, Access, ConsistentReads, OrderHistory, OrderReads, Timelines, FeedPump, FeedHints, Feeds, StreamHttp],
 })
-export class QueryApiModule {}
+class QueryApiModule {}
 
 /** The service as `main.ts` and tests start it. */
 export const queryApi: ServiceOptions = {

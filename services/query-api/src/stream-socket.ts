@@ -30,7 +30,7 @@ const closed = counter({
   labels: { reason: [...Object.keys(closeCodes), 'dead'] as string[] },
 });
 
-/** One client's open stream: its subscriptions, and what it is told. */
+/** One client's open stream: its subscriptions, and what it is sent. */
 export class StreamSocket {
   readonly #stops = new Map<string, () => void>();
   readonly #timers: NodeJS.Timeout[] = [];
@@ -89,7 +89,7 @@ export class StreamSocket {
   async #lookAtAccess(): Promise<void> {
     for (const [accountId, stop] of this.#stops) {
       if (owns(this.caller, accountId) || (await this.feeds.may(this.caller, accountId).catch(() => true))) continue;
-      if (this.#stops.get(accountId) !== stop) continue; // subscribed anew meanwhile, and looked at then
+      if (this.#stops.get(accountId) !== stop) continue; // subscribed again meanwhile, and checked then
       stop();
       this.#stops.delete(accountId);
       this.#tell({ type: 'unsubscribed', accountId, reason: 'access-ended' });
@@ -123,8 +123,8 @@ export class StreamSocket {
     const message = parse(data, isBinary);
     const { accountId } = message;
     if (!(await this.feeds.may(this.caller, accountId))) {
-      throw new RequestRefused(404, 'account-not-found', 'There is no such account among yours.', {
-        errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'is no account of yours' }],
+      throw new RequestRefused(404, 'account-not-found', 'Not found, or not visible to you.', {
+        errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'is no account that is visible to you' }],
       });
     }
     this.#stops.get(accountId)?.();

@@ -66,19 +66,20 @@ describe('a stream of accounts that the token does not name', () => {
     const accountId = await api.models.openAccount({ owner: subject });
     const client = await Client.open([], { subject });
     client.say({ type: 'subscribe', accountId, after: { epoch: await epochOf(), sequence: 0 } });
-    const orderId = freshId();
-    await api.models.brokerOrder(accountId, freshId(), (revision) => {
-      revision.submit({ ...sampleTerms({ accountId }), orderId, revision: 1 });
-      const brokerage = { brokerageOrderId: 'v1', brokerageExecutionId: 'x1', executedAt: '2026-01-02T03:04:05Z' };
-      revision.report({ ...brokerage, executionId: freshId(), quantity: '4', price: '101' });
-    });
-    await client.until(() => client.entries().length === 3);
+    const orderId = await api.models.flow.place(accountId);
+    await api.models.flow.traded(orderId, '4', '101');
+    await client.until(() => client.entries().some(({ change }) => change === 'settled'));
     expect(client.entries()).toMatchObject([
       { sequence: 1, change: 'accountOpened' },
       { sequence: 2, change: 'deposit', data: { amount: '10000' } },
-      { sequence: 3, change: 'execution', orderId, data: { quantity: '4', price: '101', symbol: 'ACME', side: 'buy' } },
+      { sequence: 3, change: 'orderPlaced', orderId, orderVersion: 1 },
+      { sequence: 4, change: 'orderApproved', orderId, orderVersion: 2 },
+      { sequence: 5, change: 'reserved', orderId },
+      { sequence: 6, change: 'execution', orderId, data: { quantity: '4', price: '101', symbol: 'ACME', side: 'buy' } },
+      { sequence: 7, change: 'orderExecuted', orderId, orderVersion: 3 },
+      { sequence: 8, change: 'settled', orderId },
     ]);
-    expect(client.entries()[2]).not.toHaveProperty('orderVersion');
+    expect(client.entries()[5]).not.toHaveProperty('orderVersion');
     const other = await Client.open([], {});
     other.say({ type: 'subscribe', accountId });
     expect(await other.last('problem')).toMatchObject({ code: 'account-not-found' });
@@ -157,7 +158,7 @@ describe('the stream', () => {
     client.socket.close();
   });
 
-  it('says resync, and goes on from there, where the history asked for is not to be had', async () => {
+  it('says resync, and goes on from there, where the requested history is gone', async () => {
     const account = freshId();
     await place(account);
     const epoch = await epochOf();

@@ -45,7 +45,7 @@ export class StreamHttp implements OnApplicationBootstrap, BeforeApplicationShut
     });
   }
 
-  /** Tells every client to connect again, elsewhere, and waits for the last to be gone, at most the 2 s of a close. */
+  /** Closes every stream so that clients connect to another instance; waits for the last one, at most the 2 s of a close. */
   async beforeApplicationShutdown(): Promise<void> {
     const gone = [...this.#open.keys()].map((client) => once(client, 'close'));
     for (const { stream } of this.#open.values()) stream.close('restart', 'the service restarts; connect again');

@@ -1,8 +1,12 @@
+import type { TimelineEntry } from '@tradecore/api';
 import type {
   AccountEvent,
+  Approval,
+  BrokerOrderEvent,
   Denial,
+  FillReversed,
   FillSettled,
-  OrderApproved,
+  ForeignOrderAdopted,
   OrderEvent,
   OrderPlacementEvent,
   OrderTerms,
@@ -11,24 +15,27 @@ import type {
 } from '@tradecore/events';
 import type { OrdStatus } from '@tradecore/trading';
 
+type OfRevision = Exclude<BrokerOrderEvent, ForeignOrderAdopted>;
+
 /** One sentence for each event of a union; a type that is missing does not compile. */
-type Sentences<E extends OrderEvent | AccountEvent | OrderPlacementEvent> = {
+type Sentences<E extends OrderEvent | AccountEvent | OrderPlacementEvent | OfRevision> = {
   readonly [Each in E as Each['type']]: (data: Each['data'], terms: OrderTerms) => string | undefined;
 };
 
 const because = (reason: string | undefined): string => (reason === undefined ? '.' : `: ${reason}.`);
+const again = (attempt: number): string => (attempt === 1 ? '' : ` again (attempt ${attempt})`);
 
 const traded = { buy: 'Bought', sell: 'Sold' } as const;
 const lasting = {
   day: 'good for the day',
   gtc: 'good until cancelled',
-  ioc: 'at once, as far as it goes',
-  fok: 'at once and whole, or not at all',
+  ioc: 'immediate or cancel',
+  fok: 'fill or kill',
 } as const;
 
 function priced({ limitPrice, stopPrice }: Pick<OrderTerms, 'limitPrice' | 'stopPrice'>): string {
   const limit = limitPrice === undefined ? 'at the market' : `at ${limitPrice} or better`;
-  return stopPrice === undefined ? limit : `${limit} once ${stopPrice} is met`;
+  return stopPrice === undefined ? limit : `${limit} once ${stopPrice} is reached`;
 }
 
 function newTerms({ quantity, limitPrice, stopPrice }: ReplaceTerms): string {
@@ -42,100 +49,130 @@ function figuresOf({ figures }: Denial): string {
   return said.length === 0 ? '' : ` (${said.join(', ')})`;
 }
 
-function approved({ referencePrice, reservePrice, side, quantity, goodUntil }: OrderApproved['data']): string {
+function approved({ referencePrice, goodUntil }: Approval): string {
   const seen = referencePrice === undefined ? '' : ` at a last price of ${referencePrice}`;
-  const held = side === 'buy' ? `money for ${quantity} shares at ${reservePrice}` : `${quantity} shares`;
-  const until = goodUntil === undefined ? '' : ` It is not sent to the broker after ${goodUntil}.`;
-  return `Passed the risk rules${seen}; ${held} is to be reserved.${until}`;
+  const until = goodUntil === undefined ? '' : ` It is not sent to the brokerage after ${goodUntil}.`;
+  return `Passed the risk rules${seen}.${until}`;
 }
 
-/** What each event of an order says in plain words. */
-export const orderSentences: Sentences<OrderEvent> = {
+const soFar = (cumulative: string, excess: string | undefined): string =>
+  excess === undefined ? `${cumulative} in all` : `${cumulative} in all, ${excess} more than ordered`;
+
+/** What each event of an order says. */
+const orderSentences: Sentences<OrderEvent> = {
   OrderPlaced: (terms) =>
     `Placed: ${terms.side} ${terms.quantity} ${terms.symbol} ${priced(terms)}, ${lasting[terms.timeInForce]}.`,
   OrderApproved: approved,
   OrderDenied: (denial) => `Denied by the rule ${denial.rule}: ${denial.detail}${figuresOf(denial)}`,
-  OrderSubmitted: ({ revision }) => `Reserved, and on its way to the broker${revision === 1 ? '' : ` as revision ${revision}`}.`,
-  OrderAccepted: ({ revision }) => `The broker has it${revision === 1 ? '' : `, as revision ${revision}`}.`,
-  OrderRejected: ({ code, reason }) => `The broker refused it: ${reason} (${code}).`,
+  OrderAccepted: ({ revision }) => `Working at the brokerage${revision === 1 ? '' : `, as revision ${revision}`}.`,
+  OrderRejected: ({ code, reason }) => `Rejected by the brokerage: ${reason} (${code}).`,
   OrderOutcomeUnknown: ({ reason }) =>
-    `Nobody knows whether the broker has it: ${reason}. It is looked up until that is proven; what is reserved stays reserved.`,
-  OrderExecuted: ({ quantity, price, cumulativeQuantity, leavesQuantity }, { side }) =>
+    `Unknown whether the brokerage has it: ${reason}. It is looked up until that is proven; the reservation stays.`,
+  OrderExecuted: ({ quantity, price, cumulativeQuantity, leavesQuantity, excessQuantity }, { side }) =>
     leavesQuantity === '0'
-      ? `${traded[side]} ${quantity} at ${price}: ${cumulativeQuantity} in all, nothing is left open.`
+      ? `${traded[side]} ${quantity} at ${price}: ${soFar(cumulativeQuantity, excessQuantity)}, nothing left open.`
       : `${traded[side]} ${quantity} at ${price}: ${cumulativeQuantity} in all, ${leavesQuantity} still open.`,
-  OrderExecutionBusted: ({ was, cumulativeQuantity }) =>
-    `The broker took a trade of ${was.quantity} at ${was.price} back: ${cumulativeQuantity} in all.`,
-  OrderExecutionCorrected: ({ was, quantity, price, cumulativeQuantity }) =>
-    `The broker corrected a trade of ${was.quantity} at ${was.price} to ${quantity} at ${price}: ${cumulativeQuantity} in all.`,
-  OrderCancelRequested: ({ reason }) => `A cancel was asked for${because(reason)}`,
-  OrderCancelRejected: ({ reason }) => `It can't be cancelled: ${reason}. It goes on.`,
+  OrderExecutionBusted: ({ was, cumulativeQuantity, excessQuantity }) =>
+    `A trade of ${was.quantity} at ${was.price} was taken back: ${soFar(cumulativeQuantity, excessQuantity)}.`,
+  OrderExecutionCorrected: ({ was, quantity, price, cumulativeQuantity, excessQuantity }) =>
+    `A trade of ${was.quantity} at ${was.price} was corrected to ${quantity} at ${price}: ${soFar(cumulativeQuantity, excessQuantity)}.`,
+  OrderCancelRequested: ({ reason }) => `Cancel requested${because(reason)}`,
+  OrderCancelRejected: ({ reason }) => `Cancel rejected: ${reason}. The order goes on.`,
   OrderCanceled: ({ reason }) => `Cancelled${because(reason)}`,
-  OrderReplaceRequested: (terms) => `Other terms were asked for: ${newTerms(terms)}. The old ones hold until the broker says so.`,
-  OrderReplaced: ({ revision, brokerOrderId: _, ...terms }) =>
-    `The broker works it under new terms, as revision ${revision}: ${newTerms(terms)}.`,
-  OrderReplaceRejected: ({ reason }) => `The new terms were refused: ${reason}. The old ones hold.`,
+  OrderReplaceRequested: (terms) => `New terms requested: ${newTerms(terms)}. The old terms hold until the brokerage confirms.`,
+  OrderReplaced: ({ revision, brokerOrderId: _, ...terms }) => `New terms hold, as revision ${revision}: ${newTerms(terms)}.`,
+  OrderReplaceRejected: ({ reason }) => `New terms rejected: ${reason}. The old terms hold.`,
   OrderExpired: ({ reason }) => `Expired: ${reason}.`,
-  OrderDoneForDay: () => 'The broker is done with it for today.',
-  OrderSuspended: ({ reason }) => `The broker has suspended it${because(reason)}`,
-  OrderChangeIgnored: ({ change, reason }) => `${change} was told and changes nothing: ${reason}.`,
+  OrderDoneForDay: () => 'Done for today; it may go on tomorrow.',
+  OrderSuspended: ({ reason }) => `Suspended${because(reason)}`,
+  OrderResumed: () => 'Working again.',
 };
 
-const held = { buy: 'money', sell: 'shares' } as const;
 const unit = (side: OrderTerms['side']): string => (side === 'buy' ? '' : ' shares');
 
-function settled({ side, quantity, price, fee, reservation }: FillSettled['data']): string {
-  const rest = reservation ? `${reservation.amount}${unit(side)} stay reserved` : 'nothing stays reserved';
-  return `Booked: ${traded[side].toLowerCase()} ${quantity} at ${price}, fee ${fee}; ${rest}.`;
-}
+const rest = ({ side, reservation }: FillSettled['data']): string =>
+  reservation ? `${reservation.amount}${unit(side)} reserved` : 'nothing reserved any more';
 
-/** What the account did for the order; undefined for what the order's own events tell, or what moved nothing. */
+const settled = (booking: FillSettled['data']): string =>
+  `Booked: ${traded[booking.side].toLowerCase()} ${booking.quantity} at ${booking.price}, fee ${booking.fee}; ${rest(booking)}.`;
+
+const reversed = (booking: FillReversed['data']): string =>
+  `Reversed: ${traded[booking.side].toLowerCase()} ${booking.quantity} at ${booking.price}, fee ${booking.fee}; ${rest(booking)}.`;
+
+/** What the account booked for the order. */
 const accountSentences: Partial<Sentences<AccountEvent>> = {
-  ReservationMade: ({ side, amount }) => `The account reserved ${amount}${unit(side)}.`,
-  ReservationRefused: ({ needed, available }) => `The account has not what it needs: ${needed} needed, ${available} there.`,
-  ReservationChanged: ({ side, amount }) => `The account now reserves ${amount}${unit(side)}.`,
-  ReservationChangeRefused: ({ needed, available }) =>
-    `The account has not what the new terms need: ${needed} more needed, ${available} there.`,
-  ReservationReleased: ({ amount }, { side }) =>
-    amount === '0' ? undefined : `The account released ${amount}${unit(side)}: ${held[side]} nobody holds any more.`,
+  ReservationMade: ({ side, amount }) => `Reserved ${amount}${unit(side)}.`,
+  ReservationChanged: ({ side, amount }) => `Reserved ${amount}${unit(side)} from now on.`,
+  ReservationReleased: ({ amount }, { side }) => `Released ${amount}${unit(side)}.`,
   FillSettled: settled,
+  FillReversed: reversed,
 };
 
-/** What the saga says that nobody else does. */
-const sagaSentences: Partial<Sentences<OrderPlacementEvent>> = {
-  PlacementStuck: ({ waitingFor, attempts }) => `Not there after ${attempts} attempts, somebody has to look: ${waitingFor}.`,
-  PlacementEnded: () => 'All is booked, nothing is left to do.',
+/** The saga's steps, and when it needs an operator. */
+const sagaSentences: Sentences<OrderPlacementEvent> = {
+  SubmitBrokerOrder: ({ attempt }) => `Sending the order to the brokerage${again(attempt)}.`,
+  ReplaceBrokerOrder: ({ revision, attempt }) =>
+    `Asking the brokerage for the new terms, as revision ${revision}${again(attempt)}.`,
+  CancelBrokerOrder: ({ attempt }) => `Asking the brokerage to cancel${again(attempt)}.`,
+  RevisionEnded: ({ revision }) => `Revision ${revision} has ended while its replacement was on its way.`,
+  PlacementStuck: ({ waitingFor, attempts }) => `No result after ${attempts} attempts; an operator has to look at ${waitingFor}.`,
+  PlacementResumed: ({ waitingFor }) => `No operator is needed any more for ${waitingFor}.`,
+  PlacementEnded: ({ outcome }) => `Complete: ${outcome}, and everything is booked.`,
 };
 
-const sentences = { order: orderSentences, account: accountSentences, saga: sagaSentences };
+/** What the brokerage said, also where it changed nothing for the order. */
+const brokerageSentences: Sentences<OfRevision> = {
+  BrokerOrderAccepted: ({ revision, found }) => `The brokerage has revision ${revision}${found ? ', as a look-up shows' : ''}.`,
+  BrokerOrderRejected: ({ revision, code, reason }) => `The brokerage refused revision ${revision}: ${reason} (${code}).`,
+  BrokerOrderLapsed: ({ revision, reason, lastPrice }) =>
+    `Revision ${revision} was not sent to the brokerage: ${reason}${lastPrice === undefined ? '' : `, last price ${lastPrice}`}.`,
+  BrokerOutcomeUnknown: ({ attempt, reason }) => `No clear answer from the brokerage to attempt ${attempt}: ${reason}.`,
+  BrokerOutcomeUnresolved: ({ attempts, reason }) =>
+    `Still no clear answer from the brokerage after ${attempts} attempts: ${reason}.`,
+  ExecutionReported: ({ quantity, price }) => `The brokerage reported a trade of ${quantity} at ${price}.`,
+  ExecutionBusted: () => 'The brokerage took a trade back.',
+  ExecutionCorrected: ({ quantity, price }) => `The brokerage corrected a trade to ${quantity} at ${price}.`,
+  BrokerOrderCanceled: ({ revision, atBrokerage }) =>
+    atBrokerage
+      ? `The brokerage cancelled revision ${revision}.`
+      : `Revision ${revision} was withdrawn before it got to the brokerage.`,
+  BrokerCancelRejected: ({ reason }) => `The brokerage does not cancel: ${reason}.`,
+  BrokerOrderReplaced: ({ revision }) => `The brokerage replaced revision ${revision}.`,
+  BrokerReplaceRejected: ({ reason }) => `The brokerage does not take the new terms: ${reason}.`,
+  BrokerOrderExpired: ({ revision }) => `Revision ${revision} expired at the brokerage.`,
+  BrokerOrderDoneForDay: ({ revision }) => `The brokerage is done with revision ${revision} for today.`,
+  BrokerOrderSuspended: ({ revision, reason }) => `The brokerage suspended revision ${revision}${because(reason)}`,
+  BrokerOrderResumed: ({ revision }) => `The brokerage works revision ${revision} again.`,
+};
 
-/** What a stored event of one of the three says; undefined where it has nothing to say to a client. */
-export function textOf(source: keyof typeof sentences, { type, data }: RecordedEvent, terms: OrderTerms): string | undefined {
+const sentences = {
+  order: orderSentences,
+  account: accountSentences,
+  saga: sagaSentences,
+  brokerage: brokerageSentences,
+} as const satisfies Record<TimelineEntry['source'], object>;
+
+/** What a stored event says; undefined where it has nothing to say to a client. */
+export function textOf(source: TimelineEntry['source'], { type, data }: RecordedEvent, terms: OrderTerms): string | undefined {
   const sentence = Reflect.get(sentences[source], type) as ((data: object, terms: OrderTerms) => string | undefined) | undefined;
   return sentence?.(data, terms);
 }
 
-/** What an unanswered step of the saga waits for. */
-export const stepWaits: Readonly<Partial<Record<OrderPlacementEvent['type'], string>>> = {
-  ReservationAsked: 'the account to reserve what it needs',
-  ReservationChangeAsked: 'the account to change what is reserved',
-  SettlementAsked: 'a trade to be booked in the account',
-  ReleaseAsked: 'the account to release what is still reserved',
-  SubmissionAsked: 'the broker gateway to take the order',
-  ReplacementAsked: 'the broker gateway to take the new terms',
-  CancellationAsked: 'the broker gateway to take the cancel',
-  OrderChangeAsked: 'the order to be told what happened',
-};
-
-/** What an order waits for when all steps were answered, by where it stands; nothing once it has ended. */
-export const statusWaits: Readonly<Partial<Record<OrdStatus, string>>> = {
-  pendingNew: 'what it needs to be reserved',
-  submitted: "the broker's answer",
+/** What an order waits for, by where it stands; empty once it has ended. */
+export const statusWaits: Readonly<Record<OrdStatus, string>> = {
+  pendingNew: "the brokerage's answer",
   new: 'the market',
   partiallyFilled: 'the market',
   doneForDay: 'the next trading day',
-  suspended: 'the broker to let it go on',
-  pendingCancel: "the broker's word on the cancel",
-  pendingReplace: "the broker's word on the new terms",
-  unknown: 'proof whether the broker has it',
+  suspended: 'the brokerage to resume it',
+  pendingCancel: "the brokerage's answer to the cancel",
+  pendingReplace: "the brokerage's answer to the new terms",
+  unknown: 'proof whether the brokerage has it',
+  filled: '',
+  overfilled: '',
+  busted: '',
+  canceled: '',
+  rejected: '',
+  denied: '',
+  expired: '',
 };

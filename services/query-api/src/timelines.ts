@@ -1,27 +1,27 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { TimelineEntry, TimelineResponse } from '@tradecore/api';
 import { EventStore } from '@tradecore/event-sourcing';
 import {
+  brokerOrderIdFor,
   catalogue,
-  causedEventId,
   placementIdFor,
   upcast,
-  type OrderPlacementEvent,
+  type OrderEvent,
   type OrderTerms,
   type RecordedEvent,
-  type Step,
 } from '@tradecore/events';
-import { type TimelineEntry, type TimelineResponse } from '@tradecore/api';
 import { orderFrom } from '@tradecore/read-models';
+import { isTerminal, OrderPlacement } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
-import { statusWaits, stepWaits, textOf } from './timeline-text.ts';
+import { statusWaits, textOf } from './timeline-text.ts';
 
-/** Events of a saga that are read for one answer, at most: thirty for an order that trades in a few parts. Beyond, the last bookings are not told. */
-const sagaLimit = 10_000;
+/** Most events of one stream in an answer: thirty for an order that trades in a few parts. Later ones are left out. */
+const streamLimit = 10_000;
+/** Most revisions whose BrokerOrder is read: the last ones. */
+const revisionsLimit = 100;
 const pageSize = 1000;
 
-type Stored = RecordedEvent<OrderPlacementEvent>;
-
-/** Tells an order's life from what is stored: its own events, what the account did for it, and what its saga still waits for. */
+/** The timeline of an order from what is stored: its own events, what the account booked for it, the saga's steps, and the brokerage's word. */
 @Injectable()
 export class Timelines {
   constructor(
@@ -33,62 +33,69 @@ export class Timelines {
   async of(order: readonly RecordedEvent[]): Promise<TimelineResponse> {
     const [placed] = order;
     if (!placed) throw new Error('an order without events has no timeline');
-    const saga = await this.#saga(placementIdFor(placed.aggregateId));
-    const steps = stepsOf(saga);
-    const answers = await this.#answers(steps.keys());
-    const account = [...answers.values()].filter(({ aggregateType }) => aggregateType === 'Account');
     const terms = placed.data as OrderTerms;
+    const [account, saga, brokerage] = await Promise.all([
+      this.#bookings(terms.accountId, placed.aggregateId, accountVersionsIn(order)),
+      this.#stream(placementIdFor(placed.aggregateId)),
+      this.#brokerage(placed.aggregateId, lastRevisionIn(order)),
+    ]);
     const entries = [
       ...entriesOf('order', order, terms),
       ...entriesOf('account', account, terms),
       ...entriesOf('saga', saga, terms),
+      ...entriesOf('brokerage', brokerage, terms),
     ];
-    return { entries: entries.sort(byTime), waitingFor: waitingFor(order, steps, answers) };
+    return { entries: entries.sort(byTime), waitingFor: waitingFor(order, saga) };
   }
 
-  async #saga(sagaId: string): Promise<Stored[]> {
+  async #stream(aggregateId: string): Promise<readonly RecordedEvent[]> {
     const events: RecordedEvent[] = [];
     for (;;) {
-      const page = await this.store.readEvents(sagaId, { from: events.length + 1, limit: pageSize });
+      const page = await this.store.readEvents(aggregateId, { from: events.length + 1, limit: pageSize });
       events.push(...page);
-      if (page.length < pageSize || events.length >= sagaLimit) return events as Stored[];
+      if (page.length < pageSize || events.length >= streamLimit) return events;
     }
   }
 
-  /** The first event that each step caused, by its id; none for a step that was not answered. */
-  async #answers(ids: Iterable<string>): Promise<ReadonlyMap<string, RecordedEvent>> {
-    const rows = await this.db.query<RecordedEvent[]>(
+  async #brokerage(orderId: string, last: number): Promise<readonly RecordedEvent[]> {
+    const first = Math.max(1, last - revisionsLimit + 1);
+    const events: RecordedEvent[] = [];
+    for (let revision = first; revision <= last; revision += 1) {
+      events.push(...(await this.#stream(brokerOrderIdFor(orderId, revision))));
+    }
+    return events;
+  }
+
+  /** What the account booked in the saves of the order's events. */
+  async #bookings(accountId: string, orderId: string, versions: readonly number[]): Promise<readonly RecordedEvent[]> {
+    return this.db.query<RecordedEvent[]>(
       `select event_id as id, aggregate_id as "aggregateId", aggregate_type as "aggregateType", aggregate_version as "aggregateVersion",
               event_type as type, schema_version as "schemaVersion", event_data as data,
               to_char(timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time
-         from event_store where event_id = any($1::uuid[])`,
-      [[...ids]],
+         from event_store
+        where aggregate_id = $1 and aggregate_version = any($2::int[]) and event_data ->> 'orderId' = $3
+        order by aggregate_version`,
+      [accountId, versions, orderId],
     );
-    return new Map(rows.map((event) => [event.id, event]));
   }
 }
 
-/** The steps of a saga by the id of the event that answers them; a step that was asked again has one answer. */
-function stepsOf(saga: readonly Stored[]): ReadonlyMap<string, Stored> {
-  const steps = saga.filter((event) => event.type in stepWaits);
-  return new Map(
-    steps.map((event) => {
-      const { commandId, target } = event.data as Step;
-      return [causedEventId(commandId, target, 0), event];
-    }),
-  );
-}
+/** Versions of the account that the order's saves made; a correction books twice, and names the second. */
+const accountVersionsIn = (order: readonly RecordedEvent[]): number[] =>
+  order.flatMap(({ type, data }) => {
+    const { accountVersion: last } = data as { readonly accountVersion?: number };
+    if (last === undefined) return [];
+    return type === ('OrderExecutionCorrected' satisfies OrderEvent['type']) ? [last - 1, last] : [last];
+  });
 
-function waitingFor(
-  order: readonly RecordedEvent[],
-  steps: ReadonlyMap<string, Stored>,
-  answers: ReadonlyMap<string, RecordedEvent>,
-): string[] {
-  const open = [...steps].flatMap(([answer, { type }]) => (answers.has(answer) ? [] : (stepWaits[type] ?? [])));
-  if (open.length > 0) return [...new Set(open)];
+const lastRevisionIn = (order: readonly RecordedEvent[]): number =>
+  Math.max(1, ...order.map(({ data }) => (data as { readonly revision?: number }).revision ?? 1));
+
+function waitingFor(order: readonly RecordedEvent[], saga: readonly RecordedEvent[]): string[] {
   const status = orderFrom(order)?.status;
-  const waits = status && statusWaits[status];
-  return waits === undefined ? [] : [waits];
+  if (status === undefined || isTerminal(status)) return [];
+  const { stuck } = new OrderPlacement('of the timeline').replay(saga.map((event) => upcast(catalogue, event)) as never);
+  return [statusWaits[status], ...stuck.map((what) => `an operator to look at ${what.waitingFor}`)].filter((each) => each !== '');
 }
 
 function entriesOf(source: TimelineEntry['source'], events: readonly RecordedEvent[], terms: OrderTerms): TimelineEntry[] {
@@ -100,5 +107,5 @@ function entriesOf(source: TimelineEntry['source'], events: readonly RecordedEve
   });
 }
 
-/** By time; what was stored in the same microsecond stays in the order order, account, saga, and of its stream. */
+/** By time; what was stored in the same microsecond stays in the order of `of`, and of its stream. */
 const byTime = (one: TimelineEntry, other: TimelineEntry): number => (one.time < other.time ? -1 : one.time > other.time ? 1 : 0);

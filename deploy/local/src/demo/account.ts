@@ -4,7 +4,7 @@ import { demoAccount, demoAccountKey, demoSubject, type LocalIssuer } from '../g
 /** What the demo account begins with. */
 export const demoMoney = '100000.00';
 
-/** Pays in what the demo account lacks of its money, so that each day of the demo begins the same. */
+/** Tops the demo account up to its money, so that each day of the demo begins the same. */
 export async function topUpDemoAccount(client: Client): Promise<void> {
   const { cash } = await client.account(demoAccount);
   const missing = Number(demoMoney) - Number(cash);
@@ -20,7 +20,7 @@ export async function fundDemoAccount(owner: Client): Promise<{ id: string; cash
   return { id, cash };
 }
 
-/** Whoever owns it. */
+/** A client in the name of its owner. */
 export async function demoOwner(address: string, issuer: LocalIssuer): Promise<Client> {
   return new Client(address, await issuer.token({ subject: demoSubject, accounts: [demoAccount], role: 'client' }));
 }

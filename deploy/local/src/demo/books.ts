@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Client, OrderSeen } from './client.ts';
+import { standing, type Client, type OrderSeen } from './client.ts';
 import type { Paper } from './paper.ts';
 
 /** One line of the check at the end of a day. */
@@ -17,7 +17,7 @@ export interface Books {
   readonly paper: Paper;
 }
 
-/** Compares the account with itself, with its trades and with the broker; `orders` are those that are looked up there. Every line balances. */
+/** Compares the account with itself, with its trades and with the brokerage, where `orders` are looked up. Every line has to balance. */
 export async function checkBooks(books: Books, orders: readonly string[]): Promise<Balance[]> {
   const { client, accountId, database } = books;
   const { cash, reserved, reservations } = await client.account(accountId);
@@ -37,17 +37,19 @@ const postings = `select count(*)::int as lines, count(distinct unit) filter (wh
     select line->>'unit' as unit, sum((line->>'amount')::numeric) over (partition by line->>'kind', line->>'unit') as off
       from event_store, jsonb_array_elements(event_data->'postings') as line where aggregate_id = $1) as posted`;
 
-/** Out of the facts, not out of the postings: what came in and went out, and what each trade cost. */
+/** From the facts, not from the postings: deposits, withdrawals, and what each booked or reversed trade cost. */
 const movedCash = `select coalesce(sum(case event_type
     when 'FundsDeposited' then (event_data->>'amount')::numeric
     when 'FundsWithdrawn' then -(event_data->>'amount')::numeric
     when 'FillSettled' then (case event_data->>'side' when 'buy' then -1 else 1 end) * (event_data->>'notional')::numeric
       - (event_data->>'fee')::numeric
+    when 'FillReversed' then (case event_data->>'side' when 'buy' then 1 else -1 end) * (event_data->>'notional')::numeric
+      + (event_data->>'fee')::numeric
   end), 0)::text as cash from event_store where aggregate_id = $1`;
 
 async function sharesAreFills({ client, accountId }: Books): Promise<Balance[]> {
   const traded = new Map<string, number>();
-  for (const { symbol, side, quantity } of await client.executions(accountId)) {
+  for (const { symbol, side, quantity } of standing(await client.executions(accountId))) {
     traded.set(symbol, (traded.get(symbol) ?? 0) + (side === 'buy' ? 1 : -1) * Number(quantity));
   }
   const positions = new Map((await client.positions(accountId)).map(({ symbol, quantity }) => [symbol, Number(quantity)]));
@@ -58,7 +60,7 @@ async function sharesAreFills({ client, accountId }: Books): Promise<Balance[]> 
   }));
 }
 
-/** Every revision is at the broker once, and the last one of each order is filled as the order says. */
+/** Every revision is at the brokerage once, and the last one of each order is filled as the order says. */
 async function brokerAgrees({ client, paper }: Books, orders: readonly string[]): Promise<Balance[]> {
   const ours = await Promise.all(orders.map((id) => client.order(id)));
   const revisions = ours.flatMap((order) =>
@@ -73,7 +75,7 @@ async function brokerAgrees({ client, paper }: Books, orders: readonly string[])
   );
   const filled = (sum: number, { filledQuantity }: Pick<OrderSeen, 'filledQuantity'>): number => sum + Number(filledQuantity);
   return [
-    { what: "today's revisions at the broker", found: String(there.length), expected: String(revisions.length) },
+    { what: "today's revisions at the brokerage", found: String(there.length), expected: String(revisions.length) },
     {
       what: 'shares that they filled',
       found: String(there.filter(({ isLast }) => isLast).reduce((sum, each) => sum + Number(each.filled), 0)),
@@ -86,7 +88,7 @@ async function rows<Row extends pg.QueryResultRow>(database: pg.Client, select: 
   return (await database.query<Row>(select, [accountId])).rows;
 }
 
-/** Hundred-millionths of a cent do not get lost: money has at most nine places. */
+/** In units of the ninth decimal place, the last that money has. */
 const cents = (amount: string): bigint => {
   const [whole = '0', fraction = ''] = amount.split('.');
   return BigInt(`${whole}${fraction.padEnd(9, '0')}`);

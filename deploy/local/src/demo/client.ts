@@ -7,7 +7,7 @@ export interface Answer<Body = Readonly<Record<string, unknown>>> {
   readonly body: Body;
 }
 
-/** A request that was answered otherwise than it had to be. */
+/** An answer that the caller did not expect. */
 export class UnexpectedAnswer extends Error {
   override readonly name = 'UnexpectedAnswer';
   readonly status: number;
@@ -51,23 +51,54 @@ export interface OrderSeen {
   readonly version: number;
 }
 
-/** A trade of an account. */
+/** A booking of a trade, or its reversal where the brokerage took the trade back or corrected it: then the same id has several. */
 export interface ExecutionSeen {
   readonly id: string;
+  readonly kind: 'fill' | 'reversal';
   readonly orderId: string;
   readonly symbol: string;
   readonly side: 'buy' | 'sell';
   readonly quantity: string;
+  readonly price: string;
+}
+
+/** The trades as they stand: each reversal removes one booking of the same id and figures. */
+export function standing(executions: readonly ExecutionSeen[]): ExecutionSeen[] {
+  const keyOf = ({ id, quantity, price }: ExecutionSeen): string => `${id} ${quantity} ${price}`;
+  const reversals = executions.filter(({ kind }) => kind === 'reversal').map(keyOf);
+  return executions.filter((each) => {
+    const at = each.kind === 'fill' ? reversals.indexOf(keyOf(each)) : -1;
+    if (at >= 0) reversals.splice(at, 1);
+    return each.kind === 'fill' && at < 0;
+  });
+}
+
+/** What came of placing an order: it is stored either way. A denied one answers 422 `order-denied`. */
+export interface Placed {
+  readonly id: string;
+  /** The rule that denied it, and the figures that the rule compared. */
+  readonly denial?: { readonly rule: string; readonly detail: string; readonly figures: Readonly<Record<string, string>> };
 }
 
 /** The terms of an order, without its account. */
 export type Terms = Readonly<Record<'symbol' | 'side' | 'type' | 'quantity' | 'timeInForce', string>> &
   Partial<Readonly<Record<'limitPrice' | 'stopPrice' | 'clientOrderId', string>>>;
 
-interface Asked {
+/** What a request carries. */
+interface Content {
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+/** Whether an order was denied: that is an answer that clients expect. */
+export const isDenial = ({ status, body }: Answer<unknown>): boolean =>
+  status === 422 && String((body as { type?: string }).type).endsWith('/order-denied');
+
+const bodyOf = (accountId: string, terms: Terms): object => ({
+  accountId,
+  clientOrderId: `order-${crypto.randomUUID()}`,
+  ...terms,
+});
 
 /** A client of the API as its documentation says: one person, one token. */
 export class Client {
@@ -80,7 +111,7 @@ export class Client {
   }
 
   /** One request; any status is an answer. Rejects when the connection breaks or 15 s pass. */
-  async ask<Body>(method: string, path: string, { body, headers }: Asked = {}): Promise<Answer<Body>> {
+  async ask<Body>(method: string, path: string, { body, headers }: Content = {}): Promise<Answer<Body>> {
     const response = await fetch(`${this.address}${path}`, {
       method,
       headers: { authorization: this.authorization, ...(body && { 'content-type': 'application/json' }), ...headers },
@@ -105,19 +136,27 @@ export class Client {
     return headers.get('consistency-token') ?? '';
   }
 
-  /** Places an order. With `wait` the answer comes when it is terminal, or after so many seconds. */
+  /** Places an order that is not denied. With `wait` the answer comes when it is terminal, or after so many seconds. */
   place(accountId: string, terms: Terms, wait?: number): Promise<OrderSeen> {
     const headers = wait === undefined ? {} : { prefer: `wait=${wait}` };
-    const named = { clientOrderId: `order-${crypto.randomUUID()}`, ...terms };
-    return this.#must('POST', '/v1/orders', { body: { accountId, ...named }, headers });
+    return this.#must('POST', '/v1/orders', { body: bodyOf(accountId, terms), headers });
   }
 
-  /** Asks to cancel an order. */
+  /** Places an order that may be denied. */
+  async tryToPlace(accountId: string, terms: Terms): Promise<Placed> {
+    const answer = await this.ask<Placed['denial'] & { id: string }>('POST', '/v1/orders', { body: bodyOf(accountId, terms) });
+    if (answer.status < 300) return { id: answer.body.id };
+    if (!isDenial(answer)) throw new UnexpectedAnswer('POST /v1/orders', answer);
+    const { rule, detail, figures } = answer.body;
+    return { id: answer.headers.get('location')?.split('/').at(-1) ?? '', denial: { rule, detail, figures } };
+  }
+
+  /** Requests a cancel. */
   cancel(orderId: string): Promise<OrderSeen> {
     return this.#must('POST', `/v1/orders/${orderId}/cancel`, { body: {} });
   }
 
-  /** Asks for other terms. */
+  /** Requests other terms. */
   replace(orderId: string, changes: Readonly<Record<string, string>>): Promise<OrderSeen> {
     return this.#must('POST', `/v1/orders/${orderId}/replace`, { body: changes });
   }
@@ -173,11 +212,11 @@ export class Client {
     return all;
   }
 
-  async #must<Body>(method: string, path: string, request: Asked = {}): Promise<Body> {
+  async #must<Body>(method: string, path: string, request: Content = {}): Promise<Body> {
     return (await this.#answer<Body>(method, path, request)).body;
   }
 
-  async #answer<Body>(method: string, path: string, request: Asked): Promise<Answer<Body>> {
+  async #answer<Body>(method: string, path: string, request: Content): Promise<Answer<Body>> {
     const answer = await this.ask<Body>(method, path, request);
     if (answer.status >= 300) throw new UnexpectedAnswer(`${method} ${path}`, answer);
     return answer;

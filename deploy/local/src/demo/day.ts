@@ -1,4 +1,5 @@
-import type { Client, OrderSeen, Terms } from './client.ts';
+import { brokerOrderIdFor } from '@tradecore/events';
+import type { Client, Terms } from './client.ts';
 import { say } from '../runner/console.ts';
 import type { FeedWatch } from './feed-watch.ts';
 import { OrderLines } from './order-lines.ts';
@@ -12,26 +13,29 @@ export interface Day {
   readonly paper: Paper;
 }
 
-/** One order of the day: what is said before it, its terms, and what is done while it rests at the broker. */
+/** One order of the day: what is said before it, its terms, and what is done while it rests at the brokerage or after it has ended. */
 interface Scene {
   readonly title: string;
   readonly terms: Terms;
-  readonly atTheBroker?: (order: OrderSeen) => Promise<unknown>;
+  readonly atTheBrokerage?: (orderId: string) => Promise<unknown>;
+  readonly afterwards?: (orderId: string, lines: OrderLines) => Promise<unknown>;
 }
 
 /** Places the order, says what happens to it, and waits for its end. Returns its id. */
-async function play({ client, accountId, feed }: Day, { title, terms, atTheBroker }: Scene): Promise<string> {
+async function play({ client, accountId, feed }: Day, { title, terms, atTheBrokerage, afterwards }: Scene): Promise<string> {
   say(`\n${title}`);
   const lines = new OrderLines(feed);
   try {
-    const order = await client.place(accountId, { ...terms, clientOrderId: `demo-${crypto.randomUUID()}` });
-    lines.belongsTo(order.id);
-    if (atTheBroker) {
-      await lines.until('its place at the broker', () => lines.count('orderAccepted') > 0 || lines.isOver());
-      if (!lines.isOver()) await atTheBroker(order);
+    const { id, denial } = await client.tryToPlace(accountId, { ...terms, clientOrderId: `demo-${crypto.randomUUID()}` });
+    if (denial) say(`${' '.repeat(14)}answered with 422 order-denied, rule ${denial.rule}; the order is stored all the same`);
+    lines.belongsTo(id);
+    if (atTheBrokerage) {
+      await lines.until('its place at the brokerage', () => lines.count('orderAccepted') > 0 || lines.isOver());
+      if (!lines.isOver()) await atTheBrokerage(id);
     }
     await lines.until('its end', lines.isOver);
-    return order.id;
+    await afterwards?.(id, lines);
+    return id;
   } finally {
     lines.end();
   }
@@ -55,27 +59,45 @@ export async function playDay(day: Day): Promise<string[]> {
   const orders = [
     await play(day, { title: 'A market order: buy 5 MSFT at whatever it costs now.', terms: market('buy', '5', 'MSFT') }),
     await play(day, {
-      title: 'Cancelled: buy 20 ACME at 95 or better. It rests at the broker until we change our mind.',
+      title: 'Cancelled: buy 20 ACME at 95 or better. It rests at the brokerage until we change our mind.',
       terms: limit('buy', '20', 'ACME', '95'),
-      atTheBroker: ({ id }) => client.cancel(id),
+      atTheBrokerage: (id) => client.cancel(id),
     }),
     await play(day, {
-      title: 'Replaced: buy 20 ACME at 96 or better, then at 101: one order, two revisions at the broker.',
+      title: 'Replaced: buy 20 ACME at 96 or better, then at 101: one order, two revisions at the brokerage.',
       terms: limit('buy', '20', 'ACME', '96'),
-      atTheBroker: ({ id }) => client.replace(id, { limitPrice: '101' }),
+      atTheBrokerage: (id) => client.replace(id, { limitPrice: '101' }),
     }),
-    await play(day, { title: 'Refused for money: buy 100,000 ACME at 100.', terms: limit('buy', '100000', 'ACME', '100') }),
-  ];
-  await paper.fault({ kind: 'stream-gap', symbol: 'KO', times: 1, ms: 3000 });
-  await paper.fault({ kind: 'timeout-after-accept', symbol: 'KO', on: 'submit', times: 1, ms: 1000 });
-  orders.push(
     await play(day, {
-      title:
-        'Lost and found: buy 30 KO. The broker takes it, but its answer is lost, and the stream is silent. It is looked up, never sent twice.',
-      terms: market('buy', '30', 'KO'),
+      title: 'Refused for want of money: buy 100,000 ACME at 100.',
+      terms: limit('buy', '100000', 'ACME', '100'),
     }),
-  );
+    await lostAndFound(day),
+    await takenBack(day),
+  ];
   await paper.price('ACME', '103');
   orders.push(await play(day, { title: 'Sold: ACME stands at 103; sell 60.', terms: market('sell', '60', 'ACME') }));
   return orders;
+}
+
+async function lostAndFound(day: Day): Promise<string> {
+  await day.paper.fault({ kind: 'stream-gap', symbol: 'KO', times: 1, ms: 3000 });
+  await day.paper.fault({ kind: 'timeout-after-accept', symbol: 'KO', on: 'submit', times: 1, ms: 1000 });
+  return play(day, {
+    title:
+      'Lost and found: buy 30 KO. The brokerage takes it, but its answer is lost, and the stream is silent. It is looked up, never sent twice.',
+    terms: market('buy', '30', 'KO'),
+  });
+}
+
+/** The brokerage busts a trade: shares, money and fee go back, in the order and in the account at once. */
+function takenBack(day: Day): Promise<string> {
+  return play(day, {
+    title: 'Taken back: buy 4 AAPL; the brokerage declares the trade erroneous.',
+    terms: market('buy', '4', 'AAPL'),
+    afterwards: async (id, lines) => {
+      await day.paper.bust(brokerOrderIdFor(id, 1));
+      await lines.until('its bust', () => lines.count('orderExecutionBusted') > 0 && lines.count('reversed') > 0);
+    },
+  });
 }

@@ -35,19 +35,19 @@ type Stage = Places & Books & { readonly close: () => Promise<void> };
 async function openStage(): Promise<Stage> {
   const { address, namespace, KAFKA_BROKERS, DATABASE_URL, services } = readFleetFile(home);
   const port = services.find(({ service }) => service === 'paper-broker')?.port;
-  if (port === undefined) throw new Refusal('The demo plays at the paper broker, and this fleet trades elsewhere (BROKER_URL).');
+  if (port === undefined) throw new Refusal('The demo plays at the paper kafka, and this fleet trades elsewhere (BROKER_URL).');
   const issuer = await LocalIssuer.open(home);
   const client = await demoOwner(address, issuer);
   const database = new pg.Client({ connectionString: DATABASE_URL });
   await database.connect();
-  const broker = createKafkaClient({ brokers: KAFKA_BROKERS.split(','), clientId: 'demo', namespace });
+  const kafka = createKafkaClient({ brokers: KAFKA_BROKERS.split(','), clientId: 'demo', namespace });
   const feed = await FeedWatch.open(address, client.authorization, demoAccount);
   const paper = new Paper(`http://127.0.0.1:${port}`, paperKeys(home));
   const close = async (): Promise<void> => {
     feed.close();
-    await Promise.all([broker.close(), database.end()]);
+    await Promise.all([kafka.close(), database.end()]);
   };
-  return { client, accountId: demoAccount, database, broker, feed, paper, close };
+  return { client, accountId: demoAccount, database, kafka, feed, paper, close };
 }
 
 /** The first order, watched from the request to the row and the push, then followed to its end. */

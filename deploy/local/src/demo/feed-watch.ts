@@ -12,7 +12,7 @@ export interface Pushed {
 
 type Listener = (pushed: Pushed) => void;
 
-/** Follows an account's stream and tells whoever listens. */
+/** Follows an account's stream and calls the listeners with each change. */
 export class FeedWatch {
   readonly #socket: WebSocket;
   readonly #listeners = new Set<Listener>();
@@ -21,7 +21,7 @@ export class FeedWatch {
     this.#socket = socket;
   }
 
-  /** Subscribes: every later change of the account is told. */
+  /** Subscribes: listeners get every later change of the account. */
   static async open(address: string, authorization: string, accountId: string): Promise<FeedWatch> {
     const socket = new WebSocket(`${address.replace('http', 'ws')}/v1/stream`, { headers: { authorization } });
     const watch = new FeedWatch(socket);

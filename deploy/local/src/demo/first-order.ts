@@ -18,7 +18,7 @@ export interface Places {
   readonly client: Client;
   readonly accountId: string;
   readonly database: pg.Client;
-  readonly broker: ReturnType<typeof createKafkaClient>;
+  readonly kafka: ReturnType<typeof createKafkaClient>;
   readonly feed: FeedWatch;
 }
 
@@ -27,11 +27,11 @@ const patienceMs = 15_000;
 
 /** Sends an order and watches it from every place at once: request, stored event, answer, topic and offset, row, push. */
 export async function watchFirstOrder(places: Places, terms: Terms): Promise<{ orderId: string; sightings: Sighting[] }> {
-  const { client, accountId, database, broker, feed } = places;
+  const { client, accountId, database, kafka, feed } = places;
   const clientOrderId = `demo-${crypto.randomUUID()}`;
   const orderId = orderIdFor(accountId, clientOrderId);
   const body = { accountId, clientOrderId, ...terms };
-  const onTopic = await watchTopic(broker, orderId);
+  const onTopic = await watchTopic(kafka, orderId);
   const pushed = pushOf(feed, orderId);
   const sent = performance.now();
   const seen = async (what: string, detail: Promise<string>): Promise<Sighting> => {
@@ -75,11 +75,11 @@ async function untilFound(database: pg.Client, select: string, id: string): Prom
 
 /** Reads the topic from its present end, as any `read_committed` consumer would, until the order's first record is there. */
 async function watchTopic(
-  broker: ReturnType<typeof createKafkaClient>,
+  kafka: ReturnType<typeof createKafkaClient>,
   orderId: string,
 ): Promise<{ record: Promise<string>; close: () => Promise<void> }> {
   const [assigned, record] = [Promise.withResolvers<void>(), Promise.withResolvers<string>()];
-  const consumer = broker.runConsumer({
+  const consumer = kafka.runConsumer({
     group: `demo-${crypto.randomUUID()}`,
     topics: ['transport.order-events'],
     positions: async (all) => new Map(all.map((each) => [partitionKey(each), each.endOffset])),

@@ -2,29 +2,33 @@ import { say } from '../runner/console.ts';
 import type { FeedWatch, Pushed } from './feed-watch.ts';
 
 const patienceMs = 30_000;
+
 const text = (value: unknown): string => String(value);
 const money = (value: unknown): string => Number(value).toFixed(2);
 
-/** What each change of an account says in the demo; a change that is not here says nothing new to who watches. */
+/** What the demo says of each change of an account; a change that is not here adds nothing. */
 const lines: Readonly<Record<string, (data: Pushed['data']) => string | undefined>> = {
   orderPlaced: () => 'placed: durable from now on',
+  orderApproved: () => 'approved by the risk rules',
   orderDenied: ({ rule, detail, figures }) => `denied (${text(rule)}): ${text(detail)} ${JSON.stringify(figures)}`,
   reserved: ({ amount, side }) => (side === 'buy' ? `${money(amount)} reserved` : `${text(amount)} shares reserved`),
   reservationChanged: ({ amount }) => `${money(amount)} reserved from now on`,
-  orderAccepted: () => 'the broker has it',
-  orderRejected: ({ reason }) => `the broker refused it: ${text(reason)}`,
-  orderOutcomeUnknown: ({ reason }) => `nobody knows whether the broker has it: ${text(reason)}`,
+  orderAccepted: () => 'the brokerage has it',
+  orderRejected: ({ reason }) => `the brokerage refused it: ${text(reason)}`,
+  orderOutcomeUnknown: ({ reason }) => `unknown whether the brokerage has it: ${text(reason)}`,
   execution: ({ quantity, price }) => `the market traded ${text(quantity)} at ${text(price)}`,
   settled: ({ quantity, fee }) => `${text(quantity)} shares booked against money, fee ${money(fee)}`,
-  orderCancelRequested: () => 'cancel asked for',
-  orderCanceled: () => 'cancelled: the broker says so',
-  orderReplaceRequested: ({ limitPrice }) => `other terms asked for: limit ${text(limitPrice)}`,
-  orderReplaced: ({ revision }) => `replaced: the broker works revision ${text(revision)}`,
+  executionBusted: () => 'the brokerage took the trade back',
+  reversed: ({ quantity, fee }) => `the booking of ${text(quantity)} shares reversed, fee ${money(fee)} returned`,
+  orderCancelRequested: () => 'cancel requested',
+  orderCanceled: () => 'cancelled: the brokerage says so',
+  orderReplaceRequested: ({ limitPrice }) => `other terms requested: limit ${text(limitPrice)}`,
+  orderReplaced: ({ revision }) => `replaced: the brokerage works revision ${text(revision)}`,
   orderExpired: ({ reason }) => `expired: ${text(reason)}`,
   released: ({ amount }) => (amount === '0' ? undefined : `${money(amount)} free again`),
 };
 
-/** What is pushed of one order, said as it comes. */
+/** Prints the changes of one order as the stream pushes them. */
 export class OrderLines {
   readonly #began = performance.now();
   readonly #waiting: { readonly isSo: () => boolean; readonly resolve: () => void }[] = [];
@@ -34,13 +38,13 @@ export class OrderLines {
   #orderId: string | undefined;
 
   constructor(feed: FeedWatch) {
-    this.#stop = feed.listen((pushed) => this.#hear(pushed));
+    this.#stop = feed.listen((pushed) => this.#take(pushed));
   }
 
-  /** From now on it is this order's; what came before is said now. */
+  /** Names the order; its changes that came before are printed now. */
   belongsTo(orderId: string): void {
     this.#orderId = orderId;
-    for (const pushed of this.#early.splice(0)) this.#hear(pushed);
+    for (const pushed of this.#early.splice(0)) this.#take(pushed);
   }
 
   count = (change: string): number => this.#seen.filter((pushed) => pushed.change === change).length;
@@ -71,7 +75,7 @@ export class OrderLines {
     this.#stop();
   }
 
-  #hear(pushed: Pushed): void {
+  #take(pushed: Pushed): void {
     if (this.#orderId === undefined) return void this.#early.push(pushed);
     if (pushed.orderId !== this.#orderId) return;
     this.#seen.push(pushed);

@@ -1,6 +1,6 @@
 import { Refusal } from '../runner/console.ts';
 
-/** The strings behind the paper broker: prices and faults by script, and what it has. */
+/** The control side of the paper broker: prices and faults by script, and what it has. */
 export class Paper {
   readonly #address: string;
   readonly #headers: Readonly<Record<string, string>>;
@@ -24,12 +24,22 @@ export class Paper {
     await this.ask('POST', '/faults', fault);
   }
 
-  /** Takes every fault back. */
+  /** Takes the last execution of a BrokerOrder back. */
+  async bust(brokerOrderId: string): Promise<void> {
+    await this.fault({ kind: 'bust', client_order_id: brokerOrderId });
+  }
+
+  /** Gives the last execution of a BrokerOrder another price. */
+  async correct(brokerOrderId: string, price: string): Promise<void> {
+    await this.fault({ kind: 'correct', client_order_id: brokerOrderId, price });
+  }
+
+  /** Removes every fault. */
   async noFaults(): Promise<void> {
     await this.ask('DELETE', '/faults');
   }
 
-  /** One request in Alpaca's shape; refuses what is no success. */
+  /** One request in Alpaca's shape; throws unless it succeeds. */
   async ask<Body>(method: string, path: string, body?: object): Promise<Body> {
     const response = await fetch(`${this.#address}${path}`, {
       method,

@@ -8,7 +8,7 @@ import { secret } from '../runner/secrets.ts';
 export const localIssuer = 'https://local.tradecore.dev/';
 /** Whom its tokens are for. */
 export const audience = 'tradecore';
-/** Whoever owns the demo account, and whose tokens those are that name nobody. */
+/** The owner of the demo account, and the subject of tokens that name no other. */
 export const demoSubject = 'local|demo';
 /** The Idempotency-Key with which the demo account is opened. */
 export const demoAccountKey = 'demo-account';

@@ -6,8 +6,8 @@ import { demoAccount, demoSubject, LocalIssuer, type Bearer } from './issuer.ts'
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Prints a token of the local issuer: `npm run token -- --account ID --role client|operator` for somebody whose token names an account,
- * `--subject NAME` for somebody who owns what they open. Without either: the owner of the demo account.
+ * Prints a token of the local issuer: `npm run token -- --account ID --role client|operator` for a person whose token names an account,
+ * `--subject NAME` for a person who owns what they open. Without either: the owner of the demo account.
  */
 export async function token(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({

@@ -61,8 +61,8 @@ export function program(settings: FleetSettings, { name, service, port, adminPor
       ...inherited(),
       ...(isOutside(service) ? paperSettings(settings.home) : insideOf(settings, service)),
       OTEL_SERVICE_NAME: service,
-      // 2,000 modules a service: compiled once, the fleet is up in 9.5 s instead of 11, for 14.6 s of CPU instead of 17.2; 23 MB. Node checks each.
-      NODE_COMPILE_CACHE: join(settings.home.path, 'compile-cache'),
+      // 2,000 modules a service: compiled once for every home, the fleet is up in 9.5 s instead of 11, for 14.6 s of CPU instead of 17.2; 23 MB.
+      NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
       HOST: '127.0.0.1',
       ADMIN_PORT: String(adminPort),
       ...(port !== undefined && { PORT: String(port) }),
@@ -76,7 +76,7 @@ export function program(settings: FleetSettings, { name, service, port, adminPor
 
 const isOutside = (service: string): boolean => services.some(({ name, outside }) => name === service && outside === true);
 
-/** What a service of ours is told: its login, the servers, whose tokens are good, and for the gateway its broker. */
+/** The settings of a service of ours: its login, the servers, whose tokens are good, and for the gateway its brokerage. */
 function insideOf(settings: FleetSettings, service: string): Record<string, string> {
   const { urls, namespace, jwksUrl, home, paperUrl } = settings;
   return {

@@ -8,7 +8,7 @@ const keyId = 'paper';
 /** True when the environment names a broker: then the fleet trades there, and no paper broker is started. */
 export const namesBroker = (): boolean => Boolean(process.env['BROKER_URL']);
 
-/** What the gateway is told of its broker: what the environment says (`BROKER*`), else the paper broker at `paperUrl`. */
+/** The gateway's settings of its brokerage: those of the environment (`BROKER*`), else the paper broker at `paperUrl`. */
 export function brokerSettings(home: Home, paperUrl: string | undefined): Record<string, string> {
   if (paperUrl === undefined) return fromEnvironment(/^BROKER/);
   return {
@@ -21,7 +21,7 @@ export function brokerSettings(home: Home, paperUrl: string | undefined): Record
   };
 }
 
-/** What the paper broker is told: its keys, where its state survives, and what the environment says (`PAPER_*`). */
+/** The paper broker's settings: its keys, where its state survives, and those of the environment (`PAPER_*`). */
 export function paperSettings(home: Home): Record<string, string> {
   const state = join(home.data, 'paper-broker');
   mkdirSync(state, { recursive: true });

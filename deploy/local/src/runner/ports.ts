@@ -24,13 +24,13 @@ export async function choosePorts(home: Home, requests: Ports): Promise<Ports> {
   return chosen;
 }
 
-/** True if nobody listens on this port of the loopback address. */
+/** True if this port of the loopback address is free. */
 export async function isFree(port: number): Promise<boolean> {
   return (await listenOn(port)) !== undefined;
 }
 
 /**
- * Takes a port for this process until it ends. A fleet knows its ports seconds before anybody listens on them: without a
+ * Takes a port for this process until it ends. A fleet knows its ports seconds before it listens on them: without a
  * note that other runners see, two that start at once would choose the same. False where it is taken.
  */
 export async function takePort(port: number): Promise<boolean> {
@@ -50,7 +50,7 @@ function noteDown(port: number): boolean {
     if (existsSync(note) && !isAlive(Number(readFileSync(note, 'utf8')))) rmSync(note);
     writeFileSync(note, String(process.pid), { flag: 'wx' });
   } catch {
-    return false; // somebody else's
+    return false; // another runner's
   }
   if (ours.size === 0) process.once('exit', () => ours.forEach((each) => rmSync(each, { force: true })));
   ours.add(note);
@@ -76,7 +76,7 @@ function listenOn(port: number): Promise<number | undefined> {
   });
 }
 
-/** True if somebody accepts connections there. */
+/** True if a server accepts connections there. */
 export function accepts(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection({ port, host, timeout: 1000 });

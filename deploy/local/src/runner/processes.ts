@@ -237,7 +237,7 @@ function beganAt(pid: number): number | undefined {
   }
 }
 
-/** True while a process of this id runs, whoever it belongs to. */
+/** True while a process of this id runs, whosever it is. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

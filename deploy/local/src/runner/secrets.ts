@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import type { Home } from './home.ts';
 
-/** The folder of secrets: nobody but its owner may look into it. */
+/** The folder of secrets: only its owner may look into it. */
 export function secretsFolder(home: Home): string {
   mkdirSync(home.secrets, { recursive: true, mode: 0o700 });
   chmodSync(home.secrets, 0o700);

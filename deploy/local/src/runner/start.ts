@@ -20,7 +20,7 @@ interface Running {
   isStopping: boolean;
 }
 
-/** Brings the whole fleet up, shows where it is, and stays until it is told to stop. Returns the exit code. */
+/** Brings the whole fleet up, shows where it is, and stays until a signal stops it. Returns the exit code. */
 export async function start(args: readonly string[]): Promise<number> {
   const scale = readScale(args);
   const gatewayPort = readPort();

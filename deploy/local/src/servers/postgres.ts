@@ -73,7 +73,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** npm's build of PostgreSQL first: the same for everybody. Else the system's, version 15 at least. */
+/** npm's build of PostgreSQL first: the same on every machine. Else the system's, version 15 at least. */
 function findPrograms(place: ServerPlace): string {
   const fromNpm = npmPrograms();
   if (fromNpm) return join(place.program(fromNpm), 'bin');

@@ -7,7 +7,7 @@ import { Supervised, type Crash, type Program } from '../runner/processes.ts';
 import { redis } from './redis.ts';
 import { serverPlace } from './server-place.ts';
 
-/** Where PostgreSQL (as the owner of the database), the broker and Redis are, in the words of the environment. */
+/** Where PostgreSQL (as the owner of the database), Kafka and Redis are, in the names of the environment. */
 export interface ServerUrls {
   readonly DATABASE_URL: string;
   readonly KAFKA_BROKERS: string;
@@ -28,7 +28,7 @@ export interface ServerOptions {
   readonly own: Supervised[];
 }
 
-/** Starts PostgreSQL, Redis and the broker, each unless it is named, and waits until they answer. Returns where they are. */
+/** Starts PostgreSQL, Redis and Kafka, each unless it is named, and waits until they answer. Returns where they are. */
 export async function startServers(options: ServerOptions): Promise<ServerUrls> {
   const { home, durability, requests, named, step, onCrash, own } = options;
   const ports = await choosePorts(home, { ...requests });

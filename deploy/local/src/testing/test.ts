@@ -23,33 +23,42 @@ interface Part {
 const bin = (name: string) => join(root, 'node_modules', '.bin', name);
 const cache = (name: string) => join(root, 'node_modules', '.cache', name);
 
-const quick: readonly Part[] = [
-  {
-    name: 'format',
-    run: () => tool('prettier', ['--check', '.', '--cache', '--cache-location', cache('prettier-check'), '--log-level', 'warn']),
-  },
-  { name: 'lint', run: () => tool('eslint', ['.', '--cache', '--cache-location', cache('eslint'), '--max-warnings', '0']) },
-  { name: 'types', run: () => tool('tsc', ['-p', 'tsconfig.json', '--pretty', 'false']) },
-  { name: 'floors', run: async () => verdict(checkFloors(root)) },
-  { name: 'build', run: () => tool('nx', ['run-many', '-t', 'build', '--outputStyle=static']) },
-];
-const unit: Part = { name: 'unit', run: () => jest('spec', []) };
-const integration: Part = {
-  name: 'integration',
-  run: () => jest('int', [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`]),
+const format: Part = {
+  name: 'format',
+  run: () => tool('prettier', ['--check', '.', '--cache', '--cache-location', cache('prettier-check'), '--log-level', 'warn']),
 };
-const endToEnd: Part = { name: 'end to end', run: () => jest('e2e', ['--maxWorkers=1']) };
+const lint: Part = {
+  name: 'lint',
+  run: () => tool('eslint', ['.', '--cache', '--cache-location', cache('eslint'), '--max-warnings', '0']),
+};
+const types: Part = { name: 'types', run: () => tool('tsc', ['-p', 'tsconfig.json', '--pretty', 'false']) };
+const floors: Part = { name: 'floors', run: async () => verdict(checkFloors(root)) };
+const building: Part = { name: 'build', run: () => tool('nx', ['run-many', '-t', 'build', '--outputStyle=static']) };
+/** Every core: Jest leaves one idle by itself, and on two that is half of the machine. */
+const workers = `--maxWorkers=${availableParallelism()}`;
+const unit: Part = { name: 'unit', run: () => jest('spec', [workers]) };
+const integration: Part = { name: 'integration', run: () => jest('int', [workers]) };
+/** Two fleets at a time: most of what each does is to wait for a process to come back. */
+const endToEnd: Part = { name: 'end to end', run: () => jest('e2e', ['--maxWorkers=2']) };
 
-/** Everything: sets its servers up, runs every part, ends with `N passed, N failed`. Returns the exit code. */
+/** Parts that need one core each, side by side: the type checker takes as long as the others together. */
+const quick: readonly (readonly Part[])[] = [[types], [building, format, lint, floors]];
+
+/** Everything: starts its servers beside the quick part, runs every part, ends with `N passed, N failed`. Returns the exit code. */
 export async function test(): Promise<number> {
-  const before = await play([...quick, unit]);
-  const after = await withTestServers(() => play([integration, endToEnd]));
-  return summary([...before, ...after]);
+  const early = playLanes(quick);
+  const outcomes = await withTestServers(async () => [...(await early), ...(await play([unit, integration, endToEnd]))]);
+  return summary(outcomes);
 }
 
 /** The quick part, without servers. Returns the exit code. */
 export async function check(): Promise<number> {
-  return summary(await play([...quick, unit]));
+  return summary([...(await playLanes(quick)), ...(await play([unit]))]);
+}
+
+/** Lanes at the same time, the parts of each in turn. */
+async function playLanes(lanes: readonly (readonly Part[])[]): Promise<Outcome[]> {
+  return (await Promise.all(lanes.map(play))).flat();
 }
 
 async function play(parts: readonly Part[]): Promise<Outcome[]> {

@@ -8,7 +8,7 @@ const document = openApiDocument();
 const text = `${JSON.stringify(document, null, 2)}\n`;
 
 describe('the OpenAPI document', () => {
-  it('is the one that clients were told: a change of it is seen in review (UPDATE_GOLDEN=1 writes it anew)', () => {
+  it('is the golden one, so that review sees every change (UPDATE_GOLDEN=1 writes it again)', () => {
     if (process.env['UPDATE_GOLDEN'] || !existsSync(golden)) writeFileSync(golden, text);
     expect(text).toBe(readFileSync(golden, 'utf8'));
   });
@@ -31,7 +31,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('says of each operation what refuses it', () => {
+  it('lists for each operation what refuses it', () => {
     for (const methods of Object.values(document.paths)) {
       for (const { operationId, responses } of Object.values(methods)) {
         expect([operationId, Object.keys(responses)]).toEqual([operationId, expect.arrayContaining(['401', '503'])]);

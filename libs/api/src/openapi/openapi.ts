@@ -11,24 +11,24 @@ const paths: OpenApiDocument['paths'] = Object.fromEntries(
   ]),
 );
 
-/** OpenAPI 3.1 of all HTTP of the fleet, made from the schemas that check the requests. */
+/** OpenAPI 3.1 of the fleet's HTTP API, made from the schemas that check the requests. */
 export function openApiDocument(): OpenApiDocument {
   return {
     openapi: '3.1.1',
     info: {
       title: 'TradeCore',
       version: '1',
-      summary: 'Place orders, see them and your money, and follow your accounts.',
+      summary: 'Place orders, read orders and money, and follow your accounts.',
       description:
-        'Quantities, prices and money are exact decimals in strings. Times are RFC 3339, UTC. Your accounts are those that your token names, those that you opened, and those that an operator let you into; any other is answered as one that is not there. Errors are problem documents (RFC 9457); their `type` is stable. Send `X-Correlation-Id` (a UUID) and `traceparent` to find your request again.',
+        'Quantities, prices and money are exact decimals in strings. Times are RFC 3339, UTC. Your accounts are those that your token names, those that you opened, and those that an operator granted you access to; any other account is answered like one that does not exist. Errors are problem documents (RFC 9457); their `type` is stable. Send `X-Correlation-Id` (a UUID) or `traceparent` to find a request again.',
     },
     servers: [{ url: '/' }],
     security: [{ bearer: [] }],
     tags: [
       { name: 'Orders', description: 'Orders and their history.' },
-      { name: 'Accounts', description: 'Money, positions, and what happened to them.' },
+      { name: 'Accounts', description: 'Money, positions and their history.' },
       { name: 'Operators', description: 'Access, limits and the kill switch: for tokens with the role `operator`.' },
-      { name: 'Stream', description: 'What happens in your accounts, as it happens.' },
+      { name: 'Stream', description: 'Changes in your accounts as they happen.' },
     ],
     paths,
     components: {

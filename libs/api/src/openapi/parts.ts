@@ -92,10 +92,13 @@ const text: JsonSchema = { type: 'string' };
 
 /** Headers of answers, by their names. */
 export const answerHeaders = {
-  ETag: { description: 'The version of what is shown.', schema: text },
-  'Consistency-Token': { description: 'Send it with a read, and the read shows this write.', schema: text },
-  Location: { description: 'The path of what was made.', schema: text },
-  'Preference-Applied': { description: 'The preference that was followed: `wait=5`.', schema: text },
+  ETag: { description: 'The version of the answer.', schema: text },
+  'Consistency-Token': {
+    description: 'Send it with a read: the read shows at least this state, and for an order also the money of its trades.',
+    schema: text,
+  },
+  Location: { description: 'The path of the new resource.', schema: text },
+  'Preference-Applied': { description: 'The preference that was applied: `wait=5`.', schema: text },
 };
 
 /** A body of the named schema. */
@@ -109,18 +112,18 @@ export const problem = (description: string): Answer => ({
 
 /** What refuses any request. */
 export const refusals = {
-  400: problem('The request has faults: `errors` names each with its pointer.'),
-  401: problem('The token is missing, has expired or is not one of this API.'),
-  503: problem('Not now; come back after `Retry-After` seconds.'),
+  400: problem('The request is invalid: `errors` names each fault with its pointer.'),
+  401: problem('The token is missing, expired or not valid for this API.'),
+  503: problem('Temporarily unavailable; retry after `Retry-After` seconds.'),
 };
 
 /** What refuses a read, beside that. */
-export const notFound = problem('There is no such thing, or it is not yours.');
+export const notFound = problem('Not found, or not visible to you.');
 
 /** What refuses any write. */
 export const writeRefusals = {
   ...refusals,
   413: problem('The body is over 64 KiB.'),
   415: problem('The body is not JSON.'),
-  504: problem('Nobody knows yet whether it was stored: send the same again, with the same name or key.'),
+  504: problem('The outcome is unknown: send the same request again, with the same name or key.'),
 };

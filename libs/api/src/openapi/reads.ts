@@ -18,12 +18,12 @@ interface Read {
   /** Absent where the answer comes from the event store, which is always up to date. */
   readonly headers?: z.ZodType;
   readonly answer: SchemaName;
-  readonly told?: Answer['headers'];
+  readonly answerHeaders?: Answer['headers'];
   readonly more?: Readonly<Record<number, Answer>>;
 }
 
-function get({ tag, path, query, headers, answer, told, more, ...words }: Read): { get: Operation } {
-  const good: Answer = { description: words.summary, ...(told && { headers: told }), content: json(answer) };
+function get({ tag, path, query, headers, answer, answerHeaders: named, more, ...words }: Read): { get: Operation } {
+  const good: Answer = { description: words.summary, ...(named && { headers: named }), content: json(answer) };
   return {
     get: {
       ...words,
@@ -40,7 +40,7 @@ const orders: OpenApiDocument['paths'] = {
   '/v1/orders': get({
     operationId: 'listOrders',
     summary: 'List the orders of an account',
-    description: 'Newest first. An order that comes meanwhile changes no page after a cursor.',
+    description: 'Newest first. An order placed meanwhile does not change the pages after a cursor.',
     tag: 'Orders',
     query: ordersQuery,
     headers: token,
@@ -49,19 +49,21 @@ const orders: OpenApiDocument['paths'] = {
   '/v1/orders/{id}': get({
     operationId: 'getOrder',
     summary: 'Read an order',
-    description: 'As it stands, or with `asOf` as it was: folded from its events up to there, by the same code.',
+    description:
+      'Its current state, or with `asOf` its state at that version or time, folded from its events by the same code. The `Consistency-Token` of the answer makes reads of the account and its positions show the money of all trades that the order shows.',
     tag: 'Orders',
     path: orderPath,
     query: orderQuery,
     headers: readHeaders,
     answer: 'Order',
-    told: etag,
+    answerHeaders: etag,
     more: unchanged,
   }),
   '/v1/orders/{id}/timeline': get({
     operationId: 'getOrderTimeline',
-    summary: 'Read what happened to an order, in plain words',
-    description: 'Its own events, what the account did for it, and what it still waits for; always up to date.',
+    summary: 'Read the timeline of an order, in plain words',
+    description:
+      'Its own events, what its account booked, the steps of its saga, what the brokerage said, and what it still waits for; always up to date.',
     tag: 'Orders',
     path: orderPath,
     answer: 'Timeline',
@@ -69,11 +71,11 @@ const orders: OpenApiDocument['paths'] = {
   '/v1/orders/{id}/events': get({
     operationId: 'getOrderEvents',
     summary: 'Read the history of an order',
-    description: 'Every stored event, the first one first; always up to date.',
+    description: 'Every stored event, oldest first; always up to date.',
     tag: 'Orders',
     path: orderPath,
     answer: 'OrderEvents',
-    told: etag,
+    answerHeaders: etag,
   }),
 };
 
@@ -81,7 +83,7 @@ const accounts: OpenApiDocument['paths'] = {
   '/v1/accounts': get({
     operationId: 'listAccounts',
     summary: 'List your accounts',
-    description: 'Those that your token names, those that you opened, and those that you were let into; by their ids.',
+    description: 'Those that your token names, those that you opened, and those that you were granted access to; by id.',
     tag: 'Accounts',
     query: accountsQuery,
     headers: token,
@@ -91,18 +93,18 @@ const accounts: OpenApiDocument['paths'] = {
     operationId: 'getAccount',
     summary: 'Read an account',
     description:
-      'Its cash, what open orders hold back of it, order by order, and what is free: `cash` = `buyingPower` + `reserved`.',
+      'Its cash, what open orders reserve of it, order by order, and what is free: `cash` = `buyingPower` + `reserved`.',
     tag: 'Accounts',
     path: accountPath,
     headers: readHeaders,
     answer: 'Account',
-    told: etag,
+    answerHeaders: etag,
     more: unchanged,
   }),
   '/v1/accounts/{id}/positions': get({
     operationId: 'listPositions',
     summary: 'List what an account holds',
-    description: 'By symbol, by the average cost method, valued at the last prices that are known.',
+    description: 'By symbol, by the average cost method, valued at the last known prices.',
     tag: 'Accounts',
     path: accountPath,
     headers: token,
@@ -111,7 +113,7 @@ const accounts: OpenApiDocument['paths'] = {
   '/v1/accounts/{id}/activities': get({
     operationId: 'listActivities',
     summary: 'Read the ledger of an account',
-    description: 'Newest first, each line with what moved and what is there after it.',
+    description: 'Newest first, each line with what moved and the balance after it.',
     tag: 'Accounts',
     path: accountPath,
     query: ledgerQuery,
@@ -121,7 +123,7 @@ const accounts: OpenApiDocument['paths'] = {
   '/v1/accounts/{id}/executions': get({
     operationId: 'listExecutions',
     summary: 'List the trades of an account',
-    description: 'The one that was booked last first.',
+    description: 'Latest booking first. A trade that was taken back or corrected has a `reversal` of the same id.',
     tag: 'Accounts',
     path: accountPath,
     query: ledgerQuery,
@@ -136,13 +138,13 @@ const stream: OpenApiDocument['paths'] = {
       operationId: 'openStream',
       summary: 'Open the stream of your accounts (WebSocket)',
       description:
-        'A WebSocket (RFC 6455) with the bearer token in the header of the upgrade. Say `StreamClientMessage`, hear `StreamServerMessage`: JSON text, at most 16 KiB from the client. Entries of an account have sequences that rise by one; after a break, subscribe `after` the last one you have, and nothing is missed or repeated. A heartbeat comes each 15 s; with it, access to accounts that the token does not name is looked at again. Closed with 4401 when the token expires, 4429 after too many messages, 1012 when the service restarts: connect again.',
+        'A WebSocket (RFC 6455) with the bearer token in the header of the upgrade. Send `StreamClientMessage`, receive `StreamServerMessage`: JSON text, at most 16 KiB from the client. Sequences of an account rise by one; after a break, subscribe `after` your last entry, and nothing is missed or repeated. A heartbeat comes every 15 s; at each one, access to accounts that the token does not name is checked again. Closed with 4401 when the token expires, 4429 after too many messages, 1012 when the service restarts: connect again.',
       tags: ['Stream'],
       parameters: [],
       responses: {
         101: { description: 'The stream is open.' },
         401: refusals[401],
-        429: problem('This subject has 20 open streams already.'),
+        429: problem('The subject has 20 open streams already.'),
         503: refusals[503],
       },
     },

@@ -2,8 +2,8 @@ import type { Answer, OpenApiDocument, Operation } from './document.ts';
 import { answerHeaders, json, parametersOf, problem, writeRefusals } from './parts.ts';
 import { writeRoutes, type WriteRoute } from './write-routes.ts';
 
-function answersOf({ answer, answers, told }: WriteRoute): Record<string, Answer> {
-  const headers = Object.fromEntries(told.map((name) => [name, answerHeaders[name]]));
+function answersOf({ answer, answers, answerHeaders: names }: WriteRoute): Record<string, Answer> {
+  const headers = Object.fromEntries(names.map((name) => [name, answerHeaders[name]]));
   return Object.fromEntries(
     Object.entries(answers).map(([status, description]) => [status, { description, headers, content: json(answer) }]),
   );

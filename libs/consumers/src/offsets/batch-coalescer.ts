@@ -1,7 +1,7 @@
-/** Something that waits for its turn. */
-interface Waiting<T> {
+/** An item with those who wait for what becomes of it. */
+interface Waiting<T, R> {
   readonly item: T;
-  readonly done: () => void;
+  readonly done: (result: R) => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -10,19 +10,22 @@ interface Waiting<T> {
  * commit, for most batches hold one event and the transaction around it is most of the work. When a run of several fails, each runs alone,
  * so that one's fault stays its own.
  */
-export class BatchCoalescer<T> {
-  #waiting: Waiting<T>[] = [];
+export class BatchCoalescer<T, R = void> {
+  #waiting: Waiting<T, R>[] = [];
   #isRunning = false;
 
-  /** `run` is to do the items whole or not at all. A run takes items of at most `limit` together, by their `weight`; a heavier one comes alone. */
+  /**
+   * `run` does the items whole or not at all and resolves with a result for each. A run takes items of at most `limit` together, by their
+   * `weight`; a heavier one comes alone.
+   */
   constructor(
-    private readonly run: (items: readonly [T, ...T[]]) => Promise<void>,
+    private readonly run: (items: readonly [T, ...T[]]) => Promise<readonly R[]>,
     private readonly limit: number,
     private readonly weight: (item: T) => number,
   ) {}
 
   /** Resolves when the item was done; rejects with why it was not. */
-  add(item: T): Promise<void> {
+  add(item: T): Promise<R> {
     return new Promise((done, failed) => {
       this.#waiting.push({ item, done, failed });
       if (!this.#isRunning) void this.#drain();
@@ -48,17 +51,17 @@ export class BatchCoalescer<T> {
   }
 
   /** False when none of it was done. */
-  async #attempt(some: readonly Waiting<T>[]): Promise<boolean> {
+  async #attempt(some: readonly Waiting<T, R>[]): Promise<boolean> {
     try {
-      await this.run(some.map(({ item }) => item) as [T, ...T[]]);
+      const results = await this.run(some.map(({ item }) => item) as [T, ...T[]]);
+      some.forEach(({ done }, index) => done(results[index] as R));
     } catch {
       return false;
     }
-    for (const { done } of some) done();
     return true;
   }
 
-  async #alone({ item, done, failed }: Waiting<T>): Promise<void> {
-    await this.run([item]).then(done, failed);
+  async #alone({ item, done, failed }: Waiting<T, R>): Promise<void> {
+    await this.run([item]).then(([result]) => done(result as R), failed);
   }
 }

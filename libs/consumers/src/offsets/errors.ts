@@ -21,12 +21,12 @@ export class LogCutOff extends Error {
   override readonly name = 'LogCutOff';
 }
 
-/** The projection is stopped: see the reason; `resumeProjection` or `resetProjection` after the cause is gone. */
+/** The projection is stopped: see the reason; `resumeProjection` when the cause is gone. */
 export class ProjectionStopped extends Error {
   override readonly name = 'ProjectionStopped';
 }
 
-/** A consumer that decides can't go on by itself: the log does not reach back to its offset, or is another. The message names what to do. */
+/** A process or an intake can't go on by itself: the log does not reach back to its offset, or is another. The message names what to do. */
 export class ConsumerHalted extends Error {
   override readonly name = 'ConsumerHalted';
 }
@@ -36,6 +36,14 @@ export function isDataError(error: unknown): boolean {
   const code: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && /^2[23]/.test(code);
 }
+
+/** A decision was applied to one aggregate and not to another, for a handler threw: nothing that was decided with it may be stored. */
+export class HalfApplied extends Error {
+  override readonly name = 'HalfApplied';
+}
+
+/** Whether one record of a batch is to blame: alone it can be parked, and its neighbours pass. */
+export const isFaultOfOne = (error: unknown): boolean => isDataError(error) || error instanceof HalfApplied;
 
 /** Longer reasons are cut: a row must stay small. */
 const maxReasonLength = 500;

@@ -18,6 +18,14 @@ export interface Move extends TopicPartition {
   readonly to: bigint;
 }
 
+/** SQL that locks, compares and moves offsets: its last CTE, `moved`, has a row for each that moved. */
+export interface MoveStatement {
+  readonly count: number;
+  /** `first`: the number of its first parameter. */
+  readonly ctes: (first: number) => string;
+  readonly parameters: readonly unknown[];
+}
+
 /** The rows that say where partitions go on, in the schema of one consumer. */
 export class Offsets {
   /** `state` is the table of the consumer's one row: `projection`, `consumer`. */
@@ -86,29 +94,37 @@ export class Offsets {
    * second owner), and `ProjectionStopped`.
    */
   async advance(tx: Transaction, moves: readonly Move[], owner: string): Promise<void> {
-    const moved = (await tx.query(
-      `with wanted as (
-         select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) as w (topic, partition, came_from, goes_to)),
+    const { ctes, parameters } = this.move(moves, owner);
+    const moved = (await tx.query(`with ${ctes(1)} select topic, partition from moved`, [...parameters])) as TopicPartition[];
+    if (moved.length === moves.length) return;
+    const done = new Set(moved.map(partitionKey));
+    for (const move of moves) if (!done.has(partitionKey(move))) await this.refuse(tx, move, owner);
+  }
+
+  /** What `advance` does, as a part of a larger statement. */
+  move(moves: readonly Move[], owner: string): MoveStatement {
+    return {
+      count: moves.length,
+      ctes: (first) => `
+       wanted as (
+         select * from unnest($${first}::text[], $${first + 1}::int[], $${first + 2}::bigint[], $${first + 3}::bigint[])
+           as w (topic, partition, came_from, goes_to)),
        mine as materialized (
          select p.topic, p.partition, w.goes_to from ${this.schema}.offsets p join wanted w using (topic, partition)
-          where p.owner = $5 and p.next_offset = w.came_from for update of p skip locked),
+          where p.owner = $${first + 4} and p.next_offset = w.came_from for update of p skip locked),
        moved as (
          update ${this.schema}.offsets p set next_offset = mine.goes_to, moved_at = clock_timestamp()
            from mine, ${this.schema}.${this.state} s
           where p.topic = mine.topic and p.partition = mine.partition and s.stopped_reason is null
-         returning p.topic, p.partition)
-       select topic, partition from moved`,
-      [
+         returning p.topic, p.partition)`,
+      parameters: [
         moves.map(({ topic }) => topic),
         moves.map(({ partition }) => partition),
         moves.map(({ from }) => String(from)),
         moves.map(({ to }) => String(to)),
         owner,
       ],
-    )) as TopicPartition[];
-    if (moved.length === moves.length) return;
-    const done = new Set(moved.map(partitionKey));
-    for (const move of moves) if (!done.has(partitionKey(move))) await this.refuse(tx, move, owner);
+    };
   }
 
   /** Says why an offset could not be moved. */

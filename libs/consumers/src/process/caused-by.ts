@@ -1,16 +1,14 @@
-import type { Catalogue, RecordedEvent } from '@tradecore/events';
+import { derivedId, type RecordedEvent } from '@tradecore/events';
 import type { WorkContext } from '@tradecore/telemetry';
+import type { SagaOrigin } from './saga-rows.ts';
 
-/** The context of a decision: the event's correlation, account, actor and trace go on; ids of what is stored derive from `commandId`. */
-export function causedBy(
-  event: RecordedEvent,
-  { commandId, sagaId }: Required<Pick<WorkContext, 'commandId' | 'sagaId'>>,
-): WorkContext {
+/** The context of what follows from an event: its correlation, account, actor and trace go on; the ids of what is stored derive from its id. */
+export function causedBy(event: RecordedEvent, sagaId: string): WorkContext {
   const { account, actor, traceparent } = event.metadata;
   return {
     correlationId: event.correlationId ?? event.id,
     causationId: event.id,
-    commandId,
+    commandId: event.id,
     sagaId,
     ...(account !== undefined && { account }),
     ...(actor !== undefined && { actor }),
@@ -18,8 +16,20 @@ export function causedBy(
   };
 }
 
-/** Whether the catalogue declares the event's type, in whatever version. */
-export function isDeclared(catalogue: Catalogue, { aggregateType, type }: RecordedEvent): boolean {
-  const declaration = Object.hasOwn(catalogue, aggregateType) ? catalogue[aggregateType] : undefined;
-  return declaration?.events.some((each) => each.type === type) ?? false;
+/** The context of what follows from a deadline: named after the state that it found, in which it is handled once. */
+export function causedByDeadline(sagaId: string, version: number, { correlationId, account, actor }: SagaOrigin): WorkContext {
+  return {
+    correlationId,
+    commandId: derivedId('deadline', sagaId, String(version)),
+    sagaId,
+    ...(account !== undefined && { account }),
+    ...(actor !== undefined && { actor }),
+  };
 }
+
+/** What every event of a saga carries on from the one that began it. */
+export const originOf = ({ id, correlationId, metadata: { account, actor } }: RecordedEvent): SagaOrigin => ({
+  correlationId: correlationId ?? id,
+  account,
+  actor,
+});

@@ -21,7 +21,7 @@ export interface ConsumerMetrics {
   /** Seconds from the storing of the last record of a batch to the commit of what it caused. */
   readonly lag: (seconds: number) => void;
   /** How many pairs are parked now. */
-  readonly held: (pairs: number) => void;
+  readonly pairs: (pairs: number) => void;
 }
 
 /** The metrics of the consumer of this name. */
@@ -41,20 +41,20 @@ export function consumerMetrics(consumer: string): ConsumerMetrics {
   const events = counter({ name: 'consumer_events_total', help: 'Events that decisions came to.', labels });
   const batch = histogram({ name: 'consumer_batch_seconds', help: 'Time of one batch, transaction included.', labels });
   const lag = gauge({ name: 'consumer_lag_seconds', help: 'Age of the last record of the last batch at its commit.', labels });
-  const held = gauge({ name: 'consumer_parked', help: 'Pairs of saga and aggregate asked that wait for an operator.', labels });
+  const pairs = gauge({ name: 'consumer_parked', help: 'Pairs of saga and aggregate asked that wait for an operator.', labels });
   for (const outcome of outcomes) records.inc({ consumer, outcome }, 0);
   for (const reason of messageParkReasons) parked.inc({ consumer, reason }, 0);
   events.inc(of, 0);
   batch.zero(of);
   lag.set(of, 0);
-  held.set(of, 0);
+  pairs.set(of, 0);
   return {
     record: (outcome, count) => records.inc({ consumer, outcome }, count),
     parked: (reason) => parked.inc({ consumer, reason }),
     events: (count) => events.inc(of, count),
     batch: (seconds) => batch.observe(of, seconds),
     lag: (seconds) => lag.set(of, seconds),
-    held: (pairs) => held.set(of, pairs),
+    pairs: (count) => pairs.set(of, count),
   };
 }
 

@@ -11,16 +11,16 @@ export interface ConsumerMigrationOptions {
 
 const [consumer, saga] = [template('consumer'), template('saga')];
 
-/** The migration that makes the tables of a service with `CommandsModule`. */
-export const commandsMigration = ({ number, service }: ConsumerMigrationOptions): Migration => ({
+/** The migration that makes the tables of a service with `IntakeModule`: offsets, parked messages. */
+export const intakeMigration = ({ number, service }: ConsumerMigrationOptions): Migration => ({
   number,
-  name: `${service}-commands`,
+  name: `${service}-intake`,
   sql: fill(consumer, schemaOf(service), service),
 });
 
-/** The migration that makes the tables of a service with `SagasModule`: offsets, parked messages, deadlines. */
-export const sagaMigration = ({ number, service }: ConsumerMigrationOptions): Migration => ({
+/** The migration that makes the tables of a service with `ProcessModule`: offsets, parked messages, open sagas. */
+export const processMigration = ({ number, service }: ConsumerMigrationOptions): Migration => ({
   number,
-  name: `${service}-sagas`,
+  name: `${service}-process`,
   sql: fill(`${consumer}\n${saga}`, schemaOf(service), service),
 });

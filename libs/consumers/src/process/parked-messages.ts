@@ -1,12 +1,12 @@
 import type { Transaction } from '@tradecore/event-sourcing';
 
-/** Who asks and who is asked: what one is held, the others of the same pair wait behind. For a saga itself both are the saga. */
+/** Who asks and who is asked: what comes for a pair waits behind the first of it that is parked. For a process itself both are the saga. */
 export interface Pair {
   readonly sagaId: string;
   readonly targetId: string;
 }
 
-/** Something that is held: an event, or (null) a deadline of the saga. With a reason it is what failed, without it waits behind that. */
+/** An event that is parked, or (null) a deadline of the saga. With a reason it is what failed, without it waits behind that. */
 export interface ParkedMessage extends Pair {
   readonly eventId: string | null;
   readonly reason?: string | undefined;
@@ -14,7 +14,7 @@ export interface ParkedMessage extends Pair {
 
 export const pairKey = ({ sagaId, targetId }: Pair): string => `${sagaId}/${targetId}`;
 
-/** The pairs of which something is held, by `pairKey`. Read after the aggregates asked are locked. */
+/** The pairs of which something is parked, by `pairKey`. */
 export async function parkedPairs(tx: Transaction, schema: string, targetIds: readonly string[]): Promise<Set<string>> {
   const rows = (await tx.query(
     `select distinct saga_id as "sagaId", target_id as "targetId" from ${schema}.parked_messages where target_id = any($1::uuid[])`,
@@ -23,71 +23,84 @@ export async function parkedPairs(tx: Transaction, schema: string, targetIds: re
   return new Set(rows.map((row) => pairKey(row)));
 }
 
-/** Holds these, in order. An event that is held already stays where it is. */
-export async function hold(tx: Transaction, schema: string, items: readonly ParkedMessage[]): Promise<void> {
-  if (items.length === 0) return;
+/** Parks these, in order. An event that is parked already stays where it is. */
+export async function park(tx: Transaction, schema: string, messages: readonly ParkedMessage[]): Promise<void> {
+  if (messages.length === 0) return;
+  const rows = messages.map(({ sagaId, targetId, eventId, reason = null }) => ({ sagaId, targetId, eventId, reason }));
   await tx.query(
     `insert into ${schema}.parked_messages (saga_id, target_id, event_id, reason)
-     select saga_id, target_id, event_id, reason
-       from rows from (jsonb_to_recordset($1::jsonb) as (saga_id uuid, target_id uuid, event_id uuid, reason text)) with ordinality i
+     select "sagaId", "targetId", "eventId", reason
+       from rows from (jsonb_to_recordset($1::jsonb) as ("sagaId" uuid, "targetId" uuid, "eventId" uuid, reason text)) with ordinality m
       order by ordinality
      on conflict (event_id) do nothing`,
-    [
-      JSON.stringify(
-        items.map(({ sagaId, targetId, eventId, reason }) => ({
-          saga_id: sagaId,
-          target_id: targetId,
-          event_id: eventId,
-          reason: reason ?? null,
-        })),
-      ),
-    ],
+    [JSON.stringify(rows)],
   );
 }
 
 /** The pairs that operators marked, and those where nothing is parked any more that the others could wait for; at most 100. */
 export async function pairsToRedrive(connection: Transaction, schema: string): Promise<Pair[]> {
   return (await connection.query(
-    `select distinct saga_id as "sagaId", target_id as "targetId" from ${schema}.parked_messages h
+    `select distinct saga_id as "sagaId", target_id as "targetId" from ${schema}.parked_messages m
       where redrive or not exists (
-        select from ${schema}.parked_messages f where (f.saga_id, f.target_id) = (h.saga_id, h.target_id) and f.reason is not null)
+        select from ${schema}.parked_messages f where (f.saga_id, f.target_id) = (m.saga_id, m.target_id) and f.reason is not null)
       limit 100`,
   )) as Pair[];
 }
 
-/** What is held of a pair, in order; the aggregate asked must be locked. */
-export async function parkedMessages(
-  tx: Transaction,
-  schema: string,
-  { sagaId, targetId }: Pair,
-): Promise<{ eventId: string | null }[]> {
-  return (await tx.query(
-    `select event_id as "eventId" from ${schema}.parked_messages where saga_id = $1 and target_id = $2 order by n limit 1000`,
+/** What is parked of a pair and comes next. */
+export interface NextParked {
+  readonly n: string;
+  readonly eventId: string | null;
+}
+
+/** What comes next of a pair. */
+export async function peekParked(tx: Transaction, schema: string, { sagaId, targetId }: Pair): Promise<NextParked | undefined> {
+  const [row] = (await tx.query(
+    `select n, event_id as "eventId" from ${schema}.parked_messages where saga_id = $1 and target_id = $2 order by n limit 1`,
     [sagaId, targetId],
-  )) as { eventId: string | null }[];
+  )) as NextParked[];
+  return row;
 }
 
 /**
- * Frees the first `done` items of a pair. With a `reason` the one that is first now failed again and waits for the next word; without, what is
- * left (there were more than one look takes) is tried in the next.
+ * Locks a pair for one redrive at a time, until the transaction ends, and reads what comes next of it. `busy`: another instance redrives it;
+ * `undefined`: nothing is left.
  */
-export async function settleParked(
-  tx: Transaction,
-  schema: string,
-  { sagaId, targetId }: Pair,
-  { done, reason }: { readonly done: number; readonly reason: string | undefined },
-): Promise<void> {
-  const first = `select n from ${schema}.parked_messages where saga_id = $1 and target_id = $2 order by n`;
-  await tx.query(`delete from ${schema}.parked_messages where n in (${first} limit $3)`, [sagaId, targetId, done]);
-  if (reason === undefined) return;
-  await tx.query(`update ${schema}.parked_messages set redrive = false where saga_id = $1 and target_id = $2`, [
-    sagaId,
-    targetId,
-  ]);
-  await tx.query(`update ${schema}.parked_messages set reason = $3 where n in (${first} limit 1)`, [sagaId, targetId, reason]);
+export async function nextParked(tx: Transaction, schema: string, pair: Pair): Promise<NextParked | 'busy' | undefined> {
+  const [lock] = (await tx.query(`select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as "isOurs"`, [
+    `${schema} ${pairKey(pair)}`,
+  ])) as { isOurs: boolean }[];
+  return lock?.isOurs ? peekParked(tx, schema, pair) : 'busy';
 }
 
-/** What was held for an event that the process before did not know is tried again by the one that starts now. */
+/** Frees a message that was handled. */
+export async function unpark(tx: Transaction, schema: string, { n }: NextParked): Promise<void> {
+  await tx.query(`delete from ${schema}.parked_messages where n = $1`, [n]);
+}
+
+/** A message failed again: it waits for the next request. */
+export async function parkAgain(
+  tx: Transaction,
+  schema: string,
+  pair: Pair,
+  { n, reason }: { n: string; reason: string },
+): Promise<void> {
+  await tx.query(
+    `update ${schema}.parked_messages set redrive = false, reason = case when n = $3 then $4 else reason end
+      where saga_id = $1 and target_id = $2`,
+    [pair.sagaId, pair.targetId, n, reason],
+  );
+}
+
+/** What was parked for an event that the build before did not know is tried again by the one that starts now. */
 export async function redriveUnknown(connection: Transaction, schema: string): Promise<void> {
   await connection.query(`update ${schema}.parked_messages set redrive = true where reason like 'unknown-event:%'`);
+}
+
+/** How many pairs wait for an operator. */
+export async function countParked(connection: Transaction, schema: string): Promise<number> {
+  const [row] = (await connection.query(
+    `select count(*)::int as pairs from ${schema}.parked_messages where reason is not null`,
+  )) as { pairs: number }[];
+  return row?.pairs ?? 0;
 }

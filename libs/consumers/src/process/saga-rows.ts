@@ -1,6 +1,4 @@
 import type { Transaction } from '@tradecore/event-sourcing';
-import type { Decisions } from './decisions.ts';
-import type { Saga } from './saga.ts';
 
 /** What every event of a saga carries on, for those that a deadline causes. */
 export interface SagaOrigin {
@@ -12,17 +10,20 @@ export interface SagaOrigin {
 /** What is known of an open saga beside its events. */
 export interface SagaRow {
   readonly sagaId: string;
+  /** Of its aggregates, in the order of the process's classes; the last is its own. */
+  readonly aggregateIds: readonly string[];
   /** By aggregate: the last version that it heard of. */
   readonly heard: Readonly<Record<string, number>>;
   readonly origin: SagaOrigin;
-  /** Its deadline has passed. */
-  readonly isDue: boolean;
+  /** Its deadline; null: none, or it waits on. */
   readonly dueAt: string | null;
   readonly isStuck: boolean;
+  /** One more with each change: who writes it has read the last one. */
+  readonly revision: number;
 }
 
-/** An open saga as it is to be written. */
-type OpenSaga = Pick<SagaRow, 'sagaId' | 'heard' | 'origin' | 'isStuck'> & { readonly dueAt: string | undefined };
+/** A row as it is to be written; `revision`: that of the row it replaces, 0 when there is none. Ended: the row goes. */
+export type SagaChange = SagaRow & { readonly isEnded: boolean };
 
 /** What is known of some sagas. */
 export interface KnownSagas {
@@ -32,73 +33,109 @@ export interface KnownSagas {
   readonly parked: readonly string[];
 }
 
-/** Read after their heads are locked. `now`: the database's, as `loadLocked` told. */
-export async function readSagas(tx: Transaction, schema: string, sagaIds: readonly string[], now: string): Promise<KnownSagas> {
+const time = (column: string): string => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+
+/** The rows of these sagas, and which of them are parked. */
+export async function readSagas(tx: Transaction, schema: string, sagaIds: readonly string[]): Promise<KnownSagas> {
+  if (sagaIds.length === 0) return { rows: new Map(), parked: [] };
   const rows = (await tx.query(
-    `select i.id as "sagaId", o.heard, o.origin, coalesce(o.due_at <= $2::timestamptz, false) as "isDue",
-            to_char(o.due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "dueAt",
-            o.saga_id is not null as "isOpen", o.stuck as "isStuck", exists (select from ${schema}.parked_messages h where h.target_id = i.id) as "isParked"
+    `select i.id as "sagaId", o.aggregate_ids as "aggregateIds", o.heard, o.origin, ${time('o.due_at')} as "dueAt",
+            o.stuck as "isStuck", coalesce(o.revision, 0) as revision,
+            exists (select from ${schema}.parked_messages p where p.target_id = i.id and p.saga_id = i.id) as "isParked"
        from unnest($1::uuid[]) i (id) left join ${schema}.open_sagas o on o.saga_id = i.id`,
-    [sagaIds, now],
-  )) as (SagaRow & { readonly isOpen: boolean; readonly isParked: boolean })[];
+    [sagaIds],
+  )) as (SagaRow & { readonly isParked: boolean })[];
   return {
-    rows: new Map(rows.filter(({ isOpen }) => isOpen).map((row) => [row.sagaId, row])),
+    rows: new Map(rows.filter(({ revision }) => revision > 0).map(({ isParked: _, ...row }) => [row.sagaId, row])),
     parked: rows.filter(({ isParked }) => isParked).map(({ sagaId }) => sagaId),
   };
 }
 
-/** Writes the rows of sagas as these decisions leave them; resolves with those that are stuck from now on. */
-export async function keepSagas(
-  tx: Transaction,
-  schema: string,
-  decisions: Decisions,
-  touched: readonly Pick<SagaRow, 'sagaId' | 'heard' | 'origin' | 'isStuck'>[],
-): Promise<readonly string[]> {
-  const open: OpenSaga[] = [];
-  const ended: string[] = [];
-  const stuck: string[] = [];
-  for (const { sagaId, heard, origin, isStuck: wasStuck } of touched) {
-    const { version, isEnded, isStuck, dueAt } = decisions.aggregate(sagaId) as Saga;
-    if (version === 0) continue;
-    if (isEnded) ended.push(sagaId);
-    else open.push({ sagaId, heard, origin, dueAt, isStuck });
-    if (isStuck && !wasStuck) stuck.push(sagaId);
-  }
-  await writeSagas(tx, schema, open, ended);
-  return stuck;
+/**
+ * SQL and parameters that write the rows of sagas. It raises `serialization_failure` where a row is not the one that was read. Locked in order,
+ * so that two writers wait and never in a circle.
+ */
+export function writeSagas(schema: string, changes: readonly SagaChange[]): [sql: string, parameters: unknown[]] {
+  const sql = `
+    with given as materialized (
+      select * from jsonb_to_recordset($1::jsonb) as (
+        "sagaId" uuid, "aggregateIds" uuid[], "dueAt" timestamptz, heard jsonb, origin jsonb, "isStuck" boolean, revision int, "isEnded" boolean)),
+    locked as materialized (
+      select o.saga_id from ${schema}.open_sagas o join given g on g."sagaId" = o.saga_id and g.revision = o.revision
+       order by o.saga_id for update of o),
+    gone as (
+      delete from ${schema}.open_sagas o using given g
+       where g."isEnded" and o.saga_id = g."sagaId" and o.saga_id in (select l.saga_id from locked l) returning 1),
+    changed as (
+      update ${schema}.open_sagas o
+         set due_at = g."dueAt", heard = g.heard, stuck = g."isStuck", aggregate_ids = g."aggregateIds", revision = o.revision + 1
+        from given g where not g."isEnded" and o.saga_id = g."sagaId" and o.saga_id in (select l.saga_id from locked l) returning 1),
+    made as (
+      insert into ${schema}.open_sagas (saga_id, aggregate_ids, due_at, heard, origin, stuck)
+      select "sagaId", "aggregateIds", "dueAt", heard, origin, "isStuck" from given where revision = 0 order by 1
+      on conflict do nothing returning 1)
+    select ${schema}.must_be_all((select count(*) from given),
+      (select count(*) from gone) + (select count(*) from changed) + (select count(*) from made))`;
+  return [sql, [JSON.stringify(changes)]];
 }
 
-/** Writes the open ones and forgets the ended. */
-async function writeSagas(tx: Transaction, schema: string, open: readonly OpenSaga[], ended: readonly string[]): Promise<void> {
-  if (open.length + ended.length === 0) return;
-  await tx.query(
-    `with gone as (delete from ${schema}.open_sagas where saga_id = any($2::uuid[]))
-     insert into ${schema}.open_sagas (saga_id, due_at, heard, origin, stuck)
-     select "sagaId", "dueAt", heard, origin, "isStuck"
-       from jsonb_to_recordset($1::jsonb) as ("sagaId" uuid, "dueAt" timestamptz, heard jsonb, origin jsonb, "isStuck" boolean) order by 1
-     on conflict (saga_id) do update set due_at = excluded.due_at, heard = excluded.heard, stuck = excluded.stuck`,
-    [JSON.stringify(open), ended],
+/** Sets the deadline of due sagas later: what they wait for was not sent yet. */
+export async function postpone(
+  connection: Transaction,
+  schema: string,
+  sagaIds: readonly string[],
+  seconds: number,
+): Promise<void> {
+  await connection.query(
+    `update ${schema}.open_sagas set due_at = clock_timestamp() + $2 * interval '1 s', revision = revision + 1
+      where saga_id = any($1::uuid[]) and due_at <= statement_timestamp()`,
+    [sagaIds, seconds],
   );
 }
 
 /** Takes the deadlines of parked sagas away: they wait until the saga is redriven. */
 export async function suspend(tx: Transaction, schema: string, sagaIds: readonly string[]): Promise<void> {
-  await tx.query(`update ${schema}.open_sagas set due_at = null where saga_id = any($1::uuid[])`, [sagaIds]);
+  await tx.query(`update ${schema}.open_sagas set due_at = null, revision = revision + 1 where saga_id = any($1::uuid[])`, [
+    sagaIds,
+  ]);
+}
+
+/** SQL that lets the deadline of a saga ($1) of which nothing is parked any more be looked at: it is set anew from its state then. */
+export const restoreSql = (schema: string): string =>
+  `update ${schema}.open_sagas set due_at = clock_timestamp(), revision = revision + 1
+    where saga_id = $1 and due_at is null
+      and not exists (select from ${schema}.parked_messages p where p.saga_id = $1 and p.target_id = $1)`;
+
+/** Of these sagas those whose last event lies in the outbox: it was not sent yet. */
+export async function unsentSagas(connection: Transaction, sagaIds: readonly string[]): Promise<string[]> {
+  const rows = (await connection.query(
+    `select h.aggregate_id as id from unnest($1::uuid[]) i (id)
+       join stream_heads h on h.aggregate_id = i.id
+       join event_store e on e.aggregate_id = h.aggregate_id and e.aggregate_version = h.version
+       join event_outbox o on o.seq = e.position`,
+    [sagaIds],
+  )) as { id: string }[];
+  return rows.map(({ id }) => id);
+}
+
+/** Versions of these aggregates in the store. */
+export async function headsOf(connection: Transaction, aggregateIds: readonly string[]): Promise<Map<string, number>> {
+  const rows = (await connection.query(
+    `select aggregate_id as id, version from stream_heads where aggregate_id = any($1::uuid[])`,
+    [aggregateIds],
+  )) as { id: string; version: number }[];
+  return new Map(rows.map(({ id, version }) => [id, version]));
 }
 
 /**
- * Sagas whose deadline has passed, the longest first; without a lock. An index scan that ends at the first deadline ahead: the time is that of the
- * statement, for an index can't be searched by clock_timestamp(), which would be asked for each of 100,000 rows.
+ * Sagas whose deadline has passed or passes within $2 ms, the longest first; without a lock. An index scan that ends at the first deadline ahead: the
+ * time is that of the statement, for an index can't be searched by clock_timestamp(), which would be asked for each of 100,000 rows.
  */
 export const dueSql = (schema: string): string =>
-  `select saga_id as "sagaId" from ${schema}.open_sagas where due_at <= statement_timestamp() order by due_at limit $1`;
+  `select saga_id as "sagaId", extract(epoch from due_at - statement_timestamp())::float8 * 1000 as "inMs" from ${schema}.open_sagas
+    where due_at <= statement_timestamp() + $2 * interval '1 ms' order by due_at limit $1`;
 
-/** Milliseconds until the next deadline; null when there is none. */
-export const nextDueSql = (schema: string): string =>
-  `select extract(epoch from due_at - clock_timestamp())::float8 * 1000 as "inMs" from ${schema}.open_sagas
-    where due_at is not null order by due_at limit 1`;
-
-/** How many deadlines there are, how many of them passed a second ago and were not heard, and how many sagas are stuck. */
+/** How many deadlines there are, how many of them passed a second ago and were not handled, and how many sagas are stuck. */
 export const countSql = (schema: string): string =>
   `select (select count(*) from ${schema}.open_sagas where due_at is not null)::int as open,
           (select count(*) from ${schema}.open_sagas where due_at < statement_timestamp() - interval '1 s')::int as late,

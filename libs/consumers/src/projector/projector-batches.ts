@@ -1,19 +1,22 @@
-import type { Catalogue } from '@tradecore/events';
-import type { PostgresEventStore, Transaction } from '@tradecore/event-sourcing';
+import type { Catalogue, RecordedEvent } from '@tradecore/events';
+import type { PostgresEventStore } from '@tradecore/event-sourcing';
 import type { KafkaClient } from '@tradecore/messaging';
 import { logger } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
-import { build } from './build.ts';
-import { projectionMetrics, type ProjectionMetrics } from './projection-metrics.ts';
-import type { Outcome } from './outcome.ts';
+import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
 import { Offsets, type Unusable } from '../offsets/offsets.ts';
-import { Projection, type ProjectionParts } from './projection.ts';
+import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
+import { build } from './build.ts';
+import type { Outcome } from './outcome.ts';
+import { projectionMetrics, type ProjectionMetrics } from './projection-metrics.ts';
+import { Projection, type Around, type ProjectionParts } from './projection.ts';
 import { declarationOf, type Declaration, type ProjectorClass } from './projector.ts';
 import { askedForRedrive, redriveOne } from './redrive.ts';
 import { RowTable } from './row-table.ts';
-import type { DeadLetter, EventRecord, Handled, BatchProcessor } from '../offsets/subscription.ts';
+import { WarmProjection } from './warm-projection.ts';
+import type { WorkingSet } from './working-set.ts';
 
-/** Hears of rows after their commit: for hints, such as a message to open sockets. It may miss some: a process can end between the two. */
+/** Learns of rows after their commit: for hints, such as a message to open sockets. It may miss some: a process can end between the two. */
 export abstract class CommitListener {
   /** `keys` of the rows that changed. What it throws is logged and forgotten. */
   abstract committed(projector: string, keys: readonly string[]): void | Promise<void>;
@@ -52,9 +55,10 @@ export class ProjectorBatches implements BatchProcessor {
   readonly topics: readonly string[];
   readonly schema: string;
   readonly state = 'projection';
+  readonly maxRecords = 500;
   private readonly declaration: Declaration;
   private readonly metrics: ProjectionMetrics;
-  private opened: { readonly parts: ProjectionParts; readonly projection: Projection } | undefined;
+  private opened: { readonly parts: ProjectionParts; readonly projection: Projection; readonly warm: WarmProjection } | undefined;
 
   constructor(
     projector: ProjectorClass,
@@ -69,20 +73,40 @@ export class ProjectorBatches implements BatchProcessor {
 
   async open(): Promise<void> {
     const parts = await openProjection(this.declaration, this.parts);
-    this.opened = { parts, projection: new Projection(parts) };
+    const warm = new WarmProjection(parts, outsideTransaction(this.parts.dataSource));
+    this.opened = { parts, projection: new Projection(parts), warm };
   }
 
-  async handle(tx: Transaction, records: readonly EventRecord[], isolated: boolean): Promise<Handled> {
-    const { projection } = this.ready();
-    const outcome = await (isolated ? projection.oneByOne(tx, records) : projection.project(tx, records));
-    const newest = records.at(-1)?.event.time;
-    return {
-      deadLetters: outcome.foreign.map(({ message, detail }): DeadLetter => ({
-        message,
-        note: { reason: 'foreign', detail, attempts: 1 },
-      })),
-      committed: (seconds) => this.committed(outcome, seconds, newest),
-    };
+  /** Every event moves the checkpoint of its aggregate. */
+  idsOf({ aggregateId }: RecordedEvent): readonly string[] {
+    return [aggregateId];
+  }
+
+  async handle(batch: RecordBatch): Promise<void> {
+    const started = performance.now();
+    const { records, isolated, move } = batch;
+    const warm = isolated ? undefined : await this.ready().warm.project(records, move);
+    const outcome = warm ?? (await this.loaded(batch));
+    this.committed(outcome, (performance.now() - started) / 1000, records.at(-1)?.event.time);
+  }
+
+  /** What is not warm: read in one message, written in another, with the commit. */
+  private async loaded({ records, isolated, moveOffsets, deadLetter }: RecordBatch): Promise<Outcome> {
+    const { projection, warm } = this.ready();
+    const left: [WorkingSet, Promise<unknown[]>][] = [];
+    warm.forget(records.map(({ event }) => event.aggregateId));
+    const outcome = await inTransaction(this.parts.dataSource, async (tx) => {
+      const before = moveOffsets(tx);
+      const write: Around['write'] = (set, statement) => void left.push([set, tx.last(...statement)]);
+      if (isolated) await before;
+      const projected = await (isolated ? projection.oneByOne(tx, records) : projection.project(tx, records, { before, write }));
+      await deadLetter(
+        projected.foreign.map(({ message, detail }) => ({ message, note: { reason: 'foreign', detail, attempts: 1 } })),
+      );
+      return projected;
+    });
+    for (const [set, rows] of left) warm.keep(set, (await rows) as Record<string, unknown>[]);
+    return outcome;
   }
 
   async build(why: Unusable, where: string): Promise<boolean> {
@@ -101,8 +125,9 @@ export class ProjectorBatches implements BatchProcessor {
   /** Redrives what operators marked. */
   async poll(): Promise<void> {
     const { dataSource } = this.parts;
-    const { projection } = this.ready();
+    const { projection, warm } = this.ready();
     for (const aggregateId of await askedForRedrive(dataSource, this.schema)) {
+      warm.forget([aggregateId]);
       const redriven = await redriveOne({ projection, schema: this.schema }, aggregateId, dataSource);
       log.info({ projector: this.name, aggregateId, ...redriven }, 'redriven');
     }
@@ -136,7 +161,7 @@ export class ProjectorBatches implements BatchProcessor {
     try {
       await this.parts.listener?.committed(this.name, keys);
     } catch (error) {
-      log.warn({ err: error, projector: this.name }, 'nobody was told of new rows');
+      log.warn({ err: error, projector: this.name }, 'the listener of new rows failed');
     }
   }
 }

@@ -36,6 +36,15 @@ export class WorkingSet {
     }
   }
 
+  /** The row of a key as it stands now; `undefined` when there is none or it was not loaded. */
+  row(key: string): object | undefined {
+    return this.rows.get(key);
+  }
+
+  isLoaded(key: string): boolean {
+    return this.loaded.has(key);
+  }
+
   missing(key: string | undefined): key is string {
     return key !== undefined && !this.loaded.has(key);
   }

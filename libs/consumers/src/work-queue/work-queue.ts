@@ -1,15 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import { ConcurrencyException, type Transaction } from '@tradecore/event-sourcing';
 import { counter, gauge, histogram, logger } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 import { schemaOf } from '../offsets/schema.ts';
 import { backoffMs } from './backoff.ts';
-import { ClaimLost, WorkRows, type WorkState, type Verdict, type WorkItem } from './work-rows.ts';
+import { ClaimLost, WorkRows, type NewWork, type Verdict, type WorkItem } from './work-rows.ts';
 
 /**
- * Attends to one row, outside of any transaction: here the outside world is called. What it returns runs in the transaction that settles the
- * row: there the answer is appended, after a fresh load, and on a conflict it runs again. What either throws gives the row back.
+ * Handles one row, outside of any transaction: here the outside world is called. What it returns runs in the transaction that settles the row: there
+ * the answer is appended, after a fresh load, and on a conflict it runs again. What either throws gives the row back.
  */
 export type WorkHandler = (item: WorkItem) => Promise<(tx: Transaction) => Promise<Verdict>>;
 
@@ -19,13 +18,13 @@ export interface WorkQueueOptions {
   /** Name of the service: of the metrics, and with `_` for `-` of the schema. */
   readonly service: string;
   readonly handle: WorkHandler;
-  /** Rows attended to at a time; 16 when absent. */
+  /** Rows handled at a time; 16 when absent. */
   readonly workers?: number;
   /** A claim that is not renewed for so long is free for others; 5,000 ms when absent. Renewed three times within it. */
   readonly leaseMs?: number;
-  /** How long a row rests whose attendance failed; doubles with each failure. 250 to 30,000 ms when absent. */
+  /** How long a row waits whose call failed; doubles with each failure. 250 to 30,000 ms when absent. */
   readonly backoff?: { readonly baseMs: number; readonly capMs: number };
-  /** Other processes put rows too: somebody looks this often; 1,000 ms when absent. */
+  /** Other processes put rows too: the table is read this often; 1,000 ms when absent. */
   readonly lookMs?: number;
 }
 
@@ -34,19 +33,18 @@ const conflictsLimit = 5;
 
 const outcomes = ['done', 'again', 'failed', 'lost'] as const;
 
-/** Bounded workers over rows of a table: each row is in one hand at a time, nothing that was put is forgotten, whatever dies. */
+/** Bounded workers over rows of a table: one worker has a row at a time, nothing that was put is forgotten, whatever dies. */
 export class WorkQueue {
   private readonly rows: WorkRows;
   /** For statements of their own. */
   private readonly alone: Transaction;
-  private readonly claim = randomUUID();
-  private readonly inHand = new Map<string, Promise<void>>();
+  private readonly inHand = new Map<string, { readonly item: WorkItem; readonly done: Promise<void> }>();
   private readonly settings: Required<Omit<WorkQueueOptions, 'dataSource' | 'service' | 'handle'>>;
   private readonly figures: ReturnType<typeof figuresOf>;
   private loop: Promise<void> | undefined;
   private renewing: NodeJS.Timeout | undefined;
-  private stopping = false;
-  private notified = false;
+  private isStopping = false;
+  private isNotified = false;
   private endWait: () => void = () => undefined;
 
   constructor(private readonly options: WorkQueueOptions) {
@@ -57,9 +55,27 @@ export class WorkQueue {
     this.figures = figuresOf(options.service, () => this.rows.count(this.alone));
   }
 
-  /** Asks for rows in the caller's transaction. After its commit call `notify`, or they wait for the next look. */
-  put(tx: Transaction, rows: readonly { readonly key: string; readonly state?: WorkState }[]): Promise<void> {
-    return this.rows.put(tx, rows);
+  /** Requests rows in the caller's transaction. After its commit call `notify`, or they wait for the next look. */
+  async put(tx: Transaction, rows: readonly NewWork[]): Promise<void> {
+    await this.rows.put(tx, rows);
+  }
+
+  /**
+   * As `put`; rows that a free worker of this process can take at once are claimed for it in the same statement and returned. After the commit call
+   * `begin` with them, which notifies as well. After a rollback: nothing.
+   */
+  putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<readonly WorkItem[]> {
+    const claims = this.isStopping || !this.loop ? 0 : Math.max(0, this.settings.workers - this.inHand.size);
+    return this.rows.put(tx, rows, { claims, leaseMs: this.settings.leaseMs });
+  }
+
+  /** Handles rows that `putClaimed` claimed, and whatever else is due. Those for which no worker is free any more are given back at once. */
+  begin(items: readonly WorkItem[]): void {
+    for (const item of items) {
+      if (this.isStopping || this.inHand.size >= this.settings.workers) void this.giveBack(item, 0);
+      else this.take(item);
+    }
+    this.notify();
   }
 
   /** Makes rows that are there due now; keys without a row are ignored. */
@@ -74,36 +90,35 @@ export class WorkQueue {
     this.notify();
   }
 
-  /** Removes rows that nobody has in hand: there is nothing more to handle to. */
+  /** Removes rows that no worker has: nothing is left to do. */
   async drop(keys: readonly string[]): Promise<void> {
     await this.rows.drop(this.alone, keys);
   }
 
-  /** Keys of the rows that wait to be asked for. */
+  /** Keys of the rows that wait for a request. */
   waitingForRequest(): Promise<string[]> {
     return this.rows.waitingForRequest(this.alone);
   }
 
   /** There may be work: ends the wait. */
   notify(): void {
-    this.notified = true;
+    this.isNotified = true;
     this.endWait();
   }
 
-  /** Begins to handle. */
+  /** Begins to claim. */
   start(): void {
-    this.stopping = false;
+    this.isStopping = false;
     this.loop ??= this.run();
-    const renewals = this.settings.leaseMs / 3;
-    this.renewing ??= setInterval(() => void this.renew(), renewals);
+    this.renewing ??= setInterval(() => void this.renew(), this.settings.leaseMs / 3);
   }
 
   /** Claims nothing more and waits for what is in hand. */
   async stop(): Promise<void> {
-    this.stopping = true;
+    this.isStopping = true;
     this.notify();
     await this.loop;
-    await Promise.all(this.inHand.values());
+    await Promise.all([...this.inHand.values()].map(({ done }) => done));
     clearInterval(this.renewing);
     this.renewing = undefined;
     this.loop = undefined;
@@ -111,7 +126,7 @@ export class WorkQueue {
 
   /** Resolves when this process has settled the row; undefined when it has not got it in hand. */
   inProgress(key: string): Promise<void> | undefined {
-    return this.inHand.get(key);
+    return this.inHand.get(key)?.done;
   }
 
   /** Rows in hand in this process. */
@@ -120,12 +135,10 @@ export class WorkQueue {
   }
 
   private async run(): Promise<void> {
-    while (!this.stopping) {
-      this.notified = false;
+    while (!this.isStopping) {
+      this.isNotified = false;
       try {
-        const free = this.settings.workers - this.inHand.size;
-        const items = free > 0 ? await this.take(free) : [];
-        if (items.length === 0) await this.rest(free > 0);
+        await this.wait(await this.claim());
       } catch (error) {
         log.warn({ err: error, queue: this.options.service }, 'the work queue could not be read');
         await this.wait(this.settings.lookMs);
@@ -133,29 +146,33 @@ export class WorkQueue {
     }
   }
 
-  private async take(free: number): Promise<WorkItem[]> {
-    const items = await this.rows.claim(this.alone, this.claim, free, this.settings.leaseMs);
+  /** Claims what is due; resolves with the milliseconds until it is worth looking again. */
+  private async claim(): Promise<number> {
+    const { workers, leaseMs, lookMs } = this.settings;
+    const free = workers - this.inHand.size;
+    if (free <= 0) return lookMs;
+    const { items, nextDueMs = lookMs } = await this.rows.claim(this.alone, {
+      limit: free,
+      leaseMs,
+      inHand: [...this.inHand.keys()],
+    });
     for (const { lateMs, ...item } of items) {
       this.figures.late(lateMs / 1000);
-      // A claim of ours that ended while we were at it: the first hand goes on, and will learn that it has lost it.
-      if (this.inHand.has(item.key)) continue;
-      const attended = this.process(item).finally(() => {
-        this.inHand.delete(item.key);
-        this.notify();
-      });
-      this.inHand.set(item.key, attended);
+      this.take(item);
     }
-    return items;
+    return items.length > 0 ? 0 : Math.min(lookMs, Math.max(nextDueMs, 1));
   }
 
-  private async rest(mayTake: boolean): Promise<void> {
-    if (!mayTake) return this.wait(this.settings.lookMs);
-    const next = (await this.rows.nextDueMs(this.alone)) ?? this.settings.lookMs;
-    await this.wait(Math.min(this.settings.lookMs, Math.max(next, 1)));
+  private take(item: WorkItem): void {
+    const done = this.process(item).finally(() => {
+      this.inHand.delete(item.key);
+      this.notify();
+    });
+    this.inHand.set(item.key, { item, done });
   }
 
   private async wait(ms: number): Promise<void> {
-    if (this.notified) return;
+    if (this.isNotified || ms === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.endWait = () => {
@@ -173,8 +190,8 @@ export class WorkQueue {
       ended(await this.settle(item, settle));
     } catch (error) {
       ended(error instanceof ClaimLost ? 'lost' : 'failed');
-      log.warn({ err: error, queue: this.options.service, key: item.key, attempts: item.attempts }, 'not attended to');
-      await this.giveBack(item);
+      log.warn({ err: error, queue: this.options.service, key: item.key, attempts: item.attempts }, 'a row was not handled');
+      await this.giveBack(item, backoffMs(item.attempts, this.settings.backoff));
     }
   }
 
@@ -183,7 +200,7 @@ export class WorkQueue {
       try {
         return await inTransaction(this.options.dataSource, async (tx) => {
           const verdict = await decide(tx);
-          await this.rows.settle(tx, this.claim, item, verdict);
+          await this.rows.settle(tx, item, verdict);
           return 'done' in verdict ? 'done' : 'again';
         });
       } catch (error) {
@@ -192,19 +209,19 @@ export class WorkQueue {
     }
   }
 
-  private async giveBack({ key, attempts }: WorkItem): Promise<void> {
-    const rest = backoffMs(attempts, this.settings.backoff);
+  private async giveBack(item: WorkItem, afterMs: number): Promise<void> {
     try {
-      await this.rows.giveBack(this.alone, this.claim, key, rest);
+      await this.rows.giveBack(this.alone, item, afterMs);
     } catch (error) {
-      log.warn({ err: error, key }, 'a row could not be given back: it is free when its claim ends');
+      log.warn({ err: error, key: item.key }, 'a row could not be given back: it is free when its claim ends');
     }
   }
 
   private async renew(): Promise<void> {
     if (this.inHand.size === 0) return;
     try {
-      await this.rows.renew(this.alone, this.claim, [...this.inHand.keys()], this.settings.leaseMs);
+      const items = [...this.inHand.values()].map(({ item }) => item);
+      await this.rows.renew(this.alone, items, this.settings.leaseMs);
     } catch (error) {
       log.warn({ err: error, queue: this.options.service }, 'claims could not be renewed');
     }
@@ -213,12 +230,12 @@ export class WorkQueue {
 
 function figuresOf(service: string, count: () => Promise<{ all: number; due: number; claimed: number }>) {
   const labels = { queue: [service] } as const;
-  const attended = counter({
-    name: 'work_attended_total',
-    help: 'Rows of a work queue attended to, by how it ended.',
+  const handled = counter({
+    name: 'work_handled_total',
+    help: 'Rows of a work queue handled, by how it ended.',
     labels: { queue: [service], outcome: outcomes },
   });
-  const seconds = histogram({ name: 'work_seconds', help: 'Time that attending to a row took.', labels });
+  const seconds = histogram({ name: 'work_seconds', help: 'Time that handling a row took.', labels });
   const late = histogram({ name: 'work_late_seconds', help: 'Time from a row being due to its claim.', labels });
   gauge({
     name: 'work_rows',
@@ -236,7 +253,7 @@ function figuresOf(service: string, count: () => Promise<{ all: number; due: num
       const stop = seconds.startTimer({ queue: service });
       return (outcome: (typeof outcomes)[number]) => {
         stop();
-        attended.inc({ queue: service, outcome });
+        handled.inc({ queue: service, outcome });
       };
     },
   };

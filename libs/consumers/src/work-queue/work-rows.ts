@@ -1,15 +1,25 @@
+import { randomUUID } from 'node:crypto';
 import type { Migration, Transaction } from '@tradecore/event-sourcing';
 import { fill, schemaOf, template } from '../offsets/schema.ts';
 
-/** What workers remember about a row between two attendances; JSON. */
+/** What workers keep about a row between two calls; JSON. */
 export type WorkState = Readonly<Record<string, unknown>>;
 
-/** A row that this process has claimed. */
+/** A row to be put. */
+export interface NewWork {
+  readonly key: string;
+  /** Laid over the state of a row that is there. */
+  readonly state?: WorkState;
+}
+
+/** A row that a worker of this process has claimed. */
 export interface WorkItem {
   readonly key: string;
+  /** Names this taking of the row: whoever takes it later has another, and only the last one settles. */
+  readonly claim: string;
   /** Claims since it was last settled, this one included: above 1 the last ones failed. */
   readonly attempts: number;
-  /** Somebody claimed it and was never heard of again: what was being done may have happened or not. */
+  /** Its last claim ran out: what that worker was doing may have happened or not. */
   readonly takenOver: boolean;
   readonly state: WorkState;
   /** When it was put first; RFC 3339. */
@@ -17,10 +27,10 @@ export interface WorkItem {
   readonly revision: number;
 }
 
-/** How a row is settled: it goes, or somebody attends to it again after so many milliseconds, or only when it is asked for. */
+/** How a row is settled: it goes, or comes again after so many milliseconds, or only on request. */
 export type Verdict = { readonly done: true } | { readonly again: number | 'on-request'; readonly state: WorkState };
 
-/** The claim has ended, and somebody else may be at it: nothing of this attendance counts. */
+/** The claim has run out, and another worker may have the row: nothing of this call counts. */
 export class ClaimLost extends Error {
   override readonly name = 'ClaimLost';
 }
@@ -40,26 +50,52 @@ export function workMigration({ number, service }: WorkMigrationOptions): Migrat
   return { number, name: `${service}-work`, sql: fill(work, schemaOf(service), service) };
 }
 
+/** Rows that were claimed, and when the next one is due. */
+export interface Claimed {
+  readonly items: readonly (WorkItem & { readonly lateMs: number })[];
+  /** Undefined when none will be. */
+  readonly nextDueMs: number | undefined;
+}
+
+/** An item as SQL returns it. */
+const itemColumns = `w.key, w.claim, w.attempts, w.revision, w.state,
+  to_char(w.put_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "putAt"`;
+
 /** The SQL of a work queue. */
 export class WorkRows {
   constructor(private readonly schema: string) {}
 
-  /** Asks for each key, now: a row that is there becomes due, one in hand is attended to once more. A state given replaces the one that is there. */
-  async put(tx: Transaction, rows: readonly { readonly key: string; readonly state?: WorkState }[]): Promise<void> {
-    if (rows.length === 0) return;
+  /**
+   * Requests each key, now: a row that is there becomes due, one that a worker has comes once more. At most `claims` rows that are free are claimed
+   * at once, for `leaseMs`, and returned.
+   */
+  async put(
+    tx: Transaction,
+    rows: readonly NewWork[],
+    { claims = 0, leaseMs = 0 }: { readonly claims?: number; readonly leaseMs?: number } = {},
+  ): Promise<WorkItem[]> {
+    if (rows.length === 0) return [];
     const unique = [...new Map(rows.map((row) => [row.key, row])).values()].sort((a, b) => (a.key < b.key ? -1 : 1));
-    await tx.query(
-      `insert into ${this.schema}.work as w (key, state)
-       select key, coalesce(state, '{}') from jsonb_to_recordset($1::jsonb) as r (key uuid, state jsonb) order by key
+    const given = unique.map((row, index) => ({ ...row, claim: index < claims ? randomUUID() : null }));
+    const items = (await tx.query(
+      `insert into ${this.schema}.work as w (key, state, claim, attempts, due_at)
+       select key, coalesce(state, '{}'), claim, case when claim is null then 0 else 1 end,
+              clock_timestamp() + case when claim is null then interval '0' else $2 * interval '1 millisecond' end
+         from jsonb_to_recordset($1::jsonb) as r (key uuid, state jsonb, claim uuid) order by key
        on conflict (key) do update
          set revision = w.revision + 1,
              state = w.state || excluded.state,
-             due_at = case when w.claim is null then excluded.due_at else w.due_at end`,
-      [JSON.stringify(unique)],
-    );
+             attempts = case when w.claim is null then w.attempts + excluded.attempts else w.attempts end,
+             due_at = case when w.claim is null then excluded.due_at else w.due_at end,
+             claim = coalesce(w.claim, excluded.claim)
+       returning ${itemColumns}, false as "takenOver"`,
+      [JSON.stringify(given), leaseMs],
+    )) as WorkItem[];
+    const ours = new Set<string>(given.flatMap(({ claim }) => claim ?? []));
+    return items.filter(({ claim }) => ours.has(claim));
   }
 
-  /** Makes rows due that are there already and free; answers how many. */
+  /** Makes rows due that are there already; one that a worker has comes once more. */
   async request(tx: Transaction, keys: readonly string[]): Promise<void> {
     await tx.query(
       `update ${this.schema}.work set revision = revision + 1, due_at = case when claim is null then clock_timestamp() else due_at end
@@ -86,57 +122,54 @@ export class WorkRows {
     );
   }
 
-  /** Keys that wait to be asked for. */
+  /** Keys that wait for a request. */
   async waitingForRequest(tx: Transaction): Promise<string[]> {
     const rows = (await tx.query(`select key from ${this.schema}.work where due_at = 'infinity'`)) as { key: string }[];
     return rows.map(({ key }) => key);
   }
 
   /**
-   * Claims the rows that have waited longest, at most `limit`, for `leaseMs`. With clock_timestamp(), which is volatile, `due_at <=` would be a
-   * filter over the whole index (2,000 pages of 100,000 rows) and not its condition.
+   * Claims the rows that have waited longest, at most `limit`, for `leaseMs`, but none of those in hand, and tells when the next one is due. With clock_timestamp(), which is
+   * volatile, `due_at <=` would be a filter over the whole index (2,000 pages of 100,000 rows) and not its condition.
    */
   async claim(
     tx: Transaction,
-    claim: string,
-    limit: number,
-    leaseMs: number,
-  ): Promise<(WorkItem & { readonly lateMs: number })[]> {
-    return (await tx.query(
+    { limit, leaseMs, inHand }: { readonly limit: number; readonly leaseMs: number; readonly inHand: readonly string[] },
+  ): Promise<Claimed> {
+    const rows = (await tx.query(
       `with due as materialized (
-         select key, claim, due_at from ${this.schema}.work where due_at <= statement_timestamp() order by due_at limit $2 for update skip locked)
-       update ${this.schema}.work w
-          set claim = $1, attempts = w.attempts + 1, due_at = clock_timestamp() + $3 * interval '1 millisecond'
-         from due where w.key = due.key
-       returning w.key, w.attempts, w.revision, w.state, due.claim is not null as "takenOver",
-                 to_char(w.put_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "putAt",
-                 (extract(epoch from clock_timestamp() - due.due_at) * 1000)::float8 as "lateMs"`,
-      [claim, limit, leaseMs],
-    )) as (WorkItem & { readonly lateMs: number })[];
+         select key, claim, due_at from ${this.schema}.work where due_at <= statement_timestamp() and key <> all($3::uuid[])
+          order by due_at limit $1 for update skip locked),
+       claimed as (
+         update ${this.schema}.work w
+            set claim = gen_random_uuid(), attempts = w.attempts + 1, due_at = clock_timestamp() + $2 * interval '1 millisecond'
+           from due where w.key = due.key
+         returning ${itemColumns}, due.claim is not null as "takenOver",
+                   (extract(epoch from clock_timestamp() - due.due_at) * 1000)::float8 as "lateMs")
+       select c.*, n.ms as "nextDueMs"
+         from (select min(due_at) as due_at from (
+                 select due_at from ${this.schema}.work where due_at > statement_timestamp() and due_at < 'infinity' order by due_at limit 1) f) later
+         cross join lateral (select (extract(epoch from later.due_at - clock_timestamp()) * 1000)::float8 as ms) n
+         left join claimed c on true`,
+      [limit, leaseMs, inHand],
+    )) as (WorkItem & { readonly lateMs: number; readonly nextDueMs: number | null })[];
+    const items = rows.filter(({ key }) => key !== null).map(({ nextDueMs: _, ...item }) => item);
+    return { items, nextDueMs: rows[0]?.nextDueMs ?? undefined };
   }
 
-  /** Milliseconds until the next row is due; undefined when none will be. */
-  async nextDueMs(tx: Transaction): Promise<number | undefined> {
-    const [row] = (await tx.query(
-      `select (extract(epoch from due_at - clock_timestamp()) * 1000)::float8 as ms
-         from ${this.schema}.work where due_at < 'infinity' order by due_at limit 1`,
-    )) as { ms: number }[];
-    return row?.ms;
-  }
-
-  /** Prolongs the claims of the rows in hand. */
-  async renew(tx: Transaction, claim: string, keys: readonly string[], leaseMs: number): Promise<void> {
+  /** Prolongs claims. */
+  async renew(tx: Transaction, items: readonly Pick<WorkItem, 'key' | 'claim'>[], leaseMs: number): Promise<void> {
     await tx.query(
-      `update ${this.schema}.work set due_at = clock_timestamp() + $3 * interval '1 millisecond'
-        where key = any($2::uuid[]) and claim = $1`,
-      [claim, keys, leaseMs],
+      `update ${this.schema}.work w set due_at = clock_timestamp() + $3 * interval '1 millisecond'
+         from unnest($1::uuid[], $2::uuid[]) i (key, claim) where w.key = i.key and w.claim = i.claim`,
+      [items.map(({ key }) => key), items.map(({ claim }) => claim), leaseMs],
     );
   }
 
-  /** Settles a claimed row; one that was asked for meanwhile is due at once. Throws `ClaimLost`. */
-  async settle(tx: Transaction, claim: string, item: WorkItem, verdict: Verdict): Promise<void> {
-    const gone = 'done' in verdict && (await this.remove(tx, claim, item));
-    if (gone) return;
+  /** Settles a claimed row; one that was requested meanwhile is due at once. Throws `ClaimLost`. */
+  async settle(tx: Transaction, { key, claim, revision }: WorkItem, verdict: Verdict): Promise<void> {
+    const isGone = 'done' in verdict && (await this.remove(tx, { key, claim, revision }));
+    if (isGone) return;
     const { again, state } = 'done' in verdict ? { again: 0, state: {} } : verdict;
     const settled = (await tx.query(
       `update ${this.schema}.work
@@ -144,12 +177,15 @@ export class WorkRows {
               due_at = case when revision <> $3 then clock_timestamp() when $4::float8 is null then 'infinity'
                             else clock_timestamp() + $4::float8 * interval '1 millisecond' end
         where key = $1 and claim = $2 returning key`,
-      [item.key, claim, item.revision, again === 'on-request' ? null : again, JSON.stringify(state)],
+      [key, claim, revision, again === 'on-request' ? null : again, JSON.stringify(state)],
     )) as unknown[];
-    if (settled.length === 0) throw new ClaimLost(`the claim of ${item.key} has ended`);
+    if (settled.length === 0) throw new ClaimLost(`the claim of ${key} has run out`);
   }
 
-  private async remove(tx: Transaction, claim: string, { key, revision }: WorkItem): Promise<boolean> {
+  private async remove(
+    tx: Transaction,
+    { key, claim, revision }: Pick<WorkItem, 'key' | 'claim' | 'revision'>,
+  ): Promise<boolean> {
     const removed = (await tx.query(
       `delete from ${this.schema}.work where key = $1 and claim = $2 and revision = $3 returning key`,
       [key, claim, revision],
@@ -157,8 +193,8 @@ export class WorkRows {
     return removed.length > 0;
   }
 
-  /** Gives a row back whose attendance failed: due again after so many milliseconds, attempts counted, state as it was. */
-  async giveBack(tx: Transaction, claim: string, key: string, afterMs: number): Promise<void> {
+  /** Gives a row back whose call failed: due again after so many milliseconds, attempts counted, state as it was. */
+  async giveBack(tx: Transaction, { key, claim }: Pick<WorkItem, 'key' | 'claim'>, afterMs: number): Promise<void> {
     await tx.query(
       `update ${this.schema}.work set claim = null, due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
         where key = $1 and claim = $2`,

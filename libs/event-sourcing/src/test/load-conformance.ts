@@ -38,7 +38,10 @@ function atOnce(store: () => EventStore) {
           { type: Tally, id: none },
         ];
         const loaded = await store().loadMany(wanted, [first?.id ?? '', freshId()]);
-        expect(loaded.get(Tally, one.id)).toMatchObject({ aggregate: { total: 3, version: 4 }, lastEventId: await lastId(one.id) });
+        expect(loaded.get(Tally, one.id)).toMatchObject({
+          aggregate: { total: 3, version: 4 },
+          lastEventId: await lastId(one.id),
+        });
         expect(loaded.get(Gate, gate.id).aggregate).toMatchObject({ isOpen: false, version: 1 });
         expect(loaded.get(Tally, none)).toMatchObject({ aggregate: { version: 0 }, lastEventId: null });
         expect([...loaded.events.values()]).toEqual([first]);
@@ -99,6 +102,25 @@ function atOnce(store: () => EventStore) {
         await store().saveAggregate((await store().loadAggregate(Tally, id)).raise(1));
         expect(await loadOne({ type: Tally, id, warm })).toBe(warm);
         expect(warm.aggregate).toMatchObject({ version: 3, total: 5 });
+      });
+
+      it('goes on with what was just saved, whether others loaded it meanwhile or not, and never past a gap', async () => {
+        const { id } = await tally();
+        const save = async (by: number) =>
+          (await store().saveAggregate((await store().loadAggregate(Tally, id)).raise(by))).events;
+        const warm = await loadOne({ type: Tally, id });
+        const other = await tally();
+        const first = await save(1);
+        store().advance(warm, [...(await store().readEvents(other.id)), ...first]);
+        expect(warm).toMatchObject({ aggregate: { version: 2, total: 1 }, lastEventId: await lastId(id) });
+        const second = await save(2);
+        await loadOne({ type: Tally, id, warm });
+        store().advance(warm, second);
+        expect(warm.aggregate).toMatchObject({ version: 3, total: 3 });
+        await save(4);
+        store().advance(warm, await save(8));
+        expect(warm.aggregate.version).toBe(3);
+        expect((await loadOne({ type: Tally, id, warm })).aggregate).toMatchObject({ version: 5, total: 15 });
       });
 
       it('begins anew where the store has not its last event', async () => {
@@ -180,7 +202,9 @@ function decisions(stores: () => readonly EventStore[]): void {
 
   it('decides under locks: none of many who write at once is refused', async () => {
     const { id } = await openIn(store());
-    const saves = await Promise.all(Array.from({ length: 20 }, (_, n) => raise(stores()[n % stores().length] as EventStore, id, 1)));
+    const saves = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => raise(stores()[n % stores().length] as EventStore, id, 1)),
+    );
     expect(new Set(saves.map(({ events }) => events[0]?.aggregateVersion)).size).toBe(20);
     expect((await store().loadAggregate(Tally, id)).total).toBe(20);
   });

@@ -23,7 +23,13 @@ function partsOf(store: () => EventStore) {
     const target = { type: 'Tally', id };
     return { ...target, expected, events: store().prepare(target, events, options) };
   };
-  const request = () => ({ correlationId: freshId(), causationId: freshId(), commandId: freshId(), actor: 'me', account: freshId() });
+  const request = () => ({
+    correlationId: freshId(),
+    causationId: freshId(),
+    commandId: freshId(),
+    actor: 'me',
+    account: freshId(),
+  });
   const tally = async (): Promise<string> => {
     const id = freshId();
     await store().savePrepared([part(id, 0, [opened])]);
@@ -36,14 +42,19 @@ function partsOf(store: () => EventStore) {
       it('holds decisions of several requests in one save, each with its own origin and ids', async () => {
         const [purse, one, two] = [await tally(), freshId(), freshId()];
         const [first, second] = [request(), request()];
-        const spent = [part(purse, 1, [raised(1)], { context: first }), part(purse, 2, [raised(2), raised(3)], { context: second })];
+        const spent = [
+          part(purse, 1, [raised(1)], { context: first }),
+          part(purse, 2, [raised(2), raised(3)], { context: second }),
+        ];
         const { outcome, events } = await store().savePrepared([
           part(one, 0, [opened], { context: first }),
           { type: 'Tally', id: purse, expected: 1, events: spent.flatMap((each) => each.events) },
           part(two, 0, [opened], { context: second }),
         ]);
         expect(outcome).toBe('stored');
-        expect(events.map(({ aggregateId, aggregateVersion, correlationId }) => [aggregateId, aggregateVersion, correlationId])).toEqual([
+        expect(
+          events.map(({ aggregateId, aggregateVersion, correlationId }) => [aggregateId, aggregateVersion, correlationId]),
+        ).toEqual([
           [one, 1, first.correlationId],
           [purse, 2, first.correlationId],
           [purse, 3, second.correlationId],
@@ -84,7 +95,9 @@ function partsOf(store: () => EventStore) {
       it('takes the context of the call where none is given, and is repeated when all its decisions are stored', async () => {
         const [id, context] = [await tally(), request()];
         const prepared = runInContext(context, () => part(id, 1, [raised(1)]));
-        expect(prepared.events).toMatchObject([{ id: causedEventId(context.commandId, id, 0), origin: { correlationId: context.correlationId } }]);
+        expect(prepared.events).toMatchObject([
+          { id: causedEventId(context.commandId, id, 0), origin: { correlationId: context.correlationId } },
+        ]);
         const { events } = await store().savePrepared([prepared]);
         await store().savePrepared([part(id, 2, [raised(10)])]);
         const other = freshId();

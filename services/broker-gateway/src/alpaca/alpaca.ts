@@ -1,12 +1,12 @@
 import type { RevisionTerms } from '@tradecore/events';
-import type { BrokerAnswer, BrokerageExecution, BrokerageOrder } from '@tradecore/trading';
+import type { BrokerageAnswer, BrokerageExecution, BrokerageOrder } from '@tradecore/trading';
 import type { z } from 'zod';
 import type { AlpacaHttp, HttpCall, HttpReply } from './http.ts';
 import { assets, clock, fills, latestTrades, refusal, brokerageOrder, brokerageOrders } from './shapes.ts';
 import { gatewayMetrics, type Call } from '../broker-gateway.metrics.ts';
 import {
-  BrokerSilent,
-  type BrokerPort,
+  NoUsableReply,
+  type BrokeragePort,
   type BrokerageClock,
   type BrokerageInstrument,
   type BrokeragePrice,
@@ -15,23 +15,25 @@ import {
 const typeNames = { market: 'market', limit: 'limit', stop: 'stop', stopLimit: 'stop_limit' } as const;
 const ordersPage = 500;
 const fillsPage = 100;
-/** More pages than this at once are no brokerage sweep any more. */
+/** More pages than this are no answer any more. */
 const pagesLimit = 2_000;
 const symbolsAtOnce = 1_000;
 
 /** Alpaca's trading API v2, and the latest trades of its market data API v2. The paper broker speaks the same. */
-export class Alpaca implements BrokerPort {
+export class Alpaca implements BrokeragePort {
   private readonly fills: ReturnType<typeof fills>;
 
   constructor(
     readonly brokerage: string,
+    /** Not proven for Alpaca; the paper broker can be set either way. */
+    readonly replaceCarriesFills: boolean,
     private readonly trading: AlpacaHttp,
     private readonly data: AlpacaHttp,
   ) {
     this.fills = fills(brokerage);
   }
 
-  async submit(clientOrderId: string, terms: RevisionTerms): Promise<BrokerAnswer> {
+  async submit(clientOrderId: string, terms: RevisionTerms): Promise<BrokerageAnswer> {
     const body = {
       symbol: terms.symbol,
       side: terms.side,
@@ -43,21 +45,21 @@ export class Alpaca implements BrokerPort {
     return this.change({ call: 'submit', method: 'POST', path: '/v2/orders', body });
   }
 
-  async replace(brokerageOrderId: string, clientOrderId: string, terms: RevisionTerms): Promise<BrokerAnswer> {
+  async replace(brokerageOrderId: string, clientOrderId: string, terms: RevisionTerms): Promise<BrokerageAnswer> {
     const body = { ...changeable(terms), client_order_id: clientOrderId };
     return this.change({ call: 'replace', method: 'PATCH', path: orderPath(brokerageOrderId), body });
   }
 
-  async cancel(brokerageOrderId: string): Promise<BrokerAnswer> {
+  async cancel(brokerageOrderId: string): Promise<BrokerageAnswer> {
     return this.change({ call: 'cancel', method: 'DELETE', path: orderPath(brokerageOrderId) });
   }
 
-  async byClientOrderId(clientOrderId: string): Promise<BrokerAnswer> {
+  async byClientOrderId(clientOrderId: string): Promise<BrokerageAnswer> {
     const query = { client_order_id: clientOrderId };
     return this.change({ call: 'by-client-order-id', method: 'GET', path: '/v2/orders:by_client_order_id', query });
   }
 
-  async byId(brokerageOrderId: string): Promise<BrokerAnswer> {
+  async byId(brokerageOrderId: string): Promise<BrokerageAnswer> {
     return this.change({ call: 'by-id', method: 'GET', path: orderPath(brokerageOrderId) });
   }
 
@@ -67,6 +69,12 @@ export class Alpaca implements BrokerPort {
 
   ordersSince(time: string): Promise<readonly BrokerageOrder[]> {
     return this.orders('all', time);
+  }
+
+  /** Its list can't be asked for one order. */
+  async executionsOf({ brokerageOrderId, submittedAt }: BrokerageOrder): Promise<readonly BrokerageExecution[]> {
+    const since = new Date(Date.parse(submittedAt) - 1).toISOString();
+    return (await this.executionsSince(since)).filter((execution) => execution.brokerageOrderId === brokerageOrderId);
   }
 
   async executionsSince(time: string): Promise<readonly BrokerageExecution[]> {
@@ -79,7 +87,7 @@ export class Alpaca implements BrokerPort {
       token = page.at(-1)?.page;
       if (page.length < fillsPage) return found;
     }
-    throw new BrokerSilent(`more than ${pagesLimit * fillsPage} executions since ${time}`);
+    throw new NoUsableReply(`more than ${pagesLimit * fillsPage} executions since ${time}`);
   }
 
   instruments(): Promise<readonly BrokerageInstrument[]> {
@@ -113,11 +121,11 @@ export class Alpaca implements BrokerPort {
       if (page.length < ordersPage || last === undefined || found.size === before) return [...found.values()];
       after = new Date(Date.parse(last.submittedAt) - 1).toISOString();
     }
-    throw new BrokerSilent(`more than ${pagesLimit * ordersPage} orders`);
+    throw new NoUsableReply(`more than ${pagesLimit * ordersPage} orders`);
   }
 
   /** A call about one order. */
-  private async change(call: HttpCall): Promise<BrokerAnswer> {
+  private async change(call: HttpCall): Promise<BrokerageAnswer> {
     const reply = await this.trading.ask(call);
     const answer = reply.kind === 'reply' ? answerOf(reply, call.method) : reply;
     gatewayMetrics.calls.inc({ call: call.call, outcome: outcomeOf(reply, answer) });
@@ -134,15 +142,15 @@ export class Alpaca implements BrokerPort {
       gatewayMetrics.calls.inc({ call: ask.call, outcome });
     if (reply.kind !== 'reply') {
       count(reply.kind);
-      throw new BrokerSilent(`${ask.call}: ${reply.reason}`);
+      throw new NoUsableReply(`${ask.call}: ${reply.reason}`);
     }
     if (reply.status !== 200) {
       count('refused');
-      throw new BrokerSilent(`${ask.call}: the broker says ${reply.status}`);
+      throw new NoUsableReply(`${ask.call}: the broker says ${reply.status}`);
     }
     const read = shape.safeParse(reply.body);
     count(read.success ? 'answered' : 'bad-shape');
-    if (!read.success) throw new BrokerSilent(`${ask.call}: ${read.error.issues[0]?.message ?? 'not what we know'}`);
+    if (!read.success) throw new NoUsableReply(`${ask.call}: ${read.error.issues[0]?.message ?? 'not what we know'}`);
     return read.data;
   }
 }
@@ -156,7 +164,7 @@ const changeable = ({ quantity, limitPrice, stopPrice }: RevisionTerms) => ({
 });
 
 /** What a reply says. One of a shape that we don't know says nothing. */
-function answerOf({ status, body }: Extract<HttpReply, { kind: 'reply' }>, method: HttpCall['method']): BrokerAnswer {
+function answerOf({ status, body }: Extract<HttpReply, { kind: 'reply' }>, method: HttpCall['method']): BrokerageAnswer {
   if (status === 204 && method === 'DELETE') return { kind: 'done' };
   if (status === 200 || status === 201) {
     const read = brokerageOrder.safeParse(body);
@@ -167,7 +175,7 @@ function answerOf({ status, body }: Extract<HttpReply, { kind: 'reply' }>, metho
 }
 
 /** Wrong keys are our fault, not the order's: 401, and 403 without a code. Nothing was done, and somebody has to look. */
-function refusalOf(status: number, body: unknown): BrokerAnswer {
+function refusalOf(status: number, body: unknown): BrokerageAnswer {
   const read = refusal.safeParse(body);
   if (status === 401 || (status === 403 && !read.success)) {
     return { kind: 'unsent', reason: `the broker does not know our keys: ${status}`, retryAfterMs: 5_000 };
@@ -180,7 +188,7 @@ function refusalOf(status: number, body: unknown): BrokerAnswer {
 
 const badShape = (status: number): string => `the broker says ${status}, in a shape that we do not know`;
 
-function outcomeOf(reply: HttpReply, answer: BrokerAnswer) {
+function outcomeOf(reply: HttpReply, answer: BrokerageAnswer) {
   if (reply.kind === 'unsent') return reply.reason.includes('429') ? 'rate-limited' : 'unsent';
   if (answer.kind === 'unknown') return reply.kind === 'reply' ? 'bad-shape' : 'unknown';
   if (answer.kind === 'absent') return 'absent';

@@ -1,8 +1,15 @@
 import { executionIdFor } from '@tradecore/events';
 import { decimal, decimalRefusal, isNegative } from '@tradecore/money';
-import type { BrokerageExecution, BrokerageOrder, BrokerageStatus } from '@tradecore/trading';
+import type {
+  BrokerageExecution,
+  BrokerageOrder,
+  BrokerageStatus,
+  BrokerageUpdate,
+  ExecutionReport,
+  ReportName,
+} from '@tradecore/trading';
 import { z } from 'zod';
-import type { BrokerageClock, BrokerageInstrument, BrokerageUpdate } from '../brokerage-port.ts';
+import type { BrokerageClock, BrokerageInstrument } from '../brokerage-port.ts';
 
 /** What an order's status means to us. A word that is not here is no reply that we understand. */
 const statuses = {
@@ -93,33 +100,56 @@ const executionOf = (
   brokerage: string,
   brokerageExecutionId: string,
   rest: Omit<BrokerageExecution, 'executionId' | 'brokerageExecutionId'>,
-): BrokerageExecution => ({ executionId: executionIdFor(brokerage, brokerageExecutionId), brokerageExecutionId, ...rest });
+): BrokerageExecution => ({ ...nameOf(brokerage, brokerageExecutionId), ...rest });
 
 /** What the stream of updates tells. Events of which we need no more than the order's state may have any name. */
 export const tradeUpdate = (brokerage: string): z.ZodType<BrokerageUpdate> =>
-  z
-    .object({
-      event: z.string().max(64),
-      order: orderShape,
-      timestamp: time.optional(),
-      execution_id: id.optional(),
-      previous_execution_id: id.optional(),
-      qty: amount.optional(),
-      price: amount.optional(),
-    })
-    .transform(({ event, order, timestamp, execution_id, previous_execution_id, qty, price }, context): BrokerageUpdate => {
-      const shown = toOrder(order);
-      const previous = previous_execution_id && { previousExecutionId: executionIdFor(brokerage, previous_execution_id) };
-      if (!carriesExecution.has(event)) return { event, order: shown, ...previous };
-      if (!execution_id || !qty || !price || !timestamp) {
-        context.addIssue({ code: 'custom', message: `${event} without its execution` });
-        return z.NEVER;
-      }
-      const figures = { brokerageOrderId: order.id, quantity: qty, price, executedAt: timestamp };
-      return { event, order: shown, execution: executionOf(brokerage, execution_id, figures), ...previous };
-    }) as z.ZodType<BrokerageUpdate>;
+  updateShape.transform((update, context): BrokerageUpdate => {
+    const { event } = update;
+    const shown = { event, order: toOrder(update.order) };
+    if (!reporting.has(event)) return shown;
+    const report = reportOf(brokerage, update);
+    if (report) return { ...shown, report };
+    context.addIssue({ code: 'custom', message: `${event} without its execution` });
+    return z.NEVER;
+  }) as z.ZodType<BrokerageUpdate>;
 
-const carriesExecution = new Set(['fill', 'partial_fill', 'trade_correct']);
+const reporting = new Set(['fill', 'partial_fill', 'trade_bust', 'trade_correct']);
+
+const updateShape = z.object({
+  event: z.string().max(64),
+  order: orderShape,
+  timestamp: time.optional(),
+  execution_id: id.optional(),
+  previous_execution_id: id.optional(),
+  qty: amount.optional(),
+  price: amount.optional(),
+});
+type Update = z.output<typeof updateShape>;
+
+function reportOf(brokerage: string, update: Update): ExecutionReport | undefined {
+  const { event, execution_id: reportId, previous_execution_id: previousId } = update;
+  if (reportId === undefined) return undefined;
+  const execution = figuresOf(brokerage, reportId, update);
+  const previous = nameOf(brokerage, previousId ?? reportId);
+  if (event === 'trade_bust') return { kind: 'bust', brokerageExecutionId: reportId, previous, ...(execution && { execution }) };
+  if (!execution) return undefined;
+  return event === 'trade_correct' ? { kind: 'correction', execution, previous } : { kind: 'trade', execution };
+}
+
+function figuresOf(
+  brokerage: string,
+  reportId: string,
+  { order, qty, price, timestamp }: Update,
+): BrokerageExecution | undefined {
+  if (!qty || !price || !timestamp) return undefined;
+  return executionOf(brokerage, reportId, { brokerageOrderId: order.id, quantity: qty, price, executedAt: timestamp });
+}
+
+const nameOf = (brokerage: string, brokerageExecutionId: string): ReportName => ({
+  executionId: executionIdFor(brokerage, brokerageExecutionId),
+  brokerageExecutionId,
+});
 
 /** Listed instruments. Where the broker names no steps, those of US shares hold: a cent, and whole shares. */
 export const assets = z

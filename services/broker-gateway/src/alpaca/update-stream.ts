@@ -1,8 +1,8 @@
 import { logger } from '@tradecore/telemetry';
+import type { BrokerageUpdate } from '@tradecore/trading';
 import { WebSocket, type RawData } from 'ws';
 import { tradeUpdate } from './shapes.ts';
 import { gatewayMetrics } from '../broker-gateway.metrics.ts';
-import type { BrokerageUpdate } from '../brokerage-port.ts';
 
 /** Where and how the stream is read. */
 export interface StreamSettings {
@@ -16,7 +16,7 @@ export interface StreamSettings {
 export interface StreamListener {
   /** An update. */
   updated(update: BrokerageUpdate): void;
-  /** It is read from now on. What happened before was not told and never will be: look back. */
+  /** It is read from now on. What happened before was not told and never will be: a sweep finds it. */
   up(): void;
 }
 
@@ -60,7 +60,7 @@ export class UpdateStream {
     this.socket?.terminate();
   }
 
-  /** Ends the connection, so that it begins again with a look back: when updates come faster than they can be stored. */
+  /** Ends the connection, so that it begins again, with a sweep: when updates come faster than they can be stored. */
   restart(): void {
     this.socket?.terminate();
   }
@@ -103,7 +103,7 @@ export class UpdateStream {
     if (message?.stream !== 'trade_updates') return log.debug({ stream: message?.stream }, 'the stream says something else');
     const update = this.shape.safeParse(message.data);
     if (update.success) return this.listener.updated(update.data);
-    // What it was is found by looking back.
+    // What it was is found by the sweep.
     gatewayMetrics.updates.inc({ outcome: 'bad-shape' });
     log.error({ issue: update.error.issues[0] }, 'an update has a shape that we do not know');
     socket.terminate();

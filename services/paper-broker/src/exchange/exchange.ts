@@ -162,6 +162,13 @@ export class Exchange {
     this.#floor.ask(id);
   }
 
+  /** Works an order again that was done for the day or suspended. Throws `Refusal` 404, 422 when it was not. */
+  resume(account: string, id: string, now: number): void {
+    const order = this.order(account, id);
+    if (order.status !== 'done_for_day' && order.status !== 'suspended') throw impossible(`order is in "${order.status}" state`);
+    this.#floor.resume(order, now);
+  }
+
   /** Does what was asked: acknowledges, matches, cancels, replaces. */
   work(now: number): void {
     this.#floor.work(now);

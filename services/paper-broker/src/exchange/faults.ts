@@ -20,6 +20,7 @@ export const orderFaults = [
   'fill-after-cancel',
   'replace-rejected',
   'fill-before-replace',
+  'overfill',
   'replace-counts-from-zero',
 ] as const;
 /** What may go wrong with the stream of updates; whoever carries it plays them. */

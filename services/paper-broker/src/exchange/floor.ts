@@ -31,6 +31,8 @@ export class Floor {
   readonly #arrived = new Set<string>();
   /** Cancelled orders that trade once more, by script. */
   readonly #late = new Set<string>();
+  /** Filled orders that trade one lot more, by script. */
+  readonly #over = new Set<string>();
   #updates: Update[] = [];
   #sequence = 0;
 
@@ -82,6 +84,16 @@ export class Floor {
       const order = this.parts.book.orders.get(id);
       if (order) this.execute(order, this.#some(order), now);
     }
+    for (const id of [...this.#over]) {
+      this.#over.delete(id);
+      const order = this.parts.book.orders.get(id);
+      if (order) this.execute(order, this.#instrument(order.symbol).lot, now);
+    }
+  }
+
+  /** Works an order again that was done for the day or suspended. */
+  resume(order: ExchangeOrder, now: number): void {
+    this.#trade(this.change(order, { status: restingStatus(order) }, now, 'new'), now);
   }
 
   /** Stores the changed order with what it holds now, and tells it. */
@@ -233,7 +245,9 @@ export class Floor {
     if (!isMarketable(order, price)) return order;
     const { random, partialFills } = this.parts;
     const { lot } = this.#instrument(order.symbol);
-    return this.execute(order, sizeNow(order, { random, partialFills, lot }), now);
+    const met = this.execute(order, sizeNow(order, { random, partialFills, lot }), now);
+    if (met.status === 'filled' && this.#meets('overfill', met)) this.#over.add(met.id);
+    return met;
   }
 
   #priceOf(order: ExchangeOrder): Decimal {

@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs';
+import TestSequencer from '@jest/test-sequencer';
+
+const starts = /node:child_process|startProcess|startWorld/;
+
+/**
+ * Tests that start processes first: they take longest, and one that starts last leaves the other cores idle. Jest knows that only where it has run
+ * before; on a fresh checkout it goes by the size of files.
+ */
+export default class ProcessesFirst extends TestSequencer {
+  sort(tests) {
+    const startsProcesses = new Map(tests.map(({ path }) => [path, starts.test(readFileSync(path, 'utf8'))]));
+    return super.sort(tests).toSorted((a, b) => Number(startsProcesses.get(b.path)) - Number(startsProcesses.get(a.path)));
+  }
+}

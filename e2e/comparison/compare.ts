@@ -1,0 +1,27 @@
+import { agrees, type Line } from './line.ts';
+import { moneyLines } from './money.ts';
+import { executionLines, orderLines, placementLines } from './orders.ts';
+import { recordLines } from './records.ts';
+import { readFacts, type Witnesses } from './witnesses.ts';
+
+/** Asks store, brokerage, read models and topics the same questions, when nothing is under way any more. */
+export async function compareAll(witnesses: Witnesses): Promise<Line[]> {
+  const facts = await readFacts(witnesses);
+  return [
+    ...(await orderLines(witnesses, facts)),
+    ...(await executionLines(witnesses, facts)),
+    ...(await moneyLines(witnesses, facts)),
+    ...(await placementLines(witnesses, facts)),
+    ...(await recordLines(witnesses, facts)),
+  ];
+}
+
+/** The same until all agree, for read models are milliseconds behind; at most `withinMs`. Returns what was found last. */
+export async function compareUntilAgreed(witnesses: Witnesses, withinMs: number): Promise<Line[]> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const lines = await compareAll(witnesses);
+    if (lines.every(agrees) || performance.now() > deadline) return lines;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}

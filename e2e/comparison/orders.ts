@@ -1,0 +1,169 @@
+import type { Step } from '@tradecore/events';
+import { add, compare, decimal, subtract, zero, type Decimal } from '@tradecore/money';
+import { isTerminal, type OrdStatus } from '@tradecore/trading';
+import { standing } from '@tradecore/local/demo/client.ts';
+import { stepsAtTheGateway } from './contracts.ts';
+import type { Line } from './line.ts';
+import { addTo, idOf, ofAggregate, ofEach, ofType, tally, type Facts, type Witnesses } from './witnesses.ts';
+
+/** How long a step may be on its way to the gateway. */
+const stepAgeMs = 10_000;
+
+/** The orders, as store, read models and brokerage have them. */
+export async function orderLines({ owners }: Witnesses, { stored, orders, brokerOrders, atBrokerage }: Facts): Promise<Line[]> {
+  const seen = (await ofEach(owners, (client, id) => client.orders(id))).flat();
+  const taken = brokerOrders.filter(
+    ({ brokerageOrderId, progress }) => brokerageOrderId !== undefined && progress !== 'rejected',
+  );
+  const names = atBrokerage.orders.map(({ client_order_id: name }) => name);
+  const steps = new Set(stepsOf(stored).map(({ target }) => target));
+  return [
+    { what: 'orders', store: `${orders.length}`, reads: `${seen.length}` },
+    {
+      what: 'of them terminal',
+      store: `${orders.filter(({ status }) => status && isTerminal(status)).length}`,
+      reads: `${seen.filter(({ status }) => isTerminal(status as OrdStatus)).length}`,
+    },
+    {
+      what: 'orders by status',
+      store: tally(orders.map(({ status = '' }) => status)),
+      reads: tally(seen.map(({ status }) => status)),
+    },
+    {
+      what: 'orders that traded beyond their total',
+      store: orders.filter(({ filledQuantity, terms }) => isBeyond(filledQuantity, terms?.quantity)).map(({ id }) => id),
+      mustBe: [],
+      reads: seen.filter(({ filledQuantity, quantity }) => isBeyond(decimal(filledQuantity), quantity)).map(({ id }) => id),
+    },
+    {
+      what: 'orders that the brokerage took, and their end',
+      store: taken.map(({ id, progress }) => `${id} ${progress}`),
+      brokerage: atBrokerage.orders
+        .filter(({ status }) => status !== 'rejected')
+        .map(({ client_order_id: id, status }) => `${id} ${status}`),
+    },
+    {
+      what: 'names used twice, names without a step',
+      store: '0, 0',
+      brokerage: `${names.length - new Set(names).size}, ${names.filter((name) => !steps.has(name)).length}`,
+    },
+  ];
+}
+
+const isBeyond = (filled: Decimal, total: string | undefined): boolean => compare(filled, decimal(total ?? zero)) > 0;
+
+/** Each execution as it stands now, busts and corrections included: reported, recorded in its order, booked in its account, listed. */
+export async function executionLines({ owners }: Witnesses, facts: Facts): Promise<Line[]> {
+  const { stored, orders, atBrokerage } = facts;
+  const executions = (await ofEach(owners, (client, id) => client.executions(id))).flat();
+  const brokerage = atBrokerage.fills.map((fill) => `${idOf(fill)} ${decimal(fill.qty)} at ${decimal(fill.price)}`);
+  const recorded = orders.flatMap(({ executions: all }) => all.entries()).filter(([, { quantity }]) => quantity !== zero);
+  const counted = (busts: string, corrections: string): string =>
+    `${ofType(stored, busts).length}, ${ofType(stored, corrections).length}`;
+  const amended = ofType(stored, 'OrderExecutionBusted').length + ofType(stored, 'OrderExecutionCorrected').length;
+  return [
+    { what: 'executions as the gateway reported them', store: reported(facts), brokerage },
+    { what: 'executions as their orders have them', store: recorded.map(asText), brokerage },
+    {
+      what: 'executions booked once, as they stand',
+      store: booked(facts),
+      brokerage,
+      reads: standing(executions).map(({ id, quantity, price }) => `${id} ${decimal(quantity)} at ${decimal(price)}`),
+    },
+    {
+      what: 'busts, corrections',
+      store: counted('ExecutionBusted', 'ExecutionCorrected'),
+      mustBe: counted('OrderExecutionBusted', 'OrderExecutionCorrected'),
+    },
+    { what: 'bookings reversed', store: `${ofType(stored, 'FillReversed').length}`, mustBe: `${amended}` },
+  ];
+}
+
+interface Figures {
+  readonly executionId: string;
+  readonly quantity: string;
+  readonly price: string;
+}
+
+const asText = ([id, { quantity, price }]: readonly [string, Pick<Figures, 'quantity' | 'price'>]): string =>
+  `${id} ${quantity} at ${price}`;
+
+/** What the BrokerOrders say, the last word about each execution. */
+function reported({ stored }: Facts): string[] {
+  const standing = new Map<string, Figures>();
+  for (const { type, data } of ofAggregate(stored, 'BrokerOrder')) {
+    const figures = data as unknown as Figures;
+    if (type === 'ExecutionReported' || type === 'ExecutionCorrected') standing.set(figures.executionId, figures);
+    if (type === 'ExecutionBusted') standing.delete(figures.executionId);
+  }
+  return [...standing].map(asText);
+}
+
+/** What stands in the accounts: an execution that is booked twice, or reversed without a booking, shows as more or less than one. */
+function booked({ stored }: Facts): string[] {
+  const standing = new Map<string, Figures[]>();
+  for (const { type, data } of ofAggregate(stored, 'Account')) {
+    const figures = data as unknown as Figures;
+    const before = standing.get(figures.executionId) ?? [];
+    if (type === 'FillSettled') standing.set(figures.executionId, [...before, figures]);
+    if (type !== 'FillReversed') continue;
+    const at = before.findIndex((each) => asText(['', each]) === asText(['', figures]));
+    standing.set(figures.executionId, at < 0 ? [...before, { ...figures, price: 'reversed only' }] : before.toSpliced(at, 1));
+  }
+  return [...standing].flatMap(([id, all]) => all.map((each) => asText([id, each])));
+}
+
+/** Shares by account and symbol out of the brokerage's fills: it knows revisions, the steps know whose they are. */
+export function signedFills({ stored, atBrokerage: { orders, fills } }: Facts): string[] {
+  const nameOf = new Map(orders.map(({ id, client_order_id: name }) => [id, name]));
+  const accountOf = new Map(stepsOf(stored).map(({ target, accountId }) => [target, accountId]));
+  const shares = new Map<string, Decimal>();
+  for (const { order_id: id, symbol, side, qty } of fills) {
+    const signed = side === 'buy' ? decimal(qty) : subtract(zero, decimal(qty));
+    addTo(shares, `${accountOf.get(nameOf.get(id) ?? '')} ${symbol}`, signed);
+  }
+  return [...shares].filter(([, quantity]) => quantity !== zero).map(([key, quantity]) => `${key} ${quantity}`);
+}
+
+interface StoredStep extends Step {
+  readonly accountId: string;
+  readonly time: string;
+}
+
+const stepTypes = ['SubmitBrokerOrder', 'ReplaceBrokerOrder', 'CancelBrokerOrder'];
+
+/** Every step that was asked, each attempt. */
+const stepsOf = (stored: Facts['stored']): StoredStep[] =>
+  stored
+    .filter(({ type }) => stepTypes.includes(type))
+    .map(({ data, time }) => ({ ...(data as Step & { accountId: string }), time }));
+
+/** Placements end with their orders, and no step is lost between saga and gateway. */
+export async function placementLines({ world }: Witnesses, { stored, brokerOrders }: Facts): Promise<Line[]> {
+  const answered = new Set(
+    ofAggregate(stored, 'BrokerOrder').flatMap(({ data }) => {
+      const { answers, opening } = data as { answers?: string; opening?: { commandId: string } };
+      return [answers, opening?.commandId];
+    }),
+  );
+  const ended = new Set(brokerOrders.filter(({ isOpen }) => !isOpen).map(({ id }) => id));
+  const rows = await stepsAtTheGateway(world.database);
+  const latest = Date.now() - stepAgeMs;
+  const lost = stepsOf(stored).filter(
+    ({ time, target, commandId }) =>
+      Date.parse(time) < latest && !ended.has(target) && !answered.has(commandId) && !rows.has(commandId),
+  );
+  const aggregates = (type: string): string => `${new Set(ofType(stored, type).map(({ aggregateId }) => aggregateId)).size}`;
+  return [
+    { what: 'placements ended, of orders approved', store: aggregates('PlacementEnded'), mustBe: aggregates('OrderApproved') },
+    { what: 'steps without a row or an answer', store: lost.map(({ commandId }) => commandId), mustBe: [] },
+  ];
+}
+
+/** Money that the order's executions moved, as they were booked: what came in less what went out, fees included. */
+export const movedBy = (order: Facts['orders'][number]): Decimal =>
+  order.executions.entries().reduce<Decimal>((sum, [, { quantity, notional, fee }]) => {
+    if (quantity === zero) return sum;
+    const [value, cost] = [decimal(notional), decimal(fee)];
+    return order.terms?.side === 'sell' ? add(sum, subtract(value, cost)) : subtract(sum, add(value, cost));
+  }, zero);

@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { createKafkaClient } from '@tradecore/messaging';
+import { setting } from '../world.ts';
+
+/** A record of a topic as a `read_committed` reader sees it. */
+export interface TopicRecord {
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: string;
+  /** The event's id. */
+  readonly id: string;
+  readonly version: number;
+  /** W3C trace context of the request that caused the event; empty where there was no trace. */
+  readonly traceparent: string;
+}
+
+/** The whole topic: by kcat, the reader that is not ours, where there is one; else by our own consumer. */
+export async function readTopic(namespace: string, topic: string): Promise<TopicRecord[]> {
+  return hasKcat() ? readWithKcat(`${namespace}.${topic}`) : readWithConsumer(namespace, topic);
+}
+
+const hasKcat = (): boolean => spawnSync('kcat', ['-V'], { stdio: 'ignore' }).status === 0;
+
+interface KcatRecord {
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: string;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+}
+
+function readWithKcat(topic: string): TopicRecord[] {
+  const args = ['-C', '-b', setting('KAFKA_BROKERS'), '-t', topic, '-o', 'beginning', '-e', '-q', '-J'];
+  const committed = ['-X', 'isolation.level=read_committed'];
+  const { stdout, stderr, status } = spawnSync('kcat', [...args, ...committed], { encoding: 'utf8', maxBuffer: 1 << 30 });
+  if (status !== 0) throw new Error(`kcat: ${stderr}`);
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const { partition, offset, key, headers } = JSON.parse(line) as KcatRecord;
+      const header = (name: string) => headers[headers.indexOf(name) + 1] ?? '';
+      const [id, version, traceparent] = [header('ce_id'), Number(header('ce_aggregateversion')), header('traceparent')];
+      return { partition, offset, key, id, version, traceparent };
+    });
+}
+
+async function readWithConsumer(namespace: string, topic: string): Promise<TopicRecord[]> {
+  const kafka = createKafkaClient({ brokers: setting('KAFKA_BROKERS').split(','), clientId: 'e2e', namespace });
+  const records: TopicRecord[] = [];
+  const reached = new Map<number, bigint>();
+  const consumer = kafka.runConsumer({
+    group: `e2e-${crypto.randomUUID()}`,
+    topics: [topic],
+    positions: async () => new Map(),
+    onBatch: async ({ partition, messages, nextOffset }) => {
+      for (const { key, offset, headers } of messages) {
+        const [id, version] = [String(headers['ce_id']), Number(String(headers['ce_aggregateversion']))];
+        const traceparent = String(headers['traceparent'] ?? '');
+        records.push({ partition, offset: Number(offset), key: String(key), id, version, traceparent });
+      }
+      reached.set(partition, nextOffset);
+    },
+  });
+  try {
+    const ends = await kafka.endOffsets(topic);
+    const isRead = () => [...ends].every(([partition, end]) => end === 0n || (reached.get(partition) ?? 0n) >= end);
+    while (!isRead()) await new Promise((resolve) => setTimeout(resolve, 20));
+  } finally {
+    await consumer.stop();
+    await kafka.close();
+  }
+  return records;
+}

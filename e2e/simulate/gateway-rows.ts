@@ -1,0 +1,143 @@
+import type { AnyAggregate } from '@tradecore/event-sourcing';
+import { submitStepEventId, type Opening, type RecordedEvent, type ReplaceBrokerOrder, type SubmitBrokerOrder } from '@tradecore/events';
+import { BrokerOrder, type OrderPlacement, type Revision, type RevisionState, type StepEvent } from '@tradecore/trading';
+import type { Journal } from './journal.ts';
+
+/** The gateway's row of work for one BrokerOrder. */
+export interface Row {
+  state: RevisionState;
+  /** When somebody has to look at it; `Infinity`: when somebody asks. */
+  due: number;
+  /** The taking by which a worker has it; 0: nobody has. Unique per taking, so that who was too slow does not write. */
+  claim: number;
+  /** Which instance has it, and until when nobody else takes it. */
+  holder: number;
+  until: number;
+  /** Its last round was broken off, or it was made anew: a call may have been made. */
+  isBroken: boolean;
+  /** Command ids of the cancels that are stored for it, oldest first. */
+  readonly cancels: string[];
+}
+
+const terms = ({ data }: SubmitBrokerOrder | ReplaceBrokerOrder): Opening['terms'] => {
+  const { target: _, commandId: __, attempt: ___, dueAt: ____, ...rest } = data;
+  return rest;
+};
+
+/** The gateway's tables: what its instances share. A row per step, a row per BrokerOrder with something open. */
+export class GatewayRows {
+  readonly orders = new Map<string, Row>();
+  /** Command ids of the steps that it has. */
+  readonly #steps = new Set<string>();
+  /** The records that it has taken in: their offsets are stored with their rows. */
+  readonly #taken = new Set<string>();
+  readonly #openings = new Map<string, Opening>();
+  readonly #journal: Journal;
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  /** Takes a step in; false where it is there already, or has its answer. */
+  take({ id, data }: Pick<RecordedEvent, 'id'> & StepEvent): boolean {
+    if (this.#taken.has(id)) return false;
+    this.#taken.add(id);
+    return this.#put(data, data.attempt > 1);
+  }
+
+  /** Whether a step has a row or an answer. */
+  has({ commandId, target }: Pick<StepEvent['data'], 'commandId' | 'target'>): boolean {
+    return this.#steps.has(commandId) || this.#journal.live(BrokerOrder, target).hasAnswered(commandId);
+  }
+
+  /** The row of a BrokerOrder; a new one where there is none. */
+  rowOf(brokerOrderId: string, isBroken: boolean): Row {
+    const known = this.orders.get(brokerOrderId);
+    if (known) return known;
+    const row: Row = { state: {}, due: Infinity, claim: 0, holder: 0, until: 0, isBroken, cancels: [] };
+    this.orders.set(brokerOrderId, row);
+    return row;
+  }
+
+  /** What a decision about a BrokerOrder needs; undefined where nobody asked for it: then it is not ours. */
+  load(brokerOrderId: string): Revision | undefined {
+    const order = this.#orderOf(brokerOrderId);
+    if (!order) return undefined;
+    const row = this.orders.get(brokerOrderId);
+    const { replaces } = order;
+    const replaced = replaces === undefined ? undefined : this.#orderOf(replaces);
+    return {
+      order,
+      cancels: row?.cancels ?? none,
+      state: row?.state ?? noState,
+      ...(replaced && { replaced: { order: replaced, cancels: this.orders.get(replaced.id)?.cancels ?? none } }),
+    };
+  }
+
+  /** Whether it is ours: the step that sends it is stored. */
+  isOurs(brokerOrderId: string): boolean {
+    return this.#openingOf(brokerOrderId) !== undefined;
+  }
+
+  /** Removes the rows of a BrokerOrder. */
+  drop(brokerOrderId: string): void {
+    const row = this.orders.get(brokerOrderId);
+    if (!row) return;
+    this.orders.delete(brokerOrderId);
+    for (const commandId of row.cancels) this.#steps.delete(commandId);
+    const opening = this.#openingOf(brokerOrderId);
+    if (opening) this.#steps.delete(opening.commandId);
+  }
+
+  /** The BrokerOrders that have a row and are to replace this one, or did. */
+  successorsOf(brokerOrderId: string): string[] {
+    return [...this.orders.keys()].filter((id) => this.#orderOf(id)?.replaces === brokerOrderId);
+  }
+
+  /** All rows are lost, and made anew from the store: each step of an order that has not ended, and whose answer is not there. */
+  makeAnew(): void {
+    this.orders.clear();
+    this.#steps.clear();
+    for (const aggregate of this.#journal.aggregates.values()) {
+      if (aggregate.version === 0 || !isPlacement(aggregate)) continue;
+      for (const { data } of aggregate.steps) if (!aggregate.isEnded) this.#put(data, true);
+    }
+  }
+
+  #put(data: StepEvent['data'], isAnew: boolean): boolean {
+    const { commandId, target } = data;
+    const order = this.#journal.live(BrokerOrder, target);
+    if (this.#steps.has(commandId) || order.hasAnswered(commandId)) return false;
+    const isCancel = !('symbol' in data);
+    if (!isCancel && !order.isOpen) return false;
+    const isKnown = this.orders.has(target);
+    const row = this.rowOf(target, (isAnew || isCancel) && order.isUnproven);
+    // What was asked for again may have been called for before its row was lost.
+    if (isKnown && isAnew && order.isUnproven) row.isBroken = true;
+    if (isCancel) row.cancels.push(commandId);
+    this.#steps.add(commandId);
+    return true;
+  }
+
+  #orderOf(brokerOrderId: string): BrokerOrder | undefined {
+    const opening = this.#openingOf(brokerOrderId);
+    return opening && this.#journal.live(BrokerOrder, brokerOrderId).openedBy(opening);
+  }
+
+  /** The step that sends it, by primary key. */
+  #openingOf(brokerOrderId: string): Opening | undefined {
+    const known = this.#openings.get(brokerOrderId);
+    if (known) return known;
+    const step = this.#journal.event(submitStepEventId(brokerOrderId));
+    if (!step) return undefined;
+    const stored = step as RecordedEvent<SubmitBrokerOrder | ReplaceBrokerOrder>;
+    const opening = { commandId: stored.data.commandId, terms: terms(stored as unknown as SubmitBrokerOrder | ReplaceBrokerOrder) };
+    this.#openings.set(brokerOrderId, opening);
+    return opening;
+  }
+}
+
+const none: readonly string[] = [];
+const noState: RevisionState = {};
+
+const isPlacement = (aggregate: AnyAggregate): aggregate is AnyAggregate & OrderPlacement => 'endingOf' in aggregate;

@@ -1,0 +1,100 @@
+import type { Span } from '@tradecore/telemetry/testing';
+import { isDenial, type Client } from '@tradecore/local/demo/client.ts';
+import { readTopic, type TopicRecord } from '../comparison/topic.ts';
+import { newTrader, type Stage } from './stage.ts';
+
+/** What the client began: the trace of a denied order and that of one that is filled, and its own span, under which it asks. */
+const traceId = '7ade'.repeat(8);
+const wholeTraceId = 'f111'.repeat(8);
+const clientSpan = 'c11e'.repeat(4);
+
+/** Whether a request is one trace from the client to the last row that it caused. */
+export function oneTrace(stage: Stage): void {
+  let client: Client;
+  let account: string;
+  let orderId: string;
+  let record: TopicRecord | undefined;
+
+  /** Buys some ACME under a trace. */
+  const buy = (trace: string, quantity: string) =>
+    client.ask<{ id: string }>('POST', '/v1/orders', {
+      headers: { traceparent: `00-${trace}-${clientSpan}-01` },
+      body: {
+        accountId: account,
+        clientOrderId: trace,
+        ...{ symbol: 'ACME', side: 'buy', type: 'market' },
+        quantity,
+        timeInForce: 'day',
+      },
+    });
+
+  beforeAll(async () => {
+    ({ client, account } = await newTrader(stage, 'traced', '1000'));
+    const answer = await buy(traceId, '100000');
+    expect(isDenial(answer)).toBe(true);
+    orderId = answer.headers.get('location')?.split('/').at(-1) ?? '';
+    await stage.world.until('the record', async () => {
+      const records = await readTopic(stage.world.namespace, 'transport.order-events');
+      record = records.find(({ key }) => key === orderId);
+      return record !== undefined;
+    });
+    // A span is sent after those below it.
+    await stage.world.until(
+      'the spans of the request and of both batches',
+      () =>
+        spansOf('command-api').some(({ parentSpanId }) => parentSpanId === clientSpan) &&
+        ['order-projector', 'feed-projector'].every((service) => spansOf(service).some(({ name }) => name.endsWith('batch'))),
+    );
+  }, 60_000);
+
+  const spansOf = (service: string): Span[] =>
+    stage.collector.spans.filter((span) => span.service === service && span.traceId === traceId);
+
+  it('is the client’s: the request stands below the client’s own step, the SQL that stores the event below the request', () => {
+    const spans = spansOf('command-api');
+    const request = spans.find(({ parentSpanId }) => parentSpanId === clientSpan);
+    expect(request).toMatchObject({ name: expect.stringMatching(/^POST/) });
+    expect(spans.filter(({ sql }) => sql?.includes('append_events'))).toEqual([
+      expect.objectContaining({ parentSpanId: request?.spanId }),
+    ]);
+  });
+
+  it('goes with the record: its header names the request that caused the event', () => {
+    const request = spansOf('command-api').find(({ parentSpanId }) => parentSpanId === clientSpan);
+    expect(record).toMatchObject({ key: orderId, version: 1, traceparent: `00-${traceId}-${request?.spanId}-01` });
+  });
+
+  it.each([
+    ['order-projector', 'insert into "order_projector"."orders"'],
+    ['feed-projector', 'insert into "feed_projector"."feed_entries"'],
+  ])('continues in the %s: its batch stands below the request, its SQL below the batch', (service, statement) => {
+    const request = spansOf('command-api').find(({ parentSpanId }) => parentSpanId === clientSpan);
+    const spans = spansOf(service);
+    const batch = spans.find(({ parentSpanId }) => parentSpanId === request?.spanId);
+    expect(batch?.name).toMatch(/batch$/);
+    const statements = spans.filter(({ sql }) => sql !== undefined);
+    expect(statements.filter(({ sql }) => sql?.includes(statement))).toHaveLength(1);
+    expect(new Set(statements.map(({ parentSpanId }) => parentSpanId))).toEqual(new Set([batch?.spanId]));
+  });
+
+  it('goes with an order to its end: through door, saga, gateway and every read model', async () => {
+    const { body } = await buy(wholeTraceId, '1');
+    await client.orderWhen(body.id, ({ status }) => status === 'filled', 30_000);
+    const services = [
+      ...['command-api', 'order-saga', 'broker-gateway'],
+      ...['order-projector', 'account-projector', 'position-projector', 'feed-projector'],
+    ];
+    const seen = () =>
+      new Set(stage.collector.spans.filter((span) => span.traceId === wholeTraceId).map(({ service }) => service));
+    await stage.world.until('a span of each service', () => services.every((service) => seen().has(service)), 60_000);
+    const { rows } = await stage.world.database.query<{ traces: number; events: number }>(
+      `select count(distinct substr(metadata->>'traceparent', 4, 32))::int as traces, count(*)::int as events
+         from event_store where correlation_id = (select correlation_id from event_store where aggregate_id = $1 limit 1)`,
+      [body.id],
+    );
+    expect(rows[0]).toMatchObject({ traces: 1 });
+    // The straight order is 10 events; one whose first answer was lost a few more.
+    expect(rows[0]?.events).toBeGreaterThanOrEqual(10);
+    expect(rows[0]?.events).toBeLessThanOrEqual(12);
+  }, 90_000);
+}

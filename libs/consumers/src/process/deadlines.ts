@@ -1,0 +1,209 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RecordedEvent } from '@tradecore/events';
+import { Busy, type Transaction } from '@tradecore/event-sourcing';
+import { logger } from '@tradecore/telemetry';
+import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
+import { inTransaction, outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
+import { timerMetrics, type TimerMetrics } from './consumer-metrics.ts';
+import { park } from './parked-messages.ts';
+import type { OpenStep } from './process.ts';
+import { idleMs, lockWaitMs, type ProcessBatches } from './process-batches.ts';
+import { countSql, dueSql, headsOf, postpone, readSagas, suspend, unsentSagas, type SagaRow } from './saga-rows.ts';
+import { Stale, UnitOfWork } from './unit-of-work.ts';
+
+/** The command ids of those of these steps that the other side has, by what it exports. */
+export type Received = (tx: Transaction, steps: readonly OpenStep[]) => Promise<ReadonlySet<string>>;
+
+const log = logger('consumers');
+
+/** Deadlines handled in one transaction. */
+const deadlinesAtOnce = 50;
+/** The longest sleep: another instance may have set a deadline meanwhile. */
+const lookEveryMs = 250;
+/** Pause after a failure: a database that is away is asked once a second. */
+const afterFailureMs = 1000;
+/** A deadline whose step was not sent yet comes again after this long. */
+const postponedSeconds = 5;
+/** Figures of all deadlines are counted this often. */
+const countEveryMs = 10_000;
+/** Events of one aggregate that are read at once. */
+const page = 1000;
+
+/**
+ * Handles deadlines that have passed. Picked without a lock; then the heads are locked, and only those that are still due are handled: of two instances
+ * one finds nothing left. The clock is the database's. No deadline takes our own deafness for silence, whatever stands still: one whose step was not
+ * sent yet is postponed, what the store holds beyond what was heard is heard first, and what the other side has is not asked again.
+ */
+export class Deadlines {
+  private readonly stopping = new AbortController();
+  private readonly metrics: TimerMetrics;
+  private readonly outside: Transaction;
+  private readonly schema: string;
+  private loop: Promise<void> | undefined;
+  private countedAt = 0;
+
+  constructor(
+    private readonly batches: ProcessBatches,
+    private readonly received: Received = () => Promise.resolve(new Set()),
+  ) {
+    this.schema = batches.schema;
+    this.metrics = timerMetrics(batches.name);
+    this.outside = outsideTransaction(batches.parts.dataSource);
+  }
+
+  start(): void {
+    this.loop = this.run();
+  }
+
+  /** Finishes the transaction under way. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.loop;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      let pauseMs = afterFailureMs;
+      try {
+        pauseMs = await this.look();
+      } catch (error) {
+        log.warn({ err: error, saga: this.batches.name }, 'deadlines could not be handled: again');
+      }
+      if (pauseMs > 0) await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Handles what is due; resolves with the milliseconds until it is worth looking again. */
+  private async look(): Promise<number> {
+    const near = (await this.outside.query(dueSql(this.schema), [deadlinesAtOnce, lookEveryMs])) as {
+      sagaId: string;
+      inMs: number;
+    }[];
+    const due = near.flatMap(({ sagaId, inMs }) => (inMs <= 0 ? [sagaId] : []));
+    if (due.length > 0) await this.handle(due);
+    if (due.length === deadlinesAtOnce) return 0;
+    await this.count();
+    return Math.max(near.find(({ inMs }) => inMs > 0)?.inMs ?? lookEveryMs, 1);
+  }
+
+  private async handle(sagaIds: readonly string[]): Promise<void> {
+    const unsent = new Set(await unsentSagas(this.outside, sagaIds));
+    if (unsent.size > 0) await postpone(this.outside, this.schema, [...unsent], postponedSeconds);
+    const sent = sagaIds.filter((id) => !unsent.has(id));
+    if (sent.length === 0) return;
+    try {
+      await this.together(sent);
+    } catch (error) {
+      if (!(error instanceof Busy || error instanceof Stale || isFaultOfOne(error))) throw error;
+      for (const sagaId of sent) await this.alone(sagaId);
+    }
+  }
+
+  /** One whose aggregates others hold, or whose rows change just now, comes again with the next look. */
+  private async alone(sagaId: string): Promise<void> {
+    try {
+      await this.together([sagaId]);
+    } catch (error) {
+      if (error instanceof Busy || error instanceof Stale) return;
+      if (!isFaultOfOne(error)) throw error;
+      const reason = parkedReason('handler-failed', error);
+      log.error({ consumer: this.batches.name, sagaId, reason }, 'a deadline is parked: see the view parked, then redrive');
+      await inTransaction(this.batches.parts.dataSource, async (tx) => {
+        await park(tx, this.schema, [{ sagaId, targetId: sagaId, eventId: null, reason }]);
+        await suspend(tx, this.schema, [sagaId]);
+      });
+    }
+  }
+
+  private async together(sagaIds: readonly string[]): Promise<void> {
+    const { reader, parts } = this.batches;
+    const { rows } = await readSagas(this.outside, this.schema, sagaIds);
+    const missed = await this.unheard(rows.values());
+    const toLock = {
+      wanted: reader.wantedOf(rows.values(), missed),
+      aggregates: new Map(),
+      missed,
+      believed: [],
+      inputs: [],
+      sagaIds: [...rows.keys()],
+      waitMs: lockWaitMs,
+    };
+    const { unit, known, changes } = await inTransaction(
+      parts.dataSource,
+      async (tx) => {
+        const locked = await reader.lock(tx, toLock);
+        const decided = new UnitOfWork(parts, locked);
+        await this.decide(tx, decided, { rows: locked.rows.values(), now: locked.now });
+        if (decided.parts.length > 0) await parts.store.within(tx).saveBatch(decided.parts, { waitMs: lockWaitMs });
+        return { unit: decided, known: locked, changes: await this.batches.write(tx, decided, {}) };
+      },
+      { idleMs },
+    );
+    this.batches.committed(unit, known, changes);
+  }
+
+  private async decide(
+    tx: PipelinedTransaction,
+    unit: UnitOfWork,
+    { rows, now }: { readonly rows: Iterable<SagaRow>; readonly now: string },
+  ): Promise<void> {
+    const passed = [...rows].filter(({ dueAt }) => dueAt !== null && Date.parse(dueAt) <= Date.parse(now));
+    const heads = await headsOf(
+      tx,
+      passed.flatMap((row) => this.heardBy(row)),
+    );
+    const due = passed.filter((row) => this.catchUp(unit, row, heads));
+    const asked = due.flatMap(({ sagaId }) => unit.openSteps(sagaId));
+    const received = asked.length === 0 ? new Set<string>() : await this.received(tx, asked);
+    for (const { sagaId, dueAt } of due) {
+      const failure = unit.onDeadline(sagaId, received);
+      if (failure !== undefined) unit.parkDeadline(sagaId, failure);
+      this.metrics.lateness(Math.max(0, (Date.parse(now) - Date.parse(dueAt ?? '')) / 1000));
+    }
+  }
+
+  /** Whether it is still due when all is heard that the store holds. Throws `Stale` where the store holds more than was read. */
+  private catchUp(unit: UnitOfWork, row: SagaRow, heads: ReadonlyMap<string, number>): boolean {
+    for (const aggregateId of this.heardBy(row)) unit.catchUp(row.sagaId, aggregateId, heads.get(aggregateId) ?? 0);
+    if (unit.isDue(row.sagaId)) return true;
+    unit.touch(row.sagaId);
+    return false;
+  }
+
+  /** The aggregates that a saga hears: those that it has heard of, and its own whose topic it reads. */
+  private heardBy({ heard, aggregateIds }: SagaRow): string[] {
+    const { process, catalogue, topics } = this.batches.parts;
+    const own = aggregateIds.filter((_, index) => topics.includes(catalogue[process.aggregates[index]?.type ?? '']?.topic ?? ''));
+    return [...new Set([...Object.keys(heard), ...own])];
+  }
+
+  /** What the store holds of these aggregates beyond what was heard. */
+  private async unheard(rows: Iterable<SagaRow>): Promise<ReadonlyMap<string, ReadonlyMap<number, RecordedEvent>>> {
+    const from = new Map<string, number>();
+    for (const row of rows) {
+      for (const id of this.heardBy(row))
+        from.set(id, Math.min(from.get(id) ?? Number.POSITIVE_INFINITY, (row.heard[id] ?? 0) + 1));
+    }
+    const heads = await headsOf(this.outside, [...from.keys()]);
+    const missed = new Map<string, Map<number, RecordedEvent>>();
+    for (const [id, version] of heads) {
+      const own = new Map<number, RecordedEvent>();
+      for (let next = from.get(id) ?? 1; next <= version;) {
+        const events = await this.batches.parts.store.readEvents(id, { from: next, to: version, limit: page });
+        for (const event of events) own.set(event.aggregateVersion, event);
+        if (events.length === 0) break;
+        next += events.length;
+      }
+      missed.set(id, own);
+    }
+    return missed;
+  }
+
+  private async count(): Promise<void> {
+    if (Date.now() < this.countedAt + countEveryMs) return;
+    this.countedAt = Date.now();
+    const [row] = (await this.outside.query(countSql(this.schema))) as Parameters<TimerMetrics['counted']>;
+    this.metrics.counted(row);
+  }
+}

@@ -1,0 +1,320 @@
+import { setImmediate as immediately } from 'node:timers/promises';
+import type { Event, RecordedEvent } from '@tradecore/events';
+import { Busy, ConcurrencyException, EventIdTaken, type Transaction } from '@tradecore/event-sourcing';
+import { logger } from '@tradecore/telemetry';
+import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
+import { isDataError, isFaultOfOne, parkedReason } from '../offsets/errors.ts';
+import type { Unusable } from '../offsets/offsets.ts';
+import { schemaOf } from '../offsets/schema.ts';
+import { inTransaction, outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
+import { begin, type ConsumerParts } from './begin.ts';
+import { consumerMetrics, type ConsumerMetrics } from './consumer-metrics.ts';
+import { confirmed, foreignLetter, inputOf, isSame, sagaOf, type Input } from './inputs.ts';
+import { countParked, park, redriveUnknown } from './parked-messages.ts';
+import type { Process } from './process.ts';
+import { ProcessReader, sagasOf, type Reading } from './process-reader.ts';
+import { suspend, writeSagas, type SagaChange } from './saga-rows.ts';
+import { messageOf, Stale, UnitOfWork, type Known } from './unit-of-work.ts';
+
+/** What a process runs on. */
+export interface ProcessParts extends ConsumerParts {
+  readonly process: Process;
+  /** Name of the service: of the consumer group and (`-` as `_`) of the schema. */
+  readonly name: string;
+  /** The topics that it hears. */
+  readonly topics: readonly string[];
+  /** Called with what was stored, after the commit: to count. It may be missed; never throws. */
+  readonly stored?: ((events: readonly Pick<Event, 'type' | 'data'>[]) => void) | undefined;
+}
+
+const log = logger('consumers');
+/** Inputs of one transaction: their aggregates are locked together where they are locked. */
+const maxInputs = 50;
+/** An aggregate that another transaction holds for longer is left to it: the input comes again. */
+export const lockWaitMs = 200;
+/** A process that is frozen while it holds locks loses them after this long. */
+export const idleMs = 2000;
+
+/** What a unit of work does beside its decisions. */
+export interface Around {
+  /** In the transaction, before anything is locked. */
+  readonly first?: (tx: Transaction) => Promise<void>;
+  /** In the transaction, when all is decided. */
+  readonly last?: (tx: PipelinedTransaction, unit: UnitOfWork) => Promise<void>;
+  /** Sends the records that are not the store's to the dead letters, while nothing is locked. */
+  readonly foreign?: (inputs: readonly Input[]) => Promise<void>;
+  /** As the last of all statements. */
+  readonly after?: (tx: PipelinedTransaction) => void;
+  /** A saga whose parked messages are tried again: it is not parked for this unit, and its deadlines stay away. */
+  readonly redriven?: string;
+}
+
+/**
+ * The inputs of a process: each is decided over its aggregates once, and all that follows is stored in the transaction that moves the offsets. The usual
+ * way locks nothing while it thinks: the append verifies the versions that were decided on, and the rows what was read of them; where that
+ * fails the heads are locked and it is decided again. See docs/exactly-once.md.
+ */
+export class ProcessBatches implements BatchProcessor {
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly schema: string;
+  readonly state = 'consumer';
+  readonly maxRecords = maxInputs;
+  readonly reader: ProcessReader;
+  private readonly metrics: ConsumerMetrics;
+  private readonly outside: Transaction;
+
+  constructor(
+    readonly parts: ProcessParts,
+    private readonly redrive: () => Promise<void> = () => Promise.resolve(),
+  ) {
+    this.name = parts.name;
+    this.topics = parts.topics;
+    this.schema = schemaOf(parts.name);
+    this.reader = new ProcessReader({ ...parts, schema: this.schema });
+    this.metrics = consumerMetrics(parts.name);
+    this.outside = outsideTransaction(parts.dataSource);
+  }
+
+  /** What the build before could not know is tried again. */
+  async open(): Promise<void> {
+    await redriveUnknown(this.outside, this.schema);
+  }
+
+  idsOf(event: RecordedEvent): readonly string[] | undefined {
+    const input = this.inputOf(event);
+    if (input && !this.reader.hasHeard(input)) return input.ids;
+    if (!input) this.reader.skip(event);
+    this.metrics.record(input ? 'repeated' : 'skipped', 1);
+    return undefined;
+  }
+
+  async handle({ records, isolated, moveOffsets, deadLetter }: RecordBatch): Promise<void> {
+    const started = performance.now();
+    const inputs = records.flatMap((record) => {
+      const input = this.inputOf(record.event);
+      return input ? [{ ...input, record }] : [];
+    });
+    const foreign = (strangers: readonly Input[]): Promise<void> =>
+      deadLetter(strangers.flatMap(({ record }) => (record ? [foreignLetter(record)] : [])));
+    await this.hear(inputs, { first: moveOffsets, foreign }, isolated);
+    this.metrics.batch((performance.now() - started) / 1000);
+    const newest = records.at(-1)?.event.time;
+    if (newest !== undefined) this.metrics.lag(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
+  }
+
+  /** Decides about inputs and stores what follows. `isolated`: of one input, which is parked when it fails as it did just now. */
+  async hear(inputs: readonly Input[], around: Around = {}, isolated = false): Promise<UnitOfWork> {
+    try {
+      return await this.unlocked(inputs, around);
+    } catch (error) {
+      if (isolated && isFaultOfOne(error)) return this.parkRefused(inputs, around, error);
+      if (!isStale(error)) throw error;
+    }
+    return this.locked(inputs, around);
+  }
+
+  /** Tries again what operators marked. */
+  async poll(): Promise<void> {
+    await this.redrive();
+    this.metrics.pairs(await countParked(this.outside, this.schema));
+  }
+
+  build(why: Unusable, where: string): Promise<boolean> {
+    return begin(why, where, {
+      ...this.parts,
+      schema: this.schema,
+      topics: this.topics,
+      replay: (events) => this.replay(events),
+    });
+  }
+
+  /** Nothing is locked while decisions are made. */
+  private async unlocked(inputs: readonly Input[], around: Around): Promise<UnitOfWork> {
+    const reading = await this.reader.read(inputs, around.redriven !== undefined);
+    const own = await this.withoutForeign(inputs, reading, around);
+    const unit = this.decide(own, this.freed(reading, around));
+    return this.commit(unit, reading, around, async (tx, storing) => {
+      const strangers = async () => (reading.isWarm ? this.strangers(tx, reading.believed) : []);
+      const [, found] = await Promise.all([around.first?.(tx), strangers(), storing()]);
+      if (found.length > 0) throw new Stale('a record is not one of the store');
+    });
+  }
+
+  /** What could not be stored the usual way: heads are locked first, then it is decided. */
+  async locked(inputs: readonly Input[], around: Around): Promise<UnitOfWork> {
+    const reading = await this.reader.read(inputs, true);
+    const own = await this.withoutForeign(inputs, reading, around);
+    return inTransaction(
+      this.parts.dataSource,
+      async (tx) => {
+        await around.first?.(tx);
+        const known = await this.reader.lock(tx, { ...reading, inputs: own, sagaIds: sagasOf(own), waitMs: lockWaitMs });
+        const unit = this.decide(own, this.freed(known, around));
+        if (unit.parts.length > 0) await this.parts.store.within(tx).saveBatch(unit.parts, { waitMs: lockWaitMs });
+        const changes = await this.write(tx, unit, around);
+        return { unit, known, changes };
+      },
+      { idleMs },
+    ).then(({ unit, known, changes }) => this.committed(unit, known, changes));
+  }
+
+  private async commit(
+    unit: UnitOfWork,
+    known: Known,
+    around: Around,
+    verify: (tx: Transaction, storing: () => Promise<unknown>) => Promise<void>,
+  ): Promise<UnitOfWork> {
+    const { dataSource, store } = this.parts;
+    const changes = await inTransaction(
+      dataSource,
+      async (tx) => {
+        await verify(tx, async () => {
+          if (unit.parts.length > 0) await store.within(tx).saveBatch(unit.parts, { waitMs: lockWaitMs });
+        });
+        return this.write(tx, unit, around);
+      },
+      { idleMs },
+    );
+    return this.committed(unit, known, changes);
+  }
+
+  private decide(inputs: readonly Input[], known: Known): UnitOfWork {
+    const unit = new UnitOfWork(this.parts, known);
+    for (const input of inputs) unit.hear(input);
+    return unit;
+  }
+
+  /** The rows beside the events. */
+  async write(tx: PipelinedTransaction, unit: UnitOfWork, { last, after, redriven }: Around): Promise<SagaChange[]> {
+    const changes = unit.changes(new Set(redriven === undefined ? [] : [redriven]));
+    if (redriven === undefined) await park(tx, this.schema, unit.messages);
+    await last?.(tx, unit);
+    if (changes.length > 0) void tx.last(...writeSagas(this.schema, changes));
+    after?.(tx);
+    return changes;
+  }
+
+  /** What is committed is counted and kept for the next batch; snapshots that are due are written. */
+  committed(unit: UnitOfWork, known: Pick<Known, 'aggregates' | 'rows'>, changes: readonly SagaChange[]): UnitOfWork {
+    const changed = new Map(changes.map((change) => [change.sagaId, change]));
+    const silent = new Set(unit.messages.map(({ sagaId }) => sagaId));
+    const untouched = [...known.rows.values()].filter(({ sagaId }) => !changed.has(sagaId) && !silent.has(sagaId));
+    const open = changes.flatMap(({ isEnded, ...row }) =>
+      isEnded || silent.has(row.sagaId) ? [] : [{ ...row, revision: row.revision + 1 }],
+    );
+    this.reader.keep(known, [...untouched, ...open]);
+    this.count(unit);
+    this.tellStuck(changes, known);
+    void this.keepSnapshots(unit, known);
+    return unit;
+  }
+
+  private count({ outcomes, reasons, messages, parts }: UnitOfWork): void {
+    for (const outcome of outcomes) this.metrics.record(outcome, 1);
+    for (const reason of reasons) this.metrics.parked(reason);
+    this.metrics.events(parts.reduce((sum, { events }) => sum + events.length, 0));
+    for (const { events } of parts)
+      this.parts.stored?.(events.map(({ type, data }) => ({ type, data: JSON.parse(data) as object })));
+    for (const { reason, ...message } of messages) {
+      if (reason === undefined) continue;
+      log.error(
+        { consumer: this.name, ...message, reason },
+        'parked: what comes behind it waits; see the view parked, then redrive',
+      );
+    }
+  }
+
+  private tellStuck(changes: readonly SagaChange[], { rows }: Pick<Known, 'rows'>): void {
+    for (const { sagaId, isStuck, isEnded } of changes) {
+      if (!isStuck || isEnded || rows.get(sagaId)?.isStuck) continue;
+      log.error({ saga: this.name, sagaId }, 'a saga is stuck: what it waits for has not come within its budget');
+    }
+  }
+
+  private async keepSnapshots({ parts }: UnitOfWork, { aggregates }: Pick<Known, 'aggregates'>): Promise<void> {
+    await immediately(); // the next batch first
+    const changed = new Set(parts.map(({ id }) => id)).values();
+    const warm = [...changed].flatMap((id) => {
+      const found = aggregates.get(id);
+      return !found || found instanceof Error ? [] : [found.aggregate];
+    });
+    await this.parts.store.keepSnapshots(warm).catch((error: unknown) => log.warn({ err: error }, 'snapshots were not written'));
+  }
+
+  private freed<K extends Known>(known: K, { redriven }: Around): K {
+    return redriven === undefined ? known : { ...known, parked: [...known.parked].filter((sagaId) => sagaId !== redriven) };
+  }
+
+  /** While nothing is locked. */
+  private async withoutForeign(inputs: readonly Input[], { foreign }: Reading, around: Around): Promise<readonly Input[]> {
+    if (foreign.size === 0) return inputs;
+    const strangers = inputs.filter((input) => foreign.has(input));
+    await around.foreign?.(strangers);
+    this.metrics.record('foreign', strangers.length);
+    return inputs.filter((input) => !foreign.has(input));
+  }
+
+  /** Which of these events the store does not hold just so. */
+  private async strangers(tx: Transaction, events: readonly RecordedEvent[]): Promise<readonly RecordedEvent[]> {
+    const stored = await confirmed(tx, events);
+    return events.filter((event) => !isSame(stored.get(event.id), event));
+  }
+
+  private async parkRefused(inputs: readonly Input[], around: Around, error: unknown): Promise<UnitOfWork> {
+    const [input] = inputs as [Input];
+    const reason = isDataError(error) ? 'row-refused' : 'handler-failed';
+    const message = { ...messageOf(input), reason: parkedReason(reason, error) };
+    const unit = new UnitOfWork(this.parts, {
+      aggregates: new Map(),
+      events: new Map(),
+      rows: new Map(),
+      parked: [],
+      missed: new Map(),
+      now: '',
+    });
+    await inTransaction(this.parts.dataSource, async (tx) => {
+      await around.first?.(tx);
+      await park(tx, this.schema, [message]);
+      await suspend(tx, this.schema, [sagaOf(input)]);
+    });
+    unit.outcomes.push('parked');
+    unit.reasons.push(reason);
+    unit.messages.push(message);
+    this.count(unit);
+    return unit;
+  }
+
+  private async replay(events: readonly RecordedEvent[]): Promise<void> {
+    const inputs = events.flatMap((event) => this.inputOf(event) ?? []);
+    for (let from = 0; from < inputs.length; from += maxInputs) {
+      const some = inputs.slice(from, from + maxInputs);
+      await this.hear(some).catch(async (error: unknown) => {
+        if (!(isFaultOfOne(error) || error instanceof Busy)) throw error;
+        for (const input of some) await this.replayOne(input);
+      });
+    }
+  }
+
+  private async replayOne(input: Input): Promise<void> {
+    for (;;) {
+      try {
+        await this.hear([input], {}, true);
+        return;
+      } catch (error) {
+        if (!(error instanceof Busy)) throw error;
+      }
+    }
+  }
+
+  inputOf(event: RecordedEvent): Input | undefined {
+    return inputOf(this.parts.process, this.parts.catalogue, event);
+  }
+}
+
+/** Another transaction changed what was decided on: it is decided again. 40001 is raised by `must_be_all`. */
+const isStale = (error: unknown): boolean =>
+  error instanceof Stale ||
+  error instanceof ConcurrencyException ||
+  error instanceof EventIdTaken ||
+  (typeof error === 'object' && error !== null && 'code' in error && error.code === '40001');

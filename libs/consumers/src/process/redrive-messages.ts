@@ -1,0 +1,93 @@
+import type { RecordedEvent } from '@tradecore/events';
+import { Busy, type Transaction } from '@tradecore/event-sourcing';
+import { logger } from '@tradecore/telemetry';
+import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
+import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
+import type { ConsumerParts } from './begin.ts';
+import { nextParked, pairsToRedrive, parkAgain, peekParked, unpark, type NextParked, type Pair } from './parked-messages.ts';
+
+const log = logger('consumers');
+
+/** What a redrive works with. */
+export interface RedriveParts extends Pick<ConsumerParts, 'dataSource' | 'store'> {
+  readonly name: string;
+  readonly schema: string;
+  /**
+   * Handles a message in a transaction of its own: `first` begins it, `settle` (with why it failed again, when it did) ends it. A message that
+   * this build does not handle, or that is a deadline, is settled without anything else.
+   */
+  readonly handle: (pair: Pair, event: RecordedEvent | undefined, around: RedriveAround) => Promise<void>;
+}
+
+/** What a redrive does around a message. */
+export interface RedriveAround {
+  /** Locks the pair. Throws `Elsewhere`. */
+  first(tx: Transaction): Promise<void>;
+  settle(tx: Transaction, failedAgain: string | undefined): Promise<void>;
+}
+
+/** Another instance redrives the pair, or has redriven the message. */
+export class Elsewhere extends Error {
+  override readonly name = 'Elsewhere';
+}
+
+/** Tries again what operators marked, pair by pair, in order, up to the first message of a pair that fails again. One transaction a message. */
+export async function redriveMessages(parts: RedriveParts): Promise<void> {
+  const outside = outsideTransaction(parts.dataSource);
+  for (const pair of await pairsToRedrive(outside, parts.schema)) {
+    let done = 0;
+    let reason: string | undefined;
+    for (;;) {
+      const message = await peekParked(outside, parts.schema, pair);
+      if (!message) break;
+      const outcome = await redriveOne(parts, pair, message);
+      reason = outcome.failedAgain;
+      if (!outcome.isDone) break;
+      done += 1;
+    }
+    log.info({ consumer: parts.name, ...pair, done, reason }, 'redriven');
+  }
+}
+
+interface Outcome {
+  readonly isDone: boolean;
+  readonly failedAgain?: string;
+}
+
+async function redriveOne(parts: RedriveParts, pair: Pair, message: NextParked): Promise<Outcome> {
+  const { dataSource, schema, store, handle } = parts;
+  const event = message.eventId === null ? undefined : (await store.loadMany([], [message.eventId])).events.get(message.eventId);
+  let failedAgain: string | undefined;
+  const around = aroundMessage(schema, pair, message, (reason) => (failedAgain = reason));
+  try {
+    await handle(pair, event, around);
+  } catch (error) {
+    if (error instanceof Elsewhere || error instanceof Busy) return { isDone: false };
+    if (!isFaultOfOne(error)) throw error;
+    failedAgain = parkedReason('row-refused', error);
+    await inTransaction(dataSource, async (tx) => {
+      await around.first(tx);
+      await around.settle(tx, failedAgain);
+    });
+  }
+  return failedAgain === undefined ? { isDone: true } : { isDone: false, failedAgain };
+}
+
+function aroundMessage(
+  schema: string,
+  pair: Pair,
+  message: NextParked,
+  failed: (reason: string | undefined) => void,
+): RedriveAround {
+  return {
+    first: async (tx) => {
+      const next = await nextParked(tx, schema, pair);
+      if (next === 'busy' || next?.n !== message.n) throw new Elsewhere('another instance redrives it');
+    },
+    settle: async (tx, reason) => {
+      failed(reason);
+      if (reason === undefined) await unpark(tx, schema, message);
+      else await parkAgain(tx, schema, pair, { n: message.n, reason });
+    },
+  };
+}

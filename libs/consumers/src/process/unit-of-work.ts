@@ -1,0 +1,316 @@
+import { UnknownEvent, type Catalogue, type Event, type RecordedEvent } from '@tradecore/events';
+import type { AnyAggregate, PartToSave, PostgresEventStore, WarmAggregate } from '@tradecore/event-sourcing';
+import type { WorkContext } from '@tradecore/telemetry';
+import { HalfApplied, parkedReason } from '../offsets/errors.ts';
+import { causedBy, causedByDeadline, originOf } from './caused-by.ts';
+import type { MessageParkReason, RecordOutcome } from './consumer-metrics.ts';
+import { firstIds, inputOf, sagaOf, type Input } from './inputs.ts';
+import type { ParkedMessage } from './parked-messages.ts';
+import type { OpenStep, Process } from './process.ts';
+import type { SagaChange, SagaOrigin, SagaRow } from './saga-rows.ts';
+
+/** What is known before decisions are made. */
+export interface Known {
+  /** By id, as they are stored; an `Error` where history can't be replayed. Decisions are recorded on them. */
+  readonly aggregates: ReadonlyMap<string, WarmAggregate | Error>;
+  /** Events that were looked up and are there. */
+  readonly events: ReadonlyMap<string, RecordedEvent>;
+  readonly rows: ReadonlyMap<string, SagaRow>;
+  /** Sagas of which something is parked. */
+  readonly parked: Iterable<string>;
+  /** By aggregate and version: events that lie between what a saga has heard and what it hears now. */
+  readonly missed: ReadonlyMap<string, ReadonlyMap<number, RecordedEvent>>;
+  /** The database's time. */
+  readonly now: string;
+}
+
+/** What a unit of work is made of. */
+export interface UnitParts {
+  readonly process: Process;
+  readonly topics: readonly string[];
+  readonly catalogue: Catalogue;
+  readonly store: Pick<PostgresEventStore, 'prepare'>;
+}
+
+/** What was known is not all that is needed, or not so any more: it is read and decided again. */
+export class Stale extends Error {
+  override readonly name = 'Stale';
+}
+
+/** A saga as the decisions made so far leave it. */
+interface Saga {
+  readonly row: SagaRow | undefined;
+  readonly ids: readonly string[];
+  readonly origin: SagaOrigin;
+  heard: Record<string, number>;
+  isTouched: boolean;
+  /** It waits on without a deadline. */
+  waitsOn: boolean;
+}
+
+/** Decisions of one transaction: made one after the other in memory, stored together. */
+export class UnitOfWork {
+  readonly outcomes: RecordOutcome[] = [];
+  readonly parts: PartToSave[] = [];
+  readonly messages: ParkedMessage[] = [];
+  readonly reasons: MessageParkReason[] = [];
+  private readonly sagas = new Map<string, Saga>();
+  private readonly parked: Set<string>;
+
+  constructor(
+    private readonly work: UnitParts,
+    private readonly known: Known,
+  ) {
+    this.parked = new Set(known.parked);
+  }
+
+  /** Decides about an input. Throws `HalfApplied`, `Stale`: nothing of the unit may be stored then. */
+  hear(input: Input): void {
+    this.outcomes.push(this.outcomeOf(input));
+  }
+
+  private outcomeOf(input: Input): RecordOutcome {
+    const { event, fault } = input;
+    if (fault !== undefined) return this.parked.has(sagaOf(input)) ? this.wait(input) : this.park(input, 'malformed', fault);
+    const saga = this.sagaFor(input);
+    if (event.aggregateVersion <= this.heardOf(saga, event.aggregateId)) return 'repeated';
+    if (this.parked.has(sagaOf(input))) return this.wait(input);
+    for (let version = this.heardOf(saga, event.aggregateId) + 1; version < event.aggregateVersion; version += 1) {
+      this.hearMissed(saga, event.aggregateId, version);
+      if (this.parked.has(sagaOf(input))) return this.wait(input);
+    }
+    return this.decide(input, saga);
+  }
+
+  /** What lies between: events that mean nothing to this saga only count. */
+  private hearMissed(saga: Saga, aggregateId: string, version: number): void {
+    const event = this.known.missed.get(aggregateId)?.get(version);
+    if (!event) throw new Stale(`version ${version} of ${aggregateId} was not read`);
+    const missed = inputOf(this.work.process, this.work.catalogue, event);
+    if (missed && sagaOf(missed) === saga.ids.at(-1)) this.outcomes.push(this.decide(missed, saga));
+    else this.heard(saga, event);
+  }
+
+  private decide(input: Input, saga: Saga): RecordOutcome {
+    const { event, newest, ids } = input;
+    if (newest instanceof Error) return this.park(input, newest instanceof UnknownEvent ? 'unknown-event' : 'malformed', newest);
+    if (firstIds(input).some((id) => this.known.events.has(id))) {
+      this.heard(saga, event);
+      return 'repeated';
+    }
+    const aggregates = this.aggregatesOf(ids);
+    if (aggregates instanceof Error) return this.park(input, 'history-unreadable', aggregates);
+    let parts: Decided[];
+    try {
+      const decided = this.work.process.decide(newest, aggregates, this.known.now);
+      parts = this.prepare(ids, aggregates, decided, causedBy(event, sagaOf(input)));
+    } catch (error) {
+      return this.park(input, 'handler-failed', error);
+    }
+    this.heard(saga, event);
+    this.apply(saga, parts);
+    return 'handled';
+  }
+
+  /** A deadline that has passed; `received`: command ids that the other side has. Returns why it has to be parked, when it failed. */
+  onDeadline(sagaId: string, received: ReadonlySet<string>): string | undefined {
+    const { process } = this.work;
+    const saga = this.known.rows.get(sagaId) && this.sagaOfRow(sagaId);
+    if (!saga) return undefined;
+    const aggregates = this.aggregatesOf(saga.ids);
+    if (aggregates instanceof Error) return parkedReason('history-unreadable', aggregates);
+    const own = aggregates.at(-1) as AnyAggregate;
+    const open = process.openSteps(own);
+    saga.isTouched = true;
+    if (open.length > 0 && open.every(({ commandId }) => received.has(commandId))) {
+      saga.waitsOn = true;
+      return undefined;
+    }
+    let parts: Decided[];
+    try {
+      const decided = process.onDeadline(aggregates, received, this.known.now);
+      parts = this.prepare(saga.ids, aggregates, decided, causedByDeadline(sagaId, own.version, saga.origin));
+    } catch (error) {
+      return parkedReason('handler-failed', error);
+    }
+    this.apply(saga, parts);
+    return this.isDue(sagaId) ? parkedReason('handler-failed', 'onDeadline did not move its deadline') : undefined;
+  }
+
+  /** Whether the deadline of a saga has passed after all that it has heard. */
+  isDue(sagaId: string): boolean {
+    const saga = this.sagaOfRow(sagaId);
+    const own = this.known.aggregates.get(sagaId);
+    if (own instanceof Error) return true;
+    if (!own || this.parked.has(sagaId) || this.work.process.isEnded(own.aggregate)) return false;
+    const dueAt = this.work.process.dueAt(own.aggregate, saga.heard);
+    return dueAt !== undefined && Date.parse(dueAt) <= Date.parse(this.known.now);
+  }
+
+  /** Hears what the store holds of an aggregate, up to a version. */
+  catchUp(sagaId: string, aggregateId: string, to: number): void {
+    const saga = this.sagaOfRow(sagaId);
+    for (let version = this.heardOf(saga, aggregateId) + 1; version <= to && !this.parked.has(sagaId); version += 1) {
+      this.hearMissed(saga, aggregateId, version);
+    }
+  }
+
+  /** The steps of a saga that its deadline may ask again. */
+  openSteps(sagaId: string): readonly OpenStep[] {
+    const own = this.known.aggregates.get(sagaId);
+    return !own || own instanceof Error ? [] : this.work.process.openSteps(own.aggregate);
+  }
+
+  /** Parks a deadline. */
+  parkDeadline(sagaId: string, reason: string): void {
+    this.parked.add(sagaId);
+    this.reasons.push(reason.startsWith('history-unreadable') ? 'history-unreadable' : 'handler-failed');
+    this.messages.push({ sagaId, targetId: sagaId, eventId: null, reason });
+  }
+
+  /** The row is written anew as the saga stands, its deadline with it. */
+  touch(sagaId: string): void {
+    this.sagaOfRow(sagaId).isTouched = true;
+  }
+
+  /** The rows as these decisions leave them; `suspended`: sagas that stay without a deadline. */
+  changes(suspended: ReadonlySet<string> = new Set()): SagaChange[] {
+    const newlyParked = new Set(this.messages.map(({ sagaId }) => sagaId));
+    return [...this.sagas].flatMap(([sagaId, saga]) => {
+      if (!saga.isTouched && !newlyParked.has(sagaId)) return [];
+      const own = this.known.aggregates.get(sagaId);
+      const change = !own || own instanceof Error ? undefined : this.changeOf(sagaId, saga, own.aggregate);
+      if (!change) return [];
+      const isSilent = this.parked.has(sagaId) || suspended.has(sagaId) || saga.waitsOn;
+      return [isSilent ? { ...change, dueAt: null } : change];
+    });
+  }
+
+  /** Undefined where there is no saga, or one that ended and has no row. */
+  private changeOf(sagaId: string, { row, ids, heard, origin }: Saga, own: AnyAggregate): SagaChange | undefined {
+    const { process } = this.work;
+    const isEnded = process.isEnded(own);
+    if (own.version === 0 || (isEnded && !row)) return undefined;
+    return {
+      sagaId,
+      aggregateIds: ids,
+      heard,
+      origin,
+      dueAt: process.dueAt(own, heard) ?? null,
+      isStuck: process.isStuck(own),
+      revision: row?.revision ?? 0,
+      isEnded,
+    };
+  }
+
+  private sagaFor(input: Input): Saga {
+    const sagaId = sagaOf(input);
+    const known = this.sagas.get(sagaId);
+    if (known) return known;
+    const row = this.known.rows.get(sagaId);
+    const saga = {
+      row,
+      ids: input.ids,
+      origin: row?.origin ?? originOf(input.event),
+      heard: { ...row?.heard },
+      isTouched: false,
+      waitsOn: false,
+    };
+    this.sagas.set(sagaId, saga);
+    return saga;
+  }
+
+  private sagaOfRow(sagaId: string): Saga {
+    const known = this.sagas.get(sagaId);
+    if (known) return known;
+    const row = this.known.rows.get(sagaId);
+    if (!row) throw new Stale(`${sagaId} has no row`);
+    const { aggregateIds: ids, origin, heard } = row;
+    const saga = { row, ids, origin, heard: { ...heard }, isTouched: false, waitsOn: false };
+    this.sagas.set(sagaId, saga);
+    return saga;
+  }
+
+  private heardOf({ heard }: Saga, aggregateId: string): number {
+    return heard[aggregateId] ?? 0;
+  }
+
+  private heard(saga: Saga, { aggregateId, aggregateVersion }: RecordedEvent): void {
+    saga.heard[aggregateId] = aggregateVersion;
+    saga.isTouched = true;
+  }
+
+  private aggregatesOf(ids: readonly string[]): AnyAggregate[] | Error {
+    const aggregates: AnyAggregate[] = [];
+    for (const id of ids) {
+      const found = this.known.aggregates.get(id);
+      if (!found) throw new Stale(`${id} was not read`);
+      if (found instanceof Error) return found;
+      aggregates.push(found.aggregate);
+    }
+    return aggregates;
+  }
+
+  /** Names, checks and serialises the whole decision before anything of it is applied. */
+  private prepare(
+    ids: readonly string[],
+    aggregates: readonly AnyAggregate[],
+    decided: readonly (readonly Event[])[],
+    context: WorkContext,
+  ): Decided[] {
+    if (decided.length > ids.length) throw new TypeError(`a decision about ${decided.length} aggregates, of ${ids.length}`);
+    return decided.flatMap((events, index) => {
+      if (events.length === 0) return [];
+      const [id, aggregate] = [ids[index] as string, aggregates[index] as AnyAggregate];
+      const type = (this.work.process.aggregates[index] as { type: string }).type;
+      const prepared = this.work.store.prepare({ type, id }, events, { context });
+      return [{ aggregate, events, part: { type, id, expected: aggregate.version, events: prepared } }];
+    });
+  }
+
+  private apply(saga: Saga, decided: readonly Decided[]): void {
+    for (const { aggregate, events, part } of decided) {
+      try {
+        aggregate.record(events as never[]);
+      } catch (error) {
+        throw new HalfApplied(error instanceof Error ? error.message : String(error), { cause: error });
+      }
+      (this.known.aggregates.get(part.id) as WarmAggregate).lastEventId = part.events.at(-1)?.id ?? null;
+      this.parts.push(part);
+      this.movesAlong(saga, part);
+    }
+  }
+
+  /** What the saga stores itself in an aggregate that it hears is heard with it, where nothing unheard lies before it. */
+  private movesAlong({ heard }: Saga, { type, id, expected, events }: PartToSave): void {
+    const topic = this.work.catalogue[type]?.topic;
+    if (topic !== undefined && this.work.topics.includes(topic) && (heard[id] ?? 0) === expected)
+      heard[id] = expected + events.length;
+  }
+
+  private wait(input: Input): RecordOutcome {
+    this.messages.push(messageOf(input));
+    return 'waiting';
+  }
+
+  private park(input: Input, reason: MessageParkReason, error: unknown): RecordOutcome {
+    this.parked.add(sagaOf(input));
+    this.reasons.push(reason);
+    this.messages.push({ ...messageOf(input), reason: parkedReason(reason, error) });
+    return 'parked';
+  }
+}
+
+/** What a decision brings to one aggregate. */
+interface Decided {
+  readonly aggregate: AnyAggregate;
+  readonly events: readonly Event[];
+  readonly part: PartToSave;
+}
+
+/** An input as it is parked: by its saga. */
+export const messageOf = (input: Input): ParkedMessage => ({
+  sagaId: sagaOf(input),
+  targetId: sagaOf(input),
+  eventId: input.event.id,
+});

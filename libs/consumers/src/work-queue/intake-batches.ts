@@ -1,0 +1,235 @@
+import { upcast, UnknownEvent, type RecordedEvent } from '@tradecore/events';
+import type { Transaction } from '@tradecore/event-sourcing';
+import { logger } from '@tradecore/telemetry';
+import type { BatchProcessor, DeadLetter, EventRecord, RecordBatch } from '../offsets/batch-processor.ts';
+import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
+import type { Unusable } from '../offsets/offsets.ts';
+import { schemaOf } from '../offsets/schema.ts';
+import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
+import { begin, type ConsumerParts } from '../process/begin.ts';
+import {
+  consumerMetrics,
+  type ConsumerMetrics,
+  type MessageParkReason,
+  type RecordOutcome,
+} from '../process/consumer-metrics.ts';
+import { confirmed, foreignLetter, isSame } from '../process/inputs.ts';
+import {
+  countParked,
+  pairKey,
+  park,
+  parkedPairs,
+  redriveUnknown,
+  type Pair,
+  type ParkedMessage,
+} from '../process/parked-messages.ts';
+import { redriveMessages, type RedriveAround } from '../process/redrive-messages.ts';
+import type { Intake } from './intake.ts';
+
+/** What an intake runs on. */
+export interface IntakeParts extends ConsumerParts {
+  readonly intake: Intake;
+  /** Name of the service: of the consumer group and (`-` as `_`) of the schema. */
+  readonly name: string;
+  /** Where steps travel. */
+  readonly topics: readonly string[];
+}
+
+const log = logger('consumers');
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Who asks, by a step, and who is asked. */
+export function pairOf({ aggregateId: sagaId, data }: RecordedEvent): Pair {
+  const { target } = data as { readonly target?: unknown };
+  return { sagaId, targetId: typeof target === 'string' && uuid.test(target) ? target : sagaId };
+}
+
+/** What a batch came to. Counted when it is committed. */
+interface Result {
+  readonly outcomes: RecordOutcome[];
+  readonly messages: ParkedMessage[];
+  readonly reasons: MessageParkReason[];
+}
+
+/** Steps of sagas, written down: each is confirmed with the store, then the intake's rows and the offsets are one transaction. */
+export class IntakeBatches implements BatchProcessor {
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly schema: string;
+  readonly state = 'consumer';
+  readonly maxRecords = 500;
+  private readonly types: ReadonlySet<string>;
+  private readonly metrics: ConsumerMetrics;
+  private readonly outside: Transaction;
+
+  constructor(private readonly parts: IntakeParts) {
+    this.name = parts.name;
+    this.topics = parts.topics;
+    this.schema = schemaOf(parts.name);
+    this.types = new Set(parts.intake.steps.map(({ type }) => type));
+    this.metrics = consumerMetrics(parts.name);
+    this.outside = outsideTransaction(parts.dataSource);
+  }
+
+  /** What the build before could not know is tried again. */
+  async open(): Promise<void> {
+    await redriveUnknown(this.outside, this.schema);
+  }
+
+  /** A type that nobody declared may be one for us, from a newer saga: it is parked, so that what comes behind it waits. */
+  idsOf(event: RecordedEvent): readonly string[] | undefined {
+    if (this.types.has(event.type) || !this.isDeclared(event)) return [event.aggregateId];
+    this.metrics.record('skipped', 1);
+    return undefined;
+  }
+
+  async handle({ records, isolated, moveOffsets, deadLetter }: RecordBatch): Promise<void> {
+    const started = performance.now();
+    const result = await inTransaction(this.parts.dataSource, async (tx) => {
+      const [, stored, parked] = await Promise.all([
+        moveOffsets(tx),
+        confirmed(
+          tx,
+          records.map(({ event }) => event),
+        ),
+        parkedPairs(tx, this.schema, [...new Set(records.map(({ event }) => pairOf(event).targetId))]),
+      ]);
+      const strangers = records.filter(({ event }) => !isSame(stored.get(event.id), event));
+      if (strangers.length > 0) await deadLetter(strangers.map((record): DeadLetter => foreignLetter(record)));
+      const own = records.filter((record) => !strangers.includes(record)).map(({ event }) => event);
+      const taken = isolated ? this.refused(own) : await this.take(tx, own, parked);
+      await park(tx, this.schema, taken.messages);
+      taken.outcomes.push(...strangers.map(() => 'foreign' as const));
+      return taken;
+    });
+    this.committed(result);
+    this.measure(records, started);
+  }
+
+  /** Tries again what operators marked. */
+  async poll(): Promise<void> {
+    const { dataSource, store, name } = this.parts;
+    const { schema } = this;
+    await redriveMessages({
+      dataSource,
+      store,
+      name,
+      schema,
+      handle: (_, event, around) => this.again(event, around),
+    });
+    this.metrics.pairs(await countParked(this.outside, schema));
+  }
+
+  build(why: Unusable, where: string): Promise<boolean> {
+    return begin(why, where, {
+      ...this.parts,
+      schema: this.schema,
+      topics: this.topics,
+      replay: (events) => this.replay(events),
+    });
+  }
+
+  private isDeclared({ aggregateType, type }: RecordedEvent): boolean {
+    const { catalogue } = this.parts;
+    const declaration = Object.hasOwn(catalogue, aggregateType) ? catalogue[aggregateType] : undefined;
+    return declaration?.events.some((each) => each.type === type) ?? false;
+  }
+
+  /** Writes down steps of the store; what is parked, and what comes behind it, is left. */
+  private async take(tx: Transaction, events: readonly RecordedEvent[], parked: Set<string>): Promise<Result> {
+    const result: Result = { outcomes: [], messages: [], reasons: [] };
+    const steps: RecordedEvent[] = [];
+    for (const event of events) {
+      const message = { ...pairOf(event), eventId: event.id };
+      const newest = parked.has(pairKey(message)) ? undefined : this.newest(event);
+      if (newest === undefined) {
+        result.messages.push(message);
+        result.outcomes.push('waiting');
+      } else if (newest instanceof Error) {
+        parked.add(pairKey(message));
+        result.messages.push({ ...message, reason: parkedReason('unknown-event', newest) });
+        result.reasons.push('unknown-event');
+        result.outcomes.push('parked');
+      } else {
+        steps.push(newest);
+        result.outcomes.push('handled');
+      }
+    }
+    if (steps.length > 0) await this.parts.intake.take(tx, steps);
+    return result;
+  }
+
+  /** The one step that was refused just now. */
+  private refused(events: readonly RecordedEvent[]): Result {
+    const messages = events.map((event) => ({
+      ...pairOf(event),
+      eventId: event.id,
+      reason: parkedReason('row-refused', 'PostgreSQL refused a value of it'),
+    }));
+    return { outcomes: messages.map(() => 'parked'), messages, reasons: messages.map(() => 'row-refused') };
+  }
+
+  private newest(event: RecordedEvent): RecordedEvent | Error {
+    try {
+      if (!this.types.has(event.type)) throw new UnknownEvent(event, 'no such step here');
+      return upcast(this.parts.catalogue, event);
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  private committed({ outcomes, messages, reasons }: Result): void {
+    for (const outcome of outcomes) this.metrics.record(outcome, 1);
+    for (const reason of reasons) this.metrics.parked(reason);
+    for (const { reason, ...message } of messages) {
+      if (reason === undefined) continue;
+      log.error(
+        { consumer: this.name, ...message, reason },
+        'parked: what comes behind it waits; see the view parked, then redrive',
+      );
+    }
+    if (outcomes.includes('handled')) this.parts.intake.taken?.();
+  }
+
+  private measure(records: readonly EventRecord[], started: number): void {
+    this.metrics.batch((performance.now() - started) / 1000);
+    const newest = records.at(-1)?.event.time;
+    if (newest !== undefined) this.metrics.lag(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
+  }
+
+  private async again(event: RecordedEvent | undefined, around: RedriveAround): Promise<void> {
+    const handles = event && this.idsOf(event) !== undefined;
+    const result = await inTransaction(this.parts.dataSource, async (tx) => {
+      await around.first(tx);
+      const taken = handles ? await this.take(tx, [event], new Set()) : { outcomes: [], messages: [], reasons: [] };
+      await around.settle(tx, taken.messages[0]?.reason);
+      return taken;
+    });
+    this.committed(result);
+  }
+
+  private async replay(events: readonly RecordedEvent[]): Promise<void> {
+    const own = events.filter((event) => this.idsOf(event) !== undefined);
+    await this.replaySome(own).catch(async (error: unknown) => {
+      if (!isFaultOfOne(error)) throw error;
+      for (const event of own) await this.replaySome([event]).catch((fault: unknown) => this.parkOne(event, fault));
+    });
+  }
+
+  private async replaySome(events: readonly RecordedEvent[]): Promise<void> {
+    const result = await inTransaction(this.parts.dataSource, async (tx) => {
+      const targets = [...new Set(events.map((event) => pairOf(event).targetId))];
+      const taken = await this.take(tx, events, await parkedPairs(tx, this.schema, targets));
+      await park(tx, this.schema, taken.messages);
+      return taken;
+    });
+    this.committed(result);
+  }
+
+  private async parkOne(event: RecordedEvent, error: unknown): Promise<void> {
+    if (!isFaultOfOne(error)) throw error;
+    const message = { ...pairOf(event), eventId: event.id, reason: parkedReason('row-refused', error) };
+    await inTransaction(this.parts.dataSource, (tx) => park(tx, this.schema, [message]));
+    this.committed({ outcomes: ['parked'], messages: [message], reasons: ['row-refused'] });
+  }
+}

@@ -1,0 +1,53 @@
+-- Accounts as they stand, one row each, written by the fold in accounts.projector.ts. Money of the account's one currency.
+create table account_projector.accounts (
+  account_id uuid primary key,
+  owner text not null,
+  name text,
+  currency text not null,
+  subjects text[] not null,
+  available numeric not null,
+  reserved numeric not null,
+  reservations jsonb not null, -- by order: in the row, so that their sum and `reserved` are of one moment
+  version int not null,
+  opened_at timestamptz not null,
+  updated_at timestamptz not null
+) with (fillfactor = 70);
+create index accounts_of_owner on account_projector.accounts (owner);
+create index accounts_of_subject on account_projector.accounts using gin (subjects);
+
+-- The ledger: a line for each event that moves something, with what is there after it. Written once.
+create table account_projector.activities (
+  account_id uuid not null,
+  version int not null,
+  event_id uuid not null unique,
+  kind text not null,
+  time timestamptz not null,
+  available_change numeric not null,
+  reserved_change numeric not null,
+  available numeric not null,
+  reserved numeric not null,
+  order_id uuid,
+  symbol text,
+  side text,
+  quantity numeric,
+  price numeric,
+  fee numeric,
+  notional numeric,
+  execution_id uuid,
+  executed_at timestamptz,
+  reference text,
+  primary key (account_id, version)
+);
+create index activities_of_executions on account_projector.activities (account_id, version) where kind in ('fill', 'reversal');
+revoke update on account_projector.activities from :role(account-projector);
+
+-- What others see.
+create view account_projector.exported_accounts as
+  select a.*, p._version, p._parked
+    from account_projector.accounts a join account_projector.progress p on p.aggregate_id = a.account_id;
+create view account_projector.exported_activities as select * from account_projector.activities;
+-- Who may read which account, asked for with each request: without the join that says how far an account's row is.
+create view account_projector.exported_access as select account_id, owner, subjects from account_projector.accounts;
+
+grant select on account_projector.exported_accounts, account_projector.exported_activities, account_projector.exported_access
+  to :role(query-api);

@@ -1,0 +1,15 @@
+-- When the brokerage's lists were last compared with what is stored, and who does it now.
+create table broker_gateway.sweep (
+  one boolean primary key default true check (one),
+  due_at timestamptz not null default clock_timestamp(),
+  -- The process that compares, until when; free when that has passed.
+  owner uuid,
+  leased_until timestamptz not null default '-infinity',
+  -- The brokerage's time until which all was compared; null: never yet.
+  until timestamptz,
+  -- When the lists of a whole day are compared again: for what was taken back or corrected meanwhile.
+  day_due_at timestamptz not null default clock_timestamp()
+);
+insert into broker_gateway.sweep default values;
+
+grant select, update on broker_gateway.sweep to :role(broker-gateway);

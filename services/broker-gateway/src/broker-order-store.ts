@@ -1,0 +1,151 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { inTransaction } from '@tradecore/consumers';
+import {
+  ConcurrencyException,
+  EventIdTaken,
+  EventStore,
+  PostgresEventStore,
+  type Transaction,
+  type WarmAggregate,
+} from '@tradecore/event-sourcing';
+import { freshId, submitStepEventId, tradingControlIdFor, type Opening, type RecordedEvent } from '@tradecore/events';
+import { runInContext, type WorkContext } from '@tradecore/telemetry';
+import { BrokerOrder, commandIdOf, TradingControl, type BrokerageOrder, type Revision } from '@tradecore/trading';
+import { DataSource } from 'typeorm';
+import { stepOf, Steps, type Step, type StepEvent } from './steps.ts';
+
+/** Which step asked for a BrokerOrder, and where its events come from. */
+export interface Origin {
+  readonly opening: Opening;
+  readonly context: WorkContext;
+}
+
+/** What was loaded of a BrokerOrder, with the one that it replaces. */
+export interface Loaded extends Omit<Revision, 'state'> {
+  readonly origin: Origin;
+  /** The rows of its steps, and of those of the BrokerOrder that it replaces. */
+  readonly open: readonly Step[];
+  readonly warm: WarmAggregate<BrokerOrder>;
+  readonly isHalted: boolean;
+}
+
+/** Loads and saves BrokerOrders with what belongs to them. */
+@Injectable()
+export class BrokerOrderStore {
+  private readonly store: PostgresEventStore;
+  /** The kill switches that are looked at most: only what changed since is read. */
+  private readonly allControl: WarmAggregate<TradingControl> = {
+    aggregate: new TradingControl(tradingControlIdFor('all')),
+    lastEventId: null,
+  };
+
+  constructor(
+    @Inject(EventStore) store: EventStore,
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(Steps) private readonly steps: Steps,
+  ) {
+    if (!(store instanceof PostgresEventStore)) throw new TypeError('the gateway needs a PostgresEventStore');
+    this.store = store;
+  }
+
+  /** The step that asked for it: by its row, or by the primary key of the store; undefined when there is none, and it is not ours. */
+  async originOf(id: string, open: readonly Step[] = []): Promise<Origin | undefined> {
+    const row = open.find(({ brokerOrderId, kind }) => brokerOrderId === id && kind !== 'cancel');
+    const step = row ?? (await this.storedStep(id));
+    if (!step?.terms) return undefined;
+    const { commandId, terms, context } = step;
+    return { opening: { commandId, terms }, context };
+  }
+
+  /** The BrokerOrder as it is stored, one statement for the rows of its steps and one for all aggregates; undefined when it is not ours. */
+  async load(id: string, known?: Origin, warm?: WarmAggregate<BrokerOrder>): Promise<Loaded | undefined> {
+    const own = await this.steps.of([id]);
+    const origin = known ?? (await this.originOf(id, own));
+    if (!origin) return undefined;
+    const replaces = replacesOf(origin);
+    const open = replaces === undefined ? own : [...own, ...(await this.steps.of([replaces]))];
+    const controls = [this.allControl.aggregate.id, tradingControlIdFor(origin.opening.terms.accountId)];
+    const loaded = await this.store.loadMany([
+      { type: BrokerOrder, id, warm },
+      ...(replaces === undefined ? [] : [{ type: BrokerOrder, id: replaces }]),
+      ...controls.map((each, index) => ({ type: TradingControl, id: each, warm: index === 0 ? this.allControl : undefined })),
+    ]);
+    const order = loaded.get(BrokerOrder, id);
+    const isHalted = controls.some((each) => loaded.get(TradingControl, each).aggregate.isHalted);
+    const replaced = replaces === undefined ? undefined : loaded.get(BrokerOrder, replaces).aggregate;
+    return {
+      ...{ origin, open, warm: order, isHalted },
+      order: order.aggregate.openedBy(origin.opening),
+      cancels: cancelsOf(id, open),
+      ...(replaced && { replaced: { order: replaced, cancels: cancelsOf(replaced.id, open) } }),
+    };
+  }
+
+  /**
+   * Saves what was decided, and removes the rows of the steps that are answered by it: in the caller's transaction, or else, where there are rows to
+   * remove, in one of its own. Throws `ConcurrencyException`, also where another process has stored the same words.
+   */
+  async save(decided: Loaded, tx?: Transaction): Promise<readonly RecordedEvent[]> {
+    const orders = [decided.order, ...(decided.replaced ? [decided.replaced.order] : [])];
+    const answered = decided.open.filter((step) => orders.some((order) => isAnswered(step, order)));
+    const write = async (within?: Transaction): Promise<readonly RecordedEvent[]> => {
+      const events = await this.append(orders, decided.origin, within);
+      if (within)
+        await this.steps.remove(
+          within,
+          answered.map(({ commandId }) => commandId),
+        );
+      return events;
+    };
+    return tx || answered.length === 0 ? write(tx) : inTransaction(this.dataSource, write);
+  }
+
+  /** Records an order at the brokerage that is not ours; false where it is recorded already. */
+  async adopt(id: string, order: BrokerageOrder): Promise<boolean> {
+    const foreign = await this.store.loadAggregate(BrokerOrder, id);
+    foreign.adopt(order);
+    if (foreign.uncommittedEvents.length === 0) return false;
+    const context = { correlationId: freshId(), actor: 'broker-gateway', commandId: id };
+    const { outcome } = await runInContext(context, () => this.store.saveAggregate(foreign));
+    return outcome === 'stored';
+  }
+
+  /** The BrokerOrders that are to replace this one, as long as they are open. */
+  replacementsOf(id: string): Promise<string[]> {
+    return this.steps.replacementsOf(id);
+  }
+
+  private async append(all: readonly BrokerOrder[], { context }: Origin, tx?: Transaction): Promise<readonly RecordedEvent[]> {
+    const orders = all.filter(({ uncommittedEvents }) => uncommittedEvents.length > 0);
+    if (orders.length === 0) return [];
+    const decidedOn = orders.map(({ id, version, uncommittedEvents: { length } }) => ({
+      aggregateId: id,
+      expected: version - length,
+    }));
+    const store = tx ? this.store.within(tx) : this.store;
+    try {
+      const saved = await runInContext({ ...context, commandId: commandIdOf(orders) }, () => store.saveAggregates(orders));
+      if (saved.outcome === 'stored') return saved.events;
+    } catch (error) {
+      if (!(error instanceof EventIdTaken)) throw error;
+    }
+    // Another process has stored these words: what is in hand is older than the store.
+    throw new ConcurrencyException(decidedOn.map((each) => ({ ...each, found: -1 })));
+  }
+
+  private async storedStep(id: string): Promise<Step | undefined> {
+    const eventId = submitStepEventId(id);
+    const { events } = await this.store.loadMany([], [eventId]);
+    const event = events.get(eventId) as RecordedEvent<StepEvent> | undefined;
+    return event && stepOf(event);
+  }
+}
+
+/** Whether a step needs its row no longer: a cancel is answered, what a submit or replace sent has ended. */
+const isAnswered = ({ brokerOrderId, kind, commandId }: Step, order: BrokerOrder): boolean =>
+  brokerOrderId === order.id && (kind === 'cancel' ? order.hasAnswered(commandId) : !order.isOpen);
+
+const replacesOf = ({ opening: { terms } }: Origin): string | undefined => ('replaces' in terms ? terms.replaces : undefined);
+
+const cancelsOf = (id: string, open: readonly Step[]): readonly string[] =>
+  open.filter(({ brokerOrderId, kind }) => brokerOrderId === id && kind === 'cancel').map(({ commandId }) => commandId);

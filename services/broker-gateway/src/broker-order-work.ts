@@ -1,0 +1,68 @@
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import type { Verdict, WorkItem } from '@tradecore/consumers';
+import type { Transaction } from '@tradecore/event-sourcing';
+import { logger } from '@tradecore/telemetry';
+import { interrupted, nextStep, type RevisionState } from '@tradecore/trading';
+import type { BrokerOrderOwner } from './broker-order-owner.ts';
+import { BrokerOrderQueue } from './broker-order-queue.ts';
+import type { Loaded } from './broker-order-store.ts';
+import { BrokerOrders } from './broker-orders.ts';
+import { BrokerageCalls } from './brokerage-calls.ts';
+import { Brokerage } from './brokerage.ts';
+import { MarketFeed } from './market-feed.ts';
+import { readState, writeState } from './revision-state.ts';
+
+const log = logger('broker-orders');
+
+type Settle = (tx: Transaction) => Promise<Verdict>;
+
+/** Works on BrokerOrders of which something is open: decides the next step, makes its one call, and stores what the reply means. */
+@Injectable()
+export class BrokerOrderWork implements OnApplicationBootstrap {
+  private readonly calls: BrokerageCalls;
+
+  constructor(
+    @Inject(BrokerOrderQueue) private readonly queue: BrokerOrderQueue,
+    @Inject(BrokerOrders) private readonly orders: BrokerOrders,
+    @Inject(Brokerage) private readonly brokerage: Brokerage,
+    @Inject(MarketFeed) private readonly market: MarketFeed,
+  ) {
+    this.calls = new BrokerageCalls(brokerage, (id) => orders.isComing(id));
+  }
+
+  onApplicationBootstrap(): void {
+    this.queue.start((item) => this.work(item));
+  }
+
+  private async work(item: WorkItem): Promise<Settle> {
+    const owner = this.orders.ownerOf(item.key);
+    const loaded = await owner.load();
+    if (!loaded) {
+      log.error({ brokerOrderId: item.key }, 'no step sends this BrokerOrder: its row goes');
+      return () => Promise.resolve({ done: true });
+    }
+    return this.take(item, owner, loaded);
+  }
+
+  private async take(item: WorkItem, owner: BrokerOrderOwner, loaded: Loaded): Promise<Settle> {
+    const state = this.stateOf(item, loaded);
+    const { order, cancels, replaced, isHalted } = loaded;
+    const revision = { order, cancels, state, ...(replaced && { replaced }) };
+    const lastPrice = order.terms && this.market.lastPrice(order.terms.symbol);
+    const facts = { now: this.brokerage.now(), isHalted, ...(lastPrice !== undefined && { lastPrice }) };
+    const step = nextStep(revision, facts, this.brokerage.rules);
+    if (step.do === 'wait') return () => Promise.resolve({ again: step.ms, state: writeState(waited(state), order) });
+    const reply = step.do === 'nothing' ? undefined : await this.calls.make(step, revision);
+    const settlement = await owner.begin(reply, state);
+    void (this.queue.inProgress(item.key) ?? Promise.resolve()).finally(() => settlement.release());
+    return (tx) => settlement.settle(tx);
+  }
+
+  /** A round before this one was not settled: it may have made its call, and what it heard is lost. */
+  private stateOf({ state, takenOver, attempts }: WorkItem, { order }: Loaded): RevisionState {
+    const read = readState(state);
+    return (takenOver || attempts > 1) && order.isUnproven ? interrupted(read, this.brokerage.now()) : read;
+  }
+}
+
+const waited = (state: RevisionState): RevisionState => ({ ...state, waits: (state.waits ?? 0) + 1 });

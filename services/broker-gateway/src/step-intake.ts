@@ -1,0 +1,42 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Intake } from '@tradecore/consumers';
+import type { Transaction } from '@tradecore/event-sourcing';
+import type { RecordedEvent } from '@tradecore/events';
+import { interrupted } from '@tradecore/trading';
+import { BrokerOrderQueue } from './broker-order-queue.ts';
+import { Brokerage } from './brokerage.ts';
+import { stepClasses, stepOf, Steps, type StepEvent } from './steps.ts';
+
+/** A step that comes so late may have been carried out by somebody whose row is lost: its order is looked up before it is sent. */
+const lateMs = 10_000;
+
+/** Takes in what the saga asks: a row for each step, with the offset. Nothing is called, and no event is stored: the step is the intent. */
+@Injectable()
+export class StepIntake implements Intake {
+  readonly steps = stepClasses;
+
+  constructor(
+    @Inject(Steps) private readonly rows: Steps,
+    @Inject(BrokerOrderQueue) private readonly queue: BrokerOrderQueue,
+    @Inject(Brokerage) private readonly brokerage: Brokerage,
+  ) {}
+
+  async take(tx: Transaction, events: readonly RecordedEvent[]): Promise<void> {
+    const steps = events as readonly RecordedEvent<StepEvent>[];
+    const now = this.brokerage.now();
+    const late = new Set(steps.filter((step) => isLate(step, now)).map(({ data }) => data.target));
+    const taken = await this.rows.put(tx, steps.map(stepOf));
+    await this.queue.put(
+      tx,
+      taken.map((key) => ({ key, state: late.has(key) ? { ...interrupted({}, now) } : {} })),
+    );
+  }
+
+  taken(): void {
+    this.queue.notify();
+  }
+}
+
+/** The saga asks again when it finds that the gateway has no such step. */
+const isLate = ({ data, time }: RecordedEvent<StepEvent>, now: string): boolean =>
+  data.attempt > 1 || Date.parse(now) - Date.parse(time) > lateMs;

@@ -1,0 +1,76 @@
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Health } from '@tradecore/service';
+import { logger } from '@tradecore/telemetry';
+import type { BrokerageUpdate } from '@tradecore/trading';
+import { UpdateStream } from './alpaca/update-stream.ts';
+import { streamUrlOf } from './broker-gateway.config.ts';
+import { gatewayMetrics } from './broker-gateway.metrics.ts';
+import { BrokerOrders } from './broker-orders.ts';
+import { BrokerageSweep } from './brokerage-sweep.ts';
+import { Brokerage } from './brokerage.ts';
+
+const log = logger('broker-updates');
+/** More updates than this that wait to be stored: the stream is let go, and what it told meanwhile is found by a sweep. */
+const waitingLimit = 10_000;
+
+/** Brings the brokerage's stream of updates to the orders; asks for a sweep after each gap. */
+@Injectable()
+export class UpdateListener implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly stream: UpdateStream;
+  private readonly storing = new Set<Promise<void>>();
+
+  constructor(
+    @Inject(Brokerage) brokerage: Brokerage,
+    @Inject(BrokerOrders) private readonly orders: BrokerOrders,
+    @Inject(BrokerageSweep) private readonly sweep: BrokerageSweep,
+    @Inject(Health) health: Health,
+  ) {
+    const { http, config } = brokerage;
+    const { BROKER_KEY_ID: keyId, BROKER_SECRET_KEY: secretKey } = config;
+    this.stream = new UpdateStream(
+      { url: streamUrlOf(config), keyId, secretKey, brokerage: config.BROKER },
+      { updated: (update) => this.updated(update), up: () => this.sweep.ask() },
+    );
+    sweep.onMissed(() => {
+      log.warn('the stream has left something out: it is read anew');
+      this.stream.restart();
+    });
+    // A brokerage that is away is no reason to take this process out: orders wait in it, and go when the brokerage is back.
+    health.add({
+      name: 'broker',
+      check: () => ({
+        ok: true,
+        state: `${http.isOpen ? 'answers' : 'away'}, stream ${this.stream.isUp ? 'read' : 'down'}`,
+      }),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.stream.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stream.stop();
+    await Promise.all(this.storing);
+  }
+
+  private updated(update: BrokerageUpdate): void {
+    if (this.orders.waiting > waitingLimit) {
+      log.error('updates come faster than they can be stored');
+      this.stream.restart();
+      return;
+    }
+    const stored = this.store(update).finally(() => this.storing.delete(stored));
+    this.storing.add(stored);
+  }
+
+  private async store(update: BrokerageUpdate): Promise<void> {
+    try {
+      gatewayMetrics.updates.inc({ outcome: await this.orders.hear({ of: 'stream', update }) });
+    } catch (error) {
+      gatewayMetrics.updates.inc({ outcome: 'failed' });
+      log.error({ err: error, clientOrderId: update.order.clientOrderId }, 'an update was not stored: the sweep finds it');
+      this.sweep.ask();
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import type { Event, OrderExecuted } from '@tradecore/events';
+import { counter } from '@tradecore/telemetry';
+
+const overfilled = counter({
+  name: 'orders_overfilled_total',
+  help: 'Executions by which an order has traded more than its total.',
+});
+const busted = counter({
+  name: 'executions_busted_total',
+  help: 'Executions that the brokerage took back; their bookings are reversed.',
+});
+const corrected = counter({
+  name: 'executions_corrected_total',
+  help: 'Executions that the brokerage corrected; their bookings follow.',
+});
+
+/** Counts what an operator has to know of the events that a batch has stored. */
+export function countStored(events: readonly Pick<Event, 'type' | 'data'>[]): void {
+  for (const { type, data } of events) {
+    if (type === 'OrderExecuted' && (data as OrderExecuted['data']).excessQuantity !== undefined) overfilled.inc();
+    if (type === 'OrderExecutionBusted') busted.inc();
+    if (type === 'OrderExecutionCorrected') corrected.inc();
+  }
+}
