@@ -177,7 +177,7 @@ export class Offsets {
   }
 
   /** Whether the projection has to be built anew. */
-  async rebuildAsked(connection: Transaction): Promise<boolean> {
+  async rebuildRequested(connection: Transaction): Promise<boolean> {
     const rows = (await connection.query(`select from ${this.schema}.${this.state} where log is null`)) as unknown[];
     return rows.length > 0;
   }
