@@ -1,7 +1,8 @@
 import { placementIdFor, type RecordedEvent } from '@tradecore/events';
 import { recordedSample } from '@tradecore/events/testing';
 import { accountId, broker, orderId, PlacementStory, revisionId } from '../test/placement-story.ts';
-import { millisecondsBetween, OrderPlacement, orderPlacementProcess, stepRules, stuckEveryMs } from './index.ts';
+import { millisecondsBetween, OrderPlacement, orderPlacementProcess, stepRules } from './index.ts';
+import { stuckEveryMs } from './order-placement.steps.ts';
 
 const { placed, working } = PlacementStory;
 const first = broker(1);

@@ -4,7 +4,6 @@ import {
   averageCost,
   costOf,
   feeOf,
-  feeRate,
   noPosition,
   notionalOf,
   positionAfter,
@@ -17,6 +16,7 @@ import {
 } from '../src/index.ts';
 import { broker, PlacementStory } from './placement-story.ts';
 import { printed, table } from './printed.ts';
+import { feeRate } from '../src/fees.ts';
 
 const first = broker(1);
 const second = broker(2);

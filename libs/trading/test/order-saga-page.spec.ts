@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { catalogue } from '@tradecore/events';
-import { reactions, stepRules, stuckEveryMs } from '../src/index.ts';
+import { stepRules } from '../src/index.ts';
 import { broker, PlacementStory } from './placement-story.ts';
 import { printed, table } from './printed.ts';
+import { reactions } from '../src/order-placement.process.ts';
+import { stuckEveryMs } from '../src/order-placement.steps.ts';
 
 const { placed, working } = PlacementStory;
 type Word = ReturnType<typeof wordsOf>[keyof ReturnType<typeof wordsOf>];

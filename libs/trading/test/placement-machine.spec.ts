@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { DomainError } from '@tradecore/event-sourcing';
 import type { Event, ReplaceTerms, Step } from '@tradecore/events';
 import { add, compare, decimal, multiply, subtract, sum, zero, type Decimal } from '@tradecore/money';
-import { Account, isTerminal, Order, OrderPlacement, valueOf, type AccountState, type OrdStatus } from '../src/index.ts';
+import { Account, isTerminal, Order, OrderPlacement, type AccountState, type OrdStatus } from '../src/index.ts';
 import { accountId, broker, orderId, PlacementStory, revisionId, type Save } from './placement-story.ts';
 import { PlacementWorld } from './placement-world.ts';
+import { valueOf } from '../src/fees.ts';
 
 const asJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 const allOf = (saves: readonly Save[]): readonly Event[] =>
