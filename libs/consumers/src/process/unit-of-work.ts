@@ -128,8 +128,8 @@ export class UnitOfWork {
     }
     let parts: Decided[];
     try {
-      const asked = new Set(open.filter((id) => received.has(id)));
-      const decided = process.onDeadline(aggregates, asked, this.known.now);
+      const here = new Set(open.filter((id) => received.has(id)));
+      const decided = process.onDeadline(aggregates, here, this.known.now);
       parts = this.prepare(saga.ids, aggregates, decided, causedByDeadline(sagaId, own.version, saga.origin));
     } catch (error) {
       return parkedReason('handler-failed', error);
