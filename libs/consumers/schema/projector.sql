@@ -1,4 +1,4 @@
--- What the runtime keeps for one projector, in the projector's own schema. {{...}} is filled by subscriptionMigration.
+-- What the runtime keeps for one projector, in the projector's own schema. {{...}} is filled by projectorMigration.
 create schema {{schema}};
 
 -- One row: which log the offsets belong to, and whether the projection is stopped.
@@ -13,7 +13,7 @@ create table {{schema}}.projection (
 );
 insert into {{schema}}.projection default values;
 
--- Where each partition goes on. The row is also the lock of the partition: who does not find what it last wrote is no owner any more.
+-- Where each partition goes on. The row is also the lock of the partition: an instance that does not find what it last wrote is no owner any more.
 create table {{schema}}.offsets (
   topic text not null,
   partition int not null check (partition >= 0),

@@ -90,7 +90,7 @@ export class Offsets {
 
   /**
    * Locks the offsets of partitions, the first thing in a batch's transaction, compares each with what this owner last wrote, and moves it to
-   * `to`; nobody sees that before the commit. Throws `OffsetLost` when one is another's, has moved, or is locked by somebody (a builder, a
+   * `to`; others see that after the commit. Throws `OffsetLost` when one is another's, has moved, or is locked by another transaction (a builder, a
    * second owner), and `ProjectionStopped`.
    */
   async advance(tx: Transaction, moves: readonly Move[], owner: string): Promise<void> {
@@ -137,19 +137,19 @@ export class Offsets {
     const where = partitionKey(move);
     if (!row) throw new OffsetLost(`${where} has no offset`);
     if (row.stopped_reason !== null) throw new ProjectionStopped(row.stopped_reason);
-    if (row.owner !== owner) throw new OffsetLost(`${where} belongs to ${row.owner ?? 'nobody'}`);
+    if (row.owner !== owner) throw new OffsetLost(`${where} belongs to ${row.owner ?? 'no owner'}`);
     if (BigInt(row.next_offset) !== move.from) throw new OffsetLost(`${where} is at ${row.next_offset}, not at ${move.from}`);
-    throw new OffsetLost(`${where} is locked by somebody else`);
+    throw new OffsetLost(`${where} is locked by another transaction`);
   }
 
-  /** Replaces all offsets: nobody owns them, so whoever was at work has to claim again. For a builder, which holds the projection. */
+  /** Replaces all offsets: they have no owner, so that each instance has to claim again. For a builder, which holds the projection. */
   async replace(tx: Transaction, ends: ReadonlyMap<string, ReadonlyMap<number, bigint>>, log: string): Promise<void> {
     await tx.query(`delete from ${this.schema}.offsets`);
     await this.insert(tx, ends);
     await tx.query(`update ${this.schema}.${this.state} set log = $1, start_over = false, built_at = clock_timestamp()`, [log]);
   }
 
-  /** Locks the consumer's row for whoever makes offsets usable; `undefined` when somebody else is at it. `replayFrom`: an operator's word. */
+  /** Locks the consumer's row to make offsets usable; `undefined` when another instance is at it. `replayFrom`: what an operator asked for. */
   async beginning(tx: Transaction): Promise<{ readonly replayFrom: string | null } | undefined> {
     const [row] = (await tx.query(
       `select to_char(replay_from at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "replayFrom"

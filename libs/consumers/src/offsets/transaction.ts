@@ -101,7 +101,7 @@ export async function inTransaction<T>(
 
 function run(client: PgClient, text: string, values: readonly unknown[]): Promise<PgResult> {
   const answer = client.query({ name: nameOf(text), text, values });
-  answer.catch(ignore); // whoever waits for it hears of its failure
+  answer.catch(ignore); // who awaits it gets the failure
   return answer;
 }
 

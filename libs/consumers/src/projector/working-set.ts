@@ -82,7 +82,7 @@ export class WorkingSet {
     this.outcome.keys.add(key);
   }
 
-  /** A type that nobody declared may be one that this projector has to fold: a newer writer is about. */
+  /** A type that is not declared may be one that this projector has to fold: a newer writer is running. */
   private mustBeKnown(event: RecordedEvent): void {
     const declared = Object.hasOwn(this.catalogue, event.aggregateType) ? this.catalogue[event.aggregateType] : undefined;
     if (declared?.events.some(({ type }) => type === event.type)) return;
