@@ -94,7 +94,11 @@ export class ProcessReader {
     const loaded = await this.parts.store.loadMany(wanted, lookupsFor(all, believed));
     this.observe(loaded.now);
     const foreign = new Set(inputs.filter(({ record, event }) => record && !isSame(loaded.events.get(event.id), event)));
-    for (const event of missed.believed) if (!isSame(loaded.events.get(event.id), event)) this.skipped.delete(event.aggregateId);
+    const forged = missed.believed.filter((event) => !isSame(loaded.events.get(event.id), event));
+    if (forged.length > 0) {
+      for (const { aggregateId } of forged) this.skipped.delete(aggregateId);
+      return this.read(inputs, true);
+    }
     const { aggregates, events } = loaded;
     return { aggregates, events, now: loaded.now, rows, parked, missed: missed.events, isWarm: false, foreign, wanted, believed };
   }
