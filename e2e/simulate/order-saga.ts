@@ -171,7 +171,8 @@ export class OrderSaga implements Consumer {
   #heardOf(placementId: string): Record<string, number> {
     const known = this.#heard.get(placementId);
     if (known) return known;
-    const fresh: Record<string, number> = {};
+    // Its keys are ids: an object with a shape of its own for each would cost more than the decision.
+    const fresh = Object.create(null) as Record<string, number>;
     this.#heard.set(placementId, fresh);
     return fresh;
   }
