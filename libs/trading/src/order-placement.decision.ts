@@ -118,7 +118,7 @@ export class Decision {
   /** The brokerage took an execution back. */
   busted(executionId: string, executedAt: string): void {
     const was = this.of.order.executions.get(executionId);
-    if (!this.#change({ type: 'OrderExecutionBusted', data: { executionId } }) || !was) return;
+    if (!this.#amend({ type: 'OrderExecutionBusted', data: { executionId } }) || !was) return;
     this.#booking = { reversed: this.#fill({ executionId, executedAt, ...was }, was) };
   }
 
@@ -126,7 +126,7 @@ export class Decision {
   corrected({ executionId, quantity, price, executedAt }: Execution): void {
     const was = this.of.order.executions.get(executionId);
     const execution = { executionId, quantity, price, executedAt };
-    if (!this.#change({ type: 'OrderExecutionCorrected', data: execution }) || !was) return;
+    if (!this.#amend({ type: 'OrderExecutionCorrected', data: execution }) || !was) return;
     this.#booking = { reversed: this.#fill({ executionId, executedAt, ...was }, was), settled: this.#fill(execution) };
   }
 
@@ -144,24 +144,33 @@ export class Decision {
       this.#takeOver();
     }
     if (isTerminal(this.state.status) || !(this.#isInForce(brokerOrderId) || this.#isInItsPlace(brokerOrderId))) return;
-    if (this.#isReplacing) this.#keepEnding(change);
+    if (this.#isReplacing) this.#endLater(change);
     else this.#change(change);
+  }
+
+  /** Changes an execution. A revision that had traded whole trades no more, also when its replacement, at the gateway, is refused later. */
+  #amend(change: OrderChange): boolean {
+    const wasWhole = this.#isWhole;
+    if (!this.#change(change)) return false;
+    const end = { type: 'OrderCanceled', data: { reason: 'filled, and taken back by the brokerage' } } as const;
+    if (wasWhole && !this.#isWhole && this.#isReplacing) this.#endLater(end);
+    return true;
+  }
+
+  /** How the revision in force ended, for when its replacement is refused. */
+  #endLater(change: OrderChange): void {
+    const { revision } = this.state;
+    if (!this.of.placement.endingOf(revision)) this.#placementEvents.push(new RevisionEnded({ revision, change }));
   }
 
   /**
    * What follows from where the order stands now, whatever brought it there. While a replacement is at the gateway nothing does: only the brokerage's
-   * word tells which revision lives.
+   * word says which revision lives.
    */
   goOn(): void {
-    if (isTerminal(this.state.status)) return;
-    const isWhole = compare(decimal(this.state.filled), decimal(this.state.quantity)) >= 0;
-    if (this.#isReplacing) {
-      // What is taken back now does not open the old revision again.
-      if (isWhole) this.#keepEnding({ type: 'OrderCanceled', data: { reason: 'filled, and taken back by the brokerage' } });
-      return;
-    }
+    if (isTerminal(this.state.status) || this.#isReplacing) return;
     const ending = this.of.placement.endingOf(this.state.revision);
-    if (ending || isWhole) {
+    if (ending || this.#isWhole) {
       this.#rejectReplace('the order ended first');
       if (ending) this.#change(ending);
       return;
@@ -229,12 +238,6 @@ export class Decision {
     return true;
   }
 
-  /** How the revision in force ended, for when its replacement is refused. */
-  #keepEnding(change: OrderChange): void {
-    const { revision } = this.state;
-    if (!this.of.placement.endingOf(revision)) this.#placementEvents.push(new RevisionEnded({ revision, change }));
-  }
-
   #ask(step: StepEvent): void {
     if (!this.of.placement.hasAsked(step.data.commandId)) this.#placementEvents.push(step);
   }
@@ -282,6 +285,11 @@ export class Decision {
 
   #isReplacement(brokerOrderId: string): boolean {
     return this.#isReplacing && brokerOrderIdFor(this.of.order.id, this.state.requested?.revision ?? 0) === brokerOrderId;
+  }
+
+  /** Whether all shares of the revision in force have traded. */
+  get #isWhole(): boolean {
+    return compare(decimal(this.state.filled), decimal(this.state.quantity)) >= 0;
   }
 
   /** Whether a replacement is at the gateway. */

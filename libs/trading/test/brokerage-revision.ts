@@ -32,8 +32,8 @@ type Act = () => void;
 
 /**
  * The brokerage and its gateway as the saga may meet them, for one revision: whatever may happen in a state is one of `acts` or `ends`. Its events go to
- * `emit`, in order. All revisions of an order share `trades` and know each other. A revision that was replaced takes nothing back: the saga may hear of it
- * before it hears that the next one has filled, and could not tell then that it has.
+ * `emit`, in order. All revisions of an order share `trades` and know each other. A revision that was replaced takes nothing back: the saga may handle that
+ * before it handles that the next one has filled, and could not know then that it has.
  */
 export class BrokerageRevision {
   state: 'none' | 'asked' | 'working' | 'ended' = 'none';

@@ -4,7 +4,6 @@ import {
   averageCost,
   costOf,
   feeOf,
-  feeRate,
   noPosition,
   notionalOf,
   positionAfter,
@@ -17,6 +16,7 @@ import {
 } from '../src/index.ts';
 import { broker, PlacementStory } from './placement-story.ts';
 import { printed, table } from './printed.ts';
+import { feeRate } from '../src/fees.ts';
 
 const first = broker(1);
 const second = broker(2);
@@ -24,26 +24,26 @@ type Line = readonly [string, (story: PlacementStory) => void];
 
 /** A buy through all that may happen to its money, as the page tells it. */
 const buy = (): PlacementStory =>
-  PlacementStory.placed({ terms: { quantity: '100', limitPrice: '50.25' }, cash: '10000' }).hears(first.accepted());
+  PlacementStory.placed({ terms: { quantity: '100', limitPrice: '50.25' }, cash: '10000' }).handles(first.accepted());
 const lines: readonly Line[] = [
   ['deposit 10,000; buy 100 at 50.25 or better', () => undefined],
-  ['40 fill at 50.20', (story) => story.hears(first.fill('e1', '40', '50.2'))],
+  ['40 fill at 50.20', (story) => story.handles(first.fill('e1', '40', '50.2'))],
   ['replace by 120 at 49 is requested', (story) => story.replace({ quantity: '120', limitPrice: '49' })],
-  ['20 fill at 50.25, under the old terms', (story) => story.hears(first.fill('e2', '20', '50.25'))],
-  ['the brokerage works it under the new terms', (story) => story.hears(second.accepted())],
-  ['correction: the first 40 traded at 50.10', (story) => story.hears(first.correct('e1', '40', '50.1'))],
-  ['bust: the 20 did not trade', (story) => story.hears(first.bust('e2'))],
-  ['it is cancelled', (story) => story.cancel().hears(second.canceled())],
+  ['20 fill at 50.25, under the old terms', (story) => story.handles(first.fill('e2', '20', '50.25'))],
+  ['the brokerage works it under the new terms', (story) => story.handles(second.accepted())],
+  ['correction: the first 40 traded at 50.10', (story) => story.handles(first.correct('e1', '40', '50.1'))],
+  ['bust: the 20 did not trade', (story) => story.handles(first.bust('e2'))],
+  ['it is cancelled', (story) => story.cancel().handles(second.canceled())],
 ];
 
 /** An overdraft: the money that a fill below the limit gave back is gone when the fill is taken back. */
 const overdraft = (): PlacementStory =>
-  PlacementStory.placed({ terms: { quantity: '10', limitPrice: '101.5' }, cash: '1015.51' }).hears(first.accepted());
+  PlacementStory.placed({ terms: { quantity: '10', limitPrice: '101.5' }, cash: '1015.51' }).handles(first.accepted());
 const overdraftLines: readonly Line[] = [
   ['deposit 1,015.51; buy 10 at 101.50 or better', () => undefined],
-  ['4 fill at 90', (story) => story.hears(first.fill('e1', '4', '90'))],
+  ['4 fill at 90', (story) => story.handles(first.fill('e1', '4', '90'))],
   ['withdraw 46.02', (story) => story.door(() => story.account.withdraw('46.02'))],
-  ['bust: the 4 did not trade', (story) => story.hears(first.bust('e1'))],
+  ['bust: the 4 did not trade', (story) => story.handles(first.bust('e1'))],
 ];
 
 const balance = ({ account }: PlacementStory, book: Posting['book'], unit: string): string =>

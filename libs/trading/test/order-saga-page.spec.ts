@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { catalogue } from '@tradecore/events';
-import { reactions, stepRules, stuckEveryMs } from '../src/index.ts';
+import { stepRules } from '../src/index.ts';
 import { broker, PlacementStory } from './placement-story.ts';
 import { printed, table } from './printed.ts';
+import { reactions } from '../src/order-placement.process.ts';
+import { stuckEveryMs } from '../src/order-placement.steps.ts';
 
 const { placed, working } = PlacementStory;
 type Word = ReturnType<typeof wordsOf>[keyof ReturnType<typeof wordsOf>];
@@ -29,28 +31,28 @@ function wordsOf(revision: number) {
   };
 }
 
-const traded = () => working().hears(broker(1).fill('e1', '2'));
+const traded = () => working().handles(broker(1).fill('e1', '2'));
 const replacing = () => traded().replace({ quantity: '12' });
 
-/** Where an order is when it hears of a revision. */
+/** Where an order is when an input about a revision comes. */
 const situations: readonly (readonly [string, () => PlacementStory, number])[] = [
   ['not acknowledged', placed, 1],
   ['worked', traded, 1],
   ['its replacement is at the gateway', replacing, 1],
   ['the replacement itself', replacing, 2],
-  ['ended', () => traded().hears(broker(1).canceled()), 1],
+  ['ended', () => traded().handles(broker(1).canceled()), 1],
 ];
 
-/** What the saga stores when it hears this there. */
+/** What the saga stores on this input there. */
 function storedOn(story: PlacementStory, word: Word): string {
-  if (word.type === 'BrokerOutcomeUnresolved') story.hears(broker(word.data.revision).unknown());
-  if (word.type === 'BrokerOrderResumed') story.hears(broker(word.data.revision).suspended());
-  const { said } = story.hears(word);
+  if (word.type === 'BrokerOutcomeUnresolved') story.handles(broker(word.data.revision).unknown());
+  if (word.type === 'BrokerOrderResumed') story.handles(broker(word.data.revision).suspended());
+  const { said } = story.handles(word);
   return said.length === 0 ? '-' : said.map(({ type }) => type).join(', ');
 }
 
 const followsFrom = table(
-  ['heard of a revision', ...situations.map(([name]) => name)],
+  ['input about a revision', ...situations.map(([name]) => name)],
   Object.keys(wordsOf(1)).map((type) => [
     `\`${type}\``,
     ...situations.map(([, begin, revision]) => storedOn(begin(), wordsOf(revision)[type as keyof ReturnType<typeof wordsOf>])),

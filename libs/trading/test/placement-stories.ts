@@ -17,30 +17,31 @@ export const kept: readonly Kept[] = [
   {
     name: 'filled-at-once',
     says: 'The straight order: accepted, and filled whole.',
-    story: () => PlacementStory.placed().hearsRequest().hears(first.accepted()).again().hears(first.fill('e1', '10')).again(),
+    story: () =>
+      PlacementStory.placed().handlesRequest().handles(first.accepted()).again().handles(first.fill('e1', '10')).again(),
   },
   {
     name: 'sold-in-parts',
     says: 'A sell that fills in parts before it is acknowledged, is paused, and expires.',
     story: () =>
       PlacementStory.placed({ terms: { side: 'sell' }, shares: '12', cash: '1' })
-        .hears(first.fill('e1', '4', '102'))
-        .hears(first.accepted())
-        .hears(first.doneForDay())
-        .hears(first.resumed())
-        .hears(first.suspended())
-        .hears(first.fill('e2', '1', '103'))
-        .hears(first.resumed())
-        .hears(first.expired()),
+        .handles(first.fill('e1', '4', '102'))
+        .handles(first.accepted())
+        .handles(first.doneForDay())
+        .handles(first.resumed())
+        .handles(first.suspended())
+        .handles(first.fill('e2', '1', '103'))
+        .handles(first.resumed())
+        .handles(first.expired()),
   },
   {
     name: 'cancelled-after-a-part',
     says: 'A cancel is refused, a second one is taken; a duplicate of the first answer comes late, and a fill after the end.',
     story: () => {
-      const story = PlacementStory.working().cancel('changed my mind').hears(first.fill('e1', '4'));
+      const story = PlacementStory.working().cancel('changed my mind').handles(first.fill('e1', '4'));
       const refusal = first.cancelRejected(answer(story));
-      story.hears(refusal).cancel().hears(refusal).hears(first.canceled());
-      return story.hears(first.canceled()).hears(first.fill('late', '2'));
+      story.handles(refusal).cancel().handles(refusal).handles(first.canceled());
+      return story.handles(first.canceled()).handles(first.fill('late', '2'));
     },
   },
   {
@@ -49,14 +50,14 @@ export const kept: readonly Kept[] = [
     story: () =>
       PlacementStory.working()
         .replace({ quantity: '14', limitPrice: '95' })
-        .hears(first.fill('e1', '3', '101.5'))
-        .hears(second.fill('e2', '2', '95'))
-        .hears(first.replaced())
-        .hears(first.fill('e3', '1', '101.5'))
-        .hears(second.accepted())
+        .handles(first.fill('e1', '3', '101.5'))
+        .handles(second.fill('e2', '2', '95'))
+        .handles(first.replaced())
+        .handles(first.fill('e3', '1', '101.5'))
+        .handles(second.accepted())
         .replace({ quantity: '8' })
-        .hears(broker(3).accepted())
-        .hears(broker(3).fill('e4', '2', '94')),
+        .handles(broker(3).accepted())
+        .handles(broker(3).fill('e4', '2', '94')),
   },
   {
     name: 'replace-refused-while-cancelling',
@@ -65,37 +66,37 @@ export const kept: readonly Kept[] = [
       PlacementStory.working()
         .replace({ quantity: '12', limitPrice: '102' })
         .cancel()
-        .hears(first.expired())
-        .hears(second.replaceRejected()),
+        .handles(first.expired())
+        .handles(second.replaceRejected()),
   },
   {
     name: 'last-fill-before-the-replace',
-    says: 'The last fill comes before the saga has heard of the replace, and in another order after the gateway has it.',
+    says: 'The last fill comes before the saga has handled the replace, and in another order after the gateway has it.',
     story: () =>
       PlacementStory.working()
         .replace({ quantity: '12' })
-        .hears(first.fill('e1', '10'))
-        .hears(second.accepted())
+        .handles(first.fill('e1', '10'))
+        .handles(second.accepted())
         .asksToReplace({ quantity: '13' })
-        .hears(second.fill('e2', '2'))
-        .hearsRequest(),
+        .handles(second.fill('e2', '2'))
+        .handlesRequest(),
   },
   {
     name: 'outcome-unknown',
     says: 'The submit is unknown, unresolved, and proven by a fill; then a replace is unknown, and refused.',
     story: () =>
       PlacementStory.placed()
-        .hears(first.unknown())
-        .hears(first.unresolved())
-        .hears(first.unresolved())
-        .hears(first.fill('e1', '4'))
-        .hears(first.accepted())
+        .handles(first.unknown())
+        .handles(first.unresolved())
+        .handles(first.unresolved())
+        .handles(first.fill('e1', '4'))
+        .handles(first.accepted())
         .replace({ limitPrice: '102' })
-        .hears(second.unknown())
-        .hears(first.fill('e2', '1'))
-        .hears(second.unresolved())
-        .hears(second.replaceRejected())
-        .hears(first.rejected()),
+        .handles(second.unknown())
+        .handles(first.fill('e2', '1'))
+        .handles(second.unresolved())
+        .handles(second.replaceRejected())
+        .handles(first.rejected()),
   },
   {
     name: 'gateway-away',
@@ -103,9 +104,9 @@ export const kept: readonly Kept[] = [
     story: () => {
       const story = PlacementStory.placed();
       for (let attempt = 0; attempt < 7; attempt += 1) story.untilDue();
-      story.hears(first.accepted()).cancel();
+      story.handles(first.accepted()).cancel();
       for (let attempt = 0; attempt < 5; attempt += 1) story.untilDue([commandOf(story, 'SubmitBrokerOrder')]);
-      return story.untilDue([commandOf(story, 'SubmitBrokerOrder'), answer(story)]).hears(first.canceled());
+      return story.untilDue([commandOf(story, 'SubmitBrokerOrder'), answer(story)]).handles(first.canceled());
     },
   },
   {
@@ -113,25 +114,25 @@ export const kept: readonly Kept[] = [
     says: 'Executions are corrected, corrected again, and taken back, before and after the order has filled; the money is gone meanwhile.',
     story: () => {
       const story = PlacementStory.working({ cash: '1015.51' })
-        .hears(first.fill('e1', '4', '90'))
-        .hears(first.correct('e1', '3', '91'));
+        .handles(first.fill('e1', '4', '90'))
+        .handles(first.correct('e1', '3', '91'));
       story
-        .hears(first.correct('e1', '4', '91'))
+        .handles(first.correct('e1', '4', '91'))
         .door(() => story.account.withdraw('42.02'))
-        .hears(first.bust('e1'));
-      story.hears(first.bust('e1')).hears(first.fill('e2', '10')).hears(first.bust('e2'));
-      return story.hears(first.correct('e2', '9')).hears(first.fill('e3', '1'));
+        .handles(first.bust('e1'));
+      story.handles(first.bust('e1')).handles(first.fill('e2', '10')).handles(first.bust('e2'));
+      return story.handles(first.correct('e2', '9')).handles(first.fill('e3', '1'));
     },
   },
   {
     name: 'overfilled',
     says: 'More trades than was ordered; the excess is taken back.',
-    story: () => PlacementStory.working().hears(first.fill('e1', '8')).hears(first.fill('e2', '4')).hears(first.bust('e2')),
+    story: () => PlacementStory.working().handles(first.fill('e1', '8')).handles(first.fill('e2', '4')).handles(first.bust('e2')),
   },
   {
     name: 'replaced-by-another',
     says: 'The brokerage put an order that is not ours in the place of this one: an operator is called once, fills are booked.',
-    story: () => PlacementStory.working().hears(first.replaced('foreign')).again().hears(first.fill('e1', '4')).cancel(),
+    story: () => PlacementStory.working().handles(first.replaced('foreign')).again().handles(first.fill('e1', '4')).cancel(),
   },
   {
     name: 'given-up-and-found',
@@ -139,18 +140,18 @@ export const kept: readonly Kept[] = [
     story: () =>
       PlacementStory.working()
         .replace({ quantity: '12' })
-        .hears(second.replaceRejected())
-        .hears(second.accepted())
-        .hears(first.replaced())
-        .hears(second.fill('e1', '3'))
-        .hears(second.canceled()),
+        .handles(second.replaceRejected())
+        .handles(second.accepted())
+        .handles(first.replaced())
+        .handles(second.fill('e1', '3'))
+        .handles(second.canceled()),
   },
   {
     name: 'never-sent',
     says: 'Trading was halted before the order was sent.',
     story: () =>
       PlacementStory.placed({ terms: { timeInForce: 'gtc' } })
-        .hears(first.lapsed())
-        .hears(first.accepted()),
+        .handles(first.lapsed())
+        .handles(first.accepted()),
   },
 ];

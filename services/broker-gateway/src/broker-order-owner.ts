@@ -129,13 +129,14 @@ export class BrokerOrderOwner {
     loaded: Loaded,
     of: { words: readonly WaitingWord[]; reply: Reply | undefined; state: RevisionState; tx: Transaction },
   ): Promise<{ verdict: Verdict; events: number }> {
-    const { state, again, asks } = this.#interpret(loaded, of.words, of.state);
-    const own = of.reply ? this.#interpretOne(loaded, of.reply, state) : { state, again };
+    const words = this.#interpret(loaded, of.words, of.state);
+    const own = of.reply ? this.#interpretOne(loaded, of.reply, words.state) : nothingCalled(words.state, loaded.order);
     const events = await this.#save(loaded, of.tx);
-    const next = earliest(own.again, loaded.order.isOpen ? asks : []);
+    const next = earliest(own.again, loaded.order.isOpen ? words.asks : []);
     const { replaced, order } = loaded;
     if (replaced && !replaced.order.isOpen) this.parts.queue.drop(replaced.order.id);
-    if (next === 'done' || (!of.reply && !order.isOpen && !own.state.list)) return { verdict: { done: true }, events };
+    if (words.tradedLate || own.tradedLate) this.#askReplacements();
+    if (next === 'done') return { verdict: { done: true }, events };
     return { verdict: { again: next === 'when-asked' ? 'on-request' : next, state: writeState(own.state, order) }, events };
   }
 
@@ -158,33 +159,40 @@ export class BrokerOrderOwner {
   async #storeWords(words: readonly WaitingWord[]): Promise<number> {
     const loaded = this.#loaded ?? (await this.#load());
     if (!loaded) throw new Error(`no step sends the BrokerOrder ${this.id}`);
-    const { state, asks } = this.#interpret(loaded, words, {});
+    const { state, asks, tradedLate } = this.#interpret(loaded, words, {});
     const events = await this.#save(loaded).catch((error: unknown) => {
       this.#loaded = undefined;
       throw error;
     });
     const [soonest] = asks.toSorted((a, b) => a - b);
     if (soonest !== undefined) this.parts.queue.ask(this.id, state, soonest);
-    else if (!loaded.order.isOpen && events > 0) await this.#afterEnd();
+    else if (!loaded.order.isOpen && events > 0) this.parts.queue.drop(this.id);
+    if (tradedLate || (!loaded.order.isOpen && events > 0)) this.#askReplacements();
     return events;
   }
 
-  /** Its row goes; what took its place looks whether too much may trade now. */
-  async #afterEnd(): Promise<void> {
-    this.parts.queue.drop(this.id);
-    for (const id of await this.parts.store.replacementsOf(this.id)) this.parts.queue.ask(id);
+  /** What is to take its place goes on when it has ended, and looks whether too much may trade when it has traded after that. */
+  #askReplacements(): void {
+    const { store, queue } = this.parts;
+    store.replacementsOf(this.id).then(
+      (ids) => ids.forEach((id) => queue.ask(id)),
+      (error: unknown) =>
+        log.warn({ err: error, brokerOrderId: this.id }, 'what replaces it was not asked: it looks in its time'),
+    );
   }
 
   /** Interprets words one after the other; the state that they leave is laid over the row's. */
   #interpret(loaded: Loaded, words: readonly WaitingWord[], before: RevisionState) {
     let state = before;
+    let tradedLate = false;
     const asks: number[] = [];
     for (const { reply } of words) {
-      const { state: laid, again } = this.#interpretOne(loaded, reply, state);
-      state = { ...state, ...laid };
-      if (typeof again === 'number') asks.push(again);
+      const heard = this.#interpretOne(loaded, reply, state);
+      state = { ...state, ...heard.state };
+      tradedLate ||= heard.tradedLate ?? false;
+      if (typeof heard.again === 'number') asks.push(heard.again);
     }
-    return { state, asks, again: 'when-asked' as Interpretation['again'] };
+    return { state, asks, tradedLate };
   }
 
   #interpretOne({ order, replaced, cancels }: Loaded, reply: Reply, state: RevisionState): Interpretation {
@@ -260,6 +268,12 @@ export class BrokerOrderOwner {
     return resolve;
   }
 }
+
+/** Where no step was left: the row goes, or rests. */
+const nothingCalled = (state: RevisionState, { isOpen }: BrokerOrder): Interpretation => ({
+  state,
+  again: isOpen ? 'when-asked' : state.list ? 0 : 'done',
+});
 
 /** It has ended, or what was found is to be stored at once: nothing is waited for. */
 const isDecisive = (reply: Word): boolean => reply.of === 'list' || reply.update.order.status !== 'working';

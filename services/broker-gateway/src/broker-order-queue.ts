@@ -1,5 +1,5 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
-import { inTransaction, WorkQueue, type WorkHandler, type WorkState } from '@tradecore/consumers';
+import { inTransaction, WorkQueue, type NewWork, type WorkHandler, type WorkItem } from '@tradecore/consumers';
 import type { Transaction } from '@tradecore/event-sourcing';
 import { logger } from '@tradecore/telemetry';
 import type { RevisionState } from '@tradecore/trading';
@@ -47,9 +47,13 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
     await this.removeEnded();
   }
 
-  /** Asks for rows in the caller's transaction; `notify` after its commit. */
-  put(tx: Transaction, rows: readonly { readonly key: string; readonly state?: WorkState }[]): Promise<void> {
-    return this.queue.put(tx, rows);
+  /** Asks for rows in the caller's transaction, claimed where a worker is free; `begin` with them after its commit. */
+  putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<readonly WorkItem[]> {
+    return this.queue.putClaimed(tx, rows);
+  }
+
+  begin(items: readonly WorkItem[]): void {
+    this.queue.begin(items);
   }
 
   notify(): void {

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Intake } from '@tradecore/consumers';
+import type { Intake, WorkItem } from '@tradecore/consumers';
 import type { Transaction } from '@tradecore/event-sourcing';
 import type { RecordedEvent } from '@tradecore/events';
 import { interrupted } from '@tradecore/trading';
@@ -14,6 +14,8 @@ const lateMs = 10_000;
 @Injectable()
 export class StepIntake implements Intake {
   readonly steps = stepClasses;
+  /** Rows that are claimed for this process, once the transaction is committed. */
+  private claimed: readonly WorkItem[] = [];
 
   constructor(
     @Inject(Steps) private readonly rows: Steps,
@@ -25,15 +27,17 @@ export class StepIntake implements Intake {
     const steps = events as readonly RecordedEvent<StepEvent>[];
     const now = this.brokerage.now();
     const late = new Set(steps.filter((step) => isLate(step, now)).map(({ data }) => data.target));
+    this.claimed = [];
     const taken = await this.rows.put(tx, steps.map(stepOf));
-    await this.queue.put(
+    this.claimed = await this.queue.putClaimed(
       tx,
       taken.map((key) => ({ key, state: late.has(key) ? { ...interrupted({}, now) } : {} })),
     );
   }
 
   taken(): void {
-    this.queue.notify();
+    this.queue.begin(this.claimed);
+    this.claimed = [];
   }
 }
 

@@ -62,6 +62,25 @@ describe('what the brokerage says', () => {
     await until('no row is left', async () => (await world.rows()).length === 0);
   }, 30_000);
 
+  it.each([
+    ['suspend', 'BrokerOrderSuspended'],
+    ['done-for-day', 'BrokerOrderDoneForDay'],
+  ])(
+    'of a pause (%s) has a way back',
+    async (kind, paused) => {
+      await world.paper.fault({ kind, symbol: 'ACME' });
+      const terms = restingTerms();
+      const id = await world.submit(terms);
+      await until('it is paused', async () => (await world.story(id)).includes(paused));
+      await world.paper.fault({ kind: 'resume', client_order_id: id });
+      await until('it is resumed', async () => (await world.story(id)).includes('BrokerOrderResumed'));
+      await world.cancel(terms);
+      await world.reaches(id, 'canceled');
+      expect(await world.story(id)).toEqual(['BrokerOrderAccepted', paused, 'BrokerOrderResumed', 'BrokerOrderCanceled']);
+    },
+    30_000,
+  );
+
   it('of a bust or a correction that the stream left out is found by the sweep', async () => {
     const [busted, corrected] = [await world.submit(revisionTerms()), await world.submit(revisionTerms())];
     await world.reaches(busted, 'filled');

@@ -45,7 +45,7 @@ function faultRoutes(door: FastifyInstance, controls: Controls): void {
   door.get('/faults', control, async () => listed());
   door.post('/faults', control, async (request, reply) => {
     const { kind } = (request.body ?? {}) as { kind?: unknown };
-    const isImmediate = kind === 'away' || kind === 'bust' || kind === 'correct';
+    const isImmediate = typeof kind === 'string' && immediate.has(kind);
     if (isImmediate)
       return reply.code(201).send(await happen(controls, read(immediateFault, request.body), accountOf(request).id));
     const { account, symbol, on, ms, ...fault } = read(waitingFault, request.body);
@@ -70,11 +70,14 @@ function faultRoutes(door: FastifyInstance, controls: Controls): void {
 }
 
 type Immediate = z.output<typeof immediateFault>;
+const immediate: ReadonlySet<string> = new Set(['away', 'bust', 'correct', 'resume']);
 
 async function happen({ desk, leave }: Controls, fault: Immediate, account: string): Promise<Immediate> {
   if (fault.kind === 'away') leave(fault.ms);
   else {
     await desk.askEarly((exchange, now) => {
+      if (fault.kind === 'resume')
+        return exchange.resume(account, exchange.orderByClientId(account, fault.client_order_id).id, now);
       const execution = executionOf(exchange, account, fault);
       if (fault.kind === 'bust') return exchange.bust(execution, now);
       const { qty, price } = fault;
@@ -88,7 +91,7 @@ async function happen({ desk, leave }: Controls, fault: Immediate, account: stri
 function executionOf(
   exchange: Exchange,
   account: string,
-  { execution_id: id, client_order_id: of }: Exclude<Immediate, { kind: 'away' }>,
+  { execution_id: id, client_order_id: of }: Extract<Immediate, { kind: 'bust' | 'correct' }>,
 ): string {
   if (id !== undefined) return id;
   if (of === undefined) throw notFound('execution_id or client_order_id is needed');

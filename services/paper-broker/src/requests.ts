@@ -108,6 +108,7 @@ const aboutExecution = { execution_id: z.string().optional(), client_order_id: z
 export const immediateFault = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('away'), ms: z.int().min(1).max(limitMs) }),
   z.strictObject({ kind: z.literal('bust'), ...aboutExecution }),
+  z.strictObject({ kind: z.literal('resume'), client_order_id: z.string() }),
   z.strictObject({ kind: z.literal('correct'), ...aboutExecution, qty: amount.optional(), price: amount.optional() }),
 ]);
 
