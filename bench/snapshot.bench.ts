@@ -4,7 +4,7 @@
  */
 import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
-import { catalogue, freshId } from '@tradecore/events';
+import { catalogue, freshId, type AccountEvent } from '@tradecore/events';
 import { Account } from '@tradecore/trading';
 import { machine, percentile, writeResults } from './harness.ts';
 
@@ -18,15 +18,23 @@ class Replayed extends Account {
   static override readonly snapshots = undefined as never;
 }
 
+/** What the saga stores, beside what doors decide. */
+const book = (account: Account, event: AccountEvent | undefined): void => {
+  if (event) (account as unknown as { apply(event: AccountEvent): void }).apply(event);
+};
+
 /** One order's share of a history: reserved, filled in three parts, the reservation used up; every fifth stays open for a while and is released. */
 function trade(account: Account, turn: number): void {
-  const order = { orderId: freshId(), symbol: `SYM${turn % 10}`, side: 'buy' as const };
-  account.reserve({ ...order, quantity: '30', unitPrice: '101.5' });
+  const orderId = freshId();
+  const order = { orderId, symbol: `SYM${turn % 10}`, side: 'buy' as const };
+  const reserved = (shares: number) => ({ ...order, quantity: String(shares), unitPrice: '101.5', amount: String(shares * 102) });
+  account.reserve(reserved(30));
   const parts = turn % 5 === 0 ? 2 : 3;
-  for (let part = 0; part < parts; part += 1) {
-    account.settle({ ...order, executionId: freshId(), quantity: '10', price: '101.25', executedAt: '2026-11-23T09:00:00Z' });
+  for (let part = 1; part <= parts; part += 1) {
+    const fill = { ...order, executionId: freshId(), quantity: '10', price: '101.25', executedAt: '2026-11-23T09:00:00Z' };
+    book(account, account.settling(fill, part === 3 ? undefined : reserved(30 - 10 * part)));
   }
-  if (parts === 2) account.release(order);
+  if (parts === 2) book(account, account.reserving(orderId, undefined));
 }
 
 /** Saves an account of so many events; its last snapshot is of `snapshotAt`. */

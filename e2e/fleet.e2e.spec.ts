@@ -20,7 +20,7 @@ beforeAll(async () => {
   Object.assign(stage, { world, collector, owners });
 }, 180_000);
 afterAll(async () => {
-  await stage.world.end();
+  await (stage as Partial<Stage>).world?.end();
   collector.close();
 }, 90_000);
 

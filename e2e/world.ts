@@ -58,7 +58,7 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
     await stop(runner);
     await removeTraces(namespace);
     rmSync(home, { recursive: true, force: true });
-    throw error;
+    throw new Error(`The fleet did not start; its runner said:\n${output()}`, { cause: error });
   }
   const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
   let ending: Promise<number | null> | undefined;
@@ -130,7 +130,7 @@ export function ended(child: ChildProcess): Promise<number | null> {
 export async function until(what: string, answer: () => Promise<boolean> | boolean, withinMs = 30_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await answer())) {
-    if (Date.now() > deadline) throw new Error(`Waited ${withinMs / 1000} s , in vain, for ${what}`);
+    if (Date.now() > deadline) throw new Error(`Waited ${withinMs / 1000} s for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

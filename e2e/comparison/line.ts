@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+
 /** An answer: a figure in words, or everything that was found, one by one. */
 export type Answer = string | readonly string[];
 
@@ -38,14 +40,18 @@ function missing(from: Answer, in_: Answer, where: string): string[] {
     .map((each) => `${where}: ${each}`);
 }
 
-/** How many, and a short word that differs when any of them differs. */
+/** How many, and a short word that differs when any of them differs. Lines have thousands of answers, and are looked at several times. */
 function inShort(answer: Answer): string {
   if (typeof answer === 'string') return answer;
   if (answer.length === 0) return '0';
-  let hash = 0;
-  for (const character of answer.toSorted().join('\n')) hash = (Math.imul(hash, 31) + character.charCodeAt(0)) | 0;
-  return `${answer.length} (${(hash >>> 0).toString(16).padStart(8, '0')})`;
+  const known = shortened.get(answer);
+  if (known !== undefined) return known;
+  const short = `${answer.length} (${hash('sha1', answer.toSorted().join('\n')).slice(0, 8)})`;
+  shortened.set(answer, short);
+  return short;
 }
+
+const shortened = new WeakMap<readonly string[], string>();
 
 /** The lines as a table; below it, where witnesses differ, what differs. */
 export function printed(lines: readonly Line[]): string {

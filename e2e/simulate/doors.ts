@@ -14,7 +14,6 @@ import {
 } from '@tradecore/events';
 import {
   Account,
-  assess,
   InsufficientFunds,
   InsufficientShares,
   Order,
@@ -22,6 +21,7 @@ import {
   reservationOf,
   submitStep,
   TradingControl,
+  type assess,
   type Assessment,
   type OrderState,
 } from '@tradecore/trading';
@@ -48,6 +48,7 @@ export interface DoorWorld {
 
 /** What a door decides with: the fleet's own, or others in tests that show what the checks find. */
 export interface DoorDecisions {
+  readonly assess: typeof assess;
   readonly reservationOf: typeof reservationOf;
   readonly submitStep: typeof submitStep;
 }
@@ -262,11 +263,11 @@ class Turn {
   }
 
   #assess(terms: OrderTerms): Assessment {
-    const { clock, market, journal } = this.#world;
+    const { clock, market, journal, decisions } = this.#world;
     const quote = market.quotes.get(terms.symbol);
     const { session } = market;
     const { halted } = journal.live(TradingControl, control.id);
-    return assess(terms, {
+    return decisions.assess(terms, {
       now: clock.time,
       accountExists: this.#account.isOpen,
       ...(quote && { quote }),

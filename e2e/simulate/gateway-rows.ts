@@ -79,6 +79,12 @@ export class GatewayRows {
     return this.#openingOf(brokerOrderId) !== undefined;
   }
 
+  /** Whether the saga asks after the step that sends it only after this time. */
+  isDueAfter(brokerOrderId: string, time: string): boolean {
+    const step = this.#journal.event(submitStepEventId(brokerOrderId)) as RecordedEvent<SubmitBrokerOrder> | undefined;
+    return step !== undefined && step.data.dueAt > time;
+  }
+
   /** Removes the rows of a BrokerOrder. */
   drop(brokerOrderId: string): void {
     const row = this.orders.get(brokerOrderId);

@@ -114,10 +114,12 @@ export class Gateway implements Consumer {
     for (const brokerOrderId of this.rows.orders.keys()) this.#ask(brokerOrderId, 0);
   }
 
-  /** One row is lost, with the row of the step that sends it: the saga's deadline finds that. */
+  /** One row is lost, with the row of the step that sends it: the saga's deadline finds that, where it has not passed. */
   loseOneRow(): void {
-    const { chance, journal } = this.#world;
-    const unproven = [...this.rows.orders.keys()].filter((id) => journal.live(BrokerOrder, id).version === 0);
+    const { chance, clock, journal } = this.#world;
+    const unproven = [...this.rows.orders.keys()].filter(
+      (id) => journal.live(BrokerOrder, id).version === 0 && this.rows.isDueAfter(id, clock.time),
+    );
     if (unproven.length > 0) this.rows.drop(chance.pick(unproven));
   }
 

@@ -1,5 +1,5 @@
 import type { AggregateClass, AnyAggregate } from '@tradecore/event-sourcing';
-import { causedEventId, submitStepEventId, type Event, type RecordedEvent, type Step } from '@tradecore/events';
+import { catalogue, causedEventId, type Event, type RecordedEvent } from '@tradecore/events';
 import type { Clock } from './clock.ts';
 
 /** Under what events are stored: what the runtimes of the fleet put into the context of a decision. */
@@ -34,6 +34,8 @@ export type Stored = (events: readonly RecordedEvent[]) => void;
  */
 export class Journal {
   readonly histories = new Map<string, RecordedEvent[]>();
+  /** The ids of aggregates by their type, in the order in which they began. */
+  readonly ids = new Map<string, string[]>();
   readonly aggregates = new Map<string, AnyAggregate>();
   readonly #byId = new Map<string, RecordedEvent>();
   readonly #clock: Clock;
@@ -121,8 +123,7 @@ export class Journal {
   }
 
   #append({ Class: { type }, id, decided }: Part, stored: RecordedEvent[]): void {
-    let history = this.histories.get(id);
-    if (!history) this.histories.set(id, (history = []));
+    const history = this.histories.get(id) ?? this.#begin(type, id);
     for (const { events, origin } of decided) {
       for (let index = 0; index < events.length; index += 1) {
         const recorded = this.#record(events[index] as Event, { type, id, version: history.length + 1, index, origin });
@@ -132,10 +133,20 @@ export class Journal {
     }
   }
 
-  #record(event: Event, { type, id, version, index, origin }: Place): RecordedEvent {
+  #begin(type: string, id: string): RecordedEvent[] {
+    const history: RecordedEvent[] = [];
+    this.histories.set(id, history);
+    const ids = this.ids.get(type);
+    if (ids) ids.push(id);
+    else this.ids.set(type, [id]);
+    return history;
+  }
+
+  #record(event: Event, place: Place): RecordedEvent {
+    const { type, id, version, origin } = place;
     this.#count += 1;
     const recorded = {
-      id: this.#idOf(event, id, index, origin.commandId),
+      id: this.#idOf(event, place),
       aggregateId: id,
       aggregateType: type,
       aggregateVersion: version,
@@ -154,13 +165,10 @@ export class Journal {
     return recorded;
   }
 
-  /** As the store names them: a step that sends a revision by the revision, what a command causes by the command, anything else afresh. */
-  #idOf(event: Event, aggregateId: string, index: number, commandId: string | undefined): string {
-    if (event.type === 'SubmitBrokerOrder' || event.type === 'ReplaceBrokerOrder') {
-      const { attempt, target } = event.data as Step;
-      if (attempt === 1) return submitStepEventId(target);
-    }
-    return commandId === undefined ? freshId(this.#count) : causedEventId(commandId, aggregateId, index);
+  /** As the store names them: by a name of its own where the catalogue gives it one, by the command that caused it, or afresh. */
+  #idOf(event: Event, { type, id, index, origin: { commandId } }: Place): string {
+    const named = catalogue[type]?.idOf?.(event, id);
+    return named ?? (commandId === undefined ? freshId(this.#count) : causedEventId(commandId, id, index));
   }
 }
 

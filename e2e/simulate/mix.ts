@@ -24,24 +24,24 @@ const counted: Readonly<Record<string, string>> = {
   TradingHalted: 'trading halted',
 };
 
-/** What an event is counted as. */
-function namesOf({ type, data }: RecordedEvent): string[] {
-  const { attempt = 1, found = false, countsFromZero = false } = data as { attempt?: number; found?: boolean; countsFromZero?: boolean };
-  const isStep = type === 'SubmitBrokerOrder' || type === 'ReplaceBrokerOrder' || type === 'CancelBrokerOrder';
-  return [
-    ...(counted[type] === undefined ? [] : [counted[type]]),
-    ...(isStep && attempt > 1 ? ['step asked again'] : []),
-    ...(found ? ['found by looking up'] : []),
-    ...(countsFromZero ? ['replaced by a cancel and the rest'] : []),
-  ];
+type Count = (name: string) => void;
+
+/** Counts an event under each of its names. */
+function countEvent({ type, data }: RecordedEvent, count: Count): void {
+  const name = counted[type];
+  if (name !== undefined) count(name);
+  const { attempt, found, countsFromZero } = data as { attempt?: number; found?: boolean; countsFromZero?: boolean };
+  if (attempt !== undefined && attempt > 1 && type.endsWith('BrokerOrder')) count('step asked again');
+  if (found) count('found by looking up');
+  if (countsFromZero) count('replaced by a cancel and the rest');
 }
 
 /** How often what happened: where orders ended, and what happened on the way. */
 export function mixOf({ journal, clients, line }: { journal: Journal; clients: Clients; line: BrokerageLine }): Map<string, number> {
   const mix = new Map<string, number>();
-  const count = (name: string): void => void mix.set(name, (mix.get(name) ?? 0) + 1);
+  const count: Count = (name) => void mix.set(name, (mix.get(name) ?? 0) + 1);
   for (const id of clients.placed) count(`order ${(journal.aggregates.get(id) as Order).status}`);
-  for (const history of journal.histories.values()) for (const event of history) namesOf(event).forEach(count);
+  for (const history of journal.histories.values()) for (const event of history) countEvent(event, count);
   for (const [code, times] of clients.refusals) mix.set(`answer: ${code}`, times);
   mix.set('executions that the brokerage changed', line.amendments);
   mix.set('saves refused by a version', journal.conflicts);

@@ -1,6 +1,6 @@
 import type { AnyAggregate } from '@tradecore/event-sourcing';
 import { causedEventId, derivedId, placementIdFor, type Event, type RecordedEvent } from '@tradecore/events';
-import { Account, Order, orderPlacementProcess, OrderPlacement, stepRules, type StepEvent } from '@tradecore/trading';
+import { Account, Order, orderPlacementProcess, OrderPlacement, type StepEvent } from '@tradecore/trading';
 import type { Chance } from './chance.ts';
 import type { Clock } from './clock.ts';
 import type { Journal, Part } from './journal.ts';
@@ -33,6 +33,8 @@ export class OrderSaga implements Consumer {
   /** By placement: the last version heard of its order and of each of its BrokerOrders. */
   readonly #heard = new Map<string, Record<string, number>>();
   readonly #timers = new Map<string, number>();
+  /** By placement: the steps that the gateway is known to have. */
+  readonly #received = new Map<string, ReadonlySet<string>>();
   /** Placements that have begun again: what they hear may have been heard. */
   readonly #again = new Set<string>();
   readonly #world: SagaWorld;
@@ -63,6 +65,7 @@ export class OrderSaga implements Consumer {
     const sources = Object.keys(this.#heard.get(placementId) ?? {});
     this.#heard.delete(placementId);
     this.#timers.delete(placementId);
+    this.#received.delete(placementId);
     this.#again.add(placementId);
     return sources;
   }
@@ -119,9 +122,9 @@ export class OrderSaga implements Consumer {
   }
 
   #setTimer(ids: readonly string[]): void {
-    const { clock, journal, process } = this.#world;
+    const { clock } = this.#world;
     const placementId = ids[2] as string;
-    const dueAt = process.dueAt(journal.live(OrderPlacement, placementId), this.#heardOf(placementId));
+    const dueAt = this.#dueAt(placementId);
     if (dueAt === undefined) return void this.#timers.delete(placementId);
     const due = Math.max(Date.parse(dueAt), clock.now + 1);
     if (this.#timers.get(placementId) === due) return;
@@ -129,6 +132,12 @@ export class OrderSaga implements Consumer {
     clock.at(due, () => {
       if (this.#timers.get(placementId) === due) this.#onDeadline(ids);
     });
+  }
+
+  #dueAt(placementId: string): string | undefined {
+    const { journal, process } = this.#world;
+    const placement = journal.live(OrderPlacement, placementId);
+    return placement.isEnded ? undefined : process.dueAt(placement, this.#heardOf(placementId), this.#received.get(placementId));
   }
 
   /** First hears what the store has and the topics did not bring; then asks again for what the gateway does not have. */
@@ -141,16 +150,14 @@ export class OrderSaga implements Consumer {
     for (const source of [ids[0] as string, ...placement.steps.map(({ data }) => data.target)]) {
       this.#hear(journal.historyOf(source).slice(heard[source] ?? 0));
     }
-    const due = process.dueAt(placement, heard);
+    const due = this.#dueAt(placementId);
     if (due === undefined || due > clock.time) return this.#setTimer(ids);
     const received = new Set(placement.steps.flatMap(({ data }) => (this.#world.received(data) ? [data.commandId] : [])));
+    this.#received.set(placementId, received);
     const decision = process.onDeadline(this.#aggregatesOf(ids), received, clock.time);
     const commandId = derivedId('deadline', placementId, String(placement.version));
     this.#save(ids, decision, { commandId, sagaId: placementId, account: ids[1] as string });
-    if (decision.some((events) => events.length > 0)) return this.#setTimer(ids);
-    // The gateway has it: it is looked at once more, much later.
-    this.#timers.set(placementId, clock.now + stepRules.deadlineMs);
-    clock.in(stepRules.deadlineMs, () => this.#onDeadline(ids));
+    this.#setTimer(ids);
   }
 
   #aggregatesOf(ids: readonly string[]): readonly AnyAggregate[] {

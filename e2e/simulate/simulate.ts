@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { tradingControlIdFor, type InstrumentQuote, type MarketSession, type RecordedEvent } from '@tradecore/events';
 import {
+  assess,
   interpretReply,
   isTerminal,
   nextStep,
@@ -67,7 +68,7 @@ const tickMs = 250;
 const start = Date.parse('2026-11-23T23:59:40Z');
 const minute = 60_000;
 const control = tradingControlIdFor('all');
-const theirs: Decisions = { interpretReply, nextStep, reservationOf, submitStep, process: orderPlacementProcess };
+const theirs: Decisions = { assess, interpretReply, nextStep, reservationOf, submitStep, process: orderPlacementProcess };
 
 /** Runs it to its end: people trade while things go wrong; then all is well again, and what still rests is cancelled. */
 export function simulate(simulation: Simulation): Outcome {
@@ -146,7 +147,8 @@ class World {
     for (const consumer of [this.#saga, this.#gateway]) this.#transport.attach(consumer);
     const market = this.#market();
     const doors = [0, 1].map(() => new Door({ ...parts, market, ...this.#faults.door }));
-    const habits = { accounts: Math.max(4, Math.ceil(orders / 50)), orders, pause: 10 };
+    // However few they are, time passes between them, so that things can go wrong.
+    const habits = { accounts: Math.max(4, Math.ceil(orders / 50)), orders, pause: Math.max(10, Math.ceil(30_000 / orders)) };
     this.#clients = new Clients({ ...parts, market, doors }, habits);
   }
 
@@ -214,18 +216,18 @@ class World {
   /** Instances die, rows are lost, the saga begins again, trading is halted; each now and then while people trade. */
   #breakProcesses(): void {
     const chance = this.#chance;
-    const now_and_then = (everyMs: number, happen: () => void): void => {
+    const nowAndThen = (everyMs: number, happen: () => void): void => {
       this.#clock.in(chance.whole(1, 2 * everyMs), () => {
         if (!this.#isTrading) return;
         happen();
-        now_and_then(everyMs, happen);
+        nowAndThen(everyMs, happen);
       });
     };
-    now_and_then(10_000, () => this.#gateway.kill(chance.whole(0, 1), chance.whole(100, 12_000)));
-    now_and_then(30_000, () => this.#gateway.loseRows());
-    now_and_then(1_000, () => this.#gateway.loseOneRow());
-    now_and_then(500, () => this.#beginAgain());
-    now_and_then(10_000, () => this.#halt());
+    nowAndThen(10_000, () => this.#gateway.kill(chance.whole(0, 1), chance.whole(100, 12_000)));
+    nowAndThen(30_000, () => this.#gateway.loseRows());
+    nowAndThen(1_000, () => this.#gateway.loseOneRow());
+    nowAndThen(500, () => this.#beginAgain());
+    nowAndThen(3_000, () => this.#halt());
   }
 
   /** The saga hears all of one order once more. */
@@ -248,7 +250,7 @@ class World {
       this.#journal.save([{ Class: TradingControl, id: control, expected, decided }]);
     };
     turn('halt');
-    this.#clock.in(this.#chance.whole(1, 500), () => turn('resume'));
+    this.#clock.in(this.#chance.whole(1, 300), () => turn('resume'));
   }
 
   /** The market as the fleet sees it: as of the last tick. */

@@ -42,3 +42,12 @@ describe('the pages of the repository', () => {
   it('are found', () => expect(pages.length).toBeGreaterThan(3));
   it.each(pages)('%s has no dead link', (page) => expect(deadLinks(page)).toEqual([]));
 });
+
+describe('the guided tour', () => {
+  it('follows an order in at most 60 files', () => {
+    const tour = readFileSync(join(root, 'docs/place-order.md'), 'utf8');
+    const files = new Set([...tour.matchAll(/\]\((\.\.\/[^)\s]+\.(?:ts|sql))\)/g)].map(([, file]) => file));
+    expect(files.size).toBeGreaterThan(30);
+    expect(files.size).toBeLessThanOrEqual(60);
+  });
+});

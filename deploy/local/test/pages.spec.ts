@@ -58,7 +58,7 @@ describe('docs/services.md', () => {
       .join('\n');
     const missing = codesIn(tables).filter((table) => !sql.includes(`create table ${table}`));
     expect(missing).toEqual([]);
-    const ofModel = globSync('libs/read-models/schema/*.sql', { cwd: root }).flatMap((path) => [
+    const ofModel = globSync('libs/*/schema/*.sql', { cwd: root }).flatMap((path) => [
       ...read(path).matchAll(new RegExp(`create table (${schema}\\.\\w+)`, 'g')),
     ]);
     expect(codesIn(tables)).toEqual(expect.arrayContaining(ofModel.map(([, table]) => table)));

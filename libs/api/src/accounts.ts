@@ -1,14 +1,11 @@
 import { orderSides } from '@tradecore/events';
 import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
+import { currencies, moneyPlaces } from '@tradecore/trading';
 import { z } from 'zod';
 
-/** Currencies that an account may have, and the places of their smallest coin. */
-export const currencyPlaces = { USD: 2 } as const;
+/** A currency in which accounts are kept. */
+export type Currency = (typeof currencies)[number];
 
-/** A currency of `currencyPlaces`. */
-export type Currency = keyof typeof currencyPlaces;
-
-const currencies = Object.keys(currencyPlaces) as [Currency, ...Currency[]];
 const currency = z.enum(currencies).meta({ description: 'ISO 4217.', examples: ['USD'] });
 
 /** One line of text for people. */
@@ -55,9 +52,9 @@ function amountFault(text: string): { code: string; detail: string } | undefined
   const amount = decimal(text);
   if (!isPositive(amount)) return { code: 'not-positive', detail: 'must be greater than zero' };
   const places = amount.split('.')[1]?.length ?? 0;
-  // Every currency has 2 places so far; with a second number the rule moves to where the account's currency is known.
-  return places > currencyPlaces.USD
-    ? { code: 'too-many-decimal-places', detail: `has ${places} decimal places, the currency has ${currencyPlaces.USD}` }
+  // Every currency has the same places; with a second number the rule moves to where the account's currency is known.
+  return places > moneyPlaces
+    ? { code: 'too-many-decimal-places', detail: `has ${places} decimal places, the currency has ${moneyPlaces}` }
     : undefined;
 }
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 const changeNames = Object.values(feedChanges) as [(typeof feedChanges)[keyof typeof feedChanges]];
 
 /** One change in an account, under a sequence number without gaps. */
-export const feedEntryResponse = z
+const feedEntryResponse = z
   .strictObject({
     accountId: z.string(),
     epoch: z.string().meta({ description: 'Changes when the feed is rebuilt: positions of the old epoch are void.' }),

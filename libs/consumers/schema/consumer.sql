@@ -1,17 +1,17 @@
--- What the runtime keeps for one consumer that decides: commands or a saga, in the service's own schema. {{...}} is filled by consumerMigration.
+-- What the runtime keeps for one process or intake, in the service's own schema. {{...}} is filled by its migration.
 create schema {{schema}};
 
 -- One row: which log the offsets belong to, and whether the consumer is stopped.
 create table {{schema}}.consumer (
   one boolean primary key default true check (one),
   log text,                 -- cluster id and namespace; null: begin at the log's start
-  replay_from timestamptz,    -- an operator's word: hear what the store holds from then on before the log is read; sagas only
+  replay_from timestamptz,    -- an operator asks: what the store holds from then on is replayed before the log is read
   stopped_reason text,
   stopped_at timestamptz
 );
 insert into {{schema}}.consumer default values;
 
--- Where each partition goes on. The row is also the lock of the partition: who does not find what it last wrote is no owner any more.
+-- Where each partition goes on. The row is also the lock of the partition: an instance that does not find what it last wrote is no owner any more.
 create table {{schema}}.offsets (
   topic text not null,
   partition int not null check (partition >= 0),
@@ -21,13 +21,13 @@ create table {{schema}}.offsets (
   primary key (topic, partition)
 ) with (fillfactor = 50);
 
--- What waits for an operator, by who asks and who is asked (for a saga itself: both are the saga). The first of a pair failed and says why;
+-- What waits for an operator, by saga and target (for an input of a process both are the saga). The first of a pair failed and says why;
 -- the others wait behind it, in order. The store has the events.
 create table {{schema}}.parked_messages (
   n bigint generated always as identity primary key,
   saga_id uuid not null,
   target_id uuid not null,
-  event_id uuid unique,     -- null: not an event, a deadline of the saga that had passed
+  event_id uuid unique,     -- null: no event but a deadline of the saga that had passed
   reason text,
   parked_at timestamptz not null default clock_timestamp(),
   redrive boolean not null default false -- an operator asks: the running consumer tries the pair again, in order
@@ -36,11 +36,11 @@ create index parked_messages_target on {{schema}}.parked_messages (target_id, sa
 
 -- For people: what failed, and how much waits behind it.
 create view {{schema}}.parked as
-  select h.saga_id, h.target_id, h.event_id, h.reason, h.parked_at as since,
-         (select count(*) - 1 from {{schema}}.parked_messages w where (w.saga_id, w.target_id) = (h.saga_id, h.target_id)) as waiting
-    from {{schema}}.parked_messages h where h.reason is not null;
+  select m.saga_id, m.target_id, m.event_id, m.reason, m.parked_at as since,
+         (select count(*) - 1 from {{schema}}.parked_messages w where (w.saga_id, w.target_id) = (m.saga_id, m.target_id)) as waiting
+    from {{schema}}.parked_messages m where m.reason is not null;
 
--- An operator's word after a halt: begin at the log's start. A saga first hears what the store holds from `since` on.
+-- For operators, after a halt: begin at the log's start, or with what the store holds from `since` on and then the log's end.
 create function {{schema}}.begin_again(since timestamptz default null) returns void
   language sql set search_path = {{schema}}, pg_temp as $$
   delete from offsets;

@@ -1,4 +1,4 @@
--- What the runtime keeps for one projector, in the projector's own schema. {{...}} is filled by subscriptionMigration.
+-- What the runtime keeps for one projector, in the projector's own schema. {{...}} is filled by projectorMigration.
 create schema {{schema}};
 
 -- One row: which log the offsets belong to, and whether the projection is stopped.
@@ -13,7 +13,7 @@ create table {{schema}}.projection (
 );
 insert into {{schema}}.projection default values;
 
--- Where each partition goes on. The row is also the lock of the partition: who does not find what it last wrote is no owner any more.
+-- Where each partition goes on. The row is also the lock of the partition: an instance that does not find what it last wrote is no owner any more.
 create table {{schema}}.offsets (
   topic text not null,
   partition int not null check (partition >= 0),
@@ -53,3 +53,11 @@ grant select, insert, update, delete, truncate on {{schema}}.checkpoints to {{ow
 grant select on {{schema}}.parked, {{schema}}.progress to {{owner}};
 -- The tables of the read model come with later migrations of the same login.
 alter default privileges in schema {{schema}} grant select, insert, update, delete, truncate on tables to {{owner}};
+
+-- Ends a statement that changed or met something else than what was assumed: what it needs is loaded then.
+create function {{schema}}.must_be_all(wanted bigint, matched bigint) returns void language plpgsql as $$
+begin
+  if wanted <> matched then raise exception '% of % rows are as they were assumed', matched, wanted using errcode = 'serialization_failure'; end if;
+end $$;
+revoke execute on function {{schema}}.must_be_all from public;
+grant execute on function {{schema}}.must_be_all to {{owner}};

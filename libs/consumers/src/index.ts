@@ -4,6 +4,7 @@ export {
   foldAppended,
   On,
   Projector,
+  projectorName,
   type Appending,
   type ProjectorClass,
   type ProjectorOptions,

@@ -25,7 +25,7 @@ export const declarations: TopicDeclaration[] = [
   topics.deadLetters,
 ];
 
-/** Counters are written by nobody in particular. */
+/** No service of the fleet writes counters. */
 export const counters: Catalogue = {
   Counter: { type: 'Counter', topic, ...writtenBy('counter-writer', [Counted, Noted, Spoilt]) },
 };

@@ -82,7 +82,7 @@ describe('the deadlines of sagas', () => {
         () => stepsOf(jobId),
         (steps) => steps.length === 2,
       ),
-    ).toHaveLength(2); // nobody has the step: asked again
+    ).toHaveLength(2); // the other side has not got the step: asked again
   }, 60_000);
 
   it('are handled from the store alone: an answer that never came by topic ends the saga', async () => {

@@ -177,7 +177,7 @@ interface Payment {
   readonly data: PaymentRequested['data'];
 }
 
-/** Answers each row once, whoever else does the same: what a command causes has the command's name. Nought is never paid. */
+/** Answers each row once, also when others do the same: what a command causes has the command's name. An amount of 0 is never paid. */
 async function payAll({ dataSource, store }: { dataSource: DataSource; store: PostgresEventStore }): Promise<void> {
   const rows = (await dataSource.query(
     `select n, step_id, saga_id, purse_id, data from purse_keeper.payments where not done and data->>'amount' <> '0' order by n`,

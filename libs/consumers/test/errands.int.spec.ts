@@ -35,7 +35,7 @@ describe('a process over several aggregates, and the steps that it asks', () => 
     expect([done, walletPaid, ended].map(({ type }) => type)).toEqual(['JobDone', 'WalletPaid', 'ErrandEnded']);
     expect(new Set([done, walletPaid, ended].map(({ time }) => time)).size).toBe(1); // one transaction
     expect(await world.query('select data->>$1 as amount from purse_keeper.payments', ['amount'])).toEqual([{ amount: '5' }]);
-    expect(payments.woken).toBeGreaterThan(0);
+    expect(payments.notified).toBeGreaterThan(0);
     expect(await world.query('select * from errand_saga.open_sagas')).toEqual([]);
   }, 30_000);
 

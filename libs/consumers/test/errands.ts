@@ -242,7 +242,7 @@ export const received: Received = async (tx, steps) => {
 /** Keeps a row for each payment that was requested. */
 export class Payments implements Intake {
   readonly steps = [PaymentRequested];
-  woken = 0;
+  notified = 0;
   async take(tx: Transaction, steps: readonly RecordedEvent[]): Promise<void> {
     await tx.query(
       `insert into purse_keeper.payments (step_id, saga_id, command_id, purse_id, data)
@@ -253,7 +253,7 @@ export class Payments implements Intake {
     );
   }
   taken(): void {
-    this.woken += 1;
+    this.notified += 1;
   }
 }
 

@@ -69,7 +69,7 @@ describe('the checks of docs/exactly-once.md of sagas', () => {
   let world: ErrandWorld;
   afterEach(() => world.drop(), 30_000);
 
-  it('find nothing where all is well, and an input handled twice, and a saga that nobody knows', async () => {
+  it('find nothing where all is well, and an input handled twice, and a saga that is not known', async () => {
     world = await createErrandWorld();
     await Promise.all([world.runErrands(), world.runPurses()]);
     const found = (n: number) => world.query(checks[n] ?? '');

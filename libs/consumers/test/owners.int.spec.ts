@@ -55,7 +55,7 @@ describe('offsets and their owners', () => {
       await expect(lock(second, 4n)).rejects.toThrow(OffsetLost);
       await world.dataSource.transaction(async (tx) => {
         await offsets.advance(tx, [{ ...partition, from: 5n, to: 5n }], second);
-        await expect(lock(second, 5n)).rejects.toThrow('locked by somebody else');
+        await expect(lock(second, 5n)).rejects.toThrow('locked by another transaction');
       });
       expect(await claim(first, 'another')).toEqual({ state: 'unusable', why: 'other-log' });
       await world.dataSource.transaction((tx) => offsets.stop(tx, 'for a reason'));

@@ -114,7 +114,7 @@ describe('a saga', () => {
     expect(await parked()).toEqual([]);
   }, 60_000);
 
-  it('that an event concerns in a way nobody can tell is parked under the event’s own aggregate, until a build can tell', async () => {
+  it('of an event that does not say whom it concerns is parked under the own aggregate of the event, and harms no other', async () => {
     await world.runErrands();
     const jobId = await world.open();
     await untilTypes(jobId, 1);

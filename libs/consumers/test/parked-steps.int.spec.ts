@@ -111,7 +111,7 @@ describe('the steps that an intake takes', () => {
     expect(await rows()).toHaveLength(2);
   }, 60_000);
 
-  it('that nobody stored are dead letters, garbage too', async () => {
+  it('that are not stored are dead letters, garbage too', async () => {
     await world.runPurses();
     await world.publish(step({}));
     await world.send(names.steps, { key: 'x', value: '{' });

@@ -1,7 +1,7 @@
 import { freshId, writtenBy } from '@tradecore/events';
 import type { RecordedEvent } from '@tradecore/events';
 import type { IncomingMessage } from '@tradecore/messaging';
-import { ModelDiverged, redrive, type ProjectorClass } from '@tradecore/consumers';
+import { inTransaction, ModelDiverged, redrive, type ProjectorClass } from '@tradecore/consumers';
 import type { Arrival, Projection } from '../src/projector/projection.ts';
 import type { Outcome } from '../src/projector/outcome.ts';
 import { Counted, counts, Ledgers, Noted, recorded, Spoilt, Tallies, topic } from './counters.ts';
@@ -26,9 +26,9 @@ describe('a projection, inside a transaction', () => {
   afterEach(() => bench.drop());
 
   const project = (...events: RecordedEvent[]): Promise<Outcome> =>
-    bench.dataSource.transaction((tx) => core.project(tx, events.map(record)));
+    inTransaction(bench.dataSource, (tx) => core.project(tx, events.map(record)));
   const oneByOne = (...events: RecordedEvent[]): Promise<Outcome> =>
-    bench.dataSource.transaction((tx) => core.oneByOne(tx, events.map(record)));
+    inTransaction(bench.dataSource, (tx) => core.oneByOne(tx, events.map(record)));
   const total = async (of = id) =>
     (await bench.rows('tally_projector.tallies')).find((row) => row['counter_id'] === of)?.['total'];
   const checkpoint = (of = id) => bench.checkpoint('tally_projector', of);
@@ -66,7 +66,7 @@ describe('a projection, inside a transaction', () => {
     await bench.keep(...events);
     await project(...events);
     const { table } = core['parts'];
-    const rows = await bench.dataSource.transaction((tx) =>
+    const rows = await inTransaction(bench.dataSource, (tx) =>
       table.load(
         tx,
         events.map(({ aggregateId }) => aggregateId),

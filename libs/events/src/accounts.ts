@@ -7,7 +7,7 @@ import type { Execution, OrderTerms, Value } from './orders.ts';
  */
 export const books = ['available', 'reserved', 'outside', 'market', 'fees'] as const;
 
-/** One line of a double entry. `unit` is a currency (`USD`) or a symbol, told apart by `kind`: there is a share called USD. */
+/** One line of a double entry. `unit` is a currency (`USD`) or a symbol, kept apart by `kind`: there is a share called USD. */
 export interface Posting {
   readonly book: (typeof books)[number];
   readonly kind: 'currency' | 'symbol';

@@ -9,7 +9,7 @@ export const freshId = (): string => v7();
 
 /**
  * A name as an id: UUIDv5 of the parts, each with its length, so that ('a', 'bc') and ('ab', 'c') differ.
- * The same parts give the same id for ever; that is how a repeat is recognised without a table.
+ * The same parts always give the same id: a repeat is recognised without a table.
  */
 export function derivedId(...parts: readonly string[]): string {
   const name = Buffer.from(parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join(''));
@@ -49,15 +49,15 @@ export const orderKeyEventId = (accountId: string, idempotencyKey: string): stri
 /** The id of the event that is the first attempt of the step which sends a BrokerOrder: with it the terms are found for good, by primary key. */
 export const submitStepEventId = (brokerOrderId: string): string => derivedId('submit-step', brokerOrderId);
 
-/** The id of one revision of an order at the broker, and its `client_order_id` there: never from an attempt. */
+/** The id of one revision of an order at the brokerage, and its `client_order_id` there: never from an attempt. */
 export const brokerOrderIdFor = (orderId: string, revision: number): string =>
   derivedId('broker-order', orderId, String(revision));
 
-/** The id of an order at the broker that is not ours. */
+/** The id of an order at the brokerage that is not ours. */
 export const foreignOrderIdFor = (brokerage: string, brokerageOrderId: string): string =>
   derivedId('foreign-order', brokerage, brokerageOrderId);
 
-/** The id of an execution, from the broker's own. */
+/** The id of an execution, from the brokerage's own. */
 export const executionIdFor = (brokerage: string, brokerageExecutionId: string): string =>
   derivedId('execution', brokerage, brokerageExecutionId);
 

@@ -10,7 +10,7 @@ export const timesInForce = ['day', 'gtc', 'ioc', 'fok'] as const;
 /** What a client asks for. Quantities and prices are canonical decimal strings (no sign, no leading or trailing zeros). */
 export interface OrderTerms {
   readonly accountId: string;
-  /** The client's own name for the order, unique within the account for ever; absent when an Idempotency-Key names it. */
+  /** The client's own name for the order, unique within the account for good; absent when an Idempotency-Key names it. */
   readonly clientOrderId?: string;
   readonly symbol: string;
   readonly side: (typeof orderSides)[number];
@@ -28,7 +28,7 @@ export interface ReplaceTerms {
   readonly stopPrice?: string;
 }
 
-/** Why we, not the broker, refuse an order: the rule by its stable name, and the figures that it compared. */
+/** Why we, not the brokerage, refuse an order: the rule by its stable name, and the figures that it compared. */
 export interface Denial {
   /** Kebab-case: `insufficient-funds`, `halted-symbol`, `max-order-value`, ... */
   readonly rule: string;
@@ -38,12 +38,12 @@ export interface Denial {
   readonly figures: Readonly<Record<string, string>>;
 }
 
-/** One execution: a fact of the market. Id is ours, derived from the broker's. */
+/** One execution: a fact of the market. The id is ours, derived from the brokerage's. */
 export interface Execution {
   readonly executionId: string;
   readonly quantity: string;
   readonly price: string;
-  /** When the broker says that it happened; RFC 3339. */
+  /** When the brokerage says that it happened; RFC 3339. */
   readonly executedAt: string;
 }
 

@@ -68,7 +68,7 @@ export const topics = {
   userNotifications: {
     name: 'alerts.user-notifications',
     key: 'account id',
-    carries: 'what a person is told',
+    carries: 'notices for people',
     writer: 'services',
     retentionMs: 7 * day,
     partitions: 6,

@@ -41,7 +41,7 @@ export class MarketData {
   readonly #quotes = new Map<string, InstrumentQuote>();
   #session: MarketSession | undefined;
   /** Where each partition goes on after a rejoin; nothing is committed. */
-  readonly #positions = new Map<string, bigint>();
+  readonly #offsets = new Map<string, bigint>();
   /** Partitions that are not yet read up to where they ended when they were assigned. */
   #unread: Map<string, bigint> | undefined;
   #stop: () => Promise<void> = () => Promise.resolve();
@@ -59,12 +59,6 @@ export class MarketData {
   /** True from when all that stood in the topic at the start has been read; an empty topic has been read at once. */
   get ready(): boolean {
     return this.#unread?.size === 0;
-  }
-
-  /** Whether the topic was read whole: no decision is made on half of the market. */
-  check(): { readonly ok: boolean; readonly state: string } {
-    const state = this.ready ? `${this.#quotes.size} instruments` : `${this.#unread?.size ?? 'no'} partitions assigned, unread`;
-    return { ok: this.ready, state };
   }
 
   /** Begins to read, under a consumer group of its own; ends with `stop`, or when the Kafka client is closed. */
@@ -93,22 +87,22 @@ export class MarketData {
 
   #startOf(assigned: readonly AssignedPartition[]): ReadonlyMap<string, bigint> {
     for (const partition of assigned) {
-      const position = this.#positions.get(partitionKey(partition));
+      const position = this.#offsets.get(partitionKey(partition));
       // A log that begins later or ends earlier than what was read of it is read again, whole.
       const isKnown = position !== undefined && position >= partition.startOffset && position <= partition.endOffset;
-      if (!isKnown) this.#positions.set(partitionKey(partition), partition.startOffset);
+      if (!isKnown) this.#offsets.set(partitionKey(partition), partition.startOffset);
     }
     if (!this.#unread) {
       const filled = assigned.filter(({ startOffset, endOffset }) => startOffset < endOffset);
       this.#unread = new Map(filled.map((each) => [partitionKey(each), each.endOffset]));
     }
-    return this.#positions;
+    return this.#offsets;
   }
 
   #take(batch: Batch): void {
     for (const message of batch.messages) this.#read(message);
     const key = partitionKey(batch);
-    this.#positions.set(key, batch.nextOffset);
+    this.#offsets.set(key, batch.nextOffset);
     const end = this.#unread?.get(key);
     if (end !== undefined && batch.nextOffset >= end) this.#unread?.delete(key);
   }

@@ -96,12 +96,24 @@ export class TestOrderFlow {
     return this.#says(orderId, 1, (of) => new ExecutionCorrected({ ...of, ...execution, executedAt }));
   }
 
+  /** Stores what the brokerage says of revision 1 in one save, as the gateway does, and leaves what follows to a running saga. */
+  async report(orderId: string, words: readonly ('accepted' | 'traded')[]): Promise<void> {
+    const order = await this.store.loadAggregate(Order, orderId);
+    const brokerOrder = await this.store.loadAggregate(BrokerOrder, brokerOrderIdFor(orderId, 1));
+    const of = ofOrder(order, 1);
+    const { quantity = '10', limitPrice = '100' } = order.terms ?? {};
+    const said = {
+      accepted: () => new BrokerOrderAccepted({ ...of, brokerageOrderId: freshId(), found: false }),
+      traded: () => new ExecutionReported({ ...of, executionId: freshId(), quantity, price: limitPrice, executedAt }),
+    };
+    await this.#save(of.accountId, [{ aggregate: brokerOrder, type: 'BrokerOrder', events: words.map((word) => said[word]()) }]);
+  }
+
   /** Stores what the brokerage says of a revision, as the gateway does, and what follows from it, as order-saga does. */
   async #says(orderId: string, revision: number, say: (of: Traded) => BrokerOrderEvent): Promise<void> {
     const order = await this.store.loadAggregate(Order, orderId);
     const brokerOrder = await this.store.loadAggregate(BrokerOrder, brokerOrderIdFor(orderId, revision));
-    const { symbol, side } = order.terms ?? sampleTerms();
-    const of = { orderId, accountId: accountOf(order), revision, symbol, side, brokerageExecutionId: freshId() };
+    const of = ofOrder(order, revision);
     await this.#save(of.accountId, [{ aggregate: brokerOrder, type: 'BrokerOrder', events: [say(of)] }]);
     const [event] = await this.store.readEvents(brokerOrder.id, { from: brokerOrder.version + 1 });
     await this.#handle(order, event as RecordedEvent<PlacementInput>);
@@ -137,6 +149,11 @@ export class TestOrderFlow {
 }
 
 type Traded = OfOrder & Pick<OrderTerms, 'symbol' | 'side'> & { readonly brokerageExecutionId: string };
+
+function ofOrder(order: Order, revision: number): Traded {
+  const { symbol, side } = order.terms ?? sampleTerms();
+  return { orderId: order.id, accountId: accountOf(order), revision, symbol, side, brokerageExecutionId: freshId() };
+}
 
 function accountOf({ id, accountId }: Order): string {
   if (accountId === undefined) throw new Error(`order ${id} was never placed`);

@@ -62,7 +62,7 @@ function refusalFor(error: unknown): RequestRefused {
     if (error.code !== 'ERR_JOSE_GENERIC') return refused('invalid', 'The token is not one that this service takes.');
   }
   log.warn({ err: error }, 'the keys of the issuer could not be read');
-  return refused('keys-unavailable', 'The keys that check tokens are not to be had now.');
+  return refused('keys-unavailable', 'The keys that check tokens are not available now.');
 }
 
 /** A caller whose token was checked, for as long as that is taken for granted. */

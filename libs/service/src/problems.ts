@@ -111,7 +111,7 @@ function fromFramework(error: HttpException): Answer {
 const databaseUnavailable: Answer = {
   status: 503,
   code: 'database-unavailable',
-  detail: 'The database is not to be had now.',
+  detail: 'The database is not available now.',
   headers: { 'retry-after': '1' },
 };
 

@@ -45,7 +45,7 @@ export interface AccountState {
  */
 export class Account extends BaseAggregate<AccountEvent> {
   static readonly type = 'Account';
-  /** An account's stream grows for ever, so it is loaded from a snapshot and what came after. */
+  /** An account's stream grows without end: it is loaded from a snapshot and what came after. */
   static readonly snapshots = { every: 50, shape: 1 };
 
   #opened: AccountOpened['data'] | undefined;

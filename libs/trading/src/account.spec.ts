@@ -20,10 +20,9 @@ import {
   AccountNotFound,
   InsufficientFunds,
   InsufficientShares,
-  InvalidAmount,
-  UnsupportedCurrency,
   type Settlement,
 } from './index.ts';
+import { InvalidAmount, UnsupportedCurrency } from './account-errors.ts';
 
 const orderId = '0190a6e0-0000-7000-8000-000000000001';
 const line =

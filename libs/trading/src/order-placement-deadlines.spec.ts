@@ -1,7 +1,8 @@
 import { placementIdFor, type RecordedEvent } from '@tradecore/events';
 import { recordedSample } from '@tradecore/events/testing';
 import { accountId, broker, orderId, PlacementStory, revisionId } from '../test/placement-story.ts';
-import { millisecondsBetween, OrderPlacement, orderPlacementProcess, stepRules, stuckEveryMs } from './index.ts';
+import { millisecondsBetween, OrderPlacement, orderPlacementProcess, stepRules } from './index.ts';
+import { stuckEveryMs } from './order-placement.steps.ts';
 
 const { placed, working } = PlacementStory;
 const first = broker(1);
@@ -31,7 +32,7 @@ describe('a step that the gateway does not have', () => {
       story.untilDue().then('SubmitBrokerOrder');
     }
     expect([story.placement.isStuck, story.order.status]).toEqual([true, 'pendingNew']);
-    story.hears(first.accepted()).then('OrderAccepted', 'PlacementResumed');
+    story.handles(first.accepted()).then('OrderAccepted', 'PlacementResumed');
     expect([story.placement.isStuck, story.dueAt]).toEqual([false, undefined]);
   });
 
@@ -55,10 +56,10 @@ describe('a step that the gateway does not have', () => {
       for (let attempt = 1; attempt <= stepRules.attempts; attempt += 1) story.untilDue([commandOf(story, 'SubmitBrokerOrder')]);
       return story.then('PlacementStuck', 'CancelBrokerOrder');
     };
-    stuck().hears(first.fill('e1', '10')).then('OrderExecuted', 'FillSettled', 'PlacementEnded');
-    const story = stuck().hears(first.fill('e1', '4')).then('OrderExecuted', 'FillSettled');
+    stuck().handles(first.fill('e1', '10')).then('OrderExecuted', 'FillSettled', 'PlacementEnded');
+    const story = stuck().handles(first.fill('e1', '4')).then('OrderExecuted', 'FillSettled');
     expect(story.placement.isStuck).toBe(true);
-    story.hears(first.cancelRejected(commandOf(story, 'CancelBrokerOrder'))).then('OrderCancelRejected', 'PlacementResumed');
+    story.handles(first.cancelRejected(commandOf(story, 'CancelBrokerOrder'))).then('OrderCancelRejected', 'PlacementResumed');
   });
 });
 
@@ -76,14 +77,14 @@ describe('a step that the gateway has', () => {
     expect([story.dueAt, dueAt()]).toEqual(['2026-01-02T09:00:30.000Z', '2026-01-02T09:01:30.000Z']);
   });
 
-  it('has no deadline once its BrokerOrder was heard of; a cancel has, for its BrokerOrder was there before', () => {
+  it('has no deadline once an event of its BrokerOrder was handled; a cancel has, for its BrokerOrder was there before', () => {
     const story = placed();
     expect(story.dueAt).toBe('2026-01-02T09:00:30.000Z');
-    expect(story.hears(first.accepted()).dueAt).toBeUndefined();
+    expect(story.handles(first.accepted()).dueAt).toBeUndefined();
     expect(story.replace({ quantity: '12' }).dueAt).toBe('2026-01-02T09:00:30.000Z');
-    expect(story.hears(second.accepted()).dueAt).toBeUndefined();
+    expect(story.handles(second.accepted()).dueAt).toBeUndefined();
     expect(story.cancel().dueAt).toBe('2026-01-02T09:00:30.000Z');
-    expect(story.hears(second.canceled()).dueAt).toBeUndefined();
+    expect(story.handles(second.canceled()).dueAt).toBeUndefined();
   });
 
   it('before its deadline asks nothing, and at the very moment it does', () => {
@@ -101,7 +102,8 @@ describe('a step that the gateway has', () => {
 });
 
 describe('the steps that are open', () => {
-  const openOf = ({ placement }: PlacementStory) => orderPlacementProcess.openSteps(placement as never);
+  const openOf = ({ placement }: PlacementStory) =>
+    orderPlacementProcess.openSteps(placement as never).map(({ commandId }) => commandId);
 
   it('are those about the revision that was sent last, and of two cancels the later', () => {
     const story = working();
@@ -109,15 +111,15 @@ describe('the steps that are open', () => {
     story.cancel();
     const cancel = commandOf(story, 'CancelBrokerOrder');
     expect(openOf(story)).toEqual([submit, cancel]);
-    story.hears(first.cancelRejected(cancel)).cancel();
+    story.handles(first.cancelRejected(cancel)).cancel();
     const again = commandOf(story, 'CancelBrokerOrder');
     expect([openOf(story), again === cancel]).toEqual([[submit, again], false]);
-    story.hears(first.cancelRejected(again)).replace({ quantity: '12' });
+    story.handles(first.cancelRejected(again)).replace({ quantity: '12' });
     expect(openOf(story)).toEqual([commandOf(story, 'ReplaceBrokerOrder')]);
   });
 
   it('are none once the order has ended', () => {
-    const story = working().cancel().hears(first.canceled());
+    const story = working().cancel().handles(first.canceled());
     expect([openOf(story), story.dueAt]).toEqual([[], undefined]);
     expect(orderPlacementProcess.isEnded(story.placement as never)).toBe(true);
     expect(story.door(() => undefined).placement.steps).toHaveLength(2);

@@ -41,7 +41,7 @@ interface Booking {
   readonly settled?: Settlement;
 }
 
-const replacedByAnother = 'what becomes of a revision that the brokerage replaced by another order than the saga asked for';
+const replacedBy = (id: string): string => `the end of the order that the brokerage put in the place of this one unasked: ${id}`;
 const proofOf = (revision: number): string => `proof of what the brokerage has of revision ${revision}`;
 
 /** One decision while it is made: the events so far, and the order as they leave it. `source` is the aggregate that the input comes from. */
@@ -103,7 +103,7 @@ export class Decision {
   /** The revision in force was replaced: by the one that was asked for, or by another order, at which an operator has to look. */
   replaced(brokerOrderId: string, by: string): void {
     if (this.#isReplacement(by)) this.#takeOver();
-    else if (this.#isInForce(brokerOrderId)) this.#stuck(replacedByAnother, 1);
+    else if (this.#isInForce(brokerOrderId) && !isTerminal(this.state.status)) this.#stuck(replacedBy(by), 1);
   }
 
   /** An execution: a fact in every state, also when the saga has ended. */
@@ -118,7 +118,7 @@ export class Decision {
   /** The brokerage took an execution back. */
   busted(executionId: string, executedAt: string): void {
     const was = this.of.order.executions.get(executionId);
-    if (!this.#change({ type: 'OrderExecutionBusted', data: { executionId } }) || !was) return;
+    if (!this.#amend({ type: 'OrderExecutionBusted', data: { executionId } }) || !was) return;
     this.#booking = { reversed: this.#fill({ executionId, executedAt, ...was }, was) };
   }
 
@@ -126,7 +126,7 @@ export class Decision {
   corrected({ executionId, quantity, price, executedAt }: Execution): void {
     const was = this.of.order.executions.get(executionId);
     const execution = { executionId, quantity, price, executedAt };
-    if (!this.#change({ type: 'OrderExecutionCorrected', data: execution }) || !was) return;
+    if (!this.#amend({ type: 'OrderExecutionCorrected', data: execution }) || !was) return;
     this.#booking = { reversed: this.#fill({ executionId, executedAt, ...was }, was), settled: this.#fill(execution) };
   }
 
@@ -144,24 +144,33 @@ export class Decision {
       this.#takeOver();
     }
     if (isTerminal(this.state.status) || !(this.#isInForce(brokerOrderId) || this.#isInItsPlace(brokerOrderId))) return;
-    if (this.#isReplacing) this.#keepEnding(change);
+    if (this.#isReplacing) this.#endLater(change);
     else this.#change(change);
+  }
+
+  /** Changes an execution. A revision that had traded whole trades no more, also when its replacement, at the gateway, is refused later. */
+  #amend(change: OrderChange): boolean {
+    const wasWhole = this.#isWhole;
+    if (!this.#change(change)) return false;
+    const end = { type: 'OrderCanceled', data: { reason: 'filled, and taken back by the brokerage' } } as const;
+    if (wasWhole && !this.#isWhole && this.#isReplacing) this.#endLater(end);
+    return true;
+  }
+
+  /** How the revision in force ended, for when its replacement is refused. */
+  #endLater(change: OrderChange): void {
+    const { revision } = this.state;
+    if (!this.of.placement.endingOf(revision)) this.#placementEvents.push(new RevisionEnded({ revision, change }));
   }
 
   /**
    * What follows from where the order stands now, whatever brought it there. While a replacement is at the gateway nothing does: only the brokerage's
-   * word tells which revision lives.
+   * word says which revision lives.
    */
   goOn(): void {
-    if (isTerminal(this.state.status)) return;
-    const isWhole = compare(decimal(this.state.filled), decimal(this.state.quantity)) >= 0;
-    if (this.#isReplacing) {
-      // What is taken back now does not open the old revision again.
-      if (isWhole) this.#keepEnding({ type: 'OrderCanceled', data: { reason: 'filled, and taken back by the brokerage' } });
-      return;
-    }
+    if (isTerminal(this.state.status) || this.#isReplacing) return;
     const ending = this.of.placement.endingOf(this.state.revision);
-    if (ending || isWhole) {
+    if (ending || this.#isWhole) {
       this.#rejectReplace('the order ended first');
       if (ending) this.#change(ending);
       return;
@@ -199,7 +208,7 @@ export class Decision {
   #isResolved({ waitingFor, commandId }: PlacementStuck['data']): boolean {
     if (commandId === undefined) {
       const proof = this.#waitsForProofOf;
-      return waitingFor !== replacedByAnother && (proof === undefined || waitingFor !== proofOf(proof));
+      return !waitingFor.startsWith(replacedBy('')) && (proof === undefined || waitingFor !== proofOf(proof));
     }
     const step = this.of.placement.steps.find(({ data }) => data.commandId === commandId);
     if (step?.type !== 'CancelBrokerOrder') return step === undefined || step.data.target === this.source;
@@ -227,12 +236,6 @@ export class Decision {
     this.#orderEvents.push(event);
     this.state = orderAfter(this.state, event, { orderId: order.id, version: order.version + this.#orderEvents.length });
     return true;
-  }
-
-  /** How the revision in force ended, for when its replacement is refused. */
-  #keepEnding(change: OrderChange): void {
-    const { revision } = this.state;
-    if (!this.of.placement.endingOf(revision)) this.#placementEvents.push(new RevisionEnded({ revision, change }));
   }
 
   #ask(step: StepEvent): void {
@@ -275,16 +278,18 @@ export class Decision {
     return brokerOrderIdFor(this.of.order.id, this.state.revision) === brokerOrderId;
   }
 
-  /** A revision that was given up, found at the brokerage in the place of the one in force. */
+  /** A revision that was given up, and that the brokerage has in the place of the one in force. */
   #isInItsPlace(brokerOrderId: string): boolean {
-    if (!this.of.placement.isStuckOn(replacedByAnother)) return false;
-    const { revision, lastRevision } = this.state;
-    const later = Array.from({ length: lastRevision - revision }, (_, index) => revision + 1 + index);
-    return later.some((each) => brokerOrderIdFor(this.of.order.id, each) === brokerOrderId);
+    return this.of.placement.isStuckOn(replacedBy(brokerOrderId));
   }
 
   #isReplacement(brokerOrderId: string): boolean {
     return this.#isReplacing && brokerOrderIdFor(this.of.order.id, this.state.requested?.revision ?? 0) === brokerOrderId;
+  }
+
+  /** Whether all shares of the revision in force have traded. */
+  get #isWhole(): boolean {
+    return compare(decimal(this.state.filled), decimal(this.state.quantity)) >= 0;
   }
 
   /** Whether a replacement is at the gateway. */

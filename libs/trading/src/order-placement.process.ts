@@ -109,16 +109,16 @@ export const orderPlacementProcess = {
   },
 
   /**
-   * The earliest deadline of a step that the gateway may not have. A BrokerOrder that was heard of has been sent, so that only a cancel can still be
+   * The earliest deadline of a step that the gateway may not have. A BrokerOrder with a handled event has been sent, so that only a cancel can still be
    * under way to it. `received`: steps that the gateway is known to have, after `onDeadline` was asked: they are waited for without a deadline.
    */
   dueAt(
     process: AnyAggregate,
-    heard: Readonly<Record<string, number>>,
+    handled: Readonly<Record<string, number>>,
     received: ReadonlySet<string> = new Set(),
   ): string | undefined {
     const waiting = openSteps(process).filter(
-      ({ type, data }) => !received.has(data.commandId) && (type === 'CancelBrokerOrder' || !heard[data.target]),
+      ({ type, data }) => !received.has(data.commandId) && (type === 'CancelBrokerOrder' || !handled[data.target]),
     );
     return waiting.map(({ data }) => data.dueAt).sort()[0];
   },

@@ -11,12 +11,12 @@ describe('the straight order', () => {
   it('placed is one save of three, and hearing of it asks nothing', () => {
     const story = placed();
     expect(story.said.map(({ type }) => type)).toEqual(['OrderPlaced', 'OrderApproved', 'ReservationMade', 'SubmitBrokerOrder']);
-    story.at('pendingNew', '3984.49', '1015.51').hearsRequest().then();
+    story.at('pendingNew', '3984.49', '1015.51').handlesRequest().then();
   });
 
   it('accepted and filled is four events more: acknowledgement, execution, booking, end', () => {
     const story = working().then('OrderAccepted');
-    story.hears(first.fill('e1', '10')).then('OrderExecuted', 'FillSettled', 'PlacementEnded').at('filled', '3989.5', '0');
+    story.handles(first.fill('e1', '10')).then('OrderExecuted', 'FillSettled', 'PlacementEnded').at('filled', '3989.5', '0');
     story.saying('OrderExecuted', {
       notional: '1010',
       fee: '0.5',
@@ -30,15 +30,15 @@ describe('the straight order', () => {
   });
 
   it('fills in parts: each is booked and leaves what the rest needs', () => {
-    const story = working().hears(first.fill('e1', '4')).then('OrderExecuted', 'FillSettled');
+    const story = working().handles(first.fill('e1', '4')).then('OrderExecuted', 'FillSettled');
     story.saying('FillSettled', { reservation: { quantity: '6', amount: '609.31' } }).at('partiallyFilled', '3986.49', '609.31');
-    story.hears(first.fill('e2', '6')).then('OrderExecuted', 'FillSettled', 'PlacementEnded').at('filled', '3989.5', '0');
+    story.handles(first.fill('e2', '6')).then('OrderExecuted', 'FillSettled', 'PlacementEnded').at('filled', '3989.5', '0');
   });
 
   it('that fills before the brokerage acknowledges it is acknowledged then', () => {
-    const story = placed().hears(first.fill('e1', '4')).then('OrderExecuted', 'FillSettled');
-    story.hears(first.accepted()).then('OrderAccepted').again().then();
-    placed().hears(first.fill('e1', '10')).hears(first.accepted()).then('OrderAccepted').again().then();
+    const story = placed().handles(first.fill('e1', '4')).then('OrderExecuted', 'FillSettled');
+    story.handles(first.accepted()).then('OrderAccepted').again().then();
+    placed().handles(first.fill('e1', '10')).handles(first.accepted()).then('OrderAccepted').again().then();
   });
 
   it.each([
@@ -47,17 +47,17 @@ describe('the straight order', () => {
     ['expired', first.expired(), 'OrderExpired', 'expired'],
     ['cancelled by the brokerage', first.canceled(), 'OrderCanceled', 'canceled'],
   ] as const)('is %s: its end frees what is left and ends the placement', (_, end, event, outcome) => {
-    const story = placed().hears(end).then(event, 'ReservationReleased', 'PlacementEnded').at(outcome, '5000', '0');
+    const story = placed().handles(end).then(event, 'ReservationReleased', 'PlacementEnded').at(outcome, '5000', '0');
     story.saying(event, { accountVersion: 4 }).saying('PlacementEnded', { outcome });
     story.again().then();
   });
 
   it('says why it was cancelled when its client did not ask for it', () => {
-    working().hears(first.canceled()).saying('OrderCanceled', { reason: 'by the brokerage' });
+    working().handles(first.canceled()).saying('OrderCanceled', { reason: 'by the brokerage' });
     working({ terms: { timeInForce: 'ioc' } })
-      .hears(first.canceled())
+      .handles(first.canceled())
       .saying('OrderCanceled', { reason: 'not traded at once' });
-    const story = working().cancel().hears(first.canceled());
+    const story = working().cancel().handles(first.canceled());
     expect(story.data('OrderCanceled')).not.toHaveProperty('reason');
   });
 
@@ -66,85 +66,85 @@ describe('the straight order', () => {
     const sharesOf = ({ account }: PlacementStory) => [account.available('symbol', 'ACME'), account.reserved('symbol', 'ACME')];
     const story = working(sale);
     expect(sharesOf(story)).toEqual(['5', '10']);
-    story.hears(first.fill('e1', '4')).at('partiallyFilled', '404.8', '0');
+    story.handles(first.fill('e1', '4')).at('partiallyFilled', '404.8', '0');
     expect(sharesOf(story)).toEqual(['5', '6']);
-    story.replace({ quantity: '11' }).hears(second.replaceRejected()).then('OrderReplaceRejected', 'ReservationChanged');
-    story.hears(first.expired()).then('OrderExpired', 'ReservationReleased', 'PlacementEnded').at('expired', '404.8', '0');
+    story.replace({ quantity: '11' }).handles(second.replaceRejected()).then('OrderReplaceRejected', 'ReservationChanged');
+    story.handles(first.expired()).then('OrderExpired', 'ReservationReleased', 'PlacementEnded').at('expired', '404.8', '0');
     expect(sharesOf(story)).toEqual(['11', '0']);
   });
 });
 
 describe('executions that come late, or beyond the order', () => {
   it.each([
-    ['cancelled', () => working().cancel().hears(first.canceled()), 'canceled'],
-    ['expired', () => working().hears(first.expired()), 'expired'],
-    ['rejected', () => working().hears(first.rejected()), 'rejected'],
+    ['cancelled', () => working().cancel().handles(first.canceled()), 'canceled'],
+    ['expired', () => working().handles(first.expired()), 'expired'],
+    ['rejected', () => working().handles(first.rejected()), 'rejected'],
   ] as const)('are booked after it is %s; it stays so, and the placement stays ended', (_, story, status) => {
-    story().hears(first.fill('late', '3')).then('OrderExecuted', 'FillSettled').at(status, '4696.85', '0').again().then();
+    story().handles(first.fill('late', '3')).then('OrderExecuted', 'FillSettled').at(status, '4696.85', '0').again().then();
   });
 
   it('beyond the order are booked, and it says by how much', () => {
-    const story = working().hears(first.fill('e1', '4')).hears(first.fill('e2', '8'));
+    const story = working().handles(first.fill('e1', '4')).handles(first.fill('e2', '8'));
     story.then('OrderExecuted', 'FillSettled', 'PlacementEnded').at('overfilled', '3787.4', '0');
     story.saying('OrderExecuted', { excessQuantity: '2' });
-    story.hears(first.bust('e2')).then('OrderExecutionBusted', 'FillReversed').at('filled', '4595.8', '0');
+    story.handles(first.bust('e2')).then('OrderExecutionBusted', 'FillReversed').at('filled', '4595.8', '0');
   });
 
   it('that the money does not pay for leave an overdraft that is visible', () =>
-    void placed({ cash: '1015.51' }).hears(first.fill('e1', '12')).at('overfilled', '-197.09', '0'));
+    void placed({ cash: '1015.51' }).handles(first.fill('e1', '12')).at('overfilled', '-197.09', '0'));
 });
 
 describe('a bust', () => {
   it('reverses what was booked and reserves for the shares that are open again', () => {
     const story = working()
-      .hears(first.fill('e1', '4', '90'))
+      .handles(first.fill('e1', '4', '90'))
       .at('partiallyFilled', '4030.51', '609.31');
-    story.hears(first.bust('e1')).then('OrderExecutionBusted', 'FillReversed').at('new', '3984.49', '1015.51');
+    story.handles(first.bust('e1')).then('OrderExecutionBusted', 'FillReversed').at('new', '3984.49', '1015.51');
     story.saying('FillReversed', { executionId: 'e1', notional: '360', fee: '0.18', reservation: { amount: '1015.51' } });
     story.again().then();
   });
 
   it('where the money is gone leaves an overdraft that is visible', () => {
     const story = working({ cash: '1015.51' })
-      .hears(first.fill('e1', '4', '90'))
+      .handles(first.fill('e1', '4', '90'))
       .door(() => undefined);
     story
       .door(() => story.account.withdraw('46.02'))
-      .hears(first.bust('e1'))
+      .handles(first.bust('e1'))
       .at('new', '-46.02', '1015.51');
   });
 
   it('after it has filled does not open it again', () => {
-    const story = working().hears(first.fill('e1', '4')).hears(first.fill('e2', '6'));
-    story.hears(first.bust('e2')).then('OrderExecutionBusted', 'FillReversed').at('filled', '4595.8', '0');
-    story.hears(first.bust('e1')).then('OrderExecutionBusted', 'FillReversed').at('busted', '5000', '0');
+    const story = working().handles(first.fill('e1', '4')).handles(first.fill('e2', '6'));
+    story.handles(first.bust('e2')).then('OrderExecutionBusted', 'FillReversed').at('filled', '4595.8', '0');
+    story.handles(first.bust('e1')).then('OrderExecutionBusted', 'FillReversed').at('busted', '5000', '0');
     expect(story.account.available('symbol', 'ACME')).toBe('0');
-    story.hears(first.fill('e3', '1')).then('OrderExecuted', 'FillSettled').at('filled', '4898.95', '0');
+    story.handles(first.fill('e3', '1')).then('OrderExecuted', 'FillSettled').at('filled', '4898.95', '0');
   });
 
   it('of what was never reported, or of what was taken back, is nothing', () => {
-    const story = working().hears(first.bust('never')).then();
-    story.hears(first.fill('e1', '4')).hears(first.bust('e1')).hears(first.bust('e1')).then();
-    story.hears(first.correct('e1', '3')).then().hears(first.fill('e1', '4')).then();
+    const story = working().handles(first.bust('never')).then();
+    story.handles(first.fill('e1', '4')).handles(first.bust('e1')).handles(first.bust('e1')).then();
+    story.handles(first.correct('e1', '3')).then().handles(first.fill('e1', '4')).then();
   });
 
   it.each([
-    ['a cancel waits', () => working().hears(first.fill('e1', '4')).cancel(), 'pendingCancel'],
-    ['it is suspended', () => working().hears(first.fill('e1', '4')).hears(first.suspended()), 'suspended'],
-    ['it is cancelled', () => working().hears(first.fill('e1', '4')).hears(first.canceled()), 'canceled'],
-    ['it has expired', () => working().hears(first.fill('e1', '4')).hears(first.expired()), 'expired'],
+    ['a cancel waits', () => working().handles(first.fill('e1', '4')).cancel(), 'pendingCancel'],
+    ['it is suspended', () => working().handles(first.fill('e1', '4')).handles(first.suspended()), 'suspended'],
+    ['it is cancelled', () => working().handles(first.fill('e1', '4')).handles(first.canceled()), 'canceled'],
+    ['it has expired', () => working().handles(first.fill('e1', '4')).handles(first.expired()), 'expired'],
   ] as const)('while %s moves the money and nothing else', (_, story, status) => {
     const reserved = status === 'canceled' || status === 'expired' ? '0' : '1015.51';
     const available = reserved === '0' ? '5000' : '3984.49';
-    story().hears(first.bust('e1')).then('OrderExecutionBusted', 'FillReversed').at(status, available, reserved);
+    story().handles(first.bust('e1')).then('OrderExecutionBusted', 'FillReversed').at(status, available, reserved);
   });
 });
 
 describe('a correction', () => {
   it('reverses what was booked and books the new figures, in one save', () => {
     const story = working()
-      .hears(first.fill('e1', '4'))
-      .hears(first.correct('e1', '3', '100'));
+      .handles(first.fill('e1', '4'))
+      .handles(first.correct('e1', '3', '100'));
     story.then('OrderExecutionCorrected', 'FillReversed', 'FillSettled').at('partiallyFilled', '3988.99', '710.86');
     story.saying('FillReversed', { quantity: '4', notional: '404', reservation: { quantity: '6' } });
     story.saying('FillSettled', {
@@ -163,79 +163,88 @@ describe('a correction', () => {
 
   it('to the whole ends the order, also while it is paused', () => {
     for (const pause of [first.doneForDay(), first.suspended()]) {
-      const story = working().hears(first.fill('e1', '4')).hears(pause).hears(first.correct('e1', '10'));
+      const story = working().handles(first.fill('e1', '4')).handles(pause).handles(first.correct('e1', '10'));
       story.then('OrderExecutionCorrected', 'FillReversed', 'FillSettled', 'PlacementEnded').at('filled', '3989.5', '0');
     }
   });
 
   it('of a correction, and after the end', () => {
-    const story = working().hears(first.fill('e1', '10')).hears(first.correct('e1', '9')).at('filled', '4090.55', '0');
-    story.hears(first.correct('e1', '11')).then('OrderExecutionCorrected', 'FillReversed', 'FillSettled');
+    const story = working().handles(first.fill('e1', '10')).handles(first.correct('e1', '9')).at('filled', '4090.55', '0');
+    story.handles(first.correct('e1', '11')).then('OrderExecutionCorrected', 'FillReversed', 'FillSettled');
     story.at('overfilled', '3888.45', '0').saying('OrderExecutionCorrected', { excessQuantity: '1' });
   });
 });
 
 describe('an outcome that is not known', () => {
   it('is said once, keeps the reservation, and ends with the proof', () => {
-    const story = placed().hears(first.unknown()).then('OrderOutcomeUnknown').at('unknown', '3984.49', '1015.51').again().then();
-    story.hears(first.accepted()).then('OrderAccepted').hears(first.unknown()).then().at('new', '3984.49', '1015.51');
+    const story = placed()
+      .handles(first.unknown())
+      .then('OrderOutcomeUnknown')
+      .at('unknown', '3984.49', '1015.51')
+      .again()
+      .then();
+    story.handles(first.accepted()).then('OrderAccepted').handles(first.unknown()).then().at('new', '3984.49', '1015.51');
   });
 
   it('calls for an operator once, and says when it goes on', () => {
-    const story = placed().hears(first.unresolved()).then();
-    story.hears(first.unknown()).hears(first.unresolved()).then('PlacementStuck');
+    const story = placed().handles(first.unresolved()).then();
+    story.handles(first.unknown()).handles(first.unresolved()).then('PlacementStuck');
     story.saying('PlacementStuck', { waitingFor: 'proof of what the brokerage has of revision 1', attempts: 9 });
-    story.hears(first.unresolved()).then().at('unknown', '3984.49', '1015.51');
+    story.handles(first.unresolved()).then().at('unknown', '3984.49', '1015.51');
     expect(story.placement.isStuck).toBe(true);
-    story.hears(first.accepted()).then('OrderAccepted', 'PlacementResumed');
+    story.handles(first.accepted()).then('OrderAccepted', 'PlacementResumed');
     story.saying('PlacementResumed', { waitingFor: 'proof of what the brokerage has of revision 1' });
     expect(story.placement.isStuck).toBe(false);
-    story.hears(first.unresolved()).then();
+    story.handles(first.unresolved()).then();
   });
 
   it('ends with an execution too, and with an end', () => {
     placed()
-      .hears(first.unknown())
-      .hears(first.unresolved())
-      .hears(first.fill('e1', '10'))
+      .handles(first.unknown())
+      .handles(first.unresolved())
+      .handles(first.fill('e1', '10'))
       .then('OrderExecuted', 'FillSettled', 'PlacementEnded');
-    placed().hears(first.unknown()).hears(first.rejected()).then('OrderRejected', 'ReservationReleased', 'PlacementEnded');
+    placed().handles(first.unknown()).handles(first.rejected()).then('OrderRejected', 'ReservationReleased', 'PlacementEnded');
   });
 
   it('is none where the brokerage has shown that it has the order, also while a request waits', () => {
-    working().hears(first.unknown()).then().cancel().hears(first.unknown()).then().hears(first.unresolved()).then();
-    placed().hears(first.fill('e1', '4')).cancel().hears(first.unknown()).then();
+    working().handles(first.unknown()).then().cancel().handles(first.unknown()).then().handles(first.unresolved()).then();
+    placed().handles(first.fill('e1', '4')).cancel().handles(first.unknown()).then();
   });
 
   it('of a replacement is said with its number; nothing but the brokerage on that revision proves it', () => {
-    const story = working().replace({ quantity: '12' }).hears(second.unknown()).then('OrderOutcomeUnknown');
+    const story = working().replace({ quantity: '12' }).handles(second.unknown()).then('OrderOutcomeUnknown');
     story.saying('OrderOutcomeUnknown', { revision: 2 }).at('unknown', '3781.39', '1218.61');
-    story.hears(first.fill('e1', '4')).then('OrderExecuted', 'FillSettled').hears(first.doneForDay()).then('OrderDoneForDay');
+    story.handles(first.fill('e1', '4')).then('OrderExecuted', 'FillSettled').handles(first.doneForDay()).then('OrderDoneForDay');
     story
-      .hears(second.unresolved())
+      .handles(second.unresolved())
       .then('PlacementStuck')
       .saying('PlacementStuck', { waitingFor: expect.stringContaining('revision 2') });
     expect(story.order.status).toBe('unknown');
-    story.hears(second.replaceRejected()).then('OrderReplaceRejected', 'ReservationChanged', 'PlacementResumed');
+    story.handles(second.replaceRejected()).then('OrderReplaceRejected', 'ReservationChanged', 'PlacementResumed');
     story.at('doneForDay', '3986.49', '609.31');
   });
 
   it('calls for an operator for each revision', () => {
-    const story = working().replace({ quantity: '12' }).hears(second.unknown()).hears(second.unresolved()).then('PlacementStuck');
-    story.hears(second.replaceRejected()).replace({ quantity: '13' }).hears(broker(3).unresolved()).then('PlacementStuck');
+    const story = working()
+      .replace({ quantity: '12' })
+      .handles(second.unknown())
+      .handles(second.unresolved())
+      .then('PlacementStuck');
+    story.handles(second.replaceRejected()).replace({ quantity: '13' }).handles(broker(3).unresolved()).then('PlacementStuck');
   });
 
-  it('of a revision that has taken over, heard late from its own BrokerOrder, changes nothing', () => {
-    const story = working().replace({ quantity: '12' }).hears(first.replaced()).then('OrderReplaced').cancel();
-    story.hears(second.unknown()).then().hears(second.unresolved()).then();
+  it('of a revision that has taken over, handled late from its own BrokerOrder, changes nothing', () => {
+    const story = working().replace({ quantity: '12' }).handles(first.replaced()).then('OrderReplaced').cancel();
+    story.handles(second.unknown()).then().handles(second.unresolved()).then();
     expect(story.order.status).toBe('pendingCancel');
-    const again = working().replace({ quantity: '12' }).hears(first.replaced()).replace({ quantity: '14' });
-    again.hears(second.unknown()).then();
+    const again = working().replace({ quantity: '12' }).handles(first.replaced()).replace({ quantity: '14' });
+    again.handles(second.unknown()).then();
     expect(again.order.status).toBe('pendingReplace');
   });
 });
 
-describe('what is heard too early, or of nothing', () => {
+describe('what comes too early, or is about nothing', () => {
   const input = (event: object, aggregateId: string) =>
     ({ ...recordedSample(), aggregateType: 'BrokerOrder', aggregateId, ...event }) as unknown as RecordedEvent<PlacementInput>;
 
@@ -251,9 +260,9 @@ describe('what is heard too early, or of nothing', () => {
     }
   });
 
-  it('the brokerage may be heard before the order: the order as it stands counts', () => {
+  it('the brokerage may come before the order: the order as it stands counts', () => {
     const story = placed();
-    story.hears(first.fill('e1', '10')).then('OrderExecuted', 'FillSettled', 'PlacementEnded');
+    story.handles(first.fill('e1', '10')).then('OrderExecuted', 'FillSettled', 'PlacementEnded');
   });
 
   it('a BrokerOrder that is no revision of the order changes nothing but what it traded', () => {
@@ -265,8 +274,8 @@ describe('what is heard too early, or of nothing', () => {
       broker(9).rejected(),
       broker(9).replaced('x'),
     ])
-      story.hears(word).then();
-    story.hears(broker(9).fill('e1', '1')).then('OrderExecuted', 'FillSettled');
+      story.handles(word).then();
+    story.handles(broker(9).fill('e1', '1')).then('OrderExecuted', 'FillSettled');
   });
 });
 

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { DomainError } from '@tradecore/event-sourcing';
 import type { OrderChange, OrderEvent } from '@tradecore/events';
 import { change, changeOf, execution, historyOf, orderId, orderIn } from '../test/order-in.ts';
-import { isTerminal, Order, orderStates, ordStatuses, restOf, standingAfter } from './index.ts';
-import type { OrderFigures, OrderStanding, OrdStatus } from './index.ts';
+import { isTerminal, Order, ordStatuses, standingAfter } from './index.ts';
+import type { OrdStatus } from './index.ts';
 import type { Transition } from './order-transitions.ts';
+import { orderStates, restOf, type OrderFigures, type OrderStanding } from './order-states.ts';
 
 const changes = Object.values(changeOf);
 const transitions = Object.entries(orderStates).flatMap(([event, row]) =>

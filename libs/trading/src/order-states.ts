@@ -48,7 +48,7 @@ export interface OrderFigures {
 /** Why the brokerage does not work an order for now. */
 export type Pause = 'doneForDay' | 'suspended';
 
-/** An order's status and all that the table needs to tell the next one. */
+/** An order's status and all that the table needs for the next one. */
 export interface OrderStanding extends OrderFigures {
   readonly status: OrdStatus;
   readonly canceling: boolean;

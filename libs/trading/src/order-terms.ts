@@ -4,7 +4,7 @@ import type { OrderTerms } from '@tradecore/events';
 /** A name of a market's instrument: `ACME`, `BRK.B`. */
 export const symbolShape = /^[A-Z][A-Z0-9.]{0,11}$/;
 
-/** A client's own name of an order: 1 to 48 printable ASCII characters, what brokers take as well. */
+/** A client's own name of an order: 1 to 48 printable ASCII characters, what brokerages take as well. */
 export const clientOrderIdShape = /^[\x20-\x7e]{1,48}$/;
 
 /** The id of an account: a UUID. */

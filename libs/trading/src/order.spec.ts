@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { given } from '@tradecore/event-sourcing/testing';
 import { OrderCancelRequested, OrderPlaced, orderTypes, type OrderTerms } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
-import { CancelAlreadyRequested, InvalidOrderTerms, Order, OrderAlreadyPlaced, OrderNotFound, termFaults } from './index.ts';
+import { Order, OrderAlreadyPlaced, OrderNotFound, termFaults } from './index.ts';
+import { CancelAlreadyRequested, InvalidOrderTerms } from './order-errors.ts';
 
 const { limitPrice: _, ...unpriced } = sampleTerms();
 const placed = new OrderPlaced(sampleTerms());

@@ -23,8 +23,8 @@ import {
   reservedFor,
   unrealised,
   type Position,
-  type PositionFill,
 } from './index.ts';
+import { type PositionFill } from './position.ts';
 
 const fill = (side: PositionFill['side'], quantity: string, price: string): PositionFill => {
   const notional = notionalOf(decimal(quantity), decimal(price));

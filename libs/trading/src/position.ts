@@ -24,10 +24,10 @@ export interface Position {
   readonly realised: string;
 }
 
-/** Nothing held, nothing earned. */
+/** No shares, no profit. */
 export const noPosition: Position = { quantity: '0', costBasis: '0', realised: '0' };
 
-/** What a fill tells a position: the data of `FillSettled` and `FillReversed`. */
+/** What a position takes from a fill: data of `FillSettled` and `FillReversed`. */
 export type PositionFill = Pick<FillSettled['data'], 'side' | 'quantity' | 'notional' | 'fee'>;
 
 /**

@@ -5,8 +5,8 @@ import type { OrderState } from './order-fold.ts';
 import { isTerminal } from './order-status.ts';
 
 /**
- * What an order holds back, as a function of the order alone and as an absolute figure, so that it can't drift: for a buy the money for its open
- * shares, for a sell the shares. While a replace waits the worst case of both terms: the new terms, or the old ones filled first and the rest at
+ * What an order reserves: a function of the order alone and an absolute figure, so that it can't drift. For a buy it is the money for its open shares,
+ * for a sell the shares. While a replace waits the worst case of both terms: the new terms, or the old ones filled first and the rest at
  * the new price. Undefined once it has ended, or nothing is open.
  */
 export function reservationOf(order: OrderState): Reservation | undefined {

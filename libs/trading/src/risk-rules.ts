@@ -7,7 +7,7 @@ import { millisecondsBetween } from './time.ts';
 /** Why an order breaks a rule. */
 export type Breach = Omit<Denial, 'rule'>;
 
-/** One rule; `name` is the API's, `check` tells the breach or undefined. */
+/** One rule; `name` is the API's, `check` finds the breach, or undefined. */
 export interface Rule {
   readonly name: string;
   readonly says: string;
@@ -72,7 +72,7 @@ function quantityIsInLots({ quote, terms: { quantity } }: RuleFacts): Breach | u
   return { detail: `quantity must be a multiple of ${quote.lot}.`, figures: { quantity, lot: quote.lot } };
 }
 
-/** A session that should have ended since it was told is not known to be open. */
+/** A session that should have ended since it was reported is not known to be open. */
 function marketIsOpen({ terms, session, now }: RuleFacts): Breach | undefined {
   const immediate = isImmediate(terms);
   if (!immediate && terms.timeInForce === 'gtc') return undefined;
@@ -114,7 +114,7 @@ function valueIsWithin(facts: RuleFacts): Breach | undefined {
   const { quantity } = facts.terms;
   const maxOrderValue = tightest(facts.controls.limits, 'maxOrderValue', ceilings.maxOrderValue);
   const detail = `The value of the order is above the limit of ${maxOrderValue}.`;
-  // A product of more than 19 digits can't be told: the quantity is within its ceiling, so a price within the ceiling keeps it below.
+  // A product of more than 19 digits can't be computed: the quantity is within its ceiling, so a price within the ceiling keeps it below.
   if (compare(price, decimal(ceilings.maxOrderValue)) > 0) return { detail, figures: { quantity, price, maxOrderValue } };
   const orderValue = multiply(decimal(quantity), price, 'up');
   if (compare(orderValue, maxOrderValue) <= 0) return undefined;

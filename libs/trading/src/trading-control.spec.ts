@@ -1,6 +1,7 @@
 import { given } from '@tradecore/event-sourcing/testing';
 import { RiskLimitsSet, TradingHalted, TradingResumed } from '@tradecore/events';
-import { InvalidLimits, TradingControl } from './index.ts';
+import { TradingControl } from './index.ts';
+import { InvalidLimits } from './trading-control.aggregate.ts';
 
 const halted = new TradingHalted({ scope: 'all', reason: 'drill' });
 const resumed = new TradingResumed({ scope: 'all', reason: 'drill over' });

@@ -32,7 +32,8 @@ type Act = () => void;
 
 /**
  * The brokerage and its gateway as the saga may meet them, for one revision: whatever may happen in a state is one of `acts` or `ends`. Its events go to
- * `emit`, in order. All revisions of an order share `trades` and know each other.
+ * `emit`, in order. All revisions of an order share `trades` and know each other. A revision that was replaced takes nothing back: the saga may handle that
+ * before it handles that the next one has filled, and could not know then that it has.
  */
 export class BrokerageRevision {
   state: 'none' | 'asked' | 'working' | 'ended' = 'none';
@@ -82,7 +83,7 @@ export class BrokerageRevision {
       case 'working':
         return [...this.#fills(), ...this.#pauses(), ...this.#amendments()];
       case 'ended':
-        return [...(this.#wasReplaced || this.revisions.size > 1 ? [] : this.#fills()), ...this.#amendments()];
+        return this.#wasReplaced ? [] : [...(this.revisions.size > 1 ? [] : this.#fills()), ...this.#amendments()];
       default:
         return [];
     }

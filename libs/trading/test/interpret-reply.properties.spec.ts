@@ -25,7 +25,11 @@ const script = fc.array(
   fc.record({ what: fc.constantFrom(...happenings), pick: fc.nat(1000), line: fc.constantFrom(...lines) }),
   { minLength: 5, maxLength: 80 },
 );
-type Happening = Parameters<Parameters<typeof fc.property<[typeof script]>>[1]>[0][number];
+interface Happening {
+  readonly what: (typeof happenings)[number];
+  readonly pick: number;
+  readonly line: Line;
+}
 
 type Act = (driven: DrivenOrder, pick: number, line: Line) => void;
 const one = <T>(all: readonly T[], pick: number): T | undefined => all[pick % Math.max(1, all.length)];

@@ -1,6 +1,8 @@
-import { execTypeOf, fixOrdStatus, isTerminal, meaningOf, orderStates, ordStatuses, type OrdStatus } from '../src/index.ts';
+import { execTypeOf, isTerminal, meaningOf, ordStatuses, type OrdStatus } from '../src/index.ts';
 import type { Transition } from '../src/order-transitions.ts';
 import { printed, table } from './printed.ts';
+import { orderStates } from '../src/order-states.ts';
+import { fixOrdStatus } from '../src/order-status.ts';
 
 type EventName = keyof typeof orderStates;
 const events = Object.keys(orderStates) as EventName[];
@@ -11,6 +13,8 @@ const inShort = (transition: Transition): string =>
   ({
     move: transition.act === 'move' ? `→ ${transition.to}` : '',
     rest: 'rests',
+    restProven: 'proves',
+    restEnded: 'rests ended',
     stay: 'stays',
     ignore: 'ignored',
     refuse: 'refused',
@@ -38,7 +42,7 @@ const reasons = events
       byReason.set(reason, [...(byReason.get(reason) ?? []), status]);
     }
     const lines = [...byReason].map(
-      ([reason, where]) => `  - ${where.length === 14 ? 'everywhere' : where.join(', ')}: ${reason}`,
+      ([reason, where]) => `  - ${where.length === ordStatuses.length ? 'everywhere' : where.join(', ')}: ${reason}`,
     );
     return [`- **${event}**`, ...lines].join('\n');
   })

@@ -117,7 +117,7 @@ export class PlacementStory {
 
   /** Placed, and acknowledged by the brokerage. */
   static working(options: StoryOptions = {}): PlacementStory {
-    return PlacementStory.placed(options).hears(broker().accepted());
+    return PlacementStory.placed(options).handles(broker().accepted());
   }
 
   /** A door stores; a refusal is thrown and stores nothing. */
@@ -133,12 +133,12 @@ export class PlacementStory {
     return this;
   }
 
-  /** The client asks to cancel; the saga has not heard it. */
+  /** The client asks to cancel; the saga has not handled it. */
   asksToCancel(reason?: string): this {
     return this.door(() => this.order.requestCancel(reason));
   }
 
-  /** The client asks for other terms, and the account reserves the worst case; the saga has not heard it. */
+  /** The client asks for other terms, and the account reserves the worst case; the saga has not handled it. */
   asksToReplace(changes: ReplaceTerms): this {
     return this.door(() => {
       const reservePrice = changes.limitPrice ?? this.order.state?.approval?.reservePrice ?? zero;
@@ -148,32 +148,32 @@ export class PlacementStory {
     });
   }
 
-  /** The saga hears what the door stored last. */
-  hearsRequest(): this {
+  /** The saga handles what the door stored last. */
+  handlesRequest(): this {
     for (const request of this.#requests) if (orderPlacementProcess.idsOf(request)) this.#handle(request);
     return this;
   }
 
   cancel(reason?: string): this {
-    return this.asksToCancel(reason).hearsRequest();
+    return this.asksToCancel(reason).handlesRequest();
   }
 
   replace(changes: ReplaceTerms): this {
-    return this.asksToReplace(changes).hearsRequest();
+    return this.asksToReplace(changes).handlesRequest();
   }
 
-  /** The saga hears what the brokerage says. */
-  hears(event: Exclude<BrokerOrderEvent, events.ForeignOrderAdopted>): this {
+  /** The saga handles what the brokerage says. */
+  handles(event: Exclude<BrokerOrderEvent, events.ForeignOrderAdopted>): this {
     return this.#handle(this.#recorded('BrokerOrder', revisionId(event.data.revision), event));
   }
 
-  /** The saga hears its last input once more. */
+  /** The saga handles its last input once more. */
   again(): this {
     const last = this.entries.findLast(({ input }) => input);
     return this.#handle(last?.input as RecordedEvent);
   }
 
-  /** The earliest deadline of what has not been heard of passes; the gateway has these steps. */
+  /** The earliest deadline of what no BrokerOrder has shown passes; the gateway has these steps. */
   untilDue(received: readonly string[] = []): this {
     const dueAt = this.dueAt;
     if (dueAt === undefined) throw new Error('nothing is due');

@@ -16,7 +16,7 @@ import { accountId, expectSound, orderId, saveOf, type Save } from './placement-
 
 /**
  * One order, its account, its placement and its brokerage, and between them topics: ordered by aggregate, each delivery at any time after any other. A
- * step that the gateway does not get is asked again. What is heard twice says nothing the second time.
+ * step that the gateway does not get is asked again. What is handled twice stores nothing the second time.
  */
 export class PlacementWorld {
   readonly order = new Order(orderId);
@@ -33,7 +33,7 @@ export class PlacementWorld {
   readonly #steps = new Map<string, StepEvent[]>();
   readonly #received = new Set<string>();
   readonly #versions = new Map<string, number>();
-  readonly #heard: Record<string, number> = {};
+  readonly #handled: Record<string, number> = {};
 
   constructor(cash: string) {
     this.client(() => {
@@ -87,7 +87,7 @@ export class PlacementWorld {
       .map(
         ([source]) =>
           () =>
-            this.#hear(source),
+            this.#handle(source),
       );
     const targets = [...this.#steps]
       .filter(([, waiting]) => waiting.length > 0)
@@ -107,7 +107,7 @@ export class PlacementWorld {
 
   /** The earliest deadline of what the gateway does not have. */
   get dueAt(): string | undefined {
-    return orderPlacementProcess.dueAt(this.placement as never, this.#heard, this.#received);
+    return orderPlacementProcess.dueAt(this.placement as never, this.#handled, this.#received);
   }
 
   /** It passes. */
@@ -118,9 +118,9 @@ export class PlacementWorld {
     this.#save(saveOf(orderPlacementProcess.onDeadline(this.#aggregates, this.#received, this.now)));
   }
 
-  #hear(source: string): void {
+  #handle(source: string): void {
     const event = this.#inbox.get(source)?.shift() as RecordedEvent;
-    this.#heard[source] = event.aggregateVersion;
+    this.#handled[source] = event.aggregateVersion;
     if (!orderPlacementProcess.idsOf(event)) return;
     const decide = () => orderPlacementProcess.decide(event, this.#aggregates, this.now);
     this.#save(saveOf(decide()));

@@ -35,7 +35,7 @@ describe('POST /v1/orders', () => {
       status: 'pendingNew',
       filledQuantity: '0',
       revision: 1,
-      revisions: [],
+      revisions: [{ revision: 1, brokerOrderId: brokerOrderIdFor(id, 1), quantity: '10', limitPrice: '101.5' }],
       execType: 'A',
       goodUntil: body['goodUntil'],
       version: 2,

@@ -1,4 +1,10 @@
-import { createEventStore, type LoadedMany, type PartToSave, type PostgresEventStore } from '@tradecore/event-sourcing';
+import {
+  createEventStore,
+  type LoadedMany,
+  type PartToSave,
+  type PostgresEventStore,
+  type WarmAggregate,
+} from '@tradecore/event-sourcing';
 import {
   brokerOrderIdFor,
   BrokerOrderAccepted,
@@ -36,6 +42,8 @@ export interface Words {
 export class Settlements {
   readonly #store: PostgresEventStore;
   readonly #accountId: string;
+  /** As committed last: the next load reads only what came later. */
+  #warm: WarmAggregate<Account> | undefined;
 
   constructor(dataSource: DataSource, accountId: string) {
     this.#store = createEventStore({ dataSource, catalogue });
@@ -49,8 +57,18 @@ export class Settlements {
       { type: OrderPlacement, id: placementIdFor(orderId) },
     ]);
     const context = { correlationId: freshId(), account: this.#accountId, actor: 'order-saga' };
-    const wanted = [{ type: Account, id: this.#accountId }, ...aggregates];
-    await runInContext(context, () => this.#store.decideLocked(wanted, (loaded) => this.#decide(loaded, orders)));
+    const wanted = [{ type: Account, id: this.#accountId, warm: this.#warm }, ...aggregates];
+    let account: WarmAggregate<Account> | undefined;
+    this.#warm = undefined; // what is rolled back never comes back
+    const { events } = await runInContext(context, () =>
+      this.#store.decideLocked(wanted, (loaded) => {
+        account = loaded.get(Account, this.#accountId);
+        return this.#decide(loaded, orders);
+      }),
+    );
+    const last = events.findLast(({ aggregateId }) => aggregateId === this.#accountId);
+    if (account && last) account.lastEventId = last.id;
+    this.#warm = account;
   }
 
   close(): Promise<void> {

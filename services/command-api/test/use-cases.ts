@@ -40,7 +40,7 @@ export class UseCases {
     const access = new AccountAccess(store, this.lanes);
     const risk = new OrderRisk(new MarketFacts(market, clock, { MAX_PRICE_AGE: 60_000, MARKET_COLLAR_PERCENT: '5' }));
     const ownOrder = new OwnOrder(store, access);
-    this.placeOrder = new PlaceOrder(store, risk, access, this.lanes, clock);
+    this.placeOrder = new PlaceOrder(store, risk, access, this.lanes);
     this.requestCancel = new RequestCancel(store, ownOrder);
     this.requestReplace = new RequestReplace(ownOrder, risk, this.lanes);
     this.moveFunds = new MoveFunds(this.lanes);

@@ -1,12 +1,10 @@
-import { freshId, placementIdFor, topics, type RecordedEvent, type ReservationAsked } from '@tradecore/events';
-import { sampleTerms } from '@tradecore/events/testing';
+import { placementIdFor, topics, type RecordedEvent } from '@tradecore/events';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
-import { runtimeMigrations } from '@tradecore/service/migrations';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
+import { runtimeMigrations } from '@tradecore/service/migrations';
 import { startTestService } from '@tradecore/service/testing';
-import { runInContext } from '@tradecore/telemetry';
-import { Account } from '@tradecore/trading';
+import { Account, Order } from '@tradecore/trading';
 import { orderSaga } from '../src/order-saga.module.ts';
 
 let models: TestReadModels;
@@ -34,72 +32,57 @@ afterAll(async () => {
   await Promise.all([models.drop(), kafka.drop()]);
 }, 30_000);
 
-/** An order that the risk rules let pass. */
-async function approved(accountId: string, quantity = '10'): Promise<string> {
-  const terms = { ...sampleTerms({ accountId, quantity }), clientOrderId: freshId() };
-  const orderId = await models.place(terms);
-  const { clientOrderId: _, ...own } = terms;
-  await models.order(accountId, orderId, (order) => order.approve({ ...own, reservePrice: '101.5' }));
-  await models.relay(kafka.kafka);
-  return orderId;
-}
-
-/** The steps of an order's saga, as soon as there are so many events. */
-async function steps(orderId: string, count: number): Promise<RecordedEvent[]> {
+/** The events of an aggregate, as soon as there are so many. */
+async function events(id: string, count: number): Promise<string[]> {
   for (;;) {
-    const events = await models.store.readEvents(placementIdFor(orderId));
-    if (events.length >= count) return events;
+    const stored = await models.store.readEvents(id);
+    if (stored.length >= count) return stored.map(({ type }) => type);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-/** The account answers the saga's first step, as command-api does. */
-async function reserve(accountId: string, step: RecordedEvent): Promise<void> {
-  const account = await models.store.loadAggregate(Account, accountId);
-  const { data, aggregateId: sagaId, correlationId } = step as RecordedEvent<ReservationAsked>;
-  account.reserve(data);
-  const context = { correlationId: correlationId ?? sagaId, causationId: step.id, commandId: data.commandId, sagaId };
-  await runInContext(context, () => models.store.saveAggregate(account));
-  await models.relay(kafka.kafka);
-}
-
-const types = (events: readonly RecordedEvent[]) => events.map(({ type }) => type);
-
-describe('the order-saga', () => {
-  it('asks the account first, and when it has reserved the broker, and tells the order', async () => {
-    const accountId = await models.openAccount();
-    const orderId = await approved(accountId);
-    const [, asked] = await steps(orderId, 2);
-    await reserve(accountId, asked as RecordedEvent);
-    const all = await steps(orderId, 5);
-    expect(types(all)).toEqual([
-      'PlacementStarted',
-      'ReservationAsked',
-      'AnswerNoted',
-      ...['SubmissionAsked', 'OrderChangeAsked'].toSorted((a, b) => types(all).indexOf(a) - types(all).indexOf(b)),
-    ]);
-    expect(asked?.metadata.account).toBe(accountId);
-  }, 30_000);
-
-  it('tells the order when the money is not there, whoever runs it by then', async () => {
-    const accountId = await models.openAccount({ deposit: '5' });
-    const orderId = await approved(accountId);
-    const [, asked] = await steps(orderId, 2);
-    await service.stop();
-    await reserve(accountId, asked as RecordedEvent);
-    service = await start();
-    const told = (await steps(orderId, 4)).find(({ type }) => type === 'OrderChangeAsked');
-    expect(told?.data).toMatchObject({ target: orderId, change: { type: 'OrderDenied', data: { rule: 'insufficient-funds' } } });
-  }, 30_000);
-
-  it('keeps the deadline of what it waits for', async () => {
-    const orderId = await approved(freshId());
-    await steps(orderId, 2);
-    const [row] = (await models.database.dataSource.query(
+const rowOf = async (orderId: string): Promise<object | undefined> =>
+  (
+    (await models.database.dataSource.query(
       `select due_at > now() as ahead, heard from order_saga.open_sagas where saga_id = $1`,
       [placementIdFor(orderId)],
-    )) as object[];
-    expect(row).toEqual({ ahead: true, heard: { [orderId]: 2 } });
+    )) as object[]
+  )[0];
+
+describe('the order-saga', () => {
+  it("books what the brokerage says in one save with the order's change, and ends the placement", async () => {
+    const accountId = await models.openAccount();
+    const orderId = await models.flow.place(accountId);
+    await models.flow.report(orderId, ['accepted', 'traded']);
+    await models.relay(kafka.kafka);
+    expect(await events(orderId, 4)).toEqual(['OrderPlaced', 'OrderApproved', 'OrderAccepted', 'OrderExecuted']);
+    expect(await events(placementIdFor(orderId), 2)).toEqual(['SubmitBrokerOrder', 'PlacementEnded']);
+    const account = await models.store.loadAggregate(Account, accountId);
+    expect([account.reservation(orderId), account.available('symbol', 'ACME')]).toEqual([undefined, '10']);
+    const executed = (await models.store.readEvents(orderId, { from: 4 }))[0] as RecordedEvent;
+    expect(executed.data).toMatchObject({ accountVersion: account.version });
+    expect(await rowOf(orderId)).toBeUndefined();
+  }, 30_000);
+
+  it('keeps the deadline of the step that submits, until the brokerage is heard', async () => {
+    const orderId = await models.flow.place(await models.openAccount());
+    await models.relay(kafka.kafka);
+    while (!(await rowOf(orderId))) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await rowOf(orderId)).toMatchObject({ ahead: true, heard: { [orderId]: 2 } });
+    await models.flow.report(orderId, ['accepted']);
+    await models.relay(kafka.kafka);
+    await events(orderId, 3);
+    expect(await rowOf(orderId)).toMatchObject({ ahead: null });
+  }, 30_000);
+
+  it('goes on with what came while it was away', async () => {
+    const orderId = await models.flow.place(await models.openAccount());
+    await service.stop();
+    await models.flow.report(orderId, ['accepted', 'traded']);
+    await models.relay(kafka.kafka);
+    service = await start();
+    await events(orderId, 4);
+    expect((await models.store.loadAggregate(Order, orderId)).status).toBe('filled');
   }, 30_000);
 
   it('is ready, and says why', async () => {

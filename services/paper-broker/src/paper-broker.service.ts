@@ -12,7 +12,7 @@ import { alwaysOpen, Exchange, newYork } from './exchange/index.ts';
 import { marketRoutes } from './market.http.ts';
 import { MarketStream } from './market-stream.ts';
 import { FaultInjection } from './fault-injection.ts';
-import type { PaperConfig } from './paper-broker.module.ts';
+import type { PaperConfig } from './paper-broker.config.ts';
 import { RateLimit } from './rate-limit.ts';
 import { StateFile } from './state-file.ts';
 import { Streams } from './streams.ts';

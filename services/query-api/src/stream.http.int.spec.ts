@@ -158,7 +158,7 @@ describe('the stream', () => {
     client.socket.close();
   });
 
-  it('says resync, and goes on from there, where the history asked for is not to be had', async () => {
+  it('says resync, and goes on from there, where the requested history is gone', async () => {
     const account = freshId();
     await place(account);
     const epoch = await epochOf();

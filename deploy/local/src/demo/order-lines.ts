@@ -9,7 +9,7 @@ const money = (value: unknown): string => Number(value).toFixed(2);
 /** What the demo says of each change of an account; a change that is not here adds nothing. */
 const lines: Readonly<Record<string, (data: Pushed['data']) => string | undefined>> = {
   orderPlaced: () => 'placed: durable from now on',
-  orderApproved: ({ reservePrice }) => `approved, at most ${money(reservePrice)} a share`,
+  orderApproved: () => 'approved by the risk rules',
   orderDenied: ({ rule, detail, figures }) => `denied (${text(rule)}): ${text(detail)} ${JSON.stringify(figures)}`,
   reserved: ({ amount, side }) => (side === 'buy' ? `${money(amount)} reserved` : `${text(amount)} shares reserved`),
   reservationChanged: ({ amount }) => `${money(amount)} reserved from now on`,

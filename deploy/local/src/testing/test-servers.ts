@@ -1,16 +1,25 @@
 import type { Step } from '../runner/console.ts';
 import { homeAt, testHome, type Home } from '../runner/home.ts';
 import { stopLeftovers, takeHome, type Supervised } from '../runner/processes.ts';
+import type { Durability } from '../servers/postgres.ts';
 import { namedServers, startServers, stopServers } from '../servers/servers.ts';
 
 const quiet: Step = async (_name, work) => work(() => {});
 
+/** How our own servers run. */
+export interface TestServerOptions {
+  readonly step?: Step;
+  /** `fast` when absent, without fsync: what a test kills is a process, never the machine. A bench wants `durable`. */
+  readonly durability?: Durability;
+}
+
 /**
- * Servers for tests: those that the environment names, the rest our own, in a home of their own, on any free port.
- * Ours skip fsync: what a test kills is a process, never the machine. The environment names all of them afterwards.
- * Returns what stops ours.
+ * Servers for tests: those that the environment names, the rest our own, in a home of their own, on any free port. The environment names all
+ * of them afterwards. Returns what stops ours.
  */
-export async function startTestServers(step: Step = quiet): Promise<() => Promise<void>> {
+export async function startTestServers({ step = quiet, durability = 'fast' }: TestServerOptions = {}): Promise<
+  () => Promise<void>
+> {
   const named = namedServers();
   if (named.DATABASE_URL && named.KAFKA_BROKERS && named.REDIS_URL) return async () => {};
   const home = freeHome();
@@ -19,7 +28,7 @@ export async function startTestServers(step: Step = quiet): Promise<() => Promis
   try {
     const urls = await startServers({
       home,
-      durability: 'fast',
+      durability,
       requests: { postgres: 0, kafka: 0, controller: 0, redis: 0 },
       named,
       step,
@@ -42,8 +51,8 @@ function freeHome(): Home {
 }
 
 /** Runs `work` beside test servers, and stops them after it, whatever happens. Ctrl-C stops them too. */
-export async function withTestServers<T>(work: () => Promise<T>, step?: Step): Promise<T> {
-  const stop = await startTestServers(step);
+export async function withTestServers<T>(work: () => Promise<T>, options?: TestServerOptions): Promise<T> {
+  const stop = await startTestServers(options);
   const interrupted = () => void stop().finally(() => process.exit(130));
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);

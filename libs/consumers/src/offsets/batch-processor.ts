@@ -1,7 +1,7 @@
 import type { RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
 import type { DeadLetterNote, IncomingMessage } from '@tradecore/messaging';
-import type { Unusable } from './offsets.ts';
+import type { MoveStatement, Unusable } from './offsets.ts';
 
 /** A record that is an event. */
 export interface EventRecord {
@@ -22,6 +22,8 @@ export interface RecordBatch {
   readonly isolated: boolean;
   /** Locks and moves the offsets: the first statement of the transaction. Throws `OffsetLost`, `ProjectionStopped`. */
   moveOffsets(tx: Transaction): Promise<void>;
+  /** The same as a part of a larger statement. */
+  readonly move: MoveStatement;
   /** Sends dead letters: awaited before the commit, and never while heads of aggregates are locked. */
   deadLetter(letters: readonly DeadLetter[]): Promise<void>;
 }

@@ -151,7 +151,7 @@ export class ChunkRunner {
     if (records.length === 0) await inTransaction(dataSource, moveOffsets);
     else {
       await inTraceOf(`${this.processor.name} batch`, records, () =>
-        this.processor.handle({ records, isolated, moveOffsets, deadLetter }),
+        this.processor.handle({ records, isolated, moveOffsets, move: offsets.move(moves, owner), deadLetter }),
       );
     }
     for (const move of moves) this.moved(move);

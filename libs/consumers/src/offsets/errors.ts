@@ -11,7 +11,7 @@ export class ModelDiverged extends Error {
   }
 }
 
-/** The partition belongs to somebody else, or a builder is at work: nothing was written. */
+/** The partition belongs to another owner, or a builder is at work: nothing was written. */
 export class OffsetLost extends Error {
   override readonly name = 'OffsetLost';
 }

@@ -18,6 +18,14 @@ export interface Move extends TopicPartition {
   readonly to: bigint;
 }
 
+/** SQL that locks, compares and moves offsets: its last CTE, `moved`, has a row for each that moved. */
+export interface MoveStatement {
+  readonly count: number;
+  /** `first`: the number of its first parameter. */
+  readonly ctes: (first: number) => string;
+  readonly parameters: readonly unknown[];
+}
+
 /** The rows that say where partitions go on, in the schema of one consumer. */
 export class Offsets {
   /** `state` is the table of the consumer's one row: `projection`, `consumer`. */
@@ -82,33 +90,41 @@ export class Offsets {
 
   /**
    * Locks the offsets of partitions, the first thing in a batch's transaction, compares each with what this owner last wrote, and moves it to
-   * `to`; nobody sees that before the commit. Throws `OffsetLost` when one is another's, has moved, or is locked by somebody (a builder, a
+   * `to`; others see that after the commit. Throws `OffsetLost` when one is another's, has moved, or is locked by another transaction (a builder, a
    * second owner), and `ProjectionStopped`.
    */
   async advance(tx: Transaction, moves: readonly Move[], owner: string): Promise<void> {
-    const moved = (await tx.query(
-      `with wanted as (
-         select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) as w (topic, partition, came_from, goes_to)),
+    const { ctes, parameters } = this.move(moves, owner);
+    const moved = (await tx.query(`with ${ctes(1)} select topic, partition from moved`, [...parameters])) as TopicPartition[];
+    if (moved.length === moves.length) return;
+    const done = new Set(moved.map(partitionKey));
+    for (const move of moves) if (!done.has(partitionKey(move))) await this.refuse(tx, move, owner);
+  }
+
+  /** What `advance` does, as a part of a larger statement. */
+  move(moves: readonly Move[], owner: string): MoveStatement {
+    return {
+      count: moves.length,
+      ctes: (first) => `
+       wanted as (
+         select * from unnest($${first}::text[], $${first + 1}::int[], $${first + 2}::bigint[], $${first + 3}::bigint[])
+           as w (topic, partition, came_from, goes_to)),
        mine as materialized (
          select p.topic, p.partition, w.goes_to from ${this.schema}.offsets p join wanted w using (topic, partition)
-          where p.owner = $5 and p.next_offset = w.came_from for update of p skip locked),
+          where p.owner = $${first + 4} and p.next_offset = w.came_from for update of p skip locked),
        moved as (
          update ${this.schema}.offsets p set next_offset = mine.goes_to, moved_at = clock_timestamp()
            from mine, ${this.schema}.${this.state} s
           where p.topic = mine.topic and p.partition = mine.partition and s.stopped_reason is null
-         returning p.topic, p.partition)
-       select topic, partition from moved`,
-      [
+         returning p.topic, p.partition)`,
+      parameters: [
         moves.map(({ topic }) => topic),
         moves.map(({ partition }) => partition),
         moves.map(({ from }) => String(from)),
         moves.map(({ to }) => String(to)),
         owner,
       ],
-    )) as TopicPartition[];
-    if (moved.length === moves.length) return;
-    const done = new Set(moved.map(partitionKey));
-    for (const move of moves) if (!done.has(partitionKey(move))) await this.refuse(tx, move, owner);
+    };
   }
 
   /** Says why an offset could not be moved. */
@@ -121,19 +137,19 @@ export class Offsets {
     const where = partitionKey(move);
     if (!row) throw new OffsetLost(`${where} has no offset`);
     if (row.stopped_reason !== null) throw new ProjectionStopped(row.stopped_reason);
-    if (row.owner !== owner) throw new OffsetLost(`${where} belongs to ${row.owner ?? 'nobody'}`);
+    if (row.owner !== owner) throw new OffsetLost(`${where} belongs to ${row.owner ?? 'no owner'}`);
     if (BigInt(row.next_offset) !== move.from) throw new OffsetLost(`${where} is at ${row.next_offset}, not at ${move.from}`);
-    throw new OffsetLost(`${where} is locked by somebody else`);
+    throw new OffsetLost(`${where} is locked by another transaction`);
   }
 
-  /** Replaces all offsets: nobody owns them, so whoever was at work has to claim again. For a builder, which holds the projection. */
+  /** Replaces all offsets: they have no owner, so that each instance has to claim again. For a builder, which holds the projection. */
   async replace(tx: Transaction, ends: ReadonlyMap<string, ReadonlyMap<number, bigint>>, log: string): Promise<void> {
     await tx.query(`delete from ${this.schema}.offsets`);
     await this.insert(tx, ends);
     await tx.query(`update ${this.schema}.${this.state} set log = $1, start_over = false, built_at = clock_timestamp()`, [log]);
   }
 
-  /** Locks the consumer's row for whoever makes offsets usable; `undefined` when somebody else is at it. `replayFrom`: an operator's word. */
+  /** Locks the consumer's row to make offsets usable; `undefined` when another instance is at it. `replayFrom`: what an operator asked for. */
   async beginning(tx: Transaction): Promise<{ readonly replayFrom: string | null } | undefined> {
     const [row] = (await tx.query(
       `select to_char(replay_from at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "replayFrom"
@@ -161,7 +177,7 @@ export class Offsets {
   }
 
   /** Whether the projection has to be built anew. */
-  async rebuildAsked(connection: Transaction): Promise<boolean> {
+  async rebuildRequested(connection: Transaction): Promise<boolean> {
     const rows = (await connection.query(`select from ${this.schema}.${this.state} where log is null`)) as unknown[];
     return rows.length > 0;
   }

@@ -30,7 +30,7 @@ export abstract class SubscriptionServer extends Server implements CustomTranspo
     this._status$.next('disconnected');
   }
 
-  /** Nobody listens to events of this strategy: `statuses()` and readiness say how it is. */
+  /** It has no events: `statuses()` and readiness say how it is. */
   override on(): never {
     throw new Error(`${this.constructor.name} has no events: see statuses()`);
   }

@@ -103,7 +103,7 @@ export class Subscription {
     if (this.state !== 'running' || this.isPolling) return;
     this.isPolling = true;
     try {
-      if (await this.offsets.rebuildAsked(this.parts.dataSource)) this.consumer?.reposition();
+      if (await this.offsets.rebuildRequested(this.parts.dataSource)) this.consumer?.reposition();
       else await this.processor.poll();
     } catch (error) {
       log.warn({ err: error, subscription: this.processor.name }, 'what operators ask could not be looked up or done');

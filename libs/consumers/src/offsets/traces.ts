@@ -1,7 +1,7 @@
 import { runInContext, traced } from '@tradecore/telemetry';
 import type { EventRecord } from './batch-processor.ts';
 
-/** More traces than this in one batch are a backlog: nobody waits for them. */
+/** More traces than this in one batch are a backlog that no request waits for. */
 const maxTraces = 32;
 
 /** The SQL of a batch belongs to the trace of its first event; the others' traces get a span that names the batch. */

@@ -43,8 +43,8 @@ function nameOf(sql: string): string {
  */
 export interface PipelinedTransaction extends Transaction {
   query(sql: string, parameters?: unknown[]): Promise<unknown[]>;
-  /** Runs a last statement in the round trip of the commit. What it raises rolls back. */
-  last(sql: string, parameters: unknown[]): void;
+  /** Runs a last statement in the round trip of the commit. What it raises rolls back. Its rows count when the transaction is committed. */
+  last(sql: string, parameters: unknown[]): Promise<unknown[]>;
 }
 
 /** How a transaction is run. */
@@ -73,7 +73,14 @@ export async function inTransaction<T>(
     const last: Promise<PgResult>[] = [];
     const result = await work({
       query: async (sql, values = []) => (await run(client, sql, values)).rows,
-      last: (sql, values) => void last.push(run(client, sql, values)),
+      last: (sql, values) => {
+        const answer = run(client, sql, values);
+        last.push(answer);
+        return answer.then(
+          ({ rows }) => rows,
+          () => [],
+        );
+      },
     });
     const committed = client.query('commit');
     for (const each of await Promise.allSettled([begun, ...last])) if (each.status === 'rejected') throw each.reason;
@@ -94,7 +101,7 @@ export async function inTransaction<T>(
 
 function run(client: PgClient, text: string, values: readonly unknown[]): Promise<PgResult> {
   const answer = client.query({ name: nameOf(text), text, values });
-  answer.catch(ignore); // whoever waits for it hears of its failure
+  answer.catch(ignore); // who awaits it gets the failure
   return answer;
 }
 

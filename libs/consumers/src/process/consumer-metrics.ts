@@ -41,7 +41,7 @@ export function consumerMetrics(consumer: string): ConsumerMetrics {
   const events = counter({ name: 'consumer_events_total', help: 'Events that decisions came to.', labels });
   const batch = histogram({ name: 'consumer_batch_seconds', help: 'Time of one batch, transaction included.', labels });
   const lag = gauge({ name: 'consumer_lag_seconds', help: 'Age of the last record of the last batch at its commit.', labels });
-  const pairs = gauge({ name: 'consumer_parked', help: 'Pairs of saga and aggregate asked that wait for an operator.', labels });
+  const pairs = gauge({ name: 'consumer_parked', help: 'Pairs of saga and target that wait for an operator.', labels });
   for (const outcome of outcomes) records.inc({ consumer, outcome }, 0);
   for (const reason of messageParkReasons) parked.inc({ consumer, reason }, 0);
   events.inc(of, 0);
@@ -78,7 +78,7 @@ export function timerMetrics(saga: string): TimerMetrics {
   });
   const stuck = gauge({
     name: 'sagas_stuck',
-    help: 'Sagas that somebody has to look at: what they wait for has not come within its budget.',
+    help: 'Sagas that an operator has to look at: what they wait for has not come within its budget.',
     labels,
   });
   lateness.zero(of);

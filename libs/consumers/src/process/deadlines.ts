@@ -20,7 +20,7 @@ const log = logger('consumers');
 const deadlinesAtOnce = 50;
 /** The longest sleep: another instance may have set a deadline meanwhile. */
 const lookEveryMs = 250;
-/** Pause after a failure: a database that is away is asked once a second. */
+/** Pause after a failure: a database that is away is tried once a second. */
 const afterFailureMs = 1000;
 /** A deadline whose step was not sent yet comes again after this long. */
 const postponedSeconds = 5;
@@ -154,8 +154,8 @@ export class Deadlines {
       passed.flatMap((row) => this.heardBy(row)),
     );
     const due = passed.filter((row) => this.catchUp(unit, row, heads));
-    const asked = due.flatMap(({ sagaId }) => unit.openSteps(sagaId));
-    const received = asked.length === 0 ? new Set<string>() : await this.received(tx, asked);
+    const open = due.flatMap(({ sagaId }) => unit.openSteps(sagaId));
+    const received = open.length === 0 ? new Set<string>() : await this.received(tx, open);
     for (const { sagaId, dueAt } of due) {
       const failure = unit.onDeadline(sagaId, received);
       if (failure !== undefined) unit.parkDeadline(sagaId, failure);

@@ -105,13 +105,23 @@ export class ProcessBatches implements BatchProcessor {
 
   /** Decides about inputs and stores what follows. `isolated`: of one input, which is parked when it fails as it did just now. */
   async hear(inputs: readonly Input[], around: Around = {}, isolated = false): Promise<UnitOfWork> {
+    if (isolated) return this.alone(inputs, around);
     try {
       return await this.unlocked(inputs, around);
     } catch (error) {
-      if (isolated && isFaultOfOne(error)) return this.parkRefused(inputs, around, error);
       if (!isStale(error)) throw error;
     }
     return this.locked(inputs, around);
+  }
+
+  /** One that is not the store's is a dead letter before it can do harm. */
+  private async alone(inputs: readonly Input[], around: Around): Promise<UnitOfWork> {
+    try {
+      return await this.locked(inputs, around);
+    } catch (error) {
+      if (!isFaultOfOne(error)) throw error;
+      return this.parkRefused(inputs, around, error);
+    }
   }
 
   /** Tries again what operators marked. */
@@ -190,7 +200,7 @@ export class ProcessBatches implements BatchProcessor {
     const changes = unit.changes(new Set(redriven === undefined ? [] : [redriven]));
     if (redriven === undefined) await park(tx, this.schema, unit.messages);
     await last?.(tx, unit);
-    if (changes.length > 0) tx.last(...writeSagas(this.schema, changes));
+    if (changes.length > 0) void tx.last(...writeSagas(this.schema, changes));
     after?.(tx);
     return changes;
   }

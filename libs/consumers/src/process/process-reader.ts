@@ -76,7 +76,7 @@ export class ProcessReader {
     const wanted = this.wantedFor(all);
     const now = this.localNow();
     const believed = [...inputs.flatMap(({ record }) => record?.event ?? []), ...missed.believed];
-    if (!cold && !isCold && !missed.wereRead && now && wanted.every(({ warm }) => warm)) {
+    if (!cold && !isCold && !missed.wereRead && now && isUpToDate(wanted, all)) {
       const aggregates = new Map(wanted.map(({ id, warm }) => [id, warm as WarmAggregate]));
       return {
         aggregates,
@@ -94,7 +94,11 @@ export class ProcessReader {
     const loaded = await this.parts.store.loadMany(wanted, lookupsFor(all, believed));
     this.observe(loaded.now);
     const foreign = new Set(inputs.filter(({ record, event }) => record && !isSame(loaded.events.get(event.id), event)));
-    for (const event of missed.believed) if (!isSame(loaded.events.get(event.id), event)) this.skipped.delete(event.aggregateId);
+    const forged = missed.believed.filter((event) => !isSame(loaded.events.get(event.id), event));
+    if (forged.length > 0) {
+      for (const { aggregateId } of forged) this.skipped.delete(aggregateId);
+      return this.read(inputs, true);
+    }
     const { aggregates, events } = loaded;
     return { aggregates, events, now: loaded.now, rows, parked, missed: missed.events, isWarm: false, foreign, wanted, believed };
   }
@@ -234,6 +238,17 @@ export class ProcessReader {
     const since = performance.now() - this.clock.at;
     return since > clockTrustMs ? undefined : new Date(this.clock.now + since).toISOString().replace('Z', '000Z');
   }
+}
+
+/**
+ * Whether all that a decision needs is warm, and as new as what it decides about: another service writes the aggregate as well, and a decision about
+ * an event that its own aggregate does not have yet comes to nothing without an append that would find that out.
+ */
+function isUpToDate(wanted: readonly Wanted[], inputs: readonly Input[]): boolean {
+  const newest = new Map<string, number>();
+  for (const { event } of inputs)
+    newest.set(event.aggregateId, Math.max(newest.get(event.aggregateId) ?? 0, event.aggregateVersion));
+  return wanted.every(({ id, warm }) => warm !== undefined && warm.aggregate.version >= (newest.get(id) ?? 0));
 }
 
 const setIn = (events: Map<string, Map<number, RecordedEvent>>, event: RecordedEvent): void => {

@@ -19,9 +19,10 @@ export interface Process {
    */
   decide(event: RecordedEvent, aggregates: readonly AnyAggregate[], now: string): readonly (readonly Event[])[];
   /**
-   * The deadline that is waited for, from the process's state and the versions heard by aggregate id. `undefined`: none. RFC 3339.
+   * The deadline that is waited for, from the process's state and the versions heard by aggregate id. `undefined`: none. RFC 3339. `received`: as
+   * `onDeadline` was asked with it just now: a step that the other side has is waited for without a deadline.
    */
-  dueAt(process: AnyAggregate, heard: Readonly<Record<string, number>>): string | undefined;
+  dueAt(process: AnyAggregate, heard: Readonly<Record<string, number>>, received?: ReadonlySet<string>): string | undefined;
   /** Steps that a deadline may ask again. */
   openSteps(process: AnyAggregate): readonly OpenStep[];
   /**

@@ -53,7 +53,7 @@ export class RunningProcess {
   /** With the last message of a saga its deadline comes back: it is looked at, and set anew from what the saga is then. */
   private async handleAgain(pair: Pair, event: RecordedEvent | undefined, around: RedriveAround): Promise<void> {
     const input = event && this.batches.inputOf(event);
-    const restore = (tx: PipelinedTransaction): void => tx.last(restoreSql(this.batches.schema), [pair.sagaId]);
+    const restore = (tx: PipelinedTransaction): void => void tx.last(restoreSql(this.batches.schema), [pair.sagaId]);
     const settled = async (tx: PipelinedTransaction): Promise<void> => {
       await around.first(tx);
       await around.settle(tx, undefined);

@@ -129,7 +129,7 @@ export async function headsOf(connection: Transaction, aggregateIds: readonly st
 
 /**
  * Sagas whose deadline has passed or passes within $2 ms, the longest first; without a lock. An index scan that ends at the first deadline ahead: the
- * time is that of the statement, for an index can't be searched by clock_timestamp(), which would be asked for each of 100,000 rows.
+ * time is that of the statement, for an index can't be searched by clock_timestamp(), which would be called for each of 100,000 rows.
  */
 export const dueSql = (schema: string): string =>
   `select saga_id as "sagaId", extract(epoch from due_at - statement_timestamp())::float8 * 1000 as "inMs" from ${schema}.open_sagas

@@ -46,7 +46,11 @@ interface Saga {
   isTouched: boolean;
   /** It waits on without a deadline. */
   waitsOn: boolean;
+  /** Steps that its deadline found on the other side: they are waited for without one. */
+  received: ReadonlySet<string>;
 }
+
+const none: ReadonlySet<string> = new Set();
 
 /** Decisions of one transaction: made one after the other in memory, stored together. */
 export class UnitOfWork {
@@ -122,6 +126,7 @@ export class UnitOfWork {
     const own = aggregates.at(-1) as AnyAggregate;
     const open = process.openSteps(own);
     saga.isTouched = true;
+    saga.received = received;
     if (open.length > 0 && open.every(({ commandId }) => received.has(commandId))) {
       saga.waitsOn = true;
       return undefined;
@@ -143,7 +148,7 @@ export class UnitOfWork {
     const own = this.known.aggregates.get(sagaId);
     if (own instanceof Error) return true;
     if (!own || this.parked.has(sagaId) || this.work.process.isEnded(own.aggregate)) return false;
-    const dueAt = this.work.process.dueAt(own.aggregate, saga.heard);
+    const dueAt = this.work.process.dueAt(own.aggregate, saga.heard, saga.received);
     return dueAt !== undefined && Date.parse(dueAt) <= Date.parse(this.known.now);
   }
 
@@ -187,7 +192,7 @@ export class UnitOfWork {
   }
 
   /** Undefined where there is no saga, or one that ended and has no row. */
-  private changeOf(sagaId: string, { row, ids, heard, origin }: Saga, own: AnyAggregate): SagaChange | undefined {
+  private changeOf(sagaId: string, { row, ids, heard, origin, received }: Saga, own: AnyAggregate): SagaChange | undefined {
     const { process } = this.work;
     const isEnded = process.isEnded(own);
     if (own.version === 0 || (isEnded && !row)) return undefined;
@@ -196,7 +201,7 @@ export class UnitOfWork {
       aggregateIds: ids,
       heard,
       origin,
-      dueAt: process.dueAt(own, heard) ?? null,
+      dueAt: process.dueAt(own, heard, received) ?? null,
       isStuck: process.isStuck(own),
       revision: row?.revision ?? 0,
       isEnded,
@@ -215,6 +220,7 @@ export class UnitOfWork {
       heard: { ...row?.heard },
       isTouched: false,
       waitsOn: false,
+      received: none,
     };
     this.sagas.set(sagaId, saga);
     return saga;
@@ -226,7 +232,7 @@ export class UnitOfWork {
     const row = this.known.rows.get(sagaId);
     if (!row) throw new Stale(`${sagaId} has no row`);
     const { aggregateIds: ids, origin, heard } = row;
-    const saga = { row, ids, origin, heard: { ...heard }, isTouched: false, waitsOn: false };
+    const saga = { row, ids, origin, heard: { ...heard }, isTouched: false, waitsOn: false, received: none };
     this.sagas.set(sagaId, saga);
     return saga;
   }

@@ -26,7 +26,7 @@ const batchSize = 500;
 export async function build(parts: BuilderParts, log: string): Promise<Outcome | undefined> {
   const { dataSource, declaration, offsets } = parts;
   return inTransaction(dataSource, async (tx) => {
-    // A builder that is frozen, not dead, must not keep the others waiting for ever.
+    // A builder that is frozen, not dead, must not keep the others waiting without end.
     await tx.query(`set local idle_in_transaction_session_timeout = '60s'`);
     await tx.query(`set local statement_timeout = '10min'`);
     const [projection] = (await tx.query(`select start_over from ${declaration.schema}.projection for update skip locked`)) as {

@@ -4,10 +4,9 @@ import type { IncomingMessage } from '@tradecore/messaging';
 import { ModelDiverged, parkedReason } from '../offsets/errors.ts';
 import { confirmed, checkpointRows, lockCheckpoints, upsertCheckpoints, type Checkpoint } from './checkpoints.ts';
 import { savepoint } from '../offsets/transaction.ts';
-import { lockKeys } from './key-locks.ts';
 import { Outcome } from './outcome.ts';
 import type { Declaration } from './projector.ts';
-import type { RowTable } from './row-table.ts';
+import { lockKeys, type RowTable } from './row-table.ts';
 import { WorkingSet } from './working-set.ts';
 
 /** An event to project: from a record of the log, or from the store itself when there is no message. */
@@ -26,6 +25,14 @@ export interface ProjectionParts {
   readonly lines: RowTable | undefined;
 }
 
+/** What a projection does beside its own statements. */
+export interface Around {
+  /** Sent before all that it reads. */
+  readonly before?: Promise<void>;
+  /** Sends what it writes with the commit; else it is awaited. */
+  readonly write?: (set: WorkingSet, statement: [sql: string, parameters: unknown[]]) => void;
+}
+
 /** Events that are read from the store at once when a gap is filled. */
 const gapPage = 1000;
 
@@ -36,22 +43,33 @@ const gapPage = 1000;
 export class Projection {
   constructor(private readonly parts: ProjectionParts) {}
 
-  /** All arrivals at once. Throws `ModelDiverged`, and whatever PostgreSQL refuses: then roll back and go `oneByOne`. */
-  async project(tx: Transaction, arrivals: readonly Arrival[]): Promise<Outcome> {
+  /**
+   * All arrivals at once: what it reads travels in one message, behind `before`, and nothing is written before all of it is answered. Throws
+   * `ModelDiverged`, and whatever PostgreSQL refuses: then roll back and go `oneByOne`.
+   */
+  async project(tx: Transaction, arrivals: readonly Arrival[], { before, write }: Around = {}): Promise<Outcome> {
     const { declaration, catalogue, store } = this.parts;
     const outcome = new Outcome();
+    const known = new Map<string, Checkpoint>();
+    const set = new WorkingSet(declaration, catalogue, known, outcome);
     const ids = [...new Set(arrivals.map(({ event }) => event.aggregateId))];
-    const checkpoints = await lockCheckpoints(tx, declaration.schema, ids);
-    const set = new WorkingSet(declaration, catalogue, checkpoints, outcome);
-    const own = await this.withoutForeign(tx, arrivals, outcome);
-    const ahead = own.filter(({ event }) => event.aggregateVersion > set.checkpoint(event.aggregateId).version);
-    await this.load(
-      tx,
-      set,
-      ahead.map(({ event }) => event),
-    );
+    const records = arrivals.flatMap(({ event, message }) => (message ? [event] : []));
+    const [, checkpoints, stored] = await Promise.all([
+      before,
+      lockCheckpoints(tx, declaration.schema, ids),
+      records.length === 0 ? undefined : confirmed(tx, records),
+      this.load(
+        tx,
+        set,
+        arrivals.map(({ event }) => event),
+      ),
+    ]);
+    for (const [id, checkpoint] of checkpoints) known.set(id, checkpoint);
+    const own = stored ? withoutForeign(arrivals, stored, outcome) : arrivals;
     for (const arrival of own) await this.step(tx, set, arrival, store.within(tx));
-    await this.write(tx, set);
+    const statement = this.written(set);
+    if (statement && write) write(set, statement);
+    else if (statement) await tx.query(...statement);
     return outcome;
   }
 
@@ -108,22 +126,6 @@ export class Projection {
     await tx.query(upsertCheckpoints(schema, 1), [JSON.stringify(checkpointRows([parked]))]);
     outcome.parked.push({ aggregateId, reason: 'row-refused' });
     return outcome;
-  }
-
-  /** Nothing from a topic is folded before the store has said that it holds it: id, aggregate and version. */
-  private async withoutForeign(tx: Transaction, arrivals: readonly Arrival[], outcome: Outcome): Promise<readonly Arrival[]> {
-    const records = arrivals.filter(({ message }) => message !== undefined);
-    if (records.length === 0) return arrivals;
-    const isHeld = await confirmed(
-      tx,
-      records.map(({ event }) => event),
-    );
-    const isOwn = ({ event, message }: Arrival) => message === undefined || isHeld(event);
-    for (const { event, message } of arrivals.filter((each) => !isOwn(each))) {
-      const detail = `the store holds no event ${event.id} as version ${event.aggregateVersion} of ${event.aggregateId}`;
-      if (message) outcome.foreign.push({ message, detail });
-    }
-    return arrivals.filter(isOwn);
   }
 
   private async step(
@@ -195,11 +197,15 @@ export class Projection {
     }
   }
 
+  /** Loads the rows that the events change; of a shared projector their keys are locked first. */
   private async load(tx: Transaction, set: WorkingSet, events: readonly RecordedEvent[]): Promise<void> {
-    const keys = [...new Set(events.map((event) => set.keyOf(event)).filter((key) => set.missing(key)))].sort();
+    const { declaration, table } = this.parts;
+    const named = events.map((event) => set.keyOf(event)).filter((key) => set.missing(key));
+    const keys = [...new Set(named)].filter((key) => table.hasKey(key)).sort();
     if (keys.length === 0) return;
-    if (this.parts.declaration.shared) await lockKeys(tx, this.parts.declaration.schema, keys);
-    set.take(keys, await this.parts.table.load(tx, keys));
+    const locked = declaration.shared ? lockKeys(tx, declaration.schema, keys) : undefined;
+    const [rows] = await Promise.all([table.load(tx, keys), locked]);
+    set.take(keys, rows);
   }
 
   /**
@@ -210,27 +216,47 @@ export class Projection {
     if (set.missing(set.keyOf(event))) await this.load(tx, set, [event]);
   }
 
-  private async write(tx: Transaction, set: WorkingSet): Promise<void> {
+  /** The statement that writes what has changed. */
+  private written(set: WorkingSet): [sql: string, parameters: unknown[]] | undefined {
     const { table, lines, declaration } = this.parts;
-    if (set.changedCheckpoints.size === 0) return;
-    const statements = [upsertCheckpoints(declaration.schema, 1)];
+    if (set.changedCheckpoints.size === 0) return undefined;
     const parameters: object[][] = [checkpointRows(set.changedCheckpoints.values())];
+    const parts = [`checkpoints as (${upsertCheckpoints(declaration.schema, 1)})`];
     if (set.changedRows.size > 0) {
-      parameters.push([...set.changedRows].map(([key, row]) => table.withKey(row, key)));
-      statements.push(table.upsert(parameters.length));
+      parameters.push(changedRows(table, set));
+      parts.push(`written as (${table.upsert(parameters.length)})`);
     }
     if (set.lines.length > 0) {
-      if (!lines) throw new TypeError(`${declaration.name} appends lines but declares no table for them`);
-      parameters.push(set.lines.map((line) => lines.checked(line)));
-      statements.push(lines.append(parameters.length));
+      parameters.push(changedLines(this.parts, set));
+      parts.push(`lines as (${lines?.append(parameters.length)})`);
     }
-    const named = statements.slice(1).map((sql, n) => `w${n} as (${sql})`);
-    const sql = named.length === 0 ? statements[0] : `with ${named.join(', ')} ${statements[0]}`;
-    await tx.query(
-      sql as string,
-      parameters.map((rows) => JSON.stringify(rows)),
-    );
+    const rows = set.changedRows.size > 0 ? 'select * from written' : 'select where false';
+    return [`with ${parts.join(', ')} ${rows}`, parameters.map((each) => JSON.stringify(each))];
   }
+}
+
+/** The rows of a working set as `upsert` takes them. */
+export const changedRows = (table: RowTable, set: WorkingSet): object[] =>
+  [...set.changedRows].map(([key, row]) => table.withKey(row, key));
+
+/** The lines of a working set as `append` takes them. */
+export function changedLines({ lines, declaration }: ProjectionParts, set: WorkingSet): object[] {
+  if (!lines) throw new TypeError(`${declaration.name} appends lines but declares no table for them`);
+  return set.lines.map((line) => lines.checked(line));
+}
+
+/** Nothing from a topic is folded before the store has said that it holds it: id, aggregate and version. */
+function withoutForeign(
+  arrivals: readonly Arrival[],
+  isStored: (event: RecordedEvent) => boolean,
+  outcome: Outcome,
+): readonly Arrival[] {
+  const isOwn = ({ event, message }: Arrival) => message === undefined || isStored(event);
+  for (const { event, message } of arrivals.filter((each) => !isOwn(each))) {
+    const detail = `the store holds no event ${event.id} as version ${event.aggregateVersion} of ${event.aggregateId}`;
+    if (message) outcome.foreign.push({ message, detail });
+  }
+  return arrivals.filter(isOwn);
 }
 
 function compareDuplicate(checkpoint: Checkpoint, event: RecordedEvent, outcome: Outcome): void {

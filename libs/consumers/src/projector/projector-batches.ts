@@ -5,14 +5,16 @@ import { logger } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
 import { Offsets, type Unusable } from '../offsets/offsets.ts';
-import { inTransaction } from '../offsets/transaction.ts';
+import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 import { build } from './build.ts';
 import type { Outcome } from './outcome.ts';
 import { projectionMetrics, type ProjectionMetrics } from './projection-metrics.ts';
-import { Projection, type ProjectionParts } from './projection.ts';
+import { Projection, type Around, type ProjectionParts } from './projection.ts';
 import { declarationOf, type Declaration, type ProjectorClass } from './projector.ts';
 import { askedForRedrive, redriveOne } from './redrive.ts';
 import { RowTable } from './row-table.ts';
+import { WarmProjection } from './warm-projection.ts';
+import type { WorkingSet } from './working-set.ts';
 
 /** Learns of rows after their commit: for hints, such as a message to open sockets. It may miss some: a process can end between the two. */
 export abstract class CommitListener {
@@ -56,7 +58,7 @@ export class ProjectorBatches implements BatchProcessor {
   readonly maxRecords = 500;
   private readonly declaration: Declaration;
   private readonly metrics: ProjectionMetrics;
-  private opened: { readonly parts: ProjectionParts; readonly projection: Projection } | undefined;
+  private opened: { readonly parts: ProjectionParts; readonly projection: Projection; readonly warm: WarmProjection } | undefined;
 
   constructor(
     projector: ProjectorClass,
@@ -71,7 +73,8 @@ export class ProjectorBatches implements BatchProcessor {
 
   async open(): Promise<void> {
     const parts = await openProjection(this.declaration, this.parts);
-    this.opened = { parts, projection: new Projection(parts) };
+    const warm = new WarmProjection(parts, outsideTransaction(this.parts.dataSource));
+    this.opened = { parts, projection: new Projection(parts), warm };
   }
 
   /** Every event moves the checkpoint of its aggregate. */
@@ -79,18 +82,31 @@ export class ProjectorBatches implements BatchProcessor {
     return [aggregateId];
   }
 
-  async handle({ records, isolated, moveOffsets, deadLetter }: RecordBatch): Promise<void> {
+  async handle(batch: RecordBatch): Promise<void> {
     const started = performance.now();
-    const { projection } = this.ready();
+    const { records, isolated, move } = batch;
+    const warm = isolated ? undefined : await this.ready().warm.project(records, move);
+    const outcome = warm ?? (await this.loaded(batch));
+    this.committed(outcome, (performance.now() - started) / 1000, records.at(-1)?.event.time);
+  }
+
+  /** What is not warm: read in one message, written in another, with the commit. */
+  private async loaded({ records, isolated, moveOffsets, deadLetter }: RecordBatch): Promise<Outcome> {
+    const { projection, warm } = this.ready();
+    const left: [WorkingSet, Promise<unknown[]>][] = [];
+    warm.forget(records.map(({ event }) => event.aggregateId));
     const outcome = await inTransaction(this.parts.dataSource, async (tx) => {
-      await moveOffsets(tx);
-      const projected = await (isolated ? projection.oneByOne(tx, records) : projection.project(tx, records));
+      const before = moveOffsets(tx);
+      const write: Around['write'] = (set, statement) => void left.push([set, tx.last(...statement)]);
+      if (isolated) await before;
+      const projected = await (isolated ? projection.oneByOne(tx, records) : projection.project(tx, records, { before, write }));
       await deadLetter(
         projected.foreign.map(({ message, detail }) => ({ message, note: { reason: 'foreign', detail, attempts: 1 } })),
       );
       return projected;
     });
-    this.committed(outcome, (performance.now() - started) / 1000, records.at(-1)?.event.time);
+    for (const [set, rows] of left) warm.keep(set, (await rows) as Record<string, unknown>[]);
+    return outcome;
   }
 
   async build(why: Unusable, where: string): Promise<boolean> {
@@ -109,8 +125,9 @@ export class ProjectorBatches implements BatchProcessor {
   /** Redrives what operators marked. */
   async poll(): Promise<void> {
     const { dataSource } = this.parts;
-    const { projection } = this.ready();
+    const { projection, warm } = this.ready();
     for (const aggregateId of await askedForRedrive(dataSource, this.schema)) {
+      warm.forget([aggregateId]);
       const redriven = await redriveOne({ projection, schema: this.schema }, aggregateId, dataSource);
       log.info({ projector: this.name, aggregateId, ...redriven }, 'redriven');
     }

@@ -21,7 +21,7 @@ export interface ProjectorsOptions {
 
 /**
  * Gives the projectors of a Nest application its life cycle: those providers that carry `@Projector` are found and consume from `listen` to
- * `close`, which drains. A provider that is a `CommitListener` hears of their rows. `connectMicroservice({ strategy: app.get(ProjectorStrategy) })`.
+ * `close`, which drains. A provider that is a `CommitListener` learns of their rows. `connectMicroservice({ strategy: app.get(ProjectorStrategy) })`.
  */
 @Injectable()
 export class ProjectorStrategy extends SubscriptionServer {

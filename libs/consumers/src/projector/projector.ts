@@ -107,6 +107,9 @@ function foldWith(instance: object, method: string | undefined, row: object | un
   return 'append' in folded && 'row' in folded ? (folded as Appending<object>) : { row: folded, append: [] };
 }
 
+/** The name of a projector: of its consumer group, and of the service that runs it. */
+export const projectorName = (projector: ProjectorClass): string => declarationOf(projector).name;
+
 /** Whether the class carries `@Projector`. */
 export const isProjector = (candidate: unknown): candidate is ProjectorClass =>
   typeof candidate === 'function' && declarations.has(candidate);

@@ -19,6 +19,8 @@ function readAs(name: string, type: string): string {
   return `"${name}"`;
 }
 
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
 /** A table that folds fill: its columns are read from the catalog once. Columns with a default are the database's own. */
 export class RowTable {
   private readonly properties: ReadonlySet<string>;
@@ -54,23 +56,35 @@ export class RowTable {
     return new RowTable(name, columns, keys.length === 1 ? keys[0] : undefined);
   }
 
+  /** Whether there can be a row of this key: what is no UUID, say, PostgreSQL would refuse as one. */
+  hasKey(key: string): boolean {
+    return this.key.type === 'uuid' ? uuid.test(key) : !key.includes('\0');
+  }
+
   /** The rows of these keys. */
   async load(tx: Transaction, keys: readonly string[]): Promise<Map<string, object>> {
     const { name, type } = this.key;
-    const list = this.columns.map(({ read, property }) => `${read} as "${property}"`).join(', ');
-    const rows = (await tx.query(
-      `select "${name}"::text as "#key", ${list} from ${this.name} where "${name}" = any($1::${type}[])`,
-      [keys],
-    )) as Record<string, unknown>[];
+    const sql = `select ${this.shape()} from ${this.name} where "${name}" = any($1::${type}[])`;
+    return this.rowsOf((await tx.query(sql, [keys])) as Record<string, unknown>[]);
+  }
+
+  /** By key, the rows that `load` and `upsert` return. */
+  rowsOf(rows: readonly Record<string, unknown>[]): Map<string, object> {
     return new Map(rows.map(({ '#key': key, ...row }) => [String(key), withoutNulls(row)]));
   }
 
-  /** SQL that writes the rows of parameter `$n` (a JSON array), in key order, over what is there. */
+  private shape(): string {
+    const list = this.columns.map(({ read, property }) => `${read} as "${property}"`);
+    return [`"${this.key.name}"::text as "#key"`, ...list].join(', ');
+  }
+
+  /** SQL that writes the rows of parameter `$n` (a JSON array), in key order, over what is there; returns them as `load` does. */
   upsert(parameter: number): string {
     const rest = this.columns.filter((column) => column !== this.key);
     const set = rest.map(({ name }) => `"${name}" = excluded."${name}"`).join(', ');
     return `${this.insertFrom(parameter)} order by "${this.key.property}"
-      on conflict ("${this.key.name}") do ${set === '' ? 'nothing' : `update set ${set}`}`;
+      on conflict ("${this.key.name}") do ${set === '' ? 'nothing' : `update set ${set}`}
+      returning ${this.shape()}`;
   }
 
   /** SQL that adds the lines of parameter `$n` (a JSON array), in their order. */
@@ -111,3 +125,23 @@ export class RowTable {
 
 const withoutNulls = (row: Record<string, unknown>): object =>
   Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
+
+/**
+ * Rows that do not exist yet can't be locked, so the keys of shared rows are locked by advisory locks, folded to this many: six partitions'
+ * batches of 500 keys would else fill PostgreSQL's lock table (64 x max_connections entries). Changing it needs all instances stopped.
+ */
+const slots = 128;
+
+/** FNV-1a, 32 bits. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193);
+  return value;
+}
+
+/** Locks the keys until the transaction ends, in one order, so that two batches wait for each other and never in a circle. */
+export async function lockKeys(tx: Transaction, schema: string, keys: Iterable<string>): Promise<void> {
+  const wanted = [...new Set([...keys].map((key) => (hash(key) >>> 0) % slots))].sort((a, b) => a - b);
+  if (wanted.length === 0) return;
+  await tx.query(`select pg_advisory_xact_lock($1, slot) from unnest($2::int[]) as slot`, [hash(schema), wanted]);
+}

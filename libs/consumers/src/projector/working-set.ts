@@ -36,6 +36,15 @@ export class WorkingSet {
     }
   }
 
+  /** The row of a key as it stands now; `undefined` when there is none or it was not loaded. */
+  row(key: string): object | undefined {
+    return this.rows.get(key);
+  }
+
+  isLoaded(key: string): boolean {
+    return this.loaded.has(key);
+  }
+
   missing(key: string | undefined): key is string {
     return key !== undefined && !this.loaded.has(key);
   }
@@ -73,7 +82,7 @@ export class WorkingSet {
     this.outcome.keys.add(key);
   }
 
-  /** A type that nobody declared may be one that this projector has to fold: a newer writer is about. */
+  /** A type that is not declared may be one that this projector has to fold: a newer writer is running. */
   private mustBeKnown(event: RecordedEvent): void {
     const declared = Object.hasOwn(this.catalogue, event.aggregateType) ? this.catalogue[event.aggregateType] : undefined;
     if (declared?.events.some(({ type }) => type === event.type)) return;

@@ -76,7 +76,7 @@ export class IntakeBatches implements BatchProcessor {
     await redriveUnknown(this.outside, this.schema);
   }
 
-  /** A type that nobody declared may be one for us, from a newer saga: it is parked, so that what comes behind it waits. */
+  /** A type that is not declared may be a step of a newer saga: it is parked, so that what comes behind it waits. */
   idsOf(event: RecordedEvent): readonly string[] | undefined {
     if (this.types.has(event.type) || !this.isDeclared(event)) return [event.aggregateId];
     this.metrics.record('skipped', 1);

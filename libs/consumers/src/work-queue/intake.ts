@@ -10,7 +10,7 @@ export interface Intake {
    * comes again after `begin_again`, and must make no second row then. A value that PostgreSQL refuses parks its step.
    */
   take(tx: Transaction, steps: readonly RecordedEvent[]): Promise<void>;
-  /** Called after the commit: to wake who works on the rows. It may be missed; never throws. */
+  /** Called after the commit: to notify the workers on the rows. It may be missed; never throws. */
   taken?(): void;
 }
 

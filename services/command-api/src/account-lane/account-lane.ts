@@ -7,7 +7,7 @@ import {
   type EventStore,
   type Saved,
 } from '@tradecore/event-sourcing';
-import { runInContext } from '@tradecore/telemetry';
+import { counter, gauge, runInContext } from '@tradecore/telemetry';
 import { HalfDecided, LaneBatch, newAmong, type WaitingRequest } from './lane-batch.ts';
 import type { WarmAccounts } from './warm-accounts.ts';
 
@@ -17,6 +17,15 @@ const queueLimit = 1000;
 const patienceMs = 5000;
 /** Times that a batch is decided: each time but the first somebody else was faster, or a name turned out to be taken. */
 const attemptLimit = 10;
+/** After a save that was lost, so many batches begin under the lock at once: the other writer is still at work. */
+const lockedBatches = 8;
+
+const saves = counter({
+  name: 'account_saves_total',
+  help: 'Decisions about accounts that were saved: at once, or under the lock; and those that were lost to another writer.',
+  labels: { how: ['at-once', 'locked', 'lost'] },
+});
+const waitingRequests = gauge({ name: 'account_requests_waiting', help: 'Requests of all accounts that wait for their turn.' });
 
 /**
  * What changes one account in this process, one after the other. Requests that wait are decided in memory and stored together, on a warm account:
@@ -25,6 +34,8 @@ const attemptLimit = 10;
 export class AccountLane {
   #queue: WaitingRequest[] = [];
   #running = false;
+  /** Batches that begin under the lock. */
+  #lockedAhead = 0;
 
   constructor(
     private readonly accountId: string,
@@ -37,6 +48,7 @@ export class AccountLane {
   add(waiting: WaitingRequest): void {
     if (this.#queue.length >= queueLimit) throw new Busy('Too many requests for this account are waiting.');
     this.#queue.push(waiting);
+    waitingRequests.inc();
     if (!this.#running) void this.#run();
   }
 
@@ -70,29 +82,42 @@ export class AccountLane {
         bytes += waiting.bytes;
       }
     }
+    waitingRequests.dec(this.#queue.length - later.length);
     this.#queue = later;
     return batch;
   }
 
   /** Answers every request of the batch. */
   async #settle(batch: LaneBatch): Promise<void> {
-    let locked = false;
+    let locked = this.#lockedAhead > 0;
+    if (locked) this.#lockedAhead -= 1;
     for (let attempt = 1; attempt <= attemptLimit && batch.size > 0; attempt += 1) {
-      try {
-        const { outcome, events } = await (locked ? this.#saveLocked(batch) : this.#save(batch));
-        if (outcome === 'stored') return batch.deliver(events);
-        // All of it was stored before: looked up the next time.
-      } catch (error) {
-        if (error instanceof HalfDecided) attempt -= 1;
-        else if (error instanceof EventIdTaken) continue;
-        else if (error instanceof ConcurrencyException) {
-          batch.take(newAmong(error.conflicts));
-          locked ||= error.conflicts.some(({ expected }) => expected > 0);
-        } else if (!locked && isHeldByOthers(error)) locked = true;
-        else return this.#fail(batch, error);
-      }
+      const { stored, error } = await this.#attempt(batch, locked);
+      if (stored) return batch.deliver(stored.events);
+      if (error !== undefined && !isWorthAnother(error, locked)) return this.#fail(batch, error);
+      if (error instanceof ConcurrencyException) batch.take(newAmong(error.conflicts));
+      if (!locked && isLost(error)) locked = this.#lose();
     }
     batch.fail(new Busy('Others changed the account at the same time, again and again.'));
+  }
+
+  /** What was stored, or why nothing was; neither where all of it was stored before: that is looked up the next time. */
+  async #attempt(batch: LaneBatch, locked: boolean): Promise<{ readonly stored?: Saved; readonly error?: unknown }> {
+    try {
+      const saved = await (locked ? this.#saveLocked(batch) : this.#save(batch));
+      if (saved.outcome === 'repeated') return {};
+      if (saved.events.length > 0) saves.inc({ how: locked ? 'locked' : 'at-once' });
+      return { stored: saved };
+    } catch (error) {
+      return error instanceof HalfDecided ? this.#attempt(batch, locked) : { error };
+    }
+  }
+
+  /** Another writer was faster: this batch and the next ones are decided under the lock. */
+  #lose(): true {
+    saves.inc({ how: 'lost' });
+    this.#lockedAhead = lockedBatches;
+    return true;
   }
 
   async #save(batch: LaneBatch): Promise<Saved> {
@@ -114,5 +139,15 @@ export class AccountLane {
 
 const nothingSaved: Saved = { outcome: 'stored', events: [] };
 
-/** Another save holds an aggregate: its lock is worth waiting for. Else the store as a whole can't take the save. */
-const isHeldByOthers = (error: unknown): boolean => error instanceof Busy && error.details?.['aggregates'] !== undefined;
+/**
+ * Another writer was faster, or holds an aggregate that exists: its lock is worth waiting for. A name that is taken is no such thing; nor is a
+ * store that can't take the save at all.
+ */
+const isLost = (error: unknown): boolean =>
+  error instanceof ConcurrencyException
+    ? error.conflicts.some(({ expected }) => expected > 0)
+    : error instanceof Busy && error.details?.['aggregates'] !== undefined;
+
+/** Decided again it may be stored. */
+const isWorthAnother = (error: unknown, locked: boolean): boolean =>
+  error instanceof ConcurrencyException || error instanceof EventIdTaken || (!locked && isLost(error));

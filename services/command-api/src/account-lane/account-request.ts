@@ -4,6 +4,8 @@ import type { Account, Order, TradingControl } from '@tradecore/trading';
 
 /** What a request that changes an account decides on: what is committed, and the requests in front of it in the same save. */
 export interface AccountState {
+  /** The time of the database; RFC 3339. */
+  readonly now: string;
   /** Decisions change this one; it is a copy. */
   readonly account: Account;
   /** Kill switches and limits: of all accounts, and of this one. */

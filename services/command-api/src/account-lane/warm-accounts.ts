@@ -3,6 +3,7 @@ import { tradingControlIdFor, type RecordedEvent } from '@tradecore/events';
 import { Account, TradingControl } from '@tradecore/trading';
 import { committedVersion } from './account-request.ts';
 
+const controlOfAllId = tradingControlIdFor('all');
 /** Accounts that are kept, at most; the one that was used least recently makes room. */
 const keptLimit = 500;
 
@@ -31,14 +32,14 @@ export class WarmAccounts {
     const kept = this.#kept.get(accountId);
     return [
       { type: Account, id: accountId, warm: kept?.account },
-      { type: TradingControl, id: tradingControlIdFor('all'), warm: this.#controlOfAll },
+      { type: TradingControl, id: controlOfAllId, warm: this.#controlOfAll },
       { type: TradingControl, id: tradingControlIdFor(accountId), warm: kept?.control },
     ];
   }
 
   /** Keeps what was loaded. */
   keep(accountId: string, loaded: LoadedMany): void {
-    this.#controlOfAll = loaded.get(TradingControl, tradingControlIdFor('all'));
+    this.#controlOfAll = loaded.get(TradingControl, controlOfAllId);
     const account = loaded.get(Account, accountId);
     this.#kept.delete(accountId);
     this.#kept.set(accountId, { account, control: loaded.get(TradingControl, tradingControlIdFor(accountId)) });

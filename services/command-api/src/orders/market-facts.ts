@@ -27,8 +27,16 @@ const refusals = counter({
 
 /** Rules that look at nothing of the market. */
 const withoutMarket: readonly (string | undefined)[] = ['no-such-account', 'trading-halted'];
-/** Rules that compare with the last price. */
-const byPrice: readonly (string | undefined)[] = ['stale-price', 'price-collar', 'max-order-value'];
+
+/** The rule compares the last price; for an order with a limit only the collar does. */
+const comparesPrice = (rule: string | undefined, { limitPrice }: OrderTerms): boolean =>
+  rule === 'price-collar' || (limitPrice === undefined && (rule === 'stale-price' || rule === 'max-order-value'));
+
+const isOver = (session: RiskFacts['session'], now: string): boolean =>
+  !session || millisecondsBetween(now, session.nextClose) <= 0;
+
+type MarketSeen = Pick<RiskFacts, 'now' | 'quote' | 'session'>;
+type Reason = (typeof reasons)[number];
 
 /** What the rules have to know of the market and of the time. */
 @Injectable()
@@ -59,21 +67,19 @@ export class MarketFacts {
   }
 
   /** Throws `MarketDataUnavailable` where the rules came to this on market data that is not there, or too old to decide by. */
-  mustBearOut(assessment: Assessment, terms: OrderTerms, facts: Pick<RiskFacts, 'now' | 'quote' | 'session'>): void {
+  mustBearOut(assessment: Assessment, terms: OrderTerms, facts: MarketSeen): void {
     const reason = this.#doubt(assessment, terms, facts);
     if (!reason) return;
     refusals.inc({ reason });
     throw new MarketDataUnavailable(reason, terms, facts.quote);
   }
 
-  #doubt(assessment: Assessment, terms: OrderTerms, facts: Pick<RiskFacts, 'now' | 'quote' | 'session'>) {
+  #doubt(assessment: Assessment, terms: OrderTerms, { now, quote, session }: MarketSeen): Reason | undefined {
     const rule = 'denied' in assessment ? assessment.denied.rule : undefined;
     if (withoutMarket.includes(rule)) return undefined;
     if (!this.marketData.ready) return 'unread';
-    const { now, quote, session } = facts;
-    if (rule === 'market-closed' && (!session || millisecondsBetween(now, session.nextClose) <= 0)) return 'session';
-    const comparesPrice = rule === 'price-collar' || (byPrice.includes(rule) && terms.limitPrice === undefined);
-    return comparesPrice && !this.#isFresh(quote, now) ? 'price' : undefined;
+    if (rule === 'market-closed' && isOver(session, now)) return 'session';
+    return comparesPrice(rule, terms) && !this.#isFresh(quote, now) ? 'price' : undefined;
   }
 
   #isFresh(quote: InstrumentQuote | undefined, now: string): boolean {
@@ -81,7 +87,7 @@ export class MarketFacts {
   }
 }
 
-const details: Readonly<Record<(typeof reasons)[number], string>> = {
+const details: Readonly<Record<Reason, string>> = {
   unread: 'Market data is being read; try again in a moment.',
   session: 'Whether the market is open is not known at the moment.',
   price: 'There is no price young enough to decide by at the moment.',
@@ -91,7 +97,7 @@ const details: Readonly<Record<(typeof reasons)[number], string>> = {
 export class MarketDataUnavailable extends DomainError {
   readonly code = 'market-data-unavailable';
   readonly kind = 'busy';
-  constructor(reason: (typeof reasons)[number], { symbol }: OrderTerms, quote?: InstrumentQuote) {
+  constructor(reason: Reason, { symbol }: OrderTerms, quote?: InstrumentQuote) {
     super(details[reason], { reason, symbol, ...(quote?.pricedAt !== undefined && { pricedAt: quote.pricedAt }) });
   }
 }

@@ -12,7 +12,7 @@ import {
   type RecordedEvent,
   type Reservation,
 } from '@tradecore/events';
-import { tokens, type Caller, type Clock } from '@tradecore/service';
+import type { Caller } from '@tradecore/service';
 import { counter } from '@tradecore/telemetry';
 import { AccountNotFound, differingTerms, Order, OrderPlacement, reservationOf, submitStep } from '@tradecore/trading';
 import { AccountAccess } from '../account-access.ts';
@@ -59,7 +59,6 @@ export class PlaceOrder {
     @Inject(OrderRisk) private readonly risk: OrderRisk,
     @Inject(AccountAccess) private readonly access: AccountAccess,
     @Inject(AccountLanes) private readonly lanes: AccountLanes,
-    @Inject(tokens.clock) private readonly clock: Clock,
   ) {}
 
   /**
@@ -73,7 +72,7 @@ export class PlaceOrder {
     const order = new NamedOrder(command);
     const placing = await this.lanes.submit<Placing>({
       accountId,
-      commandId: placeCommandId(order.id),
+      commandId: order.commandId,
       maxEvents: 4,
       createsOrder: order.id,
       lookups: order.names,
@@ -95,7 +94,7 @@ export class PlaceOrder {
     order.approve(approved, state.account.version + 1);
     const denial = reserve(state.account, needsOf(order));
     if (denial) return this.#denied(named, denial);
-    const step = submitStep(named.id, terms, approved, this.clock.now().toISOString());
+    const step = submitStep(named.id, terms, approved, state.now);
     const placementId = placementIdFor(named.id);
     const placement: Change = {
       type: OrderPlacement.type,
@@ -138,6 +137,7 @@ function needsOf({ id, state }: Order): Reservation {
 class NamedOrder {
   readonly terms: OrderTerms;
   readonly id: string;
+  readonly commandId: string;
   /** The id of its second event where a key came along: whatever else has the key, has this id. */
   readonly #keyEventId: string | undefined;
   readonly #firstEventId: string;
@@ -146,7 +146,8 @@ class NamedOrder {
     const { accountId, clientOrderId } = terms;
     this.terms = terms;
     this.id = clientOrderId === undefined ? orderIdForKey(accountId, idempotencyKey ?? '') : orderIdFor(accountId, clientOrderId);
-    this.#firstEventId = causedEventId(placeCommandId(this.id), this.id, 0);
+    this.commandId = placeCommandId(this.id);
+    this.#firstEventId = causedEventId(this.commandId, this.id, 0);
     this.#keyEventId = idempotencyKey === undefined ? undefined : orderKeyEventId(accountId, idempotencyKey);
   }
 

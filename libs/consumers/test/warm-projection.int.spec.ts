@@ -1,0 +1,119 @@
+import { freshId, type RecordedEvent } from '@tradecore/events';
+import { ProjectorBatches, redrive } from '@tradecore/consumers';
+import { Offsets } from '../src/offsets/offsets.ts';
+import { WarmProjection } from '../src/projector/warm-projection.ts';
+import { Counted, counters, counts, Noted, recorded, Spoilt, Tallies, topic } from './counters.ts';
+import { openBench, type Bench } from './database.ts';
+
+describe('a projector that knows the rows and checkpoints of its last batches', () => {
+  let bench: Bench;
+  let batches: ProjectorBatches;
+  let letters: string[];
+  let next = 0n;
+  const owner = freshId();
+  const id = freshId();
+  /** Whether the last batch was warm. */
+  let wasWarm = false;
+  const { project } = WarmProjection.prototype;
+  beforeAll(() => {
+    WarmProjection.prototype.project = async function (...parameters) {
+      const outcome = await project.apply(this, parameters);
+      wasWarm = outcome !== undefined;
+      return outcome;
+    };
+  });
+  afterAll(() => void (WarmProjection.prototype.project = project));
+
+  beforeEach(async () => {
+    bench = await openBench();
+    batches = new ProjectorBatches(Tallies, { ...bench.parts, catalogue: counters, kafka: undefined as never });
+    await batches.open();
+    [letters, next] = [[], 0n];
+    const offset = `insert into tally_projector.offsets (topic, partition, next_offset, owner) values ($1, 0, 0, $2)`;
+    await bench.database.dataSource.query(offset, [topic, owner]);
+  });
+  afterEach(() => bench.drop());
+
+  /** Handles events as one batch; resolves with whether it was warm. */
+  const handle = async (...events: RecordedEvent[]): Promise<boolean> => {
+    const offsets = new Offsets('tally_projector', [topic], 'projection');
+    const moves = [{ topic, partition: 0, from: next, to: next + BigInt(events.length) }];
+    const message = { topic, partition: 0, offset: next, timestamp: 0, key: null, value: null, headers: {} };
+    await batches.handle({
+      records: events.map((event) => ({ event, message })),
+      isolated: false,
+      move: offsets.move(moves, owner),
+      moveOffsets: (tx) => offsets.advance(tx, moves, owner),
+      deadLetter: async (all) => void letters.push(...all.map(({ note }) => note.reason)),
+    });
+    next += BigInt(events.length);
+    return wasWarm;
+  };
+  const tally = async () => (await bench.rows('tally_projector.tallies')).find((row) => row['counter_id'] === id)?.['total'];
+  const checkpoint = () => bench.checkpoint('tally_projector', id);
+  const stored = async () => (await bench.rows('tally_projector.offsets'))[0]?.['next_offset'];
+
+  it('folds new aggregates, and those it knows, by one statement that moves the offset as well', async () => {
+    const events = counts(id, 1, 3);
+    const other = counts(freshId(), 1, 1);
+    await bench.keep(...events, ...other);
+    expect(await handle(events[0]!, other[0]!)).toBe(true);
+    expect(await handle(events[1]!)).toBe(true);
+    expect(await handle(events[2]!)).toBe(true);
+    expect([await tally(), await stored()]).toEqual(['3.00', '4']);
+    expect(await checkpoint()).toMatchObject({ version: 3, event_id: events[2]!.id });
+  });
+
+  it('goes on from what the database holds, to the last digit and microsecond, also after events that it ignores', async () => {
+    const exact = { amount: '1', big: '123456789012345678901234567890.000000001', at: '2026-01-02T03:04:05.000006Z' };
+    const events = [recorded(id, 1, new Counted(exact)), recorded(id, 2, new Noted({ text: 'x' })), ...counts(id, 3, 3)];
+    await bench.keep(...events);
+    for (const event of events) expect(await handle(event)).toBe(true);
+    const [row] = await bench.rows('tally_projector.tallies');
+    expect(row).toMatchObject({ total: '2.00', details: { amounts: ['1', '1'] } });
+    expect(await checkpoint()).toMatchObject({ version: 3 });
+  });
+
+  it('loads what it does not know, what was changed elsewhere, and what comes again', async () => {
+    const events = counts(id, 1, 6);
+    await bench.keep(...events);
+    await handle(events[0]!);
+    expect(await handle(events[0]!)).toBe(false); // a duplicate
+    expect(await handle(events[2]!)).toBe(false); // a gap
+    expect(await tally()).toBe('3.00');
+    await bench.database.dataSource.query(`update tally_projector.checkpoints set version = 4, event_id = $1`, [events[3]!.id]);
+    await bench.database.dataSource.query(`update tally_projector.tallies set total = 4`); // as another owner would
+    expect(await handle(events[4]!)).toBe(false);
+    expect(await handle(events[5]!)).toBe(true);
+    expect([await tally(), await stored()]).toEqual(['6.00', '5']);
+  });
+
+  it('believes no record: a stranger, another version, other data', async () => {
+    const events = counts(id, 1, 2);
+    await bench.keep(...events);
+    expect(await handle(recorded(freshId(), 1, new Counted({ amount: '1000' })))).toBe(false);
+    expect(await handle(events[0]!)).toBe(true);
+    expect(await handle({ ...events[1]!, id: freshId() })).toBe(false);
+    expect(await handle({ ...events[1]!, data: { amount: 'many' } })).toBe(false);
+    expect(letters).toHaveLength(3);
+    expect([await tally(), await stored()]).toEqual(['2.00', '4']); // the last was the store's own event after all
+  });
+
+  it('parks as ever, and knows a parked aggregate no more until it is redriven', async () => {
+    const events = [...counts(id, 1, 1), recorded(id, 2, new Spoilt({ why: 'water' })), ...counts(id, 3, 3)];
+    await bench.keep(...events);
+    expect(await handle(events[0]!)).toBe(true);
+    expect(await handle(events[1]!)).toBe(false);
+    expect(await handle(events[2]!)).toBe(false);
+    expect(await checkpoint()).toMatchObject({ version: 1, parked_version: 2 });
+    expect(await redrive(Tallies, id, bench.parts)).toMatchObject({ events: 0 });
+  });
+
+  it('writes nothing for an owner that is none any more', async () => {
+    const events = counts(id, 1, 1);
+    await bench.keep(...events);
+    await bench.database.dataSource.query('update tally_projector.offsets set owner = gen_random_uuid()');
+    await expect(handle(events[0]!)).rejects.toThrow('belongs to');
+    expect(await tally()).toBeUndefined();
+  });
+});
