@@ -19,6 +19,7 @@ import type {
 } from '@tradecore/trading';
 import type { Chance } from './chance.ts';
 import { timeOf, type Clock } from './clock.ts';
+import { withoutStack } from './without-stack.ts';
 
 /** How bad the line to the brokerage is: milliseconds, and shares of calls or updates. */
 export interface LineFaults {
@@ -339,7 +340,7 @@ export const isOpenThere = isOpen;
 
 function performed(perform: () => BrokerageAnswer): BrokerageAnswer {
   try {
-    return perform();
+    return withoutStack(perform);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.status === 404) return { kind: 'absent' };

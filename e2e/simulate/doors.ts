@@ -28,6 +28,7 @@ import {
 import type { Chance } from './chance.ts';
 import type { Clock } from './clock.ts';
 import type { Journal, Origin, Part } from './journal.ts';
+import { withoutStack } from './without-stack.ts';
 
 /** The market as the fleet knows it. */
 export interface Market {
@@ -220,7 +221,7 @@ class Turn {
     if (!reservation) return undefined;
     const before = account.uncommittedEvents.length;
     try {
-      account.reserve(reservation);
+      withoutStack(() => account.reserve(reservation));
     } catch (error) {
       if (!(error instanceof InsufficientFunds || error instanceof InsufficientShares)) throw error;
       return { rule: error.code, detail: error.message, figures: error.details as Denial['figures'] };
@@ -282,7 +283,7 @@ class Turn {
 /** The code of what a client is refused; undefined when it is not. */
 function refusalIn(request: () => void): string | undefined {
   try {
-    request();
+    withoutStack(request);
     return undefined;
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;

@@ -159,9 +159,8 @@ export class Journal {
       sagaId: origin.sagaId ?? null,
       metadata: origin.account === undefined ? noMetadata : { account: origin.account },
     };
-    const before = this.#byId.size;
-    this.#byId.set(recorded.id, recorded);
-    if (this.#byId.size === before) throw new Error(`${event.type} ${recorded.id} is decided twice`);
+    const { size } = this.#byId;
+    if (this.#byId.set(recorded.id, recorded).size === size) throw new Error(`${event.type} ${recorded.id} is decided twice`);
     return recorded;
   }
 

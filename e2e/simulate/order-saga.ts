@@ -74,26 +74,27 @@ export class OrderSaga implements Consumer {
   #hear(missed: readonly RecordedEvent[]): void {
     for (const event of missed) {
       const ids = this.#world.process.idsOf(event);
-      if (ids) this.#store(event, ids, this.#eventsOf(event, ids));
+      if (ids) this.#store(event, ids, this.#eventsOf(event, this.#aggregatesOf(ids)));
     }
   }
 
   #decide(event: RecordedEvent, ids: readonly string[]): number | undefined {
     const { chance, clock, late, slowest } = this.#world;
-    const decision = this.#eventsOf(event, ids);
+    const aggregates = this.#aggregatesOf(ids);
+    const decision = this.#eventsOf(event, aggregates);
     if (!chance.happens(late)) return void this.#store(event, ids, decision);
-    const versions = this.#versionsOf(ids);
+    const versions = aggregates.map(({ version }) => version);
     const after = chance.whole(1, slowest);
     clock.in(after, () => {
       // Somebody was faster, or heard it meanwhile: what was decided is thrown away.
-      const isStale = this.#versionsOf(ids).some((version, index) => version !== versions[index]);
-      this.#store(event, ids, isStale ? this.#eventsOf(event, ids) : decision);
+      const isStale = aggregates.some(({ version }, index) => version !== versions[index]);
+      this.#store(event, ids, isStale ? this.#eventsOf(event, aggregates) : decision);
     });
     return after;
   }
 
-  #eventsOf(event: RecordedEvent, ids: readonly string[]): readonly (readonly Event[])[] {
-    return this.#world.process.decide(event, this.#aggregatesOf(ids), this.#world.clock.time);
+  #eventsOf(event: RecordedEvent, aggregates: readonly AnyAggregate[]): readonly (readonly Event[])[] {
+    return this.#world.process.decide(event, aggregates, this.#world.clock.time);
   }
 
   /** Stores a decision whole, with the version that was heard. */
@@ -102,8 +103,7 @@ export class OrderSaga implements Consumer {
     const heard = this.#heardOf(placementId);
     if (event.aggregateVersion <= (heard[event.aggregateId] ?? 0)) return;
     heard[event.aggregateId] = event.aggregateVersion;
-    const origin = { commandId: event.id, causationId: event.id, sagaId: placementId, account };
-    this.#save(ids, decision, origin);
+    this.#save(ids, decision, { commandId: event.id, causationId: event.id, sagaId: placementId, account });
     this.#setTimer(ids);
   }
 
@@ -113,10 +113,12 @@ export class OrderSaga implements Consumer {
     // What comes once more after the rows were lost is known by what it caused.
     const mayBeHeard = this.#again.has(ids[2] as string);
     if (mayBeHeard && ids.some((id) => journal.event(causedEventId(origin.commandId ?? '', id, 0)))) return;
-    const parts = this.#aggregatesOf(ids).flatMap((aggregate, index): Part[] => {
-      const events = decision[index] ?? [];
-      const Class = classes[index] as unknown as Part['Class'];
-      return events.length === 0 ? [] : [{ Class, id: aggregate.id, expected: aggregate.version, decided: [{ events, origin }] }];
+    const parts: Part[] = [];
+    classes.forEach((Class, index) => {
+      const [id, events] = [ids[index] as string, decision[index] ?? []];
+      if (events.length === 0) return;
+      const { version } = journal.live(Class as unknown as Part['Class'], id);
+      parts.push({ Class: Class as unknown as Part['Class'], id, expected: version, decided: [{ events, origin }] });
     });
     if (journal.save(parts).length > 0) throw new Error('what was read is what is there');
   }
@@ -166,14 +168,11 @@ export class OrderSaga implements Consumer {
     return [journal.live(Order, order), journal.live(Account, account), journal.live(OrderPlacement, placement)];
   }
 
-  #versionsOf(ids: readonly string[]): readonly number[] {
-    return this.#aggregatesOf(ids).map(({ version }) => version);
-  }
-
   #heardOf(placementId: string): Record<string, number> {
     const known = this.#heard.get(placementId);
     if (known) return known;
-    const fresh: Record<string, number> = {};
+    // Its keys are ids: an object with a shape of its own for each would cost more than the decision.
+    const fresh = Object.create(null) as Record<string, number>;
     this.#heard.set(placementId, fresh);
     return fresh;
   }

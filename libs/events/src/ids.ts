@@ -7,13 +7,34 @@ const tradecore = parse('f17a27d4-5f8b-5e3e-acda-11cf9cf0904e');
 /** A fresh id: UUIDv7 (RFC 9562), so that new rows land at the end of an index. */
 export const freshId = (): string => v7();
 
+/** Where a name is put together to be hashed, behind the root: nearly all fit, and a buffer for each would cost as much as the hash. */
+const scratch = Buffer.alloc(4096);
+scratch.set(tradecore);
+
 /**
  * A name as an id: UUIDv5 of the parts, each with its length, so that ('a', 'bc') and ('ab', 'c') differ.
  * The same parts always give the same id: a repeat is recognised without a table.
  */
 export function derivedId(...parts: readonly string[]): string {
-  const name = Buffer.from(parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join(''));
-  return uuidV5(hash('sha1', Buffer.concat([tradecore, name]), 'hex'));
+  let name = '';
+  for (const part of parts) name += `${Buffer.byteLength(part)}:${part}`;
+  const length = tradecore.length + Buffer.byteLength(name);
+  if (length > scratch.length) return uuidV5(hash('sha1', Buffer.concat([tradecore, Buffer.from(name)]), 'hex'));
+  scratch.write(name, tradecore.length);
+  return uuidV5(hash('sha1', scratch.subarray(0, length), 'hex'));
+}
+
+/** Keeps the last names of a kind: who follows an order asks for the same few again and again, and each takes a hash. */
+function remembered(derive: (key: string) => string): (key: string) => string {
+  const known = new Map<string, string>();
+  return (key) => {
+    const id = known.get(key);
+    if (id !== undefined) return id;
+    if (known.size === 10_000) known.clear();
+    const derived = derive(key);
+    known.set(key, derived);
+    return derived;
+  };
 }
 
 /** A SHA-1 as RFC 9562 spells it, version and variant set. Done here because `v5` of uuid takes 4 to 8 us for it, and each event has such an id: this takes 1 to 2. */
@@ -37,7 +58,7 @@ export const causedEventId = (commandId: string, aggregateId: string, index: num
 export const accountIdFor = (owner: string, idempotencyKey: string): string => derivedId('account', owner, idempotencyKey);
 
 /** The id of an order's saga. */
-export const placementIdFor = (orderId: string): string => derivedId('order-placement', orderId);
+export const placementIdFor = remembered((orderId) => derivedId('order-placement', orderId));
 
 /** The command that places an order: every event of the save is found by it. */
 export const placeCommandId = (orderId: string): string => derivedId('place', orderId);
@@ -51,7 +72,9 @@ export const submitStepEventId = (brokerOrderId: string): string => derivedId('s
 
 /** The id of one revision of an order at the brokerage, and its `client_order_id` there: never from an attempt. */
 export const brokerOrderIdFor = (orderId: string, revision: number): string =>
-  derivedId('broker-order', orderId, String(revision));
+  revision === 1 ? firstBrokerOrderId(orderId) : derivedId('broker-order', orderId, String(revision));
+
+const firstBrokerOrderId = remembered((orderId) => derivedId('broker-order', orderId, '1'));
 
 /** The id of an order at the brokerage that is not ours. */
 export const foreignOrderIdFor = (brokerage: string, brokerageOrderId: string): string =>

@@ -1,7 +1,7 @@
 import Big from 'big.js';
 import { isPositive, modes, type Rounding } from './arithmetic.ts';
 import { fit, maxDecimalPlaces, type Decimal } from './decimal.ts';
-import { placesOf, smallRound, unitsOf } from './small.ts';
+import { ofUnits, placesOf, smallRound, unitsOf } from './small.ts';
 
 /** A rounding that always has a result. */
 export type Rounded = Exclude<Rounding, 'exact'>;
@@ -21,6 +21,15 @@ const neighbours: Readonly<Record<Rounded, (rest: number, step: number, cut: num
 
 /** The multiple of `step` next to the value, as said: a price on its tick. Throws `RangeError` unless `step` is above nought. */
 export function roundToStep(value: Decimal, step: Decimal, rounding: Rounded): Decimal {
+  const places = Math.max(placesOf(value), placesOf(positive(step)));
+  const [units, stepUnits] = [unitsOf(value, places), unitsOf(step, places)];
+  if (units !== undefined && stepUnits !== undefined) {
+    const rest = Math.abs(units) % stepUnits;
+    const cut = (Math.abs(units) - rest) / stepUnits;
+    const near = Math.sign(units) * (cut + (rest === 0 ? 0 : neighbours[rounding](rest, stepUnits, cut))) * stepUnits;
+    const small = ofUnits(near, places);
+    if (small !== undefined) return small;
+  }
   const size = integer(new Big(positive(step)), maxDecimalPlaces);
   return fromInteger(quotient(integer(new Big(value), maxDecimalPlaces), size, rounding) * size);
 }
@@ -45,7 +54,15 @@ export const divide = (a: Decimal, b: Decimal, rounding: Rounded): Decimal => pr
 
 /** That many percent of the value, rounded to 9 decimal places: `percentOf(decimal('200'), decimal('5'), 'up')` is `'10'`. */
 export const percentOf = (value: Decimal, percent: Decimal, rounding: Rounded): Decimal =>
-  fit(new Big(value).times(percent).times('0.01').round(maxDecimalPlaces, modes[rounding]));
+  smallHundredth(value, percent) ?? fit(new Big(value).times(percent).times('0.01').round(maxDecimalPlaces, modes[rounding]));
+
+/** The product by a hundredth where it needs no rounding. */
+function smallHundredth(a: Decimal, b: Decimal): Decimal | undefined {
+  const places = placesOf(a) + placesOf(b) + 2;
+  if (places > maxDecimalPlaces) return undefined;
+  const [one, other] = [unitsOf(a, placesOf(a)), unitsOf(b, placesOf(b))];
+  return one === undefined || other === undefined ? undefined : ofUnits(one * other, places);
+}
 
 function positive(step: Decimal): Decimal {
   if (!isPositive(step)) throw new RangeError(`no step: ${step}`);

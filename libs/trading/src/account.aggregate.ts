@@ -195,7 +195,7 @@ export class Account extends BaseAggregate<AccountEvent> {
   restore({ owner, currency, name, subjects, balances, reservations }: AccountState): void {
     if (owner !== undefined && currency !== undefined) this.#opened = { owner, currency, ...(name !== undefined && { name }) };
     this.#subjects = new Set(subjects);
-    this.#ledger.post(balances);
+    this.#ledger.restore(balances);
     for (const reservation of reservations) this.#reservations.set(reservation.orderId, reservation);
   }
 

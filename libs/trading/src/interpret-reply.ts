@@ -37,8 +37,8 @@ export function interpretReply(revision: Revision, reply: Reply, rules: Revision
   const outcome = outcomeOf(revision, reply, rules, now);
   answerCancels(revision);
   if (revision.replaced) answerCancels(revision.replaced);
-  const { isOpen } = revision.order;
-  const late = !wasOpen && revision.order.filledQuantity !== filledQuantity && { tradedLate: true };
+  const { isOpen, progress } = revision.order;
+  const late = !wasOpen && progress === 'canceled' && revision.order.filledQuantity !== filledQuantity && { tradedLate: true };
   if (reply.of !== 'stream' && reply.of !== 'list') return { ...settled(revision, outcome), ...late };
   return { state: outcome.state, again: outcome.againMs ?? (wasOpen && !isOpen ? 'done' : 'when-asked'), ...late };
 }

@@ -37,6 +37,14 @@ export class Ledger {
     }
   }
 
+  /** Takes the balances of a snapshot, before anything else. */
+  restore(balances: readonly Posting[]): void {
+    for (const balance of balances) {
+      const { book, kind, unit } = balance;
+      this.#balances.set(`${book} ${kind} ${unit}`, balance as Balance);
+    }
+  }
+
   /** What stands in a book; zero where nothing does. */
   balance(book: Book, { kind, unit }: Unit): Decimal {
     return this.#balances.get(`${book} ${kind} ${unit}`)?.amount ?? zero;

@@ -27,11 +27,10 @@ export function orderAfter(before: OrderState | undefined, event: OrderEvent, { 
   if (event.type === 'OrderPlaced') {
     return { ...standing, orderId, placed: event.data, terms: event.data, revision: 1, lastRevision: 1 };
   }
-  const { requested, cancelVersion, ...state } = {
-    ...(before as OrderState),
-    ...standing,
-    ...changesOf(before as OrderState, event),
-  };
+  const after = { ...(before as OrderState), ...standing, ...changesOf(before as OrderState, event) };
+  const asks = event.type === 'OrderReplaceRequested' || event.type === 'OrderCancelRequested';
+  if (!asks && after.requested === undefined && after.cancelVersion === undefined) return after;
+  const { requested, cancelVersion, ...state } = after;
   return {
     ...state,
     ...(event.type === 'OrderReplaceRequested' ? { requested: event.data } : requested && standing.replacing && { requested }),

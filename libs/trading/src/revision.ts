@@ -110,7 +110,7 @@ export type Reply =
 export interface Interpretation {
   readonly state: RevisionState;
   readonly again: 'done' | 'when-asked' | number;
-  /** It traded after its end: what took its place may have been sent with too much. Asks for the rows of those whose terms say that they replace it. */
+  /** It traded after it was cancelled: what took its place was sent with too much. Asks for the rows of those whose terms say that they replace it. */
   readonly tradedLate?: boolean;
 }
 

@@ -47,7 +47,9 @@ const conflictsLimit = 10;
 /** What this process knows of one BrokerOrder, and the one place where its events are stored: all that waits for it together, in one save. */
 export class BrokerOrderOwner {
   #origin: Origin | undefined;
+  /** As it is stored; undefined where that is not sure. */
   #loaded: Loaded | undefined;
+  #warm: Loaded['warm'] | undefined;
   /** How the brokerage showed it last. */
   #standing: string | undefined;
   #waiting: WaitingWord[] = [];
@@ -106,10 +108,12 @@ export class BrokerOrderOwner {
     let isFirst = true;
     return {
       settle: async (tx) => {
-        const loaded = isFirst ? (this.#loaded ?? (await this.#load())) : await this.#load();
+        const loaded = (isFirst ? this.#loaded : undefined) ?? (await this.#load());
         isFirst = false;
         if (!loaded) return { done: true };
         const { verdict, events } = await this.#settle(loaded, { words, reply, state, tx });
+        // Whether the transaction commits is not known here.
+        this.#loaded = undefined;
         isSettled = true;
         for (const { resolve } of words) resolve(events > 0 ? 'applied' : 'known');
         return verdict;
@@ -224,10 +228,11 @@ export class BrokerOrderOwner {
   }
 
   async #load(): Promise<Loaded | undefined> {
-    const warm = this.#loaded?.order.uncommittedEvents.length === 0 ? this.#loaded.warm : undefined;
-    this.#loaded = undefined;
+    const warm = this.#warm?.aggregate.uncommittedEvents.length === 0 ? this.#warm : undefined;
+    this.#loaded = this.#warm = undefined;
     this.#loaded = await this.parts.store.load(this.id, this.#origin, warm);
-    this.#origin = this.#loaded?.origin;
+    this.#warm = this.#loaded?.warm;
+    this.#origin ??= this.#loaded?.origin;
     return this.#loaded;
   }
 

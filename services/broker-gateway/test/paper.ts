@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
@@ -20,8 +21,12 @@ export function startProcess(file: string, env: Readonly<Record<string, string>>
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  // One that a failed test leaves behind keeps nobody waiting.
+  child.unref();
+  process.once('exit', () => child.kill('SIGKILL'));
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += text.toString()));
+  for (const stream of [child.stdout, child.stderr] as Socket[])
+    stream.unref().on('data', (text: Buffer) => (output += text.toString()));
   return { child, output: () => output };
 }
 

@@ -23,7 +23,7 @@ export class Book {
   readonly orders: Table<ExchangeOrder>;
   readonly executions: Table<VenueExecution>;
   readonly #shelves = new Map<string, Shelf>();
-  readonly #open = new Set<string>();
+  readonly #open = new Map<string, ExchangeOrder>();
   /** In the order in which they were closed. */
   readonly #closed = new Set<string>();
   readonly #executionsByOrder = new Map<string, string[]>();
@@ -83,7 +83,7 @@ export class Book {
 
   /** Every open order, oldest first. */
   open(): ExchangeOrder[] {
-    return [...this.#open].map((id) => this.orders.get(id) as ExchangeOrder);
+    return [...this.#open.values()];
   }
 
   /** The account's open orders, newest first. */
@@ -152,7 +152,7 @@ export class Book {
   }
 
   #sort(order: ExchangeOrder): void {
-    if (isOpen(order)) this.#open.add(order.id);
+    if (isOpen(order)) this.#open.set(order.id, order);
     else {
       this.#open.delete(order.id);
       this.#closed.add(order.id);

@@ -1,5 +1,4 @@
-import { compare, decimal, decimalRefusal, isPositive, type Decimal } from '@tradecore/money';
-import Big from 'big.js';
+import { compare, decimal, decimalRefusal, isMultipleOf, isPositive, type Decimal } from '@tradecore/money';
 import type { Instrument } from './instruments.ts';
 import { impossible, malformed } from './refusal.ts';
 import type { OrderRequest, ReplaceRequest, ExchangeOrder } from './exchange-order.ts';
@@ -8,8 +7,6 @@ import type { OrderRequest, ReplaceRequest, ExchangeOrder } from './exchange-ord
 export type Terms = Pick<ExchangeOrder, 'side' | 'type' | 'timeInForce' | 'qty' | 'limitPrice' | 'stopPrice'>;
 
 const clientOrderIdLimit = 128;
-
-const multipleOf = (value: Decimal, unit: Decimal): boolean => new Big(value).mod(unit).eq(0);
 
 /** A number above nought; `Refusal` 422 for anything else. */
 export function positive(name: string, text: string): Decimal {
@@ -21,14 +18,14 @@ export function positive(name: string, text: string): Decimal {
 
 function quantity(text: string, { lot }: Instrument): Decimal {
   const qty = positive('qty', text);
-  if (!multipleOf(qty, lot)) throw impossible(`invalid qty ${text}. quantity must be a multiple of ${lot}`);
+  if (!isMultipleOf(qty, lot)) throw impossible(`invalid qty ${text}. quantity must be a multiple of ${lot}`);
   return qty;
 }
 
 /** A price in whole ticks; `Refusal` 422 for anything else. */
 export function priceOf(name: string, text: string, { tick }: Instrument): Decimal {
   const value = positive(name, text);
-  if (multipleOf(value, tick)) return value;
+  if (isMultipleOf(value, tick)) return value;
   throw impossible(`invalid ${name} ${text}. sub-penny increment does not fulfill minimum pricing criteria`);
 }
 

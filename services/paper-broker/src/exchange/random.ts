@@ -17,11 +17,12 @@ export class Random {
 
   /** A UUID (version 4 in shape). */
   uuid(): string {
-    const hex = Array.from({ length: 4 }, () =>
-      Math.floor(this.next() * 4_294_967_296)
+    let hex = '';
+    for (let word = 0; word < 4; word += 1) {
+      hex += Math.floor(this.next() * 4_294_967_296)
         .toString(16)
-        .padStart(8, '0'),
-    ).join('');
+        .padStart(8, '0');
+    }
     const variant = '89ab'[Math.floor(this.next() * 4)];
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
   }
