@@ -38,7 +38,8 @@ export interface OwnerParts {
 export interface Settlement {
   /** Interprets the reply and all that waits, and saves it; in the transaction that settles the row. Runs again after a conflict. */
   settle(tx: Transaction): Promise<Verdict>;
-  release(): void;
+  /** What was settled counts only when its transaction is committed: else the words wait on, and nothing that was saved is believed. */
+  release(isCommitted: boolean): void;
 }
 
 const log = logger('broker-orders');
@@ -102,7 +103,7 @@ export class BrokerOrderOwner {
     const leave = await this.#enter();
     await this.#gather(reply);
     const words = this.#takeWaiting();
-    let isSettled = false;
+    let applied: Applied | undefined;
     let isFirst = true;
     return {
       settle: async (tx) => {
@@ -110,12 +111,12 @@ export class BrokerOrderOwner {
         isFirst = false;
         if (!loaded) return { done: true };
         const { verdict, events } = await this.#settle(loaded, { words, reply, state, tx });
-        isSettled = true;
-        for (const { resolve } of words) resolve(events > 0 ? 'applied' : 'known');
+        applied = events > 0 ? 'applied' : 'known';
         return verdict;
       },
-      release: () => {
-        if (!isSettled) {
+      release: (isCommitted) => {
+        if (applied && isCommitted) for (const { resolve } of words) resolve(applied);
+        else {
           this.#waiting.unshift(...words);
           this.#loaded = undefined;
         }
