@@ -30,6 +30,7 @@ const fill = {
 function world() {
   const id = freshId();
   const stored: BrokerOrderEvent[] = [];
+  const asked: string[] = [];
   const load = () => {
     const order = new BrokerOrder(id).replay(stored).openedBy(opening);
     const warm = { aggregate: order, lastEventId: null };
@@ -43,11 +44,16 @@ function world() {
   };
   const rules = { replaceCarriesFills: true, graceMs: 0, quarantineMs: 0, tries: 10 };
   const parts = {
-    store: { load, save, originOf: () => Promise.resolve({ opening, context: {} }), replacementsOf: () => Promise.resolve([]) },
-    queue: { ask: () => undefined, drop: () => undefined },
+    store: {
+      load,
+      save,
+      originOf: () => Promise.resolve({ opening, context: {} }),
+      replacementsOf: () => Promise.resolve(['the next revision']),
+    },
+    queue: { ask: (id: string) => void asked.push(id), drop: () => undefined },
     brokerage: { config: { BROKER_GATHER: 0 }, rules, now: () => '2026-01-02T03:04:07Z' },
   };
-  return { owner: new BrokerOrderOwner(id, parts as unknown as OwnerParts), stored };
+  return { owner: new BrokerOrderOwner(id, parts as unknown as OwnerParts), stored, asked };
 }
 
 describe('the words that a worker settles in its turn', () => {
@@ -77,5 +83,23 @@ describe('the words that a worker settles in its turn', () => {
     expect(await heard).toBe('applied');
     expect(stored.filter(({ type }) => type === 'ExecutionReported')).toHaveLength(1);
     expect(knew()).toBe(true);
+  });
+});
+
+describe('an execution that is found after the end', () => {
+  it('by a look-up makes what took its place look whether too much may trade, once it is committed', async () => {
+    const { owner, stored, asked } = world();
+    const canceled = { ...shown, status: 'canceled', brokerageStatus: 'canceled' } as const;
+    await owner.hear({ of: 'stream', update: { event: 'canceled', order: canceled } });
+    asked.length = 0;
+    const found = { answer: { kind: 'order', order: { ...canceled, filledQuantity: '4' } }, executions: [execution] } as const;
+    const settlement = await owner.begin({ of: 'look-up', own: found }, { list: true });
+    const tx: BrokerOrderEvent[] = [];
+    await settlement.settle(tx as never);
+    stored.push(...tx);
+    expect([tx.map(({ type }) => type), asked]).toEqual([['ExecutionReported'], []]);
+    settlement.release(true);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asked).toEqual(['the next revision']);
   });
 });

@@ -104,19 +104,23 @@ export class BrokerOrderOwner {
     await this.#gather(reply);
     const words = this.#takeWaiting();
     let applied: Applied | undefined;
+    let isLate = false;
     let isFirst = true;
     return {
       settle: async (tx) => {
         const loaded = isFirst ? (this.#loaded ?? (await this.#load())) : await this.#load();
         isFirst = false;
         if (!loaded) return { done: true };
-        const { verdict, events } = await this.#settle(loaded, { words, reply, state, tx });
+        const { verdict, events, tradedLate } = await this.#settle(loaded, { words, reply, state, tx });
+        isLate = tradedLate;
         applied = events > 0 ? 'applied' : 'known';
         return verdict;
       },
       release: (isCommitted) => {
-        if (applied && isCommitted) for (const { resolve } of words) resolve(applied);
-        else {
+        if (applied && isCommitted) {
+          for (const { resolve } of words) resolve(applied);
+          if (isLate) void this.#askReplacements();
+        } else {
           this.#waiting.unshift(...words);
           this.#loaded = undefined;
         }
@@ -129,15 +133,22 @@ export class BrokerOrderOwner {
   async #settle(
     loaded: Loaded,
     of: { words: readonly WaitingWord[]; reply: Reply | undefined; state: RevisionState; tx: Transaction },
-  ): Promise<{ verdict: Verdict; events: number }> {
-    const { state, again, asks } = this.#interpret(loaded, of.words, of.state);
-    const own = of.reply ? this.#interpretOne(loaded, of.reply, state) : { state, again };
+  ): Promise<{ verdict: Verdict; events: number; tradedLate: boolean }> {
+    const heard = this.#interpret(loaded, of.words, of.state);
+    const { state, again, asks } = heard;
+    const own: Interpretation = of.reply ? this.#interpretOne(loaded, of.reply, state) : { state, again };
+    const tradedLate = [heard, own].some((each) => each.tradedLate);
     const events = await this.#save(loaded, of.tx);
     const next = earliest(own.again, loaded.order.isOpen ? asks : []);
     const { replaced, order } = loaded;
     if (replaced && !replaced.order.isOpen) this.parts.queue.drop(replaced.order.id);
-    if (next === 'done' || (!of.reply && !order.isOpen && !own.state.list)) return { verdict: { done: true }, events };
-    return { verdict: { again: next === 'when-asked' ? 'on-request' : next, state: writeState(own.state, order) }, events };
+    if (next === 'done' || (!of.reply && !order.isOpen && !own.state.list))
+      return { verdict: { done: true }, events, tradedLate };
+    return {
+      verdict: { again: next === 'when-asked' ? 'on-request' : next, state: writeState(own.state, order) },
+      events,
+      tradedLate,
+    };
   }
 
   /** Stores what waits, where no worker has a reply for it. */
@@ -159,33 +170,40 @@ export class BrokerOrderOwner {
   async #storeWords(words: readonly WaitingWord[]): Promise<number> {
     const loaded = this.#loaded ?? (await this.#load());
     if (!loaded) throw new Error(`no step sends the BrokerOrder ${this.id}`);
-    const { state, asks } = this.#interpret(loaded, words, {});
+    const { state, asks, tradedLate } = this.#interpret(loaded, words, {});
     const events = await this.#save(loaded).catch((error: unknown) => {
       this.#loaded = undefined;
       throw error;
     });
     const [soonest] = asks.toSorted((a, b) => a - b);
+    const hasEnded = !loaded.order.isOpen && events > 0;
     if (soonest !== undefined) this.parts.queue.ask(this.id, state, soonest);
-    else if (!loaded.order.isOpen && events > 0) await this.#afterEnd();
+    else if (hasEnded) this.parts.queue.drop(this.id);
+    if (tradedLate || (soonest === undefined && hasEnded)) await this.#askReplacements();
     return events;
   }
 
-  /** Its row goes; what took its place looks whether too much may trade now. */
-  async #afterEnd(): Promise<void> {
-    this.parts.queue.drop(this.id);
-    for (const id of await this.parts.store.replacementsOf(this.id)) this.parts.queue.ask(id);
+  /** What took its place looks whether too much may trade now. */
+  async #askReplacements(): Promise<void> {
+    try {
+      for (const id of await this.parts.store.replacementsOf(this.id)) this.parts.queue.ask(id);
+    } catch (error) {
+      log.warn({ err: error, brokerOrderId: this.id }, 'what took its place was not asked for');
+    }
   }
 
   /** Interprets words one after the other; the state that they leave is laid over the row's. */
   #interpret(loaded: Loaded, words: readonly WaitingWord[], before: RevisionState) {
     let state = before;
+    let tradedLate = false;
     const asks: number[] = [];
     for (const { reply } of words) {
-      const { state: laid, again } = this.#interpretOne(loaded, reply, state);
+      const { state: laid, again, tradedLate: isLate = false } = this.#interpretOne(loaded, reply, state);
       state = { ...state, ...laid };
+      tradedLate ||= isLate;
       if (typeof again === 'number') asks.push(again);
     }
-    return { state, asks, again: 'when-asked' as Interpretation['again'] };
+    return { state, asks, tradedLate, again: 'when-asked' as Interpretation['again'] };
   }
 
   #interpretOne({ order, replaced, cancels }: Loaded, reply: Reply, state: RevisionState): Interpretation {
