@@ -137,7 +137,8 @@ export class BrokerageLine {
   }
 
   #amendLater(standing: Standing, share: number): void {
-    if (this.#chance.happens(share)) this.#clock.in(this.#chance.whole(1, this.#chance.pick([100, 2000, 60_000])), () => this.amend(standing));
+    if (this.#chance.happens(share))
+      this.#clock.in(this.#chance.whole(1, this.#chance.pick([100, 2000, 60_000])), () => this.amend(standing));
   }
 
   submit(clientOrderId: string, terms: RevisionTerms, answer: (answer: BrokerageAnswer) => void): void {
@@ -148,7 +149,11 @@ export class BrokerageLine {
     this.#call({ account, on: 'submit', symbol: terms.symbol }, submit, answer);
   }
 
-  replace(at: { readonly brokerageOrderId: string; readonly clientOrderId: string }, terms: RevisionTerms, answer: Answered): void {
+  replace(
+    at: { readonly brokerageOrderId: string; readonly clientOrderId: string },
+    terms: RevisionTerms,
+    answer: Answered,
+  ): void {
     const { quantity, limitPrice, stopPrice, symbol } = terms;
     const changes = {
       clientOrderId: at.clientOrderId,

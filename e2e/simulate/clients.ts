@@ -3,8 +3,8 @@ import { decimal, isPositive } from '@tradecore/money';
 import { Account, canonicalTerms, Order } from '@tradecore/trading';
 import type { Chance } from './chance.ts';
 import type { Clock } from './clock.ts';
-import type { Door, Market, Request } from './doors.ts';
-import type { Journal } from './journal.ts';
+import type { Door, Market, Request } from './fleet/doors.ts';
+import type { Journal } from './fleet/journal.ts';
 
 /** What clients need of the world. */
 export interface ClientWorld {

@@ -1,6 +1,6 @@
 import type { LineFaults } from './brokerage-line.ts';
-import type { GatewayFaults } from './gateway.ts';
-import type { TransportFaults } from './transport.ts';
+import type { GatewayFaults } from './fleet/gateway.ts';
+import type { TransportFaults } from './fleet/transport.ts';
 
 /** How often what goes wrong: shares, and milliseconds. */
 export interface Faults {

@@ -2,7 +2,7 @@ import type { RecordedEvent } from '@tradecore/events';
 import type { Order } from '@tradecore/trading';
 import type { BrokerageLine } from './brokerage-line.ts';
 import type { Clients } from './clients.ts';
-import type { Journal } from './journal.ts';
+import type { Journal } from './fleet/journal.ts';
 
 /** What is counted by the type of the event alone. */
 const counted: Readonly<Record<string, string>> = {
@@ -37,7 +37,15 @@ function countEvent({ type, data }: RecordedEvent, count: Count): void {
 }
 
 /** How often what happened: where orders ended, and what happened on the way. */
-export function mixOf({ journal, clients, line }: { journal: Journal; clients: Clients; line: BrokerageLine }): Map<string, number> {
+export function mixOf({
+  journal,
+  clients,
+  line,
+}: {
+  journal: Journal;
+  clients: Clients;
+  line: BrokerageLine;
+}): Map<string, number> {
   const mix = new Map<string, number>();
   const count: Count = (name) => void mix.set(name, (mix.get(name) ?? 0) + 1);
   for (const id of clients.placed) count(`order ${(journal.aggregates.get(id) as Order).status}`);

@@ -21,7 +21,12 @@ describe('thousands of orders while everything goes wrong', () => {
     const ends = ['filled', 'overfilled', 'busted', 'canceled', 'expired', 'rejected', 'denied'].map((each) => `order ${each}`);
     const troubles = ['outcome unknown for a while', 'found by looking up', 'step asked again', 'saves refused by a version'];
     const changes = ['executions taken back', 'executions corrected', 'done for the day', 'worked again after a pause'];
-    const races = ['replaced', 'replaced by a cancel and the rest', 'replace rejected', 'ended while its replacement was on its way'];
+    const races = [
+      'replaced',
+      'replaced by a cancel and the rest',
+      'replace rejected',
+      'ended while its replacement was on its way',
+    ];
     const answers = ['order-not-cancelable', 'order-already-placed', 'denied: insufficient-funds', 'denied: trading-halted'];
     const wanted = [...ends, ...troubles, ...changes, ...races, ...answers.map((code) => `answer: ${code}`)];
     expect([...wanted, 'orders of others at the brokerage'].filter((name) => !met.get(name))).toEqual([]);
@@ -101,7 +106,8 @@ const deciding = (change: (decide: Decide) => Decide): Decisions['process'] => (
 });
 
 /** A decision of which the account's part is not stored. */
-const withoutMoney = (decide: Decide): Decide =>
+const withoutMoney =
+  (decide: Decide): Decide =>
   (...about) => {
     const [order = [], , placement = []] = decide(...about);
     return [order, [], placement];
@@ -164,7 +170,8 @@ describe('the invariants notice', () => {
   });
 
   it('a saga that misses executions', () => {
-    const deaf = (decide: Decide): Decide =>
+    const deaf =
+      (decide: Decide): Decide =>
       (event, ...about) =>
         event.type === 'ExecutionReported' && event.id.endsWith('0') ? [[], [], []] : decide(event, ...about);
     expect(found({ process: deciding(deaf) })).toEqual(
@@ -176,7 +183,8 @@ describe('the invariants notice', () => {
   });
 
   it('a saga that does not end with its order', () => {
-    const endless = (decide: Decide): Decide =>
+    const endless =
+      (decide: Decide): Decide =>
       (...about) => {
         const [order = [], account = [], placement = []] = decide(...about);
         return [order, account, placement.filter(({ type }) => type !== 'PlacementEnded')];
@@ -187,7 +195,8 @@ describe('the invariants notice', () => {
   });
 
   it('a saga that changes what it reads', () => {
-    const touching = (decide: Decide): Decide =>
+    const touching =
+      (decide: Decide): Decide =>
       (event, aggregates, now) => {
         (aggregates[1] as unknown as Account).deposit('1');
         return decide(event, aggregates, now);
@@ -196,8 +205,10 @@ describe('the invariants notice', () => {
   });
 
   it('state that is kept beside the events', () => {
-    const counting = (decide: Decide): Decide =>
-      (event, aggregates, now) => decide(event, Object.assign(aggregates, [Object.assign(aggregates[0] as object, { heard: event.id })]), now);
+    const counting =
+      (decide: Decide): Decide =>
+      (event, aggregates, now) =>
+        decide(event, Object.assign(aggregates, [Object.assign(aggregates[0] as object, { heard: event.id })]), now);
     expect(found({ process: deciding(counting) })).toEqual(['what is replayed is what is alive']);
   });
 
@@ -207,7 +218,8 @@ describe('the invariants notice', () => {
   });
 
   it('an order that trades more than its total and does not say so', () => {
-    const silent = (decide: Decide): Decide =>
+    const silent =
+      (decide: Decide): Decide =>
       (...about) => {
         const [order = [], account = [], placement = []] = decide(...about);
         return [order.map((event) => withoutExcess(event as OrderEvent)), account, placement];
@@ -215,11 +227,6 @@ describe('the invariants notice', () => {
     expect(found({ process: deciding(silent) }, { orders: 600 })).toContain(
       'an order never trades beyond its total without saying so',
     );
-  });
-
-  it('a gateway that forgets what it sent when the order before it trades once more', () => {
-    const forgetful: typeof interpretReply = (...about) => ({ ...interpretReply(...about), tradedLate: false });
-    expect(found({ interpretReply: forgetful }, { seed: 28, orders: 600, carriesFills: false })).toEqual(["nothing trades beyond the client's total"]);
   });
 
   it('a gateway that sends again under a new name', () => {

@@ -13,17 +13,17 @@ import {
 } from '@tradecore/trading';
 import { brokerage, BrokerageLine, scriptFaults } from './brokerage-line.ts';
 import { Chance } from './chance.ts';
-import { invariantsAtQuiet, type Found } from './checks.ts';
+import { invariantsAtQuiet, type Found } from './checks/at-quiet.ts';
 import { Clients } from './clients.ts';
 import { Clock, timeOf } from './clock.ts';
-import { Door, type DoorDecisions } from './doors.ts';
+import { Door, type DoorDecisions } from './fleet/doors.ts';
 import { badFaults, noFaults, type Faults } from './faults.ts';
-import { Gateway, type GatewayDecisions } from './gateway.ts';
-import { Journal } from './journal.ts';
+import { Gateway, type GatewayDecisions } from './fleet/gateway.ts';
+import { Journal } from './fleet/journal.ts';
 import { mixOf } from './mix.ts';
-import { OrderSaga, type Process } from './order-saga.ts';
-import { Transport } from './transport.ts';
-import { Watch } from './watch.ts';
+import { OrderSaga, type Process } from './fleet/order-saga.ts';
+import { Transport } from './fleet/transport.ts';
+import { Watch } from './checks/after-each-save.ts';
 
 /** What decides: the fleet's own functions, or others in tests that show what the checks find. */
 export interface Decisions extends DoorDecisions, GatewayDecisions {

@@ -28,15 +28,17 @@ export function orderAfter(before: OrderState | undefined, event: OrderEvent, { 
     return { ...standing, orderId, placed: event.data, terms: event.data, revision: 1, lastRevision: 1 };
   }
   const after = { ...(before as OrderState), ...standing, ...changesOf(before as OrderState, event) };
-  const asks = event.type === 'OrderReplaceRequested' || event.type === 'OrderCancelRequested';
-  if (!asks && after.requested === undefined && after.cancelVersion === undefined) return after;
-  const { requested, cancelVersion, ...state } = after;
+  if (event.type === 'OrderReplaceRequested') return withRequests({ ...after, requested: event.data });
+  if (event.type === 'OrderCancelRequested') return withRequests({ ...after, cancelVersion: version });
+  return after.requested === undefined && after.cancelVersion === undefined ? after : withRequests(after);
+}
+
+/** The state without the requests that have their answers. */
+function withRequests({ requested, cancelVersion, ...state }: OrderState): OrderState {
   return {
     ...state,
-    ...(event.type === 'OrderReplaceRequested' ? { requested: event.data } : requested && standing.replacing && { requested }),
-    ...(event.type === 'OrderCancelRequested'
-      ? { cancelVersion: version }
-      : cancelVersion !== undefined && standing.canceling && { cancelVersion }),
+    ...(requested && state.replacing && { requested }),
+    ...(cancelVersion !== undefined && state.canceling && { cancelVersion }),
   };
 }
 

@@ -1,10 +1,9 @@
 import { foreignOrderIdFor, placementIdFor, tradingControlIdFor, type RecordedEvent } from '@tradecore/events';
+import type { interpretReply, nextStep } from '@tradecore/trading';
 import {
   BrokerOrder,
   commandIdOf,
-  interpretReply,
   interrupted,
-  nextStep,
   TradingControl,
   wants,
   type BrokerageAnswer,
@@ -17,9 +16,9 @@ import {
   type RevisionRules,
   type StepEvent,
 } from '@tradecore/trading';
-import { brokerage, type BrokerageLine, type Listed } from './brokerage-line.ts';
-import type { Chance } from './chance.ts';
-import type { Clock } from './clock.ts';
+import { brokerage, type BrokerageLine, type Listed } from '../brokerage-line.ts';
+import type { Chance } from '../chance.ts';
+import type { Clock } from '../clock.ts';
 import { GatewayRows, type Row } from './gateway-rows.ts';
 import type { Journal } from './journal.ts';
 import type { Consumer } from './transport.ts';
@@ -223,7 +222,11 @@ export class Gateway implements Consumer {
     return { now: clock.time, ...(price !== undefined && { lastPrice: price }), ...(isHalted && { isHalted }) };
   }
 
-  #change(claim: Claim, { order }: Revision, step: Extract<NextStep, { do: 'submit' | 'replace' | 'cancel' | 'make-room' }>): void {
+  #change(
+    claim: Claim,
+    { order }: Revision,
+    step: Extract<NextStep, { do: 'submit' | 'replace' | 'cancel' | 'make-room' }>,
+  ): void {
     const { line, clock, nameOf } = this.#world;
     const at = clock.time;
     const answer = this.#answered(claim, (given) => this.#settle(claim, { of: step.do, answer: given, at }));
@@ -244,7 +247,9 @@ export class Gateway implements Consumer {
     };
     const lookUpOld = (own: LookedUp | undefined): void => {
       if (step.replaced === undefined || !replaced) return settle(own, undefined);
-      this.#see(claim, { by: { brokerageOrderId: step.replaced }, order: replaced.order, list: step.list }, (old) => settle(own, old));
+      this.#see(claim, { by: { brokerageOrderId: step.replaced }, order: replaced.order, list: step.list }, (old) =>
+        settle(own, old),
+      );
     };
     if (!step.own) return lookUpOld(undefined);
     this.#see(claim, { by: { clientOrderId: order.id }, order, list: step.list }, lookUpOld);

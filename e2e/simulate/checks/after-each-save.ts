@@ -1,13 +1,22 @@
-import { placementIdFor, tradingControlIdFor, type AccountEvent, type OrderEvent, type Posting, type RecordedEvent } from '@tradecore/events';
+import {
+  placementIdFor,
+  tradingControlIdFor,
+  type AccountEvent,
+  type OrderEvent,
+  type Posting,
+  type RecordedEvent,
+} from '@tradecore/events';
 import { add, compare, decimal, subtract, zero, type Decimal } from '@tradecore/money';
 import { Account, isTerminal, Order, OrderPlacement, reservationOf, TradingControl } from '@tradecore/trading';
-import type { Found } from './checks.ts';
-import type { Journal } from './journal.ts';
+import type { Found } from './at-quiet.ts';
+import type { Journal } from '../fleet/journal.ts';
 
 const control = tradingControlIdFor('all');
 
-/** Events that the saga stores about an execution, and what each has to bring in the account. */
-const bookings: Readonly<Record<string, readonly string[]>> = {
+/** What the save of an order's event has to bring in account and placement, about the same execution or order. */
+const companions: Readonly<Record<string, readonly string[]>> = {
+  OrderApproved: ['ReservationMade', 'SubmitBrokerOrder'],
+  OrderReplaceRequested: ['ReservationChanged'],
   OrderExecuted: ['FillSettled'],
   OrderExecutionBusted: ['FillReversed'],
   OrderExecutionCorrected: ['FillReversed', 'FillSettled'],
@@ -103,16 +112,11 @@ export class Watch {
 
   /** What the save of an order's event lacks. */
   #missingBeside({ type, data, aggregateId }: RecordedEvent<OrderEvent>, save: readonly RecordedEvent[]): string | undefined {
-    const has = (wanted: string, id?: string): boolean =>
-      save.some((each) => each.type === wanted && (id === undefined || idIn(each) === id));
-    if (type === 'OrderApproved') {
-      const isPaid = has('ReservationMade', aggregateId) && has('SubmitBrokerOrder', aggregateId);
-      return isPaid ? undefined : 'nothing is reserved and submitted with it';
-    }
-    if (type === 'OrderReplaceRequested' && !has('ReservationChanged', aggregateId)) return 'nothing is reserved with it';
     const { executionId, accountVersion } = data as { executionId?: string; accountVersion?: number };
-    const unbooked = bookings[type]?.find((booking) => !has(booking, executionId));
-    if (unbooked !== undefined) return `no ${unbooked} with it`;
+    const missing = companions[type]?.find(
+      (wanted) => !save.some((each) => each.type === wanted && isAbout(each, executionId ?? aggregateId)),
+    );
+    if (missing !== undefined) return `no ${missing} with it`;
     const isThere = ({ aggregateType, aggregateVersion }: RecordedEvent): boolean =>
       aggregateType === 'Account' && aggregateVersion === accountVersion;
     if (accountVersion !== undefined && !save.some(isThere)) return `the account's version ${accountVersion} is not with it`;
@@ -147,10 +151,10 @@ function touched(events: readonly RecordedEvent[]): Set<string> {
   return orders;
 }
 
-/** What an event of account or placement is about: the execution where there is one, else the order. */
-function idIn({ data }: RecordedEvent): string | undefined {
+/** Whether an event of account or placement is about this execution, or where there is none this order. */
+function isAbout({ data }: RecordedEvent, id: string): boolean {
   const { executionId, orderId } = data as { executionId?: string; orderId?: string };
-  return executionId ?? orderId;
+  return (executionId ?? orderId) === id;
 }
 
 function reservedAfter(type: string, data: object): Decimal {

@@ -12,23 +12,22 @@ import {
   type OrderTerms,
   type ReplaceTerms,
 } from '@tradecore/events';
+import type { reservationOf, submitStep } from '@tradecore/trading';
 import {
   Account,
   InsufficientFunds,
   InsufficientShares,
   Order,
   OrderPlacement,
-  reservationOf,
-  submitStep,
   TradingControl,
   type assess,
   type Assessment,
   type OrderState,
 } from '@tradecore/trading';
-import type { Chance } from './chance.ts';
-import type { Clock } from './clock.ts';
+import type { Chance } from '../chance.ts';
+import type { Clock } from '../clock.ts';
 import type { Journal, Origin, Part } from './journal.ts';
-import { withoutStack } from './without-stack.ts';
+import { withoutStack } from '../without-stack.ts';
 
 /** The market as the fleet knows it. */
 export interface Market {
@@ -147,7 +146,10 @@ class Turn {
   readonly #account: Account;
   readonly #expected: number;
   readonly #controlVersion: number;
-  readonly #orders = new Map<string, { readonly order: Order; readonly expected: number; readonly decided: Part['decided'][number][] }>();
+  readonly #orders = new Map<
+    string,
+    { readonly order: Order; readonly expected: number; readonly decided: Part['decided'][number][] }
+  >();
   readonly #ofAccount: Part['decided'][number][] = [];
   readonly #placements: Part[] = [];
 
@@ -211,7 +213,12 @@ class Turn {
     if (denied) return denied;
     const step = decisions.submitStep(order.id, (order.state as OrderState).terms, approval, clock.time);
     const id = placementIdFor(order.id);
-    this.#placements.push({ Class: OrderPlacement, id, expected: 0, decided: [{ events: [step], origin: { ...origin, sagaId: id } }] });
+    this.#placements.push({
+      Class: OrderPlacement,
+      id,
+      expected: 0,
+      decided: [{ events: [step], origin: { ...origin, sagaId: id } }],
+    });
     return undefined;
   }
 

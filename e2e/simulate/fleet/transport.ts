@@ -1,6 +1,6 @@
 import type { RecordedEvent } from '@tradecore/events';
-import type { Clock } from './clock.ts';
-import type { Chance } from './chance.ts';
+import type { Clock } from '../clock.ts';
+import type { Chance } from '../chance.ts';
 
 /** What a consumer takes of the topics, and what it does with a record. It may get the same record again. */
 export interface Consumer {
@@ -71,7 +71,8 @@ export class Transport {
 
   /** Hands a stored event to the consumer of this name once more, as when it begins again. */
   repeat(name: string, event: RecordedEvent): void {
-    for (const member of this.#members) if (member.consumer.name === name && member.consumer.takes(event)) this.#queue(member, event);
+    for (const member of this.#members)
+      if (member.consumer.name === name && member.consumer.takes(event)) this.#queue(member, event);
   }
 
   #send(member: Member, event: RecordedEvent): void {

@@ -1,5 +1,11 @@
 import type { AnyAggregate } from '@tradecore/event-sourcing';
-import { submitStepEventId, type Opening, type RecordedEvent, type ReplaceBrokerOrder, type SubmitBrokerOrder } from '@tradecore/events';
+import {
+  submitStepEventId,
+  type Opening,
+  type RecordedEvent,
+  type ReplaceBrokerOrder,
+  type SubmitBrokerOrder,
+} from '@tradecore/events';
 import { BrokerOrder, type OrderPlacement, type Revision, type RevisionState, type StepEvent } from '@tradecore/trading';
 import type { Journal } from './journal.ts';
 
@@ -112,14 +118,13 @@ export class GatewayRows {
 
   #put(data: StepEvent['data'], isAnew: boolean): boolean {
     const { commandId, target } = data;
-    const order = this.#journal.live(BrokerOrder, target);
-    if (this.#steps.has(commandId) || order.hasAnswered(commandId)) return false;
+    const { isOpen, isUnproven } = this.#journal.live(BrokerOrder, target);
     const isCancel = !('symbol' in data);
-    if (!isCancel && !order.isOpen) return false;
+    if (this.has(data) || !(isCancel || isOpen)) return false;
     const isKnown = this.orders.has(target);
-    const row = this.rowOf(target, (isAnew || isCancel) && order.isUnproven);
+    const row = this.rowOf(target, (isAnew || isCancel) && isUnproven);
     // What was asked for again may have been called for before its row was lost.
-    if (isKnown && isAnew && order.isUnproven) row.isBroken = true;
+    if (isKnown && isAnew && isUnproven) row.isBroken = true;
     if (isCancel) row.cancels.push(commandId);
     this.#steps.add(commandId);
     return true;
@@ -137,7 +142,10 @@ export class GatewayRows {
     const step = this.#journal.event(submitStepEventId(brokerOrderId));
     if (!step) return undefined;
     const stored = step as RecordedEvent<SubmitBrokerOrder | ReplaceBrokerOrder>;
-    const opening = { commandId: stored.data.commandId, terms: terms(stored as unknown as SubmitBrokerOrder | ReplaceBrokerOrder) };
+    const opening = {
+      commandId: stored.data.commandId,
+      terms: terms(stored as unknown as SubmitBrokerOrder | ReplaceBrokerOrder),
+    };
     this.#openings.set(brokerOrderId, opening);
     return opening;
   }

@@ -1,6 +1,6 @@
 import type { AggregateClass, AnyAggregate } from '@tradecore/event-sourcing';
 import { catalogue, causedEventId, type Event, type RecordedEvent } from '@tradecore/events';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
 
 /** Under what events are stored: what the runtimes of the fleet put into the context of a decision. */
 export interface Origin {

@@ -24,9 +24,9 @@ import {
   reservationOf,
   type Position,
 } from '@tradecore/trading';
-import { brokerage, brokerAccount, isOpenThere, type BrokerageLine } from './brokerage-line.ts';
-import type { GatewayRows } from './gateway-rows.ts';
-import type { Journal } from './journal.ts';
+import { brokerage, brokerAccount, isOpenThere, type BrokerageLine } from '../brokerage-line.ts';
+import type { GatewayRows } from '../fleet/gateway-rows.ts';
+import type { Journal } from '../fleet/journal.ts';
 
 /** One invariant: how many things it was held against, and what was wrong, in words. */
 export interface Found {
@@ -252,10 +252,10 @@ function nothingIsBeyondTheTotal(evidence: Evidence, { ours, fills }: There): Fo
     const [traded, leaves] = [filled.get(id) ?? zero, open.get(id) ?? zero];
     const total = decimal(state?.quantity ?? zero);
     if (compare(add(traded, leaves), total) <= 0) return undefined;
+    const words = `order ${id} of ${total} (${status}): ${traded} traded, ${leaves} open`;
+    if (!theirs.has(id)) return `${words}, not by the brokerage itself`;
     const isSaid = status === 'overfilled' || saysExcess(evidence, id);
-    return theirs.has(id) && isSaid && !isPositive(leaves)
-      ? undefined
-      : `order ${id} of ${total} (${status}): ${traded} traded, ${leaves} open, ${theirs.has(id) ? '' : 'not '}by the brokerage itself`;
+    return isSaid && !isPositive(leaves) ? undefined : words;
   });
 }
 
@@ -365,15 +365,16 @@ function gettersOf(aggregate: object): readonly string[] {
 /** Whether two values say the same. Most of what two aggregates hold are the same facts, which takes one look. */
 function isSame(one: unknown, other: unknown): boolean {
   if (one === other) return true;
-  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false;
+  if (!isObject(one) || !isObject(other)) return false;
   if ('entries' in one && !Array.isArray(one)) return isSame(partsOf(one), partsOf(other));
   // An event as it was decided, and as it was recorded.
-  if ('schemaVersion' in one && 'schemaVersion' in other) return isSame(dataOf(one), dataOf(other));
+  if ('schemaVersion' in one) return isSame(dataOf(one), dataOf(other));
   const names = Object.keys(one);
   if (names.length !== Object.keys(other).length) return false;
   return names.every((name) => isSame(Reflect.get(one, name), Reflect.get(other, name)));
 }
 
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 const partsOf = (value: object): unknown[] =>
   'entries' in value ? [...(value as { entries(): Iterable<unknown> }).entries()] : [];
 const dataOf = (event: object): unknown => [Reflect.get(event, 'type'), Reflect.get(event, 'data')];

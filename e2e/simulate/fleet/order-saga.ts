@@ -1,8 +1,9 @@
 import type { AnyAggregate } from '@tradecore/event-sourcing';
 import { causedEventId, derivedId, placementIdFor, type Event, type RecordedEvent } from '@tradecore/events';
-import { Account, Order, orderPlacementProcess, OrderPlacement, type StepEvent } from '@tradecore/trading';
-import type { Chance } from './chance.ts';
-import type { Clock } from './clock.ts';
+import type { orderPlacementProcess } from '@tradecore/trading';
+import { Account, Order, OrderPlacement, type StepEvent } from '@tradecore/trading';
+import type { Chance } from '../chance.ts';
+import type { Clock } from '../clock.ts';
 import type { Journal, Part } from './journal.ts';
 import type { Consumer } from './transport.ts';
 

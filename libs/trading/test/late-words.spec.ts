@@ -1,0 +1,71 @@
+import { brokerOrderIdFor, type Opening } from '@tradecore/events';
+import { BrokerOrder } from '../src/broker-order.aggregate.ts';
+import type { BrokerageExecution, BrokerageOrder } from '../src/brokerage-replies.ts';
+import { commandIdOf, interpretReply } from '../src/interpret-reply.ts';
+import type { Interpretation } from '../src/revision.ts';
+
+const orderId = '0190a6e0-0000-7000-8000-0000000000a1';
+const id = brokerOrderIdFor(orderId, 1);
+const now = '2026-01-02T03:04:05.000Z';
+const rules = { brokerage: 'test', replaceCarriesFills: false, graceMs: 0, quarantineMs: 0, tries: 5 };
+const opening: Opening = {
+  commandId: 'step',
+  terms: {
+    ...{ accountId: 'account', orderId, revision: 1, symbol: 'ACME', side: 'buy', type: 'limit' },
+    ...{ quantity: '10', limitPrice: '5', timeInForce: 'gtc' },
+  },
+};
+
+const shown = (changes: Partial<BrokerageOrder> = {}): BrokerageOrder => ({
+  ...{ brokerageOrderId: 'b-1', clientOrderId: id, symbol: 'ACME', side: 'buy', status: 'working', brokerageStatus: 'new' },
+  ...{ quantity: '10', filledQuantity: '0', submittedAt: now },
+  ...changes,
+});
+const canceled = (filledQuantity = '0') => shown({ status: 'canceled', brokerageStatus: 'canceled', filledQuantity });
+
+const execution = (changes: Partial<BrokerageExecution> = {}): BrokerageExecution => ({
+  ...{ executionId: 'e-1', brokerageExecutionId: 'x-1', brokerageOrderId: 'b-1', quantity: '4', price: '5', executedAt: now },
+  ...changes,
+});
+
+/** One BrokerOrder, and what the brokerage's lists show of it. */
+class Listed {
+  readonly order = new BrokerOrder(id).openedBy(opening);
+
+  shows(order: BrokerageOrder, ...executions: BrokerageExecution[]): Interpretation {
+    return interpretReply({ order: this.order, cancels: [], state: {} }, { of: 'list', order, executions }, rules, now);
+  }
+
+  /** A look-up with all executions, asked for twice: only then does a difference count. Answers the command under which it is stored. */
+  corrects(price: string): string {
+    this.order.markCommitted();
+    const own = { answer: { kind: 'order', order: shown({ filledQuantity: '4' }) } as const, executions: [execution({ price })] };
+    const first = interpretReply({ order: this.order, cancels: [], state: { list: true } }, { of: 'look-up', own }, rules, now);
+    interpretReply({ order: this.order, cancels: [], state: first.state }, { of: 'look-up', own }, rules, now);
+    return commandIdOf([this.order]);
+  }
+}
+
+describe('a word about an order that is over', () => {
+  it('asks for what was sent in its place when it traded once more after it was cancelled', () => {
+    const listed = new Listed();
+    listed.shows(shown());
+    expect(listed.shows(canceled())).not.toHaveProperty('tradedLate');
+    expect(listed.shows(canceled('4'), execution())).toMatchObject({ tradedLate: true });
+    expect(listed.shows(canceled('4'), execution())).not.toHaveProperty('tradedLate');
+  });
+
+  it('does not when it had traded before it was cancelled', () => {
+    const listed = new Listed();
+    expect(listed.shows(canceled('4'), execution())).not.toHaveProperty('tradedLate');
+  });
+});
+
+describe('a correction that only the list tells', () => {
+  it('is stored under another command than the one before it, though the brokerage names the execution alike', () => {
+    const listed = new Listed();
+    listed.shows(shown({ filledQuantity: '4' }), execution());
+    const commands = [listed.corrects('5.1'), listed.corrects('5.2'), listed.corrects('5.1')];
+    expect(new Set(commands).size).toBe(3);
+  });
+});
