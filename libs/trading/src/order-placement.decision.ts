@@ -241,7 +241,7 @@ export class Decision {
   }
 
   #ask(step: StepEvent): void {
-    if (!this.of.placement.hasAsked(step.data.commandId)) this.#placementEvents.push(step);
+    if (!this.of.placement.hasStep(step.data.commandId)) this.#placementEvents.push(step);
   }
 
   #stuck(waitingFor: string, attempts: number): void {
@@ -297,7 +297,7 @@ export class Decision {
   /** Whether a replacement is at the gateway. */
   get #isReplacing(): boolean {
     const { requested } = this.state;
-    return requested !== undefined && this.of.placement.hasAsked(replaceCommandId(this.of.order.id, requested.revision));
+    return requested !== undefined && this.of.placement.hasStep(replaceCommandId(this.of.order.id, requested.revision));
   }
 
   /** The number of the revision of which nothing proves yet what the brokerage has. */

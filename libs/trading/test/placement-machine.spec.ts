@@ -93,14 +93,14 @@ describe('an order, its account and its placement, whatever is handled in whatev
     readonly on: (story: PlacementStory) => void;
   }
   /** A revision shows itself at the brokerage, or in the place of another, only after it was asked for. */
-  const isAsked = ({ entries }: PlacementStory, brokerOrderId: string): boolean =>
+  const isSent = ({ entries }: PlacementStory, brokerOrderId: string): boolean =>
     brokerOrderId === 'foreign' ||
     entries.some(({ placement }) => placement.some(({ data }) => 'target' in data && data.target === brokerOrderId));
   const handle = fc.constantFrom(...words).map((word): Act => {
     const event = word();
     const { revision } = event.data;
     const shown = [revisionId(revision), ...('by' in event.data ? [event.data.by] : [])];
-    const on = (story: PlacementStory) => void (shown.every((each) => isAsked(story, each)) && story.handles(event));
+    const on = (story: PlacementStory) => void (shown.every((each) => isSent(story, each)) && story.handles(event));
     return { name: `${event.type} of ${revision}`, on };
   });
   /** The brokerage refuses to cancel only what it has. */
