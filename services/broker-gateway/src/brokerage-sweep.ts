@@ -6,7 +6,7 @@ import { BrokerOrderQueue } from './broker-order-queue.ts';
 import { BrokerOrders } from './broker-orders.ts';
 import { NoUsableReply } from './brokerage-port.ts';
 import { Brokerage } from './brokerage.ts';
-import { SweepSchedule, type DueSweep } from './sweep-schedule.ts';
+import { leaseMs, SweepSchedule, type DueSweep } from './sweep-schedule.ts';
 
 const log = logger('brokerage-sweep');
 /** Activities may appear at the brokerage some time after their own: each sweep reaches back over the last one's end. */
@@ -78,6 +78,8 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
     try {
       const due = await this.schedule.take();
       if (due) await this.sweep(due);
+      // Whoever makes it may have died: looks again when its lease is over.
+      else restMs = Math.min(restMs, leaseMs);
     } catch (error) {
       restMs = againMs;
       log.warn({ err: error }, 'the sweep did not come to its end');
