@@ -201,7 +201,7 @@ describe('the invariants notice', () => {
         (aggregates[1] as unknown as Account).deposit('1');
         return decide(event, aggregates, now);
       };
-    expect(() => found({ process: deciding(touching) })).toThrow('what was read is what is there');
+    expect(() => found({ process: deciding(touching) })).toThrow(/what was read is what is there|a lock did not hold/);
   });
 
   it('state that is kept beside the events', () => {
@@ -214,7 +214,9 @@ describe('the invariants notice', () => {
 
   it('a saga that never asks again', () => {
     const patient = { ...orderPlacementProcess, onDeadline: () => [[], [], []] };
-    expect(found({ process: patient })).toEqual(['every open step has a row or an answer', 'every order is terminal']);
+    expect(found({ process: patient }, { seed: 1 })).toEqual(
+      expect.arrayContaining(['every open step has a row or an answer', 'every order is terminal']),
+    );
   });
 
   it('an order that trades more than its total and does not say so', () => {
@@ -239,7 +241,7 @@ describe('the invariants notice', () => {
       reply.of === 'list' || (reply.of === 'look-up' && !revision.order.isOpen)
         ? { state: {}, again: 'when-asked' }
         : interpretReply(revision, reply, rules, now);
-    expect(found({ interpretReply: credulous }, { orders: 600 })).toEqual(
+    expect(found({ interpretReply: credulous }, { seed: 7 })).toEqual(
       expect.arrayContaining(['every execution is booked once, as it stands', "an order's filled quantity is the brokerage's"]),
     );
   });
@@ -255,7 +257,7 @@ describe('the invariants notice', () => {
       const step = nextStep(...about);
       return step.do === 'cancel' ? { do: 'wait', ms: 60_000 } : step;
     };
-    expect(found({ nextStep: lazy })).toEqual(['every order is terminal']);
+    expect(found({ nextStep: lazy })).toEqual(['every order is terminal', 'nothing of ours is open at the brokerage in the end']);
   });
 });
 
