@@ -100,4 +100,21 @@ describe('a process and those who hold its aggregates', () => {
     await world.ended(jobId);
     expect(await world.query('select * from errand_saga.parked_messages')).toEqual([]);
   }, 60_000);
+
+  it('is not held up by such a record in front of others of the same aggregate: what it stood for is read from the store', async () => {
+    await world.runErrands();
+    const jobId = await world.open();
+    await opened(jobId);
+    world.halt(true);
+    await world.nudge(jobId);
+    await world.nudge(jobId);
+    const [, second, third] = (await world.eventsOf(jobId)) as [RecordedEvent, RecordedEvent, RecordedEvent];
+    await world.publish({ ...second, id: freshId() }, third);
+    await until(
+      () => world.query<{ heard: Record<string, number> }>('select heard from errand_saga.open_sagas'),
+      ([row]) => row?.heard[jobId] === 3,
+      15_000,
+    );
+    expect(await world.deadLetters()).toHaveLength(1);
+  }, 60_000);
 });

@@ -10,6 +10,8 @@ import {
 } from '@tradecore/events';
 import { BrokerOrder } from './broker-order.aggregate.ts';
 import { nextStep } from './broker-order-step.ts';
+import type { BrokerageOrder } from './brokerage-replies.ts';
+import { interpretReply } from './interpret-reply.ts';
 import type { Revision, RevisionFacts, RevisionState } from './revision.ts';
 
 const terms: RevisionTerms = {
@@ -131,5 +133,20 @@ describe('the next step of a replacement', () => {
     expect(on(replacement([new BrokerOrderLapsed({ ...first, reason: 'collar' })]), true)).toEqual(
       refused('the order is lapsed'),
     );
+  });
+
+  it('that was sent with too much is asked for again by whatever is heard of it: a crash may have forgotten who asked first', () => {
+    const shown: BrokerageOrder = {
+      ...{ brokerageOrderId: 'v2', clientOrderId: 'y', symbol: 'ACME', side: 'buy', status: 'working' },
+      ...{ brokerageStatus: 'new', quantity: '12', filledQuantity: '0', submittedAt: at(0) },
+    };
+    const again = (before: BrokerOrderEvent[]) => {
+      const revision = replacement(before);
+      revision.order.accept(shown, { found: false, carriedQuantity: '0', countsFromZero: true });
+      const list = { of: 'list', order: shown, executions: [] } as const;
+      return interpretReply(revision, list, { ...patience, replaceCarriesFills: false }, at(0)).again;
+    };
+    expect(again([accepted, canceled])).toBe('when-asked');
+    expect(again([accepted, canceled, executed])).toBe(0);
   });
 });

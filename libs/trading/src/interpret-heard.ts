@@ -1,7 +1,7 @@
 import type { BrokerOrder } from './broker-order.aggregate.ts';
 import type { BrokerageExecution, BrokerageOrder, BrokerageUpdate, ExecutionReport } from './brokerage-replies.ts';
 import { accept, follow, isWorked, lackingMs, needsReplaced } from './interpret-order.ts';
-import { openCancels, type Outcome, type Reply, type Revision, type RevisionRules } from './revision.ts';
+import { isExcessive, openCancels, type Outcome, type Reply, type Revision, type RevisionRules } from './revision.ts';
 import { decimal } from '@tradecore/money';
 
 /** After a bust or a correction: the list says how all executions stand, whatever came late or out of order. */
@@ -20,7 +20,7 @@ export function heard(revision: Revision, update: BrokerageUpdate, rules: Revisi
   follow(revision, shown, false);
   if (isUnsettled) return order.isUnproven ? asked : askedToList;
   if (report && report.kind !== 'trade') return { state: { list: true }, againMs: isPuzzling ? 0 : listMs };
-  return isRefusedCancel(revision, update) ? cancelRefused : needsLook(order, shown);
+  return isRefusedCancel(revision, update) ? cancelRefused : needsLook(revision, shown);
 }
 
 /** Only a look-up tells whether it is about a cancel that still waits. */
@@ -42,7 +42,7 @@ export function listed(
   follow(revision, shown, true);
   if (isUnsettled) return order.isUnproven ? asked : askedToList;
   if (differs || order.exceeds(shown)) return askedToList;
-  return !wasOpen && order.isOpen ? asked : needsLook(order, shown);
+  return !wasOpen && order.isOpen ? asked : needsLook(revision, shown);
 }
 
 /** Takes a report over; answers whether it is about one that is not known. */
@@ -70,10 +70,11 @@ function isOther(order: BrokerOrder, execution: BrokerageExecution): boolean {
 }
 
 /** Whether somebody has to look it up, and when. */
-function needsLook(order: BrokerOrder, shown: BrokerageOrder): Outcome {
+function needsLook(revision: Revision, shown: BrokerageOrder): Outcome {
+  const { order } = revision;
   if (order.lacks(shown)) return { state: order.isOpen ? {} : { list: true }, againMs: lackingMs };
   const hasChanged = order.progress === 'working' && (shown.status === 'replaced' || mayBePaused(order, shown));
-  return order.isUnproven || order.mustCancel || hasChanged ? asked : { state: {} };
+  return order.isUnproven || order.mustCancel || isExcessive(revision) || hasChanged ? asked : { state: {} };
 }
 
 const mayBePaused = (order: BrokerOrder, shown: BrokerageOrder): boolean =>

@@ -63,6 +63,15 @@ describe('a step that the gateway does not have', () => {
   });
 });
 
+describe('a step that an operator was called for', () => {
+  it('has been taken where a later replace is asked', () => {
+    const story = working();
+    for (let attempt = 1; attempt <= stepRules.attempts; attempt += 1) story.onDeadline();
+    expect(story.placement.isStuck).toBe(true);
+    story.replace({ quantity: '12' }).then('ReplaceBrokerOrder', 'PlacementResumed').again().then();
+  });
+});
+
 describe('a step that the gateway has', () => {
   it('is waited for without an event', () => {
     const story = placed();

@@ -18,16 +18,16 @@ export type StepEvent = SubmitBrokerOrder | ReplaceBrokerOrder | CancelBrokerOrd
 export class OrderPlacement extends BaseAggregate<OrderPlacementEvent> {
   static readonly type = 'OrderPlacement';
 
-  readonly #asked = new Set<string>();
+  readonly #commandIds = new Set<string>();
   /** The last attempt of each step about the revision in hand, by command id. */
   readonly #steps = new Map<string, StepEvent>();
   readonly #endings = new Map<number, OrderChange>();
   readonly #stuckOn = new Map<string, PlacementStuck['data']>();
   #ended = false;
 
-  /** Whether a step of this command id was ever asked. */
-  hasAsked(commandId: string): boolean {
-    return this.#asked.has(commandId);
+  /** Whether there ever was a step of this command id. */
+  hasStep(commandId: string): boolean {
+    return this.#commandIds.has(commandId);
   }
 
   /** The steps that the gateway may still have to take: those about the revision that was sent last. */
@@ -94,7 +94,7 @@ export class OrderPlacement extends BaseAggregate<OrderPlacementEvent> {
   }
 
   #ask(step: StepEvent): void {
-    this.#asked.add(step.data.commandId);
+    this.#commandIds.add(step.data.commandId);
     this.#steps.set(step.data.commandId, step);
   }
 }

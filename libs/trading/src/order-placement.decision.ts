@@ -210,6 +210,8 @@ export class Decision {
       const proof = this.#waitsForProofOf;
       return !waitingFor.startsWith(replacedBy('')) && (proof === undefined || waitingFor !== proofOf(proof));
     }
+    // A replace is asked of an order that is worked: what was asked before has been taken.
+    if (this.#placementEvents.some(({ type }) => type === 'ReplaceBrokerOrder')) return true;
     const step = this.of.placement.steps.find(({ data }) => data.commandId === commandId);
     if (step?.type !== 'CancelBrokerOrder') return step === undefined || step.data.target === this.source;
     return this.state.cancelVersion === undefined || cancelCommandId(this.state) !== commandId;
@@ -239,7 +241,7 @@ export class Decision {
   }
 
   #ask(step: StepEvent): void {
-    if (!this.of.placement.hasAsked(step.data.commandId)) this.#placementEvents.push(step);
+    if (!this.of.placement.hasStep(step.data.commandId)) this.#placementEvents.push(step);
   }
 
   #stuck(waitingFor: string, attempts: number): void {
@@ -295,7 +297,7 @@ export class Decision {
   /** Whether a replacement is at the gateway. */
   get #isReplacing(): boolean {
     const { requested } = this.state;
-    return requested !== undefined && this.of.placement.hasAsked(replaceCommandId(this.of.order.id, requested.revision));
+    return requested !== undefined && this.of.placement.hasStep(replaceCommandId(this.of.order.id, requested.revision));
   }
 
   /** The number of the revision of which nothing proves yet what the brokerage has. */

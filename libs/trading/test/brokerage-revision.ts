@@ -32,8 +32,8 @@ type Act = () => void;
 
 /**
  * The brokerage and its gateway as the saga may meet them, for one revision: whatever may happen in a state is one of `acts` or `ends`. Its events go to
- * `emit`, in order. All revisions of an order share `trades` and know each other. A revision that was replaced takes nothing back: the saga may handle that
- * before it handles that the next one has filled, and could not know then that it has.
+ * `emit`, in order. All revisions of an order share `trades` and know each other. A revision that has ended takes nothing back where
+ * there are others: the saga may handle that before it handles all that had filled it, and could not know then that it had filled.
  */
 export class BrokerageRevision {
   state: 'none' | 'asked' | 'working' | 'ended' = 'none';
@@ -41,7 +41,6 @@ export class BrokerageRevision {
   #cancel: string | undefined;
   #unknown: 'no' | 'yes' | 'unresolved' = 'no';
   #pause: 'no' | 'doneForDay' | 'suspended' = 'no';
-  #wasReplaced = false;
 
   constructor(
     readonly id: string,
@@ -64,7 +63,6 @@ export class BrokerageRevision {
 
   /** Another revision takes its place. */
   giveWay(by: string): void {
-    this.#wasReplaced = true;
     this.#end(new BrokerOrderReplaced({ ...this.#of, by, filledQuantity: '0' }));
   }
 
@@ -83,7 +81,7 @@ export class BrokerageRevision {
       case 'working':
         return [...this.#fills(), ...this.#pauses(), ...this.#amendments()];
       case 'ended':
-        return this.#wasReplaced ? [] : [...(this.revisions.size > 1 ? [] : this.#fills()), ...this.#amendments()];
+        return this.revisions.size > 1 ? [] : [...this.#fills(), ...this.#amendments()];
       default:
         return [];
     }

@@ -93,19 +93,22 @@ describe('an order, its account and its placement, whatever is handled in whatev
     readonly on: (story: PlacementStory) => void;
   }
   /** A revision shows itself at the brokerage, or in the place of another, only after it was asked for. */
-  const isAsked = ({ entries }: PlacementStory, brokerOrderId: string): boolean =>
+  const isSent = ({ entries }: PlacementStory, brokerOrderId: string): boolean =>
     brokerOrderId === 'foreign' ||
     entries.some(({ placement }) => placement.some(({ data }) => 'target' in data && data.target === brokerOrderId));
   const handle = fc.constantFrom(...words).map((word): Act => {
     const event = word();
     const { revision } = event.data;
     const shown = [revisionId(revision), ...('by' in event.data ? [event.data.by] : [])];
-    const on = (story: PlacementStory) => void (shown.every((each) => isAsked(story, each)) && story.handles(event));
+    const on = (story: PlacementStory) => void (shown.every((each) => isSent(story, each)) && story.handles(event));
     return { name: `${event.type} of ${revision}`, on };
   });
+  /** The brokerage refuses to cancel only what it has. */
   const answerCancel = (story: PlacementStory) => {
-    const step = story.placement.steps.find(({ type }) => type === 'CancelBrokerOrder');
-    if (step) story.handles(broker(step.data.revision).cancelRejected(step.data.commandId));
+    const { order, placement } = story;
+    const step = placement.steps.find(({ type }) => type === 'CancelBrokerOrder');
+    const isThere = order.state?.acknowledged || order.revision > 1 || order.executions.size > 0;
+    if (step && isThere) story.handles(broker(step.data.revision).cancelRejected(step.data.commandId));
   };
   const replace = fc
     .constantFrom<ReplaceTerms>(

@@ -177,10 +177,12 @@ export class PlacementStory {
   untilDue(received: readonly string[] = []): this {
     const dueAt = this.dueAt;
     if (dueAt === undefined) throw new Error('nothing is due');
-    this.now = dueAt;
-    const saw = this.#versionsSeen();
-    const stored = orderPlacementProcess.onDeadline(this.#participants(), new Set(received), this.now);
-    return this.#store({ now: this.now, received, saw, ...saveOf(stored) });
+    return this.#onDeadline(dueAt, received);
+  }
+
+  /** The earliest deadline of any step passes, whatever was shown. */
+  onDeadline(): this {
+    return this.#onDeadline(orderPlacementProcess.dueAt(this.placement as never, {}) ?? this.now, []);
   }
 
   /** The earliest deadline. */
@@ -219,6 +221,13 @@ export class PlacementStory {
     const money = [this.account.available('currency', 'USD'), this.account.reserved('currency', 'USD')];
     expect([this.order.status, ...money]).toEqual([status, available, reserved]);
     return this;
+  }
+
+  #onDeadline(now: string, received: readonly string[]): this {
+    this.now = now;
+    const saw = this.#versionsSeen();
+    const stored = orderPlacementProcess.onDeadline(this.#participants(), new Set(received), now);
+    return this.#store({ now, received, saw, ...saveOf(stored) });
   }
 
   #has(quantity: string): void {

@@ -38,7 +38,8 @@ export interface OwnerParts {
 export interface Settlement {
   /** Interprets the reply and all that waits, and saves it; in the transaction that settles the row. Runs again after a conflict. */
   settle(tx: Transaction): Promise<Verdict>;
-  release(): void;
+  /** What was settled counts only when its transaction is committed: else the words wait on, and nothing that was saved is believed. */
+  release(isCommitted: boolean): void;
 }
 
 const log = logger('broker-orders');
@@ -104,22 +105,24 @@ export class BrokerOrderOwner {
     const leave = await this.#enter();
     await this.#gather(reply);
     const words = this.#takeWaiting();
-    let isSettled = false;
+    let applied: Applied | undefined;
+    let isLate = false;
     let isFirst = true;
     return {
       settle: async (tx) => {
         const loaded = (isFirst ? this.#loaded : undefined) ?? (await this.#load());
         isFirst = false;
         if (!loaded) return { done: true };
-        const { verdict, events } = await this.#settle(loaded, { words, reply, state, tx });
-        // Whether the transaction commits is not known here.
-        this.#loaded = undefined;
-        isSettled = true;
-        for (const { resolve } of words) resolve(events > 0 ? 'applied' : 'known');
+        const { verdict, events, tradedLate } = await this.#settle(loaded, { words, reply, state, tx });
+        isLate = tradedLate;
+        applied = events > 0 ? 'applied' : 'known';
         return verdict;
       },
-      release: () => {
-        if (!isSettled) {
+      release: (isCommitted) => {
+        if (applied && isCommitted) {
+          for (const { resolve } of words) resolve(applied);
+          if (isLate) this.#askReplacements();
+        } else {
           this.#waiting.unshift(...words);
           this.#loaded = undefined;
         }
@@ -132,16 +135,17 @@ export class BrokerOrderOwner {
   async #settle(
     loaded: Loaded,
     of: { words: readonly WaitingWord[]; reply: Reply | undefined; state: RevisionState; tx: Transaction },
-  ): Promise<{ verdict: Verdict; events: number }> {
+  ): Promise<{ verdict: Verdict; events: number; tradedLate: boolean }> {
     const words = this.#interpret(loaded, of.words, of.state);
     const own = of.reply ? this.#interpretOne(loaded, of.reply, words.state) : nothingCalled(words.state, loaded.order);
     const events = await this.#save(loaded, of.tx);
     const next = earliest(own.again, loaded.order.isOpen ? words.asks : []);
     const { replaced, order } = loaded;
     if (replaced && !replaced.order.isOpen) this.parts.queue.drop(replaced.order.id);
-    if (words.tradedLate || own.tradedLate) this.#askReplacements();
-    if (next === 'done') return { verdict: { done: true }, events };
-    return { verdict: { again: next === 'when-asked' ? 'on-request' : next, state: writeState(own.state, order) }, events };
+    const tradedLate = words.tradedLate || own.tradedLate === true;
+    if (next === 'done') return { verdict: { done: true }, events, tradedLate };
+    const again = next === 'when-asked' ? 'on-request' : next;
+    return { verdict: { again, state: writeState(own.state, order) }, events, tradedLate };
   }
 
   /** Stores what waits, where no worker has a reply for it. */

@@ -93,8 +93,8 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
     return rows.map(({ id }) => id);
   }
 
-  /** Resolves when this process has settled the row; undefined when it has not got it in hand. */
-  inProgress(key: string): Promise<void> | undefined {
+  /** Resolves when this process has done with the row: whether it is settled, and committed. Undefined when it has not got it in hand. */
+  inProgress(key: string): Promise<boolean> | undefined {
     return this.queue.inProgress(key);
   }
 

@@ -39,7 +39,7 @@ describe.each([
     'replaced',
     ['before-submit:2', 'after-submit:2', 'after-save:2', 'before-update:2', 'after-cancel:1', 'after-replace:1'],
   ],
-  ['off', 'canceled', ['before-save:2', 'after-by-id:1']],
+  ['off', 'canceled', ['before-save:2', 'after-cancel:1', 'after-cancel:2']],
 ] as const)('a gateway that is killed with kill -9 (fills carried over: %s)', (carries, makesRoom, points) => {
   let world: World;
   let load: Load;

@@ -112,6 +112,18 @@ describe('requests of one account', () => {
     expect((await store.loadAggregate(Account, accountId)).available('currency', 'USD')).toBe('6');
   });
 
+  it('are told together that the store can not be read: it is not asked again for each of them', async () => {
+    const { store, here, accountId } = await world();
+    let reads = 0;
+    store.loadMany = () => {
+      reads += 1;
+      return Promise.reject(new Error('connect ECONNREFUSED'));
+    };
+    const results = await settled(Array.from({ length: 9 }, () => here.deposit(accountId, '1')));
+    expect(new Set(results.map(({ status }) => status))).toEqual(new Set(['rejected']));
+    expect(reads).toBe(2); // the first alone, then those that came meanwhile
+  });
+
   it('have room for 1,000 that wait; other accounts go on', async () => {
     const { store, here, accountId } = await world();
     const other = await here.openAccount();

@@ -1,9 +1,10 @@
-import { placementIdFor, topics, type RecordedEvent } from '@tradecore/events';
+import { freshId, placementIdFor, topics, type RecordedEvent } from '@tradecore/events';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { runtimeMigrations } from '@tradecore/service/migrations';
 import { startTestService } from '@tradecore/service/testing';
+import { runInContext } from '@tradecore/telemetry';
 import { Account, Order } from '@tradecore/trading';
 import { orderSaga } from '../src/order-saga.module.ts';
 
@@ -74,6 +75,20 @@ describe('the order-saga', () => {
     await events(orderId, 3);
     expect(await rowOf(orderId)).toMatchObject({ ahead: null });
   }, 30_000);
+
+  it('acts on a request that the door stored after it had the order warm, though nothing verifies what comes to nothing', async () => {
+    const accountId = await models.openAccount();
+    const orderId = await models.flow.place(accountId);
+    await models.flow.report(orderId, ['accepted']);
+    await models.relay(kafka.kafka);
+    await events(orderId, 3);
+    const order = await models.store.loadAggregate(Order, orderId);
+    order.requestCancel();
+    const context = { correlationId: freshId(), account: accountId };
+    await runInContext(context, () => models.store.saveAggregate(order));
+    await models.relay(kafka.kafka);
+    expect(await events(placementIdFor(orderId), 2)).toEqual(['SubmitBrokerOrder', 'CancelBrokerOrder']);
+  }, 20_000);
 
   it('goes on with what came while it was away', async () => {
     const orderId = await models.flow.place(await models.openAccount());

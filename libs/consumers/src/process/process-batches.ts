@@ -142,8 +142,8 @@ export class ProcessBatches implements BatchProcessor {
   /** Nothing is locked while decisions are made. */
   private async unlocked(inputs: readonly Input[], around: Around): Promise<UnitOfWork> {
     const reading = await this.reader.read(inputs, around.redriven !== undefined);
-    const own = await this.withoutForeign(inputs, reading, around);
-    const unit = this.decide(own, this.freed(reading, around));
+    if (reading.foreign.size > 0) return this.unlocked(await this.withoutForeign(inputs, reading, around), around);
+    const unit = this.decide(inputs, this.freed(reading, around));
     return this.commit(unit, reading, around, async (tx, storing) => {
       const strangers = async () => (reading.isWarm ? this.strangers(tx, reading.believed) : []);
       const [, found] = await Promise.all([around.first?.(tx), strangers(), storing()]);
@@ -154,13 +154,13 @@ export class ProcessBatches implements BatchProcessor {
   /** What could not be stored the usual way: heads are locked first, then it is decided. */
   async locked(inputs: readonly Input[], around: Around): Promise<UnitOfWork> {
     const reading = await this.reader.read(inputs, true);
-    const own = await this.withoutForeign(inputs, reading, around);
+    if (reading.foreign.size > 0) return this.locked(await this.withoutForeign(inputs, reading, around), around);
     return inTransaction(
       this.parts.dataSource,
       async (tx) => {
         await around.first?.(tx);
-        const known = await this.reader.lock(tx, { ...reading, inputs: own, sagaIds: sagasOf(own), waitMs: lockWaitMs });
-        const unit = this.decide(own, this.freed(known, around));
+        const known = await this.reader.lock(tx, { ...reading, inputs, sagaIds: sagasOf(inputs), waitMs: lockWaitMs });
+        const unit = this.decide(inputs, this.freed(known, around));
         if (unit.parts.length > 0) await this.parts.store.within(tx).saveBatch(unit.parts, { waitMs: lockWaitMs });
         const changes = await this.write(tx, unit, around);
         return { unit, known, changes };
@@ -256,9 +256,8 @@ export class ProcessBatches implements BatchProcessor {
     return redriven === undefined ? known : { ...known, parked: [...known.parked].filter((sagaId) => sagaId !== redriven) };
   }
 
-  /** While nothing is locked. */
+  /** While nothing is locked. What is left is read anew: a record of somebody else stood for a version, and what the store has there is missing. */
   private async withoutForeign(inputs: readonly Input[], { foreign }: Reading, around: Around): Promise<readonly Input[]> {
-    if (foreign.size === 0) return inputs;
     const strangers = inputs.filter((input) => foreign.has(input));
     await around.foreign?.(strangers);
     this.metrics.record('foreign', strangers.length);

@@ -38,7 +38,7 @@ export class WorkQueue {
   private readonly rows: WorkRows;
   /** For statements of their own. */
   private readonly alone: Transaction;
-  private readonly inHand = new Map<string, { readonly item: WorkItem; readonly done: Promise<void> }>();
+  private readonly inHand = new Map<string, { readonly item: WorkItem; readonly done: Promise<boolean> }>();
   private readonly settings: Required<Omit<WorkQueueOptions, 'dataSource' | 'service' | 'handle'>>;
   private readonly figures: ReturnType<typeof figuresOf>;
   private loop: Promise<void> | undefined;
@@ -124,8 +124,8 @@ export class WorkQueue {
     this.loop = undefined;
   }
 
-  /** Resolves when this process has settled the row; undefined when it has not got it in hand. */
-  inProgress(key: string): Promise<void> | undefined {
+  /** Resolves when this process has done with the row: whether it is settled, and committed. Undefined when it has not got it in hand. */
+  inProgress(key: string): Promise<boolean> | undefined {
     return this.inHand.get(key)?.done;
   }
 
@@ -183,15 +183,17 @@ export class WorkQueue {
     this.endWait = () => undefined;
   }
 
-  private async process(item: WorkItem): Promise<void> {
+  private async process(item: WorkItem): Promise<boolean> {
     const ended = this.figures.begin();
     try {
       const settle = await this.options.handle(item);
       ended(await this.settle(item, settle));
+      return true;
     } catch (error) {
       ended(error instanceof ClaimLost ? 'lost' : 'failed');
       log.warn({ err: error, queue: this.options.service, key: item.key, attempts: item.attempts }, 'a row was not handled');
       await this.giveBack(item, backoffMs(item.attempts, this.settings.backoff));
+      return false;
     }
   }
 

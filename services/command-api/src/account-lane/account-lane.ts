@@ -2,8 +2,9 @@ import {
   Busy,
   ConcurrencyException,
   EventIdTaken,
+  InvalidSave,
   limits,
-  OutcomeUnknown,
+  PayloadTooLarge,
   type EventStore,
   type Saved,
 } from '@tradecore/event-sourcing';
@@ -130,9 +131,10 @@ export class AccountLane {
     return this.store.decideLocked(batch.wanted({ locked: true }), (loaded) => batch.decide(loaded), { lookups });
   }
 
-  /** What one request is to blame for does not fail the others. */
+  /** What one request is to blame for does not fail the others. A store that does not answer fails all: halves would wait for it one by one. */
   async #fail(batch: LaneBatch, error: unknown): Promise<void> {
-    if (batch.size < 2 || error instanceof Busy || error instanceof OutcomeUnknown) return batch.fail(error);
+    const isFaultOfOne = error instanceof InvalidSave || error instanceof PayloadTooLarge;
+    if (batch.size < 2 || !isFaultOfOne) return batch.fail(error);
     for (const half of batch.halves()) await this.#settle(half);
   }
 }
