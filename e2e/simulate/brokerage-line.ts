@@ -73,12 +73,13 @@ export class BrokerageLine {
   readonly exchange: Exchange;
   /** Executions as the brokerage has them now, by its id of their order: those that were taken back are gone, corrected ones have their new figures. */
   readonly executions = new Map<string, readonly BrokerageExecution[]>();
-  /** Orders, by our names, that the brokerage traded beyond their quantity, or after it had said that they are over. */
+  /** Orders, by our names, that the brokerage traded beyond their quantity, after it had said that they are over, or from zero against its rule. */
   readonly beyond = new Set<string>();
   /** How many executions were ever taken back or corrected. */
   amendments = 0;
   faults: LineFaults;
   awayUntil = 0;
+  readonly #carriesFills: boolean;
   readonly #clock: Clock;
   readonly #chance: Chance;
   readonly #readers: { readonly hear: Hear; freeAt: number }[] = [];
@@ -92,6 +93,7 @@ export class BrokerageLine {
     this.#clock = clock;
     this.#chance = chance;
     this.faults = faults;
+    this.#carriesFills = replaceCarriesFills;
     this.exchange = new Exchange({ seed: chance.whole(1, 2 ** 31), partialFills: 0.3, replaceCarriesFills });
     this.exchange.open(account, '10000000000', clock.now);
   }
@@ -296,7 +298,7 @@ export class BrokerageLine {
     const before = this.executions.get(orderId) ?? [];
     if (report.kind === 'trade') {
       const isOver = order.status === 'filled' ? compare(order.filledQty, order.qty) > 0 : !isOpen(order);
-      if (isOver) this.beyond.add(order.clientOrderId);
+      if (isOver || (order.countsFromZero && this.#carriesFills)) this.beyond.add(order.clientOrderId);
       this.#amendLater({ orderId, id: report.execution.brokerageExecutionId }, this.faults.amended);
       return void this.executions.set(orderId, [...before, report.execution]);
     }
