@@ -9,7 +9,7 @@ describe('a broker that is away', () => {
   afterAll(() => world.close(), 30_000);
 
   it('keeps orders waiting, for all to see; when it is back each of them ends, and none is there twice', async () => {
-    await world.paper.fault({ kind: 'away', ms: 4_000 });
+    await world.paper.fault({ kind: 'away', ms: 8_000 });
     const goodUntil = new Date(Date.now() + 1_000).toISOString();
     const fill = await Promise.all(Array.from({ length: 300 }, () => world.submit(revisionTerms())));
     const late = await Promise.all(Array.from({ length: 20 }, () => world.submit(revisionTerms({ goodUntil }))));
