@@ -1,5 +1,6 @@
 import type { AnyAggregate } from '@tradecore/event-sourcing';
 import {
+  brokerOrderIdFor,
   submitStepEventId,
   type Opening,
   type RecordedEvent,
@@ -101,9 +102,11 @@ export class GatewayRows {
     if (opening) this.#steps.delete(opening.commandId);
   }
 
-  /** The BrokerOrders that have a row and are to replace this one, or did. */
-  successorsOf(brokerOrderId: string): string[] {
-    return [...this.orders.keys()].filter((id) => this.#orderOf(id)?.replaces === brokerOrderId);
+  /** The BrokerOrders that are to replace this one, or did: those that have a row, and the next revision. */
+  successorsOf({ id, terms: of }: BrokerOrder): string[] {
+    const next = of && brokerOrderIdFor(of.orderId, of.revision + 1);
+    const ids = new Set([...(next === undefined ? [] : [next]), ...this.orders.keys()]);
+    return [...ids].filter((each) => this.#orderOf(each)?.replaces === id);
   }
 
   /** All rows are lost, and made anew from the store: each step of an order that has not ended, and whose answer is not there. */

@@ -334,7 +334,7 @@ export class Gateway implements Consumer {
     const { decisions, rules, clock, journal } = this.#world;
     const { order, replaced } = revision;
     const interpretation = decisions.interpretReply(revision, reply, rules, clock.time);
-    if (interpretation.tradedLate) for (const id of this.rows.successorsOf(order.id)) this.#ask(id, 0);
+    if (interpretation.tradedLate) for (const id of this.rows.successorsOf(order)) this.#ask(id, 0);
     const orders = replaced ? [order, replaced.order] : [order];
     if (orders.some(({ uncommittedEvents }) => uncommittedEvents.length > 0)) {
       const { orderId = '', accountId = '' } = order.terms ?? {};

@@ -2,6 +2,7 @@ import { compare, decimal, isPositive, subtract } from '@tradecore/money';
 import type { BrokerOrder } from './broker-order.aggregate.ts';
 import { isReplacedThere } from './interpret-order.ts';
 import {
+  isShort,
   isToCancel,
   openCancels,
   restMs,
@@ -40,6 +41,7 @@ function lastStep(revision: Revision): NextStep {
   if (revision.order.progress === 'foreign') return { do: 'nothing' };
   const [commandId] = openCancels(revision);
   if (commandId !== undefined) return { do: 'interpret', reply: { of: 'obstacle', obstacle: { kind: 'canceled', commandId } } };
+  if (isShort(revision)) return refusal('less of it was asked for than is left');
   return revision.state.list ? lookUp(revision) : { do: 'nothing' };
 }
 

@@ -239,6 +239,13 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     this.apply(new BrokerOrderCanceled({ ...this.#ofOrder(commandId), atBrokerage: true, filledQuantity }));
   }
 
+  /** All that the brokerage was sent has traded, and it is less than was asked for: nothing of it trades any more. */
+  endedShort(): void {
+    const { filledQuantity } = this;
+    if (this.#progress !== 'filled') return;
+    this.apply(new BrokerOrderCanceled({ ...this.#ofOrder(), atBrokerage: true, filledQuantity }));
+  }
+
   /** Its time in force ended at the brokerage, all its executions are known. */
   expired(): void {
     const { filledQuantity } = this;

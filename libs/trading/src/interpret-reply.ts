@@ -9,7 +9,7 @@
  *      (`state`, due after `again`); `done` removes the rows of the BrokerOrder, and where `replaced` has ended, its rows as well;
  *      an answered cancel's row goes too (`openCancels`). On a conflict or a repeat load both again and interpret the same reply again.
  * Words of the stream and of lists go through `interpretReply` alone, by whoever hears them; a number in `again` asks for the row (makes one
- * where there is none), and `tradedLate` for the rows of those that replace it. An order at the brokerage for whose id no step is stored is foreign: `BrokerOrder.adopt`.
+ * where there is none), and `tradedLate` for a row of what replaces it. An order at the brokerage for whose id no step is stored is foreign: `BrokerOrder.adopt`.
  * A look-up brings what `wants(order, shown)` names: the executions of the order, and who took its place.
  * Several replies in a row may be interpreted before one save: each with the `state` of the one before.
  * Save under `commandIdOf(orders)`: then whoever stores the same word a second time repeats its ids.
@@ -21,6 +21,7 @@ import { cancelSent, obstructed, roomRequested, sent } from './interpret-call.ts
 import { heard, listed } from './interpret-heard.ts';
 import { lookedUp } from './interpret-look-up.ts';
 import {
+  isShort,
   isToCancel,
   openCancels,
   type Interpretation,
@@ -35,12 +36,12 @@ import {
 export function interpretReply(revision: Revision, reply: Reply, rules: RevisionRules, now: string): Interpretation {
   const { isOpen: wasOpen, filledQuantity } = revision.order;
   const outcome = outcomeOf(revision, reply, rules, now);
-  answerCancels(revision);
-  if (revision.replaced) answerCancels(revision.replaced);
-  const { isOpen, progress } = revision.order;
-  const late = !wasOpen && progress === 'canceled' && revision.order.filledQuantity !== filledQuantity && { tradedLate: true };
+  tidyUp(revision);
+  const { order } = revision;
+  const late = !wasOpen && order.progress === 'canceled' && order.filledQuantity !== filledQuantity && { tradedLate: true };
   if (reply.of !== 'stream' && reply.of !== 'list') return { ...settled(revision, outcome), ...late };
-  return { state: outcome.state, again: outcome.againMs ?? (wasOpen && !isOpen ? 'done' : 'when-asked'), ...late };
+  const rest = wasOpen && !order.isOpen ? 'done' : 'when-asked';
+  return { state: outcome.state, again: outcome.againMs ?? rest, ...late };
 }
 
 /** What a look-up has to bring beside the order that it shows: all its executions, and the order that took its place. */
@@ -82,6 +83,13 @@ function outcomeOf(revision: Revision, reply: Reply, rules: RevisionRules, now: 
     case 'room-wanted':
       return { state: { ...revision.state, makesRoom: true } };
   }
+}
+
+/** What follows from how the orders stand now, whatever was said. */
+function tidyUp(revision: Revision): void {
+  answerCancels(revision);
+  if (revision.replaced) answerCancels(revision.replaced);
+  if (isShort(revision)) revision.order.endedShort();
 }
 
 /** Nothing is left to cancel of what has ended. */

@@ -110,7 +110,7 @@ export type Reply =
 export interface Interpretation {
   readonly state: RevisionState;
   readonly again: 'done' | 'when-asked' | number;
-  /** It traded after it was cancelled: what took its place was sent with too much. Asks for the rows of those whose terms say that they replace it. */
+  /** What it has traded changed after it was cancelled: what took its place was sent with another rest. Asks for a row of what replaces it. */
   readonly tradedLate?: boolean;
 }
 
@@ -142,6 +142,13 @@ export const isExcessive = ({ order, replaced }: Pick<Revision, 'order' | 'repla
   order.countsFromZero &&
   replaced !== undefined &&
   compare(decimal(replaced.order.filledQuantity), decimal(order.carriedQuantity)) > 0;
+
+/** All that was sent has traded, and it is not whole: of the order before it, whose rest it was sent with, a part was taken back since. */
+export const isShort = ({ order, replaced }: Pick<Revision, 'order' | 'replaced'>): boolean =>
+  order.progress === 'filled' &&
+  order.countsFromZero &&
+  replaced !== undefined &&
+  compare(decimal(replaced.order.filledQuantity), decimal(order.carriedQuantity)) < 0;
 
 /** Whether it is to be cancelled at the brokerage: a step asks for it, or it should not be there, or not so much of it. */
 export const isToCancel = (revision: Revision): boolean =>

@@ -61,6 +61,39 @@ describe('a word about an order that is over', () => {
   });
 });
 
+describe('a rest that was sent', () => {
+  it('ends what it is the rest of when all of it has traded, and of the order before it a part was taken back', () => {
+    const before = new BrokerOrder(id).openedBy(opening);
+    const order = new BrokerOrder(brokerOrderIdFor(orderId, 2)).openedBy({
+      commandId: 'step 2',
+      terms: { ...opening.terms, revision: 2, replaces: id },
+    });
+    const word = (of: BrokerOrder, seen: BrokerageOrder, ...executions: BrokerageExecution[]) => {
+      const replaced = of === order && { replaced: { order: before, cancels: [] } };
+      return interpretReply(
+        { order: of, cancels: [], state: {}, ...replaced },
+        { of: 'list', order: seen, executions },
+        rules,
+        now,
+      );
+    };
+    word(before, canceled('4'), execution());
+    const rest = { brokerageOrderId: 'b-2', clientOrderId: order.id, quantity: '6' };
+    word(order, shown(rest));
+    before.bust(execution(), 'x-2');
+    word(
+      order,
+      shown({ ...rest, status: 'filled', brokerageStatus: 'filled', filledQuantity: '6' }),
+      execution({ executionId: 'e-2', brokerageExecutionId: 'x-3', brokerageOrderId: 'b-2', quantity: '6' }),
+    );
+    expect(order.uncommittedEvents.map(({ type }) => type)).toEqual([
+      'BrokerOrderAccepted',
+      'ExecutionReported',
+      'BrokerOrderCanceled',
+    ]);
+  });
+});
+
 describe('a correction that only the list tells', () => {
   it('is stored under another command than the one before it, though the brokerage names the execution alike', () => {
     const listed = new Listed();
