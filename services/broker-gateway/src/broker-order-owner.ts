@@ -121,7 +121,7 @@ export class BrokerOrderOwner {
       release: (isCommitted) => {
         if (applied && isCommitted) {
           for (const { resolve } of words) resolve(applied);
-          if (isLate) this.#askReplacements();
+          if (isLate) this.#askReplacements(true);
         } else {
           this.#waiting.unshift(...words);
           this.#loaded = undefined;
@@ -175,14 +175,16 @@ export class BrokerOrderOwner {
     const [soonest] = asks.toSorted((a, b) => a - b);
     if (soonest !== undefined) this.parts.queue.ask(this.id, state, soonest);
     else if (!loaded.order.isOpen && events > 0) this.parts.queue.drop(this.id);
-    if (tradedLate || (!loaded.order.isOpen && events > 0)) this.#askReplacements();
+    if (tradedLate || (!loaded.order.isOpen && events > 0)) this.#askReplacements(tradedLate);
     return events;
   }
 
-  /** What is to take its place goes on when it has ended, and looks whether too much may trade when it has traded after that. */
-  #askReplacements(): void {
+  /** What is to take its place goes on when it has ended, and looks again, though it may have ended too, when what this one has traded changes after that. */
+  #askReplacements(isLate: boolean): void {
     const { store, queue } = this.parts;
-    store.replacementsOf(this.id).then(
+    const origin = isLate ? this.#origin : undefined;
+    const asked = origin ? store.allReplacementsOf(this.id, origin) : store.replacementsOf(this.id);
+    asked.then(
       (ids) => ids.forEach((id) => queue.ask(id)),
       (error: unknown) =>
         log.warn({ err: error, brokerOrderId: this.id }, 'what replaces it was not asked: it looks in its time'),

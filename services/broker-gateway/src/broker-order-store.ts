@@ -8,7 +8,14 @@ import {
   type Transaction,
   type WarmAggregate,
 } from '@tradecore/event-sourcing';
-import { freshId, submitStepEventId, tradingControlIdFor, type Opening, type RecordedEvent } from '@tradecore/events';
+import {
+  brokerOrderIdFor,
+  freshId,
+  submitStepEventId,
+  tradingControlIdFor,
+  type Opening,
+  type RecordedEvent,
+} from '@tradecore/events';
 import { runInContext, type WorkContext } from '@tradecore/telemetry';
 import { BrokerOrder, commandIdOf, TradingControl, type BrokerageOrder, type Revision } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
@@ -113,6 +120,15 @@ export class BrokerOrderStore {
   /** The BrokerOrders that are to replace this one, as long as they are open. */
   replacementsOf(id: string): Promise<string[]> {
     return this.steps.replacementsOf(id);
+  }
+
+  /** These, and the next revision where it has replaced this one already and ended. */
+  async allReplacementsOf(id: string, { opening: { terms } }: Origin): Promise<string[]> {
+    const ids = await this.replacementsOf(id);
+    const next = brokerOrderIdFor(terms.orderId, terms.revision + 1);
+    if (ids.includes(next)) return ids;
+    const origin = await this.originOf(next);
+    return origin && replacesOf(origin) === id ? [...ids, next] : ids;
   }
 
   private async append(all: readonly BrokerOrder[], { context }: Origin, tx?: Transaction): Promise<readonly RecordedEvent[]> {
