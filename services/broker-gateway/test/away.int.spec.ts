@@ -9,7 +9,7 @@ describe('a broker that is away', () => {
   afterAll(() => world.close(), 30_000);
 
   it('keeps orders waiting, for all to see; when it is back each of them ends, and none is there twice', async () => {
-    await world.paper.fault({ kind: 'away', ms: 8_000 });
+    await world.paper.fault({ kind: 'away', ms: 60_000 });
     const goodUntil = new Date(Date.now() + 1_000).toISOString();
     const fill = await Promise.all(Array.from({ length: 300 }, () => world.submit(revisionTerms())));
     const late = await Promise.all(Array.from({ length: 20 }, () => world.submit(revisionTerms({ goodUntil }))));
@@ -20,7 +20,9 @@ describe('a broker that is away', () => {
     await until('the circuit is open', async () => (await world.metric('broker_circuit_open')) === 1);
     const waiting = async () =>
       (await world.metric('broker_orders{state="waiting"}')) + (await world.metric('broker_orders{state="unknown"}'));
-    expect(await waiting()).toBeGreaterThanOrEqual(300);
+    await until('they wait', async () => (await waiting()) >= 300);
+    await until('the time of some is over', () => Promise.resolve(Date.now() > Date.parse(goodUntil)));
+    await world.paper.fault({ kind: 'away', ms: 1 });
     for (const id of fill) await world.reaches(id, 'filled', 30_000);
     for (const id of [...late, ...dear]) await world.reaches(id, 'lapsed', 30_000);
     for (const id of withdrawn) await until(`${id} has ended`, async () => (await world.brokerOrder(id)).progress === 'canceled');
