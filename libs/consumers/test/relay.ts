@@ -12,16 +12,25 @@ interface Row {
 
 /** Publishes what the outbox holds, in order. It is never killed, so it needs none of the real one's care. */
 export async function startRelay({ dataSource }: TestDatabase, test: TestKafka) {
-  const producer = await test.kafka.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
+  const open = () => test.kafka.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
+  let producer = await open();
   let sent = 0n;
   let halted = false as boolean | readonly string[];
   let isStopped = false;
   let last: Promise<unknown> = Promise.resolve();
   /** One transaction after the other: the loop and a test may both want to send. */
   const sendAll = (batches: { topic: string; messages: OutgoingMessage[] }[]): Promise<void> => {
-    const next = last.then(() =>
-      producer.send({ batches, group: 'test-relay', positionTopic: names.jobs, partition: 0, offset: (sent += 1n) }),
-    );
+    const next = last.then(async () => {
+      const contents = { batches, group: 'test-relay', positionTopic: names.jobs, partition: 0, offset: (sent += 1n) };
+      try {
+        await producer.send(contents);
+      } catch {
+        // A broker that has just started may name another coordinator of the group than the next moment: once more, by one that asks anew.
+        await producer.discard();
+        producer = await open();
+        await producer.send(contents);
+      }
+    });
     last = next.catch(() => undefined);
     return next;
   };
