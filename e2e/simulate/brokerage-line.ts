@@ -42,7 +42,7 @@ export interface LineFaults {
   /** How many executions the brokerage takes back or corrects; how likely it takes up a paused order again, at each move of its market. */
   readonly amended: number;
   readonly resumed: number;
-  /** How likely somebody else uses the login, at each move of the market. */
+  /** How likely another program uses the login, at each move of the market. */
   readonly foreign: number;
 }
 

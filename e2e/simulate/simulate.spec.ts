@@ -154,7 +154,7 @@ describe('the invariants notice', () => {
     expect(found(twice)).toContain('every execution is booked once, as it stands');
   });
 
-  it('a fee that is told and not booked', () => {
+  it('a fee that is reported and not booked', () => {
     const told = booking((event) => (event.type === 'FillSettled' ? [new FillSettled({ ...event.data, fee: '1000' })] : [event]));
     expect(found(told)).toEqual(['cash + cost - realised = deposits - withdrawals']);
   });

@@ -71,7 +71,7 @@ const control = { Class: TradingControl, id: tradingControlIdFor('all') };
 
 /**
  * One replica of command-api. What is asked of one account waits in one lane; a turn decides all that waits on what it has read, and stores it some
- * milliseconds later, whole or not at all. When somebody was faster it decides once more, then under the account's lock, so that it loses once.
+ * milliseconds later, whole or not at all. After a concurrent change it decides once more, then under the account's lock, so that it loses once.
  */
 export class Door {
   readonly #world: DoorWorld;

@@ -13,7 +13,7 @@ import type { Journal } from './journal.ts';
 /** The gateway's row of work for one BrokerOrder. */
 export interface Row {
   state: RevisionState;
-  /** When somebody has to look at it; `Infinity`: when somebody asks. */
+  /** When it is due; `Infinity`: only on request. */
   due: number;
   /** The taking by which a worker has it; 0: nobody has. Unique per taking, so that who was too slow does not write. */
   claim: number;

@@ -348,7 +348,7 @@ export class Gateway implements Consumer {
     if (replaced && !replaced.order.isOpen) this.#dropReplaced(replaced.order.id);
   }
 
-  /** What was replaced has ended; somebody may still have to compare its executions. */
+  /** What was replaced has ended; its executions may still have to be compared. */
   #dropReplaced(brokerOrderId: string): void {
     const row = this.rows.orders.get(brokerOrderId);
     if (row && !row.state.list && row.claim === 0) this.rows.drop(brokerOrderId);

@@ -9,9 +9,12 @@ const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 type Role = 'errand-saga' | 'purse-keeper';
 
 const children = new Set<ChildProcess>();
+let isEnded = false;
 
 /** Runs errands or purses in a process of its own until it is killed; resolves with the signal that ended it. */
 async function runUntilKilled(world: ErrandWorld, role: Role, failpoint: string): Promise<string> {
+  // After a timeout the test function goes on: a process that it starts now keeps Jest from ending.
+  if (isEnded) throw new Error('the test has ended');
   const args = ['--import', here('../../../typescript-hook.mjs'), '--conditions', '@tradecore/source', here('errand-process.ts')];
   const child = spawn(process.execPath, args, {
     env: {
@@ -40,6 +43,7 @@ const points = {
 describe('a process and those whom it asks, killed with kill -9', () => {
   let world: ErrandWorld;
   afterEach(async () => {
+    isEnded = true;
     for (const child of children) child.kill('SIGKILL');
     await world.drop();
   }, 30_000);
