@@ -32,7 +32,7 @@ export { retryOnConflict } from './retry-on-conflict.ts';
 export { migrate, missingMigrations, schemaVersion, type MigrateOptions } from './migrate.ts';
 export { readMigrations, roleName, storeMigrations, type Migration } from './migrations.ts';
 export { MissingRoles } from './roles.ts';
-export { eventHash, firstPrevious, verifyChain, type HashedFields } from './hash-chain.ts';
+export { eventHash, firstPrevious, verifyChains, type ChainFault, type HashedFields } from './hash-chain.ts';
 export { limits, type PartToSave, type PreparedEvent, type PrepareOptions, type Target } from './save.ts';
 export {
   LeaseLost,
