@@ -3,10 +3,8 @@ import { join } from 'node:path';
 import type { RecordedEvent } from '@tradecore/events';
 import type { OrderSeen } from '@tradecore/local/demo/client.ts';
 import { demoAccount } from '@tradecore/local/gateway/issuer.ts';
-import { compareUntilAgreed } from './comparison/compare.ts';
-import { feedTypes } from './comparison/contracts.ts';
-import { agrees, printed, type Line } from './comparison/line.ts';
-import { readStore } from './comparison/witnesses.ts';
+import { agrees, compareUntilAgreed, feedTypes, printed, type Line } from '@tradecore/checks';
+import { readStore, witnessesOf } from './comparison/witnesses.ts';
 import { saveInBulk } from './trading/load.ts';
 import { StreamClient } from './trading/stream-client.ts';
 import { Traders } from './trading/traders.ts';
@@ -46,7 +44,7 @@ describe('kill -9 of each service in turn, while people trade', () => {
       { client, accounts: traders.accounts },
       { client: await world.person('demo'), accounts: [demoAccount] },
     ];
-    lines = await compareUntilAgreed({ world, paper: world.paper(), owners }, 90_000);
+    lines = await compareUntilAgreed(witnessesOf({ world, paper: world.paper(), owners }), 90_000);
     process.stdout.write(`\n${printed(lines)}\n`);
     stored = await readStore(world.databaseUrl);
   }, 600_000);

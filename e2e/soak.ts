@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { say, seconds } from '@tradecore/local/runner/console.ts';
 import { demoAccount } from '@tradecore/local/gateway/issuer.ts';
-import { compareUntilAgreed } from './comparison/compare.ts';
-import { agrees, printed } from './comparison/line.ts';
+import { agrees, compareUntilAgreed, printed } from '@tradecore/checks';
+import { witnessesOf } from './comparison/witnesses.ts';
 import { amendSome, faultsOfEveryKind } from './trading/faults.ts';
 import { Traders } from './trading/traders.ts';
 import { startWorldWith, type World } from './world.ts';
@@ -41,7 +41,7 @@ export async function soak(args: readonly string[]): Promise<number> {
       { client, accounts: traders.accounts },
       { client: await world.person('demo'), accounts: [demoAccount] },
     ];
-    const lines = await compareUntilAgreed({ world, paper: world.paper(), owners }, 120_000);
+    const lines = await compareUntilAgreed(witnessesOf({ world, paper: world.paper(), owners }), 120_000);
     say(`\n${printed(lines)}`);
     const repeated = await repeatedSteps(world);
     say(`${repeated} steps sent again`);

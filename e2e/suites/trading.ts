@@ -1,6 +1,6 @@
 import type { OrderSeen } from '@tradecore/local/demo/client.ts';
-import { compareUntilAgreed } from '../comparison/compare.ts';
-import { agrees, printed, type Line } from '../comparison/line.ts';
+import { agrees, compareUntilAgreed, printed, type Line } from '@tradecore/checks';
+import { witnessesOf } from '../comparison/witnesses.ts';
 import { amendSome, faultsOfEveryKind } from '../trading/faults.ts';
 import { Traders } from '../trading/traders.ts';
 import { ended, run } from '../world.ts';
@@ -61,7 +61,10 @@ export function manyOrders(stage: Stage): void {
     await paper.noFaults();
     left = await traders.wrapUp(180_000);
     await amendSome(paper, 10);
-    lines = await compareUntilAgreed({ world: stage.world, paper: stage.world.paper(), owners: stage.owners }, 60_000);
+    lines = await compareUntilAgreed(
+      witnessesOf({ world: stage.world, paper: stage.world.paper(), owners: stage.owners }),
+      60_000,
+    );
     process.stdout.write(`\n${printed(lines)}\n`);
   }, 480_000);
 

@@ -2,15 +2,16 @@ import type { Posting } from '@tradecore/events';
 import { add, decimal, subtract, zero, type Decimal } from '@tradecore/money';
 import { reservationOf, type Account } from '@tradecore/trading';
 import type { Line } from './line.ts';
-import { movedBy, signedFills } from './orders.ts';
-import { addTo, ofAggregate, ofEach, ofType, type Facts, type Witnesses } from './witnesses.ts';
+import { movedBy, signedExecutions, signedFills } from './orders.ts';
+import { addTo, ofAggregate, ofType } from './facts.ts';
+import type { Facts, Witnesses } from './witnesses.ts';
 
 /** Money, shares and what is reserved: by the account's own fold, out of deposits and executions, by the read models, by the brokerage. */
-export async function moneyLines({ owners }: Witnesses, facts: Facts): Promise<Line[]> {
+export async function moneyLines({ readModels }: Witnesses, facts: Facts): Promise<Line[]> {
   const { stored, accounts } = facts;
-  const seen = await ofEach(owners, (client, id) => client.account(id));
-  const positions = await ofEach(owners, async (client, id) =>
-    (await client.positions(id)).map(({ symbol, quantity }) => `${id} ${symbol} ${decimal(quantity)}`),
+  const seen = await readModels.accounts();
+  const positions = (await readModels.positions()).map(
+    ({ accountId, symbol, quantity }) => `${accountId} ${symbol} ${decimal(quantity)}`,
   );
   return [
     { what: 'accounts', store: `${accounts.length}`, reads: `${seen.length}` },
@@ -34,8 +35,9 @@ export async function moneyLines({ owners }: Witnesses, facts: Facts): Promise<L
     {
       what: 'positions = signed fills',
       store: accounts.flatMap(sharesOf),
+      mustBe: signedExecutions(facts),
       brokerage: signedFills(facts),
-      reads: positions.flat().filter((text) => !text.endsWith(' 0')),
+      reads: positions.filter((text) => !text.endsWith(' 0')),
     },
   ];
 }

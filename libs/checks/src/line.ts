@@ -8,10 +8,10 @@ export interface Line {
   readonly what: string;
   readonly store: Answer;
   /** What it has to be, worked out of other facts. */
-  readonly mustBe?: Answer;
-  readonly brokerage?: Answer;
-  readonly reads?: Answer;
-  readonly topics?: Answer;
+  readonly mustBe?: Answer | undefined;
+  readonly brokerage?: Answer | undefined;
+  readonly reads?: Answer | undefined;
+  readonly topics?: Answer | undefined;
 }
 
 const answersOf = ({ store, mustBe = store, brokerage = store, reads = store, topics = store }: Line): Answer[] => [

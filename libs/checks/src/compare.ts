@@ -2,9 +2,10 @@ import { agrees, type Line } from './line.ts';
 import { moneyLines } from './money.ts';
 import { executionLines, orderLines, placementLines } from './orders.ts';
 import { recordLines } from './records.ts';
-import { readFacts, type Witnesses } from './witnesses.ts';
+import { readFacts } from './facts.ts';
+import type { Witnesses } from './witnesses.ts';
 
-/** Asks store, brokerage, read models and topics the same questions, when nothing is under way any more. */
+/** Asks store, read models, topics and brokerage the same questions. They agree when nothing is under way. */
 export async function compareAll(witnesses: Witnesses): Promise<Line[]> {
   const facts = await readFacts(witnesses);
   return [

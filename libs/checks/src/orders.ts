@@ -1,21 +1,24 @@
 import type { Step } from '@tradecore/events';
 import { add, compare, decimal, subtract, zero, type Decimal } from '@tradecore/money';
 import { isTerminal, type OrdStatus } from '@tradecore/trading';
-import { standing } from '@tradecore/local/demo/client.ts';
-import { stepsAtTheGateway } from './contracts.ts';
+import { addTo, ofAggregate, ofType } from './facts.ts';
 import type { Line } from './line.ts';
-import { addTo, idOf, ofAggregate, ofEach, ofType, tally, type Facts, type Witnesses } from './witnesses.ts';
+import { stepsAtTheGateway } from './views.ts';
+import type { Facts, Witnesses } from './witnesses.ts';
 
 /** How long a step may be on its way to the gateway. */
 const stepAgeMs = 10_000;
 
 /** The orders, as store, read models and brokerage have them. */
-export async function orderLines({ owners }: Witnesses, { stored, orders, brokerOrders, atBrokerage }: Facts): Promise<Line[]> {
-  const seen = (await ofEach(owners, (client, id) => client.orders(id))).flat();
+export async function orderLines(
+  { readModels }: Witnesses,
+  { stored, orders, brokerOrders, atBrokerage }: Facts,
+): Promise<Line[]> {
+  const seen = await readModels.orders();
   const taken = brokerOrders.filter(
     ({ brokerageOrderId, progress }) => brokerageOrderId !== undefined && progress !== 'rejected',
   );
-  const names = atBrokerage.orders.map(({ client_order_id: name }) => name);
+  const names = atBrokerage?.orders.map(({ client_order_id: name }) => name);
   const steps = new Set(stepsOf(stored).map(({ target }) => target));
   return [
     { what: 'orders', store: `${orders.length}`, reads: `${seen.length}` },
@@ -25,9 +28,9 @@ export async function orderLines({ owners }: Witnesses, { stored, orders, broker
       reads: `${seen.filter(({ status }) => isTerminal(status as OrdStatus)).length}`,
     },
     {
-      what: 'orders by status',
-      store: tally(orders.map(({ status = '' }) => status)),
-      reads: tally(seen.map(({ status }) => status)),
+      what: 'orders and their status',
+      store: orders.map(({ id, status = '' }) => `${id} ${status}`),
+      reads: seen.map(({ id, status }) => `${id} ${status}`),
     },
     {
       what: 'orders that traded beyond their total',
@@ -38,14 +41,14 @@ export async function orderLines({ owners }: Witnesses, { stored, orders, broker
     {
       what: 'orders that the brokerage took, and their end',
       store: taken.map(({ id, progress }) => `${id} ${progress}`),
-      brokerage: atBrokerage.orders
+      brokerage: atBrokerage?.orders
         .filter(({ status }) => status !== 'rejected')
         .map(({ client_order_id: id, status }) => `${id} ${status}`),
     },
     {
       what: 'names used twice, names without a step',
       store: '0, 0',
-      brokerage: `${names.length - new Set(names).size}, ${names.filter((name) => !steps.has(name)).length}`,
+      brokerage: names && `${names.length - new Set(names).size}, ${names.filter((name) => !steps.has(name)).length}`,
     },
   ];
 }
@@ -53,22 +56,23 @@ export async function orderLines({ owners }: Witnesses, { stored, orders, broker
 const isBeyond = (filled: Decimal, total: string | undefined): boolean => compare(filled, decimal(total ?? zero)) > 0;
 
 /** Each execution as it stands now, busts and corrections included: reported, recorded in its order, booked in its account, listed. */
-export async function executionLines({ owners }: Witnesses, facts: Facts): Promise<Line[]> {
+export async function executionLines({ readModels }: Witnesses, facts: Facts): Promise<Line[]> {
   const { stored, orders, atBrokerage } = facts;
-  const executions = (await ofEach(owners, (client, id) => client.executions(id))).flat();
-  const brokerage = atBrokerage.fills.map((fill) => `${idOf(fill)} ${decimal(fill.qty)} at ${decimal(fill.price)}`);
+  const executions = await readModels.executions();
+  const brokerage = atBrokerage?.fills.map(({ id, qty, price }) => `${id} ${decimal(qty)} at ${decimal(price)}`);
   const recorded = orders.flatMap(({ executions: all }) => all.entries()).filter(([, { quantity }]) => quantity !== zero);
   const counted = (busts: string, corrections: string): string =>
     `${ofType(stored, busts).length}, ${ofType(stored, corrections).length}`;
   const amended = ofType(stored, 'OrderExecutionBusted').length + ofType(stored, 'OrderExecutionCorrected').length;
   return [
     { what: 'executions as the gateway reported them', store: reported(facts), brokerage },
-    { what: 'executions as their orders have them', store: recorded.map(asText), brokerage },
+    { what: 'executions as their orders have them', store: recorded.map(asText), mustBe: reported(facts), brokerage },
     {
       what: 'executions booked once, as they stand',
       store: booked(facts),
+      mustBe: reported(facts),
       brokerage,
-      reads: standing(executions).map(({ id, quantity, price }) => `${id} ${decimal(quantity)} at ${decimal(price)}`),
+      reads: executions.map(({ id, quantity, price }) => `${id} ${decimal(quantity)} at ${decimal(price)}`),
     },
     {
       what: 'busts, corrections',
@@ -113,17 +117,34 @@ function booked({ stored }: Facts): string[] {
   return [...standing].flatMap(([id, all]) => all.map((each) => asText([id, each])));
 }
 
+/** Shares by account and symbol out of the executions of orders. */
+export function signedExecutions({ orders }: Facts): string[] {
+  const shares = new Map<string, Decimal>();
+  for (const { accountId, terms, executions } of orders) {
+    for (const [, { quantity }] of executions.entries())
+      addShares(shares, `${accountId} ${terms?.symbol}`, terms?.side, quantity);
+  }
+  return held(shares);
+}
+
 /** Shares by account and symbol out of the brokerage's fills: it knows revisions, the steps know whose they are. */
-export function signedFills({ stored, atBrokerage: { orders, fills } }: Facts): string[] {
+export function signedFills({ stored, atBrokerage }: Facts): string[] | undefined {
+  if (!atBrokerage) return undefined;
+  const { orders, fills } = atBrokerage;
   const nameOf = new Map(orders.map(({ id, client_order_id: name }) => [id, name]));
   const accountOf = new Map(stepsOf(stored).map(({ target, accountId }) => [target, accountId]));
   const shares = new Map<string, Decimal>();
   for (const { order_id: id, symbol, side, qty } of fills) {
-    const signed = side === 'buy' ? decimal(qty) : subtract(zero, decimal(qty));
-    addTo(shares, `${accountOf.get(nameOf.get(id) ?? '')} ${symbol}`, signed);
+    addShares(shares, `${accountOf.get(nameOf.get(id) ?? '')} ${symbol}`, side, qty);
   }
-  return [...shares].filter(([, quantity]) => quantity !== zero).map(([key, quantity]) => `${key} ${quantity}`);
+  return held(shares);
 }
+
+const addShares = (shares: Map<string, Decimal>, key: string, side: 'buy' | 'sell' | undefined, quantity: string): void =>
+  addTo(shares, key, side === 'sell' ? subtract(zero, decimal(quantity)) : decimal(quantity));
+
+const held = (shares: ReadonlyMap<string, Decimal>): string[] =>
+  [...shares].filter(([, quantity]) => quantity !== zero).map(([key, quantity]) => `${key} ${quantity}`);
 
 interface StoredStep extends Step {
   readonly accountId: string;
@@ -139,7 +160,7 @@ const stepsOf = (stored: Facts['stored']): StoredStep[] =>
     .map(({ data, time }) => ({ ...(data as Step & { accountId: string }), time }));
 
 /** Placements end with their orders, and no step is lost between saga and gateway. */
-export async function placementLines({ world }: Witnesses, { stored, brokerOrders }: Facts): Promise<Line[]> {
+export async function placementLines({ database }: Witnesses, { stored, brokerOrders }: Facts): Promise<Line[]> {
   const answered = new Set(
     ofAggregate(stored, 'BrokerOrder').flatMap(({ data }) => {
       const { answers, opening } = data as { answers?: string; opening?: { commandId: string } };
@@ -147,7 +168,7 @@ export async function placementLines({ world }: Witnesses, { stored, brokerOrder
     }),
   );
   const ended = new Set(brokerOrders.filter(({ isOpen }) => !isOpen).map(({ id }) => id));
-  const rows = await stepsAtTheGateway(world.database);
+  const rows = await stepsAtTheGateway(database);
   const latest = Date.now() - stepAgeMs;
   const lost = stepsOf(stored).filter(
     ({ time, target, commandId }) =>
