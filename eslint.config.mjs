@@ -102,6 +102,16 @@ export default tseslint.config(
   ...floors,
   ...purity,
   {
+    files: ['libs/*/src/**/*.ts', 'services/*/src/**/*.ts'],
+    ignores: ['**/*.spec.ts', '**/src/test/**', 'libs/event-sourcing/src/database-client.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        { paths: [{ name: 'pg', allowTypeImports: true, message: 'A DatabaseClient has limits; one of pg waits without end.' }] },
+      ],
+    },
+  },
+  {
     files: ['libs/trading/src/**/*.ts', 'libs/events/src/**/*.ts', 'libs/money/src/**/*.ts', '**/*.aggregate.ts'],
     ignores: ['**/*.spec.ts', '**/testing.ts'],
     rules: {

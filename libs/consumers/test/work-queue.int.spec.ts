@@ -1,9 +1,11 @@
 import { freshId } from '@tradecore/events';
-import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
+import { poolLimits } from '@tradecore/event-sourcing';
+import { createTestDatabase, CuttingProxy, type TestDatabase } from '@tradecore/event-sourcing/testing';
+import { metrics } from '@tradecore/telemetry';
 import { ClaimLost, WorkQueue, workMigration, type WorkHandler, type WorkItem, type WorkQueueOptions } from '../src/index.ts';
 import { outsideTransaction } from '../src/offsets/transaction.ts';
 import { WorkRows } from '../src/work-queue/work-rows.ts';
-import type { DataSource } from 'typeorm';
+import { DataSource } from 'typeorm';
 
 const done: WorkHandler = () => Promise.resolve(() => Promise.resolve({ done: true }));
 const migrations = [workMigration({ number: 299, service: 'broker-gateway' })];
@@ -58,6 +60,32 @@ describe('a work queue', () => {
     work.start();
     await until(async () => (await rows()).length === 0);
     expect(seen).toEqual([kept]);
+  });
+
+  it('goes round while the server has vanished without a word, and handles what is there when it is back', async () => {
+    const proxy = await CuttingProxy.before(database.url);
+    const url = proxy.urlFor(database.urlFor('broker-gateway'));
+    const extra = { ...poolLimits(150), query_timeout: 150, connectionTimeoutMillis: 150 };
+    const through = await new DataSource({ type: 'postgres', url, installExtensions: false, extra }).initialize();
+    const seen: string[] = [];
+    const handle: WorkHandler = async (item) => {
+      seen.push(item.key);
+      return done(item);
+    };
+    const work = queue(handle, { dataSource: through });
+    proxy.isSilent = true;
+    work.start();
+    const key = freshId();
+    await work.put(dataSource, [{ key }]);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    const beat = /^loop_heartbeat_age_seconds\{loop="broker-gateway-work"\} (.*)$/m.exec(await metrics.metrics())?.[1];
+    expect(Number(beat)).toBeLessThan(0.4);
+    proxy.isSilent = false;
+    await until(() => seen.length > 0);
+    expect(seen).toEqual([key]);
+    await work.stop();
+    await through.destroy();
+    await proxy.close();
   });
 
   it('has at most as many rows in hand as it has workers, and a slow one holds up no other', async () => {

@@ -111,20 +111,3 @@ export function ofPresentIds({ parts }: Save, holders: ReadonlyMap<string, strin
   });
   return { outcome: 'taken', taken };
 }
-
-/** What a failed call says about its saves. */
-export type Failure = 'lost' | 'locked' | 'raced' | 'other';
-
-/**
- * `lost`: the connection broke or the answer did not come, so that nobody knows; `locked`: nothing is stored, a lock could not be had in
- * time; `raced`: nothing is stored, another save stored one of the event ids at the same moment; `other`: nothing is stored, and a call
- * with other values may go well. Only the server's errors have a severity.
- */
-export function failureOf(error: unknown): Failure {
-  const { severity, code = '' } = (error ?? {}) as { severity?: string; code?: string };
-  // 08 connection, 57P0x shut down, crashed, starting, 25P03 idle in transaction for too long.
-  if (severity === undefined || code.startsWith('08') || code.startsWith('57P') || code === '25P03') return 'lost';
-  if (code === '23505') return 'raced';
-  // Lock timeout, deadlock, statement timeout or cancel.
-  return ['55P03', '40P01', '57014'].includes(code) ? 'locked' : 'other';
-}

@@ -1,11 +1,21 @@
 import type { Pool, PoolClient } from 'pg';
+import type { DataSource } from 'typeorm';
+import { endsSession } from './database-faults.ts';
 
-/** A connection taken from the pool. */
+/** A connection taken from the pool: it is given back, or rolled back, whatever happens. */
 export interface CheckedOut {
   readonly client: PoolClient;
-  /** With a fault the pool destroys the connection instead of keeping it. */
-  giveBack(fault?: Error): void;
+  /** After an error that ends the session the pool destroys it instead of keeping it. */
+  giveBack(error?: unknown): void;
+  /** Gives it back with nothing open on it; where that can't be had, as after such an error, it is destroyed. */
+  rollBack(error?: unknown): Promise<void>;
 }
+
+/** The pool under a DataSource. */
+export const poolOf = (dataSource: DataSource): Pool => (dataSource.driver as unknown as { readonly master: Pool }).master;
+
+/** A rollback that takes longer is none. */
+const rollBackMs = 5_000;
 
 const ignore = (): undefined => undefined;
 
@@ -18,11 +28,23 @@ export function checkOut(pool: Pool): Promise<CheckedOut> {
     pool.connect((error, client, release) => {
       if (!client) return reject(error ?? new Error('the pool gave no connection'));
       client.on('error', ignore);
-      const giveBack = (fault?: Error): void => {
-        if (!fault) client.off('error', ignore);
-        release(fault);
+      const end = (isOver: boolean): void => {
+        if (!isOver) client.off('error', ignore);
+        release(isOver);
       };
-      resolve({ client, giveBack });
+      resolve({
+        client,
+        giveBack: (failure) => end(endsSession(failure)),
+        rollBack: async (failure) => {
+          if (endsSession(failure)) return end(true);
+          const rollback = { text: 'rollback', query_timeout: rollBackMs };
+          const isOver = await client.query(rollback).then(
+            () => false,
+            () => true,
+          );
+          end(isOver);
+        },
+      });
     });
   });
 }

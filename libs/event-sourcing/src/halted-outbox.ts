@@ -1,5 +1,5 @@
 import type { Catalogue, RecordedEvent } from '@tradecore/events';
-import pg from 'pg';
+import { DatabaseClient } from './database-client.ts';
 import type { HaltReason } from './outbox.ts';
 
 /** What an operator's decision found and did; with `dryRun`, what it would have done. */
@@ -59,12 +59,15 @@ const countOutOfOrder = `
     select from event_store later join published p using (event_id)
     where later.aggregate_id = e.aggregate_id and later.aggregate_version > e.aggregate_version)`;
 
+/** The outbox and the store are compared whole. */
+const statementMs = 600_000;
+
 const findForeign = `select p.event_id from published p where not exists (select from event_store e where e.event_id = p.event_id)`;
 
 /** A halted outbox in an operator's hands. Relays wait until it is decided. */
 export class HaltedOutbox {
   private constructor(
-    private readonly client: pg.Client,
+    private readonly client: DatabaseClient,
     /** Why the relay stopped. */
     readonly reason: HaltReason,
     readonly storeId: string,
@@ -72,17 +75,15 @@ export class HaltedOutbox {
 
   /** Opens it; a login with the relay's rights is enough. Throws `NotHalted`. */
   static async open(url: string): Promise<HaltedOutbox> {
-    const client = new pg.Client({
+    const client = new DatabaseClient({
       connectionString: url,
       application_name: 'outbox-relay resume',
-      connectionTimeoutMillis: 5_000,
+      query_timeout: statementMs,
     });
-    await client.connect();
-    // Held to the end, so that two operators do not decide at once.
-    await client.query('begin');
-    const { rows } = await client.query<{ halted_reason: HaltReason | null; store_id: string }>(
-      'select halted_reason, store_id from outbox_relay where shard = 0 for update',
-    );
+    const rows = await lockRow(client).catch(async (error: unknown) => {
+      await client.end();
+      throw error;
+    });
     const row = rows[0];
     if (!row?.halted_reason) {
       await client.end();
@@ -153,4 +154,14 @@ export class HaltedOutbox {
         floor = 0, horizon = 0, horizon_holders = '{}' where shard = 0`,
     );
   }
+}
+
+/** Held to the end, so that two operators do not decide at once. */
+async function lockRow(client: DatabaseClient): Promise<{ halted_reason: HaltReason | null; store_id: string }[]> {
+  await client.connect();
+  await client.query('begin');
+  const locked = await client.query<{ halted_reason: HaltReason | null; store_id: string }>(
+    'select halted_reason, store_id from outbox_relay where shard = 0 for update',
+  );
+  return locked.rows;
 }

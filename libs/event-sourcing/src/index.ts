@@ -3,6 +3,7 @@ export {
   BrokenHistory,
   Busy,
   ConcurrencyException,
+  DatabaseUnavailable,
   EventIdTaken,
   InvalidSave,
   OutcomeUnknown,
@@ -47,5 +48,8 @@ export {
   type OutboxEvent,
   type OutboxOptions,
 } from './outbox.ts';
+export { checkOut, poolOf, type CheckedOut } from './checkout.ts';
+export { DatabaseClient, poolLimits } from './database-client.ts';
+export { databaseFault, isDatabaseAway, isDataError, type DatabaseFault } from './database-faults.ts';
 export { OutboxListener } from './outbox-listener.ts';
 export { HaltedOutbox, NotHalted, type Decision, type Resumed } from './halted-outbox.ts';

@@ -3,7 +3,15 @@ import { runInContext } from '@tradecore/telemetry';
 import { Client, escapeLiteral, type Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { appendParameters, appendSql } from './append-events.ts';
-import { Busy, ConcurrencyException, createEventStore, InvalidSave, type PartToSave, type PostgresEventStore } from './index.ts';
+import {
+  Busy,
+  ConcurrencyException,
+  createEventStore,
+  DatabaseUnavailable,
+  InvalidSave,
+  type PartToSave,
+  type PostgresEventStore,
+} from './index.ts';
 import { CuttingProxy } from './test/cutting-proxy.ts';
 import { saveOf } from './test/parts.ts';
 import { createTestDatabase, Gate, Tally, tallyCatalogue, TallyRaised, type TestDatabase } from './testing.ts';
@@ -147,10 +155,10 @@ describe('a decision under locks', () => {
     expect(events).toEqual(await direct.readCommand(context.commandId, [id]));
   });
 
-  it('is busy, and nothing is stored, when the connection breaks before anything was decided', async () => {
+  it('is refused, and nothing is stored, when the connection breaks before anything was decided', async () => {
     const id = await tally();
     Object.assign(proxy, { at: 'load_locked', next: 'cut-after' });
-    await expect(decide(id)).rejects.toThrow(Busy);
+    await expect(decide(id)).rejects.toThrow(DatabaseUnavailable);
     expect(await total(id)).toBe(0);
   });
 

@@ -103,14 +103,14 @@ describe('a connection lost at commit', () => {
     expect(await versions(id)).toEqual([1]);
   });
 
-  it('is busy, not unknown, when no connection could be had at all', async () => {
+  it('is refused, not unknown, when no connection could be had at all', async () => {
     const fresh = createEventStore({ dataSource: through, catalogue: tallyCatalogue, saveTimeoutMs: 200 });
     proxy.refusing = true;
     proxy.breakAll();
     const { master: pool } = through.driver as unknown as { master: Pool };
     await until(() => Promise.resolve(pool.totalCount === 0));
     await expect(fresh.saveAggregate(new Tally(freshId()).open('me'))).rejects.toMatchObject({
-      code: 'store-busy',
+      code: 'database-unavailable',
       kind: 'busy',
     });
   });

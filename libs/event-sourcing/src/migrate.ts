@@ -1,7 +1,8 @@
 import type { Catalogue } from '@tradecore/events';
 import { logger } from '@tradecore/telemetry';
-import { Client, type ClientBase } from 'pg';
+import type { ClientBase } from 'pg';
 import { DataSource, type Logger, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { DatabaseClient, poolLimits } from './database-client.ts';
 import { fillRoles, rolesIn, roleName, storeMigrations, type Migration } from './migrations.ts';
 import { ensureRoles } from './roles.ts';
 
@@ -21,6 +22,8 @@ export interface MigrateOptions {
 
 /** One migration at a time in a database. */
 const migrationLock = 7_264_001;
+/** A migration, or the wait for another migrator, at most. */
+const statementMs = 6 * 3_600_000;
 
 /**
  * Creates missing roles (or throws `MissingRoles` with the SQL to run), runs missing migrations, fills aggregate types: under an
@@ -33,9 +36,9 @@ export async function migrate(url: string, options: MigrateOptions): Promise<{ r
   const services = [
     ...new Set([...migrations.flatMap(({ sql }) => rolesIn(sql)), ...writers, ...(options.services ?? [])]),
   ].sort();
-  const client = new Client({ connectionString: url, application_name: 'migrate' });
-  await client.connect();
+  const client = new DatabaseClient({ connectionString: url, application_name: 'migrate', query_timeout: statementMs });
   try {
+    await client.connect();
     await client.query('select pg_advisory_lock($1)', [migrationLock]);
     await ensureRoles(client, { prefix, services, passwords: options.rolePasswords ?? {} });
     const ran = await runMigrations(url, migrations, prefix);
@@ -66,6 +69,7 @@ async function runMigrations(url: string, migrations: readonly Migration[], pref
     migrationsTableName: 'schema_migrations',
     migrationsTransactionMode: 'each',
     migrations: migrations.map((migration) => asMigrationClass(migration, prefix)),
+    extra: poolLimits(statementMs),
   });
   await dataSource.initialize();
   try {

@@ -1,4 +1,5 @@
-import { newSession, type Session } from './session.ts';
+import { heartbeat } from '@tradecore/telemetry';
+import { DatabaseClient } from './database-client.ts';
 
 const reconnectMs = { first: 100, most: 5_000 };
 /** A half-open connection says nothing: ask it. */
@@ -9,7 +10,8 @@ const heartbeatMs = 10_000;
  * A session of its own that never opens a transaction, for a listener in one pins the server's queue of notifications until commits fail.
  */
 export class OutboxListener {
-  #session: Session | undefined;
+  readonly #attempt = heartbeat('outbox-listener');
+  #client: DatabaseClient | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #waitMs = reconnectMs.first;
@@ -23,20 +25,22 @@ export class OutboxListener {
   /** Connects, and from then on whenever the connection is lost, until `close`. Never throws. */
   async open(): Promise<void> {
     if (this.#closed) return;
-    const session = newSession({ connectionString: this.url, application_name: 'outbox-relay listener', query_timeout: 5_000 });
-    const { client } = session;
-    this.#session = session;
-    client.on('error', () => this.#reconnect(session));
-    client.on('end', () => this.#reconnect(session));
+    const options = { connectionString: this.url, application_name: 'outbox-relay listener', query_timeout: 5_000 };
+    const client = new DatabaseClient(options);
+    this.#client = client;
+    client.on('error', () => this.#reconnect(client));
+    client.on('end', () => this.#reconnect(client));
     client.on('notification', this.onNotify);
     try {
-      await client.connect();
-      await client.query('listen outbox_events');
+      await this.#attempt(async () => {
+        await client.connect();
+        await client.query('listen outbox_events');
+      });
       this.#waitMs = reconnectMs.first;
       this.onNotify();
-      this.#beat(session);
+      this.#beat(client);
     } catch {
-      this.#reconnect(session);
+      this.#reconnect(client);
     }
   }
 
@@ -44,23 +48,23 @@ export class OutboxListener {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    await this.#session?.end();
+    await this.#client?.end();
   }
 
-  #beat(session: Session): void {
-    if (session !== this.#session) return;
+  #beat(client: DatabaseClient): void {
+    if (client !== this.#client) return;
     this.#timer = setTimeout(() => {
-      session.client.query('select 1').then(
-        () => this.#beat(session),
-        () => this.#reconnect(session),
+      this.#attempt(() => client.query('select 1')).then(
+        () => this.#beat(client),
+        () => this.#reconnect(client),
       );
     }, heartbeatMs).unref();
   }
 
-  #reconnect(session: Session): void {
-    if (session !== this.#session || this.#closed) return;
-    this.#session = undefined;
-    void session.end();
+  #reconnect(client: DatabaseClient): void {
+    if (client !== this.#client || this.#closed) return;
+    this.#client = undefined;
+    void client.end();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.open(), this.#waitMs * (0.5 + Math.random() / 2)).unref();
     this.#waitMs = Math.min(this.#waitMs * 2, reconnectMs.most);

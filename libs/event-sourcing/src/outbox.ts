@@ -1,6 +1,5 @@
 import type { RecordedEvent } from '@tradecore/events';
-import type pg from 'pg';
-import { newSession, type Session } from './session.ts';
+import { DatabaseClient } from './database-client.ts';
 
 /** An event as the relay sends it: where to, under which key, and its data as the stored text, byte for byte. */
 export interface OutboxEvent extends Omit<RecordedEvent, 'data'> {
@@ -171,33 +170,28 @@ const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)
 
 /** One session with the outbox: the relay's statements. One call at a time. After any error but `LeaseLost`: close it, connect anew. */
 export class Outbox {
-  private readonly client: pg.Client;
-
   private constructor(
-    private readonly session: Session,
+    private readonly client: DatabaseClient,
     private readonly owner: string,
     private readonly leaseSeconds: number,
-  ) {
-    this.client = session.client;
-  }
+  ) {}
 
   /** Opens the session. Throws what `pg` throws. */
   static async connect({ url, owner, leaseSeconds = 5 }: OutboxOptions): Promise<Outbox> {
-    const session = newSession({
+    const client = new DatabaseClient({
       connectionString: url,
       application_name: 'outbox-relay',
       statement_timeout: statementTimeoutMs,
       query_timeout: statementTimeoutMs + 2_000,
       lock_timeout: lockTimeoutMs,
     });
-    session.client.on('error', () => undefined); // The next statement fails with it.
     try {
-      await session.client.connect();
+      await client.connect();
     } catch (error) {
-      await session.end();
+      await client.end();
       throw error;
     }
-    return new Outbox(session, owner, leaseSeconds);
+    return new Outbox(client, owner, leaseSeconds);
   }
 
   /** Takes the lease if it is free, at once, also when this owner has it already. */
@@ -289,6 +283,6 @@ export class Outbox {
 
   /** Ends the session. Never throws. */
   close(): Promise<void> {
-    return this.session.end();
+    return this.client.end();
   }
 }

@@ -3,6 +3,7 @@ import { logger } from '@tradecore/telemetry';
 import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { Verdict } from './append-events.ts';
+import { DomainError } from './domain-error.ts';
 import type { DecideOptions, Saved, SaveOptions } from './event-store.ts';
 import { Lanes } from './lanes.ts';
 import type { LoadedMany, Wanted } from './load-many.ts';
@@ -10,9 +11,10 @@ import { decideInTransaction } from './locked-decision.ts';
 import { nothingSaved } from './recording-store.ts';
 import { savesTotal } from './append-metrics.ts';
 import { AppendQueue } from './append-queue.ts';
-import { checkOut } from './checkout.ts';
+import { checkOut, poolOf } from './checkout.ts';
 import type { PartToSave, Save } from './save.ts';
 import { snapshotsTotal, type NewSnapshot } from './snapshots.ts';
+import { OutcomeUnknown } from './store-errors.ts';
 import { SqlEventStore, type Transaction } from './sql-event-store.ts';
 import { lockWaitMs, TransactionEventStore } from './transaction-event-store.ts';
 
@@ -23,6 +25,8 @@ export interface EventStoreOptions {
   readonly catalogue: Catalogue;
   /** How long a save may take before it is refused, in milliseconds; 10,000 when absent. */
   readonly saveTimeoutMs?: number;
+  /** How long the database may take to answer a call before its connection counts as lost, in milliseconds; 5,000 when absent. */
+  readonly answerTimeoutMs?: number;
 }
 
 /** Connections for decisions under locks. */
@@ -35,12 +39,14 @@ export class PostgresEventStore extends SqlEventStore {
   readonly #pool: Pool;
   readonly #queue: AppendQueue;
   readonly #locked = new Lanes(lockedLanes);
+  readonly #answerTimeoutMs: number;
 
-  constructor({ dataSource, catalogue, saveTimeoutMs = 10_000 }: EventStoreOptions) {
+  constructor({ dataSource, catalogue, saveTimeoutMs = 10_000, answerTimeoutMs = 5_000 }: EventStoreOptions) {
     super(catalogue);
     if (!dataSource.isInitialized) throw new Error('the DataSource is not initialised');
-    this.#pool = (dataSource.driver as unknown as { readonly master: Pool }).master;
-    this.#queue = new AppendQueue(this.#pool, saveTimeoutMs);
+    this.#pool = poolOf(dataSource);
+    this.#answerTimeoutMs = answerTimeoutMs;
+    this.#queue = new AppendQueue(this.#pool, { saveTimeoutMs, answerTimeoutMs });
   }
 
   /**
@@ -63,11 +69,16 @@ export class PostgresEventStore extends SqlEventStore {
     const { catalogue } = this;
     const load = (query: Transaction['query']): Promise<LoadedMany> =>
       this.within({ query }).loadLocked(wanted, lookups, { waitMs });
-    const decided = await this.#locked.run(() => decideInTransaction(this.#pool, { catalogue, load, decide, waitMs }), waitMs);
+    const locking = { catalogue, load, decide, waitMs, answerTimeoutMs: this.#answerTimeoutMs };
+    const deciding = this.#locked.run(() => decideInTransaction(this.#pool, locking), waitMs);
+    const decided = await deciding.catch((error: unknown) => {
+      const isOpen = error instanceof DomainError && error.kind === 'busy' && this.#queue.isUndecided(lookups ?? []);
+      throw isOpen ? new OutcomeUnknown('it was asked for before, and is not decided yet', undefined, { cause: error }) : error;
+    });
     if (!decided) return nothingSaved;
-    const { save, verdict } = decided;
+    const { save, verdict, lost } = decided;
     if (verdict) savesTotal.inc({ outcome: verdict.outcome });
-    return this.settled(save, verdict ?? (await this.#queue.append(save)));
+    return this.settled(save, verdict ?? (await this.#queue.append(save, {}, lost)));
   }
 
   /** Refuses new saves, waits for those under way. The DataSource stays open: it is the caller's. */
@@ -93,18 +104,12 @@ export class PostgresEventStore extends SqlEventStore {
   }
 
   protected async openTransaction(): Promise<Transaction & { end(): Promise<void> }> {
-    const { client, giveBack } = await checkOut(this.#pool);
-    await client.query('begin read only');
-    return {
-      query: async (sql, parameters) => (await client.query(sql, parameters)).rows as unknown[],
-      end: async () => {
-        const fault = await client.query('rollback').then(
-          () => undefined,
-          (error: Error) => error,
-        );
-        giveBack(fault);
-      },
-    };
+    const { client, rollBack } = await checkOut(this.#pool);
+    await client.query('begin read only').catch(async (error: unknown) => {
+      await rollBack(error);
+      throw error;
+    });
+    return { query: async (sql, parameters) => (await client.query(sql, parameters)).rows as unknown[], end: () => rollBack() };
   }
 }
 

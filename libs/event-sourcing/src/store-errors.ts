@@ -61,10 +61,20 @@ export class EventIdTaken extends DomainError {
   }
 }
 
-/** Nothing was stored: another save holds the aggregate, the queue is full, or the database can't be reached. Try later. */
+/** Nothing was stored: another save holds the aggregate, or the queue is full. Try later. */
 export class Busy extends DomainError {
   readonly code = 'store-busy';
   readonly kind = 'busy';
+}
+
+/** Nothing was stored: the database can't be reached, or can't store now: it is read-only, has no room, shuts down. Try later. */
+export class DatabaseUnavailable extends DomainError {
+  readonly code = 'database-unavailable';
+  readonly kind = 'busy';
+
+  constructor(options?: ErrorOptions) {
+    super('The database is not available now.', undefined, options);
+  }
 }
 
 /** The connection broke and the database could not be asked again in time: stored or not, nobody knows. Retry with the same command id. */

@@ -1,5 +1,6 @@
 import type { Catalogue, RecordedEvent } from '@tradecore/events';
-import { appendParameters, appendSql, failureOf, toVerdicts, type Verdict } from './append-events.ts';
+import { appendParameters, appendSql, toVerdicts, type Verdict } from './append-events.ts';
+import { databaseFault } from './database-faults.ts';
 import type { DecideOptions, Saved, SaveOptions } from './event-store.ts';
 import {
   askFor,
@@ -125,9 +126,9 @@ const nothing = (): void => undefined;
 
 /** Nothing is stored, the transaction is lost; in a new one it may go well. */
 const busyWhenLocked = (error: unknown, waitedMs: number | null): unknown => {
-  const failure = failureOf(error);
-  if (failure === 'locked') return new Busy('another save holds the aggregate', { waitedMs }, { cause: error });
-  return failure === 'raced' ? new Busy('another save stored the same event', undefined, { cause: error }) : error;
+  const fault = databaseFault(error);
+  if (fault === 'locked') return new Busy('another save holds the aggregate', { waitedMs }, { cause: error });
+  return fault === 'raced' ? new Busy('another save stored the same event', undefined, { cause: error }) : error;
 };
 
 /** Whether a verdict says that decisions of the save are stored in their own aggregates. */

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { collectProcessMetrics, logger, metrics, setLogLevel, type LogLevel } from '@tradecore/telemetry';
+import { collectProcessMetrics, logger, metrics, setLogLevel, stuckLoops, type LogLevel } from '@tradecore/telemetry';
 import type { Health } from './health.ts';
 
 /** Where the admin door listens. */
@@ -21,9 +21,12 @@ function answer(response: ServerResponse, status: number, body: unknown, type = 
 function routes(health: Health): Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>> {
   const started = new Date().toISOString();
   return {
-    // Answered by the event loop that it asks about: an answer is the proof. Databases and brokers have no say here,
-    // a restart would not mend them.
-    'GET /health/live': async (_, response) => answer(response, 200, { live: true, started }),
+    // Answered by the event loop that it asks about: an answer is the proof. Databases and brokers have no say here, a restart would not mend
+    // them; a loop that neither ends nor fails has.
+    'GET /health/live': async (_, response) => {
+      const stuck = stuckLoops();
+      answer(response, stuck.length === 0 ? 200 : 503, { live: stuck.length === 0, started, stuck });
+    },
     'GET /health/ready': async (_, response) => {
       const report = await health.report();
       answer(response, report.ready ? 200 : 503, report);

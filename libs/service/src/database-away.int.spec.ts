@@ -33,6 +33,11 @@ class Door {
     return this.db.query('select pg_sleep(60)');
   }
   @Public()
+  @Get('write')
+  write(): Promise<unknown> {
+    return this.db.query('update outbox_relay set owner = owner');
+  }
+  @Public()
   @Get('bug')
   bug(): Promise<unknown> {
     return this.db.query('select nothing');
@@ -50,7 +55,7 @@ let service: RunningService;
 beforeAll(async () => {
   [database, issuer] = await Promise.all([createTestDatabase(), createTestIssuer()]);
   way = await CuttingProxy.before(database.url);
-  const env = { ...issuer.env, DATABASE_URL: way.urlFor(database.url), DATABASE_STATEMENT_TIMEOUT: '1000', LOG_LEVEL: 'fatal' };
+  const env = { ...issuer.env, DATABASE_URL: way.urlFor(database.url), DATABASE_STATEMENT_TIMEOUT: '500', LOG_LEVEL: 'fatal' };
   service = await startTestService({ name: 'away', module: DoorModule, http: true }, env);
 });
 afterAll(async () => {
@@ -86,5 +91,26 @@ describe('while PostgreSQL is away', () => {
   it('and so hears a request whose statement the server cancelled; a statement that is wrong is a bug', async () => {
     await expectUnavailable(await ask('slow'));
     expect((await ask('bug')).status).toBe(500);
+  });
+
+  it('and so hears one whose sessions were left on a node that only reads, until they are replaced', async () => {
+    const demote = async (isOn: 'on' | 'off'): Promise<void> => {
+      await database.dataSource.query(`alter database "${database.name}" set default_transaction_read_only = ${isOn}`);
+    };
+    const askFive = () => Promise.all(Array.from({ length: 5 }, () => ask('write')));
+    await demote('on');
+    way.breakAll();
+    await Promise.all(Array.from({ length: 5 }, () => ask('rows')));
+    for (const response of await askFive()) await expectUnavailable(response);
+    await demote('off');
+    for (const response of await askFive()) expect(response.status).toBe(200);
+  });
+
+  it('and so hears one whose server has vanished without a word; the sessions are given up', async () => {
+    expect((await ask('rows')).status).toBe(200);
+    way.isSilent = true;
+    await expectUnavailable(await ask('rows'));
+    way.isSilent = false;
+    expect((await ask('rows')).status).toBe(200);
   });
 });

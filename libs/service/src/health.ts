@@ -6,7 +6,7 @@ export interface CheckResult {
 
 /** One part of readiness. */
 export interface Check {
-  /** In kebab-case: `schema`, `relay-loop`, `assignment`. */
+  /** In kebab-case: `schema`, `relay`, `assignment`. */
   readonly name: string;
   /** Answers within a second; a throw or silence counts as not ok. */
   check(): CheckResult | Promise<CheckResult>;
@@ -27,9 +27,6 @@ export interface ReadinessReport {
   readonly starting?: true;
   readonly checks: readonly CheckReport[];
 }
-
-/** Called by a loop each time it gets round. */
-export type Beat = () => void;
 
 const answerLimit = 1000;
 
@@ -58,19 +55,6 @@ export class Health {
   add(check: Check): void {
     if (this.#checks.has(check.name)) throw new Error(`readiness has a check ${check.name} already`);
     this.#checks.set(check.name, check);
-  }
-
-  /** A check of a loop: not ok when it has not called `beat` for `within` milliseconds. The first beat counts from now. */
-  heartbeat(name: string, within: number): Beat {
-    let last = performance.now();
-    this.add({
-      name,
-      check: () => {
-        const ago = Math.round(performance.now() - last);
-        return { ok: ago <= within, state: `last beat ${ago} ms ago, at most ${within} ms expected` };
-      },
-    });
-    return () => void (last = performance.now());
   }
 
   /** Not ready until the function that it returns is called: the process is starting, perhaps waiting for its schema. */

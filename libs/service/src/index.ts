@@ -11,7 +11,7 @@ export {
   type Server,
   type Shape,
 } from './config.ts';
-export { Health, type Beat, type Check, type CheckReport, type CheckResult, type ReadinessReport } from './health.ts';
+export { Health, type Check, type CheckReport, type CheckResult, type ReadinessReport } from './health.ts';
 export { rawProblem, RequestRefused, type FieldFault, type Problem } from './problems.ts';
 export { validate, validated, type RequestPart } from './validated.ts';
 export { Authenticator, CallerOf, OperatorsOnly, owns, Public, type Caller } from './auth.ts';

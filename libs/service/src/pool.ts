@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { missingMigrations, storeMigrations, type Migration } from '@tradecore/event-sourcing';
+import { missingMigrations, poolLimits, storeMigrations, type Migration } from '@tradecore/event-sourcing';
 import { logger } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import type { Config } from './config.ts';
@@ -48,20 +48,18 @@ export async function lackOf(dataSource: DataSource, migrations: readonly Migrat
   return missing.length > 0 ? `the schema lacks ${missing.join(', ')}` : undefined;
 }
 
-/** The one pool of a process. Times are the server's: a statement, and a transaction that does nothing, are ended by it. */
+/** The one pool of a process. A statement, and a transaction that does nothing, are ended by the server; a server that says nothing, by us. */
 function createDataSource(name: string, config: Config): DataSource {
   return new DataSource({
     type: 'postgres',
     url: config.DATABASE_URL,
     applicationName: name,
     poolSize: config.DATABASE_POOL_SIZE,
-    connectTimeoutMS: 5000,
     installExtensions: false,
     extra: {
-      statement_timeout: config.DATABASE_STATEMENT_TIMEOUT,
+      ...poolLimits(config.DATABASE_STATEMENT_TIMEOUT),
       idle_in_transaction_session_timeout: 60_000,
       idleTimeoutMillis: 60_000,
-      keepAlive: true,
     },
   });
 }

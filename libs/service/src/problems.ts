@@ -1,9 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import { DomainError } from '@tradecore/event-sourcing';
+import { DatabaseUnavailable, DomainError, isDatabaseAway } from '@tradecore/event-sourcing';
 import { currentContext, logger, parseTraceparent } from '@tradecore/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { isDatabaseAway } from './database-away.ts';
 
 /** One fault of a request: where, what, and a stable code. */
 export interface FieldFault {
@@ -107,14 +106,6 @@ function fromFramework(error: HttpException): Answer {
   return { status, code, detail, ...(place && { errors: [{ ...place, code, detail }] }) };
 }
 
-/** A read that failed; a save that can't be decided says so itself, as a `DomainError`. */
-const databaseUnavailable: Answer = {
-  status: 503,
-  code: 'database-unavailable',
-  detail: 'The database is not available now.',
-  headers: { 'retry-after': '1' },
-};
-
 /** What to answer to an error; anything that is not a refusal is a bug: 500, and its text stays inside. */
 function answerTo(error: unknown): Answer {
   if (error instanceof RequestRefused) return { status: error.status, code: error.code, detail: error.message, ...error.more };
@@ -124,7 +115,7 @@ function answerTo(error: unknown): Answer {
   if (name === 'FastifyError' && statusCode !== undefined && statusCode < 500) {
     return fromFramework(new HttpException((error as Error).message, statusCode, { cause: { code } }));
   }
-  if (isDatabaseAway(error)) return databaseUnavailable;
+  if (isDatabaseAway(error)) return fromDomain(new DatabaseUnavailable());
   return { status: 500, code: 'internal-error', detail: 'This is a fault of the service. It is logged under the trace id.' };
 }
 
@@ -166,7 +157,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const answer = answerTo(error);
   const where = { err: error, method: request.method, path: request.url };
   if (answer.status === 500) log.error(where, 'a request met a bug');
-  if (answer === databaseUnavailable) log.warn(where, 'a request met no database');
+  if (answer.code === 'database-unavailable') log.warn(where, 'a request met no database');
   // Closed with bytes unread the connection is reset, and the answer may be lost: Node.js reads the rest, at most until the request's timeout.
   if (answer.status === 413) void reply.removeHeader('connection');
   const problem = problemOf(answer, request.url);

@@ -1,19 +1,18 @@
 /** A service with a loop, for `run-service.int.spec.ts`. `LOOP` says how it behaves when it must stop. */
 import { Inject, Injectable, Module, type BeforeApplicationShutdown } from '@nestjs/common';
 import { Controller, Get } from '@nestjs/common';
+import { heartbeat } from '@tradecore/telemetry';
 import { z } from 'zod';
-import { Health, Public, runService, tokens, type Config } from '../src/index.ts';
+import { Public, runService, tokens, type Config } from '../src/index.ts';
 
-const own = { LOOP: z.enum(['drains', 'hangs']).default('drains') };
+const own = { LOOP: z.enum(['drains', 'hangs', 'stuck']).default('drains') };
 
 @Injectable()
 class Loop implements BeforeApplicationShutdown {
-  constructor(
-    @Inject(tokens.config) private readonly config: Config<typeof own>,
-    @Inject(Health) health: Health,
-  ) {
-    const beat = health.heartbeat('loop', 5000);
-    setInterval(beat, 100);
+  constructor(@Inject(tokens.config) private readonly config: Config<typeof own>) {
+    const attempt = heartbeat('loop', 200);
+    const work = () => (config.LOOP === 'stuck' ? new Promise<never>(() => undefined) : Promise.reject(new Error('away')));
+    setInterval(() => void attempt(work).catch(() => undefined), 100);
   }
   async beforeApplicationShutdown(): Promise<void> {
     if (this.config.LOOP === 'hangs') await new Promise(() => undefined);

@@ -15,3 +15,4 @@ export {
   type MetricOptions,
 } from './metrics.ts';
 export { flushTelemetry } from './flush.ts';
+export { heartbeat, stuckLoops, type Attempt } from './heartbeat.ts';

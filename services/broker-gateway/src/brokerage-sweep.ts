@@ -1,5 +1,5 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { logger } from '@tradecore/telemetry';
+import { heartbeat, logger } from '@tradecore/telemetry';
 import type { BrokerageExecution, BrokerageOrder } from '@tradecore/trading';
 import { gatewayMetrics } from './broker-gateway.metrics.ts';
 import { BrokerOrderQueue } from './broker-order-queue.ts';
@@ -24,6 +24,7 @@ const againMs = 1_000;
  */
 @Injectable()
 export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly attempt = heartbeat('brokerage-sweep');
   private missed: () => void = () => undefined;
   /** The stream has been read since before the last sweep. */
   private isSteady = false;
@@ -66,7 +67,7 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
     if (this.stopped) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      this.running ??= this.run().finally(() => {
+      this.running ??= this.attempt(() => this.run()).finally(() => {
         this.running = undefined;
       });
     }, ms);

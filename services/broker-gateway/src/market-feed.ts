@@ -1,8 +1,8 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { sessionKey, topics, type InstrumentQuote, type MarketRecord, type MarketSession } from '@tradecore/events';
 import type { KafkaClient, EventBus } from '@tradecore/messaging';
-import { Health, tokens } from '@tradecore/service';
-import { logger } from '@tradecore/telemetry';
+import { tokens } from '@tradecore/service';
+import { heartbeat, logger } from '@tradecore/telemetry';
 import { gatewayMetrics } from './broker-gateway.metrics.ts';
 import type { BrokerageInstrument } from './brokerage-port.ts';
 import { Brokerage } from './brokerage.ts';
@@ -11,7 +11,6 @@ const log = logger('market-feed');
 /** A price that stays is told again so often, as long as the broker calls it new: readers refuse prices that are old. */
 const repeatMs = 10_000;
 const instrumentsMs = { paper: 5_000, alpaca: 60_000 }; // Alpaca lists 11,000
-const readyWithinMs = 30_000;
 
 /** Reads instruments, prices and the session from the broker, keeps the prices, and publishes what changed on `transport.market-data`. */
 @Injectable()
@@ -27,13 +26,11 @@ export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShut
   constructor(
     @Inject(Brokerage) private readonly brokerage: Brokerage,
     @Inject(tokens.kafka) kafka: KafkaClient,
-    @Inject(Health) health: Health,
   ) {
     this.bus = kafka.eventBus();
-    this.beat = health.heartbeat('market-feed', readyWithinMs);
   }
 
-  private readonly beat: () => void;
+  private readonly attempt = heartbeat('market-feed');
 
   /** Last price of a symbol as this process knows it; undefined until the broker said. */
   lastPrice(symbol: string): string | undefined {
@@ -54,7 +51,7 @@ export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShut
   private next(ms: number): void {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
-      this.round = this.tell().finally(() => this.next(this.brokerage.config.BROKER_PRICE_MS));
+      this.round = this.attempt(() => this.tell()).finally(() => this.next(this.brokerage.config.BROKER_PRICE_MS));
     }, ms);
   }
 
@@ -67,9 +64,6 @@ export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShut
       await this.publish(records.filter((record) => this.isNews(record)));
     } catch (error) {
       log.warn({ err: error }, 'no market data this time');
-    } finally {
-      // The loop goes round: a broker that is away is no reason to be restarted.
-      this.beat();
     }
   }
 

@@ -15,7 +15,7 @@ import {
   type TransactionalProducer,
 } from '@tradecore/messaging';
 import { Health, tokens, type CheckResult } from '@tradecore/service';
-import { counter, logger } from '@tradecore/telemetry';
+import { counter, heartbeat, logger } from '@tradecore/telemetry';
 import { noticeKinds, noticeOf, type Notice } from './notices.ts';
 
 const group = 'notifier';
@@ -38,6 +38,7 @@ const restarts = counter({
  */
 @Injectable()
 export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly #attempt = heartbeat('notifier');
   readonly #producers = new Map<string, TransactionalProducer>();
   #consumer: RunningConsumer | undefined;
 
@@ -51,8 +52,8 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
       group,
       topics: sources,
       hints: false, // the offset is committed with the notices and by nothing else: a hint that comes late would set it back
-      positions: (assigned) => this.#takeOver(assigned),
-      onBatch: (batch) => this.#write(batch),
+      positions: (assigned) => this.#attempt(() => this.#takeOver(assigned)),
+      onBatch: (batch) => this.#attempt(() => this.#write(batch)),
       onRevoked: (revoked) => void this.#drop(revoked),
     });
     this.health.add({ name: 'consumer', check: () => this.#check() });

@@ -4,13 +4,12 @@ import { Outbox, OutboxListener, readBacklog, type Backlog } from '@tradecore/ev
 import { freshId } from '@tradecore/events';
 import type { KafkaClient } from '@tradecore/messaging';
 import { Health, tokens, type CheckResult, type Config } from '@tradecore/service';
+import { heartbeat } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import { Relay } from './relay.ts';
 import { relayMetrics } from './relay.metrics.ts';
 import { WakeUp } from './wake-up.ts';
 
-/** Longer than a statement, a transaction and its repeats may take. */
-const beatWithinMs = 30_000;
 const backlogEveryMs = 2_000;
 /** An event that waits so long is not being published. */
 const backlogWithinSeconds = 30;
@@ -20,6 +19,7 @@ const backlogWithinSeconds = 30;
 export class OutboxRelay implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly relay: Relay;
   private readonly listener: OutboxListener;
+  private readonly attempt = heartbeat('relay-backlog');
   private backlog: Backlog | undefined;
   private timer: NodeJS.Timeout | undefined;
 
@@ -32,8 +32,7 @@ export class OutboxRelay implements OnApplicationBootstrap, BeforeApplicationShu
     const url = config.DATABASE_URL;
     const owner = `${hostname()} ${process.pid} ${freshId()}`;
     const wakeUp = new WakeUp();
-    const beat = health.heartbeat('relay-loop', beatWithinMs);
-    this.relay = new Relay({ connect: () => Outbox.connect({ url, owner }), kafka, wakeUp, beat });
+    this.relay = new Relay({ connect: () => Outbox.connect({ url, owner }), kafka, wakeUp });
     this.listener = new OutboxListener(url, () => wakeUp.notify());
     health.add({ name: 'relay', check: () => this.readiness() });
     health.add({ name: 'backlog', check: () => this.backlogReadiness() });
@@ -68,7 +67,7 @@ export class OutboxRelay implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   private async measure(): Promise<void> {
-    this.backlog = await readBacklog(this.dataSource).catch(() => undefined);
+    this.backlog = await this.attempt(() => readBacklog(this.dataSource)).catch(() => undefined);
     if (this.backlog) {
       relayMetrics.depth.set(this.backlog.depth);
       relayMetrics.oldestAge.set(this.backlog.oldestSeconds);

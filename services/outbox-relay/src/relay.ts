@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LeaseLost, type HaltReason, type Lease, type Outbox, type OutboxEvent } from '@tradecore/event-sourcing';
 import { topics } from '@tradecore/events';
 import { encode, MessagingError, type KafkaClient, type OutgoingMessage, type TransactionalProducer } from '@tradecore/messaging';
-import { logger } from '@tradecore/telemetry';
+import { heartbeat, logger } from '@tradecore/telemetry';
 import { compare } from './recovery.ts';
 import { relayMetrics } from './relay.metrics.ts';
 import type { WakeUp } from './wake-up.ts';
@@ -13,8 +13,6 @@ export interface RelayOptions {
   readonly connect: () => Promise<Outbox>;
   readonly kafka: Pick<KafkaClient, 'openTransactional' | 'committedOffsets'>;
   readonly wakeUp: WakeUp;
-  /** Called each time the loop gets round, also when standing by or halted. */
-  readonly beat?: () => void;
   /** Events a batch; 2,000 when absent. */
   readonly maxRows?: number;
   /** Milliseconds after which an idle relay commits its position again; an hour when absent, for idle groups expire (Kafka: 7 days). */
@@ -97,6 +95,7 @@ interface Progress {
  * Start, fencing and every error are the same path: drop the producer, take the lease, open a new producer, compare.
  */
 export class Relay {
+  readonly #attempt = heartbeat('relay');
   #state: RelayState = { kind: 'starting' };
   #stopping = new AbortController();
   #done: Promise<void> | undefined;
@@ -137,7 +136,7 @@ export class Relay {
 
   /** From a new session to its end. */
   async #serve(): Promise<void> {
-    const outbox = await this.options.connect();
+    const outbox = await this.#attempt(this.options.connect);
     try {
       const lease = await this.#standBy(outbox);
       if (!lease) return;
@@ -152,8 +151,7 @@ export class Relay {
   /** Waits for the lease; nothing when it is time to stop. */
   async #standBy(outbox: Outbox): Promise<Lease | undefined> {
     while (!this.#stopping.signal.aborted) {
-      this.options.beat?.();
-      const answer = await outbox.takeLease();
+      const answer = await this.#attempt(() => outbox.takeLease());
       if (answer.state === 'taken') return answer.lease;
       if (answer.state === 'halted') this.#become({ kind: 'halted', reason: answer.reason });
       else this.#become({ kind: 'standing-by', behind: answer.owner });
@@ -165,10 +163,10 @@ export class Relay {
   /** Under the lease: a new producer, which fences the older ones and resolves what they left open; then the comparison; then the loop. */
   async #lead(outbox: Outbox, lease: Lease): Promise<void> {
     const { transactionalId } = relayNames(lease.storeId);
-    const producer = await this.options.kafka.openTransactional({ transactionalId, writer: 'relay' });
+    const producer = await this.#attempt(() => this.options.kafka.openTransactional({ transactionalId, writer: 'relay' }));
     try {
       const lead = { outbox, lease, producer };
-      const progress = await this.#recover(lead);
+      const progress = await this.#attempt(() => this.#recover(lead));
       if (!progress) return;
       this.#become({ kind: 'leading' });
       await this.#publish(lead, progress);
@@ -208,12 +206,11 @@ export class Relay {
 
   /** The loop, until it is time to stop or something breaks. */
   async #publish(lead: Lead, progress: Progress): Promise<void> {
-    const { wakeUp, beat } = this.options;
+    const { wakeUp } = this.options;
     wakeUp.busy();
     while (!this.#stopping.signal.aborted) {
-      beat?.();
-      if (await this.#round(lead, progress)) wakeUp.busy();
-      else await wakeUp.idle(lead.outbox);
+      if (await this.#attempt(() => this.#round(lead, progress))) wakeUp.busy();
+      else await this.#attempt(() => wakeUp.idle(lead.outbox));
     }
   }
 

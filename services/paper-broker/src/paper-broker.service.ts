@@ -1,6 +1,6 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { Health, tokens } from '@tradecore/service';
-import { logger } from '@tradecore/telemetry';
+import { tokens } from '@tradecore/service';
+import { heartbeat, logger } from '@tradecore/telemetry';
 import type { FastifyInstance } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { accountRoutes } from './account.http.ts';
@@ -36,10 +36,7 @@ export class PaperBroker implements OnApplicationBootstrap, BeforeApplicationShu
   /** Base address; there once it has started. */
   url = '';
 
-  constructor(
-    @Inject(tokens.config) private readonly config: PaperConfig,
-    @Inject(Health) health: Health,
-  ) {
+  constructor(@Inject(tokens.config) private readonly config: PaperConfig) {
     this.#state = config.PAPER_STATE === undefined ? undefined : new StateFile(config.PAPER_STATE);
     const exchange = exchangeOf(config, this.#state);
     this.#accounts = new Accounts(this.#state);
@@ -53,21 +50,15 @@ export class PaperBroker implements OnApplicationBootstrap, BeforeApplicationShu
       { path: /^\/v2\/[a-z]+$/, take: (socket: Parameters<MarketStream['take']>[0]) => this.#prices.take(socket) },
     ];
     this.#streams = new Streams(this.#door.server, routes, () => this.#isAway());
-    const beat = health.heartbeat('market', config.PAPER_TICK_MS * 20 + 5000);
-    this.#onTick = () => {
-      beat();
-      this.#prices.publish();
-    };
   }
-
-  readonly #onTick: () => void;
 
   async onApplicationBootstrap(): Promise<void> {
     const { PAPER_KEY_ID: keyId, PAPER_SECRET_KEY: secret, PAPER_CASH: cash, HOST: host, PORT: port } = this.config;
     const { id } = this.#accounts.addFirst(keyId, secret);
     this.#desk.exchange.open(id, cash, Date.now());
     this.#desk.listen((updates) => this.#updates.publish(updates));
-    this.#desk.start(this.#onTick);
+    const attempt = heartbeat('market');
+    this.#desk.start(() => void attempt(async () => this.#prices.publish()));
     this.url = await this.#door.listen({ host, port });
     log.info({ url: this.url, seed: this.config.PAPER_SEED, state: this.config.PAPER_STATE ?? 'in memory' }, 'trading');
   }

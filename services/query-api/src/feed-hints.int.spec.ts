@@ -2,7 +2,7 @@ import { freshId } from '@tradecore/events';
 import { type FeedEntryResponse } from '@tradecore/api';
 import { feedHintChannel } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
-import { Health, type Config } from '@tradecore/service';
+import type { Config } from '@tradecore/service';
 import { Redis } from 'ioredis';
 import { FeedHints } from './feed-hints.ts';
 import { FeedPump, type FeedReader } from './feed-pump.ts';
@@ -20,7 +20,7 @@ describe('a hint on Redis', () => {
     if (!url) throw new Error('REDIS_URL is not set: these tests need Redis, see `npm test`');
     models = await TestReadModels.create();
     redis = new Redis(url, { lazyConnect: true });
-    pump = new FeedPump(await models.database.dataSourceFor('query-api'), new Health());
+    pump = new FeedPump(await models.database.dataSourceFor('query-api'));
     hints = new FeedHints(redis, { NAMESPACE } as Config, pump);
     hints.onApplicationBootstrap();
     while ((await redis.publish(feedHintChannel(NAMESPACE), freshId())) === 0) {

@@ -1,8 +1,7 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { resyncReasons, type FeedEntryResponse } from '@tradecore/api';
 import { feedAfter, feedHeads, type FeedPosition } from '@tradecore/read-models';
-import { Health } from '@tradecore/service';
-import { counter, histogram, logger } from '@tradecore/telemetry';
+import { counter, heartbeat, histogram, logger } from '@tradecore/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 
@@ -59,16 +58,13 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
   readonly #due = new Set<FeedReader>();
   readonly #busy = new Set<FeedReader>();
   readonly #stop = new AbortController();
+  readonly #attempt = heartbeat('feed-pump');
   #polling: Promise<void> = Promise.resolve();
 
-  constructor(
-    @Inject(DataSource) private readonly db: DataSource,
-    @Inject(Health) private readonly health: Health,
-  ) {}
+  constructor(@Inject(DataSource) private readonly db: DataSource) {}
 
   onApplicationBootstrap(): void {
-    const beat = this.health.heartbeat('stream-poll', 5000);
-    this.#polling = this.#poll(beat);
+    this.#polling = this.#poll();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -100,12 +96,11 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
     for (const reader of this.#readers.get(accountId) ?? []) this.#wake(reader);
   }
 
-  async #poll(beat: () => void): Promise<void> {
+  async #poll(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const end = polls.startTimer();
       try {
-        await this.#lookAtHeads();
-        beat();
+        await this.#attempt(() => this.#lookAtHeads());
       } catch (error) {
         log.warn({ err: error }, 'the heads of the feeds could not be read');
       }
@@ -141,7 +136,7 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
       if (this.#busy.has(reader)) continue;
       this.#due.delete(reader);
       this.#busy.add(reader);
-      void this.#serve(reader).finally(() => {
+      void this.#attempt(() => this.#serve(reader)).finally(() => {
         this.#busy.delete(reader);
         this.#work();
       });

@@ -291,7 +291,7 @@ describe('the service', () => {
   it('is ready with its schema and its poll, and may not write', async () => {
     const ready = await fetch(`${api.service.adminUrl}/health/ready`);
     const report = await json<{ checks: { name: string }[] }>(ready);
-    expect([ready.status, report.checks.map(({ name }) => name).toSorted()]).toEqual([200, ['schema', 'stream-poll']]);
+    expect([ready.status, report.checks.map(({ name }) => name).toSorted()]).toEqual([200, ['schema']]);
     const login = await api.models.database.dataSourceFor('query-api');
     await expect(login.query(`delete from order_projector.exported_orders`)).rejects.toThrow(/permission denied|cannot delete/);
     await expect(login.query(`select append_events('[]')`)).rejects.toThrow(/permission denied|does not exist/);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Busy, type Transaction } from '@tradecore/event-sourcing';
 import { partitionKey, type KafkaClient, type TopicPartition } from '@tradecore/messaging';
-import { logger } from '@tradecore/telemetry';
+import { heartbeat, logger, type Attempt } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { BatchCoalescer } from './batch-coalescer.ts';
 import type { BatchProcessor, DeadLetter, EventRecord } from './batch-processor.ts';
@@ -37,12 +37,14 @@ export class ChunkRunner {
   /** and where it is: what means nothing is not stored at once. */
   private readonly reached = new Map<string, bigint>();
   private readonly coalescer: BatchCoalescer<Chunk, Chunk | undefined>;
+  private readonly attempt: Attempt;
   private flushing: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly processor: BatchProcessor,
     private readonly parts: ChunkRunnerParts,
   ) {
+    this.attempt = heartbeat(processor.name);
     this.coalescer = new BatchCoalescer(
       (chunks) => this.run(chunks),
       processor.maxRecords,
@@ -141,7 +143,11 @@ export class ChunkRunner {
     }
   }
 
-  private async commit(chunks: readonly Chunk[], isolated = false): Promise<void> {
+  private commit(chunks: readonly Chunk[], isolated = false): Promise<void> {
+    return this.attempt(() => this.commitNow(chunks, isolated));
+  }
+
+  private async commitNow(chunks: readonly Chunk[], isolated: boolean): Promise<void> {
     const { dataSource, offsets, owner } = this.parts;
     const records = chunks.flatMap((chunk) => chunk.records);
     const moves = this.movesOf(chunks);

@@ -1,3 +1,5 @@
+import { isDataError } from '@tradecore/event-sourcing';
+
 /** The model holds an event that the store does not: nothing may be built upon it. Stops the projection until an operator decides. */
 export class ModelDiverged extends Error {
   override readonly name = 'ModelDiverged';
@@ -29,12 +31,6 @@ export class ProjectionStopped extends Error {
 /** A process or an intake can't go on by itself: the log does not reach back to its offset, or is another. The message names what to do. */
 export class ConsumerHalted extends Error {
   override readonly name = 'ConsumerHalted';
-}
-
-/** PostgreSQL's word for a value that it refuses: SQLSTATE class 22 (data) or 23 (constraint). */
-export function isDataError(error: unknown): boolean {
-  const code: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^2[23]/.test(code);
 }
 
 /** A decision was applied to one aggregate and not to another, for a handler threw: nothing that was decided with it may be stored. */

@@ -9,13 +9,13 @@ import {
   type RunningConsumer,
   type TopicPartition,
 } from '@tradecore/messaging';
-import { logger } from '@tradecore/telemetry';
+import { heartbeat, logger, type Attempt } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import type { BatchProcessor } from './batch-processor.ts';
 import { ChunkRunner } from './chunk-runner.ts';
 import { chunksOf } from './chunks.ts';
 import { ConsumerHalted, LogCutOff, ModelDiverged, OffsetLost } from './errors.ts';
-import { Offsets, type Unusable } from './offsets.ts';
+import { Offsets, type Claim, type Unusable } from './offsets.ts';
 import { showBacklogAge } from './readiness.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -53,6 +53,7 @@ export class Subscription {
   private readonly inHand = new Map<string, number>();
   private readonly stopping = new AbortController();
   private assignment = new AbortController();
+  private readonly attempt: Attempt;
   private isPolling = false;
   private polling: NodeJS.Timeout | undefined;
   private state: SubscriptionStatus['state'] = 'starting';
@@ -63,6 +64,7 @@ export class Subscription {
     private readonly processor: BatchProcessor,
     private readonly parts: SubscriptionParts,
   ) {
+    this.attempt = heartbeat(processor.name);
     this.offsets = new Offsets(processor.schema, processor.topics, processor.state);
     this.runner = new ChunkRunner(processor, {
       ...parts,
@@ -103,8 +105,10 @@ export class Subscription {
     if (this.state !== 'running' || this.isPolling) return;
     this.isPolling = true;
     try {
-      if (await this.offsets.rebuildRequested(this.parts.dataSource)) this.consumer?.reposition();
-      else await this.processor.poll();
+      await this.attempt(async () => {
+        if (await this.offsets.rebuildRequested(this.parts.dataSource)) this.consumer?.reposition();
+        else await this.processor.poll();
+      });
     } catch (error) {
       log.warn({ err: error, subscription: this.processor.name }, 'what operators ask could not be looked up or done');
     } finally {
@@ -133,8 +137,7 @@ export class Subscription {
   private async claim(assigned: readonly AssignedPartition[]): Promise<ReadonlyMap<string, bigint>> {
     const { signal } = this.assignment;
     for (let ends = assigned, looks = 1; !signal.aborted; ends = await this.measure(assigned), looks += 1) {
-      const where = await this.logName();
-      const claim = await inTransaction(this.parts.dataSource, (tx) => this.offsets.claim(tx, ends, this.owner, where));
+      const { claim, where } = await this.attempt(() => this.claimAt(ends));
       if (claim.state === 'claimed') {
         for (const [key, next] of claim.offsets) this.runner.claimed(key, next);
         this.is('running');
@@ -147,6 +150,11 @@ export class Subscription {
       else if (!(await this.build(claim.why, where))) await this.wait('waiting', signal);
     }
     throw new OffsetLost('the assignment is over');
+  }
+
+  private async claimAt(ends: readonly AssignedPartition[]): Promise<{ readonly claim: Claim; readonly where: string }> {
+    const where = await this.logName();
+    return { where, claim: await inTransaction(this.parts.dataSource, (tx) => this.offsets.claim(tx, ends, this.owner, where)) };
   }
 
   private async measure(partitions: readonly TopicPartition[]): Promise<AssignedPartition[]> {

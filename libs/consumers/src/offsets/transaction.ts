@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Transaction } from '@tradecore/event-sourcing';
+import { checkOut, isDataError, poolOf, type Transaction } from '@tradecore/event-sourcing';
 import type { DataSource } from 'typeorm';
-import { isDataError } from './errors.ts';
 
 interface PgResult {
   readonly command: string;
@@ -10,19 +9,10 @@ interface PgResult {
 
 /** A client of `pg`, which TypeORM pools. */
 interface PgClient {
-  query(query: string | { name: string; text: string; values: readonly unknown[] }): Promise<PgResult>;
+  query(query: { name?: string; text: string; values?: readonly unknown[]; query_timeout?: number }): Promise<PgResult>;
   /** Statements are sent without waiting for the answers of those before. */
   pipeline: boolean;
-  on(event: 'error', listener: () => void): unknown;
-  off(event: 'error', listener: () => void): unknown;
-  release(destroy?: boolean): void;
 }
-
-interface PgPool extends Pick<PgClient, 'query'> {
-  connect(): Promise<PgClient>;
-}
-
-const poolOf = (dataSource: DataSource): PgPool => (dataSource.driver as unknown as { readonly master: PgPool }).master;
 
 const names = new Map<string, string>();
 
@@ -47,11 +37,16 @@ export interface PipelinedTransaction extends Transaction {
   last(sql: string, parameters: unknown[]): Promise<unknown[]>;
 }
 
-/** How a transaction is run. */
+/** How a transaction is run; in ms. */
 export interface TransactionOptions {
-  /** The server ends the session when it hears nothing for so long, and with it the locks of a frozen process; in ms. */
+  /** The server ends the session when it hears nothing for so long, and with it the locks of a frozen process. */
   readonly idleMs?: number;
+  /** A statement may take so long; as the pool says when absent. */
+  readonly statementMs?: number;
 }
+
+/** On top of the server's own limit of a statement: so long its word may be on the way. */
+const answerMs = 2_000;
 
 const ignore = (): undefined => undefined;
 
@@ -59,22 +54,39 @@ const ignore = (): undefined => undefined;
 export async function inTransaction<T>(
   dataSource: DataSource,
   work: (tx: PipelinedTransaction) => Promise<T>,
-  { idleMs }: TransactionOptions = {},
+  options: TransactionOptions = {},
 ): Promise<T> {
-  const client = await poolOf(dataSource).connect();
-  client.on('error', ignore); // a connection that breaks while it is out says so by the failed statement as well
-  client.pipeline = true;
-  let isWhole = true;
+  const { client, giveBack, rollBack } = await checkOut(poolOf(dataSource));
   try {
-    const begun = client.query(
-      `begin${idleMs === undefined ? '' : `; set local idle_in_transaction_session_timeout = ${idleMs}`}`,
-    );
-    begun.catch(ignore);
+    const result = await pipelined(client as unknown as PgClient, work, options);
+    giveBack();
+    return result;
+  } catch (error) {
+    await rollBack(error);
+    throw error;
+  }
+}
+
+async function pipelined<T>(
+  client: PgClient,
+  work: (tx: PipelinedTransaction) => Promise<T>,
+  { idleMs, statementMs }: TransactionOptions,
+): Promise<T> {
+  let latest: Promise<unknown> = Promise.resolve();
+  const send = (query: Parameters<PgClient['query']>[0]): Promise<PgResult> => {
+    const answer = client.query(statementMs === undefined ? query : { ...query, query_timeout: statementMs + answerMs });
+    latest = answer.catch(ignore); // who awaits it gets the failure
+    return answer;
+  };
+  const run = (text: string, values: readonly unknown[] = []): Promise<PgResult> => send({ name: nameOf(text), text, values });
+  client.pipeline = true;
+  try {
+    const begun = send({ text: beginning({ idle_in_transaction_session_timeout: idleMs, statement_timeout: statementMs }) });
     const last: Promise<PgResult>[] = [];
     const result = await work({
-      query: async (sql, values = []) => (await run(client, sql, values)).rows,
+      query: async (sql, values) => (await run(sql, values)).rows,
       last: (sql, values) => {
-        const answer = run(client, sql, values);
+        const answer = run(sql, values);
         last.push(answer);
         return answer.then(
           ({ rows }) => rows,
@@ -82,32 +94,25 @@ export async function inTransaction<T>(
         );
       },
     });
-    const committed = client.query('commit');
+    const committed = send({ text: 'commit' });
     for (const each of await Promise.allSettled([begun, ...last])) if (each.status === 'rejected') throw each.reason;
     if ((await committed).command !== 'COMMIT') throw new Error('the transaction was rolled back');
     return result;
-  } catch (error) {
-    isWhole = await client.query('rollback').then(
-      () => true,
-      () => false,
-    );
-    throw error;
   } finally {
+    await latest; // answers come in order: with the last one the connection is as it was
     client.pipeline = false;
-    client.off('error', ignore);
-    client.release(!isWhole);
   }
 }
 
-function run(client: PgClient, text: string, values: readonly unknown[]): Promise<PgResult> {
-  const answer = client.query({ name: nameOf(text), text, values });
-  answer.catch(ignore); // who awaits it gets the failure
-  return answer;
-}
+const beginning = (settings: Readonly<Record<string, number | undefined>>): string =>
+  Object.entries(settings).reduce(
+    (sql, [name, value]) => (value === undefined ? sql : `${sql}; set local ${name} = ${value}`),
+    'begin',
+  );
 
 /** Single statements outside of any transaction, parsed and planned once for a connection. */
 export function outsideTransaction(dataSource: DataSource): Transaction {
-  const pool = poolOf(dataSource);
+  const pool = poolOf(dataSource) as unknown as PgClient;
   return { query: async (text, values = []) => (await pool.query({ name: nameOf(text), text, values })).rows };
 }
 

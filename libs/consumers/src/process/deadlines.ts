@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RecordedEvent } from '@tradecore/events';
 import { Busy, type Transaction } from '@tradecore/event-sourcing';
-import { logger } from '@tradecore/telemetry';
+import { heartbeat, logger, type Attempt } from '@tradecore/telemetry';
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
 import { inTransaction, outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
 import { timerMetrics, type TimerMetrics } from './consumer-metrics.ts';
@@ -39,6 +39,7 @@ export class Deadlines {
   private readonly metrics: TimerMetrics;
   private readonly outside: Transaction;
   private readonly schema: string;
+  private readonly attempt: Attempt;
   private loop: Promise<void> | undefined;
   private countedAt = 0;
 
@@ -49,6 +50,7 @@ export class Deadlines {
     this.schema = batches.schema;
     this.metrics = timerMetrics(batches.name);
     this.outside = outsideTransaction(batches.parts.dataSource);
+    this.attempt = heartbeat(`${batches.name}-deadlines`);
   }
 
   start(): void {
@@ -66,7 +68,7 @@ export class Deadlines {
     while (!signal.aborted) {
       let pauseMs = afterFailureMs;
       try {
-        pauseMs = await this.look();
+        pauseMs = await this.attempt(() => this.look());
       } catch (error) {
         log.warn({ err: error, saga: this.batches.name }, 'deadlines could not be handled: again');
       }

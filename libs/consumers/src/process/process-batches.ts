@@ -1,9 +1,9 @@
 import { setImmediate as immediately } from 'node:timers/promises';
 import type { Event, RecordedEvent } from '@tradecore/events';
-import { Busy, ConcurrencyException, EventIdTaken, type Transaction } from '@tradecore/event-sourcing';
+import { Busy, ConcurrencyException, EventIdTaken, isDataError, type Transaction } from '@tradecore/event-sourcing';
 import { logger } from '@tradecore/telemetry';
 import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
-import { isDataError, isFaultOfOne, parkedReason } from '../offsets/errors.ts';
+import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
 import type { Unusable } from '../offsets/offsets.ts';
 import { schemaOf } from '../offsets/schema.ts';
 import { inTransaction, outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';

@@ -3,7 +3,7 @@ import type { KafkaClient } from '@tradecore/messaging';
 import type { DataSource } from 'typeorm';
 import { ModelDiverged } from '../offsets/errors.ts';
 import { Outcome } from './outcome.ts';
-import { inTransaction } from '../offsets/transaction.ts';
+import { inTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
 import type { Offsets } from '../offsets/offsets.ts';
 import { Projection, type ProjectionParts } from './projection.ts';
 
@@ -16,6 +16,9 @@ export interface BuilderParts extends ProjectionParts {
 
 /** Events of the store that are held in memory at once: 500 of the largest allowed are 128 MiB. */
 const batchSize = 500;
+/** A builder that is frozen, not dead, must not keep the others waiting without end. */
+const builderIdleMs = 60_000;
+const builderStatementMs = 600_000;
 
 /**
  * Brings the rows up from the event store and sets all offsets of the projector to where the log ended before: rows, checkpoints and offsets
@@ -25,10 +28,7 @@ const batchSize = 500;
  */
 export async function build(parts: BuilderParts, log: string): Promise<Outcome | undefined> {
   const { dataSource, declaration, offsets } = parts;
-  return inTransaction(dataSource, async (tx) => {
-    // A builder that is frozen, not dead, must not keep the others waiting without end.
-    await tx.query(`set local idle_in_transaction_session_timeout = '60s'`);
-    await tx.query(`set local statement_timeout = '10min'`);
+  const work = async (tx: PipelinedTransaction): Promise<Outcome | undefined> => {
     const [projection] = (await tx.query(`select start_over from ${declaration.schema}.projection for update skip locked`)) as {
       start_over: boolean;
     }[];
@@ -40,7 +40,8 @@ export async function build(parts: BuilderParts, log: string): Promise<Outcome |
     const outcome = await foldStore(tx, parts);
     await offsets.replace(tx, ends, log);
     return outcome;
-  });
+  };
+  return inTransaction(dataSource, work, { idleMs: builderIdleMs, statementMs: builderStatementMs });
 }
 
 async function endOffsets({ kafka, declaration }: BuilderParts): Promise<Map<string, ReadonlyMap<number, bigint>>> {

@@ -1,5 +1,5 @@
 import { ConcurrencyException, type Transaction } from '@tradecore/event-sourcing';
-import { counter, gauge, histogram, logger } from '@tradecore/telemetry';
+import { counter, gauge, heartbeat, histogram, logger, type Attempt } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 import { schemaOf } from '../offsets/schema.ts';
@@ -41,6 +41,7 @@ export class WorkQueue {
   private readonly inHand = new Map<string, { readonly item: WorkItem; readonly done: Promise<boolean> }>();
   private readonly settings: Required<Omit<WorkQueueOptions, 'dataSource' | 'service' | 'handle'>>;
   private readonly figures: ReturnType<typeof figuresOf>;
+  private readonly attempt: Attempt;
   private loop: Promise<void> | undefined;
   private renewing: NodeJS.Timeout | undefined;
   private isStopping = false;
@@ -52,6 +53,7 @@ export class WorkQueue {
     this.settings = { workers, leaseMs, backoff, lookMs };
     this.rows = new WorkRows(schemaOf(options.service));
     this.alone = outsideTransaction(options.dataSource);
+    this.attempt = heartbeat(`${options.service}-work`);
     this.figures = figuresOf(options.service, () => this.rows.count(this.alone));
   }
 
@@ -138,7 +140,7 @@ export class WorkQueue {
     while (!this.isStopping) {
       this.isNotified = false;
       try {
-        await this.wait(await this.claim());
+        await this.wait(await this.attempt(() => this.claim()));
       } catch (error) {
         log.warn({ err: error, queue: this.options.service }, 'the work queue could not be read');
         await this.wait(this.settings.lookMs);
@@ -164,7 +166,7 @@ export class WorkQueue {
   }
 
   private take(item: WorkItem): void {
-    const done = this.process(item).finally(() => {
+    const done = this.attempt(() => this.process(item)).finally(() => {
       this.inHand.delete(item.key);
       this.notify();
     });
@@ -223,7 +225,7 @@ export class WorkQueue {
     if (this.inHand.size === 0) return;
     try {
       const items = [...this.inHand.values()].map(({ item }) => item);
-      await this.rows.renew(this.alone, items, this.settings.leaseMs);
+      await this.attempt(() => this.rows.renew(this.alone, items, this.settings.leaseMs));
     } catch (error) {
       log.warn({ err: error, queue: this.options.service }, 'claims could not be renewed');
     }

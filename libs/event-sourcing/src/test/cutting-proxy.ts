@@ -16,6 +16,8 @@ export class CuttingProxy {
   at = 'append_events';
   /** New connections are refused while set. */
   refusing = false;
+  /** The server has vanished while set: nothing passes either way, and nobody is told. */
+  isSilent = false;
   /** Sends the server what was held back. */
   deliver: () => void = () => undefined;
   /** Appends that were met by a cut. */
@@ -58,6 +60,7 @@ export class CuttingProxy {
     let answer: 'pass' | 'lose' = 'pass';
     client.on('data', (bytes) => {
       // Bind of the named statement: it carries the parameters, and Execute and Sync come in the same write.
+      if (this.isSilent) return;
       const cut = bytes.includes(this.at) ? this.next : undefined;
       if (cut === undefined) return void server.write(bytes);
       this.next = undefined;
@@ -69,6 +72,7 @@ export class CuttingProxy {
       this.deliver = () => void server.write(bytes);
     });
     server.on('data', (bytes) => {
+      if (this.isSilent) return;
       if (answer === 'pass') client.write(bytes);
       else client.destroy();
     });
