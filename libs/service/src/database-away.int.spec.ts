@@ -2,6 +2,7 @@ import { Controller, Get, Inject, Module } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase, CuttingProxy, type TestDatabase } from '@tradecore/event-sourcing/testing';
 import { freshId } from '@tradecore/events';
+import { heartbeat } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import { Public, type Problem, type RunningService } from './index.ts';
 import { createTestIssuer, startTestService, type TestIssuer } from './testing.ts';
@@ -112,5 +113,26 @@ describe('while PostgreSQL is away', () => {
     await expectUnavailable(await ask('rows'));
     way.isSilent = false;
     expect((await ask('rows')).status).toBe(200);
+  });
+});
+
+describe('a process', () => {
+  it('is alive while a loop of it fails, and not any more when an attempt neither ends nor fails', async () => {
+    const live = async () => {
+      const answer = await fetch(`${service.adminUrl}/health/live`);
+      return [answer.status, ((await answer.json()) as { stuck: string[] }).stuck];
+    };
+    const attempt = heartbeat('test-loop', 500);
+    await expect(attempt(() => Promise.reject(new Error('away')))).rejects.toThrow('away');
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const hanging = attempt(() => promise);
+    expect(await live()).toEqual([200, []]);
+    await new Promise((later) => setTimeout(later, 510));
+    expect(await live()).toEqual([503, ['test-loop']]);
+    const shown = await (await fetch(`${service.adminUrl}/metrics`)).text();
+    expect(shown).toMatch(/^loop_attempt_age_seconds\{loop="test-loop"\} 0\.\d/m);
+    resolve();
+    await hanging;
+    expect(await live()).toEqual([200, []]);
   });
 });

@@ -61,17 +61,6 @@ describe('a service', () => {
     expect(program.text()).toContain('drained');
   }, 60_000);
 
-  it('is alive while its loop fails, and not any more when an attempt of it neither ends nor fails', async () => {
-    const [failing, stuck] = [start(jwt), start({ ...jwt, LOOP: 'stuck' })];
-    const [one, other] = await Promise.all([failing.line('"started"'), stuck.line('"started"')]);
-    let answer = await fetch(`${other['adminUrl']}/health/live`);
-    while (answer.status === 200) answer = await fetch(`${other['adminUrl']}/health/live`);
-    expect([answer.status, await answer.json()]).toEqual([503, expect.objectContaining({ live: false, stuck: ['loop'] })]);
-    expect((await fetch(`${one['adminUrl']}/health/live`)).status).toBe(200);
-    const shown = await (await fetch(`${other['adminUrl']}/metrics`)).text();
-    expect(shown).toMatch(/^loop_attempt_age_seconds\{loop="loop"\} 0\.[2-9]/m);
-  }, 60_000);
-
   it('that hangs is ended at the limit with 1 and says so', async () => {
     const program = start({ ...jwt, LOOP: 'hangs', STOP_LIMIT: '300' });
     await program.line('"started"');
