@@ -107,7 +107,16 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
-        { paths: [{ name: 'pg', allowTypeImports: true, message: 'A DatabaseClient has limits; one of pg waits without end.' }] },
+        {
+          paths: [
+            {
+              name: 'pg',
+              importNames: ['default', 'Client', 'Pool'],
+              allowTypeImports: true,
+              message: 'A DatabaseClient has limits; one of pg waits without end.',
+            },
+          ],
+        },
       ],
     },
   },

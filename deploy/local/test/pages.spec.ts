@@ -75,7 +75,7 @@ describe('docs/services.md', () => {
     const { groups } = parse(read('deploy/alerts.yaml')) as { groups: { rules: { alert: string }[] }[] };
     const alerts = groups.flatMap(({ rules }) => rules.map(({ alert }) => alert));
     const named = [...rows.values()].flatMap((cells) => codesIn(cells[6]));
-    const ofAny = ['ConsumerBehind', 'DeadLetter'];
+    const ofAny = ['ConsumerBehind', 'DeadLetter', 'LoopStuck'];
     expect([...new Set([...named, ...ofAny])].sort()).toEqual(alerts.toSorted());
   });
 });

@@ -30,6 +30,8 @@ const systemSays = new Set(
 const driverSays =
   /^(Connection terminated|timeout (exceeded|expired)|Query read timeout|Client (was closed|has encountered)|Cannot use a pool)/;
 
+const isOfTheWay = (code: string, message: string): boolean => systemSays.has(code) || driverSays.test(message);
+
 /** The one reading of PostgreSQL's errors, its driver's and the network's; undefined for an error that is none of these. */
 export function databaseFault(error: unknown): DatabaseFault | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
@@ -41,9 +43,9 @@ export function databaseFault(error: unknown): DatabaseFault | undefined {
   const state = String(code);
   // The server ends the session, perhaps after it has stored: only an ERROR says that nothing is.
   if (severity === 'FATAL' || severity === 'PANIC') return 'lost';
-  const said = states.find(([pattern]) => pattern.test(state))?.[1];
-  if (severity !== undefined || said) return said ?? 'other';
-  return systemSays.has(state) || driverSays.test(String(message)) ? 'lost' : undefined;
+  const [, said] = states.find(([pattern]) => pattern.test(state)) ?? [];
+  if (said || severity !== undefined) return said ?? 'other';
+  return isOfTheWay(state, String(message)) ? 'lost' : undefined;
 }
 
 /** Whether the session is worth nothing any more: it must not serve another statement. */
