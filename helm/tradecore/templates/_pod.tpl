@@ -21,6 +21,7 @@ securityContext:
 {{- define "tradecore.settings" -}}
 NODE_ENV: production
 HOST: 0.0.0.0
+ADMIN_HOST: {{ .Values.settings.adminHost | quote }}
 # Pods may come long before their servers: they wait, not ready, for ten minutes.
 START_LIMIT: '600000'
 LOG_LEVEL: {{ .Values.settings.logLevel | quote }}
@@ -29,6 +30,12 @@ KAFKA_BROKERS: {{ .Values.kafka.brokers | quote }}
 JWT_ISSUER: {{ .Values.jwt.issuer | quote }}
 JWT_AUDIENCE: {{ .Values.jwt.audience | quote }}
 JWT_JWKS_URL: {{ .Values.jwt.jwksUrl | quote }}
+JWT_ALGORITHMS: {{ join "," .Values.jwt.algorithms | quote }}
+JWT_TYP: {{ .Values.jwt.typ | quote }}
+JWT_MAX_AGE: {{ int .Values.jwt.maxAge | quote }}
+{{- range $name := keys .Values.limits | sortAlpha }}
+{{ $name }}: {{ get $.Values.limits $name | toString | quote }}
+{{- end }}
 {{- with .Values.settings.otlpEndpoint }}
 OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}
 {{- end }}

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { collectProcessMetrics, logger, metrics, setLogLevel, stuckLoops, type LogLevel } from '@tradecore/telemetry';
+import { audit } from './audit.ts';
 import type { Health } from './health.ts';
 
 /** Where the admin door listens. */
@@ -17,7 +18,16 @@ function answer(response: ServerResponse, status: number, body: unknown, type = 
   response.end(typeof body === 'string' ? body : `${JSON.stringify(body)}\n`);
 }
 
-/** The routes: path and method to handler. No tokens here: the port is for the platform, not for the world. */
+const loopback: readonly (string | undefined)[] = ['127.0.0.1', '::1', '::ffff:127.0.0.1'];
+
+/**
+ * Somebody on this machine, or in this pod through `kubectl port-forward`. Not a page in their browser, which names a host of its own, and not
+ * what a proxy beside the process hands on.
+ */
+const isFromHere = ({ socket, headers }: IncomingMessage): boolean =>
+  loopback.includes(socket.remoteAddress) && /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(headers.host ?? '');
+
+/** The routes: path and method to handler. No tokens here: whoever reaches the port may read; to change anything takes more. */
 function routes(health: Health): Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>> {
   const started = new Date().toISOString();
   return {
@@ -33,6 +43,10 @@ function routes(health: Health): Record<string, (request: IncomingMessage, respo
     },
     'GET /metrics': async (_, response) => answer(response, 200, await metrics.metrics(), metrics.contentType),
     'PUT /log-level': async (request, response) => {
+      if (!isFromHere(request)) {
+        audit({ status: 403, code: 'loopback-only' }, request);
+        return answer(response, 403, { error: 'the log level is changed over the loopback interface only' });
+      }
       const level = new URL(request.url ?? '/', 'http://admin').searchParams.get('level') ?? '';
       if (!levels.includes(level)) return answer(response, 400, { error: `level must be one of ${levels.join(', ')}` });
       setLogLevel(level as LogLevel);

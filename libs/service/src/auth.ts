@@ -2,9 +2,10 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { counter, logger } from '@tradecore/telemetry';
 import type { FastifyRequest } from 'fastify';
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from 'jose';
+import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
 import { z } from 'zod';
 import type { Config } from './config.ts';
+import { IssuerKeys, KeysUnavailable } from './issuer-keys.ts';
 import { RequestRefused } from './problems.ts';
 
 /** Who calls, as the token says. */
@@ -21,12 +22,10 @@ export interface Caller {
 /** Whether the account is one of the caller's. If not, the answer is 404: a foreign account is not told from one that is not there. */
 export const owns = (caller: Caller, accountId: string): boolean => caller.accounts.includes(accountId);
 
-/** The signatures taken; never what a token's own header asks for. */
-const algorithms = ['ES256', 'EdDSA'];
-
 const claims = z.object({
   sub: z.string().min(1).max(255),
   exp: z.number(),
+  iat: z.number(),
   accounts: z.array(z.guid()).max(100).default([]),
   role: z.enum(['client', 'operator']).default('client'),
 });
@@ -46,23 +45,41 @@ function forbidden(): RequestRefused {
   return new RequestRefused(403, 'operators-only', detail, { errors });
 }
 
-function refused(reason: Exclude<(typeof reasons)[number], 'not-an-operator'>, detail: string): RequestRefused {
+/** `because`: for the log alone. */
+function refused(
+  reason: Exclude<(typeof reasons)[number], 'not-an-operator'>,
+  detail: string,
+  because?: string,
+): RequestRefused {
   refusals.inc({ reason });
   if (reason === 'keys-unavailable')
     return new RequestRefused(503, 'token-keys-unavailable', detail, { headers: { 'retry-after': '1' } });
   const challenge = reason === 'missing' ? 'Bearer' : `Bearer error="invalid_token", error_description="${detail}"`;
   const errors = [{ pointer: '#/authorization', in: 'header' as const, code: reason, detail }];
-  return new RequestRefused(401, `${reason}-token`, detail, { errors, headers: { 'www-authenticate': challenge } });
+  const headers = { 'www-authenticate': challenge };
+  return new RequestRefused(401, `${reason}-token`, detail, { errors, headers, ...(because !== undefined && { because }) });
 }
 
 /** What a failed check means. Keys that can't be had are the issuer's fault or ours, not the token's. */
-function refusalFor(error: unknown): RequestRefused {
-  if (error instanceof errors.JWTExpired) return refused('expired', 'The token has expired.');
-  if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout) && !(error instanceof errors.JWKSInvalid)) {
-    if (error.code !== 'ERR_JOSE_GENERIC') return refused('invalid', 'The token is not one that this service takes.');
+function refusalFor(error: unknown, token: string): RequestRefused {
+  if (error instanceof errors.JWTExpired) return refused('expired', 'The token has expired.', error.message);
+  if (error instanceof errors.JOSEError) {
+    return refused('invalid', 'The token is not one that this service takes.', `${error.message}; ${headerOf(token)}`);
   }
-  log.warn({ err: error }, 'the keys of the issuer could not be read');
+  if (!(error instanceof KeysUnavailable)) log.warn({ err: error }, 'a key of the issuer could not be used');
   return refused('keys-unavailable', 'The keys that check tokens are not available now.');
+}
+
+/** What a token says of its signature, cut short, for nobody has checked it. */
+function headerOf(token: string): string {
+  try {
+    const { alg, typ, kid } = decodeProtectedHeader(token);
+    return Object.entries({ alg, typ, kid })
+      .map(([name, value]) => `${name} ${String(value).slice(0, 40)}`)
+      .join(', ');
+  } catch {
+    return 'its header is not readable';
+  }
 }
 
 /** A caller whose token was checked, for as long as that is taken for granted. */
@@ -77,23 +94,23 @@ interface Checked {
  */
 const granted = { milliseconds: 30_000, tokens: 1000 };
 
-/** Checks bearer tokens as RFC 8725 and 9068 say: algorithms, issuer, audience and type pinned; exp, iat, sub required; 5 s of leeway. */
+type TokenSettings = Pick<Config, Extract<keyof Config, `JWT_${string}`>>;
+
+/**
+ * Checks bearer tokens as RFC 8725 and 9068 say: algorithms, issuer, audience and type pinned; exp, iat, sub required; none older than JWT_MAX_AGE
+ * or from the future; 5 s of leeway.
+ */
 export class Authenticator {
-  readonly #keys: ReturnType<typeof createRemoteJWKSet>;
-  readonly #config: Pick<Config, 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_JWKS_URL'>;
+  readonly #keys: IssuerKeys;
+  readonly #config: TokenSettings;
   readonly #now: () => number;
   readonly #checked = new Map<string, Checked>();
 
   /** `now` in milliseconds since 1970. */
-  constructor(config: Pick<Config, 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_JWKS_URL'>, now: () => number = Date.now) {
+  constructor(config: TokenSettings, now: () => number = Date.now) {
     this.#config = config;
     this.#now = now;
-    // An unknown key id asks once more, at most each 5 s; keys are kept 10 minutes.
-    this.#keys = createRemoteJWKSet(new URL(config.JWT_JWKS_URL), {
-      timeoutDuration: 2000,
-      cooldownDuration: 5000,
-      cacheMaxAge: 600_000,
-    });
+    this.#keys = new IssuerKeys(config.JWT_JWKS_URL, now);
   }
 
   /** `authenticate`, and 403 `operators-only` for a client on a route for operators. */
@@ -127,25 +144,31 @@ export class Authenticator {
 
   async #check(token: string): Promise<Caller> {
     const claimed = claims.safeParse(await this.#verify(token));
-    if (!claimed.success) throw refused('invalid', 'The claims accounts and role of the token are not those of this API.');
-    const { sub, accounts, role, exp } = claimed.data;
-    return { subject: sub, accounts: accounts.map((id) => id.toLowerCase()), role, expiresAt: exp * 1000 };
+    if (!claimed.success) {
+      const because = z.prettifyError(claimed.error).slice(0, 500);
+      throw refused('invalid', 'The claims accounts and role of the token are not those of this API.', because);
+    }
+    const { sub, accounts, role, exp, iat } = claimed.data;
+    const expiresAt = Math.min(exp, iat + this.#config.JWT_MAX_AGE) * 1000;
+    return { subject: sub, accounts: accounts.map((id) => id.toLowerCase()), role, expiresAt };
   }
 
   async #verify(token: string): Promise<JWTPayload> {
     try {
-      const { payload } = await jwtVerify(token, this.#keys, {
+      const { JWT_ALGORITHMS: algorithms, JWT_ISSUER: issuer, JWT_AUDIENCE: audience, JWT_TYP: typ } = this.#config;
+      const { payload } = await jwtVerify(token, (header, jws) => this.#keys.find(header, jws), {
         algorithms,
-        issuer: this.#config.JWT_ISSUER,
-        audience: this.#config.JWT_AUDIENCE,
-        typ: 'at+jwt',
+        issuer,
+        audience,
+        ...(typ !== 'any' && { typ }),
         requiredClaims: ['exp', 'iat', 'sub'],
+        maxTokenAge: this.#config.JWT_MAX_AGE,
         clockTolerance: 5,
         currentDate: new Date(this.#now()),
       });
       return payload;
     } catch (error) {
-      throw refusalFor(error);
+      throw refusalFor(error, token);
     }
   }
 }

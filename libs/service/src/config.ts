@@ -25,7 +25,8 @@ const base = {
     .default('')
     .meta({ examples: ['blue'] }),
   HOST: z.string().default('127.0.0.1'),
-  /** Health and metrics; 0 takes a free one. */
+  /** Health and metrics, which need no token: whoever reaches the address reads them. 0 takes a free port. */
+  ADMIN_HOST: z.string().default('127.0.0.1'),
   ADMIN_PORT: port.default(0),
   /** Milliseconds from SIGTERM to the end; whatever still hangs then is named, and the exit code is 1. */
   STOP_LIMIT: milliseconds(600_000).default(20_000),
@@ -55,12 +56,26 @@ const servers = {
 /** Issuer of tokens for one machine: its key lies in a file, so production refuses it. */
 export const localIssuer = 'https://local.tradecore.dev/';
 
+/** With public keys only: whoever can check a token can't make one. */
+const algorithms = ['ES256', 'EdDSA', 'RS256', 'PS256'];
+
 const http = {
   /** 0 takes a free one. */
   PORT: port.default(0),
   JWT_ISSUER: url('https').meta({ examples: ['https://login.example.com/'] }),
   JWT_AUDIENCE: z.string().min(1).default('tradecore'),
   JWT_JWKS_URL: url('https', 'http').meta({ examples: ['https://login.example.com/.well-known/jwks.json'] }),
+  /** Signatures that are taken, comma between several; never what a token's own header asks for. */
+  JWT_ALGORITHMS: z
+    .string()
+    .default('ES256,EdDSA')
+    .transform((text) => text.split(',').map((each) => each.trim()))
+    .refine((each) => each.every((name) => algorithms.includes(name)), `must be some of ${algorithms.join(', ')}`)
+    .meta({ examples: ['RS256'] }),
+  /** The `typ` in the header of an access token; `any` for an issuer that sets none of its own. */
+  JWT_TYP: z.string().min(1).max(40).default('at+jwt'),
+  /** Seconds from its `iat` on that a token is taken, whatever its `exp` says. */
+  JWT_MAX_AGE: z.coerce.number().int().min(60).max(31_536_000).default(86_400),
 };
 
 type Values<S extends Shape> = { readonly [Name in keyof S]: z.output<S[Name]> };
@@ -120,6 +135,12 @@ function readSetting(name: string, schema: z.ZodType, env: Environment): { value
   }
 }
 
+/** What does on a developer's machine only. */
+function* faultsInProduction({ JWT_ISSUER: issuer, JWT_JWKS_URL: keys }: Readonly<Record<string, unknown>>): Generator<string> {
+  if (issuer === localIssuer) yield `JWT_ISSUER is ${localIssuer}: the issuer of local tokens is refused in production`;
+  if (String(keys).startsWith('http:')) yield `JWT_JWKS_URL is ${mask(String(keys))}: must be https: in production`;
+}
+
 /**
  * Reads the settings of a service out of `env`. Throws `ConfigFaults` with all faults of all settings.
  * Only the settings of the servers that it uses are asked for; the others are not there, whatever the type says.
@@ -134,9 +155,7 @@ export function readConfig<S extends Shape>(needs: ConfigNeeds & { own?: S }, en
   const read = Object.entries(shape).map(([name, schema]) => ({ name, ...readSetting(name, schema, env) }));
   const faults = read.flatMap(({ fault }) => fault ?? []);
   const values = Object.fromEntries(read.map(({ name, value }) => [name, value]));
-  if (values['NODE_ENV'] === 'production' && values['JWT_ISSUER'] === localIssuer) {
-    faults.push(`JWT_ISSUER is ${localIssuer}: the issuer of local tokens is refused in production`);
-  }
+  if (values['NODE_ENV'] === 'production') faults.push(...faultsInProduction(values));
   if (faults.length > 0) throw new ConfigFaults(faults);
   return Object.freeze(values) as Config<S>;
 }

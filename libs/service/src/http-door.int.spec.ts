@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
 import { Body, Controller, Get, Module, Param, Post, Query } from '@nestjs/common';
 import { DomainError } from '@tradecore/event-sourcing';
 import { currentContext, type WorkContext } from '@tradecore/telemetry';
@@ -274,5 +275,34 @@ describe('the admin door', () => {
     const change = (level: string) => fetch(`${service.adminUrl}/log-level?level=${level}`, { method: 'PUT' });
     expect((await change('fatal')).status).toBe(200);
     expect((await change('shout')).status).toBe(400);
+  });
+
+  it('does so for nobody who comes over a network, or by a page in a browser; whoever may come reads health and metrics', async () => {
+    const open = await startTestService(
+      { name: 'echo', module: EchoModule, uses: [], http: true },
+      { ...issuer.env, ADMIN_HOST: '0.0.0.0' },
+    );
+    const { port } = new URL(open.adminUrl);
+    const status = async (host: string, method: string, path: string, headers = {}): Promise<number | undefined> => {
+      const request = httpRequest({ host, port, path, method, headers }).end();
+      return ((await once(request, 'response')) as [IncomingMessage])[0].statusCode;
+    };
+    const level = '/log-level?level=error';
+    expect(await status('127.0.0.1', 'PUT', level, { host: 'evil.example' })).toBe(403);
+    const outside = Object.values(networkInterfaces()).flat();
+    const address = outside.find((each) => each?.family === 'IPv4' && !each.internal)?.address ?? '127.0.0.2';
+    expect(await status(address, 'PUT', level)).toBe(403);
+    expect(await status(address, 'GET', '/metrics')).toBe(200);
+    expect(await status('127.0.0.1', 'PUT', level)).toBe(200);
+    await open.stop();
+  });
+
+  it('is on the loopback interface, wherever the other door is, unless it is told otherwise', async () => {
+    const wide = await startTestService(
+      { name: 'echo', module: EchoModule, uses: [], http: true },
+      { ...issuer.env, HOST: '0.0.0.0' },
+    );
+    expect(wide.adminUrl).toMatch(/^http:\/\/127\.0\.0\.1:/);
+    await wide.stop();
   });
 });

@@ -45,7 +45,7 @@ declare module 'fastify' {
 function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
   const [status, code] = brokenHttp[error.code ?? ''] ?? [400, 'broken-http'];
-  socket.end(rawProblem(new RequestRefused(status, code, 'The request could not be read.'), '/'));
+  socket.end(rawProblem(new RequestRefused(status, code, 'The request could not be read.')));
 }
 
 const brokenHttp: Record<string, [number, string]> = {

@@ -1,8 +1,9 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { DatabaseUnavailable, DomainError, isDatabaseAway } from '@tradecore/event-sourcing';
 import { currentContext, logger, parseTraceparent } from '@tradecore/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { audit } from './audit.ts';
 
 /** One fault of a request: where, what, and a stable code. */
 export interface FieldFault {
@@ -40,6 +41,8 @@ export class RequestRefused extends Error {
       readonly headers?: Readonly<Record<string, string>>;
       /** Further members of the problem document. */
       readonly extensions?: Readonly<Record<string, unknown>>;
+      /** Why, in words for the log alone. */
+      readonly because?: string;
     } = {},
   ) {
     super(detail);
@@ -82,6 +85,7 @@ interface Answer {
   readonly errors?: readonly FieldFault[];
   readonly extensions?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly because?: string;
 }
 
 function fromDomain(error: DomainError): Answer {
@@ -136,10 +140,17 @@ export function problemOf({ status, code, detail, errors, extensions }: Answer, 
   };
 }
 
-/** `error` as a whole HTTP/1.1 answer, for where there is no reply to send: broken requests, refused upgrades. Closes the connection. */
-export function rawProblem(error: unknown, path: string): string {
+const auditAnswer = ({ status, code, because, extensions }: Answer, request: IncomingMessage, subject?: string): void =>
+  audit({ status, code, because, rule: extensions?.['rule'] }, request, subject);
+
+/**
+ * `error` as a whole HTTP/1.1 answer, for where there is no reply to send: broken requests (which are none), refused upgrades. Closes the
+ * connection.
+ */
+export function rawProblem(error: unknown, request?: IncomingMessage, subject?: string): string {
   const answer = answerTo(error);
-  const body = JSON.stringify(problemOf(answer, path));
+  if (request) auditAnswer(answer, request, subject);
+  const body = JSON.stringify(problemOf(answer, request?.url ?? '/'));
   const headers = {
     ...answer.headers,
     'content-type': 'application/problem+json',
@@ -156,6 +167,7 @@ const log = logger('problems');
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const answer = answerTo(error);
   const where = { err: error, method: request.method, path: request.url };
+  auditAnswer(answer, request.raw, request.caller?.subject);
   if (answer.status === 500) log.error(where, 'a request met a bug');
   if (answer.code === 'database-unavailable') log.warn(where, 'a request met no database');
   // Closed with bytes unread the connection is reset, and the answer may be lost: Node.js reads the rest, at most until the request's timeout.

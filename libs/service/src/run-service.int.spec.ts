@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createTestIssuer } from './testing.ts';
 
 interface Program {
   readonly child: ChildProcess;
@@ -85,5 +86,26 @@ describe('a service', () => {
     await fetch(`${url}/bug`).catch(() => undefined);
     expect(await program.exit()).toBe(1);
     expect(program.text()).toMatch(/"level":"fatal".*nobody waits for this/);
+  }, 60_000);
+
+  it('tells in one line each who was refused what, and why', async () => {
+    const issuer = await createTestIssuer();
+    const program = start(issuer.env);
+    const { url } = await program.line('"started"');
+    const ask = (bearer: string) => {
+      const headers = { authorization: `Bearer ${bearer}`, 'x-forwarded-for': '203.0.113.7' };
+      return fetch(`${url}/v1/orders/1?x=2`, { headers });
+    };
+    const [, payload, signature] = (await issuer.token()).split('.');
+    await ask(`${Buffer.from('{"alg":"RS256"}').toString('base64url')}.${payload}.${signature}`);
+    const request = { logger: 'audit', address: '127.0.0.1', forwardedFor: '203.0.113.7', method: 'GET', path: '/v1/orders/1' };
+    expect(await program.line('"invalid-token"')).toMatchObject({
+      ...request,
+      status: 401,
+      because: '"alg" (Algorithm) Header Parameter value not allowed; alg RS256, typ undefined, kid undefined',
+    });
+    await ask(await issuer.token({ subject: 'alice' }));
+    expect(await program.line('"no-such-route"')).toMatchObject({ ...request, subject: 'alice', status: 404 });
+    await issuer.close();
   }, 60_000);
 });

@@ -83,7 +83,7 @@ export async function startService(options: ServiceOptions, env: Environment): P
   const health = new Health();
   const started = health.starting();
   const authenticator = http ? new Authenticator(config) : undefined;
-  const admin = await openAdminServer(health, config.HOST, config.ADMIN_PORT);
+  const admin = await openAdminServer(health, config.ADMIN_HOST, config.ADMIN_PORT);
   let dataSource: DataSource | undefined;
   try {
     if (uses.includes('postgres')) dataSource = await openPool({ name, config, migrations });

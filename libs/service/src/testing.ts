@@ -14,7 +14,10 @@ export interface TokenOptions {
   readonly expiresIn?: number;
   readonly audience?: string;
   readonly issuer?: string;
-  readonly typ?: string;
+  /** Absent in the header where it is null. */
+  readonly typ?: string | null;
+  /** Seconds from now; negative: it was issued before. */
+  readonly issuedIn?: number;
   /** Signed by a key that the issuer does not publish. */
   readonly foreignKey?: boolean;
   readonly claims?: JWTPayload;
@@ -22,37 +25,60 @@ export interface TokenOptions {
 
 /** An issuer of tokens for tests: its keys served over HTTP, and the settings that make a service trust it. */
 export interface TestIssuer {
-  /** JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_URL. */
-  readonly env: Readonly<Record<'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_JWKS_URL', string>>;
+  readonly env: Readonly<Record<'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_JWKS_URL' | 'JWT_ALGORITHMS', string>>;
   token(options?: TokenOptions): Promise<string>;
+  /** From now on it signs with a new key, and shows that one alone. */
+  rotate(): Promise<void>;
+  /** While it is set its keys can't be had. */
+  isAway: boolean;
+  /** How often it was asked for its keys. */
+  readonly asked: number;
   close(): Promise<void>;
 }
 
 /** Starts an issuer with a key of its own. */
-export async function createTestIssuer(): Promise<TestIssuer> {
+export async function createTestIssuer(alg = 'ES256'): Promise<TestIssuer> {
   const issuer = 'https://issuer.test/';
   const audience = 'tradecore';
-  const own = await generateKeyPair('ES256', { extractable: true });
-  const foreign = await generateKeyPair('ES256');
-  const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(own.publicKey)), kid: 'test', alg: 'ES256', use: 'sig' }] });
-  const server = createServer((_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(jwks));
+  const foreign = await generateKeyPair(alg);
+  let own = await newKey(alg, 'test');
+  let asked = 0;
+  const server = createServer((_, response) => {
+    asked += 1;
+    response.writeHead(running.isAway ? 503 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(own.jwks));
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  return {
-    env: { JWT_ISSUER: issuer, JWT_AUDIENCE: audience, JWT_JWKS_URL: `http://127.0.0.1:${port}/jwks.json` },
-    token: (options = {}) =>
-      new SignJWT({ accounts: options.accounts ?? [], role: options.role ?? 'client', ...options.claims })
-        .setProtectedHeader({ alg: 'ES256', kid: 'test', typ: options.typ ?? 'at+jwt' })
+  const JWT_JWKS_URL = `http://127.0.0.1:${port}/jwks.json`;
+  const running: TestIssuer = {
+    env: { JWT_ISSUER: issuer, JWT_AUDIENCE: audience, JWT_JWKS_URL, JWT_ALGORITHMS: alg },
+    isAway: false,
+    get asked() {
+      return asked;
+    },
+    rotate: async () => void (own = await newKey(alg, crypto.randomUUID())),
+    token: (options = {}) => {
+      const now = Math.floor(Date.now() / 1000);
+      const typ = options.typ === undefined ? 'at+jwt' : options.typ;
+      return new SignJWT({ accounts: options.accounts ?? [], role: options.role ?? 'client', ...options.claims })
+        .setProtectedHeader({ alg, kid: own.kid, ...(typ !== null && { typ }) })
         .setIssuer(options.issuer ?? issuer)
         .setAudience(options.audience ?? audience)
         .setSubject(options.subject ?? 'tester')
-        .setIssuedAt()
-        .setExpirationTime(Math.floor(Date.now() / 1000) + (options.expiresIn ?? 300))
-        .sign(options.foreignKey ? foreign.privateKey : own.privateKey),
+        .setIssuedAt(now + (options.issuedIn ?? 0))
+        .setExpirationTime(now + (options.expiresIn ?? 300))
+        .sign(options.foreignKey ? foreign.privateKey : own.privateKey);
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+  return running;
+}
+
+async function newKey(alg: string, kid: string) {
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+  return { kid, privateKey, jwks: { keys: [{ ...(await exportJWK(publicKey)), kid, alg, use: 'sig' }] } };
 }

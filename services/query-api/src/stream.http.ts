@@ -66,7 +66,7 @@ export class StreamHttp implements OnApplicationBootstrap, BeforeApplicationShut
 
   #refuse(error: unknown, request: IncomingMessage, socket: Duplex): void {
     if (!(error instanceof RequestRefused)) log.error({ err: error }, 'a stream could not be opened');
-    socket.end(rawProblem(error, request.url ?? '/'));
+    socket.end(rawProblem(error, request));
   }
 
   #take(client: WebSocket, caller: Caller): void {
