@@ -12,7 +12,7 @@ import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { freshId, topics } from '@tradecore/events';
 import { publishMarket, sampleQuote, sampleSession } from '@tradecore/market-data/testing';
 import { createTestKafka } from '@tradecore/messaging/testing';
-import { createTestIssuer } from '@tradecore/service/testing';
+import { createTestIssuer, unlimited } from '@tradecore/service/testing';
 import { machine, percentile, writeResults } from './harness.ts';
 import { cpuTime } from './processes.ts';
 import type { Settled, ToSettling } from './settling.ts';
@@ -88,6 +88,8 @@ async function openDoor(): Promise<Door> {
     DATABASE_URL: database.urlFor('command-api'),
     KAFKA_BROKERS: kafka.brokers.join(','),
     NAMESPACE: kafka.namespace,
+    REDIS_URL: process.env['REDIS_URL'] ?? '',
+    ...unlimited,
   };
   const child = spawn(process.execPath, [main], {
     env: { ...process.env, ...settings, ...issuer.env, PORT: String(port), ADMIN_PORT: String(adminPort), LOG_LEVEL: 'warn' },

@@ -39,6 +39,13 @@ export interface World {
   readonly end: () => Promise<number | null>;
 }
 
+const rate = '1000000/1000000';
+/** Whoever measures or tests the whole sends as fast and as much as it can. */
+const unlimited = {
+  ...{ LIMIT_ORDERS: rate, LIMIT_CANCELS: rate, LIMIT_WRITES: rate, LIMIT_READS: rate },
+  ...{ LIMIT_OPEN_ORDERS: '100000', LIMIT_ACCOUNTS: '1000000' },
+};
+
 /** Starts a fleet with the runner's own code. */
 export const startWorld = (...args: string[]): Promise<World> => startWorldWith({}, ...args);
 
@@ -49,7 +56,7 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
   const databaseUrl = await createDatabase(namespace);
   const port = await freePort();
   const own = { DATABASE_URL: databaseUrl, NAMESPACE: namespace, TRADECORE_HOME: home, PORT: String(port) };
-  const env = { ...process.env, ...settings, ...own };
+  const env = { ...process.env, ...unlimited, ...settings, ...own };
   const { runner, output } = run(['start', ...args], env);
   const address = `http://127.0.0.1:${port}`;
   try {

@@ -100,7 +100,7 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
       expect(variables.get('PGPASSWORD')!['valueFrom']).toEqual({
         secretKeyRef: { name: 'trade-tradecore-logins', key: service },
       });
-      expect(variables.has('REDIS_URL')).toBe(['query-api', 'feed-projector'].includes(service));
+      expect(variables.has('REDIS_URL')).toBe(['command-api', 'query-api', 'feed-projector'].includes(service));
     }
   });
 

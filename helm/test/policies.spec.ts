@@ -14,7 +14,12 @@ describeChart(helm ? 'network policies' : `network policies (${howToInstall})`, 
   it('close every pod both ways, but for names, metrics and health', () => {
     const base = named('trade-tradecore', policies)['spec']!;
     expect(base['policyTypes']).toEqual(['Ingress', 'Egress']);
-    expect(base['ingress']).toEqual([{ ports: [{ port: 'admin', protocol: 'TCP' }] }]);
+    const ports = [{ port: 'admin', protocol: 'TCP' }];
+    const fromTest = { podSelector: { matchLabels: expect.objectContaining({ 'app.kubernetes.io/component': 'test' }) } };
+    expect(base['ingress']).toEqual([{ ports, from: [fromTest] }]);
+    const scraped = named('desk', ofKind('NetworkPolicy', manifests('full')))['spec']!;
+    const scraper = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } };
+    expect(scraped['ingress']).toEqual([{ ports, from: [fromTest, scraper] }]);
     expect(base['egress']).toEqual([
       {
         ports: [

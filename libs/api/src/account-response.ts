@@ -2,7 +2,9 @@ import type { InstrumentQuote, Reservation } from '@tradecore/events';
 import { add, decimal, multiply } from '@tradecore/money';
 import { averageCost, unrealised, type Position } from '@tradecore/trading';
 import type { AccountSummaryResponse, ActivityResponse, ExecutionResponse, PositionResponse } from './account-reads.ts';
-import type { AccountResponse, Currency } from './accounts.ts';
+import type { AccountResponse, Currency, ReservationPageResponse } from './accounts.ts';
+import { encodeReservationCursor, type ReservationCursor } from './cursor.ts';
+import type { ReservationsQuery } from './read-queries.ts';
 
 /** An account as its fold has it, once it is open. */
 export interface AccountFigures {
@@ -26,15 +28,29 @@ export function accountSummaryOf(row: AccountFigures): AccountSummaryResponse {
 }
 
 /** Orders were placed at different times, and their ids don't tell: by symbol, then by order, so that equal accounts are equal texts. */
-const bySymbol = (one: Reservation, other: Reservation): number =>
+const bySymbol = (one: ReservationCursor, other: ReservationCursor): number =>
   one.symbol === other.symbol ? (one.orderId < other.orderId ? -1 : 1) : one.symbol < other.symbol ? -1 : 1;
 
-/** The row of an account on the wire, with what each open order reserves. */
+/** A page of what open orders reserve. */
+export function reservationPageOf(all: readonly Reservation[], { limit, cursor }: ReservationsQuery): ReservationPageResponse {
+  const left = all.filter((each) => cursor === undefined || bySymbol(cursor, each) < 0).toSorted(bySymbol);
+  const reservations = left.slice(0, limit);
+  const last = reservations.at(-1);
+  return { reservations, ...(last && left.length > limit && { nextCursor: encodeReservationCursor(last) }) };
+}
+
+/** The first of them, as an account shows them. */
+export function firstReservations(all: readonly Reservation[]): Pick<AccountResponse, 'reservations' | 'nextReservations'> {
+  const { reservations, nextCursor } = reservationPageOf(all, { limit: 100, cursor: undefined });
+  return { reservations, ...(nextCursor !== undefined && { nextReservations: nextCursor }) };
+}
+
+/** The row of an account on the wire, with what its open orders reserve. */
 export function accountResponseOf(
   row: AccountFigures & { readonly reservations: Readonly<Record<string, Reservation>> },
 ): AccountResponse {
   const { version, ...summary } = accountSummaryOf(row);
-  return { ...summary, reservations: Object.values(row.reservations).toSorted(bySymbol), version };
+  return { ...summary, ...firstReservations(Object.values(row.reservations)), version };
 }
 
 /** A line of the ledger as its fold has it. */

@@ -107,10 +107,25 @@ export const accountResponse = z
     cash: signed('All money of the account, reserved money included.'),
     reserved: signed('Money reserved for open orders.'),
     buyingPower: signed('Money free for new orders and withdrawals. Below zero in an overdraft.'),
-    reservations: z.array(reservationResponse),
+    reservations: z.array(reservationResponse).meta({ description: 'By symbol, then by order; the first 100.' }),
+    nextReservations: z
+      .string()
+      .optional()
+      .meta({ description: 'Ask `/reservations` for the next ones with it; absent where these are all.' }),
     version: z.int().min(1).meta({ description: 'Counts the changes of the account; its ETag.' }),
   })
   .meta({ id: 'Account', description: 'An account: its money and what open orders reserve of it.' });
+
+/** Body of `GET /v1/accounts/{id}/reservations`. */
+export const reservationPageResponse = z
+  .strictObject({
+    reservations: z.array(reservationResponse),
+    nextCursor: z.string().optional().meta({ description: 'Ask for the next page with it; absent on the last page.' }),
+  })
+  .meta({ id: 'ReservationPage', description: 'What open orders of an account reserve, by symbol, then by order.' });
+
+/** One page of reservations on the wire. */
+export type ReservationPageResponse = z.infer<typeof reservationPageResponse>;
 
 /** One account on the wire. */
 export type AccountResponse = z.infer<typeof accountResponse>;

@@ -1,3 +1,5 @@
+import type { Reservation } from '@tradecore/events';
+
 /** After which order a page starts. */
 export interface OrderCursor {
   readonly createdAt: string;
@@ -11,6 +13,8 @@ const decode = (cursor: string): string => Buffer.from(cursor, 'base64url').toSt
 const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const orderKey = new RegExp(`^(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z) (${uuid})$`);
 const accountKey = new RegExp(`^account (${uuid})$`);
+const reservationKey = new RegExp(`^reservation ([A-Z0-9.]{1,12}) (${uuid})$`);
+const timeKey = /^time (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)$/;
 const ledgerKey = /^version ([1-9]\d{0,8})$/;
 
 /** The cursor of a page of orders. */
@@ -30,11 +34,33 @@ export const encodeAccountCursor = (accountId: string): string => encode(`accoun
 /** The id that a cursor of accounts says; undefined for a text that is none. */
 export const decodeAccountCursor = (cursor: string): string | undefined => accountKey.exec(decode(cursor))?.[1];
 
-/** The cursor of a page of a ledger: the version of its last line. */
+/** The cursor of a page of a ledger or a history: the version of its last line. */
 export const encodeLedgerCursor = (version: number): string => encode(`version ${version}`);
 
 /** The version that a cursor of a ledger says; undefined for a text that is none. */
 export function decodeLedgerCursor(cursor: string): number | undefined {
   const version = ledgerKey.exec(decode(cursor))?.[1];
   return version === undefined ? undefined : Number(version);
+}
+
+/** After which reservation a page starts. */
+export type ReservationCursor = Pick<Reservation, 'symbol' | 'orderId'>;
+
+/** The cursor of a page of reservations. */
+export const encodeReservationCursor = ({ symbol, orderId }: ReservationCursor): string =>
+  encode(`reservation ${symbol} ${orderId}`);
+
+/** What a cursor of reservations says; undefined for a text that is none. */
+export function decodeReservationCursor(cursor: string): ReservationCursor | undefined {
+  const [, symbol, orderId] = reservationKey.exec(decode(cursor)) ?? [];
+  return symbol === undefined || orderId === undefined ? undefined : { symbol, orderId };
+}
+
+/** The cursor of a page of a timeline: the time of its first entry. */
+export const encodeTimeCursor = (time: string): string => encode(`time ${time}`);
+
+/** The time that a cursor of a timeline says; undefined for a text that is none. */
+export function decodeTimeCursor(cursor: string): string | undefined {
+  const time = timeKey.exec(decode(cursor))?.[1];
+  return time === undefined || Number.isNaN(Date.parse(time)) ? undefined : time;
 }

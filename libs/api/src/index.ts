@@ -3,7 +3,7 @@ export * from './account-response.ts';
 export * from './accounts.ts';
 export * from './admin.ts';
 export { decodeConsistencyToken, encodeConsistencyToken, type Consistency } from './consistency-token.ts';
-export { encodeAccountCursor, encodeLedgerCursor, encodeOrderCursor } from './cursor.ts';
+export { encodeAccountCursor, encodeLedgerCursor, encodeOrderCursor, encodeTimeCursor } from './cursor.ts';
 export * from './order-response.ts';
 export * from './order-writes.ts';
 export * from './orders.ts';

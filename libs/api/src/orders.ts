@@ -174,9 +174,12 @@ export const orderEventResponse = z
 /** One stored event on the wire. */
 export type OrderEventResponse = z.infer<typeof orderEventResponse>;
 
-/** The whole history of an order, oldest first. */
+/** A page of the history of an order, oldest first. */
 export const orderEventsResponse = z
-  .strictObject({ events: z.array(orderEventResponse) })
+  .strictObject({
+    events: z.array(orderEventResponse),
+    nextCursor: z.string().optional().meta({ description: 'Ask for the next page with it; absent on the last page.' }),
+  })
   .meta({ id: 'OrderEvents', description: 'The history of an order.' });
 
 /** The history of an order on the wire. */

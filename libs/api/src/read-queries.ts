@@ -1,7 +1,13 @@
 import { clientOrderIdShape, ordStatuses, symbolShape } from '@tradecore/trading';
 import { z } from 'zod';
 import { decodeConsistencyToken } from './consistency-token.ts';
-import { decodeAccountCursor, decodeLedgerCursor, decodeOrderCursor } from './cursor.ts';
+import {
+  decodeAccountCursor,
+  decodeLedgerCursor,
+  decodeOrderCursor,
+  decodeReservationCursor,
+  decodeTimeCursor,
+} from './cursor.ts';
 
 const timeShape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i;
 
@@ -42,13 +48,13 @@ export const orderQuery = z.strictObject({ asOf: asOf.optional() });
 /** What the schema lets through. */
 export type OrderQuery = z.output<typeof orderQuery>;
 
-const limit = (what: string) =>
+const limit = (what: string, usual = 50) =>
   z
     .string()
     .refine((text) => /^\d{1,3}$/.test(text), { error: 'must be a whole number', params: { code: 'invalid-format' } })
     .transform(Number)
     .pipe(z.number().min(1).max(500))
-    .default(50)
+    .default(usual)
     .meta({ description: `${what} a page, 1 to 500.`, type: 'integer', minimum: 1, maximum: 500 });
 
 const cursor = <Key>(decode: (cursor: string) => Key | undefined) =>
@@ -96,6 +102,24 @@ export const ledgerQuery = z.strictObject({ limit: limit('Lines'), cursor: curso
 
 /** What the schema lets through. */
 export type LedgerQuery = z.output<typeof ledgerQuery>;
+
+/** Query of `GET /v1/accounts/{id}/reservations`. */
+export const reservationsQuery = z.strictObject({ limit: limit('Reservations', 100), cursor: cursor(decodeReservationCursor) });
+
+/** What the schema lets through. */
+export type ReservationsQuery = z.output<typeof reservationsQuery>;
+
+/** Query of `GET /v1/orders/{id}/events`. */
+export const eventsQuery = z.strictObject({ limit: limit('Events', 500), cursor: cursor(decodeLedgerCursor) });
+
+/** What the schema lets through. */
+export type EventsQuery = z.output<typeof eventsQuery>;
+
+/** Query of `GET /v1/orders/{id}/timeline`. */
+export const timelineQuery = z.strictObject({ cursor: cursor(decodeTimeCursor) });
+
+/** What the schema lets through. */
+export type TimelineQuery = z.output<typeof timelineQuery>;
 
 /** A route without a query: any parameter is a fault. */
 export const noQuery = z.strictObject({});

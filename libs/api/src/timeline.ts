@@ -19,7 +19,8 @@ export const timelineEntryResponse = z
 /** Body of `GET /v1/orders/{id}/timeline`. */
 export const timelineResponse = z
   .strictObject({
-    entries: z.array(timelineEntryResponse).meta({ description: 'The first one first.' }),
+    entries: z.array(timelineEntryResponse).meta({ description: 'The newest ones, oldest first.' }),
+    nextCursor: z.string().optional().meta({ description: 'Ask for what was before them with it; absent where nothing was.' }),
     waitingFor: z.array(z.string()).meta({
       description: 'What the order waits for, in plain words; empty once it has ended.',
       examples: [["the brokerage's answer"]],

@@ -36,6 +36,8 @@ create table event_store (
 );
 create index event_store_type_time on event_store (aggregate_type, "timestamp");
 create index event_store_time on event_store ("timestamp");
+-- How many accounts a subject opened: there is a limit.
+create index event_store_owner on event_store ((event_data ->> 'owner')) where event_type = 'AccountOpened';
 create sequence event_position as bigint owned by event_store.position;
 
 -- The last event of each aggregate: what a writer locks and compares. Updates stay in the page (no index but the key), with room for them.

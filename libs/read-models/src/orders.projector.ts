@@ -150,11 +150,12 @@ export class Orders {
   }
 }
 
-/** The order that these stored events of one aggregate make, from the first on; undefined for none. */
-export function orderFrom(history: readonly RecordedEvent[]): OrderRow | undefined {
+/** The order that these stored events of one aggregate make, from the first on or after those of `row`; undefined for none. */
+export function orderFrom(history: readonly RecordedEvent[], row?: OrderRow): OrderRow | undefined {
   return fold(
     Orders,
     history.map((event) => upcast(catalogue, event)),
+    row,
   );
 }
 

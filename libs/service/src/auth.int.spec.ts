@@ -125,10 +125,11 @@ describe('the keys of the issuer', () => {
       now += 86_400_000;
       expect(await admit({ subject: `s${day}` })).toBe(200);
     }
-    issuer.isAway = false;
-    now += 5000;
     await issuer.rotate();
-    expect(await admit()).toBe(200);
+    issuer.isAway = false;
+    // The question of the third day may still be on its way, and fail.
+    for (let tries = 0; tries < 3 && (await admit()) !== 200; tries += 1) now += 5000;
+    expect(await admit({ subject: 'later' })).toBe(200);
   });
 
   it('are asked for once, and not again for 5 s, for a key that it has not shown', async () => {

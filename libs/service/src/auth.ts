@@ -46,11 +46,7 @@ function forbidden(): RequestRefused {
 }
 
 /** `because`: for the log alone. */
-function refused(
-  reason: Exclude<(typeof reasons)[number], 'not-an-operator'>,
-  detail: string,
-  because?: string,
-): RequestRefused {
+function refused(reason: Exclude<(typeof reasons)[number], 'not-an-operator'>, detail: string, because?: string): RequestRefused {
   refusals.inc({ reason });
   if (reason === 'keys-unavailable')
     return new RequestRefused(503, 'token-keys-unavailable', detail, { headers: { 'retry-after': '1' } });

@@ -81,6 +81,8 @@ describe('the settings of a service', () => {
   it('want the keys of tokens over https in production', () => {
     const env = { ...good, JWT_JWKS_URL: 'http://login.example.com/jwks.json' };
     expect(faultsOf(env)).toEqual([]);
-    expect(faultsOf({ ...env, NODE_ENV: 'production' })).toEqual([expect.stringMatching(/^JWT_JWKS_URL is http:.*must be https:/)]);
+    expect(faultsOf({ ...env, NODE_ENV: 'production' })).toEqual([
+      expect.stringMatching(/^JWT_JWKS_URL is http:.*must be https:/),
+    ]);
   });
 });

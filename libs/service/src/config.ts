@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { mask } from '@tradecore/telemetry';
 import { z } from 'zod';
+import { rateSettings } from './rate-limits.ts';
 
 /** Settings by the names that they have in the environment. `.meta({ examples: [...], secret: true })` helps whoever must set them. */
 export type Shape = Readonly<Record<string, z.ZodType>>;
@@ -76,6 +77,10 @@ const http = {
   JWT_TYP: z.string().min(1).max(40).default('at+jwt'),
   /** Seconds from its `iat` on that a token is taken, whatever its `exp` says. */
   JWT_MAX_AGE: z.coerce.number().int().min(60).max(31_536_000).default(86_400),
+  /** Bytes of the body of a request, and how deep its JSON may be nested. */
+  LIMIT_BODY: z.coerce.number().int().min(1024).max(1_048_576).default(65_536),
+  LIMIT_DEPTH: z.coerce.number().int().min(2).max(20).default(20),
+  ...rateSettings,
 };
 
 type Values<S extends Shape> = { readonly [Name in keyof S]: z.output<S[Name]> };

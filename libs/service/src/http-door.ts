@@ -15,11 +15,11 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { validate as isUuid } from 'uuid';
 import type { Authenticator } from './auth.ts';
+import type { Config } from './config.ts';
 import type { Health } from './health.ts';
+import { isDeeperThan } from './json-depth.ts';
 import { rawProblem, RequestRefused, sendProblem } from './problems.ts';
-
-/** Bytes of a request's body, at most; more is 413. */
-const bodyLimit = 64 * 1024;
+import type { RateLimits, RouteClass } from './rate-limits.ts';
 
 const log = logger('http');
 const statusClasses = ['2xx', '3xx', '4xx', '5xx'] as const;
@@ -67,10 +67,21 @@ function refuseRequest(error: Error, request: FastifyRequest, reply: FastifyRepl
   runInContext(context, () => sendProblem(error, request, reply));
 }
 
+/** What a door needs of its service. */
+export interface DoorParts {
+  readonly authenticator: Authenticator;
+  readonly rateLimits: RateLimits;
+  /** What requests of a route count as, where they are neither reads nor writes: `{ 'POST /v1/orders': 'orders' }`. */
+  readonly routeClasses: Readonly<Record<string, RouteClass>>;
+  readonly health: Health;
+  readonly config: Pick<Config, 'LIMIT_BODY' | 'LIMIT_DEPTH'>;
+}
+
 /** The Fastify of a service's HTTP door, before Nest adds its routes. */
-export function createHttpDoor(authenticator: Authenticator, health: Health): FastifyAdapter {
+export function createHttpDoor(parts: DoorParts): FastifyAdapter {
+  const { health, config } = parts;
   const options: object = {
-    bodyLimit,
+    bodyLimit: config.LIMIT_BODY,
     logger: false,
     // A request that meets the stop is still answered.
     return503OnClosing: false,
@@ -83,9 +94,9 @@ export function createHttpDoor(authenticator: Authenticator, health: Health): Fa
   };
   const adapter: FastifyAdapter = new FastifyAdapter(options);
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
-  readJson(fastify);
+  readJson(fastify, config);
   countRoutes(fastify);
-  openContexts(fastify, authenticator);
+  openContexts(fastify, parts);
   // A connection kept alive past its last answer would hold the stop until it times out.
   fastify.addHook('onSend', (_request, reply, payload, done) => {
     if (health.draining) void reply.header('connection', 'close');
@@ -95,19 +106,20 @@ export function createHttpDoor(authenticator: Authenticator, health: Health): Fa
 }
 
 /** JSON and nothing else, in valid UTF-8; an empty body is no body. */
-function readJson(fastify: FastifyInstance): void {
+function readJson(fastify: FastifyInstance, { LIMIT_BODY: bodyLimit, LIMIT_DEPTH: depth }: DoorParts['config']): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit }, (request, body, done) => {
     if (body.length === 0) return done(null, undefined);
-    const refuse = (detail: string): void =>
-      done(new RequestRefused(400, 'invalid-json', detail, { errors: [{ pointer: '#', detail, code: 'invalid-json' }] }));
+    const refuse = (detail: string, problem = 'invalid-json', code = problem): void =>
+      done(new RequestRefused(400, problem, detail, { errors: [{ pointer: '#', detail, code }] }));
     let text: string;
     try {
       text = new TextDecoder('utf-8', { fatal: true }).decode(body as Buffer);
     } catch {
       return refuse('The body is not UTF-8.');
     }
+    if (isDeeperThan(depth, text)) return refuse(`The body is nested deeper than ${depth}.`, 'invalid-request', 'too-deep');
     parse(request, text, (error, value) => (error ? refuse('The body is not JSON.') : done(null, value)));
   });
 }
@@ -149,10 +161,12 @@ const tellContext = (reply: FastifyReply, { correlationId, traceparent }: Return
   void reply.headers({ 'x-correlation-id': correlationId, traceparent });
 
 /**
- * Gives each request its context, then asks who calls, before the body is read. Everything is closed unless a route says `@Public()`,
+ * Gives each request its context, then asks who calls and counts the request, before the body is read. Everything is closed unless a route says `@Public()`,
  * paths without a route too. The context is taken up again after the body was read: its bytes come from the socket's context.
  */
-function openContexts(fastify: FastifyInstance, authenticator: Authenticator): void {
+function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, routeClasses }: DoorParts): void {
+  const classOf = (request: FastifyRequest): RouteClass =>
+    routeClasses[`${request.method} ${routeOf(request)}`] ?? (/^(GET|HEAD)$/.test(request.method) ? 'reads' : 'writes');
   fastify.addHook('onRequest', (request, reply, done) => {
     const context = contextOf(request);
     tellContext(reply, context);
@@ -163,11 +177,13 @@ function openContexts(fastify: FastifyInstance, authenticator: Authenticator): v
       });
     const { open, operatorsOnly } = request.routeOptions.config;
     if (open === true) return enter(context);
-    authenticator.admit(request.headers.authorization, operatorsOnly).then(
-      (caller) => {
-        request.caller = caller;
-        enter({ ...context, actor: caller.subject });
-      },
+    const admit = async (): Promise<string> => {
+      const { subject } = (request.caller = await authenticator.admit(request.headers.authorization, operatorsOnly));
+      reply.headers(await rateLimits.count(classOf(request), 'subject', subject));
+      return subject;
+    };
+    admit().then(
+      (actor) => enter({ ...context, actor }),
       (error: Error) => enter(context, error),
     );
   });

@@ -14,4 +14,5 @@ export {
 export { Health, type Check, type CheckReport, type CheckResult, type ReadinessReport } from './health.ts';
 export { rawProblem, RequestRefused, type FieldFault, type Problem } from './problems.ts';
 export { validate, validated, type RequestPart } from './validated.ts';
+export { RateLimits, type RouteClass } from './rate-limits.ts';
 export { Authenticator, CallerOf, OperatorsOnly, owns, Public, type Caller } from './auth.ts';

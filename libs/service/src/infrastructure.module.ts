@@ -8,14 +8,15 @@ import { Authenticator } from './auth.ts';
 import type { Config, Server } from './config.ts';
 import { Health } from './health.ts';
 import { lackOf } from './pool.ts';
+import { RateLimits } from './rate-limits.ts';
 import { tokens } from './tokens.ts';
 
 /** What the module is made of: read and connected before Nest starts. */
 export interface Infrastructure {
   readonly name: string;
   readonly uses: readonly Server[];
-  /** There is one where there is an HTTP door. */
-  readonly authenticator: Authenticator | undefined;
+  /** There are both where there is an HTTP door. */
+  readonly door: { readonly authenticator: Authenticator; readonly rateLimits: RateLimits } | undefined;
   readonly config: Config;
   readonly health: Health;
   readonly migrations: readonly Migration[];
@@ -40,14 +41,18 @@ class Connections implements OnApplicationShutdown {
 }
 
 async function providersOf(infrastructure: Infrastructure): Promise<Provider[]> {
-  const { name, uses, authenticator, config, health, migrations, dataSource } = infrastructure;
+  const { name, uses, door, config, health, migrations, dataSource } = infrastructure;
   const providers: Provider[] = [
     { provide: tokens.config, useValue: config },
     { provide: tokens.clock, useValue: { now: () => new Date() } },
     { provide: Health, useValue: health },
   ];
   const closing: (() => Promise<unknown>)[] = [];
-  if (authenticator) providers.push({ provide: Authenticator, useValue: authenticator });
+  if (door) {
+    const { authenticator, rateLimits } = door;
+    providers.push({ provide: Authenticator, useValue: authenticator }, { provide: RateLimits, useValue: rateLimits });
+    closing.push(async () => rateLimits.close());
+  }
   if (uses.includes('kafka')) {
     const kafka: KafkaClient = createKafkaClient({ brokers: config.KAFKA_BROKERS, clientId: name, namespace: config.NAMESPACE });
     providers.push({ provide: tokens.kafka, useValue: kafka });

@@ -1,12 +1,12 @@
 import { counter, logger } from '@tradecore/telemetry';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import type { Config } from './config.ts';
 
 const log = logger('redis');
 const redisErrors = counter({ name: 'redis_errors_total', help: 'Connections to Redis that failed or broke.' });
 
 /** Redis is a cache and a hint: nothing waits for it, nothing is queued for it. */
-export function openRedis(name: string, config: Config): Redis {
+export function openRedis(name: string, config: Config, options: RedisOptions = {}): Redis {
   const redis = new Redis(config.REDIS_URL, {
     connectionName: name,
     lazyConnect: true,
@@ -15,6 +15,7 @@ export function openRedis(name: string, config: Config): Redis {
     connectTimeout: 2000,
     commandTimeout: 1000,
     retryStrategy: (times) => Math.min(times * 100, 5000),
+    ...options,
   });
   redis.on('error', (error: Error) => {
     redisErrors.inc();

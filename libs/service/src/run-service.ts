@@ -16,6 +16,7 @@ import { InfrastructureModule } from './infrastructure.module.ts';
 import { NestLog } from './nest-log.ts';
 import { ProblemFilter } from './problems.ts';
 import { openPool } from './pool.ts';
+import { RateLimits, type RouteClass } from './rate-limits.ts';
 import { crashOnBugs, describe, refuseToStart } from './process.ts';
 import { stopOnSignals } from './stop.ts';
 
@@ -30,6 +31,8 @@ export interface ServiceOptions {
   readonly uses?: readonly Server[];
   /** It has an HTTP door on HOST:PORT. */
   readonly http?: boolean;
+  /** Routes, as `POST /v1/orders`, whose requests count as neither reads nor writes where rates are limited. */
+  readonly routeClasses?: Readonly<Record<string, RouteClass>>;
   /** Settings of its own, by their names in the environment. */
   readonly config?: Shape;
   /** What it needs of the schema beyond the event store's own; it waits for them at its start. */
@@ -69,26 +72,26 @@ const withDefaults = (options: ServiceOptions) => ({
   http: false,
   strategies: [],
   migrations: [],
+  routeClasses: {},
   ...options,
 });
 
-const doorOf = (authenticator: Authenticator | undefined, health: Health): FastifyAdapter =>
-  authenticator ? createHttpDoor(authenticator, health) : new FastifyAdapter({ logger: false });
-
 /** Starts a service with the settings of `env`, without touching the process: for tests and for `runService`. */
 export async function startService(options: ServiceOptions, env: Environment): Promise<RunningService> {
-  const { name, module, uses, http, strategies, migrations } = withDefaults(options);
+  const { name, module, uses, http, strategies, migrations, routeClasses } = withDefaults(options);
   const config = readConfig({ uses, http, ...(options.config && { own: options.config }) }, env);
   describe(name, config);
   const health = new Health();
   const started = health.starting();
-  const authenticator = http ? new Authenticator(config) : undefined;
+  const rateLimits = http ? await RateLimits.open(name, config, uses.includes('redis')) : undefined;
+  const door = rateLimits && { authenticator: new Authenticator(config), rateLimits };
   const admin = await openAdminServer(health, config.ADMIN_HOST, config.ADMIN_PORT);
   let dataSource: DataSource | undefined;
   try {
     if (uses.includes('postgres')) dataSource = await openPool({ name, config, migrations });
-    const infrastructure = await InfrastructureModule.for({ name, uses, authenticator, config, health, migrations, dataSource });
-    const app = await NestFactory.create(rootOf(infrastructure, module), doorOf(authenticator, health), {
+    const infrastructure = await InfrastructureModule.for({ name, uses, door, config, health, migrations, dataSource });
+    const adapter = door ? createHttpDoor({ ...door, routeClasses, config, health }) : new FastifyAdapter({ logger: false });
+    const app = await NestFactory.create(rootOf(infrastructure, module), adapter, {
       bodyParser: false,
       logger: new NestLog(),
       abortOnError: false,
@@ -99,6 +102,7 @@ export async function startService(options: ServiceOptions, env: Environment): P
     return service;
   } catch (error) {
     if (dataSource?.isInitialized) await dataSource.destroy();
+    rateLimits?.close();
     await admin.close();
     throw error;
   }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
 
 export { eventually, TestProjector } from './test-projector.ts';
-export { startTestService } from './test-service.ts';
+export { startTestService, unlimited } from './test-service.ts';
 
 /** What a test token says; anything given replaces what a good token would have. */
 export interface TokenOptions {
@@ -40,6 +40,10 @@ export interface TestIssuer {
 export async function createTestIssuer(alg = 'ES256'): Promise<TestIssuer> {
   const issuer = 'https://issuer.test/';
   const audience = 'tradecore';
+  const good = {
+    ...{ issuer, audience, accounts: [], role: 'client', subject: 'tester', typ: 'at+jwt', issuedIn: 0, expiresIn: 300 },
+    ...{ claims: {}, foreignKey: false },
+  };
   const foreign = await generateKeyPair(alg);
   let own = await newKey(alg, 'test');
   let asked = 0;
@@ -59,15 +63,15 @@ export async function createTestIssuer(alg = 'ES256'): Promise<TestIssuer> {
     rotate: async () => void (own = await newKey(alg, crypto.randomUUID())),
     token: (options = {}) => {
       const now = Math.floor(Date.now() / 1000);
-      const typ = options.typ === undefined ? 'at+jwt' : options.typ;
-      return new SignJWT({ accounts: options.accounts ?? [], role: options.role ?? 'client', ...options.claims })
+      const { accounts, role, typ, claims, foreignKey, ...more } = { ...good, ...options };
+      return new SignJWT({ accounts, role, ...claims })
         .setProtectedHeader({ alg, kid: own.kid, ...(typ !== null && { typ }) })
-        .setIssuer(options.issuer ?? issuer)
-        .setAudience(options.audience ?? audience)
-        .setSubject(options.subject ?? 'tester')
-        .setIssuedAt(now + (options.issuedIn ?? 0))
-        .setExpirationTime(now + (options.expiresIn ?? 300))
-        .sign(options.foreignKey ? foreign.privateKey : own.privateKey);
+        .setIssuer(more.issuer)
+        .setAudience(more.audience)
+        .setSubject(more.subject)
+        .setIssuedAt(now + more.issuedIn)
+        .setExpirationTime(now + more.expiresIn)
+        .sign(foreignKey ? foreign.privateKey : own.privateKey);
     },
     close: () =>
       new Promise((resolve) => {

@@ -44,6 +44,15 @@ export class InsufficientShares extends DomainError {
   }
 }
 
+/** The account has as many open orders as it may have: each that ends makes room. `details` has both figures. */
+export class TooManyOpenOrders extends DomainError {
+  readonly code = 'too-many-open-orders';
+  readonly kind = 'refused';
+  constructor(openOrders: number, limit: number) {
+    super(`The account has ${openOrders} open orders, and may have ${limit}.`, { openOrders, limit });
+  }
+}
+
 /** An amount of money is not positive, not in whole cents, or too large. */
 export class InvalidAmount extends DomainError {
   readonly code = 'invalid-amount';

@@ -21,6 +21,7 @@ import {
   AccountNotFound,
   InsufficientFunds,
   InsufficientShares,
+  TooManyOpenOrders,
   UnsupportedCurrency,
 } from './account-errors.ts';
 import { Ledger, money, transfer } from './ledger.ts';
@@ -98,10 +99,12 @@ export class Account extends BaseAggregate<AccountEvent> {
 
   /**
    * Reserves what an order needs, absolutely: `ReservationMade`, or `ReservationChanged` where something is reserved for it. Throws
-   * `InsufficientFunds` or `InsufficientShares` when that takes more than is available. For doors: the saga's word is never refused.
+   * `InsufficientFunds` or `InsufficientShares` when that takes more than is available, `TooManyOpenOrders` where as many orders as may be open
+   * have a reservation. For doors: the saga's word is never refused.
    */
-  reserve(reservation: Reservation): void {
+  reserve(reservation: Reservation, maxOpenOrders = Infinity): void {
     const before = this.#reservations.get(reservation.orderId);
+    if (!before && this.#reservations.size >= maxOpenOrders) throw new TooManyOpenOrders(this.#reservations.size, maxOpenOrders);
     const more = subtract(decimal(reservation.amount), decimal(before?.amount ?? zero));
     const available = this.#ledger.balance('available', unitOf(reservation, this.#currency()));
     if (isPositive(more) && compare(more, available) > 0) {

@@ -20,6 +20,7 @@ import {
   AccountNotFound,
   InsufficientFunds,
   InsufficientShares,
+  TooManyOpenOrders,
   type Settlement,
 } from './index.ts';
 import { InvalidAmount, UnsupportedCurrency } from './account-errors.ts';
@@ -210,6 +211,16 @@ describe('a reservation that a door asks for', () => {
     expect(() => accountOf(...holding, sellReserved).reserve(more)).toThrow(
       expect.objectContaining({ details: { needed: '7', available: '6' } }),
     );
+  });
+
+  it('for one more order than may be open is refused; what is open already changes, and what ends makes room', () => {
+    const one = { ...buy, orderId: 'one', quantity: '1', amount: '102' };
+    const account = accountOf(opened, deposited, reserved);
+    expect(() => account.reserve(one, 1)).toThrow(TooManyOpenOrders);
+    expect(account.uncommittedEvents).toEqual([]);
+    account.reserve({ ...buy, amount: '1000' }, 1);
+    const ended = accountOf(opened, deposited, reserved).reserving(orderId, undefined)!;
+    accountOf(opened, deposited, reserved, ended).reserve(one, 1);
   });
 
   it('takes the last cent and the last share', () => {

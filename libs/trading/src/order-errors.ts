@@ -90,6 +90,19 @@ export class OrderNotReplaceable extends DomainError {
   }
 }
 
+/** The order has as many revisions as it may have; refused ones count. `details` has both figures. */
+export class TooManyRevisions extends DomainError {
+  readonly code = 'too-many-revisions';
+  readonly kind = 'refused';
+  constructor(orderId: string, revisions: number, limit: number) {
+    super(`The order has ${revisions} revisions, and may have ${limit}: cancel it and place another.`, {
+      orderId,
+      revisions,
+      limit,
+    });
+  }
+}
+
 /** The new quantity is a total: it has to be more than what has traded. */
 export class ReplaceBelowFilled extends DomainError {
   readonly code = 'replace-below-filled';

@@ -292,6 +292,18 @@ describe('an order through its life', () => {
     expect(order.revision).toBe(1);
   });
 
+  it('has an end of its revisions, refused ones counted', () => {
+    const order = orderIn('pendingReplace');
+    change(order, changeOf.OrderReplaceRejected);
+    const before = order.version;
+    expect(() => order.requestReplace({ quantity: '14' }, { reservePrice: '101.5' }, undefined, 2)).toThrow(
+      expect.objectContaining({ code: 'too-many-revisions', details: { orderId: order.id, revisions: 2, limit: 2 } }),
+    );
+    expect(order.version).toBe(before);
+    order.requestReplace({ quantity: '14' }, { reservePrice: '101.5' }, undefined, 3);
+    expect(order.version).toBe(before + 1);
+  });
+
   it('placed again after a replace is compared with what was placed', () => {
     const order = orderIn('pendingReplace');
     change(order, changeOf.OrderReplaced);

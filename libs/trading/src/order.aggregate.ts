@@ -35,6 +35,7 @@ import {
   refusals,
   ReplaceBelowFilled,
   ReplaceChangesNothing,
+  TooManyRevisions,
 } from './order-errors.ts';
 import { Executions, type ExecutionFigures } from './order-executions.ts';
 import { orderAfter, type OrderState } from './order-fold.ts';
@@ -115,13 +116,15 @@ export class Order extends BaseAggregate<OrderEvent> {
 
   /**
    * Requests other terms, which the risk rules let pass; `accountVersion` reserves the worst case of both. The brokerage decides. Throws what
-   * `termsAfter` throws.
+   * `termsAfter` throws, and `TooManyRevisions`.
    */
-  requestReplace(changes: ReplaceTerms, approval: Approval, accountVersion?: number): void {
+  requestReplace(changes: ReplaceTerms, approval: Approval, accountVersion?: number, maxRevisions = Infinity): void {
     const { quantity, limitPrice, stopPrice } = this.termsAfter(changes);
+    const { lastRevision } = this.#mustBePlaced();
+    if (lastRevision >= maxRevisions) throw new TooManyRevisions(this.id, lastRevision, maxRevisions);
     this.apply(
       new OrderReplaceRequested({
-        revision: this.#mustBePlaced().lastRevision + 1,
+        revision: lastRevision + 1,
         ...(changes.quantity !== undefined && { quantity }),
         ...(changes.limitPrice !== undefined && limitPrice !== undefined && { limitPrice }),
         ...(changes.stopPrice !== undefined && stopPrice !== undefined && { stopPrice }),

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import type { AccountOpened } from '@tradecore/events';
-import { owns, type Caller } from '@tradecore/service';
+import { owns, RateLimits, type Caller, type RouteClass } from '@tradecore/service';
 import { AccountLanes } from './account-lane/account-lanes.ts';
 
 /** Accounts whose opening is remembered, at most; the oldest go first. */
@@ -15,7 +15,15 @@ export class AccountAccess {
   constructor(
     @Inject(EventStore) private readonly eventStore: EventStore,
     @Inject(AccountLanes) private readonly lanes: AccountLanes,
+    @Inject(RateLimits) private readonly rates: Pick<RateLimits, 'count'>,
   ) {}
+
+  /** Whether the caller may use the account; if so the request counts as one of it, and is refused with 429 beyond its rate. */
+  async admits(caller: Caller, accountId: string, routeClass: RouteClass): Promise<boolean> {
+    if (!(await this.mayUse(caller, accountId))) return false;
+    await this.rates.count(routeClass, 'account', accountId);
+    return true;
+  }
 
   /** How an account was opened, which never changes; undefined for one that is not there (yet). */
   async opened(accountId: string): Promise<AccountOpened['data'] | undefined> {

@@ -10,6 +10,7 @@ import { MoveFunds } from './accounts/move-funds.ts';
 import { OpenAccount } from './accounts/open-account.ts';
 import { AdminHttp } from './admin/admin.http.ts';
 import { SetControls } from './admin/set-controls.ts';
+import { limitSettings } from './limits.ts';
 import { MarketFacts, riskSettings } from './orders/market-facts.ts';
 import { OrderRisk } from './orders/order-risk.ts';
 import { OrderWaits } from './orders/order-waits.ts';
@@ -56,7 +57,14 @@ export class CommandApiModule {}
 export const commandApi: ServiceOptions = {
   name: 'command-api',
   module: CommandApiModule,
-  uses: ['postgres', 'kafka'],
+  uses: ['postgres', 'kafka', 'redis'],
   http: true,
-  config: riskSettings,
+  routeClasses: {
+    'POST /v1/orders': 'orders',
+    'POST /v1/orders/:id/replace': 'orders',
+    'POST /v1/orders/:id/cancel': 'cancels',
+    // What stops trading is refused as little.
+    'POST /v1/admin/kill-switch': 'cancels',
+  },
+  config: { ...riskSettings, ...limitSettings },
 };

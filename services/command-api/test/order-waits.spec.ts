@@ -16,25 +16,27 @@ async function placed() {
     const events = store.prepare(target, [new OrderExpired({ reason: 'late' })], { context: { correlationId: freshId() } });
     await store.savePrepared([{ ...target, expected: 1, events }]);
   };
-  return { waits: new OrderWaits(store), history, expire };
+  return { waits: new OrderWaits(store, { LIMIT_WAITS: 60 }), history, expire };
 }
 
 describe('answers that wait', () => {
-  it('have room for 100: further ones may not wait, until others are done', async () => {
+  it('have room for 60 of a subject, and for 100: further ones may not wait, until others are done', async () => {
     const { waits, history, expire } = await placed();
-    const waiting = Array.from({ length: 100 }, () => waits.until(history, 10));
-    expect(await waits.until(history, 10)).toBeUndefined();
+    const waiting = Array.from({ length: 60 }, () => waits.until(history, 10, 'one'));
+    expect(await waits.until(history, 10, 'one')).toBeUndefined();
+    waiting.push(...Array.from({ length: 40 }, () => waits.until(history, 10, 'other')));
+    expect(await waits.until(history, 10, 'third')).toBeUndefined();
     await expire();
     for (const known of await Promise.all(waiting))
       expect(known?.map(({ type }) => type)).toEqual(['OrderPlaced', 'OrderExpired']);
-    expect(await waits.until(history, 0)).toEqual(history);
+    expect(await waits.until(history, 0, 'one')).toEqual(history);
   });
 
   it('go out as their order stands when the service stops, and none waits after that', async () => {
     const { waits, history } = await placed();
-    const waiting = waits.until(history, 10);
+    const waiting = waits.until(history, 10, 'one');
     waits.beforeApplicationShutdown();
     expect(await waiting).toEqual(history);
-    expect(await waits.until(history, 10)).toBeUndefined();
+    expect(await waits.until(history, 10, 'one')).toBeUndefined();
   });
 });

@@ -74,6 +74,7 @@ export class RunningCommandApi {
     const service = await startTestService(commandApi, {
       DATABASE_URL: database.urlFor('command-api'),
       KAFKA_BROKERS: kafka.brokers.join(','),
+      REDIS_URL: process.env['REDIS_URL'] ?? '',
       NAMESPACE: kafka.namespace,
       ...issuer.env,
       ...env,

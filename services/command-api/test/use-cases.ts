@@ -37,12 +37,14 @@ export class UseCases {
     market.set(sampleQuote());
     market.set(sampleSession());
     this.lanes = new AccountLanes(store);
-    const access = new AccountAccess(store, this.lanes);
-    const risk = new OrderRisk(new MarketFacts(market, clock, { MAX_PRICE_AGE: 60_000, MARKET_COLLAR_PERCENT: '5' }));
+    const access = new AccountAccess(store, this.lanes, { count: async () => ({}) });
+    const risk = new OrderRisk(new MarketFacts(market, clock, { MAX_PRICE_AGE: 60_000, MARKET_COLLAR_PERCENT: '5' }), {
+      LIMIT_OPEN_ORDERS: 1000,
+    });
     const ownOrder = new OwnOrder(store, access);
     this.placeOrder = new PlaceOrder(store, risk, access, this.lanes);
     this.requestCancel = new RequestCancel(store, ownOrder);
-    this.requestReplace = new RequestReplace(ownOrder, risk, this.lanes);
+    this.requestReplace = new RequestReplace(ownOrder, risk, this.lanes, { LIMIT_REVISIONS: 100 });
     this.moveFunds = new MoveFunds(this.lanes);
     this.changeAccess = new ChangeAccess(this.lanes);
   }

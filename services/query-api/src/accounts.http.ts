@@ -12,6 +12,8 @@ import {
   ledgerQuery,
   noQuery,
   positionResponseOf,
+  reservationPageOf,
+  reservationsQuery,
   type AccountPageResponse,
   type AccountResponse,
   type AccountsQuery,
@@ -19,6 +21,8 @@ import {
   type ExecutionPageResponse,
   type LedgerQuery,
   type PositionsResponse,
+  type ReservationPageResponse,
+  type ReservationsQuery,
 } from '@tradecore/api';
 import { MarketData } from '@tradecore/market-data';
 import {
@@ -56,7 +60,11 @@ export class AccountsHttp {
   ): Promise<AccountPageResponse> {
     await this.#awaitToken(asked, 'accounts');
     const accounts = await this.access.accountsOf(asked.caller);
-    const page = await accountPage(this.db, { accounts, limit, ...(cursor !== undefined && { after: cursor }) });
+    const page = await accountPage(this.db, {
+      accounts,
+      limit: this.access.pageOf(limit),
+      ...(cursor !== undefined && { after: cursor }),
+    });
     return {
       accounts: page.accounts.map(accountSummaryOf),
       ...(page.next !== undefined && { nextCursor: encodeAccountCursor(page.next) }),
@@ -82,6 +90,19 @@ export class AccountsHttp {
     return undefined;
   }
 
+  /** `GET /v1/accounts/{id}/reservations`: what its open orders reserve, by symbol. */
+  @Get(':id/reservations')
+  async reservations(
+    @Param(validated(accountPath, 'path')) { id }: Path,
+    @Query(validated(reservationsQuery, 'query')) { limit, cursor }: ReservationsQuery,
+    @AskedBy() asked: Asked,
+  ): Promise<ReservationPageResponse> {
+    await this.#admit(id, asked, 'accounts');
+    const found = await accountById(this.db, id, [id]);
+    if (!found) throw accountNotFound('path');
+    return reservationPageOf(Object.values(found.reservations), { limit: this.access.pageOf(limit), cursor });
+  }
+
   /** `GET /v1/accounts/{id}/positions`: what it holds, valued at the last prices. */
   @Get(':id/positions')
   async positions(
@@ -102,7 +123,7 @@ export class AccountsHttp {
     @AskedBy() asked: Asked,
   ): Promise<ActivityPageResponse> {
     await this.#admit(id, asked, 'accounts');
-    const { lines, next } = await activitiesOfAccount(this.db, pageOf(id, query));
+    const { lines, next } = await activitiesOfAccount(this.db, this.#pageOf(id, query));
     return { activities: lines.map(activityResponseOf), ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
   }
 
@@ -114,7 +135,7 @@ export class AccountsHttp {
     @AskedBy() asked: Asked,
   ): Promise<ExecutionPageResponse> {
     await this.#admit(id, asked, 'accounts');
-    const { lines, next } = await executionsOfAccount(this.db, pageOf(id, query));
+    const { lines, next } = await executionsOfAccount(this.db, this.#pageOf(id, query));
     return { executions: lines.map(executionResponseOf), ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
   }
 
@@ -124,13 +145,11 @@ export class AccountsHttp {
     await this.#awaitToken(asked, model);
   }
 
+  #pageOf(accountId: string, { limit, cursor }: LedgerQuery) {
+    return { accountId, limit: this.access.pageOf(limit), ...(cursor !== undefined && { before: cursor }) };
+  }
+
   async #awaitToken({ caller, headers: { 'consistency-token': token } }: Asked, model: ReadModel): Promise<void> {
     if (token) await this.consistentReads.waitFor(model, token, caller);
   }
 }
-
-const pageOf = (accountId: string, { limit, cursor }: LedgerQuery) => ({
-  accountId,
-  limit,
-  ...(cursor !== undefined && { before: cursor }),
-});

@@ -1,14 +1,18 @@
 import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
 import {
+  encodeLedgerCursor,
   etagOf,
-  noQuery,
+  eventsQuery,
   orderEventResponseOf,
   orderPath,
+  timelineQuery,
+  type EventsQuery,
   type OrderEventsResponse,
+  type TimelineQuery,
   type TimelineResponse,
 } from '@tradecore/api';
+import type { OrderPlaced, RecordedEvent } from '@tradecore/events';
 import { CallerOf, validated, type Caller } from '@tradecore/service';
-import type { RecordedEvent } from '@tradecore/events';
 import type { FastifyReply } from 'fastify';
 import { OrderHistory, orderNotFound } from './order-history.ts';
 import { Timelines } from './timelines.ts';
@@ -21,35 +25,37 @@ export class OrderHistoryHttp {
     @Inject(Timelines) private readonly timelines: Timelines,
   ) {}
 
-  /** `GET /v1/orders/{id}/events`: what was stored, from the first event on. */
+  /** `GET /v1/orders/{id}/events`: what was stored, from the first event on, page by page. */
   @Get('events')
   async events(
     @Param(validated(orderPath, 'path')) { id }: { id: string },
-    @Query(validated(noQuery, 'query')) _: object,
+    @Query(validated(eventsQuery, 'query')) { limit, cursor = 0 }: EventsQuery,
     @CallerOf() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderEventsResponse> {
-    const events = await this.#read(id, caller);
-    void reply.headers({ etag: etagOf({ version: events.length }), 'cache-control': 'private, no-cache' });
-    return { events: events.map(orderEventResponseOf) };
+    await this.#placed(id, caller);
+    const { events, next } = await this.history.page(id, cursor, limit);
+    const version = events.at(-1)?.aggregateVersion ?? cursor;
+    void reply.headers({ etag: etagOf({ version }), 'cache-control': 'private, no-cache' });
+    return { events: events.map(orderEventResponseOf), ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
   }
 
-  /** `GET /v1/orders/{id}/timeline`: the same in plain words, with what the account and the saga did for it. */
+  /** `GET /v1/orders/{id}/timeline`: the same in plain words, with what the account and the saga did for it; the newest first, page by page. */
   @Get('timeline')
   async timeline(
     @Param(validated(orderPath, 'path')) { id }: { id: string },
-    @Query(validated(noQuery, 'query')) _: object,
+    @Query(validated(timelineQuery, 'query')) { cursor }: TimelineQuery,
     @CallerOf() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TimelineResponse> {
-    const events = await this.#read(id, caller);
+    const placed = await this.#placed(id, caller);
     void reply.header('cache-control', 'private, no-cache');
-    return this.timelines.of(events);
+    return this.timelines.of(placed, cursor);
   }
 
-  async #read(id: string, caller: Caller): Promise<readonly RecordedEvent[]> {
-    const events = await this.history.read(id, caller);
-    if (events.length === 0) throw orderNotFound();
-    return events;
+  async #placed(id: string, caller: Caller): Promise<RecordedEvent<OrderPlaced>> {
+    const placed = await this.history.placed(id, caller);
+    if (!placed) throw orderNotFound();
+    return placed;
   }
 }

@@ -3,7 +3,7 @@ import { orderById, ordersOfAccount, type OrderFound, type OrderPage, type Order
 import type { Caller } from '@tradecore/service';
 import { DataSource } from 'typeorm';
 import { Access } from './access.ts';
-import { accountOf, OrderHistory } from './order-history.ts';
+import { OrderHistory } from './order-history.ts';
 import type { OrdersQuery } from '@tradecore/api';
 
 /** Orders of the read model, scoped to what a caller may read. */
@@ -17,16 +17,19 @@ export class OrderReads {
 
   /** A page of an account that the caller was admitted to. */
   page({ cursor, ...filters }: OrdersQuery): Promise<OrderPage> {
-    return ordersOfAccount(this.db, { ...present(filters), ...(cursor && { after: cursor }) });
+    const limit = this.access.pageOf(filters.limit);
+    return ordersOfAccount(this.db, { ...present(filters), limit, ...(cursor && { after: cursor }) });
   }
 
   /** The order, among the caller's accounts; one that was opened a moment ago is known by the store alone. */
   async find(id: string, caller: Caller): Promise<OrderFound | undefined> {
     const found = await orderById(this.db, id, await this.access.accountsOf(caller));
-    if (found) return found;
-    const [first] = await this.history.read(id, caller, { version: 1 });
-    const account = first && accountOf(first);
-    return account === undefined ? undefined : orderById(this.db, id, [account]);
+    if (found) {
+      await this.access.count(found.order.accountId);
+      return found;
+    }
+    const placed = await this.history.placed(id, caller);
+    return placed && orderById(this.db, id, [placed.data.accountId]);
   }
 
   /** Refuses an account that the caller may not read. */

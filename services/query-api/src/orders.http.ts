@@ -13,7 +13,7 @@ import {
   type OrderResponse,
   type OrdersQuery,
 } from '@tradecore/api';
-import { orderFrom, type OrderRow } from '@tradecore/read-models';
+import type { OrderRow } from '@tradecore/read-models';
 import { RequestRefused, tokens, validated, type Clock } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
 import { AskedBy, type Asked } from './asked.ts';
@@ -68,7 +68,7 @@ export class OrdersHttp {
   async #asItWas(id: string, asOf: AsOf, { caller }: Asked, reply: FastifyReply): Promise<OrderResponse> {
     const now = this.clock.now().getTime();
     if ('time' in asOf && Date.parse(asOf.time) > now) throw inTheFuture();
-    const row = orderFrom(await this.history.read(id, caller, asOf));
+    const row = (await this.history.placed(id, caller)) && (await this.history.asOf(id, asOf));
     if (!row || ('version' in asOf && row.version < asOf.version)) throw orderNotFound('as of then');
     const canChange = 'time' in asOf && Date.parse(asOf.time) > now - settled;
     void reply.headers({

@@ -14,6 +14,7 @@ import { OrderHistoryHttp } from './order-history.http.ts';
 import { OrderHistory } from './order-history.ts';
 import { OrderReads } from './order-reads.ts';
 import { OrdersHttp } from './orders.http.ts';
+import { pageSettings } from './page-limit.ts';
 import { StreamHttp } from './stream.http.ts';
 import { Timelines } from './timelines.ts';
 
@@ -42,4 +43,5 @@ export const queryApi: ServiceOptions = {
   uses: ['postgres', 'kafka', 'redis'],
   http: true,
   migrations: readModelMigrations,
+  config: pageSettings,
 };

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { TimelineEntry, TimelineResponse } from '@tradecore/api';
+import { encodeTimeCursor, type TimelineEntry, type TimelineResponse } from '@tradecore/api';
 import { EventStore } from '@tradecore/event-sourcing';
 import {
   brokerOrderIdFor,
@@ -7,19 +7,26 @@ import {
   placementIdFor,
   upcast,
   type OrderEvent,
+  type OrderPlaced,
   type OrderTerms,
   type RecordedEvent,
 } from '@tradecore/events';
-import { orderFrom } from '@tradecore/read-models';
-import { isTerminal, OrderPlacement } from '@tradecore/trading';
+import { tokens } from '@tradecore/service';
+import { isTerminal, Order, OrderPlacement } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
+import type { PageLimit } from './page-limit.ts';
 import { statusWaits, textOf } from './timeline-text.ts';
 
-/** Most events of one stream in an answer: thirty for an order that trades in a few parts. Later ones are left out. */
-const streamLimit = 10_000;
 /** Most revisions whose BrokerOrder is read: the last ones. */
 const revisionsLimit = 100;
-const pageSize = 1000;
+
+/** An event of `event_store e` as the texts take it. */
+const recorded = `e.event_id as id, e.aggregate_id as "aggregateId", e.aggregate_type as "aggregateType",
+  e.aggregate_version as "aggregateVersion", e.event_type as type, e.schema_version as "schemaVersion", e.event_data as data,
+  to_char(e."timestamp" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time`;
+
+/** Sources of a timeline by the type of their aggregates, in the order in which entries of one moment stand. */
+const sources = { Order: 'order', Account: 'account', OrderPlacement: 'saga', BrokerOrder: 'brokerage' } as const;
 
 /** The timeline of an order from what is stored: its own events, what the account booked for it, the saga's steps, and the brokerage's word. */
 @Injectable()
@@ -27,54 +34,58 @@ export class Timelines {
   constructor(
     @Inject(EventStore) private readonly store: EventStore,
     @Inject(DataSource) private readonly db: DataSource,
+    @Inject(tokens.config) private readonly limits: PageLimit,
   ) {}
 
-  /** The timeline of the order whose stored events, all of them, these are. */
-  async of(order: readonly RecordedEvent[]): Promise<TimelineResponse> {
-    const [placed] = order;
-    if (!placed) throw new Error('an order without events has no timeline');
-    const terms = placed.data as OrderTerms;
-    const [account, saga, brokerage] = await Promise.all([
-      this.#bookings(terms.accountId, placed.aggregateId, accountVersionsIn(order)),
-      this.#stream(placementIdFor(placed.aggregateId)),
-      this.#brokerage(placed.aggregateId, lastRevisionIn(order)),
+  /** The newest page of it, or the newest before that time. */
+  async of({ aggregateId: orderId, data: terms }: RecordedEvent<OrderPlaced>, before?: string): Promise<TimelineResponse> {
+    const placementId = placementIdFor(orderId);
+    const [order, placement] = await Promise.all([
+      this.store.loadAggregate(Order, orderId),
+      this.store.loadAggregate(OrderPlacement, placementId),
     ]);
-    const entries = [
-      ...entriesOf('order', order, terms),
-      ...entriesOf('account', account, terms),
-      ...entriesOf('saga', saga, terms),
-      ...entriesOf('brokerage', brokerage, terms),
-    ];
-    return { entries: entries.sort(byTime), waitingFor: waitingFor(order, saga) };
+    const last = order.state?.lastRevision ?? 1;
+    const revisions = Array.from({ length: Math.min(last, revisionsLimit) }, (_, index) => last - index);
+    const ids = [orderId, placementId, ...revisions.map((revision) => brokerOrderIdFor(orderId, revision))];
+    const { events, earlier } = await this.#newest(ids, before);
+    const versions = accountVersionsIn(events.filter(({ aggregateId }) => aggregateId === orderId));
+    const all = [...events, ...(await this.#bookings(terms.accountId, orderId, versions))];
+    const entries = Object.entries(sources).flatMap(([type, source]) =>
+      entriesOf(
+        source,
+        all.filter(({ aggregateType }) => aggregateType === type),
+        terms,
+      ),
+    );
+    return {
+      entries: entries.sort(byTime),
+      ...(earlier !== undefined && { nextCursor: encodeTimeCursor(earlier) }),
+      waitingFor: waitingFor(order, placement),
+    };
   }
 
-  async #stream(aggregateId: string): Promise<readonly RecordedEvent[]> {
-    const events: RecordedEvent[] = [];
-    for (;;) {
-      const page = await this.store.readEvents(aggregateId, { from: events.length + 1, limit: pageSize });
-      events.push(...page);
-      if (page.length < pageSize || events.length >= streamLimit) return events;
-    }
-  }
-
-  async #brokerage(orderId: string, last: number): Promise<readonly RecordedEvent[]> {
-    const first = Math.max(1, last - revisionsLimit + 1);
-    const events: RecordedEvent[] = [];
-    for (let revision = first; revision <= last; revision += 1) {
-      events.push(...(await this.#stream(brokerOrderIdFor(orderId, revision))));
-    }
-    return events;
+  /** A page of the events of these aggregates, oldest first, and its first moment where there is more before it. No moment is cut in two. */
+  async #newest(ids: readonly string[], before?: string): Promise<{ events: RecordedEvent[]; earlier?: string }> {
+    const limit = this.limits.LIMIT_PAGE;
+    const newest = await this.db.query<RecordedEvent[]>(
+      `select ${recorded} from unnest($1::uuid[]) asked (id) cross join lateral (
+         select s.* from event_store s where s.aggregate_id = asked.id and ($2::timestamptz is null or s."timestamp" < $2)
+          order by s.aggregate_version desc limit $3) e
+        order by e."timestamp" desc, e.position desc limit $3`,
+      [ids, before ?? null, limit + 1],
+    );
+    if (newest.length <= limit) return { events: newest.reverse() };
+    const cut = newest.at(-1)?.time;
+    const events = newest.filter(({ time }) => time !== cut).reverse();
+    return { events, ...(events[0] && { earlier: events[0].time }) };
   }
 
   /** What the account booked in the saves of the order's events. */
-  async #bookings(accountId: string, orderId: string, versions: readonly number[]): Promise<readonly RecordedEvent[]> {
+  #bookings(accountId: string, orderId: string, versions: readonly number[]): Promise<RecordedEvent[]> {
     return this.db.query<RecordedEvent[]>(
-      `select event_id as id, aggregate_id as "aggregateId", aggregate_type as "aggregateType", aggregate_version as "aggregateVersion",
-              event_type as type, schema_version as "schemaVersion", event_data as data,
-              to_char(timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time
-         from event_store
-        where aggregate_id = $1 and aggregate_version = any($2::int[]) and event_data ->> 'orderId' = $3
-        order by aggregate_version`,
+      `select ${recorded} from event_store e
+        where e.aggregate_id = $1 and e.aggregate_version = any($2::int[]) and e.event_data ->> 'orderId' = $3
+        order by e.aggregate_version`,
       [accountId, versions, orderId],
     );
   }
@@ -88,13 +99,8 @@ const accountVersionsIn = (order: readonly RecordedEvent[]): number[] =>
     return type === ('OrderExecutionCorrected' satisfies OrderEvent['type']) ? [last - 1, last] : [last];
   });
 
-const lastRevisionIn = (order: readonly RecordedEvent[]): number =>
-  Math.max(1, ...order.map(({ data }) => (data as { readonly revision?: number }).revision ?? 1));
-
-function waitingFor(order: readonly RecordedEvent[], saga: readonly RecordedEvent[]): string[] {
-  const status = orderFrom(order)?.status;
+function waitingFor({ status }: Order, { stuck }: OrderPlacement): string[] {
   if (status === undefined || isTerminal(status)) return [];
-  const { stuck } = new OrderPlacement('of the timeline').replay(saga.map((event) => upcast(catalogue, event)) as never);
   return [statusWaits[status], ...stuck.map((what) => `an operator to look at ${what.waitingFor}`)].filter((each) => each !== '');
 }
 

@@ -8,6 +8,7 @@ import {
   orderResponse,
   positionsResponse,
   problemResponse,
+  reservationPageResponse,
   timelineResponse,
 } from '@tradecore/api';
 import { TestReadModels } from '@tradecore/read-models/testing';
@@ -75,6 +76,7 @@ const answers = [
   [/^\/v1\/orders\/[^/]+\/timeline/, timelineResponse],
   [/^\/v1\/orders\//, orderResponse],
   [/^\/v1\/accounts(\?|$)/, accountPageResponse],
+  [/^\/v1\/accounts\/[^/]+\/reservations/, reservationPageResponse],
   [/^\/v1\/accounts\/[^/]+\/positions/, positionsResponse],
   [/^\/v1\/accounts\/[^/]+\/activities/, activityPageResponse],
   [/^\/v1\/accounts\/[^/]+\/executions/, executionPageResponse],

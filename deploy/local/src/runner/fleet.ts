@@ -136,7 +136,7 @@ function inherited(): Record<string, string> {
     'LOG_LEVEL',
     'TZ',
     'NODE_OPTIONS',
-    ...Object.keys(process.env).filter((name) => name.startsWith('OTEL_')),
+    ...Object.keys(process.env).filter((name) => /^(OTEL|LIMIT)_/.test(name)),
   ];
   const values = names.map((name) => [name, process.env[name]] as const);
   return { NODE_ENV: 'development', ...Object.fromEntries(values.filter(([, value]) => value !== undefined)) };

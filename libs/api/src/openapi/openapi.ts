@@ -20,7 +20,7 @@ export function openApiDocument(): OpenApiDocument {
       version: '1',
       summary: 'Place orders, read orders and money, and follow your accounts.',
       description:
-        'Quantities, prices and money are exact decimals in strings. Times are RFC 3339, UTC. Your accounts are those that your token names, those that you opened, and those that an operator granted you access to; any other account is answered like one that does not exist. Errors are problem documents (RFC 9457); their `type` is stable. Send `X-Correlation-Id` (a UUID) or `traceparent` to find a request again.',
+        'Quantities, prices and money are exact decimals in strings. Times are RFC 3339, UTC. Your accounts are those that your token names, those that you opened, and those that an operator granted you access to; any other account is answered like one that does not exist. Errors are problem documents (RFC 9457); their `type` is stable. `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` of each answer say what is left of the requests a second of your subject. Send `X-Correlation-Id` (a UUID) or `traceparent` to find a request again.',
     },
     servers: [{ url: '/' }],
     security: [{ bearer: [] }],

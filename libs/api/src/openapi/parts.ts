@@ -8,7 +8,7 @@ import {
   positionResponse,
   positionsResponse,
 } from '../account-reads.ts';
-import { reservationResponse } from '../accounts.ts';
+import { reservationPageResponse, reservationResponse } from '../accounts.ts';
 import {
   denialResponse,
   orderEventResponse,
@@ -35,6 +35,7 @@ const named = {
   Timeline: timelineResponse,
   TimelineEntry: timelineEntryResponse,
   Reservation: reservationResponse,
+  ReservationPage: reservationPageResponse,
   AccountPage: accountPageResponse,
   AccountSummary: accountSummaryResponse,
   Positions: positionsResponse,
@@ -114,6 +115,9 @@ export const problem = (description: string): Answer => ({
 export const refusals = {
   400: problem('The request is invalid: `errors` names each fault with its pointer.'),
   401: problem('The token is missing, expired or not valid for this API.'),
+  429: problem(
+    'The subject or the account sends more than it may: `too-many-requests`, with `Retry-After` and `RateLimit-*`. Never a cancel.',
+  ),
   503: problem('Temporarily unavailable; retry after `Retry-After` seconds.'),
 };
 

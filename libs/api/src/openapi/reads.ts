@@ -1,7 +1,16 @@
 import type { z } from 'zod';
 import { accountPath } from '../accounts.ts';
 import { orderPath } from '../orders.ts';
-import { accountsQuery, ledgerQuery, orderQuery, ordersQuery, readHeaders } from '../read-queries.ts';
+import {
+  accountsQuery,
+  eventsQuery,
+  ledgerQuery,
+  orderQuery,
+  ordersQuery,
+  readHeaders,
+  reservationsQuery,
+  timelineQuery,
+} from '../read-queries.ts';
 import type { Answer, OpenApiDocument, Operation } from './document.ts';
 import { answerHeaders, json, notFound, parametersOf, problem, refusals, type SchemaName } from './parts.ts';
 
@@ -50,30 +59,32 @@ const orders: OpenApiDocument['paths'] = {
     operationId: 'getOrder',
     summary: 'Read an order',
     description:
-      'Its current state, or with `asOf` its state at that version or time, folded from its events by the same code. The `Consistency-Token` of the answer makes reads of the account and its positions show the money of all trades that the order shows.',
+      'Its current state, or with `asOf` its state at that version or time, folded from its events by the same code, of which there may be 20,000. The `Consistency-Token` of the answer makes reads of the account and its positions show the money of all trades that the order shows.',
     tag: 'Orders',
     path: orderPath,
     query: orderQuery,
     headers: readHeaders,
     answer: 'Order',
     answerHeaders: etag,
-    more: unchanged,
+    more: { ...unchanged, 422: problem('There are more than 20,000 events until then: `history-too-long`.') },
   }),
   '/v1/orders/{id}/timeline': get({
     operationId: 'getOrderTimeline',
     summary: 'Read the timeline of an order, in plain words',
     description:
-      'Its own events, what its account booked, the steps of its saga, what the brokerage said, and what it still waits for; always up to date.',
+      'Its own events, what its account booked, the steps of its saga, what the brokerage said, and what it still waits for; always up to date. The newest first, page by page; within a page the oldest first.',
     tag: 'Orders',
     path: orderPath,
+    query: timelineQuery,
     answer: 'Timeline',
   }),
   '/v1/orders/{id}/events': get({
     operationId: 'getOrderEvents',
     summary: 'Read the history of an order',
-    description: 'Every stored event, oldest first; always up to date.',
+    description: 'Every stored event, oldest first, page by page; always up to date. The ETag is that of the page.',
     tag: 'Orders',
     path: orderPath,
+    query: eventsQuery,
     answer: 'OrderEvents',
     answerHeaders: etag,
   }),
@@ -100,6 +111,16 @@ const accounts: OpenApiDocument['paths'] = {
     answer: 'Account',
     answerHeaders: etag,
     more: unchanged,
+  }),
+  '/v1/accounts/{id}/reservations': get({
+    operationId: 'listReservations',
+    summary: 'List what the open orders of an account reserve',
+    description: 'By symbol, then by order. What ends meanwhile does not change the pages after a cursor.',
+    tag: 'Accounts',
+    path: accountPath,
+    query: reservationsQuery,
+    headers: token,
+    answer: 'ReservationPage',
   }),
   '/v1/accounts/{id}/positions': get({
     operationId: 'listPositions',

@@ -77,7 +77,7 @@ const orderRoutes: readonly WriteRoute[] = [
     },
     refusals: {
       404: 'The account is not found, or not visible to you: `account-not-found`.',
-      409: `An order of this name exists with other terms: \`order-already-placed\`; \`errors\` names the fields that differ. ${keyReused}`,
+      409: `An order of this name exists with other terms: \`order-already-placed\`; \`errors\` names the fields that differ. The account has as many open orders as it may: \`too-many-open-orders\`. ${keyReused}`,
       422: 'A rule denies the order: `order-denied`, with its `id`, the `rule` and its `figures`. The order is stored and can be read; `Location` and `Consistency-Token` are as for 201.',
     },
     answerHeaders: ['Location', ...version, 'Preference-Applied'],
@@ -116,7 +116,7 @@ const orderRoutes: readonly WriteRoute[] = [
     answers: { 202: 'The request is stored.' },
     refusals: {
       404: notVisible,
-      409: `The brokerage does not work the order: \`order-not-replaceable\`. A replace is on its way: \`replace-already-requested\`. The new quantity has traded already: \`replace-below-filled\`. ${keyReused}`,
+      409: `The brokerage does not work the order: \`order-not-replaceable\`. A replace is on its way: \`replace-already-requested\`. The new quantity has traded already: \`replace-below-filled\`. It was replaced as often as it may: \`too-many-revisions\`. ${keyReused}`,
       412: 'The order has changed since the version in `If-Match`: `order-changed`.',
       422: 'A rule denies the new terms: `replace-denied`, with `rule` and `figures`. Nothing is stored; the order goes on as before.',
     },
@@ -136,7 +136,9 @@ const accountRoutes: readonly WriteRoute[] = [
     body: { schema: 'OpenAccount', required: false },
     answer: 'Account',
     answers: { 201: 'The account is open.', 200: 'The account exists; this is its current state.' },
-    refusals: { 409: 'The key opened an account with other terms: `account-already-opened`.' },
+    refusals: {
+      409: 'The key opened an account with other terms: `account-already-opened`. You opened as many as you may: `too-many-accounts`.',
+    },
     answerHeaders: ['Location', ...version],
   },
   {

@@ -4,6 +4,7 @@ import {
   accountPath,
   encodeConsistencyToken,
   etagOf,
+  firstReservations,
   grantBody,
   grantPath,
   keyedHeaders,
@@ -105,7 +106,7 @@ export class AccountsHttp {
     body: MovementBody,
     reply: Reply,
   ): Promise<MovementResponse> {
-    const opened = (await this.access.mayUse(caller, accountId)) ? await this.access.opened(accountId) : undefined;
+    const opened = (await this.access.admits(caller, accountId, 'writes')) ? await this.access.opened(accountId) : undefined;
     if (!opened) throw accountNotFound();
     const { amount, reference } = body;
     const command = { kind, accountId, amount, ...(reference !== undefined && { reference }) };
@@ -149,7 +150,7 @@ function accountResponseOf(
     cash: add(available, reserved),
     reserved,
     buyingPower: available,
-    reservations: [...account.reservations],
+    ...firstReservations(account.reservations),
     version: account.version,
   };
 }

@@ -1,8 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ConcurrencyException, EventStore } from '@tradecore/event-sourcing';
+import { KeyedMutex } from '@tradecore/consumers';
+import { ConcurrencyException, DomainError, EventStore } from '@tradecore/event-sourcing';
 import { accountIdFor, type AccountOpened } from '@tradecore/events';
+import { tokens } from '@tradecore/service';
 import { counter, extendContext } from '@tradecore/telemetry';
 import { Account } from '@tradecore/trading';
+import { DataSource } from 'typeorm';
+import type { Limits } from '../limits.ts';
 
 /** A request for an account. `owner` and key name it: the same two are the same account for ever. */
 export interface OpenAccountCommand {
@@ -25,19 +29,33 @@ const opened = counter({
 /** Opens an account for whoever asks. */
 @Injectable()
 export class OpenAccount {
-  constructor(@Inject(EventStore) private readonly eventStore: EventStore) {}
+  /** One account of a subject after the other, so that the count holds; each process may open one more at the same time. */
+  readonly #mutex = new KeyedMutex();
 
-  /** Throws `AccountAlreadyOpened` when the key opened an account with other terms, and what `EventStore.saveAggregate` throws. */
+  constructor(
+    @Inject(EventStore) private readonly eventStore: EventStore,
+    @Inject(DataSource) private readonly db: DataSource,
+    @Inject(tokens.config) private readonly limits: Pick<Limits, 'LIMIT_ACCOUNTS'>,
+  ) {}
+
+  /**
+   * Throws `AccountAlreadyOpened` when the key opened an account with other terms, `TooManyAccounts`, and what `EventStore.saveAggregate`
+   * throws.
+   */
   async execute({ terms, idempotencyKey }: OpenAccountCommand): Promise<OpenedAccount> {
     const accountId = accountIdFor(terms.owner, idempotencyKey);
-    const result = await extendContext({ account: accountId }, () => this.#open(accountId, terms));
+    const result = await extendContext({ account: accountId }, () =>
+      this.#mutex.run(terms.owner, () => this.#open(accountId, terms)),
+    );
     opened.inc({ outcome: result.outcome });
     return result;
   }
 
   async #open(accountId: string, terms: AccountOpened['data']): Promise<OpenedAccount> {
-    const account = new Account(accountId);
+    const account = await this.eventStore.loadAggregate(Account, accountId);
+    if (!account.isOpen) await this.#mustHaveRoom(terms.owner);
     account.open(terms);
+    if (account.uncommittedEvents.length === 0) return { outcome: 'repeated', account };
     try {
       await this.eventStore.saveAggregate(account);
       return { outcome: 'opened', account };
@@ -47,5 +65,24 @@ export class OpenAccount {
       known.open(terms);
       return { outcome: 'repeated', account: known };
     }
+  }
+
+  async #mustHaveRoom(owner: string): Promise<void> {
+    const limit = this.limits.LIMIT_ACCOUNTS;
+    const [{ count }] = await this.db.query<[{ count: number }]>(
+      `select count(*)::int as count from (
+         select from event_store where event_type = 'AccountOpened' and event_data ->> 'owner' = $1 limit $2) opened`,
+      [owner, limit],
+    );
+    if (count >= limit) throw new TooManyAccounts(limit);
+  }
+}
+
+/** The subject opened as many accounts as it may. */
+export class TooManyAccounts extends DomainError {
+  readonly code = 'too-many-accounts';
+  readonly kind = 'refused';
+  constructor(limit: number) {
+    super(`You have opened ${limit} accounts, and may have no more.`, { limit });
   }
 }

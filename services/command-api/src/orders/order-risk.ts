@@ -1,16 +1,21 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Denial, OrderTerms, Reservation } from '@tradecore/events';
+import { tokens } from '@tradecore/service';
 import { assess, InsufficientFunds, InsufficientShares, rules, type Account, type Assessment } from '@tradecore/trading';
 import type { AccountState } from '../account-lane/account-request.ts';
+import type { Limits } from '../limits.ts';
 import { MarketFacts } from './market-facts.ts';
 
 /** Every name that a denial may have. */
 export const denialRules: readonly string[] = [...rules.map(({ name }) => name), 'insufficient-funds', 'insufficient-shares'];
 
-/** Holds the terms of an order against the rules: kill switches and limits as they are stored, the market as it is now. */
+/** Holds an order against the rules, kill switches and limits as they are stored and the market as it is now, and against what the account has. */
 @Injectable()
 export class OrderRisk {
-  constructor(@Inject(MarketFacts) private readonly market: MarketFacts) {}
+  constructor(
+    @Inject(MarketFacts) private readonly market: MarketFacts,
+    @Inject(tokens.config) private readonly limits: Pick<Limits, 'LIMIT_OPEN_ORDERS'>,
+  ) {}
 
   /** Approved or denied; throws `MarketDataUnavailable` where that can't be said. */
   assess(terms: OrderTerms, { account, controls }: Pick<AccountState, 'account' | 'controls'>): Assessment {
@@ -25,15 +30,15 @@ export class OrderRisk {
     this.market.mustBearOut(assessment, terms, facts);
     return assessment;
   }
-}
 
-/** Reserves what an order needs; the denial where the account has less. */
-export function reserve(account: Account, reservation: Reservation): Denial | undefined {
-  try {
-    account.reserve(reservation);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof InsufficientFunds || error instanceof InsufficientShares)) throw error;
-    return { rule: error.code, detail: error.message, figures: error.details as Denial['figures'] };
+  /** Reserves what an order needs; the denial where the account has less. Throws `TooManyOpenOrders`. */
+  reserve(account: Account, reservation: Reservation): Denial | undefined {
+    try {
+      account.reserve(reservation, this.limits.LIMIT_OPEN_ORDERS);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof InsufficientFunds || error instanceof InsufficientShares)) throw error;
+      return { rule: error.code, detail: error.message, figures: error.details as Denial['figures'] };
+    }
   }
 }

@@ -5,6 +5,8 @@ import { orderFrom } from '@tradecore/read-models';
 import { gauge, histogram } from '@tradecore/telemetry';
 import { isTerminal } from '@tradecore/trading';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { tokens } from '@tradecore/service';
+import type { Limits } from '../limits.ts';
 import { historyOf } from './order-history.ts';
 
 /** Answers that wait at the same time, at most; further ones are given at once. With the pauses: some 400 small reads a second. */
@@ -24,8 +26,12 @@ const waits = histogram({
 export class OrderWaits implements BeforeApplicationShutdown {
   readonly #stop = new AbortController();
   #waiters = 0;
+  readonly #waitersOf = new Map<string, number>();
 
-  constructor(@Inject(EventStore) private readonly eventStore: EventStore) {}
+  constructor(
+    @Inject(EventStore) private readonly eventStore: EventStore,
+    @Inject(tokens.config) private readonly limits: Pick<Limits, 'LIMIT_WAITS'>,
+  ) {}
 
   /** The service is stopping: every answer goes out as its order stands. */
   beforeApplicationShutdown(): void {
@@ -33,20 +39,32 @@ export class OrderWaits implements BeforeApplicationShutdown {
   }
 
   /**
-   * The order's history when it is terminal, or after `seconds` as it is then; undefined where so many wait already that this one may not.
-   * Looks at the store, so what it answers is never behind.
+   * The order's history when it is terminal, or after `seconds` as it is then; undefined where so many wait already, of all or of this
+   * subject, that this one may not. Looks at the store, so what it answers is never behind.
    */
-  async until(history: readonly RecordedEvent[], seconds: number): Promise<readonly RecordedEvent[] | undefined> {
-    if (this.#waiters >= waitersLimit || this.#stop.signal.aborted) return undefined;
+  async until(
+    history: readonly RecordedEvent[],
+    seconds: number,
+    subject: string,
+  ): Promise<readonly RecordedEvent[] | undefined> {
+    const own = this.#waitersOf.get(subject) ?? 0;
+    if (this.#waiters >= waitersLimit || own >= this.limits.LIMIT_WAITS || this.#stop.signal.aborted) return undefined;
     const started = performance.now();
-    waiting.set((this.#waiters += 1));
+    this.#enter(subject, 1);
     try {
       const { known, end } = await this.#follow(history, started + seconds * 1000);
       waits.observe({ end }, (performance.now() - started) / 1000);
       return known;
     } finally {
-      waiting.set((this.#waiters -= 1));
+      this.#enter(subject, -1);
     }
+  }
+
+  #enter(subject: string, more: 1 | -1): void {
+    waiting.set((this.#waiters += more));
+    const own = (this.#waitersOf.get(subject) ?? 0) + more;
+    if (own === 0) this.#waitersOf.delete(subject);
+    else this.#waitersOf.set(subject, own);
   }
 
   async #follow(history: readonly RecordedEvent[], deadline: number) {

@@ -15,7 +15,7 @@ import {
   type ReplaceOrderBody,
 } from '@tradecore/api';
 import { orderFrom, type OrderRow } from '@tradecore/read-models';
-import { RequestRefused, validated } from '@tradecore/service';
+import { RequestRefused, validated, type Caller } from '@tradecore/service';
 import { AccountNotFound, canonicalTerms, OrderNotFound } from '@tradecore/trading';
 import { keyOf } from '../idempotency-key.ts';
 import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
@@ -46,7 +46,7 @@ export class OrdersHttp {
     if (terms.clientOrderId === undefined && key.idempotencyKey === undefined) throw nameMissing();
     const { outcome, history } = await this.placeOrder.execute({ caller, terms, ...key }).catch(pointAtAccount);
     reply.status(outcome === 'repeated' ? 200 : 201);
-    return answer(await this.#awaited(mustBeApproved(history), headers.prefer, reply), reply);
+    return answer(await this.#awaited(mustBeApproved(history), { caller, seconds: headers.prefer }, reply), reply);
   }
 
   /** `POST /v1/orders/{id}/cancel`: 202, the brokerage decides. */
@@ -60,7 +60,7 @@ export class OrdersHttp {
   ): Promise<OrderResponse> {
     const command = { orderId, caller, ...(reason !== undefined && { reason }), ...keyOf(headers) };
     const history = await this.requestCancel.execute(command).catch(pointAtPath);
-    return answer(await this.#awaited(history, headers.prefer, reply), reply);
+    return answer(await this.#awaited(history, { caller, seconds: headers.prefer }, reply), reply);
   }
 
   /** `POST /v1/orders/{id}/replace`: 202, the brokerage decides; 422 where a rule, or want of money or shares, refuses. */
@@ -86,11 +86,11 @@ export class OrdersHttp {
   /** Waits where the client prefers that, and says so. */
   async #awaited(
     history: readonly RecordedEvent[],
-    seconds: number | undefined,
+    { caller, seconds }: { readonly caller: Caller; readonly seconds: number | undefined },
     reply: Reply,
   ): Promise<readonly RecordedEvent[]> {
     if (seconds === undefined) return history;
-    const awaited = await this.waits.until(history, seconds);
+    const awaited = await this.waits.until(history, seconds, caller.subject);
     if (awaited) reply.headers({ 'preference-applied': `wait=${seconds}` });
     return awaited ?? history;
   }

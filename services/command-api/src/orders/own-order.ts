@@ -11,8 +11,8 @@ import { historyOf } from './order-history.ts';
 export interface OrderRequest {
   readonly orderId: string;
   readonly caller: Caller;
-  /** `cancel-order`: with the key, the command's name. */
-  readonly name: string;
+  /** With the key, the command's name. */
+  readonly name: 'cancel-order' | 'replace-order';
   /** Makes the request one, however often it is sent. */
   readonly idempotencyKey?: string;
   /** What the event of the request says, and the fields in which a repeat may not differ from it. */
@@ -35,10 +35,11 @@ export class OwnOrder {
   ) {}
 
   /** The account of the order. Throws `OrderNotFound` also for an order of another's account. */
-  async accountOf({ orderId, caller }: Pick<OrderRequest, 'orderId' | 'caller'>): Promise<string> {
+  async accountOf({ orderId, caller, name }: Pick<OrderRequest, 'orderId' | 'caller' | 'name'>): Promise<string> {
     const [first] = await this.eventStore.readEvents(orderId, { to: 1 });
     const accountId = first?.aggregateType === Order.type ? (first.data as { accountId: string }).accountId : undefined;
-    if (accountId === undefined || !(await this.access.mayUse(caller, accountId))) throw new OrderNotFound(orderId);
+    const routeClass = name === 'cancel-order' ? 'cancels' : 'orders';
+    if (accountId === undefined || !(await this.access.admits(caller, accountId, routeClass))) throw new OrderNotFound(orderId);
     return accountId;
   }
 

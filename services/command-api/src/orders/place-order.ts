@@ -20,7 +20,7 @@ import { AccountLanes } from '../account-lane/account-lanes.ts';
 import type { AccountState, Change, Decision } from '../account-lane/account-request.ts';
 import { IdempotencyKeyReused } from '../idempotency-key.ts';
 import { historyOf } from './order-history.ts';
-import { denialRules, OrderRisk, reserve } from './order-risk.ts';
+import { denialRules, OrderRisk } from './order-risk.ts';
 
 /** A request to trade, under a name that makes it one order however often it is sent. */
 export interface PlaceOrderCommand {
@@ -63,12 +63,12 @@ export class PlaceOrder {
 
   /**
    * Places the order, or finds it placed with the same terms. `terms` are canonical, with a clientOrderId or beside an idempotency key.
-   * Throws `AccountNotFound` for an account that is not the caller's, `OrderAlreadyPlaced`, `IdempotencyKeyReused`, `MarketDataUnavailable`, and
+   * Throws `AccountNotFound` for an account that is not the caller's, `OrderAlreadyPlaced`, `IdempotencyKeyReused`, `MarketDataUnavailable`, `TooManyOpenOrders`, and
    * what `AccountLanes.submit` throws.
    */
   async execute(command: PlaceOrderCommand): Promise<PlacedOrder> {
     const { accountId } = command.terms;
-    if (!(await this.access.mayUse(command.caller, accountId))) throw new AccountNotFound(accountId);
+    if (!(await this.access.admits(command.caller, accountId, 'orders'))) throw new AccountNotFound(accountId);
     const order = new NamedOrder(command);
     const placing = await this.lanes.submit<Placing>({
       accountId,
@@ -92,7 +92,7 @@ export class PlaceOrder {
     const { approved } = assessment;
     const order = named.place();
     order.approve(approved, state.account.version + 1);
-    const denial = reserve(state.account, needsOf(order));
+    const denial = this.risk.reserve(state.account, needsOf(order));
     if (denial) return this.#denied(named, denial);
     const step = submitStep(named.id, terms, approved, state.now);
     const placementId = placementIdFor(named.id);

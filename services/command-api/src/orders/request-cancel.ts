@@ -28,7 +28,7 @@ export class RequestCancel {
    * `Order.requestCancel` and `EventStore.decideLocked` throw.
    */
   async execute({ reason, ...command }: RequestCancelCommand): Promise<readonly RecordedEvent[]> {
-    const request = { ...command, name: 'cancel-order', body: { reason }, fields: ['reason'] };
+    const request = { ...command, name: 'cancel-order' as const, body: { reason }, fields: ['reason'] };
     const account = await this.ownOrder.accountOf(request);
     const commandId = keyedCommandOf(request)?.commandId;
     const event = await extendContext({ account, ...(commandId !== undefined && { commandId }) }, () =>

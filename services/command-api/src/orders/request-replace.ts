@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '@tradecore/event-sourcing';
 import { OrderReplaceRequested, type Denial, type RecordedEvent, type ReplaceTerms } from '@tradecore/events';
-import { RequestRefused, type Caller } from '@tradecore/service';
+import { RequestRefused, tokens, type Caller } from '@tradecore/service';
 import { Order, reservationOf, type Account } from '@tradecore/trading';
 import { AccountLanes } from '../account-lane/account-lanes.ts';
 import type { AccountState, Decision } from '../account-lane/account-request.ts';
-import { OrderRisk, reserve } from './order-risk.ts';
+import type { Limits } from '../limits.ts';
+import { OrderRisk } from './order-risk.ts';
 import { keyedCommandOf, OwnOrder } from './own-order.ts';
 
 /** A request for other terms. */
@@ -20,6 +21,8 @@ export interface RequestReplaceCommand {
   readonly idempotencyKey?: string;
 }
 
+const replaceFields = ['quantity', 'limitPrice', 'stopPrice'];
+
 /** Writes down that an order's client wants other terms, and reserves what the worst case of both terms needs. */
 @Injectable()
 export class RequestReplace {
@@ -27,6 +30,7 @@ export class RequestReplace {
     @Inject(OwnOrder) private readonly ownOrder: OwnOrder,
     @Inject(OrderRisk) private readonly risk: OrderRisk,
     @Inject(AccountLanes) private readonly lanes: AccountLanes,
+    @Inject(tokens.config) private readonly limits: Pick<Limits, 'LIMIT_REVISIONS'>,
   ) {}
 
   /**
@@ -36,7 +40,7 @@ export class RequestReplace {
    */
   async execute(command: RequestReplaceCommand): Promise<readonly RecordedEvent[]> {
     const { orderId, changes } = command;
-    const request = { ...command, name: 'replace-order', body: { ...changes }, fields: ['quantity', 'limitPrice', 'stopPrice'] };
+    const request = { ...command, name: 'replace-order' as const, body: { ...changes }, fields: replaceFields };
     const accountId = await this.ownOrder.accountOf(request);
     const keyed = keyedCommandOf(request);
     const event = await this.lanes.submit<RecordedEvent>({
@@ -59,8 +63,8 @@ export class RequestReplace {
     // The rules look at the new terms as at those of a new order, kill switches too: at the brokerage they are one.
     const assessment = this.risk.assess(order.termsAfter(changes), state);
     if ('denied' in assessment) throw new ReplaceDenied(assessment.denied);
-    order.requestReplace(changes, assessment.approved);
-    const reserved = reserveWorstCase(order, state.account);
+    order.requestReplace(changes, assessment.approved, undefined, this.limits.LIMIT_REVISIONS);
+    const reserved = this.#reserveWorstCase(order, state.account);
     const events = order.uncommittedEvents.map((event) =>
       reserved && event instanceof OrderReplaceRequested
         ? new OrderReplaceRequested({ ...event.data, accountVersion: state.account.version })
@@ -69,15 +73,15 @@ export class RequestReplace {
     const changesOf = [{ type: Order.type, id: orderId, expected, events }];
     return { changes: changesOf, judged: true, answer: ([event]) => event as RecordedEvent };
   }
-}
 
-/** Whether the account changed; it stays as it is where the new terms need no more. */
-function reserveWorstCase({ id, state }: Order, account: Account): boolean {
-  const reservation = state && reservationOf(state);
-  if (!reservation || !account.reserving(id, reservation)) return false;
-  const denial = reserve(account, reservation);
-  if (denial) throw new ReplaceDenied(denial);
-  return true;
+  /** Whether the account changed; it stays as it is where the new terms need no more. */
+  #reserveWorstCase({ id, state }: Order, account: Account): boolean {
+    const reservation = state && reservationOf(state);
+    if (!reservation || !account.reserving(id, reservation)) return false;
+    const denial = this.risk.reserve(account, reservation);
+    if (denial) throw new ReplaceDenied(denial);
+    return true;
+  }
 }
 
 /** A rule, or want of money or shares, refuses the new terms; the order goes on under its old ones. `details` are the rule and its figures. */

@@ -1,0 +1,184 @@
+import { createServer, connect } from 'node:net';
+import { once } from 'node:events';
+import { freshId } from '@tradecore/events';
+import { expectProblem } from './expect-problem.ts';
+import { RunningCommandApi, type Answer } from './running-command-api.ts';
+
+const limits = {
+  ...{ LIMIT_ORDERS: '1/3', LIMIT_CANCELS: '1/1', LIMIT_WRITES: '500/500' },
+  ...{ LIMIT_OPEN_ORDERS: '4', LIMIT_REVISIONS: '1', LIMIT_ACCOUNTS: '2', LIMIT_BODY: '2048', LIMIT_DEPTH: '3' },
+};
+const plenty = { LIMIT_ORDERS: '1000/1000' };
+
+let api: RunningCommandApi;
+/** The same without a limit of its rate. */
+let fast: RunningCommandApi;
+
+beforeAll(async () => {
+  api = await RunningCommandApi.start(limits);
+  fast = await RunningCommandApi.beside(api.around, { ...limits, ...plenty });
+});
+afterAll(async () => {
+  await fast.stopService();
+  await api.stop();
+});
+
+/** A client of the one that has no limit of its rate, with money. */
+async function newClient(): Promise<RunningCommandApi> {
+  const { account, bearerText } = await api.newClient();
+  const client = fast.as(account, bearerText);
+  await client.deposit('1000000');
+  return client;
+}
+
+const place = (client: RunningCommandApi): Promise<Answer> => client.post('/v1/orders', client.terms());
+const statuses = (answers: readonly Answer[]): number[] => answers.map(({ status }) => status).toSorted();
+const several = <T>(count: number, work: () => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: count }, work));
+
+describe('the rate of orders', () => {
+  it('is that of a subject, with a burst: 429 says when to come back, and others go on', async () => {
+    const [one, other] = [await api.newClient(), await api.newClient()];
+    const answers = await several(20, () => place(one));
+    expect(statuses(answers).slice(0, 3)).toEqual([422, 422, 422]);
+    const refused = answers.find(({ status }) => status === 429)!;
+    expectProblem(refused, 429, 'too-many-requests');
+    expect(refused.body).toMatchObject({ of: 'subject', class: 'orders', perSecond: 1, atOnce: 3 });
+    const header = (name: string) => refused.headers.get(name);
+    expect(header('retry-after')).toMatch(/^[1-9]\d*$/);
+    expect([header('ratelimit-limit'), header('ratelimit-remaining'), header('ratelimit-reset')]).toEqual([
+      ...['1', '0'],
+      header('retry-after'),
+    ]);
+    expect((await place(other)).status).toBe(422);
+  });
+
+  it('is that of an account too, whoever uses it; a stranger who names it spends nothing of it', async () => {
+    const owner = await api.newClient();
+    const users = await several(20, async () =>
+      owner.as(owner.account, await api.bearer([owner.account], { subject: freshId() })),
+    );
+    const stranger = owner.as(owner.account, await api.bearer([], { subject: freshId() }));
+    expect(statuses(await several(3, () => place(stranger)))).toEqual([404, 404, 404]);
+    const answers = await Promise.all(users.map(place));
+    expect(statuses(answers).slice(0, 3)).toEqual([422, 422, 422]);
+    expect(answers.find(({ status }) => status === 429)?.body).toMatchObject({ of: 'account' });
+  });
+
+  it('is one for all processes: Redis counts', async () => {
+    const second = await RunningCommandApi.beside(api.around, { ...limits, ...plenty });
+    const client = await api.newClient();
+    const left = async (process: RunningCommandApi): Promise<number> =>
+      Number((await place(process.as(client.account, client.bearerText))).headers.get('ratelimit-remaining'));
+    // A new second may begin between two requests; by itself each process would count alike.
+    let [here, there] = [0, 0];
+    for (let tries = 0; tries < 10 && there >= here; tries += 1) [here, there] = [await left(fast), await left(second)];
+    expect(there).toBeLessThan(here);
+    await second.stopService();
+  });
+
+  it('stops no cancel and no kill switch', async () => {
+    const client = await newClient();
+    const id = await client.working();
+    const operator = await api.bearer([], { subject: freshId(), role: 'operator' });
+    const halt = { scope: client.account, trading: 'halted', reason: 'too fast' };
+    const slowed = api.as(client.account, client.bearerText);
+    const cancels = await several(5, () => slowed.post(`/v1/orders/${id}/cancel`));
+    expect(statuses(cancels)).toEqual([202, 409, 409, 409, 409]);
+    const halts = await several(3, () => slowed.post('/v1/admin/kill-switch', halt, { authorization: operator }));
+    expect(statuses(halts)).toEqual([200, 200, 200]);
+    const metrics = await (await fetch(`${api.adminUrl}/metrics`)).text();
+    expect(metrics).toMatch(/rate_limited_total\{class="cancels",of="subject"\} [1-9]/);
+    expect(metrics).toMatch(/rate_limited_total\{class="cancels",of="account"\} [1-9]/);
+  });
+});
+
+describe('while Redis is away or slow', () => {
+  it.each(['refuses', 'takes and says nothing'])('and %s, each process counts for itself', async (how) => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as { port: number };
+    if (how === 'refuses') silent.close();
+    const alone = await RunningCommandApi.beside(api.around, { ...limits, REDIS_URL: `redis://127.0.0.1:${port}` });
+    const { account, bearerText } = await api.newClient();
+    const client = alone.as(account, bearerText);
+    const answers = statuses(await several(20, () => place(client)));
+    expect([answers.slice(0, 3), answers.at(-1)]).toEqual([[422, 422, 422], 429]);
+    await alone.stopService();
+    silent.close();
+  });
+
+  it('slower than 100 ms, an order waits once a second for that long', async () => {
+    const { hostname, port } = new URL(process.env['REDIS_URL'] ?? '');
+    const way = createServer((client) => {
+      const server = connect(Number(port), hostname);
+      client.on('error', () => server.destroy()).on('data', (data) => setTimeout(() => server.write(data), sluggish ? 2000 : 0));
+      client.on('close', () => server.destroy());
+      server.on('error', () => client.destroy()).pipe(client);
+    }).listen(0, '127.0.0.1');
+    let sluggish = false;
+    await once(way, 'listening');
+    const address = way.address() as { port: number };
+    const alone = await RunningCommandApi.beside(api.around, {
+      ...limits,
+      ...plenty,
+      REDIS_URL: `redis://127.0.0.1:${address.port}`,
+    });
+    const { account, bearerText } = await api.newClient();
+    const client = alone.as(account, bearerText);
+    await place(client);
+    sluggish = true;
+    const started = performance.now();
+    for (let n = 0; n < 5; n += 1) expect((await place(client)).status).toBe(422);
+    expect(performance.now() - started).toBeLessThan(2000);
+    await alone.stopService();
+    way.close();
+  });
+});
+
+describe('what one client may have at the same time', () => {
+  it('is so many open orders of an account, also of those that come together; what ends makes room', async () => {
+    const client = await newClient();
+    const answers = await several(6, () => place(client));
+    expect(statuses(answers)).toEqual([201, 201, 201, 201, 409, 409]);
+    const refused = answers.find(({ status }) => status === 409)!;
+    expectProblem(refused, 409, 'too-many-open-orders');
+    expect(refused.body).toMatchObject({ openOrders: 4, limit: 4 });
+    const open = answers.find(({ status }) => status === 201)!.body['id'] as string;
+    await client.brokerage(open, { says: 'rejected', code: '1', reason: 'no' });
+    expect((await place(client)).status).toBe(201);
+  });
+
+  it('is so many revisions of an order', async () => {
+    const client = await newClient();
+    const id = await client.working();
+    const stored = await api.stored();
+    const answer = await client.post(`/v1/orders/${id}/replace`, { limitPrice: '100.5' });
+    expectProblem(answer, 409, 'too-many-revisions');
+    expect(await api.stored()).toBe(stored);
+  });
+
+  it('is so many accounts of a subject, also of those that come together; a repeat is none', async () => {
+    const authorization = await api.bearer([], { subject: freshId() });
+    const open = (key: string) => fast.post('/v1/accounts', {}, { authorization, headers: { 'idempotency-key': key } });
+    const answers = await Promise.all(['a', 'b', 'c', 'd'].map(open));
+    expect(statuses(answers)).toEqual([201, 201, 409, 409]);
+    expectProblem(
+      answers.find(({ status }) => status === 409)!,
+      409,
+      'too-many-accounts',
+    );
+    const known = ['a', 'b', 'c', 'd'][answers.findIndex(({ status }) => status === 201)]!;
+    expect((await open(known)).status).toBe(200);
+  });
+});
+
+describe('a body', () => {
+  it.each<[string, string, number, string]>([
+    ['of more bytes', ' '.repeat(2049), 413, 'body-too-large'],
+    ['nested deeper', '{"a":[[[]]]}', 400, 'invalid-request'],
+    ['nested as deep as can be', '['.repeat(2000), 400, 'invalid-request'],
+    ['nested in a text alone', '{"a":"[[[[\\"[[[["}', 400, 'invalid-request'],
+  ])('%s is refused or not', async (_, body, status, code) => {
+    expectProblem(await fast.post('/v1/accounts', body, { authorization: api.bearerText }), status, code);
+  });
+});
