@@ -15,12 +15,10 @@ import {
   type TransactionalProducer,
 } from '@tradecore/messaging';
 import { Health, tokens, type CheckResult } from '@tradecore/service';
-import { counter, heartbeat, logger } from '@tradecore/telemetry';
+import { counter, gauge, heartbeat, logger } from '@tradecore/telemetry';
 import { noticeKinds, noticeOf, type Notice } from './notices.ts';
+import { begin, group, positionIn, PositionLost, sources } from './positions.ts';
 
-const group = 'notifier';
-/** One source topic for each kind of notice, so that no notice is written twice by two of them. */
-const sources = [topics.orderEvents.name, topics.accountEvents.name, topics.controlEvents.name];
 /** Notices in one produce request: well below the 1 MiB that a partition's share may have. */
 const requestSize = 500;
 
@@ -31,16 +29,21 @@ const restarts = counter({
   help: 'Producers opened: one for each partition at each assignment, and after each error.',
 });
 
+const halted = gauge({ name: 'notifier_halted', help: "1 while the notifier waits for an operator's word." });
+
 /**
  * Writes each notice in one Kafka transaction with the offset of the event that caused it. Each source partition has a producer under its own
  * transactional id: whoever is assigned the partition opens it, which ends what an earlier owner left and shuts it out, and only then reads how
- * far the partition is. After any error the same begins again. A partition that was never read begins at the start of the log.
+ * far the partition is. After any error the same begins again. Where a position was lost it halts.
  */
 @Injectable()
 export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #attempt = heartbeat('notifier');
   readonly #producers = new Map<string, TransactionalProducer>();
   #consumer: RunningConsumer | undefined;
+  /** Over when partitions are taken away: a producer that has opened by then is nobody's. */
+  #assignment = new AbortController();
+  #haltedFor: string | undefined;
 
   constructor(
     @Inject(tokens.kafka) private readonly kafka: KafkaClient,
@@ -54,7 +57,7 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
       hints: false, // the offset is committed with the notices and by nothing else: a hint that comes late would set it back
       positions: (assigned) => this.#attempt(() => this.#takeOver(assigned)),
       onBatch: (batch) => this.#attempt(() => this.#write(batch)),
-      onRevoked: (revoked) => void this.#drop(revoked),
+      onRevoked: (revoked) => this.#revoked(revoked),
     });
     this.health.add({ name: 'consumer', check: () => this.#check() });
   }
@@ -64,21 +67,49 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
     await Promise.all([...this.#producers.values()].map((each) => each.discard()));
   }
 
-  /** Shuts earlier owners out of these partitions, then reads where they go on. */
-  async #takeOver(assigned: readonly AssignedPartition[]): Promise<ReadonlyMap<string, bigint>> {
-    await this.#drop(assigned);
-    const opened = await Promise.allSettled(assigned.map((each) => this.#open(each)));
-    for (const each of opened) if (each.status === 'rejected') throw each.reason;
-    const byTopic = Map.groupBy(assigned, ({ topic }) => topic);
-    const positions = await Promise.all([...byTopic].map(([topic, partitions]) => this.#positionsOf(topic, partitions)));
-    return new Map(positions.flat());
+  #revoked(revoked: readonly TopicPartition[]): void {
+    this.#assignment.abort();
+    this.#assignment = new AbortController();
+    void this.#drop(revoked);
   }
 
-  async #open(partition: TopicPartition): Promise<void> {
+  /** Shuts earlier owners out of these partitions, then reads where they go on. */
+  async #takeOver(assigned: readonly AssignedPartition[]): Promise<ReadonlyMap<string, bigint>> {
+    const { signal } = this.#assignment;
+    await this.#drop(assigned);
+    await begin(this.kafka);
+    const opened = await Promise.allSettled(assigned.map((each) => this.#open(each, signal)));
+    for (const each of opened) if (each.status === 'rejected') throw each.reason;
+    const byTopic = Map.groupBy(assigned, ({ topic }) => topic);
+    try {
+      const positions = await Promise.all([...byTopic].map(([topic, partitions]) => this.#positionsOf(topic, partitions)));
+      this.#halt(undefined);
+      return new Map(positions.flat());
+    } catch (error) {
+      if (error instanceof PositionLost) this.#halt(error.message);
+      throw error;
+    }
+  }
+
+  /** It looks again every few seconds, and goes on when the positions are there. */
+  #halt(why: string | undefined): void {
+    if (why !== undefined && why !== this.#haltedFor) log.error({ why }, "halted: waiting for an operator's word");
+    this.#haltedFor = why;
+    halted.set(why === undefined ? 0 : 1);
+  }
+
+  async #open(partition: TopicPartition, assignment: AbortSignal): Promise<void> {
     const { topic, partition: number } = partition;
+    const key = partitionKey(partition);
     const producer = await this.kafka.openTransactional({ transactionalId: `${group}.${topic}.${number}` });
     restarts.inc();
-    this.#producers.set(partitionKey(partition), producer);
+    if (assignment.aborted) {
+      await producer.discard();
+      throw new Error(`${key} was taken away while its producer opened`);
+    }
+    const other = this.#producers.get(key);
+    this.#producers.set(key, producer);
+    await other?.discard();
   }
 
   async #drop(partitions: readonly TopicPartition[]): Promise<void> {
@@ -90,18 +121,10 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
     await Promise.all(dropped.map((each) => each.discard()));
   }
 
-  /** Throws for a position beyond the end: it belongs to another log, and going on would write every notice again. */
   async #positionsOf(topic: string, partitions: readonly AssignedPartition[]): Promise<[string, bigint][]> {
     const committed = await this.kafka.committedOffsets(group, topic);
-    const ends = await this.kafka.endOffsets(topic); // again: what was measured before an earlier owner's last batch lies below its position
-    return partitions.map((each): [string, bigint] => {
-      const position = committed.get(each.partition) ?? each.startOffset;
-      const end = ends.get(each.partition) ?? each.endOffset;
-      if (position > end) throw new Error(`${partitionKey(each)} ends at ${end}, it was read up to ${position}: another log`);
-      if (position < each.startOffset)
-        log.error({ ...each, position }, 'events were deleted from the topic before their notices were written');
-      return [partitionKey(each), position < each.startOffset ? each.startOffset : position];
-    });
+    const ends = await this.kafka.ends(partitions); // again: what was measured before an earlier owner's last batch lies below its position
+    return ends.map((each) => [partitionKey(each), positionIn(each, committed.get(each.partition))]);
   }
 
   async #write(batch: Batch): Promise<void> {
@@ -136,6 +159,7 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 
   #check(): CheckResult {
+    if (this.#haltedFor !== undefined) return { ok: false, state: `halted, an operator must decide: ${this.#haltedFor}` };
     const status = this.#consumer?.status();
     const partitions = status?.assignment.length ?? 0;
     const state = `${status?.state ?? 'not started'}, ${partitions} partitions, ${this.#producers.size} producers`;

@@ -24,7 +24,9 @@ const kafka = createKafkaClient({
 const failing: KafkaClient = Object.assign(Object.create(kafka) as KafkaClient, {
   runConsumer: kafka.runConsumer.bind(kafka),
   committedOffsets: kafka.committedOffsets.bind(kafka),
+  startOffsets: kafka.startOffsets.bind(kafka),
   endOffsets: kafka.endOffsets.bind(kafka),
+  ends: kafka.ends.bind(kafka),
   openTransactional: async (options: Parameters<KafkaClient['openTransactional']>[0]) => {
     const producer = await kafka.openTransactional(options);
     const send = producer.send.bind(producer);

@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freshId, FundsDeposited, topics, TradingHalted, type RecordedEvent } from '@tradecore/events';
 import { recordedSample } from '@tradecore/events/testing';
+import type { TransactionalProducer } from '@tradecore/messaging';
 import type { TestKafka } from '@tradecore/messaging/testing';
-import type { RunningService } from '@tradecore/service';
+import { Health, type RunningService } from '@tradecore/service';
 import { startTestService } from '@tradecore/service/testing';
+import kafkajs from 'kafkajs';
+import { Notifier } from '../src/notifier.ts';
 import { notifier } from '../src/notifier.module.ts';
 import { canceledOrders, createWorld, relay, told, toldAtLeast } from './world.ts';
 
@@ -81,4 +85,51 @@ describe('two notifiers', () => {
     const response = await fetch(`${service.adminUrl}/health/ready`);
     expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('6 partitions, 6 producers')]);
   });
+
+  it('leave no producer behind that opens while their partitions are taken away', async () => {
+    const kafka = world.another();
+    const [gate, opened] = [Promise.withResolvers<void>(), [] as TransactionalProducer[]];
+    const openTransactional = kafka.openTransactional.bind(kafka);
+    let opening = 0;
+    kafka.openTransactional = async (options) => {
+      opening += 1;
+      await gate.promise;
+      const producer = await openTransactional({ transactionalId: `late.${options.transactionalId}` });
+      opened.push(producer);
+      return producer;
+    };
+    const late = new Notifier(kafka, new Health());
+    late.onApplicationBootstrap();
+    while (opening === 0) await sleep(20);
+    const stopped = late.beforeApplicationShutdown();
+    await sleep(50);
+    gate.resolve();
+    await stopped;
+    while (opened.length < opening) await sleep(20);
+    await sleep(50);
+    expect(opened.map(({ poisoned }) => poisoned)).toEqual(opened.map(() => true));
+  }, 60_000);
+
+  it('halt when their positions are gone, tell nothing again, and go on where an operator says', async () => {
+    await Promise.all(services.splice(0).map((each) => each.stop()));
+    const admin = new kafkajs.Kafka({ brokers: [...world.brokers], logLevel: kafkajs.logLevel.NOTHING }).admin();
+    await admin.connect();
+    const groupId = `${world.namespace}.notifier`;
+    await admin.deleteGroups([groupId]); // as when they expire
+    const halted = await start();
+    const state = async () => (await fetch(`${halted.adminUrl}/health/ready`)).text();
+    while (!(await state()).includes('has no position any more')) await sleep(50);
+    expect(await (await fetch(`${halted.adminUrl}/metrics`)).text()).toMatch(/^notifier_halted 1$/m);
+    await eachOnce();
+    await halted.stop();
+    for (const source of [topics.orderEvents, topics.accountEvents, topics.controlEvents]) {
+      const ends = [...(await world.kafka.endOffsets(source.name))];
+      const partitions = ends.map(([partition, end]) => ({ partition, offset: String(end) }));
+      await admin.setOffsets({ groupId, topic: `${world.namespace}.${source.name}`, partitions });
+    }
+    await admin.disconnect();
+    services.push(await start());
+    await happen(canceledOrders(3));
+    await eachOnce();
+  }, 60_000);
 });
