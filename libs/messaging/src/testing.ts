@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { topics, type TopicDeclaration } from '@tradecore/events';
 import { createKafkaClient, type KafkaClient, type KafkaClientSettings } from './kafka-client.ts';
-import { createClient } from './client.ts';
+import { createClient, type Client } from './client.ts';
 import type { IncomingMessage } from './message.ts';
-import { readWholeTopic } from './topic-reader.ts';
+import { partitionByKey } from './partitioner.ts';
+import { readTopic } from './topic-reader.ts';
 
 /** A broker for one test: its own random namespace on the server that KAFKA_BROKERS names, the declared topics created. */
 export interface TestKafka {
@@ -14,6 +15,8 @@ export interface TestKafka {
   another(settings?: Partial<KafkaClientSettings>): KafkaClient;
   /** Every record up to the present end of a topic, as a `read_committed` reader sees it; per partition in order. */
   readTopic(topic: string): Promise<IncomingMessage[]>;
+  /** Writes a record in a transaction and takes it back: a tail of aborted and control records alone. */
+  abortOn(topic: string): Promise<void>;
   /** Closes the clients and deletes the topics. */
   drop(): Promise<void>;
 }
@@ -53,11 +56,32 @@ export async function createTestKafka(options: TestBrokerOptions = {}): Promise<
     brokers,
     another,
     readTopic: (topic) => readWholeTopic(createClient({ brokers, clientId: 'test-reader' }), `${namespace}.${topic}`, topic),
+    abortOn: (topic) => abortOn(createClient({ brokers, clientId: 'test' }), `${namespace}.${topic}`),
     drop: async () => {
       await Promise.all(made.map((each) => each.close()));
       await deleteNamespace(brokers, namespace);
     },
   };
+}
+
+/** A topic, by its name on the broker, up to its present end: partition by partition, each in order. */
+export async function readWholeTopic(client: Client, topic: string, as: string): Promise<IncomingMessage[]> {
+  const read: IncomingMessage[][] = [];
+  await readTopic(client, { topic, as }, (records) => {
+    for (const each of records) (read[each.partition] ??= []).push(each);
+  });
+  return read.flat();
+}
+
+async function abortOn(client: Client, topic: string): Promise<void> {
+  const createPartitioner = partitionByKey;
+  const producer = client.kafka.producer({ transactionalId: `${topic}.aborts`, idempotent: true, createPartitioner });
+  await producer.connect();
+  const transaction = await producer.transaction();
+  await transaction.send({ topic, messages: [{ key: 'aborted', value: 'aborted' }] });
+  await transaction.abort();
+  await producer.disconnect();
+  client.cut();
 }
 
 async function deleteNamespace(brokers: readonly string[], namespace: string): Promise<void> {

@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { Outbox, OutboxListener } from '@tradecore/event-sourcing';
 import { freshId } from '@tradecore/events';
 import { MessagingError, type KafkaClient, type TransactionContents } from '@tradecore/messaging';
 import { setLogLevel } from '@tradecore/telemetry';
 import pg from 'pg';
-import { append, createWorld, drained, expectExactlyOnce, until, type World } from '../test/world.ts';
+import { append, compareTopicWithStore, createWorld, drained, expectExactlyOnce, until, type World } from '../test/world.ts';
 import { Relay, type RelayOptions } from './relay.ts';
 import { WakeUp } from './wake-up.ts';
 
@@ -30,7 +31,7 @@ describe('a relay', () => {
   const start = (options: Partial<RelayOptions> = {}): Relay => {
     const url = world.database.urlFor('outbox-relay');
     const connect = () => Outbox.connect({ url, owner: 'the test' });
-    relay = new Relay({ connect, kafka: world.kafka.kafka, wakeUp: new WakeUp(), ...options });
+    relay = new Relay({ connect, kafka: world.kafka.kafka, wakeUp: new WakeUp(), renewMs: 50, ...options });
     relay.start();
     return relay;
   };
@@ -118,6 +119,30 @@ describe('a relay', () => {
     await expectExactlyOnce(world.kafka, world.database, 39);
   });
 
+  it('keeps the lease while a transaction takes longer than the lease: another one would begin it again, and so would this one', async () => {
+    const url = world.database.urlFor('outbox-relay');
+    let fenced = 0;
+    const slow = (owner: string) =>
+      new Relay({
+        connect: () => Outbox.connect({ url, owner, leaseSeconds: 0.3 }),
+        kafka: slowly(world.kafka.another(), 1_000, () => (fenced += 1)),
+        wakeUp: new WakeUp(),
+        renewMs: 50,
+      });
+    await append(writer, [{ id: freshId(), expected: 0, events: 3 }]);
+    const [one, other] = [slow('one'), slow('other')];
+    one.start();
+    other.start();
+    await until(
+      'it is published',
+      async () => (await compareTopicWithStore(world.kafka, world.database)).topic.length === 3,
+      10_000,
+    );
+    await Promise.all([one.stop(), other.stop()]);
+    expect(fenced).toBe(0);
+    await expectExactlyOnce(world.kafka, world.database, 2);
+  });
+
   it('goes on after its session with the database was ended', async () => {
     start();
     await leads();
@@ -149,6 +174,23 @@ const afterCommit = (kafka: KafkaClient, then: (contents: TransactionContents) =
         then(contents);
       },
     };
+  },
+});
+
+/** The broker, whose transactions take so long; `failed` is called for each that did not commit. */
+const slowly = (kafka: KafkaClient, ms: number, failed: () => void): Port => ({
+  committedOffsets: (...args) => kafka.committedOffsets(...args),
+  openTransactional: async (options) => {
+    const producer = await kafka.openTransactional(options);
+    const send = producer.send.bind(producer);
+    producer.send = async (contents) => {
+      await sleep(ms);
+      await send(contents).catch((error: unknown) => {
+        failed();
+        throw error;
+      });
+    };
+    return producer;
   },
 });
 

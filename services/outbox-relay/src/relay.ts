@@ -17,6 +17,8 @@ export interface RelayOptions {
   readonly maxRows?: number;
   /** Milliseconds after which an idle relay commits its position again; an hour when absent, for idle groups expire (Kafka: 7 days). */
   readonly recommitMs?: number;
+  /** Milliseconds between two heartbeats; a second when absent. */
+  readonly renewMs?: number;
 }
 
 /** What a relay is doing. */
@@ -35,7 +37,12 @@ const requestBytes = 800_000;
 const headerBytes = 700;
 /** A look compares each row with those of the batch before: with many that costs more than to settle it. */
 const peekRows = 100;
-const renewMs = 1_000;
+const defaultRenewMs = 1_000;
+/**
+ * How long the lease is kept while the broker acknowledges nothing: the end of an earlier transaction may take 15 s, one of ours 15 s. Longer a
+ * relay that reaches the database but not the broker must not keep it.
+ */
+const patienceMs = 40_000;
 const defaultRecommitMs = 60 * 60 * 1000;
 const standByMs = 200;
 const haltedMs = 1_000;
@@ -100,8 +107,14 @@ export class Relay {
   #stopping = new AbortController();
   #done: Promise<void> | undefined;
   #backOffMs = 0;
+  #fence: bigint | undefined;
+  /** When the broker last acknowledged a batch, or the lease last came from another relay. */
+  #progressAt = 0;
+  readonly #renewMs: number;
 
-  constructor(private readonly options: RelayOptions) {}
+  constructor(private readonly options: RelayOptions) {
+    this.#renewMs = options.renewMs ?? defaultRenewMs;
+  }
 
   get state(): RelayState {
     return this.#state;
@@ -163,7 +176,11 @@ export class Relay {
   /** Under the lease: a new producer, which fences the older ones and resolves what they left open; then the comparison; then the loop. */
   async #lead(outbox: Outbox, lease: Lease): Promise<void> {
     const { transactionalId } = relayNames(lease.storeId);
-    const producer = await this.#attempt(() => this.options.kafka.openTransactional({ transactionalId, writer: 'relay' }));
+    const isTakenAgain = this.#fence !== undefined && lease.fence === this.#fence + 1n;
+    if (!isTakenAgain) this.#progressAt = performance.now();
+    this.#fence = lease.fence;
+    const open = () => this.options.kafka.openTransactional({ transactionalId, writer: 'relay' });
+    const producer = await this.#attempt(() => this.#keepingLease(outbox, lease, open()));
     try {
       const lead = { outbox, lease, producer };
       const progress = await this.#attempt(() => this.#recover(lead));
@@ -178,7 +195,8 @@ export class Relay {
   /** The batch to go on from; nothing when halted. */
   async #recover(lead: Lead): Promise<Progress | undefined> {
     const { outbox, lease } = lead;
-    const committed = await this.options.kafka.committedOffsets(relayNames(lease.storeId).group, topics.relayPosition.name);
+    const asked = this.options.kafka.committedOffsets(relayNames(lease.storeId).group, topics.relayPosition.name);
+    const committed = await this.#keepingLease(outbox, lease, asked);
     const position = committed.get(positionPartition);
     const batch = await outbox.currentBatch(lease);
     const verdict = compare(batch, position);
@@ -229,7 +247,7 @@ export class Relay {
   /** Statement (1); a mere look while the heartbeat is young: a small batch is settled with the next one, or with the next heartbeat. */
   async #take({ outbox, lease }: Lead, progress: Progress): Promise<OutboxEvent[]> {
     const now = performance.now();
-    const peek = progress.unsettled <= peekRows && now - progress.renewedAt < renewMs;
+    const peek = progress.unsettled <= peekRows && now - progress.renewedAt < this.#renewMs;
     const events = await outbox.nextBatch(lease, progress.number, {
       rows: this.options.maxRows ?? defaultRows,
       bytes: maxBytes,
@@ -245,18 +263,36 @@ export class Relay {
   }
 
   /** Step (2): records and position, together or not at all. */
-  async #send({ lease, producer }: Lead, events: readonly OutboxEvent[], number: bigint): Promise<void> {
+  async #send({ outbox, lease, producer }: Lead, events: readonly OutboxEvent[], number: bigint): Promise<void> {
     const end = relayMetrics.send.startTimer();
-    await producer.send({
+    const sending = producer.send({
       batches: inRequests(events),
       group: relayNames(lease.storeId).group,
       positionTopic: topics.relayPosition.name,
       partition: positionPartition,
       offset: number,
     });
+    await this.#keepingLease(outbox, lease, sending);
+    this.#progressAt = performance.now();
     end();
     if (events.length > 0) relayMetrics.batches.inc();
     relayMetrics.events.inc(events.length);
+  }
+
+  /** Waits for the broker and keeps the lease meanwhile: relays would take turns, and none finish, while a transaction takes longer than a lease. */
+  async #keepingLease<T>(outbox: Outbox, lease: Lease, answer: Promise<T>): Promise<T> {
+    let renewal: Promise<void> | undefined;
+    const timer = setInterval(() => {
+      if (performance.now() - this.#progressAt > patienceMs) return;
+      renewal ??= outbox.renewLease(lease).then(() => void (renewal = undefined));
+      renewal.catch(() => undefined); // said below: the answer is waited for all the same
+    }, this.#renewMs);
+    try {
+      return await answer;
+    } finally {
+      clearInterval(timer);
+      await renewal;
+    }
   }
 
   #become(state: RelayState): void {

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { HaltedOutbox, type Resumed } from '@tradecore/event-sourcing';
-import { catalogue, freshId, topics, type Catalogue } from '@tradecore/events';
-import { createKafkaClient, decode, partitionKey, Undecodable, type Batch, type KafkaClient } from '@tradecore/messaging';
+import { catalogue, topics, type Catalogue } from '@tradecore/events';
+import { createKafkaClient, decode, Undecodable, type IncomingMessage, type KafkaClient } from '@tradecore/messaging';
 import { runProgram } from '@tradecore/service';
 import { relayNames } from './relay.ts';
 
@@ -48,7 +48,7 @@ export async function resume({
   }
 }
 
-/** Reads topics from their start to their present end, as a `read_committed` reader sees them. */
+/** The ids of wanted events on these topics up to their present end, as a `read_committed` reader sees them. */
 async function publishedIds(
   kafka: KafkaClient,
   names: readonly string[],
@@ -56,33 +56,11 @@ async function publishedIds(
 ): Promise<{ ids: string[]; read: number }> {
   const ids: string[] = [];
   let read = 0;
-  const open = new Set<string>();
-  const ends = new Map<string, bigint>();
-  for (const topic of names) {
-    const [starts, lasts] = await Promise.all([kafka.startOffsets(topic), kafka.endOffsets(topic)]);
-    for (const [partition, end] of lasts) {
-      const key = partitionKey({ topic, partition });
-      ends.set(key, end);
-      if (end > (starts.get(partition) ?? 0n)) open.add(key);
-    }
-  }
-  if (open.size === 0) return { ids, read };
-  const take = async (batch: Batch): Promise<void> => {
-    for (const message of batch.messages) {
-      const event = decode(message);
-      read += 1;
-      if (!(event instanceof Undecodable) && wanted(event)) ids.push(event.id);
-    }
-    if (batch.nextOffset >= (ends.get(partitionKey(batch)) ?? 0n)) open.delete(partitionKey(batch));
+  const take = (records: readonly IncomingMessage[]): void => {
+    read += records.length;
+    for (const event of records.map(decode)) if (!(event instanceof Undecodable) && wanted(event)) ids.push(event.id);
   };
-  const consumer = kafka.runConsumer({
-    group: `outbox-relay.resume.${freshId()}`,
-    topics: names,
-    positions: async () => new Map(),
-    onBatch: take,
-  });
-  while (open.size > 0) await new Promise((resolve) => setTimeout(resolve, 100));
-  await consumer.stop();
+  for (const name of names) await kafka.readTopic(name, take);
   return { ids, read };
 }
 

@@ -33,7 +33,12 @@ const around = (target: object, method: string, { before, after }: { before?: st
   });
 };
 
-around(Outbox.prototype, 'takeLease', { after: 'after-lease' });
+const takeLease = Outbox.prototype.takeLease;
+Outbox.prototype.takeLease = async function () {
+  const answer = await takeLease.call(this);
+  if (answer.state === 'taken') reached('after-lease');
+  return answer;
+};
 around(Outbox.prototype, 'currentBatch', { before: 'after-position', after: 'after-current-batch' });
 // Only rounds with work count: idle ones would make "the nth" depend on the load.
 const take = Outbox.prototype.nextBatch;
@@ -71,6 +76,7 @@ const relay = new Relay({
   }),
   wakeUp,
   maxRows: Number(env['MAX_ROWS'] ?? 1_000),
+  renewMs: Number(env['RENEW_MS'] ?? 1_000),
 });
 const listener = new OutboxListener(url, () => wakeUp.notify());
 let said = '';
