@@ -14,9 +14,9 @@ export interface TopicRecord {
   readonly traceparent: string;
 }
 
-/** The whole topic: by kcat, the reader that is not ours, where there is one; else by our own consumer. */
+/** The whole topic: by kcat, the reader that is not ours, where there is one; else by our own client. */
 export async function readTopic(namespace: string, topic: string): Promise<TopicRecord[]> {
-  return hasKcat() ? readWithKcat(`${namespace}.${topic}`) : readWithConsumer(namespace, topic);
+  return hasKcat() ? readWithKcat(`${namespace}.${topic}`) : readWithClient(namespace, topic);
 }
 
 const hasKcat = (): boolean => spawnSync('kcat', ['-V'], { stdio: 'ignore' }).status === 0;
@@ -45,30 +45,16 @@ function readWithKcat(topic: string): TopicRecord[] {
     });
 }
 
-async function readWithConsumer(namespace: string, topic: string): Promise<TopicRecord[]> {
+async function readWithClient(namespace: string, topic: string): Promise<TopicRecord[]> {
   const kafka = createKafkaClient({ brokers: setting('KAFKA_BROKERS').split(','), clientId: 'e2e', namespace });
   const records: TopicRecord[] = [];
-  const reached = new Map<number, bigint>();
-  const consumer = kafka.runConsumer({
-    group: `e2e-${crypto.randomUUID()}`,
-    topics: [topic],
-    positions: async () => new Map(),
-    onBatch: async ({ partition, messages, nextOffset }) => {
-      for (const { key, offset, headers } of messages) {
-        const [id, version] = [String(headers['ce_id']), Number(String(headers['ce_aggregateversion']))];
-        const traceparent = String(headers['traceparent'] ?? '');
-        records.push({ partition, offset: Number(offset), key: String(key), id, version, traceparent });
-      }
-      reached.set(partition, nextOffset);
-    },
+  await kafka.readTopic(topic, (some) => {
+    for (const { partition, key, offset, headers } of some) {
+      const [id, version] = [String(headers['ce_id']), Number(String(headers['ce_aggregateversion']))];
+      const traceparent = String(headers['traceparent'] ?? '');
+      records.push({ partition, offset: Number(offset), key: String(key), id, version, traceparent });
+    }
   });
-  try {
-    const ends = await kafka.endOffsets(topic);
-    const isRead = () => [...ends].every(([partition, end]) => end === 0n || (reached.get(partition) ?? 0n) >= end);
-    while (!isRead()) await new Promise((resolve) => setTimeout(resolve, 20));
-  } finally {
-    await consumer.stop();
-    await kafka.close();
-  }
+  await kafka.close();
   return records;
 }

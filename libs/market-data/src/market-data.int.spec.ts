@@ -49,6 +49,11 @@ describe('market data', () => {
     await until(() => market.quote('ACME') === undefined);
   });
 
+  it('is ready when a topic ends with what was taken back', async () => {
+    await kafka.abortOn(topics.marketData.name);
+    expect((await marketData()).ready).toBe(true);
+  });
+
   it('is read by each instance on its own', async () => {
     await publishMarket(kafka.kafka, sampleQuote());
     const both = await Promise.all([marketData(), marketData()]);

@@ -1,5 +1,12 @@
 import { freshId, sessionKey, topics, type InstrumentQuote, type MarketRecord, type MarketSession } from '@tradecore/events';
-import { partitionKey, type AssignedPartition, type Batch, type KafkaClient, type IncomingMessage } from '@tradecore/messaging';
+import {
+  partitionKey,
+  type AssignedPartition,
+  type Batch,
+  type IncomingMessage,
+  type KafkaClient,
+  type TopicPartition,
+} from '@tradecore/messaging';
 import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
 import { counter, gauge, logger } from '@tradecore/telemetry';
 import { symbolShape } from '@tradecore/trading';
@@ -68,6 +75,7 @@ export class MarketData {
       topics: [topics.marketData.name],
       positions: (assigned) => Promise.resolve(this.#startOf(assigned)),
       onBatch: (batch) => Promise.resolve(this.#take(batch)),
+      onPassed: (position) => this.#reached(position),
     });
     this.#stop = () => consumer.stop();
   }
@@ -101,10 +109,14 @@ export class MarketData {
 
   #take(batch: Batch): void {
     for (const message of batch.messages) this.#read(message);
-    const key = partitionKey(batch);
-    this.#offsets.set(key, batch.nextOffset);
+    this.#reached(batch);
+  }
+
+  #reached(position: TopicPartition & { readonly nextOffset: bigint }): void {
+    const key = partitionKey(position);
+    this.#offsets.set(key, position.nextOffset);
     const end = this.#unread?.get(key);
-    if (end !== undefined && batch.nextOffset >= end) this.#unread?.delete(key);
+    if (end !== undefined && position.nextOffset >= end) this.#unread?.delete(key);
   }
 
   #read({ key, value, partition, offset }: IncomingMessage): void {

@@ -3,7 +3,8 @@ import type { EventMetadata, RecordedEvent } from '@tradecore/events';
 import type { IncomingMessage, OutgoingMessage, RawHeader } from './message.ts';
 
 /** Why a record is no event of ours. */
-export type UndecodableReason = 'no-value' | 'too-large' | 'no-text' | 'no-json' | 'header-missing' | 'header-malformed';
+export type UndecodableReason =
+  'batch' | 'no-value' | 'too-large' | 'no-text' | 'no-json' | 'header-missing' | 'header-malformed';
 
 /** A record that can't be an event: what `decode` returns instead of throwing. */
 export class Undecodable {
@@ -111,7 +112,8 @@ function decodeMetadata(reader: HeaderReader): EventMetadata {
 }
 
 /** The event in a record, its data parsed and not yet upcast, or why there is none. Never throws, whatever the record holds. */
-export function decode(message: Pick<IncomingMessage, 'value' | 'headers'>): RecordedEvent | Undecodable {
+export function decode(message: Pick<IncomingMessage, 'value' | 'headers' | 'undecodable'>): RecordedEvent | Undecodable {
+  if (message.undecodable !== undefined) return new Undecodable('batch', message.undecodable);
   const reader = new HeaderReader(message.headers);
   reader.required('ce_specversion', (text) => text === '1.0');
   const envelope = {

@@ -1,5 +1,5 @@
 import type { EachBatchPayload } from 'kafkajs';
-import type { IncomingMessage, TopicPartition } from './message.ts';
+import { toIncoming, type IncomingMessage, type TopicPartition } from './message.ts';
 
 /** A partition that the group gave to this member, with the ends of its log at that moment (end: last stable offset). */
 export interface AssignedPartition extends TopicPartition {
@@ -24,14 +24,7 @@ export interface Batch extends TopicPartition {
 
 /** What kafkajs fetched, as a batch of `where`. */
 export function batchOf({ batch }: EachBatchPayload, where: TopicPartition, acts: Pick<Batch, 'isStale' | 'pause'>): Batch {
-  const messages = batch.messages.map(({ offset, timestamp, key, value, headers = {} }): IncomingMessage => ({
-    ...where,
-    offset: BigInt(offset),
-    timestamp: Number(timestamp),
-    key,
-    value,
-    headers,
-  }));
+  const messages = batch.messages.map((record) => toIncoming(where, record));
   const lastOffset = BigInt(batch.lastOffset());
   return {
     ...where,
@@ -74,6 +67,8 @@ export interface ConsumerOptions {
   onBatch(batch: Batch): Promise<void>;
   /** After positions are known, before the first batch. */
   onAssigned?(assigned: readonly AssignedPartition[]): void;
+  /** Control and aborted records alone lie before `nextOffset`: nothing for `onBatch`, and yet a position. */
+  onPassed?(position: TopicPartition & { readonly nextOffset: bigint }): void;
   /** When partitions are (or may have been) taken away: rebalance, crash, stop. */
   onRevoked?(revoked: readonly TopicPartition[]): void;
   /** False: `hint` and empty batches commit nothing, for the group's offsets are written by transactions alone. Default true. */

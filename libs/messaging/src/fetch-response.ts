@@ -1,4 +1,4 @@
-import kafkajs from 'kafkajs';
+import { maxUnfoldedBytes, unfold } from './codecs.ts';
 
 /** A Fetch answer (version 11) as kafkajs's own decoder gives it. */
 export interface FetchAnswer {
@@ -33,6 +33,10 @@ const prefixBytes = 12;
 const overheadBytes = 49;
 const flags = { codec: 0x07, logAppendTime: 0x08, transactional: 0x10, control: 0x20 };
 
+/** Memory that a record and a header take beside their bytes, about. */
+const takes = { recordBytes: 256, headerBytes: 64 };
+const standInFields = { attributes: 0, key: null, value: null, headers: {} };
+
 /** True for the answers that `decodeFetch` understands. */
 export const isFetch = ({ apiKey, apiVersion }: { apiKey: number; apiVersion: number }): boolean =>
   apiKey === fetchKey && apiVersion === fetchVersion;
@@ -43,6 +47,7 @@ const maxKnownName = 64;
 
 class Cursor {
   at = 0;
+  headersLeft = maxUnfoldedBytes / takes.headerBytes;
   constructor(readonly bytes: Buffer) {}
 
   int8 = (): number => this.bytes.readInt8(this.at++);
@@ -55,7 +60,19 @@ class Cursor {
   }
 
   take(length: number): Buffer {
+    if (!this.has(length)) throw new RangeError('a field ends behind its batch');
     return this.bytes.subarray(this.at, (this.at += length));
+  }
+
+  #next(): number {
+    const byte = this.bytes[this.at++];
+    if (byte === undefined) throw new RangeError('a number ends behind its batch');
+    return byte;
+  }
+
+  /** All from here on. */
+  rest(): Buffer {
+    return this.bytes.subarray(this.at);
   }
 
   string(): string | null {
@@ -70,21 +87,23 @@ class Cursor {
   /** Zigzag and base 128, 32 bits. */
   varint(): number {
     let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = this.bytes[this.at++] ?? 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.#next();
       value |= (byte & 127) << shift;
       if (byte < 128) return (value >>> 1) ^ -(value & 1);
     }
+    throw new RangeError('a number is longer than 32 bits');
   }
 
   /** As `varint`, 64 bits; a difference of times fits a number. */
   varlong(): number {
     let value = 0n;
-    for (let shift = 0n; ; shift += 7n) {
-      const byte = this.bytes[this.at++] ?? 0;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = this.#next();
       value |= BigInt(byte & 127) << shift;
       if (byte < 128) return Number((value >> 1n) ^ -(value & 1n));
     }
+    throw new RangeError('a number is longer than 64 bits');
   }
 
   /** Nearly all differences of times are below 64 ms: one byte. */
@@ -127,11 +146,14 @@ type Headers = Record<string, Buffer | null | (Buffer | null)[]>;
 /** Without prototype: a header may be called `toString`. One that stands several times becomes an array. */
 function readHeaders(cursor: Cursor): Headers {
   const headers = Object.create(null) as Headers;
-  for (let left = cursor.varint(); left > 0; left -= 1) {
+  const count = cursor.varint();
+  if ((cursor.headersLeft -= count) < 0) throw new RangeError('a batch has too many headers');
+  for (let left = count; left > 0; left -= 1) {
     const name = cursor.name();
     const value = cursor.value();
     const before = headers[name];
-    headers[name] = before === undefined ? value : [before, value].flat();
+    if (Array.isArray(before)) before.push(value);
+    else headers[name] = before === undefined ? value : [before, value];
   }
   return headers;
 }
@@ -144,15 +166,21 @@ function readRecord(cursor: Cursor, batch: BatchContext, first: { offset: bigint
   const key = cursor.value();
   const value = cursor.value();
   const headers = readHeaders(cursor);
+  if (cursor.at > end) throw new RangeError(`record ${offset} is longer than it says`);
   cursor.at = end;
   const timestamp = batch.timestampType === 1 ? batch.maxTimestamp : String(first.timestamp + timestampDelta);
   const { magicByte, isControlBatch: isControlRecord } = batch;
   return { magicByte, attributes, timestamp, offset, key, value, headers, isControlRecord, batchContext: batch };
 }
 
-/** One batch from its start; `cursor` holds it whole. */
-async function readBatch(cursor: Cursor, into: object[]): Promise<void> {
-  const offset = cursor.int64();
+/** How much the records of one answer may still take. */
+interface Room {
+  left: number;
+}
+
+/** The head of a batch, and what its records need; `cursor` then stands before them. */
+function readHead(cursor: Cursor) {
+  const firstOffset = cursor.int64();
   cursor.int32();
   const partitionLeaderEpoch = cursor.int32();
   const magicByte = cursor.int8();
@@ -161,7 +189,7 @@ async function readBatch(cursor: Cursor, into: object[]): Promise<void> {
   const lastOffsetDelta = cursor.int32();
   const firstTimestamp = cursor.int64();
   const batch: BatchContext = {
-    firstOffset: String(offset),
+    firstOffset: String(firstOffset),
     firstTimestamp: String(firstTimestamp),
     partitionLeaderEpoch,
     inTransaction: (attributes & flags.transactional) > 0,
@@ -174,33 +202,53 @@ async function readBatch(cursor: Cursor, into: object[]): Promise<void> {
     timestampType: attributes & flags.logAppendTime ? 1 : 0,
     magicByte,
   };
-  const count = cursor.int32();
-  const records = count > 0 ? await unfold(cursor, attributes & flags.codec) : cursor;
-  const first = { offset, timestamp: Number(firstTimestamp) };
-  for (let left = count; left > 0; left -= 1) into.push(readRecord(records, batch, first));
+  const first = { offset: firstOffset, timestamp: Number(firstTimestamp) };
+  return { batch, first, codec: attributes & flags.codec, count: cursor.int32() };
 }
 
-async function unfold(cursor: Cursor, codec: number): Promise<Cursor> {
-  if (codec === kafkajs.CompressionTypes.None) return cursor;
-  const codecs = kafkajs.CompressionCodecs as Record<number, (() => { decompress(bytes: Buffer): Promise<Buffer> }) | undefined>;
-  const known = codecs[codec]?.();
-  return known ? new Cursor(await known.decompress(cursor.bytes.subarray(cursor.at))) : cursor;
+/**
+ * One batch; `cursor` holds it whole. Nothing in it makes the fetch fail, for then the reader would ask for it without end: a batch that can't be
+ * decoded becomes one record that holds it whole and says so, at its last offset. That, as much as the time, is why fetches are decoded here:
+ * kafkajs decodes an answer as a whole or not at all. Where the last record is missing (compacted), a hidden record keeps its offset.
+ */
+async function readBatch(cursor: Cursor, into: object[], room: Room): Promise<void> {
+  const { batch, first, codec, count } = readHead(cursor);
+  const before = into.length;
+  const lastOffset = String(first.offset + BigInt(batch.lastOffsetDelta));
+  const standIn = { ...standInFields, magicByte: batch.magicByte, timestamp: batch.maxTimestamp, offset: lastOffset };
+  try {
+    const records = new Cursor(count > 0 ? await unfold(cursor.rest(), codec) : cursor.rest());
+    const size = records.bytes.length + count * takes.recordBytes;
+    if (size > maxUnfoldedBytes) throw new RangeError(`${count} records take more than ${maxUnfoldedBytes} bytes`);
+    room.left -= size;
+    let last: object | undefined;
+    for (let left = count; left > 0; left -= 1) into.push((last = readRecord(records, batch, first)));
+    if ((last as { offset: string } | undefined)?.offset !== lastOffset)
+      into.push({ ...standIn, isControlRecord: true, batchContext: batch });
+  } catch (error) {
+    into.length = before;
+    const undecodable = `offsets ${first.offset} to ${lastOffset}: ${(error as Error).message}`;
+    into.push({ ...standIn, value: cursor.bytes, isControlRecord: batch.isControlBatch, batchContext: batch, undecodable });
+  }
 }
 
-/** The records of a partition; a last batch that was cut off by the fetch's limit is left out. Nothing for formats before version 2. */
-async function readRecords(bytes: Buffer): Promise<object[] | undefined> {
+/**
+ * The records of a partition; what is left out comes with the next fetch: a last batch that was cut off by the fetch's limit, and what
+ * finds no room any more. Nothing for formats before version 2.
+ */
+async function readRecords(bytes: Buffer, room: Room): Promise<object[] | undefined> {
   const records: object[] = [];
-  for (let at = 0; bytes.length - at >= overheadBytes;) {
+  for (let at = 0; bytes.length - at >= overheadBytes && room.left > 0;) {
     if (bytes.readInt8(at + magicAt) !== magic) return undefined;
     const end = at + prefixBytes + bytes.readInt32BE(at + 8);
     if (end > bytes.length) break;
-    await readBatch(new Cursor(bytes.subarray(at, end)), records);
+    await readBatch(new Cursor(bytes.subarray(at, end)), records, room);
     at = end;
   }
   return records;
 }
 
-async function readPartition(cursor: Cursor): Promise<object | undefined> {
+async function readPartition(cursor: Cursor, room: Room): Promise<object | undefined> {
   const head = {
     partition: cursor.int32(),
     errorCode: cursor.int16(),
@@ -211,7 +259,7 @@ async function readPartition(cursor: Cursor): Promise<object | undefined> {
     preferredReadReplica: cursor.int32(),
   };
   const size = cursor.int32();
-  const messages = size <= 0 || !cursor.has(size) ? [] : await readRecords(cursor.take(size));
+  const messages = size <= 0 || !cursor.has(size) ? [] : await readRecords(cursor.take(size), room);
   return messages && { ...head, messages };
 }
 
@@ -222,13 +270,14 @@ async function readPartition(cursor: Cursor): Promise<object | undefined> {
  */
 export async function decodeFetch(bytes: Buffer): Promise<FetchAnswer | undefined> {
   const cursor = new Cursor(bytes);
+  const room: Room = { left: maxUnfoldedBytes };
   const head = { clientSideThrottleTime: cursor.int32(), errorCode: cursor.int16(), sessionId: cursor.int32() };
   const responses: { topicName: string | null; partitions: object[] }[] = [];
   for (let topics = cursor.int32(); topics > 0; topics -= 1) {
     const topicName = cursor.string();
     const partitions: object[] = [];
     for (let left = cursor.int32(); left > 0; left -= 1) {
-      const partition = await readPartition(cursor);
+      const partition = await readPartition(cursor, room);
       if (!partition) return undefined;
       partitions.push(partition);
     }

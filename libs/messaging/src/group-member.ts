@@ -4,8 +4,9 @@ import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs
 import type { Client } from './client.ts';
 import { batchOf, type AssignedPartition, type Batch, type ConsumerOptions } from './consumer.ts';
 import { isType } from './kafka-errors.ts';
+import type { Lag } from './lag.ts';
 import { partitionKey, type TopicPartition } from './message.ts';
-import { batchFailuresTotal, consumedTotal, lag, rebalancesTotal } from './metrics.ts';
+import { batchFailuresTotal, consumedTotal, rebalancesTotal } from './metrics.ts';
 import type { Names } from './names.ts';
 import { Pauses } from './pauses.ts';
 
@@ -31,6 +32,7 @@ export interface MemberContext {
   readonly client: Client;
   readonly names: Names;
   readonly options: ConsumerOptions;
+  readonly lag: Lag;
   /** Log start and last stable offset of each partition. */
   readonly ends: (partitions: readonly TopicPartition[]) => Promise<AssignedPartition[]>;
   /** Everything is to stay paused. */
@@ -151,11 +153,13 @@ export class GroupMember {
     this.#consumer.on(events.REBALANCING, () => this.#onRebalancing());
     this.#consumer.on(events.HEARTBEAT, () => void (this.lastHeartbeatAt = Date.now()));
     this.#consumer.on(events.FETCH, () => void (this.#pauses.some || (this.lastProgressAt = Date.now())));
-    this.#consumer.on(events.START_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, lastOffset } }) => {
+    this.#consumer.on(events.START_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, lastOffset, highWatermark } }) => {
       if (batchSize > 0) return;
       const position = { topic: this.context.names.ours(topic), partition, nextOffset: BigInt(lastOffset) + 1n };
       this.#expected.set(partitionKey(position), position.nextOffset);
       this.hint(position);
+      this.context.lag.show(position, BigInt(highWatermark) - position.nextOffset);
+      this.#tell(() => this.context.options.onPassed?.(position));
     });
     this.#consumer.on(events.CRASH, ({ payload: { error } }) => {
       this.#alive = false;
@@ -180,6 +184,7 @@ export class GroupMember {
     this.assignment = Object.entries(memberAssignment).flatMap(([topic, partitions]) =>
       (partitions as number[]).map((partition) => ({ topic: this.context.names.ours(topic), partition })),
     );
+    this.context.lag.keepOnly(this.assignment);
     this.context.onState('joined');
     if (this.context.pausedAll()) this.#pauses.add('everything', this.assignment);
     void this.#position(this.assignment, this.#generation);
@@ -193,8 +198,6 @@ export class GroupMember {
   #revoke(): void {
     if (!this.#owned) return;
     this.#owned = false;
-    const { group } = this.context.options;
-    for (const { topic, partition } of this.assignment) lag.remove({ group, topic, partition: String(partition) });
     const revoked = this.assignment;
     this.assignment = [];
     this.#tell(() => this.context.options.onRevoked?.(revoked));
@@ -237,6 +240,7 @@ export class GroupMember {
     for (const each of assigned) {
       const offset = positions.get(partitionKey(each)) ?? each.startOffset;
       this.#expected.set(partitionKey(each), offset);
+      this.context.lag.show(each, each.endOffset - offset);
       this.#consumer.seek({ topic: this.context.names.onBroker(each.topic), partition: each.partition, offset: String(offset) });
     }
     this.#tell(() => this.context.options.onAssigned?.(assigned));
@@ -282,7 +286,7 @@ export class GroupMember {
     if (!this.#isCurrent(generation) || !this.#expected.has(key)) return;
     this.#expected.set(key, batch.nextOffset);
     payload.resolveOffset(payload.batch.lastOffset());
-    lag.set({ group, topic: where.topic, partition: String(where.partition) }, Number(batch.highWatermark - batch.nextOffset));
+    this.context.lag.show(where, batch.highWatermark - batch.nextOffset);
   }
 
   #repeatLater(where: TopicPartition, generation: number): void {

@@ -10,6 +10,7 @@ import { deadLettersTotal } from './metrics.ts';
 import { Names } from './names.ts';
 import { subscribe } from './subscribe.ts';
 import { SupervisedConsumer } from './supervised-consumer.ts';
+import { readTopic } from './topic-reader.ts';
 import { ensureTopics, type TopicLayout } from './topics.ts';
 import {
   openTransactional,
@@ -33,6 +34,9 @@ export interface KafkaClientSettings {
   readonly compression?: Compression;
 }
 
+/** What Redpanda says as long as a new cluster has no id of its own (up to 10 s): a log named by it would be another one a moment later. */
+const clusterIdToBe = 'redpanda.initializing';
+
 /** The broker as the fleet sees it: Apache Kafka or Redpanda behind kafkajs. Connects when first used. */
 export interface KafkaClient {
   readonly namespace: string;
@@ -45,14 +49,18 @@ export interface KafkaClient {
   verifyTransactions(): Promise<void>;
   /** Resolves when the broker answers; throws when it does not within 3 s. */
   ping(): Promise<void>;
-  /** The cluster's own id: another one means another broker. */
+  /** The cluster's own id: another one means another broker. Throws as long as the broker has none. */
   clusterId(): Promise<string>;
   /** First offset of each partition. */
   startOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
   /** Last stable offset of each partition: what a `read_committed` reader can reach. */
   endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
+  /** Log start and last stable offset of these partitions. Throws when the broker does not know one of them. */
+  ends(partitions: readonly TopicPartition[]): Promise<AssignedPartition[]>;
   /** Committed offsets of a group, without partitions that have none. Waits for a transaction that is being ended (KIP-447). */
   committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
+  /** Reads a topic from its start to the end that it has now, in no group: committed records only, each partition in order. */
+  readTopic(topic: string, take: (records: readonly IncomingMessage[]) => void): Promise<void>;
   /** The bus of this process; the same at each call. */
   eventBus(): EventBus;
   /** Joins the group and consumes until `stop`. */
@@ -73,12 +81,23 @@ const pingMs = 3_000;
 /** A dead letter has twice the room of other records; one that is larger still loses the end of its value, and says so. */
 const deadLetterBytes = 2_000_000;
 
+interface OpenAdmin {
+  readonly admin: Admin;
+  readonly client: Client;
+}
+
+async function closeAdmin(opened: Promise<OpenAdmin> | undefined): Promise<void> {
+  const open = await opened?.catch(() => undefined);
+  await open?.admin.disconnect().catch(() => undefined);
+  open?.client.cut();
+}
+
 class KafkaJsClient implements KafkaClient {
   readonly namespace: string;
   readonly #names: Names;
   readonly #publisher: Publisher;
   readonly #consumers = new Set<SupervisedConsumer>();
-  #admin: Promise<{ admin: Admin; client: Client }> | undefined;
+  #admin: Promise<OpenAdmin> | undefined;
   #bus: EventBus | undefined;
 
   constructor(private readonly settings: KafkaClientSettings) {
@@ -94,11 +113,11 @@ class KafkaJsClient implements KafkaClient {
     layout: TopicLayout,
     declarations?: readonly TopicDeclaration[],
   ): Promise<{ created: string[]; verified: string[] }> {
-    return ensureTopics(await this.#connected(), this.#names, layout, declarations);
+    return this.#ask((admin) => ensureTopics(admin, this.#names, layout, declarations));
   }
 
   async verifyTransactions(): Promise<void> {
-    await this.clusterId();
+    await this.#describe();
     await verifyTransactions(this.#newClient(), this.#names);
   }
 
@@ -109,14 +128,16 @@ class KafkaJsClient implements KafkaClient {
       pingMs,
     );
     try {
-      await Promise.race([this.clusterId(), promise]);
+      await Promise.race([this.#describe(), promise]);
     } finally {
       clearTimeout(timer);
     }
   }
 
   async clusterId(): Promise<string> {
-    return (await (await this.#connected()).describeCluster()).clusterId;
+    const { clusterId } = await this.#describe();
+    if (!clusterId || clusterId === clusterIdToBe) throw new MessagingError('unreachable', 'the cluster has no id yet');
+    return clusterId;
   }
 
   async startOffsets(topic: string): Promise<ReadonlyMap<number, bigint>> {
@@ -127,11 +148,25 @@ class KafkaJsClient implements KafkaClient {
     return new Map((await this.#offsets(topic)).map(({ partition, high }) => [partition, BigInt(high)]));
   }
 
+  async ends(partitions: readonly TopicPartition[]): Promise<AssignedPartition[]> {
+    const names = [...new Set(partitions.map(({ topic }) => topic))];
+    const found = new Map(await Promise.all(names.map(async (topic) => [topic, await this.#offsets(topic)] as const)));
+    return partitions.map(({ topic, partition }) => {
+      const ends = found.get(topic)?.find((each) => each.partition === partition);
+      if (!ends) throw new MessagingError('unreachable', `the broker does not know ${partitionKey({ topic, partition })}`);
+      return { topic, partition, startOffset: BigInt(ends.low), endOffset: BigInt(ends.high) };
+    });
+  }
+
   async committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
-    const admin = await this.#connected();
-    const found = await admin.fetchOffsets({ groupId: this.#names.onBroker(group), topics: [this.#names.onBroker(topic)] });
+    const asked = { groupId: this.#names.onBroker(group), topics: [this.#names.onBroker(topic)] };
+    const found = await this.#ask((admin) => admin.fetchOffsets(asked));
     const committed = (found[0]?.partitions ?? []).filter(({ offset }) => offset !== '-1');
     return new Map(committed.map(({ partition, offset }) => [partition, BigInt(offset)]));
+  }
+
+  readTopic(topic: string, take: (records: readonly IncomingMessage[]) => void): Promise<void> {
+    return readTopic(this.#newClient(), { topic: this.#names.onBroker(topic), as: topic }, take);
   }
 
   eventBus(): EventBus {
@@ -144,7 +179,7 @@ class KafkaJsClient implements KafkaClient {
   }
 
   runConsumer(options: ConsumerOptions): RunningConsumer {
-    const context = { newClient: this.#newClient, names: this.#names, ends: this.#ends };
+    const context = { newClient: this.#newClient, names: this.#names, ends: this.ends.bind(this) };
     const consumer = new SupervisedConsumer(context, options);
     this.#consumers.add(consumer);
     return consumer;
@@ -162,26 +197,30 @@ class KafkaJsClient implements KafkaClient {
   async close(): Promise<void> {
     await Promise.all([...this.#consumers].map((each) => each.stop()));
     await this.#publisher.close();
-    const open = await this.#admin?.catch(() => undefined);
-    await open?.admin.disconnect().catch(() => undefined);
-    open?.client.cut();
+    await closeAdmin(this.#admin);
   }
 
   #newClient = (): Client => createClient(this.settings);
 
-  async #connected(): Promise<Admin> {
-    this.#admin ??= this.#connect();
-    return (await this.#admin).admin;
+  /** After any error the next question goes over new connections: nothing that an admin has learnt of leaders and brokers outlives their move. */
+  async #ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+    const opened = (this.#admin ??= this.#connect());
+    try {
+      return await question((await opened).admin);
+    } catch (error) {
+      if (this.#admin === opened) this.#admin = undefined;
+      void closeAdmin(opened);
+      throw error;
+    }
   }
 
-  async #connect(): Promise<{ admin: Admin; client: Client }> {
+  async #connect(): Promise<OpenAdmin> {
     const client = this.#newClient();
     const admin = client.kafka.admin();
     try {
       await admin.connect();
       return { admin, client };
     } catch (error) {
-      this.#admin = undefined;
       client.cut();
       throw new MessagingError('unreachable', `can't reach ${this.settings.brokers.join(', ')}: ${String(error)}`, {
         cause: error,
@@ -189,21 +228,9 @@ class KafkaJsClient implements KafkaClient {
     }
   }
 
-  async #offsets(topic: string): Promise<{ partition: number; low: string; high: string }[]> {
-    return (await this.#connected()).fetchTopicOffsets(this.#names.onBroker(topic));
-  }
+  #describe = (): Promise<{ clusterId: string }> => this.#ask((admin) => admin.describeCluster());
 
-  #ends = async (partitions: readonly TopicPartition[]): Promise<AssignedPartition[]> => {
-    const names = [...new Set(partitions.map(({ topic }) => topic))];
-    const found = await Promise.all(
-      names.map(async (topic) =>
-        (await this.#offsets(topic)).map(({ partition, low, high }) => ({ topic, partition, low, high })),
-      ),
-    );
-    const byKey = new Map(found.flat().map((each) => [partitionKey(each), each]));
-    return partitions.map(({ topic, partition }) => {
-      const { low = '0', high = '0' } = byKey.get(partitionKey({ topic, partition })) ?? {};
-      return { topic, partition, startOffset: BigInt(low), endOffset: BigInt(high) };
-    });
-  };
+  #offsets(topic: string): Promise<{ partition: number; low: string; high: string }[]> {
+    return this.#ask((admin) => admin.fetchTopicOffsets(this.#names.onBroker(topic)));
+  }
 }

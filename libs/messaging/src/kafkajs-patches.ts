@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { gzip, unzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
+import { addCodecs } from './codecs.ts';
 import { MessagingError } from './errors.ts';
 import { decodeFetch, isFetch } from './fetch-response.ts';
 import { encodeProduce, type ProduceParameters } from './produce-request.ts';
@@ -13,9 +12,6 @@ import { fetchStableOffsets } from './stable-offsets.ts';
  * Each has a test that shows the fault without it.
  */
 const version = '2.2.4';
-
-/** A compressed record batch may not unfold to more than this: a bound against a batch made to fill the memory. */
-const maxUnfoldedBytes = 64 * 1024 * 1024;
 
 /** A broker that is still ending the previous transaction of an id says CONCURRENT_TRANSACTIONS; normally for 1 to 5 ms. */
 const concurrentTransactions = { firstWaitMs: 1, maxWaitMs: 50, deadlineMs: 15_000 };
@@ -201,20 +197,6 @@ function decodeInOnePass(): void {
     const decode = async (bytes: Buffer) => (await decodeFetch(bytes)) ?? response.decode(bytes);
     return send.call(this, { ...protocol, response: { ...response, decode } });
   };
-}
-
-function addCodecs(): void {
-  const { CompressionCodecs, CompressionTypes } = kafkajs;
-  const limit = { maxOutputLength: maxUnfoldedBytes };
-  const codec = (
-    compress: (bytes: Buffer) => Promise<Buffer>,
-    decompress: (bytes: Buffer, options: typeof limit) => Promise<Buffer>,
-  ) => ({
-    compress: (encoder: { buffer: Buffer }) => compress(encoder.buffer),
-    decompress: (bytes: Buffer) => decompress(bytes, limit),
-  });
-  CompressionCodecs[CompressionTypes.GZIP] = () => codec(promisify(gzip), promisify(unzip));
-  CompressionCodecs[CompressionTypes.ZSTD] = () => codec(promisify(zstdCompress), promisify(zstdDecompress));
 }
 
 const transactionRequests = ['initProducerId', 'addPartitionsToTxn', 'addOffsetsToTxn', 'txnOffsetCommit', 'endTxn'];

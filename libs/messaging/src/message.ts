@@ -20,6 +20,8 @@ export interface IncomingMessage {
   readonly value: Buffer | null;
   /** A header that stands several times in the record is an array. */
   readonly headers: Readonly<Record<string, RawHeader>>;
+  /** Set where a record batch can't be decoded and this stands for all of it: which offsets, and why. `value` is the batch as the broker keeps it. */
+  readonly undecodable?: string | undefined;
 }
 
 /** A header's value as the client library hands it over. */
@@ -33,6 +35,31 @@ export interface TopicPartition {
 
 /** The key of a partition in maps: `transport.order-events/3`. */
 export const partitionKey = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
+/** A record as kafkajs hands it over; its types leave out what `decodeFetch` adds. */
+export interface RawRecord {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers?: IncomingMessage['headers'];
+  readonly undecodable?: string;
+}
+
+/** A record that was read from a partition. */
+export const toIncoming = (
+  { topic, partition }: TopicPartition,
+  { offset, timestamp, key, value, headers = {}, undecodable }: RawRecord,
+): IncomingMessage => ({
+  topic,
+  partition,
+  offset: BigInt(offset),
+  timestamp: Number(timestamp),
+  key,
+  value,
+  headers,
+  undecodable,
+});
 
 /** As kafkajs wants it. */
 export const toRecord = ({

@@ -4,6 +4,7 @@ import type { Client } from './client.ts';
 import type { AssignedPartition, ConsumerOptions, ConsumerStatus, RunningConsumer } from './consumer.ts';
 import { MessagingError } from './errors.ts';
 import { GroupMember } from './group-member.ts';
+import { Lag } from './lag.ts';
 import type { TopicPartition } from './message.ts';
 import { consumerRestartsTotal, rebalancesTotal } from './metrics.ts';
 import type { Names } from './names.ts';
@@ -30,6 +31,7 @@ export class SupervisedConsumer implements RunningConsumer {
   #restarts = 0;
   #lastError: string | undefined;
   #pausedAll = false;
+  readonly #lag: Lag;
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
 
@@ -40,6 +42,7 @@ export class SupervisedConsumer implements RunningConsumer {
     const { group } = options;
     rebalancesTotal.inc({ group }, 0);
     consumerRestartsTotal.inc({ group }, 0);
+    this.#lag = new Lag(group);
     this.#ended = this.#supervise();
   }
 
@@ -98,6 +101,7 @@ export class SupervisedConsumer implements RunningConsumer {
       await delay(wait, undefined, { signal, ref: false }).catch(() => undefined);
       wait = Math.min(wait * 2, restart.maxMs);
     }
+    this.#lag.keepOnly([]);
     this.#state = 'stopped';
   }
 
@@ -110,6 +114,7 @@ export class SupervisedConsumer implements RunningConsumer {
       names,
       ends,
       options: this.options,
+      lag: this.#lag,
       pausedAll: () => this.#pausedAll,
       onState: (state) => void (this.#state = state),
       onError: (error) => void (this.#lastError = error instanceof Error ? error.message : String(error)),

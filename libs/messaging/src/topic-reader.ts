@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Client } from './client.ts';
-import type { IncomingMessage, TopicPartition } from './message.ts';
+import { toIncoming, type IncomingMessage, type RawRecord, type TopicPartition } from './message.ts';
 
 const load = createRequire(import.meta.url);
 
@@ -19,19 +19,14 @@ interface FetchAnswer {
 }
 
 interface FetchedBatch {
-  readonly messages: readonly {
-    offset: string;
-    timestamp: string;
-    key: Buffer | null;
-    value: Buffer | null;
-    headers?: IncomingMessage['headers'];
-  }[];
+  readonly messages: readonly RawRecord[];
   isEmptyIncludingFiltered(): boolean;
   lastOffset(): string;
 }
 
 const readCommitted = 1;
 const maxBytes = 1024 * 1024;
+const silenceMs = 30_000;
 
 /** kafkajs makes a Cluster for each producer and consumer by a private method; reading without a group needs one alone. */
 function newCluster(client: Client): Cluster {
@@ -42,14 +37,25 @@ function newCluster(client: Client): Cluster {
   return create({ metadataMaxAge: 300_000, allowAutoTopicCreation: false, isolationLevel: readCommitted });
 }
 
+/** One partition to be read, and how far. */
+interface Stretch extends TopicPartition {
+  readonly leader: number;
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
 /**
- * Reads a topic from its start to the end that it has now, without joining a group: committed records only, each partition in order.
- * `topic` is the name on the broker; `as` is what the records are to say.
+ * Reads a topic from its start to the end that it has now, in no group: committed records only, each partition in order. `topic` is its name on the
+ * broker; `as` is what the records are to say. Throws when the broker has nothing more to give before that end.
  */
-export async function readWholeTopic(client: Client, topic: string, as: string): Promise<IncomingMessage[]> {
+export async function readTopic(
+  client: Client,
+  { topic, as }: { readonly topic: string; readonly as: string },
+  take: (records: readonly IncomingMessage[]) => void,
+): Promise<void> {
   const cluster = newCluster(client);
-  await cluster.connect();
   try {
+    await cluster.connect();
     await cluster.addTargetTopic(topic);
     const partitions = cluster.findTopicPartitionMetadata(topic);
     const ask = async (fromBeginning: boolean): Promise<Map<number, bigint>> => {
@@ -59,10 +65,13 @@ export async function readWholeTopic(client: Client, topic: string, as: string):
       return new Map(found?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
     };
     const [starts, ends] = [await ask(true), await ask(false)];
-    const read = partitions.map(({ partitionId: partition, leader }) =>
-      readPartition(cluster, { topic, partition }, { leader, from: starts.get(partition) ?? 0n, to: ends.get(partition) ?? 0n }),
-    );
-    return (await Promise.all(read)).flat().map((message) => ({ ...message, topic: as }));
+    const read = partitions.map(({ partitionId: partition, leader }) => {
+      const stretch = { topic, partition, leader, from: starts.get(partition) ?? 0n, to: ends.get(partition) ?? 0n };
+      return readPartition(cluster, stretch, (records) =>
+        take(records.map((each) => toIncoming({ topic: as, partition }, each))),
+      );
+    });
+    await Promise.all(read);
   } finally {
     await cluster.disconnect();
     client.cut();
@@ -71,26 +80,27 @@ export async function readWholeTopic(client: Client, topic: string, as: string):
 
 async function readPartition(
   cluster: Cluster,
-  where: TopicPartition,
-  { leader, from, to }: { leader: number; from: bigint; to: bigint },
-): Promise<IncomingMessage[]> {
+  { topic, partition, leader, from, to }: Stretch,
+  take: (records: readonly RawRecord[]) => void,
+): Promise<void> {
   const Batch = load('kafkajs/src/consumer/batch') as new (
     topic: string,
     offset: string,
     data: object | undefined,
   ) => FetchedBatch;
-  const { topic, partition } = where;
   const kafka = await cluster.findBroker({ nodeId: leader });
-  const read: IncomingMessage[] = [];
+  let heardAt = Date.now();
   for (let next = from; next < to;) {
     const asked = [{ topic, partitions: [{ partition, fetchOffset: String(next), maxBytes }] }];
     const answer = await kafka.fetch({ isolationLevel: readCommitted, maxWaitTime: 100, minBytes: 1, maxBytes, topics: asked });
     const batch = new Batch(topic, String(next), answer.responses[0]?.partitions[0]);
-    if (batch.isEmptyIncludingFiltered()) continue;
-    for (const { offset, timestamp, key, value, headers = {} } of batch.messages) {
-      if (BigInt(offset) < to) read.push({ ...where, offset: BigInt(offset), timestamp: Number(timestamp), key, value, headers });
+    if (batch.isEmptyIncludingFiltered()) {
+      if (Date.now() - heardAt > silenceMs)
+        throw new Error(`${topic}/${partition} gives nothing from ${next} on; it ends at ${to}`);
+      continue;
     }
+    take(batch.messages.filter(({ offset }) => BigInt(offset) < to));
     next = BigInt(batch.lastOffset()) + 1n;
+    heardAt = Date.now();
   }
-  return read;
 }

@@ -21,6 +21,7 @@ function configOf(declaration: TopicDeclaration): Record<string, string> {
   const { name, compacted, retentionMs } = declaration;
   return {
     'cleanup.policy': compacted ? 'compact' : 'delete',
+    'compression.type': 'producer', // else the broker folds every batch anew, by a codec that producers did not choose
     ...(retentionMs !== undefined && { 'retention.ms': String(retentionMs) }),
     ...(name === fleet.deadLetters.name && { 'max.message.bytes': String(deadLetterBytes) }),
   };

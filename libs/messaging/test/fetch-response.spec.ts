@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import kafkajs from 'kafkajs';
+import { maxUnfoldedBytes } from '../src/codecs.ts';
 import { decodeFetch, isFetch, type FetchAnswer } from '../src/fetch-response.ts';
 import { encodeProduce, type ProducedRecord } from '../src/produce-request.ts';
 
@@ -94,6 +95,61 @@ describe('the fetch answer', () => {
     };
     const read = decoded.responses[0]?.partitions[0]?.messages[0]?.headers ?? {};
     expect(Object.entries(read).map(([each, value]) => [each, String(value)])).toEqual(Object.entries(headers));
+  });
+
+  interface Read {
+    readonly offset: string;
+    readonly value: Buffer | null;
+    readonly isControlRecord: boolean;
+    readonly undecodable?: string;
+  }
+  const recordsIn = async (...batches: Buffer[]): Promise<Read[]> => {
+    const decoded = await decodeFetch(answer([Buffer.concat(batches)]));
+    return (decoded as unknown as { responses: { partitions: { messages: Read[] }[] }[] }).responses[0]!.partitions[0]!.messages;
+  };
+  const batchAt = (offset: number, compression = 0, values = ['x', 'y']) =>
+    recordBatch({ messages: values.map((value) => ({ value })), compression, firstOffset: BigInt(offset), flags: 0 });
+  /** Where a batch says how many records it has, and where they begin. */
+  const [countAt, recordsAt] = [57, 61];
+  const withCodec = (batch: Buffer, codec: number): Buffer => (batch.writeUInt8(codec, 22), batch);
+
+  it('holds one record in place of a batch that can not be decoded, at its last offset and with its bytes; the others stay', async () => {
+    const damaged: [Buffer, RegExp][] = [
+      [withCodec(await batchAt(12), 7), /codec 7/],
+      [withCodec(await batchAt(12), 3), /LZ4/],
+      [withCodec(await batchAt(12), 2), /./],
+      [(await batchAt(12, kafkajs.CompressionTypes.GZIP)).fill(0xff, 80), /./],
+      [Buffer.from((await batchAt(12)).fill(0x7f, countAt, countAt + 1)), /more than/],
+      [Buffer.from((await batchAt(12)).fill(3, countAt + 3, recordsAt)), /behind its batch/],
+      [Buffer.from((await batchAt(12)).fill(0xff, recordsAt)), /behind its batch|longer than/],
+      [await batchAt(12, kafkajs.CompressionTypes.GZIP, ['\0'.repeat(maxUnfoldedBytes), 'y']), /larger/],
+    ];
+    for (const [batch, why] of damaged) {
+      const [one, other, standIn, last, ...more] = await recordsIn(await batchAt(10), batch, await batchAt(14));
+      expect([one?.offset, other?.offset, standIn?.offset, last?.offset, more.length]).toEqual(['10', '11', '13', '14', 1]);
+      expect(standIn).toMatchObject({ isControlRecord: false, undecodable: expect.stringMatching(why) as string });
+      expect(standIn?.undecodable).toMatch(/^offsets 12 to 13: /);
+      expect(standIn?.value?.equals(batch)).toBe(true);
+    }
+  });
+
+  it('has room for so much: what does not fit comes with the next fetch', async () => {
+    const large = await batchAt(0, kafkajs.CompressionTypes.GZIP, ['\0'.repeat(maxUnfoldedBytes * 0.6)]);
+    expect((await recordsIn(large, large, large, large)).length).toBe(2);
+  });
+
+  it('keeps the last offset of a batch whose last records were compacted, and of an empty one', async () => {
+    const compacted = await batchAt(5, 0, ['x']);
+    compacted.writeInt32BE(3, 23);
+    const empty = (await batchAt(9)).subarray(0, recordsAt);
+    empty.writeInt32BE(recordsAt - 12, 8);
+    empty.writeInt32BE(0, countAt);
+    const read = await recordsIn(compacted, empty);
+    expect(read.map(({ offset, isControlRecord }) => [offset, isControlRecord])).toEqual([
+      ['5', false],
+      ['8', true],
+      ['10', true],
+    ]);
   });
 
   it('in an old record format is left to kafkajs', async () => {

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { jest } from '@jest/globals';
 import { topics, type TopicDeclaration } from '@tradecore/events';
 import { metrics, setLogLevel } from '@tradecore/telemetry';
@@ -208,6 +209,22 @@ describe('the broker', () => {
     const [starts, ends] = [await test.kafka.startOffsets(notices), await test.kafka.endOffsets(notices)];
     expect([...starts.values()]).toEqual([0n, 0n, 0n]);
     expect([...ends.values()].reduce((sum, each) => sum + each)).toBeGreaterThan(500n);
+  });
+
+  it('that has no id of its own yet names no log, though it answers', async () => {
+    const { prototype } = createRequire(import.meta.url)('kafkajs/src/cluster') as { prototype: { metadata(): Promise<object> } };
+    const metadata = prototype.metadata;
+    // As Redpanda answers for up to 10 s after its first start.
+    prototype.metadata = async function (this: object, ...args) {
+      return { ...(await metadata.apply(this as never, args)), clusterId: 'redpanda.initializing' };
+    };
+    try {
+      await expect(test.kafka.clusterId()).rejects.toEqual(fault('unreachable'));
+      await test.kafka.ping();
+    } finally {
+      prototype.metadata = metadata;
+    }
+    expect(await test.kafka.clusterId()).toMatch(/\S/);
   });
 
   it('that is not there is named within a few seconds', async () => {

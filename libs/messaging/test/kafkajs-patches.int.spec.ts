@@ -2,8 +2,6 @@ import { jest } from '@jest/globals';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { gzip, zstdCompress } from 'node:zlib';
-import { promisify } from 'node:util';
 import type { TopicDeclaration } from '@tradecore/events';
 import { setLogLevel } from '@tradecore/telemetry';
 import kafkajs, { type Kafka } from 'kafkajs';
@@ -11,8 +9,7 @@ import type { Client } from '../src/client.ts';
 import type { MessagingError } from '../src/errors.ts';
 import { severity } from '../src/kafka-log.ts';
 import { patchKafkajs } from '../src/kafkajs-patches.ts';
-import { testBrokers, createTestKafka, type TestKafka } from '../src/testing.ts';
-import { readWholeTopic } from '../src/topic-reader.ts';
+import { testBrokers, createTestKafka, readWholeTopic, type TestKafka } from '../src/testing.ts';
 import { untilReady } from '../src/topics.ts';
 import { until } from './until.ts';
 
@@ -291,20 +288,6 @@ describe('the mends of kafkajs', () => {
   it('send small requests at once: as it comes, they wait for the acknowledgement of the one before', async () => {
     expect(asItComes['no delay']).toBe(0);
     expect(await socketsWithoutNagle(() => test.another().ping())).toBeGreaterThan(0);
-  });
-
-  it('unfold gzip and zstd batches, and none that was made to fill the memory', async () => {
-    const { CompressionCodecs, CompressionTypes } = kafkajs;
-    const bomb = Buffer.alloc(65 * 1024 * 1024);
-    const unfolds = async (type: number, compress: (bytes: Buffer) => Promise<Buffer>) => {
-      const codec = (CompressionCodecs as Record<number, () => { decompress(bytes: Buffer): Promise<Buffer> }>)[type]?.();
-      expect(String(await codec?.decompress(await compress(Buffer.from('hello'))))).toBe('hello');
-      await expect(codec?.decompress(await compress(bomb))).rejects.toThrow(/larger than/);
-    };
-    await Promise.all([
-      unfolds(CompressionTypes.GZIP, (bytes) => promisify(gzip)(bytes, { level: 1 })),
-      unfolds(CompressionTypes.ZSTD, (bytes) => promisify(zstdCompress)(bytes)),
-    ]);
   });
 });
 

@@ -7,7 +7,6 @@ import {
   type ConsumerStatus,
   type KafkaClient,
   type RunningConsumer,
-  type TopicPartition,
 } from '@tradecore/messaging';
 import { heartbeat, logger, type Attempt } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
@@ -136,7 +135,7 @@ export class Subscription {
   /** Becomes the owner of partitions; builds first where the store has to fill in, waits where another does. */
   private async claim(assigned: readonly AssignedPartition[]): Promise<ReadonlyMap<string, bigint>> {
     const { signal } = this.assignment;
-    for (let ends = assigned, looks = 1; !signal.aborted; ends = await this.measure(assigned), looks += 1) {
+    for (let ends = assigned, looks = 1; !signal.aborted; ends = await this.parts.kafka.ends(assigned), looks += 1) {
       const { claim, where } = await this.attempt(() => this.claimAt(ends));
       if (claim.state === 'claimed') {
         for (const [key, next] of claim.offsets) this.runner.claimed(key, next);
@@ -155,18 +154,6 @@ export class Subscription {
   private async claimAt(ends: readonly AssignedPartition[]): Promise<{ readonly claim: Claim; readonly where: string }> {
     const where = await this.logName();
     return { where, claim: await inTransaction(this.parts.dataSource, (tx) => this.offsets.claim(tx, ends, this.owner, where)) };
-  }
-
-  private async measure(partitions: readonly TopicPartition[]): Promise<AssignedPartition[]> {
-    const { kafka } = this.parts;
-    return Promise.all(
-      partitions.map(async ({ topic, partition }) => ({
-        topic,
-        partition,
-        startOffset: (await kafka.startOffsets(topic)).get(partition) ?? 0n,
-        endOffset: (await kafka.endOffsets(topic)).get(partition) ?? 0n,
-      })),
-    );
   }
 
   private is(state: SubscriptionStatus['state'], reason?: string): void {
