@@ -116,7 +116,7 @@ export class RateLimits {
         },
       );
     }
-    log.warn({ of: whose, id }, 'a cancel beyond the rate was taken');
+    log.warn({ of: whose, id }, 'a cancel or a kill switch beyond the rate was taken');
     return headers;
   }
 
