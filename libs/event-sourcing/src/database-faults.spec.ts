@@ -14,7 +14,7 @@ describe("PostgreSQL's errors", () => {
     ['53200', 'unavailable'],
     ['53300', 'unavailable'],
     ['58030', 'unavailable'],
-    ['40001', 'unavailable'],
+    ['40001', 'stale'],
     ['55P03', 'locked'],
     ['40P01', 'locked'],
     ['57014', 'locked'],
@@ -27,7 +27,7 @@ describe("PostgreSQL's errors", () => {
     const error = fromServer(code);
     expect(databaseFault(error)).toBe(fault);
     expect(endsSession(error)).toBe(['lost', 'unavailable'].includes(fault));
-    expect(isDatabaseAway(error)).toBe(['lost', 'unavailable', 'locked'].includes(fault));
+    expect(isDatabaseAway(error)).toBe(['lost', 'unavailable', 'locked', 'stale'].includes(fault));
     expect(isDataError(error)).toBe(['data', 'raced'].includes(fault));
   });
 

@@ -3,20 +3,22 @@
  * `lost`: the connection broke, or the answer did not come: nobody knows what became of the statement, and the session is gone.
  * `unavailable`: nothing is stored; the server can't do it now (read-only, no room, no memory, too many connections), perhaps this session never.
  * `locked`: nothing is stored; a lock, or time, could not be had.
+ * `stale`: nothing is stored; what was read has changed since (also raised by SQL of ours), or a standby could not keep it.
  * `raced`: nothing is stored; another stored the same key at the same moment.
  * `data`: nothing is stored; a value is refused.
  * `other`: nothing is stored; the statement is wrong.
  */
-export type DatabaseFault = 'lost' | 'unavailable' | 'locked' | 'raced' | 'data' | 'other';
+export type DatabaseFault = 'lost' | 'unavailable' | 'locked' | 'stale' | 'raced' | 'data' | 'other';
 
 /** SQLSTATEs, the first that fits. */
 const states: readonly (readonly [RegExp, DatabaseFault])[] = [
   // Connection; shut down, crashed, starting, idle for too long; idle in a transaction, or in it, for too long; completion not known.
   [/^(08|57P|25P0[34]|40003)/, 'lost'],
-  // A standby, or a node that became one; no room, memory or connection; the operating system; a standby that had to cancel.
-  [/^(25006|53|58000|58030|40001)/, 'unavailable'],
+  // A standby, or a node that became one; no room, memory or connection; the operating system.
+  [/^(25006|53|58000|58030)/, 'unavailable'],
   // A lock not had in time, a deadlock, a statement cancelled for its time.
   [/^(55P03|40P01|57014)/, 'locked'],
+  [/^40001/, 'stale'],
   [/^23505/, 'raced'],
   [/^2[23]/, 'data'],
 ];
@@ -55,7 +57,8 @@ export function endsSession(error: unknown): boolean {
 }
 
 /** Whether the database could not be reached, could not do it now, or had no time: no fault of the statement, and later it may succeed. */
-export const isDatabaseAway = (error: unknown): boolean => endsSession(error) || databaseFault(error) === 'locked';
+export const isDatabaseAway = (error: unknown): boolean =>
+  endsSession(error) || ['locked', 'stale'].includes(databaseFault(error) ?? '');
 
 /** PostgreSQL's word for a value that it refuses: SQLSTATE class 22 (data) or 23 (constraint). */
 export function isDataError(error: unknown): boolean {

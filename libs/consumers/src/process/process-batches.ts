@@ -1,6 +1,13 @@
 import { setImmediate as immediately } from 'node:timers/promises';
 import type { Event, RecordedEvent } from '@tradecore/events';
-import { Busy, ConcurrencyException, EventIdTaken, isDataError, type Transaction } from '@tradecore/event-sourcing';
+import {
+  Busy,
+  ConcurrencyException,
+  databaseFault,
+  EventIdTaken,
+  isDataError,
+  type Transaction,
+} from '@tradecore/event-sourcing';
 import { logger } from '@tradecore/telemetry';
 import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
@@ -321,9 +328,9 @@ export class ProcessBatches implements BatchProcessor {
   }
 }
 
-/** Another transaction changed what was decided on: it is decided again. 40001 is raised by `must_be_all`. */
+/** Another transaction changed what was decided on: it is decided again. `must_be_all` raises 40001. */
 const isStale = (error: unknown): boolean =>
   error instanceof Stale ||
   error instanceof ConcurrencyException ||
   error instanceof EventIdTaken ||
-  (typeof error === 'object' && error !== null && 'code' in error && error.code === '40001');
+  databaseFault(error) === 'stale';
