@@ -5,7 +5,7 @@ import type { Client } from './client.ts';
 import { batchOf, type AssignedPartition, type Batch, type ConsumerOptions } from './consumer.ts';
 import { isType } from './kafka-errors.ts';
 import { partitionKey, type TopicPartition } from './message.ts';
-import { batchFailuresTotal, consumedTotal, lag, rebalancesTotal } from './metrics.ts';
+import { batchFailuresTotal, consumedTotal, groupLabel, lag, rebalancesTotal } from './metrics.ts';
 import type { Names } from './names.ts';
 import { Pauses } from './pauses.ts';
 
@@ -176,7 +176,7 @@ export class GroupMember {
     this.#expected.clear();
     this.#attempts.clear();
     this.lastHeartbeatAt = Date.now();
-    rebalancesTotal.inc({ group: this.context.options.group });
+    rebalancesTotal.inc({ group: groupLabel(this.context.options.group) });
     this.assignment = Object.entries(memberAssignment).flatMap(([topic, partitions]) =>
       (partitions as number[]).map((partition) => ({ topic: this.context.names.ours(topic), partition })),
     );
@@ -193,7 +193,7 @@ export class GroupMember {
   #revoke(): void {
     if (!this.#owned) return;
     this.#owned = false;
-    const { group } = this.context.options;
+    const group = groupLabel(this.context.options.group);
     for (const { topic, partition } of this.assignment) lag.remove({ group, topic, partition: String(partition) });
     const revoked = this.assignment;
     this.assignment = [];
@@ -270,19 +270,20 @@ export class GroupMember {
     try {
       await onBatch(batch);
     } catch (error) {
-      batchFailuresTotal.inc({ group });
+      batchFailuresTotal.inc({ group: groupLabel(group) });
       this.context.onError(error);
       log.warn({ err: error, group, ...where, offset: String(batch.firstOffset) }, 'batch failed; it is repeated');
       if (this.#isCurrent(generation)) this.#repeatLater(where, generation);
       return;
     }
-    consumedTotal.inc({ group, topic: where.topic }, batch.messages.length);
+    consumedTotal.inc({ group: groupLabel(group), topic: where.topic }, batch.messages.length);
     this.lastProgressAt = Date.now();
     this.#attempts.delete(key);
     if (!this.#isCurrent(generation) || !this.#expected.has(key)) return;
     this.#expected.set(key, batch.nextOffset);
     payload.resolveOffset(payload.batch.lastOffset());
-    lag.set({ group, topic: where.topic, partition: String(where.partition) }, Number(batch.highWatermark - batch.nextOffset));
+    const at = { group: groupLabel(group), topic: where.topic, partition: String(where.partition) };
+    lag.set(at, Number(batch.highWatermark - batch.nextOffset));
   }
 
   #repeatLater(where: TopicPartition, generation: number): void {
