@@ -64,6 +64,7 @@ export interface Outcome {
 /** The grace is longer than the stragglers of the line: only then does "no such order" prove anything. */
 const patience = { graceMs: 5000, quarantineMs: 10_000, tries: 8 };
 const tickMs = 250;
+const usTicks = { tick: '0.01', tickBelowOne: '0.0001' };
 /** Twenty seconds before the day ends, so that `day` orders expire in the middle of the run. */
 const start = Date.parse('2026-11-23T23:59:40Z');
 const minute = 60_000;
@@ -269,9 +270,9 @@ class World {
     const { exchange } = this.#line;
     const { now } = this.#clock;
     this.#line.tick();
-    for (const { symbol, tick, lot } of exchange.instruments) {
+    for (const { symbol, lot } of exchange.instruments) {
       const { price, at, halted } = exchange.quote(symbol);
-      this.#quotes.set(symbol, { kind: 'instrument', symbol, lastPrice: price, pricedAt: timeOf(at), tick, lot, halted });
+      this.#quotes.set(symbol, { kind: 'instrument', symbol, lastPrice: price, pricedAt: timeOf(at), ...usTicks, lot, halted });
     }
     const { session } = exchange;
     const next = { nextOpen: timeOf(session.nextOpen(now)), nextClose: timeOf(session.nextClose(now)) };

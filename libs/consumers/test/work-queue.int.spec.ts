@@ -131,6 +131,83 @@ describe('a work queue', () => {
     expect(times).toBe(2);
   });
 
+  it('lets lanes take turns, however much one of them puts, and what is urgent goes a turn ahead', async () => {
+    const seen: string[] = [];
+    const names = new Map<string, string>();
+    const put = async (lane: string, count: number, urgent = false) => {
+      const made = Array.from({ length: count }, () => ({ key: freshId(), lane, urgent }));
+      for (const { key } of made) names.set(key, urgent ? `${lane}!` : lane);
+      await dataSource.transaction((tx) => work.put(tx, made));
+      return made.map(({ key }) => key);
+    };
+    const work = queue(
+      async (item) => {
+        seen.push(names.get(item.key) ?? '');
+        if (seen.length === 10) {
+          await put('b', 2);
+          await put('c', 1);
+          await put('a', 2, true);
+        }
+        return async () => (seen.length <= 60 ? { again: 'on-request', state: {} } : { done: true });
+      },
+      { workers: 1 },
+    );
+    const floods = [...(await put('a', 30)), ...(await put('a', 20))];
+    work.start();
+    await until(() => seen.length === 55);
+    // The next one may have been claimed before.
+    expect(seen.slice(10, 12)).toContain('a!');
+    const [first, second] = [seen.indexOf('b'), seen.lastIndexOf('b')];
+    expect([first, seen.indexOf('c'), seen.lastIndexOf('a!')].every((at) => at < 18)).toBe(true);
+    expect(second).toBeGreaterThan(first + 1);
+    expect(second).toBeLessThan(18);
+    // Rows that rested are asked for all at once: they take turns like new ones.
+    seen.length = 0;
+    await until(async () => (await rows()).every(({ due_at, claim }) => due_at === Infinity && claim === null));
+    await work.stop();
+    await work.request(floods);
+    await put('d', 1);
+    work.start();
+    await until(() => seen.includes('d'));
+    expect(seen.indexOf('d')).toBeLessThan(4);
+    // So do rows that waited for their time, each put when no other one was due.
+    await work.stop();
+    await dataSource.query(`update broker_gateway.work set turn = 1, claim = null, due_at = now() + interval '1 hour'`);
+    await work.makeAllDue();
+    await put('e', 1);
+    seen.length = 0;
+    work.start();
+    await until(() => seen.includes('e'));
+    expect(seen.indexOf('e')).toBeLessThan(8);
+  });
+
+  it('begins no more than there is room for', async () => {
+    let room = 0;
+    const seen: string[] = [];
+    const work = queue(
+      async (item) => {
+        seen.push(item.key);
+        room -= 1;
+        return done(item);
+      },
+      { room: () => room },
+    );
+    work.start();
+    await dataSource.transaction((tx) =>
+      work.putClaimed(
+        tx,
+        [1, 2, 3].map(() => ({ key: freshId() })),
+      ),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(seen).toEqual([]);
+    room = 2;
+    work.notify();
+    await until(() => work.busy === 0 && seen.length === 2);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(seen).toHaveLength(2);
+  });
+
   it('gives a key to one process at a time, and to another one when the claim of the first runs out', async () => {
     const { opened, open } = gate();
     const seen: string[] = [];
@@ -290,10 +367,11 @@ describe('a work queue', () => {
     );
     await database.dataSource.query('analyze broker_gateway.work');
     const plan: { 'QUERY PLAN': string }[] = await dataSource.query(
-      `explain (analyze, buffers) select key from broker_gateway.work where due_at <= statement_timestamp() order by due_at limit 16 for update skip locked`,
+      `explain (analyze, buffers) select key from broker_gateway.work where due_at <= statement_timestamp() and due_at < 'infinity'
+        order by turn, urgent desc, due_at limit 16 for update skip locked`,
     );
     const text = plan.map((line) => line['QUERY PLAN']).join('\n');
-    expect(text).toMatch(/Index Scan using work_due/);
+    expect(text).toMatch(/Index Scan using work_(due|turn)/);
     expect(Number(/shared hit=(\d+)/.exec(text)?.[1] ?? Infinity)).toBeLessThan(20);
   });
 });

@@ -107,10 +107,12 @@ export class ForeignOrderAdopted extends event('ForeignOrderAdopted', 1)<{
   readonly brokerageOrderId: string;
   readonly clientOrderId: string;
   readonly symbol: string;
-  readonly side: OrderTerms['side'];
+  readonly side?: OrderTerms['side'];
   readonly quantity: string;
   readonly filledQuantity: string;
   readonly status: string;
+  /** Of an order of a shape that we do not know: what is not as we know it. The other fields are then the brokerage's own words, or empty. */
+  readonly unreadable?: string;
 }> {}
 
 /** Every event of a BrokerOrder. */

@@ -8,6 +8,8 @@ export interface InstrumentQuote {
   readonly pricedAt?: string;
   /** Prices are multiples of it. */
   readonly tick: string;
+  /** Prices below 1 are multiples of it instead, where the market has another tick for them. */
+  readonly tickBelowOne?: string;
   /** Quantities are multiples of it. */
   readonly lot: string;
   readonly halted: boolean;

@@ -172,5 +172,6 @@ export const brokerOrderSamples: { readonly [E in brokerOrders.BrokerOrderEvent 
     quantity: '5',
     filledQuantity: '0',
     status: 'new',
+    unreadable: 'symbol',
   }),
 };

@@ -90,6 +90,14 @@ describe('market data', () => {
     expect([market.quote('OTHER'), market.session()]).toEqual([undefined, undefined]);
   });
 
+  it('has the same series of metrics in every process, whatever its consumer group is called', async () => {
+    await marketData();
+    await publishMarket(kafka.kafka, sampleQuote());
+    const text = await metrics.metrics();
+    expect(text).toMatch(/messaging_rebalances_total\{group="market-data"\}/);
+    expect(text).not.toMatch(/group="[^"]*[0-9a-f]{8}-[0-9a-f]{4}-/);
+  });
+
   it('takes records that say more than it knows', async () => {
     const market = await marketData();
     await kafka.kafka.eventBus().publish(topics.marketData.name, {

@@ -29,6 +29,7 @@ const marketRecord: z.ZodType<MarketRecord> = z.discriminatedUnion('kind', [
     lastPrice: positive.optional(),
     pricedAt: time.optional(),
     tick: positive,
+    tickBelowOne: positive.optional(),
     lot: positive,
     halted: z.boolean(),
   }),

@@ -1,6 +1,9 @@
 import { counter, gauge } from '@tradecore/telemetry';
 import { deadLetterReasons } from './dead-letters.ts';
 
+/** A group as a label: one that belongs to this process alone ends in an id, which would begin new series at each restart. */
+export const groupLabel = (group: string): string => group.replace(/[-.][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, '');
+
 /** Records handed to a handler that finished, by group and topic. */
 export const consumedTotal = counter({
   name: 'messaging_consumed_total',

@@ -6,7 +6,7 @@ import { MessagingError } from './errors.ts';
 import { GroupMember } from './group-member.ts';
 import { Lag } from './lag.ts';
 import type { TopicPartition } from './message.ts';
-import { consumerRestartsTotal, rebalancesTotal } from './metrics.ts';
+import { consumerRestartsTotal, groupLabel, rebalancesTotal } from './metrics.ts';
 import type { Names } from './names.ts';
 
 const log = logger('consumer');
@@ -39,7 +39,7 @@ export class SupervisedConsumer implements RunningConsumer {
     private readonly context: SupervisorContext,
     private readonly options: ConsumerOptions,
   ) {
-    const { group } = options;
+    const group = groupLabel(options.group);
     rebalancesTotal.inc({ group }, 0);
     consumerRestartsTotal.inc({ group }, 0);
     this.#lag = new Lag(group);
@@ -95,7 +95,7 @@ export class SupervisedConsumer implements RunningConsumer {
       if (signal.aborted) break;
       this.#state = 'crashed';
       this.#restarts += 1;
-      consumerRestartsTotal.inc({ group: this.options.group });
+      consumerRestartsTotal.inc({ group: groupLabel(this.options.group) });
       if (Date.now() - bornAt > restart.healthyAfterMs) wait = restart.firstMs;
       log.error({ err: error, group: this.options.group, waitMs: wait }, 'consumer died; making a new one');
       await delay(wait, undefined, { signal, ref: false }).catch(() => undefined);

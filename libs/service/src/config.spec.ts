@@ -72,6 +72,16 @@ describe('the settings of a service', () => {
 
   it('are asked only for what the service uses', () => expect(faultsOf({}, { uses: [], http: false })).toEqual([]));
 
+  it('refuse a secret that stands in the source in production', () => {
+    const own = { SECRET: z.string().default('well-known').meta({ secret: true }) };
+    const faults = (env: Record<string, string>) => faultsOf(env, { uses: [], http: false, own });
+    for (const given of [{}, { SECRET: 'well-known' }]) {
+      expect(faults({ ...given, NODE_ENV: 'production' })).toEqual([expect.stringMatching(/^SECRET is its default/)]);
+    }
+    expect(faults({ SECRET: 'mine', NODE_ENV: 'production' })).toEqual([]);
+    expect(faults({})).toEqual([]);
+  });
+
   it('refuse the issuer of local tokens in production', () => {
     const env = { ...good, JWT_ISSUER: 'https://local.tradecore.dev/' };
     expect(faultsOf(env)).toEqual([]);

@@ -141,9 +141,19 @@ function readSetting(name: string, schema: z.ZodType, env: Environment): { value
 }
 
 /** What does on a developer's machine only. */
-function* faultsInProduction({ JWT_ISSUER: issuer, JWT_JWKS_URL: keys }: Readonly<Record<string, unknown>>): Generator<string> {
+function* faultsInProduction(values: Readonly<Record<string, unknown>>, shape: Shape): Generator<string> {
+  const { JWT_ISSUER: issuer, JWT_JWKS_URL: keys } = values;
   if (issuer === localIssuer) yield `JWT_ISSUER is ${localIssuer}: the issuer of local tokens is refused in production`;
   if (String(keys).startsWith('http:')) yield `JWT_JWKS_URL is ${mask(String(keys))}: must be https: in production`;
+  for (const [name, schema] of Object.entries(shape)) {
+    if (isDefaultSecret(schema, values[name])) yield `${name} is its default, which everybody knows: refused in production`;
+  }
+}
+
+/** A secret that stands in the source. */
+function isDefaultSecret(schema: z.ZodType, value: unknown): boolean {
+  const meta = z.globalRegistry.get(schema) as { secret?: boolean } | undefined;
+  return meta?.secret === true && value !== undefined && schema.safeParse(undefined).data === value;
 }
 
 /**
@@ -160,7 +170,7 @@ export function readConfig<S extends Shape>(needs: ConfigNeeds & { own?: S }, en
   const read = Object.entries(shape).map(([name, schema]) => ({ name, ...readSetting(name, schema, env) }));
   const faults = read.flatMap(({ fault }) => fault ?? []);
   const values = Object.fromEntries(read.map(({ name, value }) => [name, value]));
-  if (values['NODE_ENV'] === 'production') faults.push(...faultsInProduction(values));
+  if (values['NODE_ENV'] === 'production') faults.push(...faultsInProduction(values, shape));
   if (faults.length > 0) throw new ConfigFaults(faults);
   return Object.freeze(values) as Config<S>;
 }

@@ -1,10 +1,26 @@
 import type { Approval, InstrumentQuote, OrderTerms } from '@tradecore/events';
-import { add, decimal, isPositive, larger, percentOf, roundToStep, smaller, subtract, type Decimal } from '@tradecore/money';
+import {
+  add,
+  compare,
+  decimal,
+  isPositive,
+  larger,
+  percentOf,
+  roundToStep,
+  smaller,
+  subtract,
+  type Decimal,
+} from '@tradecore/money';
 import type { RuleFacts } from './risk-facts.ts';
 import { earlier, later } from './time.ts';
 
-/** Where a symbol has none of its own, cents; the rules deny an order for an unknown symbol before. */
-const tickOf = (quote: InstrumentQuote | undefined): string => quote?.tick ?? '0.01';
+const one = decimal('1');
+
+/** Of which a price of the instrument is a multiple. Where a symbol has none of its own, cents; the rules deny an order for an unknown symbol before. */
+export function tickAt(quote: InstrumentQuote | undefined, price: Decimal): Decimal {
+  const isBelowOne = compare(price, one) < 0 && quote?.tickBelowOne !== undefined;
+  return decimal((isBelowOne ? quote.tickBelowOne : quote?.tick) ?? '0.01');
+}
 
 /** How long an order that is to trade at once may wait to be sent, in milliseconds. */
 export const immediateOrderMs = 60_000;
@@ -26,11 +42,16 @@ export function referencePrice({ side, stopPrice }: OrderTerms, quote: Instrumen
  * For an order without a limit: the reference price and `percent` of it, on the losing side, on a tick away from it: the worst price at
  * which it is still sent. A sell's is never below one tick.
  */
-export function collarPrice(side: OrderTerms['side'], reference: Decimal, percent: string, tick: string): Decimal {
+export function collarPrice(
+  side: OrderTerms['side'],
+  reference: Decimal,
+  percent: string,
+  quote: InstrumentQuote | undefined,
+): Decimal {
   const room = percentOf(reference, decimal(percent), 'down');
-  if (side === 'buy') return roundToStep(add(reference, room), decimal(tick), 'up');
-  const floor = roundToStep(subtract(reference, room), decimal(tick), 'down');
-  return isPositive(floor) ? floor : decimal(tick);
+  const worst = side === 'buy' ? add(reference, room) : subtract(reference, room);
+  const onTick = roundToStep(worst, tickAt(quote, worst), side === 'buy' ? 'up' : 'down');
+  return isPositive(onTick) ? onTick : tickAt(quote, onTick);
 }
 
 /** Price a share at which an order is valued and money reserved: its limit, a buy's collar, a sell's reference; undefined where no price is known. */
@@ -38,7 +59,7 @@ export function reservePrice({ terms, quote, marketCollarPercent }: RuleFacts): 
   if (terms.limitPrice !== undefined) return decimal(terms.limitPrice);
   const reference = referencePrice(terms, quote);
   if (reference === undefined || terms.side === 'sell') return reference;
-  return collarPrice('buy', reference, marketCollarPercent, tickOf(quote));
+  return collarPrice('buy', reference, marketCollarPercent, quote);
 }
 
 /** What an order that breaks no rule goes on with. */
@@ -58,7 +79,7 @@ function seen({ quote }: RuleFacts): Pick<Approval, 'referencePrice' | 'referenc
 function collarOf({ terms, quote, marketCollarPercent }: RuleFacts): Pick<Approval, 'collarPrice'> {
   const reference = referencePrice(terms, quote);
   if (terms.limitPrice !== undefined || reference === undefined) return {};
-  return { collarPrice: collarPrice(terms.side, reference, marketCollarPercent, tickOf(quote)) };
+  return { collarPrice: collarPrice(terms.side, reference, marketCollarPercent, quote) };
 }
 
 /** `day`: the close of the session; to trade at once: a minute, or that close if it comes first; `gtc`: as long as it takes. */

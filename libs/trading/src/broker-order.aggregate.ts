@@ -25,7 +25,7 @@ import {
 } from '@tradecore/events';
 import { add, compare, decimal, isPositive, subtract, zero, type Decimal } from '@tradecore/money';
 import { Executions, type StandingExecution } from './broker-order-executions.ts';
-import type { BrokerageExecution, BrokerageOrder, ReportName } from './brokerage-replies.ts';
+import type { BrokerageExecution, BrokerageOrder, ReportName, UnreadableOrder } from './brokerage-replies.ts';
 
 /** How an ended revision ended. */
 export type RevisionEnd = 'filled' | 'canceled' | 'expired' | 'replaced' | 'rejected' | 'lapsed';
@@ -276,10 +276,12 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
   }
 
   /** Takes up an order at the brokerage that nobody of us asked for. */
-  adopt({ brokerageOrderId, clientOrderId, symbol, side, quantity, filledQuantity, brokerageStatus }: BrokerageOrder): void {
+  adopt(shown: BrokerageOrder | UnreadableOrder): void {
     if (this.version > 0) return;
-    const order = { brokerageOrderId, clientOrderId, symbol, side, quantity, filledQuantity };
-    this.apply(new ForeignOrderAdopted({ ...order, status: brokerageStatus }));
+    const { brokerageOrderId, clientOrderId, symbol, side, quantity, filledQuantity, brokerageStatus: status } = shown;
+    const order = { brokerageOrderId, clientOrderId, symbol, quantity, filledQuantity, status };
+    const unreadable = 'unreadable' in shown && { unreadable: shown.unreadable };
+    this.apply(new ForeignOrderAdopted({ ...order, ...(side && { side }), ...unreadable }));
   }
 
   onBrokerOrderAccepted({ data }: BrokerOrderAccepted): void {

@@ -35,6 +35,17 @@ export interface BrokerageOrder {
   readonly replacedBy?: string;
 }
 
+/** An order at the brokerage of a shape that we do not know (several legs, options, crypto, by money), as far as it can be read. */
+export interface UnreadableOrder extends Pick<
+  BrokerageOrder,
+  'brokerageOrderId' | 'clientOrderId' | 'symbol' | 'quantity' | 'filledQuantity' | 'brokerageStatus'
+> {
+  /** What is not as we know it. */
+  readonly unreadable: string;
+  readonly side?: OrderTerms['side'];
+  readonly submittedAt?: string;
+}
+
 /** The two names of a report of an execution: ours, derived from the brokerage's, and the brokerage's. */
 export interface ReportName {
   readonly executionId: string;
@@ -73,7 +84,7 @@ export interface BrokerageUpdate {
 /**
  * What became of a call to the brokerage. `done`: a request to cancel is taken. `absent`: there is no such order. `duplicate`: it has an order of
  * that name already. `unsent`: the call surely changed nothing (no connection, a 429, the circuit is open): ask again later.
- * `unknown`: it may have been carried out (a time-out, a reset, a 5xx, a reply of another shape): only looking up tells.
+ * `unknown`: it may have been carried out (a time-out, a reset, a 5xx, a reply of another shape, then with what was shown): only looking up tells.
  */
 export type BrokerageAnswer =
   | { readonly kind: 'order'; readonly order: BrokerageOrder }
@@ -82,4 +93,4 @@ export type BrokerageAnswer =
   | { readonly kind: 'duplicate' }
   | { readonly kind: 'refused'; readonly code: string; readonly reason: string }
   | { readonly kind: 'unsent'; readonly reason: string; readonly retryAfterMs?: number }
-  | { readonly kind: 'unknown'; readonly reason: string };
+  | { readonly kind: 'unknown'; readonly reason: string; readonly shown?: UnreadableOrder };

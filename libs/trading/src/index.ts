@@ -57,4 +57,5 @@ export {
   type BrokerageUpdate,
   type ExecutionReport,
   type ReportName,
+  type UnreadableOrder,
 } from './brokerage-replies.ts';

@@ -1,6 +1,6 @@
 import type { Denial, RiskLimits } from '@tradecore/events';
 import { compare, decimal, isMultipleOf, multiply, percentOf, smaller, add, subtract, type Decimal } from '@tradecore/money';
-import { isImmediate, referencePrice, reservePrice } from './approval.ts';
+import { isImmediate, referencePrice, reservePrice, tickAt } from './approval.ts';
 import type { RuleFacts } from './risk-facts.ts';
 import { millisecondsBetween } from './time.ts';
 
@@ -26,8 +26,16 @@ export const rules: readonly Rule[] = [
   { name: 'trading-halted', says: 'no kill switch holds, for all accounts or for this one', check: tradingGoesOn },
   { name: 'unknown-symbol', says: 'the market knows the symbol', check: symbolIsKnown },
   { name: 'halted-symbol', says: 'the symbol is not halted', check: symbolTrades },
-  { name: 'wrong-tick', says: 'limit and stop price are multiples of the tick', check: pricesAreOnTicks },
-  { name: 'wrong-lot', says: 'the quantity is a multiple of the lot', check: quantityIsInLots },
+  {
+    name: 'wrong-tick',
+    says: 'limit and stop price are multiples of the tick, which may be another one below 1',
+    check: pricesAreOnTicks,
+  },
+  {
+    name: 'wrong-lot',
+    says: 'the quantity is a multiple of the lot; a fraction of a share is a day order',
+    check: quantityIsInLots,
+  },
   {
     name: 'market-closed',
     says: 'the market is open for what trades at once; the end of the day is known for day orders',
@@ -60,16 +68,25 @@ function symbolTrades({ quote, terms: { symbol } }: RuleFacts): Breach | undefin
 function pricesAreOnTicks({ quote, terms }: RuleFacts): Breach | undefined {
   for (const field of ['limitPrice', 'stopPrice'] as const) {
     const price = terms[field];
-    if (quote && price !== undefined && !isMultipleOf(decimal(price), decimal(quote.tick))) {
-      return { detail: `${field} must be a multiple of ${quote.tick}.`, figures: { [field]: price, tick: quote.tick } };
-    }
+    if (!quote || price === undefined) continue;
+    const tick = tickAt(quote, decimal(price));
+    if (!isMultipleOf(decimal(price), tick))
+      return { detail: `${field} must be a multiple of ${tick}.`, figures: { [field]: price, tick } };
   }
   return undefined;
 }
 
-function quantityIsInLots({ quote, terms: { quantity } }: RuleFacts): Breach | undefined {
-  if (!quote || isMultipleOf(decimal(quantity), decimal(quote.lot))) return undefined;
-  return { detail: `quantity must be a multiple of ${quote.lot}.`, figures: { quantity, lot: quote.lot } };
+/** Brokerages trade fractions of a share within the day only. */
+function quantityIsInLots({ quote, terms: { symbol, quantity, timeInForce } }: RuleFacts): Breach | undefined {
+  if (!quote) return undefined;
+  const { lot } = quote;
+  const share = decimal('1');
+  if (!isMultipleOf(decimal(quantity), decimal(lot))) {
+    const detail = `${lot === share ? `${symbol} is traded in whole shares: ` : ''}quantity must be a multiple of ${lot}.`;
+    return { detail, figures: { quantity, lot } };
+  }
+  if (timeInForce === 'day' || compare(decimal(lot), share) >= 0 || isMultipleOf(decimal(quantity), share)) return undefined;
+  return { detail: 'An order for a fraction of a share must have the time in force day.', figures: { quantity, timeInForce } };
 }
 
 /** A session that should have ended since it was reported is not known to be open. */

@@ -22,6 +22,8 @@ const quote: InstrumentQuote = {
   lot: '1',
   halted: false,
 };
+const pennyShare: InstrumentQuote = { ...quote, tickBelowOne: '0.0001', lastPrice: '0.98' };
+const fractionable: InstrumentQuote = { ...quote, lot: '0.000000001' };
 const session: MarketSession = {
   kind: 'session',
   isOpen: true,
@@ -60,6 +62,28 @@ const approved = (terms: OrderTerms, given: RiskFacts = facts()) => {
   return assessment.approved;
 };
 
+describe('steps of prices and quantities', () => {
+  it('below a dollar are a hundredth of a cent, where the instrument says so: of limits, stops and collars', () => {
+    const penny = facts({ quote: pennyShare });
+    expect(approved(limit({ limitPrice: '0.9999' }), penny).reservePrice).toBe('0.9999');
+    expect(approved(stop({ side: 'sell', stopPrice: '0.9001' }), penny).collarPrice).toBe('0.855');
+    // 5 % above 0.98 is above a dollar: 1.029, on a cent.
+    expect(approved(market(), penny).collarPrice).toBe('1.03');
+    expect(approved(market({ side: 'sell' }), facts({ quote: { ...pennyShare, lastPrice: '0.0001' } })).collarPrice).toBe(
+      '0.0001',
+    );
+    expect(approved(market({ side: 'sell' }), facts({ quote: { ...pennyShare, lastPrice: '1.02' } })).collarPrice).toBe('0.969');
+  });
+
+  it('are fractions of a share where the instrument says so, in day orders', () => {
+    expect(approved(market({ quantity: '0.123456789' }), facts({ quote: fractionable })).reservePrice).toBe('105');
+    expect(approved(limit({ quantity: '2', timeInForce: 'gtc' }), facts({ quote: fractionable })).reservePrice).toBe('100');
+    expect(denied(market({ quantity: '0.5' }), facts())?.detail).toBe(
+      'ACME is traded in whole shares: quantity must be a multiple of 1.',
+    );
+  });
+});
+
 describe('an order is denied', () => {
   it.each<[string, OrderTerms, RiskFacts, Record<string, string>]>([
     ['no-such-account', limit(), facts({ accountExists: false }), { accountId: limit().accountId }],
@@ -73,7 +97,10 @@ describe('an order is denied', () => {
     ['halted-symbol', limit(), facts({ quote: { ...quote, halted: true } }), { symbol: 'ACME' }],
     ['wrong-tick', limit({ limitPrice: '100.005' }), facts(), { limitPrice: '100.005', tick: '0.01' }],
     ['wrong-tick', stop({ stopPrice: '110.001' }), facts(), { stopPrice: '110.001', tick: '0.01' }],
+    ['wrong-tick', limit({ limitPrice: '1.0001' }), facts({ quote: pennyShare }), { limitPrice: '1.0001', tick: '0.01' }],
+    ['wrong-tick', stop({ stopPrice: '0.00005' }), facts({ quote: pennyShare }), { stopPrice: '0.00005', tick: '0.0001' }],
     ['wrong-lot', limit({ quantity: '1.5' }), facts(), { quantity: '1.5', lot: '1' }],
+    ['wrong-lot', limit({ quantity: '1.5', timeInForce: 'gtc' }), facts({ quote: fractionable }), { timeInForce: 'gtc' }],
     ['market-closed', market(), facts({ session: closed }), { now, nextOpen: closed.nextOpen, nextClose: closed.nextClose }],
     ['market-closed', limit({ timeInForce: 'ioc' }), facts({ session: closed }), { now }],
     ['market-closed', limit({ timeInForce: 'fok' }), facts({ session: closed }), { now }],

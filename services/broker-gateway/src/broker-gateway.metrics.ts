@@ -53,6 +53,11 @@ export const gatewayMetrics = {
   }),
   unknown: counter({ name: 'broker_outcome_unknown_total', help: 'Calls whose outcome was not known.' }),
   foreign: counter({ name: 'broker_foreign_orders_total', help: 'Orders at the broker that are not ours, taken up.' }),
+  unreadable: counter({
+    name: 'broker_unreadable_total',
+    help: "Entries of the brokerage's lists that have a shape that we do not know; the rest of the list is taken.",
+    labels: { what: ['order', 'instrument', 'price'] },
+  }),
   healed: counter({
     name: 'broker_reconciled_total',
     help: 'What the sweep found that the stream had not told.',
@@ -60,4 +65,14 @@ export const gatewayMetrics = {
   }),
   sweep: histogram({ name: 'broker_sweep_seconds', help: 'Time that comparing with the broker took.' }),
   prices: counter({ name: 'market_data_published_total', help: 'Records of market data published.' }),
+  listed: gauge({ name: 'market_feed_instruments', help: 'Instruments that the brokerage lists and we can read.' }),
+  marketAge: gauge({
+    name: 'market_feed_age_seconds',
+    help: 'Time since the whole market was last read and published: instruments, session, every price.',
+  }),
+  slices: counter({
+    name: 'market_feed_slices_total',
+    help: 'Slices of the market read from the brokerage and published, by what became of them.',
+    labels: { outcome: ['published', 'failed'] },
+  }),
 };

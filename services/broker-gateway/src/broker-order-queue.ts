@@ -24,7 +24,10 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
     @Inject(Brokerage) brokerage: Brokerage,
   ) {
     const workers = brokerage.config.BROKER_WORKERS;
-    this.queue = new WorkQueue({ dataSource, service: 'broker-gateway', workers, handle: (item) => this.handler(item) });
+    const { rate } = brokerage.http;
+    const handle: WorkHandler = (item) => this.handler(item);
+    this.queue = new WorkQueue({ dataSource, service: 'broker-gateway', workers, handle, room: () => rate.room });
+    rate.onRoom(() => this.queue.notify());
     revisionGauge(() =>
       dataSource.query(
         `select coalesce(state ->> 'standing', 'waiting') as state, count(*)::int as revisions from broker_gateway.work group by 1`,

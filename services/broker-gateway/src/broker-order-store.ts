@@ -17,7 +17,14 @@ import {
   type RecordedEvent,
 } from '@tradecore/events';
 import { runInContext, type WorkContext } from '@tradecore/telemetry';
-import { BrokerOrder, commandIdOf, TradingControl, type BrokerageOrder, type Revision } from '@tradecore/trading';
+import {
+  BrokerOrder,
+  commandIdOf,
+  TradingControl,
+  type BrokerageOrder,
+  type Revision,
+  type UnreadableOrder,
+} from '@tradecore/trading';
 import { DataSource } from 'typeorm';
 import { stepOf, Steps, type Step, type StepEvent } from './steps.ts';
 
@@ -108,7 +115,7 @@ export class BrokerOrderStore {
   }
 
   /** Records an order at the brokerage that is not ours; false where it is recorded already. */
-  async adopt(id: string, order: BrokerageOrder): Promise<boolean> {
+  async adopt(id: string, order: BrokerageOrder | UnreadableOrder): Promise<boolean> {
     const foreign = await this.store.loadAggregate(BrokerOrder, id);
     foreign.adopt(order);
     if (foreign.uncommittedEvents.length === 0) return false;

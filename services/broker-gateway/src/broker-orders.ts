@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { BoundedCache } from '@tradecore/consumers';
 import { foreignOrderIdFor } from '@tradecore/events';
 import { logger } from '@tradecore/telemetry';
-import type { BrokerageOrder, Reply } from '@tradecore/trading';
+import type { BrokerageOrder, Reply, UnreadableOrder } from '@tradecore/trading';
 import { gatewayMetrics } from './broker-gateway.metrics.ts';
 import { BrokerOrderOwner, type Applied } from './broker-order-owner.ts';
 import { BrokerOrderQueue } from './broker-order-queue.ts';
@@ -17,8 +17,6 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** All orders at the brokerage, each with its one owner in this process. */
 @Injectable()
 export class BrokerOrders {
-  /** Words that are not stored yet. */
-  waiting = 0;
   private readonly owners = new BoundedCache<string, BrokerOrderOwner>(remembered);
   private readonly foreign = new BoundedCache<string, true>(remembered);
 
@@ -52,18 +50,34 @@ export class BrokerOrders {
   /** Takes over what is heard of an order. It is ours when a step that sends it is stored, never because it has events. */
   async hear(reply: Extract<Reply, { of: 'stream' | 'list' }>): Promise<Applied> {
     const order = reply.of === 'stream' ? reply.update.order : reply.order;
-    if (this.foreign.get(order.brokerageOrderId)) return 'foreign';
-    this.waiting += 1;
-    try {
-      const isOurs = uuid.test(order.clientOrderId) && (await this.ownerOf(order.clientOrderId).isOurs());
-      return isOurs ? await this.ownerOf(order.clientOrderId).hear(reply) : await this.adopt(order);
-    } finally {
-      this.waiting -= 1;
-    }
+    if (this.isForeign(order.brokerageOrderId)) return 'foreign';
+    return (await this.isOurs(order)) ? this.ownerOf(order.clientOrderId).hear(reply) : this.adopt(order);
+  }
+
+  private async isOurs({ clientOrderId }: Pick<BrokerageOrder, 'clientOrderId'>): Promise<boolean> {
+    return uuid.test(clientOrderId) && this.ownerOf(clientOrderId).isOurs();
+  }
+
+  /** Whether the order at the brokerage is known not to be ours. */
+  isForeign(brokerageOrderId: string): boolean {
+    return this.foreign.get(brokerageOrderId) ?? false;
+  }
+
+  /** Takes note of an order of a shape that we do not know: one that is not ours is foreign, ours is looked up until its outcome is known. */
+  async meet(order: UnreadableOrder): Promise<Applied> {
+    const { brokerageOrderId, clientOrderId, unreadable } = order;
+    if (this.isForeign(brokerageOrderId)) return 'foreign';
+    if (!(await this.isOurs(order))) return this.adopt(order);
+    log.error(
+      { brokerageOrderId, clientOrderId, unreadable },
+      'the brokerage shows an order of ours in a shape that we do not know',
+    );
+    this.queue.ask(clientOrderId);
+    return 'known';
   }
 
   /** Records an order that is not ours, so that it is seen; once. */
-  private async adopt(order: BrokerageOrder): Promise<Applied> {
+  private async adopt(order: BrokerageOrder | UnreadableOrder): Promise<Applied> {
     const id = foreignOrderIdFor(this.brokerage.port.brokerage, order.brokerageOrderId);
     if (await this.store.adopt(id, order)) {
       gatewayMetrics.foreign.inc();

@@ -15,7 +15,9 @@ const dayMs = 24 * 3_600_000;
 /** An execution that the stream has not told for so long will not be told any more. */
 const lateMs = 500;
 const atOnce = 8;
+/** After one that failed; each takes calls from the brokerage's limit. */
 const againMs = 1_000;
+const againLimitMs = 5_000;
 
 /**
  * Compares with the brokerage's lists: every order that was submitted or is open there, every execution, since shortly before the last sweep, and once
@@ -31,6 +33,8 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   private stopped = false;
+  /** Sweeps that did not come to their end, since one did. */
+  private failures = 0;
 
   constructor(
     @Inject(Brokerage) private readonly brokerage: Brokerage,
@@ -82,7 +86,8 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
       // Whoever makes it may have died: looks again when its lease is over.
       else restMs = Math.min(restMs, leaseMs);
     } catch (error) {
-      restMs = againMs;
+      restMs = Math.min(againMs * 2 ** this.failures, againLimitMs, restMs);
+      this.failures += 1;
       log.warn({ err: error }, 'the sweep did not come to its end');
       await this.schedule.failed().catch(() => undefined);
     } finally {
@@ -100,6 +105,7 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
     const found = await this.compare(new Date(since).toISOString());
     for (const key of await this.queue.unattended()) this.queue.ask(key, { sentAt: now });
     await this.schedule.done(now, isLong);
+    this.failures = 0;
     stop();
     const late = found.filter(({ executedAt }) => Date.parse(now) - Date.parse(executedAt) > lateMs);
     if (wasSteady && late.length > 0) this.missed();
@@ -110,26 +116,37 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
     const { port } = this.brokerage;
     const working = await this.queue.working();
     const open = await port.openOrders();
-    const orders = new Map([...(await port.ordersSince(since)), ...open].map((order) => [order.brokerageOrderId, order]));
-    const executions = Map.groupBy(await port.executionsSince(since), ({ brokerageOrderId }) => brokerageOrderId);
-    for (const brokerageOrderId of executions.keys())
-      if (!orders.has(brokerageOrderId)) await this.fetch(brokerageOrderId, orders);
+    const recent = await port.ordersSince(since);
+    for (const order of [...recent.unreadable, ...open.unreadable]) await this.orders.meet(order);
+    const orders = new Map([...recent.orders, ...open.orders].map((order) => [order.brokerageOrderId, order]));
+    const listed = await port.executionsSince(since);
+    const executions = Map.groupBy(listed.executions, ({ brokerageOrderId }) => brokerageOrderId);
+    for (const brokerageOrderId of new Set([...executions.keys(), ...listed.unreadableOf]))
+      if (!orders.has(brokerageOrderId) && !this.orders.isForeign(brokerageOrderId)) await this.fetch(brokerageOrderId, orders);
     const news = [...orders.values()].filter((order) => !this.orders.knows(order, executions.get(order.brokerageOrderId) ?? []));
     const found: BrokerageExecution[] = [];
     await eachOf(news, atOnce, async (order) => {
       const own = executions.get(order.brokerageOrderId) ?? [];
       if (await this.take(order, own)) found.push(...own);
     });
-    const openIds = new Set(open.map(({ clientOrderId }) => clientOrderId));
+    const openIds = new Set([...open.orders, ...open.unreadable].map(({ clientOrderId }) => clientOrderId));
     const missing = working.filter((key) => !openIds.has(key));
     if (missing.length > 0) await this.queue.askAll(missing);
+    this.refuseUnread([...listed.unreadableOf], orders);
     if (news.length > 0) log.info({ since, orders: news.length, executions: found.length }, 'compared with the brokerage');
     return found;
+  }
+
+  /** Nothing counts as compared while an execution of ours can't be read; of others' orders none is taken over. */
+  private refuseUnread(unreadableOf: readonly string[], orders: ReadonlyMap<string, BrokerageOrder>): void {
+    const own = unreadableOf.filter((id) => orders.has(id) && !this.orders.isForeign(id));
+    if (own.length > 0) throw new NoUsableReply(`executions of ${own.join(', ')} in a shape that we do not know`);
   }
 
   private async fetch(brokerageOrderId: string, orders: Map<string, BrokerageOrder>): Promise<void> {
     const answer = await this.brokerage.port.byId(brokerageOrderId);
     if (answer.kind === 'order') orders.set(brokerageOrderId, answer.order);
+    else if (answer.kind === 'unknown' && answer.shown) await this.orders.meet(answer.shown);
     else if (answer.kind === 'absent')
       log.error({ brokerageOrderId }, 'the brokerage lists executions of an order that it does not have');
     // Unanswered: nothing counts as compared, or these executions would lie before the next sweep's beginning.

@@ -5,6 +5,8 @@ import { Alpaca } from './alpaca/alpaca.ts';
 import { AlpacaHttp } from './alpaca/http.ts';
 import { carriesFillsOf, dataUrlOf, rateOf, type GatewayConfig } from './broker-gateway.config.ts';
 import type { BrokeragePort } from './brokerage-port.ts';
+import { sharedSlots } from './call-slots.ts';
+import { DataSource } from 'typeorm';
 
 /** The brokerage as it is set: its port, whether it answers, the settings, the time. */
 @Injectable()
@@ -17,9 +19,10 @@ export class Brokerage {
   constructor(
     @Inject(tokens.config) readonly config: GatewayConfig,
     @Inject(tokens.clock) private readonly clock: Clock,
+    @Inject(DataSource) private readonly dataSource: DataSource,
   ) {
-    this.http = this.open(config.BROKER_URL);
-    this.port = new Alpaca(config.BROKER, carriesFillsOf(config), this.http, this.open(dataUrlOf(config)));
+    this.http = this.open(config.BROKER_URL, 'trading');
+    this.port = new Alpaca(config.BROKER, carriesFillsOf(config), this.http, this.open(dataUrlOf(config), 'market-data'));
     this.rules = {
       replaceCarriesFills: this.port.replaceCarriesFills,
       graceMs: config.BROKER_GRACE,
@@ -33,9 +36,9 @@ export class Brokerage {
     return this.clock.now().toISOString();
   }
 
-  /** Each API has a limit of its own. */
-  private open(url: string): AlpacaHttp {
+  /** Each API has a limit of its own, which all replicas share. */
+  private open(url: string, api: Parameters<typeof sharedSlots>[1]): AlpacaHttp {
     const { BROKER_KEY_ID: keyId, BROKER_SECRET_KEY: secretKey, BROKER_TIMEOUT: timeoutMs } = this.config;
-    return new AlpacaHttp({ url, keyId, secretKey, timeoutMs, perMinute: rateOf(this.config) });
+    return new AlpacaHttp({ url, keyId, secretKey, timeoutMs, slots: sharedSlots(this.dataSource, api, rateOf(this.config)) });
   }
 }

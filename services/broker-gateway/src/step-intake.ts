@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Intake, WorkItem } from '@tradecore/consumers';
 import type { Transaction } from '@tradecore/event-sourcing';
-import type { RecordedEvent } from '@tradecore/events';
+import { CancelBrokerOrder, type RecordedEvent } from '@tradecore/events';
 import { interrupted } from '@tradecore/trading';
 import { BrokerOrderQueue } from './broker-order-queue.ts';
 import { Brokerage } from './brokerage.ts';
@@ -26,12 +26,19 @@ export class StepIntake implements Intake {
   async take(tx: Transaction, events: readonly RecordedEvent[]): Promise<void> {
     const steps = events as readonly RecordedEvent<StepEvent>[];
     const now = this.brokerage.now();
-    const late = new Set(steps.filter((step) => isLate(step, now)).map(({ data }) => data.target));
+    const targets = (fits: (step: RecordedEvent<StepEvent>) => boolean) =>
+      new Set(steps.filter(fits).map(({ data }) => data.target));
+    const late = targets((step) => isLate(step, now));
+    const canceled = targets(({ type }) => type === CancelBrokerOrder.type);
+    const lanes = new Map(steps.map(({ data }) => [data.target, data.accountId]));
     this.claimed = [];
     const taken = await this.rows.put(tx, steps.map(stepOf));
     this.claimed = await this.queue.putClaimed(
       tx,
-      taken.map((key) => ({ key, state: late.has(key) ? { ...interrupted({}, now) } : {} })),
+      taken.map((key) => ({
+        ...{ key, lane: lanes.get(key) ?? '', urgent: canceled.has(key) },
+        state: late.has(key) ? { ...interrupted({}, now) } : {},
+      })),
     );
   }
 

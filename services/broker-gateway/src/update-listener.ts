@@ -1,10 +1,10 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Health } from '@tradecore/service';
 import { logger } from '@tradecore/telemetry';
-import type { BrokerageUpdate } from '@tradecore/trading';
 import { UpdateStream } from './alpaca/update-stream.ts';
 import { streamUrlOf } from './broker-gateway.config.ts';
 import { gatewayMetrics } from './broker-gateway.metrics.ts';
+import type { Applied } from './broker-order-owner.ts';
 import { BrokerOrders } from './broker-orders.ts';
 import { BrokerageSweep } from './brokerage-sweep.ts';
 import { Brokerage } from './brokerage.ts';
@@ -29,7 +29,11 @@ export class UpdateListener implements OnApplicationBootstrap, BeforeApplication
     const { BROKER_KEY_ID: keyId, BROKER_SECRET_KEY: secretKey } = config;
     this.stream = new UpdateStream(
       { url: streamUrlOf(config), keyId, secretKey, brokerage: config.BROKER },
-      { updated: (update) => this.updated(update), up: () => this.sweep.ask() },
+      {
+        updated: (update) => this.take(() => this.orders.hear({ of: 'stream', update })),
+        unreadable: (order) => (order ? this.take(() => this.orders.meet(order)) : this.sweep.ask()),
+        up: () => this.sweep.ask(),
+      },
     );
     sweep.onMissed(() => {
       log.warn('the stream has left something out: it is read anew');
@@ -54,22 +58,22 @@ export class UpdateListener implements OnApplicationBootstrap, BeforeApplication
     await Promise.all(this.storing);
   }
 
-  private updated(update: BrokerageUpdate): void {
-    if (this.orders.waiting > waitingLimit) {
+  private take(hear: () => Promise<Applied>): void {
+    if (this.storing.size > waitingLimit) {
       log.error('updates come faster than they can be stored');
       this.stream.restart();
       return;
     }
-    const stored = this.store(update).finally(() => this.storing.delete(stored));
+    const stored = this.store(hear).finally(() => this.storing.delete(stored));
     this.storing.add(stored);
   }
 
-  private async store(update: BrokerageUpdate): Promise<void> {
+  private async store(hear: () => Promise<Applied>): Promise<void> {
     try {
-      gatewayMetrics.updates.inc({ outcome: await this.orders.hear({ of: 'stream', update }) });
+      gatewayMetrics.updates.inc({ outcome: await hear() });
     } catch (error) {
       gatewayMetrics.updates.inc({ outcome: 'failed' });
-      log.error({ err: error, clientOrderId: update.order.clientOrderId }, 'an update was not stored: the sweep finds it');
+      log.error({ err: error }, 'an update was not stored: the sweep finds it');
       this.sweep.ask();
     }
   }

@@ -3,7 +3,18 @@ import type { AddressInfo } from 'node:net';
 import { Alpaca } from '../src/alpaca/alpaca.ts';
 import { AlpacaHttp } from '../src/alpaca/http.ts';
 import { NoUsableReply } from '../src/brokerage-port.ts';
+import { createTestDatabase } from '@tradecore/event-sourcing/testing';
+import { runtimeMigrations } from '@tradecore/service/migrations';
+import { CallRate } from '../src/alpaca/call-rate.ts';
+import { sharedSlots, type CallSlots } from '../src/call-slots.ts';
 import { revisionTerms } from './world.ts';
+
+/** A limit that nobody reaches. */
+const boundless: CallSlots = {
+  perMinute: 60_000,
+  reserve: (count) => Promise.resolve({ count, waitMs: 0 }),
+  pause: () => Promise.resolve(),
+};
 
 const order = {
   id: 'v1',
@@ -24,7 +35,7 @@ describe('a call to the broker', () => {
   const seen: { method?: string | undefined; url?: string | undefined; body: string }[] = [];
 
   /** A broker that answers as it is told. */
-  const broker = async (listener: RequestListener, settings: { timeoutMs?: number; perMinute?: number } = {}) => {
+  const broker = async (listener: RequestListener, settings: { timeoutMs?: number } = {}) => {
     const server = createServer((request, response) => {
       let body = '';
       request.on('data', (text: Buffer) => (body += text.toString()));
@@ -36,7 +47,7 @@ describe('a call to the broker', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     servers.push(server);
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const http = new AlpacaHttp({ url, keyId: 'k', secretKey: 's', timeoutMs: 300, perMinute: 60_000, ...settings });
+    const http = new AlpacaHttp({ url, keyId: 'k', secretKey: 's', timeoutMs: 300, slots: boundless, ...settings });
     return { http, alpaca: new Alpaca('paper', true, http, http) };
   };
   const says = (status: number, body: unknown, headers: Record<string, string> = {}): RequestListener => {
@@ -134,16 +145,6 @@ describe('a call to the broker', () => {
     expect([http.isOpen, backs]).toEqual([true, 1]);
   });
 
-  it('keeps within the rate that the broker allows', async () => {
-    const { alpaca } = await broker(says(200, order), { perMinute: 600 }); // 60 at once, then 10 a second
-    const started = performance.now();
-    await Promise.all(Array.from({ length: 63 }, () => alpaca.submit('c1', revisionTerms())));
-    expect(performance.now() - started).toBeGreaterThan(250);
-    const answers = await Promise.all(Array.from({ length: 80 }, () => alpaca.submit('c1', revisionTerms())));
-    // Who would wait for more than five seconds is told so at once.
-    expect(answers.filter(({ kind }) => kind === 'unsent').length).toBeGreaterThan(0);
-  }, 20_000);
-
   it('reads every page of a list, also where orders share a moment', async () => {
     const all = Array.from({ length: 1_200 }, (_, n) => ({
       ...order,
@@ -155,11 +156,100 @@ describe('a call to the broker', () => {
       const page = all.filter(({ submitted_at }) => after === null || submitted_at > after).slice(0, 500);
       says(200, page)(request, response);
     });
-    expect(await alpaca.openOrders()).toHaveLength(1_200);
+    expect((await alpaca.openOrders()).orders).toHaveLength(1_200);
   });
 
   it('that asks and is not answered in a shape that we know says so', async () => {
-    const { alpaca } = await broker(says(200, [{ ...order, qty: 'many' }]));
+    const { alpaca } = await broker(says(200, { orders: [order] }));
     await expect(alpaca.openOrders()).rejects.toThrow(NoUsableReply);
+  });
+
+  it('that lists orders of shapes that we do not know has the others, and of those what can be read', async () => {
+    const strange = [
+      { ...order, id: 'several', symbol: '', side: '', order_class: 'mleg' },
+      { ...order, id: 'option', symbol: 'ACME260117C00150000', side: 'sell', position_intent: 'sell_to_open' },
+      { ...order, id: 'coin', symbol: 'BTC/USD', qty: '0.12345678912', filled_qty: '0' },
+      { ...order, id: 'money', qty: null, notional: '100.50', filled_qty: '0.4444444444' },
+      { ...order, id: 'word', status: 'dreaming', client_order_id: null, submitted_at: 7 },
+      { ...order, id: 'control', client_order_id: 'a\u0000b' },
+      { ...order, id: null },
+      'no order',
+    ];
+    const { alpaca } = await broker(says(200, [order, ...strange]));
+    const { orders, unreadable } = await alpaca.openOrders();
+    expect(orders.map(({ brokerageOrderId }) => brokerageOrderId)).toEqual(['v1', 'option']);
+    expect(unreadable).toMatchObject([
+      { brokerageOrderId: 'several', unreadable: 'symbol' },
+      { brokerageOrderId: 'coin', symbol: 'BTC/USD', unreadable: 'qty' },
+      { brokerageOrderId: 'money', symbol: 'ACME', unreadable: 'filled_qty' },
+      { brokerageOrderId: 'word', brokerageStatus: 'dreaming', clientOrderId: '' },
+      { brokerageOrderId: 'control', clientOrderId: '' },
+    ]);
+  });
+
+  it('that lists executions which cannot be read says of which orders they are, and holds up no other order', async () => {
+    const fill = { id: '1::e1', order_id: 'v1', qty: '1', price: '100', transaction_time: order.created_at };
+    const { alpaca } = await broker(says(200, [fill, { ...fill, id: '2::e2', order_id: 'coin', qty: '0.12345678912' }]));
+    expect(await alpaca.executionsSince(order.created_at)).toMatchObject({
+      executions: [{ brokerageOrderId: 'v1' }],
+      unreadableOf: new Set(['coin']),
+    });
+    const of = (brokerageOrderId: string) => alpaca.executionsOf({ brokerageOrderId, submittedAt: order.created_at } as never);
+    expect(await of('v1')).toHaveLength(1);
+    await expect(of('coin')).rejects.toThrow(NoUsableReply);
+  });
+});
+
+describe('the rate that a brokerage allows', () => {
+  let database: Awaited<ReturnType<typeof createTestDatabase>>;
+  beforeAll(async () => (database = await createTestDatabase({ migrations: [...runtimeMigrations] })), 60_000);
+  afterAll(() => database.drop());
+
+  /** As two replicas with processes of their own have it. */
+  const replicas = async (perMinute: number, maxWaitMs = 5_000) => {
+    await database.dataSource.query(`update broker_gateway.call_slots set free_at = '-infinity'`);
+    const dataSource = await database.dataSourceFor('broker-gateway');
+    return [1, 2].map(() => new CallRate(sharedSlots(dataSource, 'trading', perMinute), maxWaitMs)) as [CallRate, CallRate];
+  };
+  const took = async (calls: Promise<unknown>): Promise<number> => {
+    const begun = performance.now();
+    await calls;
+    return performance.now() - begun;
+  };
+
+  it('is one for all replicas: a tenth of a minute at once, then each in its time', async () => {
+    const rates = await replicas(600); // 60 at once, then 10 a second
+    expect(await took(Promise.all(Array.from({ length: 60 }, (_, n) => rates[n % 2]!.take())))).toBeLessThan(500);
+    const ms = await took(Promise.all(Array.from({ length: 6 }, (_, n) => rates[n % 2]!.take())));
+    expect(ms).toBeGreaterThan(450);
+    expect(ms).toBeLessThan(1_500);
+  });
+
+  it('lets a cancel go before what waits already, and no more work begin while two calls wait', async () => {
+    const [rate] = await replicas(600);
+    await Promise.all(Array.from({ length: 60 }, () => rate.take()));
+    expect(rate.room).toBe(Infinity);
+    const order: string[] = [];
+    const calls = ['a', 'b', 'c'].map((name) => rate.take().then(() => order.push(name)));
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    expect(rate.room).toBe(0);
+    await Promise.all([...calls, rate.take(true).then(() => order.push('cancel'))]);
+    expect(order).toEqual(['cancel', 'a', 'b', 'c']);
+  });
+
+  it('refuses who would wait too long, and takes nothing for it; the word of the brokerage to wait holds for all', async () => {
+    const [one, other] = await replicas(600, 900);
+    await Promise.all(Array.from({ length: 60 }, () => one.take()));
+    const waits = Array.from({ length: 9 }, () => one.take().catch((error: unknown) => error));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await one.pause(1_500);
+    expect(await waits.at(-1)).toMatchObject({ name: 'RateExceeded' });
+    for (const rate of [one, other]) {
+      const refusal = await rate.take().catch((error: unknown) => error);
+      expect(refusal).toMatchObject({ name: 'RateExceeded' });
+      expect((refusal as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(200);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(await took(other.take())).toBeLessThan(900);
   });
 });

@@ -1,6 +1,7 @@
 /**
  * The gateway in a process of its own that can be killed at an exact line. FAILPOINT=<point>:<nth> sends SIGKILL to itself when it reaches
- * the point for the nth time; points are laid around the classes from outside, so that nothing of it is in the service.
+ * the point for the nth time; points are laid around the classes from outside, so that nothing of it is in the service. All modules are loaded
+ * (`warm`) when SIGUSR2 begins it: most of a start is that, and may happen while the one before runs.
  */
 import { runService } from '@tradecore/service';
 import { AlpacaHttp, type HttpCall } from '../src/alpaca/http.ts';
@@ -33,4 +34,9 @@ around(BrokerOrderStore.prototype, 'save', () => 'save');
 around(BrokerOrderOwner.prototype, 'begin', () => 'begin');
 around(BrokerOrders.prototype, 'hear', () => 'update');
 
+const begun = new Promise((resolve) => process.once('SIGUSR2', resolve));
+const alive = setInterval(() => undefined, 1_000);
+process.stdout.write('warm\n');
+await begun;
+clearInterval(alive);
 await runService(brokerGateway);

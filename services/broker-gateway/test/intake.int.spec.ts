@@ -111,7 +111,15 @@ describe('what a saga asks of the brokerage', () => {
       }));
     const of = async (symbol: string) => (await read()).filter(({ key }) => key === symbol).map(({ record }) => record);
     await until('ACME is published', async () => (await of('ACME')).length > 0);
-    const quote = { kind: 'instrument', symbol: 'ACME', lastPrice: '100', tick: '0.01', lot: '1', halted: false };
+    const quote = {
+      kind: 'instrument',
+      symbol: 'ACME',
+      lastPrice: '100',
+      tick: '0.01',
+      tickBelowOne: '0.0001',
+      lot: '1',
+      halted: false,
+    };
     expect((await of('ACME'))[0]).toEqual({ ...quote, pricedAt: expect.any(String) });
     expect((await of('HALT'))[0]).toMatchObject({ halted: true });
     expect((await of(sessionKey))[0]).toMatchObject({ kind: 'session', isOpen: true });

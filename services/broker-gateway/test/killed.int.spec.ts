@@ -5,6 +5,8 @@ import { revisionTerms, restingTerms, startProcess, until, World } from './world
 
 const main = fileURLToPath(new URL('gateway-process.ts', import.meta.url));
 
+type Gateway = ReturnType<typeof startProcess>;
+
 /** Orders of every kind. */
 class Load {
   readonly filling: string[] = [];
@@ -51,14 +53,24 @@ describe.each([
   }, 60_000);
   afterAll(() => world.close(), 30_000);
 
-  it.each(points)(
+  /** The process that dies at the next point loads its modules while the one before runs. */
+  let next: Gateway | undefined;
+  const warmUp = (point: string | undefined): void => {
+    next = point === undefined ? undefined : startProcess(main, world.env({ ...env, FAILPOINT: point, LOG_LEVEL: 'error' }));
+  };
+
+  it.each(points.map((point, index) => [point, points[index + 1]] as const))(
     'dies at %s',
-    async (point) => {
-      const { child, output } = startProcess(main, world.env({ ...env, FAILPOINT: point, LOG_LEVEL: 'error' }));
+    async (point, following) => {
+      if (!next) warmUp(point);
+      const { child, output } = next as Gateway;
       const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
+      await until('it is loaded', () => output().startsWith('warm'));
+      child.kill('SIGUSR2');
+      warmUp(following);
       let isOver = false;
       const loading = (async () => {
-        for (; !isOver; await new Promise((resolve) => setTimeout(resolve, 1_000))) await load.happen();
+        for (; !isOver; await new Promise((resolve) => setTimeout(resolve, 200))) await load.happen();
       })();
       const [code, signal] = await Promise.race([ended, loading.then(() => ['the load ended', null] as const)]);
       isOver = true;

@@ -143,9 +143,9 @@ export class World {
     await inTransaction(this.dataSource, async (tx) => {
       for (const id of await this.steps.put(tx, events.map(stepOf))) {
         await tx.query(
-          `insert into broker_gateway.work as w (key) values ($1)
+          `insert into broker_gateway.work as w (key, lane) values ($1, $2)
            on conflict (key) do update set revision = w.revision + 1, due_at = case when w.claim is null then now() else w.due_at end`,
-          [id],
+          [id, steps[0]?.data.accountId],
         );
       }
     });

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { accountJson, activityJson, orderJson, positionJson } from './alpaca-json.ts';
-import { accountOf, read } from './door.ts';
+import { accountOf, ownQuery, read } from './door.ts';
 import { Refusal, type Exchange, type Instrument, type ExecutionQuery, type PositionView } from './exchange/index.ts';
 import { notFound } from './exchange/refusal.ts';
 import { activityQuery, closePosition, closePositions } from './requests.ts';
@@ -66,7 +66,7 @@ function closeRoutes(door: FastifyInstance, { exchange, faultInjection }: Counte
       return { symbol: position.symbol, status: error.status, body: { code: error.code, message: error.message } };
     }
   };
-  door.delete<WithSymbol>('/v2/positions/:symbol', async (request, reply) => {
+  door.delete<WithSymbol>('/v2/positions/:symbol', ownQuery, async (request, reply) => {
     const { id } = accountOf(request);
     const { qty } = read(closePosition, request.query);
     const { symbol } = request.params;
@@ -79,7 +79,7 @@ function closeRoutes(door: FastifyInstance, { exchange, faultInjection }: Counte
       },
     });
   });
-  door.delete('/v2/positions', async (request, reply) => {
+  door.delete('/v2/positions', ownQuery, async (request, reply) => {
     const { id } = accountOf(request);
     const cancels = read(closePositions, request.query).cancel_orders;
     const results = await faultInjection.attend(request, reply, {
@@ -110,7 +110,7 @@ function executionQuery(query: z.output<typeof activityQuery>): ExecutionQuery {
 
 function activityRoutes(door: FastifyInstance, { exchange, faultInjection }: Counter): void {
   const list = (path: string, typesOf: (query: z.output<typeof activityQuery>, type?: string) => boolean): void =>
-    void door.get<{ Params: { type?: string } }>(path, async (request, reply) => {
+    void door.get<{ Params: { type?: string } }>(path, ownQuery, async (request, reply) => {
       const { id } = accountOf(request);
       const query = read(activityQuery, request.query);
       const isAsked = typesOf(query, request.params.type);

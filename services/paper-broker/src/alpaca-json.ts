@@ -1,15 +1,18 @@
-import { add, compare, decimal, multiply, subtract, zero, type Decimal } from '@tradecore/money';
+import { add, compare, decimal, subtract, zero, type Decimal } from '@tradecore/money';
 import { derivedId } from '@tradecore/events';
 import Big from 'big.js';
-import type {
-  AccountView,
-  Instrument,
-  PositionView,
-  Quote,
-  TradingDay,
-  Update,
-  VenueExecution,
-  ExchangeOrder,
+import {
+  isFractionable,
+  tickAt,
+  valueOf,
+  type AccountView,
+  type Instrument,
+  type PositionView,
+  type Quote,
+  type TradingDay,
+  type Update,
+  type VenueExecution,
+  type ExchangeOrder,
 } from './exchange/index.ts';
 
 /** Milliseconds as RFC 3339; absent as null. */
@@ -98,9 +101,9 @@ export function accountJson({ id, cash, power, longValue, openedAt, opened }: Ac
 /** A position as Alpaca shows it. `lastDay` is the close that the walk started from. */
 export function positionJson(position: PositionView, { exchange, close }: Instrument): Record<string, unknown> {
   const { symbol, qty, held, cost, price } = position;
-  const value = multiply(qty, price);
+  const value = valueOf(qty, price);
   const profit = subtract(value, cost);
-  const today = multiply(qty, subtract(price, close));
+  const today = valueOf(qty, subtract(price, close));
   return {
     asset_id: assetId(symbol),
     symbol,
@@ -116,32 +119,29 @@ export function positionJson(position: PositionView, { exchange, close }: Instru
     unrealized_pl: profit,
     unrealized_plpc: ratio(profit, cost),
     unrealized_intraday_pl: today,
-    unrealized_intraday_plpc: ratio(today, multiply(qty, close)),
+    unrealized_intraday_plpc: ratio(today, valueOf(qty, close)),
     current_price: price,
     lastday_price: close,
     change_today: ratio(subtract(price, close), close),
   };
 }
 
-/** An asset as Alpaca shows it; the increments, which Alpaca gives for crypto only, tell tick and lot. A halted one is not tradable. */
-export const assetJson = ({ symbol, name, exchange, tick, lot }: Instrument, { halted }: Quote): Record<string, unknown> => ({
-  id: assetId(symbol),
+/** An asset as Alpaca shows it: increments it gives for crypto only. A halted one is not tradable. */
+export const assetJson = (instrument: Instrument, { halted }: Quote): Record<string, unknown> => ({
+  id: assetId(instrument.symbol),
   class: 'us_equity',
-  exchange,
-  symbol,
-  name,
+  exchange: instrument.exchange,
+  symbol: instrument.symbol,
+  name: instrument.name,
   status: 'active',
   tradable: !halted,
   marginable: false,
   shortable: false,
   easy_to_borrow: false,
-  fractionable: false,
+  fractionable: isFractionable(instrument),
   maintenance_margin_requirement: 100,
   margin_requirement_long: '100',
   margin_requirement_short: '100',
-  min_order_size: lot,
-  min_trade_increment: lot,
-  price_increment: tick,
   attributes: [],
 });
 
@@ -199,7 +199,8 @@ export const tradeJson = ({ price, at, sequence }: Quote): Record<string, unknow
 });
 
 /** A quote one tick to each side of the last price. */
-export const quoteJson = ({ price, at }: Quote, { tick }: Instrument): Record<string, unknown> => ({
-  ...{ t: time(at), ax: 'V', ap: Number(add(price, tick)), as: 1, bx: 'V', bp: Number(subtract(price, tick)), bs: 1 },
-  ...{ c: ['R'], z: 'C' },
-});
+export function quoteJson({ price, at }: Quote): Record<string, unknown> {
+  const tick = tickAt(price);
+  const [ask, bid] = [Number(add(price, tick)), Number(subtract(price, tick))];
+  return { t: time(at), ax: 'V', ap: ask, as: 1, bx: 'V', bp: bid, bs: 1, c: ['R'], z: 'C' };
+}

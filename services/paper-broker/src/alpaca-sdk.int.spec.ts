@@ -47,7 +47,7 @@ describe("Alpaca's own SDK, unchanged,", () => {
     const assets = await trading.assets.getV2Assets();
     expect(assets.find(({ symbol }) => symbol === 'HALT')).toMatchObject({ tradable: false });
     expect(await trading.assets.getV2AssetsSymbolOrAssetId({ symbolOrAssetId: 'ACME' })).toMatchObject({
-      priceIncrement: '0.01',
+      fractionable: false,
     });
     const { trades } = await marketData.stocks.stockLatestTrades({ symbols: 'ACME,AAPL' });
     expect(trades['ACME']).toMatchObject({ p: 100 });

@@ -42,12 +42,20 @@ export function accountOf({ paper }: FastifyRequest): PaperAccount {
   return paper;
 }
 
-/** `value` as the schema has it; `Refusal` 422 that names the first fault. */
+/** `value` as the schema has it, where null is absent; `Refusal` 422 that names the first fault. */
 export function read<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
-  const parsed = schema.safeParse(value ?? {});
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const parsed = schema.safeParse(
+    isObject ? Object.fromEntries(Object.entries(value).filter(([, each]) => each !== null)) : (value ?? {}),
+  );
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw malformed(`${issue?.path.join('.') || 'body'}: ${issue?.message}`);
+  throw malformed(faultOf(parsed.error));
+}
+
+/** The first fault of what was asked, in words. */
+export function faultOf({ issues: [issue] }: z.ZodError): string {
+  if (issue?.code === 'unrecognized_keys') return `${issue.keys[0]} is not supported by the paper broker`;
+  return `${issue?.path.join('.') || 'body'}: ${issue?.message}`;
 }
 
 /** Fastify with Alpaca's keys, limits and words for errors before every route. */
@@ -68,13 +76,28 @@ export function createDoor(options: DoorOptions): FastifyInstance {
     }
   });
   door.addHook('onRequest', (request, reply, done) => admit(request, reply, { ...options, done }));
+  door.addHook('preHandler', ({ query, routeOptions, is404 }, _, done) => {
+    const [asked] = is404 || routeOptions.config.readsQuery ? [] : Object.keys(query as object);
+    done(asked === undefined ? undefined : malformed(`${asked} is not supported by the paper broker`));
+  });
   door.addHook('onResponse', (_, reply, done) => {
     answers.inc({ status: `${Math.trunc(reply.statusCode / 100)}xx` });
     done();
   });
-  door.setNotFoundHandler((_, reply) => refuse(new Refusal(404, 40410000, 'endpoint not found'), reply));
+  const routes: string[] = [];
+  door.addHook('onRoute', ({ method, url, config }) => {
+    if (method !== 'HEAD' && config?.control !== true) routes.push(`${String(method)} ${url.replace('::', ':')}`);
+  });
+  door.setNotFoundHandler(({ method, url }, reply) => refuse(lacking(method, url, routes), reply));
   door.setErrorHandler((error, _, reply) => refuse(error, reply));
   return door;
+}
+
+/** Alpaca's own paths begin with a version: of those that the broker lacks it says so, and what there is. */
+function lacking(method: string, url: string, routes: readonly string[]): Refusal {
+  const [path = ''] = url.split('?', 1);
+  if (!/^\/v\d/.test(path)) return new Refusal(404, 40410000, 'endpoint not found');
+  return new Refusal(501, 50110000, `the paper broker does not do ${method} ${path}`, { supported: routes });
 }
 
 function admit(request: FastifyRequest, reply: FastifyReply, options: DoorOptions & { done: (error?: Error) => void }): void {
@@ -92,10 +115,15 @@ function admit(request: FastifyRequest, reply: FastifyReply, options: DoorOption
   done(isSpent ? tooMany(Math.max(1, Math.ceil(reset - Date.now() / 1000))) : undefined);
 }
 
+/** Options of a route that reads its query itself. */
+export const ownQuery = { config: { readsQuery: true } } as const;
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Of those who play the broker, not of those who trade with it. */
     control?: boolean;
+    /** It reads its query itself; the others refuse one. */
+    readsQuery?: boolean;
   }
 }
 

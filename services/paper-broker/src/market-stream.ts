@@ -2,17 +2,23 @@ import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import type { Accounts } from './accounts.ts';
 import { tradeJson } from './alpaca-json.ts';
+import { faultOf } from './door.ts';
 import type { Exchange } from './exchange/index.ts';
 
 /** Bytes waiting for a slow client, at most: while there are more it misses prices, for the next ones are as good. */
 const bufferLimit = 256 * 1024;
 const symbolsLimit = 1000;
 
-const message = z.object({
+const none = z.array(z.string()).max(0, 'only trades are supported by the paper broker').optional();
+
+/** What Alpaca sends beside trades is refused, not left out. */
+const message = z.strictObject({
   action: z.enum(['auth', 'subscribe', 'unsubscribe']),
   key: z.string().optional(),
   secret: z.string().optional(),
   trades: z.array(z.string()).max(symbolsLimit).optional(),
+  quotes: none,
+  bars: none,
 });
 
 interface Client {
@@ -59,7 +65,8 @@ export class MarketStream {
   #hear(socket: WebSocket, text: string): void {
     const client = this.#clients.get(socket);
     const heard = parse(text);
-    if (!client || !heard) return tell(socket, [{ T: 'error', code: 400, msg: 'invalid syntax' }]);
+    if (!client) return;
+    if (typeof heard === 'string') return tell(socket, [{ T: 'error', code: 400, msg: heard }]);
     if (heard.action === 'auth') return this.#authenticate(socket, client, heard);
     if (!client.isAuthenticated) return tell(socket, [{ T: 'error', code: 401, msg: 'not authenticated' }]);
     for (const symbol of heard.trades ?? []) {
@@ -78,10 +85,12 @@ export class MarketStream {
 
 const tell = (socket: WebSocket, messages: readonly object[]): void => socket.send(JSON.stringify(messages));
 
-function parse(text: string): z.output<typeof message> | undefined {
+/** What was said, or what is wrong with it. */
+function parse(text: string): z.output<typeof message> | string {
   try {
-    return message.safeParse(JSON.parse(text)).data;
+    const read = message.safeParse(JSON.parse(text));
+    return read.success ? read.data : faultOf(read.error);
   } catch {
-    return undefined;
+    return 'invalid syntax';
   }
 }

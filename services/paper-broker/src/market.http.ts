@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { assetId, assetJson, calendarJson, quoteJson, time, tradeJson } from './alpaca-json.ts';
-import { read } from './door.ts';
+import { ownQuery, read } from './door.ts';
 import { newYork, type Exchange, type Instrument } from './exchange/index.ts';
 import { notFound } from './exchange/refusal.ts';
-import { calendarQuery, symbolsQuery } from './requests.ts';
+import { assetsQuery, calendarQuery, dataQuery, symbolsQuery } from './requests.ts';
 import type { Counter } from './trading.http.ts';
 
 const dayLength = 24 * 3_600_000;
@@ -24,10 +24,11 @@ function assetOf(exchange: Exchange, asked: string): Instrument {
 export function marketRoutes(door: FastifyInstance, counter: Counter): void {
   const { exchange, faultInjection } = counter;
   const asset = (instrument: Instrument) => assetJson(instrument, exchange.quote(instrument.symbol));
-  door.get('/v2/assets', async (request, reply) => {
-    const assets = await faultInjection.attend(request, reply, { on: 'read', act: () => exchange.instruments.map(asset) });
-    const { status } = request.query as { status?: string };
-    return status === 'inactive' ? [] : assets;
+  door.get('/v2/assets', ownQuery, async (request, reply) => {
+    const { status = 'active', asset_class: kind = 'us_equity', exchange: place } = read(assetsQuery, request.query);
+    const isListed = status === 'active' && kind === 'us_equity';
+    const wanted = exchange.instruments.filter((each) => isListed && (place ?? each.exchange) === each.exchange);
+    return faultInjection.attend(request, reply, { on: 'read', act: () => wanted.map(asset) });
   });
   door.get<WithSymbol>('/v2/assets/:symbol', async (request, reply) =>
     faultInjection.attend(request, reply, { on: 'read', act: () => asset(assetOf(exchange, request.params.symbol)) }),
@@ -35,7 +36,7 @@ export function marketRoutes(door: FastifyInstance, counter: Counter): void {
   door.get('/v2/clock', async (request, reply) =>
     faultInjection.attend(request, reply, { on: 'read', act: (_, now) => clock(exchange, now) }),
   );
-  door.get('/v2/calendar', async (request, reply) => {
+  door.get('/v2/calendar', ownQuery, async (request, reply) => {
     const query = read(calendarQuery, request.query);
     return faultInjection.attend(request, reply, { on: 'read', act: (_, now) => calendar(exchange, query, now) });
   });
@@ -64,12 +65,12 @@ function calendar(
 
 function dataRoutes(door: FastifyInstance, { exchange, faultInjection }: Counter): void {
   const trade = ({ symbol }: Instrument) => tradeJson(exchange.quote(symbol));
-  const quote = (instrument: Instrument) => quoteJson(exchange.quote(instrument.symbol), instrument);
+  const quote = ({ symbol }: Instrument) => quoteJson(exchange.quote(symbol));
   for (const [many, one, show] of [
     ['trades', 'trade', trade],
     ['quotes', 'quote', quote],
   ] as const) {
-    door.get(`/v2/stocks/${many}/latest`, async (request, reply) => {
+    door.get(`/v2/stocks/${many}/latest`, ownQuery, async (request, reply) => {
       const { symbols } = read(symbolsQuery, request.query);
       const wanted = exchange.instruments.filter(({ symbol }) => symbols.includes(symbol));
       const shown = await faultInjection.attend(request, reply, {
@@ -78,7 +79,8 @@ function dataRoutes(door: FastifyInstance, { exchange, faultInjection }: Counter
       });
       return shown && { [many]: shown };
     });
-    door.get<WithSymbol>(`/v2/stocks/:symbol/${many}/latest`, async (request, reply) => {
+    door.get<WithSymbol>(`/v2/stocks/:symbol/${many}/latest`, ownQuery, async (request, reply) => {
+      read(dataQuery, request.query);
       const { symbol } = request.params;
       const shown = await faultInjection.attend(request, reply, { on: 'read', act: () => show(assetOf(exchange, symbol)) });
       return shown && { symbol, [one]: shown };

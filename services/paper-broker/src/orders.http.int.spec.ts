@@ -36,7 +36,12 @@ describe('the HTTP door', () => {
   it.each<[string, Json, number, number, RegExp]>([
     ['no symbol', { symbol: undefined }, 422, 40010001, /^symbol: /],
     ['no side', { side: 'long' }, 422, 40010001, /^side: /],
-    ['a notional amount', { notional: '100' }, 422, 40010001, /notional is not supported by the paper broker/],
+    ['a notional amount', { notional: '100' }, 422, 40010001, /^notional is not supported by the paper broker$/],
+    ['extended hours', { extended_hours: true }, 422, 40010001, /^extended_hours: only false is supported/],
+    ['a short sale', { side: 'sell', position_intent: 'sell_to_open' }, 422, 40010001, /^position_intent: /],
+    ['an opening sale', { side: 'sell', position_intent: 'buy_to_open' }, 422, 40010001, /^position_intent: /],
+    ['take profit', { take_profit: { limit_price: '1' } }, 422, 40010001, /^take_profit is not supported/],
+    ['a field of tomorrow', { some_day: 1 }, 422, 40010001, /^some_day is not supported/],
     ['a bracket', { order_class: 'bracket' }, 422, 40010001, /only simple orders are supported/],
     ['a trailing stop', { type: 'trailing_stop' }, 422, 40010001, /^type: /],
     ['a name too long', { client_order_id: 'x'.repeat(129) }, 422, 40010001, /^client_order_id: /],
@@ -45,6 +50,48 @@ describe('the HTTP door', () => {
   ])('refuses %s in Alpaca words', async (_, changes, ...refusal) => {
     const [status, code, message] = refusal;
     expect(await paper.order(changes)).toMatchObject({ status, body: { code, message: expect.stringMatching(message) } });
+  });
+
+  it('takes fields that are null for absent, and those that say what it does anyway', async () => {
+    const plain = { extended_hours: false, position_intent: 'buy_to_open', order_class: 'simple', notional: null, legs: null };
+    expect((await paper.order(plain)).status).toBe(200);
+    expect((await paper.call('GET', '/v2/orders?nested=true&asset_class=us_equity')).status).toBe(200);
+  });
+
+  it('refuses to change what orders have not', async () => {
+    const refused = await paper.call('PATCH', '/v2/orders/x', { trail: '1' });
+    expect(refused).toMatchObject({ status: 422, body: { message: 'trail is not supported by the paper broker' } });
+  });
+
+  it.each([
+    ['GET', '/v2/orders?before_order_id=x'],
+    ['GET', '/v2/account?x=1'],
+    ['GET', '/v2/assets?attributes=x'],
+    ['GET', '/v2/clock?x=1'],
+    ['GET', '/v2/positions?x=1'],
+    ['GET', '/v2/orders/x?x=1'],
+    ['GET', '/v2/stocks/trades/latest?symbols=ACME&feed=sip'],
+    ['GET', '/v2/stocks/ACME/quotes/latest?currency=EUR'],
+    ['DELETE', '/v2/positions/ACME?percentage=50'],
+    ['DELETE', '/v2/orders?symbols=ACME'],
+  ])('refuses what it does not do: %s %s', async (method, path) => {
+    const { status, body } = await paper.call(method, path);
+    expect([status, body['message']]).toEqual([422, expect.stringMatching(/supported by the paper broker/)]);
+  });
+
+  it.each([
+    ['GET', '/v2/watchlists?name=x'],
+    ['GET', '/v2/account/portfolio/history'],
+    ['PATCH', '/v2/account/configurations'],
+    ['GET', '/v1beta3/crypto/us/latest/trades'],
+    ['PUT', '/v2/orders'],
+  ])('answers 501 to %s %s, with what there is', async (method, path) => {
+    const { status, body } = await paper.call<{ message: string; supported: string[] }>(method, path);
+    expect([status, body.message]).toEqual([501, `the paper broker does not do ${method} ${path.split('?')[0]}`]);
+    expect(body.supported).toEqual(
+      expect.arrayContaining(['POST /v2/orders', 'GET /v2/orders:by_client_order_id', 'GET /v2/clock']),
+    );
+    expect(body.supported.join()).not.toMatch(/faults|HEAD/);
   });
 
   it('refuses a body that is no JSON, and one that is too big', async () => {

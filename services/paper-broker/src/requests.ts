@@ -6,37 +6,36 @@ const amount = z.union([z.string().max(64), z.number().transform(String)]);
 const clientOrderId = z.string().min(1).max(128);
 const sides = z.enum(['buy', 'sell']);
 const timesInForce = z.enum(['day', 'gtc', 'ioc', 'fok']);
-const unsupported = (what: string) =>
-  z
-    .unknown()
-    .refine((value) => value === undefined || value === null, `${what} is not supported by the paper broker`)
-    .optional();
+const onlyWith = (what: string) => `only ${what} is supported by the paper broker`;
+const intents = { buy: 'buy_to_open', sell: 'sell_to_close' } as const;
 
-/** `POST /v2/orders`. */
-export const postOrder = z.object({
-  symbol: z.string().min(1).max(20),
-  qty: amount,
-  side: sides,
-  type: z.enum(['market', 'limit', 'stop', 'stop_limit']),
-  time_in_force: timesInForce,
-  limit_price: amount.nullish(),
-  stop_price: amount.nullish(),
-  client_order_id: clientOrderId.nullish(),
-  order_class: z.enum(['simple', ''], 'only simple orders are supported by the paper broker').nullish(),
-  notional: unsupported('notional'),
-  trail_price: unsupported('trail_price'),
-  trail_percent: unsupported('trail_percent'),
-  legs: unsupported('legs'),
-});
+/** `POST /v2/orders`. Every schema here is strict: what the broker does not do is refused, never left out in silence. */
+export const postOrder = z
+  .strictObject({
+    symbol: z.string().min(1).max(20),
+    qty: amount,
+    side: sides,
+    type: z.enum(['market', 'limit', 'stop', 'stop_limit']),
+    time_in_force: timesInForce,
+    limit_price: amount.optional(),
+    stop_price: amount.optional(),
+    client_order_id: clientOrderId.optional(),
+    order_class: z.enum(['simple', ''], 'only simple orders are supported by the paper broker').optional(),
+    extended_hours: z.literal(false, onlyWith('false')).optional(),
+    position_intent: z.enum(Object.values(intents), onlyWith('buy_to_open or sell_to_close')).optional(),
+  })
+  .refine(({ side, position_intent: intent }) => intent === undefined || intent === intents[side], {
+    path: ['position_intent'],
+    error: 'the paper broker knows no short positions: a buy opens, a sell closes',
+  });
 
 /** `PATCH /v2/orders/{id}`. */
-export const patchOrder = z.object({
-  qty: amount.nullish(),
-  limit_price: amount.nullish(),
-  stop_price: amount.nullish(),
-  time_in_force: timesInForce.nullish(),
-  client_order_id: clientOrderId.nullish(),
-  trail: unsupported('trail'),
+export const patchOrder = z.strictObject({
+  qty: amount.optional(),
+  limit_price: amount.optional(),
+  stop_price: amount.optional(),
+  time_in_force: timesInForce.optional(),
+  client_order_id: clientOrderId.optional(),
 });
 
 const moment = z
@@ -45,8 +44,11 @@ const moment = z
   .transform((text) => Date.parse(text));
 const list = z.string().transform((text) => text.split(',').filter((each) => each !== ''));
 
+/** Simple orders have no legs, and all of them are in shares. */
+const ofSimpleOrders = { nested: z.stringbool().optional(), asset_class: z.literal('us_equity').optional() };
+
 /** `GET /v2/orders`. */
-export const orderQuery = z.object({
+export const orderQuery = z.strictObject({
   status: z.enum(['open', 'closed', 'all']).default('open'),
   limit: z.coerce.number().int().min(1).max(500).default(50),
   after: moment.optional(),
@@ -54,19 +56,30 @@ export const orderQuery = z.object({
   direction: z.enum(['asc', 'desc']).default('desc'),
   symbols: list.optional(),
   side: sides.optional(),
+  ...ofSimpleOrders,
 });
 
+/** `GET /v2/orders/{id}`. */
+export const oneOrder = z.strictObject({ nested: ofSimpleOrders.nested });
+
 /** `GET /v2/orders:by_client_order_id`. */
-export const byClientOrderId = z.object({ client_order_id: clientOrderId });
+export const byClientOrderId = z.strictObject({ client_order_id: clientOrderId, nested: ofSimpleOrders.nested });
+
+/** `GET /v2/assets`. */
+export const assetsQuery = z.strictObject({
+  status: z.enum(['active', 'inactive']).optional(),
+  asset_class: z.string().optional(),
+  exchange: z.string().optional(),
+});
 
 /** `DELETE /v2/positions/{symbol}`. */
-export const closePosition = z.object({ qty: amount.optional(), percentage: unsupported('percentage') });
+export const closePosition = z.strictObject({ qty: amount.optional() });
 
 /** `DELETE /v2/positions`. */
-export const closePositions = z.object({ cancel_orders: z.stringbool().default(false) });
+export const closePositions = z.strictObject({ cancel_orders: z.stringbool().default(false) });
 
 /** `GET /v2/account/activities`. */
-export const activityQuery = z.object({
+export const activityQuery = z.strictObject({
   activity_types: list.optional(),
   after: moment.optional(),
   until: moment.optional(),
@@ -82,10 +95,16 @@ const day = z
   .refine((text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)), 'must be a day such as 2025-06-30');
 
 /** `GET /v2/calendar`. */
-export const calendarQuery = z.object({ start: day.optional(), end: day.optional() });
+export const calendarQuery = z.strictObject({ start: day.optional(), end: day.optional() });
+
+/** There is one feed. */
+const ofData = { feed: z.literal('iex', onlyWith('iex')).optional(), currency: z.literal('USD', onlyWith('USD')).optional() };
+
+/** `GET /v2/stocks/{symbol}/trades/latest`. */
+export const dataQuery = z.strictObject(ofData);
 
 /** `GET /v2/stocks/trades/latest`. */
-export const symbolsQuery = z.object({ symbols: list });
+export const symbolsQuery = z.strictObject({ symbols: list, ...ofData });
 
 const limitMs = 3_600_000;
 const scriptable = z.enum([...requestFaults, ...orderFaults, ...streamFaults]);

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { orderJson } from './alpaca-json.ts';
-import { accountOf, read } from './door.ts';
+import { accountOf, ownQuery, read } from './door.ts';
 import { Refusal, type Exchange, type OrderRequest, type ReplaceRequest, type ExchangeOrder } from './exchange/index.ts';
 import type { FaultInjection } from './fault-injection.ts';
-import { byClientOrderId, orderQuery, patchOrder, postOrder } from './requests.ts';
+import { byClientOrderId, oneOrder, orderQuery, patchOrder, postOrder } from './requests.ts';
 import type { z } from 'zod';
 
 /** What routes stand on. */
@@ -13,9 +13,9 @@ export interface Counter {
   readonly faultInjection: FaultInjection;
 }
 
-/** What is there, without the fields that are null or absent. */
+/** What is there, without the fields that are absent. */
 const given = <T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined)) as never;
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 
 function orderRequest(body: z.output<typeof postOrder>): OrderRequest {
   const { symbol, side, type, qty, time_in_force: timeInForce } = body;
@@ -57,15 +57,15 @@ export function orderRoutes(door: FastifyInstance, counter: Counter): void {
     });
     return taken && orderJson(taken);
   });
-  door.get('/v2/orders', async (request, reply) => {
+  door.get('/v2/orders', ownQuery, async (request, reply) => {
     const { id } = accountOf(request);
-    const { direction, after, until, symbols, side, ...rest } = read(orderQuery, request.query);
-    const query = { ...rest, ascending: direction === 'asc', ...given({ after, until, symbols, side }) };
+    const { direction, after, until, symbols, side, status, limit } = read(orderQuery, request.query);
+    const query = { status, limit, ascending: direction === 'asc', ...given({ after, until, symbols, side }) };
     const orders = await faultInjection.attend(request, reply, { on: 'read', act: (exchange) => exchange.orders(id, query) });
     return orders?.map(orderJson);
   });
   // A colon begins a parameter in Fastify's paths; two are one.
-  door.get('/v2/orders::by_client_order_id', async (request, reply) => {
+  door.get('/v2/orders::by_client_order_id', ownQuery, async (request, reply) => {
     const { id } = accountOf(request);
     const { client_order_id: named } = read(byClientOrderId, request.query);
     const order = await faultInjection.attend(request, reply, {
@@ -79,8 +79,9 @@ export function orderRoutes(door: FastifyInstance, counter: Counter): void {
 }
 
 function singleOrderRoutes(door: FastifyInstance, { exchange, faultInjection }: Counter): void {
-  door.get<WithId>('/v2/orders/:id', async (request, reply) => {
+  door.get<WithId>('/v2/orders/:id', ownQuery, async (request, reply) => {
     const { id } = accountOf(request);
+    read(oneOrder, request.query);
     const order = await faultInjection.attend(request, reply, { on: 'read', act: () => exchange.order(id, request.params.id) });
     return order && orderJson(order);
   });

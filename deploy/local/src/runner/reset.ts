@@ -1,12 +1,17 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Refusal, say } from './console.ts';
+import { parseArgs } from 'node:util';
+import { Refusal, say, table } from './console.ts';
 import { home, homeAt, type Home } from './home.ts';
 import { livePids, stopLeftovers } from './processes.ts';
-import { elsewhere } from '../servers/server-place.ts';
+import { allElsewhere, elsewhere } from '../servers/server-place.ts';
 
-/** Empties the home: every event, every password, every log. What an earlier run left running is stopped before. */
-export async function reset(): Promise<number> {
+/**
+ * Empties the home: every event, every password, every log. What an earlier run left running is stopped before. `--all` also lists the data that homes
+ * have outside of themselves, and removes what belongs to homes that are gone.
+ */
+export async function reset(args: readonly string[] = []): Promise<number> {
+  const { values } = parseArgs({ args: [...args], options: { all: { type: 'boolean', default: false } } });
   const homes = [home, ...testHomes()];
   for (const each of homes) {
     const runner = livePids(each).find(({ name }) => name === 'runner');
@@ -19,7 +24,25 @@ export async function reset(): Promise<number> {
   if (existsSync(home.path))
     for (const name of readdirSync(home.path)) rmSync(join(home.path, name), { recursive: true, force: true });
   say(`${home.path} is empty.`);
+  if (values.all) {
+    const rows = removeOrphans();
+    say(rows.length === 0 ? 'No data lies outside of its home.' : table(rows));
+  }
   return 0;
+}
+
+/** Removes data of homes that are gone; says of each folder of data whose it is and what became of it. What a process uses or nobody claims stays. */
+export function removeOrphans(parent?: string): string[][] {
+  return allElsewhere(parent).map(({ path, home: owner = 'unknown', isOrphan, usedBy }) => {
+    const isFree = isOrphan && usedBy === undefined;
+    if (isFree) rmSync(path, { recursive: true, force: true });
+    const use = usedBy === undefined ? '' : `, used by process ${usedBy}: end it, then reset again`;
+    return [
+      path,
+      owner,
+      isFree ? 'orphan: removed' : isOrphan ? `orphan${use}` : `kept${owner === 'unknown' ? ': remove it by hand' : ''}`,
+    ];
+  });
 }
 
 function testHomes(): Home[] {

@@ -1,6 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chownSync, cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { Refusal } from '../runner/console.ts';
 import type { Home } from '../runner/home.ts';
@@ -29,6 +40,8 @@ export function serverPlace(home: Home): ServerPlace {
   const reaches = (path: string) => account === undefined || canRead(account, path);
   const path = reaches(home.data) ? home.data : elsewhere(home);
   mkdirSync(path, { recursive: true, mode: 0o755 });
+  // So that whoever finds the folder knows whose it is, also when the checkout is gone.
+  if (path !== home.data) writeFileSync(join(path, ownerFile), `${home.path}\n`);
   return {
     path,
     account,
@@ -44,7 +57,49 @@ export function serverPlace(home: Home): ServerPlace {
 
 /** Where the servers of a home live that their account can't reach. `npm run reset` empties it too. */
 export function elsewhere(home: Home): string {
-  return join('/var/lib/tradecore', createHash('sha256').update(home.path).digest('hex').slice(0, 12));
+  return join(dataRoot, createHash('sha256').update(home.path).digest('hex').slice(0, 12));
+}
+
+const dataRoot = '/var/lib/tradecore';
+const ownerFile = 'home';
+
+/** A folder of data outside of its home. */
+export interface DataElsewhere {
+  readonly path: string;
+  /** The home that it belongs to, as the folder says; undefined where it does not say. */
+  readonly home: string | undefined;
+  /** Its home is gone: nobody uses it any more, or resets it. */
+  readonly isOrphan: boolean;
+  /** A process that works in it. */
+  readonly usedBy: number | undefined;
+}
+
+/** Every folder of data outside of the homes, on this machine. */
+export function allElsewhere(parent = dataRoot): DataElsewhere[] {
+  if (!existsSync(parent)) return [];
+  return readdirSync(parent, { withFileTypes: true })
+    .filter((each) => each.isDirectory() && /^[0-9a-f]{12}$/.test(each.name))
+    .map(({ name }) => {
+      const path = join(parent, name);
+      const file = join(path, ownerFile);
+      const home = (existsSync(file) && readFileSync(file, 'utf8').trim()) || undefined;
+      return { path, home, isOrphan: home !== undefined && !existsSync(home), usedBy: userOf(path) };
+    });
+}
+
+/** A process that was started in the folder or with a path of it, where the system shows its processes (it is Linux that does). */
+function userOf(folder: string): number | undefined {
+  const pids = existsSync('/proc/self') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
+  const uses = (pid: string): boolean => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      return [...words, readlinkSync(`/proc/${pid}/cwd`)].some((each) => `${each}/`.includes(`${folder}/`));
+    } catch {
+      return false; // it has ended, or is somebody else's
+    }
+  };
+  const found = pids.find(uses);
+  return found === undefined ? undefined : Number(found);
 }
 
 function ownAccount(): Account {

@@ -24,6 +24,8 @@ export interface WorkQueueOptions {
   readonly leaseMs?: number;
   /** How long a row waits whose call failed; doubles with each failure. 250 to 30,000 ms when absent. */
   readonly backoff?: { readonly baseMs: number; readonly capMs: number };
+  /** How many more rows may be begun now, beside what `workers` says: what they wait for may be scarce. After a change call `notify`. */
+  readonly room?: () => number;
   /** Other processes put rows too: the table is read this often; 1,000 ms when absent. */
   readonly lookMs?: number;
 }
@@ -39,7 +41,7 @@ export class WorkQueue {
   /** For statements of their own. */
   private readonly alone: Transaction;
   private readonly inHand = new Map<string, { readonly item: WorkItem; readonly done: Promise<boolean> }>();
-  private readonly settings: Required<Omit<WorkQueueOptions, 'dataSource' | 'service' | 'handle'>>;
+  private readonly settings: Required<Omit<WorkQueueOptions, 'dataSource' | 'service' | 'handle' | 'room'>>;
   private readonly figures: ReturnType<typeof figuresOf>;
   private readonly attempt: Attempt;
   private loop: Promise<void> | undefined;
@@ -67,7 +69,8 @@ export class WorkQueue {
    * `begin` with them, which notifies as well. After a rollback: nothing.
    */
   putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<readonly WorkItem[]> {
-    const claims = this.isStopping || !this.loop ? 0 : Math.max(0, this.settings.workers - this.inHand.size);
+    // Where room is scarce, what waits already comes first.
+    const claims = this.isStopping || !this.loop || this.room < Infinity ? 0 : this.free;
     return this.rows.put(tx, rows, { claims, leaseMs: this.settings.leaseMs });
   }
 
@@ -136,6 +139,14 @@ export class WorkQueue {
     return this.inHand.size;
   }
 
+  private get free(): number {
+    return Math.max(0, Math.min(this.settings.workers - this.inHand.size, this.room));
+  }
+
+  private get room(): number {
+    return this.options.room?.() ?? Infinity;
+  }
+
   private async run(): Promise<void> {
     while (!this.isStopping) {
       this.isNotified = false;
@@ -150,8 +161,8 @@ export class WorkQueue {
 
   /** Claims what is due; resolves with the milliseconds until it is worth looking again. */
   private async claim(): Promise<number> {
-    const { workers, leaseMs, lookMs } = this.settings;
-    const free = workers - this.inHand.size;
+    const { leaseMs, lookMs } = this.settings;
+    const { free } = this;
     if (free <= 0) return lookMs;
     const { items, nextDueMs = lookMs } = await this.rows.claim(this.alone, {
       limit: free,

@@ -8,6 +8,10 @@ export type WorkState = Readonly<Record<string, unknown>>;
 /** A row to be put. */
 export interface NewWork {
   readonly key: string;
+  /** Whose row it is: lanes take turns, however much one of them puts. A row that is there stays in its lane where none is said. */
+  readonly lane?: string;
+  /** Before the rest of its lane, and one turn ahead of the other lanes. */
+  readonly urgent?: boolean;
   /** Laid over the state of a row that is there. */
   readonly state?: WorkState;
 }
@@ -61,6 +65,9 @@ export interface Claimed {
 const itemColumns = `w.key, w.claim, w.attempts, w.revision, w.state,
   to_char(w.put_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "putAt"`;
 
+const byUrgency = (a: NewWork, b: NewWork): number =>
+  Number(b.urgent ?? false) - Number(a.urgent ?? false) || (a.key < b.key ? -1 : 1);
+
 /** The SQL of a work queue. */
 export class WorkRows {
   constructor(private readonly schema: string) {}
@@ -75,15 +82,21 @@ export class WorkRows {
     { claims = 0, leaseMs = 0 }: { readonly claims?: number; readonly leaseMs?: number } = {},
   ): Promise<WorkItem[]> {
     if (rows.length === 0) return [];
-    const unique = [...new Map(rows.map((row) => [row.key, row])).values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+    const unique = [...new Map(rows.map((row) => [row.key, row])).values()].sort(byUrgency);
     const given = unique.map((row, index) => ({ ...row, claim: index < claims ? randomUUID() : null }));
     const items = (await tx.query(
-      `insert into ${this.schema}.work as w (key, state, claim, attempts, due_at)
-       select key, coalesce(state, '{}'), claim, case when claim is null then 0 else 1 end,
+      `insert into ${this.schema}.work as w (key, lane, urgent, turn, state, claim, attempts, due_at)
+       select key, lane, urgent, turn, state, claim, case when claim is null then 0 else 1 end,
               clock_timestamp() + case when claim is null then interval '0' else $2 * interval '1 millisecond' end
-         from jsonb_to_recordset($1::jsonb) as r (key uuid, state jsonb, claim uuid) order by key
+         from (${this.withTurn(`
+           select r.key, coalesce(r.lane, w.lane, '') as lane, coalesce(r.urgent, false) as urgent, coalesce(r.state, '{}') as state, r.claim
+             from jsonb_to_recordset($1::jsonb) as r (key uuid, lane text, urgent boolean, state jsonb, claim uuid)
+             left join ${this.schema}.work w using (key)`)}) r order by key
        on conflict (key) do update
-         set revision = w.revision + 1,
+         set lane = coalesce(nullif(excluded.lane, ''), w.lane),
+             turn = case when w.due_at = 'infinity' then excluded.turn when excluded.urgent and not w.urgent then excluded.turn else w.turn end,
+             urgent = excluded.urgent or (w.urgent and w.due_at < 'infinity'),
+             revision = w.revision + 1,
              state = w.state || excluded.state,
              attempts = case when w.claim is null then w.attempts + excluded.attempts else w.attempts end,
              due_at = case when w.claim is null then excluded.due_at else w.due_at end,
@@ -95,21 +108,41 @@ export class WorkRows {
     return items.filter(({ claim }) => ours.has(claim));
   }
 
+  /**
+   * The rows of a query (key, lane, urgent, ...) with the turn of each. A lane's next row comes one turn after its last one, but not before the turn
+   * that is being served: so each lane has at most one row in a turn, two with the urgent ones, and who comes new waits for one turn of the others.
+   */
+  private withTurn(rows: string): string {
+    const { schema } = this;
+    return `select n.*, greatest(served.turn - n.urgent::int, last.turn, 0) + row_number() over (partition by n.lane, n.urgent order by n.key) as turn
+              from (${rows}) n
+             cross join (select (select turn from ${schema}.work where due_at <= statement_timestamp() and due_at < 'infinity'
+                                  order by turn, urgent desc, due_at limit 1) as turn) served
+             cross join lateral (select (select turn from ${schema}.work l where l.lane = n.lane and l.urgent = n.urgent and l.due_at < 'infinity'
+                                            and (l.claim is not null or l.due_at <= statement_timestamp()) order by turn desc limit 1) as turn) last`;
+  }
+
   /** Makes rows due that are there already; one that a worker has comes once more. */
   async request(tx: Transaction, keys: readonly string[]): Promise<void> {
     await tx.query(
-      `update ${this.schema}.work set revision = revision + 1, due_at = case when claim is null then clock_timestamp() else due_at end
-        where key in (select key from ${this.schema}.work where key = any($1::uuid[]) order by key for update)`,
+      `with asked as materialized (
+         select key, lane, urgent, due_at = 'infinity' as rests from ${this.schema}.work where key = any($1::uuid[]) order by key for update)
+       update ${this.schema}.work w
+          set revision = revision + 1, due_at = case when claim is null then clock_timestamp() else due_at end,
+              turn = case when t.rests then t.turn else w.turn end
+         from (${this.withTurn('select * from asked')}) t where w.key = t.key`,
       [keys],
     );
   }
 
-  /** Makes every row due that waits for its time. */
+  /** Makes every row due that waits for its time, each in a new turn. */
   async makeAllDue(tx: Transaction): Promise<void> {
     await tx.query(
-      `update ${this.schema}.work set due_at = clock_timestamp()
-        where key in (select key from ${this.schema}.work
-                       where claim is null and due_at > statement_timestamp() and due_at < 'infinity' order by key for update skip locked)`,
+      `with waiting as materialized (
+         select key, lane, urgent from ${this.schema}.work
+          where claim is null and due_at > statement_timestamp() and due_at < 'infinity' order by key for update skip locked)
+       update ${this.schema}.work w set due_at = clock_timestamp(), turn = t.turn
+         from (${this.withTurn('select * from waiting')}) t where w.key = t.key`,
     );
   }
 
@@ -129,8 +162,8 @@ export class WorkRows {
   }
 
   /**
-   * Claims the rows that have waited longest, at most `limit`, for `leaseMs`, but none of those in hand, and tells when the next one is due. With clock_timestamp(), which is
-   * volatile, `due_at <=` would be a filter over the whole index (2,000 pages of 100,000 rows) and not its condition.
+   * Claims the due rows whose turn it is, at most `limit`, for `leaseMs`, but none of those in hand, and tells when the next one is due. With
+   * clock_timestamp(), which is volatile, `due_at <=` would be a filter over the whole index (2,000 pages of 100,000 rows) and not its condition.
    */
   async claim(
     tx: Transaction,
@@ -138,8 +171,9 @@ export class WorkRows {
   ): Promise<Claimed> {
     const rows = (await tx.query(
       `with due as materialized (
-         select key, claim, due_at from ${this.schema}.work where due_at <= statement_timestamp() and key <> all($3::uuid[])
-          order by due_at limit $1 for update skip locked),
+         select key, claim, due_at from ${this.schema}.work
+          where due_at <= statement_timestamp() and due_at < 'infinity' and key <> all($3::uuid[])
+          order by turn, urgent desc, due_at limit $1 for update skip locked),
        claimed as (
          update ${this.schema}.work w
             set claim = gen_random_uuid(), attempts = w.attempts + 1, due_at = clock_timestamp() + $2 * interval '1 millisecond'
@@ -173,7 +207,7 @@ export class WorkRows {
     const { again, state } = 'done' in verdict ? { again: 0, state: {} } : verdict;
     const settled = (await tx.query(
       `update ${this.schema}.work
-          set claim = null, attempts = 0, state = $5,
+          set claim = null, attempts = 0, state = $5, urgent = urgent and ($4::float8 is not null or revision <> $3),
               due_at = case when revision <> $3 then clock_timestamp() when $4::float8 is null then 'infinity'
                             else clock_timestamp() + $4::float8 * interval '1 millisecond' end
         where key = $1 and claim = $2 returning key`,

@@ -1,14 +1,16 @@
 import type { RevisionTerms } from '@tradecore/events';
-import type { BrokerageAnswer, BrokerageExecution, BrokerageOrder } from '@tradecore/trading';
+import type { BrokerageAnswer, BrokerageExecution, BrokerageOrder, UnreadableOrder } from '@tradecore/trading';
 import type { z } from 'zod';
 import type { AlpacaHttp, HttpCall, HttpReply } from './http.ts';
-import { assets, clock, fills, latestTrades, refusal, brokerageOrder, brokerageOrders } from './shapes.ts';
+import { assets, clock, fills, latestTrades, refusal, brokerageOrder, brokerageOrders, unreadableOrder } from './shapes.ts';
 import { gatewayMetrics, type Call } from '../broker-gateway.metrics.ts';
 import {
   NoUsableReply,
   type BrokeragePort,
   type BrokerageClock,
+  type BrokerageExecutions,
   type BrokerageInstrument,
+  type BrokerageOrders,
   type BrokeragePrice,
 } from '../brokerage-port.ts';
 
@@ -17,7 +19,6 @@ const ordersPage = 500;
 const fillsPage = 100;
 /** More pages than this are no answer any more. */
 const pagesLimit = 2_000;
-const symbolsAtOnce = 1_000;
 
 /** Alpaca's trading API v2, and the latest trades of its market data API v2. The paper broker speaks the same. */
 export class Alpaca implements BrokeragePort {
@@ -63,29 +64,34 @@ export class Alpaca implements BrokeragePort {
     return this.change({ call: 'by-id', method: 'GET', path: orderPath(brokerageOrderId) });
   }
 
-  openOrders(): Promise<readonly BrokerageOrder[]> {
+  openOrders(): Promise<BrokerageOrders> {
     return this.orders('open', undefined);
   }
 
-  ordersSince(time: string): Promise<readonly BrokerageOrder[]> {
+  ordersSince(time: string): Promise<BrokerageOrders> {
     return this.orders('all', time);
   }
 
   /** Its list can't be asked for one order. */
   async executionsOf({ brokerageOrderId, submittedAt }: BrokerageOrder): Promise<readonly BrokerageExecution[]> {
     const since = new Date(Date.parse(submittedAt) - 1).toISOString();
-    return (await this.executionsSince(since)).filter((execution) => execution.brokerageOrderId === brokerageOrderId);
+    const { executions, unreadableOf } = await this.executionsSince(since);
+    if (unreadableOf.has(brokerageOrderId)) throw new NoUsableReply(`an execution of ${brokerageOrderId} ${unknownShape}`);
+    return executions.filter((execution) => execution.brokerageOrderId === brokerageOrderId);
   }
 
-  async executionsSince(time: string): Promise<readonly BrokerageExecution[]> {
-    const found: BrokerageExecution[] = [];
+  async executionsSince(time: string): Promise<BrokerageExecutions> {
+    const executions: BrokerageExecution[] = [];
+    const unreadableOf = new Set<string>();
     let token: string | undefined;
     for (let pages = 0; pages < pagesLimit; pages += 1) {
       const query = { after: time, direction: 'asc', page_size: String(fillsPage), ...(token && { page_token: token }) };
       const page = await this.question({ call: 'fills', path: '/v2/account/activities/FILL', query }, this.fills);
-      found.push(...page.map(({ execution }) => execution));
+      for (const fill of page)
+        if ('execution' in fill) executions.push(fill.execution);
+        else unreadableOf.add(fill.unreadableOf);
       token = page.at(-1)?.page;
-      if (page.length < fillsPage) return found;
+      if (page.length < fillsPage) return { executions, unreadableOf };
     }
     throw new NoUsableReply(`more than ${pagesLimit * fillsPage} executions since ${time}`);
   }
@@ -96,12 +102,8 @@ export class Alpaca implements BrokeragePort {
   }
 
   async lastPrices(symbols: readonly string[]): Promise<readonly BrokeragePrice[]> {
-    const found: BrokeragePrice[] = [];
-    for (let from = 0; from < symbols.length; from += symbolsAtOnce) {
-      const query = { symbols: symbols.slice(from, from + symbolsAtOnce).join(',') };
-      found.push(...(await this.question({ call: 'prices', path: '/v2/stocks/trades/latest', query }, latestTrades, this.data)));
-    }
-    return found;
+    const query = { symbols: symbols.join(',') };
+    return this.question({ call: 'prices', path: '/v2/stocks/trades/latest', query }, latestTrades, this.data);
   }
 
   clock(): Promise<BrokerageClock> {
@@ -109,17 +111,17 @@ export class Alpaca implements BrokeragePort {
   }
 
   /** All pages of the list of orders. It pages by the time of submission, which several may share: each page reaches back over the last one's end. */
-  private async orders(status: 'open' | 'all', since: string | undefined): Promise<readonly BrokerageOrder[]> {
-    const found = new Map<string, BrokerageOrder>();
+  private async orders(status: 'open' | 'all', since: string | undefined): Promise<BrokerageOrders> {
+    const found = new Map<string, BrokerageOrder | UnreadableOrder>();
     let after = since;
     for (let pages = 0; pages < pagesLimit; pages += 1) {
       const query = { status, limit: String(ordersPage), direction: 'asc', ...(after && { after }) };
       const page = await this.question({ call: 'orders', path: '/v2/orders', query }, brokerageOrders);
       const before = found.size;
-      for (const order of page) found.set(order.brokerageOrderId, order);
-      const last = page.at(-1);
-      if (page.length < ordersPage || last === undefined || found.size === before) return [...found.values()];
-      after = new Date(Date.parse(last.submittedAt) - 1).toISOString();
+      for (const order of page) if (order) found.set(order.brokerageOrderId, order);
+      const last = page.findLast((order) => order?.submittedAt !== undefined)?.submittedAt;
+      if (page.length < ordersPage || last === undefined || found.size === before) return apart([...found.values()]);
+      after = new Date(Date.parse(last) - 1).toISOString();
     }
     throw new NoUsableReply(`more than ${pagesLimit * ordersPage} orders`);
   }
@@ -146,7 +148,7 @@ export class Alpaca implements BrokeragePort {
     }
     if (reply.status !== 200) {
       count('refused');
-      throw new NoUsableReply(`${ask.call}: the broker says ${reply.status}`);
+      throw new NoUsableReply(`${ask.call}: the broker says ${reply.status}`, reply.status === 400 || reply.status === 422);
     }
     const read = shape.safeParse(reply.body);
     count(read.success ? 'answered' : 'bad-shape');
@@ -154,6 +156,13 @@ export class Alpaca implements BrokeragePort {
     return read.data;
   }
 }
+
+const isReadable = (order: BrokerageOrder | UnreadableOrder): order is BrokerageOrder => !('unreadable' in order);
+
+const apart = (all: readonly (BrokerageOrder | UnreadableOrder)[]): BrokerageOrders => ({
+  orders: all.filter(isReadable),
+  unreadable: all.filter((order): order is UnreadableOrder => !isReadable(order)),
+});
 
 const orderPath = (brokerageOrderId: string): string => `/v2/orders/${encodeURIComponent(brokerageOrderId)}`;
 
@@ -168,7 +177,9 @@ function answerOf({ status, body }: Extract<HttpReply, { kind: 'reply' }>, metho
   if (status === 204 && method === 'DELETE') return { kind: 'done' };
   if (status === 200 || status === 201) {
     const read = brokerageOrder.safeParse(body);
-    return read.success ? { kind: 'order', order: read.data } : { kind: 'unknown', reason: badShape(status) };
+    if (read.success) return { kind: 'order', order: read.data };
+    const shown = unreadableOrder(body, read.error);
+    return { kind: 'unknown', reason: badShape(status), ...(shown && { shown }) };
   }
   if (status === 404 && method !== 'POST') return { kind: 'absent' };
   return status >= 400 ? refusalOf(status, body) : { kind: 'unknown', reason: badShape(status) };
@@ -186,7 +197,8 @@ function refusalOf(status: number, body: unknown): BrokerageAnswer {
   return isDuplicate ? { kind: 'duplicate' } : { kind: 'refused', code: String(code), reason: message };
 }
 
-const badShape = (status: number): string => `the broker says ${status}, in a shape that we do not know`;
+const unknownShape = 'in a shape that we do not know';
+const badShape = (status: number): string => `the broker says ${status}, ${unknownShape}`;
 
 function outcomeOf(reply: HttpReply, answer: BrokerageAnswer) {
   if (reply.kind === 'unsent') return reply.reason.includes('429') ? 'rate-limited' : 'unsent';

@@ -1,15 +1,16 @@
 import { BrokenCircuitError, circuitBreaker, CircuitState, ConsecutiveBreaker, ExponentialBackoff, handleWhen } from 'cockatiel';
 import { logger } from '@tradecore/telemetry';
 import { gatewayMetrics, type Call } from '../broker-gateway.metrics.ts';
-import { RateBucket, RateExceeded } from './rate-bucket.ts';
+import type { CallSlots } from '../call-slots.ts';
+import { CallRate, RateExceeded } from './call-rate.ts';
 
 /** Where and how a broker's HTTP API is asked. */
 export interface HttpSettings {
   readonly url: string;
   readonly keyId: string;
   readonly secretKey: string;
-  /** Requests a minute that the broker allows. */
-  readonly perMinute: number;
+  /** What the broker allows. */
+  readonly slots: CallSlots;
   /** How long a call may take, from the request to the whole reply. */
   readonly timeoutMs: number;
 }
@@ -51,7 +52,8 @@ class Failure extends Error {
 
 /** Asks a broker over HTTP: never too often, never for longer than a limit, not at all while it is away. Redirects are not followed. */
 export class AlpacaHttp {
-  readonly #bucket: RateBucket;
+  /** When calls go: cancels first. */
+  readonly rate: CallRate;
   readonly #breaker = circuitBreaker(
     handleWhen((error) => error instanceof Failure),
     {
@@ -61,7 +63,7 @@ export class AlpacaHttp {
   );
 
   constructor(private readonly settings: HttpSettings) {
-    this.#bucket = new RateBucket(settings.perMinute, maxWaitMs);
+    this.rate = new CallRate(settings.slots, maxWaitMs);
     this.#breaker.onStateChange((state) => {
       const closed = state === CircuitState.Closed;
       gatewayMetrics.circuitOpen.set(closed ? 0 : 1);
@@ -93,12 +95,12 @@ export class AlpacaHttp {
   }
 
   async #send(call: HttpCall): Promise<HttpReply> {
-    await this.#bucket.take();
+    await this.rate.take(call.call === 'cancel');
     const { response, text } = await this.#fetch(call);
     const { status } = response;
     if (status === 429) {
       const retryAfterMs = retryAfter(response);
-      this.#bucket.pause(retryAfterMs);
+      await this.rate.pause(retryAfterMs);
       return { kind: 'unsent', reason: 'the broker says 429', retryAfterMs };
     }
     if (status >= 500 || status === 408) throw new Failure(false, `the broker says ${status}`);

@@ -7,9 +7,12 @@ import type {
   BrokerageUpdate,
   ExecutionReport,
   ReportName,
+  UnreadableOrder,
 } from '@tradecore/trading';
+import { symbolShape } from '@tradecore/trading';
 import { z } from 'zod';
-import type { BrokerageClock, BrokerageInstrument } from '../brokerage-port.ts';
+import { gatewayMetrics } from '../broker-gateway.metrics.ts';
+import type { BrokerageClock, BrokerageInstrument, BrokeragePrice } from '../brokerage-port.ts';
 
 /** What an order's status means to us. A word that is not here is no reply that we understand. */
 const statuses = {
@@ -37,12 +40,22 @@ const amount = z
   .refine((text) => decimalRefusal(text) === undefined && !isNegative(decimal(text)), 'must be a decimal, not negative')
   .transform((text): string => decimal(text));
 const time = z.iso.datetime({ offset: true });
-const id = z.string().min(1).max(128);
+/** Rule 612 of Regulation NMS: a cent, below a dollar a hundredth of it. */
+const usTicks = { tick: '0.01', tickBelowOne: '0.0001' } as const;
+/** Alpaca's of a share that is traded in fractions. */
+const smallestFraction = '0.000000001';
+/** What goes into events and logs: no control characters, no halves of surrogate pairs. */
+const text = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .regex(/^\P{C}*$/u);
+const id = text(128).min(1);
 
 const orderShape = z.object({
   id,
-  client_order_id: z.string().max(128),
-  symbol: z.string().min(1).max(32),
+  client_order_id: text(128),
+  symbol: text(32).min(1),
   side: z.enum(['buy', 'sell']),
   status: z.enum(Object.keys(statuses) as [keyof typeof statuses]),
   qty: amount.nullable(),
@@ -72,29 +85,70 @@ function toOrder(order: z.output<typeof orderShape>): BrokerageOrder {
 /** An order, as the trading API shows it. */
 export const brokerageOrder = orderShape.transform(toOrder);
 
-/** A list of orders. */
-export const brokerageOrders = z.array(brokerageOrder).max(10_000);
+const word = text(128).catch('');
+const unreadableShape = z.object({
+  id,
+  client_order_id: word,
+  symbol: word,
+  side: z.enum(['buy', 'sell']).optional().catch(undefined),
+  status: word,
+  qty: word,
+  filled_qty: word,
+  submitted_at: time.optional().catch(undefined),
+});
+
+/** What can be read of an order that is not as we know orders; undefined where not even its id can. */
+export function unreadableOrder(shown: unknown, fault: z.ZodError): UnreadableOrder | undefined {
+  const read = unreadableShape.safeParse(shown);
+  if (!read.success) return undefined;
+  const { id: brokerageOrderId, client_order_id: clientOrderId, symbol, side, status, qty, filled_qty, submitted_at } = read.data;
+  return {
+    ...{ brokerageOrderId, clientOrderId, symbol, quantity: qty, filledQuantity: filled_qty, brokerageStatus: status },
+    unreadable: fault.issues[0]?.path.join('.') ?? '',
+    ...(side && { side }),
+    ...(submitted_at !== undefined && { submittedAt: submitted_at }),
+  };
+}
+
+/** Each of a list by itself, the first `most`: one that can't be read takes no other with it, and what is left out is counted. */
+const eachOf = <T>(most: number, what: 'instrument' | 'price', shape: z.ZodType<T>) =>
+  z.array(z.unknown()).transform((list) => {
+    const readable = list.slice(0, most).flatMap((one) => shape.safeParse(one).data ?? []);
+    gatewayMetrics.unreadable.inc({ what }, list.length - readable.length);
+    return readable;
+  });
+
+/** A list of orders; undefined stands for one of which not even the id can be read. */
+export const brokerageOrders = z
+  .array(z.unknown())
+  .max(10_000)
+  .transform((list) => list.map(orderOrUnreadable));
+
+function orderOrUnreadable(shown: unknown): BrokerageOrder | UnreadableOrder | undefined {
+  const read = brokerageOrder.safeParse(shown);
+  if (read.success) return read.data;
+  gatewayMetrics.unreadable.inc({ what: 'order' });
+  return unreadableOrder(shown, read.error);
+}
 
 /** Why the broker refused. */
 export const refusal = z.object({ code: z.union([z.number(), z.string()]), message: z.string().max(2_000) });
 
-/** A page of FILL activities. Their ids are `<time>::<execution id>`. */
+/** A page of FILL activities. Their ids are `<time>::<execution id>`. Whose figures can't be read is named by its order alone. */
 export const fills = (brokerage: string) =>
-  z
-    .array(
-      z
-        .object({ id, order_id: id, qty: amount, price: amount, transaction_time: time })
-        .transform(({ id: page, order_id, qty, price, transaction_time }) => ({
-          page,
-          execution: executionOf(brokerage, page.split('::').at(-1) ?? page, {
-            brokerageOrderId: order_id,
-            quantity: qty,
-            price,
-            executedAt: transaction_time,
-          }),
-        })),
-    )
-    .max(1_000);
+  z.array(z.looseObject({ id, order_id: id }).transform((fill) => ({ page: fill.id, ...fillOf(brokerage, fill) }))).max(1_000);
+
+const figures = z.object({ qty: amount, price: amount, transaction_time: time });
+
+function fillOf(brokerage: string, fill: { readonly id: string; readonly order_id: string }) {
+  const read = figures.safeParse(fill);
+  if (!read.success) return { unreadableOf: fill.order_id };
+  const { qty: quantity, price, transaction_time: executedAt } = read.data;
+  const brokerageExecutionId = fill.id.split('::').at(-1) ?? fill.id;
+  return {
+    execution: executionOf(brokerage, brokerageExecutionId, { brokerageOrderId: fill.order_id, quantity, price, executedAt }),
+  };
+}
 
 const executionOf = (
   brokerage: string,
@@ -151,32 +205,38 @@ const nameOf = (brokerage: string, brokerageExecutionId: string): ReportName => 
   brokerageExecutionId,
 });
 
-/** Listed instruments. Where the broker names no steps, those of US shares hold: a cent, and whole shares. */
-export const assets = z
-  .array(
-    z
-      .object({
-        symbol: z.string().min(1).max(32),
-        tradable: z.boolean(),
-        price_increment: amount.nullish(),
-        min_trade_increment: amount.nullish(),
-      })
-      .transform(({ symbol, tradable, price_increment, min_trade_increment }): BrokerageInstrument => ({
-        symbol,
-        tick: price_increment ?? '0.01',
-        lot: min_trade_increment ?? '1',
-        halted: !tradable,
-      })),
-  )
-  .max(50_000);
+/** Listed instruments. Where the broker names no steps, those of US shares hold. */
+export const assets = eachOf(
+  50_000,
+  'instrument',
+  z
+    .object({
+      symbol: z.string().regex(symbolShape),
+      tradable: z.boolean(),
+      fractionable: z.boolean().nullish(),
+      price_increment: amount.nullish(),
+      min_trade_increment: amount.nullish(),
+    })
+    .transform(({ symbol, tradable, fractionable, price_increment, min_trade_increment }): BrokerageInstrument => ({
+      symbol,
+      ...(price_increment ? { tick: price_increment } : usTicks),
+      lot: min_trade_increment ?? (fractionable ? smallestFraction : '1'),
+      halted: !tradable,
+    })),
+);
 
 /** Last trades by symbol. The market data API has numbers where the trading API has strings. */
 export const latestTrades = z
-  .object({ trades: z.record(z.string(), z.object({ t: time, p: z.union([z.number(), z.string()]) })) })
-  .transform(({ trades }) =>
-    Object.entries(trades)
-      .filter(([, { p }]) => decimalRefusal(String(p)) === undefined)
-      .map(([symbol, { t, p }]) => ({ symbol, price: String(decimal(String(p))), at: t })),
+  .object({ trades: z.record(z.string(), z.unknown()) })
+  .transform(({ trades }): unknown[] => Object.entries(trades))
+  .pipe(
+    eachOf(
+      10_000,
+      'price',
+      z
+        .tuple([z.string(), z.object({ t: time, p: z.union([z.number(), z.string()]).transform(String).pipe(amount) })])
+        .transform(([symbol, { t: at, p: price }]): BrokeragePrice => ({ symbol, price, at })),
+    ),
   );
 
 /** The broker's clock. */

@@ -1,7 +1,7 @@
 import { logger } from '@tradecore/telemetry';
-import type { BrokerageUpdate } from '@tradecore/trading';
+import type { BrokerageUpdate, UnreadableOrder } from '@tradecore/trading';
 import { WebSocket, type RawData } from 'ws';
-import { tradeUpdate } from './shapes.ts';
+import { tradeUpdate, unreadableOrder } from './shapes.ts';
 import { gatewayMetrics } from '../broker-gateway.metrics.ts';
 
 /** Where and how the stream is read. */
@@ -16,6 +16,8 @@ export interface StreamSettings {
 export interface StreamListener {
   /** An update. */
   updated(update: BrokerageUpdate): void;
+  /** An update that can't be read, of this order; undefined where not even its order can be read. */
+  unreadable(order: UnreadableOrder | undefined): void;
   /** It is read from now on. What happened before was not told and never will be: a sweep finds it. */
   up(): void;
 }
@@ -103,10 +105,9 @@ export class UpdateStream {
     if (message?.stream !== 'trade_updates') return log.debug({ stream: message?.stream }, 'the stream says something else');
     const update = this.shape.safeParse(message.data);
     if (update.success) return this.listener.updated(update.data);
-    // What it was is found by the sweep.
     gatewayMetrics.updates.inc({ outcome: 'bad-shape' });
-    log.error({ issue: update.error.issues[0] }, 'an update has a shape that we do not know');
-    socket.terminate();
+    log.warn({ issue: update.error.issues[0] }, 'an update has a shape that we do not know');
+    this.listener.unreadable(unreadableOrder((message.data as { order?: unknown } | null)?.order, update.error));
   }
 
   private authorized(socket: WebSocket, data: unknown): void {

@@ -1,6 +1,6 @@
 import { compare, decimal, decimalRefusal, isMultipleOf, isPositive, type Decimal } from '@tradecore/money';
-import type { Instrument } from './instruments.ts';
-import { impossible, malformed } from './refusal.ts';
+import { isFractionable, tickAt, type Instrument } from './instruments.ts';
+import { impossible, insufficient, malformed } from './refusal.ts';
 import type { OrderRequest, ReplaceRequest, ExchangeOrder } from './exchange-order.ts';
 
 /** The terms of an order, checked. */
@@ -16,16 +16,18 @@ export function positive(name: string, text: string): Decimal {
   return value;
 }
 
-function quantity(text: string, { lot }: Instrument): Decimal {
+function quantity({ qty: text, timeInForce }: OrderRequest, instrument: Instrument): Decimal {
   const qty = positive('qty', text);
-  if (!isMultipleOf(qty, lot)) throw impossible(`invalid qty ${text}. quantity must be a multiple of ${lot}`);
+  if (isMultipleOf(qty, decimal('1'))) return qty;
+  if (!isFractionable(instrument)) throw insufficient(`asset "${instrument.symbol}" is not fractionable`, {});
+  if (timeInForce !== 'day') throw impossible('fractional orders must be DAY orders');
   return qty;
 }
 
 /** A price in whole ticks; `Refusal` 422 for anything else. */
-export function priceOf(name: string, text: string, { tick }: Instrument): Decimal {
+export function priceOf(name: string, text: string): Decimal {
   const value = positive(name, text);
-  if (isMultipleOf(value, tick)) return value;
+  if (isMultipleOf(value, tickAt(value))) return value;
   throw impossible(`invalid ${name} ${text}. sub-penny increment does not fulfill minimum pricing criteria`);
 }
 
@@ -62,9 +64,9 @@ export function checkTerms(request: OrderRequest, instrument: Instrument, isMark
     side,
     type,
     timeInForce,
-    qty: quantity(request.qty, instrument),
-    ...(limitPrice !== undefined && { limitPrice: priceOf('limit_price', limitPrice, instrument) }),
-    ...(stopPrice !== undefined && { stopPrice: priceOf('stop_price', stopPrice, instrument) }),
+    qty: quantity(request, instrument),
+    ...(limitPrice !== undefined && { limitPrice: priceOf('limit_price', limitPrice) }),
+    ...(stopPrice !== undefined && { stopPrice: priceOf('stop_price', stopPrice) }),
   };
 }
 

@@ -70,6 +70,29 @@ describe('an order', () => {
     expect(scene.exchange.account('me')).toMatchObject({ cash: '99000', held: '0', power: '99000', longValue: '1000' });
   });
 
+  it('has prices in cents, below a dollar in hundredths of a cent', () => {
+    const scene = new Scene();
+    scene.price('ACME', '0.5432');
+    expect(scene.place(limit('0.5431')).status).toBe('new');
+    for (const price of ['0.54321', '1.0001'])
+      expect(scene.refusal(() => scene.submit(limit(price)))).toMatchObject({ status: 422 });
+  });
+
+  it('is for a fraction of a share where the instrument has them, as a day order; money is exact to nine places', () => {
+    const scene = new Scene({ partialFills: 0.9 });
+    const third = buy({ symbol: 'AAPL', qty: '0.333333333' });
+    expect(scene.place(third)).toMatchObject({ status: 'filled', filledQty: '0.333333333', filledValue: '68.389999932' });
+    expect(scene.exchange.account('me').cash).toBe('99931.610000068');
+    expect(scene.place(buy({ symbol: 'AAPL', qty: '0.333333333', side: 'sell' })).status).toBe('filled');
+    expect([scene.exchange.account('me').cash, scene.exchange.positions('me')]).toEqual(['100000', []]);
+    expect(scene.refusal(() => scene.submit(buy({ qty: '1.5' })))).toEqual({
+      ...{ status: 403, code: 40310000, message: 'asset "ACME" is not fractionable' },
+    });
+    expect(scene.refusal(() => scene.submit({ ...third, clientOrderId: 'gtc', timeInForce: 'gtc' }))).toMatchObject({
+      message: 'fractional orders must be DAY orders',
+    });
+  });
+
   it('with a limit waits for its price and never pays more; money is held at the limit', () => {
     const scene = new Scene();
     const { id } = scene.place(limit('99'));
@@ -236,7 +259,7 @@ describe('what is refused', () => {
     ['a name that is taken', { clientOrderId: 'taken' }, 422, 40010001, 'client_order_id must be unique'],
     ['a symbol that nobody knows', { symbol: 'NOPE' }, 422, 42210000, 'asset "NOPE" not found'],
     ['a halted symbol', { symbol: 'HALT' }, 422, 42210000, 'asset "HALT" is not tradable'],
-    ['half a share', { qty: '0.5' }, 422, 42210000, 'invalid qty 0.5. quantity must be a multiple of 1'],
+    ['half a share', { qty: '0.5' }, 403, 40310000, 'asset "ACME" is not fractionable'],
     ['nothing', { qty: '0' }, 422, 42210000, 'qty must be > 0'],
     ['no number', { qty: 'ten' }, 422, 40010001, 'qty must be a number'],
     ['a limit order without a limit', { type: 'limit' }, 422, 40010001, 'limit orders require a limit price'],

@@ -1,10 +1,10 @@
-import { add, compare, multiply, subtract, zero, type Decimal } from '@tradecore/money';
+import { add, compare, subtract, zero, type Decimal } from '@tradecore/money';
 import { Book } from './book.ts';
 import { checkReplace, checkTerms, positive, priceOf } from './checks.ts';
 import { Faults, type Fault, type FaultKind, type Occasion } from './faults.ts';
 import { Floor } from './floor.ts';
 import { listing, type Instrument } from './instruments.ts';
-import { Ledger, type CashRow, type HoldingRow } from './ledger.ts';
+import { Ledger, valueOf, type CashRow, type HoldingRow } from './ledger.ts';
 import { Market, type Quote } from './market.ts';
 import { holdOf } from './matching.ts';
 import { pick } from './pick.ts';
@@ -238,7 +238,7 @@ export class Exchange {
 
   /** The account's figures; `Refusal` 404. */
   account(id: string): AccountView {
-    const longValue = this.positions(id).reduce((sum, { qty, price }) => add(sum, multiply(qty, price)), zero);
+    const longValue = this.positions(id).reduce((sum, { qty, price }) => add(sum, valueOf(qty, price)), zero);
     return { ...this.#ledger.account(id), power: this.#ledger.power(id), longValue };
   }
 
@@ -266,8 +266,7 @@ export class Exchange {
   setQuote(symbol: string, set: { readonly price?: string; readonly halted?: boolean }, now: number): void {
     this.quote(symbol);
     const { price, halted } = set;
-    const instrument = this.#market.instrument(symbol) as Instrument;
-    const priced = price !== undefined && { price: priceOf('price', price, instrument) };
+    const priced = price !== undefined && { price: priceOf('price', price) };
     this.#market.set(symbol, { ...priced, ...(halted !== undefined && { halted }) }, now);
   }
 

@@ -1,8 +1,8 @@
-import { add, compare, multiply, negate, subtract, zero, type Decimal } from '@tradecore/money';
+import { add, compare, negate, subtract, zero, type Decimal } from '@tradecore/money';
 import type { Book } from './book.ts';
 import type { FaultKind, Faults } from './faults.ts';
-import type { Instrument } from './instruments.ts';
-import type { Ledger } from './ledger.ts';
+import { fillLot, type Instrument } from './instruments.ts';
+import { valueOf, type Ledger } from './ledger.ts';
 import type { Market, Quote } from './market.ts';
 import { holdOf, isMarketable, isTriggered, leavesOf, partOf, restingStatus, sizeNow, statusAfterFill } from './matching.ts';
 import type { Random } from './random.ts';
@@ -87,7 +87,7 @@ export class Floor {
     for (const id of [...this.#over]) {
       this.#over.delete(id);
       const order = this.parts.book.orders.get(id);
-      if (order) this.execute(order, this.#instrument(order.symbol).lot, now);
+      if (order) this.execute(order, fillLot(this.#instrument(order.symbol)), now);
     }
   }
 
@@ -126,7 +126,7 @@ export class Floor {
     };
     book.putExecution(execution);
     const status = statusAfterFill(order, filledQty);
-    const filledValue = add(order.filledValue, multiply(qty, price));
+    const filledValue = add(order.filledValue, valueOf(qty, price));
     const ended = leavesQty === zero && { filledAt: now };
     const changed = this.change(order, { filledQty, filledValue, status, ...ended }, now);
     const event = leavesQty === zero ? 'fill' : 'partial_fill';
@@ -142,7 +142,7 @@ export class Floor {
     const after = to ?? { qty: zero, price: execution.price };
     const positionQty = ledger.trade(order, after.qty, after.price);
     const more = subtract(after.qty, execution.qty);
-    const value = subtract(multiply(after.qty, after.price), multiply(execution.qty, execution.price));
+    const value = subtract(valueOf(after.qty, after.price), valueOf(execution.qty, execution.price));
     book.putExecution(to ? { ...execution, ...to } : { ...execution, busted: true });
     const changed = this.#amendOrder(order, more, value, now);
     this.#amendReplacements(changed, more, value, now);
@@ -208,13 +208,13 @@ export class Floor {
   #fill = (order: ExchangeOrder, now: number): ExchangeOrder => this.execute(order, leavesOf(order), now);
 
   #executePart(order: ExchangeOrder, now: number): ExchangeOrder {
-    const part = partOf(order, 0.5, this.#instrument(order.symbol).lot);
+    const part = partOf(order, 0.5, fillLot(this.#instrument(order.symbol)));
     return part === zero ? order : this.execute(order, part, now);
   }
 
   /** Half of what is left, at least a lot: what is left when that is less. */
   #some(order: ExchangeOrder): Decimal {
-    const part = partOf(order, 0.5, this.#instrument(order.symbol).lot);
+    const part = partOf(order, 0.5, fillLot(this.#instrument(order.symbol)));
     return part === zero ? leavesOf(order) : part;
   }
 
@@ -244,7 +244,7 @@ export class Floor {
   #match(order: ExchangeOrder, price: Decimal, now: number): ExchangeOrder {
     if (!isMarketable(order, price)) return order;
     const { random, partialFills } = this.parts;
-    const { lot } = this.#instrument(order.symbol);
+    const lot = fillLot(this.#instrument(order.symbol));
     const met = this.execute(order, sizeNow(order, { random, partialFills, lot }), now);
     if (met.status === 'filled' && this.#meets('overfill', met)) this.#over.add(met.id);
     return met;

@@ -17,7 +17,8 @@ export {
   type Occasion,
   type Operation,
 } from './faults.ts';
-export { listing, type Instrument } from './instruments.ts';
+export { isFractionable, listing, tickAt, type Instrument } from './instruments.ts';
+export { valueOf } from './ledger.ts';
 export type { Change } from './table.ts';
 export { Random } from './random.ts';
 export { Refusal } from './refusal.ts';

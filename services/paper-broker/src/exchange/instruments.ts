@@ -1,4 +1,4 @@
-import { decimal, type Decimal } from '@tradecore/money';
+import { compare, decimal, type Decimal } from '@tradecore/money';
 import type { FaultKind } from './faults.ts';
 
 /** Something that can be traded. */
@@ -10,8 +10,7 @@ export interface Instrument {
   readonly close: Decimal;
   /** The day of that price. */
   readonly closedOn: string;
-  /** Prices are multiples of it, quantities of the lot. */
-  readonly tick: Decimal;
+  /** Quantities are multiples of it: a share, or the smallest fraction of one. */
   readonly lot: Decimal;
   readonly halted: boolean;
   /** Every order in it meets this fault. */
@@ -21,8 +20,18 @@ export interface Instrument {
 /** Prices near the closes of this day: where the walk starts, not a quotation; only AAPL and MSFT were checked against a source. */
 const day = '2025-06-30';
 
-const tick = decimal('0.01');
-const lot = decimal('1');
+const share = decimal('1');
+const fraction = decimal('0.000000001');
+const ticks = { cents: decimal('0.01'), belowOne: decimal('0.0001') };
+
+/** Of which a price is a multiple: a cent, below a dollar a hundredth of it. */
+export const tickAt = (price: Decimal): Decimal => (compare(price, share) < 0 ? ticks.belowOne : ticks.cents);
+
+/** It can be traded in fractions of a share. */
+export const isFractionable = ({ lot }: Instrument): boolean => compare(lot, share) < 0;
+
+/** What a partial fill is a multiple of: whole shares; a fraction comes with the last one. */
+export const fillLot = (instrument: Instrument): Decimal => (isFractionable(instrument) ? share : instrument.lot);
 
 const listed = (symbol: string, name: string, exchange: Instrument['exchange'], close: string): Instrument => ({
   symbol,
@@ -30,14 +39,19 @@ const listed = (symbol: string, name: string, exchange: Instrument['exchange'], 
   exchange,
   close: decimal(close),
   closedOn: day,
-  tick,
-  lot,
+  lot: fraction,
   halted: false,
+});
+
+/** One that is not there, traded in whole shares. */
+const madeUp = (symbol: string, name: string, close: string): Instrument => ({
+  ...listed(symbol, `${name} (made up)`, 'NYSE', close),
+  lot: share,
 });
 
 /** A made-up stock at 10.00 whose every order meets a fault. */
 const trap = (suffix: string, fault: FaultKind): Instrument => ({
-  ...listed(`ACME.${suffix}`, `Acme, every order: ${fault}`, 'NYSE', '10'),
+  ...madeUp(`ACME.${suffix}`, `Acme, every order: ${fault}`, '10'),
   fault,
 });
 
@@ -66,8 +80,8 @@ export const listing: readonly Instrument[] = [
   listed('TSLA', 'Tesla, Inc.', 'NASDAQ', '317.66'),
   listed('WMT', 'Walmart Inc.', 'NYSE', '97.78'),
   listed('XOM', 'Exxon Mobil Corporation', 'NYSE', '107.80'),
-  listed('ACME', 'Acme Corporation (made up)', 'NYSE', '100'),
-  { ...listed('HALT', 'Halted Corporation (made up)', 'NYSE', '50'), halted: true },
+  madeUp('ACME', 'Acme Corporation', '100'),
+  { ...madeUp('HALT', 'Halted Corporation', '50'), halted: true },
   trap('TIMEOUT', 'timeout-after-accept'),
   trap('500', '500-after-accept'),
   trap('SLOW', 'slow'),

@@ -27,6 +27,9 @@ export interface HoldingRow {
 
 type Traded = Pick<ExchangeOrder, 'account' | 'symbol' | 'side'>;
 
+/** Quantity times price; of fractions of a share rounded to 9 places. */
+export const valueOf = (qty: Decimal, price: Decimal): Decimal => multiply(qty, price, 'halfEven');
+
 const keyOf = (account: string, symbol: string): string => `${account}/${symbol}`;
 
 /** The money and shares of all accounts. */
@@ -96,7 +99,7 @@ export class Ledger {
 
   /** Books a trade: money one way, shares the other; a sale takes its part of the cost. Returns the shares that are there then. */
   trade({ account, symbol, side }: Traded, qty: Decimal, price: Decimal): Decimal {
-    const value = multiply(qty, price);
+    const value = valueOf(qty, price);
     const row = this.account(account);
     const holding = this.holding(account, symbol);
     this.cash.put(account, { ...row, cash: side === 'buy' ? subtract(row.cash, value) : add(row.cash, value) });
@@ -122,7 +125,7 @@ interface TradeFigures {
 /** What the shares cost after a trade; out of or into a short position it starts afresh. */
 function costAfter({ qty, cost }: HoldingRow, after: Decimal, { side, value, price }: TradeFigures): Decimal {
   if (compare(after, zero) <= 0) return zero;
-  if (compare(qty, zero) <= 0 && compare(cost, zero) === 0) return multiply(after, price);
+  if (compare(qty, zero) <= 0 && compare(cost, zero) === 0) return valueOf(after, price);
   if (side === 'buy') return add(cost, value);
   return decimal(new Big(cost).times(after).div(qty).round(9, Big.roundHalfEven).toFixed());
 }

@@ -1,5 +1,5 @@
 import type { Decimal } from '@tradecore/money';
-import type { Instrument } from './instruments.ts';
+import { tickAt, type Instrument } from './instruments.ts';
 import type { Random } from './random.ts';
 import { Table } from './table.ts';
 
@@ -75,9 +75,9 @@ export class Market {
     for (const quote of this.quotes.values()) {
       const chance = this.random.next() + this.random.next() + this.random.next() - 1.5;
       if (quote.halted) continue;
-      const { tick } = this.#instruments.get(quote.symbol) as Instrument;
       const before = Number(quote.price);
       const after = before * (1 + chance * 2 * step) + (quote.anchor - before) * pull;
+      const tick = tickAt(spelled(after.toFixed(9)));
       const ticks = Math.max(1, Math.round(after / Number(tick)));
       const price = spelled((ticks * Number(tick)).toFixed(tick.split('.')[1]?.length ?? 0));
       this.quotes.put(quote.symbol, { ...quote, price, at: now, sequence: quote.sequence + 1 });
