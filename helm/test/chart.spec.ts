@@ -102,7 +102,7 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
       expect(variables.get('PGPASSWORD')!['valueFrom']).toEqual({
         secretKeyRef: { name: 'trade-tradecore-logins', key: service },
       });
-      expect(variables.has('REDIS_URL')).toBe(['command-api', 'query-api', 'feed-projector'].includes(service));
+      expect(variables.has('REDIS_URL')).toBe(/-(api|projector)$/.test(service));
     }
   });
 
@@ -171,7 +171,12 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
     const rules = named('desk', ofKind('HTTPRoute', manifests('full')))['spec']!['rules']!;
     expect(rules).toEqual([
       {
-        matches: [{ method: 'GET' }, { method: 'HEAD' }, { path: { type: 'PathPrefix', value: '/v1/stream' } }],
+        matches: [
+          { method: 'GET' },
+          { method: 'HEAD' },
+          { path: { type: 'PathPrefix', value: '/v1/stream' } },
+          { path: { type: 'Exact', value: '/v1/stream-tickets' } },
+        ],
         backendRefs: [{ name: 'desk-query-api', port: 80 }],
       },
       { backendRefs: [{ name: 'desk-command-api', port: 80 }] },

@@ -51,6 +51,10 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- default (printf "%s-redis" (include "tradecore.fullname" .)) .Values.redis.existingSecret -}}
 {{- end -}}
 
+{{- define "tradecore.streamSecret" -}}
+{{- default (printf "%s-stream" (include "tradecore.fullname" .)) .Values.stream.existingSecret -}}
+{{- end -}}
+
 {{- define "tradecore.brokerSecret" -}}
 {{- default (printf "%s-broker" (include "tradecore.fullname" .)) .Values.broker.existingSecret -}}
 {{- end -}}

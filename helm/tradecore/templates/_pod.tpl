@@ -27,6 +27,9 @@ START_LIMIT: '600000'
 LOG_LEVEL: {{ .Values.settings.logLevel | quote }}
 NAMESPACE: {{ .Values.settings.namespace | quote }}
 KAFKA_BROKERS: {{ .Values.kafka.brokers | quote }}
+{{- with .Values.settings.corsOrigins }}
+CORS_ORIGINS: {{ join "," . | quote }}
+{{- end }}
 JWT_ISSUER: {{ .Values.jwt.issuer | quote }}
 JWT_AUDIENCE: {{ .Values.jwt.audience | quote }}
 JWT_JWKS_URL: {{ .Values.jwt.jwksUrl | quote }}

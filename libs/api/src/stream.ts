@@ -34,6 +34,20 @@ const position = {
   sequence: z.int().min(0),
 };
 
+/** The subprotocol of the stream. A browser offers it beside `ticket.<ticket>`, which is never answered. */
+export const streamProtocol = 'tradecore.v1';
+
+/** What `POST /v1/stream-tickets` answers. */
+export const streamTicketResponse = z
+  .strictObject({
+    ticket: z.string().meta({ description: 'Offer it as the subprotocol `ticket.<ticket>`. Good for one stream.' }),
+    expiresAt: z.iso.datetime().meta({ description: 'Open the stream before: 30 s from now.' }),
+  })
+  .meta({ id: 'StreamTicket', description: 'Opens a stream from a browser, which can send no header with a WebSocket.' });
+
+/** A ticket for a stream. */
+export type StreamTicketResponse = z.infer<typeof streamTicketResponse>;
+
 /** A message of a client on `/v1/stream`. */
 export const clientMessage = z
   .discriminatedUnion('type', [
@@ -46,6 +60,9 @@ export const clientMessage = z
         .meta({ description: 'The last entry that the client has; absent: from the current end on.' }),
     }),
     z.strictObject({ type: z.literal('unsubscribe'), accountId }),
+    z
+      .strictObject({ type: z.literal('authenticate'), token: z.string().min(1).max(16_000) })
+      .meta({ description: 'A new token of the same subject: the stream ends with it, no more with the one before.' }),
   ])
   .meta({ id: 'StreamClientMessage', description: 'A message of the client.' });
 
@@ -70,6 +87,9 @@ export const serverMessage = z
     z.strictObject({ type: z.literal('resync'), accountId: z.string(), ...position, reason: z.enum(resyncReasons) }).meta({
       description: 'Entries after the old position are gone: read the orders again; entries after this new position follow.',
     }),
+    z
+      .strictObject({ type: z.literal('authenticated'), expiresAt: z.iso.datetime() })
+      .meta({ description: 'The new token is taken; the stream ends with it.' }),
     z.strictObject({ type: z.literal('heartbeat'), time: z.string() }),
     z.strictObject({ type: z.literal('problem'), code: z.string(), detail: z.string(), errors: z.array(z.unknown()).optional() }),
   ])

@@ -14,8 +14,9 @@ const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 /** Notes whose rows it heard of, and in which trace. */
 class Notes extends CommitListener {
   readonly heard: { projector: string; keys: readonly string[]; trace: string | undefined }[] = [];
-  committed(projector: string, keys: readonly string[]): void {
-    this.heard.push({ projector, keys, trace: currentContext()?.traceparent?.slice(3, 35) });
+  committed(projector: string, rows: ReadonlyMap<string, object> | undefined): void {
+    if (!rows) return;
+    this.heard.push({ projector, keys: [...rows.keys()], trace: currentContext()?.traceparent?.slice(3, 35) });
     throw new Error('a listener may fail');
   }
 }

@@ -17,6 +17,9 @@ create table outbox_relay (
   horizon_holders text[] not null default '{}'
 );
 insert into outbox_relay (shard) values (0);
+-- For caches, whose keys carry it.
+create view store_identity as select store_id from outbox_relay;
+grant select on store_identity to :role(reader);
 
 -- The batch that is being sent or was sent last: one row after the first start. A new row for each batch, never an update in place:
 -- under a long transaction elsewhere the dead versions of one row become a chain that each access walks.

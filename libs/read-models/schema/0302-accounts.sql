@@ -47,7 +47,10 @@ create view account_projector.exported_accounts as
     from account_projector.accounts a join account_projector.progress p on p.aggregate_id = a.account_id;
 create view account_projector.exported_activities as select * from account_projector.activities;
 -- Who may read which account, asked for with each request: without the join that says how far an account's row is.
-create view account_projector.exported_access as select account_id, owner, subjects from account_projector.accounts;
+create view account_projector.exported_access as select account_id, owner, subjects, version from account_projector.accounts;
+-- Who lost access lately, and beyond the version that a row has: few events among many.
+create index event_store_access_revoked_time on event_store ("timestamp") where event_type = 'AccountAccessRevoked';
+create index event_store_access_revoked on event_store (aggregate_id, aggregate_version) where event_type = 'AccountAccessRevoked';
 
 grant select on account_projector.exported_accounts, account_projector.exported_activities, account_projector.exported_access
   to :role(query-api);

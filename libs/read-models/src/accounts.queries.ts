@@ -24,16 +24,11 @@ export type AccountFound = AccountListed & Pick<AccountRow, 'reservations'>;
 const withoutNulls = <Row extends object>(row: object): Row =>
   Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Row;
 
-/** The account if it is one of these; undefined for a foreign account as for one that does not exist. */
-export async function accountById(
-  db: Transaction,
-  accountId: string,
-  accounts: readonly string[],
-): Promise<AccountFound | undefined> {
+/** The account, which the caller has checked to be in scope. */
+export async function accountById(db: Transaction, accountId: string): Promise<AccountFound | undefined> {
   const [row] = (await db.query(
-    `select ${accountColumns}, reservations from account_projector.exported_accounts
-      where account_id = $1 and account_id = any($2::uuid[])`,
-    [accountId, accounts],
+    `select ${accountColumns}, reservations from account_projector.exported_accounts where account_id = $1`,
+    [accountId],
   )) as object[];
   return row && withoutNulls<AccountFound>(row);
 }
@@ -61,6 +56,11 @@ export async function accountPage(
   return { accounts: page, ...(rows.length > limit && last && { next: last.accountId }) };
 }
 
+/** A grant ends with its revocation in the store: the model may lag, or be parked. */
+const notRevoked = `not exists (
+  select from event_store e where e.aggregate_id = a.account_id and e.aggregate_version > a.version
+     and e.event_type = 'AccountAccessRevoked' and e.event_data ->> 'subject' = $1)`;
+
 /**
  * Ids of the accounts that a subject owns or was granted access to, at most `limit` of them. Two selects, each by its index: with `or` and an order the
  * planner walks the primary key and looks at every account.
@@ -70,11 +70,37 @@ export async function accountsOfSubject(db: Transaction, subject: string, limit:
     `with mine as materialized (
        select account_id from account_projector.exported_access where owner = $1
         union
-       select account_id from account_projector.exported_access where subjects @> array[$1::text])
+       select account_id from account_projector.exported_access a where subjects @> array[$1::text] and ${notRevoked})
      select account_id from mine order by account_id limit $2`,
     [subject, limit],
   )) as { account_id: string }[];
   return rows.map((row) => row.account_id);
+}
+
+/** Whether a subject owns the account or was granted access to it. */
+export async function isReadableBy(db: Transaction, subject: string, accountId: string): Promise<boolean> {
+  const rows = (await db.query(
+    `select from account_projector.exported_access a
+      where account_id = $2 and (owner = $1 or (subjects @> array[$1::text] and ${notRevoked}))`,
+    [subject, accountId],
+  )) as object[];
+  return rows.length > 0;
+}
+
+/** Who lost access to which account since then, and until when that is known: a transaction may commit what it stored a while ago. */
+export async function revocationsSince(
+  db: Transaction,
+  since: string | undefined,
+): Promise<{ readonly until: string; readonly revoked: readonly { readonly accountId: string; readonly subject: string }[] }> {
+  const [row] = (await db.query(
+    `select now()::text as until, (
+       select coalesce(json_agg(json_build_object('accountId', aggregate_id, 'subject', event_data ->> 'subject')), '[]')
+         from event_store
+        where event_type = 'AccountAccessRevoked' and timestamp > coalesce($1::timestamptz, now()) - interval '2 min') as revoked`,
+    [since ?? null],
+  )) as Awaited<ReturnType<typeof revocationsSince>>[];
+  if (!row) throw new Error('a select without a table gives one row');
+  return row;
 }
 
 /** Which page of an account's ledger; the caller has checked that the account is in scope. */

@@ -1,6 +1,7 @@
 export { Orders, orderFrom, type OrderRow } from './orders.projector.ts';
 export * from './orders.queries.ts';
 export * from './progress.queries.ts';
+export { ReadCache, ReadCacheDrops, entryLife, withReadCache, type CachedRead } from './read-cache.ts';
 export { Accounts, type AccountRow } from './accounts.projector.ts';
 export * from './accounts.queries.ts';
 export { Positions, type PositionRow } from './positions.projector.ts';

@@ -26,13 +26,11 @@ function found({ _version, _parked, ...row }: Selected): OrderFound {
   return { order: present, ...progress(_version, _parked) };
 }
 
-/** The order if it belongs to one of these accounts; undefined for a foreign order as for one that does not exist. */
-export async function orderById(db: Transaction, orderId: string, accounts: readonly string[]): Promise<OrderFound | undefined> {
-  const [row] = (await db.query(
-    `select ${columns} from order_projector.exported_orders
-      where order_id = $1 and account_id = any($2::uuid[])`,
-    [orderId, accounts],
-  )) as Selected[];
+/** The order; the caller checks that its account is in scope. */
+export async function orderById(db: Transaction, orderId: string): Promise<OrderFound | undefined> {
+  const [row] = (await db.query(`select ${columns} from order_projector.exported_orders where order_id = $1`, [
+    orderId,
+  ])) as Selected[];
   return row && found(row);
 }
 

@@ -63,6 +63,16 @@ const algorithms = ['ES256', 'EdDSA', 'RS256', 'PS256'];
 const http = {
   /** 0 takes a free one. */
   PORT: port.default(0),
+  /** Origins whose pages may call the API, comma between several; none when empty. */
+  CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform((text) => (text === '' ? [] : text.split(',').map((each) => each.trim())))
+    .refine(
+      (all) => all.every((each) => URL.canParse(each) && new URL(each).origin === each),
+      'must be origins: scheme://host[:port]',
+    )
+    .meta({ examples: ['https://app.example.com,http://localhost:3000'] }),
   JWT_ISSUER: url('https').meta({ examples: ['https://login.example.com/'] }),
   JWT_AUDIENCE: z.string().min(1).default('tradecore'),
   JWT_JWKS_URL: url('https', 'http').meta({ examples: ['https://login.example.com/.well-known/jwks.json'] }),

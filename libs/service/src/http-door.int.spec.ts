@@ -59,13 +59,17 @@ class Echo {
 @Module({ controllers: [Echo] })
 class EchoModule {}
 
+const origin = 'https://app.example.com';
 let issuer: TestIssuer;
 let service: RunningService;
 let token: string;
 
 beforeAll(async () => {
   issuer = await createTestIssuer();
-  service = await startTestService({ name: 'echo', module: EchoModule, uses: [], http: true }, issuer.env);
+  service = await startTestService(
+    { name: 'echo', module: EchoModule, uses: [], http: true },
+    { ...issuer.env, CORS_ORIGINS: origin },
+  );
   token = await issuer.token({ accounts: [account], subject: 'alice' });
 });
 afterAll(async () => {
@@ -304,5 +308,38 @@ describe('the admin door', () => {
     );
     expect(wide.adminUrl).toMatch(/^http:\/\/127\.0\.0\.1:/);
     await wide.stop();
+  });
+});
+
+describe('a page of another origin', () => {
+  const preflight = (from: string) =>
+    ask('/v1/echo', {
+      method: 'OPTIONS',
+      headers: {
+        origin: from,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,idempotency-key',
+      },
+    });
+
+  it('that is named may call: the preflight needs no token, and the page sees what the answer says', async () => {
+    const { status, headers } = await preflight(origin);
+    expect([status, headers.get('access-control-allow-origin')]).toEqual([204, origin]);
+    expect(headers.get('access-control-allow-headers')).toContain('idempotency-key');
+    expect(headers.get('access-control-allow-methods')).toContain('DELETE');
+    expect(headers.has('access-control-allow-credentials')).toBe(false);
+    const me = await ask('/v1/me', { headers: { origin, authorization: `Bearer ${token}` } });
+    expect(me.status).toBe(200);
+    expect(me.headers.get('access-control-expose-headers')).toContain('consistency-token');
+    // A refusal too, or the page could not tell a bad token from a broken line.
+    const refused = await ask('/v1/me', { headers: { origin, authorization: 'Bearer x.y.z' } });
+    expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([401, origin]);
+  });
+
+  it('that is not named is not answered as one that may', async () => {
+    for (const foreign of ['https://evil.example', `${origin}.evil.example`, 'null']) {
+      expect((await preflight(foreign)).headers.has('access-control-allow-origin')).toBe(false);
+      expect((await ask('/v1/me', { headers: { origin: foreign } })).headers.has('access-control-allow-origin')).toBe(false);
+    }
   });
 });

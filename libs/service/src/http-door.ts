@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import cors from '@fastify/cors';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -67,6 +68,21 @@ function refuseRequest(error: Error, request: FastifyRequest, reply: FastifyRepl
   runInContext(context, () => sendProblem(error, request, reply));
 }
 
+/** What pages of other origins may send and see. They prove who they are by a bearer token, never by a cookie. */
+const crossOrigin = {
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+  allowedHeaders: [
+    ...['accept', 'authorization', 'content-type', 'idempotency-key', 'if-match', 'if-none-match', 'prefer'],
+    ...['consistency-token', 'traceparent', 'x-correlation-id'],
+  ],
+  exposedHeaders: [
+    ...['etag', 'location', 'consistency-token', 'preference-applied', 'retry-after', 'www-authenticate', 'allow'],
+    ...['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'traceparent', 'x-correlation-id'],
+  ],
+  maxAge: 600,
+  strictPreflight: false,
+};
+
 /** What a door needs of its service. */
 export interface DoorParts {
   readonly authenticator: Authenticator;
@@ -74,7 +90,7 @@ export interface DoorParts {
   /** What requests of a route count as, where they are neither reads nor writes: `{ 'POST /v1/orders': 'orders' }`. */
   readonly routeClasses: Readonly<Record<string, RouteClass>>;
   readonly health: Health;
-  readonly config: Pick<Config, 'LIMIT_BODY' | 'LIMIT_DEPTH'>;
+  readonly config: Pick<Config, 'LIMIT_BODY' | 'LIMIT_DEPTH' | 'CORS_ORIGINS'>;
 }
 
 /** The Fastify of a service's HTTP door, before Nest adds its routes. */
@@ -96,6 +112,8 @@ export function createHttpDoor(parts: DoorParts): FastifyAdapter {
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   readJson(fastify, config);
   countRoutes(fastify);
+  // Called, not registered: its hook must run before the one that asks for a token, which a preflight never has.
+  if (config.CORS_ORIGINS.length > 0) cors(fastify, { ...crossOrigin, origin: [...config.CORS_ORIGINS] }, () => undefined);
   openContexts(fastify, parts);
   // A connection kept alive past its last answer would hold the stop until it times out.
   fastify.addHook('onSend', (_request, reply, payload, done) => {

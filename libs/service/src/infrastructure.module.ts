@@ -63,7 +63,7 @@ async function providersOf(infrastructure: Infrastructure): Promise<Provider[]> 
     const { openRedis, Redis } = await import('./redis.ts');
     const redis = openRedis(name, config);
     providers.push({ provide: Redis, useValue: redis });
-    closing.push(async () => redis.disconnect());
+    closing.push(() => redis.quit().catch(() => redis.disconnect()));
   }
   if (dataSource) {
     const store = createEventStore({ dataSource, catalogue });

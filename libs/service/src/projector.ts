@@ -31,5 +31,5 @@ export function projectorService(
 }
 
 /** `await runProjector(Orders, readModelMigrations)`: the whole service, as `runService` runs it. */
-export const runProjector = (projector: ProjectorClass, migrations: readonly Migration[]): Promise<void> =>
-  runService(projectorService(projector, migrations));
+export const runProjector = (...service: Parameters<typeof projectorService>): Promise<void> =>
+  runService(projectorService(...service));

@@ -14,6 +14,7 @@ export function openRedis(name: string, config: Config, options: RedisOptions = 
     maxRetriesPerRequest: 0,
     connectTimeout: 2000,
     commandTimeout: 1000,
+    socketTimeout: 5000, // of silence while a command waits: a server that vanished is found gone
     retryStrategy: (times) => Math.min(times * 100, 5000),
     ...options,
   });

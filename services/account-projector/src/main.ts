@@ -1,3 +1,3 @@
-import { Accounts, readModelMigrations } from '@tradecore/read-models';
+import { Accounts, readModelMigrations, withReadCache } from '@tradecore/read-models';
 import { runProjector } from '@tradecore/service/projector';
-await runProjector(Accounts, readModelMigrations);
+await runProjector(Accounts, readModelMigrations, withReadCache);

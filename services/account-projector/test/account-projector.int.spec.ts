@@ -14,7 +14,7 @@ afterAll(() => projector.drop(), 30_000);
 
 const shown = (id: string, version: number) =>
   eventually(async () => {
-    const account = await accountById(projector.db, id, [id]);
+    const account = await accountById(projector.db, id);
     return account && account.version >= version ? account : undefined;
   });
 
@@ -31,7 +31,7 @@ async function trade(): Promise<{ id: string; orderId: string; executionId: stri
 }
 
 const seen = async (accountId: string) => ({
-  account: await accountById(projector.db, accountId, [accountId]),
+  account: await accountById(projector.db, accountId),
   activities: (await activitiesOfAccount(projector.db, { accountId, limit: 500 })).lines,
   executions: (await executionsOfAccount(projector.db, { accountId, limit: 500 })).lines,
 });
@@ -85,7 +85,7 @@ describe('the account-projector', () => {
     const before = await seen(id);
     await projector.models.database.dataSource.query(`update account_projector.accounts set owner = 'WRONG', available = 1`);
     await rebuildProjection(Accounts, { dataSource: projector.models.database.dataSource });
-    await eventually(async () => ((await accountById(projector.db, id, [id]))?.owner === 'tester' ? true : undefined));
+    await eventually(async () => ((await accountById(projector.db, id))?.owner === 'tester' ? true : undefined));
     expect(await seen(id)).toEqual(before);
   }, 30_000);
 

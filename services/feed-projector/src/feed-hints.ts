@@ -25,8 +25,8 @@ export class FeedHints extends CommitListener {
   }
 
   /** One message an account. With Redis away the hints are lost, counted, and nothing waits. */
-  async committed(_projector: string, accounts: readonly string[]): Promise<void> {
-    const results = await Promise.allSettled(accounts.map((account) => this.redis.publish(this.channel, account)));
+  async committed(_projector: string, feeds: ReadonlyMap<string, object> = new Map()): Promise<void> {
+    const results = await Promise.allSettled([...feeds.keys()].map((account) => this.redis.publish(this.channel, account)));
     const sent = results.filter(({ status }) => status === 'fulfilled').length;
     hints.inc({ outcome: 'sent' }, sent);
     hints.inc({ outcome: 'lost' }, results.length - sent);

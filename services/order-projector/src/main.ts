@@ -1,3 +1,3 @@
-import { Orders, readModelMigrations } from '@tradecore/read-models';
+import { Orders, readModelMigrations, withReadCache } from '@tradecore/read-models';
 import { runProjector } from '@tradecore/service/projector';
-await runProjector(Orders, readModelMigrations);
+await runProjector(Orders, readModelMigrations, withReadCache);

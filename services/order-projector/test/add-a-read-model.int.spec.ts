@@ -57,7 +57,8 @@ await import(join(tree, 'libs/read-models/src/symbols.spec.ts'));
 
 it('its main.ts is that of the other projectors', () => {
   const model = readFileSync(join(root, 'services/order-projector/src/main.ts'), 'utf8');
-  const named = model.replace('{ Orders, readModelMigrations }', '{ readModelMigrations, Symbols }').replace('Orders', 'Symbols');
+  const bare = model.replaceAll(', withReadCache', '');
+  const named = bare.replace('{ Orders, readModelMigrations }', '{ readModelMigrations, Symbols }').replace('Orders', 'Symbols');
   expect(block('services/symbol-projector/src/main.ts')).toBe(named);
 });
 

@@ -1,3 +1,3 @@
-import { Positions, readModelMigrations } from '@tradecore/read-models';
+import { Positions, readModelMigrations, withReadCache } from '@tradecore/read-models';
 import { runProjector } from '@tradecore/service/projector';
-await runProjector(Positions, readModelMigrations);
+await runProjector(Positions, readModelMigrations, withReadCache);

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import type { AccountOpened, RecordedEvent } from '@tradecore/events';
-import { accountsOfSubject } from '@tradecore/read-models';
+import { accountsOfSubject, isReadableBy } from '@tradecore/read-models';
 import { owns, RateLimits, RequestRefused, tokens, type Caller } from '@tradecore/service';
 import { DataSource } from 'typeorm';
 import type { PageLimit } from './page-limit.ts';
@@ -27,7 +27,7 @@ export class Access {
   /** Whether the account is one of them; the owner of one that was opened a moment ago may, for its first event says so. */
   async may(caller: Caller, accountId: string): Promise<boolean> {
     if (owns(caller, accountId)) return true;
-    if ((await this.accountsOf(caller)).includes(accountId)) return true;
+    if (await isReadableBy(this.db, caller.subject, accountId)) return true;
     const [first] = await this.store.readEvents(accountId, { to: 1 });
     return first !== undefined && ownerOf(first) === caller.subject;
   }

@@ -31,14 +31,15 @@ import {
   activitiesOfAccount,
   executionsOfAccount,
   positionsOfAccount,
-  type ReadModel,
+  type AccountFound,
+  type LedgerPage,
 } from '@tradecore/read-models';
 import { validated } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
 import { DataSource } from 'typeorm';
 import { Access, accountNotFound } from './access.ts';
 import { AskedBy, type Asked } from './asked.ts';
-import { ConsistentReads } from './consistent-reads.ts';
+import { Reads } from './reads.ts';
 
 type Path = { readonly id: string };
 
@@ -47,8 +48,8 @@ type Path = { readonly id: string };
 export class AccountsHttp {
   constructor(
     @Inject(DataSource) private readonly db: DataSource,
-    @Inject(ConsistentReads) private readonly consistentReads: ConsistentReads,
     @Inject(Access) private readonly access: Access,
+    @Inject(Reads) private readonly reads: Reads,
     @Inject(MarketData) private readonly market: MarketData,
   ) {}
 
@@ -58,12 +59,9 @@ export class AccountsHttp {
     @Query(validated(accountsQuery, 'query')) { limit, cursor }: AccountsQuery,
     @AskedBy() asked: Asked,
   ): Promise<AccountPageResponse> {
-    await this.#awaitToken(asked, 'accounts');
-    const accounts = await this.access.accountsOf(asked.caller);
-    const page = await accountPage(this.db, {
-      accounts,
-      limit: this.access.pageOf(limit),
-      ...(cursor !== undefined && { after: cursor }),
+    const page = await this.reads.uncached(asked, 'accounts', async () => {
+      const accounts = await this.access.accountsOf(asked.caller);
+      return accountPage(this.db, { accounts, limit: this.access.pageOf(limit), ...(cursor !== undefined && { after: cursor }) });
     });
     return {
       accounts: page.accounts.map(accountSummaryOf),
@@ -79,10 +77,7 @@ export class AccountsHttp {
     @AskedBy() asked: Asked,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountResponse | undefined> {
-    await this.#admit(id, asked, 'accounts');
-    const found = await accountById(this.db, id, [id]);
-    if (!found) throw accountNotFound('path');
-    const account = accountResponseOf(found);
+    const account = accountResponseOf(await this.#account(id, asked));
     const etag = etagOf(account);
     void reply.headers({ etag, 'cache-control': 'private, no-cache' });
     if (asked.headers['if-none-match'] !== etag) return account;
@@ -97,10 +92,8 @@ export class AccountsHttp {
     @Query(validated(reservationsQuery, 'query')) { limit, cursor }: ReservationsQuery,
     @AskedBy() asked: Asked,
   ): Promise<ReservationPageResponse> {
-    await this.#admit(id, asked, 'accounts');
-    const found = await accountById(this.db, id, [id]);
-    if (!found) throw accountNotFound('path');
-    return reservationPageOf(Object.values(found.reservations), { limit: this.access.pageOf(limit), cursor });
+    const { reservations } = await this.#account(id, asked);
+    return reservationPageOf(Object.values(reservations), { limit: this.access.pageOf(limit), cursor });
   }
 
   /** `GET /v1/accounts/{id}/positions`: what it holds, valued at the last prices. */
@@ -110,9 +103,11 @@ export class AccountsHttp {
     @Query(validated(noQuery, 'query')) _: object,
     @AskedBy() asked: Asked,
   ): Promise<PositionsResponse> {
-    await this.#admit(id, asked, 'positions');
-    const held = await positionsOfAccount(this.db, id);
-    return { positions: held.map((each) => positionResponseOf(each, this.market.quote(each.symbol))) };
+    await this.access.must(asked.caller, id);
+    const versionOf = (all: Holdings) => Math.max(0, ...all.map(({ version }) => version));
+    const place = { model: 'positions', id, query: 'positions', versionOf } as const;
+    const held = await this.reads.of(asked, place, () => positionsOfAccount(this.db, id));
+    return { positions: (held ?? []).map((each) => positionResponseOf(each, this.market.quote(each.symbol))) };
   }
 
   /** `GET /v1/accounts/{id}/activities`: the ledger, newest first. */
@@ -122,8 +117,7 @@ export class AccountsHttp {
     @Query(validated(ledgerQuery, 'query')) query: LedgerQuery,
     @AskedBy() asked: Asked,
   ): Promise<ActivityPageResponse> {
-    await this.#admit(id, asked, 'accounts');
-    const { lines, next } = await activitiesOfAccount(this.db, this.#pageOf(id, query));
+    const { lines, next } = await this.#ledger(asked, { kind: 'activities', id, query }, activitiesOfAccount);
     return { activities: lines.map(activityResponseOf), ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
   }
 
@@ -134,22 +128,34 @@ export class AccountsHttp {
     @Query(validated(ledgerQuery, 'query')) query: LedgerQuery,
     @AskedBy() asked: Asked,
   ): Promise<ExecutionPageResponse> {
-    await this.#admit(id, asked, 'accounts');
-    const { lines, next } = await executionsOfAccount(this.db, this.#pageOf(id, query));
+    const { lines, next } = await this.#ledger(asked, { kind: 'executions', id, query }, executionsOfAccount);
     return { executions: lines.map(executionResponseOf), ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
   }
 
-  /** Refuses who may not read the account; resolves when the read model shows what the token names. */
-  async #admit(id: string, asked: Asked, model: ReadModel): Promise<void> {
+  async #account(id: string, asked: Asked): Promise<AccountFound> {
     await this.access.must(asked.caller, id);
-    await this.#awaitToken(asked, model);
+    const place = { model: 'accounts', id, query: 'account', versionOf: ({ version }: AccountFound) => version } as const;
+    const found = await this.reads.of(asked, place, () => accountById(this.db, id));
+    if (!found) throw accountNotFound('path');
+    return found;
   }
 
-  #pageOf(accountId: string, { limit, cursor }: LedgerQuery) {
-    return { accountId, limit: this.access.pageOf(limit), ...(cursor !== undefined && { before: cursor }) };
-  }
-
-  async #awaitToken({ caller, headers: { 'consistency-token': token } }: Asked, model: ReadModel): Promise<void> {
-    if (token) await this.consistentReads.waitFor(model, token, caller);
+  /** A page of the ledger: its first line has the version that it shows, at least. */
+  async #ledger(
+    asked: Asked,
+    { kind, id, query }: { kind: string; id: string; query: LedgerQuery },
+    select: typeof activitiesOfAccount,
+  ): Promise<LedgerPage> {
+    await this.access.must(asked.caller, id);
+    const page = {
+      accountId: id,
+      limit: this.access.pageOf(query.limit),
+      ...(query.cursor !== undefined && { before: query.cursor }),
+    };
+    const versionOf = ({ lines: [first] }: LedgerPage) => first?.version ?? 0;
+    const place = { model: 'accounts', id, query: `${kind} ${JSON.stringify(page)}`, versionOf } as const;
+    return (await this.reads.of(asked, place, () => select(this.db, page))) ?? { lines: [] };
   }
 }
+
+type Holdings = Awaited<ReturnType<typeof positionsOfAccount>>;

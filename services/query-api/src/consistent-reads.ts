@@ -31,7 +31,7 @@ type Wanted = Pick<Consistency, 'aggregateId' | 'version'>;
 /**
  * What a token asks of a read model: for the models that follow accounts, the token of an order names the version that shows the order's money.
  */
-const wantedOf = (model: ReadModel, { aggregateId, version, accountId, accountVersion }: Consistency): Wanted =>
+export const wantedOf = (model: ReadModel, { aggregateId, version, accountId, accountVersion }: Consistency): Wanted =>
   readModels[model].follows === 'Account' && accountId !== undefined && accountVersion !== undefined
     ? { aggregateId: accountId, version: accountVersion }
     : { aggregateId, version };

@@ -3,7 +3,8 @@ import { orderById, ordersOfAccount, type OrderFound, type OrderPage, type Order
 import type { Caller } from '@tradecore/service';
 import { DataSource } from 'typeorm';
 import { Access } from './access.ts';
-import { OrderHistory } from './order-history.ts';
+import type { Asked } from './asked.ts';
+import { Reads } from './reads.ts';
 import type { OrdersQuery } from '@tradecore/api';
 
 /** Orders of the read model, scoped to what a caller may read. */
@@ -12,24 +13,24 @@ export class OrderReads {
   constructor(
     @Inject(DataSource) private readonly db: DataSource,
     @Inject(Access) private readonly access: Access,
-    @Inject(OrderHistory) private readonly history: OrderHistory,
+    @Inject(Reads) private readonly reads: Reads,
   ) {}
 
   /** A page of an account that the caller was admitted to. */
-  page({ cursor, ...filters }: OrdersQuery): Promise<OrderPage> {
+  async page({ cursor, ...filters }: OrdersQuery, asked: Asked): Promise<OrderPage> {
     const limit = this.access.pageOf(filters.limit);
-    return ordersOfAccount(this.db, { ...present(filters), limit, ...(cursor && { after: cursor }) });
+    const query = { ...present(filters), limit, ...(cursor && { after: cursor }) };
+    const place = { model: 'orders', id: query.accountId, query: JSON.stringify(query), versionOf: () => 0 } as const;
+    return (await this.reads.of(asked, place, () => ordersOfAccount(this.db, query))) ?? { orders: [] };
   }
 
-  /** The order, among the caller's accounts; one that was opened a moment ago is known by the store alone. */
-  async find(id: string, caller: Caller): Promise<OrderFound | undefined> {
-    const found = await orderById(this.db, id, await this.access.accountsOf(caller));
-    if (found) {
-      await this.access.count(found.order.accountId);
-      return found;
-    }
-    const placed = await this.history.placed(id, caller);
-    return placed && orderById(this.db, id, [placed.data.accountId]);
+  /** The order, if the caller may read its account. */
+  async find(id: string, asked: Asked): Promise<OrderFound | undefined> {
+    const versionOf = ({ order }: OrderFound) => order.version;
+    const found = await this.reads.of(asked, { model: 'orders', id, query: 'order', versionOf }, () => orderById(this.db, id));
+    if (!found || !(await this.access.may(asked.caller, found.order.accountId))) return undefined;
+    await this.access.count(found.order.accountId);
+    return found;
   }
 
   /** Refuses an account that the caller may not read. */

@@ -17,7 +17,6 @@ import type { OrderRow } from '@tradecore/read-models';
 import { RequestRefused, tokens, validated, type Clock } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
 import { AskedBy, type Asked } from './asked.ts';
-import { ConsistentReads } from './consistent-reads.ts';
 import { OrderHistory, orderNotFound } from './order-history.ts';
 import { OrderReads } from './order-reads.ts';
 
@@ -29,7 +28,6 @@ const settled = 5000;
 export class OrdersHttp {
   constructor(
     @Inject(OrderReads) private readonly orders: OrderReads,
-    @Inject(ConsistentReads) private readonly consistentReads: ConsistentReads,
     @Inject(OrderHistory) private readonly history: OrderHistory,
     @Inject(tokens.clock) private readonly clock: Clock,
   ) {}
@@ -38,8 +36,7 @@ export class OrdersHttp {
   @Get()
   async list(@Query(validated(ordersQuery, 'query')) query: OrdersQuery, @AskedBy() asked: Asked): Promise<OrderPageResponse> {
     await this.orders.admit(asked.caller, query.accountId);
-    await this.#awaitToken(asked);
-    const page = await this.orders.page(query);
+    const page = await this.orders.page(query, asked);
     return {
       orders: page.orders.map(({ order }) => orderResponseOf(order)),
       ...(page.next && { nextCursor: encodeOrderCursor(page.next) }),
@@ -55,8 +52,7 @@ export class OrdersHttp {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderResponse | undefined> {
     if (asOf) return this.#asItWas(id, asOf, asked, reply);
-    await this.#awaitToken(asked);
-    const found = await this.orders.find(id, asked.caller);
+    const found = await this.orders.find(id, asked);
     if (!found) throw orderNotFound();
     const etag = etagOf(found.order);
     void reply.headers({ etag, 'consistency-token': tokenOf(found.order), 'cache-control': 'private, no-cache' });
@@ -76,10 +72,6 @@ export class OrdersHttp {
       'cache-control': canChange ? 'no-store' : 'private, max-age=31536000, immutable',
     });
     return orderResponseOf(row);
-  }
-
-  async #awaitToken({ caller, headers: { 'consistency-token': token } }: Asked): Promise<void> {
-    if (token) await this.consistentReads.waitFor('orders', token, caller);
   }
 }
 

@@ -1,21 +1,27 @@
 import { Module } from '@nestjs/common';
 import type { KafkaClient } from '@tradecore/messaging';
 import { MarketData } from '@tradecore/market-data';
-import { readModelMigrations } from '@tradecore/read-models';
+import { ReadCache, readModelMigrations } from '@tradecore/read-models';
 import { tokens, type ServiceOptions } from '@tradecore/service';
+import { Redis } from 'ioredis';
+import { DataSource } from 'typeorm';
 import { Access } from './access.ts';
 import { AccountsHttp } from './accounts.http.ts';
 import { ConsistentReads } from './consistent-reads.ts';
 import { DocumentsHttp } from './documents.http.ts';
-import { FeedHints } from './feed-hints.ts';
-import { FeedPump } from './feed-pump.ts';
-import { Feeds } from './feeds.ts';
 import { OrderHistoryHttp } from './order-history.http.ts';
 import { OrderHistory } from './order-history.ts';
 import { OrderReads } from './order-reads.ts';
 import { OrdersHttp } from './orders.http.ts';
-import { pageSettings } from './page-limit.ts';
-import { StreamHttp } from './stream.http.ts';
+import { Reads } from './reads.ts';
+import { settings, type QueryConfig } from './settings.ts';
+import { FeedHints } from './stream/feed-hints.ts';
+import { FeedPump } from './stream/feed-pump.ts';
+import { Feeds } from './stream/feeds.ts';
+import { Revocations } from './stream/revocations.ts';
+import { StreamCallers } from './stream/stream-callers.ts';
+import { StreamHttp } from './stream/stream.http.ts';
+import { TicketsHttp } from './stream/tickets.http.ts';
 import { Timelines } from './timelines.ts';
 
 /** Last prices, read until the Kafka client is closed. While Kafka is away reads go on, and positions have no value. */
@@ -29,10 +35,20 @@ const marketData = {
   },
 };
 
+const readCache = {
+  provide: ReadCache,
+  inject: [Redis, DataSource, tokens.config],
+  useFactory: (redis: Redis, db: DataSource, config: QueryConfig) =>
+    new ReadCache(redis, db, { life: config.READ_CACHE_MS, patience: config.READ_CACHE_TIMEOUT }),
+};
+
 /** Where clients read: orders and accounts, their history, the stream. It writes nothing. */
 @Module({
-  controllers: [OrdersHttp, OrderHistoryHttp, AccountsHttp, DocumentsHttp],
-  providers: [marketData, Access, ConsistentReads, OrderHistory, OrderReads, Timelines, FeedPump, FeedHints, Feeds, StreamHttp],
+  controllers: [OrdersHttp, OrderHistoryHttp, AccountsHttp, DocumentsHttp, TicketsHttp],
+  providers: [
+    ...[marketData, readCache, Access, ConsistentReads, OrderHistory, OrderReads, Reads, Timelines],
+    ...[FeedPump, FeedHints, Feeds, Revocations, StreamCallers, StreamHttp],
+  ],
 })
 class QueryApiModule {}
 
@@ -42,6 +58,6 @@ export const queryApi: ServiceOptions = {
   module: QueryApiModule,
   uses: ['postgres', 'kafka', 'redis'],
   http: true,
+  config: settings,
   migrations: readModelMigrations,
-  config: pageSettings,
 };

@@ -33,6 +33,7 @@ export class TestQueryApi {
       REDIS_URL: process.env['REDIS_URL'] ?? '',
       KAFKA_BROKERS: process.env['KAFKA_BROKERS'] ?? '',
       NAMESPACE: `t${Math.random().toString(36).slice(2)}`,
+      READ_CACHE_MS: '0', // what the test writes to the models is dropped by nobody
       ...env,
     });
     return new TestQueryApi(models, service, issuer);

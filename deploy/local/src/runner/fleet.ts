@@ -87,6 +87,7 @@ function insideOf(settings: FleetSettings, service: string): Record<string, stri
     JWT_ISSUER: localIssuer,
     JWT_AUDIENCE: audience,
     JWT_JWKS_URL: jwksUrl,
+    ...(service === 'query-api' && { STREAM_TICKET_KEY: password(home, 'stream-tickets') }),
     ...(service === 'broker-gateway' && brokerSettings(home, paperUrl)),
   };
 }
@@ -136,6 +137,7 @@ function inherited(): Record<string, string> {
     'LOG_LEVEL',
     'TZ',
     'NODE_OPTIONS',
+    'CORS_ORIGINS',
     ...Object.keys(process.env).filter((name) => /^(OTEL|LIMIT)_/.test(name)),
   ];
   const values = names.map((name) => [name, process.env[name]] as const);

@@ -18,7 +18,7 @@ import {
   requestedTerms,
 } from '../orders.ts';
 import { fieldFault, problemResponse } from '../problems.ts';
-import { clientMessage, serverMessage } from '../stream.ts';
+import { clientMessage, serverMessage, streamTicketResponse } from '../stream.ts';
 import { timelineEntryResponse, timelineResponse } from '../timeline.ts';
 import { z } from 'zod';
 import type { Answer, JsonSchema, Parameter } from './document.ts';
@@ -46,6 +46,7 @@ const named = {
   Execution: executionResponse,
   StreamClientMessage: clientMessage,
   StreamServerMessage: serverMessage,
+  StreamTicket: streamTicketResponse,
   FieldFault: fieldFault,
   Problem: problemResponse,
 } satisfies Record<string, z.ZodType>;

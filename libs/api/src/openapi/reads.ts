@@ -159,13 +159,28 @@ const stream: OpenApiDocument['paths'] = {
       operationId: 'openStream',
       summary: 'Open the stream of your accounts (WebSocket)',
       description:
-        'A WebSocket (RFC 6455) with the bearer token in the header of the upgrade. Send `StreamClientMessage`, receive `StreamServerMessage`: JSON text, at most 16 KiB from the client. Sequences of an account rise by one; after a break, subscribe `after` your last entry, and nothing is missed or repeated. A heartbeat comes every 15 s; at each one, access to accounts that the token does not name is checked again. Closed with 4401 when the token expires, 4429 after too many messages, 1012 when the service restarts: connect again.',
+        'A WebSocket (RFC 6455) with the bearer token in the header of the upgrade; from a browser with the subprotocols `tradecore.v1` and `ticket.<ticket>`, see `POST /v1/stream-tickets`. Send `StreamClientMessage`, receive `StreamServerMessage`: JSON text, at most 16 KiB from the client. Sequences of an account rise by one; after a break, subscribe `after` your last entry, and nothing is missed or repeated. A heartbeat comes every 15 s. A subscription ends (`unsubscribed`, `access-ended`) within a second after access was taken back. Send `authenticate` with a new token before the old one expires. Closed with 4401 when the token expires, 4429 after too many messages, 1012 when the service restarts: connect again. 100 subscriptions a stream and 20 streams a subject, unless the operator says otherwise.',
       tags: ['Stream'],
       parameters: [],
       responses: {
         101: { description: 'The stream is open.' },
         401: refusals[401],
-        429: problem('The subject has 20 open streams already.'),
+        429: problem('The subject has as many open streams as it may: `too-many-streams`.'),
+        503: refusals[503],
+      },
+    },
+  },
+  '/v1/stream-tickets': {
+    post: {
+      operationId: 'makeStreamTicket',
+      summary: 'Get a ticket for a stream',
+      description:
+        "For browsers: `new WebSocket(url, ['tradecore.v1', `ticket.${ticket}`])`. Signed, good for 30 s and one stream; the stream ends with the token that the ticket was made with, unless it is renewed in band.",
+      tags: ['Stream'],
+      parameters: [],
+      responses: {
+        201: { description: 'The ticket.', content: json('StreamTicket') },
+        401: refusals[401],
         503: refusals[503],
       },
     },

@@ -61,7 +61,7 @@ async function foldStore(tx: Transaction, parts: BuilderParts): Promise<Outcome>
       tx,
       events.map((event) => ({ event })),
     );
-    outcome.keys.clear(); // a build may touch every key: memory stays bounded
+    outcome.rows.clear(); // a build may touch every row: memory stays bounded
     total.add(outcome);
   }
   return total;

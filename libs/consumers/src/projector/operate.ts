@@ -12,10 +12,15 @@ export type OperatorParts = Pick<ProjectorParts, 'dataSource' | 'store' | 'catal
  * can fold the event. Not parked: brings it up to the store all the same. Throws `ProjectionBusy` while a builder is at work.
  * Operators need no program for it: a running projector does the same for aggregates whose checkpoint is marked `redrive`.
  */
-export async function redrive(projector: ProjectorClass, aggregateId: string, parts: OperatorParts): Promise<Redriven> {
+export async function redrive(
+  projector: ProjectorClass,
+  aggregateId: string,
+  parts: OperatorParts,
+): Promise<Omit<Redriven, 'rows'>> {
   const declaration = declarationOf(projector);
   const projection = new Projection(await openProjection(declaration, parts));
-  return redriveOne({ projection, schema: declaration.schema }, aggregateId, parts.dataSource);
+  const { rows: _, ...redriven } = await redriveOne({ projection, schema: declaration.schema }, aggregateId, parts.dataSource);
+  return redriven;
 }
 
 /** Lets a stopped projection go on from where it stands, when the cause of the stop is gone. It stops again when it is not. */

@@ -16,8 +16,8 @@ export class Outcome {
   gaps = 0;
   readonly foreign: ForeignRecord[] = [];
   readonly parked: { readonly aggregateId: string; readonly reason: ParkReason }[] = [];
-  /** Keys of the rows that changed. */
-  readonly keys = new Set<string>();
+  /** The rows that changed, by their keys. */
+  readonly rows = new Map<string, object>();
 
   add(other: Outcome): void {
     this.events += other.events;
@@ -25,6 +25,6 @@ export class Outcome {
     this.gaps += other.gaps;
     this.foreign.push(...other.foreign);
     this.parked.push(...other.parked);
-    for (const key of other.keys) this.keys.add(key);
+    for (const [key, row] of other.rows) this.rows.set(key, row);
   }
 }

@@ -16,10 +16,10 @@ import { RowTable } from './row-table.ts';
 import { WarmProjection } from './warm-projection.ts';
 import type { WorkingSet } from './working-set.ts';
 
-/** Learns of rows after their commit: for hints, such as a message to open sockets. It may miss some: a process can end between the two. */
+/** Learns of rows after their commit: for hints and caches. It may miss some: a process can end between the two. */
 export abstract class CommitListener {
-  /** `keys` of the rows that changed. What it throws is logged and forgotten. */
-  abstract committed(projector: string, keys: readonly string[]): void | Promise<void>;
+  /** The rows that changed, by their keys; `undefined` after a build: any may have. What it throws is logged and forgotten. */
+  abstract committed(projector: string, rows: ReadonlyMap<string, object> | undefined): void | Promise<void>;
 }
 
 /** What a running projector needs. */
@@ -117,6 +117,7 @@ export class ProjectorBatches implements BatchProcessor {
     const outcome = await build({ ...this.ready().parts, dataSource, kafka, offsets }, where);
     if (!outcome) return false;
     this.count(outcome);
+    void this.tell(undefined);
     const seconds = (performance.now() - started) / 1000;
     log.info({ projector: this.name, events: outcome.events, parked: outcome.parked.length, seconds }, 'built from the store');
     return true;
@@ -128,7 +129,8 @@ export class ProjectorBatches implements BatchProcessor {
     const { projection, warm } = this.ready();
     for (const aggregateId of await askedForRedrive(dataSource, this.schema)) {
       warm.forget([aggregateId]);
-      const redriven = await redriveOne({ projection, schema: this.schema }, aggregateId, dataSource);
+      const { rows, ...redriven } = await redriveOne({ projection, schema: this.schema }, aggregateId, dataSource);
+      if (rows.size > 0) void this.tell(rows);
       log.info({ projector: this.name, aggregateId, ...redriven }, 'redriven');
     }
   }
@@ -153,13 +155,12 @@ export class ProjectorBatches implements BatchProcessor {
     this.count(outcome);
     this.metrics.batch(seconds);
     if (newest !== undefined) this.metrics.lag(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
-    if (outcome.keys.size === 0 || !this.parts.listener) return;
-    void this.tell([...outcome.keys]);
+    if (outcome.rows.size > 0) void this.tell(outcome.rows);
   }
 
-  private async tell(keys: readonly string[]): Promise<void> {
+  private async tell(rows: ReadonlyMap<string, object> | undefined): Promise<void> {
     try {
-      await this.parts.listener?.committed(this.name, keys);
+      await this.parts.listener?.committed(this.name, rows);
     } catch (error) {
       log.warn({ err: error, projector: this.name }, 'the listener of new rows failed');
     }

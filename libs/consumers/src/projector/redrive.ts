@@ -10,6 +10,8 @@ export interface Redriven {
   readonly events: number;
   /** Why it is parked again, when it is. */
   readonly parkedAgain?: string;
+  /** The rows that changed, by their keys. */
+  readonly rows: ReadonlyMap<string, object>;
 }
 
 /** A builder holds the projection: try again. */
@@ -32,9 +34,9 @@ export async function redriveOne(
         where aggregate_id = $1 and parked_version is not null`,
       [aggregateId],
     );
-    const { events } = await projection.fromStore(tx, aggregateId);
+    const { events, rows: changed } = await projection.fromStore(tx, aggregateId);
     const parked = (await lockCheckpoints(tx, schema, [aggregateId])).get(aggregateId)?.parked;
-    return { events, ...(parked && { parkedAgain: parked.reason }) };
+    return { events, ...(parked && { parkedAgain: parked.reason }), rows: changed };
   });
 }
 

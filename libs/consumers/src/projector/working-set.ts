@@ -79,7 +79,7 @@ export class WorkingSet {
     this.rows.set(key, folded.row);
     this.changedRows.set(key, folded.row);
     this.lines.push(...folded.append);
-    this.outcome.keys.add(key);
+    this.outcome.rows.set(key, folded.row);
   }
 
   /** A type that is not declared may be one that this projector has to fold: a newer writer is running. */

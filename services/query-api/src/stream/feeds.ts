@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '@tradecore/service';
 import type { FeedPosition } from '@tradecore/read-models';
-import { Access } from './access.ts';
+import { Access } from '../access.ts';
 import { FeedPump, type FeedReader } from './feed-pump.ts';
+import { Revocations, type Revoked } from './revocations.ts';
 
 /** Feeds for streams, and whether a caller may read them. */
 @Injectable()
@@ -10,7 +11,13 @@ export class Feeds {
   constructor(
     @Inject(FeedPump) private readonly pump: FeedPump,
     @Inject(Access) private readonly access: Access,
+    @Inject(Revocations) private readonly revocations: Revocations,
   ) {}
+
+  /** `handle` is called with each access that is taken back, perhaps more than once. */
+  followRevocations(handle: (revoked: Revoked) => void): void {
+    this.revocations.follow(handle);
+  }
 
   /** Whether the account is, by now, one of the caller's. */
   may(caller: Caller, accountId: string): Promise<boolean> {

@@ -10,6 +10,7 @@ import { counter } from '@tradecore/telemetry';
 import type { RawData, WebSocket } from 'ws';
 import type { FeedReader } from './feed-pump.ts';
 import type { Feeds } from './feeds.ts';
+import type { StreamCallers } from './stream-callers.ts';
 
 /** Bytes waiting for a slow client, at most: no more is read for it until they are gone. */
 const bufferLimit = 256 * 1024;
@@ -30,26 +31,36 @@ const closed = counter({
   labels: { reason: [...Object.keys(closeCodes), 'dead'] as string[] },
 });
 
+/** What a stream works with. */
+export interface StreamParts {
+  readonly feeds: Pick<Feeds, 'may' | 'headOf' | 'add'>;
+  readonly callers: Pick<StreamCallers, 'named'>;
+  readonly subscriptionsLimit: number;
+}
+
 /** One client's open stream: its subscriptions, and what it is sent. */
 export class StreamSocket {
-  readonly #stops = new Map<string, () => void>();
+  readonly #subscriptions = new Map<string, { readonly reader: FeedReader; readonly stop: () => void }>();
   readonly #timers: NodeJS.Timeout[] = [];
+  #expiry: NodeJS.Timeout | undefined;
   #alive = true;
   #messages = 0;
   /** Messages are handled one after the other, so that answers come in their order. */
   #turn: Promise<void> = Promise.resolve();
+  /** Access is checked for one account at a time. */
+  #checks: Promise<unknown> = Promise.resolve();
+  readonly #suspect = new Set<string>();
 
   constructor(
     private readonly socket: WebSocket,
-    private readonly caller: Caller,
-    private readonly feeds: Pick<Feeds, 'may' | 'headOf' | 'add'>,
+    private caller: Caller,
+    private readonly parts: StreamParts,
   ) {
-    const life = Math.min(caller.expiresAt - Date.now(), dayLimit);
     this.#timers.push(
       setInterval(() => this.#heartbeat(), heartbeatInterval),
       setInterval(() => (this.#messages = 0), messagesWindow),
-      setTimeout(() => this.close('tokenExpired', 'the token has expired'), Math.max(0, life)),
     );
+    this.#endWithToken();
     socket.on('pong', () => (this.#alive = true));
     socket.on('message', (data, isBinary) => this.#hear(data, isBinary));
     socket.on('close', () => this.#end());
@@ -65,13 +76,23 @@ export class StreamSocket {
   }
 
   #end(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const timer of [...this.#timers, this.#expiry]) clearTimeout(timer);
     this.#unsubscribeAll();
   }
 
+  #endWithToken(): void {
+    clearTimeout(this.#expiry);
+    const life = Math.min(this.caller.expiresAt - Date.now(), dayLimit);
+    this.#expiry = setTimeout(() => this.close('tokenExpired', 'the token has expired'), Math.max(0, life));
+  }
+
   #unsubscribeAll(): void {
-    for (const stop of this.#stops.values()) stop();
-    this.#stops.clear();
+    for (const accountId of [...this.#subscriptions.keys()]) this.#unsubscribe(accountId);
+  }
+
+  #unsubscribe(accountId: string): void {
+    this.#subscriptions.get(accountId)?.stop();
+    this.#subscriptions.delete(accountId);
   }
 
   #heartbeat(): void {
@@ -82,18 +103,31 @@ export class StreamSocket {
     this.#alive = false;
     this.socket.ping();
     if (this.#canTake()) this.#tell({ type: 'heartbeat', time: new Date().toISOString() });
-    void this.#lookAtAccess();
   }
 
-  /** An operator may have ended the access to accounts that the token does not name. A database that is away ends nothing. */
-  async #lookAtAccess(): Promise<void> {
-    for (const [accountId, stop] of this.#stops) {
-      if (owns(this.caller, accountId) || (await this.feeds.may(this.caller, accountId).catch(() => true))) continue;
-      if (this.#stops.get(accountId) !== stop) continue; // subscribed again meanwhile, and checked then
-      stop();
-      this.#stops.delete(accountId);
-      this.#tell({ type: 'unsubscribed', accountId, reason: 'access-ended' });
-    }
+  /** Ends the subscription if the caller may not read the account any more. A database that is away ends nothing. */
+  checkAccess(accountId: string): void {
+    if (!this.#subscriptions.has(accountId) || owns(this.caller, accountId) || this.#suspect.has(accountId)) return;
+    this.#suspect.add(accountId);
+    this.#endIfLost(accountId).catch(() => undefined);
+  }
+
+  async #endIfLost(accountId: string): Promise<void> {
+    const subscription = this.#subscriptions.get(accountId);
+    const may = await this.#may(accountId);
+    // Subscribed again meanwhile: checked then.
+    if (may || !subscription || this.#subscriptions.get(accountId) !== subscription) return;
+    this.#unsubscribe(accountId);
+    this.#tell({ type: 'unsubscribed', accountId, reason: 'access-ended' });
+  }
+
+  #may(accountId: string): Promise<boolean> {
+    const checked = this.#checks.then(() => {
+      this.#suspect.delete(accountId); // what comes from now on needs another check
+      return this.parts.feeds.may(this.caller, accountId);
+    });
+    this.#checks = checked.catch(() => undefined);
+    return checked;
   }
 
   #canTake(): boolean {
@@ -121,35 +155,60 @@ export class StreamSocket {
 
   async #answer(data: RawData, isBinary: boolean): Promise<void> {
     const message = parse(data, isBinary);
+    if (message.type === 'authenticate') return this.#renew(message.token);
     const { accountId } = message;
-    if (!(await this.feeds.may(this.caller, accountId))) {
+    if (!(await this.#may(accountId))) {
       throw new RequestRefused(404, 'account-not-found', 'Not found, or not visible to you.', {
         errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'is no account that is visible to you' }],
       });
     }
-    this.#stops.get(accountId)?.();
-    this.#stops.delete(accountId);
+    this.#unsubscribe(accountId);
     if (message.type === 'unsubscribe') return this.#tell({ type: 'unsubscribed', accountId });
-    const position = message.after ?? (await this.feeds.headOf(accountId));
+    if (this.#subscriptions.size >= this.parts.subscriptionsLimit) throw tooMany(this.parts.subscriptionsLimit);
+    const position = message.after ?? (await this.parts.feeds.headOf(accountId));
     if (this.socket.readyState !== this.socket.OPEN) return;
     this.#tell({ type: 'subscribed', accountId, ...position });
-    this.#stops.set(accountId, this.feeds.add(this.#reader(accountId, position)));
+    const reader = this.#reader(accountId, position);
+    this.#subscriptions.set(accountId, { reader, stop: this.parts.feeds.add(reader) });
+  }
+
+  /** The stream goes on with the new token, and ends with it; accounts that only the old one named end now. */
+  async #renew(token: string): Promise<void> {
+    const caller = await this.parts.callers.named(token);
+    if (caller.subject !== this.caller.subject) {
+      throw new RequestRefused(403, 'other-subject', 'The token is of another subject than the stream.', {
+        errors: [{ pointer: '#/token', code: 'other-subject', detail: 'is of another subject than the stream' }],
+      });
+    }
+    this.caller = caller;
+    if (this.socket.readyState !== this.socket.OPEN) return;
+    this.#endWithToken();
+    for (const accountId of this.#subscriptions.keys()) this.checkAccess(accountId);
+    this.#tell({ type: 'authenticated', expiresAt: new Date(caller.expiresAt).toISOString() });
   }
 
   #reader(accountId: string, position: FeedReader['position']): FeedReader {
+    const isRevoked = ({ change, data }: FeedEntryResponse) =>
+      change === 'accessRevoked' && data['subject'] === this.caller.subject && !owns(this.caller, accountId);
     const reader: FeedReader = {
       accountId,
+      subject: this.caller.subject,
       position,
       canTake: () => this.#canTake(),
-      take: (entries: readonly FeedEntryResponse[]) => {
+      take: async (entries: readonly FeedEntryResponse[]) => {
+        // In a replay the access may have been granted again since.
+        if (entries.some(isRevoked)) await this.#endIfLost(accountId);
+        if (this.#subscriptions.get(accountId)?.reader !== reader) return;
         for (const entry of entries) this.#tell({ type: 'entry', ...entry });
-        if (entries.some(({ change }) => change === 'accessRevoked')) void this.#lookAtAccess();
       },
       resync: (reason: (typeof resyncReasons)[number]) => this.#tell({ type: 'resync', accountId, ...reader.position, reason }),
     };
     return reader;
   }
 }
+
+const tooMany = (limit: number): RequestRefused =>
+  new RequestRefused(429, 'too-many-subscriptions', `A stream has ${limit} subscriptions at most: unsubscribe, or open another.`);
 
 function parse(data: RawData, isBinary: boolean): ClientMessage {
   let value: unknown;

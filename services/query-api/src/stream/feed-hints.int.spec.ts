@@ -20,7 +20,7 @@ describe('a hint on Redis', () => {
     if (!url) throw new Error('REDIS_URL is not set: these tests need Redis, see `npm test`');
     models = await TestReadModels.create();
     redis = new Redis(url, { lazyConnect: true });
-    pump = new FeedPump(await models.database.dataSourceFor('query-api'));
+    pump = new FeedPump(await models.database.dataSourceFor('query-api'), { STREAM_READS: 4 });
     hints = new FeedHints(redis, { NAMESPACE } as Config, pump);
     hints.onApplicationBootstrap();
     while ((await redis.publish(feedHintChannel(NAMESPACE), freshId())) === 0) {
@@ -50,6 +50,7 @@ describe('a hint on Redis', () => {
     const { promise: next, resolve, reject } = Promise.withResolvers<readonly FeedEntryResponse[]>();
     const reader: FeedReader = {
       accountId,
+      subject: 'me',
       position: await pump.headOf(accountId),
       canTake: () => isAdded,
       take: resolve,
@@ -77,4 +78,40 @@ describe('a hint on Redis', () => {
     mine.stop();
     theirs.stop();
   });
+});
+
+it('readers have their turns by subject: one with many long replays keeps nobody waiting', async () => {
+  const models = await TestReadModels.create();
+  const pump = new FeedPump(await models.database.dataSourceFor('query-api'), { STREAM_READS: 2 });
+  const account = freshId();
+  await models.database.dataSource.query(
+    `insert into feed_projector.feed_entries (account_id, sequence, event_id, change, time, data)
+     select $1, n, gen_random_uuid(), 'orderPlaced', now(), '{}' from generate_series(1, 2000) n`,
+    [account],
+  );
+  await models.database.dataSource.query('insert into feed_projector.feeds values ($1, 2000)', [account]);
+  const { epoch } = await pump.headOf(account);
+  const served: string[] = [];
+  const stops: (() => void)[] = [];
+  const { promise: all, resolve } = Promise.withResolvers<void>();
+  const add = (subject: string) =>
+    stops.push(
+      pump.add({
+        accountId: account,
+        subject,
+        position: { epoch, sequence: 0 },
+        canTake: () => true,
+        take: () => {
+          served.push(subject);
+          if (subject === 'small' && served.filter((each) => each === 'small').length === 10) resolve();
+        },
+        resync: () => undefined,
+      }),
+    );
+  for (let n = 0; n < 50; n += 1) add('greedy');
+  add('small');
+  await all;
+  for (const stop of stops) stop();
+  expect(served.length).toBeLessThan(40); // its ten slices, and about as many of the other
+  await models.drop();
 });

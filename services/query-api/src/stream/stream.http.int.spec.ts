@@ -4,67 +4,29 @@ import { sampleTerms } from '@tradecore/events/testing';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
-import { TestQueryApi } from '../test/query-api.ts';
-import type { ServerMessage } from '@tradecore/api';
+import { TestQueryApi } from '../../test/query-api.ts';
+import { epochOf as epochIn, StreamClient } from '../../test/stream-client.ts';
+import { connect, type Socket } from 'node:net';
 
 let api: TestQueryApi;
 beforeAll(async () => void (api = await TestQueryApi.start()), 30_000);
 afterAll(() => api?.stop());
 
-type Entry = Extract<ServerMessage, { type: 'entry' }>;
-
-/** A client that keeps what it hears. */
-class Client {
-  readonly heard: ServerMessage[] = [];
-  readonly closed: Promise<number>;
-  constructor(readonly socket: WebSocket) {
-    socket.on('message', (data) => this.heard.push(JSON.parse(String(data)) as ServerMessage));
-    this.closed = new Promise((resolve) => socket.on('close', (code) => resolve(code)));
-  }
-  static async open(accounts: readonly string[], more: { subject?: string; expiresIn?: number } = {}, at = api): Promise<Client> {
-    const authorization = await at.bearer(accounts, { subject: freshId(), ...more });
-    const client = new Client(new WebSocket(streamUrl(at), { headers: { authorization } }));
-    await once(client.socket, 'open');
-    return client;
-  }
-  say(message: unknown): void {
-    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
-  }
-  async until<T>(look: () => T | undefined | false): Promise<T> {
-    for (;;) {
-      const found = look();
-      if (found) return found;
-      await once(this.socket, 'message', { signal: AbortSignal.timeout(15_000) });
-    }
-  }
-  entries(): Entry[] {
-    return this.heard.filter((each): each is Entry => each.type === 'entry');
-  }
-  last(type: ServerMessage['type']): Promise<ServerMessage> {
-    return this.until(() => this.heard.findLast((each) => each.type === type));
-  }
-}
-
-const streamUrl = (at = api): string => `${at.service.url?.replace('http', 'ws')}/v1/stream`;
+const open = (accounts: readonly string[], more = {}, at = api): Promise<StreamClient> => StreamClient.open(accounts, more, at);
 let orders = 0;
 async function place(accountId: string): Promise<string> {
   orders += 1;
   const terms = { symbol: 'ACME', side: 'buy', type: 'market', quantity: '1', timeInForce: 'day' } as const;
   return api.models.place({ accountId, clientOrderId: `order ${orders}`, ...terms });
 }
-const epochOf = async (): Promise<string> => {
-  const [row] = (await api.models.database.dataSource.query('select epoch from feed_projector.exported_epoch')) as {
-    epoch: string;
-  }[];
-  return row?.epoch ?? '';
-};
+const epochOf = () => epochIn(api);
 const from1To = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 
 describe('a stream of accounts that the token does not name', () => {
   it('is had by the owner, also of an account that was opened a moment ago, and tells money and trades', async () => {
     const subject = freshId();
     const accountId = await api.models.openAccount({ owner: subject });
-    const client = await Client.open([], { subject });
+    const client = await open([], { subject });
     client.say({ type: 'subscribe', accountId, after: { epoch: await epochOf(), sequence: 0 } });
     const orderId = await api.models.flow.place(accountId);
     await api.models.flow.traded(orderId, '4', '101');
@@ -80,7 +42,7 @@ describe('a stream of accounts that the token does not name', () => {
       { sequence: 8, change: 'settled', orderId },
     ]);
     expect(client.entries()[5]).not.toHaveProperty('orderVersion');
-    const other = await Client.open([], {});
+    const other = await open([], {});
     other.say({ type: 'subscribe', accountId });
     expect(await other.last('problem')).toMatchObject({ code: 'account-not-found' });
   });
@@ -89,7 +51,7 @@ describe('a stream of accounts that the token does not name', () => {
     const subject = freshId();
     const accountId = await api.models.openAccount();
     await api.models.account(accountId, (account) => account.grantAccess(subject));
-    const client = await Client.open([], { subject });
+    const client = await open([], { subject });
     client.say({ type: 'subscribe', accountId });
     await client.last('subscribed');
     await api.models.account(accountId, (account) => account.revokeAccess(subject));
@@ -106,7 +68,7 @@ describe('the stream', () => {
   it('tells what happens from now on, each change once, within the poll though nobody hints', async () => {
     const account = freshId();
     await place(account);
-    const client = await Client.open([account]);
+    const client = await open([account]);
     client.say({ type: 'subscribe', accountId: account });
     expect(await client.last('subscribed')).toEqual({
       type: 'subscribed',
@@ -128,7 +90,7 @@ describe('the stream', () => {
     const account = freshId();
     for (let count = 0; count < 5; count += 1) await place(account);
     const epoch = await epochOf();
-    const clients = await Promise.all([0, 2, 5].map(() => Client.open([account])));
+    const clients = await Promise.all([0, 2, 5].map(() => open([account])));
     [0, 2, 5].forEach((sequence, index) =>
       clients[index]?.say({ type: 'subscribe', accountId: account, after: { epoch, sequence } }),
     );
@@ -151,7 +113,7 @@ describe('the stream', () => {
       [account],
     );
     await db.query('update feed_projector.feeds set sequence = 1000 where account_id = $1', [account]);
-    const client = await Client.open([account]);
+    const client = await open([account]);
     client.say({ type: 'subscribe', accountId: account, after: { epoch: await epochOf(), sequence: 0 } });
     await client.until(() => client.entries().length === 1000);
     expect(client.entries().map(({ sequence }) => sequence)).toEqual(from1To(1000));
@@ -164,7 +126,7 @@ describe('the stream', () => {
     const epoch = await epochOf();
     const positions = { 'other-epoch': { epoch: freshId(), sequence: 1 }, ahead: { epoch, sequence: 99 } };
     for (const [reason, after] of Object.entries(positions)) {
-      const client = await Client.open([account]);
+      const client = await open([account]);
       client.say({ type: 'subscribe', accountId: account, after });
       const resync = await client.last('resync');
       expect(resync).toMatchObject({ accountId: account, epoch, reason });
@@ -181,7 +143,7 @@ describe('the stream', () => {
     await api.models.database.dataSource.query('delete from feed_projector.feed_entries where account_id = $1 and sequence = 2', [
       account,
     ]);
-    const client = await Client.open([account]);
+    const client = await open([account]);
     client.say({ type: 'subscribe', accountId: account, after: { epoch: await epochOf(), sequence: 1 } });
     expect(await client.last('resync')).toMatchObject({ reason: 'gone', sequence: 3 });
     client.socket.close();
@@ -189,7 +151,7 @@ describe('the stream', () => {
 
   it('tells nothing after unsubscribing', async () => {
     const [account, other] = [freshId(), freshId()];
-    const client = await Client.open([account, other]);
+    const client = await open([account, other]);
     for (const accountId of [account, other]) client.say({ type: 'subscribe', accountId });
     client.say({ type: 'unsubscribe', accountId: account });
     await client.last('unsubscribed');
@@ -218,7 +180,7 @@ describe('a slow client', () => {
       [account, text],
     );
     await db.query('update feed_projector.feeds set sequence = 10000 where account_id = $1', [account]);
-    const client = await Client.open([account]);
+    const client = await open([account]);
     client.socket.pause();
     const before = await told();
     client.say({ type: 'subscribe', accountId: account, after: { epoch: await epochOf(), sequence: 0 } });
@@ -240,7 +202,7 @@ describe('while PostgreSQL is away', () => {
       own.models
         .place({ ...sampleTerms({ accountId: account }), clientOrderId: freshId() })
         .then((id) => own.get(`/v1/orders/${id}`, [account]));
-    const client = await Client.open([account], {}, own);
+    const client = await open([account], {}, own);
     client.say({ type: 'subscribe', accountId: account });
     await client.last('subscribed');
     expect((await placeOne()).status).toBe(200);
@@ -275,15 +237,22 @@ describe('who may open a stream', () => {
     expect((await refused({ authorization: await api.bearer([]) }, '/v1/orders')).status).toBe(404);
   });
 
-  it('is one subject twenty times at most', async () => {
+  it('is one subject a set number of times, also when it opens many at once; so are subscriptions', async () => {
+    const own = await TestQueryApi.start({ STREAM_SOCKETS_PER_SUBJECT: '2', STREAM_SUBSCRIPTIONS_PER_SOCKET: '1' });
     const subject = freshId();
-    const clients = await Promise.all(Array.from({ length: 20 }, () => Client.open([], { subject })));
-    expect(await refused({ authorization: await api.bearer([], { subject }) })).toMatchObject({ status: 429 });
-    for (const { socket } of clients) socket.close();
-  });
+    const accounts = [freshId(), freshId()];
+    const opening = await Promise.allSettled(Array.from({ length: 8 }, () => open(accounts, { subject }, own)));
+    expect(opening.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+    expect(opening.flatMap((each) => (each.status === 'rejected' ? [String(each.reason)] : [])).join()).toMatch('429');
+    const other = await open(accounts, {}, own);
+    for (const accountId of [accounts[0], accounts[0], accounts[1]]) other.say({ type: 'subscribe', accountId });
+    expect(await other.last('problem')).toMatchObject({ code: 'too-many-subscriptions' });
+    expect(other.heard.map(({ type }) => type)).toEqual(['subscribed', 'subscribed', 'problem']);
+    await own.stop();
+  }, 20_000);
 
   it('is let go when the token ends', async () => {
-    const client = await Client.open([], { expiresIn: 1 });
+    const client = await open([], { expiresIn: 1 });
     expect(await client.closed).toBe(4401);
   });
 });
@@ -309,7 +278,7 @@ describe('bad input on a stream', () => {
     ],
     ['a foreign account', { type: 'subscribe', accountId: freshId() }, 'account-not-found', '#/accountId'],
   ])('%s is told as a problem, and the stream goes on', async (_, message, code, pointer) => {
-    const client = await Client.open([account]);
+    const client = await open([account]);
     client.say(message);
     expect(await client.last('problem')).toMatchObject({
       code,
@@ -321,7 +290,7 @@ describe('bad input on a stream', () => {
   });
 
   it('a position that no database has is a resync, never a fault', async () => {
-    const client = await Client.open([account]);
+    const client = await open([account]);
     client.say({
       type: 'subscribe',
       accountId: account,
@@ -332,13 +301,13 @@ describe('bad input on a stream', () => {
   });
 
   it('more than 16 KiB closes the stream', async () => {
-    const client = await Client.open([]);
+    const client = await open([]);
     client.say('x'.repeat(16 * 1024 + 1));
     expect(await client.closed).toBe(1009);
   });
 
   it('a flood closes the stream', async () => {
-    const client = await Client.open([]);
+    const client = await open([]);
     for (let count = 0; count < 101; count += 1) client.say('{}');
     expect(await client.closed).toBe(4429);
   });
@@ -363,17 +332,41 @@ describe('beside the stream', () => {
 });
 
 describe('a stop', () => {
-  it('tells every client to connect again', async () => {
+  /** An upgrade by hand: what it sends after it is up to the test. */
+  async function upgrade(at: TestQueryApi, authorization = ''): Promise<Socket> {
+    const { port } = new URL(at.service.url ?? '');
+    const socket = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+    const key = Buffer.from('sixteen bytes...').toString('base64');
+    const lines = [
+      'GET /v1/stream HTTP/1.1',
+      'host: x',
+      'connection: upgrade',
+      'upgrade: websocket',
+      `sec-websocket-key: ${key}`,
+    ];
+    socket.on('error', () => undefined);
+    socket.write(`${[...lines, 'sec-websocket-version: 13', `authorization: ${authorization}`].join('\r\n')}\r\n\r\n`);
+    await once(socket, 'data');
+    return socket;
+  }
+
+  it('tells every client to connect again, and is not held by sockets that err or that were refused and stay', async () => {
     const own = await TestQueryApi.start();
-    const client = await Client.open([freshId()], {}, own);
+    const client = await open([freshId()], {}, own);
+    const broken = await upgrade(own, await own.bearer([]));
+    broken.on('data', () => broken.write(Buffer.from([0xff, 0xff, 0xff, 0xff]))); // no frame
+    const refused = await upgrade(own);
+    const started = performance.now();
     await own.stop();
+    expect(performance.now() - started).toBeLessThan(5000);
     expect(await client.closed).toBe(1012);
+    for (const socket of [broken, refused]) socket.destroy();
   }, 20_000);
 
   it('is not needed for a start without Redis: polls carry the stream', async () => {
     const own = await TestQueryApi.start({ REDIS_URL: 'redis://127.0.0.1:9' });
     const account = freshId();
-    const client = await Client.open([account], {}, own);
+    const client = await open([account], {}, own);
     client.say({ type: 'subscribe', accountId: account });
     await client.last('subscribed');
     await own.models.place({ ...sampleTerms({ accountId: account }), clientOrderId: 'x' });

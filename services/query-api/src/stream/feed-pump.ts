@@ -1,18 +1,23 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { resyncReasons, type FeedEntryResponse } from '@tradecore/api';
 import { feedAfter, feedHeads, type FeedPosition } from '@tradecore/read-models';
+import { tokens } from '@tradecore/service';
 import { counter, heartbeat, histogram, logger } from '@tradecore/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
+import type { QueryConfig } from '../settings.ts';
 
 /** A reader of a feed. It gets entries in order, each once, without gaps. */
 export interface FeedReader {
   readonly accountId: string;
+  /** Whose reader it is: reads are shared out by subject, so that nobody's long replay keeps the others waiting. */
+  readonly subject: string;
   /** The last entry that it got. */
   position: FeedPosition;
   /** False while it can take no more; it is asked again at the next poll. */
   canTake(): boolean;
-  take(entries: readonly FeedEntryResponse[]): void;
+  /** What it throws is logged; the next poll brings the same entries again. */
+  take(entries: readonly FeedEntryResponse[]): Promise<void> | void;
   /** The entries after its position are gone; it goes on from `position`, which is set to the new place. */
   resync(reason: (typeof resyncReasons)[number]): void;
 }
@@ -21,8 +26,6 @@ export interface FeedReader {
 const pollInterval = 100;
 /** Entries read at once for one reader; others have their turn between. */
 const sliceSize = 200;
-/** Reads of feeds under way at the same time: the pool has other work. */
-const workersLimit = 4;
 /** Accounts asked for in one statement of a poll. */
 const pollSize = 5000;
 
@@ -54,14 +57,17 @@ function brokenBy(
 @Injectable()
 export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #readers = new Map<string, Set<FeedReader>>();
-  /** Readers with news, in the order in which they get their turn. */
-  readonly #due = new Set<FeedReader>();
+  /** Readers with news by subject, in the order in which the subjects get their turn. */
+  readonly #due = new Map<string, Set<FeedReader>>();
   readonly #busy = new Set<FeedReader>();
   readonly #stop = new AbortController();
   readonly #attempt = heartbeat('feed-pump');
   #polling: Promise<void> = Promise.resolve();
 
-  constructor(@Inject(DataSource) private readonly db: DataSource) {}
+  constructor(
+    @Inject(DataSource) private readonly db: DataSource,
+    @Inject(tokens.config) private readonly config: Pick<QueryConfig, 'STREAM_READS'>,
+  ) {}
 
   onApplicationBootstrap(): void {
     this.#polling = this.#poll();
@@ -86,7 +92,7 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
     this.#wake(reader);
     return () => {
       readers.delete(reader);
-      this.#due.delete(reader);
+      this.#due.get(reader.subject)?.delete(reader);
       if (readers.size === 0) this.#readers.delete(reader.accountId);
     };
   }
@@ -126,15 +132,30 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 
   #wake(reader: FeedReader): void {
-    this.#due.add(reader);
+    const { subject } = reader;
+    this.#due.set(subject, (this.#due.get(subject) ?? new Set()).add(reader));
     this.#work();
   }
 
+  /** The next reader of the subject whose turn it is; the subject's next turn is after the others'. Half of the reads at most are for one. */
+  #next(): FeedReader | undefined {
+    const share = Math.max(1, Math.floor(this.config.STREAM_READS / 2));
+    for (const [subject, readers] of this.#due) {
+      if ([...this.#busy].filter((each) => each.subject === subject).length >= share) continue;
+      const reader = [...readers].find((each) => !this.#busy.has(each));
+      if (!reader) continue;
+      readers.delete(reader);
+      this.#due.delete(subject);
+      if (readers.size > 0) this.#due.set(subject, readers);
+      return reader;
+    }
+    return undefined;
+  }
+
   #work(): void {
-    for (const reader of this.#due) {
-      if (this.#busy.size >= workersLimit) return;
-      if (this.#busy.has(reader)) continue;
-      this.#due.delete(reader);
+    while (this.#busy.size < this.config.STREAM_READS) {
+      const reader = this.#next();
+      if (!reader) return;
       this.#busy.add(reader);
       void this.#attempt(() => this.#serve(reader)).finally(() => {
         this.#busy.delete(reader);
@@ -148,18 +169,26 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
     const { position } = reader;
     try {
       const { head, entries } = await feedAfter(this.db, reader.accountId, position, sliceSize);
-      if (!this.#readers.get(reader.accountId)?.has(reader)) return;
+      if (!this.#has(reader)) return;
       const broken = brokenBy(position, head, entries[0]);
       if (broken) return this.#restart(reader, head, broken);
-      const last = entries.at(-1);
-      if (!last) return;
-      reader.take(entries);
-      delivered.inc(entries.length);
-      reader.position = { epoch: position.epoch, sequence: last.sequence };
-      if (last.sequence < head.sequence) this.#due.add(reader);
+      if (entries.length > 0) await this.#give(reader, head, entries);
     } catch (error) {
       log.warn({ err: error }, 'a feed could not be read; the next poll tries again');
     }
+  }
+
+  async #give(reader: FeedReader, { epoch, sequence: end }: FeedPosition, entries: readonly FeedEntryResponse[]): Promise<void> {
+    await reader.take(entries);
+    if (!this.#has(reader)) return;
+    delivered.inc(entries.length);
+    const sequence = entries.at(-1)?.sequence ?? end;
+    reader.position = { epoch, sequence };
+    if (sequence < end) this.#wake(reader);
+  }
+
+  #has(reader: FeedReader): boolean {
+    return this.#readers.get(reader.accountId)?.has(reader) ?? false;
   }
 
   #restart(reader: FeedReader, head: FeedPosition, reason: (typeof resyncReasons)[number]): void {

@@ -1,0 +1,243 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Transaction } from '@tradecore/event-sourcing';
+import { freshId } from '@tradecore/events';
+import { CommitListener } from '@tradecore/consumers';
+import { counter, logger } from '@tradecore/telemetry';
+import { Redis } from 'ioredis';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource } from 'typeorm';
+import { readModels, type ReadModel } from './progress.queries.ts';
+
+/** Milliseconds that an entry lives at most: how old an answer can be when a projector died between its commit and the drop. */
+export const entryLife = 5000;
+/** Milliseconds for which Redis is left alone after it failed or was late. */
+const rest = 1000;
+/** Answers kept about one order or account, and characters of each, at most. */
+const entriesLimit = 32;
+const entryLimit = 65_536;
+
+/** Two releases may shape a row otherwise and run at the same time: each reads its own entries, and a drop takes those of all. */
+const { version: release } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const log = logger('read-cache');
+const models = Object.keys(readModels) as ReadModel[];
+const reads = counter({
+  name: 'read_cache_reads_total',
+  help: 'Reads of models: answered from Redis (hit), from PostgreSQL (miss), or Redis gave no answer in time (away).',
+  labels: { model: models, outcome: ['hit', 'miss', 'away'] },
+});
+const saved = counter({
+  name: 'read_cache_saved_seconds_total',
+  help: 'Time that hits were quicker than recent reads of PostgreSQL.',
+  labels: { model: models },
+});
+const dropFailures = counter({
+  name: 'read_cache_drop_failures_total',
+  help: 'Drops that Redis did not take and that are tried again.',
+});
+
+/**
+ * KEYS[1] is what is known of one order or account, ARGV: field, wanted version, lease, life, limit. Gives an entry that is new enough; else 1 when
+ * the caller may fill it: its lease lies there now. Another's lease is left, or under many readers none would ever fill.
+ */
+const take = `
+  local held = redis.call('hget', KEYS[1], ARGV[1])
+  if held then
+    local version = tonumber(string.match(held, '^(%d+) '))
+    if not version then return 0 end
+    if version >= tonumber(ARGV[2]) then return held end
+  elseif redis.call('hlen', KEYS[1]) >= tonumber(ARGV[5]) then return 0 end
+  redis.call('hset', KEYS[1], ARGV[1], ARGV[3])
+  if redis.call('pttl', KEYS[1]) < 0 then redis.call('pexpire', KEYS[1], ARGV[4]) end
+  return 1`;
+const fill = `if redis.call('hget', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('hset', KEYS[1], ARGV[1], ARGV[3]) end`;
+
+/** What is read, and how new it must be. */
+export interface CachedRead<T> {
+  readonly model: ReadModel;
+  /** Id of the order or account whose change makes the answer another. */
+  readonly id: string;
+  /** Tells answers about one id from each other: which page. */
+  readonly query: string;
+  /** The version that the answer must show; 0 where the caller asks for none, Infinity where only PostgreSQL can tell. */
+  readonly wanted: number;
+  /** The version that an answer shows, or a lower one. */
+  readonly versionOf: (answer: T) => number;
+}
+
+/** How long. */
+export interface ReadCacheLimits {
+  /** Milliseconds that an entry lives, at most `entryLife`; 0: nothing is kept. */
+  readonly life: number;
+  /** Milliseconds that a read waits for Redis. */
+  readonly patience: number;
+}
+
+/** The keys of a store's read models in Redis: by the store's own identity, for several fleets may share a server. */
+class Keys {
+  #store: Promise<string> | undefined;
+
+  constructor(private readonly db: Transaction) {}
+
+  /** Ids follow. */
+  async prefixOf(schema: string): Promise<string> {
+    this.#store ??= this.#read();
+    return `reads:${await this.#store}:${schema}:`;
+  }
+
+  async #read(): Promise<string> {
+    try {
+      const [row] = (await this.db.query('select store_id from store_identity')) as { store_id: string }[];
+      return row?.store_id ?? '';
+    } catch (error) {
+      this.#store = undefined;
+      throw error;
+    }
+  }
+}
+
+/**
+ * Answers of read models, kept in Redis from a read to the next change. A reader that finds none leaves a lease in its place *before* it asks PostgreSQL,
+ * and fills only where its lease still lies; a drop takes lease and entry alike. So a row that was read before a change never comes back after
+ * the drop, and a Redis that was flushed, restarted or short of memory has lost the lease as well. What Redis does not say in time PostgreSQL says.
+ */
+export class ReadCache {
+  readonly #keys: Keys;
+  readonly #usual = new Map<ReadModel, number>();
+  #restingUntil = 0;
+
+  constructor(
+    private readonly redis: Redis,
+    db: Transaction,
+    private readonly limits: ReadCacheLimits,
+  ) {
+    this.#keys = new Keys(db);
+  }
+
+  /** What Redis holds, when it is new enough, else what `load` reads; nothing is kept of an answer that is not there. */
+  async read<T extends object>(read: CachedRead<T>, load: () => Promise<T | undefined>): Promise<T | undefined> {
+    if (this.limits.life === 0) return load();
+    const started = performance.now();
+    const key = `${await this.#keys.prefixOf(readModels[read.model].schema)}${read.id}`;
+    const field = `${release} ${read.query}`;
+    const lease = `lease ${freshId()}`;
+    const wanted = Math.min(read.wanted, Number.MAX_SAFE_INTEGER);
+    const taken = await this.#ask(() => this.redis.eval(take, 1, key, field, wanted, lease, this.limits.life, entriesLimit));
+    const held = typeof taken === 'string' ? entryIn<T>(taken) : undefined;
+    if (held) return this.#hit(read.model, started, held);
+    reads.inc({ model: read.model, outcome: taken === undefined ? 'away' : 'miss' });
+    const asked = performance.now();
+    const loaded = await load();
+    if (read.wanted === 0) this.#learn(read.model, performance.now() - asked); // a read with a token may have waited
+    if (loaded && taken === 1) this.#fill([key, field, lease], `${read.versionOf(loaded)} ${JSON.stringify(loaded)}`);
+    return loaded;
+  }
+
+  #fill(place: readonly [key: string, field: string, lease: string], entry: string): void {
+    if (entry.length <= entryLimit) void this.#ask(() => this.redis.eval(fill, 1, ...place, entry));
+  }
+
+  #hit<T>(model: ReadModel, started: number, held: T): T {
+    reads.inc({ model, outcome: 'hit' });
+    saved.inc({ model }, Math.max(0, (this.#usual.get(model) ?? 0) - (performance.now() - started)) / 1000);
+    return held;
+  }
+
+  #learn(model: ReadModel, took: number): void {
+    const usual = this.#usual.get(model) ?? took;
+    this.#usual.set(model, usual + (took - usual) / 10);
+  }
+
+  /** Undefined where Redis is away, slow, or holds something else under the key; then it is not asked for a second. */
+  async #ask(command: () => Promise<unknown>): Promise<unknown> {
+    if (performance.now() < this.#restingUntil) return undefined;
+    const { promise: silence, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error('no answer in time')), this.limits.patience);
+    try {
+      return await Promise.race([command(), silence]);
+    } catch (error) {
+      this.#restingUntil = performance.now() + rest;
+      log.debug({ err: error }, 'reads go past Redis');
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** Undefined for what is no entry of ours. */
+function entryIn<T>(text: string): T | undefined {
+  try {
+    return JSON.parse(text.slice(text.indexOf(' '))) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Drops what a projector's commit has made old: the answers about an order, and the pages of its account. What Redis does not take is tried again
+ * until it would have expired.
+ */
+@Injectable()
+export class ReadCacheDrops extends CommitListener {
+  readonly #keys: Keys;
+  /** Keys, or a pattern of them, and when they have expired. */
+  readonly #due = new Map<string, number>();
+  #dropping: Promise<void> | undefined;
+
+  constructor(
+    @Inject(Redis) private readonly redis: Redis,
+    @Inject(DataSource) db: DataSource,
+  ) {
+    super();
+    this.#keys = new Keys(db);
+  }
+
+  async committed(projector: string, rows: ReadonlyMap<string, object> | undefined): Promise<void> {
+    const prefix = await this.#keys.prefixOf(projector.replaceAll('-', '_'));
+    const until = performance.now() + entryLife;
+    for (const id of rows ? idsIn(rows.values()) : ['*']) this.#due.set(`${prefix}${id}`, until);
+    this.#dropping ??= this.#dropAll().finally(() => (this.#dropping = undefined));
+    await this.#dropping;
+  }
+
+  async #dropAll(): Promise<void> {
+    while (this.#due.size > 0) {
+      const batch = [...this.#due];
+      this.#due.clear();
+      try {
+        await this.#drop(batch.map(([key]) => key));
+      } catch (error) {
+        dropFailures.inc();
+        log.debug({ err: error }, 'a drop failed');
+        this.#putBack(batch);
+        await sleep(50, undefined, { ref: false });
+      }
+    }
+  }
+
+  #putBack(batch: readonly (readonly [key: string, until: number])[]): void {
+    const now = performance.now();
+    for (const [key, until] of batch) if (until > now && !this.#due.has(key)) this.#due.set(key, until);
+  }
+
+  async #drop(keys: readonly string[]): Promise<void> {
+    const [pattern] = keys.filter((key) => key.endsWith('*'));
+    if (pattern === undefined) return void (await this.redis.unlink(...keys));
+    // What lies there when the scan begins is found, also leases of readers who have seen the old rows; one projector, one pattern.
+    for await (const found of this.redis.scanStream({ match: pattern, count: 1000 }) as AsyncIterable<string[]>)
+      if (found.length > 0) await this.redis.unlink(...found);
+  }
+}
+
+const idsIn = (rows: Iterable<object>): Set<string> =>
+  new Set(
+    [...rows].flatMap((row) => {
+      const { orderId, accountId } = row as { readonly orderId?: string; readonly accountId?: string };
+      return [orderId, accountId].filter((id) => id !== undefined);
+    }),
+  );
+
+/** What the service of a projector has beside it, for its reads are cached. */
+export const withReadCache = { uses: ['redis'], providers: [ReadCacheDrops] } as const;

@@ -1,0 +1,78 @@
+import { encodeConsistencyToken, type AccountResponse, type OrderPageResponse, type OrderResponse } from '@tradecore/api';
+import { freshId } from '@tradecore/events';
+import { ReadCacheDrops } from '@tradecore/read-models';
+import { Redis } from 'ioredis';
+import { TestQueryApi } from '../test/query-api.ts';
+
+/** Here nothing drops what is cached but the test: `TestReadModels` writes rows as a projector does that died before its drop. */
+let api: TestQueryApi;
+let redis: Redis;
+let drops: ReadCacheDrops;
+beforeAll(async () => {
+  api = await TestQueryApi.start({ READ_CACHE_MS: '5000', READ_CACHE_TIMEOUT: '2000' });
+  redis = new Redis(process.env['REDIS_URL'] ?? '');
+  drops = new ReadCacheDrops(redis, api.models.database.dataSource);
+}, 30_000);
+afterAll(async () => {
+  redis?.disconnect();
+  await api?.stop();
+});
+
+type Headers = Readonly<Record<string, string>>;
+const asked = async <T>(path: string, accountId: string, headers: Headers = {}): Promise<T> =>
+  (await (await api.get(path, [accountId], headers)).json()) as T;
+const orderIn = (accountId: string, id: string, headers?: Headers) =>
+  asked<OrderResponse>(`/v1/orders/${id}`, accountId, headers);
+const cashOf = async (id: string, headers?: Headers) => (await asked<AccountResponse>(`/v1/accounts/${id}`, id, headers)).cash;
+const pageOf = async (id: string, headers?: Headers) =>
+  (await asked<OrderPageResponse>(`/v1/orders?accountId=${id}`, id, headers)).orders.map(({ status }) => status);
+const heldOf = async (id: string, headers?: Headers) =>
+  (await asked<{ positions: { quantity: string }[] }>(`/v1/accounts/${id}/positions`, id, headers)).positions[0]?.quantity;
+const booked = async (id: string, headers?: Headers) =>
+  (await asked<{ executions: object[] }>(`/v1/accounts/${id}/executions`, id, headers)).executions.length;
+
+/** What a client sees of an account with one order. */
+const seen = async (id: string, orderId: string, headers?: Headers) => ({
+  status: (await orderIn(id, orderId, headers)).status,
+  page: await pageOf(id, headers),
+  cash: await cashOf(id, headers),
+  held: await heldOf(id, headers),
+  booked: await booked(id, headers),
+});
+
+it('reads with the token of a write show it, though Redis holds what was before; without, once it is dropped', async () => {
+  const accountId = await api.models.openAccount();
+  const orderId = await api.models.flow.place(accountId, { limitPrice: '100' });
+  const before = await seen(accountId, orderId);
+  expect(before).toMatchObject({ status: 'pendingNew', page: ['pendingNew'], cash: '10000', booked: 0 });
+  await api.models.flow.accepted(orderId);
+  await api.models.flow.traded(orderId, '10', '100');
+  expect(await seen(accountId, orderId)).toEqual(before); // cached, all of it
+
+  const history = await api.models.store.readEvents(orderId);
+  const [{ aggregateVersion: accountVersion } = { aggregateVersion: 0 }] = (await api.models.store.readEvents(accountId)).slice(
+    -1,
+  );
+  const token = encodeConsistencyToken({ aggregateId: orderId, version: history.length, accountId, accountVersion });
+  const after = await seen(accountId, orderId, { 'consistency-token': token });
+  expect(after).toMatchObject({ status: 'filled', page: ['filled'], cash: '8999.5', held: '10', booked: 1 });
+  expect(await seen(accountId, orderId)).toEqual(after); // a read that was wanted newer has left what it read
+
+  await api.models.account(accountId, (account) => account.deposit('1'));
+  expect(await cashOf(accountId)).toBe('8999.5');
+  await drops.committed('account-projector', new Map([[accountId, { accountId }]]));
+  expect(await cashOf(accountId)).toBe('9000.5');
+});
+
+it('what is cached is not shown to who may not see it', async () => {
+  const accountId = await api.models.openAccount({ owner: 'somebody' });
+  const orderId = await api.models.flow.place(accountId, { limitPrice: '100' });
+  await seen(accountId, orderId);
+  for (const path of [
+    `orders/${orderId}`,
+    `orders?accountId=${accountId}`,
+    `accounts/${accountId}`,
+    `accounts/${accountId}/positions`,
+  ])
+    expect((await api.get(`/v1/${path}`, [freshId()], { subject: 'other' })).status).toBe(404);
+});

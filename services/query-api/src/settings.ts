@@ -1,0 +1,28 @@
+import { entryLife } from '@tradecore/read-models';
+import type { Config, Shape } from '@tradecore/service';
+import { z } from 'zod';
+import { pageSettings } from './page-limit.ts';
+
+/** Settings of query-api alone. */
+export const settings = {
+  ...pageSettings,
+  /** Milliseconds that Redis keeps an answer that nothing changes; 0: none is kept. */
+  READ_CACHE_MS: z.coerce.number().int().min(0).max(entryLife).default(entryLife),
+  /** Milliseconds that a read waits for Redis before it asks PostgreSQL. */
+  READ_CACHE_TIMEOUT: z.coerce.number().int().min(1).max(10_000).default(20),
+  /** Open streams of this process, and of one subject in it. */
+  STREAM_SOCKETS: z.coerce.number().int().min(1).max(100_000).default(2000),
+  STREAM_SOCKETS_PER_SUBJECT: z.coerce.number().int().min(1).max(100_000).default(20),
+  STREAM_SUBSCRIPTIONS_PER_SOCKET: z.coerce.number().int().min(1).max(10_000).default(100),
+  /** Reads of feeds under way at the same time, at most half of them for one subject: the pool has other work. */
+  STREAM_READS: z.coerce.number().int().min(1).max(100).default(4),
+  /** Signs tickets for streams; the same for all instances. Absent: made at the start, and a ticket is good at its own instance only. */
+  STREAM_TICKET_KEY: z
+    .string()
+    .min(32, 'must have 32 characters or more')
+    .optional()
+    .meta({ examples: ['32 or more random characters'], secret: true }),
+} as const satisfies Shape;
+
+/** All settings of query-api. */
+export type QueryConfig = Config<typeof settings>;

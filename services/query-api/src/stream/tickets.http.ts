@@ -1,0 +1,16 @@
+import { Controller, Header, Inject, Post } from '@nestjs/common';
+import type { StreamTicketResponse } from '@tradecore/api';
+import { CallerOf, type Caller } from '@tradecore/service';
+import { StreamCallers } from './stream-callers.ts';
+
+/** `POST /v1/stream-tickets`: a ticket that opens the caller's stream from where no header can be sent. */
+@Controller('v1/stream-tickets')
+export class TicketsHttp {
+  constructor(@Inject(StreamCallers) private readonly callers: StreamCallers) {}
+
+  @Post()
+  @Header('cache-control', 'no-store')
+  make(@CallerOf() caller: Caller): Promise<StreamTicketResponse> {
+    return this.callers.ticketFor(caller);
+  }
+}
