@@ -12,6 +12,7 @@ export {
   type Shape,
 } from './config.ts';
 export { Health, type Check, type CheckReport, type CheckResult, type ReadinessReport } from './health.ts';
+export { audit } from './audit.ts';
 export { rawProblem, RequestRefused, type FieldFault, type Problem } from './problems.ts';
 export { validate, validated, type RequestPart } from './validated.ts';
 export { RateLimits, type RouteClass } from './rate-limits.ts';

@@ -36,6 +36,8 @@ export interface StreamParts {
   readonly feeds: Pick<Feeds, 'may' | 'headOf' | 'add'>;
   readonly callers: Pick<StreamCallers, 'named'>;
   readonly subscriptionsLimit: number;
+  /** Writes down that the client was refused something. */
+  readonly refused: (refusal: RequestRefused) => void;
 }
 
 /** One client's open stream: its subscriptions, and what it is sent. */
@@ -149,6 +151,7 @@ export class StreamSocket {
 
   #refuse(error: unknown): void {
     if (!(error instanceof RequestRefused)) return this.close('broken', 'the service could not do it; connect again');
+    this.parts.refused(error);
     const { code, message: detail, more } = error;
     this.#tell({ type: 'problem', code, detail, ...(more.errors && { errors: [...more.errors] }) });
   }
@@ -160,6 +163,7 @@ export class StreamSocket {
     if (!(await this.#may(accountId))) {
       throw new RequestRefused(404, 'account-not-found', 'Not found, or not visible to you.', {
         errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'is no account that is visible to you' }],
+        because: `account ${accountId}`,
       });
     }
     this.#unsubscribe(accountId);

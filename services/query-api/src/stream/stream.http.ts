@@ -1,7 +1,7 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { streamProtocol } from '@tradecore/api';
-import { rawProblem, RequestRefused, tokens, type Caller } from '@tradecore/service';
+import { audit, rawProblem, RequestRefused, tokens, type Caller } from '@tradecore/service';
 import { gauge, logger } from '@tradecore/telemetry';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -58,13 +58,18 @@ export class StreamHttp implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    let subject: string | undefined;
     try {
       const caller = await this.#callerOf(request);
+      ({ subject } = caller);
       // From here on in one go: many at once must not all find the last place free.
       this.#mustHaveRoom(caller);
-      this.#server.handleUpgrade(request, socket, head, (client) => this.#take(client, caller));
+      this.#server.handleUpgrade(request, socket, head, (client) => this.#take(client, caller, request));
     } catch (error) {
-      this.#refuse(error, request, socket);
+      if (!(error instanceof RequestRefused)) log.error({ err: error }, 'a stream could not be opened');
+      // A client that never closes its end would hold the server's close, and with it the stop.
+      socket.once('finish', () => socket.destroy());
+      socket.end(rawProblem(error, request, subject));
     }
   }
 
@@ -81,16 +86,12 @@ export class StreamHttp implements OnApplicationBootstrap, BeforeApplicationShut
     if (own >= each) throw new RequestRefused(429, 'too-many-streams', `There are ${each} open streams of this subject.`);
   }
 
-  #refuse(error: unknown, request: IncomingMessage, socket: Duplex): void {
-    if (!(error instanceof RequestRefused)) log.error({ err: error }, 'a stream could not be opened');
-    // A client that never closes its end would hold the server's close, and with it the stop.
-    socket.once('finish', () => socket.destroy());
-    socket.end(rawProblem(error, request));
-  }
-
-  #take(client: WebSocket, caller: Caller): void {
+  #take(client: WebSocket, caller: Caller, request: IncomingMessage): void {
     const { feeds, callers, config } = this;
-    const parts = { feeds, callers, subscriptionsLimit: config.STREAM_SUBSCRIPTIONS_PER_SOCKET };
+    const parts = {
+      ...{ feeds, callers, subscriptionsLimit: config.STREAM_SUBSCRIPTIONS_PER_SOCKET },
+      refused: ({ status, code, more: { because } }: RequestRefused) => audit({ status, code, because }, request, caller.subject),
+    };
     this.#open.set(client, { stream: new StreamSocket(client, caller, parts), subject: caller.subject });
     sockets.set(this.#open.size);
     client.on('close', () => {
