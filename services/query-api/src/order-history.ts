@@ -49,7 +49,7 @@ export class OrderHistory {
   /** As it was then; undefined before it was placed, and as of a version that it has not reached. Refuses with 422 what would take too long. */
   async asOf(orderId: string, asOf: AsOf): Promise<OrderRow | undefined> {
     let row: OrderRow | undefined;
-    for (let read = 0; read < foldLimit; read += pageSize) {
+    for (let read = 0; read <= foldLimit; read += pageSize) {
       const page = await this.store.readEvents(orderId, { from: read + 1, limit: pageSize });
       const wanted = page.filter((event) => !isAfter(event, asOf));
       row = orderFrom(wanted, row);

@@ -1,4 +1,5 @@
 import {
+  encodeLedgerCursor,
   encodeTimeCursor,
   type AccountResponse,
   type OrderEventsResponse,
@@ -8,8 +9,8 @@ import {
 } from '@tradecore/api';
 import { problemOf, TestQueryApi } from './query-api.ts';
 
-const length = 12_000;
-const tooLong = 25_000;
+const length = 10_200;
+const tooLong = 21_000;
 let api: TestQueryApi;
 let accountId: string;
 let orderId: string;
@@ -37,28 +38,28 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => api?.stop());
 
+const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
 async function read<T>(path: string): Promise<T> {
   const response = await api.get(path, [accountId]);
   expect([path, response.status]).toEqual([path, 200]);
   return (await response.json()) as T;
 }
 
-describe('an order of 12,000 events', () => {
-  it('shows its history page by page, each event once', async () => {
-    const pages: OrderEventsResponse[] = [];
-    for (let cursor: string | undefined = ''; cursor !== undefined; cursor = pages.at(-1)?.nextCursor) {
-      pages.push(await read<OrderEventsResponse>(`/v1/orders/${orderId}/events${cursor && `?cursor=${cursor}`}`));
-    }
-    expect(pages[0]?.events).toHaveLength(500);
-    expect(pages.flatMap(({ events }) => events.map(({ version }) => version))).toEqual(
-      Array.from({ length }, (_, index) => index + 1),
-    );
+describe('an order of 10,200 events', () => {
+  it('shows its history page by page, nothing left out or twice', async () => {
+    const path = `/v1/orders/${orderId}/events`;
+    const versions = ({ events }: OrderEventsResponse) => events.map(({ version }) => version);
+    const first = await read<OrderEventsResponse>(path);
+    const second = await read<OrderEventsResponse>(`${path}?cursor=${first.nextCursor}`);
+    expect([...versions(first), ...versions(second)]).toEqual(range(1, 1000));
+    const last = await read<OrderEventsResponse>(`${path}?cursor=${encodeLedgerCursor(length - 500)}`);
+    expect([versions(last), last.nextCursor]).toEqual([range(length - 499, length), undefined]);
   });
 
   it('shows its timeline page by page, the newest first, nothing left out or twice', async () => {
     const versions = ({ entries }: TimelineResponse) =>
       entries.filter(({ source }) => source === 'order').map(({ version }) => version);
-    const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
     const path = `/v1/orders/${orderId}/timeline`;
     const newest = await read<TimelineResponse>(path);
     expect(versions(newest)).toEqual(range(length - 499, length));
@@ -72,7 +73,7 @@ describe('an order of 12,000 events', () => {
   });
 
   it('is shown as of any version', async () => {
-    for (const version of [3, 9999, length]) {
+    for (const version of [3, length]) {
       expect(await read<OrderResponse>(`/v1/orders/${orderId}?asOf=${version}`)).toMatchObject({ version });
     }
   });
@@ -81,7 +82,7 @@ describe('an order of 12,000 events', () => {
     const other = await api.models.flow.place(accountId);
     await api.models.flow.accepted(other);
     await lengthen(other, tooLong);
-    expect(await read<OrderResponse>(`/v1/orders/${other}?asOf=19000`)).toMatchObject({ version: 19_000 });
+    expect(await read<OrderResponse>(`/v1/orders/${other}?asOf=3`)).toMatchObject({ version: 3 });
     const late = await api.get(`/v1/orders/${other}?asOf=${tooLong}`, [accountId]);
     expect(await problemOf(late)).toMatchObject({ status: 422, code: 'history-too-long' });
   });
