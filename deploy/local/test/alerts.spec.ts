@@ -55,6 +55,8 @@ describe('alerts', () => {
       'built_at',
       'causation_id',
       'parked_messages',
+      'parked_release',
+      'replay_from',
     ];
     expect(figures.filter((name) => !declared.has(name) && !tables.includes(name) && !name.startsWith('dl_'))).toEqual([]);
   });

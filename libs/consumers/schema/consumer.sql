@@ -1,25 +1,16 @@
--- What the runtime keeps for one process or intake, in the service's own schema. {{...}} is filled by its migration.
-create schema {{schema}};
+-- What the runtime keeps for one process or intake beside its offsets.
 
 -- One row: which log the offsets belong to, and whether the consumer is stopped.
 create table {{schema}}.consumer (
   one boolean primary key default true check (one),
   log text,                 -- cluster id and namespace; null: begin at the log's start
   replay_from timestamptz,    -- an operator asks: what the store holds from then on is replayed before the log is read
+  beginner uuid,              -- the instance that makes the offsets usable,
+  beginner_until timestamptz, -- and when its word ends unless it is renewed
   stopped_reason text,
   stopped_at timestamptz
 );
 insert into {{schema}}.consumer default values;
-
--- Where each partition goes on. The row is also the lock of the partition: an instance that does not find what it last wrote is no owner any more.
-create table {{schema}}.offsets (
-  topic text not null,
-  partition int not null check (partition >= 0),
-  next_offset bigint not null check (next_offset >= 0),
-  owner uuid,
-  moved_at timestamptz not null default clock_timestamp(),
-  primary key (topic, partition)
-) with (fillfactor = 50);
 
 -- What waits for an operator, by saga and target (for an input of a process both are the saga). The first of a pair failed and says why;
 -- the others wait behind it, in order. The store has the events.
@@ -29,6 +20,7 @@ create table {{schema}}.parked_messages (
   target_id uuid not null,
   event_id uuid unique,     -- null: no event but a deadline of the saga that had passed
   reason text,
+  release text not null,    -- that parked it, or took it over: a newer one tries the pair again by itself, an older one leaves it alone
   parked_at timestamptz not null default clock_timestamp(),
   redrive boolean not null default false -- an operator asks: the running consumer tries the pair again, in order
 );
@@ -36,7 +28,7 @@ create index parked_messages_target on {{schema}}.parked_messages (target_id, sa
 
 -- For people: what failed, and how much waits behind it.
 create view {{schema}}.parked as
-  select m.saga_id, m.target_id, m.event_id, m.reason, m.parked_at as since,
+  select m.saga_id, m.target_id, m.event_id, m.reason, m.release, m.parked_at as since,
          (select count(*) - 1 from {{schema}}.parked_messages w where (w.saga_id, w.target_id) = (m.saga_id, m.target_id)) as waiting
     from {{schema}}.parked_messages m where m.reason is not null;
 
@@ -44,12 +36,11 @@ create view {{schema}}.parked as
 create function {{schema}}.begin_again(since timestamptz default null) returns void
   language sql set search_path = {{schema}}, pg_temp as $$
   delete from offsets;
-  update consumer set log = null, replay_from = since, stopped_reason = null, stopped_at = null;
+  update consumer set log = null, replay_from = since, beginner = null, stopped_reason = null, stopped_at = null;
 $$;
 
-grant usage on schema {{schema}} to {{owner}};
 grant select, update on {{schema}}.consumer to {{owner}};
-grant select, insert, update, delete on {{schema}}.offsets, {{schema}}.parked_messages to {{owner}};
+grant select, insert, update, delete on {{schema}}.parked_messages to {{owner}};
 grant select on {{schema}}.parked to {{owner}};
 revoke execute on function {{schema}}.begin_again from public;
 grant execute on function {{schema}}.begin_again to {{owner}};

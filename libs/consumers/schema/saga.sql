@@ -11,14 +11,6 @@ create table {{schema}}.open_sagas (
 create index open_sagas_due on {{schema}}.open_sagas (due_at) where due_at is not null;
 create index open_sagas_stuck on {{schema}}.open_sagas (saga_id) where stuck;
 
--- Ends a transaction whose rows were changed by another one since they were read: it is decided again.
-create function {{schema}}.must_be_all(wanted bigint, changed bigint) returns void language plpgsql as $$
-begin
-  if wanted <> changed then raise exception '% of % rows are as they were read', changed, wanted using errcode = 'serialization_failure'; end if;
-end $$;
-
 grant select, insert, update, delete on {{schema}}.open_sagas to {{owner}};
-revoke execute on function {{schema}}.must_be_all from public;
-grant execute on function {{schema}}.must_be_all to {{owner}};
 -- A deadline looks whether what it waits for was sent.
 grant select on event_outbox to {{owner}};

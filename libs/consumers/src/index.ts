@@ -18,7 +18,7 @@ export { ProjectionBusy, type Redriven } from './projector/redrive.ts';
 export { parkReasons, type ParkReason } from './projector/projection-metrics.ts';
 export { Subscription, type SubscriptionParts, type SubscriptionStatus } from './offsets/subscription.ts';
 export type { BatchProcessor, DeadLetter, EventRecord, RecordBatch } from './offsets/batch-processor.ts';
-export type { Unusable } from './offsets/offsets.ts';
+export type { Log, Unusable, UnusableOffset } from './offsets/offsets.ts';
 export { readinessOf, type ReadinessCheck } from './offsets/readiness.ts';
 export { LogCutOff, ModelDiverged, OffsetLost, ProjectionStopped } from './offsets/errors.ts';
 export { BoundedCache } from './offsets/bounded-cache.ts';

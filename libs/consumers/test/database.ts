@@ -51,7 +51,7 @@ export async function openBench(service = 'tally-projector'): Promise<Bench> {
 const insertEvents = `
   insert into event_store (event_id, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp",
     correlation_id, metadata, schema_version, position, hash)
-  select id, "aggregateId", "aggregateType", "aggregateVersion", type, data, time::timestamptz + ("aggregateVersion" * interval '1 ms'),
+  select id, "aggregateId", "aggregateType", "aggregateVersion", type, data, time::timestamptz,
     "correlationId", metadata, "schemaVersion", nextval('event_position'), '\\x00'
   from jsonb_to_recordset($1::jsonb) as (id uuid, "aggregateId" uuid, "aggregateType" text, "aggregateVersion" int, type text, data jsonb,
     time text, "correlationId" uuid, metadata jsonb, "schemaVersion" int)`;

@@ -41,11 +41,12 @@ describe('offsets and their owners', () => {
     async () => {
       world = await createWorld();
       const offsets = new Offsets('tally_projector', [topic], 'projection');
+      const log = (name: string) => ({ name, topicIds: new Map() });
       const partition = { topic, partition: 0, startOffset: 0n, endOffset: 10n };
-      await world.dataSource.transaction((tx) => offsets.replace(tx, new Map([[topic, new Map([[0, 5n]])]]), 'log'));
+      await world.dataSource.transaction((tx) => offsets.replace(tx, [{ topic, partition: 0, next: 5n, mark: '-' }], log('log')));
       const [first, second] = [freshId(), freshId()];
-      const claim = (owner: string, log = 'log') =>
-        world.dataSource.transaction((tx) => offsets.claim(tx, [partition], owner, log));
+      const claim = (owner: string, name = 'log') =>
+        world.dataSource.transaction((tx) => offsets.claim(tx, [partition], { owner, log: log(name) }));
       const lock = (owner: string, expected: bigint) =>
         world.dataSource.transaction((tx) => offsets.advance(tx, [{ ...partition, from: expected, to: expected }], owner));
       expect(await claim(first)).toMatchObject({ state: 'claimed', offsets: new Map([[`${topic}/0`, 5n]]) });
@@ -57,7 +58,7 @@ describe('offsets and their owners', () => {
         await offsets.advance(tx, [{ ...partition, from: 5n, to: 5n }], second);
         await expect(lock(second, 5n)).rejects.toThrow('locked by another transaction');
       });
-      expect(await claim(first, 'another')).toEqual({ state: 'unusable', why: 'other-log' });
+      expect(await claim(first, 'another')).toEqual({ state: 'unusable', why: 'other-log', where: 'another' });
       await world.dataSource.transaction((tx) => offsets.stop(tx, 'for a reason'));
       await expect(lock(second, 5n)).rejects.toThrow(ProjectionStopped);
       expect(await claim(second)).toEqual({ state: 'stopped', reason: 'for a reason' });

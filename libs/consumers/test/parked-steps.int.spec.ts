@@ -45,8 +45,19 @@ describe('the steps that an intake takes', () => {
     await world.query(
       `insert into event_store (event_id, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp",
          metadata, schema_version, position, hash)
-       values ($1, $2, $3, $4, $5, $6, now(), '{}', $7, nextval('event_position'), '')`,
-      [event.id, event.aggregateId, event.aggregateType, event.aggregateVersion, event.type, event.data, event.schemaVersion],
+       values ($1, $2, $3, $4, $5, $6, $8, '{}', $7, nextval('event_position'), '')`,
+      [
+        ...[
+          event.id,
+          event.aggregateId,
+          event.aggregateType,
+          event.aggregateVersion,
+          event.type,
+          event.data,
+          event.schemaVersion,
+        ],
+        event.time,
+      ],
     );
     const { data, ...envelope } = event;
     const target = (data as { target: string }).target;

@@ -15,6 +15,9 @@ import {
   type UpTo,
 } from './snapshots.ts';
 
+/** What a reader of the whole store does with one batch may take so long; a session's usual limit is a minute. */
+const readerIdle = '15min';
+
 /** What runs SQL in a caller's transaction: TypeORM's `EntityManager` or `QueryRunner`. Its transaction must be READ COMMITTED. */
 export interface Transaction {
   query(sql: string, parameters?: unknown[]): Promise<unknown>;
@@ -31,6 +34,7 @@ export abstract class SqlEventStore extends RecordingStore {
       throw new RangeError(`no batch size: ${batchSize}`);
     const transaction = await this.openTransaction();
     try {
+      await transaction.query(`set local idle_in_transaction_session_timeout = '${readerIdle}'`);
       await transaction.query(declareReadAllSql(which));
       for (;;) {
         const events = (await transaction.query(`fetch ${batchSize} from tradecore_read_all`)) as RecordedEvent[];

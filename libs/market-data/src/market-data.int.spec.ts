@@ -1,4 +1,5 @@
 import { topics } from '@tradecore/events';
+import type { RunningConsumer } from '@tradecore/messaging';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { metrics } from '@tradecore/telemetry';
 import { MarketData } from './market-data.ts';
@@ -58,6 +59,26 @@ describe('market data', () => {
     await publishMarket(kafka.kafka, sampleQuote());
     const both = await Promise.all([marketData(), marketData()]);
     expect(both.map((each) => each.quote('ACME')?.symbol)).toEqual(['ACME', 'ACME']);
+  });
+
+  it('is read again, whole, when its topic was made anew while the reader slept', async () => {
+    const client = kafka.another();
+    let consumer: RunningConsumer | undefined;
+    const market = new MarketData();
+    started.push(market);
+    market.start({
+      runConsumer: (options) => (consumer = client.runConsumer(options)),
+      topicIds: (names) => client.topicIds(names),
+      otherLogs: (...parameters) => client.otherLogs(...parameters),
+    });
+    await publishMarket(kafka.kafka, sampleQuote());
+    await until(() => market.quote('ACME') !== undefined);
+    consumer?.pauseAll();
+    await kafka.remake(topics.marketData.name);
+    const symbols = Array.from({ length: 30 }, (_, n) => `S${n}`); // in each partition more than the old log had
+    await publishMarket(kafka.another(), ...symbols.map((symbol) => sampleQuote({ symbol })));
+    consumer?.resumeAll();
+    await until(() => symbols.every((symbol) => market.quote(symbol) !== undefined));
   });
 
   it('ignores records that are none, and counts them: what was known stays', async () => {

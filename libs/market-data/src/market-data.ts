@@ -1,5 +1,6 @@
 import { freshId, sessionKey, topics, type InstrumentQuote, type MarketRecord, type MarketSession } from '@tradecore/events';
 import {
+  markOf,
   partitionKey,
   type AssignedPartition,
   type Batch,
@@ -50,6 +51,9 @@ export class MarketData {
   #session: MarketSession | undefined;
   /** Where each partition goes on after a rejoin; nothing is committed. */
   readonly #offsets = new Map<string, bigint>();
+  /** In which log they count: a mark, and the topic's id when the partition was assigned. */
+  readonly #marks = new Map<string, string>();
+  readonly #topicIds = new Map<string, string | undefined>();
   /** Partitions that are not yet read up to where they ended when they were assigned. */
   #unread: Map<string, bigint> | undefined;
   #stop: () => Promise<void> = () => Promise.resolve();
@@ -70,11 +74,11 @@ export class MarketData {
   }
 
   /** Begins to read, under a consumer group of its own; ends with `stop`, or when the Kafka client is closed. */
-  start(kafka: Pick<KafkaClient, 'runConsumer'>): void {
+  start(kafka: Pick<KafkaClient, 'runConsumer' | 'topicIds' | 'otherLogs'>): void {
     const consumer = kafka.runConsumer({
       group: `market-data-${freshId()}`,
       topics: [topics.marketData.name],
-      positions: (assigned) => Promise.resolve(this.#startOf(assigned)),
+      positions: async (assigned) => this.#startOf(assigned, await this.#others(kafka, assigned)),
       onBatch: (batch) => Promise.resolve(this.#take(batch)),
       onPassed: (position) => this.#reached(position),
     });
@@ -94,12 +98,21 @@ export class MarketData {
     instruments.set(this.#quotes.size);
   }
 
-  #startOf(assigned: readonly AssignedPartition[]): ReadonlyMap<string, bigint> {
+  async #others(kafka: Pick<KafkaClient, 'topicIds' | 'otherLogs'>, assigned: readonly AssignedPartition[]) {
+    const ids = await kafka.topicIds([topics.marketData.name]);
+    for (const each of assigned) this.#topicIds.set(partitionKey(each), ids.get(each.topic));
+    return kafka.otherLogs(assigned, this.#marks, ids);
+  }
+
+  #startOf(assigned: readonly AssignedPartition[], others: ReadonlySet<string>): ReadonlyMap<string, bigint> {
     for (const partition of assigned) {
-      const position = this.#offsets.get(partitionKey(partition));
-      // A log that begins later or ends earlier than what was read of it is read again, whole.
+      const key = partitionKey(partition);
+      const position = this.#offsets.get(key);
+      // Another log, and one that begins later or ends earlier than what was read of it, is read again, whole.
       const isKnown = position !== undefined && position >= partition.startOffset && position <= partition.endOffset;
-      if (!isKnown) this.#offsets.set(partitionKey(partition), partition.startOffset);
+      if (isKnown && !others.has(key)) continue;
+      this.#offsets.set(key, partition.startOffset);
+      this.#marks.set(key, markOf(this.#topicIds.get(key)));
     }
     if (!this.#unread) {
       const filled = assigned.filter(({ startOffset, endOffset }) => startOffset < endOffset);
@@ -110,6 +123,8 @@ export class MarketData {
 
   #take(batch: Batch): void {
     for (const message of batch.messages) this.#read(message);
+    const key = partitionKey(batch);
+    this.#marks.set(key, markOf(this.#topicIds.get(key), batch.messages.at(-1)));
     this.#reached(batch);
   }
 

@@ -13,4 +13,5 @@ export type { Compression, TransactionalOptions, TransactionalProducer, Transact
 export type { EventBus, SubscribeOptions, Subscription } from './event-bus.ts';
 export { deadLetterReasons, type DeadLetterNote } from './dead-letters.ts';
 export type { TopicLayout } from './topics.ts';
+export { markOf } from './log-marks.ts';
 export { createKafkaClient, type KafkaClient, type KafkaClientSettings } from './kafka-client.ts';

@@ -6,6 +6,7 @@ import { deadLetterTopic, toDeadLetter, type DeadLetterNote } from './dead-lette
 import { MessagingError } from './errors.ts';
 import { Publisher, type EventBus } from './event-bus.ts';
 import { partitionKey, type IncomingMessage, type TopicPartition } from './message.ts';
+import { LogMarks } from './log-marks.ts';
 import { deadLettersTotal } from './metrics.ts';
 import { Names } from './names.ts';
 import { subscribe } from './subscribe.ts';
@@ -57,6 +58,18 @@ export interface KafkaClient {
   endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
   /** Log start and last stable offset of these partitions. Throws when the broker does not know one of them. */
   ends(partitions: readonly TopicPartition[]): Promise<AssignedPartition[]>;
+  /** Ids of topics, where the broker has ids: one that was deleted and made anew has another. */
+  topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Of these partitions those whose mark (`markOf`, by `partitionKey`) is of another log than theirs now, by `partitionKey`; `ids`: `topicIds`. */
+  otherLogs(
+    partitions: readonly TopicPartition[],
+    marks: ReadonlyMap<string, string>,
+    ids: ReadonlyMap<string, string>,
+  ): Promise<ReadonlySet<string>>;
+  /** Marks of positions up to which nothing was read, by `partitionKey`, where the broker has no ids. */
+  marksBefore(topic: string, positions: ReadonlyMap<number, bigint>): Promise<ReadonlyMap<string, string>>;
+  /** The marks that a group committed beside its offsets; without partitions that have none. */
+  committedMarks(group: string, topic: string): Promise<ReadonlyMap<number, string>>;
   /** Committed offsets of a group, without partitions that have none. Waits for a transaction that is being ended (KIP-447). */
   committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
   /** Reads a topic from its start to the end that it has now, in no group: committed records only, each partition in order. */
@@ -99,10 +112,12 @@ class KafkaJsClient implements KafkaClient {
   readonly #consumers = new Set<SupervisedConsumer>();
   #admin: Promise<OpenAdmin> | undefined;
   #bus: EventBus | undefined;
+  readonly #marks: LogMarks;
 
   constructor(private readonly settings: KafkaClientSettings) {
     this.namespace = settings.namespace ?? '';
     this.#names = new Names(this.namespace, settings.declarations ?? Object.values(topics));
+    this.#marks = new LogMarks(this.#newClient, this.#names, (topic) => this.#offsets(topic));
     this.#publisher = new Publisher(this.#newClient, this.#names, {
       compression: settings.compression ?? 'none',
       messageBytes: { [deadLetterTopic]: deadLetterBytes },
@@ -158,11 +173,25 @@ class KafkaJsClient implements KafkaClient {
     });
   }
 
+  topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.#marks.topicIds(topics);
+  }
+
+  otherLogs(...which: Parameters<KafkaClient['otherLogs']>): Promise<ReadonlySet<string>> {
+    return this.#marks.otherLogs(...which);
+  }
+
+  marksBefore(topic: string, positions: ReadonlyMap<number, bigint>): Promise<ReadonlyMap<string, string>> {
+    return this.#marks.marksBefore(topic, positions);
+  }
+
+  async committedMarks(group: string, topic: string): Promise<ReadonlyMap<number, string>> {
+    const committed = await this.#committed(group, topic);
+    return new Map(committed.flatMap(({ partition, metadata }) => (metadata ? [[partition, metadata]] : [])));
+  }
+
   async committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
-    const asked = { groupId: this.#names.onBroker(group), topics: [this.#names.onBroker(topic)] };
-    const found = await this.#ask((admin) => admin.fetchOffsets(asked));
-    const committed = (found[0]?.partitions ?? []).filter(({ offset }) => offset !== '-1');
-    return new Map(committed.map(({ partition, offset }) => [partition, BigInt(offset)]));
+    return new Map((await this.#committed(group, topic)).map(({ partition, offset }) => [partition, BigInt(offset)]));
   }
 
   readTopic(topic: string, take: (records: readonly IncomingMessage[]) => void): Promise<void> {
@@ -182,6 +211,7 @@ class KafkaJsClient implements KafkaClient {
     const context = { newClient: this.#newClient, names: this.#names, ends: this.ends.bind(this) };
     const consumer = new SupervisedConsumer(context, options);
     this.#consumers.add(consumer);
+    this.#marks.watch(consumer, options.topics);
     return consumer;
   }
 
@@ -197,6 +227,7 @@ class KafkaJsClient implements KafkaClient {
   async close(): Promise<void> {
     await Promise.all([...this.#consumers].map((each) => each.stop()));
     await this.#publisher.close();
+    await this.#marks.close();
     await closeAdmin(this.#admin);
   }
 
@@ -229,6 +260,12 @@ class KafkaJsClient implements KafkaClient {
   }
 
   #describe = (): Promise<{ clusterId: string }> => this.#ask((admin) => admin.describeCluster());
+
+  async #committed(group: string, topic: string): Promise<{ partition: number; offset: string; metadata: string | null }[]> {
+    const asked = { groupId: this.#names.onBroker(group), topics: [this.#names.onBroker(topic)] };
+    const found = await this.#ask((admin) => admin.fetchOffsets(asked));
+    return (found[0]?.partitions ?? []).filter(({ offset }) => offset !== '-1');
+  }
 
   #offsets(topic: string): Promise<{ partition: number; low: string; high: string }[]> {
     return this.#ask((admin) => admin.fetchTopicOffsets(this.#names.onBroker(topic)));

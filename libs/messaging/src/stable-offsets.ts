@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
+import { compactArray, compactString, Fields, int32, noTags } from './flexible-fields.ts';
 
 const load = createRequire(import.meta.url);
 
@@ -32,21 +33,6 @@ interface Connected {
   readonly connectionPool: { send(request: object): Promise<OffsetFetchAnswer> };
 }
 
-const varint = (value: number): Buffer => {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128);
-  return Buffer.from([...bytes, rest]);
-};
-const int32 = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-};
-const compactString = (text: string): Buffer => Buffer.concat([varint(Buffer.byteLength(text) + 1), Buffer.from(text)]);
-const compactArray = (items: readonly Buffer[]): Buffer => Buffer.concat([varint(items.length + 1), ...items]);
-const noTags = Buffer.from([0]);
-
 /** The request's bytes behind kafkajs's header v1. Flexible versions have header v2, which is v1 and (no) tagged fields. */
 function encodeRequest({ groupId, topics }: OffsetFetchRequest): Buffer {
   const asked = topics.map(({ topic, partitions }) =>
@@ -54,39 +40,6 @@ function encodeRequest({ groupId, topics }: OffsetFetchRequest): Buffer {
   );
   const requireStable = Buffer.from([1]);
   return Buffer.concat([noTags, compactString(groupId), compactArray(asked), requireStable, noTags]);
-}
-
-/** Reads the fields of an answer one after the other. */
-class Fields {
-  #at = 0;
-  constructor(private readonly bytes: Buffer) {}
-  int16 = (): number => this.bytes.readInt16BE((this.#at += 2) - 2);
-  int32 = (): number => this.bytes.readInt32BE((this.#at += 4) - 4);
-  int64 = (): bigint => this.bytes.readBigInt64BE((this.#at += 8) - 8);
-  varint(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.bytes.readUInt8(this.#at);
-      this.#at += 1;
-      value |= (byte & 127) << shift;
-      if (byte < 128) break;
-    }
-    return value;
-  }
-  string(): string | null {
-    const length = this.varint() - 1;
-    return length < 0 ? null : this.bytes.toString('utf8', this.#at, (this.#at += length));
-  }
-  array<T>(item: () => T): T[] {
-    return Array.from({ length: Math.max(0, this.varint() - 1) }, item);
-  }
-  skipTags(): void {
-    for (let left = this.varint(); left > 0; left -= 1) {
-      this.varint();
-      const size = this.varint();
-      this.#at += size;
-    }
-  }
 }
 
 /** The answer's bytes behind the correlation id. */

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { topics, type TopicDeclaration } from '@tradecore/events';
+import type { Admin } from 'kafkajs';
 import { createKafkaClient, type KafkaClient, type KafkaClientSettings } from './kafka-client.ts';
 import { createClient, type Client } from './client.ts';
 import type { IncomingMessage } from './message.ts';
@@ -17,6 +19,8 @@ export interface TestKafka {
   readTopic(topic: string): Promise<IncomingMessage[]>;
   /** Writes a record in a transaction and takes it back: a tail of aborted and control records alone. */
   abortOn(topic: string): Promise<void>;
+  /** Deletes a topic and makes one of the same name: another log. */
+  remake(topic: string): Promise<void>;
   /** Closes the clients and deletes the topics. */
   drop(): Promise<void>;
 }
@@ -57,9 +61,17 @@ export async function createTestKafka(options: TestBrokerOptions = {}): Promise<
     another,
     readTopic: (topic) => readWholeTopic(createClient({ brokers, clientId: 'test-reader' }), `${namespace}.${topic}`, topic),
     abortOn: (topic) => abortOn(createClient({ brokers, clientId: 'test' }), `${namespace}.${topic}`),
+    remake: async (topic) => {
+      await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [`${namespace}.${topic}`] }));
+      // By a client that never knew the old one: kafkajs's admin stumbles over a topic that it has asked for and that is gone.
+      while (!(await another().ensureTopics({ partitions, replication: 1 })).created.includes(topic)) await setTimeout(50);
+    },
     drop: async () => {
       await Promise.all(made.map((each) => each.close()));
-      await deleteNamespace(brokers, namespace);
+      await withAdmin(brokers, async (admin) => {
+        const mine = (await admin.listTopics()).filter((topic) => topic.startsWith(`${namespace}.`));
+        await admin.deleteTopics({ topics: mine });
+      });
     },
   };
 }
@@ -84,12 +96,11 @@ async function abortOn(client: Client, topic: string): Promise<void> {
   client.cut();
 }
 
-async function deleteNamespace(brokers: readonly string[], namespace: string): Promise<void> {
+async function withAdmin(brokers: readonly string[], work: (admin: Admin) => Promise<void>): Promise<void> {
   const client = createClient({ brokers, clientId: 'test' });
   const admin = client.kafka.admin();
   await admin.connect();
-  const mine = (await admin.listTopics()).filter((topic) => topic.startsWith(`${namespace}.`));
-  await admin.deleteTopics({ topics: mine });
+  await work(admin);
   await admin.disconnect();
   client.cut();
 }

@@ -5,13 +5,26 @@ import { toIncoming, type IncomingMessage, type RawRecord, type TopicPartition }
 const load = createRequire(import.meta.url);
 
 /** The parts of kafkajs's Cluster that reading without a group needs. */
-interface Cluster {
+export interface Cluster {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
   addTargetTopic(topic: string): Promise<void>;
   findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[];
   findBroker(where: { nodeId: number }): Promise<{ fetch(request: object): Promise<FetchAnswer> }>;
   fetchTopicsOffset(topics: object[]): Promise<{ partitions: { partition: number; offset: string }[] }[]>;
+  readonly brokerPool: { findConnectedBroker(): Promise<ConnectedBroker> };
+}
+
+/** The parts of kafkajs's Broker that a request of our own needs. */
+export interface ConnectedBroker {
+  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null;
+  readonly connectionPool: {
+    send<A>(protocol: {
+      request: object;
+      response: { decode(bytes: Buffer): Promise<A>; parse(answer: A): Promise<A> };
+    }): Promise<A>;
+  };
 }
 
 interface FetchAnswer {
@@ -29,7 +42,7 @@ const maxBytes = 1024 * 1024;
 const silenceMs = 30_000;
 
 /** kafkajs makes a Cluster for each producer and consumer by a private method; reading without a group needs one alone. */
-function newCluster(client: Client): Cluster {
+export function newCluster(client: Client): Cluster {
   const symbol = Object.getOwnPropertySymbols(client.kafka).find((each) => each.description === 'private:Kafka:createCluster');
   const kafka = client.kafka as unknown as Record<symbol, (options: object) => Cluster>;
   const create = symbol && kafka[symbol];
@@ -78,7 +91,8 @@ export async function readTopic(
   }
 }
 
-async function readPartition(
+/** Committed records of one partition, from an offset on, before another. */
+export async function readPartition(
   cluster: Cluster,
   { topic, partition, leader, from, to }: Stretch,
   take: (records: readonly RawRecord[]) => void,

@@ -19,6 +19,8 @@ export interface TransactionContents {
   readonly positionTopic: string;
   readonly partition: number;
   readonly offset: bigint;
+  /** Stands beside the offset: in which log it counts. See `markOf`. */
+  readonly mark?: string | undefined;
 }
 
 /**
@@ -140,9 +142,10 @@ class KafkaTransactions implements TransactionalProducer {
   async #fill(
     transaction: Transaction,
     requests: readonly TopicRecords[][],
-    { group, positionTopic, partition, offset }: TransactionContents,
+    { group, positionTopic, partition, offset, mark }: TransactionContents,
   ): Promise<void> {
-    const position = { topic: this.names.onBroker(positionTopic), partitions: [{ partition, offset: String(offset) }] };
+    const own = { partition, offset: String(offset), ...(mark !== undefined && { metadata: mark }) };
+    const position = { topic: this.names.onBroker(positionTopic), partitions: [own] };
     const steps = await Promise.allSettled([
       transaction.sendOffsets({ consumerGroupId: this.names.onBroker(group), topics: [position] }),
       this.#produce(transaction, requests),

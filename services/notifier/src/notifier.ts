@@ -2,6 +2,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationB
 import { topics } from '@tradecore/events';
 import {
   decode,
+  markOf,
   partitionKey,
   Undecodable,
   type AssignedPartition,
@@ -40,6 +41,8 @@ const halted = gauge({ name: 'notifier_halted', help: "1 while the notifier wait
 export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #attempt = heartbeat('notifier');
   readonly #producers = new Map<string, TransactionalProducer>();
+  /** By partition: the id that its topic had when the position was read. */
+  readonly #topicIds = new Map<string, string | undefined>();
   #consumer: RunningConsumer | undefined;
   /** Over when partitions are taken away: a producer that has opened by then is nobody's. */
   #assignment = new AbortController();
@@ -80,9 +83,11 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
     await begin(this.kafka);
     const opened = await Promise.allSettled(assigned.map((each) => this.#open(each, signal)));
     for (const each of opened) if (each.status === 'rejected') throw each.reason;
+    const ids = await this.kafka.topicIds(sources);
+    for (const each of assigned) this.#topicIds.set(partitionKey(each), ids.get(each.topic));
     const byTopic = Map.groupBy(assigned, ({ topic }) => topic);
     try {
-      const positions = await Promise.all([...byTopic].map(([topic, partitions]) => this.#positionsOf(topic, partitions)));
+      const positions = await Promise.all([...byTopic].map(([topic, partitions]) => this.#positionsOf(topic, partitions, ids)));
       this.#halt(undefined);
       return new Map(positions.flat());
     } catch (error) {
@@ -121,8 +126,18 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
     await Promise.all(dropped.map((each) => each.discard()));
   }
 
-  async #positionsOf(topic: string, partitions: readonly AssignedPartition[]): Promise<[string, bigint][]> {
+  /** Throws `PositionLost`. `ids` were asked for before: those of a topic made anew meanwhile are others. */
+  async #positionsOf(
+    topic: string,
+    partitions: readonly AssignedPartition[],
+    ids: ReadonlyMap<string, string>,
+  ): Promise<[string, bigint][]> {
     const committed = await this.kafka.committedOffsets(group, topic);
+    const marks = [...(await this.kafka.committedMarks(group, topic))];
+    const marked = new Map(marks.map(([partition, mark]) => [partitionKey({ topic, partition }), mark]));
+    const [other] = await this.kafka.otherLogs(partitions, marked, ids);
+    if (other !== undefined)
+      throw new PositionLost(`${other} is another log than the one that was read: its topic was made anew`);
     const ends = await this.kafka.ends(partitions); // again: what was measured before an earlier owner's last batch lies below its position
     return ends.map((each) => [partitionKey(each), positionIn(each, committed.get(each.partition))]);
   }
@@ -136,7 +151,8 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
       if (notice) written.push(notice);
     }
     const { topic: positionTopic, partition, nextOffset: offset } = batch;
-    await producer.send({ batches: inRequests(written), group, positionTopic, partition, offset });
+    const mark = markOf(this.#topicIds.get(partitionKey(batch)), batch.messages.at(-1));
+    await producer.send({ batches: inRequests(written), group, positionTopic, partition, offset, mark });
     for (const { kind } of written) notices.inc({ kind });
   }
 

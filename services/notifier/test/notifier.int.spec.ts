@@ -132,4 +132,22 @@ describe('two notifiers', () => {
     await happen(canceledOrders(3));
     await eachOnce();
   }, 60_000);
+
+  it('halt, and say so, where their position is in a topic that was made anew: nothing is told twice, and nothing is passed over', async () => {
+    await Promise.all(services.splice(0).map((each) => each.stop()));
+    const source = topics.orderEvents.name;
+    const before = { marks: await world.kafka.committedMarks('notifier', source), told: (await told(world)).length };
+    await world.remake(source);
+    await relay(world.another(), canceledOrders(40));
+    const producer = await world.another().openTransactional({ transactionalId: 'a-broker-that-keeps-positions' });
+    for (const [partition, mark] of before.marks) {
+      await producer.send({ batches: [], group: 'notifier', positionTopic: source, partition, offset: 1n, mark });
+    }
+    await producer.discard();
+    const service = await start();
+    services.push(service);
+    const readiness = async () => (await fetch(`${service.adminUrl}/health/ready`)).text();
+    while (!(await readiness()).includes('its topic was made anew')) await sleep(50);
+    expect(await told(world)).toHaveLength(before.told);
+  }, 60_000);
 });

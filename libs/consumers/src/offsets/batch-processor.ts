@@ -1,7 +1,7 @@
 import type { RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
 import type { DeadLetterNote, IncomingMessage } from '@tradecore/messaging';
-import type { MoveStatement, Unusable } from './offsets.ts';
+import type { Log, MoveStatement, UnusableOffset } from './offsets.ts';
 
 /** A record that is an event. */
 export interface EventRecord {
@@ -54,5 +54,5 @@ export interface BatchProcessor {
   /** Called every two seconds while it runs: for what operators ask. */
   poll(): Promise<void>;
   /** Makes offsets usable, on this log. False when another instance is at it. */
-  build(why: Unusable, log: string): Promise<boolean>;
+  build(unusable: UnusableOffset, log: Log): Promise<boolean>;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Busy, type Transaction } from '@tradecore/event-sourcing';
-import { partitionKey, type KafkaClient, type TopicPartition } from '@tradecore/messaging';
+import { markOf, partitionKey, type IncomingMessage, type KafkaClient, type TopicPartition } from '@tradecore/messaging';
 import { heartbeat, logger, type Attempt } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { BatchCoalescer } from './batch-coalescer.ts';
@@ -34,8 +34,11 @@ const putBackMs = 50;
 export class ChunkRunner {
   /** By partition: the offset as this owner last stored it, */
   private readonly stored = new Map<string, bigint>();
-  /** and where it is: what means nothing is not stored at once. */
+  /** where it is: what means nothing is not stored at once, */
   private readonly reached = new Map<string, bigint>();
+  /** the last record before that, and the id that the topic had when the partition was claimed. */
+  private readonly last = new Map<string, IncomingMessage>();
+  private readonly topicIds = new Map<string, string | undefined>();
   private readonly coalescer: BatchCoalescer<Chunk, Chunk | undefined>;
   private readonly attempt: Attempt;
   private flushing: NodeJS.Timeout | undefined;
@@ -52,10 +55,14 @@ export class ChunkRunner {
     );
   }
 
-  /** The partition was claimed at this offset. */
-  claimed(key: string, offset: bigint): void {
-    this.stored.set(key, offset);
-    this.reached.set(key, offset);
+  /** Partitions were claimed at these offsets, in a log whose topics have these ids. */
+  claimed(offsets: ReadonlyMap<string, bigint>, topicIds: ReadonlyMap<string, string>): void {
+    for (const [key, offset] of offsets) {
+      this.topicIds.set(key, topicIds.get(key.slice(0, key.lastIndexOf('/'))));
+      this.stored.set(key, offset);
+      this.reached.set(key, offset);
+      this.last.delete(key);
+    }
   }
 
   /** Where a partition is. Throws `OffsetLost` when it was never claimed. */
@@ -75,8 +82,9 @@ export class ChunkRunner {
   }
 
   /** Nothing in it means anything: where the partition goes on is stored later. */
-  private pass({ to, topic, partition }: Chunk): void {
+  private pass({ to, last, topic, partition }: Chunk): void {
     this.reached.set(partitionKey({ topic, partition }), to);
+    if (last) this.last.set(partitionKey({ topic, partition }), last);
     this.parts.reached({ topic, partition, nextOffset: to });
     this.flushing ??= setTimeout(() => {
       this.flushing = undefined;
@@ -91,9 +99,11 @@ export class ChunkRunner {
     for (const [key, to] of this.reached) {
       if (to === this.stored.get(key)) continue;
       const [topic, partition] = [key.slice(0, key.lastIndexOf('/')), Number(key.slice(key.lastIndexOf('/') + 1))];
-      await this.coalescer.add({ topic, partition, to, records: [], deadLetters: [] }).catch((error: unknown) => {
-        log.debug({ err: error, subscription: this.processor.name, partition: key }, 'an offset was not stored');
-      });
+      await this.coalescer
+        .add({ topic, partition, to, last: this.last.get(key), records: [], deadLetters: [] })
+        .catch((error: unknown) => {
+          log.debug({ err: error, subscription: this.processor.name, partition: key }, 'an offset was not stored');
+        });
     }
   }
 
@@ -119,8 +129,11 @@ export class ChunkRunner {
     const busy = new Set<string>();
     for (const record of chunk.records) {
       const ids = this.processor.idsOf(record.event) ?? [];
-      const to = putBack.length === 0 ? record.message.offset + 1n : (this.stored.get(partitionKey(chunk)) ?? chunk.to);
-      if (!ids.some((id) => busy.has(id)) && (await this.alone({ ...chunk, to, records: [record], deadLetters: [] }))) continue;
+      const moves = putBack.length === 0;
+      const to = moves ? record.message.offset + 1n : (this.stored.get(partitionKey(chunk)) ?? chunk.to);
+      const last = moves ? record.message : undefined;
+      if (!ids.some((id) => busy.has(id)) && (await this.alone({ ...chunk, to, last, records: [record], deadLetters: [] })))
+        continue;
       putBack.push(record);
       for (const id of ids) busy.add(id);
     }
@@ -173,12 +186,12 @@ export class ChunkRunner {
   /** One for each partition, from what is stored. */
   private movesOf(chunks: readonly Chunk[]): Move[] {
     const moves = new Map<string, Move>();
-    for (const { topic, partition, to } of chunks) {
+    for (const { topic, partition, to, last } of chunks) {
       const key = partitionKey({ topic, partition });
       const from = this.stored.get(key);
       if (from === undefined) throw new OffsetLost(`${key} was never claimed`);
-      const known = moves.get(key)?.to ?? from;
-      moves.set(key, { topic, partition, from, to: to > known ? to : known });
+      const known = moves.get(key) ?? { topic, partition, from, to: from };
+      moves.set(key, to > known.to ? { ...known, to, mark: last && markOf(this.topicIds.get(key), last) } : known);
     }
     return [...moves.values()];
   }

@@ -5,6 +5,8 @@ import type { BatchProcessor, DeadLetter, EventRecord } from './batch-processor.
 export interface Chunk extends TopicPartition {
   /** The offset after it. */
   readonly to: bigint;
+  /** The last record before that, whatever it is. */
+  readonly last?: IncomingMessage | undefined;
   readonly records: readonly EventRecord[];
   readonly deadLetters: readonly DeadLetter[];
 }
@@ -15,13 +17,15 @@ export function chunksOf(batch: Batch, from: bigint, processor: Pick<BatchProces
   const chunks: Chunk[] = [];
   let records: EventRecord[] = [];
   let deadLetters: DeadLetter[] = [];
+  let last: IncomingMessage | undefined;
   const cut = (to: bigint): void => {
-    chunks.push({ topic, partition, to, records, deadLetters });
+    chunks.push({ topic, partition, to, last, records, deadLetters });
     [records, deadLetters] = [[], []];
   };
   for (const message of batch.messages) {
     if (message.offset < from) continue;
     if (records.length + deadLetters.length >= processor.maxRecords) cut(message.offset);
+    last = message;
     const event = decode(message);
     if (event instanceof Undecodable) deadLetters.push(undecodable(message, event));
     else if (processor.idsOf(event)) records.push({ event, message });

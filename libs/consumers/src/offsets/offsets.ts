@@ -1,21 +1,45 @@
 import type { Transaction } from '@tradecore/event-sourcing';
-import { partitionKey, type AssignedPartition, type TopicPartition } from '@tradecore/messaging';
+import { markOf, partitionKey, type AssignedPartition, type TopicPartition } from '@tradecore/messaging';
 import { OffsetLost, ProjectionStopped } from './errors.ts';
+import type { StartingOffset } from './starting-offsets.ts';
 
 /** Why the store has to fill in before the log can be read on. */
 export type Unusable = 'never-built' | 'other-log' | 'below-log' | 'beyond-log';
 
+/** An offset that is unusable: which (the key of its partition, a topic, a log), and why. */
+export interface UnusableOffset {
+  readonly why: Unusable;
+  readonly where: string;
+  /** The offset itself, where there is one. */
+  readonly next?: bigint;
+}
+
+/** The log that offsets count in. */
+export interface Log {
+  /** Cluster id and namespace. */
+  readonly name: string;
+  /** Of its topics, where the broker has ids. */
+  readonly topicIds: ReadonlyMap<string, string>;
+}
+
 /** What a member of the group found when it asked for its offsets. */
 export type Claim =
   | { readonly state: 'claimed'; readonly offsets: ReadonlyMap<string, bigint> }
-  | { readonly state: 'unusable'; readonly why: Unusable }
+  | ({ readonly state: 'unusable' } & UnusableOffset)
   | { readonly state: 'builder-at-work' }
   | { readonly state: 'stopped'; readonly reason: string };
 
-/** A partition's offset before and after a batch. */
+/** A partition's offset before and after a batch, and the mark of the log beside it; without one the last stays. */
 export interface Move extends TopicPartition {
   readonly from: bigint;
   readonly to: bigint;
+  readonly mark?: string | undefined;
+}
+
+/** Where a partition goes on, and in which log. */
+interface Stored {
+  readonly next: bigint;
+  readonly mark: string | null;
 }
 
 /** SQL that locks, compares and moves offsets: its last CTE, `moved`, has a row for each that moved. */
@@ -25,6 +49,14 @@ export interface MoveStatement {
   readonly ctes: (first: number) => string;
   readonly parameters: readonly unknown[];
 }
+
+/** A mark of a partition, among the marks of all. */
+export const markKey = (partition: string, mark: string): string => `${partition} ${mark}`;
+
+/** Who makes offsets usable says so again before this ends; when it dies, another goes on after it. */
+const beginnerMs = 5_000;
+/** Well before it ends. */
+export const renewMs = beginnerMs / 4;
 
 /** The rows that say where partitions go on, in the schema of one consumer. */
 export class Offsets {
@@ -37,10 +69,14 @@ export class Offsets {
 
   /**
    * Makes `owner` the owner of the partitions and answers where they go on; a partition that is new to its topic starts at 0.
-   * `log` names the log that offsets count in: another one, an offset below its start or beyond its end is unusable.
-   * In a transaction of its own.
+   * An offset in another log than `log`, below its start or beyond its end is unusable; `others`: marks that are of another log, as
+   * `markKey`. In a transaction of its own.
    */
-  async claim(tx: Transaction, assigned: readonly AssignedPartition[], owner: string, log: string): Promise<Claim> {
+  async claim(
+    tx: Transaction,
+    assigned: readonly AssignedPartition[],
+    { owner, log, others = new Set() }: { readonly owner: string; readonly log: Log; readonly others?: ReadonlySet<string> },
+  ): Promise<Claim> {
     const [projection] = (await tx.query(
       `select log, stopped_reason from ${this.schema}.${this.state} for share skip locked`,
     )) as {
@@ -50,42 +86,56 @@ export class Offsets {
     if (!projection) return { state: 'builder-at-work' };
     if (projection.stopped_reason !== null) return { state: 'stopped', reason: projection.stopped_reason };
     const known = await this.read(tx);
-    const why = this.unusable(projection.log, log, known, assigned);
-    if (why) return { state: 'unusable', why };
+    const unusable = this.unusable(projection.log, log, known, { assigned, others });
+    if (unusable) return { state: 'unusable', ...unusable };
     const rows = (await tx.query(
-      `insert into ${this.schema}.offsets as p (topic, partition, next_offset, owner)
-       select topic, partition, 0, $3 from unnest($1::text[], $2::int[]) as a (topic, partition) order by topic, partition
+      `insert into ${this.schema}.offsets as p (topic, partition, next_offset, mark, owner)
+       select topic, partition, 0, mark, $4 from unnest($1::text[], $2::int[], $3::text[]) as a (topic, partition, mark)
+        order by topic, partition
        on conflict (topic, partition) do update set owner = excluded.owner
        returning topic, partition, next_offset`,
-      [assigned.map(({ topic }) => topic), assigned.map(({ partition }) => partition), owner],
+      [
+        assigned.map(({ topic }) => topic),
+        assigned.map(({ partition }) => partition),
+        assigned.map(({ topic }) => markOf(log.topicIds.get(topic))),
+        owner,
+      ],
     )) as (TopicPartition & { next_offset: string })[];
     return { state: 'claimed', offsets: new Map(rows.map((row) => [partitionKey(row), BigInt(row.next_offset)])) };
   }
 
   private unusable(
     builtOn: string | null,
-    log: string,
-    known: ReadonlyMap<string, bigint>,
-    assigned: readonly AssignedPartition[],
-  ): Unusable | undefined {
-    if (builtOn === null) return 'never-built';
-    if (builtOn !== log) return 'other-log';
+    log: Log,
+    known: ReadonlyMap<string, Stored>,
+    { assigned, others }: { readonly assigned: readonly AssignedPartition[]; readonly others: ReadonlySet<string> },
+  ): UnusableOffset | undefined {
+    if (builtOn === null) return { why: 'never-built', where: log.name };
+    if (builtOn !== log.name) return { why: 'other-log', where: log.name };
     const topicsKnown = new Set([...known.keys()].map((key) => key.slice(0, key.lastIndexOf('/'))));
-    if (this.topics.some((topic) => !topicsKnown.has(topic))) return 'never-built';
+    const newTopic = this.topics.find((topic) => !topicsKnown.has(topic));
+    if (newTopic !== undefined) return { why: 'never-built', where: newTopic };
     for (const partition of assigned) {
-      const next = known.get(partitionKey(partition)) ?? 0n;
-      if (next < partition.startOffset) return 'below-log';
-      if (next > partition.endOffset) return 'beyond-log';
+      const where = partitionKey(partition);
+      const { next, mark } = known.get(where) ?? { next: 0n, mark: null };
+      if (mark !== null && others.has(markKey(where, mark))) return { why: 'other-log', where };
+      if (next < partition.startOffset) return { why: 'below-log', where };
+      if (next > partition.endOffset) return { why: 'beyond-log', where, next };
     }
     return undefined;
   }
 
-  /** All offsets of the projector, by `partitionKey`. */
-  async read(tx: Transaction): Promise<Map<string, bigint>> {
-    const rows = (await tx.query(`select topic, partition, next_offset from ${this.schema}.offsets where topic = any($1)`, [
+  /** All offsets of the consumer, by `partitionKey`. */
+  private async read(tx: Transaction): Promise<Map<string, Stored>> {
+    const rows = (await tx.query(`select topic, partition, next_offset, mark from ${this.schema}.offsets where topic = any($1)`, [
       this.topics,
-    ])) as (TopicPartition & { next_offset: string })[];
-    return new Map(rows.map((row) => [partitionKey(row), BigInt(row.next_offset)]));
+    ])) as (TopicPartition & { next_offset: string; mark: string | null })[];
+    return new Map(rows.map((row) => [partitionKey(row), { next: BigInt(row.next_offset), mark: row.mark }]));
+  }
+
+  /** The marks beside the offsets, by `partitionKey`. */
+  async marks(connection: Transaction): Promise<Map<string, string>> {
+    return new Map([...(await this.read(connection))].flatMap(([key, { mark }]) => (mark === null ? [] : [[key, mark]])));
   }
 
   /**
@@ -107,13 +157,13 @@ export class Offsets {
       count: moves.length,
       ctes: (first) => `
        wanted as (
-         select * from unnest($${first}::text[], $${first + 1}::int[], $${first + 2}::bigint[], $${first + 3}::bigint[])
-           as w (topic, partition, came_from, goes_to)),
+         select * from unnest($${first}::text[], $${first + 1}::int[], $${first + 2}::bigint[], $${first + 3}::bigint[], $${first + 4}::text[])
+           as w (topic, partition, came_from, goes_to, mark)),
        mine as materialized (
-         select p.topic, p.partition, w.goes_to from ${this.schema}.offsets p join wanted w using (topic, partition)
-          where p.owner = $${first + 4} and p.next_offset = w.came_from for update of p skip locked),
+         select p.topic, p.partition, w.goes_to, coalesce(w.mark, p.mark) as mark from ${this.schema}.offsets p join wanted w using (topic, partition)
+          where p.owner = $${first + 5} and p.next_offset = w.came_from for update of p skip locked),
        moved as (
-         update ${this.schema}.offsets p set next_offset = mine.goes_to, moved_at = clock_timestamp()
+         update ${this.schema}.offsets p set next_offset = mine.goes_to, mark = mine.mark, moved_at = clock_timestamp()
            from mine, ${this.schema}.${this.state} s
           where p.topic = mine.topic and p.partition = mine.partition and s.stopped_reason is null
          returning p.topic, p.partition)`,
@@ -122,6 +172,7 @@ export class Offsets {
         moves.map(({ partition }) => partition),
         moves.map(({ from }) => String(from)),
         moves.map(({ to }) => String(to)),
+        moves.map(({ mark }) => mark ?? null),
         owner,
       ],
     };
@@ -143,36 +194,62 @@ export class Offsets {
   }
 
   /** Replaces all offsets: they have no owner, so that each instance has to claim again. For a builder, which holds the projection. */
-  async replace(tx: Transaction, ends: ReadonlyMap<string, ReadonlyMap<number, bigint>>, log: string): Promise<void> {
+  async replace(tx: Transaction, offsets: readonly StartingOffset[], log: Log): Promise<void> {
     await tx.query(`delete from ${this.schema}.offsets`);
-    await this.insert(tx, ends);
-    await tx.query(`update ${this.schema}.${this.state} set log = $1, start_over = false, built_at = clock_timestamp()`, [log]);
+    await this.insert(tx, offsets);
+    await tx.query(`update ${this.schema}.${this.state} set log = $1, start_over = false, built_at = clock_timestamp()`, [
+      log.name,
+    ]);
   }
 
-  /** Locks the consumer's row to make offsets usable; `undefined` when another instance is at it. `replayFrom`: what an operator asked for. */
-  async beginning(tx: Transaction): Promise<{ readonly replayFrom: string | null } | undefined> {
-    const [row] = (await tx.query(
-      `select to_char(replay_from at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "replayFrom"
-         from ${this.schema}.${this.state} for update skip locked`,
+  /**
+   * Lets `beginner` make the offsets usable for a while; `undefined` when another instance is at it. `replayFrom`: what an operator asked for.
+   * A word, not a lock: replaying the store may take hours, and a transaction that is open for so long is ended, and holds back every vacuum.
+   */
+  async beginning(connection: Transaction, beginner: string): Promise<{ readonly replayFrom: string | null } | undefined> {
+    const [row] = (await connection.query(
+      `update ${this.schema}.${this.state} set beginner = $1, beginner_until = clock_timestamp() + $2 * interval '1 ms'
+        where beginner is null or beginner_until < clock_timestamp()
+       returning to_char(replay_from at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "replayFrom"`,
+      [beginner, beginnerMs],
     )) as { replayFrom: string | null }[];
     return row;
   }
 
-  /** Where there is no offset yet, one at these offsets; the log is `log` from now on. Offsets that are there stay. */
-  async begin(tx: Transaction, offsets: ReadonlyMap<string, ReadonlyMap<number, bigint>>, log: string): Promise<void> {
-    await this.insert(tx, offsets);
-    await tx.query(`update ${this.schema}.${this.state} set log = $1, replay_from = null`, [log]);
+  /** Renews the word of `beginner`. False when it has ended: an operator asked again, or another instance has it. */
+  async renew(connection: Transaction, beginner: string): Promise<boolean> {
+    const rows = (await connection.query(
+      `update ${this.schema}.${this.state} set beginner_until = clock_timestamp() + $2 * interval '1 ms' where beginner = $1 returning one`,
+      [beginner, beginnerMs],
+    )) as unknown[];
+    return rows.length > 0;
   }
 
-  private async insert(tx: Transaction, offsets: ReadonlyMap<string, ReadonlyMap<number, bigint>>): Promise<void> {
-    const rows = [...offsets].flatMap(([topic, partitions]) =>
-      [...partitions].map(([partition, offset]) => ({ topic, partition, next_offset: String(offset) })),
-    );
+  /** Gives the word of `beginner` back with nothing done. */
+  async giveUp(connection: Transaction, beginner: string): Promise<void> {
+    await connection.query(`update ${this.schema}.${this.state} set beginner = null where beginner = $1`, [beginner]);
+  }
+
+  /** Where there is no offset yet, one at these; the log is `log` from now on. Offsets that are there stay. False when the word has ended. */
+  async begin(
+    tx: Transaction,
+    beginner: string,
+    { starts, log }: { readonly starts: readonly StartingOffset[]; readonly log: Log },
+  ): Promise<boolean> {
+    const rows = (await tx.query(
+      `update ${this.schema}.${this.state} set log = $1, replay_from = null, beginner = null where beginner = $2 returning one`,
+      [log.name, beginner],
+    )) as unknown[];
+    if (rows.length > 0) await this.insert(tx, starts);
+    return rows.length > 0;
+  }
+
+  private async insert(tx: Transaction, offsets: readonly StartingOffset[]): Promise<void> {
     await tx.query(
-      `insert into ${this.schema}.offsets (topic, partition, next_offset)
-       select topic, partition, next_offset from jsonb_to_recordset($1::jsonb) as (topic text, partition int, next_offset bigint)
+      `insert into ${this.schema}.offsets (topic, partition, next_offset, mark)
+       select topic, partition, next, mark from jsonb_to_recordset($1::jsonb) as (topic text, partition int, next bigint, mark text)
        on conflict do nothing`,
-      [JSON.stringify(rows)],
+      [JSON.stringify(offsets.map(({ next, ...where }) => ({ ...where, next: String(next) })))],
     );
   }
 

@@ -14,9 +14,9 @@ import type { BatchProcessor } from './batch-processor.ts';
 import { ChunkRunner } from './chunk-runner.ts';
 import { chunksOf } from './chunks.ts';
 import { ConsumerHalted, LogCutOff, ModelDiverged, OffsetLost } from './errors.ts';
-import { Offsets, type Claim, type Unusable } from './offsets.ts';
+import { markKey, Offsets, type Claim, type Log, type UnusableOffset } from './offsets.ts';
 import { showBacklogAge } from './readiness.ts';
-import { inTransaction } from './transaction.ts';
+import { inTransaction, outsideTransaction } from './transaction.ts';
 
 /** How a subscription is doing. */
 export interface SubscriptionStatus {
@@ -135,25 +135,35 @@ export class Subscription {
   /** Becomes the owner of partitions; builds first where the store has to fill in, waits where another does. */
   private async claim(assigned: readonly AssignedPartition[]): Promise<ReadonlyMap<string, bigint>> {
     const { signal } = this.assignment;
-    for (let ends = assigned, looks = 1; !signal.aborted; ends = await this.parts.kafka.ends(assigned), looks += 1) {
-      const { claim, where } = await this.attempt(() => this.claimAt(ends));
+    for (let ends = assigned; !signal.aborted; ends = await this.parts.kafka.ends(assigned)) {
+      const { claim, log: present } = await this.attempt(() => this.claimAt(ends));
       if (claim.state === 'claimed') {
-        for (const [key, next] of claim.offsets) this.runner.claimed(key, next);
+        this.runner.claimed(claim.offsets, present.topicIds);
         this.is('running');
         return claim.offsets;
       }
       if (claim.state === 'stopped') await this.wait('stopped', signal, claim.reason);
       else if (claim.state === 'builder-at-work') await this.wait('waiting', signal);
-      // An end measured before the last owner's last batch lies below its offset: measured again before it counts.
-      else if (claim.why === 'beyond-log' && looks === 1) continue;
-      else if (!(await this.build(claim.why, where))) await this.wait('waiting', signal);
+      else if (claim.why === 'beyond-log' && (await this.isReached(claim, assigned))) continue;
+      else if (!(await this.build(claim, present))) await this.wait('waiting', signal);
     }
     throw new OffsetLost('the assignment is over');
   }
 
-  private async claimAt(ends: readonly AssignedPartition[]): Promise<{ readonly claim: Claim; readonly where: string }> {
-    const where = await this.logName();
-    return { where, claim: await inTransaction(this.parts.dataSource, (tx) => this.offsets.claim(tx, ends, this.owner, where)) };
+  /** The log is asked for before a builder measures its ends: offsets of an old log may then stand under its id, never under that of a new one. */
+  private async claimAt(ends: readonly AssignedPartition[]): Promise<{ readonly claim: Claim; readonly log: Log }> {
+    const present = await this.presentLog();
+    const others = await this.otherMarks(ends, present);
+    const claim = await inTransaction(this.parts.dataSource, (tx) =>
+      this.offsets.claim(tx, ends, { owner: this.owner, log: present, others }),
+    );
+    return { log: present, claim };
+  }
+
+  /** Whether the log reaches an offset after all: an end that was measured before another owner's last batch lies below its offset. */
+  private async isReached({ where, next = 0n }: UnusableOffset, assigned: readonly AssignedPartition[]): Promise<boolean> {
+    const found = (await this.parts.kafka.ends(assigned)).find((each) => partitionKey(each) === where);
+    return found !== undefined && found.endOffset >= next;
   }
 
   private is(state: SubscriptionStatus['state'], reason?: string): void {
@@ -167,19 +177,28 @@ export class Subscription {
     await sleep(this.parts.lookAgainMs ?? 500, undefined, { signal }).catch(() => undefined);
   }
 
-  private async build(why: Unusable, where: string): Promise<boolean> {
+  private async build({ why, where }: UnusableOffset, on: Log): Promise<boolean> {
     this.is('building', why);
     try {
-      return await this.processor.build(why, where);
+      return await this.processor.build({ why, where }, on);
     } catch (error) {
       await this.failed(error);
       throw error;
     }
   }
 
-  /** Offsets count in one log: that of this cluster under this namespace. */
-  private async logName(): Promise<string> {
-    return `${await this.parts.kafka.clusterId()}/${this.parts.kafka.namespace}`;
+  /** Offsets count in one log: that of this cluster under this namespace, with these topics. */
+  private async presentLog(): Promise<Log> {
+    const { kafka } = this.parts;
+    const topicIds = await kafka.topicIds(this.processor.topics);
+    return { name: `${await kafka.clusterId()}/${kafka.namespace}`, topicIds };
+  }
+
+  /** Marks beside offsets that are of another log than the present one. */
+  private async otherMarks(assigned: readonly AssignedPartition[], { topicIds }: Log): Promise<ReadonlySet<string>> {
+    const marks = await this.offsets.marks(outsideTransaction(this.parts.dataSource));
+    const others = await this.parts.kafka.otherLogs(assigned, marks, topicIds);
+    return new Set([...others].map((key) => markKey(key, marks.get(key) ?? '')));
   }
 
   private async onBatch(batch: Batch): Promise<void> {

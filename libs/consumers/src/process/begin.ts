@@ -1,10 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import type { Catalogue, RecordedEvent } from '@tradecore/events';
 import type { PostgresEventStore } from '@tradecore/event-sourcing';
 import type { KafkaClient } from '@tradecore/messaging';
 import type { DataSource } from 'typeorm';
 import { ConsumerHalted } from '../offsets/errors.ts';
-import { Offsets, type Unusable } from '../offsets/offsets.ts';
-import { inTransaction } from '../offsets/transaction.ts';
+import { Offsets, renewMs, type Log, type UnusableOffset } from '../offsets/offsets.ts';
+import { startingOffsets } from '../offsets/starting-offsets.ts';
+import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 
 /** What a process and an intake are made of. */
 export interface ConsumerParts {
@@ -12,6 +14,8 @@ export interface ConsumerParts {
   readonly store: PostgresEventStore;
   readonly catalogue: Catalogue;
   readonly kafka: KafkaClient;
+  /** The release that runs; that of the root's package.json when absent. */
+  readonly release?: string | undefined;
 }
 
 /** Who begins, and how it handles what the store holds. */
@@ -34,35 +38,44 @@ const found = {
 /**
  * Makes the offsets of a process or an intake usable, never from a snapshot: from the log's start, or, after an operator's `begin_again(since)`,
  * from what the store holds since then and after that the log's end. Where the log does not hold what was not read it halts. False: another
- * instance is at it.
+ * instance is at it. Nothing is locked meanwhile: whoever replays the same beside us does what is done already.
  */
-export async function begin(why: Unusable, log: string, beginning: Beginning): Promise<boolean> {
-  const { schema, topics, dataSource } = beginning;
+export async function begin({ why, where }: UnusableOffset, log: Log, beginning: Beginning): Promise<boolean> {
+  const { schema, topics, dataSource, kafka } = beginning;
   if (why !== 'never-built') {
-    throw new ConsumerHalted(`${found[why]}: see docs/runbooks/halted-consumer.md, then select ${schema}.begin_again()`);
+    throw new ConsumerHalted(
+      `${where}: ${found[why]}: see docs/runbooks/halted-consumer.md, then select ${schema}.begin_again()`,
+    );
   }
   const offsets = new Offsets(schema, topics, 'consumer');
-  return inTransaction(dataSource, async (tx) => {
-    const row = await offsets.beginning(tx);
-    if (!row) return false;
+  const outside = outsideTransaction(dataSource);
+  const beginner = randomUUID();
+  const row = await offsets.beginning(outside, beginner);
+  if (!row) return false;
+  const ended = new AbortController();
+  const renewing = setInterval(() => {
+    offsets.renew(outside, beginner).then(
+      (isOurs) => isOurs || ended.abort(),
+      () => undefined, // the next time
+    );
+  }, renewMs).unref();
+  try {
     // The ends before the store is read: all that the log holds up to here is in it.
-    const ends = await endsOf(beginning, row.replayFrom === null ? 'startOffsets' : 'endOffsets');
-    if (row.replayFrom !== null) await replayStore(beginning, row.replayFrom);
-    await offsets.begin(tx, ends, log);
-    return true;
-  });
+    const starts = await startingOffsets(row.replayFrom === null ? 'start' : 'end', topics, { kafka, log });
+    if (row.replayFrom !== null) await replayStore(beginning, row.replayFrom, ended.signal);
+    return await inTransaction(dataSource, (tx) => offsets.begin(tx, beginner, { starts, log }));
+  } catch (error) {
+    await offsets.giveUp(outside, beginner).catch(() => undefined); // it ends by itself
+    throw error;
+  } finally {
+    clearInterval(renewing);
+  }
 }
 
-async function endsOf(
-  { topics, kafka }: Beginning,
-  which: 'startOffsets' | 'endOffsets',
-): Promise<Map<string, ReadonlyMap<number, bigint>>> {
-  const ends = new Map<string, ReadonlyMap<number, bigint>>();
-  for (const topic of topics) ends.set(topic, await kafka[which](topic));
-  return ends;
-}
-
-async function replayStore({ store, catalogue, topics, replay }: Beginning, since: string): Promise<void> {
+async function replayStore({ store, catalogue, topics, replay }: Beginning, since: string, ended: AbortSignal): Promise<void> {
   const types = Object.values(catalogue).flatMap(({ type, topic }) => (topics.includes(topic) ? [type] : []));
-  for await (const events of store.readAll({ types, since, batchSize: storeBatch })) await replay(events);
+  for await (const events of store.readAll({ types, since, batchSize: storeBatch })) {
+    if (ended.aborted) return;
+    await replay(events);
+  }
 }

@@ -112,7 +112,7 @@ export class Deadlines {
       const reason = parkedReason('handler-failed', error);
       log.error({ consumer: this.batches.name, sagaId, reason }, 'a deadline is parked: see the view parked, then redrive');
       await inTransaction(this.batches.parts.dataSource, async (tx) => {
-        await park(tx, this.schema, [{ sagaId, targetId: sagaId, eventId: null, reason }]);
+        await park(tx, this.batches, [{ sagaId, targetId: sagaId, eventId: null, reason }]);
         await suspend(tx, this.schema, [sagaId]);
       });
     }

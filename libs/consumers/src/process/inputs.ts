@@ -1,6 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
 import { causedEventId, upcast, type Catalogue, type RecordedEvent } from '@tradecore/events';
-import type { Transaction } from '@tradecore/event-sourcing';
 import type { EventRecord } from '../offsets/batch-processor.ts';
 import type { Process } from './process.ts';
 
@@ -44,36 +42,3 @@ function newestOf(catalogue: Catalogue, event: RecordedEvent): RecordedEvent | E
     return error instanceof Error ? error : new Error(String(error));
   }
 }
-
-/** Nothing from a topic counts before the store has said that it holds just this. */
-export const isSame = (
-  stored: Pick<RecordedEvent, 'aggregateId' | 'aggregateVersion' | 'type' | 'data'> | undefined,
-  { aggregateId, aggregateVersion, type, data }: RecordedEvent,
-): boolean =>
-  stored?.aggregateId === aggregateId &&
-  stored.aggregateVersion === aggregateVersion &&
-  stored.type === type &&
-  isDeepStrictEqual(stored.data, data);
-
-/** What the store holds under the ids of these events. One statement. */
-export async function confirmed(
-  tx: Transaction,
-  events: readonly RecordedEvent[],
-): Promise<Map<string, Pick<RecordedEvent, 'aggregateId' | 'aggregateVersion' | 'type' | 'data'>>> {
-  const rows = (await tx.query(
-    `select event_id as id, aggregate_id as "aggregateId", aggregate_version as "aggregateVersion", event_type as type, event_data as data
-       from event_store where event_id = any($1::uuid[])`,
-    [events.map(({ id }) => id)],
-  )) as RecordedEvent[];
-  return new Map(rows.map((row) => [row.id, row]));
-}
-
-/** What is said of a record that the store does not hold. */
-export const foreignLetter = ({ event, message }: EventRecord) => ({
-  message,
-  note: {
-    reason: 'foreign' as const,
-    detail: `the store holds no such event ${event.id} as version ${event.aggregateVersion} of ${event.aggregateId}`,
-    attempts: 1,
-  },
-});

@@ -9,18 +9,19 @@ export interface ConsumerMigrationOptions {
   readonly service: string;
 }
 
-const [consumer, saga] = [template('consumer'), template('saga')];
+const intake = template('runtime', 'consumer');
+const process = template('runtime', 'consumer', 'saga');
 
 /** The migration that makes the tables of a service with `IntakeModule`: offsets, parked messages. */
 export const intakeMigration = ({ number, service }: ConsumerMigrationOptions): Migration => ({
   number,
   name: `${service}-intake`,
-  sql: fill(consumer, schemaOf(service), service),
+  sql: fill(intake, schemaOf(service), service),
 });
 
 /** The migration that makes the tables of a service with `ProcessModule`: offsets, parked messages, open sagas. */
 export const processMigration = ({ number, service }: ConsumerMigrationOptions): Migration => ({
   number,
   name: `${service}-process`,
-  sql: fill(`${consumer}\n${saga}`, schemaOf(service), service),
+  sql: fill(process, schemaOf(service), service),
 });

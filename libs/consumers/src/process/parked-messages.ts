@@ -1,4 +1,5 @@
 import type { Transaction } from '@tradecore/event-sourcing';
+import { comparedTo } from '../offsets/release.ts';
 
 /** Who asks and who is asked: what comes for a pair waits behind the first of it that is parked. For a process itself both are the saga. */
 export interface Pair {
@@ -10,6 +11,12 @@ export interface Pair {
 export interface ParkedMessage extends Pair {
   readonly eventId: string | null;
   readonly reason?: string | undefined;
+}
+
+/** Whose parked messages: the schema of a consumer, and the release that runs it. */
+export interface ParkedIn {
+  readonly schema: string;
+  readonly release: string;
 }
 
 export const pairKey = ({ sagaId, targetId }: Pair): string => `${sagaId}/${targetId}`;
@@ -24,39 +31,63 @@ export async function parkedPairs(tx: Transaction, schema: string, targetIds: re
 }
 
 /** Parks these, in order. An event that is parked already stays where it is. */
-export async function park(tx: Transaction, schema: string, messages: readonly ParkedMessage[]): Promise<void> {
+export async function park(tx: Transaction, { schema, release }: ParkedIn, messages: readonly ParkedMessage[]): Promise<void> {
   if (messages.length === 0) return;
   const rows = messages.map(({ sagaId, targetId, eventId, reason = null }) => ({ sagaId, targetId, eventId, reason }));
   await tx.query(
-    `insert into ${schema}.parked_messages (saga_id, target_id, event_id, reason)
-     select "sagaId", "targetId", "eventId", reason
+    `insert into ${schema}.parked_messages (saga_id, target_id, event_id, reason, release)
+     select "sagaId", "targetId", "eventId", reason, $2
        from rows from (jsonb_to_recordset($1::jsonb) as ("sagaId" uuid, "targetId" uuid, "eventId" uuid, reason text)) with ordinality m
       order by ordinality
      on conflict (event_id) do nothing`,
-    [JSON.stringify(rows)],
+    [JSON.stringify(rows), release],
   );
 }
 
-/** The pairs that operators marked, and those where nothing is parked any more that the others could wait for; at most 100. */
-export async function pairsToRedrive(connection: Transaction, schema: string): Promise<Pair[]> {
+/**
+ * The pairs that this release tries again: those that operators marked, those that an older one parked, which it takes over, and those
+ * where nothing is parked any more that the others could wait for; but none of which a newer one has parked anything. At most 100.
+ */
+export async function pairsToRedrive(connection: Transaction, { schema, release }: ParkedIn): Promise<Pair[]> {
+  const releases = (await connection.query(`select distinct release from ${schema}.parked_messages`)) as { release: string }[];
+  const { older, newer } = comparedTo(
+    release,
+    releases.map((each) => each.release),
+  );
+  if (older.length > 0) await takeOver(connection, { schema, release }, older);
   return (await connection.query(
     `select distinct saga_id as "sagaId", target_id as "targetId" from ${schema}.parked_messages m
-      where redrive or not exists (
-        select from ${schema}.parked_messages f where (f.saga_id, f.target_id) = (m.saga_id, m.target_id) and f.reason is not null)
+      where (redrive or not exists (
+              select from ${schema}.parked_messages f where (f.saga_id, f.target_id) = (m.saga_id, m.target_id) and f.reason is not null))
+        and not exists (
+              select from ${schema}.parked_messages f where (f.saga_id, f.target_id) = (m.saga_id, m.target_id) and f.release = any($1))
       limit 100`,
+    [newer],
   )) as Pair[];
+}
+
+/** Marked as an operator would, and from now on ours: instances of the older release, which run on for a while, leave it alone. */
+async function takeOver(connection: Transaction, { schema, release }: ParkedIn, older: readonly string[]): Promise<void> {
+  await connection.query(
+    `update ${schema}.parked_messages m set release = $1, redrive = true
+      where release = any($2) and exists (
+        select from ${schema}.parked_messages f
+         where (f.saga_id, f.target_id) = (m.saga_id, m.target_id) and f.reason is not null and f.release = any($2))`,
+    [release, older],
+  );
 }
 
 /** What is parked of a pair and comes next. */
 export interface NextParked {
   readonly n: string;
   readonly eventId: string | null;
+  readonly release: string;
 }
 
 /** What comes next of a pair. */
 export async function peekParked(tx: Transaction, schema: string, { sagaId, targetId }: Pair): Promise<NextParked | undefined> {
   const [row] = (await tx.query(
-    `select n, event_id as "eventId" from ${schema}.parked_messages where saga_id = $1 and target_id = $2 order by n limit 1`,
+    `select n, event_id as "eventId", release from ${schema}.parked_messages where saga_id = $1 and target_id = $2 order by n limit 1`,
     [sagaId, targetId],
   )) as NextParked[];
   return row;
@@ -81,20 +112,15 @@ export async function unpark(tx: Transaction, schema: string, { n }: NextParked)
 /** A message failed again: it waits for the next request. */
 export async function parkAgain(
   tx: Transaction,
-  schema: string,
+  { schema, release }: ParkedIn,
   pair: Pair,
   { n, reason }: { n: string; reason: string },
 ): Promise<void> {
   await tx.query(
-    `update ${schema}.parked_messages set redrive = false, reason = case when n = $3 then $4 else reason end
+    `update ${schema}.parked_messages set redrive = false, release = $5, reason = case when n = $3 then $4 else reason end
       where saga_id = $1 and target_id = $2`,
-    [pair.sagaId, pair.targetId, n, reason],
+    [pair.sagaId, pair.targetId, n, reason, release],
   );
-}
-
-/** What was parked for an event that the build before did not know is tried again by the one that starts now. */
-export async function redriveUnknown(connection: Transaction, schema: string): Promise<void> {
-  await connection.query(`update ${schema}.parked_messages set redrive = true where reason like 'unknown-event:%'`);
 }
 
 /** How many pairs wait for an operator. */

@@ -10,14 +10,16 @@ import {
 } from '@tradecore/event-sourcing';
 import { logger } from '@tradecore/telemetry';
 import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
+import { confirmed, foreignLetter, isSame } from '../offsets/confirmed.ts';
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
-import type { Unusable } from '../offsets/offsets.ts';
+import type { Log, UnusableOffset } from '../offsets/offsets.ts';
+import { runningRelease } from '../offsets/release.ts';
 import { schemaOf } from '../offsets/schema.ts';
 import { inTransaction, outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
 import { begin, type ConsumerParts } from './begin.ts';
 import { consumerMetrics, type ConsumerMetrics } from './consumer-metrics.ts';
-import { confirmed, foreignLetter, inputOf, isSame, sagaOf, type Input } from './inputs.ts';
-import { countParked, park, redriveUnknown } from './parked-messages.ts';
+import { inputOf, sagaOf, type Input } from './inputs.ts';
+import { countParked, park } from './parked-messages.ts';
 import type { Process } from './process.ts';
 import { ProcessReader, sagasOf, type Reading } from './process-reader.ts';
 import { suspend, writeSagas, type SagaChange } from './saga-rows.ts';
@@ -65,6 +67,7 @@ export class ProcessBatches implements BatchProcessor {
   readonly name: string;
   readonly topics: readonly string[];
   readonly schema: string;
+  readonly release: string;
   readonly state = 'consumer';
   readonly maxRecords = maxInputs;
   readonly reader: ProcessReader;
@@ -78,14 +81,14 @@ export class ProcessBatches implements BatchProcessor {
     this.name = parts.name;
     this.topics = parts.topics;
     this.schema = schemaOf(parts.name);
+    this.release = parts.release ?? runningRelease;
     this.reader = new ProcessReader({ ...parts, schema: this.schema });
     this.metrics = consumerMetrics(parts.name);
     this.outside = outsideTransaction(parts.dataSource);
   }
 
-  /** What the build before could not know is tried again. */
-  async open(): Promise<void> {
-    await redriveUnknown(this.outside, this.schema);
+  open(): Promise<void> {
+    return Promise.resolve();
   }
 
   idsOf(event: RecordedEvent): readonly string[] | undefined {
@@ -131,14 +134,14 @@ export class ProcessBatches implements BatchProcessor {
     }
   }
 
-  /** Tries again what operators marked. */
+  /** Tries again what operators marked, and what older releases parked. */
   async poll(): Promise<void> {
     await this.redrive();
     this.metrics.pairs(await countParked(this.outside, this.schema));
   }
 
-  build(why: Unusable, where: string): Promise<boolean> {
-    return begin(why, where, {
+  build(unusable: UnusableOffset, log: Log): Promise<boolean> {
+    return begin(unusable, log, {
       ...this.parts,
       schema: this.schema,
       topics: this.topics,
@@ -205,7 +208,7 @@ export class ProcessBatches implements BatchProcessor {
   /** The rows beside the events. */
   async write(tx: PipelinedTransaction, unit: UnitOfWork, { last, after, redriven }: Around): Promise<SagaChange[]> {
     const changes = unit.changes(new Set(redriven === undefined ? [] : [redriven]));
-    if (redriven === undefined) await park(tx, this.schema, unit.messages);
+    if (redriven === undefined) await park(tx, this, unit.messages);
     await last?.(tx, unit);
     if (changes.length > 0) void tx.last(...writeSagas(this.schema, changes));
     after?.(tx);
@@ -291,7 +294,7 @@ export class ProcessBatches implements BatchProcessor {
     });
     await inTransaction(this.parts.dataSource, async (tx) => {
       await around.first?.(tx);
-      await park(tx, this.schema, [message]);
+      await park(tx, this, [message]);
       await suspend(tx, this.schema, [sagaOf(input)]);
     });
     unit.outcomes.push('parked');

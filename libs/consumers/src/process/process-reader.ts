@@ -1,9 +1,10 @@
 import type { RecordedEvent } from '@tradecore/events';
 import type { AggregateClass, AnyAggregate, Transaction, Wanted, WarmAggregate } from '@tradecore/event-sourcing';
 import { BoundedCache } from '../offsets/bounded-cache.ts';
+import { isSame } from '../offsets/confirmed.ts';
 import { outsideTransaction } from '../offsets/transaction.ts';
 import type { ConsumerParts } from './begin.ts';
-import { firstIds, inputOf, isSame, sagaOf, type Input } from './inputs.ts';
+import { firstIds, inputOf, sagaOf, type Input } from './inputs.ts';
 import type { Process } from './process.ts';
 import { readSagas, type SagaRow } from './saga-rows.ts';
 import type { Known } from './unit-of-work.ts';

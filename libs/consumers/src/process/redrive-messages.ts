@@ -2,16 +2,25 @@ import type { RecordedEvent } from '@tradecore/events';
 import { Busy, type Transaction } from '@tradecore/event-sourcing';
 import { logger } from '@tradecore/telemetry';
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
+import { isNewer } from '../offsets/release.ts';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 import type { ConsumerParts } from './begin.ts';
-import { nextParked, pairsToRedrive, parkAgain, peekParked, unpark, type NextParked, type Pair } from './parked-messages.ts';
+import {
+  nextParked,
+  pairsToRedrive,
+  parkAgain,
+  peekParked,
+  unpark,
+  type NextParked,
+  type Pair,
+  type ParkedIn,
+} from './parked-messages.ts';
 
 const log = logger('consumers');
 
 /** What a redrive works with. */
-export interface RedriveParts extends Pick<ConsumerParts, 'dataSource' | 'store'> {
+export interface RedriveParts extends Pick<ConsumerParts, 'dataSource' | 'store'>, ParkedIn {
   readonly name: string;
-  readonly schema: string;
   /**
    * Handles a message in a transaction of its own: `first` begins it, `settle` (with why it failed again, when it did) ends it. A message that
    * this build does not handle, or that is a deadline, is settled without anything else.
@@ -26,15 +35,15 @@ export interface RedriveAround {
   settle(tx: Transaction, failedAgain: string | undefined): Promise<void>;
 }
 
-/** Another instance redrives the pair, or has redriven the message. */
+/** Another instance redrives the pair, has redriven the message, or is of a newer release that has taken it over. */
 export class Elsewhere extends Error {
   override readonly name = 'Elsewhere';
 }
 
-/** Tries again what operators marked, pair by pair, in order, up to the first message of a pair that fails again. One transaction a message. */
+/** Tries again what operators marked and what older releases parked, pair by pair, in order, up to the first message of a pair that fails again. One transaction a message. */
 export async function redriveMessages(parts: RedriveParts): Promise<void> {
   const outside = outsideTransaction(parts.dataSource);
-  for (const pair of await pairsToRedrive(outside, parts.schema)) {
+  for (const pair of await pairsToRedrive(outside, parts)) {
     let done = 0;
     let reason: string | undefined;
     for (;;) {
@@ -55,10 +64,10 @@ interface Outcome {
 }
 
 async function redriveOne(parts: RedriveParts, pair: Pair, message: NextParked): Promise<Outcome> {
-  const { dataSource, schema, store, handle } = parts;
+  const { dataSource, store, handle } = parts;
   const event = message.eventId === null ? undefined : (await store.loadMany([], [message.eventId])).events.get(message.eventId);
   let failedAgain: string | undefined;
-  const around = aroundMessage(schema, pair, message, (reason) => (failedAgain = reason));
+  const around = aroundMessage(parts, pair, message, (reason) => (failedAgain = reason));
   try {
     await handle(pair, event, around);
   } catch (error) {
@@ -74,20 +83,21 @@ async function redriveOne(parts: RedriveParts, pair: Pair, message: NextParked):
 }
 
 function aroundMessage(
-  schema: string,
+  parkedIn: ParkedIn,
   pair: Pair,
   message: NextParked,
   failed: (reason: string | undefined) => void,
 ): RedriveAround {
   return {
     first: async (tx) => {
-      const next = await nextParked(tx, schema, pair);
-      if (next === 'busy' || next?.n !== message.n) throw new Elsewhere('another instance redrives it');
+      const next = await nextParked(tx, parkedIn.schema, pair);
+      if (next === 'busy' || next?.n !== message.n || isNewer(next.release, parkedIn.release))
+        throw new Elsewhere('another instance redrives it');
     },
     settle: async (tx, reason) => {
       failed(reason);
-      if (reason === undefined) await unpark(tx, schema, message);
-      else await parkAgain(tx, schema, pair, { n: message.n, reason });
+      if (reason === undefined) await unpark(tx, parkedIn.schema, message);
+      else await parkAgain(tx, parkedIn, pair, { n: message.n, reason });
     },
   };
 }

@@ -40,12 +40,13 @@ export class RunningProcess {
 
   private redrive(): Promise<void> {
     const { dataSource, store, name } = this.parts;
-    const { schema } = this.batches;
+    const { schema, release } = this.batches;
     return redriveMessages({
       dataSource,
       store,
       name,
       schema,
+      release,
       handle: (pair, event, around) => this.handleAgain(pair, event, around),
     });
   }

@@ -4,7 +4,8 @@ import type { DataSource } from 'typeorm';
 import { ModelDiverged } from '../offsets/errors.ts';
 import { Outcome } from './outcome.ts';
 import { inTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
-import type { Offsets } from '../offsets/offsets.ts';
+import type { Log, Offsets } from '../offsets/offsets.ts';
+import { startingOffsets } from '../offsets/starting-offsets.ts';
 import { Projection, type ProjectionParts } from './projection.ts';
 
 /** What a builder needs. */
@@ -26,15 +27,15 @@ const builderStatementMs = 600_000;
  * One builder at a time: the lease is the lock of the projection's row, which PostgreSQL frees when the builder dies.
  * Resolves with `undefined` when another builder is at work. Throws `ModelDiverged`.
  */
-export async function build(parts: BuilderParts, log: string): Promise<Outcome | undefined> {
-  const { dataSource, declaration, offsets } = parts;
+export async function build(parts: BuilderParts, log: Log): Promise<Outcome | undefined> {
+  const { dataSource, declaration, offsets, kafka } = parts;
   const work = async (tx: PipelinedTransaction): Promise<Outcome | undefined> => {
     const [projection] = (await tx.query(`select start_over from ${declaration.schema}.projection for update skip locked`)) as {
       start_over: boolean;
     }[];
     if (!projection) return undefined;
     await tx.query(`select from ${declaration.schema}.offsets order by topic, partition for update`);
-    const ends = await endOffsets(parts); // before the snapshot: all that the log holds up to here is in it
+    const ends = await startingOffsets('end', declaration.topics, { kafka, log }); // before the snapshot: all that the log holds up to here is in it
     if (projection.start_over) await empty(tx, parts);
     else await compareCheckpoints(tx, declaration.schema);
     const outcome = await foldStore(tx, parts);
@@ -42,12 +43,6 @@ export async function build(parts: BuilderParts, log: string): Promise<Outcome |
     return outcome;
   };
   return inTransaction(dataSource, work, { idleMs: builderIdleMs, statementMs: builderStatementMs });
-}
-
-async function endOffsets({ kafka, declaration }: BuilderParts): Promise<Map<string, ReadonlyMap<number, bigint>>> {
-  const ends = new Map<string, ReadonlyMap<number, bigint>>();
-  for (const topic of declaration.topics) ends.set(topic, await kafka.endOffsets(topic));
-  return ends;
 }
 
 async function foldStore(tx: Transaction, parts: BuilderParts): Promise<Outcome> {

@@ -1,4 +1,3 @@
-import type { RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
 
 /** How far the model has come with one aggregate. */
@@ -11,10 +10,11 @@ export interface Checkpoint {
   readonly parked?: Parked | undefined;
 }
 
-/** At which version, and why: `fold-failed: ...`. */
+/** At which version, why (`fold-failed: ...`), and by which release. */
 export interface Parked {
   readonly version: number;
   readonly reason: string;
+  readonly release: string;
 }
 
 interface CheckpointRow {
@@ -23,6 +23,7 @@ interface CheckpointRow {
   readonly event_id: string | null;
   readonly parked_version: number | null;
   readonly parked_reason: string | null;
+  readonly parked_release: string | null;
 }
 
 /** Loads and locks the checkpoints of these aggregates, in the order of their ids, so that a redrive and a batch wait for each other. */
@@ -32,7 +33,7 @@ export async function lockCheckpoints(
   aggregateIds: readonly string[],
 ): Promise<Map<string, Checkpoint>> {
   const rows = (await tx.query(
-    `select aggregate_id, version, event_id, parked_version, parked_reason from ${schema}.checkpoints
+    `select aggregate_id, version, event_id, parked_version, parked_reason, parked_release from ${schema}.checkpoints
       where aggregate_id = any($1::uuid[]) order by aggregate_id for update`,
     [aggregateIds],
   )) as CheckpointRow[];
@@ -43,7 +44,9 @@ export async function lockCheckpoints(
         aggregateId: row.aggregate_id,
         version: row.version,
         eventId: row.event_id,
-        ...(row.parked_version !== null && { parked: { version: row.parked_version, reason: row.parked_reason ?? '' } }),
+        ...(row.parked_version !== null && {
+          parked: { version: row.parked_version, reason: row.parked_reason ?? '', release: row.parked_release ?? '0.0.0' },
+        }),
       },
     ]),
   );
@@ -51,13 +54,15 @@ export async function lockCheckpoints(
 
 /** SQL that writes the checkpoints of parameter `$n`: a JSON array, as `checkpointRows` makes it. */
 export const upsertCheckpoints = (schema: string, parameter: number): string => `
-  insert into ${schema}.checkpoints (aggregate_id, version, event_id, parked_version, parked_reason, parked_at)
-  select aggregate_id, version, event_id, parked_version, parked_reason, case when parked_version is not null then clock_timestamp() end
+  insert into ${schema}.checkpoints (aggregate_id, version, event_id, parked_version, parked_reason, parked_release, parked_at)
+  select aggregate_id, version, event_id, parked_version, parked_reason, parked_release,
+         case when parked_version is not null then clock_timestamp() end
     from json_to_recordset($${parameter}::json)
-      as (aggregate_id uuid, version int, event_id uuid, parked_version int, parked_reason text)
+      as (aggregate_id uuid, version int, event_id uuid, parked_version int, parked_reason text, parked_release text)
    order by aggregate_id
   on conflict (aggregate_id) do update set version = excluded.version, event_id = excluded.event_id,
-    parked_version = excluded.parked_version, parked_reason = excluded.parked_reason, parked_at = excluded.parked_at`;
+    parked_version = excluded.parked_version, parked_reason = excluded.parked_reason, parked_release = excluded.parked_release,
+    parked_at = excluded.parked_at`;
 
 /** The checkpoints as `upsertCheckpoints` takes them. */
 export const checkpointRows = (checkpoints: Iterable<Checkpoint>): object[] =>
@@ -67,20 +72,5 @@ export const checkpointRows = (checkpoints: Iterable<Checkpoint>): object[] =>
     event_id: eventId,
     parked_version: parked?.version ?? null,
     parked_reason: parked?.reason ?? null,
+    parked_release: parked?.release ?? null,
   }));
-
-/**
- * Tells for each event whether the store holds it just so: same id, aggregate and version. Everything else on a topic is foreign.
- * One statement a batch.
- */
-export async function confirmed(tx: Transaction, events: readonly RecordedEvent[]): Promise<(event: RecordedEvent) => boolean> {
-  const rows = (await tx.query(
-    `select event_id, aggregate_id, aggregate_version from event_store where event_id = any($1::uuid[])`,
-    [events.map(({ id }) => id)],
-  )) as { event_id: string; aggregate_id: string; aggregate_version: number }[];
-  const held = new Map(rows.map((row) => [row.event_id, row]));
-  return ({ id, aggregateId, aggregateVersion }) => {
-    const row = held.get(id);
-    return row?.aggregate_id === aggregateId && row.aggregate_version === aggregateVersion;
-  };
-}

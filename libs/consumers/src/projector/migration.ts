@@ -13,7 +13,7 @@ export interface ProjectorMigrationOptions {
   readonly readers?: readonly string[];
 }
 
-const runtime = template('projector');
+const runtime = template('runtime', 'projector');
 
 /** The migration that makes a projector's schema with the tables of the runtime. The read model's own table comes after it. */
 export function projectorMigration(options: ProjectorMigrationOptions): Migration {

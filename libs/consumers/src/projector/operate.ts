@@ -5,7 +5,7 @@ import { declarationOf, type ProjectorClass } from './projector.ts';
 import { redriveOne, type Redriven } from './redrive.ts';
 
 /** What operators need: the database and the store. */
-export type OperatorParts = Pick<ProjectorParts, 'dataSource' | 'store' | 'catalogue'>;
+export type OperatorParts = Pick<ProjectorParts, 'dataSource' | 'store' | 'catalogue' | 'release'>;
 
 /**
  * Clears the park marker of an aggregate and folds what the store holds beyond its checkpoint, while the projector runs: after a deployment that
@@ -17,9 +17,12 @@ export async function redrive(
   aggregateId: string,
   parts: OperatorParts,
 ): Promise<Omit<Redriven, 'rows'>> {
-  const declaration = declarationOf(projector);
-  const projection = new Projection(await openProjection(declaration, parts));
-  const { rows: _, ...redriven } = await redriveOne({ projection, schema: declaration.schema }, aggregateId, parts.dataSource);
+  const opened = await openProjection(declarationOf(projector), parts);
+  const { rows: _, ...redriven } = await redriveOne(
+    { projection: new Projection(opened), ...opened },
+    aggregateId,
+    parts.dataSource,
+  );
   return redriven;
 }
 

@@ -2,7 +2,8 @@ import type { Catalogue, RecordedEvent } from '@tradecore/events';
 import type { PostgresEventStore, Transaction } from '@tradecore/event-sourcing';
 import type { IncomingMessage } from '@tradecore/messaging';
 import { ModelDiverged, parkedReason } from '../offsets/errors.ts';
-import { confirmed, checkpointRows, lockCheckpoints, upsertCheckpoints, type Checkpoint } from './checkpoints.ts';
+import { confirmed, foreignDetail, isSame } from '../offsets/confirmed.ts';
+import { checkpointRows, lockCheckpoints, upsertCheckpoints, type Checkpoint } from './checkpoints.ts';
 import { savepoint } from '../offsets/transaction.ts';
 import { Outcome } from './outcome.ts';
 import type { Declaration } from './projector.ts';
@@ -23,6 +24,8 @@ export interface ProjectionParts {
   readonly table: RowTable;
   /** The table of appended lines, when the projector has one. */
   readonly lines: RowTable | undefined;
+  /** That runs: what it parks, a newer one tries again. */
+  readonly release: string;
 }
 
 /** What a projection does beside its own statements. */
@@ -48,10 +51,10 @@ export class Projection {
    * `ModelDiverged`, and whatever PostgreSQL refuses: then roll back and go `oneByOne`.
    */
   async project(tx: Transaction, arrivals: readonly Arrival[], { before, write }: Around = {}): Promise<Outcome> {
-    const { declaration, catalogue, store } = this.parts;
+    const { declaration } = this.parts;
     const outcome = new Outcome();
     const known = new Map<string, Checkpoint>();
-    const set = new WorkingSet(declaration, catalogue, known, outcome);
+    const set = new WorkingSet(this.parts, known, outcome);
     const ids = [...new Set(arrivals.map(({ event }) => event.aggregateId))];
     const records = arrivals.flatMap(({ event, message }) => (message ? [event] : []));
     const [, checkpoints, stored] = await Promise.all([
@@ -65,8 +68,7 @@ export class Projection {
       ),
     ]);
     for (const [id, checkpoint] of checkpoints) known.set(id, checkpoint);
-    const own = stored ? withoutForeign(arrivals, stored, outcome) : arrivals;
-    for (const arrival of own) await this.step(tx, set, arrival, store.within(tx));
+    for (const event of asStored(arrivals, stored, outcome)) await this.step(tx, set, event);
     const statement = this.written(set);
     if (statement && write) write(set, statement);
     else if (statement) await tx.query(...statement);
@@ -114,7 +116,10 @@ export class Projection {
   }
 
   private async parkRefused(tx: Transaction, event: RecordedEvent, refusal: unknown): Promise<Outcome> {
-    const { schema } = this.parts.declaration;
+    const {
+      declaration: { schema },
+      release,
+    } = this.parts;
     const outcome = new Outcome();
     const { aggregateId, aggregateVersion: version } = event;
     const checkpoint = (await lockCheckpoints(tx, schema, [aggregateId])).get(aggregateId) ?? {
@@ -122,19 +127,13 @@ export class Projection {
       version: 0,
       eventId: null,
     };
-    const parked: Checkpoint = { ...checkpoint, parked: { version, reason: parkedReason('row-refused', refusal) } };
+    const parked: Checkpoint = { ...checkpoint, parked: { version, reason: parkedReason('row-refused', refusal), release } };
     await tx.query(upsertCheckpoints(schema, 1), [JSON.stringify(checkpointRows([parked]))]);
     outcome.parked.push({ aggregateId, reason: 'row-refused' });
     return outcome;
   }
 
-  private async step(
-    tx: Transaction,
-    set: WorkingSet,
-    arrival: Arrival,
-    store: Pick<PostgresEventStore, 'readEvents'>,
-  ): Promise<void> {
-    const { event } = arrival;
+  private async step(tx: Transaction, set: WorkingSet, event: RecordedEvent): Promise<void> {
     const checkpoint = set.checkpoint(event.aggregateId);
     if (checkpoint.parked) return; // the store holds it until redrive
     if (event.aggregateVersion <= checkpoint.version) return compareDuplicate(checkpoint, event, set.outcome);
@@ -144,27 +143,7 @@ export class Projection {
     try {
       set.fold(event);
     } catch (error) {
-      if (arrival.message) await this.foldStored(tx, set, arrival as Required<Arrival>, store);
-      else set.park(event, error);
-    }
-  }
-
-  /** The record could not be folded: what counts is the event as the store holds it. */
-  private async foldStored(
-    tx: Transaction,
-    set: WorkingSet,
-    { event, message }: Required<Arrival>,
-    store: Pick<PostgresEventStore, 'readEvents'>,
-  ): Promise<void> {
-    const { aggregateId, aggregateVersion: version } = event;
-    const [stored] = await store.readEvents(aggregateId, { from: version, to: version });
-    if (!stored) throw new ModelDiverged(aggregateId, version, event.id, null);
-    await this.loadKey(tx, set, stored);
-    try {
-      set.fold(stored);
-      set.outcome.foreign.push({ message, detail: `differs from the event ${event.id} as the store holds it` });
-    } catch (error) {
-      set.park(stored, error);
+      set.park(event, error);
     }
   }
 
@@ -245,18 +224,23 @@ export function changedLines({ lines, declaration }: ProjectionParts, set: Worki
   return set.lines.map((line) => lines.checked(line));
 }
 
-/** Nothing from a topic is folded before the store has said that it holds it: id, aggregate and version. */
-function withoutForeign(
+/**
+ * What is folded: of a record the event as the store holds it. A record that the store does not hold is foreign; so is one that says something
+ * else under an event's id, aggregate and version.
+ */
+function asStored(
   arrivals: readonly Arrival[],
-  isStored: (event: RecordedEvent) => boolean,
+  stored: ReadonlyMap<string, RecordedEvent> | undefined,
   outcome: Outcome,
-): readonly Arrival[] {
-  const isOwn = ({ event, message }: Arrival) => message === undefined || isStored(event);
-  for (const { event, message } of arrivals.filter((each) => !isOwn(each))) {
-    const detail = `the store holds no event ${event.id} as version ${event.aggregateVersion} of ${event.aggregateId}`;
-    if (message) outcome.foreign.push({ message, detail });
-  }
-  return arrivals.filter(isOwn);
+): RecordedEvent[] {
+  return arrivals.flatMap(({ event, message }) => {
+    const own = stored?.get(event.id);
+    if (!message || isSame(own, event)) return [event];
+    const isHeld = own?.aggregateId === event.aggregateId && own.aggregateVersion === event.aggregateVersion;
+    const differs = `differs from the event ${event.id} as the store holds it`;
+    outcome.foreign.push({ message, detail: isHeld ? differs : foreignDetail(event) });
+    return isHeld ? [own] : [];
+  });
 }
 
 function compareDuplicate(checkpoint: Checkpoint, event: RecordedEvent, outcome: Outcome): void {

@@ -4,14 +4,15 @@ import type { KafkaClient } from '@tradecore/messaging';
 import { logger } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
-import { Offsets, type Unusable } from '../offsets/offsets.ts';
+import { Offsets, type Log, type UnusableOffset } from '../offsets/offsets.ts';
+import { runningRelease } from '../offsets/release.ts';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 import { build } from './build.ts';
 import type { Outcome } from './outcome.ts';
 import { projectionMetrics, type ProjectionMetrics } from './projection-metrics.ts';
 import { Projection, type Around, type ProjectionParts } from './projection.ts';
 import { declarationOf, type Declaration, type ProjectorClass } from './projector.ts';
-import { askedForRedrive, redriveOne } from './redrive.ts';
+import { redriveOne, toRedrive } from './redrive.ts';
 import { RowTable } from './row-table.ts';
 import { WarmProjection } from './warm-projection.ts';
 import type { WorkingSet } from './working-set.ts';
@@ -29,6 +30,8 @@ export interface ProjectorParts {
   readonly catalogue: Catalogue;
   readonly kafka: KafkaClient;
   readonly listener?: CommitListener | undefined;
+  /** That runs; that of the root's package.json when absent. */
+  readonly release?: string | undefined;
 }
 
 const log = logger('consumers');
@@ -39,9 +42,10 @@ export async function openProjection(
   parts: Omit<ProjectorParts, 'kafka' | 'listener'>,
 ): Promise<ProjectionParts> {
   const { schema, table, appends } = declaration;
-  const { dataSource, store, catalogue } = parts;
+  const { dataSource, store, catalogue, release = runningRelease } = parts;
   return {
     declaration,
+    release,
     catalogue,
     store,
     table: await RowTable.open(dataSource, schema, table),
@@ -109,12 +113,12 @@ export class ProjectorBatches implements BatchProcessor {
     return outcome;
   }
 
-  async build(why: Unusable, where: string): Promise<boolean> {
+  async build({ why, where }: UnusableOffset, on: Log): Promise<boolean> {
     const started = performance.now();
-    log.info({ projector: this.name, why }, 'the store fills in');
+    log.info({ projector: this.name, why, where }, 'the store fills in');
     const { dataSource, kafka } = this.parts;
     const offsets = new Offsets(this.schema, this.topics, this.state);
-    const outcome = await build({ ...this.ready().parts, dataSource, kafka, offsets }, where);
+    const outcome = await build({ ...this.ready().parts, dataSource, kafka, offsets }, on);
     if (!outcome) return false;
     this.count(outcome);
     void this.tell(undefined);
@@ -123,13 +127,13 @@ export class ProjectorBatches implements BatchProcessor {
     return true;
   }
 
-  /** Redrives what operators marked. */
+  /** Redrives what operators marked, and what older releases parked. */
   async poll(): Promise<void> {
     const { dataSource } = this.parts;
-    const { projection, warm } = this.ready();
-    for (const aggregateId of await askedForRedrive(dataSource, this.schema)) {
+    const { projection, warm, parts } = this.ready();
+    for (const aggregateId of await toRedrive(dataSource, parts)) {
       warm.forget([aggregateId]);
-      const { rows, ...redriven } = await redriveOne({ projection, schema: this.schema }, aggregateId, dataSource);
+      const { rows, ...redriven } = await redriveOne({ projection, ...parts }, aggregateId, dataSource);
       if (rows.size > 0) void this.tell(rows);
       log.info({ projector: this.name, aggregateId, ...redriven }, 'redriven');
     }

@@ -1,8 +1,9 @@
 import type { Transaction } from '@tradecore/event-sourcing';
 import type { DataSource } from 'typeorm';
 import { lockCheckpoints } from './checkpoints.ts';
+import { comparedTo, isNewer } from '../offsets/release.ts';
 import { inTransaction } from '../offsets/transaction.ts';
-import type { Projection } from './projection.ts';
+import type { Projection, ProjectionParts } from './projection.ts';
 
 /** What a redrive came to. */
 export interface Redriven {
@@ -19,18 +20,25 @@ export class ProjectionBusy extends Error {
   override readonly name = 'ProjectionBusy';
 }
 
-/** Clears the marker of an aggregate and folds what the store holds beyond its checkpoint. The checkpoint's lock keeps the live projection out. */
+type Redrives = Pick<ProjectionParts, 'declaration' | 'release'>;
+
+/**
+ * Clears the marker of an aggregate and folds what the store holds beyond its checkpoint; what a newer release parked is left to it. The
+ * checkpoint's lock keeps the live projection out.
+ */
 export async function redriveOne(
-  { projection, schema }: { readonly projection: Projection; readonly schema: string },
+  { projection, declaration: { schema }, release }: Redrives & { readonly projection: Projection },
   aggregateId: string,
   dataSource: DataSource,
 ): Promise<Redriven> {
   return inTransaction(dataSource, async (tx) => {
     const rows = await tx.query(`select one from ${schema}.projection for share skip locked`);
     if ((rows as unknown[]).length === 0) throw new ProjectionBusy(`${schema} is being built`);
-    await lockCheckpoints(tx, schema, [aggregateId]);
+    const before = (await lockCheckpoints(tx, schema, [aggregateId])).get(aggregateId)?.parked;
+    if (before && isNewer(before.release, release)) return { events: 0, rows: new Map(), parkedAgain: before.reason };
     await tx.query(
-      `update ${schema}.checkpoints set parked_version = null, parked_reason = null, parked_at = null, redrive = false
+      `update ${schema}.checkpoints
+          set parked_version = null, parked_reason = null, parked_release = null, parked_at = null, redrive = false
         where aggregate_id = $1 and parked_version is not null`,
       [aggregateId],
     );
@@ -40,10 +48,22 @@ export async function redriveOne(
   });
 }
 
-/** The parked aggregates that operators marked: `update <schema>.checkpoints set redrive = true where ...`. At most 100 at a time. */
-export async function askedForRedrive(connection: Transaction, schema: string): Promise<string[]> {
+/**
+ * The parked aggregates that this release tries again: those that an older one parked, and those that operators marked, by
+ * `update <schema>.checkpoints set redrive = true where ...`, but none that a newer one parked. At most 100 at a time.
+ */
+export async function toRedrive(connection: Transaction, { declaration: { schema }, release }: Redrives): Promise<string[]> {
+  const releases = (await connection.query(
+    `select distinct parked_release as release from ${schema}.checkpoints where parked_version is not null and parked_release is not null`,
+  )) as { release: string }[];
+  const { older, newer } = comparedTo(
+    release,
+    releases.map((each) => each.release),
+  );
   const rows = await connection.query(
-    `select aggregate_id from ${schema}.checkpoints where parked_version is not null and redrive limit 100`,
+    `select aggregate_id from ${schema}.checkpoints
+      where parked_version is not null and (redrive or parked_release = any($1)) and (parked_release = any($2)) is not true limit 100`,
+    [older, newer],
   );
   return (rows as { aggregate_id: string }[]).map((row) => row.aggregate_id);
 }

@@ -3,6 +3,7 @@ import type { Transaction } from '@tradecore/event-sourcing';
 import { logger } from '@tradecore/telemetry';
 import type { EventRecord } from '../offsets/batch-processor.ts';
 import { BoundedCache } from '../offsets/bounded-cache.ts';
+import { confirmedCte, toConfirm } from '../offsets/confirmed.ts';
 import type { MoveStatement } from '../offsets/offsets.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import { Outcome } from './outcome.ts';
@@ -67,10 +68,9 @@ export class WarmProjection {
 
   /** `undefined` where an aggregate is not known, a version does not follow, or a fold fails. */
   private folded(events: readonly RecordedEvent[]): WorkingSet | undefined {
-    const { declaration, catalogue } = this.parts;
-    if (declaration.shared) return undefined;
+    if (this.parts.declaration.shared) return undefined;
     const checkpoints = new Map<string, Checkpoint>();
-    const set = new WorkingSet(declaration, catalogue, checkpoints, new Outcome());
+    const set = new WorkingSet(this.parts, checkpoints, new Outcome());
     for (const event of events) {
       const { aggregateId, aggregateVersion } = event;
       if (!set.isLoaded(aggregateId)) {
@@ -95,23 +95,17 @@ export class WarmProjection {
       const before = this.known.get(aggregateId);
       return { aggregateId, known: before?.version ?? 0, knownId: before?.eventId ?? null, version, eventId };
     });
-    const events = records.map(({ event: { id, aggregateId, aggregateVersion: version, type, data } }) => ({
-      id,
-      aggregateId,
-      version,
-      type,
-      data,
-    }));
+    const events = records.map(({ event }) => event);
     const parameters: unknown[] = [
       ...move.parameters,
       JSON.stringify(changed),
       changed.map(({ aggregateId }) => aggregateId),
-      JSON.stringify(events),
+      toConfirm(events),
       events.map(({ id }) => id),
       changed.length + events.length + move.count,
     ];
     const first = move.parameters.length + 1;
-    const parts = [move.ctes(1), checkpointCtes(schema, first), eventCtes(first + 2)];
+    const parts = [move.ctes(1), checkpointCtes(schema, first), confirmedCte(first + 2)];
     let written = 'null::json';
     if (set.changedRows.size > 0) {
       parameters.push(JSON.stringify(changedRows(table, set)));
@@ -141,11 +135,3 @@ const checkpointCtes = (schema: string, first: number): string => `
     update ${schema}.checkpoints c set version = g.version, event_id = g."eventId" from given g
      where c.aggregate_id = any($${first + 1}::uuid[]) and c.aggregate_id = g."aggregateId" and g.known > 0
        and c.version = g.known and c.event_id = g."knownId" and c.parked_version is null returning 1)`;
-
-/** The events that the store holds just so: id, aggregate, version, type and data. */
-const eventCtes = (first: number): string => `
-  confirmed as (
-    select 1 from event_store s
-      join json_to_recordset($${first}::json) as e (id uuid, "aggregateId" uuid, version int, type text, data jsonb) on e.id = s.event_id
-     where s.event_id = any($${first + 1}::uuid[]) and s.aggregate_id = e."aggregateId" and s.aggregate_version = e.version
-       and s.event_type = e.type and s.event_data = e.data)`;

@@ -2,6 +2,7 @@ import { upcast, UnknownEvent, type Catalogue, type RecordedEvent } from '@trade
 import { parkedReason } from '../offsets/errors.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import type { Outcome } from './outcome.ts';
+import type { ProjectionParts } from './projection.ts';
 import type { Declaration } from './projector.ts';
 
 /** Rows and checkpoints of one transaction, in memory: loaded, folded, then written. */
@@ -11,13 +12,19 @@ export class WorkingSet {
   readonly lines: object[] = [];
   private readonly rows = new Map<string, object>();
   private readonly loaded = new Set<string>();
+  private readonly declaration: Declaration;
+  private readonly catalogue: Catalogue;
+  private readonly release: string;
 
   constructor(
-    private readonly declaration: Declaration,
-    private readonly catalogue: Catalogue,
+    { declaration, catalogue, release }: Pick<ProjectionParts, 'declaration' | 'catalogue' | 'release'>,
     private readonly checkpoints: ReadonlyMap<string, Checkpoint>,
     readonly outcome: Outcome,
-  ) {}
+  ) {
+    this.declaration = declaration;
+    this.catalogue = catalogue;
+    this.release = release;
+  }
 
   /** The checkpoint as it stands now. */
   checkpoint(aggregateId: string): Checkpoint {
@@ -67,7 +74,7 @@ export class WorkingSet {
   /** Parks an aggregate at the event that could not be folded: its row and checkpoint stay as they are. */
   park(event: RecordedEvent, error: unknown): void {
     const reason = error instanceof UnknownEvent ? 'unknown-event' : 'fold-failed';
-    const parked = { version: event.aggregateVersion, reason: parkedReason(reason, error) };
+    const parked = { version: event.aggregateVersion, reason: parkedReason(reason, error), release: this.release };
     this.changedCheckpoints.set(event.aggregateId, { ...this.checkpoint(event.aggregateId), parked });
     this.outcome.parked.push({ aggregateId: event.aggregateId, reason });
   }

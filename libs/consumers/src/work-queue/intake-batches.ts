@@ -1,9 +1,11 @@
 import { upcast, UnknownEvent, type RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
 import { logger } from '@tradecore/telemetry';
-import type { BatchProcessor, DeadLetter, EventRecord, RecordBatch } from '../offsets/batch-processor.ts';
+import type { BatchProcessor, EventRecord, RecordBatch } from '../offsets/batch-processor.ts';
+import { confirmed, foreignLetter, isSame } from '../offsets/confirmed.ts';
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
-import type { Unusable } from '../offsets/offsets.ts';
+import type { Log, UnusableOffset } from '../offsets/offsets.ts';
+import { runningRelease } from '../offsets/release.ts';
 import { schemaOf } from '../offsets/schema.ts';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 import { begin, type ConsumerParts } from '../process/begin.ts';
@@ -13,16 +15,7 @@ import {
   type MessageParkReason,
   type RecordOutcome,
 } from '../process/consumer-metrics.ts';
-import { confirmed, foreignLetter, isSame } from '../process/inputs.ts';
-import {
-  countParked,
-  pairKey,
-  park,
-  parkedPairs,
-  redriveUnknown,
-  type Pair,
-  type ParkedMessage,
-} from '../process/parked-messages.ts';
+import { countParked, pairKey, park, parkedPairs, type Pair, type ParkedMessage } from '../process/parked-messages.ts';
 import { redriveMessages, type RedriveAround } from '../process/redrive-messages.ts';
 import type { Intake } from './intake.ts';
 
@@ -56,6 +49,7 @@ export class IntakeBatches implements BatchProcessor {
   readonly name: string;
   readonly topics: readonly string[];
   readonly schema: string;
+  readonly release: string;
   readonly state = 'consumer';
   readonly maxRecords = 500;
   private readonly types: ReadonlySet<string>;
@@ -66,14 +60,14 @@ export class IntakeBatches implements BatchProcessor {
     this.name = parts.name;
     this.topics = parts.topics;
     this.schema = schemaOf(parts.name);
+    this.release = parts.release ?? runningRelease;
     this.types = new Set(parts.intake.steps.map(({ type }) => type));
     this.metrics = consumerMetrics(parts.name);
     this.outside = outsideTransaction(parts.dataSource);
   }
 
-  /** What the build before could not know is tried again. */
-  async open(): Promise<void> {
-    await redriveUnknown(this.outside, this.schema);
+  open(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** A type that is not declared may be a step of a newer saga: it is parked, so that what comes behind it waits. */
@@ -95,10 +89,10 @@ export class IntakeBatches implements BatchProcessor {
         parkedPairs(tx, this.schema, [...new Set(records.map(({ event }) => pairOf(event).targetId))]),
       ]);
       const strangers = records.filter(({ event }) => !isSame(stored.get(event.id), event));
-      if (strangers.length > 0) await deadLetter(strangers.map((record): DeadLetter => foreignLetter(record)));
+      if (strangers.length > 0) await deadLetter(strangers.map((record) => foreignLetter(record)));
       const own = records.filter((record) => !strangers.includes(record)).map(({ event }) => event);
       const taken = isolated ? this.refused(own) : await this.take(tx, own, parked);
-      await park(tx, this.schema, taken.messages);
+      await park(tx, this, taken.messages);
       taken.outcomes.push(...strangers.map(() => 'foreign' as const));
       return taken;
     });
@@ -106,22 +100,23 @@ export class IntakeBatches implements BatchProcessor {
     this.measure(records, started);
   }
 
-  /** Tries again what operators marked. */
+  /** Tries again what operators marked, and what older releases parked. */
   async poll(): Promise<void> {
     const { dataSource, store, name } = this.parts;
-    const { schema } = this;
+    const { schema, release } = this;
     await redriveMessages({
       dataSource,
       store,
       name,
       schema,
+      release,
       handle: (_, event, around) => this.again(event, around),
     });
     this.metrics.pairs(await countParked(this.outside, schema));
   }
 
-  build(why: Unusable, where: string): Promise<boolean> {
-    return begin(why, where, {
+  build(unusable: UnusableOffset, log: Log): Promise<boolean> {
+    return begin(unusable, log, {
       ...this.parts,
       schema: this.schema,
       topics: this.topics,
@@ -220,7 +215,7 @@ export class IntakeBatches implements BatchProcessor {
     const result = await inTransaction(this.parts.dataSource, async (tx) => {
       const targets = [...new Set(events.map((event) => pairOf(event).targetId))];
       const taken = await this.take(tx, events, await parkedPairs(tx, this.schema, targets));
-      await park(tx, this.schema, taken.messages);
+      await park(tx, this, taken.messages);
       return taken;
     });
     this.committed(result);
@@ -229,7 +224,7 @@ export class IntakeBatches implements BatchProcessor {
   private async parkOne(event: RecordedEvent, error: unknown): Promise<void> {
     if (!isFaultOfOne(error)) throw error;
     const message = { ...pairOf(event), eventId: event.id, reason: parkedReason('row-refused', error) };
-    await inTransaction(this.parts.dataSource, (tx) => park(tx, this.schema, [message]));
+    await inTransaction(this.parts.dataSource, (tx) => park(tx, this, [message]));
     this.committed({ outcomes: ['parked'], messages: [message], reasons: ['row-refused'] });
   }
 }

@@ -1,0 +1,82 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { RecordedEvent } from '@tradecore/events';
+import type { Transaction } from '@tradecore/event-sourcing';
+import type { DeadLetter, EventRecord } from './batch-processor.ts';
+
+/** What folds and decisions see of an event. The trace alone is not compared: it is nobody's fact. */
+const seenOf = ({
+  aggregateId,
+  aggregateType,
+  aggregateVersion,
+  type,
+  schemaVersion,
+  data,
+  ...rest
+}: RecordedEvent): unknown[] => {
+  const { time, correlationId, causationId, sagaId, metadata } = rest;
+  const { account, actor } = metadata;
+  return [
+    aggregateId,
+    aggregateType,
+    aggregateVersion,
+    type,
+    schemaVersion,
+    data,
+    time,
+    correlationId,
+    causationId,
+    sagaId,
+    account,
+    actor,
+  ];
+};
+
+/** Nothing from a topic counts before the store has said that it holds just this. */
+export const isSame = (stored: RecordedEvent | undefined, event: RecordedEvent): boolean =>
+  stored !== undefined && isDeepStrictEqual(seenOf(stored), seenOf(event));
+
+/** What the store holds under the ids of these events. One statement. */
+export async function confirmed(tx: Transaction, events: readonly RecordedEvent[]): Promise<Map<string, RecordedEvent>> {
+  const rows = (await tx.query(
+    `select event_id as id, aggregate_id as "aggregateId", aggregate_type as "aggregateType", aggregate_version as "aggregateVersion",
+            event_type as type, schema_version as "schemaVersion", event_data as data,
+            to_char("timestamp" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time,
+            correlation_id as "correlationId", causation_id as "causationId", saga_id as "sagaId", metadata
+       from event_store where event_id = any($1::uuid[])`,
+    [events.map(({ id }) => id)],
+  )) as RecordedEvent[];
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** SQL: a CTE `confirmed` with a row for each event of parameter `$n` (`toConfirm`) that the store holds just so; `$n + 1` are their ids. */
+export const confirmedCte = (n: number): string => `
+  confirmed as (
+    select 1 from event_store s
+      join json_to_recordset($${n}::json) as e (id uuid, "aggregateId" uuid, "aggregateType" text, version int, type text, "schemaVersion" int,
+        data jsonb, time timestamptz, "correlationId" uuid, "causationId" uuid, "sagaId" uuid, account text, actor text) on e.id = s.event_id
+     where s.event_id = any($${n + 1}::uuid[]) and s.aggregate_id = e."aggregateId" and s.aggregate_type = e."aggregateType"
+       and s.aggregate_version = e.version and s.event_type = e.type and s.schema_version = e."schemaVersion"
+       and s.event_data = e.data and s."timestamp" = e.time
+       and (s.correlation_id, s.causation_id, s.saga_id, s.metadata->>'account', s.metadata->>'actor')
+         is not distinct from (e."correlationId", e."causationId", e."sagaId", e.account, e.actor))`;
+
+/** Events as `confirmedCte` takes them. */
+export const toConfirm = (events: readonly RecordedEvent[]): string =>
+  JSON.stringify(
+    events.map(({ aggregateVersion: version, metadata: { account, actor }, ...event }) => ({
+      ...event,
+      version,
+      account,
+      actor,
+    })),
+  );
+
+/** What is said of a record that the store does not hold. */
+export const foreignDetail = ({ id, aggregateId, aggregateVersion }: RecordedEvent): string =>
+  `the store holds no such event ${id} as version ${aggregateVersion} of ${aggregateId}`;
+
+/** Such a record as a dead letter. */
+export const foreignLetter = ({ event, message }: EventRecord): DeadLetter => ({
+  message,
+  note: { reason: 'foreign', detail: foreignDetail(event), attempts: 1 },
+});
