@@ -265,6 +265,8 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
 
   /** The brokerage does not work it for now. */
   paused(how: 'doneForDay' | 'suspended'): void {
+    // It pauses what it has not filled: a fill that was taken back since may have filled it in our books.
+    if (this.#progress === 'filled') this.resumed();
     if (this.#progress !== 'working' || this.#pause === how) return;
     this.apply(how === 'suspended' ? new BrokerOrderSuspended(this.#ofOrder()) : new BrokerOrderDoneForDay(this.#ofOrder()));
   }

@@ -55,10 +55,13 @@ const following: Readonly<Record<BrokerageOrder['status'], Following>> = {
   replaced: () => undefined,
 };
 
+/** It may trade there, now or later: filled in our books, it is so by what was taken back since. */
+const openThere: ReadonlySet<BrokerageOrder['status']> = new Set(['working', 'doneForDay', 'suspended']);
+
 /** Follows the status that the brokerage shows, once all executions are known that it counts. `isCurrent`: it is so now; else the word may be old. */
 export function follow(of: Pick<Revision, 'order' | 'cancels'>, shown: BrokerageOrder, isCurrent: boolean): void {
   const { progress } = of.order;
-  const isOpen = progress === 'working' || (progress === 'filled' && shown.status === 'working');
+  const isOpen = progress === 'working' || (progress === 'filled' && openThere.has(shown.status));
   if (isOpen && !of.order.lacks(shown)) following[shown.status](of, shown, isCurrent);
 }
 

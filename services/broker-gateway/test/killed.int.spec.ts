@@ -46,23 +46,23 @@ describe.each([
   let world: World;
   let load: Load;
   const env = { BROKER_REPLACE_CARRIES_FILLS: String(carries === 'on') };
-  beforeAll(async () => {
-    world = await World.create({ PAPER_REPLACE_CARRIES_FILLS: carries });
-    load = new Load(world);
-    await load.happen();
-  }, 60_000);
-  afterAll(() => world.close(), 30_000);
-
   /** The process that dies at the next point loads its modules while the one before runs. */
   let next: Gateway | undefined;
   const warmUp = (point: string | undefined): void => {
     next = point === undefined ? undefined : startProcess(main, world.env({ ...env, FAILPOINT: point, LOG_LEVEL: 'error' }));
   };
 
+  beforeAll(async () => {
+    world = await World.create({ PAPER_REPLACE_CARRIES_FILLS: carries });
+    warmUp(points[0]);
+    load = new Load(world);
+    await load.happen();
+  }, 60_000);
+  afterAll(() => world.close(), 30_000);
+
   it.each(points.map((point, index) => [point, points[index + 1]] as const))(
     'dies at %s',
     async (point, following) => {
-      if (!next) warmUp(point);
       const { child, output } = next as Gateway;
       const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
       await until('it is loaded', () => output().startsWith('warm'));
