@@ -15,4 +15,5 @@ export { Health, type Check, type CheckReport, type CheckResult, type ReadinessR
 export { rawProblem, RequestRefused, type FieldFault, type Problem } from './problems.ts';
 export { validate, validated, type RequestPart } from './validated.ts';
 export { RateLimits, type RouteClass } from './rate-limits.ts';
-export { Authenticator, CallerOf, OperatorsOnly, owns, Public, type Caller } from './auth.ts';
+export { Authenticator, CallerOf, owns, Public, type Caller } from './auth.ts';
+export { insufficientScope, Needs, OperatorsOnly, roles, type Role } from './permissions.ts';

@@ -7,7 +7,6 @@ import {
   activityResponseOf,
   encodeAccountCursor,
   encodeLedgerCursor,
-  etagOf,
   executionResponseOf,
   ledgerQuery,
   noQuery,
@@ -33,11 +32,11 @@ import {
   positionsOfAccount,
   type ReadModel,
 } from '@tradecore/read-models';
-import { validated } from '@tradecore/service';
+import { Needs, validated } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
 import { DataSource } from 'typeorm';
 import { Access, accountNotFound } from './access.ts';
-import { AskedBy, type Asked } from './asked.ts';
+import { AskedBy, cacheable, type Asked } from './asked.ts';
 import { ConsistentReads } from './consistent-reads.ts';
 
 type Path = { readonly id: string };
@@ -53,6 +52,7 @@ export class AccountsHttp {
   ) {}
 
   /** `GET /v1/accounts`: the caller's, by their ids, page by page. */
+  @Needs('read')
   @Get()
   async list(
     @Query(validated(accountsQuery, 'query')) { limit, cursor }: AccountsQuery,
@@ -72,6 +72,7 @@ export class AccountsHttp {
   }
 
   /** `GET /v1/accounts/{id}`: its money, and what open orders reserve. */
+  @Needs('read')
   @Get(':id')
   async one(
     @Param(validated(accountPath, 'path')) { id }: Path,
@@ -83,14 +84,11 @@ export class AccountsHttp {
     const found = await accountById(this.db, id, [id]);
     if (!found) throw accountNotFound('path');
     const account = accountResponseOf(found);
-    const etag = etagOf(account);
-    void reply.headers({ etag, 'cache-control': 'private, no-cache' });
-    if (asked.headers['if-none-match'] !== etag) return account;
-    void reply.status(304);
-    return undefined;
+    return cacheable(account, asked, reply) ? account : undefined;
   }
 
   /** `GET /v1/accounts/{id}/reservations`: what its open orders reserve, by symbol. */
+  @Needs('read')
   @Get(':id/reservations')
   async reservations(
     @Param(validated(accountPath, 'path')) { id }: Path,
@@ -104,6 +102,7 @@ export class AccountsHttp {
   }
 
   /** `GET /v1/accounts/{id}/positions`: what it holds, valued at the last prices. */
+  @Needs('read')
   @Get(':id/positions')
   async positions(
     @Param(validated(accountPath, 'path')) { id }: Path,
@@ -116,6 +115,7 @@ export class AccountsHttp {
   }
 
   /** `GET /v1/accounts/{id}/activities`: the ledger, newest first. */
+  @Needs('read')
   @Get(':id/activities')
   async activities(
     @Param(validated(accountPath, 'path')) { id }: Path,
@@ -128,6 +128,7 @@ export class AccountsHttp {
   }
 
   /** `GET /v1/accounts/{id}/executions`: its trades, latest booking first. */
+  @Needs('read')
   @Get(':id/executions')
   async executions(
     @Param(validated(accountPath, 'path')) { id }: Path,

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { apiPaths } from '@tradecore/api';
 import type { KafkaClient } from '@tradecore/messaging';
 import { MarketData } from '@tradecore/market-data';
 import { readModelMigrations } from '@tradecore/read-models';
@@ -42,6 +43,7 @@ export const queryApi: ServiceOptions = {
   module: QueryApiModule,
   uses: ['postgres', 'kafka', 'redis'],
   http: true,
+  paths: apiPaths,
   migrations: readModelMigrations,
   config: pageSettings,
 };

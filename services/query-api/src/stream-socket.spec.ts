@@ -15,7 +15,7 @@ describe('the heartbeat of a stream', () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'setTimeout', 'queueMicrotask', 'performance', 'Date'] });
     server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     await once(server, 'listening');
-    const caller = { subject: 'me', accounts: [], role: 'client', expiresAt: Date.now() + 60_000 } as const;
+    const caller = { subject: 'me', accounts: [], role: 'client', scopes: ['read'], expiresAt: Date.now() + 60_000 } as const;
     server.on('connection', (socket) => new StreamSocket(socket, caller, undefined as never));
     client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
     heard = [];

@@ -56,7 +56,7 @@ export class StreamHttp implements OnApplicationBootstrap, BeforeApplicationShut
     if (request.url?.split('?', 1)[0] !== '/v1/stream') {
       throw new RequestRefused(404, 'no-such-route', 'There is no stream at this path.');
     }
-    const caller = await this.authenticator.authenticate(request.headers.authorization);
+    const caller = await this.authenticator.admit(request.headers.authorization, 'read');
     if (this.health.draining) throw busy('The service restarts.');
     if (this.#open.size >= socketsLimit) throw busy('This process has as many streams as it can serve.');
     const own = [...this.#open.values()].filter(({ subject }) => subject === caller.subject).length;

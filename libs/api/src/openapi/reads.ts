@@ -12,7 +12,7 @@ import {
   timelineQuery,
 } from '../read-queries.ts';
 import type { Answer, OpenApiDocument, Operation } from './document.ts';
-import { answerHeaders, json, notFound, parametersOf, problem, refusals, type SchemaName } from './parts.ts';
+import { answerHeaders, json, notFound, parametersOf, problem, refusals, securityOf, type SchemaName } from './parts.ts';
 
 const etag = { ETag: answerHeaders.ETag };
 const token = readHeaders.pick({ 'consistency-token': true });
@@ -37,6 +37,7 @@ function get({ tag, path, query, headers, answer, answerHeaders: named, more, ..
     get: {
       ...words,
       tags: [tag],
+      security: securityOf(['read']),
       parameters: [...parametersOf('path', path), ...parametersOf('query', query), ...parametersOf('header', headers)],
       responses: { 200: good, ...more, ...refusals, 404: notFound },
     },
@@ -85,8 +86,10 @@ const orders: OpenApiDocument['paths'] = {
     tag: 'Orders',
     path: orderPath,
     query: eventsQuery,
+    headers: readHeaders.pick({ 'if-none-match': true }),
     answer: 'OrderEvents',
     answerHeaders: etag,
+    more: unchanged,
   }),
 };
 
@@ -161,10 +164,12 @@ const stream: OpenApiDocument['paths'] = {
       description:
         'A WebSocket (RFC 6455) with the bearer token in the header of the upgrade. Send `StreamClientMessage`, receive `StreamServerMessage`: JSON text, at most 16 KiB from the client. Sequences of an account rise by one; after a break, subscribe `after` your last entry, and nothing is missed or repeated. A heartbeat comes every 15 s; at each one, access to accounts that the token does not name is checked again. Closed with 4401 when the token expires, 4429 after too many messages, 1012 when the service restarts: connect again.',
       tags: ['Stream'],
+      security: securityOf(['read']),
       parameters: [],
       responses: {
         101: { description: 'The stream is open.' },
         401: refusals[401],
+        403: refusals[403],
         429: problem('The subject has 20 open streams already.'),
         503: refusals[503],
       },
