@@ -8,6 +8,7 @@ import {
   decodeReservationCursor,
   decodeTimeCursor,
 } from './cursor.ts';
+import { ifNoneMatch } from './entity-tags.ts';
 
 const timeShape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i;
 
@@ -128,6 +129,7 @@ export const noQuery = z.strictObject({});
 export const readHeaders = z.object({
   'consistency-token': z
     .string()
+    .meta({ examples: ['AZCm4AAAcACAAAAAAACswAAAAAE'] }) // before the transform, or the document loses it
     .transform((text, context) => {
       const token = decodeConsistencyToken(text);
       if (token) return token;
@@ -137,9 +139,8 @@ export const readHeaders = z.object({
     .optional()
     .meta({
       description: 'From an earlier answer: the read waits, at most 2 s, until it shows at least that state.',
-      examples: ['AZCm4AAAcACAAAAAAACswAAAAAE'],
     }),
-  'if-none-match': z.string().max(200).optional().meta({ description: 'A known ETag: 304 if it still holds.' }),
+  'if-none-match': ifNoneMatch,
 });
 
 /** What the schema lets through. */
