@@ -15,7 +15,7 @@ export interface ClientSettings {
 /** A kafkajs client of its own and a way to cut its connections at once. */
 export interface Client {
   readonly kafka: Kafka;
-  /** Destroys every socket: what is in flight fails, nothing is waited for. */
+  /** Destroys every socket, also those that kafkajs opens afterwards: what is in flight fails, nothing is waited for. */
   cut(): void;
 }
 
@@ -37,6 +37,7 @@ function openSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs): Socket 
 export function createClient({ brokers, clientId }: ClientSettings): Client {
   patchKafkajs();
   const sockets = new Set<Socket>();
+  let isCut = false;
   const kafka = new kafkajs.Kafka({
     brokers: [...brokers],
     clientId,
@@ -49,8 +50,13 @@ export function createClient({ brokers, clientId }: ClientSettings): Client {
       const socket = openSocket(args);
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
+      if (isCut) socket.destroy(new Error(cutOnPurpose));
       return socket;
     },
   });
-  return { kafka, cut: () => sockets.forEach((socket) => socket.destroy(new Error(cutOnPurpose))) };
+  const cut = (): void => {
+    isCut = true;
+    for (const socket of sockets) socket.destroy(new Error(cutOnPurpose));
+  };
+  return { kafka, cut };
 }

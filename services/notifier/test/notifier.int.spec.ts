@@ -114,20 +114,20 @@ describe('two notifiers', () => {
     await Promise.all(services.splice(0).map((each) => each.stop()));
     const admin = new kafkajs.Kafka({ brokers: [...world.brokers], logLevel: kafkajs.logLevel.NOTHING }).admin();
     await admin.connect();
-    const groupId = `${world.namespace}.notifier`;
-    await admin.deleteGroups([groupId]); // as when they expire
+    await admin.deleteGroups([`${world.namespace}.notifier`]); // as when they expire
     const halted = await start();
     const state = async () => (await fetch(`${halted.adminUrl}/health/ready`)).text();
     while (!(await state()).includes('has no position any more')) await sleep(50);
     expect(await (await fetch(`${halted.adminUrl}/metrics`)).text()).toMatch(/^notifier_halted 1$/m);
     await eachOnce();
-    await halted.stop();
-    for (const source of [topics.orderEvents, topics.accountEvents, topics.controlEvents]) {
-      const ends = [...(await world.kafka.endOffsets(source.name))];
-      const partitions = ends.map(([partition, end]) => ({ partition, offset: String(end) }));
-      await admin.setOffsets({ groupId, topic: `${world.namespace}.${source.name}`, partitions });
+    await Promise.all([halted.stop(), admin.disconnect()]);
+    const operator = await world.kafka.openTransactional({ transactionalId: 'operator' });
+    for (const { name: positionTopic } of [topics.orderEvents, topics.accountEvents, topics.controlEvents]) {
+      const ends = await world.kafka.endOffsets(positionTopic);
+      for (const [partition, offset] of ends)
+        await operator.send({ batches: [], group: 'notifier', positionTopic, partition, offset });
     }
-    await admin.disconnect();
+    await operator.discard();
     services.push(await start());
     await happen(canceledOrders(3));
     await eachOnce();
