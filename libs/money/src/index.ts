@@ -2,6 +2,7 @@ export {
   decimal,
   decimalRefusal,
   InvalidDecimal,
+  maxDecimalLength,
   maxDecimalPlaces,
   maxIntegerDigits,
   type Decimal,

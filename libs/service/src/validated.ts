@@ -5,8 +5,11 @@ import { RequestRefused, type FieldFault } from './problems.ts';
 /** Where in a request a value stands. */
 export type RequestPart = 'body' | 'query' | 'path' | 'header';
 
-/** Depth, members of one object or array, and faults told, at most: a request beyond them is refused before it costs. */
-const limits = { depth: 20, members: 200, faults: 50 };
+/**
+ * Depth, members of one object or array, characters of a text and of a name, and faults told, at most: a request beyond them is refused before
+ * it costs, and no pattern of a schema ever meets a long text.
+ */
+const limits = { depth: 20, members: 200, text: 1000, name: 100, faults: 50 };
 
 const pointerTo = (path: readonly PropertyKey[]): string =>
   ['#', ...path.map((each) => encodeURIComponent(String(each).toWellFormed().replaceAll('~', '~0').replaceAll('/', '~1')))].join(
@@ -18,23 +21,39 @@ const isStorableText = (text: string): boolean => !text.includes('\0') && text.i
 
 const unstorable = 'has a character that no text may have: U+0000 or half a surrogate pair';
 
-/** Faults that no schema need repeat: unstorable text in values and names, too deep, too many members. */
-function* hardFaults(value: unknown, path: readonly PropertyKey[] = []): Generator<Omit<FieldFault, 'in'>> {
-  const pointer = pointerTo(path);
-  if (typeof value === 'string') {
-    if (!isStorableText(value)) yield { pointer, detail: unstorable, code: 'forbidden-character' };
-    return;
-  }
+type Fault = Omit<FieldFault, 'in'>;
+
+function* textFaults(text: string, fault: (detail: string, code: string) => Fault): Generator<Fault> {
+  if (text.length > limits.text) yield fault(`is longer than ${limits.text} characters`, 'too-large');
+  else if (!isStorableText(text)) yield fault(unstorable, 'forbidden-character');
+}
+
+/** Faults that no schema need repeat: unstorable or long text in values and names, too deep, too many members. */
+function* hardFaults(value: unknown, path: readonly PropertyKey[] = []): Generator<Fault> {
+  const fault = (detail: string, code: string, at = path) => ({ pointer: pointerTo(at), detail, code });
+  if (typeof value === 'string') return yield* textFaults(value, fault);
   if (typeof value !== 'object' || value === null) return;
   const members = Object.entries(value);
-  if (path.length >= limits.depth) return yield { pointer, detail: `is nested deeper than ${limits.depth}`, code: 'too-deep' };
-  if (members.length > limits.members) {
-    return yield { pointer, detail: `has more than ${limits.members} members`, code: 'too-many-members' };
-  }
+  if (path.length >= limits.depth) return yield fault(`is nested deeper than ${limits.depth}`, 'too-deep');
+  if (members.length > limits.members) return yield fault(`has more than ${limits.members} members`, 'too-many-members');
   for (const [name, member] of members) {
-    if (!isStorableText(name)) yield { pointer: pointerTo([...path, name]), detail: unstorable, code: 'forbidden-character' };
+    if (name.length > limits.name) return yield fault(`has a name longer than ${limits.name} characters`, 'too-large');
+    if (!isStorableText(name)) yield fault(unstorable, 'forbidden-character', [...path, name]);
     yield* hardFaults(member, [...path, name]);
   }
+}
+
+/** The first faults of those: who sends thousands is told enough. */
+function hardFaultsOf(value: unknown): Fault[] {
+  const faults: Fault[] = [];
+  for (const fault of hardFaults(value)) if (faults.push(fault) === limits.faults) break;
+  return faults;
+}
+
+/** Of the headers of a request those that the schema checks: a token may be longer than any text. */
+function checkedBy(schema: z.ZodType, headers: unknown): unknown {
+  const { shape } = schema as Partial<z.ZodObject>;
+  return shape ? Object.fromEntries(Object.entries(headers as object).filter(([name]) => name in shape)) : headers;
 }
 
 const codes: Partial<Record<z.core.$ZodIssue['code'], string>> = {
@@ -47,7 +66,7 @@ const codes: Partial<Record<z.core.$ZodIssue['code'], string>> = {
 };
 
 /** A zod issue as faults; unknown fields are one fault each, and an absent field is `missing`. */
-function faultsOf(issue: z.core.$ZodIssue): Omit<FieldFault, 'in'>[] {
+function faultsOf(issue: z.core.$ZodIssue): Fault[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       pointer: pointerTo([...issue.path, key]),
@@ -66,14 +85,15 @@ function faultsOf(issue: z.core.$ZodIssue): Omit<FieldFault, 'in'>[] {
 /** Checks `value` with `schema`; throws `RequestRefused` 400 `invalid-request` with every fault's pointer. */
 export function validate<S extends z.ZodType>(schema: S, value: unknown, part: RequestPart): z.output<S> {
   const place = part === 'body' ? {} : { in: part };
-  const refuse = (faults: readonly Omit<FieldFault, 'in'>[]): never => {
+  const refuse = (faults: readonly Fault[]): never => {
     const errors = faults.slice(0, limits.faults).map((fault) => ({ ...fault, ...place }));
     const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
     throw new RequestRefused(400, 'invalid-request', `The ${part} of the request has ${count}.`, { errors });
   };
-  const hard = [...hardFaults(value)];
+  const checked = part === 'header' ? checkedBy(schema, value) : value;
+  const hard = hardFaultsOf(checked);
   if (hard.length > 0) refuse(hard);
-  const parsed = schema.safeParse(value, { reportInput: true });
+  const parsed = schema.safeParse(checked, { reportInput: true });
   return parsed.success ? parsed.data : refuse(parsed.error.issues.flatMap(faultsOf));
 }
 
