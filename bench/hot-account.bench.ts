@@ -28,7 +28,7 @@ const database = await createTestDatabase();
 const kafka = await createTestKafka({ declarations: [topics.marketData] });
 const issuer = await createTestIssuer();
 await publishMarket(kafka.kafka, sampleSession(), sampleQuote());
-const authorization = `Bearer ${await issuer.token({ subject: 'bench', expiresIn: 3600 })}`;
+const authorization = `Bearer ${await issuer.token({ subject: 'bench', role: 'operator', expiresIn: 3600 })}`;
 const agent = new Agent({ keepAlive: true });
 const children = new Set<ChildProcess>();
 

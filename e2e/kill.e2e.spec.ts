@@ -27,7 +27,10 @@ describe('kill -9 of each service in turn, while people trade', () => {
   beforeAll(async () => {
     world = await startWorld();
     const client = await world.person('traders');
-    traders = new Traders(client, { accounts: 4, workers: 4, pauseMs: 100, money: '500000.00' });
+    traders = new Traders(
+      { client, operator: await world.operator() },
+      { accounts: 4, workers: 4, pauseMs: 100, money: '500000.00' },
+    );
     await traders.open();
     const [account = ''] = traders.accounts;
     stream = new StreamClient(world.address, account, client.authorization);

@@ -23,7 +23,10 @@ export async function soak(args: readonly string[]): Promise<number> {
   const world = await startWorldWith({ PAPER_SEED: String(seed) });
   try {
     const client = await world.person('traders');
-    const traders = new Traders(client, { accounts: 20, workers, pauseMs: (workers * 1000) / rate, money: '5000000.00' });
+    const traders = new Traders(
+      { client, operator: await world.operator() },
+      { accounts: 20, workers, pauseMs: (workers * 1000) / rate, money: '5000000.00' },
+    );
     await traders.open();
     const trading = traders.trade(Number.MAX_SAFE_INTEGER);
     await pause(20_000);

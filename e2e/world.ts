@@ -31,6 +31,8 @@ export interface World {
   readonly token: (account: string) => Promise<string>;
   /** A client of the API for a person who owns what they open. */
   readonly person: (subject: string, role?: 'client' | 'operator') => Promise<Client>;
+  /** Who pays in. */
+  readonly operator: () => Promise<Client>;
   /** The control side of the paper broker. */
   readonly paper: () => Paper;
   /** Asks until the answer is yes; throws with `what` after `withinMs` (default 30 s). */
@@ -69,6 +71,9 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
   }
   const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
   let ending: Promise<number | null> | undefined;
+  const person = async (subject: string, role: 'client' | 'operator' = 'client'): Promise<Client> =>
+    new Client(address, await printedToken(['--subject', subject, '--role', role], env));
+  let operator: Promise<Client> | undefined;
   const end = async () => {
     const code = await stop(runner);
     await database.end();
@@ -86,8 +91,8 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
     runner,
     pidOf: (name) => Number(readFileSync(join(home, 'run', `${name}.pid`), 'utf8')),
     token: (account) => printedToken(['--account', account], env),
-    person: async (subject, role = 'client') =>
-      new Client(address, await printedToken(['--subject', subject, '--role', role], env)),
+    person,
+    operator: () => (operator ??= person('operator', 'operator')),
     paper: () => {
       const { port = 0 } = fleetOf(home).find(({ service }) => service === 'paper-broker') ?? {};
       const secret = readFileSync(join(home, 'secrets', 'paper-broker'), 'utf8').trim();

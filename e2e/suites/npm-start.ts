@@ -53,7 +53,7 @@ export function npmStart(stage: Stage): void {
     expect(rows.map(({ event_type: type }) => type)).toEqual(['AccountOpened', 'FundsDeposited']);
     const client = await stage.world.person('demo');
     expect(await client.account(demoAccount)).toMatchObject({ cash: '100000', reserved: '0', buyingPower: '100000' });
-    expect((await fundDemoAccount(client)).cash).toBe('100000');
+    expect((await fundDemoAccount(client, await stage.world.operator())).cash).toBe('100000');
   });
 
   it('refuses a second fleet in the same home', async () => {

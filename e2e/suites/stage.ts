@@ -19,7 +19,7 @@ export async function newTrader(
 ): Promise<{ client: Client; account: string }> {
   const client = await world.person(name);
   const account = await client.openAccount('first', name);
-  await client.deposit(account, money, 'first');
+  await (await world.operator()).deposit(account, money, 'first');
   owners.push({ client, accounts: [account] });
   return { client, account };
 }

@@ -47,7 +47,7 @@ export function manyOrders(stage: Stage): void {
 
   beforeAll(async () => {
     const client = await stage.world.person('traders');
-    traders = new Traders(client, { accounts: 20, workers: 6, money: '50000.00' });
+    traders = new Traders({ client, operator: await stage.world.operator() }, { accounts: 20, workers: 6, money: '50000.00' });
     await traders.open();
     stage.owners.push({ client, accounts: traders.accounts });
     const paper = stage.world.paper();

@@ -40,12 +40,15 @@ export class Traders {
   /** Answers that no client expects: they fail the test. */
   readonly surprises: string[] = [];
   readonly #client: Client;
+  readonly #operator: Client;
   readonly #trading: Trading;
   #next = 0;
   #isStopped = false;
 
-  constructor(client: Client, trading: Trading) {
+  /** `operator` pays in. */
+  constructor({ client, operator }: { readonly client: Client; readonly operator: Client }, trading: Trading) {
     this.#client = client;
+    this.#operator = operator;
     this.#trading = trading;
   }
 
@@ -54,7 +57,7 @@ export class Traders {
     const { accounts, money } = this.#trading;
     const names = Array.from({ length: accounts }, (_, index) => `account-${index}`);
     const ids = await Promise.all(names.map((name) => this.#client.openAccount(name)));
-    await Promise.all(ids.map((id) => this.#client.deposit(id, money, 'first')));
+    await Promise.all(ids.map((id) => this.#operator.deposit(id, money, 'first')));
     this.accounts.push(...ids);
   }
 

@@ -36,7 +36,7 @@ describe('the door of the npm scripts', () => {
   });
 
   it.each([
-    ['--role', 'admin', '--role is client or operator; it was "admin".'],
+    ['--role', 'admin', '--role is client, operator or treasury; it was "admin".'],
     ['--account', 'me', '--account is a UUID in lower case'],
     ['--subject', 'a b', '--subject is 1 to 200 printable characters'],
     ['--rank', 'client', '--rank'],

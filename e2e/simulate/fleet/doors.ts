@@ -275,15 +275,16 @@ class Turn {
     const quote = market.quotes.get(terms.symbol);
     const { session } = market;
     const { halted } = journal.live(TradingControl, control.id);
-    return decisions.assess(terms, {
+    const assessment = decisions.assess(terms, {
       now: clock.time,
       accountExists: this.#account.isOpen,
       ...(quote && { quote }),
       ...(session && { session }),
       controls: { ...(halted && { halted }), limits: [] },
-      maxPriceAgeMs: 60_000,
       marketCollarPercent: '5',
     });
+    if ('unpriced' in assessment) throw new Error(`${terms.symbol} has no price in the simulation`);
+    return assessment;
   }
 }
 

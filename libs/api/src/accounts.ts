@@ -1,7 +1,7 @@
-import { orderSides } from '@tradecore/events';
-import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
+import { accessScopes, orderSides } from '@tradecore/events';
 import { currencies, moneyPlaces } from '@tradecore/trading';
 import { z } from 'zod';
+import { positiveDecimal } from './positive-decimal.ts';
 
 /** A currency in which accounts are kept. */
 export type Currency = (typeof currencies)[number];
@@ -31,32 +31,16 @@ export const openAccountBody = z
 /** What `openAccountBody` lets through. */
 export type OpenAccountBody = z.infer<typeof openAccountBody>;
 
-const money = z
-  .string()
-  .superRefine((text, context) => {
-    const fault = amountFault(text);
-    if (fault) context.addIssue({ code: 'custom', message: fault.detail, params: { code: fault.code } });
-  })
-  .meta({ examples: ['10000.00'] }) // before the transform, or the document loses it
-  .transform((text): string => decimal(text))
-  .meta({
-    maxLength: 64,
-    description:
-      'An exact decimal greater than zero, of at most 19 digits before the point and the places of the currency after it.',
-    pattern: '^[0-9]+(\\.[0-9]+)?$',
-  });
-
-function amountFault(text: string): { code: string; detail: string } | undefined {
-  const refusal = decimalRefusal(text);
-  if (refusal) return { code: refusal, detail: 'must be a decimal of at most 19 digits before the point' };
-  const amount = decimal(text);
-  if (!isPositive(amount)) return { code: 'not-positive', detail: 'must be greater than zero' };
-  const places = amount.split('.')[1]?.length ?? 0;
-  // Every currency has the same places; with a second number the rule moves to where the account's currency is known.
-  return places > moneyPlaces
-    ? { code: 'too-many-decimal-places', detail: `has ${places} decimal places, the currency has ${moneyPlaces}` }
-    : undefined;
-}
+// Every currency has the same places; with a second number the rule moves to where the account's currency is known.
+const money = positiveDecimal(
+  'An exact decimal greater than zero, of at most 19 digits before the point and the places of the currency after it.',
+  '10000.00',
+  (amount) => {
+    const places = amount.split('.')[1]?.length ?? 0;
+    const detail = `has ${places} decimal places, the currency has ${moneyPlaces}`;
+    return places > moneyPlaces ? { code: 'too-many-decimal-places', detail } : undefined;
+  },
+);
 
 /** Body of `POST /v1/accounts/{id}/deposits` and `/withdrawals`. */
 export const movementBody = z
@@ -77,8 +61,19 @@ const subject = z
 
 /** Body of `POST /v1/accounts/{id}/grants`. */
 export const grantBody = z
-  .strictObject({ subject })
+  .strictObject({
+    subject,
+    scopes: z
+      .array(z.enum(accessScopes))
+      .min(1)
+      .max(accessScopes.length)
+      .default(['read', 'trade'])
+      .meta({ description: 'What for; `read` is always among them. These alone from now on.' }),
+  })
   .meta({ id: 'GrantAccess', description: 'Lets another subject use the account.' });
+
+/** What `grantBody` lets through. */
+export type GrantBody = z.infer<typeof grantBody>;
 
 /** The path of one grant. */
 export const grantPath = z.strictObject({ id: accountPath.shape.id, subject });
@@ -152,7 +147,9 @@ export const grantsResponse = z
   .strictObject({
     accountId: z.uuid(),
     owner: z.string(),
-    subjects: z.array(z.string()).meta({ description: 'The `sub`s that may use it beside the owner, sorted.' }),
+    subjects: z
+      .array(z.strictObject({ subject: z.string(), scopes: z.array(z.enum(accessScopes)) }))
+      .meta({ description: 'Who may use it beside the owner, by their `sub`s, and for what.' }),
     version: z.int().min(1),
   })
   .meta({ id: 'Grants', description: 'Who may use an account.' });

@@ -1,5 +1,5 @@
-import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
 import { z } from 'zod';
+import { positiveDecimal } from './positive-decimal.ts';
 
 const scope = z
   .string()
@@ -26,19 +26,7 @@ export type KillSwitchBody = z.infer<typeof killSwitchBody>;
 /** The path of the limits of a scope. */
 export const limitsPath = z.strictObject({ scope });
 
-const limit = (description: string, example: string) =>
-  z
-    .string()
-    .superRefine((text, context) => {
-      const refusal = decimalRefusal(text);
-      if (refusal) context.addIssue({ code: 'custom', message: 'must be a decimal', params: { code: refusal } });
-      else if (!isPositive(decimal(text)))
-        context.addIssue({ code: 'custom', message: 'must be greater than zero', params: { code: 'not-positive' } });
-    })
-    .meta({ examples: [example] }) // before the transform, or the document loses it
-    .transform((text): string => decimal(text))
-    .meta({ description, maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)?$' })
-    .optional();
+const limit = (description: string, example: string) => positiveDecimal(description, example).optional();
 
 /** Body of `PUT /v1/admin/limits/{scope}`: all limits of the scope; an absent limit does not apply. */
 export const limitsBody = z

@@ -1,22 +1,10 @@
 import type { ReplaceTerms } from '@tradecore/events';
-import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
 import { z } from 'zod';
+import { ifMatch } from './entity-tags.ts';
 import { writeHeaders } from './orders.ts';
+import { positiveDecimal } from './positive-decimal.ts';
 
-const term = (description: string, example = '101.5') =>
-  z
-    .string()
-    .superRefine((text, context) => {
-      const refusal = decimalRefusal(text);
-      const code = refusal ?? (isPositive(decimal(text)) ? undefined : 'not-positive');
-      if (code !== undefined) context.addIssue({ code: 'custom', message: decimalRule, params: { code } });
-    })
-    .meta({ examples: [example] }) // before the transform, or the document loses it
-    .transform((text): string => decimal(text))
-    .meta({ description, maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)?$' })
-    .optional();
-
-const decimalRule = 'must be a decimal greater than zero, of at most 19 digits before and 9 after the point';
+const term = (description: string, example = '101.5') => positiveDecimal(description, example).optional();
 
 /** Body of `POST /v1/orders/{id}/replace`: at least one field; what is absent stays. */
 export const replaceOrderBody = z
@@ -55,16 +43,14 @@ const prefer = z
 /** Headers of a write whose answer may wait. */
 export const waitingHeaders = writeHeaders.extend({ prefer: prefer.optional() });
 
-/** The ETag of an order is its version; `*` or no header means any version. Weak ETags are refused: If-Match compares strongly. */
-const ifMatch = z
-  .string()
-  .regex(/^(\*|"\d{1,9}")$/, 'must be one ETag of the order, or *')
-  .transform((text) => (text === '*' ? undefined : Number(text.slice(1, -1))))
-  .optional()
-  .meta({ description: 'The ETag that the request is based on; 412 if the order has changed.', examples: ['"2"'] });
+/** Headers of a cancel. */
+export const cancelHeaders = waitingHeaders.extend({ 'if-match': ifMatch });
 
 /** Headers of a replace. */
 export const replaceHeaders = writeHeaders.extend({ 'if-match': ifMatch });
+
+/** Headers of a write by an operator to something that has an ETag. */
+export const matchHeaders = z.object({ 'if-match': ifMatch });
 
 /** Headers of a write that needs a key. */
 export const keyedHeaders = z.object({ 'idempotency-key': writeHeaders.shape['idempotency-key'].unwrap() });

@@ -1,15 +1,18 @@
 import { orderSides, orderTypes, timesInForce, type OrderTerms } from '@tradecore/events';
 import { accountIdShape, clientOrderIdShape, meaningOf, ordStatuses, symbolShape, termFaults } from '@tradecore/trading';
+import { maxDecimalLength } from '@tradecore/money';
 import { z } from 'zod';
 
 /** The rule itself is `termFaults` of trading; the pattern documents it. */
 const decimalText = (what: string, example = '101.5') =>
-  z.string().meta({
-    maxLength: 64,
-    description: `${what}. An exact decimal: at most 19 digits before the point and 9 after it, greater than zero.`,
-    pattern: '^[0-9]+(\\.[0-9]+)?$',
-    examples: [example],
-  });
+  z
+    .string()
+    .max(maxDecimalLength, { abort: true })
+    .meta({
+      description: `${what}. An exact decimal: at most 19 digits before the point and 9 after it, greater than zero.`,
+      pattern: '^[0-9]+(\\.[0-9]+)?$',
+      examples: [example],
+    });
 
 /** As `decimalText`, for names. */
 const shaped = (shape: RegExp, description: string, example: string) =>

@@ -8,6 +8,7 @@ import {
   decodeReservationCursor,
   decodeTimeCursor,
 } from './cursor.ts';
+import { ifNoneMatch } from './entity-tags.ts';
 
 const timeShape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i;
 
@@ -139,7 +140,7 @@ export const readHeaders = z.object({
       description: 'From an earlier answer: the read waits, at most 2 s, until it shows at least that state.',
       examples: ['AZCm4AAAcACAAAAAAACswAAAAAE'],
     }),
-  'if-none-match': z.string().max(200).optional().meta({ description: 'A known ETag: 304 if it still holds.' }),
+  'if-none-match': ifNoneMatch,
 });
 
 /** What the schema lets through. */

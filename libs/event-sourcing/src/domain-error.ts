@@ -1,5 +1,5 @@
 /** What a refusal means to whoever asked; doors turn it into a status. */
-export type ErrorKind = 'invalid' | 'refused' | 'conflict' | 'not-found' | 'busy' | 'unknown-outcome';
+export type ErrorKind = 'invalid' | 'unprocessable' | 'refused' | 'conflict' | 'not-found' | 'busy' | 'unknown-outcome';
 
 /**
  * A refusal: foreseen, named and told to the caller. One class a reason:

@@ -41,8 +41,16 @@ export class AccountOpened extends event('AccountOpened', 1)<{
   readonly name?: string;
 }> {}
 
-/** An operator let another subject use the account. */
-export class AccountAccessGranted extends event('AccountAccessGranted', 1)<{ readonly subject: string }> {}
+/** What somebody may do: see accounts, trade, take money out. Tokens name them, and grants. */
+export const accessScopes = ['read', 'trade', 'transfer'] as const;
+/** One of them. */
+export type AccessScope = (typeof accessScopes)[number];
+
+/** An operator let another subject use the account, for `scopes`: these alone from now on. */
+export class AccountAccessGranted extends event('AccountAccessGranted', 2)<{
+  readonly subject: string;
+  readonly scopes: readonly AccessScope[];
+}> {}
 
 /** An operator took that back. */
 export class AccountAccessRevoked extends event('AccountAccessRevoked', 1)<{ readonly subject: string }> {}

@@ -1,6 +1,7 @@
 import type { Event, EventClass } from './event.ts';
 import * as accounts from './accounts.ts';
 import * as brokerOrders from './broker-orders.ts';
+import { OrderKeyUsed } from './order-keys.ts';
 import * as placements from './order-placement.ts';
 import * as orders from './orders.ts';
 import * as controls from './trading-control.ts';
@@ -109,12 +110,19 @@ export const catalogue: Catalogue = {
       ],
       'order-saga': [accounts.ReservationChanged, accounts.ReservationReleased, accounts.FillSettled, accounts.FillReversed],
     }),
+    // Before grants had scopes; money leaves only by one that says so.
+    upcasts: { AccountAccessGranted: { 1: (data) => ({ ...data, scopes: ['read', 'trade'] }) } },
   },
   TradingControl: {
     type: 'TradingControl',
     asserted: true,
     topic: topics.controlEvents.name,
     ...writtenBy('command-api', [controls.TradingHalted, controls.TradingResumed, controls.RiskLimitsSet]),
+  },
+  OrderKey: {
+    type: 'OrderKey',
+    topic: topics.controlEvents.name,
+    ...writtenBy('command-api', [OrderKeyUsed]),
   },
   BrokerOrder: {
     type: 'BrokerOrder',

@@ -2,16 +2,29 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { catalogue } from './catalogue.ts';
 import type { Event } from './event.ts';
-import { accountSamples, brokerOrderSamples, controlSamples, orderSamples, placementSamples, recordedSample } from './testing.ts';
+import {
+  accountSamples,
+  brokerOrderSamples,
+  controlSamples,
+  orderKeySamples,
+  orderSamples,
+  placementSamples,
+  recordedSample,
+} from './testing.ts';
 import { upcast } from './upcast.ts';
 
 /**
  * One event of each class with every field that it may have, in today's shape; a class that is missing does not compile. A new version changes the
  * sample, adds `golden/<Type>.v<N>.json` and its fingerprint, and leaves all old files as they are.
  */
-const today: readonly Event[] = [orderSamples, accountSamples, controlSamples, brokerOrderSamples, placementSamples].flatMap(
-  (each) => Object.values<Event>(each),
-);
+const today: readonly Event[] = [
+  orderSamples,
+  accountSamples,
+  controlSamples,
+  orderKeySamples,
+  brokerOrderSamples,
+  placementSamples,
+].flatMap((each) => Object.values<Event>(each));
 
 const folder = new URL('../golden/', import.meta.url);
 const seal = new URL('../golden.sha256', import.meta.url);

@@ -1,4 +1,5 @@
 import * as accounts from './accounts.ts';
+import { OrderKeyUsed } from './order-keys.ts';
 import * as brokerOrders from './broker-orders.ts';
 import { sampleTerms } from './sample-terms.ts';
 import * as controls from './trading-control.ts';
@@ -35,10 +36,13 @@ const reservation: accounts.Reservation = {
   amount: '1015.51',
 };
 
+/** A key that a repeat of an order came under. */
+export const orderKeySamples = { OrderKeyUsed: new OrderKeyUsed({ orderId }) };
+
 /** One event of each class of an Account, with every field that it may have. */
 export const accountSamples: { readonly [E in accounts.AccountEvent as E['type']]: E } = {
   AccountOpened: new accounts.AccountOpened({ owner: 'ada', currency: 'USD', name: 'Savings' }),
-  AccountAccessGranted: new accounts.AccountAccessGranted({ subject: 'bob' }),
+  AccountAccessGranted: new accounts.AccountAccessGranted({ subject: 'bob', scopes: ['read', 'trade'] }),
   AccountAccessRevoked: new accounts.AccountAccessRevoked({ subject: 'bob' }),
   FundsDeposited: new accounts.FundsDeposited({
     amount: '5000',

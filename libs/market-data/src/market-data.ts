@@ -63,6 +63,11 @@ export class MarketData {
     return this.#quotes.get(symbol);
   }
 
+  /** How many instruments are known. */
+  get instruments(): number {
+    return this.#quotes.size;
+  }
+
   /** Whether the market is open; undefined until the topic says. */
   session(): MarketSession | undefined {
     return this.#session;

@@ -5,7 +5,9 @@ import type { FastifyRequest } from 'fastify';
 import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
 import { z } from 'zod';
 import type { Config } from './config.ts';
+import { accessScopes, type AccessScope } from '@tradecore/events';
 import { IssuerKeys, KeysUnavailable } from './issuer-keys.ts';
+import { defaultScopes, lacking, roles, suffices, type Need, type Role } from './permissions.ts';
 import { RequestRefused } from './problems.ts';
 
 /** Who calls, as the token says. */
@@ -14,7 +16,9 @@ export interface Caller {
   readonly subject: string;
   /** Ids of the accounts that the token names. */
   readonly accounts: readonly string[];
-  readonly role: 'client' | 'operator';
+  readonly role: Role;
+  /** What the token lets its bearer do; a grant may let it do less. */
+  readonly scopes: readonly AccessScope[];
   /** Milliseconds since 1970: the token's end; a socket must not outlive it. */
   readonly expiresAt: number;
 }
@@ -27,10 +31,12 @@ const claims = z.object({
   exp: z.number(),
   iat: z.number(),
   accounts: z.array(z.guid()).max(100).default([]),
-  role: z.enum(['client', 'operator']).default('client'),
+  role: z.enum(roles).default('client'),
+  // RFC 9068: names between blanks; those of other APIs are none of ours.
+  scope: z.string().max(1000).optional(),
 });
 
-const reasons = ['missing', 'expired', 'invalid', 'keys-unavailable', 'not-an-operator'] as const;
+const reasons = ['missing', 'expired', 'invalid', 'keys-unavailable', 'not-permitted'] as const;
 const refusals = counter({
   name: 'auth_refusals_total',
   help: 'Requests refused because of their token, by reason.',
@@ -38,15 +44,8 @@ const refusals = counter({
 });
 const log = logger('auth');
 
-function forbidden(): RequestRefused {
-  refusals.inc({ reason: 'not-an-operator' });
-  const detail = 'The token has not the role operator.';
-  const errors = [{ pointer: '#/authorization', in: 'header' as const, code: 'operators-only', detail }];
-  return new RequestRefused(403, 'operators-only', detail, { errors });
-}
-
 /** `because`: for the log alone. */
-function refused(reason: Exclude<(typeof reasons)[number], 'not-an-operator'>, detail: string, because?: string): RequestRefused {
+function refused(reason: Exclude<(typeof reasons)[number], 'not-permitted'>, detail: string, because?: string): RequestRefused {
   refusals.inc({ reason });
   if (reason === 'keys-unavailable')
     return new RequestRefused(503, 'token-keys-unavailable', detail, { headers: { 'retry-after': '1' } });
@@ -109,11 +108,12 @@ export class Authenticator {
     this.#keys = new IssuerKeys(config.JWT_JWKS_URL, now);
   }
 
-  /** `authenticate`, and 403 `operators-only` for a client on a route for operators. */
-  async admit(authorization: string | undefined, operatorsOnly = false): Promise<Caller> {
+  /** `authenticate`, and 403 for a token that has not what a route needs. */
+  async admit(authorization: string | undefined, need?: Need): Promise<Caller> {
     const caller = await this.authenticate(authorization);
-    if (operatorsOnly && caller.role !== 'operator') throw forbidden();
-    return caller;
+    if (need === undefined || suffices(need, caller)) return caller;
+    refusals.inc({ reason: 'not-permitted' });
+    throw lacking(need);
   }
 
   /** The caller whom an `Authorization` header names; `RequestRefused` 401, or 503 when the issuer's keys can't be read. */
@@ -144,9 +144,11 @@ export class Authenticator {
       const because = z.prettifyError(claimed.error).slice(0, 500);
       throw refused('invalid', 'The claims accounts and role of the token are not those of this API.', because);
     }
-    const { sub, accounts, role, exp, iat } = claimed.data;
+    const { sub, accounts, role, scope, exp, iat } = claimed.data;
+    const named = scope?.split(' ');
+    const scopes = named ? accessScopes.filter((each) => named.includes(each)) : defaultScopes;
     const expiresAt = Math.min(exp, iat + this.#config.JWT_MAX_AGE) * 1000;
-    return { subject: sub, accounts: accounts.map((id) => id.toLowerCase()), role, expiresAt };
+    return { subject: sub, accounts: accounts.map((id) => id.toLowerCase()), role, scopes, expiresAt };
   }
 
   async #verify(token: string): Promise<JWTPayload> {
@@ -176,15 +178,11 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     open?: boolean;
-    operatorsOnly?: boolean;
   }
 }
 
 /** A route that needs no token: documents, never data. */
 export const Public = (): MethodDecorator => RouteConfig({ open: true });
-
-/** A route for operators: anybody else is answered 403 before the body is read, whatever it names. */
-export const OperatorsOnly = (): MethodDecorator => RouteConfig({ operatorsOnly: true });
 
 /** The caller of the request, as a parameter: `@CallerOf() caller: Caller`. */
 export const CallerOf = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {

@@ -66,8 +66,9 @@ let token: string;
 
 beforeAll(async () => {
   issuer = await createTestIssuer();
+  const paths = { '/v1/other/{id}': ['POST'] };
   service = await startTestService(
-    { name: 'echo', module: EchoModule, uses: [], http: true },
+    { name: 'echo', module: EchoModule, uses: [], http: true, paths },
     { ...issuer.env, CORS_ORIGINS: origin },
   );
   token = await issuer.token({ accounts: [account], subject: 'alice' });
@@ -224,7 +225,11 @@ describe('a problem', () => {
 
   it.each([
     ['a path without a route', () => ask('/v1/nowhere'), 404, 'no-such-route'],
-    ['a method without a route', () => ask('/v1/me', { method: 'DELETE' }), 404, 'no-such-route'],
+    ['a method that the path has not', () => ask('/v1/me', { method: 'DELETE' }), 405, 'method-not-allowed'],
+    ['a method of the path that another door serves', () => ask('/v1/other/7', { method: 'POST' }), 404, 'no-such-route'],
+    ['who takes pages alone', () => ask('/v1/me', { headers: { accept: 'text/html' } }), 406, 'not-acceptable'],
+    ['who takes no JSON', () => ask('/v1/me', { headers: { accept: '*/*, application/json;q=0' } }), 406, 'not-acceptable'],
+    ['who takes no JSON, at a write', () => post('{}', { accept: 'application/problem+json' }), 406, 'not-acceptable'],
     ['broken JSON', () => post('{"text":'), 400, 'invalid-json'],
     ['JSON that is not UTF-8', () => post(Buffer.from([0x22, 0xff, 0x22])), 400, 'invalid-json'],
     ['__proto__', () => post('{"text":"x","__proto__":{"a":1}}'), 400, 'invalid-json'],
@@ -241,6 +246,26 @@ describe('a problem', () => {
   ])('answers %s', async (_, send, status, code) => {
     const response = await send();
     expect([response.status, await codeOf(response)]).toEqual([status, code]);
+  });
+
+  it('of a wrong method names the right ones, those of other doors too', async () => {
+    const allowed = async (method: string, path: string) => (await ask(path, { method })).headers.get('allow');
+    expect(await allowed('PUT', '/v1/me?x=1')).toBe('GET, HEAD');
+    expect(await allowed('PATCH', '/v1/echo')).toBe('POST');
+    expect(await allowed('GET', '/v1/other/7')).toBe('POST');
+    expect(await allowed('DELETE', '/v1/other')).toBeNull();
+  });
+
+  it('is not the answer to who takes JSON among others', async () => {
+    const takes = [
+      'application/json',
+      'text/html, */*;q=0.1',
+      'application/*; q=0.5',
+      'text/html;q=0, Application/JSON;charset=utf-8',
+      '',
+    ];
+    const statuses = await Promise.all(takes.map(async (accept) => (await ask('/v1/me', { headers: { accept } })).status));
+    expect(statuses).toEqual(takes.map(() => 200));
   });
 
   it('of a body that is too large arrives, though not all of it was read: the connection goes on', async () => {

@@ -19,6 +19,7 @@ import type { Authenticator } from './auth.ts';
 import type { Config } from './config.ts';
 import type { Health } from './health.ts';
 import { isDeeperThan } from './json-depth.ts';
+import { Methods, type Paths } from './methods.ts';
 import { rawProblem, RequestRefused, sendProblem } from './problems.ts';
 import type { RateLimits, RouteClass } from './rate-limits.ts';
 
@@ -87,6 +88,8 @@ const crossOrigin = {
 export interface DoorParts {
   readonly authenticator: Authenticator;
   readonly rateLimits: RateLimits;
+  /** Paths and methods of the whole API, this door's or not. */
+  readonly paths: Paths;
   /** What requests of a route count as, where they are neither reads nor writes: `{ 'POST /v1/orders': 'orders' }`. */
   readonly routeClasses: Readonly<Record<string, RouteClass>>;
   readonly health: Health;
@@ -182,7 +185,8 @@ const tellContext = (reply: FastifyReply, { correlationId, traceparent }: Return
  * Gives each request its context, then asks who calls and counts the request, before the body is read. Everything is closed unless a route says `@Public()`,
  * paths without a route too. The context is taken up again after the body was read: its bytes come from the socket's context.
  */
-function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, routeClasses }: DoorParts): void {
+function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, routeClasses, paths }: DoorParts): void {
+  const methods = new Methods(fastify, paths);
   const classOf = (request: FastifyRequest): RouteClass =>
     routeClasses[`${request.method} ${routeOf(request)}`] ?? (/^(GET|HEAD)$/.test(request.method) ? 'reads' : 'writes');
   fastify.addHook('onRequest', (request, reply, done) => {
@@ -193,15 +197,15 @@ function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, rou
         request.work = new AsyncResource('HttpRequest');
         done(error);
       });
-    const { open, operatorsOnly } = request.routeOptions.config;
+    const { open, needs } = request.routeOptions.config;
     if (open === true) return enter(context);
     const admit = async (): Promise<string> => {
-      const { subject } = (request.caller = await authenticator.admit(request.headers.authorization, operatorsOnly));
+      const { subject } = (request.caller = await authenticator.admit(request.headers.authorization, needs));
       reply.headers(await rateLimits.count(classOf(request), 'subject', subject));
       return subject;
     };
     admit().then(
-      (actor) => enter({ ...context, actor }),
+      (actor) => enter({ ...context, actor }, methods.refusalOf(request)),
       (error: Error) => enter(context, error),
     );
   });

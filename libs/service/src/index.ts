@@ -16,4 +16,5 @@ export { audit } from './audit.ts';
 export { rawProblem, RequestRefused, type FieldFault, type Problem } from './problems.ts';
 export { validate, validated, type RequestPart } from './validated.ts';
 export { RateLimits, type RouteClass } from './rate-limits.ts';
-export { Authenticator, CallerOf, OperatorsOnly, owns, Public, type Caller } from './auth.ts';
+export { Authenticator, CallerOf, owns, Public, type Caller } from './auth.ts';
+export { insufficientScope, Needs, OperatorsOnly, roles, type Role } from './permissions.ts';

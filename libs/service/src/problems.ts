@@ -54,6 +54,8 @@ const problemType = (code: string): string => `https://tradecore.dev/problems/${
 
 const statusOf: Record<DomainError['kind'], number> = {
   invalid: 400,
+  // The request is fine in itself and can't be done: another one under the same key, a rule, want of money.
+  unprocessable: 422,
   'not-found': 404,
   refused: 409,
   conflict: 409,

@@ -13,6 +13,7 @@ import { environment, readConfig, type Config, type Environment, type Server, ty
 import { Health, type Check } from './health.ts';
 import { createHttpDoor } from './http-door.ts';
 import { InfrastructureModule } from './infrastructure.module.ts';
+import type { Paths } from './methods.ts';
 import { NestLog } from './nest-log.ts';
 import { ProblemFilter } from './problems.ts';
 import { openPool } from './pool.ts';
@@ -33,6 +34,8 @@ export interface ServiceOptions {
   readonly http?: boolean;
   /** Routes, as `POST /v1/orders`, whose requests count as neither reads nor writes where rates are limited. */
   readonly routeClasses?: Readonly<Record<string, RouteClass>>;
+  /** Paths and methods of the API that the door is a part of, for what is refused with 405. */
+  readonly paths?: Paths;
   /** Settings of its own, by their names in the environment. */
   readonly config?: Shape;
   /** What it needs of the schema beyond the event store's own; it waits for them at its start. */
@@ -73,12 +76,13 @@ const withDefaults = (options: ServiceOptions) => ({
   strategies: [],
   migrations: [],
   routeClasses: {},
+  paths: {},
   ...options,
 });
 
 /** Starts a service with the settings of `env`, without touching the process: for tests and for `runService`. */
 export async function startService(options: ServiceOptions, env: Environment): Promise<RunningService> {
-  const { name, module, uses, http, strategies, migrations, routeClasses } = withDefaults(options);
+  const { name, module, uses, http, strategies, migrations, routeClasses, paths } = withDefaults(options);
   const config = readConfig({ uses, http, ...(options.config && { own: options.config }) }, env);
   describe(name, config);
   const health = new Health();
@@ -90,7 +94,7 @@ export async function startService(options: ServiceOptions, env: Environment): P
   try {
     if (uses.includes('postgres')) dataSource = await openPool({ name, config, migrations });
     const infrastructure = await InfrastructureModule.for({ name, uses, door, config, health, migrations, dataSource });
-    const adapter = door ? createHttpDoor({ ...door, routeClasses, config, health }) : new FastifyAdapter({ logger: false });
+    const adapter = door ? createHttpDoor({ ...door, routeClasses, paths, config, health }) : new FastifyAdapter({ logger: false });
     const app = await NestFactory.create(rootOf(infrastructure, module), adapter, {
       bodyParser: false,
       logger: new NestLog(),

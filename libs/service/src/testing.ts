@@ -9,6 +9,8 @@ export { startTestService, unlimited } from './test-service.ts';
 export interface TokenOptions {
   readonly accounts?: readonly string[];
   readonly role?: string;
+  /** Names between blanks; without it the token has the scopes that a token has by itself. */
+  readonly scope?: string;
   readonly subject?: string;
   /** Seconds from now; negative: expired. */
   readonly expiresIn?: number;
@@ -63,8 +65,8 @@ export async function createTestIssuer(alg = 'ES256'): Promise<TestIssuer> {
     rotate: async () => void (own = await newKey(alg, crypto.randomUUID())),
     token: (options = {}) => {
       const now = Math.floor(Date.now() / 1000);
-      const { accounts, role, typ, claims, foreignKey, ...more } = { ...good, ...options };
-      return new SignJWT({ accounts, role, ...claims })
+      const { accounts, role, typ, scope, claims, foreignKey, ...more } = { ...good, ...options };
+      return new SignJWT({ accounts, role, scope, ...claims })
         .setProtectedHeader({ alg, kid: own.kid, ...(typ !== null && { typ }) })
         .setIssuer(more.issuer)
         .setAudience(more.audience)

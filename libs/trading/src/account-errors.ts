@@ -9,23 +9,6 @@ export class AccountNotFound extends DomainError {
   }
 }
 
-/** The key opened an account before, with other terms; `details.differingFields` names them. */
-export class AccountAlreadyOpened extends DomainError {
-  readonly code = 'account-already-opened';
-  readonly kind = 'conflict';
-  constructor(accountId: string, differing: readonly string[]) {
-    super(`This account exists and differs in ${differing.join(', ')}.`, {
-      accountId,
-      differingFields: differing,
-      errors: differing.map((field) => ({
-        pointer: `#/${field}`,
-        code: 'differs',
-        detail: 'differs from the account that exists',
-      })),
-    });
-  }
-}
-
 /** The money that is available is less than what is needed; `details` has both figures. */
 export class InsufficientFunds extends DomainError {
   readonly code = 'insufficient-funds';

@@ -1,5 +1,6 @@
 import { BaseAggregate } from '@tradecore/event-sourcing';
 import {
+  accessScopes,
   AccountAccessGranted,
   AccountAccessRevoked,
   AccountOpened,
@@ -10,6 +11,7 @@ import {
   ReservationChanged,
   ReservationMade,
   ReservationReleased,
+  type AccessScope,
   type AccountEvent,
   type Posting,
   type Reservation,
@@ -17,7 +19,6 @@ import {
 import { compare, decimal, isPositive, negate, subtract, zero, type Decimal } from '@tradecore/money';
 import { moneyAmount, reversalOf, settlementOf, unitOf, type Settlement, type Use } from './account-entries.ts';
 import {
-  AccountAlreadyOpened,
   AccountNotFound,
   InsufficientFunds,
   InsufficientShares,
@@ -35,7 +36,7 @@ export interface AccountState {
   readonly owner?: string;
   readonly currency?: string;
   readonly name?: string;
-  readonly subjects: readonly string[];
+  readonly subjects: Readonly<Record<string, readonly AccessScope[]>>;
   readonly balances: readonly Posting[];
   readonly reservations: readonly Reservation[];
 }
@@ -47,30 +48,36 @@ export interface AccountState {
 export class Account extends BaseAggregate<AccountEvent> {
   static readonly type = 'Account';
   /** An account's stream grows without end: it is loaded from a snapshot and what came after. */
-  static readonly snapshots = { every: 50, shape: 1 };
+  static readonly snapshots = { every: 50, shape: 2 };
 
   #opened: AccountOpened['data'] | undefined;
-  #subjects = new Set<string>();
+  #subjects = new Map<string, readonly AccessScope[]>();
   readonly #ledger = new Ledger();
   readonly #reservations = new Map<string, Reservation>();
 
   /**
-   * Opens the account for its owner. The same terms again change nothing: no event. Throws `AccountAlreadyOpened` for other terms,
-   * `UnsupportedCurrency`.
+   * Opens the account for its owner. The same terms again change nothing: no event; other ones are a bug of whoever did not ask `differingFrom`.
+   * Throws `UnsupportedCurrency`.
    */
   open(terms: AccountOpened['data']): void {
     if (!(currencies as readonly string[]).includes(terms.currency)) throw new UnsupportedCurrency(terms.currency, currencies);
     const { owner, currency, name } = terms;
     if (this.#opened === undefined)
       return this.apply(new AccountOpened({ owner, currency, ...(name !== undefined && { name }) }));
-    const differing = differingFields(this.#opened, terms, ['owner', 'currency', 'name']);
-    if (differing.length > 0) throw new AccountAlreadyOpened(this.id, differing);
+    if (this.differingFrom(terms).length > 0) throw new Error(`account ${this.id} was opened with other terms`);
   }
 
-  /** Lets another subject (the `sub` of a token) use the account; nothing to do where it may already. */
-  grantAccess(subject: string): void {
+  /** The terms in which it differs from what it was opened with. */
+  differingFrom(terms: AccountOpened['data']): string[] {
+    return differingFields(this.#mustBeOpen(), terms, ['owner', 'currency', 'name']);
+  }
+
+  /** Lets another subject (the `sub` of a token) use the account for these scopes, and `read`; nothing to do where it is so already. */
+  grantAccess(subject: string, granted: readonly AccessScope[] = ['trade']): void {
     this.#mustBeOpen();
-    if (subject !== this.owner && !this.#subjects.has(subject)) this.apply(new AccountAccessGranted({ subject }));
+    const scopes = accessScopes.filter((scope) => scope === 'read' || granted.includes(scope));
+    if (subject === this.owner || this.#subjects.get(subject)?.join() === scopes.join()) return;
+    this.apply(new AccountAccessGranted({ subject, scopes }));
   }
 
   /** Takes that back; nothing to do where it was not granted. The owner always may. */
@@ -159,8 +166,8 @@ export class Account extends BaseAggregate<AccountEvent> {
     return this.#opened?.owner;
   }
 
-  /** Who may use it beside its owner. */
-  get subjects(): ReadonlySet<string> {
+  /** Who may use it beside its owner, and for what. */
+  get subjects(): ReadonlyMap<string, readonly AccessScope[]> {
     return this.#subjects;
   }
 
@@ -188,7 +195,7 @@ export class Account extends BaseAggregate<AccountEvent> {
   toSnapshot(): AccountState {
     return {
       ...this.#opened,
-      subjects: [...this.#subjects],
+      subjects: Object.fromEntries(this.#subjects),
       balances: this.#ledger.balances(),
       reservations: this.reservations,
     };
@@ -197,7 +204,7 @@ export class Account extends BaseAggregate<AccountEvent> {
   /** Takes the state of a snapshot. */
   restore({ owner, currency, name, subjects, balances, reservations }: AccountState): void {
     if (owner !== undefined && currency !== undefined) this.#opened = { owner, currency, ...(name !== undefined && { name }) };
-    this.#subjects = new Set(subjects);
+    this.#subjects = new Map(Object.entries(subjects));
     this.#ledger.restore(balances);
     for (const reservation of reservations) this.#reservations.set(reservation.orderId, reservation);
   }
@@ -207,7 +214,7 @@ export class Account extends BaseAggregate<AccountEvent> {
   }
 
   onAccountAccessGranted({ data }: AccountAccessGranted): void {
-    this.#subjects.add(data.subject);
+    this.#subjects.set(data.subject, data.scopes);
   }
 
   onAccountAccessRevoked({ data }: AccountAccessRevoked): void {

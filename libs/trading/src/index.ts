@@ -19,7 +19,6 @@ export { stepRules, submitStep } from './order-placement.steps.ts';
 export { Account, currencies, type AccountState } from './account.aggregate.ts';
 export { type Settlement } from './account-entries.ts';
 export {
-  AccountAlreadyOpened,
   AccountNotFound,
   InsufficientFunds,
   InsufficientShares,
@@ -27,7 +26,7 @@ export {
 } from './account-errors.ts';
 export { costOf, feeOf, moneyPlaces, notionalOf, reservedFor } from './fees.ts';
 export { averageCost, noPosition, positionAfter, positionWithout, unrealised, type Position } from './position.ts';
-export { assess, type Assessment } from './risk.ts';
+export { assess, type Assessment, type Unpriced } from './risk.ts';
 export type { RiskFacts } from './risk-facts.ts';
 export { rules } from './risk-rules.ts';
 export { earlier, later, millisecondsBetween } from './time.ts';

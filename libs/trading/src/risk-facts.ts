@@ -16,8 +16,6 @@ export interface RiskFacts {
     /** The limits of all accounts and of this one: the tightest of each counts. */
     readonly limits: readonly RiskLimits[];
   };
-  /** A last price older than this refuses market orders, in milliseconds. */
-  readonly maxPriceAgeMs: number;
   /** How far beyond the last price an order without a limit may trade and money is reserved for it, in percent. */
   readonly marketCollarPercent: string;
 }

@@ -41,7 +41,6 @@ export const rules: readonly Rule[] = [
     says: 'the market is open for what trades at once; the end of the day is known for day orders',
     check: marketIsOpen,
   },
-  { name: 'stale-price', says: 'a market order sees a last price that is young enough', check: priceIsFresh },
   { name: 'max-order-quantity', says: 'the quantity is within the limits', check: quantityIsWithin },
   { name: 'max-order-value', says: 'quantity times the price at which it is valued is within the limits', check: valueIsWithin },
   { name: 'price-collar', says: 'the limit is not too far beyond the last price on the losing side', check: priceIsWithin },
@@ -99,24 +98,6 @@ function marketIsOpen({ terms, session, now }: RuleFacts): Breach | undefined {
   if (millisecondsBetween(now, nextClose) <= 0) return { detail: 'The session that is known has ended.', figures };
   if (immediate && !session.isOpen) return { detail: 'The market is closed for orders that trade at once.', figures };
   return undefined;
-}
-
-function priceIsFresh({ terms, quote, now, maxPriceAgeMs }: RuleFacts): Breach | undefined {
-  if (terms.type !== 'market') return undefined;
-  if (quote?.lastPrice === undefined || quote.pricedAt === undefined) {
-    return { detail: 'There is no last price, and a market order needs one.', figures: { maxPriceAgeMs: String(maxPriceAgeMs) } };
-  }
-  const priceAgeMs = millisecondsBetween(quote.pricedAt, now);
-  if (priceAgeMs <= maxPriceAgeMs) return undefined;
-  return {
-    detail: 'The last price is too old for a market order.',
-    figures: {
-      lastPrice: quote.lastPrice,
-      pricedAt: quote.pricedAt,
-      priceAgeMs: String(priceAgeMs),
-      maxPriceAgeMs: String(maxPriceAgeMs),
-    },
-  };
 }
 
 function quantityIsWithin({ terms: { quantity }, controls: { limits } }: RuleFacts): Breach | undefined {

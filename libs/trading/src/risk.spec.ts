@@ -38,7 +38,6 @@ const facts = (changes: Partial<RiskFacts> = {}): RiskFacts => ({
   quote,
   session,
   controls: { limits: [] },
-  maxPriceAgeMs: 60_000,
   marketCollarPercent: '5',
   ...changes,
 });
@@ -58,7 +57,7 @@ const denied = (terms: OrderTerms, given: RiskFacts) => {
 };
 const approved = (terms: OrderTerms, given: RiskFacts = facts()) => {
   const assessment = assess(terms, given);
-  if ('denied' in assessment) throw new Error(`denied: ${assessment.denied.rule}`);
+  if (!('approved' in assessment)) throw new Error(JSON.stringify(assessment));
   return assessment.approved;
 };
 
@@ -84,6 +83,12 @@ describe('steps of prices and quantities', () => {
   });
 });
 
+it('a market order without a last price is neither approved nor denied', () => {
+  const { lastPrice: _, ...unpricedQuote } = quote;
+  expect(assess(market(), facts({ quote: unpricedQuote }))).toEqual({ unpriced: true });
+  expect(approved(limit(), facts({ quote: unpricedQuote })).reservePrice).toBe('100');
+});
+
 describe('an order is denied', () => {
   it.each<[string, OrderTerms, RiskFacts, Record<string, string>]>([
     ['no-such-account', limit(), facts({ accountExists: false }), { accountId: limit().accountId }],
@@ -106,12 +111,6 @@ describe('an order is denied', () => {
     ['market-closed', limit({ timeInForce: 'fok' }), facts({ session: closed }), { now }],
     ['market-closed', limit(), without('session'), { now }],
     ['market-closed', limit(), facts({ session: { ...session, nextClose: now } }), { nextClose: now }],
-    [
-      'stale-price',
-      market(),
-      facts({ quote: { ...quote, pricedAt: '2026-11-23T14:58:59.999Z' } }),
-      { lastPrice: '100', pricedAt: '2026-11-23T14:58:59.999Z', priceAgeMs: '60001', maxPriceAgeMs: '60000' },
-    ],
     [
       'max-order-quantity',
       limit({ quantity: '11' }),
@@ -159,13 +158,7 @@ describe('an order is denied', () => {
       'wrong-lot',
       'market-closed',
     ];
-    expect(rules.map(({ name }) => name)).toEqual([
-      ...names,
-      'stale-price',
-      'max-order-quantity',
-      'max-order-value',
-      'price-collar',
-    ]);
+    expect(rules.map(({ name }) => name)).toEqual([...names, 'max-order-quantity', 'max-order-value', 'price-collar']);
     const halted = facts({ accountExists: false, controls: { halted: { scope: 'all', reason: 'drill' }, limits: [] } });
     expect(denied(limit({ quantity: '0.5', limitPrice: '500' }), halted)?.rule).toBe('no-such-account');
     expect(denied(limit({ quantity: '0.5', limitPrice: '500' }), { ...halted, accountExists: true })?.rule).toBe(
@@ -271,11 +264,12 @@ describe('whatever an order and the market are', () => {
       facts({ quote: { ...quote, lastPrice, tick, lot: '0.0001' }, session: open ? session : closed }),
     );
 
-  it('it is denied by a rule of the table or approved with a price; a buy without a limit reserves at its collar, on a tick', () => {
+  it('it is denied by a rule of the table, or approved with a price, or no price is known; a buy without a limit reserves at its collar, on a tick', () => {
     fc.assert(
       fc.property(terms, given, (order, market) => {
         const assessment = assess(order, market);
         if ('denied' in assessment) return expect(rules.map(({ name }) => name)).toContain(assessment.denied.rule);
+        if ('unpriced' in assessment) return expect(order.type).toBe('market');
         const { reservePrice, collarPrice } = assessment.approved;
         expect(compare(decimal(reservePrice), decimal('0'))).toBe(1);
         expect(collarPrice === undefined).toBe(order.limitPrice !== undefined);

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
-import type { AccountOpened } from '@tradecore/events';
-import { owns, RateLimits, type Caller, type RouteClass } from '@tradecore/service';
+import type { AccessScope, AccountOpened } from '@tradecore/events';
+import { insufficientScope, owns, RateLimits, type Caller, type RouteClass } from '@tradecore/service';
 import { AccountLanes } from './account-lane/account-lanes.ts';
 
 /** Accounts whose opening is remembered, at most; the oldest go first. */
@@ -20,17 +20,24 @@ export class AccountAccess {
 
   /** Whether the caller may use the account; if so the request counts as one of it, and is refused with 429 beyond its rate. */
   async admits(caller: Caller, accountId: string, routeClass: RouteClass): Promise<boolean> {
-    if (!(await this.mayUse(caller, accountId))) return false;
+    const scope = routeClass === 'writes' ? 'transfer' : 'trade';
+    if (!(await this.mayUse(caller, accountId, scope))) return false;
     await this.rates.count(routeClass, 'account', accountId);
     return true;
   }
 
-  /** How an account was opened, which never changes; undefined for one that is not there (yet). */
+  /** How an account was opened, which never changes; undefined for one that is not there (yet), and for what is no account. */
   async opened(accountId: string): Promise<AccountOpened['data'] | undefined> {
+    const found = await this.#at(accountId);
+    return typeof found === 'string' ? undefined : found;
+  }
+
+  /** What stands under an id. */
+  async #at(accountId: string): Promise<AccountOpened['data'] | 'nothing' | 'no account'> {
     const known = this.#opened.get(accountId);
     if (known) return known;
     const [first] = await this.eventStore.readEvents(accountId, { to: 1 });
-    if (first?.type !== 'AccountOpened') return undefined;
+    if (first?.type !== 'AccountOpened') return first ? 'no account' : 'nothing';
     const opened = first.data as AccountOpened['data'];
     this.#opened.set(accountId, opened);
     const [oldest] = this.#opened.keys();
@@ -38,13 +45,17 @@ export class AccountAccess {
     return opened;
   }
 
-  /** Whether the caller may use the account. Grants are read fresh: one that was revoked opens nothing any more. */
-  async mayUse(caller: Caller, accountId: string): Promise<boolean> {
-    if (owns(caller, accountId)) return true;
+  /**
+   * Whether the caller may use the account. Grants are read fresh: one that was revoked opens nothing any more, and one that is not for `scope` is
+   * refused with 403, for its bearer knows the account.
+   */
+  async mayUse(caller: Caller, accountId: string, scope: AccessScope): Promise<boolean> {
+    if (owns(caller, accountId)) return (await this.#at(accountId)) !== 'no account';
     const opened = await this.opened(accountId);
     if (!opened) return false;
     if (opened.owner === caller.subject) return true;
-    const { subjects } = await this.lanes.fresh(accountId);
-    return subjects.has(caller.subject);
+    const granted = (await this.lanes.fresh(accountId)).subjects.get(caller.subject);
+    if (granted && !granted.includes(scope)) throw insufficientScope(scope, 'grant');
+    return granted !== undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { apiPaths } from '@tradecore/api';
 import type { KafkaClient } from '@tradecore/messaging';
 import { MarketData } from '@tradecore/market-data';
 import { tokens, type ServiceOptions } from '@tradecore/service';
@@ -59,6 +60,7 @@ export const commandApi: ServiceOptions = {
   module: CommandApiModule,
   uses: ['postgres', 'kafka', 'redis'],
   http: true,
+  paths: apiPaths,
   routeClasses: {
     'POST /v1/orders': 'orders',
     'POST /v1/orders/:id/replace': 'orders',

@@ -3,7 +3,7 @@ import { DomainError } from '@tradecore/event-sourcing';
 /** The Idempotency-Key was used for a request with another body; `details.differingFields` names what differs. */
 export class IdempotencyKeyReused extends DomainError {
   readonly code = 'idempotency-key-reused';
-  readonly kind = 'conflict';
+  readonly kind = 'unprocessable';
   constructor(differing: readonly string[]) {
     super(`This Idempotency-Key was used for a request that differs in ${differing.join(', ')}.`, {
       differingFields: differing,

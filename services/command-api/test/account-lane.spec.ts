@@ -78,7 +78,9 @@ describe('requests of one account', () => {
   it('see what was put in before them, of every kind', async () => {
     const { store, here, accountId } = await world();
     const withdraw = (amount: string) =>
-      requested(() => here.moveFunds.execute({ kind: 'withdrawal', accountId, amount, idempotencyKey: amount }));
+      requested(() =>
+        here.moveFunds.execute({ kind: 'withdrawal', accountId, amount, subject: 'client', idempotencyKey: amount }),
+      );
     const requests: readonly Promise<{ readonly outcome: string }>[] = [
       here.deposit(accountId, '1'),
       here.deposit(accountId, '2100'),
@@ -229,7 +231,7 @@ describe('when others are faster', () => {
 
   it('with the same withdrawal, it is the same withdrawal, not one too many', async () => {
     const { store, here, there, accountId } = await world('5');
-    const command = { kind: 'withdrawal', accountId, amount: '5', idempotencyKey: 'key' } as const;
+    const command = { kind: 'withdrawal', accountId, amount: '5', subject: 'client', idempotencyKey: 'key' } as const;
     store.meanwhile = () => requested(() => there.moveFunds.execute(command));
     expect((await requested(() => here.moveFunds.execute(command))).outcome).toBe('repeated');
   });

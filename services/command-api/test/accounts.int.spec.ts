@@ -13,7 +13,10 @@ const move = (
   kind: 'deposits' | 'withdrawals',
   body: object,
   key: string = freshId(),
-): Promise<Answer> => client.post(`/v1/accounts/${client.account}/${kind}`, body, { headers: { 'idempotency-key': key } });
+): Promise<Answer> =>
+  kind === 'deposits'
+    ? client.payIn(body, key)
+    : client.post(`/v1/accounts/${client.account}/${kind}`, body, { headers: { 'idempotency-key': key } });
 
 const eventsOf = (id: string) =>
   api.database.dataSource.query<{ type: string; actor: string; data: Record<string, unknown> }[]>(
@@ -61,12 +64,12 @@ describe('POST /v1/accounts', () => {
     expect((await newClient('carol')).account).not.toBe(client.account);
   });
 
-  it('tells what differs when the key comes with other terms: 409', async () => {
+  it('tells what differs when the key comes with other terms: 422', async () => {
     const client = await newClient();
     const other = await client.post('/v1/accounts', { name: 'x' }, { headers: { 'idempotency-key': 'first' } });
     expect([other.status, other.body]).toMatchObject([
-      409,
-      { type: 'https://tradecore.dev/problems/account-already-opened', errors: [{ pointer: '#/name', code: 'differs' }] },
+      422,
+      { type: 'https://tradecore.dev/problems/idempotency-key-reused', errors: [{ pointer: '#/name', code: 'differs' }] },
     ]);
   });
 
@@ -118,7 +121,7 @@ describe('deposits and withdrawals', () => {
     expect(await eventsOf(client.account)).toHaveLength(2);
   });
 
-  it('are one for one key: the same answer again with 200, also when the money is gone; another body is 409', async () => {
+  it('are one for one key: the same answer again with 200, also when the money is gone; another body is 422', async () => {
     const client = await newClient();
     const first = await move(client, 'deposits', { amount: '10' }, 'in');
     expect(await move(client, 'deposits', { amount: '10.00' }, 'in')).toMatchObject({ status: 200, body: first.body });
@@ -127,7 +130,7 @@ describe('deposits and withdrawals', () => {
     expect([again.status, again.body]).toEqual([200, out.body]);
     const reused = await move(client, 'withdrawals', { amount: '9', reference: 'x' }, 'out');
     expect([reused.status, reused.body]).toMatchObject([
-      409,
+      422,
       { type: 'https://tradecore.dev/problems/idempotency-key-reused', differingFields: ['amount', 'reference'] },
     ]);
     expect(await eventsOf(client.account)).toHaveLength(3);
@@ -152,11 +155,40 @@ describe('deposits and withdrawals', () => {
     expect(statuses).toEqual([...Array<number>(5).fill(201), ...Array<number>(5).fill(422)]);
   });
 
+  it('come in by operators and the treasury alone, and go out by tokens that say so', async () => {
+    const client = await newClient('rich');
+    const path = (kind: string) => `/v1/accounts/${client.account}/${kind}`;
+    const send = (kind: string, authorization: string) =>
+      client.post(path(kind), { amount: '1' }, { authorization, headers: { 'idempotency-key': freshId() } });
+    const token = (claims: object) => api.bearer([], { subject: 'rich', ...claims });
+    expect((await send('deposits', client.bearerText)).body['type']).toMatch(/operators-only$/);
+    const statuses = [
+      await send('deposits', await token({ role: 'operator' })),
+      await send('deposits', await token({ role: 'treasury', scope: '' })),
+      await send('withdrawals', await token({})),
+      await send('withdrawals', await token({ scope: 'read trade' })),
+      await send('withdrawals', await token({ scope: 'openid transfer' })),
+    ].map(({ status }) => status);
+    expect(statuses).toEqual([201, 201, 403, 403, 201]);
+  });
+
+  it('under one key of two subjects are two', async () => {
+    const client = await newClient();
+    const pay = async (subject: string, amount: string) => {
+      const authorization = await api.bearer([], { subject, role: 'treasury' });
+      const sending = { authorization, headers: { 'idempotency-key': 'same' } };
+      return (await client.post(`/v1/accounts/${client.account}/deposits`, { amount }, sending)).status;
+    };
+    expect([await pay('one', '1'), await pay('other', '2'), await pay('other', '2')]).toEqual([201, 201, 200]);
+  });
+
   it('of an account that was never opened are refused with 404, though the token names it', async () => {
     const named = freshId();
-    const authorization = await api.bearer([named]);
-    const answer = await move(api.as(named, authorization), 'deposits', { amount: '1' });
-    expect([answer.status, answer.body['type']]).toEqual([404, 'https://tradecore.dev/problems/account-not-found']);
+    const authorization = await api.bearer([named], { scope: 'transfer' });
+    const client = api.as(named, authorization);
+    for (const answer of [await move(client, 'deposits', { amount: '1' }), await move(client, 'withdrawals', { amount: '1' })]) {
+      expect([answer.status, answer.body['type']]).toEqual([404, 'https://tradecore.dev/problems/account-not-found']);
+    }
   });
 });
 
@@ -167,27 +199,50 @@ describe('who may use an account', () => {
 
   it('is its owner, whoever the token names it to, and whoever an operator lets in, until that is taken back', async () => {
     const client = await newClient('owner');
-    const friend = api.as(client.account, await api.bearer([], { subject: 'friend' }));
-    expect((await move(friend, 'deposits', { amount: '1' })).status).toBe(404);
-    const granted = await api.post(grants(client.account), { subject: 'friend' }, { authorization: operator });
+    const friend = api.as(client.account, await api.bearer([], { subject: 'friend', scope: 'read trade transfer' }));
+    await client.deposit('2000');
+    expect((await move(friend, 'withdrawals', { amount: '1' })).status).toBe(404);
+    const grant = (...scopes: string[]) =>
+      api.post(grants(client.account), { subject: 'friend', scopes }, { authorization: operator });
+    const granted = await grant('trade');
     expect([granted.status, grantsResponse.parse(granted.body)]).toEqual([
       201,
-      { accountId: client.account, owner: 'owner', subjects: ['friend'], version: 2 },
+      { accountId: client.account, owner: 'owner', subjects: [{ subject: 'friend', scopes: ['read', 'trade'] }], version: 3 },
     ]);
-    expect((await move(friend, 'deposits', { amount: '1' })).status).toBe(201);
-    await client.deposit('2000');
+    const lacking = await move(friend, 'withdrawals', { amount: '1' });
+    expect([lacking.status, lacking.headers.get('www-authenticate')]).toEqual([
+      403,
+      'Bearer error="insufficient_scope", scope="transfer"',
+    ]);
+    expect((await grant('trade', 'transfer')).status).toBe(201);
+    expect((await move(friend, 'withdrawals', { amount: '1' })).status).toBe(201);
     const order = await friend.post('/v1/orders', friend.terms());
     expect(order.status).toBe(201);
     expect((await client.post(`/v1/orders/${String(order.body['id'])}/cancel`)).status).toBe(202);
     const revoked = await api.post(`${grants(client.account)}/friend`, undefined, { authorization: operator, method: 'DELETE' });
     expect([revoked.status, revoked.body['subjects']]).toEqual([200, []]);
-    expect((await move(friend, 'deposits', { amount: '1' })).status).toBe(404);
+    expect((await move(friend, 'withdrawals', { amount: '1' })).status).toBe(404);
     expect((await friend.post(`/v1/orders/${String(order.body['id'])}/cancel`)).status).toBe(404);
     const events = await eventsOf(client.account);
     expect(events.filter(({ type }) => type.startsWith('AccountAccess'))).toMatchObject([
-      { type: 'AccountAccessGranted', actor: 'op', data: { subject: 'friend' } },
+      { type: 'AccountAccessGranted', actor: 'op', data: { subject: 'friend', scopes: ['read', 'trade'] } },
+      { type: 'AccountAccessGranted', actor: 'op', data: { subject: 'friend', scopes: ['read', 'trade', 'transfer'] } },
       { type: 'AccountAccessRevoked', actor: 'op', data: { subject: 'friend' } },
     ]);
+  });
+
+  it('changes only from the version that If-Match names', async () => {
+    const client = await newClient();
+    const change = (etag: string, method = 'POST') =>
+      api.post(`${grants(client.account)}${method === 'POST' ? '' : '/x'}`, method === 'POST' ? { subject: 'x' } : undefined, {
+        authorization: operator,
+        method,
+        headers: { 'if-match': etag },
+      });
+    const stale = await change('"7"');
+    expect([stale.status, stale.headers.get('etag'), stale.body['version']]).toEqual([412, '"1"', 1]);
+    expect([(await change('"1"')).status, (await change('W/"2"', 'DELETE')).status]).toEqual([201, 412]);
+    expect((await change('"1", "2"', 'DELETE')).status).toBe(200);
   });
 
   it('may be asked for again: nothing is stored', async () => {

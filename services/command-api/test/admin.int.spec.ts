@@ -1,4 +1,5 @@
-import { freshId, tradingControlIdFor } from '@tradecore/events';
+import { freshId, topics, tradingControlIdFor } from '@tradecore/events';
+import { createTestKafka } from '@tradecore/messaging/testing';
 import { controlsResponse } from '@tradecore/api';
 import { sampleQuote, sampleSession } from '@tradecore/market-data/testing';
 import { RunningCommandApi, type Answer } from './running-command-api.ts';
@@ -24,8 +25,8 @@ afterEach(async () => {
 
 const setSwitch = (scope: string, trading: 'halted' | 'resumed', reason = 'a test'): Promise<Answer> =>
   api.post('/v1/admin/kill-switch', { scope, trading, reason }, { authorization: operator });
-const limit = (scope: string, limits: object): Promise<Answer> =>
-  api.post(`/v1/admin/limits/${scope}`, limits, { authorization: operator, method: 'PUT' });
+const limit = (scope: string, limits: object, ifMatch = '*'): Promise<Answer> =>
+  api.post(`/v1/admin/limits/${scope}`, limits, { authorization: operator, method: 'PUT', headers: { 'if-match': ifMatch } });
 const place = (changes: object = {}, client = api): Promise<Answer> => client.post('/v1/orders', client.terms({ ...changes }));
 
 describe('the kill switch', () => {
@@ -131,6 +132,21 @@ describe('limits', () => {
     expect((await limit(api.account, {})).body).toMatchObject({ limits: {}, version: 2 });
     expect((await place()).body['status']).toBe('pendingNew');
   });
+
+  it('are replaced by who says which ones: 428 without If-Match, 412 with an old one, and what there is', async () => {
+    const path = `/v1/admin/limits/${api.account}`;
+    const first = await limit(api.account, { maxOrderQuantity: '7' }, '"0"');
+    expect([first.status, first.headers.get('etag')]).toEqual([200, '"1"']);
+    const missing = await api.post(path, {}, { authorization: operator, method: 'PUT' });
+    expect([missing.status, missing.headers.get('etag'), missing.body]).toMatchObject([
+      428,
+      '"1"',
+      { type: 'https://tradecore.dev/problems/if-match-missing', version: 1, limits: { maxOrderQuantity: '7' } },
+    ]);
+    const stale = await limit(api.account, {}, '"0"');
+    expect([stale.status, stale.headers.get('etag')]).toEqual([412, '"1"']);
+    expect((await limit(api.account, {}, '"0", "1"')).status).toBe(200);
+  });
 });
 
 describe('the rules', () => {
@@ -149,6 +165,25 @@ describe('the rules', () => {
     expect([status, body]).toMatchObject([422, { rule, detail: expect.any(String), figures: expect.any(Object) }]);
     const again = await api.post('/v1/orders', terms);
     expect(again).toMatchObject({ status: 422, body: { id: body['id'], rule, figures: body['figures'] } });
+  });
+
+  it('deny nothing while nobody has published any price: 503, and the name is not spent', async () => {
+    const other = await RunningCommandApi.beside({
+      ...api.around,
+      kafka: await createTestKafka({ declarations: [topics.marketData] }),
+    });
+    const client = await other.newClient();
+    await client.deposit('100000');
+    const terms = client.terms({ symbol: 'NONE' });
+    const answer = await client.post('/v1/orders', terms);
+    expect([answer.status, answer.body['type'], answer.body['reason']]).toEqual([
+      503,
+      'https://tradecore.dev/problems/prices-unavailable',
+      'unread',
+    ]);
+    await other.stopService();
+    await other.around.kafka.drop();
+    expect((await api.as(client.account, client.bearerText).post('/v1/orders', { ...terms, symbol: 'ACME' })).status).toBe(201);
   });
 
   it('deny an order of an account that the token names and nobody opened', async () => {
@@ -179,7 +214,7 @@ describe('what can’t be judged', () => {
     headers.get('retry-after'),
     String(body['type']).split('/').at(-1),
   ];
-  const unavailable = [503, '1', 'market-data-unavailable'];
+  const unavailable = [503, '1', 'prices-unavailable'];
   afterEach(() => service.market(sampleSession(), sampleQuote()));
 
   it('by an old price is answered 503 and not stored; what needs no price goes on', async () => {

@@ -51,7 +51,20 @@ describe('POST /v1/orders/{id}/cancel', () => {
     const again = await cancel('key-1');
     expect([again.status, again.body]).toEqual([202, first.body]);
     const reused = await cancel('key-1', 'yes');
-    expect([reused.status, reused.body['type']]).toEqual([409, 'https://tradecore.dev/problems/idempotency-key-reused']);
+    expect([reused.status, reused.body['type']]).toEqual([422, 'https://tradecore.dev/problems/idempotency-key-reused']);
+  });
+
+  it('answers 412 where the order has another version than If-Match names; a repeat of what was done is no change', async () => {
+    const id = await placed();
+    const cancel = (etag: string) =>
+      api.post(`/v1/orders/${id}/cancel`, {}, { headers: { 'idempotency-key': 'key', 'if-match': etag } });
+    const stale = await cancel('"1", W/"2"');
+    expect([stale.status, stale.body['type'], stale.headers.get('etag')]).toEqual([
+      412,
+      'https://tradecore.dev/problems/order-changed',
+      '"2"',
+    ]);
+    expect([(await cancel('"1", "2"')).status, (await cancel('"2"')).status]).toEqual([202, 202]);
   });
 
   it('is stored once when it is sent 10 times at once: one 202 without a key, all 202 with one', async () => {

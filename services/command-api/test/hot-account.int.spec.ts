@@ -130,7 +130,7 @@ describe('a kill switch', () => {
       const operator = await one.bearer([], { role: 'operator' });
       const setSwitch = (trading: string) =>
         one.post('/v1/admin/kill-switch', { scope, trading, reason: 'test' }, { authorization: operator });
-      const owner = { subject: 'any', accounts: [here.account], role: 'client', expiresAt: Infinity } as const;
+      const owner = { subject: 'any', accounts: [here.account], role: 'client', scopes: ['trade'], expiresAt: Infinity } as const;
       const terms = here.terms(small) as never;
       const placing = requested(() => useCases.placeOrder.execute({ caller: owner, terms }));
       while (store.stalled === 0) await sleep(5);

@@ -27,7 +27,7 @@ describe('a process without Kafka', () => {
     ];
     for (const { status, headers, body } of answers) {
       expect([status, headers.get('retry-after'), body['reason']]).toEqual([503, '1', 'unread']);
-      expect(body['type']).toBe('https://tradecore.dev/problems/market-data-unavailable');
+      expect(body['type']).toBe('https://tradecore.dev/problems/prices-unavailable');
     }
     expect(await api.stored()).toBe(before);
   });

@@ -144,7 +144,7 @@ describe('POST /v1/orders', () => {
     const again = await api.post('/v1/orders', terms, { headers });
     expect([again.status, again.body]).toEqual([200, first.body]);
     const other = await api.post('/v1/orders', { ...terms, quantity: '11' }, { headers });
-    expect([other.status, other.body['differingFields']]).toEqual([409, ['quantity']]);
+    expect([other.status, other.body['differingFields']]).toEqual([422, ['quantity']]);
   });
 
   it('makes one order of the same request sent 20 times at once', async () => {
@@ -207,33 +207,66 @@ describe('an Idempotency-Key beside a clientOrderId', () => {
     const before = await api.stored();
     expect(await place(terms, key)).toMatchObject({ status: 200, body: first.body });
     const other = await place(api.terms(), key);
-    expect([problem(other), other.body['differingFields']]).toEqual([[409, 'idempotency-key-reused'], ['clientOrderId']]);
+    expect([problem(other), other.body['differingFields']]).toEqual([[422, 'idempotency-key-reused'], ['clientOrderId']]);
     const { clientOrderId: _, ...unnamed } = api.terms({ quantity: '7' });
     const keyOnly = await place(unnamed, key);
     expect([problem(keyOnly), keyOnly.body['differingFields']]).toEqual([
-      [409, 'idempotency-key-reused'],
+      [422, 'idempotency-key-reused'],
       ['clientOrderId', 'quantity'],
     ]);
     expect(await api.stored()).toBe(before);
+  });
+
+  it('with other terms for the same name is refused: the key is the same, the request is not', async () => {
+    const key = freshId();
+    const terms = api.terms();
+    await place(terms, key);
+    const other = await place({ ...terms, quantity: '3' }, key);
+    expect([problem(other), other.body['differingFields']]).toEqual([[422, 'idempotency-key-reused'], ['quantity']]);
+    expect(problem(await place({ ...terms, quantity: '3' }, freshId()))).toEqual([409, 'order-already-placed']);
+  });
+
+  it('that came with a repeat is that order’s: another order is refused, the same repeat is not', async () => {
+    const key = freshId();
+    const terms = api.terms();
+    const first = await api.post('/v1/orders', terms);
+    const repeats = await Promise.all(Array.from({ length: 5 }, () => place(terms, key)));
+    expect(repeats.map(({ status, headers }) => [status, headers.get('etag')])).toEqual(
+      Array(5).fill([200, first.headers.get('etag')]),
+    );
+    const before = await api.stored();
+    const other = await place(api.terms(), key);
+    expect([problem(other), other.body['differingFields']]).toEqual([[422, 'idempotency-key-reused'], ['clientOrderId']]);
+    expect((await place(terms, key)).status).toBe(200);
+    expect(await api.stored()).toBe(before);
+  });
+
+  it('that comes at once with a repeat and with another order is one of both’s', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const [key, terms] = [freshId(), api.terms()];
+      await api.post('/v1/orders', terms);
+      const [repeat, other] = await Promise.all([place(terms, key), place(api.terms(), key)]);
+      expect([repeat.status, other.status]).toEqual(repeat.status === 200 ? [200, 422] : [422, 201]);
+    }
   });
 
   it('that named an order is no other order’s key', async () => {
     const key = freshId();
     const { clientOrderId: _, ...unnamed } = api.terms();
     expect((await place(unnamed, key)).status).toBe(201);
-    expect(problem(await place(api.terms(), key))).toEqual([409, 'idempotency-key-reused']);
+    expect(problem(await place(api.terms(), key))).toEqual([422, 'idempotency-key-reused']);
   });
 
   it('of a denied order is taken as well', async () => {
     const key = freshId();
     expect((await place(api.terms({ symbol: 'HALT' }), key)).status).toBe(422);
-    expect(problem(await place(api.terms(), key))).toEqual([409, 'idempotency-key-reused']);
+    expect(problem(await place(api.terms(), key))).toEqual([422, 'idempotency-key-reused']);
   });
 
   it('used for many orders at once makes one of them', async () => {
     const key = freshId();
     const answers = await Promise.all(Array.from({ length: 10 }, () => place(api.terms(), key)));
-    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array<number>(9).fill(409)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array<number>(9).fill(422)]);
   });
 });
 

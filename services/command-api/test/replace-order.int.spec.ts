@@ -93,7 +93,7 @@ describe('POST /v1/orders/{id}/replace', () => {
     expect((await replace(await api.working(), { quantity: '11' }, { 'if-match': '*' })).status).toBe(202);
   });
 
-  it('is one for one key, also when it had an If-Match; another body under the key is 409', async () => {
+  it('is one for one key, also when it had an If-Match; another body under the key is 422', async () => {
     const id = await api.working();
     const headers = { 'idempotency-key': 'key', 'if-match': '"3"' };
     const first = await replace(id, { quantity: '11' }, headers);
@@ -101,7 +101,7 @@ describe('POST /v1/orders/{id}/replace', () => {
     expect([again.status, again.body]).toEqual([202, first.body]);
     const other = await replace(id, { limitPrice: '101' }, headers);
     expect([problem(other), other.body['differingFields']]).toEqual([
-      [409, 'idempotency-key-reused'],
+      [422, 'idempotency-key-reused'],
       ['quantity', 'limitPrice'],
     ]);
   });

@@ -57,7 +57,7 @@ export class RunningCommandApi {
     ]);
     await publishMarket(kafka.kafka, sampleSession(), sampleQuote(), sampleQuote({ symbol: 'HALT', halted: true }));
     const running = await RunningCommandApi.beside({ database, kafka, issuer }, env);
-    running.authorization = await running.bearer([], { subject: 'client' });
+    running.authorization = await running.bearer([], { subject: 'client', scope: everything });
     const opened = await running.post('/v1/accounts', {}, { headers: { 'idempotency-key': 'own' } });
     running.account = opened.body['id'] as string;
     await running.deposit('1000000');
@@ -94,7 +94,7 @@ export class RunningCommandApi {
 
   /** A client with an account of its own that holds nothing. */
   async newClient(subject: string = freshId()): Promise<RunningCommandApi> {
-    const authorization = await this.bearer([], { subject });
+    const authorization = await this.bearer([], { subject, scope: everything });
     const { body } = await this.post('/v1/accounts', {}, { authorization, headers: { 'idempotency-key': 'first' } });
     return this.as(body['id'] as string, authorization);
   }
@@ -140,9 +140,15 @@ export class RunningCommandApi {
     return id;
   }
 
-  /** Puts money into the client's account. */
+  /** Puts money into the client's account, as the treasury does. */
   async deposit(amount: string): Promise<void> {
-    await this.post(`/v1/accounts/${this.account}/deposits`, { amount }, { headers: { 'idempotency-key': freshId() } });
+    await this.payIn({ amount });
+  }
+
+  /** A deposit of the treasury, with its answer. */
+  async payIn(body: object, key: string = freshId()): Promise<Answer> {
+    const authorization = await this.bearer([], { subject: 'till', role: 'treasury' });
+    return this.post(`/v1/accounts/${this.account}/deposits`, body, { authorization, headers: { 'idempotency-key': key } });
   }
 
   /** Ends this process. */
@@ -211,5 +217,8 @@ export class RunningCommandApi {
     return row.count;
   }
 }
+
+/** Every scope of a client. */
+const everything = 'read trade transfer';
 
 const textOf = (body: unknown): string => (typeof body === 'string' ? body : JSON.stringify(body));

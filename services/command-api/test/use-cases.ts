@@ -59,7 +59,7 @@ export class UseCases {
   }
 
   deposit(accountId: string, amount: string, idempotencyKey: string = freshId()) {
-    return requested(() => this.moveFunds.execute({ kind: 'deposit', accountId, amount, idempotencyKey }));
+    return requested(() => this.moveFunds.execute({ kind: 'deposit', accountId, amount, subject: 'till', idempotencyKey }));
   }
 
   /** Places an order of 10 at 100, which takes 1,000 and the fee. */
@@ -70,7 +70,13 @@ export class UseCases {
 }
 
 /** Who owns what `openAccount` opens. */
-export const caller: Caller = { subject: 'client', accounts: [], role: 'client', expiresAt: Infinity };
+export const caller: Caller = {
+  subject: 'client',
+  accounts: [],
+  role: 'client',
+  scopes: ['read', 'trade', 'transfer'],
+  expiresAt: Infinity,
+};
 
 /** What became of requests: an outcome, or the code of an error. */
 export const outcomesOf = (results: readonly PromiseSettledResult<{ readonly outcome: string }>[]): string[] =>

@@ -7,7 +7,6 @@ import {
   activityResponseOf,
   encodeAccountCursor,
   encodeLedgerCursor,
-  etagOf,
   executionResponseOf,
   ledgerQuery,
   noQuery,
@@ -34,11 +33,11 @@ import {
   type AccountFound,
   type LedgerPage,
 } from '@tradecore/read-models';
-import { validated } from '@tradecore/service';
+import { Needs, validated } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
 import { DataSource } from 'typeorm';
 import { Access, accountNotFound } from './access.ts';
-import { AskedBy, type Asked } from './asked.ts';
+import { AskedBy, cacheable, type Asked } from './asked.ts';
 import { Reads } from './reads.ts';
 
 type Path = { readonly id: string };
@@ -54,6 +53,7 @@ export class AccountsHttp {
   ) {}
 
   /** `GET /v1/accounts`: the caller's, by their ids, page by page. */
+  @Needs('read')
   @Get()
   async list(
     @Query(validated(accountsQuery, 'query')) { limit, cursor }: AccountsQuery,
@@ -70,6 +70,7 @@ export class AccountsHttp {
   }
 
   /** `GET /v1/accounts/{id}`: its money, and what open orders reserve. */
+  @Needs('read')
   @Get(':id')
   async one(
     @Param(validated(accountPath, 'path')) { id }: Path,
@@ -78,14 +79,11 @@ export class AccountsHttp {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountResponse | undefined> {
     const account = accountResponseOf(await this.#account(id, asked));
-    const etag = etagOf(account);
-    void reply.headers({ etag, 'cache-control': 'private, no-cache' });
-    if (asked.headers['if-none-match'] !== etag) return account;
-    void reply.status(304);
-    return undefined;
+    return cacheable(account, asked, reply) ? account : undefined;
   }
 
   /** `GET /v1/accounts/{id}/reservations`: what its open orders reserve, by symbol. */
+  @Needs('read')
   @Get(':id/reservations')
   async reservations(
     @Param(validated(accountPath, 'path')) { id }: Path,
@@ -97,6 +95,7 @@ export class AccountsHttp {
   }
 
   /** `GET /v1/accounts/{id}/positions`: what it holds, valued at the last prices. */
+  @Needs('read')
   @Get(':id/positions')
   async positions(
     @Param(validated(accountPath, 'path')) { id }: Path,
@@ -111,6 +110,7 @@ export class AccountsHttp {
   }
 
   /** `GET /v1/accounts/{id}/activities`: the ledger, newest first. */
+  @Needs('read')
   @Get(':id/activities')
   async activities(
     @Param(validated(accountPath, 'path')) { id }: Path,
@@ -122,6 +122,7 @@ export class AccountsHttp {
   }
 
   /** `GET /v1/accounts/{id}/executions`: its trades, latest booking first. */
+  @Needs('read')
   @Get(':id/executions')
   async executions(
     @Param(validated(accountPath, 'path')) { id }: Path,

@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { validate, type Caller } from '@tradecore/service';
-import type { FastifyRequest } from 'fastify';
-import { readHeaders, type ReadHeaders } from '@tradecore/api';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { etagOf, readHeaders, type ReadHeaders } from '@tradecore/api';
 
 /** Who asks to read, what they must see at least, and what they know already. */
 export interface Asked {
@@ -15,3 +15,20 @@ export const AskedBy = createParamDecorator((_: unknown, context: ExecutionConte
   if (!caller) throw new Error('a public route has no caller');
   return { caller, headers: validate(readHeaders, headers, 'header') };
 });
+
+/**
+ * Names the version of an answer, and says who may keep it: whoever sent this token, for it shows what that token may see. False, with 304, where
+ * the client has it already.
+ */
+export function cacheable(
+  of: { readonly version: number },
+  { headers }: Pick<Asked, 'headers'>,
+  reply: FastifyReply,
+  control = 'private, no-cache',
+): boolean {
+  const etag = etagOf(of);
+  void reply.headers({ etag, 'cache-control': control, vary: 'Authorization' });
+  const isKnown = headers['if-none-match']?.(etag) ?? false;
+  if (isKnown) void reply.status(304);
+  return !isKnown;
+}

@@ -49,14 +49,17 @@ export class ConsistentReads {
 
   /**
    * Resolves when the read model shows what `token` names, at once when it does not follow that type of aggregate. Refuses with 503 after 2 s,
-   * saying how far it is behind; with 503 at once when the aggregate is parked; with 400 a token that names no write visible to the caller.
+   * saying how far it is behind; with 503 at once when the aggregate is parked; with 400 a token that names no write visible to the caller, whatever
+   * the read model shows of it: else who makes tokens up would learn the versions of what is not theirs.
    */
   async waitFor(model: ReadModel, token: Consistency, caller: Caller): Promise<void> {
     const wanted = wantedOf(model, token);
+    const follows = await this.#typeVisible(wanted.aggregateId, caller);
+    if (follows !== readModels[model].follows) return;
     let shown = await progressOf(this.db, model, wanted.aggregateId);
     if (shown.version >= wanted.version) return;
-    const written = await this.#written(wanted, caller);
-    if (written.aggregateType !== readModels[model].follows) return;
+    const [written] = await this.store.readEvents(wanted.aggregateId, { from: wanted.version, to: wanted.version });
+    if (!written) throw unknownToken();
     if (this.#waiters >= waitersLimit) throw behind('crowded', { wanted, shown, written });
     const started = performance.now();
     this.#waiters += 1;
@@ -73,16 +76,11 @@ export class ConsistentReads {
     }
   }
 
-  /** The event that made this version, if the caller may see it. */
-  async #written({ aggregateId, version }: Wanted, caller: Caller): Promise<RecordedEvent> {
-    const [event] = await this.store.readEvents(aggregateId, { from: version, to: version });
-    const [first] = version === 1 ? [event] : await this.store.readEvents(aggregateId, { to: 1 });
-    if (event && first && (await this.#maySee(first, caller))) return event;
-    throw new RequestRefused(400, 'unknown-consistency-token', 'The Consistency-Token names no write that is visible to you.', {
-      errors: [
-        { pointer: '#/consistency-token', in: 'header', code: 'unknown', detail: 'names no write that is visible to you' },
-      ],
-    });
+  /** The type of an aggregate, if the caller may see it. */
+  async #typeVisible(aggregateId: string, caller: Caller): Promise<string> {
+    const [first] = await this.store.readEvents(aggregateId, { to: 1 });
+    if (first && (await this.#maySee(first, caller))) return first.aggregateType;
+    throw unknownToken();
   }
 
   /** Operators see controls; all else is visible to whoever may read its account. */
@@ -92,6 +90,11 @@ export class ConsistentReads {
     return account !== undefined && (await this.access.may(caller, account));
   }
 }
+
+const unknownToken = () =>
+  new RequestRefused(400, 'unknown-consistency-token', 'The Consistency-Token names no write that is visible to you.', {
+    errors: [{ pointer: '#/consistency-token', in: 'header', code: 'unknown', detail: 'names no write that is visible to you' }],
+  });
 
 function parked(reason: string): RequestRefused {
   refusals.inc({ reason: 'parked' });

@@ -1,7 +1,6 @@
 import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
 import {
   encodeLedgerCursor,
-  etagOf,
   eventsQuery,
   orderEventResponseOf,
   orderPath,
@@ -12,8 +11,9 @@ import {
   type TimelineResponse,
 } from '@tradecore/api';
 import type { OrderPlaced, RecordedEvent } from '@tradecore/events';
-import { CallerOf, validated, type Caller } from '@tradecore/service';
+import { CallerOf, Needs, validated, type Caller } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
+import { AskedBy, cacheable, type Asked } from './asked.ts';
 import { OrderHistory, orderNotFound } from './order-history.ts';
 import { Timelines } from './timelines.ts';
 
@@ -26,21 +26,23 @@ export class OrderHistoryHttp {
   ) {}
 
   /** `GET /v1/orders/{id}/events`: what was stored, from the first event on, page by page. */
+  @Needs('read')
   @Get('events')
   async events(
     @Param(validated(orderPath, 'path')) { id }: { id: string },
     @Query(validated(eventsQuery, 'query')) { limit, cursor = 0 }: EventsQuery,
-    @CallerOf() caller: Caller,
+    @AskedBy() asked: Asked,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<OrderEventsResponse> {
-    await this.#placed(id, caller);
+  ): Promise<OrderEventsResponse | undefined> {
+    await this.#placed(id, asked.caller);
     const { events, next } = await this.history.page(id, cursor, limit);
     const version = events.at(-1)?.aggregateVersion ?? cursor;
-    void reply.headers({ etag: etagOf({ version }), 'cache-control': 'private, no-cache' });
+    if (!cacheable({ version }, asked, reply)) return undefined;
     return { events: events.map(orderEventResponseOf), ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
   }
 
   /** `GET /v1/orders/{id}/timeline`: the same in plain words, with what the account and the saga did for it; the newest first, page by page. */
+  @Needs('read')
   @Get('timeline')
   async timeline(
     @Param(validated(orderPath, 'path')) { id }: { id: string },
@@ -49,7 +51,7 @@ export class OrderHistoryHttp {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TimelineResponse> {
     const placed = await this.#placed(id, caller);
-    void reply.header('cache-control', 'private, no-cache');
+    void reply.headers({ 'cache-control': 'private, no-cache', vary: 'Authorization' });
     return this.timelines.of(placed, cursor);
   }
 

@@ -48,6 +48,13 @@ describe('GET /v1/orders/{id}', () => {
     });
     expect(response.headers.get('etag')).toBe('"1"');
     expect((await api.get(`/v1/orders/${id}`, [accountId], { 'if-none-match': '"1"' })).status).toBe(304);
+    for (const known of ['*', 'W/"1"', '"9", W/"1"', '"1","9"']) {
+      for (const path of ['', '/events', '?asOf=1']) {
+        const answer = await api.get(`/v1/orders/${id}${path}`, [accountId], { 'if-none-match': known });
+        expect([known, path, answer.status]).toEqual([known, path, 304]);
+        expect([answer.headers.get('etag'), answer.headers.get('vary')]).toEqual(['"1"', 'Authorization']);
+      }
+    }
     expect((await api.get(`/v1/orders/${id}`, [accountId], { 'if-none-match': '"7"' })).status).toBe(200);
   });
 

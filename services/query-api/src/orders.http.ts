@@ -2,7 +2,6 @@ import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
 import {
   encodeConsistencyToken,
   encodeOrderCursor,
-  etagOf,
   orderPath,
   orderQuery,
   orderResponseOf,
@@ -14,9 +13,9 @@ import {
   type OrdersQuery,
 } from '@tradecore/api';
 import type { OrderRow } from '@tradecore/read-models';
-import { RequestRefused, tokens, validated, type Clock } from '@tradecore/service';
+import { Needs, RequestRefused, tokens, validated, type Clock } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
-import { AskedBy, type Asked } from './asked.ts';
+import { AskedBy, cacheable, type Asked } from './asked.ts';
 import { OrderHistory, orderNotFound } from './order-history.ts';
 import { OrderReads } from './order-reads.ts';
 
@@ -33,6 +32,7 @@ export class OrdersHttp {
   ) {}
 
   /** `GET /v1/orders?accountId=...`: newest first, page by page. */
+  @Needs('read')
   @Get()
   async list(@Query(validated(ordersQuery, 'query')) query: OrdersQuery, @AskedBy() asked: Asked): Promise<OrderPageResponse> {
     await this.orders.admit(asked.caller, query.accountId);
@@ -44,6 +44,7 @@ export class OrdersHttp {
   }
 
   /** `GET /v1/orders/{id}`: its current state, or as of a version or time. */
+  @Needs('read')
   @Get(':id')
   async one(
     @Param(validated(orderPath, 'path')) { id }: { id: string },
@@ -52,26 +53,21 @@ export class OrdersHttp {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderResponse | undefined> {
     if (asOf) return this.#asItWas(id, asOf, asked, reply);
+    if (asked.headers['consistency-token'] && !(await this.history.placed(id, asked.caller))) throw orderNotFound();
     const found = await this.orders.find(id, asked);
     if (!found) throw orderNotFound();
-    const etag = etagOf(found.order);
-    void reply.headers({ etag, 'consistency-token': tokenOf(found.order), 'cache-control': 'private, no-cache' });
-    if (asked.headers['if-none-match'] !== etag) return orderResponseOf(found.order);
-    void reply.status(304);
-    return undefined;
+    void reply.headers({ 'consistency-token': tokenOf(found.order) });
+    return cacheable(found.order, asked, reply) ? orderResponseOf(found.order) : undefined;
   }
 
-  async #asItWas(id: string, asOf: AsOf, { caller }: Asked, reply: FastifyReply): Promise<OrderResponse> {
+  async #asItWas(id: string, asOf: AsOf, asked: Asked, reply: FastifyReply): Promise<OrderResponse | undefined> {
     const now = this.clock.now().getTime();
     if ('time' in asOf && Date.parse(asOf.time) > now) throw inTheFuture();
-    const row = (await this.history.placed(id, caller)) && (await this.history.asOf(id, asOf));
+    const row = (await this.history.placed(id, asked.caller)) && (await this.history.asOf(id, asOf));
     if (!row || ('version' in asOf && row.version < asOf.version)) throw orderNotFound('as of then');
     const canChange = 'time' in asOf && Date.parse(asOf.time) > now - settled;
-    void reply.headers({
-      etag: etagOf(row),
-      'cache-control': canChange ? 'no-store' : 'private, max-age=31536000, immutable',
-    });
-    return orderResponseOf(row);
+    const control = canChange ? 'no-store' : 'private, max-age=31536000, immutable';
+    return cacheable(row, asked, reply, control) ? orderResponseOf(row) : undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { apiPaths } from '@tradecore/api';
 import type { KafkaClient } from '@tradecore/messaging';
 import { MarketData } from '@tradecore/market-data';
 import { ReadCache, readModelMigrations } from '@tradecore/read-models';
@@ -59,5 +60,6 @@ export const queryApi: ServiceOptions = {
   uses: ['postgres', 'kafka', 'redis'],
   http: true,
   config: settings,
+  paths: apiPaths,
   migrations: readModelMigrations,
 };

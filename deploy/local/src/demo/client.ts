@@ -129,7 +129,7 @@ export class Client {
     return id;
   }
 
-  /** Pays money in: the same key is the same payment. Returns the token with which a read shows it. */
+  /** Pays money in, for an operator: the same key is the same payment. Returns the token with which a read shows it. */
   async deposit(accountId: string, amount: string, key: string): Promise<string> {
     const request = { body: { amount, reference: key }, headers: { 'idempotency-key': key } };
     const { headers } = await this.#answer('POST', `/v1/accounts/${accountId}/deposits`, request);

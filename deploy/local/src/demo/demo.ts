@@ -1,8 +1,8 @@
 import { createKafkaClient } from '@tradecore/messaging';
 import pg from 'pg';
-import type { PositionSeen } from './client.ts';
+import type { Client, PositionSeen } from './client.ts';
 import { Refusal, say, table } from '../runner/console.ts';
-import { demoMoney, demoOwner, topUpDemoAccount } from './account.ts';
+import { demoMoney, demoOwner, localOperator, topUpDemoAccount } from './account.ts';
 import { checkBooks, type Balance, type Books } from './books.ts';
 import { limit, playDay } from './day.ts';
 import { FeedWatch } from './feed-watch.ts';
@@ -20,7 +20,7 @@ export async function demo(): Promise<number> {
   try {
     say(`A short trading day of account ${demoAccount} through ${stage.client.address}, at the paper broker`);
     await stage.paper.price('ACME', '100');
-    await topUpDemoAccount(stage.client);
+    await topUpDemoAccount(stage.client, stage.operator);
     say(`It begins with ${demoMoney} USD.`);
     const first = await firstOrder(stage);
     const others = await playDay(stage);
@@ -30,7 +30,7 @@ export async function demo(): Promise<number> {
   }
 }
 
-type Stage = Places & Books & { readonly close: () => Promise<void> };
+type Stage = Places & Books & { readonly operator: Client; readonly close: () => Promise<void> };
 
 async function openStage(): Promise<Stage> {
   const { address, namespace, KAFKA_BROKERS, DATABASE_URL, services } = readFleetFile(home);
@@ -38,6 +38,7 @@ async function openStage(): Promise<Stage> {
   if (port === undefined) throw new Refusal('The demo plays at the paper kafka, and this fleet trades elsewhere (BROKER_URL).');
   const issuer = await LocalIssuer.open(home);
   const client = await demoOwner(address, issuer);
+  const operator = await localOperator(address, issuer);
   const database = new pg.Client({ connectionString: DATABASE_URL });
   await database.connect();
   const kafka = createKafkaClient({ brokers: KAFKA_BROKERS.split(','), clientId: 'demo', namespace });
@@ -47,7 +48,7 @@ async function openStage(): Promise<Stage> {
     feed.close();
     await Promise.all([kafka.close(), database.end()]);
   };
-  return { client, accountId: demoAccount, database, kafka, feed, paper, close };
+  return { client, operator, accountId: demoAccount, database, kafka, feed, paper, close };
 }
 
 /** The first order, watched from the request to the row and the push, then followed to its end. */

@@ -21,7 +21,9 @@ export interface Bearer {
   readonly subject?: string;
   /** The accounts that the token names. */
   readonly accounts: readonly string[];
-  readonly role: 'client' | 'operator';
+  readonly role: 'client' | 'operator' | 'treasury';
+  /** What it may do: `read`, `trade`, `transfer`, with blanks between; what a token may by itself, which is all but `transfer`, when absent. */
+  readonly scope?: string;
 }
 
 /** Issues tokens as an identity provider would, with a key that never leaves the home. */
@@ -45,8 +47,8 @@ export class LocalIssuer {
   }
 
   /** A signed access token (RFC 9068: `at+jwt`), valid for twelve hours. */
-  async token({ subject, accounts, role }: Bearer): Promise<string> {
-    return new SignJWT({ accounts, role })
+  async token({ subject, accounts, role, scope }: Bearer): Promise<string> {
+    return new SignJWT({ accounts, role, ...(scope !== undefined && { scope }) })
       .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: this.#key.kid ?? '' })
       .setIssuer(localIssuer)
       .setAudience(audience)

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { Refusal, say, seconds, step, table, type Step } from './console.ts';
 import { build, migrate, startFleet, stopFleet, type FleetSettings } from './fleet.ts';
-import { demoOwner, fundDemoAccount } from '../demo/account.ts';
+import { demoOwner, fundDemoAccount, localOperator } from '../demo/account.ts';
 import { databaseUrlFile, writeFleetFile } from './fleet-file.ts';
 import { openGateway, type Gateway } from '../gateway/gateway.ts';
 import { home } from './home.ts';
@@ -86,7 +86,9 @@ async function bringUp(running: Running, scale: Scale, gatewayPort: number): Pro
   running.gateway = await next('one address', () => openGateway(gatewayPort, issuer, doors));
   await startFleet(settings, wanted, { step: next, onCrash: report, running: running.fleet });
   const address = `http://127.0.0.1:${gatewayPort}`;
-  const account = await next('demo account', async () => fundDemoAccount(await demoOwner(address, issuer)));
+  const account = await next('demo account', async () =>
+    fundDemoAccount(await demoOwner(address, issuer), await localOperator(address, issuer)),
+  );
   writeFleetFile(home, urls, { address, namespace: settings.namespace, services: wanted });
   say(`\n${addresses(settings, gatewayPort, wanted)}`);
   say(`\n  The demo account ${account.id} has ${account.cash} USD. Trade with it: npm run demo`);

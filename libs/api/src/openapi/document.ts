@@ -30,6 +30,8 @@ export interface Operation {
   readonly summary: string;
   readonly description: string;
   readonly tags: readonly string[];
+  /** One of these is enough: a scope or a role of the token. */
+  readonly security: readonly Readonly<Record<'bearer', readonly string[]>>[];
   readonly parameters: readonly Parameter[];
   readonly requestBody?: {
     readonly required: boolean;

@@ -11,6 +11,15 @@ const paths: OpenApiDocument['paths'] = Object.fromEntries(
   ]),
 );
 
+/** The methods of each path, in capitals: with them every door knows the whole API. */
+export const apiPaths: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(
+    Object.entries(paths).map(([path, methods]) => [path, Object.keys(methods).map((each) => each.toUpperCase())]),
+  ),
+  '/openapi.json': ['GET'],
+  '/docs': ['GET'],
+};
+
 /** OpenAPI 3.1 of the fleet's HTTP API, made from the schemas that check the requests. */
 export function openApiDocument(): OpenApiDocument {
   return {
@@ -20,7 +29,7 @@ export function openApiDocument(): OpenApiDocument {
       version: '1',
       summary: 'Place orders, read orders and money, and follow your accounts.',
       description:
-        'Quantities, prices and money are exact decimals in strings. Times are RFC 3339, UTC. Your accounts are those that your token names, those that you opened, and those that an operator granted you access to; any other account is answered like one that does not exist. Errors are problem documents (RFC 9457); their `type` is stable. `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` of each answer say what is left of the requests a second of your subject. Send `X-Correlation-Id` (a UUID) or `traceparent` to find a request again.',
+        'Quantities, prices and money are exact decimals in strings. Times are RFC 3339, UTC. Your accounts are those that your token names, those that you opened, and those that an operator granted you access to; any other account is answered like one that does not exist. Errors are problem documents (RFC 9457); their `type` is stable. A token has the scopes that its `scope` names, without one `read` and `trade`; `security` says which scope an operation needs, or which roles may. A method that a path has not is answered 405 with `Allow`. `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` of each answer say what is left of the requests a second of your subject. Send `X-Correlation-Id` (a UUID) or `traceparent` to find a request again.',
     },
     servers: [{ url: '/' }],
     security: [{ bearer: [] }],
@@ -33,7 +42,14 @@ export function openApiDocument(): OpenApiDocument {
     paths,
     components: {
       schemas: componentSchemas(),
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT (RFC 9068, at+jwt)' } },
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT (RFC 9068, at+jwt)',
+          description: 'Scopes: `read`, `trade`, `transfer`. Roles: `client`, `operator`, `treasury`.',
+        },
+      },
     },
   };
 }

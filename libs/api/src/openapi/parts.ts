@@ -21,7 +21,7 @@ import { fieldFault, problemResponse } from '../problems.ts';
 import { clientMessage, serverMessage, streamTicketResponse } from '../stream.ts';
 import { timelineEntryResponse, timelineResponse } from '../timeline.ts';
 import { z } from 'zod';
-import type { Answer, JsonSchema, Parameter } from './document.ts';
+import type { Answer, JsonSchema, Operation, Parameter } from './document.ts';
 import { writeSchemas } from './write-routes.ts';
 
 const named = {
@@ -112,10 +112,15 @@ export const problem = (description: string): Answer => ({
   content: { 'application/problem+json': { schema: refTo('Problem') } },
 });
 
+/** What the token of a request needs: one of these scopes or roles. */
+export const securityOf = (needs: readonly string[]): Operation['security'] => needs.map((each) => ({ bearer: [each] }));
+
 /** What refuses any request. */
 export const refusals = {
   400: problem('The request is invalid: `errors` names each fault with its pointer.'),
   401: problem('The token is missing, expired or not valid for this API.'),
+  403: problem('The token, or the grant by which you use the account, lacks the scope: `insufficient-scope`.'),
+  406: problem('You do not accept JSON.'),
   429: problem(
     'The subject or the account sends more than it may: `too-many-requests`, with `Retry-After` and `RateLimit-*`. Never a cancel.',
   ),

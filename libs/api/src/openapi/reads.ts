@@ -12,7 +12,7 @@ import {
   timelineQuery,
 } from '../read-queries.ts';
 import type { Answer, OpenApiDocument, Operation } from './document.ts';
-import { answerHeaders, json, notFound, parametersOf, problem, refusals, type SchemaName } from './parts.ts';
+import { answerHeaders, json, notFound, parametersOf, problem, refusals, securityOf, type SchemaName } from './parts.ts';
 
 const etag = { ETag: answerHeaders.ETag };
 const token = readHeaders.pick({ 'consistency-token': true });
@@ -37,6 +37,7 @@ function get({ tag, path, query, headers, answer, answerHeaders: named, more, ..
     get: {
       ...words,
       tags: [tag],
+      security: securityOf(['read']),
       parameters: [...parametersOf('path', path), ...parametersOf('query', query), ...parametersOf('header', headers)],
       responses: { 200: good, ...more, ...refusals, 404: notFound },
     },
@@ -85,8 +86,10 @@ const orders: OpenApiDocument['paths'] = {
     tag: 'Orders',
     path: orderPath,
     query: eventsQuery,
+    headers: readHeaders.pick({ 'if-none-match': true }),
     answer: 'OrderEvents',
     answerHeaders: etag,
+    more: unchanged,
   }),
 };
 
@@ -161,10 +164,12 @@ const stream: OpenApiDocument['paths'] = {
       description:
         'A WebSocket (RFC 6455) with the bearer token in the header of the upgrade; from a browser with the subprotocols `tradecore.v1` and `ticket.<ticket>`, see `POST /v1/stream-tickets`. Send `StreamClientMessage`, receive `StreamServerMessage`: JSON text, at most 16 KiB from the client. Sequences of an account rise by one; after a break, subscribe `after` your last entry, and nothing is missed or repeated. A heartbeat comes every 15 s. A subscription ends (`unsubscribed`, `access-ended`) within a second after access was taken back. Send `authenticate` with a new token before the old one expires. Closed with 4401 when the token expires, 4429 after too many messages, 1012 when the service restarts: connect again. 100 subscriptions a stream and 20 streams a subject, unless the operator says otherwise.',
       tags: ['Stream'],
+      security: securityOf(['read']),
       parameters: [],
       responses: {
         101: { description: 'The stream is open.' },
         401: refusals[401],
+        403: refusals[403],
         429: problem('The subject has as many open streams as it may: `too-many-streams`.'),
         503: refusals[503],
       },
@@ -177,10 +182,12 @@ const stream: OpenApiDocument['paths'] = {
       description:
         "For browsers: `new WebSocket(url, ['tradecore.v1', `ticket.${ticket}`])`. Signed, good for 30 s and one stream; the stream ends with the token that the ticket was made with, unless it is renewed in band.",
       tags: ['Stream'],
+      security: securityOf(['read']),
       parameters: [],
       responses: {
         201: { description: 'The ticket.', content: json('StreamTicket') },
         401: refusals[401],
+        403: refusals[403],
         503: refusals[503],
       },
     },

@@ -10,7 +10,7 @@ import {
   openAccountBody,
 } from '../accounts.ts';
 import { controlsResponse, killSwitchBody, limitsBody, limitsPath } from '../admin.ts';
-import { keyedHeaders, replaceHeaders, replaceOrderBody, waitingHeaders } from '../order-writes.ts';
+import { cancelHeaders, keyedHeaders, matchHeaders, replaceHeaders, replaceOrderBody, waitingHeaders } from '../order-writes.ts';
 import { cancelOrderBody, orderPath, orderResponse, placeOrderBody } from '../orders.ts';
 
 /** Every body and answer of a write, by the name that it has in the document of the API. */
@@ -38,6 +38,8 @@ export interface WriteRoute {
   readonly method: 'post' | 'put' | 'delete';
   /** With `{id}` for each part that `pathParameters` names. */
   readonly path: string;
+  /** The scope that a token needs; of several roles one. */
+  readonly needs: readonly string[];
   readonly operationId: string;
   readonly tag: 'Orders' | 'Accounts' | 'Operators';
   readonly summary: string;
@@ -48,7 +50,7 @@ export interface WriteRoute {
   /** Body of the successful answers, and by status what each means. */
   readonly answer: WriteSchema;
   readonly answers: Readonly<Record<number, string>>;
-  /** By status: refusals beside those of every write (400, 401, 413, 415, 503, 504). */
+  /** By status: refusals beside those of every write (400, 401, 403, 406, 413, 415, 503, 504). */
   readonly refusals: Readonly<Record<number, string>>;
   /** Headers of the successful answers. */
   readonly answerHeaders: readonly ('Location' | 'ETag' | 'Consistency-Token' | 'Preference-Applied')[];
@@ -57,17 +59,20 @@ export interface WriteRoute {
 const version = ['ETag', 'Consistency-Token'] as const;
 const notVisible = 'Not found, or not visible to you.';
 const operators = { 403: 'The token lacks the role `operator`: `operators-only`.' };
-const keyReused = 'The `Idempotency-Key` was used with another body: `idempotency-key-reused`.';
+const keyReused = 'The `Idempotency-Key` was used for another request: `idempotency-key-reused`; `errors` names what differs.';
+const changed = (what: string, code: string) =>
+  `The ${what} has another version than \`If-Match\` names: \`${code}\`, with its \`ETag\`.`;
 
 const orderRoutes: readonly WriteRoute[] = [
   {
     method: 'post',
     path: '/v1/orders',
+    needs: ['trade'],
     operationId: 'placeOrder',
     tag: 'Orders',
     summary: 'Place an order',
     description:
-      '`clientOrderId` names the order, else the `Idempotency-Key` does; the same name with the same terms is the same order, however often it is sent. 201 means: the order is durable, it passed the risk rules, its money or shares are reserved, and it is on its way to the brokerage. An order that breaks a rule is stored as `denied` and answered with 422; a repeat gets the same answer. The rules are `no-such-account`, `trading-halted`, `unknown-symbol`, `halted-symbol`, `wrong-tick`, `wrong-lot`, `market-closed`, `max-order-quantity`, `max-order-value`, `price-collar`, `insufficient-funds` and `insufficient-shares`. What needs a price is answered 503 `market-data-unavailable` while none is recent enough.',
+      '`clientOrderId` names the order, else the `Idempotency-Key` does; the same name with the same terms is the same order, however often it is sent. 201 means: the order is durable, it passed the risk rules, its money or shares are reserved, and it is on its way to the brokerage. An order that breaks a rule is stored as `denied` and answered with 422; a repeat gets the same answer. The rules are `no-such-account`, `trading-halted`, `unknown-symbol`, `halted-symbol`, `wrong-tick`, `wrong-lot`, `market-closed`, `max-order-quantity`, `max-order-value`, `price-collar`, `insufficient-funds` and `insufficient-shares`. What needs a price is answered 503 `prices-unavailable` while none is recent enough.',
     headers: waitingHeaders,
     body: { schema: 'PlaceOrder', required: true },
     answer: 'Order',
@@ -77,33 +82,37 @@ const orderRoutes: readonly WriteRoute[] = [
     },
     refusals: {
       404: 'The account is not found, or not visible to you: `account-not-found`.',
-      409: `An order of this name exists with other terms: \`order-already-placed\`; \`errors\` names the fields that differ. The account has as many open orders as it may: \`too-many-open-orders\`. ${keyReused}`,
-      422: 'A rule denies the order: `order-denied`, with its `id`, the `rule` and its `figures`. The order is stored and can be read; `Location` and `Consistency-Token` are as for 201.',
+      409: 'An order of this name exists with other terms: `order-already-placed`; `errors` names the fields that differ. The account has as many open orders as it may: `too-many-open-orders`.',
+      422: `${keyReused} A rule denies the order: \`order-denied\`, with its \`id\`, the \`rule\` and its \`figures\`. The order is stored and can be read; \`Location\` and \`Consistency-Token\` are as for 201.`,
     },
     answerHeaders: ['Location', ...version, 'Preference-Applied'],
   },
   {
     method: 'post',
     path: '/v1/orders/{id}/cancel',
+    needs: ['trade'],
     operationId: 'cancelOrder',
     tag: 'Orders',
     summary: 'Request to cancel an order',
     description:
       'The order becomes `pendingCancel`; it is cancelled only when the brokerage confirms, and may trade until then. The kill switch does not stop cancels.',
     pathParameters: orderPath,
-    headers: waitingHeaders,
+    headers: cancelHeaders,
     body: { schema: 'CancelOrder', required: false },
     answer: 'Order',
     answers: { 202: 'The request is stored.' },
     refusals: {
       404: notVisible,
-      409: `A cancel is requested already: \`cancel-already-requested\`. The order has ended: \`order-not-cancelable\`. ${keyReused}`,
+      409: `A cancel is requested already: \`cancel-already-requested\`. The order has ended: \`order-not-cancelable\`.`,
+      412: changed('order', 'order-changed'),
+      422: keyReused,
     },
     answerHeaders: ['Location', ...version, 'Preference-Applied'],
   },
   {
     method: 'post',
     path: '/v1/orders/{id}/replace',
+    needs: ['trade'],
     operationId: 'replaceOrder',
     tag: 'Orders',
     summary: 'Request other terms',
@@ -116,9 +125,9 @@ const orderRoutes: readonly WriteRoute[] = [
     answers: { 202: 'The request is stored.' },
     refusals: {
       404: notVisible,
-      409: `The brokerage does not work the order: \`order-not-replaceable\`. A replace is on its way: \`replace-already-requested\`. The new quantity has traded already: \`replace-below-filled\`. It was replaced as often as it may: \`too-many-revisions\`. ${keyReused}`,
-      412: 'The order has changed since the version in `If-Match`: `order-changed`.',
-      422: 'A rule denies the new terms: `replace-denied`, with `rule` and `figures`. Nothing is stored; the order goes on as before.',
+      409: `The brokerage does not work the order: \`order-not-replaceable\`. A replace is on its way: \`replace-already-requested\`. The new quantity has traded already: \`replace-below-filled\`. It was replaced as often as it may: \`too-many-revisions\`.`,
+      412: changed('order', 'order-changed'),
+      422: `${keyReused} A rule denies the new terms: \`replace-denied\`, with \`rule\` and \`figures\`. Nothing is stored; the order goes on as before.`,
     },
     answerHeaders: ['Location', ...version],
   },
@@ -128,6 +137,7 @@ const accountRoutes: readonly WriteRoute[] = [
   {
     method: 'post',
     path: '/v1/accounts',
+    needs: ['trade'],
     operationId: 'openAccount',
     tag: 'Accounts',
     summary: 'Open an account',
@@ -136,34 +146,39 @@ const accountRoutes: readonly WriteRoute[] = [
     body: { schema: 'OpenAccount', required: false },
     answer: 'Account',
     answers: { 201: 'The account is open.', 200: 'The account exists; this is its current state.' },
-    refusals: {
-      409: 'The key opened an account with other terms: `account-already-opened`. You opened as many as you may: `too-many-accounts`.',
-    },
+    refusals: { 409: 'You opened as many as you may: `too-many-accounts`.', 422: keyReused },
     answerHeaders: ['Location', ...version],
   },
   {
     method: 'post',
     path: '/v1/accounts/{id}/deposits',
+    needs: ['operator', 'treasury'],
     operationId: 'depositFunds',
     tag: 'Accounts',
     summary: 'Deposit money',
-    description: 'The same key is the same deposit and gets the same answer.',
+    description:
+      "For operators and the treasury: money comes in by their word, never by a client's. The same key of the same subject is the same deposit and gets the same answer.",
     pathParameters: accountPath,
     headers: keyedHeaders,
     body: { schema: 'MoveFunds', required: true },
     answer: 'Movement',
     answers: { 201: 'The money is in the account.', 200: 'This deposit was made before.' },
-    refusals: { 404: notVisible, 409: keyReused },
+    refusals: {
+      403: 'The token has neither the role `operator` nor `treasury`: `operators-only`.',
+      404: 'The account does not exist.',
+      422: keyReused,
+    },
     answerHeaders: version,
   },
   {
     method: 'post',
     path: '/v1/accounts/{id}/withdrawals',
+    needs: ['transfer'],
     operationId: 'withdrawFunds',
     tag: 'Accounts',
     summary: 'Withdraw money',
     description:
-      'At most the buying power: what open orders reserve stays. The same key is the same withdrawal and gets the same answer.',
+      'At most the buying power: what open orders reserve stays. The same key of the same subject is the same withdrawal and gets the same answer. A token has the scope `transfer` only where it says so.',
     pathParameters: accountPath,
     headers: keyedHeaders,
     body: { schema: 'MoveFunds', required: true },
@@ -171,36 +186,40 @@ const accountRoutes: readonly WriteRoute[] = [
     answers: { 201: 'The money has left the account.', 200: 'This withdrawal was made before.' },
     refusals: {
       404: notVisible,
-      409: keyReused,
-      422: 'Insufficient funds: `insufficient-funds`, with `needed` and `available`.',
+      422: `${keyReused} Insufficient funds: \`insufficient-funds\`, with \`needed\` and \`available\`.`,
     },
     answerHeaders: version,
   },
   {
     method: 'post',
     path: '/v1/accounts/{id}/grants',
+    needs: ['operator'],
     operationId: 'grantAccess',
     tag: 'Operators',
     summary: 'Grant access to an account',
-    description: 'For operators. From this answer on the subject may use the account beside its owner.',
+    description:
+      'For operators. From this answer on the subject may use the account beside its owner, for the scopes that are named and no others.',
     pathParameters: accountPath,
+    headers: matchHeaders,
     body: { schema: 'GrantAccess', required: true },
     answer: 'Grants',
     answers: { 201: 'Access is granted.', 200: 'It was granted before, or the subject is the owner.' },
-    refusals: { ...operators, 404: 'The account does not exist.' },
+    refusals: { ...operators, 404: 'The account does not exist.', 412: changed('account', 'account-changed') },
     answerHeaders: version,
   },
   {
     method: 'delete',
     path: '/v1/accounts/{id}/grants/{subject}',
+    needs: ['operator'],
     operationId: 'revokeAccess',
     tag: 'Operators',
     summary: 'Revoke access to an account',
     description: 'For operators. The owner keeps access.',
     pathParameters: grantPath,
+    headers: matchHeaders,
     answer: 'Grants',
     answers: { 200: 'The subject has no grant any more, or had none.' },
-    refusals: { ...operators, 404: 'The account does not exist.' },
+    refusals: { ...operators, 404: 'The account does not exist.', 412: changed('account', 'account-changed') },
     answerHeaders: version,
   },
 ];
@@ -209,6 +228,7 @@ const operatorRoutes: readonly WriteRoute[] = [
   {
     method: 'post',
     path: '/v1/admin/kill-switch',
+    needs: ['operator'],
     operationId: 'setKillSwitch',
     tag: 'Operators',
     summary: 'Halt or resume trading',
@@ -223,16 +243,23 @@ const operatorRoutes: readonly WriteRoute[] = [
   {
     method: 'put',
     path: '/v1/admin/limits/{scope}',
+    needs: ['operator'],
     operationId: 'setLimits',
     tag: 'Operators',
     summary: 'Set the limits of orders',
     description:
-      'For operators. All limits of the scope; an absent limit does not apply. For an order the tightest of those for all and for the account applies.',
+      'For operators. All limits of the scope, so `If-Match` has to say which ones are replaced; an absent limit does not apply. For an order the tightest of those for all and for the account applies.',
     pathParameters: limitsPath,
+    headers: matchHeaders,
     body: { schema: 'RiskLimits', required: true },
     answer: 'Controls',
     answers: { 200: 'The change is in force.' },
-    refusals: { ...operators, 404: 'The scope names an account that does not exist.' },
+    refusals: {
+      ...operators,
+      404: 'The scope names an account that does not exist.',
+      412: changed('controls', 'controls-changed'),
+      428: '`If-Match` is missing: `if-match-missing`, with the limits that there are and their `ETag`.',
+    },
     answerHeaders: version,
   },
 ];

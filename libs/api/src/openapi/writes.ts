@@ -1,5 +1,5 @@
 import type { Answer, OpenApiDocument, Operation } from './document.ts';
-import { answerHeaders, json, parametersOf, problem, writeRefusals } from './parts.ts';
+import { answerHeaders, json, parametersOf, problem, securityOf, writeRefusals } from './parts.ts';
 import { writeRoutes, type WriteRoute } from './write-routes.ts';
 
 function answersOf({ answer, answers, answerHeaders: names }: WriteRoute): Record<string, Answer> {
@@ -10,13 +10,14 @@ function answersOf({ answer, answers, answerHeaders: names }: WriteRoute): Recor
 }
 
 function operationOf(route: WriteRoute): Operation {
-  const { operationId, summary, description, tag, pathParameters, headers, body, refusals } = route;
+  const { operationId, summary, description, tag, needs, pathParameters, headers, body, refusals } = route;
   const own = Object.entries(refusals).map(([status, each]) => [status, problem(each)]);
   return {
     operationId,
     summary,
     description,
     tags: [tag],
+    security: securityOf(needs),
     parameters: [...parametersOf('path', pathParameters), ...parametersOf('header', headers)],
     ...(body && { requestBody: { required: body.required, content: json(body.schema) } }),
     responses: { ...answersOf(route), ...writeRefusals, ...Object.fromEntries(own) },

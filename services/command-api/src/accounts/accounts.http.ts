@@ -8,18 +8,20 @@ import {
   grantBody,
   grantPath,
   keyedHeaders,
+  matchHeaders,
   movementBody,
   openAccountBody,
   type AccountResponse,
   type Currency,
+  type GrantBody,
   type GrantsResponse,
   type MovementBody,
   type MovementResponse,
   type OpenAccountBody,
 } from '@tradecore/api';
 import { add } from '@tradecore/money';
-import { OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
-import { AccountNotFound, InsufficientFunds, type Account } from '@tradecore/trading';
+import { Needs, OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
+import { InsufficientFunds, type Account } from '@tradecore/trading';
 import { AccountAccess } from '../account-access.ts';
 import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
 import { ChangeAccess, type ChangeAccessCommand } from './change-access.ts';
@@ -29,6 +31,7 @@ import { OpenAccount } from './open-account.ts';
 /** A request about the account that the path names. */
 interface AccountWrite extends WriteRequest<typeof keyedHeaders> {
   readonly accountId: string;
+  readonly kind: Movement;
 }
 
 /** The door for accounts: opening, money in and out, and, for operators, who else may use them. */
@@ -42,6 +45,7 @@ export class AccountsHttp {
   ) {}
 
   /** `POST /v1/accounts`: 201 for a new account, 200 for the same again, as it stands now. */
+  @Needs('trade')
   @Post()
   async open(
     @Body(validated(openAccountBody)) { name, currency }: OpenAccountBody,
@@ -56,7 +60,8 @@ export class AccountsHttp {
     return accountResponseOf(account, { ...terms, currency });
   }
 
-  /** `POST /v1/accounts/{id}/deposits`: 201, and 200 for the same again. */
+  /** `POST /v1/accounts/{id}/deposits`: 201, and 200 for the same again. Money comes in by operators or the treasury, never by a client's word. */
+  @Needs(['operator', 'treasury'])
   @Post(':id/deposits')
   async deposit(
     @Param(validated(accountPath, 'path')) { id: accountId }: { id: string },
@@ -64,10 +69,12 @@ export class AccountsHttp {
     @RequestOf({ headers: keyedHeaders }) request: WriteRequest<typeof keyedHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<MovementResponse> {
-    return this.#move('deposit', { accountId, ...request }, body, reply);
+    const opened = await this.access.opened(accountId);
+    return this.#move(opened, { kind: 'deposit', accountId, ...request }, body, reply);
   }
 
   /** `POST /v1/accounts/{id}/withdrawals`: 201, 200 for the same again, 422 for more than is available. */
+  @Needs('transfer')
   @Post(':id/withdrawals')
   async withdraw(
     @Param(validated(accountPath, 'path')) { id: accountId }: { id: string },
@@ -75,7 +82,9 @@ export class AccountsHttp {
     @RequestOf({ headers: keyedHeaders }) request: WriteRequest<typeof keyedHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<MovementResponse> {
-    return this.#move('withdrawal', { accountId, ...request }, body, reply);
+    const mayUse = await this.access.admits(request.caller, accountId, 'writes');
+    const opened = mayUse ? await this.access.opened(accountId) : undefined;
+    return this.#move(opened, { kind: 'withdrawal', accountId, ...request }, body, reply);
   }
 
   /** `POST /v1/accounts/{id}/grants`: 201 where access is new, 200 where it was there. */
@@ -83,10 +92,11 @@ export class AccountsHttp {
   @Post(':id/grants')
   async grant(
     @Param(validated(accountPath, 'path')) { id: accountId }: { id: string },
-    @Body(validated(grantBody)) { subject }: { subject: string },
+    @Body(validated(grantBody)) { subject, scopes }: GrantBody,
+    @RequestOf({ headers: matchHeaders }) { headers }: WriteRequest<typeof matchHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<GrantsResponse> {
-    return this.#changeAccess({ access: 'granted', accountId, subject }, reply);
+    return this.#changeAccess({ access: 'granted', accountId, subject, scopes, ifMatch: headers['if-match'] }, reply);
   }
 
   /** `DELETE /v1/accounts/{id}/grants/{subject}`: 200, also where there was no such grant. */
@@ -95,23 +105,23 @@ export class AccountsHttp {
   @HttpCode(200)
   async revoke(
     @Param(validated(grantPath, 'path')) { id: accountId, subject }: { id: string; subject: string },
+    @RequestOf({ headers: matchHeaders }) { headers }: WriteRequest<typeof matchHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<GrantsResponse> {
-    return this.#changeAccess({ access: 'revoked', accountId, subject }, reply);
+    return this.#changeAccess({ access: 'revoked', accountId, subject, ifMatch: headers['if-match'] }, reply);
   }
 
   async #move(
-    kind: Movement,
-    { accountId, caller, headers }: AccountWrite,
+    opened: AccountOpened['data'] | undefined,
+    { kind, accountId, caller, headers }: AccountWrite,
     body: MovementBody,
     reply: Reply,
   ): Promise<MovementResponse> {
-    const opened = (await this.access.admits(caller, accountId, 'writes')) ? await this.access.opened(accountId) : undefined;
     if (!opened) throw accountNotFound();
     const { amount, reference } = body;
     const command = { kind, accountId, amount, ...(reference !== undefined && { reference }) };
     const { outcome, event } = await this.moveFunds
-      .execute({ ...command, idempotencyKey: headers['idempotency-key'] })
+      .execute({ ...command, subject: caller.subject, idempotencyKey: headers['idempotency-key'] })
       .catch(asUnprocessable);
     reply.status(outcome === 'moved' ? 201 : 200);
     setVersion({ id: accountId, version: event.aggregateVersion }, reply);
@@ -121,10 +131,11 @@ export class AccountsHttp {
 
   async #changeAccess(command: ChangeAccessCommand, reply: Reply): Promise<GrantsResponse> {
     const { accountId } = command;
-    const { owner = '', subjects, version, changed } = await this.changeAccess.execute(command).catch(pointAtPath);
+    if (!(await this.access.opened(accountId))) throw accountNotFound();
+    const { owner = '', subjects, version, changed } = await this.changeAccess.execute(command);
     reply.status(changed && command.access === 'granted' ? 201 : 200);
     setVersion({ id: accountId, version }, reply);
-    return { accountId, owner, subjects: [...subjects], version };
+    return { accountId, owner, subjects, version };
   }
 }
 
@@ -159,11 +170,6 @@ const accountNotFound = () =>
   new RequestRefused(404, 'account-not-found', 'Account not found, or not visible to you.', {
     errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'not found, or not visible to you' }],
   });
-
-/** The account that was not found is the one that the path names. */
-function pointAtPath(error: unknown): never {
-  throw error instanceof AccountNotFound ? accountNotFound() : error;
-}
 
 /** Insufficient funds are no conflict: the request is fine and can't be done. The figures go along. */
 function asUnprocessable(error: unknown): never {

@@ -9,13 +9,15 @@ import { IdempotencyKeyReused } from '../idempotency-key.ts';
 /** Which way money goes. */
 export type Movement = 'deposit' | 'withdrawal';
 
-/** A request to bring money in or take it out; account, kind and key make it one, however often it is sent. */
+/** A request to bring money in or take it out; account, kind, who asks and the key make it one, however often it is sent. */
 export interface MoveFundsCommand {
   readonly kind: Movement;
   readonly accountId: string;
   /** Canonical decimal. */
   readonly amount: string;
   readonly reference?: string;
+  /** Who asks: keys of one subject mean nothing to another. */
+  readonly subject: string;
   readonly idempotencyKey: string;
 }
 
@@ -38,8 +40,8 @@ export class MoveFunds {
 
   /** Throws `IdempotencyKeyReused`, and what `Account.deposit`, `Account.withdraw` and `AccountLanes.submit` throw. */
   async execute(command: MoveFundsCommand): Promise<MovedFunds> {
-    const { kind, accountId, idempotencyKey } = command;
-    const commandId = derivedId(kind, accountId, idempotencyKey);
+    const { kind, accountId, subject, idempotencyKey } = command;
+    const commandId = derivedId(kind, accountId, subject, idempotencyKey);
     const eventId = causedEventId(commandId, accountId, 0);
     const moved = await this.lanes.submit<MovedFunds>({
       accountId,

@@ -7,6 +7,7 @@ import { counter, extendContext } from '@tradecore/telemetry';
 import { Account } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
 import type { Limits } from '../limits.ts';
+import { IdempotencyKeyReused } from '../idempotency-key.ts';
 
 /** A request for an account. `owner` and key name it: the same two are the same account for ever. */
 export interface OpenAccountCommand {
@@ -39,7 +40,7 @@ export class OpenAccount {
   ) {}
 
   /**
-   * Throws `AccountAlreadyOpened` when the key opened an account with other terms, `TooManyAccounts`, and what `EventStore.saveAggregate`
+   * Throws `IdempotencyKeyReused` when the key opened an account with other terms, `TooManyAccounts`, and what `EventStore.saveAggregate`
    * throws.
    */
   async execute({ terms, idempotencyKey }: OpenAccountCommand): Promise<OpenedAccount> {
@@ -62,7 +63,8 @@ export class OpenAccount {
     } catch (error) {
       if (!(error instanceof ConcurrencyException)) throw error;
       const known = await this.eventStore.loadAggregate(Account, accountId);
-      known.open(terms);
+      const differing = known.differingFrom(terms);
+      if (differing.length > 0) throw new IdempotencyKeyReused(differing);
       return { outcome: 'repeated', account: known };
     }
   }

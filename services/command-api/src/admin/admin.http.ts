@@ -5,13 +5,14 @@ import {
   killSwitchBody,
   limitsBody,
   limitsPath,
+  matchHeaders,
   type ControlsResponse,
   type KillSwitchBody,
   type LimitsBody,
 } from '@tradecore/api';
 import { OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
 import { AccountNotFound, type TradingControl } from '@tradecore/trading';
-import type { Reply } from '../write-request.ts';
+import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
 import { SetControls } from './set-controls.ts';
 
 /** The door for operators. Every change is an event that says who, when and why. */
@@ -31,15 +32,16 @@ export class AdminHttp {
     return answer(scope, await set.catch(pointAt({ pointer: '#/scope' })), reply);
   }
 
-  /** `PUT /v1/admin/limits/{scope}`: 200; these are the limits of the scope from this answer on. */
+  /** `PUT /v1/admin/limits/{scope}`: 200; these are the limits of the scope from this answer on. 428 without If-Match: it replaces them all. */
   @OperatorsOnly()
   @Put('limits/:scope')
   async limits(
     @Param(validated(limitsPath, 'path')) { scope }: { scope: string },
     @Body(validated(limitsBody)) limits: LimitsBody,
+    @RequestOf({ headers: matchHeaders }) { headers }: WriteRequest<typeof matchHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<ControlsResponse> {
-    const set = this.controls.setLimits(scope, definedOf(limits));
+    const set = this.controls.setLimits(scope, definedOf(limits), headers['if-match']);
     return answer(scope, await set.catch(pointAt({ pointer: '#/scope', in: 'path' })), reply);
   }
 }

@@ -3,6 +3,8 @@ import { EventStore, retryOnConflict } from '@tradecore/event-sourcing';
 import { tradingControlIdFor, type RiskLimits } from '@tradecore/events';
 import { counter, extendContext } from '@tradecore/telemetry';
 import { AccountNotFound, TradingControl } from '@tradecore/trading';
+import type { TagTest } from '@tradecore/api';
+import { matchMissing, mustMatch } from '../if-match.ts';
 import { AccountAccess } from '../account-access.ts';
 
 const changes = counter({
@@ -32,9 +34,13 @@ export class SetControls {
     return this.#set(scope, (control) => control.resume(scope, reason));
   }
 
-  /** Replaces the limits of the scope, all of them. Throws `AccountNotFound`. */
-  setLimits(scope: string, limits: RiskLimits): Promise<TradingControl> {
-    return this.#set(scope, (control) => control.setLimits(scope, limits));
+  /** Replaces the limits of the scope, all of them. Throws 428 without `ifMatch`, 412 where it takes another version, `AccountNotFound`. */
+  setLimits(scope: string, limits: RiskLimits, ifMatch: TagTest | undefined): Promise<TradingControl> {
+    return this.#set(scope, (control) => {
+      if (!ifMatch) throw matchMissing(control);
+      mustMatch(ifMatch, control, 'controls-changed');
+      control.setLimits(scope, limits);
+    });
   }
 
   /** A scope that is neither `all` nor an account would look like a switch that holds. */

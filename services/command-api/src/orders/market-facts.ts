@@ -4,7 +4,7 @@ import type { InstrumentQuote, OrderTerms } from '@tradecore/events';
 import { MarketData } from '@tradecore/market-data';
 import { tokens, type Clock, type Config } from '@tradecore/service';
 import { counter, gauge } from '@tradecore/telemetry';
-import { millisecondsBetween, type Assessment, type RiskFacts } from '@tradecore/trading';
+import { millisecondsBetween, type Assessment, type RiskFacts, type Unpriced } from '@tradecore/trading';
 import { z } from 'zod';
 
 /** Settings of the rules. */
@@ -28,9 +28,11 @@ const refusals = counter({
 /** Rules that look at nothing of the market. */
 const withoutMarket: readonly (string | undefined)[] = ['no-such-account', 'trading-halted'];
 
-/** The rule compares the last price; for an order with a limit only the collar does. */
-const comparesPrice = (rule: string | undefined, { limitPrice }: OrderTerms): boolean =>
-  rule === 'price-collar' || (limitPrice === undefined && (rule === 'stale-price' || rule === 'max-order-value'));
+/** The last price led to this: for an order with a limit only at the collar, for a market order also where it is approved. */
+const restsOnPrice = (assessment: Assessment | Unpriced, { type, limitPrice }: OrderTerms): boolean =>
+  'denied' in assessment
+    ? assessment.denied.rule === 'price-collar' || (limitPrice === undefined && assessment.denied.rule === 'max-order-value')
+    : 'unpriced' in assessment || type === 'market';
 
 const isOver = (session: RiskFacts['session'], now: string): boolean =>
   !session || millisecondsBetween(now, session.nextClose) <= 0;
@@ -61,25 +63,25 @@ export class MarketFacts {
       now: this.clock.now().toISOString(),
       ...(quote && { quote }),
       ...(session && { session }),
-      maxPriceAgeMs: this.config.MAX_PRICE_AGE,
       marketCollarPercent: this.config.MARKET_COLLAR_PERCENT,
     };
   }
 
-  /** Throws `MarketDataUnavailable` where the rules came to this on market data that is not there, or too old to decide by. */
-  mustBearOut(assessment: Assessment, terms: OrderTerms, facts: MarketSeen): void {
+  /** What the rules came to. Throws `PricesUnavailable` where that rests on market data that is not there, or too old to decide by. */
+  borneOut(assessment: Assessment | Unpriced, terms: OrderTerms, facts: MarketSeen): Assessment {
     const reason = this.#doubt(assessment, terms, facts);
-    if (!reason) return;
-    refusals.inc({ reason });
-    throw new MarketDataUnavailable(reason, terms, facts.quote);
+    if (!reason && !('unpriced' in assessment)) return assessment;
+    refusals.inc({ reason: reason ?? 'price' });
+    throw new PricesUnavailable(reason ?? 'price', terms, facts.quote);
   }
 
-  #doubt(assessment: Assessment, terms: OrderTerms, { now, quote, session }: MarketSeen): Reason | undefined {
+  #doubt(assessment: Assessment | Unpriced, terms: OrderTerms, { now, quote, session }: MarketSeen): Reason | undefined {
     const rule = 'denied' in assessment ? assessment.denied.rule : undefined;
     if (withoutMarket.includes(rule)) return undefined;
-    if (!this.marketData.ready) return 'unread';
+    // An empty topic was read at once, and says nothing: the gateway has not published yet.
+    if (!this.marketData.ready || this.marketData.instruments === 0) return 'unread';
     if (rule === 'market-closed' && isOver(session, now)) return 'session';
-    return comparesPrice(rule, terms) && !this.#isFresh(quote, now) ? 'price' : undefined;
+    return restsOnPrice(assessment, terms) && !this.#isFresh(quote, now) ? 'price' : undefined;
   }
 
   #isFresh(quote: InstrumentQuote | undefined, now: string): boolean {
@@ -94,8 +96,8 @@ const details: Readonly<Record<Reason, string>> = {
 };
 
 /** What a rule needs of the market is not known: nothing is decided and nothing stored. */
-export class MarketDataUnavailable extends DomainError {
-  readonly code = 'market-data-unavailable';
+export class PricesUnavailable extends DomainError {
+  readonly code = 'prices-unavailable';
   readonly kind = 'busy';
   constructor(reason: Reason, { symbol }: OrderTerms, quote?: InstrumentQuote) {
     super(details[reason], { reason, symbol, ...(quote?.pricedAt !== undefined && { pricedAt: quote.pricedAt }) });

@@ -17,7 +17,7 @@ export class OrderRisk {
     @Inject(tokens.config) private readonly limits: Pick<Limits, 'LIMIT_OPEN_ORDERS'>,
   ) {}
 
-  /** Approved or denied; throws `MarketDataUnavailable` where that can't be said. */
+  /** Approved or denied; throws `PricesUnavailable` where that can't be said. */
   assess(terms: OrderTerms, { account, controls }: Pick<AccountState, 'account' | 'controls'>): Assessment {
     const [all, own] = controls;
     const halted = all.halted ?? own.halted;
@@ -26,9 +26,7 @@ export class OrderRisk {
       accountExists: account.isOpen,
       controls: { ...(halted && { halted }), limits: [all.limits, own.limits] },
     };
-    const assessment = assess(terms, facts);
-    this.market.mustBearOut(assessment, terms, facts);
-    return assessment;
+    return this.market.borneOut(assess(terms, facts), terms, facts);
   }
 
   /** Reserves what an order needs; the denial where the account has less. Throws `TooManyOpenOrders`. */

@@ -1,6 +1,7 @@
 import { Body, Controller, HttpCode, Inject, Param, Post, Res } from '@nestjs/common';
 import type { OrderTerms, RecordedEvent } from '@tradecore/events';
 import {
+  cancelHeaders,
   cancelOrderBody,
   encodeConsistencyToken,
   etagOf,
@@ -15,14 +16,14 @@ import {
   type ReplaceOrderBody,
 } from '@tradecore/api';
 import { orderFrom, type OrderRow } from '@tradecore/read-models';
-import { RequestRefused, validated, type Caller } from '@tradecore/service';
+import { Needs, RequestRefused, validated, type Caller } from '@tradecore/service';
 import { AccountNotFound, canonicalTerms, OrderNotFound } from '@tradecore/trading';
 import { keyOf } from '../idempotency-key.ts';
 import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
 import { OrderWaits } from './order-waits.ts';
 import { PlaceOrder } from './place-order.ts';
 import { RequestCancel } from './request-cancel.ts';
-import { ReplaceDenied, RequestReplace } from './request-replace.ts';
+import { RequestReplace } from './request-replace.ts';
 
 /** The door for orders: checks, asks a use case, answers with the order folded from what was stored. */
 @Controller('v1/orders')
@@ -35,6 +36,7 @@ export class OrdersHttp {
   ) {}
 
   /** `POST /v1/orders`: 201 for a new order, 200 for the same again; 422 for one that is denied, also when it comes again. */
+  @Needs('trade')
   @Post()
   async place(
     @Body(validated(placeOrderBody)) body: OrderTerms,
@@ -50,20 +52,23 @@ export class OrdersHttp {
   }
 
   /** `POST /v1/orders/{id}/cancel`: 202, the brokerage decides. */
+  @Needs('trade')
   @Post(':id/cancel')
   @HttpCode(202)
   async cancel(
     @Param(validated(orderPath, 'path')) { id: orderId }: { id: string },
     @Body(validated(cancelOrderBody)) { reason }: CancelOrderBody,
-    @RequestOf({ headers: waitingHeaders }) { caller, headers }: WriteRequest<typeof waitingHeaders>,
+    @RequestOf({ headers: cancelHeaders }) { caller, headers }: WriteRequest<typeof cancelHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
-    const command = { orderId, caller, ...(reason !== undefined && { reason }), ...keyOf(headers) };
+    const ifMatch = headers['if-match'];
+    const command = { orderId, caller, ifMatch, ...(reason !== undefined && { reason }), ...keyOf(headers) };
     const history = await this.requestCancel.execute(command).catch(pointAtPath);
     return answer(await this.#awaited(history, { caller, seconds: headers.prefer }, reply), reply);
   }
 
   /** `POST /v1/orders/{id}/replace`: 202, the brokerage decides; 422 where a rule, or want of money or shares, refuses. */
+  @Needs('trade')
   @Post(':id/replace')
   @HttpCode(202)
   async replace(
@@ -72,15 +77,8 @@ export class OrdersHttp {
     @RequestOf({ headers: replaceHeaders }) { caller, headers }: WriteRequest<typeof replaceHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
-    const expectedVersion = headers['if-match'];
-    const command = {
-      orderId,
-      caller,
-      changes,
-      ...(expectedVersion !== undefined && { expectedVersion }),
-      ...keyOf(headers),
-    };
-    return answer(await this.requestReplace.execute(command).catch(pointAtPath).catch(asUnprocessable), reply);
+    const command = { orderId, caller, changes, ifMatch: headers['if-match'], ...keyOf(headers) };
+    return answer(await this.requestReplace.execute(command).catch(pointAtPath), reply);
   }
 
   /** Waits where the client prefers that, and says so. */
@@ -127,12 +125,6 @@ function mustBeApproved(history: readonly RecordedEvent[]): readonly RecordedEve
   const { rule, detail, figures } = order.denial;
   const headers = headersOf(order, history);
   throw new RequestRefused(422, 'order-denied', detail, { headers, extensions: { id: order.orderId, rule, figures } });
-}
-
-/** The request is fine and can't be done; nothing is stored. */
-function asUnprocessable(error: unknown): never {
-  if (!(error instanceof ReplaceDenied)) throw error;
-  throw new RequestRefused(422, error.code, error.message, { ...(error.details && { extensions: error.details }) });
 }
 
 /** The order that was not found is the one that the path names: the answer says so. */

@@ -5,6 +5,7 @@ import {
   orderIdFor,
   orderIdForKey,
   orderKeyEventId,
+  OrderKeyUsed,
   placeCommandId,
   placementIdFor,
   type Denial,
@@ -36,8 +37,15 @@ export interface PlacedOrder {
   readonly history: readonly RecordedEvent[];
 }
 
-/** The request in its lane: a new order, or one that has the name or the key already. */
-type Placing = PlacedOrder | { readonly knownAs: string };
+/** An order that has the name or the key already. */
+interface Known {
+  readonly knownAs: string;
+  /** It has the key: what differs from it is refused, whatever else names the order. */
+  readonly byKey: boolean;
+}
+
+/** The request in its lane: a new order, or one that is there. */
+type Placing = PlacedOrder | Known;
 
 const outcomes = ['placed', 'denied', 'repeated'] as const;
 const placed = counter({
@@ -63,7 +71,7 @@ export class PlaceOrder {
 
   /**
    * Places the order, or finds it placed with the same terms. `terms` are canonical, with a clientOrderId or beside an idempotency key.
-   * Throws `AccountNotFound` for an account that is not the caller's, `OrderAlreadyPlaced`, `IdempotencyKeyReused`, `MarketDataUnavailable`, `TooManyOpenOrders`, and
+   * Throws `AccountNotFound` for an account that is not the caller's, `OrderAlreadyPlaced`, `IdempotencyKeyReused`, `PricesUnavailable`, `TooManyOpenOrders`, and
    * what `AccountLanes.submit` throws.
    */
   async execute(command: PlaceOrderCommand): Promise<PlacedOrder> {
@@ -78,14 +86,14 @@ export class PlaceOrder {
       lookups: order.names,
       decide: (state) => this.#decide(order, state),
     });
-    const result = 'knownAs' in placing ? await this.#repeat(order, placing.knownAs) : placing;
+    const result = 'knownAs' in placing ? await this.#repeat(order, placing) : placing;
     placed.inc({ outcome: result.outcome });
     return result;
   }
 
   #decide(named: NamedOrder, state: AccountState): Decision<Placing> {
-    const knownAs = named.knownAs(state);
-    if (knownAs !== undefined) return { answer: () => ({ knownAs }) };
+    const known = named.known(state);
+    if (known) return { answer: () => known };
     const { terms } = named;
     const assessment = this.risk.assess(terms, state);
     if ('denied' in assessment) return this.#denied(named, assessment.denied);
@@ -117,14 +125,46 @@ export class PlaceOrder {
     return { changes: [named.changeOf(order)], judged: true, answer };
   }
 
-  /** The name or the key is taken, for ever: by the same request, or by another one, which throws. */
-  async #repeat({ id, terms }: NamedOrder, knownAs: string): Promise<PlacedOrder> {
+  /** The name or the key is taken, permanently: by the same request, or by another one, which throws. A key that the order had not is its own now. */
+  async #repeat(named: NamedOrder, { knownAs, byKey }: Known): Promise<PlacedOrder> {
+    const { id, terms } = named;
     const order = await this.eventStore.loadAggregate(Order, knownAs);
-    if (knownAs !== id) throw new IdempotencyKeyReused(differingTerms(terms, order.state?.placed ?? terms));
+    const differing = differingTerms(terms, order.state?.placed ?? terms);
+    if (byKey && differing.length > 0) throw new IdempotencyKeyReused(differing);
     order.place(terms);
+    const { keyEventId } = named;
+    if (!byKey && keyEventId !== undefined) {
+      const holder = await this.#bindKey(named, keyEventId);
+      if (holder !== id) return this.#repeat(named, { knownAs: holder, byKey: true });
+    }
     return { outcome: 'repeated', history: await historyOf(this.eventStore, id) };
   }
+
+  /** Gives the key to the order, unless another one got it meanwhile. Returns whose it is. */
+  #bindKey({ id: orderId, terms: { accountId } }: NamedOrder, keyEventId: string): Promise<string> {
+    const change: Change = {
+      type: 'OrderKey',
+      id: keyEventId,
+      expected: 0,
+      events: [new OrderKeyUsed({ orderId })],
+      ids: new Map([[0, keyEventId]]),
+    };
+    return this.lanes.submit<string>({
+      accountId,
+      commandId: keyEventId,
+      maxEvents: 1,
+      lookups: [keyEventId],
+      decide: (state) => {
+        const before = state.stored(keyEventId);
+        return before ? { answer: () => orderOfKey(before) } : { changes: [change], answer: () => orderId };
+      },
+    });
+  }
 }
+
+/** The order that has a key, from the event that has the key's id. */
+const orderOfKey = ({ type, data, aggregateId }: RecordedEvent): string =>
+  type === OrderKeyUsed.type ? (data as OrderKeyUsed['data']).orderId : aggregateId;
 
 /** What an approved order needs. */
 function needsOf({ id, state }: Order): Reservation {
@@ -139,7 +179,7 @@ class NamedOrder {
   readonly id: string;
   readonly commandId: string;
   /** The id of its second event where a key came along: whatever else has the key, has this id. */
-  readonly #keyEventId: string | undefined;
+  readonly keyEventId: string | undefined;
   readonly #firstEventId: string;
 
   constructor({ terms, idempotencyKey }: PlaceOrderCommand) {
@@ -148,19 +188,19 @@ class NamedOrder {
     this.id = clientOrderId === undefined ? orderIdForKey(accountId, idempotencyKey ?? '') : orderIdFor(accountId, clientOrderId);
     this.commandId = placeCommandId(this.id);
     this.#firstEventId = causedEventId(this.commandId, this.id, 0);
-    this.#keyEventId = idempotencyKey === undefined ? undefined : orderKeyEventId(accountId, idempotencyKey);
+    this.keyEventId = idempotencyKey === undefined ? undefined : orderKeyEventId(accountId, idempotencyKey);
   }
 
   /** Ids of events that show whether name and key are taken. */
   get names(): string[] {
-    return this.#keyEventId === undefined ? [this.#firstEventId] : [this.#firstEventId, this.#keyEventId];
+    return this.keyEventId === undefined ? [this.#firstEventId] : [this.#firstEventId, this.keyEventId];
   }
 
   /** The order that has the key or the name already. */
-  knownAs(state: AccountState): string | undefined {
-    const keyHolder = this.#keyEventId === undefined ? undefined : state.stored(this.#keyEventId);
-    if (keyHolder) return keyHolder.aggregateId;
-    return state.stored(this.#firstEventId) || state.isTaken(this.id) ? this.id : undefined;
+  known(state: AccountState): Known | undefined {
+    const keyHolder = this.keyEventId === undefined ? undefined : state.stored(this.keyEventId);
+    if (keyHolder) return { knownAs: orderOfKey(keyHolder), byKey: true };
+    return state.stored(this.#firstEventId) || state.isTaken(this.id) ? { knownAs: this.id, byKey: false } : undefined;
   }
 
   place(): Order {
@@ -170,7 +210,7 @@ class NamedOrder {
   }
 
   changeOf({ uncommittedEvents: events }: Order): Change {
-    const ids = this.#keyEventId === undefined ? {} : { ids: new Map([[1, this.#keyEventId]]) };
+    const ids = this.keyEventId === undefined ? {} : { ids: new Map([[1, this.keyEventId]]) };
     return { type: Order.type, id: this.id, expected: 0, events, ...ids };
   }
 

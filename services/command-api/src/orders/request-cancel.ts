@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { TagTest } from '@tradecore/api';
 import { Busy, ConcurrencyException, EventStore, type LoadedMany, type PartToSave } from '@tradecore/event-sourcing';
 import type { RecordedEvent } from '@tradecore/events';
 import type { Caller } from '@tradecore/service';
 import { extendContext } from '@tradecore/telemetry';
 import { Order } from '@tradecore/trading';
+import { mustMatch } from '../if-match.ts';
 import { keyedCommandOf, OwnOrder, type OrderRequest } from './own-order.ts';
 
 /** A request to cancel an order. */
@@ -11,6 +13,8 @@ export interface RequestCancelCommand {
   readonly orderId: string;
   readonly caller: Caller;
   readonly reason?: string;
+  /** Which version the request is based on; any when absent. */
+  readonly ifMatch?: TagTest | undefined;
   /** Makes the request one, however often it is sent. */
   readonly idempotencyKey?: string;
 }
@@ -24,21 +28,24 @@ export class RequestCancel {
   ) {}
 
   /**
-   * Returns the order's stored events up to the request; the same again for a repeated key. Throws `OrderNotFound`, `IdempotencyKeyReused`, and what
-   * `Order.requestCancel` and `EventStore.decideLocked` throw.
+   * Returns the order's stored events up to the request; the same again for a repeated key. Throws 412 when the order has
+   * another version than `ifMatch` takes, `OrderNotFound`, `IdempotencyKeyReused`, and what `Order.requestCancel` and `EventStore.decideLocked` throw.
    */
-  async execute({ reason, ...command }: RequestCancelCommand): Promise<readonly RecordedEvent[]> {
+  async execute({ reason, ifMatch, ...command }: RequestCancelCommand): Promise<readonly RecordedEvent[]> {
     const request = { ...command, name: 'cancel-order' as const, body: { reason }, fields: ['reason'] };
     const account = await this.ownOrder.accountOf(request);
     const commandId = keyedCommandOf(request)?.commandId;
     const event = await extendContext({ account, ...(commandId !== undefined && { commandId }) }, () =>
-      this.#store(request, reason),
+      this.#store(request, { reason, ifMatch }),
     );
     return this.ownOrder.historyUpTo(event, request);
   }
 
   /** The event of the request: stored now, or before. The saga writes to the order too: who loses to it once decides under the order's lock. */
-  async #store(request: OrderRequest, reason: string | undefined): Promise<RecordedEvent> {
+  async #store(
+    request: OrderRequest,
+    { reason, ifMatch }: Pick<RequestCancelCommand, 'ifMatch'> & { readonly reason: string | undefined },
+  ): Promise<RecordedEvent> {
     const wanted = [{ type: Order, id: request.orderId }];
     const lookups = [keyedCommandOf(request)?.eventId].filter((id) => id !== undefined);
     let before: RecordedEvent | undefined;
@@ -47,6 +54,7 @@ export class RequestCancel {
       if (before) return [];
       const order = loaded.get(Order, request.orderId).aggregate;
       const expected = order.version;
+      mustMatch(ifMatch, order, 'order-changed');
       order.requestCancel(reason);
       const target = { type: Order.type, id: request.orderId };
       return [{ ...target, expected, events: this.eventStore.prepare(target, order.uncommittedEvents) }];

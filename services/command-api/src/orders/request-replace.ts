@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { TagTest } from '@tradecore/api';
 import { DomainError } from '@tradecore/event-sourcing';
 import { OrderReplaceRequested, type Denial, type RecordedEvent, type ReplaceTerms } from '@tradecore/events';
-import { RequestRefused, tokens, type Caller } from '@tradecore/service';
+import { tokens, type Caller } from '@tradecore/service';
 import { Order, reservationOf, type Account } from '@tradecore/trading';
 import { AccountLanes } from '../account-lane/account-lanes.ts';
 import type { AccountState, Decision } from '../account-lane/account-request.ts';
+import { mustMatch } from '../if-match.ts';
 import type { Limits } from '../limits.ts';
 import { OrderRisk } from './order-risk.ts';
 import { keyedCommandOf, OwnOrder } from './own-order.ts';
@@ -15,8 +17,8 @@ export interface RequestReplaceCommand {
   readonly caller: Caller;
   /** Canonical; what is absent stays. */
   readonly changes: ReplaceTerms;
-  /** The version that the request is based on; any when absent. */
-  readonly expectedVersion?: number;
+  /** Which version the request is based on; any when absent. */
+  readonly ifMatch?: TagTest | undefined;
   /** Makes the request one, however often it is sent. */
   readonly idempotencyKey?: string;
 }
@@ -35,7 +37,7 @@ export class RequestReplace {
 
   /**
    * Returns the order's stored events up to the request; the same again for a repeated key. Throws 412 when the order has changed since
-   * `expectedVersion`, `ReplaceDenied`, `MarketDataUnavailable`, `OrderNotFound`, `IdempotencyKeyReused`, and what `Order.requestReplace` and
+   * what `ifMatch` takes, `ReplaceDenied`, `PricesUnavailable`, `OrderNotFound`, `IdempotencyKeyReused`, and what `Order.requestReplace` and
    * `AccountLanes.submit` throw; nothing is stored then.
    */
   async execute(command: RequestReplaceCommand): Promise<readonly RecordedEvent[]> {
@@ -56,10 +58,10 @@ export class RequestReplace {
     return this.ownOrder.historyUpTo(event, request);
   }
 
-  #decide({ orderId, changes, expectedVersion }: RequestReplaceCommand, state: AccountState): Decision<RecordedEvent> {
+  #decide({ orderId, changes, ifMatch }: RequestReplaceCommand, state: AccountState): Decision<RecordedEvent> {
     const order = state.order(orderId);
     const expected = order.version;
-    if (expectedVersion !== undefined && expected !== expectedVersion) throw changedSince(expected);
+    mustMatch(ifMatch, order, 'order-changed');
     // The rules look at the new terms as at those of a new order, kill switches too: at the brokerage they are one.
     const assessment = this.risk.assess(order.termsAfter(changes), state);
     if ('denied' in assessment) throw new ReplaceDenied(assessment.denied);
@@ -87,21 +89,8 @@ export class RequestReplace {
 /** A rule, or want of money or shares, refuses the new terms; the order goes on under its old ones. `details` are the rule and its figures. */
 export class ReplaceDenied extends DomainError {
   readonly code = 'replace-denied';
-  readonly kind = 'refused';
+  readonly kind = 'unprocessable';
   constructor({ rule, detail, figures }: Denial) {
     super(detail, { rule, figures });
   }
 }
-
-const changedSince = (version: number): RequestRefused =>
-  new RequestRefused(412, 'order-changed', 'The order has changed since the version that If-Match names.', {
-    extensions: { version },
-    errors: [
-      {
-        pointer: '#/if-match',
-        in: 'header',
-        code: 'order-changed',
-        detail: `is not the ETag "${version}" that the order has now`,
-      },
-    ],
-  });

@@ -42,12 +42,12 @@ export class StreamCallers {
     const ticket = /(?:^|,)\s*ticket\.([^\s,]+)/.exec(offered)?.[1];
     return authorization === undefined && ticket !== undefined
       ? this.#use(ticket)
-      : this.authenticator.authenticate(authorization);
+      : this.authenticator.admit(authorization, 'read');
   }
 
   /** The caller whom a token names that is sent on an open stream. */
   named(token: string): Promise<Caller> {
-    return this.authenticator.authenticate(`Bearer ${token}`);
+    return this.authenticator.admit(`Bearer ${token}`, 'read');
   }
 
   /** A ticket for the caller, and when it ends. */

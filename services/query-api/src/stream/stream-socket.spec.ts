@@ -17,7 +17,7 @@ describe('a stream', () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'setTimeout', 'queueMicrotask', 'performance', 'Date'] });
     server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     await once(server, 'listening');
-    const caller = { subject: 'me', accounts: [], role: 'client', expiresAt: Date.now() + 60_000 } as const;
+    const caller = { subject: 'me', accounts: [], role: 'client', scopes: ['read'], expiresAt: Date.now() + 60_000 } as const;
     refused = [];
     const parts = { feeds: { may: async () => false }, refused: (refusal: RequestRefused) => refused.push(refusal) };
     server.on('connection', (socket) => new StreamSocket(socket, caller, parts as never));

@@ -1,6 +1,6 @@
 import { Controller, Header, Inject, Post } from '@nestjs/common';
 import type { StreamTicketResponse } from '@tradecore/api';
-import { CallerOf, type Caller } from '@tradecore/service';
+import { CallerOf, Needs, type Caller } from '@tradecore/service';
 import { StreamCallers } from './stream-callers.ts';
 
 /** `POST /v1/stream-tickets`: a ticket that opens the caller's stream from where no header can be sent. */
@@ -8,6 +8,7 @@ import { StreamCallers } from './stream-callers.ts';
 export class TicketsHttp {
   constructor(@Inject(StreamCallers) private readonly callers: StreamCallers) {}
 
+  @Needs('read')
   @Post()
   @Header('cache-control', 'no-store')
   make(@CallerOf() caller: Caller): Promise<StreamTicketResponse> {

@@ -1,0 +1,229 @@
+import { apiPaths, encodeConsistencyToken, openApiDocument } from '@tradecore/api';
+import { accountIdFor, brokerOrderIdFor, freshId, placementIdFor, topics, tradingControlIdFor } from '@tradecore/events';
+import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
+import { publishMarket, sampleQuote, sampleSession } from '@tradecore/market-data/testing';
+import { TestReadModels } from '@tradecore/read-models/testing';
+import type { RunningService } from '@tradecore/service';
+import { createTestIssuer, startTestService, type TestIssuer } from '@tradecore/service/testing';
+import { extendContext } from '@tradecore/telemetry';
+import { TradingControl } from '@tradecore/trading';
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import { commandApi } from '../services/command-api/src/command-api.module.ts';
+import { queryApi } from '../services/query-api/src/query-api.module.ts';
+
+/*
+ * Every operation of the document, with every kind of token, on ids of everything that is somebody else's. Whatever they name, the answer is the
+ * one for an id that names nothing, byte for byte: nobody learns what is there.
+ */
+
+const document = openApiDocument();
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), ...operation })),
+);
+type Route = (typeof operations)[number];
+const stream = '/v1/stream';
+/** Operations that name nothing that could be somebody else's. */
+const withoutIds = ['openAccount', 'makeStreamTicket'];
+
+/** A value that fits a schema of the document: what it requires, or where it requires nothing, all that it has. */
+function sampleOf(schema: Readonly<Record<string, unknown>>): unknown {
+  const {
+    $ref,
+    examples,
+    enum: values,
+    properties,
+    required,
+  } = schema as {
+    readonly $ref?: string;
+    readonly examples?: readonly unknown[];
+    readonly enum?: readonly unknown[];
+    readonly properties?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+    readonly required?: readonly string[];
+  };
+  if ($ref !== undefined) return sampleOf(document.components.schemas[$ref.split('/').at(-1) ?? ''] ?? {});
+  if (!properties) return examples?.[0] ?? values?.[0];
+  const names = Object.keys(properties).filter((name) => !required?.length || required.includes(name));
+  return Object.fromEntries(names.map((name) => [name, sampleOf(properties[name] ?? {})]));
+}
+
+let models: TestReadModels;
+let kafka: TestKafka;
+let issuer: TestIssuer;
+let doors: { readonly commands: RunningService; readonly queries: RunningService };
+/** Ids of what is somebody else's, by what they name. */
+let foreign: Readonly<Record<string, string>>;
+const nothing = freshId();
+/** A client's token that names each of these. */
+const named = () => Object.values(foreign).filter((id) => id !== foreign['account'] && id !== foreign['guessed account']);
+
+beforeAll(async () => {
+  [models, kafka, issuer] = await Promise.all([
+    TestReadModels.create(),
+    createTestKafka({ declarations: [topics.marketData] }),
+    createTestIssuer(),
+  ]);
+  await publishMarket(kafka.kafka, sampleSession(), sampleQuote());
+  const settings = { ...issuer.env, KAFKA_BROKERS: kafka.brokers.join(), NAMESPACE: kafka.namespace };
+  const start = (options: typeof commandApi) =>
+    startTestService(options, {
+      ...settings,
+      DATABASE_URL: models.database.urlFor(options.name),
+      REDIS_URL: process.env['REDIS_URL'] ?? '',
+    });
+  const [commands, queries] = await Promise.all([start(commandApi), start(queryApi)]);
+  doors = { commands, queries };
+  const account = await models.openAccount({ owner: 'victim' });
+  const order = await models.flow.place(account, { limitPrice: '100' });
+  await models.flow.accepted(order);
+  // A name that anybody may guess: the id that it makes must not tell that the guess is right.
+  const guessed = accountIdFor('victim', 'first');
+  await models.account(guessed, (each) => each.open({ owner: 'victim', currency: 'USD' }));
+  const control = new TradingControl(tradingControlIdFor(account));
+  control.halt(account, 'a test');
+  await extendContext({ correlationId: freshId() }, () => models.store.saveAggregate(control));
+  foreign = {
+    account,
+    'guessed account': guessed,
+    order,
+    placement: placementIdFor(order),
+    'broker order': brokerOrderIdFor(order, 1),
+    control: control.id,
+  };
+});
+afterAll(async () => {
+  await Promise.all([doors?.commands.stop(), doors?.queries.stop()]);
+  await Promise.all([models?.drop(), kafka?.drop(), issuer?.close()]);
+});
+
+/** The request of a route that names `id` wherever it may; undefined where it has no place for one. */
+function requestFor({ path, method, parameters, requestBody }: Route, id: string) {
+  const [schema] = Object.values(requestBody?.content ?? {}).map((each) => each.schema);
+  const body = schema && (sampleOf(schema) as Record<string, unknown>);
+  const filled =
+    body &&
+    Object.fromEntries(Object.entries(body).map(([name, value]) => [name, /^(accountId|scope)$/.test(name) ? id : value]));
+  const query = parameters.filter((each) => each.in === 'query' && each.required).map(({ name }) => `${name}=${id}`);
+  const url = `${path.replace(/\{(id|scope)\}/g, id).replace('{subject}', 'someone')}${query.length > 0 ? `?${query.join('&')}` : ''}`;
+  const headers = { 'idempotency-key': freshId(), 'if-match': '*', ...(body && { 'content-type': 'application/json' }) };
+  const content = JSON.stringify(filled);
+  const takesToken = parameters.some(({ name }) => name === 'Consistency-Token');
+  return { url, method, headers, body: content, takesToken, names: url.includes(id) || (content ?? '').includes(id) };
+}
+
+type Request = ReturnType<typeof requestFor>;
+
+/** What came back, without what differs from one request to the next. */
+async function answerTo({ url, method, headers, body }: Request, id: string, more: Record<string, string>): Promise<string> {
+  const door = method === 'GET' ? doors.queries : doors.commands;
+  const sent = { method, headers: { ...headers, ...more }, ...(body !== undefined && { body }) };
+  const response = await fetch(`${door.url}${url}`, sent);
+  const shown = [...response.headers].filter(([name]) => !/^(date|traceparent|x-correlation-id|content-length)$/.test(name));
+  const text = (await response.text()).replaceAll(id, '<id>').replace(/"traceId":"\w+"/, '');
+  return `${response.status} ${JSON.stringify(shown)} ${text}`;
+}
+
+/** Tokens that a made-up claim to have seen the thing may come with. */
+const madeUp = (id: string, { takesToken }: Request): Record<string, string>[] => {
+  if (!takesToken) return [{}];
+  const tokens = [1, 2, 1000].map((version) => encodeConsistencyToken({ aggregateId: id, version }));
+  const viaAccount = encodeConsistencyToken({ aggregateId: freshId(), version: 1, accountId: id, accountVersion: 1 });
+  return [{}, ...[...tokens, viaAccount].map((token) => ({ 'consistency-token': token }))];
+};
+
+/** Each answer once, with how many got it: one for all ids. */
+async function answersTo(route: Route, ids: readonly string[], authorization: Record<string, string>): Promise<string[]> {
+  const answers = await Promise.all(
+    ids.map(async (id) => {
+      const request = requestFor(route, id);
+      const each = await Promise.all(madeUp(id, request).map((token) => answerTo(request, id, { ...authorization, ...token })));
+      return each.join('\n');
+    }),
+  );
+  return [...new Set(answers)];
+}
+
+const scopes = ['read', 'trade', 'transfer'];
+const needsOf = ({ security }: Route): string[] => security.flatMap(({ bearer }) => bearer);
+/** Claims of tokens by kind: each scope and each role alone, all of a client's, and none. */
+const kinds = {
+  ...Object.fromEntries(scopes.map((scope) => [scope, { scope }])),
+  ...Object.fromEntries(['operator', 'treasury'].map((role) => [role, { scope: '', role }])),
+  client: { scope: scopes.join(' ') },
+  nothing: { scope: 'openid' },
+} as Readonly<Record<string, { readonly scope: string; readonly role?: string }>>;
+const has = (kind: string, needs: readonly string[]): boolean =>
+  needs.includes(kind) || (kind === 'client' && needs.some((need) => scopes.includes(need)));
+
+const tested = operations.filter(({ path, operationId }) => path !== stream && !withoutIds.includes(operationId));
+
+it('the doors serve the operations of the document and no others', async () => {
+  const served = await Promise.all(Object.values(doors).map(async ({ adminUrl }) => (await fetch(`${adminUrl}/metrics`)).text()));
+  const series = served.flatMap((text) => [
+    ...text.matchAll(/^http_requests_total\{method="(\w+)",route="([^"]*)",status="2xx"\}/gm),
+  ]);
+  const routes = series.map(([, method = '', route = '']) => `${method} ${route.replaceAll(/:(\w+)/g, '{$1}')}`);
+  const told = Object.entries(apiPaths).flatMap(([path, methods]) => methods.map((method) => `${method} ${path}`));
+  expect([...new Set(routes)].sort()).toEqual(told.filter((each) => each !== `GET ${stream}`).sort());
+});
+
+it('every operation names something, or is known not to', () => {
+  const silent = tested.filter((route) => {
+    const { names, takesToken } = requestFor(route, nothing);
+    return !names && !takesToken;
+  });
+  expect(silent.map(({ operationId }) => operationId)).toEqual([]);
+});
+
+describe.each(tested.map((route) => [route.operationId, route] as const))('%s', (_name, route) => {
+  const needs = needsOf(route);
+  const isForRoles = needs.some((need) => !scopes.includes(need));
+
+  it('tells nobody anything: not without a token, not with one of somebody else', async () => {
+    const ids = [...Object.values(foreign), nothing];
+    const expired = `Bearer ${await issuer.token({ expiresIn: -60 })}`;
+    for (const headers of [{}, { authorization: 'Bearer a.b.c' }, { authorization: expired }]) {
+      const answers = await answersTo(route, ids, headers as Record<string, string>);
+      expect(answers.map((each) => each.slice(0, 3))).toEqual(['401']);
+    }
+  });
+
+  it.each(Object.keys(kinds))('tells a token for "%s" the same of what is foreign as of what is nothing', async (kind) => {
+    const authorization = `Bearer ${await issuer.token({ subject: 'stranger', ...kinds[kind] })}`;
+    const isAdmitted = has(kind, needs);
+    // An operator may do something to every account, and to nothing else.
+    const accounts = [foreign['account'], foreign['guessed account']];
+    const ids = Object.values(foreign).filter((id) => !(isAdmitted && isForRoles && accounts.includes(id)));
+    const answers = await answersTo(route, [...ids, nothing], { authorization });
+    expect(answers).toHaveLength(1);
+    const status = answers[0]?.slice(0, 3);
+    expect(status).toBe(!isAdmitted ? '403' : requestFor(route, nothing).names ? '404' : '200');
+  });
+
+  it('tells a token that names what is no account the same as of any other', async () => {
+    const role = isForRoles ? { role: needs[0] ?? '' } : {};
+    const token = { subject: 'stranger', accounts: named(), scope: scopes.join(' '), ...role };
+    const answers = await answersTo(route, named(), { authorization: `Bearer ${await issuer.token(token)}` });
+    expect(answers).toHaveLength(1);
+    expect(answers[0]?.slice(0, 3)).toMatch(/^(404|200)$/);
+  });
+});
+
+it('the stream tells of a foreign account what it tells of nothing', async () => {
+  const authorization = `Bearer ${await issuer.token({ subject: 'stranger' })}`;
+  const url = `${doors.queries.url?.replace('http', 'ws')}${stream}`;
+  const refused = new WebSocket(url, { headers: { authorization: `Bearer ${await issuer.token({ scope: 'trade' })}` } });
+  const [, response] = (await once(refused, 'unexpected-response')) as [unknown, { statusCode: number; destroy(): void }];
+  response.destroy();
+  expect(response.statusCode).toBe(403);
+  const socket = new WebSocket(url, { headers: { authorization } });
+  await once(socket, 'open');
+  const answers = new Set<string>();
+  for (const accountId of [...Object.values(foreign), nothing]) {
+    const answer = once(socket, 'message');
+    socket.send(JSON.stringify({ type: 'subscribe', accountId }));
+    answers.add(String((await answer)[0]).replaceAll(accountId, '<id>'));
+  }
+  socket.terminate();
+  expect([...answers]).toEqual([expect.stringContaining('account-not-found')]);
+});

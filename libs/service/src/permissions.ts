@@ -1,0 +1,56 @@
+import { RouteConfig } from '@nestjs/platform-fastify';
+import type { AccessScope } from '@tradecore/events';
+import { RequestRefused } from './problems.ts';
+
+/** What a token may say of whoever bears it. */
+export const roles = ['client', 'operator', 'treasury'] as const;
+/** One of them. */
+export type Role = (typeof roles)[number];
+
+/** What a route asks of a token: a scope, or one of these roles. */
+export type Need = AccessScope | readonly Exclude<Role, 'client'>[];
+
+/** Scopes of a token that names none. `transfer` is never taken for granted: money leaves only by a token that says so. */
+export const defaultScopes: readonly AccessScope[] = ['read', 'trade'];
+
+/** Whether a token of this role and these scopes is enough. */
+export const suffices = (
+  need: Need,
+  { role, scopes }: { readonly role: Role; readonly scopes: readonly AccessScope[] },
+): boolean => (typeof need === 'string' ? scopes.includes(need) : (need as readonly Role[]).includes(role));
+
+/** What is lacking: 403, whatever the request names. */
+export function lacking(need: Need): RequestRefused {
+  if (typeof need === 'string') return insufficientScope(need, 'token');
+  const detail = `The token has not the role ${need.join(' or ')}.`;
+  return new RequestRefused(403, 'operators-only', detail, { errors: [faultOf('operators-only', detail)] });
+}
+
+/** A token, or the grant by which its bearer uses an account, is not for this. */
+export function insufficientScope(scope: AccessScope, what: 'token' | 'grant'): RequestRefused {
+  const detail = `The ${what} has not the scope ${scope}.`;
+  return new RequestRefused(403, 'insufficient-scope', detail, {
+    errors: [faultOf('insufficient-scope', detail)],
+    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
+    extensions: { scope },
+  });
+}
+
+const faultOf = (code: string, detail: string) => ({
+  pointer: '#/authorization',
+  in: 'header' as const,
+  code,
+  detail,
+});
+
+/** What a route needs: anybody else is answered 403 before the body is read. */
+export const Needs = (needs: Need): MethodDecorator => RouteConfig({ needs });
+
+/** A route for operators. */
+export const OperatorsOnly = (): MethodDecorator => Needs(['operator']);
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    needs?: Need;
+  }
+}
