@@ -10,6 +10,7 @@ const entityTags = (description: string, isNamed: (tags: readonly string[], etag
   z
     .string()
     .max(1000, { abort: true })
+    .meta({ examples: ['"2"'] }) // before the transform, or the document loses it
     .transform((text, context): TagTest => {
       if (text.trim() === '*') return () => true;
       if (!list.test(text)) {
@@ -21,7 +22,7 @@ const entityTags = (description: string, isNamed: (tags: readonly string[], etag
       return (etag) => isNamed(tags, etag);
     })
     .optional()
-    .meta({ description, examples: ['"2"'] });
+    .meta({ description });
 
 /** `If-Match` compares strongly: a weak tag names nothing. */
 export const ifMatch = entityTags(

@@ -129,6 +129,7 @@ export const noQuery = z.strictObject({});
 export const readHeaders = z.object({
   'consistency-token': z
     .string()
+    .meta({ examples: ['AZCm4AAAcACAAAAAAACswAAAAAE'] }) // before the transform, or the document loses it
     .transform((text, context) => {
       const token = decodeConsistencyToken(text);
       if (token) return token;
@@ -138,7 +139,6 @@ export const readHeaders = z.object({
     .optional()
     .meta({
       description: 'From an earlier answer: the read waits, at most 2 s, until it shows at least that state.',
-      examples: ['AZCm4AAAcACAAAAAAACswAAAAAE'],
     }),
   'if-none-match': ifNoneMatch,
 });

@@ -94,7 +94,9 @@ export async function startService(options: ServiceOptions, env: Environment): P
   try {
     if (uses.includes('postgres')) dataSource = await openPool({ name, config, migrations });
     const infrastructure = await InfrastructureModule.for({ name, uses, door, config, health, migrations, dataSource });
-    const adapter = door ? createHttpDoor({ ...door, routeClasses, paths, config, health }) : new FastifyAdapter({ logger: false });
+    const adapter = door
+      ? createHttpDoor({ ...door, routeClasses, paths, config, health })
+      : new FastifyAdapter({ logger: false });
     const app = await NestFactory.create(rootOf(infrastructure, module), adapter, {
       bodyParser: false,
       logger: new NestLog(),

@@ -14,14 +14,7 @@ import {
   type Posting,
   type Reservation,
 } from '@tradecore/events';
-import {
-  Account,
-  AccountNotFound,
-  InsufficientFunds,
-  InsufficientShares,
-  TooManyOpenOrders,
-  type Settlement,
-} from './index.ts';
+import { Account, AccountNotFound, InsufficientFunds, InsufficientShares, TooManyOpenOrders, type Settlement } from './index.ts';
 import { InvalidAmount, UnsupportedCurrency } from './account-errors.ts';
 
 const orderId = '0190a6e0-0000-7000-8000-000000000001';

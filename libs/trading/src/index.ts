@@ -18,12 +18,7 @@ export { decidePlacement, orderPlacementProcess, type PlacementInput } from './o
 export { stepRules, submitStep } from './order-placement.steps.ts';
 export { Account, currencies, type AccountState } from './account.aggregate.ts';
 export { type Settlement } from './account-entries.ts';
-export {
-  AccountNotFound,
-  InsufficientFunds,
-  InsufficientShares,
-  TooManyOpenOrders,
-} from './account-errors.ts';
+export { AccountNotFound, InsufficientFunds, InsufficientShares, TooManyOpenOrders } from './account-errors.ts';
 export { costOf, feeOf, moneyPlaces, notionalOf, reservedFor } from './fees.ts';
 export { averageCost, noPosition, positionAfter, positionWithout, unrealised, type Position } from './position.ts';
 export { assess, type Assessment, type Unpriced } from './risk.ts';

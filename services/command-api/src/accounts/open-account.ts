@@ -54,18 +54,15 @@ export class OpenAccount {
 
   async #open(accountId: string, terms: AccountOpened['data']): Promise<OpenedAccount> {
     const account = await this.eventStore.loadAggregate(Account, accountId);
-    if (!account.isOpen) await this.#mustHaveRoom(terms.owner);
+    if (account.isOpen) return repeated(account, terms);
+    await this.#mustHaveRoom(terms.owner);
     account.open(terms);
-    if (account.uncommittedEvents.length === 0) return { outcome: 'repeated', account };
     try {
       await this.eventStore.saveAggregate(account);
       return { outcome: 'opened', account };
     } catch (error) {
       if (!(error instanceof ConcurrencyException)) throw error;
-      const known = await this.eventStore.loadAggregate(Account, accountId);
-      const differing = known.differingFrom(terms);
-      if (differing.length > 0) throw new IdempotencyKeyReused(differing);
-      return { outcome: 'repeated', account: known };
+      return repeated(await this.eventStore.loadAggregate(Account, accountId), terms);
     }
   }
 
@@ -78,6 +75,13 @@ export class OpenAccount {
     );
     if (count >= limit) throw new TooManyAccounts(limit);
   }
+}
+
+/** The key opened the account before: with these terms, or the key was used for another request. */
+function repeated(account: Account, terms: AccountOpened['data']): OpenedAccount {
+  const differing = account.differingFrom(terms);
+  if (differing.length > 0) throw new IdempotencyKeyReused(differing);
+  return { outcome: 'repeated', account };
 }
 
 /** The subject opened as many accounts as it may. */
