@@ -1,6 +1,7 @@
 import { startCollector, type Collector } from '@tradecore/telemetry/testing';
 import { demoAccount } from '@tradecore/local/gateway/issuer.ts';
 import { npmStart, npmStop } from './suites/npm-start.ts';
+import { operate } from './suites/operate.ts';
 import { oneOrder } from './suites/one-order.ts';
 import { oneTrace } from './suites/one-trace.ts';
 import type { Stage } from './suites/stage.ts';
@@ -29,4 +30,5 @@ describe('one trace', () => oneTrace(stage));
 describe('one order', () => oneOrder(stage));
 describe('npm run demo', () => npmRunDemo(stage));
 describe('1,000 orders on 20 accounts while the brokerage does everything wrong', () => manyOrders(stage));
+describe('npx tradecore', () => operate(stage));
 describe('Ctrl-C', () => npmStop(stage));

@@ -34,7 +34,7 @@ export async function build(): Promise<void> {
 export async function migrate({ home, urls, namespace }: FleetSettings): Promise<void> {
   const folder = join(secretsFolder(home), 'roles');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const name of logins) password({ ...home, secrets: folder }, name);
+  for (const name of [...logins, operator]) password({ ...home, secrets: folder }, name);
   const env = { ...inherited(), ...urls, NAMESPACE: namespace, ROLE_PASSWORDS_DIR: folder, ...replication() };
   const { code, output } = await finish(process.execPath, [join(root, 'services/migrator/dist/main.js')], env);
   writeFileSync(join(home.run, 'migrator.log'), output);
@@ -121,6 +121,17 @@ export async function stopFleet(running: readonly Supervised[]): Promise<void> {
 async function isReady(adminPort: number): Promise<boolean> {
   const { ok } = await fetch(`http://127.0.0.1:${adminPort}/health/ready`, { signal: AbortSignal.timeout(2000) });
   return ok;
+}
+
+/** The login of whoever operates the fleet: it reads everything and writes nothing. */
+const operator = 'operator';
+
+/** The settings with which `npx tradecore` finds this fleet, as an environment file that only its owner can read. */
+export function writeOperatorSettings(settings: FleetSettings): void {
+  const { KAFKA_BROKERS } = settings.urls;
+  const lines = { DATABASE_URL: loginOf(settings, operator), KAFKA_BROKERS, NAMESPACE: settings.namespace };
+  const text = Object.entries(lines).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(join(secretsFolder(settings.home), 'operator.env'), text.join(''), { mode: 0o600 });
 }
 
 function loginOf({ home, urls, namespace }: FleetSettings, service: string): string {

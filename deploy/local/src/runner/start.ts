@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { Refusal, say, seconds, step, table, type Step } from './console.ts';
-import { build, migrate, startFleet, stopFleet, type FleetSettings } from './fleet.ts';
+import { build, migrate, startFleet, stopFleet, writeOperatorSettings, type FleetSettings } from './fleet.ts';
 import { demoOwner, fundDemoAccount, localOperator } from '../demo/account.ts';
 import { databaseUrlFile, writeFleetFile } from './fleet-file.ts';
 import { openGateway, type Gateway } from '../gateway/gateway.ts';
@@ -89,6 +89,7 @@ async function bringUp(running: Running, scale: Scale, gatewayPort: number): Pro
   const account = await next('demo account', async () =>
     fundDemoAccount(await demoOwner(address, issuer), await localOperator(address, issuer)),
   );
+  writeOperatorSettings(settings);
   writeFleetFile(home, urls, { address, namespace: settings.namespace, services: wanted });
   say(`\n${addresses(settings, gatewayPort, wanted)}`);
   say(`\n  The demo account ${account.id} has ${account.cash} USD. Trade with it: npm run demo`);

@@ -1,0 +1,33 @@
+/** Where words for the operator go. */
+export type Say = (text: string) => void;
+
+/** What a command answers: rows for people and for scripts, and the exit code (0: well, 1: something was found, 2: it could not be judged). */
+export interface Report {
+  readonly rows: readonly Row[];
+  /** Said instead of a table without rows. */
+  readonly nothing: string;
+  readonly code?: 0 | 1 | 2;
+}
+
+/** One line of a table; names are its titles. */
+export type Row = Readonly<Record<string, string | number | boolean | null>>;
+
+/** As `--json` prints it, or as a table. */
+export function printed({ rows, nothing }: Report, json: boolean): string {
+  if (json) return JSON.stringify(rows, null, 2);
+  return rows.length === 0 ? nothing : tableOf(rows);
+}
+
+function tableOf(rows: readonly Row[]): string {
+  const titles = [...new Set(rows.flatMap(Object.keys))];
+  const lines = [titles, ...rows.map((row) => titles.map((title) => String(row[title] ?? '')))];
+  const widths = titles.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line
+        .map((text, column) => text.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
