@@ -103,7 +103,7 @@ export default tseslint.config(
   ...purity,
   {
     files: ['libs/*/src/**/*.ts', 'services/*/src/**/*.ts'],
-    ignores: ['**/*.spec.ts', '**/src/test/**', 'libs/event-sourcing/src/database-client.ts'],
+    ignores: ['**/*.spec.ts', '**/src/test/**', 'libs/event-sourcing/src/sessions/database-client.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
@@ -146,6 +146,6 @@ export default tseslint.config(
     files: ['**/*.spec.ts', '**/test/**/*.ts', 'bench/**', 'e2e/**'],
     rules: { 'max-lines-per-function': 'off', 'max-lines': ['error', 500], 'no-restricted-syntax': 'off' },
   },
-  { files: ['libs/service/src/config.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  { files: ['libs/service/src/run/config.ts'], rules: { 'no-restricted-syntax': 'off' } },
   { files: ['deploy/local/**', 'bench/**', 'e2e/**'], rules: { 'no-console': 'off', 'no-restricted-syntax': 'off' } },
 );

@@ -23,7 +23,7 @@ const runbooks = files('docs/runbooks/*.md').sort();
 
 /** Names of metrics that the code declares. */
 const declared = new Set(
-  files('libs/*/src/*.ts', 'services/*/src/**/*.ts', 'services/*/src/*.ts').flatMap((path) =>
+  files('libs/*/src/*.ts', 'libs/*/src/**/*.ts', 'services/*/src/**/*.ts', 'services/*/src/*.ts').flatMap((path) =>
     [...read(path).matchAll(/'([a-z]+(?:_[a-z]+)+)'/g)].map(([, name]) => name),
   ),
 );

@@ -38,7 +38,7 @@ describe('the rules of the house fire', () => {
     ['looks-at-the-clock', 'libs/messaging/src/fixture.ts'],
     ['rolls-a-dice', 'libs/messaging/src/fixture.ts'],
     ['waits', 'libs/messaging/src/fixture.ts'],
-    ['reads-the-environment', 'libs/service/src/config.ts'],
+    ['reads-the-environment', 'libs/service/src/run/config.ts'],
   ])('%s is right in %s', async (fixture, path) => {
     expect(await lintAt(path, fixture)).toBe('');
   });

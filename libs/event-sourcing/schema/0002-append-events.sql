@@ -1,5 +1,5 @@
 -- The chain: hash = sha256(previous hash, fields); the first previous is sha256(type, id). Each field has its length in front (int4; -1 is null),
--- so that no two events have the same bytes. libs/event-sourcing/src/hash-chain.ts does the same; a vector file pins the two to each other.
+-- so that no two events have the same bytes. libs/event-sourcing/src/load/hash-chain.ts does the same; a vector file pins the two to each other.
 create function event_fields(
   event_id uuid, event_type text, aggregate_version integer, schema_version integer, "timestamp" timestamptz,
   correlation_id uuid, causation_id uuid, saga_id uuid, event_data text, metadata text

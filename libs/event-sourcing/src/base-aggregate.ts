@@ -1,6 +1,6 @@
 import type { Event } from '@tradecore/events';
-import type { SnapshotPolicy } from './snapshots.ts';
-import { UnhandledEvent } from './store-errors.ts';
+import type { SnapshotPolicy } from './load/snapshots.ts';
+import { UnhandledEvent } from './store/store-errors.ts';
 
 /** One `on<EventName>` method for every event of the union. */
 export type Handlers<E extends Event> = { [Each in E as `on${Each['type']}`]: (event: Each) => void };

@@ -12,7 +12,7 @@ export {
   UnhandledEvent,
   type Conflict,
   type TakenId,
-} from './store-errors.ts';
+} from './store/store-errors.ts';
 export { BaseAggregate, type AggregateClass, type AnyAggregate, type Handlers } from './base-aggregate.ts';
 export {
   EventStore,
@@ -22,19 +22,19 @@ export {
   type ReadRange,
   type Saved,
   type SaveOptions,
-} from './event-store.ts';
-export { createEventStore, PostgresEventStore, type EventStoreOptions } from './postgres-event-store.ts';
-export type { Transaction } from './sql-event-store.ts';
-export { TransactionEventStore, type LockOptions } from './transaction-event-store.ts';
-export { LoadedMany, type Wanted, type WarmAggregate } from './load-many.ts';
-export type { SnapshotPolicy } from './snapshots.ts';
-export { InMemoryEventStore } from './in-memory-event-store.ts';
-export { retryOnConflict } from './retry-on-conflict.ts';
-export { migrate, missingMigrations, schemaVersion, type MigrateOptions } from './migrate.ts';
-export { readMigrations, roleName, storeMigrations, type Migration } from './migrations.ts';
-export { MissingRoles } from './roles.ts';
-export { eventHash, firstPrevious, verifyChains, type ChainFault, type HashedFields } from './hash-chain.ts';
-export { limits, type PartToSave, type PreparedEvent, type PrepareOptions, type Target } from './save.ts';
+} from './store/event-store.ts';
+export { createEventStore, PostgresEventStore, type EventStoreOptions } from './store/postgres-event-store.ts';
+export type { Transaction } from './store/sql-event-store.ts';
+export { TransactionEventStore, type LockOptions } from './store/transaction-event-store.ts';
+export { LoadedMany, type Wanted, type WarmAggregate } from './load/load-many.ts';
+export type { SnapshotPolicy } from './load/snapshots.ts';
+export { InMemoryEventStore } from './store/in-memory-event-store.ts';
+export { retryOnConflict } from './store/retry-on-conflict.ts';
+export { migrate, missingMigrations, schemaVersion, type MigrateOptions } from './schema/migrate.ts';
+export { readMigrations, roleName, storeMigrations, type Migration } from './schema/migrations.ts';
+export { MissingRoles } from './schema/roles.ts';
+export { eventHash, firstPrevious, verifyChains, type ChainFault, type HashedFields } from './load/hash-chain.ts';
+export { limits, type PartToSave, type PreparedEvent, type PrepareOptions, type Target } from './append/save.ts';
 export {
   LeaseLost,
   Outbox,
@@ -47,9 +47,9 @@ export {
   type LeaseAnswer,
   type OutboxEvent,
   type OutboxOptions,
-} from './outbox.ts';
-export { checkOut, poolOf, type CheckedOut } from './checkout.ts';
-export { DatabaseClient, poolLimits } from './database-client.ts';
-export { databaseFault, isDatabaseAway, isDataError, type DatabaseFault } from './database-faults.ts';
-export { OutboxListener } from './outbox-listener.ts';
-export { HaltedOutbox, NotHalted, type Decision, type Resumed } from './halted-outbox.ts';
+} from './outbox/outbox.ts';
+export { checkOut, poolOf, type CheckedOut } from './sessions/checkout.ts';
+export { DatabaseClient, poolLimits } from './sessions/database-client.ts';
+export { databaseFault, isDatabaseAway, isDataError, type DatabaseFault } from './sessions/database-faults.ts';
+export { OutboxListener } from './outbox/outbox-listener.ts';
+export { HaltedOutbox, NotHalted, type Decision, type Resumed } from './outbox/halted-outbox.ts';

@@ -8,10 +8,15 @@ export {
   type TopicPartition,
 } from './message.ts';
 export { decode, encode, Undecodable, type EncodableEvent, type UndecodableReason } from './cloud-events.ts';
-export type { AssignedPartition, Batch, ConsumerOptions, ConsumerStatus, RunningConsumer } from './consumer.ts';
-export type { Compression, TransactionalOptions, TransactionalProducer, TransactionContents } from './transactional-producer.ts';
-export type { EventBus, SubscribeOptions, Subscription } from './event-bus.ts';
+export type { AssignedPartition, Batch, ConsumerOptions, ConsumerStatus, RunningConsumer } from './consumer/consumer.ts';
+export type {
+  Compression,
+  TransactionalOptions,
+  TransactionalProducer,
+  TransactionContents,
+} from './producer/transactional-producer.ts';
+export type { EventBus, SubscribeOptions, Subscription } from './producer/event-bus.ts';
 export { deadLetterReasons, type DeadLetterNote } from './dead-letters.ts';
 export type { TopicLayout } from './topics.ts';
-export { markOf } from './log-marks.ts';
+export { markOf } from './consumer/log-marks.ts';
 export { createKafkaClient, type KafkaClient, type KafkaClientSettings } from './kafka-client.ts';

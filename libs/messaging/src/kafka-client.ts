@@ -1,25 +1,25 @@
 import { topics, type TopicDeclaration } from '@tradecore/events';
 import type { Admin } from 'kafkajs';
-import { createClient, type Client } from './client.ts';
-import type { AssignedPartition, ConsumerOptions, RunningConsumer } from './consumer.ts';
+import { createClient, type Client } from './wire/client.ts';
+import type { AssignedPartition, ConsumerOptions, RunningConsumer } from './consumer/consumer.ts';
 import { deadLetterTopic, toDeadLetter, type DeadLetterNote } from './dead-letters.ts';
 import { MessagingError } from './errors.ts';
-import { Publisher, type EventBus } from './event-bus.ts';
+import { Publisher, type EventBus } from './producer/event-bus.ts';
 import { partitionKey, type IncomingMessage, type TopicPartition } from './message.ts';
-import { LogMarks } from './log-marks.ts';
+import { LogMarks } from './consumer/log-marks.ts';
 import { deadLettersTotal } from './metrics.ts';
 import { Names } from './names.ts';
-import { subscribe } from './subscribe.ts';
-import { SupervisedConsumer } from './supervised-consumer.ts';
-import { readTopic } from './topic-reader.ts';
+import { subscribe } from './consumer/subscribe.ts';
+import { SupervisedConsumer } from './consumer/supervised-consumer.ts';
+import { readTopic } from './consumer/topic-reader.ts';
 import { ensureTopics, type TopicLayout } from './topics.ts';
 import {
   openTransactional,
   type Compression,
   type TransactionalOptions,
   type TransactionalProducer,
-} from './transactional-producer.ts';
-import { verifyTransactions } from './verify-transactions.ts';
+} from './producer/transactional-producer.ts';
+import { verifyTransactions } from './producer/verify-transactions.ts';
 
 /** How to reach the broker. */
 export interface KafkaClientSettings {

@@ -3,10 +3,10 @@ import { setTimeout } from 'node:timers/promises';
 import { topics, type TopicDeclaration } from '@tradecore/events';
 import type { Admin } from 'kafkajs';
 import { createKafkaClient, type KafkaClient, type KafkaClientSettings } from './kafka-client.ts';
-import { createClient, type Client } from './client.ts';
+import { createClient, type Client } from './wire/client.ts';
 import type { IncomingMessage } from './message.ts';
-import { partitionByKey } from './partitioner.ts';
-import { readTopic } from './topic-reader.ts';
+import { partitionByKey } from './producer/partitioner.ts';
+import { readTopic } from './consumer/topic-reader.ts';
 
 /** A broker for one test: its own random namespace on the server that KAFKA_BROKERS names, the declared topics created. */
 export interface TestKafka {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { topics as fleet, type TopicDeclaration } from '@tradecore/events';
 import kafkajs, { type Admin, type ConfigEntries, type ITopicMetadata } from 'kafkajs';
 import { MessagingError } from './errors.ts';
-import { isType } from './kafka-errors.ts';
+import { isType } from './wire/kafka-errors.ts';
 import type { Names } from './names.ts';
 
 /** How topics are laid out in this installation. */

@@ -3,7 +3,7 @@ import { gzip, zstdCompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { compressFrame } from 'lz4-napi';
 import snappy from 'snappyjs';
-import { maxUnfoldedBytes, unfold } from '../src/codecs.ts';
+import { maxUnfoldedBytes, unfold } from '../src/wire/codecs.ts';
 
 const { CompressionTypes } = kafkajs;
 const int32 = (value: number): Buffer => {

@@ -5,7 +5,7 @@ import { topics, type TopicDeclaration } from '@tradecore/events';
 import { metrics, setLogLevel } from '@tradecore/telemetry';
 import kafkajs from 'kafkajs';
 import type { KafkaClient } from '../src/kafka-client.ts';
-import type { Batch, ConsumerOptions, RunningConsumer } from '../src/consumer.ts';
+import type { Batch, ConsumerOptions, RunningConsumer } from '../src/consumer/consumer.ts';
 import { partitionKey, type IncomingMessage } from '../src/message.ts';
 import { createTestKafka, type TestKafka } from '../src/testing.ts';
 import { until } from './until.ts';

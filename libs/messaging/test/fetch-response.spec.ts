@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import kafkajs from 'kafkajs';
-import { maxUnfoldedBytes } from '../src/codecs.ts';
-import { decodeFetch, isFetch, type FetchAnswer } from '../src/fetch-response.ts';
-import { encodeProduce, type ProducedRecord } from '../src/produce-request.ts';
+import { maxUnfoldedBytes } from '../src/wire/codecs.ts';
+import { decodeFetch, isFetch, type FetchAnswer } from '../src/wire/fetch-response.ts';
+import { encodeProduce, type ProducedRecord } from '../src/wire/produce-request.ts';
 
 const load = createRequire(import.meta.url);
 /** kafkajs's own decoder, version 11. */

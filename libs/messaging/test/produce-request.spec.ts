@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import kafkajs from 'kafkajs';
-import { crc32c } from '../src/crc32c.ts';
-import { encodeProduce, type ProduceParameters } from '../src/produce-request.ts';
+import { crc32c } from '../src/wire/crc32c.ts';
+import { encodeProduce, type ProduceParameters } from '../src/wire/produce-request.ts';
 
 const load = createRequire(import.meta.url);
 /** kafkajs's own request, version 7. */

@@ -1,5 +1,5 @@
-export { runService, type RunningService, type ServiceOptions } from './run-service.ts';
-export { runProgram, type ProgramOptions } from './process.ts';
+export { runService, type RunningService, type ServiceOptions } from './run/run-service.ts';
+export { runProgram, type ProgramOptions } from './run/process.ts';
 export { tokens, type Clock } from './tokens.ts';
 export {
   ConfigFaults,
@@ -10,11 +10,11 @@ export {
   type ConfigNeeds,
   type Server,
   type Shape,
-} from './config.ts';
-export { Health, type Check, type CheckReport, type CheckResult, type ReadinessReport } from './health.ts';
-export { audit } from './audit.ts';
-export { rawProblem, RequestRefused, type FieldFault, type Problem } from './problems.ts';
-export { validate, validated, type RequestPart } from './validated.ts';
-export { RateLimits, type RouteClass } from './rate-limits.ts';
-export { Authenticator, CallerOf, owns, Public, type Caller } from './auth.ts';
-export { insufficientScope, Needs, OperatorsOnly, roles, type Role } from './permissions.ts';
+} from './run/config.ts';
+export { Health, type Check, type CheckReport, type CheckResult, type ReadinessReport } from './run/health.ts';
+export { audit } from './door/audit.ts';
+export { rawProblem, RequestRefused, type FieldFault, type Problem } from './door/problems.ts';
+export { validate, validated, type RequestPart } from './door/validated.ts';
+export { RateLimits, type RouteClass } from './door/rate-limits.ts';
+export { Authenticator, CallerOf, owns, Public, type Caller } from './door/auth.ts';
+export { insufficientScope, Needs, OperatorsOnly, roles, type Role } from './door/permissions.ts';

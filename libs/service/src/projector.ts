@@ -1,8 +1,8 @@
 import { Module, type Provider } from '@nestjs/common';
 import { declarationOf, ProjectorsModule, ProjectorStrategy, type ProjectorClass } from '@tradecore/consumers';
 import type { Migration } from '@tradecore/event-sourcing';
-import type { Server } from './config.ts';
-import { runService, type ServiceOptions } from './run-service.ts';
+import type { Server } from './run/config.ts';
+import { runService, type ServiceOptions } from './run/run-service.ts';
 import { tokens } from './tokens.ts';
 
 /** What a projector's service has beside its projector. */

@@ -3,7 +3,7 @@ import { topics } from '@tradecore/events';
 import type { KafkaClient } from '@tradecore/messaging';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import type { DataSource } from 'typeorm';
-import type { RunningService, ServiceOptions } from './run-service.ts';
+import type { RunningService, ServiceOptions } from './run/run-service.ts';
 import { startTestService } from './test-service.ts';
 
 /** Where a test writes what the projector is to show: `TestReadModels`. */

@@ -1,4 +1,4 @@
-import { startService, type RunningService, type ServiceOptions } from './run-service.ts';
+import { startService, type RunningService, type ServiceOptions } from './run/run-service.ts';
 
 const rate = '1000000/1000000';
 

@@ -3,7 +3,7 @@ import { catalogue, type AccountEvent, type OrderEvent } from '@tradecore/events
 import { orderSamples, sampleTerms } from '@tradecore/events/testing';
 import { change, changeOf, execution } from '../test/order-in.ts';
 import { Account, Order } from './index.ts';
-import { reservedFor } from './fees.ts';
+import { reservedFor } from './account/fees.ts';
 import { decimal } from '@tradecore/money';
 
 const accountId = '0190a6e0-0000-7000-8000-000000000001';

@@ -1,8 +1,8 @@
 import { brokerOrderIdFor, type BrokerOrderEvent, type Opening, type RevisionTerms } from '@tradecore/events';
-import { BrokerOrder } from '../src/broker-order.aggregate.ts';
-import { nextStep } from '../src/broker-order-step.ts';
-import type { BrokerageAnswer } from '../src/brokerage-replies.ts';
-import { interpretReply, wants } from '../src/interpret-reply.ts';
+import { BrokerOrder } from '../src/broker-order/broker-order.aggregate.ts';
+import { nextStep } from '../src/broker-order/broker-order-step.ts';
+import type { BrokerageAnswer } from '../src/broker-order/brokerage-replies.ts';
+import { interpretReply, wants } from '../src/broker-order/interpret-reply.ts';
 import {
   interrupted,
   type LookedUp,
@@ -11,7 +11,7 @@ import {
   type Revision,
   type RevisionRules,
   type RevisionState,
-} from '../src/revision.ts';
+} from '../src/broker-order/revision.ts';
 import { later } from '../src/time.ts';
 import type { FakeBrokerage } from './fake-brokerage.ts';
 

@@ -6,7 +6,7 @@ import type {
   BrokerageStatus,
   BrokerageUpdate,
   ExecutionReport,
-} from '../src/brokerage-replies.ts';
+} from '../src/broker-order/brokerage-replies.ts';
 
 const at = '2026-01-02T03:04:06Z';
 

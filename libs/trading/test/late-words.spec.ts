@@ -1,8 +1,8 @@
 import { brokerOrderIdFor, type Opening } from '@tradecore/events';
-import { BrokerOrder } from '../src/broker-order.aggregate.ts';
-import type { BrokerageExecution, BrokerageOrder } from '../src/brokerage-replies.ts';
-import { commandIdOf, interpretReply } from '../src/interpret-reply.ts';
-import type { Interpretation } from '../src/revision.ts';
+import { BrokerOrder } from '../src/broker-order/broker-order.aggregate.ts';
+import type { BrokerageExecution, BrokerageOrder } from '../src/broker-order/brokerage-replies.ts';
+import { commandIdOf, interpretReply } from '../src/broker-order/interpret-reply.ts';
+import type { Interpretation } from '../src/broker-order/revision.ts';
 
 const orderId = '0190a6e0-0000-7000-8000-0000000000a1';
 const id = brokerOrderIdFor(orderId, 1);

@@ -16,7 +16,7 @@ import {
 } from '../src/index.ts';
 import { broker, PlacementStory } from './placement-story.ts';
 import { printed, table } from './printed.ts';
-import { feeRate } from '../src/fees.ts';
+import { feeRate } from '../src/account/fees.ts';
 
 const first = broker(1);
 const second = broker(2);

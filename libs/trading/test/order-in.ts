@@ -18,7 +18,7 @@ import {
 } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { Order, type OrdStatus } from '../src/index.ts';
-import { eventOf } from '../src/order-changes.ts';
+import { eventOf } from '../src/order/order-changes.ts';
 
 export const orderId = '0190a6e0-0000-7000-8000-00000000a001';
 

@@ -3,8 +3,8 @@ import { catalogue } from '@tradecore/events';
 import { stepRules } from '../src/index.ts';
 import { broker, PlacementStory } from './placement-story.ts';
 import { printed, table } from './printed.ts';
-import { reactions } from '../src/order-placement.process.ts';
-import { stuckEveryMs } from '../src/order-placement.steps.ts';
+import { reactions } from '../src/placement/order-placement.process.ts';
+import { stuckEveryMs } from '../src/placement/order-placement.steps.ts';
 
 const { placed, working } = PlacementStory;
 type Word = ReturnType<typeof wordsOf>[keyof ReturnType<typeof wordsOf>];

@@ -1,8 +1,8 @@
 import { execTypeOf, isTerminal, meaningOf, ordStatuses, type OrdStatus } from '../src/index.ts';
-import type { Transition } from '../src/order-transitions.ts';
+import type { Transition } from '../src/order/order-transitions.ts';
 import { printed, table } from './printed.ts';
-import { orderStates } from '../src/order-states.ts';
-import { fixOrdStatus } from '../src/order-status.ts';
+import { orderStates } from '../src/order/order-states.ts';
+import { fixOrdStatus } from '../src/order/order-status.ts';
 
 type EventName = keyof typeof orderStates;
 const events = Object.keys(orderStates) as EventName[];

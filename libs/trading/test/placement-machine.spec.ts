@@ -5,7 +5,7 @@ import { add, compare, decimal, multiply, subtract, sum, zero, type Decimal } fr
 import { Account, isTerminal, Order, OrderPlacement, type AccountState, type OrdStatus } from '../src/index.ts';
 import { accountId, broker, orderId, PlacementStory, revisionId, type Save } from './placement-story.ts';
 import { PlacementWorld } from './placement-world.ts';
-import { valueOf } from '../src/fees.ts';
+import { valueOf } from '../src/account/fees.ts';
 
 const asJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 const allOf = (saves: readonly Save[]): readonly Event[] =>

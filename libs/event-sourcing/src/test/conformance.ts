@@ -1,7 +1,7 @@
 import { causedEventId, freshId, type RecordedEvent } from '@tradecore/events';
 import { runInContext } from '@tradecore/telemetry';
-import type { EventStore } from '../event-store.ts';
-import { ConcurrencyException, InvalidSave, PayloadTooLarge, TextNotStorable } from '../store-errors.ts';
+import type { EventStore } from '../store/event-store.ts';
+import { ConcurrencyException, InvalidSave, PayloadTooLarge, TextNotStorable } from '../store/store-errors.ts';
 import { manyAtOnce } from './load-conformance.ts';
 import { preparedSaves } from './prepared-conformance.ts';
 import { race, type Racer } from './race.ts';

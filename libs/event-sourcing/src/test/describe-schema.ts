@@ -1,4 +1,4 @@
-import type { Transaction } from '../sql-event-store.ts';
+import type { Transaction } from '../store/sql-event-store.ts';
 
 /** What the catalogs say of one schema, a line a thing, sorted: to be compared with a golden listing. `prefix` of roles is written as `*`. */
 export async function describeSchema(database: Transaction, schema: string, prefix: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { freshId } from '@tradecore/events';
-import type { EventStore } from '../event-store.ts';
-import type { Wanted, WarmAggregate } from '../load-many.ts';
-import { BrokenHistory } from '../store-errors.ts';
+import type { EventStore } from '../store/event-store.ts';
+import type { Wanted, WarmAggregate } from '../load/load-many.ts';
+import { BrokenHistory } from '../store/store-errors.ts';
 import { Gate, KeptTally, Tally, TallyRaised } from './tally.ts';
 import type { StoreUnderTest } from './conformance.ts';
 

@@ -1,6 +1,6 @@
 import type { Catalogue } from '@tradecore/events';
 import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
-import { prepareEvents, toSave, type PartToSave, type PrepareOptions, type Save } from '../save.ts';
+import { prepareEvents, toSave, type PartToSave, type PrepareOptions, type Save } from '../append/save.ts';
 
 /** What was decided on an aggregate, as a part to save: its last `count` events, all uncommitted ones when absent. */
 export function partOf(

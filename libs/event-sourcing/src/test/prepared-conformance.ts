@@ -1,8 +1,8 @@
 import { causedEventId, freshId } from '@tradecore/events';
 import { runInContext } from '@tradecore/telemetry';
-import type { EventStore } from '../event-store.ts';
-import type { PartToSave, PrepareOptions } from '../save.ts';
-import { ConcurrencyException, EventIdTaken, InvalidSave, PayloadTooLarge, TextNotStorable } from '../store-errors.ts';
+import type { EventStore } from '../store/event-store.ts';
+import type { PartToSave, PrepareOptions } from '../append/save.ts';
+import { ConcurrencyException, EventIdTaken, InvalidSave, PayloadTooLarge, TextNotStorable } from '../store/store-errors.ts';
 import { Gate, onlyRaiseId, Tally, TallyOpened, TallyRaised, type TallyEvent } from './tally.ts';
 
 /** What every store promises of saves whose parts were prepared without an instance of the aggregate. */

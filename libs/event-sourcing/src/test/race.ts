@@ -1,7 +1,7 @@
 import { freshId, type RecordedEvent } from '@tradecore/events';
-import type { EventStore } from '../event-store.ts';
-import { retryOnConflict } from '../retry-on-conflict.ts';
-import { Busy } from '../store-errors.ts';
+import type { EventStore } from '../store/event-store.ts';
+import { retryOnConflict } from '../store/retry-on-conflict.ts';
+import { Busy } from '../store/store-errors.ts';
 import { Tally } from './tally.ts';
 
 /** Stores over the same events, as several processes have them. */

@@ -1,8 +1,8 @@
 import { freshId } from '@tradecore/events';
 import type { AnyAggregate } from '../base-aggregate.ts';
-import type { EventStore } from '../event-store.ts';
-import { retryOnConflict } from '../retry-on-conflict.ts';
-import { BrokenHistory, ConcurrencyException } from '../store-errors.ts';
+import type { EventStore } from '../store/event-store.ts';
+import { retryOnConflict } from '../store/retry-on-conflict.ts';
+import { BrokenHistory, ConcurrencyException } from '../store/store-errors.ts';
 import { KeptTally, Tally } from './tally.ts';
 import type { StoreUnderTest } from './conformance.ts';
 

@@ -1,7 +1,7 @@
 import { derivedId, event, writtenBy, type Catalogue } from '@tradecore/events';
 import { BaseAggregate } from '../base-aggregate.ts';
 import { DomainError } from '../domain-error.ts';
-import type { SnapshotPolicy } from '../snapshots.ts';
+import type { SnapshotPolicy } from '../load/snapshots.ts';
 
 export class TallyOpened extends event('TallyOpened', 1)<{ readonly owner: string }> {}
 export class TallyRaised extends event('TallyRaised', 1)<{ readonly by: number; readonly note?: string }> {}

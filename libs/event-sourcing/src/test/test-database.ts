@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { catalogue as fleet, type Catalogue } from '@tradecore/events';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
-import { migrate } from '../migrate.ts';
-import { rolesIn, roleName, storeMigrations, type Migration } from '../migrations.ts';
+import { migrate } from '../schema/migrate.ts';
+import { rolesIn, roleName, storeMigrations, type Migration } from '../schema/migrations.ts';
 
 /** A database of a test's own, with the newest schema. */
 export interface TestDatabase {

@@ -1,0 +1,56 @@
+import { Busy } from '../store/store-errors.ts';
+
+/** Lets so much work run at a time; the rest waits in turn. */
+export class Lanes {
+  readonly #waiting = new Set<() => void>();
+  #running = 0;
+  #closed: (() => void) | undefined;
+
+  constructor(private readonly lanes: number) {}
+
+  /** Throws `Busy` when its turn does not come in time. */
+  async run<T>(work: () => Promise<T>, waitMs: number): Promise<T> {
+    if (this.#closed) throw new Busy('the event store is closing');
+    if (this.#running < this.lanes) this.#running += 1;
+    else await this.#turn(waitMs);
+    try {
+      return await work();
+    } finally {
+      this.#next();
+    }
+  }
+
+  /** Refuses new work; resolves when the last under way is done. */
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#closed = resolve;
+      if (this.#running === 0) resolve();
+    });
+  }
+
+  #turn(waitMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const enter = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.delete(enter);
+        reject(new Busy('too many decisions wait for locks', { waitedMs: waitMs }));
+      }, waitMs);
+      this.#waiting.add(enter);
+    });
+  }
+
+  /** Whoever ends hands the lane on. */
+  #next(): void {
+    const [next] = this.#waiting;
+    if (next) {
+      this.#waiting.delete(next);
+      next();
+    } else {
+      this.#running -= 1;
+      if (this.#running === 0) this.#closed?.();
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto';
+import type { Transaction } from '../store/sql-event-store.ts';
+
+/** The fields of an event that its hash covers, texts as PostgreSQL writes them. */
+export interface HashedFields {
+  readonly id: string;
+  readonly type: string;
+  readonly version: number;
+  readonly schemaVersion: number;
+  /** Microseconds since 1970 (or before, negative), as a decimal number. */
+  readonly microseconds: string;
+  readonly correlationId: string | null;
+  readonly causationId: string | null;
+  readonly sagaId: string | null;
+  /** `event_data::text` */
+  readonly data: string;
+  /** `metadata::text` */
+  readonly metadata: string;
+}
+
+/** What the first event of an aggregate is chained to. */
+export const firstPrevious = (aggregateType: string, aggregateId: string): Buffer =>
+  createHash('sha256')
+    .update(field(Buffer.from(aggregateType)))
+    .update(field(uuidBytes(aggregateId)))
+    .digest();
+
+/** The hash of an event: sha256 of the previous hash and each field with its length. `event_fields` in SQL says the same. */
+export function eventHash(previous: Buffer, fields: HashedFields): Buffer {
+  const hash = createHash('sha256').update(previous);
+  const values = [
+    uuidBytes(fields.id),
+    Buffer.from(fields.type),
+    int4(fields.version),
+    int4(fields.schemaVersion),
+    int8(fields.microseconds),
+    ...[fields.correlationId, fields.causationId, fields.sagaId].map((id) => (id === null ? null : uuidBytes(id))),
+    Buffer.from(fields.data),
+    Buffer.from(fields.metadata),
+  ];
+  for (const value of values) hash.update(field(value));
+  return hash.digest();
+}
+
+/** With its length in front; -1 and nothing for null. */
+const field = (value: Buffer | null): Buffer => (value === null ? int4(-1) : Buffer.concat([int4(value.length), value]));
+
+const uuidBytes = (id: string): Buffer => Buffer.from(id.replaceAll('-', ''), 'hex');
+
+function int4(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+function int8(value: string): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(BigInt(value));
+  return bytes;
+}
+
+interface HashedRow extends HashedFields {
+  readonly aggregateId: string;
+  readonly aggregateType: string;
+  readonly hash: Buffer;
+  /** What `stream_heads` says of the aggregate; null where it says nothing. */
+  readonly headVersion: number | null;
+  readonly headHash: Buffer | null;
+}
+
+/** Where a chain breaks, and how; version 0: the aggregate has a head and no event. */
+export interface ChainFault {
+  readonly aggregateId: string;
+  readonly version: number;
+  /** The event does not hash to what is stored; or events are missing before it; or its aggregate's head is not its last event. */
+  readonly fault: 'changed' | 'missing' | 'head';
+}
+
+/** One page of the walk. */
+export interface ChainsChecked {
+  readonly events: number;
+  readonly faults: readonly ChainFault[];
+}
+
+/** Every aggregate, or one. */
+export interface ChainsOptions {
+  readonly aggregateId?: string;
+  /** Events a page; 1,000 when absent. */
+  readonly pageSize?: number;
+}
+
+const lowest = '00000000-0000-0000-0000-000000000000';
+const highest = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/**
+ * Computes chains anew and compares them with what is stored: each event, no gap in the versions, the head equal to the last event. Chains of any
+ * length, a page in memory. For a store that is written to meanwhile, `transaction` has to be REPEATABLE READ: heads and events of one moment.
+ */
+export async function* verifyChains(
+  transaction: Transaction,
+  { aggregateId, pageSize = 1000 }: ChainsOptions = {},
+): AsyncGenerator<ChainsChecked> {
+  const walk = new ChainWalk();
+  let after: readonly [string, number] = [aggregateId ?? lowest, 0];
+  for (;;) {
+    const rows = (await transaction.query(chainRows, [...after, aggregateId ?? highest, pageSize])) as HashedRow[];
+    const faults = rows.flatMap((row) => walk.take(row));
+    const last = rows.at(-1);
+    if (!last || rows.length < pageSize) {
+      yield { events: rows.length, faults: [...faults, ...walk.end(), ...(await headsAlone(transaction, aggregateId))] };
+      return;
+    }
+    yield { events: rows.length, faults };
+    after = [last.aggregateId, last.version];
+  }
+}
+
+/** Follows events by aggregate and version. A break is told once; from there on the chain is taken as it is stored. */
+class ChainWalk {
+  #last: HashedRow | undefined;
+
+  take(row: HashedRow): ChainFault[] {
+    const isFirst = this.#last?.aggregateId !== row.aggregateId;
+    const faults = isFirst ? this.end() : [];
+    const expected = isFirst || !this.#last ? 1 : this.#last.version + 1;
+    const previous = isFirst || !this.#last ? firstPrevious(row.aggregateType, row.aggregateId) : this.#last.hash;
+    const { aggregateId, version } = row;
+    if (version !== expected) faults.push({ aggregateId, version, fault: 'missing' });
+    else if (!eventHash(previous, row).equals(row.hash)) faults.push({ aggregateId, version, fault: 'changed' });
+    this.#last = row;
+    return faults;
+  }
+
+  /** What the head of the aggregate that ends here says. */
+  end(): ChainFault[] {
+    if (!this.#last) return [];
+    const { aggregateId, version, hash, headVersion, headHash } = this.#last;
+    return headVersion === version && headHash?.equals(hash) ? [] : [{ aggregateId, version, fault: 'head' }];
+  }
+}
+
+const chainRows = `
+  select e.event_id as id, e.event_type as type, e.aggregate_version as version, e.schema_version as "schemaVersion",
+         (extract(epoch from e."timestamp") * 1000000)::bigint::text as microseconds, e.correlation_id as "correlationId",
+         e.causation_id as "causationId", e.saga_id as "sagaId", e.event_data::text as data, e.metadata::text as metadata,
+         e.aggregate_id as "aggregateId", e.aggregate_type as "aggregateType", e.hash, h.version as "headVersion", h.hash as "headHash"
+    from public.event_store e left join public.stream_heads h on h.aggregate_id = e.aggregate_id
+   where (e.aggregate_id, e.aggregate_version) > ($1::uuid, $2::int) and e.aggregate_id <= $3::uuid
+   order by e.aggregate_id, e.aggregate_version limit $4`;
+
+/** Heads whose events are gone. */
+async function headsAlone(transaction: Transaction, aggregateId: string | undefined): Promise<ChainFault[]> {
+  const rows = (await transaction.query(
+    `select h.aggregate_id as "aggregateId" from public.stream_heads h
+      where ($1::uuid is null or h.aggregate_id = $1) and not exists (select from public.event_store e where e.aggregate_id = h.aggregate_id)`,
+    [aggregateId ?? null],
+  )) as { aggregateId: string }[];
+  return rows.map(({ aggregateId: id }) => ({ aggregateId: id, version: 0, fault: 'head' }));
+}

@@ -1,0 +1,138 @@
+import { counter } from '@tradecore/telemetry';
+import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
+
+/** How a class of aggregates is kept in snapshots: `static readonly snapshots = { every: 100, shape: 1 }`. */
+export interface SnapshotPolicy {
+  /** A new one after so many events, at the next save. */
+  readonly every: number;
+  /** Number of the state's shape and meaning, from 1: a change of either raises it, and older ones are not read any more. */
+  readonly shape: number;
+}
+
+/** What an aggregate needs to be kept in snapshots. */
+export interface Snapshotted extends AnyAggregate {
+  /** The whole state as JSON: what `restore` takes, in this process or another. */
+  toSnapshot(): object;
+  /** Takes the state of a snapshot; called on a new aggregate, before any event. */
+  restore(state: never): void;
+}
+
+/** A snapshot as the store holds it. */
+export interface StoredSnapshot {
+  readonly aggregateId: string;
+  readonly version: number;
+  readonly state: object;
+  /** The id of the event that has this version. */
+  readonly lastEventId: string;
+  /** It is chained to the event of its version, in this history, with this state. */
+  readonly holds: boolean;
+}
+
+/** Which snapshot to look for. */
+export interface SnapshotWanted {
+  readonly aggregateId: string;
+  readonly aggregateType: string;
+  readonly shape: number;
+}
+
+/** A point in history: nothing later is looked at. */
+export interface UpTo {
+  readonly to: number;
+  readonly until?: string;
+}
+
+/** A committed state on its way to the store. */
+export interface NewSnapshot {
+  readonly aggregateId: string;
+  readonly shape: number;
+  readonly version: number;
+  /** JSON. */
+  readonly state: string;
+}
+
+const outcomes = ['used', 'absent', 'disbelieved', 'unreadable', 'written', 'too-large', 'failed'] as const;
+
+/** Snapshots by what became of them. `disbelieved`: its hash is not that of this state after this history. */
+export const snapshotsTotal = counter({
+  name: 'event_store_snapshots_total',
+  help: 'Snapshots by what became of them',
+  labels: { outcome: outcomes },
+});
+
+/** A larger state is not kept: whoever has it should think about what an aggregate is. Bytes of JSON. */
+const maxStateBytes = 1024 * 1024;
+
+/** At which version the snapshot stands that an aggregate came from or was written to. */
+const versions = new WeakMap<AnyAggregate, number>();
+
+/** What to look for before an aggregate of this class is loaded; undefined where the class has no snapshots. */
+export const wantedSnapshot = (
+  { type, snapshots }: AggregateClass<AnyAggregate>,
+  aggregateId: string,
+): SnapshotWanted | undefined => snapshots && { aggregateId, aggregateType: type, shape: snapshots.shape };
+
+/** A new aggregate from its snapshot; undefined where there is none to believe: replay all of history then. */
+export function fromSnapshot<A extends AnyAggregate>(
+  type: AggregateClass<A>,
+  snapshot: StoredSnapshot | undefined,
+): A | undefined {
+  if (snapshot?.holds !== true) {
+    snapshotsTotal.inc({ outcome: snapshot ? 'disbelieved' : 'absent' });
+    return undefined;
+  }
+  const aggregate = new type(snapshot.aggregateId);
+  try {
+    (aggregate as unknown as Snapshotted).restore(snapshot.state as never);
+  } catch {
+    snapshotsTotal.inc({ outcome: 'unreadable' });
+    return undefined;
+  }
+  aggregate.startAt(snapshot.version);
+  versions.set(aggregate, snapshot.version);
+  snapshotsTotal.inc({ outcome: 'used' });
+  return aggregate;
+}
+
+/** Snapshots that are due of these aggregates; what is not committed is left out. */
+export function dueSnapshots(aggregates: Iterable<AnyAggregate>): NewSnapshot[] {
+  return [...aggregates].flatMap((aggregate) => {
+    const { snapshots: policy } = aggregate.constructor as AggregateClass<AnyAggregate>;
+    if (!policy || aggregate.uncommittedEvents.length > 0) return [];
+    if (aggregate.version - (versions.get(aggregate) ?? 0) < policy.every) return [];
+    versions.set(aggregate, aggregate.version);
+    const state = JSON.stringify((aggregate as Snapshotted).toSnapshot());
+    if (Buffer.byteLength(state) > maxStateBytes) {
+      snapshotsTotal.inc({ outcome: 'too-large' });
+      return [];
+    }
+    return [{ aggregateId: aggregate.id, shape: policy.shape, version: aggregate.version, state }];
+  });
+}
+
+/** $1 ids, $2 types, $3 shapes, $4 not later than this version, $5 not after this time or null. */
+export const readSnapshotsSql = `select s.aggregate_id as "aggregateId", s.version, s.state, e.event_id as "lastEventId",
+    coalesce(e.aggregate_type = w.type and s.hash = public.snapshot_hash(e.hash, s.shape, s.state), false) as holds
+  from unnest($1::uuid[], $2::text[], $3::int[]) w (id, type, shape)
+  join public.snapshots s on s.aggregate_id = w.id and s.shape = w.shape
+  left join public.event_store e on e.aggregate_id = s.aggregate_id and e.aggregate_version = s.version
+  where s.version <= $4 and ($5::timestamptz is null or e."timestamp" <= $5)`;
+
+/** The call of `save_snapshots`. */
+export const saveSnapshotsSql = 'select public.save_snapshots($1::uuid[], $2::int[], $3::int[], $4::jsonb)';
+
+/** The parameters of `readSnapshotsSql`. */
+export const readSnapshotsParameters = (wanted: readonly SnapshotWanted[], { to, until }: UpTo): unknown[] => [
+  wanted.map(({ aggregateId }) => aggregateId),
+  wanted.map(({ aggregateType }) => aggregateType),
+  wanted.map(({ shape }) => shape),
+  to,
+  until ?? null,
+];
+
+/** The parameters of `saveSnapshotsSql`. */
+export const saveSnapshotsParameters = (snapshots: readonly NewSnapshot[]): unknown[] => [
+  snapshots.map(({ aggregateId }) => aggregateId),
+  snapshots.map(({ shape }) => shape),
+  snapshots.map(({ version }) => version),
+  `[${snapshots.map(({ state }) => state).join(',')}]`,
+];

@@ -1,0 +1,288 @@
+import type { RecordedEvent } from '@tradecore/events';
+import { DatabaseClient } from '../sessions/database-client.ts';
+
+/** An event as the relay sends it: where to, under which key, and its data as the stored text, byte for byte. */
+export interface OutboxEvent extends Omit<RecordedEvent, 'data'> {
+  readonly topic: string;
+  readonly key: string;
+  /** `event_data::text`. */
+  readonly dataText: string;
+}
+
+/** The right to relay: held until it is released, lost, or taken by another after `leaseSeconds` without a heartbeat. */
+export interface Lease {
+  readonly owner: string;
+  /** Raised at each taking: what an older owner asks for under its own number is refused. */
+  readonly fence: bigint;
+  /** The identity of the store, which the names at the broker carry. */
+  readonly storeId: string;
+}
+
+/** Why the relay stopped, as it is kept for the operator: the batch of the store and the position of the broker did not fit together. */
+export interface HaltReason {
+  readonly why: string;
+  /** The last batch that the store has written down; `"0"` for none. */
+  readonly batch: string;
+  /** The position that the broker has committed; null for none. */
+  readonly position: string | null;
+}
+
+/** The answer to asking for the lease. */
+export type LeaseAnswer =
+  | { readonly state: 'taken'; readonly lease: Lease }
+  | { readonly state: 'held'; readonly owner: string }
+  | { readonly state: 'halted'; readonly reason: HaltReason };
+
+/** The batch written down last. */
+export interface CurrentBatch {
+  /** 0: there was none yet. */
+  readonly number: bigint;
+  /** The broker has acknowledged it and its rows are deleted. */
+  readonly settled: boolean;
+  /** What it holds, in order; empty when settled. */
+  readonly events: readonly OutboxEvent[];
+  /** Its rows or their events are not all there: the tables were changed by other hands. */
+  readonly damaged: boolean;
+}
+
+/** How much one batch may hold. */
+export interface BatchLimits {
+  readonly rows: number;
+  /** Of data and headers; one event is always taken. */
+  readonly bytes: number;
+}
+
+/** Another relay has the lease, or an operator's word is waited for. */
+export class LeaseLost extends Error {
+  override readonly name = 'LeaseLost';
+}
+
+/** What has not been published yet. */
+export interface Backlog {
+  /** Rows, counted up to 100,000. */
+  readonly depth: number;
+  /** Age of the first row's event; 0 when there is none. */
+  readonly oldestSeconds: number;
+}
+
+/** Whatever runs a statement: a DataSource. */
+interface Queries {
+  query(sql: string): Promise<unknown>;
+}
+
+/** Measures what is still to be published. */
+export async function readBacklog(database: Queries): Promise<Backlog> {
+  const rows = await database.query(
+    `with waiting as (select * from event_outbox where seq > (select floor from outbox_relay where shard = 0))
+     select (select count(*) from (select from waiting limit 100000) as counted)::int as depth,
+       (select extract(epoch from clock_timestamp() - e.timestamp)::float8 from waiting o join event_store e using (event_id)
+         order by o.seq limit 1) as oldest`,
+  );
+  const [row] = rows as { depth: number; oldest: number | null }[];
+  return { depth: row?.depth ?? 0, oldestSeconds: Math.max(0, row?.oldest ?? 0) };
+}
+
+/** How to reach the outbox. */
+export interface OutboxOptions {
+  /** A login with the rights of the relay's role. A direct connection: behind a pooler of transactions a dead owner is noticed only by its heartbeat. */
+  readonly url: string;
+  /** Names this relay in the lease; unique among running ones. */
+  readonly owner: string;
+  /** After so long without a heartbeat the lease may be taken; 5 when absent. */
+  readonly leaseSeconds?: number;
+}
+
+interface BatchRow {
+  topic: string;
+  key: string;
+  event_id: string;
+  aggregate_id: string;
+  aggregate_type: string;
+  aggregate_version: number;
+  event_type: string;
+  schema_version: number;
+  event_data: string;
+  event_time: string;
+  correlation_id: string | null;
+  causation_id: string | null;
+  saga_id: string | null;
+  metadata: RecordedEvent['metadata'];
+}
+
+const toEvent = (row: BatchRow): OutboxEvent => ({
+  topic: row.topic,
+  key: row.key,
+  id: row.event_id,
+  aggregateId: row.aggregate_id,
+  aggregateType: row.aggregate_type,
+  aggregateVersion: row.aggregate_version,
+  type: row.event_type,
+  schemaVersion: row.schema_version,
+  dataText: row.event_data,
+  time: row.event_time,
+  correlationId: row.correlation_id,
+  causationId: row.causation_id,
+  sagaId: row.saga_id,
+  metadata: row.metadata,
+});
+
+/**
+ * The lease is free when released, ours, without a heartbeat for too long, or when its owner's session is gone (a killed process).
+ * Taking it again is no progress and does not renew it: a relay that reaches the database but not the broker must not keep it.
+ */
+const takeLease = `
+  update outbox_relay r set owner = $1, fence = fence + 1, session_pid = pg_backend_pid(),
+    session_start = (select backend_start from pg_stat_activity where pid = pg_backend_pid()),
+    heartbeat_at = case when owner = $1 then heartbeat_at else clock_timestamp() end
+  where shard = 0 and halted_at is null
+    and (owner is null or owner = $1 or heartbeat_at < clock_timestamp() - make_interval(secs => $2)
+      or not exists (select from pg_stat_activity a
+        where a.pid = r.session_pid and (a.backend_start = r.session_start or a.backend_start is null)))
+  returning fence, store_id`;
+
+/**
+ * An owner that was frozen while it received a batch leaves its session blocked in the middle of the statement, with the lease's row locked.
+ * Its heartbeat is too old by then: end the session, as its process can't.
+ */
+const endFrozenOwner = `
+  select pg_terminate_backend(a.pid) from outbox_relay r
+  join pg_stat_activity a on a.pid = r.session_pid and a.backend_start = r.session_start and a.pid <> pg_backend_pid()
+  where r.shard = 0 and r.heartbeat_at < clock_timestamp() - make_interval(secs => $1)`;
+
+const currentBatch = `
+  select b.batch, b.settled, cardinality(b.seqs) as rows, held.owner is not null as held
+  from (select) one
+  left join (select owner from outbox_relay where shard = 0 and owner = $1 and fence = $2 and halted_at is null) held on true
+  left join (select * from outbox_batch order by batch desc limit 1) b on true`;
+
+const batchEvents = `
+  select o.topic, o.key, e.event_id, e.aggregate_id, e.aggregate_type, e.aggregate_version, e.event_type, e.schema_version,
+    e.event_data::text, to_char(e.timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as event_time,
+    e.correlation_id, e.causation_id, e.saga_id, e.metadata
+  from outbox_batch b cross join unnest(b.seqs, b.event_ids) as n (seq, event_id)
+  join event_outbox o on o.seq = n.seq and o.event_id = n.event_id
+  join event_store e on e.event_id = n.event_id
+  where b.batch = $1 order by n.seq`;
+
+const lockTimeoutMs = 1_000;
+const statementTimeoutMs = 10_000;
+const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
+
+/** One session with the outbox: the relay's statements. One call at a time. After any error but `LeaseLost`: close it, connect anew. */
+export class Outbox {
+  private constructor(
+    private readonly client: DatabaseClient,
+    private readonly owner: string,
+    private readonly leaseSeconds: number,
+  ) {}
+
+  /** Opens the session. Throws what `pg` throws. */
+  static async connect({ url, owner, leaseSeconds = 5 }: OutboxOptions): Promise<Outbox> {
+    const client = new DatabaseClient({
+      connectionString: url,
+      application_name: 'outbox-relay',
+      statement_timeout: statementTimeoutMs,
+      query_timeout: statementTimeoutMs + 2_000,
+      lock_timeout: lockTimeoutMs,
+    });
+    try {
+      await client.connect();
+    } catch (error) {
+      await client.end();
+      throw error;
+    }
+    return new Outbox(client, owner, leaseSeconds);
+  }
+
+  /** Takes the lease if it is free, at once, also when this owner has it already. */
+  async takeLease(): Promise<LeaseAnswer> {
+    try {
+      const taken = await this.client.query<{ fence: string; store_id: string }>(takeLease, [this.owner, this.leaseSeconds]);
+      const row = taken.rows[0];
+      if (row) return { state: 'taken', lease: { owner: this.owner, fence: BigInt(row.fence), storeId: row.store_id } };
+    } catch (error) {
+      if (codeOf(error) !== '55P03') throw error; // lock_not_available
+      await this.client.query(endFrozenOwner, [this.leaseSeconds]);
+    }
+    const { rows } = await this.client.query<{ owner: string | null; halted_reason: HaltReason | null }>(
+      'select owner, halted_reason from outbox_relay where shard = 0',
+    );
+    const reason = rows[0]?.halted_reason;
+    return reason ? { state: 'halted', reason } : { state: 'held', owner: rows[0]?.owner ?? '' };
+  }
+
+  /** Moves the heartbeat. Throws `LeaseLost`. */
+  async renewLease({ owner, fence }: Lease): Promise<void> {
+    const { rowCount } = await this.client.query(
+      'update outbox_relay set heartbeat_at = clock_timestamp() where shard = 0 and owner = $1 and fence = $2 and halted_at is null',
+      [owner, fence],
+    );
+    if (rowCount !== 1) throw new LeaseLost('the lease is not ours any more');
+  }
+
+  /** Lets the lease go, so that a relay standing by need not wait. A lease that is lost already is none of ours: no error. */
+  async releaseLease({ owner, fence }: Lease): Promise<void> {
+    await this.client.query('update outbox_relay set owner = null where shard = 0 and owner = $1 and fence = $2', [owner, fence]);
+  }
+
+  /** The batch written down last, read under the lease. Throws `LeaseLost`. */
+  async currentBatch({ owner, fence }: Lease): Promise<CurrentBatch> {
+    const { rows } = await this.client.query<{ batch: string | null; settled: boolean; rows: number; held: boolean }>(
+      currentBatch,
+      [owner, fence],
+    );
+    const row = rows[0];
+    if (!row?.held) throw new LeaseLost('the lease is not ours any more');
+    if (row.batch === null) return { number: 0n, settled: true, events: [], damaged: false };
+    const number = BigInt(row.batch);
+    if (row.settled) return { number, settled: true, events: [], damaged: false };
+    const events = await this.client.query<BatchRow>(batchEvents, [row.batch]);
+    return { number, settled: false, events: events.rows.map(toEvent), damaged: events.rows.length !== row.rows };
+  }
+
+  /**
+   * Statement (1) of the loop: deletes the rows of batch `acknowledged`, writes down the next rows as batch `acknowledged + 1` and returns
+   * them; none = nothing to send, no batch written. `peek`: the heartbeat is young; when there are no rows but those of batch `acknowledged`, write nothing.
+   * Throws `LeaseLost`.
+   */
+  async nextBatch(
+    lease: Lease,
+    acknowledged: bigint,
+    { rows, bytes, peek }: BatchLimits & { readonly peek: boolean },
+  ): Promise<OutboxEvent[]> {
+    try {
+      const result = await this.client.query<BatchRow>({
+        name: 'relay_next_batch',
+        text: 'select * from relay_next_batch($1, $2, $3, $4, $5, $6)',
+        values: [lease.owner, lease.fence, acknowledged, peek, rows, bytes],
+      });
+      return result.rows.map(toEvent);
+    } catch (error) {
+      if (codeOf(error) === 'TC001') throw new LeaseLost('the lease is not ours any more', { cause: error });
+      throw error;
+    }
+  }
+
+  /** Asks writers to notify the relay for so many seconds from now; 0: not any more. */
+  async listenFor(seconds: number): Promise<void> {
+    await this.client.query(
+      'update relay_state set asleep_until = clock_timestamp() + make_interval(secs => $1) where shard = 0',
+      [seconds],
+    );
+  }
+
+  /** Stops every relay of this store until an operator decides. Throws `LeaseLost`. */
+  async halt({ owner, fence }: Lease, reason: HaltReason): Promise<void> {
+    const { rowCount } = await this.client.query(
+      `update outbox_relay set halted_at = clock_timestamp(), halted_reason = $3, owner = null
+       where shard = 0 and owner = $1 and fence = $2 and halted_at is null`,
+      [owner, fence, JSON.stringify(reason)],
+    );
+    if (rowCount !== 1) throw new LeaseLost('the lease is not ours any more');
+  }
+
+  /** Ends the session. Never throws. */
+  close(): Promise<void> {
+    return this.client.end();
+  }
+}

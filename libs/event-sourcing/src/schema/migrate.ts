@@ -1,0 +1,156 @@
+import type { Catalogue } from '@tradecore/events';
+import { logger } from '@tradecore/telemetry';
+import type { ClientBase } from 'pg';
+import { DataSource, type Logger, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { DatabaseClient, poolLimits } from '../sessions/database-client.ts';
+import { fillRoles, rolesIn, roleName, storeMigrations, type Migration } from './migrations.ts';
+import { ensureRoles } from './roles.ts';
+
+/** How a database is brought to the newest schema. */
+export interface MigrateOptions {
+  /** Further packages' migrations; the store's own are always in. */
+  readonly migrations?: readonly Migration[];
+  /** Fills the tables of aggregate types and of the writers of their events. */
+  readonly catalogue: Catalogue;
+  /** Roles are `<prefix>_<service>`, `-` as `_`; `tradecore` when absent. */
+  readonly rolePrefix?: string;
+  /** Services that need a role though no migration names them. */
+  readonly services?: readonly string[];
+  /** By service (`command-api`): its password, 8 to 200 visible ASCII characters; with one the role may log in. */
+  readonly rolePasswords?: Readonly<Record<string, string>>;
+}
+
+/** One migration at a time in a database. */
+const migrationLock = 7_264_001;
+/** A migration, or the wait for another migrator, at most. */
+const statementMs = 6 * 3_600_000;
+
+/**
+ * Creates missing roles (or throws `MissingRoles` with the SQL to run), runs missing migrations, fills aggregate types: under an
+ * advisory lock, so safe to run again and at once. Returns the names of what it ran.
+ */
+export async function migrate(url: string, options: MigrateOptions): Promise<{ ran: string[] }> {
+  const migrations = ordered([...storeMigrations, ...(options.migrations ?? [])]);
+  const prefix = options.rolePrefix ?? 'tradecore';
+  const writers = Object.values(options.catalogue).flatMap((declaration) => Object.keys(declaration.writers));
+  const services = [
+    ...new Set([...migrations.flatMap(({ sql }) => rolesIn(sql)), ...writers, ...(options.services ?? [])]),
+  ].sort();
+  const client = new DatabaseClient({ connectionString: url, application_name: 'migrate', query_timeout: statementMs });
+  try {
+    await client.connect();
+    await client.query('select pg_advisory_lock($1)', [migrationLock]);
+    await ensureRoles(client, { prefix, services, passwords: options.rolePasswords ?? {} });
+    const ran = await runMigrations(url, migrations, prefix);
+    await declareTypes(client, options.catalogue, prefix);
+    await client.query(`grant select on schema_migrations to "${roleName(prefix, 'reader')}"`);
+    return { ran };
+  } finally {
+    await client.end();
+  }
+}
+
+function ordered(migrations: readonly Migration[]): Migration[] {
+  const sorted = migrations.toSorted((a, b) => a.number - b.number);
+  const twice = sorted.find(({ number }, index) => number === sorted[index + 1]?.number);
+  if (twice) throw new Error(`two migrations have number ${twice.number}`);
+  return sorted;
+}
+
+/** TypeORM orders by the last 13 digits of a name. */
+const storedName = ({ name, number }: Migration): string => `${name}-${String(number).padStart(13, '0')}`;
+
+async function runMigrations(url: string, migrations: readonly Migration[], prefix: string): Promise<string[]> {
+  const dataSource = new DataSource({
+    type: 'postgres',
+    url,
+    installExtensions: false,
+    logger: typeormLog,
+    migrationsTableName: 'schema_migrations',
+    migrationsTransactionMode: 'each',
+    migrations: migrations.map((migration) => asMigrationClass(migration, prefix)),
+    extra: poolLimits(statementMs),
+  });
+  await dataSource.initialize();
+  try {
+    return (await dataSource.runMigrations()).map(({ name }) => name);
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+const log = logger('migrate');
+const quiet = (): undefined => undefined;
+
+/** TypeORM would write plain lines to stdout. */
+const typeormLog: Logger = {
+  logMigration: (message) => log.info(message),
+  logQueryError: quiet, // it is thrown as well
+  log: (level, message) => log[level === 'warn' ? 'warn' : 'debug'](String(message)),
+  logQuery: quiet,
+  logQuerySlow: quiet,
+  logSchemaBuild: quiet,
+};
+
+function asMigrationClass(migration: Migration, prefix: string): new () => MigrationInterface {
+  return class {
+    readonly name = storedName(migration);
+    async up(runner: QueryRunner): Promise<void> {
+      await runner.query(fillRoles(migration.sql, prefix));
+    }
+    down(): Promise<void> {
+      return Promise.reject(new Error('the schema only goes forward'));
+    }
+  };
+}
+
+/** What the catalogue says, in one transaction: no append ever sees half of it. */
+async function declareTypes(client: ClientBase, catalogue: Catalogue, prefix: string): Promise<void> {
+  const types = Object.values(catalogue).map(({ type, topic, asserted = false }) => ({ type, topic, asserted }));
+  const writers = Object.values(catalogue).flatMap((declaration) =>
+    Object.entries(declaration.writers).flatMap(([service, events]) =>
+      events.map(({ type: event }) => ({ type: declaration.type, event, writer: roleName(prefix, service) })),
+    ),
+  );
+  await client.query('begin');
+  await client.query(declareTypesSql, [JSON.stringify(types)]);
+  await client.query(declareWritersSql, [JSON.stringify(writers)]);
+  for (const role of new Set(writers.map(({ writer }) => writer))) {
+    await client.query(`grant execute on function append_events to "${role}"`);
+  }
+  await client.query('commit');
+}
+
+const declareTypesSql = `insert into aggregate_types (aggregate_type, topic, asserted)
+  select type, topic, asserted from jsonb_to_recordset($1) as (type text, topic text, asserted boolean)
+  on conflict (aggregate_type) do update set topic = excluded.topic, asserted = excluded.asserted`;
+
+/** A writer that the catalogue does not name any more goes; types that it does not name at all are left alone. */
+const declareWritersSql = `with declared as materialized (
+    select type, event, writer from jsonb_to_recordset($1) as (type text, event text, writer text)
+  ), gone as (
+    delete from event_writers w where w.aggregate_type in (select d.type from declared d)
+       and not exists (select from declared d where (d.type, d.event, d.writer) = (w.aggregate_type, w.event_type, w.writer))
+  )
+  insert into event_writers (aggregate_type, event_type, writer) select type, event, writer from declared on conflict do nothing`;
+
+/** The highest migration number that the database has had; 0 when it has had none. */
+export async function schemaVersion(dataSource: DataSource): Promise<number> {
+  const numbers = (await appliedMigrations(dataSource)).map((name) => Number(name.slice(-13)));
+  return Math.max(0, ...numbers);
+}
+
+/** Which of these migrations (their names) the database lacks: a service is ready only when there is none. */
+export async function missingMigrations(dataSource: DataSource, wanted: readonly Migration[]): Promise<string[]> {
+  const applied = new Set(await appliedMigrations(dataSource));
+  return wanted.map(storedName).filter((name) => !applied.has(name));
+}
+
+async function appliedMigrations(dataSource: DataSource): Promise<string[]> {
+  const [{ exists }] = (await dataSource.query(`select to_regclass('public.schema_migrations') is not null as exists`)) as [
+    { exists: boolean },
+  ];
+  if (!exists) return [];
+  const rows = (await dataSource.query('select name from public.schema_migrations')) as { name: string }[];
+  return rows.map(({ name }) => name);
+}

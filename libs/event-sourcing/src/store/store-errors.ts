@@ -1,0 +1,114 @@
+import { DomainError } from '../domain-error.ts';
+
+/** An aggregate of a save that is not at the version that was decided on. */
+export interface Conflict {
+  readonly aggregateId: string;
+  readonly expected: number;
+  readonly found: number;
+}
+
+/** Another writer was faster: some aggregates changed since they were loaded. Load, decide and save again (`retryOnConflict`). */
+export class ConcurrencyException extends DomainError {
+  readonly code = 'version-conflict';
+  readonly kind = 'conflict';
+  /** The first of the conflicts. */
+  readonly aggregateId: string;
+  readonly expected: number;
+  readonly found: number;
+
+  /** `conflicts`: every part of the save whose version was another one, in the order of the save; at least one. */
+  constructor(readonly conflicts: readonly Conflict[]) {
+    const [first] = conflicts;
+    if (!first) throw new TypeError('a conflict without an aggregate');
+    const { aggregateId, expected, found } = first;
+    const others = conflicts.length > 1 ? `, and ${conflicts.length - 1} more` : '';
+    super(`aggregate ${aggregateId} is at version ${found}, not ${expected}${others}`, { aggregateId, expected, found });
+    this.aggregateId = aggregateId;
+    this.expected = expected;
+    this.found = found;
+  }
+}
+
+/** An event id of a save that is in the store already. */
+export interface TakenId {
+  readonly eventId: string;
+  /** The part of the save that the event is in. */
+  readonly aggregateId: string;
+  /** The aggregate that has an event of this id: another one, or the same where only some decisions of the save are repeats. */
+  readonly takenBy: string;
+}
+
+/**
+ * Nothing was stored: an event id of the save is in the store already, and the save as a whole is no repeat. A name that was given to an
+ * event is used up, or some of the decisions in the save were stored before: take those out.
+ */
+export class EventIdTaken extends DomainError {
+  readonly code = 'event-id-taken';
+  readonly kind = 'conflict';
+  /** The parts of the save with such an event. */
+  readonly aggregateIds: readonly string[];
+  /** The aggregate that has the first of the ids. */
+  readonly takenBy: string;
+
+  /** `taken`: every such id, in the order of the save; at least one. */
+  constructor(readonly taken: readonly TakenId[]) {
+    const [first] = taken;
+    if (!first) throw new TypeError('no id is taken');
+    const { eventId, aggregateId, takenBy } = first;
+    super(`event ${eventId} of ${aggregateId} is in the store already, in ${takenBy}`, { eventId, aggregateId, takenBy });
+    this.aggregateIds = [...new Set(taken.map((each) => each.aggregateId))];
+    this.takenBy = takenBy;
+  }
+}
+
+/** Nothing was stored: another save holds the aggregate, or the queue is full. Try later. */
+export class Busy extends DomainError {
+  readonly code = 'store-busy';
+  readonly kind = 'busy';
+}
+
+/** Nothing was stored: the database can't be reached, or can't store now: it is read-only, has no room, shuts down. Try later. */
+export class DatabaseUnavailable extends DomainError {
+  readonly code = 'database-unavailable';
+  readonly kind = 'busy';
+
+  constructor(options?: ErrorOptions) {
+    super('The database is not available now.', undefined, options);
+  }
+}
+
+/** The connection broke and the database could not be asked again in time: stored or not, nobody knows. Retry with the same command id. */
+export class OutcomeUnknown extends DomainError {
+  readonly code = 'outcome-unknown';
+  readonly kind = 'unknown-outcome';
+}
+
+/** An event or a save is over its limit (`limits`). */
+export class PayloadTooLarge extends DomainError {
+  readonly code = 'payload-too-large';
+  readonly kind = 'invalid';
+}
+
+/** A string holds U+0000 or a lone surrogate: PostgreSQL can't keep the first, UTF-8 can't carry the second. */
+export class TextNotStorable extends DomainError {
+  readonly code = 'text-not-storable';
+  readonly kind = 'invalid';
+}
+
+/** A save that no retry can mend: an event that this service does not write, a value that the database refuses. A bug. */
+export class InvalidSave extends Error {
+  override readonly name = 'InvalidSave';
+}
+
+/** An aggregate has no `on<EventName>` for an event of its history. A bug: it would load with part of its state missing. */
+export class UnhandledEvent extends Error {
+  override readonly name = 'UnhandledEvent';
+  constructor(aggregate: string, type: string) {
+    super(`${aggregate} has no method on${type}`);
+  }
+}
+
+/** The store holds a history with a hole, or one of another type. Never written by `append_events`. */
+export class BrokenHistory extends Error {
+  override readonly name = 'BrokenHistory';
+}

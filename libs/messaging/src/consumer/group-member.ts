@@ -1,0 +1,346 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { logger } from '@tradecore/telemetry';
+import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs';
+import type { Client } from '../wire/client.ts';
+import { batchOf, type AssignedPartition, type Batch, type ConsumerOptions } from './consumer.ts';
+import { isType } from '../wire/kafka-errors.ts';
+import type { Lag } from './lag.ts';
+import { partitionKey, type TopicPartition } from '../message.ts';
+import { batchFailuresTotal, consumedTotal, groupLabel, rebalancesTotal } from '../metrics.ts';
+import type { Names } from '../names.ts';
+import { Pauses } from './pauses.ts';
+
+const log = logger('consumer');
+
+/**
+ * Timing. `maxWaitMs` does not delay data (a fetch returns with the first byte); it bounds idle heartbeats, the notice of a rebalance,
+ * the return from a pause, and the stop: kafkajs waits for the fetch in flight.
+ */
+const heartbeatMs = 1_000;
+const maxWaitMs = 100;
+const rebalanceTimeoutMs = 15_000;
+const hintEveryMs = 500;
+const joinGraceMs = 1_500;
+const backOff = { firstMs: 100, maxMs: 5_000 };
+
+/** A batch that fails once more waits longer: 100 ms, doubled up to 5 s, with 20 % jitter. */
+const backOffMs = (attempt: number): number =>
+  Math.min(backOff.firstMs * 2 ** attempt, backOff.maxMs) * (0.8 + Math.random() * 0.4);
+
+/** What one life of a consumer shares with its supervisor. */
+export interface MemberContext {
+  readonly client: Client;
+  readonly names: Names;
+  readonly options: ConsumerOptions;
+  readonly lag: Lag;
+  /** Log start and last stable offset of each partition. */
+  readonly ends: (partitions: readonly TopicPartition[]) => Promise<AssignedPartition[]>;
+  /** Everything is to stay paused. */
+  readonly pausedAll: () => boolean;
+  readonly onState: (state: 'joined' | 'rebalancing') => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** One life of a kafkajs consumer in its group, from joining to leaving or crashing. */
+export class GroupMember {
+  assignment: readonly TopicPartition[] = [];
+  lastHeartbeatAt = 0;
+  lastProgressAt = 0;
+  /** Rejects nothing: resolves with the error when the consumer has died for good. */
+  readonly died: Promise<Error>;
+  readonly #consumer: Consumer;
+  readonly #pauses: Pauses;
+  readonly #hints = new Map<string, TopicPartition & { nextOffset: bigint }>();
+  /** What the next fetch of a partition must ask for; a batch fetched from elsewhere is from before a seek. */
+  readonly #expected = new Map<string, bigint>();
+  readonly #attempts = new Map<string, number>();
+  readonly #inFlight = new Map<string, Promise<void>>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #generation = 0;
+  #owned = false;
+  #stopping = false;
+  #alive = false;
+  #left = false;
+  #handlerPauses = 0;
+  #heartbeat: (() => Promise<void>) | undefined;
+  /** The group's answer that this member must join again; kafkajs hears of it when the batches in flight are done. */
+  #lost: unknown;
+
+  constructor(private readonly context: MemberContext) {
+    const { client, names, options } = context;
+    this.#consumer = client.kafka.consumer({
+      groupId: names.onBroker(options.group),
+      sessionTimeout: options.sessionTimeoutMs ?? 6_000,
+      rebalanceTimeout: rebalanceTimeoutMs,
+      heartbeatInterval: heartbeatMs,
+      maxWaitTimeInMs: maxWaitMs,
+      minBytes: 1,
+      maxBytesPerPartition: options.maxBytesPerPartition ?? 512 * 1024,
+      allowAutoTopicCreation: false,
+      readUncommitted: false,
+      retry: { initialRetryTime: 50, multiplier: 2, maxRetryTime: 1_000, retries: 8, restartOnFailure: async () => false },
+    });
+    this.#pauses = new Pauses(this.#consumer, (topic) => names.onBroker(topic));
+    const { promise, resolve } = Promise.withResolvers<Error>();
+    this.died = promise;
+    this.#listen(resolve);
+  }
+
+  /** Joins and consumes. Resolves when running; rejects, or `died` resolves, when it can't. */
+  async start(): Promise<void> {
+    const { names, options } = this.context;
+    await this.#consumer.connect();
+    await this.#consumer.subscribe({ topics: options.topics.map((topic) => names.onBroker(topic)), fromBeginning: true });
+    this.#timers.push(
+      setInterval(() => void this.#sendHints(), hintEveryMs),
+      setInterval(() => this.#beat(), heartbeatMs / 2),
+    );
+    this.#alive = true;
+    await this.#consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: options.concurrency ?? 6,
+      eachBatch: (payload) => this.#onBatch(payload),
+    });
+  }
+
+  pauseAll(): void {
+    if (this.#owned) this.#pauses.add('everything', this.assignment);
+  }
+
+  resumeAll(): void {
+    if (this.#owned) this.#pauses.remove('everything', this.assignment);
+  }
+
+  reposition(partitions: readonly TopicPartition[] = this.assignment): void {
+    const mine = new Set(this.assignment.map(partitionKey));
+    if (this.#owned)
+      void this.#position(
+        partitions.filter((each) => mine.has(partitionKey(each))),
+        this.#generation,
+      );
+  }
+
+  hint(position: TopicPartition & { nextOffset: bigint }): void {
+    if (this.context.options.hints ?? true) this.#hints.set(partitionKey(position), position);
+  }
+
+  commit(position: TopicPartition & { nextOffset: bigint }): Promise<void> {
+    return this.#commit([position]);
+  }
+
+  /** Finishes what is in flight, leaves the group, closes. Never throws. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#settle();
+    await Promise.allSettled(this.#inFlight.values());
+    await this.#sendHints();
+    this.#revoke();
+    this.#timers.forEach(clearInterval);
+    this.#left = true;
+    await Promise.race([this.#consumer.disconnect().catch(this.context.onError), delay(5_000, undefined, { ref: false })]);
+    this.context.client.cut();
+  }
+
+  /** A member that goes in the middle of joining stays in the group as a ghost for a session timeout: waits a moment for the join. */
+  async #settle(): Promise<void> {
+    for (let waited = 0; !this.#owned && this.#alive && waited < joinGraceMs; waited += 20) await delay(20);
+  }
+
+  #listen(died: (error: Error) => void): void {
+    const { events } = this.#consumer;
+    this.#consumer.on(events.GROUP_JOIN, (event) => this.#onJoin(event));
+    this.#consumer.on(events.REBALANCING, () => this.#onRebalancing());
+    this.#consumer.on(events.HEARTBEAT, () => void (this.lastHeartbeatAt = Date.now()));
+    this.#consumer.on(events.FETCH, () => void (this.#pauses.some || (this.lastProgressAt = Date.now())));
+    this.#consumer.on(events.START_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, lastOffset, highWatermark } }) => {
+      if (batchSize > 0) return;
+      const position = { topic: this.context.names.ours(topic), partition, nextOffset: BigInt(lastOffset) + 1n };
+      this.#expected.set(partitionKey(position), position.nextOffset);
+      this.hint(position);
+      this.context.lag.show(position, BigInt(highWatermark) - position.nextOffset);
+      this.#tell(() => this.context.options.onPassed?.(position));
+    });
+    this.#consumer.on(events.CRASH, ({ payload: { error } }) => {
+      this.#alive = false;
+      this.#revoke();
+      this.#timers.forEach(clearInterval);
+      died(error);
+    });
+  }
+
+  /** Runs synchronously inside kafkajs's join, so that nothing can be fetched before the pause. */
+  #onJoin({ payload: { memberAssignment } }: ConsumerGroupJoinEvent): void {
+    if (this.#left) return; // a join that took longer than the stop waited for it
+    this.#revoke();
+    this.#generation += 1;
+    this.#owned = true;
+    this.#lost = undefined;
+    this.#pauses.clear();
+    this.#expected.clear();
+    this.#attempts.clear();
+    this.lastHeartbeatAt = Date.now();
+    rebalancesTotal.inc({ group: groupLabel(this.context.options.group) });
+    this.assignment = Object.entries(memberAssignment).flatMap(([topic, partitions]) =>
+      (partitions as number[]).map((partition) => ({ topic: this.context.names.ours(topic), partition })),
+    );
+    this.context.lag.keepOnly(this.assignment);
+    this.context.onState('joined');
+    if (this.context.pausedAll()) this.#pauses.add('everything', this.assignment);
+    void this.#position(this.assignment, this.#generation);
+  }
+
+  #onRebalancing(): void {
+    this.#revoke();
+    this.context.onState('rebalancing');
+  }
+
+  #revoke(): void {
+    if (!this.#owned) return;
+    this.#owned = false;
+    const revoked = this.assignment;
+    this.assignment = [];
+    this.#tell(() => this.context.options.onRevoked?.(revoked));
+  }
+
+  /** A listener's fault must not reach kafkajs. */
+  #tell(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.context.onError(error);
+      log.error({ err: error }, 'a listener of the consumer failed');
+    }
+  }
+
+  #isCurrent = (generation: number): boolean =>
+    this.#owned && !this.#stopping && this.#lost === undefined && generation === this.#generation;
+
+  /** Asks where to go on and seeks there; until then the partitions are paused. Repeats until it succeeds or they are no longer ours. */
+  async #position(partitions: readonly TopicPartition[], generation: number): Promise<void> {
+    if (partitions.length === 0) return;
+    this.#pauses.add('positioning', partitions);
+    for (const each of partitions) this.#expected.delete(partitionKey(each));
+    for (let attempt = 0; this.#isCurrent(generation); attempt += 1) {
+      try {
+        await Promise.allSettled(partitions.map((each) => this.#inFlight.get(partitionKey(each))));
+        const assigned = await this.context.ends(partitions);
+        const positions = await this.context.options.positions(assigned);
+        if (this.#isCurrent(generation)) this.#goOn(assigned, positions);
+        return;
+      } catch (error) {
+        this.context.onError(error);
+        log.warn({ err: error, group: this.context.options.group }, 'positions are not known; asking again');
+      }
+      await delay(backOffMs(attempt), undefined, { ref: false });
+    }
+  }
+
+  #goOn(assigned: readonly AssignedPartition[], positions: ReadonlyMap<string, bigint>): void {
+    for (const each of assigned) {
+      const offset = positions.get(partitionKey(each)) ?? each.startOffset;
+      this.#expected.set(partitionKey(each), offset);
+      this.context.lag.show(each, each.endOffset - offset);
+      this.#consumer.seek({ topic: this.context.names.onBroker(each.topic), partition: each.partition, offset: String(offset) });
+    }
+    this.#tell(() => this.context.options.onAssigned?.(assigned));
+    this.#pauses.remove('positioning', assigned);
+  }
+
+  /** Lets no error of a handler out, for it would crash kafkajs: it leaves the offset unresolved and repositions instead. */
+  async #onBatch(payload: EachBatchPayload): Promise<void> {
+    const where = { topic: this.context.names.ours(payload.batch.topic), partition: payload.batch.partition };
+    const key = partitionKey(where);
+    const generation = this.#generation;
+    this.#heartbeat = payload.heartbeat;
+    if (this.#lost !== undefined) throw this.#lost;
+    if (!this.#isCurrent(generation) || this.#pauses.isPaused(where)) return;
+    // kafkajs keeps `fetchedOffset` on its batches; its types leave it out.
+    const { fetchedOffset } = payload.batch as unknown as { fetchedOffset: string };
+    if (this.#expected.get(key) !== BigInt(fetchedOffset)) {
+      void this.#position([where], generation);
+      return;
+    }
+    const handled = this.#handle(payload, where, generation);
+    this.#inFlight.set(key, handled);
+    await handled.finally(() => this.#inFlight.delete(key));
+    if (this.#lost !== undefined) throw this.#lost;
+  }
+
+  async #handle(payload: EachBatchPayload, where: TopicPartition, generation: number): Promise<void> {
+    const key = partitionKey(where);
+    const { group, onBatch } = this.context.options;
+    const batch = this.#batch(payload, where, generation);
+    try {
+      await onBatch(batch);
+    } catch (error) {
+      batchFailuresTotal.inc({ group: groupLabel(group) });
+      this.context.onError(error);
+      log.warn({ err: error, group, ...where, offset: String(batch.firstOffset) }, 'batch failed; it is repeated');
+      if (this.#isCurrent(generation)) this.#repeatLater(where, generation);
+      return;
+    }
+    consumedTotal.inc({ group: groupLabel(group), topic: where.topic }, batch.messages.length);
+    this.lastProgressAt = Date.now();
+    this.#attempts.delete(key);
+    if (!this.#isCurrent(generation) || !this.#expected.has(key)) return;
+    this.#expected.set(key, batch.nextOffset);
+    payload.resolveOffset(payload.batch.lastOffset());
+    this.context.lag.show(where, batch.highWatermark - batch.nextOffset);
+  }
+
+  #repeatLater(where: TopicPartition, generation: number): void {
+    const key = partitionKey(where);
+    const attempt = this.#attempts.get(key) ?? 0;
+    this.#attempts.set(key, attempt + 1);
+    this.#expected.delete(key);
+    this.#pauses.add('back-off', [where]);
+    const again = async (): Promise<void> => {
+      await delay(backOffMs(attempt), undefined, { ref: false });
+      if (!this.#isCurrent(generation)) return;
+      await this.#position([where], generation);
+      if (this.#isCurrent(generation)) this.#pauses.remove('back-off', [where]);
+    };
+    void again();
+  }
+
+  #batch(payload: EachBatchPayload, where: TopicPartition, generation: number): Batch {
+    return batchOf(payload, where, {
+      isStale: () => !this.#isCurrent(generation) || payload.isStale(),
+      pause: () => {
+        const reason = `handler-${(this.#handlerPauses += 1)}` as const;
+        this.#pauses.add(reason, [where]);
+        return () => void (this.#isCurrent(generation) && this.#pauses.remove(reason, [where]));
+      },
+    });
+  }
+
+  /** Heartbeats while a handler works; kafkajs itself sends them between batches only. */
+  #beat(): void {
+    if (this.#inFlight.size === 0 || !this.#heartbeat) return;
+    this.#heartbeat().catch((error: unknown) => {
+      const lost = isType(error, 'REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'NOT_COORDINATOR_FOR_GROUP');
+      if (lost) this.#lost ??= error;
+      else this.context.onError(error);
+    });
+  }
+
+  async #sendHints(): Promise<void> {
+    const mine = new Set(this.assignment.map(partitionKey));
+    const hints = [...this.#hints.values()].filter((each) => mine.has(partitionKey(each)));
+    this.#hints.clear();
+    if (!this.#owned || hints.length === 0) return;
+    await this.#commit(hints).catch((error: unknown) => log.debug({ err: error }, 'hint not committed'));
+  }
+
+  #commit(positions: readonly (TopicPartition & { nextOffset: bigint })[]): Promise<void> {
+    const { names } = this.context;
+    return this.#consumer.commitOffsets(
+      positions.map(({ topic, partition, nextOffset }) => ({
+        topic: names.onBroker(topic),
+        partition,
+        offset: String(nextOffset),
+      })),
+    );
+  }
+}

@@ -1,0 +1,199 @@
+import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
+import type { Client } from '../wire/client.ts';
+import type { RunningConsumer } from './consumer.ts';
+import { compactArray, compactString, Fields, noTags } from '../wire/flexible-fields.ts';
+import { partitionKey, toIncoming, type IncomingMessage, type TopicPartition } from '../message.ts';
+import type { Names } from '../names.ts';
+import { newCluster, readPartition, type Cluster } from './topic-reader.ts';
+
+const load = createRequire(import.meta.url);
+
+/** Metadata, and the first version that tells the ids of topics (KIP-516; Apache Kafka 2.8). kafkajs asks by version 6. */
+const [apiKey, apiVersion] = [3, 10];
+const noId = '0'.repeat(32);
+/** A topic made anew under a consumer that reads it is noticed after this long. */
+const watchEveryMs = 2_000;
+/** The last record before a position is looked for among so many offsets: the others are markers of transactions, one each. */
+const near = 16n;
+
+const fingerprintOf = ({ key, value, timestamp }: IncomingMessage): string =>
+  createHash('sha256')
+    .update(`${timestamp} ${key?.length ?? -1} `)
+    .update(key ?? '')
+    .update(value ?? '')
+    .digest('hex')
+    .slice(0, 32);
+
+/** What stands beside an offset, so that it is not taken for one of another log: the topic's id, and the last record read with its fingerprint. */
+export const markOf = (topicId: string | undefined, last?: IncomingMessage): string =>
+  `${topicId ?? '-'}${last ? ` ${last.offset} ${fingerprintOf(last)}` : ''}`;
+
+/** Tells a topic that was deleted and made anew from the one that it was: by its id, where the broker has none by the last record read. */
+export class LogMarks {
+  #open: Promise<{ client: Client; cluster: Cluster }> | undefined;
+
+  constructor(
+    private readonly newClient: () => Client,
+    private readonly names: Names,
+    private readonly offsets: (topic: string) => Promise<{ partition: number; low: string; high: string }[]>,
+  ) {}
+
+  /** Ids of topics that are there, where the broker has ids. */
+  async topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const ids = await this.#with((cluster) =>
+      fetchTopicIds(
+        cluster,
+        topics.map((topic) => this.names.onBroker(topic)),
+      ),
+    );
+    return new Map([...ids].map(([topic, id]) => [this.names.ours(topic), id]));
+  }
+
+  /**
+   * Of these partitions those whose mark is of another log than the one that is there now, by `partitionKey`; `ids`: `topicIds`. Where ids can't be compared
+   * and the last record was deleted from the log, nobody can tell: it is taken for the same.
+   */
+  async otherLogs(
+    partitions: readonly TopicPartition[],
+    marks: ReadonlyMap<string, string>,
+    ids: ReadonlyMap<string, string>,
+  ): Promise<ReadonlySet<string>> {
+    const marked = partitions.filter((each) => marks.has(partitionKey(each)));
+    const others = await Promise.all(
+      marked.map(async (each) => {
+        const [id = '-', offset, fingerprint] = (marks.get(partitionKey(each)) as string).split(' ');
+        const now = ids.get(each.topic);
+        if (id !== '-' && now !== undefined) return id !== now;
+        return offset !== undefined && this.#isOther(each, BigInt(offset), fingerprint);
+      }),
+    );
+    return new Set(marked.filter((_, n) => others[n]).map((each) => partitionKey(each)));
+  }
+
+  /** Marks of positions up to which nothing was read, where the broker has no ids: those of the last record before each, if it is near. */
+  async marksBefore(topic: string, positions: ReadonlyMap<number, bigint>): Promise<ReadonlyMap<string, string>> {
+    const marks = new Map<string, string>();
+    const starts = new Map((await this.offsets(topic)).map(({ partition, low }) => [partition, BigInt(low)]));
+    for (const [partition, to] of positions) {
+      const start = starts.get(partition) ?? 0n;
+      const from = to - near > start ? to - near : start;
+      const last = from < to ? (await this.#read({ topic, partition }, from, to)).at(-1) : undefined;
+      if (last) marks.set(partitionKey({ topic, partition }), markOf(undefined, last));
+    }
+    return marks;
+  }
+
+  /** Repositions a consumer when a topic of its is another one than it was; for as long as it runs. */
+  watch(consumer: Pick<RunningConsumer, 'status' | 'reposition'>, topics: readonly string[]): void {
+    let known: ReadonlyMap<string, string> = new Map();
+    const look = async (): Promise<void> => {
+      const ids = await this.topicIds(topics);
+      const isOther = [...ids].some(([topic, id]) => known.has(topic) && known.get(topic) !== id);
+      known = new Map([...known, ...ids]);
+      if (isOther) consumer.reposition();
+    };
+    const quietly = (): void => void look().catch(() => undefined); // the next look asks again
+    quietly();
+    const timer = setInterval(() => {
+      if (consumer.status().state === 'stopped') clearInterval(timer);
+      else quietly();
+    }, watchEveryMs).unref();
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#open;
+    this.#open = undefined;
+    const open = await opened?.catch(() => undefined);
+    await open?.cluster.disconnect().catch(() => undefined);
+    open?.client.cut();
+  }
+
+  /** The ends are asked for now, after the mark was written: another consumer may have written it a moment ago. */
+  async #isOther(where: TopicPartition, offset: bigint, fingerprint: string | undefined): Promise<boolean> {
+    const { low = '0', high = '0' } =
+      (await this.offsets(where.topic)).find(({ partition }) => partition === where.partition) ?? {};
+    if (offset < BigInt(low)) return false;
+    if (offset >= BigInt(high)) return true;
+    const [found] = await this.#read(where, offset, offset + 1n);
+    return found === undefined || fingerprintOf(found) !== fingerprint;
+  }
+
+  #read({ topic, partition }: TopicPartition, from: bigint, to: bigint): Promise<IncomingMessage[]> {
+    const onBroker = this.names.onBroker(topic);
+    return this.#with(async (cluster) => {
+      await cluster.addTargetTopic(onBroker);
+      await cluster.refreshMetadata();
+      const leader = cluster.findTopicPartitionMetadata(onBroker).find(({ partitionId }) => partitionId === partition)?.leader;
+      if (leader === undefined) throw new Error(`${onBroker}/${partition} is not there`);
+      const read: IncomingMessage[] = [];
+      await readPartition(cluster, { topic: onBroker, partition, leader, from, to }, (records) =>
+        read.push(...records.map((each) => toIncoming({ topic, partition }, each))),
+      );
+      return read;
+    });
+  }
+
+  async #with<T>(ask: (cluster: Cluster) => Promise<T>): Promise<T> {
+    this.#open ??= this.#connect();
+    try {
+      return await ask((await this.#open).cluster);
+    } catch (error) {
+      await this.close(); // the next question is asked over a new connection
+      throw error;
+    }
+  }
+
+  async #connect(): Promise<{ client: Client; cluster: Cluster }> {
+    const client = this.newClient();
+    const cluster = newCluster(client);
+    await cluster.connect().catch((error: unknown) => {
+      client.cut();
+      throw error;
+    });
+    return { client, cluster };
+  }
+}
+
+/** Nothing where the broker is too old to tell, or has no ids. */
+async function fetchTopicIds(cluster: Cluster, topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const { versions, connectionPool } = await cluster.brokerPool.findConnectedBroker();
+  if ((versions?.[apiKey]?.maxVersion ?? 0) < apiVersion) return new Map();
+  const Encoder = load('kafkajs/src/protocol/encoder') as new () => { writeBuffer(bytes: Buffer): object };
+  return connectionPool.send({
+    request: { apiKey, apiVersion, apiName: 'Metadata', encode: async () => new Encoder().writeBuffer(encodeRequest(topics)) },
+    response: { decode: async (bytes: Buffer) => decodeAnswer(bytes), parse: async (ids: ReadonlyMap<string, string>) => ids },
+  });
+}
+
+/** Topics by name, none made by asking, nobody's permissions told. */
+function encodeRequest(topics: readonly string[]): Buffer {
+  const asked = topics.map((topic) => Buffer.concat([Buffer.alloc(16), compactString(topic), noTags]));
+  return Buffer.concat([noTags, compactArray(asked), Buffer.from([0, 0, 0]), noTags]);
+}
+
+/** The answer's bytes behind the correlation id, as far as the ids of topics go. */
+function decodeAnswer(bytes: Buffer): ReadonlyMap<string, string> {
+  const fields = new Fields(bytes);
+  fields.skipTags();
+  fields.int32(); // throttle time
+  fields.array(() => [fields.int32(), fields.string(), fields.int32(), fields.string(), fields.skipTags()]); // brokers
+  fields.string(); // cluster
+  fields.int32(); // controller
+  const found = fields.array(() => {
+    const code = fields.int16();
+    const topic = fields.string() ?? '';
+    const id = fields.uuid();
+    fields.boolean(); // internal
+    fields.array(() => {
+      fields.int16();
+      for (let each = 0; each < 3; each += 1) fields.int32(); // partition, leader, epoch
+      for (let each = 0; each < 3; each += 1) fields.array(() => fields.int32()); // replicas, in sync, offline
+      fields.skipTags();
+    });
+    fields.int32(); // permissions
+    fields.skipTags();
+    return { code, topic, id };
+  });
+  return new Map(found.flatMap(({ code, topic, id }) => (code === 0 && id !== noId ? [[topic, id]] : [])));
+}

@@ -1,0 +1,70 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { logger } from '@tradecore/telemetry';
+import type { AssignedPartition, Batch, ConsumerOptions, RunningConsumer } from './consumer.ts';
+import type { DeadLetterNote } from '../dead-letters.ts';
+import type { SubscribeOptions, Subscription } from '../producer/event-bus.ts';
+import { partitionKey, type IncomingMessage } from '../message.ts';
+
+const log = logger('event-bus');
+
+/** What a subscription needs from the broker. */
+export interface SubscribePort {
+  runConsumer(options: ConsumerOptions): RunningConsumer;
+  committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
+  deadLetter(original: IncomingMessage, note: DeadLetterNote): Promise<void>;
+}
+
+/** Between attempts at one record: 50 ms, doubled. */
+const firstWaitMs = 50;
+
+/** Where a partition goes on. What was deleted before it was read is lost, and said; an end before the position is another log's: throws. */
+function positionIn(partition: AssignedPartition, committed: bigint | undefined, group: string): bigint {
+  const { startOffset, endOffset } = partition;
+  const position = committed ?? startOffset;
+  const key = partitionKey(partition);
+  if (position > endOffset) throw new Error(`${key} ends at ${endOffset}, it was read up to ${position}: another log`);
+  if (position >= startOffset) return position;
+  log.error({ group, partition: key, position, startOffset }, 'records were deleted before they were read');
+  return startOffset;
+}
+
+/** Consumes `channel` at least once; the position is the group's committed offset. */
+export function subscribe(
+  port: SubscribePort,
+  channel: string,
+  handler: (message: IncomingMessage) => Promise<void>,
+  { group, attempts = 5 }: SubscribeOptions,
+): Subscription {
+  const handle = async (message: IncomingMessage, batch: Batch): Promise<void> => {
+    const { undecodable: detail } = message;
+    if (detail !== undefined) return port.deadLetter(message, { group, reason: 'undecodable', detail, attempts: 1 });
+    for (let attempt = 1; ; attempt += 1) {
+      if (batch.isStale()) throw new Error('the partition was taken away');
+      try {
+        return await handler(message);
+      } catch (error) {
+        log.warn(
+          { err: error, group, channel, partition: message.partition, offset: String(message.offset), attempt },
+          'handler failed',
+        );
+        if (attempt >= attempts)
+          return await port.deadLetter(message, { group, reason: 'handler-failed', attempts: attempt, error });
+      }
+      await delay(firstWaitMs * 2 ** (attempt - 1), undefined, { ref: false });
+    }
+  };
+  const consumer = port.runConsumer({
+    group,
+    topics: [channel],
+    positions: async (assigned) => {
+      const committed = await port.committedOffsets(group, channel);
+      return new Map(assigned.map((each) => [partitionKey(each), positionIn(each, committed.get(each.partition), group)]));
+    },
+    onBatch: async (batch) => {
+      for (const message of batch.messages) await handle(message, batch);
+      const { topic, partition, nextOffset } = batch;
+      await consumer.commit({ topic, partition, nextOffset });
+    },
+  });
+  return { status: () => consumer.status(), stop: () => consumer.stop() };
+}

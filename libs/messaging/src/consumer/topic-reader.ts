@@ -1,0 +1,120 @@
+import { createRequire } from 'node:module';
+import type { Client } from '../wire/client.ts';
+import { toIncoming, type IncomingMessage, type RawRecord, type TopicPartition } from '../message.ts';
+
+const load = createRequire(import.meta.url);
+
+/** The parts of kafkajs's Cluster that reading without a group needs. */
+export interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  addTargetTopic(topic: string): Promise<void>;
+  findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[];
+  findBroker(where: { nodeId: number }): Promise<{ fetch(request: object): Promise<FetchAnswer> }>;
+  fetchTopicsOffset(topics: object[]): Promise<{ partitions: { partition: number; offset: string }[] }[]>;
+  readonly brokerPool: { findConnectedBroker(): Promise<ConnectedBroker> };
+}
+
+/** The parts of kafkajs's Broker that a request of our own needs. */
+export interface ConnectedBroker {
+  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null;
+  readonly connectionPool: {
+    send<A>(protocol: {
+      request: object;
+      response: { decode(bytes: Buffer): Promise<A>; parse(answer: A): Promise<A> };
+    }): Promise<A>;
+  };
+}
+
+interface FetchAnswer {
+  readonly responses: readonly { readonly partitions: readonly object[] }[];
+}
+
+interface FetchedBatch {
+  readonly messages: readonly RawRecord[];
+  isEmptyIncludingFiltered(): boolean;
+  lastOffset(): string;
+}
+
+const readCommitted = 1;
+const maxBytes = 1024 * 1024;
+const silenceMs = 30_000;
+
+/** kafkajs makes a Cluster for each producer and consumer by a private method; reading without a group needs one alone. */
+export function newCluster(client: Client): Cluster {
+  const symbol = Object.getOwnPropertySymbols(client.kafka).find((each) => each.description === 'private:Kafka:createCluster');
+  const kafka = client.kafka as unknown as Record<symbol, (options: object) => Cluster>;
+  const create = symbol && kafka[symbol];
+  if (!create) throw new Error('kafkajs has no createCluster; its version is checked, so this is a bug of ours');
+  return create({ metadataMaxAge: 300_000, allowAutoTopicCreation: false, isolationLevel: readCommitted });
+}
+
+/** One partition to be read, and how far. */
+interface Stretch extends TopicPartition {
+  readonly leader: number;
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/**
+ * Reads a topic from its start to the end that it has now, in no group: committed records only, each partition in order. `topic` is its name on the
+ * broker; `as` is what the records are to say. Throws when the broker has nothing more to give before that end.
+ */
+export async function readTopic(
+  client: Client,
+  { topic, as }: { readonly topic: string; readonly as: string },
+  take: (records: readonly IncomingMessage[]) => void,
+): Promise<void> {
+  const cluster = newCluster(client);
+  try {
+    await cluster.connect();
+    await cluster.addTargetTopic(topic);
+    const partitions = cluster.findTopicPartitionMetadata(topic);
+    const ask = async (fromBeginning: boolean): Promise<Map<number, bigint>> => {
+      const [found] = await cluster.fetchTopicsOffset([
+        { topic, fromBeginning, partitions: partitions.map(({ partitionId }) => ({ partition: partitionId })) },
+      ]);
+      return new Map(found?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
+    };
+    const [starts, ends] = [await ask(true), await ask(false)];
+    const read = partitions.map(({ partitionId: partition, leader }) => {
+      const stretch = { topic, partition, leader, from: starts.get(partition) ?? 0n, to: ends.get(partition) ?? 0n };
+      return readPartition(cluster, stretch, (records) =>
+        take(records.map((each) => toIncoming({ topic: as, partition }, each))),
+      );
+    });
+    await Promise.all(read);
+  } finally {
+    await cluster.disconnect();
+    client.cut();
+  }
+}
+
+/** Committed records of one partition, from an offset on, before another. */
+export async function readPartition(
+  cluster: Cluster,
+  { topic, partition, leader, from, to }: Stretch,
+  take: (records: readonly RawRecord[]) => void,
+): Promise<void> {
+  const Batch = load('kafkajs/src/consumer/batch') as new (
+    topic: string,
+    offset: string,
+    data: object | undefined,
+  ) => FetchedBatch;
+  const kafka = await cluster.findBroker({ nodeId: leader });
+  let heardAt = Date.now();
+  for (let next = from; next < to;) {
+    const asked = [{ topic, partitions: [{ partition, fetchOffset: String(next), maxBytes }] }];
+    const answer = await kafka.fetch({ isolationLevel: readCommitted, maxWaitTime: 100, minBytes: 1, maxBytes, topics: asked });
+    const batch = new Batch(topic, String(next), answer.responses[0]?.partitions[0]);
+    if (batch.isEmptyIncludingFiltered()) {
+      if (Date.now() - heardAt > silenceMs)
+        throw new Error(`${topic}/${partition} gives nothing from ${next} on; it ends at ${to}`);
+      continue;
+    }
+    take(batch.messages.filter(({ offset }) => BigInt(offset) < to));
+    next = BigInt(batch.lastOffset()) + 1n;
+    heardAt = Date.now();
+  }
+}

@@ -1,0 +1,32 @@
+import { MessagingError } from '../errors.ts';
+
+/** Every error in a chain of causes; kafkajs wraps what the broker said up to three times. */
+export function* causes(error: unknown): Generator<{ readonly type?: string; readonly message?: string }> {
+  let each = error;
+  for (let depth = 0; each instanceof Error && depth < 8; depth += 1) {
+    yield each as { type?: string };
+    each = each.cause;
+  }
+}
+
+/** What the broker says when somebody else opened a producer under our transactional id. */
+const fencing = ['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH', 'INVALID_PRODUCER_ID_MAPPING'];
+
+/** True when the error means that a newer producer took over our transactional id. */
+const isFencing = (error: unknown): boolean =>
+  [...causes(error)].some(({ type }) => type !== undefined && fencing.includes(type));
+
+/** True when the error says so in the broker's own word. */
+export const isType = (error: unknown, ...types: string[]): boolean =>
+  [...causes(error)].some(({ type }) => type !== undefined && types.includes(type));
+
+/** A failed write as a typed error. */
+export function writeError(error: unknown, what: string): MessagingError {
+  if (error instanceof MessagingError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  if (isFencing(error)) return new MessagingError('fenced', `${what}: a newer producer took over (${message})`, { cause: error });
+  if (isType(error, 'MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE')) {
+    return new MessagingError('too-large', `${what}: ${message}`, { cause: error });
+  }
+  return new MessagingError('send-failed', `${what}: ${message}`, { cause: error });
+}

@@ -1,0 +1,216 @@
+import { AsyncResource } from 'node:async_hooks';
+import cors from '@fastify/cors';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { freshId } from '@tradecore/events';
+import {
+  activeTraceparent,
+  childTraceparent,
+  counter,
+  currentContext,
+  histogram,
+  logger,
+  runInContext,
+} from '@tradecore/telemetry';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { validate as isUuid } from 'uuid';
+import type { Authenticator } from './auth.ts';
+import type { Config } from '../run/config.ts';
+import type { Health } from '../run/health.ts';
+import { isDeeperThan } from './json-depth.ts';
+import { Methods, type Paths } from './methods.ts';
+import { rawProblem, RequestRefused, sendProblem } from './problems.ts';
+import type { RateLimits, RouteClass } from './rate-limits.ts';
+
+const log = logger('http');
+const statusClasses = ['2xx', '3xx', '4xx', '5xx'] as const;
+const requests = counter({
+  name: 'http_requests_total',
+  help: 'Requests answered, by route pattern and class of status.',
+  labels: { method: [], route: [], status: [] },
+});
+const durations = histogram({
+  name: 'http_request_duration_seconds',
+  help: 'From the request line to the last byte of the answer.',
+  labels: { method: [], route: [] },
+});
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Where the request's context is kept while its body is read. */
+    work?: AsyncResource;
+  }
+}
+
+/** A parser error or a timeout of Node.js's HTTP server, before there is a request: a problem document all the same. */
+function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
+  const [status, code] = brokenHttp[error.code ?? ''] ?? [400, 'broken-http'];
+  socket.end(rawProblem(new RequestRefused(status, code, 'The request could not be read.')));
+}
+
+const brokenHttp: Record<string, [number, string]> = {
+  HPE_HEADER_OVERFLOW: [431, 'headers-too-large'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'request-timeout'],
+};
+
+/**
+ * Java's client asks every plain-text server for HTTP/2 by an Upgrade header; where a stream listens for upgrades, Node.js would take that
+ * for one and never answer the request.
+ */
+const isWebSocket = ({ headers }: IncomingMessage, adapter: FastifyAdapter): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket' && adapter.getHttpServer().listenerCount('upgrade') > 0;
+
+/** A path that the router can't read: it answers before any hook has run. */
+function refuseRequest(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  const context = contextOf(request);
+  tellContext(reply, context);
+  runInContext(context, () => sendProblem(error, request, reply));
+}
+
+/** What pages of other origins may send and see. They prove who they are by a bearer token, never by a cookie. */
+const crossOrigin = {
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+  allowedHeaders: [
+    ...['accept', 'authorization', 'content-type', 'idempotency-key', 'if-match', 'if-none-match', 'prefer'],
+    ...['consistency-token', 'traceparent', 'x-correlation-id'],
+  ],
+  exposedHeaders: [
+    ...['etag', 'location', 'consistency-token', 'preference-applied', 'retry-after', 'www-authenticate', 'allow'],
+    ...['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'traceparent', 'x-correlation-id'],
+  ],
+  maxAge: 600,
+  strictPreflight: false,
+};
+
+/** What a door needs of its service. */
+export interface DoorParts {
+  readonly authenticator: Authenticator;
+  readonly rateLimits: RateLimits;
+  /** Paths and methods of the whole API, this door's or not. */
+  readonly paths: Paths;
+  /** What requests of a route count as, where they are neither reads nor writes: `{ 'POST /v1/orders': 'orders' }`. */
+  readonly routeClasses: Readonly<Record<string, RouteClass>>;
+  readonly health: Health;
+  readonly config: Pick<Config, 'LIMIT_BODY' | 'LIMIT_DEPTH' | 'CORS_ORIGINS'>;
+}
+
+/** The Fastify of a service's HTTP door, before Nest adds its routes. */
+export function createHttpDoor(parts: DoorParts): FastifyAdapter {
+  const { health, config } = parts;
+  const options: object = {
+    bodyLimit: config.LIMIT_BODY,
+    logger: false,
+    // A request that meets the stop is still answered.
+    return503OnClosing: false,
+    requestTimeout: 15_000,
+    connectionTimeout: 60_000,
+    routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: false },
+    http: { maxHeaderSize: 16 * 1024, shouldUpgradeCallback: (request: IncomingMessage) => isWebSocket(request, adapter) },
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: refuseRequest,
+  };
+  const adapter: FastifyAdapter = new FastifyAdapter(options);
+  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  readJson(fastify, config);
+  countRoutes(fastify);
+  // Called, not registered: its hook must run before the one that asks for a token, which a preflight never has.
+  if (config.CORS_ORIGINS.length > 0) cors(fastify, { ...crossOrigin, origin: [...config.CORS_ORIGINS] }, () => undefined);
+  openContexts(fastify, parts);
+  // A connection kept alive past its last answer would hold the stop until it times out.
+  fastify.addHook('onSend', (_request, reply, payload, done) => {
+    if (health.draining) void reply.header('connection', 'close');
+    done(null, payload);
+  });
+  return adapter;
+}
+
+/** JSON and nothing else, in valid UTF-8; an empty body is no body. */
+function readJson(fastify: FastifyInstance, { LIMIT_BODY: bodyLimit, LIMIT_DEPTH: depth }: DoorParts['config']): void {
+  const parse = fastify.getDefaultJsonParser('error', 'error');
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit }, (request, body, done) => {
+    if (body.length === 0) return done(null, undefined);
+    const refuse = (detail: string, problem = 'invalid-json', code = problem): void =>
+      done(new RequestRefused(400, problem, detail, { errors: [{ pointer: '#', detail, code }] }));
+    let text: string;
+    try {
+      text = new TextDecoder('utf-8', { fatal: true }).decode(body as Buffer);
+    } catch {
+      return refuse('The body is not UTF-8.');
+    }
+    if (isDeeperThan(depth, text)) return refuse(`The body is nested deeper than ${depth}.`, 'invalid-request', 'too-deep');
+    parse(request, text, (error, value) => (error ? refuse('The body is not JSON.') : done(null, value)));
+  });
+}
+
+const routeOf = (request: FastifyRequest): string => request.routeOptions.url ?? 'unknown';
+
+/** Figures and the access log, by route pattern; every route's series are there from the start. */
+function countRoutes(fastify: FastifyInstance): void {
+  fastify.addHook('onRoute', ({ method, url }) => {
+    for (const each of [method].flat()) {
+      if (each === 'HEAD' || each === 'OPTIONS') continue;
+      for (const status of statusClasses) requests.inc({ method: each, route: url, status }, 0);
+      durations.zero({ method: each, route: url });
+    }
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const route = routeOf(request);
+    const { method } = request;
+    requests.inc({ method, route, status: `${Math.trunc(reply.statusCode / 100)}xx` });
+    durations.observe({ method, route }, reply.elapsedTime / 1000);
+    request.work?.runInAsyncScope(() =>
+      log.info({ method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime * 1000) / 1000 }, 'answered'),
+    );
+    done();
+  });
+}
+
+/** The trace and the correlation of a request; the caller's own id is kept when it is a UUID, as the store needs one. */
+function contextOf({ headers }: FastifyRequest): { correlationId: string; traceparent: string } {
+  const asked = headers['x-correlation-id'];
+  const above = headers['traceparent'];
+  return {
+    correlationId: typeof asked === 'string' && isUuid(asked) ? asked.toLowerCase() : freshId(),
+    traceparent: activeTraceparent() ?? childTraceparent(typeof above === 'string' ? above : undefined),
+  };
+}
+
+const tellContext = (reply: FastifyReply, { correlationId, traceparent }: ReturnType<typeof contextOf>): void =>
+  void reply.headers({ 'x-correlation-id': correlationId, traceparent });
+
+/**
+ * Gives each request its context, then asks who calls and counts the request, before the body is read. Everything is closed unless a route says `@Public()`,
+ * paths without a route too. The context is taken up again after the body was read: its bytes come from the socket's context.
+ */
+function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, routeClasses, paths }: DoorParts): void {
+  const methods = new Methods(fastify, paths);
+  const classOf = (request: FastifyRequest): RouteClass =>
+    routeClasses[`${request.method} ${routeOf(request)}`] ?? (/^(GET|HEAD)$/.test(request.method) ? 'reads' : 'writes');
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const context = contextOf(request);
+    tellContext(reply, context);
+    const enter = (fields: typeof context & { actor?: string }, error?: Error): void =>
+      runInContext(fields, () => {
+        request.work = new AsyncResource('HttpRequest');
+        done(error);
+      });
+    const { open, needs } = request.routeOptions.config;
+    if (open === true) return enter(context);
+    const admit = async (): Promise<string> => {
+      const { subject } = (request.caller = await authenticator.admit(request.headers.authorization, needs));
+      reply.headers(await rateLimits.count(classOf(request), 'subject', subject));
+      return subject;
+    };
+    admit().then(
+      (actor) => enter({ ...context, actor }, methods.refusalOf(request)),
+      (error: Error) => enter(context, error),
+    );
+  });
+  fastify.addHook('preValidation', (request, _reply, done) => {
+    if (!request.work || currentContext()) return done();
+    request.work.runInAsyncScope(done);
+  });
+}

@@ -1,0 +1,186 @@
+import { readFileSync } from 'node:fs';
+import { mask } from '@tradecore/telemetry';
+import { z } from 'zod';
+import { rateSettings } from '../door/rate-limits.ts';
+
+/** Settings by the names that they have in the environment. `.meta({ examples: [...], secret: true })` helps whoever must set them. */
+export type Shape = Readonly<Record<string, z.ZodType>>;
+
+/** The servers that a service talks to; it has no settings and no connection of the others. */
+export type Server = 'postgres' | 'kafka' | 'redis';
+
+const port = z.coerce.number('must be a whole number from 0 to 65535').int().min(0).max(65_535);
+const milliseconds = (limit: number) => z.coerce.number().int().min(1).max(limit);
+const url = (...schemes: string[]) =>
+  z.string().refine((text) => schemes.some((scheme) => URL.canParse(text) && text.startsWith(`${scheme}:`)), {
+    error: `must be a URL that starts with ${schemes.map((scheme) => `${scheme}:`).join(' or ')}`,
+  });
+
+const base = {
+  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+  /** In front of topics, groups and transactional ids, so that fleets share a broker without meeting. */
+  NAMESPACE: z
+    .string()
+    .regex(/^([a-z][a-z0-9_-]{0,39})?$/, 'must be at most 40 of a-z, 0-9, _ and -, a letter first')
+    .default('')
+    .meta({ examples: ['blue'] }),
+  HOST: z.string().default('127.0.0.1'),
+  /** Health and metrics, which need no token: whoever reaches the address reads them. 0 takes a free port. */
+  ADMIN_HOST: z.string().default('127.0.0.1'),
+  ADMIN_PORT: port.default(0),
+  /** Milliseconds from SIGTERM to the end; whatever still hangs then is named, and the exit code is 1. */
+  STOP_LIMIT: milliseconds(600_000).default(20_000),
+  /** Milliseconds that a start waits for its servers and for the schema. */
+  START_LIMIT: milliseconds(600_000).default(60_000),
+};
+
+const servers = {
+  postgres: {
+    DATABASE_URL: url('postgres', 'postgresql').meta({
+      examples: ['postgres://tradecore_command_api:password@db:5432/tradecore'],
+    }),
+    DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10),
+    /** Milliseconds; a statement that takes longer is cancelled by the server. */
+    DATABASE_STATEMENT_TIMEOUT: milliseconds(3_600_000).default(15_000),
+  },
+  kafka: {
+    KAFKA_BROKERS: z
+      .string()
+      .transform((text) => text.split(',').map((each) => each.trim()))
+      .refine((each) => each.every((address) => /^[^\s:]+:\d{1,5}$/.test(address)), 'must be host:port, comma between several')
+      .meta({ examples: ['kafka-0:9092,kafka-1:9092'] }),
+  },
+  redis: { REDIS_URL: url('redis', 'rediss').meta({ examples: ['redis://cache:6379'] }) },
+};
+
+/** Issuer of tokens for one machine: its key lies in a file, so production refuses it. */
+export const localIssuer = 'https://local.tradecore.dev/';
+
+/** With public keys only: whoever can check a token can't make one. */
+const algorithms = ['ES256', 'EdDSA', 'RS256', 'PS256'];
+
+const http = {
+  /** 0 takes a free one. */
+  PORT: port.default(0),
+  /** Origins whose pages may call the API, comma between several; none when empty. */
+  CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform((text) => (text === '' ? [] : text.split(',').map((each) => each.trim())))
+    .refine(
+      (all) => all.every((each) => URL.canParse(each) && new URL(each).origin === each),
+      'must be origins: scheme://host[:port]',
+    )
+    .meta({ examples: ['https://app.example.com,http://localhost:3000'] }),
+  JWT_ISSUER: url('https').meta({ examples: ['https://login.example.com/'] }),
+  JWT_AUDIENCE: z.string().min(1).default('tradecore'),
+  JWT_JWKS_URL: url('https', 'http').meta({ examples: ['https://login.example.com/.well-known/jwks.json'] }),
+  /** Signatures that are taken, comma between several; never what a token's own header asks for. */
+  JWT_ALGORITHMS: z
+    .string()
+    .default('ES256,EdDSA')
+    .transform((text) => text.split(',').map((each) => each.trim()))
+    .refine((each) => each.every((name) => algorithms.includes(name)), `must be some of ${algorithms.join(', ')}`)
+    .meta({ examples: ['RS256'] }),
+  /** The `typ` in the header of an access token; `any` for an issuer that sets none of its own. */
+  JWT_TYP: z.string().min(1).max(40).default('at+jwt'),
+  /** Seconds from its `iat` on that a token is taken, whatever its `exp` says. */
+  JWT_MAX_AGE: z.coerce.number().int().min(60).max(31_536_000).default(86_400),
+  /** Bytes of the body of a request, and how deep its JSON may be nested. */
+  LIMIT_BODY: z.coerce.number().int().min(1024).max(1_048_576).default(65_536),
+  LIMIT_DEPTH: z.coerce.number().int().min(2).max(20).default(20),
+  ...rateSettings,
+};
+
+type Values<S extends Shape> = { readonly [Name in keyof S]: z.output<S[Name]> };
+
+/** The settings of a service, read once: those of every service, those of its servers and door, and its own (`S`). */
+export type Config<S extends Shape = Record<never, never>> = Values<typeof base> &
+  Values<typeof servers.postgres> &
+  Values<typeof servers.kafka> &
+  Values<typeof servers.redis> &
+  Values<typeof http> &
+  Values<S>;
+
+/** What a service reads. */
+export interface ConfigNeeds {
+  readonly uses: readonly Server[];
+  readonly http: boolean;
+  readonly own?: Shape;
+}
+
+/** Settings are missing or wrong: every fault at once, with an example, secrets masked. The process ends with 78 (EX_CONFIG). */
+export class ConfigFaults extends Error {
+  override readonly name = 'ConfigFaults';
+  constructor(readonly faults: readonly string[]) {
+    super(
+      `${faults.length} setting${faults.length === 1 ? ' is' : 's are'} wrong:\n${faults.map((each) => `  ${each}`).join('\n')}`,
+    );
+  }
+}
+
+/** Names and values as a process has them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** This process's own; the one place that reads it. */
+export const environment = (): Environment => process.env;
+
+/** A setting's text: from the environment, or from the file that `<NAME>_FILE` names, for secrets. Empty is absent. */
+function textOf(name: string, env: Environment): string | undefined {
+  const path = env[`${name}_FILE`];
+  const text = path ? readFileSync(path, 'utf8').trimEnd() : env[name];
+  return text === '' ? undefined : text;
+}
+
+/** One setting: its value, or what is wrong with it. */
+function readSetting(name: string, schema: z.ZodType, env: Environment): { value?: unknown; fault?: string } {
+  const meta = z.globalRegistry.get(schema) as { examples?: readonly unknown[]; secret?: boolean } | undefined;
+  const example = meta?.examples ? `; for example ${String(meta.examples[0])}` : '';
+  try {
+    const text = textOf(name, env);
+    const parsed = schema.safeParse(text);
+    if (parsed.success) return { value: parsed.data };
+    if (text === undefined) return { fault: `${name} is missing${example}` };
+    const shown = meta?.secret ? '***' : mask(JSON.stringify(text));
+    const reasons = parsed.error.issues.map(({ message }) => message).join('; ');
+    return { fault: `${name} is ${shown}: ${reasons}${example}` };
+  } catch (error) {
+    return { fault: `${name}_FILE can't be read: ${(error as Error).message}` };
+  }
+}
+
+/** What does on a developer's machine only. */
+function* faultsInProduction(values: Readonly<Record<string, unknown>>, shape: Shape): Generator<string> {
+  const { JWT_ISSUER: issuer, JWT_JWKS_URL: keys } = values;
+  if (issuer === localIssuer) yield `JWT_ISSUER is ${localIssuer}: the issuer of local tokens is refused in production`;
+  if (String(keys).startsWith('http:')) yield `JWT_JWKS_URL is ${mask(String(keys))}: must be https: in production`;
+  for (const [name, schema] of Object.entries(shape)) {
+    if (isDefaultSecret(schema, values[name])) yield `${name} is its default, which everybody knows: refused in production`;
+  }
+}
+
+/** A secret that stands in the source. */
+function isDefaultSecret(schema: z.ZodType, value: unknown): boolean {
+  const meta = z.globalRegistry.get(schema) as { secret?: boolean } | undefined;
+  return meta?.secret === true && value !== undefined && schema.safeParse(undefined).data === value;
+}
+
+/**
+ * Reads the settings of a service out of `env`. Throws `ConfigFaults` with all faults of all settings.
+ * Only the settings of the servers that it uses are asked for; the others are not there, whatever the type says.
+ */
+export function readConfig<S extends Shape>(needs: ConfigNeeds & { own?: S }, env: Environment): Config<S> {
+  const shape: Shape = {
+    ...base,
+    ...Object.assign({}, ...needs.uses.map((server) => servers[server])),
+    ...(needs.http && http),
+    ...needs.own,
+  };
+  const read = Object.entries(shape).map(([name, schema]) => ({ name, ...readSetting(name, schema, env) }));
+  const faults = read.flatMap(({ fault }) => fault ?? []);
+  const values = Object.fromEntries(read.map(({ name, value }) => [name, value]));
+  if (values['NODE_ENV'] === 'production') faults.push(...faultsInProduction(values, shape));
+  if (faults.length > 0) throw new ConfigFaults(faults);
+  return Object.freeze(values) as Config<S>;
+}

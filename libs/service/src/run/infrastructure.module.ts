@@ -1,0 +1,96 @@
+import { Global, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
+import { createEventStore, EventStore, type Migration } from '@tradecore/event-sourcing';
+import { catalogue } from '@tradecore/events';
+import { createKafkaClient, type KafkaClient } from '@tradecore/messaging';
+import { logger } from '@tradecore/telemetry';
+import { DataSource } from 'typeorm';
+import { Authenticator } from '../door/auth.ts';
+import type { Config, Server } from './config.ts';
+import { Health } from './health.ts';
+import { lackOf } from '../servers/pool.ts';
+import { RateLimits } from '../door/rate-limits.ts';
+import { tokens } from '../tokens.ts';
+
+/** What the module is made of: read and connected before Nest starts. */
+export interface Infrastructure {
+  readonly name: string;
+  readonly uses: readonly Server[];
+  /** There are both where there is an HTTP door. */
+  readonly door: { readonly authenticator: Authenticator; readonly rateLimits: RateLimits } | undefined;
+  readonly config: Config;
+  readonly health: Health;
+  readonly migrations: readonly Migration[];
+  /** Initialised; absent when the service does not use PostgreSQL. */
+  readonly dataSource: DataSource | undefined;
+}
+
+const log = logger('service');
+
+const connections = Symbol('connections');
+
+/** Closes what the process holds, after doors and consumers are done. */
+class Connections implements OnApplicationShutdown {
+  constructor(private readonly closing: readonly (() => Promise<unknown>)[]) {}
+
+  /** One after the other, for the store drains through the pool; what can't be closed does not keep the rest open. */
+  async onApplicationShutdown(): Promise<void> {
+    for (const close of this.closing) {
+      await close().catch((error: unknown) => log.error({ err: error }, 'a connection could not be closed'));
+    }
+  }
+}
+
+async function providersOf(infrastructure: Infrastructure): Promise<Provider[]> {
+  const { name, uses, door, config, health, migrations, dataSource } = infrastructure;
+  const providers: Provider[] = [
+    { provide: tokens.config, useValue: config },
+    { provide: tokens.clock, useValue: { now: () => new Date() } },
+    { provide: Health, useValue: health },
+  ];
+  const closing: (() => Promise<unknown>)[] = [];
+  if (door) {
+    const { authenticator, rateLimits } = door;
+    providers.push({ provide: Authenticator, useValue: authenticator }, { provide: RateLimits, useValue: rateLimits });
+    closing.push(async () => rateLimits.close());
+  }
+  if (uses.includes('kafka')) {
+    const kafka: KafkaClient = createKafkaClient({ brokers: config.KAFKA_BROKERS, clientId: name, namespace: config.NAMESPACE });
+    providers.push({ provide: tokens.kafka, useValue: kafka });
+    closing.push(() => kafka.close());
+  }
+  if (uses.includes('redis')) {
+    // Loaded only where it is used: a client that nobody asks weighs all the same.
+    const { openRedis, Redis } = await import('../servers/redis.ts');
+    const redis = openRedis(name, config);
+    providers.push({ provide: Redis, useValue: redis });
+    closing.push(() => redis.quit().catch(() => redis.disconnect()));
+  }
+  if (dataSource) {
+    const store = createEventStore({ dataSource, catalogue });
+    health.add({
+      name: 'schema',
+      check: async () => {
+        const lack = await lackOf(dataSource, migrations);
+        return { ok: lack === undefined, state: lack ?? 'complete' };
+      },
+    });
+    providers.push({ provide: DataSource, useValue: dataSource }, { provide: EventStore, useValue: store });
+    closing.push(
+      () => store.close(),
+      () => dataSource.destroy(),
+    );
+  }
+  return [...providers, { provide: connections, useValue: new Connections(closing) }];
+}
+
+/** What `tokens` and its comment name, for every module of the service. */
+@Global()
+@Module({})
+export class InfrastructureModule {
+  /** The providers that a service uses. */
+  static async for(infrastructure: Infrastructure): Promise<DynamicModule> {
+    const providers = await providersOf(infrastructure);
+    const exported = providers.map((each) => (each as { provide: symbol }).provide).filter((each) => each !== connections);
+    return { module: InfrastructureModule, providers, exports: exported };
+  }
+}

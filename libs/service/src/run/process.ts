@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { describeProcess, flushTelemetry, logger } from '@tradecore/telemetry';
+import { ConfigFaults, environment, readConfig, type Config, type Server, type Shape } from './config.ts';
+
+const log = logger('service');
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+/** Names the process in its logs, at the level that its settings say. */
+export const describe = (service: string, { LOG_LEVEL: level }: Config): void => describeProcess({ service, version, level });
+
+/** A start that failed: wrong settings end with 78 and a list for people, all else with 1 and a log line. */
+export function refuseToStart(error: unknown): never {
+  if (error instanceof ConfigFaults) {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(78);
+  }
+  log.fatal({ err: error }, 'could not start');
+  process.exit(1);
+}
+
+/** An error that nobody caught is a bug: what the process held is safe in its servers, so it ends, with its reason. */
+export function crashOnBugs(): void {
+  process.once('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'a bug: the process ends');
+    process.exit(1);
+  });
+}
+
+/** A program that does one thing and ends: the migrator, an operator's command. */
+export interface ProgramOptions<S extends Shape> {
+  readonly name: string;
+  readonly uses: readonly Server[];
+  readonly config?: S;
+}
+
+/** Reads the settings, runs `work` to its end: exit 0, 78 for wrong settings, 1 for a failure, which is logged. */
+export async function runProgram<S extends Shape>(
+  options: ProgramOptions<S>,
+  work: (config: Config<S>) => Promise<void>,
+): Promise<void> {
+  const { name, uses, config: own } = options;
+  try {
+    const config = readConfig<S>({ uses, http: false, ...(own && { own }) }, environment());
+    describe(name, config as Config);
+    await work(config);
+    await flushTelemetry();
+  } catch (error) {
+    refuseToStart(error);
+  }
+  process.exit(0);
+}

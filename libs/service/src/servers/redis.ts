@@ -1,0 +1,29 @@
+import { counter, logger } from '@tradecore/telemetry';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Config } from '../run/config.ts';
+
+const log = logger('redis');
+const redisErrors = counter({ name: 'redis_errors_total', help: 'Connections to Redis that failed or broke.' });
+
+/** Redis is a cache and a hint: nothing waits for it, nothing is queued for it. */
+export function openRedis(name: string, config: Config, options: RedisOptions = {}): Redis {
+  const redis = new Redis(config.REDIS_URL, {
+    connectionName: name,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 2000,
+    commandTimeout: 1000,
+    socketTimeout: 5000, // of silence while a command waits: a server that vanished is found gone
+    retryStrategy: (times) => Math.min(times * 100, 5000),
+    ...options,
+  });
+  redis.on('error', (error: Error) => {
+    redisErrors.inc();
+    log.debug({ err: error }, 'redis is away');
+  });
+  redis.connect().catch(() => undefined); // told by 'error'; retried
+  return redis;
+}
+
+export { Redis };

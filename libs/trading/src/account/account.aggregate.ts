@@ -1,0 +1,289 @@
+import { BaseAggregate } from '@tradecore/event-sourcing';
+import {
+  accessScopes,
+  AccountAccessGranted,
+  AccountAccessRevoked,
+  AccountOpened,
+  FillReversed,
+  FillSettled,
+  FundsDeposited,
+  FundsWithdrawn,
+  ReservationChanged,
+  ReservationMade,
+  ReservationReleased,
+  type AccessScope,
+  type AccountEvent,
+  type Posting,
+  type Reservation,
+} from '@tradecore/events';
+import { compare, decimal, isPositive, negate, subtract, zero, type Decimal } from '@tradecore/money';
+import { moneyAmount, reversalOf, settlementOf, unitOf, type Settlement, type Use } from './account-entries.ts';
+import {
+  AccountNotFound,
+  InsufficientFunds,
+  InsufficientShares,
+  TooManyOpenOrders,
+  UnsupportedCurrency,
+} from './account-errors.ts';
+import { Ledger, money, transfer } from './ledger.ts';
+import { differingFields } from '../order/order-terms.ts';
+
+/** The currencies in which accounts are kept: the one in which the market quotes. */
+export const currencies = ['USD'] as const;
+
+/** The state of an account as JSON: what a snapshot holds. A change of shape raises `Account.snapshots.shape`. */
+export interface AccountState {
+  readonly owner?: string;
+  readonly currency?: string;
+  readonly name?: string;
+  readonly subjects: Readonly<Record<string, readonly AccessScope[]>>;
+  readonly balances: readonly Posting[];
+  readonly reservations: readonly Reservation[];
+}
+
+/**
+ * A client's money and shares, as double entries per currency and per symbol. Doors open it, move money and reserve, and may be refused; the saga
+ * books what the order recorded, in the same save, and may not. What is reserved for an order is what `reservationOf` the order says.
+ */
+export class Account extends BaseAggregate<AccountEvent> {
+  static readonly type = 'Account';
+  /** An account's stream grows without end: it is loaded from a snapshot and what came after. */
+  static readonly snapshots = { every: 50, shape: 2 };
+
+  #opened: AccountOpened['data'] | undefined;
+  #subjects = new Map<string, readonly AccessScope[]>();
+  readonly #ledger = new Ledger();
+  readonly #reservations = new Map<string, Reservation>();
+
+  /**
+   * Opens the account for its owner. The same terms again change nothing: no event; other ones are a bug of whoever did not ask `differingFrom`.
+   * Throws `UnsupportedCurrency`.
+   */
+  open(terms: AccountOpened['data']): void {
+    if (!(currencies as readonly string[]).includes(terms.currency)) throw new UnsupportedCurrency(terms.currency, currencies);
+    const { owner, currency, name } = terms;
+    if (this.#opened === undefined)
+      return this.apply(new AccountOpened({ owner, currency, ...(name !== undefined && { name }) }));
+    if (this.differingFrom(terms).length > 0) throw new Error(`account ${this.id} was opened with other terms`);
+  }
+
+  /** The terms in which it differs from what it was opened with. */
+  differingFrom(terms: AccountOpened['data']): string[] {
+    return differingFields(this.#mustBeOpen(), terms, ['owner', 'currency', 'name']);
+  }
+
+  /** Lets another subject (the `sub` of a token) use the account for these scopes, and `read`; nothing to do where it is so already. */
+  grantAccess(subject: string, granted: readonly AccessScope[] = ['trade']): void {
+    this.#mustBeOpen();
+    const scopes = accessScopes.filter((scope) => scope === 'read' || granted.includes(scope));
+    if (subject === this.owner || this.#subjects.get(subject)?.join() === scopes.join()) return;
+    this.apply(new AccountAccessGranted({ subject, scopes }));
+  }
+
+  /** Takes that back; nothing to do where it was not granted. The owner always may. */
+  revokeAccess(subject: string): void {
+    this.#mustBeOpen();
+    if (this.#subjects.has(subject)) this.apply(new AccountAccessRevoked({ subject }));
+  }
+
+  /** Money comes in. Throws `InvalidAmount`, `AccountNotFound`. */
+  deposit(amount: string, reference?: string): void {
+    const { currency } = this.#mustBeOpen();
+    const exact = moneyAmount(amount);
+    const postings = transfer(money(currency), exact, 'outside', 'available');
+    this.apply(new FundsDeposited({ amount: exact, ...(reference !== undefined && { reference }), postings }));
+  }
+
+  /** Money goes out, at most what is available. Throws `InsufficientFunds`, `InvalidAmount`, `AccountNotFound`. */
+  withdraw(amount: string, reference?: string): void {
+    const { currency } = this.#mustBeOpen();
+    const exact = moneyAmount(amount);
+    const available = this.available('currency', currency);
+    if (compare(exact, available) > 0) throw new InsufficientFunds(exact, available);
+    const postings = transfer(money(currency), exact, 'available', 'outside');
+    this.apply(new FundsWithdrawn({ amount: exact, ...(reference !== undefined && { reference }), postings }));
+  }
+
+  /**
+   * Reserves what an order needs, absolutely: `ReservationMade`, or `ReservationChanged` where something is reserved for it. Throws
+   * `InsufficientFunds` or `InsufficientShares` when that takes more than is available, `TooManyOpenOrders` where as many orders as may be open
+   * have a reservation. For doors: the saga's word is never refused.
+   */
+  reserve(reservation: Reservation, maxOpenOrders = Infinity): void {
+    const before = this.#reservations.get(reservation.orderId);
+    if (!before && this.#reservations.size >= maxOpenOrders) throw new TooManyOpenOrders(this.#reservations.size, maxOpenOrders);
+    const more = subtract(decimal(reservation.amount), decimal(before?.amount ?? zero));
+    const available = this.#ledger.balance('available', unitOf(reservation, this.#currency()));
+    if (isPositive(more) && compare(more, available) > 0) {
+      throw new (reservation.side === 'buy' ? InsufficientFunds : InsufficientShares)(more, available);
+    }
+    const postings = this.#moved(reservation, more);
+    this.apply(new (before ? ReservationChanged : ReservationMade)({ ...reservation, postings }));
+  }
+
+  /**
+   * The event by which exactly this is reserved for an order from now on, nothing when `reservation` is undefined; undefined where it is so
+   * already. Never refused: what is available may fall below zero, a visible overdraft.
+   */
+  reserving(orderId: string, reservation: Reservation | undefined): ReservationChanged | ReservationReleased | undefined {
+    const before = this.#reservations.get(orderId);
+    if (!before)
+      return reservation && new ReservationChanged({ ...reservation, postings: this.#moved(reservation, reservation.amount) });
+    if (!reservation) {
+      const postings = this.#moved(before, negate(decimal(before.amount)));
+      return new ReservationReleased({ orderId, amount: before.amount, postings });
+    }
+    if (isSame(before, reservation)) return undefined;
+    const postings = this.#moved(reservation, subtract(decimal(reservation.amount), decimal(before.amount)));
+    return new ReservationChanged({ ...reservation, postings });
+  }
+
+  /**
+   * The event that books an execution, a fact, whatever the account has, and leaves exactly `reservation` reserved for its order. What it costs
+   * beyond what it frees comes from what is available, which may fall below zero.
+   */
+  settling(fill: Settlement, reservation: Reservation | undefined): FillSettled {
+    return new FillSettled(settlementOf(fill, this.#currency(), this.#use(fill, reservation)));
+  }
+
+  /** The event that takes back what was booked for an execution, and leaves exactly `reservation` reserved for its order. */
+  reversing(fill: Settlement, reservation: Reservation | undefined): FillReversed {
+    return new FillReversed(reversalOf(fill, this.#currency(), this.#use(fill, reservation)));
+  }
+
+  /** What is reserved for an order. */
+  reservation(orderId: string): Reservation | undefined {
+    return this.#reservations.get(orderId);
+  }
+
+  /** Whether the account was opened. */
+  get isOpen(): boolean {
+    return this.#opened !== undefined;
+  }
+
+  /** The `sub` of whoever opened it. */
+  get owner(): string | undefined {
+    return this.#opened?.owner;
+  }
+
+  /** Who may use it beside its owner, and for what. */
+  get subjects(): ReadonlyMap<string, readonly AccessScope[]> {
+    return this.#subjects;
+  }
+
+  /** Money or shares that are reserved for no order; below zero in an overdraft. */
+  available(kind: Posting['kind'], unit: string): Decimal {
+    return this.#ledger.balance('available', { kind, unit });
+  }
+
+  /** Money or shares that are reserved for orders. */
+  reserved(kind: Posting['kind'], unit: string): Decimal {
+    return this.#ledger.balance('reserved', { kind, unit });
+  }
+
+  /** Every balance of every book that is not zero: for each unit they sum to zero. */
+  get balances(): readonly Posting[] {
+    return this.#ledger.balances();
+  }
+
+  /** What is reserved for open orders. */
+  get reservations(): readonly Reservation[] {
+    return [...this.#reservations.values()];
+  }
+
+  /** The state, for a snapshot. */
+  toSnapshot(): AccountState {
+    return {
+      ...this.#opened,
+      subjects: Object.fromEntries(this.#subjects),
+      balances: this.#ledger.balances(),
+      reservations: this.reservations,
+    };
+  }
+
+  /** Takes the state of a snapshot. */
+  restore({ owner, currency, name, subjects, balances, reservations }: AccountState): void {
+    if (owner !== undefined && currency !== undefined) this.#opened = { owner, currency, ...(name !== undefined && { name }) };
+    this.#subjects = new Map(Object.entries(subjects));
+    this.#ledger.restore(balances);
+    for (const reservation of reservations) this.#reservations.set(reservation.orderId, reservation);
+  }
+
+  onAccountOpened({ data }: AccountOpened): void {
+    this.#opened = data;
+  }
+
+  onAccountAccessGranted({ data }: AccountAccessGranted): void {
+    this.#subjects.set(data.subject, data.scopes);
+  }
+
+  onAccountAccessRevoked({ data }: AccountAccessRevoked): void {
+    this.#subjects.delete(data.subject);
+  }
+
+  onFundsDeposited({ data }: FundsDeposited): void {
+    this.#ledger.post(data.postings);
+  }
+
+  onFundsWithdrawn({ data }: FundsWithdrawn): void {
+    this.#ledger.post(data.postings);
+  }
+
+  onReservationMade({ data }: ReservationMade): void {
+    this.#reserve(data);
+  }
+
+  onReservationChanged({ data }: ReservationChanged): void {
+    this.#reserve(data);
+  }
+
+  onReservationReleased({ data }: ReservationReleased): void {
+    this.#ledger.post(data.postings);
+    this.#reservations.delete(data.orderId);
+  }
+
+  onFillSettled({ data }: FillSettled): void {
+    this.#book(data);
+  }
+
+  onFillReversed({ data }: FillReversed): void {
+    this.#book(data);
+  }
+
+  #book({ orderId, postings, reservation }: FillSettled['data']): void {
+    this.#ledger.post(postings);
+    if (reservation) this.#reservations.set(orderId, reservation);
+    else this.#reservations.delete(orderId);
+  }
+
+  #reserve({ postings, ...reservation }: ReservationMade['data']): void {
+    this.#ledger.post(postings);
+    this.#reservations.set(reservation.orderId, reservation);
+  }
+
+  /** Between what is available and what is reserved; negative comes back. */
+  #moved(reservation: Pick<Reservation, 'side' | 'symbol'>, amount: string): Posting[] {
+    return transfer(unitOf(reservation, this.#currency()), decimal(amount), 'available', 'reserved');
+  }
+
+  /** How much of what is reserved a booking frees; negative where it reserves more. */
+  #use({ orderId }: Pick<Settlement, 'orderId'>, reservation: Reservation | undefined): Use {
+    const before = this.#reservations.get(orderId);
+    const freed = subtract(decimal(before?.amount ?? zero), decimal(reservation?.amount ?? zero));
+    return { freed, ...(reservation && { reservation }) };
+  }
+
+  #mustBeOpen(): AccountOpened['data'] {
+    if (this.#opened === undefined) throw new AccountNotFound(this.id);
+    return this.#opened;
+  }
+
+  /** Fills and reservations reach opened accounts only: orders for others are denied. Anything else is a bug. */
+  #currency(): string {
+    if (this.#opened === undefined) throw new Error(`account ${this.id} was never opened`);
+    return this.#opened.currency;
+  }
+}
+
+const isSame = (one: Reservation, other: Reservation): boolean =>
+  one.quantity === other.quantity && one.unitPrice === other.unitPrice && one.amount === other.amount;

@@ -1,0 +1,83 @@
+import {
+  OrderAccepted,
+  OrderCanceled,
+  OrderCancelRejected,
+  OrderDoneForDay,
+  OrderExecuted,
+  OrderExecutionBusted,
+  OrderExecutionCorrected,
+  OrderExpired,
+  OrderOutcomeUnknown,
+  OrderRejected,
+  OrderReplaced,
+  OrderReplaceRejected,
+  OrderResumed,
+  OrderSuspended,
+  type OrderChange,
+  type OrderEvent,
+} from '@tradecore/events';
+import { decimal, isPositive, subtract, zero, type Decimal } from '@tradecore/money';
+import { valueOf } from '../account/fees.ts';
+import type { ExecutionFigures, Executions } from './order-executions.ts';
+import { leavesOf, orderStates, standingAfter, type OrderStanding } from './order-states.ts';
+
+/**
+ * The event that a change becomes in an order of this standing; undefined where the state table, or what is known of its executions, says that it
+ * changes nothing. Executions get their value and the order's figures after them.
+ */
+export function eventOf(change: OrderChange, standing: OrderStanding, executions: Executions): OrderEvent | undefined {
+  if (orderStates[change.type][standing.status].act === 'ignore' || executions.isKnown(change)) return undefined;
+  switch (change.type) {
+    case 'OrderExecuted': {
+      const { executionId, quantity } = change.data;
+      const totals = totalsOf(standing, executions.filledWith(executionId, quantity), 'OrderExecuted');
+      return new OrderExecuted({ ...change.data, ...valueOf(change.data), ...totals });
+    }
+    case 'OrderExecutionCorrected': {
+      const { executionId, quantity } = change.data;
+      const totals = totalsOf(standing, executions.filledWith(executionId, quantity), 'OrderExecutionCorrected');
+      return new OrderExecutionCorrected({
+        ...change.data,
+        ...valueOf(change.data),
+        was: figuresOf(executionId, executions),
+        ...totals,
+      });
+    }
+    case 'OrderExecutionBusted': {
+      const { executionId } = change.data;
+      const totals = totalsOf(standing, executions.filledWith(executionId, zero), 'OrderExecutionBusted');
+      return new OrderExecutionBusted({ executionId, was: figuresOf(executionId, executions), ...totals });
+    }
+    default:
+      return new plain[change.type](change.data as never);
+  }
+}
+
+/** The order's figures with this much filled; what leaves them depends on the status that the event leads to. */
+function totalsOf(standing: OrderStanding, cumulativeQuantity: Decimal, type: 'OrderExecuted' | `OrderExecution${string}`) {
+  const after = standingAfter(standing, { type, data: { cumulativeQuantity } } as unknown as OrderEvent);
+  const excess = subtract(cumulativeQuantity, decimal(standing.quantity));
+  const excessQuantity = isPositive(excess) && !standing.replacing ? { excessQuantity: excess } : {};
+  return { cumulativeQuantity, leavesQuantity: leavesOf(after), ...excessQuantity };
+}
+
+function figuresOf(executionId: string, executions: Executions): ExecutionFigures {
+  const figures = executions.get(executionId);
+  if (figures === undefined) throw new Error(`execution ${executionId} was never reported`);
+  return figures;
+}
+
+/** Changes that become events as they are. */
+const plain = {
+  OrderAccepted,
+  OrderRejected,
+  OrderOutcomeUnknown,
+  OrderCancelRejected,
+  OrderCanceled,
+  OrderReplaced,
+  OrderReplaceRejected,
+  OrderExpired,
+  OrderDoneForDay,
+  OrderSuspended,
+  OrderResumed,
+} satisfies Record<Exclude<OrderChange['type'], `OrderExecut${string}`>, unknown>;

@@ -1,0 +1,109 @@
+import {
+  brokerOrderIdFor,
+  CancelBrokerOrder,
+  placementIdFor,
+  PlacementResumed,
+  ReplaceBrokerOrder,
+  stepIdFor,
+  SubmitBrokerOrder,
+  type Approval,
+  type OrderTerms,
+  type PlacementStuck,
+  type ReplaceTerms,
+  type RevisionTerms,
+  type Step,
+} from '@tradecore/events';
+import type { OrderState } from '../order/order-fold.ts';
+import type { StepEvent } from './order-placement.aggregate.ts';
+import { later } from '../time.ts';
+
+/**
+ * How long a step waits before it is asked whether the gateway has it, and how often it is asked again when the gateway does not: each wait is twice
+ * the one before. How long the brokerage may take is the gateway's budget, not the saga's.
+ */
+export const stepRules = { deadlineMs: 30_000, attempts: 5 } as const;
+
+/** How often a step is asked again once its budget is spent, in milliseconds. */
+export const stuckEveryMs = 300_000;
+
+/** The step that sends an order to the brokerage: stored in the save that places it. */
+export function submitStep(orderId: string, terms: OrderTerms, approval: Approval, now: string): SubmitBrokerOrder {
+  return new SubmitBrokerOrder({
+    ...stepOf(stepIdFor(placementIdFor(orderId), SubmitBrokerOrder.type, '1'), brokerOrderIdFor(orderId, 1), now),
+    ...revisionTerms(orderId, 1, terms, approval),
+  });
+}
+
+/** The step that replaces the revision in force by the one that is requested. */
+export function replaceStep(order: OrderState, now: string): ReplaceBrokerOrder {
+  const { orderId, requested, terms } = order;
+  if (!requested) throw new Error(`order ${orderId} has no replace request`);
+  const { revision } = requested;
+  return new ReplaceBrokerOrder({
+    ...stepOf(replaceCommandId(orderId, revision), brokerOrderIdFor(orderId, revision), now),
+    ...revisionTerms(orderId, revision, { ...terms, ...termsOf(requested, terms) }, requested),
+    replaces: brokerOrderIdFor(orderId, order.revision),
+  });
+}
+
+/** The step that cancels the revision in force; each request of the client, known by its version, is a step of its own. */
+export function cancelStep(order: OrderState, now: string): CancelBrokerOrder {
+  const { orderId, revision, placed } = order;
+  return new CancelBrokerOrder({
+    ...stepOf(cancelCommandId(order), brokerOrderIdFor(orderId, revision), now),
+    ...{ orderId, accountId: placed.accountId, revision },
+  });
+}
+
+/** The name of the step that replaces by this revision. */
+export const replaceCommandId = (orderId: string, revision: number): string =>
+  stepIdFor(placementIdFor(orderId), ReplaceBrokerOrder.type, String(revision));
+
+/** The name of the step that cancels the revision in force for the request that waits. */
+export const cancelCommandId = ({ orderId, revision, cancelVersion }: OrderState): string =>
+  stepIdFor(placementIdFor(orderId), CancelBrokerOrder.type, `${revision}/${cancelVersion}`);
+
+/** What a replace asks for, with the terms in force where it leaves them. */
+export function termsOf(
+  { quantity, limitPrice, stopPrice }: ReplaceTerms,
+  before: OrderTerms,
+): Pick<OrderTerms, 'quantity' | 'limitPrice' | 'stopPrice'> {
+  const [limit, stop] = [limitPrice ?? before.limitPrice, stopPrice ?? before.stopPrice];
+  return {
+    quantity: quantity ?? before.quantity,
+    ...(limit !== undefined && { limitPrice: limit }),
+    ...(stop !== undefined && { stopPrice: stop }),
+  };
+}
+
+/** The same step once more, under the same name. */
+export function nextAttempt(step: StepEvent, now: string): StepEvent {
+  const attempt = step.data.attempt + 1;
+  const dueAt = later(now, attempt > stepRules.attempts ? stuckEveryMs : stepRules.deadlineMs * 2 ** (attempt - 1));
+  return new classes[step.type]({ ...step.data, attempt, dueAt } as never);
+}
+
+/** What `stuck` waited for has come. */
+export const resumedAfter = ({ attempts: _, ...what }: PlacementStuck['data']): PlacementResumed => new PlacementResumed(what);
+
+const classes = { SubmitBrokerOrder, ReplaceBrokerOrder, CancelBrokerOrder };
+
+const stepOf = (commandId: string, target: string, now: string): Step => ({
+  target,
+  commandId,
+  attempt: 1,
+  dueAt: later(now, stepRules.deadlineMs),
+});
+
+function revisionTerms(orderId: string, revision: number, terms: OrderTerms, approval: Approval): RevisionTerms {
+  const { accountId, symbol, side, type, quantity, limitPrice, stopPrice, timeInForce } = terms;
+  const { collarPrice, goodUntil } = approval;
+  return {
+    ...{ accountId, orderId, revision, symbol, side, type, quantity },
+    ...(limitPrice !== undefined && { limitPrice }),
+    ...(stopPrice !== undefined && { stopPrice }),
+    timeInForce,
+    ...(collarPrice !== undefined && { collarPrice }),
+    ...(goodUntil !== undefined && { goodUntil }),
+  };
+}

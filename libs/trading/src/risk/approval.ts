@@ -1,0 +1,91 @@
+import type { Approval, InstrumentQuote, OrderTerms } from '@tradecore/events';
+import {
+  add,
+  compare,
+  decimal,
+  isPositive,
+  larger,
+  percentOf,
+  roundToStep,
+  smaller,
+  subtract,
+  type Decimal,
+} from '@tradecore/money';
+import type { RuleFacts } from './risk-facts.ts';
+import { earlier, later } from '../time.ts';
+
+const one = decimal('1');
+
+/** Of which a price of the instrument is a multiple. Where a symbol has none of its own, cents; the rules deny an order for an unknown symbol before. */
+export function tickAt(quote: InstrumentQuote | undefined, price: Decimal): Decimal {
+  const isBelowOne = compare(price, one) < 0 && quote?.tickBelowOne !== undefined;
+  return decimal((isBelowOne ? quote.tickBelowOne : quote?.tick) ?? '0.01');
+}
+
+/** How long an order that is to trade at once may wait to be sent, in milliseconds. */
+export const immediateOrderMs = 60_000;
+
+/** The order is to trade at once or not at all: it needs an open market and does not wait. */
+export const isImmediate = ({ type, timeInForce }: OrderTerms): boolean =>
+  type === 'market' || timeInForce === 'ioc' || timeInForce === 'fok';
+
+/**
+ * The price from which collars are measured: the last price; for a stop order the stop price where that is the worse one, for until it is
+ * met the order rests. Undefined where neither is known.
+ */
+export function referencePrice({ side, stopPrice }: OrderTerms, quote: InstrumentQuote | undefined): Decimal | undefined {
+  const known = [quote?.lastPrice, stopPrice].flatMap((price) => (price === undefined ? [] : [decimal(price)]));
+  return known.length === 0 ? undefined : known.reduce(side === 'buy' ? larger : smaller);
+}
+
+/**
+ * For an order without a limit: the reference price and `percent` of it, on the losing side, on a tick away from it: the worst price at
+ * which it is still sent. A sell's is never below one tick.
+ */
+export function collarPrice(
+  side: OrderTerms['side'],
+  reference: Decimal,
+  percent: string,
+  quote: InstrumentQuote | undefined,
+): Decimal {
+  const room = percentOf(reference, decimal(percent), 'down');
+  const worst = side === 'buy' ? add(reference, room) : subtract(reference, room);
+  const onTick = roundToStep(worst, tickAt(quote, worst), side === 'buy' ? 'up' : 'down');
+  return isPositive(onTick) ? onTick : tickAt(quote, onTick);
+}
+
+/** Price a share at which an order is valued and money reserved: its limit, a buy's collar, a sell's reference; undefined where no price is known. */
+export function reservePrice({ terms, quote, marketCollarPercent }: RuleFacts): Decimal | undefined {
+  if (terms.limitPrice !== undefined) return decimal(terms.limitPrice);
+  const reference = referencePrice(terms, quote);
+  if (reference === undefined || terms.side === 'sell') return reference;
+  return collarPrice('buy', reference, marketCollarPercent, quote);
+}
+
+/** What an order that breaks no rule goes on with. */
+export function approvalOf(facts: RuleFacts): Approval {
+  const reserve = reservePrice(facts);
+  if (reserve === undefined) throw new Error(`an order of type ${facts.terms.type} was approved without a price`);
+  const goodUntil = goodUntilOf(facts);
+  return { ...seen(facts), reservePrice: reserve, ...collarOf(facts), ...(goodUntil !== undefined && { goodUntil }) };
+}
+
+/** The last price that the rules saw. */
+function seen({ quote }: RuleFacts): Pick<Approval, 'referencePrice' | 'referencePriceAt'> {
+  if (quote?.lastPrice === undefined) return {};
+  return { referencePrice: quote.lastPrice, ...(quote.pricedAt !== undefined && { referencePriceAt: quote.pricedAt }) };
+}
+
+function collarOf({ terms, quote, marketCollarPercent }: RuleFacts): Pick<Approval, 'collarPrice'> {
+  const reference = referencePrice(terms, quote);
+  if (terms.limitPrice !== undefined || reference === undefined) return {};
+  return { collarPrice: collarPrice(terms.side, reference, marketCollarPercent, quote) };
+}
+
+/** `day`: the close of the session; to trade at once: a minute, or that close if it comes first; `gtc`: as long as it takes. */
+function goodUntilOf({ terms, now, session }: RuleFacts): string | undefined {
+  const close = terms.timeInForce === 'gtc' ? undefined : session?.nextClose;
+  if (!isImmediate(terms)) return close;
+  const soon = later(now, immediateOrderMs);
+  return close === undefined ? soon : earlier(soon, close);
+}

@@ -1,0 +1,60 @@
+import { given } from '@tradecore/event-sourcing/testing';
+import { RiskLimitsSet, TradingHalted, TradingResumed } from '@tradecore/events';
+import { TradingControl } from '../index.ts';
+import { InvalidLimits } from './trading-control.aggregate.ts';
+
+const halted = new TradingHalted({ scope: 'all', reason: 'drill' });
+const resumed = new TradingResumed({ scope: 'all', reason: 'drill over' });
+
+describe('the kill switch', () => {
+  it('halts once', () =>
+    given(TradingControl)
+      .when((control) => {
+        control.halt('all', 'drill');
+        control.halt('all', 'again');
+      })
+      .then(halted));
+
+  it('resumes once, and tells what holds', () => {
+    const control = new TradingControl('0190a6e0-0000-7000-8000-000000000001').replay([halted]);
+    expect(control.halted).toEqual({ scope: 'all', reason: 'drill' });
+    control.resume('all', 'drill over');
+    control.resume('all', 'really');
+    expect(control.uncommittedEvents).toEqual([resumed]);
+    expect([control.isHalted, control.halted]).toEqual([false, undefined]);
+  });
+
+  it('that was never pressed has nothing to resume', () =>
+    given(TradingControl)
+      .when((control) => control.resume('all', 'why not'))
+      .then());
+});
+
+describe('limits', () => {
+  it('are kept in one spelling', () =>
+    given(TradingControl)
+      .when((control) => control.setLimits('all', { maxOrderValue: '01000.00', priceCollarPercent: '5' }))
+      .then(new RiskLimitsSet({ scope: 'all', maxOrderValue: '1000', priceCollarPercent: '5' })));
+
+  it('replace all that were there; the same again change nothing', () => {
+    const control = new TradingControl('0190a6e0-0000-7000-8000-000000000001');
+    control.setLimits('all', { maxOrderValue: '1000', maxOrderQuantity: '10' });
+    control.setLimits('all', { maxOrderQuantity: '10.0', maxOrderValue: '1000' });
+    control.setLimits('all', { maxOrderQuantity: '10' });
+    expect(control.limits).toEqual({ maxOrderQuantity: '10' });
+    expect(control.version).toBe(2);
+  });
+
+  it.each([
+    ['0', 'not-positive'],
+    ['-5', 'not-positive'],
+    ['ten', 'not-a-decimal'],
+  ])('of %s are refused: %s, each field by its name', (text, code) => {
+    const control = new TradingControl('0190a6e0-0000-7000-8000-000000000001');
+    const set = () => control.setLimits('all', { maxOrderValue: text, priceCollarPercent: text, maxOrderQuantity: '1' });
+    expect(set).toThrow(InvalidLimits);
+    const errors = ['#/maxOrderValue', '#/priceCollarPercent'].map((pointer) => expect.objectContaining({ pointer, code }));
+    expect(set).toThrow(expect.objectContaining({ details: { errors } }));
+    expect(control.version).toBe(0);
+  });
+});
