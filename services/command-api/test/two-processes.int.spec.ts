@@ -48,7 +48,7 @@ describe('two processes', () => {
 
   it('pay out what is there, once, whoever is asked', async () => {
     const client = await one.newClient('shared');
-    const twin = other.as(client.account, await one.bearer([], { subject: 'shared' }));
+    const twin = other.as(client.account, await one.bearer([], { subject: 'shared', scope: 'read trade transfer' }));
     await client.deposit('7');
     const withdraw = (api: RunningCommandApi, key: string) =>
       api.post(`/v1/accounts/${client.account}/withdrawals`, { amount: '1' }, { headers: { 'idempotency-key': key } });
