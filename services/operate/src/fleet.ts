@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadEnvFile } from 'node:process';
+import { parseEnv } from 'node:util';
 import type { Database } from '@tradecore/checks';
 import { createKafkaClient, type KafkaClient } from '@tradecore/messaging';
-import { environment, readConfig } from '@tradecore/service';
+import { environment, readConfig, type Environment } from '@tradecore/service/config';
 import { DataSource } from 'typeorm';
 
 /** The fleet that is operated: its database as the operator's role sees it, and its broker. */
@@ -18,15 +18,14 @@ export interface Fleet {
 const localSettings = join('.local', 'secrets', 'operator.env');
 
 /**
- * Connects with DATABASE_URL, KAFKA_BROKERS and NAMESPACE of the environment; where DATABASE_URL is not set, with what the fleet of `npm start` in
+ * Connects with DATABASE_URL, KAFKA_BROKERS and NAMESPACE of `env`; where DATABASE_URL is not set, with what the fleet of `npm start` in
  * this folder (or in TRADECORE_HOME) has left. Throws `ConfigFaults`, or what the database answers.
  */
-export async function openFleet(): Promise<Fleet> {
-  const file = environment()['TRADECORE_HOME']
-    ? join(environment()['TRADECORE_HOME'] ?? '', 'secrets', 'operator.env')
-    : localSettings;
-  if (!environment()['DATABASE_URL'] && existsSync(file)) loadEnvFile(file);
-  const config = readConfig({ uses: ['postgres', 'kafka'], http: false }, environment());
+export async function openFleet(env: Environment = environment()): Promise<Fleet> {
+  const { TRADECORE_HOME: home, DATABASE_URL: named } = env;
+  const file = home ? join(home, 'secrets', 'operator.env') : localSettings;
+  const left = !named && existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
+  const config = readConfig({ uses: ['postgres', 'kafka'], http: false }, { ...left, ...env });
   const dataSource = await new DataSource({
     type: 'postgres',
     url: config.DATABASE_URL,

@@ -1,4 +1,4 @@
-import { ConfigFaults } from '@tradecore/service';
+import { ConfigFaults } from '@tradecore/service/config';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { consumersReport } from './consumers.ts';
 import { doctorReport } from './doctor.ts';
@@ -8,6 +8,8 @@ import { printed, type Report, type Say } from './output.ts';
 import { parkedReport } from './parked.ts';
 import { relayReport } from './relay.ts';
 import { verify, type VerifyOptions } from './verify.ts';
+
+export { openFleet };
 
 /** What the command works with beside its arguments. */
 export interface Around {
