@@ -87,7 +87,8 @@ class Play {
   #names = 0;
 
   constructor(seed: number) {
-    this.exchange = new Exchange({ seed, partialFills: 0.5, tracked: true });
+    // As many days as it may play: what is forgotten after a week would be missing in the sums.
+    this.exchange = new Exchange({ seed, partialFills: 0.5, tracked: true, keepClosedMs: 100 * 24 * 3_600_000 });
     for (const account of accounts) this.exchange.open(account, '20000', start);
     this.exchange.tick(start);
     this.#look();
