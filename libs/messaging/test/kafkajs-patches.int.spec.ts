@@ -219,6 +219,28 @@ async function socketsWithoutNagle(connect: () => Promise<unknown>): Promise<num
   return told;
 }
 
+/** Fetches in one second by a group that reads nothing, after as many as make it idle; it reads what comes then all the same. */
+const fetchesOfAnIdleGroup = () =>
+  withTopic(async (name) => {
+    const consumer = plain.consumer({ groupId: fresh('idle'), maxWaitTimeInMs: 50, heartbeatInterval: 200 });
+    let fetches = 0;
+    consumer.on(consumer.events.FETCH, () => void (fetches += 1));
+    const { promise: read, resolve } = Promise.withResolvers<void>();
+    await consumer.connect();
+    await consumer.subscribe({ topics: [name], fromBeginning: true });
+    await consumer.run({ eachMessage: async () => resolve() });
+    while (fetches < 12) await delay(10);
+    fetches = 0;
+    await delay(1000);
+    const inASecond = fetches;
+    const producer = plain.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+    await producer.connect();
+    await producer.send({ topic: name, messages: [{ value: 'first' }] });
+    await read;
+    await Promise.all([consumer.disconnect(), producer.disconnect()]);
+    return inASecond;
+  });
+
 /** Makes the next fetch of any consumer fail as a bug in kafkajs or a handler does. */
 function breakNextFetch(): void {
   const group = prototypeOf('kafkajs/src/consumer/consumerGroup');
@@ -233,6 +255,7 @@ beforeAll(async () => {
   setLogLevel('fatal');
   plain = newKafka();
   asItComes['timers'] = await timersOfAnIdleConnection();
+  asItComes['idle'] = await fetchesOfAnIdleGroup();
   asItComes['interleaved'] = await interleaved();
   asItComes['markerLikeKey'] = await markerLikeKey();
   asItComes['questions'] = await coordinatorQuestions();
@@ -258,6 +281,11 @@ describe('the mends of kafkajs', () => {
   it('let an idle connection rest: as it comes, it sets a timer each millisecond', async () => {
     expect(asItComes['timers']).toBeGreaterThan(30);
     expect(await timersOfAnIdleConnection()).toBeLessThan(10);
+  });
+
+  it('let an idle group wait longer for the next byte: as it comes, it asks as often as ever', async () => {
+    expect(asItComes['idle']).toBeGreaterThan(6);
+    expect(await fetchesOfAnIdleGroup()).toBeLessThan(5);
   });
 
   it('hide the records of interleaved aborted transactions: as it comes, they are delivered', async () => {

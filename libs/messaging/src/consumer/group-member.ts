@@ -13,8 +13,8 @@ import { Pauses } from './pauses.ts';
 const log = logger('consumer');
 
 /**
- * Timing. `maxWaitMs` does not delay data (a fetch returns with the first byte); it bounds idle heartbeats, the notice of a rebalance,
- * the return from a pause, and the stop: kafkajs waits for the fetch in flight.
+ * Timing. `maxWaitMs` does not delay data (a fetch returns with the first byte); it bounds the notice of a rebalance, the return from a pause, and
+ * the stop: kafkajs waits for the fetch in flight. Where nothing comes for a second a fetch waits 500 ms: see `restWhenIdle`.
  */
 const heartbeatMs = 1_000;
 const maxWaitMs = 100;
