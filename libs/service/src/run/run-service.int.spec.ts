@@ -19,7 +19,7 @@ function start(env: Record<string, string>): Program {
   const file = (path: string) => new URL(path, import.meta.url).pathname;
   const child = spawn(
     process.execPath,
-    ['--conditions=@tradecore/source', '--import', file('../../../typescript-hook.mjs'), file('../test/loop-service.ts')],
+    ['--conditions=@tradecore/source', '--import', file('../../../../typescript-hook.mjs'), file('../../test/loop-service.ts')],
     { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   running.push(child);

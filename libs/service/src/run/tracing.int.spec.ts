@@ -9,10 +9,10 @@ describe('a service with OpenTelemetry', () => {
   it('puts the SQL of a request into the trace that the client began, and its log line too', async () => {
     const collector = await startCollector();
     const database = await createTestDatabase();
-    const hooks = ['--conditions=@tradecore/source', '--import', file('../../../typescript-hook.mjs')];
+    const hooks = ['--conditions=@tradecore/source', '--import', file('../../../../typescript-hook.mjs')];
     const child = spawn(
       process.execPath,
-      [...hooks, '--import', file('../../telemetry/src/start.ts'), file('../test/traced-service.ts')],
+      [...hooks, '--import', file('../../../telemetry/src/start.ts'), file('../../test/traced-service.ts')],
       {
         env: {
           PATH: process.env['PATH'],
