@@ -13,8 +13,8 @@ import { commandApi } from '../services/command-api/src/command-api.module.ts';
 import { queryApi } from '../services/query-api/src/query-api.module.ts';
 
 /*
- * Every operation of the document, with every kind of token, on ids of everything that is somebody else's. Whatever they name, the answer is the
- * one for an id that names nothing, byte for byte: nobody learns what is there.
+ * Every operation of the document, with every kind of token, on ids that belong to other clients. Whatever they name, the answer is the
+ * one for an id that names nothing, byte for byte: it does not tell what exists.
  */
 
 const document = openApiDocument();
@@ -23,7 +23,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 );
 type Route = (typeof operations)[number];
 const stream = '/v1/stream';
-/** Operations that name nothing that could be somebody else's. */
+/** Operations that take no id. */
 const withoutIds = ['openAccount', 'makeStreamTicket'];
 
 /** A value that fits a schema of the document: what it requires, or where it requires nothing, all that it has. */
@@ -51,7 +51,7 @@ let models: TestReadModels;
 let kafka: TestKafka;
 let issuer: TestIssuer;
 let doors: { readonly commands: RunningService; readonly queries: RunningService };
-/** Ids of what is somebody else's, by what they name. */
+/** Ids that belong to another client, by what they name. */
 let foreign: Readonly<Record<string, string>>;
 const nothing = freshId();
 /** A client's token that names each of these. */
@@ -183,7 +183,7 @@ describe.each(tested.map((route) => [route.operationId, route] as const))('%s', 
   const needs = needsOf(route);
   const isForRoles = needs.some((need) => !scopes.includes(need));
 
-  it('tells nobody anything: not without a token, not with one of somebody else', async () => {
+  it('tells nothing: not without a token, not with another client’s', async () => {
     const ids = [foreign['account'] ?? '', nothing];
     const expired = `Bearer ${await issuer.token({ expiresIn: -60 })}`;
     for (const headers of [{}, { authorization: 'Bearer a.b.c' }, { authorization: expired }]) {

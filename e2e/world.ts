@@ -9,6 +9,7 @@ import kafkajs from 'kafkajs';
 import pg from 'pg';
 import { Client } from '@tradecore/local/demo/client.ts';
 import { Paper } from '@tradecore/local/demo/paper.ts';
+import { unlimited } from '@tradecore/service/testing';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readyWithinMs = 120_000;
@@ -40,13 +41,6 @@ export interface World {
   /** Stops the fleet as Ctrl-C does and removes its traces from the servers, once however often it is called. Returns the runner's exit code. */
   readonly end: () => Promise<number | null>;
 }
-
-const rate = '1000000/1000000';
-/** Whoever measures or tests the whole sends as fast and as much as it can. */
-const unlimited = {
-  ...{ LIMIT_ORDERS: rate, LIMIT_CANCELS: rate, LIMIT_WRITES: rate, LIMIT_READS: rate },
-  ...{ LIMIT_OPEN_ORDERS: '100000', LIMIT_ACCOUNTS: '1000000' },
-};
 
 /** Starts a fleet with the runner's own code. */
 export const startWorld = (...args: string[]): Promise<World> => startWorldWith({}, ...args);

@@ -62,7 +62,7 @@ export const clientMessage = z
     z.strictObject({ type: z.literal('unsubscribe'), accountId }),
     z
       .strictObject({ type: z.literal('authenticate'), token: z.string().min(1).max(16_000) })
-      .meta({ description: 'A new token of the same subject: the stream ends with it, no more with the one before.' }),
+      .meta({ description: 'A new token of the same subject: the stream then ends when this token expires.' }),
   ])
   .meta({ id: 'StreamClientMessage', description: 'A message of the client.' });
 

@@ -61,15 +61,15 @@ export function printed(lines: readonly Line[]): string {
     ...[line.store, line.mustBe, line.brokerage, line.reads, line.topics].map((answer = '') => inShort(answer)),
   ]);
   const titles = ['', 'what', 'event store', 'must be', 'brokerage', 'read models', 'topics'];
-  const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const table = [titles, ...rows].map((row) =>
-    row
-      .map((text, column) => text.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
   const off = lines
     .filter((line) => !agrees(line))
     .flatMap((line) => [`${line.what}:`, ...differences(line).map((each) => `  ${each}`)]);
-  return [...table, ...off].join('\n');
+  return [tableOf([titles, ...rows]), ...off].join('\n');
+}
+
+/** Columns as wide as their widest text; the first row has the titles. */
+export function tableOf(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  const line = (row: readonly string[]) => row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ');
+  return rows.map((row) => line(row).trimEnd()).join('\n');
 }

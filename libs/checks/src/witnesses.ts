@@ -76,12 +76,12 @@ export interface AtBrokerage {
   readonly fills: readonly BrokerageFill[];
 }
 
-/** SQL of the database that everything lies in, as somebody who may read all of it. */
+/** Runs SQL on the fleet's database, as a role that may read all of it. */
 export interface Database {
   query(sql: string, parameters?: unknown[]): Promise<Record<string, unknown>[]>;
 }
 
-/** Who is asked. Nobody but tests asks the brokerage: in a running fleet the gateway has spent its rate limit already. */
+/** Who is asked. Only tests ask the brokerage: in a running fleet the gateway needs its rate limit. */
 export interface Witnesses {
   /** Every stored event, in the order of time. */
   stored(): Promise<readonly RecordedEvent[]>;

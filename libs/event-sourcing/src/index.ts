@@ -49,7 +49,7 @@ export {
   type OutboxOptions,
 } from './outbox/outbox.ts';
 export { checkOut, poolOf, type CheckedOut } from './sessions/checkout.ts';
-export { DatabaseClient, poolLimits } from './sessions/database-client.ts';
+export { answerWithin, DatabaseClient, poolLimits } from './sessions/database-client.ts';
 export { databaseFault, isDatabaseAway, isDataError, type DatabaseFault } from './sessions/database-faults.ts';
 export { OutboxListener } from './outbox/outbox-listener.ts';
 export { HaltedOutbox, NotHalted, type Decision, type Resumed } from './outbox/halted-outbox.ts';

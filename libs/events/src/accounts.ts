@@ -41,7 +41,7 @@ export class AccountOpened extends event('AccountOpened', 1)<{
   readonly name?: string;
 }> {}
 
-/** What somebody may do: see accounts, trade, take money out. Tokens name them, and grants. */
+/** What a caller may do: see accounts, trade, take money out. Named by tokens and by grants. */
 export const accessScopes = ['read', 'trade', 'transfer'] as const;
 /** One of them. */
 export type AccessScope = (typeof accessScopes)[number];

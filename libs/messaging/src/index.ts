@@ -1,6 +1,7 @@
 export { MessagingError, type MessagingFault } from './errors.ts';
 export {
   partitionKey,
+  partitionOf,
   type Headers,
   type IncomingMessage,
   type OutgoingMessage,

@@ -36,6 +36,12 @@ export interface TopicPartition {
 /** The key of a partition in maps: `transport.order-events/3`. */
 export const partitionKey = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
+/** The partition that has this key. */
+export function partitionOf(key: string): TopicPartition {
+  const at = key.lastIndexOf('/');
+  return { topic: key.slice(0, at), partition: Number(key.slice(at + 1)) };
+}
+
 /** A record as kafkajs hands it over; its types leave out what `decodeFetch` adds. */
 export interface RawRecord {
   readonly offset: string;

@@ -2,9 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Transaction } from '@tradecore/event-sourcing';
 import { freshId } from '@tradecore/events';
 import { CommitListener } from '@tradecore/consumers';
-import { counter, logger } from '@tradecore/telemetry';
+import { counter, logger, runningRelease } from '@tradecore/telemetry';
 import { Redis } from 'ioredis';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { readModels, type ReadModel } from './progress.queries.ts';
@@ -16,9 +15,6 @@ const rest = 1000;
 /** Answers kept about one order or account, and characters of each, at most. */
 const entriesLimit = 32;
 const entryLimit = 65_536;
-
-/** Two releases may shape a row otherwise and run at the same time: each reads its own entries, and a drop takes those of all. */
-const { version: release } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
 
 const log = logger('read-cache');
 const models = Object.keys(readModels) as ReadModel[];
@@ -120,7 +116,8 @@ export class ReadCache {
     if (this.limits.life === 0) return load();
     const started = performance.now();
     const key = `${await this.#keys.prefixOf(readModels[read.model].schema)}${read.id}`;
-    const field = `${release} ${read.query}`;
+    // Two releases may shape a row otherwise and run at the same time: each reads its own entries, and a drop takes those of all.
+    const field = `${runningRelease} ${read.query}`;
     const lease = `lease ${freshId()}`;
     const wanted = Math.min(read.wanted, Number.MAX_SAFE_INTEGER);
     const taken = await this.#ask(() => this.redis.eval(take, 1, key, field, wanted, lease, this.limits.life, entriesLimit));

@@ -16,3 +16,4 @@ export {
 } from './metrics.ts';
 export { flushTelemetry } from './flush.ts';
 export { heartbeat, stuckLoops, type Attempt } from './heartbeat.ts';
+export { runningRelease } from './release.ts';

@@ -1,3 +1,5 @@
+import { tableOf } from '@tradecore/checks';
+
 /** Where words for the operator go. */
 export type Say = (text: string) => void;
 
@@ -15,19 +17,6 @@ export type Row = Readonly<Record<string, string | number | boolean | null>>;
 /** As `--json` prints it, or as a table. */
 export function printed({ rows, nothing }: Report, json: boolean): string {
   if (json) return JSON.stringify(rows, null, 2);
-  return rows.length === 0 ? nothing : tableOf(rows);
-}
-
-function tableOf(rows: readonly Row[]): string {
   const titles = [...new Set(rows.flatMap(Object.keys))];
-  const lines = [titles, ...rows.map((row) => titles.map((title) => String(row[title] ?? '')))];
-  const widths = titles.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((text, column) => text.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return rows.length === 0 ? nothing : tableOf([titles, ...rows.map((row) => titles.map((title) => String(row[title] ?? '')))]);
 }

@@ -68,7 +68,7 @@ export interface DataElsewhere {
   readonly path: string;
   /** The home that it belongs to, as the folder says; undefined where it does not say. */
   readonly home: string | undefined;
-  /** Its home is gone: nobody uses it any more, or resets it. */
+  /** Its home is gone: it is not used any more, and no reset finds it. */
   readonly isOrphan: boolean;
   /** A process that works in it. */
   readonly usedBy: number | undefined;
@@ -95,7 +95,7 @@ function userOf(folder: string): number | undefined {
       const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
       return [...words, readlinkSync(`/proc/${pid}/cwd`)].some((each) => `${each}/`.includes(`${folder}/`));
     } catch {
-      return false; // it has ended, or is somebody else's
+      return false; // it has ended, or belongs to another user
     }
   };
   const found = pids.find(uses);

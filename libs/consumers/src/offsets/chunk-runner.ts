@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Busy, type Transaction } from '@tradecore/event-sourcing';
-import { markOf, partitionKey, type IncomingMessage, type KafkaClient, type TopicPartition } from '@tradecore/messaging';
+import {
+  markOf,
+  partitionKey,
+  partitionOf,
+  type IncomingMessage,
+  type KafkaClient,
+  type TopicPartition,
+} from '@tradecore/messaging';
 import { heartbeat, logger, type Attempt } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { BatchCoalescer } from './batch-coalescer.ts';
@@ -58,7 +65,7 @@ export class ChunkRunner {
   /** Partitions were claimed at these offsets, in a log whose topics have these ids. */
   claimed(offsets: ReadonlyMap<string, bigint>, topicIds: ReadonlyMap<string, string>): void {
     for (const [key, offset] of offsets) {
-      this.topicIds.set(key, topicIds.get(key.slice(0, key.lastIndexOf('/'))));
+      this.topicIds.set(key, topicIds.get(partitionOf(key).topic));
       this.stored.set(key, offset);
       this.reached.set(key, offset);
       this.last.delete(key);
@@ -98,9 +105,8 @@ export class ChunkRunner {
     this.flushing = undefined;
     for (const [key, to] of this.reached) {
       if (to === this.stored.get(key)) continue;
-      const [topic, partition] = [key.slice(0, key.lastIndexOf('/')), Number(key.slice(key.lastIndexOf('/') + 1))];
       await this.coalescer
-        .add({ topic, partition, to, last: this.last.get(key), records: [], deadLetters: [] })
+        .add({ ...partitionOf(key), to, last: this.last.get(key), records: [], deadLetters: [] })
         .catch((error: unknown) => {
           log.debug({ err: error, subscription: this.processor.name, partition: key }, 'an offset was not stored');
         });

@@ -3,33 +3,17 @@ import type { RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
 import type { DeadLetter, EventRecord } from './batch-processor.ts';
 
+const compared = [
+  ...(['aggregateId', 'aggregateType', 'aggregateVersion', 'type', 'schemaVersion', 'data', 'time'] as const),
+  ...(['correlationId', 'causationId', 'sagaId'] as const),
+];
+
 /** What folds and decisions see of an event. The trace alone is not compared: it is nobody's fact. */
-const seenOf = ({
-  aggregateId,
-  aggregateType,
-  aggregateVersion,
-  type,
-  schemaVersion,
-  data,
-  ...rest
-}: RecordedEvent): unknown[] => {
-  const { time, correlationId, causationId, sagaId, metadata } = rest;
-  const { account, actor } = metadata;
-  return [
-    aggregateId,
-    aggregateType,
-    aggregateVersion,
-    type,
-    schemaVersion,
-    data,
-    time,
-    correlationId,
-    causationId,
-    sagaId,
-    account,
-    actor,
-  ];
-};
+const seenOf = (event: RecordedEvent): unknown[] => [
+  ...compared.map((field) => event[field]),
+  event.metadata.account,
+  event.metadata.actor,
+];
 
 /** Nothing from a topic counts before the store has said that it holds just this. */
 export const isSame = (stored: RecordedEvent | undefined, event: RecordedEvent): boolean =>

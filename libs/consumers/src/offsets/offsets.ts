@@ -1,5 +1,5 @@
 import type { Transaction } from '@tradecore/event-sourcing';
-import { markOf, partitionKey, type AssignedPartition, type TopicPartition } from '@tradecore/messaging';
+import { markOf, partitionKey, partitionOf, type AssignedPartition, type TopicPartition } from '@tradecore/messaging';
 import { OffsetLost, ProjectionStopped } from './errors.ts';
 import type { StartingOffset } from './starting-offsets.ts';
 
@@ -112,7 +112,7 @@ export class Offsets {
   ): UnusableOffset | undefined {
     if (builtOn === null) return { why: 'never-built', where: log.name };
     if (builtOn !== log.name) return { why: 'other-log', where: log.name };
-    const topicsKnown = new Set([...known.keys()].map((key) => key.slice(0, key.lastIndexOf('/'))));
+    const topicsKnown = new Set([...known.keys()].map((key) => partitionOf(key).topic));
     const newTopic = this.topics.find((topic) => !topicsKnown.has(topic));
     if (newTopic !== undefined) return { why: 'never-built', where: newTopic };
     for (const partition of assigned) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { checkOut, isDataError, poolOf, type Transaction } from '@tradecore/event-sourcing';
+import { answerWithin, checkOut, isDataError, poolOf, type Transaction } from '@tradecore/event-sourcing';
 import type { DataSource } from 'typeorm';
 
 interface PgResult {
@@ -45,9 +45,6 @@ export interface TransactionOptions {
   readonly statementMs?: number;
 }
 
-/** On top of the server's own limit of a statement: so long its word may be on the way. */
-const answerMs = 2_000;
-
 const ignore = (): undefined => undefined;
 
 /** Runs `work` in a transaction of READ COMMITTED. `begin` travels with the first statement. */
@@ -74,7 +71,7 @@ async function pipelined<T>(
 ): Promise<T> {
   let latest: Promise<unknown> = Promise.resolve();
   const send = (query: Parameters<PgClient['query']>[0]): Promise<PgResult> => {
-    const answer = client.query(statementMs === undefined ? query : { ...query, query_timeout: statementMs + answerMs });
+    const answer = client.query(statementMs === undefined ? query : { ...query, query_timeout: answerWithin(statementMs) });
     latest = answer.catch(ignore); // who awaits it gets the failure
     return answer;
   };

@@ -50,10 +50,7 @@ export async function park(tx: Transaction, { schema, release }: ParkedIn, messa
  */
 export async function pairsToRedrive(connection: Transaction, { schema, release }: ParkedIn): Promise<Pair[]> {
   const releases = (await connection.query(`select distinct release from ${schema}.parked_messages`)) as { release: string }[];
-  const { older, newer } = comparedTo(
-    release,
-    releases.map((each) => each.release),
-  );
+  const { older, newer } = comparedTo(release, releases);
   if (older.length > 0) await takeOver(connection, { schema, release }, older);
   return (await connection.query(
     `select distinct saga_id as "sagaId", target_id as "targetId" from ${schema}.parked_messages m

@@ -8,12 +8,11 @@ import {
   isDataError,
   type Transaction,
 } from '@tradecore/event-sourcing';
-import { logger } from '@tradecore/telemetry';
+import { logger, runningRelease } from '@tradecore/telemetry';
 import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
 import { confirmed, foreignLetter, isSame } from '../offsets/confirmed.ts';
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
 import type { Log, UnusableOffset } from '../offsets/offsets.ts';
-import { runningRelease } from '../offsets/release.ts';
 import { schemaOf } from '../offsets/schema.ts';
 import { inTransaction, outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
 import { begin, type ConsumerParts } from './begin.ts';

@@ -1,11 +1,10 @@
 import type { Catalogue, RecordedEvent } from '@tradecore/events';
 import type { PostgresEventStore } from '@tradecore/event-sourcing';
 import type { KafkaClient } from '@tradecore/messaging';
-import { logger } from '@tradecore/telemetry';
+import { logger, runningRelease } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
 import { Offsets, type Log, type UnusableOffset } from '../offsets/offsets.ts';
-import { runningRelease } from '../offsets/release.ts';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 import { build } from './build.ts';
 import type { Outcome } from './outcome.ts';

@@ -56,10 +56,7 @@ export async function toRedrive(connection: Transaction, { declaration: { schema
   const releases = (await connection.query(
     `select distinct parked_release as release from ${schema}.checkpoints where parked_version is not null and parked_release is not null`,
   )) as { release: string }[];
-  const { older, newer } = comparedTo(
-    release,
-    releases.map((each) => each.release),
-  );
+  const { older, newer } = comparedTo(release, releases);
   const rows = await connection.query(
     `select aggregate_id from ${schema}.checkpoints
       where parked_version is not null and (redrive or parked_release = any($1)) and (parked_release = any($2)) is not true limit 100`,

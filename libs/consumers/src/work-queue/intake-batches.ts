@@ -1,11 +1,10 @@
 import { upcast, UnknownEvent, type RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
-import { logger } from '@tradecore/telemetry';
+import { logger, runningRelease } from '@tradecore/telemetry';
 import type { BatchProcessor, EventRecord, RecordBatch } from '../offsets/batch-processor.ts';
 import { confirmed, foreignLetter, isSame } from '../offsets/confirmed.ts';
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
 import type { Log, UnusableOffset } from '../offsets/offsets.ts';
-import { runningRelease } from '../offsets/release.ts';
 import { schemaOf } from '../offsets/schema.ts';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 import { begin, type ConsumerParts } from '../process/begin.ts';

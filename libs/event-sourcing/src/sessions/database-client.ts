@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { endsSession } from './database-faults.ts';
 
-/** A server that takes no leave of us is left without. */
+/** A server that does not answer the goodbye is disconnected by force. */
 const endWithinMs = 1_000;
 
 /** What every connection has. A way that is silent is probed after 10 s, ten times in 10 s; a question that nobody takes is given up by its own limit. */
@@ -15,15 +15,15 @@ function withLimits(config: pg.ClientConfig): pg.ClientConfig {
   return all;
 }
 
-/** On top of the server's own limit of a statement: so long its word may be on the way. */
-const answerMs = 2_000;
+/** How long to wait for a statement that the server ends after so long: its word may be on the way for 2 s. In ms. */
+export const answerWithin = (statementMs: number): number => statementMs + 2_000;
 
 /** For the `extra` of a DataSource: its connections, with the limits of a statement at the server and here, in ms. */
 export const poolLimits = (statementMs: number) => ({
   ...limits,
   Client: DatabaseClient,
   statement_timeout: statementMs,
-  query_timeout: statementMs + answerMs,
+  query_timeout: answerWithin(statementMs),
 });
 
 /**

@@ -6,7 +6,7 @@ import { batchOf, type AssignedPartition, type Batch, type ConsumerOptions } fro
 import { isType } from '../wire/kafka-errors.ts';
 import type { Lag } from './lag.ts';
 import { partitionKey, type TopicPartition } from '../message.ts';
-import { batchFailuresTotal, consumedTotal, groupLabel, rebalancesTotal } from '../metrics.ts';
+import { batchFailuresTotal, consumedTotal, rebalancesTotal } from '../metrics.ts';
 import type { Names } from '../names.ts';
 import { Pauses } from './pauses.ts';
 
@@ -32,6 +32,8 @@ export interface MemberContext {
   readonly client: Client;
   readonly names: Names;
   readonly options: ConsumerOptions;
+  /** The group in metrics. */
+  readonly label: string;
   readonly lag: Lag;
   /** Log start and last stable offset of each partition. */
   readonly ends: (partitions: readonly TopicPartition[]) => Promise<AssignedPartition[]>;
@@ -180,7 +182,7 @@ export class GroupMember {
     this.#expected.clear();
     this.#attempts.clear();
     this.lastHeartbeatAt = Date.now();
-    rebalancesTotal.inc({ group: groupLabel(this.context.options.group) });
+    rebalancesTotal.inc({ group: this.context.label });
     this.assignment = Object.entries(memberAssignment).flatMap(([topic, partitions]) =>
       (partitions as number[]).map((partition) => ({ topic: this.context.names.ours(topic), partition })),
     );
@@ -274,13 +276,13 @@ export class GroupMember {
     try {
       await onBatch(batch);
     } catch (error) {
-      batchFailuresTotal.inc({ group: groupLabel(group) });
+      batchFailuresTotal.inc({ group: this.context.label });
       this.context.onError(error);
       log.warn({ err: error, group, ...where, offset: String(batch.firstOffset) }, 'batch failed; it is repeated');
       if (this.#isCurrent(generation)) this.#repeatLater(where, generation);
       return;
     }
-    consumedTotal.inc({ group: groupLabel(group), topic: where.topic }, batch.messages.length);
+    consumedTotal.inc({ group: this.context.label, topic: where.topic }, batch.messages.length);
     this.lastProgressAt = Date.now();
     this.#attempts.delete(key);
     if (!this.#isCurrent(generation) || !this.#expected.has(key)) return;

@@ -31,6 +31,8 @@ export class SupervisedConsumer implements RunningConsumer {
   #restarts = 0;
   #lastError: string | undefined;
   #pausedAll = false;
+  /** The group in metrics. */
+  readonly #label: string;
   readonly #lag: Lag;
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
@@ -39,7 +41,7 @@ export class SupervisedConsumer implements RunningConsumer {
     private readonly context: SupervisorContext,
     private readonly options: ConsumerOptions,
   ) {
-    const group = groupLabel(options.group);
+    const group = (this.#label = groupLabel(options.group));
     rebalancesTotal.inc({ group }, 0);
     consumerRestartsTotal.inc({ group }, 0);
     this.#lag = new Lag(group);
@@ -95,7 +97,7 @@ export class SupervisedConsumer implements RunningConsumer {
       if (signal.aborted) break;
       this.#state = 'crashed';
       this.#restarts += 1;
-      consumerRestartsTotal.inc({ group: groupLabel(this.options.group) });
+      consumerRestartsTotal.inc({ group: this.#label });
       if (Date.now() - bornAt > restart.healthyAfterMs) wait = restart.firstMs;
       log.error({ err: error, group: this.options.group, waitMs: wait }, 'consumer died; making a new one');
       await delay(wait, undefined, { signal, ref: false }).catch(() => undefined);
@@ -114,6 +116,7 @@ export class SupervisedConsumer implements RunningConsumer {
       names,
       ends,
       options: this.options,
+      label: this.#label,
       lag: this.#lag,
       pausedAll: () => this.#pausedAll,
       onState: (state) => void (this.#state = state),

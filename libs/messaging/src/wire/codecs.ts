@@ -51,7 +51,12 @@ async function unfoldLz4(bytes: Buffer): Promise<Buffer> {
 }
 
 const { CompressionTypes } = kafkajs;
-const unfolders: Readonly<Record<number, (bytes: Buffer) => Promise<Buffer>>> = {
+type Codec = (bytes: Buffer) => Promise<Buffer>;
+const folders: Readonly<Record<number, Codec>> = {
+  [CompressionTypes.GZIP]: promisify(gzip),
+  [CompressionTypes.ZSTD]: promisify(zstdCompress),
+};
+const unfolders: Readonly<Record<number, Codec>> = {
   [CompressionTypes.GZIP]: (bytes) => promisify(unzip)(bytes, bound),
   [CompressionTypes.Snappy]: unfoldSnappy,
   [CompressionTypes.LZ4]: unfoldLz4,
@@ -69,12 +74,8 @@ export async function unfold(bytes: Buffer, codec: number): Promise<Buffer> {
 /** Gives kafkajs all codecs to read, in record formats before version 2 too, and zstd to write; it brings gzip. */
 export function addCodecs(): void {
   for (const codec of Object.keys(unfolders).map(Number)) {
-    const compressions: Readonly<Record<number, (bytes: Buffer) => Promise<Buffer>>> = {
-      [CompressionTypes.GZIP]: promisify(gzip),
-      [CompressionTypes.ZSTD]: promisify(zstdCompress),
-    };
     const compress = ({ buffer }: { buffer: Buffer }) => {
-      const known = compressions[codec];
+      const known = folders[codec];
       if (!known) throw new Error(`codec ${codec} is not written here`);
       return known(buffer);
     };

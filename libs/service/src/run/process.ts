@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { describeProcess, flushTelemetry, logger } from '@tradecore/telemetry';
+import { describeProcess, flushTelemetry, logger, runningRelease as version } from '@tradecore/telemetry';
 import { ConfigFaults, environment, readConfig, type Config, type Server, type Shape } from './config.ts';
 
 const log = logger('service');
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
 /** Names the process in its logs, at the level that its settings say. */
 export const describe = (service: string, { LOG_LEVEL: level }: Config): void => describeProcess({ service, version, level });
