@@ -27,14 +27,18 @@ export class OrderHistory {
     @Inject(Access) private readonly access: Access,
   ) {}
 
-  /** How it was placed; undefined for an order that does not exist or is not visible to the caller. */
+  /** How it was placed; undefined for an order that does not exist or is not visible to the caller. Counts as a read of its account. */
   async placed(orderId: string, caller: Caller): Promise<RecordedEvent<OrderPlaced> | undefined> {
-    const [first] = await this.store.readEvents(orderId, { to: 1 });
-    if (first?.aggregateType !== 'Order') return undefined;
-    const { accountId } = first.data as OrderTerms;
-    if (!(await this.access.may(caller, accountId))) return undefined;
-    await this.access.count(accountId);
-    return first as RecordedEvent<OrderPlaced>;
+    const placed = await this.visible(orderId, caller);
+    if (placed) await this.access.count(placed.data.accountId);
+    return placed;
+  }
+
+  /** The same, where the request counts as another read. */
+  async visible(orderId: string, caller: Caller): Promise<RecordedEvent<OrderPlaced> | undefined> {
+    const [first] = (await this.store.readEvents(orderId, { to: 1 })) as RecordedEvent<OrderPlaced>[];
+    const isVisible = first?.aggregateType === 'Order' && (await this.access.may(caller, first.data.accountId));
+    return isVisible ? first : undefined;
   }
 
   /** Its events after that version, at most so many; `next` is the last one's version where there are more. */

@@ -53,7 +53,8 @@ export class OrdersHttp {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderResponse | undefined> {
     if (asOf) return this.#asItWas(id, asOf, asked, reply);
-    if (asked.headers['consistency-token'] && !(await this.history.placed(id, asked.caller))) throw orderNotFound();
+    // Before the token is looked at, which would tell of an order that is not the caller's.
+    if (asked.headers['consistency-token'] && !(await this.history.visible(id, asked.caller))) throw orderNotFound();
     const found = await this.orders.find(id, asked);
     if (!found) throw orderNotFound();
     void reply.headers({ 'consistency-token': tokenOf(found.order) });

@@ -76,3 +76,14 @@ it('what is cached is not shown to who may not see it', async () => {
   ])
     expect((await api.get(`/v1/${path}`, [freshId()], { subject: 'other' })).status).toBe(404);
 });
+
+it('a read with a token counts once against the rate of its account', async () => {
+  const limited = await TestQueryApi.start({ LIMIT_READS: '2/2' });
+  const accountId = await limited.models.openAccount();
+  const orderId = await limited.models.flow.place(accountId, { limitPrice: '100' });
+  const headers = { 'consistency-token': encodeConsistencyToken({ aggregateId: orderId, version: 1 }) };
+  const read = async (subject: string) =>
+    (await limited.get(`/v1/orders/${orderId}`, [accountId], { ...headers, subject })).status;
+  expect([await read('one'), await read('other')]).toEqual([200, 200]);
+  await limited.stop();
+});
