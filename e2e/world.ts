@@ -141,6 +141,13 @@ export async function until(what: string, answer: () => Promise<boolean> | boole
   }
 }
 
+/** Waits until the feed, which is filled by itself, has the first deposit into an account. */
+export async function depositInFeed({ database }: World, account: string): Promise<void> {
+  const query = `select from feed_projector.exported_feed_entries join event_store using (event_id)
+    where account_id = $1 and event_type = 'FundsDeposited'`;
+  await until('the deposit in the feed', async () => (await database.query(query, [account])).rows.length > 0);
+}
+
 /** True while a process of this id runs. */
 export function isAlive(pid: number): boolean {
   if (!existsSync(`/proc/${pid}`)) return false;

@@ -1,6 +1,7 @@
 import type { Span } from '@tradecore/telemetry/testing';
 import { isDenial, type Client } from '@tradecore/local/demo/client.ts';
 import { readTopic, type TopicRecord } from '../comparison/topic.ts';
+import { depositInFeed } from '../world.ts';
 import { newTrader, type Stage } from './stage.ts';
 
 /** What the client began: the trace of a denied order and that of one that is filled, and its own span, under which it asks. */
@@ -30,6 +31,8 @@ export function oneTrace(stage: Stage): void {
 
   beforeAll(async () => {
     ({ client, account } = await newTrader(stage, 'traced', '1000'));
+    // What waits for the feed at the same moment shares a transaction, and its SQL is traced with the first of them.
+    await depositInFeed(stage.world, account);
     const answer = await buy(traceId, '100000');
     expect(isDenial(answer)).toBe(true);
     orderId = answer.headers.get('location')?.split('/').at(-1) ?? '';

@@ -415,13 +415,19 @@ describe('batches that others compressed', () => {
       stranger.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner }),
     ];
     await Promise.all([admin.connect(), producer.connect()]);
-    const compressBy = (value: string) => {
-      const resource = {
-        type: kafkajs.ConfigResourceTypes.TOPIC,
-        name: onBroker,
-        configEntries: [{ name: 'compression.type', value }],
-      };
-      return admin.alterConfigs({ validateOnly: false, resources: [resource] });
+    const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: onBroker };
+    const compression = async () => {
+      const { resources } = await admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [{ ...resource, configNames: ['compression.type'] }],
+      });
+      return resources[0]?.configEntries[0]?.configValue;
+    };
+    const compressBy = async (value: string) => {
+      const configEntries = [{ name: 'compression.type', value }];
+      await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] });
+      // A broker answers before it does so itself.
+      await until(`compression by ${value}`, async () => (await compression()) === value);
     };
     for (const codec of ['lz4', 'snappy', 'zstd', 'gzip']) {
       await compressBy(codec);

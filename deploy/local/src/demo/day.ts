@@ -82,7 +82,7 @@ export async function playDay(day: Day): Promise<string[]> {
 
 async function lostAndFound(day: Day): Promise<string> {
   await day.paper.fault({ kind: 'stream-gap', symbol: 'KO', times: 1, ms: 3000 });
-  await day.paper.fault({ kind: 'timeout-after-accept', symbol: 'KO', on: 'submit', times: 1, ms: 1000 });
+  await day.paper.fault({ kind: 'timeout-after-accept', symbol: 'KO', on: 'submit', times: 1, ms: 1 });
   return play(day, {
     title:
       'Lost and found: buy 30 KO. The brokerage takes it, but its answer is lost, and the stream is silent. It is looked up, never sent twice.',

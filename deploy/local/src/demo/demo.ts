@@ -35,7 +35,7 @@ type Stage = Places & Books & { readonly operator: Client; readonly close: () =>
 async function openStage(): Promise<Stage> {
   const { address, namespace, KAFKA_BROKERS, DATABASE_URL, services } = readFleetFile(home);
   const port = services.find(({ service }) => service === 'paper-broker')?.port;
-  if (port === undefined) throw new Refusal('The demo plays at the paper kafka, and this fleet trades elsewhere (BROKER_URL).');
+  if (port === undefined) throw new Refusal('The demo plays at the paper broker, and this fleet trades elsewhere (BROKER_URL).');
   const issuer = await LocalIssuer.open(home);
   const client = await demoOwner(address, issuer);
   const operator = await localOperator(address, issuer);

@@ -124,10 +124,8 @@ export class LogMarks {
     return this.#with(async (cluster) => {
       await cluster.addTargetTopic(onBroker);
       await cluster.refreshMetadata();
-      const leader = cluster.findTopicPartitionMetadata(onBroker).find(({ partitionId }) => partitionId === partition)?.leader;
-      if (leader === undefined) throw new Error(`${onBroker}/${partition} is not there`);
       const read: IncomingMessage[] = [];
-      await readPartition(cluster, { topic: onBroker, partition, leader, from, to }, (records) =>
+      await readPartition(cluster, { topic: onBroker, partition, from, to }, (records) =>
         read.push(...records.map((each) => toIncoming({ topic, partition }, each))),
       );
       return read;

@@ -1,4 +1,6 @@
 import { createRequire } from 'node:module';
+import { setTimeout } from 'node:timers/promises';
+import kafkajs from 'kafkajs';
 import type { Client } from '../wire/client.ts';
 import { toIncoming, type IncomingMessage, type RawRecord, type TopicPartition } from '../message.ts';
 
@@ -50,9 +52,21 @@ export function newCluster(client: Client): Cluster {
   return create({ metadataMaxAge: 300_000, allowAutoTopicCreation: false, isolationLevel: readCommitted });
 }
 
+/** Asks again, of a leader found anew, what a partition can't be asked just now: its leader moves, or is being elected. */
+async function whileLeadersMove<T>(cluster: Cluster, ask: () => Promise<T>): Promise<T> {
+  for (const startedAt = Date.now(); ;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof kafkajs.KafkaJSError && error.retriable) || Date.now() - startedAt > silenceMs) throw error;
+      await setTimeout(100);
+      await cluster.refreshMetadata();
+    }
+  }
+}
+
 /** One partition to be read, and how far. */
 interface Stretch extends TopicPartition {
-  readonly leader: number;
   readonly from: bigint;
   readonly to: bigint;
 }
@@ -72,14 +86,15 @@ export async function readTopic(
     await cluster.addTargetTopic(topic);
     const partitions = cluster.findTopicPartitionMetadata(topic);
     const ask = async (fromBeginning: boolean): Promise<Map<number, bigint>> => {
-      const [found] = await cluster.fetchTopicsOffset([
-        { topic, fromBeginning, partitions: partitions.map(({ partitionId }) => ({ partition: partitionId })) },
-      ]);
+      const asked = partitions.map(({ partitionId }) => ({ partition: partitionId }));
+      const [found] = await whileLeadersMove(cluster, () =>
+        cluster.fetchTopicsOffset([{ topic, fromBeginning, partitions: asked }]),
+      );
       return new Map(found?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
     };
     const [starts, ends] = [await ask(true), await ask(false)];
-    const read = partitions.map(({ partitionId: partition, leader }) => {
-      const stretch = { topic, partition, leader, from: starts.get(partition) ?? 0n, to: ends.get(partition) ?? 0n };
+    const read = partitions.map(({ partitionId: partition }) => {
+      const stretch = { topic, partition, from: starts.get(partition) ?? 0n, to: ends.get(partition) ?? 0n };
       return readPartition(cluster, stretch, (records) =>
         take(records.map((each) => toIncoming({ topic: as, partition }, each))),
       );
@@ -94,7 +109,7 @@ export async function readTopic(
 /** Committed records of one partition, from an offset on, before another. */
 export async function readPartition(
   cluster: Cluster,
-  { topic, partition, leader, from, to }: Stretch,
+  { topic, partition, from, to }: Stretch,
   take: (records: readonly RawRecord[]) => void,
 ): Promise<void> {
   const Batch = load('kafkajs/src/consumer/batch') as new (
@@ -102,11 +117,15 @@ export async function readPartition(
     offset: string,
     data: object | undefined,
   ) => FetchedBatch;
-  const kafka = await cluster.findBroker({ nodeId: leader });
   let heardAt = Date.now();
   for (let next = from; next < to;) {
     const asked = [{ topic, partitions: [{ partition, fetchOffset: String(next), maxBytes }] }];
-    const answer = await kafka.fetch({ isolationLevel: readCommitted, maxWaitTime: 100, minBytes: 1, maxBytes, topics: asked });
+    const request = { isolationLevel: readCommitted, maxWaitTime: 100, minBytes: 1, maxBytes, topics: asked };
+    const answer = await whileLeadersMove(cluster, async () => {
+      const leader = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition)?.leader;
+      if (leader === undefined) throw new Error(`${topic}/${partition} is not there`);
+      return (await cluster.findBroker({ nodeId: leader })).fetch(request);
+    });
     const batch = new Batch(topic, String(next), answer.responses[0]?.partitions[0]);
     if (batch.isEmptyIncludingFiltered()) {
       if (Date.now() - heardAt > silenceMs)
