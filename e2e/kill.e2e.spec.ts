@@ -10,13 +10,17 @@ import { StreamClient } from './trading/stream-client.ts';
 import { Traders } from './trading/traders.ts';
 import { depositInFeed, ended, fleetOf, isAlive, run, startWorld, type World } from './world.ts';
 
-/** In the order of their deaths; the relay dies twice, for much depends on it. */
-const services = [
-  ...['outbox-relay', 'command-api', 'order-saga', 'broker-gateway', 'paper-broker', 'order-projector', 'feed-projector'],
-  ...['account-projector', 'position-projector', 'notifier', 'query-api', 'outbox-relay'],
-];
+/** In the order of their deaths, two at the same moment; the relay dies twice, for much depends on it. */
+const pairs = [
+  ['outbox-relay', 'order-projector'],
+  ['command-api', 'feed-projector'],
+  ['order-saga', 'account-projector'],
+  ['broker-gateway', 'position-projector'],
+  ['paper-broker', 'notifier'],
+  ['query-api', 'outbox-relay'],
+] as const;
 
-describe('kill -9 of each service in turn, while people trade', () => {
+describe('kill -9 of every service, two at a time, while people trade', () => {
   let world: World;
   let traders: Traders;
   let stream: StreamClient;
@@ -40,7 +44,7 @@ describe('kill -9 of each service in turn, while people trade', () => {
     let isOver = false;
     const bulk = saveInBulk(loginOf(world, 'command-api'), account, () => isOver);
     const trading = traders.trade(Number.MAX_SAFE_INTEGER);
-    for (const service of services) await killWhileTrading(world, traders, service);
+    for (const pair of pairs) await killWhileTrading(world, traders, pair);
     isOver = true;
     traders.stop();
     await Promise.all([trading, bulk]);
@@ -98,13 +102,14 @@ describe('kill -9 of each service in turn, while people trade', () => {
   }, 90_000);
 });
 
-/** Kills the service once some more orders are in, and waits until the runner has restarted it. */
-async function killWhileTrading(world: World, traders: Traders, service: string): Promise<void> {
+/** Kills both once some more orders are in, and waits until the runner has restarted them. */
+async function killWhileTrading(world: World, traders: Traders, pair: readonly string[]): Promise<void> {
   const before = traders.acknowledged.length;
-  await world.until(`orders before ${service} is killed`, () => traders.acknowledged.length >= before + 15, 60_000);
-  const pid = world.pidOf(service);
-  process.kill(pid, 'SIGKILL');
-  await world.until(`${service} to be ready again`, () => isReadyAgain(world, service, pid), 90_000);
+  await world.until(`orders before ${pair} are killed`, () => traders.acknowledged.length >= before + 30, 60_000);
+  const pids = pair.map((service) => [service, world.pidOf(service)] as const);
+  for (const [, pid] of pids) process.kill(pid, 'SIGKILL');
+  for (const [service, pid] of pids)
+    await world.until(`${service} to be ready again`, () => isReadyAgain(world, service, pid), 90_000);
 }
 
 async function isReadyAgain(world: World, service: string, killed: number): Promise<boolean> {
