@@ -1,6 +1,14 @@
 import type { Database } from '@tradecore/checks';
 import type { Fleet } from './fleet.ts';
 import type { Report, Row } from './output.ts';
+import type { Shell } from './shell.ts';
+
+/** `consumers ...` and `projections ...` */
+export function consumersCommands(shell: Shell): void {
+  const list = { usage: 'list', description: 'state, lag, parked' };
+  shell.report(shell.group('consumers', 'processes and intakes'), list, (fleet) => consumersReport(fleet, 'consumer'));
+  shell.report(shell.group('projections', 'read models'), list, (fleet) => consumersReport(fleet, 'projection'));
+}
 
 /** What keeps offsets in the database: a process or an intake (`consumer`), or a read model (`projection`). */
 export type Kind = 'consumer' | 'projection';

@@ -5,6 +5,13 @@ import { stuckReport, unknownReport } from './orders.ts';
 import type { Report, Row } from './output.ts';
 import { parkedReport } from './parked.ts';
 import { relayReport } from './relay.ts';
+import type { Shell } from './shell.ts';
+
+/** `doctor` */
+export function doctorCommands(shell: Shell): void {
+  const doctor = { usage: 'doctor', description: 'what to know now, worst first, each with its runbook' };
+  shell.report(shell.root, doctor, doctorReport);
+}
 
 interface Ailment {
   /** 1: clients are hurt now; 2: they will be; 3: worth knowing. */

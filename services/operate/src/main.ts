@@ -1,3 +1,8 @@
 import { program } from './program.ts';
+import { terminal } from './shell.ts';
 
-process.exitCode = await program(process.argv.slice(2), { say: (text) => void process.stdout.write(`${text}\n`) });
+const ask = terminal();
+process.exitCode = await program(process.argv.slice(2), {
+  say: (text) => void process.stdout.write(`${text}\n`),
+  ...(ask && { ask }),
+});

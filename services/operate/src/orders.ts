@@ -2,6 +2,17 @@ import type { Database } from '@tradecore/checks';
 import { placementIdFor } from '@tradecore/events';
 import type { Fleet } from './fleet.ts';
 import type { Report, Row } from './output.ts';
+import type { Shell } from './shell.ts';
+
+/** `orders ...` */
+export function orderCommands(shell: Shell): void {
+  const orders = shell.group('orders', 'single orders');
+  const show = { usage: 'show <order>', description: 'every stored event of an order, its placement and its broker orders' };
+  shell.report(orders, show, (fleet, { args: [id = ''] }) => orderReport(fleet, id));
+  shell.report(orders, { usage: 'stuck', description: 'orders whose saga waits for an operator' }, stuckReport);
+  const unknown = { usage: 'unknown', description: 'orders whose outcome at the brokerage is not known' };
+  shell.report(orders, unknown, unknownReport);
+}
 
 /** Rows of a list, at most. */
 const listLimit = 200;

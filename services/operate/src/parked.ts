@@ -1,6 +1,13 @@
 import type { Fleet } from './fleet.ts';
 import type { Report, Row } from './output.ts';
 import { schemasOf } from './consumers.ts';
+import type { Shell } from './shell.ts';
+
+/** `parked ...` */
+export function parkedCommands(shell: Shell): void {
+  const parked = shell.group('parked', 'what waits for an operator');
+  shell.report(parked, { usage: 'list', description: 'where, what, since when and why' }, parkedReport);
+}
 
 /** Everything that waits for an operator, oldest first. Exit code 1 when there is anything. */
 export async function parkedReport({ database }: Fleet): Promise<Report> {

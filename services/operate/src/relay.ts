@@ -1,5 +1,12 @@
 import type { Fleet } from './fleet.ts';
 import type { Report, Row } from './output.ts';
+import type { Shell } from './shell.ts';
+
+/** `relay ...` */
+export function relayCommands(shell: Shell): void {
+  const relay = shell.group('relay', 'the outbox relay');
+  shell.report(relay, { usage: 'status', description: 'who relays, what waits, why it is halted' }, relayReport);
+}
 
 /** Who relays, and what waits for it. Exit code 1 when it is halted. */
 export async function relayReport({ database }: Fleet): Promise<Report> {

@@ -11,9 +11,25 @@ import {
 } from '@tradecore/checks';
 import { verifyChains, type ChainFault } from '@tradecore/event-sourcing';
 import type { KafkaClient } from '@tradecore/messaging';
+import { InvalidArgumentError } from 'commander';
 import type { Fleet } from './fleet.ts';
 import type { Row, Say } from './output.ts';
 import { parkedReport } from './parked.ts';
+import type { Shell } from './shell.ts';
+
+/** `verify` */
+export function verifyCommands(shell: Shell): void {
+  const usage = {
+    usage: 'verify',
+    description: 'holds store, topics and read models against each other; exit code 0 agree, 1 findings, 2 could not judge',
+    options: { '--tamper': 'the hash chains of the whole store as well', '--json': 'for scripts' },
+  };
+  shell
+    .command(shell.root, usage, ({ options }) =>
+      shell.withFleet((fleet) => verify(fleet, shell.say, options as unknown as VerifyOptions)),
+    )
+    .option('--patience <seconds>', 'how long read models may lag behind before they are judged', secondsOf, 60);
+}
 
 /** What `verify` is asked to do. */
 export interface VerifyOptions {
@@ -90,4 +106,10 @@ async function readWhole(kafka: KafkaClient, name: string): Promise<TopicSeen> {
   });
   const since = [...firsts.values()].toSorted().at(-1);
   return { records, ...(since !== undefined && { since }) };
+}
+
+function secondsOf(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds >= 0 && seconds <= 3600)) throw new InvalidArgumentError('it is a number of seconds, at most 3600');
+  return seconds;
 }
