@@ -6,6 +6,7 @@ import { audience, localIssuer } from '../gateway/issuer.ts';
 import { finish, Supervised, type Crash, type Program } from './processes.ts';
 import { brokerSettings, paperSettings } from './outside.ts';
 import { password, secretsFolder } from './secrets.ts';
+import type { PostgresPrograms } from '../servers/postgres-programs.ts';
 import type { ServerUrls } from '../servers/servers.ts';
 import { logins, services, stopOrder, type Instance } from './service-list.ts';
 
@@ -34,7 +35,7 @@ export async function build(): Promise<void> {
 export async function migrate({ home, urls, namespace }: FleetSettings): Promise<void> {
   const folder = join(secretsFolder(home), 'roles');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const name of [...logins, operator]) password({ ...home, secrets: folder }, name);
+  for (const name of [...logins, operator, backup]) password({ ...home, secrets: folder }, name);
   const env = { ...inherited(), ...urls, NAMESPACE: namespace, ROLE_PASSWORDS_DIR: folder, ...replication() };
   const { code, output } = await finish(process.execPath, [join(root, 'services/migrator/dist/main.js')], env);
   writeFileSync(join(home.run, 'migrator.log'), output);
@@ -126,12 +127,30 @@ async function isReady(adminPort: number): Promise<boolean> {
 /** The login of whoever operates the fleet: it reads everything and writes nothing. */
 const operator = 'operator';
 
+/** The login that takes backups: it may read the whole server, and nothing of the fleet's runs under it. */
+const backup = 'backup';
+
 /** The settings with which `npx tradecore` finds this fleet, as an environment file that only its owner can read. */
 export function writeOperatorSettings(settings: FleetSettings): void {
   const { KAFKA_BROKERS } = settings.urls;
   const lines = { DATABASE_URL: loginOf(settings, operator), KAFKA_BROKERS, NAMESPACE: settings.namespace };
+  writeSettings(settings.home, 'operator.env', lines);
+}
+
+/** Those with which `npx tradecore backup` and `restore` find a database that can be backed up. */
+export function writeBackupSettings(settings: FleetSettings, { folder, libraries }: PostgresPrograms, data: string): void {
+  writeSettings(settings.home, 'backup.env', {
+    DATABASE_URL: loginOf(settings, backup),
+    BACKUP_DIR: join(settings.home.path, 'backup'),
+    POSTGRES_DATA: data,
+    POSTGRES_PROGRAMS: folder,
+    ...(libraries !== undefined && { POSTGRES_LIBRARIES: libraries }),
+  });
+}
+
+function writeSettings(home: Home, file: string, lines: Readonly<Record<string, string>>): void {
   const text = Object.entries(lines).map(([name, value]) => `${name}=${value}\n`);
-  writeFileSync(join(secretsFolder(settings.home), 'operator.env'), text.join(''), { mode: 0o600 });
+  writeFileSync(join(secretsFolder(home), file), text.join(''), { mode: 0o600 });
 }
 
 function loginOf({ home, urls, namespace }: FleetSettings, service: string): string {

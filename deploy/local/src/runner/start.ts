@@ -1,6 +1,14 @@
 import { parseArgs } from 'node:util';
 import { Refusal, say, seconds, step, table, type Step } from './console.ts';
-import { build, migrate, startFleet, stopFleet, writeOperatorSettings, type FleetSettings } from './fleet.ts';
+import {
+  build,
+  migrate,
+  startFleet,
+  stopFleet,
+  writeBackupSettings,
+  writeOperatorSettings,
+  type FleetSettings,
+} from './fleet.ts';
 import { demoOwner, fundDemoAccount, localOperator } from '../demo/account.ts';
 import { databaseUrlFile, writeFleetFile } from './fleet-file.ts';
 import { openGateway, type Gateway } from '../gateway/gateway.ts';
@@ -9,6 +17,8 @@ import { LocalIssuer } from '../gateway/issuer.ts';
 import { namesBroker } from './outside.ts';
 import { choosePorts, takePort } from './ports.ts';
 import { stopLeftovers, takeHome, type Crash, type Supervised } from './processes.ts';
+import { findPrograms, type PostgresBuild } from '../servers/postgres-programs.ts';
+import { serverPlace } from '../servers/server-place.ts';
 import { namedServers, startServers, stopServers } from '../servers/servers.ts';
 import { insiders, instances, portRequests, type Instance, type Scale } from './service-list.ts';
 
@@ -22,7 +32,7 @@ interface Running {
 
 /** Brings the whole fleet up, shows where it is, and stays until a signal stops it. Returns the exit code. */
 export async function start(args: readonly string[]): Promise<number> {
-  const scale = readScale(args);
+  const { scale, build: postgresBuild } = readArguments(args);
   const gatewayPort = readPort();
   const holder = takeHome(home);
   if (holder !== undefined)
@@ -30,7 +40,7 @@ export async function start(args: readonly string[]): Promise<number> {
   const started = performance.now();
   const running: Running = { servers: [], fleet: [], isStopping: false };
   const stopRequested = listenForStop(running);
-  const up = bringUp(running, scale, gatewayPort).then(() => {
+  const up = bringUp(running, { scale, postgresBuild, gatewayPort }).then(() => {
     say(`\n  up in ${seconds(performance.now() - started)}; Ctrl-C stops everything\n`);
     say(`TradeCore is ready: http://127.0.0.1:${gatewayPort}`);
   });
@@ -44,7 +54,14 @@ export async function start(args: readonly string[]): Promise<number> {
   }
 }
 
-async function bringUp(running: Running, scale: Scale, gatewayPort: number): Promise<void> {
+/** What the command line and the environment ask for. */
+interface Wanted {
+  readonly scale: Scale;
+  readonly postgresBuild: PostgresBuild;
+  readonly gatewayPort: number;
+}
+
+async function bringUp(running: Running, { scale, postgresBuild, gatewayPort }: Wanted): Promise<void> {
   say(`TradeCore in ${home.path}\n`);
   const leftovers = await stopLeftovers(home);
   if (leftovers.length > 0) say(`  An earlier run was killed; what it left is stopped: ${leftovers.join(', ')}\n`);
@@ -61,6 +78,7 @@ async function bringUp(running: Running, scale: Scale, gatewayPort: number): Pro
   const starting = startServers({
     home,
     durability: 'durable',
+    build: postgresBuild,
     requests: { postgres: 15_432, kafka: 19_092, controller: 19_093, redis: 16_379 },
     named: namedServers(),
     step: next,
@@ -90,6 +108,10 @@ async function bringUp(running: Running, scale: Scale, gatewayPort: number): Pro
     fundDemoAccount(await demoOwner(address, issuer), await localOperator(address, issuer)),
   );
   writeOperatorSettings(settings);
+  if (postgresBuild === 'system') {
+    const place = serverPlace(home);
+    writeBackupSettings(settings, findPrograms(place, postgresBuild), place.folder('postgres'));
+  }
   writeFleetFile(home, urls, { address, namespace: settings.namespace, services: wanted });
   say(`\n${addresses(settings, gatewayPort, wanted)}`);
   say(`\n  The demo account ${account.id} has ${account.cash} USD. Trade with it: npm run demo`);
@@ -154,11 +176,26 @@ function readPort(): number {
   return port;
 }
 
-/** `--scale order-projector=3`, as often as needed. */
-function readScale(args: readonly string[]): Scale {
-  const { values } = parseArgs({ args: [...args], options: { scale: { type: 'string', multiple: true, default: [] } } });
+/** `--scale order-projector=3`, as often as needed, and `--postgres system`. */
+function readArguments(args: readonly string[]): { scale: Scale; build: PostgresBuild } {
+  const options = {
+    scale: { type: 'string', multiple: true, default: [] as string[] },
+    postgres: { type: 'string', default: 'npm' },
+  } as const;
+  const { values } = parseArgs({ args: [...args], options });
+  return { scale: readScale(values.scale), build: readBuild(values.postgres) };
+}
+
+function readBuild(text: string): PostgresBuild {
+  if (text !== 'npm' && text !== 'system') throw new Refusal(`--postgres is npm or system; it was "${text}".`);
+  if (text === 'system' && process.env['DATABASE_URL'])
+    throw new Refusal('--postgres says which PostgreSQL to start, and DATABASE_URL names one that runs: leave one of them out.');
+  return text;
+}
+
+function readScale(words: readonly string[]): Scale {
   return Object.fromEntries(
-    values.scale.map((text) => {
+    words.map((text) => {
       const [name = '', count = ''] = text.split('=');
       if (!insiders.some((service) => service.name === name)) {
         throw new Refusal(`--scale names a service: ${insiders.map((service) => service.name).join(', ')}; it was "${text}".`);

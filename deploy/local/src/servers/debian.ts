@@ -1,0 +1,50 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Refusal } from '../runner/console.ts';
+
+/** Makes the refusal out of what apt or dpkg said: only the caller knows what else would do. */
+type Missing = (why: string) => Refusal;
+
+/** Debian's packages and what they need that is not there, unpacked once into a folder: no root and no change of the system. Returns their root. */
+export function debianPackages(folder: string, packages: readonly string[], missing: Missing): string {
+  if (!existsSync(join(folder, '.complete'))) unpack(folder, packages, missing);
+  return join(folder, 'root');
+}
+
+/** Where programs under such a root find their libraries, for LD_LIBRARY_PATH. */
+export function librariesOf(root: string): string {
+  return [join(root, 'usr', 'lib'), join(root, 'lib')]
+    .filter(existsSync)
+    .flatMap((lib) => [lib, ...triplets(lib)])
+    .join(':');
+}
+
+/** The line that installs packages here, for who reads a refusal. */
+export const installLine = (packages: string): string =>
+  `${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install -y ${packages}`;
+
+const triplets = (lib: string) =>
+  readdirSync(lib)
+    .filter((name) => name.includes('-linux-'))
+    .map((name) => join(lib, name));
+
+function unpack(target: string, wanted: readonly string[], missing: Missing): void {
+  rmSync(target, { recursive: true, force: true });
+  for (const folder of ['lists/partial', 'cache/archives/partial', 'debs', 'root'])
+    mkdirSync(join(target, folder), { recursive: true });
+  const run = ([command = '', ...args]: readonly string[], cwd = target): string => {
+    const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8' });
+    if (status === 0) return stdout;
+    throw missing(`\`${command} ${args.at(-1)}\`: ${(error?.message ?? stderr).trim()}`);
+  };
+  const own = [`Dir::State::Lists=${join(target, 'lists')}`, `Dir::Cache=${join(target, 'cache')}`, 'APT::Sandbox::User='];
+  const options = own.flatMap((option) => ['-o', option]);
+  run(['apt-get', ...options, '-q', 'update']);
+  const plan = run(['apt-get', ...options, '--simulate', '--no-install-recommends', 'install', ...wanted]);
+  const packages = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name ?? '');
+  run(['apt-get', ...options, '-q', 'download', ...new Set([...wanted, ...packages])], join(target, 'debs'));
+  for (const file of readdirSync(join(target, 'debs'))) run(['dpkg', '-x', join(target, 'debs', file), join(target, 'root')]);
+  for (const folder of ['lists', 'cache', 'debs']) rmSync(join(target, folder), { recursive: true, force: true });
+  writeFileSync(join(target, '.complete'), '');
+}
