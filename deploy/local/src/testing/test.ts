@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { say, seconds } from '../runner/console.ts';
+import { Refusal, say, seconds } from '../runner/console.ts';
 import { checkFloors } from './floors.ts';
 import { home, root } from '../runner/home.ts';
 import { withTestServers } from './test-servers.ts';
@@ -36,24 +36,32 @@ const floors: Part = { name: 'floors', run: async () => verdict(checkFloors(root
 const building: Part = { name: 'build', run: () => tool('nx', ['run-many', '-t', 'build', '--outputStyle=static']) };
 /** Every core: Jest leaves one idle by itself, and on two that is half of the machine. */
 const workers = `--maxWorkers=${availableParallelism()}`;
-const unit: Part = { name: 'unit', run: () => jest('spec', [workers]) };
-const integration: Part = { name: 'integration', run: () => jest('int', [workers]) };
-/** One fleet at a time: on two cores two of them took 355 s together, and 311 s in turn. */
-const endToEnd: Part = { name: 'end to end', run: () => jest('e2e', ['--maxWorkers=1']) };
+/** The tests of a kind; only those in files whose paths match, if any are given. */
+const unit = (paths: readonly string[] = []): Part => ({ name: 'unit', run: () => jest('spec', [workers, ...paths]) });
+const onServers = (paths: readonly string[] = []): readonly Part[] => [
+  { name: 'integration', run: () => jest('int', [workers, ...paths]) },
+  // One fleet at a time: on two cores two of them took 355 s together, and 311 s in turn.
+  { name: 'end to end', run: () => jest('e2e', ['--maxWorkers=1', ...paths]) },
+];
 
 /** Parts that need one core each, side by side: the type checker takes as long as the others together. */
 const quick: readonly (readonly Part[])[] = [[types], [building, format, lint, floors]];
 
-/** Everything: starts its servers beside the quick part, runs every part, ends with `N passed, N failed`. Returns the exit code. */
-export async function test(): Promise<number> {
-  const early = playLanes(quick);
-  const outcomes = await withTestServers(async () => [...(await early), ...(await play([unit, integration, endToEnd]))]);
+/**
+ * Everything: starts its servers beside the quick part, runs every part, ends with `N passed, N failed`; with paths, the tests in files that match
+ * them. Returns the exit code.
+ */
+export async function test(paths: readonly string[]): Promise<number> {
+  const early = paths.length > 0 ? play([building]) : playLanes(quick);
+  const outcomes = await withTestServers(async () => [...(await early), ...(await play([unit(paths), ...onServers(paths)]))]);
+  const found = outcomes.reduce((sum, { passed, failed }) => sum + passed + failed, 0);
+  if (paths.length > 0 && found <= 1) throw new Refusal(`No file of tests matches ${paths.join(' or ')}.`);
   return summary(outcomes);
 }
 
 /** The quick part, without servers. Returns the exit code. */
 export async function check(): Promise<number> {
-  return summary([...(await playLanes(quick)), ...(await play([unit]))]);
+  return summary([...(await playLanes(quick)), ...(await play([unit()]))]);
 }
 
 /** Lanes at the same time, the parts of each in turn. */
