@@ -1,6 +1,7 @@
 import type { Event, EventClass } from './event.ts';
 import * as accounts from './accounts.ts';
 import * as brokerOrders from './broker-orders.ts';
+import { OperationPerformed } from './operations.ts';
 import { OrderKeyUsed } from './order-keys.ts';
 import * as placements from './order-placement.ts';
 import * as orders from './orders.ts';
@@ -28,6 +29,8 @@ export interface AggregateDeclaration {
    * changed rarely.
    */
   readonly asserted?: boolean;
+  /** Only functions of the database store them: the writers may not append by themselves. */
+  readonly byFunctions?: boolean;
   /** By event type, then by the version that it starts from. */
   readonly upcasts?: Readonly<Record<string, Readonly<Record<number, Upcast>>>>;
   /** The key of the record on the topic; the aggregate's id when absent. */
@@ -123,6 +126,12 @@ export const catalogue: Catalogue = {
     type: 'OrderKey',
     topic: topics.controlEvents.name,
     ...writtenBy('command-api', [OrderKeyUsed]),
+  },
+  Operation: {
+    type: 'Operation',
+    topic: topics.controlEvents.name,
+    byFunctions: true,
+    ...writtenBy('operator', [OperationPerformed]),
   },
   BrokerOrder: {
     type: 'BrokerOrder',

@@ -2,6 +2,7 @@ import * as accounts from './accounts.ts';
 import { OrderKeyUsed } from './order-keys.ts';
 import * as brokerOrders from './broker-orders.ts';
 import { sampleTerms } from './sample-terms.ts';
+import { OperationPerformed } from './operations.ts';
 import * as controls from './trading-control.ts';
 
 const orderId = '0190a6e0-0000-7000-8000-00000000a001';
@@ -34,6 +35,17 @@ const reservation: accounts.Reservation = {
   quantity: '10',
   unitPrice: '101.5',
   amount: '1015.51',
+};
+
+/** What an operator did. */
+export const operationSamples = {
+  OperationPerformed: new OperationPerformed({
+    command: 'parked redrive',
+    arguments: { name: 'order-projector', id: orderId },
+    why: 'release 1.4.1 folds it',
+    by: 'tradecore_operator',
+    outcome: '1 marked',
+  }),
 };
 
 /** A key that a repeat of an order came under. */

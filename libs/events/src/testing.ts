@@ -27,5 +27,5 @@ export function recordedSample(
 }
 
 export { orderSamples, placementSamples } from './samples-orders.ts';
-export { accountSamples, brokerOrderSamples, controlSamples, orderKeySamples } from './samples-others.ts';
+export { accountSamples, brokerOrderSamples, controlSamples, operationSamples, orderKeySamples } from './samples-others.ts';
 export { sampleTerms } from './sample-terms.ts';

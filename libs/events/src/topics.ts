@@ -27,7 +27,7 @@ export const topics = {
   orderEvents: stored('transport.order-events', 'stored events of Order'),
   accountEvents: stored('transport.account-events', 'stored events of Account'),
   brokerEvents: stored('transport.broker-events', 'stored events of BrokerOrder'),
-  controlEvents: stored('transport.control-events', 'stored events of TradingControl and OrderKey'),
+  controlEvents: stored('transport.control-events', 'stored events of TradingControl, OrderKey and Operation'),
   orderPlacement: stored(
     'saga.order-placement',
     "the saga's steps: each is a stored event and a command",

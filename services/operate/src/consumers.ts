@@ -1,13 +1,62 @@
 import type { Database } from '@tradecore/checks';
 import type { Fleet } from './fleet.ts';
 import type { Report, Row } from './output.ts';
-import type { Shell } from './shell.ts';
+import { operation, Refused } from './operations.ts';
+import { WrongUsage, type Plan, type Shell } from './shell.ts';
 
 /** `consumers ...` and `projections ...` */
 export function consumersCommands(shell: Shell): void {
-  const list = { usage: 'list', description: 'state, lag, parked' };
-  shell.report(shell.group('consumers', 'processes and intakes'), list, (fleet) => consumersReport(fleet, 'consumer'));
-  shell.report(shell.group('projections', 'read models'), list, (fleet) => consumersReport(fleet, 'projection'));
+  const groups = [
+    { kind: 'consumer', group: shell.group('consumers', 'processes and intakes') },
+    { kind: 'projection', group: shell.group('projections', 'read models') },
+  ] as const;
+  for (const { kind, group } of groups) {
+    shell.report(group, { usage: 'list', description: 'state, lag, parked' }, (fleet) => consumersReport(fleet, kind));
+    const resume = { usage: 'resume <name>', description: 'lets a halted one go on from where it stands' };
+    shell.act(group, resume, (fleet, { args: [name = ''] }) => planned(fleet, { kind, name, call: 'resume', more: [] }));
+  }
+  const beginAgain = {
+    usage: 'begin-again <name>',
+    description:
+      'lets a consumer hear what the store holds since a time, then the end of the log; without a time the log from its start',
+    options: { '--since <time>': 'RFC 3339; too early costs time only: what it has handled it knows again' },
+  };
+  shell.act(groups[0].group, beginAgain, (fleet, { args: [name = ''], options: { since } }) =>
+    planned(fleet, { kind: 'consumer', name, call: 'begin_again', more: [timeIn(since)] }),
+  );
+}
+
+interface Asking {
+  readonly kind: Kind;
+  readonly name: string;
+  /** The function of the schema `operate`, and its arguments between the name and the reason. */
+  readonly call: string;
+  readonly more: readonly unknown[];
+}
+
+/** Shows the row of the one that is meant, and calls. Throws `Refused` where there is none of this name. */
+async function planned(fleet: Fleet, { kind, name, call, more }: Asking): Promise<Plan> {
+  const row = await rowNamed(fleet, kind, name);
+  return {
+    name,
+    shown: { rows: [row], nothing: '' },
+    act: async (why) => ({ rows: [{ name, done: await operation(fleet.database, call, name, ...more, why) }], nothing: '' }),
+  };
+}
+
+/** The row of one consumer or projection as the list has it. Throws `Refused`. */
+export async function rowNamed(fleet: Fleet, kind: Kind, name: string): Promise<Row> {
+  const { rows } = await consumersReport(fleet, kind);
+  const row = rows.find((each) => each['name'] === name);
+  if (!row) throw new Refused(`there is no ${kind} ${name}: ${rows.map((each) => each['name']).join(', ')}`);
+  return row;
+}
+
+function timeIn(since: unknown): string | null {
+  if (since === undefined) return null;
+  if (typeof since !== 'string' || !/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(since) || Number.isNaN(Date.parse(since)))
+    throw new WrongUsage('--since is a time as RFC 3339 writes it: 2026-11-23T09:00:00Z');
+  return since;
 }
 
 /** What keeps offsets in the database: a process or an intake (`consumer`), or a read model (`projection`). */

@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import { consumersCommands } from './consumers.ts';
 import { doctorCommands } from './doctor.ts';
 import { openFleet } from './fleet.ts';
+import { Refused } from './operations.ts';
 import { orderCommands } from './orders.ts';
 import { parkedCommands } from './parked.ts';
 import { relayCommands } from './relay.ts';
@@ -22,7 +23,7 @@ const groups: readonly Commands[] = [
 ];
 
 /**
- * Runs `tradecore` with these arguments; returns the exit code: 0 well, 1 something was found, 2 it could not be judged, 64 wrong usage
+ * Runs `tradecore` with these arguments; returns the exit code: 0 well, 1 something was found or refused, 2 it could not be judged, 64 wrong usage
  * (EX_USAGE), 69 a server is away (EX_UNAVAILABLE), 78 wrong settings (EX_CONFIG).
  */
 export async function program(args: readonly string[], around: Partial<Around> & Pick<Around, 'say'>): Promise<number> {
@@ -42,6 +43,7 @@ export async function program(args: readonly string[], around: Partial<Around> &
 
 function refusalOf(error: Error): [why: string, code: number] {
   if (error instanceof WrongUsage) return [error.message, 64];
+  if (error instanceof Refused) return [error.message, 1];
   if (error instanceof ConfigFaults) return [error.message, 78];
   return [`${error.message || String(error)}\nIs the fleet up, and are DATABASE_URL and KAFKA_BROKERS right?`, 69];
 }

@@ -115,11 +115,15 @@ async function declareTypes(client: ClientBase, catalogue: Catalogue, prefix: st
   await client.query('begin');
   await client.query(declareTypesSql, [JSON.stringify(types)]);
   await client.query(declareWritersSql, [JSON.stringify(writers)]);
-  for (const role of new Set(writers.map(({ writer }) => writer))) {
-    await client.query(`grant execute on function append_events to "${role}"`);
+  for (const service of appenders(catalogue)) {
+    await client.query(`grant execute on function append_events to "${roleName(prefix, service)}"`);
   }
   await client.query('commit');
 }
+
+/** The services that append by themselves; what functions of the database store, its writers may not. */
+const appenders = (catalogue: Catalogue): Set<string> =>
+  new Set(Object.values(catalogue).flatMap(({ byFunctions = false, writers }) => (byFunctions ? [] : Object.keys(writers))));
 
 const declareTypesSql = `insert into aggregate_types (aggregate_type, topic, asserted)
   select type, topic, asserted from jsonb_to_recordset($1) as (type text, topic text, asserted boolean)

@@ -104,9 +104,9 @@ async function migrateDraft(url: string, { catalogue, migrations = [], services 
 }
 
 function contentHash({ catalogue, migrations = [], services = [] }: Schema): string {
-  const types = Object.values(catalogue).map(({ type, topic, asserted, writers }) => {
+  const types = Object.values(catalogue).map(({ type, topic, asserted, byFunctions, writers }) => {
     const written = Object.entries(writers).map(([service, events]) => [service, events.map((event) => event.type)]);
-    return [type, topic, asserted, written];
+    return [type, topic, asserted, byFunctions, written];
   });
   const content = JSON.stringify([storeMigrations, migrations, types, services]);
   return createHash('sha256').update(content).digest('hex').slice(0, 16);
