@@ -1,8 +1,9 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { Public } from '@tradecore/service';
-import { docsPage, openApiDocument } from '@tradecore/api';
+import { asyncApiDocument, docsPage, openApiDocument } from '@tradecore/api';
 
 const document = openApiDocument();
+const stream = asyncApiDocument();
 const page = docsPage(document);
 
 /** The documentation of the API, for programs and for people; public, for it holds no data. */
@@ -14,6 +15,14 @@ export class DocumentsHttp {
   @Header('cache-control', 'public, max-age=300')
   openapi(): object {
     return document;
+  }
+
+  /** `GET /asyncapi.json`: AsyncAPI 3.0 of the stream. */
+  @Public()
+  @Get('asyncapi.json')
+  @Header('cache-control', 'public, max-age=300')
+  asyncapi(): object {
+    return stream;
   }
 
   /** `GET /docs`: the same for people; one page without scripts or anything from elsewhere. */

@@ -329,6 +329,7 @@ describe('beside the stream', () => {
     const docs = await fetch(`${api.service.url}/docs`);
     expect([docs.status, docs.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     expect(await (await fetch(`${api.service.url}/openapi.json`)).json()).toMatchObject({ openapi: '3.1.1' });
+    expect(await (await fetch(`${api.service.url}/asyncapi.json`)).json()).toMatchObject({ asyncapi: '3.0.0' });
   });
 });
 

@@ -133,7 +133,7 @@ export function docsPage(document: OpenApiDocument): string {
   const { title = '', summary = '', description = '' } = document.info;
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>${escape(title)} API</title><style>${style}</style></head><body><div class="page">
-<nav><b>${escape(title)}</b><a href="#top">Overview</a><a href="/openapi.json">openapi.json</a>${links.join('')}<b>Schemas</b>${schemas.map(([name]) => `<a href="#${name}">${name}</a>`).join('')}</nav>
+<nav><b>${escape(title)}</b><a href="#top">Overview</a><a href="/openapi.json">openapi.json</a><a href="/asyncapi.json">asyncapi.json</a>${links.join('')}<b>Schemas</b>${schemas.map(([name]) => `<a href="#${name}">${name}</a>`).join('')}</nav>
 <main id="top"><h1>${escape(title)} API</h1><p>${prose(summary)}</p><p>${prose(description)}</p>
 ${operations.map(({ path, method, operation }) => operationSection(path, method, operation, document)).join('\n')}
 ${schemas.map(schemaSection).join('\n')}</main></div></body></html>`;

@@ -17,6 +17,7 @@ export const apiPaths: Readonly<Record<string, readonly string[]>> = {
     Object.entries(paths).map(([path, methods]) => [path, Object.keys(methods).map((each) => each.toUpperCase())]),
   ),
   '/openapi.json': ['GET'],
+  '/asyncapi.json': ['GET'],
   '/docs': ['GET'],
 };
 

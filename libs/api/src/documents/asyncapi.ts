@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { clientMessage, serverMessage, streamProtocol } from '../stream.ts';
+import type { JsonSchema } from './document.ts';
+
+interface Reference {
+  readonly $ref: string;
+}
+
+interface Message {
+  readonly name: string;
+  readonly summary?: string;
+  readonly payload: JsonSchema;
+}
+
+/** The document that `/asyncapi.json` serves. */
+export interface AsyncApiDocument {
+  readonly asyncapi: '3.0.0';
+  readonly defaultContentType: 'application/json';
+  readonly channels: { readonly stream: { readonly address: string; readonly messages: Readonly<Record<string, Reference>> } };
+  readonly components: { readonly messages: Readonly<Record<string, Message>>; readonly [part: string]: unknown };
+  readonly [part: string]: unknown;
+}
+
+/** Each member of a union of messages under the name that its `type` says. */
+function messagesOf(union: typeof clientMessage | typeof serverMessage): Record<string, Message> {
+  return Object.fromEntries(
+    union.options.map((option) => {
+      const { $schema: _, description, ...payload } = z.toJSONSchema(option, { io: 'input' }) as JsonSchema;
+      const name = option.shape.type.value;
+      return [name, { name, ...(description !== undefined && { summary: description }), payload }];
+    }),
+  );
+}
+
+const [asked, told] = [messagesOf(clientMessage), messagesOf(serverMessage)];
+const channel = { $ref: '#/channels/stream' };
+const referred = (messages: object, path: string): Reference[] =>
+  Object.keys(messages).map((name) => ({ $ref: `${path}/${name}` }));
+
+/** AsyncAPI 3.0 of the stream, made from the schemas that check its messages. What it does is said from the service's side: it receives what clients ask. */
+export function asyncApiDocument(): AsyncApiDocument {
+  const messages = { ...asked, ...told };
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'TradeCore stream',
+      version: '1',
+      description:
+        'Changes in your accounts as they happen, over a WebSocket. Subscribe to an account, from now on or after the last entry that you have: each change comes once, in order. `openapi.json` describes the requests.',
+    },
+    defaultContentType: 'application/json',
+    servers: {
+      fleet: {
+        host: '{host}',
+        protocol: 'wss',
+        description: 'The address of the fleet; `ws` where it serves plain HTTP.',
+        variables: { host: { default: '127.0.0.1:8080' } },
+        security: [{ $ref: '#/components/securitySchemes/bearer' }],
+      },
+    },
+    channels: {
+      stream: {
+        address: '/v1/stream',
+        messages: Object.fromEntries(Object.keys(messages).map((name) => [name, { $ref: `#/components/messages/${name}` }])),
+        ...{ description: `One connection, subprotocol \`${streamProtocol}\`; it may follow several accounts.` },
+        ...{ bindings: { ws: { method: 'GET', bindingVersion: '0.1.0' } } },
+      },
+    },
+    operations: {
+      ask: {
+        action: 'receive',
+        channel,
+        summary: 'What a client asks.',
+        messages: referred(asked, '#/channels/stream/messages'),
+      },
+      tell: {
+        action: 'send',
+        channel,
+        summary: 'What the service tells.',
+        messages: referred(told, '#/channels/stream/messages'),
+      },
+    },
+    components: {
+      messages,
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT (RFC 9068, at+jwt)',
+          description:
+            'With the request that opens the stream; a browser offers the subprotocol `ticket.<ticket>` instead, from `POST /v1/stream-tickets`.',
+        },
+      },
+    },
+  };
+}
