@@ -1,8 +1,9 @@
 -- What the runtime keeps for one projector beside its offsets.
 
--- One row: which log the offsets belong to, and whether the projection is stopped.
+-- One row: by which version of the fold the rows were made, which log the offsets belong to, and whether the projection is stopped.
 create table {{schema}}.projection (
   one boolean primary key default true check (one),
+  version int,                                 -- of the fold; null until built: an older one leaves the rows alone, a newer one builds anew
   log text,                                    -- cluster id and namespace; null until built
   epoch uuid not null default gen_random_uuid(), -- a new one whenever rows were thrown away: sequences start again
   start_over boolean not null default false,   -- the next builder throws all rows away first

@@ -2,6 +2,7 @@ export {
   declarationOf,
   fold,
   foldAppended,
+  isProjector,
   On,
   Projector,
   projectorName,

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { RecordedEvent } from '@tradecore/events';
-import { fold, foldAppended } from './projector/projector.ts';
+import { upcast, type Catalogue, type RecordedEvent } from '@tradecore/events';
+import { declarationOf, fold, foldAppended } from './projector/projector.ts';
 import type { ProjectorClass, RowOf } from './projector/projector.ts';
 
 /** What can be said about a projector after some events. */
@@ -43,4 +43,23 @@ export function givenEvents<P extends object>(projector: ProjectorClass<P>, ...e
     thenAppended: (...expected) => same(steps().lines, expected),
     thenNothing: () => same(steps().row, undefined),
   };
+}
+
+/** The rows by their keys, and the lines, that a projector makes of stored events of many aggregates, in this order: as a rebuild would. */
+export function foldHistory(
+  projector: ProjectorClass,
+  catalogue: Catalogue,
+  history: readonly RecordedEvent[],
+): { readonly rows: Readonly<Record<string, object>>; readonly lines: readonly object[] } {
+  const { fold: foldOne, handles, key } = declarationOf(projector);
+  const rows: Record<string, object> = {};
+  const lines: object[] = [];
+  for (const stored of history.filter(({ type }) => handles(type))) {
+    const event = upcast(catalogue, stored);
+    const folded = foldOne(rows[key(event)], frozen(event));
+    if (!folded) continue;
+    rows[key(event)] = frozen(folded.row);
+    lines.push(...folded.append);
+  }
+  return { rows, lines };
 }

@@ -70,7 +70,7 @@ export interface Tally {
 }
 
 /** Adds up each counter: its key is the event's own aggregate. */
-@Projector({ name: 'tally-projector', topics: [topic], table: 'tallies' })
+@Projector({ name: 'tally-projector', topics: [topic], version: 1, table: 'tallies' })
 export class Tallies {
   @On(Counted)
   onCounted(row: Tally | undefined, { aggregateId, data }: RecordedEvent<Counted>): Tally {
@@ -89,6 +89,20 @@ export class Tallies {
   }
 }
 
+/** Its next version: each amount counts twice. */
+@Projector({ name: 'tally-projector', topics: [topic], version: 2, table: 'tallies' })
+export class DoubledTallies extends Tallies {
+  @On(Counted)
+  override onCounted(row: Tally | undefined, event: RecordedEvent<Counted>): Tally {
+    return super.onCounted(super.onCounted(row, event), event);
+  }
+
+  @On(Spoilt)
+  override onSpoilt(row: Tally | undefined, event: RecordedEvent<Spoilt>): Tally {
+    return super.onSpoilt(row, event);
+  }
+}
+
 /** A row of `ledger_projector.ledgers`. */
 export interface Ledger {
   readonly account: string;
@@ -96,7 +110,7 @@ export interface Ledger {
 }
 
 /** Numbers the counts of an account: many counters feed one row. */
-@Projector({ name: 'ledger-projector', topics: [topic], table: 'ledgers', appends: 'entries', shared: true })
+@Projector({ name: 'ledger-projector', topics: [topic], version: 1, table: 'ledgers', appends: 'entries', shared: true })
 export class Ledgers {
   key({ metadata }: RecordedEvent): string {
     if (!metadata.account) throw new Error('no account');

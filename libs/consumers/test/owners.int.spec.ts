@@ -2,6 +2,7 @@ import { freshId } from '@tradecore/events';
 import {
   OffsetLost,
   ProjectionStopped,
+  ProjectorBatches,
   rebuildProjection,
   redrive,
   ProjectionBusy,
@@ -9,7 +10,7 @@ import {
 } from '@tradecore/consumers';
 import kafkajs from 'kafkajs';
 import { Offsets } from '../src/offsets/offsets.ts';
-import { counts, Ledgers, Tallies, topic } from './counters.ts';
+import { counters, counts, DoubledTallies, Ledgers, Tallies, topic } from './counters.ts';
 import { createWorld, until, type World } from './world.ts';
 
 const times = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i));
@@ -40,7 +41,7 @@ describe('offsets and their owners', () => {
     'has one owner: who does not find what it wrote, writes nothing',
     async () => {
       world = await createWorld();
-      const offsets = new Offsets('tally_projector', [topic], 'projection');
+      const offsets = new Offsets({ schema: 'tally_projector', topics: [topic], state: 'projection', version: 1 });
       const log = (name: string) => ({ name, topicIds: new Map() });
       const partition = { topic, partition: 0, startOffset: 0n, endOffset: 10n };
       await world.dataSource.transaction((tx) => offsets.replace(tx, [{ topic, partition: 0, next: 5n, mark: '-' }], log('log')));
@@ -207,6 +208,37 @@ describe('offsets and their owners', () => {
         await tx.query('select from ledger_projector.projection for update');
         await expect(redrive(Ledgers, id, world.parts)).rejects.toThrow(ProjectionBusy);
       });
+    },
+    patience,
+  );
+
+  it(
+    'leaves rows of a newer version alone, beside which it runs, until an operator asks for its own',
+    async () => {
+      world = await createWorld(Tallies, 'tally-projector', 2);
+      const older = await world.run();
+      await world.happen(...counts(freshId(), 1, 10));
+      await until(tallied, (sum) => sum === 10);
+      const newer = await world.run(() => {
+        const doubled = new ProjectorBatches(DoubledTallies, { ...world.parts, catalogue: counters, kafka: world.test.kafka });
+        return change(doubled, { name: 'newer' }); // a group of its own: both are given every partition
+      });
+      await until(tallied, (sum) => sum === 20);
+      const [parked] = counts(freshId(), 1, 1);
+      await world.happen(...times(5, () => counts(freshId(), 1, 2)).flat(), parked!);
+      await until(older.status.bind(older), ({ reason }) => reason === 'the rows are of version 2, this build folds version 1');
+      await until(tallied, (sum) => sum === 42);
+      expect([older.status().state, newer.status().state]).toEqual(['waiting', 'running']);
+      await expect(redrive(Tallies, parked!.aggregateId, world.parts)).rejects.toThrow('of version 2');
+
+      await newer.stop();
+      await world.happen(...counts(freshId(), 1, 3));
+      await rebuildProjection(Tallies, world.parts); // the release was rolled back
+      await until(tallied, (sum) => sum === 24);
+      await until(
+        () => older.status().state,
+        (state) => state === 'running',
+      );
     },
     patience,
   );

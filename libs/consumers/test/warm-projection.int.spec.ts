@@ -31,12 +31,13 @@ describe('a projector that knows the rows and checkpoints of its last batches', 
     [letters, next] = [[], 0n];
     const offset = `insert into tally_projector.offsets (topic, partition, next_offset, owner) values ($1, 0, 0, $2)`;
     await bench.database.dataSource.query(offset, [topic, owner]);
+    await bench.database.dataSource.query('update tally_projector.projection set version = 1');
   });
   afterEach(() => bench.drop());
 
   /** Handles events as one batch; resolves with whether it was warm. */
   const handle = async (...events: RecordedEvent[]): Promise<boolean> => {
-    const offsets = new Offsets('tally_projector', [topic], 'projection');
+    const offsets = new Offsets({ schema: 'tally_projector', topics: [topic], state: 'projection', version: 1 });
     const moves = [{ topic, partition: 0, from: next, to: next + BigInt(events.length) }];
     const message = { topic, partition: 0, offset: next, timestamp: 0, key: null, value: null, headers: {} };
     await batches.handle({
@@ -120,5 +121,14 @@ describe('a projector that knows the rows and checkpoints of its last batches', 
     await bench.database.dataSource.query('update tally_projector.offsets set owner = gen_random_uuid()');
     await expect(handle(events[0]!)).rejects.toThrow('belongs to');
     expect(await tally()).toBeUndefined();
+  });
+
+  it.each([0, 2])('writes nothing into rows of version %i, neither warm nor loaded', async (built) => {
+    const events = counts(id, 1, 2);
+    await bench.keep(...events);
+    await handle(events[0]!);
+    await bench.database.dataSource.query('update tally_projector.projection set version = $1', [built]);
+    await expect(handle(events[1]!)).rejects.toThrow(`of version ${built}, this build folds version 1`);
+    expect([await tally(), await stored()]).toEqual(['1.00', '1']);
   });
 });

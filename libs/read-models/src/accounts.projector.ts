@@ -71,7 +71,13 @@ type Moving =
   FundsDeposited | FundsWithdrawn | ReservationMade | ReservationChanged | ReservationReleased | FillSettled | FillReversed;
 
 /** Shows each account with its money and reservations, and keeps its ledger. */
-@Projector({ name: 'account-projector', topics: [topics.accountEvents.name], table: 'accounts', appends: 'activities' })
+@Projector({
+  name: 'account-projector',
+  topics: [topics.accountEvents.name],
+  version: 1,
+  table: 'accounts',
+  appends: 'activities',
+})
 export class Accounts {
   @On(AccountOpened)
   onAccountOpened(_: AccountRow | undefined, event: RecordedEvent<AccountOpened>): Appending<AccountRow> {

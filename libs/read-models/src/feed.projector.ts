@@ -65,6 +65,7 @@ export interface FeedLine {
 @Projector({
   name: 'feed-projector',
   topics: [topics.orderEvents.name, topics.accountEvents.name, topics.brokerEvents.name],
+  version: 1,
   table: 'feeds',
   appends: 'feed_entries',
   shared: true,

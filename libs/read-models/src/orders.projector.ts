@@ -72,7 +72,7 @@ export interface OrderRow extends OrderTerms {
 }
 
 /** Shows each order. The same fold answers the write that placed it, and reads as of a time. */
-@Projector({ name: 'order-projector', topics: [topics.orderEvents.name], table: 'orders' })
+@Projector({ name: 'order-projector', topics: [topics.orderEvents.name], version: 1, table: 'orders' })
 export class Orders {
   @On(OrderPlaced)
   onOrderPlaced(_: OrderRow | undefined, event: RecordedEvent<OrderPlaced>): OrderRow {

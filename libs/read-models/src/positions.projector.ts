@@ -20,6 +20,7 @@ export interface PositionRow extends Position {
 @Projector({
   name: 'position-projector',
   topics: [topics.accountEvents.name],
+  version: 1,
   table: 'positions_held',
   shared: true,
 })

@@ -37,6 +37,8 @@ export interface BatchProcessor {
   readonly schema: string;
   /** and the table there whose one row says on which log they are and whether it is stopped. */
   readonly state: 'projection' | 'consumer';
+  /** Of the fold, where there is one. */
+  readonly version?: number | undefined;
   /** Records of one transaction at most. */
   readonly maxRecords: number;
   /** Called once before the first record. */

@@ -4,7 +4,7 @@ import { OffsetLost, ProjectionStopped } from './errors.ts';
 import type { StartingOffset } from './starting-offsets.ts';
 
 /** Why the store has to fill in before the log can be read on. */
-export type Unusable = 'never-built' | 'other-log' | 'below-log' | 'beyond-log';
+export type Unusable = 'never-built' | 'older-version' | 'other-log' | 'below-log' | 'beyond-log';
 
 /** An offset that is unusable: which (the key of its partition, a topic, a log), and why. */
 export interface UnusableOffset {
@@ -27,7 +27,18 @@ export type Claim =
   | { readonly state: 'claimed'; readonly offsets: ReadonlyMap<string, bigint> }
   | ({ readonly state: 'unusable' } & UnusableOffset)
   | { readonly state: 'builder-at-work' }
+  | { readonly state: 'newer-version'; readonly reason: string }
   | { readonly state: 'stopped'; readonly reason: string };
+
+/** Whose offsets they are. */
+export interface OffsetsOf {
+  readonly schema: string;
+  readonly topics: readonly string[];
+  /** The table of the consumer's one row. */
+  readonly state: 'projection' | 'consumer';
+  /** Of a projector: of its fold. Rows of another version are neither claimed nor fed. */
+  readonly version?: number | undefined;
+}
 
 /** A partition's offset before and after a batch, and the mark of the log beside it; without one the last stays. */
 export interface Move extends TopicPartition {
@@ -58,18 +69,45 @@ const beginnerMs = 5_000;
 /** Well before it ends. */
 export const renewMs = beginnerMs / 4;
 
+/** Why the offset of one partition can't be used. */
+function unusableIn(
+  partition: AssignedPartition,
+  known: ReadonlyMap<string, Stored>,
+  others: ReadonlySet<string>,
+): UnusableOffset | undefined {
+  const where = partitionKey(partition);
+  const { next, mark } = known.get(where) ?? { next: 0n, mark: null };
+  if (mark !== null && others.has(markKey(where, mark))) return { why: 'other-log', where };
+  if (next < partition.startOffset) return { why: 'below-log', where };
+  if (next > partition.endOffset) return { why: 'beyond-log', where, next };
+  return undefined;
+}
+
+/** Whether rows of version `built` are too new for a fold of version `own`. */
+export const isNewerVersion = (built: number | null, own: number | undefined): boolean =>
+  built !== null && own !== undefined && built > own;
+
+/** Why a fold of version `own` leaves rows alone. */
+export const otherVersion = (built: number | null, own: number | undefined): string =>
+  `the rows are of version ${built}, this build folds version ${own}`;
+
 /** The rows that say where partitions go on, in the schema of one consumer. */
 export class Offsets {
-  /** `state` is the table of the consumer's one row: `projection`, `consumer`. */
-  constructor(
-    private readonly schema: string,
-    private readonly topics: readonly string[],
-    private readonly state: string,
-  ) {}
+  private readonly schema: string;
+  private readonly topics: readonly string[];
+  private readonly state: string;
+  private readonly version: number | undefined;
+
+  constructor({ schema, topics, state, version }: OffsetsOf) {
+    this.schema = schema;
+    this.topics = topics;
+    this.state = state;
+    this.version = version;
+  }
 
   /**
    * Makes `owner` the owner of the partitions and answers where they go on; a partition that is new to its topic starts at 0.
-   * An offset in another log than `log`, below its start or beyond its end is unusable; `others`: marks that are of another log, as
+   * What an older version of the fold has built, and an offset in another log than `log`, below its start or beyond its end, is unusable; `others`: marks that are of another log, as
    * `markKey`. In a transaction of its own.
    */
   async claim(
@@ -78,15 +116,14 @@ export class Offsets {
     { owner, log, others = new Set() }: { readonly owner: string; readonly log: Log; readonly others?: ReadonlySet<string> },
   ): Promise<Claim> {
     const [projection] = (await tx.query(
-      `select log, stopped_reason from ${this.schema}.${this.state} for share skip locked`,
-    )) as {
-      log: string | null;
-      stopped_reason: string | null;
-    }[];
+      `select log, ${this.versionColumn()} as version, stopped_reason from ${this.schema}.${this.state} for share skip locked`,
+    )) as { log: string | null; version: number | null; stopped_reason: string | null }[];
     if (!projection) return { state: 'builder-at-work' };
     if (projection.stopped_reason !== null) return { state: 'stopped', reason: projection.stopped_reason };
+    if (isNewerVersion(projection.version, this.version))
+      return { state: 'newer-version', reason: otherVersion(projection.version, this.version) };
     const known = await this.read(tx);
-    const unusable = this.unusable(projection.log, log, known, { assigned, others });
+    const unusable = this.unusable(projection, log, known, { assigned, others });
     if (unusable) return { state: 'unusable', ...unusable };
     const rows = (await tx.query(
       `insert into ${this.schema}.offsets as p (topic, partition, next_offset, mark, owner)
@@ -104,25 +141,24 @@ export class Offsets {
     return { state: 'claimed', offsets: new Map(rows.map((row) => [partitionKey(row), BigInt(row.next_offset)])) };
   }
 
+  /** A process and an intake have no version: they decide, and nothing is built anew. */
+  private versionColumn(): string {
+    return this.version === undefined ? 'null::int' : 'version';
+  }
+
   private unusable(
-    builtOn: string | null,
+    { log: builtOn, version }: { readonly log: string | null; readonly version: number | null },
     log: Log,
     known: ReadonlyMap<string, Stored>,
     { assigned, others }: { readonly assigned: readonly AssignedPartition[]; readonly others: ReadonlySet<string> },
   ): UnusableOffset | undefined {
     if (builtOn === null) return { why: 'never-built', where: log.name };
+    if (this.version !== undefined && version !== this.version) return { why: 'older-version', where: String(version) };
     if (builtOn !== log.name) return { why: 'other-log', where: log.name };
     const topicsKnown = new Set([...known.keys()].map((key) => partitionOf(key).topic));
     const newTopic = this.topics.find((topic) => !topicsKnown.has(topic));
     if (newTopic !== undefined) return { why: 'never-built', where: newTopic };
-    for (const partition of assigned) {
-      const where = partitionKey(partition);
-      const { next, mark } = known.get(where) ?? { next: 0n, mark: null };
-      if (mark !== null && others.has(markKey(where, mark))) return { why: 'other-log', where };
-      if (next < partition.startOffset) return { why: 'below-log', where };
-      if (next > partition.endOffset) return { why: 'beyond-log', where, next };
-    }
-    return undefined;
+    return assigned.map((partition) => unusableIn(partition, known, others)).find((found) => found !== undefined);
   }
 
   /** All offsets of the consumer, by `partitionKey`. */
@@ -166,6 +202,7 @@ export class Offsets {
          update ${this.schema}.offsets p set next_offset = mine.goes_to, mark = mine.mark, moved_at = clock_timestamp()
            from mine, ${this.schema}.${this.state} s
           where p.topic = mine.topic and p.partition = mine.partition and s.stopped_reason is null
+            ${this.version === undefined ? '' : `and s.version = $${first + 6}`}
          returning p.topic, p.partition)`,
       parameters: [
         moves.map(({ topic }) => topic),
@@ -174,6 +211,7 @@ export class Offsets {
         moves.map(({ to }) => String(to)),
         moves.map(({ mark }) => mark ?? null),
         owner,
+        ...(this.version === undefined ? [] : [this.version]),
       ],
     };
   }
@@ -181,25 +219,31 @@ export class Offsets {
   /** Says why an offset could not be moved. */
   private async refuse(tx: Transaction, move: Move, owner: string): Promise<never> {
     const [row] = (await tx.query(
-      `select p.next_offset, p.owner, s.stopped_reason from ${this.schema}.offsets p, ${this.schema}.${this.state} s
+      `select p.next_offset, p.owner, s.stopped_reason, ${this.versionColumn()} as version from ${this.schema}.offsets p, ${this.schema}.${this.state} s
         where p.topic = $1 and p.partition = $2`,
       [move.topic, move.partition],
-    )) as { next_offset: string; owner: string | null; stopped_reason: string | null }[];
+    )) as { next_offset: string; owner: string | null; stopped_reason: string | null; version: number | null }[];
     const where = partitionKey(move);
     if (!row) throw new OffsetLost(`${where} has no offset`);
     if (row.stopped_reason !== null) throw new ProjectionStopped(row.stopped_reason);
+    if (this.version !== undefined && row.version !== this.version)
+      throw new OffsetLost(`${where}: ${otherVersion(row.version, this.version)}`);
     if (row.owner !== owner) throw new OffsetLost(`${where} belongs to ${row.owner ?? 'no owner'}`);
     if (BigInt(row.next_offset) !== move.from) throw new OffsetLost(`${where} is at ${row.next_offset}, not at ${move.from}`);
     throw new OffsetLost(`${where} is locked by another transaction`);
   }
 
-  /** Replaces all offsets: they have no owner, so that each instance has to claim again. For a builder, which holds the projection. */
+  /**
+   * Replaces all offsets of rows that this version has built: they have no owner, so that each instance has to claim again. For a builder, which
+   * holds the projection.
+   */
   async replace(tx: Transaction, offsets: readonly StartingOffset[], log: Log): Promise<void> {
     await tx.query(`delete from ${this.schema}.offsets`);
     await this.insert(tx, offsets);
-    await tx.query(`update ${this.schema}.${this.state} set log = $1, start_over = false, built_at = clock_timestamp()`, [
-      log.name,
-    ]);
+    await tx.query(
+      `update ${this.schema}.${this.state} set log = $1, version = $2, start_over = false, built_at = clock_timestamp()`,
+      [log.name, this.version],
+    );
   }
 
   /**

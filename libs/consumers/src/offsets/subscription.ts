@@ -21,7 +21,7 @@ import { inTransaction, outsideTransaction } from './transaction.ts';
 /** How a subscription is doing. */
 export interface SubscriptionStatus {
   readonly name: string;
-  /** `building`: from the store. `waiting`: another instance builds. `stopped`: by a fault that needs an operator; see `reason`. */
+  /** `building`: from the store. `waiting`: another instance builds, or the rows are of a newer version. `stopped`: by a fault that needs an operator; see `reason`. */
   readonly state: 'starting' | 'building' | 'waiting' | 'running' | 'stopped' | 'closed';
   /** Why it is stopped, or what failed last and has not succeeded since. */
   readonly reason?: string | undefined;
@@ -64,7 +64,7 @@ export class Subscription {
     private readonly parts: SubscriptionParts,
   ) {
     this.attempt = heartbeat(processor.name);
-    this.offsets = new Offsets(processor.schema, processor.topics, processor.state);
+    this.offsets = new Offsets(processor);
     this.runner = new ChunkRunner(processor, {
       ...parts,
       offsets: this.offsets,
@@ -143,6 +143,7 @@ export class Subscription {
         return claim.offsets;
       }
       if (claim.state === 'stopped') await this.wait('stopped', signal, claim.reason);
+      else if (claim.state === 'newer-version') await this.wait('waiting', signal, claim.reason);
       else if (claim.state === 'builder-at-work') await this.wait('waiting', signal);
       else if (claim.why === 'beyond-log' && (await this.isReached(claim, assigned))) continue;
       else if (!(await this.build(claim, present))) await this.wait('waiting', signal);

@@ -30,6 +30,7 @@ export interface Beginning extends ConsumerParts {
 const storeBatch = 100;
 
 const found = {
+  'older-version': 'the offsets are of an older version',
   'other-log': 'the log is not the one that the offsets count in',
   'below-log': 'the log was cut off before it was read',
   'beyond-log': 'the log ends before the offset',
@@ -47,7 +48,7 @@ export async function begin({ why, where }: UnusableOffset, log: Log, beginning:
       `${where}: ${found[why]}: see docs/runbooks/halted-consumer.md, then select ${schema}.begin_again()`,
     );
   }
-  const offsets = new Offsets(schema, topics, 'consumer');
+  const offsets = new Offsets({ schema, topics, state: 'consumer' });
   const outside = outsideTransaction(dataSource);
   const beginner = randomUUID();
   const row = await offsets.beginning(outside, beginner);

@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { ModelDiverged } from '../offsets/errors.ts';
 import { Outcome } from './outcome.ts';
 import { inTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
-import type { Log, Offsets } from '../offsets/offsets.ts';
+import { isNewerVersion, type Log, type Offsets } from '../offsets/offsets.ts';
 import { startingOffsets } from '../offsets/starting-offsets.ts';
 import { Projection, type ProjectionParts } from './projection.ts';
 
@@ -23,20 +23,21 @@ const builderStatementMs = 600_000;
 
 /**
  * Brings the rows up from the event store and sets all offsets of the projector to where the log ended before: rows, checkpoints and offsets
- * in one transaction, so that readers see the old model or the new one. What the checkpoints cover already is left as it is.
+ * in one transaction, so that readers see the old model or the new one. What the checkpoints cover already is left as it is, unless another
+ * version of the fold made it.
  * One builder at a time: the lease is the lock of the projection's row, which PostgreSQL frees when the builder dies.
- * Resolves with `undefined` when another builder is at work. Throws `ModelDiverged`.
+ * Resolves with `undefined` when another builder is at work, or a newer version was. Throws `ModelDiverged`.
  */
 export async function build(parts: BuilderParts, log: Log): Promise<Outcome | undefined> {
   const { dataSource, declaration, offsets, kafka } = parts;
   const work = async (tx: PipelinedTransaction): Promise<Outcome | undefined> => {
-    const [projection] = (await tx.query(`select start_over from ${declaration.schema}.projection for update skip locked`)) as {
-      start_over: boolean;
-    }[];
-    if (!projection) return undefined;
+    const [projection] = (await tx.query(
+      `select start_over, version from ${declaration.schema}.projection for update skip locked`,
+    )) as { start_over: boolean; version: number | null }[];
+    if (!projection || isNewerVersion(projection.version, declaration.version)) return undefined;
     await tx.query(`select from ${declaration.schema}.offsets order by topic, partition for update`);
     const ends = await startingOffsets('end', declaration.topics, { kafka, log }); // before the snapshot: all that the log holds up to here is in it
-    if (projection.start_over) await empty(tx, parts);
+    if (projection.start_over || projection.version !== declaration.version) await empty(tx, parts);
     else await compareCheckpoints(tx, declaration.schema);
     const outcome = await foldStore(tx, parts);
     await offsets.replace(tx, ends, log);

@@ -34,12 +34,16 @@ export async function resumeProjection(projector: ProjectorClass, parts: Pick<Op
 
 /**
  * Asks for a rebuild: the next builder throws all rows away and folds the store from the first event, in one transaction, so that readers see
- * the old rows until it is done. A running instance begins within seconds. Sequences start again under a new epoch.
+ * the old rows until it is done. A running instance begins within seconds. Sequences start again under a new epoch. It is this version that
+ * builds, or a newer one: so a release that was rolled back gets its rows back.
  */
 export async function rebuildProjection(projector: ProjectorClass, parts: Pick<OperatorParts, 'dataSource'>): Promise<void> {
-  const { schema } = declarationOf(projector);
+  const { schema, version } = declarationOf(projector);
   await inTransaction(parts.dataSource, async (tx) => {
-    await tx.query(`update ${schema}.projection set log = null, start_over = true, stopped_reason = null, stopped_at = null`);
+    await tx.query(
+      `update ${schema}.projection set log = null, version = $1, start_over = true, stopped_reason = null, stopped_at = null`,
+      [version],
+    );
     await tx.query(`update ${schema}.offsets set owner = null`);
   });
 }

@@ -58,6 +58,7 @@ export class ProjectorBatches implements BatchProcessor {
   readonly topics: readonly string[];
   readonly schema: string;
   readonly state = 'projection';
+  readonly version: number;
   readonly maxRecords = 500;
   private readonly declaration: Declaration;
   private readonly metrics: ProjectionMetrics;
@@ -71,6 +72,7 @@ export class ProjectorBatches implements BatchProcessor {
     this.name = this.declaration.name;
     this.topics = this.declaration.topics;
     this.schema = this.declaration.schema;
+    this.version = this.declaration.version;
     this.metrics = projectionMetrics(this.name);
   }
 
@@ -116,8 +118,7 @@ export class ProjectorBatches implements BatchProcessor {
     const started = performance.now();
     log.info({ projector: this.name, why, where }, 'the store fills in');
     const { dataSource, kafka } = this.parts;
-    const offsets = new Offsets(this.schema, this.topics, this.state);
-    const outcome = await build({ ...this.ready().parts, dataSource, kafka, offsets }, on);
+    const outcome = await build({ ...this.ready().parts, dataSource, kafka, offsets: new Offsets(this) }, on);
     if (!outcome) return false;
     this.count(outcome);
     void this.tell(undefined);

@@ -8,7 +8,7 @@ interface Row {
   readonly seen: number;
 }
 
-@Projector({ name: 'sample-projector', topics: ['transport.order-events'], table: 'samples' })
+@Projector({ name: 'sample-projector', topics: ['transport.order-events'], version: 1, table: 'samples' })
 class Samples {
   @On(OrderPlaced)
   onOrderPlaced(row: Row | undefined, event: RecordedEvent<OrderPlaced>): Row {
@@ -49,7 +49,7 @@ describe('a projector', () => {
   });
 
   it('may not change what it was given, in its tests', () => {
-    @Projector({ name: 'impure-projector', topics: [], table: 'impure' })
+    @Projector({ name: 'impure-projector', topics: [], version: 1, table: 'impure' })
     class Impure {
       @On(OrderPlaced)
       onOrderPlaced(row: { seen: number } | undefined): { seen: number } {
@@ -67,13 +67,17 @@ describe('a projector', () => {
         return event.type;
       }
     }
-    expect(() => Projector({ name: 'keyed', topics: [], table: 'keyed' })(Keyed)).toThrow('shared: true');
-    expect(() => Projector({ name: 'keyed', topics: [], table: 'keyed', shared: true })(Keyed)).not.toThrow();
-    expect(() => Projector({ name: 'samples', topics: [], table: 'x', shared: true })(class {})).toThrow('shared: true');
+    expect(() => Projector({ name: 'keyed', topics: [], version: 1, table: 'keyed' })(Keyed)).toThrow('shared: true');
+    expect(() => Projector({ name: 'keyed', topics: [], version: 1, table: 'keyed', shared: true })(Keyed)).not.toThrow();
+    expect(() => Projector({ name: 'samples', topics: [], version: 1, table: 'x', shared: true })(class {})).toThrow(
+      'shared: true',
+    );
   });
 
   it('refuses names that are no names of tables', () =>
-    expect(() => Projector({ name: 'x', topics: [], table: 'drop table' })(class {})).toThrow('no name of a schema or table'));
+    expect(() => Projector({ name: 'x', topics: [], version: 1, table: 'drop table' })(class {})).toThrow(
+      'no name of a schema or table',
+    ));
 
   it('is not any class', () => expect(() => fold(class {}, [])).toThrow('has no @Projector'));
 });

@@ -7,6 +7,11 @@ export interface ProjectorOptions {
   readonly name: string;
   /** The topics whose events it folds, without namespace; every aggregate that travels on them is savely, folded or not. */
   readonly topics: readonly string[];
+  /**
+   * 1 at first, one more with each change after which the same events give other rows: a newer version rebuilds the model, an older one
+   * leaves it alone. A golden history fails where rows change and this does not.
+   */
+  readonly version: number;
   /** The table of its rows, in `schema`. Its primary key is one column: what `key(event)` names. */
   readonly table: string;
   /** The PostgreSQL schema that is its own; the name with `_` for `-` when absent. One projector, one schema. */
@@ -38,6 +43,7 @@ export interface Appending<Row extends object> {
 export interface Declaration {
   readonly name: string;
   readonly topics: readonly string[];
+  readonly version: number;
   readonly table: string;
   readonly schema: string;
   readonly appends: string | undefined;
@@ -79,9 +85,7 @@ export const Projector =
   <P extends object>(projector: ProjectorClass<P>): void => {
     const instance = new projector();
     const schema = options.schema ?? schemaOf(options.name);
-    const names = [schema, options.table, ...(options.appends === undefined ? [] : [options.appends])];
-    const strange = names.find((name) => !identifier.test(name));
-    if (strange !== undefined) throw new TypeError(`${projector.name}: "${strange}" is no name of a schema or table`);
+    mustBeUsable(projector, { ...options, schema });
     const ownKey: unknown = Reflect.get(instance, 'key');
     if ((typeof ownKey === 'function') !== (options.shared ?? false)) {
       throw new TypeError(`${projector.name}: a key(event) of its own goes with shared: true, and only with it`);
@@ -90,6 +94,7 @@ export const Projector =
     declarations.set(projector, {
       name: options.name,
       topics: options.topics,
+      version: options.version,
       table: options.table,
       schema,
       appends: options.appends,
@@ -99,6 +104,12 @@ export const Projector =
       key: typeof ownKey === 'function' ? (event) => String(ownKey.call(instance, event)) : (event) => event.aggregateId,
     });
   };
+
+function mustBeUsable({ name }: ProjectorClass, { schema = '', table, appends = table, version }: ProjectorOptions): void {
+  const strange = [schema, table, appends].find((each) => !identifier.test(each));
+  if (strange !== undefined) throw new TypeError(`${name}: "${strange}" is no name of a schema or table`);
+  if (!Number.isInteger(version) || version < 1) throw new TypeError(`${name}: version is an integer from 1 on`);
+}
 
 function foldWith(instance: object, method: string | undefined, row: object | undefined, event: RecordedEvent) {
   if (method === undefined) return undefined;

@@ -1,6 +1,8 @@
 import type { Transaction } from '@tradecore/event-sourcing';
 import type { DataSource } from 'typeorm';
 import { lockCheckpoints } from './checkpoints.ts';
+import { OffsetLost } from '../offsets/errors.ts';
+import { otherVersion } from '../offsets/offsets.ts';
 import { comparedTo, isNewer } from '../offsets/release.ts';
 import { inTransaction } from '../offsets/transaction.ts';
 import type { Projection, ProjectionParts } from './projection.ts';
@@ -20,20 +22,27 @@ export class ProjectionBusy extends Error {
   override readonly name = 'ProjectionBusy';
 }
 
+interface Built {
+  /** Of the fold that made the rows. */
+  readonly version: number | null;
+}
+
 type Redrives = Pick<ProjectionParts, 'declaration' | 'release'>;
 
 /**
  * Clears the marker of an aggregate and folds what the store holds beyond its checkpoint; what a newer release parked is left to it. The
- * checkpoint's lock keeps the live projection out.
+ * checkpoint's lock keeps the live projection out. Throws `ProjectionBusy`, and `OffsetLost` where the rows are of another version.
  */
 export async function redriveOne(
-  { projection, declaration: { schema }, release }: Redrives & { readonly projection: Projection },
+  { projection, declaration: { schema, version }, release }: Redrives & { readonly projection: Projection },
   aggregateId: string,
   dataSource: DataSource,
 ): Promise<Redriven> {
   return inTransaction(dataSource, async (tx) => {
-    const rows = await tx.query(`select one from ${schema}.projection for share skip locked`);
-    if ((rows as unknown[]).length === 0) throw new ProjectionBusy(`${schema} is being built`);
+    const [built] = (await tx.query(`select version from ${schema}.projection for share skip locked`)) as Built[];
+    if (!built) throw new ProjectionBusy(`${schema} is being built`);
+    if (built.version !== null && built.version !== version)
+      throw new OffsetLost(`${schema}: ${otherVersion(built.version, version)}`);
     const before = (await lockCheckpoints(tx, schema, [aggregateId])).get(aggregateId)?.parked;
     if (before && isNewer(before.release, release)) return { events: 0, rows: new Map(), parkedAgain: before.reason };
     await tx.query(
