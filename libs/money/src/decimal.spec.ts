@@ -3,7 +3,10 @@ import { add, compare, decimal, decimalRefusal, InvalidDecimal, multiply, negate
 
 const scale = 10n ** 9n;
 
-/** Every representable value as a count of billionths: BigInt is the independent model. Few digits as often as many: they are computed otherwise. */
+/**
+ * Every representable value as a count of billionths, with BigInt as the independent model. Half have few digits, which
+ * take another code path.
+ */
 const billionths = (digits: number): fc.Arbitrary<bigint> => {
   const most = 10n ** BigInt(digits) * scale - 1n;
   const length = fc
@@ -51,7 +54,7 @@ describe('a decimal', () => {
     expect(() => decimal(text)).toThrow(expect.objectContaining({ code, name: 'InvalidDecimal' }));
   });
 
-  it('keeps its value and has one spelling, whatever zeros surround it', () => {
+  it('keeps its value and has one spelling, however it is padded with zeros', () => {
     const zeros = fc.nat(9).map((count) => '0'.repeat(count));
     fc.assert(
       fc.property(billionths(19), zeros, zeros, (value, before, after) => {
@@ -63,7 +66,7 @@ describe('a decimal', () => {
     );
   });
 
-  it('is never made of garbage: any text is either refused with a code or comes back canonical', () => {
+  it('is never made of garbage: any text is refused with a code or returned in canonical form', () => {
     const digits = fc.string({ unit: fc.constantFrom(...'0123456789.-+e ,') });
     fc.assert(
       fc.property(fc.oneof(digits, fc.string({ unit: 'binary' })), (text) => {
@@ -78,7 +81,7 @@ describe('a decimal', () => {
 describe('arithmetic', () => {
   const half = billionths(18).map((value) => decimal(spelled(value)));
 
-  it('agrees with integers in order, sum and difference', () => {
+  it('agrees with integers on order, sum and difference', () => {
     fc.assert(
       fc.property(half, half, (a, b) => {
         const [x, y] = [valueOf(a), valueOf(b)];
@@ -92,7 +95,7 @@ describe('arithmetic', () => {
     );
   });
 
-  it('multiplies exactly or says that it would not fit', () => {
+  it('multiplies exactly or reports that the product does not fit', () => {
     const small = billionths(5).map((value) => decimal(spelled(value)));
     fc.assert(
       fc.property(small, small, (a, b) => {

@@ -1,26 +1,26 @@
 import Big from 'big.js';
 
-/** Most digits before the point: 9,999,999,999,999,999,999 shares or cents are enough for anybody's book. */
+/** Most digits before the point: 9,999,999,999,999,999,999 shares or cents are enough for any book. */
 export const maxIntegerDigits = 19;
 
-/** Most digits after the point: what brokers quote (4), crypto sizes (8), and one to spare. */
+/** Most digits after the point: brokers quote 4, crypto sizes have 8, and one is spare. */
 export const maxDecimalPlaces = 9;
 
-/** Longest text that is looked at: a sign, all digits, the point, and zeros that a careless client may add. */
+/** Longest text accepted: a sign, all digits, the point, and zeros that a careless client may add. */
 export const maxDecimalLength = 64;
 
 declare const canonical: unique symbol;
 
 /**
- * An exact decimal in its one canonical spelling: no `+`, no exponent, no leading or trailing zeros, no `-0`.
- * So two decimals are equal when the strings are equal, and it goes to JSON and SQL `numeric` as it is.
+ * An exact decimal in its one canonical spelling: no `+`, no exponent, no leading or trailing zeros, no `-0`. Two
+ * decimals are equal when their strings are equal, and JSON and SQL `numeric` take it unchanged.
  */
 export type Decimal = string & { readonly [canonical]: true };
 
-/** Why a text is no decimal. Stable: clients see these codes. */
+/** Why a text is not a decimal. Stable: clients see these codes. */
 export type DecimalRefusal = 'not-a-decimal' | 'too-many-integer-digits' | 'too-many-decimal-places';
 
-/** A text is not a decimal that fits, or a result would not fit. */
+/** The text is not a decimal, or a value does not fit. */
 export class InvalidDecimal extends Error {
   override readonly name = 'InvalidDecimal';
   constructor(readonly code: DecimalRefusal) {
@@ -34,14 +34,14 @@ const refusals: Readonly<Record<DecimalRefusal, string>> = {
   'too-many-decimal-places': `must have at most ${maxDecimalPlaces} digits after the point`,
 };
 
-/** What is canonical already, as all that is stored is, needs no arithmetic. */
+/** Stored values are already canonical and need no arithmetic. */
 const canonicalShape = /^(?:0|-?(?:[1-9][0-9]{0,18}(?:\.[0-9]{0,8}[1-9])?|0\.[0-9]{0,8}[1-9]))$/;
 
 const plain = /^-?[0-9]+(\.[0-9]+)?$/;
 
 /**
- * Why `text` is refused, or undefined where `decimal(text)` succeeds. Zeros that change nothing are not counted. The length is looked at first:
- * to cut the zeros off 65,000 that end in a 1 takes the pattern 2.9 s.
+ * Why `text` is refused, or undefined if `decimal(text)` succeeds. Redundant zeros are not counted. The length is
+ * checked first: on 65,000 zeros that end in a 1 the pattern takes 2.9 s.
  */
 export function decimalRefusal(text: string): DecimalRefusal | undefined {
   if (text.length > maxDecimalLength || !plain.test(text)) return 'not-a-decimal';
@@ -58,9 +58,9 @@ export function decimal(text: string): Decimal {
   return spell(new Big(text));
 }
 
-/** The canonical spelling of a result; it must fit, else `InvalidDecimal`: money is never rounded in silence. */
+/** The canonical spelling of a result. Throws `InvalidDecimal` if it does not fit: money is never rounded silently. */
 export function fit(value: Big): Decimal {
-  // big.js keeps digits without zeros at either end, `e` the exponent of the first: 12.5 is [1, 2, 5] and 1.
+  // big.js stores the digits without outer zeros, and `e`, the exponent of the first: 12.5 is [1, 2, 5] and 1.
   if (value.e >= maxIntegerDigits) throw new InvalidDecimal('too-many-integer-digits');
   if (value.c.length - 1 - value.e > maxDecimalPlaces) throw new InvalidDecimal('too-many-decimal-places');
   return spell(value);

@@ -24,12 +24,12 @@ const spelled = (value: bigint): string => {
   const size = value < 0n ? -value : value;
   return `${value < 0n ? '-' : ''}${size / scale}.${String(size % scale).padStart(9, '0')}`;
 };
-/** Decimals of up to so many digits before the point. */
+/** Decimals of up to `digits` digits before the point. */
 const amounts = (digits: number) =>
   fc.bigInt({ min: -(10n ** BigInt(digits + 9)), max: 10n ** BigInt(digits + 9) }).map((value) => decimal(spelled(value)));
 const positive = (digits: number) =>
   fc.bigInt({ min: 1n, max: 10n ** BigInt(digits + 9) }).map((value) => decimal(spelled(value)));
-/** Of few digits. */
+/** Decimals with few digits. */
 const few = fc.tuple(fc.integer({ min: -(10 ** 6), max: 10 ** 6 }), fc.nat(9)).map(([value, places]) => {
   return decimal(spelled(BigInt(value) * 10n ** BigInt(9 - places)));
 });
@@ -48,7 +48,7 @@ describe('rounding', () => {
     expect(round(decimal(value), places, rounding)).toBe(expected),
   );
 
-  it('is the multiple of a power of ten', () => {
+  it('rounds to a multiple of a power of ten', () => {
     fc.assert(
       fc.property(fc.oneof(amounts(9), few), fc.integer({ min: 0, max: 8 }), (value, places) => {
         const step = decimal(spelled(10n ** BigInt(9 - places)));
@@ -89,7 +89,7 @@ describe('rounding', () => {
 });
 
 describe('dividing', () => {
-  it('rounds the true quotient: what is cut off is less than a billionth of the divisor', () => {
+  it('rounds the true quotient: the remainder is less than a billionth of the divisor', () => {
     fc.assert(
       fc.property(amounts(9), amounts(5), (a, b) => {
         fc.pre(b !== zero);
@@ -110,16 +110,16 @@ describe('dividing', () => {
     ['2', '3', 'halfEven', '0.666666667'],
     ['0.000000001', '2', 'halfEven', '0'],
     ['0.000000003', '2', 'halfEven', '0.000000002'],
-    // The quotient is within 1e-20 of 1: big.js alone would round it there before we may.
+    // The quotient is within 1e-20 of 1: big.js alone would round it before the requested rounding applies.
     ['9999999999999999999.999999998', '9999999999999999999.999999999', 'down', '0.999999999'],
   ] as const)('%s / %s %s is %s', (a, b, rounding, expected) => expect(divide(decimal(a), decimal(b), rounding)).toBe(expected));
 
-  it('refuses nought', () => {
+  it('refuses zero', () => {
     expect(() => divide(decimal('1'), zero, 'up')).toThrow(RangeError);
     expect(() => proportion(decimal('1'), decimal('1'), zero, 'up')).toThrow(RangeError);
   });
 
-  it('a proportion of all is all, of none is none, and parts rounded down never come to more than the whole', () => {
+  it('takes a proportion of all as all, of none as none, and parts rounded down never exceed the whole', () => {
     fc.assert(
       fc.property(amounts(9), positive(6), positive(6), (value, a, b) => {
         const whole = add(a, b);

@@ -8,7 +8,7 @@ export type Rounded = Exclude<Rounding, 'exact'>;
 
 /** The value with at most `places` decimal places (0 to 9): `round(decimal('1.239'), 2, 'down')` is `'1.23'`. */
 export function round(value: Decimal, places: number, rounding: Rounded): Decimal {
-  if (!(Number.isInteger(places) && places >= 0 && places <= maxDecimalPlaces)) throw new RangeError(`no places: ${places}`);
+  if (!(Number.isInteger(places) && places >= 0 && places <= maxDecimalPlaces)) throw new RangeError(`bad places: ${places}`);
   if (placesOf(value) <= places) return value;
   return smallRound(value, places, neighbours[rounding]) ?? fit(new Big(value).round(places, modes[rounding]));
 }
@@ -19,7 +19,10 @@ const neighbours: Readonly<Record<Rounded, (rest: number, step: number, cut: num
   halfEven: (rest, step, cut) => (2 * rest > step || (2 * rest === step && cut % 2 === 1) ? 1 : 0),
 };
 
-/** The multiple of `step` next to the value, as said: a price on its tick. Throws `RangeError` unless `step` is above nought. */
+/**
+ * The multiple of `step` next to the value, such as a price on its tick. Throws `RangeError` unless `step` is above
+ * zero.
+ */
 export function roundToStep(value: Decimal, step: Decimal, rounding: Rounded): Decimal {
   const places = Math.max(placesOf(value), placesOf(positive(step)));
   const [units, stepUnits] = [unitsOf(value, places), unitsOf(step, places)];
@@ -34,7 +37,10 @@ export function roundToStep(value: Decimal, step: Decimal, rounding: Rounded): D
   return fromInteger(quotient(integer(new Big(value), maxDecimalPlaces), size, rounding) * size);
 }
 
-/** Whether the value is a whole multiple of `step`: a price of its tick, a quantity of its lot. `RangeError` unless `step` is above nought. */
+/**
+ * Whether the value is a multiple of `step`: a price of its tick, a quantity of its lot. Throws `RangeError` unless
+ * `step` is above zero.
+ */
 export function isMultipleOf(value: Decimal, step: Decimal): boolean {
   const places = Math.max(placesOf(value), placesOf(positive(step)));
   const [units, size] = [unitsOf(value, places), unitsOf(step, places)];
@@ -42,21 +48,24 @@ export function isMultipleOf(value: Decimal, step: Decimal): boolean {
   return integer(new Big(value), maxDecimalPlaces) % integer(new Big(step), maxDecimalPlaces) === 0n;
 }
 
-/** `value * part / whole`, rounded to 9 decimal places once, at the end. Throws `RangeError` where `whole` is nought. */
+/** `value * part / whole`, rounded once to 9 decimal places. Throws `RangeError` if `whole` is zero. */
 export function proportion(value: Decimal, part: Decimal, whole: Decimal, rounding: Rounded): Decimal {
-  if (whole === '0') throw new RangeError('a part of nothing');
+  if (whole === '0') throw new RangeError('division by zero');
   const product = integer(new Big(value).times(part), 2 * maxDecimalPlaces);
   return fromInteger(quotient(product, integer(new Big(whole), maxDecimalPlaces), rounding));
 }
 
-/** `a / b`, rounded to 9 decimal places. Throws `RangeError` where `b` is nought. */
+/** `a / b`, rounded to 9 decimal places. Throws `RangeError` if `b` is zero. */
 export const divide = (a: Decimal, b: Decimal, rounding: Rounded): Decimal => proportion(a, '1' as Decimal, b, rounding);
 
-/** That many percent of the value, rounded to 9 decimal places: `percentOf(decimal('200'), decimal('5'), 'up')` is `'10'`. */
+/**
+ * `percent` percent of the value, rounded to 9 decimal places: `percentOf(decimal('200'), decimal('5'), 'up')` is
+ * `'10'`.
+ */
 export const percentOf = (value: Decimal, percent: Decimal, rounding: Rounded): Decimal =>
   smallHundredth(value, percent) ?? fit(new Big(value).times(percent).times('0.01').round(maxDecimalPlaces, modes[rounding]));
 
-/** The product by a hundredth where it needs no rounding. */
+/** A hundredth of the product if it needs no rounding. */
 function smallHundredth(a: Decimal, b: Decimal): Decimal | undefined {
   const places = placesOf(a) + placesOf(b) + 2;
   if (places > maxDecimalPlaces) return undefined;
@@ -65,11 +74,11 @@ function smallHundredth(a: Decimal, b: Decimal): Decimal | undefined {
 }
 
 function positive(step: Decimal): Decimal {
-  if (!isPositive(step)) throw new RangeError(`no step: ${step}`);
+  if (!isPositive(step)) throw new RangeError(`step must be above zero: ${step}`);
   return step;
 }
 
-/** Integers divide without the 20 places at which big.js rounds a quotient before anybody asked it to. */
+/** Integers: big.js would first round a quotient to 20 places. */
 const integer = (value: Big, places: number): bigint => BigInt(value.times(new Big(10).pow(places)).toFixed());
 
 const fromInteger = (billionths: bigint): Decimal => fit(new Big(billionths.toString()).times('1e-9'));
