@@ -26,7 +26,7 @@ async function marketData(): Promise<MarketData> {
 }
 
 describe('market data', () => {
-  it('is read whole before it is ready: the last record of each symbol, whatever stood in between', async () => {
+  it('is read in full before it is ready: the last record of each symbol, whatever precedes it', async () => {
     const symbols = Array.from({ length: 200 }, (_, n) => `S${n}`);
     for (const lastPrice of ['1', '2', '3']) {
       await publishMarket(kafka.kafka, ...symbols.map((symbol) => sampleQuote({ symbol, lastPrice })));
@@ -40,7 +40,7 @@ describe('market data', () => {
     expect(market.quote('NONE')).toBeUndefined();
   });
 
-  it('of an empty topic is ready, and follows what comes', async () => {
+  it('is ready on an empty topic, and follows new records', async () => {
     const market = await marketData();
     expect([market.quote('ACME'), market.session()]).toEqual([undefined, undefined]);
     await publishMarket(kafka.kafka, sampleQuote({ lastPrice: '101.50' }));
@@ -50,18 +50,18 @@ describe('market data', () => {
     await until(() => market.quote('ACME') === undefined);
   });
 
-  it('is ready when a topic ends with what was taken back', async () => {
+  it('is ready when a topic ends with an aborted transaction', async () => {
     await kafka.abortOn(topics.marketData.name);
     expect((await marketData()).ready).toBe(true);
   });
 
-  it('is read by each instance on its own', async () => {
+  it('is read by each instance independently', async () => {
     await publishMarket(kafka.kafka, sampleQuote());
     const both = await Promise.all([marketData(), marketData()]);
     expect(both.map((each) => each.quote('ACME')?.symbol)).toEqual(['ACME', 'ACME']);
   });
 
-  it('is read again, whole, when its topic was made anew while the reader slept', async () => {
+  it('is read again in full when its topic was recreated while the reader was paused', async () => {
     const client = kafka.another();
     let consumer: RunningConsumer | undefined;
     const market = new MarketData();
@@ -75,13 +75,13 @@ describe('market data', () => {
     await until(() => market.quote('ACME') !== undefined);
     consumer?.pauseAll();
     await kafka.remake(topics.marketData.name);
-    const symbols = Array.from({ length: 30 }, (_, n) => `S${n}`); // in each partition more than the old log had
+    const symbols = Array.from({ length: 30 }, (_, n) => `S${n}`); // more in each partition than in the old log
     await publishMarket(kafka.another(), ...symbols.map((symbol) => sampleQuote({ symbol })));
     consumer?.resumeAll();
     await until(() => symbols.every((symbol) => market.quote(symbol) !== undefined));
   });
 
-  it('ignores records that are none, and counts them: what was known stays', async () => {
+  it('ignores and counts invalid records, and keeps what it knew', async () => {
     const invalid = async () =>
       (await metrics.getSingleMetric('market_data_records_total')?.get())?.values.find(
         ({ labels }) => labels['outcome'] === 'invalid',
@@ -111,7 +111,7 @@ describe('market data', () => {
     expect([market.quote('OTHER'), market.session()]).toEqual([undefined, undefined]);
   });
 
-  it('has the same series of metrics in every process, whatever its consumer group is called', async () => {
+  it('has the same metric series in every process, whatever the name of its consumer group', async () => {
     await marketData();
     await publishMarket(kafka.kafka, sampleQuote());
     const text = await metrics.metrics();
@@ -119,7 +119,7 @@ describe('market data', () => {
     expect(text).not.toMatch(/group="[^"]*[0-9a-f]{8}-[0-9a-f]{4}-/);
   });
 
-  it('takes records that say more than it knows', async () => {
+  it('accepts records with unknown fields', async () => {
     const market = await marketData();
     await kafka.kafka.eventBus().publish(topics.marketData.name, {
       key: 'ACME',

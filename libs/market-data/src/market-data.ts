@@ -13,7 +13,7 @@ import { counter, gauge, logger } from '@tradecore/telemetry';
 import { symbolShape } from '@tradecore/trading';
 import { z } from 'zod';
 
-/** Symbols kept, at most: a market has some ten thousand. Others are ignored, and counted. */
+/** Most symbols kept: a market has some ten thousand. Further ones are counted as invalid and ignored. */
 const symbolsLimit = 50_000;
 
 const positive = z
@@ -22,7 +22,7 @@ const positive = z
   .transform((text): string => decimal(text));
 const time = z.iso.datetime({ offset: true });
 
-/** A record of `transport.market-data`. Fields that are not known yet are dropped: who writes may be newer than who reads. */
+/** A record of `transport.market-data`. Unknown fields are dropped: the writer may be newer than the reader. */
 const marketRecord: z.ZodType<MarketRecord> = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('instrument'),
@@ -40,45 +40,47 @@ const marketRecord: z.ZodType<MarketRecord> = z.discriminatedUnion('kind', [
 const log = logger('market-data');
 const records = counter({
   name: 'market_data_records_total',
-  help: 'Records of market data read, by what became of them.',
+  help: 'Market data records read, by outcome.',
   labels: { outcome: ['taken', 'removed', 'invalid'] },
 });
 const instruments = gauge({ name: 'market_data_instruments', help: 'Instruments known to this process.' });
 
-/** Last prices, instruments and the session, in memory: `transport.market-data` read whole at start and followed from there. */
+/**
+ * Last prices, instruments and the session, in memory: `transport.market-data` is read in full at start, then followed.
+ */
 export class MarketData {
   readonly #quotes = new Map<string, InstrumentQuote>();
   #session: MarketSession | undefined;
-  /** Where each partition goes on after a rejoin; nothing is committed. */
+  /** Where each partition resumes after a rejoin; nothing is committed. */
   readonly #offsets = new Map<string, bigint>();
-  /** In which log they count: a mark, and the topic's id when the partition was assigned. */
+  /** The log that each offset belongs to: a mark, and the topic's id when the partition was assigned. */
   readonly #marks = new Map<string, string>();
   readonly #topicIds = new Map<string, string | undefined>();
-  /** Partitions that are not yet read up to where they ended when they were assigned. */
+  /** Partitions not yet read up to the end that they had when they were assigned. */
   #unread: Map<string, bigint> | undefined;
   #stop: () => Promise<void> = () => Promise.resolve();
 
-  /** What is known of an instrument; undefined for a symbol that the market does not have. */
+  /** An instrument and its last price; undefined for a symbol that the market does not have. */
   quote(symbol: string): InstrumentQuote | undefined {
     return this.#quotes.get(symbol);
   }
 
-  /** How many instruments are known. */
+  /** The number of known instruments. */
   get instruments(): number {
     return this.#quotes.size;
   }
 
-  /** Whether the market is open; undefined until the topic says. */
+  /** Whether the market is open; undefined until the topic has a session. */
   session(): MarketSession | undefined {
     return this.#session;
   }
 
-  /** True from when all that stood in the topic at the start has been read; an empty topic has been read at once. */
+  /** True once everything in the topic at the start has been read; at once for an empty topic. */
   get ready(): boolean {
     return this.#unread?.size === 0;
   }
 
-  /** Begins to read, under a consumer group of its own; ends with `stop`, or when the Kafka client is closed. */
+  /** Starts reading under its own consumer group, until `stop` or until the Kafka client is closed. */
   start(kafka: Pick<KafkaClient, 'runConsumer' | 'topicIds' | 'otherLogs'>): void {
     const consumer = kafka.runConsumer({
       group: `market-data-${freshId()}`,
@@ -90,12 +92,12 @@ export class MarketData {
     this.#stop = () => consumer.stop();
   }
 
-  /** Stops reading; what is known stays. */
+  /** Stops reading; the data stays. */
   stop(): Promise<void> {
     return this.#stop();
   }
 
-  /** For tests and simulations: as if this had been read. */
+  /** For tests and simulations: acts as if this record had been read. */
   set(record: MarketRecord): void {
     if (record.kind === 'session') this.#session = record;
     else if (this.#quotes.has(record.symbol) || this.#quotes.size < symbolsLimit) this.#quotes.set(record.symbol, record);
@@ -113,7 +115,7 @@ export class MarketData {
     for (const partition of assigned) {
       const key = partitionKey(partition);
       const position = this.#offsets.get(key);
-      // Another log, and one that begins later or ends earlier than what was read of it, is read again, whole.
+      // Another log, or one that starts after or ends before our position, is read again in full.
       const isKnown = position !== undefined && position >= partition.startOffset && position <= partition.endOffset;
       if (isKnown && !others.has(key)) continue;
       this.#offsets.set(key, partition.startOffset);
@@ -152,7 +154,7 @@ export class MarketData {
       records.inc({ outcome: 'invalid' });
       log.warn(
         { reason: (error as Error).message, key: name, partition, offset: String(offset) },
-        'an invalid record of market data is ignored',
+        'invalid market data record ignored',
       );
     }
   }
