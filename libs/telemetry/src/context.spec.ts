@@ -5,7 +5,7 @@ import { parseTraceparent } from './trace-context.ts';
 const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
 
 describe('the context', () => {
-  it('is there after waiting, and only inside', async () => {
+  it('is kept across awaits, and only inside', async () => {
     await runInContext({ correlationId: 'c-1', actor: 'me' }, async () => {
       await setImmediate();
       expect(currentContext()).toEqual({ correlationId: 'c-1', actor: 'me' });
@@ -13,7 +13,7 @@ describe('the context', () => {
     expect(currentContext()).toBeUndefined();
   });
 
-  it('of one request never shows in another that runs meanwhile', async () => {
+  it('of one request never leaks into a concurrent one', async () => {
     const seen = (id: string) =>
       runInContext({ correlationId: id }, async () => {
         for (let turn = 0; turn < 5; turn += 1) await setImmediate();
@@ -22,7 +22,7 @@ describe('the context', () => {
     expect(await Promise.all(['a', 'b', 'c'].map(seen))).toEqual(['a', 'b', 'c']);
   });
 
-  it('replaces the one around it as a whole: a command id does not leak into the next command', () =>
+  it('replaces the outer context completely: a command id does not leak into the next command', () =>
     runInContext({ correlationId: 'outer', commandId: 'x' }, () =>
       runInContext({ correlationId: 'inner' }, () => expect(currentContext()).toEqual({ correlationId: 'inner' })),
     ));
@@ -34,12 +34,11 @@ describe('the context', () => {
       ),
     ));
 
-  it('can not be extended where there is none', () =>
-    expect(() => extendContext({ commandId: 'x' }, () => 1)).toThrow(TypeError));
+  it('cannot be extended if there is none', () => expect(() => extendContext({ commandId: 'x' }, () => 1)).toThrow(TypeError));
 });
 
 describe('a traced step', () => {
-  it('without OpenTelemetry still hands on the trace, with a span of its own', () =>
+  it('passes on the trace without OpenTelemetry too, with its own span', () =>
     runInContext({ correlationId: 'c', traceparent }, () =>
       traced('step', async () => {
         const inside = parseTraceparent(currentContext()?.traceparent);
@@ -48,10 +47,10 @@ describe('a traced step', () => {
       }),
     ));
 
-  it('continues the trace that it is given, not the one around it', () =>
+  it('continues the trace it is given, not the surrounding one', () =>
     runInContext({ correlationId: 'c', traceparent: `00-${'9'.repeat(32)}-${'9'.repeat(16)}-01` }, () =>
       traced('step', async () => expect(currentContext()?.traceparent).toContain('a'.repeat(32)), { traceparent }),
     ));
 
-  it('lets errors pass', () => expect(traced('step', async () => Promise.reject(new Error('no')))).rejects.toThrow('no'));
+  it('rethrows errors', () => expect(traced('step', async () => Promise.reject(new Error('no')))).rejects.toThrow('no'));
 });

@@ -2,14 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { context, SpanStatusCode, trace, type Attributes } from '@opentelemetry/api';
 import { activeTraceparent, childTraceparent, remoteContext } from './trace-context.ts';
 
-/** What travels by itself from a door to the store, to logs and to what is sent on. */
+/** The context that follows work from a door to the store, to logs and to outgoing messages. */
 export interface WorkContext {
-  /** Names the whole business conversation; a UUID. */
+  /** Identifies the whole business conversation; a UUID. */
   readonly correlationId: string;
-  /** Id of the event or command that led here. */
+  /** Id of the event or command that caused this work. */
   readonly causationId?: string;
   readonly sagaId?: string;
-  /** The command being handled: the ids of the events that it causes derive from it. */
+  /** The command being handled: the ids of its events derive from it. */
   readonly commandId?: string;
   /** The account that the work concerns. */
   readonly account?: string;
@@ -22,8 +22,8 @@ export interface WorkContext {
 const storage = new AsyncLocalStorage<WorkContext>();
 
 /**
- * Runs `fn` in `work`, which replaces the context around it as a whole. OpenTelemetry, when loaded, continues `work.traceparent`,
- * so that the SQL and the requests made inside belong to that trace.
+ * Runs `fn` in `work`, which replaces the outer context completely. If OpenTelemetry is loaded it continues
+ * `work.traceparent`, so that SQL and requests made inside belong to that trace.
  */
 export function runInContext<T>(work: WorkContext, fn: () => T): T {
   const live = activeTraceparent();
@@ -31,32 +31,41 @@ export function runInContext<T>(work: WorkContext, fn: () => T): T {
   return context.with(remoteContext(work.traceparent), () => storage.run(work, fn));
 }
 
-/** Runs `fn` in the current context with `fields` laid over it; a context must be there or `fields` must name a correlation. */
+/**
+ * Runs `fn` in the current context with `fields` added. Throws `TypeError` without a context or a `correlationId` in
+ * `fields`.
+ */
 export function extendContext<T>(fields: Partial<WorkContext>, fn: () => T): T {
   const current = currentContext();
   const correlationId = fields.correlationId ?? current?.correlationId;
-  if (correlationId === undefined) throw new TypeError('extendContext needs a context around it or a correlationId');
+  if (correlationId === undefined) throw new TypeError('extendContext needs an outer context or a correlationId');
   return runInContext({ ...current, ...fields, correlationId }, fn);
 }
 
-/** The context here, its `traceparent` that of the open span when OpenTelemetry is loaded; `undefined` outside of any work. */
+/**
+ * The current context, with the `traceparent` of the open span if OpenTelemetry is loaded; `undefined` outside any
+ * work.
+ */
 export function currentContext(): WorkContext | undefined {
   const work = storage.getStore();
   const live = activeTraceparent();
   return work === undefined || live === undefined || live === work.traceparent ? work : { ...work, traceparent: live };
 }
 
-/** What a traced step may say about itself. */
+/** Options of a traced step. */
 export interface StepOptions {
-  /** Continue this trace instead of the current one: the trace of the event or message at hand. */
+  /** Continues this trace instead of the current one: the trace of the event or message being handled. */
   readonly traceparent?: string;
-  /** Low cardinality names and figures; no account, no order. */
+  /** Low-cardinality names and figures; no account or order ids. */
   readonly attributes?: Attributes;
 }
 
 const tracer = trace.getTracer('tradecore');
 
-/** Runs `fn` as a named step of the trace: a span when OpenTelemetry is loaded, a child `traceparent` in any case. Errors mark it and pass. */
+/**
+ * Runs `fn` as a named step of the trace: a span if OpenTelemetry is loaded, always a child `traceparent`. Errors mark
+ * the span and are rethrown.
+ */
 export async function traced<T>(name: string, fn: () => Promise<T>, options: StepOptions = {}): Promise<T> {
   const parent = options.traceparent === undefined ? context.active() : remoteContext(options.traceparent);
   const attributes = options.attributes ?? {};

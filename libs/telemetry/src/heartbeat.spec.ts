@@ -12,7 +12,7 @@ describe('the heartbeat of a loop', () => {
   beforeEach(() => jest.spyOn(performance, 'now').mockImplementation(() => now));
   afterEach(() => jest.restoreAllMocks());
 
-  it('comes after each attempt, also after one that failed', async () => {
+  it('follows each attempt, even a failed one', async () => {
     const attempt = heartbeat('beats');
     now += 5000;
     expect(await ageOf('loop_heartbeat_age_seconds', 'beats')).toBe(5);
@@ -23,7 +23,7 @@ describe('the heartbeat of a loop', () => {
     expect(await ageOf('loop_heartbeat_age_seconds', 'beats')).toBe(0);
   });
 
-  it('stands still with an attempt that neither ends nor fails: past its limit the process is not alive', async () => {
+  it('stops during an attempt that neither ends nor fails: past its limit the process is not alive', async () => {
     const attempt = heartbeat('stands-still', 2000);
     const { promise, resolve } = Promise.withResolvers<void>();
     const hanging = attempt(() => promise);
@@ -37,7 +37,7 @@ describe('the heartbeat of a loop', () => {
     expect([await ageOf('loop_attempt_age_seconds', 'stands-still'), stuckLoops()]).toEqual([0, []]);
   });
 
-  it('is none of the time between attempts', async () => {
+  it('does not count the time between attempts', async () => {
     await heartbeat('sleeps', 10)(() => Promise.resolve());
     now += 60_000;
     expect([await ageOf('loop_heartbeat_age_seconds', 'sleeps'), stuckLoops()]).toEqual([60, []]);

@@ -1,6 +1,6 @@
 import { gauge } from './metrics.ts';
 
-/** Runs one attempt of a loop, whatever becomes of it, and resolves or rejects as it does. */
+/** Runs one attempt of a loop and settles as it does. */
 export type Attempt = <T>(work: () => Promise<T>) => Promise<T>;
 
 interface Loop {
@@ -9,16 +9,16 @@ interface Loop {
 }
 
 const loops = new Map<string, Loop>();
-/** Longer than anything takes that is bounded itself: a statement 17 s, a transaction of many, a record's way to Kafka and its repeats. */
+/** Longer than any bounded work: a statement of 17 s, a transaction of many, a Kafka write with its retries. */
 const defaultLimitMs = 300_000;
 
 const secondsSince = (time: number): number => (performance.now() - time) / 1000;
 const oldestOf = ({ underWay }: Loop): number => Math.min(performance.now(), ...[...underWay].map(({ since }) => since));
 
 /**
- * The heartbeat of a loop: every attempt of it, also a failed one, is a beat when it ends. Metrics show how old the last beat is and how long the
- * oldest attempt under way lasts. One that lasts longer than `limitMs` neither ends nor fails: the process is not alive (`stuckLoops`).
- * `loop`: kebab-case; loops of one name share their beats.
+ * The heartbeat of a loop: each attempt, even a failed one, beats when it ends. Metrics show the age of the last beat
+ * and of the oldest running attempt. An attempt over `limitMs` neither ends nor fails: the process is not alive
+ * (`stuckLoops`). `loop` is kebab-case; loops with the same name share their beats.
  */
 export function heartbeat(loop: string, limitMs = defaultLimitMs): Attempt {
   showAges();
@@ -36,7 +36,7 @@ export function heartbeat(loop: string, limitMs = defaultLimitMs): Attempt {
   };
 }
 
-/** The loops with an attempt that is over its limit. */
+/** The loops with an attempt over its limit. */
 export function stuckLoops(): string[] {
   const now = performance.now();
   return [...loops].flatMap(([name, { underWay }]) =>
@@ -47,7 +47,7 @@ export function stuckLoops(): string[] {
 function showAges(): void {
   gauge({
     name: 'loop_heartbeat_age_seconds',
-    help: 'Time since an attempt of the loop ended, or failed.',
+    help: 'Time since an attempt of the loop last ended or failed.',
     labels: { loop: [] as string[] },
     collect: (metric) => {
       for (const [loop, { beatAt }] of loops) metric.set({ loop }, secondsSince(beatAt));
@@ -55,7 +55,7 @@ function showAges(): void {
   });
   gauge({
     name: 'loop_attempt_age_seconds',
-    help: 'How long the oldest attempt of the loop that is under way has lasted; 0 when none is.',
+    help: 'Age of the oldest running attempt of the loop; 0 if none is running.',
     labels: { loop: [] as string[] },
     collect: (metric) => {
       for (const [loop, each] of loops) metric.set({ loop }, secondsSince(oldestOf(each)));

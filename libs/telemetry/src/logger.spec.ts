@@ -26,7 +26,7 @@ describe('a log line', () => {
     });
   });
 
-  it('shows no secret: not by its key, not inside an address, not as a token in a text', () => {
+  it('hides secrets: under a secret key, inside an address, and as a token in a text', () => {
     const token = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl';
     const text = JSON.stringify(
       linesOf((log) => {
@@ -39,7 +39,7 @@ describe('a log line', () => {
     expect(text).toContain('postgres://owner:***@db:5432/x');
   });
 
-  it('of an error has its type, message and stack', () => {
+  it('includes the type, message and stack of an error', () => {
     const [line] = linesOf((log) => log.error({ err: new RangeError('too far') }, 'x'));
     expect(line?.['err']).toMatchObject({
       type: 'RangeError',
@@ -50,7 +50,7 @@ describe('a log line', () => {
 });
 
 describe('the level', () => {
-  it('changes at run time for loggers made before', () => {
+  it('changes at run time for existing loggers', () => {
     const early = logger('early');
     setLogLevel('debug');
     expect(early.isLevelEnabled('debug')).toBe(true);

@@ -12,7 +12,7 @@ import { activeTraceparent, parseTraceparent } from './trace-context.ts';
 
 export type { Level as LogLevel, Logger } from 'pino';
 
-/** Who writes: stands in every line. Until it is named, the level is `warn`, so that tools and tests stay calm. */
+/** The process that logs: part of every line. Until it is set, the level is `warn` to keep tools and tests quiet. */
 export interface ProcessDescription {
   readonly service: string;
   readonly version: string;
@@ -22,19 +22,19 @@ export interface ProcessDescription {
 let described = { service: 'unnamed', version: '0.0.0' };
 const loggers = new Map<string, Logger>();
 
-/** Keys whose values never reach a log, one level deep and at the top. */
+/** Keys whose values are never logged, at the top level and one level down. */
 const secretKeys = ['authorization', 'password', 'token', 'secret', 'cookie', 'privateKey'];
 
 /**
- * Hides what looks like a credential wherever it stands in a line: passwords in URLs, JSON Web Tokens. In time that grows with the text alone,
- * for clients write parts of it: neither pattern looks twice at what it began to match and gave up.
+ * Masks credentials anywhere in a line: passwords in URLs and JSON Web Tokens. Runs in linear time, because clients
+ * control parts of the text: neither pattern rescans a failed match.
  */
 export const mask = (text: string): string =>
   text
     .replace(/(:\/\/[^\s:@/"\\]*):[^\s@/"\\]+@/g, '$1:***@')
     .replace(/\beyJ[\w-]*(\.[\w-]+\.[\w-]*)?/g, (run, rest) => (rest === undefined ? run : '***'));
 
-/** The fields that the context gives to each line. */
+/** The fields that the context adds to each line. */
 function contextFields(): Record<string, string> {
   const work = currentContext();
   const trace = parseTraceparent(work?.traceparent ?? activeTraceparent());
@@ -47,7 +47,7 @@ function contextFields(): Record<string, string> {
   };
 }
 
-/** How each line is written; `writeTo` exists for tests. */
+/** The logger with its format; `writeTo` is for tests. */
 export function createLogger(level: Level, writeTo?: DestinationStream): Logger {
   const options: LoggerOptions = {
     level,
@@ -64,7 +64,7 @@ export function createLogger(level: Level, writeTo?: DestinationStream): Logger 
 
 const root = createLogger('warn');
 
-/** The logger of a part of the process: JSON lines on standard output. Call it once for a module, not for each line. */
+/** The logger of a module: JSON lines on standard output. Call it once per module, not for each line. */
 export function logger(name: string): Logger {
   const known = loggers.get(name);
   if (known) return known;
@@ -73,7 +73,7 @@ export function logger(name: string): Logger {
   return made;
 }
 
-/** Names the process in every line and sets its level. */
+/** Sets the process named in every line, and the level. */
 export function describeProcess({ service, version, level = 'info' }: ProcessDescription): void {
   described = { service, version };
   setLogLevel(level);

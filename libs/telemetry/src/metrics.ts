@@ -2,16 +2,16 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 
 export type { Counter, Gauge, Histogram } from 'prom-client';
 
-/** Every metric of this process; what `/metrics` shows. */
+/** Every metric of this process, as `/metrics` shows them. */
 export const metrics = new Registry();
 
 /**
- * The labels of a metric and all their values. Each combination is there, at zero, from the start, so that a rate over the first
- * event is not lost. An empty list says that the values are known only at run time (a topic, a partition): never an id.
+ * The labels of a metric with all their values. Each combination starts at zero, so that a rate includes the first
+ * event. An empty list means that the values are known only at run time (a topic, a partition); never use ids.
  */
 export type Labels = Readonly<Record<string, readonly string[]>>;
 
-/** What a metric is. Names end in their unit (`_seconds`, `_bytes`) or `_total`. */
+/** Options of a metric. Names end in their unit (`_seconds`, `_bytes`) or `_total`. */
 export interface MetricOptions<L extends Labels> {
   readonly name: string;
   readonly help: string;
@@ -21,7 +21,7 @@ export interface MetricOptions<L extends Labels> {
 /** More series than this for one metric is a mistake in its labels. */
 const maxSeries = 1000;
 
-/** Every combination of the values of `labels`; none when a label has values only at run time. */
+/** Every combination of the label values; none if a label has values only at run time. */
 function combinations(name: string, labels: Labels): Record<string, string>[] {
   const sets = Object.entries(labels).reduce<Record<string, string>[]>(
     (all, [label, values]) => all.flatMap((set) => values.map((value) => ({ ...set, [label]: value }))),
@@ -31,10 +31,10 @@ function combinations(name: string, labels: Labels): Record<string, string>[] {
   return sets;
 }
 
-/** The metric already registered under this name, when a module is used by several parts of a process. */
+/** The metric already registered under this name, for a module that several parts of a process use. */
 const known = <M>(name: string): M | undefined => metrics.getSingleMetric(name) as M | undefined;
 
-/** A counter, born at zero. Asking again for the same name gives the same counter. */
+/** A counter that starts at zero. The same name returns the same counter. */
 export function counter<const L extends Labels = Record<never, never>>(options: MetricOptions<L>): Counter<keyof L & string> {
   const { name, help, labels = {} as L } = options;
   const existing = known<Counter<keyof L & string>>(name);
@@ -44,7 +44,7 @@ export function counter<const L extends Labels = Record<never, never>>(options: 
   return made;
 }
 
-/** A gauge, born at zero; `collect` may set it when it is read. */
+/** A gauge that starts at zero; `collect` may set it when it is read. */
 export function gauge<const L extends Labels = Record<never, never>>(
   options: MetricOptions<L> & { readonly collect?: (gauge: Gauge<keyof L & string>) => void | Promise<void> },
 ): Gauge<keyof L & string> {
@@ -62,10 +62,10 @@ export function gauge<const L extends Labels = Record<never, never>>(
   return made;
 }
 
-/** Seconds from half a millisecond to ten: what a request, a statement or a batch takes. */
+/** Seconds from half a millisecond to ten: the duration of a request, a statement or a batch. */
 export const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** A histogram, born at zero; `latencyBuckets` unless told otherwise. */
+/** A histogram that starts at zero, with `latencyBuckets` by default. */
 export function histogram<const L extends Labels = Record<never, never>>(
   options: MetricOptions<L> & { readonly buckets?: readonly number[] },
 ): Histogram<keyof L & string> {
@@ -78,7 +78,7 @@ export function histogram<const L extends Labels = Record<never, never>>(
   return made;
 }
 
-/** Adds what Node.js says about itself: CPU, memory, event loop lag, garbage collection. Once for a process. */
+/** Registers the Node.js metrics (CPU, memory, event loop lag, garbage collection) once per process. */
 export function collectProcessMetrics(): void {
   if (!metrics.getSingleMetric('process_cpu_user_seconds_total')) collectDefaultMetrics({ register: metrics });
 }

@@ -1,7 +1,8 @@
 /**
- * Loaded before the application, and only when spans have somewhere to go:
+ * Loaded before the application, only if spans have a destination:
  * `node --import @tradecore/telemetry/start main.js` with OTEL_EXPORTER_OTLP_ENDPOINT (and OTEL_SERVICE_NAME) set.
- * No kafkajs instrumentation: it overwrites the `traceparent` that a record already has, and the relay's records carry their request's.
+ * No kafkajs instrumentation: it overwrites the `traceparent` of a record, and the relay's records carry their
+ * request's.
  */
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
@@ -16,7 +17,7 @@ const sdk = new NodeSDK({
       ignoreIncomingRequestHook: ({ url = '' }) => url.startsWith('/health/') || url === '/metrics',
       requireParentforOutgoingSpans: true,
     }),
-    // Polling and heartbeats would each be a trace of their own.
+    // Otherwise each poll and heartbeat would be a trace.
     new PgInstrumentation({ requireParentSpan: true }),
   ],
 });

@@ -2,23 +2,23 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A span as OTLP's JSON has it, as far as tests look. */
+/** The parts of an OTLP JSON span that tests check. */
 export interface Span {
-  /** Of the process, as OTEL_SERVICE_NAME says. */
+  /** The name of the process, as in OTEL_SERVICE_NAME. */
   readonly service: string;
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId?: string;
   readonly name: string;
-  /** The text of its SQL; absent in a span that is no statement. */
+  /** The text of its SQL; absent unless the span is a statement. */
   readonly sql?: string;
 }
 
 /** Receives spans for tests. */
 export interface Collector {
-  /** Settings that make a process send its spans here, soon. */
+  /** Settings that make a process send its spans here quickly. */
   readonly env: Readonly<Record<string, string>>;
-  /** All that came so far. */
+  /** All spans received so far. */
   readonly spans: readonly Span[];
   close(): void;
 }
@@ -50,7 +50,7 @@ function spansOf({ resourceSpans = [] }: Exported): Span[] {
   });
 }
 
-/** Receives OTLP over HTTP in its JSON form, on a free port. */
+/** Receives OTLP over HTTP as JSON, on a free port. */
 export async function startCollector(): Promise<Collector> {
   const spans: Span[] = [];
   const server = createServer(async (request, response) => {
@@ -59,7 +59,7 @@ export async function startCollector(): Promise<Collector> {
     spans.push(...spansOf(JSON.parse(text) as Exported));
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
   });
-  // A test that fails before it can close this one still ends.
+  // A test that fails before it closes the server still ends.
   server.listen(0, '127.0.0.1').unref();
   await once(server, 'listening');
   return {

@@ -8,7 +8,7 @@ const hex = (length: number) =>
     .filter((text) => !/^0+$/.test(text));
 
 describe('a traceparent', () => {
-  it('that is well formed survives reading and writing', () => {
+  it('survives reading and writing if well formed', () => {
     fc.assert(
       fc.property(hex(32), hex(16), fc.integer({ min: 0, max: 255 }), (traceId, spanId, flags) => {
         const text = formatTraceparent({ traceId, spanId, flags });
@@ -28,10 +28,10 @@ describe('a traceparent', () => {
     `00-${'A'.repeat(32)}-${'1'.repeat(16)}-01`,
   ])('is ignored when it is %s', (text) => expect(parseTraceparent(text)).toBeUndefined());
 
-  it('of a newer version is read as far as it is known', () =>
+  it('is read from a newer version as far as it is known', () =>
     expect(parseTraceparent(`01-${'1'.repeat(32)}-${'2'.repeat(16)}-01-more`)?.spanId).toBe('2'.repeat(16)));
 
-  it('is never a reason to fail, whatever a client sends', () => {
+  it('never fails a request, whatever a client sends', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(parseTraceparent(childTraceparent(text))).toBeDefined();
@@ -39,14 +39,14 @@ describe('a traceparent', () => {
     );
   });
 
-  it('below another keeps the trace and the flags, and has a span of its own', () => {
+  it('keeps the trace and the flags of its parent, and has its own span', () => {
     const parent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`;
     const child = parseTraceparent(childTraceparent(parent));
     expect(child).toMatchObject({ traceId: 'a'.repeat(32), flags: 0 });
     expect(child?.spanId).not.toBe('b'.repeat(16));
   });
 
-  it('without a parent begins a trace, each time another', () => {
+  it('starts a new trace without a parent', () => {
     expect(parseTraceparent(childTraceparent())?.traceId).not.toBe(parseTraceparent(childTraceparent())?.traceId);
   });
 });

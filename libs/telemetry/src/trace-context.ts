@@ -27,7 +27,7 @@ export function parseTraceparent(header: string | undefined): TraceParent | unde
 export const formatTraceparent = ({ traceId, spanId, flags }: TraceParent): string =>
   `00-${traceId}-${spanId}-${(flags & 0xff).toString(16).padStart(2, '0')}`;
 
-/** A step below `parent`: its trace, a fresh span. Without a readable parent a fresh trace, sampled. */
+/** A child of `parent`: the same trace, a new span. Without a readable parent, a new sampled trace. */
 export function childTraceparent(parent?: string): string {
   const above = parseTraceparent(parent);
   return formatTraceparent({
@@ -40,13 +40,13 @@ export function childTraceparent(parent?: string): string {
 const fromSpan = ({ traceId, spanId, traceFlags }: SpanContext): string =>
   formatTraceparent({ traceId, spanId, flags: traceFlags });
 
-/** The `traceparent` of the span that OpenTelemetry has open here; `undefined` when its SDK is not loaded. */
+/** The `traceparent` of OpenTelemetry's active span; `undefined` if its SDK is not loaded. */
 export function activeTraceparent(): string | undefined {
   const span = trace.getSpanContext(context.active());
   return span && isSpanContextValid(span) ? fromSpan(span) : undefined;
 }
 
-/** OpenTelemetry's context with `traceparent` as the remote parent; no parent at all when it is absent or unreadable. */
+/** OpenTelemetry's context with `traceparent` as the remote parent; without a parent if it is absent or unreadable. */
 export function remoteContext(traceparent: string | undefined): Context {
   const above = parseTraceparent(traceparent);
   if (!above) return ROOT_CONTEXT;

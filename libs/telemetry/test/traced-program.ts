@@ -1,6 +1,6 @@
 /**
- * A door and a projector in one small program, for `start.int.spec.ts`: a request runs SQL under its span and "stores" its traceparent,
- * which a later piece of work, with no request around it, continues. Prints its port; ends when its input ends.
+ * A door and a projector in one small program, for `start.int.spec.ts`: a request runs SQL under its span and "stores"
+ * its traceparent; later work outside any request continues it. Prints its port; ends when its input ends.
  */
 import { createServer } from 'node:http';
 import pg from 'pg';
