@@ -52,6 +52,13 @@ describe('the rate of orders', () => {
     expect((await place(other)).status).toBe(422);
   });
 
+  it('counts what is forbidden as well', async () => {
+    const reader = await api.newClient();
+    const forbidden = reader.as(reader.account, await api.bearer([reader.account], { subject: freshId(), scope: 'read' }));
+    const answers = statuses(await several(20, () => place(forbidden)));
+    expect([answers[0], answers.at(-1)]).toEqual([403, 429]);
+  });
+
   it('is that of an account too, whoever uses it; a stranger who names it spends nothing of it', async () => {
     const owner = await api.newClient();
     const users = await several(20, async () =>

@@ -93,12 +93,11 @@ export class LogMarks {
       known = new Map([...known, ...ids]);
       if (isOther) consumer.reposition();
     };
-    const quietly = (): void => void look().catch(() => undefined); // the next look asks again
-    quietly();
-    const timer = setInterval(() => {
-      if (consumer.status().state === 'stopped') clearInterval(timer);
-      else quietly();
-    }, watchEveryMs).unref();
+    const lookAndWait = async (): Promise<void> => {
+      await look().catch(() => undefined); // the next look asks again
+      if (consumer.status().state !== 'stopped') setTimeout(() => void lookAndWait(), watchEveryMs).unref();
+    };
+    void lookAndWait();
   }
 
   async close(): Promise<void> {

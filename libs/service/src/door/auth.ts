@@ -108,10 +108,16 @@ export class Authenticator {
     this.#keys = new IssuerKeys(config.JWT_JWKS_URL, now);
   }
 
-  /** `authenticate`, and 403 for a token that has not what a route needs. */
-  async admit(authorization: string | undefined, need?: Need): Promise<Caller> {
+  /** `authenticate` and `permit`. */
+  async admit(authorization: string | undefined, need: Need): Promise<Caller> {
     const caller = await this.authenticate(authorization);
-    if (need === undefined || suffices(need, caller)) return caller;
+    this.permit(caller, need);
+    return caller;
+  }
+
+  /** Refuses with 403 a token that lacks what a route needs. */
+  permit(caller: Caller, need: Need | undefined): void {
+    if (need === undefined || suffices(need, caller)) return;
     refusals.inc({ reason: 'not-permitted' });
     throw lacking(need);
   }

@@ -200,9 +200,11 @@ function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, rou
     const { open, needs } = request.routeOptions.config;
     if (open === true) return enter(context);
     const admit = async (): Promise<string> => {
-      const { subject } = (request.caller = await authenticator.admit(request.headers.authorization, needs));
-      reply.headers(await rateLimits.count(classOf(request), 'subject', subject));
-      return subject;
+      const caller = (request.caller = await authenticator.authenticate(request.headers.authorization));
+      // Before it is permitted, or a flood of forbidden requests would cost its sender nothing.
+      reply.headers(await rateLimits.count(classOf(request), 'subject', caller.subject));
+      authenticator.permit(caller, needs);
+      return caller.subject;
     };
     admit().then(
       (actor) => enter({ ...context, actor }, methods.refusalOf(request)),

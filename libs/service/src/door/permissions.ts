@@ -22,13 +22,13 @@ export const suffices = (
 /** What is lacking: 403, whatever the request names. */
 export function lacking(need: Need): RequestRefused {
   if (typeof need === 'string') return insufficientScope(need, 'token');
-  const detail = `The token has not the role ${need.join(' or ')}.`;
+  const detail = `The token lacks the role ${need.join(' or ')}.`;
   return new RequestRefused(403, 'operators-only', detail, { errors: [faultOf('operators-only', detail)] });
 }
 
 /** A token, or the grant by which its bearer uses an account, is not for this. */
 export function insufficientScope(scope: AccessScope, what: 'token' | 'grant'): RequestRefused {
-  const detail = `The ${what} has not the scope ${scope}.`;
+  const detail = `The ${what} lacks the scope ${scope}.`;
   return new RequestRefused(403, 'insufficient-scope', detail, {
     errors: [faultOf('insufficient-scope', detail)],
     headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
@@ -43,7 +43,7 @@ const faultOf = (code: string, detail: string) => ({
   detail,
 });
 
-/** What a route needs: anybody else is answered 403 before the body is read. */
+/** What a route needs: any other token is answered 403 before the body is read. */
 export const Needs = (needs: Need): MethodDecorator => RouteConfig({ needs });
 
 /** A route for operators. */
