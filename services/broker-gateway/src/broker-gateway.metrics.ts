@@ -1,6 +1,6 @@
 import { counter, gauge, histogram } from '@tradecore/telemetry';
 
-/** The calls that a broker is asked. */
+/** The calls to a brokerage. */
 export const calls = [
   'submit',
   'replace',
@@ -17,16 +17,16 @@ export const calls = [
 /** One of `calls`. */
 export type Call = (typeof calls)[number];
 
-/** How a revision that is not at its end stands: to be sent, unknown whether the broker has it, unknown beyond the budget, at the broker. */
+/** States of an open revision: not sent yet, outcome unknown, still unknown after all tries, at the brokerage. */
 export const revisionStandings = ['waiting', 'unknown', 'unresolved', 'working'] as const;
 
-/** The gauge of revisions; `count` is asked each time that it is read. While the database is away the last figures stand. */
+/** Gauge of open revisions; `count` runs on each scrape. While the database is unavailable, the last figures stay. */
 export const revisionGauge = (
   count: () => Promise<readonly { readonly state: (typeof revisionStandings)[number]; readonly revisions: number }[]>,
 ) =>
   gauge({
     name: 'broker_orders',
-    help: 'Revisions that are not at their end, by how they stand.',
+    help: 'Open revisions, by state.',
     labels: { state: revisionStandings },
     collect: async (revisions) => {
       const counts = await count().catch(() => undefined);
@@ -40,39 +40,39 @@ export const revisionGauge = (
 export const gatewayMetrics = {
   calls: counter({
     name: 'broker_calls_total',
-    help: 'Calls to the broker, by what became of them.',
+    help: 'Calls to the brokerage, by outcome.',
     labels: { call: calls, outcome: ['answered', 'refused', 'absent', 'rate-limited', 'unsent', 'unknown', 'bad-shape'] },
   }),
-  seconds: histogram({ name: 'broker_call_seconds', help: 'Time from the request to the whole reply.', labels: { call: calls } }),
-  circuitOpen: gauge({ name: 'broker_circuit_open', help: '1 while the broker is taken for away: calls wait.' }),
-  streamUp: gauge({ name: 'broker_stream_up', help: "1 while the broker's stream of updates is read." }),
+  seconds: histogram({ name: 'broker_call_seconds', help: 'Time from request to complete reply.', labels: { call: calls } }),
+  circuitOpen: gauge({ name: 'broker_circuit_open', help: '1 while the brokerage counts as unavailable: calls wait.' }),
+  streamUp: gauge({ name: 'broker_stream_up', help: "1 while the brokerage's update stream is connected." }),
   updates: counter({
     name: 'broker_updates_total',
-    help: "Updates of the broker's stream, by what became of them.",
+    help: "Updates from the brokerage's stream, by outcome.",
     labels: { outcome: ['applied', 'known', 'foreign', 'bad-shape', 'failed'] },
   }),
-  unknown: counter({ name: 'broker_outcome_unknown_total', help: 'Calls whose outcome was not known.' }),
-  foreign: counter({ name: 'broker_foreign_orders_total', help: 'Orders at the broker that are not ours, taken up.' }),
+  unknown: counter({ name: 'broker_outcome_unknown_total', help: 'Calls with an unknown outcome.' }),
+  foreign: counter({ name: 'broker_foreign_orders_total', help: 'Foreign orders at the brokerage that were adopted.' }),
   unreadable: counter({
     name: 'broker_unreadable_total',
-    help: "Entries of the brokerage's lists that have a shape that we do not know; the rest of the list is taken.",
+    help: "Entries of the brokerage's lists with an unknown shape; the rest of the list is processed.",
     labels: { what: ['order', 'instrument', 'price'] },
   }),
   healed: counter({
     name: 'broker_reconciled_total',
-    help: 'What the sweep found that the stream had not told.',
+    help: 'What the sweep found that the stream had missed.',
     labels: { what: ['order', 'execution'] },
   }),
-  sweep: histogram({ name: 'broker_sweep_seconds', help: 'Time that comparing with the broker took.' }),
-  prices: counter({ name: 'market_data_published_total', help: 'Records of market data published.' }),
-  listed: gauge({ name: 'market_feed_instruments', help: 'Instruments that the brokerage lists and we can read.' }),
+  sweep: histogram({ name: 'broker_sweep_seconds', help: 'Duration of a sweep.' }),
+  prices: counter({ name: 'market_data_published_total', help: 'Market data records published.' }),
+  listed: gauge({ name: 'market_feed_instruments', help: 'Readable instruments that the brokerage lists.' }),
   marketAge: gauge({
     name: 'market_feed_age_seconds',
     help: 'Time since the whole market was last read and published: instruments, session, every price.',
   }),
   slices: counter({
     name: 'market_feed_slices_total',
-    help: 'Slices of the market read from the brokerage and published, by what became of them.',
+    help: 'Slices of the market read from the brokerage and published, by outcome.',
     labels: { outcome: ['published', 'failed'] },
   }),
 };

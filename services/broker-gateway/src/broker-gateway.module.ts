@@ -16,7 +16,7 @@ import { Steps } from './steps.ts';
 import { SweepSchedule } from './sweep-schedule.ts';
 import { UpdateListener } from './update-listener.ts';
 
-/** Sends revisions to the brokerage, and takes over what it says. */
+/** Sends revisions to the brokerage and stores what it answers. */
 @Module({
   imports: [IntakeModule.with({ name: 'broker-gateway', topics: [topics.orderPlacement.name], kafka: tokens.kafka })],
   providers: [
@@ -26,7 +26,7 @@ import { UpdateListener } from './update-listener.ts';
 })
 class BrokerGatewayModule {}
 
-/** The service: no door but its admin port. */
+/** The service; its only port is the admin port. */
 export const brokerGateway: ServiceOptions = {
   name: 'broker-gateway',
   module: BrokerGatewayModule,

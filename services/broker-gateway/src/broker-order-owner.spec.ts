@@ -26,7 +26,7 @@ const fill = {
   },
 } as const;
 
-/** An owner over a store in which what is saved in a transaction counts when the test commits it. */
+/** An owner whose store counts what is saved in a transaction only when the test commits it. */
 function world() {
   const id = freshId();
   const stored: BrokerOrderEvent[] = [];
@@ -57,7 +57,7 @@ function world() {
   return { owner: new BrokerOrderOwner(id, parts as unknown as OwnerParts), stored, asked };
 }
 
-describe('the words that a worker settles in its turn', () => {
+describe('messages that a worker settles in its turn', () => {
   const settle = async (isCommitted: boolean) => {
     const { owner, stored } = world();
     await owner.load();
@@ -71,14 +71,14 @@ describe('the words that a worker settles in its turn', () => {
     return { heard, stored, knew, knewAtOnce: knew() };
   };
 
-  it('are stored in it', async () => {
+  it('are stored in its transaction', async () => {
     const { heard, stored, knewAtOnce } = await settle(true);
     expect(knewAtOnce).toBe(true);
     expect(await heard).toBe('applied');
     expect(stored.map(({ type }) => type)).toEqual(['BrokerOrderAccepted', 'ExecutionReported']);
   });
 
-  it('are stored after it when its transaction is rolled back: until then a sweep does not take them for known', async () => {
+  it('are stored later when its transaction is rolled back; until then a sweep does not treat them as known', async () => {
     const { heard, stored, knew, knewAtOnce } = await settle(false);
     expect(knewAtOnce).toBe(false);
     expect(await heard).toBe('applied');
@@ -87,8 +87,8 @@ describe('the words that a worker settles in its turn', () => {
   });
 });
 
-describe('an execution that is found after the end', () => {
-  it('by a look-up makes what took its place look whether too much may trade, once it is committed', async () => {
+describe('an execution after the end of its order', () => {
+  it('that a lookup finds makes the replacement check, after the commit, whether too much may trade', async () => {
     const { owner, stored, asked } = world();
     const canceled = { ...shown, status: 'canceled', brokerageStatus: 'canceled' } as const;
     await owner.hear({ of: 'stream', update: { event: 'canceled', order: canceled } });

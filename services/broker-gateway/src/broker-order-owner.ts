@@ -15,10 +15,10 @@ import type { BrokerOrderStore, Loaded, Origin } from './broker-order-store.ts';
 import type { Brokerage } from './brokerage.ts';
 import { writeState } from './revision-state.ts';
 
-/** What became of a word of the brokerage. */
+/** What became of a message from the brokerage. */
 export type Applied = 'applied' | 'known' | 'foreign';
 
-/** What nobody asked for: it comes by itself, or a sweep finds it. */
+/** An unsolicited message: from the stream, or found by a sweep. */
 export type Word = Extract<Reply, { of: 'stream' | 'list' }>;
 
 interface WaitingWord {
@@ -27,31 +27,33 @@ interface WaitingWord {
   readonly reject: (error: unknown) => void;
 }
 
-/** What an owner works with. */
+/** Dependencies of an owner. */
 export interface OwnerParts {
   readonly store: BrokerOrderStore;
   readonly queue: BrokerOrderQueue;
   readonly brokerage: Brokerage;
 }
 
-/** The turn of a worker that has a reply: until it is released nobody else of this process stores anything of the BrokerOrder. */
+/**
+ * A worker's turn to settle a reply: until its release nothing else in this process stores the BrokerOrder's events.
+ */
 export interface Settlement {
-  /** Interprets the reply and all that waits, and saves it; in the transaction that settles the row. Runs again after a conflict. */
+  /** Interprets and saves the reply and all waiting messages, in the row's transaction. Runs again after a conflict. */
   settle(tx: Transaction): Promise<Verdict>;
-  /** What was settled counts only when its transaction is committed: else the words wait on, and nothing that was saved is believed. */
+  /** Ends the turn. Without a commit, the messages keep waiting and the loaded state is discarded. */
   release(isCommitted: boolean): void;
 }
 
 const log = logger('broker-orders');
 const conflictsLimit = 10;
 
-/** What this process knows of one BrokerOrder, and the one place where its events are stored: all that waits for it together, in one save. */
+/** What this process knows of one BrokerOrder. Only the owner stores its events: all that waits for it, in one save. */
 export class BrokerOrderOwner {
   #origin: Origin | undefined;
-  /** As it is stored; undefined where that is not sure. */
+  /** The stored state; undefined when it is not certain. */
   #loaded: Loaded | undefined;
   #warm: Loaded['warm'] | undefined;
-  /** How the brokerage showed it last. */
+  /** Its last state shown by the brokerage. */
   #standing: string | undefined;
   #waiting: WaitingWord[] = [];
   #turn: Promise<void> = Promise.resolve();
@@ -69,7 +71,7 @@ export class BrokerOrderOwner {
     return this.#origin !== undefined;
   }
 
-  /** Whether all of this has been taken over. */
+  /** Whether all of this is stored. */
   knows(shown: BrokerageOrder, executions: Extract<Reply, { of: 'list' }>['executions']): boolean {
     const order = this.#loaded?.order;
     if (!order || this.#standing !== standingOf(shown)) return false;
@@ -79,7 +81,7 @@ export class BrokerOrderOwner {
     });
   }
 
-  /** Takes over a word, with all that comes in the same moment. */
+  /** Stores a message, together with others that arrive at the same moment. */
   hear(reply: Word): Promise<Applied> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ reply, resolve, reject });
@@ -90,7 +92,7 @@ export class BrokerOrderOwner {
     });
   }
 
-  /** The BrokerOrder as it is stored; undefined when it is not ours. */
+  /** The stored BrokerOrder; undefined when it is not ours. */
   async load(): Promise<Loaded | undefined> {
     const leave = await this.#enter();
     try {
@@ -100,7 +102,7 @@ export class BrokerOrderOwner {
     }
   }
 
-  /** A worker has a reply: waits a moment for what belongs to it, and for its turn. */
+  /** Starts the turn of a worker that has a reply; waits a moment for messages that belong to it. */
   async begin(reply: Reply | undefined, state: RevisionState): Promise<Settlement> {
     const leave = await this.#enter();
     await this.#gather(reply);
@@ -148,7 +150,7 @@ export class BrokerOrderOwner {
     return { verdict: { again, state: writeState(own.state, order) }, events, tradedLate };
   }
 
-  /** Stores what waits, where no worker has a reply for it. */
+  /** Stores waiting messages when no worker has a reply. */
   async #flushWaiting(): Promise<void> {
     const leave = await this.#enter();
     const words = this.#takeWaiting();
@@ -166,7 +168,7 @@ export class BrokerOrderOwner {
 
   async #storeWords(words: readonly WaitingWord[]): Promise<number> {
     const loaded = this.#loaded ?? (await this.#load());
-    if (!loaded) throw new Error(`no step sends the BrokerOrder ${this.id}`);
+    if (!loaded) throw new Error(`no step sends BrokerOrder ${this.id}`);
     const { state, asks, tradedLate } = this.#interpret(loaded, words, {});
     const events = await this.#save(loaded).catch((error: unknown) => {
       this.#loaded = undefined;
@@ -179,7 +181,7 @@ export class BrokerOrderOwner {
     return events;
   }
 
-  /** What is to take its place goes on when it has ended, and looks again, though it may have ended too, when what this one has traded changes after that. */
+  /** Wakes the replacements of an ended order; if it trades after its end, even ended ones check again. */
   #askReplacements(isLate: boolean): void {
     const { store, queue } = this.parts;
     const origin = isLate ? this.#origin : undefined;
@@ -187,11 +189,11 @@ export class BrokerOrderOwner {
     asked.then(
       (ids) => ids.forEach((id) => queue.ask(id)),
       (error: unknown) =>
-        log.warn({ err: error, brokerOrderId: this.id }, 'what replaces it was not asked: it looks in its time'),
+        log.warn({ err: error, brokerOrderId: this.id }, 'could not wake the replacements; they check on schedule'),
     );
   }
 
-  /** Interprets words one after the other; the state that they leave is laid over the row's. */
+  /** Interprets messages one by one; the resulting state is merged over the row's. */
   #interpret(loaded: Loaded, words: readonly WaitingWord[], before: RevisionState) {
     let state = before;
     let tradedLate = false;
@@ -221,14 +223,14 @@ export class BrokerOrderOwner {
     return events.length;
   }
 
-  /** What somebody has to look at. */
+  /** Logs what an operator has to look at. */
   #tell(order: BrokerOrder): void {
     for (const { type, data } of order.uncommittedEvents) {
       if (type === 'BrokerOutcomeUnresolved') {
         log.error({ brokerOrderId: this.id, ...data }, 'the outcome at the brokerage stays unknown');
       }
       if (type === 'BrokerOrderAccepted' && order.mustCancel) {
-        log.error({ brokerOrderId: this.id }, 'an order that was given up is at the brokerage: it is cancelled there');
+        log.error({ brokerOrderId: this.id }, 'an order that was given up is at the brokerage; cancelling it');
       }
     }
   }
@@ -242,7 +244,7 @@ export class BrokerOrderOwner {
     return this.#loaded;
   }
 
-  /** What the brokerage has just taken trades within moments, if it trades at once. */
+  /** Waits briefly after an order was accepted: if it trades at once, its executions arrive within moments. */
   async #gather(reply: Reply | undefined): Promise<void> {
     const shown = reply && (reply.of === 'submit' || reply.of === 'replace') ? shownBy(reply) : undefined;
     const ms = this.parts.brokerage.config.BROKER_GATHER;
@@ -270,7 +272,7 @@ export class BrokerOrderOwner {
     return this.#waiting.splice(0);
   }
 
-  /** Resolves when it is one's turn, to the function that ends it. */
+  /** Waits for its turn; resolves to the function that ends it. */
   async #enter(): Promise<() => void> {
     const before = this.#turn;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -280,19 +282,19 @@ export class BrokerOrderOwner {
   }
 }
 
-/** Where no step was left: the row goes, or rests. */
+/** No step was left: the row is removed or waits. */
 const nothingCalled = (state: RevisionState, { isOpen }: BrokerOrder): Interpretation => ({
   state,
   again: isOpen ? 'when-asked' : state.list ? 0 : 'done',
 });
 
-/** It has ended, or what was found is to be stored at once: nothing is waited for. */
+/** Whether to store without waiting: the order has ended, or a sweep found this. */
 const isDecisive = (reply: Word): boolean => reply.of === 'list' || reply.update.order.status !== 'working';
 
 const standingOf = ({ brokerageStatus, filledQuantity, replacedBy }: BrokerageOrder): string =>
   `${brokerageStatus} ${filledQuantity} ${replacedBy ?? ''}`;
 
-/** The order itself as a reply shows it. */
+/** The order as a reply shows it. */
 function shownBy(reply: Reply): BrokerageOrder | undefined {
   if (reply.of === 'stream') return reply.update.order;
   if (reply.of === 'list') return reply.order;

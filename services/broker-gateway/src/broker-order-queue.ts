@@ -8,16 +8,16 @@ import { revisionGauge } from './broker-gateway.metrics.ts';
 import { Brokerage } from './brokerage.ts';
 
 const log = logger('broker-orders');
-/** Rows of BrokerOrders that have ended are removed together. */
+/** Rows of ended BrokerOrders are removed in batches. */
 const dropMs = 200;
 
-/** The work of the gateway: one row for each BrokerOrder of which something is open, with what a worker has to remember. */
+/** The gateway's work: one row for each BrokerOrder with open work, holding the state that a worker needs. */
 @Injectable()
 export class BrokerOrderQueue implements BeforeApplicationShutdown {
   private readonly queue: WorkQueue;
   private readonly ended = new Set<string>();
   private readonly timers = new Set<NodeJS.Timeout>();
-  private handler: WorkHandler = () => Promise.reject(new Error('nobody works yet'));
+  private handler: WorkHandler = () => Promise.reject(new Error('the queue has no handler yet'));
 
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
@@ -34,8 +34,8 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
       ),
     );
     brokerage.http.onBack(() => {
-      // What waits for its time waited for the brokerage.
-      this.queue.makeAllDue().catch((error: unknown) => log.warn({ err: error }, 'waiting orders were not made due'));
+      // Waiting rows were waiting for the brokerage.
+      this.queue.makeAllDue().catch((error: unknown) => log.warn({ err: error }, 'could not make waiting orders due'));
     });
   }
 
@@ -50,7 +50,7 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
     await this.removeEnded();
   }
 
-  /** Asks for rows in the caller's transaction, claimed where a worker is free; `begin` with them after its commit. */
+  /** Puts rows in the caller's transaction, claimed where a worker is free; call `begin` with them after the commit. */
   putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<readonly WorkItem[]> {
     return this.queue.putClaimed(tx, rows);
   }
@@ -63,7 +63,9 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
     this.queue.notify();
   }
 
-  /** Asks for a BrokerOrder in so many milliseconds; makes a row where there is none. A sweep asks again for what a crash forgets. */
+  /**
+   * Requests work on a BrokerOrder in `inMs` ms; creates its row if missing. A sweep repeats requests lost in a crash.
+   */
   ask(key: string, state: RevisionState = {}, inMs = 0): void {
     this.later(inMs, async () => {
       await inTransaction(this.dataSource, (tx) => this.queue.put(tx, [{ key, state: { ...state } }]));
@@ -71,23 +73,23 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
     });
   }
 
-  /** Asks for BrokerOrders that have a row. */
+  /** Requests work on BrokerOrders that have a row. */
   askAll(keys: readonly string[]): Promise<void> {
     return this.queue.request(keys);
   }
 
-  /** Removes the row of a BrokerOrder that has ended. Whoever has it in hand finds that out. */
+  /** Removes the row of an ended BrokerOrder. A worker that holds it will notice. */
   drop(key: string): void {
     this.ended.add(key);
     if (this.ended.size === 1) this.later(dropMs, () => this.removeEnded());
   }
 
-  /** BrokerOrders that the brokerage works, as far as we know. */
+  /** BrokerOrders that the brokerage is working, as far as we know. */
   working(): Promise<string[]> {
     return this.queue.waitingForRequest();
   }
 
-  /** BrokerOrders with an open step and without a row: there are none, unless somebody emptied the table. */
+  /** BrokerOrders with an open step and no row: there are none unless the table was emptied. */
   async unattended(): Promise<string[]> {
     const rows = await this.dataSource.query<{ id: string }[]>(
       `select distinct s.broker_order_id as id from broker_gateway.steps s
@@ -96,7 +98,9 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
     return rows.map(({ id }) => id);
   }
 
-  /** Resolves when this process has done with the row: whether it is settled, and committed. Undefined when it has not got it in hand. */
+  /**
+   * Resolves when this process is done with the row: true if settled and committed. Undefined if it does not hold it.
+   */
   inProgress(key: string): Promise<boolean> | undefined {
     return this.queue.inProgress(key);
   }
@@ -110,7 +114,7 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
   private later(ms: number, act: () => Promise<void>): void {
     const timer = setTimeout(() => {
       this.timers.delete(timer);
-      act().catch((error: unknown) => log.warn({ err: error }, 'a row was not changed: the next sweep asks for it'));
+      act().catch((error: unknown) => log.warn({ err: error }, 'could not change a row; the next sweep requests it'));
     }, ms);
     this.timers.add(timer.unref());
   }

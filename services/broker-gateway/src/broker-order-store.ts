@@ -28,26 +28,26 @@ import {
 import { DataSource } from 'typeorm';
 import { stepOf, Steps, type Step, type StepEvent } from './steps.ts';
 
-/** Which step asked for a BrokerOrder, and where its events come from. */
+/** The step that requested a BrokerOrder, and the context of its events. */
 export interface Origin {
   readonly opening: Opening;
   readonly context: WorkContext;
 }
 
-/** What was loaded of a BrokerOrder, with the one that it replaces. */
+/** A loaded BrokerOrder, with the one that it replaces. */
 export interface Loaded extends Omit<Revision, 'state'> {
   readonly origin: Origin;
-  /** The rows of its steps, and of those of the BrokerOrder that it replaces. */
+  /** The rows of its steps and of the steps of the BrokerOrder that it replaces. */
   readonly open: readonly Step[];
   readonly warm: WarmAggregate<BrokerOrder>;
   readonly isHalted: boolean;
 }
 
-/** Loads and saves BrokerOrders with what belongs to them. */
+/** Loads and saves BrokerOrders. */
 @Injectable()
 export class BrokerOrderStore {
   private readonly store: PostgresEventStore;
-  /** The kill switches that are looked at most: only what changed since is read. */
+  /** The kill switch for all accounts, kept in memory: only later changes are read. */
   private readonly allControl: WarmAggregate<TradingControl> = {
     aggregate: new TradingControl(tradingControlIdFor('all')),
     lastEventId: null,
@@ -62,7 +62,7 @@ export class BrokerOrderStore {
     this.store = store;
   }
 
-  /** The step that asked for it: by its row, or by the primary key of the store; undefined when there is none, and it is not ours. */
+  /** The step that requested it, from its row or by primary key from the store; undefined if it is not ours. */
   async originOf(id: string, open: readonly Step[] = []): Promise<Origin | undefined> {
     const row = open.find(({ brokerOrderId, kind }) => brokerOrderId === id && kind !== 'cancel');
     const step = row ?? (await this.storedStep(id));
@@ -71,7 +71,7 @@ export class BrokerOrderStore {
     return { opening: { commandId, terms }, context };
   }
 
-  /** The BrokerOrder as it is stored, one statement for the rows of its steps and one for all aggregates; undefined when it is not ours. */
+  /** Loads a BrokerOrder with one statement for step rows and one for all aggregates; undefined if it is not ours. */
   async load(id: string, known?: Origin, warm?: WarmAggregate<BrokerOrder>): Promise<Loaded | undefined> {
     const own = await this.steps.of([id]);
     const origin = known ?? (await this.originOf(id, own));
@@ -96,8 +96,8 @@ export class BrokerOrderStore {
   }
 
   /**
-   * Saves what was decided, and removes the rows of the steps that are answered by it: in the caller's transaction, or else, where there are rows to
-   * remove, in one of its own. Throws `ConcurrencyException`, also where another process has stored the same words.
+   * Saves what was decided and removes the rows of the steps that it answers: in the caller's transaction or, if there
+   * are rows to remove, in its own. Throws `ConcurrencyException`, also if another process has stored the same events.
    */
   async save(decided: Loaded, tx?: Transaction): Promise<readonly RecordedEvent[]> {
     const orders = [decided.order, ...(decided.replaced ? [decided.replaced.order] : [])];
@@ -114,7 +114,7 @@ export class BrokerOrderStore {
     return tx || answered.length === 0 ? write(tx) : inTransaction(this.dataSource, write);
   }
 
-  /** Records an order at the brokerage that is not ours; false where it is recorded already. */
+  /** Records an order at the brokerage that is not ours; false if it is already recorded. */
   async adopt(id: string, order: BrokerageOrder | UnreadableOrder): Promise<boolean> {
     const foreign = await this.store.loadAggregate(BrokerOrder, id);
     foreign.adopt(order);
@@ -124,12 +124,12 @@ export class BrokerOrderStore {
     return outcome === 'stored';
   }
 
-  /** The BrokerOrders that are to replace this one, as long as they are open. */
+  /** The open BrokerOrders that are to replace this one. */
   replacementsOf(id: string): Promise<string[]> {
     return this.steps.replacementsOf(id);
   }
 
-  /** These, and the next revision where it has replaced this one already and ended. */
+  /** The same, and the next revision if it has replaced this one and ended. */
   async allReplacementsOf(id: string, { opening: { terms } }: Origin): Promise<string[]> {
     const ids = await this.replacementsOf(id);
     const next = brokerOrderIdFor(terms.orderId, terms.revision + 1);
@@ -152,7 +152,7 @@ export class BrokerOrderStore {
     } catch (error) {
       if (!(error instanceof EventIdTaken)) throw error;
     }
-    // Another process has stored these words: what is in hand is older than the store.
+    // Another process has stored these events: the loaded state is stale.
     throw new ConcurrencyException(decidedOn.map((each) => ({ ...each, found: -1 })));
   }
 
@@ -164,7 +164,7 @@ export class BrokerOrderStore {
   }
 }
 
-/** Whether a step needs its row no longer: a cancel is answered, what a submit or replace sent has ended. */
+/** Whether a step no longer needs its row: the cancel is answered, or the order it sent has ended. */
 const isAnswered = ({ brokerOrderId, kind, commandId }: Step, order: BrokerOrder): boolean =>
   brokerOrderId === order.id && (kind === 'cancel' ? order.hasAnswered(commandId) : !order.isOpen);
 

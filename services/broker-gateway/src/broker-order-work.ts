@@ -16,7 +16,7 @@ const log = logger('broker-orders');
 
 type Settle = (tx: Transaction) => Promise<Verdict>;
 
-/** Works on BrokerOrders of which something is open: decides the next step, makes its one call, and stores what the reply means. */
+/** Works on BrokerOrders with open work: decides the next step, makes its one call and stores what the reply means. */
 @Injectable()
 export class BrokerOrderWork implements OnApplicationBootstrap {
   private readonly calls: BrokerageCalls;
@@ -38,7 +38,7 @@ export class BrokerOrderWork implements OnApplicationBootstrap {
     const owner = this.orders.ownerOf(item.key);
     const loaded = await owner.load();
     if (!loaded) {
-      log.error({ brokerOrderId: item.key }, 'no step sends this BrokerOrder: its row goes');
+      log.error({ brokerOrderId: item.key }, 'no step sends this BrokerOrder; removing its row');
       return () => Promise.resolve({ done: true });
     }
     return this.take(item, owner, loaded);
@@ -58,7 +58,7 @@ export class BrokerOrderWork implements OnApplicationBootstrap {
     return (tx) => settlement.settle(tx);
   }
 
-  /** A round before this one was not settled: it may have made its call, and what it heard is lost. */
+  /** If an earlier round was not settled, it may have made its call, and the reply is lost. */
   private stateOf({ state, takenOver, attempts }: WorkItem, { order }: Loaded): RevisionState {
     const read = readState(state);
     return (takenOver || attempts > 1) && order.isUnproven ? interrupted(read, this.brokerage.now()) : read;

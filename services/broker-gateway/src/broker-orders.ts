@@ -10,11 +10,11 @@ import { BrokerOrderStore } from './broker-order-store.ts';
 import { Brokerage } from './brokerage.ts';
 
 const log = logger('broker-orders');
-/** Of so many BrokerOrders this process remembers something; of others it asks the store. */
+/** BrokerOrders that this process keeps in memory; others are read from the store. */
 const remembered = 20_000;
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** All orders at the brokerage, each with its one owner in this process. */
+/** All orders at the brokerage, each with one owner in this process. */
 @Injectable()
 export class BrokerOrders {
   private readonly owners = new BoundedCache<string, BrokerOrderOwner>(remembered);
@@ -26,7 +26,7 @@ export class BrokerOrders {
     @Inject(Brokerage) private readonly brokerage: Brokerage,
   ) {}
 
-  /** Who owns what this process knows of a BrokerOrder. */
+  /** The owner of a BrokerOrder in this process. */
   ownerOf(brokerOrderId: string): BrokerOrderOwner {
     const known = this.owners.get(brokerOrderId);
     if (known) return known;
@@ -36,18 +36,18 @@ export class BrokerOrders {
     return owner;
   }
 
-  /** Whether this process has taken over already what the brokerage shows. */
+  /** Whether this process has already stored what the brokerage shows. */
   knows(order: BrokerageOrder, executions: Extract<Reply, { of: 'list' }>['executions']): boolean {
     return this.foreign.get(order.brokerageOrderId) ?? this.owners.get(order.clientOrderId)?.knows(order, executions) ?? false;
   }
 
-  /** Whether a BrokerOrder is ours and nothing proves yet that the brokerage has it; undefined when it is not ours. */
+  /** Whether nothing proves yet that the brokerage has this BrokerOrder; undefined when it is not ours. */
   async isComing(brokerOrderId: string): Promise<boolean | undefined> {
     const loaded = uuid.test(brokerOrderId) ? await this.ownerOf(brokerOrderId).load() : undefined;
     return loaded?.order.isUnproven;
   }
 
-  /** Takes over what is heard of an order. It is ours when a step that sends it is stored, never because it has events. */
+  /** Stores a message about an order. It is ours if a step that sends it is stored, never because it has events. */
   async hear(reply: Extract<Reply, { of: 'stream' | 'list' }>): Promise<Applied> {
     const order = reply.of === 'stream' ? reply.update.order : reply.order;
     if (this.isForeign(order.brokerageOrderId)) return 'foreign';
@@ -63,20 +63,17 @@ export class BrokerOrders {
     return this.foreign.get(brokerageOrderId) ?? false;
   }
 
-  /** Takes note of an order of a shape that we do not know: one that is not ours is foreign, ours is looked up until its outcome is known. */
+  /** Handles an order of unknown shape: foreign if not ours; if ours, looked up until its outcome is known. */
   async meet(order: UnreadableOrder): Promise<Applied> {
     const { brokerageOrderId, clientOrderId, unreadable } = order;
     if (this.isForeign(brokerageOrderId)) return 'foreign';
     if (!(await this.isOurs(order))) return this.adopt(order);
-    log.error(
-      { brokerageOrderId, clientOrderId, unreadable },
-      'the brokerage shows an order of ours in a shape that we do not know',
-    );
+    log.error({ brokerageOrderId, clientOrderId, unreadable }, 'the brokerage shows one of our orders in an unknown shape');
     this.queue.ask(clientOrderId);
     return 'known';
   }
 
-  /** Records an order that is not ours, so that it is seen; once. */
+  /** Records an order that is not ours, once, so that operators see it. */
   private async adopt(order: BrokerageOrder | UnreadableOrder): Promise<Applied> {
     const id = foreignOrderIdFor(this.brokerage.port.brokerage, order.brokerageOrderId);
     if (await this.store.adopt(id, order)) {

@@ -15,7 +15,7 @@ import type { Brokerage } from './brokerage.ts';
 type LookUp = Extract<NextStep, { do: 'look-up' }>;
 type Taking = NonNullable<Extract<Reply, { of: 'look-up' }>['successor']>;
 
-/** Who knows whether an order that took the place of another is one of ours that comes yet. */
+/** Whether a replacement is one of our orders that nothing proves yet; undefined when it is not ours. */
 export type IsComing = (brokerOrderId: string) => Promise<boolean | undefined>;
 
 /** Makes the one call of a step. */
@@ -55,7 +55,7 @@ export class BrokerageCalls {
     return { of: 'look-up', ...(own && { own }), ...(old && { replaced: old }), ...(successor && { successor }) };
   }
 
-  /** With all executions, where they are wanted. Unanswered, the whole look-up is. */
+  /** Adds all executions where they are wanted. If they cannot be read, the whole lookup is unknown. */
   private async looked(order: BrokerOrder, answer: BrokerageAnswer, list: boolean): Promise<LookedUp> {
     if (answer.kind !== 'order' || !(list || wants(order, answer.order).executions)) return { answer };
     try {
@@ -66,7 +66,7 @@ export class BrokerageCalls {
     }
   }
 
-  /** Which order took its place: ours, which sees to both while it comes, or one that nobody of us asked for. */
+  /** The order that took its place: one of ours, which handles both until it is proved, or a foreign one. */
   private async successorOf(order: BrokerOrder, answer: BrokerageAnswer): Promise<Taking | undefined> {
     const id = answer.kind === 'order' ? wants(order, answer.order).successor : undefined;
     const found = id === undefined ? undefined : await this.brokerage.port.byId(id);

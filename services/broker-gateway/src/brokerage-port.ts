@@ -5,7 +5,7 @@ import type { BrokerageAnswer, BrokerageExecution, BrokerageOrder, UnreadableOrd
 export interface BrokerageInstrument {
   readonly symbol: string;
   readonly tick: string;
-  /** Of prices below 1, where it is another. */
+  /** For prices below 1, if different. */
   readonly tickBelowOne?: string;
   readonly lot: string;
   readonly halted: boolean;
@@ -15,7 +15,7 @@ export interface BrokerageInstrument {
 export interface BrokeragePrice {
   readonly symbol: string;
   readonly price: string;
-  /** When it was made; RFC 3339. */
+  /** Time of the trade; RFC 3339. */
   readonly at: string;
 }
 
@@ -27,7 +27,7 @@ export interface BrokerageClock {
   readonly nextClose: string;
 }
 
-/** Orders that the brokerage lists, those of a shape that we do not know apart. */
+/** Orders that the brokerage lists, separated from those of unknown shape. */
 export interface BrokerageOrders {
   readonly orders: readonly BrokerageOrder[];
   readonly unreadable: readonly UnreadableOrder[];
@@ -36,16 +36,16 @@ export interface BrokerageOrders {
 /** Executions that the brokerage lists. */
 export interface BrokerageExecutions {
   readonly executions: readonly BrokerageExecution[];
-  /** The brokerage's ids of the orders of which it lists executions that can't be read. */
+  /** The brokerage's ids of orders with unreadable executions. */
   readonly unreadableOf: ReadonlySet<string>;
 }
 
-/** A question to the brokerage that was not answered, or not in a shape that we know. Nothing follows from it: ask again. */
+/** The brokerage did not answer a question, or answered in an unknown shape. This proves nothing: ask again. */
 export class NoUsableReply extends Error {
   override readonly name = 'NoUsableReply';
   constructor(
     message: string,
-    /** The brokerage heard the question and refuses it as it stands. */
+    /** The brokerage refused the question itself: repeating it does not help. */
     readonly isRefusal = false,
   ) {
     super(message);
@@ -53,13 +53,13 @@ export class NoUsableReply extends Error {
 }
 
 /**
- * A brokerage. Calls about one order answer with a `BrokerageAnswer` and never throw; questions about many throw `NoUsableReply`.
- * `clientOrderId` is the BrokerOrder id.
+ * A brokerage. Calls about one order return a `BrokerageAnswer` and never throw; questions about many may throw
+ * `NoUsableReply`. `clientOrderId` is the BrokerOrder id.
  */
 export interface BrokeragePort {
-  /** Its name, as it stands in ids of executions and in logs. */
+  /** Its name in execution ids and logs. */
   readonly brokerage: string;
-  /** What a replaced order had traded counts as its replacement's. Where not, `replace` is not called. */
+  /** Whether a replaced order's fills count towards its replacement. If not, `replace` is not called. */
   readonly replaceCarriesFills: boolean;
   submit(clientOrderId: string, terms: RevisionTerms): Promise<BrokerageAnswer>;
   /** Replaces an order under a new client order id; `quantity` is the new total. */
@@ -71,12 +71,12 @@ export interface BrokeragePort {
   openOrders(): Promise<BrokerageOrders>;
   /** Every order that was submitted after that time. */
   ordersSince(time: string): Promise<BrokerageOrders>;
-  /** Every execution of an order that it lists. */
+  /** Every listed execution of an order. */
   executionsOf(order: BrokerageOrder): Promise<readonly BrokerageExecution[]>;
   /** Every execution after that time, oldest first. */
   executionsSince(time: string): Promise<BrokerageExecutions>;
   instruments(): Promise<readonly BrokerageInstrument[]>;
-  /** Of at most 1,000 symbols. */
+  /** At most 1,000 symbols. */
   lastPrices(symbols: readonly string[]): Promise<readonly BrokeragePrice[]>;
   clock(): Promise<BrokerageClock>;
 }

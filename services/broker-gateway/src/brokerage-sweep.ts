@@ -9,31 +9,31 @@ import { Brokerage } from './brokerage.ts';
 import { leaseMs, SweepSchedule, type DueSweep } from './sweep-schedule.ts';
 
 const log = logger('brokerage-sweep');
-/** Activities may appear at the brokerage some time after their own: each sweep reaches back over the last one's end. */
+/** The brokerage may list an activity some time after it happened: each sweep overlaps the end of the last one. */
 const overlapMs = 120_000;
 const dayMs = 24 * 3_600_000;
-/** An execution that the stream has not told for so long will not be told any more. */
+/** After this long the stream will no longer report an execution. */
 const lateMs = 500;
 const atOnce = 8;
-/** After one that failed; each takes calls from the brokerage's limit. */
+/** Pause after a failed sweep: each uses calls from the brokerage's limit. */
 const againMs = 1_000;
 const againLimitMs = 5_000;
 
 /**
- * Compares with the brokerage's lists: every order that was submitted or is open there, every execution, since shortly before the last sweep, and once
- * an hour of the whole day. What the stream did not tell is taken over; an order that is not ours is recorded. After each new connection of the
- * stream, and every so often; one process at a time.
+ * Compares with the brokerage's lists: every order that was submitted or is open there and every execution since
+ * shortly before the last sweep, and hourly of the whole day. It stores what the stream missed and records orders that
+ * are not ours. Runs after each reconnection of the stream and at intervals, in one process at a time.
  */
 @Injectable()
 export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly attempt = heartbeat('brokerage-sweep');
   private missed: () => void = () => undefined;
-  /** The stream has been read since before the last sweep. */
+  /** The stream has been connected since before the last sweep. */
   private isSteady = false;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   private stopped = false;
-  /** Sweeps that did not come to their end, since one did. */
+  /** Failed sweeps since the last success. */
   private failures = 0;
 
   constructor(
@@ -53,18 +53,18 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
     await this.running;
   }
 
-  /** Calls `listener` when a sweep finds executions that the stream, though it was read all the time, has not told. */
+  /** Calls `listener` when a sweep finds executions that the stream missed although it was connected all the time. */
   onMissed(listener: () => void): void {
     this.missed = listener;
   }
 
-  /** Asks for a sweep now: the stream is read anew, or left something out. */
+  /** Requests a sweep now: the stream has reconnected or missed something. */
   ask(): void {
     this.isSteady = false;
     this.schedule
       .ask()
       .then(() => this.next(0))
-      .catch((error: unknown) => log.warn({ err: error }, 'no sweep was asked for: it comes in its time'));
+      .catch((error: unknown) => log.warn({ err: error }, 'could not request a sweep; the next one runs on schedule'));
   }
 
   private next(ms: number): void {
@@ -77,18 +77,18 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
     }, ms);
   }
 
-  /** Makes the sweep that is due, if one is and nobody else makes it. */
+  /** Runs the sweep if one is due and no other process runs it. */
   private async run(): Promise<void> {
     let restMs = this.brokerage.config.BROKER_SWEEP;
     try {
       const due = await this.schedule.take();
       if (due) await this.sweep(due);
-      // Whoever makes it may have died: looks again when its lease is over.
+      // The process that runs it may have died: check again when its lease expires.
       else restMs = Math.min(restMs, leaseMs);
     } catch (error) {
       restMs = Math.min(againMs * 2 ** this.failures, againLimitMs, restMs);
       this.failures += 1;
-      log.warn({ err: error }, 'the sweep did not come to its end');
+      log.warn({ err: error }, 'sweep failed');
       await this.schedule.failed().catch(() => undefined);
     } finally {
       this.next(restMs);
@@ -111,7 +111,7 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
     if (wasSteady && late.length > 0) this.missed();
   }
 
-  /** Answers the executions that were not known. */
+  /** Returns the executions that were not known. */
   private async compare(since: string): Promise<readonly BrokerageExecution[]> {
     const { port } = this.brokerage;
     const working = await this.queue.working();
@@ -137,10 +137,10 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
     return found;
   }
 
-  /** Nothing counts as compared while an execution of ours can't be read; of others' orders none is taken over. */
+  /** Fails the sweep while an execution of ours cannot be read; executions of foreign orders are not stored anyway. */
   private refuseUnread(unreadableOf: readonly string[], orders: ReadonlyMap<string, BrokerageOrder>): void {
     const own = unreadableOf.filter((id) => orders.has(id) && !this.orders.isForeign(id));
-    if (own.length > 0) throw new NoUsableReply(`executions of ${own.join(', ')} in a shape that we do not know`);
+    if (own.length > 0) throw new NoUsableReply(`executions of ${own.join(', ')} in an unknown shape`);
   }
 
   private async fetch(brokerageOrderId: string, orders: Map<string, BrokerageOrder>): Promise<void> {
@@ -149,11 +149,11 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
     else if (answer.kind === 'unknown' && answer.shown) await this.orders.meet(answer.shown);
     else if (answer.kind === 'absent')
       log.error({ brokerageOrderId }, 'the brokerage lists executions of an order that it does not have');
-    // Unanswered: nothing counts as compared, or these executions would lie before the next sweep's beginning.
-    else throw new NoUsableReply(`an order with executions: ${answer.kind}`);
+    // No answer: the sweep must fail, or the next one would start after these executions.
+    else throw new NoUsableReply(`could not read an order with executions: ${answer.kind}`);
   }
 
-  /** Whether it was news. */
+  /** Returns whether it was new. */
   private async take(order: BrokerageOrder, executions: readonly BrokerageExecution[]): Promise<boolean> {
     const applied = await this.orders.hear({ of: 'list', order, executions });
     if (applied === 'applied') gatewayMetrics.healed.inc({ what: executions.length > 0 ? 'execution' : 'order' });
@@ -161,7 +161,7 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
   }
 }
 
-/** Runs `work` for each, at most `limit` at a time; the first failure ends it. */
+/** Runs `work` for each, at most `limit` concurrently; stops at the first failure. */
 async function eachOf<T>(items: readonly T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
   const rest = items.values();
   const run = async () => {

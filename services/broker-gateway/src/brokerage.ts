@@ -8,7 +8,7 @@ import type { BrokeragePort } from './brokerage-port.ts';
 import { sharedSlots } from './call-slots.ts';
 import { DataSource } from 'typeorm';
 
-/** The brokerage as it is set: its port, whether it answers, the settings, the time. */
+/** The configured brokerage: its port, its connection, the settings, the clock. */
 @Injectable()
 export class Brokerage {
   readonly port: BrokeragePort;
@@ -36,7 +36,7 @@ export class Brokerage {
     return this.clock.now().toISOString();
   }
 
-  /** Each API has a limit of its own, which all replicas share. */
+  /** Each API has its own rate limit, shared by all replicas. */
   private open(url: string, api: Parameters<typeof sharedSlots>[1]): AlpacaHttp {
     const { BROKER_KEY_ID: keyId, BROKER_SECRET_KEY: secretKey, BROKER_TIMEOUT: timeoutMs } = this.config;
     return new AlpacaHttp({ url, keyId, secretKey, timeoutMs, slots: sharedSlots(this.dataSource, api, rateOf(this.config)) });

@@ -1,23 +1,23 @@
 import type { DataSource } from 'typeorm';
 
-/** Slots that were reserved: so many, the first one in so many milliseconds. None, where that is longer than a call may wait. */
+/** Reserved slots: `count`, the first in `waitMs` milliseconds. None if that is longer than a call may wait. */
 export interface Reserved {
   readonly count: number;
   readonly waitMs: number;
 }
 
-/** What a brokerage allows of one of its APIs, to all replicas of the gateway together. */
+/** The rate limit of one of a brokerage's APIs, for all replicas of the gateway together. */
 export interface CallSlots {
   readonly perMinute: number;
-  /** Reserves the next `count` slots, unless the first one is later than `maxWaitMs`. */
+  /** Reserves the next `count` slots, unless the first is more than `maxWaitMs` away. */
   reserve(count: number, maxWaitMs: number): Promise<Reserved>;
-  /** The brokerage said to wait: no slot before that. */
+  /** The brokerage asked us to wait: no slot before then. */
   pause(ms: number): Promise<void>;
 }
 
 /**
- * A row says when the next slot is free: a call takes the time that the limit gives it. A tenth of a minute's calls may come at once after a rest.
- * One short statement for each reservation, on a row that nobody locks for longer.
+ * A row holds the time of the next free slot; each call takes an equal share of a minute. After a pause, a tenth of a
+ * minute's calls may be sent at once. Each reservation is one short statement, and nothing locks the row for longer.
  */
 export function sharedSlots(dataSource: DataSource, api: 'trading' | 'market-data', perMinute: number): CallSlots {
   const slotMs = 60_000 / perMinute;

@@ -8,21 +8,21 @@ import { NoUsableReply, type BrokerageInstrument, type BrokeragePrice } from './
 import { Brokerage } from './brokerage.ts';
 
 const log = logger('market-feed');
-/** A price that stays is told again so often, as long as the broker calls it new: readers refuse prices that are old. */
+/** An unchanged price with a newer time is published again this often: readers refuse old prices. */
 const repeatMs = 10_000;
 const instrumentsMs = { paper: 5_000, alpaca: 60_000 }; // Alpaca lists 11,000
-/** Symbols of one question for prices, and records of one batch: a market of any size is read and published in slices of so many. */
+/** Symbols per price request, and records per batch: a market of any size is read and published in slices. */
 const sliceSize = 1_000;
-/** Questions about one slice: three symbols that are refused are found with 60. */
+/** Price requests per slice: 60 find three refused symbols. */
 const questionsLimit = 64;
 
-/** Reads instruments, prices and the session from the broker, keeps the prices, and publishes what changed on `transport.market-data`. */
+/** Reads instruments, prices and the session, keeps the prices, and publishes changes on `transport.market-data`. */
 @Injectable()
 export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly bus: EventBus;
   private readonly told = new Map<string, MarketRecord>();
   private instruments: readonly BrokerageInstrument[] = [];
-  /** Symbols that the brokerage lists and has no prices for: not asked again until the list is read again. */
+  /** Listed symbols without prices: not requested again until the list is read again. */
   private unpriced = new Set<string>();
   private instrumentsAt = -Infinity;
   private wholeAt = performance.now();
@@ -36,16 +36,19 @@ export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShut
     @Inject(Health) health: Health,
   ) {
     this.bus = kafka.eventBus();
-    // A brokerage that is away is no reason to take this process out: the age is a metric with an alert.
+    // Always ok: an unavailable brokerage must not make this process unready. The age is a metric with an alert.
     health.add({
       name: 'market',
-      check: () => ({ ok: true, state: `${this.instruments.length} instruments, published whole ${this.ageSeconds} s ago` }),
+      check: () => ({
+        ok: true,
+        state: `${this.instruments.length} instruments, whole market published ${this.ageSeconds} s ago`,
+      }),
     });
   }
 
   private readonly attempt = heartbeat('market-feed');
 
-  /** Last price of a symbol as this process knows it; undefined until the broker said. */
+  /** The last price that this process knows of a symbol; undefined before the first. */
   lastPrice(symbol: string): string | undefined {
     const record = this.told.get(symbol);
     return record?.kind === 'instrument' ? record.lastPrice : undefined;
@@ -72,7 +75,7 @@ export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShut
     }, ms);
   }
 
-  /** One round: the list of instruments when it is due, then each slice of it. What fails is left for the next round, and holds up nothing else. */
+  /** One round: the list of instruments if due, then each slice. A failed part waits for the next round, alone. */
   private async tell(): Promise<void> {
     const isDue = performance.now() - this.instrumentsAt > instrumentsMs[this.brokerage.config.BROKER];
     let isWhole = !isDue || (await this.part(() => this.readMarket()));
@@ -86,13 +89,13 @@ export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShut
     gatewayMetrics.marketAge.set(this.ageSeconds);
   }
 
-  /** Whether it was done. */
+  /** Returns whether it succeeded. */
   private async part(work: () => Promise<void>): Promise<boolean> {
     try {
       await this.attempt(work);
       return true;
     } catch (error) {
-      log.warn({ err: error }, 'a part of the market was not read or published: the next round tries it again');
+      log.warn({ err: error }, 'could not read or publish part of the market; the next round retries');
       return false;
     }
   }
@@ -117,7 +120,7 @@ export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShut
     });
   }
 
-  /** One symbol that the brokerage refuses takes the whole question with it: halves are asked until it stands alone. */
+  /** One refused symbol fails the whole request: it is split in halves until that symbol is alone. */
   private async pricesOf(symbols: readonly string[], questions: { left: number }): Promise<readonly BrokeragePrice[]> {
     const asked = symbols.filter((symbol) => !this.unpriced.has(symbol));
     if (asked.length === 0) return [];
@@ -145,7 +148,7 @@ export class MarketFeed implements OnApplicationBootstrap, BeforeApplicationShut
     return JSON.stringify(old) !== JSON.stringify(now) || Date.parse(is ?? '') - Date.parse(was ?? '') >= repeatMs;
   }
 
-  /** Publishes what is news of at most a slice of records. */
+  /** Publishes what is new among at most one slice of records. */
   private async publish(records: readonly MarketRecord[]): Promise<void> {
     const news = records.filter((record) => this.isNews(record));
     if (news.length === 0) return;

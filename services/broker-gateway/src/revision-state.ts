@@ -19,10 +19,10 @@ const shape = z.object({
   suspects: z.record(z.string(), z.string()).optional(),
 });
 
-/** Reads what a row remembers; what an older or newer build wrote, and we do not know, is lost. */
+/** Reads a row's state; fields from other builds that this one does not know are dropped. */
 export const readState = (state: WorkState): RevisionState => shape.parse(state) as RevisionState;
 
-/** What a row remembers, with how the revision stands: for the gauge and for people. */
+/** The state for a row, with the revision's standing for the gauge and for operators. */
 export const writeState = (state: RevisionState, order: BrokerOrder): WorkState => ({
   ...state,
   standing: standingOf(state, order),

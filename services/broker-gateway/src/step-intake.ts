@@ -7,14 +7,14 @@ import { BrokerOrderQueue } from './broker-order-queue.ts';
 import { Brokerage } from './brokerage.ts';
 import { stepClasses, stepOf, Steps, type StepEvent } from './steps.ts';
 
-/** A step that comes so late may have been carried out by somebody whose row is lost: its order is looked up before it is sent. */
+/** A step this late may have been carried out already and its row lost: its order is looked up before it is sent. */
 const lateMs = 10_000;
 
-/** Takes in what the saga asks: a row for each step, with the offset. Nothing is called, and no event is stored: the step is the intent. */
+/** Takes in the saga's steps: one row each, with the offset. No call, no event: the step is the intent. */
 @Injectable()
 export class StepIntake implements Intake {
   readonly steps = stepClasses;
-  /** Rows that are claimed for this process, once the transaction is committed. */
+  /** Rows that are claimed for this process once the transaction is committed. */
   private claimed: readonly WorkItem[] = [];
 
   constructor(
@@ -48,6 +48,6 @@ export class StepIntake implements Intake {
   }
 }
 
-/** The saga asks again when it finds that the gateway has no such step. */
+/** Whether a step is old or repeated: the saga repeats a step that the gateway does not have. */
 const isLate = ({ data, time }: RecordedEvent<StepEvent>, now: string): boolean =>
   data.attempt > 1 || Date.parse(now) - Date.parse(time) > lateMs;

@@ -13,20 +13,20 @@ import {
 import type { WorkContext } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 
-/** What the saga asks of the gateway. */
+/** The saga's commands to the gateway. */
 export type StepEvent = Extract<OrderPlacementEvent, SubmitBrokerOrder | ReplaceBrokerOrder | CancelBrokerOrder>;
 
-/** The classes of steps. */
+/** The step classes. */
 export const stepClasses = [SubmitBrokerOrder, ReplaceBrokerOrder, CancelBrokerOrder] as const;
 
-/** A step as its row has it. */
+/** A step as its row holds it. */
 export interface Step {
   readonly commandId: string;
   readonly brokerOrderId: string;
   readonly kind: 'submit' | 'replace' | 'cancel';
-  /** Of a submit or replace. */
+  /** Null for a cancel. */
   readonly terms: RevisionTerms | ReplacingTerms | null;
-  /** Where the events come from that answer it. */
+  /** Context of the events that answer it. */
   readonly context: WorkContext;
 }
 
@@ -39,12 +39,12 @@ export function stepOf(event: RecordedEvent<StepEvent>): Step {
   return { ...of, kind, terms: terms as RevisionTerms | ReplacingTerms };
 }
 
-/** The rows of steps that are taken in and not answered. */
+/** The rows of steps that were taken in and are not answered yet. */
 @Injectable()
 export class Steps {
   constructor(@Inject(DataSource) private readonly alone: DataSource) {}
 
-  /** Writes down steps that need it; answers the BrokerOrders of those which had no row. */
+  /** Inserts the steps that need a row; returns the BrokerOrders of the new rows. */
   async put(tx: Transaction, steps: readonly Step[]): Promise<string[]> {
     const rows = (await tx.query(
       `insert into broker_gateway.steps (command_id, broker_order_id, kind, terms, replaces, context)
@@ -58,7 +58,7 @@ export class Steps {
     return [...new Set(rows.map(({ id }) => id))];
   }
 
-  /** The open steps of these BrokerOrders, in the order in which they were taken in. */
+  /** The open steps of these BrokerOrders, in order of intake. */
   async of(brokerOrderIds: readonly string[]): Promise<Step[]> {
     return (await this.alone.query(
       `select command_id as "commandId", broker_order_id as "brokerOrderId", kind, terms, context

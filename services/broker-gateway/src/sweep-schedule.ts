@@ -3,19 +3,19 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Brokerage } from './brokerage.ts';
 
-/** A sweep that this process may make. Times are RFC 3339, of the brokerage's clock but `isDaily`. */
+/** A sweep that this process may run. */
 export interface DueSweep {
-  /** Until when everything was compared; null: never yet. */
+  /** Everything before this time was compared; RFC 3339, by the brokerage's clock. Null: nothing yet. */
   readonly until: string | null;
-  /** The lists of a whole day are due. */
+  /** Whether a comparison of the whole day is due. */
   readonly isDaily: boolean;
 }
 
-/** A sweep that dies leaves its lease behind for so long; one that takes longer may be made twice, and only the later one's end counts. */
+/** How long a dead process's lease blocks a sweep. A longer sweep may run twice; only the later one's end counts. */
 export const leaseMs = 10_000;
 const dayEveryMs = 3_600_000;
 
-/** When the next sweep is due, and that only one process makes it. */
+/** Knows when the next sweep is due and lets only one process run it. */
 @Injectable()
 export class SweepSchedule {
   private readonly owner = randomUUID();
@@ -25,12 +25,12 @@ export class SweepSchedule {
     @Inject(Brokerage) private readonly brokerage: Brokerage,
   ) {}
 
-  /** Makes the next one due now, whoever makes it. */
+  /** Makes the next sweep due now, for any process. */
   async ask(): Promise<void> {
     await this.dataSource.query('update broker_gateway.sweep set due_at = clock_timestamp()');
   }
 
-  /** Takes the sweep that is due; undefined when none is, or another process makes it. */
+  /** Takes the sweep if one is due; undefined if none is or another process runs it. */
   async take(): Promise<DueSweep | undefined> {
     const [rows] = await this.dataSource.query<[DueSweep[], number]>(
       `update broker_gateway.sweep
@@ -42,7 +42,7 @@ export class SweepSchedule {
     return rows[0];
   }
 
-  /** Everything was compared until that time. */
+  /** Records that everything was compared up to that time. */
   async done(until: string, isDaily: boolean): Promise<void> {
     await this.dataSource.query(
       `update broker_gateway.sweep
@@ -53,7 +53,7 @@ export class SweepSchedule {
     );
   }
 
-  /** It did not come to its end: it is due again at once, for whoever is next. */
+  /** Records a failure: the sweep is due again at once, for any process. */
   async failed(): Promise<void> {
     await this.dataSource.query(
       `update broker_gateway.sweep set leased_until = '-infinity', due_at = clock_timestamp() where owner = $1`,

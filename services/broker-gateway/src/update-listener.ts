@@ -10,10 +10,10 @@ import { BrokerageSweep } from './brokerage-sweep.ts';
 import { Brokerage } from './brokerage.ts';
 
 const log = logger('broker-updates');
-/** More updates than this that wait to be stored: the stream is let go, and what it told meanwhile is found by a sweep. */
+/** With more updates than this waiting to be stored, the stream is dropped and a sweep finds what it misses. */
 const waitingLimit = 10_000;
 
-/** Brings the brokerage's stream of updates to the orders; asks for a sweep after each gap. */
+/** Passes updates from the brokerage's stream to the orders; requests a sweep after each gap. */
 @Injectable()
 export class UpdateListener implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stream: UpdateStream;
@@ -36,15 +36,15 @@ export class UpdateListener implements OnApplicationBootstrap, BeforeApplication
       },
     );
     sweep.onMissed(() => {
-      log.warn('the stream has left something out: it is read anew');
+      log.warn('the update stream missed executions; reconnecting');
       this.stream.restart();
     });
-    // A brokerage that is away is no reason to take this process out: orders wait in it, and go when the brokerage is back.
+    // Always ok: an unavailable brokerage must not make this process unready. Orders wait here until it is back.
     health.add({
       name: 'broker',
       check: () => ({
         ok: true,
-        state: `${http.isOpen ? 'answers' : 'away'}, stream ${this.stream.isUp ? 'read' : 'down'}`,
+        state: `${http.isOpen ? 'available' : 'unavailable'}, stream ${this.stream.isUp ? 'up' : 'down'}`,
       }),
     });
   }
@@ -60,7 +60,7 @@ export class UpdateListener implements OnApplicationBootstrap, BeforeApplication
 
   private take(hear: () => Promise<Applied>): void {
     if (this.storing.size > waitingLimit) {
-      log.error('updates come faster than they can be stored');
+      log.error('updates arrive faster than they can be stored; reconnecting');
       this.stream.restart();
       return;
     }
@@ -73,7 +73,7 @@ export class UpdateListener implements OnApplicationBootstrap, BeforeApplication
       gatewayMetrics.updates.inc({ outcome: await hear() });
     } catch (error) {
       gatewayMetrics.updates.inc({ outcome: 'failed' });
-      log.error({ err: error }, 'an update was not stored: the sweep finds it');
+      log.error({ err: error }, 'could not store an update; the sweep finds it');
       this.sweep.ask();
     }
   }

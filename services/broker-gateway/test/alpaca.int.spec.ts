@@ -9,7 +9,7 @@ import { CallRate } from '../src/alpaca/call-rate.ts';
 import { sharedSlots, type CallSlots } from '../src/call-slots.ts';
 import { revisionTerms } from './world.ts';
 
-/** A limit that nobody reaches. */
+/** A limit that no test reaches. */
 const boundless: CallSlots = {
   perMinute: 60_000,
   reserve: (count) => Promise.resolve({ count, waitMs: 0 }),
@@ -30,11 +30,11 @@ const order = {
   replaced_by: null,
 };
 
-describe('a call to the broker', () => {
+describe('a call to the brokerage', () => {
   const servers: Server[] = [];
   const seen: { method?: string | undefined; url?: string | undefined; body: string }[] = [];
 
-  /** A broker that answers as it is told. */
+  /** A brokerage that answers as the test says. */
   const broker = async (listener: RequestListener, settings: { timeoutMs?: number } = {}) => {
     const server = createServer((request, response) => {
       let body = '';
@@ -63,7 +63,7 @@ describe('a call to the broker', () => {
     }
   });
 
-  it('sends decimals as text, under our id', async () => {
+  it('sends decimals as text, with our id', async () => {
     const { alpaca } = await broker(says(200, order));
     const terms = revisionTerms({ type: 'stopLimit', limitPrice: '101.5', stopPrice: '100', timeInForce: 'gtc' });
     expect(await alpaca.submit('c1', terms)).toMatchObject({
@@ -84,11 +84,11 @@ describe('a call to the broker', () => {
 
   it.each<[string, RequestListener, object]>([
     ['an order', says(200, order), { kind: 'order' }],
-    ['a status that we do not know', says(200, { ...order, status: 'dreaming' }), { kind: 'unknown' }],
-    ['a quantity that is a number', says(200, { ...order, filled_qty: 3 }), { kind: 'unknown' }],
-    ['no JSON', says(200, '<html>'), { kind: 'unknown' }],
-    ['nothing', says(204, ''), { kind: 'unknown' }],
-    ['a way elsewhere', says(302, '', { location: 'https://elsewhere.example/' }), { kind: 'unknown' }],
+    ['an unknown status', says(200, { ...order, status: 'dreaming' }), { kind: 'unknown' }],
+    ['a numeric quantity', says(200, { ...order, filled_qty: 3 }), { kind: 'unknown' }],
+    ['HTML', says(200, '<html>'), { kind: 'unknown' }],
+    ['an empty reply', says(204, ''), { kind: 'unknown' }],
+    ['a redirect', says(302, '', { location: 'https://elsewhere.example/' }), { kind: 'unknown' }],
     ['a 500', says(500, { code: 50010000, message: 'internal' }), { kind: 'unknown' }],
     ['a 503', says(503, ''), { kind: 'unknown' }],
     ['a 429', says(429, { code: 42910000, message: 'slow' }, { 'retry-after': '2' }), { kind: 'unsent', retryAfterMs: 2_000 }],
@@ -97,15 +97,15 @@ describe('a call to the broker', () => {
       says(422, { code: 42210000, message: 'bad price' }),
       { kind: 'refused', code: '42210000', reason: 'bad price' },
     ],
-    ['too little power', says(403, { code: 40310000, message: 'insufficient' }), { kind: 'refused', code: '40310000' }],
-    ['keys that it does not know', says(401, { code: 40110000, message: 'unauthorized' }), { kind: 'unsent' }],
+    ['insufficient buying power', says(403, { code: 40310000, message: 'insufficient' }), { kind: 'refused', code: '40310000' }],
+    ['unknown keys', says(401, { code: 40110000, message: 'unauthorized' }), { kind: 'unsent' }],
     ['forbidden keys', says(403, { message: 'forbidden.' }), { kind: 'unsent' }],
-    ['our id again', says(422, { code: 40010001, message: 'client_order_id must be unique' }), { kind: 'duplicate' }],
+    ['a duplicate of our id', says(422, { code: 40010001, message: 'client_order_id must be unique' }), { kind: 'duplicate' }],
     ['a connection that breaks', (request) => request.socket.destroy(), { kind: 'unknown' }],
     ['silence', () => undefined, { kind: 'unknown' }],
   ])('that is answered with %s', async (_, listener, expected) => expect(await submitted(listener)).toMatchObject(expected));
 
-  it('that follows no redirect reaches nobody else', async () => {
+  it('does not follow a redirect', async () => {
     let elsewhere = 0;
     const other = await broker(() => (elsewhere += 1));
     const url = Reflect.get(other.http, 'settings').url as string;
@@ -113,7 +113,7 @@ describe('a call to the broker', () => {
     expect(elsewhere).toBe(0);
   });
 
-  it('whose reply has no end is given up', async () => {
+  it('is given up when its reply is endless', async () => {
     const megabyte = 'x'.repeat(1024 * 1024);
     const answer = await submitted((_, response) => {
       response.writeHead(200);
@@ -123,14 +123,14 @@ describe('a call to the broker', () => {
     expect(answer.kind).toBe('unknown');
   }, 10_000);
 
-  it('that finds nobody surely did nothing', async () => {
+  it('that cannot connect certainly did nothing', async () => {
     const { alpaca } = await broker(says(200, order));
     const server = servers.pop();
     await new Promise((resolve) => server?.close(resolve));
     expect(await alpaca.submit('c1', revisionTerms())).toMatchObject({ kind: 'unsent', reason: 'no answer: ECONNREFUSED' });
   });
 
-  it('is not made while the broker is away; the first answer brings it back', async () => {
+  it('is not made while the brokerage is unavailable; the first answer ends the outage', async () => {
     let isAway = true;
     let backs = 0;
     const { http, alpaca } = await broker((request, response) => says(isAway ? 500 : 200, order)(request, response));
@@ -138,14 +138,14 @@ describe('a call to the broker', () => {
     for (let n = 0; n < 8; n += 1) await alpaca.submit('c1', revisionTerms());
     expect(http.isOpen).toBe(false);
     const before = seen.length;
-    expect(await alpaca.submit('c1', revisionTerms())).toEqual({ kind: 'unsent', reason: 'the broker is away' });
+    expect(await alpaca.submit('c1', revisionTerms())).toEqual({ kind: 'unsent', reason: 'the brokerage is unavailable' });
     expect(seen.length).toBe(before);
     isAway = false;
     while ((await alpaca.submit('c1', revisionTerms())).kind !== 'order') await new Promise((resolve) => setTimeout(resolve, 20));
     expect([http.isOpen, backs]).toEqual([true, 1]);
   });
 
-  it('reads every page of a list, also where orders share a moment', async () => {
+  it('reads every page of a list, even when orders share a submission time', async () => {
     const all = Array.from({ length: 1_200 }, (_, n) => ({
       ...order,
       id: `v${n}`,
@@ -159,12 +159,12 @@ describe('a call to the broker', () => {
     expect((await alpaca.openOrders()).orders).toHaveLength(1_200);
   });
 
-  it('that asks and is not answered in a shape that we know says so', async () => {
+  it('throws when a question is answered in an unknown shape', async () => {
     const { alpaca } = await broker(says(200, { orders: [order] }));
     await expect(alpaca.openOrders()).rejects.toThrow(NoUsableReply);
   });
 
-  it('that lists orders of shapes that we do not know has the others, and of those what can be read', async () => {
+  it('returns the other orders of a list, and the readable part of those with an unknown shape', async () => {
     const strange = [
       { ...order, id: 'several', symbol: '', side: '', order_class: 'mleg' },
       { ...order, id: 'option', symbol: 'ACME260117C00150000', side: 'sell', position_intent: 'sell_to_open' },
@@ -187,7 +187,7 @@ describe('a call to the broker', () => {
     ]);
   });
 
-  it('that lists executions which cannot be read says of which orders they are, and holds up no other order', async () => {
+  it('names the orders of unreadable executions, and holds up no other order', async () => {
     const fill = { id: '1::e1', order_id: 'v1', qty: '1', price: '100', transaction_time: order.created_at };
     const { alpaca } = await broker(says(200, [fill, { ...fill, id: '2::e2', order_id: 'coin', qty: '0.12345678912' }]));
     expect(await alpaca.executionsSince(order.created_at)).toMatchObject({
@@ -200,12 +200,12 @@ describe('a call to the broker', () => {
   });
 });
 
-describe('the rate that a brokerage allows', () => {
+describe('the rate limit of a brokerage', () => {
   let database: Awaited<ReturnType<typeof createTestDatabase>>;
   beforeAll(async () => (database = await createTestDatabase({ migrations: [...runtimeMigrations] })), 60_000);
   afterAll(() => database.drop());
 
-  /** As two replicas with processes of their own have it. */
+  /** The limit as two replicas in separate processes see it. */
   const replicas = async (perMinute: number, maxWaitMs = 5_000) => {
     await database.dataSource.query(`update broker_gateway.call_slots set free_at = '-infinity'`);
     const dataSource = await database.dataSourceFor('broker-gateway');
@@ -217,7 +217,7 @@ describe('the rate that a brokerage allows', () => {
     return performance.now() - begun;
   };
 
-  it('is one for all replicas: a tenth of a minute at once, then each in its time', async () => {
+  it('is shared by all replicas: a tenth of a minute at once, then each call at its time', async () => {
     const rates = await replicas(600); // 60 at once, then 10 a second
     expect(await took(Promise.all(Array.from({ length: 60 }, (_, n) => rates[n % 2]!.take())))).toBeLessThan(500);
     const ms = await took(Promise.all(Array.from({ length: 6 }, (_, n) => rates[n % 2]!.take())));
@@ -225,7 +225,7 @@ describe('the rate that a brokerage allows', () => {
     expect(ms).toBeLessThan(1_500);
   });
 
-  it('lets a cancel go before what waits already, and no more work begin while two calls wait', async () => {
+  it('lets a cancel overtake waiting calls, and no more work begin while two calls wait', async () => {
     const [rate] = await replicas(600);
     await Promise.all(Array.from({ length: 60 }, () => rate.take()));
     expect(rate.room).toBe(Infinity);
@@ -237,7 +237,7 @@ describe('the rate that a brokerage allows', () => {
     expect(order).toEqual(['cancel', 'a', 'b', 'c']);
   });
 
-  it('refuses who would wait too long, and takes nothing for it; the word of the brokerage to wait holds for all', async () => {
+  it('refuses a call that would wait too long without using a slot; a request to wait applies to all replicas', async () => {
     const [one, other] = await replicas(600, 900);
     await Promise.all(Array.from({ length: 60 }, () => one.take()));
     const waits = Array.from({ length: 9 }, () => one.take().catch((error: unknown) => error));

@@ -11,20 +11,20 @@ import {
 } from '@tradecore/events';
 import type { StepEvent } from '../src/steps.ts';
 
-/** A saga that asks what it is told to ask. */
+/** A saga that stores the steps it is given. */
 export class AskingSaga extends BaseAggregate<StepEvent> {
   static readonly type = 'OrderPlacement';
   ask(...steps: readonly StepEvent[]): void {
     for (const step of steps) this.apply(step);
   }
   onSubmitBrokerOrder(): void {
-    // Asked.
+    // Nothing to remember.
   }
   onReplaceBrokerOrder(): void {
-    // Asked.
+    // Nothing to remember.
   }
   onCancelBrokerOrder(): void {
-    // Asked.
+    // Nothing to remember.
   }
 }
 

@@ -1,6 +1,6 @@
 import { revisionTerms, until, World } from './world.ts';
 
-describe('a broker that is away', () => {
+describe('a brokerage that is unavailable', () => {
   let world: World;
   beforeAll(async () => {
     world = await World.create();
@@ -8,7 +8,7 @@ describe('a broker that is away', () => {
   }, 60_000);
   afterAll(() => world.close(), 30_000);
 
-  it('keeps orders waiting, for all to see; when it is back each of them ends, and none is there twice', async () => {
+  it('keeps orders waiting, visibly; once it is back each of them ends, and none is there twice', async () => {
     await world.paper.fault({ kind: 'away', ms: 60_000 });
     const goodUntil = new Date(Date.now() + 1_000).toISOString();
     const fill = await Promise.all(Array.from({ length: 300 }, () => world.submit(revisionTerms())));
@@ -20,8 +20,8 @@ describe('a broker that is away', () => {
     await until('the circuit is open', async () => (await world.metric('broker_circuit_open')) === 1);
     const waiting = async () =>
       (await world.metric('broker_orders{state="waiting"}')) + (await world.metric('broker_orders{state="unknown"}'));
-    await until('they wait', async () => (await waiting()) >= 300);
-    await until('the time of some is over', () => Promise.resolve(Date.now() > Date.parse(goodUntil)));
+    await until('the orders wait', async () => (await waiting()) >= 300);
+    await until('some orders are too late', () => Promise.resolve(Date.now() > Date.parse(goodUntil)));
     await world.paper.fault({ kind: 'away', ms: 1 });
     for (const id of fill) await world.reaches(id, 'filled', 30_000);
     for (const id of [...late, ...dear]) await world.reaches(id, 'lapsed', 30_000);
@@ -33,7 +33,7 @@ describe('a broker that is away', () => {
     expect(await waiting()).toBe(0);
   }, 90_000);
 
-  it('that says 429 in a storm gets no order twice, and gets all of them', async () => {
+  it('gets every order once when it answers 429 under load', async () => {
     await world.paper.fault({ kind: '429', symbol: 'ACME', times: 40 });
     const ids = await Promise.all(Array.from({ length: 20 }, () => world.submit(revisionTerms())));
     for (const id of ids) await world.reaches(id, 'filled', 60_000);

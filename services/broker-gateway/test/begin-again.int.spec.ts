@@ -9,7 +9,7 @@ describe('a gateway whose rows are lost under load', () => {
   }, 60_000);
   afterAll(() => world.close(), 30_000);
 
-  it('makes them anew from the stored steps when it begins again: no order is sent twice, none is forgotten', async () => {
+  it('rebuilds them from the stored steps: no order is sent twice, none is lost', async () => {
     const since = new Date().toISOString();
     await world.paper.fault({ kind: 'slow', symbol: 'ACME', on: 'submit', ms: 300, times: 20 });
     const done = restingTerms();
@@ -19,7 +19,7 @@ describe('a gateway whose rows are lost under load', () => {
     await world.reaches(working, 'working');
     const open = Array.from({ length: 20 }, () => revisionTerms());
     for (const terms of open) await world.submit(terms);
-    // Steps that nobody has taken in yet, and what is under way: all rows go.
+    // All rows are lost, with a step that was not taken in yet and calls in progress.
     const unseen = revisionTerms();
     await world.storeSteps(submitting(unseen));
     await world.database.dataSource.query('truncate broker_gateway.steps, broker_gateway.work');
@@ -28,9 +28,9 @@ describe('a gateway whose rows are lost under load', () => {
     await world.start();
     const ids = [...open, unseen].map((terms) => submitting(terms).data.target);
     for (const id of ids) await world.reaches(id, 'filled', 30_000);
-    // What works is watched again; what had ended got no row.
-    await until('only what works has rows', async () => (await world.openSteps()).length === 1);
-    await until('only that has work', async () => (await world.rows()).map(({ key }) => key).join() === working);
+    // The working order has its row again; the ended one does not.
+    await until('only the working order has a step', async () => (await world.openSteps()).length === 1);
+    await until('only the working order has work', async () => (await world.rows()).map(({ key }) => key).join() === working);
     expect(await world.story(ended)).toEqual(['BrokerOrderAccepted', 'ExecutionReported']);
     expect(await world.story(working)).toEqual(['BrokerOrderAccepted']);
     const names = (await world.paper.orders()).map(({ client_order_id }) => client_order_id);

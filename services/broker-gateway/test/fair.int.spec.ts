@@ -10,7 +10,7 @@ describe('a brokerage that allows five calls a second', () => {
   }, 60_000);
   afterAll(() => world.close(), 30_000);
 
-  it('serves a client who sends one order, and cancels, while another one has sent 120', async () => {
+  it('serves a client with one order, and a cancel, while another client has sent 120 orders', async () => {
     const flood = Array.from({ length: 120 }, () => restingTerms({ accountId: 'f10d0000-0000-4000-8000-000000000000' }));
     for (const terms of flood) await world.storeSteps(submitting(terms));
     await world.relay();

@@ -1,7 +1,7 @@
 import { foreignOrderIdFor, tradingControlIdFor } from '@tradecore/events';
 import { revisionTerms, restingTerms, until, World } from './world.ts';
 
-describe('whatever goes wrong at the broker', () => {
+describe('under faults of the brokerage', () => {
   let world: World;
   beforeAll(async () => {
     world = await World.create();
@@ -15,7 +15,7 @@ describe('whatever goes wrong at the broker', () => {
 
   const atBroker = async (id: string) => (await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id);
 
-  /** Sends a market order under a fault; it has to fill, and the broker to have it once. */
+  /** Sends a market order under faults; it must fill, and the brokerage must have it once. */
   const fills = async (...faults: object[]): Promise<string[]> => {
     for (const fault of faults) await world.paper.fault({ symbol: 'ACME', ...fault });
     const id = await world.submit(revisionTerms());
@@ -26,11 +26,11 @@ describe('whatever goes wrong at the broker', () => {
     return story;
   };
 
-  it('an order whose answer was lost is known at once where the stream tells of it', async () => {
+  it('an order whose answer was lost is known as soon as the stream reports it', async () => {
     expect(await fills({ kind: 'timeout-after-accept' })).toEqual(['BrokerOrderAccepted', 'ExecutionReported']);
   }, 30_000);
 
-  it('an order that never arrived is sent again under the same id, once the broker surely has not got it', async () => {
+  it('an order that never arrived is sent again under the same id, once the brokerage certainly lacks it', async () => {
     expect(await fills({ kind: 'timeout-before-accept', ms: 5_000 })).toEqual([
       'BrokerOutcomeUnknown',
       'BrokerOrderAccepted',
@@ -38,25 +38,25 @@ describe('whatever goes wrong at the broker', () => {
     ]);
   }, 30_000);
 
-  it.each([['500'], ['500-after-accept']])('a %s is no refusal', (kind) => fills({ kind }, { kind: 'stream-gap' }), 30_000);
+  it.each([['500'], ['500-after-accept']])('a %s is not a refusal', (kind) => fills({ kind }, { kind: 'stream-gap' }), 30_000);
 
-  it('a 429 is not an unknown outcome: it is asked again when the broker said', async () => {
+  it('a 429 is not an unknown outcome: the call is repeated when the brokerage allows', async () => {
     expect(await fills({ kind: '429', times: 2 })).toEqual(['BrokerOrderAccepted', 'ExecutionReported']);
   }, 30_000);
 
   it(
-    'a fill that is told before the answer is known when the answer comes',
+    'a fill reported before the answer is known when the answer arrives',
     () => fills({ kind: 'fill-before-ack', ms: 200 }),
     30_000,
   );
 
-  it('an update told twice is one', () => fills({ kind: 'duplicate-updates', times: 3 }), 30_000);
+  it('a duplicate update counts once', () => fills({ kind: 'duplicate-updates', times: 3 }), 30_000);
 
-  it('updates that come in disorder are sorted out', () => fills({ kind: 'out-of-order-updates', times: 3 }), 30_000);
+  it('updates may arrive out of order', () => fills({ kind: 'out-of-order-updates', times: 3 }), 30_000);
 
   it('a gap in the stream is found by the sweep', () => fills({ kind: 'stream-gap' }), 30_000);
 
-  it('a slow call stalls nobody else', async () => {
+  it('a slow call does not delay other orders', async () => {
     await world.paper.fault({ kind: 'slow', symbol: 'AAPL', ms: 400 });
     const slow = await world.submit(revisionTerms({ symbol: 'AAPL' }));
     const quick = await world.submit(revisionTerms());
@@ -65,7 +65,7 @@ describe('whatever goes wrong at the broker', () => {
     await world.reaches(slow, 'filled');
   }, 30_000);
 
-  it('a cancel that meets a fill ends as the broker says, with every execution', async () => {
+  it('a cancel that races a fill ends as the brokerage says, with every execution', async () => {
     await world.paper.fault({ kind: 'partial-then-cancel-race', symbol: 'ACME' });
     const terms = restingTerms();
     const id = await world.submit(terms);
@@ -77,7 +77,7 @@ describe('whatever goes wrong at the broker', () => {
     expect(Number(order?.filled_qty)).toBeGreaterThan(0);
   }, 30_000);
 
-  it('a fill that comes after the cancel is a fact', async () => {
+  it('a fill after the cancel is stored', async () => {
     await world.paper.fault({ kind: 'fill-after-cancel', symbol: 'ACME' });
     const terms = restingTerms();
     const id = await world.submit(terms);
@@ -87,17 +87,17 @@ describe('whatever goes wrong at the broker', () => {
     expect(await world.story(id)).toContain('BrokerOrderCanceled');
   }, 30_000);
 
-  it('a cancel that comes too late, for it has just been filled, changes nothing', async () => {
+  it('a cancel of an order that has just filled changes nothing', async () => {
     await world.paper.fault({ kind: 'cancel-rejected', symbol: 'ACME' });
     const terms = restingTerms();
     const id = await world.submit(terms);
     await world.reaches(id, 'working');
     await world.cancel(terms);
     await world.reaches(id, 'filled');
-    await until('nobody attends to it any more', async () => (await world.rows()).every(({ key }) => key !== id));
+    await until('its row is gone', async () => (await world.rows()).every(({ key }) => key !== id));
   }, 30_000);
 
-  it('a cancel of what is filled is answered at once', async () => {
+  it('a cancel of a filled order is answered at once', async () => {
     const terms = revisionTerms();
     const id = await world.submit(terms);
     await world.reaches(id, 'filled');
@@ -110,7 +110,7 @@ describe('whatever goes wrong at the broker', () => {
     ['replace-rejected', 'working'],
     ['fill-before-replace', 'filled'],
   ] as const)(
-    'a replace that the broker refuses leaves the order under its old terms: %s',
+    'a replace that the brokerage refuses leaves the order on its old terms: %s',
     async (kind, then) => {
       await world.paper.fault({ kind, symbol: 'ACME' });
       const terms = restingTerms();
@@ -151,7 +151,7 @@ describe('whatever goes wrong at the broker', () => {
     30_000,
   );
 
-  it('an execution that is taken back or corrected is told so', async () => {
+  it('a bust or a correction of an execution is stored', async () => {
     const [busted, corrected] = [await world.submit(revisionTerms()), await world.submit(revisionTerms())];
     await world.reaches(busted, 'filled');
     await world.reaches(corrected, 'filled');
@@ -163,7 +163,7 @@ describe('whatever goes wrong at the broker', () => {
     expect((await world.brokerOrder(busted)).filledQuantity).toBe('0');
   }, 30_000);
 
-  it('an order at the broker that is not ours is taken up, once, for all to see', async () => {
+  it('an order at the brokerage that is not ours is adopted, once, visibly', async () => {
     const before = await world.metric('broker_foreign_orders_total');
     const body = { symbol: 'ACME', qty: '3', side: 'buy', type: 'market', time_in_force: 'day', client_order_id: 'not-ours' };
     expect((await world.paper.call('POST', '/v2/orders', body)).status).toBe(200);
@@ -180,7 +180,7 @@ describe('whatever goes wrong at the broker', () => {
     expect(await world.metric('broker_foreign_orders_total')).toBe(before + 1);
   }, 30_000);
 
-  it('an order that is too late, or the market too far, is not sent', async () => {
+  it('an order is not sent when it is too late or the market is beyond its collar', async () => {
     const late = await world.submit(revisionTerms({ goodUntil: '2020-01-01T00:00:00Z' }));
     const dear = await world.submit(revisionTerms({ collarPrice: '99' }));
     const cheap = await world.submit(revisionTerms({ side: 'sell', collarPrice: '101' }));
@@ -192,7 +192,7 @@ describe('whatever goes wrong at the broker', () => {
     await world.reaches(fine, 'filled');
   }, 30_000);
 
-  it('an order that comes while trading is halted is not sent', async () => {
+  it('an order is not sent while trading is halted', async () => {
     const all = tradingControlIdFor('all');
     const terms = revisionTerms();
     const own = tradingControlIdFor(terms.accountId);
@@ -210,7 +210,7 @@ describe('whatever goes wrong at the broker', () => {
     await world.reaches(await world.submit(revisionTerms()), 'filled');
   }, 30_000);
 
-  it('an order that was given up and arrives all the same is taken up, and cancelled there', async () => {
+  it('an order that was given up but arrives after all is adopted and cancelled', async () => {
     await world.paper.fault({ kind: 'slow', symbol: 'ACME', ms: 4_000 });
     const id = await world.submit(restingTerms({ goodUntil: new Date(Date.now() + 300).toISOString() }));
     await world.reaches(id, 'lapsed');
@@ -219,7 +219,7 @@ describe('whatever goes wrong at the broker', () => {
     expect(await atBroker(id)).toMatchObject([{ status: 'canceled' }]);
   }, 30_000);
 
-  it('an order that somebody else replaced at the broker ends as a revision, and names the order that took its place', async () => {
+  it('an order that another client replaced at the brokerage ends as a revision and names its replacement', async () => {
     const id = await world.submit(restingTerms());
     await world.reaches(id, 'working');
     const [order] = await atBroker(id);

@@ -1,7 +1,8 @@
 /**
- * The gateway in a process of its own that can be killed at an exact line. FAILPOINT=<point>:<nth> sends SIGKILL to itself when it reaches
- * the point for the nth time; points are laid around the classes from outside, so that nothing of it is in the service. All modules are loaded
- * (`warm`) when SIGUSR2 begins it: most of a start is that, and may happen while the one before runs.
+ * The gateway in its own process, which can be killed at an exact line. With FAILPOINT=<point>:<nth> it sends itself
+ * SIGKILL when it reaches the point for the nth time; the points wrap its classes from outside, so the service has no
+ * test code. SIGUSR2 starts it once all modules are loaded (`warm`): that is most of the start time, and can overlap
+ * with the process before it.
  */
 import { runService } from '@tradecore/service';
 import { AlpacaHttp, type HttpCall } from '../src/alpaca/http.ts';
@@ -13,7 +14,7 @@ import { BrokerOrders } from '../src/broker-orders.ts';
 const [point = '', nth = '1'] = (process.env['FAILPOINT'] ?? '').split(':');
 let left = Number(nth);
 
-/** Dies here when it is time. */
+/** Dies here if the point is due. */
 function reached(name: string): void {
   if (name === point && (left -= 1) === 0) process.kill(process.pid, 'SIGKILL');
 }

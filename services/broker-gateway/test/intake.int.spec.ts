@@ -3,7 +3,7 @@ import type { StepEvent } from '../src/steps.ts';
 import { canceling, commandOf, replacing, submitting } from './asking-saga.ts';
 import { nextTerms, restingTerms, revisionTerms, until, World } from './world.ts';
 
-describe('what a saga asks of the brokerage', () => {
+describe('a step of the saga', () => {
   let world: World;
   beforeAll(async () => {
     world = await World.create();
@@ -12,7 +12,7 @@ describe('what a saga asks of the brokerage', () => {
   afterEach(() => world.paper.call('DELETE', '/faults'));
   afterAll(() => world.close(), 30_000);
 
-  /** Stores and publishes steps; answers the stored ones. */
+  /** Stores and publishes steps; returns the stored ones. */
   const ask = async (...steps: readonly StepEvent[]): Promise<readonly RecordedEvent<StepEvent>[]> => {
     const events = await world.storeSteps(...steps);
     await world.relay();
@@ -20,7 +20,7 @@ describe('what a saga asks of the brokerage', () => {
   };
   const idOf = (events: readonly RecordedEvent<StepEvent>[]): string => events.at(-1)?.data.target ?? '';
 
-  it('is a row until it is answered, and no event: the first one carries the step', async () => {
+  it('is a row until it is answered, not an event: the first event of the order carries the step', async () => {
     const terms = restingTerms();
     const events = await ask(submitting(terms));
     const id = idOf(events);
@@ -43,7 +43,7 @@ describe('what a saga asks of the brokerage', () => {
     await until('its rows are gone', async () => (await world.openSteps()).length === 0 && (await world.rows()).length === 0);
   }, 30_000);
 
-  it('is carried out once, however often and whenever it comes: before, during and after the end, and after the rows are gone', async () => {
+  it('is carried out once, however often it arrives: during the call, after the end, and after its rows are gone', async () => {
     await world.paper.fault({ kind: 'slow', symbol: 'ACME', on: 'submit', ms: 400 });
     const terms = revisionTerms();
     const steps = await ask(submitting(terms));
@@ -61,7 +61,7 @@ describe('what a saga asks of the brokerage', () => {
     expect((await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id)).toHaveLength(1);
   }, 30_000);
 
-  it('of a cancel is answered once, named by its step; another request is another step', async () => {
+  it('to cancel is answered once, by its command id; another request is another step', async () => {
     const terms = restingTerms();
     const id = idOf(await ask(submitting(terms)));
     await world.reaches(id, 'working');
@@ -80,7 +80,7 @@ describe('what a saga asks of the brokerage', () => {
     ]);
   }, 30_000);
 
-  it('reaches the brokerage at once: the commit wakes the workers, nobody polls for it', async () => {
+  it('reaches the brokerage at once: the commit wakes the workers, without polling', async () => {
     const delays: number[] = [];
     for (let n = 0; n < 5; n += 1) {
       const [asked] = await ask(submitting(restingTerms()));
@@ -89,10 +89,10 @@ describe('what a saga asks of the brokerage', () => {
       const [accepted] = await world.events(id);
       delays.push(Date.parse(accepted?.time ?? '') - Date.parse(asked?.time ?? ''));
     }
-    expect(Math.min(...delays)).toBeLessThan(400); // an idle queue looks once a second; here is the test's relay in it
+    expect(Math.min(...delays)).toBeLessThan(400); // an idle queue polls once a second; this includes the test's relay
   }, 30_000);
 
-  it('may be other terms for an order that works', async () => {
+  it('may change the terms of a working order', async () => {
     const terms = restingTerms();
     const first = idOf(await ask(submitting(terms)));
     await world.reaches(first, 'working');
@@ -103,7 +103,7 @@ describe('what a saga asks of the brokerage', () => {
     expect((await world.events(second))[0]?.data).toMatchObject({ opening: { terms: next }, carriedQuantity: '0', found: false });
   }, 30_000);
 
-  it('stands beside the market: instruments, prices and the session are published, and again only when they change', async () => {
+  it('comes with market data: instruments, prices and the session are published, and again only when they change', async () => {
     const read = async () =>
       (await world.kafka.readTopic(topics.marketData.name)).map(({ key, value }) => ({
         key: key?.toString(),

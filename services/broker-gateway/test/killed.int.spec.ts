@@ -16,7 +16,7 @@ class Load {
 
   constructor(private readonly world: World) {}
 
-  /** What rested last time is cancelled or replaced now. */
+  /** Cancels or replaces the orders that rested, and sends new ones. */
   async happen(): Promise<void> {
     for (const terms of this.resting.splice(0)) {
       if (this.canceled.length <= this.replaced.length) {
@@ -42,11 +42,11 @@ describe.each([
     ['before-submit:2', 'after-submit:2', 'after-save:2', 'before-update:2', 'after-cancel:1', 'after-replace:1'],
   ],
   ['off', 'canceled', ['before-save:2', 'after-cancel:1', 'after-cancel:2']],
-] as const)('a gateway that is killed with kill -9 (fills carried over: %s)', (carries, makesRoom, points) => {
+] as const)('a gateway killed with kill -9 (fills carried over: %s)', (carries, makesRoom, points) => {
   let world: World;
   let load: Load;
   const env = { BROKER_REPLACE_CARRIES_FILLS: String(carries === 'on') };
-  /** The process that dies at the next point loads its modules while the one before runs. */
+  /** The process for the next point loads its modules while the current one runs. */
   let next: Gateway | undefined;
   const warmUp = (point: string | undefined): void => {
     next = point === undefined ? undefined : startProcess(main, world.env({ ...env, FAILPOINT: point, LOG_LEVEL: 'error' }));
@@ -80,7 +80,7 @@ describe.each([
     60_000,
   );
 
-  it('loses no order, sends none twice and misses no execution, wherever it died', async () => {
+  it('loses no order, sends none twice and misses no execution', async () => {
     await world.start(env);
     await load.happen();
     for (const id of load.filling) await world.reaches(id, 'filled', 30_000);

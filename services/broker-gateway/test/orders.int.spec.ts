@@ -3,7 +3,7 @@ import { startTestService } from '@tradecore/service/testing';
 import { brokerGateway } from '../src/broker-gateway.module.ts';
 import { revisionTerms, restingTerms, until, World } from './world.ts';
 
-describe('a revision at the broker', () => {
+describe('a revision at the brokerage', () => {
   let world: World;
   beforeAll(async () => {
     world = await World.create();
@@ -11,7 +11,7 @@ describe('a revision at the broker', () => {
   }, 60_000);
   afterAll(() => world.close(), 30_000);
 
-  it('is sent once, accepted and filled, each execution reported under an id that is derived from the broker’s', async () => {
+  it('is sent once, accepted and filled, each execution under an id derived from the brokerage’s', async () => {
     const id = await world.submit(revisionTerms());
     await world.reaches(id, 'filled');
     const [accepted, executed, ...rest] = await world.events(id);
@@ -24,13 +24,13 @@ describe('a revision at the broker', () => {
     await until('its row is gone', async () => (await world.rows()).length === 0);
   });
 
-  it('is refused for what the broker does not take, in the broker’s words', async () => {
+  it('is rejected with the brokerage’s code and reason', async () => {
     const id = await world.submit(restingTerms({ limitPrice: '50.001' }));
     await world.reaches(id, 'rejected');
     expect((await world.events(id)).at(-1)).toMatchObject({ type: 'BrokerOrderRejected', data: { code: expect.any(String) } });
   });
 
-  it('rests, and is cancelled at the broker', async () => {
+  it('rests, and is cancelled at the brokerage', async () => {
     const terms = restingTerms();
     const id = await world.submit(terms);
     await world.reaches(id, 'working');
@@ -39,7 +39,7 @@ describe('a revision at the broker', () => {
     expect((await world.events(id)).at(-1)).toMatchObject({ data: { atBrokerage: true, filledQuantity: '0' } });
   });
 
-  it('is replaced by another, which trades the rest', async () => {
+  it('is replaced by the next revision, which trades the rest', async () => {
     const terms = restingTerms();
     const first = await world.submit(terms);
     await world.reaches(first, 'working');
@@ -50,7 +50,7 @@ describe('a revision at the broker', () => {
     expect((await world.brokerOrder(second)).filledQuantity).toBe('20');
   });
 
-  it('is one, also where two gateways share the work and both hear of it', async () => {
+  it('is stored once when two gateways share the work and both hear of it', async () => {
     const other = await startTestService(brokerGateway, world.env());
     const ids = await Promise.all(Array.from({ length: 20 }, () => world.submit(revisionTerms())));
     for (const id of ids) await world.reaches(id, 'filled');

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
-/** Waits for something to become true. */
+/** Waits until the condition is true. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await condition())) {
@@ -14,14 +14,14 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   }
 }
 
-/** Runs a file of TypeScript in a process of its own. */
+/** Runs a TypeScript file in its own process. */
 export function startProcess(file: string, env: Readonly<Record<string, string>>): { child: ChildProcess; output: () => string } {
   const args = ['--import', here('../../../typescript-hook.mjs'), '--conditions', '@tradecore/source', '--no-warnings', file];
   const child = spawn(process.execPath, args, {
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  // One that a failed test leaves behind keeps nobody waiting.
+  // A process that a failed test leaves behind must not block the exit.
   child.unref();
   process.once('exit', () => child.kill('SIGKILL'));
   let output = '';
@@ -39,7 +39,7 @@ export interface PaperOrder {
   readonly filled_qty: string;
 }
 
-/** The paper broker in a process of its own: prices stand still and orders fill whole. */
+/** The paper broker in its own process: prices do not move and orders fill completely. */
 export class Paper {
   private constructor(
     private readonly child: ChildProcess,
@@ -84,7 +84,7 @@ export class Paper {
     if (status !== 200) throw new Error(`the price was refused: ${status}`);
   }
 
-  /** Every order there, replaced ones too. */
+  /** Every order, including replaced ones. */
   async orders(): Promise<PaperOrder[]> {
     return (await this.call<PaperOrder[]>('GET', '/v2/orders?status=all&limit=500&direction=asc')).body;
   }

@@ -14,7 +14,7 @@ describe.each([
   afterEach(() => world.paper.call('DELETE', '/faults'));
   afterAll(() => world.close(), 30_000);
 
-  /** What has traded at the brokerage for one order of a client: fills are counted where they happened. */
+  /** What has traded at the brokerage for one order of a client, by its own list of fills. */
   const traded = async (orderId: string): Promise<number> => {
     const all = await world.paper.orders();
     const ids = new Set([1, 2].map((revision) => brokerOrderIdFor(orderId, revision)));
@@ -26,7 +26,7 @@ describe.each([
     return body.filter(({ order_id }) => own.has(order_id)).reduce((sum, { qty }) => sum + Number(qty), 0);
   };
 
-  it('of a partly filled order never buys more than the total, and in the end all of it', async () => {
+  it('of a partly filled order buys exactly the total, and never more on the way', async () => {
     const all = Array.from({ length: 6 }, (_, n) => ({
       terms: restingTerms({ limitPrice: '100', quantity: '40' }),
       total: 45 + n * 10,
@@ -35,7 +35,7 @@ describe.each([
     await Promise.all(
       all.map(async ({ terms, total }) => {
         const first = brokerOrderIdFor(terms.orderId, 1);
-        await until('a part of it is filled', async () => (await world.story(first)).includes('ExecutionReported'));
+        await until('it is partly filled', async () => (await world.story(first)).includes('ExecutionReported'));
         await world.replace(terms, { quantity: String(total) });
         const second = brokerOrderIdFor(terms.orderId, 2);
         await until('it is replaced or refused', async () => {
@@ -69,7 +69,7 @@ describe.each([
     30_000,
   );
 
-  it('of an order that is cancelled meanwhile leaves nothing behind', async () => {
+  it('of an order that is cancelled at the same time leaves nothing open', async () => {
     const terms = restingTerms();
     const first = await world.submit(terms);
     await world.reaches(first, 'working');

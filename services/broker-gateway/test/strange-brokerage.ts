@@ -5,18 +5,18 @@ import { WebSocket, WebSocketServer } from 'ws';
 
 type Json = Record<string, unknown>;
 
-/** A brokerage that does more than the paper broker: its own words are added to those of a paper broker behind it, HTTP and stream. */
+/** A brokerage that does more than the paper broker: it proxies one, HTTP and stream, and adds its own entries. */
 export class StrangeBrokerage {
-  /** Shown in every list of orders, and by their id. */
+  /** Shown in every list of orders, and by id. */
   orders: Json[] = [];
   /** Shown among the executions. */
   fills: Json[] = [];
-  /** Listed beside the paper broker's instruments; those that can be traded cost 5. */
+  /** Listed with the paper broker's instruments; they cost 5. */
   assets: Json[] = [];
-  /** Refuses questions for prices of this symbol, or answers 500 to them. */
+  /** Price requests with this symbol are refused; those with the next are answered 500. */
   refused = '';
   broken = '';
-  /** Connections of the stream so far. */
+  /** Stream connections so far. */
   connections = 0;
   private readonly http = createServer((request, response) => void this.answer(request, response));
   private readonly stream = new WebSocketServer({ server: this.http, path: '/stream' });
@@ -45,7 +45,7 @@ export class StrangeBrokerage {
     return `http://127.0.0.1:${(this.http.address() as AddressInfo).port}`;
   }
 
-  /** Tells an update. */
+  /** Sends an update. */
   tell(data: unknown): void {
     for (const client of this.stream.clients) client.send(Buffer.from(JSON.stringify({ stream: 'trade_updates', data })));
   }

@@ -8,7 +8,7 @@ const order = {
   ...{ submitted_at: at, created_at: at },
 };
 
-describe('a brokerage that says what we do not know', () => {
+describe('a brokerage that answers in unknown shapes', () => {
   let world: World;
   let brokerage: StrangeBrokerage;
   beforeAll(async () => {
@@ -32,18 +32,18 @@ describe('a brokerage that says what we do not know', () => {
   };
   const sweeps = () => world.metric('broker_sweep_seconds_count');
 
-  it('lists orders of several legs, of options, coins and money: each is one foreign order, and the rest of the list is compared', async () => {
+  it('may list multi-leg, option, crypto and notional orders: each is a foreign order, and the rest is compared', async () => {
     brokerage.orders = [
       { ...order, id: 'several', symbol: '', side: '', order_class: 'mleg' },
       { ...order, id: 'option', symbol: 'ACME260117C00150000' },
       { ...order, id: 'coin', symbol: 'BTC/USD', filled_qty: '0.12345678912' },
       { ...order, id: 'money', qty: null, notional: '100', client_order_id: null },
     ];
-    // Told once, each by an execution that can't be read.
+    // One of them has an execution that cannot be read.
     brokerage.fills = [{ id: '20260102000000000::e1', order_id: 'coin', qty: '0.12345678912', price: '1', transaction_time: at }];
     await world.paper.fault({ kind: 'stream-gap', symbol: 'ACME' });
     const missed = await world.submit(revisionTerms());
-    await until('it has traded there', async () =>
+    await until('it has traded at the brokerage', async () =>
       (await world.paper.orders()).some(({ client_order_id, status }) => client_order_id === missed && status === 'filled'),
     );
     await world.reconnect();
@@ -55,19 +55,19 @@ describe('a brokerage that says what we do not know', () => {
     expect(Date.now() - compared.getTime()).toBeLessThan(10_000);
   }, 30_000);
 
-  it('tells updates of such orders, and some of which not even the order can be read: the stream goes on', async () => {
+  it('may send updates of such orders, or with an unreadable order: the stream continues', async () => {
     const [before, connections] = [await sweeps(), brokerage.connections];
     brokerage.orders.push({ ...order, id: 'told', symbol: null });
     brokerage.tell({ event: 'fill', timestamp: at, order: brokerage.orders.at(-1) });
     await until('it is adopted', async () => (await adopted()).includes('told'));
     brokerage.tell({ event: 'fill', order: 'which?' });
-    await until('a sweep looks for what it was', async () => (await sweeps()) > before);
+    await until('a sweep was made', async () => (await sweeps()) > before);
     const filled = await world.submit(revisionTerms());
     await world.reaches(filled, 'filled');
     expect(brokerage.connections).toBe(connections);
   }, 30_000);
 
-  it('has more than 10,000 instruments: each slice of the market is read and published, and what cannot be read is one of them', async () => {
+  it('may have over 10,000 instruments: each slice is read and published, and an unreadable instrument is skipped', async () => {
     const feed = world.gateway!.app.get(MarketFeed, { strict: false });
     await until('all are priced', () => feed.lastPrice('X10999') === '5' && feed.lastPrice('ACME') === '100');
     expect(await world.metric('market_feed_instruments')).toBeGreaterThanOrEqual(11_000);
@@ -79,10 +79,10 @@ describe('a brokerage that says what we do not know', () => {
     const failed = () => world.metric('market_feed_slices_total{outcome="failed"}');
     await until('a slice fails', async () => (await failed()) > 0);
     await world.paper.price('ACME', '101');
-    await until('the others go on', () => feed.lastPrice('ACME') === '101');
-    await until('the age tells', async () => (await world.metric('market_feed_age_seconds')) >= 2);
+    await until('the other slices go on', () => feed.lastPrice('ACME') === '101');
+    await until('the age shows it', async () => (await world.metric('market_feed_age_seconds')) >= 2);
     brokerage.broken = '';
-    // The one that is refused takes nobody with it.
+    // The refused symbol does not affect the others.
     await until('it is whole again', async () => (await world.metric('market_feed_age_seconds')) <= 1);
     expect([feed.lastPrice('X43'), feed.lastPrice('X42')]).toEqual(['5', undefined]);
   }, 30_000);

@@ -1,6 +1,6 @@
 import { revisionTerms, until, World } from './world.ts';
 
-describe('an outcome at the broker', () => {
+describe('an outcome at the brokerage', () => {
   let world: World;
   beforeAll(async () => {
     world = await World.create();
@@ -11,7 +11,7 @@ describe('an outcome at the broker', () => {
 
   const silent = () => world.paper.fault({ kind: 'stream-gap', symbol: 'ACME' });
 
-  it('that was lost on its way back is looked up, and the order adopted', async () => {
+  it('that was lost in transit is looked up, and the order is adopted', async () => {
     await until('a sweep was made', async () => (await world.metric('broker_sweep_seconds_count')) > 0);
     await silent();
     await world.paper.fault({ kind: 'timeout-after-accept', symbol: 'ACME' });
@@ -22,7 +22,7 @@ describe('an outcome at the broker', () => {
     expect((await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id)).toHaveLength(1);
   }, 30_000);
 
-  it('that nothing proves is told, counted, and left unknown until something does', async () => {
+  it('that nothing proves is reported and counted, and stays unknown until it is proved', async () => {
     await silent();
     await world.paper.fault({ kind: '500-after-accept', symbol: 'ACME' });
     await world.paper.fault({ kind: '500', on: 'read', times: 5 });
@@ -33,6 +33,6 @@ describe('an outcome at the broker', () => {
     const story = await world.story(id);
     expect(story.slice(0, 2)).toEqual(['BrokerOutcomeUnknown', 'BrokerOutcomeUnresolved']);
     expect((await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id)).toHaveLength(1);
-    await until('nobody attends to it', async () => (await world.metric('broker_orders{state="unresolved"}')) === 0);
+    await until('it is no longer unresolved', async () => (await world.metric('broker_orders{state="unresolved"}')) === 0);
   }, 40_000);
 });

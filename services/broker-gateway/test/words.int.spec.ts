@@ -6,7 +6,7 @@ import { BrokerOrderOwner } from '../src/broker-order-owner.ts';
 import { brokerGateway } from '../src/broker-gateway.module.ts';
 import { restingTerms, revisionTerms, until, World } from './world.ts';
 
-describe('what the brokerage says', () => {
+describe('a message from the brokerage', () => {
   let world: World;
   let second: RunningService;
   const env = { BROKER_SWEEP: '1000' };
@@ -23,7 +23,7 @@ describe('what the brokerage says', () => {
 
   const reportsOf = async (id: string, type: string) => (await world.events(id)).filter((event) => event.type === type);
 
-  it('over the stream before it answers the call is known, once, to both who hear it', async () => {
+  it('on the stream before the answer to the call is stored once, although two gateways hear it', async () => {
     await world.paper.fault({ kind: 'fill-before-ack', symbol: 'ACME', on: 'submit', ms: 150, times: 10 });
     const ids = await Promise.all(Array.from({ length: 10 }, () => world.submit(revisionTerms())));
     for (const id of ids) await world.reaches(id, 'filled');
@@ -34,14 +34,14 @@ describe('what the brokerage says', () => {
     }
   }, 30_000);
 
-  it('of an order that fills at once is one save, as long as it comes within moments', async () => {
+  it('about an immediate fill shares one save with the acceptance if it arrives within moments', async () => {
     const ids = await Promise.all(Array.from({ length: 20 }, () => world.submit(revisionTerms())));
     for (const id of ids) await world.reaches(id, 'filled');
     const times = await Promise.all(ids.map(async (id) => new Set((await world.events(id)).map(({ time }) => time)).size));
     expect(times.filter((saves) => saves === 1).length).toBeGreaterThan(10);
   }, 30_000);
 
-  it('of a correction of a correction is stored once each, about the same execution', async () => {
+  it('that corrects a correction is stored once, for the same execution', async () => {
     const id = await world.submit(revisionTerms());
     await world.reaches(id, 'filled');
     for (const price of ['99', '98']) {
@@ -66,7 +66,7 @@ describe('what the brokerage says', () => {
     ['suspend', 'BrokerOrderSuspended'],
     ['done-for-day', 'BrokerOrderDoneForDay'],
   ])(
-    'of a pause (%s) has a way back',
+    'that pauses an order (%s) can be followed by a resumption',
     async (kind, paused) => {
       await world.paper.fault({ kind, symbol: 'ACME' });
       const terms = restingTerms();
@@ -81,7 +81,7 @@ describe('what the brokerage says', () => {
     30_000,
   );
 
-  it('of a bust or a correction that the stream left out is found by the sweep', async () => {
+  it('with a bust or a correction that the stream missed is found by the sweep', async () => {
     const [busted, corrected] = [await world.submit(revisionTerms()), await world.submit(revisionTerms())];
     await world.reaches(busted, 'filled');
     await world.reaches(corrected, 'filled');
@@ -96,14 +96,14 @@ describe('what the brokerage says', () => {
     expect(await reportsOf(busted, 'ExecutionBusted')).toHaveLength(1);
   }, 30_000);
 
-  it('of an order long ended is a fact all the same: a late fill, a bust, a correction, by whoever starts then', async () => {
+  it('about an ended order is stored: a late fill, a bust, a correction, even by a restarted gateway', async () => {
     await world.paper.fault({ kind: 'fill-after-cancel', symbol: 'ACME' });
     const terms = restingTerms();
     const late = await world.submit(terms);
     const [busted, corrected] = [await world.submit(revisionTerms()), await world.submit(revisionTerms())];
     for (const id of [busted, corrected]) await world.reaches(id, 'filled');
     await world.reaches(late, 'working');
-    await until('only what works has a row', async () => (await world.rows()).length === 1);
+    await until('only the working order has a row', async () => (await world.rows()).length === 1);
     await Promise.all([world.stop(), second.stop()]);
     const [order] = (await world.paper.orders()).filter(({ client_order_id }) => client_order_id === late);
     await world.paper.call('DELETE', `/v2/orders/${order?.id}`);
@@ -118,7 +118,7 @@ describe('what the brokerage says', () => {
   }, 40_000);
 
   it.each(['before the call', 'during the call', 'before the answer is stored', 'after it is stored'] as const)(
-    'of an order that is cancelled %s ends it',
+    'ends an order that is cancelled %s',
     async (moment) => {
       const terms = restingTerms();
       const id = brokerOrderIdFor(terms.orderId, 1);
@@ -154,7 +154,7 @@ describe('what the brokerage says', () => {
         Object.assign(AlpacaHttp.prototype, { ask });
         Object.assign(BrokerOrderOwner.prototype, { begin });
       }
-      // The stream's word may be stored before the step is seen: what has become of the order answers the step then.
+      // The stream's update may be stored before the step is seen: then the state of the order answers the step.
       const story = (await world.story(id)).filter((type) => type !== 'BrokerCancelRejected');
       expect(story).toEqual(['BrokerOrderAccepted', 'BrokerOrderCanceled']);
       await until('no step is open', async () => (await world.openSteps()).length === 0 && (await world.rows()).length === 0);

@@ -60,7 +60,7 @@ export class World {
   gateway: RunningService | undefined;
   readonly database: TestDatabase;
   readonly dataSource: DataSource;
-  /** With the rights of the owner: plays whoever else stores events. */
+  /** With the owner's rights: stands in for every other service that stores events. */
   readonly store: PostgresEventStore;
   readonly kafka: TestKafka;
   readonly paper: Paper;
@@ -85,7 +85,7 @@ export class World {
     return new World({ database, dataSource, kafka, paper });
   }
 
-  /** The settings of a gateway in this world: impatient. */
+  /** Settings of a gateway in this world, with short timeouts. */
   env(changes: Readonly<Record<string, string>> = {}): Record<string, string> {
     return {
       DATABASE_URL: this.database.urlFor('broker-gateway'),
@@ -103,10 +103,10 @@ export class World {
     };
   }
 
-  /** Starts the gateway in this process; its stream is read when this resolves. */
+  /** Starts the gateway in this process; resolves once its stream is connected. */
   async start(changes: Readonly<Record<string, string>> = {}): Promise<void> {
     this.gateway = await startTestService(brokerGateway, this.env(changes));
-    await until('the stream is read', async () => (await this.metric('broker_stream_up')) === 1);
+    await until('the stream is connected', async () => (await this.metric('broker_stream_up')) === 1);
   }
 
   async stop(): Promise<void> {
@@ -114,14 +114,14 @@ export class World {
     this.gateway = undefined;
   }
 
-  /** Begins the stream anew: a scripted gap in it ends. */
+  /** Reconnects the stream, which ends a scripted gap. */
   async reconnect(): Promise<void> {
     const listener = this.gateway?.app.get(UpdateListener, { strict: false });
     const sweeps = () => this.metric('broker_sweep_seconds_count');
     const before = await sweeps();
     (Reflect.get(listener as object, 'stream') as UpdateStream).restart();
     await until(
-      'the stream is read again',
+      'the stream is connected again',
       async () => (await sweeps()) > before && (await this.metric('broker_stream_up')) === 1,
     );
   }
@@ -137,7 +137,7 @@ export class World {
     return events as readonly RecordedEvent<StepEvent>[];
   }
 
-  /** Stores steps, and puts their rows as the intake does; answers the BrokerOrder that the last one is about. */
+  /** Stores steps and inserts their rows as the intake does; returns the BrokerOrder of the last one. */
   async ask(...steps: readonly StepEvent[]): Promise<string> {
     const events = await this.storeSteps(...steps);
     await inTransaction(this.dataSource, async (tx) => {
@@ -153,17 +153,17 @@ export class World {
     return steps.at(-1)?.data.target ?? '';
   }
 
-  /** Asks for an order to be sent. */
+  /** Requests that an order is sent. */
   submit(terms: RevisionTerms): Promise<string> {
     return this.ask(submitting(terms));
   }
 
-  /** Asks for an order to be replaced by the next revision. */
+  /** Requests that the next revision replaces an order. */
   replace(terms: RevisionTerms, changes: Partial<RevisionTerms>): Promise<string> {
     return this.ask(replacing(nextTerms(terms, changes)));
   }
 
-  /** Asks for a revision to be cancelled. */
+  /** Requests a cancel of a revision. */
   cancel(terms: RevisionTerms): Promise<string> {
     const id = brokerOrderIdFor(terms.orderId, terms.revision);
     const request = (this.requests.get(id) ?? 0) + 1;
@@ -171,14 +171,14 @@ export class World {
     return this.ask(canceling(terms, request));
   }
 
-  /** Refuses new orders, or takes them again. */
+  /** Halts or resumes trading. */
   async control(id: string, decide: (control: TradingControl) => void): Promise<void> {
     const control = await this.store.loadAggregate(TradingControl, id);
     decide(control);
     await runInContext({ correlationId: freshId() }, () => this.store.saveAggregate(control));
   }
 
-  /** Moves what lies in the outbox to its topics, in one transaction, as the relay does. */
+  /** Publishes the outbox to its topics, in one transaction, as the relay does. */
   async relay(): Promise<void> {
     const rows = await this.database.dataSource.query<{ topic: string; key: string; event: RecordedEvent; text: string }[]>(
       `with taken as (delete from event_outbox returning *)
@@ -192,7 +192,7 @@ export class World {
     await this.send(rows.map(({ topic, key, event, text }) => ({ topic, message: encode({ ...event, dataText: text }, key) })));
   }
 
-  /** Sends stored steps once more, as a relay that is reset does. */
+  /** Publishes stored steps again, as a reset relay does. */
   async redeliver(events: readonly RecordedEvent<StepEvent>[]): Promise<void> {
     const topic = topics.orderPlacement.name;
     await this.send(
@@ -223,7 +223,7 @@ export class World {
     return this.store.loadAggregate(BrokerOrder, id);
   }
 
-  /** Waits until the BrokerOrder has got so far. */
+  /** Waits until the BrokerOrder has this progress. */
   async reaches(id: string, progress: BrokerOrder['progress'], withinMs?: number): Promise<void> {
     let last = '';
     const isThere = async (): Promise<boolean> => {
@@ -235,7 +235,7 @@ export class World {
     });
   }
 
-  /** Rows of work, and of open steps. */
+  /** The rows of work. */
   async rows(): Promise<{ key: string; state: Record<string, unknown> }[]> {
     return this.dataSource.query('select key, state from broker_gateway.work');
   }
@@ -247,7 +247,7 @@ export class World {
     return rows.map(({ id }) => id);
   }
 
-  /** A figure of the gateway; labels as they are written in the text. */
+  /** A metric of the gateway; labels as in the text format. */
   async metric(name: string): Promise<number> {
     const text = await (await fetch(`${this.gateway?.adminUrl}/metrics`)).text();
     const line = text.split('\n').find((each) => each.startsWith(`${name} `));

@@ -17,16 +17,16 @@ import {
 const typeNames = { market: 'market', limit: 'limit', stop: 'stop', stopLimit: 'stop_limit' } as const;
 const ordersPage = 500;
 const fillsPage = 100;
-/** More pages than this are no answer any more. */
+/** A list with more pages than this is refused. */
 const pagesLimit = 2_000;
 
-/** Alpaca's trading API v2, and the latest trades of its market data API v2. The paper broker speaks the same. */
+/** Alpaca's trading API v2 and the latest trades of its market data API v2. The paper broker implements both. */
 export class Alpaca implements BrokeragePort {
   private readonly fills: ReturnType<typeof fills>;
 
   constructor(
     readonly brokerage: string,
-    /** Not proven for Alpaca; the paper broker can be set either way. */
+    /** Not proven for Alpaca; configurable on the paper broker. */
     readonly replaceCarriesFills: boolean,
     private readonly trading: AlpacaHttp,
     private readonly data: AlpacaHttp,
@@ -72,7 +72,7 @@ export class Alpaca implements BrokeragePort {
     return this.orders('all', time);
   }
 
-  /** Its list can't be asked for one order. */
+  /** The list of fills cannot be filtered by order. */
   async executionsOf({ brokerageOrderId, submittedAt }: BrokerageOrder): Promise<readonly BrokerageExecution[]> {
     const since = new Date(Date.parse(submittedAt) - 1).toISOString();
     const { executions, unreadableOf } = await this.executionsSince(since);
@@ -110,7 +110,7 @@ export class Alpaca implements BrokeragePort {
     return this.question({ call: 'clock', path: '/v2/clock' }, clock);
   }
 
-  /** All pages of the list of orders. It pages by the time of submission, which several may share: each page reaches back over the last one's end. */
+  /** All pages of the list of orders. Paging is by submission time, which orders may share, so pages overlap. */
   private async orders(status: 'open' | 'all', since: string | undefined): Promise<BrokerageOrders> {
     const found = new Map<string, BrokerageOrder | UnreadableOrder>();
     let after = since;
@@ -148,11 +148,14 @@ export class Alpaca implements BrokeragePort {
     }
     if (reply.status !== 200) {
       count('refused');
-      throw new NoUsableReply(`${ask.call}: the broker says ${reply.status}`, reply.status === 400 || reply.status === 422);
+      throw new NoUsableReply(
+        `${ask.call}: the brokerage answered ${reply.status}`,
+        reply.status === 400 || reply.status === 422,
+      );
     }
     const read = shape.safeParse(reply.body);
     count(read.success ? 'answered' : 'bad-shape');
-    if (!read.success) throw new NoUsableReply(`${ask.call}: ${read.error.issues[0]?.message ?? 'not what we know'}`);
+    if (!read.success) throw new NoUsableReply(`${ask.call}: ${read.error.issues[0]?.message ?? 'unknown shape'}`);
     return read.data;
   }
 }
@@ -172,7 +175,7 @@ const changeable = ({ quantity, limitPrice, stopPrice }: RevisionTerms) => ({
   ...(stopPrice !== undefined && { stop_price: stopPrice }),
 });
 
-/** What a reply says. One of a shape that we don't know says nothing. */
+/** Interprets a reply. An unknown shape proves nothing. */
 function answerOf({ status, body }: Extract<HttpReply, { kind: 'reply' }>, method: HttpCall['method']): BrokerageAnswer {
   if (status === 204 && method === 'DELETE') return { kind: 'done' };
   if (status === 200 || status === 201) {
@@ -185,11 +188,11 @@ function answerOf({ status, body }: Extract<HttpReply, { kind: 'reply' }>, metho
   return status >= 400 ? refusalOf(status, body) : { kind: 'unknown', reason: badShape(status) };
 }
 
-/** Wrong keys are our fault, not the order's: 401, and 403 without a code. Nothing was done, and somebody has to look. */
+/** A 401, or a 403 without a code, means wrong keys, not a bad order. Nothing was done; an operator must act. */
 function refusalOf(status: number, body: unknown): BrokerageAnswer {
   const read = refusal.safeParse(body);
   if (status === 401 || (status === 403 && !read.success)) {
-    return { kind: 'unsent', reason: `the broker does not know our keys: ${status}`, retryAfterMs: 5_000 };
+    return { kind: 'unsent', reason: `the brokerage rejected our keys: ${status}`, retryAfterMs: 5_000 };
   }
   if (!read.success) return { kind: 'unknown', reason: badShape(status) };
   const { code, message } = read.data;
@@ -197,8 +200,8 @@ function refusalOf(status: number, body: unknown): BrokerageAnswer {
   return isDuplicate ? { kind: 'duplicate' } : { kind: 'refused', code: String(code), reason: message };
 }
 
-const unknownShape = 'in a shape that we do not know';
-const badShape = (status: number): string => `the broker says ${status}, ${unknownShape}`;
+const unknownShape = 'in an unknown shape';
+const badShape = (status: number): string => `the brokerage answered ${status} ${unknownShape}`;
 
 function outcomeOf(reply: HttpReply, answer: BrokerageAnswer) {
   if (reply.kind === 'unsent') return reply.reason.includes('429') ? 'rate-limited' : 'unsent';

@@ -1,11 +1,11 @@
 import { logger } from '@tradecore/telemetry';
 import type { CallSlots } from '../call-slots.ts';
 
-/** The broker's limit, or its word to wait, does not let the call go within the time that it may wait. */
+/** The brokerage's rate limit, or its request to wait, would delay a call longer than it may wait. */
 export class RateExceeded extends Error {
   override readonly name = 'RateExceeded';
   constructor(readonly retryAfterMs: number) {
-    super(`the rate limit is used up for ${Math.ceil(retryAfterMs)} ms`);
+    super(`rate limit exhausted for ${Math.ceil(retryAfterMs)} ms`);
   }
 }
 
@@ -16,16 +16,19 @@ interface Waiting {
 }
 
 const log = logger('broker-http');
-/** Slots that are reserved at once where the limit is high, so that not each call asks for one: 50 ms of them. They are let go after a second. */
+/**
+ * With a high limit, 50 ms of slots are reserved together, so that not every call reserves one. Unused slots expire
+ * after a second.
+ */
 const reservedMs = 50;
 const keptMs = 1_000;
-/** Calls that may wait before no more work is begun: a call that comes up to its turn has decided just now what it sends. */
+/** No more work begins while this many calls wait, so that a call sends what was decided just before. */
 const waitingLimit = 2;
 
-/** Lets calls go when their slot comes, the urgent ones first; who would wait longer than `maxWaitMs` is refused. */
+/** Releases calls when their slot is due, urgent ones first; refuses a call that would wait longer than `maxWaitMs`. */
 export class CallRate {
   #waiting: Waiting[] = [];
-  /** When the slots that are ours begin, in order. */
+  /** Start times of the slots reserved by this process, in order. */
   #slots: number[] = [];
   #isReserving = false;
   #timer: NodeJS.Timeout | undefined;
@@ -36,19 +39,19 @@ export class CallRate {
     private readonly maxWaitMs: number,
   ) {}
 
-  /** How much more work may begin: as much as there is while no call waits for its slot. */
+  /** How much more work may begin; unlimited unless the next slot lies in the future. */
   get room(): number {
     const [first] = this.#slots;
     const isSpent = first !== undefined && first > performance.now();
     return isSpent ? Math.max(0, waitingLimit - this.#waiting.length) : Infinity;
   }
 
-  /** Calls `listener` when a call that waited has gone. */
+  /** Calls `listener` when a waiting call was released. */
   onRoom(listener: () => void): void {
     this.#roomy = listener;
   }
 
-  /** Resolves when the call may go. Throws `RateExceeded`. */
+  /** Resolves when the call may be sent. Throws `RateExceeded`. */
   take(isUrgent = false): Promise<void> {
     return new Promise((resolve, reject) => {
       const one = { isUrgent, resolve, reject };
@@ -58,14 +61,12 @@ export class CallRate {
     });
   }
 
-  /** The broker said to wait: no call of any replica before that. */
+  /** The brokerage asked us to wait: no replica sends a call before then. */
   async pause(ms: number): Promise<void> {
     const from = performance.now() + ms;
     this.#slots = ms > this.maxWaitMs ? [] : this.#slots.map((at) => Math.max(at, from));
     if (ms > this.maxWaitMs) this.#refuse(this.#waiting.length, new RateExceeded(ms));
-    await this.slots
-      .pause(ms)
-      .catch((error: unknown) => log.warn({ err: error }, 'other replicas do not know that the broker said to wait'));
+    await this.slots.pause(ms).catch((error: unknown) => log.warn({ err: error }, 'could not tell the other replicas to wait'));
   }
 
   #serve(): void {
@@ -98,7 +99,7 @@ export class CallRate {
       for (let n = 0; n < count; n += 1) this.#slots.push(now + Math.max(0, waitMs + n * slotMs));
       if (count === 0) this.#refuse(missing, new RateExceeded(waitMs));
     } catch (error) {
-      log.warn({ err: error }, 'the rate limit could not be read: nothing is sent');
+      log.warn({ err: error }, 'could not reserve call slots; nothing is sent');
       this.#refuse(missing, new RateExceeded(keptMs));
     } finally {
       this.#isReserving = false;
@@ -106,7 +107,7 @@ export class CallRate {
     }
   }
 
-  /** The last ones, of those that are not urgent first. */
+  /** Refuses the last calls of the queue: urgent ones are at its front. */
   #refuse(count: number, error: RateExceeded): void {
     for (const { reject } of this.#waiting.splice(Math.max(0, this.#waiting.length - count))) reject(error);
   }

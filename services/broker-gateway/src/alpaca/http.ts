@@ -4,14 +4,14 @@ import { gatewayMetrics, type Call } from '../broker-gateway.metrics.ts';
 import type { CallSlots } from '../call-slots.ts';
 import { CallRate, RateExceeded } from './call-rate.ts';
 
-/** Where and how a broker's HTTP API is asked. */
+/** How to call a brokerage's HTTP API. */
 export interface HttpSettings {
   readonly url: string;
   readonly keyId: string;
   readonly secretKey: string;
-  /** What the broker allows. */
+  /** The rate that the brokerage allows. */
   readonly slots: CallSlots;
-  /** How long a call may take, from the request to the whole reply. */
+  /** Time limit of a call, from request to complete reply. */
   readonly timeoutMs: number;
 }
 
@@ -24,23 +24,23 @@ export interface HttpCall {
   readonly body?: object;
 }
 
-/** What came of a call. `unsent`: the broker surely did nothing. `unknown`: it may have. */
+/** Outcome of a call. `unsent`: the brokerage certainly did nothing. `unknown`: it may have done something. */
 export type HttpReply =
   | { readonly kind: 'reply'; readonly status: number; readonly body: unknown }
   | { readonly kind: 'unsent'; readonly reason: string; readonly retryAfterMs?: number }
   | { readonly kind: 'unknown'; readonly reason: string };
 
 const log = logger('broker-http');
-/** Alpaca's list of assets has some 7 MiB. */
+/** Alpaca's list of assets is about 7 MiB. */
 const bodyLimit = 32 * 1024 * 1024;
 const maxWaitMs = 5_000;
-/** So many failures in a row, and the broker is taken for away. */
+/** After this many consecutive failures the brokerage counts as unavailable. */
 const failuresLimit = 8;
 
-/** No connection came about: the request did not leave. */
+/** No connection was made: the request was not sent. */
 const unsentCodes = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
 
-/** The broker is away or does not answer as it should; `unsent` as in `HttpReply`. */
+/** The brokerage is unavailable or answers incorrectly; `isUnsent` as in `HttpReply`. */
 class Failure extends Error {
   constructor(
     readonly isUnsent: boolean,
@@ -50,9 +50,9 @@ class Failure extends Error {
   }
 }
 
-/** Asks a broker over HTTP: never too often, never for longer than a limit, not at all while it is away. Redirects are not followed. */
+/** Calls a brokerage over HTTP, with a rate limit, a timeout and a circuit breaker. Does not follow redirects. */
 export class AlpacaHttp {
-  /** When calls go: cancels first. */
+  /** Decides when calls are sent: cancels first. */
   readonly rate: CallRate;
   readonly #breaker = circuitBreaker(
     handleWhen((error) => error instanceof Failure),
@@ -67,17 +67,17 @@ export class AlpacaHttp {
     this.#breaker.onStateChange((state) => {
       const closed = state === CircuitState.Closed;
       gatewayMetrics.circuitOpen.set(closed ? 0 : 1);
-      if (state === CircuitState.Open) log.warn('the broker is away: calls wait');
-      if (closed) log.info('the broker is back');
+      if (state === CircuitState.Open) log.warn('brokerage unavailable; calls wait');
+      if (closed) log.info('brokerage available again');
     });
   }
 
-  /** Calls `listener` each time that the broker answers again after it was away. */
+  /** Calls `listener` whenever the brokerage answers again after an outage. */
   onBack(listener: () => void): void {
     this.#breaker.onReset(listener);
   }
 
-  /** Whether calls go out; while not, they are answered `unsent` at once. */
+  /** Whether calls are sent; otherwise they are answered `unsent` at once. */
   get isOpen(): boolean {
     return this.#breaker.state !== CircuitState.Open;
   }
@@ -101,10 +101,10 @@ export class AlpacaHttp {
     if (status === 429) {
       const retryAfterMs = retryAfter(response);
       await this.rate.pause(retryAfterMs);
-      return { kind: 'unsent', reason: 'the broker says 429', retryAfterMs };
+      return { kind: 'unsent', reason: 'the brokerage answered 429', retryAfterMs };
     }
-    if (status >= 500 || status === 408) throw new Failure(false, `the broker says ${status}`);
-    if (status >= 300 && status < 400) return { kind: 'unknown', reason: `the broker says ${status}, elsewhere` };
+    if (status >= 500 || status === 408) throw new Failure(false, `the brokerage answered ${status}`);
+    if (status >= 300 && status < 400) return { kind: 'unknown', reason: `the brokerage answered ${status}, a redirect` };
     return { kind: 'reply', status, body: parsed(text) };
   }
 
@@ -135,12 +135,12 @@ export class AlpacaHttp {
 
 function refusedHere(error: unknown): HttpReply {
   if (error instanceof RateExceeded) return { kind: 'unsent', reason: error.message, retryAfterMs: error.retryAfterMs };
-  if (error instanceof BrokenCircuitError) return { kind: 'unsent', reason: 'the broker is away' };
+  if (error instanceof BrokenCircuitError) return { kind: 'unsent', reason: 'the brokerage is unavailable' };
   if (error instanceof Failure) return { kind: error.isUnsent ? 'unsent' : 'unknown', reason: error.message };
   throw error;
 }
 
-/** The name of what broke the connection: fetch hides it as the cause of a TypeError, sometimes two deep. */
+/** The error code that broke the connection: fetch hides it in the cause of a TypeError, sometimes two levels deep. */
 function causeOf(error: unknown): string {
   const { name, code, cause, errors } = error as { name?: string; code?: string; cause?: unknown; errors?: unknown[] };
   if (typeof code === 'string') return code;
@@ -148,13 +148,13 @@ function causeOf(error: unknown): string {
   return inner === undefined ? (name ?? 'unknown') : causeOf(inner);
 }
 
-/** Reads the body up to a limit: a reply without end must not fill the memory. */
+/** Reads the body up to a limit: an endless reply must not fill the memory. */
 async function readBounded(response: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
     bytes += (chunk as Uint8Array).byteLength;
-    if (bytes > bodyLimit) throw new Failure(false, `the reply has more than ${bodyLimit} bytes`);
+    if (bytes > bodyLimit) throw new Failure(false, `the reply exceeds ${bodyLimit} bytes`);
     chunks.push(chunk as Uint8Array);
   }
   return Buffer.concat(chunks).toString('utf8');
@@ -168,7 +168,7 @@ const parsed = (text: string): unknown => {
   }
 };
 
-/** Retry-After in seconds, as brokers write it; a second when they don't. At most a minute. */
+/** Milliseconds from `Retry-After`, which is in seconds: one second if absent, at most a minute. */
 function retryAfter(response: Response): number {
   const seconds = Number(response.headers.get('retry-after') ?? '1');
   return Math.min(60_000, Math.max(100, Number.isFinite(seconds) ? seconds * 1000 : 1000));

@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { gatewayMetrics } from '../broker-gateway.metrics.ts';
 import type { BrokerageClock, BrokerageInstrument, BrokeragePrice } from '../brokerage-port.ts';
 
-/** What an order's status means to us. A word that is not here is no reply that we understand. */
+/** What an order's status means to us. A reply with any other status has an unknown shape. */
 const statuses = {
   new: 'working',
   accepted: 'working',
@@ -37,14 +37,14 @@ const statuses = {
 
 const amount = z
   .string()
-  .refine((text) => decimalRefusal(text) === undefined && !isNegative(decimal(text)), 'must be a decimal, not negative')
+  .refine((text) => decimalRefusal(text) === undefined && !isNegative(decimal(text)), 'must be a non-negative decimal')
   .transform((text): string => decimal(text));
 const time = z.iso.datetime({ offset: true });
-/** Rule 612 of Regulation NMS: a cent, below a dollar a hundredth of it. */
+/** Regulation NMS, Rule 612: one cent; below one dollar, a hundredth of a cent. */
 const usTicks = { tick: '0.01', tickBelowOne: '0.0001' } as const;
-/** Alpaca's of a share that is traded in fractions. */
+/** Alpaca's smallest fraction of a share. */
 const smallestFraction = '0.000000001';
-/** What goes into events and logs: no control characters, no halves of surrogate pairs. */
+/** Text for events and logs: no control characters, no lone surrogates. */
 const text = (most: number) =>
   z
     .string()
@@ -74,7 +74,7 @@ function toOrder(order: z.output<typeof orderShape>): BrokerageOrder {
     side: order.side,
     status: statuses[order.status],
     brokerageStatus: order.status,
-    quantity: order.qty ?? '0', // an order by money, which we never send, has none
+    quantity: order.qty ?? '0', // a notional order, which we never send, has no quantity
     filledQuantity: order.filled_qty,
     submittedAt: order.submitted_at ?? order.created_at,
     ...(order.replaces && { replaces: order.replaces }),
@@ -82,7 +82,7 @@ function toOrder(order: z.output<typeof orderShape>): BrokerageOrder {
   };
 }
 
-/** An order, as the trading API shows it. */
+/** An order as the trading API shows it. */
 export const brokerageOrder = orderShape.transform(toOrder);
 
 const word = text(128).catch('');
@@ -97,7 +97,7 @@ const unreadableShape = z.object({
   submitted_at: time.optional().catch(undefined),
 });
 
-/** What can be read of an order that is not as we know orders; undefined where not even its id can. */
+/** The readable part of an order of unknown shape; undefined if even its id cannot be read. */
 export function unreadableOrder(shown: unknown, fault: z.ZodError): UnreadableOrder | undefined {
   const read = unreadableShape.safeParse(shown);
   if (!read.success) return undefined;
@@ -110,7 +110,7 @@ export function unreadableOrder(shown: unknown, fault: z.ZodError): UnreadableOr
   };
 }
 
-/** Each of a list by itself, the first `most`: one that can't be read takes no other with it, and what is left out is counted. */
+/** Parses the first `most` entries of a list one by one: an entry that cannot be read is skipped and counted. */
 const eachOf = <T>(most: number, what: 'instrument' | 'price', shape: z.ZodType<T>) =>
   z.array(z.unknown()).transform((list) => {
     const readable = list.slice(0, most).flatMap((one) => shape.safeParse(one).data ?? []);
@@ -118,7 +118,7 @@ const eachOf = <T>(most: number, what: 'instrument' | 'price', shape: z.ZodType<
     return readable;
   });
 
-/** A list of orders; undefined stands for one of which not even the id can be read. */
+/** A list of orders; undefined for one whose id cannot be read. */
 export const brokerageOrders = z
   .array(z.unknown())
   .max(10_000)
@@ -131,10 +131,10 @@ function orderOrUnreadable(shown: unknown): BrokerageOrder | UnreadableOrder | u
   return unreadableOrder(shown, read.error);
 }
 
-/** Why the broker refused. */
+/** Why the brokerage refused. */
 export const refusal = z.object({ code: z.union([z.number(), z.string()]), message: z.string().max(2_000) });
 
-/** A page of FILL activities. Their ids are `<time>::<execution id>`. Whose figures can't be read is named by its order alone. */
+/** A page of FILL activities. Their ids are `<time>::<execution id>`. Unreadable figures leave only the order id. */
 export const fills = (brokerage: string) =>
   z.array(z.looseObject({ id, order_id: id }).transform((fill) => ({ page: fill.id, ...fillOf(brokerage, fill) }))).max(1_000);
 
@@ -156,7 +156,7 @@ const executionOf = (
   rest: Omit<BrokerageExecution, 'executionId' | 'brokerageExecutionId'>,
 ): BrokerageExecution => ({ ...nameOf(brokerage, brokerageExecutionId), ...rest });
 
-/** What the stream of updates tells. Events of which we need no more than the order's state may have any name. */
+/** An update from the stream. An event that matters only for its order's state may have any name. */
 export const tradeUpdate = (brokerage: string): z.ZodType<BrokerageUpdate> =>
   updateShape.transform((update, context): BrokerageUpdate => {
     const { event } = update;
@@ -164,7 +164,7 @@ export const tradeUpdate = (brokerage: string): z.ZodType<BrokerageUpdate> =>
     if (!reporting.has(event)) return shown;
     const report = reportOf(brokerage, update);
     if (report) return { ...shown, report };
-    context.addIssue({ code: 'custom', message: `${event} without its execution` });
+    context.addIssue({ code: 'custom', message: `${event} without an execution` });
     return z.NEVER;
   }) as z.ZodType<BrokerageUpdate>;
 
@@ -205,7 +205,7 @@ const nameOf = (brokerage: string, brokerageExecutionId: string): ReportName => 
   brokerageExecutionId,
 });
 
-/** Listed instruments. Where the broker names no steps, those of US shares hold. */
+/** Listed instruments. Where the brokerage names no increments, those of US shares apply. */
 export const assets = eachOf(
   50_000,
   'instrument',
@@ -225,7 +225,7 @@ export const assets = eachOf(
     })),
 );
 
-/** Last trades by symbol. The market data API has numbers where the trading API has strings. */
+/** Latest trades by symbol. The market data API uses numbers where the trading API uses strings. */
 export const latestTrades = z
   .object({ trades: z.record(z.string(), z.unknown()) })
   .transform(({ trades }): unknown[] => Object.entries(trades))
@@ -239,7 +239,7 @@ export const latestTrades = z
     ),
   );
 
-/** The broker's clock. */
+/** The brokerage's clock. */
 export const clock = z
   .object({ timestamp: time, is_open: z.boolean(), next_open: time, next_close: time })
   .transform(({ timestamp, is_open, next_open, next_close }): BrokerageClock => ({

@@ -4,7 +4,7 @@ import { WebSocket, type RawData } from 'ws';
 import { tradeUpdate, unreadableOrder } from './shapes.ts';
 import { gatewayMetrics } from '../broker-gateway.metrics.ts';
 
-/** Where and how the stream is read. */
+/** How to connect to the stream. */
 export interface StreamSettings {
   readonly url: string;
   readonly keyId: string;
@@ -12,13 +12,13 @@ export interface StreamSettings {
   readonly brokerage: string;
 }
 
-/** Who hears of the stream. */
+/** Callbacks of the stream. */
 export interface StreamListener {
   /** An update. */
   updated(update: BrokerageUpdate): void;
-  /** An update that can't be read, of this order; undefined where not even its order can be read. */
+  /** An unreadable update of this order; undefined if the order cannot be read either. */
   unreadable(order: UnreadableOrder | undefined): void;
-  /** It is read from now on. What happened before was not told and never will be: a sweep finds it. */
+  /** The stream is connected. It does not repeat what happened before: a sweep finds that. */
   up(): void;
 }
 
@@ -28,7 +28,7 @@ const openWithinMs = 10_000;
 const rest = { baseMs: 100, capMs: 10_000 };
 const frameLimit = 1024 * 1024;
 
-/** Reads the broker's `trade_updates`: connects, authenticates, listens; begins again whenever it ends or falls silent. */
+/** Reads the brokerage's `trade_updates`: connects, authenticates, listens; reconnects when it ends or is silent. */
 export class UpdateStream {
   private socket: WebSocket | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -36,7 +36,7 @@ export class UpdateStream {
   private listening = false;
   private stopped = true;
 
-  /** Compiled once: it reads every message. */
+  /** Built once: it parses every message. */
   private readonly shape: ReturnType<typeof tradeUpdate>;
 
   constructor(
@@ -46,7 +46,7 @@ export class UpdateStream {
     this.shape = tradeUpdate(settings.brokerage);
   }
 
-  /** Whether updates are heard now. */
+  /** Whether updates are being received. */
   get isUp(): boolean {
     return this.listening;
   }
@@ -62,7 +62,7 @@ export class UpdateStream {
     this.socket?.terminate();
   }
 
-  /** Ends the connection, so that it begins again, with a sweep: when updates come faster than they can be stored. */
+  /** Drops the connection: the stream reconnects, which requests a sweep. */
   restart(): void {
     this.socket?.terminate();
   }
@@ -81,7 +81,7 @@ export class UpdateStream {
       socket.send(JSON.stringify({ action: 'auth', key: keyId, secret: secretKey }));
     });
     socket.on('message', (data) => this.heard(socket, data));
-    socket.on('error', (error) => log.debug({ err: error }, 'the stream broke'));
+    socket.on('error', (error) => log.debug({ err: error }, 'update stream failed'));
     socket.on('close', () => {
       clearInterval(silence);
       this.ended();
@@ -89,7 +89,7 @@ export class UpdateStream {
   }
 
   private ended(): void {
-    if (this.listening) log.warn('the stream of updates ended');
+    if (this.listening) log.warn('update stream ended');
     this.listening = false;
     gatewayMetrics.streamUp.set(0);
     if (this.stopped) return;
@@ -102,11 +102,11 @@ export class UpdateStream {
     const message = parsed(data);
     if (message?.stream === 'authorization') return this.authorized(socket, message.data);
     if (message?.stream === 'listening') return this.up();
-    if (message?.stream !== 'trade_updates') return log.debug({ stream: message?.stream }, 'the stream says something else');
+    if (message?.stream !== 'trade_updates') return log.debug({ stream: message?.stream }, 'ignored a message of another stream');
     const update = this.shape.safeParse(message.data);
     if (update.success) return this.listener.updated(update.data);
     gatewayMetrics.updates.inc({ outcome: 'bad-shape' });
-    log.warn({ issue: update.error.issues[0] }, 'an update has a shape that we do not know');
+    log.warn({ issue: update.error.issues[0] }, 'an update has an unknown shape');
     this.listener.unreadable(unreadableOrder((message.data as { order?: unknown } | null)?.order, update.error));
   }
 
@@ -115,7 +115,7 @@ export class UpdateStream {
       socket.send(JSON.stringify({ action: 'listen', data: { streams: ['trade_updates'] } }));
       return;
     }
-    log.error('the stream does not know our keys');
+    log.error('the update stream rejected our keys');
     socket.terminate();
   }
 
@@ -124,12 +124,12 @@ export class UpdateStream {
     this.listening = true;
     this.failures = 0;
     gatewayMetrics.streamUp.set(1);
-    log.info('the stream of updates is read');
+    log.info('update stream connected');
     this.listener.up();
   }
 }
 
-/** Ends a connection over which nothing comes, not even the answer to a ping. */
+/** Ends a connection that is silent, even to pings. */
 function watch(socket: WebSocket): NodeJS.Timeout {
   let alive = true;
   socket.on('pong', () => (alive = true));
@@ -142,7 +142,7 @@ function watch(socket: WebSocket): NodeJS.Timeout {
   }, pingMs);
 }
 
-/** Frames are JSON, as text or as bytes. */
+/** Frames are JSON, as text or bytes. */
 function parsed(data: RawData): { readonly stream?: unknown; readonly data?: unknown } | undefined {
   try {
     const bytes = Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as ArrayBuffer);
