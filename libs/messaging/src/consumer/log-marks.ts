@@ -32,6 +32,7 @@ export const markOf = (topicId: string | undefined, last?: IncomingMessage): str
 /** Tells a topic that was deleted and made anew from the one that it was: by its id, where the broker has none by the last record read. */
 export class LogMarks {
   #open: Promise<{ client: Client; cluster: Cluster }> | undefined;
+  #isClosed = false;
 
   constructor(
     private readonly newClient: () => Client,
@@ -95,12 +96,18 @@ export class LogMarks {
     };
     const lookAndWait = async (): Promise<void> => {
       await look().catch(() => undefined); // the next look asks again
-      if (consumer.status().state !== 'stopped') setTimeout(() => void lookAndWait(), watchEveryMs).unref();
+      if (!this.#isClosed && consumer.status().state !== 'stopped') setTimeout(() => void lookAndWait(), watchEveryMs).unref();
     };
     void lookAndWait();
   }
 
+  /** For good: a look that is under way opens no connection any more. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#disconnect();
+  }
+
+  async #disconnect(): Promise<void> {
     const opened = this.#open;
     this.#open = undefined;
     const open = await opened?.catch(() => undefined);
@@ -132,11 +139,12 @@ export class LogMarks {
   }
 
   async #with<T>(ask: (cluster: Cluster) => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new Error('the client is closed');
     this.#open ??= this.#connect();
     try {
       return await ask((await this.#open).cluster);
     } catch (error) {
-      await this.close(); // the next question is asked over a new connection
+      await this.#disconnect(); // the next question is asked over a new connection
       throw error;
     }
   }
