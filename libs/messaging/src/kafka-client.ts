@@ -74,6 +74,15 @@ export interface KafkaClient {
   committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
   /** Reads a topic from its start to the end that it has now, in no group: committed records only, each partition in order. */
   readTopic(topic: string, take: (records: readonly IncomingMessage[]) => void): Promise<void>;
+  /**
+   * Reads a stretch of one partition, in no group: committed records only, in order; `take` gets a fetch at a time (1 MiB). Throws when the broker
+   * has nothing more to give before `to`.
+   */
+  readStretch(
+    partition: TopicPartition,
+    stretch: { readonly from: bigint; readonly to: bigint },
+    take: (records: readonly IncomingMessage[]) => void,
+  ): Promise<void>;
   /** The bus of this process; the same at each call. */
   eventBus(): EventBus;
   /** Joins the group and consumes until `stop`. */
@@ -196,6 +205,10 @@ class KafkaJsClient implements KafkaClient {
 
   readTopic(topic: string, take: (records: readonly IncomingMessage[]) => void): Promise<void> {
     return readTopic(this.#newClient(), { topic: this.#names.onBroker(topic), as: topic }, take);
+  }
+
+  readStretch(...which: Parameters<KafkaClient['readStretch']>): Promise<void> {
+    return this.#marks.read(...which);
   }
 
   eventBus(): EventBus {

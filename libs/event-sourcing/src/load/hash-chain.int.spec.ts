@@ -94,7 +94,10 @@ describe('the hash chain', () => {
   /** All pages together. */
   async function verified(aggregateId?: string, pageSize?: number): Promise<{ events: number; faults: ChainFault[] }> {
     const sum = { events: 0, faults: [] as ChainFault[] };
-    const options = { ...(aggregateId !== undefined && { aggregateId }), ...(pageSize !== undefined && { pageSize }) };
+    const options = {
+      ...(aggregateId !== undefined && { aggregateIds: [aggregateId] }),
+      ...(pageSize !== undefined && { pageSize }),
+    };
     for await (const { events, faults } of verifyChains(database.dataSource, options)) {
       sum.events += events;
       sum.faults.push(...faults);

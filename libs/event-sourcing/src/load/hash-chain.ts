@@ -82,15 +82,14 @@ export interface ChainsChecked {
   readonly faults: readonly ChainFault[];
 }
 
-/** Every aggregate, or one. */
+/** Every aggregate, or some. */
 export interface ChainsOptions {
-  readonly aggregateId?: string;
+  readonly aggregateIds?: readonly string[];
   /** Events a page; 1,000 when absent. */
   readonly pageSize?: number;
 }
 
 const lowest = '00000000-0000-0000-0000-000000000000';
-const highest = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /**
  * Computes chains anew and compares them with what is stored: each event, no gap in the versions, the head equal to the last event. Chains of any
@@ -98,16 +97,17 @@ const highest = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
  */
 export async function* verifyChains(
   transaction: Transaction,
-  { aggregateId, pageSize = 1000 }: ChainsOptions = {},
+  { aggregateIds, pageSize = 1000 }: ChainsOptions = {},
 ): AsyncGenerator<ChainsChecked> {
   const walk = new ChainWalk();
-  let after: readonly [string, number] = [aggregateId ?? lowest, 0];
+  const some = aggregateIds === undefined ? [] : [aggregateIds];
+  let after: readonly [string, number] = [lowest, 0];
   for (;;) {
-    const rows = (await transaction.query(chainRows, [...after, aggregateId ?? highest, pageSize])) as HashedRow[];
+    const rows = (await transaction.query(chainRows(some.length > 0), [...after, pageSize, ...some])) as HashedRow[];
     const faults = rows.flatMap((row) => walk.take(row));
     const last = rows.at(-1);
     if (!last || rows.length < pageSize) {
-      yield { events: rows.length, faults: [...faults, ...walk.end(), ...(await headsAlone(transaction, aggregateId))] };
+      yield { events: rows.length, faults: [...faults, ...walk.end(), ...(await headsAlone(transaction, aggregateIds))] };
       return;
     }
     yield { events: rows.length, faults };
@@ -139,21 +139,21 @@ class ChainWalk {
   }
 }
 
-const chainRows = `
+const chainRows = (some: boolean): string => `
   select e.event_id as id, e.event_type as type, e.aggregate_version as version, e.schema_version as "schemaVersion",
          (extract(epoch from e."timestamp") * 1000000)::bigint::text as microseconds, e.correlation_id as "correlationId",
          e.causation_id as "causationId", e.saga_id as "sagaId", e.event_data::text as data, e.metadata::text as metadata,
          e.aggregate_id as "aggregateId", e.aggregate_type as "aggregateType", e.hash, h.version as "headVersion", h.hash as "headHash"
     from public.event_store e left join public.stream_heads h on h.aggregate_id = e.aggregate_id
-   where (e.aggregate_id, e.aggregate_version) > ($1::uuid, $2::int) and e.aggregate_id <= $3::uuid
-   order by e.aggregate_id, e.aggregate_version limit $4`;
+   where (e.aggregate_id, e.aggregate_version) > ($1::uuid, $2::int) ${some ? 'and e.aggregate_id = any ($4::uuid[])' : ''}
+   order by e.aggregate_id, e.aggregate_version limit $3`;
 
 /** Heads whose events are gone. */
-async function headsAlone(transaction: Transaction, aggregateId: string | undefined): Promise<ChainFault[]> {
+async function headsAlone(transaction: Transaction, aggregateIds: readonly string[] | undefined): Promise<ChainFault[]> {
   const rows = (await transaction.query(
     `select h.aggregate_id as "aggregateId" from public.stream_heads h
-      where ($1::uuid is null or h.aggregate_id = $1) and not exists (select from public.event_store e where e.aggregate_id = h.aggregate_id)`,
-    [aggregateId ?? null],
+      where ($1::uuid[] is null or h.aggregate_id = any ($1)) and not exists (select from public.event_store e where e.aggregate_id = h.aggregate_id)`,
+    [aggregateIds ?? null],
   )) as { aggregateId: string }[];
   return rows.map(({ aggregateId: id }) => ({ aggregateId: id, version: 0, fault: 'head' }));
 }

@@ -79,10 +79,25 @@ export class LogMarks {
     for (const [partition, to] of positions) {
       const start = starts.get(partition) ?? 0n;
       const from = to - near > start ? to - near : start;
-      const last = from < to ? (await this.#read({ topic, partition }, from, to)).at(-1) : undefined;
+      const last = from < to ? (await this.#readAll({ topic, partition }, from, to)).at(-1) : undefined;
       if (last) marks.set(partitionKey({ topic, partition }), markOf(undefined, last));
     }
     return marks;
+  }
+
+  /** Committed records of one partition, from an offset on, before another, a fetch at a time. */
+  async read(
+    { topic, partition }: TopicPartition,
+    { from, to }: { readonly from: bigint; readonly to: bigint },
+    take: (records: readonly IncomingMessage[]) => void,
+  ): Promise<void> {
+    const onBroker = this.names.onBroker(topic);
+    await this.#with(async (cluster) => {
+      await cluster.addTargetTopic(onBroker);
+      await readPartition(cluster, { topic: onBroker, partition, from, to }, (records) =>
+        take(records.map((each) => toIncoming({ topic, partition }, each))),
+      );
+    });
   }
 
   /** Repositions a consumer when a topic of its is another one than it was; for as long as it runs. */
@@ -121,21 +136,14 @@ export class LogMarks {
       (await this.offsets(where.topic)).find(({ partition }) => partition === where.partition) ?? {};
     if (offset < BigInt(low)) return false;
     if (offset >= BigInt(high)) return true;
-    const [found] = await this.#read(where, offset, offset + 1n);
+    const [found] = await this.#readAll(where, offset, offset + 1n);
     return found === undefined || fingerprintOf(found) !== fingerprint;
   }
 
-  #read({ topic, partition }: TopicPartition, from: bigint, to: bigint): Promise<IncomingMessage[]> {
-    const onBroker = this.names.onBroker(topic);
-    return this.#with(async (cluster) => {
-      await cluster.addTargetTopic(onBroker);
-      await cluster.refreshMetadata();
-      const read: IncomingMessage[] = [];
-      await readPartition(cluster, { topic: onBroker, partition, from, to }, (records) =>
-        read.push(...records.map((each) => toIncoming({ topic, partition }, each))),
-      );
-      return read;
-    });
+  async #readAll(where: TopicPartition, from: bigint, to: bigint): Promise<IncomingMessage[]> {
+    const read: IncomingMessage[] = [];
+    await this.read(where, { from, to }, (records) => read.push(...records));
+    return read;
   }
 
   async #with<T>(ask: (cluster: Cluster) => Promise<T>): Promise<T> {

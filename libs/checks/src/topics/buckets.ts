@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto';
+
+/** What store and topics say of an event alike. `value`: `event_data::text`, or the record's bytes. */
+export interface ComparedEvent {
+  readonly id: string;
+  readonly aggregateId: string;
+  readonly aggregateVersion: number;
+  readonly type: string;
+  readonly value: string | Buffer;
+  /** RFC 3339: the event's own time. */
+  readonly time: string;
+}
+
+/** Where a record lies in its topic. */
+export interface RecordPlace {
+  readonly partition: number;
+  readonly offset: bigint;
+}
+
+/** How many events, and the sum of their digests modulo 2^64: a sum, for in an XOR a copy would cancel itself. */
+export interface Tally {
+  readonly count: number;
+  readonly sum: bigint;
+}
+
+/** Ten seconds of a topic by the events' own time: what the store holds of it, and what the topic does. */
+export interface Bucket {
+  readonly topic: string;
+  /** Milliseconds since 1970: its first. */
+  readonly at: number;
+  stored: Tally;
+  seen: Tally;
+  /** By partition: the first and the last offset of its records. */
+  readonly ranges: Map<number, readonly [first: bigint, last: bigint]>;
+  /** Events that came after a later version of their aggregate; the first hundred. */
+  readonly disordered: Set<string>;
+  /** Milliseconds since 1970. */
+  changedAt: number;
+}
+
+/** How long a bucket is, in milliseconds. */
+export const bucketMs = 10_000;
+const disorderedLimit = 100;
+const nothing: Tally = { count: 0, sum: 0n };
+
+/** The first 8 bytes of sha256 over all that is compared; the length of the type keeps it apart from the value. */
+export function digestOf({ id, aggregateId, aggregateVersion, type, value }: ComparedEvent): bigint {
+  return createHash('sha256')
+    .update(`${id} ${aggregateId} ${aggregateVersion} ${type.length} ${type} `)
+    .update(value)
+    .digest()
+    .readBigUInt64BE();
+}
+
+/** The bucket that a time belongs to. */
+export const bucketAt = (time: string): number => Math.floor(Date.parse(time) / bucketMs) * bucketMs;
+
+/** Whether store and topic have the same events, as far as count and sum can say, and the topic has them in order. */
+export const bucketAgrees = ({ stored, seen, disordered }: Bucket): boolean =>
+  stored.count === seen.count && stored.sum === seen.sum && disordered.size === 0;
+
+/** The buckets that are not compared yet. Each side adds what it reads, in any order and any portions. */
+export class Buckets {
+  readonly #open = new Map<string, Bucket>();
+  readonly #changed = new Set<string>();
+
+  constructor(buckets: Iterable<Bucket> = []) {
+    for (const bucket of buckets) this.#open.set(keyOf(bucket), bucket);
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  addStored(topic: string, event: ComparedEvent, now: number): void {
+    const bucket = this.#bucketOf(topic, event, now);
+    bucket.stored = plus(bucket.stored, event);
+  }
+
+  /** `isLate`: a later version of its aggregate was read before. */
+  addSeen(
+    topic: string,
+    event: ComparedEvent,
+    { partition, offset, isLate, now }: RecordPlace & { isLate: boolean; now: number },
+  ): void {
+    const bucket = this.#bucketOf(topic, event, now);
+    bucket.seen = plus(bucket.seen, event);
+    const [first, last] = bucket.ranges.get(partition) ?? [offset, offset];
+    bucket.ranges.set(partition, [first < offset ? first : offset, last > offset ? last : offset]);
+    if (isLate && bucket.disordered.size < disorderedLimit) bucket.disordered.add(event.id);
+  }
+
+  /** Those that were last changed at this moment or before, the oldest first. */
+  unchangedSince(moment: number): Bucket[] {
+    return [...this.#open.values()].filter(({ changedAt }) => changedAt <= moment).sort((one, other) => one.at - other.at);
+  }
+
+  /** The first time that some open bucket holds; undefined when none is open. */
+  oldest(): number | undefined {
+    let oldest: number | undefined;
+    for (const { at } of this.#open.values()) if (oldest === undefined || at < oldest) oldest = at;
+    return oldest;
+  }
+
+  /** It is compared. What comes later for the same ten seconds opens it anew. */
+  close(bucket: Bucket): void {
+    this.#open.delete(keyOf(bucket));
+    this.#changed.add(keyOf(bucket));
+  }
+
+  /** What was changed and closed since this was called last. */
+  takeChanges(): { changed: Bucket[]; closed: Pick<Bucket, 'topic' | 'at'>[] } {
+    const keys = [...this.#changed];
+    this.#changed.clear();
+    return {
+      changed: keys.flatMap((key) => this.#open.get(key) ?? []),
+      closed: keys.filter((key) => !this.#open.has(key)).map(placeOf),
+    };
+  }
+
+  #bucketOf(topic: string, { time }: ComparedEvent, now: number): Bucket {
+    const at = bucketAt(time);
+    const key = keyOf({ topic, at });
+    let bucket = this.#open.get(key);
+    if (!bucket) {
+      bucket = { topic, at, stored: nothing, seen: nothing, ranges: new Map(), disordered: new Set(), changedAt: now };
+      this.#open.set(key, bucket);
+    }
+    bucket.changedAt = now;
+    this.#changed.add(key);
+    return bucket;
+  }
+}
+
+const plus = ({ count, sum }: Tally, event: ComparedEvent): Tally => ({
+  count: count + 1,
+  sum: BigInt.asUintN(64, sum + digestOf(event)),
+});
+
+const keyOf = ({ topic, at }: Pick<Bucket, 'topic' | 'at'>): string => `${at} ${topic}`;
+
+function placeOf(key: string): Pick<Bucket, 'topic' | 'at'> {
+  const [at = '', topic = ''] = key.split(' ');
+  return { topic, at: Number(at) };
+}

@@ -1,0 +1,66 @@
+import { digestOf, type ComparedEvent, type RecordPlace } from './buckets.ts';
+
+/** What can be wrong with an event on its topic. */
+export const topicFaults = ['lost', 'twice', 'changed', 'foreign', 'out-of-order'] as const;
+
+/** One event that store and topic don't agree about. */
+export interface TopicFault {
+  readonly kind: (typeof topicFaults)[number];
+  /** The event's. */
+  readonly id: string;
+  readonly detail: string;
+}
+
+/** An event, with its digest in place of its value. */
+export type Digested = Pick<ComparedEvent, 'id' | 'aggregateId' | 'aggregateVersion' | 'type'> & { readonly digest: bigint };
+
+/** A record of a topic that holds an event. */
+export type DigestedRecord = Digested & RecordPlace;
+
+/** Leaves the value away. */
+export const digested = (event: ComparedEvent): Digested => ({
+  id: event.id,
+  aggregateId: event.aggregateId,
+  aggregateVersion: event.aggregateVersion,
+  type: event.type,
+  digest: digestOf(event),
+});
+
+/** What both sides hold of the same events, read by id. */
+export interface ReadById {
+  /** What the topic must hold. */
+  readonly stored: readonly Digested[];
+  readonly seen: readonly DigestedRecord[];
+  /** What else the store holds of the ids that were seen: not yet to be expected on the topic, but not foreign there. */
+  readonly alsoStored?: readonly Digested[];
+  /** Ids that came after a later version of their aggregate. */
+  readonly disordered: ReadonlySet<string>;
+}
+
+/** Says for each event what is wrong with it; one word an event, the gravest. */
+export function topicFaultsOf({ stored, seen, alsoStored = [], disordered }: ReadById): TopicFault[] {
+  const known = new Map([...alsoStored, ...stored].map((event) => [event.id, event]));
+  const records = Map.groupBy(seen, ({ id }) => id);
+  const lost = stored
+    .filter(({ id }) => !records.has(id))
+    .map((event) => fault('lost', event, 'is on no partition of its topic'));
+  const wrong = [...records].flatMap(([id, copies]) => faultOf(known.get(id), copies, disordered.has(id)) ?? []);
+  return [...lost, ...wrong];
+}
+
+function faultOf(stored: Digested | undefined, copies: readonly DigestedRecord[], isLate: boolean): TopicFault | undefined {
+  const [first] = copies;
+  if (!first) return undefined;
+  const places = copies.slice(0, 4).map(({ partition, offset }) => `${partition}@${offset}`);
+  const at = `at ${places.join(', ')}`;
+  if (!stored) return fault('foreign', first, `${at}; the store does not hold it`);
+  if (copies.some(({ digest }) => digest !== stored.digest)) return fault('changed', stored, `${at} is not what the store holds`);
+  if (copies.length > 1) return fault('twice', stored, `${copies.length} records, ${at}`);
+  return isLate ? fault('out-of-order', stored, `${at} comes after a later version of its aggregate`) : undefined;
+}
+
+const fault = (kind: TopicFault['kind'], event: Digested, what: string): TopicFault => ({
+  kind,
+  id: event.id,
+  detail: `${event.type} ${event.aggregateId} version ${event.aggregateVersion} ${what}`,
+});
