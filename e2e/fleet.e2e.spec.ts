@@ -1,5 +1,6 @@
 import { startCollector, type Collector } from '@tradecore/telemetry/testing';
 import { demoAccount } from '@tradecore/local/gateway/issuer.ts';
+import { quickChecks } from './comparison/findings.ts';
 import { npmStart, npmStop } from './suites/npm-start.ts';
 import { operate } from './suites/operate.ts';
 import { oneOrder } from './suites/one-order.ts';
@@ -15,7 +16,7 @@ let collector: Collector;
 beforeAll(async () => {
   collector = await startCollector();
   // Only requests that a client traces: the thousand orders would be millions of spans.
-  const tracing = { ...collector.env, OTEL_TRACES_SAMPLER: 'parentbased_always_off' };
+  const tracing = { ...collector.env, OTEL_TRACES_SAMPLER: 'parentbased_always_off', ...quickChecks };
   const world = await startWorldWith(tracing, '--scale', 'order-projector=2');
   const owners = [{ client: await world.person('demo'), accounts: [demoAccount] }];
   Object.assign(stage, { world, collector, owners });

@@ -4,32 +4,34 @@ import type { RecordedEvent } from '@tradecore/events';
 import type { OrderSeen } from '@tradecore/local/demo/client.ts';
 import { demoAccount } from '@tradecore/local/gateway/issuer.ts';
 import { agrees, compareUntilAgreed, feedTypes, printed, type Line } from '@tradecore/checks';
+import { findingsWhenCompared, quickChecks } from './comparison/findings.ts';
 import { readStore, witnessesOf } from './comparison/witnesses.ts';
 import { saveInBulk } from './trading/load.ts';
 import { StreamClient } from './trading/stream-client.ts';
 import { Traders } from './trading/traders.ts';
-import { depositInFeed, ended, fleetOf, isAlive, run, startWorld, type World } from './world.ts';
+import { depositInFeed, ended, fleetOf, isAlive, run, startWorldWith, type World } from './world.ts';
 
-/** In the order of their deaths, two at the same moment; the relay dies twice, for much depends on it. */
-const pairs = [
+/** In the order of their deaths, two or three at the same moment; the relay dies twice, for much depends on it. */
+const groups = [
   ['outbox-relay', 'order-projector'],
   ['command-api', 'feed-projector'],
   ['order-saga', 'account-projector'],
   ['broker-gateway', 'position-projector'],
   ['paper-broker', 'notifier'],
-  ['query-api', 'outbox-relay'],
+  ['query-api', 'outbox-relay', 'reconciler'],
 ] as const;
 
-describe('kill -9 of every service, two at a time, while people trade', () => {
+describe('kill -9 of every service, two or three at a time, while people trade', () => {
   let world: World;
   let traders: Traders;
   let stream: StreamClient;
   let left: readonly OrderSeen[];
   let stored: readonly RecordedEvent[];
   let lines: Line[];
+  let findings: readonly string[];
 
   beforeAll(async () => {
-    world = await startWorld();
+    world = await startWorldWith(quickChecks);
     const client = await world.person('traders');
     traders = new Traders(
       { client, operator: await world.operator() },
@@ -44,7 +46,7 @@ describe('kill -9 of every service, two at a time, while people trade', () => {
     let isOver = false;
     const bulk = saveInBulk(loginOf(world, 'command-api'), account, () => isOver);
     const trading = traders.trade(Number.MAX_SAFE_INTEGER);
-    for (const pair of pairs) await killWhileTrading(world, traders, pair);
+    for (const group of groups) await killWhileTrading(world, traders, group);
     isOver = true;
     traders.stop();
     await Promise.all([trading, bulk]);
@@ -56,6 +58,7 @@ describe('kill -9 of every service, two at a time, while people trade', () => {
     lines = await compareUntilAgreed(witnessesOf({ world, paper: world.paper(), owners }), 90_000);
     process.stdout.write(`\n${printed(lines)}\n`);
     stored = await readStore(world.databaseUrl);
+    findings = await findingsWhenCompared(world);
   }, 600_000);
 
   afterAll(async () => {
@@ -76,6 +79,7 @@ describe('kill -9 of every service, two at a time, while people trade', () => {
 
   it('puts every stored event on its topic once and in order; store, brokerage, books and read models say the same', () => {
     expect(lines.filter((line) => !agrees(line))).toEqual([]);
+    expect(findings).toEqual([]);
   });
 
   it('shows a client that reconnects each change exactly once, without a gap', async () => {
@@ -102,11 +106,11 @@ describe('kill -9 of every service, two at a time, while people trade', () => {
   }, 90_000);
 });
 
-/** Kills both once some more orders are in, and waits until the runner has restarted them. */
-async function killWhileTrading(world: World, traders: Traders, pair: readonly string[]): Promise<void> {
+/** Kills them once some more orders are in, and waits until the runner has restarted them. */
+async function killWhileTrading(world: World, traders: Traders, group: readonly string[]): Promise<void> {
   const before = traders.acknowledged.length;
-  await world.until(`orders before ${pair} are killed`, () => traders.acknowledged.length >= before + 30, 60_000);
-  const pids = pair.map((service) => [service, world.pidOf(service)] as const);
+  await world.until(`orders before ${group} are killed`, () => traders.acknowledged.length >= before + 30, 60_000);
+  const pids = group.map((service) => [service, world.pidOf(service)] as const);
   for (const [, pid] of pids) process.kill(pid, 'SIGKILL');
   for (const [service, pid] of pids)
     await world.until(`${service} to be ready again`, () => isReadyAgain(world, service, pid), 90_000);

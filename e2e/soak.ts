@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { say, seconds } from '@tradecore/local/runner/console.ts';
 import { demoAccount } from '@tradecore/local/gateway/issuer.ts';
 import { agrees, compareUntilAgreed, printed } from '@tradecore/checks';
+import { findingsWhenCompared } from './comparison/findings.ts';
 import { witnessesOf } from './comparison/witnesses.ts';
 import { amendSome, faultsOfEveryKind } from './trading/faults.ts';
 import { Traders } from './trading/traders.ts';
@@ -46,9 +47,11 @@ export async function soak(args: readonly string[]): Promise<number> {
     ];
     const lines = await compareUntilAgreed(witnessesOf({ world, paper: world.paper(), owners }), 120_000);
     say(`\n${printed(lines)}`);
+    const findings = await findingsWhenCompared(world);
+    say([`${findings.length} findings of the reconciler`, ...findings].join('\n  '));
     const repeated = await repeatedSteps(world);
     say(`${repeated} steps sent again`);
-    const isWell = left.length === 0 && traders.surprises.length === 0 && repeated === 0 && lines.every(agrees);
+    const isWell = left.length === 0 && traders.surprises.length === 0 && repeated + findings.length === 0 && lines.every(agrees);
     say(isWell ? '\nNothing is lost, nothing doubled, and each order has ended.' : '\nThat is NOT what was promised.');
     return isWell ? 0 : 1;
   } finally {

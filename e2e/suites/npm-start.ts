@@ -8,7 +8,7 @@ import type { Stage } from './stage.ts';
 
 const insiders = [
   ...['command-api', 'query-api', 'order-saga', 'broker-gateway', 'outbox-relay'],
-  ...['order-projector', 'account-projector', 'position-projector', 'feed-projector', 'notifier'],
+  ...['order-projector', 'account-projector', 'position-projector', 'feed-projector', 'notifier', 'reconciler'],
 ];
 const services = [...insiders, 'order-projector-2', 'paper-broker'];
 

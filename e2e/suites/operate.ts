@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { openFleet, program } from '@tradecore/operate/program';
+import { findingsWhenCompared } from '../comparison/findings.ts';
 import type { Stage } from './stage.ts';
 
 const bin = fileURLToPath(new URL('../../services/operate/bin/tradecore.mjs', import.meta.url));
@@ -21,6 +22,11 @@ export function operate(stage: Stage): void {
     expect([status, stdout]).toEqual([0, expect.stringContaining('Every hash chain holds.')]);
   }, 120_000);
 
+  it('lists no findings where none is, however much went wrong at the brokerage', async () => {
+    expect(await findingsWhenCompared(stage.world)).toEqual([]);
+    expect(await tradecore('findings', 'list')).toEqual({ code: 0, said: 'the reconciler finds nothing wrong' });
+  }, 120_000);
+
   it('lists who reads what, who relays, and what is wrong', async () => {
     expect((await tradecore('projections', 'list')).said).toMatch(/^order-projector +running +0 /m);
     expect((await tradecore('consumers', 'list')).said).toMatch(/^broker-gateway +running +0 /m);
@@ -39,8 +45,12 @@ export function operate(stage: Stage): void {
     expect(events).toMatch(/OrderPlaced[^]+FillSettled|OrderPlaced[^]+OrderExecuted/);
     await change(`update order_projector.orders set status = 'canceled' where order_id = $1`, id);
     const { code, said } = await tradecore('verify', '--patience', '1');
+    const wrong = /models +row +order-projector (\S+) +.*status is "canceled", must be "filled"/;
+    const named = async () => wrong.exec((await tradecore('findings', 'list')).said)?.[1] === id;
+    await stage.world.until('the reconciler to name it', named, 60_000);
     await change(`update order_projector.orders set status = 'filled' where order_id = $1`, id);
     expect([code, said]).toEqual([1, expect.stringContaining(`${id} canceled`)]);
+    await stage.world.until('the finding to be over', async () => !(await named()), 60_000);
   }, 120_000);
 
   it('names the aggregate of an event that was changed after it was stored', async () => {

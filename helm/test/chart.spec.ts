@@ -158,7 +158,7 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
   it('protects services of several replicas from a drain, and never blocks one of a single replica', () => {
     const names = (more: string[]) =>
       ofKind('PodDisruptionBudget', manifests('minimal', ...more)).map((each) => each['metadata']!['name']);
-    expect(names([])).toHaveLength(10);
+    expect(names([])).toHaveLength(11);
     expect(names(['--set', 'services.outbox-relay.replicas=1'])).not.toContain('trade-tradecore-outbox-relay');
   });
 

@@ -3,3 +3,23 @@ export { readStore } from './facts.ts';
 export { agrees, printed, tableOf, type Line } from './line.ts';
 export { exportedViews, feedTypes } from './views.ts';
 export type { AtBrokerage, BrokerageFill, Database, ReadModels, TopicRecord, TopicSeen, Witnesses } from './witnesses.ts';
+export {
+  bucketAgrees,
+  bucketAt,
+  bucketMs,
+  Buckets,
+  type Bucket,
+  type ComparedEvent,
+  type RecordPlace,
+} from './topics/buckets.ts';
+export { DeliveryOrder } from './topics/delivery-order.ts';
+export { digested, topicFaultsOf, type DigestedRecord, type ReadById, type TopicFault } from './topics/topic-faults.ts';
+export { modelFaultOf, reservationFaults, type ModelFault, type ModelRow } from './models/model-faults.ts';
+export {
+  brokenFeeds,
+  comparedModels,
+  missingInFeed,
+  modelRows,
+  type ComparedModel,
+  type FeedFault,
+} from './models/model-rows.ts';

@@ -2,6 +2,7 @@ import { ConfigFaults } from '@tradecore/service/config';
 import { CommanderError } from 'commander';
 import { consumersCommands } from './consumers.ts';
 import { doctorCommands } from './doctor.ts';
+import { findingsCommands } from './findings.ts';
 import { openFleet } from './fleet.ts';
 import { Refused } from './operations.ts';
 import { orderCommands } from './orders.ts';
@@ -16,6 +17,7 @@ export { openFleet };
 const groups: readonly Commands[] = [
   doctorCommands,
   verifyCommands,
+  findingsCommands,
   relayCommands,
   consumersCommands,
   parkedCommands,

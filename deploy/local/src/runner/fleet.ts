@@ -168,7 +168,7 @@ function inherited(): Record<string, string> {
     'TZ',
     'NODE_OPTIONS',
     'CORS_ORIGINS',
-    ...Object.keys(process.env).filter((name) => /^(OTEL|LIMIT)_/.test(name)),
+    ...Object.keys(process.env).filter((name) => /^(OTEL|LIMIT|CHECK)_/.test(name)),
   ];
   const values = names.map((name) => [name, process.env[name]] as const);
   return { NODE_ENV: 'development', ...Object.fromEntries(values.filter(([, value]) => value !== undefined)) };

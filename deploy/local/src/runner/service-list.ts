@@ -26,6 +26,7 @@ const readers: readonly Service[] = [
   { name: 'account-projector', adminPort: 9086 },
   { name: 'position-projector', adminPort: 9087 },
   { name: 'notifier', adminPort: 9090, login: false },
+  { name: 'reconciler', adminPort: 9095 },
 ];
 const outsiders: readonly Service[] = [{ name: 'paper-broker', port: 8083, adminPort: 9091, login: false, outside: true }];
 

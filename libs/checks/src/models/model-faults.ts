@@ -1,0 +1,87 @@
+import { compare, decimal, sum, zero, type Decimal } from '@tradecore/money';
+import { reservationOf, type Account, type Order } from '@tradecore/trading';
+
+/** What a row must say, restated from the aggregate: names and texts. */
+export type Expected = Readonly<Record<string, string>>;
+
+/** What a model holds of one aggregate at one moment. */
+export interface ModelRow {
+  readonly aggregateId: string;
+  /** Its checkpoint: up to which event of the aggregate it says to be. */
+  readonly version: number;
+  /** Whether the store holds the checkpoint's event at that version. */
+  readonly isStored: boolean;
+  readonly isParked: boolean;
+  /** The last event that is in the row; null where it does not say. */
+  readonly rowVersion: number | null;
+  /** Null where there is none. */
+  readonly row: Expected | null;
+}
+
+/** What is wrong with a row. */
+export interface ModelFault {
+  readonly kind: 'checkpoint' | 'row' | 'row-missing' | 'row-foreign';
+  readonly detail: string;
+}
+
+const amount = (value: string | Decimal): string => decimal(value);
+const listed = (entries: readonly string[]): string => entries.toSorted().join(', ');
+
+/** What the order's row must say; null before it is placed. */
+export const orderRow = ({ status, terms, accountId, filledQuantity }: Order): Expected | null =>
+  status === undefined || !terms || accountId === undefined
+    ? null
+    : {
+        status,
+        account: accountId,
+        symbol: terms.symbol,
+        side: terms.side,
+        quantity: amount(terms.quantity),
+        filled: amount(filledQuantity),
+      };
+
+/** What the account's row must say; null before it is opened. */
+export const accountRow = (account: Account): Expected | null =>
+  account.version === 0
+    ? null
+    : {
+        available: amount(account.available('currency', 'USD')),
+        reserved: amount(account.reserved('currency', 'USD')),
+        reservations: listed(account.reservations.map((each) => `${each.orderId} ${amount(each.amount)}`)),
+      };
+
+/** What the account's positions must say: what is held of each symbol. */
+export function positionRows({ balances }: Account): Expected {
+  const held = Map.groupBy(
+    balances.filter(({ kind, book }) => kind === 'symbol' && (book === 'available' || book === 'reserved')),
+    ({ unit }) => unit,
+  );
+  const sums = [...held].map(([symbol, all]) => [symbol, sum(all.map((each) => decimal(each.amount)))] as const);
+  return { held: listed(sums.filter(([, quantity]) => compare(quantity, zero) !== 0).map((each) => each.join(' '))) };
+}
+
+/** What is wrong with a row: `expected` follows from the aggregate's events up to the row's checkpoint. */
+export function modelFaultOf(
+  { row, version, rowVersion, isStored }: ModelRow,
+  expected: Expected | null,
+): ModelFault | undefined {
+  if (!isStored)
+    return { kind: 'checkpoint', detail: `its checkpoint names an event of version ${version} that the store does not hold` };
+  if (!row) return expected ? { kind: 'row-missing', detail: `it has seen version ${version} and has no row` } : undefined;
+  if (!expected) return { kind: 'row-foreign', detail: `there is a row, and nothing up to version ${version} makes one` };
+  if (rowVersion !== null && rowVersion > version)
+    return { kind: 'row', detail: `the row is of version ${rowVersion}, its checkpoint of version ${version}` };
+  const wrong = Object.entries(expected).filter(([name, text]) => row[name] !== text);
+  if (wrong.length === 0) return undefined;
+  const words = wrong.map(([name, text]) => `${name} is "${row[name]}", must be "${text}"`);
+  return { kind: 'row', detail: `at version ${version} ${words.join('; ')}`.slice(0, 2_000) };
+}
+
+/** Reservations of the account that no open order of it explains; orders by id, of the same moment. */
+export const reservationFaults = ({ reservations }: Account, orders: ReadonlyMap<string, Order>): string[] =>
+  reservations.flatMap(({ orderId, amount: reserved }) => {
+    const state = orders.get(orderId)?.state;
+    const needed = state && reservationOf(state)?.amount;
+    if (needed !== undefined && compare(decimal(needed), decimal(reserved)) === 0) return [];
+    return [`${orderId} has ${reserved} reserved and ${needed === undefined ? 'needs nothing' : `needs ${needed}`}`];
+  });

@@ -1,0 +1,149 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { topics } from '@tradecore/events';
+import type { KafkaClient, OutgoingMessage } from '@tradecore/messaging';
+import { tokens } from '@tradecore/service';
+import { gauge, logger } from '@tradecore/telemetry';
+import { DataSource, type EntityManager } from 'typeorm';
+
+/** The checks, as findings, reports and metrics name them. */
+export const checkNames = ['topics', 'models', 'store', 'orphans'] as const;
+export type CheckName = (typeof checkNames)[number];
+
+/** Something that is wrong. */
+export interface Fault {
+  readonly check: CheckName;
+  /** One word: `lost`, `twice`, `changed`, ... */
+  readonly kind: string;
+  /** The event or aggregate, by its id. */
+  readonly subject: string;
+  /** For people. */
+  readonly detail: string;
+}
+
+interface FindingRow extends Fault {
+  readonly id: string;
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+  readonly closedAt: string | null;
+}
+
+/** Open findings of a check, at most: what is wrong everywhere is known by then. */
+const openLimit = 1_000;
+const reportsAtOnce = 100;
+/** Findings of a round that stand in the log, at most. */
+const logged = 20;
+
+const log = logger('findings');
+const labels = { check: checkNames };
+const openGauge = gauge({ name: 'reconciliation_findings', help: 'Findings that are open and not acknowledged.', labels });
+const coveredGauge = gauge({
+  name: 'reconciliation_covered_until_seconds',
+  help: 'Until when (seconds since 1970) all is compared; 0: nothing yet.',
+  labels,
+});
+
+/** What is wrong: a row each, told to `system.reconciliation-reports` when it begins and when it is over. */
+@Injectable()
+export class Findings {
+  constructor(
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(tokens.kafka) private readonly kafka: KafkaClient,
+  ) {}
+
+  /** Opens findings, or says of open ones that they are seen still. */
+  async open(tx: EntityManager, faults: readonly Fault[]): Promise<void> {
+    for (const [check, all] of Map.groupBy(faults, (each) => each.check)) {
+      const distinct = [...new Map(all.map((each) => [`${each.kind} ${each.subject}`, each])).values()];
+      const rows = (await tx.query(
+        `insert into reconciler.findings (check_name, kind, subject, detail)
+         select $1, f.kind, f.subject, f.detail from jsonb_to_recordset($2::jsonb) as f (kind text, subject text, detail text)
+          where (select count(*) from reconciler.findings o where o.check_name = $1 and o.closed_at is null) < $3
+             or exists (select from reconciler.findings o
+                         where (o.check_name, o.kind, o.subject) = ($1, f.kind, f.subject) and o.closed_at is null)
+         on conflict (check_name, kind, subject) where closed_at is null
+         do update set last_seen = excluded.last_seen, detail = excluded.detail
+         returning kind, subject, detail, xmax = 0 as "isNew"`,
+        [check, JSON.stringify(distinct.slice(0, openLimit)), openLimit],
+      )) as { kind: string; subject: string; detail: string; isNew: boolean }[];
+      for (const { isNew, ...finding } of rows.filter((row) => row.isNew).slice(0, logged))
+        log.error({ check, ...finding }, 'a finding');
+    }
+  }
+
+  /** What was looked at is right now, but for what is found anew. Without `kinds`: of any kind. */
+  async close(tx: EntityManager, { check, subjects, kinds, except = [] }: Closing): Promise<void> {
+    await tx.query(
+      `update reconciler.findings f set closed_at = clock_timestamp()
+        where f.check_name = $1 and f.subject = any ($2::text[]) and f.closed_at is null and ($3::text[] is null or f.kind = any ($3))
+          and not (f.kind || ' ' || f.subject) = any ($4::text[])`,
+      [check, subjects, kinds ?? null, except.map(({ kind, subject }) => `${kind} ${subject}`)],
+    );
+  }
+
+  /** Until when a check has compared all. */
+  async covered(tx: EntityManager, check: CheckName, until: Date): Promise<void> {
+    await tx.query(
+      `insert into reconciler.checks (check_name, covered_until) values ($1, $2)
+       on conflict (check_name) do update set covered_until = excluded.covered_until`,
+      [check, until],
+    );
+  }
+
+  /** Writes the records that are due, and the metrics. A record may repeat under its id. */
+  async report(): Promise<void> {
+    const due = (await this.dataSource.query(
+      `select finding_id::text as id, check_name as check, kind, subject, detail, first_seen::text as "firstSeen",
+              last_seen::text as "lastSeen", closed_at::text as "closedAt"
+         from reconciler.findings where reported = 'nothing' or (reported = 'opened' and closed_at is not null)
+        order by first_seen limit $1`,
+      [reportsAtOnce],
+    )) as FindingRow[];
+    if (due.length > 0) {
+      await this.kafka.eventBus().publishBatch(topics.reconciliationReports.name, due.map(recordOf));
+      await this.dataSource.query(
+        `update reconciler.findings f set reported = d.state
+           from unnest($1::uuid[], $2::text[]) as d (id, state) where f.finding_id = d.id`,
+        [due.map(({ id }) => id), due.map(stateOf)],
+      );
+    }
+    await this.#measure();
+  }
+
+  async #measure(): Promise<void> {
+    const rows = (await this.dataSource.query(
+      `select n.name, (select count(*)::int from reconciler.findings f
+                        where f.check_name = n.name and f.closed_at is null and f.acknowledged_at is null) as open,
+              coalesce(extract(epoch from c.covered_until), 0)::float8 as covered
+         from unnest($1::text[]) n (name) left join reconciler.checks c on c.check_name = n.name`,
+      [checkNames],
+    )) as { name: CheckName; open: number; covered: number }[];
+    for (const { name: check, open, covered } of rows) {
+      openGauge.set({ check }, open);
+      coveredGauge.set({ check }, covered);
+    }
+  }
+}
+
+/** Which findings are over. */
+interface Closing {
+  readonly check: CheckName;
+  readonly subjects: readonly string[];
+  readonly kinds?: readonly string[];
+  readonly except?: readonly Fault[];
+}
+
+const stateOf = ({ closedAt }: FindingRow): string => (closedAt === null ? 'opened' : 'closed');
+
+/** CloudEvents 1.0, Kafka protocol binding, binary mode, as the stored events have it. */
+function recordOf(finding: FindingRow): OutgoingMessage {
+  const state = stateOf(finding);
+  const headers = {
+    'content-type': 'application/json',
+    ce_specversion: '1.0',
+    ce_id: `${finding.id}-${state}`,
+    ce_type: state === 'opened' ? 'FindingOpened' : 'FindingClosed',
+    ce_source: '/tradecore/reconciler',
+    ce_subject: finding.subject,
+  };
+  return { key: finding.check, value: JSON.stringify(finding), headers };
+}

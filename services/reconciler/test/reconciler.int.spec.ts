@@ -1,0 +1,231 @@
+import { freshId, OrderCanceled, topics, type RecordedEvent } from '@tradecore/events';
+import { recordedSample } from '@tradecore/events/testing';
+import type { RunningService } from '@tradecore/service';
+import { eventually } from '@tradecore/service/testing';
+import { World } from './world.ts';
+
+let world: World;
+let service: RunningService;
+
+beforeAll(async () => {
+  world = await World.create();
+  service = await world.start();
+}, 30_000);
+afterAll(async () => {
+  await service.stop();
+  await world.drop();
+}, 30_000);
+
+const orderEvents = topics.orderEvents.name;
+
+/** An account with an order that is placed and approved; nothing of it is relayed. */
+async function order(): Promise<{ account: string; orderId: string; events: RecordedEvent[] }> {
+  const account = await world.models.openAccount();
+  const orderId = await world.models.flow.place(account);
+  return { account, orderId, events: await world.history(orderId) };
+}
+
+describe('the reconciler', () => {
+  it('finds nothing in a healthy history, whenever it is relayed', async () => {
+    await order();
+    await world.relay();
+    await order();
+    await order();
+    await world.relay();
+    await world.compared();
+    expect(await world.open()).toEqual([]);
+  });
+
+  it('names an event that is lost between store and topic, and says when it has come', async () => {
+    const { events } = await order();
+    const [placed] = events as [RecordedEvent];
+    await world.sql('delete from event_outbox where event_id = $1', [placed.id]);
+    await world.relay();
+    const { detail } = await world.finding('topics', 'lost', placed.id);
+    expect(detail).toContain(`OrderPlaced ${placed.aggregateId} version 1 is on no partition of its topic`);
+    await world.publish(orderEvents, [placed]);
+    await eventually(async () =>
+      (await world.open()).some(({ subject, kind }) => subject === placed.id && kind === 'lost') ? undefined : true,
+    );
+  });
+
+  it('names a record that is there twice', async () => {
+    const { events } = await order();
+    await world.relay();
+    await world.publish(orderEvents, events.slice(0, 1));
+    await world.finding('topics', 'twice', events[0]?.id ?? '');
+  });
+
+  it('names a record that the store does not hold, and one that holds no event', async () => {
+    const foreign = recordedSample(new OrderCanceled({}), {
+      metadata: { account: freshId() },
+      time: new Date().toISOString().replace('Z', '000Z'),
+    });
+    await world.publish(orderEvents, [foreign, { ...foreign, id: 'no id' }]);
+    await world.finding('topics', 'foreign', foreign.id);
+    await eventually(async () =>
+      (await world.open()).find(({ detail }) => detail.includes('holds no event: header-malformed: ce_id')),
+    );
+  });
+
+  it('names an event that was changed in the store after it was published', async () => {
+    const { events } = await order();
+    await world.models.relay(world.kafka.kafka);
+    const [placed] = events as [RecordedEvent];
+    await world.tamper(`update event_store set event_data = event_data || '{"symbol": "GLOBEX"}' where event_id = $1`, [
+      placed.id,
+    ]);
+    await world.raiseFloor();
+    await world.finding('topics', 'changed', placed.id);
+  });
+
+  it('names an event that was changed in the store when all was compared long ago', async () => {
+    const { account } = await order();
+    await world.relay();
+    await world.compared();
+    const deposit = `update event_store set event_data = event_data || $2 where aggregate_id = $1 and event_type = 'FundsDeposited'`;
+    await world.tamper(deposit, [account, { amount: '99' }]);
+    expect((await world.finding('store', 'changed', account)).detail).toContain('changed at version 2');
+    await world.tamper(deposit, [account, { amount: '10000' }]);
+    await eventually(async () =>
+      (await world.open()).some(({ check, subject }) => check === 'store' && subject === account) ? undefined : true,
+    );
+  });
+
+  it('names the earlier of two events that were exchanged in the outbox', async () => {
+    const { events } = await order();
+    const [first, second] = events as [RecordedEvent, RecordedEvent];
+    await world.sql(
+      `with pair as (delete from event_outbox where event_id = any ($1::uuid[]) returning *)
+       insert into event_outbox select (select o.seq from pair o where o.event_id <> p.event_id), p.event_id, p.topic, p.key from pair p`,
+      [[first.id, second.id]],
+    );
+    await world.relay();
+    await world.finding('topics', 'out-of-order', first.id);
+  });
+});
+
+describe('a read model', () => {
+  const clean = (check: string, subject: string) =>
+    eventually(async () =>
+      (await world.open()).some((each) => each.check === check && each.subject === subject) ? undefined : true,
+    );
+
+  it.each([
+    ['a row that was changed', 'row', `update order_projector.orders set status = 'filled' where order_id = $1`],
+    [
+      'a checkpoint that was set back',
+      'row',
+      `update order_projector.checkpoints c set version = 1, event_id = (select event_id from event_store e where e.aggregate_id = c.aggregate_id and aggregate_version = 1) where aggregate_id = $1`,
+    ],
+    ['a row that was deleted', 'row-missing', 'delete from order_projector.orders where order_id = $1'],
+    [
+      'a checkpoint of an event that is not there',
+      'checkpoint',
+      'update order_projector.checkpoints set event_id = gen_random_uuid() where aggregate_id = $1',
+    ],
+  ])('is named for %s', async (_, kind, plant) => {
+    const { orderId } = await order();
+    await world.relay();
+    await world.sql(plant, [orderId]);
+    await world.finding('models', kind, `order-projector ${orderId}`);
+    await world.sql('delete from order_projector.checkpoints where aggregate_id = $1', [orderId]);
+    await world.sql('delete from order_projector.orders where order_id = $1', [orderId]);
+    await world.models.project(orderId);
+    await clean('models', `order-projector ${orderId}`);
+  });
+
+  it.each([
+    [
+      'money',
+      'account-projector',
+      'row',
+      'update account_projector.accounts set available = available + 1 where account_id = $1',
+    ],
+    [
+      'a holding',
+      'position-projector',
+      'row',
+      `insert into position_projector.positions_held values ($1 || '/ACME', $1::text::uuid, 'ACME', 1, 1, 0, 1, now())`,
+    ],
+    [
+      'an entry of the feed',
+      'feed-projector',
+      'feed',
+      'delete from feed_projector.feed_entries where account_id = $1 and sequence = 2',
+    ],
+  ])('is named for %s that is not what the store says', async (_, model, kind, plant) => {
+    const { account } = await order();
+    await world.relay();
+    await world.sql(plant, [account]);
+    await world.finding('models', kind, `${model} ${account}`);
+  });
+});
+
+describe('an orphan', () => {
+  it('is named: a reservation whose order needs none', async () => {
+    const { account, orderId } = await order();
+    await world.relay();
+    await world.tamper('delete from event_store where aggregate_id = $1', [orderId]);
+    await world.tamper('delete from stream_heads where aggregate_id = $1', [orderId]);
+    expect((await world.finding('orphans', 'reservation', account)).detail).toContain(orderId);
+  });
+});
+
+describe('findings', () => {
+  it('are told to the topic when they open and when they are over', async () => {
+    const told = await eventually(async () => {
+      const records = await world.kafka.readTopic(topics.reconciliationReports.name);
+      const types = records.map(({ headers }) => String(headers['ce_type']));
+      return types.includes('FindingOpened') && types.includes('FindingClosed') ? records : undefined;
+    });
+    expect(new Set(told.map(({ headers }) => String(headers['ce_id']))).size).toBe(told.length);
+    const [first] = told.map(({ value }) => JSON.parse(String(value)) as object);
+    expect(first).toMatchObject({ check: expect.any(String), kind: expect.any(String), subject: expect.any(String) });
+  });
+
+  it('are acknowledged by an operator, with a reason, and then count no more', async () => {
+    const metric = async () =>
+      /^reconciliation_findings\{check="topics"\} (\d+)$/m.exec(await (await fetch(`${service.adminUrl}/metrics`)).text())?.[1];
+    const before = (await world.open()).filter(({ check }) => check === 'topics').length;
+    await eventually(async () => (Number(await metric()) === before ? true : undefined));
+    const operator = await world.database.dataSourceFor('operator');
+    const [finding] = await world.sql<{ id: string }>(
+      `select finding_id as id from reconciler.findings where check_name = 'topics' and closed_at is null limit 1`,
+    );
+    await expect(operator.query('select operate.acknowledge($1, $2)', [finding?.id, ' '])).rejects.toThrow('a reason is needed');
+    await operator.query('select operate.acknowledge($1, $2)', [finding?.id, 'planted by a test']);
+    await eventually(async () => (Number(await metric()) === before - 1 ? true : undefined));
+  });
+});
+
+describe('another reconciler', () => {
+  it('goes on from the rows, in the middle of what is not compared yet, and takes over when the first leaves', async () => {
+    const standby = await world.start();
+    const ready = await (await fetch(`${standby.adminUrl}/health/ready`)).text();
+    expect(ready).toContain('stands by');
+    const { events } = await order();
+    const [placed] = events as [RecordedEvent];
+    await world.sql('delete from event_outbox where event_id = $1', [placed.id]);
+    await world.relay();
+    await eventually(async () => (await world.sql('select from reconciler.buckets where stored_count <> seen_count')).at(0));
+    await service.stop();
+    service = standby;
+    await world.finding('topics', 'lost', placed.id);
+    const known = new Set((await world.open()).map(({ kind }) => kind));
+    await world.compared();
+    expect(new Set((await world.open()).map(({ kind }) => kind))).toEqual(known);
+  });
+
+  it('says from when on it compares nothing, when the topics were made anew', async () => {
+    const before = (await world.open()).length;
+    await world.kafka.remake(orderEvents);
+    const found = await eventually(async () => (await world.open()).find(({ kind }) => kind === 'not-audited'));
+    expect(found.detail).toContain('another log');
+    const { events } = await order();
+    await world.relay();
+    await world.compared();
+    expect((await world.open()).length).toBe(before + 1);
+    expect(events.length).toBeGreaterThan(0);
+  });
+});
