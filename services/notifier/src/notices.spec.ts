@@ -45,7 +45,7 @@ describe('a notice', () => {
       'ACME is halted.',
     ],
     ['orderRejected', ofOrder(new OrderRejected({ code: '403', reason: 'no power' })), 'no power'],
-    // Whole, or the last of an order that was cancelled meanwhile: the event says no more.
+    // Filled completely, or cancelled with fills: the event does not say which.
     ['orderFilled', ofOrder(traded('7', '0')), '7 shares of your order have traded, and none is left to trade.'],
     ['orderFilled', ofOrder(traded('12', '0', '2')), '12 shares of your order have traded, 2 more than you ordered'],
     ['tradeBusted', ofOrder(busted), 'took back a trade of 4 at 101. 3 shares of your order have traded.'],
@@ -60,7 +60,7 @@ describe('a notice', () => {
     ['withdrawal', ofAccount(new FundsWithdrawn({ amount: '3', postings: [] })), '3 was withdrawn.'],
     ['tradingHalted', ofControl(new TradingHalted({ scope: account, reason: 'too fast' })), 'too fast'],
     ['tradingResumed', ofControl(new TradingResumed({ scope: account, reason: 'mended' })), 'mended'],
-  ])('%s says to the account what happened', (kind, event, text) => {
+  ])('%s tells the account what happened', (kind, event, text) => {
     const notice = noticeOf(event);
     expect(notice).toMatchObject({ kind, accountId: account, causedBy: event.id, time: event.time });
     expect(notice?.text).toContain(text);
@@ -70,22 +70,22 @@ describe('a notice', () => {
   it.each([
     ['an order that is placed', ofOrder(new OrderPlaced(sampleTerms()))],
     ['an order that the brokerage has', ofOrder(new OrderAccepted({ revision: 1, brokerOrderId: account }))],
-    ['a part of an order', ofOrder(traded('4', '6'))],
-    ['what a cancel sets free', ofAccount(new ReservationReleased({ orderId: account, amount: '5', postings: [] }))],
-    ['an event of a type that nobody knows', ofOrder(new OrderCanceled({}), { type: 'toString' })],
+    ['a partial fill', ofOrder(traded('4', '6'))],
+    ['a released reservation', ofAccount(new ReservationReleased({ orderId: account, amount: '5', postings: [] }))],
+    ['an event of an unknown type', ofOrder(new OrderCanceled({}), { type: 'toString' })],
     ['an event of another aggregate', ofOrder(new OrderCanceled({}), { aggregateType: 'constructor' })],
   ])('is not written for %s', (_, event) => expect(noticeOf(event)).toBeUndefined());
 
-  it('has the same id whenever it is made of the same event, and another for another', () => {
+  it('has the same id for the same event, and another id for another event', () => {
     const event = ofOrder(new OrderCanceled({}));
     expect(noticeOf(event)?.id).toBe(noticeOf(event)?.id);
     expect(noticeOf(event)?.id).not.toBe(noticeOf(ofOrder(new OrderCanceled({})))?.id);
   });
 
-  it('of a halt of all trading is for every account', () =>
+  it('of a halt of all trading goes to every account', () =>
     expect(noticeOf(ofControl(new TradingHalted({ scope: 'all', reason: 'storm' })))).toMatchObject({ accountId: 'all' }));
 
-  it('is refused for an order that names no account, and for an event of a version to come', () => {
+  it('is refused for an order event without an account, and for an event of a newer version', () => {
     expect(() => noticeOf(ofOrder(new OrderCanceled({}), { metadata: {} }))).toThrow('names no account');
     expect(() => noticeOf(ofOrder(new OrderCanceled({}), { schemaVersion: 2 }))).toThrow('version 2');
   });

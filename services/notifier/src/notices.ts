@@ -11,10 +11,10 @@ import {
 
 /** A notice for people: a record of `alerts.user-notifications`, its key the account. */
 export interface Notice {
-  /** From the id of the event that caused it: written twice it is the same notice. */
+  /** Derived from the id of the event that caused it: a repeat is the same notice. */
   readonly id: string;
   readonly kind: (typeof noticeKinds)[number];
-  /** The account, or `all` for what concerns every account. */
+  /** The account, or `all` for every account. */
   readonly accountId: string;
   readonly text: string;
   readonly orderId?: string;
@@ -23,7 +23,7 @@ export interface Notice {
   readonly causedBy: string;
 }
 
-/** Names are API. */
+/** The names are part of the API. */
 export const noticeKinds = [
   'orderDenied',
   'orderRejected',
@@ -48,8 +48,8 @@ const traded = (cumulative: string, excess: string | undefined): string =>
 const noted = (reference: string | undefined): string => (reference === undefined ? '' : ` (${reference})`);
 
 /**
- * One source a kind: what an order's events say, no notice repeats from the account's or the broker order's. A denial too, though the request that
- * placed the order was answered with it: an account has more than one reader.
+ * One source per kind: what an order's events say is not repeated from the account's or the broker order's. A denial
+ * has a notice too, although the request was answered with it: an account may have more than one reader.
  */
 const ofOrders: Contents<OrderEvent> = {
   OrderDenied: ({ detail }) => ({ kind: 'orderDenied', text: `Your order was denied: ${detail}` }),
@@ -70,7 +70,7 @@ const ofOrders: Contents<OrderEvent> = {
   OrderExpired: ({ reason }) => ({ kind: 'orderExpired', text: `Your order has expired: ${reason}.` }),
   OrderOutcomeUnknown: ({ reason }) => ({
     kind: 'orderUnknown',
-    text: `It is not known yet whether the brokerage has your order: ${reason}. Its reservation stays until that is proven.`,
+    text: `It is not known yet whether the brokerage has your order: ${reason}. Its reservation stays until that is known.`,
   }),
 };
 
@@ -87,7 +87,7 @@ const ofControls: Contents<TradingControlEvent> = {
   TradingResumed: ({ reason }) => ({ kind: 'tradingResumed', text: `New orders are accepted again: ${reason}.` }),
 };
 
-/** Which events cause notices, and whom each concerns; by the type of its aggregate. */
+/** Which events cause notices, and for which account; by aggregate type. */
 const sources: Readonly<Record<string, { readonly of: object; readonly account: (event: RecordedEvent) => string | undefined }>> =
   {
     Order: { of: ofOrders, account: ({ metadata }) => metadata.account },
@@ -95,7 +95,7 @@ const sources: Readonly<Record<string, { readonly of: object; readonly account: 
     TradingControl: { of: ofControls, account: ({ data }) => (data as TradingControlEvent['data']).scope },
   };
 
-/** The notice that an event causes; undefined for most. Throws for an event that this build can't read, or that names no account. */
+/** The notice that an event causes; undefined for most. Throws if this build cannot read it or it names no account. */
 export function noticeOf(stored: RecordedEvent): Notice | undefined {
   const source = Object.hasOwn(sources, stored.aggregateType) ? sources[stored.aggregateType] : undefined;
   if (!source || !Object.hasOwn(source.of, stored.type)) return undefined;

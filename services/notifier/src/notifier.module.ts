@@ -6,5 +6,5 @@ import { Notifier } from './notifier.ts';
 @Module({ providers: [Notifier] })
 class NotifierModule {}
 
-/** The service as `main.ts` and tests start it. */
+/** The service that `main.ts` and tests start. */
 export const notifier: ServiceOptions = { name: 'notifier', module: NotifierModule, uses: ['kafka'] };

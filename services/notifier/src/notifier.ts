@@ -20,31 +20,32 @@ import { counter, gauge, heartbeat, logger } from '@tradecore/telemetry';
 import { noticeKinds, noticeOf, type Notice } from './notices.ts';
 import { begin, group, positionIn, PositionLost, sources } from './positions.ts';
 
-/** Notices in one produce request: well below the 1 MiB that a partition's share may have. */
+/** Notices per produce request: well below the limit of 1 MiB per partition. */
 const requestSize = 500;
 
 const log = logger('notifier');
 const notices = counter({ name: 'notices_total', help: 'Notices written, by kind.', labels: { kind: noticeKinds } });
 const restarts = counter({
   name: 'notifier_producers_total',
-  help: 'Producers opened: one for each partition at each assignment, and after each error.',
+  help: 'Producers opened: one per partition at each assignment and after each error.',
 });
 
-const halted = gauge({ name: 'notifier_halted', help: "1 while the notifier waits for an operator's word." });
+const halted = gauge({ name: 'notifier_halted', help: '1 while the notifier is halted and waits for an operator.' });
 
 /**
- * Writes each notice in one Kafka transaction with the offset of the event that caused it. Each source partition has a producer under its own
- * transactional id: whoever is assigned the partition opens it, which ends what an earlier owner left and shuts it out, and only then reads how
- * far the partition is. After any error the same begins again. Where a position was lost it halts.
+ * Writes each notice in one Kafka transaction with the offset of the event that caused it. Each source partition has a
+ * producer with its own transactional id. The process that is assigned the partition opens it, which ends an earlier
+ * owner's transaction and fences it, and only then reads the position. It starts again after any error, and halts when
+ * a position is lost.
  */
 @Injectable()
 export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #attempt = heartbeat('notifier');
   readonly #producers = new Map<string, TransactionalProducer>();
-  /** By partition: the id that its topic had when the position was read. */
+  /** By partition: its topic's id when the position was read. */
   readonly #topicIds = new Map<string, string | undefined>();
   #consumer: RunningConsumer | undefined;
-  /** Over when partitions are taken away: a producer that has opened by then is nobody's. */
+  /** Aborted when partitions are revoked: a producer that opens afterwards is discarded. */
   #assignment = new AbortController();
   #haltedFor: string | undefined;
 
@@ -57,7 +58,7 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
     this.#consumer = this.kafka.runConsumer({
       group,
       topics: sources,
-      hints: false, // the offset is committed with the notices and by nothing else: a hint that comes late would set it back
+      hints: false, // only the notices' transaction commits the offset: a late hint would set it back
       positions: (assigned) => this.#attempt(() => this.#takeOver(assigned)),
       onBatch: (batch) => this.#attempt(() => this.#write(batch)),
       onRevoked: (revoked) => this.#revoked(revoked),
@@ -76,7 +77,7 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
     void this.#drop(revoked);
   }
 
-  /** Shuts earlier owners out of these partitions, then reads where they go on. */
+  /** Fences earlier owners of these partitions, then reads the positions. */
   async #takeOver(assigned: readonly AssignedPartition[]): Promise<ReadonlyMap<string, bigint>> {
     const { signal } = this.#assignment;
     await this.#drop(assigned);
@@ -96,9 +97,9 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
     }
   }
 
-  /** It looks again every few seconds, and goes on when the positions are there. */
+  /** It checks again every few seconds and continues once the positions are there. */
   #halt(why: string | undefined): void {
-    if (why !== undefined && why !== this.#haltedFor) log.error({ why }, "halted: waiting for an operator's word");
+    if (why !== undefined && why !== this.#haltedFor) log.error({ why }, 'halted: waiting for an operator');
     this.#haltedFor = why;
     halted.set(why === undefined ? 0 : 1);
   }
@@ -110,7 +111,7 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
     restarts.inc();
     if (assignment.aborted) {
       await producer.discard();
-      throw new Error(`${key} was taken away while its producer opened`);
+      throw new Error(`${key} was revoked while its producer opened`);
     }
     const other = this.#producers.get(key);
     this.#producers.set(key, producer);
@@ -126,7 +127,7 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
     await Promise.all(dropped.map((each) => each.discard()));
   }
 
-  /** Throws `PositionLost`. `ids` were asked for before: those of a topic made anew meanwhile are others. */
+  /** Throws `PositionLost`. `ids` were read before: a topic recreated since then has another id. */
   async #positionsOf(
     topic: string,
     partitions: readonly AssignedPartition[],
@@ -136,15 +137,15 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
     const marks = [...(await this.kafka.committedMarks(group, topic))];
     const marked = new Map(marks.map(([partition, mark]) => [partitionKey({ topic, partition }), mark]));
     const [other] = await this.kafka.otherLogs(partitions, marked, ids);
-    if (other !== undefined)
-      throw new PositionLost(`${other} is another log than the one that was read: its topic was made anew`);
-    const ends = await this.kafka.ends(partitions); // again: what was measured before an earlier owner's last batch lies below its position
+    if (other !== undefined) throw new PositionLost(`${other} is not the log that was read: its topic was recreated`);
+    // Read again: earlier ends may lie below the position after an earlier owner's last batch.
+    const ends = await this.kafka.ends(partitions);
     return ends.map((each) => [partitionKey(each), positionIn(each, committed.get(each.partition))]);
   }
 
   async #write(batch: Batch): Promise<void> {
     const producer = this.#producers.get(partitionKey(batch));
-    if (!producer) throw new Error(`${partitionKey(batch)} was taken away`);
+    if (!producer) throw new Error(`${partitionKey(batch)} was revoked`);
     const written: Notice[] = [];
     for (const message of batch.messages) {
       const notice = await this.#noticeOf(message);
@@ -156,7 +157,9 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
     for (const { kind } of written) notices.inc({ kind });
   }
 
-  /** A record that is no event of ours, or of which no notice can be made, is a dead letter; the others go on. */
+  /**
+   * A record that is not an event of ours, or whose notice cannot be made, becomes a dead letter; the others continue.
+   */
   async #noticeOf(message: IncomingMessage): Promise<Notice | undefined> {
     const event = decode(message);
     if (event instanceof Undecodable) {
@@ -191,7 +194,7 @@ function inRequests(written: readonly Notice[]): { topic: string; messages: Outg
   }));
 }
 
-/** CloudEvents 1.0, Kafka protocol binding, binary mode, as the stored events have it. */
+/** CloudEvents 1.0, Kafka protocol binding, binary mode, as for stored events. */
 function messageOf(notice: Notice): OutgoingMessage {
   const headers = {
     'content-type': 'application/json',

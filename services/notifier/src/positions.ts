@@ -2,12 +2,12 @@ import { topics } from '@tradecore/events';
 import { partitionKey, type AssignedPartition, type KafkaClient } from '@tradecore/messaging';
 import { logger } from '@tradecore/telemetry';
 
-/** The notifier's group at the broker. */
+/** The notifier's consumer group. */
 export const group = 'notifier';
-/** One source topic for each kind of notice, so that no notice is written twice by two of them. */
+/** Each kind of notice has one source topic, so that no cause gets two notices. */
 export const sources = [topics.orderEvents.name, topics.accountEvents.name, topics.controlEvents.name];
 
-/** A position that was there is gone, or is another log's. Going on by itself the notifier would tell people everything once more. */
+/** A position is gone or belongs to another log. Without an operator the notifier would send every notice again. */
 export class PositionLost extends Error {
   override readonly name = 'PositionLost';
 }
@@ -15,8 +15,9 @@ export class PositionLost extends Error {
 const log = logger('notifier');
 
 /**
- * Begins at the start of the topics as long as nobody was ever told anything, and of partitions that were added to a topic. That is written down before
- * anything is read: a position that is missing later was there. Those who begin at the same time shut each other out, as owners of a partition do.
+ * Commits the start of each log as its position if no notice was ever sent, and for partitions added to a topic. This
+ * happens before anything is read, so a position that is missing later was lost. Processes that begin at the same time
+ * fence each other, as owners of a partition do.
  */
 export async function begin(kafka: KafkaClient): Promise<void> {
   if ((await unread(kafka)).length === 0) return;
@@ -28,9 +29,12 @@ export async function begin(kafka: KafkaClient): Promise<void> {
   }
 }
 
-/** Partitions that nobody has begun to read, and where each log starts; in order, so that those added to a topic stay the last ones. */
+/**
+ * Partitions that were never read, and where each log starts; in order, so that added partitions stay the last ones.
+ */
 async function unread(kafka: KafkaClient): Promise<{ positionTopic: string; partition: number; offset: bigint }[]> {
-  const told = await kafka.endOffsets(topics.userNotifications.name); // stays above 0 when retention has deleted the notices
+  // Stays above 0 after retention has deleted the notices.
+  const told = await kafka.endOffsets(topics.userNotifications.name);
   const isFirst = [...told.values()].every((end) => end === 0n);
   const found = sources.map(async (positionTopic) => {
     const [committed, starts] = await Promise.all([
@@ -45,13 +49,12 @@ async function unread(kafka: KafkaClient): Promise<{ positionTopic: string; part
   return (await Promise.all(found)).flat();
 }
 
-/** Where a partition goes on. Throws `PositionLost`. */
+/** Where to continue a partition. Throws `PositionLost`. */
 export function positionIn(partition: AssignedPartition, committed: bigint | undefined): bigint {
   const { startOffset, endOffset } = partition;
   const key = partitionKey(partition);
-  if (committed === undefined)
-    throw new PositionLost(`${key} has no position any more: it has expired, or the group was deleted`);
-  if (committed > endOffset) throw new PositionLost(`${key} ends at ${endOffset}, it was read up to ${committed}: another log`);
+  if (committed === undefined) throw new PositionLost(`${key} no longer has a position: it expired, or the group was deleted`);
+  if (committed > endOffset) throw new PositionLost(`${key} ends at ${endOffset} but was read up to ${committed}: another log`);
   if (committed >= startOffset) return committed;
   log.error({ partition: key, position: committed, startOffset }, 'events were deleted before their notices were written');
   return startOffset;

@@ -6,7 +6,7 @@ import { startTestService } from '@tradecore/service/testing';
 import { notifier } from '../src/notifier.module.ts';
 import { canceledOrders, createWorld, here, relay, told, toldAtLeast } from './world.ts';
 
-/** Runs the notifier in a process of its own until it is killed; resolves with the signal that ended it. */
+/** Runs the notifier in its own process until it is killed; resolves with the signal that ended it. */
 async function runUntilKilled(world: TestKafka, failpoint: string): Promise<string> {
   const args = [
     '--import',
@@ -29,11 +29,11 @@ async function runUntilKilled(world: TestKafka, failpoint: string): Promise<stri
   return signal ?? `exit ${code}`;
 }
 
-describe('a notifier that is killed with kill -9', () => {
+describe('a notifier killed with kill -9', () => {
   let world: TestKafka;
   afterEach(() => world.drop(), 30_000);
 
-  it('tells each cause once, wherever it dies', async () => {
+  it('sends one notice per cause, wherever it dies', async () => {
     world = await createWorld(1);
     const events: RecordedEvent[] = [];
     let over = false;

@@ -1,6 +1,7 @@
 /**
- * The notifier in a process of its own that can be killed at an exact point. FAILPOINT=<point>:<nth> sends SIGKILL to itself when it comes to
- * the point for the nth time; points are laid around the producer from outside, so that nothing of it is in the service.
+ * The notifier in its own process, which can be killed at an exact point. With FAILPOINT=<point>:<nth> it sends itself
+ * SIGKILL when it reaches the point for the nth time; the points wrap the producer from outside, so the service has no
+ * test code.
  */
 import { createKafkaClient, type KafkaClient, type TransactionContents } from '@tradecore/messaging';
 import { Health } from '@tradecore/service';
@@ -10,7 +11,7 @@ const env = process.env as Record<string, string>;
 const [point = '', nth = '1'] = (env['FAILPOINT'] ?? '').split(':');
 let left = Number(nth);
 
-/** Dies here when it is time. */
+/** Dies here if the point is due. */
 function reached(name: string): void {
   if (name === point && (left -= 1) === 0) process.kill(process.pid, 'SIGKILL');
 }
@@ -36,7 +37,7 @@ const failing: KafkaClient = Object.assign(Object.create(kafka) as KafkaClient, 
     producer.send = async (contents: TransactionContents) => {
       if (contents.batches.length === 0) return send(contents);
       reached('before-send');
-      setTimeout(() => reached('in-send'), 4); // begun, and not yet answered: written in part, or committed and not known
+      setTimeout(() => reached('in-send'), 4); // not answered yet: partly written, or committed
       await send(contents);
       reached('after-send');
     };

@@ -31,7 +31,7 @@ async function happen(events: readonly RecordedEvent[], topic?: string): Promise
   await relay(world.kafka, events, topic);
 }
 
-/** Each event that happened has caused one notice, and nothing else was told. */
+/** Each event has caused one notice, and there are no others. */
 async function eachOnce(): Promise<void> {
   await toldAtLeast(world, happened.length);
   const causes = (await told(world)).map(({ causedBy }) => causedBy);
@@ -39,7 +39,7 @@ async function eachOnce(): Promise<void> {
 }
 
 describe('two notifiers', () => {
-  it('tell each cause once, from every source, keyed by the account', async () => {
+  it('send one notice per cause, from every source, keyed by account', async () => {
     const account = freshId();
     const deposit = new FundsDeposited({ amount: '5', postings: [] });
     await happen(canceledOrders(20));
@@ -51,13 +51,13 @@ describe('two notifiers', () => {
     expect(records.map(({ key }) => String(key))).toEqual(expect.arrayContaining([account, 'all']));
   }, 60_000);
 
-  it('go on where they were when one leaves', async () => {
+  it('continue at the position when one leaves', async () => {
     await services.pop()?.stop();
     await happen(canceledOrders(20));
     await eachOnce();
   }, 60_000);
 
-  it('begin again, and tell nothing twice, when somebody else takes their place in the middle', async () => {
+  it('start again, and repeat no notice, when another producer fences them', async () => {
     for (const partition of [0, 1]) {
       const other = await world
         .another()
@@ -68,7 +68,7 @@ describe('two notifiers', () => {
     await eachOnce();
   }, 60_000);
 
-  it('bury what is no event and what they cannot read, and go on', async () => {
+  it('write unreadable records to the dead letters, and continue', async () => {
     const [future] = canceledOrders(1) as [RecordedEvent];
     await relay(world.kafka, [
       { ...future, schemaVersion: 9 },
@@ -80,13 +80,13 @@ describe('two notifiers', () => {
     expect(letters.map(({ headers }) => String(headers['dl_reason'])).toSorted()).toEqual(['handler-failed', 'undecodable']);
   }, 60_000);
 
-  it('are ready once they have their partitions', async () => {
+  it('are ready once partitions are assigned', async () => {
     const [service] = services as [RunningService];
     const response = await fetch(`${service.adminUrl}/health/ready`);
     expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('6 partitions, 6 producers')]);
   });
 
-  it('leave no producer behind that opens while their partitions are taken away', async () => {
+  it('discard a producer that opens while their partitions are revoked', async () => {
     const kafka = world.another();
     const [gate, opened] = [Promise.withResolvers<void>(), [] as TransactionalProducer[]];
     const openTransactional = kafka.openTransactional.bind(kafka);
@@ -110,14 +110,14 @@ describe('two notifiers', () => {
     expect(opened.map(({ poisoned }) => poisoned)).toEqual(opened.map(() => true));
   }, 60_000);
 
-  it('halt when their positions are gone, tell nothing again, and go on where an operator says', async () => {
+  it('halt when their positions are gone, repeat no notice, and continue where an operator says', async () => {
     await Promise.all(services.splice(0).map((each) => each.stop()));
     const admin = new kafkajs.Kafka({ brokers: [...world.brokers], logLevel: kafkajs.logLevel.NOTHING }).admin();
     await admin.connect();
-    await admin.deleteGroups([`${world.namespace}.notifier`]); // as when they expire
+    await admin.deleteGroups([`${world.namespace}.notifier`]); // as if they had expired
     const halted = await start();
     const state = async () => (await fetch(`${halted.adminUrl}/health/ready`)).text();
-    while (!(await state()).includes('has no position any more')) await sleep(50);
+    while (!(await state()).includes('no longer has a position')) await sleep(50);
     expect(await (await fetch(`${halted.adminUrl}/metrics`)).text()).toMatch(/^notifier_halted 1$/m);
     await eachOnce();
     await Promise.all([halted.stop(), admin.disconnect()]);
@@ -133,7 +133,7 @@ describe('two notifiers', () => {
     await eachOnce();
   }, 60_000);
 
-  it('halt, and say so, where their position is in a topic that was made anew: nothing is told twice, and nothing is passed over', async () => {
+  it('halt, and report it, when the topic of their position was recreated: no notice is repeated', async () => {
     await Promise.all(services.splice(0).map((each) => each.stop()));
     const source = topics.orderEvents.name;
     const before = { marks: await world.kafka.committedMarks('notifier', source), told: (await told(world)).length };
@@ -147,7 +147,7 @@ describe('two notifiers', () => {
     const service = await start();
     services.push(service);
     const readiness = async () => (await fetch(`${service.adminUrl}/health/ready`)).text();
-    while (!(await readiness()).includes('its topic was made anew')) await sleep(50);
+    while (!(await readiness()).includes('its topic was recreated')) await sleep(50);
     expect(await told(world)).toHaveLength(before.told);
   }, 60_000);
 });

@@ -5,7 +5,7 @@ import { encode, type KafkaClient } from '@tradecore/messaging';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import type { Notice } from '../src/notices.ts';
 
-/** A broker with what the notifier reads and writes. */
+/** A Kafka broker with the notifier's topics. */
 export const createWorld = (partitions = 2): Promise<TestKafka> =>
   createTestKafka({
     partitions,
@@ -19,11 +19,11 @@ export const createWorld = (partitions = 2): Promise<TestKafka> =>
     ],
   });
 
-/** So many cancelled orders, each of an account of its own, as the store would hold them. */
+/** Stored events of `count` cancelled orders, each with its own account. */
 export const canceledOrders = (count: number): RecordedEvent[] =>
   Array.from({ length: count }, () => recordedSample(new OrderCanceled({}), { metadata: { account: freshId() } }));
 
-/** Writes stored events to a topic as the relay does. */
+/** Publishes stored events as the relay does. */
 export async function relay(kafka: KafkaClient, events: readonly RecordedEvent[], topic: string = topics.orderEvents.name) {
   const producer = await kafka.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
   const messages = events.map((event) => encode({ ...event, dataText: JSON.stringify(event.data) }, event.aggregateId));
@@ -32,11 +32,11 @@ export async function relay(kafka: KafkaClient, events: readonly RecordedEvent[]
   await producer.discard();
 }
 
-/** What people were told so far, as they see it: committed notices. */
+/** The committed notices so far. */
 export const told = async (world: TestKafka): Promise<Notice[]> =>
   (await world.readTopic(topics.userNotifications.name)).map(({ value }) => JSON.parse(String(value)) as Notice);
 
-/** Waits until so many were told; the end of the test's time ends it. */
+/** Waits for `count` notices; limited by the test's timeout. */
 export async function toldAtLeast(world: TestKafka, count: number): Promise<Notice[]> {
   for (;;) {
     const notices = await told(world);
