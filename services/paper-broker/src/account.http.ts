@@ -21,7 +21,7 @@ interface WithSymbol {
   readonly Params: { readonly symbol: string };
 }
 
-/** `/v2/account` and `/v2/positions`, by Alpaca's documentation of 2025. */
+/** `/v2/account` and `/v2/positions`, as documented by Alpaca in 2025. */
 export function accountRoutes(door: FastifyInstance, counter: Counter): void {
   const { exchange, faultInjection } = counter;
   const shown = (position: PositionView) => positionJson(position, instrumentOf(exchange, position.symbol));
@@ -45,14 +45,14 @@ export function accountRoutes(door: FastifyInstance, counter: Counter): void {
   activityRoutes(door, counter);
 }
 
-/** At once, so that what the orders hold can be sold. */
+/** Cancels at once, so that the shares held by orders can be sold. */
 function cancelAll(exchange: Exchange, account: string, now: number): void {
   const open = exchange.orders(account, { status: 'open', limit: Infinity });
   for (const { id, status } of open) if (!status.startsWith('pending_')) exchange.cancel(account, id, now);
   exchange.work(now);
 }
 
-/** Closing a position is a market order of the other side. */
+/** Closing a position is a market order on the other side. */
 function closeRoutes(door: FastifyInstance, { exchange, faultInjection }: Counter): void {
   const close = (account: string, { symbol, qty }: Pick<PositionView, 'symbol' | 'qty'>, now: number) => {
     const order = { symbol, qty, side: 'sell', type: 'market', timeInForce: 'day', clientOrderId: randomUUID() } as const;
@@ -95,7 +95,7 @@ function closeRoutes(door: FastifyInstance, { exchange, faultInjection }: Counte
 
 const dayLength = 24 * 3_600_000;
 
-/** What a page of activities is in the exchange's words. Its token is the id of the last one before it. */
+/** The exchange query for a page of activities. The page token is the id of the last activity before the page. */
 function executionQuery(query: z.output<typeof activityQuery>): ExecutionQuery {
   const { after, until, date, direction, page_size: limit, page_token: token } = query;
   const past = token?.split('::').at(-1);

@@ -3,9 +3,9 @@ import { derivedId } from '@tradecore/events';
 import { impossible } from './exchange/refusal.ts';
 import type { StateFile } from './state-file.ts';
 
-/** An account and who may use it. */
+/** An account and its key. */
 export interface PaperAccount {
-  /** As the API shows it; from the key id. */
+  /** As the API shows it; derived from the key id. */
   readonly id: string;
   readonly keyId: string;
   /** The first account may script faults, set prices and open further accounts. */
@@ -14,12 +14,12 @@ export interface PaperAccount {
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** The id of the account of a key. */
+/** The account id of a key. */
 export const accountIdOf = (keyId: string): string => derivedId('paper-account', keyId);
 
 const table = 'keys';
 
-/** The accounts by their keys; secrets are kept as digests, those of further accounts with the state. */
+/** The accounts by key. Secrets are kept as digests; those of further accounts are stored with the state. */
 export class Accounts {
   readonly #secrets = new Map<string, { secret: Buffer; account: PaperAccount }>();
 
@@ -29,19 +29,19 @@ export class Accounts {
     }
   }
 
-  /** The one whose keys stand in the settings. */
+  /** Adds the account whose keys are in the settings. */
   addFirst(keyId: string, secret: string): PaperAccount {
     return this.#put(keyId, digest(secret), true);
   }
 
-  /** Adds a further one or gives it another secret. `Refusal` 422 for the first one's key. */
+  /** Adds an account or changes its secret. `Refusal` 422 for the first account's key. */
   add(keyId: string, secret: string): PaperAccount {
-    if (this.#secrets.get(keyId)?.account.isFirst) throw impossible('the first account has its keys from the settings');
+    if (this.#secrets.get(keyId)?.account.isFirst) throw impossible('the keys of the first account come from the settings');
     this.state?.commit([{ table, key: keyId, row: digest(secret).toString('hex') }]);
     return this.#put(keyId, digest(secret), false);
   }
 
-  /** The account whose keys these are. */
+  /** The account with these keys. */
   find(keyId: unknown, secret: unknown): PaperAccount | undefined {
     if (typeof keyId !== 'string' || typeof secret !== 'string') return undefined;
     const known = this.#secrets.get(keyId);

@@ -14,7 +14,7 @@ import { Exchange, newYork, Refusal, type Instrument, type OrderRequest } from '
 const start = Date.parse('2025-07-01T14:00:00.123Z');
 const account = '11111111-1111-4111-8111-111111111111';
 
-/** The same morning each time: the golden replies are what a client would have been told. */
+/** The same morning on each run: the golden replies are what a client would receive. */
 function morning(): Record<string, unknown> {
   const exchange = new Exchange({ seed: 3, walks: false, partialFills: 0.95 });
   exchange.open(account, '100000', start);
@@ -52,7 +52,7 @@ function morning(): Record<string, unknown> {
   };
 }
 
-/** What the exchange says to an order that it refuses. */
+/** The exchange's refusal of an order. */
 function refusalOf(exchange: Exchange, request: OrderRequest): object | undefined {
   try {
     exchange.submit(account, request, start);

@@ -15,16 +15,16 @@ import {
   type ExchangeOrder,
 } from './exchange/index.ts';
 
-/** Milliseconds as RFC 3339; absent as null. */
+/** Milliseconds as RFC 3339; null if absent. */
 export const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
 
 const ratio = (part: Decimal, whole: Decimal): Decimal =>
   whole === zero ? zero : decimal(new Big(part).div(whole).round(9).toFixed());
 
-/** The id of an asset, the same for ever. */
+/** The id of an asset, always the same. */
 export const assetId = (symbol: string): string => derivedId('paper-asset', symbol);
 
-/** An order as Alpaca shows it; `position` beside the order's own fields are those of assets that we do not trade. */
+/** An order as Alpaca shows it; fields for assets and order classes that we do not trade have fixed values. */
 export function orderJson(order: ExchangeOrder): Record<string, unknown> {
   const { filledQty, filledValue } = order;
   return {
@@ -67,7 +67,7 @@ export function orderJson(order: ExchangeOrder): Record<string, unknown> {
   };
 }
 
-/** The account's figures as Alpaca shows them: a cash account, so that its power is its money. */
+/** The account's figures as Alpaca shows them. It is a cash account: its buying power is its money. */
 export function accountJson({ id, cash, power, longValue, openedAt, opened }: AccountView): Record<string, unknown> {
   const equity = add(cash, longValue);
   const spendable = compare(power, zero) < 0 ? zero : power;
@@ -126,7 +126,7 @@ export function positionJson(position: PositionView, { exchange, close }: Instru
   };
 }
 
-/** An asset as Alpaca shows it: increments it gives for crypto only. A halted one is not tradable. */
+/** An asset as Alpaca shows it, which gives increments for crypto only. A halted asset is not tradable. */
 export const assetJson = (instrument: Instrument, { halted }: Quote): Record<string, unknown> => ({
   id: assetId(instrument.symbol),
   class: 'us_equity',
@@ -145,7 +145,7 @@ export const assetJson = (instrument: Instrument, { halted }: Quote): Record<str
   attributes: [],
 });
 
-/** A trading day as Alpaca's calendar shows it, in the clock of `zone`; one that never closes ends at 23:59. */
+/** A trading day as Alpaca's calendar shows it, in the time zone `zone`; a day that never closes ends at 23:59. */
 export function calendarJson({ date, opensAt, closesAt }: TradingDay, zone: string, settledOn: string) {
   const clock = new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit' });
   const [open, close] = [clock.format(opensAt), clock.format(closesAt)];
@@ -153,10 +153,10 @@ export function calendarJson({ date, opensAt, closesAt }: TradingDay, zone: stri
   return { date, ...hours, settlement_date: settledOn };
 }
 
-/** The time of an activity as its id spells it: `yyyymmddhhmmssmmm`. */
+/** The time of an activity as written in its id: `yyyymmddhhmmssmmm`. */
 const spelled = (ms: number): string => new Date(ms).toISOString().replace(/\D/g, '');
 
-/** The id of an execution among the activities. */
+/** The activity id of an execution. */
 const activityId = ({ at, id }: VenueExecution): string => `${spelled(at)}::${id}`;
 
 /** An execution as Alpaca's activities show it. */
@@ -175,7 +175,7 @@ export const activityJson = (execution: VenueExecution): Record<string, unknown>
   order_status: execution.leavesQty === zero ? 'filled' : 'partially_filled',
 });
 
-/** An update as the stream tells it. */
+/** An update as the stream sends it. */
 export function updateJson({ event, at, order, execution }: Update): Record<string, unknown> {
   const traded = execution && {
     execution_id: execution.id,
@@ -187,7 +187,7 @@ export function updateJson({ event, at, order, execution }: Update): Record<stri
   return { event, timestamp: time(at), at: time(at), ...traded, order: orderJson(order) };
 }
 
-/** The last trade as Alpaca's market data shows it: its prices are JSON numbers. */
+/** The last trade as Alpaca's market data shows it: prices are JSON numbers. */
 export const tradeJson = ({ price, at, sequence }: Quote): Record<string, unknown> => ({
   t: time(at),
   x: 'V',
@@ -198,7 +198,7 @@ export const tradeJson = ({ price, at, sequence }: Quote): Record<string, unknow
   z: 'C',
 });
 
-/** A quote one tick to each side of the last price. */
+/** A quote one tick on each side of the last price. */
 export function quoteJson({ price, at }: Quote): Record<string, unknown> {
   const tick = tickAt(price);
   const [ask, bid] = [Number(add(price, tick)), Number(subtract(price, tick))];

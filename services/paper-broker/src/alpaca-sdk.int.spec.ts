@@ -1,13 +1,13 @@
 import { Alpaca, errors, type streaming, type trading } from '@alpacahq/alpaca-trade-api';
 import { startPaper, until, type Paper } from '../test/paper.ts';
 
-/** Alpaca's own client as it is published; only the address differs. */
+/** Alpaca's published client; only the address differs. */
 const clientOf = ({ url }: Paper, secret = 'paper-secret'): Alpaca =>
   new Alpaca({
     keyId: 'paper',
     secret,
     retry: false,
-    // Its timer of a request lives on for 30 s after an answer without a body.
+    // Otherwise its request timer lives for 30 s after an answer without a body.
     timeoutMs: 0,
     fetchApi: (input, init) => fetch(String(input).replace(/^https:\/\/(paper-api|data)\.alpaca\.markets/, url), init),
   });
@@ -53,7 +53,7 @@ describe("Alpaca's own SDK, unchanged,", () => {
     expect(trades['ACME']).toMatchObject({ p: 100 });
   });
 
-  it('places a market order and hears of its fill', async () => {
+  it('places a market order and receives its fill', async () => {
     const placed = await alpaca.trading.orders.market({ symbol: 'ACME', qty: 5, side: 'buy', clientOrderId: 'sdk-market' });
     expect(placed).toMatchObject({ status: 'pending_new', clientOrderId: 'sdk-market', qty: '5', filledQty: '0' });
     await until('the fill', () => eventsOf(placed.id).includes('fill'));
@@ -66,7 +66,7 @@ describe("Alpaca's own SDK, unchanged,", () => {
     expect(await alpaca.trading.positions.getOpenPosition({ symbolOrAssetId: 'ACME' })).toMatchObject({ qty: '5', side: 'long' });
   });
 
-  it('replaces an order, then cancels the replacement, and hears of both', async () => {
+  it('replaces an order, then cancels the replacement, and receives both updates', async () => {
     const { orders } = alpaca.trading;
     const placed = await orders.limit({ symbol: 'ACME', qty: 5, side: 'buy', limitPrice: 90 });
     await until('new', () => eventsOf(placed.id).includes('new'));
@@ -104,7 +104,7 @@ describe("Alpaca's own SDK, unchanged,", () => {
     await until('no positions', async () => (await positions.getAllOpenPositions()).length === 0);
   });
 
-  it('submits and waits for the end by its own workflow helper', async () => {
+  it('submits and waits for the end with its own workflow helper', async () => {
     const end = await alpaca.trading.submitAndWait(
       { symbol: 'AAPL', qty: 1, side: 'buy', type: 'market', timeInForce: 'day' },
       { stream, timeoutMs: 10_000 },
@@ -112,7 +112,7 @@ describe("Alpaca's own SDK, unchanged,", () => {
     expect(end).toMatchObject({ status: 'filled', filledAvgPrice: '205.17' });
   });
 
-  it('meets refusals as its own classes of errors', async () => {
+  it('throws its own error classes for refusals', async () => {
     const { orders } = alpaca.trading;
     const again = orders.market({ symbol: 'ACME', qty: 1, side: 'buy', clientOrderId: 'sdk-market' });
     await expect(again).rejects.toThrow(errors.ValidationError);

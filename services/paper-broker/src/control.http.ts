@@ -8,17 +8,17 @@ import { notFound } from './exchange/refusal.ts';
 import { immediateFault, openAccount, setPrice, waitingFault } from './requests.ts';
 import type { z } from 'zod';
 
-/** What the control routes play with. */
+/** Dependencies of the control routes. */
 export interface Controls {
   readonly desk: Desk;
   readonly accounts: Accounts;
-  /** Takes the broker away for so many milliseconds. */
+  /** Makes the broker unavailable for `ms` milliseconds. */
   readonly leave: (ms: number) => void;
 }
 
 const control = { config: { control: true } } as const;
 
-/** Not Alpaca's: the strings behind the scenery. Only for the first account's keys. */
+/** Control routes, which Alpaca does not have. Only for the first account's keys. */
 export function controlRoutes(door: FastifyInstance, controls: Controls): void {
   const { desk, accounts } = controls;
   faultRoutes(door, controls);
@@ -87,14 +87,14 @@ async function happen({ desk, leave }: Controls, fault: Immediate, account: stri
   return fault;
 }
 
-/** The execution that is named, or the last of the order that is. */
+/** The named execution, or the last one of the named order. */
 function executionOf(
   exchange: Exchange,
   account: string,
   { execution_id: id, client_order_id: of }: Extract<Immediate, { kind: 'bust' | 'correct' }>,
 ): string {
   if (id !== undefined) return id;
-  if (of === undefined) throw notFound('execution_id or client_order_id is needed');
+  if (of === undefined) throw notFound('execution_id or client_order_id is required');
   const order = exchange.orderByClientId(account, of);
   const last = exchange.executions(account).findLast(({ orderId }) => orderId === order.id);
   if (!last) throw notFound(`execution not found for ${of}`);

@@ -3,16 +3,16 @@ import { gauge, histogram } from '@tradecore/telemetry';
 import type { Exchange, Update } from './exchange/index.ts';
 import type { StateFile } from './state-file.ts';
 
-/** Prices that walk are stored this often; after a crash they go on from there. */
+/** Moving prices are stored this often; after a crash they continue from there. */
 const pricesEveryMs = 5000;
 
 const openOrders = gauge({ name: 'paper_open_orders', help: 'Orders that may still trade.' });
-const commits = histogram({ name: 'paper_commit_seconds', help: 'From the first change of a batch to its commit.' });
+const commits = histogram({ name: 'paper_commit_seconds', help: 'Time from the first change of a batch to its commit.' });
 
-/** Whoever hears what the exchange tells. */
+/** Receives the exchange's updates. */
 export type Listener = (updates: readonly Update[]) => void;
 
-/** What a desk is made of. */
+/** Options of a desk. */
 export interface DeskOptions {
   readonly exchange: Exchange;
   readonly state: StateFile | undefined;
@@ -20,8 +20,8 @@ export interface DeskOptions {
 }
 
 /**
- * The one place where the exchange meets the clock and the disk. What a request changed is stored before it is answered, and answered before the
- * exchange works on it; what that changed is stored before anybody hears of it.
+ * Connects the exchange to the clock and the disk. A request's changes are stored before the answer, and the answer is
+ * sent before the exchange works on the request; the changes of that work are stored before their updates are sent.
  */
 export class Desk {
   readonly exchange: Exchange;
@@ -48,7 +48,7 @@ export class Desk {
     this.#ticking = setInterval(tick, this.options.tickMs);
   }
 
-  /** Stops the market, and stores all that there is. */
+  /** Stops the market and stores everything. */
   stop(): void {
     clearInterval(this.#ticking);
     this.#pricesAt = 0;
@@ -56,12 +56,12 @@ export class Desk {
     this.options.state?.close();
   }
 
-  /** Calls the listener with all that is told from now on. */
+  /** Calls the listener with every update from now on. */
   listen(listener: Listener): void {
     this.#listeners.push(listener);
   }
 
-  /** Does a request, and stores what it changed. Throws the exchange's `Refusal`. */
+  /** Carries out a request and stores its changes. Throws the exchange's `Refusal`. */
   async ask<T>(request: (exchange: Exchange, now: number) => T): Promise<T> {
     const answer = request(this.exchange, this.#now());
     await new Promise<void>((resolve) => {
@@ -71,7 +71,7 @@ export class Desk {
     return answer;
   }
 
-  /** The same, but the exchange has worked on it, and told so, before the answer. */
+  /** The same, but the exchange works on the request and sends the updates before the answer. */
   async askEarly<T>(request: (exchange: Exchange, now: number) => T): Promise<T> {
     const answer = request(this.exchange, this.#now());
     this.exchange.work(this.#now());
@@ -79,23 +79,23 @@ export class Desk {
     return answer;
   }
 
-  /** Somebody has set a price: the next commit holds all prices, whatever the time. */
+  /** A price was set: the next commit includes all prices, whatever the time. */
   pricesSet(): void {
     this.#pricesAt = 0;
   }
 
-  /** One number for all books: the same before a crash and after the restart. */
+  /** A hash of all books: the same before a crash and after the restart. */
   hash(): string {
     return createHash('sha256').update(JSON.stringify(this.exchange.books())).digest('hex');
   }
 
-  /** The clock, which here never goes back: what came later is later. */
+  /** The time; never goes back. */
   #now(): number {
     this.#last = Math.max(this.#last, Date.now());
     return this.#last;
   }
 
-  /** Requests of one turn of the event loop share a commit. */
+  /** Requests in one turn of the event loop share a commit. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;

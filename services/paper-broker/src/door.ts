@@ -6,13 +6,13 @@ import type { Accounts, PaperAccount } from './accounts.ts';
 import { malformed, Refusal } from './exchange/refusal.ts';
 import type { RateLimit } from './rate-limit.ts';
 
-/** Bytes of a request's body, at most. */
+/** Maximum bytes of a request body. */
 const bodyLimit = 64 * 1024;
 
 const log = logger('paper-http');
 const answers = counter({
   name: 'paper_requests_total',
-  help: 'Requests answered, by class of status.',
+  help: 'Requests answered, by status class.',
   labels: { status: ['2xx', '4xx', '5xx'] },
 });
 
@@ -22,27 +22,27 @@ declare module 'fastify' {
   }
 }
 
-/** What the door asks about each request. */
+/** What the door checks for each request. */
 export interface DoorOptions {
   readonly accounts: Accounts;
   readonly rateLimit: RateLimit;
-  /** The broker is away: nobody gets an answer, but those who script faults. */
+  /** The broker is unavailable: only the control routes answer. */
   readonly isAway: () => boolean;
 }
 
-/** 429, with the seconds after which it may be tried again. */
+/** 429, with the seconds to wait before a retry. */
 export const tooMany = (seconds: number): Refusal => new Refusal(429, 42910000, 'rate limit exceeded', { retryAfter: seconds });
 
 /** 500, as Alpaca words it. */
 export const internalError = (): Refusal => new Refusal(500, 50010000, 'internal server error occurred');
 
-/** The account of a request that was let in. */
+/** The account of an authenticated request. */
 export function accountOf({ paper }: FastifyRequest): PaperAccount {
-  if (!paper) throw new Error('a route outside the door');
+  if (!paper) throw new Error('the request has no account');
   return paper;
 }
 
-/** `value` as the schema has it, where null is absent; `Refusal` 422 that names the first fault. */
+/** Parses `value`, treating null as absent; throws `Refusal` 422 with the first fault. */
 export function read<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   const parsed = schema.safeParse(
@@ -52,13 +52,13 @@ export function read<S extends z.ZodType>(schema: S, value: unknown): z.output<S
   throw malformed(faultOf(parsed.error));
 }
 
-/** The first fault of what was asked, in words. */
+/** The first fault of a request, as text. */
 export function faultOf({ issues: [issue] }: z.ZodError): string {
   if (issue?.code === 'unrecognized_keys') return `${issue.keys[0]} is not supported by the paper broker`;
   return `${issue?.path.join('.') || 'body'}: ${issue?.message}`;
 }
 
-/** Fastify with Alpaca's keys, limits and words for errors before every route. */
+/** Fastify with Alpaca's keys, limits and error bodies for every route. */
 export function createDoor(options: DoorOptions): FastifyInstance {
   const door = Fastify({
     logger: false,
@@ -93,11 +93,11 @@ export function createDoor(options: DoorOptions): FastifyInstance {
   return door;
 }
 
-/** Alpaca's own paths begin with a version: of those that the broker lacks it says so, and what there is. */
+/** Alpaca's paths begin with a version: a missing one is answered 501, with the supported routes. */
 function lacking(method: string, url: string, routes: readonly string[]): Refusal {
   const [path = ''] = url.split('?', 1);
   if (!/^\/v\d/.test(path)) return new Refusal(404, 40410000, 'endpoint not found');
-  return new Refusal(501, 50110000, `the paper broker does not do ${method} ${path}`, { supported: routes });
+  return new Refusal(501, 50110000, `the paper broker does not support ${method} ${path}`, { supported: routes });
 }
 
 function admit(request: FastifyRequest, reply: FastifyReply, options: DoorOptions & { done: (error?: Error) => void }): void {
@@ -115,19 +115,19 @@ function admit(request: FastifyRequest, reply: FastifyReply, options: DoorOption
   done(isSpent ? tooMany(Math.max(1, Math.ceil(reset - Date.now() / 1000))) : undefined);
 }
 
-/** Options of a route that reads its query itself. */
+/** Options of a route that reads its own query. */
 export const ownQuery = { config: { readsQuery: true } } as const;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Of those who play the broker, not of those who trade with it. */
+    /** A control route, not one of the trading API. */
     control?: boolean;
-    /** It reads its query itself; the others refuse one. */
+    /** The route reads its own query; other routes refuse one. */
     readsQuery?: boolean;
   }
 }
 
-/** Any error in Alpaca's shape; what nobody foresaw is logged, and its text stays inside. */
+/** Answers any error in Alpaca's shape; an unexpected one is logged and its text is not sent. */
 function refuse(error: unknown, reply: FastifyReply): FastifyReply {
   const refusal = refusalOf(error);
   const { status, code, message } = refusal;
@@ -140,6 +140,6 @@ function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   const { statusCode, message } = error as { statusCode?: number; message: string };
   if (statusCode !== undefined && statusCode < 500) return new Refusal(statusCode, statusCode * 100_000 + 10_001, message);
-  log.error({ err: error }, 'a request met a bug');
+  log.error({ err: error }, 'unhandled error in a request');
   return internalError();
 }

@@ -4,10 +4,10 @@ import type { Desk } from './desk.ts';
 import { accountOf, internalError, tooMany } from './door.ts';
 import { requestFaults, type Exchange, type Fault, type Operation } from './exchange/index.ts';
 
-/** Milliseconds of a fault that does not say. */
+/** Default milliseconds of a fault. */
 const usual = { silence: 30_000, slow: 2000, ack: 200 } as const;
 
-/** What a request does to the exchange. */
+/** What a request does on the exchange. */
 export interface Deed<T> {
   readonly on: Operation;
   readonly symbol?: string | undefined;
@@ -16,9 +16,9 @@ export interface Deed<T> {
 
 type Played = Pick<Fault, 'kind' | 'ms'>;
 
-/** Carries requests to the desk, and plays the faults that are scripted for them. */
+/** Passes requests to the desk, and plays the faults scripted for them. */
 export class FaultInjection {
-  /** Ends the waiting of silent requests when the service stops. */
+  /** Ends the waits of faults when the service stops. */
   readonly #stopping = new AbortController();
 
   constructor(private readonly desk: Desk) {}
@@ -27,7 +27,7 @@ export class FaultInjection {
     this.#stopping.abort();
   }
 
-  /** The answer to the request; undefined when nobody is to have one: then the connection is gone. */
+  /** The answer to the request; undefined if none is sent and the connection was closed. */
   async attend<T>(request: FastifyRequest, reply: FastifyReply, { on, symbol, act }: Deed<T>): Promise<T | undefined> {
     const occasion = { account: accountOf(request).id, on, ...(symbol !== undefined && { symbol }) };
     const fault = this.desk.exchange.fault(requestFaults, occasion);
@@ -57,14 +57,14 @@ export class FaultInjection {
     }
   }
 
-  /** The stream has told of the fill before the answer goes out. */
+  /** Sends the fill on the stream before the answer. */
   async #tellFirst<T>(act: Deed<T>['act'], ms: number): Promise<T> {
     const answer = await this.desk.askEarly(act);
     await this.#wait(ms);
     return answer;
   }
 
-  /** What only reads is not stored. */
+  /** Reads store nothing. */
   async #do<T>(on: Operation, act: Deed<T>['act']): Promise<T> {
     return on === 'read' ? act(this.desk.exchange, Date.now()) : this.desk.ask(act);
   }

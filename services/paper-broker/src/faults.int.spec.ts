@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { startPaper, until, type Ear, type Json, type Paper } from '../test/paper.ts';
 
-describe('a fault by script', () => {
+describe('a scripted fault', () => {
   let paper: Paper;
   let ear: Ear;
   let names = 0;
@@ -17,7 +17,7 @@ describe('a fault by script', () => {
   afterEach(() => paper.call('DELETE', '/faults'));
   afterAll(() => paper.stop());
 
-  it('is listed, counts down, and is taken back', async () => {
+  it('is listed, counts down, and can be deleted', async () => {
     const { status, body } = await script({ kind: '429', times: 2 });
     expect(status).toBe(201);
     expect((await paper.order({})).status).toBe(429);
@@ -27,13 +27,13 @@ describe('a fault by script', () => {
     expect((await paper.order({})).status).toBe(200);
   });
 
-  it('that nobody knows, or that never happens, is refused', async () => {
+  it('that is unknown or could never happen is refused', async () => {
     for (const fault of [{ kind: 'flood' }, { kind: '500', times: 0 }, { kind: 'slow', ms: -1 }, { kind: '500', sybmol: 'X' }]) {
       expect((await script(fault)).status).toBe(422);
     }
   });
 
-  it('happens only to its symbol, its account, its kind of request', async () => {
+  it('applies only to its symbol, its account, its kind of request', async () => {
     await paper.call('POST', '/accounts', { key_id: 'other', secret_key: 'x' });
     await script({ kind: '500', symbol: 'KO' });
     await script({ kind: '429', account: 'other' });
@@ -48,7 +48,7 @@ describe('a fault by script', () => {
   it.each([
     ['timeout-after-accept', true],
     ['timeout-before-accept', false],
-  ])('%s: no answer; the order was taken: %s', async (kind, isTaken) => {
+  ])('%s: no answer; the order was accepted: %s', async (kind, isTaken) => {
     const name = fresh();
     await script({ kind, ms: 50 });
     await expect(paper.order({ client_order_id: name })).rejects.toThrow('fetch failed');
@@ -59,21 +59,21 @@ describe('a fault by script', () => {
   it.each([
     ['500-after-accept', true],
     ['500', false],
-  ])('%s: an error; the order was taken: %s', async (kind, isTaken) => {
+  ])('%s: an error; the order was accepted: %s', async (kind, isTaken) => {
     const name = fresh();
     await script({ kind });
     expect(await paper.order({ client_order_id: name })).toMatchObject({ status: 500, body: { code: 50010000 } });
     expect((await byName(name))['client_order_id'] === name).toBe(isTaken);
   });
 
-  it('slow: an answer, late', async () => {
+  it('slow: a late answer', async () => {
     await script({ kind: 'slow', ms: 150 });
     const began = performance.now();
     expect((await paper.order({})).status).toBe(200);
     expect(performance.now() - began).toBeGreaterThan(140);
   });
 
-  it('fill-before-ack: the stream tells of the fill, then the order is answered as it was taken in', async () => {
+  it('fill-before-ack: the stream sends the fill, then the answer shows the order as accepted', async () => {
     const name = fresh();
     await script({ kind: 'fill-before-ack', ms: 100 });
     const order = paper.order({ client_order_id: name }).then((answer) => ({ answer, told: ear.events(name) }));
@@ -86,7 +86,7 @@ describe('a fault by script', () => {
     ['partial-then-cancel-race', ['new', 'pending_cancel', 'partial_fill', 'canceled'], '5'],
     ['cancel-rejected', ['new', 'pending_cancel', 'fill', 'order_cancel_rejected'], '10'],
     ['fill-after-cancel', ['new', 'pending_cancel', 'canceled', 'partial_fill'], '5'],
-  ])('%s: the stream tells %j', async (kind, told, filled) => {
+  ])('%s: the stream sends %j', async (kind, told, filled) => {
     const name = fresh();
     await script({ kind });
     await paper.order({ client_order_id: name, ...resting });
@@ -103,7 +103,7 @@ describe('a fault by script', () => {
     ['done-for-day', ['new', 'done_for_day']],
     ['duplicate-updates', ['new', 'new', 'fill']],
     ['out-of-order-updates', ['fill', 'new']],
-  ])('%s: the stream tells %j', async (kind, told) => {
+  ])('%s: the stream sends %j', async (kind, told) => {
     const name = fresh();
     await script({ kind });
     const rests = kind === 'suspend' || kind === 'done-for-day';
@@ -112,7 +112,7 @@ describe('a fault by script', () => {
     expect(ear.events(name)).toEqual(told);
   });
 
-  it('out-of-order-updates: told all the same where no other update follows', async () => {
+  it('out-of-order-updates: sent after a delay if no other update follows', async () => {
     const name = fresh();
     await paper.order({ client_order_id: name, ...resting });
     await until('new', () => ear.events(name).includes('new'));
@@ -122,7 +122,7 @@ describe('a fault by script', () => {
     expect(ear.events(name)).toEqual(['new', 'canceled', 'pending_cancel']);
   });
 
-  it('stream-gap: nothing more is told until one connects again, and nothing is told twice', async () => {
+  it('stream-gap: no updates until the client reconnects, and none are repeated', async () => {
     const lost = await paper.listen();
     const [before, during, after] = [fresh(), fresh(), fresh()];
     await paper.order({ client_order_id: before });
@@ -138,7 +138,7 @@ describe('a fault by script', () => {
     ear = again;
   });
 
-  it('bust and correct: told with the execution that they are about', async () => {
+  it('bust and correct: the update names the execution', async () => {
     const name = fresh();
     await paper.order({ client_order_id: name });
     await until('fill', () => ear.events(name).includes('fill'));
@@ -151,7 +151,7 @@ describe('a fault by script', () => {
     expect(ear.heard.at(-1)).toMatchObject({ previous_execution_id: fill?.['execution_id'], qty: '10', price: '99' });
   });
 
-  it('away: no connection holds, no request is answered, then all is as it was', async () => {
+  it('away: connections break and requests get no answer; then the broker works as before', async () => {
     const gone = once(ear.socket, 'close');
     await script({ kind: 'away', ms: 250 });
     await gone;
@@ -164,7 +164,7 @@ describe('a fault by script', () => {
   it.each([
     ['ACME.500', 500],
     ['ACME.SLOW', 200],
-  ])('in %s happens to every order (%i)', async (symbol, status) => {
+  ])('in %s applies to every order (%i)', async (symbol, status) => {
     const answers = [];
     for (const name of [fresh(), fresh()]) {
       const began = performance.now();
@@ -176,7 +176,7 @@ describe('a fault by script', () => {
     expect(answers).toEqual([status, status]);
   });
 
-  it('in ACME.DUPE tells every update twice, in ACME.RACE half fills before each cancel', async () => {
+  it('in ACME.DUPE sends every update twice; in ACME.RACE fills half before each cancel', async () => {
     const [dupe, race] = [fresh(), fresh()];
     await paper.order({ symbol: 'ACME.DUPE', client_order_id: dupe });
     await until('twice', () => ear.events(dupe).length === 4);

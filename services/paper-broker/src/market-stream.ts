@@ -5,13 +5,13 @@ import { tradeJson } from './alpaca-json.ts';
 import { faultOf } from './door.ts';
 import type { Exchange } from './exchange/index.ts';
 
-/** Bytes waiting for a slow client, at most: while there are more it misses prices, for the next ones are as good. */
+/** With more bytes than this waiting, a slow client misses prices: the next ones are as good. */
 const bufferLimit = 256 * 1024;
 const symbolsLimit = 1000;
 
 const none = z.array(z.string()).max(0, 'only trades are supported by the paper broker').optional();
 
-/** What Alpaca sends beside trades is refused, not left out. */
+/** Subscriptions that Alpaca has besides trades are refused, not ignored. */
 const message = z.strictObject({
   action: z.enum(['auth', 'subscribe', 'unsubscribe']),
   key: z.string().optional(),
@@ -24,11 +24,11 @@ const message = z.strictObject({
 interface Client {
   isAuthenticated: boolean;
   readonly trades: Set<string>;
-  /** The last price that it was told, by symbol. */
+  /** Sequence of the last price sent, by symbol. */
   readonly told: Map<string, number>;
 }
 
-/** `/v2/{feed}` as Alpaca's market data speaks it, in JSON: the trades of the symbols that a client asks for, `*` for all. */
+/** `/v2/{feed}` of Alpaca's market data, in JSON: trades of the symbols that a client subscribes to, `*` for all. */
 export class MarketStream {
   readonly #clients = new Map<WebSocket, Client>();
 
@@ -37,7 +37,7 @@ export class MarketStream {
     private readonly exchange: Exchange,
   ) {}
 
-  /** Takes a client that has connected. */
+  /** Takes over a connected client. */
   take(socket: WebSocket): void {
     this.#clients.set(socket, { isAuthenticated: false, trades: new Set(), told: new Map() });
     socket.on('close', () => this.#clients.delete(socket));
@@ -45,7 +45,7 @@ export class MarketStream {
     tell(socket, [{ T: 'success', msg: 'connected' }]);
   }
 
-  /** Tells every client the prices that are new to it. */
+  /** Sends every client the prices that are new to it. */
   publish(): void {
     for (const [socket, client] of this.#clients) {
       if (client.trades.size === 0 || socket.bufferedAmount > bufferLimit) continue;
@@ -85,7 +85,7 @@ export class MarketStream {
 
 const tell = (socket: WebSocket, messages: readonly object[]): void => socket.send(JSON.stringify(messages));
 
-/** What was said, or what is wrong with it. */
+/** The parsed message, or what is wrong with it. */
 function parse(text: string): z.output<typeof message> | string {
   try {
     const read = message.safeParse(JSON.parse(text));

@@ -13,7 +13,7 @@ interface WithSymbol {
   readonly Params: { readonly symbol: string };
 }
 
-/** Found by symbol or by id. */
+/** Finds an asset by symbol or id. */
 function assetOf(exchange: Exchange, asked: string): Instrument {
   const found = exchange.instruments.find(({ symbol }) => symbol === asked || assetId(symbol) === asked);
   if (!found) throw notFound(`asset not found for ${asked}`);
@@ -50,7 +50,7 @@ const clock = ({ session }: Exchange, now: number): Record<string, unknown> => (
   next_close: time(session.nextClose(now)),
 });
 
-/** A trade is settled on the trading day after. */
+/** Trades settle on the next trading day. */
 function calendar(
   { session }: Exchange,
   { start, end }: { start?: string | undefined; end?: string | undefined },

@@ -1,6 +1,6 @@
 import { startPaper, until, type Json, type Paper } from '../test/paper.ts';
 
-describe('the HTTP door', () => {
+describe('the HTTP API', () => {
   let paper: Paper;
   const second = { id: 'second', secret: 'second-secret' };
 
@@ -12,7 +12,7 @@ describe('the HTTP door', () => {
 
   const byName = (name: string) => paper.call('GET', `/v2/orders:by_client_order_id?client_order_id=${name}`);
 
-  it('lets nobody in without keys, and only the first account behind the scenery', async () => {
+  it('requires keys, and the first account for control routes', async () => {
     for (const keys of [
       { id: 'paper', secret: 'wrong' },
       { id: '', secret: '' },
@@ -24,7 +24,7 @@ describe('the HTTP door', () => {
     expect(await paper.call('GET', '/nothing')).toMatchObject({ status: 404, body: { code: 40410000 } });
   });
 
-  it('keeps accounts apart: money, orders, positions, names', async () => {
+  it('separates accounts: money, orders, positions, client order ids', async () => {
     await paper.order({ client_order_id: 'apart' });
     expect((await paper.call('GET', '/v2/account', undefined, second)).body).toMatchObject({ cash: '5000' });
     expect((await paper.call<Json[]>('GET', '/v2/orders?status=all', undefined, second)).body).toEqual([]);
@@ -35,30 +35,30 @@ describe('the HTTP door', () => {
 
   it.each<[string, Json, number, number, RegExp]>([
     ['no symbol', { symbol: undefined }, 422, 40010001, /^symbol: /],
-    ['no side', { side: 'long' }, 422, 40010001, /^side: /],
+    ['an unknown side', { side: 'long' }, 422, 40010001, /^side: /],
     ['a notional amount', { notional: '100' }, 422, 40010001, /^notional is not supported by the paper broker$/],
     ['extended hours', { extended_hours: true }, 422, 40010001, /^extended_hours: only false is supported/],
     ['a short sale', { side: 'sell', position_intent: 'sell_to_open' }, 422, 40010001, /^position_intent: /],
     ['an opening sale', { side: 'sell', position_intent: 'buy_to_open' }, 422, 40010001, /^position_intent: /],
     ['take profit', { take_profit: { limit_price: '1' } }, 422, 40010001, /^take_profit is not supported/],
-    ['a field of tomorrow', { some_day: 1 }, 422, 40010001, /^some_day is not supported/],
+    ['an unknown field', { some_day: 1 }, 422, 40010001, /^some_day is not supported/],
     ['a bracket', { order_class: 'bracket' }, 422, 40010001, /only simple orders are supported/],
     ['a trailing stop', { type: 'trailing_stop' }, 422, 40010001, /^type: /],
-    ['a name too long', { client_order_id: 'x'.repeat(129) }, 422, 40010001, /^client_order_id: /],
+    ['a client order id that is too long', { client_order_id: 'x'.repeat(129) }, 422, 40010001, /^client_order_id: /],
     ['an unknown symbol', { symbol: 'NOPE' }, 422, 42210000, /^asset "NOPE" not found$/],
-    ['too much', { qty: '999999999' }, 403, 40310000, /^insufficient buying power$/],
-  ])('refuses %s in Alpaca words', async (_, changes, ...refusal) => {
+    ['more than the buying power', { qty: '999999999' }, 403, 40310000, /^insufficient buying power$/],
+  ])('refuses %s as Alpaca does', async (_, changes, ...refusal) => {
     const [status, code, message] = refusal;
     expect(await paper.order(changes)).toMatchObject({ status, body: { code, message: expect.stringMatching(message) } });
   });
 
-  it('takes fields that are null for absent, and those that say what it does anyway', async () => {
+  it('treats null fields as absent, and accepts fields that ask for the default', async () => {
     const plain = { extended_hours: false, position_intent: 'buy_to_open', order_class: 'simple', notional: null, legs: null };
     expect((await paper.order(plain)).status).toBe(200);
     expect((await paper.call('GET', '/v2/orders?nested=true&asset_class=us_equity')).status).toBe(200);
   });
 
-  it('refuses to change what orders have not', async () => {
+  it('refuses to change fields that orders lack', async () => {
     const refused = await paper.call('PATCH', '/v2/orders/x', { trail: '1' });
     expect(refused).toMatchObject({ status: 422, body: { message: 'trail is not supported by the paper broker' } });
   });
@@ -74,7 +74,7 @@ describe('the HTTP door', () => {
     ['GET', '/v2/stocks/ACME/quotes/latest?currency=EUR'],
     ['DELETE', '/v2/positions/ACME?percentage=50'],
     ['DELETE', '/v2/orders?symbols=ACME'],
-  ])('refuses what it does not do: %s %s', async (method, path) => {
+  ])('refuses an unsupported query: %s %s', async (method, path) => {
     const { status, body } = await paper.call(method, path);
     expect([status, body['message']]).toEqual([422, expect.stringMatching(/supported by the paper broker/)]);
   });
@@ -85,16 +85,16 @@ describe('the HTTP door', () => {
     ['PATCH', '/v2/account/configurations'],
     ['GET', '/v1beta3/crypto/us/latest/trades'],
     ['PUT', '/v2/orders'],
-  ])('answers 501 to %s %s, with what there is', async (method, path) => {
+  ])('answers 501 to %s %s, with the supported routes', async (method, path) => {
     const { status, body } = await paper.call<{ message: string; supported: string[] }>(method, path);
-    expect([status, body.message]).toEqual([501, `the paper broker does not do ${method} ${path.split('?')[0]}`]);
+    expect([status, body.message]).toEqual([501, `the paper broker does not support ${method} ${path.split('?')[0]}`]);
     expect(body.supported).toEqual(
       expect.arrayContaining(['POST /v2/orders', 'GET /v2/orders:by_client_order_id', 'GET /v2/clock']),
     );
     expect(body.supported.join()).not.toMatch(/faults|HEAD/);
   });
 
-  it('refuses a body that is no JSON, and one that is too big', async () => {
+  it('refuses a body that is not JSON, and one that is too big', async () => {
     const post = (body: string) =>
       fetch(`${paper.url}/v2/orders`, {
         method: 'POST',
@@ -105,7 +105,7 @@ describe('the HTTP door', () => {
     expect((await post(JSON.stringify({ symbol: 'x'.repeat(70_000) }))).status).toBe(413);
   });
 
-  it('takes a name once, whoever asks twice at the same moment', async () => {
+  it('accepts a client order id once, even under concurrent requests', async () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => paper.order({ client_order_id: 'once' })));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 9 }, () => 422)]);
     const [refused] = answers.filter(({ status }) => status === 422);
@@ -130,7 +130,7 @@ describe('the HTTP door', () => {
     expect((await paper.call('GET', '/v2/orders?after=yesterday')).status).toBe(422);
   });
 
-  it('cancels all, each with its own answer', async () => {
+  it('cancels all orders, each with its own answer', async () => {
     const { status, body } = await paper.call<Json[]>('DELETE', '/v2/orders');
     expect(status).toBe(207);
     expect(body.map((each) => each['status'])).toEqual([200, 200, 200]);
@@ -138,7 +138,7 @@ describe('the HTTP door', () => {
     expect((await paper.call<Json[]>('DELETE', '/v2/orders')).body).toEqual([]);
   });
 
-  it('refuses to cancel or replace what is over', async () => {
+  it('refuses to cancel or replace a closed order', async () => {
     const { id } = (await byName('list-3')).body;
     expect(await paper.call('DELETE', `/v2/orders/${id}`)).toMatchObject({
       status: 422,
@@ -148,7 +148,7 @@ describe('the HTTP door', () => {
     expect((await paper.call('DELETE', '/v2/orders/nobody')).status).toBe(404);
   });
 
-  it('pages through the fills without gap or repeat, both ways', async () => {
+  it('pages through fills without gaps or repeats, in both directions', async () => {
     for (let n = 0; n < 5; n += 1) await paper.order({ client_order_id: `page-${n}`, qty: String(n + 1), symbol: 'JNJ' });
     await until('filled', async () => (await byName('page-4')).body['status'] === 'filled');
     const all = async (direction: string) => {
@@ -168,7 +168,7 @@ describe('the HTTP door', () => {
     expect((await paper.call('GET', '/v2/account/activities/DIV')).body).toEqual([]);
   });
 
-  it('closes positions, after cancelling what holds their shares, however a client spells true', async () => {
+  it('closes positions after cancelling orders that hold their shares, however a client spells true', async () => {
     const keys = { id: 'closing', secret: 'x' };
     await paper.call('POST', '/accounts', { key_id: keys.id, secret_key: keys.secret });
     await paper.order({ symbol: 'KO' }, keys);
@@ -181,7 +181,7 @@ describe('the HTTP door', () => {
     await until('sold', async () => (await held()).status === 404);
   });
 
-  it('sets prices and halts, and tells them', async () => {
+  it('sets prices and halts, and shows them', async () => {
     expect((await paper.call('POST', '/prices', { symbol: 'ACME', price: '123.45' })).body).toMatchObject({ price: '123.45' });
     const { body } = await paper.call('GET', '/v2/stocks/ACME/trades/latest');
     expect(body).toMatchObject({ symbol: 'ACME', trade: { p: 123.45 } });
@@ -194,14 +194,14 @@ describe('the HTTP door', () => {
   });
 });
 
-describe('the limit of requests', () => {
-  it('is counted by account and answered as Alpaca does', async () => {
+describe('the rate limit', () => {
+  it('counts by account and answers as Alpaca does', async () => {
     const paper = await startPaper({ PAPER_RATE_LIMIT: '3' });
     try {
       const answers = [];
       for (let n = 0; n < 8; n += 1) answers.push(await paper.call('GET', '/v2/clock'));
       const refused = answers.filter(({ status }) => status === 429);
-      // A minute may end meanwhile, and then the count begins again.
+      // The minute may end meanwhile, which restarts the count.
       expect(refused.length).toBeGreaterThanOrEqual(2);
       expect(refused[0]?.body).toEqual({ code: 42910000, message: 'rate limit exceeded' });
       const { headers } = refused[0] as { headers: Headers };

@@ -3,9 +3,9 @@ import type { ServiceOptions } from '@tradecore/service';
 import { paperSettings } from './paper-broker.config.ts';
 import { PaperBroker } from './paper-broker.service.ts';
 
-/** A broker to trade with on paper. */
+/** A simulated brokerage. */
 @Module({ providers: [PaperBroker] })
 class PaperBrokerModule {}
 
-/** The service as `main.ts` and tests start it. */
+/** The service that `main.ts` and tests start. */
 export const paperBroker: ServiceOptions = { name: 'paper-broker', module: PaperBrokerModule, uses: [], config: paperSettings };

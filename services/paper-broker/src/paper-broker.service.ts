@@ -21,7 +21,7 @@ import { orderRoutes } from './trading.http.ts';
 
 const log = logger('paper-broker');
 
-/** The broker: its door on HOST:PORT is its own, for its words and keys are Alpaca's. */
+/** The broker. It has its own HTTP server on HOST:PORT, because its errors and keys are Alpaca's. */
 @Injectable()
 export class PaperBroker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #state: StateFile | undefined;
@@ -33,7 +33,7 @@ export class PaperBroker implements OnApplicationBootstrap, BeforeApplicationShu
   readonly #door: FastifyInstance;
   readonly #streams: Streams;
   #awayUntil = 0;
-  /** Base address; there once it has started. */
+  /** Base URL; set once the service has started. */
   url = '';
 
   constructor(@Inject(tokens.config) private readonly config: PaperConfig) {
@@ -99,7 +99,8 @@ function exchangeOf(config: PaperConfig, state: StateFile | undefined): Exchange
     walks: config.PAPER_WALK,
     replaceCarriesFills: config.PAPER_REPLACE_CARRIES_FILLS,
     session: config.PAPER_SESSION === 'nyse' ? newYork : alwaysOpen,
-    // Not from the seed: without a state the ids of the last run would come again, and who has seen them would take new executions for old ones.
+    // Not from the seed: without a state, ids of the last run would repeat, and clients would take new executions for
+    // old ones.
     newId: randomUUID,
     tracked: state !== undefined,
   });

@@ -1,8 +1,8 @@
-/** What is left of an account's requests in this minute. */
+/** An account's remaining requests in this minute. */
 export interface Allowance {
   readonly limit: number;
   readonly remaining: number;
-  /** Seconds since 1970 at which all are there again. */
+  /** When the count starts again; seconds since 1970. */
   readonly reset: number;
   readonly isSpent: boolean;
 }

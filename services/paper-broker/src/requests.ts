@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { orderFaults, requestFaults, streamFaults } from './exchange/index.ts';
 
-/** Alpaca takes numbers as text and as numbers. */
+/** Alpaca accepts amounts as text and as numbers. */
 const amount = z.union([z.string().max(64), z.number().transform(String)]);
 const clientOrderId = z.string().min(1).max(128);
 const sides = z.enum(['buy', 'sell']);
@@ -9,7 +9,7 @@ const timesInForce = z.enum(['day', 'gtc', 'ioc', 'fok']);
 const onlyWith = (what: string) => `only ${what} is supported by the paper broker`;
 const intents = { buy: 'buy_to_open', sell: 'sell_to_close' } as const;
 
-/** `POST /v2/orders`. Every schema here is strict: what the broker does not do is refused, never left out in silence. */
+/** `POST /v2/orders`. Every schema here is strict: an unsupported field is refused, never silently ignored. */
 export const postOrder = z
   .strictObject({
     symbol: z.string().min(1).max(20),
@@ -26,7 +26,7 @@ export const postOrder = z
   })
   .refine(({ side, position_intent: intent }) => intent === undefined || intent === intents[side], {
     path: ['position_intent'],
-    error: 'the paper broker knows no short positions: a buy opens, a sell closes',
+    error: 'the paper broker has no short positions: a buy opens, a sell closes',
   });
 
 /** `PATCH /v2/orders/{id}`. */
@@ -44,7 +44,7 @@ const moment = z
   .transform((text) => Date.parse(text));
 const list = z.string().transform((text) => text.split(',').filter((each) => each !== ''));
 
-/** Simple orders have no legs, and all of them are in shares. */
+/** Simple orders have no legs, and all are in shares. */
 const ofSimpleOrders = { nested: z.stringbool().optional(), asset_class: z.literal('us_equity').optional() };
 
 /** `GET /v2/orders`. */
@@ -109,7 +109,7 @@ export const symbolsQuery = z.strictObject({ symbols: list, ...ofData });
 const limitMs = 3_600_000;
 const scriptable = z.enum([...requestFaults, ...orderFaults, ...streamFaults]);
 
-/** `POST /faults`: one that waits for its occasion. */
+/** `POST /faults`: a fault that waits for its occasion. */
 export const waitingFault = z.strictObject({
   kind: scriptable,
   symbol: z.string().max(20).optional(),
@@ -123,7 +123,7 @@ export const waitingFault = z.strictObject({
 
 const aboutExecution = { execution_id: z.string().optional(), client_order_id: z.string().optional() };
 
-/** `POST /faults`: one that happens now. */
+/** `POST /faults`: a fault that happens now. */
 export const immediateFault = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('away'), ms: z.int().min(1).max(limitMs) }),
   z.strictObject({ kind: z.literal('bust'), ...aboutExecution }),

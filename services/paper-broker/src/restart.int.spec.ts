@@ -6,7 +6,7 @@ import { startPaper, until, call, type Json, type Paper } from '../test/paper.ts
 import { startProcess } from '../test/paper-process.ts';
 import { StateFile } from './state-file.ts';
 
-// Processes on a busy machine start late.
+// Processes start slowly on a busy machine.
 jest.setTimeout(240_000);
 
 describe('the state', () => {
@@ -25,7 +25,7 @@ describe('the state', () => {
     });
   const resting = { type: 'limit', limit_price: '90.00' };
 
-  it('is the same, to the hash, after a kill and a restart; what waited goes on', async () => {
+  it('has the same hash after a kill and a restart, and open orders continue', async () => {
     const { url, kill } = await startProcess({ PAPER_STATE: folder, PAPER_PARTIAL_FILLS: '0.5' });
     await call(url, 'POST', '/accounts', { body: { key_id: 'second', secret_key: 'x', cash: '5000' } });
     for (let n = 0; n < 10; n += 1) await post(url, { client_order_id: `market-${n}` });
@@ -50,7 +50,7 @@ describe('the state', () => {
     await until('the resting order to fill', () => ear.events('resting').includes('fill'));
   });
 
-  it('holds every order that was acknowledged, whenever the kill came, and traded each once', async () => {
+  it('has every acknowledged order, traded once, whenever the process was killed', async () => {
     const acknowledged = new Set<string>();
     let names = 0;
     for (let round = 1; round <= 2; round += 1) {
@@ -79,7 +79,7 @@ describe('the state', () => {
     expect(Number(body['qty'])).toBeLessThanOrEqual(names);
   });
 
-  it('belongs to one owner at a time, and is released when it stops', async () => {
+  it('belongs to one process at a time, and is released when that stops', async () => {
     paper = await startPaper({ PAPER_STATE: folder });
     expect(() => new StateFile(folder)).toThrow(/database is locked/);
     await paper.stop();
@@ -87,7 +87,7 @@ describe('the state', () => {
     new StateFile(folder).close();
   });
 
-  it('is nowhere without a folder', async () => {
+  it('is lost without a folder', async () => {
     const first = await startPaper();
     await post(first.url, { client_order_id: 'forgotten' });
     await first.stop();

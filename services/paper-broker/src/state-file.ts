@@ -4,15 +4,15 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Change } from './exchange/table.ts';
 
 /**
- * The exchange's rows in a file. A commit is on the disk before it returns (0.2 ms on a laptop's disk); it holds rows, not requests, so that
- * another version of the matching reads what this one did. One process at a time has it.
+ * The exchange's rows in a file. A commit is on disk before it returns (0.2 ms on a laptop). It stores rows, not
+ * requests, so that another version of the matching can read them. Only one process at a time can open it.
  */
 export class StateFile {
   readonly #database: DatabaseSync;
   readonly #put: StatementSync;
   readonly #delete: StatementSync;
 
-  /** Opens or makes the file in the folder. Throws when another process has it. */
+  /** Opens or creates the file in the folder. Throws if another process has it open. */
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true });
     this.#database = new DatabaseSync(join(folder, 'paper-broker.sqlite'));

@@ -19,7 +19,7 @@ describe('the streams', () => {
     return { socket, frames, heard, say: (message: object) => socket.send(JSON.stringify(message)) };
   };
 
-  it('of updates speaks JSON in binary frames, and acknowledges what is listened to', async () => {
+  it('of updates use JSON in binary frames, and acknowledge subscriptions', async () => {
     const { socket, frames, heard, say } = await open('/stream');
     say({ action: 'authenticate', data: { key_id: 'paper', secret_key: 'paper-secret' } });
     say({ action: 'listen', data: { streams: ['trade_updates', 'account_updates'] } });
@@ -41,7 +41,7 @@ describe('the streams', () => {
     socket.terminate();
   });
 
-  it('of updates takes the short form of authentication, and refuses wrong keys, nonsense and listening before', async () => {
+  it('of updates accept the short form of authentication, and refuse wrong keys, nonsense and listening first', async () => {
     const short = await open('/stream');
     short.say({ action: 'listen', data: { streams: ['trade_updates'] } });
     short.say({ action: 'auth', key: 'paper', secret: 'paper-secret' });
@@ -57,7 +57,7 @@ describe('the streams', () => {
     expect(await once(nonsense.socket, 'close')).toMatchObject([1008, expect.anything()]);
   });
 
-  it('tell each account its own only', async () => {
+  it('send each account only its own updates', async () => {
     await paper.call('POST', '/accounts', { key_id: 'stranger', secret_key: 'x' });
     const [own, strange] = [await paper.listen(), await paper.listen({ id: 'stranger', secret: 'x' })];
     await paper.order({ client_order_id: 'mine' });
@@ -66,7 +66,7 @@ describe('the streams', () => {
     expect([own.events('hers'), strange.events('mine')]).toEqual([[], []]);
   });
 
-  it('of prices tells those who ask for a symbol each new price of it', async () => {
+  it('of prices send each new price to the subscribers of its symbol', async () => {
     const { socket, heard, say } = await open('/v2/iex');
     say({ action: 'subscribe', trades: ['ACME'] });
     say({ action: 'auth', key: 'paper', secret: 'paper-secret' });
@@ -85,13 +85,13 @@ describe('the streams', () => {
     socket.terminate();
   });
 
-  it('are nowhere else', async () => {
+  it('are not found at other paths', async () => {
     const socket = new WebSocket(`${paper.url.replace('http', 'ws')}/v1/stream`);
     const [error] = (await once(socket, 'error')) as [Error];
     expect(error.message).toContain('404');
   });
 
-  it('say goodbye when the service stops', async () => {
+  it('close their sockets when the service stops', async () => {
     const other = await startPaper();
     const ear = await listen(other.url);
     const closed = once(ear.socket, 'close');

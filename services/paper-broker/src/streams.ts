@@ -5,16 +5,16 @@ import { WebSocketServer, type WebSocket } from 'ws';
 
 const maxPayload = 16 * 1024;
 const socketsLimit = 500;
-/** Milliseconds between pings; who answered none since the last is gone. */
+/** Milliseconds between pings; a socket that did not answer the last one is closed. */
 const heartbeatMs = 15_000;
 
-/** Where sockets go, by path. */
+/** The handler of sockets at a path. */
 export interface StreamRoute {
   readonly path: RegExp;
   readonly take: (socket: WebSocket) => void;
 }
 
-/** All WebSockets of the broker: taken in, kept alive, cut off when the broker goes away. */
+/** All WebSockets of the broker: accepts them, keeps them alive, cuts them when the broker becomes unavailable. */
 export class Streams {
   readonly #server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false });
   readonly #alive = new WeakSet<WebSocket>();
@@ -37,16 +37,16 @@ export class Streams {
     this.#beating = setInterval(() => this.#beat(), heartbeatMs);
   }
 
-  /** Cuts everybody off at once, as a broken network does. */
+  /** Cuts all connections at once, as a broken network does. */
   cut(): void {
     for (const client of this.#server.clients) client.terminate();
   }
 
-  /** Says goodbye; who does not answer is cut off after a second. */
+  /** Closes all sockets; those that do not answer are cut after a second. */
   async stop(): Promise<void> {
     clearInterval(this.#beating);
     const gone = [...this.#server.clients].map((client) => once(client, 'close'));
-    for (const client of this.#server.clients) client.close(1012, 'the broker restarts');
+    for (const client of this.#server.clients) client.close(1012, 'the broker is restarting');
     const late = setTimeout(() => this.cut(), 1000);
     await Promise.all(gone);
     clearTimeout(late);

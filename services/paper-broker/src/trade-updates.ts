@@ -5,12 +5,12 @@ import type { Accounts } from './accounts.ts';
 import { updateJson } from './alpaca-json.ts';
 import { streamFaults, type Exchange, type Update } from './exchange/index.ts';
 
-/** Bytes waiting for a slow client, at most; then it is cut off, for nothing is sent twice. */
+/** With more bytes than this waiting, a slow client is cut off: nothing is sent twice. */
 const bufferLimit = 4 * 1024 * 1024;
-/** Milliseconds that an update is held back to come after the next one; when there is none it comes then. */
+/** An update held back for the next one is sent after this many milliseconds if there is none. */
 const heldMs = 200;
 
-const listening = gauge({ name: 'paper_stream_sockets', help: 'Sockets that listen to trade updates.' });
+const listening = gauge({ name: 'paper_stream_sockets', help: 'Sockets subscribed to trade updates.' });
 
 const message = z.object({
   action: z.string(),
@@ -24,13 +24,13 @@ const message = z.object({
 interface Client {
   account?: string;
   listens: boolean;
-  /** It hears nothing more until it connects again. */
+  /** It gets no more updates until it reconnects. */
   isDeaf: boolean;
 }
 
 /**
- * `/stream` as Alpaca's paper trading speaks it: JSON in binary frames; authenticate, listen, then `trade_updates`. Nothing is told again: who
- * was away asks over HTTP.
+ * `/stream` of Alpaca's paper trading: JSON in binary frames; authenticate, listen, then `trade_updates`. Nothing is
+ * repeated: a client that was disconnected must ask over HTTP.
  */
 export class TradeUpdates {
   readonly #clients = new Map<WebSocket, Client>();
@@ -41,7 +41,7 @@ export class TradeUpdates {
     private readonly exchange: Exchange,
   ) {}
 
-  /** Takes a client that has connected. */
+  /** Takes over a connected client. */
   take(socket: WebSocket): void {
     this.#clients.set(socket, { listens: false, isDeaf: false });
     socket.on('close', () => {
@@ -51,12 +51,12 @@ export class TradeUpdates {
     socket.on('message', (data) => this.#hear(socket, String(data)));
   }
 
-  /** Tells everybody what is his, with the faults that are scripted for it. */
+  /** Sends each account its updates, with the faults scripted for them. */
   publish(updates: readonly Update[]): void {
     for (const update of updates) this.#publish(update);
   }
 
-  /** Nothing is held back any more. */
+  /** Drops updates that are held back. */
   stop(): void {
     for (const { timer } of this.#held.values()) clearTimeout(timer);
     this.#held.clear();
@@ -106,9 +106,9 @@ export class TradeUpdates {
   #hear(socket: WebSocket, text: string): void {
     const client = this.#clients.get(socket);
     const heard = parse(text);
-    if (!client || !heard) return socket.close(1008, 'not understood');
+    if (!client || !heard) return socket.close(1008, 'invalid message');
     if (heard.action === 'authenticate' || heard.action === 'auth') return this.#authenticate(socket, client, heard);
-    if (heard.action !== 'listen') return socket.close(1008, 'not understood');
+    if (heard.action !== 'listen') return socket.close(1008, 'invalid message');
     if (client.account === undefined) {
       return socket.send(frameOf('authorization', { status: 'unauthorized', action: 'listen' }), { binary: true });
     }

@@ -7,13 +7,13 @@ import type { FaultInjection } from './fault-injection.ts';
 import { byClientOrderId, oneOrder, orderQuery, patchOrder, postOrder } from './requests.ts';
 import type { z } from 'zod';
 
-/** What routes stand on. */
+/** Dependencies of the routes. */
 export interface Counter {
   readonly exchange: Exchange;
   readonly faultInjection: FaultInjection;
 }
 
-/** What is there, without the fields that are absent. */
+/** The fields without absent ones. */
 const given = <T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 
@@ -30,7 +30,7 @@ function replaceRequest(body: z.output<typeof patchOrder>): ReplaceRequest {
   return { clientOrderId: body.client_order_id ?? randomUUID(), ...given({ qty, timeInForce, limitPrice, stopPrice }) };
 }
 
-/** What an order trades, for faults by symbol; nothing when there is no such order. */
+/** An order's symbol, for faults by symbol; undefined if there is no such order. */
 const symbolOf = (exchange: Exchange, account: string, id: string): string | undefined => {
   try {
     return exchange.order(account, id).symbol;
@@ -43,7 +43,7 @@ interface WithId {
   readonly Params: { readonly id: string };
 }
 
-/** `/v2/orders`, by Alpaca's documentation of 2025. */
+/** `/v2/orders`, as documented by Alpaca in 2025. */
 export function orderRoutes(door: FastifyInstance, counter: Counter): void {
   const { faultInjection } = counter;
   door.post('/v2/orders', async (request, reply) => {
@@ -64,7 +64,7 @@ export function orderRoutes(door: FastifyInstance, counter: Counter): void {
     const orders = await faultInjection.attend(request, reply, { on: 'read', act: (exchange) => exchange.orders(id, query) });
     return orders?.map(orderJson);
   });
-  // A colon begins a parameter in Fastify's paths; two are one.
+  // A colon begins a parameter in Fastify's paths; two colons are a literal one.
   door.get('/v2/orders::by_client_order_id', ownQuery, async (request, reply) => {
     const { id } = accountOf(request);
     const { client_order_id: named } = read(byClientOrderId, request.query);
@@ -109,7 +109,7 @@ function singleOrderRoutes(door: FastifyInstance, { exchange, faultInjection }: 
   });
 }
 
-/** Each order with the status that its own cancel would have had. */
+/** Each order with the status of its own cancel. */
 function cancelAllRoute(door: FastifyInstance, { exchange, faultInjection }: Counter): void {
   const cancelOne = (account: string, order: ExchangeOrder, now: number) => {
     try {

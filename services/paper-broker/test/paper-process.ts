@@ -2,18 +2,18 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** A paper broker as a process of its own, on a port of its own. */
+/** A paper broker in its own process, on its own port. */
 export interface PaperProcess {
   readonly url: string;
-  /** SIGKILL: at whatever line it is. */
+  /** Sends SIGKILL. */
   kill(): Promise<void>;
-  /** SIGTERM; the exit code. */
+  /** Sends SIGTERM; returns the exit code. */
   stop(): Promise<number | null>;
 }
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Starts one from its sources; throws what it said when it ends before it trades. */
+/** Starts a paper broker from its sources; throws its output if it ends before it is ready. */
 export async function startProcess(env: Readonly<Record<string, string>>): Promise<PaperProcess> {
   const flags = ['--import', './typescript-hook.mjs', '--conditions=@tradecore/source'];
   const calm = { PORT: '0', ADMIN_PORT: '0', PAPER_WALK: 'off', PAPER_TICK_MS: '20' };

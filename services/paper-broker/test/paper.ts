@@ -7,19 +7,19 @@ import { PaperBroker } from '../src/paper-broker.service.ts';
 /** Any JSON. */
 export type Json = Record<string, unknown>;
 
-/** An answer of the broker. */
+/** An answer from the broker. */
 export interface Answer<T = Json> {
   readonly status: number;
   readonly headers: Headers;
   readonly body: T;
 }
 
-/** What a listener has heard. */
+/** The updates that a listener received. */
 export interface Ear {
   readonly socket: WebSocket;
   /** Every update so far. */
   readonly heard: Json[];
-  /** Events of the order that its client named so, in the order in which they came. */
+  /** Events of the order with this client order id, in order of arrival. */
   events(clientOrderId: string): string[];
   close(): void;
 }
@@ -28,7 +28,7 @@ export interface Ear {
 export interface Paper {
   readonly url: string;
   call<T = Json>(method: string, path: string, body?: unknown, keys?: Keys): Promise<Answer<T>>;
-  /** Posts an order in ACME, 10 at the market, with changes; returns the answer. */
+  /** Posts a market order for 10 ACME, with changes; returns the answer. */
   order(changes: Json, keys?: Keys): Promise<Answer>;
   listen(keys?: Keys): Promise<Ear>;
   stop(): Promise<void>;
@@ -42,7 +42,7 @@ export interface Keys {
 
 export const firstKeys: Keys = { id: 'paper', secret: 'paper-secret' };
 
-/** Waits for something to become true. */
+/** Waits until the condition is true. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await condition())) {
@@ -67,7 +67,7 @@ export async function call<T = Json>(url: string, method: string, path: string, 
   return { status: response.status, headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as T };
 }
 
-/** Listens to the trade updates at `url`. */
+/** Subscribes to the trade updates at `url`. */
 export async function listen(url: string, keys: Keys = firstKeys): Promise<Ear> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/stream`);
   const heard: Json[] = [];
@@ -91,7 +91,7 @@ export async function listen(url: string, keys: Keys = firstKeys): Promise<Ear> 
   };
 }
 
-/** Starts one: prices stand still and orders fill whole unless `env` says otherwise. */
+/** Starts a paper broker; prices do not move and orders fill completely unless `env` says otherwise. */
 export async function startPaper(env: Readonly<Record<string, string>> = {}): Promise<Paper> {
   const calm = { PAPER_WALK: 'off', PAPER_PARTIAL_FILLS: '0', PAPER_TICK_MS: '20' };
   const service = await startTestService(paperBroker, { ...calm, ...env });

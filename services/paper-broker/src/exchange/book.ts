@@ -8,23 +8,23 @@ export interface Retention {
   readonly closedCount: number;
 }
 
-/** What belongs to an account. */
+/** One account's orders and executions. */
 interface Shelf {
   readonly orders: History;
   readonly executions: History;
-  /** Ids of orders by their clients' names. */
+  /** Order ids by client order id. */
   readonly names: Map<string, string>;
 }
 
 const pruneLimit = 1000;
 
-/** All orders and executions, by everything that they are looked up by. */
+/** All orders and executions, with an index for each kind of lookup. */
 export class Book {
   readonly orders: Table<ExchangeOrder>;
   readonly executions: Table<VenueExecution>;
   readonly #shelves = new Map<string, Shelf>();
   readonly #open = new Map<string, ExchangeOrder>();
-  /** In the order in which they were closed. */
+  /** Ids of closed orders, in order of closing. */
   readonly #closed = new Set<string>();
   readonly #executionsByOrder = new Map<string, string[]>();
 
@@ -52,7 +52,7 @@ export class Book {
     if (isNew) this.#shelveExecution(execution);
   }
 
-  /** Takes rows up as they were stored: orders as they were submitted, closed ones as they were last changed. */
+  /** Restores stored rows: orders by time of submission, closed ones by their last change. */
   restore(orders: readonly ExchangeOrder[], executions: readonly VenueExecution[]): void {
     for (const order of orders.toSorted((a, b) => a.submittedAt - b.submittedAt)) {
       this.orders.restore(order.id, order);
@@ -66,7 +66,7 @@ export class Book {
     }
   }
 
-  /** The account's order of that id. */
+  /** The account's order with that id. */
   of(account: string, id: string): ExchangeOrder | undefined {
     const order = this.orders.get(id);
     return order?.account === account ? order : undefined;
@@ -103,7 +103,7 @@ export class Book {
     for (const id of this.#shelves.get(account)?.executions.newestFirst() ?? []) yield this.executions.get(id) as VenueExecution;
   }
 
-  /** Forgets closed orders that are too old or too many, the oldest first, some at a time. */
+  /** Forgets closed orders that are too old or too many, oldest first, up to 1,000 per call. */
   prune(now: number): void {
     let looked = 0;
     for (const id of this.#closed) {

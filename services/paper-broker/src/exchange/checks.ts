@@ -3,12 +3,12 @@ import { isFractionable, tickAt, type Instrument } from './instruments.ts';
 import { impossible, insufficient, malformed } from './refusal.ts';
 import type { OrderRequest, ReplaceRequest, ExchangeOrder } from './exchange-order.ts';
 
-/** The terms of an order, checked. */
+/** The checked terms of an order. */
 export type Terms = Pick<ExchangeOrder, 'side' | 'type' | 'timeInForce' | 'qty' | 'limitPrice' | 'stopPrice'>;
 
 const clientOrderIdLimit = 128;
 
-/** A number above nought; `Refusal` 422 for anything else. */
+/** A number greater than zero; `Refusal` 422 for anything else. */
 export function positive(name: string, text: string): Decimal {
   if (decimalRefusal(text) !== undefined) throw malformed(`${name} must be a number`);
   const value = decimal(text);
@@ -31,7 +31,7 @@ export function priceOf(name: string, text: string): Decimal {
   throw impossible(`invalid ${name} ${text}. sub-penny increment does not fulfill minimum pricing criteria`);
 }
 
-/** Which prices an order of a type has to have; it must not have the others. */
+/** The prices that an order type requires; it must not have the others. */
 const pricesOf = {
   market: { limit: false, stop: false },
   limit: { limit: true, stop: false },
@@ -49,7 +49,7 @@ function checkPrices({ type, limitPrice, stopPrice }: Pick<OrderRequest, 'type' 
 
 const isImmediate = (timeInForce: OrderRequest['timeInForce']): boolean => timeInForce === 'ioc' || timeInForce === 'fok';
 
-/** Checks what a client asks for against the instrument and the market's hours. Throws `Refusal` 422. */
+/** Checks an order request against the instrument and the market's hours. Throws `Refusal` 422. */
 export function checkTerms(request: OrderRequest, instrument: Instrument, isMarketOpen: boolean): Terms {
   const { side, type, timeInForce, limitPrice, stopPrice } = request;
   if (request.clientOrderId.length > clientOrderIdLimit) {
@@ -72,7 +72,7 @@ export function checkTerms(request: OrderRequest, instrument: Instrument, isMark
 
 const replaceable: ReadonlySet<ExchangeOrder['status']> = new Set(['new', 'partially_filled', 'suspended', 'done_for_day']);
 
-/** Checks a replace against the order that it replaces: its new terms. Throws `Refusal` 422. */
+/** Checks a replace request against its order and returns the new terms. Throws `Refusal` 422. */
 export function checkReplace(order: ExchangeOrder, changes: ReplaceRequest, instrument: Instrument): Terms {
   if (!replaceable.has(order.status)) throw impossible(`cannot replace order in ${order.status} status`);
   const { clientOrderId, ...wanted } = changes;

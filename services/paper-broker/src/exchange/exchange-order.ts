@@ -1,6 +1,6 @@
 import type { Decimal } from '@tradecore/money';
 
-/** Alpaca's words for where an order is. */
+/** Alpaca's order statuses. */
 export type VenueStatus =
   | 'pending_new'
   | 'new'
@@ -15,7 +15,7 @@ export type VenueStatus =
   | 'rejected'
   | 'suspended';
 
-/** What a client asks for; prices and quantities as it wrote them. */
+/** An order request; prices and quantities as the client wrote them. */
 export interface OrderRequest {
   readonly clientOrderId: string;
   readonly symbol: string;
@@ -27,7 +27,7 @@ export interface OrderRequest {
   readonly stopPrice?: string;
 }
 
-/** What a replace asks for; what is absent stays. `qty` is the new total, filled shares included where they are carried over. */
+/** A replace request; absent fields stay as they are. `qty` is the new total, including carried-over fills. */
 export interface ReplaceRequest {
   readonly clientOrderId: string;
   readonly qty?: string;
@@ -49,21 +49,21 @@ export interface ExchangeOrder {
   readonly limitPrice?: Decimal;
   readonly stopPrice?: Decimal;
   readonly status: VenueStatus;
-  /** Carried over from the order that it replaces, but where it counts from zero. */
+  /** Includes the fills of the order that it replaces, unless it counts from zero. */
   readonly filledQty: Decimal;
-  /** What the order that it replaces had filled does not count as its own: all of `qty` may trade. */
+  /** Fills of the order that it replaces do not count: all of `qty` may trade. */
   readonly countsFromZero?: boolean;
-  /** Quantity times price of all that was filled, so that the average is exact until it is shown. */
+  /** Sum of quantity times price of all fills, so that the average price is exact until it is shown. */
   readonly filledValue: Decimal;
   /** The stop price was met. */
   readonly triggered: boolean;
-  /** Money (buy) or shares (sell) that it holds. */
+  /** Money (buy) or shares (sell) that the order holds. */
   readonly hold: Decimal;
   readonly replaces?: string;
   readonly replacedBy?: string;
   readonly submittedAt: number;
   readonly updatedAt: number;
-  /** When its day ends; `day` orders only. */
+  /** End of its trading day; `day` orders only. */
   readonly expiresAt?: number;
   readonly filledAt?: number;
   readonly canceledAt?: number;
@@ -90,7 +90,7 @@ export interface VenueExecution {
   readonly busted: boolean;
 }
 
-/** Alpaca's names of what the stream tells. */
+/** Alpaca's event names on the update stream. */
 export type UpdateEvent =
   | 'new'
   | 'fill'
@@ -108,18 +108,18 @@ export type UpdateEvent =
   | 'trade_bust'
   | 'trade_correct';
 
-/** One message of the stream of updates. */
+/** One message of the update stream. */
 export interface Update {
   readonly event: UpdateEvent;
   readonly at: number;
-  /** The order as it stood then. */
+  /** The order at that time. */
   readonly order: ExchangeOrder;
-  /** Of fills, busts and corrections. */
+  /** For fills, busts and corrections. */
   readonly execution?: {
     readonly id: string;
     readonly qty: Decimal;
     readonly price: Decimal;
-    /** Shares of the symbol in the account after it. */
+    /** Shares of the symbol in the account afterwards. */
     readonly positionQty: Decimal;
     /** The execution that a bust or a correction is about. */
     readonly previousId?: string;
@@ -128,5 +128,5 @@ export interface Update {
 
 const closed: ReadonlySet<VenueStatus> = new Set(['filled', 'canceled', 'expired', 'replaced', 'rejected']);
 
-/** It may still trade. */
+/** Whether the order may still trade. */
 export const isOpen = ({ status }: Pick<ExchangeOrder, 'status'>): boolean => !closed.has(status);

@@ -5,7 +5,7 @@ const start = Date.parse('2025-07-01T14:00:00Z');
 const day = 24 * 3_600_000;
 let names = 0;
 
-/** Ten of ACME, which costs 100.00, at the market. */
+/** A market order for 10 ACME, which costs 100.00. */
 const buy = (changes: Partial<OrderRequest> = {}): OrderRequest => ({
   clientOrderId: `name-${(names += 1)}`,
   symbol: 'ACME',
@@ -17,7 +17,7 @@ const buy = (changes: Partial<OrderRequest> = {}): OrderRequest => ({
 });
 const limit = (limitPrice: string, changes: Partial<OrderRequest> = {}) => buy({ type: 'limit', limitPrice, ...changes });
 
-/** An account `me` of 100,000 where prices stand still and orders fill whole. */
+/** An account `me` with 100,000; prices do not move and orders fill completely. */
 class Scene {
   readonly exchange: Exchange;
 
@@ -46,7 +46,7 @@ class Scene {
   at = (id: string): ExchangeOrder => this.exchange.order('me', id);
   told = (): string[] => this.exchange.takeUpdates().map(({ event }) => event);
 
-  /** What is refused, in Alpaca's words. */
+  /** The refusal, as Alpaca words it. */
   refusal(act: () => unknown): Pick<Refusal, 'status' | 'code' | 'message'> {
     try {
       act();
@@ -59,7 +59,7 @@ class Scene {
 }
 
 describe('an order', () => {
-  it('is taken in, then acknowledged, then filled at the last price', () => {
+  it('is accepted, then acknowledged, then filled at the last price', () => {
     const scene = new Scene();
     const order = scene.submit(buy());
     expect(order).toMatchObject({ status: 'pending_new', hold: '1040' });
@@ -70,7 +70,7 @@ describe('an order', () => {
     expect(scene.exchange.account('me')).toMatchObject({ cash: '99000', held: '0', power: '99000', longValue: '1000' });
   });
 
-  it('has prices in cents, below a dollar in hundredths of a cent', () => {
+  it('has prices in cents; below one dollar, in hundredths of a cent', () => {
     const scene = new Scene();
     scene.price('ACME', '0.5432');
     expect(scene.place(limit('0.5431')).status).toBe('new');
@@ -78,7 +78,7 @@ describe('an order', () => {
       expect(scene.refusal(() => scene.submit(limit(price)))).toMatchObject({ status: 422 });
   });
 
-  it('is for a fraction of a share where the instrument has them, as a day order; money is exact to nine places', () => {
+  it('may be for a fraction of a share, if fractionable, as a day order; money is exact to nine places', () => {
     const scene = new Scene({ partialFills: 0.9 });
     const third = buy({ symbol: 'AAPL', qty: '0.333333333' });
     expect(scene.place(third)).toMatchObject({ status: 'filled', filledQty: '0.333333333', filledValue: '68.389999932' });
@@ -93,7 +93,7 @@ describe('an order', () => {
     });
   });
 
-  it('with a limit waits for its price and never pays more; money is held at the limit', () => {
+  it('with a limit waits for its price and never pays more; it holds money at the limit', () => {
     const scene = new Scene();
     const { id } = scene.place(limit('99'));
     expect(scene.exchange.account('me')).toMatchObject({ held: '990', power: '99010' });
@@ -104,7 +104,7 @@ describe('an order', () => {
     expect(scene.exchange.account('me')).toMatchObject({ cash: '99015', held: '0' });
   });
 
-  it('with a stop sleeps until the price is met, then goes to the market, or waits for its limit', () => {
+  it('with a stop waits until the price is met, then trades at the market or at its limit', () => {
     const scene = new Scene();
     const stop = scene.place(buy({ type: 'stop', stopPrice: '105' }));
     const both = scene.place(buy({ type: 'stop_limit', stopPrice: '105', limitPrice: '105.50' }));
@@ -116,14 +116,14 @@ describe('an order', () => {
     expect(scene.at(both.id)).toMatchObject({ status: 'filled', filledValue: '1052' });
   });
 
-  it('for a day ends with its day, good till cancelled does not', () => {
+  it('for a day ends with its day; a good-till-cancelled order does not', () => {
     const scene = new Scene();
     const [today, forEver] = [scene.place(limit('90')), scene.place(limit('90', { timeInForce: 'gtc' }))];
     scene.exchange.tick(start + day);
     expect([scene.at(today.id), scene.at(forEver.id)]).toMatchObject([{ status: 'expired', hold: '0' }, { status: 'new' }]);
   });
 
-  it('immediate or cancel takes what there is, fill or kill all or nothing', () => {
+  it('immediate-or-cancel fills what it can; fill-or-kill fills completely', () => {
     const scene = new Scene({ partialFills: 0.95, seed: 3 });
     expect(scene.place(limit('99', { timeInForce: 'ioc' }))).toMatchObject({ status: 'canceled', filledQty: '0' });
     const ioc = scene.place(buy({ timeInForce: 'ioc', qty: '40' }));
@@ -133,7 +133,7 @@ describe('an order', () => {
     for (let n = 0; n < 20; n += 1) expect(scene.place(buy({ timeInForce: 'fok' }))).toMatchObject({ status: 'filled' });
   });
 
-  it('fills in parts where the market takes parts, each an execution', () => {
+  it('fills in parts if the market takes parts, each an execution', () => {
     const scene = new Scene({ partialFills: 0.95, seed: 3 });
     const { id } = scene.place(buy({ qty: '100' }));
     expect(scene.at(id).status).toBe('partially_filled');
@@ -144,7 +144,7 @@ describe('an order', () => {
     expect(executions.at(-1)).toMatchObject({ cumQty: '100', leavesQty: '0', sequence: executions.length });
   });
 
-  it('waits while the market is closed or the symbol halted', () => {
+  it('waits while the market is closed or the symbol is halted', () => {
     const scene = new Scene({ session: newYork });
     const evening = Date.parse('2025-07-01T22:00:00Z');
     const { id } = scene.place(buy(), evening);
@@ -164,7 +164,7 @@ describe('an order', () => {
 });
 
 describe('a replacement', () => {
-  it('has a new id, carries what was filled, and the larger need is held meanwhile', () => {
+  it('has a new id and carries fills over; the larger need is held meanwhile', () => {
     const scene = new Scene({ partialFills: 0.95, seed: 3 });
     const { id, filledQty } = scene.place(limit('100', { qty: '40' }));
     expect(filledQty).toBe('19');
@@ -189,7 +189,7 @@ describe('a replacement', () => {
   it.each([
     ['by setting', { replaceCarriesFills: false }, 0],
     ['by script', {}, 1],
-  ])('counts from zero where fills are not carried over (%s): all of it may trade', (_, options, times) => {
+  ])('counts from zero if fills are not carried over (%s): all of it may trade', (_, options, times) => {
     const scene = new Scene({ partialFills: 0.95, seed: 3, ...options });
     const { id, filledQty } = scene.place(limit('100', { qty: '40' }));
     if (times > 0) scene.exchange.faults.add({ id: 'f', kind: 'replace-counts-from-zero', times, probability: 1 });
@@ -207,7 +207,7 @@ describe('a replacement', () => {
   it.each([
     ['fill-before-replace', 'filled', ['pending_replace', 'fill', 'order_replace_rejected', 'rejected']],
     ['replace-rejected', 'new', ['pending_replace', 'order_replace_rejected', 'rejected']],
-  ] as const)('that meets %s is rejected, and the old order is %s', (kind, status, told) => {
+  ] as const)('under %s is rejected, and the old order is %s', (kind, status, told) => {
     const scene = new Scene();
     const { id } = scene.place(limit('90'));
     scene.told();
@@ -219,7 +219,7 @@ describe('a replacement', () => {
     expect(scene.exchange.account('me').held).toBe(status === 'filled' ? '0' : '900');
   });
 
-  it('is refused below what is filled, after the end, without the money, and under a name that is taken', () => {
+  it('is refused below the filled quantity, after the end, without the money, and with a duplicate client order id', () => {
     const scene = new Scene({ partialFills: 0.95, seed: 3 });
     const { id, clientOrderId } = scene.place(limit('100', { qty: '40' }));
     const refused = (changes: object) =>
@@ -256,24 +256,24 @@ describe('what is refused', () => {
   scene.place(buy({ clientOrderId: 'taken' }));
 
   it.each([
-    ['a name that is taken', { clientOrderId: 'taken' }, 422, 40010001, 'client_order_id must be unique'],
-    ['a symbol that nobody knows', { symbol: 'NOPE' }, 422, 42210000, 'asset "NOPE" not found'],
+    ['a duplicate client order id', { clientOrderId: 'taken' }, 422, 40010001, 'client_order_id must be unique'],
+    ['an unknown symbol', { symbol: 'NOPE' }, 422, 42210000, 'asset "NOPE" not found'],
     ['a halted symbol', { symbol: 'HALT' }, 422, 42210000, 'asset "HALT" is not tradable'],
     ['half a share', { qty: '0.5' }, 403, 40310000, 'asset "ACME" is not fractionable'],
-    ['nothing', { qty: '0' }, 422, 42210000, 'qty must be > 0'],
-    ['no number', { qty: 'ten' }, 422, 40010001, 'qty must be a number'],
+    ['a quantity of zero', { qty: '0' }, 422, 42210000, 'qty must be > 0'],
+    ['a quantity that is not a number', { qty: 'ten' }, 422, 40010001, 'qty must be a number'],
     ['a limit order without a limit', { type: 'limit' }, 422, 40010001, 'limit orders require a limit price'],
-    ['a market order with one', { limitPrice: '9' }, 422, 40010001, 'market orders must not have a limit price'],
+    ['a market order with a limit', { limitPrice: '9' }, 422, 40010001, 'market orders must not have a limit price'],
     [
-      'a stop that is immediate',
+      'an immediate stop order',
       { type: 'stop', stopPrice: '9', timeInForce: 'ioc' },
       422,
       42210000,
       'invalid time_in_force ioc for a stop order',
     ],
-    ['more than the money', { qty: '1000' }, 403, 40310000, 'insufficient buying power'],
+    ['a buy for more than the money', { qty: '1000' }, 403, 40310000, 'insufficient buying power'],
     [
-      'more than the shares',
+      'a sell of more than the shares',
       { side: 'sell', qty: '11' },
       403,
       40310000,
@@ -289,14 +289,14 @@ describe('what is refused', () => {
     expect(scene.refusal(() => scene.submit(limit('9.999')))).toEqual({ status: 422, code: 42210000, message });
   });
 
-  it('shares that an open sell holds', () => {
+  it('a sell of shares that an open sell holds', () => {
     scene.place(limit('120', { side: 'sell', qty: '8' }));
     expect(scene.refusal(() => scene.submit(buy({ side: 'sell', qty: '3' }))).message).toContain('available: 2');
   });
 });
 
 describe('executions', () => {
-  it('taken back or corrected change the books, and are told with what they were', () => {
+  it('that are busted or corrected change the books, and the update names the old execution', () => {
     const scene = new Scene();
     const { id } = scene.place(buy());
     const [fill] = scene.exchange.executions('me');
@@ -319,7 +319,7 @@ describe('executions', () => {
 });
 
 describe('positions', () => {
-  it('cost their average, and a sale takes its part of the cost', () => {
+  it('have an average cost, and a sale takes its share of it', () => {
     const scene = new Scene();
     scene.place(buy());
     scene.price('ACME', '110');
@@ -330,7 +330,7 @@ describe('positions', () => {
 });
 
 describe('memory', () => {
-  it('is bounded: closed orders go by age and by number, the oldest first, and their names are free again', () => {
+  it('is bounded: closed orders are forgotten by age and number, oldest first, and their ids are free again', () => {
     const scene = new Scene({ keepClosed: 3, keepClosedMs: 2 * day });
     const placed = [0, 1, 2, 3, 4].map((n) => scene.place(buy({ clientOrderId: `kept-${n}` }), start + n));
     scene.exchange.tick(start + 10);
@@ -344,10 +344,10 @@ describe('memory', () => {
 });
 
 describe('a stored state', () => {
-  it('with something that is not listed any more is refused, not guessed at; a price alone may go', () => {
+  it('with an unlisted symbol is refused, unless it has only a price', () => {
     const restore = (table: string) => new Exchange({ seed: 1 }).restore([{ table, key: 'x', row: { id: 'x', symbol: 'GONE' } }]);
     for (const table of ['orders', 'holdings', 'executions']) {
-      expect(() => restore(table)).toThrow('the state holds GONE, which is not listed');
+      expect(() => restore(table)).toThrow('the stored state contains GONE, which is not listed');
     }
     expect(() => restore('quotes')).not.toThrow();
   });

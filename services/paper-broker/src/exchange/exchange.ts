@@ -23,32 +23,32 @@ import {
 
 export type { Quote } from './market.ts';
 
-/** What an exchange is made of. */
+/** Options of an exchange. */
 export interface ExchangeOptions {
-  /** All its chance comes from here: prices, sizes of fills, likelihood of faults. */
+  /** Seed of everything random: prices, sizes of fills, likelihood of faults. */
   readonly seed: number;
   readonly listing?: readonly Instrument[];
   readonly session?: Session;
-  /** How likely an execution takes only a part of what is left, 0 to 1; 0.2 when absent. */
+  /** Probability that an execution takes only a part of what is left, 0 to 1; default 0.2. */
   readonly partialFills?: number;
-  /** Prices move by themselves; true when absent. */
+  /** Prices move by themselves; default true. */
   readonly walks?: boolean;
-  /** A replacement carries over what the order that it replaces has filled; true when absent. */
+  /** A replacement carries over the fills of the order that it replaces; default true. */
   readonly replaceCarriesFills?: boolean;
-  /** Ids of orders and executions; from the seed when absent: then they repeat with it. */
+  /** Ids of orders and executions; by default from the seed, so that they repeat with it. */
   readonly newId?: () => string;
-  /** Closed orders older than this, or more than so many, are forgotten: 7 days, 50,000, which take 100 MB. */
+  /** Closed orders that are older or more than this are forgotten; default 7 days, and 50,000, which take 100 MB. */
   readonly keepClosedMs?: number;
   readonly keepClosed?: number;
-  /** Changed rows are kept for `takeChanges`; false when absent. */
+  /** Changed rows are kept for `takeChanges`; default false. */
   readonly tracked?: boolean;
 }
 
-/** An account, its figures taken together. */
+/** An account with its totals. */
 export interface AccountView extends CashRow {
-  /** What a new buy may hold. */
+  /** Money that a new buy may hold. */
   readonly power: Decimal;
-  /** What its shares are worth at the last prices. */
+  /** Value of its shares at the last prices. */
   readonly longValue: Decimal;
 }
 
@@ -69,7 +69,9 @@ export interface OrderQuery {
   readonly limit?: number;
 }
 
-/** Which executions are listed: newest first when not `ascending`, at most `limit`, those that come after `past`, an execution's id. */
+/**
+ * Which executions are listed: newest first unless `ascending`, at most `limit`, only those after the execution `past`.
+ */
 export interface ExecutionQuery {
   readonly after?: number;
   readonly until?: number;
@@ -79,8 +81,9 @@ export interface ExecutionQuery {
 }
 
 /**
- * A stock exchange and a broker's books in memory: no clock, no I/O, every step at the time that it is given. A request is checked and answered
- * at once; what becomes of it happens in `work` (what was asked) and `tick` (what the market does), and is told by `takeUpdates`.
+ * A stock exchange and a broker's books in memory: no clock, no I/O; the caller gives the time of every step. A request
+ * is checked and answered at once; its effects happen in `work` (requests) and `tick` (the market), and `takeUpdates`
+ * returns them.
  */
 export class Exchange {
   readonly faults: Faults;
@@ -112,12 +115,12 @@ export class Exchange {
     this.#floor = new Floor({ ...parts, session, partialFills, newId: this.#newId });
   }
 
-  /** Opens an account with money; nothing happens when it is open. */
+  /** Opens an account with money; does nothing if it is open. */
   open(account: string, money: string, now: number): void {
     this.#ledger.open(account, positive('cash', money), now);
   }
 
-  /** Takes an order in, `pending_new`. Throws `Refusal` in Alpaca's words. */
+  /** Accepts an order as `pending_new`. Throws `Refusal`, as Alpaca words it. */
   submit(account: string, request: OrderRequest, now: number): ExchangeOrder {
     const instrument = this.#tradable(request.symbol);
     const terms = checkTerms(request, instrument, this.session.isOpen(now));
@@ -130,7 +133,7 @@ export class Exchange {
     return this.#take({ ...order, hold, ...this.#fresh(terms.timeInForce, now) });
   }
 
-  /** Takes a replacement in, `pending_new`; the order that it replaces is `pending_replace` and holds the larger of both needs. */
+  /** Accepts a replacement as `pending_new`; the old order is `pending_replace` and holds the larger of both needs. */
   replace(account: string, id: string, changes: ReplaceRequest, now: number): ExchangeOrder {
     const before = this.order(account, id);
     const terms = checkReplace(before, changes, this.#tradable(before.symbol));
@@ -150,7 +153,10 @@ export class Exchange {
     return this.#take({ ...sized, ...fresh, id: this.#newId(), clientOrderId, replaces: id, hold: zero, triggered });
   }
 
-  /** Asks to cancel: the order is `pending_cancel`. Throws `Refusal` 404, 422 when it is closed or something is pending. */
+  /**
+   * Requests a cancel: the order is `pending_cancel`. Throws `Refusal` 404, or 422 if it is closed or a change is
+   * pending.
+   */
   cancel(account: string, id: string, now: number): void {
     const order = this.order(account, id);
     if (!isOpen(order)) throw impossible(`order is already in "${order.status}" state`);
@@ -162,19 +168,21 @@ export class Exchange {
     this.#floor.ask(id);
   }
 
-  /** Works an order again that was done for the day or suspended. Throws `Refusal` 404, 422 when it was not. */
+  /** Resumes an order that was done for the day or suspended. Throws `Refusal` 404, or 422 if it was neither. */
   resume(account: string, id: string, now: number): void {
     const order = this.order(account, id);
     if (order.status !== 'done_for_day' && order.status !== 'suspended') throw impossible(`order is in "${order.status}" state`);
     this.#floor.resume(order, now);
   }
 
-  /** Does what was asked: acknowledges, matches, cancels, replaces. */
+  /** Carries out requests: acknowledges, matches, cancels, replaces. */
   work(now: number): void {
     this.#floor.work(now);
   }
 
-  /** The market moves: prices make a step, resting orders are matched, `day` orders end with their day, old ones are forgotten. */
+  /**
+   * One market step: moves prices, matches resting orders, expires `day` orders after their day, forgets old orders.
+   */
   tick(now: number): void {
     if (this.#walks) this.#market.walk(now);
     else this.#market.confirm(now);
@@ -183,26 +191,26 @@ export class Exchange {
     this.#book.prune(now);
   }
 
-  /** Everything that was told since the last call, in order. */
+  /** All updates since the last call, in order. */
   takeUpdates(): Update[] {
     return this.#floor.takeUpdates();
   }
 
-  /** The order; `Refusal` 404 when the account has none of that id. */
+  /** The order; `Refusal` 404 if the account has none with that id. */
   order(account: string, id: string): ExchangeOrder {
     const order = this.#book.of(account, id);
     if (!order) throw notFound(`order not found for ${id}`);
     return order;
   }
 
-  /** The order that its client named so; `Refusal` 404. */
+  /** The order with that client order id; `Refusal` 404. */
   orderByClientId(account: string, clientOrderId: string): ExchangeOrder {
     const order = this.#book.byClientId(account, clientOrderId);
     if (!order) throw notFound(`order not found for ${clientOrderId}`);
     return order;
   }
 
-  /** The account's orders that fit. */
+  /** The account's orders that match the query. */
   orders(account: string, query: OrderQuery = {}): ExchangeOrder[] {
     const { status = 'open', symbols, side, until = Infinity, limit = 50 } = query;
     const fits = (order: ExchangeOrder): boolean =>
@@ -214,7 +222,7 @@ export class Exchange {
     return pick(asked, { ...query, limit, fits, at: ({ submittedAt }) => submittedAt });
   }
 
-  /** The account's executions that fit, without those that were taken back; all, oldest first, when nothing is asked for. */
+  /** The account's executions that match the query, without busted ones; by default all, oldest first. */
   executions(account: string, query: ExecutionQuery = {}): VenueExecution[] {
     const { until = Infinity, ascending = true, past } = query;
     if (past !== undefined && !this.#book.executions.get(past)) throw malformed('invalid page_token');
@@ -222,16 +230,16 @@ export class Exchange {
     return pick(this.#book.executionsOf(account), { ...query, ascending, fits, at: ({ at }) => at });
   }
 
-  /** Takes an execution back. `Refusal` 404 without it. */
+  /** Busts an execution. `Refusal` 404 if there is none. */
   bust(executionId: string, now: number): void {
     this.#floor.amend(this.#execution(executionId), undefined, now);
   }
 
-  /** Puts other figures in the place of an execution's; `qty` at most what it was. */
+  /** Corrects an execution's figures; `qty` must not exceed the original. */
   correct(executionId: string, figures: { readonly qty?: string; readonly price?: string }, now: number): void {
     const execution = this.#execution(executionId);
     const qty = figures.qty === undefined ? execution.qty : positive('qty', figures.qty);
-    if (compare(qty, execution.qty) > 0) throw impossible('qty must be at most what it was');
+    if (compare(qty, execution.qty) > 0) throw impossible('qty must not exceed the original quantity');
     const price = figures.price === undefined ? execution.price : positive('price', figures.price);
     this.#floor.amend(execution, { qty, price }, now);
   }
@@ -250,7 +258,7 @@ export class Exchange {
       .map((holding) => ({ ...holding, price: this.quote(holding.symbol).price }));
   }
 
-  /** All that is listed. */
+  /** All listed instruments. */
   get instruments(): readonly Instrument[] {
     return this.#market.instruments;
   }
@@ -262,7 +270,7 @@ export class Exchange {
     return quote;
   }
 
-  /** Sets a price, or whether the symbol is halted. */
+  /** Sets a symbol's price, or whether it is halted. */
   setQuote(symbol: string, set: { readonly price?: string; readonly halted?: boolean }, now: number): void {
     this.quote(symbol);
     const { price, halted } = set;
@@ -270,7 +278,7 @@ export class Exchange {
     this.#market.set(symbol, { ...priced, ...(halted !== undefined && { halted }) }, now);
   }
 
-  /** The fault of one of the kinds that happens now, by script or because of what is traded; undefined when all goes well. */
+  /** The fault of one of these kinds that applies now, by script or by symbol; undefined if there is none. */
   fault(kinds: readonly FaultKind[], occasion: Occasion): Pick<Fault, 'kind' | 'ms'> | undefined {
     const scripted = this.faults.take(kinds, occasion);
     if (scripted || occasion.symbol === undefined || (occasion.on ?? 'submit') !== 'submit') return scripted;
@@ -278,7 +286,7 @@ export class Exchange {
     return own !== undefined && kinds.includes(own) ? { kind: own } : undefined;
   }
 
-  /** The rows that changed since the last call; of `tracked` exchanges. Prices only when asked for: they change all the time. */
+  /** The rows changed since the last call, if `tracked`. Prices only on request: they change all the time. */
   takeChanges(prices: boolean): Change[] {
     const tables = [this.#ledger.cash, this.#ledger.holdings, this.#book.orders, this.#book.executions];
     const changes = tables.flatMap((table) => table.takeChanges());
@@ -292,13 +300,13 @@ export class Exchange {
     return this.#book.openCount;
   }
 
-  /** What the books hold: money, shares, orders, executions, each table in the order of its keys. */
+  /** The books: money, shares, orders, executions, each table in the order of its keys. */
   books(): Change[] {
     const tables = [this.#ledger.cash, this.#ledger.holdings, this.#book.orders, this.#book.executions];
     return tables.flatMap((table) => table.rows());
   }
 
-  /** Takes stored rows up, once, before anything else. Quotes of symbols that are no longer listed are left out. */
+  /** Restores stored rows, once, before anything else. Quotes of symbols that are no longer listed are ignored. */
   restore(rows: readonly Required<Change>[]): void {
     const of = <Row>(table: string): [string, Row][] =>
       rows.filter((each) => each.table === table).map(({ key, row }) => [key, row as Row]);
@@ -314,11 +322,11 @@ export class Exchange {
     }
   }
 
-  /** What is held or ordered has a price; a price alone may go. */
+  /** A symbol that is held or ordered must be listed; a stored price alone may be dropped. */
   #checkListed(table: string, row: unknown): void {
     const { symbol } = row as { symbol?: string };
     if (table === 'quotes' || symbol === undefined || this.#market.instrument(symbol)) return;
-    throw new Error(`the state holds ${symbol}, which is not listed`);
+    throw new Error(`the stored state contains ${symbol}, which is not listed`);
   }
 
   #take(order: ExchangeOrder): ExchangeOrder {
@@ -331,7 +339,7 @@ export class Exchange {
     return { status: 'pending_new' as const, triggered: false, submittedAt: now, updatedAt: now, ...ends };
   }
 
-  /** What a replacement begins with. */
+  /** The fills that a replacement starts with. */
   #carriedOver({ account, symbol, filledQty, filledValue }: ExchangeOrder) {
     const isFresh = !this.#carriesFills || this.faults.take(['replace-counts-from-zero'], { account, symbol, on: 'replace' });
     return isFresh ? { filledQty: zero, filledValue: zero, countsFromZero: true } : { filledQty, filledValue };

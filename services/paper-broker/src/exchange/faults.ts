@@ -1,6 +1,6 @@
 import type { Random } from './random.ts';
 
-/** What may go wrong with a request; whoever carries requests to the exchange plays them. */
+/** Faults of a request; played by the code that passes requests to the exchange. */
 export const requestFaults = [
   'timeout-before-accept',
   'timeout-after-accept',
@@ -10,7 +10,7 @@ export const requestFaults = [
   'slow',
   'fill-before-ack',
 ] as const;
-/** What may go wrong with an order; the exchange plays them. */
+/** Faults of an order; played by the exchange. */
 export const orderFaults = [
   'reject',
   'suspend',
@@ -23,16 +23,16 @@ export const orderFaults = [
   'overfill',
   'replace-counts-from-zero',
 ] as const;
-/** What may go wrong with the stream of updates; whoever carries it plays them. */
+/** Faults of the update stream; played by the code that sends it. */
 export const streamFaults = ['duplicate-updates', 'out-of-order-updates', 'stream-gap'] as const;
 
-/** The kind of a fault that waits for its occasion. */
+/** The kind of a scripted fault that waits for its occasion. */
 export type FaultKind = (typeof requestFaults)[number] | (typeof orderFaults)[number] | (typeof streamFaults)[number];
 
-/** What a request asks. */
+/** What a request does. */
 export type Operation = 'submit' | 'replace' | 'cancel' | 'read';
 
-/** A fault by script. */
+/** A scripted fault. */
 export interface Fault {
   readonly id: string;
   readonly kind: FaultKind;
@@ -42,11 +42,11 @@ export interface Fault {
   readonly account?: string;
   /** Only for requests of this operation; submit, replace and cancel when absent. */
   readonly on?: Operation;
-  /** How often it happens still. */
+  /** Remaining number of times. */
   readonly times: number;
-  /** How likely at each occasion, 0 to 1. */
+  /** Probability at each occasion, 0 to 1. */
   readonly probability: number;
-  /** How long: of `slow` the delay, of `timeout-*` the silence, of `fill-before-ack` the delay of the answer. */
+  /** Duration: the delay of `slow`, the silence of `timeout-*`, the delay of the answer of `fill-before-ack`. */
   readonly ms?: number;
 }
 
@@ -63,27 +63,27 @@ export class Faults {
 
   constructor(private readonly random: Random) {}
 
-  /** Adds one; one of the same id is replaced. */
+  /** Adds a fault; replaces one with the same id. */
   add(fault: Fault): void {
     this.#waiting.set(fault.id, fault);
   }
 
-  /** All, in the order in which they were added. */
+  /** All faults, in the order they were added. */
   list(): readonly Fault[] {
     return [...this.#waiting.values()];
   }
 
-  /** Removes one; false when there is none. */
+  /** Removes a fault; false if there is none. */
   remove(id: string): boolean {
     return this.#waiting.delete(id);
   }
 
-  /** Removes all. */
+  /** Removes all faults. */
   clear(): void {
     this.#waiting.clear();
   }
 
-  /** The first fault of one of the kinds that fits the occasion, used once; undefined when nothing goes wrong. */
+  /** Uses the first fault of these kinds that matches the occasion; undefined if none does. */
   take(kinds: readonly FaultKind[], occasion: Occasion): Fault | undefined {
     for (const fault of this.#waiting.values()) {
       if (!kinds.includes(fault.kind) || !fits(fault, occasion)) continue;

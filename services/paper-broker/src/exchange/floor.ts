@@ -9,7 +9,7 @@ import type { Random } from './random.ts';
 import type { Session } from './session.ts';
 import { isOpen, type Update, type UpdateEvent, type VenueExecution, type ExchangeOrder } from './exchange-order.ts';
 
-/** What the floor works with. */
+/** Dependencies of the floor. */
 export interface FloorParts {
   readonly market: Market;
   readonly ledger: Ledger;
@@ -25,44 +25,44 @@ type Patch = Partial<Omit<ExchangeOrder, 'id' | 'account' | 'hold' | 'updatedAt'
 
 const trading: ReadonlySet<ExchangeOrder['status']> = new Set(['new', 'partially_filled', 'suspended']);
 
-/** Where orders are worked: acknowledged, matched, cancelled, replaced, expired; and where each such step is told. */
+/** Works orders: acknowledges, matches, cancels, replaces and expires them, and records an update for each step. */
 export class Floor {
-  /** Orders of which something is asked that is not done yet. */
+  /** Orders with a pending request. */
   readonly #arrived = new Set<string>();
-  /** Cancelled orders that trade once more, by script. */
+  /** Cancelled orders that a script lets trade once more. */
   readonly #late = new Set<string>();
-  /** Filled orders that trade one lot more, by script. */
+  /** Filled orders that a script lets trade one more lot. */
   readonly #over = new Set<string>();
   #updates: Update[] = [];
   #sequence = 0;
 
   constructor(private readonly parts: FloorParts) {}
 
-  /** Everything told since the last call, in order. */
+  /** All updates since the last call, in order. */
   takeUpdates(): Update[] {
     const updates = this.#updates;
     this.#updates = [];
     return updates;
   }
 
-  /** How many executions there were. */
+  /** Number of executions so far. */
   get sequence(): number {
     return this.#sequence;
   }
 
-  /** Goes on after `sequence` executions, with the orders that wait for an answer. */
+  /** Continues after `sequence` executions, with the orders that wait for an answer. */
   restore(sequence: number): void {
     this.#sequence = sequence;
     for (const { id, status } of this.parts.book.open())
       if (status === 'pending_new' || status === 'pending_cancel') this.ask(id);
   }
 
-  /** Something is asked of the order: the next `work` does it. */
+  /** Queues a request for the order: the next `work` carries it out. */
   ask(id: string): void {
     this.#arrived.add(id);
   }
 
-  /** Does what was asked: acknowledges new orders and matches them, cancels, replaces. */
+  /** Carries out requests: acknowledges and matches new orders, cancels, replaces. */
   work(now: number): void {
     for (const id of [...this.#arrived]) {
       this.#arrived.delete(id);
@@ -73,7 +73,7 @@ export class Floor {
     }
   }
 
-  /** Matches all resting orders at the prices of now, after ending those whose day is over; then late fills. */
+  /** Expires orders whose day is over and matches the other open orders at current prices; then makes late fills. */
   sweep(now: number): void {
     for (const order of this.parts.book.open()) {
       if (order.expiresAt !== undefined && order.expiresAt <= now) this.#expire(order, now);
@@ -91,12 +91,12 @@ export class Floor {
     }
   }
 
-  /** Works an order again that was done for the day or suspended. */
+  /** Resumes an order that was done for the day or suspended. */
   resume(order: ExchangeOrder, now: number): void {
     this.#trade(this.change(order, { status: restingStatus(order) }, now, 'new'), now);
   }
 
-  /** Stores the changed order with what it holds now, and tells it. */
+  /** Stores the changed order and its hold, and records the update. */
   change(order: ExchangeOrder, patch: Patch, now: number, event?: UpdateEvent): ExchangeOrder {
     const { ledger, book } = this.parts;
     const next = { ...order, ...patch, updatedAt: now };
@@ -111,7 +111,7 @@ export class Floor {
     this.#updates.push(update);
   }
 
-  /** Trades a quantity of the order at its limit where that is better for nobody, else at the last price. */
+  /** Trades a quantity of the order at the last price, or at its limit if the last price is worse. */
   execute(order: ExchangeOrder, qty: Decimal, now: number): ExchangeOrder {
     const { ledger, book, newId } = this.parts;
     const price = this.#priceOf(order);
@@ -134,7 +134,7 @@ export class Floor {
     return changed;
   }
 
-  /** Takes an execution back, or puts other figures in its place. */
+  /** Busts an execution, or corrects its figures. */
   amend(execution: VenueExecution, to: { qty: Decimal; price: Decimal } | undefined, now: number): void {
     const { ledger, book, newId } = this.parts;
     const order = book.orders.get(execution.orderId) as ExchangeOrder;
@@ -151,7 +151,7 @@ export class Floor {
     this.tell({ event, at: now, order: changed, execution: { id: newId(), ...told, positionQty, previousId: execution.id } });
   }
 
-  /** Those that replaced it and carry its fills. */
+  /** Amends the replacements that carry its fills. */
   #amendReplacements({ replacedBy }: ExchangeOrder, more: Decimal, value: Decimal, now: number): void {
     const next = replacedBy === undefined ? undefined : this.parts.book.orders.get(replacedBy);
     if (next && !next.countsFromZero) this.#amendReplacements(this.#amendOrder(next, more, value, now), more, value, now);
@@ -162,7 +162,7 @@ export class Floor {
     return this.change(order, { filledQty: add(filledQty, more), filledValue: add(filledValue, value) }, now);
   }
 
-  /** Whether a fault of the kind happens to the order now, by script or because of what it trades. */
+  /** Whether a fault of this kind applies to the order now, by script or by symbol. */
   #meets(kind: FaultKind, { account, symbol }: ExchangeOrder): boolean {
     if (this.parts.faults.take([kind], { account, symbol })) return true;
     return this.#instrument(symbol).fault === kind;
@@ -212,7 +212,7 @@ export class Floor {
     return part === zero ? order : this.execute(order, part, now);
   }
 
-  /** Half of what is left, at least a lot: what is left when that is less. */
+  /** Half of what is left in whole lots, or all of it if that is less than a lot. */
   #some(order: ExchangeOrder): Decimal {
     const part = partOf(order, 0.5, fillLot(this.#instrument(order.symbol)));
     return part === zero ? leavesOf(order) : part;
@@ -227,7 +227,7 @@ export class Floor {
     this.change(order, { status, ...(status === 'canceled' ? { canceledAt: now } : { expiredAt: now }) }, now, status);
   }
 
-  /** One meeting of an order with the market: trades what the market takes; `ioc` and `fok` end here. */
+  /** One attempt to trade an order: fills what the market takes; `ioc` and `fok` orders end here. */
   #trade(order: ExchangeOrder, now: number): void {
     if (!trading.has(order.status)) return;
     const { price, halted } = this.#quote(order);

@@ -1,4 +1,4 @@
-/** Ids in the order in which they came, read from the newest. Ids that are gone are skipped, and left out when they are the half. */
+/** Ids in order of arrival, read newest first. Removed ids are skipped, and dropped once they are more than half. */
 export class History {
   #ids: string[] = [];
   #gone = 0;
@@ -9,7 +9,7 @@ export class History {
     this.#ids.push(id);
   }
 
-  /** One of the ids is there no more. */
+  /** Notes that one of the ids was removed. */
   forget(): void {
     this.#gone += 1;
     if (this.#gone * 2 <= this.#ids.length) return;

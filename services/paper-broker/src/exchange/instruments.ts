@@ -1,36 +1,39 @@
 import { compare, decimal, type Decimal } from '@tradecore/money';
 import type { FaultKind } from './faults.ts';
 
-/** Something that can be traded. */
+/** A tradable instrument. */
 export interface Instrument {
   readonly symbol: string;
   readonly name: string;
   readonly exchange: 'NASDAQ' | 'NYSE' | 'ARCA';
-  /** Where its price starts. */
+  /** Its first price. */
   readonly close: Decimal;
   /** The day of that price. */
   readonly closedOn: string;
-  /** Quantities are multiples of it: a share, or the smallest fraction of one. */
+  /** Quantities are multiples of the lot: one share, or the smallest fraction of one. */
   readonly lot: Decimal;
   readonly halted: boolean;
-  /** Every order in it meets this fault. */
+  /** Every order in it has this fault. */
   readonly fault?: FaultKind;
 }
 
-/** Prices near the closes of this day: where the walk starts, not a quotation; only AAPL and MSFT were checked against a source. */
+/**
+ * Prices near this day's closes, as a start of the walk, not quotations; only AAPL and MSFT were checked against a
+ * source.
+ */
 const day = '2025-06-30';
 
 const share = decimal('1');
 const fraction = decimal('0.000000001');
 const ticks = { cents: decimal('0.01'), belowOne: decimal('0.0001') };
 
-/** Of which a price is a multiple: a cent, below a dollar a hundredth of it. */
+/** Prices are multiples of the tick: one cent; below one dollar, a hundredth of a cent. */
 export const tickAt = (price: Decimal): Decimal => (compare(price, share) < 0 ? ticks.belowOne : ticks.cents);
 
-/** It can be traded in fractions of a share. */
+/** Whether it can be traded in fractions of a share. */
 export const isFractionable = ({ lot }: Instrument): boolean => compare(lot, share) < 0;
 
-/** What a partial fill is a multiple of: whole shares; a fraction comes with the last one. */
+/** Partial fills are multiples of this: whole shares; the last fill takes the fraction. */
 export const fillLot = (instrument: Instrument): Decimal => (isFractionable(instrument) ? share : instrument.lot);
 
 const listed = (symbol: string, name: string, exchange: Instrument['exchange'], close: string): Instrument => ({
@@ -43,19 +46,19 @@ const listed = (symbol: string, name: string, exchange: Instrument['exchange'], 
   halted: false,
 });
 
-/** One that is not there, traded in whole shares. */
+/** A fictitious instrument, traded in whole shares. */
 const madeUp = (symbol: string, name: string, close: string): Instrument => ({
   ...listed(symbol, `${name} (made up)`, 'NYSE', close),
   lot: share,
 });
 
-/** A made-up stock at 10.00 whose every order meets a fault. */
+/** A fictitious stock at 10.00 whose every order has a fault. */
 const trap = (suffix: string, fault: FaultKind): Instrument => ({
   ...madeUp(`ACME.${suffix}`, `Acme, every order: ${fault}`, '10'),
   fault,
 });
 
-/** What the paper broker lists when nobody says otherwise. */
+/** The default listing of the paper broker. */
 export const listing: readonly Instrument[] = [
   listed('AAPL', 'Apple Inc.', 'NASDAQ', '205.17'),
   listed('AMD', 'Advanced Micro Devices, Inc.', 'NASDAQ', '141.90'),

@@ -10,7 +10,7 @@ export interface CashRow {
   readonly openedAt: number;
   readonly opened: Decimal;
   readonly cash: Decimal;
-  /** What open buys hold of it. */
+  /** The part that open buys hold. */
   readonly held: Decimal;
 }
 
@@ -19,15 +19,15 @@ export interface HoldingRow {
   readonly account: string;
   readonly symbol: string;
   readonly qty: Decimal;
-  /** What open sells hold of it. */
+  /** The part that open sells hold. */
   readonly held: Decimal;
-  /** What the shares cost, by average. */
+  /** Cost of the shares, by average. */
   readonly cost: Decimal;
 }
 
 type Traded = Pick<ExchangeOrder, 'account' | 'symbol' | 'side'>;
 
-/** Quantity times price; of fractions of a share rounded to 9 places. */
+/** Quantity times price; rounded to 9 places for fractions of a share. */
 export const valueOf = (qty: Decimal, price: Decimal): Decimal => multiply(qty, price, 'halfEven');
 
 const keyOf = (account: string, symbol: string): string => `${account}/${symbol}`;
@@ -42,12 +42,12 @@ export class Ledger {
     this.holdings = new Table('holdings', tracked);
   }
 
-  /** Opens an account; nothing happens when it is open. */
+  /** Opens an account; does nothing if it is open. */
   open(id: string, money: Decimal, now: number): void {
     if (!this.cash.get(id)) this.cash.put(id, { id, openedAt: now, opened: money, cash: money, held: zero });
   }
 
-  /** The account's money; `Refusal` 404 without one. */
+  /** The account's money; `Refusal` 404 if there is no account. */
   account(id: string): CashRow {
     const row = this.cash.get(id);
     if (!row) throw notFound('account not found');
@@ -64,7 +64,7 @@ export class Ledger {
     return subtract(cash, held);
   }
 
-  /** Refuses what the account can't hold beside what it holds already. */
+  /** Refuses what the account cannot hold in addition to its present holds. */
   check(order: Traded, qty: Decimal, more: Decimal): void {
     const { account, symbol, side } = order;
     if (side === 'buy') {
@@ -97,7 +97,10 @@ export class Ledger {
     this.#put({ ...holding, held: add(holding.held, change) });
   }
 
-  /** Books a trade: money one way, shares the other; a sale takes its part of the cost. Returns the shares that are there then. */
+  /**
+   * Books a trade: money one way, shares the other; a sale takes its share of the cost. Returns the new number of
+   * shares.
+   */
   trade({ account, symbol, side }: Traded, qty: Decimal, price: Decimal): Decimal {
     const value = valueOf(qty, price);
     const row = this.account(account);
@@ -122,7 +125,7 @@ interface TradeFigures {
   readonly price: Decimal;
 }
 
-/** What the shares cost after a trade; out of or into a short position it starts afresh. */
+/** Cost of the shares after a trade; it starts anew when a short position begins or ends. */
 function costAfter({ qty, cost }: HoldingRow, after: Decimal, { side, value, price }: TradeFigures): Decimal {
   if (compare(after, zero) <= 0) return zero;
   if (compare(qty, zero) <= 0 && compare(cost, zero) === 0) return valueOf(after, price);

@@ -7,7 +7,7 @@ import { Table } from './table.ts';
 export interface Quote {
   readonly symbol: string;
   readonly price: Decimal;
-  /** When it was made; milliseconds since 1970. */
+  /** Time of the price; milliseconds since 1970. */
   readonly at: number;
   readonly halted: boolean;
   /** Rises by one with each price. */
@@ -15,18 +15,20 @@ export interface Quote {
 }
 
 interface Listed extends Quote {
-  /** Where the walk is drawn to: the close, or the price that somebody set. */
+  /** The price that the walk returns to: the close, or the price that was set. */
   readonly anchor: number;
 }
 
-/** Of the price at each step: the size of a usual step, and how much of the way back to its anchor it is drawn. */
+/** As a fraction of the price: the size of a usual step, and the pull back to the anchor. */
 const step = 0.0002;
 const pull = 0.001;
 
-/** A number of fixed places without its last zeros: canonical, and four times as fast as parsing it, which at each step of each price tells. */
+/** Removes trailing zeros: canonical, and four times as fast as parsing, which matters at each step of each price. */
 const spelled = (fixed: string): Decimal => (fixed.includes('.') ? fixed.replace(/\.?0+$/, '') : fixed) as Decimal;
 
-/** What is listed and what it costs: a seeded walk around the last closes. The floats are chance; prices are exact. */
+/**
+ * The listed instruments and their prices: a seeded walk around the last closes. Floats are random; prices are exact.
+ */
 export class Market {
   readonly #instruments: ReadonlyMap<string, Instrument>;
   readonly quotes: Table<Listed>;
@@ -56,7 +58,7 @@ export class Market {
     return this.quotes.get(symbol);
   }
 
-  /** Sets a price, from which the walk goes on, or whether it is halted. False when there is no such symbol. */
+  /** Sets a price, from which the walk continues, or the halt. False if there is no such symbol. */
   set(symbol: string, { price, halted }: { price?: Decimal; halted?: boolean }, now: number): boolean {
     const quote = this.quotes.get(symbol);
     if (!quote) return false;
@@ -65,12 +67,12 @@ export class Market {
     return true;
   }
 
-  /** Every price was confirmed at this time: nothing moves, and yet it is not stale. */
+  /** Confirms every price at this time: nothing moves, but prices are not stale. */
   confirm(now: number): void {
     for (const quote of this.quotes.values()) this.quotes.put(quote.symbol, { ...quote, at: now, sequence: quote.sequence + 1 });
   }
 
-  /** Moves every price that trades by one step. */
+  /** Moves every price that is not halted by one step. */
   walk(now: number): void {
     for (const quote of this.quotes.values()) {
       const chance = this.random.next() + this.random.next() + this.random.next() - 1.5;

@@ -1,16 +1,16 @@
-/** What is picked out of a history. */
+/** What to pick from a history. */
 export interface Picking<T> {
   readonly at: (each: T) => number;
   readonly fits: (each: T) => boolean;
-  /** Only what came later than this. */
+  /** Only entries later than this. */
   readonly after?: number;
   readonly ascending?: boolean;
   readonly limit?: number;
-  /** Only what comes behind the one of this id, in the order that is asked for. */
+  /** Only entries after the one with this id, in the requested order. */
   readonly past?: string;
 }
 
-/** Picks from a history that is read from its newest entry, no further back than needed. */
+/** Picks from a history, reading from the newest entry no further back than needed. */
 export function pick<T extends { readonly id: string }>(newestFirst: Iterable<T>, picking: Picking<T>): T[] {
   const { ascending = false, limit = Infinity, past } = picking;
   const later = laterThan(newestFirst, picking);
@@ -25,7 +25,7 @@ function* laterThan<T>(newestFirst: Iterable<T>, { at, after = -Infinity }: Pick
   }
 }
 
-/** Those after the one of that id. */
+/** Entries after the one with that id. */
 function* behind<T extends { readonly id: string }>(all: Iterable<T>, id: string): Generator<T> {
   let isBehind = false;
   for (const each of all) {
@@ -34,7 +34,7 @@ function* behind<T extends { readonly id: string }>(all: Iterable<T>, id: string
   }
 }
 
-/** Those up to the one of that id, without it. */
+/** Entries before the one with that id. */
 function* before<T extends { readonly id: string }>(all: Iterable<T>, id: string | undefined): Generator<T> {
   for (const each of all) {
     if (each.id === id) return;

@@ -1,4 +1,4 @@
-/** Seeded chance (mulberry32): the same seed gives the same numbers; its state is one number. */
+/** Seeded random numbers (mulberry32): the same seed gives the same numbers; the state is one number. */
 export class Random {
   #state: number;
 
@@ -31,7 +31,7 @@ export class Random {
     return this.#state;
   }
 
-  /** Goes on where another left off. */
+  /** Continues from another generator's state. */
   restore(state: number): void {
     this.#state = state >>> 0;
   }

@@ -11,11 +11,11 @@ export interface TradingDay {
 /** When the exchange trades. Times are milliseconds since 1970. */
 export interface Session {
   isOpen(now: number): boolean;
-  /** The next time at which it opens; for a market that never closes, the beginning of its next day. */
+  /** The next opening; for a market that never closes, the start of its next day. */
   nextOpen(now: number): number;
-  /** The next time at which a trading day ends, and `day` orders with it. */
+  /** The next end of a trading day, which also ends `day` orders. */
   nextClose(now: number): number;
-  /** The trading days of these dates, both included, at most 3,660. */
+  /** The trading days from `from` to `to`, inclusive, at most 3,660. */
   days(from: string, to: string): readonly TradingDay[];
 }
 
@@ -30,7 +30,7 @@ function dates(from: string, to: string): string[] {
 
 const endOfUtcDay = (now: number): number => (Math.floor(now / dayLength) + 1) * dayLength;
 
-/** Trades round the clock, every day; its days are those of UTC. */
+/** Trades around the clock, every day; days are UTC days. */
 export const alwaysOpen: Session = {
   isOpen: () => true,
   nextOpen: endOfUtcDay,
@@ -42,7 +42,7 @@ export const alwaysOpen: Session = {
     }),
 };
 
-/** Full and early (13:00) closings, by the announcement of NYSE Group of 2024-11-08; 2025-01-09 was a day of mourning. */
+/** Full and early (13:00) closings, as announced by NYSE Group on 2024-11-08; 2025-01-09 was a day of mourning. */
 const holidays = new Set([
   ...['2025-01-01', '2025-01-09', '2025-01-20', '2025-02-17', '2025-04-18', '2025-05-26', '2025-06-19', '2025-07-04'],
   ...['2025-09-01', '2025-11-27', '2025-12-25'],
@@ -56,7 +56,7 @@ const earlyCloses = new Set(['2025-07-03', '2025-11-28', '2025-12-24', '2026-11-
 const newYorkHour = new Intl.DateTimeFormat('en-US', { timeZone: 'America/New_York', hour: 'numeric', hourCycle: 'h23' });
 const newYorkDate = new Intl.DateTimeFormat('en-CA', { timeZone: 'America/New_York', dateStyle: 'short' });
 
-/** The time at which New York's clocks show `clock` on that date; they change at night, so noon tells the day's offset. */
+/** The UTC time of a New York wall-clock time; clocks change at night, so noon has the day's offset. */
 function inNewYork(date: string, [hours, minutes]: readonly [number, number]): number {
   const noonUtc = Date.parse(`${date}T12:00:00Z`);
   const offset = 12 - Number(newYorkHour.format(noonUtc));
@@ -69,7 +69,7 @@ function tradingDay(date: string): TradingDay | undefined {
   return { date, opensAt: inNewYork(date, [9, 30]), closesAt: inNewYork(date, [earlyCloses.has(date) ? 13 : 16, 0]) };
 }
 
-/** The trading day whose close is the next one after `now`: no closing of the exchange lasts ten days. */
+/** The first trading day whose `after` time is past `now`; the exchange never closes for ten days. */
 function currentOrNext(now: number, after: (day: TradingDay) => number): TradingDay {
   const today = newYorkDate.format(now);
   const near = dates(today, dateOf(Date.parse(`${today}T00:00:00Z`) + 10 * dayLength));
@@ -80,7 +80,7 @@ function currentOrNext(now: number, after: (day: TradingDay) => number): Trading
   throw new Error(`no trading day within ten days of ${new Date(now).toISOString()}`);
 }
 
-/** The hours of the New York Stock Exchange: weekdays 9:30 to 16:00, without its holidays of 2025 to 2027. */
+/** The hours of the New York Stock Exchange: weekdays 9:30 to 16:00, except its holidays from 2025 to 2027. */
 export const newYork: Session = {
   isOpen: (now) => {
     const day = tradingDay(newYorkDate.format(now));

@@ -1,11 +1,11 @@
-/** A row that changed: its new state, or nothing when it is gone. */
+/** A changed row: its new state, or no `row` if it was deleted. */
 export interface Change {
   readonly table: string;
   readonly key: string;
   readonly row?: unknown;
 }
 
-/** Rows by key, and which of them changed since somebody last asked; without `tracked` nobody asks, and nothing is kept. */
+/** Rows by key and, if `tracked`, the keys changed since the last `takeChanges`. */
 export class Table<Row> {
   readonly #rows = new Map<string, Row>();
   readonly #changed = new Set<string>();
@@ -37,17 +37,17 @@ export class Table<Row> {
     if (this.tracked) this.#changed.add(key);
   }
 
-  /** Puts a row back as it was stored. */
+  /** Restores a stored row. */
   restore(key: string, row: Row): void {
     this.#rows.set(key, row);
   }
 
-  /** Every row, in the order of the keys. */
+  /** Every row, in key order. */
   rows(): Change[] {
     return [...this.#rows.keys()].sort().map((key) => ({ table: this.name, key, row: this.#rows.get(key) }));
   }
 
-  /** What changed since the last call. */
+  /** The changes since the last call. */
   takeChanges(): Change[] {
     const changes = [...this.#changed].map((key): Change => {
       const row = this.#rows.get(key);

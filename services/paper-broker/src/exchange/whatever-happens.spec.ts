@@ -15,7 +15,7 @@ const start = Date.parse('2025-07-01T14:00:00Z');
 const accounts = ['a', 'b'] as const;
 const symbols = ['ACME', 'KO'] as const;
 
-/** One thing that somebody does; numbers choose among what is there. */
+/** One action; numbers choose among existing orders and executions. */
 type Action =
   | { do: 'submit'; account: string; request: Omit<OrderRequest, 'clientOrderId'> }
   | { do: 'cancel'; nth: number }
@@ -75,19 +75,19 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('tomorrow' as const) }) },
 );
 
-/** Plays actions, and keeps what an outsider sees. */
+/** Plays actions and keeps what a client sees. */
 class Play {
   readonly exchange: Exchange;
   readonly told = new Map<string, Update>();
   readonly stored = new Map<string, Change>();
   amended = false;
-  /** A fault was asked for that fills more than was asked. */
+  /** A fault was scripted that overfills orders. */
   overfills = false;
   #now = start;
   #names = 0;
 
   constructor(seed: number) {
-    // As many days as it may play: what is forgotten after a week would be missing in the sums.
+    // Longer than the play: orders forgotten after a week would be missing from the sums.
     this.exchange = new Exchange({ seed, partialFills: 0.5, tracked: true, keepClosedMs: 100 * 24 * 3_600_000 });
     for (const account of accounts) this.exchange.open(account, '20000', start);
     this.exchange.tick(start);
@@ -125,7 +125,7 @@ class Play {
     }
   }
 
-  /** What does not come from a client. */
+  /** Actions that do not come from a client. */
   #scene(each: Exclude<Action, { do: 'submit' | 'cancel' | 'replace' | 'bust' | 'correct' }>): void {
     const { exchange } = this;
     switch (each.do) {
@@ -161,7 +161,7 @@ class Play {
   #on(position: number, act: (order: ExchangeOrder) => void): void {
     const all = this.all();
     const open = all.filter(isOpen);
-    // Open ones mostly: of those something can be asked.
+    // Mostly open orders: those can be changed.
     const choice = position % 4 === 0 || open.length === 0 ? all : open;
     const chosen = choice[position % choice.length];
     if (chosen) act(chosen);
@@ -177,7 +177,7 @@ class Play {
 
 const sum = (values: readonly Decimal[]): Decimal => values.reduce(add, zero);
 
-/** Money and shares are what the executions say, and what is held is what open orders hold. */
+/** Money and shares match the executions, and the account's holds match those of open orders. */
 function expectBooks({ exchange }: Play, all: readonly ExchangeOrder[], account: string): void {
   const fills = exchange.executions(account);
   const { cash, opened, held } = exchange.account(account);
@@ -198,13 +198,19 @@ function expectBooks({ exchange }: Play, all: readonly ExchangeOrder[], account:
   }
 }
 
-/** What the stream is to tell of an order; a bust or a correction is told of the order that traded, not of those that replaced it. */
+/**
+ * What the stream must show of an order; it reports a bust or a correction for the order that traded, not its
+ * replacements.
+ */
 const shown = (order: ExchangeOrder | undefined, isAmended: boolean) => {
   const { triggered: _, updatedAt: __, filledQty, filledValue, hold, ...rest } = order as ExchangeOrder;
   return isAmended ? rest : { ...rest, filledQty, filledValue, hold };
 };
 
-/** An order's filled quantity is what it and those before it in its chain were filled, and never more than it asked for, unless a fault overfills it. */
+/**
+ * An order's filled quantity is the sum of fills in its replace chain, and at most its quantity unless a fault
+ * overfills it.
+ */
 function expectOrders({ exchange, told, amended, overfills }: Play, all: readonly ExchangeOrder[]): void {
   const byId = new Map(all.map((order) => [order.id, order]));
   const fills = accounts.flatMap((account) => exchange.executions(account));
@@ -221,7 +227,7 @@ function expectOrders({ exchange, told, amended, overfills }: Play, all: readonl
 }
 
 describe('whatever happens', () => {
-  it('the books balance, nothing is filled beyond what was asked, all is told, and what is stored is all', () => {
+  it('the books balance, no order is overfilled, every change has an update, and the stored rows restore everything', () => {
     const actions = fc.array(action, { minLength: 1, maxLength: 60, size: 'max' });
     fc.assert(
       fc.property(fc.nat(1_000_000), actions, (seed, played) => {
@@ -242,7 +248,7 @@ describe('whatever happens', () => {
     );
   });
 
-  it('the same seed and the same requests give the same books, to the last id', () => {
+  it('the same seed and requests give the same books, ids included', () => {
     fc.assert(
       fc.property(fc.nat(1_000_000), fc.array(action, { minLength: 20, maxLength: 60, size: 'max' }), (seed, played) => {
         const books = [new Play(seed), new Play(seed)].map((play) => {
