@@ -32,7 +32,7 @@ describe('a brokerage that answers in unknown shapes', () => {
   };
   const sweeps = () => world.metric('broker_sweep_seconds_count');
 
-  it('may list multi-leg, option, crypto and notional orders: each is a foreign order, and the rest is compared', async () => {
+  it('may list orders with several legs, options, crypto or a notional: each is foreign, and the rest is compared', async () => {
     brokerage.orders = [
       { ...order, id: 'several', symbol: '', side: '', order_class: 'mleg' },
       { ...order, id: 'option', symbol: 'ACME260117C00150000' },
