@@ -37,7 +37,7 @@ export interface ExchangeOptions {
   readonly replaceCarriesFills?: boolean;
   /** Ids of orders and executions; by default from the seed, so that they repeat with it. */
   readonly newId?: () => string;
-  /** Closed orders that are older or more than this are forgotten; default 7 days, and 50,000, which take 100 MB. */
+  /** Closed orders beyond this age or number are forgotten; default 7 days, 50,000 orders (100 MB). */
   readonly keepClosedMs?: number;
   readonly keepClosed?: number;
   /** Changed rows are kept for `takeChanges`; default false. */
@@ -69,9 +69,7 @@ export interface OrderQuery {
   readonly limit?: number;
 }
 
-/**
- * Which executions are listed: newest first unless `ascending`, at most `limit`, only those after the execution `past`.
- */
+/** Which executions are listed: newest first unless `ascending`, at most `limit`, after the execution `past`. */
 export interface ExecutionQuery {
   readonly after?: number;
   readonly until?: number;
@@ -154,8 +152,7 @@ export class Exchange {
   }
 
   /**
-   * Requests a cancel: the order is `pending_cancel`. Throws `Refusal` 404, or 422 if it is closed or a change is
-   * pending.
+   * Requests a cancel: the order is `pending_cancel`. Throws `Refusal` 404, or 422 if closed or a change is pending.
    */
   cancel(account: string, id: string, now: number): void {
     const order = this.order(account, id);

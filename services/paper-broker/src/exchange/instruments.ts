@@ -17,10 +17,7 @@ export interface Instrument {
   readonly fault?: FaultKind;
 }
 
-/**
- * Prices near this day's closes, as a start of the walk, not quotations; only AAPL and MSFT were checked against a
- * source.
- */
+/** Prices near this day's closes: starts of the walk, not quotations; only AAPL and MSFT were checked. */
 const day = '2025-06-30';
 
 const share = decimal('1');

@@ -97,10 +97,7 @@ export class Ledger {
     this.#put({ ...holding, held: add(holding.held, change) });
   }
 
-  /**
-   * Books a trade: money one way, shares the other; a sale takes its share of the cost. Returns the new number of
-   * shares.
-   */
+  /** Books a trade: money one way, shares the other; a sale takes its share of the cost. Returns the shares left. */
   trade({ account, symbol, side }: Traded, qty: Decimal, price: Decimal): Decimal {
     const value = valueOf(qty, price);
     const row = this.account(account);

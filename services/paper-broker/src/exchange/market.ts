@@ -26,9 +26,7 @@ const pull = 0.001;
 /** Removes trailing zeros: canonical, and four times as fast as parsing, which matters at each step of each price. */
 const spelled = (fixed: string): Decimal => (fixed.includes('.') ? fixed.replace(/\.?0+$/, '') : fixed) as Decimal;
 
-/**
- * The listed instruments and their prices: a seeded walk around the last closes. Floats are random; prices are exact.
- */
+/** The listed instruments and their prices: a seeded walk around the last closes. Random floats, exact prices. */
 export class Market {
   readonly #instruments: ReadonlyMap<string, Instrument>;
   readonly quotes: Table<Listed>;

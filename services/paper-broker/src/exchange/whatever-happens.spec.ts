@@ -198,19 +198,13 @@ function expectBooks({ exchange }: Play, all: readonly ExchangeOrder[], account:
   }
 }
 
-/**
- * What the stream must show of an order; it reports a bust or a correction for the order that traded, not its
- * replacements.
- */
+/** What the stream must show of an order; a bust or a correction shows the order that traded, not replacements. */
 const shown = (order: ExchangeOrder | undefined, isAmended: boolean) => {
   const { triggered: _, updatedAt: __, filledQty, filledValue, hold, ...rest } = order as ExchangeOrder;
   return isAmended ? rest : { ...rest, filledQty, filledValue, hold };
 };
 
-/**
- * An order's filled quantity is the sum of fills in its replace chain, and at most its quantity unless a fault
- * overfills it.
- */
+/** The filled quantity is the sum of fills in the replace chain, and at most the quantity unless a fault overfills. */
 function expectOrders({ exchange, told, amended, overfills }: Play, all: readonly ExchangeOrder[]): void {
   const byId = new Map(all.map((order) => [order.id, order]));
   const fills = accounts.flatMap((account) => exchange.executions(account));
