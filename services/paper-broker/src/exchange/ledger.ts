@@ -122,7 +122,7 @@ interface TradeFigures {
   readonly price: Decimal;
 }
 
-/** Cost of the shares after a trade; it starts anew when a short position begins or ends. */
+/** Cost of the shares after a trade; reset when a short position begins or ends. */
 function costAfter({ qty, cost }: HoldingRow, after: Decimal, { side, value, price }: TradeFigures): Decimal {
   if (compare(after, zero) <= 0) return zero;
   if (compare(qty, zero) <= 0 && compare(cost, zero) === 0) return valueOf(after, price);
