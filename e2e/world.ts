@@ -64,6 +64,7 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
     throw new Error(`The fleet did not start; its runner said:\n${output()}`, { cause: error });
   }
   const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+  database.on('error', () => undefined); // a drill takes the server away under it
   let ending: Promise<number | null> | undefined;
   const person = async (subject: string, role: 'client' | 'operator' = 'client'): Promise<Client> =>
     new Client(address, await printedToken(['--subject', subject, '--role', role], env));

@@ -1,5 +1,6 @@
 import { ConfigFaults } from '@tradecore/service/config';
 import { CommanderError } from 'commander';
+import { backupCommands } from './backup/commands.ts';
 import { consumersCommands } from './consumers.ts';
 import { doctorCommands } from './doctor.ts';
 import { findingsCommands } from './findings.ts';
@@ -22,6 +23,7 @@ const groups: readonly Commands[] = [
   consumersCommands,
   parkedCommands,
   orderCommands,
+  backupCommands,
 ];
 
 /**

@@ -151,11 +151,11 @@ async function open(app: INestApplication, { admin, config, health, http, strate
  * Runs a service until SIGTERM or SIGINT: `await runService({ name: 'query-api', module: QueryApiModule, http: true })` is a whole `main.ts`.
  * Wrong settings: exit 78. A bug (an error that nobody caught): logged, exit 1. Stopped in time: exit 0; else exit 1 with what hung.
  */
-export async function runService(options: ServiceOptions): Promise<void> {
+export async function runService(options: ServiceOptions, env = environment()): Promise<void> {
   crashOnBugs();
   const running: { service?: RunningService } = {};
   stopOnSignals(() => running.service);
-  const service = await startService(options, environment()).catch(refuseToStart);
+  const service = await startService(options, env).catch(refuseToStart);
   running.service = service;
   const { url, adminUrl } = service;
   log.info({ ...(url !== undefined && { url }), adminUrl }, 'started');

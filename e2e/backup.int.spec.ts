@@ -1,0 +1,188 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { migrate } from '@tradecore/event-sourcing';
+import { catalogue } from '@tradecore/events';
+import { program } from '@tradecore/operate/program';
+import { readModelMigrations } from '@tradecore/read-models';
+import { runtimeMigrations } from '@tradecore/service/migrations';
+import pg from 'pg';
+import { OwnPostgres } from './own-postgres.ts';
+import { ended, freePort, until } from './world.ts';
+
+const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+describe('a backup of a PostgreSQL of its own', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'backup-'));
+  let server: OwnPostgres;
+  let owner: string;
+  let adminPort: number;
+  let follower: ChildProcess | undefined;
+
+  beforeAll(async () => {
+    server = await OwnPostgres.start();
+    owner = await server.createDatabase('tradecore');
+    const options = { catalogue, migrations: [...readModelMigrations, ...runtimeMigrations] };
+    await migrate(owner, { ...options, services: ['backup'], rolePasswords: { backup: 'of-the-backup' } });
+    await query(owner, 'create table moments (id int primary key)');
+    const login = new URL(owner);
+    Object.assign(login, { username: 'tradecore_backup', password: 'of-the-backup' });
+    adminPort = await freePort();
+    const { folder, libraries = '' } = server.programs;
+    const settings = { DATABASE_URL: login.href, BACKUP_DIR: dir, POSTGRES_DATA: server.data, ADMIN_PORT: String(adminPort) };
+    Object.assign(process.env, settings, { POSTGRES_PROGRAMS: folder, POSTGRES_LIBRARIES: libraries });
+  }, 60_000);
+
+  afterAll(async () => {
+    follower?.kill('SIGTERM');
+    if (follower) await ended(follower);
+    await server.end();
+    rmSync(dir, { recursive: true, force: true });
+  }, 60_000);
+
+  /** The command; its exit code and what it said. */
+  async function tradecore(...args: string[]): Promise<[code: number, said: string]> {
+    const said: string[] = [];
+    const code = await program(args, { say: (text) => said.push(text) });
+    return [code, said.join('\n')];
+  }
+
+  const moments = async (): Promise<number[]> =>
+    (await query<{ id: number }>(owner, 'select id from moments order by id')).map(({ id }) => id);
+  const commit = (id: number) => query(owner, `insert into moments values (${id})`);
+  const now = async (): Promise<string> =>
+    (
+      await query<{ now: string }>(
+        owner,
+        `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as now`,
+      )
+    )[0]?.now ?? '';
+
+  async function startFollower(): Promise<void> {
+    const hook = ['--conditions=@tradecore/source', '--import', file('../typescript-hook.mjs')];
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    follower = spawn(process.execPath, [...hook, file('../services/operate/src/main.ts'), 'backup', '--follow'], {
+      env,
+      stdio: ['ignore', openSync('/tmp/backup.follow.log', 'a'), 'inherit'],
+    });
+    await until('the receiver to be ready', async () => (await ask('/health/ready'))?.ok === true, 60_000);
+  }
+
+  const ask = (path: string): Promise<Response | undefined> =>
+    fetch(`http://127.0.0.1:${adminPort}${path}`).catch(() => undefined);
+
+  /** A figure of the receiver; NaN where it does not answer. */
+  async function figure(name: string): Promise<number> {
+    const text = (await (await ask('/metrics'))?.text()) ?? '';
+    const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+    return Number(line?.split(' ').at(-1)?.replace('+Inf', 'Infinity'));
+  }
+
+  /** Until all that was committed before this call can be restored. */
+  async function received(): Promise<void> {
+    const since = Date.now();
+    const isHere = async () => {
+      const asked = Date.now(); // the age is of a later moment, never of an earlier one
+      return asked - (await figure('backup_restorable_age_seconds')) * 1000 > since;
+    };
+    await until('what was committed to be received', isHere);
+  }
+
+  const series = (): string[] => readdirSync(dir).filter((name) => /^\d/.test(name));
+
+  it('is refused where there is none to restore', async () => {
+    expect(await tradecore('restore', '--into', join(dir, 'x'))).toEqual([1, expect.stringContaining('has no base')]);
+  });
+
+  it('is one base, whole, and is never restored over data', async () => {
+    await commit(1);
+    expect(await tradecore('backup')).toEqual([0, expect.stringContaining('restorable from')]);
+    expect(await tradecore('restore')).toEqual([1, expect.stringContaining(`${server.data} holds data`)]);
+    expect(await tradecore('restore', '--into', `${server.data}-2`, '--to', '2020-01-01T00:00:00Z')).toEqual([
+      1,
+      expect.stringContaining('The first moment that can be restored is'),
+    ]);
+    expect(await tradecore('restore', '--to', 'yesterday')).toEqual([64, expect.stringContaining('RFC 3339')]);
+  }, 30_000);
+
+  it('brings back what was committed after the base, up to the last byte that was received', async () => {
+    await startFollower();
+    for (const id of [2, 3, 4]) await commit(id);
+    await received();
+    await server.destroy();
+    expect(await tradecore('restore')).toEqual([0, expect.stringContaining('tradecore relay resume')]);
+    await server.startAgain();
+    expect(await moments()).toEqual([1, 2, 3, 4]);
+  }, 90_000);
+
+  it('begins a new series with a base at once when the server has another timeline', async () => {
+    await until('a base of the new timeline', async () => (await figure('backup_bases_total{outcome="taken"}')) === 2, 30_000);
+    expect(await figure('backup_series_begun_total{reason="timeline"}')).toBe(1);
+    expect(await figure('backup_restore_age_seconds')).toBeLessThan(60);
+    expect(await figure('backup_base_age_seconds')).toBeLessThan(60);
+  }, 60_000);
+
+  it('restores the moment that is asked for, and nothing after it', async () => {
+    await commit(5);
+    const moment = await now();
+    await commit(6);
+    await received();
+    await server.destroy();
+    expect(await tradecore('restore', '--to', moment, '--json')).toEqual([0, expect.stringContaining('"timeline": 3')]);
+    await server.startAgain();
+    expect(await moments()).toEqual([1, 2, 3, 4, 5]);
+  }, 90_000);
+
+  it('says that its slot is lost, and takes a new base at once', async () => {
+    await until('the third base', async () => (await figure('backup_bases_total{outcome="taken"}')) === 3, 30_000);
+    const before = series().length;
+    follower?.kill('SIGKILL');
+    if (follower) await ended(follower);
+    await query(owner, `select pg_terminate_backend(active_pid) from pg_replication_slots where active`);
+    await until(
+      'the slot to be free',
+      async () => (await query(owner, 'select from pg_replication_slots where active')).length === 0,
+    );
+    await query(owner, `select pg_drop_replication_slot('tradecore_backup')`);
+    await startFollower();
+    await until('a new base', async () => (await figure('backup_bases_total{outcome="taken"}')) === 1, 30_000);
+    expect(await figure('backup_series_begun_total{reason="slot-lost"}')).toBe(1);
+    expect(series().length).toBeGreaterThanOrEqual(before); // the oldest went with its bases: two stay
+  }, 90_000);
+
+  it('leaves no base that is half of one when it is killed', async () => {
+    const [newest = ''] = series().toReversed();
+    const bases = join(dir, newest, 'bases');
+    const child = spawn(
+      process.execPath,
+      [
+        '--conditions=@tradecore/source',
+        '--import',
+        file('../typescript-hook.mjs'),
+        file('../services/operate/src/main.ts'),
+        'backup',
+      ],
+      { stdio: 'ignore', env: { ...process.env, NODE_OPTIONS: '' } },
+    );
+    await until('a base under way', () => readdirSync(bases).some((name) => name.startsWith('.')));
+    child.kill('SIGKILL');
+    await ended(child);
+    const whole = readdirSync(bases).filter((name) => !name.startsWith('.'));
+    for (const name of whole) expect(readFileSync(join(bases, name, 'base.json'), 'utf8')).toContain('firstSegment');
+    expect((await tradecore('backup'))[0]).toBe(0);
+    expect(readdirSync(bases).filter((name) => name.startsWith('.'))).toEqual([]);
+  }, 60_000);
+});
+
+async function query<Row>(url: string, sql: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows as Row[];
+  } finally {
+    await client.end();
+  }
+}

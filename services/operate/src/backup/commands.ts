@@ -1,0 +1,125 @@
+import { readConfig, type Environment } from '@tradecore/service/config';
+import { takeBase } from './base.ts';
+import { newSeries, prune, seriesOf } from './folder.ts';
+import { BackupRefused, PostgresPrograms } from './programs.ts';
+import { restore } from './restore.ts';
+import { BackedUpServer } from './server.ts';
+import { backupConfig, backupEnvironment, type BackupSettings } from './settings.ts';
+import { printed, type Report, type Say } from '../output.ts';
+import { WrongUsage, type Shell, type Typed } from '../shell.ts';
+
+/** `backup`, `restore` */
+export function backupCommands(shell: Shell): void {
+  const json = { '--json': 'for scripts' };
+  shell.command(
+    shell.root,
+    {
+      usage: 'backup',
+      description: 'takes a base of the whole server into BACKUP_DIR',
+      options: {
+        '--follow': 'stay: receive WAL without a pause, take bases as they are due, serve the ages as metrics',
+        ...json,
+      },
+    },
+    (typed) => (typed.options['follow'] === true ? follow() : once(shell.say, typed)),
+  );
+  shell.command(
+    shell.root,
+    {
+      usage: 'restore',
+      description: 'restores out of BACKUP_DIR into an empty folder; the store is closed until tradecore relay resume',
+      options: {
+        '--to <time>': 'the moment to restore (RFC 3339); the latest when absent',
+        '--into <folder>': "PostgreSQL's folder of data; POSTGRES_DATA when absent",
+        '--aside': 'for a look beside the live one: a store of another name',
+        ...json,
+      },
+    },
+    (typed) => restoreInto(shell.say, typed),
+  );
+}
+
+async function follow(): Promise<number> {
+  const [{ runService }, { backupService }] = await Promise.all([import('@tradecore/service'), import('./follow.ts')]);
+  await runService(backupService, settingsFound());
+  return 0;
+}
+
+const once = (say: Say, typed: Typed): Promise<number> =>
+  answered(say, typed, async () => {
+    const settings = read();
+    const programs = new PostgresPrograms(settings);
+    const server = new BackedUpServer(settings.DATABASE_URL, settings.BACKUP_SLOT);
+    try {
+      const state = await server.state();
+      const [newest] = seriesOf(settings.BACKUP_DIR, state.systemIdentifier);
+      const series = newest?.timeline === state.timeline ? newest : newSeries(settings.BACKUP_DIR, state);
+      const base = await takeBase({ server, programs }, series, progress(say, typed));
+      const removed = prune(settings.BACKUP_DIR, settings.BACKUP_KEEP);
+      const { path, ended, bytes } = base;
+      return { rows: [{ base: path, 'restorable from': ended, bytes, 'bases removed': removed.length }], nothing: '' };
+    } finally {
+      await server.close();
+    }
+  });
+
+const restoreInto = (say: Say, typed: Typed): Promise<number> =>
+  answered(say, typed, async () => {
+    const settings = read();
+    const { into, to, aside } = wanted(settings, typed);
+    const isForPeople = typed.options['json'] !== true;
+    const restored = await restore({
+      ...{ dir: settings.BACKUP_DIR, into, aside, programs: new PostgresPrograms(settings) },
+      say: isForPeople ? say : () => undefined,
+      ...(to !== undefined && { to }),
+    });
+    if (isForPeople) say(whatNext(into, aside));
+    return { rows: [{ ...restored, into }], nothing: '' };
+  });
+
+function wanted({ POSTGRES_DATA }: BackupSettings, { options }: Typed): { into: string; to?: string; aside: boolean } {
+  const aside = options['aside'] === true;
+  const into = String(options['into'] ?? (aside ? '' : POSTGRES_DATA));
+  if (!/^\/./.test(into)) {
+    throw new WrongUsage(`--into FOLDER is required${aside ? ' with --aside' : ', or POSTGRES_DATA'}: a path from the root on`);
+  }
+  const to = options['to'] as string | undefined;
+  if (to === undefined) return { into, aside };
+  const time = Date.parse(to);
+  if (!/T.*(Z|[+-]\d\d:\d\d)$/.test(to) || Number.isNaN(time))
+    throw new WrongUsage(`--to is a time with its zone (RFC 3339); it was "${to}"`);
+  if (time > Date.now()) throw new WrongUsage(`--to is in the past; it was ${to}`);
+  return { into, to, aside };
+}
+
+const whatNext = (into: string, aside: boolean): string =>
+  aside
+    ? `\nStart PostgreSQL on ${into} at an address of its own. The store has another name and stays closed: read it, nothing more.\n`
+    : `\nStart PostgreSQL on ${into}, then the fleet. The store is closed, doors answer 503, until: tradecore relay resume\n` +
+      'Start tradecore backup --follow as well: it takes a new base at once.\n';
+
+/** The share that pg_basebackup says it has, a line for each tenth. */
+function progress(say: Say, { options }: Typed): (line: string) => void {
+  let told = 0;
+  return (line) => {
+    const share = Number(/\((\d+)%\)/.exec(line)?.[1] ?? 0);
+    if (options['json'] === true || share < told + 10) return;
+    told = share;
+    say(`  ${share} %`);
+  };
+}
+
+const settingsFound = (): Environment => backupEnvironment();
+
+const read = (): BackupSettings => readConfig({ uses: [], http: false, own: backupConfig }, settingsFound());
+
+async function answered(say: Say, { options }: Typed, work: () => Promise<Report>): Promise<number> {
+  try {
+    say(printed(await work(), options['json'] === true));
+    return 0;
+  } catch (error) {
+    if (!(error instanceof BackupRefused)) throw error;
+    say(error.message);
+    return 1;
+  }
+}
