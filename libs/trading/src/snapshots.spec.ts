@@ -12,7 +12,7 @@ const asJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 const typesOf = (history: readonly { readonly type: string }[]) => [...new Set(history.map(({ type }) => type))].sort();
 const declared = (type: string) => catalogue[type]?.events.map((event) => event.type).sort();
 
-/** A history in which each event of an account stands at least once. */
+/** A history with every event of an account at least once. */
 function accountHistory(): AccountEvent[] {
   const account = new Account(accountId);
   const history: AccountEvent[] = [];
@@ -45,7 +45,7 @@ function accountHistory(): AccountEvent[] {
   return asJson(history);
 }
 
-/** A history in which every event of an order stands but the denial and the ends that it does not reach. */
+/** A history with every event of an order except the denial and the ends that it does not reach. */
 function orderHistory(): OrderEvent[] {
   const order = new Order(orderId);
   const history: OrderEvent[] = [];
@@ -86,7 +86,7 @@ interface Golden {
   readonly state: object;
 }
 
-/** The golden file of a shape; `UPDATE_GOLDEN=1` writes one that is missing, and never over what is there. */
+/** The golden file of a shape; `UPDATE_GOLDEN=1` writes a missing one, and never overwrites. */
 function golden(name: string, shape: number, make: () => Pick<Golden, 'state'> & { readonly history: object[] }): Golden {
   const file = new URL(`../golden/${name}.shape-${shape}.json`, import.meta.url);
   if (process.env['UPDATE_GOLDEN'] && !existsSync(file)) {
@@ -95,8 +95,8 @@ function golden(name: string, shape: number, make: () => Pick<Golden, 'state'> &
   return JSON.parse(readFileSync(file, 'utf8')) as Golden;
 }
 
-describe('the state in a snapshot is what its shape has always been (else raise `shape`: UPDATE_GOLDEN=1 makes the new file)', () => {
-  it('of an account, on every event that it has', () => {
+describe('the state in a snapshot keeps its shape (to change it, raise `shape`; UPDATE_GOLDEN=1 makes the new file)', () => {
+  it('of an account, for all its events', () => {
     const kept = golden('account-state', Account.snapshots.shape, () => {
       const history = accountHistory();
       return { history, state: accountState(history) };
@@ -105,7 +105,7 @@ describe('the state in a snapshot is what its shape has always been (else raise 
     expect(typesOf(kept.history)).toEqual(declared('Account'));
   });
 
-  it('of an order, on every event after which it goes on', () => {
+  it('of an order, for all events that do not end it', () => {
     const kept = golden('order-state', Order.snapshots.shape, () => {
       const history = orderHistory();
       return { history, state: orderState(history) };
@@ -120,7 +120,7 @@ describe('an order from its snapshot', () => {
   const history = orderHistory();
   const ends = [orderSamples.OrderCanceled, orderSamples.OrderExpired, orderSamples.OrderRejected];
 
-  it.each(history.map((_, cut) => cut + 1))('taken after %i events is the order that was never away', (cut) => {
+  it.each(history.map((_, cut) => cut + 1))('taken after %i events equals the live order', (cut) => {
     const restored = new Order(orderId);
     restored.restore(asJson(new Order(orderId).replay(history.slice(0, cut)).toSnapshot()));
     restored.startAt(cut);
@@ -135,7 +135,7 @@ describe('an order from its snapshot', () => {
     expect(restored.status).toBe(live.status);
   });
 
-  it('remembers that it was decided', () => {
+  it('remembers its decision', () => {
     for (const [end, status] of [
       [2, 'pendingNew'],
       [3, 'unknown'],

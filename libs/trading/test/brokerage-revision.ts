@@ -21,7 +21,7 @@ import {
 } from '@tradecore/events';
 import { compare, decimal, subtract, sum, zero, type Decimal } from '@tradecore/money';
 
-/** An execution as the brokerage has it now. */
+/** An execution with its current figures at the brokerage. */
 export interface Trade {
   readonly brokerOrderId: string;
   quantity: Decimal;
@@ -31,9 +31,10 @@ export interface Trade {
 type Act = () => void;
 
 /**
- * The brokerage and its gateway as the saga may meet them, for one revision: whatever may happen in a state is one of `acts` or `ends`. Its events go to
- * `emit`, in order. All revisions of an order share `trades` and know each other. A revision that has ended takes nothing back where
- * there are others: the saga may handle that before it handles all that had filled it, and could not know then that it had filled.
+ * The brokerage and its gateway as the saga may see them, for one revision: everything that may happen in a state is
+ * one of `acts` or `ends`. Its events go to `emit`, in order. All revisions of an order share `trades` and know each
+ * other. If there are several, one that has ended takes nothing back: the saga may handle the bust before the fills,
+ * and could not know that the revision had filled.
  */
 export class BrokerageRevision {
   state: 'none' | 'asked' | 'working' | 'ended' = 'none';
@@ -61,7 +62,7 @@ export class BrokerageRevision {
     if (this.state === 'ended') this.#refuseCancel();
   }
 
-  /** Another revision takes its place. */
+  /** Another revision replaces it. */
   giveWay(by: string): void {
     this.#end(new BrokerOrderReplaced({ ...this.#of, by, filledQuantity: '0' }));
   }
@@ -73,7 +74,7 @@ export class BrokerageRevision {
     return compare(open, zero) > 0 ? open : zero;
   }
 
-  /** What the brokerage may do now, short of an end. */
+  /** What the brokerage may do now, except end it. */
   acts(): Act[] {
     switch (this.state) {
       case 'asked':
@@ -131,7 +132,7 @@ export class BrokerageRevision {
     return this.#pause === 'no' ? [pause('doneForDay'), pause('suspended')] : [resume];
   }
 
-  /** The last execution of this revision that stands is taken back, or corrected to less. */
+  /** The last standing execution of this revision is taken back, or corrected to less. */
   #amendments(): Act[] {
     const last = [...this.trades].findLast(([, trade]) => trade.brokerOrderId === this.id && trade.quantity !== zero);
     if (!last) return [];

@@ -15,7 +15,7 @@ import {
 import { later } from '../src/time.ts';
 import type { FakeBrokerage } from './fake-brokerage.ts';
 
-/** How a call to the brokerage goes: `late` arrives after the next look-up. */
+/** The fate of a call to the brokerage: `late` arrives after the next look-up. */
 export type Line = 'answered' | 'request lost' | 'reply lost' | 'late' | 'unsent';
 
 interface Row {
@@ -27,7 +27,7 @@ interface Row {
   due: number | 'when-asked' | undefined;
 }
 
-/** One order of a client, driven at a fake brokerage by two gateways that share rows and a store. */
+/** A client's order, driven at a fake brokerage by two gateways that share rows and a store. */
 export class DrivenOrder {
   now = '2026-01-02T03:04:05.000Z';
   readonly rows: Row[] = [];
@@ -42,7 +42,7 @@ export class DrivenOrder {
     this.ask(terms);
   }
 
-  /** A step that submits or replaces. */
+  /** Stores a step that submits or replaces. */
   ask(terms: RevisionTerms & { readonly replaces?: string }): void {
     const id = brokerOrderIdFor(terms.orderId, terms.revision);
     const opening = { commandId: `command of ${id}`, terms } as Opening;
@@ -55,7 +55,7 @@ export class DrivenOrder {
     row.due = 0;
   }
 
-  /** The rows are lost, and made anew from the stored steps. */
+  /** The rows are lost, and recreated from the stored steps. */
   beginAgain(): void {
     for (const row of this.rows) {
       row.state = interrupted({}, this.now);
@@ -67,19 +67,19 @@ export class DrivenOrder {
     return new BrokerOrder(row.id).replay(this.events.get(row.id) ?? []).openedBy(row.opening);
   }
 
-  /** The client wants another quantity, and the saga asks for it: of what works, one at a time. */
+  /** The client wants another quantity, and the saga requests it for the working revision, one at a time. */
   replace(quantity: string): void {
     const before = this.rows.at(-1);
     if (this.rows.length >= 3 || !before || before.cancels.length > 0 || this.order(before).progress !== 'working') return;
     this.ask({ ...this.terms, revision: this.rows.length + 1, quantity, replaces: before.id });
   }
 
-  /** Somebody has something to do. */
+  /** Whether any row is due. */
   get isDue(): boolean {
     return this.rows.some(({ due }) => typeof due === 'number');
   }
 
-  /** One round of a worker with the row of a revision; `meanwhile` happens during the call. */
+  /** One round of a worker on the row of a revision; `meanwhile` runs during the call. */
   round(revision: number, line: Line, meanwhile: () => void = () => undefined): void {
     const row = this.rows[revision - 1];
     if (typeof row?.due !== 'number') return;
@@ -103,13 +103,13 @@ export class DrivenOrder {
     if (row.due === undefined && this.isOpenCancel(row)) row.due = 0;
   }
 
-  /** An update is heard. */
+  /** Receives an update. */
   hear(index: number): void {
     const update = this.brokerage.updates[index];
     if (update) this.overhear(update.order.clientOrderId, { of: 'stream', update });
   }
 
-  /** The sweep: what the brokerage lists. */
+  /** The sweep: reads the brokerage's lists. */
   sweep(): void {
     for (const order of this.brokerage.orders) {
       const executions = this.brokerage.executionsOf(order.id);
@@ -122,7 +122,7 @@ export class DrivenOrder {
     this.now = later(this.now, ms);
   }
 
-  /** Requests that were under way arrive. */
+  /** Delayed requests arrive. */
   arrive(): void {
     for (const act of this.late.splice(0)) act();
   }

@@ -15,7 +15,7 @@ interface Order {
   clientOrderId: string;
   terms: RevisionTerms;
   quantity: number;
-  /** Executed shares of itself; `carried`: of those before. */
+  /** Its own executed shares; `carried`: those of its predecessors. */
   filled: number;
   carried: number;
   status: BrokerageStatus;
@@ -24,12 +24,14 @@ interface Order {
   replacedBy?: string;
 }
 
-/** A brokerage of a few lines: it takes, fills, cancels, replaces, busts and corrects when it is told to, and keeps all that it told. */
+/**
+ * A small brokerage: it accepts, fills, cancels, replaces, busts and corrects on request, and keeps all its updates.
+ */
 export class FakeBrokerage {
   readonly orders: Order[] = [];
   readonly updates: BrokerageUpdate[] = [];
   readonly executions: (BrokerageExecution & { busted?: boolean })[] = [];
-  /** An order that is not there: nothing happens to it. */
+  /** An order that does not exist: nothing happens to it. */
   readonly none: Order;
   private reports = 0;
 
@@ -80,7 +82,7 @@ export class FakeBrokerage {
     return this.executions.filter((each) => each.brokerageOrderId === id && !each.busted).map(({ busted: _, ...each }) => each);
   }
 
-  /** Does what was asked of it: cancels, replaces or refuses to. */
+  /** Handles pending requests: cancels, replaces, or refuses to. */
   work(refuses = false): void {
     for (const order of this.orders) {
       if (order.word === 'pending_cancel') this.end(order, 'canceled');
@@ -125,7 +127,7 @@ export class FakeBrokerage {
     this.tell('trade_bust', order, { kind: 'bust', brokerageExecutionId, previous: execution, execution });
   }
 
-  /** Corrects the price; every other time the correction names the last correction's report. */
+  /** Corrects the price; every other correction names the report of the last correction. */
   correct(index: number, price: string): void {
     const execution = this.executions[index];
     const order = execution && this.byId(execution.brokerageOrderId);

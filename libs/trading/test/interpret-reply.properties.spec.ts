@@ -15,7 +15,7 @@ const terms: RevisionTerms = {
   timeInForce: 'gtc',
 };
 
-/** What may happen: a name and a number to choose with. */
+/** The possible happenings, each with a number that chooses among targets. */
 const happenings = [
   ...['round', 'round', 'round', 'round', 'hear', 'hear', 'work', 'fill', 'fill', 'pass', 'arrive'],
   ...['refuse', 'replace', 'cancel', 'cancel at once', 'bust', 'correct', 'pause', 'resume', 'expire', 'sweep', 'begin again'],
@@ -36,7 +36,7 @@ const one = <T>(all: readonly T[], pick: number): T | undefined => all[pick % Ma
 const someOrder = ({ brokerage }: DrivenOrder, pick: number) => one(brokerage.orders, pick) ?? brokerage.none;
 
 const acts: Readonly<Record<(typeof happenings)[number], Act>> = {
-  // What the stream tells may come before the answer.
+  // Stream updates may come before the answer.
   round: (driven, pick, line) =>
     driven.round((pick % driven.rows.length) + 1, line, () => {
       if (pick % 3 === 0) driven.brokerage.work();
@@ -61,7 +61,7 @@ const acts: Readonly<Record<(typeof happenings)[number], Act>> = {
 };
 const happen = (driven: DrivenOrder, { what, pick, line }: Happening): void => acts[what](driven, pick, line);
 
-/** All is told, every call is answered, the market is quiet: until nothing is due any more. */
+/** Delivers all updates and answers every call in a quiet market, until nothing is due. */
 function settle(driven: DrivenOrder): void {
   driven.arrive();
   for (let looks = 0; looks < 4; looks += 1) {
@@ -76,12 +76,12 @@ function settle(driven: DrivenOrder): void {
   }
 }
 
-/** What was taken back fills again, and the brokerage pauses the rest: in our books it was filled. */
+/** A busted fill fills again, and the brokerage pauses the rest, while our books have it filled. */
 const filledTakenBackAndPaused: readonly Happening[] = (
   [['round'], ['fill'], ['bust'], ['fill', 38], ['fill', 384], ['round'], ['round'], ['round'], ['pause'], ['round']] as const
 ).map(([what, pick = 0]) => ({ what, pick, line: 'answered' }));
 
-describe.each([true, false])('whatever is reported, in whatever order (fills carried over: %s)', (replaceCarriesFills) => {
+describe.each([true, false])('for any reports in any order (fills carried over: %s), a driver', (replaceCarriesFills) => {
   const rules = { replaceCarriesFills, graceMs: 2_000, quarantineMs: 30_000, tries: 5 };
   const run = (happened: readonly Happening[]): DrivenOrder => {
     const driven = new DrivenOrder(new FakeBrokerage(replaceCarriesFills), rules, terms);
@@ -90,7 +90,7 @@ describe.each([true, false])('whatever is reported, in whatever order (fills car
     return driven;
   };
 
-  it('each execution stands once, as the brokerage has it; each order ends as there; each step is answered', () => {
+  it('records each execution once, as the brokerage has it; ends each order as there; answers each step', () => {
     fc.assert(
       fc.property(script, (happened) => {
         const driven = run(happened);
@@ -118,7 +118,7 @@ describe.each([true, false])('whatever is reported, in whatever order (fills car
     );
   });
 
-  it('an order never trades more than its client asked for', () => {
+  it('never trades more than the client requested', () => {
     fc.assert(
       fc.property(script, (happened) => {
         const driven = run(happened.filter(({ what }) => what !== 'bust'));
@@ -135,7 +135,7 @@ describe.each([true, false])('whatever is reported, in whatever order (fills car
     );
   });
 
-  it('what is heard again changes nothing', () => {
+  it('changes nothing for a repeated report', () => {
     fc.assert(
       fc.property(script, (happened) => {
         const driven = run(happened);
@@ -152,4 +152,4 @@ describe.each([true, false])('whatever is reported, in whatever order (fills car
   });
 });
 
-it('ids of BrokerOrders are those of their orders', () => expect(brokerOrderIdFor(terms.orderId, 1)).toMatch(/^[0-9a-f-]{36}$/));
+it('ids of BrokerOrders derive from their orders', () => expect(brokerOrderIdFor(terms.orderId, 1)).toMatch(/^[0-9a-f-]{36}$/));

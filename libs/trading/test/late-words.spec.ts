@@ -28,7 +28,7 @@ const execution = (changes: Partial<BrokerageExecution> = {}): BrokerageExecutio
   ...changes,
 });
 
-/** One BrokerOrder, and what the brokerage's lists show of it. */
+/** One BrokerOrder, as the brokerage's lists show it. */
 class Listed {
   readonly order = new BrokerOrder(id).openedBy(opening);
 
@@ -36,7 +36,10 @@ class Listed {
     return interpretReply({ order: this.order, cancels: [], state: {} }, { of: 'list', order, executions }, rules, now);
   }
 
-  /** A look-up with all executions, asked for twice: only then does a difference count. Answers the command under which it is stored. */
+  /**
+   * Looks up all executions twice, because only a repeated difference counts. Returns the command id that it is stored
+   * under.
+   */
   corrects(price: string): string {
     this.order.markCommitted();
     const own = { answer: { kind: 'order', order: shown({ filledQuantity: '4' }) } as const, executions: [execution({ price })] };
@@ -46,8 +49,8 @@ class Listed {
   }
 }
 
-describe('a word about an order that is over', () => {
-  it('asks for what was sent in its place when it traded once more after it was cancelled', () => {
+describe('a report about an order that has ended', () => {
+  it('requests a row for the replacement if the order traded after it was cancelled', () => {
     const listed = new Listed();
     listed.shows(shown());
     expect(listed.shows(canceled())).not.toHaveProperty('tradedLate');
@@ -55,14 +58,14 @@ describe('a word about an order that is over', () => {
     expect(listed.shows(canceled('4'), execution())).not.toHaveProperty('tradedLate');
   });
 
-  it('does not when it had traded before it was cancelled', () => {
+  it('requests none if it had traded before it was cancelled', () => {
     const listed = new Listed();
     expect(listed.shows(canceled('4'), execution())).not.toHaveProperty('tradedLate');
   });
 });
 
 describe('a rest that was sent', () => {
-  it('ends what it is the rest of when all of it has traded, and of the order before it a part was taken back', () => {
+  it('ends its revision once it has traded in full and part of the previous order was taken back', () => {
     const before = new BrokerOrder(id).openedBy(opening);
     const order = new BrokerOrder(brokerOrderIdFor(orderId, 2)).openedBy({
       commandId: 'step 2',
@@ -94,8 +97,8 @@ describe('a rest that was sent', () => {
   });
 });
 
-describe('a correction that only the list tells', () => {
-  it('is stored under another command than the one before it, though the brokerage names the execution alike', () => {
+describe('a correction found only in the list', () => {
+  it('is stored under another command id than the previous one, although the execution id is the same', () => {
     const listed = new Listed();
     listed.shows(shown({ filledQuantity: '4' }), execution());
     const commands = [listed.corrects('5.1'), listed.corrects('5.2'), listed.corrects('5.1')];

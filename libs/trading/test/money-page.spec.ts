@@ -22,7 +22,7 @@ const first = broker(1);
 const second = broker(2);
 type Line = readonly [string, (story: PlacementStory) => void];
 
-/** A buy through all that may happen to its money, as the page tells it. */
+/** A buy through everything that may happen to its money, as on the page. */
 const buy = (): PlacementStory =>
   PlacementStory.placed({ terms: { quantity: '100', limitPrice: '50.25' }, cash: '10000' }).handles(first.accepted());
 const lines: readonly Line[] = [
@@ -36,7 +36,7 @@ const lines: readonly Line[] = [
   ['it is cancelled', (story) => story.cancel().handles(second.canceled())],
 ];
 
-/** An overdraft: the money that a fill below the limit gave back is gone when the fill is taken back. */
+/** An overdraft: the money returned by a fill below the limit is spent when the fill is taken back. */
 const overdraft = (): PlacementStory =>
   PlacementStory.placed({ terms: { quantity: '10', limitPrice: '101.5' }, cash: '1015.51' }).handles(first.accepted());
 const overdraftLines: readonly Line[] = [
@@ -87,7 +87,7 @@ const entry = (): string => {
   );
 };
 
-/** What a replace may cost at worst, part by part. */
+/** The worst case of a replace, part by part. */
 function worst(): string {
   const story = buy();
   for (const [, act] of lines.slice(0, 3)) act(story);
@@ -140,7 +140,7 @@ function position(): string {
   return table(['what is booked', 'costs', 'quantity', 'cost', 'average cost', 'realised'], rows);
 }
 
-/** Positions of their own: what a sale realises, and what happens when one is taken back. */
+/** Separate positions: what a sale realises, and what happens when one is taken back. */
 function sales(): string {
   const trade = (side: 'buy' | 'sell', quantity: string, price: string) => {
     const notional = notionalOf(decimal(quantity), decimal(price));
@@ -193,10 +193,10 @@ const parts: Readonly<Record<string, () => string>> = {
 };
 
 describe('docs/money.md', () => {
-  it.each(Object.entries(parts))('shows the %s as the code has it (UPDATE_GOLDEN=1 prints it anew)', (name, made) => {
+  it.each(Object.entries(parts))('shows the %s as computed (UPDATE_GOLDEN=1 rewrites it)', (name, made) => {
     const page = printed('money.md', name, made());
     expect(page.found).toBe(page.wanted);
   });
 
-  it('states the rate of the fee', () => expect(feeRate).toBe('0.0005'));
+  it('states the fee rate', () => expect(feeRate).toBe('0.0005'));
 });

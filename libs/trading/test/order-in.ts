@@ -22,7 +22,7 @@ import { eventOf } from '../src/order/order-changes.ts';
 
 export const orderId = '0190a6e0-0000-7000-8000-00000000a001';
 
-/** An execution of ten shares, or of fewer. */
+/** An execution of ten shares or fewer. */
 export const execution = (executionId: string, quantity: string) => ({
   executionId,
   quantity,
@@ -37,7 +37,7 @@ const placed = [new OrderPlaced(sampleTerms()), new OrderApproved({ reservePrice
 const working = [...placed, new OrderAccepted(revision)];
 const filled = [...working, executed('10', { cumulativeQuantity: '10', leavesQuantity: '0' })];
 
-/** A history that leads to each status: ten ACME at 101.5 at most. */
+/** A history that leads to each status, for at most ten ACME at 101.5. */
 export const historyOf: Readonly<Record<OrdStatus, readonly OrderEvent[]>> = {
   pendingNew: placed,
   new: working,
@@ -64,12 +64,12 @@ export const historyOf: Readonly<Record<OrdStatus, readonly OrderEvent[]>> = {
   unknown: [...placed, new OrderOutcomeUnknown({ revision: 1, reason: 'timeout' })],
 };
 
-/** An order of this status. */
+/** An order with this status. */
 export const orderIn = (status: OrdStatus): Order => new Order(orderId).replay(historyOf[status]);
 
-/** Applies a change as the saga does; the event that it became, if any. */
+/** Applies a change as the saga does; returns its event, if any. */
 export function change(order: Order, what: OrderChange): OrderEvent | undefined {
-  if (order.state === undefined) throw new Error('it was never placed');
+  if (order.state === undefined) throw new Error('the order was never placed');
   const event = eventOf(what, order.state, order.executions);
   order.markCommitted();
   if (event) order.replay([event]);

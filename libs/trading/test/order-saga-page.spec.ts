@@ -9,7 +9,7 @@ import { stuckEveryMs } from '../src/placement/order-placement.steps.ts';
 const { placed, working } = PlacementStory;
 type Word = ReturnType<typeof wordsOf>[keyof ReturnType<typeof wordsOf>];
 
-/** Each input from the brokerage about a revision, in the order of the page; `e1` has traded before. */
+/** Each input from the brokerage about a revision, in the order of the page; `e1` has already traded. */
 function wordsOf(revision: number) {
   const say = broker(revision);
   return {
@@ -34,7 +34,7 @@ function wordsOf(revision: number) {
 const traded = () => working().handles(broker(1).fill('e1', '2'));
 const replacing = () => traded().replace({ quantity: '12' });
 
-/** Where an order is when an input about a revision comes. */
+/** The state of the order when an input about a revision comes. */
 const situations: readonly (readonly [string, () => PlacementStory, number])[] = [
   ['not acknowledged', placed, 1],
   ['worked', traded, 1],
@@ -43,7 +43,7 @@ const situations: readonly (readonly [string, () => PlacementStory, number])[] =
   ['ended', () => traded().handles(broker(1).canceled()), 1],
 ];
 
-/** What the saga stores on this input there. */
+/** The events that the saga stores on this input. */
 function storedOn(story: PlacementStory, word: Word): string {
   if (word.type === 'BrokerOutcomeUnresolved') story.handles(broker(word.data.revision).unknown());
   if (word.type === 'BrokerOrderResumed') story.handles(broker(word.data.revision).suspended());
@@ -77,12 +77,12 @@ describe('docs/order-saga.md', () => {
   it.each([
     ['follows', followsFrom],
     ['deadlines', deadlines],
-  ])('shows what %s as the code has it (UPDATE_GOLDEN=1 prints it anew)', (name, wanted) => {
+  ])('shows what %s as computed (UPDATE_GOLDEN=1 rewrites it)', (name, wanted) => {
     const page = printed('order-saga.md', name, wanted);
     expect(page.found).toBe(page.wanted);
   });
 
-  it('shows every input of the saga, and names no event that there is not', () => {
+  it('shows every input of the saga, and names only events that exist', () => {
     const page = readFileSync(new URL('../../../docs/order-saga.md', import.meta.url), 'utf8');
     const types = new Set(Object.values(catalogue).flatMap(({ events }) => events.map(({ type }) => type)));
     expect(Object.keys(reactions).filter((type) => !page.includes(type))).toEqual([]);

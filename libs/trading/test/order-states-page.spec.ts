@@ -30,7 +30,7 @@ const matrix = table(
   events.map((event) => [event, execTypeOf[event] ?? '-', ...ordStatuses.map((status) => inShort(transitionOf(event, status)))]),
 );
 
-/** Each event with its reasons, and the states in which each holds. */
+/** Each event with its reasons, and the states that each applies to. */
 const reasons = events
   .map((event) => {
     const byReason = new Map<string, OrdStatus[]>();
@@ -53,7 +53,7 @@ describe('docs/order-states.md', () => {
     ['states', states],
     ['matrix', matrix],
     ['reasons', reasons],
-  ])('shows the %s as the code has them (UPDATE_GOLDEN=1 prints them anew)', (name, wanted) => {
+  ])('shows the %s as computed (UPDATE_GOLDEN=1 rewrites it)', (name, wanted) => {
     const page = printed('order-states.md', name, wanted);
     expect(page.found).toBe(page.wanted);
   });

@@ -4,7 +4,7 @@ import { Account, Order, OrderPlacement, orderPlacementProcess } from '../src/in
 import { accountId, orderId, saveOf, type Entry } from './placement-story.ts';
 import { kept } from './placement-stories.ts';
 
-/** A history as its file has it. Its deciding code has to come to the same, event by event, as long as the file is there. */
+/** A stored history. While its file exists, the code must decide the same events. */
 interface Journal {
   readonly says: string;
   readonly entries: readonly Entry[];
@@ -14,7 +14,7 @@ const folder = new URL('../golden/placements/', import.meta.url);
 const fileOf = (name: string): URL => new URL(`${name}.v1.json`, folder);
 const asJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 
-/** Writes the histories that are missing: `UPDATE_GOLDEN=1` only, and never over what is there. */
+/** Writes missing histories, only with `UPDATE_GOLDEN=1`; never overwrites. */
 if (process.env['UPDATE_GOLDEN']) {
   for (const { name, says, story } of kept.filter((each) => !existsSync(fileOf(each.name)))) {
     writeFileSync(fileOf(name), `${JSON.stringify({ says, entries: story().entries }, null, 1)}\n`);
@@ -24,8 +24,8 @@ if (process.env['UPDATE_GOLDEN']) {
 const files = readdirSync(folder).map((file) => file.replace('.v1.json', ''));
 const journalOf = (name: string): Journal => JSON.parse(readFileSync(fileOf(name), 'utf8')) as Journal;
 
-describe('histories of placements that are kept', () => {
-  it('are ten or more, each with its file', () => {
+describe('stored histories of placements', () => {
+  it('are at least ten, each with its file', () => {
     expect(files.sort()).toEqual(kept.map(({ name }) => name).sort());
     expect(files.length).toBeGreaterThanOrEqual(10);
     expect(files.flatMap((name) => journalOf(name).entries).some((entry) => isInput(entry) && eventsOf(entry).length === 0)).toBe(
@@ -37,7 +37,7 @@ describe('histories of placements that are kept', () => {
     expect(asJson({ says, entries: story().entries })).toEqual(journalOf(name));
   });
 
-  it.each(files)('%s is decided today as it was, from what was stored and at the versions that were seen', (name) => {
+  it.each(files)('%s is decided as before, from the stored events and at the versions seen', (name) => {
     const [order, account] = [new Order(orderId), new Account(accountId)];
     const placement = new OrderPlacement(idOfPlacement(journalOf(name)));
     const aggregates = [order, account, placement] as never;
@@ -59,7 +59,7 @@ describe('histories of placements that are kept', () => {
 const isInput = ({ input, received }: Entry): boolean => input !== undefined || received !== undefined;
 const eventsOf = ({ order, account, placement }: Entry) => [...order, ...account, ...placement];
 
-/** The placement of the order that the first input of a history concerns. */
+/** The placement of the order in the first input of a history. */
 function idOfPlacement({ entries }: Journal): string {
   const input = entries.find((each) => each.input)?.input as RecordedEvent;
   return orderPlacementProcess.idsOf(input)?.[2] as string;

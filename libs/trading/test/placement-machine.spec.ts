@@ -14,7 +14,7 @@ const count = (events: readonly Event[], type: string): number => events.filter(
 
 type Three = Pick<PlacementStory, 'order' | 'account' | 'placement'>;
 
-/** Money and shares are what was paid in and the executions as they stand now. */
+/** Money and shares equal the deposits and the current executions. */
 function expectBooked({ order, account }: Three, cash: string): void {
   const standing = order.executions
     .entries()
@@ -28,7 +28,10 @@ function expectBooked({ order, account }: Three, cash: string): void {
   for (const { quantity, price, notional, fee } of standing) expect({ notional, fee }).toEqual(valueOf({ quantity, price }));
 }
 
-/** Each step, each execution and the end were decided once, and each execution was booked and reversed as often as it changed. */
+/**
+ * Each step, each execution and the end were decided once, and each execution was booked and reversed as often as it
+ * changed.
+ */
 function expectOnce(saves: readonly Save[]): void {
   const events = allOf(saves);
   const asked = events.filter(({ data }) => (data as Partial<Step>).attempt === 1 && 'commandId' in data);
@@ -43,7 +46,7 @@ function expectOnce(saves: readonly Save[]): void {
   expect(count(events, 'PlacementEnded')).toBeLessThan(2);
 }
 
-/** Replayed from all that was stored, and from snapshots at some point and what came after, the three are what they are. */
+/** Replayed from all events, or from snapshots and later events, the three aggregates are the same. */
 function expectReplayed(saves: readonly Save[], { order, account, placement }: Three, at: number): void {
   const history = {
     order: saves.flatMap((save) => save.order),
@@ -73,7 +76,7 @@ function expectReplayed(saves: readonly Save[], { order, account, placement }: T
     expect([each.toSnapshot(), each.version]).toEqual([account.toSnapshot(), account.version]);
 }
 
-describe('an order, its account and its placement, whatever is handled in whatever order', () => {
+describe('an order, its account and its placement, for any inputs in any order', () => {
   const words = [1, 2, 3].flatMap((revision) => {
     const { fill, bust, correct, ...others } = broker(revision);
     const executions = [1, 2, 3].flatMap((n) => {
@@ -92,7 +95,7 @@ describe('an order, its account and its placement, whatever is handled in whatev
     readonly name: string;
     readonly on: (story: PlacementStory) => void;
   }
-  /** A revision shows itself at the brokerage, or in the place of another, only after it was asked for. */
+  /** A revision appears at the brokerage, or in the place of another, only after it was requested. */
   const isSent = ({ entries }: PlacementStory, brokerOrderId: string): boolean =>
     brokerOrderId === 'foreign' ||
     entries.some(({ placement }) => placement.some(({ data }) => 'target' in data && data.target === brokerOrderId));
@@ -128,7 +131,7 @@ describe('an order, its account and its placement, whatever is handled in whatev
     act('time', (story) => void (story.dueAt && story.untilDue())),
   );
 
-  /** What is refused is refused in words, and leaves no trace. */
+  /** A refusal is a typed error and leaves no trace. */
   function happen(story: PlacementStory, { on }: Act): void {
     const versions = () => [story.order, story.account, story.placement].map(({ version }) => version);
     const before = versions();
@@ -140,7 +143,7 @@ describe('an order, its account and its placement, whatever is handled in whatev
     }
   }
 
-  it('holds what its state says after every save, books what stands, stores nothing twice, and is what its events say', () => {
+  it('are consistent after every save, book the standing executions, store nothing twice, and equal their replay', () => {
     const ends = new Set<string>();
     fc.assert(
       fc.property(fc.array(acts, { maxLength: 60, size: 'max' }), fc.nat(), (all, at) => {
@@ -165,7 +168,7 @@ describe('an order, its account and its placement, whatever is handled in whatev
 });
 
 describe('an order, its account, its placement and a brokerage', () => {
-  /** One thing that happens; `pick` chooses among what is possible then. */
+  /** One thing that happens; `pick` chooses among the possible ones. */
   interface Choice {
     readonly kind: 'deliver' | 'broker' | 'end' | 'replace' | 'cancel' | 'time' | 'lose';
     readonly pick: number;
@@ -203,7 +206,7 @@ describe('an order, its account, its placement and a brokerage', () => {
     if (kind === 'lose') world.lose(pick);
   }
 
-  /** Delivers everything that is under way, and what got lost once more. */
+  /** Delivers everything under way, and lost steps again. */
   function settle(world: PlacementWorld): void {
     for (let rounds = 0; rounds < 5_000; rounds += 1) {
       const [next] = world.deliveries();
@@ -211,17 +214,17 @@ describe('an order, its account, its placement and a brokerage', () => {
       else if (world.dueAt === undefined) return;
       else world.passTime();
     }
-    throw new Error('the world does not come to rest');
+    throw new Error('the world does not settle');
   }
 
-  /** Half of the runs begin with an order that the brokerage works: most of what may happen happens there. */
+  /** Half of the runs start with an order that the brokerage works: most acts happen there. */
   function bringToBrokerage(world: PlacementWorld): void {
     settle(world);
     for (const revision of world.revisions.values()) revision.acts()[0]?.();
     settle(world);
   }
 
-  /** Lets the brokerage end whatever lives there. */
+  /** Lets the brokerage end all living revisions. */
   function endAll(world: PlacementWorld, pick: number): void {
     for (let rounds = 0; rounds < 50; rounds += 1) {
       const acts = [...world.revisions.values()].flatMap((revision) => revision.ends());
@@ -229,10 +232,10 @@ describe('an order, its account, its placement and a brokerage', () => {
       acts[pick % acts.length]?.();
       settle(world);
     }
-    throw new Error('the brokerage does not come to an end');
+    throw new Error('the brokerage does not end its revisions');
   }
 
-  /** What traded at the brokerage is what the order has and the account booked. */
+  /** The order has, and the account booked, what traded at the brokerage. */
   function expectQuiet(world: PlacementWorld, cash: string): void {
     const traded = sum([...world.trades.values()].map(({ quantity }) => quantity));
     expect(world.order.filledQuantity).toBe(traded);
@@ -240,7 +243,7 @@ describe('an order, its account, its placement and a brokerage', () => {
     expect(world.placement.isEnded).toBe(isTerminal(world.order.status as OrdStatus));
   }
 
-  it('end well, whatever happens in whatever order', () => {
+  it('end well, whatever happens in any order', () => {
     const ends = new Map<string, number>();
     const deposit = fc.constantFrom('1015.51', '1100', '1430', '100000');
     fc.assert(
@@ -266,12 +269,12 @@ describe('an order, its account, its placement and a brokerage', () => {
       ),
       { numRuns: 120 },
     );
-    // The machine is worth its name only if every end is reached.
+    // The test is only meaningful if every end is reached.
     expect([...ends.keys()].sort()).toEqual(expect.arrayContaining(['canceled', 'expired', 'filled', 'rejected']));
   });
 });
 
-describe('what a limit order reserves while a replace waits', () => {
+describe('the reservation of a limit order while a replace waits', () => {
   const quantity = fc.integer({ min: 1, max: 40 }).map((value) => decimal(String(value)));
   const price = fc.integer({ min: 1, max: 2_000_000 }).map((value) => decimal((value / 1e4).toFixed(4)));
   const replaced = fc.record({
@@ -282,7 +285,7 @@ describe('what a limit order reserves while a replace waits', () => {
     parts: fc.array(fc.record({ shares: quantity, share: fc.double({ min: 0.5, max: 1, noNaN: true }) }), { maxLength: 8 }),
   });
 
-  /** A part trades at its share of the limit in force, as far as shares are open; false once none is. */
+  /** A part trades at its share of the limit in force, up to the open shares; false once none is open. */
   function trade(story: PlacementStory, part: { shares: Decimal; share: number }, id: string): boolean {
     const { state } = story.order;
     if (!state || isTerminal(state.status)) return false;
@@ -294,7 +297,7 @@ describe('what a limit order reserves while a replace waits', () => {
     return true;
   }
 
-  it('pays for every fill at either price, in any parts, and for the rest at whichever terms come to hold', () => {
+  it('covers every fill at either price, in any parts, and the rest at whichever terms take effect', () => {
     fc.assert(
       fc.property(replaced, ({ old, next, isTaken, answeredBefore, parts }) => {
         fc.pre(old.quantity !== next.quantity || old.limitPrice !== next.limitPrice);

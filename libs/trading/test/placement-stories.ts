@@ -5,14 +5,14 @@ const second = broker(2);
 const answer = (story: PlacementStory): string => story.data('CancelBrokerOrder')['commandId'] as string;
 const commandOf = (story: PlacementStory, type: string): string => story.data(type)['commandId'] as string;
 
-/** A history that is kept: what happened, in one sentence, and how. */
+/** A stored history: what happened, in one sentence, and how. */
 interface Kept {
   readonly name: string;
   readonly says: string;
   readonly story: () => PlacementStory;
 }
 
-/** The histories that are kept. A new one is added; those that are there stay as they are. */
+/** The stored histories. Add new ones; never change existing ones. */
 export const kept: readonly Kept[] = [
   {
     name: 'filled-at-once',

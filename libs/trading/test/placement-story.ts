@@ -28,17 +28,17 @@ export const accountId = sampleTerms().accountId;
 const placementId = events.placementIdFor(orderId);
 export const revisionId = (revision: number): string => events.brokerOrderIdFor(orderId, revision);
 
-/** What one save stored, for each of the three. */
+/** What one save stored in each of the three aggregates. */
 export interface Save {
   readonly order: readonly OrderEvent[];
   readonly account: readonly AccountEvent[];
   readonly placement: readonly OrderPlacementEvent[];
 }
 
-/** One entry of a history: what came in and at which versions of the three, and what was stored. A door's save has no input. */
+/** One entry of a history: the input, the versions of the three, and the stored events. A door's save has no input. */
 export interface Entry extends Save {
   readonly input?: RecordedEvent;
-  /** Of a deadline: the steps that the gateway has. */
+  /** For a deadline: the steps that the gateway has. */
   readonly received?: readonly string[];
   readonly now: string;
   readonly saw: { readonly order: number; readonly account: number; readonly placement: number };
@@ -52,7 +52,7 @@ interface StoryOptions {
   readonly name?: string;
 }
 
-/** What the brokerage says of a revision. */
+/** The brokerage's reports on a revision. */
 export function broker(revision = 1) {
   const of = { orderId, accountId, revision };
   const traded = { ...of, symbol: 'ACME', side: 'buy' } as const;
@@ -84,7 +84,10 @@ export function broker(revision = 1) {
   };
 }
 
-/** An order of ten ACME at 101.5 at most, its account and its placement as doors and saga store them; every decision is held against what must hold. */
+/**
+ * An order of ten ACME at 101.5 at most, with its account and its placement, as doors and saga store them; every
+ * decision is checked against the invariants.
+ */
 export class PlacementStory {
   readonly order = new Order(orderId);
   readonly account = new Account(accountId);
@@ -96,7 +99,7 @@ export class PlacementStory {
 
   private constructor(readonly name: string) {}
 
-  /** The door placed it: approved, paid for, its submit step stored. `shares`: ACME that the account has, for free. */
+  /** The door placed it: approved, reserved, its submit step stored. `shares`: free ACME in the account. */
   static placed({ terms = {}, cash = '5000', shares, name = '' }: StoryOptions = {}): PlacementStory {
     const story = new PlacementStory(name);
     story.door(() => {
@@ -120,7 +123,7 @@ export class PlacementStory {
     return PlacementStory.placed(options).handles(broker().accepted());
   }
 
-  /** A door stores; a refusal is thrown and stores nothing. */
+  /** A door saves; a refusal is thrown and stores nothing. */
   door(act: () => void, placement: readonly OrderPlacementEvent[] = []): this {
     const saw = this.#versionsSeen();
     act();
@@ -133,12 +136,12 @@ export class PlacementStory {
     return this;
   }
 
-  /** The client asks to cancel; the saga has not handled it. */
+  /** The client requests a cancel that the saga has not handled. */
   asksToCancel(reason?: string): this {
     return this.door(() => this.order.requestCancel(reason));
   }
 
-  /** The client asks for other terms, and the account reserves the worst case; the saga has not handled it. */
+  /** The client requests other terms and the account reserves the worst case; the saga has not handled it. */
   asksToReplace(changes: ReplaceTerms): this {
     return this.door(() => {
       const reservePrice = changes.limitPrice ?? this.order.state?.approval?.reservePrice ?? zero;
@@ -148,7 +151,7 @@ export class PlacementStory {
     });
   }
 
-  /** The saga handles what the door stored last. */
+  /** The saga handles the door's last event. */
   handlesRequest(): this {
     for (const request of this.#requests) if (orderPlacementProcess.idsOf(request)) this.#handle(request);
     return this;
@@ -162,25 +165,25 @@ export class PlacementStory {
     return this.asksToReplace(changes).handlesRequest();
   }
 
-  /** The saga handles what the brokerage says. */
+  /** The saga handles a report of the brokerage. */
   handles(event: Exclude<BrokerOrderEvent, events.ForeignOrderAdopted>): this {
     return this.#handle(this.#recorded('BrokerOrder', revisionId(event.data.revision), event));
   }
 
-  /** The saga handles its last input once more. */
+  /** The saga handles its last input again. */
   again(): this {
     const last = this.entries.findLast(({ input }) => input);
     return this.#handle(last?.input as RecordedEvent);
   }
 
-  /** The earliest deadline of what no BrokerOrder has shown passes; the gateway has these steps. */
+  /** The earliest deadline without proof from a BrokerOrder passes; `received`: the steps that the gateway has. */
   untilDue(received: readonly string[] = []): this {
     const dueAt = this.dueAt;
     if (dueAt === undefined) throw new Error('nothing is due');
     return this.#onDeadline(dueAt, received);
   }
 
-  /** The earliest deadline of any step passes, whatever was shown. */
+  /** The earliest deadline of any step passes, with or without proof. */
   onDeadline(): this {
     return this.#onDeadline(orderPlacementProcess.dueAt(this.placement as never, {}) ?? this.now, []);
   }
@@ -190,13 +193,13 @@ export class PlacementStory {
     return orderPlacementProcess.dueAt(this.placement as never, Object.fromEntries(this.#versions));
   }
 
-  /** What the last save stored, in the order of order, account, placement. */
+  /** The events of the last save, in the order of order, account, placement. */
   get said(): readonly Event[] {
     const { order, account, placement } = this.entries.at(-1) as Entry;
     return [...order, ...account, ...placement];
   }
 
-  /** Nothing but these events was stored last; order, account, placement. */
+  /** The last save stored exactly these events: order, account, placement. */
   then(...types: readonly string[]): this {
     expect(this.said.map(({ type }) => type)).toEqual(types);
     return this;
@@ -210,13 +213,13 @@ export class PlacementStory {
     return found.data as Readonly<Record<string, unknown>>;
   }
 
-  /** The last event of this type says this. */
+  /** The last event of this type has this data. */
   saying(type: string, data: object): this {
     expect(this.data(type)).toMatchObject(data);
     return this;
   }
 
-  /** The order stands there, and this money is available and reserved. */
+  /** The order has this status, and this money is available and reserved. */
   at(status: string, available: string, reserved: string): this {
     const money = [this.account.available('currency', 'USD'), this.account.reserved('currency', 'USD')];
     expect([this.order.status, ...money]).toEqual([status, available, reserved]);
@@ -286,7 +289,7 @@ export const saveOf = ([order, account, placement]: readonly (readonly Event[])[
   placement: placement as OrderPlacementEvent[],
 });
 
-/** What holds after every save. */
+/** The invariants after every save. */
 export function expectSound(
   { order, account, placement }: Pick<PlacementStory, 'order' | 'account' | 'placement'>,
   save: Save,

@@ -15,8 +15,9 @@ import { BrokerageRevision, type Trade } from './brokerage-revision.ts';
 import { accountId, expectSound, orderId, saveOf, type Save } from './placement-story.ts';
 
 /**
- * One order, its account, its placement and its brokerage, and between them topics: ordered by aggregate, each delivery at any time after any other. A
- * step that the gateway does not get is asked again. What is handled twice stores nothing the second time.
+ * One order, its account, its placement and its brokerage, with topics between them: ordered by aggregate, but
+ * deliveries of different aggregates interleave freely. A step that the gateway does not get is repeated. A second
+ * handling stores nothing.
  */
 export class PlacementWorld {
   readonly order = new Order(orderId);
@@ -26,7 +27,10 @@ export class PlacementWorld {
   readonly revisions = new Map<string, BrokerageRevision>();
   readonly saves: Save[] = [];
   now = '2026-01-02T09:00:00.000Z';
-  /** A fill left less than nothing available, though no execution was ever taken back: a limit order, replaced or not, never does that. */
+  /**
+   * A fill made available negative although no execution was taken back: a limit order, replaced or not, never does
+   * that.
+   */
   wasOverdrawn = false;
   #isReversed = false;
   readonly #inbox = new Map<string, RecordedEvent[]>();
@@ -70,7 +74,7 @@ export class PlacementWorld {
 
   requestReplace(changes: ReplaceTerms): void {
     const reservePrice = changes.limitPrice ?? this.order.terms?.limitPrice ?? zero;
-    // What is not paid for is refused before anything is applied, as the door does by deciding anew.
+    // An order without enough money is refused before anything is applied, as the door does by deciding again.
     const needed = new Order(orderId).replay(this.#history('order'));
     this.client(() => {
       needed.requestReplace(changes, { reservePrice });
@@ -99,18 +103,18 @@ export class PlacementWorld {
     return [...sources, ...targets];
   }
 
-  /** A step gets lost on its way to the gateway. */
+  /** A step is lost on its way to the gateway. */
   lose(pick: number): void {
     const waiting = [...this.#steps.values()].filter((each) => each.length > 0);
     waiting[pick % Math.max(waiting.length, 1)]?.shift();
   }
 
-  /** The earliest deadline of what the gateway does not have. */
+  /** The earliest deadline of a step that the gateway does not have. */
   get dueAt(): string | undefined {
     return orderPlacementProcess.dueAt(this.placement as never, this.#handled, this.#received);
   }
 
-  /** It passes. */
+  /** The earliest deadline passes. */
   passTime(): void {
     const { dueAt } = this;
     if (dueAt === undefined) return;

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /**
- * The part of a page of the docs that is printed from code, between `<!-- name -->` and `<!-- /name -->`: as the page has it, and as it has to
- * be. `UPDATE_GOLDEN=1` writes it anew.
+ * The part of a docs page that is printed from code, between `<!-- name -->` and `<!-- /name -->`: as found and as
+ * wanted. `UPDATE_GOLDEN=1` rewrites it.
  */
 export function printed(page: string, name: string, wanted: string): { found: string; wanted: string } {
   const path = new URL(`../../../docs/${page}`, import.meta.url);

@@ -15,13 +15,13 @@ import { InvalidAmount } from './account-errors.ts';
 import { moneyPlaces, valueOf } from './fees.ts';
 import { lines, money, shares, type Unit } from './ledger.ts';
 
-/** Most money that one deposit or withdrawal moves: with it no sum of an account leaves the 19 digits of a decimal. */
+/** Most money for one deposit or withdrawal: it keeps every sum of an account within 19 digits. */
 export const maxMoneyAmount = decimal('1000000000000');
 
-/** An execution, and whose it is; `booked` is what it was booked with, where that is known: a reversal takes back just that. */
+/** An execution with its order. `booked` is the value booked for it, if known: a reversal takes back exactly that. */
 export type Settlement = Execution & Pick<Reservation, 'orderId' | 'symbol' | 'side'> & { readonly booked?: Value };
 
-/** What a booking frees of what is reserved for its order, and what is reserved then. */
+/** What a booking frees of its order's reservation, and the reservation after it. */
 export interface Use {
   readonly freed: Decimal;
   readonly reservation?: Reservation;
@@ -38,18 +38,21 @@ export function moneyAmount(text: string): Decimal {
   return amount;
 }
 
-/** What is reserved for a side: money to buy with, or the shares to sell. */
+/** What a side reserves: money for a buy, shares for a sell. */
 export const unitOf = ({ side, symbol }: Pick<Reservation, 'side' | 'symbol'>, currency: string): Unit =>
   side === 'buy' ? money(currency) : shares(symbol);
 
-/** The entry of an execution: shares against money and the fee; what it frees leaves what is reserved, the difference is available's. */
+/**
+ * The entry of an execution: shares against money and the fee. What it frees leaves `reserved`; `available` gets the
+ * difference.
+ */
 export function settlementOf(fill: Settlement, currency: string, { freed, reservation }: Use): FillSettled['data'] {
   const booking = bookingOf(fill);
   const postings = entryOf(booking, currency, freed, (amount) => amount);
   return { ...booking, ...(reservation && { reservation }), postings };
 }
 
-/** The same the other way round. */
+/** The reverse entry. */
 export function reversalOf(fill: Settlement, currency: string, { freed, reservation }: Use): FillReversed['data'] {
   const booking = bookingOf(fill);
   const postings = entryOf(booking, currency, freed, negate);
@@ -63,7 +66,7 @@ function bookingOf({ orderId, executionId, executedAt, symbol, side, booked, ...
   return { orderId, executionId, executedAt, symbol, side, quantity, price, ...(booked ?? valueOf({ quantity, price })) };
 }
 
-/** The lines of a trade, `sign` turns them round; what is freed is not turned. */
+/** The lines of a trade, each amount mapped by `sign`; the freed amount is not. */
 function entryOf(booking: Booking, currency: string, freed: Decimal, sign: (amount: Decimal) => Decimal): Posting[] {
   const { side, symbol } = booking;
   const [quantity, notional, fee] = [booking.quantity, booking.notional, booking.fee].map((each) => sign(decimal(each))) as Three;

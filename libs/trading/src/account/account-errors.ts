@@ -9,7 +9,7 @@ export class AccountNotFound extends DomainError {
   }
 }
 
-/** The money that is available is less than what is needed; `details` has both figures. */
+/** Less money is available than needed; `details` has both figures. */
 export class InsufficientFunds extends DomainError {
   readonly code = 'insufficient-funds';
   readonly kind = 'refused';
@@ -18,7 +18,7 @@ export class InsufficientFunds extends DomainError {
   }
 }
 
-/** The shares that are available are fewer than what is needed; `details` has both figures. */
+/** Fewer shares are available than needed; `details` has both figures. */
 export class InsufficientShares extends DomainError {
   readonly code = 'insufficient-shares';
   readonly kind = 'refused';
@@ -27,16 +27,16 @@ export class InsufficientShares extends DomainError {
   }
 }
 
-/** The account has as many open orders as it may have: each that ends makes room. `details` has both figures. */
+/** The account has its maximum of open orders; one that ends makes room. `details` has both figures. */
 export class TooManyOpenOrders extends DomainError {
   readonly code = 'too-many-open-orders';
   readonly kind = 'refused';
   constructor(openOrders: number, limit: number) {
-    super(`The account has ${openOrders} open orders, and may have ${limit}.`, { openOrders, limit });
+    super(`The account has ${openOrders} open orders; the limit is ${limit}.`, { openOrders, limit });
   }
 }
 
-/** An amount of money is not positive, not in whole cents, or too large. */
+/** The amount of money is not positive, not in whole cents, or too large. */
 export class InvalidAmount extends DomainError {
   readonly code = 'invalid-amount';
   readonly kind = 'invalid';
@@ -45,12 +45,12 @@ export class InvalidAmount extends DomainError {
   }
 }
 
-/** Accounts are kept in the currencies of `currencies` only. */
+/** Only the currencies in `currencies` are supported. */
 export class UnsupportedCurrency extends DomainError {
   readonly code = 'unsupported-currency';
   readonly kind = 'invalid';
   constructor(currency: string, supported: readonly string[]) {
     const detail = `must be one of ${supported.join(', ')}`;
-    super(`There are no accounts in ${currency}.`, { errors: [{ pointer: '#/currency', code: 'unsupported', detail }] });
+    super(`The currency ${currency} is not supported.`, { errors: [{ pointer: '#/currency', code: 'unsupported', detail }] });
   }
 }

@@ -28,10 +28,10 @@ import {
 import { Ledger, money, transfer } from './ledger.ts';
 import { differingFields } from '../order/order-terms.ts';
 
-/** The currencies in which accounts are kept: the one in which the market quotes. */
+/** The supported currencies: the one that the market quotes in. */
 export const currencies = ['USD'] as const;
 
-/** The state of an account as JSON: what a snapshot holds. A change of shape raises `Account.snapshots.shape`. */
+/** The state of an account as JSON, for snapshots. A change of shape raises `Account.snapshots.shape`. */
 export interface AccountState {
   readonly owner?: string;
   readonly currency?: string;
@@ -42,12 +42,13 @@ export interface AccountState {
 }
 
 /**
- * A client's money and shares, as double entries per currency and per symbol. Doors open it, move money and reserve, and may be refused; the saga
- * books what the order recorded, in the same save, and may not. What is reserved for an order is what `reservationOf` the order says.
+ * A client's money and shares, as double entries per currency and symbol. Doors open the account, move money and
+ * reserve, and may be refused. The saga books what the order recorded, in the same save, and can't be refused. The
+ * reservation for an order is always `reservationOf` that order.
  */
 export class Account extends BaseAggregate<AccountEvent> {
   static readonly type = 'Account';
-  /** An account's stream grows without end: it is loaded from a snapshot and what came after. */
+  /** The stream of an account grows without limit, so it loads from a snapshot and later events. */
   static readonly snapshots = { every: 50, shape: 2 };
 
   #opened: AccountOpened['data'] | undefined;
@@ -56,8 +57,8 @@ export class Account extends BaseAggregate<AccountEvent> {
   readonly #reservations = new Map<string, Reservation>();
 
   /**
-   * Opens the account for its owner. The same terms again change nothing: no event; other ones are a bug of whoever did not ask `differingFrom`.
-   * Throws `UnsupportedCurrency`.
+   * Opens the account for its owner. The same terms again store no event; other terms are a bug, for callers check
+   * `differingFrom`. Throws `UnsupportedCurrency`.
    */
   open(terms: AccountOpened['data']): void {
     if (!(currencies as readonly string[]).includes(terms.currency)) throw new UnsupportedCurrency(terms.currency, currencies);
@@ -67,12 +68,12 @@ export class Account extends BaseAggregate<AccountEvent> {
     if (this.differingFrom(terms).length > 0) throw new Error(`account ${this.id} was opened with other terms`);
   }
 
-  /** The terms in which it differs from what it was opened with. */
+  /** The terms that differ from those it was opened with. */
   differingFrom(terms: AccountOpened['data']): string[] {
     return differingFields(this.#mustBeOpen(), terms, ['owner', 'currency', 'name']);
   }
 
-  /** Lets another subject (the `sub` of a token) use the account for these scopes, and `read`; nothing to do where it is so already. */
+  /** Grants another subject (the `sub` of a token) these scopes and `read`; no event if it has them already. */
   grantAccess(subject: string, granted: readonly AccessScope[] = ['trade']): void {
     this.#mustBeOpen();
     const scopes = accessScopes.filter((scope) => scope === 'read' || granted.includes(scope));
@@ -80,13 +81,13 @@ export class Account extends BaseAggregate<AccountEvent> {
     this.apply(new AccountAccessGranted({ subject, scopes }));
   }
 
-  /** Takes that back; nothing to do where it was not granted. The owner always may. */
+  /** Revokes the access; no event if it was not granted. The owner always has access. */
   revokeAccess(subject: string): void {
     this.#mustBeOpen();
     if (this.#subjects.has(subject)) this.apply(new AccountAccessRevoked({ subject }));
   }
 
-  /** Money comes in. Throws `InvalidAmount`, `AccountNotFound`. */
+  /** Deposits money. Throws `InvalidAmount`, `AccountNotFound`. */
   deposit(amount: string, reference?: string): void {
     const { currency } = this.#mustBeOpen();
     const exact = moneyAmount(amount);
@@ -94,7 +95,7 @@ export class Account extends BaseAggregate<AccountEvent> {
     this.apply(new FundsDeposited({ amount: exact, ...(reference !== undefined && { reference }), postings }));
   }
 
-  /** Money goes out, at most what is available. Throws `InsufficientFunds`, `InvalidAmount`, `AccountNotFound`. */
+  /** Withdraws money, at most what is available. Throws `InsufficientFunds`, `InvalidAmount`, `AccountNotFound`. */
   withdraw(amount: string, reference?: string): void {
     const { currency } = this.#mustBeOpen();
     const exact = moneyAmount(amount);
@@ -105,9 +106,9 @@ export class Account extends BaseAggregate<AccountEvent> {
   }
 
   /**
-   * Reserves what an order needs, absolutely: `ReservationMade`, or `ReservationChanged` where something is reserved for it. Throws
-   * `InsufficientFunds` or `InsufficientShares` when that takes more than is available, `TooManyOpenOrders` where as many orders as may be open
-   * have a reservation. For doors: the saga's word is never refused.
+   * Sets the reservation of an order to an absolute amount: `ReservationMade`, or `ReservationChanged` if it has one.
+   * Throws `InsufficientFunds` or `InsufficientShares` if more is needed than available, and `TooManyOpenOrders` if
+   * `maxOpenOrders` orders have a reservation. For doors only; the saga is never refused.
    */
   reserve(reservation: Reservation, maxOpenOrders = Infinity): void {
     const before = this.#reservations.get(reservation.orderId);
@@ -122,8 +123,8 @@ export class Account extends BaseAggregate<AccountEvent> {
   }
 
   /**
-   * The event by which exactly this is reserved for an order from now on, nothing when `reservation` is undefined; undefined where it is so
-   * already. Never refused: what is available may fall below zero, a visible overdraft.
+   * The event that makes this the reservation of an order, or releases it if `reservation` is undefined; undefined if
+   * nothing changes. Never refused: available may fall below zero, a visible overdraft.
    */
   reserving(orderId: string, reservation: Reservation | undefined): ReservationChanged | ReservationReleased | undefined {
     const before = this.#reservations.get(orderId);
@@ -139,19 +140,19 @@ export class Account extends BaseAggregate<AccountEvent> {
   }
 
   /**
-   * The event that books an execution, a fact, whatever the account has, and leaves exactly `reservation` reserved for its order. What it costs
-   * beyond what it frees comes from what is available, which may fall below zero.
+   * The event that books an execution and leaves exactly `reservation` for its order. An execution is a fact, whatever
+   * the account holds: a cost beyond what it frees comes from available, which may fall below zero.
    */
   settling(fill: Settlement, reservation: Reservation | undefined): FillSettled {
     return new FillSettled(settlementOf(fill, this.#currency(), this.#use(fill, reservation)));
   }
 
-  /** The event that takes back what was booked for an execution, and leaves exactly `reservation` reserved for its order. */
+  /** The event that reverses a booked execution and leaves exactly `reservation` for its order. */
   reversing(fill: Settlement, reservation: Reservation | undefined): FillReversed {
     return new FillReversed(reversalOf(fill, this.#currency(), this.#use(fill, reservation)));
   }
 
-  /** What is reserved for an order. */
+  /** The reservation of an order. */
   reservation(orderId: string): Reservation | undefined {
     return this.#reservations.get(orderId);
   }
@@ -161,32 +162,32 @@ export class Account extends BaseAggregate<AccountEvent> {
     return this.#opened !== undefined;
   }
 
-  /** The `sub` of whoever opened it. */
+  /** The `sub` of the owner. */
   get owner(): string | undefined {
     return this.#opened?.owner;
   }
 
-  /** Who may use it beside its owner, and for what. */
+  /** The other subjects with access, and their scopes. */
   get subjects(): ReadonlyMap<string, readonly AccessScope[]> {
     return this.#subjects;
   }
 
-  /** Money or shares that are reserved for no order; below zero in an overdraft. */
+  /** Money or shares that no order reserves; below zero in an overdraft. */
   available(kind: Posting['kind'], unit: string): Decimal {
     return this.#ledger.balance('available', { kind, unit });
   }
 
-  /** Money or shares that are reserved for orders. */
+  /** Money or shares reserved for orders. */
   reserved(kind: Posting['kind'], unit: string): Decimal {
     return this.#ledger.balance('reserved', { kind, unit });
   }
 
-  /** Every balance of every book that is not zero: for each unit they sum to zero. */
+  /** Every non-zero balance of every book: for each unit they sum to zero. */
   get balances(): readonly Posting[] {
     return this.#ledger.balances();
   }
 
-  /** What is reserved for open orders. */
+  /** The reservations of open orders. */
   get reservations(): readonly Reservation[] {
     return [...this.#reservations.values()];
   }
@@ -201,7 +202,7 @@ export class Account extends BaseAggregate<AccountEvent> {
     };
   }
 
-  /** Takes the state of a snapshot. */
+  /** Restores the state of a snapshot. */
   restore({ owner, currency, name, subjects, balances, reservations }: AccountState): void {
     if (owner !== undefined && currency !== undefined) this.#opened = { owner, currency, ...(name !== undefined && { name }) };
     this.#subjects = new Map(Object.entries(subjects));
@@ -261,12 +262,12 @@ export class Account extends BaseAggregate<AccountEvent> {
     this.#reservations.set(reservation.orderId, reservation);
   }
 
-  /** Between what is available and what is reserved; negative comes back. */
+  /** Moves an amount from available to reserved; a negative one moves back. */
   #moved(reservation: Pick<Reservation, 'side' | 'symbol'>, amount: string): Posting[] {
     return transfer(unitOf(reservation, this.#currency()), decimal(amount), 'available', 'reserved');
   }
 
-  /** How much of what is reserved a booking frees; negative where it reserves more. */
+  /** How much of its reservation a booking frees; negative if it reserves more. */
   #use({ orderId }: Pick<Settlement, 'orderId'>, reservation: Reservation | undefined): Use {
     const before = this.#reservations.get(orderId);
     const freed = subtract(decimal(before?.amount ?? zero), decimal(reservation?.amount ?? zero));
@@ -278,7 +279,7 @@ export class Account extends BaseAggregate<AccountEvent> {
     return this.#opened;
   }
 
-  /** Fills and reservations reach opened accounts only: orders for others are denied. Anything else is a bug. */
+  /** Fills and reservations reach only opened accounts: orders for others are denied. Anything else is a bug. */
   #currency(): string {
     if (this.#opened === undefined) throw new Error(`account ${this.id} was never opened`);
     return this.#opened.currency;

@@ -19,7 +19,7 @@ const orders = ['o-1', 'o-2', 'o-3', 'o-4'] as const;
 const sides = { 'o-1': 'buy', 'o-2': 'sell', 'o-3': 'buy', 'o-4': 'sell' } as const;
 const symbols = { 'o-1': 'ACME', 'o-2': 'ACME', 'o-3': 'GLOBEX', 'o-4': 'GLOBEX' } as const;
 
-/** Shares with up to 9 places, prices with up to 4: what crypto sizes and sub-penny prices bring. */
+/** Shares with up to 9 places and prices with up to 4, for crypto sizes and sub-penny prices. */
 const quantity = fc.oneof(
   fc.integer({ min: 1, max: 50 }).map((value) => decimal(String(value))),
   fc.integer({ min: 1, max: 5_000_000 }).map((value) => decimal((value / 1e6).toFixed(9))),
@@ -37,7 +37,7 @@ const reservationFor = (orderId: (typeof orders)[number], shares: Decimal, unitP
   amount: sides[orderId] === 'buy' ? reservedFor(shares, unitPrice) : shares,
 });
 
-/** What happens to an account: a door's command, or what the saga stores. */
+/** An action on an account: a door's command, or an event that the saga stores. */
 type Act = { readonly door: (account: Account) => void } | { readonly saga: (account: Account) => AccountEvent | undefined };
 
 const reservation = fc.tuple(order, quantity, price).map((terms) => reservationFor(...terms));
@@ -52,7 +52,7 @@ const fill = fc
       ] as const,
   );
 
-/** Everything in any order, also what an order would never lead to: no entry may depend on that. */
+/** All actions in any order, even those that no order leads to: no entry may depend on the order. */
 const anything: fc.Arbitrary<Act> = fc.oneof(
   cents.map((amount): Act => ({ door: (account) => account.deposit(amount) })),
   cents.map((amount): Act => ({ door: (account) => account.withdraw(amount) })),
@@ -69,7 +69,7 @@ function open(): Account {
   return account;
 }
 
-/** Lets the acts happen; a door's that is refused leaves no trace. What is stored since. */
+/** Applies the acts and returns the stored events; a refused command of a door leaves no trace. */
 function lived(acts: readonly Act[], account: Account): readonly AccountEvent[] {
   const history: AccountEvent[] = [...account.uncommittedEvents];
   for (const act of acts) {
@@ -102,7 +102,7 @@ function perUnit(postings: readonly Posting[]): Map<string, Decimal> {
 const balanced = (postings: readonly Posting[]) =>
   expect([...perUnit(postings).values()].every((total) => total === zero)).toBe(true);
 
-/** What its fills and reversals make of the positions. */
+/** The positions after its fills and reversals. */
 function positionsOf(history: readonly AccountEvent[]): Map<string, Position> {
   const positions = new Map<string, Position>();
   for (const event of history) {
@@ -115,7 +115,7 @@ function positionsOf(history: readonly AccountEvent[]): Map<string, Position> {
 }
 
 describe('whatever happens to an account', () => {
-  it('each entry sums to zero for each unit, and so do all books', () => {
+  it('each entry sums to zero for each unit, and so do the books', () => {
     fc.assert(
       fc.property(fc.array(anything, { maxLength: 40 }), (acts) => {
         const account = open();
@@ -125,7 +125,7 @@ describe('whatever happens to an account', () => {
     );
   });
 
-  it('what is reserved is the sum of its reservations: no more, no less', () => {
+  it('the reserved amount is exactly the sum of its reservations', () => {
     fc.assert(
       fc.property(fc.array(anything, { maxLength: 40 }), (acts) => {
         const account = open();
@@ -142,7 +142,7 @@ describe('whatever happens to an account', () => {
     );
   });
 
-  it('shares are the signed fills; cash and the cost of positions less what was realised are what was paid in', () => {
+  it('shares equal the signed fills; cash plus cost of positions minus realised equals the net deposits', () => {
     fc.assert(
       fc.property(fc.array(anything, { maxLength: 40 }), (acts) => {
         const account = open();
@@ -163,7 +163,7 @@ describe('whatever happens to an account', () => {
     );
   });
 
-  it('a snapshot at any point and the events since are the same as all events, also in what is decided next', () => {
+  it('a snapshot at any point plus later events equals all events, also for the next decision', () => {
     fc.assert(
       fc.property(fc.array(anything, { maxLength: 30 }), fc.array(anything, { maxLength: 10 }), fc.nat(), (acts, next, at) => {
         const live = open();
@@ -185,7 +185,7 @@ describe('whatever happens to an account', () => {
 });
 
 describe('an order within its limit', () => {
-  /** A quantity in parts, and for each a price up to the limit. */
+  /** A quantity in parts, each with a price up to the limit. */
   const filled = fc
     .tuple(fc.array(fc.tuple(quantity, fc.double({ min: 0, max: 1, noNaN: true })), { minLength: 1, maxLength: 12 }), price)
     .map(([parts, limit]) => ({
@@ -193,7 +193,7 @@ describe('an order within its limit', () => {
       parts: parts.map(([shares, share]) => ({ shares, at: multiply(limit, decimal(Math.max(share, 1e-6).toFixed(4)), 'up') })),
     }));
 
-  it('costs each time at most what the fill frees, however it is split', () => {
+  it('costs at most what each fill frees, however it is split', () => {
     fc.assert(
       fc.property(filled, ({ limit, parts }) => {
         let left = sum(parts.map(({ shares }) => shares));
@@ -207,7 +207,7 @@ describe('an order within its limit', () => {
     );
   });
 
-  it('never overdraws an account that could reserve it, and leaves nothing reserved when it is filled', () => {
+  it('never overdraws an account that could reserve it, and leaves no reservation once filled', () => {
     fc.assert(
       fc.property(filled, ({ limit, parts }) => {
         const account = open();

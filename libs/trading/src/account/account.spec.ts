@@ -28,13 +28,13 @@ const opened = new AccountOpened({ owner: 'ada', currency: 'USD' });
 const deposited = new FundsDeposited({ amount: '2000', postings: [usd('outside', '-2000'), usd('available', '2000')] });
 /** 10 shares at 101.50: 1,015 and a fee of 0.5075, reserved as 0.51. */
 const buy: Reservation = { orderId, symbol: 'ACME', side: 'buy', quantity: '10', unitPrice: '101.5', amount: '1015.51' };
-/** What the other half needs. */
+/** The reservation for the other half. */
 const halfOfBuy: Reservation = { ...buy, quantity: '5', amount: '507.76' };
 const reserved = new ReservationMade({ ...buy, postings: [usd('available', '-1015.51'), usd('reserved', '1015.51')] });
 const fill = { orderId, symbol: 'ACME', side: 'buy', executedAt: '2026-11-23T09:00:00Z', price: '101.5' } as const;
 const half = { ...fill, executionId: 'e-1', quantity: '5' };
 const rest = { ...fill, executionId: 'e-2', quantity: '5' };
-/** 5 shares: 507.50 and 0.25 of fee, of the 507.75 that they free. */
+/** 5 shares: 507.50 and a fee of 0.25, out of the 507.75 that they free. */
 const halfSettled = new FillSettled({
   ...half,
   notional: '507.5',
@@ -67,7 +67,7 @@ const sellReserved = new ReservationMade({ ...sell, postings: [acme('available',
 
 const accountOf = (...history: AccountEvent[]): Account => new Account(orderId).replay(history);
 
-/** The account after a fill is booked. */
+/** The account after a booked fill. */
 const settled = (account: Account, each: Settlement, reservation: Reservation | undefined): Account =>
   account.replay([account.settling(each, reservation)]);
 
@@ -80,17 +80,17 @@ describe('opening an account', () => {
       .when((account) => account.open({ owner: 'ada', currency: 'USD', name: 'Pension' }))
       .then(new AccountOpened({ owner: 'ada', currency: 'USD', name: 'Pension' })));
 
-  it('again with the same terms changes nothing', () =>
+  it('changes nothing with the same terms again', () =>
     given(Account, opened)
       .when((account) => account.open({ owner: 'ada', currency: 'USD' }))
       .then());
 
-  it('again with other terms is a bug of whoever did not look', () =>
+  it('is a bug with other terms: the caller must check first', () =>
     given(Account, opened)
       .when((account) => account.open({ owner: 'ada', currency: 'USD', name: 'Other' }))
       .thenThrows(Error));
 
-  it('in a currency in which nothing is quoted is refused', () =>
+  it('is refused in an unsupported currency', () =>
     given(Account)
       .when((account) => account.open({ owner: 'ada', currency: 'EUR' }))
       .thenThrows(UnsupportedCurrency));
@@ -116,7 +116,7 @@ describe('access', () => {
       })
       .then(new AccountAccessRevoked({ subject: 'bob' }), granted));
 
-  it('to an account that is not there is not given', () =>
+  it('is refused for an account that was never opened', () =>
     given(Account)
       .when((account) => account.grantAccess('bob'))
       .thenThrows(AccountNotFound));
@@ -139,7 +139,7 @@ describe('money in and out', () => {
         }),
       ));
 
-  it('that is reserved does not go out, and the figures say why', () => {
+  it('cannot be withdrawn while it is reserved, and the figures say why', () => {
     given(Account, opened, deposited, reserved)
       .when((account) => account.withdraw('984.50'))
       .thenThrows(InsufficientFunds);
@@ -175,12 +175,12 @@ describe('money in and out', () => {
 });
 
 describe('a reservation that a door asks for', () => {
-  it('for a buy is money', () =>
+  it('is money for a buy', () =>
     given(Account, opened, deposited)
       .when((account) => account.reserve(buy))
       .then(reserved));
 
-  it('for a buy is refused when the money is not there, with the figures', () => {
+  it('is refused for a buy without enough money, with the figures', () => {
     const another = { ...buy, orderId: 'another' };
     given(Account, opened, deposited, reserved)
       .when((account) => account.reserve(another))
@@ -190,12 +190,12 @@ describe('a reservation that a door asks for', () => {
     );
   });
 
-  it('for a sell is shares', () =>
+  it('is shares for a sell', () =>
     given(Account, ...holding)
       .when((account) => account.reserve(sell))
       .then(sellReserved));
 
-  it('for a sell is refused when the shares are not there: there is no shorting', () => {
+  it('is refused for a sell without enough shares: there is no shorting', () => {
     const more = { ...sell, orderId: 'sell-2', quantity: '7', amount: '7' };
     given(Account, ...holding, sellReserved)
       .when((account) => account.reserve(more))
@@ -205,7 +205,7 @@ describe('a reservation that a door asks for', () => {
     );
   });
 
-  it('for one more order than may be open is refused; what is open already changes, and what ends makes room', () => {
+  it('is refused beyond the maximum of open orders; open orders may change, and one that ends makes room', () => {
     const one = { ...buy, orderId: 'one', quantity: '1', amount: '102' };
     const account = accountOf(opened, deposited, reserved);
     expect(() => account.reserve(one, 1)).toThrow(TooManyOpenOrders);
@@ -215,7 +215,7 @@ describe('a reservation that a door asks for', () => {
     accountOf(opened, deposited, reserved, ended).reserve(one, 1);
   });
 
-  it('takes the last cent and the last share', () => {
+  it('can take the last cent and the last share', () => {
     const account = accountOf(...holding, sellReserved);
     account.withdraw('968.99');
     expect(account.available('currency', 'USD')).toBe('15.51');
@@ -224,7 +224,7 @@ describe('a reservation that a door asks for', () => {
     expect([account.available('currency', 'USD'), account.available('symbol', 'ACME')]).toEqual(['0', '0']);
   });
 
-  it('for a replace is the whole of it: only the difference moves, and only the difference has to be there', () =>
+  it('is absolute for a replace: only the difference moves and has to be available', () =>
     given(Account, opened, deposited, reserved)
       .when((account) => account.reserve({ ...buy, quantity: '15', amount: '1523.27' }))
       .then(
@@ -234,7 +234,7 @@ describe('a reservation that a door asks for', () => {
         }),
       ));
 
-  it('for a replace is refused where the difference is not there, and stays as it was', () => {
+  it('is refused for a replace if the difference is not available, and stays unchanged', () => {
     const account = accountOf(opened, deposited, reserved);
     const more = { ...buy, quantity: '20', amount: '2031.02' };
     expect(() => account.reserve(more)).toThrow(
@@ -243,7 +243,7 @@ describe('a reservation that a door asks for', () => {
     expect([account.uncommittedEvents, account.reservation(orderId)]).toEqual([[], buy]);
   });
 
-  it('for a replace that needs no more is made in an overdraft too', () => {
+  it('is made in an overdraft too, for a replace that needs no more', () => {
     const account = accountOf(opened, deposited, reserved);
     account.replay([account.settling({ ...half, orderId: 'late', quantity: '50' }, undefined)]);
     expect(account.available('currency', 'USD')).toBe('-4093.04');
@@ -252,21 +252,21 @@ describe('a reservation that a door asks for', () => {
     expect([account.reserved('currency', 'USD'), account.available('currency', 'USD')]).toEqual(['913.96', '-3991.49']);
   });
 
-  it('in an account that was never opened is a bug: its orders are denied before', () =>
+  it('is a bug in an account that was never opened: its orders are denied earlier', () =>
     given(Account)
       .when((account) => account.reserve(buy))
       .thenThrows(Error));
 });
 
-describe('what the saga reserves', () => {
+describe('a reservation by the saga', () => {
   const account = accountOf(opened, deposited, reserved);
 
-  it('is nothing new where exactly that is reserved', () => {
+  it('stores nothing if exactly that is reserved', () => {
     expect(account.reserving(orderId, buy)).toBeUndefined();
     expect(accountOf(opened).reserving(orderId, undefined)).toBeUndefined();
   });
 
-  it('is changed to less, or to another price', () => {
+  it('can change to less, or to another price', () => {
     expect(account.reserving(orderId, halfOfBuy)).toEqual(
       new ReservationChanged({ ...halfOfBuy, postings: [usd('available', '507.75'), usd('reserved', '-507.75')] }),
     );
@@ -275,18 +275,18 @@ describe('what the saga reserves', () => {
     );
   });
 
-  it('is changed to more whatever is available: the overdraft is visible', () => {
+  it('can change to more, whatever is available: the overdraft is visible', () => {
     const more = account.reserving(orderId, { ...buy, quantity: '100', amount: '10155.08' }) as ReservationChanged;
     expect(accountOf(opened, deposited, reserved, more).available('currency', 'USD')).toBe('-8155.08');
   });
 
-  it('is reserved anew where nothing was', () => {
+  it('is made if there was none', () => {
     expect(accountOf(opened).reserving(orderId, buy)).toEqual(
       new ReservationChanged({ ...buy, postings: [usd('available', '-1015.51'), usd('reserved', '1015.51')] }),
     );
   });
 
-  it('is released', () => {
+  it('can be released', () => {
     expect(accountOf(opened, deposited, reserved, halfSettled).reserving(orderId, undefined)).toEqual(
       new ReservationReleased({
         orderId,
@@ -301,21 +301,21 @@ describe('what the saga reserves', () => {
 });
 
 describe('a fill', () => {
-  it('uses what is reserved for its shares and leaves what the order needs then', () =>
+  it('uses the reservation of its shares and leaves what the order still needs', () =>
     expect(accountOf(opened, deposited, reserved).settling(half, halfOfBuy)).toEqual(halfSettled));
 
-  it('of the last shares leaves nothing reserved', () => {
+  it('of the last shares leaves no reservation', () => {
     expect(accountOf(opened, deposited, reserved, halfSettled).settling(rest, undefined)).toEqual(restSettled);
     expect(accountOf(...holding).reservations).toEqual([]);
   });
 
-  it('below the limit gives back what it did not cost', () => {
+  it('below the limit returns the difference', () => {
     const account = settled(accountOf(opened, deposited, reserved), { ...half, price: '100' }, halfOfBuy);
     expect(account.available('currency', 'USD')).toBe('991.99'); // 984.49 + 507.75 - 500.25
     expect(account.reserved('currency', 'USD')).toBe('507.76');
   });
 
-  it('of a sell brings its money less the fee', () => {
+  it('of a sell brings its proceeds less the fee', () => {
     const fourth = { ...fill, orderId: 'sell-1', side: 'sell', executionId: 'e-3', quantity: '4', price: '110' } as const;
     expect(accountOf(...holding, sellReserved).settling(fourth, undefined)).toEqual(
       new FillSettled({
@@ -333,23 +333,23 @@ describe('a fill', () => {
     );
   });
 
-  it('without a reservation is a fact all the same: the overdraft is visible', () => {
+  it('without a reservation is still a fact: the overdraft is visible', () => {
     const account = settled(accountOf(opened), half, undefined);
     expect([account.available('currency', 'USD'), account.available('symbol', 'ACME')]).toEqual(['-507.75', '5']);
   });
 
-  it('of more than was ordered uses all that is reserved, and available pays the rest', () => {
+  it('of more than was ordered uses the whole reservation, and available pays the rest', () => {
     const account = settled(accountOf(opened, deposited, reserved), { ...half, quantity: '12' }, undefined);
     expect([account.reservations, account.reserved('currency', 'USD')]).toEqual([[], '0']);
     expect(account.available('currency', 'USD')).toBe('781.4'); // 2,000 - 1,218 - 0.60
   });
 
-  it('is booked with the value that the order recorded, where that is given', () => {
+  it('is booked with the value that the order recorded, if given', () => {
     const { data } = accountOf(opened).settling({ ...half, booked: { notional: '507.5', fee: '0.26' } }, undefined);
     expect([data.notional, data.fee]).toEqual(['507.5', '0.26']);
   });
 
-  it('of an account that was never opened is a bug', () => {
+  it('in an account that was never opened is a bug', () => {
     expect(() => accountOf().settling(half, undefined)).toThrow('was never opened');
   });
 });
@@ -357,7 +357,7 @@ describe('a fill', () => {
 describe('a reversal', () => {
   const booked = { ...half, booked: { notional: '507.5', fee: '0.25' } };
 
-  it('takes back just what was booked, and reserves what the order needs again', () => {
+  it('takes back exactly what was booked, and reserves again what the order needs', () => {
     const reversed = accountOf(opened, deposited, reserved, halfSettled).reversing(booked, buy);
     expect(reversed).toEqual(
       new FillReversed({
@@ -387,7 +387,7 @@ describe('a reversal', () => {
     expect([account.available('currency', 'USD'), account.reserved('currency', 'USD')]).toEqual(['-7.5', '1015.51']);
   });
 
-  it('of a sell takes its money back, also where it is gone', () => {
+  it('of a sell takes its money back, even if it is spent', () => {
     const sold = { ...fill, orderId: 'sell-1', side: 'sell', executionId: 'e-3', quantity: '4', price: '110' } as const;
     const account = settled(accountOf(...holding, sellReserved), sold, undefined);
     account.withdraw('1424.28');
@@ -396,7 +396,7 @@ describe('a reversal', () => {
     expect([account.available('currency', 'USD'), account.available('symbol', 'ACME')]).toEqual(['-439.78', '10']);
   });
 
-  it('of a buy takes its shares back, also where they were sold', () => {
+  it('of a buy takes its shares back, even if they were sold', () => {
     const sold = { ...fill, orderId: 'sell-1', side: 'sell', executionId: 'e-3', quantity: '10', price: '110' } as const;
     const account = settled(accountOf(...holding), sold, undefined);
     account.replay([account.reversing(booked, undefined)]);
@@ -404,8 +404,8 @@ describe('a reversal', () => {
   });
 });
 
-describe('a share that is called like a currency', () => {
-  it('is counted apart from the money', () => {
+describe('a share with the name of a currency', () => {
+  it('is counted separately from the money', () => {
     const account = accountOf(opened, deposited);
     account.reserve({ ...buy, symbol: 'USD' });
     account.markCommitted();

@@ -1,10 +1,9 @@
 import type { Posting } from '@tradecore/events';
 import { add, decimal, negate, zero, type Decimal } from '@tradecore/money';
 
-/** What is counted: a currency or a symbol. */
+/** The unit of a balance: a currency or a symbol. */
 export type Unit = Pick<Posting, 'kind' | 'unit'>;
 
-/** Which book. */
 export type Book = Posting['book'];
 
 /** Money of this currency. */
@@ -13,17 +12,19 @@ export const money = (currency: string): Unit => ({ kind: 'currency', unit: curr
 /** Shares of this symbol. */
 export const shares = (symbol: string): Unit => ({ kind: 'symbol', unit: symbol });
 
-/** The lines of an entry, by book: what comes in is positive. Zero lines are left out; the caller makes them sum to zero. */
+/**
+ * The lines of an entry, by book: positive comes in. Zero lines are left out; the caller makes the rest sum to zero.
+ */
 export const lines = ({ kind, unit }: Unit, amounts: Partial<Record<Book, Decimal>>): Posting[] =>
   (Object.entries(amounts) as [Book, Decimal][])
     .filter(([, amount]) => amount !== zero)
     .map(([book, amount]) => ({ book, kind, unit, amount }));
 
-/** An amount goes from one book to another; a negative one comes back. */
+/** Moves an amount from one book to another; a negative one moves back. */
 export const transfer = (unit: Unit, amount: Decimal, from: Book, to: Book): Posting[] =>
   lines(unit, { [from]: negate(amount), [to]: amount });
 
-/** What stands in each book of an account. */
+/** The balances of an account's books. */
 export class Ledger {
   readonly #balances = new Map<string, Balance>();
 
@@ -37,7 +38,7 @@ export class Ledger {
     }
   }
 
-  /** Takes the balances of a snapshot, before anything else. */
+  /** Restores the balances of a snapshot into an empty ledger. */
   restore(balances: readonly Posting[]): void {
     for (const balance of balances) {
       const { book, kind, unit } = balance;
@@ -45,12 +46,12 @@ export class Ledger {
     }
   }
 
-  /** What stands in a book; zero where nothing does. */
+  /** The balance of a unit in a book; zero by default. */
   balance(book: Book, { kind, unit }: Unit): Decimal {
     return this.#balances.get(`${book} ${kind} ${unit}`)?.amount ?? zero;
   }
 
-  /** Every balance that is not zero, as the line that would make it. */
+  /** Every non-zero balance, as the line that would make it. */
   balances(): Posting[] {
     return [...this.#balances.values()];
   }

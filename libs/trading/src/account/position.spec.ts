@@ -33,7 +33,7 @@ const fill = (side: PositionFill['side'], quantity: string, price: string): Posi
 const after = (...fills: PositionFill[]) => fills.reduce(positionAfter, noPosition);
 
 describe('a position', () => {
-  it('bought in two parts has the average of both, fees included', () => {
+  it('bought in two parts has the average cost of both, fees included', () => {
     const position = after(fill('buy', '100', '10'), fill('buy', '50', '13'));
     expect(position).toEqual({ quantity: '150', costBasis: '1650.82', realised: '0' }); // 1,000.50 + 650.32
     expect(averageCost(position)).toBe('11.005466667');
@@ -46,48 +46,49 @@ describe('a position', () => {
     expect(unrealised(position, '12')).toBe('119.7');
   });
 
-  it('sold out keeps no cost, whatever its average rounded to', () => {
+  it('sold out keeps no cost, however its average was rounded', () => {
     const position = after(fill('buy', '3', '10'), fill('sell', '1', '10'), fill('sell', '1', '10'), fill('sell', '1', '10'));
     expect(position).toEqual({ quantity: '0', costBasis: '0', realised: '-0.01' });
     expect(averageCost(position)).toBeUndefined();
   });
 
-  it('sold beyond what is held goes short at what that brought, and is covered against it', () => {
+  it('oversold goes short at its proceeds, and is covered against them', () => {
     const short = after(fill('buy', '10', '100'), fill('sell', '15', '110'));
-    // 15 at 110 bring 1,650 less 0.82: 1,099.453333333 for the 10 that were held (cost 1,000.50), the rest is owed.
+    // 15 at 110 bring 1,650 less 0.82: 1,099.453333333 for the 10 that were held (cost 1,000.50), the rest is the short
+    // position.
     expect(short).toEqual({ quantity: '-5', costBasis: '-549.726666667', realised: '98.953333333' });
     const covered = positionAfter(short, fill('buy', '5', '100'));
-    expect(covered).toEqual({ quantity: '0', costBasis: '0', realised: '148.43' }); // all money in less all money out
+    expect(covered).toEqual({ quantity: '0', costBasis: '0', realised: '148.43' }); // money in less money out
   });
 });
 
-describe('a position from which an execution is taken back', () => {
+describe('a position after an execution is taken back', () => {
   const first = fill('buy', '100', '10');
   const second = fill('buy', '50', '13');
   const sold = fill('sell', '40', '12');
 
-  it('is what it was, where no trade lies between', () => {
+  it('is unchanged if no trade came in between', () => {
     expect(positionWithout(after(first), first)).toEqual(noPosition);
     expect(positionWithout(after(first, second), second)).toEqual(after(first));
     expect(positionWithout(after(first, sold), sold)).toEqual(after(first));
   });
 
-  it('loses what the trade cost, whatever the average was', () =>
+  it('loses the cost of the trade, whatever the average cost', () =>
     expect(positionWithout(after(first, second), first)).toEqual(after(second)));
 
-  it('keeps no cost at zero shares: what is left of it was lost or won with the shares that were sold', () => {
+  it('keeps no cost at zero shares: the remaining cost is realised with the shares sold', () => {
     const rest = fill('buy', '110', '10');
     const position = positionWithout(after(rest, fill('buy', '40', '13'), fill('sell', '40', '12')), rest);
     expect(position).toEqual({ quantity: '0', costBasis: '0', realised: '-40.5' }); // 479.76 from the sale, 520.26 for what was sold
   });
 
-  it('that was sold out has the shares back at what they brought in', () => {
+  it('regains its shares at their proceeds if it was sold out', () => {
     const all = fill('sell', '100', '12');
     expect(after(first, all)).toMatchObject({ quantity: '0', realised: '198.9' }); // 1,200 - 0.60 - 1,000.50
     expect(positionWithout(after(first, all), all)).toEqual({ quantity: '100', costBasis: '1199.4', realised: '198.9' });
   });
 
-  it('whose shares are gone is short of them at what they had cost', () => {
+  it('is short at the cost of its shares if they are gone', () => {
     const position = positionWithout(after(first, fill('sell', '100', '12')), first);
     expect(position).toEqual({ quantity: '-100', costBasis: '-1000.5', realised: '198.9' });
   });
@@ -97,12 +98,12 @@ describe('whatever trades and is taken back', () => {
   const trade: fc.Arbitrary<PositionFill> = fc
     .tuple(fc.constantFrom('buy' as const, 'sell' as const), fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 9_999 }))
     .map(([side, quantity, price]) => fill(side, String(quantity), (price / 100).toFixed(2)));
-  /** Money that a trade brings; negative where it costs. */
+  /** The money of a trade; negative for a cost. */
   const cashOf = ({ side, notional, fee }: PositionFill): Decimal =>
     side === 'buy' ? negate(add(decimal(notional), decimal(fee))) : subtract(decimal(notional), decimal(fee));
   const worth = ({ costBasis, realised }: Position): Decimal => subtract(decimal(costBasis), decimal(realised));
 
-  it('cash and cost less what was realised stay what was paid in, and at zero shares there is no cost', () => {
+  it('cash plus cost minus realised equals the net deposits, and zero shares have no cost', () => {
     fc.assert(
       fc.property(
         fc.array(trade, { minLength: 1, maxLength: 12 }),
@@ -130,7 +131,7 @@ describe('whatever trades and is taken back', () => {
     );
   });
 
-  it('taken back at once, a trade that added to the position or closed up to half of it never happened', () => {
+  it('a trade taken back at once leaves no trace if it added to the position or closed up to half of it', () => {
     const off = (one: string, other: string): Decimal => {
       const difference = subtract(decimal(one), decimal(other));
       return isNegative(difference) ? negate(difference) : difference;
@@ -154,7 +155,7 @@ describe('whatever trades and is taken back', () => {
   });
 });
 
-describe('the schedule of fees', () => {
+describe('the fee', () => {
   it.each([
     ['100', '101.5', '10150', '5.07'],
     ['1', '19.99', '19.99', '0'],

@@ -14,25 +14,28 @@ import {
   type Decimal,
 } from '@tradecore/money';
 
-/** What an account holds of one symbol, by the average cost method. All are canonical decimals; money is the account's currency. */
+/**
+ * What an account holds of one symbol, at average cost. All are canonical decimals; money is in the account's currency.
+ */
 export interface Position {
-  /** Signed: below zero only where the market sold what the account did not have. */
+  /** Signed: below zero only if the brokerage sold shares that the account did not have. */
   readonly quantity: string;
-  /** What the shares held have cost, fees included; negative for a short position (what it brought in). */
+  /** Cost of the shares held, fees included; negative for a short position (its proceeds). */
   readonly costBasis: string;
-  /** Profit of what was sold: proceeds after fees less the cost of the shares that left. Negative is a loss. */
+  /** Profit of the shares sold: proceeds after fees less their cost. Negative is a loss. */
   readonly realised: string;
 }
 
 /** No shares, no profit. */
 export const noPosition: Position = { quantity: '0', costBasis: '0', realised: '0' };
 
-/** What a position takes from a fill: data of `FillSettled` and `FillReversed`. */
+/** The part of a fill that changes a position: data of `FillSettled` and `FillReversed`. */
 export type PositionFill = Pick<FillSettled['data'], 'side' | 'quantity' | 'notional' | 'fee'>;
 
 /**
- * The position after a fill. A buy adds its notional and fee to the cost; a sell takes out the average cost of what it sells and realises
- * notional less fee less that cost. `cash + cost of positions - realised` is what was deposited less what was withdrawn, always.
+ * The position after a fill. A buy adds its notional and fee to the cost; a sell takes out the average cost of the
+ * shares sold and realises notional less fee less that cost. `cash + cost of positions - realised` always equals
+ * deposits less withdrawals.
  */
 export function positionAfter(position: Position, fill: PositionFill): Position {
   const held = decimal(position.quantity);
@@ -50,10 +53,11 @@ export function positionAfter(position: Position, fill: PositionFill): Position 
 }
 
 /**
- * The position after a booked execution is taken back. Of what the trade opened, its own cost goes, and what is left at zero shares is realised. Of
- * what it closed, the shares come back at the present average cost, at their own proceeds where none are held, and the difference is realised. The
- * identity of `positionAfter` holds. Where no other trade lies between and the trade did not close the position whole, it is as if the trade had never
- * happened, up to the rounding of the average cost.
+ * The position after a booked execution is taken back. For shares that the trade opened, its own cost is removed, and
+ * any cost left at zero shares is realised. Shares that it closed come back at the current average cost, or at their
+ * own proceeds if none are held, and the difference is realised. The identity of `positionAfter` holds. Without another
+ * trade in between, and unless the trade closed the position, the result is as if it had never happened, up to the
+ * rounding of the average cost.
  */
 export function positionWithout(position: Position, fill: PositionFill): Position {
   const held = decimal(position.quantity);
@@ -73,19 +77,19 @@ export function positionWithout(position: Position, fill: PositionFill): Positio
   return { quantity, costBasis: add(basis, back), realised: add(realised, add(own, back)) };
 }
 
-/** What the shares traded cost: positive for a buy (money out), negative for a sell (money in). */
+/** Cost of the traded shares: positive for a buy (money out), negative for a sell (money in). */
 const costOfTrade = ({ side, notional, fee }: PositionFill): Decimal =>
   side === 'buy' ? add(decimal(notional), decimal(fee)) : subtract(decimal(fee), decimal(notional));
 
-/** Cost of one share held, rounded to 9 places, half to even; undefined where nothing is held. */
+/** Cost of one share held, rounded to 9 places, half to even; undefined if none are held. */
 export const averageCost = ({ quantity, costBasis }: Position): Decimal | undefined =>
   quantity === '0' ? undefined : divide(decimal(costBasis), decimal(quantity), 'halfEven');
 
-/** What selling everything at this price would bring above its cost, before fees; rounded down. */
+/** Profit of selling all shares at this price, before fees; rounded down. */
 export const unrealised = ({ quantity, costBasis }: Position, price: string): Decimal =>
   subtract(proportion(decimal(quantity), decimal(price), decimal('1'), 'down'), decimal(costBasis));
 
-/** How many of the shares held a trade in the other direction closes. */
+/** How many of the shares held an opposite trade closes. */
 const closedBy = (held: Decimal, traded: Decimal): Decimal =>
   (isPositive(held) && isNegative(traded)) || (isNegative(held) && isPositive(traded))
     ? smaller(sizeOf(held), sizeOf(traded))

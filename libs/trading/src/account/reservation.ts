@@ -5,9 +5,10 @@ import type { OrderState } from '../order/order-fold.ts';
 import { isTerminal } from '../order/order-status.ts';
 
 /**
- * What an order reserves: a function of the order alone and an absolute figure, so that it can't drift. For a buy it is the money for its open shares,
- * for a sell the shares. While a replace waits the worst case of both terms: the new terms, or the old ones filled first and the rest at
- * the new price. Undefined once it has ended, or nothing is open.
+ * The reservation of an order: an absolute figure computed from the order alone, so it can't drift. A buy reserves
+ * money for its open shares, a sell reserves the shares. While a replace waits it is the worst case of both terms: the
+ * new terms, or the old ones filled first and the rest at the new price. Undefined once the order has ended or nothing
+ * is open.
  */
 export function reservationOf(order: OrderState): Reservation | undefined {
   const { orderId, approval, requested, terms } = order;
@@ -34,7 +35,7 @@ const whole = (
 const amountOf = (side: Reservation['side'], quantity: Decimal, price: Decimal): Decimal =>
   side === 'buy' ? reservedFor(quantity, price) : quantity;
 
-/** Shares still to trade under a total. */
+/** Shares still open under a total. */
 function openOf({ filled }: OrderState, total: string): Decimal {
   const open = subtract(decimal(total), decimal(filled));
   return compare(open, zero) > 0 ? open : zero;

@@ -1,16 +1,19 @@
 import { add, decimal, isPositive, subtract, zero, type Decimal } from '@tradecore/money';
 import type { ReportName } from './brokerage-replies.ts';
 
-/** An execution as it stands; of one that was taken back the quantity is zero. */
+/** An execution with its current figures; quantity zero if it was taken back. */
 export interface StandingExecution {
   readonly executionId: string;
-  /** The brokerage's id of its last report. */
+  /** The brokerage's id of its latest report. */
   readonly brokerageExecutionId: string;
   readonly quantity: Decimal;
   readonly price: string;
 }
 
-/** The executions of one BrokerOrder, each once, under every name that the brokerage gave it: a correction of a correction names the one before. */
+/**
+ * The executions of one BrokerOrder, each once, under every id that the brokerage gave it: a correction of a correction
+ * names the previous report.
+ */
 export class Executions {
   readonly #byId = new Map<string, StandingExecution>();
   /** Our id of the first report, by the brokerage's id of any report. */
@@ -23,12 +26,12 @@ export class Executions {
     return this.#quantity;
   }
 
-  /** The execution that a report names, taken back or not; undefined when it was never reported. */
+  /** The execution that a report names, taken back or not; undefined if it was never reported. */
   find({ executionId, brokerageExecutionId }: ReportName): StandingExecution | undefined {
     return this.#byId.get(this.#firstIds.get(brokerageExecutionId) ?? executionId);
   }
 
-  /** Whether this very report is known: a correction or a bust that was stored, or the first report. */
+  /** Whether this report is known: the first report, a correction or a bust. */
   hasReport(brokerageExecutionId: string): boolean {
     return this.#firstIds.has(brokerageExecutionId);
   }
@@ -38,7 +41,7 @@ export class Executions {
     return [...this.#byId.values()].filter(({ quantity }) => isPositive(quantity));
   }
 
-  /** Puts the figures of a report in. `executionId` is that of the first report. */
+  /** Stores the figures of a report. `executionId` is that of the first report. */
   put({ executionId, brokerageExecutionId }: ReportName, quantity: string, price: string): void {
     const was = this.#byId.get(executionId)?.quantity ?? zero;
     this.#quantity = add(subtract(this.#quantity, was), decimal(quantity));

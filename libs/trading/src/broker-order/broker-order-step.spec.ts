@@ -64,16 +64,20 @@ describe('the next step of a revision', () => {
       { do: 'cancel', brokerageOrderId: 'v1' },
     ],
     ['ended', { history: [accepted, canceled] }, { do: 'nothing' }],
-    ['ended, its list in doubt', { history: [accepted, canceled], state: { list: true } }, { ...lookUp, list: true }],
+    ['ended, its executions in doubt', { history: [accepted, canceled], state: { list: true } }, { ...lookUp, list: true }],
     ['ended, a cancel open', { history: [accepted, canceled], cancels: ['c'] }, obstacle({ kind: 'canceled', commandId: 'c' })],
     ['sent, not answered', { state: { sentAt: at(0) }, facts: { now: at(1) } }, lookUp],
-    ['unknown, and nothing remembered', { history: [new BrokerOutcomeUnknown({ ...first, attempt: 1, reason: 'x' })] }, lookUp],
-    ['sent, absent too early to count', { state: { sentAt: at(0), absentAt: at(1) }, facts: { now: at(9) } }, lookUp],
-    ['sent, surely absent', { state: { sentAt: at(0), absentAt: at(2) }, facts: { now: at(2) } }, { do: 'submit', terms }],
-    ['not sent, not wanted', { cancels: ['c'] }, obstacle({ kind: 'canceled', commandId: 'c' })],
-    ['sent, absent, not wanted', { cancels: ['c'], state: { sentAt: at(0), absentAt: at(29) }, facts: { now: at(29) } }, lookUp],
+    ['unknown, with no state', { history: [new BrokerOutcomeUnknown({ ...first, attempt: 1, reason: 'x' })] }, lookUp],
+    ['sent, found absent too early to count', { state: { sentAt: at(0), absentAt: at(1) }, facts: { now: at(9) } }, lookUp],
+    ['sent, certainly absent', { state: { sentAt: at(0), absentAt: at(2) }, facts: { now: at(2) } }, { do: 'submit', terms }],
+    ['not sent, to be cancelled', { cancels: ['c'] }, obstacle({ kind: 'canceled', commandId: 'c' })],
     [
-      'sent, long absent, not wanted',
+      'sent, absent, to be cancelled',
+      { cancels: ['c'], state: { sentAt: at(0), absentAt: at(29) }, facts: { now: at(29) } },
+      lookUp,
+    ],
+    [
+      'sent, long absent, to be cancelled',
       { cancels: ['c'], state: { sentAt: at(0), absentAt: at(30) }, facts: { now: at(30) } },
       obstacle({ kind: 'canceled', commandId: 'c' }),
     ],
@@ -84,7 +88,7 @@ describe('the next step of a revision', () => {
     ],
     ['halted', { facts: { isHalted: true } }, obstacle({ kind: 'lapsed', reason: 'trading-halted' })],
     ['too late', { asked: { goodUntil: at(0) }, facts: { now: at(1) } }, obstacle({ kind: 'lapsed', reason: 'time-in-force' })],
-    ['a price is needed and not known', { asked: { collarPrice: '105' } }, { do: 'wait', ms: 500 }],
+    ['the price it needs is not known', { asked: { collarPrice: '105' } }, { do: 'wait', ms: 500 }],
     [
       'beyond the collar',
       { asked: { collarPrice: '105' }, facts: { lastPrice: '105.01' } },
@@ -110,12 +114,12 @@ describe('the next step of a replacement', () => {
     nextStep(revision, { now: at(0) }, { ...patience, replaceCarriesFills });
   const refused = (reason: string) => obstacle({ kind: 'refused', code: 'not-working', reason });
 
-  it('waits for the order before it', () => expect(on(replacement([]), true)).toMatchObject({ do: 'wait' }));
+  it('waits for the previous order', () => expect(on(replacement([]), true)).toMatchObject({ do: 'wait' }));
 
-  it('is a replace where fills are carried over', () =>
+  it('is a replace if the brokerage carries fills over', () =>
     expect(on(replacement([accepted]), true)).toEqual({ do: 'replace', brokerageOrderId: 'v1', terms: next }));
 
-  it('is a cancel where not, meant and remembered first; then a submit of the rest', () => {
+  it('is otherwise a cancel, remembered before it is sent, then a submit of the rest', () => {
     expect(on(replacement([accepted]), false)).toEqual({ do: 'interpret', reply: { of: 'room-wanted' } });
     const state = { makesRoom: true };
     expect(on(replacement([accepted], { state }), false)).toEqual({ do: 'make-room', brokerageOrderId: 'v1' });
@@ -125,7 +129,7 @@ describe('the next step of a replacement', () => {
     });
   });
 
-  it('is nothing where the order before it was cancelled for another reason, or is about to be', () => {
+  it('is nothing if the previous order was cancelled for another reason, or is about to be', () => {
     expect(on(replacement([accepted, canceled]), false)).toEqual(refused('the order is canceled'));
     expect(on(replacement([accepted], { cancels: ['c'] }), false)).toEqual(refused('the order is being cancelled'));
     const byStep = new BrokerOrderCanceled({ ...of, answers: 'c', atBrokerage: true, filledQuantity: '0' });
@@ -135,7 +139,7 @@ describe('the next step of a replacement', () => {
     );
   });
 
-  it('that was sent with too much is asked for again by whatever is heard of it: a crash may have forgotten who asked first', () => {
+  it('is due again on any report if it was sent with too much: a crash may have lost the first request', () => {
     const shown: BrokerageOrder = {
       ...{ brokerageOrderId: 'v2', clientOrderId: 'y', symbol: 'ACME', side: 'buy', status: 'working' },
       ...{ brokerageStatus: 'new', quantity: '12', filledQuantity: '0', submittedAt: at(0) },

@@ -14,15 +14,16 @@ import {
 } from './revision.ts';
 import { millisecondsBetween } from '../time.ts';
 
-/** Until the price is known. */
+/** Wait until the price is known. */
 const priceMs = 500;
-/** A request to cancel that was taken, and came to nothing for so long, is made again. */
+/** A cancel that the brokerage took without effect is requested again after this long. */
 const cancelAgainMs = 10_000;
 const comingBaseMs = 100;
 
 /**
- * Decides the one call that is made next for a revision. What was sent is looked up until the brokerage shows it or surely has not got it; only
- * then is it sent again, under the same id, or given up because it is too late, too dear, halted, refused, or no longer wanted.
+ * Decides the next call for a revision. A revision that was sent is looked up until the brokerage shows it or certainly
+ * does not have it; only then is it sent again under the same id, or given up as too late, too dear, halted, refused,
+ * or cancelled.
  */
 export function nextStep(revision: Revision, facts: RevisionFacts, rules: RevisionRules): NextStep {
   const { order, state } = revision;
@@ -36,12 +37,12 @@ export function nextStep(revision: Revision, facts: RevisionFacts, rules: Revisi
   return isAsked ? lookUp(revision) : { do: 'cancel', brokerageOrderId: order.brokerageOrderId ?? '' };
 }
 
-/** Of what has ended: a cancel that came too late is told so, executions are compared where they are in doubt. */
+/** The last step of an ended revision: answers a cancel that came too late, compares executions in doubt. */
 function lastStep(revision: Revision): NextStep {
   if (revision.order.progress === 'foreign') return { do: 'nothing' };
   const [commandId] = openCancels(revision);
   if (commandId !== undefined) return { do: 'interpret', reply: { of: 'obstacle', obstacle: { kind: 'canceled', commandId } } };
-  if (isShort(revision)) return refusal('less of it was asked for than is left');
+  if (isShort(revision)) return refusal('the brokerage was sent less than the open quantity');
   return revision.state.list ? lookUp(revision) : { do: 'nothing' };
 }
 
@@ -53,7 +54,7 @@ function lookUp({ order, replaced, state }: Revision): NextStep {
   };
 }
 
-/** The next step of a revision that nothing proves to be at the brokerage. */
+/** The next step of a revision that is not proven to be at the brokerage. */
 function bringThere(revision: Revision, facts: RevisionFacts, rules: RevisionRules): NextStep {
   const { order, state } = revision;
   const wasSent = state.sentAt !== undefined || order.progress === 'unknown';
@@ -68,7 +69,7 @@ function absentFor({ state: { sentAt, absentAt } }: Revision, ms: number): boole
   return sentAt !== undefined && absentAt !== undefined && millisecondsBetween(sentAt, absentAt) >= ms;
 }
 
-/** Sends it, makes ready for that, or says what is in the way. */
+/** Sends it, prepares to send it, or returns the obstacle. */
 function sendingStep(revision: Revision, facts: RevisionFacts, rules: RevisionRules): NextStep {
   const obstacle = obstacleTo(revision, facts);
   if (obstacle === 'no price') return { do: 'wait', ms: priceMs };
@@ -86,7 +87,9 @@ function sendingStep(revision: Revision, facts: RevisionFacts, rules: RevisionRu
   return submitRest(revision, replaced.order);
 }
 
-/** Cancels the revision before it. That this is meant is remembered first: of an order that is cancelled for another reason nothing is sent anew. */
+/**
+ * Cancels the previous revision. The intent is remembered first: an order cancelled for another reason is not replaced.
+ */
 function makeRoom({ state, order }: Revision, brokerageOrderId: string, now: string): NextStep {
   if (!state.makesRoom) return { do: 'interpret', reply: { of: 'room-wanted' } };
   const isAsked = state.roomRequestedAt !== undefined && millisecondsBetween(state.roomRequestedAt, now) < cancelAgainMs;
@@ -94,13 +97,13 @@ function makeRoom({ state, order }: Revision, brokerageOrderId: string, now: str
   return { do: 'look-up', own: order.progress === 'unknown', replaced: brokerageOrderId, list: false };
 }
 
-/** Of the client's total what earlier revisions have not traded. */
+/** Submits the part of the client's total that earlier revisions have not traded. */
 function submitRest({ order, state }: Revision, replaced: BrokerOrder): NextStep {
   const { terms } = order;
   const isRoom = state.makesRoom && replaced.progress === 'canceled' && replaced.canceledBy === undefined;
   if (!isRoom || !terms) return refusal(`the order is ${replaced.progress}`);
   const rest = subtract(decimal(terms.quantity), decimal(replaced.filledQuantity));
-  return isPositive(rest) ? { do: 'submit', terms: { ...terms, quantity: rest } } : refusal('the order has traded all of it');
+  return isPositive(rest) ? { do: 'submit', terms: { ...terms, quantity: rest } } : refusal('the order has traded in full');
 }
 
 const refusal = (reason: string): NextStep => ({
@@ -120,7 +123,7 @@ function obstacleTo(revision: Revision, facts: RevisionFacts): Obstacle | 'no pr
   const { goodUntil } = order.terms ?? {};
   if (goodUntil !== undefined && millisecondsBetween(goodUntil, facts.now) > 0)
     return { kind: 'lapsed', reason: 'time-in-force' };
-  // What takes the place of an order that is cancelled for it is no new order.
+  // The replacement of an order that was cancelled for it is not a new order.
   if (facts.isHalted && !state.makesRoom) return { kind: 'lapsed', reason: 'trading-halted' };
   return beyondCollar(order, facts.lastPrice);
 }

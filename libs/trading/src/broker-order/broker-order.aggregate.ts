@@ -30,10 +30,13 @@ import type { BrokerageExecution, BrokerageOrder, ReportName, UnreadableOrder } 
 /** How an ended revision ended. */
 export type RevisionEnd = 'filled' | 'canceled' | 'expired' | 'replaced' | 'rejected' | 'lapsed';
 
-/** How far a revision has got: `none`: nothing proves that the brokerage has it; `unknown`: a call ended without an answer; `working`: it has it. */
+/**
+ * The progress of a revision. `none`: not proven to be at the brokerage; `unknown`: a call ended without an answer;
+ * `working`: the brokerage has it.
+ */
 export type RevisionProgress = 'none' | 'unknown' | 'working' | RevisionEnd | 'foreign';
 
-/** How an order was accepted: whether a look-up found it, and of a replacement what earlier revisions had traded. */
+/** How an order was accepted: whether a look-up found it, and for a replacement what earlier revisions had traded. */
 export interface AcceptedAs {
   readonly found: boolean;
   readonly carriedQuantity?: string;
@@ -41,8 +44,9 @@ export interface AcceptedAs {
 }
 
 /**
- * One revision of an order at the brokerage: what the brokerage said, each execution once. Its id is the `client_order_id` there. Whatever is
- * reported may be reported again, late, and in any order: what is known already changes nothing. Which report means what: `interpretReply`.
+ * One revision of an order at the brokerage: what the brokerage reported, each execution once. Its id is the
+ * `client_order_id` there. Reports may be repeated, late, and in any order: a known one changes nothing.
+ * `interpretReply` gives each report its meaning.
  */
 export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
   static readonly type = 'BrokerOrder';
@@ -59,7 +63,7 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
   #canceledBy: string | undefined;
   #pause: 'doneForDay' | 'suspended' | undefined;
 
-  /** Says which step asked for it: its first event carries that. */
+  /** Sets the step that requested it, which its first event carries. */
   openedBy(opening: Opening): this {
     this.#opening ??= opening;
     return this;
@@ -69,7 +73,7 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     return this.#progress;
   }
 
-  /** What was asked for; undefined for foreign orders, and before the first event where nobody said. */
+  /** The requested terms; undefined for foreign orders, and before the first event without `openedBy`. */
   get terms(): RevisionTerms | ReplacingTerms | undefined {
     return this.#opening?.terms;
   }
@@ -80,37 +84,37 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     return terms && 'replaces' in terms ? terms.replaces : undefined;
   }
 
-  /** The brokerage's id, once it is known. */
+  /** The brokerage's id, once known. */
   get brokerageOrderId(): string | undefined {
     return this.#brokerageOrderId;
   }
 
-  /** Executed shares as the client counts: those of the revisions before are in. */
+  /** Executed shares as the client counts them: those of earlier revisions included. */
   get filledQuantity(): string {
     return add(this.#carried, this.#executions.quantity);
   }
 
-  /** What earlier revisions had traded when it took over. */
+  /** Shares that earlier revisions had traded when it took over. */
   get carriedQuantity(): string {
     return this.#carried;
   }
 
-  /** The brokerage counts its executions alone: it was sent with the rest of the quantity. */
+  /** The brokerage counts only its own executions: it was sent with the rest of the quantity. */
   get countsFromZero(): boolean {
     return this.#countsFromZero;
   }
 
-  /** The budget is spent, and the outcome is unknown still. */
+  /** The budget is spent, and the outcome is still unknown. */
   get isUnresolved(): boolean {
     return this.#isUnresolved;
   }
 
-  /** Nothing proves yet that the brokerage has it, and it was not given up. */
+  /** It is neither proven to be at the brokerage nor given up. */
   get isUnproven(): boolean {
     return this.#progress === 'none' || this.#progress === 'unknown';
   }
 
-  /** It is on its way to the brokerage or there. */
+  /** It is at the brokerage or on its way there. */
   get isOpen(): boolean {
     return this.isUnproven || this.#progress === 'working';
   }
@@ -120,17 +124,17 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     return this.#mustCancel && this.#progress === 'working';
   }
 
-  /** The brokerage does not work it for now. */
+  /** The brokerage is not working it for now. */
   get isPaused(): boolean {
     return this.#pause !== undefined;
   }
 
-  /** The command of the step that it was cancelled by. */
+  /** The command of the step that cancelled it. */
   get canceledBy(): string | undefined {
     return this.#canceledBy;
   }
 
-  /** Whether the step of this command has its answer. */
+  /** Whether the step of this command has been answered. */
   hasAnswered(commandId: string): boolean {
     return this.#answered.has(commandId);
   }
@@ -150,7 +154,7 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     return this.#executions.find(name);
   }
 
-  /** Whether this very report is known: an execution, a bust or a correction. */
+  /** Whether this report is known: an execution, a bust or a correction. */
   hasReport(brokerageExecutionId: string): boolean {
     return this.#executions.hasReport(brokerageExecutionId);
   }
@@ -160,13 +164,16 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     return this.#executions.standing();
   }
 
-  /** The brokerage has it. Answers the step that asked for it, unless it had been given up: then it is to be cancelled there. */
+  /**
+   * The brokerage has it. Answers the step that requested it, unless it had been given up: then it must be cancelled
+   * there.
+   */
   accept({ brokerageOrderId }: BrokerageOrder, as: AcceptedAs): void {
     if (this.#opening === undefined || this.#brokerageOrderId !== undefined) return;
     this.apply(new BrokerOrderAccepted({ ...this.#ofOrder(this.#opening.commandId), brokerageOrderId, ...as }));
   }
 
-  /** An execution, once; in any state. */
+  /** Records an execution, once; in any state. */
   report({ executionId, brokerageExecutionId, quantity, price, executedAt }: BrokerageExecution): void {
     const traded = this.#traded();
     if (!traded || this.#executions.find({ executionId, brokerageExecutionId })) return;
@@ -181,7 +188,7 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     this.apply(new ExecutionBusted({ ...traded, executionId: execution.executionId, brokerageExecutionId }));
   }
 
-  /** The brokerage corrected an execution: `report` has its figures now. The same figures change nothing. */
+  /** The brokerage corrected an execution: `report` has the new figures. The same figures change nothing. */
   correct(name: ReportName, report: BrokerageExecution): void {
     const [traded, execution] = [this.#traded(), this.#executions.find(name)];
     if (!traded || !execution || !isPositive(execution.quantity)) return;
@@ -192,7 +199,7 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     this.apply(new ExecutionCorrected({ ...traded, executionId, brokerageExecutionId, quantity, price, executedAt }));
   }
 
-  /** The brokerage refused to take it, or it was no longer possible to ask. */
+  /** The brokerage refused it, or it could no longer be requested. */
   refuse(code: string, reason: string): void {
     if (!this.isUnproven || this.#opening === undefined) return;
     const of = this.#ofOrder(this.#opening.commandId);
@@ -205,13 +212,13 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     if (this.#progress === 'none') this.apply(new BrokerOutcomeUnknown({ ...this.#ofOrder(), attempt, reason }));
   }
 
-  /** Looking up and sending again did not tell within the budget. */
+  /** Look-ups and repeated sends did not resolve the outcome within the budget. */
   unresolved(attempts: number, reason: string): void {
     if (this.#progress !== 'unknown' || this.#isUnresolved) return;
     this.apply(new BrokerOutcomeUnresolved({ ...this.#ofOrder(), attempts, reason }));
   }
 
-  /** It is surely not at the brokerage, and is not sent any more. */
+  /** It is certainly not at the brokerage, and will not be sent. */
   lapse(reason: BrokerOrderLapsed['data']['reason'], lastPrice?: string): void {
     if (!this.isUnproven || this.#opening === undefined) return;
     if (this.replaces !== undefined) return this.refuse('lapsed', `lapsed: ${reason}`);
@@ -219,7 +226,7 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     this.apply(new BrokerOrderLapsed({ ...of, reason, ...(lastPrice !== undefined && { lastPrice }) }));
   }
 
-  /** It is surely not at the brokerage, and a step asks to cancel it: it is not sent any more. */
+  /** It is certainly not at the brokerage, and a step cancels it: it will not be sent. */
   withdraw(commandId: string): void {
     if (!this.isUnproven) return;
     if (this.replaces !== undefined) return this.refuse('canceled', 'canceled before it was sent');
@@ -227,32 +234,35 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     this.apply(new BrokerOrderCanceled({ ...this.#ofOrder(commandId), atBrokerage: false, filledQuantity }));
   }
 
-  /** Answers a step that asks to cancel it: it is not cancelled. */
+  /** Answers a step that cancels it: it is not cancelled. */
   rejectCancel(commandId: string, reason: string): void {
     if (!this.hasAnswered(commandId)) this.apply(new BrokerCancelRejected({ ...this.#ofOrder(commandId), reason }));
   }
 
-  /** It is cancelled at the brokerage, all its executions are known. `commandId`: of the step that asked for it, if one did. */
+  /**
+   * It is cancelled at the brokerage and all its executions are known. `commandId`: of the step that cancelled it, if
+   * any.
+   */
   canceled(commandId: string | undefined): void {
     const { filledQuantity } = this;
     if (this.#progress !== 'working') return;
     this.apply(new BrokerOrderCanceled({ ...this.#ofOrder(commandId), atBrokerage: true, filledQuantity }));
   }
 
-  /** All that the brokerage was sent has traded, and it is less than was asked for: nothing of it trades any more. */
+  /** All that the brokerage was sent has traded, but less than was requested: nothing more trades. */
   endedShort(): void {
     const { filledQuantity } = this;
     if (this.#progress !== 'filled') return;
     this.apply(new BrokerOrderCanceled({ ...this.#ofOrder(), atBrokerage: true, filledQuantity }));
   }
 
-  /** Its time in force ended at the brokerage, all its executions are known. */
+  /** Its time in force ended at the brokerage and all its executions are known. */
   expired(): void {
     const { filledQuantity } = this;
     if (this.#progress === 'working') this.apply(new BrokerOrderExpired({ ...this.#ofOrder(), filledQuantity }));
   }
 
-  /** The brokerage took it, and rejected it then. */
+  /** The brokerage accepted it and rejected it later. */
   rejected(reason: string): void {
     if (this.#progress === 'working') this.apply(new BrokerOrderRejected({ ...this.#ofOrder(), code: 'rejected', reason }));
   }
@@ -263,21 +273,23 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     if (this.#progress === 'working') this.apply(new BrokerOrderReplaced({ ...this.#ofOrder(), by, filledQuantity }));
   }
 
-  /** The brokerage does not work it for now. */
+  /** The brokerage is not working it for now. */
   paused(how: 'doneForDay' | 'suspended'): void {
-    // It pauses what it has not filled: a fill that was taken back since may have filled it in our books.
+    // The brokerage paused an open part: if it is filled in our books, a fill was taken back since.
     if (this.#progress === 'filled') this.resumed();
     if (this.#progress !== 'working' || this.#pause === how) return;
     this.apply(how === 'suspended' ? new BrokerOrderSuspended(this.#ofOrder()) : new BrokerOrderDoneForDay(this.#ofOrder()));
   }
 
-  /** The brokerage works it again, or still: a late report of what was taken back since may have filled it in our books. */
+  /**
+   * The brokerage works it again, or still: a late report of a fill taken back since may have filled it in our books.
+   */
   resumed(): void {
     const isStillWorked = this.#progress === 'filled' && !this.#isFilled;
     if (isStillWorked || (this.#progress === 'working' && this.isPaused)) this.apply(new BrokerOrderResumed(this.#ofOrder()));
   }
 
-  /** Takes up an order at the brokerage that nobody of us asked for. */
+  /** Adopts an order at the brokerage that no step requested. */
   adopt(shown: BrokerageOrder | UnreadableOrder): void {
     if (this.version > 0) return;
     const { brokerageOrderId, clientOrderId, symbol, side, quantity, filledQuantity, brokerageStatus: status } = shown;
@@ -373,7 +385,7 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     this.#brokerageOrderId = data.brokerageOrderId;
   }
 
-  /** Executed shares as the brokerage counts. */
+  /** Executed shares as the brokerage counts them. */
   get #counted(): Decimal {
     return this.#countsFromZero ? this.#executions.quantity : add(this.#carried, this.#executions.quantity);
   }
@@ -383,9 +395,9 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     return terms !== undefined && !isPositive(subtract(decimal(terms.quantity), decimal(this.filledQuantity)));
   }
 
-  /** What every event carries; the first one the opening as well. A step is answered once. */
+  /** The fields of every event; the first also has the opening. A step is answered once. */
   #ofOrder(answers?: string) {
-    if (this.#opening === undefined) throw new Error(`nobody said what BrokerOrder ${this.id} was asked for`);
+    if (this.#opening === undefined) throw new Error(`BrokerOrder ${this.id} has no opening`);
     const { orderId, accountId, revision } = this.#opening.terms;
     return {
       ...{ orderId, accountId, revision },
@@ -394,7 +406,7 @@ export class BrokerOrder extends BaseAggregate<BrokerOrderEvent> {
     };
   }
 
-  /** What every event about an execution carries; undefined for foreign orders, of which none is stored. */
+  /** The fields of every event about an execution; undefined for foreign orders, whose executions are not stored. */
   #traded() {
     const { terms } = this;
     return terms && { ...this.#ofOrder(), symbol: terms.symbol, side: terms.side };

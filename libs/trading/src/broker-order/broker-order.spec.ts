@@ -64,7 +64,7 @@ const given = (...history: BrokerOrderEvent[]) => ({
 });
 const after = (...history: BrokerOrderEvent[]): BrokerOrder => new BrokerOrder('x').replay(history).openedBy(opening);
 
-describe('the first event of a BrokerOrder, whichever it is', () => {
+describe('the first event of a BrokerOrder, of any type', () => {
   const canceled = { ...first, answers: 'cancel', atBrokerage: false, filledQuantity: '0' };
   it.each<[string, (order: BrokerOrder) => void, BrokerOrderEvent]>([
     ['accepted', (order) => order.accept(shown(), { found: false }), accepted],
@@ -81,16 +81,16 @@ describe('the first event of a BrokerOrder, whichever it is', () => {
     ['withdrawn', (order) => order.withdraw('cancel'), new BrokerOrderCanceled(canceled)],
     ['unknown', (order) => order.outcomeUnknown(1, 'ETIMEDOUT'), unknown],
     ['traded', (order) => order.report(execution('e1', '4')), new ExecutionReported({ ...first, ...reportedAs('e1', '4') })],
-  ])('carries the step that asked for it: %s', (_, decide, event) => given().when(decide).then(event));
+  ])('carries the step that requested it: %s', (_, decide, event) => given().when(decide).then(event));
 
-  it('is needed for the next: they carry whose it is, and no step', () =>
+  it('is required for later ones: they carry its order, and no step', () =>
     given(accepted)
       .when((order) => order.report(execution('e1', '4')))
       .then(executed('e1', '4')));
 });
 
-describe('what proves that the brokerage has it', () => {
-  it('is taken over once, and answers the step once', () =>
+describe('proof that the brokerage has it', () => {
+  it('is recorded once, and answers the step once', () =>
     given()
       .when((order) => {
         order.accept(shown(), { found: false });
@@ -102,7 +102,7 @@ describe('what proves that the brokerage has it', () => {
       })
       .then(accepted));
 
-  it('ends an unknown outcome, which is told once, and once more when the budget is spent', () =>
+  it('ends an unknown outcome, which is recorded once, and once more when the budget is spent', () =>
     given()
       .when((order) => {
         order.outcomeUnknown(1, 'ETIMEDOUT');
@@ -117,7 +117,7 @@ describe('what proves that the brokerage has it', () => {
         new BrokerOrderAccepted({ ...of, answers: 'submit', brokerageOrderId: 'v1', found: true }),
       ));
 
-  it('of what was given up makes it work, to be cancelled there; the step keeps its first answer', () => {
+  it('makes a revision that was given up work, to be cancelled there; the step keeps its first answer', () => {
     const lapsed = new BrokerOrderLapsed({ ...first, answers: 'submit', reason: 'time-in-force' });
     given(lapsed)
       .when((order) => order.accept(shown(), { found: false }))
@@ -129,19 +129,19 @@ describe('what proves that the brokerage has it', () => {
 });
 
 describe('executions', () => {
-  it('are reported once each, whatever order they come in, also after the end', () =>
+  it('are recorded once each, in any order, even after the end', () =>
     given(accepted, new BrokerOrderCanceled({ ...of, atBrokerage: true, filledQuantity: '0' }))
       .when((order) => ['e2', 'e1', 'e2'].forEach((name) => order.report(execution(name, '3'))))
       .then(executed('e2', '3'), executed('e1', '3')));
 
-  it('fill the order, once the brokerage is known to have it', () => {
+  it('fill the order once the brokerage is known to have it', () => {
     const order = after(new ExecutionReported({ ...first, ...reportedAs('e1', '10') }));
     expect(order.progress).toBe('none');
     order.accept(shown(), { found: false });
     expect([order.progress, order.filledQuantity]).toEqual(['filled', '10']);
   });
 
-  it('may be taken back or corrected, if they are known, once', () =>
+  it('can be taken back or corrected once, if they are known', () =>
     given(accepted, executed('e1', '4'), executed('e2', '1'))
       .when((order) => {
         order.bust(execution('e1', '4'), 'b1');
@@ -156,7 +156,7 @@ describe('executions', () => {
         new ExecutionCorrected({ ...of, ...reportedAs('c1', '2'), executionId: executionIdFor('paper', 'e2') }),
       ));
 
-  it('are known by every id that the brokerage gave them: a correction of a correction names the one before', () => {
+  it('are known by every id that the brokerage gave them: a correction of a correction names the previous report', () => {
     const order = after(accepted, executed('e1', '4'));
     order.correct(execution('e1', '4'), execution('c1', '4', '98'));
     order.correct(execution('c1', '4'), execution('c2', '4', '97'));
@@ -181,7 +181,7 @@ describe('the end at the brokerage', () => {
     ['expired', (order) => order.expired(), new BrokerOrderExpired({ ...of, filledQuantity: '0' })],
     ['rejected', (order) => order.rejected('no'), new BrokerOrderRejected({ ...of, code: 'rejected', reason: 'no' })],
     ['replaced', (order) => order.replacedBy('next'), new BrokerOrderReplaced({ ...of, by: 'next', filledQuantity: '0' })],
-  ])('is told once: %s', (_, decide, event) =>
+  ])('is recorded once: %s', (_, decide, event) =>
     given(accepted)
       .when((order) => {
         decide(order);
@@ -191,7 +191,7 @@ describe('the end at the brokerage', () => {
       .then(event),
   );
 
-  it('leaves a cancel that comes too late refused, once for each step', () =>
+  it('refuses a late cancel, once for each step', () =>
     given(accepted, executed('e1', '10'))
       .when((order) => {
         order.rejectCancel('cancel', 'it is filled');
@@ -201,7 +201,7 @@ describe('the end at the brokerage', () => {
 });
 
 describe('a pause', () => {
-  it('has a way back', () =>
+  it('can end', () =>
     given(accepted)
       .when((order) => {
         order.resumed();
@@ -213,7 +213,7 @@ describe('a pause', () => {
       })
       .then(new BrokerOrderSuspended(of), new BrokerOrderDoneForDay(of), new BrokerOrderResumed(of)));
 
-  it('of what only our books took for filled is none: the brokerage works it still', () => {
+  it('does not count if only our books had it as filled: the brokerage still works it', () => {
     const order = after(accepted, executed('e1', '5'), executed('e2', '5'));
     order.bust(execution('e1', '5'), 'b1');
     order.resumed();
@@ -224,7 +224,7 @@ describe('a pause', () => {
 describe('a replacement', () => {
   const replacement = () => new BrokerOrder('y').openedBy(replacing);
 
-  it('is filled by what it carries and what it trades, as the brokerage counts', () => {
+  it('is filled by carried and own executions, as the brokerage counts', () => {
     const order = replacement();
     order.accept(shown(), { found: false, carriedQuantity: '15' });
     expect([order.filledQuantity, order.lacks(shown({ filledQuantity: '15' }))]).toEqual(['15', false]);
@@ -232,7 +232,7 @@ describe('a replacement', () => {
     expect(order.progress).toBe('filled');
   });
 
-  it('that counts from zero lacks what the brokerage counts of its own', () => {
+  it('that counts from zero lacks what the brokerage counts for it alone', () => {
     const order = replacement();
     order.accept(shown({ quantity: '5' }), { found: false, carriedQuantity: '15', countsFromZero: true });
     expect([order.lacks(shown({ filledQuantity: '1' })), order.exceeds(shown())]).toEqual([true, false]);
@@ -244,14 +244,14 @@ describe('a replacement', () => {
     ['refused', (order) => order.refuse('422', 'no'), 'no'],
     ['too late', (order) => order.lapse('time-in-force'), 'lapsed: time-in-force'],
     ['not wanted', (order) => order.withdraw('cancel'), 'canceled before it was sent'],
-  ])('that is %s says so itself', (_, decide, reason) => {
+  ])('that is %s records it itself', (_, decide, reason) => {
     const order = replacement();
     decide(order);
     expect(order.uncommittedEvents).toMatchObject([{ type: BrokerReplaceRejected.type, data: { answers: 'replace', reason } }]);
   });
 });
 
-it('an order that is not ours is taken up once, and then left alone', () =>
+it('a foreign order is adopted once, then ignored', () =>
   givenAggregate(BrokerOrder)
     .when((order) => {
       order.adopt(shown({ clientOrderId: 'theirs' }));
@@ -268,7 +268,7 @@ it('an order that is not ours is taken up once, and then left alone', () =>
     ));
 
 describe('the name of a save', () => {
-  it('is the same whoever stores the same word, and another for another', () => {
+  it('is the same for the same report from any source, and differs for another', () => {
     const names = ['e1', 'e1', 'e2'].map((name) => {
       const order = after(accepted);
       order.report(execution(name, '1'));
@@ -278,7 +278,7 @@ describe('the name of a save', () => {
     expect(names[0]).not.toBe(names[2]);
   });
 
-  it('follows from the step where it answers one, in any version', () => {
+  it('derives from the step that it answers, in any version', () => {
     const names = [[accepted], [accepted, executed('e1', '1')]].map((history) => {
       const order = after(...history);
       order.canceled('cancel');

@@ -1,6 +1,9 @@
 import type { OrderTerms } from '@tradecore/events';
 
-/** How an order stands at the brokerage, as far as we tell them apart: `working` is everything in which it may still trade or is being changed. */
+/**
+ * The status of an order at the brokerage, as far as we distinguish: `working` covers every status in which it may
+ * still trade or is being changed.
+ */
 export const brokerageStatuses = [
   'working',
   'filled',
@@ -19,34 +22,36 @@ export type BrokerageStatus = (typeof brokerageStatuses)[number];
 export interface BrokerageOrder {
   /** The brokerage's id. */
   readonly brokerageOrderId: string;
-  /** The BrokerOrder id, where the order is ours. */
+  /** The BrokerOrder id, if the order is ours. */
   readonly clientOrderId: string;
   readonly symbol: string;
   readonly side: OrderTerms['side'];
   readonly status: BrokerageStatus;
-  /** The brokerage's own word for the status. */
+  /** The brokerage's own name for the status. */
   readonly brokerageStatus: string;
   readonly quantity: string;
-  /** What has traded; of a replacement with what its predecessors had traded, where the brokerage carries fills over. */
+  /** Shares traded; for a replacement including its predecessors', if the brokerage carries fills over. */
   readonly filledQuantity: string;
   readonly submittedAt: string;
-  /** The brokerage's ids of the order that this one replaces, and of the one that replaces this. */
+  /** The brokerage's ids of the order that this one replaces, and of its replacement. */
   readonly replaces?: string;
   readonly replacedBy?: string;
 }
 
-/** An order at the brokerage of a shape that we do not know (several legs, options, crypto, by money), as far as it can be read. */
+/**
+ * An order at the brokerage with an unknown shape (several legs, options, crypto, by money), as far as it can be read.
+ */
 export interface UnreadableOrder extends Pick<
   BrokerageOrder,
   'brokerageOrderId' | 'clientOrderId' | 'symbol' | 'quantity' | 'filledQuantity' | 'brokerageStatus'
 > {
-  /** What is not as we know it. */
+  /** What is unknown about it. */
   readonly unreadable: string;
   readonly side?: OrderTerms['side'];
   readonly submittedAt?: string;
 }
 
-/** The two names of a report of an execution: ours, derived from the brokerage's, and the brokerage's. */
+/** The two ids of an execution report: ours, derived from the brokerage's, and the brokerage's. */
 export interface ReportName {
   readonly executionId: string;
   readonly brokerageExecutionId: string;
@@ -62,11 +67,11 @@ export interface BrokerageExecution extends ReportName {
   readonly executedAt: string;
 }
 
-/** What an update reports of executions. `previous`: the report that it takes back or corrects. */
+/** The execution in an update. `previous`: the report that it takes back or corrects. */
 export type ExecutionReport =
   | { readonly kind: 'trade'; readonly execution: BrokerageExecution }
   | { readonly kind: 'correction'; readonly execution: BrokerageExecution; readonly previous: ReportName }
-  /** `execution`: what is taken back, where the brokerage says so. */
+  /** `execution`: what is taken back, if the brokerage includes it. */
   | {
       readonly kind: 'bust';
       readonly brokerageExecutionId: string;
@@ -74,7 +79,7 @@ export type ExecutionReport =
       readonly execution?: BrokerageExecution;
     };
 
-/** What the brokerage's stream tells: the order as it stood then, and what happened to it. */
+/** An update from the brokerage's stream: the order at that time, and what happened to it. */
 export interface BrokerageUpdate {
   readonly event: string;
   readonly order: BrokerageOrder;
@@ -82,9 +87,10 @@ export interface BrokerageUpdate {
 }
 
 /**
- * What became of a call to the brokerage. `done`: a request to cancel is taken. `absent`: there is no such order. `duplicate`: it has an order of
- * that name already. `unsent`: the call surely changed nothing (no connection, a 429, the circuit is open): ask again later.
- * `unknown`: it may have been carried out (a time-out, a reset, a 5xx, a reply of another shape, then with what was shown): only looking up tells.
+ * The outcome of a call to the brokerage. `done`: it took the request to cancel. `absent`: it has no such order.
+ * `duplicate`: it already has an order with that id. `unsent`: the call certainly changed nothing (no connection, a
+ * 429, the circuit is open): repeat it later. `unknown`: it may have been carried out (a timeout, a reset, a 5xx, or a
+ * reply with an unknown shape, then with what it showed): only a look-up can tell.
  */
 export type BrokerageAnswer =
   | { readonly kind: 'order'; readonly order: BrokerageOrder }

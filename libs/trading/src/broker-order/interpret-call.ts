@@ -12,10 +12,10 @@ import {
 } from './revision.ts';
 
 const [lookUpBaseMs, waitBaseMs] = [100, 500];
-/** The brokerage took the request to cancel: the stream tells the end, or this look does. */
+/** After the brokerage took a request to cancel, the stream reports the end, or this look-up does. */
 export const cancelLookMs = 2_000;
 
-/** The reply of a call that was to bring it to the brokerage. */
+/** The reply to a submit or a replace. */
 export function sent(revision: Revision, reply: CallReply<'submit'> | CallReply<'replace'>, rules: RevisionRules): Outcome {
   const { order, state } = revision;
   const { of, answer, at } = reply;
@@ -35,7 +35,7 @@ export function sent(revision: Revision, reply: CallReply<'submit'> | CallReply<
   return notTold(order, sentState(state, at), rules, reason);
 }
 
-/** The reply of a request to cancel it. */
+/** The reply to a request to cancel it. */
 export function cancelSent({ order, state }: Revision, answer: BrokerageAnswer, now: string): Outcome {
   switch (answer.kind) {
     case 'unsent':
@@ -51,13 +51,16 @@ export function cancelSent({ order, state }: Revision, answer: BrokerageAnswer, 
   }
 }
 
-/** The reply of a request to cancel the order that it replaces: what became of that one, it tells itself. Unanswered, it is made again. */
+/**
+ * The reply to a request to cancel the order that it replaces, whose outcome its own reports tell. An unanswered
+ * request is repeated.
+ */
 export function roomRequested({ order, state }: Revision, answer: BrokerageAnswer, now: string): Outcome {
   if (answer.kind === 'unsent') return waited(order, state, answer.retryAfterMs);
   return watched(order, answer.kind === 'unknown' ? state : { ...state, roomRequestedAt: now });
 }
 
-/** It is not sent, and surely not there. */
+/** It is not sent, and certainly not at the brokerage. */
 export function obstructed({ order, state }: Revision, obstacle: Obstacle): Outcome {
   if (obstacle.kind === 'canceled') order.withdraw(obstacle.commandId);
   else if (obstacle.kind === 'lapsed') order.lapse(obstacle.reason, obstacle.lastPrice);
@@ -65,7 +68,7 @@ export function obstructed({ order, state }: Revision, obstacle: Obstacle): Outc
   return { state };
 }
 
-/** The outcome is not known; once the budget of calls and look-ups is spent, somebody has to look. */
+/** The outcome is unknown; once the budget of calls and look-ups is spent, an operator has to look. */
 export function notTold(order: BrokerOrder, state: RevisionState, rules: RevisionRules, reason: string): Outcome {
   const outcome = tried(order, state);
   const { sends = 0, tries = 0 } = outcome.state;
@@ -74,32 +77,32 @@ export function notTold(order: BrokerOrder, state: RevisionState, rules: Revisio
   return outcome;
 }
 
-/** Once more in a moment. */
+/** Try again shortly. */
 export function tried(order: BrokerOrder, state: RevisionState): Outcome {
   const tries = (state.tries ?? 0) + 1;
   return { state: { ...state, tries }, againMs: restMs(order.id, tries, lookUpBaseMs) };
 }
 
-/** Something is under way at the brokerage: look again in a moment. */
+/** Work is in progress at the brokerage: look again shortly. */
 export function watched(order: BrokerOrder, state: RevisionState): Outcome {
   const waits = (state.waits ?? 0) + 1;
   return { state: { ...state, waits }, againMs: restMs(order.id, waits, lookUpBaseMs) };
 }
 
-/** Surely nothing was done: wait, and begin again as if it had not been tried. */
+/** The call certainly did nothing: wait, and start again as if it had not been tried. */
 export function waited(order: BrokerOrder, state: RevisionState, retryAfterMs = 0): Outcome {
   const waits = (state.waits ?? 0) + 1;
   return { state: { ...state, waits }, againMs: Math.max(retryAfterMs, restMs(order.id, waits, waitBaseMs)) };
 }
 
-/** It was sent, and a look-up can show it from now on. */
+/** It was sent, and from now on a look-up can show it. */
 const sentState = ({ absentAt: _, isTaken: __, ...state }: RevisionState, at: string): RevisionState => ({
   ...state,
   sentAt: at,
   sends: (state.sends ?? 0) + 1,
 });
 
-/** The brokerage took it; of what replaces another there, only both orders together tell what that means. */
+/** The brokerage accepted it. If it replaces another there, only both orders together tell the outcome. */
 function taken(
   revision: Revision,
   { order: shown }: Extract<BrokerageAnswer, { kind: 'order' }>,
@@ -113,7 +116,7 @@ function taken(
   return { state: sentState(state, at), ...(order.lacks(shown) && { againMs: lackingMs }) };
 }
 
-/** A refusal is the end, but for a call before it whose outcome is not known: that order may appear yet. */
+/** A refusal is final, unless an earlier call has an unknown outcome: that order may still appear. */
 function refused({ order, state }: Revision, { code, reason }: { readonly code: string; readonly reason: string }): Outcome {
   if (state.sentAt !== undefined || order.progress === 'unknown')
     return { state: { ...state, refusal: { code, reason } }, againMs: 0 };

@@ -4,13 +4,13 @@ import { accept, follow, isWorked, lackingMs, needsReplaced } from './interpret-
 import { isExcessive, openCancels, type Outcome, type Reply, type Revision, type RevisionRules } from './revision.ts';
 import { decimal } from '@tradecore/money';
 
-/** After a bust or a correction: the list says how all executions stand, whatever came late or out of order. */
+/** After a bust or a correction the list is read: it has all executions, whatever came late or out of order. */
 const listMs = 1_000;
 const asked: Outcome = { state: {}, againMs: 0 };
 const cancelRefused: Outcome = { state: { cancelRefused: 'the brokerage refused to cancel it' }, againMs: 0 };
 const askedToList: Outcome = { state: { list: true }, againMs: 0 };
 
-/** What the stream tells: perhaps late, twice, or in another order than it happened. */
+/** An update from the stream: possibly late, repeated, or out of order. */
 export function heard(revision: Revision, update: BrokerageUpdate, rules: RevisionRules): Outcome {
   const { order } = revision;
   const { order: shown, report } = update;
@@ -23,11 +23,11 @@ export function heard(revision: Revision, update: BrokerageUpdate, rules: Revisi
   return isRefusedCancel(revision, update) ? cancelRefused : needsLook(revision, shown);
 }
 
-/** Only a look-up tells whether it is about a cancel that still waits. */
+/** Only a look-up tells whether this concerns a cancel that still waits. */
 const isRefusedCancel = (revision: Revision, { event }: BrokerageUpdate): boolean =>
   event === 'order_cancel_rejected' && revision.order.isOpen && openCancels(revision).length > 0;
 
-/** What the brokerage's lists show: how it stands now. */
+/** The current state in the brokerage's lists. */
 export function listed(
   revision: Revision,
   { order: shown, executions }: Extract<Reply, { of: 'list' }>,
@@ -45,7 +45,7 @@ export function listed(
   return !wasOpen && order.isOpen ? asked : needsLook(revision, shown);
 }
 
-/** Takes a report over; answers whether it is about one that is not known. */
+/** Applies a report; returns whether it names an unknown execution. */
 function reported(order: BrokerOrder, report: ExecutionReport): boolean {
   if (report.kind === 'trade') {
     order.report(report.execution);
@@ -56,20 +56,20 @@ function reported(order: BrokerOrder, report: ExecutionReport): boolean {
     return order.execution(report.previous) === undefined;
   }
   const isUnknown = order.execution(report.previous) === undefined;
-  // First that it was, then that it is not: so its own report, if that comes late, changes nothing any more.
+  // Record it first, then take it back: so its own report, if it comes late, changes nothing.
   if (isUnknown && report.execution) order.report({ ...report.execution, ...report.previous });
   order.bust(report.previous, report.brokerageExecutionId);
   return isUnknown;
 }
 
-/** Whether an execution is known with other figures. */
+/** Whether an execution is known with different figures. */
 function isOther(order: BrokerOrder, execution: BrokerageExecution): boolean {
   const known = order.execution(execution);
   if (known === undefined) return false;
   return decimal(execution.quantity) !== known.quantity || decimal(execution.price) !== known.price;
 }
 
-/** Whether somebody has to look it up, and when. */
+/** Whether the order has to be looked up, and when. */
 function needsLook(revision: Revision, shown: BrokerageOrder): Outcome {
   const { order } = revision;
   if (order.lacks(shown)) return { state: order.isOpen ? {} : { list: true }, againMs: lackingMs };

@@ -16,12 +16,12 @@ import { millisecondsBetween } from '../time.ts';
 
 type LookUp = Extract<Reply, { of: 'look-up' }>;
 
-/** What differed from the brokerage's list counts when it still does after so long. */
+/** A difference from the brokerage's list counts if it persists this long. */
 const suspectMs = 1_000;
-/** "No such order": how soon to ask once more. */
+/** Delay before the next look-up after "no such order". */
 const absentMs = 500;
 
-/** What looking up told. */
+/** The result of a look-up. */
 export function lookedUp(revision: Revision, reply: LookUp, rules: RevisionRules, now: string): Outcome {
   const { order, state } = revision;
   const { own, replaced } = reply;
@@ -34,7 +34,7 @@ export function lookedUp(revision: Revision, reply: LookUp, rules: RevisionRules
   return absent(revision, rules, now);
 }
 
-/** The brokerage has no such order. Of one that it had that tells nothing: it forgets what is old. */
+/** The brokerage has no such order. For an order that it had this proves nothing: it forgets old ones. */
 function absent(revision: Revision, { graceMs }: RevisionRules, now: string): Outcome {
   const { order, state } = revision;
   const { list: _, suspects: __, ...rest } = state;
@@ -62,7 +62,7 @@ function shown(revision: Revision, reply: LookUp & { own: LookedUp }, seen: Brok
   return afterShown({ ...revision, state: compared.state }, seen, compared.againMs);
 }
 
-/** When to look again at an order that is shown, and what became of a cancel that the brokerage refused. */
+/** When to look again at an order that is shown, and the outcome of a cancel that the brokerage refused. */
 function afterShown(revision: Revision, seen: BrokerageOrder, againMs: number | undefined): Outcome {
   const { order } = revision;
   if (order.progress !== 'working') return { state: revision.state, ...(againMs !== undefined && { againMs }) };
@@ -73,7 +73,10 @@ function afterShown(revision: Revision, seen: BrokerageOrder, againMs: number | 
   return { state, ...(restsMs !== undefined && { againMs: restsMs }) };
 }
 
-/** A cancel that the brokerage refused is answered so, but where something else is decided there first: then it is asked for once more. */
+/**
+ * A cancel that the brokerage refused is answered so, unless something else is decided there first: then it is
+ * requested again.
+ */
 function afterRefusedCancel(revision: Revision, seen: BrokerageOrder): RevisionState {
   const { cancelRefused, cancelSentAt, ...state } = revision.state;
   const sent = cancelSentAt !== undefined && { cancelSentAt };
@@ -83,7 +86,7 @@ function afterRefusedCancel(revision: Revision, seen: BrokerageOrder): RevisionS
   return { ...state, ...sent };
 }
 
-/** The order that it replaces, while that is cancelled to make room. */
+/** The replaced order, while it is cancelled to make room. */
 function roomLookedUp(revision: Revision, lookedUp: LookedUp | undefined): Outcome {
   const { order, replaced, state } = revision;
   if (!replaced || !lookedUp) return watched(order, state);
@@ -91,13 +94,16 @@ function roomLookedUp(revision: Revision, lookedUp: LookedUp | undefined): Outco
   return replaced.order.isOpen ? watched(order, state) : { state };
 }
 
-/** Takes over what a look-up shows of the order that is replaced. */
+/** Applies what a look-up shows of the replaced order. */
 function take(replaced: Pick<Revision, 'order' | 'cancels'>, { answer, executions = [] }: LookedUp): void {
   reportAll(replaced.order, executions);
   if (answer.kind === 'order') follow(replaced, answer.order, true);
 }
 
-/** The brokerage shows what is to replace another: it counts when that one is replaced, with all its executions known. */
+/**
+ * The brokerage shows the replacement: it counts once the other order is replaced and all executions of that one are
+ * known.
+ */
 function replacementShown(revision: Revision, reply: LookUp & { own: LookedUp }, seen: BrokerageOrder): Outcome {
   const { order, replaced } = revision;
   reportAll(order, reply.own.executions ?? []);
@@ -123,19 +129,22 @@ function settleBoth(revision: Revision, replaced: Pick<Revision, 'order' | 'canc
   return { state: withoutList(state), ...(order.lacks(both.seen) && { againMs: lackingMs }) };
 }
 
-/** A replacement and the order before it, as the brokerage shows them. */
+/** A replacement and the previous order, as the brokerage shows them. */
 interface Both {
   readonly seen: BrokerageOrder;
   readonly old: BrokerageOrder;
-  /** Of the old one. */
+  /** Those of the old order. */
   readonly executions: readonly BrokerageExecution[];
 }
 
-/** A brokerage takes a replacement, and refuses it later when the old order ended first: only when that one is replaced does the new one live. */
+/**
+ * A brokerage accepts a replacement and refuses it later if the old order ended first: the new order lives only once
+ * the old one is replaced.
+ */
 const isUndecided = ({ seen, old }: Both): boolean =>
   old.status === 'working' || (old.status !== 'replaced' && seen.status === 'working');
 
-/** The brokerage has decided which of two revisions lives; the executions of the old one are all known. */
+/** The brokerage has decided which of two revisions lives; all executions of the old one are known. */
 function decide(revision: Revision, replaced: Pick<Revision, 'order' | 'cancels'>, { seen, old }: Both): void {
   const { order } = revision;
   const hasTraded = compare(decimal(seen.filledQuantity), decimal(old.filledQuantity)) > 0;
@@ -149,8 +158,8 @@ function decide(revision: Revision, replaced: Pick<Revision, 'order' | 'cancels'
 const withoutList = ({ list: _, suspects: __, ...state }: RevisionState): RevisionState => state;
 
 /**
- * Compares all executions of the order with the brokerage's list. A difference counts when it is found twice: one that is missing, and the
- * brokerage counts fewer shares, was taken back; one with other figures was corrected.
+ * Compares all executions of the order with the brokerage's list. A difference counts if it is found twice: a missing
+ * execution was taken back if the brokerage also counts fewer shares; one with other figures was corrected.
  */
 function compareList({ order, state }: Revision, seen: BrokerageOrder, executions: readonly BrokerageExecution[]): Outcome {
   const listed = new Map(

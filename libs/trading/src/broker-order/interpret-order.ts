@@ -3,28 +3,31 @@ import type { BrokerOrder } from './broker-order.aggregate.ts';
 import type { BrokerageExecution, BrokerageOrder } from './brokerage-replies.ts';
 import { openCancels, type Revision, type RevisionRules } from './revision.ts';
 
-/** Executions that the brokerage counts come over the stream within moments, or are fetched. */
+/** Executions that the brokerage counts arrive on the stream within moments, or are fetched. */
 export const lackingMs = 250;
 
-/** Whether the brokerage replaces for this revision, or we cancel and submit: what was sent with a rest once is never replaced as a whole. */
+/**
+ * Whether the brokerage replaces for this revision; otherwise we cancel and submit. A revision sent with a rest is
+ * never replaced as a whole.
+ */
 export const isReplacedThere = ({ replaced }: Revision, rules: RevisionRules): boolean =>
   replaced !== undefined && rules.replaceCarriesFills && !replaced.order.countsFromZero;
 
-/** Whether it takes two orders to tell whether the brokerage works this one: it replaces another there. */
+/** Whether two orders are needed to tell if the brokerage works this one: it replaces another there. */
 export const needsReplaced = (revision: Revision, shown: BrokerageOrder, rules: RevisionRules): boolean =>
   revision.order.brokerageOrderId === undefined &&
   revision.order.replaces !== undefined &&
   (shown.replaces !== undefined || isReplacedThere(revision, rules));
 
-/** The brokerage shows it: it has it. Not for what replaces another there. */
+/** The brokerage shows it, so it has it. Not for a replacement at the brokerage. */
 export function accept({ order }: Revision, shown: BrokerageOrder, found: boolean): void {
   const { terms, replaces, isUnproven } = order;
   if (order.brokerageOrderId !== undefined || terms === undefined) return;
-  // Given up, and refused there as well.
+  // Given up, and refused there too.
   if (!isUnproven && shown.status === 'rejected') return;
   if (replaces === undefined) return order.accept(shown, { found });
   if (shown.status === 'rejected') return order.refuse('rejected', `the brokerage says ${shown.brokerageStatus}`);
-  // What the brokerage works is the rest that it was sent with, whatever the order before it has traded since.
+  // The brokerage works the rest that it was sent, whatever the previous order has traded since.
   const carriedQuantity = subtract(decimal(terms.quantity), decimal(shown.quantity));
   order.accept(shown, {
     found,
@@ -39,9 +42,9 @@ const following: Readonly<Record<BrokerageOrder['status'], Following>> = {
   canceled: (of) => of.order.canceled(openCancels(of)[0]),
   expired: ({ order }) => order.expired(),
   rejected: ({ order }, { brokerageStatus }) => order.rejected(`the brokerage says ${brokerageStatus}`),
-  // All was traded, and a part taken back: nothing of it trades any more.
+  // All was traded, and a part taken back: nothing more trades.
   filled: ({ order }) => order.canceled(undefined),
-  // There is a way back from these: an old word of the stream would undo what has happened since, so it only makes somebody look.
+  // These can be undone, and an old report on the stream would undo later changes, so it only causes a look-up.
   doneForDay: ({ order }, _, isCurrent) => {
     if (isCurrent) order.paused('doneForDay');
   },
@@ -51,25 +54,28 @@ const following: Readonly<Record<BrokerageOrder['status'], Following>> = {
   working: ({ order }, shown, isCurrent) => {
     if (isCurrent && isWorked(shown)) order.resumed();
   },
-  // Which order took its place is told by that one, or by a look-up.
+  // The order that replaced it, or a look-up, tells which one that is.
   replaced: () => undefined,
 };
 
-/** It may trade there, now or later: filled in our books, it is so by what was taken back since. */
+/** It may still trade there: if it is filled in our books, an execution was taken back since. */
 const openThere: ReadonlySet<BrokerageOrder['status']> = new Set(['working', 'doneForDay', 'suspended']);
 
-/** Follows the status that the brokerage shows, once all executions are known that it counts. `isCurrent`: it is so now; else the word may be old. */
+/**
+ * Follows the status that the brokerage shows, once all executions that it counts are known. `isCurrent`: the status is
+ * current; otherwise it may be old.
+ */
 export function follow(of: Pick<Revision, 'order' | 'cancels'>, shown: BrokerageOrder, isCurrent: boolean): void {
   const { progress } = of.order;
   const isOpen = progress === 'working' || (progress === 'filled' && openThere.has(shown.status));
   if (isOpen && !of.order.lacks(shown)) following[shown.status](of, shown, isCurrent);
 }
 
-/** The brokerage works it: nothing waits for an answer there. */
+/** The brokerage works it: no request waits for an answer there. */
 export const isWorked = ({ status, brokerageStatus }: BrokerageOrder): boolean =>
   status === 'working' && !brokerageStatus.startsWith('pending_');
 
-/** Reports each execution that is not known. */
+/** Reports each unknown execution. */
 export function reportAll(order: BrokerOrder, executions: readonly BrokerageExecution[]): void {
   for (const execution of executions) order.report(execution);
 }

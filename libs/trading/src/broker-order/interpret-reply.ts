@@ -1,18 +1,20 @@
 /**
- * What a word of the brokerage means: the contract of whoever drives BrokerOrders (broker-gateway, the simulation).
+ * What a reply of the brokerage means: the contract of every driver of BrokerOrders (broker-gateway, the simulation).
  *
- * A driver has rows of work, one for each BrokerOrder with something open, and goes round:
- *   1. load the `Revision`: BrokerOrder (`openedBy` its stored Submit or Replace step), the one that it replaces, open cancels, the row's state;
- *      a row whose last round was broken off, or that was made anew, gets `interrupted(state, now)`;
- *   2. `nextStep(revision, facts, rules)` says which one call to make; make it, outside of any transaction;
- *   3. `interpretReply(revision, reply, rules, now)`: events are now uncommitted in `order` and `replaced`; save both together with the row
- *      (`state`, due after `again`); `done` removes the rows of the BrokerOrder, and where `replaced` has ended, its rows as well;
- *      an answered cancel's row goes too (`openCancels`). On a conflict or a repeat load both again and interpret the same reply again.
- * Words of the stream and of lists go through `interpretReply` alone, by whoever hears them; a number in `again` asks for the row (makes one
- * where there is none), and `tradedLate` for a row of what replaces it. An order at the brokerage for whose id no step is stored is foreign: `BrokerOrder.adopt`.
- * A look-up brings what `wants(order, shown)` names: the executions of the order, and who took its place.
- * Several replies in a row may be interpreted before one save: each with the `state` of the one before.
- * Save under `commandIdOf(orders)`: then whoever stores the same word a second time repeats its ids.
+ * A driver has a row of work for each BrokerOrder with something open, and loops:
+ *   1. load the `Revision`: the BrokerOrder (`openedBy` its stored Submit or Replace step), the one that it replaces,
+ *      open cancels, the row's state; a row that was interrupted or recreated gets `interrupted(state, now)`;
+ *   2. `nextStep(revision, facts, rules)` names the one next call; make it, outside of any transaction;
+ *   3. `interpretReply(revision, reply, rules, now)` leaves events uncommitted in `order` and `replaced`; save both
+ *      together with the row (`state`, due after `again`); `done` removes the rows of the BrokerOrder, and those of
+ *      `replaced` if it has ended; the row of an answered cancel is removed too (`openCancels`). On a conflict or a
+ *      repeat, load both again and interpret the same reply again.
+ * Any process that receives stream updates and lists passes them to `interpretReply` alone; a number in `again`
+ * requests the row (creates it if absent), and `tradedLate` a row for the replacement. An order at the brokerage whose
+ * id has no stored step is foreign: `BrokerOrder.adopt`.
+ * A look-up fetches what `wants(order, shown)` names: the executions of the order, and its successor.
+ * Several replies in a row may be interpreted before one save: each with the `state` of the previous one.
+ * Save under `commandIdOf(orders)`: then a second save of the same report repeats its ids.
  */
 import { derivedId } from '@tradecore/events';
 import type { BrokerOrder } from './broker-order.aggregate.ts';
@@ -32,7 +34,10 @@ import {
   type RevisionState,
 } from './revision.ts';
 
-/** Applies to `revision.order`, and to that of `revision.replaced`, what the reply means. On fresh aggregates the same reply means the same. */
+/**
+ * Applies the reply to `revision.order` and the order of `revision.replaced`. On fresh aggregates the same reply has
+ * the same effect.
+ */
 export function interpretReply(revision: Revision, reply: Reply, rules: RevisionRules, now: string): Interpretation {
   const { isOpen: wasOpen, filledQuantity } = revision.order;
   const outcome = outcomeOf(revision, reply, rules, now);
@@ -44,18 +49,21 @@ export function interpretReply(revision: Revision, reply: Reply, rules: Revision
   return { state: outcome.state, again: outcome.againMs ?? rest, ...late };
 }
 
-/** What a look-up has to bring beside the order that it shows: all its executions, and the order that took its place. */
+/** What a look-up must fetch besides the order: all its executions, and the order that replaced it. */
 export function wants(order: BrokerOrder, shown: BrokerageOrder): { readonly executions: boolean; readonly successor?: string } {
   const isReplaced = shown.status === 'replaced' && order.progress === 'working' && shown.replacedBy !== undefined;
   const executions = order.lacks(shown) || order.exceeds(shown);
   return { executions, ...(isReplaced && { successor: shown.replacedBy as string }) };
 }
 
-/** The command id under which uncommitted events are saved: named after the first of them, so that the same word has the same ids. */
+/**
+ * The command id for saving uncommitted events: derived from the first of them, so that the same report has the same
+ * ids.
+ */
 export function commandIdOf(orders: readonly BrokerOrder[]): string {
   const order = orders.find(({ uncommittedEvents }) => uncommittedEvents.length > 0);
   const [first] = order?.uncommittedEvents ?? [];
-  if (!order || !first) throw new Error('nothing is to be saved');
+  if (!order || !first) throw new Error('nothing to save');
   const { answers } = first.data as { answers?: string };
   const version = order.version - order.uncommittedEvents.length + 1;
   // An execution is reported once; the brokerage's list may correct it more than once under one id.
@@ -85,20 +93,20 @@ function outcomeOf(revision: Revision, reply: Reply, rules: RevisionRules, now: 
   }
 }
 
-/** What follows from how the orders stand now, whatever was said. */
+/** What follows from the current state of the orders, whatever was reported. */
 function tidyUp(revision: Revision): void {
   answerCancels(revision);
   if (revision.replaced) answerCancels(revision.replaced);
   if (isShort(revision)) revision.order.endedShort();
 }
 
-/** Nothing is left to cancel of what has ended. */
+/** Nothing is left to cancel once it has ended. */
 function answerCancels({ order, cancels }: Pick<Revision, 'order' | 'cancels'>): void {
   if (order.isOpen) return;
   for (const commandId of openCancels({ order, cancels })) order.rejectCancel(commandId, `it is ${order.progress}`);
 }
 
-/** What is remembered of it as it stands now, and when its next step is due. */
+/** The state to remember, and when the next step is due. */
 function settled(revision: Revision, { state, againMs }: Outcome): Interpretation {
   const { order } = revision;
   if (order.isUnproven) return { state, again: againMs ?? 0 };
@@ -109,6 +117,6 @@ function settled(revision: Revision, { state, againMs }: Outcome): Interpretatio
   return { state: kept, again: againMs ?? 0 };
 }
 
-/** Of a state what still matters. */
+/** The part of the state that still matters. */
 const pick = (state: RevisionState, names: readonly (keyof RevisionState)[]): RevisionState =>
   Object.fromEntries(names.filter((name) => state[name] !== undefined).map((name) => [name, state[name]]));

@@ -22,8 +22,8 @@ import type { ExecutionFigures, Executions } from './order-executions.ts';
 import { leavesOf, orderStates, standingAfter, type OrderStanding } from './order-states.ts';
 
 /**
- * The event that a change becomes in an order of this standing; undefined where the state table, or what is known of its executions, says that it
- * changes nothing. Executions get their value and the order's figures after them.
+ * The event that a change becomes in an order with this standing; undefined if the state table or the known executions
+ * say that it changes nothing. Execution events get their value and the order's new figures.
  */
 export function eventOf(change: OrderChange, standing: OrderStanding, executions: Executions): OrderEvent | undefined {
   if (orderStates[change.type][standing.status].act === 'ignore' || executions.isKnown(change)) return undefined;
@@ -53,7 +53,7 @@ export function eventOf(change: OrderChange, standing: OrderStanding, executions
   }
 }
 
-/** The order's figures with this much filled; what leaves them depends on the status that the event leads to. */
+/** The order's figures with this quantity filled; the leaves quantity depends on the status after the event. */
 function totalsOf(standing: OrderStanding, cumulativeQuantity: Decimal, type: 'OrderExecuted' | `OrderExecution${string}`) {
   const after = standingAfter(standing, { type, data: { cumulativeQuantity } } as unknown as OrderEvent);
   const excess = subtract(cumulativeQuantity, decimal(standing.quantity));
@@ -67,7 +67,7 @@ function figuresOf(executionId: string, executions: Executions): ExecutionFigure
   return figures;
 }
 
-/** Changes that become events as they are. */
+/** Changes that become events unchanged. */
 const plain = {
   OrderAccepted,
   OrderRejected,

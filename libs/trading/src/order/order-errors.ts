@@ -15,18 +15,21 @@ export class InvalidOrderTerms extends DomainError {
   }
 }
 
-/** The name is taken by an order with other terms; `details.differingFields` names them, `details.orderId` the order. */
+/**
+ * The client order id belongs to an order with other terms; `details.differingFields` names them, `details.orderId` the
+ * order.
+ */
 export class OrderAlreadyPlaced extends DomainError {
   readonly code = 'order-already-placed';
   readonly kind = 'conflict';
   constructor(orderId: string, differing: readonly (keyof OrderTerms)[]) {
-    super(`An order of this name exists and differs in ${differing.join(', ')}.`, {
+    super(`An order with this clientOrderId exists and differs in ${differing.join(', ')}.`, {
       orderId,
       differingFields: differing,
       errors: differing.map((field) => ({
         pointer: `#/${field}`,
         code: 'differs',
-        detail: 'differs from the order that has this name',
+        detail: 'differs from the order with this clientOrderId',
       })),
     });
   }
@@ -46,11 +49,11 @@ export class OrderAlreadyDecided extends DomainError {
   readonly code = 'order-already-decided';
   readonly kind = 'conflict';
   constructor(orderId: string, status: OrdStatus) {
-    super('This order was decided when it was placed.', { orderId, status });
+    super('The order was already decided when it was placed.', { orderId, status });
   }
 }
 
-/** A cancel was requested before; its answer is on its way. */
+/** A cancel was already requested; its answer is on its way. */
 export class CancelAlreadyRequested extends DomainError {
   readonly code = 'cancel-already-requested';
   readonly kind = 'conflict';
@@ -72,7 +75,7 @@ export class OrderNotCancelable extends DomainError {
   }
 }
 
-/** A replace was requested before; its answer is on its way. */
+/** A replace was already requested; its answer is on its way. */
 export class ReplaceAlreadyRequested extends DomainError {
   readonly code = 'replace-already-requested';
   readonly kind = 'conflict';
@@ -81,7 +84,7 @@ export class ReplaceAlreadyRequested extends DomainError {
   }
 }
 
-/** In its state the order can't be replaced; `details.status` is the state. */
+/** The order can't be replaced in its current state; `details.status` is that state. */
 export class OrderNotReplaceable extends DomainError {
   readonly code = 'order-not-replaceable';
   readonly kind = 'refused';
@@ -90,12 +93,12 @@ export class OrderNotReplaceable extends DomainError {
   }
 }
 
-/** The order has as many revisions as it may have; refused ones count. `details` has both figures. */
+/** The order has its maximum of revisions; refused ones count. `details` has both figures. */
 export class TooManyRevisions extends DomainError {
   readonly code = 'too-many-revisions';
   readonly kind = 'refused';
   constructor(orderId: string, revisions: number, limit: number) {
-    super(`The order has ${revisions} revisions, and may have ${limit}: cancel it and place another.`, {
+    super(`The order has ${revisions} revisions; the limit is ${limit}. Cancel it and place another.`, {
       orderId,
       revisions,
       limit,
@@ -103,12 +106,12 @@ export class TooManyRevisions extends DomainError {
   }
 }
 
-/** The new quantity is a total: it has to be more than what has traded. */
+/** The new quantity is a total and must be more than what has traded. */
 export class ReplaceBelowFilled extends DomainError {
   readonly code = 'replace-below-filled';
   readonly kind = 'refused';
   constructor(orderId: string, quantity: string, filledQuantity: string) {
-    super(`The new quantity ${quantity} is not more than the ${filledQuantity} that have traded.`, {
+    super(`The new quantity ${quantity} must be more than the filled quantity ${filledQuantity}.`, {
       orderId,
       quantity,
       filledQuantity,
@@ -117,19 +120,19 @@ export class ReplaceBelowFilled extends DomainError {
   }
 }
 
-/** The terms asked for are those in force. */
+/** The requested terms are already in force. */
 export class ReplaceChangesNothing extends DomainError {
   readonly code = 'replace-changes-nothing';
   readonly kind = 'invalid';
   constructor(orderId: string, changes: ReplaceTerms) {
-    super('The terms asked for are those in force.', {
+    super('The requested terms are already in force.', {
       orderId,
-      errors: Object.keys(changes).map((field) => ({ pointer: `#/${field}`, code: 'unchanged', detail: 'is so already' })),
+      errors: Object.keys(changes).map((field) => ({ pointer: `#/${field}`, code: 'unchanged', detail: 'is unchanged' })),
     });
   }
 }
 
-/** The refusal of a transition of the state table. */
+/** The refusal for each transition of the state table. */
 export const refusals: Readonly<
   Record<Exclude<RefusalCode, 'order-already-placed'>, (orderId: string, status: OrdStatus, why: string) => DomainError>
 > = {

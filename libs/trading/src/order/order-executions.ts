@@ -1,10 +1,10 @@
 import type { Execution, OrderChange, Value } from '@tradecore/events';
 import { add, decimal, isPositive, subtract, zero, type Decimal } from '@tradecore/money';
 
-/** What is known of one execution: its figures as they stand now, and what was booked for it. */
+/** The current figures of one execution, and the value booked for it. */
 export type ExecutionFigures = Pick<Execution, 'quantity' | 'price'> & Value;
 
-/** What of an order has traded: each execution once, with the figures that it has now; one that was taken back has quantity 0. */
+/** What an order has traded: each execution once, with its current figures; one that was taken back has quantity 0. */
 export class Executions {
   readonly #byId = new Map<string, ExecutionFigures>();
   #filled: Decimal = zero;
@@ -14,12 +14,12 @@ export class Executions {
     return this.#filled;
   }
 
-  /** How many executions were reported, those that were taken back included. */
+  /** The number of reported executions, including those that were taken back. */
   get size(): number {
     return this.#byId.size;
   }
 
-  /** The figures of an execution; undefined when it was never reported. */
+  /** The figures of an execution; undefined if it was never reported. */
   get(executionId: string): ExecutionFigures | undefined {
     return this.#byId.get(executionId);
   }
@@ -29,19 +29,22 @@ export class Executions {
     return [...this.#byId];
   }
 
-  /** Adds an execution, or gives it the figures that it has now. */
+  /** Adds an execution, or updates its figures. */
   set(executionId: string, { quantity, price, notional, fee }: ExecutionFigures): void {
     this.#filled = this.filledWith(executionId, quantity);
     this.#byId.set(executionId, { quantity, price, notional, fee });
   }
 
-  /** What would have traded if this execution had this quantity. */
+  /** The filled quantity if this execution had this quantity. */
   filledWith(executionId: string, quantity: string): Decimal {
     const before = decimal(this.#byId.get(executionId)?.quantity ?? zero);
     return add(subtract(this.#filled, before), decimal(quantity));
   }
 
-  /** Whether a change about an execution changes nothing: a report that is known, or a bust or correction without an execution to change. */
+  /**
+   * Whether a change about an execution changes nothing: a known report, or a bust or correction without an execution
+   * to change.
+   */
   isKnown(change: OrderChange): boolean {
     switch (change.type) {
       case 'OrderExecuted':

@@ -1,6 +1,6 @@
 import { ignore, move, rest, restEnded, restProven, stay, whenEnded, whenOpen, type AppliedRow } from './order-transitions.ts';
 
-const lateFill = stay('a fact, though the order has ended: quantity and books follow it');
+const lateFill = stay('a fact even after the end: quantity and books follow it');
 
 /** The market traded. */
 export const orderExecuted: AppliedRow = {
@@ -12,8 +12,8 @@ export const orderExecuted: AppliedRow = {
   busted: restEnded,
 };
 
-const figuresOnly = stay('its figures change, and nothing else');
-const endedFigures = stay('its figures change; an order that has ended does not open again');
+const figuresOnly = stay('only its figures change');
+const endedFigures = stay('its figures change; an order that has ended does not reopen');
 
 /** The figures of an execution change. */
 const amended: AppliedRow = {
@@ -37,17 +37,17 @@ export const orderExecutionCorrected = amended;
 
 const ended = ignore('the order has ended');
 
-/** Its time is over, or it was never sent and is too late. */
+/** Its time in force has ended, or it was never sent and is too late. */
 export const orderExpired: AppliedRow = { ...whenOpen(move('expired')), ...whenEnded(ended) };
 
 const notSent = ignore('the brokerage has not acknowledged it yet');
-const requestWaits = stay("it shows once the client's request is answered");
+const requestWaits = stay("the status shows it once the client's request is answered");
 
-/** The brokerage is done with it for today. */
+/** The brokerage has stopped working it for today. */
 export const orderDoneForDay: AppliedRow = {
   ...whenOpen(move('doneForDay')),
   ...whenEnded(ended),
-  doneForDay: ignore('the brokerage has said so before'),
+  doneForDay: ignore('the brokerage already reported it'),
   pendingCancel: requestWaits,
   pendingReplace: requestWaits,
   unknown: restProven,
@@ -57,7 +57,7 @@ export const orderDoneForDay: AppliedRow = {
 export const orderSuspended: AppliedRow = {
   ...whenOpen(move('suspended')),
   ...whenEnded(ended),
-  suspended: ignore('the brokerage has said so before'),
+  suspended: ignore('the brokerage already reported it'),
   pendingCancel: requestWaits,
   pendingReplace: requestWaits,
   unknown: restProven,

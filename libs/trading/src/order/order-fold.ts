@@ -1,18 +1,21 @@
 import type { Approval, OrderEvent, OrderReplaceRequested, OrderTerms } from '@tradecore/events';
 import { standingAfter, type OrderStanding } from './order-states.ts';
 
-/** An order after its events, apart from its executions. Immutable: decisions look ahead by folding what they would store. */
+/**
+ * An order after its events, without its executions. Immutable: decisions look ahead by folding the events they would
+ * store.
+ */
 export interface OrderState extends OrderStanding {
   readonly orderId: string;
   /** As placed. */
   readonly placed: OrderTerms;
   /** In force: as placed, or as last replaced. */
   readonly terms: OrderTerms;
-  /** What the risk rules said of the terms in force; absent before they did, and for a denied order. */
+  /** The approval of the terms in force; absent before it, and for a denied order. */
   readonly approval?: Approval;
   /** The brokerage has acknowledged it. */
   readonly acknowledged?: true;
-  /** Number of the revision in force, and of the last one that was requested. */
+  /** Number of the revision in force, and of the last one requested. */
   readonly revision: number;
   readonly lastRevision: number;
   /** The replace that waits for its answer. */
@@ -21,7 +24,7 @@ export interface OrderState extends OrderStanding {
   readonly cancelVersion?: number;
 }
 
-/** The state after an event, which has this version. Throws for anything but OrderPlaced without a state before. */
+/** The state after an event with this version. Throws without a state before, except for OrderPlaced. */
 export function orderAfter(before: OrderState | undefined, event: OrderEvent, { orderId, version }: At): OrderState {
   const standing = standingAfter(before, event);
   if (event.type === 'OrderPlaced') {
@@ -33,7 +36,7 @@ export function orderAfter(before: OrderState | undefined, event: OrderEvent, { 
   return after.requested === undefined && after.cancelVersion === undefined ? after : withRequests(after);
 }
 
-/** The state without the requests that have their answers. */
+/** The state without the requests that were answered. */
 function withRequests({ requested, cancelVersion, ...state }: OrderState): OrderState {
   return {
     ...state,
@@ -42,7 +45,7 @@ function withRequests({ requested, cancelVersion, ...state }: OrderState): Order
   };
 }
 
-/** Which order, and the version that the event has there. */
+/** The order, and the version of the event in it. */
 interface At {
   readonly orderId: string;
   readonly version: number;

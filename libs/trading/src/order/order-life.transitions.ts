@@ -11,14 +11,17 @@ import {
   type Row,
 } from './order-transitions.ts';
 
-const placedBefore = refuse('order-already-placed', 'its name is taken: the same terms again change nothing, others are refused');
+const placedBefore = refuse(
+  'order-already-placed',
+  'its clientOrderId is taken: the same terms change nothing, others are refused',
+);
 
 /** The client places it: the first event of every order. */
 export const orderPlaced: Row = { ...whenOpen(placedBefore), ...whenEnded(placedBefore) };
 
 const decidedBefore = refuse('order-already-decided', 'it was decided when it was placed');
 
-/** It passes the risk rules, and what it needs is reserved. */
+/** It passes the risk rules, and its reservation is made. */
 export const orderApproved: Row = {
   ...whenOpen(decidedBefore),
   ...whenEnded(decidedBefore),
@@ -30,7 +33,7 @@ export const orderDenied: Row = { ...whenOpen(decidedBefore), ...whenEnded(decid
 
 const ended = ignore('the order has ended');
 
-const acknowledged = ignore('the brokerage has said so before');
+const acknowledged = ignore('the brokerage already reported it');
 const tradedBefore = stay('it traded before the brokerage acknowledged it');
 
 /** The brokerage has it. */
@@ -49,7 +52,7 @@ export const orderAccepted: AppliedRow = {
 /** The brokerage refuses it, at once or later. */
 export const orderRejected: AppliedRow = { ...whenOpen(move('rejected')), ...whenEnded(ended) };
 
-const atBrokerage = ignore('the brokerage has shown that it has it');
+const atBrokerage = ignore('the brokerage has shown that it has the order');
 
 /** A call to the brokerage ended without an answer. */
 export const orderOutcomeUnknown: AppliedRow = {
@@ -58,5 +61,5 @@ export const orderOutcomeUnknown: AppliedRow = {
   pendingNew: move('unknown'),
   pendingCancel: move('unknown'),
   pendingReplace: move('unknown'),
-  unknown: ignore('it is unknown already'),
+  unknown: ignore('it is already unknown'),
 };

@@ -5,7 +5,7 @@ export const orderCancelRequested: Row = {
   ...whenOpen(move('pendingCancel')),
   ...whenEnded(refuse('order-not-cancelable', 'the order has ended')),
   pendingCancel: refuse('cancel-already-requested', 'the answer to the first request is on its way'),
-  unknown: stay('it is cancelled as soon as it is known to be at the brokerage; a second request is refused'),
+  unknown: stay('it is cancelled once it is known to be at the brokerage; a second request is refused'),
 };
 
 const ended = ignore('the order has ended');
@@ -15,10 +15,10 @@ export const orderCancelRejected: AppliedRow = {
   ...whenOpen(ignore('no cancel waits for an answer')),
   ...whenEnded(ended),
   pendingCancel: rest,
-  unknown: stay('the cancel is refused; that the brokerage has the order is not proved by it'),
+  unknown: stay('the cancel is refused, which does not prove that the brokerage has the order'),
 };
 
-/** The brokerage says that it is cancelled, or it never got there. */
+/** The brokerage reports it cancelled, or it was never sent. */
 export const orderCanceled: AppliedRow = { ...whenOpen(move('canceled')), ...whenEnded(ended) };
 
 const pausing = refuse('order-not-replaceable', 'the brokerage is not working it now');
@@ -32,7 +32,7 @@ export const orderReplaceRequested: Row = {
   suspended: pausing,
   pendingCancel: refuse('order-not-replaceable', 'it is being cancelled'),
   pendingReplace: refuse('replace-already-requested', 'the answer to the first request is on its way'),
-  unknown: refuse('order-not-replaceable', 'whether the brokerage has it is not known'),
+  unknown: refuse('order-not-replaceable', 'it is not known whether the brokerage has it'),
 };
 
 /** The brokerage works it under new terms. */
@@ -42,7 +42,7 @@ export const orderReplaced: AppliedRow = {
   pendingNew: ignore('it is not at the brokerage'),
 };
 
-/** The replace is refused by the brokerage, or the order ended first. */
+/** The brokerage refuses the replace, or the order ended first. */
 export const orderReplaceRejected: AppliedRow = {
   ...whenOpen(ignore('no replace waits for an answer')),
   ...whenEnded(ended),

@@ -17,7 +17,7 @@ const fill = (executionId: string, quantity: string) =>
   ({ type: 'OrderExecuted', data: { ...execution(executionId, quantity), revision: 1 } }) as const;
 const typesOf = (events: readonly { readonly type: string }[]) => events.map(({ type }) => type);
 
-/** A change in an order of this status; an execution that is amended is booked before. */
+/** Applies a change to an order with this status; an execution that is amended is booked first. */
 function changed(status: OrdStatus, what: OrderChange) {
   const order = orderIn(status);
   if (what.type === 'OrderExecutionBusted' || what.type === 'OrderExecutionCorrected') change(order, fill('e9', '2'));
@@ -31,7 +31,7 @@ describe('the table of states and events', () => {
     expect(transitions.every(([, , transition]) => transition !== undefined)).toBe(true);
   });
 
-  it.each(ordStatuses)('%s is a state that an order gets to', (status) => {
+  it.each(ordStatuses)('%s is a state that an order can reach', (status) => {
     expect(orderIn(status).status).toBe(status);
   });
 
@@ -61,7 +61,7 @@ describe('the table of states and events', () => {
 
   it.each(requested)('%s in %s is granted or refused as its transition says', (event, status, transition) => {
     const isDecision = event === 'OrderApproved' || event === 'OrderDenied';
-    // An order of this status was approved before, where it may be: it has to be undecided.
+    // The order must be undecided for an approval or a denial.
     const order =
       status === 'pendingNew' && isDecision ? new Order(orderId).replay(historyOf.pendingNew.slice(0, 1)) : orderIn(status);
     const request = () => requests[event]?.(order);
@@ -76,8 +76,8 @@ describe('the table of states and events', () => {
   });
 });
 
-describe('what the table keeps', () => {
-  it('no event leads out of a state in which an order has ended, but for executions of one that has filled', () => {
+describe('the rules of the table', () => {
+  it('no event leaves an end state, except executions of an order that has filled', () => {
     for (const [event, status, transition] of transitions.filter(([, each]) => isTerminal(each))) {
       const isFigures = event.startsWith('OrderExecut') && ['filled', 'overfilled', 'busted'].includes(status);
       expect([event, status, transition.act]).toEqual([
@@ -88,13 +88,13 @@ describe('what the table keeps', () => {
     }
   });
 
-  it('an execution, a bust and a correction are facts in every state: never ignored', () => {
+  it('an execution, a bust and a correction are never ignored: they are facts in every state', () => {
     for (const [event, , transition] of transitions.filter(([each]) => each.startsWith('OrderExecut'))) {
       expect([event, transition.act]).not.toEqual([event, 'ignore']);
     }
   });
 
-  it('unknown is left by proof and by nothing else', () => {
+  it('only proof leaves unknown', () => {
     const exits = transitions.filter(([, status, { act }]) => status === 'unknown' && (act === 'move' || act.startsWith('rest')));
     expect(exits.map(([event]) => event).sort()).toEqual([
       'OrderAccepted',
@@ -110,7 +110,7 @@ describe('what the table keeps', () => {
     ]);
   });
 
-  it('only clients are refused, and what our door decides; the brokerage never', () => {
+  it('only requests of clients and decisions of our door are refused, never the brokerage', () => {
     for (const [event, , transition] of facts) expect([event, transition.act]).not.toEqual([event, 'refuse']);
   });
 
@@ -135,7 +135,7 @@ describe('what the table keeps', () => {
 });
 
 describe('an order through its life', () => {
-  it('counts what traded, whatever the revision, what may still trade, and what it is worth', () => {
+  it('counts what traded in all revisions, what may still trade, and its value', () => {
     const order = orderIn('new');
     expect([change(order, fill('e1', '4'))?.data, change(order, fill('e2', '6'))?.data]).toMatchObject([
       { cumulativeQuantity: '4', leavesQuantity: '6', notional: '404', fee: '0.2' },
@@ -144,7 +144,7 @@ describe('an order through its life', () => {
     expect([order.status, order.filledQuantity]).toEqual(['filled', '10']);
   });
 
-  it('says what traded beyond its total', () => {
+  it('reports what traded beyond its total', () => {
     const order = orderIn('partiallyFilled');
     expect(change(order, fill('e2', '7'))?.data).toMatchObject({
       cumulativeQuantity: '11',
@@ -161,11 +161,11 @@ describe('an order through its life', () => {
     expect(order.status).toBe('filled');
   });
 
-  it('knows an execution that is reported twice', () => {
+  it('ignores an execution that is reported twice', () => {
     expect(change(orderIn('partiallyFilled'), fill('e1', '4'))).toBeUndefined();
   });
 
-  it('takes an execution back with the figures that it had, once', () => {
+  it('takes an execution back once, with the figures that it had', () => {
     const order = orderIn('partiallyFilled');
     expect(change(order, { type: 'OrderExecutionBusted', data: { executionId: 'e1' } })?.data).toEqual({
       executionId: 'e1',
@@ -199,7 +199,7 @@ describe('an order through its life', () => {
     expect(order.status).toBe('filled');
   });
 
-  it('that is paused stays so through fills and their corrections, until it is whole or resumed', () => {
+  it('stays paused through fills and corrections, until it is filled or resumed', () => {
     const order = orderIn('suspended');
     change(order, fill('e1', '4'));
     expect(order.status).toBe('suspended');
@@ -210,7 +210,7 @@ describe('an order through its life', () => {
     expect(order.status).toBe('filled');
   });
 
-  it('that was paused while a request waited shows it once the request is answered', () => {
+  it('shows a pause during a request once the request is answered', () => {
     const order = orderIn('pendingCancel');
     change(order, changeOf.OrderSuspended);
     expect(order.status).toBe('pendingCancel');
@@ -218,14 +218,14 @@ describe('an order through its life', () => {
     expect(order.status).toBe('suspended');
   });
 
-  it('is worked under its new terms, though its old revision was paused', () => {
+  it('is worked under its new terms even if its old revision was paused', () => {
     const order = orderIn('pendingReplace');
     change(order, changeOf.OrderDoneForDay);
     change(order, changeOf.OrderReplaced);
     expect(order.status).toBe('new');
   });
 
-  it('whose replace is unknown stays so through all that the old revision does', () => {
+  it('stays unknown while its replace is unknown, whatever the old revision does', () => {
     for (const what of [fill('e1', '4'), fill('e1', '10'), changeOf.OrderDoneForDay, changeOf.OrderSuspended]) {
       const order = orderIn('pendingReplace');
       change(order, changeOf.OrderOutcomeUnknown);
@@ -240,7 +240,7 @@ describe('an order through its life', () => {
     expect(event?.data).toMatchObject({ leavesQuantity: '0' });
   });
 
-  it('is asked to cancel once while its outcome is unknown, and is cancelled after the proof', () => {
+  it('accepts one cancel while its outcome is unknown, and is cancelled after proof', () => {
     const order = orderIn('unknown');
     order.requestCancel();
     expect(() => order.requestCancel()).toThrow(expect.objectContaining({ code: 'cancel-already-requested' }));
@@ -249,7 +249,7 @@ describe('an order through its life', () => {
     expect(order.status).toBe('pendingCancel');
   });
 
-  it('in which a cancel overtakes a replace: the cancel shows, the answers count in any order', () => {
+  it('shows a cancel that overtakes a replace, and takes the answers in any order', () => {
     const order = orderIn('pendingReplace');
     order.requestCancel();
     change(order, changeOf.OrderReplaced);
@@ -258,14 +258,14 @@ describe('an order through its life', () => {
     expect(order.status).toBe('new');
   });
 
-  it('goes back to its replace when the cancel that overtook it is refused', () => {
+  it('returns to its replace when the cancel that overtook it is refused', () => {
     const order = orderIn('pendingReplace');
     order.requestCancel();
     change(order, changeOf.OrderCancelRejected);
     expect(order.status).toBe('pendingReplace');
   });
 
-  it('that is filled while its replace waits is filled only when that is refused', () => {
+  it('that fills while its replace waits is filled only if the replace is refused', () => {
     const order = orderIn('pendingReplace');
     expect(change(order, fill('e1', '11'))?.data).not.toHaveProperty('excessQuantity');
     expect(order.status).toBe('pendingReplace');
@@ -284,7 +284,7 @@ describe('an order through its life', () => {
     expect(order.uncommittedEvents.at(-1)?.data).toEqual({ revision: 3, limitPrice: '104', reservePrice: '104' });
   });
 
-  it('never uses the number of a revision again, also of one that was refused', () => {
+  it('never reuses a revision number, even of a refused one', () => {
     const order = orderIn('pendingReplace');
     change(order, changeOf.OrderReplaceRejected);
     order.requestReplace({ quantity: '14' }, { reservePrice: '101.5' });
@@ -292,7 +292,7 @@ describe('an order through its life', () => {
     expect(order.revision).toBe(1);
   });
 
-  it('has an end of its revisions, refused ones counted', () => {
+  it('limits its revisions, including refused ones', () => {
     const order = orderIn('pendingReplace');
     change(order, changeOf.OrderReplaceRejected);
     const before = order.version;
@@ -304,7 +304,7 @@ describe('an order through its life', () => {
     expect(order.version).toBe(before + 1);
   });
 
-  it('placed again after a replace is compared with what was placed', () => {
+  it('placed again after a replace is compared with its original terms', () => {
     const order = orderIn('pendingReplace');
     change(order, changeOf.OrderReplaced);
     const before = order.version;
@@ -318,18 +318,18 @@ describe('an order through its life', () => {
   it.each([
     ['a quantity that has traded', { quantity: '4' }, 'replace-below-filled'],
     ['less than has traded', { quantity: '3' }, 'replace-below-filled'],
-    ['what it has', { quantity: '10.0', limitPrice: '101.50' }, 'replace-changes-nothing'],
+    ['its current terms', { quantity: '10.0', limitPrice: '101.50' }, 'replace-changes-nothing'],
     ['nothing', {}, 'replace-changes-nothing'],
-    ['a price that its type has not', { stopPrice: '100' }, 'invalid-order-terms'],
-    ['no decimal', { quantity: 'x' }, 'invalid-order-terms'],
-  ])('that traded 4 of 10 is not replaced by %s', (_, changed, code) => {
+    ['a price that its type does not allow', { stopPrice: '100' }, 'invalid-order-terms'],
+    ['a text that is not a decimal', { quantity: 'x' }, 'invalid-order-terms'],
+  ])('that traded 4 of 10 cannot be replaced by %s', (_, changed, code) => {
     const order = orderIn('partiallyFilled');
     expect(() => order.termsAfter(changed)).toThrow(expect.objectContaining({ code }));
     expect(() => order.requestReplace(changed, { reservePrice: '101.5' })).toThrow(expect.objectContaining({ code }));
     expect(order.uncommittedEvents).toEqual([]);
   });
 
-  it('is decided by the risk rules once', () => {
+  it('is decided by the risk rules only once', () => {
     const order = orderIn('pendingNew');
     expect(() => order.approve({ reservePrice: '101.5' })).toThrow(expect.objectContaining({ code: 'order-already-decided' }));
     expect(() => order.deny({ rule: 'x', detail: 'y', figures: {} })).toThrow(
@@ -362,7 +362,7 @@ describe('whatever happens and is requested, in any order', () => {
       .map((quantity) => requests((order) => order.requestReplace({ quantity }, { reservePrice: '101.5' }))),
   );
 
-  /** What the step stored; nothing where it was refused, and then the order is as it was. */
+  /** The events of the step; none if it was refused, which leaves the order unchanged. */
   function storedBy(act: Step, order: Order): readonly OrderEvent[] {
     const { version } = order;
     try {
@@ -383,7 +383,7 @@ describe('whatever happens and is requested, in any order', () => {
     expect(order.executions.filled).toBe(order.filledQuantity);
   }
 
-  it('an end is never left, what traded is counted once, requests wait where they show and end with the order', () => {
+  it('an order never leaves an end state, counts each trade once, and ends its requests with the order', () => {
     fc.assert(
       fc.property(fc.constantFrom(...ordStatuses), fc.array(step, { maxLength: 30 }), (start, steps) => {
         const order = orderIn(start);

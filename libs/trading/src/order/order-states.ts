@@ -7,8 +7,8 @@ import { isTerminal, type OrdStatus } from './order-status.ts';
 import * as requests from './order-requests.transitions.ts';
 
 /**
- * What each event means in each state of an order: the one place where that is decided. A transition that is missing does not compile, and there is no
- * default. `docs/order-states.md` is printed from it.
+ * The meaning of each event in each state of an order, decided only here. A missing transition does not compile, and
+ * there is no default. `docs/order-states.md` is printed from it.
  */
 export const orderStates = {
   OrderPlaced: life.orderPlaced,
@@ -32,7 +32,7 @@ export const orderStates = {
   OrderResumed: facts.orderResumed,
 } as const satisfies Readonly<Record<OrderEvent['type'], Row | AppliedRow>>;
 
-/** What decides where an order rests. Quantities are canonical decimals. */
+/** The figures that decide the status where an order rests. Quantities are canonical decimals. */
 export interface OrderFigures {
   /** Total of the terms in force. */
   readonly quantity: string;
@@ -41,14 +41,14 @@ export interface OrderFigures {
   readonly canceling?: boolean;
   /** A replace waits for its answer. */
   readonly replacing?: boolean;
-  /** The brokerage does not work it for now. */
+  /** The brokerage is not working it for now. */
   readonly paused?: Pause | undefined;
 }
 
-/** Why the brokerage does not work an order for now. */
+/** Why the brokerage is not working an order for now. */
 export type Pause = 'doneForDay' | 'suspended';
 
-/** An order's status and all that the table needs for the next one. */
+/** An order's status and everything that the table needs for the next one. */
 export interface OrderStanding extends OrderFigures {
   readonly status: OrdStatus;
   readonly canceling: boolean;
@@ -57,8 +57,8 @@ export interface OrderStanding extends OrderFigures {
 }
 
 /**
- * Where an order that the brokerage has rests. A cancel that waits wins over a replace that waits, and both over a pause. Filled whole is filled,
- * but for an order whose replace waits: the answer may raise its quantity.
+ * The status where an order at the brokerage rests. A waiting cancel wins over a waiting replace, and both over a
+ * pause. An order with its whole quantity traded is filled, unless a replace waits: the answer may raise its quantity.
  */
 export function restOf(figures: OrderFigures): OrdStatus {
   const { filled, canceling = false, replacing = false, paused } = figures;
@@ -73,13 +73,13 @@ export function restOf(figures: OrderFigures): OrdStatus {
 const isFilled = ({ quantity, filled, replacing = false }: OrderFigures): boolean =>
   !replacing && compare(decimal(filled), decimal(quantity)) >= 0;
 
-/** Where an order that has filled rests when its executions change: it does not open again. */
+/** The status of a filled order when its executions change: it does not reopen. */
 function restOfEnded({ quantity, filled }: Pick<OrderFigures, 'quantity' | 'filled'>): OrdStatus {
   if (!isPositive(decimal(filled))) return 'busted';
   return compare(decimal(filled), decimal(quantity)) > 0 ? 'overfilled' : 'filled';
 }
 
-/** The status after a stored event; `figures` with the event's own included. */
+/** The status after a stored event; `figures` include the event's own. */
 export function statusAfter(status: OrdStatus, event: OrderEvent['type'], figures: OrderFigures): OrdStatus {
   const transition: Row[OrdStatus] = orderStates[event][status];
   switch (transition.act) {
@@ -96,7 +96,10 @@ export function statusAfter(status: OrdStatus, event: OrderEvent['type'], figure
   }
 }
 
-/** The standing after a stored event: what the Order and every read model fold. Throws for anything but OrderPlaced without a standing before. */
+/**
+ * The standing after a stored event: the Order and every read model fold it. Throws without a standing before, except
+ * for OrderPlaced.
+ */
 export function standingAfter(before: OrderStanding | undefined, event: OrderEvent): OrderStanding {
   if (event.type === 'OrderPlaced') {
     return {
@@ -121,7 +124,7 @@ export function leavesOf({ status, quantity, filled }: Pick<OrderStanding, 'stat
   return isTerminal(status) || !isPositive(open) ? zero : open;
 }
 
-/** What an event changes beside the status. */
+/** What an event changes besides the status. */
 function figuresOf(event: OrderEvent): Partial<OrderFigures> {
   switch (event.type) {
     case 'OrderExecuted':

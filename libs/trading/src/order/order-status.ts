@@ -1,6 +1,8 @@
 import type { OrderEvent } from '@tradecore/events';
 
-/** Where an order stands: FIX OrdStatus by name, apart from what happened last (ExecType), and `denied` and `unknown` beside it. */
+/**
+ * The status of an order: FIX OrdStatus names, separate from the last event (ExecType), plus `denied` and `unknown`.
+ */
 export const ordStatuses = [
   'pendingNew',
   'new',
@@ -24,21 +26,21 @@ export type OrdStatus = (typeof ordStatuses)[number];
 
 /** What each status means, in one sentence for a client. */
 export const meaningOf: Readonly<Record<OrdStatus, string>> = {
-  pendingNew: 'Durable, approved and paid for; on its way to the brokerage.',
-  new: 'The brokerage works it; nothing has traded.',
-  partiallyFilled: 'The brokerage works it; a part has traded.',
+  pendingNew: 'Stored, approved and funded; on its way to the brokerage.',
+  new: 'The brokerage is working it; nothing has traded.',
+  partiallyFilled: 'The brokerage is working it; part of it has traded.',
   filled: 'All of it has traded.',
-  overfilled: 'More than all of it has traded: the brokerage has to be asked.',
-  busted: 'It had filled, and the brokerage took every execution back.',
-  doneForDay: 'The brokerage is done with it for today; it may go on tomorrow.',
-  canceled: 'It is cancelled; what had traded before stays traded.',
-  pendingCancel: 'A cancel was requested; only the brokerage can say that it is cancelled. It may still trade.',
-  pendingReplace: 'Other terms were requested; the old ones hold until the brokerage says so.',
+  overfilled: 'More than the whole order has traded: the brokerage must be asked.',
+  busted: 'It was filled, and the brokerage took every execution back.',
+  doneForDay: 'The brokerage has stopped working it for today; it may resume tomorrow.',
+  canceled: 'It is cancelled; earlier executions stand.',
+  pendingCancel: 'A cancel was requested; only the brokerage can confirm it. It may still trade.',
+  pendingReplace: 'Other terms were requested; the old ones hold until the brokerage confirms.',
   rejected: 'The brokerage refused it.',
   denied: 'We refused it: a risk rule, a closed market, or insufficient funds or shares.',
-  suspended: 'The brokerage has suspended it; it may go on.',
-  expired: 'Its time in force is over, or it was too late or the market too far away to send it.',
-  unknown: 'Whether the brokerage has it is not known; only proof leaves this state. Its reservation stays.',
+  suspended: 'The brokerage has suspended it; it may resume.',
+  expired: 'Its time in force has ended, or it was not sent: too late, or the market too far away.',
+  unknown: 'It is not known whether the brokerage has it; only proof ends this state. Its reservation stays.',
 };
 
 const terminal: ReadonlySet<OrdStatus> = new Set(['filled', 'overfilled', 'busted', 'canceled', 'rejected', 'denied', 'expired']);
@@ -46,7 +48,7 @@ const terminal: ReadonlySet<OrdStatus> = new Set(['filled', 'overfilled', 'buste
 /** Whether the order has ended. A late execution, a bust or a correction is still recorded; the status stays. */
 export const isTerminal = (status: OrdStatus): boolean => terminal.has(status);
 
-/** FIX 4.4 tag 39; null where FIX has no word for it. */
+/** FIX 4.4 tag 39; null if FIX has no equivalent. */
 export const fixOrdStatus: Readonly<Record<OrdStatus, string | null>> = {
   pendingNew: 'A',
   new: '0',
@@ -66,8 +68,8 @@ export const fixOrdStatus: Readonly<Record<OrdStatus, string | null>> = {
 };
 
 /**
- * FIX 4.4 tag 150 of each event; null where FIX has no execution report for it. A refused cancel or replace is a message of its own there
- * (OrderCancelReject, 35=9).
+ * FIX 4.4 tag 150 of each event; null if FIX has no execution report for it. A refused cancel or replace is a message
+ * of its own there (OrderCancelReject, 35=9).
  */
 export const execTypeOf: Readonly<Record<OrderEvent['type'], string | null>> = {
   OrderPlaced: 'A',

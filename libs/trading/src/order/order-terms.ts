@@ -1,10 +1,10 @@
 import { decimal, decimalRefusal, isPositive, maxDecimalPlaces, maxIntegerDigits, type DecimalRefusal } from '@tradecore/money';
 import type { OrderTerms } from '@tradecore/events';
 
-/** A name of a market's instrument: `ACME`, `BRK.B`. */
+/** The symbol of an instrument: `ACME`, `BRK.B`. */
 export const symbolShape = /^[A-Z][A-Z0-9.]{0,11}$/;
 
-/** A client's own name of an order: 1 to 48 printable ASCII characters, what brokerages take as well. */
+/** A client order id: 1 to 48 printable ASCII characters, which brokerages accept too. */
 export const clientOrderIdShape = /^[\x20-\x7e]{1,48}$/;
 
 /** The id of an account: a UUID. */
@@ -13,7 +13,7 @@ export const accountIdShape = /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 /** Why one field of the terms is refused. Stable: clients see these codes. */
 export type TermFaultCode = DecimalRefusal | 'not-positive' | 'bad-shape' | 'required-by-type' | 'not-allowed-by-type';
 
-/** One field that is wrong, in words for the client. */
+/** One invalid field, with the reason for the client. */
 export interface TermFault {
   readonly field: keyof OrderTerms;
   readonly code: TermFaultCode;
@@ -22,15 +22,15 @@ export interface TermFault {
 
 const decimalFields = ['quantity', 'limitPrice', 'stopPrice'] as const;
 
-/** Which types of order carry which price: present exactly for these. */
+/** The order types that carry each price: required for these, forbidden for others. */
 const pricedTypes = { limitPrice: ['limit', 'stopLimit'], stopPrice: ['stop', 'stopLimit'] } as const;
 
-/** Everything that is wrong with the terms of an order, field by field; empty when it may be placed. */
+/** Every fault in the terms of an order, field by field; empty if it may be placed. */
 export function termFaults(terms: OrderTerms): TermFault[] {
   return [...shapeFaults(terms), ...decimalFields.flatMap((field) => amountFaults(terms, field)), ...priceFaults(terms)];
 }
 
-/** The same terms, each decimal and id in its one spelling. Throws `InvalidDecimal` where `termFaults` finds one. */
+/** The same terms with canonical decimals and ids. Throws `InvalidDecimal` for a decimal that `termFaults` reports. */
 export function canonicalTerms(terms: OrderTerms): OrderTerms {
   return {
     ...terms,
@@ -53,13 +53,13 @@ const termFields = [
   'timeInForce',
 ] as const satisfies readonly (keyof OrderTerms)[];
 
-/** The fields in which two values differ, in the order in which they are given; absent is a value too. */
+/** The fields in which two values differ, in the given order; absent counts as a value. */
 export const differingFields = <F extends string>(one: ValuesOf<F>, other: ValuesOf<F>, fields: readonly F[]): F[] =>
   fields.filter((field) => one[field] !== other[field]);
 
 type ValuesOf<F extends string> = Readonly<Partial<Record<NoInfer<F>, unknown>>>;
 
-/** The fields in which two canonical terms differ, in the order in which the API lists them. */
+/** The fields in which two canonical terms differ, in the order of the API. */
 export const differingTerms = (one: OrderTerms, other: OrderTerms): (keyof OrderTerms)[] =>
   differingFields(one, other, termFields);
 

@@ -10,10 +10,10 @@ export type RefusalCode =
   | 'order-not-replaceable';
 
 /**
- * What an event means in a state. `move`: to this status. `rest`: to where it rests by its figures (`restOf`). `restProven`: the event proves
- * that the brokerage has the order: it rests, unless a replace waits, for then it is the replacement of which nothing is known. `restEnded`: the rest
- * of an order that has filled, which does not open again. `stay`: recorded, the status stays. `ignore`: changes nothing, and is not recorded.
- * `refuse`: a client's request is refused.
+ * The effect of an event in a state. `move`: to this status. `rest`: to where its figures put it (`restOf`).
+ * `restProven`: the event proves that the brokerage has the order: it rests, unless a replace waits, because then the
+ * replacement is the unknown one. `restEnded`: the rest of a filled order, which does not reopen. `stay`: recorded, the
+ * status stays. `ignore`: not recorded, changes nothing. `refuse`: a client's request is refused.
  */
 export type Transition =
   | { readonly act: 'move'; readonly to: OrdStatus }
@@ -22,10 +22,10 @@ export type Transition =
   | { readonly act: 'ignore'; readonly why: string }
   | { readonly act: 'refuse'; readonly code: RefusalCode; readonly why: string };
 
-/** One event in every state: a state that is missing does not compile. */
+/** One event in every state: a missing state does not compile. */
 export type Row = Readonly<Record<OrdStatus, Transition>>;
 
-/** A row of what the brokerage says: facts are never refused. */
+/** A row of an event from the brokerage: facts are never refused. */
 export type AppliedRow = Readonly<Record<OrdStatus, Exclude<Transition, { readonly act: 'refuse' }>>>;
 
 export const move = (to: OrdStatus) => ({ act: 'move', to }) as const;
@@ -36,7 +36,7 @@ export const stay = (why: string) => ({ act: 'stay', why }) as const;
 export const ignore = (why: string) => ({ act: 'ignore', why }) as const;
 export const refuse = (code: RefusalCode, why: string) => ({ act: 'refuse', code, why }) as const;
 
-/** The same transition in every state in which the order has ended. */
+/** The same transition in every end state. */
 export const whenEnded = <T extends Transition>(transition: T) =>
   ({
     filled: transition,

@@ -43,27 +43,28 @@ import { orderStates } from './order-states.ts';
 import type { OrdStatus } from './order-status.ts';
 import { canonicalTerms, differingTerms, termFaults } from './order-terms.ts';
 
-/** The state of an order as JSON: what a snapshot holds. A change of shape raises `Order.snapshots.shape`. */
+/** The state of an order as JSON, for snapshots. A change of shape raises `Order.snapshots.shape`. */
 export interface OrderSnapshot {
   readonly state?: OrderState;
   readonly executions: readonly (readonly [string, ExecutionFigures])[];
 }
 
 /**
- * One client's order, under one id for its whole life. Clients request (`place`, `requestCancel`, `requestReplace`) and may be refused; what the
- * brokerage's word means for it is decided by order-saga (`decidePlacement`), which may not. `orderStates` says which event means what.
+ * One client's order, under one id for its whole life. Client requests (`place`, `requestCancel`, `requestReplace`) may
+ * be refused. order-saga decides what the brokerage's reports mean for it (`decidePlacement`) and is never refused.
+ * `orderStates` gives each event its meaning.
  */
 export class Order extends BaseAggregate<OrderEvent> {
   static readonly type = 'Order';
-  /** An order that trades in thousands of parts is loaded from a snapshot and what came after. */
+  /** An order that trades in thousands of parts loads from a snapshot and later events. */
   static readonly snapshots = { every: 100, shape: 1 };
 
   #state: OrderState | undefined;
   readonly #executions = new Executions();
 
   /**
-   * Accepts the order. The same terms again, decimals normalised, change nothing: no event, so that a client may repeat
-   * for as long as it does not know. Throws `InvalidOrderTerms`, or `OrderAlreadyPlaced` for other terms under the same name.
+   * Places the order. The same terms again, decimals normalised, store no event, so that a client may repeat until it
+   * has an answer. Throws `InvalidOrderTerms`, or `OrderAlreadyPlaced` for other terms under the same client order id.
    */
   place(terms: OrderTerms): void {
     const faults = termFaults(terms);
@@ -74,21 +75,21 @@ export class Order extends BaseAggregate<OrderEvent> {
     if (differing.length > 0) throw new OrderAlreadyPlaced(this.id, differing);
   }
 
-  /** The risk rules let it pass, and `accountVersion` reserves what it needs. In the save that places it; throws `OrderAlreadyDecided`. */
+  /** Approves the order; `accountVersion` holds its reservation. Saved with `place`; throws `OrderAlreadyDecided`. */
   approve(approval: Approval, accountVersion?: number): void {
     this.#mustBeUndecided();
     this.apply(new OrderApproved({ ...approval, ...(accountVersion !== undefined && { accountVersion }) }));
   }
 
-  /** It is refused. In the save that places it; throws `OrderAlreadyDecided`, `OrderNotFound`. */
+  /** Denies the order. Saved with `place`; throws `OrderAlreadyDecided`, `OrderNotFound`. */
   deny(denial: Denial): void {
     this.#mustBeUndecided();
     this.apply(new OrderDenied(denial));
   }
 
   /**
-   * Requests a cancel: the brokerage decides. Throws `OrderNotFound` before it is placed, `CancelAlreadyRequested` while an answer is on its way,
-   * `OrderNotCancelable` once it has ended.
+   * Requests a cancel; the brokerage decides. Throws `OrderNotFound` before it is placed, `CancelAlreadyRequested`
+   * while an answer is on its way, `OrderNotCancelable` once it has ended.
    */
   requestCancel(reason?: string): void {
     const { canceling, status } = this.#mustAllow('OrderCancelRequested');
@@ -97,8 +98,9 @@ export class Order extends BaseAggregate<OrderEvent> {
   }
 
   /**
-   * The terms as they would be: what the risk rules have to see before `requestReplace`. Throws `OrderNotFound`, `OrderNotReplaceable`,
-   * `ReplaceAlreadyRequested`, `InvalidOrderTerms`, `ReplaceBelowFilled`, `ReplaceChangesNothing`.
+   * The terms after the changes, for the risk rules to check before `requestReplace`. Throws `OrderNotFound`,
+   * `OrderNotReplaceable`, `ReplaceAlreadyRequested`, `InvalidOrderTerms`, `ReplaceBelowFilled`,
+   * `ReplaceChangesNothing`.
    */
   termsAfter(changes: ReplaceTerms): OrderTerms {
     this.#mustAllow('OrderReplaceRequested');
@@ -115,8 +117,8 @@ export class Order extends BaseAggregate<OrderEvent> {
   }
 
   /**
-   * Requests other terms, which the risk rules let pass; `accountVersion` reserves the worst case of both. The brokerage decides. Throws what
-   * `termsAfter` throws, and `TooManyRevisions`.
+   * Requests other terms that the risk rules approved; `accountVersion` holds the reservation for the worst case of
+   * both. The brokerage decides. Throws what `termsAfter` throws, and `TooManyRevisions`.
    */
   requestReplace(changes: ReplaceTerms, approval: Approval, accountVersion?: number, maxRevisions = Infinity): void {
     const { quantity, limitPrice, stopPrice } = this.termsAfter(changes);
@@ -134,7 +136,7 @@ export class Order extends BaseAggregate<OrderEvent> {
     );
   }
 
-  /** All but its executions; undefined before it is placed. */
+  /** Everything but its executions; undefined before it is placed. */
   get state(): OrderState | undefined {
     return this.#state;
   }
@@ -144,7 +146,7 @@ export class Order extends BaseAggregate<OrderEvent> {
     return this.#executions;
   }
 
-  /** Where it stands; undefined before it is placed. */
+  /** Its status; undefined before it is placed. */
   get status(): OrdStatus | undefined {
     return this.#state?.status;
   }
@@ -174,7 +176,7 @@ export class Order extends BaseAggregate<OrderEvent> {
     return { ...(this.#state && { state: this.#state }), executions: this.#executions.entries() };
   }
 
-  /** Takes the state of a snapshot. */
+  /** Restores the state of a snapshot. */
   restore({ state, executions }: OrderSnapshot): void {
     this.#state = state;
     for (const [executionId, figures] of executions) this.#executions.set(executionId, figures);

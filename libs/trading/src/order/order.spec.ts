@@ -14,17 +14,17 @@ describe('an order', () => {
       .when((order) => order.place(sampleTerms({ quantity: '010.0', limitPrice: '101.50' })))
       .then(new OrderPlaced(sampleTerms({ quantity: '10', limitPrice: '101.5' }))));
 
-  it('placed again with the same terms, differently spelled, stays as it is', () =>
+  it('placed again with the same terms in another spelling is unchanged', () =>
     given(Order, placed)
       .when((order) => order.place(sampleTerms({ quantity: '10.000' })))
       .then());
 
-  it('keeps the id of its account in one spelling', () =>
+  it('keeps its account id in one spelling', () =>
     given(Order)
       .when((order) => order.place(sampleTerms({ accountId: sampleTerms().accountId.toUpperCase() })))
       .then(placed));
 
-  it('placed again with the same terms after a cancel request stays as it is', () =>
+  it('placed again with the same terms after a cancel request is unchanged', () =>
     given(Order, placed, new OrderCancelRequested({}))
       .when((order) => order.place(sampleTerms()))
       .then());
@@ -34,7 +34,7 @@ describe('an order', () => {
       .when((order) => order.place(sampleTerms({ quantity: '11', side: 'sell' })))
       .thenThrows(OrderAlreadyPlaced));
 
-  it('names the fields that differ, also one that is absent on one side', () => {
+  it('names the fields that differ, even one that is absent on one side', () => {
     const order = new Order('0190a6e0-0000-7000-8000-000000000001').replay([placed]);
     const place = () => order.place({ ...unpriced, type: 'market', quantity: '11' });
     expect(place).toThrow(
@@ -47,7 +47,7 @@ describe('an order', () => {
       .when((order) => order.requestCancel('changed my mind'))
       .then(new OrderCancelRequested({ reason: 'changed my mind' })));
 
-  it('is asked to cancel only once', () =>
+  it('accepts only one cancel request', () =>
     given(Order, placed, new OrderCancelRequested({}))
       .when((order) => order.requestCancel())
       .thenThrows(CancelAlreadyRequested));
@@ -78,17 +78,17 @@ describe('the terms of an order', () => {
     ],
     ['stop limit with both', sampleTerms({ type: 'stopLimit', stopPrice: '100' }), []],
     ['stop limit with one', sampleTerms({ type: 'stopLimit' }), ['stopPrice: required-by-type']],
-    ['no quantity to speak of', sampleTerms({ quantity: '0.000' }), ['quantity: not-positive']],
+    ['a zero quantity', sampleTerms({ quantity: '0.000' }), ['quantity: not-positive']],
     ['a negative quantity', sampleTerms({ quantity: '-1' }), ['quantity: not-positive']],
     ['40 digits', sampleTerms({ quantity: '1'.repeat(40) }), ['quantity: too-many-integer-digits']],
     ['10 decimal places', sampleTerms({ limitPrice: '1.0000000001' }), ['limitPrice: too-many-decimal-places']],
     ['an exponent', sampleTerms({ limitPrice: '1e2' }), ['limitPrice: not-a-decimal']],
     ['a lower-case symbol', sampleTerms({ symbol: 'acme' }), ['symbol: bad-shape']],
-    ['a symbol of 13', sampleTerms({ symbol: 'ABCDEFGHIJKLM' }), ['symbol: bad-shape']],
+    ['a symbol of 13 characters', sampleTerms({ symbol: 'ABCDEFGHIJKLM' }), ['symbol: bad-shape']],
     ['an empty clientOrderId', sampleTerms({ clientOrderId: '' }), ['clientOrderId: bad-shape']],
-    ['a clientOrderId of 49', sampleTerms({ clientOrderId: 'x'.repeat(49) }), ['clientOrderId: bad-shape']],
+    ['a clientOrderId of 49 characters', sampleTerms({ clientOrderId: 'x'.repeat(49) }), ['clientOrderId: bad-shape']],
     ['a clientOrderId with a line end', sampleTerms({ clientOrderId: 'a\n' }), ['clientOrderId: bad-shape']],
-    ['an account that is no UUID', sampleTerms({ accountId: 'a/b' }), ['accountId: bad-shape']],
+    ['an account that is not a UUID', sampleTerms({ accountId: 'a/b' }), ['accountId: bad-shape']],
     ['two faults at once', sampleTerms({ quantity: '0', symbol: '' }), ['symbol: bad-shape', 'quantity: not-positive']],
   ])('%s: %j', (_name, terms, expected) => expect(faults(terms)).toEqual(expected));
 
@@ -115,7 +115,7 @@ describe('whatever a client does', () => {
     fc.constant((order: Order) => order.requestCancel()),
   );
 
-  it('an order is placed at most once, before anything else, and asked to cancel at most once', () => {
+  it('an order is placed at most once, before anything else, and accepts at most one cancel request', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         const order = new Order('0190a6e0-0000-7000-8000-000000000001');

@@ -9,11 +9,11 @@ const first = broker(1);
 const second = broker(2);
 const commandOf = (story: PlacementStory, type: string) => story.data(type)['commandId'] as string;
 
-/** The wait that the last attempt of a step was given, in milliseconds. */
+/** The wait of a step's last attempt, in milliseconds. */
 const waitOf = (story: PlacementStory, type: string) => millisecondsBetween(story.now, story.data(type)['dueAt'] as string);
 
 describe('a step that the gateway does not have', () => {
-  it('is asked again under the same name, each time with twice the wait', () => {
+  it('is requested again under the same command id, with twice the wait each time', () => {
     const story = placed();
     const asked = commandOf(story, 'SubmitBrokerOrder');
     for (let attempt = 2; attempt <= stepRules.attempts; attempt += 1) {
@@ -22,7 +22,7 @@ describe('a step that the gateway does not have', () => {
     }
   });
 
-  it('calls for an operator once its budget is spent, and is asked on every five minutes', () => {
+  it('calls for an operator once its budget is spent, and is repeated every five minutes', () => {
     const story = placed();
     for (let attempt = 1; attempt < stepRules.attempts; attempt += 1) story.untilDue();
     story.untilDue().then('PlacementStuck', 'SubmitBrokerOrder');
@@ -36,21 +36,21 @@ describe('a step that the gateway does not have', () => {
     expect([story.placement.isStuck, story.dueAt]).toEqual([false, undefined]);
   });
 
-  it('that turns up at the gateway after an operator was called needs none any more', () => {
+  it('needs no operator any more once it appears at the gateway', () => {
     const story = placed();
     for (let attempt = 1; attempt <= stepRules.attempts; attempt += 1) story.untilDue();
     story.untilDue([commandOf(story, 'SubmitBrokerOrder')]).then('PlacementResumed');
     expect(story.placement.isStuck).toBe(false);
   });
 
-  it('is any of the three; of two that are missing both are asked again', () => {
+  it('can be any of the three; if two are missing, both are requested again', () => {
     const replacing = working().replace({ quantity: '12' });
     replacing.untilDue([commandOf(replacing, 'SubmitBrokerOrder')]).then('ReplaceBrokerOrder');
     const canceling = placed().cancel();
     canceling.untilDue().then('SubmitBrokerOrder', 'CancelBrokerOrder');
   });
 
-  it('that an operator was called for is over with its order, and with its answer', () => {
+  it('needs no operator any more once its order ends, or once it is answered', () => {
     const stuck = () => {
       const story = working().cancel();
       for (let attempt = 1; attempt <= stepRules.attempts; attempt += 1) story.untilDue([commandOf(story, 'SubmitBrokerOrder')]);
@@ -63,8 +63,8 @@ describe('a step that the gateway does not have', () => {
   });
 });
 
-describe('a step that an operator was called for', () => {
-  it('has been taken where a later replace is asked', () => {
+describe('a step that called for an operator', () => {
+  it('counts as taken if a later replace is requested', () => {
     const story = working();
     for (let attempt = 1; attempt <= stepRules.attempts; attempt += 1) story.onDeadline();
     expect(story.placement.isStuck).toBe(true);
@@ -73,12 +73,12 @@ describe('a step that an operator was called for', () => {
 });
 
 describe('a step that the gateway has', () => {
-  it('is waited for without an event', () => {
+  it('waits without storing an event', () => {
     const story = placed();
     story.untilDue([commandOf(story, 'SubmitBrokerOrder')]).then();
   });
 
-  it('has no deadline once the gateway is known to have it: one that is missing keeps its own', () => {
+  it('has no deadline once the gateway is known to have it: a missing step keeps its own', () => {
     const story = placed().cancel();
     const cancel = new Set([commandOf(story, 'CancelBrokerOrder')]);
     const dueAt = () => orderPlacementProcess.dueAt(story.placement as never, {}, cancel);
@@ -86,7 +86,7 @@ describe('a step that the gateway has', () => {
     expect([story.dueAt, dueAt()]).toEqual(['2026-01-02T09:00:30.000Z', '2026-01-02T09:01:30.000Z']);
   });
 
-  it('has no deadline once an event of its BrokerOrder was handled; a cancel has, for its BrokerOrder was there before', () => {
+  it('has no deadline once an event of its BrokerOrder was handled; a cancel has one, because its BrokerOrder came first', () => {
     const story = placed();
     expect(story.dueAt).toBe('2026-01-02T09:00:30.000Z');
     expect(story.handles(first.accepted()).dueAt).toBeUndefined();
@@ -96,7 +96,7 @@ describe('a step that the gateway has', () => {
     expect(story.handles(second.canceled()).dueAt).toBeUndefined();
   });
 
-  it('before its deadline asks nothing, and at the very moment it does', () => {
+  it('is not repeated before its deadline, and is repeated exactly at it', () => {
     const { order, account, placement } = placed();
     const asked = (now: string) =>
       orderPlacementProcess
@@ -110,11 +110,11 @@ describe('a step that the gateway has', () => {
   });
 });
 
-describe('the steps that are open', () => {
+describe('the open steps', () => {
   const openOf = ({ placement }: PlacementStory) =>
     orderPlacementProcess.openSteps(placement as never).map(({ commandId }) => commandId);
 
-  it('are those about the revision that was sent last, and of two cancels the later', () => {
+  it('are those of the last sent revision, and the later of two cancels', () => {
     const story = working();
     const submit = commandOf(story, 'SubmitBrokerOrder');
     story.cancel();
@@ -127,7 +127,7 @@ describe('the steps that are open', () => {
     expect(openOf(story)).toEqual([commandOf(story, 'ReplaceBrokerOrder')]);
   });
 
-  it('are none once the order has ended', () => {
+  it('are empty once the order has ended', () => {
     const story = working().cancel().handles(first.canceled());
     expect([openOf(story), story.dueAt]).toEqual([[], undefined]);
     expect(orderPlacementProcess.isEnded(story.placement as never)).toBe(true);
@@ -140,24 +140,24 @@ describe('the steps that are open', () => {
     expect(stored).toEqual([[], [], []]);
   });
 
-  it('are none of a placement that has not begun', () => {
+  it('are empty for a placement that has not started', () => {
     const placement = new OrderPlacement(placementIdFor(orderId)) as never;
     expect([orderPlacementProcess.dueAt(placement, {}), orderPlacementProcess.openSteps(placement)]).toEqual([undefined, []]);
   });
 });
 
-describe('whom an event concerns', () => {
+describe('the aggregates that an event concerns', () => {
   const ids = [orderId, accountId, placementIdFor(orderId)];
   const recorded = (changes: Partial<RecordedEvent>) => orderPlacementProcess.idsOf(recordedSample(undefined, changes));
 
-  it('is told by the order and its metadata, or by what a BrokerOrder carries', () => {
+  it('come from the order and its metadata, or from the BrokerOrder', () => {
     const of = { aggregateId: orderId, metadata: { account: accountId } };
     expect(recorded({ ...of, type: 'OrderCancelRequested' })).toEqual(ids);
     const { type, data } = first.accepted();
     expect(recorded({ aggregateType: 'BrokerOrder', aggregateId: revisionId(1), type, data })).toEqual(ids);
   });
 
-  it('is nobody where the saga has nothing to do with it', () => {
+  it('are undefined for events outside the saga', () => {
     expect(recorded({ type: 'OrderPlaced' })).toBeUndefined();
     expect(recorded({ type: 'OrderAccepted' })).toBeUndefined();
     expect(recorded({ type: 'ForeignOrderAdopted', aggregateType: 'BrokerOrder' })).toBeUndefined();

@@ -14,7 +14,7 @@ describe('a cancel', () => {
     story.handles(first.canceled()).then('OrderCanceled', 'ReservationReleased', 'PlacementEnded').at('canceled', '5000', '0');
   });
 
-  it('asked before it is acknowledged goes to the gateway, which does not send it then', () => {
+  it('before the acknowledgement goes to the gateway, which then does not send the order', () => {
     placed()
       .cancel()
       .then('CancelBrokerOrder')
@@ -23,7 +23,7 @@ describe('a cancel', () => {
     placed().handles(first.unknown()).cancel().then('CancelBrokerOrder').handles(first.accepted()).then('OrderAccepted');
   });
 
-  it('that the saga has not handled is asked with the first input that it handles', () => {
+  it('not yet handled by the saga is requested with the next input', () => {
     const story = working()
       .asksToCancel()
       .handles(first.fill('e1', '4'))
@@ -31,7 +31,7 @@ describe('a cancel', () => {
     story.handlesRequest().then();
   });
 
-  it('that was refused lets the order go on, and a later one is a step of its own', () => {
+  it('that was refused leaves the order working, and a later one is a separate step', () => {
     const story = working().cancel();
     const asked = story.data('CancelBrokerOrder')['commandId'] as string;
     story.handles(first.cancelRejected(asked)).then('OrderCancelRejected').again().then().at('new', '3984.49', '1015.51');
@@ -40,7 +40,7 @@ describe('a cancel', () => {
     story.handles(first.cancelRejected(story.data('CancelBrokerOrder')['commandId'] as string)).then('OrderCancelRejected');
   });
 
-  it('against the last fill: the fill wins, and the refusal that follows is no news', () => {
+  it('loses against the last fill, and the refusal that follows changes nothing', () => {
     const story = working().cancel().handles(first.fill('e1', '10')).then('OrderExecuted', 'FillSettled', 'PlacementEnded');
     story
       .handles(first.cancelRejected(story.data('CancelBrokerOrder')['commandId'] as string))
@@ -48,7 +48,7 @@ describe('a cancel', () => {
       .at('filled', '3989.5', '0');
   });
 
-  it('handled after the end is nothing', () =>
+  it('handled after the end does nothing', () =>
     void working()
       .asksToCancel()
       .handles(first.fill('e1', '10'))
@@ -71,7 +71,7 @@ describe('a cancel', () => {
 });
 
 describe('a pause', () => {
-  it('comes and goes, each once', () => {
+  it('starts and ends, each once', () => {
     const story = working().handles(first.doneForDay()).then('OrderDoneForDay').again().then();
     story.handles(first.resumed()).then('OrderResumed').again().then().at('new', '3984.49', '1015.51');
     story.handles(first.suspended()).then('OrderSuspended').saying('OrderSuspended', { reason: 'volatility' });
@@ -82,7 +82,7 @@ describe('a pause', () => {
       .at('partiallyFilled', '3986.49', '609.31');
   });
 
-  it('of a revision that is not in force is nothing', () =>
+  it('of a revision that is not in force does nothing', () =>
     void working().handles(second.suspended()).then().handles(second.resumed()).then().handles(second.doneForDay()).then());
 });
 
@@ -108,7 +108,7 @@ describe('a replace', () => {
 
   it.each([
     ['its acknowledgement', second.accepted(), ['OrderReplaced']],
-    ['the end of the one before', first.replaced(), ['OrderReplaced']],
+    ['the end of the previous one', first.replaced(), ['OrderReplaced']],
     ['its fill', second.fill('e1', '5'), ['OrderReplaced', 'OrderExecuted', 'FillSettled']],
     ['its own end', second.canceled(), ['OrderReplaced', 'OrderCanceled', 'ReservationReleased', 'PlacementEnded']],
   ] as const)('takes over with %s, whichever comes first', (_, word, events) => {
@@ -120,25 +120,25 @@ describe('a replace', () => {
     story.handles(first.replaced()).then().handles(second.accepted()).then();
   });
 
-  it('to less frees what the new terms do not need only when they hold', () => {
+  it('to less frees the difference only when the new terms hold', () => {
     const story = working().replace({ quantity: '8' }).at('pendingReplace', '3984.49', '1015.51');
     story.handles(second.accepted()).then('OrderReplaced', 'ReservationChanged').at('new', '4187.59', '812.41');
     story.saying('OrderReplaced', { accountVersion: story.account.version });
   });
 
-  it('to more shares at a lower price reserves for the old terms filled first: nothing is overdrawn', () => {
+  it('to more shares at a lower price reserves for the old terms filled first, so nothing is overdrawn', () => {
     const story = working({ cash: '1110.56' }).replace({ quantity: '11', limitPrice: '95' }).at('pendingReplace', '0', '1110.56');
     story.handles(first.fill('e1', '10', '101.5')).at('pendingReplace', '0.01', '95.05');
   });
 
-  it('that is refused frees what was reserved beyond, and the old terms go on', () => {
+  it('that is refused frees the extra reservation, and the old terms stay in force', () => {
     const story = working().replace({ quantity: '12' }).handles(second.replaceRejected());
     story.then('OrderReplaceRejected', 'ReservationChanged').at('new', '3984.49', '1015.51').again().then();
     story.saying('OrderReplaceRejected', { revision: 2, reason: 'not now', accountVersion: story.account.version });
     story.replace({ quantity: '12' }).saying('ReplaceBrokerOrder', { revision: 3, replaces: revisionId(1) });
   });
 
-  it('whose revision ends before it was there is refused too', () => {
+  it('whose revision ends before it was sent is refused too', () => {
     working().replace({ quantity: '12' }).handles(second.rejected()).then('OrderReplaceRejected', 'ReservationChanged');
     const story = working()
       .replace({ quantity: '12' })
@@ -154,7 +154,7 @@ describe('a replace', () => {
     story.saying('OrderExecuted', { cumulativeQuantity: '12', revision: 2 });
   });
 
-  it('at the gateway keeps a whole fill of the old terms open until it is answered', () => {
+  it('at the gateway keeps an order that filled under the old terms open until it is answered', () => {
     const story = working().replace({ quantity: '12' }).handles(first.fill('e1', '10')).then('OrderExecuted', 'FillSettled');
     story.at('pendingReplace', '3786.39', '203.11');
     story
@@ -169,7 +169,7 @@ describe('a replace', () => {
     taken.at('partiallyFilled', '3786.39', '203.11');
   });
 
-  it('at the gateway when the old revision has filled and a part is taken back: it does not open again', () => {
+  it('at the gateway when the old revision has filled and a part is taken back: the order does not reopen', () => {
     const story = working().handles(first.fill('e1', '4')).replace({ quantity: '12' }).handles(first.fill('e2', '6'));
     story
       .handles(first.bust('e1'))
@@ -191,14 +191,14 @@ describe('a replace', () => {
       .handles(first.canceled())
       .then('OrderCanceled', 'ReservationReleased', 'PlacementEnded'));
 
-  it('that was not sent is refused when the client asks to cancel as well', () => {
+  it('that was not sent is refused when the client also requests a cancel', () => {
     const story = working().asksToReplace({ quantity: '12' }).asksToCancel().handles(first.doneForDay());
     story.then('OrderDoneForDay', 'OrderReplaceRejected', 'ReservationChanged', 'CancelBrokerOrder');
     story.saying('OrderReplaceRejected', { accountVersion: story.account.version });
     expect(story.data('OrderDoneForDay')).toEqual({});
   });
 
-  it('at the gateway goes before a cancel, which goes to the revision that lives', () => {
+  it('at the gateway precedes a cancel, which goes to the surviving revision', () => {
     const refused = working().replace({ quantity: '12' }).cancel().then().handles(second.replaceRejected());
     refused
       .then('OrderReplaceRejected', 'ReservationChanged', 'CancelBrokerOrder')
@@ -220,7 +220,7 @@ describe('a replace', () => {
     ['is cancelled', first.canceled(), 'OrderCanceled', 'canceled'],
     ['is rejected', first.rejected(), 'OrderRejected', 'rejected'],
   ] as const)(
-    'at the gateway when the old revision %s: the order ends if the replace is refused, and goes on if not',
+    'at the gateway when the old revision %s: the order ends if the replace is refused, and continues otherwise',
     (_, end, event, status) => {
       const refused = working().replace({ quantity: '12' }).handles(end).then('RevisionEnded').again().then();
       refused.at('pendingReplace', '3781.39', '1218.61').handles(second.replaceRejected());
@@ -230,7 +230,7 @@ describe('a replace', () => {
     },
   );
 
-  it('after a replace is a revision of its own, and old answers mean nothing to it', () => {
+  it('after a replace is a separate revision, and old answers do not affect it', () => {
     const story = working()
       .replace({ quantity: '12' })
       .handles(second.accepted())
@@ -241,7 +241,7 @@ describe('a replace', () => {
     story.handles(broker(3).accepted()).then('OrderReplaced', 'ReservationChanged').at('new', '3799.4', '1200.6');
   });
 
-  it('by an order that is not ours calls for an operator, once', () => {
+  it('by a foreign order calls for an operator, once', () => {
     const story = working()
       .handles(first.replaced('foreign'))
       .then('PlacementStuck')
@@ -252,7 +252,7 @@ describe('a replace', () => {
     expect(story.placement.isStuck).toBe(true);
   });
 
-  it('by another order is no news once the order has ended', () =>
+  it('by another order changes nothing once the order has ended', () =>
     void working().handles(first.canceled()).handles(first.replaced('foreign')).then());
 
   it('that was given up and is found in the place of the old revision calls for an operator, and its end ends the order', () => {
@@ -265,7 +265,7 @@ describe('a replace', () => {
     expect(story.placement.isStuck).toBe(false);
   });
 
-  it('that was given up and found, while another is at the gateway: the answer to that one counts', () => {
+  it('that was given up and found while another is at the gateway: the answer to the other one counts', () => {
     const story = working().replace({ quantity: '12' }).handles(second.replaceRejected()).replace({ quantity: '13' });
     story.handles(first.replaced()).then('PlacementStuck').handles(second.canceled()).then('RevisionEnded');
     story

@@ -14,23 +14,26 @@ import type {
 /** The events that are steps: commands to the gateway. */
 export type StepEvent = SubmitBrokerOrder | ReplaceBrokerOrder | CancelBrokerOrder;
 
-/** What the saga of one order has asked of the gateway. What the order, its account and the brokerage know stands there, not here. */
+/**
+ * What the saga of one order has requested from the gateway. Facts of the order, its account and the brokerage are not
+ * repeated here.
+ */
 export class OrderPlacement extends BaseAggregate<OrderPlacementEvent> {
   static readonly type = 'OrderPlacement';
 
   readonly #commandIds = new Set<string>();
-  /** The last attempt of each step about the revision in hand, by command id. */
+  /** The last attempt of each step for the current revision, by command id. */
   readonly #steps = new Map<string, StepEvent>();
   readonly #endings = new Map<number, OrderChange>();
   readonly #stuckOn = new Map<string, PlacementStuck['data']>();
   #ended = false;
 
-  /** Whether there ever was a step of this command id. */
+  /** Whether there ever was a step with this command id. */
   hasStep(commandId: string): boolean {
     return this.#commandIds.has(commandId);
   }
 
-  /** The steps that the gateway may still have to take: those about the revision that was sent last. */
+  /** The steps that the gateway may still have to take: those of the last sent revision. */
   get steps(): readonly StepEvent[] {
     return [...this.#steps.values()];
   }
@@ -40,22 +43,22 @@ export class OrderPlacement extends BaseAggregate<OrderPlacementEvent> {
     return this.#endings.get(revision);
   }
 
-  /** Whether this was already called for: a step's command id, or what else is waited for. */
+  /** Whether an operator was already called for this: the command id of a step, or another reason to wait. */
   isStuckOn(what: string): boolean {
     return this.#stuckOn.has(what);
   }
 
-  /** What an operator has to look at. */
+  /** What an operator has to resolve. */
   get stuck(): readonly PlacementStuck['data'][] {
     return [...this.#stuckOn.values()];
   }
 
-  /** Whether an operator has to look. */
+  /** Whether an operator has to act. */
   get isStuck(): boolean {
     return this.#stuckOn.size > 0 && !this.#ended;
   }
 
-  /** Whether the order has ended. A later execution is booked all the same. */
+  /** Whether the order has ended. Later executions are still booked. */
   get isEnded(): boolean {
     return this.#ended;
   }
@@ -64,13 +67,13 @@ export class OrderPlacement extends BaseAggregate<OrderPlacementEvent> {
     this.#ask(step);
   }
 
-  /** The order was working, so that what was asked about the revision before has been taken. */
+  /** The order was working, so the steps of the previous revision were taken. */
   onReplaceBrokerOrder(step: ReplaceBrokerOrder): void {
     if (step.data.attempt === 1) this.#steps.clear();
     this.#ask(step);
   }
 
-  /** A cancel is requested when the one before was answered. */
+  /** A cancel is requested only after the previous one was answered. */
   onCancelBrokerOrder(step: CancelBrokerOrder): void {
     const before = this.steps.find(({ type }) => type === step.type);
     if (before && step.data.attempt === 1) this.#steps.delete(before.data.commandId);

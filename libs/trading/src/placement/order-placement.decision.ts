@@ -28,14 +28,14 @@ export interface Participants {
   readonly placement: OrderPlacement;
 }
 
-/** What follows from one input, stored in one save: the order's change, the money's move, and the saga's own step. */
+/** The result of one input, stored in one save: the order's change, the money's move, and the saga's step. */
 export interface PlacementDecision {
   readonly order: readonly OrderEvent[];
   readonly account: readonly AccountEvent[];
   readonly placement: readonly OrderPlacementEvent[];
 }
 
-/** What an execution does to the books: booked anew, taken back, or both. */
+/** The effect of an execution on the books: booked, taken back, or both. */
 interface Booking {
   readonly reversed?: Settlement;
   readonly settled?: Settlement;
@@ -44,7 +44,7 @@ interface Booking {
 const replacedBy = (id: string): string => `the end of the order that the brokerage put in the place of this one unasked: ${id}`;
 const proofOf = (revision: number): string => `proof of what the brokerage has of revision ${revision}`;
 
-/** One decision while it is made: the events so far, and the order as they leave it. `source` is the aggregate that the input comes from. */
+/** One decision in progress: the events so far, and the order after them. `source` is the aggregate of the input. */
 export class Decision {
   readonly #orderEvents: OrderEvent[] = [];
   readonly #placementEvents: OrderPlacementEvent[] = [];
@@ -71,13 +71,13 @@ export class Decision {
     if (revision !== undefined) this.#change({ type: 'OrderOutcomeUnknown', data: { revision, reason } });
   }
 
-  /** The gateway's budget is spent: the reservation stays, and an operator has to look. */
+  /** The gateway's budget is spent: the reservation stays, and an operator has to act. */
   unresolved(brokerOrderId: string, attempts: number): void {
     const revision = this.#unproven(brokerOrderId);
     if (revision !== undefined && revision === this.#waitsForProofOf) this.#stuck(proofOf(revision), attempts);
   }
 
-  /** The brokerage does not work the revision in force for now. */
+  /** The brokerage is not working the revision in force for now. */
   pause(brokerOrderId: string, paused: Pause, reason?: string): void {
     if (!this.#isInForce(brokerOrderId) || this.state.paused === paused) return;
     if (paused === 'doneForDay') this.#change({ type: 'OrderDoneForDay', data: {} });
@@ -89,24 +89,27 @@ export class Decision {
     if (this.#isInForce(brokerOrderId) && this.state.paused) this.#change({ type: 'OrderResumed', data: {} });
   }
 
-  /** The brokerage does not cancel it: the order goes on. An answer to an earlier request than the one that waits means nothing. */
+  /**
+   * The brokerage does not cancel it: the order continues. An answer to an earlier request than the waiting one means
+   * nothing.
+   */
   cancelRejected(brokerOrderId: string, answers: string | undefined, reason: string): void {
     if (!this.#isInForce(brokerOrderId) || this.state.cancelVersion === undefined) return;
     if (answers === cancelCommandId(this.state)) this.#change({ type: 'OrderCancelRejected', data: { reason } });
   }
 
-  /** The brokerage does not take the new terms. */
+  /** The brokerage refuses the new terms. */
   replaceRejected(brokerOrderId: string, reason: string): void {
     if (this.#isReplacement(brokerOrderId)) this.#rejectReplace(reason);
   }
 
-  /** The revision in force was replaced: by the one that was asked for, or by another order, at which an operator has to look. */
+  /** The revision in force was replaced: by the requested one, or by another order, which calls for an operator. */
   replaced(brokerOrderId: string, by: string): void {
     if (this.#isReplacement(by)) this.#takeOver();
     else if (this.#isInForce(brokerOrderId) && !isTerminal(this.state.status)) this.#stuck(replacedBy(by), 1);
   }
 
-  /** An execution: a fact in every state, also when the saga has ended. */
+  /** An execution: a fact in every state, even when the saga has ended. */
   executed(brokerOrderId: string, { revision, ...report }: Execution & { readonly revision: number }): void {
     if (this.#isReplacement(brokerOrderId)) this.#takeOver();
     const { executionId, quantity, price, executedAt } = report;
@@ -122,7 +125,7 @@ export class Decision {
     this.#booking = { reversed: this.#fill({ executionId, executedAt, ...was }, was) };
   }
 
-  /** The brokerage corrected an execution: what was booked is reversed, and the new figures are booked. */
+  /** The brokerage corrected an execution: the booking is reversed, and the new figures are booked. */
   corrected({ executionId, quantity, price, executedAt }: Execution): void {
     const was = this.of.order.executions.get(executionId);
     const execution = { executionId, quantity, price, executedAt };
@@ -130,14 +133,14 @@ export class Decision {
     this.#booking = { reversed: this.#fill({ executionId, executedAt, ...was }, was), settled: this.#fill(execution) };
   }
 
-  /** Why a revision was cancelled: because its client asked for it, or the brokerage did it by itself. */
+  /** Why a revision was cancelled: its client requested it, or the brokerage did it unasked. */
   canceled(): OrderChange {
     if (this.state.canceling) return { type: 'OrderCanceled', data: {} };
     const atOnce = ['ioc', 'fok'].includes(this.state.terms.timeInForce);
     return { type: 'OrderCanceled', data: { reason: atOnce ? 'not traded at once' : 'by the brokerage' } };
   }
 
-  /** A revision can trade no more. One that was to replace another and never got there leaves the old one in force. */
+  /** A revision can trade no more. A replacement that never got to the brokerage leaves the old revision in force. */
   endRevision(brokerOrderId: string, change: OrderChange, wasThere: boolean): void {
     if (this.#isReplacement(brokerOrderId)) {
       if (!wasThere) return this.#rejectReplace(reasonOf(change));
@@ -148,7 +151,10 @@ export class Decision {
     else this.#change(change);
   }
 
-  /** Changes an execution. A revision that had traded whole trades no more, also when its replacement, at the gateway, is refused later. */
+  /**
+   * Changes an execution. A revision that had filled trades no more, even if its replacement at the gateway is refused
+   * later.
+   */
   #amend(change: OrderChange): boolean {
     const wasWhole = this.#isWhole;
     if (!this.#change(change)) return false;
@@ -157,15 +163,15 @@ export class Decision {
     return true;
   }
 
-  /** How the revision in force ended, for when its replacement is refused. */
+  /** Stores how the revision in force ended, in case its replacement is refused. */
   #endLater(change: OrderChange): void {
     const { revision } = this.state;
     if (!this.of.placement.endingOf(revision)) this.#placementEvents.push(new RevisionEnded({ revision, change }));
   }
 
   /**
-   * What follows from where the order stands now, whatever brought it there. While a replacement is at the gateway nothing does: only the brokerage's
-   * word says which revision lives.
+   * What follows from the current state of the order, however it was reached. Nothing does while a replacement is at
+   * the gateway: only the brokerage decides which revision lives.
    */
   goOn(): void {
     if (isTerminal(this.state.status) || this.#isReplacing) return;
@@ -182,7 +188,10 @@ export class Decision {
     if (this.state.requested) this.#ask(replaceStep(this.state, this.now));
   }
 
-  /** Ends the placement with its order, and moves the money: the books follow what the order recorded, and reserve what it needs now. */
+  /**
+   * Ends the placement with its order, and moves the money: the books follow what the order recorded, and its
+   * reservation is what it needs now.
+   */
   close(): PlacementDecision {
     this.#closePlacement();
     const { account } = this.of;
@@ -204,13 +213,16 @@ export class Decision {
     }
   }
 
-  /** Whether what an operator had to look at has come. A BrokerOrder that has events shows that the gateway has the step which sends it. */
+  /**
+   * Whether the reason for an operator is resolved. A BrokerOrder with events shows that the gateway has the step that
+   * sends it.
+   */
   #isResolved({ waitingFor, commandId }: PlacementStuck['data']): boolean {
     if (commandId === undefined) {
       const proof = this.#waitsForProofOf;
       return !waitingFor.startsWith(replacedBy('')) && (proof === undefined || waitingFor !== proofOf(proof));
     }
-    // A replace is asked of an order that is worked: what was asked before has been taken.
+    // A replace is requested only for a working order: earlier steps were taken.
     if (this.#placementEvents.some(({ type }) => type === 'ReplaceBrokerOrder')) return true;
     const step = this.of.placement.steps.find(({ data }) => data.commandId === commandId);
     if (step?.type !== 'CancelBrokerOrder') return step === undefined || step.data.target === this.source;
@@ -230,7 +242,7 @@ export class Decision {
     return moved ? [moved] : [];
   }
 
-  /** Changes the order where its state allows; false where the change means nothing. */
+  /** Changes the order if its state allows; false if the change means nothing. */
   #change(change: OrderChange): boolean {
     const { order } = this.of;
     const event = eventOf(change, this.state, order.executions);
@@ -280,7 +292,7 @@ export class Decision {
     return brokerOrderIdFor(this.of.order.id, this.state.revision) === brokerOrderId;
   }
 
-  /** A revision that was given up, and that the brokerage has in the place of the one in force. */
+  /** Whether the brokerage put this revision, which was given up, in the place of the one in force. */
   #isInItsPlace(brokerOrderId: string): boolean {
     return this.of.placement.isStuckOn(replacedBy(brokerOrderId));
   }
@@ -300,15 +312,15 @@ export class Decision {
     return requested !== undefined && this.of.placement.hasStep(replaceCommandId(this.of.order.id, requested.revision));
   }
 
-  /** The number of the revision of which nothing proves yet what the brokerage has. */
+  /** The number of the revision whose state at the brokerage is not proven yet. */
   get #waitsForProofOf(): number | undefined {
     if (this.#isReplacing) return this.state.requested?.revision;
     return this.state.status === 'unknown' ? this.state.revision : undefined;
   }
 
   /**
-   * The number of this revision, if nothing has proven it. A later one that is in force was proven when it took over, also where the events of its
-   * BrokerOrder come after those of the one before.
+   * The number of this revision if it is unproven. A later revision in force was proven when it took over, even if the
+   * events of its BrokerOrder are handled after those of the previous one.
    */
   #unproven(brokerOrderId: string): number | undefined {
     if (this.#isReplacement(brokerOrderId)) return this.state.requested?.revision;
@@ -323,7 +335,7 @@ const valueIn = ({ notional, fee }: NonNullable<Settlement['booked']>) => ({ not
 const reasonOf = ({ type, data }: OrderChange): string =>
   type !== 'OrderCanceled' && 'reason' in data && data.reason ? data.reason : 'cancelled before it was sent';
 
-/** The events of an order that may move money, and say in which version of the account. */
+/** The events of an order that may move money, and carry the version of the account. */
 const movesMoney: ReadonlySet<OrderEvent['type']> = new Set([
   'OrderRejected',
   'OrderExecuted',
@@ -335,7 +347,7 @@ const movesMoney: ReadonlySet<OrderEvent['type']> = new Set([
   'OrderExpired',
 ]);
 
-/** The event with the version of the account that its money is in. */
+/** The event with the version of the account that has its money. */
 function booked(event: OrderEvent, accountVersion: number): OrderEvent {
   if (!movesMoney.has(event.type)) return event;
   return new (event.constructor as new (data: unknown) => OrderEvent)({ ...event.data, accountVersion });

@@ -20,7 +20,7 @@ import { nextAttempt, resumedAfter, stepRules } from './order-placement.steps.ts
 import { Order } from '../order/order.aggregate.ts';
 import { millisecondsBetween } from '../time.ts';
 
-/** What the saga handles. */
+/** The inputs of the saga. */
 export type PlacementInput =
   OrderApproved | OrderCancelRequested | OrderReplaceRequested | Exclude<BrokerOrderEvent, ForeignOrderAdopted>;
 
@@ -28,9 +28,12 @@ type Reactions = { readonly [E in PlacementInput as E['type']]: (decision: Decis
 
 const nothing = (): void => undefined;
 
-/** What each input means; what follows from where the order stands then is `goOn`. `docs/order-saga.md` is printed from this table. */
+/**
+ * The meaning of each input; `goOn` then decides what follows from the order. `docs/order-saga.md` is printed from this
+ * table.
+ */
 export const reactions: Reactions = {
-  // from the order's client: what is requested stands in the order
+  // from the order's client: the order holds the request
   OrderApproved: nothing,
   OrderCancelRequested: nothing,
   OrderReplaceRequested: nothing,
@@ -48,7 +51,7 @@ export const reactions: Reactions = {
   ExecutionReported: (decision, { aggregateId, data }) => decision.executed(aggregateId, data),
   ExecutionBusted: (decision, { data, time }) => decision.busted(data.executionId, time),
   ExecutionCorrected: (decision, { data }) => decision.corrected(data),
-  // its end; whether it had got to the brokerage counts for a revision that was to replace another
+  // its end; for a replacement it matters whether it got to the brokerage
   BrokerOrderRejected: (decision, { aggregateId, data: { code, reason } }) =>
     decision.endRevision(aggregateId, { type: 'OrderRejected', data: { code, reason } }, false),
   BrokerOrderLapsed: (decision, { aggregateId, data }) => decision.endRevision(aggregateId, expired(data.reason), false),
@@ -60,8 +63,8 @@ export const reactions: Reactions = {
 const expired = (reason: string) => ({ type: 'OrderExpired', data: { reason } }) as const;
 
 /**
- * Decides what an input means at this moment (RFC 3339). Pure: the aggregates are read, and nothing is applied to them. The same input again, or one
- * that is older than what is known, comes to nothing.
+ * Decides what an input means at time `now` (RFC 3339). Pure: the aggregates are only read. A repeated or outdated
+ * input has no effect.
  */
 export function decidePlacement(
   input: RecordedEvent<PlacementInput>,
@@ -82,11 +85,11 @@ const participantsOf = ([order, account, placement]: readonly AnyAggregate[]): P
   placement: placement as unknown as OrderPlacement,
 });
 
-/** The saga of orders as a process runtime takes it: whose events it handles, what follows, and what its deadlines mean. */
+/** The saga of orders for a process runtime: the events it handles, what follows, and its deadlines. */
 export const orderPlacementProcess = {
   aggregates: [Order, Account, OrderPlacement],
 
-  /** Order, account and placement that an event concerns; undefined: it means nothing to the saga. */
+  /** Order, account and placement of an event; undefined if the saga does not handle it. */
   idsOf({ type, aggregateType, aggregateId, data, metadata }: RecordedEvent): readonly string[] | undefined {
     if (!Object.hasOwn(reactions, type)) return undefined;
     if (aggregateType === 'Order')
@@ -109,8 +112,9 @@ export const orderPlacementProcess = {
   },
 
   /**
-   * The earliest deadline of a step that the gateway may not have. A BrokerOrder with a handled event has been sent, so that only a cancel can still be
-   * under way to it. `received`: steps that the gateway is known to have, after `onDeadline` was asked: they are waited for without a deadline.
+   * The earliest deadline of a step that the gateway may not have. A BrokerOrder with a handled event has been sent, so
+   * only a cancel can still be on its way to it. `received`: steps that the gateway is known to have, from an earlier
+   * `onDeadline`: they wait without a deadline.
    */
   dueAt(
     process: AnyAggregate,
@@ -126,7 +130,7 @@ export const orderPlacementProcess = {
   openSteps: (process: AnyAggregate): readonly { readonly commandId: string; readonly target: string }[] =>
     openSteps(process).map(({ data: { commandId, target } }) => ({ commandId, target })),
 
-  /** Asks again for what the gateway does not have, within the budget and then slowly; says once that an operator has to look. */
+  /** Requests again what the gateway does not have, within the budget and then slowly; calls for an operator once. */
   onDeadline(
     aggregates: readonly AnyAggregate[],
     received: ReadonlySet<string>,

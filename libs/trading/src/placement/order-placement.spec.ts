@@ -7,14 +7,14 @@ const { placed, working } = PlacementStory;
 const first = broker(1);
 const second = broker(2);
 
-describe('the straight order', () => {
-  it('placed is one save of three, and hearing of it asks nothing', () => {
+describe('the straightforward order', () => {
+  it('placed is one save of three aggregates, and handling it requests nothing', () => {
     const story = placed();
     expect(story.said.map(({ type }) => type)).toEqual(['OrderPlaced', 'OrderApproved', 'ReservationMade', 'SubmitBrokerOrder']);
     story.at('pendingNew', '3984.49', '1015.51').handlesRequest().then();
   });
 
-  it('accepted and filled is four events more: acknowledgement, execution, booking, end', () => {
+  it('accepted and filled adds four events: acknowledgement, execution, booking, end', () => {
     const story = working().then('OrderAccepted');
     story.handles(first.fill('e1', '10')).then('OrderExecuted', 'FillSettled', 'PlacementEnded').at('filled', '3989.5', '0');
     story.saying('OrderExecuted', {
@@ -29,7 +29,7 @@ describe('the straight order', () => {
     expect(story.entries.flatMap(({ order, account, placement }) => [...order, ...account, ...placement])).toHaveLength(10);
   });
 
-  it('fills in parts: each is booked and leaves what the rest needs', () => {
+  it('fills in parts: each is booked and leaves the reservation for the rest', () => {
     const story = working().handles(first.fill('e1', '4')).then('OrderExecuted', 'FillSettled');
     story.saying('FillSettled', { reservation: { quantity: '6', amount: '609.31' } }).at('partiallyFilled', '3986.49', '609.31');
     story.handles(first.fill('e2', '6')).then('OrderExecuted', 'FillSettled', 'PlacementEnded').at('filled', '3989.5', '0');
@@ -43,10 +43,10 @@ describe('the straight order', () => {
 
   it.each([
     ['rejected', first.rejected(), 'OrderRejected', 'rejected'],
-    ['never sent, for trading was halted', first.lapsed(), 'OrderExpired', 'expired'],
+    ['never sent because trading was halted', first.lapsed(), 'OrderExpired', 'expired'],
     ['expired', first.expired(), 'OrderExpired', 'expired'],
     ['cancelled by the brokerage', first.canceled(), 'OrderCanceled', 'canceled'],
-  ] as const)('is %s: its end frees what is left and ends the placement', (_, end, event, outcome) => {
+  ] as const)('is %s: its end frees the rest of the reservation and ends the placement', (_, end, event, outcome) => {
     const story = placed().handles(end).then(event, 'ReservationReleased', 'PlacementEnded').at(outcome, '5000', '0');
     story.saying(event, { accountVersion: 4 }).saying('PlacementEnded', { outcome });
     story.again().then();
@@ -61,7 +61,7 @@ describe('the straight order', () => {
     expect(story.data('OrderCanceled')).not.toHaveProperty('reason');
   });
 
-  it('of a sell frees the shares that are left, and its fills bring money', () => {
+  it('of a sell frees the remaining shares, and its fills bring money', () => {
     const sale = { terms: { side: 'sell', limitPrice: '100' }, cash: '1', shares: '15' } as const;
     const sharesOf = ({ account }: PlacementStory) => [account.available('symbol', 'ACME'), account.reserved('symbol', 'ACME')];
     const story = working(sale);
@@ -74,28 +74,28 @@ describe('the straight order', () => {
   });
 });
 
-describe('executions that come late, or beyond the order', () => {
+describe('executions that are late, or exceed the order', () => {
   it.each([
     ['cancelled', () => working().cancel().handles(first.canceled()), 'canceled'],
     ['expired', () => working().handles(first.expired()), 'expired'],
     ['rejected', () => working().handles(first.rejected()), 'rejected'],
-  ] as const)('are booked after it is %s; it stays so, and the placement stays ended', (_, story, status) => {
+  ] as const)('are booked after the order is %s; it stays so, and the placement stays ended', (_, story, status) => {
     story().handles(first.fill('late', '3')).then('OrderExecuted', 'FillSettled').at(status, '4696.85', '0').again().then();
   });
 
-  it('beyond the order are booked, and it says by how much', () => {
+  it('that exceed the order are booked, and it reports by how much', () => {
     const story = working().handles(first.fill('e1', '4')).handles(first.fill('e2', '8'));
     story.then('OrderExecuted', 'FillSettled', 'PlacementEnded').at('overfilled', '3787.4', '0');
     story.saying('OrderExecuted', { excessQuantity: '2' });
     story.handles(first.bust('e2')).then('OrderExecutionBusted', 'FillReversed').at('filled', '4595.8', '0');
   });
 
-  it('that the money does not pay for leave an overdraft that is visible', () =>
+  it('that the money does not cover leave a visible overdraft', () =>
     void placed({ cash: '1015.51' }).handles(first.fill('e1', '12')).at('overfilled', '-197.09', '0'));
 });
 
 describe('a bust', () => {
-  it('reverses what was booked and reserves for the shares that are open again', () => {
+  it('reverses the booking and reserves for the shares that are open again', () => {
     const story = working()
       .handles(first.fill('e1', '4', '90'))
       .at('partiallyFilled', '4030.51', '609.31');
@@ -104,7 +104,7 @@ describe('a bust', () => {
     story.again().then();
   });
 
-  it('where the money is gone leaves an overdraft that is visible', () => {
+  it('leaves a visible overdraft if the money is spent', () => {
     const story = working({ cash: '1015.51' })
       .handles(first.fill('e1', '4', '90'))
       .door(() => undefined);
@@ -114,7 +114,7 @@ describe('a bust', () => {
       .at('new', '-46.02', '1015.51');
   });
 
-  it('after it has filled does not open it again', () => {
+  it('does not reopen a filled order', () => {
     const story = working().handles(first.fill('e1', '4')).handles(first.fill('e2', '6'));
     story.handles(first.bust('e2')).then('OrderExecutionBusted', 'FillReversed').at('filled', '4595.8', '0');
     story.handles(first.bust('e1')).then('OrderExecutionBusted', 'FillReversed').at('busted', '5000', '0');
@@ -122,7 +122,7 @@ describe('a bust', () => {
     story.handles(first.fill('e3', '1')).then('OrderExecuted', 'FillSettled').at('filled', '4898.95', '0');
   });
 
-  it('of what was never reported, or of what was taken back, is nothing', () => {
+  it('of an execution never reported, or already taken back, does nothing', () => {
     const story = working().handles(first.bust('never')).then();
     story.handles(first.fill('e1', '4')).handles(first.bust('e1')).handles(first.bust('e1')).then();
     story.handles(first.correct('e1', '3')).then().handles(first.fill('e1', '4')).then();
@@ -133,7 +133,7 @@ describe('a bust', () => {
     ['it is suspended', () => working().handles(first.fill('e1', '4')).handles(first.suspended()), 'suspended'],
     ['it is cancelled', () => working().handles(first.fill('e1', '4')).handles(first.canceled()), 'canceled'],
     ['it has expired', () => working().handles(first.fill('e1', '4')).handles(first.expired()), 'expired'],
-  ] as const)('while %s moves the money and nothing else', (_, story, status) => {
+  ] as const)('while %s moves only the money', (_, story, status) => {
     const reserved = status === 'canceled' || status === 'expired' ? '0' : '1015.51';
     const available = reserved === '0' ? '5000' : '3984.49';
     story().handles(first.bust('e1')).then('OrderExecutionBusted', 'FillReversed').at(status, available, reserved);
@@ -141,7 +141,7 @@ describe('a bust', () => {
 });
 
 describe('a correction', () => {
-  it('reverses what was booked and books the new figures, in one save', () => {
+  it('reverses the booking and books the new figures, in one save', () => {
     const story = working()
       .handles(first.fill('e1', '4'))
       .handles(first.correct('e1', '3', '100'));
@@ -161,22 +161,22 @@ describe('a correction', () => {
     story.again().then();
   });
 
-  it('to the whole ends the order, also while it is paused', () => {
+  it('to the whole quantity ends the order, even while it is paused', () => {
     for (const pause of [first.doneForDay(), first.suspended()]) {
       const story = working().handles(first.fill('e1', '4')).handles(pause).handles(first.correct('e1', '10'));
       story.then('OrderExecutionCorrected', 'FillReversed', 'FillSettled', 'PlacementEnded').at('filled', '3989.5', '0');
     }
   });
 
-  it('of a correction, and after the end', () => {
+  it('can follow a correction, and the end', () => {
     const story = working().handles(first.fill('e1', '10')).handles(first.correct('e1', '9')).at('filled', '4090.55', '0');
     story.handles(first.correct('e1', '11')).then('OrderExecutionCorrected', 'FillReversed', 'FillSettled');
     story.at('overfilled', '3888.45', '0').saying('OrderExecutionCorrected', { excessQuantity: '1' });
   });
 });
 
-describe('an outcome that is not known', () => {
-  it('is said once, keeps the reservation, and ends with the proof', () => {
+describe('an unknown outcome', () => {
+  it('is recorded once, keeps the reservation, and ends with the proof', () => {
     const story = placed()
       .handles(first.unknown())
       .then('OrderOutcomeUnknown')
@@ -186,7 +186,7 @@ describe('an outcome that is not known', () => {
     story.handles(first.accepted()).then('OrderAccepted').handles(first.unknown()).then().at('new', '3984.49', '1015.51');
   });
 
-  it('calls for an operator once, and says when it goes on', () => {
+  it('calls for an operator once, and records when it resumes', () => {
     const story = placed().handles(first.unresolved()).then();
     story.handles(first.unknown()).handles(first.unresolved()).then('PlacementStuck');
     story.saying('PlacementStuck', { waitingFor: 'proof of what the brokerage has of revision 1', attempts: 9 });
@@ -207,12 +207,12 @@ describe('an outcome that is not known', () => {
     placed().handles(first.unknown()).handles(first.rejected()).then('OrderRejected', 'ReservationReleased', 'PlacementEnded');
   });
 
-  it('is none where the brokerage has shown that it has the order, also while a request waits', () => {
+  it('is ignored if the brokerage has shown that it has the order, even while a request waits', () => {
     working().handles(first.unknown()).then().cancel().handles(first.unknown()).then().handles(first.unresolved()).then();
     placed().handles(first.fill('e1', '4')).cancel().handles(first.unknown()).then();
   });
 
-  it('of a replacement is said with its number; nothing but the brokerage on that revision proves it', () => {
+  it('of a replacement is recorded with its number; only reports on that revision prove it', () => {
     const story = working().replace({ quantity: '12' }).handles(second.unknown()).then('OrderOutcomeUnknown');
     story.saying('OrderOutcomeUnknown', { revision: 2 }).at('unknown', '3781.39', '1218.61');
     story.handles(first.fill('e1', '4')).then('OrderExecuted', 'FillSettled').handles(first.doneForDay()).then('OrderDoneForDay');
@@ -234,7 +234,7 @@ describe('an outcome that is not known', () => {
     story.handles(second.replaceRejected()).replace({ quantity: '13' }).handles(broker(3).unresolved()).then('PlacementStuck');
   });
 
-  it('of a revision that has taken over, handled late from its own BrokerOrder, changes nothing', () => {
+  it('of a revision that has taken over changes nothing when handled late', () => {
     const story = working().replace({ quantity: '12' }).handles(first.replaced()).then('OrderReplaced').cancel();
     story.handles(second.unknown()).then().handles(second.unresolved()).then();
     expect(story.order.status).toBe('pendingCancel');
@@ -244,11 +244,11 @@ describe('an outcome that is not known', () => {
   });
 });
 
-describe('what comes too early, or is about nothing', () => {
+describe('input that is too early, or concerns nothing', () => {
   const input = (event: object, aggregateId: string) =>
     ({ ...recordedSample(), aggregateType: 'BrokerOrder', aggregateId, ...event }) as unknown as RecordedEvent<PlacementInput>;
 
-  it('an order that is not there, or was denied, has no placement: nothing follows', () => {
+  it('has no effect for an order that does not exist or was denied: it has no placement', () => {
     const nothing = { order: [], account: [], placement: [] };
     const denied = new Order(orderId).replay([
       new OrderPlaced(sampleTerms()),
@@ -260,12 +260,12 @@ describe('what comes too early, or is about nothing', () => {
     }
   });
 
-  it('the brokerage may come before the order: the order as it stands counts', () => {
+  it('from the brokerage may come before the order: the current state of the order counts', () => {
     const story = placed();
     story.handles(first.fill('e1', '10')).then('OrderExecuted', 'FillSettled', 'PlacementEnded');
   });
 
-  it('a BrokerOrder that is no revision of the order changes nothing but what it traded', () => {
+  it('from a BrokerOrder that is not a revision of the order changes only what it traded', () => {
     const story = working();
     for (const word of [
       broker(9).accepted(),
@@ -280,7 +280,7 @@ describe('what comes too early, or is about nothing', () => {
 });
 
 describe('the first step', () => {
-  it('carries the terms that the brokerage is asked for, and what has to hold until it is sent', () => {
+  it('carries the terms for the brokerage, and the conditions that must hold until it is sent', () => {
     const story = placed();
     const { clientOrderId: _, ...terms } = sampleTerms();
     expect(story.data(SubmitBrokerOrder.type)).toEqual({

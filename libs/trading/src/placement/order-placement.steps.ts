@@ -18,15 +18,16 @@ import type { StepEvent } from './order-placement.aggregate.ts';
 import { later } from '../time.ts';
 
 /**
- * How long a step waits before it is asked whether the gateway has it, and how often it is asked again when the gateway does not: each wait is twice
- * the one before. How long the brokerage may take is the gateway's budget, not the saga's.
+ * The deadline of a step, after which the gateway is asked whether it has it, and how often the step is repeated if it
+ * does not: each wait is twice the previous one. The gateway's budget, not the saga's, limits how long the brokerage
+ * may take.
  */
 export const stepRules = { deadlineMs: 30_000, attempts: 5 } as const;
 
-/** How often a step is asked again once its budget is spent, in milliseconds. */
+/** How often a step is repeated once its budget is spent, in milliseconds. */
 export const stuckEveryMs = 300_000;
 
-/** The step that sends an order to the brokerage: stored in the save that places it. */
+/** The step that sends an order to the brokerage: stored in the save that places the order. */
 export function submitStep(orderId: string, terms: OrderTerms, approval: Approval, now: string): SubmitBrokerOrder {
   return new SubmitBrokerOrder({
     ...stepOf(stepIdFor(placementIdFor(orderId), SubmitBrokerOrder.type, '1'), brokerOrderIdFor(orderId, 1), now),
@@ -34,7 +35,7 @@ export function submitStep(orderId: string, terms: OrderTerms, approval: Approva
   });
 }
 
-/** The step that replaces the revision in force by the one that is requested. */
+/** The step that replaces the revision in force by the requested one. */
 export function replaceStep(order: OrderState, now: string): ReplaceBrokerOrder {
   const { orderId, requested, terms } = order;
   if (!requested) throw new Error(`order ${orderId} has no replace request`);
@@ -46,7 +47,9 @@ export function replaceStep(order: OrderState, now: string): ReplaceBrokerOrder 
   });
 }
 
-/** The step that cancels the revision in force; each request of the client, known by its version, is a step of its own. */
+/**
+ * The step that cancels the revision in force; each request of the client, known by its version, is a separate step.
+ */
 export function cancelStep(order: OrderState, now: string): CancelBrokerOrder {
   const { orderId, revision, placed } = order;
   return new CancelBrokerOrder({
@@ -55,15 +58,15 @@ export function cancelStep(order: OrderState, now: string): CancelBrokerOrder {
   });
 }
 
-/** The name of the step that replaces by this revision. */
+/** The command id of the step that replaces by this revision. */
 export const replaceCommandId = (orderId: string, revision: number): string =>
   stepIdFor(placementIdFor(orderId), ReplaceBrokerOrder.type, String(revision));
 
-/** The name of the step that cancels the revision in force for the request that waits. */
+/** The command id of the step that cancels the revision in force for the waiting request. */
 export const cancelCommandId = ({ orderId, revision, cancelVersion }: OrderState): string =>
   stepIdFor(placementIdFor(orderId), CancelBrokerOrder.type, `${revision}/${cancelVersion}`);
 
-/** What a replace asks for, with the terms in force where it leaves them. */
+/** The terms of a replace, with those in force where it does not change them. */
 export function termsOf(
   { quantity, limitPrice, stopPrice }: ReplaceTerms,
   before: OrderTerms,
@@ -76,14 +79,14 @@ export function termsOf(
   };
 }
 
-/** The same step once more, under the same name. */
+/** The same step again, under the same command id. */
 export function nextAttempt(step: StepEvent, now: string): StepEvent {
   const attempt = step.data.attempt + 1;
   const dueAt = later(now, attempt > stepRules.attempts ? stuckEveryMs : stepRules.deadlineMs * 2 ** (attempt - 1));
   return new classes[step.type]({ ...step.data, attempt, dueAt } as never);
 }
 
-/** What `stuck` waited for has come. */
+/** The wait of `stuck` has ended. */
 export const resumedAfter = ({ attempts: _, ...what }: PlacementStuck['data']): PlacementResumed => new PlacementResumed(what);
 
 const classes = { SubmitBrokerOrder, ReplaceBrokerOrder, CancelBrokerOrder };

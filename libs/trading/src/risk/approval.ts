@@ -16,7 +16,9 @@ import { earlier, later } from '../time.ts';
 
 const one = decimal('1');
 
-/** Of which a price of the instrument is a multiple. Where a symbol has none of its own, cents; the rules deny an order for an unknown symbol before. */
+/**
+ * The tick of a price. Cents if the symbol has no tick: the rules have already denied an order for an unknown symbol.
+ */
 export function tickAt(quote: InstrumentQuote | undefined, price: Decimal): Decimal {
   const isBelowOne = compare(price, one) < 0 && quote?.tickBelowOne !== undefined;
   return decimal((isBelowOne ? quote.tickBelowOne : quote?.tick) ?? '0.01');
@@ -25,13 +27,13 @@ export function tickAt(quote: InstrumentQuote | undefined, price: Decimal): Deci
 /** How long an order that is to trade at once may wait to be sent, in milliseconds. */
 export const immediateOrderMs = 60_000;
 
-/** The order is to trade at once or not at all: it needs an open market and does not wait. */
+/** The order must trade at once or not at all: it needs an open market and does not wait. */
 export const isImmediate = ({ type, timeInForce }: OrderTerms): boolean =>
   type === 'market' || timeInForce === 'ioc' || timeInForce === 'fok';
 
 /**
- * The price from which collars are measured: the last price; for a stop order the stop price where that is the worse one, for until it is
- * met the order rests. Undefined where neither is known.
+ * The price from which collars are measured: the last price, or a stop order's stop price if that is worse, because the
+ * order rests until it is reached. Undefined if neither is known.
  */
 export function referencePrice({ side, stopPrice }: OrderTerms, quote: InstrumentQuote | undefined): Decimal | undefined {
   const known = [quote?.lastPrice, stopPrice].flatMap((price) => (price === undefined ? [] : [decimal(price)]));
@@ -39,8 +41,8 @@ export function referencePrice({ side, stopPrice }: OrderTerms, quote: Instrumen
 }
 
 /**
- * For an order without a limit: the reference price and `percent` of it, on the losing side, on a tick away from it: the worst price at
- * which it is still sent. A sell's is never below one tick.
+ * The worst price at which an order without a limit is still sent: the reference price plus `percent` on the losing
+ * side, rounded away from it to a tick. A sell's is at least one tick.
  */
 export function collarPrice(
   side: OrderTerms['side'],
@@ -54,7 +56,10 @@ export function collarPrice(
   return isPositive(onTick) ? onTick : tickAt(quote, onTick);
 }
 
-/** Price a share at which an order is valued and money reserved: its limit, a buy's collar, a sell's reference; undefined where no price is known. */
+/**
+ * The price per share that values an order and reserves its money: its limit, a buy's collar, a sell's reference;
+ * undefined if no price is known.
+ */
 export function reservePrice({ terms, quote, marketCollarPercent }: RuleFacts): Decimal | undefined {
   if (terms.limitPrice !== undefined) return decimal(terms.limitPrice);
   const reference = referencePrice(terms, quote);
@@ -62,7 +67,7 @@ export function reservePrice({ terms, quote, marketCollarPercent }: RuleFacts): 
   return collarPrice('buy', reference, marketCollarPercent, quote);
 }
 
-/** What an order that breaks no rule goes on with. */
+/** The approval of an order that breaks no rule. */
 export function approvalOf(facts: RuleFacts): Approval {
   const reserve = reservePrice(facts);
   if (reserve === undefined) throw new Error(`an order of type ${facts.terms.type} was approved without a price`);
@@ -70,7 +75,7 @@ export function approvalOf(facts: RuleFacts): Approval {
   return { ...seen(facts), reservePrice: reserve, ...collarOf(facts), ...(goodUntil !== undefined && { goodUntil }) };
 }
 
-/** The last price that the rules saw. */
+/** The last price that the rules used. */
 function seen({ quote }: RuleFacts): Pick<Approval, 'referencePrice' | 'referencePriceAt'> {
   if (quote?.lastPrice === undefined) return {};
   return { referencePrice: quote.lastPrice, ...(quote.pricedAt !== undefined && { referencePriceAt: quote.pricedAt }) };
@@ -82,7 +87,7 @@ function collarOf({ terms, quote, marketCollarPercent }: RuleFacts): Pick<Approv
   return { collarPrice: collarPrice(terms.side, reference, marketCollarPercent, quote) };
 }
 
-/** `day`: the close of the session; to trade at once: a minute, or that close if it comes first; `gtc`: as long as it takes. */
+/** `day`: the close of the session; to trade at once: a minute, or that close if it comes first; `gtc`: no end. */
 function goodUntilOf({ terms, now, session }: RuleFacts): string | undefined {
   const close = terms.timeInForce === 'gtc' ? undefined : session?.nextClose;
   if (!isImmediate(terms)) return close;

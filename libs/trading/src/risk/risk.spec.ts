@@ -62,7 +62,7 @@ const approved = (terms: OrderTerms, given: RiskFacts = facts()) => {
 };
 
 describe('steps of prices and quantities', () => {
-  it('below a dollar are a hundredth of a cent, where the instrument says so: of limits, stops and collars', () => {
+  it('are a hundredth of a cent below a dollar for limits, stops and collars, if the instrument says so', () => {
     const penny = facts({ quote: pennyShare });
     expect(approved(limit({ limitPrice: '0.9999' }), penny).reservePrice).toBe('0.9999');
     expect(approved(stop({ side: 'sell', stopPrice: '0.9001' }), penny).collarPrice).toBe('0.855');
@@ -74,7 +74,7 @@ describe('steps of prices and quantities', () => {
     expect(approved(market({ side: 'sell' }), facts({ quote: { ...pennyShare, lastPrice: '1.02' } })).collarPrice).toBe('0.969');
   });
 
-  it('are fractions of a share where the instrument says so, in day orders', () => {
+  it('are fractions of a share in day orders, if the instrument says so', () => {
     expect(approved(market({ quantity: '0.123456789' }), facts({ quote: fractionable })).reservePrice).toBe('105');
     expect(approved(limit({ quantity: '2', timeInForce: 'gtc' }), facts({ quote: fractionable })).reservePrice).toBe('100');
     expect(denied(market({ quantity: '0.5' }), facts())?.detail).toBe(
@@ -167,7 +167,7 @@ describe('an order is denied', () => {
     expect(denied(limit({ quantity: '0.5', limitPrice: '500' }), facts())?.rule).toBe('wrong-lot');
   });
 
-  it('with the figures that were compared, all of them texts', () => {
+  it('with the compared figures, all as texts', () => {
     for (const terms of [limit({ limitPrice: '150' }), market({ quantity: '99999999' }), limit({ quantity: '0.1' })]) {
       const figures = Object.values(denied(terms, facts())?.figures ?? {});
       expect(figures.length).toBeGreaterThan(1);
@@ -191,29 +191,29 @@ describe('an order is approved', () => {
   it('a market sell valued at the last price, its collar below', () =>
     expect(approved(market({ side: 'sell' }))).toMatchObject({ reservePrice: '100', collarPrice: '95' }));
 
-  it('a sell of the cheapest share at a tick, for there is no price of zero', () =>
+  it('a sell of the cheapest share at one tick, because no price is zero', () =>
     expect(approved(market({ side: 'sell' }), facts({ quote: { ...quote, lastPrice: '0.01' } })).collarPrice).toBe('0.01'));
 
-  it('what trades at once no longer than the session', () => {
+  it('an immediate order no longer than the session', () => {
     const soon = { ...session, nextClose: '2026-11-23T15:00:30Z' };
     expect(approved(market(), facts({ session: soon })).goodUntil).toBe(soon.nextClose);
     expect(approved(limit({ timeInForce: 'ioc' }), facts({ session: soon })).goodUntil).toBe(soon.nextClose);
     expect(approved(market({ timeInForce: 'gtc' }), facts()).goodUntil).toBe('2026-11-23T15:01:00.000Z');
   });
 
-  it('a gtc limit without an end, also while the market is closed or its session is not known', () => {
+  it('a gtc limit without an end, even while the market is closed or its session is not known', () => {
     const gtc = limit({ timeInForce: 'gtc' });
     for (const given of [facts(), facts({ session: closed }), without('session')]) {
       expect(approved(gtc, given)).not.toHaveProperty('goodUntil');
     }
   });
 
-  it('a day limit or stop waits for the next session', () => {
+  it('a day limit or stop for the next session', () => {
     expect(approved(limit(), facts({ session: closed })).goodUntil).toBe(closed.nextClose);
     expect(approved(stop(), facts({ session: closed })).goodUntil).toBe(closed.nextClose);
   });
 
-  it('a limit with an old price, and with none at all: then without a collar', () => {
+  it('a limit with an old price, or without any price and then without a collar', () => {
     const { lastPrice: _p, pricedAt: _a, ...never } = quote;
     expect(approved(limit({ limitPrice: '500' }), facts({ quote: never }))).not.toHaveProperty('referencePrice');
     const old = facts({ quote: { ...quote, pricedAt: '2020-01-01T00:00:00Z' } });
@@ -221,7 +221,7 @@ describe('an order is approved', () => {
     expect(denied(limit({ limitPrice: '500' }), old)?.rule).toBe('price-collar');
   });
 
-  it('a stop at the collar over its stop price, or over the last one where that is worse', () => {
+  it('a stop at the collar over its stop price, or over the last price if that is worse', () => {
     expect(approved(stop())).toMatchObject({ reservePrice: '115.5', collarPrice: '115.5' });
     expect(approved(stop({ stopPrice: '80' }))).toMatchObject({ reservePrice: '105', collarPrice: '105' });
     expect(approved(stop({ side: 'sell', stopPrice: '90' }))).toMatchObject({ reservePrice: '90', collarPrice: '85.5' });
@@ -241,7 +241,7 @@ describe('an order is approved', () => {
   });
 });
 
-describe('whatever an order and the market are', () => {
+describe('for any order and market', () => {
   const price = fc.integer({ min: 1, max: 10_000_000 }).map((value) => decimal((value / 1e4).toFixed(4)));
   const terms: fc.Arbitrary<OrderTerms> = fc
     .record({
@@ -264,7 +264,7 @@ describe('whatever an order and the market are', () => {
       facts({ quote: { ...quote, lastPrice, tick, lot: '0.0001' }, session: open ? session : closed }),
     );
 
-  it('it is denied by a rule of the table, or approved with a price, or no price is known; a buy without a limit reserves at its collar, on a tick', () => {
+  it('it is denied by a rule of the table, approved with a price, or has no known price; a buy without a limit reserves at its collar, on a tick', () => {
     fc.assert(
       fc.property(terms, given, (order, market) => {
         const assessment = assess(order, market);

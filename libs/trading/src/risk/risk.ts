@@ -3,17 +3,17 @@ import { approvalOf, reservePrice } from './approval.ts';
 import type { RiskFacts, RuleFacts } from './risk-facts.ts';
 import { rules } from './risk-rules.ts';
 
-/** What became of an order at the rules. */
+/** The result of the risk rules for an order. */
 export type Assessment = { readonly approved: Approval } | { readonly denied: Denial };
 
-/** No rule is broken, and no price is known at which to value the order: neither approved nor denied. */
+/** No rule is broken, but no price is known to value the order: neither approved nor denied. */
 export interface Unpriced {
   readonly unpriced: true;
 }
 
 /**
- * Holds canonical terms against the rules, in their order: the first that is broken denies, with its figures; else the order is approved. How old
- * a price may be is for who asks to judge.
+ * Checks canonical terms against the risk rules, in order: the first broken rule denies the order, with its figures;
+ * otherwise it is approved. The caller decides how old a price may be.
  */
 export function assess(terms: OrderTerms, facts: RiskFacts): Assessment | Unpriced {
   const judged: RuleFacts = { ...facts, terms };

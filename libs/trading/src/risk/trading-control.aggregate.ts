@@ -11,24 +11,24 @@ import { decimal, decimalRefusal, InvalidDecimal, isPositive } from '@tradecore/
 
 const limitNames = ['maxOrderValue', 'maxOrderQuantity', 'priceCollarPercent'] as const satisfies readonly (keyof RiskLimits)[];
 
-/** The kill switch and the limits of one scope, an account or all of them. It refuses new orders; it cancels nothing. */
+/** The kill switch and the limits of one scope: one account or all. It refuses new orders; it cancels nothing. */
 export class TradingControl extends BaseAggregate<TradingControlEvent> {
   static readonly type = 'TradingControl';
 
   #halted: TradingHalted['data'] | undefined;
   #limits: RiskLimits = {};
 
-  /** New orders are refused from now on; nothing to do where they are. */
+  /** Refuses new orders from now on; no event if they are already refused. */
   halt(scope: ControlScope, reason: string): void {
     if (!this.#halted) this.apply(new TradingHalted({ scope, reason }));
   }
 
-  /** New orders are taken again; nothing to do where they are. */
+  /** Accepts new orders again; no event if they are already accepted. */
   resume(scope: ControlScope, reason: string): void {
     if (this.#halted) this.apply(new TradingResumed({ scope, reason }));
   }
 
-  /** Replaces the limits of the scope by these, all of them; nothing to do where they are the same. Throws `InvalidLimits`. */
+  /** Replaces all limits of the scope; no event if they are the same. Throws `InvalidLimits`. */
   setLimits(scope: ControlScope, limits: RiskLimits): void {
     const canonical = canonicalLimits(limits);
     if (limitNames.some((name) => canonical[name] !== this.#limits[name])) this.apply(new RiskLimitsSet({ scope, ...canonical }));
@@ -39,7 +39,7 @@ export class TradingControl extends BaseAggregate<TradingControlEvent> {
     return this.#halted !== undefined;
   }
 
-  /** Since when is in the event; here is what and why. Undefined while orders are taken. */
+  /** Scope and reason of the halt; its time is in the event. Undefined while orders are accepted. */
   get halted(): TradingHalted['data'] | undefined {
     return this.#halted;
   }
@@ -62,12 +62,12 @@ export class TradingControl extends BaseAggregate<TradingControlEvent> {
   }
 }
 
-/** A limit is no positive decimal; `details.errors` points at each. */
+/** A limit is not a positive decimal; `details.errors` points at each. */
 export class InvalidLimits extends DomainError {
   readonly code = 'invalid-limits';
   readonly kind = 'invalid';
   constructor(faults: readonly { readonly field: string; readonly code: string; readonly detail: string }[]) {
-    super(`${faults.length === 1 ? 'A limit is' : 'Limits are'} wrong.`, {
+    super(`${faults.length === 1 ? 'A limit is' : 'Limits are'} invalid.`, {
       errors: faults.map(({ field, code, detail }) => ({ pointer: `#/${field}`, code, detail })),
     });
   }

@@ -15,7 +15,7 @@ describe('the kill switch', () => {
       })
       .then(halted));
 
-  it('resumes once, and tells what holds', () => {
+  it('resumes once, and shows its current state', () => {
     const control = new TradingControl('0190a6e0-0000-7000-8000-000000000001').replay([halted]);
     expect(control.halted).toEqual({ scope: 'all', reason: 'drill' });
     control.resume('all', 'drill over');
@@ -36,7 +36,7 @@ describe('limits', () => {
       .when((control) => control.setLimits('all', { maxOrderValue: '01000.00', priceCollarPercent: '5' }))
       .then(new RiskLimitsSet({ scope: 'all', maxOrderValue: '1000', priceCollarPercent: '5' })));
 
-  it('replace all that were there; the same again change nothing', () => {
+  it('replace all earlier ones; the same again change nothing', () => {
     const control = new TradingControl('0190a6e0-0000-7000-8000-000000000001');
     control.setLimits('all', { maxOrderValue: '1000', maxOrderQuantity: '10' });
     control.setLimits('all', { maxOrderQuantity: '10.0', maxOrderValue: '1000' });
@@ -49,7 +49,7 @@ describe('limits', () => {
     ['0', 'not-positive'],
     ['-5', 'not-positive'],
     ['ten', 'not-a-decimal'],
-  ])('of %s are refused: %s, each field by its name', (text, code) => {
+  ])('of %s are refused: %s, naming each field', (text, code) => {
     const control = new TradingControl('0190a6e0-0000-7000-8000-000000000001');
     const set = () => control.setLimits('all', { maxOrderValue: text, priceCollarPercent: text, maxOrderQuantity: '1' });
     expect(set).toThrow(InvalidLimits);
