@@ -57,7 +57,7 @@ const altered = (change: Record<string, string | undefined>, value: Buffer | nul
 };
 
 describe('an event as a CloudEvents record in binary mode', () => {
-  it('has the names of the standard, extensions in lower case, traceparent bare, and the stored text as value', () => {
+  it('uses the standard names, lower-case extensions, an unprefixed traceparent, and the stored text as its value', () => {
     expect(encode(sample)).toEqual({
       key: sample.aggregateId,
       value: sample.dataText,
@@ -78,14 +78,14 @@ describe('an event as a CloudEvents record in binary mode', () => {
     });
   });
 
-  it('takes another key when one is given', () => expect(encode(sample, 'ACME').key).toBe('ACME'));
+  it('uses another key when one is given', () => expect(encode(sample, 'ACME').key).toBe('ACME'));
 
-  it('comes back as it went', () => {
+  it('decodes to the event that was encoded', () => {
     fc.assert(fc.property(events, (event) => expect(decode(asRead(encode(encodable(event))))).toEqual(event)));
   });
 });
 
-describe('a record that is no event', () => {
+describe('a record that is not an event', () => {
   it.each([
     'ce_specversion',
     'ce_id',
@@ -95,7 +95,9 @@ describe('a record that is no event', () => {
     'ce_time',
     'ce_aggregateversion',
     'ce_schemaversion',
-  ])('without %s is named so', (name) => expect(altered({ [name]: undefined })).toEqual(new Undecodable('header-missing', name)));
+  ])('without %s is reported as such', (name) =>
+    expect(altered({ [name]: undefined })).toEqual(new Undecodable('header-missing', name)),
+  );
 
   it.each([
     ['ce_id', 'not-a-uuid'],
@@ -114,35 +116,35 @@ describe('a record that is no event', () => {
     ['ce_type', 'Order\0Placed'],
     ['ce_correlationid', 'x'],
     ['ce_account', 'x'.repeat(1025)],
-  ])('with %s = %j is named so', (name, text) => {
+  ])('with %s = %j is reported as such', (name, text) => {
     expect(altered({ [name]: text })).toEqual(new Undecodable('header-malformed', name));
   });
 
   it.each<[string, Buffer | null, string]>([
     ['no value', null, 'no-value'],
-    ['no JSON', Buffer.from('{"symbol":'), 'no-json'],
+    ['invalid JSON', Buffer.from('{"symbol":'), 'no-json'],
     ['a list', Buffer.from('[]'), 'no-json'],
     ['null', Buffer.from('null'), 'no-json'],
-    ['no UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 'no-text'],
+    ['invalid UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 'no-text'],
     ['U+0000 in a string', Buffer.from('{"a":["\\u0000"]}'), 'no-text'],
     ['U+0000 in a key', Buffer.from('{"a":{"\\u0000":1}}'), 'no-text'],
     ['a lone surrogate', Buffer.from('{"a":"\\ud800"}'), 'no-text'],
     ['more than a mebibyte', Buffer.from(`{"a":"${'x'.repeat(1024 * 1024)}"}`), 'too-large'],
     ['lists nested 100,000 deep', Buffer.from(`{"a":"\\u0000","b":${'['.repeat(1e5)}${']'.repeat(1e5)}}`), 'no-text'],
-  ])('with %s is named so', (_, value, reason) => expect(altered({}, value)).toMatchObject({ reason }));
+  ])('with %s is reported as such', (_, value, reason) => expect(altered({}, value)).toMatchObject({ reason }));
 
-  it('is not one whose text only spells an escape', () => {
+  it('is not one whose text only contains an escaped escape sequence', () => {
     expect(altered({}, Buffer.from('{"a":"\\\\u0000 \\\\ud800"}'))).toMatchObject({ data: { a: '\\u0000 \\ud800' } });
   });
 
-  it('with a header that stands twice is named so', () => {
+  it('with a repeated header is reported as such', () => {
     const { headers, value } = asRead(encode(sample));
     expect(decode({ value, headers: { ...headers, ce_id: [Buffer.from(sample.id), Buffer.from(sample.id)] } })).toEqual(
       new Undecodable('header-malformed', 'ce_id'),
     );
   });
 
-  it('never makes decode throw, whatever is in it', () => {
+  it('never makes decode throw, whatever it contains', () => {
     const bytes = fc.uint8Array({ maxLength: 200 }).map((each) => Buffer.from(each));
     const names = fc.constantFrom(...Object.keys(encode(sample).headers ?? {}), 'ce_sagaid', '__proto__', 'toString');
     const header = fc.oneof(bytes, fc.string(), fc.array(bytes), fc.constant(undefined));

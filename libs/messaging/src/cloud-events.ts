@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { EventMetadata, RecordedEvent } from '@tradecore/events';
 import type { IncomingMessage, OutgoingMessage, RawHeader } from './message.ts';
 
-/** Why a record is no event of ours. */
+/** Why a record is not one of our events. */
 export type UndecodableReason =
   'batch' | 'no-value' | 'too-large' | 'no-text' | 'no-json' | 'header-missing' | 'header-malformed';
 
@@ -10,25 +10,26 @@ export type UndecodableReason =
 export class Undecodable {
   constructor(
     readonly reason: UndecodableReason,
-    /** For people: which header, which byte. Holds nothing of the record's content but a header's name. */
+    /** For people: which header, which byte. Contains nothing from the record except a header's name. */
     readonly detail: string,
   ) {}
 }
 
-/** What `encode` needs: an event without its parsed data, and the stored text of the data. */
+/** What `encode` needs: an event with the stored text of its data in place of the parsed data. */
 export interface EncodableEvent extends Omit<RecordedEvent, 'data'> {
   /** `event_data::text` as stored; becomes the record's value byte for byte. */
   readonly dataText: string;
 }
 
-/** A stored event's data is at most 256 KiB; four times that is surely foreign. */
+/** A stored event's data is at most 256 KiB; anything four times that is certainly foreign. */
 const maxValueBytes = 1024 * 1024;
 
 const source = '/tradecore/';
 
 /**
- * An event as a record: CloudEvents 1.0, Kafka protocol binding 1.0.2, binary mode. `ce_source` names the aggregate's type, `ce_subject`
- * its id; `traceparent` stands bare, as the distributed tracing extension says. Of the metadata, account, actor and traceparent travel.
+ * An event as a record: CloudEvents 1.0, Kafka protocol binding 1.0.2, binary mode. `ce_source` names the aggregate's
+ * type, `ce_subject` its id; `traceparent` has no prefix, as the distributed tracing extension requires. Only account,
+ * actor and traceparent are sent from the metadata.
  */
 export function encode(event: EncodableEvent, key: string = event.aggregateId): OutgoingMessage {
   const { account, actor, traceparent } = event.metadata;
@@ -57,10 +58,10 @@ const positiveInteger = /^[1-9]\d{0,9}$/;
 const maxVersion = 2 ** 31 - 1;
 const rfc3339Micros = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
-/** Lengths of the store's columns; free texts are bounded as HTTP headers are. */
+/** Lengths of the store's columns; free text has the same limit as HTTP headers. */
 const limits = { type: 200, aggregateType: 100, free: 1024 };
 
-/** Reads headers one by one and remembers the first fault, so that nothing has to be thrown. */
+/** Reads headers one by one and keeps the first fault instead of throwing it. */
 class HeaderReader {
   fault: Undecodable | undefined;
   constructor(private readonly headers: Readonly<Record<string, RawHeader>>) {}
@@ -85,7 +86,7 @@ class HeaderReader {
   }
 }
 
-/** The text of a header; nothing when it stands several times, is no UTF-8, or holds U+0000. */
+/** The text of a header; undefined when it is repeated, is not UTF-8, or contains U+0000. */
 function headerText(raw: Exclude<RawHeader, undefined>): string | undefined {
   if (Array.isArray(raw)) return undefined;
   if (typeof raw !== 'string' && !isUtf8(raw)) return undefined;
@@ -111,7 +112,10 @@ function decodeMetadata(reader: HeaderReader): EventMetadata {
   };
 }
 
-/** The event in a record, its data parsed and not yet upcast, or why there is none. Never throws, whatever the record holds. */
+/**
+ * The event in a record, its data parsed but not yet upcast, or why there is none. Never throws, whatever the record
+ * contains.
+ */
 export function decode(message: Pick<IncomingMessage, 'value' | 'headers' | 'undecodable'>): RecordedEvent | Undecodable {
   if (message.undecodable !== undefined) return new Undecodable('batch', message.undecodable);
   const reader = new HeaderReader(message.headers);
@@ -145,10 +149,13 @@ function decodeData(value: Buffer | null): object | Undecodable {
   return data;
 }
 
-/** Escapes that may spell U+0000 or half a surrogate pair. The store's own text never has them (jsonb writes characters, not escapes). */
+/**
+ * Escapes that may encode U+0000 or half a surrogate pair. Stored text never has them (jsonb writes characters, not
+ * escapes).
+ */
 const suspicious = /\\u(0000|[dD][89a-fA-F])/;
 
-/** No key and no string that PostgreSQL's jsonb would refuse. Walks without recursion: garbage may be nested 100,000 deep. */
+/** True when PostgreSQL's jsonb accepts every key and string. Not recursive: garbage may be nested 100,000 deep. */
 function isStorable(data: object): boolean {
   const open: unknown[] = [data];
   while (open.length > 0) {

@@ -4,7 +4,7 @@ import { byteLength, type IncomingMessage, type OutgoingMessage, type RawHeader 
 /** Why a record could not be handled; the label values of the metric. */
 export const deadLetterReasons = ['undecodable', 'foreign', 'handler-failed', 'other'] as const;
 
-/** What is said about a dead letter. */
+/** Why and where a record became a dead letter. */
 export interface DeadLetterNote {
   /** The consumer group that could not handle it; without namespace. */
   readonly group: string;
@@ -15,13 +15,13 @@ export interface DeadLetterNote {
   readonly error?: unknown;
 }
 
-/** Texts of people and stacks are cut to this many characters. */
+/** Details and stacks are cut to this many characters. */
 const maxTextLength = 4_000;
 
-/** The topic where dead letters lie. */
+/** The topic of dead letters. */
 export const deadLetterTopic = topics.deadLetters.name;
 
-/** The fixed key of a dead letter: sent twice, it is the same one (the topic is compacted). */
+/** The fixed key of a dead letter: sent twice, it is one record (the topic is compacted). */
 const deadLetterKey = (
   group: string,
   { topic, partition, offset }: Pick<IncomingMessage, 'topic' | 'partition' | 'offset'>,
@@ -29,10 +29,10 @@ const deadLetterKey = (
 
 const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
 
-/** kafkajs takes a header called `toString` or `__proto__` for a repeated one and puts what every object inherits in front. */
+/** kafkajs treats a header called `toString` or `__proto__` as repeated and puts the inherited value first. */
 const isBytes = (value: unknown): value is Buffer | string => typeof value === 'string' || Buffer.isBuffer(value);
 
-/** What is said about the original, as headers. */
+/** The note about the original, as headers. */
 function notes(
   { topic, partition, offset, timestamp }: IncomingMessage,
   { group, reason, detail, attempts, error }: DeadLetterNote,
@@ -53,8 +53,9 @@ function notes(
 }
 
 /**
- * The record of a dead letter: the original's bytes as value, its key and headers as headers `original_key` and `original_header_<name>`,
- * what is said about it as headers `dl_<word>`. A value that would pass `maxBytes` loses its end, and `dl_truncated_from_bytes` says so.
+ * The record of a dead letter: the original's bytes as value, its key and headers as `original_key` and
+ * `original_header_<name>`, the note as `dl_<field>`. A value that would exceed `maxBytes` is truncated, and
+ * `dl_truncated_from_bytes` holds its original size.
  */
 export function toDeadLetter(original: IncomingMessage, note: DeadLetterNote, maxBytes: number): OutgoingMessage {
   const headers: Record<string, RawHeader> = notes(original, note);

@@ -1,4 +1,4 @@
-/** What went wrong with the broker, in one word that code may branch on. */
+/** What went wrong with the broker, as a code that callers may branch on. */
 export type MessagingFault =
   | 'closed'
   | 'fenced'

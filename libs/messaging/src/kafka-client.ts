@@ -25,73 +25,89 @@ import { verifyTransactions } from './producer/verify-transactions.ts';
 export interface KafkaClientSettings {
   /** host:port of at least one broker. */
   readonly brokers: readonly string[];
-  /** The service's name; shows in the broker's logs. */
+  /** The service's name; appears in the broker's logs. */
   readonly clientId: string;
-  /** Put with a dot before topics, groups and transactional ids; empty (default) = none. */
+  /** Prefix, with a dot, of topics, groups and transactional ids; empty (default) = none. */
   readonly namespace?: string;
-  /** The declared topics; the fleet's when absent. Writing to any other is refused. */
+  /** The declared topics; the fleet's by default. Writes to any other topic are refused. */
   readonly declarations?: readonly TopicDeclaration[];
-  /** Of what the event bus publishes; default none. */
+  /** For what the event bus publishes; default none. */
   readonly compression?: Compression;
 }
 
-/** What Redpanda says as long as a new cluster has no id of its own (up to 10 s): a log named by it would be another one a moment later. */
+/**
+ * Redpanda's placeholder while a new cluster has no id (up to 10 s); a log identified by it would look like another one
+ * a moment later.
+ */
 const clusterIdToBe = 'redpanda.initializing';
 
-/** The broker as the fleet sees it: Apache Kafka or Redpanda behind kafkajs. Connects when first used. */
+/** The broker as the fleet sees it: Apache Kafka or Redpanda behind kafkajs. Connects on first use. */
 export interface KafkaClient {
   readonly namespace: string;
-  /** Creates what is missing, verifies what is there; throws `MessagingError` `topics` that names every difference. */
+  /** Creates missing topics and verifies the others; throws `MessagingError` `topics`, which names every difference. */
   ensureTopics(
     layout: TopicLayout,
     declarations?: readonly TopicDeclaration[],
   ): Promise<{ created: string[]; verified: string[] }>;
-  /** One transaction with nothing but an offset in it, aborted; throws `transactions-off` naming the settings. Needs the topics. */
+  /**
+   * Aborts one transaction that contains only an offset; throws `transactions-off`, which names the settings. The
+   * topics must exist.
+   */
   verifyTransactions(): Promise<void>;
-  /** Resolves when the broker answers; throws when it does not within 3 s. */
+  /** Resolves when the broker answers; throws after 3 s without an answer. */
   ping(): Promise<void>;
-  /** The cluster's own id: another one means another broker. Throws as long as the broker has none. */
+  /** The cluster's id; a different id means a different broker. Throws while the broker has none. */
   clusterId(): Promise<string>;
   /** First offset of each partition. */
   startOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
   /** Last stable offset of each partition: what a `read_committed` reader can reach. */
   endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
-  /** Log start and last stable offset of these partitions. Throws when the broker does not know one of them. */
+  /** Log start and last stable offset of these partitions. Throws if the broker does not know one of them. */
   ends(partitions: readonly TopicPartition[]): Promise<AssignedPartition[]>;
-  /** Ids of topics, where the broker has ids: one that was deleted and made anew has another. */
+  /** Topic ids, if the broker has them; a recreated topic has a new id. */
   topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** Of these partitions those whose mark (`markOf`, by `partitionKey`) is of another log than theirs now, by `partitionKey`; `ids`: `topicIds`. */
+  /**
+   * The partitions, by `partitionKey`, whose mark (see `markOf`) belongs to a different log from the current one;
+   * `ids`: `topicIds`.
+   */
   otherLogs(
     partitions: readonly TopicPartition[],
     marks: ReadonlyMap<string, string>,
     ids: ReadonlyMap<string, string>,
   ): Promise<ReadonlySet<string>>;
-  /** Marks of positions up to which nothing was read, by `partitionKey`, where the broker has no ids. */
+  /** Marks for positions without a read, by `partitionKey`, if the broker has no ids. */
   marksBefore(topic: string, positions: ReadonlyMap<number, bigint>): Promise<ReadonlyMap<string, string>>;
-  /** The marks that a group committed beside its offsets; without partitions that have none. */
+  /** The marks that a group committed with its offsets; partitions without one are omitted. */
   committedMarks(group: string, topic: string): Promise<ReadonlyMap<number, string>>;
-  /** Committed offsets of a group, without partitions that have none. Waits for a transaction that is being ended (KIP-447). */
+  /**
+   * Committed offsets of a group; partitions without one are omitted. Waits for a transaction that is still ending
+   * (KIP-447).
+   */
   committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
-  /** Reads a topic from its start to the end that it has now, in no group: committed records only, each partition in order. */
+  /**
+   * Reads a topic from its start to its current end, without a group: committed records only, each partition in order.
+   */
   readTopic(topic: string, take: (records: readonly IncomingMessage[]) => void): Promise<void>;
   /**
-   * Reads a stretch of one partition, in no group: committed records only, in order; `take` gets a fetch at a time (1 MiB). Throws when the broker
-   * has nothing more to give before `to`.
+   * Reads a stretch of one partition, without a group: committed records only, in order; `take` receives one fetch (1
+   * MiB) per call. Throws when the broker returns nothing more before `to`.
    */
   readStretch(
     partition: TopicPartition,
     stretch: { readonly from: bigint; readonly to: bigint },
     take: (records: readonly IncomingMessage[]) => void,
   ): Promise<void>;
-  /** The bus of this process; the same at each call. */
+  /** The bus of this process; each call returns the same one. */
   eventBus(): EventBus;
   /** Joins the group and consumes until `stop`. */
   runConsumer(options: ConsumerOptions): RunningConsumer;
-  /** A new producer under this id: fences older ones and resolves their open transaction before it resolves. Throws `MessagingError`. */
+  /**
+   * A new producer under this id. First fences older ones and resolves their open transaction. Throws `MessagingError`.
+   */
   openTransactional(options: TransactionalOptions): Promise<TransactionalProducer>;
-  /** Sends the original bytes and headers to `system.dlq-events` under the key group/topic/partition/offset; resolves when stored. */
+  /** Stores the original bytes and headers in `system.dlq-events` under the key group/topic/partition/offset. */
   deadLetter(original: IncomingMessage, note: DeadLetterNote): Promise<void>;
-  /** Stops consumers, flushes the bus, closes all connections. Transactional producers are their owner's to discard. */
+  /** Stops consumers, flushes the bus, closes all connections. Callers discard their own transactional producers. */
   close(): Promise<void>;
 }
 
@@ -100,7 +116,7 @@ export const createKafkaClient = (settings: KafkaClientSettings): KafkaClient =>
 
 const pingMs = 3_000;
 
-/** A dead letter has twice the room of other records; one that is larger still loses the end of its value, and says so. */
+/** A dead letter may be twice as large as other records; a larger one is truncated and marked as such. */
 const deadLetterBytes = 2_000_000;
 
 interface OpenAdmin {
@@ -246,7 +262,9 @@ class KafkaJsClient implements KafkaClient {
 
   #newClient = (): Client => createClient(this.settings);
 
-  /** After any error the next question goes over new connections: nothing that an admin has learnt of leaders and brokers outlives their move. */
+  /**
+   * After any error the next request uses new connections, so that stale knowledge of leaders and brokers is dropped.
+   */
   async #ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
     const opened = (this.#admin ??= this.#connect());
     try {

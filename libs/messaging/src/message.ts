@@ -1,15 +1,15 @@
-/** Headers of a record to be written: texts (UTF-8) or bytes; an array writes the header several times. */
+/** Headers of an outgoing record: text (UTF-8) or bytes; an array repeats the header. */
 export type Headers = Readonly<Record<string, RawHeader>>;
 
-/** A record to be written. The key decides the partition (murmur2, as Java clients do), and with it the order. */
+/** An outgoing record. Its key decides the partition (murmur2, as in Java clients), and so the order. */
 export interface OutgoingMessage {
   readonly key: string;
-  /** Bytes or UTF-8 text, sent as they are. Null is a tombstone (compacted topics). */
+  /** Bytes or UTF-8 text, sent unchanged. Null is a tombstone (compacted topics). */
   readonly value: string | Buffer | null;
   readonly headers?: Headers | undefined;
 }
 
-/** A record as it was read. `topic` is without namespace; offsets are exact (bigint). */
+/** An incoming record. `topic` has no namespace; offsets are exact (bigint). */
 export interface IncomingMessage {
   readonly topic: string;
   readonly partition: number;
@@ -18,16 +18,19 @@ export interface IncomingMessage {
   readonly timestamp: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** A header that stands several times in the record is an array. */
+  /** A repeated header is an array. */
   readonly headers: Readonly<Record<string, RawHeader>>;
-  /** Set where a record batch can't be decoded and this stands for all of it: which offsets, and why. `value` is the batch as the broker keeps it. */
+  /**
+   * Set when this stands for a whole record batch that can't be decoded: which offsets, and why. `value` is the batch
+   * as the broker stores it.
+   */
   readonly undecodable?: string | undefined;
 }
 
-/** A header's value as the client library hands it over. */
+/** A header's value as the client library returns it. */
 export type RawHeader = Buffer | string | (Buffer | string)[] | undefined;
 
-/** A partition of a topic; `topic` is without namespace. */
+/** A partition of a topic; `topic` has no namespace. */
 export interface TopicPartition {
   readonly topic: string;
   readonly partition: number;
@@ -42,7 +45,7 @@ export function partitionOf(key: string): TopicPartition {
   return { topic: key.slice(0, at), partition: Number(key.slice(at + 1)) };
 }
 
-/** A record as kafkajs hands it over; its types leave out what `decodeFetch` adds. */
+/** A record as kafkajs returns it; its types omit what `decodeFetch` adds. */
 export interface RawRecord {
   readonly offset: string;
   readonly timestamp: string;
@@ -52,7 +55,6 @@ export interface RawRecord {
   readonly undecodable?: string;
 }
 
-/** A record that was read from a partition. */
 export const toIncoming = (
   { topic, partition }: TopicPartition,
   { offset, timestamp, key, value, headers = {}, undecodable }: RawRecord,
@@ -67,7 +69,7 @@ export const toIncoming = (
   undecodable,
 });
 
-/** As kafkajs wants it. */
+/** The record in kafkajs's form. */
 export const toRecord = ({
   key,
   value,
@@ -80,7 +82,7 @@ export const toRecord = ({
 
 const sizeOf = (value: string | Buffer | null): number => (value === null ? 0 : Buffer.byteLength(value));
 
-/** Bytes that a record takes on the wire, about 1 % too many; 32 for its own fields, 8 for each header's. */
+/** Bytes of a record on the wire, overestimated by about 1 %: 32 for its own fields, 8 for each header's. */
 export const byteLength = ({ key, value, headers = {} }: OutgoingMessage): number =>
   Object.entries(headers).reduce(
     (sum, [name, each]) => sum + [each ?? ''].flat().reduce((bytes, one) => bytes + name.length + sizeOf(one) + 8, 0),

@@ -1,10 +1,10 @@
 import type { TopicDeclaration } from '@tradecore/events';
 import { MessagingError } from './errors.ts';
 
-/** Who is writing: the relay may write stored events, services everything else. */
+/** The relay may write stored events, services everything else. */
 export type Writer = 'relay' | 'services';
 
-/** Puts the namespace before names and takes it off again; knows which topics are declared, and who may write them. */
+/** Adds the namespace to names and removes it; knows which topics are declared and who may write them. */
 export class Names {
   readonly #prefix: string;
   readonly #declared: ReadonlyMap<string, TopicDeclaration>;
@@ -27,7 +27,7 @@ export class Names {
     return nameOnBroker.slice(this.#prefix.length);
   }
 
-  /** The topic's name on the broker, when `writer` may write it. Throws `undeclared-topic` or `forbidden-topic`. */
+  /** The topic's name on the broker. Throws `undeclared-topic`, or `forbidden-topic` when `writer` may not write it. */
   writable(topic: string, writer: Writer): string {
     const declared = this.#declared.get(topic);
     if (!declared)
@@ -35,7 +35,7 @@ export class Names {
     if (declared.writer === 'nobody') throw new MessagingError('forbidden-topic', `topic ${topic} is never written`);
     if (declared.writer !== writer) {
       const who =
-        declared.writer === 'relay' ? 'it carries stored events, which the outbox relay alone writes' : 'services write it';
+        declared.writer === 'relay' ? 'it carries stored events, which only the outbox relay writes' : 'only services write it';
       throw new MessagingError('forbidden-topic', `topic ${topic}: ${who}`);
     }
     return this.onBroker(topic);

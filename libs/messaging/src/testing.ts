@@ -8,26 +8,26 @@ import type { IncomingMessage } from './message.ts';
 import { partitionByKey } from './producer/partitioner.ts';
 import { readTopic } from './consumer/topic-reader.ts';
 
-/** A broker for one test: its own random namespace on the server that KAFKA_BROKERS names, the declared topics created. */
+/** A broker for one test: a random namespace on the server that KAFKA_BROKERS names, with the declared topics. */
 export interface TestKafka {
   readonly kafka: KafkaClient;
   readonly namespace: string;
   readonly brokers: readonly string[];
-  /** Another client in the same namespace, as another process would have; `drop` closes it too. */
+  /** Another client in the same namespace, as in another process; `drop` closes it too. */
   another(settings?: Partial<KafkaClientSettings>): KafkaClient;
-  /** Every record up to the present end of a topic, as a `read_committed` reader sees it; per partition in order. */
+  /** Every record up to a topic's current end, as a `read_committed` reader sees it; in order per partition. */
   readTopic(topic: string): Promise<IncomingMessage[]>;
-  /** Writes a record in a transaction and takes it back: a tail of aborted and control records alone. */
+  /** Writes a record in a transaction and aborts it: the log then ends in aborted and control records. */
   abortOn(topic: string): Promise<void>;
-  /** Deletes a topic and makes one of the same name: another log. */
+  /** Deletes a topic and creates one of the same name: another log. */
   remake(topic: string): Promise<void>;
   /** Closes the clients and deletes the topics. */
   drop(): Promise<void>;
 }
 
-/** What a test broker is to have. */
+/** Options of a test broker. */
 export interface TestBrokerOptions {
-  /** The fleet's topics when absent; name only those that the test uses: each costs a few milliseconds. */
+  /** The fleet's topics by default; name only those that the test uses: each costs a few milliseconds. */
   readonly declarations?: readonly TopicDeclaration[];
   /** Overrides the declared number of partitions; default 3. */
   readonly partitions?: number;
@@ -35,13 +35,13 @@ export interface TestBrokerOptions {
 
 /** The brokers of this test run: KAFKA_BROKERS. */
 export function testBrokers(): string[] {
-  // A test has no config of its own; this file is never part of a service.
+  // Tests have no config; this file is never part of a service.
   const brokers = Reflect.get(process, 'env')['KAFKA_BROKERS'] as string | undefined;
   if (!brokers) throw new Error('KAFKA_BROKERS is not set: these tests need a broker, see `npm test`');
   return brokers.split(',');
 }
 
-/** Creates it. */
+/** Creates a test broker. */
 export async function createTestKafka(options: TestBrokerOptions = {}): Promise<TestKafka> {
   const { declarations = Object.values(topics), partitions = 3 } = options;
   const brokers = testBrokers();
@@ -63,7 +63,8 @@ export async function createTestKafka(options: TestBrokerOptions = {}): Promise<
     abortOn: (topic) => abortOn(createClient({ brokers, clientId: 'test' }), `${namespace}.${topic}`),
     remake: async (topic) => {
       await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [`${namespace}.${topic}`] }));
-      // By a client that never knew the old one: kafkajs's admin stumbles over a topic that it has asked for and that is gone.
+      // With a client that never knew the old topic: kafkajs's admin fails on a topic that it asked for before and that
+      // is gone.
       while (!(await another().ensureTopics({ partitions, replication: 1 })).created.includes(topic)) await setTimeout(50);
     },
     drop: async () => {
@@ -76,7 +77,7 @@ export async function createTestKafka(options: TestBrokerOptions = {}): Promise<
   };
 }
 
-/** A topic, by its name on the broker, up to its present end: partition by partition, each in order. */
+/** Reads a topic, by its name on the broker, up to its current end: partition by partition, each in order. */
 export async function readWholeTopic(client: Client, topic: string, as: string): Promise<IncomingMessage[]> {
   const read: IncomingMessage[][] = [];
   await readTopic(client, { topic, as }, (records) => {

@@ -5,23 +5,23 @@ import { MessagingError } from './errors.ts';
 import { isType } from './wire/kafka-errors.ts';
 import type { Names } from './names.ts';
 
-/** How topics are laid out in this installation. */
+/** The layout of topics in this installation. */
 export interface TopicLayout {
-  /** Overrides the declared number where given. */
+  /** Overrides the declared number. */
   readonly partitions?: number;
   /** Copies of each partition; 1 locally, 3 in a cluster. Writes wait for all but one of them. */
   readonly replication: number;
 }
 
-/** A dead letter holds a whole record and its headers beside its own, so its topic takes twice what others do (1 MiB). */
+/** A dead letter holds a whole record and two sets of headers, so its topic's limit is twice that of others (1 MiB). */
 const deadLetterBytes = 2 * 1024 * 1024;
 
-/** What is configured on the topic itself; anything else is the broker's default. */
+/** What is set on the topic itself; everything else is the broker's default. */
 function configOf(declaration: TopicDeclaration): Record<string, string> {
   const { name, compacted, retentionMs } = declaration;
   return {
     'cleanup.policy': compacted ? 'compact' : 'delete',
-    'compression.type': 'producer', // else the broker folds every batch anew, by a codec that producers did not choose
+    'compression.type': 'producer', // otherwise the broker recompresses every batch with its own codec
     ...(retentionMs !== undefined && { 'retention.ms': String(retentionMs) }),
     ...(name === fleet.deadLetters.name && { 'max.message.bytes': String(deadLetterBytes) }),
   };
@@ -30,9 +30,9 @@ function configOf(declaration: TopicDeclaration): Record<string, string> {
 const partitionsOf = (declaration: TopicDeclaration, layout: TopicLayout): number => layout.partitions ?? declaration.partitions;
 
 /**
- * Creates the topics that are missing and compares the others with what is declared. More partitions than declared are fine (counts
- * grow, never shrink); fewer are a fault, for adding them moves keys: that is an operator's decision.
- * Throws `MessagingError` `topics` that names every difference.
+ * Creates missing topics and compares the others with their declaration. More partitions than declared are fine (counts
+ * grow, never shrink); fewer are a fault, because adding them moves keys: that is an operator's decision. Throws
+ * `MessagingError` `topics`, which names every difference.
  */
 export async function ensureTopics(
   admin: Admin,
@@ -70,10 +70,16 @@ async function create(admin: Admin, names: Names, layout: TopicLayout, missing: 
   });
 }
 
-/** A broker answers before it knows what its controller has created: for some milliseconds, for seconds on a busy machine. */
+/**
+ * A broker answers before it knows the topics that its controller created: for milliseconds, or seconds on a busy
+ * machine.
+ */
 const unknownYet = { everyMs: 50, deadlineMs: 30_000 };
 
-/** Waits until every partition of these topics (names on the broker) has a leader. kafkajs's own wait fails when a topic is not known yet. */
+/**
+ * Waits until every partition of these topics (names on the broker) has a leader. kafkajs's own wait fails while a
+ * topic is unknown.
+ */
 export async function untilReady(admin: Admin, topics: string[]): Promise<void> {
   const ready = async (): Promise<boolean> => {
     try {
@@ -85,7 +91,7 @@ export async function untilReady(admin: Admin, topics: string[]): Promise<void> 
     }
   };
   for (const deadline = Date.now() + unknownYet.deadlineMs; !(await ready()); await delay(unknownYet.everyMs)) {
-    if (Date.now() > deadline) throw new MessagingError('topics', `no leaders within 30 s: ${topics.join(', ')}`);
+    if (Date.now() > deadline) throw new MessagingError('topics', `partitions without a leader after 30 s: ${topics.join(', ')}`);
   }
 }
 
@@ -120,14 +126,14 @@ function layoutFaults(declaration: TopicDeclaration, layout: TopicLayout, found:
   const wanted = partitionsOf(declaration, layout);
   const copies = Math.min(...partitions.map(({ replicas }) => replicas.length));
   return [
-    ...(partitions.length < wanted ? [`has ${partitions.length} partitions, declared are ${wanted}`] : []),
-    ...(copies < layout.replication ? [`has replication factor ${copies}, wanted is ${layout.replication}`] : []),
+    ...(partitions.length < wanted ? [`has ${partitions.length} partitions; declared: ${wanted}`] : []),
+    ...(copies < layout.replication ? [`has replication factor ${copies}; required: ${layout.replication}`] : []),
   ];
 }
 
 function configFaults(declaration: TopicDeclaration, found: readonly ConfigEntries[]): string[] {
   return Object.entries(configOf(declaration)).flatMap(([name, wanted]) => {
     const value = found.find(({ configName }) => configName === name)?.configValue;
-    return value === wanted ? [] : [`has ${name} = ${value ?? '(not reported)'}, declared is ${wanted}`];
+    return value === wanted ? [] : [`has ${name} = ${value ?? '(not reported)'}; declared: ${wanted}`];
   });
 }

@@ -25,15 +25,15 @@ const codecs: [string, number, (bytes: Buffer) => Promise<Buffer>][] = [
   ['zstd', CompressionTypes.ZSTD, promisify(zstdCompress)],
 ];
 
-describe('a batch folded by', () => {
+describe('a batch compressed by', () => {
   const plain = Buffer.from('a record of an event '.repeat(10_000));
   const bomb = Buffer.alloc(maxUnfoldedBytes + 1024);
 
-  it.each(codecs)('%s is unfolded', async (_, codec, fold) => {
+  it.each(codecs)('%s is decompressed', async (_, codec, fold) => {
     expect((await unfold(await fold(plain), codec)).equals(plain)).toBe(true);
   });
 
-  it.each(codecs)('%s is refused when it unfolds beyond the bound', async (_, codec, fold) => {
+  it.each(codecs)('%s is refused when it decompresses beyond the bound', async (_, codec, fold) => {
     await expect(unfold(await fold(bomb), codec)).rejects.toThrow(/larger|too big|more than/);
   });
 
@@ -42,7 +42,7 @@ describe('a batch folded by', () => {
     await expect(unfold(Buffer.from('something else'), codec)).rejects.toThrow();
   });
 
-  it('a codec that nobody knows is refused', async () => {
+  it('an unknown codec is refused', async () => {
     await expect(unfold(plain, 6)).rejects.toThrow('codec 6 is unknown');
   });
 });

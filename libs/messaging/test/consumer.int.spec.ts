@@ -10,7 +10,7 @@ import { partitionKey, type IncomingMessage } from '../src/message.ts';
 import { createTestKafka, type TestKafka } from '../src/testing.ts';
 import { until } from './until.ts';
 
-// Real servers on a busy machine: what takes half a second alone takes ten among others.
+// Real servers on a busy machine: what takes half a second alone takes ten seconds under load.
 jest.setTimeout(60_000);
 
 type Method = (this: object, ...args: unknown[]) => unknown;
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(async () => test.drop());
 
-/** A topic of its own for each test, with `count` records dealt over the partitions. */
+/** A topic for one test, with `count` records spread over its partitions. */
 async function filledTopic(
   count: number,
 ): Promise<{ topic: string; kafka: KafkaClient; publish: (...values: string[]) => Promise<void> }> {
@@ -41,7 +41,7 @@ async function filledTopic(
   return { topic: declared.name, kafka, publish };
 }
 
-/** A consumer that notes what it is given and keeps its positions as a database would. */
+/** A consumer that records what it receives and keeps its positions as a database would. */
 function consume(kafka: KafkaClient, topic: string, change: Partial<ConsumerOptions> = {}) {
   const stored = new Map<string, bigint>();
   const seen: IncomingMessage[] = [];
@@ -63,7 +63,7 @@ function consume(kafka: KafkaClient, topic: string, change: Partial<ConsumerOpti
 const all = (count: number) => Array.from({ length: count }, (_, n) => `v${n}`).toSorted();
 
 describe('a consumer', () => {
-  it('hands over every record once, each partition in order, and says where it stands', async () => {
+  it('delivers every record once, each partition in order, and reports its position', async () => {
     const { topic, kafka } = await filledTopic(300);
     const { consumer, seen, values } = consume(kafka, topic);
     await until('all records', () => seen.length >= 300);
@@ -81,7 +81,7 @@ describe('a consumer', () => {
     expect(await metrics.metrics()).toContain(`messaging_consumed_total{group="g-${topic}",topic="${topic}"} 300`);
   });
 
-  it('starts where the caller says, whatever the group has committed', async () => {
+  it('starts where its caller says, whatever the group has committed', async () => {
     const { topic, kafka } = await filledTopic(90);
     const first = consume(kafka, topic);
     await until('all records', () => first.seen.length === 90);
@@ -96,7 +96,7 @@ describe('a consumer', () => {
     await again.consumer.stop();
   });
 
-  it('hands over nothing before the positions are known, and asks again when asking failed', async () => {
+  it('delivers nothing before the positions are known, and asks for them again after a failure', async () => {
     const { topic, kafka } = await filledTopic(10);
     let asked = 0;
     const assigned: number[] = [];
@@ -117,7 +117,7 @@ describe('a consumer', () => {
     await consumer.stop();
   });
 
-  it('repeats a failed batch from the stored position, without dying, while the other partitions go on', async () => {
+  it('repeats a failed batch from the stored position, without dying, while the other partitions continue', async () => {
     const { topic, kafka } = await filledTopic(60);
     let failures = 0;
     const { consumer, seen, values } = consume(kafka, topic, {
@@ -135,7 +135,7 @@ describe('a consumer', () => {
     await consumer.stop();
   });
 
-  it('looks up what a batch whose commit is unknown has done, and repeats nothing that is stored', async () => {
+  it('looks up the outcome of a batch whose commit is unknown, and repeats nothing that is stored', async () => {
     const { topic, kafka } = await filledTopic(30);
     let lost = 0;
     const { consumer, stored, seen, values } = consume(kafka, topic, {
@@ -153,7 +153,7 @@ describe('a consumer', () => {
     await consumer.stop();
   });
 
-  it('pauses everything while heartbeats go on, and resumes', async () => {
+  it('pauses everything while heartbeats continue, and resumes', async () => {
     const { topic, kafka, publish } = await filledTopic(10);
     const { consumer, seen } = consume(kafka, topic);
     await until('all records', () => seen.length === 10);
@@ -169,7 +169,7 @@ describe('a consumer', () => {
     await consumer.stop();
   });
 
-  it('pauses one partition on behalf of its handler, and the others go on', async () => {
+  it('pauses one partition for its handler while the others continue', async () => {
     const { topic, kafka, publish } = await filledTopic(0);
     const resumes: (() => void)[] = [];
     const { consumer, seen } = consume(kafka, topic, {
@@ -190,7 +190,7 @@ describe('a consumer', () => {
     await consumer.stop();
   });
 
-  it('goes back to where positions say when told to reposition', async () => {
+  it('returns to the stored positions when told to reposition', async () => {
     const { topic, kafka } = await filledTopic(20);
     const { consumer, stored, seen } = consume(kafka, topic);
     await until('all records', () => seen.length === 20);
@@ -200,7 +200,7 @@ describe('a consumer', () => {
     await consumer.stop();
   });
 
-  it('below or above the log asks for positions again, and never jumps in silence', async () => {
+  it('below or above the log asks for positions again, and never jumps silently', async () => {
     const { topic, kafka } = await filledTopic(5);
     let asked = 0;
     const { consumer, seen } = consume(kafka, topic, {
@@ -217,7 +217,7 @@ describe('a consumer', () => {
 });
 
 describe('a consumer whose leader has moved', () => {
-  /** As after a move: whoever asks the old leader is refused, until he asks who leads. */
+  /** Behaves as after a move: refuses a client that asks the old leader until it has asked for the leader. */
   function moveLeaders(): () => void {
     const load = createRequire(import.meta.url);
     const { prototype: pool } = load('kafkajs/src/network/connectionPool') as { prototype: Record<string, Method> };
@@ -233,7 +233,7 @@ describe('a consumer whose leader has moved', () => {
     return () => void (pool['send'] = send);
   }
 
-  it('joins again and finds its positions, and shows its lag meanwhile', async () => {
+  it('rejoins and finds its positions, and shows its lag meanwhile', async () => {
     const { topic, kafka, publish } = await filledTopic(30);
     const answer = Promise.withResolvers<void>();
     let asked = 0;
@@ -259,14 +259,14 @@ describe('a consumer whose leader has moved', () => {
 });
 
 describe('a group', () => {
-  it('deals its partitions anew: the old owner hears it in the middle of a batch, nothing is lost and nothing stored twice', async () => {
+  it('reassigns its partitions: the old owner learns of it in the middle of a batch, and nothing is lost or stored twice', async () => {
     const { topic, kafka } = await filledTopic(0);
     const stored = new Map<string, bigint>();
     const seen: string[] = [];
     const stale: boolean[] = [];
     const revoked: number[] = [];
     const slow = Promise.withResolvers<void>();
-    /** As the runtime does: the position row is compared, so of two owners one rolls back. */
+    /** As in the runtime, the position row is compared, so one of two owners rolls back. */
     const store = (batch: Batch) => {
       if ((stored.get(partitionKey(batch)) ?? 0n) !== batch.firstOffset) throw new Error('another owner was faster');
       stored.set(partitionKey(batch), batch.nextOffset);
@@ -324,7 +324,7 @@ describe('a group', () => {
     await consumer.stop();
   });
 
-  it('is left quickly: the batch in flight is finished, nothing more is begun', async () => {
+  it('is left quickly: the batch in flight is finished, and no other is started', async () => {
     const { topic, kafka, publish } = await filledTopic(30);
     const { consumer, seen, stored } = consume(kafka, topic, { onBatch: () => delay(300), concurrency: 1 });
     await until('a first batch', () => seen.length > 0);
@@ -341,7 +341,7 @@ describe('a group', () => {
 });
 
 describe('a subscription of the event bus', () => {
-  it('delivers in order, remembers its position, and sends to the dead letters what its handler can not take', async () => {
+  it('delivers in order, remembers its position, and turns a record that its handler refuses into a dead letter', async () => {
     const { topic, kafka } = await filledTopic(0);
     const bus = kafka.eventBus();
     const messages = Array.from({ length: 20 }, (_, n) => ({ key: 'one', value: String(n), headers: { n: Buffer.from([n]) } }));
@@ -382,7 +382,7 @@ describe('a subscription of the event bus', () => {
     await second.stop();
   });
 
-  it('goes on at the start of the log when what it has not read was deleted', async () => {
+  it('resumes at the start of the log when unread records were deleted', async () => {
     const { topic, kafka, publish } = await filledTopic(5);
     const seen: string[] = [];
     const subscribe = () =>
@@ -405,8 +405,8 @@ describe('a subscription of the event bus', () => {
   });
 });
 
-describe('batches that others compressed', () => {
-  it('are read, and what unfolds without end is one dead letter; a topic that compresses by itself is refused at start', async () => {
+describe('batches that other clients compressed', () => {
+  it('are read; a decompression bomb becomes one dead letter; a topic that compresses by itself is refused at start', async () => {
     const { topic, kafka, publish } = await filledTopic(0);
     const onBroker = `${test.namespace}.${topic}`;
     const stranger = new kafkajs.Kafka({ brokers: [...test.brokers], logLevel: kafkajs.logLevel.NOTHING });
@@ -426,7 +426,7 @@ describe('batches that others compressed', () => {
     const compressBy = async (value: string) => {
       const configEntries = [{ name: 'compression.type', value }];
       await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] });
-      // A broker answers before it does so itself.
+      // The broker acknowledges the change before it applies it.
       await until(`compression by ${value}`, async () => (await compression()) === value);
     };
     for (const codec of ['lz4', 'snappy', 'zstd', 'gzip']) {
@@ -434,7 +434,7 @@ describe('batches that others compressed', () => {
       await publish(codec);
     }
     const differs = kafka.ensureTopics({ partitions, replication: 1 });
-    await expect(differs).rejects.toThrow(`${onBroker}: has compression.type = gzip, declared is producer`);
+    await expect(differs).rejects.toThrow(`${onBroker}: has compression.type = gzip; declared: producer`);
     await compressBy('producer');
     const messages = [{ key: 'lz4', value: Buffer.alloc(65 * 1024 * 1024) }];
     await producer.send({ topic: onBroker, compression: kafkajs.CompressionTypes.ZSTD, messages });

@@ -7,7 +7,7 @@ const [begin, end] = [/<!-- topics:begin[^\n]*-->\n/, '<!-- topics:end -->'];
 const keeps = ({ compacted, retentionMs }: TopicDeclaration): string =>
   compacted ? 'the last of each key' : `${(retentionMs ?? 0) / 86_400_000} days`;
 
-/** The table of topics as the declarations say. */
+/** The table of topics, made from the declarations. */
 function table(): string {
   const rows = Object.values<TopicDeclaration>(topics).map((each) => [
     `\`${each.name}\``,
@@ -22,7 +22,7 @@ function table(): string {
 }
 
 describe('docs/event-bus.md', () => {
-  it('has the table of topics that the code declares', () => {
+  it('has the table of the topics that the code declares', () => {
     const text = readFileSync(page, 'utf8');
     const from = text.search(begin) + (begin.exec(text)?.[0].length ?? 0);
     const wanted = text.slice(0, from) + table() + text.slice(text.indexOf(end));

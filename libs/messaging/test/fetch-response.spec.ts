@@ -10,7 +10,7 @@ const load = createRequire(import.meta.url);
 const theirs = load('kafkajs/src/protocol/requests/fetch/v11/response') as { decode(bytes: Buffer): Promise<FetchAnswer> };
 
 const bytes = fc.uint8Array({ maxLength: 200 }).map((each) => Buffer.from(each));
-/** kafkajs loses or invents headers that are called like what objects inherit; those have a test of their own. */
+/** kafkajs loses or invents headers with names that objects inherit; a separate test covers those. */
 const name = fc.oneof(
   fc.constantFrom('ce_id', 'ce_type', 'traceparent'),
   fc.string({ minLength: 1, maxLength: 90 }).map((each) => `h${each}`),
@@ -24,7 +24,7 @@ const batch = fc.record({
   messages: fc.array(record, { minLength: 1, maxLength: 8 }),
   compression: fc.constantFrom(kafkajs.CompressionTypes.None, kafkajs.CompressionTypes.GZIP),
   firstOffset: fc.bigInt({ min: 0n, max: 2n ** 60n }),
-  /** Control, transactional, log append time: any mixture. */
+  /** Control, transactional, log append time: any combination. */
   flags: fc.constantFrom(0, 0x08, 0x10, 0x20, 0x30, 0x38),
 });
 interface BatchOf {
@@ -34,7 +34,7 @@ interface BatchOf {
   readonly flags: number;
 }
 
-/** A record batch as a broker keeps it. */
+/** A record batch as a broker stores it. */
 async function recordBatch({ messages, compression, firstOffset, flags }: BatchOf): Promise<Buffer> {
   const topicData = [{ topic: 't', partitions: [{ partition: 0, firstSequence: 3, messages }] }];
   const request = await encodeProduce({ acks: -1, timeout: 1, producerId: '77', producerEpoch: 2, compression, topicData });
@@ -44,7 +44,7 @@ async function recordBatch({ messages, compression, firstOffset, flags }: BatchO
   return stored;
 }
 
-/** An answer with one topic and these partitions. */
+/** A response with one topic and these partitions. */
 function answer(partitions: readonly Buffer[]): Buffer {
   const head = Buffer.alloc(4 + 2 + 4 + 4 + 2 + 1 + 4);
   head.writeInt32BE(9, 0);
@@ -67,8 +67,8 @@ function answer(partitions: readonly Buffer[]): Buffer {
   return Buffer.concat([head, ...bodies]);
 }
 
-describe('the fetch answer', () => {
-  it('is read as kafkajs reads it, whatever is in it, also with a last batch that is cut off', async () => {
+describe('the fetch response', () => {
+  it('is read as kafkajs reads it, whatever it contains, even when the last batch is cut off', async () => {
     const cut = fc.nat({ max: 400 });
     const partitions = fc.array(fc.tuple(fc.array(batch, { maxLength: 3 }), cut), { maxLength: 3 });
     await fc.assert(
@@ -76,7 +76,7 @@ describe('the fetch answer', () => {
         const stored = await Promise.all(
           given.map(async ([batches, less]) => {
             const whole = Buffer.concat(await Promise.all(batches.map(recordBatch)));
-            // Fewer bytes than a format's number needs make kafkajs fail; a broker never sends so few.
+            // kafkajs fails when there are too few bytes for the format's number; a broker never sends so few.
             return whole.subarray(0, whole.length - less < 17 ? 0 : whole.length - less);
           }),
         );
@@ -87,7 +87,7 @@ describe('the fetch answer', () => {
     );
   });
 
-  it('keeps headers that are called like what objects inherit', async () => {
+  it('keeps headers with names that objects inherit', async () => {
     const headers = JSON.parse('{"toString":"a","__proto__":"b","constructor":"c"}') as Record<string, string>;
     const stored = await recordBatch({ messages: [{ value: 'x', headers }], compression: 0, firstOffset: 1n, flags: 0 });
     const decoded = (await decodeFetch(answer([stored]))) as unknown as {
@@ -109,19 +109,19 @@ describe('the fetch answer', () => {
   };
   const batchAt = (offset: number, compression = 0, values = ['x', 'y']) =>
     recordBatch({ messages: values.map((value) => ({ value })), compression, firstOffset: BigInt(offset), flags: 0 });
-  /** Where a batch says how many records it has, and where they begin. */
+  /** Where a batch states its number of records, and where they begin. */
   const [countAt, recordsAt] = [57, 61];
   const withCodec = (batch: Buffer, codec: number): Buffer => (batch.writeUInt8(codec, 22), batch);
 
-  it('holds one record in place of a batch that can not be decoded, at its last offset and with its bytes; the others stay', async () => {
+  it('has one record for a batch that can not be decoded, at its last offset and with its bytes; other batches are unaffected', async () => {
     const damaged: [Buffer, RegExp][] = [
       [withCodec(await batchAt(12), 7), /codec 7/],
       [withCodec(await batchAt(12), 3), /LZ4/],
       [withCodec(await batchAt(12), 2), /./],
       [(await batchAt(12, kafkajs.CompressionTypes.GZIP)).fill(0xff, 80), /./],
       [Buffer.from((await batchAt(12)).fill(0x7f, countAt, countAt + 1)), /more than/],
-      [Buffer.from((await batchAt(12)).fill(3, countAt + 3, recordsAt)), /behind its batch/],
-      [Buffer.from((await batchAt(12)).fill(0xff, recordsAt)), /behind its batch|longer than/],
+      [Buffer.from((await batchAt(12)).fill(3, countAt + 3, recordsAt)), /beyond its batch/],
+      [Buffer.from((await batchAt(12)).fill(0xff, recordsAt)), /beyond its batch|longer than/],
       [await batchAt(12, kafkajs.CompressionTypes.GZIP, ['\0'.repeat(maxUnfoldedBytes), 'y']), /larger/],
     ];
     for (const [batch, why] of damaged) {
@@ -133,12 +133,12 @@ describe('the fetch answer', () => {
     }
   });
 
-  it('has room for so much: what does not fit comes with the next fetch', async () => {
+  it('has limited room: the next fetch returns what does not fit', async () => {
     const large = await batchAt(0, kafkajs.CompressionTypes.GZIP, ['\0'.repeat(maxUnfoldedBytes * 0.6)]);
     expect((await recordsIn(large, large, large, large)).length).toBe(2);
   });
 
-  it('keeps the last offset of a batch whose last records were compacted, and of an empty one', async () => {
+  it('keeps the last offset of an empty batch and of one whose last records were compacted', async () => {
     const compacted = await batchAt(5, 0, ['x']);
     compacted.writeInt32BE(3, 23);
     const empty = (await batchAt(9)).subarray(0, recordsAt);

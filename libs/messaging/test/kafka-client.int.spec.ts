@@ -5,7 +5,7 @@ import { metrics, setLogLevel } from '@tradecore/telemetry';
 import { MessagingError } from '../src/errors.ts';
 import { createTestKafka, type TestKafka } from '../src/testing.ts';
 
-// Real servers on a busy machine: what takes half a second alone takes ten among others.
+// Real servers on a busy machine: what takes half a second alone takes ten seconds under load.
 jest.setTimeout(60_000);
 
 const declarations: TopicDeclaration[] = [topics.orderEvents, topics.userNotifications, topics.deadLetters, topics.relayPosition];
@@ -28,7 +28,7 @@ describe('topics', () => {
     });
   });
 
-  it('that differ from their declaration are refused, every difference by name', async () => {
+  it('that differ from their declaration are refused, and every difference is named', async () => {
     const other = test.another({
       declarations: [
         { ...topics.orderEvents, retentionMs: 1000 },
@@ -39,27 +39,27 @@ describe('topics', () => {
     await expect(refused).rejects.toEqual(fault('topics'));
     const message = await refused.catch((error: Error) => error.message);
     for (const part of [
-      `${orders}: has 3 partitions, declared are 5`,
-      `${orders}: has replication factor 1, wanted is 2`,
-      `${orders}: has retention.ms = 604800000, declared is 1000`,
-      `${notices}: has cleanup.policy = delete, declared is compact`,
+      `${orders}: has 3 partitions; declared: 5`,
+      `${orders}: has replication factor 1; required: 2`,
+      `${orders}: has retention.ms = 604800000; declared: 1000`,
+      `${notices}: has cleanup.policy = delete; declared: compact`,
     ]) {
       expect(message).toContain(part);
     }
   });
 
-  it('may have more partitions than declared, for counts only grow', async () => {
+  it('may have more partitions than declared, because counts only grow', async () => {
     await expect(test.kafka.ensureTopics({ partitions: 2, replication: 1 })).resolves.toMatchObject({ created: [] });
   });
 
-  it('are created by one of several who start at the same moment', async () => {
+  it('are created by one of several processes that start at the same moment', async () => {
     const late: TopicDeclaration = { ...topics.userNotifications, name: 'late' };
     const all = await Promise.all([0, 1, 2].map(() => test.another().ensureTopics({ partitions: 1, replication: 1 }, [late])));
     expect(all).toHaveLength(3);
     expect((await test.kafka.endOffsets('late')).size).toBe(1);
   });
 
-  it('are never made by accident', async () => {
+  it('are never created by accident', async () => {
     await expect(test.kafka.eventBus().publish('no.such', { key: 'a', value: 'x' })).rejects.toEqual(fault('undeclared-topic'));
   });
 });
@@ -97,12 +97,12 @@ describe('the event bus', () => {
     expect(read.filter(({ key }) => String(key) === compression).map(({ value }) => value?.length)).toEqual([5000]);
   });
 
-  it('refuses topics of stored events: the relay alone writes those', async () => {
+  it('refuses topics of stored events: only the relay writes those', async () => {
     await expect(test.kafka.eventBus().publish(orders, { key: 'a', value: 'x' })).rejects.toEqual(fault('forbidden-topic'));
     await expect(test.kafka.eventBus().publish(positions, { key: 'a', value: 'x' })).rejects.toEqual(fault('forbidden-topic'));
   });
 
-  it('refuses what the broker would, before it can harm what travels with it', async () => {
+  it('refuses what the broker would refuse, before it can harm other records of its batch', async () => {
     const bus = test.kafka.eventBus();
     const small = bus.publish(notices, { key: 'small', value: 'x' });
     await expect(bus.publish(notices, { key: 'a', value: 'x'.repeat(1_000_001) })).rejects.toEqual(fault('too-large'));
@@ -127,7 +127,7 @@ describe('the event bus', () => {
     await expect(bus.publish(notices, one(1))).resolves.toBeUndefined();
   });
 
-  it('goes on with a new producer after a flush that failed', async () => {
+  it('continues with a new producer after a failed flush', async () => {
     const missing: TopicDeclaration = { ...topics.userNotifications, name: 'gone' };
     const bus = test.another({ declarations: [...declarations, missing] }).eventBus();
     await expect(bus.publish('gone', { key: 'a', value: 'x' })).rejects.toEqual(fault('send-failed'));
@@ -135,7 +135,7 @@ describe('the event bus', () => {
     expect((await test.readTopic(notices)).filter(({ key }) => String(key) === 'after')).toHaveLength(1);
   });
 
-  it('sends what is queued before it closes, and takes nothing afterwards', async () => {
+  it('sends what is queued before it closes, and accepts nothing afterwards', async () => {
     const kafka = test.another();
     const sent = kafka.eventBus().publish(notices, { key: 'last', value: 'z' });
     await kafka.close();
@@ -157,7 +157,7 @@ describe('a transactional producer', () => {
     await producer.discard();
   });
 
-  it('is fenced by a newer one of the same id: nothing of it is seen, and it stays poisoned', async () => {
+  it('is fenced by a newer one of the same id: its records are never seen, and it stays poisoned', async () => {
     const older = await test.kafka.openTransactional({ transactionalId: 'fence', writer: 'relay' });
     await older.send({ batches: records('before'), ...position(3n) });
     const newer = await test.another().openTransactional({ transactionalId: 'fence', writer: 'relay' });
@@ -170,7 +170,7 @@ describe('a transactional producer', () => {
     await Promise.all([older.discard(), newer.discard()]);
   });
 
-  it('that failed leaves nothing behind, and a new one goes on at once', async () => {
+  it('that failed leaves nothing behind, and a new one continues at once', async () => {
     const before = await read();
     const failing = await test.kafka.openTransactional({ transactionalId: 'fails', writer: 'relay' });
     const large = { topic: orders, messages: [{ key: 'a', value: 'x'.repeat(1_200_000) }] };
@@ -190,7 +190,7 @@ describe('a transactional producer', () => {
     await producer.discard();
   });
 
-  it('discards within a moment, also with a transaction in flight', async () => {
+  it('is discarded quickly, even with a transaction in flight', async () => {
     const producer = await test.kafka.openTransactional({ transactionalId: 'cut', writer: 'relay' });
     const sending = producer.send({ batches: records('cut'), ...position(7n) });
     const startedAt = Date.now();
@@ -204,14 +204,14 @@ describe('a transactional producer', () => {
 describe('the broker', () => {
   it('proves that transactions are on', async () => expect(test.kafka.verifyTransactions()).resolves.toBeUndefined());
 
-  it('says who it is and where its topics end', async () => {
+  it('reports its id and the ends of its topics', async () => {
     expect(await test.kafka.clusterId()).toMatch(/\S/);
     const [starts, ends] = [await test.kafka.startOffsets(notices), await test.kafka.endOffsets(notices)];
     expect([...starts.values()]).toEqual([0n, 0n, 0n]);
     expect([...ends.values()].reduce((sum, each) => sum + each)).toBeGreaterThan(500n);
   });
 
-  it('that has no id of its own yet names no log, though it answers', async () => {
+  it('that answers but has no id yet identifies no log', async () => {
     const { prototype } = createRequire(import.meta.url)('kafkajs/src/cluster') as { prototype: { metadata(): Promise<object> } };
     const metadata = prototype.metadata;
     // As Redpanda answers for up to 10 s after its first start.
@@ -227,7 +227,7 @@ describe('the broker', () => {
     expect(await test.kafka.clusterId()).toMatch(/\S/);
   });
 
-  it('that is not there is named within a few seconds', async () => {
+  it('that is unreachable is reported within a few seconds', async () => {
     const nowhere = test.another({ brokers: ['127.0.0.1:1'] });
     await expect(nowhere.ping()).rejects.toEqual(fault('unreachable'));
   });

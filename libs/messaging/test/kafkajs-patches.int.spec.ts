@@ -13,7 +13,7 @@ import { testBrokers, createTestKafka, readWholeTopic, type TestKafka } from '..
 import { untilReady } from '../src/topics.ts';
 import { until } from './until.ts';
 
-// Real servers on a busy machine: what takes half a second alone takes ten among others.
+// Real servers on a busy machine: what takes half a second alone takes ten seconds under load.
 jest.setTimeout(60_000);
 
 const load = createRequire(import.meta.url);
@@ -29,10 +29,12 @@ const topic: TopicDeclaration = {
   retentionMs: 3_600_000,
 };
 
-/** The mends work on prototypes, so the order matters: first every fault is seen with kafkajs as it comes, then it is mended. */
+/**
+ * The patches change prototypes, so the order matters: each fault is shown with unpatched kafkajs before it is patched.
+ */
 let plain: Kafka;
 let test: TestKafka;
-/** What each scenario gave with kafkajs as it comes. */
+/** The result of each scenario with unpatched kafkajs. */
 const asItComes: Record<string, unknown> = {};
 
 const newKafka = (): Kafka =>
@@ -79,7 +81,7 @@ async function timersOfAnIdleConnection(): Promise<number> {
   return timers;
 }
 
-/** Two transactions open at once on a partition: the one that began second is aborted first; then one is committed. */
+/** Two transactions open at once on a partition: the second is aborted first; then a third is committed. */
 const interleaved = (): Promise<string[]> =>
   withTopic(async (name) => {
     const [first, second] = [transactional(plain, fresh('a')), transactional(plain, fresh('b'))];
@@ -114,7 +116,7 @@ async function committed(name: string, ...producers: ReturnType<typeof transacti
   return (await readWholeTopic(unpatched(newKafka()), name, name)).map(({ value }) => String(value));
 }
 
-/** kafkajs refuses a transaction right behind another now and then (CONCURRENT_TRANSACTIONS); that is not what is asked here. */
+/** kafkajs sometimes refuses a transaction right after another (CONCURRENT_TRANSACTIONS); that is not tested here. */
 async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
   for (let left = 3; ; left -= 1) {
     try {
@@ -125,7 +127,7 @@ async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Questions for the coordinator that five transactions of a warm producer ask. */
+/** How often five transactions of a warm producer look up the coordinator. */
 const coordinatorQuestions = (): Promise<number> =>
   withTopic(async (name) => {
     const producer = transactional(plain, fresh('d'));
@@ -149,7 +151,7 @@ const coordinatorQuestions = (): Promise<number> =>
     return questions;
   });
 
-/** The committed offset that a reader sees while a transaction with a new one is open, and when it is told. */
+/** The committed offset that a reader gets while a transaction with a new one is open, and when it gets it. */
 const offsetDuringTransaction = (): Promise<{ before: string | undefined; waited: boolean }> =>
   withTopic(async (name) => {
     const [producer, admin, group] = [transactional(plain, fresh('e')), plain.admin(), fresh('group')];
@@ -188,7 +190,7 @@ function previousTransactionHangs(apiName: string, times: number): { sent(): num
   return { sent: () => sent, end: () => void (pool['send'] = original) };
 }
 
-/** An offset in a transaction while the broker still ends the previous one, three answers long. */
+/** Commits an offset in a transaction while the broker, for three answers, is still ending the previous one. */
 const offsetsBehindAnother = (): Promise<string> =>
   withTopic(async (name) => {
     const producer = transactional(plain, fresh('f'));
@@ -206,7 +208,7 @@ const offsetsBehindAnother = (): Promise<string> =>
     return said;
   });
 
-/** How many sockets of a fresh client were told not to wait for company. */
+/** How many sockets of a new client have TCP_NODELAY set. */
 async function socketsWithoutNagle(connect: () => Promise<unknown>): Promise<number> {
   const original = Socket.prototype.setNoDelay;
   let told = 0;
@@ -219,7 +221,7 @@ async function socketsWithoutNagle(connect: () => Promise<unknown>): Promise<num
   return told;
 }
 
-/** Fetches in one second by a group that reads nothing, after as many as make it idle; it reads what comes then all the same. */
+/** How often an idle group fetches in one second; it still reads a record that arrives then. */
 const fetchesOfAnIdleGroup = () =>
   withTopic(async (name) => {
     const consumer = plain.consumer({ groupId: fresh('idle'), maxWaitTimeInMs: 50, heartbeatInterval: 200 });
@@ -241,7 +243,7 @@ const fetchesOfAnIdleGroup = () =>
     return inASecond;
   });
 
-/** Makes the next fetch of any consumer fail as a bug in kafkajs or a handler does. */
+/** Makes the next fetch of any consumer fail like a bug in kafkajs or in a handler. */
 function breakNextFetch(): void {
   const group = prototypeOf('kafkajs/src/consumer/consumerGroup');
   const original = group['fetch'] as Method;
@@ -273,47 +275,47 @@ beforeAll(async () => {
 
 afterAll(async () => test.drop());
 
-describe('the mends of kafkajs', () => {
-  it('refuse any other version of it', () => {
+describe('the kafkajs patches', () => {
+  it('refuse any other version', () => {
     expect(() => patchKafkajs('2.3.0')).toThrow(expect.objectContaining({ fault: 'kafkajs-version' }) as MessagingError);
   });
 
-  it('let an idle connection rest: as it comes, it sets a timer each millisecond', async () => {
+  it('let an idle connection rest: unpatched, it sets a timer every millisecond', async () => {
     expect(asItComes['timers']).toBeGreaterThan(30);
     expect(await timersOfAnIdleConnection()).toBeLessThan(10);
   });
 
-  it('let an idle group wait longer for the next byte: as it comes, it asks as often as ever', async () => {
+  it('let an idle group wait longer for the next byte: unpatched, it fetches as often as a busy one', async () => {
     expect(asItComes['idle']).toBeGreaterThan(6);
     expect(await fetchesOfAnIdleGroup()).toBeLessThan(5);
   });
 
-  it('hide the records of interleaved aborted transactions: as it comes, they are delivered', async () => {
+  it('hide the records of interleaved aborted transactions: unpatched, they are delivered', async () => {
     expect(asItComes['interleaved']).toContain('aborted-1');
     expect(await interleaved()).toEqual(['committed']);
   });
 
-  it('take no key of a user for the end of a transaction: as it comes, aborted records are delivered', async () => {
+  it("do not mistake a user's key for an abort marker: unpatched, aborted records are delivered", async () => {
     expect(asItComes['markerLikeKey']).toContain('aborted-2');
     expect(await markerLikeKey()).toEqual(['committed']);
   });
 
-  it('remember the coordinator of a transactional producer: as it comes, it is asked for three times in each transaction', async () => {
+  it('remember the coordinator of a transactional producer: unpatched, it is looked up three times in each transaction', async () => {
     expect(asItComes['questions']).toBeGreaterThanOrEqual(10);
     expect(await coordinatorQuestions()).toBe(0);
   });
 
-  it('read a committed offset only when no transaction may still move it: as it comes, the old one is told', async () => {
+  it('read a committed offset only when no transaction can still change it: unpatched, the old one is returned', async () => {
     expect(asItComes['offset']).toEqual({ before: '-1', waited: false });
     expect(await offsetDuringTransaction()).toEqual({ before: '7', waited: true });
   });
 
-  it('wait until the broker has ended the previous transaction: as it comes, an offset behind it is refused', async () => {
+  it('wait until the broker has ended the previous transaction: unpatched, an offset sent after it is refused', async () => {
     expect(asItComes['offsets behind another']).toMatch(/another concurrent operation/);
     expect(await offsetsBehindAnother()).toBe('added after 4');
   });
 
-  it('send small requests at once: as it comes, they wait for the acknowledgement of the one before', async () => {
+  it('send small requests at once: unpatched, they wait for the previous acknowledgement', async () => {
     expect(asItComes['no delay']).toBe(0);
     expect(await socketsWithoutNagle(() => test.another().ping())).toBeGreaterThan(0);
   });
@@ -323,7 +325,7 @@ describe('a broker without transactions', () => {
   it('is refused at start, and the settings to look at are named', async () => {
     const broker = prototypeOf('kafkajs/src/broker');
     const original = broker['initProducerId'] as Method;
-    // As a Redpanda with enable_transactions=false answers.
+    // The answer of Redpanda with enable_transactions=false.
     broker['initProducerId'] = async () => {
       throw new kafkajs.KafkaJSNonRetriableError('The transactional id authorization failed');
     };
@@ -342,7 +344,7 @@ describe('a broker without transactions', () => {
 });
 
 describe('the end of a transaction', () => {
-  it('is asked for once: after any doubt the producer is thrown away, and the next one finds nothing of it', async () => {
+  it('is requested once: in doubt the producer is discarded, and the next one finds no trace of the transaction', async () => {
     const contents = (value: string) => ({
       batches: [{ topic: 'patches', messages: [{ key: 'end', value }] }],
       group: 'end',
@@ -380,7 +382,7 @@ describe('a record whose acknowledgement is lost', () => {
   const stored = async (key: string) =>
     (await test.readTopic('patches')).filter((each) => String(each.key) === key).map(({ value }) => String(value));
 
-  it('makes a producer of kafkajs swallow the next record: its number is given twice, and the broker takes it for a repetition', async () => {
+  it('makes a kafkajs producer lose the next record: it reuses the sequence number, and the broker takes it for a duplicate', async () => {
     const producer = plain.producer({ idempotent: true, createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
     await producer.connect();
     const send = (value: string) => producer.send({ topic: `${test.namespace}.patches`, messages: [{ key: 'swallow', value }] });
@@ -391,7 +393,7 @@ describe('a record whose acknowledgement is lost', () => {
     await producer.disconnect();
   });
 
-  it('makes the bus take a new producer: the next record is stored', async () => {
+  it('makes the bus open a new producer: the next record is stored', async () => {
     const bus = test.another().eventBus();
     loseNextAnswer();
     await expect(bus.publish('patches', { key: 'kept', value: 'first' })).rejects.toMatchObject({ fault: 'send-failed' });
@@ -400,7 +402,7 @@ describe('a record whose acknowledgement is lost', () => {
   });
 });
 
-describe('what kafkajs says', () => {
+describe('what kafkajs logs', () => {
   const entry = (level: number, message: string) => ({ level, log: { timestamp: '', message } });
   it.each([
     [1, 'Response AddPartitionsToTxn(key: 24, version: 1)', 'debug'],
@@ -408,11 +410,11 @@ describe('what kafkajs says', () => {
     [4, 'Consumer has joined the group', 'debug'],
     [1, 'Connection error: connect ECONNREFUSED', 'error'],
     [2, 'something else', 'warn'],
-  ])('at level %i, %s, is said at %s', (level, message, wanted) => expect(severity(entry(level, message))).toBe(wanted));
+  ])('at level %i as "%s" is logged at %s', (level, message, wanted) => expect(severity(entry(level, message))).toBe(wanted));
 });
 
-describe('a consumer that died for good', () => {
-  it('stays dead as kafkajs comes, and tells nobody but a listener', async () => {
+describe('a consumer that died', () => {
+  it('stays dead in plain kafkajs, and only a listener learns of it', async () => {
     const name = `${test.namespace}.patches`;
     const consumer = plain.consumer({ groupId: fresh('dead'), maxWaitTimeInMs: 50 });
     const crashes: boolean[] = [];
@@ -430,7 +432,7 @@ describe('a consumer that died for good', () => {
     await consumer.disconnect();
   });
 
-  it('is made anew by the supervisor and goes on', async () => {
+  it('is replaced by the supervisor, and consuming continues', async () => {
     const seen: string[] = [];
     const consumer = test.another().runConsumer({
       group: 'reborn',

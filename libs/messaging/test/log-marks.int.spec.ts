@@ -4,7 +4,7 @@ import { createTestKafka, type TestKafka } from '../src/testing.ts';
 
 const topic = topics.userNotifications.name;
 
-describe('a topic that is deleted and made anew', () => {
+describe('a recreated topic', () => {
   let test: TestKafka;
   beforeAll(async () => {
     test = await createTestKafka({ declarations: [topics.userNotifications], partitions: 1 });
@@ -26,7 +26,7 @@ describe('a topic that is deleted and made anew', () => {
     return others.size > 0;
   };
 
-  it('is another log, by its id or by the last record that was read', async () => {
+  it('is another log, by its id or by the last record read', async () => {
     await publish('1', '2');
     const id = (await test.kafka.topicIds([topic])).get(topic);
     expect(id).toMatch(/^[0-9a-f]{32}$/);
@@ -41,7 +41,7 @@ describe('a topic that is deleted and made anew', () => {
     await test.remake(topic);
     expect(await others()).toEqual(['byId', 'byRecord', 'byBoth']); // the log ends before the record
     await publish('1', '2', '3', '4');
-    expect(await others()).toEqual(['byId', 'byRecord', 'byBoth']); // another record stands there
+    expect(await others()).toEqual(['byId', 'byRecord', 'byBoth']); // another record has that offset
     expect((await test.kafka.topicIds([topic, 'missing'])).get(topic)).not.toBe(id);
   });
 });

@@ -10,13 +10,13 @@ const fault = (name: string) => expect.objectContaining({ fault: name }) as Erro
 describe('names', () => {
   const [bare, spaced] = ['', 'blue'].map((namespace) => new Names(namespace, Object.values(topics))) as [Names, Names];
 
-  it('stand behind the namespace on the broker, and without it here', () => {
+  it('have the namespace in front on the broker, and not here', () => {
     expect(bare.onBroker('transport.order-events')).toBe('transport.order-events');
     expect(spaced.onBroker('transport.order-events')).toBe('blue.transport.order-events');
     expect(spaced.ours('blue.transport.order-events')).toBe('transport.order-events');
   });
 
-  it('are written by whom their declaration says, by nobody else, and never undeclared', () => {
+  it('may be written only by their declared writer, and never when undeclared', () => {
     expect(spaced.writable(topics.orderEvents.name, 'relay')).toBe('blue.transport.order-events');
     expect(spaced.writable(topics.marketData.name, 'services')).toBe('blue.transport.market-data');
     expect(() => spaced.writable(topics.orderEvents.name, 'services')).toThrow(fault('forbidden-topic'));
@@ -38,7 +38,7 @@ describe('a dead letter', () => {
   };
   const note = { group: 'orders', reason: 'undecodable', detail: 'no-json', attempts: 1, error: new Error('why') } as const;
 
-  it('has a fixed key, the original bytes, key and headers, and what is said', () => {
+  it('has a fixed key, the original bytes, key and headers, and the note', () => {
     const letter = toDeadLetter(original, note, 10_000);
     expect(letter).toMatchObject({
       key: 'orders/transport.order-events/4/9007199254740993',
@@ -58,11 +58,11 @@ describe('a dead letter', () => {
     expect(String(letter.headers?.['dl_error'])).toContain('why');
   });
 
-  it('of a record without a value says so', () => {
+  it('of a record without a value is marked as such', () => {
     expect(toDeadLetter({ ...original, value: null }, note, 10_000).headers).toMatchObject({ original_null: 'true' });
   });
 
-  it('is never larger than it may be: the value loses its end, and the letter says how long it was', () => {
+  it('never exceeds the limit: its value is truncated, and a header holds the original size', () => {
     const size = fc.integer({ min: 0, max: 20_000 });
     fc.assert(
       fc.property(size, (bytes) => {

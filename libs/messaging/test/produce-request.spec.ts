@@ -47,7 +47,7 @@ describe('the produce request', () => {
   beforeAll(() => void (Date.now = () => 1_795_435_724_871));
   afterAll(() => void (Date.now = now));
 
-  it('has the same bytes as the one of kafkajs, whatever is in it', async () => {
+  it('has the same bytes as that of kafkajs, whatever it contains', async () => {
     await fc.assert(
       fc.asyncProperty(parameters, async (each) => {
         const expected = (await theirs(each).encode()).buffer;
@@ -57,7 +57,7 @@ describe('the produce request', () => {
     );
   });
 
-  it('leaves headers without a value out', async () => {
+  it('omits headers without a value', async () => {
     const request = (headers: object) =>
       encodeProduce({
         acks: -1,
@@ -71,7 +71,7 @@ describe('the produce request', () => {
 describe('the checksum', () => {
   it('is CRC-32C', () => expect(crc32c(Buffer.from('123456789')) >>> 0).toBe(0xe3069283));
 
-  it('is the one of kafkajs for bytes of any length', () => {
+  it('equals that of kafkajs for bytes of any length', () => {
     const crc = load('kafkajs/src/protocol/recordBatch/crc32C') as (bytes: Buffer) => number;
     fc.assert(fc.property(bytes, (each) => expect(crc32c(each) >>> 0).toBe(crc(each))));
   });

@@ -13,8 +13,9 @@ import { Pauses } from './pauses.ts';
 const log = logger('consumer');
 
 /**
- * Timing. `maxWaitMs` does not delay data (a fetch returns with the first byte); it bounds the notice of a rebalance, the return from a pause, and
- * the stop: kafkajs waits for the fetch in flight. Where nothing comes for a second a fetch waits 500 ms: see `restWhenIdle`.
+ * `maxWaitMs` does not delay data (a fetch returns with the first byte). It bounds how soon a rebalance, a resume or a
+ * stop takes effect, because kafkajs waits for the fetch in flight. After a second without data a fetch waits 500 ms:
+ * see `restWhenIdle`.
  */
 const heartbeatMs = 1_000;
 const maxWaitMs = 100;
@@ -23,37 +24,39 @@ const hintEveryMs = 500;
 const joinGraceMs = 1_500;
 const backOff = { firstMs: 100, maxMs: 5_000 };
 
-/** A batch that fails once more waits longer: 100 ms, doubled up to 5 s, with 20 % jitter. */
+/** The wait before a failed batch is repeated: 100 ms, doubled each time up to 5 s, with 20 % jitter. */
 const backOffMs = (attempt: number): number =>
   Math.min(backOff.firstMs * 2 ** attempt, backOff.maxMs) * (0.8 + Math.random() * 0.4);
 
-/** What one life of a consumer shares with its supervisor. */
+/** What a group member shares with its supervisor. */
 export interface MemberContext {
   readonly client: Client;
   readonly names: Names;
   readonly options: ConsumerOptions;
-  /** The group in metrics. */
+  /** The group's label in metrics. */
   readonly label: string;
   readonly lag: Lag;
   /** Log start and last stable offset of each partition. */
   readonly ends: (partitions: readonly TopicPartition[]) => Promise<AssignedPartition[]>;
-  /** Everything is to stay paused. */
+  /** True when everything must stay paused. */
   readonly pausedAll: () => boolean;
   readonly onState: (state: 'joined' | 'rebalancing') => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** One life of a kafkajs consumer in its group, from joining to leaving or crashing. */
+/** One kafkajs consumer in its group, from joining to leaving or crashing. */
 export class GroupMember {
   assignment: readonly TopicPartition[] = [];
   lastHeartbeatAt = 0;
   lastProgressAt = 0;
-  /** Rejects nothing: resolves with the error when the consumer has died for good. */
+  /** Never rejects: resolves with the error when the consumer has died. */
   readonly died: Promise<Error>;
   readonly #consumer: Consumer;
   readonly #pauses: Pauses;
   readonly #hints = new Map<string, TopicPartition & { nextOffset: bigint }>();
-  /** What the next fetch of a partition must ask for; a batch fetched from elsewhere is from before a seek. */
+  /**
+   * The offset that the next fetch of a partition must start at; a batch fetched from another offset predates a seek.
+   */
   readonly #expected = new Map<string, bigint>();
   readonly #attempts = new Map<string, number>();
   readonly #inFlight = new Map<string, Promise<void>>();
@@ -65,7 +68,7 @@ export class GroupMember {
   #left = false;
   #handlerPauses = 0;
   #heartbeat: (() => Promise<void>) | undefined;
-  /** The group's answer that this member must join again; kafkajs hears of it when the batches in flight are done. */
+  /** The group's error that makes this member rejoin; passed to kafkajs once the batches in flight are done. */
   #lost: unknown;
 
   constructor(private readonly context: MemberContext) {
@@ -88,7 +91,7 @@ export class GroupMember {
     this.#listen(resolve);
   }
 
-  /** Joins and consumes. Resolves when running; rejects, or `died` resolves, when it can't. */
+  /** Joins and consumes. Resolves when running; on failure it rejects or `died` resolves. */
   async start(): Promise<void> {
     const { names, options } = this.context;
     await this.#consumer.connect();
@@ -131,7 +134,7 @@ export class GroupMember {
     return this.#commit([position]);
   }
 
-  /** Finishes what is in flight, leaves the group, closes. Never throws. */
+  /** Finishes batches in flight, leaves the group, closes. Never throws. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#settle();
@@ -144,7 +147,10 @@ export class GroupMember {
     this.context.client.cut();
   }
 
-  /** A member that goes in the middle of joining stays in the group as a ghost for a session timeout: waits a moment for the join. */
+  /**
+   * Waits briefly for a join in progress: a member that leaves during a join stays in the group as a ghost until its
+   * session times out.
+   */
   async #settle(): Promise<void> {
     for (let waited = 0; !this.#owned && this.#alive && waited < joinGraceMs; waited += 20) await delay(20);
   }
@@ -171,9 +177,9 @@ export class GroupMember {
     });
   }
 
-  /** Runs synchronously inside kafkajs's join, so that nothing can be fetched before the pause. */
+  /** Runs synchronously inside kafkajs's join, so that nothing is fetched before the pause. */
   #onJoin({ payload: { memberAssignment } }: ConsumerGroupJoinEvent): void {
-    if (this.#left) return; // a join that took longer than the stop waited for it
+    if (this.#left) return; // the join took longer than `stop` waited for it
     this.#revoke();
     this.#generation += 1;
     this.#owned = true;
@@ -205,20 +211,23 @@ export class GroupMember {
     this.#tell(() => this.context.options.onRevoked?.(revoked));
   }
 
-  /** A listener's fault must not reach kafkajs. */
+  /** An error in a listener must not reach kafkajs. */
   #tell(listener: () => void): void {
     try {
       listener();
     } catch (error) {
       this.context.onError(error);
-      log.error({ err: error }, 'a listener of the consumer failed');
+      log.error({ err: error }, 'consumer listener failed');
     }
   }
 
   #isCurrent = (generation: number): boolean =>
     this.#owned && !this.#stopping && this.#lost === undefined && generation === this.#generation;
 
-  /** Asks where to go on and seeks there; until then the partitions are paused. Repeats until it succeeds or they are no longer ours. */
+  /**
+   * Asks where to resume and seeks there; the partitions are paused meanwhile. Repeats until it succeeds or they are no
+   * longer ours.
+   */
   async #position(partitions: readonly TopicPartition[], generation: number): Promise<void> {
     if (partitions.length === 0) return;
     this.#pauses.add('positioning', partitions);
@@ -232,7 +241,7 @@ export class GroupMember {
         return;
       } catch (error) {
         this.context.onError(error);
-        log.warn({ err: error, group: this.context.options.group }, 'positions are not known; asking again');
+        log.warn({ err: error, group: this.context.options.group }, 'positions unknown; asking again');
       }
       await delay(backOffMs(attempt), undefined, { ref: false });
     }
@@ -249,7 +258,10 @@ export class GroupMember {
     this.#pauses.remove('positioning', assigned);
   }
 
-  /** Lets no error of a handler out, for it would crash kafkajs: it leaves the offset unresolved and repositions instead. */
+  /**
+   * A handler's error would crash kafkajs, so it never leaves here: the offset stays unresolved and the partition is
+   * repositioned.
+   */
   async #onBatch(payload: EachBatchPayload): Promise<void> {
     const where = { topic: this.context.names.ours(payload.batch.topic), partition: payload.batch.partition };
     const key = partitionKey(where);
@@ -257,7 +269,7 @@ export class GroupMember {
     this.#heartbeat = payload.heartbeat;
     if (this.#lost !== undefined) throw this.#lost;
     if (!this.#isCurrent(generation) || this.#pauses.isPaused(where)) return;
-    // kafkajs keeps `fetchedOffset` on its batches; its types leave it out.
+    // kafkajs sets `fetchedOffset` on its batches; its types omit it.
     const { fetchedOffset } = payload.batch as unknown as { fetchedOffset: string };
     if (this.#expected.get(key) !== BigInt(fetchedOffset)) {
       void this.#position([where], generation);
@@ -278,7 +290,7 @@ export class GroupMember {
     } catch (error) {
       batchFailuresTotal.inc({ group: this.context.label });
       this.context.onError(error);
-      log.warn({ err: error, group, ...where, offset: String(batch.firstOffset) }, 'batch failed; it is repeated');
+      log.warn({ err: error, group, ...where, offset: String(batch.firstOffset) }, 'batch failed; repeating it');
       if (this.#isCurrent(generation)) this.#repeatLater(where, generation);
       return;
     }
@@ -317,7 +329,7 @@ export class GroupMember {
     });
   }
 
-  /** Heartbeats while a handler works; kafkajs itself sends them between batches only. */
+  /** Sends heartbeats while a handler works; kafkajs sends them only between batches. */
   #beat(): void {
     if (this.#inFlight.size === 0 || !this.#heartbeat) return;
     this.#heartbeat().catch((error: unknown) => {

@@ -2,8 +2,8 @@ import { partitionKey, type TopicPartition } from '../message.ts';
 import { lag } from '../metrics.ts';
 
 /**
- * The lag of one consumer's partitions. The last value stays while a partition's position is looked up and while the consumer is between two
- * lives: who reads then sees how far it was behind, not that it is gone.
+ * The lag of one consumer's partitions. The last value stays while a position is looked up and while the consumer is
+ * being replaced, so a reader sees how far behind it was instead of no value.
  */
 export class Lag {
   readonly #shown = new Map<string, TopicPartition>();
@@ -15,7 +15,7 @@ export class Lag {
     lag.set({ group: this.group, topic, partition: String(partition) }, Math.max(0, Number(records)));
   }
 
-  /** These are the consumer's partitions by now: the series of all others end. */
+  /** Keeps the series of these partitions, which are now the consumer's, and ends all others. */
   keepOnly(mine: readonly TopicPartition[]): void {
     const kept = new Set(mine.map(partitionKey));
     for (const [key, { topic, partition }] of this.#shown) {

@@ -9,12 +9,14 @@ import { newCluster, readPartition, type Cluster } from './topic-reader.ts';
 
 const load = createRequire(import.meta.url);
 
-/** Metadata, and the first version that tells the ids of topics (KIP-516; Apache Kafka 2.8). kafkajs asks by version 6. */
+/** Metadata, and its first version that returns topic ids (KIP-516; Apache Kafka 2.8). kafkajs uses version 6. */
 const [apiKey, apiVersion] = [3, 10];
 const noId = '0'.repeat(32);
-/** A topic made anew under a consumer that reads it is noticed after this long. */
+/** A topic recreated while a consumer reads it is noticed within this time. */
 const watchEveryMs = 2_000;
-/** The last record before a position is looked for among so many offsets: the others are markers of transactions, one each. */
+/**
+ * How many offsets before a position are searched for its last record: the others are transaction markers, one each.
+ */
 const near = 16n;
 
 const fingerprintOf = ({ key, value, timestamp }: IncomingMessage): string =>
@@ -25,11 +27,11 @@ const fingerprintOf = ({ key, value, timestamp }: IncomingMessage): string =>
     .digest('hex')
     .slice(0, 32);
 
-/** What stands beside an offset, so that it is not taken for one of another log: the topic's id, and the last record read with its fingerprint. */
+/** Stored with an offset to identify its log: the topic's id, and the last record read with its fingerprint. */
 export const markOf = (topicId: string | undefined, last?: IncomingMessage): string =>
   `${topicId ?? '-'}${last ? ` ${last.offset} ${fingerprintOf(last)}` : ''}`;
 
-/** Tells a topic that was deleted and made anew from the one that it was: by its id, where the broker has none by the last record read. */
+/** Tells a recreated topic from the original: by its id or, if the broker has no ids, by the last record read. */
 export class LogMarks {
   #open: Promise<{ client: Client; cluster: Cluster }> | undefined;
   #isClosed = false;
@@ -40,7 +42,7 @@ export class LogMarks {
     private readonly offsets: (topic: string) => Promise<{ partition: number; low: string; high: string }[]>,
   ) {}
 
-  /** Ids of topics that are there, where the broker has ids. */
+  /** Ids of the topics that exist; empty if the broker has no ids. */
   async topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const ids = await this.#with((cluster) =>
       fetchTopicIds(
@@ -52,8 +54,8 @@ export class LogMarks {
   }
 
   /**
-   * Of these partitions those whose mark is of another log than the one that is there now, by `partitionKey`; `ids`: `topicIds`. Where ids can't be compared
-   * and the last record was deleted from the log, nobody can tell: it is taken for the same.
+   * The partitions, by `partitionKey`, whose mark belongs to a different log from the current one; `ids`: `topicIds`.
+   * If ids can't be compared and the last record is deleted from the log, the log counts as the same.
    */
   async otherLogs(
     partitions: readonly TopicPartition[],
@@ -72,7 +74,10 @@ export class LogMarks {
     return new Set(marked.filter((_, n) => others[n]).map((each) => partitionKey(each)));
   }
 
-  /** Marks of positions up to which nothing was read, where the broker has no ids: those of the last record before each, if it is near. */
+  /**
+   * Marks for positions without a read, if the broker has no ids: the mark of the last record before each, if it is
+   * near.
+   */
   async marksBefore(topic: string, positions: ReadonlyMap<number, bigint>): Promise<ReadonlyMap<string, string>> {
     const marks = new Map<string, string>();
     const starts = new Map((await this.offsets(topic)).map(({ partition, low }) => [partition, BigInt(low)]));
@@ -85,7 +90,7 @@ export class LogMarks {
     return marks;
   }
 
-  /** Committed records of one partition, from an offset on, before another, a fetch at a time. */
+  /** Reads the committed records of one partition with `from` <= offset < `to`; `take` receives one fetch per call. */
   async read(
     { topic, partition }: TopicPartition,
     { from, to }: { readonly from: bigint; readonly to: bigint },
@@ -100,7 +105,7 @@ export class LogMarks {
     });
   }
 
-  /** Repositions a consumer when a topic of its is another one than it was; for as long as it runs. */
+  /** While the consumer runs, repositions it when one of its topics was recreated. */
   watch(consumer: Pick<RunningConsumer, 'status' | 'reposition'>, topics: readonly string[]): void {
     let known: ReadonlyMap<string, string> = new Map();
     const look = async (): Promise<void> => {
@@ -110,13 +115,13 @@ export class LogMarks {
       if (isOther) consumer.reposition();
     };
     const lookAndWait = async (): Promise<void> => {
-      await look().catch(() => undefined); // the next look asks again
+      await look().catch(() => undefined); // the next look retries
       if (!this.#isClosed && consumer.status().state !== 'stopped') setTimeout(() => void lookAndWait(), watchEveryMs).unref();
     };
     void lookAndWait();
   }
 
-  /** For good: a look that is under way opens no connection any more. */
+  /** Final: a look in progress opens no new connection. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#disconnect();
@@ -130,7 +135,7 @@ export class LogMarks {
     open?.client.cut();
   }
 
-  /** The ends are asked for now, after the mark was written: another consumer may have written it a moment ago. */
+  /** Asks for the ends after the mark was written: another consumer may have written it a moment ago. */
   async #isOther(where: TopicPartition, offset: bigint, fingerprint: string | undefined): Promise<boolean> {
     const { low = '0', high = '0' } =
       (await this.offsets(where.topic)).find(({ partition }) => partition === where.partition) ?? {};
@@ -152,7 +157,7 @@ export class LogMarks {
     try {
       return await ask((await this.#open).cluster);
     } catch (error) {
-      await this.#disconnect(); // the next question is asked over a new connection
+      await this.#disconnect(); // the next request opens a new connection
       throw error;
     }
   }
@@ -168,7 +173,7 @@ export class LogMarks {
   }
 }
 
-/** Nothing where the broker is too old to tell, or has no ids. */
+/** Empty if the broker is too old or has no ids. */
 async function fetchTopicIds(cluster: Cluster, topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const { versions, connectionPool } = await cluster.brokerPool.findConnectedBroker();
   if ((versions?.[apiKey]?.maxVersion ?? 0) < apiVersion) return new Map();
@@ -179,13 +184,13 @@ async function fetchTopicIds(cluster: Cluster, topics: readonly string[]): Promi
   });
 }
 
-/** Topics by name, none made by asking, nobody's permissions told. */
+/** Topics by name, without auto-creation and without permissions. */
 function encodeRequest(topics: readonly string[]): Buffer {
   const asked = topics.map((topic) => Buffer.concat([Buffer.alloc(16), compactString(topic), noTags]));
   return Buffer.concat([noTags, compactArray(asked), Buffer.from([0, 0, 0]), noTags]);
 }
 
-/** The answer's bytes behind the correlation id, as far as the ids of topics go. */
+/** Decodes the response after the correlation id, up to the topic ids. */
 function decodeAnswer(bytes: Buffer): ReadonlyMap<string, string> {
   const fields = new Fields(bytes);
   fields.skipTags();

@@ -1,10 +1,10 @@
 import type { Consumer } from 'kafkajs';
 import { partitionKey, type TopicPartition } from '../message.ts';
 
-/** Why a partition is not fetched at the moment; it is fetched again when no reason is left. */
+/** Why a partition is not being fetched; fetching resumes when no reason is left. */
 export type PauseReason = 'positioning' | 'back-off' | 'everything' | `handler-${number}`;
 
-/** Keeps the reasons for which partitions are paused, so that one who resumes does not undo another's pause. */
+/** Keeps the reasons why partitions are paused, so that one resume does not undo another pause. */
 export class Pauses {
   readonly #reasons = new Map<string, Set<PauseReason>>();
   constructor(
@@ -28,7 +28,7 @@ export class Pauses {
     if (free.length > 0) this.consumer.resume(this.#named(free));
   }
 
-  /** A new assignment: nothing is known of the old one's pauses. */
+  /** Forgets all pauses, for a new assignment. */
   clear(): void {
     this.#reasons.clear();
   }

@@ -4,16 +4,16 @@ import { compactArray, compactString, Fields, int32, noTags } from '../wire/flex
 
 const load = createRequire(import.meta.url);
 
-/** OffsetFetch, and the first version that can ask for stable offsets only (KIP-447; Apache Kafka 2.5, Redpanda 22). */
+/** OffsetFetch, and its first version that can request only stable offsets (KIP-447; Apache Kafka 2.5, Redpanda 22). */
 const apiKey = 9;
 const apiVersion = 7;
 
-/** The broker answers this for a group with a transaction that is being ended; asked again each 5 ms, at most for 20 s. */
+/** The broker's answer while a transaction of the group is ending; retried every 5 ms for at most 20 s. */
 const unstable = 'UNSTABLE_OFFSET_COMMIT';
 const unstableCode = 88;
 const wait = { everyMs: 5, deadlineMs: 20_000 };
 
-/** A group's committed offsets as kafkajs wants them; -1 = none. */
+/** A group's committed offsets as kafkajs expects them; -1 = none. */
 interface OffsetFetchAnswer {
   readonly errorCode: number;
   readonly responses: readonly {
@@ -33,7 +33,9 @@ interface Connected {
   readonly connectionPool: { send(request: object): Promise<OffsetFetchAnswer> };
 }
 
-/** The request's bytes behind kafkajs's header v1. Flexible versions have header v2, which is v1 and (no) tagged fields. */
+/**
+ * The request's bytes after kafkajs's header v1. Flexible versions use header v2: v1 plus tagged fields (none here).
+ */
 function encodeRequest({ groupId, topics }: OffsetFetchRequest): Buffer {
   const asked = topics.map(({ topic, partitions }) =>
     Buffer.concat([compactString(topic), compactArray(partitions.map(({ partition }) => int32(partition))), noTags]),
@@ -42,7 +44,7 @@ function encodeRequest({ groupId, topics }: OffsetFetchRequest): Buffer {
   return Buffer.concat([noTags, compactString(groupId), compactArray(asked), requireStable, noTags]);
 }
 
-/** The answer's bytes behind the correlation id. */
+/** Decodes the response after the correlation id. */
 function decodeAnswer(bytes: Buffer): OffsetFetchAnswer {
   const fields = new Fields(bytes);
   fields.skipTags();
@@ -68,12 +70,12 @@ function refuse(answer: OffsetFetchAnswer): OffsetFetchAnswer {
   const codes = [answer.errorCode, ...answer.responses.flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorCode))];
   const code = codes.find((each) => each !== 0);
   if (code === undefined) return answer;
-  if (code === unstableCode) throw Object.assign(new Error('a transaction of the group is being ended'), { type: unstable });
+  if (code === unstableCode) throw Object.assign(new Error('a transaction of the group is still ending'), { type: unstable });
   const { createErrorFromCode } = load('kafkajs/src/protocol/error') as { createErrorFromCode: (code: number) => Error };
   throw createErrorFromCode(code);
 }
 
-/** Asks for stable offsets; nothing when the broker is too old to promise them. */
+/** Fetches stable offsets; undefined when the broker is too old to support them. */
 export async function fetchStableOffsets(broker: object, request: OffsetFetchRequest): Promise<OffsetFetchAnswer | undefined> {
   const { versions, connectionPool } = broker as Connected;
   if ((versions?.[apiKey]?.maxVersion ?? 0) < apiVersion) return undefined;

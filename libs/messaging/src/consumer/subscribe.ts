@@ -14,15 +14,18 @@ export interface SubscribePort {
   deadLetter(original: IncomingMessage, note: DeadLetterNote): Promise<void>;
 }
 
-/** Between attempts at one record: 50 ms, doubled. */
+/** The wait between attempts at one record: 50 ms, doubled each time. */
 const firstWaitMs = 50;
 
-/** Where a partition goes on. What was deleted before it was read is lost, and said; an end before the position is another log's: throws. */
+/**
+ * Where a partition resumes. Logs records that were deleted unread; throws when the log ends before the position, for
+ * it is another log.
+ */
 function positionIn(partition: AssignedPartition, committed: bigint | undefined, group: string): bigint {
   const { startOffset, endOffset } = partition;
   const position = committed ?? startOffset;
   const key = partitionKey(partition);
-  if (position > endOffset) throw new Error(`${key} ends at ${endOffset}, it was read up to ${position}: another log`);
+  if (position > endOffset) throw new Error(`${key} ends at ${endOffset} but was read up to ${position}: it is another log`);
   if (position >= startOffset) return position;
   log.error({ group, partition: key, position, startOffset }, 'records were deleted before they were read');
   return startOffset;
@@ -39,7 +42,7 @@ export function subscribe(
     const { undecodable: detail } = message;
     if (detail !== undefined) return port.deadLetter(message, { group, reason: 'undecodable', detail, attempts: 1 });
     for (let attempt = 1; ; attempt += 1) {
-      if (batch.isStale()) throw new Error('the partition was taken away');
+      if (batch.isStale()) throw new Error('the partition was revoked');
       try {
         return await handler(message);
       } catch (error) {

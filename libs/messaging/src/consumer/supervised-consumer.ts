@@ -11,7 +11,10 @@ import type { Names } from '../names.ts';
 
 const log = logger('consumer');
 
-/** The wait before a dead consumer is made anew: 200 ms, doubled up to 5 s; short again after a life of a minute. */
+/**
+ * The wait before a dead consumer is replaced: 200 ms, doubled up to 5 s; 200 ms again after a consumer that ran for a
+ * minute.
+ */
 const restart = { firstMs: 200, maxMs: 5_000, healthyAfterMs: 60_000 };
 
 /** What the supervisor needs from the broker. */
@@ -22,8 +25,9 @@ export interface SupervisorContext {
 }
 
 /**
- * Keeps one consumer alive. kafkajs restarts itself after some errors and stays dead after others (a TypeError in it or in a handler,
- * a lost coordinator, a lock that timed out), telling nobody but its event listener. Here every death leads to a new consumer, with back-off.
+ * Keeps one consumer alive. kafkajs restarts itself after some errors and stays dead after others (a TypeError in it or
+ * in a handler, a lost coordinator, a lock timeout), which only its event listener learns. Here a new consumer follows
+ * every death, with back-off.
  */
 export class SupervisedConsumer implements RunningConsumer {
   #member: GroupMember | undefined;
@@ -31,7 +35,7 @@ export class SupervisedConsumer implements RunningConsumer {
   #restarts = 0;
   #lastError: string | undefined;
   #pausedAll = false;
-  /** The group in metrics. */
+  /** The group's label in metrics. */
   readonly #label: string;
   readonly #lag: Lag;
   readonly #stop = new AbortController();
@@ -79,7 +83,7 @@ export class SupervisedConsumer implements RunningConsumer {
   }
 
   async commit(position: TopicPartition & { readonly nextOffset: bigint }): Promise<void> {
-    if (!this.#member) throw new MessagingError('closed', `consumer of ${this.options.group} is not running`);
+    if (!this.#member) throw new MessagingError('closed', `the consumer of ${this.options.group} is not running`);
     await this.#member.commit(position);
   }
 
@@ -99,7 +103,7 @@ export class SupervisedConsumer implements RunningConsumer {
       this.#restarts += 1;
       consumerRestartsTotal.inc({ group: this.#label });
       if (Date.now() - bornAt > restart.healthyAfterMs) wait = restart.firstMs;
-      log.error({ err: error, group: this.options.group, waitMs: wait }, 'consumer died; making a new one');
+      log.error({ err: error, group: this.options.group, waitMs: wait }, 'consumer died; starting a new one');
       await delay(wait, undefined, { signal, ref: false }).catch(() => undefined);
       wait = Math.min(wait * 2, restart.maxMs);
     }
@@ -107,7 +111,7 @@ export class SupervisedConsumer implements RunningConsumer {
     this.#state = 'stopped';
   }
 
-  /** One life: resolves with the error that ended it, or with nothing when it was stopped. */
+  /** Runs one member; resolves with the error that ended it, or with undefined when it was stopped. */
   async #live(): Promise<unknown> {
     const { signal } = this.#stop;
     const { newClient, names, ends } = this.context;

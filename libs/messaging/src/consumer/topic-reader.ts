@@ -18,7 +18,7 @@ export interface Cluster {
   readonly brokerPool: { findConnectedBroker(): Promise<ConnectedBroker> };
 }
 
-/** The parts of kafkajs's Broker that a request of our own needs. */
+/** The parts of kafkajs's Broker that our own requests need. */
 export interface ConnectedBroker {
   readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null;
   readonly connectionPool: {
@@ -43,16 +43,16 @@ const readCommitted = 1;
 const maxBytes = 1024 * 1024;
 const silenceMs = 30_000;
 
-/** kafkajs makes a Cluster for each producer and consumer by a private method; reading without a group needs one alone. */
+/** Reading without a group needs only a Cluster, which kafkajs makes in a private method. */
 export function newCluster(client: Client): Cluster {
   const symbol = Object.getOwnPropertySymbols(client.kafka).find((each) => each.description === 'private:Kafka:createCluster');
   const kafka = client.kafka as unknown as Record<symbol, (options: object) => Cluster>;
   const create = symbol && kafka[symbol];
-  if (!create) throw new Error('kafkajs has no createCluster; its version is checked, so this is a bug of ours');
+  if (!create) throw new Error('kafkajs has no createCluster; its version is checked, so this is our bug');
   return create({ metadataMaxAge: 300_000, allowAutoTopicCreation: false, isolationLevel: readCommitted });
 }
 
-/** Asks again, of a leader found anew, what a partition can't be asked just now: its leader moves, or is being elected. */
+/** Repeats a request, with fresh metadata, while the partition's leader is moving or being elected. */
 async function whileLeadersMove<T>(cluster: Cluster, ask: () => Promise<T>): Promise<T> {
   for (const startedAt = Date.now(); ;) {
     try {
@@ -65,15 +65,16 @@ async function whileLeadersMove<T>(cluster: Cluster, ask: () => Promise<T>): Pro
   }
 }
 
-/** One partition to be read, and how far. */
+/** One partition to read, and how far. */
 interface Stretch extends TopicPartition {
   readonly from: bigint;
   readonly to: bigint;
 }
 
 /**
- * Reads a topic from its start to the end that it has now, in no group: committed records only, each partition in order. `topic` is its name on the
- * broker; `as` is what the records are to say. Throws when the broker has nothing more to give before that end.
+ * Reads a topic from its start to its current end, without a group: committed records only, each partition in order.
+ * `topic` is its name on the broker, `as` its name in the records. Throws when the broker returns nothing more before
+ * that end.
  */
 export async function readTopic(
   client: Client,
@@ -106,7 +107,7 @@ export async function readTopic(
   }
 }
 
-/** Committed records of one partition, from an offset on, before another. */
+/** Reads the committed records of one partition with `from` <= offset < `to`. */
 export async function readPartition(
   cluster: Cluster,
   { topic, partition, from, to }: Stretch,
@@ -123,13 +124,13 @@ export async function readPartition(
     const request = { isolationLevel: readCommitted, maxWaitTime: 100, minBytes: 1, maxBytes, topics: asked };
     const answer = await whileLeadersMove(cluster, async () => {
       const leader = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition)?.leader;
-      if (leader === undefined) throw new Error(`${topic}/${partition} is not there`);
+      if (leader === undefined) throw new Error(`${topic}/${partition} does not exist`);
       return (await cluster.findBroker({ nodeId: leader })).fetch(request);
     });
     const batch = new Batch(topic, String(next), answer.responses[0]?.partitions[0]);
     if (batch.isEmptyIncludingFiltered()) {
       if (Date.now() - heardAt > silenceMs)
-        throw new Error(`${topic}/${partition} gives nothing from ${next} on; it ends at ${to}`);
+        throw new Error(`${topic}/${partition} returns nothing from offset ${next}; it ends at ${to}`);
       continue;
     }
     take(batch.messages.filter(({ offset }) => BigInt(offset) < to));

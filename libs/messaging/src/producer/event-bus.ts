@@ -16,26 +16,27 @@ export interface Subscription {
   stop(): Promise<void>;
 }
 
-/** How a subscription reads. */
+/** Options of a subscription. */
 export interface SubscribeOptions {
   /** Without namespace. Members of a group share the partitions. */
   readonly group: string;
-  /** Calls of the handler for one record before it goes to the dead letters; default 5. */
+  /** How often the handler is called for one record before it becomes a dead letter; default 5. */
   readonly attempts?: number;
 }
 
-/** Publishing and simple subscribing. Topics that carry stored events are refused: only the relay writes those. */
+/** Publishes, and subscribes simply. Refuses topics that carry stored events: only the relay writes those. */
 export interface EventBus {
   /**
-   * Resolves when all in-sync replicas have it. Records of one key keep the order of the calls. Throws `MessagingError`: `undeclared-topic`,
-   * `forbidden-topic`, `too-large`, `queue-full`, `closed`, or `send-failed` (then it may have been written or not).
+   * Resolves when all in-sync replicas have the record. Records of one key keep the order of the calls. Throws
+   * `MessagingError`: `undeclared-topic`, `forbidden-topic`, `too-large`, `queue-full`, `closed`, or `send-failed` (the
+   * record may or may not have been written).
    */
   publish(topic: string, message: OutgoingMessage): Promise<void>;
-  /** As `publish`, for several; resolves when all are written. Not atomic. */
+  /** As `publish`, for several records; resolves when all are written. Not atomic. */
   publishBatch(topic: string, messages: readonly OutgoingMessage[]): Promise<void>;
   /**
-   * At least once, in order per partition, position committed to the group after each batch. A record whose handler threw `attempts` times
-   * goes to the dead letters. `channel` is the whole topic name without namespace.
+   * Delivers at least once, in order per partition, and commits the position to the group after each batch. A record
+   * whose handler threw `attempts` times becomes a dead letter. `channel` is the full topic name without namespace.
    */
   subscribe(
     channel: string,
@@ -46,7 +47,10 @@ export interface EventBus {
   close(): Promise<void>;
 }
 
-/** Limits of the bus. A flush stays under the broker's limit for one record batch (1 MiB), for kafkajs never splits one. */
+/**
+ * Limits of the bus. A flush stays under the broker's limit for one record batch (1 MiB), because kafkajs never splits
+ * one.
+ */
 const limits = {
   queuedMessages: 10_000,
   queuedBytes: 32 * 1024 * 1024,
@@ -55,7 +59,7 @@ const limits = {
   messageBytes: 1_000_000,
 };
 
-/** Waiting this long gathers what is published in the same moment; while a flush is in flight the next one gathers anyway. */
+/** Gathers what is published at the same moment; while a flush is in flight, the next one gathers anyway. */
 const lingerMs = 1;
 
 const produceTimeoutMs = 10_000;
@@ -70,15 +74,17 @@ interface Queued {
   readonly reject: (error: Error) => void;
 }
 
-/** How the publisher works. */
+/** Options of the publisher. */
 export interface PublisherOptions {
-  /** Worth it from about 1 KiB a record; default none. */
+  /** Pays off from about 1 KiB per record; default none. */
   readonly compression?: Compression;
-  /** Topics with another limit than 1,000,000 bytes a record. */
+  /** Topics whose limit is not 1,000,000 bytes per record. */
   readonly messageBytes?: Readonly<Record<string, number>>;
 }
 
-/** The writing half of the bus: gathers records and sends them in one flush at a time, which keeps the order of each key. */
+/**
+ * The writing half of the bus: gathers records and sends one flush after another, which keeps the order of each key.
+ */
 export class Publisher {
   readonly #queue: Queued[] = [];
   #queuedBytes = 0;
@@ -98,10 +104,11 @@ export class Publisher {
     const limit = this.options.messageBytes?.[topic] ?? limits.messageBytes;
     const sized = messages.map((message) => ({ message, bytes: byteLength(message) }));
     const largest = Math.max(0, ...sized.map(({ bytes }) => bytes));
-    if (largest > limit) throw new MessagingError('too-large', `a record for ${topic} has ${largest} bytes, at most ${limit}`);
+    if (largest > limit)
+      throw new MessagingError('too-large', `a record for ${topic} has ${largest} bytes; the limit is ${limit}`);
     const bytes = sized.reduce((sum, each) => sum + each.bytes, 0);
     if (this.#queue.length + messages.length > limits.queuedMessages || this.#queuedBytes + bytes > limits.queuedBytes) {
-      throw new MessagingError('queue-full', `the event bus holds ${this.#queue.length} records that wait for the broker`);
+      throw new MessagingError('queue-full', `${this.#queue.length} records already wait for the broker`);
     }
     this.#queuedBytes += bytes;
     const written = sized.map(
@@ -177,8 +184,8 @@ export class Publisher {
   }
 
   /**
-   * A producer that failed is never used again. kafkajs sets its sequence number back after an error; had the broker stored the failed
-   * batch, it would take the next one, with other records, for a repetition and swallow it with an acknowledgement.
+   * A failed producer is never used again. kafkajs resets its sequence number after an error; had the broker stored the
+   * failed batch, it would treat the next one, with other records, as a duplicate: acknowledge it and drop it.
    */
   async #drop(): Promise<void> {
     const failed = this.#producer;

@@ -10,7 +10,7 @@ const bytes = fc.oneof(
   fc.uint8Array({ maxLength: 300 }).map((each) => Buffer.from(each)),
 );
 describe('the partition of a key', () => {
-  it("is kafkajs's, and so that of Java clients", () => {
+  it('is the one that kafkajs computes, and so do Java clients', () => {
     fc.assert(
       fc.property(bytes, fc.integer({ min: 1, max: 50 }), (key, partitions) => {
         const hash = originalMurmur2(key);

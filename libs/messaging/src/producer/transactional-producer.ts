@@ -7,41 +7,45 @@ import { publishedTotal, publishFailuresTotal } from '../metrics.ts';
 import type { Names, Writer } from '../names.ts';
 import { partitionByKey } from './partitioner.ts';
 
-/** One transaction: records, and the offset that says how far the sender has come. */
+/** One transaction: records, and the offset that records the sender's progress. */
 export interface TransactionContents {
   /**
-   * May be empty: the offset alone then. A topic that comes again goes in a further request, after the one before: within a request a
-   * partition's share must stay under 1 MiB, for it travels as one record batch.
+   * Empty: the offset alone. A repeated topic starts another request after the previous one: within a request, a
+   * partition's records are one record batch and must stay under 1 MiB.
    */
   readonly batches: readonly { readonly topic: string; readonly messages: readonly OutgoingMessage[] }[];
-  /** The group whose position moves; without namespace. */
+  /** The group whose position advances; without namespace. */
   readonly group: string;
   readonly positionTopic: string;
   readonly partition: number;
   readonly offset: bigint;
-  /** Stands beside the offset: in which log it counts. See `markOf`. */
+  /** Stored with the offset: identifies its log. See `markOf`. */
   readonly mark?: string | undefined;
 }
 
 /**
- * Writes records and a position in one Kafka transaction. After any error it is poisoned: the outcome may be unknown, so drop it,
- * open a new one under the same id (which resolves what hung) and read the committed offset.
+ * Writes records and a position in one Kafka transaction. After any error it is poisoned, because the outcome may be
+ * unknown: discard it, open a new one under the same id (which resolves the open transaction) and read the committed
+ * offset.
  */
 export interface TransactionalProducer {
-  /** Resolves when the transaction is committed. Throws `MessagingError`: `fenced`, `too-large`, `send-failed` or, afterwards, `poisoned`. One at a time. */
+  /**
+   * Resolves when the transaction is committed; one call at a time. Throws `MessagingError`: `fenced`, `too-large`,
+   * `send-failed` or, after an error, `poisoned`.
+   */
   send(contents: TransactionContents): Promise<void>;
   readonly poisoned: boolean;
   /** Cuts the connections without finishing anything. Never throws. */
   discard(): Promise<void>;
 }
 
-/** How a transactional producer is opened. */
+/** Options of a transactional producer. */
 export interface TransactionalOptions {
   /** Without namespace. One open producer per id: a newer one fences the older. */
   readonly transactionalId: string;
   /** `relay` may write topics of stored events; `services` (default) the others. */
   readonly writer?: Writer;
-  /** Worth it from about 1 KiB a record; default none. */
+  /** Pays off from about 1 KiB per record; default none. */
   readonly compression?: Compression;
 }
 
@@ -55,14 +59,17 @@ export const codecs = {
   zstd: kafkajs.CompressionTypes.ZSTD,
 } as const;
 
-/** An open transaction holds back every `read_committed` reader behind it: the broker aborts it after this, and a produce waits no longer. */
+/**
+ * The broker aborts a transaction after this time, because an open one blocks every `read_committed` reader; a produce
+ * waits less.
+ */
 const transactionTimeoutMs = 15_000;
 const produceTimeoutMs = 10_000;
 
-/** Repeats inside one produce request; the next step after their end is to discard the producer. */
+/** Retries inside one produce request; after the last one the producer is discarded. */
 const retry = { initialRetryTime: 20, multiplier: 1.5, maxRetryTime: 500, retries: 20 };
 
-/** Opens it: connects, fences older producers of this id and waits until their open transaction is resolved. */
+/** Connects, fences older producers of this id and waits until their open transaction is resolved. */
 export async function openTransactional(
   client: Client,
   names: Names,
@@ -93,7 +100,7 @@ interface TopicRecords {
   readonly messages: ReturnType<typeof toRecord>[];
 }
 
-/** A new request where a topic comes again, so that its order is kept and no request grows beyond what its caller bounded. */
+/** Starts a new request at each repeated topic, which keeps its order and the caller's bound on a request's size. */
 function inRequests(batches: readonly TopicRecords[]): TopicRecords[][] {
   const requests: TopicRecords[][] = [];
   for (const batch of batches) {
@@ -117,7 +124,7 @@ class KafkaTransactions implements TransactionalProducer {
 
   async send(contents: TransactionContents): Promise<void> {
     const { transactionalId, writer } = this.options;
-    if (this.poisoned) throw new MessagingError('poisoned', `${transactionalId} failed before; open a new one`);
+    if (this.poisoned) throw new MessagingError('poisoned', `${transactionalId} failed earlier; open a new producer`);
     if (this.#busy) throw new Error(`${transactionalId}: one transaction at a time`);
     const topicMessages = contents.batches
       .filter(({ messages }) => messages.length > 0)
@@ -138,7 +145,7 @@ class KafkaTransactions implements TransactionalProducer {
     for (const { topic, messages } of contents.batches) publishedTotal.inc({ topic }, messages.length);
   }
 
-  /** Records and offset go out side by side: they go to different coordinators, and only the commit waits for both. */
+  /** Sends records and offset in parallel: they go to different coordinators, and only the commit waits for both. */
   async #fill(
     transaction: Transaction,
     requests: readonly TopicRecords[][],

@@ -8,18 +8,19 @@ const deadlineMs = 15_000;
 const createPartitioner = kafkajs.Partitioners.DefaultPartitioner;
 const retry = { retries: 5 };
 
-/** What to look at when the broker refuses; the first two are Redpanda's, the others Apache Kafka's. */
+/** What to check when the broker refuses transactions. */
 const settings =
   'Redpanda: enable_transactions and enable_idempotence must be true. ' +
   'Apache Kafka: transaction.state.log.replication.factor and transaction.state.log.min.isr must not exceed the number of brokers ' +
-  '(1 for a single one). With access control the login needs Write and Describe on the transactional ids and IdempotentWrite on the cluster.';
+  '(1 for a single one). With access control, the login needs Write and Describe on the transactional ids and IdempotentWrite on the cluster.';
 
 const starting = ['NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS'];
 const fenced = ['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED'];
 
 /**
- * What an error of the proof says. A broker that has just begun moves and loads its coordinators: nothing yet. Fenced: another process proves
- * the same at this moment, and only a broker with transactions fences. Throws any other error.
+ * Whether an error proves that transactions are on. Not yet while a broker that has just started moves and loads its
+ * coordinators. Fenced does: another process is running the same check, and only a broker with transactions fences.
+ * Throws any other error.
  */
 function isProof(error: unknown): boolean {
   if (!(error instanceof kafkajs.KafkaJSProtocolError)) throw error;
@@ -27,7 +28,10 @@ function isProof(error: unknown): boolean {
   return fenced.includes(error.type);
 }
 
-/** Proves by one transaction (an offset of a group, then abort) that the broker has them on. Throws `transactions-off`. */
+/**
+ * Proves with one transaction (a group's offset, then abort) that the broker has transactions on. Throws
+ * `transactions-off`.
+ */
 export async function verifyTransactions(client: Client, names: Names): Promise<void> {
   const topic = names.declarations[0]?.name ?? '';
   const id = names.onBroker('verify-transactions');

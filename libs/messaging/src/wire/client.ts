@@ -8,20 +8,23 @@ import { patchKafkajs } from './kafkajs-patches.ts';
 export interface ClientSettings {
   /** host:port of at least one broker. */
   readonly brokers: readonly string[];
-  /** The service's name; shows in the broker's logs. */
+  /** The service's name; appears in the broker's logs. */
   readonly clientId: string;
 }
 
-/** A kafkajs client of its own and a way to cut its connections at once. */
+/** A kafkajs client and a way to cut its connections at once. */
 export interface Client {
   readonly kafka: Kafka;
-  /** Destroys every socket, also those that kafkajs opens afterwards: what is in flight fails, nothing is waited for. */
+  /** Destroys every socket, including those that kafkajs opens later. Requests in flight fail; waits for nothing. */
   cut(): void;
 }
 
 const keepAliveMs = 60_000;
 
-/** As kafkajs opens sockets, but without Nagle's delay: a small request must not wait for the acknowledgement of the one before. */
+/**
+ * Opens sockets as kafkajs does, but without Nagle's delay: a small request must not wait for the previous
+ * acknowledgement.
+ */
 function openSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs): Socket {
   const named = isIP(host) ? {} : { servername: host };
   const socket = ssl ? connectTls({ host, port, ...named, ...ssl }, onConnect) : connect({ host, port }, onConnect);
@@ -31,8 +34,8 @@ function openSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs): Socket 
 }
 
 /**
- * Each consumer and each transactional producer has a client of its own: kafkajs shares the map of a group's offsets between all that
- * one client made, and two members of a group in one process would empty it for each other.
+ * Each consumer and each transactional producer has its own client: kafkajs shares a group's offset map between all
+ * consumers of one client, so two members of a group in one process would clear it for each other.
  */
 export function createClient({ brokers, clientId }: ClientSettings): Client {
   patchKafkajs();

@@ -2,14 +2,17 @@ import { promisify } from 'node:util';
 import { constants, gzip, unzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 
-/** A compressed record batch may not unfold to more than this: a bound against a batch made to fill the memory. */
+/** A record batch may not decompress to more than this: a bound against a batch made to exhaust memory. */
 export const maxUnfoldedBytes = 64 * 1024 * 1024;
 
 const bound = { maxOutputLength: maxUnfoldedBytes };
-/** Within the bound no frame needs a larger window; zstd takes the window's memory before it reads on. */
+/** No frame within the bound needs a larger window; zstd allocates the window before it reads further. */
 const zstdBound = { ...bound, params: { [constants.ZSTD_d_windowLogMax]: Math.log2(maxUnfoldedBytes) } };
 
-/** Java clients and brokers frame Snappy: this magic, two versions (int32), then blocks with their length before them. librdkafka does not. */
+/**
+ * Java clients and brokers frame Snappy: this magic, two versions (int32), then length-prefixed blocks. librdkafka does
+ * not.
+ */
 const xerial = { magic: Buffer.from([0x82, ...Buffer.from('SNAPPY'), 0]), headerBytes: 16 };
 
 async function unfoldSnappy(bytes: Buffer): Promise<Buffer> {
@@ -29,9 +32,12 @@ async function unfoldSnappy(bytes: Buffer): Promise<Buffer> {
 
 const lz4 = { magic: 0x184d2204, blockChecksum: 0x10, contentSize: 0x08, contentChecksum: 0x04, dictionary: 0x01 };
 
-/** What one LZ4 frame can unfold to: its blocks times their largest size. The codec takes no bound, and an honest frame fills all blocks but the last. */
+/**
+ * The most that one LZ4 frame can decompress to: blocks times their maximum size. The codec takes no limit, and an
+ * honest frame fills all blocks but the last.
+ */
 function largestLz4(bytes: Buffer): number {
-  if (bytes.readUInt32LE(0) !== lz4.magic) throw new Error('no LZ4 frame');
+  if (bytes.readUInt32LE(0) !== lz4.magic) throw new Error('not an LZ4 frame');
   const flags = bytes.readUInt8(4);
   const blockBytes = 2 ** (8 + 2 * ((bytes.readUInt8(5) >> 4) & 7));
   let at = 7 + (flags & lz4.contentSize ? 8 : 0) + (flags & lz4.dictionary ? 4 : 0);
@@ -45,7 +51,7 @@ function largestLz4(bytes: Buffer): number {
 }
 
 async function unfoldLz4(bytes: Buffer): Promise<Buffer> {
-  if (largestLz4(bytes) > maxUnfoldedBytes) throw new RangeError(`may unfold to more than ${maxUnfoldedBytes} bytes`);
+  if (largestLz4(bytes) > maxUnfoldedBytes) throw new RangeError(`may decompress to more than ${maxUnfoldedBytes} bytes`);
   const { decompressFrame } = await import('lz4-napi');
   return decompressFrame(bytes);
 }
@@ -63,7 +69,10 @@ const unfolders: Readonly<Record<number, Codec>> = {
   [CompressionTypes.ZSTD]: (bytes) => promisify(zstdDecompress)(bytes, zstdBound),
 };
 
-/** What the records of a batch are, unfolded by its codec. Rejects when that is unknown, the bytes are none of it, or they unfold to too much. */
+/**
+ * The records of a batch, decompressed. Rejects when the codec is unknown, the bytes are invalid, or they decompress to
+ * too much.
+ */
 export async function unfold(bytes: Buffer, codec: number): Promise<Buffer> {
   if (codec === CompressionTypes.None) return bytes;
   const known = unfolders[codec];
@@ -71,12 +80,12 @@ export async function unfold(bytes: Buffer, codec: number): Promise<Buffer> {
   return known(bytes);
 }
 
-/** Gives kafkajs all codecs to read, in record formats before version 2 too, and zstd to write; it brings gzip. */
+/** Gives kafkajs all codecs for reading, also in record formats before version 2, and gzip and zstd for writing. */
 export function addCodecs(): void {
   for (const codec of Object.keys(unfolders).map(Number)) {
     const compress = ({ buffer }: { buffer: Buffer }) => {
       const known = folders[codec];
-      if (!known) throw new Error(`codec ${codec} is not written here`);
+      if (!known) throw new Error(`codec ${codec} is read-only here`);
       return known(buffer);
     };
     Object.assign(kafkajs.CompressionCodecs, {

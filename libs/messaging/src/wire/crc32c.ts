@@ -1,4 +1,7 @@
-/** CRC-32C (Castagnoli), the checksum of a record batch, eight bytes at a time: four times as fast as a table for single bytes. */
+/**
+ * CRC-32C (Castagnoli), the checksum of a record batch, eight bytes at a time: four times as fast as a table for single
+ * bytes.
+ */
 const polynomial = 0x82f63b78;
 
 const tables = Array.from({ length: 8 }, () => new Int32Array(256));

@@ -1,6 +1,6 @@
 import { maxUnfoldedBytes, unfold } from './codecs.ts';
 
-/** A Fetch answer (version 11) as kafkajs's own decoder gives it. */
+/** A Fetch response (version 11) as kafkajs's decoder returns it. */
 export interface FetchAnswer {
   readonly throttleTime: 0;
   readonly clientSideThrottleTime: number;
@@ -28,20 +28,20 @@ const fetchKey = 1;
 const fetchVersion = 11;
 const magic = 2;
 const magicAt = 16;
-/** Offset and length of a batch; and the least that a whole one has, as kafkajs has it. */
+/** Size of a batch's offset and length; and the minimum size of a whole batch, as in kafkajs. */
 const prefixBytes = 12;
 const overheadBytes = 49;
 const flags = { codec: 0x07, logAppendTime: 0x08, transactional: 0x10, control: 0x20 };
 
-/** Memory that a record and a header take beside their bytes, about. */
+/** Approximate memory of a record and of a header beyond their bytes. */
 const takes = { recordBytes: 256, headerBytes: 64 };
 const standInFields = { attributes: 0, key: null, value: null, headers: {} };
 
-/** True for the answers that `decodeFetch` understands. */
+/** True for responses that `decodeFetch` understands. */
 export const isFetch = ({ apiKey, apiVersion }: { apiKey: number; apiVersion: number }): boolean =>
   apiKey === fetchKey && apiVersion === fetchVersion;
 
-/** Names of headers by a hash of their bytes, compared byte for byte: the few that there are need not be decoded for each record. */
+/** Header names by a hash of their bytes, compared byte for byte: the few names need not be decoded for each record. */
 const knownNames: ({ readonly bytes: Buffer; readonly name: string } | undefined)[] = Array.from({ length: 256 });
 const maxKnownName = 64;
 
@@ -60,17 +60,16 @@ class Cursor {
   }
 
   take(length: number): Buffer {
-    if (!this.has(length)) throw new RangeError('a field ends behind its batch');
+    if (!this.has(length)) throw new RangeError('a field ends beyond its batch');
     return this.bytes.subarray(this.at, (this.at += length));
   }
 
   #next(): number {
     const byte = this.bytes[this.at++];
-    if (byte === undefined) throw new RangeError('a number ends behind its batch');
+    if (byte === undefined) throw new RangeError('a number ends beyond its batch');
     return byte;
   }
 
-  /** All from here on. */
   rest(): Buffer {
     return this.bytes.subarray(this.at);
   }
@@ -84,7 +83,7 @@ class Cursor {
     return Array.from({ length: Math.max(0, this.int32()) }, item);
   }
 
-  /** Zigzag and base 128, 32 bits. */
+  /** Zigzag, base 128, 32 bits. */
   varint(): number {
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
@@ -95,7 +94,7 @@ class Cursor {
     throw new RangeError('a number is longer than 32 bits');
   }
 
-  /** As `varint`, 64 bits; a difference of times fits a number. */
+  /** As `varint`, 64 bits; a time difference fits a number. */
   varlong(): number {
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
@@ -106,7 +105,7 @@ class Cursor {
     throw new RangeError('a number is longer than 64 bits');
   }
 
-  /** Nearly all differences of times are below 64 ms: one byte. */
+  /** Fast path: nearly all time differences are below 64 ms and take one byte. */
   timestampDelta(): number {
     const byte = this.bytes[this.at] ?? 0;
     if (byte > 127) return this.varlong();
@@ -143,7 +142,7 @@ class Cursor {
 
 type Headers = Record<string, Buffer | null | (Buffer | null)[]>;
 
-/** Without prototype: a header may be called `toString`. One that stands several times becomes an array. */
+/** No prototype: a header may be called `toString`. A repeated header becomes an array. */
 function readHeaders(cursor: Cursor): Headers {
   const headers = Object.create(null) as Headers;
   const count = cursor.varint();
@@ -166,19 +165,19 @@ function readRecord(cursor: Cursor, batch: BatchContext, first: { offset: bigint
   const key = cursor.value();
   const value = cursor.value();
   const headers = readHeaders(cursor);
-  if (cursor.at > end) throw new RangeError(`record ${offset} is longer than it says`);
+  if (cursor.at > end) throw new RangeError(`record ${offset} is longer than its stated length`);
   cursor.at = end;
   const timestamp = batch.timestampType === 1 ? batch.maxTimestamp : String(first.timestamp + timestampDelta);
   const { magicByte, isControlBatch: isControlRecord } = batch;
   return { magicByte, attributes, timestamp, offset, key, value, headers, isControlRecord, batchContext: batch };
 }
 
-/** How much the records of one answer may still take. */
+/** How many more bytes the records of one response may take. */
 interface Room {
   left: number;
 }
 
-/** The head of a batch, and what its records need; `cursor` then stands before them. */
+/** Reads the header of a batch and leaves `cursor` at its records. */
 function readHead(cursor: Cursor) {
   const firstOffset = cursor.int64();
   cursor.int32();
@@ -207,9 +206,10 @@ function readHead(cursor: Cursor) {
 }
 
 /**
- * One batch; `cursor` holds it whole. Nothing in it makes the fetch fail, for then the reader would ask for it without end: a batch that can't be
- * decoded becomes one record that holds it whole and says so, at its last offset. That, as much as the time, is why fetches are decoded here:
- * kafkajs decodes an answer as a whole or not at all. Where the last record is missing (compacted), a hidden record keeps its offset.
+ * Reads one batch, which `cursor` holds whole. A bad batch must not fail the fetch, or the reader would request it
+ * forever: a batch that can't be decoded becomes one record at its last offset, with the whole batch as value and
+ * `undecodable` set. That, as much as speed, is why fetches are decoded here: kafkajs decodes a whole response or
+ * nothing. If the last record is missing (compacted), a hidden record keeps its offset.
  */
 async function readBatch(cursor: Cursor, into: object[], room: Room): Promise<void> {
   const { batch, first, codec, count } = readHead(cursor);
@@ -233,8 +233,8 @@ async function readBatch(cursor: Cursor, into: object[], room: Room): Promise<vo
 }
 
 /**
- * The records of a partition; what is left out comes with the next fetch: a last batch that was cut off by the fetch's limit, and what
- * finds no room any more. Nothing for formats before version 2.
+ * The records of a partition. The next fetch returns what is left out: a last batch cut off by the fetch's limit, and
+ * batches without room. Undefined for formats before version 2.
  */
 async function readRecords(bytes: Buffer, room: Room): Promise<object[] | undefined> {
   const records: object[] = [];
@@ -264,9 +264,10 @@ async function readPartition(cursor: Cursor, room: Room): Promise<object | undef
 }
 
 /**
- * A Fetch answer read in one pass: 2.3 us of CPU for an event with its 13 headers; kafkajs, which copies the headers so far for each further
- * one and makes an object for each number, needs 7.3. Gives the same (a property test compares them), except that headers
- * have no prototype. Nothing for record formats of brokers before 0.11: kafkajs reads those.
+ * Reads a Fetch response in one pass: 2.3 us of CPU for an event with its 13 headers. kafkajs, which copies all
+ * previous headers for each header and makes an object for each number, needs 7.3. The result is the same (a property
+ * test compares them), except that headers have no prototype. Undefined for record formats of brokers before 0.11:
+ * kafkajs reads those.
  */
 export async function decodeFetch(bytes: Buffer): Promise<FetchAnswer | undefined> {
   const cursor = new Cursor(bytes);

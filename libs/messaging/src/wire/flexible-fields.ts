@@ -1,4 +1,4 @@
-/** The fields of Kafka's flexible request versions (KIP-482), as bytes and back. */
+/** Encodes and decodes the fields of Kafka's flexible request versions (KIP-482). */
 const varint = (value: number): Buffer => {
   const bytes: number[] = [];
   let rest = value;
@@ -14,7 +14,7 @@ export const compactString = (text: string): Buffer => Buffer.concat([varint(Buf
 export const compactArray = (items: readonly Buffer[]): Buffer => Buffer.concat([varint(items.length + 1), ...items]);
 export const noTags = Buffer.from([0]);
 
-/** Reads the fields of an answer one after the other. */
+/** Reads the fields of a response in sequence. */
 export class Fields {
   #at = 0;
   constructor(private readonly bytes: Buffer) {}

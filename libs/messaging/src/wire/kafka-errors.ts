@@ -1,6 +1,6 @@
 import { MessagingError } from '../errors.ts';
 
-/** Every error in a chain of causes; kafkajs wraps what the broker said up to three times. */
+/** Every error in a chain of causes; kafkajs wraps the broker's error up to three times. */
 export function* causes(error: unknown): Generator<{ readonly type?: string; readonly message?: string }> {
   let each = error;
   for (let depth = 0; each instanceof Error && depth < 8; depth += 1) {
@@ -9,14 +9,13 @@ export function* causes(error: unknown): Generator<{ readonly type?: string; rea
   }
 }
 
-/** What the broker says when somebody else opened a producer under our transactional id. */
+/** The broker's error types after another process opened a producer under our transactional id. */
 const fencing = ['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH', 'INVALID_PRODUCER_ID_MAPPING'];
 
-/** True when the error means that a newer producer took over our transactional id. */
 const isFencing = (error: unknown): boolean =>
   [...causes(error)].some(({ type }) => type !== undefined && fencing.includes(type));
 
-/** True when the error says so in the broker's own word. */
+/** True when the error or one of its causes has one of the broker's error types. */
 export const isType = (error: unknown, ...types: string[]): boolean =>
   [...causes(error)].some(({ type }) => type !== undefined && types.includes(type));
 

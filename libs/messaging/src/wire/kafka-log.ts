@@ -3,13 +3,13 @@ import kafkajs, { type LogEntry } from 'kafkajs';
 
 const log = logger('kafkajs');
 
-/** The error of sockets that we destroy ourselves; an error, because kafkajs fails what is in flight on `error` alone. */
+/** The error of sockets that we destroy; an error, because kafkajs fails requests in flight only on `error`. */
 export const cutOnPurpose = 'connection cut on purpose';
 
 /**
- * What kafkajs calls an error but is the normal way of the protocol. Every refusal by the broker (`Response ...`) is also thrown to the one
- * who asked, who repeats or reports it: the previous transaction's markers are still being written, a coordinator is being elected, a
- * group rebalances. A line for each would drown what matters.
+ * What kafkajs logs as an error although it is normal in the protocol: the previous transaction's markers are still
+ * being written, a coordinator is being elected, a group rebalances. Every refusal by the broker (`Response ...`) is
+ * also thrown to the caller, who retries or reports it. A line for each would hide what matters.
  */
 const expected = [
   /^Response \w+\(key: \d+/,
@@ -19,13 +19,13 @@ const expected = [
   new RegExp(cutOnPurpose),
 ];
 
-/** How loud a line of kafkajs is to be. Its `info` is chatter (each pause, each join). */
+/** The level for a log line of kafkajs. Its `info` is noise (each pause, each join). */
 export function severity({ level, log: { message } }: Pick<LogEntry, 'level' | 'log'>): 'debug' | 'warn' | 'error' {
   if (level > kafkajs.logLevel.WARN || expected.some((each) => each.test(message))) return 'debug';
   return level === kafkajs.logLevel.ERROR ? 'error' : 'warn';
 }
 
-/** Sends kafkajs's lines to our logger. */
+/** Sends kafkajs's log lines to our logger. */
 export const logCreator = () => (entry: LogEntry) => {
   const { message, timestamp: _, logger: __, ...fields } = entry.log;
   log[severity(entry)]({ namespace: entry.namespace, ...fields }, message);

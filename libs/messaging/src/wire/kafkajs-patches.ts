@@ -8,15 +8,17 @@ import { encodeProduce, type ProduceParameters } from './produce-request.ts';
 import { fetchStableOffsets } from '../consumer/stable-offsets.ts';
 
 /**
- * Mends of kafkajs 2.2.4, the last release (2023; unmaintained). They change prototypes of its internals, so they refuse any other version.
- * Each has a test that shows the fault without it.
+ * Patches for kafkajs 2.2.4, the last release (2023; unmaintained). They change prototypes of its internals, so they
+ * refuse any other version. Each has a test that shows the fault without it.
  */
 const version = '2.2.4';
 
-/** A broker that is still ending the previous transaction of an id says CONCURRENT_TRANSACTIONS; normally for 1 to 5 ms. */
+/**
+ * A broker that is still ending an id's previous transaction answers CONCURRENT_TRANSACTIONS, normally for 1 to 5 ms.
+ */
 const concurrentTransactions = { firstWaitMs: 1, maxWaitMs: 50, deadlineMs: 15_000 };
 
-/** A group that has read nothing in so many fetches waits so long for the next byte. */
+/** A group that has read nothing in `fetches` fetches waits `waitMs` for the next byte. */
 const idle = { fetches: 10, waitMs: 500 };
 
 const load = createRequire(import.meta.url);
@@ -43,16 +45,17 @@ export interface FetchedRecord {
   readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
 }
 
-/** What a fetch says about one partition. */
+/** One partition in a fetch response. */
 export interface FetchedPartition {
   abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[] | null;
   readonly messages: readonly FetchedRecord[];
 }
 
 /**
- * Hides the records of aborted transactions as control records are hidden, so that offsets still count. kafkajs's own filter takes one
- * aborted transaction per record, in the order in which they ended, and takes a user's key `00 00 00 00` for the end of one: with two
- * transactions open at once on a partition it delivers aborted records. The broker's list is sorted here by where they began, as the Java client does.
+ * Hides the records of aborted transactions like control records, so that offsets still count. kafkajs's filter takes
+ * one aborted transaction per record, in the order in which they ended, and mistakes a user's key `00 00 00 00` for an
+ * abort marker: with two open transactions on a partition it delivers aborted records. Here, as in the Java client, the
+ * broker's list is sorted by first offset.
  */
 function hideAborted(partition: FetchedPartition): void {
   const begun = (partition.abortedTransactions ?? [])
@@ -78,7 +81,7 @@ function hideAborted(partition: FetchedPartition): void {
 /** Key of a control record: version int16, type int16; type 0 = abort, 1 = commit. */
 const isAbortMarker = ({ key }: FetchedRecord): boolean => key !== null && key.length >= 4 && key.readInt16BE(2) === 0;
 
-/** One timer while requests wait, none when none does. The original sets a timer for ever, each 1 ms, on every connection. */
+/** Sets a timer only while requests wait. The original sets one every 1 ms, forever, on every connection. */
 function calmTimers(): void {
   const { prototype } = load('kafkajs/src/network/requestQueue') as Class;
   prototype['scheduleCheckPendingRequests'] = function (this: object) {
@@ -104,13 +107,13 @@ function filterAborted(prototype: Class['prototype']): void {
   };
 }
 
-/** Coordinators by client (a kafkajs Cluster), then by kind and name; replaced as a whole when any of them may have moved. */
+/** Coordinators by client (a kafkajs Cluster), then by kind and name; all are dropped when any may have moved. */
 let coordinators = new WeakMap<object, Map<string, unknown>>();
 
 /**
- * Repeats a request of a transaction while the broker is still writing the markers of the one before. kafkajs waits 300 ms and longer
- * for InitProducerId whatever it is told, does not repeat AddOffsetsToTxn at all, and reloads metadata for each repeat of AddPartitionsToTxn.
- * EndTxn is never repeated: after any doubt about it the producer is thrown away.
+ * Retries a request of a transaction while the broker is still writing the previous transaction's markers. kafkajs
+ * waits 300 ms or longer for InitProducerId whatever its settings, never retries AddOffsetsToTxn, and reloads metadata
+ * for each retry of AddPartitionsToTxn. EndTxn is never retried: if its outcome is in doubt, the producer is discarded.
  */
 function waitForPreviousTransaction(prototype: Class['prototype'], name: string): void {
   const repeats = name !== 'endTxn';
@@ -131,8 +134,9 @@ function waitForPreviousTransaction(prototype: Class['prototype'], name: string)
 }
 
 /**
- * Remembers who coordinates the transactional id, and the group, of a transactional producer: kafkajs asks anew before each of the five
- * requests of a transaction. Forgotten with every error of one of these requests, and with the client. Consumers and admins still ask.
+ * Remembers the coordinators of a transactional producer's id and group: kafkajs looks them up before each of a
+ * transaction's five requests. They are forgotten after any error of these requests, and with the client. Consumers and
+ * admins still look them up.
  */
 function rememberCoordinators(): void {
   const { prototype } = load('kafkajs/src/cluster') as Class;
@@ -149,7 +153,10 @@ function rememberCoordinators(): void {
   };
 }
 
-/** Out of range means that the log no longer (or not yet) holds our position. kafkajs would commit the log's start and go on in silence. */
+/**
+ * Out of range means that the log no longer (or not yet) contains our position. kafkajs would silently commit the log's
+ * start and continue.
+ */
 function refuseSilentReset(): void {
   const { prototype } = load('kafkajs/src/consumer/consumerGroup') as Class;
   prototype['recoverFromOffsetOutOfRange'] = async function (error: unknown) {
@@ -163,8 +170,9 @@ interface IdleGroup {
 }
 
 /**
- * Lets a fetch wait longer where nothing comes. A fetch returns with the first byte, so data is never late by it; an idle group notices a rebalance
- * and a stop within 500 ms instead of 100. Nine idle consumers that ask ten times a second keep a broker busy with 11 % of a core.
+ * Makes the fetches of an idle group wait longer. A fetch returns with the first byte, so data is never delayed; an
+ * idle group notices a rebalance or a stop within 500 ms instead of 100. Nine idle consumers that fetch ten times a
+ * second cost the broker 11 % of a core.
  */
 function restWhenIdle(): void {
   const { prototype } = load('kafkajs/src/consumer/consumerGroup') as Class;
@@ -175,7 +183,7 @@ function restWhenIdle(): void {
     const state = known.get(group) ?? { waitMs: group.maxWaitTime, empty: 0 };
     known.set(group, state);
     const batches = (await fetch.apply(this, args)) as readonly { readonly rawMessages: readonly unknown[] }[];
-    // Without any answer it did not fetch: it has no partition, all are paused, or it failed.
+    // No batch at all means no fetch: there is no partition, all are paused, or the fetch failed.
     const isIdle =
       batches.length > 0 && batches.every(({ rawMessages }) => rawMessages.length === 0) && group.paused().length === 0;
     state.empty = isIdle ? state.empty + 1 : 0;
@@ -184,7 +192,10 @@ function restWhenIdle(): void {
   };
 }
 
-/** kafkajs reads committed offsets by a version that shows the old offset while a transaction with a new one is being ended. */
+/**
+ * kafkajs reads committed offsets with a version that returns the old offset while a transaction with a new one is
+ * ending.
+ */
 function readStableOffsets(prototype: Class['prototype']): void {
   const offsetFetch = prototype['offsetFetch'] as Method;
   prototype['offsetFetch'] = async function (this: object, ...args) {
@@ -192,14 +203,14 @@ function readStableOffsets(prototype: Class['prototype']): void {
   };
 }
 
-/** Writes Produce requests in one pass; see there. */
+/** Writes Produce requests in one pass: see `encodeProduce`. */
 function encodeInOnePass(prototype: Class['prototype']): void {
   const { requests } = load('kafkajs/src/protocol/requests') as { requests: { Produce: object } };
   const Encoder = load('kafkajs/src/protocol/encoder') as new (size: number) => { buf: Buffer; offset: number };
   const sendRequest = Object.getOwnPropertySymbols(prototype).find(
     ({ description }) => description === 'private:Broker:sendRequest',
   );
-  if (!sendRequest) throw new Error('kafkajs has no Broker.sendRequest; its version is checked, so this is a bug of ours');
+  if (!sendRequest) throw new Error('kafkajs has no Broker.sendRequest; its version is checked, so this is our bug');
   prototype['produce'] = async function (this: object, given) {
     const broker = this as { lookupRequest(apiKey: number, of: object): (parameters: object) => Produce } & Record<
       symbol,
@@ -216,7 +227,7 @@ function encodeInOnePass(prototype: Class['prototype']): void {
   };
 }
 
-/** Reads Fetch answers in one pass; see there. */
+/** Reads Fetch responses in one pass: see `decodeFetch`. */
 function decodeInOnePass(): void {
   const { prototype } = load('kafkajs/src/network/connectionPool') as Class;
   const send = prototype['send'] as Method;
@@ -232,13 +243,10 @@ function decodeInOnePass(): void {
 const transactionRequests = ['initProducerId', 'addPartitionsToTxn', 'addOffsetsToTxn', 'txnOffsetCommit', 'endTxn'];
 let patched = false;
 
-/** Applies all mends once. Throws `MessagingError` `kafkajs-version` for any release but the one that they were written for. */
+/** Applies all patches once. Throws `MessagingError` `kafkajs-version` for any release other than theirs. */
 export function patchKafkajs(found = (load('kafkajs/package.json') as { version: string }).version): void {
   if (found !== version) {
-    throw new MessagingError(
-      'kafkajs-version',
-      `kafkajs ${found} is installed; its mends in kafkajs-patches.ts are for ${version} alone`,
-    );
+    throw new MessagingError('kafkajs-version', `kafkajs ${found} is installed; kafkajs-patches.ts supports only ${version}`);
   }
   if (patched) return;
   patched = true;
