@@ -5,9 +5,9 @@ import { accountResponse } from './accounts.ts';
 const amount = (description: string) => z.string().meta({ description, pattern: '^-?[0-9]+(\\.[0-9]+)?$', examples: ['1250.5'] });
 const time = (description: string) =>
   z.iso.datetime({ precision: 6 }).meta({ description, examples: ['2026-11-23T09:00:00.000000Z'] });
-const nextCursor = z.string().optional().meta({ description: 'Ask for the next page with it; absent on the last page.' });
+const nextCursor = z.string().optional().meta({ description: 'The cursor of the next page; absent on the last page.' });
 
-/** An account in lists: without what each order reserves. */
+/** An account in lists: without its single reservations. */
 export const accountSummaryResponse = accountResponse
   .omit({ reservations: true })
   .meta({ id: 'AccountSummary', description: 'An account in a list: as `Account`, without the single reservations.' });
@@ -23,12 +23,12 @@ export const accountPageResponse = z
 /** One page of accounts on the wire. */
 export type AccountPageResponse = z.infer<typeof accountPageResponse>;
 
-/** What a position is worth at the last price; absent while no price is known. */
+/** The value of a position at the last price; absent while no price is known. */
 const valuation = {
-  lastPrice: amount('Last price a share.').optional(),
-  pricedAt: z.string().optional().meta({ description: 'When that price was made.' }),
+  lastPrice: amount('Last price per share.').optional(),
+  pricedAt: z.string().optional().meta({ description: 'Time of that price.' }),
   marketValue: amount('Quantity at the last price.').optional(),
-  unrealised: amount('Market value less cost, before fees.').optional(),
+  unrealised: amount('Market value minus cost, before selling fees.').optional(),
 };
 
 /** One position in answers. */
@@ -36,13 +36,11 @@ export const positionResponse = z
   .strictObject({
     symbol: z.string(),
     quantity: amount('Shares held.'),
-    averageCost: amount(
-      'Cost a share, fees of the purchases included, rounded to 9 places; absent when nothing is held.',
-    ).optional(),
+    averageCost: amount('Cost per share, purchase fees included, rounded to 9 places; absent when nothing is held.').optional(),
     cost: amount('Cost of the shares held, fees included.'),
-    realised: amount('Profit of all shares sold, after fees; below zero a loss.'),
+    realised: amount('Profit on all shares sold, after fees; negative for a loss.'),
     ...valuation,
-    updatedAt: time('When it changed last.'),
+    updatedAt: time('Time of the last change.'),
   })
   .meta({ id: 'Position', description: 'What an account holds, or held, of one symbol.' });
 
@@ -56,7 +54,7 @@ export type PositionResponse = z.infer<typeof positionResponse>;
 /** The positions of an account on the wire. */
 export type PositionsResponse = z.infer<typeof positionsResponse>;
 
-/** What can move in an account. */
+/** Kinds of lines in the ledger. */
 const activityKinds = [
   'opened',
   'deposit',
@@ -71,20 +69,20 @@ const activityKinds = [
 /** One line of the ledger in answers. */
 export const activityResponse = z
   .strictObject({
-    id: z.uuid().meta({ description: 'The stored event that this is.' }),
-    version: z.int().min(1).meta({ description: 'Version of the account that it made.' }),
+    id: z.uuid().meta({ description: 'Id of the stored event.' }),
+    version: z.int().min(1).meta({ description: 'Version of the account after it.' }),
     kind: z.enum(activityKinds),
     time: time('When it was booked.'),
-    cashChange: amount('Change of the cash.'),
-    reservedChange: amount('Change of the money reserved for open orders.'),
+    cashChange: amount('Change in cash.'),
+    reservedChange: amount('Change in the money reserved for open orders.'),
     cash: amount('Cash after it, reserved money included.'),
     reserved: amount('Money reserved after it.'),
     buyingPower: amount('Buying power after it.'),
     orderId: z.uuid().optional(),
     symbol: z.string().optional(),
     side: z.enum(orderSides).optional(),
-    quantity: amount('Shares: traded, or still to be traded under a reservation.').optional(),
-    price: amount('Price a share: of the trade, or at which money is reserved.').optional(),
+    quantity: amount('Shares traded, or still to trade under a reservation.').optional(),
+    price: amount('Price per share: of the trade, or at which money is reserved.').optional(),
     fee: amount('Our fee.').optional(),
     executionId: z.uuid().optional(),
     reference: z.string().optional(),
@@ -105,21 +103,19 @@ export type ActivityPageResponse = z.infer<typeof activityPageResponse>;
 export const executionResponse = z
   .strictObject({
     id: z.uuid().meta({ description: "Derived from the brokerage's id of the execution." }),
-    kind: z
-      .enum(['fill', 'reversal'])
-      .meta({ description: 'Booked, or taken back: the figures of a reversal are those that were booked.' }),
+    kind: z.enum(['fill', 'reversal']).meta({ description: 'Booked or reversed; a reversal has the figures that were booked.' }),
     orderId: z.uuid(),
     symbol: z.string(),
     side: z.enum(orderSides),
     quantity: amount('Shares traded.'),
-    price: amount('Price a share.'),
+    price: amount('Price per share.'),
     notional: amount('Quantity at that price.'),
     fee: amount('Our fee.'),
-    executedAt: time('When it traded, as the brokerage reports.'),
+    executedAt: time('When it traded, as reported by the brokerage.'),
     settledAt: time('When it was booked.'),
     version: z.int().min(1).meta({ description: 'Version of the account that booked it.' }),
   })
-  .meta({ id: 'Execution', description: 'One trade of an order, as it was booked or taken back.' });
+  .meta({ id: 'Execution', description: 'One trade of an order, as booked or reversed.' });
 
 /** Body of `GET /v1/accounts/{id}/executions`: newest booking first. */
 export const executionPageResponse = z

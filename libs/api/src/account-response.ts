@@ -6,7 +6,7 @@ import type { AccountResponse, Currency, ReservationPageResponse } from './accou
 import { encodeReservationCursor, type ReservationCursor } from './cursor.ts';
 import type { ReservationsQuery } from './read-queries.ts';
 
-/** An account as its fold has it, once it is open. */
+/** An open account as its fold stores it. */
 export interface AccountFigures {
   readonly accountId: string;
   readonly owner: string;
@@ -27,7 +27,7 @@ export function accountSummaryOf(row: AccountFigures): AccountSummaryResponse {
   };
 }
 
-/** Orders were placed at different times, and their ids don't tell: by symbol, then by order, so that equal accounts are equal texts. */
+/** By symbol, then by order, so that equal accounts are equal text; ids don't show the order of placement. */
 const bySymbol = (one: ReservationCursor, other: ReservationCursor): number =>
   one.symbol === other.symbol ? (one.orderId < other.orderId ? -1 : 1) : one.symbol < other.symbol ? -1 : 1;
 
@@ -39,7 +39,7 @@ export function reservationPageOf(all: readonly Reservation[], { limit, cursor }
   return { reservations, ...(last && left.length > limit && { nextCursor: encodeReservationCursor(last) }) };
 }
 
-/** The first of them, as an account shows them. */
+/** The first page, as part of an account. */
 export function firstReservations(all: readonly Reservation[]): Pick<AccountResponse, 'reservations' | 'nextReservations'> {
   const { reservations, nextCursor } = reservationPageOf(all, { limit: 100, cursor: undefined });
   return { reservations, ...(nextCursor !== undefined && { nextReservations: nextCursor }) };
@@ -53,7 +53,7 @@ export function accountResponseOf(
   return { ...summary, ...firstReservations(Object.values(row.reservations)), version };
 }
 
-/** A line of the ledger as its fold has it. */
+/** A line of the ledger as its fold stores it. */
 export interface LedgerLine extends Omit<ActivityResponse, 'id' | 'cashChange' | 'cash' | 'buyingPower'> {
   readonly accountId: string;
   readonly eventId: string;
@@ -81,7 +81,7 @@ export function activityResponseOf(line: LedgerLine): ActivityResponse {
   };
 }
 
-/** All that a line may say: what the line of a fill does say. */
+/** The line of a fill has every field. */
 type FillLine = { readonly [Field in keyof LedgerLine]-?: NonNullable<LedgerLine[Field]> };
 
 /** The line of a fill or a reversal on the wire, as a trade. */
@@ -104,13 +104,13 @@ export function executionResponseOf(line: LedgerLine): ExecutionResponse {
   return { id, kind: kind as ExecutionResponse['kind'], ...figures };
 }
 
-/** What is held of one symbol as its fold has it. */
+/** A holding of one symbol as its fold stores it. */
 export interface Holding extends Position {
   readonly symbol: string;
   readonly updatedAt: string;
 }
 
-/** A position on the wire, valued at the last price; without a value where there is none. */
+/** A position on the wire, valued at the last price if there is one. */
 export function positionResponseOf(held: Holding, quote: InstrumentQuote | undefined): PositionResponse {
   const { symbol, quantity, costBasis: cost, realised, updatedAt } = held;
   const average = averageCost(held);

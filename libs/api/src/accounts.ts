@@ -3,7 +3,7 @@ import { currencies, moneyPlaces } from '@tradecore/trading';
 import { z } from 'zod';
 import { positiveDecimal } from './positive-decimal.ts';
 
-/** A currency in which accounts are kept. */
+/** A currency that accounts may have. */
 export type Currency = (typeof currencies)[number];
 
 const currency = z.enum(currencies).meta({ description: 'ISO 4217.', examples: ['USD'] });
@@ -22,22 +22,23 @@ export const accountPath = z.strictObject({ id: z.guid('must be a UUID').toLower
 /** Body of `POST /v1/accounts`; may be empty. */
 export const openAccountBody = z
   .strictObject({
-    name: line('What the account is called; for people.', 'Retirement').optional(),
+    name: line('Name of the account, for people.', 'Retirement').optional(),
     currency: currency.default('USD'),
   })
   .meta({ id: 'OpenAccount', description: 'A request to open an account.' })
   .default({ currency: 'USD' });
 
-/** What `openAccountBody` lets through. */
+/** A parsed `openAccountBody`. */
 export type OpenAccountBody = z.infer<typeof openAccountBody>;
 
-// Every currency has the same places; with a second number the rule moves to where the account's currency is known.
+// All currencies have the same number of places; once they differ, the rule must move to where the account's currency
+// is known.
 const money = positiveDecimal(
-  'An exact decimal greater than zero, of at most 19 digits before the point and the places of the currency after it.',
+  'An exact decimal greater than zero: at most 19 digits before the point, and after it at most as many as the currency has.',
   '10000.00',
   (amount) => {
     const places = amount.split('.')[1]?.length ?? 0;
-    const detail = `has ${places} decimal places, the currency has ${moneyPlaces}`;
+    const detail = `has ${places} decimal places; the currency has ${moneyPlaces}`;
     return places > moneyPlaces ? { code: 'too-many-decimal-places', detail } : undefined;
   },
 );
@@ -46,18 +47,18 @@ const money = positiveDecimal(
 export const movementBody = z
   .strictObject({
     amount: money,
-    reference: line('What it is about, for the record.', 'transfer 4711').optional(),
+    reference: line('What the movement is for; kept in the record.', 'transfer 4711').optional(),
   })
-  .meta({ id: 'MoveFunds', description: 'Money that comes in or goes out.' });
+  .meta({ id: 'MoveFunds', description: 'A deposit or a withdrawal.' });
 
-/** What `movementBody` lets through. */
+/** A parsed `movementBody`. */
 export type MovementBody = z.infer<typeof movementBody>;
 
 const subject = z
   .string()
   .min(1)
   .max(255)
-  .meta({ description: 'The `sub` of the tokens that get access.', examples: ['auth0|5f7c8ec7c33c6c004bbafe82'] });
+  .meta({ description: 'The `sub` of the tokens to grant access to.', examples: ['auth0|5f7c8ec7c33c6c004bbafe82'] });
 
 /** Body of `POST /v1/accounts/{id}/grants`. */
 export const grantBody = z
@@ -68,11 +69,11 @@ export const grantBody = z
       .min(1)
       .max(accessScopes.length)
       .default(['read', 'trade'])
-      .meta({ description: 'What for; `read` is always among them. These alone from now on.' }),
+      .meta({ description: 'Granted scopes; `read` is always included. Replaces earlier ones.' }),
   })
-  .meta({ id: 'GrantAccess', description: 'Lets another subject use the account.' });
+  .meta({ id: 'GrantAccess', description: 'Grants another subject access to the account.' });
 
-/** What `grantBody` lets through. */
+/** A parsed `grantBody`. */
 export type GrantBody = z.infer<typeof grantBody>;
 
 /** The path of one grant. */
@@ -86,9 +87,9 @@ export const reservationResponse = z
     orderId: z.uuid(),
     symbol: z.string(),
     side: z.enum(orderSides),
-    quantity: signed('Shares still to be traded.'),
-    unitPrice: signed('Price a share at which money is reserved; for a sell, its value a share.'),
-    amount: signed('What is reserved: money for a buy, shares for a sell.'),
+    quantity: signed('Shares still to trade.'),
+    unitPrice: signed('Price per share at which money is reserved; for a sell, the value per share.'),
+    amount: signed('The amount reserved: money for a buy, shares for a sell.'),
   })
   .meta({ id: 'Reservation', description: 'What one open order reserves.' });
 
@@ -96,26 +97,26 @@ export const reservationResponse = z
 export const accountResponse = z
   .strictObject({
     id: z.uuid(),
-    owner: z.string().meta({ description: 'The `sub` of the token that opened it.' }),
+    owner: z.string().meta({ description: 'The `sub` of the token that opened the account.' }),
     name: z.string().optional(),
     currency,
-    cash: signed('All money of the account, reserved money included.'),
+    cash: signed('All money in the account, reserved money included.'),
     reserved: signed('Money reserved for open orders.'),
-    buyingPower: signed('Money free for new orders and withdrawals. Below zero in an overdraft.'),
-    reservations: z.array(reservationResponse).meta({ description: 'By symbol, then by order; the first 100.' }),
+    buyingPower: signed('Money free for new orders and withdrawals; negative in an overdraft.'),
+    reservations: z.array(reservationResponse).meta({ description: 'The first 100, by symbol, then by order.' }),
     nextReservations: z
       .string()
       .optional()
-      .meta({ description: 'Ask `/reservations` for the next ones with it; absent where these are all.' }),
+      .meta({ description: 'The cursor of the next page at `/reservations`; absent if there is none.' }),
     version: z.int().min(1).meta({ description: 'Counts the changes of the account; its ETag.' }),
   })
-  .meta({ id: 'Account', description: 'An account: its money and what open orders reserve of it.' });
+  .meta({ id: 'Account', description: 'An account: its money, and how much of it open orders reserve.' });
 
 /** Body of `GET /v1/accounts/{id}/reservations`. */
 export const reservationPageResponse = z
   .strictObject({
     reservations: z.array(reservationResponse),
-    nextCursor: z.string().optional().meta({ description: 'Ask for the next page with it; absent on the last page.' }),
+    nextCursor: z.string().optional().meta({ description: 'The cursor of the next page; absent on the last page.' }),
   })
   .meta({ id: 'ReservationPage', description: 'What open orders of an account reserve, by symbol, then by order.' });
 
@@ -125,16 +126,16 @@ export type ReservationPageResponse = z.infer<typeof reservationPageResponse>;
 /** One account on the wire. */
 export type AccountResponse = z.infer<typeof accountResponse>;
 
-/** A deposit or a withdrawal in answers; a repeat of the request gets the same. */
+/** A deposit or a withdrawal in answers; a repeat of the request gets the same answer. */
 export const movementResponse = z
   .strictObject({
-    id: z.uuid().meta({ description: 'The stored event; also the id of its activity.' }),
+    id: z.uuid().meta({ description: 'Id of the stored event, and of its activity.' }),
     accountId: z.uuid(),
     kind: z.enum(['deposit', 'withdrawal']),
-    amount: signed('What came in or went out.'),
+    amount: signed('The amount deposited or withdrawn.'),
     currency,
     reference: z.string().optional(),
-    version: z.int().min(1).meta({ description: 'Version of the account that it made.' }),
+    version: z.int().min(1).meta({ description: 'Version of the account after it.' }),
     time: z.iso.datetime({ precision: 6 }),
   })
   .meta({ id: 'Movement', description: 'A deposit or a withdrawal.' });
@@ -142,14 +143,14 @@ export const movementResponse = z
 /** A movement on the wire. */
 export type MovementResponse = z.infer<typeof movementResponse>;
 
-/** Who may use an account beside its owner. */
+/** Who may use an account besides its owner. */
 export const grantsResponse = z
   .strictObject({
     accountId: z.uuid(),
     owner: z.string(),
     subjects: z
       .array(z.strictObject({ subject: z.string(), scopes: z.array(z.enum(accessScopes)) }))
-      .meta({ description: 'Who may use it beside the owner, by their `sub`s, and for what.' }),
+      .meta({ description: 'Subjects with access besides the owner, by `sub`, and their scopes.' }),
     version: z.int().min(1),
   })
   .meta({ id: 'Grants', description: 'Who may use an account.' });

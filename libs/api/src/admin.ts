@@ -16,11 +16,14 @@ export const killSwitchBody = z
       .string()
       .min(1)
       .max(200)
-      .meta({ description: 'Why, for the record and for the clients whose orders are denied.', examples: ['runaway strategy'] }),
+      .meta({
+        description: 'The reason, for the record and for clients whose orders are denied.',
+        examples: ['runaway strategy'],
+      }),
   })
-  .meta({ id: 'KillSwitch', description: 'Denies new orders and replaces from now on, or accepts them again. Cancels nothing.' });
+  .meta({ id: 'KillSwitch', description: 'Denies new orders and replaces, or accepts them again. Cancels no order.' });
 
-/** What `killSwitchBody` lets through. */
+/** A parsed `killSwitchBody`. */
 export type KillSwitchBody = z.infer<typeof killSwitchBody>;
 
 /** The path of the limits of a scope. */
@@ -31,13 +34,13 @@ const limit = (description: string, example: string) => positiveDecimal(descript
 /** Body of `PUT /v1/admin/limits/{scope}`: all limits of the scope; an absent limit does not apply. */
 export const limitsBody = z
   .strictObject({
-    maxOrderValue: limit('Most that one order may be worth.', '100000'),
-    maxOrderQuantity: limit('Most shares of one order.', '5000'),
-    priceCollarPercent: limit('How far a limit price may be on the losing side of the last price, in percent.', '10'),
+    maxOrderValue: limit('Maximum value of one order.', '100000'),
+    maxOrderQuantity: limit('Maximum number of shares in one order.', '5000'),
+    priceCollarPercent: limit('How far beyond the last price, on the losing side, a limit price may be, in percent.', '10'),
   })
-  .meta({ id: 'RiskLimits', description: 'Limits of one order.' });
+  .meta({ id: 'RiskLimits', description: 'Limits for one order.' });
 
-/** What `limitsBody` lets through. */
+/** A parsed `limitsBody`. */
 export type LimitsBody = z.infer<typeof limitsBody>;
 
 /** The controls of a scope in answers. */
@@ -49,7 +52,7 @@ export const controlsResponse = z
     limits: limitsBody,
     version: z.int().min(0).meta({ description: 'Counts the changes of the controls; their ETag.' }),
   })
-  .meta({ id: 'Controls', description: 'Kill switch and limits of a scope.' });
+  .meta({ id: 'Controls', description: 'The kill switch and limits of a scope.' });
 
 /** The controls of a scope on the wire. */
 export type ControlsResponse = z.infer<typeof controlsResponse>;

@@ -4,7 +4,7 @@ import { decodeConsistencyToken, encodeConsistencyToken } from './consistency-to
 const version = fc.integer({ min: 1, max: 2 ** 31 - 1 });
 
 describe('a consistency token', () => {
-  it('comes back as it went', () => {
+  it('decodes to what was encoded', () => {
     fc.assert(
       fc.property(fc.uuid(), version, (aggregateId, version) => {
         const token = encodeConsistencyToken({ aggregateId, version });
@@ -14,7 +14,7 @@ describe('a consistency token', () => {
     );
   });
 
-  it('carries the version of the account that the change moved', () => {
+  it('has the version of the account that the change affected', () => {
     fc.assert(
       fc.property(fc.uuid(), version, fc.uuid(), version, (aggregateId, version, accountId, accountVersion) => {
         const consistency = { aggregateId, version, accountId, accountVersion };
@@ -25,7 +25,7 @@ describe('a consistency token', () => {
     );
   });
 
-  it('made of garbage is no token, and never an error', () => {
+  it('made of garbage is undefined, and never an error', () => {
     const near = fc.oneof(
       fc.string({ unit: fc.constantFrom(...'AZaz09-_='), minLength: 26, maxLength: 28 }),
       fc.string({ unit: fc.constantFrom(...'AZaz09-_='), minLength: 53, maxLength: 55 }),

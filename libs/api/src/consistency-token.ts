@@ -1,8 +1,11 @@
-/** A state: a read with its token shows at least this version of this aggregate. */
+/** A minimum state: a read with its token shows at least this version of this aggregate. */
 export interface Consistency {
   readonly aggregateId: string;
   readonly version: number;
-  /** For an order whose change moved its account: reads of the account and its positions see at least `accountVersion` of it. */
+  /**
+   * For an order whose change affected its account: reads of the account and its positions show at least
+   * `accountVersion`.
+   */
   readonly accountId?: string;
   readonly accountVersion?: number;
 }
@@ -18,7 +21,7 @@ export function encodeConsistencyToken({ aggregateId, version, accountId, accoun
   return Buffer.concat([own, bytesOf(accountId, accountVersion)]).toString('base64url');
 }
 
-/** What a token says; undefined for a text that is not a token. */
+/** Decodes a token; undefined for text that is not a token. */
 export function decodeConsistencyToken(token: string): Consistency | undefined {
   if (!encodedShape.test(token)) return undefined;
   const bytes = Buffer.from(token, 'base64url');

@@ -1,6 +1,6 @@
 import type { Reservation } from '@tradecore/events';
 
-/** After which order a page starts. */
+/** The order after which a page starts. */
 export interface OrderCursor {
   readonly createdAt: string;
   readonly orderId: string;
@@ -20,7 +20,7 @@ const ledgerKey = /^version ([1-9]\d{0,8})$/;
 /** The cursor of a page of orders. */
 export const encodeOrderCursor = ({ createdAt, orderId }: OrderCursor): string => encode(`${createdAt} ${orderId}`);
 
-/** What a cursor of orders says; undefined for a text that is not one. */
+/** Decodes a cursor of orders; undefined for other text. */
 export function decodeOrderCursor(cursor: string): OrderCursor | undefined {
   const [, createdAt, orderId] = orderKey.exec(decode(cursor)) ?? [];
   return createdAt === undefined || orderId === undefined || Number.isNaN(Date.parse(createdAt))
@@ -31,26 +31,26 @@ export function decodeOrderCursor(cursor: string): OrderCursor | undefined {
 /** The cursor of a page of accounts. */
 export const encodeAccountCursor = (accountId: string): string => encode(`account ${accountId}`);
 
-/** The id that a cursor of accounts says; undefined for a text that is none. */
+/** The id in a cursor of accounts; undefined for other text. */
 export const decodeAccountCursor = (cursor: string): string | undefined => accountKey.exec(decode(cursor))?.[1];
 
 /** The cursor of a page of a ledger or a history: the version of its last line. */
 export const encodeLedgerCursor = (version: number): string => encode(`version ${version}`);
 
-/** The version that a cursor of a ledger says; undefined for a text that is none. */
+/** The version in a cursor of a ledger; undefined for other text. */
 export function decodeLedgerCursor(cursor: string): number | undefined {
   const version = ledgerKey.exec(decode(cursor))?.[1];
   return version === undefined ? undefined : Number(version);
 }
 
-/** After which reservation a page starts. */
+/** The reservation after which a page starts. */
 export type ReservationCursor = Pick<Reservation, 'symbol' | 'orderId'>;
 
 /** The cursor of a page of reservations. */
 export const encodeReservationCursor = ({ symbol, orderId }: ReservationCursor): string =>
   encode(`reservation ${symbol} ${orderId}`);
 
-/** What a cursor of reservations says; undefined for a text that is none. */
+/** Decodes a cursor of reservations; undefined for other text. */
 export function decodeReservationCursor(cursor: string): ReservationCursor | undefined {
   const [, symbol, orderId] = reservationKey.exec(decode(cursor)) ?? [];
   return symbol === undefined || orderId === undefined ? undefined : { symbol, orderId };
@@ -59,7 +59,7 @@ export function decodeReservationCursor(cursor: string): ReservationCursor | und
 /** The cursor of a page of a timeline: the time of its first entry. */
 export const encodeTimeCursor = (time: string): string => encode(`time ${time}`);
 
-/** The time that a cursor of a timeline says; undefined for a text that is none. */
+/** The time in a cursor of a timeline; undefined for other text. */
 export function decodeTimeCursor(cursor: string): string | undefined {
   const time = timeKey.exec(decode(cursor))?.[1];
   return time === undefined || Number.isNaN(Date.parse(time)) ? undefined : time;

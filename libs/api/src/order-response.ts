@@ -10,23 +10,23 @@ import {
   type OrderResponse,
 } from './orders.ts';
 
-/** An order as its fold has it: the body, but for what is worked out here. */
+/** An order as its fold stores it: the body without what is computed here. */
 export interface OrderFigures extends Omit<OrderResponse, 'id' | 'averagePrice' | 'revisions'> {
   readonly orderId: string;
   /** Sum of quantity times price of all executions. */
   readonly executedValue: string;
   readonly revisions: readonly OrderResponse['revisions'][number][];
-  /** Version of the account that shows the money of the order; it is in the token, not in the body. */
+  /** Version of the account that includes the order's money; in the token, not in the body. */
   readonly accountVersion?: number;
 }
 
-/** The fields that are there, in the order of their schema, so that equal orders are equal texts. */
+/** The present fields in the order of their schema, so that equal orders are equal text. */
 function inOrder<T extends object>(schema: z.ZodObject, value: T): T {
   const present = Object.keys(schema.shape).filter((field) => Reflect.get(value, field) !== undefined);
   return Object.fromEntries(present.map((field) => [field, Reflect.get(value, field)])) as T;
 }
 
-/** Price a share of all trades so far: divided here, once, from an exact sum. */
+/** Average price of all trades: an exact sum, divided only here. */
 function averageOf({ filledQuantity, executedValue }: OrderFigures): Pick<OrderResponse, 'averagePrice'> {
   if (filledQuantity === zero) return {};
   return { averagePrice: divide(decimal(executedValue), decimal(filledQuantity), 'halfEven') };
@@ -45,7 +45,7 @@ export function orderResponseOf(row: OrderFigures): OrderResponse {
   });
 }
 
-/** A stored event on the wire: the facts as they were stored, under their newest shape. */
+/** A stored event on the wire, upcast to its newest shape. */
 export function orderEventResponseOf(stored: RecordedEvent): OrderEventResponse {
   const { id, type, aggregateVersion: version, time, data } = upcast(catalogue, stored);
   return { id, type, version, time, data: { ...data } };

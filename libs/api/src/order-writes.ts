@@ -6,28 +6,28 @@ import { positiveDecimal } from './positive-decimal.ts';
 
 const term = (description: string, example = '101.5') => positiveDecimal(description, example).optional();
 
-/** Body of `POST /v1/orders/{id}/replace`: at least one field; what is absent stays. */
+/** Body of `POST /v1/orders/{id}/replace`: at least one field; absent terms stay. */
 export const replaceOrderBody = z
   .strictObject({
     quantity: term('The new total, filled shares included.', '20'),
-    limitPrice: term('The new worst price; for limit and stopLimit only.'),
-    stopPrice: term('The new price that triggers the order; for stop and stopLimit only.'),
+    limitPrice: term('The new worst price; only for limit and stopLimit.'),
+    stopPrice: term('The new price that triggers the order; only for stop and stopLimit.'),
   })
   .refine((changes) => Object.keys(changes).length > 0, {
-    error: 'must change something: quantity, limitPrice or stopPrice',
+    error: 'must change quantity, limitPrice or stopPrice',
     params: { code: 'nothing-to-change' },
   })
   .meta({ id: 'ReplaceOrder', description: 'New terms for a working order.' });
 
-/** What `replaceOrderBody` lets through. */
+/** A parsed `replaceOrderBody`. */
 export type ReplaceOrderBody = z.infer<typeof replaceOrderBody> & ReplaceTerms;
 
-/** Seconds that an answer waits for an order, at most. */
+/** The most seconds that an answer waits for an order. */
 export const waitLimit = 10;
 
 /**
- * `Prefer` of RFC 7240: only `wait=<seconds>` applies, at most `waitLimit`; no preference is refused, and `Preference-Applied` says which one was
- * applied.
+ * `Prefer` of RFC 7240: only `wait=<seconds>`, at most `waitLimit`, applies; others are ignored, and
+ * `Preference-Applied` names what was applied.
  */
 const prefer = z
   .string()
@@ -36,11 +36,11 @@ const prefer = z
     return wait === undefined ? undefined : Math.min(Number(wait), waitLimit);
   })
   .meta({
-    description: '`wait=5`: answer when the order has ended, or after 5 seconds with its state then. At most 10.',
+    description: '`wait=5`: answer when the order has ended, or after 5 seconds with its current state. At most 10.',
     examples: ['wait=5'],
   });
 
-/** Headers of a write whose answer may wait. */
+/** Headers of a write that may wait before it answers. */
 export const waitingHeaders = writeHeaders.extend({ prefer: prefer.optional() });
 
 /** Headers of a cancel. */

@@ -3,7 +3,7 @@ import { accountIdShape, clientOrderIdShape, meaningOf, ordStatuses, symbolShape
 import { maxDecimalLength } from '@tradecore/money';
 import { z } from 'zod';
 
-/** The rule itself is `termFaults` of trading; the pattern documents it. */
+/** `termFaults` of trading checks the value; the pattern only documents it. */
 const decimalText = (what: string, example = '101.5') =>
   z
     .string()
@@ -25,21 +25,21 @@ const termFields = {
   accountId: shaped(accountIdShape, 'The account that trades.', '0190a6e0-0000-7000-8000-00000000acc0'),
   clientOrderId: shaped(
     clientOrderIdShape,
-    "The client's own name of the order, unique within the account forever. Required unless an Idempotency-Key is sent.",
+    "The client's name for the order, unique within the account forever. Required unless an Idempotency-Key is sent.",
     'my-order-1',
   ).optional(),
   symbol: shaped(symbolShape, 'The instrument.', 'ACME'),
   side: z.enum(orderSides),
   type: z.enum(orderTypes),
   quantity: decimalText('How many shares', '10'),
-  limitPrice: decimalText('The worst price; exactly for limit and stopLimit').optional(),
-  stopPrice: decimalText('The price that triggers the order; exactly for stop and stopLimit').optional(),
+  limitPrice: decimalText('The worst price; required for limit and stopLimit, otherwise absent').optional(),
+  stopPrice: decimalText('The price that triggers the order; required for stop and stopLimit, otherwise absent').optional(),
   timeInForce: z.enum(timesInForce),
 };
 
 /**
- * Body of `POST /v1/orders`: its shape here, its rules from trading, so that both are said once and all faults come at once.
- * Faults of rules are `custom` issues with `params.code`.
+ * Body of `POST /v1/orders`: its shape here, its rules from trading, so each is defined once and all faults are
+ * reported together. Faults of rules are `custom` issues with `params.code`.
  */
 export const placeOrderBody = z
   .strictObject(termFields)
@@ -50,7 +50,7 @@ export const placeOrderBody = z
   })
   .meta({ id: 'PlaceOrder', description: 'The terms of a new order.' });
 
-/** What `placeOrderBody` lets through. */
+/** A parsed `placeOrderBody`. */
 export type PlaceOrderBody = z.infer<typeof placeOrderBody>;
 
 /** Body of `POST /v1/orders/{id}/cancel`; may be empty. */
@@ -61,12 +61,12 @@ export const cancelOrderBody = z
       .min(1)
       .max(200)
       .optional()
-      .meta({ description: 'Why, for the record.', examples: ['changed my mind'] }),
+      .meta({ description: 'The reason, for the record.', examples: ['changed my mind'] }),
   })
   .meta({ id: 'CancelOrder', description: 'A request to cancel an order.' })
   .default({});
 
-/** What `cancelOrderBody` lets through. */
+/** A parsed `cancelOrderBody`. */
 export type CancelOrderBody = z.infer<typeof cancelOrderBody>;
 
 /** Headers of a write; others are ignored. */
@@ -75,7 +75,7 @@ export const writeHeaders = z.object({
     .string()
     .regex(/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/, 'must be 1 to 255 printable ASCII characters')
     .meta({
-      description: 'The same key is the same request, however often it is sent. Names an order that has no clientOrderId.',
+      description: 'The same key is the same request, however often it is sent. Names an order without clientOrderId.',
       examples: ['0b6f0c1e-8a53-4a3e-9b52-7f2c3a1d9e10'],
     })
     .optional(),
@@ -109,21 +109,21 @@ export const orderRevision = z
 /** Requested terms in answers. */
 export const requestedTerms = z
   .strictObject({ revision: z.int().min(2), ...changeable })
-  .meta({ id: 'RequestedTerms', description: 'The terms of a replace that the brokerage has not answered.' });
+  .meta({ id: 'RequestedTerms', description: 'The terms of a replace that the brokerage has not answered yet.' });
 
 /** A denial in answers. */
 export const denialResponse = z
   .strictObject({
-    rule: z.string().meta({ description: 'The rule, by its stable name.', examples: ['insufficient-funds'] }),
+    rule: z.string().meta({ description: 'The stable name of the rule.', examples: ['insufficient-funds'] }),
     detail: z.string(),
-    figures: z.record(z.string(), z.string()).meta({ description: 'What the rule compared.' }),
+    figures: z.record(z.string(), z.string()).meta({ description: 'The figures that the rule compared.' }),
   })
   .meta({ id: 'Denial', description: 'Why TradeCore, not the brokerage, refused an order.' });
 
-/** Each status with its meaning, as a list. */
+/** Each status with its meaning. */
 const statusMeanings = ordStatuses.map((status) => `\`${status}\`: ${meaningOf[status]}`).join(' ');
 
-/** An order in answers. Decimals are strings in canonical spelling, times are UTC with microseconds. */
+/** An order in answers. Decimals are canonical strings, times are UTC with microseconds. */
 export const orderResponse = z
   .strictObject({
     id: z.uuid(),
@@ -132,20 +132,20 @@ export const orderResponse = z
     execType: z
       .string()
       .optional()
-      .meta({ description: 'FIX ExecType (150) of the last change that has one.', examples: ['F'] }),
+      .meta({ description: 'FIX ExecType (150) of the last change with one.', examples: ['F'] }),
     filledQuantity: figure('Shares traded.'),
-    averagePrice: figure('Price a share of all trades, rounded to 9 places; absent until it traded.').optional(),
-    revision: z.int().min(1).meta({ description: 'The revision whose terms are in force; rises with each replace.' }),
+    averagePrice: figure('Average price per share, rounded to 9 places; absent until something traded.').optional(),
+    revision: z.int().min(1).meta({ description: 'The revision whose terms apply; rises with each replace.' }),
     revisions: z.array(orderRevision).meta({ description: 'Every revision, oldest first.' }),
     requested: requestedTerms.optional(),
     goodUntil: time('Not sent to the brokerage after this time; absent for `gtc`.').optional(),
     denial: denialResponse.optional(),
-    rejectionCode: z.string().optional().meta({ description: "The brokerage's code, where the brokerage rejected it." }),
-    reason: z.string().optional().meta({ description: 'Why the last change happened, where it says so.' }),
+    rejectionCode: z.string().optional().meta({ description: "The brokerage's code, if the brokerage rejected the order." }),
+    reason: z.string().optional().meta({ description: 'The reason for the last change, if it has one.' }),
     cancelReason: z.string().optional().meta({ description: 'The reason in the cancel request.' }),
     version: z.int().min(1).meta({ description: 'Counts the changes of the order; its ETag.' }),
     createdAt: time('When it was placed.'),
-    updatedAt: time('When it changed last.'),
+    updatedAt: time('Time of the last change.'),
   })
   .meta({ id: 'Order', description: 'An order.' });
 
@@ -156,7 +156,7 @@ export type OrderResponse = z.infer<typeof orderResponse>;
 export const orderPageResponse = z
   .strictObject({
     orders: z.array(orderResponse),
-    nextCursor: z.string().optional().meta({ description: 'Ask for the next page with it; absent on the last page.' }),
+    nextCursor: z.string().optional().meta({ description: 'The cursor of the next page; absent on the last page.' }),
   })
   .meta({ id: 'OrderPage', description: 'Orders of an account, newest first.' });
 
@@ -168,7 +168,7 @@ export const orderEventResponse = z
   .strictObject({
     id: z.uuid(),
     type: z.string(),
-    version: z.int().min(1).meta({ description: 'Version of the order that this event made.' }),
+    version: z.int().min(1).meta({ description: 'Version of the order after this event.' }),
     time: time('When it was stored.'),
     data: z.record(z.string(), z.unknown()),
   })
@@ -181,7 +181,7 @@ export type OrderEventResponse = z.infer<typeof orderEventResponse>;
 export const orderEventsResponse = z
   .strictObject({
     events: z.array(orderEventResponse),
-    nextCursor: z.string().optional().meta({ description: 'Ask for the next page with it; absent on the last page.' }),
+    nextCursor: z.string().optional().meta({ description: 'The cursor of the next page; absent on the last page.' }),
   })
   .meta({ id: 'OrderEvents', description: 'The history of an order.' });
 

@@ -1,7 +1,7 @@
 import { decimal, decimalRefusal, isPositive, maxDecimalLength, type Decimal } from '@tradecore/money';
 import { z } from 'zod';
 
-/** Why a decimal is refused: a stable code, and words. */
+/** Why a decimal is refused: a stable code, and text. */
 interface Fault {
   readonly code: string;
   readonly detail: string;
@@ -16,7 +16,10 @@ function faultOf(text: string, rule: (amount: Decimal) => Fault | undefined): Fa
   return isPositive(amount) ? rule(amount) : { code: 'not-positive', detail: 'must be greater than zero' };
 }
 
-/** An exact decimal above zero, canonical once it is through. `rule`: what more it has to be. Its length is looked at before its characters are. */
+/**
+ * An exact decimal above zero, parsed to its canonical form. `rule` adds a check. Its length is checked before its
+ * characters.
+ */
 export const positiveDecimal = (
   description: string,
   example: string,
@@ -29,6 +32,6 @@ export const positiveDecimal = (
       const fault = faultOf(text, rule);
       if (fault) context.addIssue({ code: 'custom', message: fault.detail, params: { code: fault.code } });
     })
-    .meta({ examples: [example] }) // before the transform, or the document loses it
+    .meta({ examples: [example] }) // before the transform, otherwise the document loses it
     .transform((text): string => decimal(text))
     .meta({ description, pattern: '^[0-9]+(\\.[0-9]+)?$' });

@@ -5,7 +5,7 @@ export const fieldFault = z
   .strictObject({
     pointer: z
       .string()
-      .meta({ description: 'A JSON Pointer as a URI fragment (RFC 6901); `#` is the whole.', examples: ['#/quantity'] }),
+      .meta({ description: 'A JSON Pointer as a URI fragment (RFC 6901); `#` is the whole document.', examples: ['#/quantity'] }),
     detail: z.string(),
     code: z.string().meta({ description: 'Stable, for programs.', examples: ['missing'] }),
     in: z
@@ -15,7 +15,7 @@ export const fieldFault = z
   })
   .meta({ id: 'FieldFault', description: 'One fault of a request.' });
 
-/** An RFC 9457 problem document. Further members may stand beside these. */
+/** An RFC 9457 problem document. It may have further members. */
 export const problemResponse = z
   .looseObject({
     type: z.string().meta({

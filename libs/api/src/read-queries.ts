@@ -12,12 +12,12 @@ import { ifNoneMatch } from './entity-tags.ts';
 
 const timeShape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i;
 
-/** A time in the spelling of stored events, UTC with microseconds; undefined for what is no RFC 3339 time. */
+/** A time in the format of stored events, UTC with microseconds; undefined for text that is not an RFC 3339 time. */
 function canonicalTime(text: string): string | undefined {
   const [, seconds, fraction = '', offset] = timeShape.exec(text) ?? [];
   const time = new Date(`${seconds}${offset?.toUpperCase()}`);
   const isDate = !Number.isNaN(time.getTime()) && new Date(`${seconds}Z`).toISOString().startsWith(seconds ?? '');
-  if (!isDate || !/^\d{4}-/.test(time.toISOString())) return undefined; // the 30th of February rolls over; offsets may leave the years
+  if (!isDate || !/^\d{4}-/.test(time.toISOString())) return undefined; // 30 February would roll over; an offset may leave years 0000-9999
   return `${time.toISOString().slice(0, 19)}.${fraction.padEnd(6, '0').slice(0, 6)}Z`;
 }
 
@@ -33,20 +33,20 @@ const asOf = z
     if (time !== undefined) return { time };
     context.addIssue({
       code: 'custom',
-      message: 'must be a version, from 1, or an RFC 3339 time',
+      message: 'must be a version (from 1) or an RFC 3339 time',
       params: { code: 'invalid-format' },
     });
     return z.NEVER;
   })
   .meta({
-    description: 'The order after that version, or at that time (RFC 3339; within the last 5 s the answer may still change).',
+    description: 'The order after that version or at that time (RFC 3339; within the last 5 s the answer may still change).',
     examples: ['1', '2026-11-23T09:00:00Z'],
   });
 
 /** Query of `GET /v1/orders/{id}`. */
 export const orderQuery = z.strictObject({ asOf: asOf.optional() });
 
-/** What the schema lets through. */
+/** The parsed value. */
 export type OrderQuery = z.output<typeof orderQuery>;
 
 const limit = (what: string, usual = 50) =>
@@ -56,7 +56,7 @@ const limit = (what: string, usual = 50) =>
     .transform(Number)
     .pipe(z.number().min(1).max(500))
     .default(usual)
-    .meta({ description: `${what} a page, 1 to 500.`, type: 'integer', minimum: 1, maximum: 500 });
+    .meta({ description: `${what} per page, 1 to 500.`, type: 'integer', minimum: 1, maximum: 500 });
 
 const cursor = <Key>(decode: (cursor: string) => Key | undefined) =>
   z
@@ -69,7 +69,7 @@ const cursor = <Key>(decode: (cursor: string) => Key | undefined) =>
       return z.NEVER;
     })
     .optional()
-    .meta({ description: '`nextCursor` of the page before.' });
+    .meta({ description: '`nextCursor` of the previous page.' });
 
 /** Query of `GET /v1/orders`. */
 export const ordersQuery = z.strictObject({
@@ -78,7 +78,7 @@ export const ordersQuery = z.strictObject({
     .string()
     .regex(clientOrderIdShape, 'must be 1 to 48 printable ASCII characters')
     .optional()
-    .meta({ description: 'Only the order of this name: one or none.', examples: ['my-order-1'] }),
+    .meta({ description: 'Only the order with this name.', examples: ['my-order-1'] }),
   status: z.enum(ordStatuses).optional().meta({ description: 'Only orders of this status.' }),
   symbol: z
     .string()
@@ -89,37 +89,37 @@ export const ordersQuery = z.strictObject({
   cursor: cursor(decodeOrderCursor),
 });
 
-/** What the schema lets through. */
+/** The parsed value. */
 export type OrdersQuery = z.output<typeof ordersQuery>;
 
 /** Query of `GET /v1/accounts`. */
 export const accountsQuery = z.strictObject({ limit: limit('Accounts'), cursor: cursor(decodeAccountCursor) });
 
-/** What the schema lets through. */
+/** The parsed value. */
 export type AccountsQuery = z.output<typeof accountsQuery>;
 
 /** Query of `GET /v1/accounts/{id}/activities` and `/executions`. */
 export const ledgerQuery = z.strictObject({ limit: limit('Lines'), cursor: cursor(decodeLedgerCursor) });
 
-/** What the schema lets through. */
+/** The parsed value. */
 export type LedgerQuery = z.output<typeof ledgerQuery>;
 
 /** Query of `GET /v1/accounts/{id}/reservations`. */
 export const reservationsQuery = z.strictObject({ limit: limit('Reservations', 100), cursor: cursor(decodeReservationCursor) });
 
-/** What the schema lets through. */
+/** The parsed value. */
 export type ReservationsQuery = z.output<typeof reservationsQuery>;
 
 /** Query of `GET /v1/orders/{id}/events`. */
 export const eventsQuery = z.strictObject({ limit: limit('Events', 500), cursor: cursor(decodeLedgerCursor) });
 
-/** What the schema lets through. */
+/** The parsed value. */
 export type EventsQuery = z.output<typeof eventsQuery>;
 
 /** Query of `GET /v1/orders/{id}/timeline`. */
 export const timelineQuery = z.strictObject({ cursor: cursor(decodeTimeCursor) });
 
-/** What the schema lets through. */
+/** The parsed value. */
 export type TimelineQuery = z.output<typeof timelineQuery>;
 
 /** A route without a query: any parameter is a fault. */
@@ -129,7 +129,7 @@ export const noQuery = z.strictObject({});
 export const readHeaders = z.object({
   'consistency-token': z
     .string()
-    .meta({ examples: ['AZCm4AAAcACAAAAAAACswAAAAAE'] }) // before the transform, or the document loses it
+    .meta({ examples: ['AZCm4AAAcACAAAAAAACswAAAAAE'] }) // before the transform, otherwise the document loses it
     .transform((text, context) => {
       const token = decodeConsistencyToken(text);
       if (token) return token;
@@ -138,10 +138,10 @@ export const readHeaders = z.object({
     })
     .optional()
     .meta({
-      description: 'From an earlier answer: the read waits, at most 2 s, until it shows at least that state.',
+      description: 'From an earlier answer: the read waits up to 2 s until it shows at least that state.',
     }),
   'if-none-match': ifNoneMatch,
 });
 
-/** What the schema lets through. */
+/** The parsed value. */
 export type ReadHeaders = z.output<typeof readHeaders>;

@@ -11,16 +11,16 @@ export const timelineEntryResponse = z
     event: z.string().meta({ description: 'Type of the stored event.', examples: ['OrderAccepted'] }),
     source: z
       .enum(['order', 'account', 'saga', 'brokerage'])
-      .meta({ description: 'Who says it: the order, its account, the saga that works it, or the brokerage.' }),
-    version: z.int().min(1).meta({ description: 'Version of that which the event made.' }),
+      .meta({ description: 'The source: the order, its account, its saga, or the brokerage.' }),
+    version: z.int().min(1).meta({ description: 'Version of the source after the event.' }),
   })
-  .meta({ id: 'TimelineEntry', description: 'One thing that happened to an order.' });
+  .meta({ id: 'TimelineEntry', description: 'One event in the life of an order.' });
 
 /** Body of `GET /v1/orders/{id}/timeline`. */
 export const timelineResponse = z
   .strictObject({
     entries: z.array(timelineEntryResponse).meta({ description: 'The newest ones, oldest first.' }),
-    nextCursor: z.string().optional().meta({ description: 'Ask for what was before them with it; absent where nothing was.' }),
+    nextCursor: z.string().optional().meta({ description: 'The cursor of the older entries; absent if there are none.' }),
     waitingFor: z.array(z.string()).meta({
       description: 'What the order waits for, in plain words; empty once it has ended.',
       examples: [["the brokerage's answer"]],

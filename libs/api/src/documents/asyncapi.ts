@@ -21,7 +21,7 @@ export interface AsyncApiDocument {
   readonly [part: string]: unknown;
 }
 
-/** Each member of a union of messages under the name that its `type` says. */
+/** Each member of a union of messages, by the value of its `type`. */
 function messagesOf(union: typeof clientMessage | typeof serverMessage): Record<string, Message> {
   return Object.fromEntries(
     union.options.map((option) => {
@@ -37,7 +37,10 @@ const channel = { $ref: '#/channels/stream' };
 const referred = (messages: object, path: string): Reference[] =>
   Object.keys(messages).map((name) => ({ $ref: `${path}/${name}` }));
 
-/** AsyncAPI 3.0 of the stream, made from the schemas that check its messages. What it does is said from the service's side: it receives what clients ask. */
+/**
+ * AsyncAPI 3.0 of the stream, made from the schemas that check its messages. Operations are from the service's side: it
+ * receives what clients send.
+ */
 export function asyncApiDocument(): AsyncApiDocument {
   const messages = { ...asked, ...told };
   return {
@@ -46,14 +49,14 @@ export function asyncApiDocument(): AsyncApiDocument {
       title: 'TradeCore stream',
       version: '1',
       description:
-        'Changes in your accounts as they happen, over a WebSocket. Subscribe to an account, from now on or after the last entry that you have: each change comes once, in order. `openapi.json` describes the requests.',
+        'Changes in your accounts as they happen, over a WebSocket. Subscribe to an account, from now on or after the last entry that you have; each change arrives once, in order. `openapi.json` describes the requests.',
     },
     defaultContentType: 'application/json',
     servers: {
       fleet: {
         host: '{host}',
         protocol: 'wss',
-        description: 'The address of the fleet; `ws` where it serves plain HTTP.',
+        description: 'The address of the fleet; `ws` if it serves plain HTTP.',
         variables: { host: { default: '127.0.0.1:8080' } },
         security: [{ $ref: '#/components/securitySchemes/bearer' }],
       },
@@ -70,13 +73,13 @@ export function asyncApiDocument(): AsyncApiDocument {
       ask: {
         action: 'receive',
         channel,
-        summary: 'What a client asks.',
+        summary: 'Messages of the client.',
         messages: referred(asked, '#/channels/stream/messages'),
       },
       tell: {
         action: 'send',
         channel,
-        summary: 'What the service tells.',
+        summary: 'Messages of the service.',
         messages: referred(told, '#/channels/stream/messages'),
       },
     },
@@ -88,7 +91,7 @@ export function asyncApiDocument(): AsyncApiDocument {
           scheme: 'bearer',
           bearerFormat: 'JWT (RFC 9068, at+jwt)',
           description:
-            'With the request that opens the stream; a browser offers the subprotocol `ticket.<ticket>` instead, from `POST /v1/stream-tickets`.',
+            'In the request that opens the stream; a browser instead offers the subprotocol `ticket.<ticket>`, from `POST /v1/stream-tickets`.',
         },
       },
     },

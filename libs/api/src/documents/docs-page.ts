@@ -25,7 +25,7 @@ const refName = (ref: string): string => ref.split('/').at(-1) ?? ref;
 const literal = (value: unknown): string => `<code>${escape(String(value))}</code>`;
 const variantsOf = (schema: JsonSchema) => (schema['oneOf'] ?? schema['anyOf']) as readonly JsonSchema[] | undefined;
 
-/** A type in a few words; a name leads to its schema. */
+/** A type in a few words; a name links to its schema. */
 function typeOf(schema: JsonSchema): string {
   if (schema.$ref) return `<a href="#${refName(schema.$ref)}">${refName(schema.$ref)}</a>`;
   const choices = (schema['enum'] ?? ('const' in schema ? [schema['const']] : undefined)) as readonly unknown[] | undefined;
@@ -72,14 +72,14 @@ function answerRow([status, { description, content, headers = {} }]: [string, An
   return `<tr><td>${status}</td><td>${prose(description)}<br><small>${extras.join(' ')}</small></td></tr>`;
 }
 
-/** A body that is accepted as it stands: the required fields and a name, or all where none is required, with the examples of the document. */
+/** A valid body of the document's examples: the required fields and a name, or all fields if none is required. */
 function exampleBody({ properties = {}, required = [] }: JsonSchema): Record<string, unknown> {
   const names = required.length > 0 ? [...required, 'clientOrderId'] : Object.keys(properties);
   const wanted = Object.entries(properties).filter(([name]) => names.includes(name));
   return Object.fromEntries(wanted.map(([name, schema]) => [name, exampleFor(schema)]));
 }
 
-/** The example of a body that has to be sent. */
+/** The example of a required body. */
 function bodyToSend({ requestBody }: Operation, { schemas }: OpenApiDocument['components']): Record<string, unknown> | undefined {
   const ref = requestBody?.required ? requestBody.content['application/json']?.schema.$ref : undefined;
   const schema = ref === undefined ? undefined : schemas[refName(ref)];
@@ -89,10 +89,10 @@ function bodyToSend({ requestBody }: Operation, { schemas }: OpenApiDocument['co
 const exampleFor = (schema: JsonSchema): unknown =>
   ((schema['examples'] ?? schema['enum']) as readonly unknown[] | undefined)?.[0];
 
-/** What stands for an id in a path. */
+/** The placeholder for an id in a path. */
 const idOf = (path: string): string => (path.startsWith('/v1/accounts') ? '$ACCOUNT' : '$ORDER');
 
-/** A call of the operation for a terminal. */
+/** The operation as a curl command. */
 function curlOf(path: string, method: string, { parameters }: Operation, body: Record<string, unknown> | undefined): string {
   const filled = path.replace('{id}', idOf(path)).replace('{subject}', '$SUBJECT').replace('{scope}', 'all');
   const query = path === '/v1/orders' && method === 'get' ? '?accountId=$ACCOUNT' : '';
@@ -120,7 +120,7 @@ ${body ? `<h3>Body</h3><p>${typeOf(body.schema)}${requestBody.required ? '' : ',
 ${isStream ? '' : `<h3>Call</h3><pre>${escape(call)}</pre>`}</section>`;
 }
 
-/** The document as one page for people: no scripts, nothing from elsewhere. */
+/** The document as one HTML page, without scripts or external resources. */
 export function docsPage(document: OpenApiDocument): string {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),

@@ -1,4 +1,4 @@
-/** A JSON Schema (2020-12), as OpenAPI 3.1 takes it. */
+/** A JSON Schema (2020-12), as in OpenAPI 3.1. */
 export interface JsonSchema {
   readonly $ref?: string;
   readonly type?: string;
@@ -24,13 +24,13 @@ export interface Answer {
   readonly content?: Readonly<Record<string, { readonly schema: JsonSchema }>>;
 }
 
-/** What one method of a path does. */
+/** One method of a path. */
 export interface Operation {
   readonly operationId: string;
   readonly summary: string;
   readonly description: string;
   readonly tags: readonly string[];
-  /** One of these is enough: a scope or a role of the token. */
+  /** The token needs one of these scopes or roles. */
   readonly security: readonly Readonly<Record<'bearer', readonly string[]>>[];
   readonly parameters: readonly Parameter[];
   readonly requestBody?: {

@@ -8,19 +8,19 @@ const document = openApiDocument();
 const text = `${JSON.stringify(document, null, 2)}\n`;
 
 describe('the OpenAPI document', () => {
-  it('is the golden one, so that review sees every change (UPDATE_GOLDEN=1 writes it again)', () => {
+  it('is the golden one, so that a review shows every change (UPDATE_GOLDEN=1 rewrites it)', () => {
     if (process.env['UPDATE_GOLDEN'] || !existsSync(golden)) writeFileSync(golden, text);
     expect(text).toBe(readFileSync(golden, 'utf8'));
   });
 
-  it('has every schema that it refers to, and refers to every one that it has', () => {
+  it('has every schema that it refers to, and no other', () => {
     const referred = new Set([...text.matchAll(/"\$ref": "([^"]+)"/g)].map(([, ref]) => ref));
     const known = Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`);
     const stream = ['StreamClientMessage', 'StreamServerMessage'].map((name) => `#/components/schemas/${name}`);
     expect([...referred, ...stream].toSorted()).toEqual(known.toSorted());
   });
 
-  it('lets no unknown field in, in any body', () => {
+  it('allows no unknown field in any body', () => {
     const bodies = Object.values(document.paths).flatMap((methods) =>
       Object.values(methods).flatMap(({ requestBody }) => requestBody ?? []),
     );
@@ -31,7 +31,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('lists for each operation what refuses it', () => {
+  it('lists the refusals of each operation', () => {
     for (const methods of Object.values(document.paths)) {
       for (const { operationId, responses } of Object.values(methods)) {
         expect([operationId, Object.keys(responses)]).toEqual([operationId, expect.arrayContaining(['401', '503'])]);
@@ -49,10 +49,10 @@ describe('the OpenAPI document', () => {
   });
 });
 
-describe('the page for people', () => {
+describe('the HTML page', () => {
   const page = docsPage(document);
 
-  it('needs nothing from elsewhere and runs nothing', () => {
+  it('has no external resources and no scripts', () => {
     expect(page).not.toMatch(/<script|<link|<img|src=|https?:\/\/(?!tradecore\.dev)/);
   });
 
@@ -63,13 +63,13 @@ describe('the page for people', () => {
     for (const name of Object.keys(document.components.schemas)) expect(ids).toContain(name);
   });
 
-  it('calls with what the document has as an example, and lacks none', () => {
+  it('has every example of its calls from the document', () => {
     expect(page).toContain('&quot;amount&quot;: &quot;10000.00&quot;');
     expect(page).toMatch(/-H 'Idempotency-Key: [0-9a-f-]{36}'/);
     expect(page).not.toMatch(/undefined|-d '\{\}'/);
   });
 
-  it('shows text of the document as text', () => {
+  it('escapes text of the document', () => {
     const schema: JsonSchema = { type: 'object', description: '<b onclick="x">&' };
     const evil = docsPage({ ...document, components: { ...document.components, schemas: { Evil: schema } } });
     expect(evil).toContain('&lt;b onclick=&quot;x&quot;&gt;&amp;');

@@ -3,7 +3,7 @@ import { componentSchemas } from './parts.ts';
 import { readPaths } from './reads.ts';
 import { writePaths } from './writes.ts';
 
-/** Reads and writes of one path stand together. */
+/** Reads and writes of one path are together. */
 const paths: OpenApiDocument['paths'] = Object.fromEntries(
   [...new Set([...Object.keys(writePaths), ...Object.keys(readPaths)])].map((path) => [
     path,
@@ -11,7 +11,7 @@ const paths: OpenApiDocument['paths'] = Object.fromEntries(
   ]),
 );
 
-/** The methods of each path, in capitals: with them every door knows the whole API. */
+/** The methods of each path, in capitals: so each service knows the whole API. */
 export const apiPaths: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     Object.entries(paths).map(([path, methods]) => [path, Object.keys(methods).map((each) => each.toUpperCase())]),
@@ -30,14 +30,14 @@ export function openApiDocument(): OpenApiDocument {
       version: '1',
       summary: 'Place orders, read orders and money, and follow your accounts.',
       description:
-        'Quantities, prices and money are exact decimals in strings. Times are RFC 3339, UTC. Your accounts are those that your token names, those that you opened, and those that an operator granted you access to; any other account is answered like one that does not exist. Errors are problem documents (RFC 9457); their `type` is stable. A token has the scopes that its `scope` names, without one `read` and `trade`; `security` says which scope an operation needs, or which roles may. A method that a path has not is answered 405 with `Allow`. `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` of each answer say what is left of the requests a second of your subject. Send `X-Correlation-Id` (a UUID) or `traceparent` to find a request again.',
+        'Quantities, prices and money are exact decimals in strings. Times are RFC 3339, UTC. Your accounts are those that your token names, those that you opened, and those that an operator granted you access to; any other account is answered like one that does not exist. Errors are problem documents (RFC 9457); their `type` is stable. A token has the scopes in its `scope`, or `read` and `trade` if it has none; `security` lists the scope that an operation needs, or the roles that may call it. A method that a path does not support is answered 405 with `Allow`. `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` of each answer show how many requests per second your subject has left. Send `X-Correlation-Id` (a UUID) or `traceparent` to trace a request.',
     },
     servers: [{ url: '/' }],
     security: [{ bearer: [] }],
     tags: [
       { name: 'Orders', description: 'Orders and their history.' },
       { name: 'Accounts', description: 'Money, positions and their history.' },
-      { name: 'Operators', description: 'Access, limits and the kill switch: for tokens with the role `operator`.' },
+      { name: 'Operators', description: 'Access, limits and the kill switch, for tokens with the role `operator`.' },
       { name: 'Stream', description: 'Changes in your accounts as they happen.' },
     ],
     paths,

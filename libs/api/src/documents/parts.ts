@@ -51,12 +51,12 @@ const named = {
   Problem: problemResponse,
 } satisfies Record<string, z.ZodType>;
 
-/** A schema that stands under a name in the document. */
+/** The name of a schema in the document. */
 export type SchemaName = keyof typeof named;
 
 const refTo = (name: SchemaName): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
 
-/** The schemas that stand under a name; those inside others become references. */
+/** The named schemas; inside other schemas they are references. */
 export function componentSchemas(): Record<string, JsonSchema> {
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
@@ -77,7 +77,7 @@ const headerNames: Record<string, string> = {
   prefer: 'Prefer',
 };
 
-/** The parameters that a schema of a request's part checks; none without one. */
+/** The parameters that a schema checks; none without a schema. */
 export function parametersOf(place: Parameter['in'], schema: z.ZodType | undefined): Parameter[] {
   if (!schema) return [];
   const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' }) as JsonSchema;
@@ -96,7 +96,7 @@ const text: JsonSchema = { type: 'string' };
 export const answerHeaders = {
   ETag: { description: 'The version of the answer.', schema: text },
   'Consistency-Token': {
-    description: 'Send it with a read: the read shows at least this state, and for an order also the money of its trades.',
+    description: 'Send it with a read, which then shows at least this state; for an order, also the money of its trades.',
     schema: text,
   },
   Location: { description: 'The path of the new resource.', schema: text },
@@ -112,25 +112,25 @@ export const problem = (description: string): Answer => ({
   content: { 'application/problem+json': { schema: refTo('Problem') } },
 });
 
-/** What the token of a request needs: one of these scopes or roles. */
+/** The token of a request needs one of these scopes or roles. */
 export const securityOf = (needs: readonly string[]): Operation['security'] => needs.map((each) => ({ bearer: [each] }));
 
-/** What refuses any request. */
+/** Refusals of any request. */
 export const refusals = {
   400: problem('The request is invalid: `errors` names each fault with its pointer.'),
   401: problem('The token is missing, expired or not valid for this API.'),
-  403: problem('The token, or the grant by which you use the account, lacks the scope: `insufficient-scope`.'),
-  406: problem('You do not accept JSON.'),
+  403: problem('The token, or your grant for the account, lacks the scope: `insufficient-scope`.'),
+  406: problem('The request does not accept JSON.'),
   429: problem(
-    'The subject or the account sends more than it may: `too-many-requests`, with `Retry-After` and `RateLimit-*`. Never a cancel.',
+    'The subject or the account is over its rate limit: `too-many-requests`, with `Retry-After` and `RateLimit-*`. Never for a cancel.',
   ),
   503: problem('Temporarily unavailable; retry after `Retry-After` seconds.'),
 };
 
-/** What refuses a read, beside that. */
+/** A further refusal of reads. */
 export const notFound = problem('Not found, or not visible to you.');
 
-/** What refuses any write. */
+/** Refusals of any write. */
 export const writeRefusals = {
   ...refusals,
   413: problem('The body is over 64 KiB.'),

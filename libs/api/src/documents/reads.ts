@@ -24,7 +24,7 @@ interface Read {
   readonly tag: 'Orders' | 'Accounts';
   readonly path?: z.ZodType;
   readonly query?: z.ZodType;
-  /** Absent where the answer comes from the event store, which is always up to date. */
+  /** Absent if the answer comes from the event store, which is always up to date. */
   readonly headers?: z.ZodType;
   readonly answer: SchemaName;
   readonly answerHeaders?: Answer['headers'];
@@ -44,13 +44,13 @@ function get({ tag, path, query, headers, answer, answerHeaders: named, more, ..
   };
 }
 
-const unchanged = { 304: { description: 'The ETag still holds.' } };
+const unchanged = { 304: { description: 'The ETag still matches.' } };
 
 const orders: OpenApiDocument['paths'] = {
   '/v1/orders': get({
     operationId: 'listOrders',
     summary: 'List the orders of an account',
-    description: 'Newest first. An order placed meanwhile does not change the pages after a cursor.',
+    description: 'Newest first. Orders placed meanwhile do not change the pages after a cursor.',
     tag: 'Orders',
     query: ordersQuery,
     headers: token,
@@ -60,20 +60,20 @@ const orders: OpenApiDocument['paths'] = {
     operationId: 'getOrder',
     summary: 'Read an order',
     description:
-      'Its current state, or with `asOf` its state at that version or time, folded from its events by the same code, of which there may be 20,000. The `Consistency-Token` of the answer makes reads of the account and its positions show the money of all trades that the order shows.',
+      'Its current state or, with `asOf`, its state at that version or time, rebuilt from at most 20,000 events by the same code. With the `Consistency-Token` of the answer, reads of the account and its positions include the money of all trades that the order shows.',
     tag: 'Orders',
     path: orderPath,
     query: orderQuery,
     headers: readHeaders,
     answer: 'Order',
     answerHeaders: etag,
-    more: { ...unchanged, 422: problem('There are more than 20,000 events until then: `history-too-long`.') },
+    more: { ...unchanged, 422: problem('There are more than 20,000 events up to then: `history-too-long`.') },
   }),
   '/v1/orders/{id}/timeline': get({
     operationId: 'getOrderTimeline',
     summary: 'Read the timeline of an order, in plain words',
     description:
-      'Its own events, what its account booked, the steps of its saga, what the brokerage said, and what it still waits for; always up to date. The newest first, page by page; within a page the oldest first.',
+      'Its events, the bookings in its account, the steps of its saga, the answers of the brokerage, and what it still waits for; always up to date. The first page is the newest; each page is oldest first.',
     tag: 'Orders',
     path: orderPath,
     query: timelineQuery,
@@ -82,7 +82,7 @@ const orders: OpenApiDocument['paths'] = {
   '/v1/orders/{id}/events': get({
     operationId: 'getOrderEvents',
     summary: 'Read the history of an order',
-    description: 'Every stored event, oldest first, page by page; always up to date. The ETag is that of the page.',
+    description: 'Every stored event, oldest first, in pages; always up to date. The ETag is that of the page.',
     tag: 'Orders',
     path: orderPath,
     query: eventsQuery,
@@ -97,7 +97,7 @@ const accounts: OpenApiDocument['paths'] = {
   '/v1/accounts': get({
     operationId: 'listAccounts',
     summary: 'List your accounts',
-    description: 'Those that your token names, those that you opened, and those that you were granted access to; by id.',
+    description: 'Accounts that your token names, that you opened, or that you were granted access to; by id.',
     tag: 'Accounts',
     query: accountsQuery,
     headers: token,
@@ -106,8 +106,7 @@ const accounts: OpenApiDocument['paths'] = {
   '/v1/accounts/{id}': get({
     operationId: 'getAccount',
     summary: 'Read an account',
-    description:
-      'Its cash, what open orders reserve of it, order by order, and what is free: `cash` = `buyingPower` + `reserved`.',
+    description: 'Its cash, what each open order reserves of it, and what is free: `cash` = `buyingPower` + `reserved`.',
     tag: 'Accounts',
     path: accountPath,
     headers: readHeaders,
@@ -118,7 +117,7 @@ const accounts: OpenApiDocument['paths'] = {
   '/v1/accounts/{id}/reservations': get({
     operationId: 'listReservations',
     summary: 'List what the open orders of an account reserve',
-    description: 'By symbol, then by order. What ends meanwhile does not change the pages after a cursor.',
+    description: 'By symbol, then by order. Orders that end meanwhile do not shift the pages after a cursor.',
     tag: 'Accounts',
     path: accountPath,
     query: reservationsQuery,
@@ -128,7 +127,7 @@ const accounts: OpenApiDocument['paths'] = {
   '/v1/accounts/{id}/positions': get({
     operationId: 'listPositions',
     summary: 'List what an account holds',
-    description: 'By symbol, by the average cost method, valued at the last known prices.',
+    description: 'By symbol, at average cost, valued at the last known prices.',
     tag: 'Accounts',
     path: accountPath,
     headers: token,
@@ -147,7 +146,7 @@ const accounts: OpenApiDocument['paths'] = {
   '/v1/accounts/{id}/executions': get({
     operationId: 'listExecutions',
     summary: 'List the trades of an account',
-    description: 'Latest booking first. A trade that was taken back or corrected has a `reversal` of the same id.',
+    description: 'Latest booking first. A busted or corrected trade has a `reversal` with the same id.',
     tag: 'Accounts',
     path: accountPath,
     query: ledgerQuery,
@@ -162,7 +161,7 @@ const stream: OpenApiDocument['paths'] = {
       operationId: 'openStream',
       summary: 'Open the stream of your accounts (WebSocket)',
       description:
-        'A WebSocket (RFC 6455) with the bearer token in the header of the upgrade; from a browser with the subprotocols `tradecore.v1` and `ticket.<ticket>`, see `POST /v1/stream-tickets`. Send `StreamClientMessage`, receive `StreamServerMessage`: JSON text, at most 16 KiB from the client. Sequences of an account rise by one; after a break, subscribe `after` your last entry, and nothing is missed or repeated. A heartbeat comes every 15 s. A subscription ends (`unsubscribed`, `access-ended`) within a second after access was taken back. Send `authenticate` with a new token before the old one expires. Closed with 4401 when the token expires, 4429 after too many messages, 1012 when the service restarts: connect again. 100 subscriptions a stream and 20 streams a subject, unless the operator says otherwise.',
+        'A WebSocket (RFC 6455) with the bearer token in a header of the upgrade request; from a browser, with the subprotocols `tradecore.v1` and `ticket.<ticket>`, see `POST /v1/stream-tickets`. Send `StreamClientMessage`, receive `StreamServerMessage`: JSON text, at most 16 KiB from the client. Sequences of an account rise by one; after a disconnect, subscribe `after` your last entry to miss and repeat nothing. A heartbeat is sent every 15 s. A subscription ends (`unsubscribed`, `access-ended`) within a second after access is revoked. Send `authenticate` with a new token before the old one expires. The close code is 4401 when the token expires, 4429 after too many messages, 1012 when the service restarts: reconnect. By default a stream may have 100 subscriptions, and a subject 20 streams.',
       tags: ['Stream'],
       security: securityOf(['read']),
       parameters: [],
@@ -170,7 +169,7 @@ const stream: OpenApiDocument['paths'] = {
         101: { description: 'The stream is open.' },
         401: refusals[401],
         403: refusals[403],
-        429: problem('The subject has as many open streams as it may: `too-many-streams`.'),
+        429: problem('The subject has too many open streams: `too-many-streams`.'),
         503: refusals[503],
       },
     },
@@ -180,7 +179,7 @@ const stream: OpenApiDocument['paths'] = {
       operationId: 'makeStreamTicket',
       summary: 'Get a ticket for a stream',
       description:
-        "For browsers: `new WebSocket(url, ['tradecore.v1', `ticket.${ticket}`])`. Signed, good for 30 s and one stream; the stream ends with the token that the ticket was made with, unless it is renewed in band.",
+        "For browsers: `new WebSocket(url, ['tradecore.v1', `ticket.${ticket}`])`. Signed, valid for 30 s and one stream. The stream ends when the token that requested the ticket expires, unless a new token is sent in band.",
       tags: ['Stream'],
       security: securityOf(['read']),
       parameters: [],

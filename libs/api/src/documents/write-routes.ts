@@ -13,7 +13,7 @@ import { controlsResponse, killSwitchBody, limitsBody, limitsPath } from '../adm
 import { cancelHeaders, keyedHeaders, matchHeaders, replaceHeaders, replaceOrderBody, waitingHeaders } from '../order-writes.ts';
 import { cancelOrderBody, orderPath, orderResponse, placeOrderBody } from '../orders.ts';
 
-/** Every body and answer of a write, by the name that it has in the document of the API. */
+/** Every body and answer of a write, by its name in the OpenAPI document. */
 export const writeSchemas = {
   PlaceOrder: placeOrderBody,
   CancelOrder: cancelOrderBody.unwrap(),
@@ -36,9 +36,9 @@ export type WriteSchema = keyof typeof writeSchemas;
 /** One route that writes, as the OpenAPI document describes it. */
 export interface WriteRoute {
   readonly method: 'post' | 'put' | 'delete';
-  /** With `{id}` for each part that `pathParameters` names. */
+  /** With a placeholder such as `{id}` for each of `pathParameters`. */
   readonly path: string;
-  /** The scope that a token needs; of several roles one. */
+  /** The scope that a token needs, or roles of which it needs one. */
   readonly needs: readonly string[];
   readonly operationId: string;
   readonly tag: 'Orders' | 'Accounts' | 'Operators';
@@ -47,10 +47,10 @@ export interface WriteRoute {
   readonly pathParameters?: z.ZodType;
   readonly headers?: z.ZodType;
   readonly body?: { readonly schema: WriteSchema; readonly required: boolean };
-  /** Body of the successful answers, and by status what each means. */
+  /** Body of the successful answers; their meanings by status. */
   readonly answer: WriteSchema;
   readonly answers: Readonly<Record<number, string>>;
-  /** By status: refusals beside those of every write (400, 401, 403, 406, 413, 415, 503, 504). */
+  /** By status: refusals besides those of every write (400, 401, 403, 406, 413, 415, 503, 504). */
   readonly refusals: Readonly<Record<number, string>>;
   /** Headers of the successful answers. */
   readonly answerHeaders: readonly ('Location' | 'ETag' | 'Consistency-Token' | 'Preference-Applied')[];
@@ -59,9 +59,9 @@ export interface WriteRoute {
 const version = ['ETag', 'Consistency-Token'] as const;
 const notVisible = 'Not found, or not visible to you.';
 const operators = { 403: 'The token lacks the role `operator`: `operators-only`.' };
-const keyReused = 'The `Idempotency-Key` was used for another request: `idempotency-key-reused`; `errors` names what differs.';
+const keyReused = 'The `Idempotency-Key` was used for another request: `idempotency-key-reused`; `errors` names the differences.';
 const changed = (what: string, code: string) =>
-  `The ${what} has another version than \`If-Match\` names: \`${code}\`, with its \`ETag\`.`;
+  `The version of the ${what} does not match \`If-Match\`: \`${code}\`, with its \`ETag\`.`;
 
 const orderRoutes: readonly WriteRoute[] = [
   {
@@ -72,7 +72,7 @@ const orderRoutes: readonly WriteRoute[] = [
     tag: 'Orders',
     summary: 'Place an order',
     description:
-      '`clientOrderId` names the order, else the `Idempotency-Key` does; the same name with the same terms is the same order, however often it is sent. 201 means: the order is durable, it passed the risk rules, its money or shares are reserved, and it is on its way to the brokerage. An order that breaks a rule is stored as `denied` and answered with 422; a repeat gets the same answer. The rules are `no-such-account`, `trading-halted`, `unknown-symbol`, `halted-symbol`, `wrong-tick`, `wrong-lot`, `market-closed`, `max-order-quantity`, `max-order-value`, `price-collar`, `insufficient-funds` and `insufficient-shares`. What needs a price is answered 503 `prices-unavailable` while none is recent enough.',
+      '`clientOrderId`, or else the `Idempotency-Key`, names the order; the same name with the same terms is the same order, however often it is sent. 201 means that the order is durable, passed the risk rules, has its money or shares reserved, and is on its way to the brokerage. An order that breaks a rule is stored as `denied` and answered with 422; a repeat gets the same answer. The rules are `no-such-account`, `trading-halted`, `unknown-symbol`, `halted-symbol`, `wrong-tick`, `wrong-lot`, `market-closed`, `max-order-quantity`, `max-order-value`, `price-collar`, `insufficient-funds` and `insufficient-shares`. An order that needs a price is answered 503 `prices-unavailable` while none is recent enough.',
     headers: waitingHeaders,
     body: { schema: 'PlaceOrder', required: true },
     answer: 'Order',
@@ -82,8 +82,8 @@ const orderRoutes: readonly WriteRoute[] = [
     },
     refusals: {
       404: 'The account is not found, or not visible to you: `account-not-found`.',
-      409: 'An order of this name exists with other terms: `order-already-placed`; `errors` names the fields that differ. The account has as many open orders as it may: `too-many-open-orders`.',
-      422: `${keyReused} A rule denies the order: \`order-denied\`, with its \`id\`, the \`rule\` and its \`figures\`. The order is stored and can be read; \`Location\` and \`Consistency-Token\` are as for 201.`,
+      409: 'An order of this name exists with other terms: `order-already-placed`; `errors` names the fields that differ. The account has too many open orders: `too-many-open-orders`.',
+      422: `${keyReused} A rule denies the order: \`order-denied\`, with its \`id\`, the \`rule\` and its \`figures\`. The order is stored and readable; \`Location\` and \`Consistency-Token\` are as for 201.`,
     },
     answerHeaders: ['Location', ...version, 'Preference-Applied'],
   },
@@ -95,7 +95,7 @@ const orderRoutes: readonly WriteRoute[] = [
     tag: 'Orders',
     summary: 'Request to cancel an order',
     description:
-      'The order becomes `pendingCancel`; it is cancelled only when the brokerage confirms, and may trade until then. The kill switch does not stop cancels.',
+      'The order becomes `pendingCancel`; it is cancelled only when the brokerage confirms, and may trade until then. The kill switch does not block cancels.',
     pathParameters: orderPath,
     headers: cancelHeaders,
     body: { schema: 'CancelOrder', required: false },
@@ -103,7 +103,7 @@ const orderRoutes: readonly WriteRoute[] = [
     answers: { 202: 'The request is stored.' },
     refusals: {
       404: notVisible,
-      409: `A cancel is requested already: \`cancel-already-requested\`. The order has ended: \`order-not-cancelable\`.`,
+      409: `A cancel was requested before: \`cancel-already-requested\`. The order has ended: \`order-not-cancelable\`.`,
       412: changed('order', 'order-changed'),
       422: keyReused,
     },
@@ -115,9 +115,9 @@ const orderRoutes: readonly WriteRoute[] = [
     needs: ['trade'],
     operationId: 'replaceOrder',
     tag: 'Orders',
-    summary: 'Request other terms',
+    summary: 'Request new terms for an order',
     description:
-      'For an order that the brokerage works. It becomes `pendingReplace` and shows the `requested` terms; the old terms hold until the brokerage confirms. `quantity` is the new total, filled shares included. The risk rules check the new terms like those of a new order.',
+      'For an order that the brokerage works. It becomes `pendingReplace` and shows the `requested` terms; the old terms apply until the brokerage confirms. `quantity` is the new total, filled shares included. The risk rules check the new terms as for a new order.',
     pathParameters: orderPath,
     headers: replaceHeaders,
     body: { schema: 'ReplaceOrder', required: true },
@@ -125,9 +125,9 @@ const orderRoutes: readonly WriteRoute[] = [
     answers: { 202: 'The request is stored.' },
     refusals: {
       404: notVisible,
-      409: `The brokerage does not work the order: \`order-not-replaceable\`. A replace is on its way: \`replace-already-requested\`. The new quantity has traded already: \`replace-below-filled\`. It was replaced as often as it may: \`too-many-revisions\`.`,
+      409: `The brokerage does not work the order: \`order-not-replaceable\`. A replace is pending: \`replace-already-requested\`. The new quantity has already traded: \`replace-below-filled\`. The order has too many revisions: \`too-many-revisions\`.`,
       412: changed('order', 'order-changed'),
-      422: `${keyReused} A rule denies the new terms: \`replace-denied\`, with \`rule\` and \`figures\`. Nothing is stored; the order goes on as before.`,
+      422: `${keyReused} A rule denies the new terms: \`replace-denied\`, with \`rule\` and \`figures\`. Nothing is stored; the order continues unchanged.`,
     },
     answerHeaders: ['Location', ...version],
   },
@@ -141,12 +141,12 @@ const accountRoutes: readonly WriteRoute[] = [
     operationId: 'openAccount',
     tag: 'Accounts',
     summary: 'Open an account',
-    description: 'You own it and may use it from this answer on. The same key is the same account.',
+    description: 'You own it and may use it at once. The same key is the same account.',
     headers: keyedHeaders,
     body: { schema: 'OpenAccount', required: false },
     answer: 'Account',
     answers: { 201: 'The account is open.', 200: 'The account exists; this is its current state.' },
-    refusals: { 409: 'You opened as many as you may: `too-many-accounts`.', 422: keyReused },
+    refusals: { 409: 'You opened too many: `too-many-accounts`.', 422: keyReused },
     answerHeaders: ['Location', ...version],
   },
   {
@@ -157,14 +157,14 @@ const accountRoutes: readonly WriteRoute[] = [
     tag: 'Accounts',
     summary: 'Deposit money',
     description:
-      "For operators and the treasury: money comes in by their word, never by a client's. The same key of the same subject is the same deposit and gets the same answer.",
+      'For operators and the treasury; a client cannot deposit. The same key of the same subject is the same deposit and gets the same answer.',
     pathParameters: accountPath,
     headers: keyedHeaders,
     body: { schema: 'MoveFunds', required: true },
     answer: 'Movement',
     answers: { 201: 'The money is in the account.', 200: 'This deposit was made before.' },
     refusals: {
-      403: 'The token has neither the role `operator` nor `treasury`: `operators-only`.',
+      403: 'The token lacks the roles `operator` and `treasury`: `operators-only`.',
       404: 'The account does not exist.',
       422: keyReused,
     },
@@ -178,7 +178,7 @@ const accountRoutes: readonly WriteRoute[] = [
     tag: 'Accounts',
     summary: 'Withdraw money',
     description:
-      'At most the buying power: what open orders reserve stays. The same key of the same subject is the same withdrawal and gets the same answer. A token has the scope `transfer` only where it says so.',
+      'At most the buying power; reserved money cannot be withdrawn. The same key of the same subject is the same withdrawal and gets the same answer. A token has the scope `transfer` only if it names it.',
     pathParameters: accountPath,
     headers: keyedHeaders,
     body: { schema: 'MoveFunds', required: true },
@@ -197,13 +197,12 @@ const accountRoutes: readonly WriteRoute[] = [
     operationId: 'grantAccess',
     tag: 'Operators',
     summary: 'Grant access to an account',
-    description:
-      'For operators. From this answer on the subject may use the account beside its owner, for the scopes that are named and no others.',
+    description: 'For operators. The subject may use the account at once, with the named scopes and no others.',
     pathParameters: accountPath,
     headers: matchHeaders,
     body: { schema: 'GrantAccess', required: true },
     answer: 'Grants',
-    answers: { 201: 'Access is granted.', 200: 'It was granted before, or the subject is the owner.' },
+    answers: { 201: 'Access is granted.', 200: 'It was already granted, or the subject is the owner.' },
     refusals: { ...operators, 404: 'The account does not exist.', 412: changed('account', 'account-changed') },
     answerHeaders: version,
   },
@@ -218,7 +217,7 @@ const accountRoutes: readonly WriteRoute[] = [
     pathParameters: grantPath,
     headers: matchHeaders,
     answer: 'Grants',
-    answers: { 200: 'The subject has no grant any more, or had none.' },
+    answers: { 200: 'The subject has no grant now.' },
     refusals: { ...operators, 404: 'The account does not exist.', 412: changed('account', 'account-changed') },
     answerHeaders: version,
   },
@@ -233,10 +232,10 @@ const operatorRoutes: readonly WriteRoute[] = [
     tag: 'Operators',
     summary: 'Halt or resume trading',
     description:
-      'For operators. From this answer on new orders and replaces of the scope are denied, or accepted again. Open orders stay, and cancels are accepted. The record holds who did it and why.',
+      'For operators. At once, new orders and replaces of the scope are denied, or accepted again. Open orders stay, and cancels are accepted. Who did it and why is recorded.',
     body: { schema: 'KillSwitch', required: true },
     answer: 'Controls',
-    answers: { 200: 'The change is in force.' },
+    answers: { 200: 'The change is in effect.' },
     refusals: { ...operators, 404: 'The scope names an account that does not exist.' },
     answerHeaders: version,
   },
@@ -246,19 +245,19 @@ const operatorRoutes: readonly WriteRoute[] = [
     needs: ['operator'],
     operationId: 'setLimits',
     tag: 'Operators',
-    summary: 'Set the limits of orders',
+    summary: 'Set order limits',
     description:
-      'For operators. All limits of the scope, so `If-Match` has to say which ones are replaced; an absent limit does not apply. For an order the tightest of those for all and for the account applies.',
+      'For operators. Replaces all limits of the scope, so `If-Match` is required; an absent limit does not apply. For each order the tighter of the limits for `all` and for its account applies.',
     pathParameters: limitsPath,
     headers: matchHeaders,
     body: { schema: 'RiskLimits', required: true },
     answer: 'Controls',
-    answers: { 200: 'The change is in force.' },
+    answers: { 200: 'The change is in effect.' },
     refusals: {
       ...operators,
       404: 'The scope names an account that does not exist.',
       412: changed('controls', 'controls-changed'),
-      428: '`If-Match` is missing: `if-match-missing`, with the limits that there are and their `ETag`.',
+      428: '`If-Match` is missing: `if-match-missing`, with the current limits and their `ETag`.',
     },
     answerHeaders: version,
   },

@@ -24,7 +24,7 @@ function operationOf(route: WriteRoute): Operation {
   };
 }
 
-/** The operations that write, from the table of their routes. */
+/** The operations that write, made from the table of routes. */
 export const writePaths: OpenApiDocument['paths'] = Object.fromEntries(
   [...Map.groupBy(writeRoutes, ({ path }) => path)].map(([path, routes]) => [
     path,
