@@ -6,10 +6,12 @@ import { owns, RateLimits, RequestRefused, tokens, type Caller } from '@tradecor
 import { DataSource } from 'typeorm';
 import type { PageLimit } from './page-limit.ts';
 
-/** Accounts of one subject beside those of its token, at most; who needs more names them in the token. */
+/** Most accounts of one subject besides those of its token; a client that needs more names them in the token. */
 const accountsLimit = 10_000;
 
-/** How much a caller may read, and of which accounts: those that the token names, those it owns, and those it was granted access to. */
+/**
+ * What a caller may read: accounts that the token names, that it owns, or that it was granted access to; and how much.
+ */
 @Injectable()
 export class Access {
   constructor(
@@ -19,12 +21,12 @@ export class Access {
     @Inject(tokens.config) private readonly limits: PageLimit,
   ) {}
 
-  /** Ids of all of them, each once. What was opened or granted a moment ago may not be among them yet. */
+  /** Ids of all these accounts, without duplicates. One opened or granted a moment ago may be missing. */
   async accountsOf({ accounts, subject }: Caller): Promise<readonly string[]> {
     return [...new Set([...accounts, ...(await accountsOfSubject(this.db, subject, accountsLimit))])];
   }
 
-  /** Whether the account is one of them; the owner of one that was opened a moment ago may, for its first event says so. */
+  /** Whether the caller may read the account. The owner of one opened a moment ago may, by its first event. */
   async may(caller: Caller, accountId: string): Promise<boolean> {
     if (owns(caller, accountId)) return true;
     if (await isReadableBy(this.db, caller.subject, accountId)) return true;
@@ -33,20 +35,20 @@ export class Access {
   }
 
   /**
-   * Refuses with 404 an account that is not one of them; it is answered like one that does not exist. Else the read counts as one of the account,
-   * and is refused with 429 beyond its rate. `place`: where it was named.
+   * Refuses an account that the caller may not read with 404, like one that does not exist. Otherwise counts a read of
+   * the account, and refuses it with 429 beyond its rate. `place`: where the request names it.
    */
   async must(caller: Caller, accountId: string, place: 'query' | 'path' = 'path'): Promise<void> {
     if (!(await this.may(caller, accountId))) throw accountNotFound(place);
     await this.count(accountId);
   }
 
-  /** Counts a read of the account, and refuses it with 429 beyond its rate. */
+  /** Counts a read of the account; refuses it with 429 beyond its rate. */
   async count(accountId: string): Promise<void> {
     await this.rates.count('reads', 'account', accountId);
   }
 
-  /** How much a page holds that was asked for so much. */
+  /** The size of a page for a requested size. */
   pageOf(asked: number): number {
     return Math.min(asked, this.limits.LIMIT_PAGE);
   }
@@ -64,7 +66,7 @@ export const accountNotFound = (place: 'query' | 'path'): RequestRefused =>
         pointer: place === 'path' ? '#/id' : '#/accountId',
         in: place,
         code: 'not-found',
-        detail: 'is no account that is visible to you',
+        detail: 'is not an account that is visible to you',
       },
     ],
   });

@@ -18,7 +18,7 @@ afterAll(async () => {
 });
 
 const json = async <T>(response: Response): Promise<T> => (await response.json()) as T;
-/** An order for ten of which four have traded. */
+/** An order for ten shares, of which four have traded. */
 async function buy(accountId: string): Promise<string> {
   const orderId = await api.models.flow.place(accountId, { limitPrice: '100' });
   await api.models.flow.accepted(orderId);
@@ -26,7 +26,7 @@ async function buy(accountId: string): Promise<string> {
   return orderId;
 }
 
-/** Stores a deposit without showing it: the read model is behind. */
+/** Stores a deposit but leaves the read model behind. */
 async function depositUnseen(accountId: string): Promise<void> {
   const account = await api.models.store.loadAggregate(Account, accountId);
   account.deposit('5');
@@ -34,7 +34,7 @@ async function depositUnseen(accountId: string): Promise<void> {
 }
 
 describe('an account', () => {
-  it('is shown with its money and what is reserved for each order, its version as ETag', async () => {
+  it('has its money and reservations, and its version as ETag', async () => {
     const id = await api.models.openAccount();
     const orderId = await buy(id);
     const response = await api.get(`/v1/accounts/${id}`, [id]);
@@ -52,7 +52,7 @@ describe('an account', () => {
     expect((await api.get(`/v1/accounts/${id}`, [id], { 'if-none-match': '"4"' })).status).toBe(304);
   });
 
-  it('shows what it holds, valued at the last price as soon as there is one', async () => {
+  it('shows its holdings, valued at the last price as soon as there is one', async () => {
     const id = await api.models.openAccount();
     await buy(id);
     const valued = async () => {
@@ -71,7 +71,7 @@ describe('an account', () => {
     }
   });
 
-  it('tells its ledger and its trades, newest first, page by page', async () => {
+  it('shows its ledger and its trades, newest first, in pages', async () => {
     const id = await api.models.openAccount();
     for (let n = 0; n < 3; n += 1) await buy(id);
     const page = async (path: string) =>
@@ -99,7 +99,7 @@ describe("a caller's accounts", () => {
   const listed = async (accounts: readonly string[], subject: string, query = '') =>
     json<AccountPageResponse>(await api.get(`/v1/accounts${query}`, accounts, { subject }));
 
-  it('are those that the token names, those that it owns, and those that it was let into', async () => {
+  it('are those that the token names, that the caller owns, and that it was granted', async () => {
     const subject = freshId();
     const [named, owned, granted] = [
       await api.models.openAccount(),
@@ -116,7 +116,7 @@ describe("a caller's accounts", () => {
     expect((await api.get(`/v1/accounts/${granted}`, [named], { subject })).status).toBe(404);
   });
 
-  it('are told page by page', async () => {
+  it('are listed in pages', async () => {
     const subject = freshId();
     const ids = [];
     for (let n = 0; n < 3; n += 1) ids.push(await api.models.openAccount({ owner: subject }));
@@ -126,7 +126,7 @@ describe("a caller's accounts", () => {
     expect(second.nextCursor).toBeUndefined();
   });
 
-  it('that were opened a moment ago are known by the token of that write', async () => {
+  it('include one opened a moment ago when the read has the token of that write', async () => {
     const [subject, id] = [freshId(), freshId()];
     const account = new Account(id);
     account.open({ owner: subject, currency: 'USD' });
@@ -143,7 +143,7 @@ describe("a caller's accounts", () => {
 
 describe('a foreign account', () => {
   it.each(['', '/positions', '/activities', '/executions'])(
-    'is answered at /v1/accounts/{id}%s as one that is not there',
+    'is answered at /v1/accounts/{id}%s like one that does not exist',
     async (path) => {
       const [foreign, mine] = [await api.models.openAccount({ owner: 'somebody' }), freshId()];
       const answers = [
@@ -155,7 +155,7 @@ describe('a foreign account', () => {
     },
   );
 
-  it('is not listed, and its token is refused without a word about it', async () => {
+  it('is not listed, and its token is refused without revealing anything', async () => {
     const foreign = await api.models.openAccount({ owner: 'somebody' });
     const { accounts } = await json<AccountPageResponse>(await api.get('/v1/accounts', [], { subject: 'other' }));
     expect(accounts.map(({ id }) => id)).not.toContain(foreign);
@@ -181,7 +181,7 @@ describe('a read with the token of a deposit', () => {
     },
   );
 
-  it('waits 2 s at most, then says how far the model is behind', async () => {
+  it('waits at most 2 s, then reports how far the model is behind', async () => {
     const id = await api.models.openAccount();
     await depositUnseen(id);
     const token = encodeConsistencyToken({ aggregateId: id, version: 3 });
@@ -189,7 +189,7 @@ describe('a read with the token of a deposit', () => {
     expect(await problemOf(behind)).toMatchObject({ status: 503, code: 'read-model-behind', shownVersion: 2, writtenVersion: 3 });
   });
 
-  it('does not wait where the model does not follow what it names', async () => {
+  it('does not wait if the model does not follow what the token names', async () => {
     const id = await api.models.openAccount();
     await depositUnseen(id);
     const token = encodeConsistencyToken({ aggregateId: id, version: 3 });
@@ -197,7 +197,7 @@ describe('a read with the token of a deposit', () => {
   });
 });
 
-it("the token of an operator's kill switch is honoured for operators, and for nobody else", async () => {
+it("the token of an operator's kill switch is accepted only from operators", async () => {
   const id = tradingControlIdFor(freshId());
   const control = new TradingControl(id);
   control.halt('all', 'storm');
@@ -213,7 +213,7 @@ it("the token of an operator's kill switch is honoured for operators, and for no
 describe('bad input', () => {
   const id = freshId();
   it.each([
-    ['an id that is no UUID', '/v1/accounts/42', '#/id'],
+    ['an id that is not a UUID', '/v1/accounts/42', '#/id'],
     ['an unknown query parameter', `/v1/accounts/${id}?verbose=1`, '#/verbose'],
     ['a query for positions', `/v1/accounts/${id}/positions?symbol=ACME`, '#/symbol'],
     ['a limit of 0', `/v1/accounts/${id}/activities?limit=0`, '#/limit'],
@@ -225,8 +225,8 @@ describe('bad input', () => {
       `/v1/accounts/${id}/activities?cursor=${Buffer.from(`account ${id}`).toString('base64url')}`,
       '#/cursor',
     ],
-    ['a status that is none', `/v1/orders?accountId=${id}&status=open`, '#/status'],
-    ['a symbol that is none', `/v1/orders?accountId=${id}&symbol=acme`, '#/symbol'],
+    ['an unknown status', `/v1/orders?accountId=${id}&status=open`, '#/status'],
+    ['an invalid symbol', `/v1/orders?accountId=${id}&symbol=acme`, '#/symbol'],
     ['a query for a timeline', `/v1/orders/${id}/timeline?asOf=1`, '#/asOf'],
   ])('%s is refused with its pointer', async (_, path, pointer) => {
     const problem = await problemOf(await api.get(path, [id]));

@@ -42,7 +42,7 @@ import { Reads } from './reads.ts';
 
 type Path = { readonly id: string };
 
-/** Accounts: their money, positions and history. A foreign account is answered like one that does not exist. */
+/** Reads of accounts: money, positions and history. A foreign account is answered like one that does not exist. */
 @Controller('v1/accounts')
 export class AccountsHttp {
   constructor(
@@ -52,7 +52,7 @@ export class AccountsHttp {
     @Inject(MarketData) private readonly market: MarketData,
   ) {}
 
-  /** `GET /v1/accounts`: the caller's, by their ids, page by page. */
+  /** `GET /v1/accounts`: the caller's accounts, by id, in pages. */
   @Needs('read')
   @Get()
   async list(
@@ -141,7 +141,7 @@ export class AccountsHttp {
     return found;
   }
 
-  /** A page of the ledger: its first line has the version that it shows, at least. */
+  /** A page of the ledger; it shows at least the version of its first line. */
   async #ledger(
     asked: Asked,
     { kind, id, query }: { kind: string; id: string; query: LedgerQuery },

@@ -3,13 +3,13 @@ import { validate, type Caller } from '@tradecore/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { etagOf, readHeaders, type ReadHeaders } from '@tradecore/api';
 
-/** Who asks to read, what they must see at least, and what they know already. */
+/** The caller of a read, the state it must see at least, and the ETags it has. */
 export interface Asked {
   readonly caller: Caller;
   readonly headers: ReadHeaders;
 }
 
-/** `@AskedBy() asked: Asked`. Faults in the headers are refused with 400. */
+/** `@AskedBy() asked: Asked`. Refuses faults in the headers with 400. */
 export const AskedBy = createParamDecorator((_: unknown, context: ExecutionContext): Asked => {
   const { caller, headers } = context.switchToHttp().getRequest<FastifyRequest>();
   if (!caller) throw new Error('a public route has no caller');
@@ -17,8 +17,8 @@ export const AskedBy = createParamDecorator((_: unknown, context: ExecutionConte
 });
 
 /**
- * Names the version of an answer, and says who may keep it: whoever sent this token, for it shows what that token may see. False, with 304, where
- * the client has it already.
+ * Sets the ETag and cache headers of an answer; only the sender of this token may cache it, because it shows what that
+ * token may see. False, with 304, if the client already has it.
  */
 export function cacheable(
   of: { readonly version: number },

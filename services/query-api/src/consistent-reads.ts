@@ -10,26 +10,27 @@ import { DataSource } from 'typeorm';
 import { Access } from './access.ts';
 import { accountOf } from './order-history.ts';
 
-/** Milliseconds that a read waits for the read model, at most. */
+/** The most milliseconds that a read waits for the read model. */
 const waitLimit = 2000;
-/** Reads that wait at the same time; each asks again every 5 to 40 ms. */
+/** The most reads that wait at the same time; each polls every 5 to 40 ms. */
 const waitersLimit = 200;
 
 const waits = histogram({
   name: 'consistency_wait_seconds',
-  help: 'How long reads waited for the write that their token names, in seconds.',
+  help: 'Seconds that reads waited for the write that their token names.',
 });
 const refusals = counter({
   name: 'consistency_refusals_total',
-  help: 'Reads that could not show the write of their token, by reason.',
+  help: 'Reads that could not show the write that their token names, by reason.',
   labels: { reason: ['behind', 'parked', 'crowded'] },
 });
 
-/** An aggregate, and the version of it that a read has to show. */
+/** An aggregate, and the version of it that a read must show. */
 type Wanted = Pick<Consistency, 'aggregateId' | 'version'>;
 
 /**
- * What a token asks of a read model: for the models that follow accounts, the token of an order names the version that shows the order's money.
+ * What a token requires of a read model: for models that follow accounts, an order's token names the account version
+ * that shows the order's money.
  */
 export const wantedOf = (model: ReadModel, { aggregateId, version, accountId, accountVersion }: Consistency): Wanted =>
   readModels[model].follows === 'Account' && accountId !== undefined && accountVersion !== undefined
@@ -48,9 +49,10 @@ export class ConsistentReads {
   ) {}
 
   /**
-   * Resolves when the read model shows what `token` names, at once when it does not follow that type of aggregate. Refuses with 503 after 2 s,
-   * saying how far it is behind; with 503 at once when the aggregate is parked; with 400 a token that names no write visible to the caller, whatever
-   * the read model shows of it: else who makes tokens up would learn the versions of what is not theirs.
+   * Resolves when the read model shows what `token` names, or at once if it does not follow that type of aggregate.
+   * Refuses with 503 after 2 s, with how far it is behind; with 503 at once if the aggregate is parked; with 400 if the
+   * token names no write visible to the caller, whatever the read model shows: otherwise made-up tokens would reveal
+   * the versions of foreign aggregates.
    */
   async waitFor(model: ReadModel, token: Consistency, caller: Caller): Promise<void> {
     const wanted = wantedOf(model, token);
@@ -83,7 +85,7 @@ export class ConsistentReads {
     throw unknownToken();
   }
 
-  /** Operators see controls; all else is visible to whoever may read its account. */
+  /** Operators see controls; anything else is visible to callers who may read its account. */
   async #maySee(first: RecordedEvent, caller: Caller): Promise<boolean> {
     if (first.aggregateType === 'TradingControl') return caller.role === 'operator';
     const account = accountOf(first);

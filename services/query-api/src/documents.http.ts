@@ -6,7 +6,7 @@ const document = openApiDocument();
 const stream = asyncApiDocument();
 const page = docsPage(document);
 
-/** The documentation of the API, for programs and for people; public, for it holds no data. */
+/** The documentation of the API, for programs and people; public, because it holds no data. */
 @Controller()
 export class DocumentsHttp {
   /** `GET /openapi.json`: OpenAPI 3.1 of the whole fleet. */
@@ -25,7 +25,7 @@ export class DocumentsHttp {
     return stream;
   }
 
-  /** `GET /docs`: the same for people; one page without scripts or anything from elsewhere. */
+  /** `GET /docs`: the same as one HTML page, without scripts or external resources. */
   @Public()
   @Get('docs')
   @Header('content-type', 'text/html; charset=utf-8')

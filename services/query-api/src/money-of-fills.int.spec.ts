@@ -10,7 +10,7 @@ afterEach(() => api.models.behind.clear());
 
 const json = async <T>(response: Response): Promise<T> => (await response.json()) as T;
 
-/** An order that has filled, while accounts and positions are still behind. */
+/** An order that has filled while accounts and positions are still behind. */
 async function filledUnpaid(): Promise<{ accountId: string; orderId: string }> {
   const accountId = await api.models.openAccount();
   const orderId = await api.models.flow.place(accountId, { limitPrice: '100' });
@@ -20,14 +20,14 @@ async function filledUnpaid(): Promise<{ accountId: string; orderId: string }> {
   return { accountId, orderId };
 }
 
-/** Reads the order, and gives the token that came with it. */
+/** Reads the order and returns the token of the answer. */
 async function readFilled(orderId: string, accountId: string): Promise<Record<'consistency-token', string>> {
   const response = await api.get(`/v1/orders/${orderId}`, [accountId]);
   expect(await json<OrderResponse>(response)).toMatchObject({ status: 'filled', filledQuantity: '10' });
   return { 'consistency-token': response.headers.get('consistency-token') ?? '' };
 }
 
-describe('who has read that an order is filled', () => {
+describe('a client that has read a filled order', () => {
   it('has a token that names the version of the account with the money', async () => {
     const { accountId, orderId } = await filledUnpaid();
     const token = decodeConsistencyToken((await readFilled(orderId, accountId))['consistency-token']);
@@ -35,7 +35,7 @@ describe('who has read that an order is filled', () => {
     expect(token).toMatchObject({ aggregateId: orderId, accountId, accountVersion: filled.length });
   });
 
-  it.each([0, 30, 300])('reads account and positions with its token: always the money, %i ms later', async (lateMs) => {
+  it.each([0, 30, 300])('always sees the money in account and positions with its token, %i ms later', async (lateMs) => {
     const { accountId, orderId } = await filledUnpaid();
     const token = await readFilled(orderId, accountId);
     const answers = ['', '/positions', '/activities', '/executions'].map((what) =>
@@ -51,14 +51,14 @@ describe('who has read that an order is filled', () => {
     expect(await json<object>(executions!)).toMatchObject({ executions: [{ orderId, quantity: '10' }] });
   });
 
-  it('is refused with how far the model is behind, when the money does not come', async () => {
+  it('is refused with how far the model is behind if the money does not arrive', async () => {
     const { accountId, orderId } = await filledUnpaid();
     const token = await readFilled(orderId, accountId);
     const problem = await problemOf(await api.get(`/v1/accounts/${accountId}`, [accountId], token));
     expect(problem).toMatchObject({ status: 503, code: 'read-model-behind', writtenVersion: 4, shownVersion: 3 });
   }, 10_000);
 
-  it('learns nothing of a foreign account with a token that names it', async () => {
+  it('learns nothing about a foreign account from a token that names it', async () => {
     const { accountId, orderId } = await filledUnpaid();
     const token = await readFilled(orderId, accountId);
     const mine = await api.models.openAccount();

@@ -17,7 +17,7 @@ import { AskedBy, cacheable, type Asked } from './asked.ts';
 import { OrderHistory, orderNotFound } from './order-history.ts';
 import { Timelines } from './timelines.ts';
 
-/** What happened to an order, from the event store: always up to date. */
+/** The history of an order, from the event store: always up to date. */
 @Controller('v1/orders/:id')
 export class OrderHistoryHttp {
   constructor(
@@ -25,7 +25,7 @@ export class OrderHistoryHttp {
     @Inject(Timelines) private readonly timelines: Timelines,
   ) {}
 
-  /** `GET /v1/orders/{id}/events`: what was stored, from the first event on, page by page. */
+  /** `GET /v1/orders/{id}/events`: the stored events, oldest first, in pages. */
   @Needs('read')
   @Get('events')
   async events(
@@ -41,7 +41,10 @@ export class OrderHistoryHttp {
     return { events: events.map(orderEventResponseOf), ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
   }
 
-  /** `GET /v1/orders/{id}/timeline`: the same in plain words, with what the account and the saga did for it; the newest first, page by page. */
+  /**
+   * `GET /v1/orders/{id}/timeline`: the history in plain words, with the account's and the saga's part; newest page
+   * first.
+   */
   @Needs('read')
   @Get('timeline')
   async timeline(

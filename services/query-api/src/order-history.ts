@@ -6,11 +6,11 @@ import { RequestRefused, type Caller } from '@tradecore/service';
 import { Access } from './access.ts';
 import type { AsOf } from '@tradecore/api';
 
-/** Events that a state as of then is folded from, at most: 20,000 take half a second. */
+/** The most events that an as-of state is folded from: 20,000 take half a second. */
 const foldLimit = 20_000;
 const pageSize = 1000;
 
-/** The account that an aggregate belongs to, from its first event; undefined for types that clients don't write. */
+/** The account of an aggregate, from its first event; undefined for types that clients don't write. */
 export function accountOf({ aggregateType, aggregateId, data }: RecordedEvent): string | undefined {
   if (aggregateType === 'Account') return aggregateId;
   return aggregateType === 'Order' ? (data as OrderTerms).accountId : undefined;
@@ -19,7 +19,7 @@ export function accountOf({ aggregateType, aggregateId, data }: RecordedEvent): 
 const isAfter = (event: RecordedEvent, asOf: AsOf): boolean =>
   'version' in asOf ? event.aggregateVersion > asOf.version : event.time > asOf.time;
 
-/** An order's stored events: what its row is folded from, always up to date. */
+/** An order's stored events, from which its row is folded; always up to date. */
 @Injectable()
 export class OrderHistory {
   constructor(
@@ -27,21 +27,24 @@ export class OrderHistory {
     @Inject(Access) private readonly access: Access,
   ) {}
 
-  /** How it was placed; undefined for an order that does not exist or is not visible to the caller. Counts as a read of its account. */
+  /**
+   * The order's first event; undefined if the order does not exist or is not visible to the caller. Counts as a read of
+   * its account.
+   */
   async placed(orderId: string, caller: Caller): Promise<RecordedEvent<OrderPlaced> | undefined> {
     const placed = await this.visible(orderId, caller);
     if (placed) await this.access.count(placed.data.accountId);
     return placed;
   }
 
-  /** The same, where the request counts as another read. */
+  /** As `placed`, for a request that is counted elsewhere. */
   async visible(orderId: string, caller: Caller): Promise<RecordedEvent<OrderPlaced> | undefined> {
     const [first] = (await this.store.readEvents(orderId, { to: 1 })) as RecordedEvent<OrderPlaced>[];
     const isVisible = first?.aggregateType === 'Order' && (await this.access.may(caller, first.data.accountId));
     return isVisible ? first : undefined;
   }
 
-  /** Its events after that version, at most so many; `next` is the last one's version where there are more. */
+  /** A page of the events after that version; if there are more, `next` is the version of its last one. */
   async page(orderId: string, after: number, asked: number) {
     const limit = this.access.pageOf(asked);
     const found = await this.store.readEvents(orderId, { from: after + 1, limit: limit + 1 });
@@ -50,7 +53,7 @@ export class OrderHistory {
     return { events, ...(last && found.length > limit && { next: last.aggregateVersion }) };
   }
 
-  /** As it was then; undefined before it was placed, and as of a version that it has not reached. Refuses with 422 what would take too long. */
+  /** The order as of then; undefined before it was placed. Refuses a history that would take too long with 422. */
   async asOf(orderId: string, asOf: AsOf): Promise<OrderRow | undefined> {
     let row: OrderRow | undefined;
     for (let read = 0; read <= foldLimit; read += pageSize) {
@@ -59,7 +62,7 @@ export class OrderHistory {
       row = orderFrom(wanted, row);
       if (wanted.length < pageSize) return row;
     }
-    throw new RequestRefused(422, 'history-too-long', `The order has more than ${foldLimit} events until then.`);
+    throw new RequestRefused(422, 'history-too-long', `The order has more than ${foldLimit} events up to then.`);
   }
 }
 

@@ -7,7 +7,7 @@ import type { Asked } from './asked.ts';
 import { Reads } from './reads.ts';
 import type { OrdersQuery } from '@tradecore/api';
 
-/** Orders of the read model, scoped to what a caller may read. */
+/** Reads orders of the read model that the caller may read. */
 @Injectable()
 export class OrderReads {
   constructor(
@@ -16,7 +16,7 @@ export class OrderReads {
     @Inject(Reads) private readonly reads: Reads,
   ) {}
 
-  /** A page of an account that the caller was admitted to. */
+  /** A page of an account; the caller was admitted before. */
   async page({ cursor, ...filters }: OrdersQuery, asked: Asked): Promise<OrderPage> {
     const limit = this.access.pageOf(filters.limit);
     const query = { ...present(filters), limit, ...(cursor && { after: cursor }) };
@@ -39,6 +39,6 @@ export class OrderReads {
   }
 }
 
-/** Without the fields that were not asked for. */
+/** The query without undefined fields. */
 const present = (query: Omit<OrdersQuery, 'cursor'>): OrderPageQuery =>
   Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as unknown as OrderPageQuery;

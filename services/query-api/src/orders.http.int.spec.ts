@@ -25,7 +25,7 @@ const placeOne = async (accountId = freshId(), name = 'one') => ({
 });
 const json = async <T>(response: Response): Promise<T> => (await response.json()) as T;
 
-/** Stores a cancel without showing it: the read model is behind. */
+/** Stores a cancel but leaves the read model behind. */
 async function cancelUnseen(accountId: string, id: string): Promise<void> {
   const order = await api.models.store.loadAggregate(Order, id);
   order.requestCancel('unseen');
@@ -33,7 +33,7 @@ async function cancelUnseen(accountId: string, id: string): Promise<void> {
 }
 
 describe('GET /v1/orders/{id}', () => {
-  it('answers the order, its version as ETag, and 304 to who knows it', async () => {
+  it('answers the order with its version as ETag, and 304 to a client that has it', async () => {
     const { accountId, id } = await placeOne();
     const response = await api.get(`/v1/orders/${id}`, [accountId]);
     expect(response.status).toBe(200);
@@ -58,14 +58,14 @@ describe('GET /v1/orders/{id}', () => {
     expect((await api.get(`/v1/orders/${id}`, [accountId], { 'if-none-match': '"7"' })).status).toBe(200);
   });
 
-  it('answers HEAD with the headers alone', async () => {
+  it('answers HEAD with only the headers', async () => {
     const { accountId, id } = await placeOne();
     const headers = { authorization: await api.bearer([accountId]) };
     const response = await fetch(`${api.service.url}/v1/orders/${id}`, { method: 'HEAD', headers });
     expect([response.status, response.headers.get('etag'), await response.text()]).toEqual([200, '"1"', '']);
   });
 
-  it('shows an order as it was, by the same fold: after a version, and at a time', async () => {
+  it('shows an order as of a version or time, by the same fold', async () => {
     const { accountId, id } = await placeOne();
     const before = await json<OrderResponse>(await api.get(`/v1/orders/${id}`, [accountId]));
     await api.models.requestCancel(accountId, id, 'no');
@@ -85,15 +85,15 @@ describe('GET /v1/orders/{id}', () => {
   });
 
   it.each([
-    ['before it was placed', '2020-01-01T00:00:00Z'],
-    ['after a version that it has not reached', '9'],
+    ['a time before it was placed', '2020-01-01T00:00:00Z'],
+    ['a version that it has not reached', '9'],
   ])('is 404 as of %s', async (_, asOf) => {
     const { accountId, id } = await placeOne();
     const response = await api.get(`/v1/orders/${id}?asOf=${asOf}`, [accountId]);
     expect([response.status, (await problemOf(response)).code]).toEqual([404, 'order-not-found']);
   });
 
-  it('refuses a time to come: it can not be known', async () => {
+  it('refuses a time in the future', async () => {
     const { accountId, id } = await placeOne();
     const response = await api.get(`/v1/orders/${id}?asOf=2999-01-01T00:00:00Z`, [accountId]);
     expect(await problemOf(response)).toMatchObject({
@@ -104,7 +104,7 @@ describe('GET /v1/orders/{id}', () => {
 });
 
 describe('GET /v1/orders/{id}/events', () => {
-  it('answers what was stored, from the first event on', async () => {
+  it('answers the stored events, from the first on', async () => {
     const { accountId, id } = await placeOne();
     await api.models.requestCancel(accountId, id, 'no');
     const response = await api.get(`/v1/orders/${id}/events`, [accountId]);
@@ -119,7 +119,7 @@ describe('GET /v1/orders/{id}/events', () => {
 });
 
 describe('GET /v1/orders', () => {
-  it('goes through an account newest first, page by page, each order once, though others come meanwhile', async () => {
+  it('pages through an account newest first, each order once, though others are placed meanwhile', async () => {
     const accountId = freshId();
     const ids: string[] = [];
     for (let index = 0; index < 7; index += 1) ids.unshift((await placeOne(accountId, `n${index}`)).id);
@@ -135,7 +135,7 @@ describe('GET /v1/orders', () => {
     expect(seen).toEqual(ids);
   });
 
-  it('finds the order of a name', async () => {
+  it('finds an order by its name', async () => {
     const { accountId, id } = await placeOne();
     await placeOne(accountId, 'two');
     const found = await json<OrderPageResponse>(
@@ -154,7 +154,7 @@ describe('a foreign account', () => {
     ['/v1/orders/ID/events', 'order-not-found'],
     ['/v1/orders?accountId=ACCOUNT', 'account-not-found'],
     ['/v1/orders?accountId=ACCOUNT&clientOrderId=one', 'account-not-found'],
-  ])('is answered at %s exactly as one that is not there', async (path, code) => {
+  ])('is answered at %s exactly like one that does not exist', async (path, code) => {
     const { accountId, id } = await placeOne();
     const mine = freshId();
     const foreign = await api.get(path.replace('ID', id).replace('ACCOUNT', accountId), [mine]);
@@ -180,7 +180,7 @@ describe('a read with the token of a write', () => {
     expect((await json<OrderPageResponse>(await listing)).orders[0]).toMatchObject({ version: 2 });
   });
 
-  it('waits 2 s at most, then says how far the read model is behind', async () => {
+  it('waits at most 2 s, then reports how far the read model is behind', async () => {
     const { accountId, id } = await placeOne();
     await cancelUnseen(accountId, id);
     const started = performance.now();
@@ -197,7 +197,7 @@ describe('a read with the token of a write', () => {
     });
   });
 
-  it('hears at once, with the reason, that the order is parked', async () => {
+  it('is told at once, with the reason, that the order is parked', async () => {
     const { accountId, id } = await placeOne();
     await cancelUnseen(accountId, id);
     await api.models.database.dataSource.query(
@@ -216,7 +216,7 @@ describe('a read with the token of a write', () => {
     expect((await api.get(`/v1/orders/${id}`, [accountId])).status).toBe(200);
   });
 
-  it('made up, or of a foreign order, is refused without a word about it', async () => {
+  it('that is made up, or of a foreign order, is refused without revealing anything', async () => {
     const { accountId, id } = await placeOne();
     const { id: foreign, accountId: other } = await placeOne();
     await cancelUnseen(other, foreign);
@@ -238,20 +238,20 @@ describe('a read with the token of a write', () => {
 describe('bad input', () => {
   const id = freshId();
   it.each([
-    ['an id that is no UUID', '/v1/orders/42', '#/id'],
+    ['an id that is not a UUID', '/v1/orders/42', '#/id'],
     ['an id with U+0000', '/v1/orders/%00', '#/id'],
     ['an unknown query parameter', `/v1/orders/${id}?verbose=1`, '#/verbose'],
-    ['an asOf that is neither', `/v1/orders/${id}?asOf=yesterday`, '#/asOf'],
-    ['an asOf on the 30th of February', `/v1/orders/${id}?asOf=2026-02-30T00:00:00Z`, '#/asOf'],
+    ['an asOf that is neither a version nor a time', `/v1/orders/${id}?asOf=yesterday`, '#/asOf'],
+    ['an asOf on 30 February', `/v1/orders/${id}?asOf=2026-02-30T00:00:00Z`, '#/asOf'],
     ['version 0', `/v1/orders/${id}?asOf=0`, '#/asOf'],
     ['asOf for a history', `/v1/orders/${id}/events?asOf=1`, '#/asOf'],
     ['no account', '/v1/orders', '#/accountId'],
-    ['an account that is no UUID', '/v1/orders?accountId=all', '#/accountId'],
+    ['an account that is not a UUID', '/v1/orders?accountId=all', '#/accountId'],
     ['two accounts', `/v1/orders?accountId=${id}&accountId=${id}`, '#/accountId'],
     ['a limit of 0', `/v1/orders?accountId=${id}&limit=0`, '#/limit'],
     ['a limit of 501', `/v1/orders?accountId=${id}&limit=501`, '#/limit'],
     ['a limit in words', `/v1/orders?accountId=${id}&limit=many`, '#/limit'],
-    ['a cursor of somebody else', `/v1/orders?accountId=${id}&cursor=abc`, '#/cursor'],
+    ['an invalid cursor', `/v1/orders?accountId=${id}&cursor=abc`, '#/cursor'],
     ['a name of 49 characters', `/v1/orders?accountId=${id}&clientOrderId=${'x'.repeat(49)}`, '#/clientOrderId'],
   ])('%s is refused with its pointer', async (_, path, pointer) => {
     const problem = await problemOf(await api.get(path, [id]));
@@ -264,7 +264,7 @@ describe('bad input', () => {
     expect(await problemOf(response)).toMatchObject({ status: 400, errors: [{ pointer: '#/consistency-token', in: 'header' }] });
   });
 
-  it('generated garbage in path, query and headers is answered with a problem, never with a fault of ours', async () => {
+  it('generated garbage in path, query and headers is answered with a problem, never with a server error', async () => {
     const piece = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 60 }).map((text) => encodeURIComponent(text.toWellFormed())),
       fc.string({ unit: fc.constantFrom(...'%&=?+.;/[]{}0123456789abcdefZ:-T'), maxLength: 60 }),
@@ -295,7 +295,7 @@ describe('bad input', () => {
 });
 
 describe('the service', () => {
-  it('is ready with its schema and its poll, and may not write', async () => {
+  it('is ready when its schema and its poll are, and may not write', async () => {
     const ready = await fetch(`${api.service.adminUrl}/health/ready`);
     const report = await json<{ checks: { name: string }[] }>(ready);
     expect([ready.status, report.checks.map(({ name }) => name).toSorted()]).toEqual([200, ['schema']]);

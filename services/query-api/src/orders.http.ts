@@ -19,10 +19,10 @@ import { AskedBy, cacheable, type Asked } from './asked.ts';
 import { OrderHistory, orderNotFound } from './order-history.ts';
 import { OrderReads } from './order-reads.ts';
 
-/** Milliseconds after which the state at a time is final: the store's clock can't fall behind it any more. */
+/** Milliseconds after which the state at a time is final: the store's clock is not further behind. */
 const settled = 5000;
 
-/** Orders. A foreign order or account is answered like one that does not exist. */
+/** Reads of orders. A foreign order or account is answered like one that does not exist. */
 @Controller('v1/orders')
 export class OrdersHttp {
   constructor(
@@ -31,7 +31,7 @@ export class OrdersHttp {
     @Inject(tokens.clock) private readonly clock: Clock,
   ) {}
 
-  /** `GET /v1/orders?accountId=...`: newest first, page by page. */
+  /** `GET /v1/orders?accountId=...`: newest first, in pages. */
   @Needs('read')
   @Get()
   async list(@Query(validated(ordersQuery, 'query')) query: OrdersQuery, @AskedBy() asked: Asked): Promise<OrderPageResponse> {
@@ -53,7 +53,7 @@ export class OrdersHttp {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderResponse | undefined> {
     if (asOf) return this.#asItWas(id, asOf, asked, reply);
-    // Before the token is looked at, which would tell of an order that is not the caller's.
+    // Before the token is checked, which would reveal a foreign order.
     if (asked.headers['consistency-token'] && !(await this.history.visible(id, asked.caller))) throw orderNotFound();
     const found = await this.orders.find(id, asked);
     if (!found) throw orderNotFound();
@@ -72,7 +72,7 @@ export class OrdersHttp {
   }
 }
 
-/** With it, reads of the account and its positions show the money of all that this order shows. */
+/** With this token, reads of the account and its positions show the money of all trades in the order. */
 const tokenOf = ({ orderId: aggregateId, version, accountId, accountVersion }: OrderRow): string =>
   encodeConsistencyToken({ aggregateId, version, ...(accountVersion !== undefined && { accountId, accountVersion }) });
 

@@ -3,9 +3,8 @@ import { z } from 'zod';
 
 /** Settings of pages. */
 export const pageSettings = {
-  /** What a page holds, at most, whatever it was asked for. */
+  /** The most lines of a page, whatever the request asks for. */
   LIMIT_PAGE: z.coerce.number().int().min(200).max(500).default(500),
 };
 
-/** The setting as it was read. */
 export type PageLimit = Pick<Config<typeof pageSettings>, 'LIMIT_PAGE'>;

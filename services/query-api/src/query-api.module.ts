@@ -25,7 +25,7 @@ import { StreamHttp } from './stream/stream.http.ts';
 import { TicketsHttp } from './stream/tickets.http.ts';
 import { Timelines } from './timelines.ts';
 
-/** Last prices, read until the Kafka client is closed. While Kafka is away reads go on, and positions have no value. */
+/** Last prices, read until the Kafka client closes. Without Kafka, reads continue but positions have no value. */
 const marketData = {
   provide: MarketData,
   inject: [tokens.kafka],
@@ -43,7 +43,7 @@ const readCache = {
     new ReadCache(redis, db, { life: config.READ_CACHE_MS, patience: config.READ_CACHE_TIMEOUT }),
 };
 
-/** Where clients read: orders and accounts, their history, the stream. It writes nothing. */
+/** Client reads: orders, accounts, their history, the stream. It writes nothing. */
 @Module({
   controllers: [OrdersHttp, OrderHistoryHttp, AccountsHttp, DocumentsHttp, TicketsHttp],
   providers: [

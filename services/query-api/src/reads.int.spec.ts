@@ -4,7 +4,7 @@ import { ReadCacheDrops } from '@tradecore/read-models';
 import { Redis } from 'ioredis';
 import { TestQueryApi } from '../test/query-api.ts';
 
-/** Here nothing drops what is cached but the test: `TestReadModels` writes rows as a projector does that died before its drop. */
+/** Only the test drops cached entries: `TestReadModels` writes rows like a projector that died before its drop. */
 let api: TestQueryApi;
 let redis: Redis;
 let drops: ReadCacheDrops;
@@ -40,14 +40,14 @@ const seen = async (id: string, orderId: string, headers?: Headers) => ({
   booked: await booked(id, headers),
 });
 
-it('reads with the token of a write show it, though Redis holds what was before; without, once it is dropped', async () => {
+it('a read with the token of a write shows it though Redis holds the old state; without the token, once that is dropped', async () => {
   const accountId = await api.models.openAccount();
   const orderId = await api.models.flow.place(accountId, { limitPrice: '100' });
   const before = await seen(accountId, orderId);
   expect(before).toMatchObject({ status: 'pendingNew', page: ['pendingNew'], cash: '10000', booked: 0 });
   await api.models.flow.accepted(orderId);
   await api.models.flow.traded(orderId, '10', '100');
-  expect(await seen(accountId, orderId)).toEqual(before); // cached, all of it
+  expect(await seen(accountId, orderId)).toEqual(before); // all cached
 
   const history = await api.models.store.readEvents(orderId);
   const [{ aggregateVersion: accountVersion } = { aggregateVersion: 0 }] = (await api.models.store.readEvents(accountId)).slice(
@@ -56,7 +56,7 @@ it('reads with the token of a write show it, though Redis holds what was before;
   const token = encodeConsistencyToken({ aggregateId: orderId, version: history.length, accountId, accountVersion });
   const after = await seen(accountId, orderId, { 'consistency-token': token });
   expect(after).toMatchObject({ status: 'filled', page: ['filled'], cash: '8999.5', held: '10', booked: 1 });
-  expect(await seen(accountId, orderId)).toEqual(after); // a read that was wanted newer has left what it read
+  expect(await seen(accountId, orderId)).toEqual(after); // a read that required a newer state has cached its result
 
   await api.models.account(accountId, (account) => account.deposit('1'));
   expect(await cashOf(accountId)).toBe('8999.5');
@@ -64,7 +64,7 @@ it('reads with the token of a write show it, though Redis holds what was before;
   expect(await cashOf(accountId)).toBe('9000.5');
 });
 
-it('what is cached is not shown to who may not see it', async () => {
+it('a cached answer is not shown to a caller without access', async () => {
   const accountId = await api.models.openAccount({ owner: 'somebody' });
   const orderId = await api.models.flow.place(accountId, { limitPrice: '100' });
   await seen(accountId, orderId);

@@ -4,7 +4,7 @@ import { ReadCache, type CachedRead, type ReadModel } from '@tradecore/read-mode
 import type { Asked } from './asked.ts';
 import { ConsistentReads, wantedOf } from './consistent-reads.ts';
 
-/** What the caller is shown of a read model: from the cache, or from PostgreSQL once it shows what the caller's token names. */
+/** Reads a read model: from the cache, or from PostgreSQL once it shows what the caller's token names. */
 @Injectable()
 export class Reads {
   constructor(
@@ -12,7 +12,7 @@ export class Reads {
     @Inject(ConsistentReads) private readonly consistentReads: ConsistentReads,
   ) {}
 
-  /** What `load` reads, or its equal; the caller's right to it is checked elsewhere. */
+  /** The result of `load`, or its cached equal; does not check the caller's access. */
   async of<T extends object>(
     asked: Asked,
     read: Omit<CachedRead<T>, 'wanted'>,
@@ -24,7 +24,7 @@ export class Reads {
     );
   }
 
-  /** What `load` reads once the model shows what the caller's token names; nothing of it is kept. */
+  /** The result of `load` once the model shows what the caller's token names; not cached. */
   async uncached<T>(
     { caller, headers: { 'consistency-token': token } }: Asked,
     model: ReadModel,
@@ -35,7 +35,7 @@ export class Reads {
   }
 }
 
-/** An answer about one aggregate can be held against the token of that one; of any other it does not say what it shows. */
+/** A cached answer proves the version of its own aggregate only; for any other token it is never new enough. */
 function versionWanted(model: ReadModel, id: string, token: Consistency): number {
   const { aggregateId, version } = wantedOf(model, token);
   return aggregateId === id ? version : Number.POSITIVE_INFINITY;

@@ -3,20 +3,23 @@ import type { Config, Shape } from '@tradecore/service';
 import { z } from 'zod';
 import { pageSettings } from './page-limit.ts';
 
-/** Settings of query-api alone. */
+/** Settings of query-api only. */
 export const settings = {
   ...pageSettings,
-  /** Milliseconds that Redis keeps an answer that nothing changes; 0: none is kept. */
+  /** Milliseconds that Redis keeps an answer unless it is invalidated; 0: no cache. */
   READ_CACHE_MS: z.coerce.number().int().min(0).max(entryLife).default(entryLife),
   /** Milliseconds that a read waits for Redis before it asks PostgreSQL. */
   READ_CACHE_TIMEOUT: z.coerce.number().int().min(1).max(10_000).default(20),
-  /** Open streams of this process, and of one subject in it. */
+  /** The most open streams of this process, and of one subject in it. */
   STREAM_SOCKETS: z.coerce.number().int().min(1).max(100_000).default(2000),
   STREAM_SOCKETS_PER_SUBJECT: z.coerce.number().int().min(1).max(100_000).default(20),
   STREAM_SUBSCRIPTIONS_PER_SOCKET: z.coerce.number().int().min(1).max(10_000).default(100),
-  /** Reads of feeds under way at the same time, at most half of them for one subject: the pool has other work. */
+  /** The most concurrent reads of feeds, at most half of them for one subject: the pool has other work. */
   STREAM_READS: z.coerce.number().int().min(1).max(100).default(4),
-  /** Signs tickets for streams; the same for all instances. Absent: made at the start, and a ticket is good at its own instance only. */
+  /**
+   * Signs tickets for streams; the same for all instances. Absent: generated at start, so a ticket is valid only at its
+   * own instance.
+   */
   STREAM_TICKET_KEY: z
     .string()
     .min(32, 'must have 32 characters or more')

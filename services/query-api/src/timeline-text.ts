@@ -17,7 +17,7 @@ import type { OrdStatus } from '@tradecore/trading';
 
 type OfRevision = Exclude<BrokerOrderEvent, ForeignOrderAdopted>;
 
-/** One sentence for each event of a union; a type that is missing does not compile. */
+/** One sentence for each event of a union; a missing type does not compile. */
 type Sentences<E extends OrderEvent | AccountEvent | OrderPlacementEvent | OfRevision> = {
   readonly [Each in E as Each['type']]: (data: Each['data'], terms: OrderTerms) => string | undefined;
 };
@@ -58,7 +58,7 @@ function approved({ referencePrice, goodUntil }: Approval): string {
 const soFar = (cumulative: string, excess: string | undefined): string =>
   excess === undefined ? `${cumulative} in all` : `${cumulative} in all, ${excess} more than ordered`;
 
-/** What each event of an order says. */
+/** Sentences for the events of an order. */
 const orderSentences: Sentences<OrderEvent> = {
   OrderPlaced: (terms) =>
     `Placed: ${terms.side} ${terms.quantity} ${terms.symbol} ${priced(terms)}, ${lasting[terms.timeInForce]}.`,
@@ -67,23 +67,23 @@ const orderSentences: Sentences<OrderEvent> = {
   OrderAccepted: ({ revision }) => `Working at the brokerage${revision === 1 ? '' : `, as revision ${revision}`}.`,
   OrderRejected: ({ code, reason }) => `Rejected by the brokerage: ${reason} (${code}).`,
   OrderOutcomeUnknown: ({ reason }) =>
-    `Unknown whether the brokerage has it: ${reason}. It is looked up until that is proven; the reservation stays.`,
+    `Unknown whether the brokerage has the order: ${reason}. It is looked up until that is proven; the reservation stays.`,
   OrderExecuted: ({ quantity, price, cumulativeQuantity, leavesQuantity, excessQuantity }, { side }) =>
     leavesQuantity === '0'
       ? `${traded[side]} ${quantity} at ${price}: ${soFar(cumulativeQuantity, excessQuantity)}, nothing left open.`
       : `${traded[side]} ${quantity} at ${price}: ${cumulativeQuantity} in all, ${leavesQuantity} still open.`,
   OrderExecutionBusted: ({ was, cumulativeQuantity, excessQuantity }) =>
-    `A trade of ${was.quantity} at ${was.price} was taken back: ${soFar(cumulativeQuantity, excessQuantity)}.`,
+    `A trade of ${was.quantity} at ${was.price} was busted: ${soFar(cumulativeQuantity, excessQuantity)}.`,
   OrderExecutionCorrected: ({ was, quantity, price, cumulativeQuantity, excessQuantity }) =>
     `A trade of ${was.quantity} at ${was.price} was corrected to ${quantity} at ${price}: ${soFar(cumulativeQuantity, excessQuantity)}.`,
   OrderCancelRequested: ({ reason }) => `Cancel requested${because(reason)}`,
-  OrderCancelRejected: ({ reason }) => `Cancel rejected: ${reason}. The order goes on.`,
+  OrderCancelRejected: ({ reason }) => `Cancel rejected: ${reason}. The order continues.`,
   OrderCanceled: ({ reason }) => `Cancelled${because(reason)}`,
-  OrderReplaceRequested: (terms) => `New terms requested: ${newTerms(terms)}. The old terms hold until the brokerage confirms.`,
-  OrderReplaced: ({ revision, brokerOrderId: _, ...terms }) => `New terms hold, as revision ${revision}: ${newTerms(terms)}.`,
-  OrderReplaceRejected: ({ reason }) => `New terms rejected: ${reason}. The old terms hold.`,
+  OrderReplaceRequested: (terms) => `New terms requested: ${newTerms(terms)}. The old terms apply until the brokerage confirms.`,
+  OrderReplaced: ({ revision, brokerOrderId: _, ...terms }) => `New terms apply, as revision ${revision}: ${newTerms(terms)}.`,
+  OrderReplaceRejected: ({ reason }) => `New terms rejected: ${reason}. The old terms apply.`,
   OrderExpired: ({ reason }) => `Expired: ${reason}.`,
-  OrderDoneForDay: () => 'Done for today; it may go on tomorrow.',
+  OrderDoneForDay: () => 'Done for today; it may continue tomorrow.',
   OrderSuspended: ({ reason }) => `Suspended${because(reason)}`,
   OrderResumed: () => 'Working again.',
 };
@@ -91,7 +91,7 @@ const orderSentences: Sentences<OrderEvent> = {
 const unit = (side: OrderTerms['side']): string => (side === 'buy' ? '' : ' shares');
 
 const rest = ({ side, reservation }: FillSettled['data']): string =>
-  reservation ? `${reservation.amount}${unit(side)} reserved` : 'nothing reserved any more';
+  reservation ? `${reservation.amount}${unit(side)} reserved` : 'nothing reserved';
 
 const settled = (booking: FillSettled['data']): string =>
   `Booked: ${traded[booking.side].toLowerCase()} ${booking.quantity} at ${booking.price}, fee ${booking.fee}; ${rest(booking)}.`;
@@ -99,28 +99,28 @@ const settled = (booking: FillSettled['data']): string =>
 const reversed = (booking: FillReversed['data']): string =>
   `Reversed: ${traded[booking.side].toLowerCase()} ${booking.quantity} at ${booking.price}, fee ${booking.fee}; ${rest(booking)}.`;
 
-/** What the account booked for the order. */
+/** Sentences for the account's bookings for the order. */
 const accountSentences: Partial<Sentences<AccountEvent>> = {
   ReservationMade: ({ side, amount }) => `Reserved ${amount}${unit(side)}.`,
-  ReservationChanged: ({ side, amount }) => `Reserved ${amount}${unit(side)} from now on.`,
+  ReservationChanged: ({ side, amount }) => `Reservation changed to ${amount}${unit(side)}.`,
   ReservationReleased: ({ amount }, { side }) => `Released ${amount}${unit(side)}.`,
   FillSettled: settled,
   FillReversed: reversed,
 };
 
-/** The saga's steps, and when it needs an operator. */
+/** Sentences for the saga's steps, and for when it needs an operator. */
 const sagaSentences: Sentences<OrderPlacementEvent> = {
   SubmitBrokerOrder: ({ attempt }) => `Sending the order to the brokerage${again(attempt)}.`,
   ReplaceBrokerOrder: ({ revision, attempt }) =>
     `Asking the brokerage for the new terms, as revision ${revision}${again(attempt)}.`,
   CancelBrokerOrder: ({ attempt }) => `Asking the brokerage to cancel${again(attempt)}.`,
-  RevisionEnded: ({ revision }) => `Revision ${revision} has ended while its replacement was on its way.`,
-  PlacementStuck: ({ waitingFor, attempts }) => `No result after ${attempts} attempts; an operator has to look at ${waitingFor}.`,
-  PlacementResumed: ({ waitingFor }) => `No operator is needed any more for ${waitingFor}.`,
+  RevisionEnded: ({ revision }) => `Revision ${revision} ended while its replacement was pending.`,
+  PlacementStuck: ({ waitingFor, attempts }) => `No result after ${attempts} attempts; an operator must look at ${waitingFor}.`,
+  PlacementResumed: ({ waitingFor }) => `An operator is no longer needed for ${waitingFor}.`,
   PlacementEnded: ({ outcome }) => `Complete: ${outcome}, and everything is booked.`,
 };
 
-/** What the brokerage said, also where it changed nothing for the order. */
+/** Sentences for what the brokerage reported, even if it changed nothing in the order. */
 const brokerageSentences: Sentences<OfRevision> = {
   BrokerOrderAccepted: ({ revision, found }) => `The brokerage has revision ${revision}${found ? ', as a look-up shows' : ''}.`,
   BrokerOrderRejected: ({ revision, code, reason }) => `The brokerage refused revision ${revision}: ${reason} (${code}).`,
@@ -130,19 +130,19 @@ const brokerageSentences: Sentences<OfRevision> = {
   BrokerOutcomeUnresolved: ({ attempts, reason }) =>
     `Still no clear answer from the brokerage after ${attempts} attempts: ${reason}.`,
   ExecutionReported: ({ quantity, price }) => `The brokerage reported a trade of ${quantity} at ${price}.`,
-  ExecutionBusted: () => 'The brokerage took a trade back.',
+  ExecutionBusted: () => 'The brokerage busted a trade.',
   ExecutionCorrected: ({ quantity, price }) => `The brokerage corrected a trade to ${quantity} at ${price}.`,
   BrokerOrderCanceled: ({ revision, atBrokerage }) =>
     atBrokerage
       ? `The brokerage cancelled revision ${revision}.`
-      : `Revision ${revision} was withdrawn before it got to the brokerage.`,
-  BrokerCancelRejected: ({ reason }) => `The brokerage does not cancel: ${reason}.`,
+      : `Revision ${revision} was withdrawn before it reached the brokerage.`,
+  BrokerCancelRejected: ({ reason }) => `The brokerage rejected the cancel: ${reason}.`,
   BrokerOrderReplaced: ({ revision }) => `The brokerage replaced revision ${revision}.`,
-  BrokerReplaceRejected: ({ reason }) => `The brokerage does not take the new terms: ${reason}.`,
+  BrokerReplaceRejected: ({ reason }) => `The brokerage rejected the new terms: ${reason}.`,
   BrokerOrderExpired: ({ revision }) => `Revision ${revision} expired at the brokerage.`,
   BrokerOrderDoneForDay: ({ revision }) => `The brokerage is done with revision ${revision} for today.`,
   BrokerOrderSuspended: ({ revision, reason }) => `The brokerage suspended revision ${revision}${because(reason)}`,
-  BrokerOrderResumed: ({ revision }) => `The brokerage works revision ${revision} again.`,
+  BrokerOrderResumed: ({ revision }) => `The brokerage is working revision ${revision} again.`,
 };
 
 const sentences = {
@@ -152,13 +152,13 @@ const sentences = {
   brokerage: brokerageSentences,
 } as const satisfies Record<TimelineEntry['source'], object>;
 
-/** What a stored event says; undefined where it has nothing to say to a client. */
+/** The sentence for a stored event; undefined if clients need none. */
 export function textOf(source: TimelineEntry['source'], { type, data }: RecordedEvent, terms: OrderTerms): string | undefined {
   const sentence = Reflect.get(sentences[source], type) as ((data: object, terms: OrderTerms) => string | undefined) | undefined;
   return sentence?.(data, terms);
 }
 
-/** What an order waits for, by where it stands; empty once it has ended. */
+/** What an order waits for, by its status; empty once it has ended. */
 export const statusWaits: Readonly<Record<OrdStatus, string>> = {
   pendingNew: "the brokerage's answer",
   new: 'the market',

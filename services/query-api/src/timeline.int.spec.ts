@@ -12,7 +12,7 @@ const timelineOf = async (orderId: string, accountId: string): Promise<TimelineR
 const textsOf = ({ entries }: TimelineResponse) => entries.map(({ source, text }) => `${source}: ${text}`);
 
 describe('the timeline of an order', () => {
-  it('tells placing, approval, reservation, steps, the brokerage and what it waits for', async () => {
+  it('shows placing, approval, reservation, steps, the brokerage and what it waits for', async () => {
     const { flow } = api.models;
     const accountId = await api.models.openAccount();
     const orderId = await flow.place(accountId);
@@ -41,7 +41,7 @@ describe('the timeline of an order', () => {
     expect(canceling.waitingFor).toEqual(["the brokerage's answer to the cancel"]);
   });
 
-  it('tells corrections and busts, with what was booked for them', async () => {
+  it('shows corrections and busts, with their bookings', async () => {
     const { flow } = api.models;
     const accountId = await api.models.openAccount();
     const orderId = await flow.place(accountId);
@@ -54,16 +54,16 @@ describe('the timeline of an order', () => {
     expect(texts.slice(texts.indexOf('saga: Complete: filled, and everything is booked.') + 1)).toEqual([
       'brokerage: The brokerage corrected a trade to 9 at 100.',
       'order: A trade of 10 at 101 was corrected to 9 at 100: 9 in all.',
-      'account: Reversed: bought 10 at 101, fee 0.5; nothing reserved any more.',
-      'account: Booked: bought 9 at 100, fee 0.45; nothing reserved any more.',
-      'brokerage: The brokerage took a trade back.',
-      'order: A trade of 9 at 100 was taken back: 0 in all.',
-      'account: Reversed: bought 9 at 100, fee 0.45; nothing reserved any more.',
+      'account: Reversed: bought 10 at 101, fee 0.5; nothing reserved.',
+      'account: Booked: bought 9 at 100, fee 0.45; nothing reserved.',
+      'brokerage: The brokerage busted a trade.',
+      'order: A trade of 9 at 100 was busted: 0 in all.',
+      'account: Reversed: bought 9 at 100, fee 0.45; nothing reserved.',
     ]);
     expect(waitingFor).toEqual([]);
   });
 
-  it('of an order that was denied says by which rule, with its figures, and waits for nothing', async () => {
+  it('of a denied order names the rule and its figures, and waits for nothing', async () => {
     const accountId = await api.models.openAccount();
     const orderId = await api.models.place({ ...sampleTerms({ accountId }), clientOrderId: freshId() });
     await api.models.order(accountId, orderId, (order) =>
@@ -74,7 +74,7 @@ describe('the timeline of an order', () => {
     expect(waitingFor).toEqual([]);
   });
 
-  it('is not visible to who may not read the order', async () => {
+  it('is not visible to a caller who may not read the order', async () => {
     const orderId = await api.models.flow.place(await api.models.openAccount());
     expect((await api.get(`/v1/orders/${orderId}/timeline`, [freshId()], { subject: 'other' })).status).toBe(404);
   });

@@ -17,18 +17,21 @@ import { DataSource } from 'typeorm';
 import type { PageLimit } from './page-limit.ts';
 import { statusWaits, textOf } from './timeline-text.ts';
 
-/** Most revisions whose BrokerOrder is read: the last ones. */
+/** The most revisions whose BrokerOrder is read: the last ones. */
 const revisionsLimit = 100;
 
-/** An event of `event_store e` as the texts take it. */
+/** The columns of `event_store e` as a recorded event. */
 const recorded = `e.event_id as id, e.aggregate_id as "aggregateId", e.aggregate_type as "aggregateType",
   e.aggregate_version as "aggregateVersion", e.event_type as type, e.schema_version as "schemaVersion", e.event_data as data,
   to_char(e."timestamp" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time`;
 
-/** Sources of a timeline by the type of their aggregates, in the order in which entries of one moment stand. */
+/** Sources of a timeline by aggregate type, in the order of entries with the same time. */
 const sources = { Order: 'order', Account: 'account', OrderPlacement: 'saga', BrokerOrder: 'brokerage' } as const;
 
-/** The timeline of an order from what is stored: its own events, what the account booked for it, the saga's steps, and the brokerage's word. */
+/**
+ * The timeline of an order from stored events: its own, its account's bookings, its saga's steps, and the brokerage's
+ * answers.
+ */
 @Injectable()
 export class Timelines {
   constructor(
@@ -37,7 +40,7 @@ export class Timelines {
     @Inject(tokens.config) private readonly limits: PageLimit,
   ) {}
 
-  /** The newest page of it, or the newest before that time. */
+  /** The newest page, or the newest before that time. */
   async of({ aggregateId: orderId, data: terms }: RecordedEvent<OrderPlaced>, before?: string): Promise<TimelineResponse> {
     const placementId = placementIdFor(orderId);
     const [order, placement] = await Promise.all([
@@ -64,7 +67,10 @@ export class Timelines {
     };
   }
 
-  /** A page of the events of these aggregates, oldest first, and its first moment where there is more before it. No moment is cut in two. */
+  /**
+   * A page of the events of these aggregates, oldest first, and its first time if there is an earlier page. Events of
+   * one time stay together.
+   */
   async #newest(ids: readonly string[], before?: string): Promise<{ events: RecordedEvent[]; earlier?: string }> {
     const limit = this.limits.LIMIT_PAGE;
     const newest = await this.db.query<RecordedEvent[]>(
@@ -80,7 +86,7 @@ export class Timelines {
     return { events, ...(events[0] && { earlier: events[0].time }) };
   }
 
-  /** What the account booked in the saves of the order's events. */
+  /** The account's bookings in the saves of the order's events. */
   #bookings(accountId: string, orderId: string, versions: readonly number[]): Promise<RecordedEvent[]> {
     return this.db.query<RecordedEvent[]>(
       `select ${recorded} from event_store e
@@ -91,7 +97,7 @@ export class Timelines {
   }
 }
 
-/** Versions of the account that the order's saves made; a correction books twice, and names the second. */
+/** Account versions from the order's saves; a correction books twice and names the second. */
 const accountVersionsIn = (order: readonly RecordedEvent[]): number[] =>
   order.flatMap(({ type, data }) => {
     const { accountVersion: last } = data as { readonly accountVersion?: number };
@@ -113,5 +119,5 @@ function entriesOf(source: TimelineEntry['source'], events: readonly RecordedEve
   });
 }
 
-/** By time; what was stored in the same microsecond stays in the order of `of`, and of its stream. */
+/** By time; entries of the same microsecond keep the order of `sources`, then of their aggregate. */
 const byTime = (one: TimelineEntry, other: TimelineEntry): number => (one.time < other.time ? -1 : one.time > other.time ? 1 : 0);

@@ -15,7 +15,7 @@ let api: TestQueryApi;
 let accountId: string;
 let orderId: string;
 
-/** Lets an order be suspended and resumed until it has so many events. */
+/** Suspends and resumes an order until it has this many events. */
 async function lengthen(id: string, to: number): Promise<void> {
   const store = api.models.database.dataSource;
   await store.query(
@@ -47,7 +47,7 @@ async function read<T>(path: string): Promise<T> {
 }
 
 describe('an order of 10,200 events', () => {
-  it('shows its history page by page, nothing left out or twice', async () => {
+  it('shows its history in pages, with nothing missing or repeated', async () => {
     const path = `/v1/orders/${orderId}/events`;
     const versions = ({ events }: OrderEventsResponse) => events.map(({ version }) => version);
     const first = await read<OrderEventsResponse>(path);
@@ -57,7 +57,7 @@ describe('an order of 10,200 events', () => {
     expect([versions(last), last.nextCursor]).toEqual([range(length - 499, length), undefined]);
   });
 
-  it('shows its timeline page by page, the newest first, nothing left out or twice', async () => {
+  it('shows its timeline in pages, newest first, with nothing missing or repeated', async () => {
     const versions = ({ entries }: TimelineResponse) =>
       entries.filter(({ source }) => source === 'order').map(({ version }) => version);
     const path = `/v1/orders/${orderId}/timeline`;
@@ -78,7 +78,7 @@ describe('an order of 10,200 events', () => {
     }
   });
 
-  it('of more than 20,000 is shown as of an early version; later ones are refused, not half told', async () => {
+  it('with more than 20,000 is shown as of an early version; later versions are refused, not shown in part', async () => {
     const other = await api.models.flow.place(accountId);
     await api.models.flow.accepted(other);
     await lengthen(other, tooLong);
@@ -88,7 +88,7 @@ describe('an order of 10,200 events', () => {
   });
 });
 
-it('an account of 130 open orders shows 100 of its reservations, and the rest page by page', async () => {
+it('an account with 130 open orders shows 100 of its reservations, and the rest in pages', async () => {
   const rich = await api.models.openAccount({ deposit: '1000000' });
   for (const symbol of ['BETA', 'ACME']) {
     await api.models.account(rich, (account) => {

@@ -16,7 +16,7 @@ import { type Problem, type RunningService } from '@tradecore/service';
 import { createTestIssuer, startTestService, type TestIssuer } from '@tradecore/service/testing';
 import { queryApi } from '../src/query-api.module.ts';
 
-/** A query-api on a database of its own, logged in as its own role, with the read models that the test writes to. */
+/** A query-api on its own database, logged in as its own role, with the read models that the test writes to. */
 export class TestQueryApi {
   private constructor(
     readonly models: TestReadModels,
@@ -24,7 +24,7 @@ export class TestQueryApi {
     private readonly issuer: TestIssuer,
   ) {}
 
-  /** `through`: changes the address of its database, for a proxy. */
+  /** `through` changes the address of its database, for a proxy. */
   static async start(env: Readonly<Record<string, string>> = {}, through = (url: string) => url): Promise<TestQueryApi> {
     const [models, issuer] = await Promise.all([TestReadModels.create(), createTestIssuer()]);
     const service = await startTestService(queryApi, {
@@ -33,7 +33,7 @@ export class TestQueryApi {
       REDIS_URL: process.env['REDIS_URL'] ?? '',
       KAFKA_BROKERS: process.env['KAFKA_BROKERS'] ?? '',
       NAMESPACE: `t${Math.random().toString(36).slice(2)}`,
-      READ_CACHE_MS: '0', // what the test writes to the models is dropped by nobody
+      READ_CACHE_MS: '0', // nothing would drop what the test writes to the models
       ...env,
     });
     return new TestQueryApi(models, service, issuer);
@@ -44,7 +44,7 @@ export class TestQueryApi {
     return `Bearer ${await this.issuer.token({ accounts, ...more })}`;
   }
 
-  /** Asks, and holds the answer against the schema that the OpenAPI document is made of. */
+  /** Sends a request and checks the answer against the schema of the OpenAPI document. */
   async get(
     path: string,
     accounts: readonly string[],
@@ -63,7 +63,7 @@ export class TestQueryApi {
   }
 }
 
-/** What the document says of an answer to `path`. */
+/** The document's schema for an answer of `path`. */
 function documented(path: string, { ok }: Response) {
   if (!ok) return problemResponse;
   const [, schema] = answers.find(([shape]) => shape.test(path)) ?? [];
@@ -84,7 +84,7 @@ const answers = [
   [/^\/v1\/accounts\//, accountResponse],
 ] as const;
 
-/** The problem document of an answer, checked to be one. */
+/** The problem document of an answer, after a check that it is one. */
 export async function problemOf(response: Response): Promise<Problem & { code: string }> {
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   const problem = (await response.json()) as Problem;

@@ -7,7 +7,7 @@ import type { TestQueryApi } from './query-api.ts';
 
 type Entry = Extract<ServerMessage, { type: 'entry' }>;
 
-/** A client that keeps what it hears. */
+/** A client that keeps what it receives. */
 export class StreamClient {
   readonly heard: ServerMessage[] = [];
   readonly closed: Promise<number>;

@@ -12,10 +12,10 @@ let api: TestQueryApi;
 beforeAll(async () => void (api = await TestQueryApi.start({ STREAM_TICKET_KEY: ticketKey })), 30_000);
 afterAll(() => api?.stop());
 
-describe('access that is taken back', () => {
+describe('revoked access', () => {
   afterEach(() => api.models.behind.clear());
 
-  /** A stream of an account of which only the grant lets the subject read. */
+  /** A stream of an account that the subject may read only by a grant. */
   async function granted() {
     const subject = freshId();
     const accountId = await api.models.openAccount();
@@ -26,7 +26,7 @@ describe('access that is taken back', () => {
     return { subject, accountId, client };
   }
 
-  it('ends the stream, and reads, within a second though no read model shows it', async () => {
+  it('ends the stream and reads within a second though no read model shows it', async () => {
     const { subject, accountId, client } = await granted();
     for (const model of [Accounts, Feed]) api.models.behind.add(model);
     const started = performance.now();
@@ -39,7 +39,7 @@ describe('access that is taken back', () => {
     client.socket.close();
   });
 
-  it('is the last that a client is told, though more has happened in the same slice', async () => {
+  it('is the last message to the client, though more happened in the same slice', async () => {
     const { subject, accountId, client } = await granted();
     for (const model of [Accounts, Feed]) api.models.behind.add(model);
     await api.models.account(accountId, (account) => account.revokeAccess(subject));
@@ -51,14 +51,14 @@ describe('access that is taken back', () => {
     client.socket.close();
   });
 
-  it('and granted again goes on, in a replay too', async () => {
+  it('that is granted again continues the stream, in a replay too', async () => {
     const { subject, accountId, client } = await granted();
     await api.models.account(accountId, (account) => account.revokeAccess(subject));
     await client.last('unsubscribed');
     await api.models.account(accountId, (account) => account.grantAccess(subject));
     client.say({ type: 'subscribe', accountId, after: { epoch: await epochOf(api), sequence: 0 } });
     await client.until(() => client.entries().filter(({ change }) => change === 'accessGranted').length === 2);
-    await new Promise((resolve) => setTimeout(resolve, 300)); // looks at revocations find the old one meanwhile
+    await new Promise((resolve) => setTimeout(resolve, 300)); // polls find the old revocation meanwhile
     await api.models.account(accountId, (account) => account.deposit('7'));
     await client.until(() => client.entries().some(({ data }) => data['amount'] === '7'));
     client.socket.close();
@@ -78,7 +78,7 @@ describe('a ticket', () => {
     return client;
   };
 
-  it("opens its caller's stream without a header, once, and is not told back as the protocol", async () => {
+  it("opens its caller's stream without a header, once, and is not returned as the protocol", async () => {
     const account = freshId();
     const ticket = await ticketOf([account]);
     const client = await openWith(ticket);
@@ -89,7 +89,7 @@ describe('a ticket', () => {
     client.socket.close();
   });
 
-  it('that was changed, is over, or is no ticket opens nothing', async () => {
+  it('that was changed, has expired, or is not a ticket opens nothing', async () => {
     const [head, , signature] = (await ticketOf([])).split('.');
     const caller = { subject: 'eve', accounts: [], role: 'operator', expiresAt: Date.now() + 60_000 };
     const forged = Buffer.from(JSON.stringify({ caller, aud: 'stream', jti: freshId(), exp: 4e9 })).toString('base64url');
@@ -104,7 +104,7 @@ describe('a ticket', () => {
       await expect(openWith(ticket)).rejects.toThrow('401');
   });
 
-  it('is good while Redis is away, and at every instance with the same key', async () => {
+  it('is valid while Redis is away, and at every instance with the same key', async () => {
     const own = await TestQueryApi.start({ REDIS_URL: 'redis://127.0.0.1:9', STREAM_TICKET_KEY: ticketKey });
     const client = await openWith(await ticketOf([]), own);
     client.socket.close();
@@ -113,7 +113,7 @@ describe('a ticket', () => {
 });
 
 describe('a new token', () => {
-  it('is taken in band: the stream lives on with it, and keeps to its subject', async () => {
+  it('is accepted in band: the stream continues with it and keeps its subject', async () => {
     const [subject, account] = [freshId(), freshId()];
     const client = await StreamClient.open([account], { subject, expiresIn: 2 }, api);
     client.say({ type: 'subscribe', accountId: account });
@@ -125,7 +125,7 @@ describe('a new token', () => {
     await client.until(() => client.heard.some((each) => each.type === 'problem' && each.code === 'invalid-token'));
     client.say({ type: 'authenticate', token: await token(subject, []) });
     expect(await client.last('authenticated')).toHaveProperty('expiresAt');
-    // The new token does not name the account any more.
+    // The new token no longer names the account.
     expect(await client.last('unsubscribed')).toMatchObject({ accountId: account, reason: 'access-ended' });
     await new Promise((resolve) => setTimeout(resolve, 2000));
     expect(client.socket.readyState).toBe(WebSocket.OPEN);

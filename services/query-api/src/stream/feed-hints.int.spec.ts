@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { FeedHints } from './feed-hints.ts';
 import { FeedPump, type FeedReader } from './feed-pump.ts';
 
-/** A pump that was never started: without a hint it looks at nothing. */
+/** A pump that was never started reads nothing without a hint. */
 describe('a hint on Redis', () => {
   let models: TestReadModels;
   let redis: Redis;
@@ -44,7 +44,10 @@ describe('a hint on Redis', () => {
       timeInForce: 'day',
     });
 
-  /** A reader of an account's feed; `next` resolves with what it is told first. It takes nothing when it is added, so that only a hint can wake it. */
+  /**
+   * A reader of an account's feed; `next` resolves with its first entries. It takes nothing when it is added, so that
+   * only a hint wakes it.
+   */
   async function readerOf(accountId: string): Promise<{ next: Promise<readonly FeedEntryResponse[]>; stop: () => void }> {
     let isAdded = false;
     const { promise: next, resolve, reject } = Promise.withResolvers<readonly FeedEntryResponse[]>();
@@ -61,7 +64,7 @@ describe('a hint on Redis', () => {
     return { next, stop };
   }
 
-  it('is enough: the entry is told though no poll runs, and to readers of that account alone', async () => {
+  it('is enough: the entry is delivered without a poll, and only to readers of that account', async () => {
     const [account, other] = [freshId(), freshId()];
     const [mine, theirs] = [await readerOf(account), await readerOf(other)];
     await place(other);
@@ -80,7 +83,7 @@ describe('a hint on Redis', () => {
   });
 });
 
-it('readers have their turns by subject: one with many long replays keeps nobody waiting', async () => {
+it('readers have their turns by subject: many long replays of one subject do not delay others', async () => {
   const models = await TestReadModels.create();
   const pump = new FeedPump(await models.database.dataSourceFor('query-api'), { STREAM_READS: 2 });
   const account = freshId();
@@ -112,6 +115,6 @@ it('readers have their turns by subject: one with many long replays keeps nobody
   add('small');
   await all;
   for (const stop of stops) stop();
-  expect(served.length).toBeLessThan(40); // its ten slices, and about as many of the other
+  expect(served.length).toBeLessThan(40); // its ten slices, and about as many of the other subject
   await models.drop();
 });

@@ -5,9 +5,9 @@ import { counter } from '@tradecore/telemetry';
 import { Redis } from 'ioredis';
 import { FeedPump } from './feed-pump.ts';
 
-const heard = counter({ name: 'stream_hints_total', help: 'Hints received that the feed of an account grew.' });
+const heard = counter({ name: 'stream_hints_total', help: 'Hints received that the feed of an account has grown.' });
 
-/** Listens for hints on Redis. While it is away the pump's polls do: nothing is lost, entries come up to 100 ms later. */
+/** Listens for hints on Redis. Without Redis the pump polls: nothing is lost, but entries are up to 100 ms later. */
 @Injectable()
 export class FeedHints implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #subscriber: Redis;
@@ -27,7 +27,7 @@ export class FeedHints implements OnApplicationBootstrap, BeforeApplicationShutd
       heard.inc();
       this.pump.hint(accountId);
     });
-    // At each connection: a broken one forgets its subscriptions.
+    // On every connection: a lost connection loses its subscriptions.
     this.#subscriber.on('ready', () => void this.#subscriber.subscribe(this.#channel).catch(() => undefined));
     this.#subscriber.on('error', () => undefined); // counted by the other connection
     this.#subscriber.connect().catch(() => undefined);

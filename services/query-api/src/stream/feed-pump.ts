@@ -7,38 +7,38 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import type { QueryConfig } from '../settings.ts';
 
-/** A reader of a feed. It gets entries in order, each once, without gaps. */
+/** A reader of a feed. It receives entries in order, each once, without gaps. */
 export interface FeedReader {
   readonly accountId: string;
-  /** Whose reader it is: reads are shared out by subject, so that nobody's long replay keeps the others waiting. */
+  /** Reads are shared fairly between subjects, so that one long replay does not delay the others. */
   readonly subject: string;
-  /** The last entry that it got. */
+  /** The last entry that it received. */
   position: FeedPosition;
-  /** False while it can take no more; it is asked again at the next poll. */
+  /** False while it can't take more; asked again at the next poll. */
   canTake(): boolean;
-  /** What it throws is logged; the next poll brings the same entries again. */
+  /** An error is logged; the next poll delivers the same entries again. */
   take(entries: readonly FeedEntryResponse[]): Promise<void> | void;
-  /** The entries after its position are gone; it goes on from `position`, which is set to the new place. */
+  /** The entries after its position are gone; it continues from `position`, which was set to the current end. */
   resync(reason: (typeof resyncReasons)[number]): void;
 }
 
-/** Milliseconds between polls: how late an entry is at most when its hint is lost. */
+/** Milliseconds between polls: the most that an entry is late if its hint is lost. */
 const pollInterval = 100;
-/** Entries read at once for one reader; others have their turn between. */
+/** Entries per read for one reader; other readers have their turn in between. */
 const sliceSize = 200;
-/** Accounts asked for in one statement of a poll. */
+/** Accounts per statement of a poll. */
 const pollSize = 5000;
 
 const log = logger('feed-pump');
-const delivered = counter({ name: 'stream_entries_total', help: 'Entries of feeds sent to readers.' });
+const delivered = counter({ name: 'stream_entries_total', help: 'Feed entries sent to readers.' });
 const resyncs = counter({
   name: 'stream_resyncs_total',
   help: 'Readers that had to resync, by reason.',
   labels: { reason: resyncReasons },
 });
-const polls = histogram({ name: 'stream_poll_seconds', help: 'One round over the heads of all accounts that have readers.' });
+const polls = histogram({ name: 'stream_poll_seconds', help: 'Seconds to read the feed heads of all accounts with readers.' });
 
-/** Why a reader at `position` has to resync, given where the feed ends and what was found after the position. */
+/** Why a reader at `position` must resync, given the end of the feed and the first entry after the position. */
 function brokenBy(
   position: FeedPosition,
   head: FeedPosition,
@@ -51,13 +51,13 @@ function brokenBy(
 }
 
 /**
- * Carries the feeds of accounts to their readers here. It looks when a hint says so, and every 100 ms at the heads of all accounts
- * that have readers: the hint makes it quick, the poll makes it sure.
+ * Delivers account feeds to the readers in this process. It reads after a hint, and polls the heads of all accounts
+ * with readers every 100 ms: hints make it fast, polls make it reliable.
  */
 @Injectable()
 export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #readers = new Map<string, Set<FeedReader>>();
-  /** Readers with news by subject, in the order in which the subjects get their turn. */
+  /** Readers with new entries, by subject in the order of their turns. */
   readonly #due = new Map<string, Set<FeedReader>>();
   readonly #busy = new Set<FeedReader>();
   readonly #stop = new AbortController();
@@ -78,14 +78,14 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
     await this.#polling;
   }
 
-  /** Where the feed of an account ends now. */
+  /** The current end of an account's feed. */
   async headOf(accountId: string): Promise<FeedPosition> {
     const head = (await feedHeads(this.db, [accountId])).get(accountId);
-    if (!head) throw new Error(`no head of the feed of ${accountId}`);
+    if (!head) throw new Error(`the feed of ${accountId} has no head`);
     return head;
   }
 
-  /** `reader` gets what follows its position until the returned function is called. */
+  /** Sends `reader` what follows its position until the returned function is called. */
   add(reader: FeedReader): () => void {
     const readers = this.#readers.get(reader.accountId) ?? new Set();
     this.#readers.set(reader.accountId, readers.add(reader));
@@ -108,7 +108,7 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
       try {
         await this.#attempt(() => this.#lookAtHeads());
       } catch (error) {
-        log.warn({ err: error }, 'the heads of the feeds could not be read');
+        log.warn({ err: error }, 'could not read the heads of the feeds');
       }
       end();
       await sleep(pollInterval, undefined, { signal: this.#stop.signal }).catch(() => undefined);
@@ -126,7 +126,7 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
   #wakeBehind(accountId: string, head: FeedPosition): void {
     for (const reader of this.#readers.get(accountId) ?? []) {
       const { epoch, sequence } = reader.position;
-      // A head read before the reader's last entries lies behind it: not equal either, and looking again does no harm.
+      // A head read before the reader's last entries is behind it, so not equal; reading again does no harm.
       if (epoch !== head.epoch || sequence !== head.sequence) this.#wake(reader);
     }
   }
@@ -137,7 +137,9 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
     this.#work();
   }
 
-  /** The next reader of the subject whose turn it is; the subject's next turn is after the others'. Half of the reads at most are for one. */
+  /**
+   * A reader of the next subject, which then moves to the end of the queue. One subject has at most half of the reads.
+   */
   #next(): FeedReader | undefined {
     const share = Math.max(1, Math.floor(this.config.STREAM_READS / 2));
     for (const [subject, readers] of this.#due) {
@@ -174,7 +176,7 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
       if (broken) return this.#restart(reader, head, broken);
       if (entries.length > 0) await this.#give(reader, head, entries);
     } catch (error) {
-      log.warn({ err: error }, 'a feed could not be read; the next poll tries again');
+      log.warn({ err: error }, 'could not read a feed; the next poll tries again');
     }
   }
 

@@ -14,22 +14,22 @@ export class Feeds {
     @Inject(Revocations) private readonly revocations: Revocations,
   ) {}
 
-  /** `handle` is called with each access that is taken back, perhaps more than once. */
+  /** Calls `handle` for each revoked access, perhaps more than once. */
   followRevocations(handle: (revoked: Revoked) => void): void {
     this.revocations.follow(handle);
   }
 
-  /** Whether the account is, by now, one of the caller's. */
+  /** Whether the caller may now read the account. */
   may(caller: Caller, accountId: string): Promise<boolean> {
     return this.access.may(caller, accountId);
   }
 
-  /** Where the feed of an account ends now. */
+  /** The current end of an account's feed. */
   headOf(accountId: string): Promise<FeedPosition> {
     return this.pump.headOf(accountId);
   }
 
-  /** `reader` gets what follows its position until the returned function is called. */
+  /** Sends `reader` what follows its position until the returned function is called. */
   add(reader: FeedReader): () => void {
     return this.pump.add(reader);
   }

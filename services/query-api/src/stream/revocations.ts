@@ -4,15 +4,18 @@ import { heartbeat, logger } from '@tradecore/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 
-/** Milliseconds between looks: how long a stream goes on, at most, after its access was taken back. */
+/** Milliseconds between polls: the most that a stream continues after its access was revoked. */
 const interval = 250;
 
 const log = logger('revocations');
 
-/** Who lost access to which account. */
+/** A subject, and the account that it lost access to. */
 export type Revoked = Awaited<ReturnType<typeof revocationsSince>>['revoked'][number];
 
-/** Looks in the event store for access that was taken back, for read models may lag or be parked. What it tells, it tells for two minutes. */
+/**
+ * Polls the event store for revoked access, because read models may lag or be parked. Reports each revocation for two
+ * minutes.
+ */
 @Injectable()
 export class Revocations implements BeforeApplicationShutdown {
   readonly #stop = new AbortController();
@@ -21,7 +24,7 @@ export class Revocations implements BeforeApplicationShutdown {
 
   constructor(@Inject(DataSource) private readonly db: DataSource) {}
 
-  /** `handle` is called for each, until the service stops. */
+  /** Calls `handle` for each revocation until the service stops. */
   follow(handle: (revoked: Revoked) => void): void {
     this.#looking = this.#look(handle);
   }
@@ -39,7 +42,7 @@ export class Revocations implements BeforeApplicationShutdown {
         since = until;
         for (const each of revoked) handle(each);
       } catch (error) {
-        log.warn({ err: error }, 'revocations could not be read; the next look has them');
+        log.warn({ err: error }, 'could not read revocations; the next poll tries again');
       }
       await sleep(interval, undefined, { signal: this.#stop.signal }).catch(() => undefined);
     }

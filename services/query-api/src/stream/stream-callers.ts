@@ -8,20 +8,21 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { QueryConfig } from '../settings.ts';
 
-/** Seconds that a ticket is good for. */
+/** Seconds that a ticket is valid. */
 const life = 30;
 const pinned = { typ: 'stream-ticket+jwt', algorithms: ['HS256'], audience: 'stream', requiredClaims: ['exp', 'jti'] };
 
 const log = logger('tickets');
 const tickets = counter({
   name: 'stream_tickets_total',
-  help: 'Tickets for streams: made, used, refused, and used while Redis could not say whether for the first time.',
+  help: 'Stream tickets: made, used, refused, or unchecked (used while Redis could not tell whether for the first time).',
   labels: { outcome: ['made', 'used', 'refused', 'unchecked'] },
 });
 
 /**
- * Who opens a stream, by token or by ticket: a browser can't send a header with the upgrade to a WebSocket, and a token in a URL lands in logs. A ticket
- * says who its bearer is, is good for 30 s, and for one stream while Redis answers. No cookie opens a stream, so there is no Origin to check.
+ * Identifies who opens a stream, by token or by ticket: a browser can't send headers with a WebSocket upgrade, and a
+ * token in a URL ends up in logs. A ticket identifies its bearer, and is valid for 30 s and, while Redis answers, for
+ * one stream. No cookie opens a stream, so there is no Origin to check.
  */
 @Injectable()
 export class StreamCallers {
@@ -33,11 +34,11 @@ export class StreamCallers {
     @Inject(Authenticator) private readonly authenticator: Authenticator,
   ) {
     const { STREAM_TICKET_KEY: key } = config;
-    if (key === undefined) log.info('STREAM_TICKET_KEY is not set: tickets for streams are good at this instance only');
+    if (key === undefined) log.info('STREAM_TICKET_KEY is not set: stream tickets are valid only at this instance');
     this.#key = key === undefined ? randomBytes(32) : new TextEncoder().encode(key);
   }
 
-  /** The caller whom the headers of an upgrade name. */
+  /** The caller in the headers of an upgrade. */
   of({ authorization, 'sec-websocket-protocol': offered = '' }: IncomingHttpHeaders): Promise<Caller> {
     const ticket = /(?:^|,)\s*ticket\.([^\s,]+)/.exec(offered)?.[1];
     return authorization === undefined && ticket !== undefined
@@ -45,12 +46,12 @@ export class StreamCallers {
       : this.authenticator.admit(authorization, 'read');
   }
 
-  /** The caller whom a token names that is sent on an open stream. */
+  /** The caller of a token that was sent on an open stream. */
   named(token: string): Promise<Caller> {
     return this.authenticator.admit(`Bearer ${token}`, 'read');
   }
 
-  /** A ticket for the caller, and when it ends. */
+  /** A ticket for the caller, and when it expires. */
   async ticketFor(caller: Caller): Promise<{ readonly ticket: string; readonly expiresAt: string }> {
     const ends = Math.floor(Date.now() / 1000) + life;
     const ticket = await new SignJWT({ caller })
@@ -63,10 +64,10 @@ export class StreamCallers {
     return { ticket, expiresAt: new Date(ends * 1000).toISOString() };
   }
 
-  /** The caller for whom the ticket was made. Refuses with 401 one that is not ours, is over, or was used. */
+  /** The caller of the ticket. Refuses a ticket that is not ours, has expired, or was used, with 401. */
   async #use(ticket: string): Promise<Caller> {
     const { jti, caller } = await this.#read(ticket);
-    if (!(await this.#isFirst(jti))) throw refused('The ticket was used.');
+    if (!(await this.#isFirst(jti))) throw refused('The ticket was already used.');
     if (caller.expiresAt <= Date.now()) throw refused('The token of the ticket has expired.');
     return caller;
   }
@@ -76,7 +77,7 @@ export class StreamCallers {
       const { payload } = await jwtVerify<{ jti: string; caller: Caller }>(ticket, this.#key, pinned);
       return payload;
     } catch (error) {
-      if (error instanceof errors.JOSEError) throw refused('The ticket is not one of this service, or is over.');
+      if (error instanceof errors.JOSEError) throw refused('The ticket was not issued by this service, or has expired.');
       throw error;
     }
   }

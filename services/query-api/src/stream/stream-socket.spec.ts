@@ -6,7 +6,7 @@ import { heartbeatInterval, StreamSocket } from './stream-socket.ts';
 import type { ServerMessage } from '@tradecore/api';
 import type { RequestRefused } from '@tradecore/service';
 
-/** Real sockets; only the clock of intervals is held. */
+/** Real sockets; only the clock of intervals is fake. */
 describe('a stream', () => {
   let server: WebSocketServer;
   let client: WebSocket;
@@ -32,7 +32,7 @@ describe('a stream', () => {
     jest.useRealTimers();
   });
 
-  it('hands on what it refuses, and of which account, for the log', async () => {
+  it('reports what it refuses, and for which account, to the log', async () => {
     const accountId = '0190a6e0-0000-7000-8000-00000000acc0';
     client.send(JSON.stringify({ type: 'subscribe', accountId }));
     await once(client, 'message');
@@ -40,7 +40,7 @@ describe('a stream', () => {
     expect(refused).toMatchObject([{ status: 404, code: 'account-not-found', more: { because: `account ${accountId}` } }]);
   });
 
-  it('tells a heartbeat each 15 s to a client that answers', async () => {
+  it('sends a heartbeat every 15 s to a client that answers', async () => {
     const [socket] = [...server.clients];
     for (let beat = 1; beat <= 3; beat += 1) {
       const answered = Promise.all([once(socket as WebSocket, 'pong'), once(client, 'message')]);
@@ -51,7 +51,7 @@ describe('a stream', () => {
     expect(heartbeatInterval).toBe(15_000);
   });
 
-  it('ends the socket of a client that has answered no ping since the last', async () => {
+  it('ends the socket of a client that did not answer the last ping', async () => {
     const [socket] = [...server.clients];
     client.pause();
     jest.advanceTimersByTime(heartbeatInterval);

@@ -12,17 +12,17 @@ import type { FeedReader } from './feed-pump.ts';
 import type { Feeds } from './feeds.ts';
 import type { StreamCallers } from './stream-callers.ts';
 
-/** Bytes waiting for a slow client, at most: no more is read for it until they are gone. */
+/** The most bytes buffered for a slow client; nothing more is read for it until they are sent. */
 const bufferLimit = 256 * 1024;
-/** Messages of a client within ten seconds, at most. */
+/** The most messages of a client within ten seconds. */
 const messagesLimit = 100;
 const messagesWindow = 10_000;
-/** Milliseconds between heartbeats; a socket that answered no ping since the last is dead. */
+/** Milliseconds between heartbeats; a socket that has answered no ping since the last one is dead. */
 export const heartbeatInterval = 15_000;
-/** A socket lives a day at most: setTimeout takes no month, and tokens last minutes. */
+/** A socket lives at most a day: setTimeout can't wait a month, and tokens last minutes. */
 const dayLimit = 24 * 60 * 60 * 1000;
 
-/** Codes that a stream is closed with, beside those of RFC 6455. */
+/** Close codes of a stream, besides those of RFC 6455. */
 const closeCodes = { tokenExpired: 4401, tooManyMessages: 4429, restart: 1012, broken: 1011 } as const;
 
 const closed = counter({
@@ -31,23 +31,23 @@ const closed = counter({
   labels: { reason: [...Object.keys(closeCodes), 'dead'] as string[] },
 });
 
-/** What a stream works with. */
+/** The dependencies of a stream. */
 export interface StreamParts {
   readonly feeds: Pick<Feeds, 'may' | 'headOf' | 'add'>;
   readonly callers: Pick<StreamCallers, 'named'>;
   readonly subscriptionsLimit: number;
-  /** Writes down that the client was refused something. */
+  /** Records a refusal. */
   readonly refused: (refusal: RequestRefused) => void;
 }
 
-/** One client's open stream: its subscriptions, and what it is sent. */
+/** One client's open stream: its subscriptions and messages. */
 export class StreamSocket {
   readonly #subscriptions = new Map<string, { readonly reader: FeedReader; readonly stop: () => void }>();
   readonly #timers: NodeJS.Timeout[] = [];
   #expiry: NodeJS.Timeout | undefined;
   #alive = true;
   #messages = 0;
-  /** Messages are handled one after the other, so that answers come in their order. */
+  /** Messages are handled one by one, so that answers keep their order. */
   #turn: Promise<void> = Promise.resolve();
   /** Access is checked for one account at a time. */
   #checks: Promise<unknown> = Promise.resolve();
@@ -69,7 +69,7 @@ export class StreamSocket {
     socket.on('error', () => socket.terminate());
   }
 
-  /** Ends the stream and says why; a client that does not answer is cut off after 2 s. */
+  /** Closes the stream with a reason; a client that does not answer is cut off after 2 s. */
   close(code: keyof typeof closeCodes, reason: string): void {
     closed.inc({ reason: code });
     this.socket.close(closeCodes[code], reason);
@@ -107,7 +107,7 @@ export class StreamSocket {
     if (this.#canTake()) this.#tell({ type: 'heartbeat', time: new Date().toISOString() });
   }
 
-  /** Ends the subscription if the caller may not read the account any more. A database that is away ends nothing. */
+  /** Ends the subscription if the caller may no longer read the account. A database failure ends nothing. */
   checkAccess(accountId: string): void {
     if (!this.#subscriptions.has(accountId) || owns(this.caller, accountId) || this.#suspect.has(accountId)) return;
     this.#suspect.add(accountId);
@@ -117,7 +117,7 @@ export class StreamSocket {
   async #endIfLost(accountId: string): Promise<void> {
     const subscription = this.#subscriptions.get(accountId);
     const may = await this.#may(accountId);
-    // Subscribed again meanwhile: checked then.
+    // If it was subscribed again meanwhile, access was checked then.
     if (may || !subscription || this.#subscriptions.get(accountId) !== subscription) return;
     this.#unsubscribe(accountId);
     this.#tell({ type: 'unsubscribed', accountId, reason: 'access-ended' });
@@ -125,7 +125,7 @@ export class StreamSocket {
 
   #may(accountId: string): Promise<boolean> {
     const checked = this.#checks.then(() => {
-      this.#suspect.delete(accountId); // what comes from now on needs another check
+      this.#suspect.delete(accountId); // later revocations need another check
       return this.parts.feeds.may(this.caller, accountId);
     });
     this.#checks = checked.catch(() => undefined);
@@ -150,7 +150,7 @@ export class StreamSocket {
   }
 
   #refuse(error: unknown): void {
-    if (!(error instanceof RequestRefused)) return this.close('broken', 'the service could not do it; connect again');
+    if (!(error instanceof RequestRefused)) return this.close('broken', 'internal error; reconnect');
     this.parts.refused(error);
     const { code, message: detail, more } = error;
     this.#tell({ type: 'problem', code, detail, ...(more.errors && { errors: [...more.errors] }) });
@@ -162,7 +162,7 @@ export class StreamSocket {
     const { accountId } = message;
     if (!(await this.#may(accountId))) {
       throw new RequestRefused(404, 'account-not-found', 'Not found, or not visible to you.', {
-        errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'is no account that is visible to you' }],
+        errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'is not an account that is visible to you' }],
         because: `account ${accountId}`,
       });
     }
@@ -176,12 +176,14 @@ export class StreamSocket {
     this.#subscriptions.set(accountId, { reader, stop: this.parts.feeds.add(reader) });
   }
 
-  /** The stream goes on with the new token, and ends with it; accounts that only the old one named end now. */
+  /**
+   * The stream continues with the new token and ends when it expires; accounts that only the old token named end now.
+   */
   async #renew(token: string): Promise<void> {
     const caller = await this.parts.callers.named(token);
     if (caller.subject !== this.caller.subject) {
-      throw new RequestRefused(403, 'other-subject', 'The token is of another subject than the stream.', {
-        errors: [{ pointer: '#/token', code: 'other-subject', detail: 'is of another subject than the stream' }],
+      throw new RequestRefused(403, 'other-subject', 'The token has a different subject from the stream.', {
+        errors: [{ pointer: '#/token', code: 'other-subject', detail: 'has a different subject from the stream' }],
       });
     }
     this.caller = caller;
@@ -200,7 +202,7 @@ export class StreamSocket {
       position,
       canTake: () => this.#canTake(),
       take: async (entries: readonly FeedEntryResponse[]) => {
-        // In a replay the access may have been granted again since.
+        // In a replay, access may have been granted again since.
         if (entries.some(isRevoked)) await this.#endIfLost(accountId);
         if (this.#subscriptions.get(accountId)?.reader !== reader) return;
         for (const entry of entries) this.#tell({ type: 'entry', ...entry });
@@ -212,7 +214,11 @@ export class StreamSocket {
 }
 
 const tooMany = (limit: number): RequestRefused =>
-  new RequestRefused(429, 'too-many-subscriptions', `A stream has ${limit} subscriptions at most: unsubscribe, or open another.`);
+  new RequestRefused(
+    429,
+    'too-many-subscriptions',
+    `A stream has at most ${limit} subscriptions: unsubscribe, or open another stream.`,
+  );
 
 function parse(data: RawData, isBinary: boolean): ClientMessage {
   let value: unknown;

@@ -23,8 +23,8 @@ async function place(accountId: string): Promise<string> {
 const epochOf = () => epochIn(api);
 const from1To = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 
-describe('a stream of accounts that the token does not name', () => {
-  it('is had by the owner, also of an account that was opened a moment ago, and tells money and trades', async () => {
+describe('a stream of an account that the token does not name', () => {
+  it('is open to the owner, even of an account opened a moment ago, and shows money and trades', async () => {
     const subject = freshId();
     const accountId = await api.models.openAccount({ owner: subject });
     const client = await open([], { subject });
@@ -48,7 +48,7 @@ describe('a stream of accounts that the token does not name', () => {
     expect(await other.last('problem')).toMatchObject({ code: 'account-not-found' });
   });
 
-  it('ends, with the reason, as soon as an operator takes the access back', async () => {
+  it('ends with the reason as soon as an operator revokes the access', async () => {
     const subject = freshId();
     const accountId = await api.models.openAccount();
     await api.models.account(accountId, (account) => account.grantAccess(subject));
@@ -66,7 +66,7 @@ describe('a stream of accounts that the token does not name', () => {
 });
 
 describe('the stream', () => {
-  it('tells what happens from now on, each change once, within the poll though nobody hints', async () => {
+  it('sends new changes, each once, within the poll interval without a hint', async () => {
     const account = freshId();
     await place(account);
     const client = await open([account]);
@@ -87,7 +87,7 @@ describe('the stream', () => {
     client.socket.close();
   });
 
-  it('goes on after any position without gap or repeat, while more happens', async () => {
+  it('continues after any position without gaps or repeats, while more happens', async () => {
     const account = freshId();
     for (let count = 0; count < 5; count += 1) await place(account);
     const epoch = await epochOf();
@@ -121,7 +121,7 @@ describe('the stream', () => {
     client.socket.close();
   });
 
-  it('says resync, and goes on from there, where the requested history is gone', async () => {
+  it('sends a resync and continues from there if the requested history is gone', async () => {
     const account = freshId();
     await place(account);
     const epoch = await epochOf();
@@ -138,7 +138,7 @@ describe('the stream', () => {
     }
   });
 
-  it('says resync where entries are gone', async () => {
+  it('sends a resync if entries are gone', async () => {
     const account = freshId();
     for (let count = 0; count < 3; count += 1) await place(account);
     await api.models.database.dataSource.query('delete from feed_projector.feed_entries where account_id = $1 and sequence = 2', [
@@ -150,7 +150,7 @@ describe('the stream', () => {
     client.socket.close();
   });
 
-  it('tells nothing after unsubscribing', async () => {
+  it('sends nothing after unsubscribing', async () => {
     const [account, other] = [freshId(), freshId()];
     const client = await open([account, other]);
     for (const accountId of [account, other]) client.say({ type: 'subscribe', accountId });
@@ -170,11 +170,11 @@ describe('a slow client', () => {
     return Number(/^stream_entries_total (\d+)/m.exec(text)?.[1]);
   };
 
-  it('is not buffered for without end, and misses nothing once it reads again', async () => {
+  it('has a limited buffer, and misses nothing once it reads again', async () => {
     const account = freshId();
     await place(account);
     const db = api.models.database.dataSource;
-    const text = 'x'.repeat(4000); // 42 MB in all: more than the kernel takes for a socket
+    const text = 'x'.repeat(4000); // 42 MB in total: more than the kernel buffers for a socket
     await db.query(
       `insert into feed_projector.feed_entries (account_id, sequence, event_id, order_id, order_version, change, time, data)
        select $1, n, gen_random_uuid(), gen_random_uuid(), 1, 'orderPlaced', now(), jsonb_build_object('text', $2::text) from generate_series(2, 10000) n`,
@@ -221,7 +221,7 @@ describe('while PostgreSQL is away', () => {
   }, 20_000);
 });
 
-describe('who may open a stream', () => {
+describe('opening a stream', () => {
   const refused = async (headers: Record<string, string>, path = '/v1/stream') => {
     const socket = new WebSocket(`${api.service.url?.replace('http', 'ws')}${path}`, { headers });
     socket.on('error', () => undefined);
@@ -231,14 +231,14 @@ describe('who may open a stream', () => {
     return { status: response.statusCode, type: response.headers['content-type'], problem: JSON.parse(body) as { type: string } };
   };
 
-  it('is refused with a problem, without a token, with an expired one, and at another path', async () => {
+  it('is refused with a problem without a token, with an expired one, and at another path', async () => {
     const expired = await api.bearer([], { expiresIn: -10 });
     expect(await refused({})).toMatchObject({ status: 401, type: 'application/problem+json' });
     expect((await refused({ authorization: expired })).problem.type).toMatch(/expired-token$/);
     expect((await refused({ authorization: await api.bearer([]) }, '/v1/orders')).status).toBe(404);
   });
 
-  it('is one subject a set number of times, also when it opens many at once; so are subscriptions', async () => {
+  it('is limited per subject, even for many at once, as are subscriptions per stream', async () => {
     const own = await TestQueryApi.start({ STREAM_SOCKETS_PER_SUBJECT: '2', STREAM_SUBSCRIPTIONS_PER_SOCKET: '1' });
     const subject = freshId();
     const accounts = [freshId(), freshId()];
@@ -252,7 +252,7 @@ describe('who may open a stream', () => {
     await own.stop();
   }, 20_000);
 
-  it('is let go when the token ends', async () => {
+  it('lasts until the token expires', async () => {
     const client = await open([], { expiresIn: 1 });
     expect(await client.closed).toBe(4401);
   });
@@ -261,10 +261,10 @@ describe('who may open a stream', () => {
 describe('bad input on a stream', () => {
   const account = freshId();
   it.each([
-    ['no JSON', 'nonsense', 'invalid-json', undefined],
+    ['invalid JSON', 'nonsense', 'invalid-json', undefined],
     ['another type', { type: 'shout' }, 'invalid-request', '#/type'],
     ['an unknown field', { type: 'subscribe', accountId: account, loud: true }, 'invalid-request', '#/loud'],
-    ['an account that is no UUID', { type: 'subscribe', accountId: 'all' }, 'invalid-request', '#/accountId'],
+    ['an account that is not a UUID', { type: 'subscribe', accountId: 'all' }, 'invalid-request', '#/accountId'],
     [
       'a position before the start',
       { type: 'subscribe', accountId: account, after: { epoch: 'x', sequence: -1 } },
@@ -278,7 +278,7 @@ describe('bad input on a stream', () => {
       '#/after/epoch',
     ],
     ['a foreign account', { type: 'subscribe', accountId: freshId() }, 'account-not-found', '#/accountId'],
-  ])('%s is told as a problem, and the stream goes on', async (_, message, code, pointer) => {
+  ])('%s is answered with a problem, and the stream continues', async (_, message, code, pointer) => {
     const client = await open([account]);
     client.say(message);
     expect(await client.last('problem')).toMatchObject({
@@ -290,7 +290,7 @@ describe('bad input on a stream', () => {
     client.socket.close();
   });
 
-  it('a position that no database has is a resync, never a fault', async () => {
+  it('a position that no database has is a resync, never an error', async () => {
     const client = await open([account]);
     client.say({
       type: 'subscribe',
@@ -314,8 +314,8 @@ describe('bad input on a stream', () => {
   });
 });
 
-describe('beside the stream', () => {
-  it('a client that offers HTTP/2 by an Upgrade header is answered all the same', async () => {
+describe('besides the stream', () => {
+  it('a client that offers HTTP/2 in an Upgrade header is still answered', async () => {
     const asked = request(`${api.service.url}/openapi.json`, {
       headers: { connection: 'upgrade, http2-settings', upgrade: 'h2c', 'http2-settings': '' },
     });
@@ -325,7 +325,7 @@ describe('beside the stream', () => {
     response.resume();
   });
 
-  it('the documents are open to everybody', async () => {
+  it('the documents are public', async () => {
     const docs = await fetch(`${api.service.url}/docs`);
     expect([docs.status, docs.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     expect(await (await fetch(`${api.service.url}/openapi.json`)).json()).toMatchObject({ openapi: '3.1.1' });
@@ -334,7 +334,7 @@ describe('beside the stream', () => {
 });
 
 describe('a stop', () => {
-  /** An upgrade by hand: what it sends after it is up to the test. */
+  /** A raw upgrade; the test decides what is sent after it. */
   async function upgrade(at: TestQueryApi, authorization = ''): Promise<Socket> {
     const { port } = new URL(at.service.url ?? '');
     const socket = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
@@ -353,21 +353,21 @@ describe('a stop', () => {
     return socket;
   }
 
-  it('tells every client to connect again, and is not held by sockets that err or that were refused and stay', async () => {
+  it('tells every client to reconnect, and is not blocked by sockets that error or stay open after a refusal', async () => {
     const own = await TestQueryApi.start();
     const client = await open([freshId()], {}, own);
     const broken = await upgrade(own, await own.bearer([]));
-    broken.on('data', () => broken.write(Buffer.from([0xff, 0xff, 0xff, 0xff]))); // no frame
+    broken.on('data', () => broken.write(Buffer.from([0xff, 0xff, 0xff, 0xff]))); // not a frame
     const refused = await upgrade(own);
     const started = performance.now();
-    await own.service.app.get(StreamHttp, { strict: false }).beforeApplicationShutdown(); // Nest logs what a hook throws, and goes on
+    await own.service.app.get(StreamHttp, { strict: false }).beforeApplicationShutdown(); // Nest logs what a hook throws, and continues
     await own.stop();
     expect(performance.now() - started).toBeLessThan(5000);
     expect(await client.closed).toBe(1012);
     for (const socket of [broken, refused]) socket.destroy();
   }, 20_000);
 
-  it('is not needed for a start without Redis: polls carry the stream', async () => {
+  it('works after a start without Redis: the stream polls', async () => {
     const own = await TestQueryApi.start({ REDIS_URL: 'redis://127.0.0.1:9' });
     const account = freshId();
     const client = await open([account], {}, own);

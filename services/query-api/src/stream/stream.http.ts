@@ -11,13 +11,13 @@ import { Feeds } from './feeds.ts';
 import { StreamCallers } from './stream-callers.ts';
 import { StreamSocket } from './stream-socket.ts';
 
-/** Bytes of a client's message, at most; more closes the socket with 1009. */
+/** The most bytes in a client's message; a larger one closes the socket with 1009. */
 const maxPayload = 16 * 1024;
 
 const log = logger('stream');
 const sockets = gauge({ name: 'stream_sockets', help: 'Open WebSockets.' });
 
-/** `GET /v1/stream`: a WebSocket for who sends a bearer token in the header, or a ticket as a subprotocol. */
+/** `GET /v1/stream`: a WebSocket for a client with a bearer token in a header, or a ticket as a subprotocol. */
 @Injectable()
 export class StreamHttp implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #server = new WebSocketServer({
@@ -48,12 +48,12 @@ export class StreamHttp implements OnApplicationBootstrap, BeforeApplicationShut
     });
   }
 
-  /** Closes every stream so that clients connect to another instance; waits for the last one, at most the 2 s of a close. */
+  /** Closes every stream, so that clients reconnect to another instance; waits for them, at most the 2 s of a close. */
   async beforeApplicationShutdown(): Promise<void> {
     this.#stopping = true;
-    // Not `once` of node:events: it rejects when the socket errs first, and the stop would fail.
+    // Not `once` of node:events: it rejects if the socket errors first, and the stop would fail.
     const gone = [...this.#open.keys()].map((client) => new Promise((resolve) => client.once('close', resolve)));
-    for (const { stream } of this.#open.values()) stream.close('restart', 'the service restarts; connect again');
+    for (const { stream } of this.#open.values()) stream.close('restart', 'the service is restarting; reconnect');
     await Promise.all(gone);
   }
 
@@ -62,12 +62,12 @@ export class StreamHttp implements OnApplicationBootstrap, BeforeApplicationShut
     try {
       const caller = await this.#callerOf(request);
       ({ subject } = caller);
-      // From here on in one go: many at once must not all find the last place free.
+      // No await from here on: concurrent requests must not all find the last place free.
       this.#mustHaveRoom(caller);
       this.#server.handleUpgrade(request, socket, head, (client) => this.#take(client, caller, request));
     } catch (error) {
-      if (!(error instanceof RequestRefused)) log.error({ err: error }, 'a stream could not be opened');
-      // A client that never closes its end would hold the server's close, and with it the stop.
+      if (!(error instanceof RequestRefused)) log.error({ err: error }, 'could not open a stream');
+      // A client that never closes its end would block the server's close, and so the stop.
       socket.once('finish', () => socket.destroy());
       socket.end(rawProblem(error, request, subject));
     }
@@ -80,10 +80,10 @@ export class StreamHttp implements OnApplicationBootstrap, BeforeApplicationShut
 
   #mustHaveRoom({ subject }: Caller): void {
     const { STREAM_SOCKETS: all, STREAM_SOCKETS_PER_SUBJECT: each } = this.config;
-    if (this.#stopping) throw busy('The service restarts.');
-    if (this.#open.size >= all) throw busy('This process has as many streams as it can serve.');
+    if (this.#stopping) throw busy('The service is restarting.');
+    if (this.#open.size >= all) throw busy('This process is at its limit of open streams.');
     const own = [...this.#open.values()].filter((other) => other.subject === subject).length;
-    if (own >= each) throw new RequestRefused(429, 'too-many-streams', `There are ${each} open streams of this subject.`);
+    if (own >= each) throw new RequestRefused(429, 'too-many-streams', `This subject already has ${each} open streams.`);
   }
 
   #take(client: WebSocket, caller: Caller, request: IncomingMessage): void {

@@ -3,7 +3,7 @@ import type { StreamTicketResponse } from '@tradecore/api';
 import { CallerOf, Needs, type Caller } from '@tradecore/service';
 import { StreamCallers } from './stream-callers.ts';
 
-/** `POST /v1/stream-tickets`: a ticket that opens the caller's stream from where no header can be sent. */
+/** `POST /v1/stream-tickets`: a ticket that opens the caller's stream where no header can be sent. */
 @Controller('v1/stream-tickets')
 export class TicketsHttp {
   constructor(@Inject(StreamCallers) private readonly callers: StreamCallers) {}
