@@ -49,6 +49,7 @@ describe('alerts', () => {
     const figures = [...read(path).matchAll(/`([a-z]+(?:_[a-z]+)+)(?:\{[^`]*\})?`/g)].map(([, name = '']) => name);
     const tables = [
       'event_store',
+      'forgotten_events',
       'order_projector',
       'feed_projector',
       'stopped_reason',

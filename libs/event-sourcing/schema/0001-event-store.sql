@@ -56,7 +56,8 @@ create table event_outbox (
   seq bigint primary key,
   event_id uuid not null,
   topic text not null,
-  key text not null
+  key text not null,
+  save text -- which events were stored together, and how many: <first position>.<events>; null where it is not known any more
 );
 
 -- What the trigger below asks: until when the relay sleeps and wants to be woken.
@@ -77,6 +78,30 @@ begin
 end $$;
 create trigger outbox_insert_notify after insert on event_outbox for each statement execute function notify_outbox_event();
 
+-- Which store this is, and whether it takes events: one row.
+create table store_identity (
+  one boolean primary key default true check (one),
+  store_id uuid not null default gen_random_uuid(), -- part of the relay's names at the broker: another store never continues this one's position
+  epoch uuid not null default gen_random_uuid(),    -- another one when events were given up: their versions and ids will be given again
+  system_identifier text,                           -- of the server on which a relay last led,
+  timeline integer,                                 -- and its timeline: a restore and a failover begin another one
+  moved_at timestamptz,                             -- they were found to be others; until an operator has looked
+  moved_from text,
+  closed_at timestamptz,                            -- from then on nothing is decided and nothing is stored
+  closed_reason text
+);
+insert into store_identity default values;
+
+-- Raises TC003 while the store is closed. A restored store does not know what it had said after the moment it was restored to: who decides on it
+-- spends the same money twice.
+create function must_be_open() returns void language plpgsql stable as $$
+declare
+  why text;
+begin
+  select s.closed_reason into why from store_identity s where s.one and s.closed_at is not null;
+  if found then raise exception 'the store is closed: %', why using errcode = 'TC003'; end if;
+end $$;
+
 create function refuse_change() returns trigger language plpgsql as $$
 begin
   raise exception '% of % refused: it is append-only', tg_op, tg_table_name using errcode = 'insufficient_privilege';
@@ -84,4 +109,4 @@ end $$;
 create trigger event_store_append_only before update or delete or truncate on event_store for each statement execute function refuse_change();
 
 -- Least privilege: every service reads facts; writing is EXECUTE on append_events, given to the writers that the catalogue names.
-grant select on event_store, stream_heads, aggregate_types, event_writers to :role(reader);
+grant select on event_store, stream_heads, aggregate_types, event_writers, store_identity to :role(reader);

@@ -45,7 +45,10 @@ end $$;
 --   event_parts, event_ids, event_types: one element an event: number of its part (1, 2, ...), its id and type; parts and versions in order
 --   events: JSON array, one object an event, the same order: v schema version, d data, m metadata, c correlation, u causation, s saga,
 --     k key on the topic
---   wait_ms: null never waits for a head or a new id; else how long for each; what can't be had in that time raises lock_not_available
+--   wait_ms: null never waits for a head or a new id; else how long for each; what can't be had in that time raises lock_not_available. The saves
+--     of a call that waits are a caller's transaction, and one save for who has to take them again from the topics (event_outbox.save); of
+--     several such calls too, where the setting tradecore.save says so.
+-- Raises TC003 while the store is closed.
 -- Verdicts, and what `detail` says of them:
 --   stored (stored_at)
 --   present: ids of events that are in the store already; [number of the event, the aggregate that has it], ...
@@ -102,6 +105,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_events needs READ COMMITTED, not %', current_setting('transaction_isolation') using errcode = 'feature_not_supported';
   end if;
+  perform must_be_open();
   part_counts := array(
     select (count(*) - 1)::integer from (select generate_subscripts(part_saves, 1) as part union all select unnest(event_parts)) e group by e.part order by e.part);
   part_ends := array(select (sum(c.events) over (order by c.n))::integer from unnest(part_counts) with ordinality c (events, n) order by c.n);
@@ -217,7 +221,7 @@ begin
        where verdicts[part_saves[e.part]] = 'stored'
     ), chained as materialized (
       select c.*, nextval('event_position') as position from (
-        select g.*,
+        select g.*, case when wait_ms is null then part_saves[g.part] else 1 end as together,
           event_chain(
             coalesce(h.hash, first_previous(g.aggregate_type, g.aggregate_id)),
             event_fields(g.id, g.t, g.version, g.v, g.at, g.c, g.u, g.s, g.data_text, g.metadata_text)
@@ -229,10 +233,13 @@ begin
       insert into event_store (event_id, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp",
                                correlation_id, causation_id, saga_id, metadata, schema_version, position, hash)
       select c.id, c.aggregate_id, c.aggregate_type, c.version, c.t, c.d, c.at, c.c, c.u, c.s, c.m, c.v, c.position, c.hash from chained c
+    ), labelled as (
+      select c.together, coalesce(nullif(current_setting('tradecore.save', true), ''), min(c.position) || '.' || count(*)) as save
+        from chained c group by c.together
     ), published as (
-      insert into event_outbox (seq, event_id, topic, key)
-      select c.position, c.id, t.topic, coalesce(c.k, c.aggregate_id::text)
-        from chained c join aggregate_types t on t.aggregate_type = c.aggregate_type
+      insert into event_outbox (seq, event_id, topic, key, save)
+      select c.position, c.id, t.topic, coalesce(c.k, c.aggregate_id::text), l.save
+        from chained c join aggregate_types t on t.aggregate_type = c.aggregate_type join labelled l on l.together = c.together
     )
     insert into stream_heads (aggregate_id, aggregate_type, version, hash, "timestamp")
     select c.aggregate_id, c.aggregate_type, c.version, c.hash, c.at from chained c where c.is_last

@@ -86,6 +86,7 @@ end $$;
 -- its locks are held. The caller writes some events of each of the types. Aggregates of asserted types are read and not locked: whoever
 -- decides on them asserts them in the save, and many do so at once.
 --   wait_ms: how long to wait for each lock before lock_not_available
+-- Raises TC003 while the store is closed.
 --
 -- Locks in the order of append_events: ids without a head by lock key, then heads by id. READ COMMITTED: each statement sees what the one before
 -- has waited for; a join of lock and rows in one statement would see the rows of before the wait.
@@ -114,6 +115,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'load_locked needs READ COMMITTED, not %', current_setting('transaction_isolation') using errcode = 'feature_not_supported';
   end if;
+  perform must_be_open();
   asserted_types := array(
     select w.type from (select distinct w.type from unnest(types) w (type)) w join aggregate_types t on t.aggregate_type = w.type where t.asserted);
   if exists (

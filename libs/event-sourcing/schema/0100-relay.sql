@@ -4,7 +4,6 @@
 -- One row: who may relay, and since when. The lease keeps two relays from taking turns; the producer's epoch is what protects.
 create table outbox_relay (
   shard smallint primary key check (shard = 0),
-  store_id uuid not null default gen_random_uuid(),  -- part of the names at the broker: another store never continues this one's position
   owner text,                                        -- null: released
   fence bigint not null default 0,                   -- raised at each taking
   heartbeat_at timestamptz not null default clock_timestamp(),
@@ -17,9 +16,6 @@ create table outbox_relay (
   horizon_holders text[] not null default '{}'
 );
 insert into outbox_relay (shard) values (0);
--- For caches, whose keys carry it.
-create view store_identity as select store_id from outbox_relay;
-grant select on store_identity to :role(reader);
 
 -- The batch that is being sent or was sent last: one row after the first start. A new row for each batch, never an update in place:
 -- under a long transaction elsewhere the dead versions of one row become a chain that each access walks.
@@ -75,7 +71,7 @@ create function relay_next_batch(
   p_owner text, p_fence bigint, p_acknowledged bigint, p_peek boolean, p_rows integer, p_bytes integer
 ) returns table (
   topic text, key text, event_id uuid, aggregate_id uuid, aggregate_type text, aggregate_version integer, event_type text,
-  schema_version integer, event_data text, event_time text, correlation_id uuid, causation_id uuid, saga_id uuid, metadata jsonb
+  schema_version integer, event_data text, event_time text, correlation_id uuid, causation_id uuid, saga_id uuid, metadata jsonb, save text
 ) language plpgsql
   set search_path = pg_catalog, public, pg_temp
   -- The table is empty one moment and long the next: plans must not depend on what it was when they were made.
@@ -112,7 +108,7 @@ begin
   if not last.settled then delete from event_outbox where seq = any (last.seqs); end if;
 
   for taken in
-    select o.seq, o.topic, o.key, e.event_id, e.aggregate_id, e.aggregate_type, e.aggregate_version, e.event_type, e.schema_version,
+    select o.seq, o.topic, o.key, o.save, e.event_id, e.aggregate_id, e.aggregate_type, e.aggregate_version, e.event_type, e.schema_version,
       e.event_data::text as data, to_char(e.timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time,
       e.correlation_id, e.causation_id, e.saga_id, e.metadata
     from event_outbox o join event_store e on e.event_id = o.event_id
@@ -128,6 +124,7 @@ begin
     aggregate_type := taken.aggregate_type; aggregate_version := taken.aggregate_version; event_type := taken.event_type;
     schema_version := taken.schema_version; event_data := taken.data; event_time := taken.time;
     correlation_id := taken.correlation_id; causation_id := taken.causation_id; saga_id := taken.saga_id; metadata := taken.metadata;
+    save := taken.save;
     return next;
   end loop;
 
@@ -139,8 +136,43 @@ begin
   end if;
 end $$;
 
-revoke all on function relay_next_batch, relay_heartbeat, position_holders from public;
+-- Nothing is decided and nothing is stored until relay_reopen. What a first reason says stays.
+create function close_store(why text) returns void language sql set search_path = pg_catalog, public, pg_temp as $$
+  update store_identity set closed_at = coalesce(closed_at, clock_timestamp()), closed_reason = coalesce(closed_reason, why)
+$$;
+
+-- Stops every relay of this store until an operator decides; p_closes: and the store. False when the lease is not the caller's.
+create function relay_halt(p_owner text, p_fence bigint, p_reason jsonb, p_closes boolean) returns boolean
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+  update outbox_relay set halted_at = clock_timestamp(), halted_reason = p_reason, owner = null
+   where shard = 0 and owner = p_owner and fence = p_fence and halted_at is null;
+  if not found then return false; end if;
+  if p_closes then perform close_store(p_reason ->> 'why'); end if;
+  return true;
+end $$;
+
+-- The server's own name and the number of its present history. pg_control_checkpoint would tell the timeline before a promotion until the
+-- next checkpoint.
+create function server_here() returns table (system_identifier text, timeline integer)
+  language sql stable set search_path = pg_catalog, public, pg_temp as $$
+  select c.system_identifier::text, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer from pg_control_system() c
+$$;
+
+-- Writes down where the store is. Offsets that agree prove only that nothing published is missing: what was acknowledged and not yet published is
+-- lost without a trace when a lagging standby takes over. So a start elsewhere than last time is told until an operator has looked: from where.
+create function relay_note_server() returns text
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+  update store_identity s set system_identifier = h.system_identifier, timeline = h.timeline,
+         moved_at = case when s.timeline is null then null else clock_timestamp() end,
+         moved_from = case when s.timeline is null then null else format('timeline %s of server %s', s.timeline, s.system_identifier) end
+    from server_here() h where (s.system_identifier, s.timeline) is distinct from (h.system_identifier, h.timeline);
+  return (select s.moved_from from store_identity s where s.moved_at is not null);
+end $$;
+
+revoke all on function relay_next_batch, relay_heartbeat, position_holders, close_store, relay_halt, server_here, relay_note_server from public;
 grant select on event_position to :role(outbox-relay);
-grant execute on function relay_next_batch, relay_heartbeat, position_holders to :role(outbox-relay);
+grant execute on function relay_next_batch, relay_heartbeat, position_holders, relay_halt, relay_note_server to :role(outbox-relay);
 grant select, update on outbox_relay, relay_state to :role(outbox-relay);
 grant select, insert, update, delete on outbox_batch, event_outbox to :role(outbox-relay);

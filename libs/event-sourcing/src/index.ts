@@ -8,6 +8,7 @@ export {
   InvalidSave,
   OutcomeUnknown,
   PayloadTooLarge,
+  StoreClosed,
   TextNotStorable,
   UnhandledEvent,
   type Conflict,
@@ -39,6 +40,7 @@ export {
   LeaseLost,
   Outbox,
   readBacklog,
+  relayNames,
   type Backlog,
   type BatchLimits,
   type CurrentBatch,
@@ -52,4 +54,11 @@ export { checkOut, poolOf, type CheckedOut } from './sessions/checkout.ts';
 export { answerWithin, DatabaseClient, poolLimits } from './sessions/database-client.ts';
 export { databaseFault, isDatabaseAway, isDataError, type DatabaseFault } from './sessions/database-faults.ts';
 export { OutboxListener } from './outbox/outbox-listener.ts';
-export { HaltedOutbox, NotHalted, type Decision, type Resumed } from './outbox/halted-outbox.ts';
+export {
+  HaltedOutbox,
+  NotHalted,
+  type Decision,
+  type GivenUp,
+  type PublishedEvent,
+  type Resumed,
+} from './outbox/halted-outbox.ts';

@@ -1,6 +1,6 @@
 import type { RecordedEvent } from '@tradecore/events';
 import fc from 'fast-check';
-import { decode, encode, Undecodable, type EncodableEvent } from './cloud-events.ts';
+import { decode, encode, saveOf, Undecodable, type EncodableEvent } from './cloud-events.ts';
 import type { OutgoingMessage } from './message.ts';
 
 const version = fc.integer({ min: 1, max: 2 ** 31 - 1 });
@@ -57,6 +57,13 @@ const altered = (change: Record<string, string | undefined>, value: Buffer | nul
 };
 
 describe('an event as a CloudEvents record in binary mode', () => {
+  it('says which events were stored together, where that is known', () => {
+    expect(saveOf(asRead(encode({ ...sample, save: '4711.12' })))).toEqual({ name: '4711.12', events: 12 });
+    expect(saveOf(asRead(encode({ ...sample, save: null })))).toBeUndefined();
+    for (const save of ['', '12', 'x y.2', '7.0', '7.-1', '7.1234567890', `${'1'.repeat(41)}.2`])
+      expect(saveOf(asRead(encode({ ...sample, save })))).toBeUndefined();
+  });
+
   it('uses the standard names, lower-case extensions, an unprefixed traceparent, and the stored text as its value', () => {
     expect(encode(sample)).toEqual({
       key: sample.aggregateId,

@@ -19,6 +19,8 @@ export class Undecodable {
 export interface EncodableEvent extends Omit<RecordedEvent, 'data'> {
   /** `event_data::text` as stored; becomes the record's value byte for byte. */
   readonly dataText: string;
+  /** Which events were stored together, and how many: `<name>.<events>`. */
+  readonly save?: string | null;
 }
 
 /** A stored event's data is at most 256 KiB; anything four times that is certainly foreign. */
@@ -49,6 +51,7 @@ export function encode(event: EncodableEvent, key: string = event.aggregateId): 
   if (event.correlationId !== null) headers['ce_correlationid'] = event.correlationId;
   if (event.causationId !== null) headers['ce_causationid'] = event.causationId;
   if (event.sagaId !== null) headers['ce_sagaid'] = event.sagaId;
+  if (event.save !== undefined && event.save !== null) headers['ce_save'] = event.save;
   if (traceparent !== undefined) headers['traceparent'] = traceparent;
   return { key, value: event.dataText, headers };
 }
@@ -110,6 +113,16 @@ function decodeMetadata(reader: HeaderReader): EventMetadata {
     ...(actor !== undefined && { actor }),
     ...(traceparent !== undefined && { traceparent }),
   };
+}
+
+/** What `encode` wrote as the save of an event: all that was stored with it is on the topics when so many records say the same. */
+export function saveOf({
+  headers,
+}: Pick<IncomingMessage, 'headers'>): { readonly name: string; readonly events: number } | undefined {
+  const raw = Object.hasOwn(headers, 'ce_save') ? headers['ce_save'] : undefined;
+  const text = raw === undefined || raw === null ? undefined : headerText(raw);
+  const [, events] = /^[0-9a-f-]{1,40}\.([1-9]\d{0,8})$/.exec(text ?? '') ?? [];
+  return text === undefined || events === undefined ? undefined : { name: text, events: Number(events) };
 }
 
 /**

@@ -8,7 +8,7 @@ export {
   type RawHeader,
   type TopicPartition,
 } from './message.ts';
-export { decode, encode, Undecodable, type EncodableEvent, type UndecodableReason } from './cloud-events.ts';
+export { decode, encode, saveOf, Undecodable, type EncodableEvent, type UndecodableReason } from './cloud-events.ts';
 export type { AssignedPartition, Batch, ConsumerOptions, ConsumerStatus, RunningConsumer } from './consumer/consumer.ts';
 export type {
   Compression,

@@ -87,7 +87,7 @@ export interface KafkaClient {
   /**
    * Reads a topic from its start to its current end, without a group: committed records only, each partition in order.
    */
-  readTopic(topic: string, take: (records: readonly IncomingMessage[]) => void): Promise<void>;
+  readTopic(topic: string, take: (records: readonly IncomingMessage[]) => void | Promise<void>): Promise<void>;
   /**
    * Reads a stretch of one partition, without a group: committed records only, in order; `take` receives one fetch (1
    * MiB) per call. Throws when the broker returns nothing more before `to`.
@@ -219,7 +219,7 @@ class KafkaJsClient implements KafkaClient {
     return new Map((await this.#committed(group, topic)).map(({ partition, offset }) => [partition, BigInt(offset)]));
   }
 
-  readTopic(topic: string, take: (records: readonly IncomingMessage[]) => void): Promise<void> {
+  readTopic(topic: string, take: (records: readonly IncomingMessage[]) => void | Promise<void>): Promise<void> {
     return readTopic(this.#newClient(), { topic: this.#names.onBroker(topic), as: topic }, take);
   }
 

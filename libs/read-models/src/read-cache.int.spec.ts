@@ -39,7 +39,7 @@ beforeAll(async () => {
   await redis.connect();
   cache = new ReadCache(redis, await models.database.dataSourceFor('query-api'), limits);
   drops = new ReadCacheDrops(redis, await models.database.dataSourceFor('order-projector'));
-  const [row] = await models.database.dataSource.query<{ store_id: string }[]>('select store_id from outbox_relay');
+  const [row] = await models.database.dataSource.query<{ store_id: string }[]>('select store_id from store_identity');
   prefix = `reads:${row?.store_id}:order_projector:`;
 });
 afterAll(async () => {

@@ -1,6 +1,6 @@
 -- What an operator may change: functions that act with the owner's rights and store what was done in the same transaction. No table is an
 -- operator's to change. A later migration that adds a function revokes it from public and grants it to the operator, as the end of this one does.
-create schema operate;
+create schema if not exists operate;
 grant usage on schema operate to :role(operator);
 
 -- UUIDv7: new rows land at the end of an index.

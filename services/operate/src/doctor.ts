@@ -37,6 +37,14 @@ export async function doctorReport(fleet: Fleet): Promise<Report> {
 async function relay(fleet: Fleet): Promise<Ailment[]> {
   const [row] = (await relayReport(fleet)).rows;
   const ailments: Ailment[] = [];
+  const [store] = await fleet.database.query('select closed_reason, moved_from from store_identity');
+  if (typeof store?.['closed_reason'] === 'string') {
+    ailments.push({ severity: 1, what: `the store is closed: ${store['closed_reason']}`, runbook: 'relay-halted' });
+  }
+  if (typeof store?.['moved_from'] === 'string') {
+    const what = `the store was on ${store['moved_from']}: what was not yet published there may be lost`;
+    ailments.push({ severity: 1, what, runbook: 'moved-store' });
+  }
   if (row?.['state'] === 'halted')
     ailments.push({ severity: 1, what: `the relay is halted: ${row['reason']}`, runbook: 'relay-halted' });
   else if (Number(row?.['oldest (s)']) > limits.outboxSeconds) {

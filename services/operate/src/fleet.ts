@@ -8,6 +8,8 @@ import { DataSource } from 'typeorm';
 
 /** The fleet that is operated: its database as the operator's role sees it, and its broker. */
 export interface Fleet {
+  /** Of the database: for a session of one's own. */
+  readonly url: string;
   readonly dataSource: DataSource;
   readonly database: Database;
   readonly kafka: KafkaClient;
@@ -36,6 +38,7 @@ export async function openFleet(env: Environment = environment()): Promise<Fleet
   }).initialize();
   const kafka = createKafkaClient({ brokers: config.KAFKA_BROKERS, clientId: 'operate', namespace: config.NAMESPACE });
   return {
+    url: config.DATABASE_URL,
     dataSource,
     database: { query: (sql, parameters) => dataSource.query(sql, parameters) },
     kafka,

@@ -9,6 +9,7 @@ import { Refused } from './operations.ts';
 import { orderCommands } from './orders.ts';
 import { parkedCommands } from './parked.ts';
 import { relayCommands } from './relay.ts';
+import { resumeCommands } from './resume.ts';
 import { Shell, WrongUsage, type Around, type Commands } from './shell.ts';
 import { verifyCommands } from './verify.ts';
 
@@ -20,6 +21,7 @@ const groups: readonly Commands[] = [
   verifyCommands,
   findingsCommands,
   relayCommands,
+  resumeCommands,
   consumersCommands,
   parkedCommands,
   orderCommands,

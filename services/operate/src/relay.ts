@@ -17,8 +17,8 @@ export async function relayReport({ database }: Fleet): Promise<Report> {
             (select count(*)::int from (select from event_outbox limit 100000) o) as "events waiting",
             (select coalesce(extract(epoch from clock_timestamp() - min(e."timestamp"))::int, 0)
                from (select event_id from event_outbox order by seq limit 100) o join event_store e using (event_id)) as "oldest (s)",
-            r.halted_reason::text as reason
-       from outbox_relay r`,
+            r.halted_reason::text as reason, s.closed_reason as "store closed", s.timeline, s.moved_from as "store was on"
+       from outbox_relay r, store_identity s`,
   )) as unknown as Row[];
   return { rows, nothing: 'no relay has ever run here', code: rows.some(({ state }) => state === 'halted') ? 1 : 0 };
 }

@@ -1,10 +1,10 @@
 import { jest } from '@jest/globals';
+import { resume } from '@tradecore/checks';
 import { NotHalted } from '@tradecore/event-sourcing';
 import { freshId, topics } from '@tradecore/events';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import pg from 'pg';
 import { append, compareTopicWithStore, createWorld, declarations, until, drained, Load, type World } from '../test/world.ts';
-import { resume } from './resume.ts';
 
 jest.setTimeout(60_000);
 
@@ -14,8 +14,11 @@ const inDatabase = (url: string, name: string): string => Object.assign(new URL(
 async function appendSome(url: string, count: number): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  for (let n = 0; n < count; n += 1) await append(client, [{ id: freshId(), expected: 0, events: 2 }]);
-  await client.end();
+  try {
+    for (let n = 0; n < count; n += 1) await append(client, [{ id: freshId(), expected: 0, events: 2 }]);
+  } finally {
+    await client.end();
+  }
 }
 
 describe('a store restored to an older state of itself', () => {
@@ -41,7 +44,15 @@ describe('a store restored to an older state of itself', () => {
     await dataSource.initialize();
   }
 
-  it("halts, writers go on, an operator's word makes the topic hold each stored event once", async () => {
+  /** Every fact, but for the position, which is drawn anew. */
+  const facts = (database: pg.Client): Promise<object[]> =>
+    database
+      .query<object>(
+        `select event_id, aggregate_id, aggregate_version, event_type, event_data::text, metadata::text, timestamp, hash from event_store order by 1`,
+      )
+      .then(({ rows }) => rows);
+
+  it("closes the store; an operator's word takes back what the topics hold, and each event is there once", async () => {
     const writer = world.database.urlFor('command-api');
     const since = new Date(Date.now() - 60_000).toISOString();
     let relay = world.relay();
@@ -63,31 +74,30 @@ describe('a store restored to an older state of itself', () => {
     const second = world.relay({ DATABASE_URL: url });
     await Promise.all([restored.said('halted'), second.said('halted')]);
     expect(`${restored.log()}${second.log()}`).toContain('the store is an older state of itself');
-    await appendSome(inDatabase(writer, older), 5);
+    await expect(appendSome(inDatabase(writer, older), 1)).rejects.toMatchObject({ code: 'TC003' });
 
-    const options = { url, kafka: world.kafka.another(), since };
-    expect(await resume({ ...options, dryRun: true })).toMatchObject({ alreadyPublished: 30, missing: 0 });
+    const operator = inDatabase(world.database.urlFor('operator'), older);
+    const options = { url: operator, kafka: world.kafka.another(), since, why: 'a test' };
+    const found = { alreadyPublished: 30, missing: 0, givenUp: 0 };
+    const planned = await resume({ ...options, confirm: () => false });
+    expect(planned).toMatchObject(found);
+    expect(planned.taken).toBeGreaterThan(50);
     expect(restored.log()).not.toContain('leading');
-    const resumed = await resume(options);
-    expect(resumed).toMatchObject({ alreadyPublished: 30, missing: 0, outOfOrder: 0 });
-    expect(resumed.foreign).toBeGreaterThan(50);
+    expect(await resume({ ...options, confirm: () => true })).toMatchObject({ ...found, taken: planned.taken });
 
     await until('one of them leads', () => restored.log().includes('leading') || second.log().includes('leading'));
+    const store = new pg.Client({ connectionString: inDatabase(world.database.url, older) });
+    const before = new pg.Client({ connectionString: world.database.url });
+    await Promise.all([store.connect(), before.connect()]);
+    expect(await facts(store)).toEqual(await facts(before));
     await appendSome(inDatabase(writer, older), 5);
-    const restoredStore = new pg.Client({ connectionString: inDatabase(world.database.url, older) });
-    await restoredStore.connect();
-    await until('the outbox is empty', async () => (await restoredStore.query('select from event_outbox')).rowCount === 0);
-    const { rows } = await restoredStore.query<{ event_id: string }>('select event_id from event_store order by 1');
-    await restoredStore.end();
-    const stored = rows.map(({ event_id }) => event_id);
-    expect(stored).toHaveLength(70);
-    const published = async (): Promise<string[]> => {
-      const { topic } = await compareTopicWithStore(world.kafka, world.database);
-      return topic.filter((id) => stored.includes(id));
-    };
-    await until('all are readable', async () => (await published()).length >= stored.length);
-    expect(await published()).toEqual(stored);
-    await expect(resume(options)).rejects.toThrow(NotHalted);
+    await until('the outbox is empty', async () => (await store.query('select from event_outbox')).rowCount === 0);
+    const { rows } = await store.query<{ event_id: string }>('select event_id from event_store order by 1');
+    await Promise.all([store.end(), before.end()]);
+    const published = async (): Promise<string[]> => (await compareTopicWithStore(world.kafka, world.database)).topic;
+    await until('all are readable', async () => (await published()).length >= rows.length);
+    expect(await published()).toEqual(rows.map(({ event_id }) => event_id));
+    await expect(resume({ ...options, confirm: () => true })).rejects.toThrow(NotHalted);
   });
 });
 
@@ -115,8 +125,9 @@ describe('a broker that is another, or has forgotten', () => {
     const relay = world.relay({ NAMESPACE: empty.namespace });
     await relay.said('halted');
     await appendSome(world.database.urlFor('command-api'), 5);
-    const resumed = await resume({ url: world.database.urlFor('outbox-relay'), kafka: empty.another(), since });
-    expect(resumed).toMatchObject({ alreadyPublished: 0, missing: 80, outOfOrder: 0, foreign: 0, position: undefined });
+    const url = world.database.urlFor('operator');
+    const resumed = await resume({ url, kafka: empty.another(), since, why: 'a test', confirm: () => true });
+    expect(resumed).toMatchObject({ alreadyPublished: 0, missing: 80, outOfOrder: 0, taken: 0, givenUp: 0, position: undefined });
     await relay.said('leading');
     await drained(world.database);
     const { topic, store, outOfOrder } = await compareTopicWithStore(empty, world.database);

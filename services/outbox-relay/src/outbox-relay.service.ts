@@ -71,6 +71,8 @@ export class OutboxRelay implements OnApplicationBootstrap, BeforeApplicationShu
     if (this.backlog) {
       relayMetrics.depth.set(this.backlog.depth);
       relayMetrics.oldestAge.set(this.backlog.oldestSeconds);
+      relayMetrics.storeClosed.set(Number(this.backlog.storeClosed));
+      relayMetrics.storeMoved.set(Number(this.backlog.storeMoved));
     }
     this.timer = setTimeout(() => void this.measure(), backlogEveryMs).unref();
   }

@@ -11,6 +11,14 @@ export const relayMetrics = {
     help: 'Batches sent again at a start, because their transaction had not committed.',
   }),
   owner: gauge({ name: 'relay_lease_owner', help: '1 while this relay has the lease.' }),
+  storeClosed: gauge({
+    name: 'store_closed',
+    help: '1 while the store takes nothing: it was restored, and an operator has not decided yet.',
+  }),
+  storeMoved: gauge({
+    name: 'store_moved',
+    help: '1 while the store is on another server or timeline than before, and no operator has looked.',
+  }),
   halted: gauge({ name: 'relay_halted', help: "1 while relays wait for an operator's word." }),
   fenced: counter({ name: 'relay_fenced_total', help: 'Times that a newer producer took over from this one.' }),
   starts: counter({

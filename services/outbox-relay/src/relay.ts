@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LeaseLost, type HaltReason, type Lease, type Outbox, type OutboxEvent } from '@tradecore/event-sourcing';
+import { LeaseLost, relayNames, type HaltReason, type Lease, type Outbox, type OutboxEvent } from '@tradecore/event-sourcing';
 import { topics } from '@tradecore/events';
 import { encode, MessagingError, type KafkaClient, type OutgoingMessage, type TransactionalProducer } from '@tradecore/messaging';
 import { heartbeat, logger } from '@tradecore/telemetry';
@@ -50,12 +50,6 @@ const maxBackOffMs = 5_000;
 const positionPartition = 0;
 
 const log = logger('relay');
-
-/** The names at the broker carry the store's identity: another store is another relay, and never continues this one's position. */
-export const relayNames = (storeId: string): { readonly group: string; readonly transactionalId: string } => ({
-  group: `outbox-relay.${storeId}`,
-  transactionalId: `outbox-relay.${storeId}`,
-});
 
 /** The records of a batch in requests of bounded size; each topic's in order. */
 function inRequests(events: readonly OutboxEvent[]): { topic: string; messages: OutgoingMessage[] }[] {
@@ -201,12 +195,20 @@ export class Relay {
     const batch = await outbox.currentBatch(lease);
     const verdict = compare(batch, position);
     if (verdict.kind === 'halt') {
-      await outbox.halt(lease, {
+      const reason = {
         why: verdict.why,
         batch: String(batch.number),
         position: position === undefined ? null : String(position),
-      });
+      };
+      await outbox.halt(lease, reason, verdict.closesStore);
       return undefined;
+    }
+    const movedFrom = await outbox.noteServer();
+    if (movedFrom !== undefined) {
+      log.error(
+        { movedFrom },
+        'the store is on another server or timeline than before: what was not yet published there is lost',
+      );
     }
     if (verdict.kind === 'first-start') await this.#send(lead, [], 0n);
     if (verdict.kind === 'resend') {

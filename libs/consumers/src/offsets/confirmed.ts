@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
+import type { IncomingMessage } from '@tradecore/messaging';
 import type { DeadLetter, EventRecord } from './batch-processor.ts';
 
 const compared = [
@@ -54,6 +56,33 @@ export const toConfirm = (events: readonly RecordedEvent[]): string =>
       actor,
     })),
   );
+
+/**
+ * Of records that the store does not hold, those that are foreign: what an operator gave up after a restore is passed over. Throws (SQLSTATE TC003)
+ * while the store may yet take them back: then nobody can say, and a record that is passed now would never be heard.
+ */
+export async function foreignAmong<T extends { readonly message: IncomingMessage }>(
+  tx: Transaction,
+  records: readonly T[],
+  idOf: (record: T) => string,
+): Promise<T[]> {
+  if (records.length === 0) return [];
+  const rows = (await tx.query('select id, digest from public.forgotten_among($1::uuid[])', [records.map(idOf)])) as {
+    readonly id: string;
+    readonly digest: string;
+  }[];
+  const forgotten = new Set(rows.map(({ id, digest }) => `${id} ${digest}`));
+  const nameOf = (record: T): string =>
+    `${idOf(record)} ${createHash('sha256')
+      .update(record.message.value ?? '')
+      .digest('hex')}`;
+  return records.filter((record) => !forgotten.has(nameOf(record)));
+}
+
+/** Throws as `foreignAmong` does: what begins at the end of a log that the store may yet take events from would never hear them. */
+export async function mustBeSettled(tx: Transaction): Promise<void> {
+  await tx.query(`select from public.forgotten_among('{}')`);
+}
 
 /** What is said of a record that the store does not hold. */
 export const foreignDetail = ({ id, aggregateId, aggregateVersion }: RecordedEvent): string =>

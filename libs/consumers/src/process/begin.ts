@@ -3,6 +3,7 @@ import type { Catalogue, RecordedEvent } from '@tradecore/events';
 import type { PostgresEventStore } from '@tradecore/event-sourcing';
 import type { KafkaClient } from '@tradecore/messaging';
 import type { DataSource } from 'typeorm';
+import { mustBeSettled } from '../offsets/confirmed.ts';
 import { ConsumerHalted } from '../offsets/errors.ts';
 import { Offsets, renewMs, type Log, type UnusableOffset } from '../offsets/offsets.ts';
 import { startingOffsets } from '../offsets/starting-offsets.ts';
@@ -61,6 +62,7 @@ export async function begin({ why, where }: UnusableOffset, log: Log, beginning:
     );
   }, renewMs).unref();
   try {
+    if (row.replayFrom !== null) await mustBeSettled(outside);
     // The ends before the store is read: all that the log holds up to here is in it.
     const starts = await startingOffsets(row.replayFrom === null ? 'start' : 'end', topics, { kafka, log });
     if (row.replayFrom !== null) await replayStore(beginning, row.replayFrom, ended.signal);

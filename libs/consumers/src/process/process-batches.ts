@@ -10,7 +10,7 @@ import {
 } from '@tradecore/event-sourcing';
 import { logger, runningRelease } from '@tradecore/telemetry';
 import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
-import { confirmed, foreignLetter, isSame } from '../offsets/confirmed.ts';
+import { confirmed, foreignAmong, foreignLetter, isSame } from '../offsets/confirmed.ts';
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
 import type { Log, UnusableOffset } from '../offsets/offsets.ts';
 import { schemaOf } from '../offsets/schema.ts';
@@ -104,8 +104,10 @@ export class ProcessBatches implements BatchProcessor {
       const input = this.inputOf(record.event);
       return input ? [{ ...input, record }] : [];
     });
-    const foreign = (strangers: readonly Input[]): Promise<void> =>
-      deadLetter(strangers.flatMap(({ record }) => (record ? [foreignLetter(record)] : [])));
+    const foreign = async (strangers: readonly Input[]): Promise<void> => {
+      const unheld = strangers.flatMap(({ record }) => record ?? []);
+      await deadLetter((await foreignAmong(this.outside, unheld, ({ event }) => event.id)).map(foreignLetter));
+    };
     await this.hear(inputs, { first: moveOffsets, foreign }, isolated);
     this.metrics.batch((performance.now() - started) / 1000);
     const newest = records.at(-1)?.event.time;

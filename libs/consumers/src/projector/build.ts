@@ -1,6 +1,7 @@
 import type { Transaction } from '@tradecore/event-sourcing';
 import type { KafkaClient } from '@tradecore/messaging';
 import type { DataSource } from 'typeorm';
+import { mustBeSettled } from '../offsets/confirmed.ts';
 import { ModelDiverged } from '../offsets/errors.ts';
 import { Outcome } from './outcome.ts';
 import { inTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
@@ -35,6 +36,7 @@ export async function build(parts: BuilderParts, log: Log): Promise<Outcome | un
       `select start_over, version from ${declaration.schema}.projection for update skip locked`,
     )) as { start_over: boolean; version: number | null }[];
     if (!projection || isNewerVersion(projection.version, declaration.version)) return undefined;
+    await mustBeSettled(tx);
     await tx.query(`select from ${declaration.schema}.offsets order by topic, partition for update`);
     const ends = await startingOffsets('end', declaration.topics, { kafka, log }); // before the snapshot: all that the log holds up to here is in it
     if (projection.start_over || projection.version !== declaration.version) await empty(tx, parts);

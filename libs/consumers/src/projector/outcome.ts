@@ -4,6 +4,8 @@ import type { ParkReason } from './projection-metrics.ts';
 /** A record that the store does not hold so, and what does not fit. */
 export interface ForeignRecord {
   readonly message: IncomingMessage;
+  /** Of the event that it says it is. */
+  readonly id: string;
   readonly detail: string;
 }
 

@@ -238,7 +238,7 @@ function asStored(
     if (!message || isSame(own, event)) return [event];
     const isHeld = own?.aggregateId === event.aggregateId && own.aggregateVersion === event.aggregateVersion;
     const differs = `differs from the event ${event.id} as the store holds it`;
-    outcome.foreign.push({ message, detail: isHeld ? differs : foreignDetail(event) });
+    outcome.foreign.push({ message, id: event.id, detail: isHeld ? differs : foreignDetail(event) });
     return isHeld ? [own] : [];
   });
 }

@@ -4,6 +4,7 @@ import type { KafkaClient } from '@tradecore/messaging';
 import { logger, runningRelease } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
+import { foreignAmong } from '../offsets/confirmed.ts';
 import { Offsets, type Log, type UnusableOffset } from '../offsets/offsets.ts';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 import { build } from './build.ts';
@@ -105,9 +106,8 @@ export class ProjectorBatches implements BatchProcessor {
       const write: Around['write'] = (set, statement) => void left.push([set, tx.last(...statement)]);
       if (isolated) await before;
       const projected = await (isolated ? projection.oneByOne(tx, records) : projection.project(tx, records, { before, write }));
-      await deadLetter(
-        projected.foreign.map(({ message, detail }) => ({ message, note: { reason: 'foreign', detail, attempts: 1 } })),
-      );
+      const foreign = await foreignAmong(tx, projected.foreign, ({ id }) => id);
+      await deadLetter(foreign.map(({ message, detail }) => ({ message, note: { reason: 'foreign', detail, attempts: 1 } })));
       return projected;
     });
     for (const [set, rows] of left) warm.keep(set, (await rows) as Record<string, unknown>[]);

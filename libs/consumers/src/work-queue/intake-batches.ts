@@ -2,7 +2,7 @@ import { upcast, UnknownEvent, type RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
 import { logger, runningRelease } from '@tradecore/telemetry';
 import type { BatchProcessor, EventRecord, RecordBatch } from '../offsets/batch-processor.ts';
-import { confirmed, foreignLetter, isSame } from '../offsets/confirmed.ts';
+import { confirmed, foreignAmong, foreignLetter, isSame } from '../offsets/confirmed.ts';
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
 import type { Log, UnusableOffset } from '../offsets/offsets.ts';
 import { schemaOf } from '../offsets/schema.ts';
@@ -88,7 +88,7 @@ export class IntakeBatches implements BatchProcessor {
         parkedPairs(tx, this.schema, [...new Set(records.map(({ event }) => pairOf(event).targetId))]),
       ]);
       const strangers = records.filter(({ event }) => !isSame(stored.get(event.id), event));
-      if (strangers.length > 0) await deadLetter(strangers.map((record) => foreignLetter(record)));
+      await deadLetter((await foreignAmong(tx, strangers, ({ event }) => event.id)).map(foreignLetter));
       const own = records.filter((record) => !strangers.includes(record)).map(({ event }) => event);
       const taken = isolated ? this.refused(own) : await this.take(tx, own, parked);
       await park(tx, this, taken.messages);

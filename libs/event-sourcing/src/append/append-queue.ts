@@ -7,7 +7,7 @@ import { checkOut } from '../sessions/checkout.ts';
 import { databaseFault, type DatabaseFault } from '../sessions/database-faults.ts';
 import type { SaveOptions } from '../store/event-store.ts';
 import { leadIds, limits, type Save } from './save.ts';
-import { Busy, DatabaseUnavailable, InvalidSave, OutcomeUnknown } from '../store/store-errors.ts';
+import { Busy, DatabaseUnavailable, InvalidSave, OutcomeUnknown, StoreClosed } from '../store/store-errors.ts';
 
 /** A call carries at most this much. */
 const batchSaves = 200;
@@ -221,18 +221,16 @@ export class AppendQueue {
     const fault = error instanceof NotSent ? 'unavailable' : (databaseFault(error) ?? 'lost');
     if (fault === 'lost' || fault === 'unavailable') this.#sendAnew(batch, fault, error);
     // One save is at fault and must not take its neighbours along.
-    else if (batch.length > 1 && fault !== 'locked') for (const waiting of batch) await this.#attempt([waiting], waitMs);
+    else if (batch.length > 1 && fault !== 'locked' && fault !== 'closed')
+      for (const waiting of batch) await this.#attempt([waiting], waitMs);
     else for (const waiting of batch) this.#failedAlone(waiting, fault, waitMs, error);
   }
 
   #failedAlone(waiting: Waiting, fault: DatabaseFault, waitedMs: number | null, cause: unknown): void {
-    // What was lost may itself be the holder. After a race it finds the id stored, or free.
+    // What was lost may itself be the holder, or stored before the store was closed. After a race it finds the id stored, or free.
     if (waiting.lost || fault === 'raced' || (fault === 'locked' && waitedMs === null)) return this.#again(waiting);
-    const [outcome, error] =
-      fault === 'locked'
-        ? (['busy', new Busy('another save holds the aggregate', { waitedMs }, { cause })] as const)
-        : (['failed', new InvalidSave(`the database refused: ${(cause as Error).message}`, { cause })] as const);
-    this.#settle(waiting, outcome, undefined, error);
+    const error = refusalAlone(fault, waitedMs, cause);
+    this.#settle(waiting, error instanceof InvalidSave ? 'failed' : 'busy', undefined, error);
   }
 
   /** On another session. */
@@ -322,6 +320,12 @@ export class AppendQueue {
 
 /** The parts that change their aggregate. */
 const writtenIn = ({ parts }: Save): Save['parts'] => parts.filter(({ events }) => events.length > 0);
+
+function refusalAlone(fault: DatabaseFault, waitedMs: number | null, cause: unknown): Error {
+  if (fault === 'closed') return new StoreClosed({ cause });
+  if (fault === 'locked') return new Busy('another save holds the aggregate', { waitedMs }, { cause });
+  return new InvalidSave(`the database refused: ${(cause as Error).message}`, { cause });
+}
 
 /** There was no connection: nothing of the call reached the database. */
 class NotSent extends Error {}

@@ -5,7 +5,7 @@ import { checkOut } from '../sessions/checkout.ts';
 import { databaseFault, type DatabaseFault } from '../sessions/database-faults.ts';
 import type { LoadedMany } from '../load/load-many.ts';
 import { toSave, type PartToSave, type Save } from './save.ts';
-import { Busy, DatabaseUnavailable, InvalidSave } from '../store/store-errors.ts';
+import { Busy, DatabaseUnavailable, InvalidSave, StoreClosed } from '../store/store-errors.ts';
 
 /** The server ends a transaction whose process does not go on for so long: others wait for its locks. */
 const begin = `begin isolation level read committed; set local idle_in_transaction_session_timeout = '2s'`;
@@ -33,7 +33,7 @@ export interface LockedDecision {
 
 /**
  * One transaction: lock and load, decide, append, commit. `undefined` when nothing was decided. Throws `Busy` or `DatabaseUnavailable` when nothing
- * is stored for want of a lock or of the database, and what `decide` throws.
+ * is stored for want of a lock or of the database, `StoreClosed`, and what `decide` throws.
  */
 export async function decideInTransaction(pool: Pool, locking: Locking): Promise<LockedDecision | undefined> {
   const { client, giveBack, rollBack } = await checkOut(pool).catch((cause: unknown) => {
@@ -83,6 +83,7 @@ function afterFailure(error: unknown, { save, isCommitting }: Progress): LockedD
 
 function refusalOf(cause: unknown, fault: DatabaseFault | undefined, isDecided: boolean): unknown {
   if (fault === 'lost' || fault === 'unavailable') return new DatabaseUnavailable({ cause });
+  if (fault === 'closed') return new StoreClosed({ cause });
   if (fault === undefined || cause instanceof Busy) return cause;
   if (fault === 'locked') return new Busy('another save holds the aggregate', undefined, { cause });
   return isDecided ? new InvalidSave(`the database refused: ${(cause as Error).message}`, { cause }) : cause;

@@ -72,6 +72,27 @@ describe('a pool', () => {
     expect((await save()).outcome).toBe('stored');
   });
 
+  it('of a store that is closed says so at once, keeps its sessions, and goes on when it is open', async () => {
+    await open();
+    const set = (closedAt: string) =>
+      database.dataSource.query(`update store_identity set closed_at = ${closedAt}, closed_reason = 'a test'`);
+    const made = new Tally(freshId()).open('me');
+    await store.saveAggregate(made);
+    await set('now()');
+    const closed = { code: 'store-restored', kind: 'busy' };
+    const since = performance.now();
+    const saves = await Promise.allSettled([...Array.from({ length: 20 }, save), decide(), decide()]);
+    expect(saves.map((each) => each.status === 'rejected' && (each.reason as object))).toEqual(
+      saves.map(() => expect.objectContaining(closed)),
+    );
+    await expect(dataSource.transaction((tx) => store.within(tx).saveAggregate(made.raise(1)))).rejects.toMatchObject(closed);
+    expect(performance.now() - since).toBeLessThan(1000);
+    expect((await store.loadAggregate(Tally, made.id)).version).toBe(1);
+    expect(pool.totalCount).toBe(sessions);
+    await set('null');
+    expect((await save()).outcome).toBe('stored');
+  });
+
   it('of ours drops them also for whoever uses it otherwise', async () => {
     await demote(true);
     await open(poolLimits(1000));

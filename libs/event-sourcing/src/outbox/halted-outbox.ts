@@ -2,94 +2,94 @@ import type { Catalogue, RecordedEvent } from '@tradecore/events';
 import { DatabaseClient } from '../sessions/database-client.ts';
 import type { HaltReason } from './outbox.ts';
 
-/** What an operator's decision found and did; with `dryRun`, what it would have done. */
+/** What an operator's decision found and did, in events; before its commit: what it would do. */
 export interface Resumed {
-  /** Rows that were waiting though the topics hold their events: taken out. */
+  /** They waited though the topics hold them: taken out of the outbox. */
   readonly alreadyPublished: number;
-  /** Stored events that neither the topics nor the outbox held: put in, to be published now. */
+  /** The store holds them and neither topics nor outbox did: put in, to be published now. */
   readonly missing: number;
   /** Of those: events with a later version of the same aggregate on a topic already. Readers fill such gaps from the store. */
   readonly outOfOrder: number;
-  /** Events on the topics that this store does not hold. */
-  readonly foreign: number;
-  /** Some of them, at most ten. */
-  readonly foreignIds: readonly string[];
+  /** The topics held them beyond the store's heads: stored again. */
+  readonly taken: number;
+  /** The topics hold them and the store does not, nor will: readers pass over them. */
+  readonly givenUp: number;
 }
 
-/** What the topics hold, and from when on the store is compared with it. */
+/** An event that is given up. */
+export interface GivenUp {
+  readonly eventId: string;
+  readonly aggregateType: string;
+  readonly aggregateId: string;
+  readonly version: number;
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly time: string;
+  readonly account: string | null;
+  readonly why: string;
+}
+
+/** An event as a record of a topic says it. */
+export interface PublishedEvent extends Omit<RecordedEvent, 'data'> {
+  /** The record's value. */
+  readonly dataText: string;
+  /** What was stored with it, where the record says so. */
+  readonly save?: { readonly name: string; readonly events: number } | undefined;
+}
+
+/** What an operator decides. */
 export interface Decision {
-  /** Ids of all events on the topics that are as old as `since` or younger, and of all that wait in the outbox and are on the topics. */
-  readonly published: readonly string[];
   /** RFC 3339. Stored events from this time on that are not published are published. Before it, only the outbox counts. */
   readonly since: string;
   /** The broker's position; nothing when it has none. */
   readonly position: bigint | undefined;
   readonly catalogue: Catalogue;
-  readonly dryRun?: boolean;
+  /** What the topics hold beyond the store's heads is not taken. */
+  readonly forgetTail: boolean;
+  /** Kept with what was done. */
+  readonly why: string;
 }
 
-/** The outbox is not halted: there is nothing to decide. */
+/** The relay is not halted and the store is not closed: there is nothing to decide. */
 export class NotHalted extends Error {
   override readonly name = 'NotHalted';
 }
 
-interface MissingRow {
-  position: string;
-  event_id: string;
-  aggregate_id: string;
-  aggregate_type: string;
-  event_type: string;
-  schema_version: number;
-  /** Only of types whose key is made from the data. */
-  event_data: RecordedEvent['data'] | null;
-}
-
-const findMissing = `
-  select e.position, e.event_id, e.aggregate_id, e.aggregate_type, e.event_type, e.schema_version,
-    case when e.aggregate_type = any ($2) then e.event_data end as event_data
-  from event_store e
-  where e.timestamp >= $1
-    and not exists (select from published p where p.event_id = e.event_id)
-    and not exists (select from event_outbox o where o.event_id = e.event_id)
-  order by e.position`;
-
-const countOutOfOrder = `
-  select count(*)::int as n from event_store e
-  where e.event_id = any ($1) and exists (
-    select from event_store later join published p using (event_id)
-    where later.aggregate_id = e.aggregate_id and later.aggregate_version > e.aggregate_version)`;
-
 /** The outbox and the store are compared whole. */
 const statementMs = 600_000;
 
-const findForeign = `select p.event_id from published p where not exists (select from event_store e where e.event_id = p.event_id)`;
+const listGivenUp = `
+  select event_id as "eventId", aggregate_type as "aggregateType", aggregate_id as "aggregateId", aggregate_version as version, event_type as type,
+         event_data as data, "timestamp"::text as time, account, why
+    from forgotten_events where forgotten_at = now() order by "timestamp", aggregate_id, aggregate_version limit $1`;
 
-/** A halted outbox in an operator's hands. Relays wait until it is decided. */
+/** A halted outbox, or a closed store, in an operator's hands: one transaction. Relays and writers wait until it is committed. */
 export class HaltedOutbox {
   private constructor(
     private readonly client: DatabaseClient,
-    /** Why the relay stopped. */
-    readonly reason: HaltReason,
     readonly storeId: string,
+    /** Why the relay halted. */
+    readonly reason: HaltReason,
   ) {}
 
-  /** Opens it; a login with the relay's rights is enough. Throws `NotHalted`. */
+  /** Begins; a login with the operator's rights. Throws `NotHalted`. */
   static async open(url: string): Promise<HaltedOutbox> {
-    const client = new DatabaseClient({
-      connectionString: url,
-      application_name: 'outbox-relay resume',
-      query_timeout: statementMs,
-    });
-    const rows = await lockRow(client).catch(async (error: unknown) => {
+    const client = new DatabaseClient({ connectionString: url, application_name: 'relay resume', query_timeout: statementMs });
+    try {
+      await client.connect();
+      await client.query('select operate.hold_relay()');
+      await client.query('begin');
+      const { rows } = await client.query<{ store_id: string; halted_reason: HaltReason }>(
+        'select * from operate.begin_resume()',
+      );
+      const [row] = rows;
+      if (!row) throw new NotHalted('another operator has decided meanwhile');
+      return new HaltedOutbox(client, row.store_id, row.halted_reason);
+    } catch (error) {
       await client.end();
+      if ((error as { code?: string }).code === 'TC004') throw new NotHalted((error as Error).message, { cause: error });
       throw error;
-    });
-    const row = rows[0];
-    if (!row?.halted_reason) {
-      await client.end();
-      throw new NotHalted('the relay is not halted: there is nothing to decide');
     }
-    return new HaltedOutbox(client, row.halted_reason, row.store_id);
   }
 
   /** The ids that wait to be published. */
@@ -98,70 +98,69 @@ export class HaltedOutbox {
     return new Set(rows.map(({ event_id }) => event_id));
   }
 
-  /** Makes the outbox hold exactly what the topics lack, takes the broker's position for ours, and lets the relay go on; all of it or nothing. */
-  async decide({ published, since, position, catalogue, dryRun = false }: Decision): Promise<Resumed> {
-    await this.client.query('create temporary table published (event_id uuid primary key) on commit drop');
-    await this.client.query('insert into published select distinct unnest($1::uuid[])', [published]);
-    await this.client.query('analyze published');
-    const removed = await this.client.query('delete from event_outbox o using published p where p.event_id = o.event_id');
-    const keyed = Object.values(catalogue).flatMap(({ type, keyOf }) => (keyOf ? type : []));
-    const { rows: missing } = await this.client.query<MissingRow>(findMissing, [since, keyed]);
-    await this.enqueue(missing, catalogue);
-    const outOfOrder = await this.client.query<{ n: number }>(countOutOfOrder, [missing.map(({ event_id }) => event_id)]);
-    const foreign = await this.client.query<{ event_id: string }>(findForeign);
-    await this.adopt(position);
-    await this.client.query(dryRun ? 'rollback' : 'commit');
-    return {
-      alreadyPublished: removed.rowCount ?? 0,
-      missing: missing.length,
-      outOfOrder: outOfOrder.rows[0]?.n ?? 0,
-      foreign: foreign.rows.length,
-      foreignIds: foreign.rows.slice(0, 10).map(({ event_id }) => event_id),
-    };
+  /** Tells the store what the topics hold: all events as old as `since` or younger, and all that wait in the outbox; in pieces. */
+  async tell(events: readonly PublishedEvent[]): Promise<void> {
+    const records = events.map(({ dataText, save, ...event }) => ({
+      id: event.id,
+      aggregate: event.aggregateId,
+      type: event.aggregateType,
+      version: event.aggregateVersion,
+      event: event.type,
+      schema: event.schemaVersion,
+      data: dataText,
+      time: event.time,
+      correlation: event.correlationId,
+      causation: event.causationId,
+      saga: event.sagaId,
+      metadata: event.metadata,
+      save: save?.name,
+      events: save?.events,
+    }));
+    await this.client.query('select operate.tell_topics($1)', [JSON.stringify(records)]);
   }
 
-  /** Ends the session; without a decision the outbox stays halted. */
+  /** Takes the tail, fills the outbox, opens the store, lets the relay go on; nothing of it counts before `commit`. */
+  async decide({ since, position, catalogue, forgetTail, why }: Decision): Promise<Resumed> {
+    const keys = await this.keys(since, catalogue);
+    const { rows } = await this.client.query<{ outcome: Resumed }>('select operate.resume_relay($1, $2, $3, $4, $5) as outcome', [
+      since,
+      position,
+      forgetTail,
+      JSON.stringify(keys),
+      why,
+    ]);
+    return (rows[0] as { outcome: Resumed }).outcome;
+  }
+
+  /** What the decision gives up, oldest first. */
+  async givenUp(limit: number): Promise<GivenUp[]> {
+    return (await this.client.query<GivenUp>(listGivenUp, [limit])).rows;
+  }
+
+  async commit(): Promise<void> {
+    await this.client.query('commit');
+  }
+
+  /** Ends the session; what is not committed was never done. */
   async close(): Promise<void> {
     await this.client.end();
   }
 
-  private async enqueue(missing: readonly MissingRow[], catalogue: Catalogue): Promise<void> {
-    const rows = missing.map((row) => {
-      const declaration = catalogue[row.aggregate_type];
-      if (!declaration) throw new Error(`event ${row.event_id} is of type ${row.aggregate_type}, which this build does not know`);
-      const event = { type: row.event_type, schemaVersion: row.schema_version, data: row.event_data ?? {} };
-      const key = declaration.keyOf?.(event, row.aggregate_id) ?? row.aggregate_id;
-      return { seq: row.position, event_id: row.event_id, topic: declaration.topic, key };
+  /** Keys on the topic that are made from the data. */
+  private async keys(since: string, catalogue: Catalogue): Promise<Record<string, string>> {
+    const keyed = Object.values(catalogue).flatMap(({ type, keyOf }) => (keyOf ? type : []));
+    const { rows } = await this.client.query<{
+      event_id: string;
+      aggregate_id: string;
+      aggregate_type: string;
+      event_type: string;
+      schema_version: number;
+      event_data: RecordedEvent['data'];
+    }>('select * from operate.keyed_missing($1, $2)', [since, keyed]);
+    const entries = rows.map((row) => {
+      const event = { type: row.event_type, schemaVersion: row.schema_version, data: row.event_data };
+      return [row.event_id, catalogue[row.aggregate_type]?.keyOf?.(event, row.aggregate_id) ?? row.aggregate_id];
     });
-    const columns = (['seq', 'event_id', 'topic', 'key'] as const).map((column) => rows.map((row) => row[column]));
-    await this.client.query(
-      'insert into event_outbox (seq, event_id, topic, key) select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[])',
-      columns,
-    );
+    return Object.fromEntries(entries) as Record<string, string>;
   }
-
-  /** From here on the last batch is the one that the broker knows of, and it is settled. */
-  private async adopt(position: bigint | undefined): Promise<void> {
-    await this.client.query('delete from outbox_batch');
-    if (position !== undefined && position > 0n) {
-      await this.client.query(`insert into outbox_batch (batch, seqs, event_ids, settled) values ($1, '{}', '{}', true)`, [
-        position,
-      ]);
-    }
-    await this.client.query(
-      // The floor too: what was put in has positions of the past.
-      `update outbox_relay set halted_at = null, halted_reason = null, owner = null, fence = fence + 1,
-        floor = 0, horizon = 0, horizon_holders = '{}' where shard = 0`,
-    );
-  }
-}
-
-/** Held to the end, so that two operators do not decide at once. */
-async function lockRow(client: DatabaseClient): Promise<{ halted_reason: HaltReason | null; store_id: string }[]> {
-  await client.connect();
-  await client.query('begin');
-  const locked = await client.query<{ halted_reason: HaltReason | null; store_id: string }>(
-    'select halted_reason, store_id from outbox_relay where shard = 0 for update',
-  );
-  return locked.rows;
 }

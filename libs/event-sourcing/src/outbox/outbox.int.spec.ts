@@ -82,7 +82,7 @@ describe('the outbox', () => {
       await expect(a.renewLease(lease)).rejects.toThrow(LeaseLost);
       await expect(a.currentBatch(lease)).rejects.toThrow(LeaseLost);
       await expect(a.nextBatch(lease, 0n, limits)).rejects.toThrow(LeaseLost);
-      await expect(a.halt(lease, { why: 'x', batch: '0', position: null })).rejects.toThrow(LeaseLost);
+      await expect(a.halt(lease, { why: 'x', batch: '0', position: null }, true)).rejects.toThrow(LeaseLost);
       await a.releaseLease(lease);
       expect(await a.takeLease()).toEqual({ state: 'held', owner: 'b' });
     });
@@ -122,7 +122,7 @@ describe('the outbox', () => {
     it('is nobody’s while the outbox is halted', async () => {
       const [a, b] = [await connect('a'), await connect('b')];
       const reason = { why: 'a test', batch: '3', position: '7' };
-      await a.halt(await take(a), reason);
+      await a.halt(await take(a), reason, false);
       expect(await a.takeLease()).toEqual({ state: 'halted', reason });
       expect(await b.takeLease()).toEqual({ state: 'halted', reason });
     });

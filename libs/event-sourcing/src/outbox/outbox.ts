@@ -7,7 +7,15 @@ export interface OutboxEvent extends Omit<RecordedEvent, 'data'> {
   readonly key: string;
   /** `event_data::text`. */
   readonly dataText: string;
+  /** Which events were stored together, and how many; null where it is not known any more. */
+  readonly save: string | null;
 }
+
+/** The names at the broker carry the store's identity: another store is another relay, and never continues this one's position. */
+export const relayNames = (storeId: string): { readonly group: string; readonly transactionalId: string } => ({
+  group: `outbox-relay.${storeId}`,
+  transactionalId: `outbox-relay.${storeId}`,
+});
 
 /** The right to relay: held until it is released, lost, or taken by another after `leaseSeconds` without a heartbeat. */
 export interface Lease {
@@ -63,6 +71,10 @@ export interface Backlog {
   readonly depth: number;
   /** Age of the first row's event; 0 when there is none. */
   readonly oldestSeconds: number;
+  /** Nothing is decided and nothing is stored. */
+  readonly storeClosed: boolean;
+  /** The store stands on another server or timeline than before, and no operator has looked yet. */
+  readonly storeMoved: boolean;
 }
 
 /** Whatever runs a statement: a DataSource. */
@@ -76,10 +88,15 @@ export async function readBacklog(database: Queries): Promise<Backlog> {
     `with waiting as (select * from event_outbox where seq > (select floor from outbox_relay where shard = 0))
      select (select count(*) from (select from waiting limit 100000) as counted)::int as depth,
        (select extract(epoch from clock_timestamp() - e.timestamp)::float8 from waiting o join event_store e using (event_id)
-         order by o.seq limit 1) as oldest`,
+         order by o.seq limit 1) as oldest, closed_at is not null as closed, moved_at is not null as moved from store_identity`,
   );
-  const [row] = rows as { depth: number; oldest: number | null }[];
-  return { depth: row?.depth ?? 0, oldestSeconds: Math.max(0, row?.oldest ?? 0) };
+  const [row] = rows as { depth: number; oldest: number | null; closed: boolean; moved: boolean }[];
+  return {
+    depth: row?.depth ?? 0,
+    oldestSeconds: Math.max(0, row?.oldest ?? 0),
+    storeClosed: row?.closed ?? false,
+    storeMoved: row?.moved ?? false,
+  };
 }
 
 /** How to reach the outbox. */
@@ -107,6 +124,7 @@ interface BatchRow {
   causation_id: string | null;
   saga_id: string | null;
   metadata: RecordedEvent['metadata'];
+  save: string | null;
 }
 
 const toEvent = (row: BatchRow): OutboxEvent => ({
@@ -124,6 +142,7 @@ const toEvent = (row: BatchRow): OutboxEvent => ({
   causationId: row.causation_id,
   sagaId: row.saga_id,
   metadata: row.metadata,
+  save: row.save,
 });
 
 /**
@@ -138,7 +157,7 @@ const takeLease = `
     and (owner is null or owner = $1 or heartbeat_at < clock_timestamp() - make_interval(secs => $2)
       or not exists (select from pg_stat_activity a
         where a.pid = r.session_pid and (a.backend_start = r.session_start or a.backend_start is null)))
-  returning fence, store_id`;
+  returning fence, (select store_id from store_identity)`;
 
 /**
  * An owner that was frozen while it received a batch leaves its session blocked in the middle of the statement, with the lease's row locked.
@@ -158,7 +177,7 @@ const currentBatch = `
 const batchEvents = `
   select o.topic, o.key, e.event_id, e.aggregate_id, e.aggregate_type, e.aggregate_version, e.event_type, e.schema_version,
     e.event_data::text, to_char(e.timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as event_time,
-    e.correlation_id, e.causation_id, e.saga_id, e.metadata
+    e.correlation_id, e.causation_id, e.saga_id, e.metadata, o.save
   from outbox_batch b cross join unnest(b.seqs, b.event_ids) as n (seq, event_id)
   join event_outbox o on o.seq = n.seq and o.event_id = n.event_id
   join event_store e on e.event_id = n.event_id
@@ -271,14 +290,21 @@ export class Outbox {
     );
   }
 
-  /** Stops every relay of this store until an operator decides. Throws `LeaseLost`. */
-  async halt({ owner, fence }: Lease, reason: HaltReason): Promise<void> {
-    const { rowCount } = await this.client.query(
-      `update outbox_relay set halted_at = clock_timestamp(), halted_reason = $3, owner = null
-       where shard = 0 and owner = $1 and fence = $2 and halted_at is null`,
-      [owner, fence, JSON.stringify(reason)],
-    );
-    if (rowCount !== 1) throw new LeaseLost('the lease is not ours any more');
+  /** Stops every relay of this store until an operator decides; `closesStore`: in the same transaction the store. Throws `LeaseLost`. */
+  async halt({ owner, fence }: Lease, reason: HaltReason, closesStore: boolean): Promise<void> {
+    const { rows } = await this.client.query<{ halted: boolean }>('select relay_halt($1, $2, $3, $4) as halted', [
+      owner,
+      fence,
+      JSON.stringify(reason),
+      closesStore,
+    ]);
+    if (!rows[0]?.halted) throw new LeaseLost('the lease is not ours any more');
+  }
+
+  /** Writes down on which server and timeline the store is. Where it was before, when that was elsewhere and no operator has looked yet. */
+  async noteServer(): Promise<string | undefined> {
+    const { rows } = await this.client.query<{ moved: string | null }>('select relay_note_server() as moved');
+    return rows[0]?.moved ?? undefined;
   }
 
   /** Ends the session. Never throws. */

@@ -19,6 +19,7 @@ describe("PostgreSQL's errors", () => {
     ['40P01', 'locked'],
     ['57014', 'locked'],
     ['23505', 'raced'],
+    ['TC003', 'closed'],
     ['23514', 'data'],
     ['22P02', 'data'],
     ['42P01', 'other'],

@@ -5,10 +5,11 @@
  * `locked`: nothing is stored; a lock, or time, could not be had.
  * `stale`: nothing is stored; what was read has changed since (also raised by SQL of ours), or a standby could not keep it.
  * `raced`: nothing is stored; another stored the same key at the same moment.
+ * `closed`: nothing is stored; the store is closed until an operator has decided (raised by SQL of ours).
  * `data`: nothing is stored; a value is refused.
  * `other`: nothing is stored; the statement is wrong.
  */
-export type DatabaseFault = 'lost' | 'unavailable' | 'locked' | 'stale' | 'raced' | 'data' | 'other';
+export type DatabaseFault = 'lost' | 'unavailable' | 'locked' | 'stale' | 'raced' | 'closed' | 'data' | 'other';
 
 /** SQLSTATEs, the first that fits. */
 const states: readonly (readonly [RegExp, DatabaseFault])[] = [
@@ -20,6 +21,7 @@ const states: readonly (readonly [RegExp, DatabaseFault])[] = [
   [/^(55P03|40P01|57014)/, 'locked'],
   [/^40001/, 'stale'],
   [/^23505/, 'raced'],
+  [/^TC003/, 'closed'],
   [/^2[23]/, 'data'],
 ];
 

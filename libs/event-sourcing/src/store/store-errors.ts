@@ -77,6 +77,23 @@ export class DatabaseUnavailable extends DomainError {
   }
 }
 
+/**
+ * Nothing was stored: the store was restored, or found to be an older state of itself, and takes nothing until an operator has decided what becomes
+ * of the events after that state. Try later.
+ */
+export class StoreClosed extends DomainError {
+  readonly code = 'store-restored';
+  readonly kind = 'busy';
+
+  constructor(options?: ErrorOptions) {
+    super(
+      'The store was restored to an earlier state; nothing is decided on it until an operator has opened it.',
+      undefined,
+      options,
+    );
+  }
+}
+
 /** The connection broke and the database could not be asked again in time: stored or not, nobody knows. Retry with the same command id. */
 export class OutcomeUnknown extends DomainError {
   readonly code = 'outcome-unknown';

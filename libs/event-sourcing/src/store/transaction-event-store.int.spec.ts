@@ -81,6 +81,32 @@ describe('many decisions in one transaction', () => {
     expect(await store.loadAggregate(Tally, made.id)).toMatchObject({ total: 240, version: 241 });
   });
 
+  it('names what it stores together, in one call or in several, for who takes it from the topics again', async () => {
+    const [one, two, big] = [await tally(), await tally(), await tally()];
+    const saves = async (...ids: string[]): Promise<unknown> => {
+      const [row] = await database.dataSource.query<{ saves: string[]; events: string }[]>(
+        `select array_agg(distinct o.save) as saves, count(*) as events from event_outbox o join event_store e using (event_id)
+          where e.aggregate_id = any ($1) and e.aggregate_version > 1`,
+        [ids],
+      );
+      return [row?.saves.map((save) => save.split('.')[1]).sort(), row?.events];
+    };
+    await within(async (batch) => {
+      const tallies = [await loadOne(batch, one.id), await loadOne(batch, two.id)] as const;
+      await batch.saveBatch(tallies.map((own) => decided(own.raise(1), freshId())));
+    });
+    expect(await saves(one.id, two.id)).toEqual([['2'], '2']);
+    await within(async (batch) => {
+      const own = await loadOne(batch, big.id);
+      await batch.saveBatch(Array.from({ length: 120 }, () => decided(own.raise(1), freshId())));
+      await batch.saveBatch([decided((await loadOne(batch, one.id)).raise(1), freshId())]);
+    });
+    expect(await saves(big.id)).toEqual([['120'], '120']);
+    expect(await saves(one.id)).toEqual([['1', '2'], '2']);
+    await Promise.all([one, two].map(async ({ id }) => store.saveAggregate((await store.loadAggregate(Tally, id)).raise(1))));
+    expect(await saves(one.id, two.id)).toEqual([['1', '1', '1', '2'], '5']);
+  });
+
   it('sees what the lock has waited for, where a join of lock and rows sees what was before', async () => {
     const { id } = await tally();
     const joined = `select h.version, (select max(e.aggregate_version) from event_store e where e.aggregate_id = h.aggregate_id) as seen

@@ -1,4 +1,4 @@
-import type { Catalogue, RecordedEvent } from '@tradecore/events';
+import { freshId, type Catalogue, type RecordedEvent } from '@tradecore/events';
 import { appendParameters, appendSql, toVerdicts, type Verdict } from '../append/append-events.ts';
 import { databaseFault } from '../sessions/database-faults.ts';
 import type { DecideOptions, Saved, SaveOptions } from './event-store.ts';
@@ -14,7 +14,7 @@ import {
 import { nothingSaved, pageSize, refusalOf } from './recording-store.ts';
 import { limits, recordedEvents, toSave, type PartToSave, type Save } from '../append/save.ts';
 import { SqlEventStore, type Transaction } from './sql-event-store.ts';
-import { Busy, ConcurrencyException, InvalidSave } from './store-errors.ts';
+import { Busy, ConcurrencyException, InvalidSave, StoreClosed } from './store-errors.ts';
 
 /** How long a caller's transaction waits for each lock when nothing else is said. */
 export const lockWaitMs = 2000;
@@ -52,7 +52,7 @@ export class TransactionEventStore extends SqlEventStore {
       const rows = await this.query(loadLockedSql, [...loadManyParameters(asked, lookups, pageSize), waitMs]);
       return await this.broughtUp(asked, toFoundMany(rows as LoadedRow[]));
     } catch (error) {
-      throw busyWhenLocked(error, waitMs);
+      throw refusalBehind(error, waitMs);
     }
   }
 
@@ -75,17 +75,21 @@ export class TransactionEventStore extends SqlEventStore {
   async saveBatch(parts: readonly PartToSave[], { waitMs = lockWaitMs }: LockOptions = {}): Promise<RecordedEvent[]> {
     const byAggregate = [...Map.groupBy(parts, ({ id }) => id).values()];
     const saves = byAggregate.map((own) => chunksOf(own).map((part) => toSave(this.catalogue, [part])));
-    const stored = new Map<string, RecordedEvent>();
+    const calls: Save[][] = [];
     for (let round = 0; saves.some((own) => round < own.length); round += 1) {
-      for (const call of split(
-        saves.flatMap((own) => own[round] ?? []),
-        callSaves,
-        callBytes,
-      )) {
-        for (const event of await this.#appendAll(call, waitMs)) stored.set(event.id, event);
-      }
+      const next = saves.flatMap((own) => own[round] ?? []);
+      calls.push(...split(next, callSaves, callBytes));
     }
+    const stored = new Map<string, RecordedEvent>();
+    if (calls.length > 1) await this.#nameSave(`${freshId()}.${parts.reduce((sum, { events }) => sum + events.length, 0)}`);
+    for (const call of calls) for (const event of await this.#appendAll(call, waitMs)) stored.set(event.id, event);
+    if (calls.length > 1) await this.#nameSave('');
     return parts.flatMap(({ events }) => events.map(({ id }) => stored.get(id) as RecordedEvent));
+  }
+
+  /** What several calls store is one save to whoever takes it from the topics again. */
+  async #nameSave(name: string): Promise<void> {
+    await this.query(`select set_config('tradecore.save', $1, true)`, [name]);
   }
 
   async #appendAll(saves: readonly Save[], waitMs: number): Promise<RecordedEvent[]> {
@@ -101,7 +105,7 @@ export class TransactionEventStore extends SqlEventStore {
     try {
       return toVerdicts(saves, await this.query(appendSql, appendParameters(saves, waitMs)));
     } catch (error) {
-      throw busyWhenLocked(error, waitMs);
+      throw refusalBehind(error, waitMs);
     }
   }
 
@@ -125,8 +129,9 @@ export class TransactionEventStore extends SqlEventStore {
 const nothing = (): void => undefined;
 
 /** Nothing is stored, the transaction is lost; in a new one it may go well. */
-const busyWhenLocked = (error: unknown, waitedMs: number | null): unknown => {
+const refusalBehind = (error: unknown, waitedMs: number | null): unknown => {
   const fault = databaseFault(error);
+  if (fault === 'closed') return new StoreClosed({ cause: error });
   if (fault === 'locked') return new Busy('another save holds the aggregate', { waitedMs }, { cause: error });
   return fault === 'raced' ? new Busy('another save stored the same event', undefined, { cause: error }) : error;
 };

@@ -79,7 +79,7 @@ interface Stretch extends TopicPartition {
 export async function readTopic(
   client: Client,
   { topic, as }: { readonly topic: string; readonly as: string },
-  take: (records: readonly IncomingMessage[]) => void,
+  take: (records: readonly IncomingMessage[]) => void | Promise<void>,
 ): Promise<void> {
   const cluster = newCluster(client);
   try {
@@ -111,7 +111,7 @@ export async function readTopic(
 export async function readPartition(
   cluster: Cluster,
   { topic, partition, from, to }: Stretch,
-  take: (records: readonly RawRecord[]) => void,
+  take: (records: readonly RawRecord[]) => void | Promise<void>,
 ): Promise<void> {
   const Batch = load('kafkajs/src/consumer/batch') as new (
     topic: string,
@@ -133,7 +133,7 @@ export async function readPartition(
         throw new Error(`${topic}/${partition} returns nothing from offset ${next}; it ends at ${to}`);
       continue;
     }
-    take(batch.messages.filter(({ offset }) => BigInt(offset) < to));
+    await take(batch.messages.filter(({ offset }) => BigInt(offset) < to));
     next = BigInt(batch.lastOffset()) + 1n;
     heardAt = Date.now();
   }

@@ -1,0 +1,280 @@
+-- An operator's word after a halt or a restore. Within one transaction: the topics are told to the store record by record, the store takes back what
+-- it has lost of them, the outbox is made to hold what they lack, and the store opens. All of it or nothing.
+create schema if not exists operate;
+grant usage on schema operate to :role(operator);
+
+-- What lies on the topics and is no fact any more: given up by an operator, or not whole. Readers pass over it without a dead letter. By the data too:
+-- ids follow from commands, and a command that is given again has the same one.
+create table forgotten_events (
+  event_id uuid not null,
+  digest bytea not null,             -- sha256 of the record's value
+  aggregate_id uuid not null,
+  aggregate_type text not null,
+  aggregate_version integer not null,
+  event_type text not null,
+  event_data jsonb not null,
+  "timestamp" timestamptz not null,
+  account text,
+  why text not null,
+  forgotten_at timestamptz not null default now(),
+  primary key (event_id, digest)
+);
+create index forgotten_events_time on forgotten_events (forgotten_at);
+grant select on forgotten_events to :role(reader);
+
+-- Of these events those that are given up, for readers that do not find them in the store. Raises TC003 where they may yet be taken back: the store is
+-- closed, or stands on a server or timeline that no relay has compared with the topics. A restore is so, until then, also where nothing closed it.
+create function forgotten_among(ids uuid[]) returns table (id uuid, digest text)
+  language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+  perform must_be_open();
+  if exists (select from store_identity s, server_here() h where (s.system_identifier, s.timeline) <> (h.system_identifier, h.timeline)) then
+    raise exception 'no relay has compared the store with the topics since it was restored' using errcode = 'TC003';
+  end if;
+  return query select f.event_id, encode(f.digest, 'hex') from forgotten_events f where f.event_id = any (ids);
+end $$;
+revoke execute on function forgotten_among from public;
+grant execute on function forgotten_among to :role(reader);
+
+-- What was decided, by whom, and what came of it.
+create table resumptions (
+  at timestamptz primary key default now(),
+  by name not null,
+  why text not null,
+  since timestamptz not null,
+  forget_tail boolean not null,
+  halted_reason jsonb not null,
+  outcome jsonb not null
+);
+grant select on resumptions, event_outbox to :role(operator);
+
+-- What the topics say, for one transaction. Of what the store holds just so the id alone; `state`: stored, other (the store has the id with other content),
+-- tail (it has not got the id).
+create unlogged table topic_records (
+  n bigint generated always as identity primary key,
+  state text not null,
+  event_id uuid not null,
+  digest bytea,
+  aggregate_id uuid,
+  aggregate_type text,
+  version integer,
+  event_type text,
+  schema_version integer,
+  data text,
+  "timestamp" timestamptz,
+  correlation_id uuid,
+  causation_id uuid,
+  saga_id uuid,
+  metadata jsonb,
+  save text,
+  save_events integer,
+  refused text
+);
+create index topic_records_id on topic_records (event_id);
+create index topic_records_version on topic_records (aggregate_id, version);
+create index topic_records_save on topic_records (save);
+
+-- Before that, committed: the relay of a closed store stops as well, or it might publish while the topics are read. Raises TC004 when there is
+-- nothing to decide.
+create function operate.hold_relay() returns void
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+  update outbox_relay set halted_at = clock_timestamp(), owner = null, fence = fence + 1,
+         halted_reason = jsonb_build_object('why', s.closed_reason, 'batch', coalesce((select max(batch) from outbox_batch), 0)::text, 'position', null)
+    from store_identity s where halted_at is null and s.closed_at is not null;
+  if not exists (select from outbox_relay where halted_at is not null) then
+    raise exception 'the relay is not halted and the store is not closed: there is nothing to decide' using errcode = 'TC004';
+  end if;
+end $$;
+
+-- One operator at a time: whoever comes second finds nothing to decide. A closed store has no writers left when this returns.
+create function operate.begin_resume() returns table (store_id uuid, halted_reason jsonb)
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+#variable_conflict use_column
+begin
+  perform from outbox_relay where shard = 0 for update;
+  return query select s.store_id, r.halted_reason from outbox_relay r, store_identity s where r.halted_at is not null;
+  if exists (select from store_identity where closed_at is not null) then
+    lock table event_store in share row exclusive mode;
+  end if;
+  truncate topic_records;
+end $$;
+
+-- Some records, as objects: id, aggregate, type, version, event, schema, data (the text as it lies there), time, correlation, causation, saga,
+-- metadata, save, events (of that save).
+create function operate.tell_topics(records jsonb) returns void
+  language sql security definer set search_path = pg_catalog, public, pg_temp as $$
+  with told as (
+    select r.*, sha256(convert_to(r.data, 'UTF8')) as digest,
+           case when e.event_id is null then 'tail'
+                when (e.aggregate_id, e.aggregate_type::text, e.aggregate_version, e.event_type::text, e.event_data::text)
+                   = (r.aggregate, r.type, r.version, r.event, r.data) then 'stored'
+                else 'other' end as state
+      from jsonb_to_recordset(records) as r (id uuid, aggregate uuid, type text, version integer, event text, schema integer, data text,
+        "time" timestamptz, correlation uuid, causation uuid, saga uuid, metadata jsonb, save text, events integer)
+      left join event_store e on e.event_id = r.id
+  )
+  insert into topic_records (state, event_id, digest, aggregate_id, aggregate_type, version, event_type, schema_version, data, "timestamp",
+                             correlation_id, causation_id, saga_id, metadata, save, save_events)
+  select t.state, t.id, t.digest, t.aggregate, t.type, t.version, t.event, t.schema, case when t.state <> 'stored' then t.data end, t."time",
+         t.correlation, t.causation, t.saga, t.metadata, coalesce(t.save, t.id::text), coalesce(t.events, 1)
+    from told t where not exists (select from forgotten_events f where f.event_id = t.id and f.digest = t.digest)
+$$;
+
+-- Says of the tail what can't be taken, and why. A save is taken whole: all its events are there, and each follows the store's head, or another that is
+-- taken. What can't be taken takes along what follows it and what was stored with that, until nothing changes any more.
+create function judge_tail(forget_tail boolean) returns void language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+#variable_conflict use_column
+declare
+  changed bigint;
+  more bigint;
+begin
+  delete from topic_records t where t.state <> 'stored' and exists (
+    select from topic_records o where o.event_id = t.event_id and o.digest = t.digest and o.n < t.n);
+  update topic_records set refused = 'the store holds this id with other content' where state = 'other';
+  update topic_records set refused = 'given up by the operator' where state = 'tail' and forget_tail;
+  update topic_records t set refused = 'no event of this fleet' where t.state = 'tail' and t.refused is null and (
+    t.data::jsonb::text <> t.data
+    or not exists (select from event_writers w where w.aggregate_type = t.aggregate_type and w.event_type = t.event_type));
+  update topic_records t set refused = 'the store holds another event as this version' where t.state = 'tail' and t.refused is null and exists (
+    select from stream_heads h where h.aggregate_id = t.aggregate_id and (h.version >= t.version or h.aggregate_type <> t.aggregate_type));
+  update topic_records t set refused = 'the topics hold two events as this version' where t.state = 'tail' and t.refused is null and exists (
+    select from topic_records o where o.state = 'tail' and o.aggregate_id = t.aggregate_id and o.version = t.version and o.n <> t.n);
+  update topic_records t set refused = 'a part of its save is missing' from (
+    select s.save from topic_records s where s.state = 'tail' group by s.save having count(*) <> min(s.save_events) or count(*) <> max(s.save_events)
+  ) torn where t.state = 'tail' and t.refused is null and t.save = torn.save;
+  loop
+    update topic_records t set refused = 'a part of its save can not be taken' where t.state = 'tail' and t.refused is null and exists (
+      select from topic_records o where o.state = 'tail' and o.save = t.save and o.refused is not null);
+    get diagnostics changed = row_count;
+    update topic_records t set refused = 'what it follows is missing' from (
+      select c.n from (
+        select r.n, r.version - coalesce(h.version, 0) - row_number() over (partition by r.aggregate_id order by r.version) as gap
+          from topic_records r left join stream_heads h on h.aggregate_id = r.aggregate_id where r.state = 'tail' and r.refused is null
+      ) c where c.gap <> 0
+    ) cut where t.n = cut.n;
+    get diagnostics more = row_count;
+    exit when changed + more = 0;
+  end loop;
+end $$;
+
+-- Stores again what the topics hold beyond the store's heads: the same ids, versions, times, data and metadata, hence the same hashes. Their positions are
+-- new; nothing of it is published again.
+create function take_tail() returns bigint language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+#variable_conflict use_column
+declare
+  taken bigint;
+begin
+  with chained as materialized (
+    select t.*, event_chain(
+             coalesce(h.hash, first_previous(t.aggregate_type, t.aggregate_id)),
+             event_fields(t.event_id, t.event_type, t.version, t.schema_version, t."timestamp", t.correlation_id, t.causation_id, t.saga_id,
+                          t.data, t.metadata::text)
+           ) over (partition by t.aggregate_id order by t.version) as hash
+      from topic_records t left join stream_heads h on h.aggregate_id = t.aggregate_id where t.state = 'tail' and t.refused is null
+  ), stored as (
+    insert into event_store (event_id, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp",
+                             correlation_id, causation_id, saga_id, metadata, schema_version, position, hash)
+    select c.event_id, c.aggregate_id, c.aggregate_type, c.version, c.event_type, c.data::jsonb, c."timestamp",
+           c.correlation_id, c.causation_id, c.saga_id, c.metadata, c.schema_version, nextval('event_position'), c.hash
+      from (select * from chained order by "timestamp", version) c
+    returning 1
+  ), heads as (
+    insert into stream_heads (aggregate_id, aggregate_type, version, hash, "timestamp")
+    select distinct on (c.aggregate_id) c.aggregate_id, c.aggregate_type, c.version, c.hash, c."timestamp"
+      from chained c order by c.aggregate_id, c.version desc
+        on conflict (aggregate_id) do update set version = excluded.version, hash = excluded.hash, "timestamp" = excluded."timestamp"
+  )
+  select count(*) into taken from stored;
+  return taken;
+end $$;
+
+-- What is neither on a topic nor waiting, of what was stored since then and of what the topics hold otherwise: the store's is the fact.
+create function missing_events(since timestamptz) returns setof event_store
+  language sql stable set search_path = pg_catalog, public, pg_temp as $$
+  select e.* from event_store e
+   where (e."timestamp" >= since or e.event_id in (select t.event_id from topic_records t where t.state = 'other'))
+     and not exists (select from topic_records t where t.event_id = e.event_id and t.state = 'stored')
+     and not exists (select from event_outbox o where o.event_id = e.event_id)
+$$;
+
+-- Of these the types whose key on the topic is made from the data: for the keys of resume_relay.
+create function operate.keyed_missing(since timestamptz, types text[])
+  returns table (event_id uuid, aggregate_id uuid, aggregate_type text, event_type text, schema_version integer, event_data jsonb)
+  language sql security definer set search_path = pg_catalog, public, pg_temp as $$
+  select e.event_id, e.aggregate_id, e.aggregate_type::text, e.event_type::text, e.schema_version, e.event_data
+    from missing_events(since) e where e.aggregate_type = any (types)
+$$;
+
+-- Decides and opens: `keys` by event id, where it is not the aggregate's; `position` is the broker's (null: it has none). What came of it, in numbers.
+create function operate.resume_relay(since timestamptz, "position" bigint, forget_tail boolean, keys jsonb, why text) returns jsonb
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+#variable_conflict use_column
+declare
+  outcome jsonb;
+  waiting bigint;
+  missing bigint;
+  late bigint;
+  taken bigint;
+  given_up bigint;
+begin
+  analyze topic_records;
+  delete from event_outbox o where exists (select from topic_records t where t.event_id = o.event_id and t.state = 'stored');
+  get diagnostics waiting = row_count;
+  with lacking as materialized (
+    select m.* from missing_events(since) m
+  ), put as (
+    insert into event_outbox (seq, event_id, topic, key)
+    select m.position, m.event_id, a.topic, coalesce(keys ->> m.event_id::text, m.aggregate_id::text)
+      from lacking m join aggregate_types a on a.aggregate_type = m.aggregate_type
+  )
+  select count(*), count(*) filter (where exists (
+           select from event_store l join topic_records t on t.event_id = l.event_id and t.state = 'stored'
+            where l.aggregate_id = m.aggregate_id and l.aggregate_version > m.aggregate_version))
+    into missing, late from lacking m;
+
+  perform judge_tail(forget_tail);
+  taken := take_tail();
+  insert into forgotten_events (event_id, digest, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp", account, why)
+  select t.event_id, t.digest, t.aggregate_id, t.aggregate_type, t.version, t.event_type, t.data::jsonb, t."timestamp",
+         coalesce(t.metadata ->> 'account', case when t.aggregate_type = 'Account' then t.aggregate_id::text end), t.refused
+    from topic_records t where t.refused is not null;
+  get diagnostics given_up = row_count;
+
+  outcome := jsonb_build_object('alreadyPublished', waiting, 'missing', missing, 'outOfOrder', late, 'taken', taken, 'givenUp', given_up);
+  insert into resumptions (by, why, since, forget_tail, halted_reason, outcome)
+  select session_user, resume_relay.why, resume_relay.since, resume_relay.forget_tail, r.halted_reason, outcome from outbox_relay r;
+  perform reopen_store("position", given_up > 0);
+  truncate topic_records;
+  return outcome;
+end $$;
+
+-- From here on the last batch is the one that the broker knows of, and it is settled; the store is where it is, and takes events.
+create function reopen_store(batch bigint, gave_up boolean) returns void language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+begin
+  delete from outbox_batch;
+  if reopen_store.batch > 0 then
+    insert into outbox_batch (batch, seqs, event_ids, settled) values (reopen_store.batch, '{}', '{}', true);
+  end if;
+  -- The floor too: what was put into the outbox has positions of the past.
+  update outbox_relay set halted_at = null, halted_reason = null, owner = null, fence = fence + 1, floor = 0, horizon = 0, horizon_holders = '{}';
+  update store_identity s set closed_at = null, closed_reason = null, moved_at = null, moved_from = null,
+         system_identifier = h.system_identifier, timeline = h.timeline, epoch = case when gave_up then gen_random_uuid() else s.epoch end
+    from server_here() h;
+end $$;
+
+-- Closes the store before anything decides on it: part of every restore.
+create function operate.close_store(why text) returns void
+  language sql security definer set search_path = pg_catalog, public, pg_temp as $$ select public.close_store(why) $$;
+
+-- An operator has looked at a start on another server or timeline.
+create function operate.acknowledge_move() returns text
+  language sql security definer set search_path = pg_catalog, public, pg_temp as $$
+  with before as (select moved_from from store_identity), done as (update store_identity set moved_at = null, moved_from = null)
+  select moved_from from before
+$$;
+
+revoke all on function operate.hold_relay, operate.begin_resume, operate.tell_topics, operate.keyed_missing, operate.resume_relay, operate.close_store,
+  operate.acknowledge_move, missing_events, judge_tail, take_tail, reopen_store from public;
+grant execute on function operate.hold_relay, operate.begin_resume, operate.tell_topics, operate.keyed_missing, operate.resume_relay, operate.close_store,
+  operate.acknowledge_move to :role(operator);
