@@ -21,7 +21,10 @@ import { PlaceOrder } from './orders/place-order.ts';
 import { RequestCancel } from './orders/request-cancel.ts';
 import { RequestReplace } from './orders/request-replace.ts';
 
-/** Reads market data from before the doors open. No part of readiness: without it orders are answered 503, all else goes on. */
+/**
+ * Reads market data from before the HTTP server starts. Not part of readiness: without it only orders and replaces are
+ * answered 503.
+ */
 const marketData = {
   provide: MarketData,
   inject: [tokens.kafka],
@@ -32,7 +35,7 @@ const marketData = {
   },
 };
 
-/** The doors through which clients and operators write, and the use cases behind them. */
+/** HTTP writes of clients and operators, and their use cases. */
 @Module({
   controllers: [OrdersHttp, AccountsHttp, AdminHttp],
   providers: [
@@ -65,7 +68,7 @@ export const commandApi: ServiceOptions = {
     'POST /v1/orders': 'orders',
     'POST /v1/orders/:id/replace': 'orders',
     'POST /v1/orders/:id/cancel': 'cancels',
-    // What stops trading is refused as little.
+    // A halt of trading is refused as rarely as a cancel.
     'POST /v1/admin/kill-switch': 'cancels',
   },
   config: { ...riskSettings, ...limitSettings },

@@ -1,6 +1,6 @@
 import { DomainError } from '@tradecore/event-sourcing';
 
-/** The Idempotency-Key was used for a request with another body; `details.differingFields` names what differs. */
+/** The Idempotency-Key was used for a different request; `details.differingFields` names the differences. */
 export class IdempotencyKeyReused extends DomainError {
   readonly code = 'idempotency-key-reused';
   readonly kind = 'unprocessable';
@@ -10,13 +10,13 @@ export class IdempotencyKeyReused extends DomainError {
       errors: differing.map((field) => ({
         pointer: `#/${field}`,
         code: 'differs',
-        detail: 'differs from the request that has this key',
+        detail: 'differs from the request with this key',
       })),
     });
   }
 }
 
-/** The Idempotency-Key of a request as a part of a command. */
+/** The Idempotency-Key of a request, as part of a command. */
 export function keyOf(headers: { readonly 'idempotency-key'?: string | undefined }): { readonly idempotencyKey?: string } {
   const key = headers['idempotency-key'];
   return key === undefined ? {} : { idempotencyKey: key };

@@ -3,7 +3,7 @@ import { writeHeaders } from '@tradecore/api';
 import { validate, type Caller } from '@tradecore/service';
 import type { z } from 'zod';
 
-/** Who makes a request to write, and the headers that mean something; `H` is their schema. */
+/** The caller of a write, and its relevant headers; `H` is their schema. */
 export interface WriteRequest<H extends z.ZodType = typeof writeHeaders> {
   readonly caller: Caller;
   readonly headers: z.output<H>;
@@ -14,7 +14,10 @@ interface HttpRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-/** `@RequestOf() request: WriteRequest`, or with another schema of headers: `@RequestOf({ headers: keyedHeaders })`. Faults are refused with 400. */
+/**
+ * `@RequestOf() request: WriteRequest`, or with another schema: `@RequestOf({ headers: keyedHeaders })`. Refuses faults
+ * with 400.
+ */
 export const RequestOf = createParamDecorator(
   (
     { headers: schema }: { readonly headers: z.ZodType } = { headers: writeHeaders },
@@ -26,7 +29,7 @@ export const RequestOf = createParamDecorator(
   },
 );
 
-/** What Nest hands in to set status and headers of the answer; Fastify's reply has it. */
+/** The part of Fastify's reply that sets status and headers. */
 export interface Reply {
   status(code: number): unknown;
   headers(values: Record<string, string>): unknown;

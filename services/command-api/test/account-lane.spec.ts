@@ -6,11 +6,11 @@ import { AccountLanes } from '../src/account-lane/account-lanes.ts';
 import type { AccountRequest } from '../src/account-lane/account-request.ts';
 import { caller, outcomesOf, requested, UseCases } from './use-cases.ts';
 
-/** A store in which others may be faster: `meanwhile` runs once, between a decision and its save. */
+/** A store in which another writer may be faster: `meanwhile` runs once, between a decision and its save. */
 class SharedStore extends InMemoryEventStore {
   readonly saves: PartToSave[][] = [];
   meanwhile: (() => Promise<unknown>) | undefined;
-  /** The save and those after it wait for it. */
+  /** This save and later ones wait for it. */
   gate: Promise<void> | undefined;
   lockedDecisions = 0;
 
@@ -43,7 +43,7 @@ async function world(money = '0') {
 const eventTypes = async (store: InMemoryEventStore, id: string) => (await store.readEvents(id)).map(({ type }) => type);
 
 describe('requests of one account', () => {
-  it('that wait are stored together, up to 100 events a save, each under the name of who made it', async () => {
+  it('that wait are stored together, up to 100 events per save, each under the name of its caller', async () => {
     const { store, here, accountId } = await world('1000000');
     const { promise: gate, resolve: open } = Promise.withResolvers<void>();
     store.gate = gate;
@@ -63,7 +63,7 @@ describe('requests of one account', () => {
     }
   });
 
-  it('get what money there is, in their order; the others are denied with the figures', async () => {
+  it('get the available money in their order; the others are denied with the figures', async () => {
     const { here, accountId } = await world('5100');
     const results = await settled(Array.from({ length: 50 }, () => here.place(accountId)));
     expect(outcomesOf(results)).toEqual([...Array<string>(5).fill('placed'), ...Array<string>(45).fill('denied')]);
@@ -75,7 +75,7 @@ describe('requests of one account', () => {
     });
   });
 
-  it('see what was put in before them, of every kind', async () => {
+  it('see every kind of change queued before them', async () => {
     const { store, here, accountId } = await world();
     const withdraw = (amount: string) =>
       requested(() =>
@@ -94,7 +94,7 @@ describe('requests of one account', () => {
     expect(store.saves).toHaveLength(2);
   });
 
-  it('that fail are told to who made them; one that had changed the account leaves nothing', async () => {
+  it('that fail are answered with their own error; one that had changed the account leaves nothing', async () => {
     const { store, here, accountId } = await world();
     const broken: AccountRequest<never> = {
       accountId,
@@ -114,7 +114,7 @@ describe('requests of one account', () => {
     expect((await store.loadAggregate(Account, accountId)).available('currency', 'USD')).toBe('6');
   });
 
-  it('are told together that the store can not be read: it is not asked again for each of them', async () => {
+  it('fail together when the store can not be read: it is not asked again for each of them', async () => {
     const { store, here, accountId } = await world();
     let reads = 0;
     store.loadMany = () => {
@@ -123,10 +123,10 @@ describe('requests of one account', () => {
     };
     const results = await settled(Array.from({ length: 9 }, () => here.deposit(accountId, '1')));
     expect(new Set(results.map(({ status }) => status))).toEqual(new Set(['rejected']));
-    expect(reads).toBe(2); // the first alone, then those that came meanwhile
+    expect(reads).toBe(2); // the first alone, then those that arrived meanwhile
   });
 
-  it('have room for 1,000 that wait; other accounts go on', async () => {
+  it('have room for 1,000 that wait; other accounts continue', async () => {
     const { store, here, accountId } = await world();
     const other = await here.openAccount();
     const { promise: gate, resolve: open } = Promise.withResolvers<void>();
@@ -146,8 +146,8 @@ describe('requests of one account', () => {
   });
 });
 
-describe('when others are faster', () => {
-  it('on the account, all is decided again, under its lock: same orders, nothing spent', async () => {
+describe('when another writer is faster', () => {
+  it('on the account, all is decided again under its lock: the same orders, nothing spent twice', async () => {
     const { store, here, there, accountId } = await world('1100');
     store.meanwhile = () => there.deposit(accountId, '1');
     const result = await here.place(accountId, { clientOrderId: 'mine' });
@@ -156,23 +156,23 @@ describe('when others are faster', () => {
     expect(await eventTypes(store, orderIdFor(accountId, 'mine'))).toEqual(['OrderPlaced', 'OrderApproved']);
   });
 
-  it('and take the money, the order is denied on what is there then', async () => {
+  it('and takes the money, the order is denied by what is left', async () => {
     const { store, here, there, accountId } = await world('1100');
     store.meanwhile = () => there.place(accountId);
     expect((await here.place(accountId)).outcome).toBe('denied');
     expect((await store.loadAggregate(Account, accountId)).reservations).toHaveLength(1);
   });
 
-  it('and take the name, it is a repeat; the others are decided without it', async () => {
+  it('and takes the name, the order is a repeat; the others are decided without it', async () => {
     const { store, here, there, accountId } = await world('1100');
     store.meanwhile = () => there.place(accountId, { clientOrderId: 'same' });
-    const first = here.deposit(accountId, '1'); // whose save gives the other process the time
+    const first = here.deposit(accountId, '1'); // its save gives the other process time
     const all = settled([here.place(accountId, { clientOrderId: 'same' }), here.place(accountId)]);
     await first;
     expect(outcomesOf(await all)).toEqual(['repeated', 'denied']);
   });
 
-  it('and take the name between decision and save, also with other terms', async () => {
+  it('and takes the name between decision and save, also with other terms', async () => {
     const { store, here, there, accountId } = await world('100000');
     store.meanwhile = () => there.place(accountId, { clientOrderId: 'same' });
     expect((await here.place(accountId, { clientOrderId: 'same' })).outcome).toBe('repeated');
@@ -180,7 +180,7 @@ describe('when others are faster', () => {
     await expect(here.place(accountId, { clientOrderId: 'other' })).rejects.toMatchObject({ code: 'order-already-placed' });
   });
 
-  it('and made the order under other event ids, it is a repeat as well', async () => {
+  it('and stores the order under other event ids, it is a repeat as well', async () => {
     const { store, here, accountId } = await world('100000');
     const terms = { ...sampleTerms({ accountId, clientOrderId: 'same' }), limitPrice: '100' };
     const order = new Order(orderIdFor(accountId, 'same'));
@@ -190,7 +190,7 @@ describe('when others are faster', () => {
     expect((await store.loadAggregate(Account, accountId)).reservations).toEqual([]);
   });
 
-  it('on the account and the name at once, the repeat takes no money from the order behind it', async () => {
+  it('on the account and the name at once, the repeat takes no money from the order after it', async () => {
     const { store, here, there, accountId } = await world('2100');
     store.meanwhile = async () => {
       await there.place(accountId, { clientOrderId: 'same' });
@@ -204,7 +204,7 @@ describe('when others are faster', () => {
     expect(outcomesOf(results)).toEqual(['repeated', 'placed', 'denied']);
   });
 
-  it('with the key under another name, it is refused and nothing is stored', async () => {
+  it('with the key under another name, the order is refused and nothing is stored', async () => {
     const { store, here, there, accountId } = await world('100000');
     const key = { idempotencyKey: 'key' };
     store.meanwhile = () => there.place(accountId, { clientOrderId: 'theirs' }, key);
@@ -229,7 +229,7 @@ describe('when others are faster', () => {
     }
   });
 
-  it('with the same withdrawal, it is the same withdrawal, not one too many', async () => {
+  it('with the same withdrawal, it is one withdrawal', async () => {
     const { store, here, there, accountId } = await world('5');
     const command = { kind: 'withdrawal', accountId, amount: '5', subject: 'client', idempotencyKey: 'key' } as const;
     store.meanwhile = () => requested(() => there.moveFunds.execute(command));
@@ -246,7 +246,7 @@ describe('one request, sent many times at once', () => {
     expect(await store.readEvents(orderIdFor(accountId, 'race'))).toHaveLength(2);
   });
 
-  it('is one cancel: with one key all hear the same, without a key one does', async () => {
+  it('is one cancel: with one key all get the same answer, without a key only one succeeds', async () => {
     const { here, there, accountId } = await world('100000');
     for (const key of [{ idempotencyKey: 'key' }, {}] as readonly { readonly idempotencyKey?: string }[]) {
       const { history } = await here.place(accountId);

@@ -83,7 +83,7 @@ describe('POST /v1/accounts', () => {
 });
 
 describe('deposits and withdrawals', () => {
-  it('answer 201 with the movement; the account has what was moved', async () => {
+  it('are answered 201 with the movement, which the account then shows', async () => {
     const client = await newClient();
     const { status, headers, body } = await move(client, 'deposits', { amount: '0100.50', reference: 'salary' });
     expect([status, headers.get('etag')]).toEqual([201, '"2"']);
@@ -121,7 +121,7 @@ describe('deposits and withdrawals', () => {
     expect(await eventsOf(client.account)).toHaveLength(2);
   });
 
-  it('are one for one key: the same answer again with 200, also when the money is gone; another body is 422', async () => {
+  it('are one for one key: the same answer again with 200, even when the money is gone; another body is 422', async () => {
     const client = await newClient();
     const first = await move(client, 'deposits', { amount: '10' }, 'in');
     expect(await move(client, 'deposits', { amount: '10.00' }, 'in')).toMatchObject({ status: 200, body: first.body });
@@ -147,7 +147,7 @@ describe('deposits and withdrawals', () => {
     expect(await eventsOf(client.account)).toHaveLength(12);
   });
 
-  it('never take out more than there is, however many ask at once', async () => {
+  it('never take out more than there is, however many are sent at once', async () => {
     const client = await newClient();
     await move(client, 'deposits', { amount: '5' });
     const asked = Array.from({ length: 10 }, () => move(client, 'withdrawals', { amount: '1' }));
@@ -155,7 +155,7 @@ describe('deposits and withdrawals', () => {
     expect(statuses).toEqual([...Array<number>(5).fill(201), ...Array<number>(5).fill(422)]);
   });
 
-  it('come in by operators and the treasury alone, and go out by tokens that say so', async () => {
+  it('need the role of an operator or the treasury to come in, and the scope `transfer` to go out', async () => {
     const client = await newClient('rich');
     const path = (kind: string) => `/v1/accounts/${client.account}/${kind}`;
     const send = (kind: string, authorization: string) =>

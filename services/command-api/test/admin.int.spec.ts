@@ -6,7 +6,7 @@ import { RunningCommandApi, type Answer } from './running-command-api.ts';
 
 let service: RunningCommandApi;
 let operator: string;
-/** Each test's own client. */
+/** A client for each test. */
 let api: RunningCommandApi;
 beforeAll(async () => {
   service = await RunningCommandApi.start();
@@ -17,7 +17,7 @@ beforeEach(async () => {
   api = await service.newClient();
   await api.deposit('100000');
 });
-/** What holds for all accounts holds for the next test too. */
+/** What applies to all accounts would apply to the next test too. */
 afterEach(async () => {
   await setSwitch('all', 'resumed');
   await limit('all', {});
@@ -30,35 +30,32 @@ const limit = (scope: string, limits: object, ifMatch = '*'): Promise<Answer> =>
 const place = (changes: object = {}, client = api): Promise<Answer> => client.post('/v1/orders', client.terms({ ...changes }));
 
 describe('the kill switch', () => {
-  it.each(['all', 'the account'])(
-    'of %s denies the very next order and lets those that are there be cancelled',
-    async (which) => {
-      const scope = which === 'all' ? 'all' : api.account;
-      const before = await place();
-      const { status, body } = await setSwitch(scope, 'halted', 'runaway strategy');
-      expect([status, controlsResponse.parse(body)]).toEqual([
-        200,
-        { scope, trading: 'halted', reason: 'runaway strategy', limits: {}, version: 1 },
-      ]);
-      const denied = await place();
-      expect([denied.status, denied.body]).toMatchObject([
-        422,
-        { rule: 'trading-halted', figures: { scope, reason: 'runaway strategy' } },
-      ]);
-      expect((await api.post(`/v1/orders/${String(before.body['id'])}/cancel`)).status).toBe(202);
-      expect((await setSwitch(scope, 'resumed')).body['trading']).toBe('resumed');
-      expect((await place()).body['status']).toBe('pendingNew');
-    },
-  );
+  it.each(['all', 'the account'])('of %s denies the very next order and lets existing ones be cancelled', async (which) => {
+    const scope = which === 'all' ? 'all' : api.account;
+    const before = await place();
+    const { status, body } = await setSwitch(scope, 'halted', 'runaway strategy');
+    expect([status, controlsResponse.parse(body)]).toEqual([
+      200,
+      { scope, trading: 'halted', reason: 'runaway strategy', limits: {}, version: 1 },
+    ]);
+    const denied = await place();
+    expect([denied.status, denied.body]).toMatchObject([
+      422,
+      { rule: 'trading-halted', figures: { scope, reason: 'runaway strategy' } },
+    ]);
+    expect((await api.post(`/v1/orders/${String(before.body['id'])}/cancel`)).status).toBe(202);
+    expect((await setSwitch(scope, 'resumed')).body['trading']).toBe('resumed');
+    expect((await place()).body['status']).toBe('pendingNew');
+  });
 
-  it('of one account is none of another’s', async () => {
+  it('of one account does not affect another', async () => {
     const other = await service.newClient();
     await other.deposit('100000');
     await setSwitch(api.account, 'halted');
     expect((await place({}, other)).body['status']).toBe('pendingNew');
   });
 
-  it('holds at once in another process too, and refuses the new terms of a replace', async () => {
+  it('applies at once in another process too, and refuses the new terms of a replace', async () => {
     const second = await RunningCommandApi.beside(api.around);
     const client = await second.newClient();
     await client.deposit('100000');
@@ -69,7 +66,7 @@ describe('the kill switch', () => {
     await second.stopService();
   });
 
-  it('set again stores nothing; who set it, and why, is on record', async () => {
+  it('set again stores nothing; who set it, and why, is recorded', async () => {
     const scope = api.account;
     await setSwitch(scope, 'halted', 'first');
     expect((await setSwitch(scope, 'halted', 'second')).body).toMatchObject({ reason: 'first', version: 1 });
@@ -96,7 +93,7 @@ describe('the kill switch', () => {
     expect(await api.stored()).toBe(before);
   });
 
-  it('of an account that is not there is refused: 404, for it would look like one that holds', async () => {
+  it('of an account that does not exist is refused: 404, because it would look like one that works', async () => {
     const answers = [await setSwitch(freshId(), 'halted'), await limit(freshId(), { maxOrderQuantity: '1' })];
     expect(answers.map(({ status, body }) => [status, body['errors']])).toMatchObject([
       [404, [{ pointer: '#/scope' }]],
@@ -106,7 +103,7 @@ describe('the kill switch', () => {
 });
 
 describe('limits', () => {
-  it('deny what is beyond them, with the figures; the tightest of those for all and for the account counts', async () => {
+  it('deny orders beyond them, with the figures; the tighter of those for all and for the account applies', async () => {
     expect(await limit('all', { maxOrderQuantity: '50', priceCollarPercent: '2' })).toMatchObject({
       status: 200,
       body: { scope: 'all', limits: { maxOrderQuantity: '50', priceCollarPercent: '2' } },
@@ -126,14 +123,14 @@ describe('limits', () => {
     ]);
   });
 
-  it('are replaced as a whole: what is absent is not limited any more', async () => {
+  it('are replaced as a whole: an absent limit no longer applies', async () => {
     await limit(api.account, { maxOrderQuantity: '1' });
     expect((await place()).body['rule']).toBe('max-order-quantity');
     expect((await limit(api.account, {})).body).toMatchObject({ limits: {}, version: 2 });
     expect((await place()).body['status']).toBe('pendingNew');
   });
 
-  it('are replaced by who says which ones: 428 without If-Match, 412 with an old one, and what there is', async () => {
+  it('are replaced only with If-Match: 428 without it, 412 with an old one, both with the current limits', async () => {
     const path = `/v1/admin/limits/${api.account}`;
     const first = await limit(api.account, { maxOrderQuantity: '7' }, '"0"');
     expect([first.status, first.headers.get('etag')]).toEqual([200, '"1"']);
@@ -156,9 +153,9 @@ describe('the rules', () => {
     ['an unknown symbol', { symbol: 'NONE' }, 'unknown-symbol'],
     ['a halted symbol', { symbol: 'HALT' }, 'halted-symbol'],
     ['a price between two ticks', { limitPrice: '100.001' }, 'wrong-tick'],
-    ['half a share where lots are whole', { quantity: '0.5' }, 'wrong-lot'],
-    ['a limit that is far above the market', { limitPrice: '110.01' }, 'price-collar'],
-    ['more than any order may have', { quantity: '1000000001' }, 'max-order-quantity'],
+    ['half a share when lots are whole shares', { quantity: '0.5' }, 'wrong-lot'],
+    ['a limit far above the market', { limitPrice: '110.01' }, 'price-collar'],
+    ['more shares than any order may have', { quantity: '1000000001' }, 'max-order-quantity'],
   ])('deny %s: 422 with the rule, and the same again', async (_name, changes, rule) => {
     const terms = api.terms({ ...changes });
     const { status, body } = await api.post('/v1/orders', terms);
@@ -167,7 +164,7 @@ describe('the rules', () => {
     expect(again).toMatchObject({ status: 422, body: { id: body['id'], rule, figures: body['figures'] } });
   });
 
-  it('deny nothing while nobody has published any price: 503, and the name is not spent', async () => {
+  it('deny nothing while no price is published: 503, and the name stays free', async () => {
     const other = await RunningCommandApi.beside({
       ...api.around,
       kafka: await createTestKafka({ declarations: [topics.marketData] }),
@@ -186,13 +183,13 @@ describe('the rules', () => {
     expect((await api.as(client.account, client.bearerText).post('/v1/orders', { ...terms, symbol: 'ACME' })).status).toBe(201);
   });
 
-  it('deny an order of an account that the token names and nobody opened', async () => {
+  it('deny an order of an account that the token names but that was never opened', async () => {
     const named = freshId();
     const client = api.as(named, await api.bearer([named]));
     expect((await place({}, client)).body).toMatchObject({ status: 422, rule: 'no-such-account' });
   });
 
-  it('deny what trades at once while the market is closed, and let the rest wait', async () => {
+  it('deny orders that trade at once while the market is closed, and let the rest wait', async () => {
     const soon = new Date(Date.now() + 3_600_000).toISOString();
     await service.market({ kind: 'session', isOpen: false, nextOpen: soon, nextClose: soon, at: new Date().toISOString() });
     const statusOf = async (changes: object) => {
@@ -206,7 +203,7 @@ describe('the rules', () => {
   });
 });
 
-describe('what can’t be judged', () => {
+describe('an order that can’t be decided', () => {
   const pricedAt = new Date(Date.now() - 61_000).toISOString();
   const market = { type: 'market', limitPrice: undefined };
   const problem = ({ status, headers, body }: Answer) => [
@@ -217,7 +214,7 @@ describe('what can’t be judged', () => {
   const unavailable = [503, '1', 'prices-unavailable'];
   afterEach(() => service.market(sampleSession(), sampleQuote()));
 
-  it('by an old price is answered 503 and not stored; what needs no price goes on', async () => {
+  it('because of an old price is answered 503 and not stored; orders that need no price are accepted', async () => {
     const before = await place();
     await service.market(sampleQuote({ pricedAt }));
     const stored = await api.stored();
@@ -230,7 +227,7 @@ describe('what can’t be judged', () => {
     expect((await api.post(`/v1/orders/${String(before.body['id'])}/cancel`)).status).toBe(202);
   });
 
-  it('by a session that is over is answered 503 where it counts', async () => {
+  it('because its session is over is answered 503 if that matters', async () => {
     const over = new Date(Date.now() - 1000).toISOString();
     await service.market(sampleSession({ nextClose: over }));
     expect(problem(await place(market))).toEqual(unavailable);
@@ -238,7 +235,7 @@ describe('what can’t be judged', () => {
     expect((await place({ timeInForce: 'gtc' })).status).toBe(201);
   });
 
-  it('is what was stored already: a repeat is answered as ever', async () => {
+  it('but was already stored is answered as a repeat', async () => {
     const terms = api.terms(market);
     const first = await api.post('/v1/orders', terms);
     await service.market(sampleQuote({ pricedAt }));

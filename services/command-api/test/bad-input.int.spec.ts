@@ -15,14 +15,14 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-/** Whatever came in, it left nothing behind. */
+/** Bad input leaves nothing behind. */
 afterEach(async () => expect(await api.stored()).toBe(before));
 
 describe('terms that break a rule', () => {
   it.each<[string, Record<string, unknown>, string, string]>([
     ['an unknown field', { surprise: 1 }, '#/surprise', 'unknown-field'],
     ['an unknown field with a strange name', { 'a/b~c': 1 }, '#/a~1b~0c', 'unknown-field'],
-    ['a field called like what objects inherit', { constructor: {} }, '#/constructor', 'unknown-field'],
+    ['a field with a name that objects inherit', { constructor: {} }, '#/constructor', 'unknown-field'],
     ['a number for a decimal', { quantity: 10 }, '#/quantity', 'wrong-type'],
     ['null', { symbol: null }, '#/symbol', 'wrong-type'],
     ['a list', { side: ['buy'] }, '#/side', 'not-one-of'],
@@ -34,7 +34,7 @@ describe('terms that break a rule', () => {
     ['a zero quantity', { quantity: '0.000' }, '#/quantity', 'not-positive'],
     ['a quantity of 40 digits', { quantity: '9'.repeat(40) }, '#/quantity', 'too-many-integer-digits'],
     ['a quantity of 10 places', { quantity: '1.0000000001' }, '#/quantity', 'too-many-decimal-places'],
-    ['a quantity that is no number', { quantity: 'NaN' }, '#/quantity', 'not-a-decimal'],
+    ['a quantity that is not a number', { quantity: 'NaN' }, '#/quantity', 'not-a-decimal'],
     ['a quantity of 10,000 digits', { quantity: '9'.repeat(10_000) }, '#/quantity', 'too-large'],
     ['a quantity of 65 digits', { quantity: '0'.repeat(65) }, '#/quantity', 'too-large'],
     ['a limit price on a market order', { type: 'market' }, '#/limitPrice', 'not-allowed-by-type'],
@@ -47,14 +47,14 @@ describe('terms that break a rule', () => {
     ['an empty clientOrderId', { clientOrderId: '' }, '#/clientOrderId', 'bad-shape'],
     ['a clientOrderId of 49', { clientOrderId: 'x'.repeat(49) }, '#/clientOrderId', 'bad-shape'],
     ['a clientOrderId beyond ASCII', { clientOrderId: 'naïve' }, '#/clientOrderId', 'bad-shape'],
-    ['an account that is no UUID', { accountId: 'mine' }, '#/accountId', 'bad-shape'],
+    ['an account that is not a UUID', { accountId: 'mine' }, '#/accountId', 'bad-shape'],
   ])('%s', async (_name, changes, pointer, code) => {
     const answer = await api.post('/v1/orders', api.terms(changes));
     expectProblem(answer, 400, 'invalid-request');
     expect(answer.body['errors']).toEqual([{ pointer, code, detail: expect.any(String) }]);
   });
 
-  it('are told all at once', async () => {
+  it('are reported all at once', async () => {
     const answer = await api.post('/v1/orders', api.terms({ quantity: '0', symbol: '?', stopPrice: 'x' }));
     const faults = (answer.body['errors'] as { pointer: string; code: string }[]).map(
       ({ pointer, code }) => `${pointer} ${code}`,
@@ -91,7 +91,7 @@ describe('terms that break a rule', () => {
   });
 });
 
-describe('text that no database keeps', () => {
+describe('text that no database can store', () => {
   const names = ['accountId', 'clientOrderId', 'symbol', 'side', 'type', 'quantity', 'limitPrice', 'stopPrice', 'timeInForce'];
 
   it.each(['\\u0000', '\\ud800', '\\udfff'])('%s in each string of an order', async (escape) => {
@@ -113,10 +113,10 @@ describe('text that no database keeps', () => {
   });
 });
 
-describe('a body that is none', () => {
+describe('an invalid body', () => {
   it.each<[string, string | undefined, string, Sending?]>([
     ['broken JSON', '{"accountId": ', 'invalid-json'],
-    ['no JSON at all', 'quantity=1', 'invalid-json'],
+    ['not JSON at all', 'quantity=1', 'invalid-json'],
     ['a member that would change a prototype', '{"__proto__": {"admin": true}}', 'invalid-json'],
     ['a list', '[]', 'invalid-request'],
     ['a text', '"order"', 'invalid-request'],
@@ -130,7 +130,7 @@ describe('a body that is none', () => {
     expect(error?.pointer).toMatch(/^#/);
   });
 
-  it('1 MiB is refused by its size, with or without a length', async () => {
+  it('of 1 MiB is refused for its size, with or without a length', async () => {
     const large = JSON.stringify(api.terms({ symbol: 'A'.repeat(1024 * 1024) }));
     const refused = await api.post('/v1/orders', large);
     expectProblem(refused, 413, 'body-too-large');
@@ -144,7 +144,7 @@ describe('a body that is none', () => {
     expect([answer.status, answer.headers.get('content-type')]).toEqual([413, 'application/problem+json']);
   });
 
-  it('another media type is refused', async () => {
+  it('of another media type is refused', async () => {
     const answer = await api.post('/v1/orders', 'quantity=1', {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
     });
@@ -153,13 +153,13 @@ describe('a body that is none', () => {
   });
 });
 
-describe('a caller who is not known', () => {
+describe('an unknown caller', () => {
   const good = () => ({ accounts: [api.account] });
   it.each<[string, () => Promise<string | null>, string]>([
     ['no token', () => Promise.resolve(null), 'missing-token'],
     ['another scheme', () => Promise.resolve('Basic dXNlcjpwYXNz'), 'invalid-token'],
     ['a broken token', async () => `${await api.bearer([api.account])}x`, 'invalid-token'],
-    ['no token at all', () => Promise.resolve('Bearer not.a.token'), 'invalid-token'],
+    ['text that is not a token', () => Promise.resolve('Bearer not.a.token'), 'invalid-token'],
     ['an expired token', async () => `Bearer ${await api.issuer.token({ ...good(), expiresIn: -60 })}`, 'expired-token'],
     ['a foreign key', async () => `Bearer ${await api.issuer.token({ ...good(), foreignKey: true })}`, 'invalid-token'],
     ['another audience', async () => `Bearer ${await api.issuer.token({ ...good(), audience: 'bank' })}`, 'invalid-token'],
@@ -179,8 +179,8 @@ describe('a caller who is not known', () => {
   });
 });
 
-describe('an order that is not there', () => {
-  it('an id that is no UUID', async () => {
+describe('an order that does not exist', () => {
+  it('has an id that is not a UUID', async () => {
     for (const id of ['7', 'null', '%00', '%ED%A0%80', `${orderId}0`, `${orderId}'--`]) {
       const answer = await api.post(`/v1/orders/${id}/cancel`, {});
       expect([answer.status, answer.headers.get('content-type')]).toEqual([400, 'application/problem+json']);
@@ -190,16 +190,16 @@ describe('an order that is not there', () => {
     }
   });
 
-  it('an unknown id', async () => {
+  it('has an unknown id', async () => {
     const answer = await api.post('/v1/orders/0190a6e0-0000-7000-8000-00000000dead/cancel', {});
     expectProblem(answer, 404, 'order-not-found');
     expect(answer.body['errors']).toMatchObject([{ pointer: '#/id', in: 'path', code: 'not-found' }]);
   });
 
-  it('an unknown path', async () => expectProblem(await api.post('/v1/nothing', {}), 404, 'no-such-route'));
+  it('has an unknown path', async () => expectProblem(await api.post('/v1/nothing', {}), 404, 'no-such-route'));
 });
 
-it('a line that is no HTTP is answered too', async () => {
+it('a line that is not HTTP is answered too', async () => {
   const { hostname, port } = new URL(api.url);
   const answer = await new Promise<string>((resolve) => {
     let text = '';
@@ -247,7 +247,7 @@ describe('generated garbage', () => {
     text.map((each) => `/v1/orders/${encodeURIComponent(each.toWellFormed())}/cancel`),
   );
 
-  it('is a problem of the client’s, never of the service’s, and leaves nothing behind', async () => {
+  it('is answered as the client’s fault, never the service’s, and leaves nothing behind', async () => {
     await fc.assert(
       fc.asyncProperty(path, body, headers, async (where, sent, also) => {
         const fine = where === '/v1/orders' && isFine(sent);
@@ -264,7 +264,7 @@ describe('generated garbage', () => {
     );
   }, 60_000);
 
-  it('is no caller, whatever the Authorization header holds', async () => {
+  it('in the Authorization header is never a caller', async () => {
     const part = fc.base64String({ maxLength: 40 }).map((each) => each.replaceAll(/[+/=]/g, '_'));
     const token = fc.tuple(part, part, part).map((parts) => `Bearer ${parts.join('.')}`);
     await fc.assert(
@@ -275,7 +275,7 @@ describe('generated garbage', () => {
     );
   }, 60_000);
 
-  /** A generated body may happen to be an order: then it may be stored. */
+  /** A generated body may happen to be a valid order, which may be stored. */
   function isFine(sent: string): boolean {
     try {
       return placeOrderBody.safeParse(JSON.parse(sent)).success;

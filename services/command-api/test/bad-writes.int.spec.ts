@@ -16,10 +16,10 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-/** Whatever came in, it left nothing behind. */
+/** Bad input leaves nothing behind. */
 afterEach(async () => expect(await api.stored()).toBe(before));
 
-/** A route and a body that is fine on it; `as` an operator where it is theirs. */
+/** A route and a valid body for it. */
 interface Route {
   readonly path: () => string;
   readonly good: Readonly<Record<string, unknown>>;
@@ -52,7 +52,7 @@ function send(name: keyof typeof routes, body: unknown, sending: Sending = {}): 
 describe('a field that breaks a rule', () => {
   it.each<[keyof typeof routes, string, Record<string, unknown>, string]>([
     ['open', 'an unknown currency', { currency: 'EUR' }, '#/currency not-one-of'],
-    ['open', 'another spelling of one', { currency: 'usd' }, '#/currency not-one-of'],
+    ['open', 'another spelling of a currency', { currency: 'usd' }, '#/currency not-one-of'],
     ['open', 'a name that is empty', { name: '' }, '#/name too-small'],
     ['open', 'a name of 201', { name: 'x'.repeat(201) }, '#/name too-large'],
     ['open', 'an owner', { owner: 'somebody' }, '#/owner unknown-field'],
@@ -60,8 +60,8 @@ describe('a field that breaks a rule', () => {
     ['deposit', 'nothing, spelled longer', { amount: '0.00' }, '#/amount not-positive'],
     ['deposit', 'less than nothing', { amount: '-1' }, '#/amount not-positive'],
     ['deposit', 'a tenth of a cent', { amount: '1.001' }, '#/amount too-many-decimal-places'],
-    ['deposit', 'what is no number', { amount: 'ten' }, '#/amount not-a-decimal'],
-    ['deposit', 'a number that is no text', { amount: 10 }, '#/amount wrong-type'],
+    ['deposit', 'text that is not a number', { amount: 'ten' }, '#/amount not-a-decimal'],
+    ['deposit', 'a number instead of text', { amount: 10 }, '#/amount wrong-type'],
     ['deposit', 'no amount', { amount: undefined }, '#/amount missing'],
     ['deposit', 'more than 19 digits', { amount: '1'.repeat(20) }, '#/amount too-many-integer-digits'],
     ['deposit', 'a reference of 201', { reference: 'x'.repeat(201) }, '#/reference too-large'],
@@ -75,13 +75,13 @@ describe('a field that breaks a rule', () => {
     ['grant', 'no subject', { subject: undefined }, '#/subject missing'],
     ['grant', 'an empty subject', { subject: '' }, '#/subject too-small'],
     ['grant', 'a subject of 256', { subject: 'x'.repeat(256) }, '#/subject too-large'],
-    ['halt', 'a scope that is neither', { scope: 'everybody' }, '#/scope invalid-format'],
+    ['halt', 'an invalid scope', { scope: 'everybody' }, '#/scope invalid-format'],
     ['halt', 'no scope', { scope: undefined }, '#/scope missing'],
-    ['halt', 'another word', { trading: 'off' }, '#/trading not-one-of'],
+    ['halt', 'an invalid value', { trading: 'off' }, '#/trading not-one-of'],
     ['halt', 'no reason', { reason: undefined }, '#/reason missing'],
     ['halt', 'an empty reason', { reason: '' }, '#/reason too-small'],
     ['limit', 'a limit of nothing', { maxOrderValue: '0' }, '#/maxOrderValue not-positive'],
-    ['limit', 'a limit that is no number', { maxOrderQuantity: 'many' }, '#/maxOrderQuantity not-a-decimal'],
+    ['limit', 'a limit that is not a number', { maxOrderQuantity: 'many' }, '#/maxOrderQuantity not-a-decimal'],
     ['limit', 'an unknown limit', { maxLoss: '1' }, '#/maxLoss unknown-field'],
   ])('%s: %s', async (name, _what, changes, fault) => {
     const answer = await send(name, { ...routes[name].good, ...changes });
@@ -92,7 +92,7 @@ describe('a field that breaks a rule', () => {
 });
 
 describe('on every route', () => {
-  it.each(names)('%s: what is no body of JSON', async (name) => {
+  it.each(names)('%s: a body that is not JSON', async (name) => {
     expectProblem(await send(name, '{"a": '), 400, 'invalid-json');
     for (const body of ['[]', 'null', '"text"', '7']) expectProblem(await send(name, body), 400, 'invalid-request');
     const typed = await send(name, 'a=1', { headers: { 'content-type': 'application/x-www-form-urlencoded' } });
@@ -100,7 +100,7 @@ describe('on every route', () => {
     expectProblem(await send(name, JSON.stringify({ x: 'x'.repeat(70_000) })), 413, 'body-too-large');
   });
 
-  it.each(names)('%s: text that no database keeps', async (name) => {
+  it.each(names)('%s: text that no database can store', async (name) => {
     for (const escape of ['\\u0000', '\\ud800']) {
       const answer = await send(name, JSON.stringify({ ...routes[name].good, note: '@' }).replace('@', escape));
       expectProblem(answer, 400, 'invalid-request');
@@ -108,7 +108,7 @@ describe('on every route', () => {
     }
   });
 
-  it.each(names)('%s: nobody, or somebody whose token is none', async (name) => {
+  it.each(names)('%s: no token, or an invalid one', async (name) => {
     expectProblem(await send(name, routes[name].good, { authorization: null }), 401, 'missing-token');
     expectProblem(await send(name, routes[name].good, { authorization: 'Bearer a.b.c' }), 401, 'invalid-token');
   });
@@ -138,7 +138,7 @@ describe('a path', () => {
     ['deposits', { amount: '1' }],
     ['withdrawals', { amount: '1' }],
     ['grants', { subject: 'x' }],
-  ])('of %s with an id that is none, an unknown one, another’s', async (what, body) => {
+  ])('of %s with an invalid id, an unknown one, a foreign one', async (what, body) => {
     const isForOperators = what !== 'withdrawals';
     const role = isForOperators ? 'operator' : 'client';
     const authorization = await api.bearer([], { subject: 'stranger', role, scope: 'transfer' });
@@ -154,18 +154,18 @@ describe('a path', () => {
     }
   });
 
-  it('of a replace with an id that is none, and an unknown one', async () => {
+  it('of a replace with an invalid id and an unknown one', async () => {
     expectProblem(await api.post('/v1/orders/7/replace', { quantity: '1' }), 400, 'invalid-request');
     expectProblem(await api.post(`/v1/orders/${freshId()}/replace`, { quantity: '1' }), 404, 'order-not-found');
   });
 
-  it('of limits with a scope that is none', async () => {
+  it('of limits with an invalid scope', async () => {
     const answer = await api.post('/v1/admin/limits/everybody', {}, { authorization: operator, method: 'PUT' });
     expectProblem(answer, 400, 'invalid-request');
     expect(answer.body['errors']).toMatchObject([{ pointer: '#/scope', in: 'path' }]);
   });
 
-  it('of a grant that nobody can have', async () => {
+  it('of a grant that no subject can have', async () => {
     const path = `/v1/accounts/${api.account}/grants/${'x'.repeat(256)}`;
     const answer = await api.post(path, undefined, { authorization: operator, method: 'DELETE' });
     expectProblem(answer, 400, 'invalid-request');
@@ -173,7 +173,7 @@ describe('a path', () => {
   });
 });
 
-it('generated garbage on every route is a problem of the client’s, never of the service’s', async () => {
+it('generated garbage on every route is answered as the client’s fault, never the service’s', async () => {
   const field = fc.constantFrom(
     'amount',
     'reference',
@@ -190,7 +190,7 @@ it('generated garbage on every route is a problem of the client’s, never of th
     fc.jsonValue({ maxDepth: 3 }),
     fc.string({ unit: 'binary' }),
   );
-  // Its own name is no field of any body: nothing of this is ever fine.
+  // The generated name is not a field of any body, so none of these is ever valid.
   const body = fc.oneof(
     fc.dictionary(field, value).map((each) => JSON.stringify({ ...each, garbage: true })),
     fc.string({ unit: 'binary' }).map((each) => `${each}{`),

@@ -9,7 +9,7 @@ afterAll(() => api.stop());
 const placed = async (): Promise<string> => (await api.post('/v1/orders', api.terms())).body['id'] as string;
 
 describe('POST /v1/orders/{id}/cancel', () => {
-  it('answers 202 with the order, which shows pendingCancel and why', async () => {
+  it('answers 202 with the order, which shows pendingCancel and the reason', async () => {
     const id = await placed();
     const { status, headers, body } = await api.post(`/v1/orders/${id}/cancel`, { reason: 'changed my mind' });
     expect(status).toBe(202);
@@ -42,7 +42,7 @@ describe('POST /v1/orders/{id}/cancel', () => {
     expect(await api.stored()).toBe(before);
   });
 
-  it('answers the same 202 when the same Idempotency-Key comes again, also after other keys were refused', async () => {
+  it('answers the same 202 to a repeated Idempotency-Key, even after other keys were refused', async () => {
     const id = await placed();
     const cancel = (key: string, reason = 'no') =>
       api.post(`/v1/orders/${id}/cancel`, { reason }, { headers: { 'idempotency-key': key } });
@@ -54,7 +54,7 @@ describe('POST /v1/orders/{id}/cancel', () => {
     expect([reused.status, reused.body['type']]).toEqual([422, 'https://tradecore.dev/problems/idempotency-key-reused']);
   });
 
-  it('answers 412 where the order has another version than If-Match names; a repeat of what was done is no change', async () => {
+  it('answers 412 if the order’s version does not match If-Match; a repeat is still answered', async () => {
     const id = await placed();
     const cancel = (etag: string) =>
       api.post(`/v1/orders/${id}/cancel`, {}, { headers: { 'idempotency-key': 'key', 'if-match': etag } });
@@ -67,7 +67,7 @@ describe('POST /v1/orders/{id}/cancel', () => {
     expect([(await cancel('"1", "2"')).status, (await cancel('"2"')).status]).toEqual([202, 202]);
   });
 
-  it('is stored once when it is sent 10 times at once: one 202 without a key, all 202 with one', async () => {
+  it('is stored once when sent 10 times at once: one 202 without a key, all 202 with one', async () => {
     const statuses = async (id: string, headers = {}) =>
       (await Promise.all(Array.from({ length: 10 }, () => api.post(`/v1/orders/${id}/cancel`, {}, { headers }))))
         .map((each) => each.status)
@@ -79,7 +79,7 @@ describe('POST /v1/orders/{id}/cancel', () => {
     expect(await api.stored()).toBe(before + 2);
   });
 
-  it('answers 404 to whoever does not own the order, as if it were not there', async () => {
+  it('answers 404 to a caller who does not own the order, as if it did not exist', async () => {
     const id = await placed();
     const before = await api.stored();
     const stranger = await api.bearer([freshId()]);
@@ -91,7 +91,7 @@ describe('POST /v1/orders/{id}/cancel', () => {
     expect(await api.stored()).toBe(before);
   });
 
-  it('leaves a repeated placement what it was: the same order, now pendingCancel', async () => {
+  it('leaves a repeated placement unchanged: the same order, now pendingCancel', async () => {
     const terms = api.terms();
     const { body } = await api.post('/v1/orders', terms);
     await api.post(`/v1/orders/${String(body['id'])}/cancel`);

@@ -1,7 +1,7 @@
 import { problemResponse } from '@tradecore/api';
 import type { Answer } from './running-command-api.ts';
 
-/** The answer is a problem document of this status and code, with all that one must have. */
+/** Checks that the answer is a complete problem document with this status and code. */
 export function expectProblem(answer: Answer, status: number, code: string): void {
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
   expect(problemResponse.parse(answer.body)).toMatchObject({

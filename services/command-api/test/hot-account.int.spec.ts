@@ -21,7 +21,7 @@ afterAll(async () => {
   await one?.stop();
 });
 
-/** One client of both processes, with so much money. */
+/** One client of both processes, with this much money. */
 async function client(money: string): Promise<[RunningCommandApi, RunningCommandApi]> {
   const here = await one.newClient();
   await here.deposit(money);
@@ -37,8 +37,8 @@ async function accountOf({ database, account }: RunningCommandApi): Promise<Acco
   return store.loadAggregate(Account, account);
 }
 
-describe('one account that many orders want', () => {
-  it('pays for exactly as many as it has money for; each of the others hears what was needed and what was there', async () => {
+describe('one account with many orders', () => {
+  it('pays for exactly as many as it has money for; the others are told what was needed and available', async () => {
     const [here, there] = await client('5100'); // each takes 100 and a fee of a few cents
     const answers = await Promise.all(Array.from({ length: 100 }, () => [place(here), place(there)]).flat());
     const account = await accountOf(here);
@@ -55,7 +55,7 @@ describe('one account that many orders want', () => {
     }
   });
 
-  it('settles while it is asked: no deadlock, nothing refused as busy, and the books balance', async () => {
+  it('settles under load: no deadlock, nothing refused as busy, and the books balance', async () => {
     const [here, there] = await client('1000000');
     const settlements = new Settlements(saga, here.account);
     const placed: string[] = [];
@@ -85,7 +85,7 @@ describe('one account that many orders want', () => {
     await settlements.close();
   }, 60_000);
 
-  it('that is held for a second by somebody else is waited for', async () => {
+  it('that another process locks for a second is waited for', async () => {
     const [here] = await client('1000');
     const holder = saga.createQueryRunner();
     await holder.startTransaction();
@@ -102,7 +102,7 @@ describe('one account that many orders want', () => {
 
 const filled = [{ says: 'accepted' }, { says: 'executed', quantity: '1', price: '100' }] as const;
 
-/** A store whose saves stand still until `open` is called. */
+/** A store whose saves block until `open` is called. */
 class StalledStore extends PostgresEventStore {
   readonly #gate = Promise.withResolvers<void>();
   stalled = 0;
@@ -119,35 +119,32 @@ class StalledStore extends PostgresEventStore {
 }
 
 describe('a kill switch', () => {
-  it.each(['all', 'the account'])(
-    'of %s that is acknowledged while saves stand still: nothing is placed after it',
-    async (which) => {
-      const [here] = await client('1000');
-      const dataSource = await one.database.dataSourceFor('command-api');
-      const store = new StalledStore({ dataSource, catalogue });
-      const useCases = new UseCases(store);
-      const scope = which === 'all' ? 'all' : here.account;
-      const operator = await one.bearer([], { role: 'operator' });
-      const setSwitch = (trading: string) =>
-        one.post('/v1/admin/kill-switch', { scope, trading, reason: 'test' }, { authorization: operator });
-      const owner = { subject: 'any', accounts: [here.account], role: 'client', scopes: ['trade'], expiresAt: Infinity } as const;
-      const terms = here.terms(small) as never;
-      const placing = requested(() => useCases.placeOrder.execute({ caller: owner, terms }));
-      while (store.stalled === 0) await sleep(5);
-      expect((await setSwitch('halted')).status).toBe(200);
-      store.open();
-      const { outcome, history } = await placing;
-      expect([outcome, history[1]?.data]).toMatchObject(['denied', { rule: 'trading-halted' }]);
-      expect((await accountOf(here)).reservations).toEqual([]);
-      await setSwitch('resumed');
-      expect(
-        outcomesOf(
-          await Promise.allSettled([
-            requested(() => useCases.placeOrder.execute({ caller: owner, terms: here.terms(small) as never })),
-          ]),
-        ),
-      ).toEqual(['placed']);
-      await store.close();
-    },
-  );
+  it.each(['all', 'the account'])('of %s that is acknowledged while saves block: nothing is placed after it', async (which) => {
+    const [here] = await client('1000');
+    const dataSource = await one.database.dataSourceFor('command-api');
+    const store = new StalledStore({ dataSource, catalogue });
+    const useCases = new UseCases(store);
+    const scope = which === 'all' ? 'all' : here.account;
+    const operator = await one.bearer([], { role: 'operator' });
+    const setSwitch = (trading: string) =>
+      one.post('/v1/admin/kill-switch', { scope, trading, reason: 'test' }, { authorization: operator });
+    const owner = { subject: 'any', accounts: [here.account], role: 'client', scopes: ['trade'], expiresAt: Infinity } as const;
+    const terms = here.terms(small) as never;
+    const placing = requested(() => useCases.placeOrder.execute({ caller: owner, terms }));
+    while (store.stalled === 0) await sleep(5);
+    expect((await setSwitch('halted')).status).toBe(200);
+    store.open();
+    const { outcome, history } = await placing;
+    expect([outcome, history[1]?.data]).toMatchObject(['denied', { rule: 'trading-halted' }]);
+    expect((await accountOf(here)).reservations).toEqual([]);
+    await setSwitch('resumed');
+    expect(
+      outcomesOf(
+        await Promise.allSettled([
+          requested(() => useCases.placeOrder.execute({ caller: owner, terms: here.terms(small) as never })),
+        ]),
+      ),
+    ).toEqual(['placed']);
+    await store.close();
+  });
 });

@@ -18,7 +18,7 @@ describe('a process without Kafka', () => {
     expect((await fetch(new URL('/health/ready', away.adminUrl))).status).toBe(200);
   });
 
-  it('answers orders and replaces 503, for it has read no market data, and stores nothing', async () => {
+  it('answers orders and replaces 503, because it has read no market data, and stores nothing', async () => {
     const id = await api.working();
     const before = await api.stored();
     const answers = [
@@ -32,7 +32,7 @@ describe('a process without Kafka', () => {
     expect(await api.stored()).toBe(before);
   });
 
-  it('takes cancels and money as ever, and knows a repeat', async () => {
+  it('accepts cancels and money, and recognises a repeat', async () => {
     const terms = api.terms();
     const { body } = await api.post('/v1/orders', terms);
     expect(await away.post('/v1/orders', terms)).toMatchObject({ status: 200, body });
@@ -40,7 +40,7 @@ describe('a process without Kafka', () => {
     expect((await away.payIn({ amount: '1' })).status).toBe(201);
   });
 
-  it('denies what needs no market to be denied', async () => {
+  it('denies an order if that needs no market data', async () => {
     const operator = await api.bearer([], { role: 'operator' });
     const setSwitch = (trading: string) =>
       away.post('/v1/admin/kill-switch', { scope: 'all', trading, reason: 'test' }, { authorization: operator });

@@ -11,7 +11,7 @@ const limits = {
 const plenty = { LIMIT_ORDERS: '1000/1000' };
 
 let api: RunningCommandApi;
-/** The same without a limit of its rate. */
+/** The same without a rate limit. */
 let fast: RunningCommandApi;
 
 beforeAll(async () => {
@@ -23,7 +23,7 @@ afterAll(async () => {
   await api.stop();
 });
 
-/** A client of the one that has no limit of its rate, with money. */
+/** A client, with money, of the service without a rate limit. */
 async function newClient(): Promise<RunningCommandApi> {
   const { account, bearerText } = await api.newClient();
   const client = fast.as(account, bearerText);
@@ -36,7 +36,7 @@ const statuses = (answers: readonly Answer[]): number[] => answers.map(({ status
 const several = <T>(count: number, work: () => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: count }, work));
 
 describe('the rate of orders', () => {
-  it('is that of a subject, with a burst: 429 says when to come back, and others go on', async () => {
+  it('is limited per subject, with a burst: 429 says when to retry, and others continue', async () => {
     const [one, other] = [await api.newClient(), await api.newClient()];
     const answers = await several(20, () => place(one));
     expect(statuses(answers).slice(0, 3)).toEqual([422, 422, 422]);
@@ -59,7 +59,7 @@ describe('the rate of orders', () => {
     expect([answers[0], answers.at(-1)]).toEqual([403, 429]);
   });
 
-  it('is that of an account too, whoever uses it; a stranger who names it spends nothing of it', async () => {
+  it('is limited per account too, whoever uses it; a stranger who names it does not count', async () => {
     const owner = await api.newClient();
     const users = await several(20, async () =>
       owner.as(owner.account, await api.bearer([owner.account], { subject: freshId() })),
@@ -71,11 +71,11 @@ describe('the rate of orders', () => {
     expect(answers.find(({ status }) => status === 429)?.body).toMatchObject({ of: 'account' });
   });
 
-  it('is one for all processes: Redis counts', async () => {
+  it('is shared by all processes: Redis counts', async () => {
     const second = await RunningCommandApi.beside(api.around, { ...limits, ...plenty });
     const left = async (process: RunningCommandApi, { account, bearerText }: RunningCommandApi): Promise<number> =>
       Number((await place(process.as(account, bearerText))).headers.get('ratelimit-remaining'));
-    // The first request of a client to each of them; a new second may begin between the two.
+    // The client's first request to each process; a new second may start between the two.
     let [here, there] = [0, 0];
     for (let tries = 0; tries < 10 && there >= here; tries += 1) {
       const client = await api.newClient();
@@ -85,7 +85,7 @@ describe('the rate of orders', () => {
     await second.stopService();
   });
 
-  it('stops no cancel and no kill switch', async () => {
+  it('does not limit cancels and the kill switch', async () => {
     const client = await newClient();
     const id = await client.working();
     const operator = await api.bearer([], { subject: freshId(), role: 'operator' });
@@ -102,7 +102,7 @@ describe('the rate of orders', () => {
 });
 
 describe('while Redis is away or slow', () => {
-  it.each(['refuses', 'takes and says nothing'])('and %s, each process counts for itself', async (how) => {
+  it.each(['refuses', 'accepts and never answers'])('and %s, each process counts for itself', async (how) => {
     const silent = createServer().listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { port } = silent.address() as { port: number };
@@ -144,8 +144,8 @@ describe('while Redis is away or slow', () => {
   });
 });
 
-describe('what one client may have at the same time', () => {
-  it('is so many open orders of an account, also of those that come together; what ends makes room', async () => {
+describe('the limit per client', () => {
+  it('applies to open orders of an account, even when sent together; an ended order makes room', async () => {
     const client = await newClient();
     const answers = await several(6, () => place(client));
     expect(statuses(answers)).toEqual([201, 201, 201, 201, 409, 409]);
@@ -157,7 +157,7 @@ describe('what one client may have at the same time', () => {
     expect((await place(client)).status).toBe(201);
   });
 
-  it('is so many revisions of an order', async () => {
+  it('applies to revisions of an order', async () => {
     const client = await newClient();
     const id = await client.working();
     const stored = await api.stored();
@@ -166,7 +166,7 @@ describe('what one client may have at the same time', () => {
     expect(await api.stored()).toBe(stored);
   });
 
-  it('is so many accounts of a subject, also of those that come together; a repeat is none', async () => {
+  it('applies to accounts of a subject, even when sent together; a repeat does not count', async () => {
     const authorization = await api.bearer([], { subject: freshId() });
     const open = (key: string) => fast.post('/v1/accounts', {}, { authorization, headers: { 'idempotency-key': key } });
     const answers = await Promise.all(['a', 'b', 'c', 'd'].map(open));
@@ -185,8 +185,8 @@ describe('a body', () => {
   it.each<[string, string, number, string]>([
     ['of more bytes', ' '.repeat(2049), 413, 'body-too-large'],
     ['nested deeper', '{"a":[[[]]]}', 400, 'invalid-request'],
-    ['nested as deep as can be', '['.repeat(2000), 400, 'invalid-request'],
-    ['nested in a text alone', '{"a":"[[[[\\"[[[["}', 400, 'invalid-request'],
+    ['nested as deep as possible', '['.repeat(2000), 400, 'invalid-request'],
+    ['nested in a string alone', '{"a":"[[[[\\"[[[["}', 400, 'invalid-request'],
   ])('%s is refused', async (name, body, status, code) => {
     const answer = await fast.post('/v1/accounts', body, { authorization: api.bearerText });
     expectProblem(answer, status, code);

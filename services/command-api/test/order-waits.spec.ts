@@ -5,7 +5,7 @@ import { runInContext } from '@tradecore/telemetry';
 import { Order } from '@tradecore/trading';
 import { OrderWaits } from '../src/orders/order-waits.ts';
 
-/** An order that was placed, in a store of its own, and what may happen to it. */
+/** A placed order in its own store, and what may happen to it. */
 async function placed() {
   const store = new InMemoryEventStore(catalogue);
   const order = new Order(freshId());
@@ -20,7 +20,7 @@ async function placed() {
 }
 
 describe('answers that wait', () => {
-  it('have room for 60 of a subject, and for 100: further ones may not wait, until others are done', async () => {
+  it('have room for 60 of a subject and 100 in total: others may not wait until one is done', async () => {
     const { waits, history, expire } = await placed();
     const waiting = Array.from({ length: 60 }, () => waits.until(history, 10, 'one'));
     expect(await waits.until(history, 10, 'one')).toBeUndefined();
@@ -32,7 +32,7 @@ describe('answers that wait', () => {
     expect(await waits.until(history, 0, 'one')).toEqual(history);
   });
 
-  it('go out as their order stands when the service stops, and none waits after that', async () => {
+  it('are sent with the current state when the service stops, and none waits after that', async () => {
     const { waits, history } = await placed();
     const waiting = waits.until(history, 10, 'one');
     waits.beforeApplicationShutdown();

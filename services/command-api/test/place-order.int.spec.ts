@@ -22,7 +22,7 @@ beforeAll(async () => (api = await RunningCommandApi.start()));
 afterAll(() => api.stop());
 
 describe('POST /v1/orders', () => {
-  it('answers 201 with the order as stored, its place, its version and the token to read it by', async () => {
+  it('answers 201 with the stored order, its location, its version and the token to read it with', async () => {
     const terms = api.terms({ quantity: '010.00', limitPrice: '101.500' });
     const { status, headers, body } = await api.post('/v1/orders', terms);
     const id = orderIdFor(api.account, terms['clientOrderId'] as string);
@@ -50,7 +50,7 @@ describe('POST /v1/orders', () => {
     });
   });
 
-  it('stores the order, its approval, the reservation and the step that submits it in one save, found by the name of the order', async () => {
+  it('stores the order, its approval, the reservation and the submit step in one save, found by the name of the order', async () => {
     const terms = api.terms({ quantity: '3' });
     const { body } = await api.post('/v1/orders', terms);
     const id = body['id'] as string;
@@ -87,7 +87,7 @@ describe('POST /v1/orders', () => {
     expect(of('ReservationMade').id).toBe(causedEventId(placeCommandId(id), api.account, 0));
   });
 
-  it('stores who asked, for which account, in which conversation and trace', async () => {
+  it('stores the caller, the account, the conversation and the trace', async () => {
     const correlation = '0190a6e0-0000-7000-8000-0000000000aa';
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
     const sent = { 'x-correlation-id': correlation, traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
@@ -105,7 +105,7 @@ describe('POST /v1/orders', () => {
     });
   });
 
-  it('answers the same order with 200 when the same terms come again, decimals and account spelled otherwise', async () => {
+  it('answers 200 with the same order to the same terms, even with decimals and account spelled differently', async () => {
     const terms = api.terms();
     const first = await api.post('/v1/orders', terms);
     const before = await api.stored();
@@ -116,7 +116,7 @@ describe('POST /v1/orders', () => {
     expect(await api.stored()).toBe(before);
   });
 
-  it('answers 409 that names the fields which differ, and stores nothing', async () => {
+  it('answers 409 with the fields that differ, and stores nothing', async () => {
     const terms = api.terms();
     const first = await api.post('/v1/orders', terms);
     const before = await api.stored();
@@ -147,7 +147,7 @@ describe('POST /v1/orders', () => {
     expect([other.status, other.body['differingFields']]).toEqual([422, ['quantity']]);
   });
 
-  it('makes one order of the same request sent 20 times at once', async () => {
+  it('places one order for the same request sent 20 times at once', async () => {
     const terms = api.terms();
     const before = await api.stored();
     const answers = await Promise.all(Array.from({ length: 20 }, () => api.post('/v1/orders', terms)));
@@ -156,7 +156,7 @@ describe('POST /v1/orders', () => {
     expect(await api.stored()).toBe(before + 4);
   });
 
-  it('makes one order of a request whose answer was lost and that is sent again', async () => {
+  it('places one order for a request that is sent again after its answer was lost', async () => {
     const before = await api.stored();
     const requests = await Promise.all(
       Array.from({ length: 20 }, async (_, n) => {
@@ -170,7 +170,7 @@ describe('POST /v1/orders', () => {
     expect(await api.stored()).toBe(before + 4 * requests.length);
   });
 
-  it('makes one order of 20 different requests for one name: one is accepted, the others hear what differs', async () => {
+  it('places one order for 20 different requests for one name: one is accepted, the others are told what differs', async () => {
     const terms = api.terms();
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, n) => api.post('/v1/orders', { ...terms, quantity: String(n + 1) })),
@@ -178,7 +178,7 @@ describe('POST /v1/orders', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array<number>(19).fill(409)]);
   });
 
-  it('answers 404 for an account that is not among the token’s, to operators too, and stores nothing', async () => {
+  it('answers 404 for an account that the caller may not use, to operators too, and stores nothing', async () => {
     const before = await api.stored();
     const foreign = await api.post('/v1/orders', api.terms({ accountId: '0190a6e0-0000-7000-8000-00000000beef' }));
     expect([foreign.status, foreign.body]).toEqual([
@@ -191,7 +191,7 @@ describe('POST /v1/orders', () => {
   });
 });
 
-describe('an Idempotency-Key beside a clientOrderId', () => {
+describe('an Idempotency-Key with a clientOrderId', () => {
   const place = (terms: Record<string, unknown>, key: string) =>
     api.post('/v1/orders', terms, { headers: { 'idempotency-key': key } });
   const problem = ({ status, body }: { status: number; body: Record<string, unknown> }) => [
@@ -199,7 +199,7 @@ describe('an Idempotency-Key beside a clientOrderId', () => {
     String(body['type']).split('/').at(-1),
   ];
 
-  it('is refused where another order has it, whatever names the order; the same request again is the same order', async () => {
+  it('is refused if another order has it, whatever names the order; a repeat is the same order', async () => {
     const key = freshId();
     const terms = api.terms();
     const first = await place(terms, key);
@@ -226,7 +226,7 @@ describe('an Idempotency-Key beside a clientOrderId', () => {
     expect(problem(await place({ ...terms, quantity: '3' }, freshId()))).toEqual([409, 'order-already-placed']);
   });
 
-  it('that came with a repeat is that order’s: another order is refused, the same repeat is not', async () => {
+  it('sent with a repeat belongs to that order: another order is refused, the same repeat is not', async () => {
     const key = freshId();
     const terms = api.terms();
     const first = await api.post('/v1/orders', terms);
@@ -241,7 +241,7 @@ describe('an Idempotency-Key beside a clientOrderId', () => {
     expect(await api.stored()).toBe(before);
   });
 
-  it('that comes at once with a repeat and with another order is one of both’s', async () => {
+  it('sent at once with a repeat and with another order belongs to one of them', async () => {
     for (let round = 0; round < 5; round += 1) {
       const [key, terms] = [freshId(), api.terms()];
       await api.post('/v1/orders', terms);
@@ -250,7 +250,7 @@ describe('an Idempotency-Key beside a clientOrderId', () => {
     }
   });
 
-  it('that named an order is no other order’s key', async () => {
+  it('that named an order can not be the key of another', async () => {
     const key = freshId();
     const { clientOrderId: _, ...unnamed } = api.terms();
     expect((await place(unnamed, key)).status).toBe(201);
@@ -263,7 +263,7 @@ describe('an Idempotency-Key beside a clientOrderId', () => {
     expect(problem(await place(api.terms(), key))).toEqual([422, 'idempotency-key-reused']);
   });
 
-  it('used for many orders at once makes one of them', async () => {
+  it('used for many orders at once places one of them', async () => {
     const key = freshId();
     const answers = await Promise.all(Array.from({ length: 10 }, () => place(api.terms(), key)));
     expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array<number>(9).fill(422)]);
@@ -271,7 +271,7 @@ describe('an Idempotency-Key beside a clientOrderId', () => {
 });
 
 describe('a denied order', () => {
-  it('answers 422 with its id, the rule, the figures, its place and its token; the same again the same', async () => {
+  it('is answered 422 with its id, the rule, the figures, its location and its token; so is a repeat', async () => {
     const terms = api.terms({ limitPrice: '200' });
     const before = await api.stored();
     const { status, headers, body } = await api.post('/v1/orders', terms);
@@ -296,7 +296,7 @@ describe('a denied order', () => {
     expect(await api.stored()).toBe(before + 2);
   });
 
-  it('for want of money or shares tells what is needed and what is available; the name is spent', async () => {
+  it('with insufficient money or shares states what is needed and available; its name is taken', async () => {
     const poor = await api.newClient();
     await poor.deposit('1000');
     const terms = poor.terms();

@@ -10,7 +10,7 @@ const sourceOf = (pattern: string): string =>
     .join('\n');
 const sources = sourceOf('{libs/{trading,service,event-sourcing}/src/**,services/{command-api,query-api}/src/**}/*.ts');
 
-it('the page on refusals names no code that nobody answers', () => {
+it('the page on refusals names no code that is never answered', () => {
   const named = page
     .split('\n')
     .filter((line) => line.startsWith('|'))
@@ -20,11 +20,11 @@ it('the page on refusals names no code that nobody answers', () => {
 });
 
 describe('every problem', () => {
-  /** Made of a reason in auth.ts. */
+  /** Made from a reason in auth.ts. */
   const tokens = ['missing-token', 'expired-token', 'invalid-token'];
   const pages = globSync('docs/problems/*.md', { cwd: root }).map((path) => basename(path, '.md'));
 
-  it('has a page of its own', () => {
+  it('has its own page', () => {
     const codes = [
       ...sources.matchAll(/^ *readonly code = '([a-z-]+)'/gm),
       ...sources.matchAll(/RequestRefused\(\s*\d+,\s*'([a-z-]+)'/g),
@@ -36,7 +36,7 @@ describe('every problem', () => {
     expect([...new Set(codes)].filter((code) => !pages.includes(code))).toEqual([]);
   });
 
-  it('that has a page is answered by somebody', () => {
+  it('with a page is answered somewhere', () => {
     expect(pages.filter((code) => !tokens.includes(code) && !sources.includes(`'${code}'`))).toEqual([]);
   });
 });

@@ -10,7 +10,7 @@ const replace = (id: string, changes: object, headers: Record<string, string> = 
 const problem = ({ status, body }: Answer) => [status, String(body['type']).split('/').at(-1)];
 
 describe('POST /v1/orders/{id}/replace', () => {
-  it('answers 202 with the order as it is in force, and what was asked for', async () => {
+  it('answers 202 with the terms that apply, and the requested ones', async () => {
     const id = await api.working();
     const { status, headers, body } = await replace(id, { quantity: '020', limitPrice: '101.00' });
     expect([status, body]).toMatchObject([
@@ -31,7 +31,7 @@ describe('POST /v1/orders/{id}/replace', () => {
     });
   });
 
-  it('changes only what is named, also when it is taken', async () => {
+  it('changes only the named terms, also once it is accepted', async () => {
     const id = await api.working({ type: 'stopLimit', stopPrice: '101' });
     expect((await replace(id, { stopPrice: '100.5' })).body['requested']).toEqual({ revision: 2, stopPrice: '100.5' });
   });
@@ -47,12 +47,12 @@ describe('POST /v1/orders/{id}/replace', () => {
     expect(answer.body).toMatchObject({ filledQuantity: '4', errors: [{ pointer: '#/quantity', code: 'below-filled' }] });
   });
 
-  it('to the terms in force is refused: 400', async () => {
+  it('to the current terms is refused: 400', async () => {
     const id = await api.working();
     expect(problem(await replace(id, { quantity: '10.0', limitPrice: '101.50' }))).toEqual([400, 'replace-changes-nothing']);
   });
 
-  it('by a price that the type of the order has not is refused: 400, and points at it', async () => {
+  it('of a price that the order type does not have is refused: 400, and points at it', async () => {
     const id = await api.working();
     const answer = await replace(id, { stopPrice: '99' });
     expect([problem(answer), answer.body['errors']]).toMatchObject([
@@ -73,7 +73,7 @@ describe('POST /v1/orders/{id}/replace', () => {
     expect(await api.stored()).toBe(before);
   });
 
-  it('is refused where the order is not working: before the brokerage has it, while another is on its way, when it has ended', async () => {
+  it('is refused if the order is not working: before the brokerage has it, while another replace is pending, after it has ended', async () => {
     const { body } = await api.post('/v1/orders', api.terms());
     expect(problem(await replace(body['id'] as string, { quantity: '11' }))).toEqual([409, 'order-not-replaceable']);
     const id = await api.working();
@@ -84,7 +84,7 @@ describe('POST /v1/orders/{id}/replace', () => {
     expect(problem(await api.post(`/v1/orders/${id}/cancel`))).toEqual([409, 'order-not-cancelable']);
   });
 
-  it('holds to If-Match: 412 with the version where the order has changed since, also when somebody is faster', async () => {
+  it('respects If-Match: 412 with the version if the order has changed since, even when another request is faster', async () => {
     const id = await api.working();
     const late = await replace(id, { quantity: '11' }, { 'if-match': '"2"' });
     expect([problem(late), late.body['version']]).toEqual([[412, 'order-changed'], 3]);
@@ -93,7 +93,7 @@ describe('POST /v1/orders/{id}/replace', () => {
     expect((await replace(await api.working(), { quantity: '11' }, { 'if-match': '*' })).status).toBe(202);
   });
 
-  it('is one for one key, also when it had an If-Match; another body under the key is 422', async () => {
+  it('is one for one key, also with If-Match; another body under the key is 422', async () => {
     const id = await api.working();
     const headers = { 'idempotency-key': 'key', 'if-match': '"3"' };
     const first = await replace(id, { quantity: '11' }, headers);
@@ -106,7 +106,7 @@ describe('POST /v1/orders/{id}/replace', () => {
     ]);
   });
 
-  it('is refused while a kill switch holds; a cancel is not', async () => {
+  it('is refused while trading is halted; a cancel is not', async () => {
     const id = await api.working();
     const operator = await api.bearer([], { role: 'operator' });
     const setSwitch = (trading: string) =>
@@ -118,7 +118,7 @@ describe('POST /v1/orders/{id}/replace', () => {
     await setSwitch('resumed');
   });
 
-  it('of another’s order is 404, as if it were not there', async () => {
+  it('of a foreign order is 404, as if it did not exist', async () => {
     const id = await api.working();
     const authorization = await api.bearer([], { subject: 'stranger' });
     const answer = await api.post(`/v1/orders/${id}/replace`, { quantity: '11' }, { authorization });
@@ -135,7 +135,7 @@ describe('the money of a replace', () => {
     );
     return row;
   };
-  /** A client with so much money, and an order of 5 at 100 that the brokerage works. */
+  /** A client with this much money, and an order of 5 at 100 that the brokerage works. */
   const working = async (money: string): Promise<{ client: RunningCommandApi; id: string }> => {
     const client = await api.newClient();
     await client.deposit(money);
@@ -151,14 +151,14 @@ describe('the money of a replace', () => {
     expect(accountVersion).toBe(await client.versionOf(client.account));
   });
 
-  it('stays as it is where the new terms need no more', async () => {
+  it('is unchanged if the new terms need no more', async () => {
     const { client, id } = await working('2000');
     const version = await client.versionOf(client.account);
     expect((await client.post(`/v1/orders/${id}/replace`, { quantity: '4' })).status).toBe(202);
     expect(await client.versionOf(client.account)).toBe(version);
   });
 
-  it('that is not there refuses it with the figures: 422, and nothing is stored', async () => {
+  it('must be available: otherwise 422 with the figures, and nothing is stored', async () => {
     const { client, id } = await working('600');
     const before = await api.stored();
     const answer = await client.post(`/v1/orders/${id}/replace`, { quantity: '10' });
@@ -171,7 +171,7 @@ describe('the money of a replace', () => {
     expect((await client.post(`/v1/orders/${id}/replace`, { quantity: '10' })).status).toBe(202);
   });
 
-  it('and that of new orders is the same: of all that would take it together only some get it', async () => {
+  it('is shared with new orders: when all would need too much, only some get it', async () => {
     const { client, id } = await working('1600');
     const place = () => client.post('/v1/orders', client.terms({ quantity: '5', limitPrice: '100' }));
     const [replaced, ...answers] = await Promise.all([

@@ -10,25 +10,25 @@ import { createTestIssuer, startTestService, type TestIssuer, type TokenOptions 
 import { commandApi } from '../src/command-api.module.ts';
 import { Settlements, type Word } from './settlements.ts';
 
-/** What came back, read whole. */
+/** An answer, with its body read. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Record<string, unknown>;
 }
 
-/** How a test may differ from a good request. */
+/** How a test request may differ from a valid one. */
 export interface Sending {
   /** The whole Authorization header; null sends none. */
   readonly authorization?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
-  /** POST unless told otherwise. */
+  /** Default: POST. */
   readonly method?: string;
-  /** Gives up when it is aborted. */
+  /** Cancels the request. */
   readonly signal?: AbortSignal | null;
 }
 
-/** The settings of a test's own database, broker and issuer, which several processes may share. */
+/** The settings of one test's database, broker and issuer, which several processes may share. */
 export interface Surroundings {
   readonly database: TestDatabase;
   readonly kafka: TestKafka;
@@ -36,8 +36,8 @@ export interface Surroundings {
 }
 
 /**
- * The real command-api in this process, with a database, a namespace and an issuer of its own, a market in which ACME trades at 100, and a
- * client that owns `account`, opened with 1,000,000.
+ * The real command-api in this process, with its own database, namespace and issuer, a market in which ACME trades at
+ * 100, and a client that owns `account`, opened with 1,000,000.
  */
 export class RunningCommandApi {
   account = '';
@@ -64,7 +64,7 @@ export class RunningCommandApi {
     return running;
   }
 
-  /** Another process of the service, as a second replica is. Its `stop` leaves the surroundings. */
+  /** Another process of the service, like a second replica. Its `stop` keeps the shared servers. */
   static async beside(
     around: Surroundings,
     env: Readonly<Record<string, string>> = {},
@@ -92,7 +92,7 @@ export class RunningCommandApi {
     return other;
   }
 
-  /** A client with an account of its own that holds nothing. */
+  /** A client with its own empty account. */
   async newClient(subject: string = freshId()): Promise<RunningCommandApi> {
     const authorization = await this.bearer([], { subject, scope: everything });
     const { body } = await this.post('/v1/accounts', {}, { authorization, headers: { 'idempotency-key': 'first' } });
@@ -112,7 +112,7 @@ export class RunningCommandApi {
     return this.around.issuer;
   }
 
-  /** What this process knows of the market. */
+  /** The market data of this process. */
   get marketData(): MarketData {
     return this.service.app.get(MarketData, { strict: false });
   }
@@ -126,7 +126,7 @@ export class RunningCommandApi {
     while (!records.every(known)) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  /** Applies what the brokerage says of an order of this client, as its saga does. */
+  /** Applies the brokerage's answers for an order of this client, as its saga does. */
   async brokerage(orderId: string, ...words: readonly Word[]): Promise<void> {
     this.settlements ??= new Settlements(await this.database.dataSourceFor('order-saga'), this.account);
     await this.settlements.settle({ orderId, words });
@@ -140,12 +140,12 @@ export class RunningCommandApi {
     return id;
   }
 
-  /** Puts money into the client's account, as the treasury does. */
+  /** Deposits money into the client's account, as the treasury does. */
   async deposit(amount: string): Promise<void> {
     await this.payIn({ amount });
   }
 
-  /** A deposit of the treasury, with its answer. */
+  /** Makes a deposit of the treasury and returns its answer. */
   async payIn(body: object, key: string = freshId()): Promise<Answer> {
     const authorization = await this.bearer([], { subject: 'till', role: 'treasury' });
     return this.post(`/v1/accounts/${this.account}/deposits`, body, { authorization, headers: { 'idempotency-key': key } });
@@ -167,11 +167,11 @@ export class RunningCommandApi {
   }
 
   get url(): string {
-    if (!this.service.url) throw new Error('no door');
+    if (!this.service.url) throw new Error('the service has no URL');
     return this.service.url;
   }
 
-  /** Terms of the client's account, under a name of their own. */
+  /** Terms for the client's account, under a new name. */
   terms(changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
     return { ...sampleTerms({ accountId: this.account, clientOrderId: freshId() }), ...changes };
   }
@@ -180,7 +180,7 @@ export class RunningCommandApi {
     return `Bearer ${await this.issuer.token({ accounts, ...more })}`;
   }
 
-  /** Sends a body as JSON, or as it is when it is a string or undefined. */
+  /** Sends a body as JSON, or unchanged if it is a string or undefined. */
   async post(
     path: string,
     body?: unknown,
@@ -211,7 +211,7 @@ export class RunningCommandApi {
     return row?.version ?? 0;
   }
 
-  /** How many events the store holds. */
+  /** The number of events in the store. */
   async stored(): Promise<number> {
     const [row] = await this.database.dataSource.query<[{ count: number }]>('select count(*)::int as count from event_store');
     return row.count;

@@ -24,7 +24,7 @@ import { runInContext } from '@tradecore/telemetry';
 import { Account, decidePlacement, Order, OrderPlacement, type PlacementInput } from '@tradecore/trading';
 import type { DataSource } from 'typeorm';
 
-/** What the brokerage says of revision 1 of an order. */
+/** The brokerage's answers for revision 1 of an order. */
 export type Word =
   | { readonly says: 'accepted' }
   | { readonly says: 'rejected'; readonly code: string; readonly reason: string }
@@ -32,17 +32,19 @@ export type Word =
   | { readonly says: 'canceled' }
   | { readonly says: 'executed'; readonly quantity: string; readonly price: string };
 
-/** The brokerage's words about one order, in their order. */
+/** The brokerage's answers for one order, in sequence. */
 export interface Words {
   readonly orderId: string;
   readonly words: readonly Word[];
 }
 
-/** Plays the saga of one account: loads under locks, decides, saves the order, the account and the placement together. */
+/**
+ * Plays the saga of one account: loads under locks, decides, saves the order, the account and the placement together.
+ */
 export class Settlements {
   readonly #store: PostgresEventStore;
   readonly #accountId: string;
-  /** As committed last: the next load reads only what came later. */
+  /** As last committed: the next load reads only later events. */
   #warm: WarmAggregate<Account> | undefined;
 
   constructor(dataSource: DataSource, accountId: string) {
@@ -50,7 +52,7 @@ export class Settlements {
     this.#accountId = accountId;
   }
 
-  /** All of it in one save: up to 25 orders that are accepted and filled at once. */
+  /** One save for all: up to 25 orders that are accepted and filled at once. */
   async settle(...orders: readonly Words[]): Promise<void> {
     const aggregates = orders.flatMap(({ orderId }) => [
       { type: Order, id: orderId },
@@ -59,7 +61,7 @@ export class Settlements {
     const context = { correlationId: freshId(), account: this.#accountId, actor: 'order-saga' };
     const wanted = [{ type: Account, id: this.#accountId, warm: this.#warm }, ...aggregates];
     let account: WarmAggregate<Account> | undefined;
-    this.#warm = undefined; // what is rolled back never comes back
+    this.#warm = undefined; // the rolled-back state must not be used again
     const { events } = await runInContext(context, () =>
       this.#store.decideLocked(wanted, (loaded) => {
         account = loaded.get(Account, this.#accountId);

@@ -1,7 +1,7 @@
 import { freshId } from '@tradecore/events';
 import { RunningCommandApi, type Answer } from './running-command-api.ts';
 
-/** Two processes of the service on one database, and one client who asks both. */
+/** Two processes of the service on one database, and one client of both. */
 let one: RunningCommandApi;
 let other: RunningCommandApi;
 beforeAll(async () => {
@@ -14,27 +14,27 @@ afterAll(async () => {
   await one?.stop();
 });
 
-/** Asks both processes at the same moment, `times` times each. */
+/** Sends requests to both processes at the same moment, `times` times each. */
 const askBoth = (ask: (api: RunningCommandApi) => Promise<Answer>, times = 1): Promise<Answer[]> =>
   Promise.all(Array.from({ length: times }, () => [ask(one), ask(other)]).flat());
 const statuses = (answers: readonly Answer[]): number[] => answers.map(({ status }) => status).sort();
 
 describe('two processes', () => {
-  it('make one order of one request, and tell it alike', async () => {
+  it('place one order for one request, with the same answer', async () => {
     const terms = one.terms();
     const answers = await askBoth((api) => api.post('/v1/orders', terms), 5);
     expect(statuses(answers)).toEqual([...Array<number>(9).fill(200), 201]);
     expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1);
   });
 
-  it('take one of two cancels, and both under one key', async () => {
+  it('accept one of two cancels, and both under one key', async () => {
     const cancel = (id: string, headers: Record<string, string> = {}) =>
       askBoth((api) => api.post(`/v1/orders/${id}/cancel`, {}, { headers }));
     expect(statuses(await cancel(await one.working()))).toEqual([202, 409]);
     expect(statuses(await cancel(await one.working(), { 'idempotency-key': 'k' }))).toEqual([202, 202]);
   });
 
-  it('take one of a cancel and a replace, or the replace and then the cancel', async () => {
+  it('accept one of a cancel and a replace, or the replace and then the cancel', async () => {
     const id = await one.working();
     const [canceled, replaced] = await Promise.all([
       one.post(`/v1/orders/${id}/cancel`),
@@ -46,7 +46,7 @@ describe('two processes', () => {
     expect([again.status, again.body['type']]).toEqual([409, 'https://tradecore.dev/problems/cancel-already-requested']);
   });
 
-  it('pay out what is there, once, whoever is asked', async () => {
+  it('pay out the available money once, whichever is asked', async () => {
     const client = await one.newClient('shared');
     const twin = other.as(client.account, await one.bearer([], { subject: 'shared', scope: 'read trade transfer' }));
     await client.deposit('7');
@@ -61,7 +61,7 @@ describe('two processes', () => {
     expect(statuses(same)).toEqual([...Array<number>(9).fill(200), 201]);
   });
 
-  it('open one account, and let somebody in once', async () => {
+  it('open one account, and grant access once', async () => {
     const authorization = await one.bearer([], { subject: freshId() });
     const opened = await askBoth((api) => api.post('/v1/accounts', {}, { authorization, headers: { 'idempotency-key': 'k' } }));
     expect(statuses(opened)).toEqual([200, 201]);
@@ -72,7 +72,7 @@ describe('two processes', () => {
     expect(granted.map(({ body }) => body['version'])).toEqual([2, 2]);
   });
 
-  it('hold to a kill switch from its answer on, whichever was asked', async () => {
+  it('respect a kill switch from its answer on, whichever was asked', async () => {
     const operator = await one.bearer([], { role: 'operator' });
     const setSwitch = (api: RunningCommandApi, trading: string) =>
       api.post('/v1/admin/kill-switch', { scope: 'all', trading, reason: 'test' }, { authorization: operator });
@@ -87,7 +87,7 @@ describe('two processes', () => {
     }
   });
 
-  it('take what money there is once: exactly as many orders as it pays for, whichever is asked', async () => {
+  it('spend the money once: on exactly as many orders as it pays for, whichever is asked', async () => {
     const client = await one.newClient('rich');
     const twin = other.as(client.account, await one.bearer([], { subject: 'rich' }));
     await client.deposit('10100');
@@ -97,7 +97,7 @@ describe('two processes', () => {
     for (const { status, body } of answers) if (status === 422) expect(body['rule']).toBe('insufficient-funds');
   });
 
-  it('see a deposit that one of them acknowledged at once', async () => {
+  it('see a deposit at once after one of them acknowledged it', async () => {
     const client = await one.newClient('poor');
     const twin = other.as(client.account, await one.bearer([], { subject: 'poor' }));
     for (let round = 0; round < 10; round += 1) {

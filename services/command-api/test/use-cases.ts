@@ -17,7 +17,7 @@ import { PlaceOrder, type PlacedOrder } from '../src/orders/place-order.ts';
 import { RequestCancel } from '../src/orders/request-cancel.ts';
 import { RequestReplace } from '../src/orders/request-replace.ts';
 
-/** As one request does: a conversation of its own. */
+/** Runs as one request does, in its own conversation. */
 export const requested = <T>(request: () => Promise<T>, actor = 'client'): Promise<T> =>
   runInContext({ correlationId: freshId(), actor }, request);
 
@@ -49,7 +49,7 @@ export class UseCases {
     this.changeAccess = new ChangeAccess(this.lanes);
   }
 
-  /** An account of `client` with so much money. */
+  /** An account of `client` with this much money. */
   async openAccount(amount = '0'): Promise<string> {
     const account = new Account(freshId());
     account.open({ owner: 'client', currency: 'USD' });
@@ -69,7 +69,7 @@ export class UseCases {
   }
 }
 
-/** Who owns what `openAccount` opens. */
+/** The owner of accounts that `openAccount` opens. */
 export const caller: Caller = {
   subject: 'client',
   accounts: [],
@@ -78,7 +78,7 @@ export const caller: Caller = {
   expiresAt: Infinity,
 };
 
-/** What became of requests: an outcome, or the code of an error. */
+/** The results of requests: an outcome, or the code of an error. */
 export const outcomesOf = (results: readonly PromiseSettledResult<{ readonly outcome: string }>[]): string[] =>
   results.map((each) =>
     each.status === 'fulfilled' ? each.value.outcome : ((each.reason as { code?: string }).code ?? 'error'),

@@ -12,7 +12,7 @@ const place = (prefer: string, changes: object = {}): { id: string; answer: Prom
   return { id: orderIdFor(api.account, terms['clientOrderId'] as string), answer };
 };
 
-/** Until that event of the order is stored: the wait has begun or is about to. */
+/** Waits until that event of the order is stored: the answer's wait has started or is about to. */
 async function stored(id: string, type = 'OrderPlaced'): Promise<void> {
   const query = 'select from event_store where aggregate_id = $1 and event_type = $2';
   while ((await api.database.dataSource.query<unknown[]>(query, [id, type])).length === 0) await sleep(5);
@@ -25,7 +25,7 @@ async function seconds<T>(work: Promise<T>): Promise<[number, T]> {
 }
 
 describe('Prefer: wait', () => {
-  it('answers as soon as the order is terminal, as it is then', async () => {
+  it('answers as soon as the order is terminal, with its state', async () => {
     const { id, answer } = place('wait=10');
     await stored(id);
     await api.brokerage(id, { says: 'rejected', code: '40310000', reason: 'no' });
@@ -39,13 +39,13 @@ describe('Prefer: wait', () => {
     ]);
   });
 
-  it('answers after that time where it is not', async () => {
+  it('answers after that time if it is not', async () => {
     const [took, { status, headers, body }] = await seconds(place('respond-async, wait=1').answer);
     expect(took).toBeGreaterThan(0.95);
     expect([status, headers.get('preference-applied'), body['status']]).toEqual([201, 'wait=1', 'pendingNew']);
   });
 
-  it('of nothing, of a denied order and of one that is terminal already answers at once', async () => {
+  it('of 0 s, for a denied order and for one that is already terminal answers at once', async () => {
     const [took, answers] = await seconds(Promise.all([place('wait=0').answer, place('wait=9', { symbol: 'HALT' }).answer]));
     expect(took).toBeLessThan(3);
     expect(answers.map(({ status, headers, body }) => [status, headers.get('preference-applied'), body['status']])).toEqual([
@@ -54,7 +54,7 @@ describe('Prefer: wait', () => {
     ]);
   });
 
-  it('beyond 10 s is 10 s; what is no wait is let be', async () => {
+  it('over 10 s is 10 s; any other preference is ignored', async () => {
     const { id, answer } = place('wait=4711');
     await stored(id);
     await api.brokerage(id, { says: 'lapsed', reason: 'time-in-force' });
@@ -65,7 +65,7 @@ describe('Prefer: wait', () => {
     }
   });
 
-  it('waits for a repeat and for a cancel as well', async () => {
+  it('applies to a repeat and a cancel as well', async () => {
     const terms = api.terms();
     const first = await api.post('/v1/orders', terms);
     const id = first.body['id'] as string;
@@ -77,7 +77,7 @@ describe('Prefer: wait', () => {
     expect([(await canceled).status, (await canceled).body['status']]).toEqual([202, 'canceled']);
   });
 
-  it('ends when the service stops: the answer goes out as the order stands', async () => {
+  it('ends when the service stops: the answer has the order’s current state', async () => {
     const second = await RunningCommandApi.beside(api.around);
     const client = await second.newClient();
     await client.deposit('10000');

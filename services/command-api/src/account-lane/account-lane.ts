@@ -12,30 +12,31 @@ import { counter, gauge, runInContext } from '@tradecore/telemetry';
 import { HalfDecided, LaneBatch, newAmong, type WaitingRequest } from './lane-batch.ts';
 import type { WarmAccounts } from './warm-accounts.ts';
 
-/** Requests of one account that wait in this process, at most. */
+/** The most requests of one account that wait in this process. */
 const queueLimit = 1000;
-/** Milliseconds after which a request is refused when its turn comes: whoever made it has given up, or soon will. */
+/** A request that has waited longer, in milliseconds, is refused at its turn: its caller has given up, or soon will. */
 const patienceMs = 5000;
-/** Times that a batch is decided: each time but the first somebody else was faster, or a name turned out to be taken. */
+/** The most times that a batch is decided: again after another writer was faster, or a name was taken. */
 const attemptLimit = 10;
-/** After a save that was lost, so many batches begin under the lock at once: the other writer is still at work. */
+/** After a lost save, this many batches start under the lock: the other writer is still active. */
 const lockedBatches = 8;
 
 const saves = counter({
   name: 'account_saves_total',
-  help: 'Decisions about accounts that were saved: at once, or under the lock; and those that were lost to another writer.',
+  help: 'Account decisions saved at once or under the lock, and those lost to another writer.',
   labels: { how: ['at-once', 'locked', 'lost'] },
 });
-const waitingRequests = gauge({ name: 'account_requests_waiting', help: 'Requests of all accounts that wait for their turn.' });
+const waitingRequests = gauge({ name: 'account_requests_waiting', help: 'Requests that wait for their turn, of all accounts.' });
 
 /**
- * What changes one account in this process, one after the other. Requests that wait are decided in memory and stored together, on a warm account:
- * one load and one save for up to 100 events. After a save that was lost to another writer, the account is decided under its lock.
+ * Handles the requests that change one account in this process, in sequence. Waiting requests are decided in memory on
+ * a warm account and stored together: one load and one save for up to 100 events. After a save lost to another writer,
+ * the account is decided under its lock.
  */
 export class AccountLane {
   #queue: WaitingRequest[] = [];
   #running = false;
-  /** Batches that begin under the lock. */
+  /** How many of the next batches start under the lock. */
   #lockedAhead = 0;
 
   constructor(
@@ -45,7 +46,7 @@ export class AccountLane {
     private readonly onIdle: () => void,
   ) {}
 
-  /** Takes a request in; throws `Busy` when too many wait. */
+  /** Queues a request; throws `Busy` when too many wait. */
   add(waiting: WaitingRequest): void {
     if (this.#queue.length >= queueLimit) throw new Busy('Too many requests for this account are waiting.');
     this.#queue.push(waiting);
@@ -64,7 +65,10 @@ export class AccountLane {
     this.onIdle();
   }
 
-  /** The next requests that fit in one save. Two of one order never share a save: the second hears what came of the first. */
+  /**
+   * The next requests that fit in one save. Two of one order never share a save: the second sees the outcome of the
+   * first.
+   */
   #next(): WaitingRequest[] {
     const [batch, later]: [WaitingRequest[], WaitingRequest[]] = [[], []];
     const used = new Set<string>();
@@ -99,10 +103,10 @@ export class AccountLane {
       if (error instanceof ConcurrencyException) batch.take(newAmong(error.conflicts));
       if (!locked && isLost(error)) locked = this.#lose();
     }
-    batch.fail(new Busy('Others changed the account at the same time, again and again.'));
+    batch.fail(new Busy('The account was changed concurrently too many times.'));
   }
 
-  /** What was stored, or why nothing was; neither where all of it was stored before: that is looked up the next time. */
+  /** What was stored, or why nothing was; neither if all of it was stored before: the next attempt looks it up. */
   async #attempt(batch: LaneBatch, locked: boolean): Promise<{ readonly stored?: Saved; readonly error?: unknown }> {
     try {
       const saved = await (locked ? this.#saveLocked(batch) : this.#save(batch));
@@ -114,7 +118,7 @@ export class AccountLane {
     }
   }
 
-  /** Another writer was faster: this batch and the next ones are decided under the lock. */
+  /** Another writer was faster: decides this batch and the next ones under the lock. */
   #lose(): true {
     saves.inc({ how: 'lost' });
     this.#lockedAhead = lockedBatches;
@@ -131,7 +135,10 @@ export class AccountLane {
     return this.store.decideLocked(batch.wanted({ locked: true }), (loaded) => batch.decide(loaded), { lookups });
   }
 
-  /** What one request is to blame for does not fail the others. A store that does not answer fails all: halves would wait for it one by one. */
+  /**
+   * The fault of one request does not fail the others. A store that does not answer fails all: halves would each wait
+   * for it.
+   */
   async #fail(batch: LaneBatch, error: unknown): Promise<void> {
     const isFaultOfOne = error instanceof InvalidSave || error instanceof PayloadTooLarge;
     if (batch.size < 2 || !isFaultOfOne) return batch.fail(error);
@@ -142,14 +149,14 @@ export class AccountLane {
 const nothingSaved: Saved = { outcome: 'stored', events: [] };
 
 /**
- * Another writer was faster, or holds an aggregate that exists: its lock is worth waiting for. A name that is taken is no such thing; nor is a
- * store that can't take the save at all.
+ * True if another writer was faster, or holds an existing aggregate: its lock is worth waiting for. False for a taken
+ * name, and for a store that can't accept the save at all.
  */
 const isLost = (error: unknown): boolean =>
   error instanceof ConcurrencyException
     ? error.conflicts.some(({ expected }) => expected > 0)
     : error instanceof Busy && error.details?.['aggregates'] !== undefined;
 
-/** Decided again it may be stored. */
+/** True if a new decision may be stored. */
 const isWorthAnother = (error: unknown, locked: boolean): boolean =>
   error instanceof ConcurrencyException || error instanceof EventIdTaken || (!locked && isLost(error));

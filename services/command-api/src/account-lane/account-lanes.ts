@@ -6,10 +6,10 @@ import { AccountLane } from './account-lane.ts';
 import type { AccountRequest } from './account-request.ts';
 import { WarmAccounts } from './warm-accounts.ts';
 
-/** Bytes of an event beside its context, at most: the fields of every request are bounded. */
+/** The most bytes of an event without its context: the fields of every request are bounded. */
 const eventBytes = 2000;
 
-/** Whatever changes accounts: a lane for each account that something is asked of at this moment. */
+/** All requests that change accounts: one lane for each account with requests at the moment. */
 @Injectable()
 export class AccountLanes {
   readonly #lanes = new Map<string, AccountLane>();
@@ -20,12 +20,12 @@ export class AccountLanes {
   }
 
   /**
-   * Decides and stores a request in its turn. Throws what it throws; `Busy` when too many wait or a lock can't be had; and what
-   * `EventStore.savePrepared` throws.
+   * Decides and stores a request in its turn. Throws what the request throws; `Busy` when too many wait or a lock is
+   * not available; and what `EventStore.savePrepared` throws.
    */
   submit<T>(request: AccountRequest<T>): Promise<T> {
     const context = currentContext();
-    if (!context) throw new TypeError('a request of an account needs a context');
+    if (!context) throw new TypeError('an account request needs a context');
     const { accountId, maxEvents } = request;
     const bytes = maxEvents * (eventBytes + Buffer.byteLength(JSON.stringify(context)));
     return new Promise<unknown>((resolve, reject) => {

@@ -5,18 +5,18 @@ import { Account, Order, TradingControl } from '@tradecore/trading';
 import { copyOf, type AccountRequest, type AccountState, type Decision } from './account-request.ts';
 import type { WarmAccounts } from './warm-accounts.ts';
 
-/** A request in its turn, with the context of whoever made it. */
+/** A queued request, with the context of its caller. */
 export interface WaitingRequest {
   readonly request: AccountRequest<unknown>;
   readonly context: WorkContext;
   readonly since: number;
-  /** Bytes that its events have, at most. */
+  /** The most bytes of its events. */
   readonly bytes: number;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** A request failed after it had changed the account: the others are decided again without it. */
+/** A request failed after it changed the account: the others are decided again without it. */
 export class HalfDecided extends Error {}
 
 interface Decided {
@@ -25,13 +25,13 @@ interface Decided {
   readonly eventIds: readonly string[];
 }
 
-/** Requests of one account that are decided one after the other and stored together. */
+/** Requests of one account that are decided in sequence and stored together. */
 export class LaneBatch {
   #waiting: readonly WaitingRequest[];
   #decided: Decided[] = [];
   #refused: { readonly waiting: WaitingRequest; readonly error: unknown }[] = [];
   #account: Account | undefined;
-  /** Ids of orders of which it turned out that they are there. */
+  /** Ids of new orders that turned out to exist. */
   readonly #taken = new Set<string>();
 
   constructor(
@@ -47,12 +47,14 @@ export class LaneBatch {
     return this.#waiting.length;
   }
 
-  /** The context of its first request: to which trace the SQL belongs. */
+  /** The context of its first request, for the trace of the SQL. */
   get context(): WorkContext | undefined {
     return this.#waiting[0]?.context;
   }
 
-  /** The account, both controls and the orders that are changed; under locks also those that are to be made, so that all lock in one order. */
+  /**
+   * The account, both controls and the changed orders; under locks also the new orders, so that all lock in one order.
+   */
   wanted({ locked = false } = {}): Wanted[] {
     const orders = this.#waiting.flatMap(({ request: { changesOrder, createsOrder } }) => [
       ...(changesOrder === undefined ? [] : [changesOrder]),
@@ -65,7 +67,7 @@ export class LaneBatch {
     return this.#waiting.flatMap(({ request }) => request.lookups ?? []);
   }
 
-  /** Decides all of them on what was loaded. Returns what to save: nothing where nothing changes. */
+  /** Decides all requests on what was loaded. Returns the parts to save; empty if nothing changes. */
   decide(loaded: LoadedMany): PartToSave[] {
     this.warm.keep(this.accountId, loaded);
     [this.#decided, this.#refused] = [[], []];
@@ -92,12 +94,12 @@ export class LaneBatch {
     return parts.length === 0 ? [] : [...parts, ...this.#assertions(state)];
   }
 
-  /** These are there already; the next decision knows it. */
+  /** Marks these orders as existing for the next decision. */
   take(orderIds: readonly string[]): void {
     for (const id of orderIds) this.#taken.add(id);
   }
 
-  /** Answers everybody from what was stored. */
+  /** Answers every request from what was stored. */
   deliver(stored: readonly RecordedEvent[]): void {
     const byId = new Map(stored.map((event) => [event.id, event]));
     if (this.#account && this.#account.uncommittedEvents.length > 0) this.warm.record(this.#account, stored);
@@ -111,12 +113,12 @@ export class LaneBatch {
     for (const { waiting, error } of this.#refused) waiting.reject(error);
   }
 
-  /** Nothing came of it. */
+  /** Rejects every request. */
   fail(error: unknown): void {
     for (const { reject } of this.#waiting) reject(error);
   }
 
-  /** Two of about the same size, in the same order. */
+  /** Two batches of about the same size, in the same order. */
   halves(): LaneBatch[] {
     const middle = Math.ceil(this.#waiting.length / 2);
     const halves = [this.#waiting.slice(0, middle), this.#waiting.slice(middle)];
@@ -165,6 +167,6 @@ export class LaneBatch {
   }
 }
 
-/** Which of the aggregates in a save are new: others have made them. */
+/** The aggregates that the save would have created, but another writer has. */
 export const newAmong = (conflicts: readonly { readonly aggregateId: string; readonly expected: number }[]): string[] =>
   conflicts.filter(({ expected }) => expected === 0).map(({ aggregateId }) => aggregateId);

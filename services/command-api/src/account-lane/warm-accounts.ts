@@ -4,7 +4,7 @@ import { Account, TradingControl } from '@tradecore/trading';
 import { committedVersion } from './account-request.ts';
 
 const controlOfAllId = tradingControlIdFor('all');
-/** Accounts that are kept, at most; the one that was used least recently makes room. */
+/** The most accounts that are kept; the least recently used one is dropped. */
 const keptLimit = 500;
 
 interface Kept {
@@ -12,7 +12,7 @@ interface Kept {
   readonly control: WarmAggregate<TradingControl>;
 }
 
-/** Accounts and their controls as they were committed last: a load then reads only what came later. */
+/** Accounts and their controls as last committed: a load then reads only later events. */
 export class WarmAccounts {
   readonly #kept = new Map<string, Kept>();
   #controlOfAll: WarmAggregate<TradingControl> | undefined;
@@ -37,7 +37,6 @@ export class WarmAccounts {
     ];
   }
 
-  /** Keeps what was loaded. */
   keep(accountId: string, loaded: LoadedMany): void {
     this.#controlOfAll = loaded.get(TradingControl, controlOfAllId);
     const account = loaded.get(Account, accountId);
@@ -47,7 +46,7 @@ export class WarmAccounts {
     if (oldest !== undefined && this.#kept.size > keptLimit) this.#kept.delete(oldest);
   }
 
-  /** Goes on with what was decided on a copy and is stored now; a load may have brought the account up meanwhile. */
+  /** Applies what was decided on a copy and is now stored, unless a load has already done so. */
   record(copy: Account, stored: readonly RecordedEvent[]): void {
     const warm = this.#kept.get(copy.id)?.account;
     if (!warm || warm.aggregate.version !== committedVersion(copy)) return;
@@ -56,7 +55,7 @@ export class WarmAccounts {
     void this.#keepSnapshot(warm.aggregate);
   }
 
-  /** Nobody waits for it; one at a time. */
+  /** Runs in the background, one at a time per account. */
   async #keepSnapshot(account: Account): Promise<void> {
     if (this.#snapshotted.has(account.id)) return;
     this.#snapshotted.add(account.id);

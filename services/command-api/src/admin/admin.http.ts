@@ -15,12 +15,12 @@ import { AccountNotFound, type TradingControl } from '@tradecore/trading';
 import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
 import { SetControls } from './set-controls.ts';
 
-/** The door for operators. Every change is an event that says who, when and why. */
+/** Writes of operators. Every change is an event with who, when and why. */
 @Controller('v1/admin')
 export class AdminHttp {
   constructor(@Inject(SetControls) private readonly controls: SetControls) {}
 
-  /** `POST /v1/admin/kill-switch`: 200; from this answer on new orders of the scope are denied, or taken again. */
+  /** `POST /v1/admin/kill-switch`: 200; once answered, new orders of the scope are denied, or accepted again. */
   @OperatorsOnly()
   @Post('kill-switch')
   @HttpCode(200)
@@ -32,7 +32,10 @@ export class AdminHttp {
     return answer(scope, await set.catch(pointAt({ pointer: '#/scope' })), reply);
   }
 
-  /** `PUT /v1/admin/limits/{scope}`: 200; these are the limits of the scope from this answer on. 428 without If-Match: it replaces them all. */
+  /**
+   * `PUT /v1/admin/limits/{scope}`: 200; once answered, these limits apply. 428 without If-Match: it replaces all
+   * limits.
+   */
   @OperatorsOnly()
   @Put('limits/:scope')
   async limits(
@@ -46,7 +49,7 @@ export class AdminHttp {
   }
 }
 
-/** Without the members that are undefined. */
+/** Without undefined members. */
 const definedOf = <T extends object>(members: T): { [Name in keyof T]: Exclude<T[Name], undefined> } =>
   Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never;
 
@@ -65,7 +68,7 @@ function answer(scope: string, control: TradingControl, reply: Reply): ControlsR
   };
 }
 
-/** The account that was not found is the scope: the answer says where it stood. */
+/** The account that was not found is the scope: points at where the request names it. */
 const pointAt =
   (place: { readonly pointer: string; readonly in?: 'path' }) =>
   (error: unknown): never => {

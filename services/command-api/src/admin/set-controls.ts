@@ -13,7 +13,7 @@ const changes = counter({
   labels: { scope: ['all', 'account'] },
 });
 
-/** Kill switches and limits. Who set one, and why, stands in the event that it stores. */
+/** Sets kill switches and limits. The stored event records who and why. */
 @Injectable()
 export class SetControls {
   constructor(
@@ -22,19 +22,19 @@ export class SetControls {
   ) {}
 
   /**
-   * Refuses new orders of the scope from now on, in every process; cancels nothing. Returns when no order that did not see it can be stored any
-   * more. Nothing is stored where they are refused. Throws `AccountNotFound`.
+   * Refuses new orders of the scope in every process; cancels nothing. Returns when no order decided before it can
+   * still be stored. Stores nothing if trading is already halted. Throws `AccountNotFound`.
    */
   halt(scope: string, reason: string): Promise<TradingControl> {
     return this.#set(scope, (control) => control.halt(scope, reason));
   }
 
-  /** Takes new orders again. Nothing is stored where they are taken. Throws `AccountNotFound`. */
+  /** Accepts new orders again. Stores nothing if they are already accepted. Throws `AccountNotFound`. */
   resume(scope: string, reason: string): Promise<TradingControl> {
     return this.#set(scope, (control) => control.resume(scope, reason));
   }
 
-  /** Replaces the limits of the scope, all of them. Throws 428 without `ifMatch`, 412 where it takes another version, `AccountNotFound`. */
+  /** Replaces all limits of the scope. Throws 428 without `ifMatch`, 412 if it does not match, `AccountNotFound`. */
   setLimits(scope: string, limits: RiskLimits, ifMatch: TagTest | undefined): Promise<TradingControl> {
     return this.#set(scope, (control) => {
       if (!ifMatch) throw matchMissing(control);
@@ -43,7 +43,7 @@ export class SetControls {
     });
   }
 
-  /** A scope that is neither `all` nor an account would look like a switch that holds. */
+  /** Refuses a scope that is neither `all` nor an account: it would look like a switch that works. */
   async #set(scope: string, change: (control: TradingControl) => void): Promise<TradingControl> {
     if (scope !== 'all' && !(await this.access.opened(scope))) throw new AccountNotFound(scope);
     const save = async () => {

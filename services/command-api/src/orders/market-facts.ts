@@ -9,9 +9,9 @@ import { z } from 'zod';
 
 /** Settings of the rules. */
 export const riskSettings = {
-  /** A last price older than this, in milliseconds, decides nothing: what needs it is answered 503. */
+  /** A last price older than this, in milliseconds, is not used: an order that needs it is answered 503. */
   MAX_PRICE_AGE: z.coerce.number().int().min(1).max(86_400_000).default(60_000),
-  /** How far beyond the last price an order without a limit may trade, and money is reserved for it, in percent. */
+  /** How far beyond the last price, in percent, an order without a limit may trade, and for which money is reserved. */
   MARKET_COLLAR_PERCENT: z
     .string()
     .regex(/^(?:[1-9]\d?|0)(?:\.\d{1,4})?$/, 'must be a percentage from 0 to 99.9999')
@@ -21,14 +21,14 @@ export const riskSettings = {
 const reasons = ['unread', 'session', 'price'] as const;
 const refusals = counter({
   name: 'market_data_refusals_total',
-  help: 'Orders and replaces answered 503 because market data was not read, did not tell the session, or had no price young enough.',
+  help: 'Orders and replaces answered 503 because market data was not read, had no current session, or had no recent price.',
   labels: { reason: reasons },
 });
 
-/** Rules that look at nothing of the market. */
+/** Rules that need no market data. */
 const withoutMarket: readonly (string | undefined)[] = ['no-such-account', 'trading-halted'];
 
-/** The last price led to this: for an order with a limit only at the collar, for a market order also where it is approved. */
+/** Whether the last price decided this: for a limit order only the collar, for a market order also its approval. */
 const restsOnPrice = (assessment: Assessment | Unpriced, { type, limitPrice }: OrderTerms): boolean =>
   'denied' in assessment
     ? assessment.denied.rule === 'price-collar' || (limitPrice === undefined && assessment.denied.rule === 'max-order-value')
@@ -40,7 +40,7 @@ const isOver = (session: RiskFacts['session'], now: string): boolean =>
 type MarketSeen = Pick<RiskFacts, 'now' | 'quote' | 'session'>;
 type Reason = (typeof reasons)[number];
 
-/** What the rules have to know of the market and of the time. */
+/** The market data and the time that the rules need. */
 @Injectable()
 export class MarketFacts {
   constructor(
@@ -50,12 +50,12 @@ export class MarketFacts {
   ) {
     gauge({
       name: 'market_data_read',
-      help: '1 when market data was read whole by this process; orders are answered 503 until then.',
+      help: '1 once this process has read all market data; orders are answered 503 until then.',
       collect: (read) => read.set(marketData.ready ? 1 : 0),
     });
   }
 
-  /** As it is now. */
+  /** The current facts for a symbol. */
   of(symbol: string): Omit<RiskFacts, 'accountExists' | 'controls'> {
     const quote = this.marketData.quote(symbol);
     const session = this.marketData.session();
@@ -67,7 +67,7 @@ export class MarketFacts {
     };
   }
 
-  /** What the rules came to. Throws `PricesUnavailable` where that rests on market data that is not there, or too old to decide by. */
+  /** The result of the rules. Throws `PricesUnavailable` if it depends on missing or outdated market data. */
   borneOut(assessment: Assessment | Unpriced, terms: OrderTerms, facts: MarketSeen): Assessment {
     const reason = this.#doubt(assessment, terms, facts);
     if (!reason && !('unpriced' in assessment)) return assessment;
@@ -78,7 +78,7 @@ export class MarketFacts {
   #doubt(assessment: Assessment | Unpriced, terms: OrderTerms, { now, quote, session }: MarketSeen): Reason | undefined {
     const rule = 'denied' in assessment ? assessment.denied.rule : undefined;
     if (withoutMarket.includes(rule)) return undefined;
-    // An empty topic was read at once, and says nothing: the gateway has not published yet.
+    // An empty topic is read at once and proves nothing: the gateway has not published yet.
     if (!this.marketData.ready || this.marketData.instruments === 0) return 'unread';
     if (rule === 'market-closed' && isOver(session, now)) return 'session';
     return restsOnPrice(assessment, terms) && !this.#isFresh(quote, now) ? 'price' : undefined;
@@ -90,12 +90,12 @@ export class MarketFacts {
 }
 
 const details: Readonly<Record<Reason, string>> = {
-  unread: 'Market data is being read; try again in a moment.',
-  session: 'Whether the market is open is not known at the moment.',
-  price: 'There is no price young enough to decide by at the moment.',
+  unread: 'Market data is still being read; try again in a moment.',
+  session: 'It is not known at the moment whether the market is open.',
+  price: 'There is no recent enough price at the moment.',
 };
 
-/** What a rule needs of the market is not known: nothing is decided and nothing stored. */
+/** Market data that a rule needs is not known: nothing is decided or stored. */
 export class PricesUnavailable extends DomainError {
   readonly code = 'prices-unavailable';
   readonly kind = 'busy';

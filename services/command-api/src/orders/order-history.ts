@@ -1,10 +1,13 @@
 import type { EventStore } from '@tradecore/event-sourcing';
 import type { RecordedEvent } from '@tradecore/events';
 
-/** Events a page, at most. */
+/** The most events per read. */
 const pageSize = 1000;
 
-/** All stored events of an order from version `from` on (1 when absent), up to version `to`: page by page, for fills may be many. */
+/**
+ * All stored events of an order from version `from` (default 1) up to version `to`; read in pages, because fills may be
+ * many.
+ */
 export async function historyOf(
   store: EventStore,
   orderId: string,

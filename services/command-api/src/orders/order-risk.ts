@@ -9,7 +9,10 @@ import { MarketFacts } from './market-facts.ts';
 /** Every name that a denial may have. */
 export const denialRules: readonly string[] = [...rules.map(({ name }) => name), 'insufficient-funds', 'insufficient-shares'];
 
-/** Holds an order against the rules, kill switches and limits as they are stored and the market as it is now, and against what the account has. */
+/**
+ * Checks an order against the rules, the stored kill switches and limits, the current market, and the account's money
+ * and shares.
+ */
 @Injectable()
 export class OrderRisk {
   constructor(
@@ -17,7 +20,7 @@ export class OrderRisk {
     @Inject(tokens.config) private readonly limits: Pick<Limits, 'LIMIT_OPEN_ORDERS'>,
   ) {}
 
-  /** Approved or denied; throws `PricesUnavailable` where that can't be said. */
+  /** Approved or denied; throws `PricesUnavailable` if that can't be decided. */
   assess(terms: OrderTerms, { account, controls }: Pick<AccountState, 'account' | 'controls'>): Assessment {
     const [all, own] = controls;
     const halted = all.halted ?? own.halted;
@@ -29,7 +32,7 @@ export class OrderRisk {
     return this.market.borneOut(assess(terms, facts), terms, facts);
   }
 
-  /** Reserves what an order needs; the denial where the account has less. Throws `TooManyOpenOrders`. */
+  /** Reserves what an order needs; returns the denial if the account has less. Throws `TooManyOpenOrders`. */
   reserve(account: Account, reservation: Reservation): Denial | undefined {
     try {
       account.reserve(reservation, this.limits.LIMIT_OPEN_ORDERS);

@@ -9,19 +9,22 @@ import { tokens } from '@tradecore/service';
 import type { Limits } from '../limits.ts';
 import { historyOf } from './order-history.ts';
 
-/** Answers that wait at the same time, at most; further ones are given at once. With the pauses: some 400 small reads a second. */
+/**
+ * The most answers that wait at the same time; others are sent at once. With the pauses, about 400 small reads per
+ * second.
+ */
 const waitersLimit = 100;
-/** Milliseconds between looks at an order: 20, longer each time. */
+/** Milliseconds between reads of an order: 20, then longer each time. */
 const pauses = { first: 20, factor: 1.3, last: 250 };
 
-const waiting = gauge({ name: 'order_waits', help: 'Answers that wait for their order now.' });
+const waiting = gauge({ name: 'order_waits', help: 'Answers that are waiting for their order.' });
 const waits = histogram({
   name: 'order_wait_seconds',
-  help: 'How long answers waited, by how it ended.',
+  help: 'Seconds that answers waited, by how the wait ended.',
   labels: { end: ['terminal', 'time', 'stopped'] },
 });
 
-/** Holds an answer until its order is terminal: `Prefer: wait=5`. */
+/** Delays an answer until its order is terminal: `Prefer: wait=5`. */
 @Injectable()
 export class OrderWaits implements BeforeApplicationShutdown {
   readonly #stop = new AbortController();
@@ -33,14 +36,14 @@ export class OrderWaits implements BeforeApplicationShutdown {
     @Inject(tokens.config) private readonly limits: Pick<Limits, 'LIMIT_WAITS'>,
   ) {}
 
-  /** The service is stopping: every answer goes out as its order stands. */
+  /** Sends every waiting answer with the current state of its order. */
   beforeApplicationShutdown(): void {
     this.#stop.abort();
   }
 
   /**
-   * The order's history when it is terminal, or after `seconds` as it is then; undefined where so many wait already, of all or of this
-   * subject, that this one may not. Looks at the store, so what it answers is never behind.
+   * The order's history once it is terminal, or after `seconds`; undefined if too many answers already wait, in total
+   * or of this subject. Reads the store, so the history is never behind.
    */
   async until(
     history: readonly RecordedEvent[],

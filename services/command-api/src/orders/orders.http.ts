@@ -25,7 +25,7 @@ import { PlaceOrder } from './place-order.ts';
 import { RequestCancel } from './request-cancel.ts';
 import { RequestReplace } from './request-replace.ts';
 
-/** The door for orders: checks, asks a use case, answers with the order folded from what was stored. */
+/** Writes of orders: validates, calls a use case, answers with the order folded from the stored events. */
 @Controller('v1/orders')
 export class OrdersHttp {
   constructor(
@@ -35,7 +35,7 @@ export class OrdersHttp {
     @Inject(OrderWaits) private readonly waits: OrderWaits,
   ) {}
 
-  /** `POST /v1/orders`: 201 for a new order, 200 for the same again; 422 for one that is denied, also when it comes again. */
+  /** `POST /v1/orders`: 201 for a new order, 200 for a repeat; 422 for a denied order and its repeats. */
   @Needs('trade')
   @Post()
   async place(
@@ -51,7 +51,7 @@ export class OrdersHttp {
     return answer(await this.#awaited(mustBeApproved(history), { caller, seconds: headers.prefer }, reply), reply);
   }
 
-  /** `POST /v1/orders/{id}/cancel`: 202, the brokerage decides. */
+  /** `POST /v1/orders/{id}/cancel`: 202; the brokerage decides. */
   @Needs('trade')
   @Post(':id/cancel')
   @HttpCode(202)
@@ -67,7 +67,10 @@ export class OrdersHttp {
     return answer(await this.#awaited(history, { caller, seconds: headers.prefer }, reply), reply);
   }
 
-  /** `POST /v1/orders/{id}/replace`: 202, the brokerage decides; 422 where a rule, or want of money or shares, refuses. */
+  /**
+   * `POST /v1/orders/{id}/replace`: 202; the brokerage decides. 422 if a rule refuses it, or money or shares are
+   * insufficient.
+   */
   @Needs('trade')
   @Post(':id/replace')
   @HttpCode(202)
@@ -81,7 +84,7 @@ export class OrdersHttp {
     return answer(await this.requestReplace.execute(command).catch(pointAtPath), reply);
   }
 
-  /** Waits where the client prefers that, and says so. */
+  /** Waits if the client prefers it, and sets `Preference-Applied`. */
   async #awaited(
     history: readonly RecordedEvent[],
     { caller, seconds }: { readonly caller: Caller; readonly seconds: number | undefined },
@@ -94,7 +97,7 @@ export class OrdersHttp {
   }
 }
 
-/** The order that `history` makes, with the headers that name its version. */
+/** The order folded from `history`, with the headers that name its version. */
 function answer(history: readonly RecordedEvent[], reply: Reply): OrderResponse {
   const order = orderOf(history);
   reply.headers(headersOf(order, history));
@@ -103,11 +106,11 @@ function answer(history: readonly RecordedEvent[], reply: Reply): OrderResponse 
 
 function orderOf(history: readonly RecordedEvent[]): OrderRow {
   const order = orderFrom(history);
-  if (!order) throw new Error('a use case gave no events');
+  if (!order) throw new Error('a use case returned no events');
   return order;
 }
 
-/** Where the order is, and the token to read it by: whoever reads its account with it sees the money that it moved. */
+/** The order's location, ETag and token: a read of its account with this token shows the order's money. */
 function headersOf({ orderId, accountId, version }: OrderRow, history: readonly RecordedEvent[]): Record<string, string> {
   const accountVersion = Math.max(0, ...history.map(({ data }) => (data as { accountVersion?: number }).accountVersion ?? 0));
   const moved = accountVersion > 0 ? { accountId, accountVersion } : {};
@@ -118,7 +121,7 @@ function headersOf({ orderId, accountId, version }: OrderRow, history: readonly 
   };
 }
 
-/** A denied order is stored under its name: 422, with the rule, its figures and where the order is. */
+/** A denied order is stored under its name: 422 with the rule, its figures and the order's location. */
 function mustBeApproved(history: readonly RecordedEvent[]): readonly RecordedEvent[] {
   const order = orderOf(history);
   if (!order.denial) return history;
@@ -127,7 +130,7 @@ function mustBeApproved(history: readonly RecordedEvent[]): readonly RecordedEve
   throw new RequestRefused(422, 'order-denied', detail, { headers, extensions: { id: order.orderId, rule, figures } });
 }
 
-/** The order that was not found is the one that the path names: the answer says so. */
+/** The order that was not found is the one in the path: points there. */
 function pointAtPath(error: unknown): never {
   if (!(error instanceof OrderNotFound)) throw error;
   throw new RequestRefused(404, error.code, error.message, {
@@ -135,7 +138,7 @@ function pointAtPath(error: unknown): never {
   });
 }
 
-/** The account that was not found is the one that the terms name. */
+/** The account that was not found is the one in the terms: points there. */
 function pointAtAccount(error: unknown): never {
   if (!(error instanceof AccountNotFound)) throw error;
   throw new RequestRefused(404, error.code, error.message, {
@@ -147,7 +150,7 @@ const nameMissing = () =>
   new RequestRefused(
     400,
     'order-name-missing',
-    'An order needs a clientOrderId or an Idempotency-Key, so that a repeat is known.',
+    'An order needs a clientOrderId or an Idempotency-Key, so that a repeat is recognised.',
     {
       errors: [{ pointer: '#/clientOrderId', code: 'missing', detail: 'is required unless an Idempotency-Key is sent' }],
     },

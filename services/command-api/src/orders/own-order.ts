@@ -7,26 +7,26 @@ import { AccountAccess } from '../account-access.ts';
 import { IdempotencyKeyReused } from '../idempotency-key.ts';
 import { historyOf } from './order-history.ts';
 
-/** A request about an order that is there. */
+/** A request about an existing order. */
 export interface OrderRequest {
   readonly orderId: string;
   readonly caller: Caller;
-  /** With the key, the command's name. */
+  /** With the key, identifies the command. */
   readonly name: 'cancel-order' | 'replace-order';
-  /** Makes the request one, however often it is sent. */
+  /** The same key is the same request, however often it is sent. */
   readonly idempotencyKey?: string;
-  /** What the event of the request says, and the fields in which a repeat may not differ from it. */
+  /** The data of the request's event, and the fields in which a repeat may not differ. */
   readonly body: Readonly<Record<string, unknown>>;
   readonly fields: readonly string[];
 }
 
-/** The command of a request with a key; its first event's id tells a repeat. */
+/** The command of a request with a key; a repeat is recognised by the id of its first event. */
 export interface KeyedCommand {
   readonly commandId: string;
   readonly eventId: string;
 }
 
-/** What requests about an order have in common: whose order it is, whether the request came before, and what is answered. */
+/** The common part of requests about an order: access, repeats, and the history to answer. */
 @Injectable()
 export class OwnOrder {
   constructor(
@@ -34,7 +34,7 @@ export class OwnOrder {
     @Inject(AccountAccess) private readonly access: AccountAccess,
   ) {}
 
-  /** The account of the order. Throws `OrderNotFound` also for an order of another's account. */
+  /** The account of the order. Throws `OrderNotFound`, also for a foreign order. */
   async accountOf({ orderId, caller, name }: Pick<OrderRequest, 'orderId' | 'caller' | 'name'>): Promise<string> {
     const [first] = await this.eventStore.readEvents(orderId, { to: 1 });
     const accountId = first?.aggregateType === Order.type ? (first.data as { accountId: string }).accountId : undefined;
@@ -43,7 +43,9 @@ export class OwnOrder {
     return accountId;
   }
 
-  /** The order's stored events up to that of the request. Throws `IdempotencyKeyReused` where its body was another one. */
+  /**
+   * The order's stored events up to the request's event. Throws `IdempotencyKeyReused` if that had a different body.
+   */
   async historyUpTo(event: RecordedEvent, { body, fields }: Pick<OrderRequest, 'body' | 'fields'>): Promise<RecordedEvent[]> {
     const differing = differingFields(body, { ...event.data }, fields);
     if (differing.length > 0) throw new IdempotencyKeyReused(differing);
@@ -51,7 +53,7 @@ export class OwnOrder {
   }
 }
 
-/** Undefined for a request without a key. */
+/** The command of a request; undefined without a key. */
 export function keyedCommandOf({ name, orderId, idempotencyKey }: OrderRequest): KeyedCommand | undefined {
   if (idempotencyKey === undefined) return undefined;
   const commandId = derivedId(name, orderId, idempotencyKey);

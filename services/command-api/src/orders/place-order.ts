@@ -23,7 +23,7 @@ import { IdempotencyKeyReused } from '../idempotency-key.ts';
 import { historyOf } from './order-history.ts';
 import { denialRules, OrderRisk } from './order-risk.ts';
 
-/** A request to trade, under a name that makes it one order however often it is sent. */
+/** A request to trade; its name makes it one order, however often it is sent. */
 export interface PlaceOrderCommand {
   readonly caller: Caller;
   readonly terms: OrderTerms;
@@ -31,26 +31,26 @@ export interface PlaceOrderCommand {
   readonly idempotencyKey?: string;
 }
 
-/** The order's events as stored, and what this command did: made an order, one that was denied, or found it there. */
+/** The order's stored events, and the outcome: placed, denied, or a repeat of an existing order. */
 export interface PlacedOrder {
   readonly outcome: (typeof outcomes)[number];
   readonly history: readonly RecordedEvent[];
 }
 
-/** An order that has the name or the key already. */
+/** An existing order with the name or the key. */
 interface Known {
   readonly knownAs: string;
-  /** It has the key: what differs from it is refused, whatever else names the order. */
+  /** True if it has the key: different terms are then refused, whatever else names the order. */
   readonly byKey: boolean;
 }
 
-/** The request in its lane: a new order, or one that is there. */
+/** The result in the lane: a new order, or an existing one. */
 type Placing = PlacedOrder | Known;
 
 const outcomes = ['placed', 'denied', 'repeated'] as const;
 const placed = counter({
   name: 'orders_placed_total',
-  help: 'Requests to place an order: approved, denied, and repeats of an order that was there.',
+  help: 'Requests to place an order: approved, denied, or repeats of an existing order.',
   labels: { outcome: outcomes },
 });
 const denials = counter({
@@ -59,7 +59,9 @@ const denials = counter({
   labels: { rule: denialRules },
 });
 
-/** Places an order: held against the rules, paid for and on its way to the brokerage, or denied; stored whole when this returns. */
+/**
+ * Places an order: approved by the rules, paid for and on its way to the brokerage, or denied; stored whole on return.
+ */
 @Injectable()
 export class PlaceOrder {
   constructor(
@@ -70,9 +72,9 @@ export class PlaceOrder {
   ) {}
 
   /**
-   * Places the order, or finds it placed with the same terms. `terms` are canonical, with a clientOrderId or beside an idempotency key.
-   * Throws `AccountNotFound` for an account that is not the caller's, `OrderAlreadyPlaced`, `IdempotencyKeyReused`, `PricesUnavailable`, `TooManyOpenOrders`, and
-   * what `AccountLanes.submit` throws.
+   * Places the order, or finds it placed with the same terms. `terms` are canonical, and have a clientOrderId or come
+   * with an idempotency key. Throws `AccountNotFound` for a foreign account, `OrderAlreadyPlaced`,
+   * `IdempotencyKeyReused`, `PricesUnavailable`, `TooManyOpenOrders`, and what `AccountLanes.submit` throws.
    */
   async execute(command: PlaceOrderCommand): Promise<PlacedOrder> {
     const { accountId } = command.terms;
@@ -125,7 +127,10 @@ export class PlaceOrder {
     return { changes: [named.changeOf(order)], judged: true, answer };
   }
 
-  /** The name or the key is taken, permanently: by the same request, or by another one, which throws. A key that the order had not is its own now. */
+  /**
+   * The name or the key is taken, permanently: by the same request, or by a different one, which throws. A new key is
+   * bound to the order.
+   */
   async #repeat(named: NamedOrder, { knownAs, byKey }: Known): Promise<PlacedOrder> {
     const { id, terms } = named;
     const order = await this.eventStore.loadAggregate(Order, knownAs);
@@ -140,7 +145,7 @@ export class PlaceOrder {
     return { outcome: 'repeated', history: await historyOf(this.eventStore, id) };
   }
 
-  /** Gives the key to the order, unless another one got it meanwhile. Returns whose it is. */
+  /** Binds the key to the order, unless another order got it meanwhile. Returns the order that has it. */
   #bindKey({ id: orderId, terms: { accountId } }: NamedOrder, keyEventId: string): Promise<string> {
     const change: Change = {
       type: 'OrderKey',
@@ -162,23 +167,23 @@ export class PlaceOrder {
   }
 }
 
-/** The order that has a key, from the event that has the key's id. */
+/** The order that has a key, from the event with the key's id. */
 const orderOfKey = ({ type, data, aggregateId }: RecordedEvent): string =>
   type === OrderKeyUsed.type ? (data as OrderKeyUsed['data']).orderId : aggregateId;
 
-/** What an approved order needs. */
+/** The reservation of an approved order. */
 function needsOf({ id, state }: Order): Reservation {
   const reservation = state && reservationOf(state);
-  if (!reservation) throw new Error(`order ${id} was approved and needs nothing`);
+  if (!reservation) throw new Error(`order ${id} was approved but needs no reservation`);
   return reservation;
 }
 
-/** An order that is asked for, and the names by which a repeat is known. */
+/** A requested order, and the names that identify a repeat. */
 class NamedOrder {
   readonly terms: OrderTerms;
   readonly id: string;
   readonly commandId: string;
-  /** The id of its second event where a key came along: whatever else has the key, has this id. */
+  /** The id of its second event if it has a key: anything else with the key has an event with this id. */
   readonly keyEventId: string | undefined;
   readonly #firstEventId: string;
 
@@ -191,12 +196,12 @@ class NamedOrder {
     this.keyEventId = idempotencyKey === undefined ? undefined : orderKeyEventId(accountId, idempotencyKey);
   }
 
-  /** Ids of events that show whether name and key are taken. */
+  /** Ids of events that show whether the name and the key are taken. */
   get names(): string[] {
     return this.keyEventId === undefined ? [this.#firstEventId] : [this.#firstEventId, this.keyEventId];
   }
 
-  /** The order that has the key or the name already. */
+  /** The existing order with the key or the name. */
   known(state: AccountState): Known | undefined {
     const keyHolder = this.keyEventId === undefined ? undefined : state.stored(this.keyEventId);
     if (keyHolder) return { knownAs: orderOfKey(keyHolder), byKey: true };

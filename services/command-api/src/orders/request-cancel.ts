@@ -13,13 +13,13 @@ export interface RequestCancelCommand {
   readonly orderId: string;
   readonly caller: Caller;
   readonly reason?: string;
-  /** Which version the request is based on; any when absent. */
+  /** The version that the request is based on; any when absent. */
   readonly ifMatch?: TagTest | undefined;
-  /** Makes the request one, however often it is sent. */
+  /** The same key is the same request, however often it is sent. */
   readonly idempotencyKey?: string;
 }
 
-/** Writes down that an order's client wants it cancelled. Never refused for the market, a kill switch or the account. */
+/** Stores a client's request to cancel an order. Never refused because of the market, a kill switch or the account. */
 @Injectable()
 export class RequestCancel {
   constructor(
@@ -28,8 +28,9 @@ export class RequestCancel {
   ) {}
 
   /**
-   * Returns the order's stored events up to the request; the same again for a repeated key. Throws 412 when the order has
-   * another version than `ifMatch` takes, `OrderNotFound`, `IdempotencyKeyReused`, and what `Order.requestCancel` and `EventStore.decideLocked` throw.
+   * Returns the order's stored events up to the request; the same for a repeated key. Throws 412 if the order's version
+   * does not match `ifMatch`, `OrderNotFound`, `IdempotencyKeyReused`, and what `Order.requestCancel` and
+   * `EventStore.decideLocked` throw.
    */
   async execute({ reason, ifMatch, ...command }: RequestCancelCommand): Promise<readonly RecordedEvent[]> {
     const request = { ...command, name: 'cancel-order' as const, body: { reason }, fields: ['reason'] };
@@ -41,7 +42,10 @@ export class RequestCancel {
     return this.ownOrder.historyUpTo(event, request);
   }
 
-  /** The event of the request: stored now, or before. The saga writes to the order too: who loses to it once decides under the order's lock. */
+  /**
+   * The event of the request, stored now or before. The saga also writes to the order: after one conflict this decides
+   * under the order's lock.
+   */
   async #store(
     request: OrderRequest,
     { reason, ifMatch }: Pick<RequestCancelCommand, 'ifMatch'> & { readonly reason: string | undefined },

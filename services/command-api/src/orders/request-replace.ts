@@ -11,21 +11,21 @@ import type { Limits } from '../limits.ts';
 import { OrderRisk } from './order-risk.ts';
 import { keyedCommandOf, OwnOrder } from './own-order.ts';
 
-/** A request for other terms. */
+/** A request for new terms. */
 export interface RequestReplaceCommand {
   readonly orderId: string;
   readonly caller: Caller;
-  /** Canonical; what is absent stays. */
+  /** Canonical; absent terms stay. */
   readonly changes: ReplaceTerms;
-  /** Which version the request is based on; any when absent. */
+  /** The version that the request is based on; any when absent. */
   readonly ifMatch?: TagTest | undefined;
-  /** Makes the request one, however often it is sent. */
+  /** The same key is the same request, however often it is sent. */
   readonly idempotencyKey?: string;
 }
 
 const replaceFields = ['quantity', 'limitPrice', 'stopPrice'];
 
-/** Writes down that an order's client wants other terms, and reserves what the worst case of both terms needs. */
+/** Stores a client's request for new terms, and reserves what the worst case of both terms needs. */
 @Injectable()
 export class RequestReplace {
   constructor(
@@ -36,9 +36,9 @@ export class RequestReplace {
   ) {}
 
   /**
-   * Returns the order's stored events up to the request; the same again for a repeated key. Throws 412 when the order has changed since
-   * what `ifMatch` takes, `ReplaceDenied`, `PricesUnavailable`, `OrderNotFound`, `IdempotencyKeyReused`, and what `Order.requestReplace` and
-   * `AccountLanes.submit` throw; nothing is stored then.
+   * Returns the order's stored events up to the request; the same for a repeated key. Throws 412 if the order's version
+   * does not match `ifMatch`, `ReplaceDenied`, `PricesUnavailable`, `OrderNotFound`, `IdempotencyKeyReused`, and what
+   * `Order.requestReplace` and `AccountLanes.submit` throw; then nothing is stored.
    */
   async execute(command: RequestReplaceCommand): Promise<readonly RecordedEvent[]> {
     const { orderId, changes } = command;
@@ -62,7 +62,7 @@ export class RequestReplace {
     const order = state.order(orderId);
     const expected = order.version;
     mustMatch(ifMatch, order, 'order-changed');
-    // The rules look at the new terms as at those of a new order, kill switches too: at the brokerage they are one.
+    // The rules and kill switches treat the new terms as a new order, because the brokerage does.
     const assessment = this.risk.assess(order.termsAfter(changes), state);
     if ('denied' in assessment) throw new ReplaceDenied(assessment.denied);
     order.requestReplace(changes, assessment.approved, undefined, this.limits.LIMIT_REVISIONS);
@@ -76,7 +76,7 @@ export class RequestReplace {
     return { changes: changesOf, judged: true, answer: ([event]) => event as RecordedEvent };
   }
 
-  /** Whether the account changed; it stays as it is where the new terms need no more. */
+  /** Reserves more if the new terms need it; returns whether the account changed. */
   #reserveWorstCase({ id, state }: Order, account: Account): boolean {
     const reservation = state && reservationOf(state);
     if (!reservation || !account.reserving(id, reservation)) return false;
@@ -86,7 +86,10 @@ export class RequestReplace {
   }
 }
 
-/** A rule, or want of money or shares, refuses the new terms; the order goes on under its old ones. `details` are the rule and its figures. */
+/**
+ * The new terms break a rule, or money or shares are insufficient; the order keeps its old terms. `details` are the
+ * rule and its figures.
+ */
 export class ReplaceDenied extends DomainError {
   readonly code = 'replace-denied';
   readonly kind = 'unprocessable';
