@@ -57,7 +57,7 @@ const altered = (change: Record<string, string | undefined>, value: Buffer | nul
 };
 
 describe('an event as a CloudEvents record in binary mode', () => {
-  it('says which events were stored together, where that is known', () => {
+  it('says which events were stored together, if that is known', () => {
     expect(saveOf(asRead(encode({ ...sample, save: '4711.12' })))).toEqual({ name: '4711.12', events: 12 });
     expect(saveOf(asRead(encode({ ...sample, save: null })))).toBeUndefined();
     for (const save of ['', '12', 'x y.2', '7.0', '7.-1', '7.1234567890', `${'1'.repeat(41)}.2`])

@@ -115,7 +115,7 @@ function decodeMetadata(reader: HeaderReader): EventMetadata {
   };
 }
 
-/** What `encode` wrote as the save of an event: all that was stored with it is on the topics when so many records say the same. */
+/** The save that `encode` wrote: once `events` records name the same save, everything stored in it is on the topics. */
 export function saveOf({
   headers,
 }: Pick<IncomingMessage, 'headers'>): { readonly name: string; readonly events: number } | undefined {
