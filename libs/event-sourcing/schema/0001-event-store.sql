@@ -83,6 +83,7 @@ create table store_identity (
   one boolean primary key default true check (one),
   store_id uuid not null default gen_random_uuid(), -- part of the relay's names at the broker: another store never continues this one's position
   epoch uuid not null default gen_random_uuid(),    -- another one when events were given up: their versions and ids will be given again
+  opening uuid not null default gen_random_uuid(),  -- another one whenever it was opened again: readers have read the topics' tail twice
   system_identifier text,                           -- of the server on which a relay last led,
   timeline integer,                                 -- and its timeline: a restore and a failover begin another one
   moved_at timestamptz,                             -- they were found to be others; until an operator has looked

@@ -206,6 +206,15 @@ create function operate.keyed_missing(since timestamptz, types text[])
     from missing_events(since) e where e.aggregate_type = any (types)
 $$;
 
+-- An operation is an event of the fleet's, where the fleet's functions for operators are installed beside the store.
+create function record_operation(command text, arguments jsonb, why text, outcome text) returns void
+  language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+begin
+  if to_regprocedure('operate.record(text, jsonb, text, text)') is not null then
+    execute 'select operate.record($1, $2, $3, $4)' using command, arguments, why, outcome;
+  end if;
+end $$;
+
 -- Decides and opens: `keys` by event id, where it is not the aggregate's; `position` is the broker's (null: it has none). What came of it, in numbers.
 create function operate.resume_relay(since timestamptz, "position" bigint, forget_tail boolean, keys jsonb, why text) returns jsonb
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -245,6 +254,7 @@ begin
   insert into resumptions (by, why, since, forget_tail, halted_reason, outcome)
   select session_user, resume_relay.why, resume_relay.since, resume_relay.forget_tail, r.halted_reason, outcome from outbox_relay r;
   perform reopen_store("position", given_up > 0);
+  perform record_operation('relay resume', jsonb_build_object('since', since, 'forgetTail', forget_tail), why, outcome::text);
   truncate topic_records;
   return outcome;
 end $$;
@@ -259,6 +269,7 @@ begin
   -- The floor too: what was put into the outbox has positions of the past.
   update outbox_relay set halted_at = null, halted_reason = null, owner = null, fence = fence + 1, floor = 0, horizon = 0, horizon_holders = '{}';
   update store_identity s set closed_at = null, closed_reason = null, moved_at = null, moved_from = null,
+         opening = case when s.closed_at is null then s.opening else gen_random_uuid() end,
          system_identifier = h.system_identifier, timeline = h.timeline, epoch = case when gave_up then gen_random_uuid() else s.epoch end
     from server_here() h;
 end $$;
@@ -268,13 +279,18 @@ create function operate.close_store(why text) returns void
   language sql security definer set search_path = pg_catalog, public, pg_temp as $$ select public.close_store(why) $$;
 
 -- An operator has looked at a start on another server or timeline.
-create function operate.acknowledge_move() returns text
-  language sql security definer set search_path = pg_catalog, public, pg_temp as $$
-  with before as (select moved_from from store_identity), done as (update store_identity set moved_at = null, moved_from = null)
-  select moved_from from before
-$$;
+create function operate.acknowledge_move(why text) returns text
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+  elsewhere text;
+begin
+  select s.moved_from into elsewhere from store_identity s for update;
+  update store_identity set moved_at = null, moved_from = null;
+  perform record_operation('relay acknowledge-move', '{}', why, 'it was on ' || coalesce(elsewhere, 'this one'));
+  return elsewhere;
+end $$;
 
 revoke all on function operate.hold_relay, operate.begin_resume, operate.tell_topics, operate.keyed_missing, operate.resume_relay, operate.close_store,
-  operate.acknowledge_move, missing_events, judge_tail, take_tail, reopen_store from public;
+  operate.acknowledge_move, record_operation, missing_events, judge_tail, take_tail, reopen_store from public;
 grant execute on function operate.hold_relay, operate.begin_resume, operate.tell_topics, operate.keyed_missing, operate.resume_relay, operate.close_store,
   operate.acknowledge_move to :role(operator);

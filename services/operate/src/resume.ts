@@ -1,6 +1,7 @@
 import { givenUpLimit, resume, type Resumption } from '@tradecore/checks';
 import { NotHalted, type GivenUp } from '@tradecore/event-sourcing';
 import type { Fleet } from './fleet.ts';
+import { operation, Refused } from './operations.ts';
 import type { Report, Row } from './output.ts';
 import { WrongUsage, type Plan, type Shell, type Typed } from './shell.ts';
 
@@ -33,7 +34,7 @@ async function planResume(fleet: Fleet, { options }: Typed): Promise<Plan> {
   const { url, kafka } = fleet;
   const run = (why: string, confirm: (found: Resumption) => boolean): Promise<Resumption> =>
     resume({ url, kafka, since, forgetTail, why, confirm }).catch((error: unknown) => {
-      throw error instanceof NotHalted ? new WrongUsage(error.message) : error;
+      throw error instanceof NotHalted ? new Refused(error.message) : error;
     });
   const planned = await run('a plan', () => false);
   return {
@@ -42,7 +43,7 @@ async function planResume(fleet: Fleet, { options }: Typed): Promise<Plan> {
     act: async (why) => {
       const done = await run(why, ({ givenUp }) => givenUp === planned.givenUp);
       if (done.givenUp !== planned.givenUp) {
-        throw new WrongUsage(`${done.givenUp} events would be given up now, not ${planned.givenUp}: nothing was done`);
+        throw new Refused(`${done.givenUp} events would be given up now, not ${planned.givenUp}: nothing was done`);
       }
       return reportOf(done);
     },
@@ -51,14 +52,14 @@ async function planResume(fleet: Fleet, { options }: Typed): Promise<Plan> {
 
 async function planAcknowledge(fleet: Fleet): Promise<Plan> {
   const [row] = await fleet.database.query('select moved_from, moved_at::text from store_identity where moved_at is not null');
-  if (!row) throw new WrongUsage('the store stands where it stood: there is nothing to acknowledge');
+  if (!row) throw new Refused('the store stands where it stood: there is nothing to acknowledge');
   return {
     name: await nameOf(fleet),
     shown: { rows: [{ 'it was on': String(row['moved_from']), since: String(row['moved_at']) }], nothing: '' },
-    act: async () => {
-      await fleet.database.query('select operate.acknowledge_move()');
-      return { rows: [], nothing: 'acknowledged' };
-    },
+    act: async (why) => ({
+      rows: [],
+      nothing: `acknowledged: it was on ${await operation(fleet.database, 'acknowledge_move', why)}`,
+    }),
   };
 }
 

@@ -19,8 +19,8 @@ export interface World {
 }
 
 export async function createWorld(): Promise<World> {
-  const { orderEvents, deadLetters } = topics;
-  const kafka = await createTestKafka({ declarations: [orderEvents, deadLetters] });
+  const stored = Object.values(topics).filter(({ writer }) => writer === 'relay');
+  const kafka = await createTestKafka({ declarations: [...stored, topics.relayPosition, topics.deadLetters] });
   const database = await createTestDatabase({ migrations: [...readModelMigrations, ...runtimeMigrations] });
   const env = {
     DATABASE_URL: database.urlFor('operator'),

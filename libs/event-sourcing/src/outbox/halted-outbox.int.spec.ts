@@ -164,7 +164,7 @@ describe('what an operator decides about a closed store', () => {
     await database.dataSource.query('update store_identity set timeline = 77');
     expect(await relay.noteServer()).toContain('timeline 77 of server');
     expect(await relay.noteServer()).toContain('timeline 77 of server');
-    await database.dataSource.query('select operate.acknowledge_move()');
+    await database.dataSource.query('select operate.acknowledge_move($1)', ['a test']);
     expect(await relay.noteServer()).toBeUndefined();
     await relay.close();
   });

@@ -1,0 +1,54 @@
+import { createWorld, type World } from './world.ts';
+
+describe('a store that was restored', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await createWorld();
+    await world.query(`select close_store('restored to 09:00')`);
+  }, 60_000);
+  afterAll(() => world.drop());
+
+  const since = ['--since', '2026-11-23T09:00:00Z'];
+  const epochs = () =>
+    world.query<{ epoch: string; feed: string }>(
+      'select s.epoch, f.epoch as feed from store_identity s, feed_projector.exported_epoch f',
+    );
+
+  it('is the first thing that the doctor says', async () => {
+    const { code, said } = await world.tradecore('doctor');
+    expect([code, said.split('\n')[1]]).toEqual([1, expect.stringContaining('the store is closed: restored to 09:00')]);
+  });
+
+  it('is opened by its name and a reason, never by a look; clients of the feed begin again', async () => {
+    const before = await epochs();
+    const look = await world.tradecore('relay', 'resume', ...since, '--dry-run');
+    expect(look).toEqual({ code: 0, said: expect.stringMatching(/taken back +0/) as string });
+    const refused = await world.tradecore('relay', 'resume', ...since, '--why', 'x', '--yes=another');
+    expect(refused).toMatchObject({ code: 64 });
+    expect((await world.tradecore('relay', 'resume', '--dry-run')).code).toBe(64);
+    expect(await epochs()).toEqual(before);
+    expect(await world.query('select from store_identity where closed_at is null')).toEqual([]);
+
+    const yes = `--yes=${world.database.name}`;
+    expect((await world.tradecore('relay', 'resume', ...since, '--why', 'a disk was lost', yes)).code).toBe(0);
+    expect(await world.query('select from store_identity where closed_at is null')).toHaveLength(1);
+    const [was, is] = [before[0], (await epochs())[0]];
+    expect(is?.epoch).toBe(was?.epoch);
+    expect(is?.feed).not.toBe(was?.feed);
+    expect(await world.operations()).toEqual([
+      expect.objectContaining({ command: 'relay resume', why: 'a disk was lost', by: 'tradecore_test_operator' }),
+    ]);
+    const again = await world.tradecore('relay', 'resume', ...since, '--dry-run');
+    expect(again).toMatchObject({ code: 1, said: expect.stringContaining('nothing to decide') as string });
+  }, 60_000);
+
+  it('on another timeline is told until an operator has looked', async () => {
+    await world.query('update store_identity set timeline = 77');
+    await world.query('select relay_note_server()');
+    expect((await world.tradecore('doctor')).said).toContain('the store was on timeline 77');
+    const args = ['relay', 'acknowledge-move', '--why', 'planned', `--yes=${world.database.name}`];
+    expect(await world.tradecore(...args)).toEqual({ code: 0, said: expect.stringContaining('it was on timeline 77') as string });
+    expect((await world.tradecore('doctor')).said).not.toContain('timeline');
+    expect((await world.operations()).at(-1)).toMatchObject({ command: 'relay acknowledge-move', why: 'planned' });
+  }, 60_000);
+});
