@@ -45,7 +45,7 @@ describe('a process and an intake, and a log that does not hold what it has not 
       ({ state }) => state === 'stopped',
     );
     expect(stopped.reason).toBe(
-      'transport.job-events/0: the log was cut off before it was read: see docs/runbooks/halted-consumer.md, then select errand_saga.begin_again()',
+      'transport.job-events/0: the log was cut off before it was read: see docs/runbooks/halted-consumer.md',
     );
     expect(await world.query('select stopped_reason from errand_saga.consumer')).toEqual([{ stopped_reason: stopped.reason }]);
     jobs.push(await world.open());

@@ -10,7 +10,7 @@ export * from './order-placement.ts';
 export * from './trading-control.ts';
 export * from './market-data.ts';
 export { feedChanges } from './feed-changes.ts';
-export { topics, type TopicDeclaration } from './topics.ts';
+export { noticesGroup, topics, type TopicDeclaration } from './topics.ts';
 export {
   catalogue,
   writtenByEach,

@@ -74,3 +74,9 @@ export const topics = {
     partitions: 6,
   },
 } as const satisfies Record<string, TopicDeclaration>;
+
+/** Who tells people, and what it hears: one topic for each kind of notice, so that no notice is written twice. Its positions lie at the broker alone. */
+export const noticesGroup = {
+  name: 'notifier',
+  topics: [topics.orderEvents.name, topics.accountEvents.name, topics.controlEvents.name],
+} as const;

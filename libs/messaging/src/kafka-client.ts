@@ -62,6 +62,8 @@ export interface KafkaClient {
   startOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
   /** Last stable offset of each partition: what a `read_committed` reader can reach. */
   endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
+  /** By partition, the first offset at or after that time; the end if there is none. */
+  offsetsAt(topic: string, time: Date): Promise<ReadonlyMap<number, bigint>>;
   /** Log start and last stable offset of these partitions. Throws if the broker does not know one of them. */
   ends(partitions: readonly TopicPartition[]): Promise<AssignedPartition[]>;
   /** Topic ids, if the broker has them; a recreated topic has a new id. */
@@ -186,6 +188,12 @@ class KafkaJsClient implements KafkaClient {
 
   async endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>> {
     return new Map((await this.#offsets(topic)).map(({ partition, high }) => [partition, BigInt(high)]));
+  }
+
+  async offsetsAt(topic: string, time: Date): Promise<ReadonlyMap<number, bigint>> {
+    const name = this.#names.onBroker(topic);
+    const found = await this.#ask((admin) => admin.fetchTopicOffsetsByTimestamp(name, time.getTime()));
+    return new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]));
   }
 
   async ends(partitions: readonly TopicPartition[]): Promise<AssignedPartition[]> {

@@ -75,13 +75,14 @@ begin
   return 'begins with ' || origin;
 end $$;
 
--- Asks for a rebuild: the next builder throws all rows away and folds the store from its first event, in one transaction.
+-- Asks for a rebuild: the next builder throws all rows away and folds the store from its first event, in one transaction. Whatever version of the
+-- fold made them: so a release that was rolled back gets its rows back.
 create function operate.rebuild(name text, why text) returns text
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   of_schema constant text := operate.schema_of(name, array['projection']);
 begin
-  execute format('update %I.projection set log = null, start_over = true, stopped_reason = null, stopped_at = null', of_schema);
+  execute format('update %I.projection set log = null, version = null, start_over = true, stopped_reason = null, stopped_at = null', of_schema);
   execute format('update %I.offsets set owner = null', of_schema);
   perform operate.record('projections rebuild', jsonb_build_object('name', name), why, 'asked for');
   return 'asked for';
@@ -118,7 +119,7 @@ create function operate.redeliver(name text, event_id uuid, letter text, why tex
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
   of_schema constant text := operate.schema_of(name, array['consumer', 'projection']);
-  reason constant text := 'redelivered: ' || letter;
+  reason constant text := 'redelivered: ' || left(letter, 1000);
   given event_store;
   changed bigint;
   said text;
@@ -139,7 +140,7 @@ begin
   end if;
   get diagnostics changed = row_count;
   said := case changed when 0 then 'it has the event already, or has parked its aggregate' else 'it hears the event from the store' end;
-  perform operate.record('dead-letters redrive', jsonb_build_object('name', name, 'event', event_id, 'letter', letter), why, said);
+  perform operate.record('dead-letters redrive', jsonb_build_object('name', name, 'event', event_id, 'letter', left(letter, 1000)), why, said);
   return said;
 end $$;
 
@@ -147,7 +148,14 @@ end $$;
 create function operate.drop_letter(letter text, reason text, why text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform operate.record('dead-letters drop', jsonb_build_object('letter', letter, 'reason', reason), why, 'dropped');
+  perform operate.record('dead-letters drop', jsonb_build_object('letter', left(letter, 1000), 'reason', left(reason, 1000)), why, 'dropped');
+end $$;
+
+-- The notifier keeps its positions at the broker alone: stored before they are set there.
+create function operate.begin_notices(since timestamptz, partitions text, why text) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform operate.record('notices begin-again', jsonb_build_object('since', since, 'partitions', left(partitions, 1000)), why, 'asked for');
 end $$;
 
 -- Who is connected, by service: how many sessions, how many of them in a transaction, and since when the oldest is open. Here because only the
@@ -160,5 +168,6 @@ create function operate.sessions() returns table (service text, sessions bigint,
 $$;
 
 revoke execute on all functions in schema operate from public;
-grant execute on function operate.resume, operate.begin_again, operate.rebuild, operate.redrive, operate.redeliver, operate.drop_letter, operate.sessions
+grant execute on function operate.resume, operate.begin_again, operate.rebuild, operate.redrive, operate.redeliver, operate.drop_letter, operate.begin_notices,
+  operate.sessions
   to :role(operator);

@@ -1,11 +1,10 @@
-import { topics } from '@tradecore/events';
+import { noticesGroup, topics } from '@tradecore/events';
 import { partitionKey, type AssignedPartition, type KafkaClient } from '@tradecore/messaging';
 import { logger } from '@tradecore/telemetry';
 
 /** The notifier's consumer group. */
-export const group = 'notifier';
-/** Each kind of notice has one source topic, so that no cause gets two notices. */
-export const sources = [topics.orderEvents.name, topics.accountEvents.name, topics.controlEvents.name];
+export const group = noticesGroup.name;
+export const sources: readonly string[] = noticesGroup.topics;
 
 /** A position is gone or belongs to another log. Without an operator the notifier would send every notice again. */
 export class PositionLost extends Error {

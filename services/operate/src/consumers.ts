@@ -52,7 +52,8 @@ export async function rowNamed(fleet: Fleet, kind: Kind, name: string): Promise<
   return row;
 }
 
-function timeIn(since: unknown): string | null {
+/** `--since` as it was typed; null when absent. */
+export function timeIn(since: unknown): string | null {
   if (since === undefined) return null;
   if (typeof since !== 'string' || !/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(since) || Number.isNaN(Date.parse(since)))
     throw new WrongUsage('--since is a time as RFC 3339 writes it: 2026-11-23T09:00:00Z');
@@ -99,11 +100,14 @@ interface Asked {
   readonly endsOf: (topic: string) => Promise<ReadonlyMap<number, bigint>>;
 }
 
+/** Without a log: what replays the store says so; in SQL. */
+const unbuilt = { consumer: `case when s.replay_from is null then 'not begun' else 'replaying' end`, projection: `'not built'` };
+
 async function rowOf(database: Database, { schema, kind, endsOf }: Asked): Promise<Row> {
   const [state] = (await database.query(
-    `select case when s.stopped_reason is not null then 'halted' when s.log is null then 'not built' else 'running' end as state,
+    `select case when s.stopped_reason is not null then 'halted' when s.log is null then ${unbuilt[kind]} else 'running' end as state,
             (select extract(epoch from clock_timestamp() - max(moved_at))::int from ${schema}.offsets) as "last moved (s ago)",
-            (select count(*)::int from ${schema}.parked) as parked, s.stopped_reason as reason
+            (select count(*)::int from ${schema}.parked) as parked, s.stopped_reason as reason${kind === 'projection' ? ', s.version' : ''}
        from ${schema}.${kind} s`,
   )) as unknown as Row[];
   const offsets = (await database.query(

@@ -1,6 +1,7 @@
-import { topics } from '@tradecore/events';
+import { topics, type MarketRecord, type MarketSession } from '@tradecore/events';
 import { consumersReport } from './consumers.ts';
 import type { Fleet } from './fleet.ts';
+import { readLetters } from './letters.ts';
 import { stuckReport, unknownReport } from './orders.ts';
 import type { Report, Row } from './output.ts';
 import { parkedReport } from './parked.ts';
@@ -21,12 +22,26 @@ interface Ailment {
   readonly runbook: string;
 }
 
-/** Beyond these it is told: seconds that an event waits in the outbox, records that are not read. */
-const limits = { outboxSeconds: 10, lagRecords: 10_000 };
+/** Beyond these it is told. */
+const limits = {
+  /** That an event waits in the outbox. */
+  outboxSeconds: 10,
+  /** That are not read. */
+  lagRecords: 10_000,
+  /** Since when a transaction is open: vacuum and the relay's floor wait for it. */
+  transactionSeconds: 60,
+  /** Of the newest price while the market is open. */
+  priceSeconds: 60,
+  /** Of the connections that the database takes. */
+  connectionShare: 0.8,
+  /** Between the clock here and the database's. */
+  clockSeconds: 1,
+};
 
 /** What to know now, worst first, each with the runbook that treats it. Exit code 1 when there is anything. */
 export async function doctorReport(fleet: Fleet): Promise<Report> {
-  const found = await Promise.all([relay(fleet), readers(fleet), waiting(fleet), orders(fleet), letters(fleet)]);
+  const asked = [relay, readers, waiting, orders, letters, sessions, clock, market];
+  const found = await Promise.all(asked.map((ask) => ask(fleet)));
   const rows = found
     .flat()
     .sort((one, other) => one.severity - other.severity)
@@ -90,7 +105,55 @@ async function orders(fleet: Fleet): Promise<Ailment[]> {
 }
 
 async function letters({ kafka }: Fleet): Promise<Ailment[]> {
-  const [starts, ends] = [await kafka.startOffsets(topics.deadLetters.name), await kafka.endOffsets(topics.deadLetters.name)];
-  const count = [...ends].reduce((sum, [partition, end]) => sum + Number(end - (starts.get(partition) ?? 0n)), 0);
-  return count > 0 ? [{ severity: 3, what: `about ${count} dead letters`, runbook: 'dead-letters' }] : [];
+  const found = await readLetters(kafka);
+  const count = `${found.letters.length}${found.isAll ? '' : ' and more'}`;
+  return found.letters.length > 0 ? [{ severity: 3, what: `${count} dead letters wait`, runbook: 'dead-letters' }] : [];
+}
+
+async function sessions({ database }: Fleet): Promise<Ailment[]> {
+  const rows = await database.query(
+    `select service, sessions::int, oldest_transaction_seconds as open, current_setting('max_connections')::int as most from operate.sessions()`,
+  );
+  const old = rows.filter(({ open }) => Number(open) > limits.transactionSeconds);
+  const used = rows.reduce((sum, row) => sum + Number(row['sessions']), 0);
+  const most = Number(rows[0]?.['most'] ?? Infinity);
+  return [
+    ...old.map(({ service, open }): Ailment => {
+      const what = `a transaction of "${String(service)}" has been open for ${String(open)} s`;
+      return { severity: 2, what, runbook: 'database' };
+    }),
+    ...(used > most * limits.connectionShare
+      ? [{ severity: 2, what: `${used} of ${most} connections of the database are taken`, runbook: 'database' } as const]
+      : []),
+  ];
+}
+
+/** The database's clock stamps events, and services compare with their own. */
+async function clock({ database }: Fleet): Promise<Ailment[]> {
+  const before = Date.now();
+  const [row] = await database.query(`select extract(epoch from clock_timestamp()) * 1000 as at`);
+  const after = Date.now();
+  const at = Number(row?.['at']);
+  const seconds = Math.max(before - at, at - after, 0) / 1000;
+  if (seconds <= limits.clockSeconds) return [];
+  return [{ severity: 2, what: `the clock here and the database's are ${seconds.toFixed(1)} s apart`, runbook: 'database' }];
+}
+
+/** A door decides by no price that is older than a minute while the market is open. */
+async function market({ kafka }: Fleet): Promise<Ailment[]> {
+  let session: MarketSession | undefined;
+  let pricedAt = 0;
+  await kafka.readTopic(topics.marketData.name, (records) => {
+    for (const { value } of records) {
+      if (value === null) continue;
+      const record = JSON.parse(String(value)) as MarketRecord;
+      if (record.kind === 'session') session = record;
+      else pricedAt = Math.max(pricedAt, Date.parse(record.pricedAt ?? '') || 0);
+    }
+  });
+  const runbook = 'market-data-away';
+  if (!session) return [{ severity: 1, what: 'no market data has been published', runbook }];
+  const seconds = Math.round((Date.now() - pricedAt) / 1000);
+  if (!session.isOpen || seconds <= limits.priceSeconds) return [];
+  return [{ severity: 1, what: `the market is open and the newest price is ${seconds} s old`, runbook }];
 }

@@ -5,6 +5,7 @@ import type { Database } from '@tradecore/checks';
 import { createKafkaClient, type KafkaClient } from '@tradecore/messaging';
 import { environment, readConfig, type Environment } from '@tradecore/service/config';
 import { DataSource } from 'typeorm';
+import { z } from 'zod';
 
 /** The fleet that is operated: its database as the operator's role sees it, and its broker. */
 export interface Fleet {
@@ -13,21 +14,48 @@ export interface Fleet {
   readonly dataSource: DataSource;
   readonly database: Database;
   readonly kafka: KafkaClient;
+  /** The API, and with which token an operator asks there. */
+  readonly door: { readonly url?: string | undefined; readonly token?: string | undefined };
+  /** The admin doors that can be reached from here, by the name of the process. */
+  readonly admins: ReadonlyMap<string, string>;
   close(): Promise<void>;
 }
 
 /** Where a local fleet leaves the operator's settings. */
 const localSettings = join('.local', 'secrets', 'operator.env');
 
+const ownSettings = {
+  DOOR_URL: z
+    .url()
+    .optional()
+    .meta({ examples: ['https://api.example.com'] }),
+  /** An operator's access token. */
+  TOKEN: z.string().optional().meta({ secret: true }),
+  /** Blanks between several. */
+  ADMIN_URLS: z
+    .string()
+    .default('')
+    .refine((text) => namedUrls(text).every(([, url]) => URL.canParse(url)), 'must be name=url, with a blank between two')
+    .transform((text): ReadonlyMap<string, string> => new Map(namedUrls(text)))
+    .meta({ examples: ['order-saga=http://127.0.0.1:9088'] }),
+};
+
+function namedUrls(text: string): [name: string, url: string][] {
+  return text.split(' ').flatMap((each) => {
+    const at = each.indexOf('=');
+    return each === '' ? [] : [[each.slice(0, at), each.slice(at + 1)]];
+  });
+}
+
 /**
- * Connects with DATABASE_URL, KAFKA_BROKERS and NAMESPACE of `env`; where DATABASE_URL is not set, with what the fleet of `npm start` in
- * this folder (or in TRADECORE_HOME) has left. Throws `ConfigFaults`, or what the database answers.
+ * Connects with DATABASE_URL, KAFKA_BROKERS and NAMESPACE of `env` (and DOOR_URL, TOKEN, ADMIN_URLS); where DATABASE_URL is not set, with what the
+ * fleet of `npm start` in this folder (or in TRADECORE_HOME) has left. Throws `ConfigFaults`, or what the database answers.
  */
 export async function openFleet(env: Environment = environment()): Promise<Fleet> {
   const { TRADECORE_HOME: home, DATABASE_URL: named } = env;
   const file = home ? join(home, 'secrets', 'operator.env') : localSettings;
   const left = !named && existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
-  const config = readConfig({ uses: ['postgres', 'kafka'], http: false }, { ...left, ...env });
+  const config = readConfig({ uses: ['postgres', 'kafka'], http: false, own: ownSettings }, { ...left, ...env });
   const dataSource = await new DataSource({
     type: 'postgres',
     url: config.DATABASE_URL,
@@ -42,6 +70,8 @@ export async function openFleet(env: Environment = environment()): Promise<Fleet
     dataSource,
     database: { query: (sql, parameters) => dataSource.query(sql, parameters) },
     kafka,
+    door: { url: config.DOOR_URL, token: config.TOKEN },
+    admins: config.ADMIN_URLS,
     close: async () => {
       await kafka.close();
       await dataSource.destroy();

@@ -3,8 +3,8 @@ import type { Database } from '@tradecore/checks';
 /** Said, with exit code 1, when the fleet refuses an operation: nothing was changed. */
 export class Refused extends Error {}
 
-/** What the functions of the schema `operate` raise for the operator to read. */
-const refusal = 'TC100';
+/** For the operator to read: a refusal of the functions of the schema `operate`, and a store that is closed, in which nothing can be recorded. */
+const refusals = ['TC100', 'TC003'];
 
 /**
  * Calls a function of the schema `operate`, which acts and stores what it did in one transaction: `operation(database, 'resume', name, why)`.
@@ -16,6 +16,6 @@ export async function operation(database: Database, name: string, ...given: read
     const [row] = await database.query(`select operate.${name}(${parameters})::text as said`, [...given]);
     return String(row?.['said']);
   } catch (error) {
-    throw (error as { code?: string }).code === refusal ? new Refused((error as Error).message) : error;
+    throw refusals.includes(String((error as { code?: string }).code)) ? new Refused((error as Error).message) : error;
   }
 }

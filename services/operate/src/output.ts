@@ -8,6 +8,8 @@ export interface Report {
   readonly rows: readonly Row[];
   /** Said instead of a table without rows. */
   readonly nothing: string;
+  /** Said below a table that does not end here; not in JSON. */
+  readonly more?: string;
   readonly code?: 0 | 1 | 2;
 }
 
@@ -15,8 +17,10 @@ export interface Report {
 export type Row = Readonly<Record<string, string | number | boolean | null>>;
 
 /** As `--json` prints it, or as a table. */
-export function printed({ rows, nothing }: Report, json: boolean): string {
+export function printed({ rows, nothing, more }: Report, json: boolean): string {
   if (json) return JSON.stringify(rows, null, 2);
   const titles = [...new Set(rows.flatMap(Object.keys))];
-  return rows.length === 0 ? nothing : tableOf([titles, ...rows.map((row) => titles.map((title) => String(row[title] ?? '')))]);
+  if (rows.length === 0) return nothing;
+  const table = tableOf([titles, ...rows.map((row) => titles.map((title) => String(row[title] ?? '')))]);
+  return more === undefined ? table : `${table}\n${more}`;
 }

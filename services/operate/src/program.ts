@@ -2,29 +2,39 @@ import { ConfigFaults } from '@tradecore/service/config';
 import { CommanderError } from 'commander';
 import { backupCommands } from './backup/commands.ts';
 import { consumersCommands } from './consumers.ts';
+import { deadLetterCommands } from './dead-letters.ts';
 import { doctorCommands } from './doctor.ts';
 import { findingsCommands } from './findings.ts';
 import { openFleet } from './fleet.ts';
 import { Refused } from './operations.ts';
+import { killSwitchCommands } from './kill-switch.ts';
+import { noticesCommands } from './notices.ts';
 import { orderCommands } from './orders.ts';
 import { parkedCommands } from './parked.ts';
+import { rebuildCommands } from './rebuild.ts';
 import { relayCommands } from './relay.ts';
 import { resumeCommands } from './resume.ts';
 import { Shell, WrongUsage, type Around, type Commands } from './shell.ts';
+import { statusCommands } from './status.ts';
 import { verifyCommands } from './verify.ts';
 
 export { openFleet };
 
 /** Every group of commands, in the order in which the help lists them. */
 const groups: readonly Commands[] = [
+  statusCommands,
   doctorCommands,
   verifyCommands,
   findingsCommands,
   relayCommands,
   resumeCommands,
   consumersCommands,
+  rebuildCommands,
   parkedCommands,
+  deadLetterCommands,
+  noticesCommands,
   orderCommands,
+  killSwitchCommands,
   backupCommands,
 ];
 

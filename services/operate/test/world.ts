@@ -20,7 +20,7 @@ export interface World {
 
 export async function createWorld(): Promise<World> {
   const stored = Object.values(topics).filter(({ writer }) => writer === 'relay');
-  const kafka = await createTestKafka({ declarations: [...stored, topics.relayPosition, topics.deadLetters] });
+  const kafka = await createTestKafka({ declarations: [...stored, topics.relayPosition, topics.deadLetters, topics.marketData] });
   const database = await createTestDatabase({ migrations: [...readModelMigrations, ...runtimeMigrations] });
   const env = {
     DATABASE_URL: database.urlFor('operator'),

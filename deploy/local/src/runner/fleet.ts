@@ -124,16 +124,28 @@ async function isReady(adminPort: number): Promise<boolean> {
   return ok;
 }
 
-/** The login of whoever operates the fleet: it reads everything and writes nothing. */
+/** The login of whoever operates the fleet: it reads everything, and changes what functions let it. */
 const operator = 'operator';
 
 /** The login that takes backups: it may read the whole server, and nothing of the fleet's runs under it. */
 const backup = 'backup';
 
 /** The settings with which `npx tradecore` finds this fleet, as an environment file that only its owner can read. */
-export function writeOperatorSettings(settings: FleetSettings): void {
+export function writeOperatorSettings(
+  settings: FleetSettings,
+  running: readonly Instance[],
+  door: { url: string; token: string },
+): void {
   const { KAFKA_BROKERS } = settings.urls;
-  const lines = { DATABASE_URL: loginOf(settings, operator), KAFKA_BROKERS, NAMESPACE: settings.namespace };
+  const admins = running.map(({ name, adminPort }) => `${name}=http://127.0.0.1:${adminPort}`);
+  const lines = {
+    DATABASE_URL: loginOf(settings, operator),
+    KAFKA_BROKERS,
+    NAMESPACE: settings.namespace,
+    DOOR_URL: door.url,
+    TOKEN: door.token,
+    ADMIN_URLS: admins.join(' '),
+  };
   writeSettings(settings.home, 'operator.env', lines);
 }
 

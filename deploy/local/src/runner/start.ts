@@ -107,7 +107,8 @@ async function bringUp(running: Running, { scale, postgresBuild, gatewayPort }: 
   const account = await next('demo account', async () =>
     fundDemoAccount(await demoOwner(address, issuer), await localOperator(address, issuer)),
   );
-  writeOperatorSettings(settings);
+  const token = await issuer.token({ role: 'operator', subject: 'local|operator', accounts: [] });
+  writeOperatorSettings(settings, wanted, { url: address, token });
   if (postgresBuild === 'system') {
     const place = serverPlace(home);
     writeBackupSettings(settings, findPrograms(place, postgresBuild), place.folder('postgres'));

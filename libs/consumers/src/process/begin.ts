@@ -45,9 +45,7 @@ const found = {
 export async function begin({ why, where }: UnusableOffset, log: Log, beginning: Beginning): Promise<boolean> {
   const { schema, topics, dataSource, kafka } = beginning;
   if (why !== 'never-built') {
-    throw new ConsumerHalted(
-      `${where}: ${found[why]}: see docs/runbooks/halted-consumer.md, then select ${schema}.begin_again()`,
-    );
+    throw new ConsumerHalted(`${where}: ${found[why]}: see docs/runbooks/halted-consumer.md`);
   }
   const offsets = new Offsets({ schema, topics, state: 'consumer' });
   const outside = outsideTransaction(dataSource);

@@ -54,15 +54,23 @@ async function foldStore(tx: Transaction, parts: BuilderParts): Promise<Outcome>
   const types = Object.values(parts.catalogue)
     .filter(({ topic }) => parts.declaration.topics.includes(topic))
     .map(({ type }) => type);
+  let folded = 0;
   for await (const events of parts.store.readAll({ types, batchSize })) {
+    await sayProgress(tx, parts, folded);
     const outcome = await projection.projectSafely(
       tx,
       events.map((event) => ({ event })),
     );
     outcome.rows.clear(); // a build may touch every row: memory stays bounded
     total.add(outcome);
+    folded += events.length;
   }
   return total;
+}
+
+/** What the transaction does is not visible from outside; the name of its session is, and gets back what it was with the transaction's end. */
+async function sayProgress(tx: Transaction, { declaration: { name } }: BuilderParts, folded: number): Promise<void> {
+  await tx.query(`select set_config('application_name', $1, true)`, [`${name} builds ${folded}`]);
 }
 
 /** Rows, checkpoints, and with them the sequences: a new epoch begins. Deleted, not truncated, so that readers keep the old rows until the commit. */

@@ -1,0 +1,95 @@
+import { noticesGroup } from '@tradecore/events';
+import type { KafkaClient } from '@tradecore/messaging';
+import { timeIn } from './consumers.ts';
+import type { Fleet } from './fleet.ts';
+import { operation, Refused } from './operations.ts';
+import type { Row } from './output.ts';
+import type { Plan, Shell } from './shell.ts';
+
+/** Where the notifier goes on in one partition. */
+export interface NoticePosition {
+  readonly topic: string;
+  readonly partition: number;
+  /** What the notifier does not go on from by itself is not `there`. */
+  readonly state: 'there' | 'missing' | 'beyond the end' | 'of another log';
+  /** Records that it has not read. */
+  readonly left: number;
+}
+
+/** `notices ...` */
+export function noticesCommands(shell: Shell): void {
+  const group = shell.group('notices', "the notifier's positions, which lie at the broker");
+  shell.report(
+    group,
+    { usage: 'positions', description: 'where the notifier goes on; exit code 1 when one is lost' },
+    async ({ kafka }) => {
+      const rows = (await noticePositions(kafka)).map((position): Row => ({ ...position }));
+      return { rows, nothing: 'no topic is there', code: rows.some(({ state }) => state !== 'there') ? 1 : 0 };
+    },
+  );
+  const beginAgain = {
+    usage: 'begin-again',
+    description:
+      'sets the positions that are lost to a time, or to the end, which tells nothing of the past; the notifier goes on by itself',
+    options: { '--since <time>': 'RFC 3339; too early tells people twice' },
+  };
+  shell.act(group, beginAgain, (fleet, { options: { since } }) => planned(fleet, timeIn(since)));
+}
+
+/** Every partition that the notifier reads. */
+export async function noticePositions(kafka: KafkaClient): Promise<NoticePosition[]> {
+  return (await Promise.all(noticesGroup.topics.map((topic) => positionsIn(kafka, topic)))).flat();
+}
+
+async function positionsIn(kafka: KafkaClient, topic: string): Promise<NoticePosition[]> {
+  const [ends, committed, marks, ids] = await Promise.all([
+    kafka.endOffsets(topic),
+    kafka.committedOffsets(noticesGroup.name, topic),
+    kafka.committedMarks(noticesGroup.name, topic),
+    kafka.topicIds([topic]),
+  ]);
+  const partitions = [...ends.keys()].toSorted((one, other) => one - other).map((partition) => ({ topic, partition }));
+  const byKey = new Map([...marks].map(([partition, mark]) => [`${topic}/${partition}`, mark]));
+  const others = await kafka.otherLogs(partitions, byKey, ids);
+  return partitions.map(({ partition }) => {
+    const [at, end = 0n] = [committed.get(partition), ends.get(partition)];
+    const state = others.has(`${topic}/${partition}`) ? 'of another log' : stateOf(at, end);
+    return { topic, partition, state, left: at === undefined ? 0 : Math.max(0, Number(end - at)) };
+  });
+}
+
+const stateOf = (at: bigint | undefined, end: bigint): NoticePosition['state'] => {
+  if (at === undefined) return 'missing';
+  return at > end ? 'beyond the end' : 'there';
+};
+
+async function planned({ kafka, database }: Fleet, since: string | null): Promise<Plan> {
+  const lost = (await noticePositions(kafka)).filter(({ state }) => state !== 'there');
+  if (lost.length === 0) throw new Refused('the notifier has all its positions');
+  return {
+    name: noticesGroup.name,
+    shown: { rows: lost.map((position): Row => ({ ...position, from: since ?? 'the end' })), nothing: '' },
+    act: async (why) => {
+      const names = lost.map(({ topic, partition }) => `${topic}/${partition}`).join(', ');
+      await operation(database, 'begin_notices', since, names, why);
+      return { rows: await set(kafka, lost, since), nothing: '' };
+    },
+  };
+}
+
+/** As the notifier sets its first positions: in a transaction, under an id of its own. */
+async function set(kafka: KafkaClient, lost: readonly NoticePosition[], since: string | null): Promise<Row[]> {
+  const producer = await kafka.openTransactional({ transactionalId: `${noticesGroup.name}.operate` });
+  const rows: Row[] = [];
+  try {
+    for (const { topic, partition } of lost) {
+      const starts = since === null ? await kafka.endOffsets(topic) : await kafka.offsetsAt(topic, new Date(since));
+      const offset = starts.get(partition) ?? 0n;
+      await producer.send({ batches: [], group: noticesGroup.name, positionTopic: topic, partition, offset });
+      rows.push({ topic, partition, 'goes on at': String(offset) });
+    }
+  } finally {
+    await producer.discard();
+  }
+  return rows;
+}
