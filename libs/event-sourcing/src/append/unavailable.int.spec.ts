@@ -86,7 +86,7 @@ describe('a pool', () => {
       saves.map(() => expect.objectContaining(closed)),
     );
     await expect(dataSource.transaction((tx) => store.within(tx).saveAggregate(made.raise(1)))).rejects.toMatchObject(closed);
-    expect(performance.now() - since).toBeLessThan(1000);
+    expect(performance.now() - since).toBeLessThan(5000); // half of what a save may take
     expect((await store.loadAggregate(Tally, made.id)).version).toBe(1);
     expect(pool.totalCount).toBe(sessions);
     await set('null');
