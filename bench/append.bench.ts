@@ -1,6 +1,6 @@
 /**
- * Figure 1: appends through the EventStore against the same work done the textbook way and against the bare SQL function.
- * Same tables, same indexes, same 64 callers, rounds taken in turn so that a busy machine is busy for all. `npm run bench -- append`
+ * Figure 1: appends through the EventStore, compared with the textbook way and the bare SQL function. Same tables, same
+ * indexes, same 64 callers; rounds alternate, so that load on the machine affects all. `npm run bench -- append`
  */
 import { createEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
@@ -17,7 +17,9 @@ const functionConnections = 2;
 const rounds = Number(process.argv[2] ?? 5);
 const seconds = Number(process.argv[3] ?? 4);
 
-/** Runs `save` from so many callers for a while; saves a second, and what each caller waited, in milliseconds. */
+/**
+ * Runs `save` from that many callers for a while; returns saves per second, and each call's latency in milliseconds.
+ */
 async function drive(count: number, perCall: number, save: (caller: number) => Promise<void>): Promise<Round> {
   const waits: number[] = [];
   const start = performance.now();
@@ -80,7 +82,7 @@ async function textbook(database: TestDatabase): Promise<() => Promise<void>> {
   };
 }
 
-/** The SQL function alone: fifty saves a statement, on as many connections as the store uses. */
+/** The SQL function alone: fifty saves per statement, on as many connections as the store uses. */
 async function bare(database: TestDatabase): Promise<(caller: number) => Promise<void>> {
   const url = database.urlFor('command-api');
   const clients = await Promise.all(Array.from({ length: functionConnections }, async () => connected(url)));
@@ -121,7 +123,7 @@ interface Contestant {
   readonly save: (caller: number) => Promise<void>;
 }
 
-/** Everybody's rounds, taken in turn; the first round warms up. */
+/** The rounds of all, in turn; the first round warms up. */
 async function measure(contestants: readonly Contestant[]): Promise<{ name: string; rounds: Round[] }[]> {
   const measured = contestants.map(({ name }) => ({ name, rounds: [] as Round[] }));
   for (let round = 0; round <= rounds; round += 1) {

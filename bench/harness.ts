@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import pg from 'pg';
 
-/** The value under which `share` (0 to 1) of the values lie; NaN of none. Sorts in place. */
+/** The value below which `share` (0 to 1) of the values are; NaN if there are none. Sorts in place. */
 export function percentile(values: number[], share: number): number {
   values.sort((a, b) => a - b);
   return values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN;
@@ -11,7 +11,7 @@ export function percentile(values: number[], share: number): number {
 /** The middle value. */
 export const median = (values: readonly number[]): number => percentile([...values], 0.5);
 
-/** Where a figure was measured: without it a figure says nothing. */
+/** Where a figure was measured: without this it means nothing. */
 export async function machine(databaseUrl: string): Promise<Record<string, string>> {
   const client = new pg.Client(databaseUrl);
   await client.connect();
@@ -38,14 +38,14 @@ export async function machine(databaseUrl: string): Promise<Record<string, strin
 /** One line of a table of results. */
 export type Row = Readonly<Record<string, string | number>>;
 
-/** What a bench found. */
+/** The results of a bench. */
 export interface Results {
   readonly name: string;
   /** What was measured and how: callers, seconds, sizes. */
   readonly method: string;
   readonly machine: Readonly<Record<string, string>>;
   readonly rows: readonly Row[];
-  /** What was to be reached, what was found, and whether it was. */
+  /** Each target, its measured value, and whether it was reached. */
   readonly targets: readonly { readonly target: string; readonly found: string; readonly reached: boolean }[];
 }
 

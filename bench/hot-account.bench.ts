@@ -1,6 +1,7 @@
 /**
- * One account that is asked to place hundreds of orders a second while its fills settle, beside twenty other accounts; by one replica and by two.
- * Doors and store alone: the bench plays the settlements, and nothing else runs. `npm run bench -- hot-account [orders a second] [seconds]`
+ * One account places hundreds of orders a second while its fills settle, beside twenty other accounts; with one replica
+ * and with two. Only APIs and store: the bench plays the settlements, and nothing else runs. `npm run bench --
+ * hot-account [orders a second] [seconds]`
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +22,7 @@ const rate = Number(process.argv[2] ?? 500);
 const seconds = Number(process.argv[3] ?? 20);
 const warmUpSeconds = 5;
 const others = 20;
-/** Orders a second of all other accounts together. */
+/** Orders per second of all other accounts together. */
 const othersRate = 50;
 
 const database = await createTestDatabase();
@@ -47,7 +48,9 @@ interface Answer {
   readonly milliseconds: number;
 }
 
-/** A connection that was closed just as it was taken up again says nothing of the door: the request has a name and is sent once more. */
+/**
+ * A connection closed just as it was reused says nothing about the API: the request has a name and is sent once more.
+ */
 const post = (url: URL, body: object, headers: Readonly<Record<string, string>> = {}): Promise<Answer> =>
   send(url, body, headers).catch(() => send(url, body, headers));
 
@@ -74,7 +77,7 @@ const terms = (accountId: string) => ({
   ...{ quantity: '1', limitPrice: '100', timeInForce: 'day' },
 });
 
-/** A door that runs, and has read the market: it takes an order. */
+/** A running API that has read the market: it accepts an order. */
 interface Door {
   readonly orders: URL;
   readonly accounts: URL;
@@ -115,7 +118,7 @@ async function openAccount({ accounts }: Door, money: string): Promise<string> {
   return id;
 }
 
-/** So many calls a second at fixed moments, whatever the answers do. */
+/** That many calls per second at fixed moments, without waiting for answers. */
 async function steadily<T>(perSecond: number, forSeconds: number, call: (number: number) => Promise<T>): Promise<T[]> {
   const started = performance.now();
   const calls: Promise<T>[] = [];
@@ -147,7 +150,7 @@ async function startSettling(accountId: string): Promise<{ send(message: ToSettl
   };
 }
 
-/** One run with so many replicas: the others alone, then beside the hot account. */
+/** One run with that many replicas: the other accounts alone, then beside the hot account. */
 async function measure(replicas: number) {
   const doors = await Promise.all(Array.from({ length: replicas }, openDoor));
   const doorOf = (number: number): Door => doors[number % replicas] as Door;

@@ -9,7 +9,10 @@ import { withTestServers } from '../deploy/local/src/testing/test-servers.ts';
 
 const names = readdirSync(new URL('.', import.meta.url)).flatMap((file) => /^([a-z-]+)\.bench\.ts$/.exec(file)?.[1] ?? []);
 
-/** Runs a bench in a process of its own, beside servers that write to disk as those of a fleet do: the environment's, else our own. */
+/**
+ * Runs a bench in a separate process, with servers that write to disk like those of a fleet: the environment's, else
+ * our own.
+ */
 const benchOf =
   (name: string): Command =>
   async (args) => {

@@ -1,6 +1,7 @@
 /**
- * One measurement of `order-to-broker`, in a process of its own: a fresh fleet of the tree that is named (this one, or the work tree of an older
- * revision), warmed up, then loaded at a rate. Prints one line of JSON. `node order-flow.run.ts TREE RATE SECONDS`
+ * One measurement of `order-to-broker`, in a separate process: a fresh fleet of the named tree (this one, or the work
+ * tree of an older revision), warmed up, then loaded at a rate. Prints one line of JSON. `node order-flow.run.ts TREE
+ * RATE SECONDS`
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brokerOrderIdFor } from '@tradecore/events';
@@ -12,7 +13,7 @@ import { cpuTime, serverCpuTimes, weight } from './processes.ts';
 type World = worlds.World;
 type Client = Awaited<ReturnType<World['person']>>;
 
-/** What one run found: milliseconds, and per order. */
+/** The results of one run: milliseconds, and per order. */
 export interface Measured {
   readonly rate: number;
   readonly orders: number;
@@ -20,11 +21,11 @@ export interface Measured {
   readonly atBrokerage: Figures;
   readonly ended: Figures;
   readonly fillToSocket: Figures;
-  /** Stored events, relay batches and database transactions an order; what an idle fleet does in that time is taken off. */
+  /** Stored events, relay batches and database transactions per order, less those of an idle fleet in that time. */
   readonly events: number;
   readonly batches: number;
   readonly transactions: number;
-  /** CPU an order in milliseconds, by process; and resident memory in MB after the run. */
+  /** CPU per order in milliseconds, by process; and resident memory in MB after the run. */
   readonly cpu: Readonly<Record<string, number>>;
   readonly memory: Readonly<Record<string, number>>;
   readonly machine: Readonly<Record<string, string>>;
@@ -40,7 +41,7 @@ const accounts = 20;
 const warmUpSeconds = 30;
 const idleSeconds = 10;
 
-/** Wall clock in milliseconds, finer than `Date.now()`: the paper broker's times are of this clock, in whole milliseconds. */
+/** Wall clock in milliseconds, finer than `Date.now()`: the paper broker uses this clock, in whole milliseconds. */
 const now = (): number => performance.timeOrigin + performance.now();
 const round = (value: number, places = 1): number => Number(value.toFixed(places));
 const figures = (values: number[]): Figures => ({ p50: round(percentile(values, 0.5)), p99: round(percentile(values, 0.99)) });
@@ -51,7 +52,7 @@ interface Placed {
   readonly answered: number;
 }
 
-/** When executions arrived at the client's socket, by their id. */
+/** Arrival times of executions at the client's socket, by id. */
 async function watchExecutions(client: Client, ids: readonly string[]): Promise<Map<string, number>> {
   const seen = new Map<string, number>();
   const socket = new WebSocket(`${client.address.replace('http', 'ws')}/v1/stream`, {
@@ -70,7 +71,7 @@ async function watchExecutions(client: Client, ids: readonly string[]): Promise<
   return seen;
 }
 
-/** Orders that trade at once, at fixed moments, whatever the answers do. */
+/** Orders that trade at once, sent at fixed moments, without waiting for answers. */
 async function load(client: Client, ids: readonly string[], count: number, rate: number): Promise<Placed[]> {
   const started = performance.now();
   const terms = { symbol: 'ACME', side: 'buy', type: 'limit', quantity: '10', limitPrice: '105', timeInForce: 'day' } as const;
@@ -85,7 +86,7 @@ async function load(client: Client, ids: readonly string[], count: number, rate:
   return Promise.all(placed);
 }
 
-/** When the brokerage took each order. */
+/** When the brokerage accepted each order. */
 async function takenAt(world: World, placed: readonly Placed[]): Promise<Map<string, number>> {
   const paper = world.paper();
   const taken = new Map<string, number>();
@@ -122,7 +123,7 @@ async function endedAt({ database }: World): Promise<Map<string, number>> {
   return new Map(rows.map(({ order_id: id, at }) => [id, Number(at)]));
 }
 
-/** Nothing rests: what was sent has traded and is booked. */
+/** Nothing rests: every sent order has traded and is booked. */
 async function isAtRest({ database }: World): Promise<boolean> {
   const { rows } = await database.query<{ open: string }>(
     `select count(*) filter (where event_type = 'OrderPlaced') - count(*) filter (where event_type = 'PlacementEnded') as open
@@ -131,7 +132,7 @@ async function isAtRest({ database }: World): Promise<boolean> {
   return Number(rows[0]?.open) === 0;
 }
 
-/** What the servers have counted so far. PostgreSQL's backends report their transactions within a second of being idle. */
+/** The servers' counters so far. PostgreSQL's backends report their transactions within a second of being idle. */
 async function counted({ database }: World) {
   await sleep(1_500);
   const { rows } = await database.query<Record<'events' | 'batches' | 'transactions', string>>(
@@ -160,7 +161,7 @@ const world = await startWorldWith({ PAPER_PARTIAL_FILLS: '0', PAPER_WALK: 'off'
 try {
   const client = await world.person('bench');
   const ids = await Promise.all(Array.from({ length: accounts }, (_, index) => client.openAccount(`account-${index}`)));
-  // Older trees, with which this one is compared, have no operator: there the client pays in.
+  // Older trees, with which this one is compared, have no operator: there the client deposits.
   const operator = (await (world as Partial<World>).operator?.()) ?? client;
   await Promise.all(ids.map((id) => operator.deposit(id, '100000000', 'first')));
   const seen = await watchExecutions(client, ids);

@@ -1,8 +1,8 @@
 /**
- * What an order costs, and how long it takes, from the client's 201 to the brokerage and to its booked money, on a whole fleet with its paper
- * broker: `npm run bench -- order-to-broker [--before TREE] [--rates 10,50] [--seconds 30] [--highest]`.
- * `--before` measures the fleet of another work tree (of an older revision, installed and built) in turn with this one: its figures stand beside ours.
- * `--highest` looks for the highest rate at which orders end within a second (p99) for a minute.
+ * The cost and latency of an order, from the client's 201 to the brokerage and to its booked money, on a whole fleet
+ * with its paper broker: `npm run bench -- order-to-broker [--before TREE] [--rates 10,50] [--seconds 30] [--highest]`.
+ * `--before` measures the fleet of another work tree (of an older revision, installed and built) in turn with this one,
+ * and shows both. `--highest` looks for the highest rate at which orders end within a second (p99) for a minute.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,7 @@ const { values } = parseArgs({
 const here = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const rates = values.rates.split(',').map(Number);
 
-/** One run in a process of its own, with a fleet of its own. */
+/** One run in a separate process, with its own fleet. */
 function measure(tree: string, rate: number, seconds: number): Measured {
   process.stderr.write(`${tree === here ? 'this tree' : 'before'}: ${rate} orders/s for ${seconds} s ...\n`);
   const run = fileURLToPath(new URL('order-flow.run.ts', import.meta.url));

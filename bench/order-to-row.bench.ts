@@ -1,6 +1,7 @@
 /**
- * Figures 3 and 5: from the client's answer to the row in the read model, on a whole fleet that the runner starts, at a steady rate that does
- * not wait for answers, and at a tenth of it; then what each process weighs. `npm run bench -- order-to-row [orders a second] [seconds]`
+ * Figures 3 and 5: from the client's answer to the row in the read model, on a whole fleet that the runner starts, at a
+ * steady rate that does not wait for answers, and at a tenth of it; then each process's memory. `npm run bench --
+ * order-to-row [orders a second] [seconds]`
  */
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +15,7 @@ const seconds = Number(process.argv[3] ?? 30);
 const accounts = 8;
 const services = ['command-api', 'outbox-relay', 'order-projector', 'feed-projector', 'query-api'];
 
-/** Looks for rows that are awaited, as often as PostgreSQL answers; each look is a search by primary key. */
+/** Polls for awaited rows as often as PostgreSQL answers; each poll is a look-up by primary key. */
 class RowWatch {
   readonly #awaited = new Map<string, (at: number) => void>();
   #isOver = false;
@@ -56,7 +57,7 @@ class RowWatch {
   }
 }
 
-/** Who places orders. */
+/** The clients that place orders. */
 interface Client {
   readonly account: string;
   readonly authorization: string;
@@ -70,7 +71,7 @@ interface Journey {
 
 const agent = new Agent({ keepAlive: true });
 
-/** Posts the order to the service itself; the id in its Location. */
+/** Posts the order to the service itself; returns the id in its Location. */
 function post(url: URL, client: Client, body: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: client.authorization, 'content-type': 'application/json', 'content-length': body.length };
@@ -96,7 +97,7 @@ async function place(url: URL, watch: RowWatch, client: Client, number: number):
 
 let placed = 0;
 
-/** Orders at fixed moments, whatever the answers do. */
+/** Orders at fixed moments, without waiting for answers. */
 async function load(url: URL, watch: RowWatch, clients: readonly Client[], perSecond: number): Promise<Journey[]> {
   const started = performance.now();
   const journeys: Promise<Journey>[] = [];
@@ -118,7 +119,7 @@ const makeClients = (world: World): Promise<Client[]> =>
     }),
   );
 
-/** The door that takes orders, without the address in front, which is a proxy for development. */
+/** The API that takes orders, without the gateway in front, which is a development proxy. */
 const commandApi = ({ home }: World): URL =>
   new URL(`http://127.0.0.1:${fleetOf(home).find(({ service }) => service === 'command-api')?.port}/v1/orders`);
 

@@ -12,7 +12,10 @@ export function weight(pid: number): number {
   return Math.round(Number(line?.[1] ?? Number.NaN) / 1000);
 }
 
-/** CPU time of the servers in milliseconds: PostgreSQL with all its backends, ended ones too; Kafka and Redis where they run on this machine. */
+/**
+ * CPU time of the servers in milliseconds: PostgreSQL with all its backends, including ended ones; Kafka and Redis if
+ * they run on this machine.
+ */
 export async function serverCpuTimes(database: {
   query(sql: string): Promise<{ rows: unknown[] }>;
 }): Promise<Record<string, number>> {
@@ -31,7 +34,7 @@ const statOf = (pid: number): string[] => {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   } catch {
-    return []; // it has ended since it was listed
+    return []; // it has ended meanwhile
   }
 };
 

@@ -1,6 +1,7 @@
 /**
- * Figure 4: how fast a cold projector comes up, with the fleet's own read model of orders. `npm run bench -- projector [events]`
- * From the store: no position; one builder folds every stored event in one transaction. From the log: positions at 0; every record is read again.
+ * Figure 4: how fast a cold projector catches up, with the fleet's own read model of orders. `npm run bench --
+ * projector [events]` From the store: no position; one builder folds every stored event in one transaction. From the
+ * log: positions at 0; every record is read again.
  */
 import { createEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
@@ -14,7 +15,7 @@ import { machine, writeResults, type Row } from './harness.ts';
 
 const events = Number(process.argv[2] ?? 100_000);
 const target = 10_000;
-/** Two events an order, as the store holds them; the chain of hashes is left out, for no projector looks at it. */
+/** Two stored events per order; the hash chain is left out, because no projector reads it. */
 const fill = `
   insert into event_store (event_id, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp", correlation_id,
     metadata, schema_version, position, hash)
@@ -66,7 +67,7 @@ async function catchUp(how: string, kafka: KafkaClient, dataSource: DataSource):
     const [row] = (await dataSource.query('select sum(version)::int as folded from order_projector.checkpoints')) as {
       folded: number;
     }[];
-    folded = row?.folded ?? 0; // two versions an order: they add up to the number of events
+    folded = row?.folded ?? 0; // two versions per order: they add up to the number of events
   }
   const seconds = (performance.now() - started) / 1000;
   const { user, system } = process.cpuUsage(cpu);

@@ -1,6 +1,6 @@
 /**
- * Reads of the models from PostgreSQL and from Redis: an order, a page of 50, positions. 16 callers in one process, a pool of 10 connections.
- * `npm run bench -- reads`
+ * Reads of the models from PostgreSQL and from Redis: an order, a page of 50, positions. 16 callers in one process, a
+ * pool of 10 connections. `npm run bench -- reads`
  */
 import { freshId } from '@tradecore/events';
 import { orderById, ordersOfAccount, positionsOfAccount, ReadCache, type CachedRead } from '@tradecore/read-models';

@@ -1,6 +1,6 @@
 /**
- * The contestant: kafkajs as it is published, no mends, nothing but transactions of records that are ready, with an offset in each. In a
- * process of its own, for our mends change kafkajs for the whole process.
+ * The baseline: kafkajs as published, without patches: only transactions of prepared records, with an offset in each.
+ * In a separate process, because our patches change kafkajs for the whole process.
  */
 import { readFileSync } from 'node:fs';
 import kafkajs from 'kafkajs';

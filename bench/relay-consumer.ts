@@ -1,4 +1,7 @@
-/** Another process that reads the topic as projectors do, and says which event its callback had when. Clock: CLOCK_MONOTONIC, one for the machine. */
+/**
+ * Another process that reads the topic like a projector, and reports when its callback got each event. Clock:
+ * CLOCK_MONOTONIC, shared by the machine.
+ */
 import { freshId, topics } from '@tradecore/events';
 import { createKafkaClient } from '@tradecore/messaging';
 

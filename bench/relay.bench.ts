@@ -1,7 +1,8 @@
 /**
- * Figure 2: from the committed append to the callback of a `read_committed` consumer in another process, at a steady rate; then how fast a
- * backlog goes out, against bare kafkajs transactions of the same size; then both beside a foreign transaction that holds an xid and a snapshot.
- * The relay is the real service in a process of its own. `npm run bench -- relay [events a second] [seconds] [backlog]`
+ * Figure 2: from the committed append to the callback of a `read_committed` consumer in another process, at a steady
+ * rate; then how fast a backlog is published, compared with bare kafkajs transactions of the same size; then both
+ * beside a foreign transaction that holds an xid and a snapshot. The relay is the real service in a separate process.
+ * `npm run bench -- relay [events a second] [seconds] [backlog]`
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -30,7 +31,7 @@ const adminPort = 19_083;
 const brokers = process.env['KAFKA_BROKERS'];
 if (!brokers) throw new Error('KAFKA_BROKERS names no broker to measure on');
 
-/** A backlog as the append function would leave it; the chain of hashes is left out, for the relay does not look at it. */
+/** A backlog as the append function would leave it; the hash chain is left out, because the relay does not read it. */
 const fill = `
   with stored as (
     insert into event_store (event_id, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp", correlation_id, metadata,
@@ -84,7 +85,7 @@ async function stop(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-/** One event at a time at fixed moments, whatever the answers do; latency in ms of each. */
+/** Single events at fixed moments, without waiting for answers; the latency of each in ms. */
 async function latencies(eventStore: PostgresEventStore): Promise<number[]> {
   const seen = new Map<string, number>();
   const consumer = fork(fileURLToPath(new URL('relay-consumer.ts', import.meta.url)), [brokers ?? '', namespace]);
@@ -113,7 +114,7 @@ async function latencies(eventStore: PostgresEventStore): Promise<number[]> {
   return [...committed].map(([id, time]) => Math.max(0, (seen.get(id) ?? Number.NaN) - time));
 }
 
-/** Events a second while a backlog goes out; from the first batch that is seen to be out to the last. */
+/** Events per second while a backlog is published, from the first batch seen published to the last. */
 async function flatOut(): Promise<{ rate: number; megabytes: number }> {
   await owner.query(fill, [backlog, JSON.stringify(terms), JSON.stringify(metadata)]);
   await owner.query('checkpoint');
@@ -148,7 +149,7 @@ async function bare(): Promise<number> {
 }
 
 const sampleFile = fileURLToPath(new URL(`results/.sample-${process.pid}.json`, import.meta.url));
-/** Records of the topic as they are, for the contestant. */
+/** The topic's records unchanged, for the baseline. */
 async function takeSample(): Promise<void> {
   const sample: unknown[] = [];
   const consumer = kafka.runConsumer({
@@ -167,7 +168,7 @@ async function takeSample(): Promise<void> {
   writeFileSync(sampleFile, JSON.stringify(sample));
 }
 
-/** A transaction of somebody else that writes and reads, and stays open. */
+/** Another client's transaction that writes and reads, and stays open. */
 async function holdOpen(): Promise<pg.Client> {
   const foreign = new pg.Client(database.url);
   await foreign.connect();
@@ -224,7 +225,7 @@ async function measure(): Promise<{
   return { latency, steps: means, rates, megabytes, bares };
 }
 
-// Whatever breaks, no relay outlives the bench.
+// No relay outlives the bench, whatever fails.
 process.on('exit', () => running?.kill('SIGKILL'));
 const alone = await measure();
 const foreign = await holdOpen();

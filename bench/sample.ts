@@ -3,7 +3,7 @@ import { freshId, OrderPlaced, type OrderCancelRequested } from '@tradecore/even
 
 const account = freshId();
 
-/** What a request leaves in the context of its saves. */
+/** The context of a request's saves. */
 export const context = {
   correlationId: freshId(),
   account,
@@ -11,7 +11,7 @@ export const context = {
   traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
 };
 
-/** The same as an event's metadata: for those who write past the store. */
+/** The same as an event's metadata, for writers that bypass the store. */
 export const metadata = { account, actor: context.actor, traceparent: context.traceparent };
 
 /** Terms of a plain limit order. */
@@ -26,7 +26,7 @@ export const terms = {
   timeInForce: 'day',
 } as const;
 
-/** An order without rules: a bench measures what stores and carries it. */
+/** An order without rules: a bench measures only storing and transport. */
 export class BenchOrder extends BaseAggregate<OrderPlaced | OrderCancelRequested> {
   static readonly type = 'Order';
   place(): this {

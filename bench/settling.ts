@@ -1,15 +1,15 @@
 /**
- * Plays the saga for the bench of one hot account, in a process of its own: orders whose ids it is sent are accepted, filled and settled, up to
- * 25 in a save, each save under the locks of the account and its orders. Says what it has done when it is asked.
+ * Plays the saga for the hot-account bench, in a separate process: it accepts, fills and settles the orders whose ids
+ * it gets, up to 25 per save, each save under the locks of the account and its orders. Reports its figures on request.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { Settlements } from '../services/command-api/test/settlements.ts';
 import { percentile } from './harness.ts';
 
-/** What the bench sends: the account first, then orders, then the question. */
+/** Messages of the bench: the account first, then orders, then the request for figures. */
 export type ToSettling = { readonly accountId: string } | { readonly orderIds: readonly string[] } | { readonly ask: true };
-/** What is answered: orders settled, saves and the milliseconds that a save took, and what could not be settled. */
+/** The answer: orders settled, saves and their milliseconds, and failures. */
 export interface Settled {
   readonly settled: number;
   readonly saves: number;

@@ -1,6 +1,6 @@
 /**
- * Loading an account: 10 events against 10,000, from its snapshot and what came after, and against replaying all of them.
- * Accounts that differ in how far the last snapshot is behind are loaded in turn. `npm run bench -- snapshot`
+ * Loading an account of 10 events and of 10,000, from its snapshot and later events, and by replaying all of them.
+ * Accounts whose last snapshots are differently old are loaded in turn. `npm run bench -- snapshot`
  */
 import { createEventStore, type PostgresEventStore } from '@tradecore/event-sourcing';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
@@ -10,20 +10,23 @@ import { machine, percentile, writeResults } from './harness.ts';
 
 const rounds = Number(process.argv[2] ?? 400);
 const many = 10_000;
-/** How many events came after the last snapshot: on average half of `Account.snapshots.every`. */
+/** Number of events after the last snapshot: on average half of `Account.snapshots.every`. */
 const behind = [0, 12, 25, 37, 49];
 
-/** The same account, for a store that does not know its snapshots. */
+/** The same account without snapshots. */
 class Replayed extends Account {
   static override readonly snapshots = undefined as never;
 }
 
-/** What the saga stores, beside what doors decide. */
+/** The saga's events, beside those of the APIs. */
 const book = (account: Account, event: AccountEvent | undefined): void => {
   if (event) (account as unknown as { apply(event: AccountEvent): void }).apply(event);
 };
 
-/** One order's share of a history: reserved, filled in three parts, the reservation used up; every fifth stays open for a while and is released. */
+/**
+ * One order's share of a history: reserved, filled in three parts, the reservation used up; every fifth stays open for
+ * a while and is released.
+ */
 function trade(account: Account, turn: number): void {
   const orderId = freshId();
   const order = { orderId, symbol: `SYM${turn % 10}`, side: 'buy' as const };
@@ -37,7 +40,7 @@ function trade(account: Account, turn: number): void {
   if (parts === 2) book(account, account.reserving(orderId, undefined));
 }
 
-/** Saves an account of so many events; its last snapshot is of `snapshotAt`. */
+/** Saves an account with that many events; its last snapshot is at `snapshotAt`. */
 async function makeAccount(store: PostgresEventStore, events: number, snapshotAt: number): Promise<string> {
   const account = new Account(freshId());
   account.open({ owner: 'bench', currency: 'USD' });
@@ -48,7 +51,7 @@ async function makeAccount(store: PostgresEventStore, events: number, snapshotAt
       if (planned - account.version < 4) account.deposit('1');
       else trade(account, turn);
     }
-    // Saved under the other class until the moment of the last snapshot, so that it is where the bench wants it.
+    // Saved with the other class up to the last snapshot, so that the bench chooses its version.
     if (account.version !== snapshotAt) Object.setPrototypeOf(account, Replayed.prototype);
     await store.saveAggregate(account);
     Object.setPrototypeOf(account, Account.prototype);
@@ -58,7 +61,10 @@ async function makeAccount(store: PostgresEventStore, events: number, snapshotAt
 
 type Contestant = readonly [name: string, load: () => Promise<Account>, events: number];
 
-/** What each load took, in milliseconds, by contestant; the first 20 rounds warm up. Replaying everything takes long: a twentieth is enough. */
+/**
+ * Time of each load in milliseconds, by variant; the first 20 rounds warm up. Replaying everything is slow: a twentieth
+ * of the rounds is enough.
+ */
 async function measure(contestants: readonly Contestant[]): Promise<number[][]> {
   const waits = contestants.map((): number[] => []);
   for (let round = -20; round < rounds; round += 1) {

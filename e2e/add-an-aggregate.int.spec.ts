@@ -17,7 +17,10 @@ import { watchlistOf } from './watchlist-of.ts';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const page = readFileSync(join(root, 'docs/add-an-aggregate.md'), 'utf8');
 
-/** A copy of what the page changes, with the page applied: its own `@tradecore` packages, all others from the repository. */
+/**
+ * A copy of the files that the page changes, with the page applied: its own `@tradecore` packages, all others from the
+ * repository.
+ */
 const tree = mkdtempSync(join(tmpdir(), 'add-an-aggregate-'));
 afterAll(() => rmSync(tree, { recursive: true, force: true }));
 
@@ -54,7 +57,7 @@ function write(name: string, text: string): void {
   writeFileSync(join(tree, name), text);
 }
 
-/** Puts the block where the page says; a place that is not there, or is there twice, is a fault of the page. */
+/** Inserts the block where the page says; a place that is missing or ambiguous is a fault of the page. */
 function change(name: string, { how, where, text }: { how: string; where: string; text: string }): void {
   const source = readFileSync(join(tree, name), 'utf8');
   if (source.split(where).length !== 2) throw new Error(`${name} has no single place "${where}"`);

@@ -42,7 +42,7 @@ describe('a backup of a PostgreSQL of its own', () => {
     rmSync(dir, { recursive: true, force: true });
   }, 60_000);
 
-  /** The command; its exit code and what it said. */
+  /** The command; its exit code and its output. */
   async function tradecore(...args: string[]): Promise<[code: number, said: string]> {
     const said: string[] = [];
     const code = await program(args, { say: (text) => said.push(text) });
@@ -73,14 +73,14 @@ describe('a backup of a PostgreSQL of its own', () => {
   const ask = (path: string): Promise<Response | undefined> =>
     fetch(`http://127.0.0.1:${adminPort}${path}`).catch(() => undefined);
 
-  /** A figure of the receiver; NaN where it does not answer. */
+  /** A metric of the receiver; NaN if it does not answer. */
   async function figure(name: string): Promise<number> {
     const text = (await (await ask('/metrics'))?.text()) ?? '';
     const line = text.split('\n').find((each) => each.startsWith(`${name} `));
     return Number(line?.split(' ').at(-1)?.replace('+Inf', 'Infinity'));
   }
 
-  /** Until all that was committed before this call can be restored. */
+  /** Waits until everything committed before this call can be restored. */
   async function received(): Promise<void> {
     const since = Date.now();
     const isHere = async () => {
@@ -92,7 +92,7 @@ describe('a backup of a PostgreSQL of its own', () => {
 
   const series = (): string[] => readdirSync(dir).filter((name) => /^\d/.test(name));
 
-  it('is refused where there is none to restore', async () => {
+  it('is refused if there is none to restore', async () => {
     expect(await tradecore('restore', '--into', join(dir, 'x'))).toEqual([1, expect.stringContaining('has no base')]);
   });
 
@@ -107,7 +107,7 @@ describe('a backup of a PostgreSQL of its own', () => {
     expect(await tradecore('restore', '--to', 'yesterday')).toEqual([64, expect.stringContaining('RFC 3339')]);
   }, 30_000);
 
-  it('brings back what was committed after the base, up to the last byte that was received', async () => {
+  it('restores commits after the base, up to the last byte received', async () => {
     await startFollower();
     for (const id of [2, 3, 4]) await commit(id);
     await received();
@@ -117,14 +117,14 @@ describe('a backup of a PostgreSQL of its own', () => {
     expect(await moments()).toEqual([1, 2, 3, 4]);
   }, 90_000);
 
-  it('begins a new series with a base at once when the server has another timeline', async () => {
+  it('starts a new series with a base at once if the server has another timeline', async () => {
     await until('a base of the new timeline', async () => (await figure('backup_bases_total{outcome="taken"}')) === 2, 30_000);
     expect(await figure('backup_series_begun_total{reason="timeline"}')).toBe(1);
     expect(await figure('backup_restore_age_seconds')).toBeLessThan(60);
     expect(await figure('backup_base_age_seconds')).toBeLessThan(60);
   }, 60_000);
 
-  it('restores the moment that is asked for, and nothing after it', async () => {
+  it('restores the requested moment, and nothing after it', async () => {
     await commit(5);
     const moment = await now();
     await commit(6);
@@ -135,7 +135,7 @@ describe('a backup of a PostgreSQL of its own', () => {
     expect(await moments()).toEqual([1, 2, 3, 4, 5]);
   }, 90_000);
 
-  it('says that its slot is lost, and takes a new base at once', async () => {
+  it('reports that its slot is lost, and takes a new base at once', async () => {
     await until('the third base', async () => (await figure('backup_bases_total{outcome="taken"}')) === 3, 30_000);
     const before = series().length;
     follower?.kill('SIGKILL');
@@ -149,10 +149,10 @@ describe('a backup of a PostgreSQL of its own', () => {
     await startFollower();
     await until('a new base', async () => (await figure('backup_bases_total{outcome="taken"}')) === 1, 30_000);
     expect(await figure('backup_series_begun_total{reason="slot-lost"}')).toBe(1);
-    expect(series().length).toBeGreaterThanOrEqual(before); // the oldest went with its bases: two stay
+    expect(series().length).toBeGreaterThanOrEqual(before); // the oldest was removed with its bases: two stay
   }, 90_000);
 
-  it('leaves no base that is half of one when it is killed', async () => {
+  it('leaves no partial base when it is killed', async () => {
     const [newest = ''] = series().toReversed();
     const bases = join(dir, newest, 'bases');
     const child = spawn(

@@ -9,13 +9,16 @@ import type { Stage } from './suites/stage.ts';
 import { manyOrders, npmRunDemo } from './suites/trading.ts';
 import { startWorldWith } from './world.ts';
 
-/** One fleet for every suite that kills nothing: a start takes as long as most of them. Their order matters: the demo account is fresh at first, and the fleet stopped at last. */
+/**
+ * One fleet for every suite that kills nothing: a start takes as long as most of them. Their order matters: first the
+ * demo account is fresh, last the fleet is stopped.
+ */
 const stage = {} as Stage;
 let collector: Collector;
 
 beforeAll(async () => {
   collector = await startCollector();
-  // Only requests that a client traces: the thousand orders would be millions of spans.
+  // Only requests traced by a client: the thousand orders would be millions of spans.
   const tracing = { ...collector.env, OTEL_TRACES_SAMPLER: 'parentbased_always_off', ...quickChecks };
   const world = await startWorldWith(tracing, '--scale', 'order-projector=2');
   const owners = [{ client: await world.person('demo'), accounts: [demoAccount] }];
@@ -30,6 +33,6 @@ describe('npm start', () => npmStart(stage));
 describe('one trace', () => oneTrace(stage));
 describe('one order', () => oneOrder(stage));
 describe('npm run demo', () => npmRunDemo(stage));
-describe('1,000 orders on 20 accounts while the brokerage does everything wrong', () => manyOrders(stage));
+describe('1,000 orders on 20 accounts at a faulty brokerage', () => manyOrders(stage));
 describe('npx tradecore', () => operate(stage));
 describe('Ctrl-C', () => npmStop(stage));

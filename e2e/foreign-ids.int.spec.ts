@@ -13,8 +13,8 @@ import { commandApi } from '../services/command-api/src/command-api.module.ts';
 import { queryApi } from '../services/query-api/src/query-api.module.ts';
 
 /*
- * Every operation of the document, with every kind of token, on ids that belong to other clients. Whatever they name, the answer is the
- * one for an id that names nothing, byte for byte: it does not tell what exists.
+ * Every operation of the document, with every kind of token, on other clients' ids. Whatever they name, the answer is
+ * byte for byte that for an unknown id: it does not reveal what exists.
  */
 
 const document = openApiDocument();
@@ -26,7 +26,7 @@ const stream = '/v1/stream';
 /** Operations that take no id. */
 const withoutIds = ['openAccount', 'makeStreamTicket'];
 
-/** A value that fits a schema of the document: what it requires, or where it requires nothing, all that it has. */
+/** A value that fits a schema of the document: its required properties, or all of them if none is required. */
 function sampleOf(schema: Readonly<Record<string, unknown>>): unknown {
   const {
     $ref,
@@ -64,7 +64,7 @@ beforeAll(async () => {
     createTestIssuer(),
   ]);
   await publishMarket(kafka.kafka, sampleSession(), sampleQuote());
-  // More requests a second than any test sends.
+  // More requests per second than any test sends.
   const rates = Object.fromEntries(['ORDERS', 'CANCELS', 'WRITES', 'READS'].map((each) => [`LIMIT_${each}`, '100000/100000']));
   const settings = { ...issuer.env, ...rates, KAFKA_BROKERS: kafka.brokers.join(), NAMESPACE: kafka.namespace };
   const start = (options: typeof commandApi) =>
@@ -78,7 +78,7 @@ beforeAll(async () => {
   const account = await models.openAccount({ owner: 'victim' });
   const order = await models.flow.place(account, { limitPrice: '100' });
   await models.flow.accepted(order);
-  // A name that anybody may guess: the id that it makes must not tell that the guess is right.
+  // A name that anyone can guess: the id derived from it must not confirm the guess.
   const guessed = accountIdFor('victim', 'first');
   await models.account(guessed, (each) => each.open({ owner: 'victim', currency: 'USD' }));
   const control = new TradingControl(tradingControlIdFor(account));
@@ -98,7 +98,7 @@ afterAll(async () => {
   await Promise.all([models?.drop(), kafka?.drop(), issuer?.close()]);
 });
 
-/** The request of a route that names `id` wherever it may; undefined where it has no place for one. */
+/** A request to a route with `id` wherever it takes one; undefined if it takes none. */
 function requestFor({ path, method, parameters, requestBody }: Route, id: string) {
   const [schema] = Object.values(requestBody?.content ?? {}).map((each) => each.schema);
   const body = schema && (sampleOf(schema) as Record<string, unknown>);
@@ -115,7 +115,7 @@ function requestFor({ path, method, parameters, requestBody }: Route, id: string
 
 type Request = ReturnType<typeof requestFor>;
 
-/** What came back, without what differs from one request to the next. */
+/** The answer without the parts that differ between requests. */
 async function answerTo({ url, method, headers, body }: Request, id: string, more: Record<string, string>): Promise<string> {
   const door = method === 'GET' ? doors.queries : doors.commands;
   const sent = { method, headers: { ...headers, ...more }, ...(body !== undefined && { body }) };
@@ -127,7 +127,7 @@ async function answerTo({ url, method, headers, body }: Request, id: string, mor
   return `${response.status} ${JSON.stringify(shown)} ${text}`;
 }
 
-/** Tokens that a made-up claim to have seen the thing may come with. */
+/** Consistency tokens with made-up claims. */
 const madeUp = (id: string, { takesToken }: Request): Record<string, string>[] => {
   if (!takesToken) return [{}];
   const tokens = [1, 1000].map((version) => encodeConsistencyToken({ aggregateId: id, version }));
@@ -135,7 +135,7 @@ const madeUp = (id: string, { takesToken }: Request): Record<string, string>[] =
   return [{}, ...[...tokens, viaAccount].map((token) => ({ 'consistency-token': token }))];
 };
 
-/** Each answer once, with how many got it: one for all ids. */
+/** The distinct answers with their counts: one for all ids. */
 async function answersTo(route: Route, ids: readonly string[], authorization: Record<string, string>): Promise<string[]> {
   const answers = await Promise.all(
     ids.map(async (id) => {
@@ -161,7 +161,7 @@ const has = (kind: string, needs: readonly string[]): boolean =>
 
 const tested = operations.filter(({ path, operationId }) => path !== stream && !withoutIds.includes(operationId));
 
-it('the doors serve the operations of the document and no others', async () => {
+it('the APIs serve exactly the operations of the document', async () => {
   const served = await Promise.all(Object.values(doors).map(async ({ adminUrl }) => (await fetch(`${adminUrl}/metrics`)).text()));
   const series = served.flatMap((text) => [
     ...text.matchAll(/^http_requests_total\{method="(\w+)",route="([^"]*)",status="2xx"\}/gm),
@@ -171,7 +171,7 @@ it('the doors serve the operations of the document and no others', async () => {
   expect([...new Set(routes)].sort()).toEqual(told.filter((each) => each !== `GET ${stream}`).sort());
 });
 
-it('every operation names something, or is known not to', () => {
+it('every operation takes an id, or is listed as taking none', () => {
   const silent = tested.filter((route) => {
     const { names, takesToken } = requestFor(route, nothing);
     return !names && !takesToken;
@@ -183,7 +183,7 @@ describe.each(tested.map((route) => [route.operationId, route] as const))('%s', 
   const needs = needsOf(route);
   const isForRoles = needs.some((need) => !scopes.includes(need));
 
-  it('tells nothing: not without a token, not with another client’s', async () => {
+  it('reveals nothing without a token or with another client’s', async () => {
     const ids = [foreign['account'] ?? '', nothing];
     const expired = `Bearer ${await issuer.token({ expiresIn: -60 })}`;
     for (const headers of [{}, { authorization: 'Bearer a.b.c' }, { authorization: expired }]) {
@@ -192,10 +192,10 @@ describe.each(tested.map((route) => [route.operationId, route] as const))('%s', 
     }
   });
 
-  it.each(Object.keys(kinds))('tells a token for "%s" the same of what is foreign as of what is nothing', async (kind) => {
+  it.each(Object.keys(kinds))('answers a token for "%s" the same for foreign ids as for unknown ones', async (kind) => {
     const authorization = `Bearer ${await issuer.token({ subject: 'stranger', ...kinds[kind] })}`;
     const isAdmitted = has(kind, needs);
-    // An operator may do something to every account, and to nothing else.
+    // An operator may act on every account, but on nothing else.
     const accounts = [foreign['account'], foreign['guessed account']];
     const ids = Object.values(foreign).filter((id) => !(isAdmitted && isForRoles && accounts.includes(id)));
     const asked = isAdmitted ? ids : ids.slice(0, 2);
@@ -205,7 +205,7 @@ describe.each(tested.map((route) => [route.operationId, route] as const))('%s', 
     expect(status).toBe(!isAdmitted ? '403' : requestFor(route, nothing).names ? '404' : '200');
   });
 
-  it('tells a token that names what is no account the same as of any other', async () => {
+  it('answers a token that names an unknown account like any other', async () => {
     const role = isForRoles ? { role: needs[0] ?? '' } : {};
     const token = { subject: 'stranger', accounts: named(), scope: scopes.join(' '), ...role };
     const answers = await answersTo(route, named(), { authorization: `Bearer ${await issuer.token(token)}` });
@@ -214,7 +214,7 @@ describe.each(tested.map((route) => [route.operationId, route] as const))('%s', 
   });
 });
 
-it('the stream tells of a foreign account what it tells of nothing', async () => {
+it('the stream answers the same for a foreign account as for an unknown one', async () => {
   const authorization = `Bearer ${await issuer.token({ subject: 'stranger' })}`;
   const url = `${doors.queries.url?.replace('http', 'ws')}${stream}`;
   const refused = new WebSocket(url, { headers: { authorization: `Bearer ${await issuer.token({ scope: 'trade' })}` } });

@@ -11,7 +11,7 @@ import { StreamClient } from './trading/stream-client.ts';
 import { Traders } from './trading/traders.ts';
 import { depositInFeed, ended, fleetOf, isAlive, run, startWorldWith, type World } from './world.ts';
 
-/** In the order of their deaths, two or three at the same moment; the relay dies twice, for much depends on it. */
+/** In kill order, two or three at the same moment; the relay is killed twice, because much depends on it. */
 const groups = [
   ['outbox-relay', 'order-projector'],
   ['command-api', 'feed-projector'],
@@ -21,7 +21,7 @@ const groups = [
   ['query-api', 'outbox-relay', 'reconciler'],
 ] as const;
 
-describe('kill -9 of every service, two or three at a time, while people trade', () => {
+describe('kill -9 of every service, two or three together, under trading load', () => {
   let world: World;
   let traders: Traders;
   let stream: StreamClient;
@@ -39,7 +39,7 @@ describe('kill -9 of every service, two or three at a time, while people trade',
     );
     await traders.open();
     const [account = ''] = traders.accounts;
-    // What was before the subscription is not pushed: the opening and the deposit.
+    // Changes before the subscription are not pushed: the opening and the deposit.
     await depositInFeed(world, account);
     stream = new StreamClient(world.address, account, client.authorization);
     await stream.subscribed;
@@ -77,7 +77,7 @@ describe('kill -9 of every service, two or three at a time, while people trade',
     expect(left).toEqual([]);
   });
 
-  it('puts every stored event on its topic once and in order; store, brokerage, books and read models say the same', () => {
+  it('puts every stored event on its topic once and in order; store, brokerage, books and read models agree', () => {
     expect(lines.filter((line) => !agrees(line))).toEqual([]);
     expect(findings).toEqual([]);
   });
@@ -106,7 +106,7 @@ describe('kill -9 of every service, two or three at a time, while people trade',
   }, 90_000);
 });
 
-/** Kills them once some more orders are in, and waits until the runner has restarted them. */
+/** Kills them after some more orders, and waits until the runner has restarted them. */
 async function killWhileTrading(world: World, traders: Traders, group: readonly string[]): Promise<void> {
   const before = traders.acknowledged.length;
   await world.until(`orders before ${group} are killed`, () => traders.acknowledged.length >= before + 30, 60_000);

@@ -4,24 +4,25 @@ import { build } from '@tradecore/local/runner/fleet.ts';
 
 /** Runs the simulation: `npm run simulate -- --seed 7 --orders 10000`. */
 const simulate: Command = async (args) => {
-  // Millions of events die young: with room for them garbage collection takes 3 % of the time instead of 10.
+  // Millions of events are short-lived: with a larger young generation garbage collection takes 3 % of the time instead
+  // of 10.
   setFlagsFromString('--max-semi-space-size=64');
   setFlagsFromString('--min-semi-space-size=64');
   return (await import('./simulate/run.ts')).run(args);
 };
 
-/** Takes the brokerage away from a fleet under load: `npm run soak -- --minutes 10`. */
+/** Stops the brokerage of a fleet under load: `npm run soak -- --minutes 10`. */
 const soak: Command = async (args) => {
   const { withTestServers } = await import('@tradecore/local/testing/test-servers.ts');
   const { soak: run } = await import('./soak.ts');
   return withTestServers(() => run(args));
 };
 
-/** What a command runs is built before it is loaded. */
+/** A command's packages are built before it is loaded. */
 const built = (command: Command) => async (): Promise<Command> => {
   await build();
   return command;
 };
 
-/** The commands that prove the fleet. */
+/** The commands that test the fleet. */
 await runCommand({ simulate: built(simulate), soak: built(soak) });

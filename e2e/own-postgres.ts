@@ -8,10 +8,10 @@ import { createDatabase, postgres, postgresUrl, type Durability } from '@tradeco
 import { serverPlace } from '@tradecore/local/servers/server-place.ts';
 import { freePort, until } from './world.ts';
 
-/** A whole PostgreSQL of one's own, whose folder may be destroyed: never the one that other tests use. */
+/** A complete separate PostgreSQL whose folder may be destroyed: never the one that other tests use. */
 export class OwnPostgres {
   readonly programs: PostgresPrograms;
-  /** Its folder of data. */
+  /** Its data folder. */
   readonly data: string;
   readonly url: string;
   readonly #home;
@@ -48,7 +48,7 @@ export class OwnPostgres {
     return url.href;
   }
 
-  /** `kill -9` of all its processes, and its folder is as empty as that of a new disk. */
+  /** `kill -9` of all its processes, then its folder is emptied, like a new disk. */
   async destroy(): Promise<void> {
     this.#server.kill();
     await this.#killAll();
@@ -56,7 +56,7 @@ export class OwnPostgres {
     this.#place.folder('postgres');
   }
 
-  /** Starts on what is in the folder now. */
+  /** Starts it on the folder's current contents. */
   async startAgain(): Promise<void> {
     this.#server = this.#make();
     await this.#server.start();
@@ -67,7 +67,7 @@ export class OwnPostgres {
     for (const path of [this.#home.path, this.#place.path]) rmSync(path, { recursive: true, force: true });
   }
 
-  /** Each session is a process with a session of its own: the group of the first does not hold them. */
+  /** Each backend has its own process session, so the first process's group does not include them. */
   async #killAll(): Promise<void> {
     await until('PostgreSQL to be gone', () => {
       const pids = processesIn(this.data);

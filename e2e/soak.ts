@@ -9,14 +9,15 @@ import { amendSome, faultsOfEveryKind } from './trading/faults.ts';
 import { Traders } from './trading/traders.ts';
 import { startWorldWith, type World } from './world.ts';
 
-/** People who trade, and how often a line says how it goes. */
+/** The number of traders, and the interval of progress lines. */
 const workers = 10;
 const reportEveryMs = 30_000;
 
 /**
- * Takes the brokerage away for minutes while orders go on, on a fleet of its own: `--minutes 10 --rate 20 --seed 1`. Orders wait, visibly; when the
- * brokerage is back each of them ends, some trades are busted or corrected, and store, brokerage, read models and topics are compared. Returns 1 when
- * they differ, or when a step was sent twice while the brokerage was away.
+ * Stops the brokerage for minutes while orders continue, on a separate fleet: `--minutes 10 --rate 20 --seed 1`. Orders
+ * wait, visibly; when the brokerage is back each of them ends, some trades are busted or corrected, and store,
+ * brokerage, read models and topics are compared. Returns 1 if they differ, or if a step was sent twice while the
+ * brokerage was down.
  */
 export async function soak(args: readonly string[]): Promise<number> {
   const { minutes, rate, seed } = read(args);
@@ -73,7 +74,7 @@ async function whileAway(world: World, traders: Traders, ms: number): Promise<vo
   }
 }
 
-/** Steps whose deadline passed without the gateway having them: the brokerage was away, the gateway was not. */
+/** Steps whose deadline passed before the gateway had them: the brokerage was down, the gateway was not. */
 async function repeatedSteps({ database }: World): Promise<number> {
   const { rows } = await database.query<{ count: string }>(
     `select count(*) from event_store where aggregate_type = 'OrderPlacement' and (event_data->>'attempt')::int > 1`,

@@ -8,21 +8,21 @@ interface WatchlistClass extends eventSourcing.AggregateClass<eventSourcing.AnyA
   readonly type: 'Watchlist';
 }
 
-/** What command-api of a tree answers, and what it stored. */
+/** The answers of a tree's command-api, and what it stored. */
 export interface Found {
   readonly account: string;
   readonly answers: readonly { status: number; symbols: unknown }[];
   readonly events: readonly { type: string; symbol: string; account: string }[];
   readonly outbox: { readonly topic: string; readonly keyIsItsId: boolean };
-  /** The answer when the list has as many symbols as it may have. */
+  /** The answer when the list is full. */
   readonly full: { readonly status: number; readonly code: unknown };
   /** The status for an account that is not the caller's. */
   readonly foreign: number;
-  /** What the database says to another service that appends to a watchlist. */
+  /** The database's answer to another service that appends to a watchlist. */
   readonly otherWriter: string;
 }
 
-/** Starts command-api of the copied repository `tree`, uses its watchlist as clients do, and looks at what it left. */
+/** Starts command-api of the copied repository `tree`, uses its watchlist as clients do, and reads what it stored. */
 export async function watchlistOf(tree: string): Promise<Found> {
   const load = async <T>(name: string): Promise<T> => (await import(join(tree, name))) as T;
   const { RunningCommandApi } = await load<typeof running>('services/command-api/test/running-command-api.ts');
@@ -63,7 +63,7 @@ async function whatIsStored({ database }: running.RunningCommandApi): Promise<Pi
   };
 }
 
-/** Appends to a watchlist under another service's login. Returns the words of the refusal. */
+/** Appends to a watchlist under another service's login. Returns the text of the refusal. */
 async function appendAs(
   service: string,
   { database }: running.RunningCommandApi,

@@ -14,31 +14,34 @@ import { unlimited } from '@tradecore/service/testing';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readyWithinMs = 120_000;
 
-/** A fleet as `npm start` runs it, alone in a namespace and a database of the test servers. */
+/** A fleet like that of `npm start`, in its own namespace and database on the test servers. */
 export interface World {
-  /** The one address. */
+  /** The gateway's address. */
   readonly address: string;
   readonly home: string;
   readonly namespace: string;
   /** The owner's view of the database. */
   readonly database: pg.Pool;
   readonly databaseUrl: string;
-  /** What the runner has said so far. */
+  /** The runner's output so far. */
   readonly output: () => string;
   readonly runner: ChildProcess;
-  /** Process ids of the home by name, as its pid files say. */
+  /** Process ids of the home by name, from its pid files. */
   readonly pidOf: (name: string) => number;
   /** A bearer token of the local issuer that names this account. */
   readonly token: (account: string) => Promise<string>;
-  /** A client of the API for a person who owns what they open. */
+  /** An API client for a person who owns the accounts they open. */
   readonly person: (subject: string, role?: 'client' | 'operator') => Promise<Client>;
-  /** Who pays in. */
+  /** The operator who deposits. */
   readonly operator: () => Promise<Client>;
-  /** The control side of the paper broker. */
+  /** The paper broker's control routes. */
   readonly paper: () => Paper;
-  /** Asks until the answer is yes; throws with `what` after `withinMs` (default 30 s). */
+  /** Polls until the answer is true; throws with `what` after `withinMs` (default 30 s). */
   readonly until: (what: string, answer: () => Promise<boolean> | boolean, withinMs?: number) => Promise<void>;
-  /** Stops the fleet as Ctrl-C does and removes its traces from the servers, once however often it is called. Returns the runner's exit code. */
+  /**
+   * Stops the fleet as Ctrl-C does and removes its traces from the servers, once however often it is called. Returns
+   * the runner's exit code.
+   */
   readonly end: () => Promise<number | null>;
 }
 
@@ -64,7 +67,7 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
     throw new Error(`The fleet did not start; its runner said:\n${output()}`, { cause: error });
   }
   const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
-  database.on('error', () => undefined); // a drill takes the server away under it
+  database.on('error', () => undefined); // a drill stops the server under it
   let ending: Promise<number | null> | undefined;
   const person = async (subject: string, role: 'client' | 'operator' = 'client'): Promise<Client> =>
     new Client(address, await printedToken(['--subject', subject, '--role', role], env));
@@ -98,7 +101,7 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
   };
 }
 
-/** One process of a fleet, as `run/fleet.json` says. */
+/** One process of a fleet, from `run/fleet.json`. */
 export interface Running {
   readonly name: string;
   readonly service: string;
@@ -133,7 +136,7 @@ export function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve) => child.once('exit', (code) => resolve(code)));
 }
 
-/** Asks each 25 ms until the answer is yes. */
+/** Polls every 25 ms until the answer is true. */
 export async function until(what: string, answer: () => Promise<boolean> | boolean, withinMs = 30_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await answer())) {
@@ -142,20 +145,20 @@ export async function until(what: string, answer: () => Promise<boolean> | boole
   }
 }
 
-/** Waits until the feed, which is filled by itself, has the first deposit into an account. */
+/** Waits until the feed, which is filled independently, has the first deposit into an account. */
 export async function depositInFeed({ database }: World, account: string): Promise<void> {
   const query = `select from feed_projector.exported_feed_entries join event_store using (event_id)
     where account_id = $1 and event_type = 'FundsDeposited'`;
   await until('the deposit in the feed', async () => (await database.query(query, [account])).rows.length > 0);
 }
 
-/** True while a process of this id runs. */
+/** True while a process with this id runs. */
 export function isAlive(pid: number): boolean {
   if (!existsSync(`/proc/${pid}`)) return false;
   return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 }
 
-/** A port that is free at this moment. */
+/** A port that is currently free. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);

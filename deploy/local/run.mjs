@@ -1,7 +1,7 @@
 /**
- * The door of the npm scripts: plain JavaScript for any Node from 20 on, with nothing installed.
- * It checks what must be there first, installs the dependencies of the lockfile when others are installed, and hands over to
- * `src/main.ts` on the pinned Node 24, or to the program that the script names: `node deploy/local/run.mjs --program=e2e/main.ts soak`.
+ * The entry point of the npm scripts: plain JavaScript for any Node from 20 on, with nothing installed. It checks the
+ * prerequisites, installs the lockfile's dependencies if others are installed, and starts `src/main.ts` on the pinned
+ * Node 24, or the program that the script names: `node deploy/local/run.mjs --program=e2e/main.ts soak`.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants as fileModes, existsSync, readFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ if (missing.length > 0) fail(['Something that TradeCore needs is missing:', '', 
 installDependencies();
 handOver();
 
-/** What this command needs and this machine lacks, as lines to read. */
+/** Missing prerequisites, as lines of text. */
 function prerequisites() {
   const found = [];
   const node = process.versions.node;
@@ -57,7 +57,7 @@ function install(debian, brew = debian) {
   return `${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install -y ${debian}`;
 }
 
-/** Looks without running it: npm and Maven take half a second to say their version. */
+/** Looks for a program without running it: npm and Maven take half a second to print their version. */
 function isOnPath(name) {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && isExecutable(join(folder, name)));
 }
@@ -78,14 +78,14 @@ function javaVersion() {
   return Number(/version "(?:1\.)?(\d+)/.exec(`${stderr}${stdout}`)?.[1] ?? 0);
 }
 
-/** Runs npm: the one that started us where there is one, else the one on the PATH. True when it ended well. */
+/** Runs npm: the one that started this process, else the one on the PATH. True if it succeeded. */
 function npm(parameters, options = { stdio: 'ignore' }) {
   const script = process.env.npm_execpath;
   const [program, ...first] = script?.endsWith('.js') ? [process.execPath, script] : ['npm'];
   return spawnSync(program, [...first, ...parameters], { cwd: root, ...options }).status === 0;
 }
 
-/** npm's own record of what it installed says whether `npm ci` is due: a hand-made `npm install` counts as well. */
+/** npm's own record of installed packages says whether `npm ci` is due: a manual `npm install` counts as well. */
 function installDependencies() {
   if (isInstalled()) return;
   const started = Date.now();
@@ -112,7 +112,7 @@ function pinnedNode() {
   return join(root, 'node_modules', 'node', 'bin', 'node');
 }
 
-/** The rest is TypeScript on the pinned Node. Ctrl-C reaches it through us, and we wait until it has put everything away. */
+/** The rest is TypeScript on the pinned Node. Ctrl-C reaches it through this process, which waits for its clean-up. */
 function handOver() {
   const flags = ['--disable-warning=ExperimentalWarning', '--enable-source-maps'];
   const child = spawn(pinnedNode(), [...flags, join(root, program), command, ...args], {
@@ -124,7 +124,7 @@ function handOver() {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
-/** npm that ends by a signal of its own tells nobody, and nobody could stop us any more: then the one who ran npm wants all of it to stop. */
+/** If a signal ends npm alone, this process is not told, and nothing could stop it any more: so everything stops. */
 function stopWithNpm(stop) {
   if (!process.env.npm_lifecycle_event) return;
   const npm = process.ppid;

@@ -3,7 +3,7 @@ import { until, type World } from '../world.ts';
 /** The reconciler judges in seconds what it judges within a minute in production. */
 export const quickChecks = { CHECK_ROUND: '500', CHECK_QUIET: '2000', CHECK_SWEEP: '400' };
 
-/** What the reconciler has found and is not over, once it has compared everything up to now. */
+/** The reconciler's open findings, once it has compared everything up to now. */
 export async function findingsWhenCompared({ database }: Pick<World, 'database'>): Promise<string[]> {
   const since = new Date();
   await until(

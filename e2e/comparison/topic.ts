@@ -10,11 +10,11 @@ export interface TopicRecord {
   /** The event's id. */
   readonly id: string;
   readonly version: number;
-  /** W3C trace context of the request that caused the event; empty where there was no trace. */
+  /** W3C trace context of the request that caused the event; empty if there was no trace. */
   readonly traceparent: string;
 }
 
-/** The whole topic: by kcat, the reader that is not ours, where there is one; else by our own client. */
+/** The whole topic: read by kcat, an independent reader, if installed; else by our own client. */
 export async function readTopic(namespace: string, topic: string): Promise<TopicRecord[]> {
   return hasKcat() ? readWithKcat(`${namespace}.${topic}`) : readWithClient(namespace, topic);
 }

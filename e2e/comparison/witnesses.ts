@@ -12,7 +12,7 @@ export interface Owner {
   readonly accounts: readonly string[];
 }
 
-/** Who is asked about a fleet; `owners` own every account that there is. */
+/** The sources of facts about a fleet; `owners` own every account. */
 export interface Asked {
   readonly world: Pick<World, 'database' | 'databaseUrl' | 'namespace'>;
   readonly paper: Paper;
@@ -34,7 +34,7 @@ export const witnessesOf = ({ world, paper, owners }: Asked): Witnesses => ({
   }),
 });
 
-/** Every stored event, in the order of time. */
+/** Every stored event, ordered by time. */
 export async function readStore(url: string): Promise<RecordedEvent[]> {
   const dataSource = await new DataSource({ type: 'postgres', url }).initialize();
   return read(dataSource).finally(() => dataSource.destroy());
@@ -67,7 +67,7 @@ async function brokerageOrders(paper: Paper): Promise<Submitted[]> {
     for (const order of page) all.set(order.id, order);
     const last = page.at(-1);
     if (page.length < 500 || !last) return [...all.values()];
-    // One millisecond back: others may have been submitted in the same.
+    // One millisecond back: others may have been submitted in the same one.
     after = new Date(Date.parse(last.submitted_at) - 1).toISOString();
   }
 }

@@ -21,28 +21,28 @@ import type { Chance } from './chance.ts';
 import { timeOf, type Clock } from './clock.ts';
 import { withoutStack } from './without-stack.ts';
 
-/** How bad the line to the brokerage is: milliseconds, and shares of calls or updates. */
+/** Quality of the line to the brokerage: milliseconds, and shares of calls or updates. */
 export interface LineFaults {
   readonly slowest: number;
-  /** A call is given up after so long; what was sent may still arrive for `stragglers` after that. */
+  /** Time limit of a call; its request may still arrive up to `stragglers` later. */
   readonly timeout: number;
   readonly stragglers: number;
-  /** Requests that are lost, replies that are lost, requests that come late. */
+  /** Lost requests, lost replies, late requests. */
   readonly lostRequests: number;
   readonly lostReplies: number;
   readonly lateRequests: number;
-  /** Answers 429 and 500 before anything was done, and 500 after it was done. */
+  /** Answers 429 and 500 without effect, and 500 with effect. */
   readonly busy: number;
   readonly failing: number;
   readonly failingAfter: number;
-  /** Updates that are lost, come twice, or overtake each other. */
+  /** Updates that are lost, duplicated, or reordered. */
   readonly lostUpdates: number;
   readonly repeatedUpdates: number;
   readonly shuffledUpdates: number;
-  /** How many executions the brokerage takes back or corrects; how likely it takes up a paused order again, at each move of its market. */
+  /** Share of executions busted or corrected; probability that a paused order resumes, at each market move. */
   readonly amended: number;
   readonly resumed: number;
-  /** How likely another program uses the login, at each move of the market. */
+  /** Probability that another program uses the login, at each market move. */
   readonly foreign: number;
 }
 
@@ -51,13 +51,13 @@ export const brokerAccount = 'fleet';
 export const brokerage = 'paper';
 const account = brokerAccount;
 
-/** An order as the brokerage lists it, with all its executions as they stand. */
+/** An order as the brokerage lists it, with its executions in force. */
 export interface ListedOrder {
   readonly order: BrokerageOrder;
   readonly executions: readonly BrokerageExecution[];
 }
 
-/** What a brokerage sweep sees: what changed since the last one, and the names of all that is open. */
+/** The result of a brokerage sweep: orders changed since the last one, and the names of all open ones. */
 export interface Listed {
   readonly changed: readonly ListedOrder[];
   readonly open: ReadonlySet<string>;
@@ -65,17 +65,23 @@ export interface Listed {
   readonly until: number;
 }
 
-/** Hears the stream of updates. */
+/** Receives the stream of updates. */
 export type Hear = (update: BrokerageUpdate) => void;
 
 /** The paper broker's own exchange at the end of a bad line. */
 export class BrokerageLine {
   readonly exchange: Exchange;
-  /** Executions as the brokerage has them now, by its id of their order: those that were taken back are gone, corrected ones have their new figures. */
+  /**
+   * Executions as the brokerage has them now, by its order id: busted ones are gone, corrected ones have their new
+   * figures.
+   */
   readonly executions = new Map<string, readonly BrokerageExecution[]>();
-  /** Orders, by our names, that the brokerage traded beyond their quantity, after it had said that they are over, or from zero against its rule. */
+  /**
+   * Orders, by our names, that the brokerage traded beyond their quantity, after reporting their end, or from zero
+   * against its rule.
+   */
   readonly beyond = new Set<string>();
-  /** How many executions were ever taken back or corrected. */
+  /** Number of executions busted or corrected so far. */
   amendments = 0;
   faults: LineFaults;
   awayUntil = 0;
@@ -98,12 +104,12 @@ export class BrokerageLine {
     this.exchange.open(account, '10000000000', clock.now);
   }
 
-  /** Tells every update to this reader as well: each has a connection of its own. */
+  /** Sends every update to this reader as well: each has its own connection. */
   read(hear: Hear): void {
     this.#readers.push({ hear, freeAt: 0 });
   }
 
-  /** The market moves; now and then the brokerage thinks better of an execution, or takes up what it had paused. */
+  /** The market moves; sometimes the brokerage amends an execution, or resumes a paused order. */
   tick(): void {
     const { resumed, foreign } = this.faults;
     this.exchange.tick(this.#clock.now);
@@ -113,7 +119,7 @@ export class BrokerageLine {
     this.#tell();
   }
 
-  /** Takes an execution back, or gives it other figures, perhaps more than once. */
+  /** Busts or corrects an execution, perhaps more than once. */
   amend({ orderId, id }: Standing): void {
     const execution = this.executions.get(orderId)?.find(({ brokerageExecutionId }) => brokerageExecutionId === id);
     if (!execution) return;
@@ -190,7 +196,7 @@ export class BrokerageLine {
     this.#call({ account, on: 'read' }, lookUp, answer);
   }
 
-  /** All executions of an order, as they stand; nothing where there is no answer. */
+  /** All executions in force of an order; undefined if there is no answer. */
   executionsOf(brokerageOrderId: string, answer: (executions: readonly BrokerageExecution[] | undefined) => void): void {
     let executions: readonly BrokerageExecution[] | undefined;
     const list = (): BrokerageAnswer => {
@@ -200,7 +206,7 @@ export class BrokerageLine {
     this.#call({ account, on: 'read' }, list, ({ kind }) => answer(kind === 'done' ? executions : undefined));
   }
 
-  /** What changed since `since`, and what is open: what its lists would show. */
+  /** Orders changed since `since`, and open ones, as its lists would show them. */
   brokerageSweep(since: number, answer: (listed: Listed | undefined) => void): void {
     let listed: Listed | undefined;
     const sweep = (): BrokerageAnswer => {
@@ -244,7 +250,7 @@ export class BrokerageLine {
     if (isLate) this.#clock.in(timeout, () => once({ kind: 'unknown', reason: 'no answer' }));
   }
 
-  /** What the brokerage answers; nothing where request or reply is lost. */
+  /** The brokerage's answer; undefined if request or reply is lost. */
   #arrive({ on }: Occasion, perform: () => BrokerageAnswer): BrokerageAnswer | undefined {
     const { lostRequests, lostReplies, busy, failing, failingAfter } = this.faults;
     const happens = (share: number): boolean => this.#chance.happens(share);
@@ -253,7 +259,7 @@ export class BrokerageLine {
     if (happens(failing)) return { kind: 'unknown', reason: '500' };
     const result = performed(perform);
     if (on !== 'read') {
-      // The exchange does what it was asked a moment later, as the server does.
+      // The exchange acts a moment after the request, like the server.
       this.#clock.in(this.#chance.whole(0, 5), () => {
         this.exchange.work(this.#clock.now);
         this.#tell();
@@ -263,7 +269,7 @@ export class BrokerageLine {
     return happens(failingAfter) ? { kind: 'unknown', reason: '500' } : result;
   }
 
-  /** Works a paused order again. */
+  /** Resumes a paused order. */
   #resume(): void {
     const [id] = this.#paused;
     if (id === undefined) return;
@@ -272,7 +278,7 @@ export class BrokerageLine {
     if (order.status === 'suspended' || order.status === 'done_for_day') this.exchange.resume(account, id, this.#clock.now);
   }
 
-  /** Somebody else uses our login. */
+  /** Another client uses our login. */
   #tradeElsewhere(): void {
     this.#foreign += 1;
     const clientOrderId = `by-hand-${this.#foreign}`;
@@ -280,7 +286,7 @@ export class BrokerageLine {
     this.exchange.submit(account, { clientOrderId, symbol: 'KO', ...terms }, this.#clock.now);
   }
 
-  /** The stream: late, and now and then lost, twice or out of order; to each reader by itself. */
+  /** The stream: late, and sometimes lost, duplicated or reordered; independently for each reader. */
   #tell(): void {
     for (const update of this.exchange.takeUpdates()) {
       const { order } = update;
@@ -324,7 +330,7 @@ export class BrokerageLine {
   }
 }
 
-/** Gets what a call came to. */
+/** Receives the result of a call. */
 export type Answered = (answer: BrokerageAnswer) => void;
 
 /** The brokerage's ids of an execution and its order. */
@@ -333,7 +339,7 @@ interface Standing {
   readonly id: string;
 }
 
-/** Faults of the exchange itself, each at this share of its occasions. */
+/** Faults of the exchange itself, each with this probability. */
 export function scriptFaults(exchange: Exchange, share: number): void {
   const kinds = [
     ...(['reject', 'partial-then-cancel-race', 'cancel-rejected', 'fill-after-cancel', 'replace-rejected'] as const),

@@ -1,6 +1,6 @@
 import { Random } from '@tradecore/paper-broker/exchange';
 
-/** Chance with a seed, and the ways in which the simulation asks for it: the same seed gives the same run for ever. */
+/** Seeded randomness, as the simulation uses it: the same seed always gives the same run. */
 export class Chance extends Random {
   /** A whole number from `low` to `high`, both included. */
   whole(low: number, high: number): number {

@@ -6,7 +6,7 @@ import type { Clock } from './clock.ts';
 import type { Door, Market, Request } from './fleet/doors.ts';
 import type { Journal } from './fleet/journal.ts';
 
-/** What clients need of the world. */
+/** What clients need from the world. */
 export interface ClientWorld {
   readonly clock: Clock;
   readonly chance: Chance;
@@ -19,17 +19,17 @@ export interface ClientWorld {
 export interface ClientHabits {
   readonly accounts: number;
   readonly orders: number;
-  /** Milliseconds between two orders, at most. */
+  /** Maximum milliseconds between two orders. */
   readonly pause: number;
 }
 
 const money = ['20000', '500000', '5000000'];
-/** Few, so that orders meet; one that is halted, and one that nobody lists. */
+/** Few, so that orders meet; one is halted, and one is unlisted. */
 const symbols = [...['AAPL', 'MSFT', 'NVDA', 'KO', 'INTC', 'SPY', 'ACME'], ...['AAPL', 'MSFT', 'KO', 'ACME'], 'HALT', 'NONE'];
 const timesInForce = ['day', 'day', 'gtc', 'gtc', 'ioc', 'fok'] as const;
 const resting = ['day', 'gtc'] as const;
 
-/** People who trade without a plan: they buy and sell, change their mind, ask for what they can't have, and ask twice. */
+/** Random traders: they buy and sell, cancel and replace, request the impossible, and repeat requests. */
 export class Clients {
   readonly accounts: string[] = [];
   readonly placed: string[] = [];
@@ -47,7 +47,7 @@ export class Clients {
     return this.placed.length >= this.#habits.orders;
   }
 
-  /** Opens the accounts, pays them in, and begins to trade. */
+  /** Opens and funds the accounts, and begins to trade. */
   begin(): void {
     const { journal, chance } = this.#world;
     for (let count = 0; count < this.#habits.accounts; count += 1) {
@@ -62,7 +62,7 @@ export class Clients {
     this.#next();
   }
 
-  /** Now and then several orders of one account at once: they meet in a lane, and at both doors. */
+  /** Sometimes several orders of one account at once: they meet in a lane, and in both APIs. */
   #next(): void {
     const { clock, chance } = this.#world;
     if (this.isDone) return;
@@ -81,7 +81,7 @@ export class Clients {
     this.placed.push(orderId);
     const place = { ask: 'place', terms } as const;
     this.#request(accountId, place);
-    // Who gets no answer asks again, whichever door it comes to; some use a name twice.
+    // A client without an answer repeats its request, to either API; some use a name twice.
     if (chance.happens(0.03)) clock.in(chance.whole(0, 100), () => this.#request(accountId, place));
     if (chance.happens(0.01)) this.#request(accountId, { ask: 'place', terms: { ...terms, quantity: '1' } });
     const changes = [
@@ -106,7 +106,7 @@ export class Clients {
       ...what,
       ...(type.endsWith('imit') && { limitPrice: this.#priceNear(what.symbol) }),
       ...(type.startsWith('stop') && { stopPrice: this.#priceNear(what.symbol) }),
-      // A stop order that trades at once or not at all is refused by the broker: one in a while.
+      // A stop order that is ioc or fok is refused by the broker: an occasional one.
       timeInForce: chance.pick(type.startsWith('stop') && chance.happens(0.95) ? resting : timesInForce),
     });
   }
@@ -130,7 +130,7 @@ export class Clients {
     return Math.max(0.01, last * (1 + (chance.next() - 0.5) * chance.pick([0.001, 0.01, 0.3]))).toFixed(2);
   }
 
-  /** Asks to cancel; a refusal is counted. */
+  /** Requests a cancel; a refusal is counted. */
   cancel(orderId: string): void {
     const { chance, doors } = this.#world;
     chance.pick(doors).cancel(orderId, (answer) => this.#count(answer));
@@ -157,7 +157,7 @@ export class Clients {
     this.#request(accountId, { ask, amount, commandId: this.#commandId(ask) });
   }
 
-  /** Asks one of the doors. */
+  /** Sends a request to one of the APIs. */
   #request(accountId: string, request: Request): void {
     this.#world.chance.pick(this.#world.doors).request(accountId, request, (answer) => this.#count(answer));
   }

@@ -1,7 +1,7 @@
 /**
- * Time that passes only when nothing is left to do before: a queue of what is due. Whole milliseconds since 1970.
- * What is due at the same time is done in the order in which it was asked for; so a list a millisecond will do, and the heap has to order
- * the times alone, of which there are ten times fewer.
+ * Virtual time, which passes only when nothing earlier is due: a queue of tasks. Whole milliseconds since 1970. Tasks
+ * due at the same time run in the order of scheduling; so one list per millisecond is enough, and the heap orders only
+ * the times, of which there are ten times fewer.
  */
 export class Clock {
   #now: number;
@@ -25,12 +25,12 @@ export class Clock {
 
   #written = { at: 0, text: timeOf(0) };
 
-  /** Runs `run` in so many milliseconds. */
+  /** Runs `run` after that many milliseconds. */
   in(milliseconds: number, run: () => void): void {
     this.at(this.#now + milliseconds, run);
   }
 
-  /** Runs `run` at that time, or now when it has passed. */
+  /** Runs `run` at that time, or now if it has passed. */
   at(time: number, run: () => void): void {
     const at = Math.max(time, this.#now);
     const others = this.#due.get(at);
@@ -39,11 +39,11 @@ export class Clock {
     this.#add(at);
   }
 
-  /** Does what is due, one after the other, until `until` is reached or nothing is left. */
+  /** Runs due tasks, one after the other, until `until` is reached or none is left. */
   run(until = Infinity): void {
     for (let next = this.#times[0]; next !== undefined && next <= until; next = this.#times[0]) {
       this.#now = next;
-      // What is done may ask for more at the same time: it is at the end of the list.
+      // A task may schedule more at the same time: they go to the end of the list.
       for (const run of this.#due.get(next) ?? []) run();
       this.#due.delete(next);
       this.#takeFirst();
@@ -80,7 +80,10 @@ export class Clock {
   }
 }
 
-/** Milliseconds since 1970 as RFC 3339. Of the last seconds all but the fraction is known: to spell a date takes longer than all else here. */
+/**
+ * Milliseconds since 1970 as RFC 3339. All but the fraction is cached for recent seconds: formatting a date costs more
+ * than everything else here.
+ */
 export function timeOf(milliseconds: number): string {
   const second = Math.floor(milliseconds / 1000);
   let prefix = seconds.get(second);

@@ -2,7 +2,7 @@ import type { LineFaults } from './brokerage-line.ts';
 import type { GatewayFaults } from './fleet/gateway.ts';
 import type { TransportFaults } from './fleet/transport.ts';
 
-/** How often what goes wrong: shares, and milliseconds. */
+/** Fault rates: shares, and milliseconds. */
 export interface Faults {
   readonly line: LineFaults;
   readonly transport: TransportFaults;
@@ -12,7 +12,7 @@ export interface Faults {
   readonly door: { readonly slowest: number };
 }
 
-/** Everything goes well, and takes a moment. */
+/** No faults, short delays. */
 export const noFaults: Faults = {
   line: {
     ...{ slowest: 10, timeout: 2000, stragglers: 0, lostRequests: 0, lostReplies: 0, lateRequests: 0 },
@@ -25,7 +25,7 @@ export const noFaults: Faults = {
   door: { slowest: 5 },
 };
 
-/** Whatever can go wrong does. */
+/** Every fault occurs. */
 export const badFaults: Faults = {
   line: {
     ...{ slowest: 40, timeout: 2000, stragglers: 2500, lostRequests: 0.01, lostReplies: 0.02, lateRequests: 0.01 },

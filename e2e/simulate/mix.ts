@@ -4,7 +4,7 @@ import type { BrokerageLine } from './brokerage-line.ts';
 import type { Clients } from './clients.ts';
 import type { Journal } from './fleet/journal.ts';
 
-/** What is counted by the type of the event alone. */
+/** Names counted by event type alone. */
 const counted: Readonly<Record<string, string>> = {
   OrderExecuted: 'executions',
   OrderExecutionBusted: 'executions taken back',
@@ -36,7 +36,7 @@ function countEvent({ type, data }: RecordedEvent, count: Count): void {
   if (countsFromZero) count('replaced by a cancel and the rest');
 }
 
-/** How often what happened: where orders ended, and what happened on the way. */
+/** Counts of what happened: how orders ended, and what happened before. */
 export function mixOf({
   journal,
   clients,

@@ -4,7 +4,10 @@ import { simulate, type Outcome, type Simulation } from './simulate.ts';
 
 type Print = (text: string) => void;
 
-/** Runs one simulation and prints what came of it. Returns the exit code: 1 when an invariant does not hold. `broken` is for tests. */
+/**
+ * Runs one simulation and prints its result. Returns the exit code: 1 if an invariant does not hold. `broken` is for
+ * tests.
+ */
 export function run(args: readonly string[], print: Print = toOutput, broken: Partial<Simulation> = {}): number {
   const { seed, orders, calm, trace } = read(args);
   const began = performance.now();
@@ -36,7 +39,7 @@ function read(args: readonly string[]) {
   return { seed: number('seed', 2 ** 31), orders: number('orders', 1_000_000), calm: values.calm, trace: values.trace };
 }
 
-/** One line an event: when, to whom, what. */
+/** One line per event: time, aggregate, event. */
 function lineOf({ time, aggregateType, aggregateId, aggregateVersion, type, data }: RecordedEvent): string {
   return `${time.slice(11, 23)} ${aggregateType} ${aggregateId.slice(0, 8)}/${aggregateVersion} ${type} ${JSON.stringify(data)}`;
 }

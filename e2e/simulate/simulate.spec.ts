@@ -7,7 +7,7 @@ const seeds = Array.from({ length: 20 }, (_, index) => index + 1);
 const wrongIn = ({ invariants }: Outcome): string[] =>
   invariants.flatMap(({ name, wrong }) => wrong.map((words) => `${name}: ${words}`));
 
-describe('thousands of orders while everything goes wrong', () => {
+describe('thousands of orders with every fault', () => {
   const met = new Map<string, number>();
 
   it.each(seeds)('keep every invariant: seed %i', (seed) => {
@@ -17,7 +17,7 @@ describe('thousands of orders while everything goes wrong', () => {
     expect(outcome.invariants.filter(({ checked }) => checked === 0)).toEqual([]);
   });
 
-  it('have met every trouble that there is, and every end', () => {
+  it('have met every fault and every end', () => {
     const ends = ['filled', 'overfilled', 'busted', 'canceled', 'expired', 'rejected', 'denied'].map((each) => `order ${each}`);
     const troubles = ['outcome unknown for a while', 'found by looking up', 'step asked again', 'saves refused by a version'];
     const changes = ['executions taken back', 'executions corrected', 'done for the day', 'worked again after a pause'];
@@ -39,7 +39,7 @@ describe('thousands of orders while everything goes wrong', () => {
     expect(wrongIn(simulate({ seed: 21, orders: 300, carriesFills }))).toEqual([]);
   });
 
-  it('all trade when nothing goes wrong', () => {
+  it('all trade without faults', () => {
     const outcome = simulate({ seed: 2, orders: 200, faults: false });
     expect(wrongIn(outcome)).toEqual([]);
     const { mix } = outcome;
@@ -105,7 +105,7 @@ const deciding = (change: (decide: Decide) => Decide): Decisions['process'] => (
   decide: change(orderPlacementProcess.decide),
 });
 
-/** A decision of which the account's part is not stored. */
+/** A decision whose account part is not stored. */
 const withoutMoney =
   (decide: Decide): Decide =>
   (...about) => {
@@ -113,7 +113,7 @@ const withoutMoney =
     return [order, [], placement];
   };
 
-/** What the checks say when one thing is built wrong. */
+/** The checks' findings when one part is wrong. */
 const found = (decisions: Partial<Decisions>, broken: Partial<Simulation> = {}): string[] =>
   simulate({ seed: 3, orders: 300, ...broken, decisions })
     .invariants.filter(({ wrong }) => wrong.length > 0)
@@ -149,22 +149,22 @@ describe('the invariants notice', () => {
     );
   });
 
-  it('an execution that is booked a second time', () => {
+  it('an execution that is booked twice', () => {
     const twice = booking((event, { id }) => (event.type === 'FillSettled' && id.endsWith('0') ? [event, event] : [event]));
     expect(found(twice)).toContain('every execution is booked once, as it stands');
   });
 
-  it('a fee that is reported and not booked', () => {
+  it('a fee that is reported but not booked', () => {
     const told = booking((event) => (event.type === 'FillSettled' ? [new FillSettled({ ...event.data, fee: '1000' })] : [event]));
     expect(found(told)).toEqual(['cash + cost - realised = deposits - withdrawals']);
   });
 
-  it('a replace that reserves the old terms only', () => {
+  it('a replace that reserves only for the old terms', () => {
     const oldTerms: typeof reservationOf = ({ requested: _, ...order }) => reservationOf(order);
     expect(found({ reservationOf: oldTerms })).toEqual(['reserved = what the order needs, after every event']);
   });
 
-  it('a door that does not look at the kill switch', () => {
+  it('an API that ignores the kill switch', () => {
     const blind: typeof assess = (terms, { controls: { limits }, ...facts }) => assess(terms, { ...facts, controls: { limits } });
     expect(found({ assess: blind })).toEqual(['nothing is approved while trading is halted']);
   });
@@ -182,7 +182,7 @@ describe('the invariants notice', () => {
     );
   });
 
-  it('a saga that does not end with its order', () => {
+  it('a saga that outlives its order', () => {
     const endless =
       (decide: Decide): Decide =>
       (...about) => {
@@ -204,7 +204,7 @@ describe('the invariants notice', () => {
     expect(() => found({ process: deciding(touching) })).toThrow(/what was read is what is there|a lock did not hold/);
   });
 
-  it('state that is kept beside the events', () => {
+  it('state kept outside the events', () => {
     const counting =
       (decide: Decide): Decide =>
       (event, aggregates, now) =>
@@ -212,7 +212,7 @@ describe('the invariants notice', () => {
     expect(found({ process: deciding(counting) })).toEqual(['what is replayed is what is alive']);
   });
 
-  it('a saga that never asks again', () => {
+  it('a saga that never resends a step', () => {
     const patient = { ...orderPlacementProcess, dueAt: () => undefined };
     expect(found({ process: patient }, { seed: 30, orders: 60 })).toContain('every open step has a row or an answer');
   });
@@ -234,7 +234,7 @@ describe('the invariants notice', () => {
     expect(found({}, { orders: 600, nameOf })).toContain('one brokerage order a client order id, and none that we do not know');
   });
 
-  it('a gateway that never looks at what has ended', () => {
+  it('a gateway that never checks ended orders', () => {
     const credulous: typeof interpretReply = (revision, reply, rules, now) =>
       reply.of === 'list' || (reply.of === 'look-up' && !revision.order.isOpen)
         ? { state: {}, again: 'when-asked' }
@@ -244,7 +244,7 @@ describe('the invariants notice', () => {
     );
   });
 
-  it('a gateway that does not hear of ends', () => {
+  it('a gateway that misses ends', () => {
     const deaf: typeof interpretReply = (revision, reply, rules, now) =>
       endsIn(reply) ? { state: {}, again: 'when-asked' } : interpretReply(revision, reply, rules, now);
     expect(found({ interpretReply: deaf })).toContain('a revision is open here as it is at the brokerage');
@@ -259,7 +259,7 @@ describe('the invariants notice', () => {
   });
 });
 
-/** Whether a word says that an order has expired. */
+/** Whether a reply reports that an order has expired. */
 function endsIn(reply: Parameters<typeof interpretReply>[1]): boolean {
   if (reply.of === 'list') return reply.order.status === 'expired';
   if (reply.of === 'stream') return reply.update.order.status === 'expired';

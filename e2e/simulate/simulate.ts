@@ -25,7 +25,7 @@ import { OrderSaga, type Process } from './fleet/order-saga.ts';
 import { Transport } from './fleet/transport.ts';
 import { Watch } from './checks/after-each-save.ts';
 
-/** What decides: the fleet's own functions, or others in tests that show what the checks find. */
+/** Decision functions: the fleet's own, or others in tests that show what the checks find. */
 export interface Decisions extends DoorDecisions, GatewayDecisions {
   readonly process: Process;
 }
@@ -34,30 +34,30 @@ export interface Decisions extends DoorDecisions, GatewayDecisions {
 export interface Simulation {
   readonly seed: number;
   readonly orders: number;
-  /** Everything goes well when false: no faults of brokerage, line, topics or processes. */
+  /** False: no faults of brokerage, line, topics or processes. */
   readonly faults?: boolean;
-  /** Whether the brokerage counts a replaced order's fills as the replacement's; every fourth seed's does not. */
+  /** Whether the brokerage counts a replaced order's fills for the replacement; for every fourth seed it does not. */
   readonly carriesFills?: boolean;
   /** Other decisions than the fleet's, to show what the checks find. */
   readonly decisions?: Partial<Decisions>;
-  /** The name under which a revision is sent; its id, always, but in a test that shows why. */
+  /** The name under which a revision is sent: its id, except in a test that shows why. */
   readonly nameOf?: (brokerOrderId: string, attempt: number) => string;
   /** Gets every event as it is stored. */
   readonly trace?: (event: RecordedEvent) => void;
 }
 
-/** What came of it. */
+/** The result of a run. */
 export interface Outcome {
   readonly seed: number;
   readonly orders: number;
   readonly events: number;
-  /** Hash of every event in its order: the same seed gives the same, or something asks clock or chance behind our back. */
+  /** Hash of all events in order: if the same seed gives another one, some code uses the real clock or randomness. */
   readonly digest: string;
   /** Simulated seconds. */
   readonly simulated: number;
-  /** How often what happened, by name. */
+  /** Counts of what happened, by name. */
   readonly mix: ReadonlyMap<string, number>;
-  /** Every invariant, how much it looked at, and what it found wrong. */
+  /** Every invariant, its number of checks, and its violations. */
   readonly invariants: readonly Found[];
 }
 
@@ -71,7 +71,7 @@ const minute = 60_000;
 const control = tradingControlIdFor('all');
 const theirs: Decisions = { assess, interpretReply, nextStep, reservationOf, submitStep, process: orderPlacementProcess };
 
-/** Runs it to its end: people trade while things go wrong; then all is well again, and what still rests is cancelled. */
+/** Runs it to its end: clients trade with faults; then the faults stop, and resting orders are cancelled. */
 export function simulate(simulation: Simulation): Outcome {
   const world = new World(simulation);
   world.trade();
@@ -89,7 +89,7 @@ function withEarlier(found: Found, earlier: readonly Found[]): Found {
   return { name: found.name, checked: before.checked + found.checked, wrong };
 }
 
-/** A hash of many short lines, taken by the thousand: a call a line would take longer than the line. */
+/** A hash of many short lines, by the thousand: one call per line would cost more than the line. */
 class Digest {
   readonly #hash = createHash('sha256');
   #lines: string[] = [];
@@ -148,7 +148,7 @@ class World {
     for (const consumer of [this.#saga, this.#gateway]) this.#transport.attach(consumer);
     const market = this.#market();
     const doors = [0, 1].map(() => new Door({ ...parts, market, ...this.#faults.door }));
-    // However few they are, time passes between them, so that things can go wrong.
+    // However few there are, time passes between them, so that faults can happen.
     const habits = { accounts: Math.max(4, Math.ceil(orders / 50)), orders, pause: Math.max(10, Math.ceil(30_000 / orders)) };
     this.#clients = new Clients({ ...parts, market, doors }, habits);
   }
@@ -167,14 +167,14 @@ class World {
     this.#line.exchange.faults.clear();
   }
 
-  /** Lets everything come to rest: an unanswered step is asked again for minutes. */
+  /** Lets everything come to rest: an unanswered step is resent for minutes. */
   settle(at: { readonly ended: boolean }): readonly Found[] {
     this.#clock.run(this.#clock.now + 12 * minute);
     const evidence = { journal: this.#journal, line: this.#line, rows: this.#gateway.rows, placed: this.#clients.placed };
     return [...this.#watch.found(), ...invariantsAtQuiet(evidence, at)];
   }
 
-  /** What still rests is cancelled; and the brokerage thinks better of executions long after their orders have ended. */
+  /** Resting orders are cancelled; and the brokerage amends executions long after their orders have ended. */
   cancelAll(): void {
     for (const id of this.#clients.placed) {
       const { status } = this.#journal.live(Order, id);
@@ -214,7 +214,7 @@ class World {
     };
   }
 
-  /** Instances die, rows are lost, the saga begins again, trading is halted; each now and then while people trade. */
+  /** Instances die, rows are lost, the saga starts over, trading is halted; each at times during trading. */
   #breakProcesses(): void {
     const chance = this.#chance;
     const nowAndThen = (everyMs: number, happen: () => void): void => {
@@ -231,7 +231,7 @@ class World {
     nowAndThen(3_000, () => this.#halt());
   }
 
-  /** The saga hears all of one order once more. */
+  /** The saga hears one order's events again. */
   #beginAgain(): void {
     const { placed } = this.#clients;
     if (placed.length === 0) return;

@@ -1,4 +1,7 @@
-/** Runs what may be refused: an answer needs no stack, and to take one costs more than the decision. What is thrown otherwise is thrown as it is. */
+/**
+ * Runs a decision that may refuse: a refusal needs no stack, and capturing one costs more than the decision. Other
+ * errors are rethrown unchanged.
+ */
 export function withoutStack<T>(run: () => T): T {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;

@@ -12,16 +12,16 @@ const insiders = [
 ];
 const services = [...insiders, 'order-projector-2', 'paper-broker'];
 
-/** What the runner promises of a fleet that it has started with two order-projectors. */
+/** The runner's promises for a fleet started with two order-projectors. */
 export function npmStart(stage: Stage): void {
-  it('runs each service as a process of its own, with a pid file and a log', () => {
+  it('runs each service as a separate process, with a pid file and a log', () => {
     const pids = services.map((name) => stage.world.pidOf(name));
     expect(new Set(pids).size).toBe(services.length);
     expect(pids.every(isAlive)).toBe(true);
     expect(services.every((name) => existsSync(join(stage.world.home, 'run', `${name}.log`)))).toBe(true);
   });
 
-  it('gives each service a login of its own, its password readable by the owner alone', async () => {
+  it('gives each service its own login, with a password readable only by the owner', async () => {
     const { rows } = await stage.world.database.query<{ login: string }>(
       `select distinct usename as login from pg_stat_activity where usename like $1`,
       [`${stage.world.namespace}\\_%`],
@@ -44,7 +44,7 @@ export function npmStart(stage: Stage): void {
     expect(output).toContain(`TradeCore is ready: ${stage.world.address}\n`);
   });
 
-  it('opens and funds the demo account, once, and says so', async () => {
+  it('opens and funds the demo account, once, and prints it', async () => {
     expect(stage.world.output()).toContain(`The demo account ${demoAccount} has 100000 USD. Trade with it: npm run demo`);
     const { rows } = await stage.world.database.query<{ event_type: string }>(
       'select event_type from event_store where aggregate_id = $1 order by aggregate_version',
@@ -63,7 +63,7 @@ export function npmStart(stage: Stage): void {
     expect(output()).toContain('runs in');
   }, 30_000);
 
-  it('refuses an address that is taken', async () => {
+  it('refuses a port that is taken', async () => {
     const home = mkdtempSync(join(tmpdir(), 'tradecore-'));
     const env = { ...process.env, TRADECORE_HOME: home, PORT: new URL(stage.world.address).port };
     const { runner, output } = run(['start'], env);
@@ -72,7 +72,7 @@ export function npmStart(stage: Stage): void {
     rmSync(home, { recursive: true });
   }, 30_000);
 
-  it('shows a crash, and restarts the service', async () => {
+  it('reports a crash, and restarts the service', async () => {
     const killed = stage.world.pidOf('feed-projector');
     process.kill(killed, 'SIGKILL');
     await until('the service to run again', () => {
@@ -83,9 +83,9 @@ export function npmStart(stage: Stage): void {
   }, 60_000);
 }
 
-/** What it promises of the end. Nothing runs after it. */
+/** Its promises at the end. Nothing runs after it. */
 export function npmStop(stage: Stage): void {
-  it('stops all in order at Ctrl-C, and leaves nothing running', async () => {
+  it('stops everything in order at Ctrl-C, and leaves nothing running', async () => {
     const pids = services.map((name) => stage.world.pidOf(name));
     expect(await stage.world.end()).toBe(0);
     expect(pids.filter(isAlive)).toEqual([]);

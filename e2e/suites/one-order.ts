@@ -14,7 +14,7 @@ interface Denied {
   readonly figures: Readonly<Record<string, string>>;
 }
 
-/** One order on its way, and what is answered to those that can't be. */
+/** One order end to end, and the answers to invalid ones. */
 export function oneOrder(stage: Stage): void {
   let client: Client;
   let account: string;
@@ -23,7 +23,7 @@ export function oneOrder(stage: Stage): void {
     await stage.world.paper().price('ACME', '100');
   }, 30_000);
 
-  it('goes from its POST to the topic, the read model, the brokerage, the books and the stream, under one address', async () => {
+  it('goes from its POST to the topic, the read model, the brokerage, the books and the stream, through one gateway', async () => {
     const stream = await subscribe(client, account);
     const terms = { clientOrderId: 'first', symbol: 'ACME', side: 'buy', type: 'limit', quantity: '10.0', limitPrice: '101' };
     const body = { accountId: account, ...terms, timeInForce: 'day' };
@@ -65,7 +65,7 @@ export function oneOrder(stage: Stage): void {
     expect(await client.place(account, terms, 10)).toMatchObject({ status: 'filled', filledQuantity: '2' });
   }, 30_000);
 
-  it('is answered with 422 when it is denied, with rule and figures, and so is its repeat; it is stored and readable', async () => {
+  it('is answered with 422, rule and figures when it is denied, and so is its repeat; it is stored and readable', async () => {
     const terms = { clientOrderId: 'dear', symbol: 'ACME', side: 'buy', type: 'limit', quantity: '900', limitPrice: '100' };
     const body = { accountId: account, ...terms, timeInForce: 'day' };
     const [first, second] = [
@@ -82,7 +82,7 @@ export function oneOrder(stage: Stage): void {
     expect(read.body).toMatchObject({ status: 'denied', filledQuantity: '0' });
   }, 30_000);
 
-  it('gives shares, money and fee back when the brokerage takes its trade back, in one save', async () => {
+  it('reverses shares, money and fee in one save when the brokerage busts its trade', async () => {
     const before = await client.account(account);
     const terms = { symbol: 'AAPL', side: 'buy', type: 'market', quantity: '1', timeInForce: 'day' };
     const { id } = await client.place(account, terms, 10);
@@ -94,7 +94,7 @@ export function oneOrder(stage: Stage): void {
     expect(held).toEqual([]);
   }, 60_000);
 
-  it('tells its whole life in plain words', async () => {
+  it('has a timeline in plain English', async () => {
     const terms = { symbol: 'ACME', side: 'buy', type: 'limit', quantity: '500', limitPrice: '100', timeInForce: 'day' };
     const { id } = await client.tryToPlace(account, terms);
     const { body } = await client.ask<{ entries: { text: string }[] }>('GET', `/v1/orders/${id}/timeline`);
@@ -112,7 +112,7 @@ export function oneOrder(stage: Stage): void {
     expect(refusal).toContain('401');
   });
 
-  it('is refused as a problem when its body is 1 MiB or its path is no text, and the address stays usable', async () => {
+  it('is refused as a problem when its body is 1 MiB or its path is not text, and the gateway stays usable', async () => {
     const authorization = `Bearer ${await stage.world.token(randomUUID())}`;
     const headers = { authorization, 'content-type': 'application/json' };
     const mebibyte = Buffer.alloc(1024 * 1024, ' ');

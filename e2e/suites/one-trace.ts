@@ -4,7 +4,7 @@ import { readTopic, type TopicRecord } from '../comparison/topic.ts';
 import { depositInFeed } from '../world.ts';
 import { newTrader, type Stage } from './stage.ts';
 
-/** What the client began: the trace of a denied order and that of one that is filled, and its own span, under which it asks. */
+/** The client's traces: of a denied order and of a filled one, and the client's own parent span. */
 const traceId = '7ade'.repeat(8);
 const wholeTraceId = 'f111'.repeat(8);
 const clientSpan = 'c11e'.repeat(4);
@@ -31,7 +31,8 @@ export function oneTrace(stage: Stage): void {
 
   beforeAll(async () => {
     ({ client, account } = await newTrader(stage, 'traced', '1000'));
-    // What waits for the feed at the same moment shares a transaction, and its SQL is traced with the first of them.
+    // Changes that wait for the feed at the same moment share a transaction, and its SQL is traced with the first of
+    // them.
     await depositInFeed(stage.world, account);
     const answer = await buy(traceId, '100000');
     expect(isDenial(answer)).toBe(true);
@@ -41,7 +42,7 @@ export function oneTrace(stage: Stage): void {
       record = records.find(({ key }) => key === orderId);
       return record !== undefined;
     });
-    // A span is sent after those below it.
+    // A span is sent after its children.
     await stage.world.until(
       'the spans of the request and of both batches',
       () =>
@@ -53,7 +54,7 @@ export function oneTrace(stage: Stage): void {
   const spansOf = (service: string): Span[] =>
     stage.collector.spans.filter((span) => span.service === service && span.traceId === traceId);
 
-  it('is the client’s: the request stands below the client’s own step, the SQL that stores the event below the request', () => {
+  it('is the client’s: the request is a child of the client’s span, the SQL that stores the event a child of the request', () => {
     const spans = spansOf('command-api');
     const request = spans.find(({ parentSpanId }) => parentSpanId === clientSpan);
     expect(request).toMatchObject({ name: expect.stringMatching(/^POST/) });
@@ -62,7 +63,7 @@ export function oneTrace(stage: Stage): void {
     ]);
   });
 
-  it('goes with the record: its header names the request that caused the event', () => {
+  it('is in the record: its header names the request that caused the event', () => {
     const request = spansOf('command-api').find(({ parentSpanId }) => parentSpanId === clientSpan);
     expect(record).toMatchObject({ key: orderId, version: 1, traceparent: `00-${traceId}-${request?.spanId}-01` });
   });
@@ -70,7 +71,7 @@ export function oneTrace(stage: Stage): void {
   it.each([
     ['order-projector', 'insert into "order_projector"."orders"'],
     ['feed-projector', 'insert into "feed_projector"."feed_entries"'],
-  ])('continues in the %s: its batch stands below the request, its SQL below the batch', (service, statement) => {
+  ])('continues in the %s: its batch is a child of the request, its SQL a child of the batch', (service, statement) => {
     const request = spansOf('command-api').find(({ parentSpanId }) => parentSpanId === clientSpan);
     const spans = spansOf(service);
     const batch = spans.find(({ parentSpanId }) => parentSpanId === request?.spanId);
@@ -80,7 +81,7 @@ export function oneTrace(stage: Stage): void {
     expect(new Set(statements.map(({ parentSpanId }) => parentSpanId))).toEqual(new Set([batch?.spanId]));
   });
 
-  it('goes with an order to its end: through door, saga, gateway and every read model', async () => {
+  it('follows an order to its end: through API, saga, gateway and every read model', async () => {
     const { body } = await buy(wholeTraceId, '1');
     await client.orderWhen(body.id, ({ status }) => status === 'filled', 30_000);
     const services = [
@@ -96,7 +97,7 @@ export function oneTrace(stage: Stage): void {
       [body.id],
     );
     expect(rows[0]).toMatchObject({ traces: 1 });
-    // The straight order is 10 events; one whose first answer was lost a few more.
+    // A straightforward order has 10 events; one whose first answer was lost has a few more.
     expect(rows[0]?.events).toBeGreaterThanOrEqual(10);
     expect(rows[0]?.events).toBeLessThanOrEqual(12);
   }, 90_000);

@@ -24,12 +24,12 @@ export function operate(stage: Stage): void {
     expect([status, stdout]).toEqual([0, expect.stringContaining('Every hash chain holds.')]);
   }, 120_000);
 
-  it('lists no findings where none is, however much went wrong at the brokerage', async () => {
+  it('lists no findings if there are none, however much went wrong at the brokerage', async () => {
     expect(await findingsWhenCompared(stage.world)).toEqual([]);
     expect(await tradecore('findings', 'list')).toEqual({ code: 0, said: 'the reconciler finds nothing wrong' });
   }, 120_000);
 
-  it('lists who reads what, who relays, and what is wrong', async () => {
+  it('lists consumers, the relay, and current problems', async () => {
     expect((await tradecore('projections', 'list')).said).toMatch(/^order-projector +running +0 /m);
     expect((await tradecore('consumers', 'list')).said).toMatch(/^broker-gateway +running +0 /m);
     expect(await tradecore('relay', 'status')).toMatchObject({ code: 0, said: expect.stringContaining('relaying') as string });

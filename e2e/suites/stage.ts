@@ -3,7 +3,7 @@ import type { Client } from '@tradecore/local/demo/client.ts';
 import type { Owner } from '../comparison/witnesses.ts';
 import type { World } from '../world.ts';
 
-/** What the suites of one fleet share. */
+/** State shared by the suites of one fleet. */
 export interface Stage {
   readonly world: World;
   readonly collector: Collector;
@@ -11,7 +11,7 @@ export interface Stage {
   readonly owners: Owner[];
 }
 
-/** A person with an account that has this money. */
+/** A person with an account holding this money. */
 export async function newTrader(
   { world, owners }: Stage,
   name: string,

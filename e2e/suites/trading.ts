@@ -8,7 +8,7 @@ import type { Stage } from './stage.ts';
 
 /** The day that `npm run demo` plays. */
 export function npmRunDemo(stage: Stage): void {
-  it('plays a trading day on the fleet: filled, cancelled, replaced, refused, lost and found, taken back, sold; and all balances', async () => {
+  it('plays a trading day on the fleet: filled, cancelled, replaced, refused, lost and found, busted, sold; and everything balances', async () => {
     const { runner, output } = run(['demo'], { ...process.env, TRADECORE_HOME: stage.world.home });
     const code = await ended(runner);
     const said = output();
@@ -39,7 +39,7 @@ export function npmRunDemo(stage: Stage): void {
   }, 120_000);
 }
 
-/** A thousand orders of twenty accounts, busts and corrections included, at a brokerage that goes wrong in every way it can. */
+/** A thousand orders of twenty accounts, including busts and corrections, at a brokerage with every fault. */
 export function manyOrders(stage: Stage): void {
   let traders: Traders;
   let left: readonly OrderSeen[];
@@ -53,7 +53,7 @@ export function manyOrders(stage: Stage): void {
     const paper = stage.world.paper();
     await faultsOfEveryKind(paper);
     await traders.trade(800);
-    // Away in the middle of it: orders wait, visibly, and go on when it is back.
+    // An outage in the middle: orders wait, visibly, and continue when the brokerage is back.
     await paper.fault({ kind: 'away', ms: 6000 });
     await traders.trade(200);
     // While some orders are still open.
@@ -81,7 +81,7 @@ export function manyOrders(stage: Stage): void {
     expect([...ends]).toEqual(expect.arrayContaining(['filled', 'canceled', 'denied']));
   }, 30_000);
 
-  it('leaves store, brokerage, read models and topics saying the same, with the books at zero', () => {
+  it('leaves store, brokerage, read models and topics in agreement, with the books at zero', () => {
     expect(lines.length).toBeGreaterThan(20);
     expect(lines.filter((line) => !agrees(line))).toEqual([]);
   });

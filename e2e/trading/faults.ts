@@ -1,7 +1,7 @@
 import { brokerageFills } from '../comparison/witnesses.ts';
 import type { Paper } from '@tradecore/local/demo/paper.ts';
 
-/** What the paper broker does wrong, and how likely at each occasion. `ms` is short, so that tests are. */
+/** The paper broker's faults, with their probabilities. `ms` is short, to keep tests short. */
 const faults = [
   { kind: 'timeout-before-accept', probability: 0.01, ms: 300 },
   { kind: 'timeout-after-accept', probability: 0.02, ms: 300 },
@@ -19,13 +19,13 @@ const faults = [
   { kind: 'out-of-order-updates', probability: 0.05 },
 ] as const;
 
-/** All of them, until they are taken back. The stream is silent twice. */
+/** All of them, until they are removed. The stream is silent twice. */
 export async function faultsOfEveryKind(paper: Paper): Promise<void> {
   for (const fault of faults) await paper.fault({ ...fault, times: 1_000_000 });
   await paper.fault({ kind: 'stream-gap', probability: 0.01, times: 2, ms: 2000 });
 }
 
-/** Takes back `count` of the executions that the brokerage lists, and gives as many another price: evenly over all of them. */
+/** Busts `count` of the brokerage's executions, and corrects the price of as many: evenly over all of them. */
 export async function amendSome(paper: Paper, count: number): Promise<void> {
   const fills = await brokerageFills(paper);
   const every = Math.max(1, Math.floor(fills.length / (2 * count)));

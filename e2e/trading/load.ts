@@ -7,7 +7,10 @@ import { DataSource } from 'typeorm';
 const terms = { symbol: 'ACME', side: 'buy', type: 'market', quantity: '1', timeInForce: 'day' } as const;
 const denial = { rule: 'test', detail: 'A test denies it.', figures: {} };
 
-/** A writer beside the door, under its login: saves of several events and of several aggregates, orders that are denied. Runs until `isOver`. */
+/**
+ * A writer beside the API, under its login: saves of several events and several aggregates, denied orders. Runs until
+ * `isOver`.
+ */
 export async function saveInBulk(databaseUrl: string, accountId: string, isOver: () => boolean): Promise<number> {
   const dataSource = await new DataSource({ type: 'postgres', url: databaseUrl, extra: { max: 3 } }).initialize();
   const store = createEventStore({ dataSource, catalogue });

@@ -1,13 +1,13 @@
 import { WebSocket } from 'ws';
 
-/** One entry of an account's feed as the stream pushes it. */
+/** One entry of an account's feed as pushed by the stream. */
 export interface Entry {
   readonly epoch: string;
   readonly sequence: number;
   readonly eventId: string;
 }
 
-/** A client that follows an account's stream as the documentation says: after a break it goes on behind its last entry. */
+/** A client that follows an account's stream as documented: after a disconnect it resumes after its last entry. */
 export class StreamClient {
   readonly entries: Entry[] = [];
   readonly resyncs: string[] = [];

@@ -3,23 +3,23 @@ import { orderIdFor } from '@tradecore/events';
 import { isTerminal, type OrdStatus } from '@tradecore/trading';
 import { isDenial, type Answer, type Client, type OrderSeen, type Terms } from '@tradecore/local/demo/client.ts';
 
-/** How many people trade, and with what. */
+/** The number of traders, and their means. */
 export interface Trading {
   readonly accounts: number;
-  /** People at a time, and milliseconds that each waits after an order; none when absent. */
+  /** Concurrent traders, and the milliseconds that each waits after an order; none if absent. */
   readonly workers: number;
   readonly pauseMs?: number;
-  /** What each account begins with. */
+  /** The initial money of each account. */
   readonly money: string;
 }
 
-/** An order that was acknowledged: placed, or denied, which is stored as well. */
+/** An acknowledged order: placed, or denied, which is also stored. */
 export interface Acknowledged {
   readonly id: string;
   readonly accountId: string;
 }
 
-/** Terms in turn: most trade at once, some rest, some can't be. */
+/** Terms in rotation: most trade at once, some rest, some are invalid. */
 const variety: readonly Terms[] = [
   { symbol: 'ACME', side: 'buy', type: 'limit', quantity: '20', limitPrice: '104', timeInForce: 'day' },
   { symbol: 'AAPL', side: 'buy', type: 'market', quantity: '3', timeInForce: 'day' },
@@ -33,11 +33,11 @@ const variety: readonly Terms[] = [
   { symbol: 'ACME', side: 'sell', type: 'market', quantity: '4', timeInForce: 'fok' },
 ];
 
-/** People at their screens: they place orders, change and cancel some, and repeat whatever was not answered. */
+/** Traders: they place orders, change and cancel some, and repeat unanswered requests. */
 export class Traders {
   readonly accounts: string[] = [];
   readonly acknowledged: Acknowledged[] = [];
-  /** Answers that no client expects: they fail the test. */
+  /** Unexpected answers: they fail the test. */
   readonly surprises: string[] = [];
   readonly #client: Client;
   readonly #operator: Client;
@@ -45,14 +45,14 @@ export class Traders {
   #next = 0;
   #isStopped = false;
 
-  /** `operator` pays in. */
+  /** `operator` deposits. */
   constructor({ client, operator }: { readonly client: Client; readonly operator: Client }, trading: Trading) {
     this.#client = client;
     this.#operator = operator;
     this.#trading = trading;
   }
 
-  /** Opens the accounts and pays them in. */
+  /** Opens and funds the accounts. */
   async open(): Promise<void> {
     const { accounts, money } = this.#trading;
     const names = Array.from({ length: accounts }, (_, index) => `account-${index}`);
@@ -61,7 +61,7 @@ export class Traders {
     this.accounts.push(...ids);
   }
 
-  /** Places so many more orders; returns when each is acknowledged, or `stop` was called. */
+  /** Places that many more orders; returns when each is acknowledged, or `stop` was called. */
   async trade(orders: number): Promise<void> {
     const until = this.#next + orders;
     const { workers, pauseMs = 0 } = this.#trading;
@@ -79,7 +79,7 @@ export class Traders {
     this.#isStopped = true;
   }
 
-  /** Cancels what still rests, and waits until every order is terminal. Returns those that are not, after `withinMs`. */
+  /** Cancels resting orders, and waits until every order is terminal. Returns those that are not, after `withinMs`. */
   async wrapUp(withinMs: number): Promise<OrderSeen[]> {
     const deadline = Date.now() + withinMs;
     const canceled = new Set<string>();
@@ -95,7 +95,7 @@ export class Traders {
     }
   }
 
-  /** Every order of every account, as the read model has it. */
+  /** Every order of every account, from the read model. */
   async orders(): Promise<OrderSeen[]> {
     const pages = await Promise.all(this.accounts.map((accountId) => this.#client.orders(accountId)));
     return pages.flat();
@@ -113,7 +113,10 @@ export class Traders {
     if (turn % 11 === 0) await this.#send(`/v1/orders/${id}/replace`, { quantity: '12' }, isAnswerToRequest);
   }
 
-  /** Sends a request until it is answered, for a service may be away. False where the answer is not the expected one, or never came. */
+  /**
+   * Repeats a request until it is answered, because a service may be down. False if the answer is unexpected, or never
+   * came.
+   */
   async #send(path: string, body: object, isExpected: (answer: Answer<unknown>) => boolean): Promise<boolean> {
     while (!this.#isStopped || path !== '/v1/orders') {
       const answer = await this.#client.ask('POST', path, { body }).catch(() => undefined);

@@ -32,7 +32,7 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
     expect(rendered(name)).toBe(readFileSync(golden, 'utf8'));
   });
 
-  it('names everything that must be said, at once', () => {
+  it('names all missing required values at once', () => {
     const { stderr, status } = spawnSync(helm!, ['template', 'trade', chart], { encoding: 'utf8' });
     expect(status).not.toBe(0);
     for (const name of [
@@ -49,27 +49,27 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
   });
 
   it.each([
-    ['a value that it does not know', 'postgres.hots=db', "additional properties 'hots'"],
-    ['a service that it does not know', 'services.order-projektor.replicas=1', "additional properties 'order-projektor'"],
+    ['an unknown value', 'postgres.hots=db', "additional properties 'hots'"],
+    ['an unknown service', 'services.order-projektor.replicas=1', "additional properties 'order-projektor'"],
     ['the tag latest', 'image.tag=latest', '/image/tag'],
     ['an address without a port', 'kafka.brokers=kafka', '/kafka/brokers'],
     ['a route without a gateway', 'route.enabled=true', 'route.parentRefs'],
     ['a fleet without a broker', 'services.paper-broker.enabled=false', 'broker.url'],
     ['a broker without its keys', 'broker.url=https://broker', 'broker.existingSecret'],
     ['two brokers', 'broker.url=https://broker', 'one broker'],
-    ['keys of tokens over http', 'jwt.jwksUrl=http://login.example.com/jwks.json', '/jwt/jwksUrl'],
-    ['a limit that is none', 'limits.ORDERS=5', "additional properties 'ORDERS'"],
-    ['an address of a broker that is no URL', 'broker.url=api.alpaca.markets', '/broker/url'],
+    ['token keys over http', 'jwt.jwksUrl=http://login.example.com/jwks.json', '/jwt/jwksUrl'],
+    ['an unknown limit', 'limits.ORDERS=5', "additional properties 'ORDERS'"],
+    ['a broker address that is not a URL', 'broker.url=api.alpaca.markets', '/broker/url'],
     ['two paper brokers', 'services.paper-broker.replicas=2', '/services/paper-broker/replicas'],
-    ['books of no size', 'broker.paper.size=much', '/broker/paper/size'],
-    ['a peer that is none', 'networkPolicies.to.postgres[0].cidr=10.0.0.0/8', "additional properties 'cidr'"],
+    ['books without a valid size', 'broker.paper.size=much', '/broker/paper/size'],
+    ['an invalid peer', 'networkPolicies.to.postgres[0].cidr=10.0.0.0/8', "additional properties 'cidr'"],
   ])('refuses %s', (_, setting, fault) => {
     const { stderr, status } = template('minimal', '--set', setting);
     expect(status).not.toBe(0);
     expect(stderr).toContain(fault);
   });
 
-  it.each(values)('asks of a cluster no more than Pod Security restricted allows (%s values)', (name) => {
+  it.each(values)('needs no more than Pod Security restricted allows (%s values)', (name) => {
     const all = pods(manifests(name));
     expect(all.length).toBeGreaterThan(4);
     for (const pod of all) {
@@ -106,7 +106,7 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
     }
   });
 
-  it('sends orders to the paper broker of the release where it runs, with keys that both know', () => {
+  it('sends orders to the paper broker of the release if it runs, with keys that both know', () => {
     const all = manifests('minimal');
     const deployed = ofKind('Deployment', all);
     const gateway = env(podOf(named('trade-tradecore-broker-gateway', deployed)));
@@ -129,7 +129,7 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
     expect(others.filter((each) => JSON.stringify(each).includes('desk-alpaca'))).toEqual([]);
   });
 
-  it('makes a new Job of the migrator when what it does changes, and none when nothing does', () => {
+  it('creates a new migrator Job when its spec changes, and none otherwise', () => {
     const job = (...more: string[]) => ofKind('Job', manifests('minimal', ...more))[0]!['metadata']!['name'];
     expect(job()).toBe(job());
     expect(job('--set', 'services.command-api.replicas=5')).toBe(job());
@@ -167,7 +167,7 @@ describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
     expect(all.filter((each) => each['metadata']!['name']!.endsWith('feed-projector'))).toEqual([]);
   });
 
-  it('sends reads and the stream to query-api and all else to command-api', () => {
+  it('sends reads and the stream to query-api and everything else to command-api', () => {
     const rules = named('desk', ofKind('HTTPRoute', manifests('full')))['spec']!['rules']!;
     expect(rules).toEqual([
       {

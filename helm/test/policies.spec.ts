@@ -6,12 +6,12 @@ const policies = ofKind('NetworkPolicy', all);
 const componentOf = (manifest: Json): string => manifest['metadata']!['labels']!['app.kubernetes.io/component']!;
 const deployed = ofKind('Deployment', all).map(componentOf);
 const policyOf = (component: string, of = policies): Json => named(`trade-tradecore-${component}`, of)['spec']!;
-/** Ports that a pod of the component may go to, beside those of every pod. */
+/** Ports that a pod of the component may connect to, beside those of every pod. */
 const egress = (component: string, of = policies): unknown[] =>
   [...(policyOf(component, of)['egress'] ?? [])].flatMap(({ ports }) => ports!.map(({ port }) => port));
 
 describeChart(helm ? 'network policies' : `network policies (${howToInstall})`, () => {
-  it('close every pod both ways, but for names, metrics and health', () => {
+  it('close every pod in both directions, except for DNS, metrics and health', () => {
     const base = named('trade-tradecore', policies)['spec']!;
     expect(base['policyTypes']).toEqual(['Ingress', 'Egress']);
     const ports = [{ port: 'admin', protocol: 'TCP' }];
@@ -36,7 +36,7 @@ describeChart(helm ? 'network policies' : `network policies (${howToInstall})`, 
     }
   });
 
-  it('let each service go to the servers in its settings, and to nothing else', () => {
+  it('let each service connect only to the servers in its settings', () => {
     for (const deployment of ofKind('Deployment', all)) {
       const component = componentOf(deployment);
       const settings = env(podOf(deployment));
@@ -52,7 +52,7 @@ describeChart(helm ? 'network policies' : `network policies (${howToInstall})`, 
     expect(egress('migrator')).toEqual([5432, 9092]);
   });
 
-  it('open the doors, and the paper broker to the gateway alone', () => {
+  it('open the APIs, and the paper broker only to the gateway', () => {
     const open = deployed.filter((component) => policyOf(component)['ingress'] !== undefined);
     expect(open.sort()).toEqual(['command-api', 'paper-broker', 'query-api']);
     expect(policyOf('query-api')['ingress']).toEqual([{ ports: [{ port: 'http', protocol: 'TCP' }] }]);
@@ -62,7 +62,7 @@ describeChart(helm ? 'network policies' : `network policies (${howToInstall})`, 
     ]);
   });
 
-  it('follow the addresses, and what is said otherwise', () => {
+  it('follow the addresses unless values override them', () => {
     const ports = (...more: string[]) => {
       const of = ofKind('NetworkPolicy', manifests('full', ...more));
       return named('desk-broker-gateway', of)['spec']!['egress']!;
@@ -87,7 +87,7 @@ describeChart(helm ? 'helm test' : `helm test (${howToInstall})`, () => {
   const tests = (values: string, ...more: string[]) =>
     ofKind('Pod', manifests(values, ...more)).map((each) => each['metadata']!['name']!);
 
-  it('trades where it has a token, and never at a real broker', () => {
+  it('trades if it has a token, and never at a real broker', () => {
     const token = ['--set', 'helmTest.tokenSecret=tester'];
     expect(tests('minimal')).toEqual(['trade-tradecore-ready']);
     expect(tests('minimal', ...token).sort()).toEqual(['trade-tradecore-ready', 'trade-tradecore-trade']);
@@ -102,7 +102,7 @@ describeChart(helm ? 'the books of the paper broker' : `the books of the paper b
     return { made: ofKind('PersistentVolumeClaim', made).length, state: pod['volumes']!.find(({ name }) => name === 'state') };
   };
 
-  it('lie on a volume of the release, on one of yours, or beside the pod', () => {
+  it('are on a volume of the release, on an existing claim, or in the pod', () => {
     expect(claims()).toEqual({
       made: 1,
       state: { name: 'state', persistentVolumeClaim: { claimName: 'trade-tradecore-paper-broker' } },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { findHelm } from './helm.ts';
 
-/** A manifest, read as far as a test asks. */
+/** A manifest, as far as tests read it. */
 export type Json = { readonly [key: string]: Json } & readonly Json[] & string;
 
 export const chart = join(import.meta.dirname, '../tradecore');
@@ -19,7 +19,10 @@ export const template = (values: string, ...more: string[]) =>
     },
   );
 
-/** The manifests as Helm writes them. Generated passwords differ from run to run, blank lines before `---` between Helm 3 and 4. */
+/**
+ * The manifests as Helm writes them, without what differs: generated passwords per run, blank lines before `---`
+ * between Helm 3 and 4.
+ */
 export function rendered(values: string, ...more: string[]): string {
   const { stdout, stderr, status } = template(values, ...more);
   if (status !== 0) throw new Error(stderr);
@@ -38,5 +41,5 @@ export const podOf = (manifest: Json): Json => (manifest['kind'] === 'Pod' ? man
 export const pods = (all: readonly Json[]) => all.filter(({ kind }) => ['Deployment', 'Job', 'Pod'].includes(kind!)).map(podOf);
 export const env = (pod: Json): Map<string, Json> => new Map(pod['containers']![0]!['env']!.map((each) => [each['name']!, each]));
 
-/** Skips, with the reason in the name, where no Helm can be had. */
+/** Skips, with the reason in the name, if Helm is not available. */
 export const describeChart = helm ? describe : describe.skip;

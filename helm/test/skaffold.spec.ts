@@ -17,7 +17,7 @@ const skaffold = parse(readFileSync(join(root, 'skaffold.yaml'), 'utf8')) as Ska
 const images = skaffold.profiles.flatMap(({ build }) => build.artifacts);
 
 describe('skaffold.yaml', () => {
-  it('names files that are there', () => {
+  it('names existing files', () => {
     const [release] = skaffold.deploy.helm.releases;
     const paths = [...skaffold.build.artifacts, ...images].map(({ docker }) => docker.dockerfile);
     expect([...paths, release!.chartPath, ...release!.valuesFiles].filter((path) => !existsSync(join(root, path)))).toEqual([]);

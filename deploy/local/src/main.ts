@@ -1,6 +1,6 @@
 import { runCommand } from './runner/commands.ts';
 
-/** The commands behind the npm scripts; those that prove the fleet are in `e2e/main.ts`. */
+/** The commands behind the npm scripts; those that test the fleet are in `e2e/main.ts`. */
 await runCommand({
   start: async () => (await import('./runner/start.ts')).start,
   test: async () => (await import('./testing/test.ts')).test,

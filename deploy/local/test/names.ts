@@ -9,7 +9,9 @@ export interface Name {
   readonly at: string;
 }
 
-/** The files of the repository, those that are about to be committed included, without fixtures and what a tool writes. */
+/**
+ * The files of the repository, those that are about to be committed included, without fixtures and what a tool writes.
+ */
 export function filesOf(root: string): string[] {
   const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root, encoding: 'utf8' });
   return listed
@@ -18,15 +20,19 @@ export function filesOf(root: string): string[] {
 }
 
 /**
- * Every name in a file: its path, identifiers of code, tables and columns of SQL, and what has the shape of a name in strings, JSON and YAML (metrics,
- * settings, event types). Comments and sentences are English and have no names in them.
+ * Every name in a file: its path, identifiers of code, tables and columns of SQL, and what has the shape of a name in
+ * strings, JSON and YAML (metrics, settings, event types). Comments and sentences are English and have no names in
+ * them.
  */
 export function namesIn(path: string, text: string): Name[] {
   const inPath = path.split('/').map((name) => ({ name, at: path }));
   return [...inPath, ...namesOf(path, text).map(({ name, line }) => ({ name, at: `${path}:${line}` }))];
 }
 
-/** The names under a root in files that `isLookedAt`; a text that `mayMatter` not is not parsed, which takes ten times as long as to read it. */
+/**
+ * The names under a root in files that `isLookedAt`; a text that `mayMatter` not is not parsed, which takes ten times
+ * as long as to read it.
+ */
 export function namesUnder(root: string, isLookedAt: (path: string) => boolean, mayMatter: RegExp): Name[] {
   return filesOf(root)
     .filter(isLookedAt)
@@ -36,7 +42,10 @@ export function namesUnder(root: string, isLookedAt: (path: string) => boolean, 
     });
 }
 
-/** The parts of a camel, snake or kebab name, in lower case: `BrokerOrder`, `broker_order` and `broker-order.ts` begin with the same two. */
+/**
+ * The parts of a camel, snake or kebab name, in lower case: `BrokerOrder`, `broker_order` and `broker-order.ts` begin
+ * with the same two.
+ */
 export const partsOf = (name: string): string[] =>
   (name.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g) ?? []).map((part) => part.toLowerCase());
 

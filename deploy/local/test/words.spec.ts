@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { namesIn, namesUnder, partsOf, type Name } from './names.ts';
 
-/** Words that were ours alone, or that the trade or the field uses for another thing, and what is said instead. Plurals count as well. */
+/**
+ * Words that were ours alone, or that the trade or the field uses for another thing, and what is said instead. Plurals
+ * count as well.
+ */
 const instead: Readonly<Record<string, string>> = {
   leg: 'revision',
   cleared: 'approved',
@@ -20,7 +23,10 @@ const instead: Readonly<Record<string, string>> = {
 /** The participle and the verb are English where they stand alone in code: a consumer has joined its group. */
 const english: readonly string[] = ['joined', 'turns'];
 
-/** A step is an imperative: `SubmitBrokerOrder`. A name that asks a question, `hasAsked`, and the word alone are English. */
+/**
+ * A step is an imperative: `SubmitBrokerOrder`. A name that asks a question, `hasAsked`, and the word alone are
+ * English.
+ */
 const endings: readonly string[] = ['asked', 'wished'];
 const questions: readonly string[] = ['is', 'has', 'was', 'when'];
 

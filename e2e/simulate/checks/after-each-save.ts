@@ -13,7 +13,7 @@ import type { Journal } from '../fleet/journal.ts';
 
 const control = tradingControlIdFor('all');
 
-/** What the save of an order's event has to bring in account and placement, about the same execution or order. */
+/** The events of account and placement, for the same execution or order, that must be in an order event's save. */
 const companions: Readonly<Record<string, readonly string[]>> = {
   OrderApproved: ['ReservationMade', 'SubmitBrokerOrder'],
   OrderReplaceRequested: ['ReservationChanged'],
@@ -22,7 +22,7 @@ const companions: Readonly<Record<string, readonly string[]>> = {
   OrderExecutionCorrected: ['FillReversed', 'FillSettled'],
 };
 
-/** One rule, while it is counted. */
+/** One rule, with its counts. */
 class Rule {
   checked = 0;
   readonly wrong: string[] = [];
@@ -33,14 +33,14 @@ class Rule {
     this.name = name;
   }
 
-  /** Counts one look; `fault` says what is wrong, in words. */
+  /** Counts one check; `fault` describes what is wrong. */
   hold(isRight: boolean, fault: () => string): void {
     this.checked += 1;
     if (!isRight) this.wrong.push(fault());
   }
 }
 
-/** What holds after every single save, looked at as it is stored: only what the save touches, so that it costs little. */
+/** Invariants after every single save, checked as it is stored: only for what the save touches, so that it is cheap. */
 export class Watch {
   readonly #journal: Journal;
   readonly #rules = {
@@ -57,12 +57,12 @@ export class Watch {
     this.#journal = journal;
   }
 
-  /** What was found so far. */
+  /** The findings so far. */
   found(): Found[] {
     return Object.values(this.#rules).map(({ name, checked, wrong }) => ({ name, checked, wrong: [...wrong] }));
   }
 
-  /** Looks at one save. */
+  /** Checks one save. */
   see(events: readonly RecordedEvent[]): void {
     for (const event of events) {
       if (event.aggregateType === 'Account') this.#postings(event as RecordedEvent<AccountEvent>);
@@ -71,7 +71,7 @@ export class Watch {
     for (const orderId of touched(events)) this.#reservation(orderId);
   }
 
-  /** Each unit sums to zero, and what moves in the book of the reserved is what is reserved more or less for the order. */
+  /** Each unit sums to zero, and the change of `reserved` is the change of the order's reservation. */
   #postings({ id, type, data }: RecordedEvent<AccountEvent>): void {
     if (!('postings' in data)) return;
     const uneven = unevenIn(data.postings);
@@ -110,7 +110,7 @@ export class Watch {
     this.#rules.excess.hold(isRight, () => `order ${aggregateId} of ${state.quantity} trades ${cumulativeQuantity}`);
   }
 
-  /** What the save of an order's event lacks. */
+  /** What is missing in the save of an order's event. */
   #missingBeside({ type, data, aggregateId }: RecordedEvent<OrderEvent>, save: readonly RecordedEvent[]): string | undefined {
     const { executionId, accountVersion } = data as { executionId?: string; accountVersion?: number };
     const missing = companions[type]?.find(
@@ -120,10 +120,10 @@ export class Watch {
     const isThere = ({ aggregateType, aggregateVersion }: RecordedEvent): boolean =>
       aggregateType === 'Account' && aggregateVersion === accountVersion;
     if (accountVersion !== undefined && !save.some(isThere)) return `the account's version ${accountVersion} is not with it`;
-    return this.#isOver(aggregateId) ? undefined : 'the order has ended, its placement goes on';
+    return this.#isOver(aggregateId) ? undefined : 'the order has ended, its placement has not';
   }
 
-  /** The placement has ended where its order has; a denied order has none. */
+  /** The placement has ended if its order has; a denied order has none. */
   #isOver(orderId: string): boolean {
     const { status } = this.#journal.live(Order, orderId);
     if (status === undefined || status === 'denied' || !isTerminal(status)) return true;
@@ -141,7 +141,7 @@ export class Watch {
   }
 }
 
-/** The orders that a save touches, in themselves or in their account. */
+/** The orders that a save touches, directly or in their account. */
 function touched(events: readonly RecordedEvent[]): Set<string> {
   const orders = new Set<string>();
   for (const event of events) {
@@ -151,7 +151,7 @@ function touched(events: readonly RecordedEvent[]): Set<string> {
   return orders;
 }
 
-/** Whether an event of account or placement is about this execution, or where there is none this order. */
+/** Whether an event of account or placement is about this execution, or without one about this order. */
 function isAbout({ data }: RecordedEvent, id: string): boolean {
   const { executionId, orderId } = data as { executionId?: string; orderId?: string };
   return (executionId ?? orderId) === id;

@@ -28,14 +28,14 @@ import { brokerage, brokerAccount, isOpenThere, type BrokerageLine } from '../br
 import type { GatewayRows } from '../fleet/gateway-rows.ts';
 import type { Journal } from '../fleet/journal.ts';
 
-/** One invariant: how many things it was held against, and what was wrong, in words. */
+/** One invariant: how many checks it had, and descriptions of its violations. */
 export interface Found {
   readonly name: string;
   readonly checked: number;
   readonly wrong: readonly string[];
 }
 
-/** What is looked at. */
+/** What is checked. */
 export interface Evidence {
   readonly journal: Journal;
   readonly line: BrokerageLine;
@@ -50,7 +50,7 @@ interface There {
   readonly fills: readonly Fill[];
 }
 
-/** An execution as the brokerage has it, with the terms of the revision that it belongs to. */
+/** An execution as the brokerage has it, with the terms of its revision. */
 interface Fill {
   readonly executionId: string;
   readonly quantity: Decimal;
@@ -58,7 +58,7 @@ interface Fill {
   readonly terms: RevisionTerms;
 }
 
-/** The invariants that hold whenever nothing is under way; orders may rest. `ended`: none rests any more either. */
+/** The invariants that hold when nothing is under way; orders may rest. With `ended` none rests either. */
 export function invariantsAtQuiet(evidence: Evidence, { ended }: { readonly ended: boolean }): Found[] {
   const there = thereIn(evidence);
   const found = [
@@ -77,7 +77,7 @@ export function invariantsAtQuiet(evidence: Evidence, { ended }: { readonly ende
   return ended ? [...found, everyOrderIsTerminal(evidence), nothingIsOpenThere(there), replayIsLive(evidence)] : found;
 }
 
-/** Holds `things` against `fault`, which says what is wrong with one; undefined when nothing is. */
+/** Checks `things` with `fault`, which describes what is wrong with one; undefined if nothing is. */
 function hold<T>(name: string, things: Iterable<T>, fault: (thing: T) => string | undefined): Found {
   let checked = 0;
   const wrong: string[] = [];
@@ -152,7 +152,7 @@ class Amounts {
     return fresh;
   }
 
-  /** The first unit of which the account has another amount, in words. */
+  /** A description of the first unit whose amount differs. */
   otherThan(account: string, has: ReadonlyMap<string, Decimal>): string | undefined {
     const should = this.of(account);
     const off = [...new Set([...has.keys(), ...should.keys()])].find(
@@ -198,7 +198,7 @@ function moneyAndSharesAreTheExecutions(evidence: Evidence, { fills }: There): F
   });
 }
 
-/** Settled once more than it was reversed, with the figures that it has at the brokerage; as often where it was taken back. */
+/** Settled once more than reversed, with the brokerage's figures; equally often if it was busted. */
 function executionsAreBookedAsTheyStand(evidence: Evidence, { fills }: There): Found {
   const booked = new Map<string, { times: number; figures: string }>();
   for (const { type, data } of accountEventsOf(evidence)) {
@@ -217,7 +217,7 @@ function executionsAreBookedAsTheyStand(evidence: Evidence, { fills }: There): F
   return hold('every execution is booked once, as it stands', all, (id) => {
     const { times, figures } = booked.get(id) ?? { times: 0, figures: '' };
     const there = standing.get(id);
-    if (there === undefined) return times === 0 ? undefined : `execution ${id} was taken back, and is booked ${times} times`;
+    if (there === undefined) return times === 0 ? undefined : `execution ${id} was busted, and is booked ${times} times`;
     return times === 1 && figures === there ? undefined : `execution ${id} is ${there}, booked ${times} times as ${figures}`;
   });
 }
@@ -237,7 +237,10 @@ function ordersCountTheExecutions(evidence: Evidence, { fills }: There): Found {
   );
 }
 
-/** What has traded and what may still trade there is at most the client's total; where the brokerage by itself traded more, the order says so. */
+/**
+ * Traded and still tradable shares are at most the client's total; if the brokerage traded more by its own fault, the
+ * order says so.
+ */
 function nothingIsBeyondTheTotal(evidence: Evidence, { ours, fills }: There): Found {
   const filled = filledThere(fills);
   const open = new Map<string, Decimal>();
@@ -270,12 +273,12 @@ function oneBrokerageOrderAName({ journal }: Evidence, { ours, foreign }: There)
   const unknown = foreign.flatMap(({ id, clientOrderId }) =>
     clientOrderId.startsWith('by-hand') && journal.historyOf(foreignOrderIdFor(brokerage, id)).length === 1
       ? []
-      : [`the brokerage has an order ${clientOrderId} that nobody asked for`],
+      : [`the brokerage has an order ${clientOrderId} that no step sent`],
   );
   return { ...twice, wrong: [...twice.wrong, ...unknown] };
 }
 
-/** What we work is worked there, and what has ended here has ended there. */
+/** An order open here is open there, and one that ended here has ended there. */
 function openHereAsThere({ journal }: Evidence, { ours }: There): Found {
   return hold('a revision is open here as it is at the brokerage', ours, ({ order }) => {
     const { isOpen, progress } = journal.live(BrokerOrder, order.clientOrderId);
@@ -301,11 +304,11 @@ function placementsEndWithTheirOrders({ journal, ...evidence }: Evidence): Found
     const isOver = status !== undefined && isTerminal(status);
     return placement.isEnded === isOver
       ? undefined
-      : `order ${orderId} is ${status}, its placement ${placement.isEnded ? 'has ended' : 'goes on'}`;
+      : `order ${orderId} is ${status}, its placement ${placement.isEnded ? 'has ended' : 'is open'}`;
   });
 }
 
-/** Cash and the cost of what is held, less what was realised, is what was paid in less what was paid out. */
+/** Cash plus the cost of holdings, less realised profit, is deposits less withdrawals. */
 function cashAndCostAreTheDeposits(evidence: Evidence): Found {
   const { journal } = evidence;
   return hold('cash + cost - realised = deposits - withdrawals', aggregatesOf(evidence, Account), ({ id, balances }) => {
@@ -332,7 +335,7 @@ function nothingIsOpenThere({ ours }: There): Found {
   );
 }
 
-/** Of the first thousands each is replayed, of the others one in ten: it takes as long as to have lived it. */
+/** Each of the first thousands is replayed, of the others one in ten: replay takes as long as the run. */
 function replayIsLive({ journal }: Evidence): Found {
   const some = [...journal.histories].filter((_, index) => index < 3000 || index % 10 === 0);
   return hold('what is replayed is what is alive', some, ([id, history]) => {
@@ -344,7 +347,7 @@ function replayIsLive({ journal }: Evidence): Found {
   });
 }
 
-/** All that an aggregate shows: its state where it has a snapshot, and all that it can be asked for. */
+/** Everything that an aggregate shows: its snapshot state, if it has one, and all its getters. */
 function visible(aggregate: AnyAggregate): readonly unknown[] {
   const state = 'toSnapshot' in aggregate ? (aggregate.toSnapshot as () => unknown)() : undefined;
   return [{ ...aggregate }, state, ...gettersOf(aggregate).map((name) => Reflect.get(aggregate, name) as unknown)];
@@ -362,12 +365,12 @@ function gettersOf(aggregate: object): readonly string[] {
   return names;
 }
 
-/** Whether two values say the same. Most of what two aggregates hold are the same facts, which takes one look. */
+/** Whether two values are equal. Most values in two aggregates are the same objects, which is quick to see. */
 function isSame(one: unknown, other: unknown): boolean {
   if (one === other) return true;
   if (!isObject(one) || !isObject(other)) return false;
   if ('entries' in one && !Array.isArray(one)) return isSame(partsOf(one), partsOf(other));
-  // An event as it was decided, and as it was recorded.
+  // An event as decided, and as recorded.
   if ('schemaVersion' in one) return isSame(dataOf(one), dataOf(other));
   const names = Object.keys(one);
   if (names.length !== Object.keys(other).length) return false;

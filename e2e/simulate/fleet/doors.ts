@@ -29,13 +29,13 @@ import type { Clock } from '../clock.ts';
 import type { Journal, Origin, Part } from './journal.ts';
 import { withoutStack } from '../without-stack.ts';
 
-/** The market as the fleet knows it. */
+/** The market as seen by the fleet. */
 export interface Market {
   readonly quotes: ReadonlyMap<string, InstrumentQuote>;
   readonly session: MarketSession | undefined;
 }
 
-/** What the doors need of the world. */
+/** What the APIs need from the world. */
 export interface DoorWorld {
   readonly clock: Clock;
   readonly chance: Chance;
@@ -46,20 +46,20 @@ export interface DoorWorld {
   readonly slowest: number;
 }
 
-/** What a door decides with: the fleet's own, or others in tests that show what the checks find. */
+/** An API's decision functions: the fleet's own, or others in tests that show what the checks find. */
 export interface DoorDecisions {
   readonly assess: typeof assess;
   readonly reservationOf: typeof reservationOf;
   readonly submitStep: typeof submitStep;
 }
 
-/** What a client asks of its account. */
+/** A client's request for its account. */
 export type Request =
   | { readonly ask: 'place'; readonly terms: OrderTerms }
   | { readonly ask: 'replace'; readonly orderId: string; readonly changes: ReplaceTerms; readonly commandId: string }
   | { readonly ask: 'deposit' | 'withdraw'; readonly amount: string; readonly commandId: string };
 
-/** What it gets: done, or the code of what is refused. */
+/** The answer: done, or the code of the refusal. */
 export type Answer = (answer: 'done' | (string & {})) => void;
 
 interface Waiting {
@@ -70,8 +70,9 @@ interface Waiting {
 const control = { Class: TradingControl, id: tradingControlIdFor('all') };
 
 /**
- * One replica of command-api. What is asked of one account waits in one lane; a turn decides all that waits on what it has read, and stores it some
- * milliseconds later, whole or not at all. After a concurrent change it decides once more, then under the account's lock, so that it loses once.
+ * One replica of command-api. Requests for one account wait in one lane; a turn decides all waiting ones on what it has
+ * read, and stores the result some milliseconds later, all or none. After a concurrent change it decides again under
+ * the account's lock, so that it loses only once.
  */
 export class Door {
   readonly #world: DoorWorld;
@@ -89,7 +90,7 @@ export class Door {
     this.#turn(accountId, [{ request, answer }]);
   }
 
-  /** Asks to cancel an order: needs no look at the account. */
+  /** Requests a cancel of an order: does not need the account. */
   cancel(orderId: string, answer: Answer): void {
     const { journal } = this.#world;
     const order = journal.load(Order, orderId);
@@ -109,7 +110,7 @@ export class Door {
     const decision = this.#decide(accountId, waiting);
     this.#later(() => {
       const conflicts = this.#world.journal.save(decision.parts);
-      // Under the account's lock nobody comes between.
+      // Under the account's lock no other writer interferes.
       const stored = conflicts.length === 0 ? decision : this.#decide(accountId, waiting);
       if (stored !== decision && this.#world.journal.save(stored.parts).length > 0) throw new Error('a lock did not hold');
       for (const { answer, as } of stored.answers) answer(as);
@@ -138,7 +139,7 @@ export class Door {
   }
 }
 
-/** One turn of a lane: what was read, and what is decided on it so far. */
+/** One turn of a lane: what was read, and the decisions on it so far. */
 class Turn {
   readonly answers: { readonly answer: Answer; readonly as: string }[] = [];
   readonly #world: DoorWorld;
@@ -190,7 +191,7 @@ class Turn {
   #place(terms: OrderTerms): string {
     const orderId = orderIdFor(terms.accountId, terms.clientOrderId ?? '');
     const taken = this.#orders.get(orderId)?.order ?? this.#world.journal.live(Order, orderId);
-    // Same terms again change nothing, others are refused.
+    // The same terms change nothing, others are refused.
     if (taken.version > 0) return refusalIn(() => taken.place(terms)) ?? 'done';
     const origin = { commandId: placeCommandId(orderId), account: this.#accountId };
     const order = new Order(orderId);
@@ -205,7 +206,7 @@ class Turn {
     return `denied: ${denied.rule}`;
   }
 
-  /** Approves, reserves, and asks to submit; undefined, or why the account can't pay for it. */
+  /** Approves, reserves and submits; returns undefined, or why the account can't pay for it. */
   #approve(order: Order, approval: Extract<Assessment, { approved: unknown }>['approved'], origin: Origin): Denial | undefined {
     const { clock, decisions } = this.#world;
     order.approve(approval, this.#account.version + 1);
@@ -239,7 +240,7 @@ class Turn {
 
   #replace({ orderId, changes, commandId }: Extract<Request, { ask: 'replace' }>): string {
     if (this.#world.journal.event(causedEventId(commandId, orderId, 0))) return 'done';
-    // One that was refused is left as it was.
+    // A refused one is unchanged.
     const order = this.#world.journal.load(Order, orderId);
     const expected = order.version;
     const origin = { commandId, account: this.#accountId };
@@ -288,7 +289,7 @@ class Turn {
   }
 }
 
-/** The code of what a client is refused; undefined when it is not. */
+/** The code of a client's refusal; undefined if there is none. */
 function refusalIn(request: () => void): string | undefined {
   try {
     withoutStack(request);

@@ -13,16 +13,19 @@ import type { Journal } from './journal.ts';
 /** The gateway's row of work for one BrokerOrder. */
 export interface Row {
   state: RevisionState;
-  /** When it is due; `Infinity`: only on request. */
+  /** Due time; `Infinity`: only on request. */
   due: number;
-  /** The taking by which a worker has it; 0: nobody has. Unique per taking, so that who was too slow does not write. */
+  /**
+   * The claim by which a worker holds it; 0: unclaimed. Unique per claim, so that a worker that was too slow does not
+   * write.
+   */
   claim: number;
-  /** Which instance has it, and until when nobody else takes it. */
+  /** The instance that holds it, and the end of its claim. */
   holder: number;
   until: number;
-  /** Its last round was broken off, or it was made anew: a call may have been made. */
+  /** Its last round was interrupted, or it was rebuilt: a call may have been made. */
   isBroken: boolean;
-  /** Command ids of the cancels that are stored for it, oldest first. */
+  /** Command ids of its stored cancels, oldest first. */
   readonly cancels: string[];
 }
 
@@ -31,7 +34,7 @@ const terms = ({ data }: SubmitBrokerOrder | ReplaceBrokerOrder): Opening['terms
   return rest;
 };
 
-/** The gateway's tables: what its instances share. A row per step, a row per BrokerOrder with something open. */
+/** The gateway's tables, shared by its instances: a row per step, a row per BrokerOrder with open work. */
 export class GatewayRows {
   readonly orders = new Map<string, Row>();
   /** Command ids of the steps that it has. */
@@ -45,7 +48,7 @@ export class GatewayRows {
     this.#journal = journal;
   }
 
-  /** Takes a step in; false where it is there already, or has its answer. */
+  /** Takes a step in; false if it is already there or answered. */
   take({ id, data }: Pick<RecordedEvent, 'id'> & StepEvent): boolean {
     if (this.#taken.has(id)) return false;
     this.#taken.add(id);
@@ -57,7 +60,7 @@ export class GatewayRows {
     return this.#steps.has(commandId) || this.#journal.live(BrokerOrder, target).hasAnswered(commandId);
   }
 
-  /** The row of a BrokerOrder; a new one where there is none. */
+  /** The row of a BrokerOrder; a new one if there is none. */
   rowOf(brokerOrderId: string, isBroken: boolean): Row {
     const known = this.orders.get(brokerOrderId);
     if (known) return known;
@@ -66,7 +69,7 @@ export class GatewayRows {
     return row;
   }
 
-  /** What a decision about a BrokerOrder needs; undefined where nobody asked for it: then it is not ours. */
+  /** Input of a decision about a BrokerOrder; undefined if no step sends it: then it is not ours. */
   load(brokerOrderId: string): Revision | undefined {
     const order = this.#orderOf(brokerOrderId);
     if (!order) return undefined;
@@ -86,7 +89,7 @@ export class GatewayRows {
     return this.#openingOf(brokerOrderId) !== undefined;
   }
 
-  /** Whether the saga asks after the step that sends it only after this time. */
+  /** Whether the saga checks its sending step only after this time. */
   isDueAfter(brokerOrderId: string, time: string): boolean {
     const step = this.#journal.event(submitStepEventId(brokerOrderId)) as RecordedEvent<SubmitBrokerOrder> | undefined;
     return step !== undefined && step.data.dueAt > time;
@@ -102,14 +105,14 @@ export class GatewayRows {
     if (opening) this.#steps.delete(opening.commandId);
   }
 
-  /** The BrokerOrders that are to replace this one, or did: those that have a row, and the next revision. */
+  /** The BrokerOrders that will replace this one, or did: those that have a row, and the next revision. */
   successorsOf({ id, terms: of }: BrokerOrder): string[] {
     const next = of && brokerOrderIdFor(of.orderId, of.revision + 1);
     const ids = new Set([...(next === undefined ? [] : [next]), ...this.orders.keys()]);
     return [...ids].filter((each) => this.#orderOf(each)?.replaces === id);
   }
 
-  /** All rows are lost, and made anew from the store: each step of an order that has not ended, and whose answer is not there. */
+  /** All rows are lost, and rebuilt from the store: each unanswered step of an open order. */
   makeAnew(): void {
     this.orders.clear();
     this.#steps.clear();
@@ -126,7 +129,7 @@ export class GatewayRows {
     if (this.has(data) || !(isCancel || isOpen)) return false;
     const isKnown = this.orders.has(target);
     const row = this.rowOf(target, (isAnew || isCancel) && isUnproven);
-    // What was asked for again may have been called for before its row was lost.
+    // A rebuilt row may belong to a call made before the row was lost.
     if (isKnown && isAnew && isUnproven) row.isBroken = true;
     if (isCancel) row.cancels.push(commandId);
     this.#steps.add(commandId);

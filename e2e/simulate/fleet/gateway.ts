@@ -23,7 +23,7 @@ import { GatewayRows, type Row } from './gateway-rows.ts';
 import type { Journal } from './journal.ts';
 import type { Consumer } from './transport.ts';
 
-/** What the gateway decides with: the fleet's own functions, or others in tests that show what the checks find. */
+/** The gateway's decision functions: the fleet's own, or others in tests that show what the checks find. */
 export interface GatewayDecisions {
   readonly interpretReply: typeof interpretReply;
   readonly nextStep: typeof nextStep;
@@ -44,7 +44,7 @@ export interface GatewayWorld {
 
 /** How instances fail: shares and milliseconds. */
 export interface GatewayFaults {
-  /** How many answers a worker gets so late that another has taken its row. */
+  /** Share of answers so late that another worker has claimed the row. */
   readonly frozen: number;
 }
 
@@ -59,15 +59,16 @@ interface Claim {
 }
 
 /**
- * What two instances of broker-gateway do: they take steps in, a worker of either claims a row, decides the next call, makes it and stores what the
- * answer means; both read the stream; one compares with the brokerage's lists. What they share stands in their tables.
+ * Two instances of broker-gateway: they take steps in; a worker of either claims a row, decides the next call, makes it
+ * and stores the meaning of its answer; both read the stream; one compares with the brokerage's lists. Their shared
+ * state is in their tables.
  */
 export class Gateway implements Consumer {
   readonly name = 'broker-gateway';
   readonly rows: GatewayRows;
   faults: GatewayFaults;
   readonly #world: GatewayWorld;
-  /** By instance: until when it is down, and how often it was started. */
+  /** By instance: the end of its downtime, and its number of starts. */
   readonly #instances = [0, 1].map(() => ({ downUntil: 0, starts: 0 }));
   #claims = 0;
   #swept = 0;
@@ -94,7 +95,7 @@ export class Gateway implements Consumer {
     if (this.rows.take(step)) this.#ask(step.data.target, 0);
   };
 
-  /** An instance dies: what it was at work on is taken over once its claims have run out. */
+  /** An instance dies: its work is taken over once its claims expire. */
   kill(instance: number, milliseconds: number): void {
     const { clock } = this.#world;
     const killed = this.#instances[instance];
@@ -106,14 +107,14 @@ export class Gateway implements Consumer {
     }
   }
 
-  /** All rows are lost, and made anew from the store. */
+  /** All rows are lost, and rebuilt from the store. */
   loseRows(): void {
     this.rows.makeAnew();
     this.#swept = 0;
     for (const brokerOrderId of this.rows.orders.keys()) this.#ask(brokerOrderId, 0);
   }
 
-  /** One row is lost, with the row of the step that sends it: the saga's deadline finds that, where it has not passed. */
+  /** One row is lost, with the row of its sending step: the saga's deadline finds that, unless it has passed. */
   loseOneRow(): void {
     const { chance, clock, journal } = this.#world;
     const unproven = [...this.rows.orders.keys()].filter(
@@ -122,13 +123,13 @@ export class Gateway implements Consumer {
     if (unproven.length > 0) this.rows.drop(chance.pick(unproven));
   }
 
-  /** Compares with what the brokerage lists: what the stream lost is found, also of orders that have ended. */
+  /** Compares with the brokerage's lists: finds what the stream lost, also for ended orders. */
   sweep(): void {
     const { line } = this.#world;
     const since = this.#swept;
     line.brokerageSweep(since, (listed) => {
       if (!listed) return;
-      // The rows were lost meanwhile, and with them how far it had come.
+      // The rows were lost meanwhile, and with them its progress.
       if (this.#swept === since) this.#swept = listed.until;
       this.#compare(listed);
     });
@@ -147,14 +148,14 @@ export class Gateway implements Consumer {
     this.#overhear(update.order, { of: 'stream', update });
   }
 
-  /** A word that nobody asked for. */
+  /** An unsolicited update. */
   #overhear(order: BrokerageOrder, reply: Extract<Reply, { of: 'stream' | 'list' }>): void {
     const revision = this.rows.load(order.clientOrderId);
     if (!revision) return this.#adopt(order);
     const { state, again } = this.#interpret(revision, reply);
     if (again === 'done') return this.#dropEnded(revision);
     if (typeof again !== 'number') return;
-    // Made anew: nobody knows what was called for before.
+    // Rebuilt: earlier calls are unknown.
     const row = this.rows.rowOf(revision.order.id, true);
     row.state = { ...row.state, ...state };
     this.#ask(revision.order.id, again);
@@ -166,7 +167,7 @@ export class Gateway implements Consumer {
     if (foreign.uncommittedEvents.length > 0) this.#world.journal.saveDecided([foreign], { commandId: commandIdOf([foreign]) });
   }
 
-  /** Somebody has to look at it in so many milliseconds. */
+  /** A worker must look at it in that many milliseconds. */
   #ask(brokerOrderId: string, milliseconds: number): void {
     const { clock } = this.#world;
     const row = this.rows.rowOf(brokerOrderId, false);
@@ -255,7 +256,7 @@ export class Gateway implements Consumer {
     this.#see(claim, { by: { clientOrderId: order.id }, order, list: step.list }, lookUpOld);
   }
 
-  /** Looks one order up, and then its executions where they are wanted. */
+  /** Looks up one order, and its executions if needed. */
   #see(claim: Claim, { by, order, list }: See, seen: (seen: LookedUp) => void): void {
     const { line } = this.#world;
     line.lookUp(
@@ -286,7 +287,9 @@ export class Gateway implements Consumer {
     );
   }
 
-  /** An answer counts for who still has the row; a worker that was frozen, or whose instance has died, writes nothing. */
+  /**
+   * An answer counts only for the row's current worker; one that was frozen, or whose instance died, writes nothing.
+   */
   #answered(claim: Claim, then: (answer: BrokerageAnswer) => void): (answer: BrokerageAnswer) => void {
     const { chance, clock } = this.#world;
     const instance = this.#instances[claim.row.holder];
@@ -325,7 +328,7 @@ export class Gateway implements Consumer {
   #release({ brokerOrderId, row }: Claim, milliseconds: number): void {
     const { clock } = this.#world;
     row.claim = 0;
-    // Somebody may have asked for it meanwhile.
+    // A step may have requested it meanwhile.
     row.due = Math.min(row.due, clock.now + milliseconds);
     if (row.due !== Infinity) clock.at(Math.max(row.due, clock.now), () => this.#attend(brokerOrderId, row));
   }
@@ -348,7 +351,7 @@ export class Gateway implements Consumer {
     if (replaced && !replaced.order.isOpen) this.#dropReplaced(replaced.order.id);
   }
 
-  /** What was replaced has ended; its executions may still have to be compared. */
+  /** A replaced order has ended; its executions may still need comparing. */
   #dropReplaced(brokerOrderId: string): void {
     const row = this.rows.orders.get(brokerOrderId);
     if (row && !row.state.list && row.claim === 0) this.rows.drop(brokerOrderId);

@@ -2,7 +2,7 @@ import type { AggregateClass, AnyAggregate } from '@tradecore/event-sourcing';
 import { catalogue, causedEventId, type Event, type RecordedEvent } from '@tradecore/events';
 import type { Clock } from '../clock.ts';
 
-/** Under what events are stored: what the runtimes of the fleet put into the context of a decision. */
+/** The context under which events are stored, as set by the fleet's runtimes. */
 export interface Origin {
   /** The command that causes them: their ids are derived from it, so that a repeat is recognised. */
   readonly commandId?: string;
@@ -11,13 +11,16 @@ export interface Origin {
   readonly account?: string;
 }
 
-/** What one decision stores in one aggregate. */
+/** One decision's events for one aggregate. */
 export interface Decided {
   readonly events: readonly Event[];
   readonly origin: Origin;
 }
 
-/** One aggregate's share of a save. Without events it asserts: the save is stored only if the aggregate is at this version then. */
+/**
+ * One aggregate's share of a save. Without events it asserts: the save is stored only if the aggregate is at this
+ * version.
+ */
 export interface Part<A extends AnyAggregate = AnyAggregate> {
   readonly Class: AggregateClass<A>;
   readonly id: string;
@@ -29,8 +32,8 @@ export interface Part<A extends AnyAggregate = AnyAggregate> {
 export type Stored = (events: readonly RecordedEvent[]) => void;
 
 /**
- * An event store in memory: every event ever, by aggregate, and the aggregates as they stand. They are kept alive instead of being loaded for
- * each decision, which makes the simulation fast; the check at its end replays each of them and compares.
+ * An in-memory event store: all events by aggregate, and the current aggregates. These are kept alive instead of being
+ * loaded for each decision, which makes the simulation fast; the check at its end replays them and compares.
  */
 export class Journal {
   readonly histories = new Map<string, RecordedEvent[]>();
@@ -53,12 +56,12 @@ export class Journal {
     return this.#count;
   }
 
-  /** Saves that were refused, because an aggregate was not at the version on which they were decided. */
+  /** Saves refused because an aggregate was not at the version used in the decision. */
   get conflicts(): number {
     return this.#conflicts;
   }
 
-  /** The aggregate as it stands; a fresh one where there is none. Only `save` and `saveDecided` may change it. */
+  /** The current aggregate; a fresh one if there is none. Only `save` and `saveDecided` may change it. */
   live<A extends AnyAggregate>(Class: AggregateClass<A>, id: string): A {
     const known = this.aggregates.get(id) as A | undefined;
     if (known) return known;
@@ -67,7 +70,7 @@ export class Journal {
     return fresh;
   }
 
-  /** A copy to decide on, loaded as the store loads it: from a snapshot where the class has one. */
+  /** A copy to decide on, loaded as the store loads it: from a snapshot if the class has them. */
   load<A extends AnyAggregate>(Class: AggregateClass<A>, id: string): A {
     const known = this.aggregates.get(id);
     const copy = new Class(id);
@@ -90,8 +93,8 @@ export class Journal {
   }
 
   /**
-   * Stores all parts or none. Answers the ids of the aggregates that are not at the version that was expected, none when it is stored. Throws when
-   * an event id is stored already: the same was decided twice.
+   * Stores all parts or none. Returns the ids of the aggregates that are not at the expected version, none if it is
+   * stored. Throws if an event id is already stored: the same was decided twice.
    */
   save(parts: readonly Part[]): readonly string[] {
     const conflicts = parts.filter(({ id, expected }) => (this.histories.get(id)?.length ?? 0) !== expected);
@@ -109,7 +112,7 @@ export class Journal {
     return [];
   }
 
-  /** Stores what live aggregates have decided, all or none. */
+  /** Stores the decisions of live aggregates, all or none. */
   saveDecided(aggregates: readonly AnyAggregate[], origin: Origin): void {
     const stored: RecordedEvent[] = [];
     for (const aggregate of aggregates) {
@@ -164,7 +167,7 @@ export class Journal {
     return recorded;
   }
 
-  /** As the store names them: by a name of its own where the catalogue gives it one, by the command that caused it, or afresh. */
+  /** Ids as in the store: from the catalogue's `idOf` if there is one, from the causing command, or fresh. */
   #idOf(event: Event, { type, id, index, origin: { commandId } }: Place): string {
     const named = catalogue[type]?.idOf?.(event, id);
     return named ?? (commandId === undefined ? freshId(this.#count) : causedEventId(commandId, id, index));

@@ -7,10 +7,10 @@ import type { Clock } from '../clock.ts';
 import type { Journal, Part } from './journal.ts';
 import type { Consumer } from './transport.ts';
 
-/** What order-saga decides with: the fleet's process, or another in tests that show what the checks find. */
+/** order-saga's process: the fleet's, or another in tests that show what the checks find. */
 export type Process = Pick<typeof orderPlacementProcess, 'idsOf' | 'decide' | 'dueAt' | 'onDeadline'>;
 
-/** What the saga needs of the world. */
+/** What the saga needs from the world. */
 export interface SagaWorld {
   readonly clock: Clock;
   readonly chance: Chance;
@@ -18,7 +18,7 @@ export interface SagaWorld {
   readonly process: Process;
   /** Whether the gateway has a step: a row for it, or its answer. */
   readonly received: (step: StepEvent['data']) => boolean;
-  /** How many decisions are stored some milliseconds after they were made, and how many at most. */
+  /** Share of decisions stored some milliseconds late, and the maximum delay. */
   readonly late: number;
   readonly slowest: number;
 }
@@ -26,8 +26,9 @@ export interface SagaWorld {
 const classes = [Order, Account, OrderPlacement] as const;
 
 /**
- * What order-saga does: hears each event once, stores what it decides over order, account and placement in one save, and asks at a deadline whether
- * the gateway has what was asked of it. Duplicates are known by the last version heard of each aggregate, and by the ids of what they caused.
+ * order-saga: hears each event once, stores its decisions over order, account and placement in one save, and checks at
+ * a deadline whether the gateway has the step. Duplicates are recognised by the last version heard of each aggregate,
+ * and by the ids of the events they caused.
  */
 export class OrderSaga implements Consumer {
   readonly name = 'order-saga';
@@ -36,7 +37,7 @@ export class OrderSaga implements Consumer {
   readonly #timers = new Map<string, number>();
   /** By placement: the steps that the gateway is known to have. */
   readonly #received = new Map<string, ReadonlySet<string>>();
-  /** Placements that have begun again: what they hear may have been heard. */
+  /** Placements that started over: they may hear events again. */
   readonly #again = new Set<string>();
   readonly #world: SagaWorld;
 
@@ -48,7 +49,7 @@ export class OrderSaga implements Consumer {
 
   keyOf = ({ aggregateId }: RecordedEvent): string => aggregateId;
 
-  /** Handles an input, after those of the same aggregate before it that it never got. */
+  /** Handles an input, after any earlier ones of the same aggregate that it missed. */
   handle = (event: RecordedEvent): number | undefined => {
     const ids = this.#world.process.idsOf(event);
     const placementId = ids?.[2];
@@ -60,7 +61,10 @@ export class OrderSaga implements Consumer {
     return this.#decide(event, ids);
   };
 
-  /** Forgets what it heard of an order, as when its rows were lost; answers from where it hears all of it again. */
+  /**
+   * Forgets what it heard of an order, as if its rows were lost; returns the point from which it hears everything
+   * again.
+   */
   forget(orderId: string): readonly string[] {
     const placementId = placementIdFor(orderId);
     const sources = Object.keys(this.#heard.get(placementId) ?? {});
@@ -71,7 +75,7 @@ export class OrderSaga implements Consumer {
     return sources;
   }
 
-  /** Hears what was missed, at once. */
+  /** Hears missed events at once. */
   #hear(missed: readonly RecordedEvent[]): void {
     for (const event of missed) {
       const ids = this.#world.process.idsOf(event);
@@ -87,7 +91,7 @@ export class OrderSaga implements Consumer {
     const versions = aggregates.map(({ version }) => version);
     const after = chance.whole(1, slowest);
     clock.in(after, () => {
-      // Somebody was faster, or heard it meanwhile: what was decided is thrown away.
+      // Another writer was faster, or it was heard meanwhile: the decision is discarded.
       const isStale = aggregates.some(({ version }, index) => version !== versions[index]);
       this.#store(event, ids, isStale ? this.#eventsOf(event, aggregates) : decision);
     });
@@ -111,7 +115,7 @@ export class OrderSaga implements Consumer {
   #save(ids: readonly string[], decision: readonly (readonly Event[])[], origin: Part['decided'][number]['origin']): void {
     if (decision.every((events) => events.length === 0)) return;
     const { journal } = this.#world;
-    // What comes once more after the rows were lost is known by what it caused.
+    // An input repeated after the rows were lost is recognised by what it caused.
     const mayBeHeard = this.#again.has(ids[2] as string);
     if (mayBeHeard && ids.some((id) => journal.event(causedEventId(origin.commandId ?? '', id, 0)))) return;
     const parts: Part[] = [];
@@ -143,7 +147,7 @@ export class OrderSaga implements Consumer {
     return placement.isEnded ? undefined : process.dueAt(placement, this.#heardOf(placementId), this.#received.get(placementId));
   }
 
-  /** First hears what the store has and the topics did not bring; then asks again for what the gateway does not have. */
+  /** First hears stored events that the topics did not deliver; then resends steps that the gateway does not have. */
   #onDeadline(ids: readonly string[]): void {
     const { clock, journal, process } = this.#world;
     const placementId = ids[2] as string;
@@ -172,7 +176,7 @@ export class OrderSaga implements Consumer {
   #heardOf(placementId: string): Record<string, number> {
     const known = this.#heard.get(placementId);
     if (known) return known;
-    // Its keys are ids: an object with a shape of its own for each would cost more than the decision.
+    // Its keys are ids: an object with its own shape for each would cost more than the decision.
     const fresh = Object.create(null) as Record<string, number>;
     this.#heard.set(placementId, fresh);
     return fresh;

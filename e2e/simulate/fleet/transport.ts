@@ -2,32 +2,35 @@ import type { RecordedEvent } from '@tradecore/events';
 import type { Clock } from '../clock.ts';
 import type { Chance } from '../chance.ts';
 
-/** What a consumer takes of the topics, and what it does with a record. It may get the same record again. */
+/** A consumer: the records that it takes, and how it handles one. It may get the same record again. */
 export interface Consumer {
   readonly name: string;
   readonly takes: (event: RecordedEvent) => boolean;
   readonly keyOf: (event: RecordedEvent) => string;
-  /** Answers after how many milliseconds the record is done, where that is not at once: what has the same key waits for so long. */
+  /** Returns the milliseconds until the record is handled, if not at once: records with the same key wait. */
   readonly handle: (event: RecordedEvent) => number | undefined;
 }
 
-/** How the topics behave: milliseconds, and shares of records. */
+/** Behaviour of the topics: milliseconds, and shares of records. */
 export interface TransportFaults {
   readonly slowest: number;
-  /** How many records come again, as after a restart before the offset was stored. */
+  /** Share of records delivered again, as after a restart before the offset was stored. */
   readonly repeated: number;
-  /** How many records can't be read and come only when they are redriven, at most so much later. */
+  /** Share of records that can't be read and arrive only when redriven, and the maximum delay. */
   readonly parked: number;
   readonly redriven: number;
-  /** How often a consumer is away, a second, and how long at most; one time in twenty it is away for so long that steps are asked again. */
+  /**
+   * Rate per second at which a consumer goes down, and its maximum downtime; one time in twenty it is down so long that
+   * steps are sent again.
+   */
   readonly outages: number;
   readonly outage: number;
   readonly longOutage: number;
 }
 
 /**
- * Topics in memory: what has the same key arrives in order, all else in any; records are late, and come twice; consumers go away and come
- * back. Nothing is lost, for that is what the relay, the offsets and redriving promise.
+ * In-memory topics: records with the same key arrive in order, others in any order; records are late, and repeated;
+ * consumers go down and return. Nothing is lost, because relay, offsets and redriving promise that.
  */
 export class Transport {
   readonly #clock: Clock;
@@ -41,7 +44,7 @@ export class Transport {
     this.#faults = faults;
   }
 
-  /** Behaves so from now on. */
+  /** Sets the behaviour from now on. */
   set faults(faults: TransportFaults) {
     this.#faults = faults;
   }
@@ -51,7 +54,7 @@ export class Transport {
     this.#members.push({ consumer, waiting: new Map(), busy: new Map(), awayUntil: 0 });
   }
 
-  /** Takes consumers away now and then, until `isOver`. */
+  /** Takes consumers down at times, until `isOver`. */
   breakNow(isOver: () => boolean): void {
     const { outages, outage, longOutage } = this.#faults;
     if (outages === 0) return;
@@ -64,12 +67,12 @@ export class Transport {
     next();
   }
 
-  /** Hands a stored event to whoever takes it, later. */
+  /** Delivers a stored event later to its consumers. */
   publish(event: RecordedEvent): void {
     for (const member of this.#members) if (member.consumer.takes(event)) this.#send(member, event);
   }
 
-  /** Hands a stored event to the consumer of this name once more, as when it begins again. */
+  /** Delivers a stored event to this consumer once more, as when it starts over. */
   repeat(name: string, event: RecordedEvent): void {
     for (const member of this.#members)
       if (member.consumer.name === name && member.consumer.takes(event)) this.#queue(member, event);
@@ -94,7 +97,7 @@ export class Transport {
     this.#clock.in(this.#chance.whole(1, this.#faults.slowest), () => this.#deliver(member, key));
   }
 
-  /** Hands over what has waited longest under this key: as many calls as records, so that each is handed over. */
+  /** Delivers the oldest waiting record of this key: there are as many calls as records, so each is delivered. */
   #deliver(member: Member, key: string): void {
     const until = Math.max(member.awayUntil, member.busy.get(key) ?? 0);
     if (until > this.#clock.now) return this.#clock.at(until, () => this.#deliver(member, key));

@@ -1,17 +1,20 @@
 import { Client } from './client.ts';
 import { demoAccount, demoAccountKey, demoSubject, type LocalIssuer } from '../gateway/issuer.ts';
 
-/** What the demo account begins with. */
+/** The demo account's initial money. */
 export const demoMoney = '100000.00';
 
-/** Tops the demo account up to its money, so that each day of the demo begins the same. Money comes in by an operator's word. */
+/** Tops the demo account up, so that each demo day begins with the same money. Only an operator can deposit. */
 export async function topUpDemoAccount(owner: Client, operator: Client): Promise<void> {
   const { cash } = await owner.account(demoAccount);
   const missing = Number(demoMoney) - Number(cash);
   if (missing >= 0.01) await operator.deposit(demoAccount, missing.toFixed(2), `top-up-${crypto.randomUUID()}`);
 }
 
-/** Opens the demo account as its owner and pays it in as an operator, both once however often the fleet is started. Returns what it has now. */
+/**
+ * Opens the demo account as its owner and funds it as an operator, both once however often the fleet is started.
+ * Returns its current cash.
+ */
 export async function fundDemoAccount(owner: Client, operator: Client): Promise<{ id: string; cash: string }> {
   const id = await owner.openAccount(demoAccountKey, 'Demo');
   if (id !== demoAccount) throw new Error(`the demo account became ${id}, not ${demoAccount}`);
@@ -20,12 +23,12 @@ export async function fundDemoAccount(owner: Client, operator: Client): Promise<
   return { id, cash };
 }
 
-/** A client in the name of its owner. */
+/** A client with its owner's token. */
 export async function demoOwner(address: string, issuer: LocalIssuer): Promise<Client> {
   return new Client(address, await issuer.token({ subject: demoSubject, accounts: [demoAccount], role: 'client' }));
 }
 
-/** A client in the name of an operator, who pays in. */
+/** A client with an operator's token, for deposits. */
 export async function localOperator(address: string, issuer: LocalIssuer): Promise<Client> {
   return new Client(address, await issuer.token({ subject: 'local|operator', accounts: [], role: 'operator' }));
 }

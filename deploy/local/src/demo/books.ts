@@ -9,7 +9,7 @@ export interface Balance {
   readonly expected: string;
 }
 
-/** Where the books of an account stand. */
+/** Where an account's books are read. */
 export interface Books {
   readonly client: Client;
   readonly accountId: string;
@@ -17,7 +17,10 @@ export interface Books {
   readonly paper: Paper;
 }
 
-/** Compares the account with itself, with its trades and with the brokerage, where `orders` are looked up. Every line has to balance. */
+/**
+ * Compares the account with itself, with its trades and with the brokerage, where `orders` are looked up. Every line
+ * must balance.
+ */
 export async function checkBooks(books: Books, orders: readonly string[]): Promise<Balance[]> {
   const { client, accountId, database } = books;
   const { cash, reserved, reservations } = await client.account(accountId);
@@ -37,7 +40,7 @@ const postings = `select count(*)::int as lines, count(distinct unit) filter (wh
     select line->>'unit' as unit, sum((line->>'amount')::numeric) over (partition by line->>'kind', line->>'unit') as off
       from event_store, jsonb_array_elements(event_data->'postings') as line where aggregate_id = $1) as posted`;
 
-/** From the facts, not from the postings: deposits, withdrawals, and what each booked or reversed trade cost. */
+/** From the facts, not from the postings: deposits, withdrawals, and the cost of each booked or reversed trade. */
 const movedCash = `select coalesce(sum(case event_type
     when 'FundsDeposited' then (event_data->>'amount')::numeric
     when 'FundsWithdrawn' then -(event_data->>'amount')::numeric
@@ -88,7 +91,7 @@ async function rows<Row extends pg.QueryResultRow>(database: pg.Client, select: 
   return (await database.query<Row>(select, [accountId])).rows;
 }
 
-/** In units of the ninth decimal place, the last that money has. */
+/** In units of the ninth decimal place, the last of a money amount. */
 const cents = (amount: string): bigint => {
   const [whole = '0', fraction = ''] = amount.split('.');
   return BigInt(`${whole}${fraction.padEnd(9, '0')}`);
@@ -99,7 +102,7 @@ const fromCents = (amount: bigint): string => {
   return `${digits.slice(0, -9)}.${digits.slice(-9)}`;
 };
 
-/** `1250.50`: without the zeros that mean nothing beyond two places. */
+/** `1250.50`: without redundant zeros beyond two places. */
 function plain(amount: string): string {
   const [whole, fraction = ''] = amount.split('.');
   return `${whole}.${fraction.replace(/0+$/, '').padEnd(2, '0')}`;

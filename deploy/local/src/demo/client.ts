@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** What the API answered: its status, and its body as JSON; `{}` where there is none. */
+/** The API's answer: its status, and its body as JSON; `{}` if there is none. */
 export interface Answer<Body = Readonly<Record<string, unknown>>> {
   readonly status: number;
   readonly headers: Headers;
@@ -51,7 +51,7 @@ export interface OrderSeen {
   readonly version: number;
 }
 
-/** A booking of a trade, or its reversal where the brokerage took the trade back or corrected it: then the same id has several. */
+/** A booking of a trade, or its reversal after a bust or a correction: then the same id has several. */
 export interface ExecutionSeen {
   readonly id: string;
   readonly kind: 'fill' | 'reversal';
@@ -62,7 +62,7 @@ export interface ExecutionSeen {
   readonly price: string;
 }
 
-/** The trades as they stand: each reversal removes one booking of the same id and figures. */
+/** The trades in force: each reversal removes one booking of the same id and figures. */
 export function standing(executions: readonly ExecutionSeen[]): ExecutionSeen[] {
   const keyOf = ({ id, quantity, price }: ExecutionSeen): string => `${id} ${quantity} ${price}`;
   const reversals = executions.filter(({ kind }) => kind === 'reversal').map(keyOf);
@@ -73,10 +73,10 @@ export function standing(executions: readonly ExecutionSeen[]): ExecutionSeen[] 
   });
 }
 
-/** What came of placing an order: it is stored either way. A denied one answers 422 `order-denied`. */
+/** The outcome of placing an order: it is stored either way. A denied one is answered 422 `order-denied`. */
 export interface Placed {
   readonly id: string;
-  /** The rule that denied it, and the figures that the rule compared. */
+  /** The rule that denied it, and the figures compared. */
   readonly denial?: { readonly rule: string; readonly detail: string; readonly figures: Readonly<Record<string, string>> };
 }
 
@@ -84,13 +84,13 @@ export interface Placed {
 export type Terms = Readonly<Record<'symbol' | 'side' | 'type' | 'quantity' | 'timeInForce', string>> &
   Partial<Readonly<Record<'limitPrice' | 'stopPrice' | 'clientOrderId', string>>>;
 
-/** What a request carries. */
+/** The parts of a request. */
 interface Content {
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Whether an order was denied: that is an answer that clients expect. */
+/** Whether an order was denied: an answer that clients expect. */
 export const isDenial = ({ status, body }: Answer<unknown>): boolean =>
   status === 422 && String((body as { type?: string }).type).endsWith('/order-denied');
 
@@ -100,7 +100,7 @@ const bodyOf = (accountId: string, terms: Terms): object => ({
   ...terms,
 });
 
-/** A client of the API as its documentation says: one person, one token. */
+/** An API client as documented: one person, one token. */
 export class Client {
   readonly address: string;
   readonly authorization: string;
@@ -122,21 +122,23 @@ export class Client {
     return { status: response.status, headers: response.headers, body: (text ? JSON.parse(text) : {}) as Body };
   }
 
-  /** Opens an account of this person: the same key is the same account. Returns its id. */
+  /** Opens an account for this person: the same key is the same account. Returns its id. */
   async openAccount(key: string, name?: string): Promise<string> {
     const body = name === undefined ? {} : { name };
     const { id } = await this.#must<{ id: string }>('POST', '/v1/accounts', { body, headers: { 'idempotency-key': key } });
     return id;
   }
 
-  /** Pays money in, for an operator: the same key is the same payment. Returns the token with which a read shows it. */
+  /** Deposits money as an operator: the same key is the same deposit. Returns the token with which a read shows it. */
   async deposit(accountId: string, amount: string, key: string): Promise<string> {
     const request = { body: { amount, reference: key }, headers: { 'idempotency-key': key } };
     const { headers } = await this.#answer('POST', `/v1/accounts/${accountId}/deposits`, request);
     return headers.get('consistency-token') ?? '';
   }
 
-  /** Places an order that is not denied. With `wait` the answer comes when it is terminal, or after so many seconds. */
+  /**
+   * Places an order that is not denied. With `wait` the answer comes when it is terminal, or after that many seconds.
+   */
   place(accountId: string, terms: Terms, wait?: number): Promise<OrderSeen> {
     const headers = wait === undefined ? {} : { prefer: `wait=${wait}` };
     return this.#must('POST', '/v1/orders', { body: bodyOf(accountId, terms), headers });
@@ -161,18 +163,18 @@ export class Client {
     return this.#must('POST', `/v1/orders/${orderId}/replace`, { body: changes });
   }
 
-  /** An order as the read model has it. */
+  /** An order as in the read model. */
   order(orderId: string): Promise<OrderSeen> {
     return this.#must('GET', `/v1/orders/${orderId}`);
   }
 
-  /** An account as the read model has it; with the token of a write not before it has that. */
+  /** An account as in the read model; with a write's token only once the model has it. */
   account(accountId: string, consistency?: string): Promise<AccountSeen> {
     const headers = consistency ? { 'consistency-token': consistency } : {};
     return this.#must('GET', `/v1/accounts/${accountId}`, { headers });
   }
 
-  /** What the account holds. */
+  /** The account's positions. */
   async positions(accountId: string): Promise<readonly PositionSeen[]> {
     const { positions } = await this.#must<{ positions: PositionSeen[] }>('GET', `/v1/accounts/${accountId}/positions`);
     return positions;
@@ -188,7 +190,7 @@ export class Client {
     return this.#everyPage('executions', `/v1/accounts/${accountId}/executions?`);
   }
 
-  /** The order once `isSo`: asks each 20 ms, at most `withinMs`. */
+  /** The order once `isSo`: polls every 20 ms, at most `withinMs`. */
   async orderWhen(orderId: string, isSo: (order: OrderSeen) => boolean, withinMs = 15_000): Promise<OrderSeen> {
     const deadline = performance.now() + withinMs;
     for (;;) {

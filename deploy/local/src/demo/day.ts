@@ -5,7 +5,7 @@ import type { FeedWatch } from './feed-watch.ts';
 import { OrderLines } from './order-lines.ts';
 import type { Paper } from './paper.ts';
 
-/** Who plays the day, and with what. */
+/** The clients and helpers that play the day. */
 export interface Day {
   readonly client: Client;
   readonly accountId: string;
@@ -13,7 +13,9 @@ export interface Day {
   readonly paper: Paper;
 }
 
-/** One order of the day: what is said before it, its terms, and what is done while it rests at the brokerage or after it has ended. */
+/**
+ * One order of the day: its title, its terms, and the actions while it rests at the brokerage or after it has ended.
+ */
 interface Scene {
   readonly title: string;
   readonly terms: Terms;
@@ -21,7 +23,7 @@ interface Scene {
   readonly afterwards?: (orderId: string, lines: OrderLines) => Promise<unknown>;
 }
 
-/** Places the order, says what happens to it, and waits for its end. Returns its id. */
+/** Places the order, prints what happens to it, and waits for its end. Returns its id. */
 async function play({ client, accountId, feed }: Day, { title, terms, atTheBrokerage, afterwards }: Scene): Promise<string> {
   say(`\n${title}`);
   const lines = new OrderLines(feed);
@@ -41,7 +43,7 @@ async function play({ client, accountId, feed }: Day, { title, terms, atTheBroke
   }
 }
 
-/** Terms of a limit order for the day. */
+/** Terms of a limit day order. */
 export const limit = (side: string, quantity: string, symbol: string, limitPrice: string): Terms => ({
   ...{ side, quantity, symbol, limitPrice },
   type: 'limit',
@@ -53,11 +55,14 @@ const market = (side: string, quantity: string, symbol: string): Terms => ({
   timeInForce: 'day',
 });
 
-/** The rest of the day, after the first order: returns the ids of its orders. Prices of ACME are set, so that each day is the same. */
+/**
+ * The rest of the day, after the first order: returns its order ids. ACME's prices are set, so that each day is the
+ * same.
+ */
 export async function playDay(day: Day): Promise<string[]> {
   const { client, paper } = day;
   const orders = [
-    await play(day, { title: 'A market order: buy 5 MSFT at whatever it costs now.', terms: market('buy', '5', 'MSFT') }),
+    await play(day, { title: 'A market order: buy 5 MSFT at the current price.', terms: market('buy', '5', 'MSFT') }),
     await play(day, {
       title: 'Cancelled: buy 20 ACME at 95 or better. It rests at the brokerage until we change our mind.',
       terms: limit('buy', '20', 'ACME', '95'),
@@ -69,14 +74,14 @@ export async function playDay(day: Day): Promise<string[]> {
       atTheBrokerage: (id) => client.replace(id, { limitPrice: '101' }),
     }),
     await play(day, {
-      title: 'Refused for want of money: buy 100,000 ACME at 100.',
+      title: 'Refused for lack of money: buy 100,000 ACME at 100.',
       terms: limit('buy', '100000', 'ACME', '100'),
     }),
     await lostAndFound(day),
     await takenBack(day),
   ];
   await paper.price('ACME', '103');
-  orders.push(await play(day, { title: 'Sold: ACME stands at 103; sell 60.', terms: market('sell', '60', 'ACME') }));
+  orders.push(await play(day, { title: 'Sold: ACME is at 103; sell 60.', terms: market('sell', '60', 'ACME') }));
   return orders;
 }
 
@@ -85,15 +90,15 @@ async function lostAndFound(day: Day): Promise<string> {
   await day.paper.fault({ kind: 'timeout-after-accept', symbol: 'KO', on: 'submit', times: 1, ms: 1 });
   return play(day, {
     title:
-      'Lost and found: buy 30 KO. The brokerage takes it, but its answer is lost, and the stream is silent. It is looked up, never sent twice.',
+      'Lost and found: buy 30 KO. The brokerage accepts it, but its answer is lost, and the stream is silent. It is looked up, never sent twice.',
     terms: market('buy', '30', 'KO'),
   });
 }
 
-/** The brokerage busts a trade: shares, money and fee go back, in the order and in the account at once. */
+/** The brokerage busts a trade: shares, money and fee are reversed in order and account at once. */
 function takenBack(day: Day): Promise<string> {
   return play(day, {
-    title: 'Taken back: buy 4 AAPL; the brokerage declares the trade erroneous.',
+    title: 'Busted: buy 4 AAPL; the brokerage declares the trade erroneous.',
     terms: market('buy', '4', 'AAPL'),
     afterwards: async (id, lines) => {
       await day.paper.bust(brokerOrderIdFor(id, 1));

@@ -14,7 +14,9 @@ import { OrderLines } from './order-lines.ts';
 import { paperKeys } from '../runner/outside.ts';
 import { Paper } from './paper.ts';
 
-/** Plays a short trading day on the running fleet and shows it as it happens. Returns 1 when the books do not balance at its end. */
+/**
+ * Plays a short trading day on the running fleet and shows it live. Returns 1 if the books do not balance at its end.
+ */
 export async function demo(): Promise<number> {
   const stage = await openStage();
   try {
@@ -51,9 +53,9 @@ async function openStage(): Promise<Stage> {
   return { client, operator, accountId: demoAccount, database, kafka, feed, paper, close };
 }
 
-/** The first order, watched from the request to the row and the push, then followed to its end. */
+/** The first order, watched from request to row and push, then followed to its end. */
 async function firstOrder(stage: Stage): Promise<string> {
-  say('\nA limit order on its way: buy 100 ACME at 101 or better. ACME stands at 100.');
+  say('\nA limit order on its way: buy 100 ACME at 101 or better. ACME is at 100.');
   const lines = new OrderLines(stage.feed);
   try {
     const { orderId, sightings } = await watchFirstOrder(stage, limit('buy', '100', 'ACME', '101'));
@@ -81,7 +83,7 @@ async function closeTheDay(stage: Stage, orders: readonly string[]): Promise<num
   return isBalanced ? 0 : 1;
 }
 
-/** Read models are milliseconds behind: looks again for five seconds before it calls the books wrong. */
+/** Read models are milliseconds behind: checks again for five seconds before it reports wrong books. */
 async function onceBalanced(check: () => Promise<Balance[]>): Promise<Balance[]> {
   const deadline = performance.now() + 5000;
   for (;;) {

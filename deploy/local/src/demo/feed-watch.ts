@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
 import { Refusal } from '../runner/console.ts';
 
-/** One change of the account as the stream pushes it, and when: milliseconds of `performance.now()`. */
+/** One change of the account as pushed by the stream, and its time: milliseconds of `performance.now()`. */
 export interface Pushed {
   readonly at: number;
   readonly sequence: number;
@@ -12,7 +12,7 @@ export interface Pushed {
 
 type Listener = (pushed: Pushed) => void;
 
-/** Follows an account's stream and calls the listeners with each change. */
+/** Follows an account's stream and passes each change to its listeners. */
 export class FeedWatch {
   readonly #socket: WebSocket;
   readonly #listeners = new Set<Listener>();

@@ -6,7 +6,7 @@ import type { Client, Terms } from './client.ts';
 import { Refusal } from '../runner/console.ts';
 import type { FeedWatch } from './feed-watch.ts';
 
-/** One thing that was seen, and when: milliseconds after the request was sent. */
+/** One sighting, and its time: milliseconds after the request was sent. */
 interface Sighting {
   readonly at: number;
   readonly what: string;
@@ -22,10 +22,12 @@ export interface Places {
   readonly feed: FeedWatch;
 }
 
-/** How long a sighting may take before it is given up. */
+/** Time limit of a sighting. */
 const patienceMs = 15_000;
 
-/** Sends an order and watches it from every place at once: request, stored event, answer, topic and offset, row, push. */
+/**
+ * Sends an order and watches it from every place at once: request, stored event, answer, topic and offset, row, push.
+ */
 export async function watchFirstOrder(places: Places, terms: Terms): Promise<{ orderId: string; sightings: Sighting[] }> {
   const { client, accountId, database, kafka, feed } = places;
   const clientOrderId = `demo-${crypto.randomUUID()}`;
@@ -62,7 +64,7 @@ const storedEvent = `select event_type || ' in event_store, version ' || aggrega
 const readableRow = `select 'order_projector.exported_orders: ' || quantity || ' ' || symbol || ', ' || status || ', version ' || version as found
   from order_projector.exported_orders where order_id = $1`;
 
-/** Asks each millisecond, as nothing tells a client of PostgreSQL that a row has come. */
+/** Polls every millisecond, as PostgreSQL does not notify a client of a new row. */
 async function untilFound(database: pg.Client, select: string, id: string): Promise<string> {
   const deadline = performance.now() + patienceMs;
   while (performance.now() < deadline) {
@@ -73,7 +75,9 @@ async function untilFound(database: pg.Client, select: string, id: string): Prom
   throw new Refusal(`Order ${id} was not seen within ${patienceMs / 1000} s: ${select}`);
 }
 
-/** Reads the topic from its present end, as any `read_committed` consumer would, until the order's first record is there. */
+/**
+ * Reads the topic from its current end, as any `read_committed` consumer would, until the order's first record arrives.
+ */
 async function watchTopic(
   kafka: ReturnType<typeof createKafkaClient>,
   orderId: string,

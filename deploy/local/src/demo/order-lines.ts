@@ -6,7 +6,7 @@ const patienceMs = 30_000;
 const text = (value: unknown): string => String(value);
 const money = (value: unknown): string => Number(value).toFixed(2);
 
-/** What the demo says of each change of an account; a change that is not here adds nothing. */
+/** The demo's line for each change of an account; other changes print nothing. */
 const lines: Readonly<Record<string, (data: Pushed['data']) => string | undefined>> = {
   orderPlaced: () => 'placed: durable from now on',
   orderApproved: () => 'approved by the risk rules',
@@ -28,7 +28,7 @@ const lines: Readonly<Record<string, (data: Pushed['data']) => string | undefine
   released: ({ amount }) => (amount === '0' ? undefined : `${money(amount)} free again`),
 };
 
-/** Prints the changes of one order as the stream pushes them. */
+/** Prints an order's changes as the stream pushes them. */
 export class OrderLines {
   readonly #began = performance.now();
   readonly #waiting: { readonly isSo: () => boolean; readonly resolve: () => void }[] = [];
@@ -41,7 +41,7 @@ export class OrderLines {
     this.#stop = feed.listen((pushed) => this.#take(pushed));
   }
 
-  /** Names the order; its changes that came before are printed now. */
+  /** Sets the order; its earlier changes are printed now. */
   belongsTo(orderId: string): void {
     this.#orderId = orderId;
     for (const pushed of this.#early.splice(0)) this.#take(pushed);
@@ -49,7 +49,7 @@ export class OrderLines {
 
   count = (change: string): number => this.#seen.filter((pushed) => pushed.change === change).length;
 
-  /** Whether the order has ended, and each of its executions is booked. */
+  /** Whether the order has ended with all its executions booked. */
   isOver = (): boolean => {
     const ended = this.#seen.some(
       ({ change, data }) =>
@@ -59,7 +59,7 @@ export class OrderLines {
     return ended && this.count('settled') >= this.count('execution') && this.count('settled') >= this.count('orderExecuted');
   };
 
-  /** Resolves when it is so. */
+  /** Resolves when the condition holds. */
   async until(what: string, isSo: () => boolean): Promise<void> {
     if (isSo()) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();

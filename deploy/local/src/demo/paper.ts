@@ -1,6 +1,6 @@
 import { Refusal } from '../runner/console.ts';
 
-/** The control side of the paper broker: prices and faults by script, and what it has. */
+/** The paper broker's control routes: scripted prices and faults, and its state. */
 export class Paper {
   readonly #address: string;
   readonly #headers: Readonly<Record<string, string>>;
@@ -14,7 +14,7 @@ export class Paper {
     };
   }
 
-  /** Sets the last price of a symbol; the walk of prices goes on from there. */
+  /** Sets the last price of a symbol; its price walk continues from there. */
   async price(symbol: string, price: string): Promise<void> {
     await this.ask('POST', '/prices', { symbol, price });
   }
@@ -24,12 +24,12 @@ export class Paper {
     await this.ask('POST', '/faults', fault);
   }
 
-  /** Takes the last execution of a BrokerOrder back. */
+  /** Busts the last execution of a BrokerOrder. */
   async bust(brokerOrderId: string): Promise<void> {
     await this.fault({ kind: 'bust', client_order_id: brokerOrderId });
   }
 
-  /** Gives the last execution of a BrokerOrder another price. */
+  /** Corrects the price of the last execution of a BrokerOrder. */
   async correct(brokerOrderId: string, price: string): Promise<void> {
     await this.fault({ kind: 'correct', client_order_id: brokerOrderId, price });
   }

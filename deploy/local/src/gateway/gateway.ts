@@ -25,7 +25,8 @@ export async function openGateway(port: number, issuer: LocalIssuer, doors: Door
     logger: false,
     forceCloseConnections: true,
     requestTimeout: 15_000,
-    // Java's client asks every plain-text server for HTTP/2 by an Upgrade header: that is no stream, and a POST of it no read.
+    // Java's client asks every plain-text server for HTTP/2 by an Upgrade header: that is no stream, and a POST of it
+    // no read.
     http: { maxHeaderSize: 16 * 1024, shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket' },
     clientErrorHandler: refuseConnection,
     frameworkErrors: refuseRequest,
@@ -39,7 +40,8 @@ export async function openGateway(port: number, issuer: LocalIssuer, doors: Door
     internalRewriteLocationHeader: false,
     replyOptions: {
       getUpstream: ({ method, url }) => `http://127.0.0.1:${next(method, url ?? '/')}`,
-      // What a service says of its own connection (RFC 9110, 7.6.1) is not true of the client's: `Connection: close` of a client is kept.
+      // What a service says of its own connection (RFC 9110, 7.6.1) is not true of the client's: `Connection: close` of
+      // a client is kept.
       rewriteHeaders: ({ connection: _, 'keep-alive': __, ...headers }) => headers,
       onError: (reply) => sendFault(unavailable, reply.request, reply as FastifyReply),
     },
@@ -70,7 +72,9 @@ function inTurn({ commands, queries }: Doors): (method: string, url: string) => 
   };
 }
 
-/** A WebSocket's connection is handed through byte for byte, so that a refusal of the handshake arrives as it was said. */
+/**
+ * A WebSocket's connection is handed through byte for byte, so that a refusal of the handshake arrives as it was said.
+ */
 function tunnel({
   request,
   head,

@@ -12,21 +12,27 @@ export const audience = 'tradecore';
 export const demoSubject = 'local|demo';
 /** The Idempotency-Key with which the demo account is opened. */
 export const demoAccountKey = 'demo-account';
-/** The account that `npm start` opens and funds: `accountIdFor(demoSubject, demoAccountKey)`, so that it is the same in every home. */
+/**
+ * The account that `npm start` opens and funds: `accountIdFor(demoSubject, demoAccountKey)`, so that it is the same in
+ * every home.
+ */
 export const demoAccount = 'd82f1a3e-b6cf-5a81-bc12-58563ca1253a';
 
 /** Whom a token speaks for. */
 export interface Bearer {
-  /** The `sub`; `local|<first account>` when absent. The accounts that a subject opens are its own, named by its tokens or not. */
+  /**
+   * The `sub`; `local|<first account>` when absent. The accounts that a subject opens are its own, named by its tokens
+   * or not.
+   */
   readonly subject?: string;
   /** The accounts that the token names. */
   readonly accounts: readonly string[];
   readonly role: 'client' | 'operator' | 'treasury';
-  /** What it may do: `read`, `trade`, `transfer`, with blanks between; what a token may by itself, which is all but `transfer`, when absent. */
+  /** Its scopes: `read`, `trade`, `transfer`, separated by blanks; absent: all but `transfer`. */
   readonly scope?: string;
 }
 
-/** Issues tokens as an identity provider would, with a key that never leaves the home. */
+/** Issues tokens like an identity provider, with a key that never leaves the home. */
 export class LocalIssuer {
   readonly #key: JWK;
 
@@ -40,7 +46,7 @@ export class LocalIssuer {
     return new LocalIssuer(JSON.parse(secret(home, 'issuer.jwk', () => JSON.stringify(fresh))) as JWK);
   }
 
-  /** What the services check signatures with. */
+  /** The public keys with which services verify signatures. */
   get jwks(): { keys: JWK[] } {
     const { kty, crv, x, y, kid, alg, use } = this.#key;
     return { keys: [{ kty, crv, x, y, kid, alg, use } as JWK] };

@@ -1,6 +1,6 @@
 /*
- * What the address refuses by itself, as the problem documents (RFC 9457) that the services behind it answer with. It is written out
- * here, for the runner starts before anything is built: it can't import @tradecore/service.
+ * The gateway's own refusals, as the problem documents (RFC 9457) that the services behind it send. They are written
+ * out here because the runner starts before anything is built: it can't import @tradecore/service.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_CODES } from 'node:http';
@@ -12,13 +12,13 @@ interface Fault {
   readonly detail: string;
 }
 
-/** The service that a request is for can't be reached. */
+/** The service for a request can't be reached. */
 export const unavailable: Fault = {
   status: 503,
   code: 'service-unavailable',
   detail: 'The service behind this address does not answer. It is being restarted, or is about to be.',
 };
-/** A method that no service knows: the proxy has no route for it. */
+/** A method that no service supports: the proxy has no route for it. */
 export const noSuchRoute: Fault = {
   status: 404,
   code: 'no-such-route',
@@ -33,7 +33,7 @@ const brokenHttpBy: Record<string, Partial<Fault>> = {
 
 const sentence = (code: string): string => code.charAt(0).toUpperCase() + code.slice(1).replaceAll('-', ' ');
 
-/** Bytes, for Fastify adds a charset to text, and JSON types have none. */
+/** Bytes, because Fastify adds a charset to text, and JSON types have none. */
 function documentOf({ status, code, detail }: Fault, path: string): Buffer {
   const type = `https://tradecore.dev/problems/${code}`;
   return Buffer.from(JSON.stringify({ type, title: sentence(code), status, detail, instance: path.split('?', 1)[0] }));
@@ -45,7 +45,9 @@ export function sendFault(fault: Fault, { url }: Pick<FastifyRequest, 'url'>, re
   void reply.code(fault.status).header('content-type', 'application/problem+json').send(documentOf(fault, url));
 }
 
-/** Answers an error of Fastify, its router or the proxy: paths that can't be read are the caller's fault, all else is ours. */
+/**
+ * Answers an error of Fastify, its router or the proxy: unreadable paths are the caller's fault, anything else is ours.
+ */
 export function refuseRequest(
   error: Error & { readonly statusCode?: number; readonly code?: string },
   request: FastifyRequest,
@@ -63,7 +65,7 @@ export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): 
   endWith({ ...brokenHttp, ...brokenHttpBy[error.code ?? ''] }, '/', socket);
 }
 
-/** Writes a fault as a whole HTTP/1.1 answer, where there is no reply to send, and ends the connection. */
+/** Writes a fault as a complete HTTP/1.1 answer if there is no reply object, and ends the connection. */
 export function endWith(fault: Fault, path: string, socket: Socket): void {
   const body = documentOf(fault, path);
   const head = [

@@ -6,8 +6,9 @@ import { demoAccount, demoSubject, LocalIssuer, type Bearer } from './issuer.ts'
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Prints a token of the local issuer: `npm run token -- --account ID` for a person whose token names an account, `--subject NAME` for a person who
- * owns what they open. Without either: the owner of the demo account. `--role operator` or `treasury`, `--scope "read trade transfer"` say what for.
+ * Prints a token of the local issuer: `npm run token -- --account ID` for a person whose token names an account,
+ * `--subject NAME` for a person who owns the accounts they open. Without either: the owner of the demo account. `--role
+ * operator` or `treasury` and `--scope "read trade transfer"` set role and scopes.
  */
 export async function token(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({

@@ -1,9 +1,9 @@
 import { Refusal } from './console.ts';
 
-/** A command behind an npm script: takes the words after its name and returns the exit code. */
+/** A command behind an npm script: takes the arguments after its name and returns the exit code. */
 export type Command = (args: readonly string[]) => Promise<number>;
 
-/** Each is loaded when it runs, because some need what others install or build. */
+/** Each is loaded when it runs, because some need packages that others install or build. */
 export type Commands = Readonly<Record<string, () => Promise<Command>>>;
 
 /** Runs the command that the command line names, and ends the process with its exit code. */
@@ -19,7 +19,7 @@ export async function runCommand(commands: Commands): Promise<never> {
   }
 }
 
-/** What the reader can mend needs no stack; parseArgs has errors of its own. */
+/** An error that the user can fix needs no stack; parseArgs has its own errors. */
 const isForReader = (error: unknown): error is Error =>
   error instanceof Refusal ||
   error instanceof RangeError ||

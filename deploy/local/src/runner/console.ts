@@ -1,7 +1,7 @@
-/** A step of a longer job: what it was, how long it took, and a remark. */
+/** A step of a longer job: its name, its duration, and a remark. */
 export type Step = <T>(name: string, work: (remark: (text: string) => void) => Promise<T> | T) => Promise<T>;
 
-/** Milliseconds as people read them: `0.4 s`, `12.3 s`, `2 min 05 s`. */
+/** Milliseconds in readable form: `0.4 s`, `12.3 s`, `2 min 05 s`. */
 export function seconds(milliseconds: number): string {
   const whole = milliseconds / 1000;
   if (whole < 60) return `${whole.toFixed(1)} s`;
@@ -13,7 +13,10 @@ export function say(line = ''): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Runs one step and writes one line when it ends: name, time, remark. A step that fails is written down and throws on. */
+/**
+ * Runs one step and writes one line when it ends: name, time, remark. A failing step is printed, and its error
+ * rethrown.
+ */
 export const step: Step = async (name, work) => {
   const started = performance.now();
   let remark = '';
@@ -28,7 +31,7 @@ export const step: Step = async (name, work) => {
   }
 };
 
-/** A reason to stop that the reader can act upon: shown without a stack. */
+/** A reason to stop that the user can act on: shown without a stack. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 }
@@ -40,7 +43,7 @@ export function table(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => `  ${line(row)}`.trimEnd()).join('\n');
 }
 
-/** A line of a JSON log as people read it; any other line as it is. */
+/** A line of a JSON log in readable form; any other line unchanged. */
 export function readable(line: string): string {
   try {
     const { level, msg, err } = JSON.parse(line) as { level: string; msg: string; err?: { message: string } };

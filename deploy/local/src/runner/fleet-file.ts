@@ -7,7 +7,7 @@ import { secretsFolder } from './secrets.ts';
 import type { ServerUrls } from '../servers/servers.ts';
 import type { Instance } from './service-list.ts';
 
-/** What a running fleet says about itself in `run/fleet.json`: how demos, tests and people's scripts find it. */
+/** A running fleet's addresses in `run/fleet.json`: demos, tests and scripts find it there. */
 export interface FleetFile {
   readonly address: string;
   readonly namespace: string;
@@ -18,10 +18,10 @@ export interface FleetFile {
 
 const fileOf = (home: Home): string => join(home.run, 'fleet.json');
 
-/** Where the database's address lies, with the owner's password in it. */
+/** The file with the database's address, which contains the owner's password. */
 export const databaseUrlFile = (home: Home): string => join(home.secrets, 'database-url');
 
-/** Writes the file, and the database's address where only its owner can read it. */
+/** Writes the file, and the database's address to a file that only its owner can read. */
 export function writeFleetFile(home: Home, urls: ServerUrls, fleet: Pick<FleetFile, 'address' | 'namespace' | 'services'>): void {
   mkdirSync(home.run, { recursive: true });
   secretsFolder(home);
@@ -30,7 +30,7 @@ export function writeFleetFile(home: Home, urls: ServerUrls, fleet: Pick<FleetFi
   writeFileSync(fileOf(home), `${JSON.stringify({ ...fleet, KAFKA_BROKERS, REDIS_URL }, null, 2)}\n`);
 }
 
-/** The fleet that runs in this home, and its database as the owner sees it. Refuses where none runs. */
+/** The fleet running in this home, and the owner's database address. Refuses if none runs. */
 export function readFleetFile(home: Home): FleetFile & { DATABASE_URL: string } {
   const runs = livePids(home).some(({ name }) => name === 'runner');
   if (!runs || !existsSync(fileOf(home))) throw new Refusal(`No fleet runs in ${home.path}. Start one: npm start`);

@@ -10,18 +10,18 @@ import type { PostgresPrograms } from '../servers/postgres-programs.ts';
 import type { ServerUrls } from '../servers/servers.ts';
 import { logins, services, stopOrder, type Instance } from './service-list.ts';
 
-/** What all services of a fleet share. */
+/** Settings shared by all services of a fleet. */
 export interface FleetSettings {
   readonly home: Home;
   readonly urls: ServerUrls;
   readonly namespace: string;
-  /** Where the keys of tokens are. */
+  /** Address of the token issuer's keys. */
   readonly jwksUrl: string;
-  /** Where the paper broker is; absent when the environment names another broker. */
+  /** Address of the paper broker; absent if the environment names another broker. */
   readonly paperUrl?: string;
 }
 
-/** The name of a service's role in PostgreSQL; roles belong to the whole server, so that the namespace is in it. */
+/** The name of a service's role in PostgreSQL; roles belong to the whole server, so it contains the namespace. */
 const roleOf = (namespace: string, service: string): string => `${namespace || 'tradecore'}_${service.replaceAll('-', '_')}`;
 
 /** Builds every package that changed. */
@@ -31,7 +31,7 @@ export async function build(): Promise<void> {
   if (code !== 0) throw new Refusal(`The build failed:\n${output}`);
 }
 
-/** Runs the migrator to its end: roles and their passwords, migrations, topics. What it says goes to its log. */
+/** Runs the migrator to its end: roles and their passwords, migrations, topics. Its output goes to its log. */
 export async function migrate({ home, urls, namespace }: FleetSettings): Promise<void> {
   const folder = join(secretsFolder(home), 'roles');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -44,13 +44,14 @@ export async function migrate({ home, urls, namespace }: FleetSettings): Promise
 }
 
 /**
- * V8 lets its young generation grow to 16 MiB three times over and its old one to twice what lives. So a service takes 25 to 50 MB less: below 150
- * after a load, at 5-8 % more CPU. Neither is a limit that a backlog could break. 8 MiB take 4 to 14 MB more and save no CPU that could be
- * measured; without the second flag it is up to 110 MB. deploy/Dockerfile has the same.
+ * V8 lets its young generation grow to three times 16 MiB and its old one to twice the live data. With these flags a
+ * service takes 25 to 50 MB less: below 150 after a load, for 5-8 % more CPU. Neither is a limit that a backlog could
+ * exceed. 8 MiB take 4 to 14 MB more and save no measurable CPU; without the second flag it is up to 110 MB.
+ * deploy/Dockerfile has the same.
  */
 export const smallHeap = ['--max-semi-space-size=4', '--heap-growing-percent=20'];
 
-/** A service as a process of its own, with its own login, ready when it says so itself. */
+/** A service as a separate process with its own login, ready when its health check says so. */
 export function program(settings: FleetSettings, { name, service, port, adminPort }: Instance): Program {
   const tracing = process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] ? ['--import', '@tradecore/telemetry/start'] : [];
   return {
@@ -62,7 +63,8 @@ export function program(settings: FleetSettings, { name, service, port, adminPor
       ...inherited(),
       ...(isOutside(service) ? paperSettings(settings.home) : insideOf(settings, service)),
       OTEL_SERVICE_NAME: service,
-      // 2,000 modules a service: compiled once for every home, the fleet is up in 9.5 s instead of 11, for 14.6 s of CPU instead of 17.2; 23 MB.
+      // 2,000 modules per service: compiled once for every home, the fleet is up in 9.5 s instead of 11, for 14.6 s of
+      // CPU instead of 17.2; 23 MB.
       NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
       HOST: '127.0.0.1',
       ADMIN_PORT: String(adminPort),
@@ -77,7 +79,7 @@ export function program(settings: FleetSettings, { name, service, port, adminPor
 
 const isOutside = (service: string): boolean => services.some(({ name, outside }) => name === service && outside === true);
 
-/** The settings of a service of ours: its login, the servers, whose tokens are good, and for the gateway its brokerage. */
+/** The settings of one of our services: its login, the servers, the token issuer, and for the gateway its brokerage. */
 function insideOf(settings: FleetSettings, service: string): Record<string, string> {
   const { urls, namespace, jwksUrl, home, paperUrl } = settings;
   return {
@@ -93,7 +95,7 @@ function insideOf(settings: FleetSettings, service: string): Record<string, stri
   };
 }
 
-/** Starts every instance and waits until each is ready. `running` gets every process before it starts. */
+/** Starts every instance and waits until each is ready. Each process is added to `running` before it starts. */
 export async function startFleet(
   settings: FleetSettings,
   wanted: readonly Instance[],
@@ -110,7 +112,7 @@ export async function startFleet(
   );
 }
 
-/** Stops the doors first, so that nothing new comes in; the rest in the order of `stopOrder`. */
+/** Stops the APIs first, so that no new requests arrive; the rest in the order of `stopOrder`. */
 export async function stopFleet(running: readonly Supervised[]): Promise<void> {
   const isOf = (name: string, service: string) => name === service || new RegExp(`^${service}-\\d$`).test(name);
   for (const group of stopOrder) {
@@ -124,10 +126,10 @@ async function isReady(adminPort: number): Promise<boolean> {
   return ok;
 }
 
-/** The login of whoever operates the fleet: it reads everything, and changes what functions let it. */
+/** The operator's login: it reads everything, and changes only what functions allow. */
 const operator = 'operator';
 
-/** The login that takes backups: it may read the whole server, and nothing of the fleet's runs under it. */
+/** The login for backups: it may read the whole server, and no service uses it. */
 const backup = 'backup';
 
 /** The settings with which `npx tradecore` finds this fleet, as an environment file that only its owner can read. */
@@ -149,7 +151,7 @@ export function writeOperatorSettings(
   writeSettings(settings.home, 'operator.env', lines);
 }
 
-/** Those with which `npx tradecore backup` and `restore` find a database that can be backed up. */
+/** Those by which `npx tradecore backup` and `restore` find a database that can be backed up. */
 export function writeBackupSettings(settings: FleetSettings, { folder, libraries }: PostgresPrograms, data: string): void {
   writeSettings(settings.home, 'backup.env', {
     DATABASE_URL: loginOf(settings, backup),
@@ -172,7 +174,7 @@ function loginOf({ home, urls, namespace }: FleetSettings, service: string): str
   return url.href;
 }
 
-/** What a process of ours takes over from the environment: nothing that we did not mean. */
+/** The environment variables that our processes inherit: only listed ones. */
 function inherited(): Record<string, string> {
   const names = [
     'PATH',
@@ -186,7 +188,7 @@ function inherited(): Record<string, string> {
   return { NODE_ENV: 'development', ...Object.fromEntries(values.filter(([, value]) => value !== undefined)) };
 }
 
-/** How topics are cut and copied; the migrator's own defaults where the environment does not say. */
+/** Partitions and replicas of topics; the migrator's own defaults if not in the environment. */
 function replication(): Record<string, string> {
   const { PARTITIONS, REPLICATION } = process.env;
   return { ...(PARTITIONS && { PARTITIONS }), ...(REPLICATION && { REPLICATION }) };

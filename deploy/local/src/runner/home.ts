@@ -4,14 +4,14 @@ import { fileURLToPath } from 'node:url';
 /** The repository. */
 export const root = fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, '');
 
-/** The folders of one fleet. Everything that it writes lies in here, so that to remove the folder is to forget the fleet. */
+/** The folders of one fleet. It writes only here, so deleting the folder deletes the fleet. */
 export interface Home {
   readonly path: string;
   /** Files of the servers. */
   readonly data: string;
-  /** `<name>.pid` and `<name>.log` of every process, and what the fleet says about itself. */
+  /** `<name>.pid` and `<name>.log` of every process, and `fleet.json`. */
   readonly run: string;
-  /** Passwords and keys, readable by their owner alone. */
+  /** Passwords and keys, readable only by their owner. */
   readonly secrets: string;
 }
 
@@ -24,5 +24,5 @@ export function homeAt(path: string): Home {
 /** `TRADECORE_HOME`, or `.local` in the repository. */
 export const home = homeAt(process.env['TRADECORE_HOME'] || join(root, '.local'));
 
-/** The servers of the tests have a home of their own, so that a test run never touches a fleet that someone uses. */
+/** The test servers have their own home, so that a test run never touches a fleet in use. */
 export const testHome = homeAt(join(home.path, 'test'));

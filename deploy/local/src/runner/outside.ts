@@ -5,10 +5,10 @@ import { password } from './secrets.ts';
 
 const keyId = 'paper';
 
-/** True when the environment names a broker: then the fleet trades there, and no paper broker is started. */
+/** True if the environment names a broker: then the fleet trades there, and no paper broker is started. */
 export const namesBroker = (): boolean => Boolean(process.env['BROKER_URL']);
 
-/** The gateway's settings of its brokerage: those of the environment (`BROKER*`), else the paper broker at `paperUrl`. */
+/** The gateway's brokerage settings: those of the environment (`BROKER*`), else the paper broker at `paperUrl`. */
 export function brokerSettings(home: Home, paperUrl: string | undefined): Record<string, string> {
   if (paperUrl === undefined) return fromEnvironment(/^BROKER/);
   return {
@@ -21,14 +21,14 @@ export function brokerSettings(home: Home, paperUrl: string | undefined): Record
   };
 }
 
-/** The paper broker's settings: its keys, where its state survives, and those of the environment (`PAPER_*`). */
+/** The paper broker's settings: its keys, the folder of its state, and those of the environment (`PAPER_*`). */
 export function paperSettings(home: Home): Record<string, string> {
   const state = join(home.data, 'paper-broker');
   mkdirSync(state, { recursive: true });
   return { PAPER_STATE: state, PAPER_KEY_ID: keyId, PAPER_SECRET_KEY: paperKeys(home).secret, ...fromEnvironment(/^PAPER_/) };
 }
 
-/** The key pair that the paper broker of this home takes. */
+/** The key pair of this home's paper broker. */
 export const paperKeys = (home: Home): { readonly keyId: string; readonly secret: string } => ({
   keyId,
   secret: password(home, 'paper-broker'),

@@ -9,8 +9,8 @@ import { isAlive } from './processes.ts';
 export type Ports = Readonly<Record<string, number>>;
 
 /**
- * Gives each name a free port: the one that this home had before, else the one it requests, else any.
- * So that a fleet keeps its addresses, and two fleets live side by side.
+ * Gives each name a free port: the one that this home had before, else the requested one, else any. So a fleet keeps
+ * its addresses, and two fleets can run side by side.
  */
 export async function choosePorts(home: Home, requests: Ports): Promise<Ports> {
   const file = join(home.path, 'ports.json');
@@ -30,8 +30,8 @@ export async function isFree(port: number): Promise<boolean> {
 }
 
 /**
- * Takes a port for this process until it ends. A fleet knows its ports seconds before it listens on them: without a
- * note that other runners see, two that start at once would choose the same. False where it is taken.
+ * Reserves a port for this process until it ends. A fleet knows its ports seconds before it listens on them: without a
+ * note visible to other runners, two that start at once would choose the same. False if it is taken.
  */
 export async function takePort(port: number): Promise<boolean> {
   return (await isFree(port)) && noteDown(port);
@@ -44,7 +44,7 @@ function noteDown(port: number): boolean {
   const note = join(notes, String(port));
   if (!existsSync(notes)) {
     mkdirSync(notes, { recursive: true });
-    chmodSync(notes, 0o1777); // for every user, each note removable by its writer alone
+    chmodSync(notes, 0o1777); // for every user; only its writer can remove a note
   }
   try {
     if (existsSync(note) && !isAlive(Number(readFileSync(note, 'utf8')))) rmSync(note);

@@ -16,37 +16,37 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { readable, Refusal } from './console.ts';
 import { root, type Home } from './home.ts';
 
-/** The account of the operating system that a process runs under; absent = the one that starts it. */
+/** The operating system's account that a process runs under; absent: the current one. */
 export interface Account {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** A process to run: what, as whom, how to see that it is ready, and how to stop it. */
+/** A process to run: program, account, readiness check, and how to stop it. */
 export interface Program {
-  /** Names its pid file and its log. */
+  /** Name of its pid file and its log. */
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly account?: Account | undefined;
-  /** True as soon as it does its work. */
+  /** True once it is ready. */
   readonly isReady: () => Promise<boolean>;
-  /** How long it may take until it is ready. */
+  /** Time limit for becoming ready. */
   readonly readyWithinMs: number;
-  /** What asks it to end in order; SIGKILL follows after `stopWithinMs`. */
+  /** The signal for a graceful stop; SIGKILL follows after `stopWithinMs`. */
   readonly stopSignal: NodeJS.Signals;
   readonly stopWithinMs: number;
 }
 
-/** A process ended that should have gone on. */
+/** A process that ended unexpectedly. */
 export interface Crash {
   readonly name: string;
   /** `exit code 1`, `signal SIGKILL`. */
   readonly how: string;
   readonly restartInMs: number;
-  /** Where to look. */
+  /** Path of its log. */
   readonly log: string;
 }
 
@@ -79,7 +79,10 @@ export class Supervised {
     return this.#child?.pid;
   }
 
-  /** Starts it and waits until it is ready; only then is it restarted when it crashes. A program that ends before is a refusal with the end of its log. */
+  /**
+   * Starts it and waits until it is ready; only after that is it restarted if it crashes. One that ends earlier is a
+   * refusal with the end of its log.
+   */
   async start(): Promise<void> {
     this.#isWanted = true;
     this.#launch();
@@ -99,7 +102,7 @@ export class Supervised {
     this.#wasReady = true;
   }
 
-  /** Asks it to end, insists after its limit, and returns when it is gone. */
+  /** Stops it, kills it after its limit, and returns when it has ended. */
   async stop(): Promise<void> {
     this.#isWanted = false;
     clearTimeout(this.#restart);
@@ -111,7 +114,7 @@ export class Supervised {
     clearTimeout(insist);
   }
 
-  /** Ends it at once. */
+  /** Kills it at once. */
   kill(): void {
     this.#isWanted = false;
     clearTimeout(this.#restart);
@@ -122,7 +125,7 @@ export class Supervised {
     const { command, args, env, cwd, account } = this.program;
     if (existsSync(this.log) && statSync(this.log).size > largestLog) renameSync(this.log, `${this.log}.1`);
     const log = openSync(this.log, 'a');
-    // A session of its own: Ctrl-C in the terminal reaches only the runner, which stops everything in order.
+    // Its own session: Ctrl-C in the terminal reaches only the runner, which stops everything in order.
     const child = spawn(command, args, {
       stdio: ['ignore', log, log],
       detached: true,
@@ -159,7 +162,7 @@ export class Supervised {
   }
 }
 
-/** Runs a program to its end, in the repository. Returns its exit code (null when it could not run) and what it said. */
+/** Runs a program to its end, in the repository. Returns its exit code (null if it could not run) and its output. */
 export function finish(
   command: string,
   args: readonly string[],
@@ -179,7 +182,7 @@ export function finish(
   });
 }
 
-/** Ends what an earlier run that was killed itself has left behind: services before servers. Returns their names. */
+/** Ends processes left behind by a killed run: services before servers. Returns their names. */
 export async function stopLeftovers(home: Home): Promise<string[]> {
   const servers = ['redis', 'kafka', 'postgres'];
   const rank = (name: string) => servers.indexOf(name);
@@ -195,7 +198,7 @@ export async function stopLeftovers(home: Home): Promise<string[]> {
   return left.map(({ name }) => name);
 }
 
-/** The processes of a home that run; pid files of processes that are gone are removed. */
+/** The running processes of a home; pid files of ended processes are removed. */
 export function livePids(home: Home): { name: string; pid: number }[] {
   if (!existsSync(home.run)) return [];
   return readdirSync(home.run)
@@ -209,13 +212,13 @@ export function livePids(home: Home): { name: string; pid: number }[] {
     });
 }
 
-/** A pid is used again after a while: the process is the one of the file only if it began before the file was written. */
+/** Pids are reused: the process is the file's only if it began before the file was written. */
 function wrote(pid: number, pidFile: string): boolean {
   const began = beganAt(pid);
   return began === undefined || began < statSync(pidFile).mtimeMs + 2000;
 }
 
-/** Says that this process runs the home, until it ends. Returns the pid of the one that does already, if there is one. */
+/** Marks this process as the home's runner until it ends. Returns the pid of another runner, if there is one. */
 export function takeHome(home: Home): number | undefined {
   const holder = livePids(home).find(({ name }) => name === 'runner');
   if (holder) return holder.pid;
@@ -226,7 +229,7 @@ export function takeHome(home: Home): number | undefined {
   return undefined;
 }
 
-/** When a process began, in ms since 1970; undefined where the system does not say (it is Linux that does). */
+/** When a process began, in ms since 1970; undefined except on Linux. */
 function beganAt(pid: number): number | undefined {
   try {
     const boot = Number(/^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]);
@@ -237,7 +240,7 @@ function beganAt(pid: number): number | undefined {
   }
 }
 
-/** True while a process of this id runs, whosever it is. */
+/** True while a process with this id runs, under any account. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -251,6 +254,6 @@ function killGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL');
   } catch {
-    // It ended by itself meanwhile.
+    // It has already ended.
   }
 }

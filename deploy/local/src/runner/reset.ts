@@ -7,15 +7,15 @@ import { livePids, stopLeftovers } from './processes.ts';
 import { allElsewhere, elsewhere } from '../servers/server-place.ts';
 
 /**
- * Empties the home: every event, every password, every log. What an earlier run left running is stopped before. `--all` also lists the data that homes
- * have outside of themselves, and removes what belongs to homes that are gone.
+ * Empties the home: every event, every password, every log. Processes left by an earlier run are stopped first. `--all`
+ * also lists the data that homes have elsewhere, and removes that of homes that are gone.
  */
 export async function reset(args: readonly string[] = []): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { all: { type: 'boolean', default: false } } });
   const homes = [home, ...testHomes()];
   for (const each of homes) {
     const runner = livePids(each).find(({ name }) => name === 'runner');
-    if (runner) throw new Refusal(`A fleet or a test run uses ${each.path} (process ${runner.pid}): stop it with Ctrl-C before.`);
+    if (runner) throw new Refusal(`A fleet or a test run uses ${each.path} (process ${runner.pid}): stop it with Ctrl-C first.`);
   }
   for (const each of homes) {
     await stopLeftovers(each);
@@ -26,12 +26,15 @@ export async function reset(args: readonly string[] = []): Promise<number> {
   say(`${home.path} is empty.`);
   if (values.all) {
     const rows = removeOrphans();
-    say(rows.length === 0 ? 'No data lies outside of its home.' : table(rows));
+    say(rows.length === 0 ? 'No data is outside its home.' : table(rows));
   }
   return 0;
 }
 
-/** Removes data of homes that are gone; says of each folder of data whose it is and what became of it. What a process uses or nobody claims stays. */
+/**
+ * Removes data of homes that are gone; reports each data folder's home and outcome. Data in use, or without a known
+ * home, stays.
+ */
 export function removeOrphans(parent?: string): string[][] {
   return allElsewhere(parent).map(({ path, home: owner = 'unknown', isOrphan, usedBy }) => {
     const isFree = isOrphan && usedBy === undefined;

@@ -3,19 +3,19 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import type { Home } from './home.ts';
 
-/** The folder of secrets: only its owner may look into it. */
+/** The folder of secrets: readable only by its owner. */
 export function secretsFolder(home: Home): string {
   mkdirSync(home.secrets, { recursive: true, mode: 0o700 });
   chmodSync(home.secrets, 0o700);
   return home.secrets;
 }
 
-/** The password of this name: made once, kept in a file of mode 600. */
+/** The password with this name: generated once, kept in a file of mode 600. */
 export function password(home: Home, name: string): string {
   return secret(home, name, () => randomBytes(24).toString('base64url'));
 }
 
-/** The secret of this name; `make` writes it the first time. */
+/** The secret with this name; `make` creates it the first time. */
 export function secret(home: Home, name: string, make: () => string): string {
   const path = join(secretsFolder(home), name);
   if (!existsSync(path)) writeFileSync(path, make(), { mode: 0o600, flag: 'wx' });

@@ -1,13 +1,13 @@
 import type { Ports } from './ports.ts';
 
-/** A service of the fleet and the ports that it likes; every one has an admin port, doors have one for clients. */
+/** A service of the fleet and its preferred ports; every one has an admin port, APIs also one for clients. */
 export interface Service {
   readonly name: string;
   readonly port?: number;
   readonly adminPort: number;
-  /** It has a login of its own in the database; true when absent. */
+  /** It has its own login in the database; true if absent. */
   readonly login?: boolean;
-  /** It stands for the outside world: no topics, and its settings are its own. */
+  /** It is part of the outside world: no topics, and only its own settings. */
   readonly outside?: boolean;
 }
 
@@ -30,16 +30,16 @@ const readers: readonly Service[] = [
 ];
 const outsiders: readonly Service[] = [{ name: 'paper-broker', port: 8083, adminPort: 9091, login: false, outside: true }];
 
-/** Groups in the order in which they are stopped: doors, then who decides, the relay, what reads the topics, and the outside world last. */
+/** Groups in stop order: APIs, deciders, the relay, topic readers, the outside world. */
 export const stopOrder: readonly (readonly Service[])[] = [doors, deciders, relays, readers, outsiders];
 
 /** Every service, in that order. */
 export const services: readonly Service[] = stopOrder.flat();
 
-/** Those of the fleet itself. */
+/** The fleet's own services. */
 export const insiders: readonly Service[] = services.filter(({ outside = false }) => !outside);
 
-/** Those that log in to the database. */
+/** Services that log in to the database. */
 export const logins: readonly string[] = services.filter(({ login = true }) => login).map(({ name }) => name);
 
 /** One process of a service: `order-projector`, `order-projector-2`. */
@@ -50,13 +50,13 @@ export interface Instance {
   readonly adminPort: number;
 }
 
-/** How many of each service; one where it is not named. */
+/** Instances of each service; one if not named. */
 export type Scale = Readonly<Record<string, number>>;
 
 const namesOf = (scale: Scale, { name }: Service): string[] =>
   Array.from({ length: scale[name] ?? 1 }, (_, index) => (index === 0 ? name : `${name}-${index + 1}`));
 
-/** The ports that a fleet of this scale would like. Second instances take any. */
+/** The preferred ports of a fleet of this scale. Second instances take any. */
 export function portRequests(scale: Scale): Ports {
   const requests: Record<string, number> = {};
   for (const service of services) {

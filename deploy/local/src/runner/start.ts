@@ -22,7 +22,7 @@ import { serverPlace } from '../servers/server-place.ts';
 import { namedServers, startServers, stopServers } from '../servers/servers.ts';
 import { insiders, instances, portRequests, type Instance, type Scale } from './service-list.ts';
 
-/** Everything that runs, listed before it starts, so that it can be stopped at any moment. */
+/** Everything that runs, listed before it starts, so that it can be stopped at any time. */
 interface Running {
   readonly servers: Supervised[];
   readonly fleet: Supervised[];
@@ -30,7 +30,7 @@ interface Running {
   isStopping: boolean;
 }
 
-/** Brings the whole fleet up, shows where it is, and stays until a signal stops it. Returns the exit code. */
+/** Starts the whole fleet, prints its addresses, and runs until a signal stops it. Returns the exit code. */
 export async function start(args: readonly string[]): Promise<number> {
   const { scale, build: postgresBuild } = readArguments(args);
   const gatewayPort = readPort();
@@ -54,7 +54,7 @@ export async function start(args: readonly string[]): Promise<number> {
   }
 }
 
-/** What the command line and the environment ask for. */
+/** The options of the command line and the environment. */
 interface Wanted {
   readonly scale: Scale;
   readonly postgresBuild: PostgresBuild;
@@ -126,8 +126,8 @@ async function bringDown({ servers, gateway, fleet }: Running): Promise<void> {
 }
 
 /**
- * Resolves at the first SIGINT, SIGTERM or SIGHUP. npm, the shell and the terminal may each send the same Ctrl-C, so only a
- * signal more than a second later means "at once": then everything is killed.
+ * Resolves at the first SIGINT, SIGTERM or SIGHUP. npm, the shell and the terminal may each send the same Ctrl-C, so
+ * only a signal more than a second later means "at once": then everything is killed.
  */
 function listenForStop(running: Running): Promise<void> {
   return new Promise((resolve) => {
@@ -190,7 +190,7 @@ function readArguments(args: readonly string[]): { scale: Scale; build: Postgres
 function readBuild(text: string): PostgresBuild {
   if (text !== 'npm' && text !== 'system') throw new Refusal(`--postgres is npm or system; it was "${text}".`);
   if (text === 'system' && process.env['DATABASE_URL'])
-    throw new Refusal('--postgres says which PostgreSQL to start, and DATABASE_URL names one that runs: leave one of them out.');
+    throw new Refusal('--postgres selects the PostgreSQL to start, but DATABASE_URL names a running one: use only one of them.');
   return text;
 }
 

@@ -9,7 +9,9 @@ const urls = {
   REDIS_URL: 'redis://127.0.0.1:6379',
 };
 
-/** Starts the servers in containers (`up`), or takes other words for Docker Compose: `npm run compose -- down -v`. */
+/**
+ * Starts the servers in containers (`up`), or passes other arguments to Docker Compose: `npm run compose -- down -v`.
+ */
 export async function compose(args: readonly string[]): Promise<number> {
   const words = args.length > 0 ? args : ['up', '--detach', '--wait'];
   const child = spawn('docker', ['compose', '-f', join(root, 'deploy', 'compose.yaml'), ...words], { stdio: 'inherit' });

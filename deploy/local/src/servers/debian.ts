@@ -3,16 +3,19 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import type { Refusal } from '../runner/console.ts';
 
-/** Makes the refusal out of what apt or dpkg said: only the caller knows what else would do. */
+/** Makes the refusal from apt's or dpkg's message: only the caller knows the alternatives. */
 type Missing = (why: string) => Refusal;
 
-/** Debian's packages and what they need that is not there, unpacked once into a folder: no root and no change of the system. Returns their root. */
+/**
+ * Debian's packages and their missing dependencies, unpacked once into a folder: without root or a change of the
+ * system. Returns their root.
+ */
 export function debianPackages(folder: string, packages: readonly string[], missing: Missing): string {
   if (!existsSync(join(folder, '.complete'))) unpack(folder, packages, missing);
   return join(folder, 'root');
 }
 
-/** Where programs under such a root find their libraries, for LD_LIBRARY_PATH. */
+/** Library folders under such a root, for LD_LIBRARY_PATH. */
 export function librariesOf(root: string): string {
   return [join(root, 'usr', 'lib'), join(root, 'lib')]
     .filter(existsSync)
@@ -20,7 +23,7 @@ export function librariesOf(root: string): string {
     .join(':');
 }
 
-/** The line that installs packages here, for who reads a refusal. */
+/** The command that installs packages on this system, for refusals. */
 export const installLine = (packages: string): string =>
   `${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install -y ${packages}`;
 

@@ -29,7 +29,10 @@ export async function fetchJars(): Promise<void> {
   writeFileSync(join(libs, '.complete'), '');
 }
 
-/** Apache Kafka in KRaft mode, one process that is broker and controller: formats its folder at the first start. Needs the jars. */
+/**
+ * Apache Kafka in KRaft mode, one process that is broker and controller: formats its folder at the first start. Needs
+ * the jars.
+ */
 export function kafka(place: ServerPlace, ports: KafkaPorts): Program {
   const jars = place.program(libs);
   const data = place.folder('kafka');
@@ -63,7 +66,7 @@ export function kafka(place: ServerPlace, ports: KafkaPorts): Program {
   };
 }
 
-/** 16 random bytes as base64url; the tool takes a leading dash for an option. */
+/** 16 random bytes as base64url, without a leading dash, which the tool would read as an option. */
 function clusterId(): string {
   return randomBytes(16).toString('base64url').replace(/^-/, 'A');
 }
@@ -77,7 +80,7 @@ function format(java: string, args: readonly string[], place: ServerPlace): void
   if (status !== 0) throw new Refusal(`The broker's folder could not be formatted:\n${error?.message ?? `${stdout}${stderr}`}`);
 }
 
-/** One machine, one broker: one copy of everything, no rebalance delay, topics only by declaration. */
+/** One machine, one broker: one replica, no rebalance delay, topics only by declaration. */
 function settings({ clients, controller }: KafkaPorts, log: string): string {
   return Object.entries({
     'process.roles': 'broker,controller',

@@ -7,21 +7,27 @@ import { Refusal } from '../runner/console.ts';
 import { root } from '../runner/home.ts';
 import type { ServerPlace } from './server-place.ts';
 
-/** Whose PostgreSQL runs: npm's build, the server alone and the same on every machine, or the system's, whole, which can be backed up. */
+/**
+ * Which PostgreSQL runs: npm's build (only the server, the same on every machine), or the system's (complete, can be
+ * backed up).
+ */
 export type PostgresBuild = 'npm' | 'system';
 
-/** Where PostgreSQL's programs are. */
+/** Folder of PostgreSQL's programs. */
 export interface PostgresPrograms {
   readonly folder: string;
-  /** For LD_LIBRARY_PATH, where they bring their own. */
+  /** For LD_LIBRARY_PATH, if they bring their own libraries. */
   readonly libraries?: string;
 }
 
 const oldest = 15;
-/** What a backup needs beside the server. */
+/** Programs that a backup needs besides the server. */
 const ofBackup = ['pg_basebackup', 'pg_receivewal'];
 
-/** npm's build where there is one, else the system's; with `system` a whole one, on Debian unpacked when it is not installed. */
+/**
+ * npm's build if there is one, else the system's; with `system` a complete one, on Debian unpacked if it is not
+ * installed.
+ */
 export function findPrograms(place: ServerPlace, build: PostgresBuild): PostgresPrograms {
   if (build === 'system') return wholeInstallation(place);
   const fromNpm = npmPrograms();
@@ -39,7 +45,7 @@ function wholeInstallation(place: ServerPlace): PostgresPrograms {
   if (system) return { folder: system };
   const missing = (why: string): Refusal =>
     new Refusal(
-      `A whole PostgreSQL >= ${oldest} (${ofBackup.join(', ')}) is missing: looked for \`pg_config\` on the PATH, in ${debian} and for Debian's package (${why}).\n` +
+      `A complete PostgreSQL >= ${oldest} (${ofBackup.join(', ')}) is missing: looked for \`pg_config\` on the PATH, in ${debian} and for Debian's package (${why}).\n` +
         `Install: ${installLine('postgresql')} (macOS: brew install postgresql).`,
     );
   const at = place.program(debianPackages(join(root, '.local', 'postgresql'), ['postgresql'], missing));
@@ -77,7 +83,7 @@ function installed(programs: readonly string[]): string | undefined {
 const isWhole = (folder: string, programs: readonly string[]): boolean =>
   programs.every((name) => existsSync(join(folder, name)));
 
-/** 15 of `postgres (PostgreSQL) 15.4`; NaN where there is none. */
+/** 15 of `postgres (PostgreSQL) 15.4`; NaN if there is none. */
 export function majorVersion({ folder, libraries }: PostgresPrograms): number {
   const env = libraries === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: libraries };
   const { stdout } = spawnSync(join(folder, 'postgres'), ['--version'], { encoding: 'utf8', env });

@@ -11,10 +11,10 @@ import type { ServerPlace } from './server-place.ts';
 
 const owner = 'tradecore';
 
-/** How careful PostgreSQL is: `durable` survives a power cut; `fast` is for tests, which survive `kill -9` of any process. */
+/** PostgreSQL's durability: `durable` survives a power cut; `fast`, for tests, survives `kill -9` of any process. */
 export type Durability = 'durable' | 'fast';
 
-/** The database's address for its owner. */
+/** The owner's database address. */
 export function postgresUrl(home: Home, port: number, database = 'tradecore'): string {
   return `postgres://${owner}:${password(home, 'postgres')}@127.0.0.1:${port}/${database}`;
 }
@@ -26,10 +26,12 @@ export interface PostgresOptions {
   readonly build: PostgresBuild;
 }
 
-/** WAL that a backup has not received yet is kept up to here; beyond, the disk is worth more than an unbroken backup. */
+/**
+ * Limit of WAL kept for a backup that has not received it; beyond it, a full disk is worse than a gap in the backup.
+ */
 const keptForBackup = '4GB';
 
-/** PostgreSQL in this place: initialises its folder at the first start. */
+/** PostgreSQL in this place: initialises its folder at first start. */
 export function postgres(home: Home, place: ServerPlace, { port, durability, build }: PostgresOptions): Program {
   const programs = findPrograms(place, build);
   const data = place.folder('postgres');
@@ -59,7 +61,7 @@ export function postgres(home: Home, place: ServerPlace, { port, durability, bui
   };
 }
 
-/** Makes the database where it does not exist yet. */
+/** Creates the database if it does not exist. */
 export async function createDatabase(serverUrl: string, name: string): Promise<void> {
   const client = new pg.Client({ connectionString: serverUrl });
   await client.connect();
@@ -71,7 +73,7 @@ export async function createDatabase(serverUrl: string, name: string): Promise<v
   }
 }
 
-/** True if a session can be opened and asked something. */
+/** True if a session can be opened and queried. */
 async function answers(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
   client.on('error', () => {});
@@ -89,17 +91,17 @@ async function answers(url: string): Promise<boolean> {
 const libraryPath = ({ libraries }: PostgresPrograms): Record<string, string> =>
   libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries };
 
-/** The files of one version are no other's, and PostgreSQL's own word for it names neither cure. */
+/** The files of one version do not fit another, and PostgreSQL's own message names no remedy. */
 function refuseOtherVersion(data: string, programs: PostgresPrograms): void {
   const [made, here] = [Number(readFileSync(join(data, 'PG_VERSION'), 'utf8')), majorVersion(programs)];
   if (made === here) return;
   throw new Refusal(
     `The database in ${data} was made by PostgreSQL ${made}; ${programs.folder} has ${here}.\n` +
-      'Start it as it was made (npm start, or npm start -- --postgres system), in another TRADECORE_HOME, or forget it: npm run reset.',
+      'Start it as it was created (npm start, or npm start -- --postgres system), in another TRADECORE_HOME, or delete it: npm run reset.',
   );
 }
 
-/** A new folder of data. Without checksums nothing tells a page that the disk has changed, and a backup would keep it as it is. */
+/** A new data folder. Without checksums a page corrupted by the disk goes unnoticed, and into the backup. */
 interface Folder {
   readonly data: string;
   readonly checksums: boolean;

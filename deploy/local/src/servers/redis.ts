@@ -7,7 +7,7 @@ import { accepts } from '../runner/ports.ts';
 import type { Program } from '../runner/processes.ts';
 import type { ServerPlace } from './server-place.ts';
 
-/** Redis in this place. It holds hints only, so that it writes nothing to disk. */
+/** Redis in this place. It holds only hints, so it writes nothing to disk. */
 export function redis(place: ServerPlace, port: number): Program {
   const { command, libraries } = findRedis(place);
   const data = place.folder('redis');

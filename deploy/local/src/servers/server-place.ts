@@ -17,22 +17,22 @@ import { Refusal } from '../runner/console.ts';
 import type { Home } from '../runner/home.ts';
 import type { Account } from '../runner/processes.ts';
 
-/** Where servers keep their files, and the account that they run under. */
+/** The servers' folder, and the account that they run under. */
 export interface ServerPlace {
   readonly path: string;
-  /** Set when we are root: PostgreSQL refuses root, and the others need it as little. */
+  /** Set if this process is root: PostgreSQL refuses root, and the others don't need it. */
   readonly account: Account | undefined;
-  /** A path of a program that the account can read: the given one, or a copy of it. */
+  /** A path to a program that the account can read: the given one, or a copy. */
   readonly program: (path: string) => string;
-  /** A folder that belongs to the account alone. */
+  /** A folder owned by the account. */
   readonly folder: (name: string) => string;
 }
 
 const accountName = 'tradecore';
 
 /**
- * The place of a home's servers. An ordinary user has them in the home. Root gives them an account of their own; where that
- * account can't walk to the home (a checkout below /root), they live in /var/lib/tradecore instead.
+ * The place of a home's servers: for an ordinary user the home. Root gives them their own account; if that account
+ * can't reach the home (a checkout below /root), they use /var/lib/tradecore instead.
  */
 export function serverPlace(home: Home): ServerPlace {
   const account = process.getuid?.() === 0 ? ownAccount() : undefined;
@@ -40,7 +40,7 @@ export function serverPlace(home: Home): ServerPlace {
   const reaches = (path: string) => account === undefined || canRead(account, path);
   const path = reaches(home.data) ? home.data : elsewhere(home);
   mkdirSync(path, { recursive: true, mode: 0o755 });
-  // So that whoever finds the folder knows whose it is, also when the checkout is gone.
+  // Names the folder's home, also after the checkout is gone.
   if (path !== home.data) writeFileSync(join(path, ownerFile), `${home.path}\n`);
   return {
     path,
@@ -55,7 +55,7 @@ export function serverPlace(home: Home): ServerPlace {
   };
 }
 
-/** Where the servers of a home live that their account can't reach. `npm run reset` empties it too. */
+/** The servers' folder if their account can't reach the home. `npm run reset` empties it too. */
 export function elsewhere(home: Home): string {
   return join(dataRoot, createHash('sha256').update(home.path).digest('hex').slice(0, 12));
 }
@@ -63,18 +63,18 @@ export function elsewhere(home: Home): string {
 const dataRoot = '/var/lib/tradecore';
 const ownerFile = 'home';
 
-/** A folder of data outside of its home. */
+/** A data folder outside its home. */
 export interface DataElsewhere {
   readonly path: string;
-  /** The home that it belongs to, as the folder says; undefined where it does not say. */
+  /** The home named in the folder; undefined if it names none. */
   readonly home: string | undefined;
-  /** Its home is gone: it is not used any more, and no reset finds it. */
+  /** Its home is gone: it is unused, and no reset finds it. */
   readonly isOrphan: boolean;
   /** A process that works in it. */
   readonly usedBy: number | undefined;
 }
 
-/** Every folder of data outside of the homes, on this machine. */
+/** Every data folder outside the homes, on this machine. */
 export function allElsewhere(parent = dataRoot): DataElsewhere[] {
   if (!existsSync(parent)) return [];
   return readdirSync(parent, { withFileTypes: true })
@@ -87,7 +87,7 @@ export function allElsewhere(parent = dataRoot): DataElsewhere[] {
     });
 }
 
-/** A process that was started in the folder or with a path of it, where the system shows its processes (it is Linux that does). */
+/** A process that was started in the folder or with a path in it; found only on Linux. */
 function userOf(folder: string): number | undefined {
   const pids = existsSync('/proc/self') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
   const uses = (pid: string): boolean => {

@@ -8,7 +8,7 @@ import { Supervised, type Crash, type Program } from '../runner/processes.ts';
 import { redis } from './redis.ts';
 import { serverPlace } from './server-place.ts';
 
-/** Where PostgreSQL (as the owner of the database), Kafka and Redis are, in the names of the environment. */
+/** The addresses of PostgreSQL (as the database's owner), Kafka and Redis, by their environment variables. */
 export interface ServerUrls {
   readonly DATABASE_URL: string;
   readonly KAFKA_BROKERS: string;
@@ -19,19 +19,22 @@ export interface ServerUrls {
 export interface ServerOptions {
   readonly home: Home;
   readonly durability: Durability;
-  /** npm's when absent. */
+  /** npm's if absent. */
   readonly build?: PostgresBuild;
-  /** Ports to take when they are free; 0 = any. */
+  /** Ports to use if they are free; 0 = any. */
   readonly requests: { readonly postgres: number; readonly kafka: number; readonly controller: number; readonly redis: number };
-  /** What the environment names is used and not started. */
+  /** Servers named in the environment are used, not started. */
   readonly named: Partial<ServerUrls>;
   readonly step: Step;
   readonly onCrash: (crash: Crash) => void;
-  /** Gets every process before it starts: who holds this list can stop them at any moment. */
+  /** Each process is added before it starts, so that the holder of this list can stop them at any time. */
   readonly own: Supervised[];
 }
 
-/** Starts PostgreSQL, Redis and Kafka, each unless it is named, and waits until they answer. Returns where they are. */
+/**
+ * Starts PostgreSQL, Redis and Kafka, except those named in the environment, and waits until they answer. Returns their
+ * addresses.
+ */
 export async function startServers(options: ServerOptions): Promise<ServerUrls> {
   const { home, durability, build = 'npm', requests, named, step, onCrash, own } = options;
   const ports = await choosePorts(home, { ...requests });
@@ -70,12 +73,12 @@ export async function startServers(options: ServerOptions): Promise<ServerUrls> 
   return urls;
 }
 
-/** Stops servers in the opposite order of their start. */
+/** Stops servers in reverse order. */
 export async function stopServers(own: readonly Supervised[]): Promise<void> {
   for (const server of own.toReversed()) await server.stop();
 }
 
-/** What the environment names; an empty variable names nothing. */
+/** The servers named in the environment; an empty variable names none. */
 export function namedServers(env: NodeJS.ProcessEnv = process.env): Partial<ServerUrls> {
   const { DATABASE_URL, KAFKA_BROKERS, REDIS_URL } = env;
   return { ...(DATABASE_URL && { DATABASE_URL }), ...(KAFKA_BROKERS && { KAFKA_BROKERS }), ...(REDIS_URL && { REDIS_URL }) };

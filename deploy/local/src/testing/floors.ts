@@ -21,9 +21,9 @@ const built = new Set(['node_modules', 'dist', 'fixtures']);
 const imported = /(?:from|import)\s*\(?\s*'([^']+)'/g;
 
 /**
- * The faults of the house: a package without a floor, a dependency or an import by path that goes up or sideways, an import of ours that the
- * package does not declare. Floors 1 to 5 are libs and services; on top stand `deploy/local` (6), `e2e` (7) and `bench` (8), which import what
- * is below and are imported by nothing that is.
+ * Violations: a package without a floor, a dependency or an import by path that goes up or sideways, an import of our
+ * packages that the package does not declare. Floors 1 to 5 are libs and services; above them are `deploy/local` (6),
+ * `e2e` (7) and `bench` (8), which import from below and are imported by nothing below.
  */
 export function checkFloors(root: string): string[] {
   const packages = findPackages(root);
@@ -65,7 +65,7 @@ function sourcesIn(root: string, folder: string): Source[] {
   });
 }
 
-/** Imports by name that the package.json does not have; tests may use what the root installs. */
+/** Imports by name that are not in the package.json; tests may use the root's packages. */
 function undeclared({ path, name, dependencies, files }: Package): string[] {
   return files
     .filter((file) => file.path.startsWith(join(path, 'src') + sep))
@@ -77,7 +77,7 @@ function undeclared({ path, name, dependencies, files }: Package): string[] {
     );
 }
 
-/** Imports by path that leave the package for one that does not lie below it. */
+/** Imports by path into a package that is not on a lower floor. */
 function upwards(from: Package, packages: readonly Package[]): string[] {
   return from.files.flatMap((file) =>
     file.imports

@@ -1,6 +1,6 @@
 import { startTestServers } from './test-servers.ts';
 
-/** Before the tests that need servers: those that the environment names, the rest started here. */
+/** Before tests that need servers: uses those named in the environment, starts the rest. */
 export default async function setUp() {
   const stop = await startTestServers();
   globalThis.stopTestServers = stop;

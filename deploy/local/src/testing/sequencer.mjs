@@ -4,8 +4,8 @@ import TestSequencer from '@jest/test-sequencer';
 const starts = /node:child_process|startProcess|startWorld/;
 
 /**
- * Tests that start processes first: they take longest, and one that starts last leaves the other cores idle. Jest knows that only where it has run
- * before; on a fresh checkout it goes by the size of files.
+ * Runs tests that start processes first: they take longest, and one that starts last leaves the other cores idle. Jest
+ * knows that only if it has run before; on a fresh checkout it sorts by file size.
  */
 export default class ProcessesFirst extends TestSequencer {
   sort(tests) {

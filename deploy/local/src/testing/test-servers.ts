@@ -6,16 +6,16 @@ import { namedServers, startServers, stopServers } from '../servers/servers.ts';
 
 const quiet: Step = async (_name, work) => work(() => {});
 
-/** How our own servers run. */
+/** Options of our own servers. */
 export interface TestServerOptions {
   readonly step?: Step;
-  /** `fast` when absent, without fsync: what a test kills is a process, never the machine. A bench wants `durable`. */
+  /** `fast` if absent, without fsync: tests kill processes, never the machine. A bench uses `durable`. */
   readonly durability?: Durability;
 }
 
 /**
- * Servers for tests: those that the environment names, the rest our own, in a home of their own, on any free port. The environment names all
- * of them afterwards. Returns what stops ours.
+ * Servers for tests: those named in the environment; the rest are started in a separate home, on any free port.
+ * Afterwards the environment names all of them. Returns a function that stops the started ones.
  */
 export async function startTestServers({ step = quiet, durability = 'fast' }: TestServerOptions = {}): Promise<
   () => Promise<void>
@@ -43,14 +43,14 @@ export async function startTestServers({ step = quiet, durability = 'fast' }: Te
   return () => stopServers(own);
 }
 
-/** The tests' home, or the next one where another run of the tests has it at this moment. */
+/** The tests' home, or the next one if another test run uses it. */
 function freeHome(): Home {
   let home = testHome;
   for (let next = 2; takeHome(home) !== undefined; next += 1) home = homeAt(`${testHome.path}-${next}`);
   return home;
 }
 
-/** Runs `work` beside test servers, and stops them after it, whatever happens. Ctrl-C stops them too. */
+/** Runs `work` with test servers, and always stops them afterwards. Ctrl-C stops them too. */
 export async function withTestServers<T>(work: () => Promise<T>, options?: TestServerOptions): Promise<T> {
   const stop = await startTestServers(options);
   const interrupted = () => void stop().finally(() => process.exit(130));

@@ -7,11 +7,11 @@ import { checkFloors } from './floors.ts';
 import { home, root } from '../runner/home.ts';
 import { withTestServers } from './test-servers.ts';
 
-/** What one part of the suite found. */
+/** The result of one part of the suite. */
 export interface Outcome {
   readonly passed: number;
   readonly failed: number;
-  /** What a reader needs to mend a failure. */
+  /** Details needed to fix a failure. */
   readonly findings?: string;
 }
 
@@ -34,22 +34,22 @@ const lint: Part = {
 const types: Part = { name: 'types', run: () => tool('tsc', ['-p', 'tsconfig.json', '--pretty', 'false']) };
 const floors: Part = { name: 'floors', run: async () => verdict(checkFloors(root)) };
 const building: Part = { name: 'build', run: () => tool('nx', ['run-many', '-t', 'build', '--outputStyle=static']) };
-/** Every core: Jest leaves one idle by itself, and on two that is half of the machine. */
+/** Every core: by default Jest leaves one idle, and of two that is half of the machine. */
 const workers = `--maxWorkers=${availableParallelism()}`;
-/** The tests of a kind; only those in files whose paths match, if any are given. */
+/** The tests of a kind; only in files whose paths match, if any are given. */
 const unit = (paths: readonly string[] = []): Part => ({ name: 'unit', run: () => jest('spec', [workers, ...paths]) });
 const onServers = (paths: readonly string[] = []): readonly Part[] => [
   { name: 'integration', run: () => jest('int', [workers, ...paths]) },
-  // One fleet at a time: on two cores two of them took 355 s together, and 311 s in turn.
+  // One fleet at a time: on two cores two of them took 355 s in parallel, and 311 s in sequence.
   { name: 'end to end', run: () => jest('e2e', ['--maxWorkers=1', ...paths]) },
 ];
 
-/** Parts that need one core each, side by side: the type checker takes as long as the others together. */
+/** Parts that need one core each, in parallel: the type checker takes as long as the others together. */
 const quick: readonly (readonly Part[])[] = [[types], [building, format, lint, floors]];
 
 /**
- * Everything: starts its servers beside the quick part, runs every part, ends with `N passed, N failed`; with paths, the tests in files that match
- * them. Returns the exit code.
+ * Everything: starts the servers during the quick part, runs every part, ends with `N passed, N failed`; with paths,
+ * only the tests in matching files. Returns the exit code.
  */
 export async function test(paths: readonly string[]): Promise<number> {
   const early = paths.length > 0 ? play([building]) : playLanes(quick);
@@ -64,7 +64,7 @@ export async function check(): Promise<number> {
   return summary([...(await playLanes(quick)), ...(await play([unit()]))]);
 }
 
-/** Lanes at the same time, the parts of each in turn. */
+/** Lanes in parallel, the parts of each in sequence. */
 async function playLanes(lanes: readonly (readonly Part[])[]): Promise<Outcome[]> {
   return (await Promise.all(lanes.map(play))).flat();
 }
@@ -88,7 +88,7 @@ function summary(outcomes: readonly Outcome[]): number {
   return exitCode;
 }
 
-/** The last line of a run, exactly `N passed, N failed`, and the exit code that goes with it. */
+/** The last line of a run, exactly `N passed, N failed`, and its exit code. */
 export function closing(outcomes: readonly Outcome[]): { readonly line: string; readonly exitCode: number } {
   const sum = (of: 'passed' | 'failed') => outcomes.reduce((total, outcome) => total + outcome[of], 0);
   return { line: `${sum('passed')} passed, ${sum('failed')} failed`, exitCode: sum('failed') === 0 ? 0 : 1 };
@@ -97,7 +97,7 @@ export function closing(outcomes: readonly Outcome[]): { readonly line: string; 
 const verdict = (faults: readonly string[]): Outcome =>
   faults.length === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, findings: faults.join('\n') };
 
-/** A tool that is right or wrong as a whole counts as one check. */
+/** A tool that only passes or fails counts as one check. */
 async function tool(name: string, args: readonly string[]): Promise<Outcome> {
   const { code, output } = await run(bin(name), args, {});
   return verdict(code === 0 ? [] : [`${name} ${args.join(' ')} ended with ${code}`, output]);
@@ -112,7 +112,7 @@ export interface JestReport {
   readonly testResults: readonly { readonly status: string; readonly name: string; readonly message: string }[];
 }
 
-/** Runs the tests of one kind. A suite that can't even load counts as a failure, and so does a Jest that dies. */
+/** Runs the tests of one kind. A suite that can't load counts as a failure, and so does a crash of Jest. */
 async function jest(kind: 'spec' | 'int' | 'e2e', args: readonly string[]): Promise<Outcome> {
   mkdirSync(home.run, { recursive: true });
   const report = join(home.run, `test-${kind}.json`);
@@ -128,7 +128,7 @@ async function jest(kind: 'spec' | 'int' | 'e2e', args: readonly string[]): Prom
   return { passed, failed, findings: `${findings}\n\nThe whole log: ${log}` };
 }
 
-/** What Jest's report and its exit code say: an exit code without a failed test is a failure as well. */
+/** The result of Jest's report and exit code: a non-zero exit code without a failed test is a failure as well. */
 export function outcomeOf(report: JestReport, code: number | null): Outcome {
   const failures = report.testResults.filter(({ status }) => status === 'failed');
   const failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
@@ -137,7 +137,7 @@ export function outcomeOf(report: JestReport, code: number | null): Outcome {
   return { passed: report.numPassedTests, failed: failed + died, findings };
 }
 
-/** Runs a program to its end. Its words go to the log, or are returned. */
+/** Runs a program to its end. Its output goes to the log, or is returned. */
 function run(
   program: string,
   args: readonly string[],
