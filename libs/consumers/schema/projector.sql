@@ -1,12 +1,12 @@
--- What the runtime keeps for one projector beside its offsets.
+-- What the runtime keeps for one projector, in addition to its offsets.
 
--- One row: by which version of the fold the rows were made, which log the offsets belong to, and whether the projection is stopped.
+-- One row: the version of the fold that made the rows, the log of the offsets, and whether the projection is stopped.
 create table {{schema}}.projection (
   one boolean primary key default true check (one),
-  version int,                                 -- of the fold; null until built: an older one leaves the rows alone, a newer one builds anew
+  version int,                                 -- of the fold; null until built: an older one leaves the rows alone, a newer one rebuilds
   log text,                                    -- cluster id and namespace; null until built
-  epoch uuid not null default gen_random_uuid(), -- a new one whenever rows were thrown away: sequences start again
-  start_over boolean not null default false,   -- the next builder throws all rows away first
+  epoch uuid not null default gen_random_uuid(), -- changes whenever rows are deleted: sequences start again
+  start_over boolean not null default false,   -- the next builder deletes all rows first
   built_at timestamptz,
   stopped_reason text,
   stopped_at timestamptz
@@ -20,25 +20,25 @@ create table {{schema}}.checkpoints (
   event_id uuid,
   parked_version int,
   parked_reason text,
-  parked_release text,    -- that parked it: a newer one tries again by itself, an older one leaves it alone
+  parked_release text,    -- that parked it: a newer one retries by itself, an older one leaves it alone
   parked_at timestamptz,
-  redrive boolean not null default false, -- an operator asks: the running projector clears the marker and fills the gap
+  redrive boolean not null default false, -- operator request: the running projector clears the marker and fills the gap
   check ((version = 0) = (event_id is null)),
   check ((parked_version is null) = (parked_reason is null) and (parked_version is null) = (parked_at is null))
 ) with (fillfactor = 70);
 create index checkpoints_parked on {{schema}}.checkpoints (aggregate_id) where parked_version is not null;
 
--- For people: what waits for a redrive.
+-- For operators: what waits for a redrive.
 create view {{schema}}.parked as
   select aggregate_id, parked_version as version, parked_reason as reason, parked_release as release, parked_at as at
   from {{schema}}.checkpoints where parked_version is not null;
 
--- For exported views: join on the aggregate's id, and each row carries how far it has come and whether it is parked.
+-- For exported views: joined on the aggregate's id, it adds to each row its version and whether it is parked.
 create view {{schema}}.progress as
   select aggregate_id, version as _version, parked_reason as _parked from {{schema}}.checkpoints;
 
 grant select, update on {{schema}}.projection to {{owner}};
 grant select, insert, update, delete, truncate on {{schema}}.checkpoints to {{owner}};
 grant select on {{schema}}.parked, {{schema}}.progress to {{owner}};
--- The tables of the read model come with later migrations of the same login.
+-- Later migrations of the same login add the read model's tables.
 alter default privileges in schema {{schema}} grant select, insert, update, delete, truncate on tables to {{owner}};

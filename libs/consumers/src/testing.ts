@@ -3,7 +3,7 @@ import { upcast, type Catalogue, type RecordedEvent } from '@tradecore/events';
 import { declarationOf, fold, foldAppended } from './projector/projector.ts';
 import type { ProjectorClass, RowOf } from './projector/projector.ts';
 
-/** What can be said about a projector after some events. */
+/** Assertions about a projector after some events. */
 export interface Folded<P extends object> {
   /** The row is exactly this. Throws with both shown when it is not. */
   thenRow(expected: RowOf<P>): void;
@@ -13,7 +13,7 @@ export interface Folded<P extends object> {
   thenNothing(): void;
 }
 
-/** Freezes all the way down, so that a fold which changes what it was given throws in a test instead of lying in production. */
+/** Deep-freezes, so that a fold which changes its input throws in a test instead of corrupting state in production. */
 function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);
@@ -45,7 +45,10 @@ export function givenEvents<P extends object>(projector: ProjectorClass<P>, ...e
   };
 }
 
-/** The rows by their keys, and the lines, that a projector makes of stored events of many aggregates, in this order: as a rebuild would. */
+/**
+ * The rows by key, and the lines, that a projector makes from stored events of many aggregates, in this order, as a
+ * rebuild would.
+ */
 export function foldHistory(
   projector: ProjectorClass,
   catalogue: Catalogue,

@@ -11,7 +11,7 @@ describe('begin_again(since)', () => {
   let test: TestKafka;
   afterEach(() => Promise.all([database.drop(), test.drop()]));
 
-  it('ends, however long hearing the store takes; one instance hears it, and none when an operator has asked anew', async () => {
+  it('finishes, however long the replay takes; one instance replays, and none after a new operator request', async () => {
     [database, test] = await Promise.all([
       createTestDatabase({ catalogue: errands, migrations }),
       createTestKafka({ declarations, partitions: 1 }),

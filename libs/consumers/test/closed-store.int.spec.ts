@@ -19,7 +19,7 @@ describe('while the store is closed', () => {
   }, patience);
 
   it(
-    'a projector waits at what the store may yet take back, and passes over what is given up',
+    'a projector waits at events that the store may still take back, and passes over those given up',
     async () => {
       const world = await createWorld();
       worlds.push(world);
@@ -56,7 +56,7 @@ describe('while the store is closed', () => {
   );
 
   it(
-    'a process and its deadlines decide nothing, park nothing, pass nothing, and go on when it is open',
+    'a process and its deadlines decide, park and pass over nothing, and go on when it is open',
     async () => {
       const world = await createErrandWorld(1);
       worlds.push(world);

@@ -10,16 +10,16 @@ import {
 } from '@tradecore/events';
 import { On, Projector, projectorMigration, type Appending } from '@tradecore/consumers';
 
-/** Something was counted, for an account. */
+/** An account counted something. */
 export class Counted extends event('Counted', 1)<{ readonly amount: string; readonly at?: string; readonly big?: string }> {}
 /** An event that the projectors below ignore. */
 export class Noted extends event('Noted', 1)<{ readonly text: string }> {}
-/** An event whose fold refuses it. */
+/** An event that its fold refuses. */
 export class Spoilt extends event('Spoilt', 1)<{ readonly why: string }> {}
 
 export const topic = 'transport.counter-events';
 
-/** The topic of the counters, and the dead letters. */
+/** The counters' topic, and the dead letters. */
 export const declarations: TopicDeclaration[] = [
   { name: topic, key: 'aggregate id', carries: 'counters', writer: 'relay', partitions: 3, retentionMs: 86_400_000 },
   topics.deadLetters,
@@ -89,7 +89,7 @@ export class Tallies {
   }
 }
 
-/** Its next version: each amount counts twice. */
+/** The next version: each amount counts twice. */
 @Projector({ name: 'tally-projector', topics: [topic], version: 2, table: 'tallies' })
 export class DoubledTallies extends Tallies {
   @On(Counted)
@@ -136,7 +136,7 @@ const tables = {
     );`,
 };
 
-/** The schema of both projectors. */
+/** The schemas of both projectors. */
 export const migrations = [
   projectorMigration({ number: 200, projector: Tallies, service: 'tally-projector', readers: ['query-api'] }),
   projectorMigration({ number: 201, projector: Ledgers, service: 'ledger-projector' }),

@@ -8,22 +8,22 @@ import { Projection } from '../src/projector/projection.ts';
 import { declarationOf } from '../src/projector/projector.ts';
 import { counters, migrations } from './counters.ts';
 
-/** A database with both projectors' tables, seen through the login of one of them. */
+/** A database with both projectors' tables, accessed with the login of one of them. */
 export interface Bench {
   readonly database: TestDatabase;
   /** As the projector's own role. */
   readonly dataSource: DataSource;
   readonly store: PostgresEventStore;
-  /** What operators and the runtime are handed. */
+  /** The dependencies of operator commands and the runtime. */
   readonly parts: { readonly dataSource: DataSource; readonly store: PostgresEventStore; readonly catalogue: typeof counters };
-  /** Puts events into the store as they are; the chain of hashes is of no concern here. */
+  /** Stores events as they are, with arbitrary hashes. */
   keep(...events: RecordedEvent[]): Promise<void>;
   rows(table: string): Promise<Record<string, unknown>[]>;
   checkpoint(schema: string, aggregateId: string): Promise<Record<string, unknown> | undefined>;
   drop(): Promise<void>;
 }
 
-/** Makes one; `service` is whose rights it has. */
+/** Creates a bench; `service` determines its privileges. */
 export async function openBench(service = 'tally-projector'): Promise<Bench> {
   const database = await createTestDatabase({ catalogue: counters, migrations, services: ['query-api'] });
   const dataSource = await database.dataSourceFor(service);
@@ -56,7 +56,7 @@ const insertEvents = `
   from jsonb_to_recordset($1::jsonb) as (id uuid, "aggregateId" uuid, "aggregateType" text, "aggregateVersion" int, type text, data jsonb,
     time text, "correlationId" uuid, metadata jsonb, "schemaVersion" int)`;
 
-/** The projection itself, without a broker: what happens inside a transaction. */
+/** The projection alone, without a broker: what happens inside a transaction. */
 export async function openCore(projector: ProjectorClass, bench: Bench): Promise<Projection> {
   return new Projection(await openProjection(declarationOf(projector), bench.parts));
 }

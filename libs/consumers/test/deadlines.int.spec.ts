@@ -14,7 +14,7 @@ describe('the deadlines of sagas', () => {
   const stepsOf = async (jobId: string) =>
     (await world.eventsOf(errandIdFor(jobId))).filter(({ type }) => type === 'PaymentRequested');
 
-  it('are handled once, though two instances look for them', async () => {
+  it('are handled once with two instances', async () => {
     await Promise.all([world.runErrands(), world.runErrands()]);
     const jobs = await Promise.all(Array.from({ length: 150 }, () => world.open({ deadlineMs: 400 })));
     await until(
@@ -28,7 +28,7 @@ describe('the deadlines of sagas', () => {
     expect(await world.countOf('PursePaid')).toBe(150);
   }, 60_000);
 
-  it('never fire while the step was not sent, nor in the moments after the relay runs again', async () => {
+  it('never fire before the step is sent, nor right after the relay resumes', async () => {
     await world.runPurses();
     await world.runErrands();
     const first = await world.open();
@@ -63,7 +63,7 @@ describe('the deadlines of sagas', () => {
     await world.ended(jobId);
   }, 60_000);
 
-  it('never take our own deafness for silence: what the store holds is heard first, though the topic stands still', async () => {
+  it('are handled only after stored events are heard, even when the topic is stalled', async () => {
     await world.runErrands();
     const jobId = await world.open({ deadlineMs: 1500 });
     await until(
@@ -85,7 +85,7 @@ describe('the deadlines of sagas', () => {
     ).toHaveLength(2); // the other side has not got the step: asked again
   }, 60_000);
 
-  it('are handled from the store alone: an answer that never came by topic ends the saga', async () => {
+  it('are handled from the store alone: an answer that never arrived by topic ends the saga', async () => {
     await world.runErrands();
     const purseId = freshId();
     const before = await world.open({ purseId, deadlineMs: 60_000 });
@@ -106,7 +106,7 @@ describe('the deadlines of sagas', () => {
     await stop();
   }, 60_000);
 
-  it('whose budget is spent make a saga stuck: counted until the answer comes', async () => {
+  it('with a spent budget make a saga stuck: counted until the answer arrives', async () => {
     await world.runErrands();
     const [late, patient] = [await world.open({ deadlineMs: 100 }), await world.open()];
     const stuck = async () => (await world.query<{ stuck: number }>(countSql('errand_saga')))[0]?.stuck;
@@ -118,7 +118,7 @@ describe('the deadlines of sagas', () => {
     expect(await stuck()).toBe(0);
   }, 60_000);
 
-  it('that passed while nothing ran are handled at the start', async () => {
+  it('that passed while nothing ran are handled at startup', async () => {
     const first = await world.runErrands();
     const jobId = await world.open({ deadlineMs: 100 });
     await until(
@@ -138,7 +138,7 @@ describe('the deadlines of sagas', () => {
     expect(second?.correlationId).toBe(before[0]?.correlationId);
   }, 60_000);
 
-  it('are picked by an index scan among 100,000, where clock_timestamp() would ask each of them', async () => {
+  it('are picked by an index scan among 100,000, where clock_timestamp() would check each of them', async () => {
     await world.query(
       `insert into errand_saga.open_sagas (saga_id, aggregate_ids, due_at, heard, origin)
        select gen_random_uuid(), '{}', now() + n * interval '1 s', '{}', '{}' from generate_series(1, 100000) n`,
@@ -148,7 +148,7 @@ describe('the deadlines of sagas', () => {
       (await world.query<{ 'QUERY PLAN': string }>(`explain (analyze, buffers, timing off) ${sql}`)).map(
         (row) => row['QUERY PLAN'],
       );
-    // Whether statistics are there or not.
+    // With and without statistics.
     for (const analyze of ['', 'analyze errand_saga.open_sagas']) {
       if (analyze !== '') await world.query(analyze);
       const lines = (await plan(dueSql('errand_saga').replace('$1', '50').replace('$2', '250'))).join('\n');

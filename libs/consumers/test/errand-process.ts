@@ -1,6 +1,7 @@
 /**
- * Errands or purses in a process of its own that can be killed at an exact line. FAILPOINT=<point>:<nth> sends SIGKILL to itself when it reaches
- * the point for the nth time; points are laid around the classes from outside, so that nothing of it is in the library.
+ * Errands or purses in their own process, which can be killed at an exact line. FAILPOINT=<point>:<nth> sends SIGKILL
+ * to itself when it reaches the point for the nth time. The points wrap the classes from outside, so that the library
+ * contains none of this.
  */
 import { createEventStore, TransactionEventStore } from '@tradecore/event-sourcing';
 import { IntakeBatches, RunningProcess, Subscription, type BatchProcessor } from '@tradecore/consumers';
@@ -44,7 +45,7 @@ const kafka = createKafkaClient({
   declarations,
 });
 
-/** A group of its own: the dead are not waited for, so that the offset rows alone keep them apart. */
+/** A group of its own: it does not wait for dead members, so that only the offset rows keep instances apart. */
 const inGroup = (processor: BatchProcessor): BatchProcessor =>
   Object.assign(Object.create(processor) as BatchProcessor, {
     name: env['GROUP']!,

@@ -23,7 +23,7 @@ import {
 import { startRelay } from './relay.ts';
 import { until } from './world.ts';
 
-/** What a job is opened with. */
+/** How a job is opened. */
 export interface Opening {
   readonly walletId?: string;
   readonly purseId?: string;
@@ -31,7 +31,7 @@ export interface Opening {
   readonly deadlineMs?: number;
 }
 
-/** Does something to the batches of a consumer. */
+/** Wraps the batches of a consumer. */
 export type Around = (processor: BatchProcessor) => BatchProcessor;
 
 /** A database, a broker, and a small relay between them. */
@@ -43,10 +43,10 @@ export interface ErrandWorld {
   /** Opens a job; resolves with its id. */
   open(opening?: Opening): Promise<string>;
   nudge(jobId: string, how?: { spoil?: boolean; halve?: boolean }): Promise<void>;
-  /** Puts records on a topic, whatever they are. */
+  /** Sends arbitrary records to a topic. */
   send(topic: string, ...messages: OutgoingMessage[]): Promise<void>;
   publish(...events: RecordedEvent[]): Promise<void>;
-  /** Which topics get nothing; all when `true`. */
+  /** Stops the relay for these topics; for all when `true`. */
   halt(which: boolean | readonly string[]): void;
   /** Takes in the steps for purses, as one instance would; pays unless `pays` is false. */
   runPurses(options?: { around?: Around; pays?: boolean }): Promise<Purses>;
@@ -58,7 +58,7 @@ export interface ErrandWorld {
   eventsOf(aggregateId: string): Promise<RecordedEvent[]>;
   typesOf(aggregateId: string): Promise<string[]>;
   countOf(type: string): Promise<number>;
-  /** Waits until the errands of these jobs are ended. */
+  /** Waits until the errands of these jobs have ended. */
   ended(...jobIds: string[]): Promise<void>;
   deadLetters(): Promise<IncomingMessage[]>;
   drop(): Promise<void>;
@@ -71,7 +71,7 @@ export interface Purses {
   stop(): Promise<void>;
 }
 
-/** Makes one. */
+/** Creates an errand world. */
 export async function createErrandWorld(partitions = 2): Promise<ErrandWorld> {
   const [database, test] = await Promise.all([
     createTestDatabase({ catalogue: errands, migrations }),
@@ -177,7 +177,10 @@ interface Payment {
   readonly data: PaymentRequested['data'];
 }
 
-/** Answers each row once, also when others do the same: what a command causes has the command's name. An amount of 0 is never paid. */
+/**
+ * Answers each row once, even when other instances do the same: ids of what a command causes derive from the command.
+ * An amount of 0 is never paid.
+ */
 async function payAll({ dataSource, store }: { dataSource: DataSource; store: PostgresEventStore }): Promise<void> {
   const rows = (await dataSource.query(
     `select n, step_id, saga_id, purse_id, data from purse_keeper.payments where not done and data->>'amount' <> '0' order by n`,
@@ -191,5 +194,5 @@ async function payAll({ dataSource, store }: { dataSource: DataSource; store: Po
   }
 }
 
-/** A wallet as it stands. */
+/** The current state of a wallet. */
 export const walletOf = (world: ErrandWorld, walletId: string): Promise<Wallet> => world.desk.loadAggregate(Wallet, walletId);

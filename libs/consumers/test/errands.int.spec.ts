@@ -11,7 +11,7 @@ describe('a process over several aggregates, and the steps that it asks', () => 
   });
   afterEach(() => world.drop(), 30_000);
 
-  it('goes from event to step to answer to the end, each save with the context of what caused it', async () => {
+  it('runs from event to step to answer to the end, each save with the context of its cause', async () => {
     const { payments } = await world.runPurses();
     await world.runErrands();
     const [purseId, walletId] = [freshId(), freshId()];
@@ -39,7 +39,7 @@ describe('a process over several aggregates, and the steps that it asks', () => 
     expect(await world.query('select * from errand_saga.open_sagas')).toEqual([]);
   }, 30_000);
 
-  it('handles many at once, many of one wallet among them, while the wallet changes', async () => {
+  it('handles many at once, including many of one wallet, while the wallet changes', async () => {
     const walletId = freshId();
     await world.runPurses();
     await world.runErrands();
@@ -55,7 +55,7 @@ describe('a process over several aggregates, and the steps that it asks', () => 
     expect(await world.deadLetters()).toEqual([]);
   }, 60_000);
 
-  it('keeps a row for each open saga: what it heard, its aggregates, its deadline; what it stores itself is heard with it', async () => {
+  it('keeps a row for each open saga: what it heard, its aggregates, its deadline; what it stores itself counts as heard', async () => {
     await world.runErrands();
     const walletId = freshId();
     const jobId = await world.open({ walletId });

@@ -14,25 +14,28 @@ import {
 import { BaseAggregate, type AnyAggregate, type Transaction } from '@tradecore/event-sourcing';
 import { intakeMigration, processMigration, type Intake, type OpenStep, type Process, type Received } from '@tradecore/consumers';
 
-/** A client wants something paid out of a wallet. `deadlineMs`: how long an answer may take. */
+/** A client wants something paid from a wallet. `deadlineMs`: how long an answer may take. */
 export class JobOpened extends event('JobOpened', 1)<{
   readonly walletId: string;
   readonly purseId: string;
   readonly amount: number;
   readonly deadlineMs: number;
 }> {}
-/** Means nothing to an errand, or makes its decision fail: `spoil` before anything is applied, `halve` between two aggregates. */
+/**
+ * Irrelevant to an errand, or makes its decision fail: `spoil` before anything is applied, `halve` between two
+ * aggregates.
+ */
 export class JobNudged extends event('JobNudged', 1)<{
   readonly walletId: string;
   readonly spoil?: boolean;
   readonly halve?: boolean;
 }> {}
-/** The errand's word about the job. */
+/** The errand tells the job that it is done. */
 export class JobDone extends event('JobDone', 1)<{ readonly paid: number }> {}
 
-/** Money comes in by the desk, */
+/** The desk adds money, */
 export class WalletFilled extends event('WalletFilled', 1)<{ readonly amount: number }> {}
-/** is held when a payment is requested, and paid when it was made. */
+/** it is held when a payment is requested, and paid when the payment is made. */
 export class WalletHeld extends event('WalletHeld', 1)<{ readonly jobId: string; readonly amount: number }> {}
 export class WalletPaid extends event('WalletPaid', 1)<{ readonly jobId: string; readonly amount: number }> {}
 
@@ -54,7 +57,7 @@ export class PursePaid extends event('PursePaid', 1)<{
   readonly jobId: string;
   readonly walletId: string;
 }> {}
-/** An event that means nothing to anybody. */
+/** An event that is irrelevant to every consumer. */
 export class PurseSealed extends event('PurseSealed', 1)<Record<never, never>> {}
 
 export const names = {
@@ -157,7 +160,7 @@ export class Purse extends BaseAggregate<PursePaid | PurseSealed> {
 /** What the process remembers. */
 export class Errand extends BaseAggregate<PaymentRequested | ErrandEnded> {
   static readonly type = 'Errand';
-  /** A handler that throws: an aggregate before it has recorded its part already. */
+  /** A handler that throws: an earlier aggregate has already recorded its part. */
   static breaks = false;
   step: PaymentRequested['data'] | undefined;
   isEnded = false;
@@ -174,7 +177,7 @@ type Decision = readonly (readonly Event[])[];
 const nothing: Decision = [];
 const later = (now: string, ms: number): string => new Date(Date.parse(now) + ms).toISOString();
 
-/** Holds money, asks a purse once, and again after each deadline; pays and ends when the purse has paid. */
+/** Holds money, asks a purse once and again after each deadline; pays and ends when the purse has paid. */
 export class ErrandProcess implements Process {
   static mends = false;
   readonly aggregates = [Job, Wallet, Errand];
@@ -231,7 +234,7 @@ export class ErrandProcess implements Process {
   }
 }
 
-/** Which steps the purse-keeper has, by the view that it exports. */
+/** Which steps the purse-keeper has received, from the view that it exports. */
 export const received: Received = async (tx, steps) => {
   const rows = (await tx.query('select command_id from purse_keeper.received where command_id = any($1::uuid[])', [
     steps.map(({ commandId }) => commandId),
@@ -239,7 +242,7 @@ export const received: Received = async (tx, steps) => {
   return new Set(rows.map(({ command_id: id }) => id));
 };
 
-/** Keeps a row for each payment that was requested. */
+/** Keeps a row for each payment requested. */
 export class Payments implements Intake {
   readonly steps = [PaymentRequested];
   notified = 0;

@@ -8,7 +8,7 @@ import { createWorld, until, type World } from './world.ts';
 
 const page = readFileSync(new URL('../../../docs/exactly-once.md', import.meta.url), 'utf8');
 
-/** The checks of the page, with the names of this test's tables in place of the fleet's. */
+/** The checks of the page, with this test's table names in place of the fleet's. */
 const checks = [...page.matchAll(/```sql\n(.*?)```/gs)].map(([, sql = '']) =>
   sql
     .replaceAll('order_projector.orders', 'tally_projector.tallies')
@@ -40,7 +40,7 @@ describe('the checks of docs/exactly-once.md', () => {
   const found = (n: number) => world.database.dataSource.query(checks[n] ?? '') as Promise<Record<string, unknown>[]>;
   const damage = (sql: string) => world.database.dataSource.query(sql);
 
-  it('find nothing in a model that is whole, and each fault in one that is not', async () => {
+  it('find nothing in an intact model, and each fault in a damaged one', async () => {
     expect(checks).toHaveLength(6);
     await run(Tallies, 'tally-projector');
     expect([await found(0), await found(1)]).toEqual([[], []]);
@@ -57,7 +57,7 @@ describe('the checks of docs/exactly-once.md', () => {
     expect([await found(0), await found(1)]).toMatchObject([[{ held: expect.anything() }, { held: null }], [{ version: 1 }]]);
   }, 30_000);
 
-  it('find a hole and a double in a feed', async () => {
+  it('find a gap and a duplicate in a feed', async () => {
     await run(Ledgers, 'ledger-projector');
     expect(await found(2)).toEqual([]);
     await damage(`delete from ledger_projector.entries where sequence = 2`);
@@ -65,17 +65,17 @@ describe('the checks of docs/exactly-once.md', () => {
   }, 30_000);
 });
 
-describe('the checks of docs/exactly-once.md of sagas', () => {
+describe('the saga checks of docs/exactly-once.md', () => {
   let world: ErrandWorld;
   afterEach(() => world.drop(), 30_000);
 
-  it('find nothing where all is well, and an input handled twice, and a saga that is not known', async () => {
+  it('find nothing where all is well, an input handled twice, and an unknown saga', async () => {
     world = await createErrandWorld();
     await Promise.all([world.runErrands(), world.runPurses()]);
     const found = (n: number) => world.query(checks[n] ?? '');
     const jobs = [await world.open(), await world.open()];
     await world.ended(...jobs);
-    const open = await world.open({ amount: 0 }); // is never paid
+    const open = await world.open({ amount: 0 }); // never paid
     await until(
       () => world.typesOf(errandIdFor(open)),
       (types) => types.length === 1,

@@ -3,7 +3,7 @@ import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
 import { errandIdFor, names } from './errands.ts';
 import { until } from './world.ts';
 
-describe('a process and an intake, and a log that does not hold what it has not read', () => {
+describe('a process and an intake whose log no longer holds unread records', () => {
   let world: ErrandWorld;
   beforeEach(async () => {
     world = await createErrandWorld(1);
@@ -29,7 +29,7 @@ describe('a process and an intake, and a log that does not hold what it has not 
       (rows) => rows.length === 0,
     );
 
-  it('stops, says which command lets it go on, and hears from the store what the log has lost', async () => {
+  it('stop, name the command that resumes them, and hear from the store what the log has lost', async () => {
     const first = await world.runErrands();
     const purses = await world.runPurses();
     await world.ended(await world.open());
@@ -59,7 +59,7 @@ describe('a process and an intake, and a log that does not hold what it has not 
     expect(await countOf('ErrandEnded')).toBe(4);
   }, 60_000);
 
-  it('goes on from the log start without a time, and does nothing twice', async () => {
+  it("resume from the log's start when no time is given, and do nothing twice", async () => {
     await world.runErrands();
     const purses = await world.runPurses();
     await world.ended(await world.open(), await world.open());

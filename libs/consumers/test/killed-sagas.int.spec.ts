@@ -11,9 +11,9 @@ type Role = 'errand-saga' | 'purse-keeper';
 const children = new Set<ChildProcess>();
 let isEnded = false;
 
-/** Runs errands or purses in a process of its own until it is killed; resolves with the signal that ended it. */
+/** Runs errands or purses in a separate process until it is killed; resolves with the signal that ended it. */
 async function runUntilKilled(world: ErrandWorld, role: Role, failpoint: string): Promise<string> {
-  // After a timeout the test function goes on: a process that it starts now keeps Jest from ending.
+  // After a timeout the test function continues: a process started now would keep Jest from ending.
   if (isEnded) throw new Error('the test has ended');
   const args = ['--import', here('../../../typescript-hook.mjs'), '--conditions', '@tradecore/source', here('errand-process.ts')];
   const child = spawn(process.execPath, args, {
@@ -34,13 +34,13 @@ async function runUntilKilled(world: ErrandWorld, role: Role, failpoint: string)
   return signal ?? `exit ${code}`;
 }
 
-/** In a saga's process deadlines, which come all the time, go through the same lines; only they are sure to lock. */
+/** In a saga's process the deadlines, which come constantly, pass the same lines; only they are sure to lock. */
 const points = {
   'errand-saga': ['after-offsets:2', 'after-lock:2', 'after-append:3', 'after-rows:3', 'after-commit:2'],
   'purse-keeper': ['after-offsets:2', 'after-rows:2', 'after-commit:2'],
 };
 
-describe('a process and those whom it asks, killed with kill -9', () => {
+describe('a process and the consumers that it asks, killed with kill -9', () => {
   let world: ErrandWorld;
   afterEach(async () => {
     isEnded = true;
@@ -55,7 +55,7 @@ describe('a process and those whom it asks, killed with kill -9', () => {
     let over = false;
     const load = (async () => {
       while (!over) {
-        // Every other job is asked again, for its deadline is short.
+        // Every other job is asked again, because its deadline is short.
         jobs.push(await world.open({ walletId }), await world.open({ deadlineMs: 20 }));
         await world.pay();
         await new Promise((resolve) => setTimeout(resolve, 40));
@@ -65,7 +65,7 @@ describe('a process and those whom it asks, killed with kill -9', () => {
       for (const point of points[role])
         expect([role, point, await runUntilKilled(world, role, point)]).toEqual([role, point, 'SIGKILL']);
     };
-    // Who is through with dying goes on here, so that the other has something to die of.
+    // A side that has gone through all its kills runs on here, so that the other still has work to die in.
     const saga = killAll('errand-saga').then(() => world.runErrands());
     const purses = killAll('purse-keeper').then(() => world.runPurses());
     await Promise.all([saga, purses]).finally(() => (over = true));

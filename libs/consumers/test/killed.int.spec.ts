@@ -7,7 +7,7 @@ import { createWorld, type World } from './world.ts';
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
-/** Runs the projector in a process of its own until it is killed; resolves with the signal that ended it. */
+/** Runs the projector in a separate process until it is killed; resolves with the signal that ended it. */
 async function runUntilKilled(world: World, group: string, failpoint: string): Promise<string> {
   const args = ['--import', here('../../../typescript-hook.mjs'), '--conditions', '@tradecore/source', here('ledger-process.ts')];
   const child = spawn(process.execPath, args, {

@@ -1,6 +1,7 @@
 /**
- * The ledger projector in a process of its own that can be killed at an exact line. FAILPOINT=<point>:<nth> sends SIGKILL to itself when it
- * reaches the point for the nth time; points are laid around the classes from outside, so that nothing of it is in the library.
+ * The ledger projector in its own process, which can be killed at an exact line. FAILPOINT=<point>:<nth> sends SIGKILL
+ * to itself when it reaches the point for the nth time. The points wrap the classes from outside, so that the library
+ * contains none of this.
  */
 import { createEventStore } from '@tradecore/event-sourcing';
 import { createKafkaClient } from '@tradecore/messaging';
@@ -43,7 +44,7 @@ const kafka = createKafkaClient({
   declarations,
 });
 
-/** A group of its own: the dead are not waited for, so that the offset rows alone keep them apart. */
+/** A group of its own: it does not wait for dead members, so that only the offset rows keep instances apart. */
 class LedgerWork extends ProjectorBatches {
   override readonly name = env['GROUP']!;
   override async handle(...parameters: Parameters<ProjectorBatches['handle']>) {

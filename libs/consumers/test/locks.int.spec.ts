@@ -3,7 +3,7 @@ import { createErrandWorld, walletOf, type ErrandWorld } from './errand-world.ts
 import { errandIdFor, Wallet } from './errands.ts';
 import { until } from './world.ts';
 
-describe('a process and those who hold its aggregates', () => {
+describe('a process whose aggregates are locked or changed by others', () => {
   let world: ErrandWorld;
   beforeEach(async () => {
     world = await createErrandWorld(1);
@@ -17,7 +17,7 @@ describe('a process and those who hold its aggregates', () => {
       30_000,
     );
 
-  it('puts an input back whose wallet is locked, parks nothing, and all others of the partition go on', async () => {
+  it('puts back an input whose wallet is locked, parks nothing, and the rest of the partition goes on', async () => {
     await world.runErrands();
     const walletId = freshId();
     await world.desk.saveAggregate(new Wallet(walletId).fill(100));
@@ -42,7 +42,7 @@ describe('a process and those who hold its aggregates', () => {
     expect(await walletOf(world, walletId)).toMatchObject({ held: 3 });
   }, 60_000);
 
-  it('decides again where a door was faster, on what is there then', async () => {
+  it('decides again, on the new state, when another writer was faster', async () => {
     await world.runErrands();
     const walletId = freshId();
     await world.desk.saveAggregate(new Wallet(walletId).fill(100));
@@ -58,7 +58,7 @@ describe('a process and those who hold its aggregates', () => {
     expect(await walletOf(world, walletId)).toMatchObject({ held: 30 });
   }, 60_000);
 
-  it('hears from the store what is missing on the topic, before what came after it', async () => {
+  it('hears events missing on the topic from the store, before later ones', async () => {
     await world.runErrands();
     await world.runPurses({ pays: false });
     const jobId = await world.open();
@@ -83,7 +83,7 @@ describe('a process and those who hold its aggregates', () => {
     await store.close();
   }, 60_000);
 
-  it('takes nothing from records that the store does not hold, whatever version they claim', async () => {
+  it('ignores records that the store does not hold, whatever version they claim', async () => {
     await world.runErrands();
     const jobId = await world.open();
     await opened(jobId);
@@ -101,7 +101,7 @@ describe('a process and those who hold its aggregates', () => {
     expect(await world.query('select * from errand_saga.parked_messages')).toEqual([]);
   }, 60_000);
 
-  it('is not held up by such a record in front of others of the same aggregate: what it stood for is read from the store', async () => {
+  it('is not held up by such a record ahead of others of the same aggregate: the event it replaced is read from the store', async () => {
     await world.runErrands();
     const jobId = await world.open();
     await opened(jobId);

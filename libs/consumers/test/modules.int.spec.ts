@@ -13,7 +13,7 @@ describe('a process and an intake of Nest applications', () => {
   let world: ErrandWorld;
   afterEach(() => world.drop(), 30_000);
 
-  /** As a service of the fleet: servers are provided for every module to see. */
+  /** Like a service of the fleet: servers are provided globally. */
   const start = async (
     service: string,
     strategy: Type<ProcessStrategy | IntakeStrategy>,

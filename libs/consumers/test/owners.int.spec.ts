@@ -20,7 +20,7 @@ const change = (work: BatchProcessor, changes: Partial<BatchProcessor>): BatchPr
 /** Real servers, shared with other tests. */
 const patience = 30_000;
 
-describe('offsets and their owners', () => {
+describe('projectors and the owners of their offsets', () => {
   let world: World;
   afterEach(() => world.drop(), patience);
 
@@ -38,7 +38,7 @@ describe('offsets and their owners', () => {
   };
 
   it(
-    'has one owner: who does not find what it wrote, writes nothing',
+    'have one owner: an instance that does not find what it wrote writes nothing',
     async () => {
       world = await createWorld();
       const offsets = new Offsets({ schema: 'tally_projector', topics: [topic], state: 'projection', version: 1 });
@@ -68,7 +68,7 @@ describe('offsets and their owners', () => {
   );
 
   it(
-    'folds each event once though two owners fight over every partition',
+    'fold each event once while two owners fight over every partition',
     async () => {
       world = await createWorld(Ledgers, 'ledger-projector', 2);
       await world.run();
@@ -81,7 +81,7 @@ describe('offsets and their owners', () => {
   );
 
   it(
-    'folds each event once through a rebalance in the middle of a batch',
+    'fold each event once through a rebalance in the middle of a batch',
     async () => {
       world = await createWorld(Ledgers, 'ledger-projector', 2);
       const entered = Promise.withResolvers<undefined>();
@@ -110,7 +110,7 @@ describe('offsets and their owners', () => {
         () => first.status().consumer?.state,
         (state) => state === 'rebalancing',
         5000,
-      ).catch(() => undefined); // kafkajs may tell only after the batch
+      ).catch(() => undefined); // kafkajs may report it only after the batch
       release.resolve(undefined);
       await world.happen(...times(10, () => counts(freshId(), 1, 5)).flat());
       await world.caughtUp();
@@ -126,7 +126,7 @@ describe('offsets and their owners', () => {
   );
 
   it(
-    'builds from the store while events arrive: one builds, the others wait, nothing is lost or doubled',
+    'are built from the store while events arrive: one builds, the others wait, nothing is lost or doubled',
     async () => {
       world = await createWorld(Ledgers, 'ledger-projector', 3);
       await world.keep(...times(40, () => counts(freshId(), 1, 50)).flat());
@@ -151,7 +151,7 @@ describe('offsets and their owners', () => {
   );
 
   it(
-    'builds again when the log has lost what it did not read, or is another; a new partition starts at 0',
+    'are rebuilt when the log has lost unread records, or is a different log; a new partition starts at 0',
     async () => {
       world = await createWorld(Tallies, 'tally-projector', 1);
       const first = await world.run();
@@ -188,7 +188,7 @@ describe('offsets and their owners', () => {
   );
 
   it(
-    'is rebuilt when asked, under a new epoch; a redrive waits for no builder',
+    'are rebuilt on request, under a new epoch; a redrive does not wait for a builder',
     async () => {
       world = await createWorld(Ledgers, 'ledger-projector', 1);
       const epoch = async () => (await world.rows('ledger_projector.projection'))[0]?.['epoch'];
@@ -213,7 +213,7 @@ describe('offsets and their owners', () => {
   );
 
   it(
-    'leaves rows of a newer version alone, beside which it runs, until an operator asks for its own',
+    'of a newer version that runs alongside are left alone, until an operator asks for a rebuild by the older one',
     async () => {
       world = await createWorld(Tallies, 'tally-projector', 2);
       const older = await world.run();
@@ -221,7 +221,7 @@ describe('offsets and their owners', () => {
       await until(tallied, (sum) => sum === 10);
       const newer = await world.run(() => {
         const doubled = new ProjectorBatches(DoubledTallies, { ...world.parts, catalogue: counters, kafka: world.test.kafka });
-        return change(doubled, { name: 'newer' }); // a group of its own: both are given every partition
+        return change(doubled, { name: 'newer' }); // a group of its own: both get every partition
       });
       await until(tallied, (sum) => sum === 20);
       const [parked] = counts(freshId(), 1, 1);

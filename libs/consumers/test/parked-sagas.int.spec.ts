@@ -29,7 +29,7 @@ describe('a saga', () => {
       30_000,
     );
 
-  it('that fails is parked: its inputs and its deadlines wait, all others go on; redriven, it hears them in order', async () => {
+  it('that fails is parked: its inputs and deadlines wait, all others go on; when redriven, it hears them in order', async () => {
     await world.runErrands();
     const jobId = await world.open({ deadlineMs: 300 });
     await untilTypes(jobId, 1);
@@ -42,7 +42,7 @@ describe('a saga', () => {
     expect(await typesOf(jobId)).toEqual(['PaymentRequested']);
     expect((await parked()).map(({ reason }) => reason)).toEqual(['handler-failed: spoilt', null]);
 
-    await redrive(jobId); // without a cure
+    await redrive(jobId); // with the cause not fixed
     await until(
       () => world.query<{ redrive: boolean }>('select redrive from errand_saga.parked_messages'),
       (rows) => rows.every((row) => !row.redrive),
@@ -56,7 +56,7 @@ describe('a saga', () => {
     await world.ended(jobId, other);
   }, 60_000);
 
-  it('whose deadline fails is parked, and the deadline is looked at again when it is redriven', async () => {
+  it('whose deadline fails is parked, and the deadline is handled again when it is redriven', async () => {
     await world.runErrands();
     const [unlucky, stays] = [await world.open({ amount: 13, deadlineMs: 50 }), await world.open({ amount: 14, deadlineMs: 50 })];
     const rows = await isParked(2);
@@ -73,7 +73,7 @@ describe('a saga', () => {
     await world.ended(unlucky);
   }, 60_000);
 
-  it('whose decision fails between two aggregates has stored nothing of it, nor has it harmed its neighbours in the batch', async () => {
+  it('whose decision fails between two aggregates has stored nothing of it, and has not harmed its neighbours in the batch', async () => {
     const walletId = freshId();
     await world.runErrands();
     const jobId = await world.open({ walletId, amount: 7 });
@@ -102,8 +102,8 @@ describe('a saga', () => {
     const before = await all();
     const [opened] = before as [RecordedEvent];
     await world.publish(opened, opened);
-    await world.query(`select errand_saga.begin_again()`); // and the log is read anew: all of it is known
-    await world.nudge(jobId); // after the end: means nothing
+    await world.query(`select errand_saga.begin_again()`); // and the log is read again: all of it is known
+    await world.nudge(jobId); // after the end: irrelevant
     await world.ended(await world.open());
     await until(
       () => world.query('select * from errand_saga.open_sagas'),
@@ -114,7 +114,7 @@ describe('a saga', () => {
     expect(await parked()).toEqual([]);
   }, 60_000);
 
-  it('of an event that does not say whom it concerns is parked under the own aggregate of the event, and harms no other', async () => {
+  it("whose event does not name it is parked under the event's own aggregate, and harms no other", async () => {
     await world.runErrands();
     const jobId = await world.open();
     await untilTypes(jobId, 1);

@@ -40,7 +40,7 @@ describe('the steps that an intake takes', () => {
     metadata: {},
     ...changes,
   });
-  /** Puts a step into the store as it is, and on the topic. */
+  /** Stores a step as it is, and sends it to the topic. */
   const keep = async (event: RecordedEvent) => {
     await world.query(
       `insert into event_store (event_id, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp",
@@ -64,7 +64,7 @@ describe('the steps that an intake takes', () => {
     await world.send(names.steps, { ...encode({ ...envelope, dataText: JSON.stringify(data) }), key: target });
   };
 
-  it('park with their saga and target when PostgreSQL refuses them, and their neighbours of the batch pass', async () => {
+  it('are parked with their saga and target when PostgreSQL refuses them, and their neighbours in the batch pass', async () => {
     const purseId = freshId();
     world.halt(true);
     await world.runPurses();
@@ -80,15 +80,15 @@ describe('the steps that an intake takes', () => {
     expect(await metrics.metrics()).toContain('consumer_parked_total{consumer="purse-keeper",reason="row-refused"} 1');
   }, 60_000);
 
-  it('wait in order behind the one that is parked, and follow it when it is redriven, whoever redrives', async () => {
+  it('wait in order behind the parked one, and follow it when it is redriven, by whichever instance', async () => {
     const purseId = freshId();
     const { subscription } = await world.runPurses();
     await world.runPurses();
     await world.runErrands();
-    const jobId = await world.open({ purseId, amount: 666, deadlineMs: 1 }); // asked again at once, for it was not received
+    const jobId = await world.open({ purseId, amount: 666, deadlineMs: 1 }); // asked again at once: it was not received
     await until(parked, ([row]) => row?.waiting === '1', 30_000);
     expect((await stepsOf(jobId)).map(({ type }) => type)).toEqual(['PaymentRequested', 'PaymentRequested']);
-    await redrive(purseId); // without a cure
+    await redrive(purseId); // with the cause not fixed
     await until(
       () => world.query<{ redrive: boolean }>('select redrive from purse_keeper.parked_messages'),
       (all) => all.every((each) => !each.redrive),
@@ -106,7 +106,7 @@ describe('the steps that an intake takes', () => {
     expect(subscription.status().state).toBe('running');
   }, 60_000);
 
-  it('are taken once, however often their record comes; begin_again takes none twice', async () => {
+  it('are taken once, however often their record arrives; begin_again takes none twice', async () => {
     await world.runPurses();
     await world.runErrands();
     const jobId = await world.open();
@@ -122,7 +122,7 @@ describe('the steps that an intake takes', () => {
     expect(await rows()).toHaveLength(2);
   }, 60_000);
 
-  it('that are not stored are dead letters, garbage too', async () => {
+  it('that are not stored become dead letters, and so does garbage', async () => {
     await world.runPurses();
     await world.publish(step({}));
     await world.send(names.steps, { key: 'x', value: '{' });
@@ -134,7 +134,7 @@ describe('the steps that an intake takes', () => {
     expect(await world.query('select * from purse_keeper.parked_messages')).toEqual([]);
   }, 60_000);
 
-  it('of a type or version that this build does not know are parked, and tried again by the next process', async () => {
+  it('of a type or version that this build does not know are parked, and retried by the next process', async () => {
     const aggregateId = freshId();
     const data = { target: freshId(), commandId: freshId(), attempt: 1, amount: 0 };
     const first = await world.runPurses();

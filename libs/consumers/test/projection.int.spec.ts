@@ -7,7 +7,7 @@ import type { Outcome } from '../src/projector/outcome.ts';
 import { Counted, counts, Ledgers, Noted, recorded, Spoilt, Tallies, topic } from './counters.ts';
 import { openBench, openCore, type Bench } from './database.ts';
 
-/** A record of the log; what it holds in bytes is of no concern below the consumer. */
+/** A record of the log; its bytes do not matter below the consumer. */
 const record = (event: RecordedEvent): Arrival => {
   const message: IncomingMessage = { topic, partition: 0, offset: 0n, timestamp: 0, key: null, value: null, headers: {} };
   return { event, message };
@@ -60,7 +60,7 @@ describe('a projection, inside a transaction', () => {
     expect(await project(...events)).toMatchObject({ events: 0, duplicates: 9 });
   });
 
-  it('gives folds back exactly what they wrote: decimals, big numbers, microseconds, absent properties', async () => {
+  it('gives folds exactly what they wrote: decimals, big numbers, microseconds, absent properties', async () => {
     const exact = { amount: '1', big: '123456789012345678901234567890.000000001', at: '2026-01-02T03:04:05.000006Z' };
     const events = [recorded(id, 1, new Counted(exact)), recorded(freshId(), 1, new Counted({ amount: '2' }))];
     await bench.keep(...events);
@@ -86,7 +86,7 @@ describe('a projection, inside a transaction', () => {
     });
   });
 
-  it('takes nothing from a record that the store does not hold so: stranger, wrong aggregate, wrong version', async () => {
+  it('ignores a record that differs from the store: foreign, wrong aggregate, wrong version', async () => {
     const other = freshId();
     const events = [...counts(id, 1, 2), ...counts(other, 1, 1)];
     await bench.keep(...events);
@@ -108,12 +108,12 @@ describe('a projection, inside a transaction', () => {
 
   it.each<[string, Partial<RecordedEvent>]>([
     ['data', { data: { amount: '1000' } }],
-    ['data that can not be folded', { data: { amount: 'five' } }],
+    ['data that cannot be folded', { data: { amount: 'five' } }],
     ['type', { type: 'Noted' }],
     ['account', { metadata: { account: 'thief' } }],
     ['time', { time: '2020-01-02T03:04:05.000006Z' }],
     ['aggregate type', { aggregateType: 'Order' }],
-  ])('believes the store, not the record, where a forged one comes first with another %s', async (_, forged) => {
+  ])('trusts the store when a record with forged %s arrives first', async (_, forged) => {
     const event = recorded(id, 1, new Counted({ amount: '5' }));
     await bench.keep(event);
     const outcome = await project({ ...event, ...forged });
@@ -122,7 +122,7 @@ describe('a projection, inside a transaction', () => {
     expect(await project(event)).toMatchObject({ events: 0, duplicates: 1, foreign: [] });
   });
 
-  it('stops where it holds an event that the store does not', async () => {
+  it('stops when it holds an event that the store does not', async () => {
     const events = counts(id, 1, 3);
     await bench.keep(...events);
     await project(events[0]!, events[1]!);
@@ -133,7 +133,7 @@ describe('a projection, inside a transaction', () => {
     expect(await total()).toBe('2.00');
   });
 
-  it("parks the aggregate whose stored event can't be folded; all others move on", async () => {
+  it("parks the aggregate whose stored event can't be folded; all others go on", async () => {
     const other = freshId();
     const spoilt = recorded(id, 2, new Spoilt({ why: 'water' }));
     const events = [...counts(id, 1, 1), spoilt, ...counts(id, 3, 4), ...counts(other, 1, 2)];
@@ -185,7 +185,7 @@ describe('a projection, inside a transaction', () => {
     expect(await checkpoint()).toMatchObject({ version: 1, parked_version: 2 });
   });
 
-  it('loses nothing where two batches want the same new shared row at once', async () => {
+  it('loses nothing when two batches create the same shared row at once', async () => {
     await bench.drop();
     await open(Ledgers, 'ledger-projector');
     const streams = Array.from({ length: 8 }, () => counts(freshId(), 1, 5));
@@ -199,7 +199,7 @@ describe('a projection, inside a transaction', () => {
     expect(new Set(entries.map((row) => row['event_id'])).size).toBe(40);
   });
 
-  it("keeps others out: a reader sees exported views, a neighbour's projector nothing", async () => {
+  it('keeps others out: a reader sees only exported views, another projector nothing', async () => {
     const reader = await bench.database.dataSourceFor('query-api');
     await expect(reader.query('select * from tally_projector.progress')).resolves.toEqual([]);
     await expect(reader.query('select * from tally_projector.checkpoints')).rejects.toThrow('permission denied');

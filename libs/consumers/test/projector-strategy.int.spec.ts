@@ -11,7 +11,7 @@ import { createWorld, until, type World } from './world.ts';
 const brokerToken = Symbol('broker');
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
-/** Notes whose rows it heard of, and in which trace. */
+/** Records the notes whose rows it was told of, and the trace. */
 class Notes extends CommitListener {
   readonly heard: { projector: string; keys: readonly string[]; trace: string | undefined }[] = [];
   committed(projector: string, rows: ReadonlyMap<string, object> | undefined): void {
@@ -21,7 +21,7 @@ class Notes extends CommitListener {
   }
 }
 
-/** As a service of the fleet: servers are provided for every module to see, projectors are providers. */
+/** Like a service of the fleet: servers are provided globally, projectors are providers. */
 async function start(world: World) {
   const servers = [
     { provide: DataSource, useValue: world.dataSource },
@@ -49,7 +49,7 @@ describe('projectors of a Nest application', () => {
   let world: World;
   afterEach(() => world.drop(), 30_000);
 
-  it('are found, run, tell a listener in the trace of the event, are ready, and are drained', async () => {
+  it('are found, run, notify a listener in the trace of the event, are ready, and are drained', async () => {
     world = await createWorld();
     const { application, strategy, notes } = await start(world);
     await until(

@@ -10,7 +10,7 @@ interface Row {
   readonly event: RecordedEvent;
 }
 
-/** Publishes what the outbox holds, in order. It is never killed, so it needs none of the real one's care. */
+/** Publishes the outbox in order. It is never killed, so it needs none of the real relay's precautions. */
 export async function startRelay({ dataSource }: TestDatabase, test: TestKafka) {
   const open = () => test.kafka.openTransactional({ transactionalId: 'test-relay', writer: 'relay' });
   let producer = await open();
@@ -25,7 +25,8 @@ export async function startRelay({ dataSource }: TestDatabase, test: TestKafka) 
       try {
         await producer.send(contents);
       } catch {
-        // A broker that has just started may name another coordinator of the group than the next moment: once more, by one that asks anew.
+        // A broker that has just started may name one coordinator of the group and then another: retry once with a
+        // producer that looks it up again.
         await producer.discard();
         producer = await open();
         await producer.send(contents);

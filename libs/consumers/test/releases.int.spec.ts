@@ -7,7 +7,7 @@ import { counters, counts, recorded, Spoilt, Tallies } from './counters.ts';
 import { openBench, type Bench } from './database.ts';
 import { errandIdFor, ErrandProcess, errands, Job, migrations, names, Payments, type PaymentRequested } from './errands.ts';
 
-/** Below the log: no offset is moved, and none is asked of a broker. */
+/** Runs below the log: no offset is moved, and no broker is asked. */
 const kafka = undefined as never;
 const message = { topic: '', partition: 0, offset: 0n, timestamp: 0, key: null, value: null, headers: {} };
 const handle = (work: BatchProcessor, events: readonly RecordedEvent[], isolated = false): Promise<void> =>
@@ -26,7 +26,7 @@ interface Parked {
   redrive: boolean;
 }
 
-describe('what is parked', () => {
+describe('a parked message', () => {
   let database: TestDatabase;
   const stores: PostgresEventStore[] = [];
   const open = async (
@@ -47,7 +47,7 @@ describe('what is parked', () => {
     await database.drop();
   });
 
-  /** Steps of one saga for one purse, in the store; the first is refused as long as the constraint stands. */
+  /** Stored steps of one saga for one purse; the first is refused while the constraint exists. */
   async function steps(count: number, store: PostgresEventStore): Promise<RecordedEvent[]> {
     const [sagaId, target] = [freshId(), freshId()];
     const events = Array.from({ length: count }, (_, n) => ({
@@ -78,7 +78,7 @@ describe('what is parked', () => {
     query<Parked>(`select saga_id, reason, release, redrive from ${schema}.parked_messages order by n`);
   const cure = () => query('alter table purse_keeper.payments drop constraint payments_data_check');
 
-  it('of one pair is handed over once each, in order, though several replicas redrive it at the same moment', async () => {
+  it('is handled once and in the order of its pair, even when several replicas redrive it at the same moment', async () => {
     const parts = await open('purse-keeper');
     const [first, ...others] = [1, 2, 3].map(() => intakeOf(parts)) as [IntakeBatches, IntakeBatches];
     const held = await steps(30, parts.store);
@@ -92,7 +92,7 @@ describe('what is parked', () => {
     expect(paid.map(({ step_id }) => step_id)).toEqual(held.map(({ id }) => id));
   });
 
-  it('by an older release is tried again by a newer one, and by itself; what a newer one parked an older one leaves alone', async () => {
+  it('of an older release is retried by a newer one automatically; one of a newer release is left alone by an older one', async () => {
     const parts = await open('purse-keeper');
     const [older, same, newer] = ['1.9.0', '1.10.0-rc.1', '1.10.0'].map((release) => intakeOf(parts, release)) as [
       IntakeBatches,
@@ -102,7 +102,7 @@ describe('what is parked', () => {
     const held = await steps(3, parts.store);
     await handle(older, held.slice(0, 1), true);
     await handle(older, held.slice(1));
-    await newer.poll(); // without a cure
+    await newer.poll(); // with the cause not fixed
     const again = { release: '1.10.0', redrive: false };
     expect(await parkedOf('purse_keeper')).toMatchObject([{ ...again, reason: expect.any(String) }, again, again]);
     await cure();
@@ -116,7 +116,7 @@ describe('what is parked', () => {
     expect([(await parkedOf('purse_keeper')).length, (await query('select from purse_keeper.payments')).length]).toEqual([0, 3]);
   });
 
-  it('of a saga as well', async () => {
+  it('of a saga follows the same rules', async () => {
     const desk = await open('job-desk');
     const parts = await open('errand-saga');
     const saga = { ...parts, kafka, name: 'errand-saga', topics: [names.jobs, names.purses], process: new ErrandProcess() };
@@ -145,7 +145,7 @@ describe('an aggregate that a projector has parked', () => {
   });
   afterEach(() => bench.drop());
 
-  it('is tried again by a newer release, by itself, and left alone by an older one', async () => {
+  it('is retried automatically by a newer release, and left alone by an older one', async () => {
     const id = freshId();
     const checkpoint = () => bench.checkpoint('tally_projector', id);
     const projector = async (release: string) => {
@@ -158,7 +158,7 @@ describe('an aggregate that a projector has parked', () => {
     await bench.keep(...events);
     await handle(older, events);
     expect(await checkpoint()).toMatchObject({ version: 1, parked_version: 2, parked_release: '1.9.0' });
-    await newer.poll(); // without a cure
+    await newer.poll(); // with the cause not fixed
     expect(await checkpoint()).toMatchObject({ parked_version: 2, parked_release: '1.10.0' });
     await bench.database.dataSource.query('update tally_projector.checkpoints set redrive = true');
     await older.poll();

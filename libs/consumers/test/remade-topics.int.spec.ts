@@ -5,14 +5,14 @@ import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
 import { names } from './errands.ts';
 import { createWorld, until, type World } from './world.ts';
 
-describe('a topic that was deleted and made anew, and holds more records than the old one had', () => {
+describe('a topic that was deleted and recreated, and holds more records than the old one', () => {
   let worlds: (World | ErrandWorld)[] = [];
   afterEach(async () => {
     await Promise.all(worlds.map((each) => each.drop()));
     worlds = [];
   }, 30_000);
 
-  /** A broker that has no ids of topics. */
+  /** A broker without topic ids. */
   const withoutIds = (kafka: KafkaClient): KafkaClient => {
     const reads = ['otherLogs', 'startOffsets', 'endOffsets', 'clusterId', 'runConsumer', 'deadLetter', 'marksBefore'] as const;
     const bound = Object.fromEntries(reads.map((name) => [name, (kafka[name] as () => unknown).bind(kafka)]));
@@ -43,7 +43,7 @@ describe('a topic that was deleted and made anew, and holds more records than th
     await until(total, (sum) => sum === 12);
   });
 
-  it('halts a saga and an intake, which say so, until an operator lets them begin again', async () => {
+  it('halts a saga and an intake, with the reason, until an operator lets them begin again', async () => {
     const world = await createErrandWorld(1);
     worlds.push(world);
     const [saga, purses] = [await world.runErrands(), await world.runPurses()];
@@ -61,8 +61,8 @@ describe('a topic that was deleted and made anew, and holds more records than th
       (all) => all.every(({ state }) => state === 'stopped'),
     );
     expect(reasons.map(({ reason }) => reason)).toEqual([
-      expect.stringContaining(`${names.jobs}/0: the log is not the one that the offsets count in`),
-      expect.stringContaining(`${names.steps}/0: the log is not the one that the offsets count in`),
+      expect.stringContaining(`${names.jobs}/0: the log is not the one the offsets refer to`),
+      expect.stringContaining(`${names.steps}/0: the log is not the one the offsets refer to`),
     ]);
     for (const schema of ['errand_saga', 'purse_keeper'])
       await world.query(`select ${schema}.begin_again(now() - interval '1 hour')`);

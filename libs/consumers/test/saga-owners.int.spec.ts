@@ -5,7 +5,7 @@ import { until } from './world.ts';
 const change = (work: BatchProcessor, changes: Partial<BatchProcessor>): BatchProcessor =>
   Object.assign(Object.create(work) as BatchProcessor, { open: () => work.open() }, changes);
 
-describe('several instances of a process and of those whom it asks', () => {
+describe('several instances of a process and of the consumers that it asks', () => {
   let world: ErrandWorld;
   beforeEach(async () => {
     world = await createErrandWorld(2);
@@ -13,7 +13,7 @@ describe('several instances of a process and of those whom it asks', () => {
   afterEach(() => world.drop(), 30_000);
 
   const open = (count: number) => Promise.all(Array.from({ length: count }, () => world.open()));
-  /** Each job: one step, one payment, one end. The database sorts letters of either case together. */
+  /** Each job: one step, one payment, one end. The database's collation ignores case. */
   const expectEachOnce = async (jobs: readonly string[]): Promise<void> => {
     await world.ended(...jobs);
     const counts = await world.query<{ type: string; n: number }>(
@@ -25,7 +25,7 @@ describe('several instances of a process and of those whom it asks', () => {
     );
   };
 
-  it('decide each thing once though two owners fight over every partition', async () => {
+  it('decide everything once while two owners fight over every partition', async () => {
     const zombie = (name: string) => (work: BatchProcessor) => change(work, { name });
     await Promise.all([world.runErrands(), world.runPurses()]);
     await Promise.all([world.runErrands(zombie('errand-zombie')), world.runPurses({ around: zombie('purse-zombie') })]);
@@ -34,7 +34,7 @@ describe('several instances of a process and of those whom it asks', () => {
     await expectEachOnce(jobs);
   }, 60_000);
 
-  it('decide each thing once through a rebalance in the middle of a batch', async () => {
+  it('decide everything once through a rebalance in the middle of a batch', async () => {
     const entered = Promise.withResolvers<undefined>();
     const release = Promise.withResolvers<undefined>();
     const first = await world.runErrands((work) =>
@@ -58,7 +58,7 @@ describe('several instances of a process and of those whom it asks', () => {
       () => first.subscription.status().consumer?.state,
       (state) => state === 'rebalancing',
       1500,
-    ).catch(() => undefined); // kafkajs may tell only after the batch
+    ).catch(() => undefined); // kafkajs may report it only after the batch
     release.resolve(undefined);
     jobs.push(...(await open(20)));
     await expectEachOnce(jobs);

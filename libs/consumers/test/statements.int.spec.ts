@@ -2,11 +2,11 @@ import type { BatchProcessor, RecordBatch } from '@tradecore/consumers';
 import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
 import { until } from './world.ts';
 
-describe('the transactions of a batch', () => {
+describe('the transaction of a batch', () => {
   let world: ErrandWorld;
   afterEach(() => world.drop(), 30_000);
 
-  it('are one for all its records; what means nothing costs none, and its offset is stored all the same', async () => {
+  it('covers all its records; irrelevant records cost none, and their offset is still stored', async () => {
     world = await createErrandWorld(1);
     world.halt(true);
     const jobs = await Promise.all(Array.from({ length: 40 }, () => world.open()));
@@ -25,7 +25,7 @@ describe('the transactions of a batch', () => {
     const transactions = batches.saga.length;
     expect(batches.saga.reduce((sum, count) => sum + count, 0)).toBe(80);
     expect(Math.max(...batches.saga)).toBeGreaterThan(5);
-    // The ends of jobs, and the ends of errands, mean nothing to either.
+    // The ends of jobs and of errands are irrelevant to both.
     const stored = async (schema: string) =>
       (await world.query<{ n: string }>(`select sum(next_offset) as n from ${schema}.offsets`))[0]?.n;
     const end = async (...topics: string[]) => {

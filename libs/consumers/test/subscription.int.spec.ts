@@ -32,7 +32,7 @@ describe('a subscription', () => {
   };
 
   it(
-    'brings rows up as events happen, and tells the group how far it is',
+    'updates rows as events happen, and commits its progress to the group',
     async () => {
       world = await createWorld();
       const subscription = await world.run();
@@ -52,7 +52,7 @@ describe('a subscription', () => {
   );
 
   it(
-    'fills gaps, skips duplicates, and takes a stranger to the dead letters',
+    'fills gaps, skips duplicates, and sends a foreign record to the dead letters',
     async () => {
       world = await createWorld();
       await running(await world.run());
@@ -70,7 +70,7 @@ describe('a subscription', () => {
     patience,
   );
 
-  it('lets no garbage stop a partition or touch an aggregate that is whole in the store', async () => {
+  it('lets no garbage stop a partition or touch an aggregate that is intact in the store', async () => {
     world = await createWorld();
     const subscription = await world.run();
     await running(subscription);
@@ -96,13 +96,13 @@ describe('a subscription', () => {
     expect(subscription.status()).toMatchObject({ state: 'running', reason: undefined });
     expect(await world.rows('tally_projector.checkpoints')).toMatchObject([{ aggregate_id: id, version, parked_version: null }]);
     await until(
-      async () => [new Set((await world.deadLetters()).map(({ key }) => String(key))).size, sent], // one may come twice under its key
+      async () => [new Set((await world.deadLetters()).map(({ key }) => String(key))).size, sent], // one may arrive twice under its key
       ([found]) => found === sent,
     );
   }, 60_000);
 
   it(
-    'takes a value just under the size limit for what it is',
+    'handles a value just under the size limit like any other',
     async () => {
       world = await createWorld();
       await running(await world.run());
@@ -121,7 +121,7 @@ describe('a subscription', () => {
   );
 
   it(
-    "parks an aggregate whose own event it can't fold, and one whose row PostgreSQL refuses; all others move on",
+    "parks an aggregate whose own event it can't fold, and one whose row PostgreSQL refuses; all others go on",
     async () => {
       world = await createWorld();
       const subscription = await running(await world.run());
@@ -146,7 +146,7 @@ describe('a subscription', () => {
   );
 
   it(
-    'stops where its model and the store disagree, says so, and goes on when an operator has mended it',
+    'stops where its model and the store disagree, says so, and resumes when an operator has fixed it',
     async () => {
       world = await createWorld();
       const subscription = await world.run();
@@ -182,7 +182,7 @@ describe('a subscription', () => {
   );
 
   it(
-    'drains: the batch in flight is finished and its offset written, nothing more is begun',
+    'drains: the batch in flight is finished and its offset written, nothing new is started',
     async () => {
       world = await createWorld(Ledgers, 'ledger-projector', 1);
       const { entered, release, gate } = gateAt(1);
@@ -205,7 +205,7 @@ describe('a subscription', () => {
   );
 });
 
-/** Holds the work's `n`-th batch inside its transaction until `release`. */
+/** Holds the `n`-th batch inside its transaction until `release`. */
 function gateAt(n: number) {
   const entered = Promise.withResolvers<undefined>();
   const released = Promise.withResolvers<undefined>();
@@ -229,7 +229,7 @@ function gateAt(n: number) {
   return { entered: entered.promise, release: () => released.resolve(undefined), gate };
 }
 
-/** Records that are no event, or no event of the store, around an event that is. */
+/** Records that are not events, or not events of the store, around one that is. */
 function garbage(own: RecordedEvent): fc.Arbitrary<OutgoingMessage> {
   const good = encoded(own);
   const header = fc.constantFrom('specversion', 'id', 'source', 'subject', 'time', 'aggregateversion', 'schemaversion');

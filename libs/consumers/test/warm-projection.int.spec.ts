@@ -65,7 +65,7 @@ describe('a projector that knows the rows and checkpoints of its last batches', 
     expect(await checkpoint()).toMatchObject({ version: 3, event_id: events[2]!.id });
   });
 
-  it('goes on from what the database holds, to the last digit and microsecond, also after events that it ignores', async () => {
+  it("continues from the database's values, to the last digit and microsecond, even after events that it ignores", async () => {
     const exact = { amount: '1', big: '123456789012345678901234567890.000000001', at: '2026-01-02T03:04:05.000006Z' };
     const events = [recorded(id, 1, new Counted(exact)), recorded(id, 2, new Noted({ text: 'x' })), ...counts(id, 3, 3)];
     await bench.keep(...events);
@@ -75,7 +75,7 @@ describe('a projector that knows the rows and checkpoints of its last batches', 
     expect(await checkpoint()).toMatchObject({ version: 3 });
   });
 
-  it('loads what it does not know, what was changed elsewhere, and what comes again', async () => {
+  it('loads what it does not know, what changed elsewhere, and what arrives again', async () => {
     const events = counts(id, 1, 6);
     await bench.keep(...events);
     await handle(events[0]!);
@@ -89,7 +89,7 @@ describe('a projector that knows the rows and checkpoints of its last batches', 
     expect([await tally(), await stored()]).toEqual(['6.00', '5']);
   });
 
-  it('believes no record: a stranger, another version, other data', async () => {
+  it('trusts no record: a foreign one, another version, other data', async () => {
     const events = counts(id, 1, 2);
     await bench.keep(...events);
     expect(await handle(recorded(freshId(), 1, new Counted({ amount: '1000' })))).toBe(false);
@@ -97,7 +97,7 @@ describe('a projector that knows the rows and checkpoints of its last batches', 
     expect(await handle({ ...events[1]!, id: freshId() })).toBe(false);
     expect(await handle({ ...events[1]!, data: { amount: '1000' } })).toBe(false);
     expect(letters).toHaveLength(3);
-    expect([await tally(), await stored()]).toEqual(['2.00', '4']); // the last was the store's own event after all
+    expect([await tally(), await stored()]).toEqual(['2.00', '4']); // the last one was the stored event
     const later = counts(id, 3, 4);
     await bench.keep(...later);
     expect(await handle({ ...later[0]!, metadata: { account: 'thief' } })).toBe(false);
@@ -105,7 +105,7 @@ describe('a projector that knows the rows and checkpoints of its last batches', 
     expect([letters.length, await tally()]).toEqual([4, '4.00']);
   });
 
-  it('parks as ever, and knows a parked aggregate no more until it is redriven', async () => {
+  it('parks as usual, and forgets a parked aggregate until it is redriven', async () => {
     const events = [...counts(id, 1, 1), recorded(id, 2, new Spoilt({ why: 'water' })), ...counts(id, 3, 3)];
     await bench.keep(...events);
     expect(await handle(events[0]!)).toBe(true);
@@ -115,7 +115,7 @@ describe('a projector that knows the rows and checkpoints of its last batches', 
     expect(await redrive(Tallies, id, bench.parts)).toMatchObject({ events: 0 });
   });
 
-  it('writes nothing for an owner that is none any more', async () => {
+  it('writes nothing for an owner that has lost its offsets', async () => {
     const events = counts(id, 1, 1);
     await bench.keep(...events);
     await bench.database.dataSource.query('update tally_projector.offsets set owner = gen_random_uuid()');

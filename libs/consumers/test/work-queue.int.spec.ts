@@ -10,7 +10,7 @@ import { DataSource } from 'typeorm';
 const done: WorkHandler = () => Promise.resolve(() => Promise.resolve({ done: true }));
 const migrations = [workMigration({ number: 299, service: 'broker-gateway' })];
 
-/** A promise and what fulfils it. */
+/** A promise and the function that resolves it. */
 function gate() {
   let open: () => void = () => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
@@ -62,7 +62,7 @@ describe('a work queue', () => {
     expect(seen).toEqual([kept]);
   });
 
-  it('goes round while the server has vanished without a word, and handles what is there when it is back', async () => {
+  it('keeps trying while the server is silently gone, and handles its rows when it is back', async () => {
     const proxy = await CuttingProxy.before(database.url);
     const url = proxy.urlFor(database.urlFor('broker-gateway'));
     const extra = { ...poolLimits(150), query_timeout: 150, connectionTimeoutMillis: 150 };
@@ -88,7 +88,7 @@ describe('a work queue', () => {
     await proxy.close();
   });
 
-  it('has at most as many rows in hand as it has workers, and a slow one holds up no other', async () => {
+  it('has at most as many rows in progress as workers, and a slow one does not hold up others', async () => {
     const { opened, open } = gate();
     const keys = Array.from({ length: 12 }, freshId);
     let [inHand, most] = [0, 0];
@@ -113,7 +113,7 @@ describe('a work queue', () => {
     expect(most).toBeLessThanOrEqual(3);
   });
 
-  it('handles once more what was requested while it was in hand', async () => {
+  it('handles a row once more when it was requested while in progress', async () => {
     const { opened, open } = gate();
     let times = 0;
     const work = queue(async (item) => {
@@ -131,7 +131,7 @@ describe('a work queue', () => {
     expect(times).toBe(2);
   });
 
-  it('lets lanes take turns, however much one of them puts, and what is urgent goes a turn ahead', async () => {
+  it('lets lanes take turns, however many rows one of them has, and urgent rows go one turn ahead', async () => {
     const seen: string[] = [];
     const names = new Map<string, string>();
     const put = async (lane: string, count: number, urgent = false) => {
@@ -155,13 +155,13 @@ describe('a work queue', () => {
     const floods = [...(await put('a', 30)), ...(await put('a', 20))];
     work.start();
     await until(() => seen.length === 55);
-    // The next one may have been claimed before.
+    // The next row may have been claimed before.
     expect(seen.slice(10, 12)).toContain('a!');
     const [first, second] = [seen.indexOf('b'), seen.lastIndexOf('b')];
     expect([first, seen.indexOf('c'), seen.lastIndexOf('a!')].every((at) => at < 18)).toBe(true);
     expect(second).toBeGreaterThan(first + 1);
     expect(second).toBeLessThan(18);
-    // Rows that rested are asked for all at once: they take turns like new ones.
+    // Resting rows requested all at once take turns like new ones.
     seen.length = 0;
     await until(async () => (await rows()).every(({ due_at, claim }) => due_at === Infinity && claim === null));
     await work.stop();
@@ -170,7 +170,7 @@ describe('a work queue', () => {
     work.start();
     await until(() => seen.includes('d'));
     expect(seen.indexOf('d')).toBeLessThan(4);
-    // So do rows that waited for their time, each put when no other one was due.
+    // So do rows that waited for their time, each put when no other row was due.
     await work.stop();
     await dataSource.query(`update broker_gateway.work set turn = 1, claim = null, due_at = now() + interval '1 hour'`);
     await work.makeAllDue();
@@ -181,7 +181,7 @@ describe('a work queue', () => {
     expect(seen.indexOf('e')).toBeLessThan(8);
   });
 
-  it('begins no more than there is room for', async () => {
+  it('starts no more rows than there is room for', async () => {
     let room = 0;
     const seen: string[] = [];
     const work = queue(
@@ -208,7 +208,7 @@ describe('a work queue', () => {
     expect(seen).toHaveLength(2);
   });
 
-  it('gives a key to one process at a time, and to another one when the claim of the first runs out', async () => {
+  it("gives a key to one process at a time, and to another when the first one's claim expires", async () => {
     const { opened, open } = gate();
     const seen: string[] = [];
     const first = queue(
@@ -228,17 +228,17 @@ describe('a work queue', () => {
       return done(item);
     });
     second.start();
-    // Renewed claims outlive their lease: three of them, and no other process has it.
+    // Renewed claims outlive their lease: after three leases no other process has the row.
     await new Promise((resolve) => setTimeout(resolve, 900));
     expect(seen).toEqual(['first']);
-    // As after kill -9: nothing renews.
+    // Like kill -9: nothing renews.
     Reflect.get(first, 'renewing').close();
     await until(async () => (await rows()).length === 0);
     expect(seen).toEqual(['first', 'taken over']);
     open();
   });
 
-  it('takes nothing of a call whose claim has run out', async () => {
+  it('discards the result of a call whose claim has expired', async () => {
     const { opened, open } = gate();
     const work = queue(async () => {
       await opened;
@@ -258,7 +258,7 @@ describe('a work queue', () => {
     expect(await rows()).toMatchObject([{ key, claim: other, state: {} }]);
   });
 
-  it('settles by the taking: who had the row before, whose claim has run out, settles nothing with its old state', async () => {
+  it('settles by the latest claim: a former holder, whose claim has expired, settles nothing with its old state', async () => {
     const rowsOf = new WorkRows('broker_gateway');
     const alone = outsideTransaction(dataSource);
     const key = freshId();
@@ -275,7 +275,7 @@ describe('a work queue', () => {
     expect(await rows()).toMatchObject([{ state: { by: 'second' }, claim: null }]);
   });
 
-  it('takes rows that are put claimed without a look at the table, once, and gives back what no worker is free for', async () => {
+  it('takes rows put as claimed once, without reading the table, and gives back those without a free worker', async () => {
     const { opened, open } = gate();
     const seen: string[] = [];
     const work = queue(
@@ -296,11 +296,11 @@ describe('a work queue', () => {
     );
     expect(items.map(({ key, attempts }) => [key, attempts])).toEqual(keys.slice(0, 2).map((key) => [key, 1]));
     const other = queue(done);
-    other.start(); // finds but the one that is free
+    other.start(); // finds only the free one
     await until(async () => (await rows()).length === 2);
     work.begin(items);
     expect(work.busy).toBe(2);
-    const again = await dataSource.transaction((tx) => work.putClaimed(tx, [{ key: keys[0]! }])); // in hand: once more, later
+    const again = await dataSource.transaction((tx) => work.putClaimed(tx, [{ key: keys[0]! }])); // in progress: once more, later
     expect(again).toEqual([]);
     open();
     await until(async () => (await rows()).length === 0);
@@ -308,11 +308,11 @@ describe('a work queue', () => {
     work.begin([]);
   });
 
-  it('tries again after a failure, later each time, with its state', async () => {
+  it('retries after a failure, later each time, with its state', async () => {
     const attempts: unknown[] = [];
     const work = queue(async ({ attempts: n, state }) => {
       attempts.push([n, state]);
-      if (n < 4 && state['step'] === undefined) throw new Error('the outside world is away');
+      if (n < 4 && state['step'] === undefined) throw new Error('the outside world is unavailable');
       return async () => (state['step'] ? { done: true } : { again: 1, state: { step: 2 } });
     });
     await work.put(dataSource, [{ key: freshId() }]);
@@ -327,7 +327,7 @@ describe('a work queue', () => {
     ]);
   });
 
-  it('leaves a row alone that waits for a request, until there is one', async () => {
+  it('leaves a row that waits for a request alone until there is one', async () => {
     let times = 0;
     const work = queue(async () => {
       times += 1;
@@ -343,7 +343,7 @@ describe('a work queue', () => {
     expect(times).toBe(2);
   });
 
-  it('finishes what is in hand when it is stopped, and takes nothing more', async () => {
+  it('finishes the rows in progress when it is stopped, and takes nothing more', async () => {
     const { opened, open } = gate();
     const work = queue(
       async (item) => {

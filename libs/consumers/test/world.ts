@@ -5,27 +5,27 @@ import { ProjectorBatches, Subscription, type ProjectorClass, type BatchProcesso
 import { counters, declarations, Tallies, topic } from './counters.ts';
 import { openBench, type Bench } from './database.ts';
 
-/** A database and a broker; events go into both, as the store and the relay would put them there. */
+/** A database and a broker; events are put into both, as the store and the relay would. */
 export interface World extends Bench {
   readonly test: TestKafka;
-  /** Puts events into the store, then on the topic. */
+  /** Stores events, then sends them to the topic. */
   happen(...events: RecordedEvent[]): Promise<void>;
-  /** Puts events on the topic, whatever the store holds. */
+  /** Sends events to the topic, whatever the store holds. */
   publish(...events: RecordedEvent[]): Promise<void>;
-  /** Puts records on the topic, whatever they are. */
+  /** Sends arbitrary records to the topic. */
   send(...messages: OutgoingMessage[]): Promise<void>;
-  /** Runs a projector as one process would; `around` may do something to its work. */
+  /** Runs a projector as one process would; `around` may wrap its batches. */
   run(around?: (work: BatchProcessor) => BatchProcessor, kafka?: KafkaClient): Promise<Subscription>;
   deadLetters(): Promise<IncomingMessage[]>;
   /** Sum of all offsets. */
   offset(): Promise<bigint>;
   /** Sum of the ends of the log. */
   end(): Promise<bigint>;
-  /** Waits until the model holds every event of the store, but for parked aggregates. */
+  /** Waits until the model holds every stored event, except those of parked aggregates. */
   caughtUp(): Promise<void>;
 }
 
-/** Waits for a condition; throws with what was found last. */
+/** Waits for a condition; throws with the last value found. */
 export async function until<T>(look: () => Promise<T> | T, isDone: (found: T) => boolean, withinMs = 15_000): Promise<T> {
   const end = Date.now() + withinMs;
   for (;;) {
@@ -41,7 +41,7 @@ export async function until<T>(look: () => Promise<T> | T, isDone: (found: T) =>
 
 const sum = (offsets: ReadonlyMap<number, bigint>): bigint => [...offsets.values()].reduce((total, each) => total + each, 0n);
 
-/** Makes a world for one projector. */
+/** Creates a world for one projector. */
 export async function createWorld(
   projector: ProjectorClass = Tallies,
   service = 'tally-projector',
@@ -64,7 +64,8 @@ export async function createWorld(
     const [row] = await bench.database.dataSource.query(`select coalesce(sum(next_offset), -1) as sum from ${schema}.offsets`);
     return BigInt((row as { sum: string }).sum);
   };
-  // Not by offsets: a transaction's end is acknowledged before its markers are written, so that the log's stable end lags behind.
+  // Not by offsets: a transaction's end is acknowledged before its markers are written, so that the log's stable end
+  // lags behind.
   const behind = () =>
     bench.database.dataSource.query(
       `select s.aggregate_id, s.version, g.version as held

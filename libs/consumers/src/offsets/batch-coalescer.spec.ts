@@ -2,8 +2,8 @@ import { BatchCoalescer } from './batch-coalescer.ts';
 
 const together = [64, () => 1] as const;
 
-describe('what arrives together', () => {
-  it('runs as one, and what arrives meanwhile as the next', async () => {
+describe('items that arrive together', () => {
+  it('run as one batch; later arrivals form the next one', async () => {
     const runs: (readonly number[])[] = [];
     const gate = Promise.withResolvers<void>();
     const coalescer = new BatchCoalescer<number, number>(
@@ -25,7 +25,7 @@ describe('what arrives together', () => {
     ]);
   });
 
-  it('runs one by one when the run of all failed, and only the faulty one fails', async () => {
+  it('run one by one when the joint run fails, and only the faulty one fails', async () => {
     const done: number[] = [];
     const coalescer = new BatchCoalescer<number, number>(
       async (items) => {
@@ -40,7 +40,7 @@ describe('what arrives together', () => {
     expect(done).toEqual([1, 3]);
   });
 
-  it('is cut to the limit of a run', async () => {
+  it('are split at the limit of a run', async () => {
     const runs: number[] = [];
     const coalescer = new BatchCoalescer<number, number>(
       async (items) => {

@@ -1,4 +1,4 @@
-/** An item with those who wait for what becomes of it. */
+/** An item and the callers that wait for its result. */
 interface Waiting<T, R> {
   readonly item: T;
   readonly done: (result: R) => void;
@@ -6,17 +6,17 @@ interface Waiting<T, R> {
 }
 
 /**
- * Runs together what arrives together, one run at a time: batches of several partitions, which one fetch brings, share a transaction and its
- * commit, for most batches hold one event and the transaction around it is most of the work. When a run of several fails, each runs alone,
- * so that one's fault stays its own.
+ * Runs items that arrive together as one batch, one run at a time. Batches of several partitions from one fetch share a
+ * transaction and its commit, because most batches hold one event and the transaction is most of the work. When a run
+ * of several items fails, each item runs alone, so that a fault affects only its own item.
  */
 export class BatchCoalescer<T, R = void> {
   #waiting: Waiting<T, R>[] = [];
   #isRunning = false;
 
   /**
-   * `run` does the items whole or not at all and resolves with a result for each. A run takes items of at most `limit` together, by their
-   * `weight`; a heavier one comes alone.
+   * `run` processes all items or none and resolves with a result for each. A run takes items up to a total `weight` of
+   * `limit`; a heavier item runs alone.
    */
   constructor(
     private readonly run: (items: readonly [T, ...T[]]) => Promise<readonly R[]>,
@@ -24,7 +24,7 @@ export class BatchCoalescer<T, R = void> {
     private readonly weight: (item: T) => number,
   ) {}
 
-  /** Resolves when the item was done; rejects with why it was not. */
+  /** Resolves when the item is done; rejects with the reason when it is not. */
   add(item: T): Promise<R> {
     return new Promise((done, failed) => {
       this.#waiting.push({ item, done, failed });
@@ -34,7 +34,7 @@ export class BatchCoalescer<T, R = void> {
 
   async #drain(): Promise<void> {
     this.#isRunning = true;
-    // What one fetch brought is added within one turn of the event loop.
+    // The batches of one fetch are added within one turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
       const some = this.#waiting.splice(0, this.#share());
@@ -43,14 +43,14 @@ export class BatchCoalescer<T, R = void> {
     this.#isRunning = false;
   }
 
-  /** How many of those that wait make a run. */
+  /** How many waiting items make up the next run. */
   #share(): number {
     let total = 0;
     const tooMany = this.#waiting.findIndex(({ item }) => (total += this.weight(item)) > this.limit);
     return tooMany === -1 ? this.#waiting.length : Math.max(1, tooMany);
   }
 
-  /** False when none of it was done. */
+  /** False when nothing was done. */
   async #attempt(some: readonly Waiting<T, R>[]): Promise<boolean> {
     try {
       const results = await this.run(some.map(({ item }) => item) as [T, ...T[]]);

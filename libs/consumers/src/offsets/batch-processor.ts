@@ -9,52 +9,52 @@ export interface EventRecord {
   readonly message: IncomingMessage;
 }
 
-/** A record that could not be handled, and what is said about it. */
+/** A record that could not be handled, and why. */
 export interface DeadLetter {
   readonly message: IncomingMessage;
   readonly note: Omit<DeadLetterNote, 'group'>;
 }
 
-/** Records of one partition or several, to be handled in one transaction that also moves their offsets. */
+/** Records of one or more partitions, to be handled in one transaction that also moves their offsets. */
 export interface RecordBatch {
   readonly records: readonly EventRecord[];
-  /** It is one record, and it can't be handled: a value of it was refused just now. */
+  /** A single record that could not be handled just now: one of its values was refused. */
   readonly isolated: boolean;
   /** Locks and moves the offsets: the first statement of the transaction. Throws `OffsetLost`, `ProjectionStopped`. */
   moveOffsets(tx: Transaction): Promise<void>;
-  /** The same as a part of a larger statement. */
+  /** The same, as part of a larger statement. */
   readonly move: MoveStatement;
-  /** Sends dead letters: awaited before the commit, and never while heads of aggregates are locked. */
+  /** Sends dead letters. Awaited before the commit, and never while aggregate heads are locked. */
   deadLetter(letters: readonly DeadLetter[]): Promise<void>;
 }
 
-/** What a subscription does with its records: a projector, a process and an intake are kinds of it. */
+/** What a subscription does with its records. Projectors, processes and intakes are batch processors. */
 export interface BatchProcessor {
-  /** Name of the consumer group; without namespace. */
+  /** Name of the consumer group, without namespace. */
   readonly name: string;
   readonly topics: readonly string[];
-  /** Where its offsets are kept, */
+  /** The schema that holds its offsets, */
   readonly schema: string;
-  /** and the table there whose one row says on which log they are and whether it is stopped. */
+  /** and the table in it whose single row names the log and says whether the consumer is stopped. */
   readonly state: 'projection' | 'consumer';
-  /** Of the fold, where there is one. */
+  /** Version of the fold, if there is one. */
   readonly version?: number | undefined;
-  /** Records of one transaction at most. */
+  /** Maximum number of records in one transaction. */
   readonly maxRecords: number;
   /** Called once before the first record. */
   open(): Promise<void>;
   /**
-   * Ids of the aggregates that a record concerns. `undefined`: it means nothing and costs no transaction; its offset moves with the next batch
-   * that writes, or after a second.
+   * Ids of the aggregates that a record concerns. `undefined`: the record is irrelevant and costs no transaction; its
+   * offset moves with the next batch that writes, or after a second.
    */
   idsOf(event: RecordedEvent): readonly string[] | undefined;
   /**
-   * Handles records in a transaction; resolves when it is committed. Whatever it throws has changed nothing; `Busy`: the record comes again
-   * later, others of its partition before it.
+   * Handles records in one transaction; resolves after the commit. If it throws, nothing has changed. `Busy`: the
+   * record is retried later, and other records of its partition may overtake it.
    */
   handle(batch: RecordBatch): Promise<void>;
-  /** Called every two seconds while it runs: for what operators ask. */
+  /** Called every two seconds while it runs, to handle operator requests. */
   poll(): Promise<void>;
-  /** Makes offsets usable, on this log. False when another instance is at it. */
+  /** Makes offsets usable on this log. False when another instance is doing so. */
   build(unusable: UnusableOffset, log: Log): Promise<boolean>;
 }

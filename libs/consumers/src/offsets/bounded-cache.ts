@@ -1,4 +1,4 @@
-/** A map that forgets what was set longest ago when it is full. */
+/** A map that drops its oldest entry when it is full. */
 export class BoundedCache<K, V> {
   readonly #map = new Map<K, V>();
 
@@ -18,7 +18,7 @@ export class BoundedCache<K, V> {
     this.#map.delete(key);
   }
 
-  /** Takes a value out. */
+  /** Removes a value and returns it. */
   take(key: K): V | undefined {
     const value = this.#map.get(key);
     this.#map.delete(key);

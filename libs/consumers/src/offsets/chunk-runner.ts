@@ -18,32 +18,35 @@ import type { Move, Offsets } from './offsets.ts';
 import { inTraceOf } from './traces.ts';
 import { inTransaction } from './transaction.ts';
 
-/** What a runner works with. */
+/** The dependencies of a runner. */
 export interface ChunkRunnerParts {
   readonly dataSource: DataSource;
   readonly kafka: KafkaClient;
   readonly offsets: Offsets;
-  /** Names this consumer in the rows of its offsets. */
+  /** Identifies this consumer in its offset rows. */
   readonly owner: string;
-  /** Called with each offset that was reached. */
+  /** Called with each offset reached. */
   readonly reached: (position: TopicPartition & { readonly nextOffset: bigint }) => void;
 }
 
 const log = logger('consumers');
-/** Dead letters on their way at the same time: they travel together, and a batch of nothing but garbage must not take long. */
+/** Dead letters sent concurrently: they travel together, so that a batch of nothing but garbage does not take long. */
 const lettersAtOnce = 200;
-/** What means nothing moves its offset with the next batch that writes, or after this long. */
+/** Offsets of irrelevant records are stored with the next batch that writes, or after this delay. */
 const flushAfterMs = 1000;
-/** What was put back, for a lock that another transaction has, comes again after this long. */
+/** A record put back because another transaction holds its lock is retried after this delay. */
 const putBackMs = 50;
 
-/** Runs the chunks of an owner's partitions: those that come together in one transaction, those with a fault one record at a time. */
+/**
+ * Runs the chunks of an owner's partitions: chunks that arrive together share a transaction; faulty ones run record by
+ * record.
+ */
 export class ChunkRunner {
-  /** By partition: the offset as this owner last stored it, */
+  /** By partition: the offset that this owner last stored, */
   private readonly stored = new Map<string, bigint>();
-  /** where it is: what means nothing is not stored at once, */
+  /** the offset reached (irrelevant records are not stored at once), */
   private readonly reached = new Map<string, bigint>();
-  /** the last record before that, and the id that the topic had when the partition was claimed. */
+  /** the last record before it, and the topic's id when the partition was claimed. */
   private readonly last = new Map<string, IncomingMessage>();
   private readonly topicIds = new Map<string, string | undefined>();
   private readonly coalescer: BatchCoalescer<Chunk, Chunk | undefined>;
@@ -62,7 +65,7 @@ export class ChunkRunner {
     );
   }
 
-  /** Partitions were claimed at these offsets, in a log whose topics have these ids. */
+  /** Partitions were claimed at these offsets, in a log with these topic ids. */
   claimed(offsets: ReadonlyMap<string, bigint>, topicIds: ReadonlyMap<string, string>): void {
     for (const [key, offset] of offsets) {
       this.topicIds.set(key, topicIds.get(partitionOf(key).topic));
@@ -72,14 +75,14 @@ export class ChunkRunner {
     }
   }
 
-  /** Where a partition is. Throws `OffsetLost` when it was never claimed. */
+  /** The offset of a partition. Throws `OffsetLost` when it was never claimed. */
   offsetOf(key: string): bigint {
     const offset = this.reached.get(key);
     if (offset === undefined) throw new OffsetLost(`${key} was never claimed`);
     return offset;
   }
 
-  /** Handles a chunk, and what of it was put back, until nothing is left. */
+  /** Handles a chunk, then whatever was put back, until nothing is left. */
   async finish(chunk: Chunk, signal: AbortSignal): Promise<void> {
     if (isEmpty(chunk)) return this.pass(chunk);
     for (let rest = await this.coalescer.add(chunk); rest; rest = await this.coalescer.add(rest)) {
@@ -88,18 +91,21 @@ export class ChunkRunner {
     }
   }
 
-  /** Nothing in it means anything: where the partition goes on is stored later. */
+  /** No record in the chunk is relevant: its offset is stored later. */
   private pass({ to, last, topic, partition }: Chunk): void {
     this.reached.set(partitionKey({ topic, partition }), to);
     if (last) this.last.set(partitionKey({ topic, partition }), last);
     this.parts.reached({ topic, partition, nextOffset: to });
     this.flushing ??= setTimeout(() => {
       this.flushing = undefined;
-      this.flush().catch((error: unknown) => log.debug({ err: error }, 'offsets of what means nothing were not stored'));
+      this.flush().catch((error: unknown) => log.debug({ err: error }, 'offsets of irrelevant records were not stored'));
     }, flushAfterMs).unref();
   }
 
-  /** Stores where partitions are that only met what means nothing. Each on its own: one that is another's by now must not hold up the rest. */
+  /**
+   * Stores the offsets of partitions that met only irrelevant records. Each separately: one lost to another owner must
+   * not block the rest.
+   */
   async flush(): Promise<void> {
     clearTimeout(this.flushing);
     this.flushing = undefined;
@@ -118,17 +124,18 @@ export class ChunkRunner {
     try {
       await this.commit(chunks);
     } catch (error) {
-      // Of several partitions each runs alone first, so that only the one with the fault goes one by one.
+      // With several partitions, each runs alone first, so that only the faulty one is retried record by record.
       if (others.length > 0 || !(isFaultOfOne(error) || error instanceof Busy)) throw error;
-      log.warn({ err: error, batch: partitionKey(first) }, 'a batch goes one by one');
+      log.warn({ err: error, batch: partitionKey(first) }, 'a batch failed: handling its records one by one');
       return [await this.oneByOne(first)];
     }
     return chunks.map(() => undefined);
   }
 
   /**
-   * Each record in a transaction of its own: the one at fault is parked, the one whose aggregates are locked by others is put back, with all
-   * others that concern them. Resolves with what was put back; the offset stands before it.
+   * Handles each record in its own transaction. The faulty one is parked; one whose aggregates are locked by others is
+   * put back, with all later records of those aggregates. Resolves with the records put back; the offset stays before
+   * them.
    */
   private async oneByOne(chunk: Chunk): Promise<Chunk | undefined> {
     const putBack: EventRecord[] = [];
@@ -189,7 +196,7 @@ export class ChunkRunner {
     this.parts.reached({ topic, partition, nextOffset: to });
   }
 
-  /** One for each partition, from what is stored. */
+  /** One move for each partition, from the stored offset. */
   private movesOf(chunks: readonly Chunk[]): Move[] {
     const moves = new Map<string, Move>();
     for (const { topic, partition, to, last } of chunks) {

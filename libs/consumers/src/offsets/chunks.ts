@@ -1,17 +1,17 @@
 import { decode, Undecodable, type Batch, type IncomingMessage, type TopicPartition } from '@tradecore/messaging';
 import type { BatchProcessor, DeadLetter, EventRecord } from './batch-processor.ts';
 
-/** A part of a partition's log that is handled in one transaction. */
+/** A part of a partition's log, handled in one transaction. */
 export interface Chunk extends TopicPartition {
   /** The offset after it. */
   readonly to: bigint;
-  /** The last record before that, whatever it is. */
+  /** The last record before `to`, relevant or not. */
   readonly last?: IncomingMessage | undefined;
   readonly records: readonly EventRecord[];
   readonly deadLetters: readonly DeadLetter[];
 }
 
-/** Cuts a batch, from an offset on, into chunks of at most `maxRecords` records that mean something; the last may be empty. */
+/** Cuts a batch, from an offset on, into chunks of at most `maxRecords` relevant records; the last may be empty. */
 export function chunksOf(batch: Batch, from: bigint, processor: Pick<BatchProcessor, 'idsOf' | 'maxRecords'>): Chunk[] {
   const { topic, partition } = batch;
   const chunks: Chunk[] = [];
@@ -34,7 +34,7 @@ export function chunksOf(batch: Batch, from: bigint, processor: Pick<BatchProces
   return chunks;
 }
 
-/** Whether a chunk has nothing to do but to move its offset. */
+/** Whether a chunk only has to move its offset. */
 export const isEmpty = ({ records, deadLetters }: Chunk): boolean => records.length + deadLetters.length === 0;
 
 const undecodable = (message: IncomingMessage, { reason, detail }: Undecodable): DeadLetter => ({

@@ -10,18 +10,18 @@ const compared = [
   ...(['correlationId', 'causationId', 'sagaId'] as const),
 ];
 
-/** What folds and decisions see of an event. The trace alone is not compared: it is nobody's fact. */
+/** What folds and decisions see of an event. The trace is not compared: it is not a fact. */
 const seenOf = (event: RecordedEvent): unknown[] => [
   ...compared.map((field) => event[field]),
   event.metadata.account,
   event.metadata.actor,
 ];
 
-/** Nothing from a topic counts before the store has said that it holds just this. */
+/** Whether the store holds exactly this event. No event from a topic counts before that is confirmed. */
 export const isSame = (stored: RecordedEvent | undefined, event: RecordedEvent): boolean =>
   stored !== undefined && isDeepStrictEqual(seenOf(stored), seenOf(event));
 
-/** What the store holds under the ids of these events. One statement. */
+/** The stored events with the ids of these events. One statement. */
 export async function confirmed(tx: Transaction, events: readonly RecordedEvent[]): Promise<Map<string, RecordedEvent>> {
   const rows = (await tx.query(
     `select event_id as id, aggregate_id as "aggregateId", aggregate_type as "aggregateType", aggregate_version as "aggregateVersion",
@@ -34,7 +34,10 @@ export async function confirmed(tx: Transaction, events: readonly RecordedEvent[
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** SQL: a CTE `confirmed` with a row for each event of parameter `$n` (`toConfirm`) that the store holds just so; `$n + 1` are their ids. */
+/**
+ * SQL: a CTE `confirmed` with a row for each event of parameter `$n` (`toConfirm`) that the store holds unchanged; `$n
+ * + 1` holds their ids.
+ */
 export const confirmedCte = (n: number): string => `
   confirmed as (
     select 1 from event_store s
@@ -46,7 +49,7 @@ export const confirmedCte = (n: number): string => `
        and (s.correlation_id, s.causation_id, s.saga_id, s.metadata->>'account', s.metadata->>'actor')
          is not distinct from (e."correlationId", e."causationId", e."sagaId", e.account, e.actor))`;
 
-/** Events as `confirmedCte` takes them. */
+/** Events in the form that `confirmedCte` takes. */
 export const toConfirm = (events: readonly RecordedEvent[]): string =>
   JSON.stringify(
     events.map(({ aggregateVersion: version, metadata: { account, actor }, ...event }) => ({
@@ -58,8 +61,9 @@ export const toConfirm = (events: readonly RecordedEvent[]): string =>
   );
 
 /**
- * Of records that the store does not hold, those that are foreign: what an operator gave up after a restore is passed over. Throws (SQLSTATE TC003)
- * while the store may yet take them back: then nobody can say, and a record that is passed now would never be heard.
+ * The foreign ones among records that the store does not hold; events that an operator gave up after a restore are
+ * passed over. Throws (SQLSTATE TC003) while the store may still take them back: it cannot be decided yet, and a record
+ * passed over now would never be heard.
  */
 export async function foreignAmong<T extends { readonly message: IncomingMessage }>(
   tx: Transaction,
@@ -79,12 +83,15 @@ export async function foreignAmong<T extends { readonly message: IncomingMessage
   return records.filter((record) => !forgotten.has(nameOf(record)));
 }
 
-/** Throws as `foreignAmong` does: what begins at the end of a log that the store may yet take events from would never hear them. */
+/**
+ * Throws like `foreignAmong`: a consumer that starts at the end of a log would never hear events that the store may
+ * still take back.
+ */
 export async function mustBeSettled(tx: Transaction): Promise<void> {
   await tx.query(`select from public.forgotten_among('{}')`);
 }
 
-/** What is said of a record that the store does not hold. */
+/** The detail for a record that the store does not hold. */
 export const foreignDetail = ({ id, aggregateId, aggregateVersion }: RecordedEvent): string =>
   `the store holds no such event ${id} as version ${aggregateVersion} of ${aggregateId}`;
 

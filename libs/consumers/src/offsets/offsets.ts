@@ -3,26 +3,26 @@ import { markOf, partitionKey, partitionOf, type AssignedPartition, type TopicPa
 import { OffsetLost, ProjectionStopped } from './errors.ts';
 import type { StartingOffset } from './starting-offsets.ts';
 
-/** Why the store has to fill in before the log can be read on. */
+/** Why events must come from the store before the log can be read further. */
 export type Unusable = 'never-built' | 'older-version' | 'other-log' | 'below-log' | 'beyond-log';
 
-/** An offset that is unusable: which (the key of its partition, a topic, a log), and why. */
+/** An unusable offset: which one (the key of its partition, a topic, a log), and why. */
 export interface UnusableOffset {
   readonly why: Unusable;
   readonly where: string;
-  /** The offset itself, where there is one. */
+  /** The offset itself, if there is one. */
   readonly next?: bigint;
 }
 
-/** The log that offsets count in. */
+/** The log that offsets refer to. */
 export interface Log {
   /** Cluster id and namespace. */
   readonly name: string;
-  /** Of its topics, where the broker has ids. */
+  /** Ids of its topics, where the broker has them. */
   readonly topicIds: ReadonlyMap<string, string>;
 }
 
-/** What a member of the group found when it asked for its offsets. */
+/** The result when a group member claims its offsets. */
 export type Claim =
   | { readonly state: 'claimed'; readonly offsets: ReadonlyMap<string, bigint> }
   | ({ readonly state: 'unusable' } & UnusableOffset)
@@ -30,30 +30,30 @@ export type Claim =
   | { readonly state: 'newer-version'; readonly reason: string }
   | { readonly state: 'stopped'; readonly reason: string };
 
-/** Whose offsets they are. */
+/** Which consumer the offsets belong to. */
 export interface OffsetsOf {
   readonly schema: string;
   readonly topics: readonly string[];
-  /** The table of the consumer's one row. */
+  /** The table with the consumer's single row. */
   readonly state: 'projection' | 'consumer';
-  /** Of a projector: of its fold. Rows of another version are neither claimed nor fed. */
+  /** Of a projector: the version of its fold. Rows of another version are neither claimed nor written. */
   readonly version?: number | undefined;
 }
 
-/** A partition's offset before and after a batch, and the mark of the log beside it; without one the last stays. */
+/** A partition's offset before and after a batch, and the mark of its log; without a mark the previous one stays. */
 export interface Move extends TopicPartition {
   readonly from: bigint;
   readonly to: bigint;
   readonly mark?: string | undefined;
 }
 
-/** Where a partition goes on, and in which log. */
+/** The offset of a partition, and the log it refers to. */
 interface Stored {
   readonly next: bigint;
   readonly mark: string | null;
 }
 
-/** SQL that locks, compares and moves offsets: its last CTE, `moved`, has a row for each that moved. */
+/** SQL that locks, compares and moves offsets: its last CTE, `moved`, has a row for each offset moved. */
 export interface MoveStatement {
   readonly count: number;
   /** `first`: the number of its first parameter. */
@@ -61,15 +61,18 @@ export interface MoveStatement {
   readonly parameters: readonly unknown[];
 }
 
-/** A mark of a partition, among the marks of all. */
+/** The key of a partition's mark in the set of all marks. */
 export const markKey = (partition: string, mark: string): string => `${partition} ${mark}`;
 
-/** Who makes offsets usable says so again before this ends; when it dies, another goes on after it. */
+/**
+ * The instance that makes offsets usable must renew its claim within this time; when it dies, another takes over after
+ * it.
+ */
 const beginnerMs = 5_000;
-/** Well before it ends. */
+/** Well before it expires. */
 export const renewMs = beginnerMs / 4;
 
-/** Why the offset of one partition can't be used. */
+/** Why the offset of a partition cannot be used. */
 function unusableIn(
   partition: AssignedPartition,
   known: ReadonlyMap<string, Stored>,
@@ -91,7 +94,7 @@ export const isNewerVersion = (built: number | null, own: number | undefined): b
 export const otherVersion = (built: number | null, own: number | undefined): string =>
   `the rows are of version ${built}, this build folds version ${own}`;
 
-/** The rows that say where partitions go on, in the schema of one consumer. */
+/** The rows with the offset of each partition, in the schema of one consumer. */
 export class Offsets {
   private readonly schema: string;
   private readonly topics: readonly string[];
@@ -106,9 +109,9 @@ export class Offsets {
   }
 
   /**
-   * Makes `owner` the owner of the partitions and answers where they go on; a partition that is new to its topic starts at 0.
-   * What an older version of the fold has built, and an offset in another log than `log`, below its start or beyond its end, is unusable; `others`: marks that are of another log, as
-   * `markKey`. In a transaction of its own.
+   * Makes `owner` the owner of the partitions and returns their offsets; a partition new to its topic starts at 0.
+   * Unusable: rows built by an older version of the fold, and an offset in a log other than `log`, below its start or
+   * beyond its end. `others`: marks of another log, as `markKey`. Runs in its own transaction.
    */
   async claim(
     tx: Transaction,
@@ -141,7 +144,7 @@ export class Offsets {
     return { state: 'claimed', offsets: new Map(rows.map((row) => [partitionKey(row), BigInt(row.next_offset)])) };
   }
 
-  /** A process and an intake have no version: they decide, and nothing is built anew. */
+  /** Processes and intakes have no version: they decide, and nothing is rebuilt. */
   private versionColumn(): string {
     return this.version === undefined ? 'null::int' : 'version';
   }
@@ -169,15 +172,15 @@ export class Offsets {
     return new Map(rows.map((row) => [partitionKey(row), { next: BigInt(row.next_offset), mark: row.mark }]));
   }
 
-  /** The marks beside the offsets, by `partitionKey`. */
+  /** The marks stored with the offsets, by `partitionKey`. */
   async marks(connection: Transaction): Promise<Map<string, string>> {
     return new Map([...(await this.read(connection))].flatMap(([key, { mark }]) => (mark === null ? [] : [[key, mark]])));
   }
 
   /**
-   * Locks the offsets of partitions, the first thing in a batch's transaction, compares each with what this owner last wrote, and moves it to
-   * `to`; others see that after the commit. Throws `OffsetLost` when one is another's, has moved, or is locked by another transaction (a builder, a
-   * second owner), and `ProjectionStopped`.
+   * The first step of a batch's transaction: locks the partitions' offsets, compares each with what this owner last
+   * wrote, and moves it to `to`; others see that after the commit. Throws `OffsetLost` when an offset belongs to
+   * another owner, has moved, or is locked by another transaction (a builder, a second owner), and `ProjectionStopped`.
    */
   async advance(tx: Transaction, moves: readonly Move[], owner: string): Promise<void> {
     const { ctes, parameters } = this.move(moves, owner);
@@ -187,7 +190,7 @@ export class Offsets {
     for (const move of moves) if (!done.has(partitionKey(move))) await this.refuse(tx, move, owner);
   }
 
-  /** What `advance` does, as a part of a larger statement. */
+  /** Does the same as `advance`, as part of a larger statement. */
   move(moves: readonly Move[], owner: string): MoveStatement {
     return {
       count: moves.length,
@@ -216,7 +219,7 @@ export class Offsets {
     };
   }
 
-  /** Says why an offset could not be moved. */
+  /** Throws with the reason why an offset could not be moved. */
   private async refuse(tx: Transaction, move: Move, owner: string): Promise<never> {
     const [row] = (await tx.query(
       `select p.next_offset, p.owner, s.stopped_reason, ${this.versionColumn()} as version from ${this.schema}.offsets p, ${this.schema}.${this.state} s
@@ -234,8 +237,8 @@ export class Offsets {
   }
 
   /**
-   * Replaces all offsets of rows that this version has built: they have no owner, so that each instance has to claim again. For a builder, which
-   * holds the projection.
+   * Replaces all offsets of rows that this version has built. The new ones have no owner, so that each instance has to
+   * claim again. For a builder, which holds the projection.
    */
   async replace(tx: Transaction, offsets: readonly StartingOffset[], log: Log): Promise<void> {
     await tx.query(`delete from ${this.schema}.offsets`);
@@ -247,8 +250,9 @@ export class Offsets {
   }
 
   /**
-   * Lets `beginner` make the offsets usable for a while; `undefined` when another instance is at it. `replayFrom`: what an operator asked for.
-   * A word, not a lock: replaying the store may take hours, and a transaction that is open for so long is ended, and holds back every vacuum.
+   * Lets `beginner` make the offsets usable for a limited time; `undefined` when another instance is doing so.
+   * `replayFrom`: what an operator asked for. A claim, not a lock: replaying the store may take hours, and a
+   * transaction open for that long is ended by the server and holds back vacuum.
    */
   async beginning(connection: Transaction, beginner: string): Promise<{ readonly replayFrom: string | null } | undefined> {
     const [row] = (await connection.query(
@@ -260,7 +264,7 @@ export class Offsets {
     return row;
   }
 
-  /** Renews the word of `beginner`. False when it has ended: an operator asked again, or another instance has it. */
+  /** Renews the claim of `beginner`. False when it has ended: an operator asked again, or another instance has it. */
   async renew(connection: Transaction, beginner: string): Promise<boolean> {
     const rows = (await connection.query(
       `update ${this.schema}.${this.state} set beginner_until = clock_timestamp() + $2 * interval '1 ms' where beginner = $1 returning one`,
@@ -269,12 +273,15 @@ export class Offsets {
     return rows.length > 0;
   }
 
-  /** Gives the word of `beginner` back with nothing done. */
+  /** Gives up the claim of `beginner` with nothing done. */
   async giveUp(connection: Transaction, beginner: string): Promise<void> {
     await connection.query(`update ${this.schema}.${this.state} set beginner = null where beginner = $1`, [beginner]);
   }
 
-  /** Where there is no offset yet, one at these; the log is `log` from now on. Offsets that are there stay. False when the word has ended. */
+  /**
+   * Stores these offsets where there are none yet; the log is `log` from now on. Existing offsets stay. False when the
+   * claim has ended.
+   */
   async begin(
     tx: Transaction,
     beginner: string,
@@ -297,7 +304,7 @@ export class Offsets {
     );
   }
 
-  /** Whether the projection has to be built anew. */
+  /** Whether the projection must be rebuilt. */
   async rebuildRequested(connection: Transaction): Promise<boolean> {
     const rows = (await connection.query(`select from ${this.schema}.${this.state} where log is null`)) as unknown[];
     return rows.length > 0;

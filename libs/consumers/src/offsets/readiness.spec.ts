@@ -17,11 +17,10 @@ function ready(status: Partial<SubscriptionStatus>, consumer: Partial<ConsumerSt
 }
 
 describe('readiness of a projector', () => {
-  it('is given while it runs, with its partitions', () =>
+  it('is ok while it runs, with its partitions', () =>
     expect(ready({})).toEqual({ ok: true, state: '1 partitions, backlog 0 ms' }));
 
-  it('is given to one that stands by without partitions', () =>
-    expect(ready({ state: 'starting' }, { assignment: [] }).ok).toBe(true));
+  it('is ok while it stands by without partitions', () => expect(ready({ state: 'starting' }, { assignment: [] }).ok).toBe(true));
 
   it.each<[string, Partial<SubscriptionStatus>, Partial<ConsumerStatus>]>([
     ['building', { state: 'building', reason: 'never-built' }, {}],
@@ -29,7 +28,7 @@ describe('readiness of a projector', () => {
     ['consumer rebalancing', {}, { state: 'rebalancing' }],
     ['consumer not started', { consumer: undefined }, {}],
     ['no heartbeat', {}, { lastHeartbeatAt: Date.now() - 11_000 }],
-    ['a batch is in hand for 16000 ms: no disk', { backlogAgeMs: 16_000, reason: 'no disk' }, {}],
+    ['a batch has been in progress for 16000 ms: no disk', { backlogAgeMs: 16_000, reason: 'no disk' }, {}],
   ])('is refused with the reason: %s', (said, status, consumer) => {
     const answer = ready(status, consumer);
     expect(answer.ok).toBe(false);

@@ -1,13 +1,16 @@
 import { markOf, partitionKey, type KafkaClient, type TopicPartition } from '@tradecore/messaging';
 import type { Log } from './offsets.ts';
 
-/** Where a partition goes on from, and in which log. */
+/** The starting offset of a partition, and the log it refers to. */
 export interface StartingOffset extends TopicPartition {
   readonly next: bigint;
   readonly mark: string;
 }
 
-/** The start or the end of each partition of these topics. `log` was asked for before: a topic made anew meanwhile has another id. */
+/**
+ * The start or the end of each partition of these topics. `log` was read before: a topic recreated since then has
+ * another id.
+ */
 export async function startingOffsets(
   which: 'start' | 'end',
   topics: readonly string[],

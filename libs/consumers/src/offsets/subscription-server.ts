@@ -6,7 +6,7 @@ import type { DataSource } from 'typeorm';
 import { readinessOf, type ReadinessCheck } from './readiness.ts';
 import type { Subscription, SubscriptionStatus } from './subscription.ts';
 
-/** The servers of a service, as the runtimes need them. */
+/** The servers of a service, in the form that the runtimes need. */
 export function serverParts(catalogue: Catalogue, dataSource: DataSource, store: EventStore, kafka: KafkaClient) {
   if (!(store instanceof PostgresEventStore)) throw new TypeError('consumers need a PostgresEventStore');
   return { catalogue, dataSource, store, kafka };
@@ -16,21 +16,21 @@ export function serverParts(catalogue: Catalogue, dataSource: DataSource, store:
 export abstract class SubscriptionServer extends Server implements CustomTransportStrategy {
   private subscriptions: Subscription[] | undefined;
 
-  /** Makes them; called once. */
+  /** Creates the subscriptions; called once. */
   protected abstract subscribe(): Subscription[];
 
-  /** Starts all. */
+  /** Starts all subscriptions. */
   override listen(callback: (error?: unknown) => void): void {
     this.start().then(() => callback(), callback);
   }
 
-  /** Drains all. */
+  /** Drains all subscriptions. */
   override async close(): Promise<void> {
     await Promise.all(this.found().map((each) => each.stop()));
     this._status$.next('disconnected');
   }
 
-  /** It has no events: `statuses()` and readiness say how it is. */
+  /** Has no events; see `statuses()` and readiness. */
   override on(): never {
     throw new Error(`${this.constructor.name} has no events: see statuses()`);
   }
@@ -40,12 +40,12 @@ export abstract class SubscriptionServer extends Server implements CustomTranspo
     return this.found() as T;
   }
 
-  /** How each is doing. */
+  /** The status of each subscription. */
   statuses(): SubscriptionStatus[] {
     return this.found().map((each) => each.status());
   }
 
-  /** For the service's readiness: one check each. */
+  /** One readiness check for each subscription. */
   readiness(): ReadinessCheck[] {
     return this.found().map((each) => readinessOf(each));
   }

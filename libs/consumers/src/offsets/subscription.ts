@@ -18,23 +18,26 @@ import { markKey, Offsets, type Claim, type Log, type UnusableOffset } from './o
 import { showBacklogAge } from './readiness.ts';
 import { inTransaction, outsideTransaction } from './transaction.ts';
 
-/** How a subscription is doing. */
+/** The status of a subscription. */
 export interface SubscriptionStatus {
   readonly name: string;
-  /** `building`: from the store. `waiting`: another instance builds, or the rows are of a newer version. `stopped`: by a fault that needs an operator; see `reason`. */
+  /**
+   * `building`: from the store. `waiting`: another instance builds, or the rows have a newer version. `stopped`: by a
+   * fault that needs an operator; see `reason`.
+   */
   readonly state: 'starting' | 'building' | 'waiting' | 'running' | 'stopped' | 'closed';
-  /** Why it is stopped, or what failed last and has not succeeded since. */
+  /** Why it is stopped, or the last failure that has not been followed by a success. */
   readonly reason?: string | undefined;
-  /** Milliseconds since the oldest batch in hand was taken up; 0 when none is. */
+  /** Age of the oldest batch in progress, in milliseconds; 0 when there is none. */
   readonly backlogAgeMs: number;
   readonly consumer?: ConsumerStatus | undefined;
 }
 
-/** Where a subscription runs. */
+/** The dependencies of a subscription. */
 export interface SubscriptionParts {
   readonly dataSource: DataSource;
   readonly kafka: KafkaClient;
-  /** Milliseconds between two looks at a projection that is stopped or built by another; 500 when absent. */
+  /** Milliseconds between two checks of a projection that is stopped or built by another instance; 500 when absent. */
   readonly lookAgainMs?: number;
 }
 
@@ -42,8 +45,9 @@ const log = logger('consumers');
 const pollEveryMs = 2000;
 
 /**
- * Consumes topics with offsets kept in PostgreSQL: what one fetch brings is one transaction that locks the offsets first, compares each with what
- * this owner last wrote, handles the records and moves the offsets. Whatever fails is rolled back and begins again from the stored offset.
+ * Consumes topics with offsets kept in PostgreSQL. The records of one fetch are one transaction that locks the offsets
+ * first, compares each with what this owner last wrote, handles the records and moves the offsets. A failure rolls back
+ * and restarts from the stored offset.
  */
 export class Subscription {
   private readonly owner = randomUUID();
@@ -89,7 +93,7 @@ export class Subscription {
     this.polling = setInterval(() => void this.poll(), pollEveryMs).unref();
   }
 
-  /** Finishes the batches in flight, leaves the group. */
+  /** Finishes the batches in flight, then leaves the group. */
   async stop(): Promise<void> {
     this.stopping.abort();
     this.assignment.abort();
@@ -99,7 +103,7 @@ export class Subscription {
     this.state = 'closed';
   }
 
-  /** An operator may have asked for a rebuild while no record comes in, or for something that the processor knows. */
+  /** An operator may have requested a rebuild, or something that the processor handles, while no record arrives. */
   private async poll(): Promise<void> {
     if (this.state !== 'running' || this.isPolling) return;
     this.isPolling = true;
@@ -109,7 +113,7 @@ export class Subscription {
         else await this.processor.poll();
       });
     } catch (error) {
-      log.warn({ err: error, subscription: this.processor.name }, 'what operators ask could not be looked up or done');
+      log.warn({ err: error, subscription: this.processor.name }, 'operator requests could not be read or handled');
     } finally {
       this.isPolling = false;
     }
@@ -132,7 +136,10 @@ export class Subscription {
     this.inHand.clear();
   }
 
-  /** Becomes the owner of partitions; builds first where the store has to fill in, waits where another does. */
+  /**
+   * Becomes the owner of partitions; builds first where events must come from the store, waits where another instance
+   * builds.
+   */
   private async claim(assigned: readonly AssignedPartition[]): Promise<ReadonlyMap<string, bigint>> {
     const { signal } = this.assignment;
     for (let ends = assigned; !signal.aborted; ends = await this.parts.kafka.ends(assigned)) {
@@ -151,7 +158,10 @@ export class Subscription {
     throw new OffsetLost('the assignment is over');
   }
 
-  /** The log is asked for before a builder measures its ends: offsets of an old log may then stand under its id, never under that of a new one. */
+  /**
+   * The log is read before a builder measures its ends: offsets of an old log may then be stored under its id, never
+   * under the id of a new one.
+   */
   private async claimAt(ends: readonly AssignedPartition[]): Promise<{ readonly claim: Claim; readonly log: Log }> {
     const present = await this.presentLog();
     const others = await this.otherMarks(ends, present);
@@ -161,7 +171,10 @@ export class Subscription {
     return { log: present, claim };
   }
 
-  /** Whether the log reaches an offset after all: an end that was measured before another owner's last batch lies below its offset. */
+  /**
+   * Whether the log reaches an offset after all: an end measured before another owner's last batch lies below its
+   * offset.
+   */
   private async isReached({ where, next = 0n }: UnusableOffset, assigned: readonly AssignedPartition[]): Promise<boolean> {
     const found = (await this.parts.kafka.ends(assigned)).find((each) => partitionKey(each) === where);
     return found !== undefined && found.endOffset >= next;
@@ -188,14 +201,14 @@ export class Subscription {
     }
   }
 
-  /** Offsets count in one log: that of this cluster under this namespace, with these topics. */
+  /** Offsets refer to one log: this cluster and namespace, with these topics. */
   private async presentLog(): Promise<Log> {
     const { kafka } = this.parts;
     const topicIds = await kafka.topicIds(this.processor.topics);
     return { name: `${await kafka.clusterId()}/${kafka.namespace}`, topicIds };
   }
 
-  /** Marks beside offsets that are of another log than the present one. */
+  /** Marks of offsets that belong to a log other than the present one. */
   private async otherMarks(assigned: readonly AssignedPartition[], { topicIds }: Log): Promise<ReadonlySet<string>> {
     const marks = await this.offsets.marks(outsideTransaction(this.parts.dataSource));
     const others = await this.parts.kafka.otherLogs(assigned, marks, topicIds);
@@ -219,7 +232,7 @@ export class Subscription {
     }
   }
 
-  /** Offsets are missing before the batch: markers of transactions, or records that were deleted before they were read. */
+  /** Offsets are missing before the batch: transaction markers, or records deleted before they were read. */
   private async mustReachBackTo(batch: Batch, expected: bigint): Promise<void> {
     const start = (await this.parts.kafka.startOffsets(batch.topic)).get(batch.partition) ?? 0n;
     if (start > expected) throw new LogCutOff(`${partitionKey(batch)} begins at ${start}, it was read up to ${expected}`);
@@ -228,11 +241,11 @@ export class Subscription {
   private async failed(error: unknown): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
     if (error instanceof ModelDiverged || error instanceof ConsumerHalted) {
-      log.error({ err: error, subscription: this.processor.name }, 'stopped: it needs an operator');
+      log.error({ err: error, subscription: this.processor.name }, 'stopped: needs an operator');
       await inTransaction(this.parts.dataSource, (tx) => this.offsets.stop(tx, reason));
       return this.is('stopped', reason);
     }
-    // The consumer logs what failed, and begins again from the stored offset.
+    // The consumer logs the failure and restarts from the stored offset.
     if (!this.stopping.signal.aborted && !(error instanceof OffsetLost)) this.reason = reason;
   }
 }

@@ -1,10 +1,10 @@
 import { runInContext, traced } from '@tradecore/telemetry';
 import type { EventRecord } from './batch-processor.ts';
 
-/** More traces than this in one batch are a backlog that no request waits for. */
+/** A batch with more traces than this is a backlog that no request waits for. */
 const maxTraces = 32;
 
-/** The SQL of a batch belongs to the trace of its first event; the others' traces get a span that names the batch. */
+/** The SQL of a batch belongs to the trace of its first event; the other traces get a span that names the batch. */
 export async function inTraceOf<T>(step: string, records: readonly EventRecord[], run: () => Promise<T>): Promise<T> {
   const first = records[0]?.event;
   if (!first) return run();

@@ -10,13 +10,13 @@ interface PgResult {
 /** A client of `pg`, which TypeORM pools. */
 interface PgClient {
   query(query: { name?: string; text: string; values?: readonly unknown[]; query_timeout?: number }): Promise<PgResult>;
-  /** Statements are sent without waiting for the answers of those before. */
+  /** Statements are sent without waiting for earlier results. */
   pipeline: boolean;
 }
 
 const names = new Map<string, string>();
 
-/** The same text has the same name in every process: behind a pooler a connection may have met it already. */
+/** The same SQL has the same name in every process: behind a pooler, a connection may already have prepared it. */
 function nameOf(sql: string): string {
   let name = names.get(sql);
   if (name === undefined) {
@@ -27,27 +27,30 @@ function nameOf(sql: string): string {
 }
 
 /**
- * A transaction whose statements are parsed and planned once for a connection (a batch of one event: 1.2 ms of PostgreSQL's CPU time without,
- * 0.9 with): only for statements without values in their text. They travel as they are given: those that are not awaited one by one
- * share a round trip, and a failed one fails those behind it.
+ * A transaction whose statements are parsed and planned once for a connection (a batch of one event: 1.2 ms of
+ * PostgreSQL's CPU time without, 0.9 with): only for statements without values in their text. They are sent as they are
+ * issued: those not awaited one by one share a round trip, and a failed one fails those behind it.
  */
 export interface PipelinedTransaction extends Transaction {
   query(sql: string, parameters?: unknown[]): Promise<unknown[]>;
-  /** Runs a last statement in the round trip of the commit. What it raises rolls back. Its rows count when the transaction is committed. */
+  /**
+   * Runs a last statement in the round trip of the commit. If it raises, the transaction rolls back. Its rows are valid
+   * once the transaction is committed.
+   */
   last(sql: string, parameters: unknown[]): Promise<unknown[]>;
 }
 
-/** How a transaction is run; in ms. */
+/** Transaction timeouts, in ms. */
 export interface TransactionOptions {
-  /** The server ends the session when it hears nothing for so long, and with it the locks of a frozen process. */
+  /** The server ends a session that is idle for this long, and releases the locks of a frozen process. */
   readonly idleMs?: number;
-  /** A statement may take so long; as the pool says when absent. */
+  /** Statement timeout; the pool's when absent. */
   readonly statementMs?: number;
 }
 
 const ignore = (): undefined => undefined;
 
-/** Runs `work` in a transaction of READ COMMITTED. `begin` travels with the first statement. */
+/** Runs `work` in a READ COMMITTED transaction. `begin` travels with the first statement. */
 export async function inTransaction<T>(
   dataSource: DataSource,
   work: (tx: PipelinedTransaction) => Promise<T>,
@@ -72,7 +75,7 @@ async function pipelined<T>(
   let latest: Promise<unknown> = Promise.resolve();
   const send = (query: Parameters<PgClient['query']>[0]): Promise<PgResult> => {
     const answer = client.query(statementMs === undefined ? query : { ...query, query_timeout: answerWithin(statementMs) });
-    latest = answer.catch(ignore); // who awaits it gets the failure
+    latest = answer.catch(ignore); // the failure goes to whoever awaits it
     return answer;
   };
   const run = (text: string, values: readonly unknown[] = []): Promise<PgResult> => send({ name: nameOf(text), text, values });
@@ -96,7 +99,7 @@ async function pipelined<T>(
     if ((await committed).command !== 'COMMIT') throw new Error('the transaction was rolled back');
     return result;
   } finally {
-    await latest; // answers come in order: with the last one the connection is as it was
+    await latest; // results arrive in order: after the last one the connection is clean
     client.pipeline = false;
   }
 }
@@ -107,15 +110,15 @@ const beginning = (settings: Readonly<Record<string, number | undefined>>): stri
     'begin',
   );
 
-/** Single statements outside of any transaction, parsed and planned once for a connection. */
+/** Single statements outside any transaction, parsed and planned once for a connection. */
 export function outsideTransaction(dataSource: DataSource): Transaction {
   const pool = poolOf(dataSource) as unknown as PgClient;
   return { query: async (text, values = []) => (await pool.query({ name: nameOf(text), text, values })).rows };
 }
 
 /**
- * Runs a part of a transaction that may be refused: a value that PostgreSQL refuses (`isDataError`) undoes this part alone, and `refused` says what
- * becomes of it.
+ * Runs a part of a transaction that may be refused: a value that PostgreSQL refuses (`isDataError`) undoes only this
+ * part, and `refused` decides what happens next.
  */
 export async function savepoint<T>(
   tx: Transaction,

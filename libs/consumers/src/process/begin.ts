@@ -9,38 +9,39 @@ import { Offsets, renewMs, type Log, type UnusableOffset } from '../offsets/offs
 import { startingOffsets } from '../offsets/starting-offsets.ts';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 
-/** What a process and an intake are made of. */
+/** The common dependencies of a process and an intake. */
 export interface ConsumerParts {
   readonly dataSource: DataSource;
   readonly store: PostgresEventStore;
   readonly catalogue: Catalogue;
   readonly kafka: KafkaClient;
-  /** The release that runs; that of the root's package.json when absent. */
+  /** The running release; when absent, that of the root's package.json. */
   readonly release?: string | undefined;
 }
 
-/** Who begins, and how it handles what the store holds. */
+/** The consumer that begins, and how it handles stored events. */
 export interface Beginning extends ConsumerParts {
   readonly schema: string;
   readonly topics: readonly string[];
-  /** Handles events of the store, each in a transaction of its own or some together: what is handled already is known again. */
+  /** Handles stored events, each in its own transaction or several together: those already handled are recognised. */
   readonly replay: (events: readonly RecordedEvent[]) => Promise<void>;
 }
 
-/** Events of the store that are read at once. */
+/** Events read from the store at once. */
 const storeBatch = 100;
 
 const found = {
   'older-version': 'the offsets are of an older version',
-  'other-log': 'the log is not the one that the offsets count in',
+  'other-log': 'the log is not the one the offsets refer to',
   'below-log': 'the log was cut off before it was read',
   'beyond-log': 'the log ends before the offset',
 };
 
 /**
- * Makes the offsets of a process or an intake usable, never from a snapshot: from the log's start, or, after an operator's `begin_again(since)`,
- * from what the store holds since then and after that the log's end. Where the log does not hold what was not read it halts. False: another
- * instance is at it. Nothing is locked meanwhile: whoever replays the same beside us does what is done already.
+ * Makes the offsets of a process or an intake usable, never from a snapshot: from the log's start, or, after an
+ * operator's `begin_again(since)`, from the stored events since then and after that from the log's end. Halts where the
+ * log no longer holds unread records. False: another instance is doing this. Nothing is locked meanwhile: an instance
+ * that replays the same events repeats only what is already done.
  */
 export async function begin({ why, where }: UnusableOffset, log: Log, beginning: Beginning): Promise<boolean> {
   const { schema, topics, dataSource, kafka } = beginning;
@@ -61,12 +62,12 @@ export async function begin({ why, where }: UnusableOffset, log: Log, beginning:
   }, renewMs).unref();
   try {
     if (row.replayFrom !== null) await mustBeSettled(outside);
-    // The ends before the store is read: all that the log holds up to here is in it.
+    // The ends are read before the store: all that the log holds up to here is in the store.
     const starts = await startingOffsets(row.replayFrom === null ? 'start' : 'end', topics, { kafka, log });
     if (row.replayFrom !== null) await replayStore(beginning, row.replayFrom, ended.signal);
     return await inTransaction(dataSource, (tx) => offsets.begin(tx, beginner, { starts, log }));
   } catch (error) {
-    await offsets.giveUp(outside, beginner).catch(() => undefined); // it ends by itself
+    await offsets.giveUp(outside, beginner).catch(() => undefined); // it expires by itself
     throw error;
   } finally {
     clearInterval(renewing);

@@ -2,7 +2,10 @@ import { derivedId, type RecordedEvent } from '@tradecore/events';
 import type { WorkContext } from '@tradecore/telemetry';
 import type { SagaOrigin } from './saga-rows.ts';
 
-/** The context of what follows from an event: its correlation, account, actor and trace go on; the ids of what is stored derive from its id. */
+/**
+ * The context of what follows from an event: correlation, account, actor and trace carry over; the ids of what is
+ * stored derive from the event's id.
+ */
 export function causedBy(event: RecordedEvent, sagaId: string): WorkContext {
   const { account, actor, traceparent } = event.metadata;
   return {
@@ -16,7 +19,10 @@ export function causedBy(event: RecordedEvent, sagaId: string): WorkContext {
   };
 }
 
-/** The context of what follows from a deadline: named after the state that it found, in which it is handled once. */
+/**
+ * The context of what follows from a deadline: named after the state that it found, so that it is handled once in that
+ * state.
+ */
 export function causedByDeadline(sagaId: string, version: number, { correlationId, account, actor }: SagaOrigin): WorkContext {
   return {
     correlationId,
@@ -27,7 +33,7 @@ export function causedByDeadline(sagaId: string, version: number, { correlationI
   };
 }
 
-/** What every event of a saga carries on from the one that began it. */
+/** What every event of a saga carries over from the one that began it. */
 export const originOf = ({ id, correlationId, metadata: { account, actor } }: RecordedEvent): SagaOrigin => ({
   correlationId: correlationId ?? id,
   account,

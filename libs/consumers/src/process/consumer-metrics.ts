@@ -1,24 +1,24 @@
 import { counter, gauge, histogram } from '@tradecore/telemetry';
 
-/** What can become of a record that a consumer was handed. */
+/** The possible outcomes of a record. */
 export const outcomes = ['handled', 'repeated', 'skipped', 'parked', 'waiting', 'foreign'] as const;
 
 /** One of `outcomes`. */
 export type RecordOutcome = (typeof outcomes)[number];
 
-/** Why something was parked. */
+/** Why a message was parked. */
 export const messageParkReasons = ['unknown-event', 'malformed', 'history-unreadable', 'handler-failed', 'row-refused'] as const;
 
 /** One of `messageParkReasons`. */
 export type MessageParkReason = (typeof messageParkReasons)[number];
 
-/** The figures of one consumer that decides, all born at zero. */
+/** The metrics of one deciding consumer, all initialised to zero. */
 export interface ConsumerMetrics {
   readonly record: (outcome: RecordOutcome, count: number) => void;
   readonly parked: (reason: MessageParkReason) => void;
   readonly events: (count: number) => void;
   readonly batch: (seconds: number) => void;
-  /** Seconds from the storing of the last record of a batch to the commit of what it caused. */
+  /** Seconds from storing the last record of a batch to the commit of what it caused. */
   readonly lag: (seconds: number) => void;
   /** How many pairs are parked now. */
   readonly pairs: (pairs: number) => void;
@@ -30,18 +30,18 @@ export function consumerMetrics(consumer: string): ConsumerMetrics {
   const of = { consumer };
   const records = counter({
     name: 'consumer_records_total',
-    help: 'Records of a consumer that decides, by what became of them.',
+    help: 'Records handled by a deciding consumer, by outcome.',
     labels: { ...labels, outcome: outcomes },
   });
   const parked = counter({
     name: 'consumer_parked_total',
-    help: 'Records that could not be handled and hold what comes behind them.',
+    help: 'Records that could not be handled and block those behind them.',
     labels: { ...labels, reason: messageParkReasons },
   });
-  const events = counter({ name: 'consumer_events_total', help: 'Events that decisions came to.', labels });
+  const events = counter({ name: 'consumer_events_total', help: 'Events stored as a result of decisions.', labels });
   const batch = histogram({ name: 'consumer_batch_seconds', help: 'Time of one batch, transaction included.', labels });
   const lag = gauge({ name: 'consumer_lag_seconds', help: 'Age of the last record of the last batch at its commit.', labels });
-  const pairs = gauge({ name: 'consumer_parked', help: 'Pairs of saga and target that wait for an operator.', labels });
+  const pairs = gauge({ name: 'consumer_parked', help: 'Pairs of saga and target waiting for an operator.', labels });
   for (const outcome of outcomes) records.inc({ consumer, outcome }, 0);
   for (const reason of messageParkReasons) parked.inc({ consumer, reason }, 0);
   events.inc(of, 0);
@@ -58,9 +58,9 @@ export function consumerMetrics(consumer: string): ConsumerMetrics {
   };
 }
 
-/** The figures of one saga's timers, and of the sagas that are stuck. */
+/** The metrics of one saga's timers, and of its stuck sagas. */
 export interface TimerMetrics {
-  /** Seconds between the deadline and the moment in which it was heard. */
+  /** Seconds between a deadline and its handling. */
   readonly lateness: (seconds: number) => void;
   readonly counted: (figures: { readonly open: number; readonly late: number; readonly stuck: number }) => void;
 }
@@ -69,16 +69,16 @@ export interface TimerMetrics {
 export function timerMetrics(saga: string): TimerMetrics {
   const labels = { saga: [] as string[] };
   const of = { saga };
-  const lateness = histogram({ name: 'saga_timer_lateness_seconds', help: 'How late deadlines were heard.', labels });
-  const open = gauge({ name: 'saga_timers_open', help: 'Deadlines that lie ahead or are late.', labels });
+  const lateness = histogram({ name: 'saga_timer_lateness_seconds', help: 'How late deadlines were handled.', labels });
+  const open = gauge({ name: 'saga_timers_open', help: 'Deadlines that are pending or late.', labels });
   const late = gauge({
     name: 'saga_timers_late',
-    help: 'Deadlines that passed more than a second ago and were not heard.',
+    help: 'Deadlines that passed more than a second ago and are not handled.',
     labels,
   });
   const stuck = gauge({
     name: 'sagas_stuck',
-    help: 'Sagas that an operator has to look at: what they wait for has not come within its budget.',
+    help: 'Sagas that need an operator: no answer within their budget.',
     labels,
   });
   lateness.zero(of);

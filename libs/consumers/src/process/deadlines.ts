@@ -11,7 +11,7 @@ import { idleMs, lockWaitMs, type ProcessBatches } from './process-batches.ts';
 import { countSql, dueSql, headsOf, postpone, readSagas, suspend, unsentSagas, type SagaRow } from './saga-rows.ts';
 import { Stale, UnitOfWork } from './unit-of-work.ts';
 
-/** The command ids of those of these steps that the other side has, by what it exports. */
+/** The command ids of those of these steps that the other side has received, read from what it exports. */
 export type Received = (tx: Transaction, steps: readonly OpenStep[]) => Promise<ReadonlySet<string>>;
 
 const log = logger('consumers');
@@ -20,19 +20,20 @@ const log = logger('consumers');
 const deadlinesAtOnce = 50;
 /** The longest sleep: another instance may have set a deadline meanwhile. */
 const lookEveryMs = 250;
-/** Pause after a failure: a database that is away is tried once a second. */
+/** Pause after a failure: an unavailable database is retried once a second. */
 const afterFailureMs = 1000;
-/** A deadline whose step was not sent yet comes again after this long. */
+/** A deadline whose step has not been sent yet is postponed by this much. */
 const postponedSeconds = 5;
-/** Figures of all deadlines are counted this often. */
+/** How often the metrics of all deadlines are counted. */
 const countEveryMs = 10_000;
-/** Events of one aggregate that are read at once. */
+/** Events of one aggregate read at once. */
 const page = 1000;
 
 /**
- * Handles deadlines that have passed. Picked without a lock; then the heads are locked, and only those that are still due are handled: of two instances
- * one finds nothing left. The clock is the database's. No deadline takes our own deafness for silence, whatever stands still: one whose step was not
- * sent yet is postponed, what the store holds beyond what was heard is heard first, and what the other side has is not asked again.
+ * Handles deadlines that have passed. They are picked without a lock; then the heads are locked, and only those still
+ * due are handled: of two instances, one finds nothing left. The clock is the database's. A deadline never mistakes our
+ * own backlog for the other side's silence: one whose step has not been sent is postponed, stored events not heard yet
+ * are heard first, and a step that the other side has received is not asked again.
  */
 export class Deadlines {
   private readonly stopping = new AbortController();
@@ -57,7 +58,7 @@ export class Deadlines {
     this.loop = this.run();
   }
 
-  /** Finishes the transaction under way. */
+  /** Finishes the transaction in progress. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.loop;
@@ -70,13 +71,13 @@ export class Deadlines {
       try {
         pauseMs = await this.attempt(() => this.look());
       } catch (error) {
-        log.warn({ err: error, saga: this.batches.name }, 'deadlines could not be handled: again');
+        log.warn({ err: error, saga: this.batches.name }, 'deadlines could not be handled; retrying');
       }
       if (pauseMs > 0) await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  /** Handles what is due; resolves with the milliseconds until it is worth looking again. */
+  /** Handles due deadlines; resolves with the milliseconds until the next look. */
   private async look(): Promise<number> {
     const near = (await this.outside.query(dueSql(this.schema), [deadlinesAtOnce, lookEveryMs])) as {
       sagaId: string;
@@ -102,7 +103,7 @@ export class Deadlines {
     }
   }
 
-  /** One whose aggregates others hold, or whose rows change just now, comes again with the next look. */
+  /** A saga whose aggregates are locked, or whose rows are changing, is retried with the next look. */
   private async alone(sagaId: string): Promise<void> {
     try {
       await this.together([sagaId]);
@@ -165,7 +166,9 @@ export class Deadlines {
     }
   }
 
-  /** Whether it is still due when all is heard that the store holds. Throws `Stale` where the store holds more than was read. */
+  /**
+   * Whether it is still due once all stored events are heard. Throws `Stale` where the store holds more than was read.
+   */
   private catchUp(unit: UnitOfWork, row: SagaRow, heads: ReadonlyMap<string, number>): boolean {
     for (const aggregateId of this.heardBy(row)) unit.catchUp(row.sagaId, aggregateId, heads.get(aggregateId) ?? 0);
     if (unit.isDue(row.sagaId)) return true;
@@ -173,14 +176,14 @@ export class Deadlines {
     return false;
   }
 
-  /** The aggregates that a saga hears: those that it has heard of, and its own whose topic it reads. */
+  /** The aggregates that a saga hears: those it has heard from, and its own aggregates on the topics it reads. */
   private heardBy({ heard, aggregateIds }: SagaRow): string[] {
     const { process, catalogue, topics } = this.batches.parts;
     const own = aggregateIds.filter((_, index) => topics.includes(catalogue[process.aggregates[index]?.type ?? '']?.topic ?? ''));
     return [...new Set([...Object.keys(heard), ...own])];
   }
 
-  /** What the store holds of these aggregates beyond what was heard. */
+  /** Stored events of these aggregates that the sagas have not heard. */
   private async unheard(rows: Iterable<SagaRow>): Promise<ReadonlyMap<string, ReadonlyMap<number, RecordedEvent>>> {
     const from = new Map<string, number>();
     for (const row of rows) {

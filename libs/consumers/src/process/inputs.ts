@@ -4,25 +4,25 @@ import type { Process } from './process.ts';
 
 /** An event that a process hears. */
 export interface Input {
-  /** As it came. */
+  /** As received. */
   readonly event: RecordedEvent;
   /** In its newest shape; an `Error` where this build does not know it. */
   readonly newest: RecordedEvent | Error;
-  /** Of the aggregates that the decision concerns; the last is the saga. */
+  /** The aggregates that the decision concerns; the last is the saga. */
   readonly ids: readonly string[];
-  /** Why the event does not say whom it concerns; it is parked then. */
+  /** Why the event does not say which saga it concerns; it is then parked. */
   readonly fault?: unknown;
-  /** The record that it came in; absent when it comes from the store. */
+  /** The record that carried it; absent when it comes from the store. */
   readonly record?: EventRecord | undefined;
 }
 
 /** The saga that hears an input. */
 export const sagaOf = ({ ids }: Input): string => ids.at(-1) as string;
 
-/** The ids of the first events that a decision about an input could store: one that is there says that the input was handled. */
+/** The ids of the first events that a decision about an input could store: if one exists, the input was handled. */
 export const firstIds = ({ event, ids }: Input): string[] => ids.map((id) => causedEventId(event.id, id, 0));
 
-/** An event as an input; `undefined` when it means nothing to the process. */
+/** An event as an input; `undefined` when it is irrelevant to the process. */
 export function inputOf(process: Process, catalogue: Catalogue, event: RecordedEvent): Input | undefined {
   const newest = newestOf(catalogue, event);
   try {

@@ -1,19 +1,25 @@
 import type { Transaction } from '@tradecore/event-sourcing';
 import { comparedTo } from '../offsets/release.ts';
 
-/** Who asks and who is asked: what comes for a pair waits behind the first of it that is parked. For a process itself both are the saga. */
+/**
+ * The asking saga and the aggregate it asks: messages of a pair wait behind its first parked one. For a process itself
+ * both are the saga.
+ */
 export interface Pair {
   readonly sagaId: string;
   readonly targetId: string;
 }
 
-/** An event that is parked, or (null) a deadline of the saga. With a reason it is what failed, without it waits behind that. */
+/**
+ * A parked event, or (null) a deadline of the saga. With a reason: it failed. Without: it waits behind the one that
+ * failed.
+ */
 export interface ParkedMessage extends Pair {
   readonly eventId: string | null;
   readonly reason?: string | undefined;
 }
 
-/** Whose parked messages: the schema of a consumer, and the release that runs it. */
+/** Whose parked messages: the consumer's schema, and the running release. */
 export interface ParkedIn {
   readonly schema: string;
   readonly release: string;
@@ -21,7 +27,7 @@ export interface ParkedIn {
 
 export const pairKey = ({ sagaId, targetId }: Pair): string => `${sagaId}/${targetId}`;
 
-/** The pairs of which something is parked, by `pairKey`. */
+/** The pairs with parked messages, by `pairKey`. */
 export async function parkedPairs(tx: Transaction, schema: string, targetIds: readonly string[]): Promise<Set<string>> {
   const rows = (await tx.query(
     `select distinct saga_id as "sagaId", target_id as "targetId" from ${schema}.parked_messages where target_id = any($1::uuid[])`,
@@ -30,7 +36,7 @@ export async function parkedPairs(tx: Transaction, schema: string, targetIds: re
   return new Set(rows.map((row) => pairKey(row)));
 }
 
-/** Parks these, in order. An event that is parked already stays where it is. */
+/** Parks these in order. An event that is already parked keeps its place. */
 export async function park(tx: Transaction, { schema, release }: ParkedIn, messages: readonly ParkedMessage[]): Promise<void> {
   if (messages.length === 0) return;
   const rows = messages.map(({ sagaId, targetId, eventId, reason = null }) => ({ sagaId, targetId, eventId, reason }));
@@ -45,8 +51,9 @@ export async function park(tx: Transaction, { schema, release }: ParkedIn, messa
 }
 
 /**
- * The pairs that this release tries again: those that operators marked, those that an older one parked, which it takes over, and those
- * where nothing is parked any more that the others could wait for; but none of which a newer one has parked anything. At most 100.
+ * The pairs that this release retries: those marked by operators, those parked by an older release, which it takes
+ * over, and those whose messages have nothing left to wait for; but no pair for which a newer release has parked
+ * anything. At most 100.
  */
 export async function pairsToRedrive(connection: Transaction, { schema, release }: ParkedIn): Promise<Pair[]> {
   const releases = (await connection.query(`select distinct release from ${schema}.parked_messages`)) as { release: string }[];
@@ -63,7 +70,10 @@ export async function pairsToRedrive(connection: Transaction, { schema, release 
   )) as Pair[];
 }
 
-/** Marked as an operator would, and from now on ours: instances of the older release, which run on for a while, leave it alone. */
+/**
+ * Marks rows as an operator would, and takes them over: instances of the older release, which run on for a while, leave
+ * them alone.
+ */
 async function takeOver(connection: Transaction, { schema, release }: ParkedIn, older: readonly string[]): Promise<void> {
   await connection.query(
     `update ${schema}.parked_messages m set release = $1, redrive = true
@@ -74,14 +84,14 @@ async function takeOver(connection: Transaction, { schema, release }: ParkedIn, 
   );
 }
 
-/** What is parked of a pair and comes next. */
+/** The next parked message of a pair. */
 export interface NextParked {
   readonly n: string;
   readonly eventId: string | null;
   readonly release: string;
 }
 
-/** What comes next of a pair. */
+/** The next parked message of a pair. */
 export async function peekParked(tx: Transaction, schema: string, { sagaId, targetId }: Pair): Promise<NextParked | undefined> {
   const [row] = (await tx.query(
     `select n, event_id as "eventId", release from ${schema}.parked_messages where saga_id = $1 and target_id = $2 order by n limit 1`,
@@ -91,8 +101,8 @@ export async function peekParked(tx: Transaction, schema: string, { sagaId, targ
 }
 
 /**
- * Locks a pair for one redrive at a time, until the transaction ends, and reads what comes next of it. `busy`: another instance redrives it;
- * `undefined`: nothing is left.
+ * Locks a pair for one redrive at a time, until the transaction ends, and reads its next message. `busy`: another
+ * instance redrives it; `undefined`: nothing is left.
  */
 export async function nextParked(tx: Transaction, schema: string, pair: Pair): Promise<NextParked | 'busy' | undefined> {
   const [lock] = (await tx.query(`select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as "isOurs"`, [
@@ -101,7 +111,7 @@ export async function nextParked(tx: Transaction, schema: string, pair: Pair): P
   return lock?.isOurs ? peekParked(tx, schema, pair) : 'busy';
 }
 
-/** Frees a message that was handled. */
+/** Removes a message that was handled. */
 export async function unpark(tx: Transaction, schema: string, { n }: NextParked): Promise<void> {
   await tx.query(`delete from ${schema}.parked_messages where n = $1`, [n]);
 }

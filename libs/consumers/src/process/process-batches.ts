@@ -24,43 +24,46 @@ import { ProcessReader, sagasOf, type Reading } from './process-reader.ts';
 import { suspend, writeSagas, type SagaChange } from './saga-rows.ts';
 import { messageOf, Stale, UnitOfWork, type Known } from './unit-of-work.ts';
 
-/** What a process runs on. */
+/** The dependencies of a process. */
 export interface ProcessParts extends ConsumerParts {
   readonly process: Process;
   /** Name of the service: of the consumer group and (`-` as `_`) of the schema. */
   readonly name: string;
   /** The topics that it hears. */
   readonly topics: readonly string[];
-  /** Called with what was stored, after the commit: to count. It may be missed; never throws. */
+  /** Called with the stored events after the commit, for counting. A call may be missed; never throws. */
   readonly stored?: ((events: readonly Pick<Event, 'type' | 'data'>[]) => void) | undefined;
 }
 
 const log = logger('consumers');
-/** Inputs of one transaction: their aggregates are locked together where they are locked. */
+/** Inputs of one transaction: if their aggregates are locked, they are locked together. */
 const maxInputs = 50;
-/** An aggregate that another transaction holds for longer is left to it: the input comes again. */
+/** An aggregate that another transaction holds for longer is left to it, and the input is retried. */
 export const lockWaitMs = 200;
-/** A process that is frozen while it holds locks loses them after this long. */
+/** A process that freezes while it holds locks loses them after this long. */
 export const idleMs = 2000;
 
-/** What a unit of work does beside its decisions. */
+/** What a unit of work does in addition to its decisions. */
 export interface Around {
   /** In the transaction, before anything is locked. */
   readonly first?: (tx: Transaction) => Promise<void>;
   /** In the transaction, when all is decided. */
   readonly last?: (tx: PipelinedTransaction, unit: UnitOfWork) => Promise<void>;
-  /** Sends the records that are not the store's to the dead letters, while nothing is locked. */
+  /** Sends records that are not in the store to the dead letters, while nothing is locked. */
   readonly foreign?: (inputs: readonly Input[]) => Promise<void>;
-  /** As the last of all statements. */
+  /** As the very last statement. */
   readonly after?: (tx: PipelinedTransaction) => void;
-  /** A saga whose parked messages are tried again: it is not parked for this unit, and its deadlines stay away. */
+  /**
+   * A saga whose parked messages are retried: it does not count as parked for this unit, and its deadlines stay off.
+   */
   readonly redriven?: string;
 }
 
 /**
- * The inputs of a process: each is decided over its aggregates once, and all that follows is stored in the transaction that moves the offsets. The usual
- * way locks nothing while it thinks: the append verifies the versions that were decided on, and the rows what was read of them; where that
- * fails the heads are locked and it is decided again. See docs/exactly-once.md.
+ * The inputs of a process: each is decided once, and everything that follows is stored in the transaction that moves
+ * the offsets. Normally nothing is locked while deciding: the append verifies the versions decided on, and the row
+ * writes verify the rows read; where that fails, the heads are locked and it is decided again. See
+ * docs/exactly-once.md.
  */
 export class ProcessBatches implements BatchProcessor {
   readonly name: string;
@@ -114,7 +117,7 @@ export class ProcessBatches implements BatchProcessor {
     if (newest !== undefined) this.metrics.lag(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
   }
 
-  /** Decides about inputs and stores what follows. `isolated`: of one input, which is parked when it fails as it did just now. */
+  /** Decides about inputs and stores what follows. `isolated`: a single input, which is parked when it fails again. */
   async hear(inputs: readonly Input[], around: Around = {}, isolated = false): Promise<UnitOfWork> {
     if (isolated) return this.alone(inputs, around);
     try {
@@ -125,7 +128,7 @@ export class ProcessBatches implements BatchProcessor {
     return this.locked(inputs, around);
   }
 
-  /** One that is not the store's is a dead letter before it can do harm. */
+  /** An input that is not in the store becomes a dead letter before it can do harm. */
   private async alone(inputs: readonly Input[], around: Around): Promise<UnitOfWork> {
     try {
       return await this.locked(inputs, around);
@@ -135,7 +138,7 @@ export class ProcessBatches implements BatchProcessor {
     }
   }
 
-  /** Tries again what operators marked, and what older releases parked. */
+  /** Retries what operators marked, and what older releases parked. */
   async poll(): Promise<void> {
     await this.redrive();
     this.metrics.pairs(await countParked(this.outside, this.schema));
@@ -162,7 +165,7 @@ export class ProcessBatches implements BatchProcessor {
     });
   }
 
-  /** What could not be stored the usual way: heads are locked first, then it is decided. */
+  /** For what could not be stored the usual way: locks the heads first, then decides. */
   async locked(inputs: readonly Input[], around: Around): Promise<UnitOfWork> {
     const reading = await this.reader.read(inputs, true);
     if (reading.foreign.size > 0) return this.locked(await this.withoutForeign(inputs, reading, around), around);
@@ -206,7 +209,7 @@ export class ProcessBatches implements BatchProcessor {
     return unit;
   }
 
-  /** The rows beside the events. */
+  /** Writes the rows beside the events. */
   async write(tx: PipelinedTransaction, unit: UnitOfWork, { last, after, redriven }: Around): Promise<SagaChange[]> {
     const changes = unit.changes(new Set(redriven === undefined ? [] : [redriven]));
     if (redriven === undefined) await park(tx, this, unit.messages);
@@ -216,7 +219,7 @@ export class ProcessBatches implements BatchProcessor {
     return changes;
   }
 
-  /** What is committed is counted and kept for the next batch; snapshots that are due are written. */
+  /** Counts what was committed and keeps it for the next batch; writes snapshots that are due. */
   committed(unit: UnitOfWork, known: Pick<Known, 'aggregates' | 'rows'>, changes: readonly SagaChange[]): UnitOfWork {
     const changed = new Map(changes.map((change) => [change.sagaId, change]));
     const silent = new Set(unit.messages.map(({ sagaId }) => sagaId));
@@ -241,7 +244,7 @@ export class ProcessBatches implements BatchProcessor {
       if (reason === undefined) continue;
       log.error(
         { consumer: this.name, ...message, reason },
-        'parked: what comes behind it waits; see the view parked, then redrive',
+        'parked: later messages wait behind it; see the view parked, then redrive',
       );
     }
   }
@@ -249,7 +252,7 @@ export class ProcessBatches implements BatchProcessor {
   private tellStuck(changes: readonly SagaChange[], { rows }: Pick<Known, 'rows'>): void {
     for (const { sagaId, isStuck, isEnded } of changes) {
       if (!isStuck || isEnded || rows.get(sagaId)?.isStuck) continue;
-      log.error({ saga: this.name, sagaId }, 'a saga is stuck: what it waits for has not come within its budget');
+      log.error({ saga: this.name, sagaId }, 'a saga is stuck: no answer within its budget');
     }
   }
 
@@ -267,7 +270,10 @@ export class ProcessBatches implements BatchProcessor {
     return redriven === undefined ? known : { ...known, parked: [...known.parked].filter((sagaId) => sagaId !== redriven) };
   }
 
-  /** While nothing is locked. What is left is read anew: a record of somebody else stood for a version, and what the store has there is missing. */
+  /**
+   * While nothing is locked. The rest is read again: a foreign record took the place of a version, and the stored event
+   * of that version is missing.
+   */
   private async withoutForeign(inputs: readonly Input[], { foreign }: Reading, around: Around): Promise<readonly Input[]> {
     const strangers = inputs.filter((input) => foreign.has(input));
     await around.foreign?.(strangers);
@@ -275,7 +281,7 @@ export class ProcessBatches implements BatchProcessor {
     return inputs.filter((input) => !foreign.has(input));
   }
 
-  /** Which of these events the store does not hold just so. */
+  /** Those of these events that the store does not hold unchanged. */
   private async strangers(tx: Transaction, events: readonly RecordedEvent[]): Promise<readonly RecordedEvent[]> {
     const stored = await confirmed(tx, events);
     return events.filter((event) => !isSame(stored.get(event.id), event));

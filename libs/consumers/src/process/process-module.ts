@@ -16,13 +16,13 @@ export interface ProcessOptions {
   readonly process: Process;
   /** The topics that it hears. */
   readonly topics: readonly string[];
-  /** Name of the service, of its consumer group, and (`-` as `_`) of the schema where offsets and open sagas are kept. */
+  /** Name of the service, of its consumer group, and (`-` as `_`) of the schema with its offsets and open sagas. */
   readonly service: string;
-  /** Which steps the other side has, read where it exports them; none when absent: then deadlines always ask again. */
+  /** Which steps the other side has received, read from what it exports. When absent, deadlines always ask again. */
   readonly received?: Received;
-  /** Called with what was stored, after the commit: to count. */
+  /** Called with the stored events after the commit, for counting. */
   readonly stored?: ProcessParts['stored'];
-  /** Under which token the `KafkaClient` is provided, for every module to see. */
+  /** The token under which the `KafkaClient` is provided globally. */
   readonly kafka: InjectionToken;
   /** The fleet's when absent. */
   readonly catalogue?: Catalogue;
@@ -32,7 +32,10 @@ const runs = Symbol('what a process runs on');
 
 type Runs = ConsumerParts & Pick<ProcessOptions, 'process' | 'topics' | 'service' | 'received' | 'stored'>;
 
-/** Runs a process and its deadlines from `listen` to `close`, which drains. `strategies: [ProcessStrategy]` in the service's options. */
+/**
+ * Runs a process and its deadlines from `listen` to `close`, which drains. `strategies: [ProcessStrategy]` in the
+ * service's options.
+ */
 @Injectable()
 export class ProcessStrategy extends SubscriptionServer {
   private readonly running: RunningProcess;
@@ -58,7 +61,10 @@ export class ProcessStrategy extends SubscriptionServer {
   }
 }
 
-/** `imports: [ProcessModule.with({ process: orderPlacement, topics: [...], service: 'order-saga', kafka: tokens.kafka })]`; exports `ProcessStrategy`. */
+/**
+ * `imports: [ProcessModule.with({ process: orderPlacement, topics: [...], service: 'order-saga', kafka: tokens.kafka
+ * })]`; exports `ProcessStrategy`.
+ */
 @Module({})
 export class ProcessModule {
   static with({ kafka, catalogue = fleet, ...rest }: ProcessOptions): DynamicModule {

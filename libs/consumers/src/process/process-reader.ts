@@ -9,7 +9,7 @@ import type { Process } from './process.ts';
 import { readSagas, type SagaRow } from './saga-rows.ts';
 import type { Known } from './unit-of-work.ts';
 
-/** Which process reads, and of what. */
+/** The process that reads, and its dependencies. */
 export interface ReaderParts extends ConsumerParts {
   readonly process: Process;
   readonly topics: readonly string[];
@@ -19,34 +19,34 @@ export interface ReaderParts extends ConsumerParts {
 /** What a decision needs, read without locks, and which records the store does not hold. */
 export interface Reading extends Known {
   readonly missed: ReadonlyMap<string, ReadonlyMap<number, RecordedEvent>>;
-  /** All was known from earlier batches: no event was confirmed, which the transaction has to do. */
+  /** Everything was known from earlier batches: no event was confirmed, so the transaction must do so. */
   readonly isWarm: boolean;
-  /** Records that are not the store's. */
+  /** Records that the store does not hold. */
   readonly foreign: ReadonlySet<Input>;
-  /** What has to be locked, where it is to be locked. */
+  /** What to lock, if locking is needed. */
   readonly wanted: readonly Wanted[];
-  /** Events from topics that are believed: they have to stand in the store. */
+  /** Events from topics that are assumed to be stored; the store must confirm them. */
   readonly believed: readonly RecordedEvent[];
 }
 
-/** What is locked, and read under the locks. */
+/** What to lock, and to read under the locks. */
 export interface ToLock extends Pick<Reading, 'wanted' | 'aggregates' | 'missed' | 'believed'> {
   readonly inputs: readonly Input[];
   readonly sagaIds: readonly string[];
   readonly waitMs: number;
 }
 
-/** An input that lies ahead of what its saga has heard: the events from this version on are missing. */
+/** An input ahead of what its saga has heard: the events from this version on are missing. */
 interface Gap {
   readonly input: Input;
   readonly from: number;
 }
 
-/** Events that meant nothing are remembered for so many aggregates, so many of each. */
+/** Irrelevant events are remembered for this many aggregates, this many of each. */
 const [skippedAggregates, skippedEach] = [2000, 8];
-/** Events of one aggregate that are read at once where they were missed. */
+/** Missed events of one aggregate read at once. */
 const missedAtOnce = 1000;
-/** The local clock stands for the database's no longer than this. */
+/** The local clock stands in for the database's for at most this long. */
 const clockTrustMs = 10_000;
 
 /** Reads what decisions need, and keeps it warm between batches: what is taken out comes back only after a commit. */
@@ -61,7 +61,7 @@ export class ProcessReader {
     this.outside = outsideTransaction(parts.dataSource);
   }
 
-  /** Remembers an event that means nothing: so it is no gap. */
+  /** Remembers an irrelevant event, so that it does not look like a gap. */
   skip(event: RecordedEvent): void {
     const known = this.skipped.get(event.aggregateId) ?? new Map<number, RecordedEvent>();
     known.set(event.aggregateVersion, event);
@@ -69,7 +69,10 @@ export class ProcessReader {
     this.skipped.set(event.aggregateId, known);
   }
 
-  /** Reads outside of any transaction. `cold`: nothing is believed from memory but the aggregates, which the store brings up. */
+  /**
+   * Reads outside any transaction. `cold`: trusts nothing in memory except the aggregates, which are brought up to date
+   * from the store.
+   */
   async read(inputs: readonly Input[], cold = false): Promise<Reading> {
     const { rows, parked, isCold } = await this.readRows(inputs, cold);
     const missed = await this.missedBy(inputs, rows);
@@ -118,13 +121,13 @@ export class ProcessReader {
     return { aggregates: loaded.aggregates, events: loaded.events, now: loaded.now, rows, parked, missed };
   }
 
-  /** What has to be loaded for these rows and for what was missed. */
+  /** What has to be loaded for these rows and missed events. */
   wantedOf(rows: Iterable<SagaRow>, missed: Reading['missed']): Wanted[] {
     const ofRows = [...rows].map(({ aggregateIds: ids }) => ({ ids }));
     return this.wantedFor([...ofRows, ...this.inputsOf(missed)]);
   }
 
-  /** What sagas and aggregates are after a commit: the next batch begins with it. */
+  /** Keeps sagas and aggregates as they are after a commit, for the next batch. */
   keep({ aggregates }: Pick<Known, 'aggregates'>, rows: Iterable<SagaRow>): void {
     for (const [id, warm] of aggregates) {
       if (warm instanceof Error || warm.aggregate.version === 0) continue;
@@ -134,7 +137,7 @@ export class ProcessReader {
     for (const row of rows) if ((this.rows.get(row.sagaId)?.revision ?? 0) < row.revision) this.rows.set(row.sagaId, row);
   }
 
-  /** Whether a saga has heard a version already, by what this process knows for sure. */
+  /** Whether a saga has heard a version already, as far as this process knows for certain. */
   hasHeard(input: Input): boolean {
     const { aggregateId, aggregateVersion } = input.event;
     return aggregateVersion <= (this.rows.get(sagaOf(input))?.heard[aggregateId] ?? 0);
@@ -150,8 +153,8 @@ export class ProcessReader {
   }
 
   /**
-   * Events between what each saga has heard and what it hears now: from memory where they meant nothing, else from the store. An input that seems
-   * to lie ahead is confirmed before its version is believed.
+   * Events between what each saga has heard and what it hears now: from memory if they are irrelevant, else from the
+   * store. An input that seems to lie ahead is confirmed before its version is trusted.
    */
   private async missedBy(inputs: readonly Input[], rows: ReadonlyMap<string, SagaRow>) {
     const events = new Map<string, Map<number, RecordedEvent>>();
@@ -174,7 +177,7 @@ export class ProcessReader {
     return { events, believed, wereRead: gaps.length > 0 };
   }
 
-  /** The events right after a version that meant nothing, as far as they are remembered. */
+  /** The irrelevant events right after a version, as far as they are remembered. */
   private skippedAfter(aggregateId: string, version: number, before: number): RecordedEvent[] {
     const known = this.skipped.get(aggregateId);
     const found: RecordedEvent[] = [];
@@ -242,8 +245,8 @@ export class ProcessReader {
 }
 
 /**
- * Whether all that a decision needs is warm, and as new as what it decides about: another service writes the aggregate as well, and a decision about
- * an event that its own aggregate does not have yet comes to nothing without an append that would find that out.
+ * Whether everything a decision needs is warm, and as new as its input: another service also writes the aggregate, and
+ * a decision on a version older than the input stores nothing, so that no append would detect it.
  */
 function isUpToDate(wanted: readonly Wanted[], inputs: readonly Input[]): boolean {
   const newest = new Map<string, number>();

@@ -18,12 +18,12 @@ import {
 
 const log = logger('consumers');
 
-/** What a redrive works with. */
+/** The dependencies of a redrive. */
 export interface RedriveParts extends Pick<ConsumerParts, 'dataSource' | 'store'>, ParkedIn {
   readonly name: string;
   /**
-   * Handles a message in a transaction of its own: `first` begins it, `settle` (with why it failed again, when it did) ends it. A message that
-   * this build does not handle, or that is a deadline, is settled without anything else.
+   * Handles a message in its own transaction: `first` begins it, `settle` (with the reason, if it failed again) ends
+   * it. A deadline, or a message that this build does not handle, is only settled.
    */
   readonly handle: (pair: Pair, event: RecordedEvent | undefined, around: RedriveAround) => Promise<void>;
 }
@@ -35,12 +35,15 @@ export interface RedriveAround {
   settle(tx: Transaction, failedAgain: string | undefined): Promise<void>;
 }
 
-/** Another instance redrives the pair, has redriven the message, or is of a newer release that has taken it over. */
+/** Another instance redrives the pair or has redriven the message, or a newer release has taken it over. */
 export class Elsewhere extends Error {
   override readonly name = 'Elsewhere';
 }
 
-/** Tries again what operators marked and what older releases parked, pair by pair, in order, up to the first message of a pair that fails again. One transaction a message. */
+/**
+ * Retries what operators marked and what older releases parked: pair by pair, in order, up to the first message of a
+ * pair that fails again. One transaction for each message.
+ */
 export async function redriveMessages(parts: RedriveParts): Promise<void> {
   const outside = outsideTransaction(parts.dataSource);
   for (const pair of await pairsToRedrive(outside, parts)) {

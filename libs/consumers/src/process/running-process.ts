@@ -9,14 +9,14 @@ import { ProcessBatches, type ProcessParts } from './process-batches.ts';
 import { redriveMessages, type RedriveAround } from './redrive-messages.ts';
 import { restoreSql } from './saga-rows.ts';
 
-/** What a running process needs. `around`: for tests that do something to its batches. */
+/** The dependencies of a running process. `around`: lets tests wrap its batches. */
 export type RunningProcessParts = ProcessParts &
   SubscriptionParts & {
     readonly received?: Received | undefined;
     readonly around?: (processor: BatchProcessor) => BatchProcessor;
   };
 
-/** A process as one instance runs it: what it hears, and its deadlines. */
+/** One instance of a process: its inputs and its deadlines. */
 export class RunningProcess {
   readonly subscription: Subscription;
   readonly deadlines: Deadlines;
@@ -51,7 +51,9 @@ export class RunningProcess {
     });
   }
 
-  /** With the last message of a saga its deadline comes back: it is looked at, and set anew from what the saga is then. */
+  /**
+   * The deadline returns with a saga's last message: it is checked and set again from the saga's state at that time.
+   */
   private async handleAgain(pair: Pair, event: RecordedEvent | undefined, around: RedriveAround): Promise<void> {
     const input = event && this.batches.inputOf(event);
     const restore = (tx: PipelinedTransaction): void => void tx.last(restoreSql(this.batches.schema), [pair.sagaId]);
@@ -65,7 +67,7 @@ export class RunningProcess {
         restore(tx);
       });
     } else if (sagaOf(input) !== pair.sagaId) {
-      // It was parked without its saga's name, and says it now: that saga may be parked as well.
+      // It was parked without its saga's id, which is known now: that saga may be parked as well.
       await this.batches.hear([input], { first: (tx) => settled(tx as PipelinedTransaction) });
     } else {
       await this.batches.hear([input], {

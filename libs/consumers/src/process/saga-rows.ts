@@ -1,28 +1,30 @@
 import type { Transaction } from '@tradecore/event-sourcing';
 
-/** What every event of a saga carries on, for those that a deadline causes. */
+/** What every event of a saga carries over, for events caused by a deadline. */
 export interface SagaOrigin {
   readonly correlationId: string;
   readonly account?: string | undefined;
   readonly actor?: string | undefined;
 }
 
-/** What is known of an open saga beside its events. */
+/** What is known of an open saga in addition to its events. */
 export interface SagaRow {
   readonly sagaId: string;
-  /** Of its aggregates, in the order of the process's classes; the last is its own. */
+  /** Its aggregates, in the order of the process's classes; the last is its own. */
   readonly aggregateIds: readonly string[];
-  /** By aggregate: the last version that it heard of. */
+  /** By aggregate: the last version that it heard. */
   readonly heard: Readonly<Record<string, number>>;
   readonly origin: SagaOrigin;
-  /** Its deadline; null: none, or it waits on. */
+  /** Its deadline; null: none, or it waits on without one. */
   readonly dueAt: string | null;
   readonly isStuck: boolean;
-  /** One more with each change: who writes it has read the last one. */
+  /** Incremented by each change: a writer must have read the latest one. */
   readonly revision: number;
 }
 
-/** A row as it is to be written; `revision`: that of the row it replaces, 0 when there is none. Ended: the row goes. */
+/**
+ * A row to be written; `revision`: that of the row it replaces, 0 when there is none. `isEnded`: the row is deleted.
+ */
 export type SagaChange = SagaRow & { readonly isEnded: boolean };
 
 /** What is known of some sagas. */
@@ -52,8 +54,8 @@ export async function readSagas(tx: Transaction, schema: string, sagaIds: readon
 }
 
 /**
- * SQL and parameters that write the rows of sagas. It raises `serialization_failure` where a row is not the one that was read. Locked in order,
- * so that two writers wait and never in a circle.
+ * SQL and parameters that write the rows of sagas. Raises `serialization_failure` where a row is not the one that was
+ * read. Rows are locked in order, so that two writers never deadlock.
  */
 export function writeSagas(schema: string, changes: readonly SagaChange[]): [sql: string, parameters: unknown[]] {
   const sql = `
@@ -79,7 +81,7 @@ export function writeSagas(schema: string, changes: readonly SagaChange[]): [sql
   return [sql, [JSON.stringify(changes)]];
 }
 
-/** Sets the deadline of due sagas later: what they wait for was not sent yet. */
+/** Postpones the deadline of due sagas whose step has not been sent yet. */
 export async function postpone(
   connection: Transaction,
   schema: string,
@@ -93,20 +95,22 @@ export async function postpone(
   );
 }
 
-/** Takes the deadlines of parked sagas away: they wait until the saga is redriven. */
+/** Removes the deadlines of parked sagas: they wait until the saga is redriven. */
 export async function suspend(tx: Transaction, schema: string, sagaIds: readonly string[]): Promise<void> {
   await tx.query(`update ${schema}.open_sagas set due_at = null, revision = revision + 1 where saga_id = any($1::uuid[])`, [
     sagaIds,
   ]);
 }
 
-/** SQL that lets the deadline of a saga ($1) of which nothing is parked any more be looked at: it is set anew from its state then. */
+/**
+ * SQL that makes the deadline of a saga ($1) with nothing left parked due: it is then set again from the saga's state.
+ */
 export const restoreSql = (schema: string): string =>
   `update ${schema}.open_sagas set due_at = clock_timestamp(), revision = revision + 1
     where saga_id = $1 and due_at is null
       and not exists (select from ${schema}.parked_messages p where p.saga_id = $1 and p.target_id = $1)`;
 
-/** Of these sagas those whose last event lies in the outbox: it was not sent yet. */
+/** Those of these sagas whose last event is still in the outbox, so not sent yet. */
 export async function unsentSagas(connection: Transaction, sagaIds: readonly string[]): Promise<string[]> {
   const rows = (await connection.query(
     `select h.aggregate_id as id from unnest($1::uuid[]) i (id)
@@ -118,7 +122,7 @@ export async function unsentSagas(connection: Transaction, sagaIds: readonly str
   return rows.map(({ id }) => id);
 }
 
-/** Versions of these aggregates in the store. */
+/** The stored versions of these aggregates. */
 export async function headsOf(connection: Transaction, aggregateIds: readonly string[]): Promise<Map<string, number>> {
   const rows = (await connection.query(
     `select aggregate_id as id, version from stream_heads where aggregate_id = any($1::uuid[])`,
@@ -128,14 +132,15 @@ export async function headsOf(connection: Transaction, aggregateIds: readonly st
 }
 
 /**
- * Sagas whose deadline has passed or passes within $2 ms, the longest first; without a lock. An index scan that ends at the first deadline ahead: the
- * time is that of the statement, for an index can't be searched by clock_timestamp(), which would be called for each of 100,000 rows.
+ * Sagas whose deadline has passed or passes within $2 ms, the longest overdue first; without a lock. An index scan that
+ * ends at the first pending deadline: it uses statement_timestamp(), because an index cannot be searched by
+ * clock_timestamp(), which would be called for each of 100,000 rows.
  */
 export const dueSql = (schema: string): string =>
   `select saga_id as "sagaId", extract(epoch from due_at - statement_timestamp())::float8 * 1000 as "inMs" from ${schema}.open_sagas
     where due_at <= statement_timestamp() + $2 * interval '1 ms' order by due_at limit $1`;
 
-/** How many deadlines there are, how many of them passed a second ago and were not handled, and how many sagas are stuck. */
+/** How many deadlines there are, how many passed a second ago and are not handled, and how many sagas are stuck. */
 export const countSql = (schema: string): string =>
   `select (select count(*) from ${schema}.open_sagas where due_at is not null)::int as open,
           (select count(*) from ${schema}.open_sagas where due_at < statement_timestamp() - interval '1 s')::int as late,

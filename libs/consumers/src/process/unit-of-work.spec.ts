@@ -24,7 +24,7 @@ const process: Process = {
 };
 
 describe('a deadline of a saga with two open steps', () => {
-  it('of which the other side has the earlier one waits for the later one, and is not parked', () => {
+  it('waits for the later step, and is not parked, when the other side has received the earlier one', () => {
     const id = freshId();
     const errand = new Errand(id);
     errand.startAt(2);

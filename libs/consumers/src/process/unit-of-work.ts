@@ -11,20 +11,20 @@ import type { SagaChange, SagaOrigin, SagaRow } from './saga-rows.ts';
 
 /** What is known before decisions are made. */
 export interface Known {
-  /** By id, as they are stored; an `Error` where history can't be replayed. Decisions are recorded on them. */
+  /** By id, as stored; an `Error` where history cannot be replayed. Decisions are recorded on them. */
   readonly aggregates: ReadonlyMap<string, WarmAggregate | Error>;
-  /** Events that were looked up and are there. */
+  /** Events that were looked up and exist. */
   readonly events: ReadonlyMap<string, RecordedEvent>;
   readonly rows: ReadonlyMap<string, SagaRow>;
-  /** Sagas of which something is parked. */
+  /** Sagas with parked messages. */
   readonly parked: Iterable<string>;
-  /** By aggregate and version: events that lie between what a saga has heard and what it hears now. */
+  /** By aggregate and version: events between what a saga has heard and what it hears now. */
   readonly missed: ReadonlyMap<string, ReadonlyMap<number, RecordedEvent>>;
   /** The database's time. */
   readonly now: string;
 }
 
-/** What a unit of work is made of. */
+/** The dependencies of a unit of work. */
 export interface UnitParts {
   readonly process: Process;
   readonly topics: readonly string[];
@@ -32,12 +32,12 @@ export interface UnitParts {
   readonly store: Pick<PostgresEventStore, 'prepare'>;
 }
 
-/** What was known is not all that is needed, or not so any more: it is read and decided again. */
+/** What was known is incomplete or outdated: it is read and decided again. */
 export class Stale extends Error {
   override readonly name = 'Stale';
 }
 
-/** A saga as the decisions made so far leave it. */
+/** A saga as the decisions so far leave it. */
 interface Saga {
   readonly row: SagaRow | undefined;
   readonly ids: readonly string[];
@@ -46,13 +46,13 @@ interface Saga {
   isTouched: boolean;
   /** It waits on without a deadline. */
   waitsOn: boolean;
-  /** Steps that its deadline found on the other side: they are waited for without one. */
+  /** Steps that its deadline found on the other side: they need no deadline. */
   received: ReadonlySet<string>;
 }
 
 const none: ReadonlySet<string> = new Set();
 
-/** Decisions of one transaction: made one after the other in memory, stored together. */
+/** The decisions of one transaction: made one after the other in memory, stored together. */
 export class UnitOfWork {
   readonly outcomes: RecordOutcome[] = [];
   readonly parts: PartToSave[] = [];
@@ -68,7 +68,7 @@ export class UnitOfWork {
     this.parked = new Set(known.parked);
   }
 
-  /** Decides about an input. Throws `HalfApplied`, `Stale`: nothing of the unit may be stored then. */
+  /** Decides about an input. Throws `HalfApplied`, `Stale`: then nothing of the unit may be stored. */
   hear(input: Input): void {
     this.outcomes.push(this.outcomeOf(input));
   }
@@ -86,7 +86,7 @@ export class UnitOfWork {
     return this.decide(input, saga);
   }
 
-  /** What lies between: events that mean nothing to this saga only count. */
+  /** Hears the events in between; those irrelevant to this saga only count. */
   private hearMissed(saga: Saga, aggregateId: string, version: number): void {
     const event = this.known.missed.get(aggregateId)?.get(version);
     if (!event) throw new Stale(`version ${version} of ${aggregateId} was not read`);
@@ -116,7 +116,10 @@ export class UnitOfWork {
     return 'handled';
   }
 
-  /** A deadline that has passed; `received`: command ids that the other side has. Returns why it has to be parked, when it failed. */
+  /**
+   * A deadline that has passed; `received`: command ids that the other side has received. If it failed, returns why it
+   * must be parked.
+   */
   onDeadline(sagaId: string, received: ReadonlySet<string>): string | undefined {
     const { process } = this.work;
     const saga = this.known.rows.get(sagaId) && this.sagaOfRow(sagaId);
@@ -142,7 +145,7 @@ export class UnitOfWork {
     return this.isDue(sagaId) ? parkedReason('handler-failed', 'onDeadline did not move its deadline') : undefined;
   }
 
-  /** Whether the deadline of a saga has passed after all that it has heard. */
+  /** Whether the deadline of a saga has passed, given all that it has heard. */
   isDue(sagaId: string): boolean {
     const saga = this.sagaOfRow(sagaId);
     const own = this.known.aggregates.get(sagaId);
@@ -152,7 +155,7 @@ export class UnitOfWork {
     return dueAt !== undefined && Date.parse(dueAt) <= Date.parse(this.known.now);
   }
 
-  /** Hears what the store holds of an aggregate, up to a version. */
+  /** Hears the stored events of an aggregate, up to a version. */
   catchUp(sagaId: string, aggregateId: string, to: number): void {
     const saga = this.sagaOfRow(sagaId);
     for (let version = this.heardOf(saga, aggregateId) + 1; version <= to && !this.parked.has(sagaId); version += 1) {
@@ -173,7 +176,7 @@ export class UnitOfWork {
     this.messages.push({ sagaId, targetId: sagaId, eventId: null, reason });
   }
 
-  /** The row is written anew as the saga stands, its deadline with it. */
+  /** Marks the row, with its deadline, to be rewritten from the saga's current state. */
   touch(sagaId: string): void {
     this.sagaOfRow(sagaId).isTouched = true;
   }
@@ -257,7 +260,7 @@ export class UnitOfWork {
     return aggregates;
   }
 
-  /** Names, checks and serialises the whole decision before anything of it is applied. */
+  /** Names, checks and serialises the whole decision before any of it is applied. */
   private prepare(
     ids: readonly string[],
     aggregates: readonly AnyAggregate[],
@@ -287,7 +290,7 @@ export class UnitOfWork {
     }
   }
 
-  /** What the saga stores itself in an aggregate that it hears is heard with it, where nothing unheard lies before it. */
+  /** What the saga itself stores in an aggregate that it hears counts as heard, unless unheard events lie before it. */
   private movesAlong({ heard }: Saga, { type, id, expected, events }: PartToSave): void {
     const topic = this.work.catalogue[type]?.topic;
     if (topic !== undefined && this.work.topics.includes(topic) && (heard[id] ?? 0) === expected)
@@ -307,14 +310,14 @@ export class UnitOfWork {
   }
 }
 
-/** What a decision brings to one aggregate. */
+/** What a decision adds to one aggregate. */
 interface Decided {
   readonly aggregate: AnyAggregate;
   readonly events: readonly Event[];
   readonly part: PartToSave;
 }
 
-/** An input as it is parked: by its saga. */
+/** An input in the form in which its saga parks it. */
 export const messageOf = (input: Input): ParkedMessage => ({
   sagaId: sagaOf(input),
   targetId: sagaOf(input),

@@ -9,25 +9,25 @@ import { isNewerVersion, type Log, type Offsets } from '../offsets/offsets.ts';
 import { startingOffsets } from '../offsets/starting-offsets.ts';
 import { Projection, type ProjectionParts } from './projection.ts';
 
-/** What a builder needs. */
+/** The dependencies of a builder. */
 export interface BuilderParts extends ProjectionParts {
   readonly dataSource: DataSource;
   readonly kafka: KafkaClient;
   readonly offsets: Offsets;
 }
 
-/** Events of the store that are held in memory at once: 500 of the largest allowed are 128 MiB. */
+/** Stored events held in memory at once: 500 of the largest allowed are 128 MiB. */
 const batchSize = 500;
-/** A builder that is frozen, not dead, must not keep the others waiting without end. */
+/** A builder that is frozen, not dead, must not block the others forever. */
 const builderIdleMs = 60_000;
 const builderStatementMs = 600_000;
 
 /**
- * Brings the rows up from the event store and sets all offsets of the projector to where the log ended before: rows, checkpoints and offsets
- * in one transaction, so that readers see the old model or the new one. What the checkpoints cover already is left as it is, unless another
- * version of the fold made it.
+ * Brings the rows up to date from the event store and sets all offsets of the projector to the log's end as it was
+ * before: rows, checkpoints and offsets in one transaction, so that readers see the old model or the new one. What the
+ * checkpoints already cover stays, unless another version of the fold made it.
  * One builder at a time: the lease is the lock of the projection's row, which PostgreSQL frees when the builder dies.
- * Resolves with `undefined` when another builder is at work, or a newer version was. Throws `ModelDiverged`.
+ * Resolves with `undefined` when another builder is running, or a newer version has built. Throws `ModelDiverged`.
  */
 export async function build(parts: BuilderParts, log: Log): Promise<Outcome | undefined> {
   const { dataSource, declaration, offsets, kafka } = parts;
@@ -61,26 +61,32 @@ async function foldStore(tx: Transaction, parts: BuilderParts): Promise<Outcome>
       tx,
       events.map((event) => ({ event })),
     );
-    outcome.rows.clear(); // a build may touch every row: memory stays bounded
+    outcome.rows.clear(); // a build may touch every row: keeps memory bounded
     total.add(outcome);
     folded += events.length;
   }
   return total;
 }
 
-/** What the transaction does is not visible from outside; the name of its session is, and gets back what it was with the transaction's end. */
+/**
+ * The transaction's work is invisible from outside; the name of its session is visible, and is restored when the
+ * transaction ends.
+ */
 async function sayProgress(tx: Transaction, { declaration: { name } }: BuilderParts, folded: number): Promise<void> {
   await tx.query(`select set_config('application_name', $1, true)`, [`${name} builds ${folded}`]);
 }
 
-/** Rows, checkpoints, and with them the sequences: a new epoch begins. Deleted, not truncated, so that readers keep the old rows until the commit. */
+/**
+ * Deletes rows and checkpoints, and with them the sequences: a new epoch begins. Not truncated, so that readers keep
+ * the old rows until the commit.
+ */
 async function empty(tx: Transaction, { declaration: { schema, table, appends } }: BuilderParts): Promise<void> {
   for (const each of [table, ...(appends === undefined ? [] : [appends]), 'checkpoints'])
     await tx.query(`delete from ${schema}."${each}"`);
   await tx.query(`update ${schema}.projection set epoch = gen_random_uuid()`);
 }
 
-/** Every event that the model says it holds must stand in the store. */
+/** Every event that the model claims to hold must be in the store. */
 async function compareCheckpoints(tx: Transaction, schema: string): Promise<void> {
   const [wrong] = (await tx.query(
     `select g.aggregate_id, g.version, g.event_id, e.event_id as stored

@@ -26,7 +26,10 @@ interface CheckpointRow {
   readonly parked_release: string | null;
 }
 
-/** Loads and locks the checkpoints of these aggregates, in the order of their ids, so that a redrive and a batch wait for each other. */
+/**
+ * Loads and locks the checkpoints of these aggregates, in the order of their ids, so that a redrive and a batch wait
+ * for each other.
+ */
 export async function lockCheckpoints(
   tx: Transaction,
   schema: string,
@@ -52,7 +55,7 @@ export async function lockCheckpoints(
   );
 }
 
-/** SQL that writes the checkpoints of parameter `$n`: a JSON array, as `checkpointRows` makes it. */
+/** SQL that writes the checkpoints of parameter `$n`: a JSON array made by `checkpointRows`. */
 export const upsertCheckpoints = (schema: string, parameter: number): string => `
   insert into ${schema}.checkpoints (aggregate_id, version, event_id, parked_version, parked_reason, parked_release, parked_at)
   select aggregate_id, version, event_id, parked_version, parked_reason, parked_release,
@@ -64,7 +67,7 @@ export const upsertCheckpoints = (schema: string, parameter: number): string => 
     parked_version = excluded.parked_version, parked_reason = excluded.parked_reason, parked_release = excluded.parked_release,
     parked_at = excluded.parked_at`;
 
-/** The checkpoints as `upsertCheckpoints` takes them. */
+/** The checkpoints in the form that `upsertCheckpoints` takes. */
 export const checkpointRows = (checkpoints: Iterable<Checkpoint>): object[] =>
   [...checkpoints].map(({ aggregateId, version, eventId, parked }) => ({
     aggregate_id: aggregateId,

@@ -2,7 +2,7 @@ import type { Migration } from '@tradecore/event-sourcing';
 import { fill, template } from '../offsets/schema.ts';
 import { declarationOf, type ProjectorClass } from './projector.ts';
 
-/** Whose tables, under which number, and who may read the exported views. */
+/** Whose tables, the migration's number, and which services may read the exported views. */
 export interface ProjectorMigrationOptions {
   /** 200 to 299; never changed once released. */
   readonly number: number;
@@ -15,7 +15,10 @@ export interface ProjectorMigrationOptions {
 
 const runtime = template('runtime', 'projector');
 
-/** The migration that makes a projector's schema with the tables of the runtime. The read model's own table comes after it. */
+/**
+ * The migration that creates a projector's schema with the tables of the runtime. The read model's own table follows in
+ * a later one.
+ */
 export function projectorMigration(options: ProjectorMigrationOptions): Migration {
   const { schema, name } = declarationOf(options.projector);
   const grants = (options.readers ?? []).map(

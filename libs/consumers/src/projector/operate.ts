@@ -4,13 +4,15 @@ import { openProjection, type ProjectorParts } from './projector-batches.ts';
 import { declarationOf, type ProjectorClass } from './projector.ts';
 import { redriveOne, type Redriven } from './redrive.ts';
 
-/** What operators need: the database and the store. */
+/** The dependencies of operator commands: the database and the store. */
 export type OperatorParts = Pick<ProjectorParts, 'dataSource' | 'store' | 'catalogue' | 'release'>;
 
 /**
- * Clears the park marker of an aggregate and folds what the store holds beyond its checkpoint, while the projector runs: after a deployment that
- * can fold the event. Not parked: brings it up to the store all the same. Throws `ProjectionBusy` while a builder is at work.
- * Operators need no program for it: a running projector does the same for aggregates whose checkpoint is marked `redrive`.
+ * Clears the park marker of an aggregate and folds the stored events beyond its checkpoint, while the projector runs:
+ * after a deployment that can fold the event. An aggregate that is not parked is brought up to date too. Throws
+ * `ProjectionBusy` while a builder is running.
+ * Operators need no program for this: a running projector does the same for aggregates whose checkpoint is marked
+ * `redrive`.
  */
 export async function redrive(
   projector: ProjectorClass,
@@ -26,16 +28,16 @@ export async function redrive(
   return redriven;
 }
 
-/** Lets a stopped projection go on from where it stands, when the cause of the stop is gone. It stops again when it is not. */
+/** Resumes a stopped projection where it stopped, once the cause is fixed; if it is not, it stops again. */
 export async function resumeProjection(projector: ProjectorClass, parts: Pick<OperatorParts, 'dataSource'>): Promise<void> {
   const { schema } = declarationOf(projector);
   await parts.dataSource.query(`update ${schema}.projection set stopped_reason = null, stopped_at = null`);
 }
 
 /**
- * Asks for a rebuild: the next builder throws all rows away and folds the store from the first event, in one transaction, so that readers see
- * the old rows until it is done. A running instance begins within seconds. Sequences start again under a new epoch. It is this version that
- * builds, or a newer one: so a release that was rolled back gets its rows back.
+ * Asks for a rebuild: the next builder deletes all rows and folds the store from the first event, in one transaction,
+ * so that readers see the old rows until it is done. A running instance begins within seconds. Sequences start again
+ * under a new epoch. Only this version or a newer one builds: so a release that was rolled back gets its rows back.
  */
 export async function rebuildProjection(projector: ProjectorClass, parts: Pick<OperatorParts, 'dataSource'>): Promise<void> {
   const { schema, version } = declarationOf(projector);

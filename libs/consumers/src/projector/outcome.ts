@@ -1,15 +1,15 @@
 import type { IncomingMessage } from '@tradecore/messaging';
 import type { ParkReason } from './projection-metrics.ts';
 
-/** A record that the store does not hold so, and what does not fit. */
+/** A record that differs from the store, and how. */
 export interface ForeignRecord {
   readonly message: IncomingMessage;
-  /** Of the event that it says it is. */
+  /** Of the event that it claims to be. */
   readonly id: string;
   readonly detail: string;
 }
 
-/** What became of some arrivals. Counted when their transaction is committed, not before. */
+/** The outcome of some arrivals. Counted only after their transaction is committed. */
 export class Outcome {
   /** Folded, ignored types included. */
   events = 0;
@@ -18,7 +18,7 @@ export class Outcome {
   gaps = 0;
   readonly foreign: ForeignRecord[] = [];
   readonly parked: { readonly aggregateId: string; readonly reason: ParkReason }[] = [];
-  /** The rows that changed, by their keys. */
+  /** The rows that changed, by key. */
   readonly rows = new Map<string, object>();
 
   add(other: Outcome): void {

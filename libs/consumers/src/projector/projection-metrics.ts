@@ -6,14 +6,14 @@ export const parkReasons = ['unknown-event', 'fold-failed', 'row-refused'] as co
 /** One of `parkReasons`. */
 export type ParkReason = (typeof parkReasons)[number];
 
-/** The figures of one projector, all born at zero. */
+/** The metrics of one projector, all initialised to zero. */
 export interface ProjectionMetrics {
   readonly events: (count: number) => void;
   readonly duplicates: (count: number) => void;
   readonly gaps: (count: number) => void;
   readonly foreign: (count: number) => void;
   readonly parked: (reason: ParkReason) => void;
-  /** Seconds from the storing of the last event of a batch to its row. */
+  /** Seconds from storing the last event of a batch to writing its row. */
   readonly lag: (seconds: number) => void;
   readonly batch: (seconds: number) => void;
 }
@@ -24,9 +24,9 @@ export function projectionMetrics(projector: string): ProjectionMetrics {
   const of = { projector };
   const total = (name: string, help: string) => counter({ name, help, labels });
   const events = total('projection_events_total', 'Events folded, ignored types included.');
-  const duplicates = total('projection_duplicates_total', 'Records skipped: the model holds the event already.');
-  const gaps = total('projection_gaps_total', 'Holes filled from the event store.');
-  const foreign = total('projection_foreign_total', 'Records dead-lettered: the store does not hold them so.');
+  const duplicates = total('projection_duplicates_total', 'Records skipped: the model already holds the event.');
+  const gaps = total('projection_gaps_total', 'Gaps filled from the event store.');
+  const foreign = total('projection_foreign_total', 'Records dead-lettered: they differ from the store.');
   const parked = counter({
     name: 'projection_parked_total',
     help: 'Aggregates parked.',

@@ -10,13 +10,13 @@ import type { Declaration } from './projector.ts';
 import { lockKeys, type RowTable } from './row-table.ts';
 import { WorkingSet } from './working-set.ts';
 
-/** An event to project: from a record of the log, or from the store itself when there is no message. */
+/** An event to project: from a record of the log, or, without a message, from the store itself. */
 export interface Arrival {
   readonly event: RecordedEvent;
   readonly message?: IncomingMessage;
 }
 
-/** What a projection works with. */
+/** The dependencies of a projection. */
 export interface ProjectionParts {
   readonly declaration: Declaration;
   readonly catalogue: Catalogue;
@@ -24,31 +24,32 @@ export interface ProjectionParts {
   readonly table: RowTable;
   /** The table of appended lines, when the projector has one. */
   readonly lines: RowTable | undefined;
-  /** That runs: what it parks, a newer one tries again. */
+  /** The running release: what it parks, a newer one retries. */
   readonly release: string;
 }
 
-/** What a projection does beside its own statements. */
+/** What a projection does in addition to its own statements. */
 export interface Around {
-  /** Sent before all that it reads. */
+  /** Sent before all its reads. */
   readonly before?: Promise<void>;
-  /** Sends what it writes with the commit; else it is awaited. */
+  /** Sends its writes with the commit; when absent, they are awaited. */
   readonly write?: (set: WorkingSet, statement: [sql: string, parameters: unknown[]]) => void;
 }
 
-/** Events that are read from the store at once when a gap is filled. */
+/** Events read from the store at once when a gap is filled. */
 const gapPage = 1000;
 
 /**
- * Brings the rows of one projector up to given events, inside a caller's transaction. Lower versions than the checkpoint's are duplicates, higher
- * ones show a gap, which the store fills. A record that the store does not hold so is foreign. What can't be folded parks its aggregate.
+ * Applies given events to the rows of one projector, inside a caller's transaction. Versions at or below the
+ * checkpoint's are duplicates; a version that skips some is a gap, which the store fills. A record that differs from
+ * the store is foreign. What cannot be folded parks its aggregate.
  */
 export class Projection {
   constructor(private readonly parts: ProjectionParts) {}
 
   /**
-   * All arrivals at once: what it reads travels in one message, behind `before`, and nothing is written before all of it is answered. Throws
-   * `ModelDiverged`, and whatever PostgreSQL refuses: then roll back and go `oneByOne`.
+   * Projects all arrivals at once: its reads travel in one message, behind `before`, and nothing is written until all
+   * are answered. Throws `ModelDiverged`, and whatever PostgreSQL refuses: then roll back and use `oneByOne`.
    */
   async project(tx: Transaction, arrivals: readonly Arrival[], { before, write }: Around = {}): Promise<Outcome> {
     const { declaration } = this.parts;
@@ -75,7 +76,10 @@ export class Projection {
     return outcome;
   }
 
-  /** As `project`, behind a savepoint; `oneByOne` when PostgreSQL refuses a value. For what can't simply be run again. */
+  /**
+   * Like `project`, behind a savepoint; falls back to `oneByOne` when PostgreSQL refuses a value. For work that cannot
+   * simply be run again.
+   */
   async projectSafely(tx: Transaction, arrivals: readonly Arrival[]): Promise<Outcome> {
     return savepoint(
       tx,
@@ -84,7 +88,7 @@ export class Projection {
     );
   }
 
-  /** Each arrival behind a savepoint: the one whose row PostgreSQL refuses parks its aggregate, its neighbours pass. */
+  /** Each arrival behind a savepoint: one whose row PostgreSQL refuses parks its aggregate, and its neighbours pass. */
   async oneByOne(tx: Transaction, arrivals: readonly Arrival[]): Promise<Outcome> {
     const outcome = new Outcome();
     for (const arrival of arrivals) {
@@ -99,7 +103,7 @@ export class Projection {
     return outcome;
   }
 
-  /** Folds what the store holds of an aggregate above its checkpoint, up to a version or all, one by one. */
+  /** Folds the stored events of an aggregate above its checkpoint, up to a version or all, one by one. */
   async fromStore(tx: Transaction, aggregateId: string, to = Number.POSITIVE_INFINITY): Promise<Outcome> {
     const outcome = new Outcome();
     const checkpoint = (await lockCheckpoints(tx, this.parts.declaration.schema, [aggregateId])).get(aggregateId);
@@ -135,7 +139,7 @@ export class Projection {
 
   private async step(tx: Transaction, set: WorkingSet, event: RecordedEvent): Promise<void> {
     const checkpoint = set.checkpoint(event.aggregateId);
-    if (checkpoint.parked) return; // the store holds it until redrive
+    if (checkpoint.parked) return; // the store keeps it until a redrive
     if (event.aggregateVersion <= checkpoint.version) return compareDuplicate(checkpoint, event, set.outcome);
     if (event.aggregateVersion > checkpoint.version + 1) await this.fillGap(tx, set, checkpoint, event);
     if (set.checkpoint(event.aggregateId).parked) return;
@@ -147,7 +151,10 @@ export class Projection {
     }
   }
 
-  /** Folds what lies between the checkpoint and the event. The checkpoint's own event is read again: on a wrong one nothing may be built. */
+  /**
+   * Folds the events between the checkpoint and this event. The checkpoint's own event is read again: nothing may build
+   * on a wrong one.
+   */
   private async fillGap(tx: Transaction, set: WorkingSet, checkpoint: Checkpoint, upTo: RecordedEvent): Promise<void> {
     set.outcome.gaps += 1;
     const from = Math.max(checkpoint.version, 1);
@@ -176,7 +183,7 @@ export class Projection {
     }
   }
 
-  /** Loads the rows that the events change; of a shared projector their keys are locked first. */
+  /** Loads the rows that the events change; for a shared projector their keys are locked first. */
   private async load(tx: Transaction, set: WorkingSet, events: readonly RecordedEvent[]): Promise<void> {
     const { declaration, table } = this.parts;
     const named = events.map((event) => set.keyOf(event)).filter((key) => set.missing(key));
@@ -188,14 +195,14 @@ export class Projection {
   }
 
   /**
-   * A key that the batch did not name before. Of a shared projector it is locked out of order: two batches that fill gaps may then wait in a
-   * circle, PostgreSQL ends one after a second, and that one starts over.
+   * For a key that the batch did not name before. A shared projector locks it out of order: two batches that fill gaps
+   * may then deadlock; PostgreSQL aborts one after a second, and that one starts over.
    */
   private async loadKey(tx: Transaction, set: WorkingSet, event: RecordedEvent): Promise<void> {
     if (set.missing(set.keyOf(event))) await this.load(tx, set, [event]);
   }
 
-  /** The statement that writes what has changed. */
+  /** The statement that writes the changes. */
   private written(set: WorkingSet): [sql: string, parameters: unknown[]] | undefined {
     const { table, lines, declaration } = this.parts;
     if (set.changedCheckpoints.size === 0) return undefined;
@@ -214,19 +221,19 @@ export class Projection {
   }
 }
 
-/** The rows of a working set as `upsert` takes them. */
+/** The rows of a working set in the form that `upsert` takes. */
 export const changedRows = (table: RowTable, set: WorkingSet): object[] =>
   [...set.changedRows].map(([key, row]) => table.withKey(row, key));
 
-/** The lines of a working set as `append` takes them. */
+/** The lines of a working set in the form that `append` takes. */
 export function changedLines({ lines, declaration }: ProjectionParts, set: WorkingSet): object[] {
   if (!lines) throw new TypeError(`${declaration.name} appends lines but declares no table for them`);
   return set.lines.map((line) => lines.checked(line));
 }
 
 /**
- * What is folded: of a record the event as the store holds it. A record that the store does not hold is foreign; so is one that says something
- * else under an event's id, aggregate and version.
+ * The event to fold: for a record, the event as the store holds it. A record that the store does not hold is foreign,
+ * and so is one that differs from the stored event with its id, aggregate and version.
  */
 function asStored(
   arrivals: readonly Arrival[],

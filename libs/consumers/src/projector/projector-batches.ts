@@ -17,26 +17,29 @@ import { RowTable } from './row-table.ts';
 import { WarmProjection } from './warm-projection.ts';
 import type { WorkingSet } from './working-set.ts';
 
-/** Learns of rows after their commit: for hints and caches. It may miss some: a process can end between the two. */
+/** Is told of rows after their commit: for hints and caches. It may miss some: a process can end in between. */
 export abstract class CommitListener {
-  /** The rows that changed, by their keys; `undefined` after a build: any may have. What it throws is logged and forgotten. */
+  /**
+   * The rows that changed, by key; `undefined` after a build: any may have. An error that it throws is logged and
+   * ignored.
+   */
   abstract committed(projector: string, rows: ReadonlyMap<string, object> | undefined): void | Promise<void>;
 }
 
-/** What a running projector needs. */
+/** The dependencies of a running projector. */
 export interface ProjectorParts {
   readonly dataSource: DataSource;
   readonly store: PostgresEventStore;
   readonly catalogue: Catalogue;
   readonly kafka: KafkaClient;
   readonly listener?: CommitListener | undefined;
-  /** That runs; that of the root's package.json when absent. */
+  /** The running release; when absent, that of the root's package.json. */
   readonly release?: string | undefined;
 }
 
 const log = logger('consumers');
 
-/** Reads what the database says about a projector's tables. */
+/** Reads the definition of a projector's tables from the database. */
 export async function openProjection(
   declaration: Declaration,
   parts: Omit<ProjectorParts, 'kafka' | 'listener'>,
@@ -96,7 +99,7 @@ export class ProjectorBatches implements BatchProcessor {
     this.committed(outcome, (performance.now() - started) / 1000, records.at(-1)?.event.time);
   }
 
-  /** What is not warm: read in one message, written in another, with the commit. */
+  /** For batches that are not warm: reads in one message, writes in another, with the commit. */
   private async loaded({ records, isolated, moveOffsets, deadLetter }: RecordBatch): Promise<Outcome> {
     const { projection, warm } = this.ready();
     const left: [WorkingSet, Promise<unknown[]>][] = [];
@@ -116,7 +119,7 @@ export class ProjectorBatches implements BatchProcessor {
 
   async build({ why, where }: UnusableOffset, on: Log): Promise<boolean> {
     const started = performance.now();
-    log.info({ projector: this.name, why, where }, 'the store fills in');
+    log.info({ projector: this.name, why, where }, 'building from the event store');
     const { dataSource, kafka } = this.parts;
     const outcome = await build({ ...this.ready().parts, dataSource, kafka, offsets: new Offsets(this) }, on);
     if (!outcome) return false;
@@ -166,7 +169,7 @@ export class ProjectorBatches implements BatchProcessor {
     try {
       await this.parts.listener?.committed(this.name, rows);
     } catch (error) {
-      log.warn({ err: error, projector: this.name }, 'the listener of new rows failed');
+      log.warn({ err: error, projector: this.name }, 'a commit listener failed');
     }
   }
 }

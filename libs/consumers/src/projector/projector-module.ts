@@ -11,17 +11,18 @@ import { Subscription } from '../offsets/subscription.ts';
 
 const parts = Symbol('what projectors run on');
 
-/** How projectors of a service run. */
+/** How the projectors of a service run. */
 export interface ProjectorsOptions {
-  /** Under which token the `KafkaClient` is provided, for every module to see. */
+  /** The token under which the `KafkaClient` is provided globally. */
   readonly kafka: InjectionToken;
   /** The fleet's when absent. */
   readonly catalogue?: Catalogue;
 }
 
 /**
- * Gives the projectors of a Nest application its life cycle: those providers that carry `@Projector` are found and consume from `listen` to
- * `close`, which drains. A provider that is a `CommitListener` learns of their rows. `connectMicroservice({ strategy: app.get(ProjectorStrategy) })`.
+ * Gives the projectors of a Nest application its life cycle: providers that carry `@Projector` are found and consume
+ * from `listen` to `close`, which drains. A provider that is a `CommitListener` is told of their rows.
+ * `connectMicroservice({ strategy: app.get(ProjectorStrategy) })`.
  */
 @Injectable()
 export class ProjectorStrategy extends SubscriptionServer {
@@ -42,7 +43,10 @@ export class ProjectorStrategy extends SubscriptionServer {
   }
 }
 
-/** `imports: [ProjectorsModule.with({ kafka: tokens.kafka })]` beside the projectors as providers; it exports `ProjectorStrategy`. */
+/**
+ * `imports: [ProjectorsModule.with({ kafka: tokens.kafka })]` beside the projectors as providers; exports
+ * `ProjectorStrategy`.
+ */
 @Module({})
 export class ProjectorsModule {
   static with({ kafka, catalogue = fleet }: ProjectorsOptions): DynamicModule {

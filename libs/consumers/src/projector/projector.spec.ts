@@ -23,14 +23,14 @@ describe('a projector', () => {
   it('is a fold of its own events', () =>
     givenEvents(Samples, placed, ignored, placed).thenRow({ orderId: placed.aggregateId, seen: 2 }));
 
-  it('makes no row of events that it ignores', () => givenEvents(Samples, ignored).thenNothing());
+  it('makes no row from events that it ignores', () => givenEvents(Samples, ignored).thenNothing());
 
-  it('goes on from a row', () => expect(fold(Samples, [placed], { orderId: 'x', seen: 41 })).toMatchObject({ seen: 42 }));
+  it('continues from a row', () => expect(fold(Samples, [placed], { orderId: 'x', seen: 41 })).toMatchObject({ seen: 42 }));
 
-  it('fails its test when the row is another', () =>
+  it('fails its test when the row differs', () =>
     expect(() => givenEvents(Samples, placed).thenRow({ orderId: placed.aggregateId, seen: 2 })).toThrow('"seen": 2'));
 
-  it('does not compile for another event, nor folds the same event twice', () => {
+  it('does not compile for another event, and cannot fold the same event twice', () => {
     expect(() => {
       class Twice {
         @On(OrderPlaced)
@@ -48,7 +48,7 @@ describe('a projector', () => {
     }).toThrow('folds OrderPlaced twice');
   });
 
-  it('may not change what it was given, in its tests', () => {
+  it('may not change its input, in its tests', () => {
     @Projector({ name: 'impure-projector', topics: [], version: 1, table: 'impure' })
     class Impure {
       @On(OrderPlaced)
@@ -61,7 +61,7 @@ describe('a projector', () => {
     expect(() => givenEvents(Impure, placed, placed).thenRow({ seen: 2 })).toThrow(TypeError);
   });
 
-  it('says that its rows are shared when its key is not the aggregate', () => {
+  it('must declare its rows shared when its key is not the aggregate', () => {
     class Keyed {
       key(event: RecordedEvent): string {
         return event.type;
@@ -74,10 +74,10 @@ describe('a projector', () => {
     );
   });
 
-  it('refuses names that are no names of tables', () =>
+  it('refuses names that are not table names', () =>
     expect(() => Projector({ name: 'x', topics: [], version: 1, table: 'drop table' })(class {})).toThrow(
-      'no name of a schema or table',
+      'not a valid name of a schema or table',
     ));
 
-  it('is not any class', () => expect(() => fold(class {}, [])).toThrow('has no @Projector'));
+  it('cannot be just any class', () => expect(() => fold(class {}, [])).toThrow('has no @Projector'));
 });

@@ -1,45 +1,53 @@
 import type { Event, EventClass, RecordedEvent } from '@tradecore/events';
 import { schemaOf } from '../offsets/schema.ts';
 
-/** What a projector says about itself. */
+/** The declaration of a projector. */
 export interface ProjectorOptions {
-  /** Name of the consumer group and of the projection in metrics, logs and readiness: kebab-case, `order-projector`. */
+  /**
+   * Name of the consumer group, and of the projection in metrics, logs and readiness: kebab-case, `order-projector`.
+   */
   readonly name: string;
-  /** The topics whose events it folds, without namespace; every aggregate that travels on them is savely, folded or not. */
+  /** The topics whose events it folds, without namespace; every aggregate on them gets a checkpoint, folded or not. */
   readonly topics: readonly string[];
   /**
-   * 1 at first, one more with each change after which the same events give other rows: a newer version rebuilds the model, an older one
-   * leaves it alone. A golden history fails where rows change and this does not.
+   * Starts at 1; raise it with each change after which the same events give other rows: a newer version rebuilds the
+   * model, an older one leaves it alone. A golden history fails where rows change and this does not.
    */
   readonly version: number;
-  /** The table of its rows, in `schema`. Its primary key is one column: what `key(event)` names. */
+  /** The table of its rows, in `schema`. Its primary key is one column: the result of `key(event)`. */
   readonly table: string;
-  /** The PostgreSQL schema that is its own; the name with `_` for `-` when absent. One projector, one schema. */
+  /** The projector's own PostgreSQL schema; when absent, the name with `_` for `-`. One projector, one schema. */
   readonly schema?: string;
-  /** The table that folds append to by returning `{ row, append: [...] }`; rows in it are never changed. */
+  /** The table that folds append to by returning `{ row, append: [...] }`; its rows never change. */
   readonly appends?: string;
-  /** Says that rows are fed by several aggregates (`key(event)` is not the event's own aggregate): keys are then locked first. */
+  /**
+   * Declares that several aggregates feed one row (`key(event)` is not the event's own aggregate): keys are then locked
+   * first.
+   */
   readonly shared?: boolean;
 }
 
-/** A class with `@Projector` whose methods with `@On` are folds. It is made without arguments, for it needs nothing. */
+/**
+ * A class with `@Projector` whose methods with `@On` are folds. Constructed without arguments: it has no dependencies.
+ */
 export type ProjectorClass<P extends object = object> = new () => P;
 
 /**
- * The row that the folds of `P` take and give. Properties are the table's columns in camelCase; a null column is an absent property;
- * numeric and bigint are canonical strings; timestamps RFC 3339, UTC, microseconds, as `RecordedEvent.time`.
+ * The row that the folds of `P` take and return. Properties are the table's columns in camelCase; a null column is an
+ * absent property; numeric and bigint are canonical strings; timestamps RFC 3339, UTC, microseconds, as
+ * `RecordedEvent.time`.
  */
 export type RowOf<P> = {
   [K in Exclude<keyof P, 'key'>]: P[K] extends (row: infer R, event: never) => unknown ? Exclude<R, undefined> : never;
 }[Exclude<keyof P, 'key'>];
 
-/** What a fold may give instead of the bare row: lines for the `appends` table of its projector. */
+/** What a fold may return instead of the bare row: adds lines for the `appends` table of its projector. */
 export interface Appending<Row extends object> {
   readonly row: Row;
   readonly append: readonly object[];
 }
 
-/** A projector with its folds, as the runtime uses it. */
+/** A projector with its folds, in the form that the runtime uses. */
 export interface Declaration {
   readonly name: string;
   readonly topics: readonly string[];
@@ -62,8 +70,9 @@ const folds = new WeakMap<object, Map<string, string>>();
 const declarations = new WeakMap<object, Declaration>();
 
 /**
- * Declares that the method folds events of this class: `onOrderPlaced(row: Row | undefined, event: RecordedEvent<OrderPlaced>): Row`.
- * A method that takes another event does not compile. The same event twice in one class throws at load.
+ * Declares that the method folds events of this class: `onOrderPlaced(row: Row | undefined, event:
+ * RecordedEvent<OrderPlaced>): Row`. A method that takes another event does not compile. The same event twice in one
+ * class throws at load.
  */
 export const On =
   <E extends Event>(eventClass: EventClass<E>) =>
@@ -79,7 +88,7 @@ export const On =
 
 const identifier = /^[a-z][a-z0-9_]{0,62}$/;
 
-/** Declares a projector: a class of pure folds from events to one row a key. See `ProjectorOptions`. */
+/** Declares a projector: a class of pure folds from events to one row per key. See `ProjectorOptions`. */
 export const Projector =
   (options: ProjectorOptions) =>
   <P extends object>(projector: ProjectorClass<P>): void => {
@@ -88,7 +97,7 @@ export const Projector =
     mustBeUsable(projector, { ...options, schema });
     const ownKey: unknown = Reflect.get(instance, 'key');
     if ((typeof ownKey === 'function') !== (options.shared ?? false)) {
-      throw new TypeError(`${projector.name}: a key(event) of its own goes with shared: true, and only with it`);
+      throw new TypeError(`${projector.name}: key(event) requires shared: true, and shared: true requires key(event)`);
     }
     const own = folds.get(projector.prototype as object) ?? new Map<string, string>();
     declarations.set(projector, {
@@ -107,18 +116,18 @@ export const Projector =
 
 function mustBeUsable({ name }: ProjectorClass, { schema = '', table, appends = table, version }: ProjectorOptions): void {
   const strange = [schema, table, appends].find((each) => !identifier.test(each));
-  if (strange !== undefined) throw new TypeError(`${name}: "${strange}" is no name of a schema or table`);
-  if (!Number.isInteger(version) || version < 1) throw new TypeError(`${name}: version is an integer from 1 on`);
+  if (strange !== undefined) throw new TypeError(`${name}: "${strange}" is not a valid name of a schema or table`);
+  if (!Number.isInteger(version) || version < 1) throw new TypeError(`${name}: version must be an integer of at least 1`);
 }
 
 function foldWith(instance: object, method: string | undefined, row: object | undefined, event: RecordedEvent) {
   if (method === undefined) return undefined;
   const folded = (Reflect.get(instance, method) as Method).call(instance, row, event);
-  if (typeof folded !== 'object' || folded === null) throw new TypeError(`${method} gave no row`);
+  if (typeof folded !== 'object' || folded === null) throw new TypeError(`${method} returned no row`);
   return 'append' in folded && 'row' in folded ? (folded as Appending<object>) : { row: folded, append: [] };
 }
 
-/** The name of a projector: of its consumer group, and of the service that runs it. */
+/** The name of a projector: also of its consumer group and of the service that runs it. */
 export const projectorName = (projector: ProjectorClass): string => declarationOf(projector).name;
 
 /** Whether the class carries `@Projector`. */
@@ -133,8 +142,8 @@ export function declarationOf(projector: ProjectorClass): Declaration {
 }
 
 /**
- * Folds events of one key, in order, starting from `row`: the very fold that the live projection, the rebuild and as-of reads use.
- * Events must be upcast (as `EventStore` hands them out). `undefined` when there was no row and nothing that the projector folds.
+ * Folds events of one key, in order, starting from `row`: the same fold as the live projection, the rebuild and as-of
+ * reads. Events must be upcast (as `EventStore` returns them). `undefined` when there was no row and nothing to fold.
  */
 export function fold<P extends object>(
   projector: ProjectorClass<P>,

@@ -7,13 +7,13 @@ import { comparedTo, isNewer } from '../offsets/release.ts';
 import { inTransaction } from '../offsets/transaction.ts';
 import type { Projection, ProjectionParts } from './projection.ts';
 
-/** What a redrive came to. */
+/** The result of a redrive. */
 export interface Redriven {
   /** Events folded. */
   readonly events: number;
-  /** Why it is parked again, when it is. */
+  /** Why it is parked again, if it is. */
   readonly parkedAgain?: string;
-  /** The rows that changed, by their keys. */
+  /** The rows that changed, by key. */
   readonly rows: ReadonlyMap<string, object>;
 }
 
@@ -23,15 +23,16 @@ export class ProjectionBusy extends Error {
 }
 
 interface Built {
-  /** Of the fold that made the rows. */
+  /** Version of the fold that made the rows. */
   readonly version: number | null;
 }
 
 type Redrives = Pick<ProjectionParts, 'declaration' | 'release'>;
 
 /**
- * Clears the marker of an aggregate and folds what the store holds beyond its checkpoint; what a newer release parked is left to it. The
- * checkpoint's lock keeps the live projection out. Throws `ProjectionBusy`, and `OffsetLost` where the rows are of another version.
+ * Clears the marker of an aggregate and folds the stored events beyond its checkpoint; leaves what a newer release
+ * parked to that release. The checkpoint's lock keeps the live projection out. Throws `ProjectionBusy`, and
+ * `OffsetLost` where the rows have another version.
  */
 export async function redriveOne(
   { projection, declaration: { schema, version }, release }: Redrives & { readonly projection: Projection },
@@ -58,8 +59,9 @@ export async function redriveOne(
 }
 
 /**
- * The parked aggregates that this release tries again: those that an older one parked, and those that operators marked, by
- * `update <schema>.checkpoints set redrive = true where ...`, but none that a newer one parked. At most 100 at a time.
+ * The parked aggregates that this release retries: those parked by an older release, and those marked by operators with
+ * `update <schema>.checkpoints set redrive = true where ...`, but none parked by a newer release. At most 100 at a
+ * time.
  */
 export async function toRedrive(connection: Transaction, { declaration: { schema }, release }: Redrives): Promise<string[]> {
   const releases = (await connection.query(

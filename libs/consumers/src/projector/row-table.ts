@@ -1,17 +1,17 @@
 import type { Transaction } from '@tradecore/event-sourcing';
 
-/** A column as the catalog describes it, and how it travels. */
+/** A column as the catalog describes it, and how its value is read. */
 interface Column {
   readonly name: string;
   readonly property: string;
   readonly type: string;
-  /** SQL that reads it in the form that folds write it. */
+  /** SQL that reads it in the form that folds write. */
   readonly read: string;
 }
 
 const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
-/** Exact and canonical: what a fold wrote is what it is given back. Drivers would round numerics and cut microseconds. */
+/** Exact and canonical: a fold gets back what it wrote. Drivers would round numerics and truncate microseconds. */
 function readAs(name: string, type: string): string {
   if (type.startsWith('numeric')) return `trim_scale("${name}")::text`;
   if (type === 'bigint' || type === 'date') return `"${name}"::text`;
@@ -21,7 +21,9 @@ function readAs(name: string, type: string): string {
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** A table that folds fill: its columns are read from the catalog once. Columns with a default are the database's own. */
+/**
+ * A table that folds fill: its columns are read from the catalog once. Columns with a default belong to the database.
+ */
 export class RowTable {
   private readonly properties: ReadonlySet<string>;
 
@@ -35,7 +37,7 @@ export class RowTable {
     this.properties = new Set(columns.map(({ property }) => property));
   }
 
-  /** Reads the columns. Throws when the table isn't there. */
+  /** Reads the columns. Throws when the table does not exist. */
   static async open(connection: Transaction, schema: string, table: string): Promise<RowTable> {
     const name = `"${schema}"."${table}"`;
     const found = (await connection.query(
@@ -56,19 +58,19 @@ export class RowTable {
     return new RowTable(name, columns, keys.length === 1 ? keys[0] : undefined);
   }
 
-  /** Whether there can be a row of this key: what is no UUID, say, PostgreSQL would refuse as one. */
+  /** Whether a row with this key can exist: PostgreSQL would refuse, say, a non-UUID as a UUID. */
   hasKey(key: string): boolean {
     return this.key.type === 'uuid' ? uuid.test(key) : !key.includes('\0');
   }
 
-  /** The rows of these keys. */
+  /** The rows with these keys. */
   async load(tx: Transaction, keys: readonly string[]): Promise<Map<string, object>> {
     const { name, type } = this.key;
     const sql = `select ${this.shape()} from ${this.name} where "${name}" = any($1::${type}[])`;
     return this.rowsOf((await tx.query(sql, [keys])) as Record<string, unknown>[]);
   }
 
-  /** By key, the rows that `load` and `upsert` return. */
+  /** The rows that `load` and `upsert` return, by key. */
   rowsOf(rows: readonly Record<string, unknown>[]): Map<string, object> {
     return new Map(rows.map(({ '#key': key, ...row }) => [String(key), withoutNulls(row)]));
   }
@@ -78,7 +80,7 @@ export class RowTable {
     return [`"${this.key.name}"::text as "#key"`, ...list].join(', ');
   }
 
-  /** SQL that writes the rows of parameter `$n` (a JSON array), in key order, over what is there; returns them as `load` does. */
+  /** SQL that upserts the rows of parameter `$n` (a JSON array), in key order; returns them as `load` does. */
   upsert(parameter: number): string {
     const rest = this.columns.filter((column) => column !== this.key);
     const set = rest.map(({ name }) => `"${name}" = excluded."${name}"`).join(', ');
@@ -87,21 +89,21 @@ export class RowTable {
       returning ${this.shape()}`;
   }
 
-  /** SQL that adds the lines of parameter `$n` (a JSON array), in their order. */
+  /** SQL that adds the lines of parameter `$n` (a JSON array), in order. */
   append(parameter: number): string {
     return `${this.insertFrom(parameter)} order by ordinality`;
   }
 
-  /** A row ready for `upsert`, its key in place. Throws `TypeError` for a property that is no column, or for another key. */
+  /** A row ready for `upsert`, with its key. Throws `TypeError` for a property without a column, or for another key. */
   withKey(row: object, key: string): object {
     const { property } = this.key;
     const own: unknown = Reflect.get(row, property);
     if (own !== undefined && String(own) !== key)
-      throw new TypeError(`a row of ${this.name} says ${property} ${String(own)} under key ${key}`);
+      throw new TypeError(`a row of ${this.name} has ${property} ${String(own)} under key ${key}`);
     return { ...this.checked(row), [property]: key };
   }
 
-  /** The line as it is. Throws `TypeError` for a property that is no column: the fold and the table don't fit. */
+  /** The line unchanged. Throws `TypeError` for a property without a column: the fold and the table do not match. */
   checked(row: object): object {
     const strange = Object.keys(row).find((property) => !this.properties.has(property));
     if (strange !== undefined) throw new TypeError(`${this.name} has no column for "${strange}" (or one with a default)`);
@@ -113,7 +115,10 @@ export class RowTable {
     return this.keyColumn;
   }
 
-  /** json, not jsonb: it is read once (12 us a row of 15 columns against 15; unnest of 15 arrays is as quick, and costs Node 5 us more). */
+  /**
+   * json, not jsonb: it is read once (12 us a row of 15 columns against 15; unnest of 15 arrays is as fast, and costs
+   * Node 5 us more).
+   */
   private insertFrom(parameter: number): string {
     const names = this.columns.map(({ name }) => `"${name}"`).join(', ');
     const shape = this.columns.map(({ property, type }) => `"${property}" ${type}`).join(', ');
@@ -127,8 +132,9 @@ const withoutNulls = (row: Record<string, unknown>): object =>
   Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
 
 /**
- * Rows that do not exist yet can't be locked, so the keys of shared rows are locked by advisory locks, folded to this many: six partitions'
- * batches of 500 keys would else fill PostgreSQL's lock table (64 x max_connections entries). Changing it needs all instances stopped.
+ * Rows that do not exist yet cannot be locked, so the keys of shared rows are locked by advisory locks, folded to this
+ * many: six partitions' batches of 500 keys would otherwise fill PostgreSQL's lock table (64 x max_connections
+ * entries). To change it, stop all instances first.
  */
 const slots = 128;
 
@@ -139,7 +145,7 @@ function hash(text: string): number {
   return value;
 }
 
-/** Locks the keys until the transaction ends, in one order, so that two batches wait for each other and never in a circle. */
+/** Locks the keys until the transaction ends, always in the same order, so that two batches never deadlock. */
 export async function lockKeys(tx: Transaction, schema: string, keys: Iterable<string>): Promise<void> {
   const wanted = [...new Set([...keys].map((key) => (hash(key) >>> 0) % slots))].sort((a, b) => a - b);
   if (wanted.length === 0) return;

@@ -14,7 +14,7 @@ import { WorkingSet } from './working-set.ts';
 interface Warm {
   readonly version: number;
   readonly eventId: string | null;
-  /** As the database gives it back. */
+  /** As the database returned it. */
   readonly row: object | undefined;
 }
 
@@ -22,9 +22,10 @@ const log = logger('consumers');
 const remembered = 5000;
 
 /**
- * The usual batch of a projector whose rows belong to one aggregate each: rows and checkpoints of the last batches are known, or the aggregate is new,
- * so that events are folded before the database is asked. One statement moves the offsets, verifies checkpoints and events as they were
- * assumed, and writes; where anything is otherwise it raises, nothing has changed, and the slow way loads.
+ * The usual batch of a projector whose rows belong to one aggregate each: rows and checkpoints of the last batches are
+ * known, or the aggregate is new, so that events are folded before the database is asked. One statement moves the
+ * offsets, verifies that checkpoints and events are as assumed, and writes; if anything differs it raises, nothing has
+ * changed, and the slow path loads.
  */
 export class WarmProjection {
   private readonly known = new BoundedCache<string, Warm>(remembered);
@@ -34,7 +35,7 @@ export class WarmProjection {
     private readonly connection: Transaction,
   ) {}
 
-  /** `undefined`: not all is warm, or it is not as it was assumed. */
+  /** `undefined`: not everything is warm, or not as assumed. */
   async project(records: readonly EventRecord[], move: MoveStatement): Promise<Outcome | undefined> {
     const set = this.folded(records.map(({ event }) => event));
     if (!set) return undefined;
@@ -45,13 +46,13 @@ export class WarmProjection {
       this.keep(set, row?.rows ?? []);
       return set.outcome;
     } catch (error) {
-      log.debug({ err: error, projector: this.parts.declaration.name }, 'a batch was not as it was assumed: it is loaded');
+      log.debug({ err: error, projector: this.parts.declaration.name }, 'cached rows were stale; loading the batch');
       this.forget(set.changedCheckpoints.keys());
       return undefined;
     }
   }
 
-  /** What a batch left behind; after its commit. `rows`: those it wrote, as the database gives them back. */
+  /** Keeps the results of a batch, after its commit. `rows`: those it wrote, as the database returned them. */
   keep(set: WorkingSet, rows: readonly Record<string, unknown>[]): void {
     if (this.parts.declaration.shared) return;
     const written = this.parts.table.rowsOf(rows);
@@ -61,12 +62,12 @@ export class WarmProjection {
     }
   }
 
-  /** Forgets aggregates whose rows may have been changed elsewhere. */
+  /** Forgets aggregates whose rows may have changed elsewhere. */
   forget(aggregateIds: Iterable<string>): void {
     for (const id of aggregateIds) this.known.delete(id);
   }
 
-  /** `undefined` where an aggregate is not known, a version does not follow, or a fold fails. */
+  /** `undefined` where an aggregate is unknown, a version does not follow, or a fold fails. */
   private folded(events: readonly RecordedEvent[]): WorkingSet | undefined {
     if (this.parts.declaration.shared) return undefined;
     const checkpoints = new Map<string, Checkpoint>();
@@ -82,7 +83,7 @@ export class WarmProjection {
       try {
         set.fold(event);
       } catch {
-        return undefined; // the slow way parks it
+        return undefined; // the slow path parks it
       }
     }
     return set;
@@ -124,7 +125,7 @@ export class WarmProjection {
   }
 }
 
-/** Checkpoints at which others were assumed stay as they are. */
+/** Leaves checkpoints alone that differ from what was assumed. */
 const checkpointCtes = (schema: string, first: number): string => `
   given as materialized (
     select * from json_to_recordset($${first}::json) as ("aggregateId" uuid, known int, "knownId" uuid, version int, "eventId" uuid)),

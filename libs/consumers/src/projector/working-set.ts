@@ -26,24 +26,26 @@ export class WorkingSet {
     this.release = release;
   }
 
-  /** The checkpoint as it stands now. */
+  /** The current checkpoint. */
   checkpoint(aggregateId: string): Checkpoint {
     return (
       this.changedCheckpoints.get(aggregateId) ?? this.checkpoints.get(aggregateId) ?? { aggregateId, version: 0, eventId: null }
     );
   }
 
-  /** The key of the row that an event changes; `undefined` when the projector ignores it, or when its key can't be told. */
+  /**
+   * The key of the row that an event changes; `undefined` when the projector ignores it, or its key cannot be computed.
+   */
   keyOf(event: RecordedEvent): string | undefined {
     if (!this.declaration.handles(event.type)) return undefined;
     try {
       return this.declaration.key(upcast(this.catalogue, event));
     } catch {
-      return undefined; // the fold meets the same fault, and parks
+      return undefined; // the fold fails the same way, and parks
     }
   }
 
-  /** The row of a key as it stands now; `undefined` when there is none or it was not loaded. */
+  /** The current row of a key; `undefined` when there is none or it was not loaded. */
   row(key: string): object | undefined {
     return this.rows.get(key);
   }
@@ -56,13 +58,13 @@ export class WorkingSet {
     return key !== undefined && !this.loaded.has(key);
   }
 
-  /** Takes over rows as they were loaded; a key without row is known to have none. */
+  /** Takes over loaded rows; a key without one is known to have none. */
   take(keys: readonly string[], rows: ReadonlyMap<string, object>): void {
     for (const key of keys) this.loaded.add(key);
     for (const [key, row] of rows) this.rows.set(key, row);
   }
 
-  /** Folds the next event of an aggregate. Throws what the fold throws, or `UnknownEvent`; nothing has changed then. */
+  /** Folds the next event of an aggregate. Throws the fold's error, or `UnknownEvent`; then nothing has changed. */
   fold(event: RecordedEvent): void {
     if (this.declaration.handles(event.type)) this.foldRow(upcast(this.catalogue, event));
     else this.mustBeKnown(event);
@@ -71,7 +73,7 @@ export class WorkingSet {
     this.outcome.events += 1;
   }
 
-  /** Parks an aggregate at the event that could not be folded: its row and checkpoint stay as they are. */
+  /** Parks an aggregate at the event that could not be folded: its row and checkpoint stay unchanged. */
   park(event: RecordedEvent, error: unknown): void {
     const reason = error instanceof UnknownEvent ? 'unknown-event' : 'fold-failed';
     const parked = { version: event.aggregateVersion, reason: parkedReason(reason, error), release: this.release };
@@ -89,7 +91,7 @@ export class WorkingSet {
     this.outcome.rows.set(key, folded.row);
   }
 
-  /** A type that is not declared may be one that this projector has to fold: a newer writer is running. */
+  /** An undeclared type may be one that this projector has to fold: a newer writer is running. */
   private mustBeKnown(event: RecordedEvent): void {
     const declared = Object.hasOwn(this.catalogue, event.aggregateType) ? this.catalogue[event.aggregateType] : undefined;
     if (declared?.events.some(({ type }) => type === event.type)) return;

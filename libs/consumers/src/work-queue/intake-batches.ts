@@ -18,32 +18,35 @@ import { countParked, pairKey, park, parkedPairs, type Pair, type ParkedMessage 
 import { redriveMessages, type RedriveAround } from '../process/redrive-messages.ts';
 import type { Intake } from './intake.ts';
 
-/** What an intake runs on. */
+/** The dependencies of an intake. */
 export interface IntakeParts extends ConsumerParts {
   readonly intake: Intake;
   /** Name of the service: of the consumer group and (`-` as `_`) of the schema. */
   readonly name: string;
-  /** Where steps travel. */
+  /** The topics that carry steps. */
   readonly topics: readonly string[];
 }
 
 const log = logger('consumers');
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** Who asks, by a step, and who is asked. */
+/** The saga that asks by a step, and the aggregate it asks. */
 export function pairOf({ aggregateId: sagaId, data }: RecordedEvent): Pair {
   const { target } = data as { readonly target?: unknown };
   return { sagaId, targetId: typeof target === 'string' && uuid.test(target) ? target : sagaId };
 }
 
-/** What a batch came to. Counted when it is committed. */
+/** The result of a batch. Counted when it is committed. */
 interface Result {
   readonly outcomes: RecordOutcome[];
   readonly messages: ParkedMessage[];
   readonly reasons: MessageParkReason[];
 }
 
-/** Steps of sagas, written down: each is confirmed with the store, then the intake's rows and the offsets are one transaction. */
+/**
+ * Writes down the steps of sagas: each is confirmed with the store, then the intake's rows and the offsets are one
+ * transaction.
+ */
 export class IntakeBatches implements BatchProcessor {
   readonly name: string;
   readonly topics: readonly string[];
@@ -69,7 +72,7 @@ export class IntakeBatches implements BatchProcessor {
     return Promise.resolve();
   }
 
-  /** A type that is not declared may be a step of a newer saga: it is parked, so that what comes behind it waits. */
+  /** An undeclared type may be a step of a newer saga: it is parked, so that later steps wait behind it. */
   idsOf(event: RecordedEvent): readonly string[] | undefined {
     if (this.types.has(event.type) || !this.isDeclared(event)) return [event.aggregateId];
     this.metrics.record('skipped', 1);
@@ -99,7 +102,7 @@ export class IntakeBatches implements BatchProcessor {
     this.measure(records, started);
   }
 
-  /** Tries again what operators marked, and what older releases parked. */
+  /** Retries what operators marked, and what older releases parked. */
   async poll(): Promise<void> {
     const { dataSource, store, name } = this.parts;
     const { schema, release } = this;
@@ -129,7 +132,7 @@ export class IntakeBatches implements BatchProcessor {
     return declaration?.events.some((each) => each.type === type) ?? false;
   }
 
-  /** Writes down steps of the store; what is parked, and what comes behind it, is left. */
+  /** Writes down stored steps, except those that are parked or wait behind a parked one. */
   private async take(tx: Transaction, events: readonly RecordedEvent[], parked: Set<string>): Promise<Result> {
     const result: Result = { outcomes: [], messages: [], reasons: [] };
     const steps: RecordedEvent[] = [];
@@ -179,7 +182,7 @@ export class IntakeBatches implements BatchProcessor {
       if (reason === undefined) continue;
       log.error(
         { consumer: this.name, ...message, reason },
-        'parked: what comes behind it waits; see the view parked, then redrive',
+        'parked: later messages wait behind it; see the view parked, then redrive',
       );
     }
     if (outcomes.includes('handled')) this.parts.intake.taken?.();

@@ -12,11 +12,11 @@ import { isIntake } from './intake.ts';
 
 /** How the steps for a service are taken in. */
 export interface IntakeOptions {
-  /** Name of the service, of its consumer group, and (`-` as `_`) of the schema where offsets are kept. */
+  /** Name of the service, of its consumer group, and (`-` as `_`) of the schema with its offsets. */
   readonly name: string;
-  /** Where steps travel. */
+  /** The topics that carry steps. */
   readonly topics: readonly string[];
-  /** Under which token the `KafkaClient` is provided, for every module to see. */
+  /** The token under which the `KafkaClient` is provided globally. */
   readonly kafka: InjectionToken;
   /** The fleet's when absent. */
   readonly catalogue?: Catalogue;
@@ -27,8 +27,8 @@ const runs = Symbol('what an intake runs on');
 type Runs = ConsumerParts & Pick<IntakeOptions, 'name' | 'topics'>;
 
 /**
- * Gives the intake of a Nest application its life cycle: the provider that implements `Intake` is found, and steps are taken in from `listen` to
- * `close`, which drains. `strategies: [IntakeStrategy]` in the service's options.
+ * Gives the intake of a Nest application its life cycle: the provider that implements `Intake` is found, and takes in
+ * steps from `listen` to `close`, which drains. `strategies: [IntakeStrategy]` in the service's options.
  */
 @Injectable()
 export class IntakeStrategy extends SubscriptionServer {
@@ -42,12 +42,15 @@ export class IntakeStrategy extends SubscriptionServer {
   protected subscribe(): Subscription[] {
     const instances = this.discovery.getProviders().map(({ instance }) => instance as unknown);
     const [intake, ...others] = new Set(instances.filter((each) => isIntake(each)));
-    if (!intake || others.length > 0) throw new Error(`${this.runs.name} needs one provider that is an Intake`);
+    if (!intake || others.length > 0) throw new Error(`${this.runs.name} needs exactly one provider that is an Intake`);
     return [new Subscription(new IntakeBatches({ ...this.runs, intake }), this.runs)];
   }
 }
 
-/** `imports: [IntakeModule.with({ name: 'broker-gateway', topics: [...], kafka: tokens.kafka })]` beside the intake as a provider. */
+/**
+ * `imports: [IntakeModule.with({ name: 'broker-gateway', topics: [...], kafka: tokens.kafka })]` beside the intake as a
+ * provider.
+ */
 @Module({})
 export class IntakeModule {
   static with({ kafka, catalogue = fleet, ...rest }: IntakeOptions): DynamicModule {

@@ -1,8 +1,8 @@
-/** BatchProcessor on the same key in this process is done one after the other, in the order of asking. */
+/** Runs work on the same key in this process one after the other, in the order of the requests. */
 export class KeyedMutex {
   readonly #last = new Map<string, Promise<void>>();
 
-  /** Keys in use, waiting ones included. */
+  /** Keys in use, including those waited for. */
   get size(): number {
     return this.#last.size;
   }
@@ -19,7 +19,7 @@ export class KeyedMutex {
     };
   }
 
-  /** Runs `work` while it has the key. */
+  /** Runs `work` while holding the key. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const leave = await this.enter(key);
     try {

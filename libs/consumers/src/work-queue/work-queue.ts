@@ -7,26 +7,30 @@ import { backoffMs } from './backoff.ts';
 import { ClaimLost, WorkRows, type NewWork, type Verdict, type WorkItem } from './work-rows.ts';
 
 /**
- * Handles one row, outside of any transaction: here the outside world is called. What it returns runs in the transaction that settles the row: there
- * the answer is appended, after a fresh load, and on a conflict it runs again. What either throws gives the row back.
+ * Handles one row, outside any transaction: this is where the outside world is called. The function it returns runs in
+ * the transaction that settles the row: it appends the answer after a fresh load, and runs again on a conflict. If
+ * either throws, the row is given back.
  */
 export type WorkHandler = (item: WorkItem) => Promise<(tx: Transaction) => Promise<Verdict>>;
 
-/** What a work queue is made of. */
+/** The options of a work queue. */
 export interface WorkQueueOptions {
   readonly dataSource: DataSource;
   /** Name of the service: of the metrics, and with `_` for `-` of the schema. */
   readonly service: string;
   readonly handle: WorkHandler;
-  /** Rows handled at a time; 16 when absent. */
+  /** Rows handled concurrently; 16 when absent. */
   readonly workers?: number;
-  /** A claim that is not renewed for so long is free for others; 5,000 ms when absent. Renewed three times within it. */
+  /** A claim not renewed for this long is free for others; 5,000 ms when absent. Renewed three times within it. */
   readonly leaseMs?: number;
-  /** How long a row waits whose call failed; doubles with each failure. 250 to 30,000 ms when absent. */
+  /** How long a row waits after a failed call; doubles with each failure. 250 to 30,000 ms when absent. */
   readonly backoff?: { readonly baseMs: number; readonly capMs: number };
-  /** How many more rows may be begun now, beside what `workers` says: what they wait for may be scarce. After a change call `notify`. */
+  /**
+   * How many more rows may start now, besides the `workers` limit: what they wait for may be scarce. Call `notify` when
+   * it changes.
+   */
   readonly room?: () => number;
-  /** Other processes put rows too: the table is read this often; 1,000 ms when absent. */
+  /** How often the table is read for rows put by other processes; 1,000 ms when absent. */
   readonly lookMs?: number;
 }
 
@@ -35,10 +39,13 @@ const conflictsLimit = 5;
 
 const outcomes = ['done', 'again', 'failed', 'lost'] as const;
 
-/** Bounded workers over rows of a table: one worker has a row at a time, nothing that was put is forgotten, whatever dies. */
+/**
+ * Bounded workers over the rows of a table: one worker has a row at a time, and no row put is forgotten, even if a
+ * process dies.
+ */
 export class WorkQueue {
   private readonly rows: WorkRows;
-  /** For statements of their own. */
+  /** For single statements. */
   private readonly alone: Transaction;
   private readonly inHand = new Map<string, { readonly item: WorkItem; readonly done: Promise<boolean> }>();
   private readonly settings: Required<Omit<WorkQueueOptions, 'dataSource' | 'service' | 'handle' | 'room'>>;
@@ -59,22 +66,25 @@ export class WorkQueue {
     this.figures = figuresOf(options.service, () => this.rows.count(this.alone));
   }
 
-  /** Requests rows in the caller's transaction. After its commit call `notify`, or they wait for the next look. */
+  /** Requests rows in the caller's transaction. Call `notify` after its commit, or they wait for the next look. */
   async put(tx: Transaction, rows: readonly NewWork[]): Promise<void> {
     await this.rows.put(tx, rows);
   }
 
   /**
-   * As `put`; rows that a free worker of this process can take at once are claimed for it in the same statement and returned. After the commit call
-   * `begin` with them, which notifies as well. After a rollback: nothing.
+   * Like `put`; rows that a free worker of this process can take at once are claimed for it in the same statement and
+   * returned. After the commit call `begin` with them, which also notifies. After a rollback: nothing.
    */
   putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<readonly WorkItem[]> {
-    // Where room is scarce, what waits already comes first.
+    // Where room is scarce, rows that already wait come first.
     const claims = this.isStopping || !this.loop || this.room < Infinity ? 0 : this.free;
     return this.rows.put(tx, rows, { claims, leaseMs: this.settings.leaseMs });
   }
 
-  /** Handles rows that `putClaimed` claimed, and whatever else is due. Those for which no worker is free any more are given back at once. */
+  /**
+   * Handles rows that `putClaimed` claimed, and whatever else is due. Rows without a free worker are given back at
+   * once.
+   */
   begin(items: readonly WorkItem[]): void {
     for (const item of items) {
       if (this.isStopping || this.inHand.size >= this.settings.workers) void this.giveBack(item, 0);
@@ -83,19 +93,19 @@ export class WorkQueue {
     this.notify();
   }
 
-  /** Makes rows that are there due now; keys without a row are ignored. */
+  /** Makes existing rows due now; keys without a row are ignored. */
   async request(keys: readonly string[]): Promise<void> {
     await this.rows.request(this.alone, keys);
     this.notify();
   }
 
-  /** Makes every row due that waits for its time: what they wait for has come. */
+  /** Makes every row due that waits for its time: what they wait for has arrived. */
   async makeAllDue(): Promise<void> {
     await this.rows.makeAllDue(this.alone);
     this.notify();
   }
 
-  /** Removes rows that no worker has: nothing is left to do. */
+  /** Removes rows that no worker has, because nothing is left to do. */
   async drop(keys: readonly string[]): Promise<void> {
     await this.rows.drop(this.alone, keys);
   }
@@ -111,14 +121,14 @@ export class WorkQueue {
     this.endWait();
   }
 
-  /** Begins to claim. */
+  /** Starts claiming. */
   start(): void {
     this.isStopping = false;
     this.loop ??= this.run();
     this.renewing ??= setInterval(() => void this.renew(), this.settings.leaseMs / 3);
   }
 
-  /** Claims nothing more and waits for what is in hand. */
+  /** Stops claiming and waits for rows in progress. */
   async stop(): Promise<void> {
     this.isStopping = true;
     this.notify();
@@ -129,12 +139,15 @@ export class WorkQueue {
     this.loop = undefined;
   }
 
-  /** Resolves when this process has done with the row: whether it is settled, and committed. Undefined when it has not got it in hand. */
+  /**
+   * Resolves when this process is done with the row: whether it is settled and committed. Undefined when the row is not
+   * in progress here.
+   */
   inProgress(key: string): Promise<boolean> | undefined {
     return this.inHand.get(key)?.done;
   }
 
-  /** Rows in hand in this process. */
+  /** Rows in progress in this process. */
   get busy(): number {
     return this.inHand.size;
   }
@@ -159,7 +172,7 @@ export class WorkQueue {
     }
   }
 
-  /** Claims what is due; resolves with the milliseconds until it is worth looking again. */
+  /** Claims due rows; resolves with the milliseconds until the next look. */
   private async claim(): Promise<number> {
     const { leaseMs, lookMs } = this.settings;
     const { free } = this;
@@ -204,7 +217,7 @@ export class WorkQueue {
       return true;
     } catch (error) {
       ended(error instanceof ClaimLost ? 'lost' : 'failed');
-      log.warn({ err: error, queue: this.options.service, key: item.key, attempts: item.attempts }, 'a row was not handled');
+      log.warn({ err: error, queue: this.options.service, key: item.key, attempts: item.attempts }, 'a row could not be handled');
       await this.giveBack(item, backoffMs(item.attempts, this.settings.backoff));
       return false;
     }
@@ -228,7 +241,7 @@ export class WorkQueue {
     try {
       await this.rows.giveBack(this.alone, item, afterMs);
     } catch (error) {
-      log.warn({ err: error, key: item.key }, 'a row could not be given back: it is free when its claim ends');
+      log.warn({ err: error, key: item.key }, 'a row could not be given back; it is free when its claim expires');
     }
   }
 
@@ -247,17 +260,17 @@ function figuresOf(service: string, count: () => Promise<{ all: number; due: num
   const labels = { queue: [service] } as const;
   const handled = counter({
     name: 'work_handled_total',
-    help: 'Rows of a work queue handled, by how it ended.',
+    help: 'Rows of a work queue handled, by outcome.',
     labels: { queue: [service], outcome: outcomes },
   });
-  const seconds = histogram({ name: 'work_seconds', help: 'Time that handling a row took.', labels });
-  const late = histogram({ name: 'work_late_seconds', help: 'Time from a row being due to its claim.', labels });
+  const seconds = histogram({ name: 'work_seconds', help: 'Time to handle a row.', labels });
+  const late = histogram({ name: 'work_late_seconds', help: "Time from a row's due time to its claim.", labels });
   gauge({
     name: 'work_rows',
     help: 'Rows of a work queue: all, due and free, claimed.',
     labels: { queue: [service], state: ['all', 'due', 'claimed'] },
     collect: async (rows) => {
-      // While the database is away the last figures stand.
+      // While the database is unavailable the last figures stay.
       const counts = await count().catch(() => undefined);
       for (const [state, value] of Object.entries(counts ?? {})) rows.set({ queue: service, state: state as 'all' }, value);
     },

@@ -8,60 +8,60 @@ export type WorkState = Readonly<Record<string, unknown>>;
 /** A row to be put. */
 export interface NewWork {
   readonly key: string;
-  /** Whose row it is: lanes take turns, however much one of them puts. A row that is there stays in its lane where none is said. */
+  /** Lanes take turns, however many rows one of them has. An existing row keeps its lane when none is given. */
   readonly lane?: string;
   /** Before the rest of its lane, and one turn ahead of the other lanes. */
   readonly urgent?: boolean;
-  /** Laid over the state of a row that is there. */
+  /** Merged over the state of an existing row. */
   readonly state?: WorkState;
 }
 
 /** A row that a worker of this process has claimed. */
 export interface WorkItem {
   readonly key: string;
-  /** Names this taking of the row: whoever takes it later has another, and only the last one settles. */
+  /** Identifies this claim of the row: every later claim has another id, and only the latest one settles. */
   readonly claim: string;
-  /** Claims since it was last settled, this one included: above 1 the last ones failed. */
+  /** Claims since it was last settled, this one included: above 1, earlier ones failed. */
   readonly attempts: number;
-  /** Its last claim ran out: what that worker was doing may have happened or not. */
+  /** Its last claim expired: what that worker was doing may or may not have happened. */
   readonly takenOver: boolean;
   readonly state: WorkState;
-  /** When it was put first; RFC 3339. */
+  /** When it was first put; RFC 3339. */
   readonly putAt: string;
   readonly revision: number;
 }
 
-/** How a row is settled: it goes, or comes again after so many milliseconds, or only on request. */
+/** How a row is settled: it is removed, or due again after this many milliseconds, or only on request. */
 export type Verdict = { readonly done: true } | { readonly again: number | 'on-request'; readonly state: WorkState };
 
-/** The claim has run out, and another worker may have the row: nothing of this call counts. */
+/** The claim has expired and another worker may have the row: nothing of this call counts. */
 export class ClaimLost extends Error {
   override readonly name = 'ClaimLost';
 }
 
-/** Whose rows, and under which number. */
+/** Whose rows, and the migration's number. */
 export interface WorkMigrationOptions {
   /** 200 to 299; never changed once released. */
   readonly number: number;
-  /** Name of the service; with `_` for `-` the schema. Its role alone writes the rows. */
+  /** Name of the service; with `_` for `-` the schema. Only its role writes the rows. */
   readonly service: string;
 }
 
 const work = template('work');
 
-/** The migration that makes the table of a service's work queue. */
+/** The migration that creates the table of a service's work queue. */
 export function workMigration({ number, service }: WorkMigrationOptions): Migration {
   return { number, name: `${service}-work`, sql: fill(work, schemaOf(service), service) };
 }
 
-/** Rows that were claimed, and when the next one is due. */
+/** Claimed rows, and when the next one is due. */
 export interface Claimed {
   readonly items: readonly (WorkItem & { readonly lateMs: number })[];
   /** Undefined when none will be. */
   readonly nextDueMs: number | undefined;
 }
 
-/** An item as SQL returns it. */
+/** The columns of an item, as SQL returns it. */
 const itemColumns = `w.key, w.claim, w.attempts, w.revision, w.state,
   to_char(w.put_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "putAt"`;
 
@@ -73,8 +73,8 @@ export class WorkRows {
   constructor(private readonly schema: string) {}
 
   /**
-   * Requests each key, now: a row that is there becomes due, one that a worker has comes once more. At most `claims` rows that are free are claimed
-   * at once, for `leaseMs`, and returned.
+   * Requests each key, now: an existing row becomes due, one that a worker has is due once more. At most `claims` free
+   * rows are claimed at once, for `leaseMs`, and returned.
    */
   async put(
     tx: Transaction,
@@ -109,8 +109,9 @@ export class WorkRows {
   }
 
   /**
-   * The rows of a query (key, lane, urgent, ...) with the turn of each. A lane's next row comes one turn after its last one, but not before the turn
-   * that is being served: so each lane has at most one row in a turn, two with the urgent ones, and who comes new waits for one turn of the others.
+   * The rows of a query (key, lane, urgent, ...) with the turn of each. A lane's next row comes one turn after its last
+   * one, but not before the turn being served: so each lane has at most one row in a turn, two with the urgent ones,
+   * and a new lane waits for one turn of the others.
    */
   private withTurn(rows: string): string {
     const { schema } = this;
@@ -122,7 +123,7 @@ export class WorkRows {
                                             and (l.claim is not null or l.due_at <= statement_timestamp()) order by turn desc limit 1) as turn) last`;
   }
 
-  /** Makes rows due that are there already; one that a worker has comes once more. */
+  /** Makes existing rows due; one that a worker has is due once more. */
   async request(tx: Transaction, keys: readonly string[]): Promise<void> {
     await tx.query(
       `with asked as materialized (
@@ -162,8 +163,9 @@ export class WorkRows {
   }
 
   /**
-   * Claims the due rows whose turn it is, at most `limit`, for `leaseMs`, but none of those in hand, and tells when the next one is due. With
-   * clock_timestamp(), which is volatile, `due_at <=` would be a filter over the whole index (2,000 pages of 100,000 rows) and not its condition.
+   * Claims the due rows whose turn it is, at most `limit`, for `leaseMs`, but none of those in progress, and returns
+   * when the next one is due. With clock_timestamp(), which is volatile, `due_at <=` would be a filter over the whole
+   * index (2,000 pages of 100,000 rows) and not its condition.
    */
   async claim(
     tx: Transaction,
@@ -191,7 +193,7 @@ export class WorkRows {
     return { items, nextDueMs: rows[0]?.nextDueMs ?? undefined };
   }
 
-  /** Prolongs claims. */
+  /** Extends claims. */
   async renew(tx: Transaction, items: readonly Pick<WorkItem, 'key' | 'claim'>[], leaseMs: number): Promise<void> {
     await tx.query(
       `update ${this.schema}.work w set due_at = clock_timestamp() + $3 * interval '1 millisecond'
@@ -200,7 +202,7 @@ export class WorkRows {
     );
   }
 
-  /** Settles a claimed row; one that was requested meanwhile is due at once. Throws `ClaimLost`. */
+  /** Settles a claimed row; one requested meanwhile is due at once. Throws `ClaimLost`. */
   async settle(tx: Transaction, { key, claim, revision }: WorkItem, verdict: Verdict): Promise<void> {
     const isGone = 'done' in verdict && (await this.remove(tx, { key, claim, revision }));
     if (isGone) return;
@@ -227,7 +229,7 @@ export class WorkRows {
     return removed.length > 0;
   }
 
-  /** Gives a row back whose call failed: due again after so many milliseconds, attempts counted, state as it was. */
+  /** Gives back a row whose call failed: due again after this many milliseconds, attempts counted, state unchanged. */
   async giveBack(tx: Transaction, { key, claim }: Pick<WorkItem, 'key' | 'claim'>, afterMs: number): Promise<void> {
     await tx.query(
       `update ${this.schema}.work set claim = null, due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
