@@ -1,7 +1,7 @@
 import { intakeMigration, processMigration, workMigration } from '@tradecore/consumers';
 import { readMigrations, type Migration } from '@tradecore/event-sourcing';
 
-/** What services that decide keep for themselves: offsets, parked messages, open processes, work, the gateway's steps. */
+/** What deciding services keep for themselves: offsets, parked messages, open processes, work, the gateway's steps. */
 export const runtimeMigrations: readonly Migration[] = [
   intakeMigration({ number: 211, service: 'broker-gateway' }),
   processMigration({ number: 212, service: 'order-saga' }),

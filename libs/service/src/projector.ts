@@ -5,15 +5,18 @@ import type { Server } from './run/config.ts';
 import { runService, type ServiceOptions } from './run/run-service.ts';
 import { tokens } from './tokens.ts';
 
-/** What a projector's service has beside its projector. */
+/** What a projector's service needs besides its projector. */
 export interface ProjectorServiceOptions {
-  /** Servers beside PostgreSQL and Kafka. */
+  /** Servers besides PostgreSQL and Kafka. */
   readonly uses?: readonly Server[];
   /** A `CommitListener`, and what it needs. */
   readonly providers?: readonly Provider[];
 }
 
-/** The service that keeps the read model of one projector, under the projector's name. `migrations`: those of the read models. */
+/**
+ * The service that keeps the read model of one projector, under the projector's name. `migrations`: those of the read
+ * models.
+ */
 export function projectorService(
   projector: ProjectorClass,
   migrations: readonly Migration[],

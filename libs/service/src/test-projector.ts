@@ -6,21 +6,21 @@ import type { DataSource } from 'typeorm';
 import type { RunningService, ServiceOptions } from './run/run-service.ts';
 import { startTestService } from './test-service.ts';
 
-/** Where a test writes what the projector is to show: `TestReadModels`. */
+/** Where a test writes what the projector should show: `TestReadModels`. */
 export interface Written {
   readonly database: TestDatabase;
   relay(kafka: KafkaClient): Promise<void>;
   drop(): Promise<void>;
 }
 
-/** A running projector on a broker of its own, and the test's store that feeds it. */
+/** A running projector with its own broker, and the test's store that feeds it. */
 export class TestProjector<W extends Written> {
   #services: RunningService[] = [];
 
   private constructor(
     readonly models: W,
     readonly kafka: TestKafka,
-    /** Logged in as a reader: what it may not see, the tests don't see. */
+    /** Logged in as a reader: what a reader may not see, the tests do not see. */
     readonly db: DataSource,
     private readonly options: ServiceOptions,
   ) {}
@@ -51,7 +51,7 @@ export class TestProjector<W extends Written> {
     return service;
   }
 
-  /** What was written since goes to its topics. */
+  /** Relays what was written since to its topics. */
   relay(): Promise<void> {
     return this.models.relay(this.kafka.kafka);
   }
@@ -61,14 +61,14 @@ export class TestProjector<W extends Written> {
     await Promise.all(this.#services.splice(0).map((each) => each.stop()));
   }
 
-  /** Stops every replica and drops what the test had. */
+  /** Stops every replica and drops the test's resources. */
   async drop(): Promise<void> {
     await this.halt();
     await Promise.all([this.models.drop(), this.kafka.drop()]);
   }
 }
 
-/** Waits for what must come; the end of the test's time ends it. */
+/** Waits for a condition that must become true; the test's timeout ends it. */
 export async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const found = await look();

@@ -5,40 +5,40 @@ import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
 export { eventually, TestProjector } from './test-projector.ts';
 export { startTestService, unlimited } from './test-service.ts';
 
-/** What a test token says; anything given replaces what a good token would have. */
+/** The contents of a test token; a given field replaces that of a valid token. */
 export interface TokenOptions {
   readonly accounts?: readonly string[];
   readonly role?: string;
-  /** Names between blanks; without it the token has the scopes that a token has by itself. */
+  /** Names separated by spaces; without it the token gets the default scopes. */
   readonly scope?: string;
   readonly subject?: string;
   /** Seconds from now; negative: expired. */
   readonly expiresIn?: number;
   readonly audience?: string;
   readonly issuer?: string;
-  /** Absent in the header where it is null. */
+  /** Absent from the header when null. */
   readonly typ?: string | null;
-  /** Seconds from now; negative: it was issued before. */
+  /** Seconds from now; negative: issued in the past. */
   readonly issuedIn?: number;
-  /** Signed by a key that the issuer does not publish. */
+  /** Signed with a key that the issuer does not publish. */
   readonly foreignKey?: boolean;
   readonly claims?: JWTPayload;
 }
 
-/** An issuer of tokens for tests: its keys served over HTTP, and the settings that make a service trust it. */
+/** An issuer of test tokens: its keys served over HTTP, and the settings that make a service trust it. */
 export interface TestIssuer {
   readonly env: Readonly<Record<'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_JWKS_URL' | 'JWT_ALGORITHMS', string>>;
   token(options?: TokenOptions): Promise<string>;
-  /** From now on it signs with a new key, and shows that one alone. */
+  /** Switches to a new key, and publishes only that one. */
   rotate(): Promise<void>;
-  /** While it is set its keys can't be had. */
+  /** While set, its keys are unavailable. */
   isAway: boolean;
-  /** How often it was asked for its keys. */
+  /** How often its keys were fetched. */
   readonly asked: number;
   close(): Promise<void>;
 }
 
-/** Starts an issuer with a key of its own. */
+/** Starts an issuer with its own key. */
 export async function createTestIssuer(alg = 'ES256'): Promise<TestIssuer> {
   const issuer = 'https://issuer.test/';
   const audience = 'tradecore';

@@ -1,7 +1,8 @@
 /**
- * What a service may inject that has no class to be its own token: `@Inject(tokens.clock) private readonly clock: Clock`.
- * By class come `DataSource` (TypeORM's: the one pool, logged in as the service's own role), `EventStore`, `Redis` (connects at first
- * use; every command fails at once while the server is away), `Health` and, behind an HTTP door, `Authenticator`.
+ * Injectable values without a class to serve as token: `@Inject(tokens.clock) private readonly clock: Clock`.
+ * Injected by class: `DataSource` (TypeORM's: the only pool, logged in as the service's own role), `EventStore`,
+ * `Redis` (connects at first use; every command fails at once while the server is unavailable), `Health` and, behind an
+ * HTTP door, `Authenticator`.
  */
 export const tokens = {
   /** `Config` of the service, with its own settings. */

@@ -1,4 +1,4 @@
-/** A service with a loop, for `run-service.int.spec.ts`. `LOOP` says how it behaves when it must stop. */
+/** A service with a loop, for `run-service.int.spec.ts`. `LOOP` sets how it behaves when it must stop. */
 import { Inject, Injectable, Module, type BeforeApplicationShutdown } from '@nestjs/common';
 import { Controller, Get } from '@nestjs/common';
 import { heartbeat } from '@tradecore/telemetry';
@@ -31,7 +31,7 @@ class Door {
   @Public()
   @Get('bug')
   bug(): void {
-    void Promise.reject(new Error('nobody waits for this'));
+    void Promise.reject(new Error('nothing awaits this'));
   }
 }
 

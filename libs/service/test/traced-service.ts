@@ -1,4 +1,4 @@
-/** A service with a door that asks the database, for `tracing.int.spec.ts`. */
+/** A service with a door that queries the database, for `tracing.int.spec.ts`. */
 import { Body, Controller, Inject, Module, Post } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';

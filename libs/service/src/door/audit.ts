@@ -1,24 +1,30 @@
 import type { IncomingMessage } from 'node:http';
 import { logger } from '@tradecore/telemetry';
 
-/** What was answered, and why in words for the log alone. */
+/** The answer; `because` is for the log only. */
 export interface Refusal {
   readonly status: number;
-  /** Stable: what to search for. */
+  /** Stable, for searching. */
   readonly code: string;
   readonly because?: string | undefined;
   /** The rule that denied an order. */
   readonly rule?: unknown;
 }
 
-/** Who may not, what is not theirs or not there, what stands in the way. Faults of form (400, 413, 415) are in the access log alone. */
+/**
+ * Missing rights, foreign or missing resources, conflicts. Malformed requests (400, 413, 415) are in the access log
+ * only.
+ */
 const audited: readonly number[] = [401, 403, 404, 409, 412, 422, 428, 429];
-/** Characters of what a client wrote, at most. */
+/** Maximum characters kept of client text. */
 const textLimit = 500;
 
 const log = logger('audit');
 
-/** One line a refusal: who was refused what. `address` is the peer of the connection; `forwardedFor` is what a proxy in front says, unchecked. */
+/**
+ * One line for each refusal: the caller and what was refused. `address` is the peer of the connection; `forwardedFor`
+ * is what a proxy in front says, unchecked.
+ */
 export function audit(refusal: Refusal, { method, url = '/', headers, socket }: IncomingMessage, subject?: string): void {
   if (!audited.includes(refusal.status)) return;
   const forwardedFor = headers['x-forwarded-for']?.slice(0, textLimit);

@@ -6,7 +6,7 @@ import { createTestIssuer, type TestIssuer, type TokenOptions } from '../testing
 const authenticatorFor = ({ env }: TestIssuer, settings: Record<string, string> = {}, now = Date.now): Authenticator =>
   new Authenticator(readConfig({ uses: [], http: true }, { ...env, ...settings }), now);
 
-describe('a token that was checked', () => {
+describe('a verified token', () => {
   const account = '0190a6e0-0000-7000-8000-00000000abcd';
   let issuer: TestIssuer;
   let now: number;
@@ -18,7 +18,7 @@ describe('a token that was checked', () => {
   });
   afterEach(() => issuer.close());
 
-  it('is taken for granted for 30 s, then checked again', async () => {
+  it('is reused for 30 s, then verified again', async () => {
     const bearer = `Bearer ${await issuer.token({ accounts: [account] })}`;
     const caller = await authenticator.authenticate(bearer);
     expect(caller).toMatchObject({ subject: 'tester', accounts: [account], role: 'client' });
@@ -30,14 +30,14 @@ describe('a token that was checked', () => {
     expect(again).not.toBe(caller);
   });
 
-  it('is not taken past its end', async () => {
+  it('is not accepted past its end', async () => {
     const bearer = `Bearer ${await issuer.token({ expiresIn: 10 })}`;
     await authenticator.authenticate(bearer);
     now += 16_000;
     await expect(authenticator.authenticate(bearer)).rejects.toMatchObject({ status: 401, code: 'expired-token' });
   });
 
-  it('vouches for no other: not for one with its claims and another signature', async () => {
+  it('vouches for no other token, not even one with its claims and another signature', async () => {
     const token = await issuer.token({ accounts: [account] });
     await authenticator.authenticate(`Bearer ${token}`);
     const [header, payload] = token.split('.');
@@ -46,7 +46,7 @@ describe('a token that was checked', () => {
     await expect(forged).rejects.toMatchObject({ status: 401, code: 'invalid-token' });
   });
 
-  it('gives way to newer ones: the oldest of more than 1000 is checked again', async () => {
+  it('gives way to newer ones: the oldest of more than 1000 is verified again', async () => {
     const bearers = await Promise.all(
       Array.from({ length: 1001 }, async (_, n) => `Bearer ${await issuer.token({ subject: `s${n}` })}`),
     );
@@ -58,7 +58,7 @@ describe('a token that was checked', () => {
 });
 
 describe('the algorithms', () => {
-  it.each(['RS256', 'PS256', 'EdDSA'])('%s is taken where it is configured, and not where it is not', async (algorithm) => {
+  it.each(['RS256', 'PS256', 'EdDSA'])('%s is accepted only where it is configured', async (algorithm) => {
     const issuer = await createTestIssuer(algorithm);
     const bearer = `Bearer ${await issuer.token()}`;
     expect(await authenticatorFor(issuer).authenticate(bearer)).toMatchObject({ subject: 'tester' });
@@ -91,12 +91,12 @@ describe('the age and type of a token', () => {
     ['without a type', { typ: null }, 'invalid-token'],
   ])('%s is refused', async (_, options, code) => expect(await answerTo(options)).toBe(code));
 
-  it('its end is that of its age where that comes first', async () => {
+  it('ends at its maximum age when that is earlier', async () => {
     const caller = (await answerTo({ expiresIn: 1e9 }, { JWT_MAX_AGE: '600' })) as Caller;
     expect(caller.expiresAt).toBeLessThanOrEqual(Date.now() + 600_000);
   });
 
-  it('its type is what the issuer sets, or anything where it sets none', async () => {
+  it('the type is what the issuer sets, or anything where it sets none', async () => {
     expect(await answerTo({ typ: 'JWT' }, { JWT_TYP: 'JWT' })).toMatchObject({ subject: 'tester' });
     expect(await answerTo({ typ: null }, { JWT_TYP: 'any' })).toMatchObject({ subject: 'tester' });
   });
@@ -118,7 +118,7 @@ describe('the keys of the issuer', () => {
       (error: unknown) => (error as RequestRefused).status,
     );
 
-  it('are kept while it is away, for days, and nobody waits for it', async () => {
+  it('are kept while it is unavailable, for days, and no request waits for it', async () => {
     expect(await admit()).toBe(200);
     issuer.isAway = true;
     for (let day = 1; day <= 3; day += 1) {
@@ -127,12 +127,12 @@ describe('the keys of the issuer', () => {
     }
     await issuer.rotate();
     issuer.isAway = false;
-    // The question of the third day may still be on its way, and fail.
+    // The third day's request may still be pending, and fail.
     for (let tries = 0; tries < 3 && (await admit()) !== 200; tries += 1) now += 5000;
     expect(await admit({ subject: 'later' })).toBe(200);
   });
 
-  it('are asked for once, and not again for 5 s, for a key that it has not shown', async () => {
+  it('are fetched once, and not again for 5 s, for an unknown key', async () => {
     expect(await admit()).toBe(200);
     const known = issuer.asked;
     await issuer.rotate();
@@ -147,7 +147,7 @@ describe('the keys of the issuer', () => {
     await stranger.close();
   });
 
-  it('may have changed while it is away: 503 to a key that is unknown, and one question in 5 s', async () => {
+  it('may have changed while it is unavailable: 503 for an unknown key, and one fetch in 5 s', async () => {
     expect(await admit()).toBe(200);
     const known = issuer.asked;
     issuer.isAway = true;

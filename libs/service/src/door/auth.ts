@@ -10,20 +10,22 @@ import { IssuerKeys, KeysUnavailable } from './issuer-keys.ts';
 import { defaultScopes, lacking, roles, suffices, type Need, type Role } from './permissions.ts';
 import { RequestRefused } from './problems.ts';
 
-/** Who calls, as the token says. */
+/** The caller, according to the token. */
 export interface Caller {
   /** The `sub` of the token. */
   readonly subject: string;
   /** Ids of the accounts that the token names. */
   readonly accounts: readonly string[];
   readonly role: Role;
-  /** What the token lets its bearer do; a grant may let it do less. */
+  /** What the token allows; a grant may allow less. */
   readonly scopes: readonly AccessScope[];
   /** Milliseconds since 1970: the token's end; a socket must not outlive it. */
   readonly expiresAt: number;
 }
 
-/** Whether the account is one of the caller's. If not, the answer is 404: a foreign account is not told from one that is not there. */
+/**
+ * Whether the caller owns the account. If not, the answer is 404, so that a foreign account looks like a missing one.
+ */
 export const owns = (caller: Caller, accountId: string): boolean => caller.accounts.includes(accountId);
 
 const claims = z.object({
@@ -32,7 +34,7 @@ const claims = z.object({
   iat: z.number(),
   accounts: z.array(z.guid()).max(100).default([]),
   role: z.enum(roles).default('client'),
-  // RFC 9068: names between blanks; those of other APIs are none of ours.
+  // RFC 9068: names separated by spaces; scopes of other APIs are ignored.
   scope: z.string().max(1000).optional(),
 });
 
@@ -44,7 +46,7 @@ const refusals = counter({
 });
 const log = logger('auth');
 
-/** `because`: for the log alone. */
+/** `because`: for the log only. */
 function refused(reason: Exclude<(typeof reasons)[number], 'not-permitted'>, detail: string, because?: string): RequestRefused {
   refusals.inc({ reason });
   if (reason === 'keys-unavailable')
@@ -55,17 +57,17 @@ function refused(reason: Exclude<(typeof reasons)[number], 'not-permitted'>, det
   return new RequestRefused(401, `${reason}-token`, detail, { errors, headers, ...(because !== undefined && { because }) });
 }
 
-/** What a failed check means. Keys that can't be had are the issuer's fault or ours, not the token's. */
+/** Maps a failed check to a refusal. Unavailable keys are the issuer's fault or ours, not the token's. */
 function refusalFor(error: unknown, token: string): RequestRefused {
   if (error instanceof errors.JWTExpired) return refused('expired', 'The token has expired.', error.message);
   if (error instanceof errors.JOSEError) {
-    return refused('invalid', 'The token is not one that this service takes.', `${error.message}; ${headerOf(token)}`);
+    return refused('invalid', 'The token is not valid for this service.', `${error.message}; ${headerOf(token)}`);
   }
   if (!(error instanceof KeysUnavailable)) log.warn({ err: error }, 'a key of the issuer could not be used');
-  return refused('keys-unavailable', 'The keys that check tokens are not available now.');
+  return refused('keys-unavailable', 'The token verification keys are unavailable.');
 }
 
-/** What a token says of its signature, cut short, for nobody has checked it. */
+/** The token's header fields, truncated because they are unverified. */
 function headerOf(token: string): string {
   try {
     const { alg, typ, kid } = decodeProtectedHeader(token);
@@ -73,27 +75,28 @@ function headerOf(token: string): string {
       .map(([name, value]) => `${name} ${String(value).slice(0, 40)}`)
       .join(', ');
   } catch {
-    return 'its header is not readable';
+    return 'its header is unreadable';
   }
 }
 
-/** A caller whose token was checked, for as long as that is taken for granted. */
+/** The caller of a verified token, for as long as the result is reused. */
 interface Checked {
   readonly caller: Caller;
   readonly until: number;
 }
 
 /**
- * A client sends one token with each of its requests, and to check a signature was 29 % of the CPU time of placing an order: a good token
- * is taken for granted for 30 s, never past its end. At most 1000, the oldest go first.
+ * A client sends the same token with each request, and verifying signatures took 29 % of the CPU time of placing an
+ * order: the result for a valid token is reused for 30 s, never past its end. At most 1000 tokens; the oldest are
+ * dropped first.
  */
 const granted = { milliseconds: 30_000, tokens: 1000 };
 
 type TokenSettings = Pick<Config, Extract<keyof Config, `JWT_${string}`>>;
 
 /**
- * Checks bearer tokens as RFC 8725 and 9068 say: algorithms, issuer, audience and type pinned; exp, iat, sub required; none older than JWT_MAX_AGE
- * or from the future; 5 s of leeway.
+ * Verifies bearer tokens as RFC 8725 and 9068 require: algorithms, issuer, audience and type pinned; exp, iat, sub
+ * required; none older than JWT_MAX_AGE or from the future; 5 s of leeway.
  */
 export class Authenticator {
   readonly #keys: IssuerKeys;
@@ -115,20 +118,23 @@ export class Authenticator {
     return caller;
   }
 
-  /** Refuses with 403 a token that lacks what a route needs. */
+  /** Refuses with 403 a token that lacks what the route needs. */
   permit(caller: Caller, need: Need | undefined): void {
     if (need === undefined || suffices(need, caller)) return;
     refusals.inc({ reason: 'not-permitted' });
     throw lacking(need);
   }
 
-  /** The caller whom an `Authorization` header names; `RequestRefused` 401, or 503 when the issuer's keys can't be read. */
+  /**
+   * The caller that an `Authorization` header identifies; `RequestRefused` 401, or 503 when the issuer's keys cannot be
+   * read.
+   */
   async authenticate(authorization: string | undefined): Promise<Caller> {
     const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) {
       throw authorization === undefined
-        ? refused('missing', 'A bearer token is needed.')
-        : refused('invalid', 'The Authorization header holds no bearer token.');
+        ? refused('missing', 'A bearer token is required.')
+        : refused('invalid', 'The Authorization header does not contain a bearer token.');
     }
     const known = this.#checked.get(token);
     if (known && this.#now() < known.until) return known.caller;
@@ -148,7 +154,7 @@ export class Authenticator {
     const claimed = claims.safeParse(await this.#verify(token));
     if (!claimed.success) {
       const because = z.prettifyError(claimed.error).slice(0, 500);
-      throw refused('invalid', 'The claims accounts and role of the token are not those of this API.', because);
+      throw refused('invalid', 'The accounts or role claim of the token is not valid for this API.', because);
     }
     const { sub, accounts, role, scope, exp, iat } = claimed.data;
     const named = scope?.split(' ');
@@ -179,7 +185,7 @@ export class Authenticator {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** There on every route that is not `@Public()`. */
+    /** Present on every route that is not `@Public()`. */
     caller?: Caller;
   }
   interface FastifyContextConfig {

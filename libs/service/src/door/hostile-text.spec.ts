@@ -5,9 +5,9 @@ import { z } from 'zod';
 import { RequestRefused } from './problems.ts';
 import { validate } from './validated.ts';
 
-/** As much as the body of a request may hold. */
+/** The maximum size of a request body. */
 const size = 65_000;
-/** Milliseconds that one text may take; a pattern that looks twice at each of 65,000 characters takes seconds. */
+/** Maximum milliseconds for one text; a pattern that backtracks over 65,000 characters takes seconds. */
 const limit = 100;
 
 const root = new URL('../../../../', import.meta.url).pathname;
@@ -15,7 +15,7 @@ const files = globSync('{libs,services}/*/src/**/*.ts', { cwd: root }).filter(
   (path) => !path.endsWith('.spec.ts') && readFileSync(`${root}${path}`, 'utf8').includes("from 'zod'"),
 );
 
-/** Every schema of what comes in that any module exports, so that a new one is here as well. */
+/** Every input schema that any module exports, so that new ones are included. */
 const schemas = new Map<string, z.ZodType>();
 for (const path of files) {
   const exported = (await import(`${root}${path}`)) as Record<string, unknown>;
@@ -49,7 +49,7 @@ function samplesOf(schema: z.ZodType): unknown[] {
   return samples(document);
 }
 
-/** The same value once for each place where a text may stand, with the text there. */
+/** One copy of the value for each place where a text may stand, with the text there. */
 function withText(value: unknown, text: string): unknown[] {
   if (typeof value !== 'object' || value === null) return [text];
   return Object.entries(value).flatMap(([name, member]) =>
@@ -59,7 +59,7 @@ function withText(value: unknown, text: string): unknown[] {
   );
 }
 
-/** Texts that make a pattern look at everything again from each place: long runs, and what comes before and after. */
+/** Texts that make a pattern backtrack from every position: long runs, with something before and after. */
 const runs = [
   '0',
   '1',
@@ -89,7 +89,7 @@ const texts = runs.flatMap((run) =>
   ['', '0.'].flatMap((before) => ['', '1', '!'].map((after) => before + run.repeat(size / run.length) + after)),
 );
 
-/** Milliseconds of the quicker of two runs: the collector may stop one of them. */
+/** Milliseconds of the faster of two runs: the garbage collector may interrupt one of them. */
 function millisecondsOf(work: () => unknown): number {
   const once = (): number => {
     const started = performance.now();
@@ -100,17 +100,17 @@ function millisecondsOf(work: () => unknown): number {
   return first < limit ? first : Math.min(first, once());
 }
 
-it('is looked for in every module that has schemas, with values that fit', () => {
+it('is tried on every module that has schemas, with values that fit', () => {
   expect(schemas.size).toBeGreaterThan(35);
   expect([...schemas.keys()].filter((name) => name.startsWith('libs/api/')).length).toBeGreaterThan(15);
-  // An order can't have every price at once; its fields are looked at all the same.
+  // An order cannot have every price at once; its fields are still tried.
   const wanted = [...schemas].filter(([name]) => /(Body|Path|Headers)$/.test(name) && !name.endsWith(' placeOrderBody'));
   const fits = wanted.map(([name, schema]) => [name, samplesOf(schema).some((each) => schema.safeParse(each).success)]);
   expect(fits).toEqual(wanted.map(([name]) => [name, true]));
   expect(fits.length).toBeGreaterThan(12);
 });
 
-it.each([...schemas])('%s looks at a hostile text in time that grows with it alone', (_name, schema) => {
+it.each([...schemas])('%s checks a hostile text in linear time', (_name, schema) => {
   const slow = samplesOf(schema)
     .flatMap((each) => texts.map((text) => withText(each, text)))
     .flat()
@@ -118,11 +118,11 @@ it.each([...schemas])('%s looks at a hostile text in time that grows with it alo
   expect(JSON.stringify(slow)?.slice(0, 300)).toBeUndefined();
 });
 
-it('is masked in a line of the log in time that grows with it alone', () => {
+it('is masked in a log line in linear time', () => {
   expect(texts.find((text) => millisecondsOf(() => mask(text)) > limit)?.slice(0, 300)).toBeUndefined();
 });
 
-it('in a request is refused before any schema sees it, wherever it stands', () => {
+it('in a request is refused before any schema sees it, wherever it is', () => {
   const greedy = z.looseObject({ a: z.string().regex(/0+$/) });
   const values = [
     { a: `${'0'.repeat(size)}1` },

@@ -93,7 +93,7 @@ async function problemOf(response: Response): Promise<Problem> {
 const codeOf = async (response: Response): Promise<string> => (await problemOf(response)).type.split('/').at(-1) ?? '';
 
 describe('the context of a request', () => {
-  it('has the caller as actor, the correlation and the trace that were sent, and tells them in the answer', async () => {
+  it('has the caller as actor and the correlation and trace that were sent, and returns them in the answer', async () => {
     const correlation = '0190a6e0-0000-7000-8000-000000000001';
     const headers = { 'x-correlation-id': correlation, traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
     const response = await ask('/v1/me', { headers });
@@ -105,7 +105,7 @@ describe('the context of a request', () => {
     expect(response.headers.get('traceparent')).toContain('a'.repeat(32));
   });
 
-  it('is still there after a body that came in pieces', async () => {
+  it('is still there after a body that arrives in pieces', async () => {
     const { port } = new URL(service.url ?? '');
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'x-correlation-id': account };
     const request = httpRequest({ port, path: '/v1/echo', method: 'POST', headers });
@@ -117,7 +117,7 @@ describe('the context of a request', () => {
     expect(JSON.parse(text)).toMatchObject({ body: { text: 'x' }, context: { correlationId: account, actor: 'alice' } });
   });
 
-  it('makes its own correlation where the given one is no UUID', async () => {
+  it('gets a new correlation id when the given one is not a UUID', async () => {
     const response = await ask('/v1/me', { headers: { 'x-correlation-id': 'drop table', traceparent: 'rubbish' } });
     expect(response.headers.get('x-correlation-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
@@ -128,12 +128,12 @@ describe('a token', () => {
 
   it.each([
     ['expired', { expiresIn: -10 }, 'expired-token'],
-    ['of a foreign key', { foreignKey: true }, 'invalid-token'],
-    ['of another issuer', { issuer: 'https://evil.example/' }, 'invalid-token'],
+    ['signed with a foreign key', { foreignKey: true }, 'invalid-token'],
+    ['from another issuer', { issuer: 'https://evil.example/' }, 'invalid-token'],
     ['for another audience', { audience: 'other' }, 'invalid-token'],
     ['of another type', { typ: 'JWT' }, 'invalid-token'],
-    ['with a strange role', { role: 'root' }, 'invalid-token'],
-    ['with accounts that are no ids', { accounts: ['all'] }, 'invalid-token'],
+    ['with an unknown role', { role: 'root' }, 'invalid-token'],
+    ['with accounts that are not ids', { accounts: ['all'] }, 'invalid-token'],
   ])('%s is refused', async (_, options, code) => {
     const response = await withToken(`Bearer ${await issuer.token(options)}`);
     expect(response.status).toBe(401);
@@ -142,7 +142,7 @@ describe('a token', () => {
   });
 
   it.each(['', 'Basic YTpi', 'Bearer', 'Bearer a.b', 'Bearer a.b.c', `Bearer ${'x'.repeat(4000)}`])(
-    '%p is none',
+    'is missing or invalid: %p',
     async (value) => {
       const response = await withToken(value);
       expect(response.status).toBe(401);
@@ -150,7 +150,7 @@ describe('a token', () => {
     },
   );
 
-  it('signed by nobody (alg none) or by the public key as a secret is refused', async () => {
+  it('that is unsigned (alg none) or signed with the public key as a secret is refused', async () => {
     const [, payload] = token.split('.');
     for (const alg of ['none', 'HS256']) {
       const header = Buffer.from(JSON.stringify({ alg, typ: 'at+jwt' })).toString('base64url');
@@ -158,7 +158,7 @@ describe('a token', () => {
     }
   });
 
-  it('is asked for on every path but open ones, before the body is looked at', async () => {
+  it('is required on every path except public ones, before the body is read', async () => {
     const bare = await fetch(`${service.url}/v1/echo`, {
       method: 'POST',
       body: '{broken',
@@ -170,7 +170,7 @@ describe('a token', () => {
     expect((await fetch(`${service.url}/v1/open`)).status).toBe(200);
   });
 
-  it('of a client opens no route for operators, whatever the body; of nobody even less; an operator’s does', async () => {
+  it('opens a route for operators only if it is an operator’s, whatever the body', async () => {
     const pull = (authorization: Record<string, string>, body = '{broken') =>
       fetch(`${service.url}/v1/lever`, {
         method: 'POST',
@@ -188,7 +188,7 @@ describe('a token', () => {
     expect(await (await pull(operator, '{}')).json()).toEqual({ role: 'operator' });
   });
 
-  it('can not be checked while the keys are not to be had: 503, not 401', async () => {
+  it('cannot be verified while the keys are unavailable: 503, not 401', async () => {
     const lonely = await startTestService(
       { name: 'echo', module: EchoModule, uses: [], http: true },
       { ...issuer.env, JWT_JWKS_URL: 'http://127.0.0.1:9/jwks.json' },
@@ -200,7 +200,7 @@ describe('a token', () => {
 });
 
 describe('a problem', () => {
-  it('tells a refusal of the domain with its code, its fields and what else it says', async () => {
+  it('reports a domain refusal with its code, fields and extensions', async () => {
     const response = await ask('/v1/fail/refused?secret=1');
     expect(response.status).toBe(409);
     expect(await problemOf(response)).toMatchObject({
@@ -212,12 +212,12 @@ describe('a problem', () => {
     });
   });
 
-  it('that passes says when to come back', async () => {
+  it('that is temporary says when to retry', async () => {
     const response = await ask('/v1/fail/busy');
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
   });
 
-  it('of the service itself tells nothing of its inside', async () => {
+  it('of the service itself reveals no internals', async () => {
     const response = await ask('/v1/fail/bug');
     expect(response.status).toBe(500);
     expect(JSON.stringify(await problemOf(response))).not.toMatch(/hunter2|postgres|stack/);
@@ -225,11 +225,11 @@ describe('a problem', () => {
 
   it.each([
     ['a path without a route', () => ask('/v1/nowhere'), 404, 'no-such-route'],
-    ['a method that the path has not', () => ask('/v1/me', { method: 'DELETE' }), 405, 'method-not-allowed'],
+    ['a method that the path does not support', () => ask('/v1/me', { method: 'DELETE' }), 405, 'method-not-allowed'],
     ['a method of the path that another door serves', () => ask('/v1/other/7', { method: 'POST' }), 404, 'no-such-route'],
-    ['who takes pages alone', () => ask('/v1/me', { headers: { accept: 'text/html' } }), 406, 'not-acceptable'],
-    ['who takes no JSON', () => ask('/v1/me', { headers: { accept: '*/*, application/json;q=0' } }), 406, 'not-acceptable'],
-    ['who takes no JSON, at a write', () => post('{}', { accept: 'application/problem+json' }), 406, 'not-acceptable'],
+    ['an Accept of HTML only', () => ask('/v1/me', { headers: { accept: 'text/html' } }), 406, 'not-acceptable'],
+    ['an Accept without JSON', () => ask('/v1/me', { headers: { accept: '*/*, application/json;q=0' } }), 406, 'not-acceptable'],
+    ['an Accept without JSON, at a write', () => post('{}', { accept: 'application/problem+json' }), 406, 'not-acceptable'],
     ['broken JSON', () => post('{"text":'), 400, 'invalid-json'],
     ['JSON that is not UTF-8', () => post(Buffer.from([0x22, 0xff, 0x22])), 400, 'invalid-json'],
     ['__proto__', () => post('{"text":"x","__proto__":{"a":1}}'), 400, 'invalid-json'],
@@ -237,7 +237,7 @@ describe('a problem', () => {
     ['a form', () => post('a=1', { 'content-type': 'application/x-www-form-urlencoded' }), 415, 'unsupported-media-type'],
     ['a body of 1 MiB', () => post(`{"text":"${'x'.repeat(1024 * 1024)}"}`), 413, 'body-too-large'],
     ['an empty body', () => post(''), 400, 'invalid-request'],
-    ['a path that is no UTF-8', () => ask('/v1/things/%ff'), 400, 'invalid-path'],
+    ['a path that is not UTF-8', () => ask('/v1/things/%ff'), 400, 'invalid-path'],
     ['U+0000 in the path', () => ask('/v1/things/a%00b'), 400, 'invalid-request'],
     ['U+0000 in the query', () => ask('/v1/things/a?limit=%00'), 400, 'invalid-request'],
     ['an unknown query parameter', () => ask('/v1/things/a?size=1'), 400, 'invalid-request'],
@@ -248,7 +248,7 @@ describe('a problem', () => {
     expect([response.status, await codeOf(response)]).toEqual([status, code]);
   });
 
-  it('of a wrong method names the right ones, those of other doors too', async () => {
+  it('of a wrong method names the supported ones, including those of other doors', async () => {
     const allowed = async (method: string, path: string) => (await ask(path, { method })).headers.get('allow');
     expect(await allowed('PUT', '/v1/me?x=1')).toBe('GET, HEAD');
     expect(await allowed('PATCH', '/v1/echo')).toBe('POST');
@@ -256,7 +256,7 @@ describe('a problem', () => {
     expect(await allowed('DELETE', '/v1/other')).toBeNull();
   });
 
-  it('is not the answer to who takes JSON among others', async () => {
+  it('is not the answer to a client that accepts JSON among others', async () => {
     const takes = [
       'application/json',
       'text/html, */*;q=0.1',
@@ -268,7 +268,7 @@ describe('a problem', () => {
     expect(statuses).toEqual(takes.map(() => 200));
   });
 
-  it('of a body that is too large arrives, though not all of it was read: the connection goes on', async () => {
+  it('of a too large body arrives although not all of it was read, and the connection stays open', async () => {
     const socket = connect(Number(new URL(service.url ?? '').port), '127.0.0.1');
     const size = 1024 * 1024;
     const head = `POST /v1/echo HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: ${size}`;
@@ -278,7 +278,7 @@ describe('a problem', () => {
     expect([...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status)).toEqual(['413', '200']);
   });
 
-  it('answers what is not HTTP at all, and closes', async () => {
+  it('answers input that is not HTTP, and closes the connection', async () => {
     const socket = connect(Number(new URL(service.url ?? '').port), '127.0.0.1');
     socket.write('GARBAGE\r\n\r\n');
     let text = '';
@@ -289,7 +289,7 @@ describe('a problem', () => {
 });
 
 describe('the admin door', () => {
-  it('has health and metrics, by route pattern and born at zero', async () => {
+  it('has health and metrics, by route pattern and initialised to zero', async () => {
     await ask('/v1/things/1');
     expect((await fetch(`${service.adminUrl}/health/live`)).status).toBe(200);
     expect(await (await fetch(`${service.adminUrl}/health/ready`)).json()).toEqual({ ready: true, draining: false, checks: [] });
@@ -306,7 +306,7 @@ describe('the admin door', () => {
     expect((await change('shout')).status).toBe(400);
   });
 
-  it('does so for nobody who comes over a network, or by a page in a browser; whoever may come reads health and metrics', async () => {
+  it('refuses to change it over a network or from a browser page; any client that reaches it reads health and metrics', async () => {
     const open = await startTestService(
       { name: 'echo', module: EchoModule, uses: [], http: true },
       { ...issuer.env, ADMIN_HOST: '0.0.0.0' },
@@ -326,7 +326,7 @@ describe('the admin door', () => {
     await open.stop();
   });
 
-  it('is on the loopback interface, wherever the other door is, unless it is told otherwise', async () => {
+  it('listens on the loopback interface unless configured otherwise, wherever the other door listens', async () => {
     const wide = await startTestService(
       { name: 'echo', module: EchoModule, uses: [], http: true },
       { ...issuer.env, HOST: '0.0.0.0' },
@@ -347,7 +347,7 @@ describe('a page of another origin', () => {
       },
     });
 
-  it('that is named may call: the preflight needs no token, and the page sees what the answer says', async () => {
+  it('may call if it is listed: the preflight needs no token, and the page can read the answer', async () => {
     const { status, headers } = await preflight(origin);
     expect([status, headers.get('access-control-allow-origin')]).toEqual([204, origin]);
     expect(headers.get('access-control-allow-headers')).toContain('idempotency-key');
@@ -356,12 +356,12 @@ describe('a page of another origin', () => {
     const me = await ask('/v1/me', { headers: { origin, authorization: `Bearer ${token}` } });
     expect(me.status).toBe(200);
     expect(me.headers.get('access-control-expose-headers')).toContain('consistency-token');
-    // A refusal too, or the page could not tell a bad token from a broken line.
+    // Refusals too: otherwise the page could not tell a bad token from a broken connection.
     const refused = await ask('/v1/me', { headers: { origin, authorization: 'Bearer x.y.z' } });
     expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([401, origin]);
   });
 
-  it('that is not named is not answered as one that may', async () => {
+  it('gets no CORS headers if it is not listed', async () => {
     for (const foreign of ['https://evil.example', `${origin}.evil.example`, 'null']) {
       expect((await preflight(foreign)).headers.has('access-control-allow-origin')).toBe(false);
       expect((await ask('/v1/me', { headers: { origin: foreign } })).headers.has('access-control-allow-origin')).toBe(false);

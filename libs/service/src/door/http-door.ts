@@ -32,18 +32,20 @@ const requests = counter({
 });
 const durations = histogram({
   name: 'http_request_duration_seconds',
-  help: 'From the request line to the last byte of the answer.',
+  help: 'Time from the request line to the last byte of the answer.',
   labels: { method: [], route: [] },
 });
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Where the request's context is kept while its body is read. */
+    /** Keeps the request's context while its body is read. */
     work?: AsyncResource;
   }
 }
 
-/** A parser error or a timeout of Node.js's HTTP server, before there is a request: a problem document all the same. */
+/**
+ * Answers a parser error or a timeout of Node.js's HTTP server, before there is a request, with a problem document too.
+ */
 function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
   const [status, code] = brokenHttp[error.code ?? ''] ?? [400, 'broken-http'];
@@ -56,20 +58,20 @@ const brokenHttp: Record<string, [number, string]> = {
 };
 
 /**
- * Java's client asks every plain-text server for HTTP/2 by an Upgrade header; where a stream listens for upgrades, Node.js would take that
- * for one and never answer the request.
+ * Java's client offers HTTP/2 to every plain-text server with an Upgrade header; where a stream listens for upgrades,
+ * Node.js would treat that as one and never answer the request.
  */
 const isWebSocket = ({ headers }: IncomingMessage, adapter: FastifyAdapter): boolean =>
   headers.upgrade?.toLowerCase() === 'websocket' && adapter.getHttpServer().listenerCount('upgrade') > 0;
 
-/** A path that the router can't read: it answers before any hook has run. */
+/** For a path that the router cannot read: it answers before any hook has run. */
 function refuseRequest(error: Error, request: FastifyRequest, reply: FastifyReply): void {
   const context = contextOf(request);
   tellContext(reply, context);
   runInContext(context, () => sendProblem(error, request, reply));
 }
 
-/** What pages of other origins may send and see. They prove who they are by a bearer token, never by a cookie. */
+/** What pages of other origins may send and see. They authenticate with a bearer token, never with a cookie. */
 const crossOrigin = {
   methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
   allowedHeaders: [
@@ -84,25 +86,25 @@ const crossOrigin = {
   strictPreflight: false,
 };
 
-/** What a door needs of its service. */
+/** What a door needs from its service. */
 export interface DoorParts {
   readonly authenticator: Authenticator;
   readonly rateLimits: RateLimits;
-  /** Paths and methods of the whole API, this door's or not. */
+  /** Paths and methods of the whole API, including those of other doors. */
   readonly paths: Paths;
-  /** What requests of a route count as, where they are neither reads nor writes: `{ 'POST /v1/orders': 'orders' }`. */
+  /** The class of routes that are neither reads nor writes: `{ 'POST /v1/orders': 'orders' }`. */
   readonly routeClasses: Readonly<Record<string, RouteClass>>;
   readonly health: Health;
   readonly config: Pick<Config, 'LIMIT_BODY' | 'LIMIT_DEPTH' | 'CORS_ORIGINS'>;
 }
 
-/** The Fastify of a service's HTTP door, before Nest adds its routes. */
+/** The Fastify instance of a service's HTTP door, before Nest adds its routes. */
 export function createHttpDoor(parts: DoorParts): FastifyAdapter {
   const { health, config } = parts;
   const options: object = {
     bodyLimit: config.LIMIT_BODY,
     logger: false,
-    // A request that meets the stop is still answered.
+    // A request that arrives while stopping is still answered.
     return503OnClosing: false,
     requestTimeout: 15_000,
     connectionTimeout: 60_000,
@@ -115,10 +117,10 @@ export function createHttpDoor(parts: DoorParts): FastifyAdapter {
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   readJson(fastify, config);
   countRoutes(fastify);
-  // Called, not registered: its hook must run before the one that asks for a token, which a preflight never has.
+  // Called, not registered: its hook must run before the one that requires a token, which a preflight never has.
   if (config.CORS_ORIGINS.length > 0) cors(fastify, { ...crossOrigin, origin: [...config.CORS_ORIGINS] }, () => undefined);
   openContexts(fastify, parts);
-  // A connection kept alive past its last answer would hold the stop until it times out.
+  // A keep-alive connection would otherwise delay the stop until it times out.
   fastify.addHook('onSend', (_request, reply, payload, done) => {
     if (health.draining) void reply.header('connection', 'close');
     done(null, payload);
@@ -126,7 +128,7 @@ export function createHttpDoor(parts: DoorParts): FastifyAdapter {
   return adapter;
 }
 
-/** JSON and nothing else, in valid UTF-8; an empty body is no body. */
+/** JSON only, in valid UTF-8; an empty body counts as no body. */
 function readJson(fastify: FastifyInstance, { LIMIT_BODY: bodyLimit, LIMIT_DEPTH: depth }: DoorParts['config']): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeAllContentTypeParsers();
@@ -147,7 +149,7 @@ function readJson(fastify: FastifyInstance, { LIMIT_BODY: bodyLimit, LIMIT_DEPTH
 
 const routeOf = (request: FastifyRequest): string => request.routeOptions.url ?? 'unknown';
 
-/** Figures and the access log, by route pattern; every route's series are there from the start. */
+/** Metrics and the access log, by route pattern; every route's series exist from the start. */
 function countRoutes(fastify: FastifyInstance): void {
   fastify.addHook('onRoute', ({ method, url }) => {
     for (const each of [method].flat()) {
@@ -168,7 +170,7 @@ function countRoutes(fastify: FastifyInstance): void {
   });
 }
 
-/** The trace and the correlation of a request; the caller's own id is kept when it is a UUID, as the store needs one. */
+/** The trace and correlation of a request; the caller's own id is kept when it is a UUID, as the store requires. */
 function contextOf({ headers }: FastifyRequest): { correlationId: string; traceparent: string } {
   const asked = headers['x-correlation-id'];
   const above = headers['traceparent'];
@@ -182,8 +184,9 @@ const tellContext = (reply: FastifyReply, { correlationId, traceparent }: Return
   void reply.headers({ 'x-correlation-id': correlationId, traceparent });
 
 /**
- * Gives each request its context, then asks who calls and counts the request, before the body is read. Everything is closed unless a route says `@Public()`,
- * paths without a route too. The context is taken up again after the body was read: its bytes come from the socket's context.
+ * Gives each request its context, then authenticates the caller and counts the request, before the body is read. Every
+ * path is closed unless its route says `@Public()`, even paths without a route. The context is restored after the body
+ * is read: its bytes arrive in the socket's context.
  */
 function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, routeClasses, paths }: DoorParts): void {
   const methods = new Methods(fastify, paths);
@@ -201,7 +204,7 @@ function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, rou
     if (open === true) return enter(context);
     const admit = async (): Promise<string> => {
       const caller = (request.caller = await authenticator.authenticate(request.headers.authorization));
-      // Before it is permitted, or a flood of forbidden requests would cost its sender nothing.
+      // Counted before it is permitted: otherwise a flood of forbidden requests would cost its sender nothing.
       reply.headers(await rateLimits.count(classOf(request), 'subject', caller.subject));
       authenticator.permit(caller, needs);
       return caller.subject;

@@ -3,19 +3,20 @@ import { createRemoteJWKSet, errors, type CryptoKey, type FlattenedJWSInput, typ
 
 /** Milliseconds after which keys are read again. */
 const refreshMs = 600_000;
-/** Milliseconds between two questions to an issuer that failed, or of tokens whose key it has not shown. */
+/** Minimum milliseconds between two fetches from an issuer that failed, or for tokens with an unknown key. */
 const coolDownMs = 5000;
 
 const log = logger('auth');
 
-/** The keys can't be had: the issuer's fault or ours, not the token's. */
+/** The keys are unavailable: the issuer's fault or ours, not the token's. */
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable';
 }
 
 /**
- * The public keys of the issuer. They are kept while it is away, however long; it is asked again every 10 minutes, and for an unknown key, at most
- * each 5 s, failures counted: neither an outage nor made-up key ids make every request wait for it.
+ * The public keys of the issuer. They are kept while it is unavailable, however long; they are fetched every 10
+ * minutes, and for an unknown key at most every 5 s, failures included: neither an outage nor made-up key ids make
+ * every request wait for the issuer.
  */
 export class IssuerKeys {
   readonly #remote: ReturnType<typeof createRemoteJWKSet>;
@@ -27,26 +28,30 @@ export class IssuerKeys {
   /** `now` in milliseconds. */
   constructor(url: string, now: () => number) {
     this.#now = now;
-    // Left to itself it forgets its keys when a refresh fails, and asks for each unknown key while the issuer is away.
+    // By default jose drops its keys when a refresh fails, and fetches for each unknown key while the issuer is
+    // unavailable.
     this.#remote = createRemoteJWKSet(new URL(url), { timeoutDuration: 2000, cooldownDuration: Infinity, cacheMaxAge: Infinity });
   }
 
-  /** The key that a token is signed with. Throws `KeysUnavailable` where none is known, or where the issuer may have it and is away. */
+  /**
+   * The key that a token is signed with. Throws `KeysUnavailable` when none is known, or when the issuer may have it
+   * but is unavailable.
+   */
   async find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
     if (!this.#remote.jwks()) await this.#ask();
     else await this.#refresh();
-    if (!this.#remote.jwks()) throw new KeysUnavailable('the issuer has shown no keys', { cause: this.#failure });
+    if (!this.#remote.jwks()) throw new KeysUnavailable('the issuer has returned no keys', { cause: this.#failure });
     try {
       return await this.#remote(header, token);
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
       if (this.#asking || this.#isOlderThan(coolDownMs)) await this.#ask();
-      if (this.#failure) throw new KeysUnavailable('the issuer is away, and the key may be a new one', { cause: this.#failure });
+      if (this.#failure) throw new KeysUnavailable('the issuer is unavailable, and the key may be new', { cause: this.#failure });
       return this.#remote(header, token);
     }
   }
 
-  /** Nobody waits for an issuer that failed the last time. */
+  /** No request waits for an issuer whose last fetch failed. */
   async #refresh(): Promise<void> {
     const failed = this.#failure !== undefined;
     if (!this.#isOlderThan(failed ? coolDownMs : refreshMs)) return;
@@ -56,7 +61,7 @@ export class IssuerKeys {
 
   #isOlderThan = (milliseconds: number): boolean => this.#now() - this.#askedAt >= milliseconds;
 
-  /** One question at a time; never rejects. */
+  /** One fetch at a time; never rejects. */
   #ask(): Promise<void> {
     this.#asking ??= this.#remote
       .reload()

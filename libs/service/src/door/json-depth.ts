@@ -1,4 +1,6 @@
-/** Whether a JSON text is nested deeper than `depth`: seen before it is parsed. Of a text that is no JSON it says anything. */
+/**
+ * Whether a JSON text is nested deeper than `depth`, checked before parsing. For invalid JSON the result is arbitrary.
+ */
 export function isDeeperThan(depth: number, text: string): boolean {
   let open = 0;
   let inString = false;

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RequestRefused } from './problems.ts';
 
-/** Methods in capitals by path, with `{name}` for each part that varies. */
+/** Methods in capitals by path, with `{name}` for each variable part. */
 export type Paths = Readonly<Record<string, readonly string[]>>;
 
-/** Which methods a path has, and which answers a client takes: refused before anything is looked up or read. */
+/** Which methods a path has, and which answers a client accepts: checked before anything is looked up or read. */
 export class Methods {
   readonly #paths = new Map<string, { readonly shape: RegExp; readonly methods: Set<string> }>();
 
@@ -13,7 +13,7 @@ export class Methods {
     fastify.addHook('onRoute', ({ url, method }) => this.#add(url, [method].flat()));
   }
 
-  /** 405 with `Allow` where the path is one of the API and the method is not; 406 for who takes no JSON. */
+  /** 405 with `Allow` when the API has the path but not the method; 406 for a client that does not accept JSON. */
   refusalOf({ is404, method, url, headers }: FastifyRequest): RequestRefused | undefined {
     const allowed = is404 ? this.#methodsAt(url.split('?', 1)[0] ?? '') : [];
     if (allowed.length > 0 && !allowed.includes(method)) return methodNotAllowed(method, allowed.join(', '));
@@ -33,7 +33,9 @@ export class Methods {
   }
 }
 
-/** Whether an `Accept` (RFC 9110, 12.5.1) admits JSON: the closest range that covers it has a weight above zero. */
+/**
+ * Whether an `Accept` (RFC 9110, 12.5.1) admits JSON: the most specific range that covers it has a weight above zero.
+ */
 export function acceptsJson(accept = '*/*'): boolean {
   const weights = new Map(
     accept.split(',').map((range) => {
@@ -46,10 +48,10 @@ export function acceptsJson(accept = '*/*'): boolean {
 }
 
 const methodNotAllowed = (method: string, allow: string): RequestRefused =>
-  new RequestRefused(405, 'method-not-allowed', `This path has no ${method}; it has ${allow}.`, { headers: { allow } });
+  new RequestRefused(405, 'method-not-allowed', `This path does not support ${method}, only ${allow}.`, { headers: { allow } });
 
 function notAcceptable(): RequestRefused {
-  const detail = 'The answers are JSON: application/json.';
+  const detail = 'Responses are JSON: application/json.';
   return new RequestRefused(406, 'not-acceptable', detail, {
     errors: [{ pointer: '#/accept', in: 'header', code: 'not-acceptable', detail }],
   });

@@ -2,31 +2,31 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import type { AccessScope } from '@tradecore/events';
 import { RequestRefused } from './problems.ts';
 
-/** What a token may say of whoever bears it. */
+/** The role that a token gives its bearer. */
 export const roles = ['client', 'operator', 'treasury'] as const;
 /** One of them. */
 export type Role = (typeof roles)[number];
 
-/** What a route asks of a token: a scope, or one of these roles. */
+/** What a route requires of a token: a scope, or one of these roles. */
 export type Need = AccessScope | readonly Exclude<Role, 'client'>[];
 
-/** Scopes of a token that names none. `transfer` is never taken for granted: money leaves only by a token that says so. */
+/** Scopes of a token that names none. Never `transfer`: money leaves only with a token that names it. */
 export const defaultScopes: readonly AccessScope[] = ['read', 'trade'];
 
-/** Whether a token of this role and these scopes is enough. */
+/** Whether a token with this role and these scopes is sufficient. */
 export const suffices = (
   need: Need,
   { role, scopes }: { readonly role: Role; readonly scopes: readonly AccessScope[] },
 ): boolean => (typeof need === 'string' ? scopes.includes(need) : (need as readonly Role[]).includes(role));
 
-/** What is lacking: 403, whatever the request names. */
+/** 403 for whatever is lacking, whatever the request names. */
 export function lacking(need: Need): RequestRefused {
   if (typeof need === 'string') return insufficientScope(need, 'token');
   const detail = `The token lacks the role ${need.join(' or ')}.`;
   return new RequestRefused(403, 'operators-only', detail, { errors: [faultOf('operators-only', detail)] });
 }
 
-/** A token, or the grant by which its bearer uses an account, is not for this. */
+/** The token, or the grant by which its bearer uses an account, does not allow this. */
 export function insufficientScope(scope: AccessScope, what: 'token' | 'grant'): RequestRefused {
   const detail = `The ${what} lacks the scope ${scope}.`;
   return new RequestRefused(403, 'insufficient-scope', detail, {
@@ -43,7 +43,7 @@ const faultOf = (code: string, detail: string) => ({
   detail,
 });
 
-/** What a route needs: any other token is answered 403 before the body is read. */
+/** What a route requires: any other token is answered 403 before the body is read. */
 export const Needs = (needs: Need): MethodDecorator => RouteConfig({ needs });
 
 /** A route for operators. */

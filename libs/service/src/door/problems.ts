@@ -16,7 +16,7 @@ export interface FieldFault {
   readonly in?: 'query' | 'path' | 'header' | undefined;
 }
 
-/** An RFC 9457 problem document. Further members may stand beside these. */
+/** An RFC 9457 problem document. May have further members. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -41,7 +41,7 @@ export class RequestRefused extends Error {
       readonly headers?: Readonly<Record<string, string>>;
       /** Further members of the problem document. */
       readonly extensions?: Readonly<Record<string, unknown>>;
-      /** Why, in words for the log alone. */
+      /** The reason, for the log only. */
       readonly because?: string;
     } = {},
   ) {
@@ -49,22 +49,22 @@ export class RequestRefused extends Error {
   }
 }
 
-/** The name of a problem for programs. */
+/** The URI of a problem, for programs. */
 const problemType = (code: string): string => `https://tradecore.dev/problems/${code}`;
 
 const statusOf: Record<DomainError['kind'], number> = {
   invalid: 400,
-  // The request is fine in itself and can't be done: another one under the same key, a rule, want of money.
+  // The request is well-formed but cannot be done: another one under the same key, a rule, insufficient funds.
   unprocessable: 422,
   'not-found': 404,
   refused: 409,
   conflict: 409,
   busy: 503,
-  // Nobody knows yet: not 500 (a bug) and not 503 (nothing happened). The client repeats with the same key.
+  // The outcome is not known yet: not 500 (a bug) and not 503 (nothing happened). The client retries with the same key.
   'unknown-outcome': 504,
 };
 
-/** Codes of what the framework refuses by itself. */
+/** Codes of errors that the framework raises itself. */
 const frameworkCodes: Record<string, string> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
@@ -72,7 +72,7 @@ const frameworkCodes: Record<string, string> = {
   FST_ERR_BAD_URL: 'invalid-path',
   FST_ERR_MAX_PARAM_LENGTH: 'invalid-path',
 };
-/** Where these stand in the request. */
+/** Where these are in the request. */
 const placeOf: Record<string, Pick<FieldFault, 'pointer' | 'in'>> = {
   'body-too-large': { pointer: '#' },
   'unsupported-media-type': { pointer: '#/content-type', in: 'header' },
@@ -112,7 +112,7 @@ function fromFramework(error: HttpException): Answer {
   return { status, code, detail, ...(place && { errors: [{ ...place, code, detail }] }) };
 }
 
-/** What to answer to an error; anything that is not a refusal is a bug: 500, and its text stays inside. */
+/** The answer to an error; an error that is not a refusal is a bug: 500, without its text. */
 function answerTo(error: unknown): Answer {
   if (error instanceof RequestRefused) return { status: error.status, code: error.code, detail: error.message, ...error.more };
   if (error instanceof DomainError) return fromDomain(error);
@@ -122,12 +122,12 @@ function answerTo(error: unknown): Answer {
     return fromFramework(new HttpException((error as Error).message, statusCode, { cause: { code } }));
   }
   if (isDatabaseAway(error)) return fromDomain(new DatabaseUnavailable());
-  return { status: 500, code: 'internal-error', detail: 'This is a fault of the service. It is logged under the trace id.' };
+  return { status: 500, code: 'internal-error', detail: 'Internal error of the service, logged under the trace id.' };
 }
 
 const sentence = (code: string): string => code.charAt(0).toUpperCase() + code.slice(1).replaceAll('-', ' ');
 
-/** The document that tells `answer` about the request to `path`. */
+/** The document that describes `answer` to the request to `path`. */
 export function problemOf({ status, code, detail, errors, extensions }: Answer, path: string): Problem {
   const traceId = parseTraceparent(currentContext()?.traceparent)?.traceId;
   return {
@@ -146,8 +146,8 @@ const auditAnswer = ({ status, code, because, extensions }: Answer, request: Inc
   audit({ status, code, because, rule: extensions?.['rule'] }, request, subject);
 
 /**
- * `error` as a whole HTTP/1.1 answer, for where there is no reply to send: broken requests (which are none), refused upgrades. Closes the
- * connection.
+ * `error` as a whole HTTP/1.1 answer, for when there is no reply to send: malformed requests, refused upgrades. Closes
+ * the connection.
  */
 export function rawProblem(error: unknown, request?: IncomingMessage, subject?: string): string {
   const answer = answerTo(error);
@@ -165,28 +165,29 @@ export function rawProblem(error: unknown, request?: IncomingMessage, subject?: 
 
 const log = logger('problems');
 
-/** Sends `error` as a problem document; logs what is the service's own fault. */
+/** Sends `error` as a problem document; logs the service's own faults. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const answer = answerTo(error);
   const where = { err: error, method: request.method, path: request.url };
   auditAnswer(answer, request.raw, request.caller?.subject);
-  if (answer.status === 500) log.error(where, 'a request met a bug');
-  if (answer.code === 'database-unavailable') log.warn(where, 'a request met no database');
-  // Closed with bytes unread the connection is reset, and the answer may be lost: Node.js reads the rest, at most until the request's timeout.
+  if (answer.status === 500) log.error(where, 'unhandled error in a request');
+  if (answer.code === 'database-unavailable') log.warn(where, 'database unavailable in a request');
+  // Closing with bytes unread resets the connection, and the answer may be lost: Node.js reads the rest, at most until
+  // the request's timeout.
   if (answer.status === 413) void reply.removeHeader('connection');
   const problem = problemOf(answer, request.url);
   void reply
     .code(answer.status)
     .headers(answer.headers ?? {})
     .header('content-type', 'application/problem+json')
-    // Bytes, for Fastify adds a charset to text, and JSON types have none.
+    // As bytes: Fastify adds a charset to text, and JSON types have none.
     .send(Buffer.from(JSON.stringify(problem)));
 }
 
 /** The only place where errors become HTTP. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  /** Answers the request at hand. */
+  /** Answers the current request. */
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     sendProblem(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());

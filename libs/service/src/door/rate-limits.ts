@@ -4,25 +4,25 @@ import { z } from 'zod';
 import type { Config } from '../run/config.ts';
 import { RequestRefused } from './problems.ts';
 
-/** What a request counts as. `cancels` are counted and never refused: whoever has to stop something may. */
+/** The class that a request counts in. `cancels` are counted but never refused: stopping must always be possible. */
 export const routeClasses = ['orders', 'cancels', 'writes', 'reads'] as const;
 /** One of them. */
 export type RouteClass = (typeof routeClasses)[number];
 
-/** Whose requests they are. */
+/** Whose requests are counted. */
 type Whose = 'subject' | 'account';
 
-/** Requests a second, and at once. */
+/** Requests per second, and at once. */
 const rate = (text: string) =>
   z
     .string()
-    .regex(/^[1-9]\d{0,6}\/[1-9]\d{0,6}$/, 'must be requests a second / at once, as in 100/200')
+    .regex(/^[1-9]\d{0,6}\/[1-9]\d{0,6}$/, 'must be requests per second / at once, as in 100/200')
     .default(text)
     .transform((said) => ({ perSecond: Number(said.split('/')[0]), atOnce: Number(said.split('/')[1]) }))
-    .refine(({ perSecond, atOnce }) => atOnce >= perSecond, 'must not be fewer at once than a second')
+    .refine(({ perSecond, atOnce }) => atOnce >= perSecond, 'must not allow fewer at once than per second')
     .meta({ examples: [text] });
 
-/** For each subject, and for each account, requests a second / at once. */
+/** For each subject and each account: requests per second / at once. */
 export const rateSettings = {
   LIMIT_ORDERS: rate('100/200'),
   LIMIT_CANCELS: rate('100/200'),
@@ -30,33 +30,36 @@ export const rateSettings = {
   LIMIT_READS: rate('200/400'),
 };
 
-/** Seconds in which what goes beyond the rate, up to all that may come at once, is filled up again. */
+/** Seconds in which a used-up burst refills. */
 const burstSeconds = 10;
-/** Milliseconds that Redis has for an answer, and for which nobody asks it after it had none. */
+/** Milliseconds that Redis has to answer, and for which it is not asked again after it failed to. */
 const [patienceMs, localMs] = [100, 1000];
 
 const log = logger('rate-limits');
 const beyond = counter({
   name: 'rate_limited_total',
-  help: 'Requests beyond a rate, by whose it is: refused with 429, but for cancels, which are taken all the same.',
+  help: 'Requests beyond a rate, by owner of the rate: refused with 429, except cancels, which are accepted.',
   labels: { class: routeClasses, of: ['subject', 'account'] },
 });
 const fallbacks = counter({
   name: 'rate_limit_fallbacks_total',
-  help: 'Times that Redis gave no answer in 100 ms: for the next second this process counted for itself.',
+  help: 'Times that Redis did not answer in 100 ms: this process then counts by itself for one second.',
 });
 
 interface Limiter {
   readonly perSecond: number;
   readonly atOnce: number;
   readonly local: BurstyRateLimiter;
-  /** Of all processes together; absent without Redis. */
+  /** Shared by all processes; absent without Redis. */
   readonly shared?: BurstyRateLimiter;
 }
 
 type Counted = Pick<RateLimiterRes, 'remainingPoints' | 'msBeforeNext'> & { readonly isBeyond: boolean };
 
-/** Rates with a burst, counted in Redis for all processes together; each counts for itself while Redis is away or slow. */
+/**
+ * Rates with a burst, counted in Redis for all processes together; each process counts by itself while Redis is
+ * unavailable or slow.
+ */
 export class RateLimits {
   #localUntil = -Infinity;
 
@@ -66,7 +69,7 @@ export class RateLimits {
     readonly close: () => void,
   ) {}
 
-  /** With a connection of its own where the service uses Redis: one that waits for nothing. */
+  /** With its own connection if the service uses Redis: one that never waits. */
   static async open(name: string, config: Config, usesRedis: boolean): Promise<RateLimits> {
     // Loaded only where there is a door.
     const { BurstyRateLimiter, RateLimiterMemory, RateLimiterRedis } = await import('rate-limiter-flexible');
@@ -92,7 +95,7 @@ export class RateLimits {
     return new RateLimits(Object.fromEntries(limiters) as Record<RouteClass, Limiter>, () => redis?.disconnect());
   }
 
-  /** Counts a request, and tells what is left as headers. Refuses with 429 what is beyond the rate, unless it is a cancel. */
+  /** Counts a request and returns what is left, as headers. Refuses with 429 beyond the rate, except cancels. */
   async count(routeClass: RouteClass, whose: Whose, id: string): Promise<Record<string, string>> {
     const limiter = this.limiters[routeClass];
     const { perSecond, atOnce } = limiter;
@@ -110,14 +113,14 @@ export class RateLimits {
       throw new RequestRefused(
         429,
         'too-many-requests',
-        `This ${whose} may send ${perSecond} ${routeClass} a second, ${atOnce} at once.`,
+        `This ${whose} may send ${perSecond} ${routeClass} per second, ${atOnce} at once.`,
         {
           headers: { ...headers, 'retry-after': seconds },
           extensions: { of: whose, class: routeClass, perSecond, atOnce },
         },
       );
     }
-    log.warn({ of: whose, id }, 'a cancel or a kill switch beyond the rate was taken');
+    log.warn({ of: whose, id }, 'a cancel or a kill switch beyond the rate was accepted');
     return headers;
   }
 
@@ -130,7 +133,7 @@ export class RateLimits {
         if (!(error instanceof Error)) throw error;
         this.#localUntil = now + localMs;
         fallbacks.inc();
-        log.debug({ err: error }, 'Redis does not count');
+        log.debug({ err: error }, 'Redis did not count a request');
       }
     }
     return counted(local, key);
@@ -139,7 +142,10 @@ export class RateLimits {
 
 const rateOf = (config: Config, routeClass: RouteClass) => config[`LIMIT_${routeClass.toUpperCase() as Uppercase<RouteClass>}`];
 
-/** Rejects with an `Error` where it could not be counted: the library rejects with a plain result where it is beyond. */
+/**
+ * Rejects with an `Error` when the request could not be counted: the library rejects with a plain result when it is
+ * beyond the rate.
+ */
 const counted = (limiter: BurstyRateLimiter, key: string): Promise<Counted> =>
   limiter.consume(key).then(
     ({ remainingPoints, msBeforeNext }) => ({ remainingPoints, msBeforeNext, isBeyond: false }),

@@ -21,7 +21,7 @@ function faultsOf(value: unknown, part: 'body' | 'query' = 'body') {
 }
 
 describe('a body', () => {
-  it('that fits comes through', () =>
+  it('that fits is accepted', () =>
     expect(validate(body, { symbol: 'A', quantity: '1', side: 'buy' }, 'body')).toEqual({
       symbol: 'A',
       quantity: '1',
@@ -43,7 +43,7 @@ describe('a body', () => {
     expect(faultsOf(value)).toEqual([expect.objectContaining({ pointer: '#' })]),
   );
 
-  it('with U+0000 or half a surrogate pair is refused, wherever it stands', () => {
+  it('with U+0000 or half a surrogate pair is refused, wherever it is', () => {
     expect(faultsOf({ symbol: 'a\0b', quantity: '1', side: 'buy' })).toEqual([
       expect.objectContaining({ pointer: '#/symbol', code: 'forbidden-character' }),
     ]);
@@ -53,7 +53,7 @@ describe('a body', () => {
     ]);
   });
 
-  it('that is too deep or has too many members is refused before the schema looks at it', () => {
+  it('that is too deep or has too many members is refused before the schema sees it', () => {
     let deep: unknown = 'x';
     for (let level = 0; level < 30; level += 1) deep = [deep];
     expect(faultsOf(deep)).toEqual([expect.objectContaining({ code: 'too-deep' })]);
@@ -61,7 +61,7 @@ describe('a body', () => {
     expect(faultsOf(wide)).toEqual([expect.objectContaining({ pointer: '#', code: 'too-many-members' })]);
   });
 
-  it('names in its pointers are escaped as RFC 6901 says', () =>
+  it('has pointers escaped according to RFC 6901', () =>
     expect(faultsOf({ 'a/b~c d': 1 })).toContainEqual(expect.objectContaining({ pointer: '#/a~1b~0c%20d' })));
 });
 
@@ -71,7 +71,7 @@ describe('a fault of another part', () => {
 });
 
 describe('any JSON at all', () => {
-  it('is taken or refused with faults, never a crash', () => {
+  it('is accepted or refused with faults, never a crash', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 25, noUnicodeString: false }), (value) => {
         for (const { pointer, code, detail } of faultsOf(value)) {

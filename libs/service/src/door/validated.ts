@@ -2,12 +2,12 @@ import type { PipeTransform } from '@nestjs/common';
 import type { z } from 'zod';
 import { RequestRefused, type FieldFault } from './problems.ts';
 
-/** Where in a request a value stands. */
+/** The part of a request that a value is in. */
 export type RequestPart = 'body' | 'query' | 'path' | 'header';
 
 /**
- * Depth, members of one object or array, characters of a text and of a name, and faults told, at most: a request beyond them is refused before
- * it costs, and no pattern of a schema ever meets a long text.
+ * Limits on depth, members of one object or array, characters of a text and of a name, and faults reported: a request
+ * beyond them is refused before it costs anything, and no schema pattern ever sees a long text.
  */
 const limits = { depth: 20, members: 200, text: 1000, name: 100, faults: 50 };
 
@@ -16,10 +16,10 @@ const pointerTo = (path: readonly PropertyKey[]): string =>
     '/',
   );
 
-/** PostgreSQL stores no U+0000 and no lone surrogate: neither may come in, in no string. */
+/** PostgreSQL cannot store U+0000 or a lone surrogate: neither is accepted in any string. */
 const isStorableText = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
 
-const unstorable = 'has a character that no text may have: U+0000 or half a surrogate pair';
+const unstorable = 'contains a forbidden character: U+0000 or half a surrogate pair';
 
 type Fault = Omit<FieldFault, 'in'>;
 
@@ -28,7 +28,7 @@ function* textFaults(text: string, fault: (detail: string, code: string) => Faul
   else if (!isStorableText(text)) yield fault(unstorable, 'forbidden-character');
 }
 
-/** Faults that no schema need repeat: unstorable or long text in values and names, too deep, too many members. */
+/** Faults that schemas need not check: unstorable or long text in values and names, too deep, too many members. */
 function* hardFaults(value: unknown, path: readonly PropertyKey[] = []): Generator<Fault> {
   const fault = (detail: string, code: string, at = path) => ({ pointer: pointerTo(at), detail, code });
   if (typeof value === 'string') return yield* textFaults(value, fault);
@@ -43,14 +43,14 @@ function* hardFaults(value: unknown, path: readonly PropertyKey[] = []): Generat
   }
 }
 
-/** The first faults of those: who sends thousands is told enough. */
+/** Only the first of those faults: a request with thousands needs no full list. */
 function hardFaultsOf(value: unknown): Fault[] {
   const faults: Fault[] = [];
   for (const fault of hardFaults(value)) if (faults.push(fault) === limits.faults) break;
   return faults;
 }
 
-/** Of the headers of a request those that the schema checks: a token may be longer than any text. */
+/** Only the headers that the schema checks: a token may be longer than any text. */
 function checkedBy(schema: z.ZodType, headers: unknown): unknown {
   const { shape } = schema as Partial<z.ZodObject>;
   return shape ? Object.fromEntries(Object.entries(headers as object).filter(([name]) => name in shape)) : headers;
@@ -65,7 +65,7 @@ const codes: Partial<Record<z.core.$ZodIssue['code'], string>> = {
   invalid_union: 'no-variant-fits',
 };
 
-/** A zod issue as faults; unknown fields are one fault each, and an absent field is `missing`. */
+/** A zod issue as faults; each unknown field is a fault, and an absent field is `missing`. */
 function faultsOf(issue: z.core.$ZodIssue): Fault[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
@@ -97,7 +97,10 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown, part: R
   return parsed.success ? parsed.data : refuse(parsed.error.issues.flatMap(faultsOf));
 }
 
-/** A pipe for one part of a request: `@Body(validated(placeOrderBody)) body: PlaceOrderBody`, `@Query(validated(page, 'query'))`. */
+/**
+ * A pipe for one part of a request: `@Body(validated(placeOrderBody)) body: PlaceOrderBody`, `@Query(validated(page,
+ * 'query'))`.
+ */
 export const validated = (schema: z.ZodType, part: RequestPart = 'body'): PipeTransform => ({
   transform: (value: unknown) => validate(schema, value, part),
 });

@@ -21,18 +21,21 @@ function answer(response: ServerResponse, status: number, body: unknown, type = 
 const loopback: readonly (string | undefined)[] = ['127.0.0.1', '::1', '::ffff:127.0.0.1'];
 
 /**
- * Somebody on this machine, or in this pod through `kubectl port-forward`. Not a page in their browser, which names a host of its own, and not
- * what a proxy beside the process hands on.
+ * A client on this machine, or in this pod through `kubectl port-forward`; not a page in a browser, which sends a host
+ * of its own, and not requests forwarded by a proxy beside the process.
  */
 const isFromHere = ({ socket, headers }: IncomingMessage): boolean =>
   loopback.includes(socket.remoteAddress) && /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(headers.host ?? '');
 
-/** The routes: path and method to handler. No tokens here: whoever reaches the port may read; to change anything takes more. */
+/**
+ * The routes: path and method to handler. No tokens here: any client that reaches the port may read; changes require
+ * more.
+ */
 function routes(health: Health): Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>> {
   const started = new Date().toISOString();
   return {
-    // Answered by the event loop that it asks about: an answer is the proof. Databases and brokers have no say here, a restart would not mend
-    // them; a loop that neither ends nor fails has.
+    // An answer proves that the event loop runs. Databases and brokers do not count, since a restart would not fix
+    // them; a loop iteration that neither ends nor fails does.
     'GET /health/live': async (_, response) => {
       const stuck = stuckLoops();
       answer(response, stuck.length === 0 ? 200 : 503, { live: stuck.length === 0, started, stuck });
@@ -45,7 +48,7 @@ function routes(health: Health): Record<string, (request: IncomingMessage, respo
     'PUT /log-level': async (request, response) => {
       if (!isFromHere(request)) {
         audit({ status: 403, code: 'loopback-only' }, request);
-        return answer(response, 403, { error: 'the log level is changed over the loopback interface only' });
+        return answer(response, 403, { error: 'the log level can be changed over the loopback interface only' });
       }
       const level = new URL(request.url ?? '/', 'http://admin').searchParams.get('level') ?? '';
       if (!levels.includes(level)) return answer(response, 400, { error: `level must be one of ${levels.join(', ')}` });
@@ -56,13 +59,16 @@ function routes(health: Health): Record<string, (request: IncomingMessage, respo
   };
 }
 
-/** Opens the admin door: liveness, readiness, metrics, log level (`PUT /log-level?level=debug`). Port 0 takes a free one. */
+/**
+ * Opens the admin door: liveness, readiness, metrics, log level (`PUT /log-level?level=debug`). Port 0 takes a free
+ * one.
+ */
 export async function openAdminServer(health: Health, host: string, port: number): Promise<AdminServer> {
   collectProcessMetrics();
   const table = routes(health);
   const server: Server = createServer({ requestTimeout: 5000, maxHeaderSize: 8192 }, (request, response) => {
     const handle = table[`${request.method} ${request.url?.split('?', 1)[0]}`];
-    if (!handle) return answer(response, 404, { error: `there are ${Object.keys(table).join(', ')}` });
+    if (!handle) return answer(response, 404, { error: `no such route; available: ${Object.keys(table).join(', ')}` });
     handle(request, response).catch((error: unknown) => answer(response, 500, { error: String(error) }));
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));

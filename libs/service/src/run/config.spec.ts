@@ -37,7 +37,7 @@ describe('the settings of a service', () => {
     });
   });
 
-  it('that are wrong are told all at once, each with its name, what is wrong and an example', () => {
+  it('that are wrong are reported together, each with its name, the fault and an example', () => {
     const faults = faultsOf({ ...good, PORT: '80a', KAFKA_BROKERS: 'nowhere', DATABASE_URL: '', LOG_LEVEL: 'loud' });
     expect(faults).toHaveLength(4);
     expect(faults).toContainEqual(expect.stringMatching(/^DATABASE_URL is missing; for example postgres:/));
@@ -54,7 +54,7 @@ describe('the settings of a service', () => {
     expect(text).not.toContain('hunter2');
   });
 
-  it('of its own stand beside the others; a secret one is not shown', () => {
+  it('can be extended with its own; a secret one is not shown', () => {
     const own = { API_KEY: z.string().min(10).meta({ secret: true }), ROWS: z.coerce.number().default(500) };
     expect(readConfig({ uses: [], http: false, own }, { API_KEY: '0123456789' }).ROWS).toBe(500);
     expect(faultsOf({ API_KEY: 'tooshort' }, { uses: [], http: false, own }).join()).not.toContain('tooshort');
@@ -70,9 +70,9 @@ describe('the settings of a service', () => {
     ]);
   });
 
-  it('are asked only for what the service uses', () => expect(faultsOf({}, { uses: [], http: false })).toEqual([]));
+  it('are required only for what the service uses', () => expect(faultsOf({}, { uses: [], http: false })).toEqual([]));
 
-  it('refuse a secret that stands in the source in production', () => {
+  it('refuse a default secret in production', () => {
     const own = { SECRET: z.string().default('well-known').meta({ secret: true }) };
     const faults = (env: Record<string, string>) => faultsOf(env, { uses: [], http: false, own });
     for (const given of [{}, { SECRET: 'well-known' }]) {
@@ -88,7 +88,7 @@ describe('the settings of a service', () => {
     expect(faultsOf({ ...env, NODE_ENV: 'production' })).toEqual([expect.stringContaining('refused in production')]);
   });
 
-  it('want the keys of tokens over https in production', () => {
+  it('require the token keys over https in production', () => {
     const env = { ...good, JWT_JWKS_URL: 'http://login.example.com/jwks.json' };
     expect(faultsOf(env)).toEqual([]);
     expect(faultsOf({ ...env, NODE_ENV: 'production' })).toEqual([

@@ -3,10 +3,10 @@ import { mask } from '@tradecore/telemetry';
 import { z } from 'zod';
 import { rateSettings } from '../door/rate-limits.ts';
 
-/** Settings by the names that they have in the environment. `.meta({ examples: [...], secret: true })` helps whoever must set them. */
+/** Settings by their environment names. `.meta({ examples: [...], secret: true })` improves the error messages. */
 export type Shape = Readonly<Record<string, z.ZodType>>;
 
-/** The servers that a service talks to; it has no settings and no connection of the others. */
+/** The servers that a service talks to; it has settings and connections for no others. */
 export type Server = 'postgres' | 'kafka' | 'redis';
 
 const port = z.coerce.number('must be a whole number from 0 to 65535').int().min(0).max(65_535);
@@ -19,19 +19,19 @@ const url = (...schemes: string[]) =>
 const base = {
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
-  /** In front of topics, groups and transactional ids, so that fleets share a broker without meeting. */
+  /** Prefix of topics, groups and transactional ids, so that fleets can share a broker. */
   NAMESPACE: z
     .string()
     .regex(/^([a-z][a-z0-9_-]{0,39})?$/, 'must be at most 40 of a-z, 0-9, _ and -, a letter first')
     .default('')
     .meta({ examples: ['blue'] }),
   HOST: z.string().default('127.0.0.1'),
-  /** Health and metrics, which need no token: whoever reaches the address reads them. 0 takes a free port. */
+  /** Health and metrics need no token: any client that reaches the address reads them. Port 0 takes a free one. */
   ADMIN_HOST: z.string().default('127.0.0.1'),
   ADMIN_PORT: port.default(0),
-  /** Milliseconds from SIGTERM to the end; whatever still hangs then is named, and the exit code is 1. */
+  /** Milliseconds from SIGTERM to the end; anything still hanging then is named, and the exit code is 1. */
   STOP_LIMIT: milliseconds(600_000).default(20_000),
-  /** Milliseconds that a start waits for its servers and for the schema. */
+  /** Milliseconds that startup waits for servers and schema. */
   START_LIMIT: milliseconds(600_000).default(60_000),
 };
 
@@ -41,29 +41,29 @@ const servers = {
       examples: ['postgres://tradecore_command_api:password@db:5432/tradecore'],
     }),
     DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10),
-    /** Milliseconds; a statement that takes longer is cancelled by the server. */
+    /** Milliseconds; the server cancels a statement that takes longer. */
     DATABASE_STATEMENT_TIMEOUT: milliseconds(3_600_000).default(15_000),
   },
   kafka: {
     KAFKA_BROKERS: z
       .string()
       .transform((text) => text.split(',').map((each) => each.trim()))
-      .refine((each) => each.every((address) => /^[^\s:]+:\d{1,5}$/.test(address)), 'must be host:port, comma between several')
+      .refine((each) => each.every((address) => /^[^\s:]+:\d{1,5}$/.test(address)), 'must be host:port, separated by commas')
       .meta({ examples: ['kafka-0:9092,kafka-1:9092'] }),
   },
   redis: { REDIS_URL: url('redis', 'rediss').meta({ examples: ['redis://cache:6379'] }) },
 };
 
-/** Issuer of tokens for one machine: its key lies in a file, so production refuses it. */
+/** Issuer of tokens for local use: its key is in a file, so production refuses it. */
 export const localIssuer = 'https://local.tradecore.dev/';
 
-/** With public keys only: whoever can check a token can't make one. */
+/** Asymmetric only: a service that can verify a token must not be able to make one. */
 const algorithms = ['ES256', 'EdDSA', 'RS256', 'PS256'];
 
 const http = {
-  /** 0 takes a free one. */
+  /** 0 takes a free port. */
   PORT: port.default(0),
-  /** Origins whose pages may call the API, comma between several; none when empty. */
+  /** Origins whose pages may call the API, separated by commas; none when empty. */
   CORS_ORIGINS: z
     .string()
     .default('')
@@ -76,7 +76,7 @@ const http = {
   JWT_ISSUER: url('https').meta({ examples: ['https://login.example.com/'] }),
   JWT_AUDIENCE: z.string().min(1).default('tradecore'),
   JWT_JWKS_URL: url('https', 'http').meta({ examples: ['https://login.example.com/.well-known/jwks.json'] }),
-  /** Signatures that are taken, comma between several; never what a token's own header asks for. */
+  /** Accepted signature algorithms, separated by commas; the token's own header never chooses. */
   JWT_ALGORITHMS: z
     .string()
     .default('ES256,EdDSA')
@@ -85,9 +85,9 @@ const http = {
     .meta({ examples: ['RS256'] }),
   /** The `typ` in the header of an access token; `any` for an issuer that sets none of its own. */
   JWT_TYP: z.string().min(1).max(40).default('at+jwt'),
-  /** Seconds from its `iat` on that a token is taken, whatever its `exp` says. */
+  /** Seconds after its `iat` during which a token is accepted, whatever its `exp` says. */
   JWT_MAX_AGE: z.coerce.number().int().min(60).max(31_536_000).default(86_400),
-  /** Bytes of the body of a request, and how deep its JSON may be nested. */
+  /** Maximum size of a request body in bytes, and maximum nesting of its JSON. */
   LIMIT_BODY: z.coerce.number().int().min(1024).max(1_048_576).default(65_536),
   LIMIT_DEPTH: z.coerce.number().int().min(2).max(20).default(20),
   ...rateSettings,
@@ -110,7 +110,10 @@ export interface ConfigNeeds {
   readonly own?: Shape;
 }
 
-/** Settings are missing or wrong: every fault at once, with an example, secrets masked. The process ends with 78 (EX_CONFIG). */
+/**
+ * Settings are missing or wrong: lists every fault with an example, secrets masked. The process exits with 78
+ * (EX_CONFIG).
+ */
 export class ConfigFaults extends Error {
   override readonly name = 'ConfigFaults';
   constructor(readonly faults: readonly string[]) {
@@ -120,20 +123,23 @@ export class ConfigFaults extends Error {
   }
 }
 
-/** Names and values as a process has them. */
+/** Environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** This process's own; the one place that reads it. */
+/** This process's environment; read only here. */
 export const environment = (): Environment => process.env;
 
-/** A setting's text: from the environment, or from the file that `<NAME>_FILE` names, for secrets. Empty is absent. */
+/**
+ * A setting's text: from the environment, or, for secrets, from the file that `<NAME>_FILE` names. Empty counts as
+ * absent.
+ */
 function textOf(name: string, env: Environment): string | undefined {
   const path = env[`${name}_FILE`];
   const text = path ? readFileSync(path, 'utf8').trimEnd() : env[name];
   return text === '' ? undefined : text;
 }
 
-/** One setting: its value, or what is wrong with it. */
+/** Reads one setting: its value, or its fault. */
 function readSetting(name: string, schema: z.ZodType, env: Environment): { value?: unknown; fault?: string } {
   const meta = z.globalRegistry.get(schema) as { examples?: readonly unknown[]; secret?: boolean } | undefined;
   const example = meta?.examples ? `; for example ${String(meta.examples[0])}` : '';
@@ -150,25 +156,25 @@ function readSetting(name: string, schema: z.ZodType, env: Environment): { value
   }
 }
 
-/** What does on a developer's machine only. */
+/** Faults of settings that are allowed only on a developer's machine. */
 function* faultsInProduction(values: Readonly<Record<string, unknown>>, shape: Shape): Generator<string> {
   const { JWT_ISSUER: issuer, JWT_JWKS_URL: keys } = values;
   if (issuer === localIssuer) yield `JWT_ISSUER is ${localIssuer}: the issuer of local tokens is refused in production`;
   if (String(keys).startsWith('http:')) yield `JWT_JWKS_URL is ${mask(String(keys))}: must be https: in production`;
   for (const [name, schema] of Object.entries(shape)) {
-    if (isDefaultSecret(schema, values[name])) yield `${name} is its default, which everybody knows: refused in production`;
+    if (isDefaultSecret(schema, values[name])) yield `${name} is its default, which is public: refused in production`;
   }
 }
 
-/** A secret that stands in the source. */
+/** A secret that is in the source. */
 function isDefaultSecret(schema: z.ZodType, value: unknown): boolean {
   const meta = z.globalRegistry.get(schema) as { secret?: boolean } | undefined;
   return meta?.secret === true && value !== undefined && schema.safeParse(undefined).data === value;
 }
 
 /**
- * Reads the settings of a service out of `env`. Throws `ConfigFaults` with all faults of all settings.
- * Only the settings of the servers that it uses are asked for; the others are not there, whatever the type says.
+ * Reads the settings of a service from `env`. Throws `ConfigFaults` with all faults of all settings.
+ * Only settings of the servers it uses are read; the others are absent, whatever the type says.
  */
 export function readConfig<S extends Shape>(needs: ConfigNeeds & { own?: S }, env: Environment): Config<S> {
   const shape: Shape = {

@@ -17,13 +17,13 @@ describe('readiness', () => {
     expect(await health.report()).toMatchObject({ ready: false, checks: [{ ok: false, state: 'none' }] });
   });
 
-  it('takes a check that throws as not ok, with its reason', async () => {
+  it('treats a check that throws as not ok, with its reason', async () => {
     const health = new Health();
     health.add({ name: 'schema', check: () => Promise.reject(new Error('connection refused')) });
     expect(await stateOf(health, 'schema')).toMatchObject({ ok: false, state: 'connection refused' });
   });
 
-  it('takes a check that does not answer as not ok', async () => {
+  it('treats a check that does not answer as not ok', async () => {
     const health = new Health();
     health.add({ name: 'stuck', check: () => new Promise(() => undefined) });
     expect(await stateOf(health, 'stuck')).toMatchObject({ ok: false, state: 'no answer within 1000 ms' });
@@ -36,14 +36,14 @@ describe('readiness', () => {
     expect(await health.report()).toEqual({ ready: false, draining: true, checks: [] });
   });
 
-  it('has one check of a name', () => {
+  it('has one check for each name', () => {
     const health = new Health();
     const loop = { name: 'loop', check: () => ({ ok: true, state: '' }) };
     health.add(loop);
-    expect(() => health.add(loop)).toThrow('loop already');
+    expect(() => health.add(loop)).toThrow('already has a check loop');
   });
 
-  it('is not ready before everything has started, although no check says no', async () => {
+  it('is not ready before everything has started, even if no check fails', async () => {
     const health = new Health();
     const started = health.starting();
     expect(await health.report()).toEqual({ ready: false, draining: false, starting: true, checks: [] });

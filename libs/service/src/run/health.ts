@@ -1,4 +1,4 @@
-/** What a check says: whether this process may get work as far as it is concerned, and in a few words why. */
+/** The result of a check: whether this process may get work as far as the check is concerned, and briefly why. */
 export interface CheckResult {
   readonly ok: boolean;
   readonly state: string;
@@ -23,7 +23,7 @@ export interface CheckReport extends CheckResult {
 export interface ReadinessReport {
   readonly ready: boolean;
   readonly draining: boolean;
-  /** Present until everything has started: then there may be no check yet that could say no. */
+  /** Present until everything has started: until then a failing check may not have been added yet. */
   readonly starting?: true;
   readonly checks: readonly CheckReport[];
 }
@@ -51,13 +51,13 @@ export class Health {
   #draining = false;
   #starting = false;
 
-  /** Adds a check; a second one of the same name is a bug. */
+  /** Adds a check; a second one with the same name is a bug. */
   add(check: Check): void {
-    if (this.#checks.has(check.name)) throw new Error(`readiness has a check ${check.name} already`);
+    if (this.#checks.has(check.name)) throw new Error(`readiness already has a check ${check.name}`);
     this.#checks.set(check.name, check);
   }
 
-  /** Not ready until the function that it returns is called: the process is starting, perhaps waiting for its schema. */
+  /** Not ready until the returned function is called: the process is starting, perhaps waiting for its schema. */
   starting(): () => void {
     this.#starting = true;
     return () => void (this.#starting = false);
@@ -67,12 +67,12 @@ export class Health {
     return this.#draining;
   }
 
-  /** From now on not ready, for good: the process is stopping. */
+  /** Not ready from now on: the process is stopping. */
   drain(): void {
     this.#draining = true;
   }
 
-  /** Asks every check. */
+  /** Runs every check. */
   async report(): Promise<ReadinessReport> {
     const checks = await Promise.all([...this.#checks.values()].map((each) => this.#reportOf(each)));
     const ready = !this.#starting && !this.#draining && checks.every(({ ok }) => ok);

@@ -11,11 +11,11 @@ import { lackOf } from '../servers/pool.ts';
 import { RateLimits } from '../door/rate-limits.ts';
 import { tokens } from '../tokens.ts';
 
-/** What the module is made of: read and connected before Nest starts. */
+/** The parts of the module: read and connected before Nest starts. */
 export interface Infrastructure {
   readonly name: string;
   readonly uses: readonly Server[];
-  /** There are both where there is an HTTP door. */
+  /** Present where there is an HTTP door. */
   readonly door: { readonly authenticator: Authenticator; readonly rateLimits: RateLimits } | undefined;
   readonly config: Config;
   readonly health: Health;
@@ -28,11 +28,11 @@ const log = logger('service');
 
 const connections = Symbol('connections');
 
-/** Closes what the process holds, after doors and consumers are done. */
+/** Closes the process's connections, after doors and consumers are done. */
 class Connections implements OnApplicationShutdown {
   constructor(private readonly closing: readonly (() => Promise<unknown>)[]) {}
 
-  /** One after the other, for the store drains through the pool; what can't be closed does not keep the rest open. */
+  /** Sequentially, because the store drains through the pool; a failed close does not keep the rest open. */
   async onApplicationShutdown(): Promise<void> {
     for (const close of this.closing) {
       await close().catch((error: unknown) => log.error({ err: error }, 'a connection could not be closed'));
@@ -59,7 +59,7 @@ async function providersOf(infrastructure: Infrastructure): Promise<Provider[]> 
     closing.push(() => kafka.close());
   }
   if (uses.includes('redis')) {
-    // Loaded only where it is used: a client that nobody asks weighs all the same.
+    // Loaded only if used: the client costs memory even when idle.
     const { openRedis, Redis } = await import('../servers/redis.ts');
     const redis = openRedis(name, config);
     providers.push({ provide: Redis, useValue: redis });
@@ -83,7 +83,7 @@ async function providersOf(infrastructure: Infrastructure): Promise<Provider[]> 
   return [...providers, { provide: connections, useValue: new Connections(closing) }];
 }
 
-/** What `tokens` and its comment name, for every module of the service. */
+/** The providers that `tokens` and its comment name, for every module of the service. */
 @Global()
 @Module({})
 export class InfrastructureModule {

@@ -3,7 +3,7 @@ import { logger } from '@tradecore/telemetry';
 
 const log = logger('nest');
 
-/** Nest's own lines in the form of all others; its greetings are for debugging. */
+/** Nest's own lines in the common format; its startup lines are at debug level. */
 export class NestLog implements LoggerService {
   log(message: unknown, ...more: unknown[]): void {
     log.debug({ more }, String(message));

@@ -3,10 +3,10 @@ import { ConfigFaults, environment, readConfig, type Config, type Server, type S
 
 const log = logger('service');
 
-/** Names the process in its logs, at the level that its settings say. */
+/** Sets the service's name, version and log level for its logs. */
 export const describe = (service: string, { LOG_LEVEL: level }: Config): void => describeProcess({ service, version, level });
 
-/** A start that failed: wrong settings end with 78 and a list for people, all else with 1 and a log line. */
+/** Ends a failed start: wrong settings exit with 78 and a list for people, anything else with 1 and a log line. */
 export function refuseToStart(error: unknown): never {
   if (error instanceof ConfigFaults) {
     process.stderr.write(`${error.message}\n`);
@@ -16,22 +16,22 @@ export function refuseToStart(error: unknown): never {
   process.exit(1);
 }
 
-/** An error that nobody caught is a bug: what the process held is safe in its servers, so it ends, with its reason. */
+/** An uncaught error is a bug: the process's state is safe in its servers, so it logs the reason and exits. */
 export function crashOnBugs(): void {
   process.once('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'a bug: the process ends');
+    log.fatal({ err: error }, 'uncaught exception; exiting');
     process.exit(1);
   });
 }
 
-/** A program that does one thing and ends: the migrator, an operator's command. */
+/** A program that does one task and exits: the migrator, an operator's command. */
 export interface ProgramOptions<S extends Shape> {
   readonly name: string;
   readonly uses: readonly Server[];
   readonly config?: S;
 }
 
-/** Reads the settings, runs `work` to its end: exit 0, 78 for wrong settings, 1 for a failure, which is logged. */
+/** Reads the settings and runs `work` to its end: exit 0, 78 for wrong settings, 1 for a failure, which is logged. */
 export async function runProgram<S extends Shape>(
   options: ProgramOptions<S>,
   work: (config: Config<S>) => Promise<void>,

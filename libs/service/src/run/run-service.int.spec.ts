@@ -6,7 +6,7 @@ interface Program {
   readonly child: ChildProcess;
   /** Everything written so far. */
   text(): string;
-  /** Waits for a line that has `part`. */
+  /** Waits for a line that contains `part`. */
   line(part: string): Promise<Record<string, string>>;
   exit(): Promise<number | null>;
 }
@@ -40,14 +40,14 @@ function start(env: Record<string, string>): Program {
 }
 
 describe('a service', () => {
-  it('with wrong settings ends with 78 and names them all', async () => {
+  it('with wrong settings exits with 78 and names them all', async () => {
     const program = start({ ...jwt, JWT_ISSUER: 'nobody', LOOP: 'sings', ADMIN_PORT: '-1' });
     expect(await program.exit()).toBe(78);
     expect(program.text()).toContain('3 settings are wrong');
     for (const name of ['JWT_ISSUER', 'LOOP', 'ADMIN_PORT']) expect(program.text()).toContain(`  ${name} is `);
   }, 60_000);
 
-  it('told to stop is not ready at once, finishes what is in flight, drains, and ends with 0', async () => {
+  it('told to stop becomes not ready at once, finishes what is in flight, drains, and exits with 0', async () => {
     const program = start(jwt);
     const { url, adminUrl } = await program.line('"started"');
     expect((await fetch(`${adminUrl}/health/ready`)).status).toBe(200);
@@ -62,7 +62,7 @@ describe('a service', () => {
     expect(program.text()).toContain('drained');
   }, 60_000);
 
-  it('that hangs is ended at the limit with 1 and says so', async () => {
+  it('that hangs exits with 1 at the limit and says so', async () => {
     const program = start({ ...jwt, LOOP: 'hangs', STOP_LIMIT: '300' });
     await program.line('"started"');
     program.child.kill('SIGTERM');
@@ -70,7 +70,7 @@ describe('a service', () => {
     expect(program.text()).toMatch(/"hanging":\{.*not stopped within 300 ms/);
   }, 60_000);
 
-  it('that hangs is ended at once by a second signal', async () => {
+  it('that hangs exits at once on a second signal', async () => {
     const program = start({ ...jwt, LOOP: 'hangs' });
     await program.line('"started"');
     program.child.kill('SIGTERM');
@@ -80,15 +80,15 @@ describe('a service', () => {
     expect(program.text()).toContain('a second SIGINT');
   }, 60_000);
 
-  it('crashes on a bug, with its reason in the log', async () => {
+  it('exits on an uncaught error, with its reason in the log', async () => {
     const program = start(jwt);
     const { url } = await program.line('"started"');
     await fetch(`${url}/bug`).catch(() => undefined);
     expect(await program.exit()).toBe(1);
-    expect(program.text()).toMatch(/"level":"fatal".*nobody waits for this/);
+    expect(program.text()).toMatch(/"level":"fatal".*nothing awaits this/);
   }, 60_000);
 
-  it('tells in one line each who was refused what, and why', async () => {
+  it('logs each refusal in one line, with the caller, the request and the reason', async () => {
     const issuer = await createTestIssuer();
     const program = start(issuer.env);
     const { url } = await program.line('"started"');

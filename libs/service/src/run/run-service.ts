@@ -21,35 +21,40 @@ import { RateLimits, type RouteClass } from '../door/rate-limits.ts';
 import { crashOnBugs, describe, refuseToStart } from './process.ts';
 import { stopOnSignals } from './stop.ts';
 
-/** What a service is. */
+/** The definition of a service. */
 export interface ServiceOptions {
-  /** As in `command-api`: stands in logs, in PostgreSQL's and the broker's lists of clients. */
+  /** For example `command-api`: shown in logs and in PostgreSQL's and the broker's client lists. */
   readonly name: string;
-  /** Its controllers and providers; what `tokens` names is there for them. Long-running work starts in `onApplicationBootstrap` and
-   * ends, finished, in `beforeApplicationShutdown`. */
+  /**
+   * Its controllers and providers; it can inject what `tokens` names. Long-running work starts in
+   * `onApplicationBootstrap` and ends, finished, in `beforeApplicationShutdown`.
+   */
   readonly module: Type;
-  /** The servers that it talks to; PostgreSQL alone when absent. */
+  /** The servers that it talks to; PostgreSQL only when absent. */
   readonly uses?: readonly Server[];
   /** It has an HTTP door on HOST:PORT. */
   readonly http?: boolean;
-  /** Routes, as `POST /v1/orders`, whose requests count as neither reads nor writes where rates are limited. */
+  /** Routes, as `POST /v1/orders`, that rate limits count as neither reads nor writes. */
   readonly routeClasses?: Readonly<Record<string, RouteClass>>;
-  /** Paths and methods of the API that the door is a part of, for what is refused with 405. */
+  /** Paths and methods of the whole API that the door belongs to, for 405 answers. */
   readonly paths?: Paths;
-  /** Settings of its own, by their names in the environment. */
+  /** Its own settings, by their environment names. */
   readonly config?: Shape;
-  /** What it needs of the schema beyond the event store's own; it waits for them at its start. */
+  /** The migrations it needs beyond the event store's own; startup waits for them. */
   readonly migrations?: readonly Migration[];
-  /** Tokens of its transport strategies: they listen when all else has started, and are closed, drained, before the pools. */
+  /**
+   * Tokens of its transport strategies: they listen once everything else has started, and are closed, drained, before
+   * the pools.
+   */
   readonly strategies?: readonly InjectionToken[];
 }
 
-/** A strategy may say how it is: its checks then stand in readiness. */
+/** A strategy may report its status: its checks are then part of readiness. */
 interface ReportsReadiness {
   readiness(): readonly Check[];
 }
 
-/** A service that runs. */
+/** A running service. */
 export interface RunningService {
   readonly app: INestApplication;
   readonly config: Config;
@@ -69,7 +74,7 @@ const rootOf = (infrastructure: DynamicModule, module: Type): Type => {
   return Service;
 };
 
-/** What an option is when a service does not say. */
+/** Defaults of absent options. */
 const withDefaults = (options: ServiceOptions) => ({
   uses: ['postgres'] as readonly Server[],
   http: false,
@@ -148,8 +153,9 @@ async function open(app: INestApplication, { admin, config, health, http, strate
 }
 
 /**
- * Runs a service until SIGTERM or SIGINT: `await runService({ name: 'query-api', module: QueryApiModule, http: true })` is a whole `main.ts`.
- * Wrong settings: exit 78. A bug (an error that nobody caught): logged, exit 1. Stopped in time: exit 0; else exit 1 with what hung.
+ * Runs a service until SIGTERM or SIGINT: `await runService({ name: 'query-api', module: QueryApiModule, http: true })`
+ * is a whole `main.ts`. Exit codes: 78 for wrong settings; 1 for an uncaught error, which is logged; 0 when stopped in
+ * time, else 1 with what hung.
  */
 export async function runService(options: ServiceOptions, env = environment()): Promise<void> {
   crashOnBugs();

@@ -15,7 +15,7 @@ let database: TestDatabase;
 beforeEach(async () => void (database = await createTestDatabase()));
 afterEach(() => database.drop());
 
-/** A service whose build needs a migration that the database has not had. */
+/** A service whose build needs a migration that the database lacks. */
 const start = (env: Record<string, string> = {}) =>
   startTestService({ name: 'newer', module: NothingModule, migrations: [wanted] }, { DATABASE_URL: database.url, ...env });
 
@@ -27,7 +27,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** The answer of a door that may still be closed. */
+/** The answer of a door that may not be open yet. */
 async function answerOf(url: string): Promise<Response> {
   for (;;) {
     const answer = await fetch(url).catch(() => undefined);
@@ -37,7 +37,7 @@ async function answerOf(url: string): Promise<Response> {
 }
 
 describe('a service that is newer than the schema', () => {
-  it('lives, is not ready, and starts when the migrator has been there', async () => {
+  it('is live but not ready, and starts when the migrator has run', async () => {
     const port = await freePort();
     const starting = start({ ADMIN_PORT: String(port), START_LIMIT: '20000' });
     const admin = `http://127.0.0.1:${port}`;
@@ -59,7 +59,7 @@ describe('a service that is newer than the schema', () => {
     await expect(start({ START_LIMIT: '300' })).rejects.toThrow(/not ready after 300 ms: the schema lacks wanted-\d*399/);
   });
 
-  it('is not ready any more on a database that was set back', async () => {
+  it('becomes not ready when the database is reset to an older schema', async () => {
     await migrate(database.url, { catalogue, migrations: [wanted], rolePrefix: 'tradecore_test' });
     const service = await start();
     await database.dataSource.query(`delete from schema_migrations where name like 'wanted-%'`);

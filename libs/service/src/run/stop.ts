@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 
 const log = logger('service');
 
-/** What of a running service is needed to stop it. */
+/** What is needed to stop a running service. */
 interface Stoppable {
   readonly config: Pick<Config, 'STOP_LIMIT'>;
   stop(): Promise<void>;
@@ -27,20 +27,21 @@ async function stop(service: Stoppable): Promise<never> {
   try {
     await service.stop();
   } catch (error) {
-    log.fatal({ err: error }, 'the stop failed');
+    log.fatal({ err: error }, 'stopping failed');
     process.exit(1);
   }
   process.exit(0);
 }
 
 /**
- * SIGTERM and SIGINT stop the service; past STOP_LIMIT, or at a second signal, the process ends with 1 and says what hung.
- * While it starts (`started()` is undefined) nothing is in flight: it ends at once, with 0.
+ * SIGTERM and SIGINT stop the service; past STOP_LIMIT, or at a second signal, the process exits with 1 and logs what
+ * hung.
+ * While it starts (`started()` is undefined) nothing is in flight: it exits at once, with 0.
  */
 export function stopOnSignals(started: () => Stoppable | undefined): void {
   let stopping = false;
   const onSignal = (signal: string): void => {
-    if (stopping) giveUp(`a second ${signal}: ended before all was drained`);
+    if (stopping) giveUp(`a second ${signal}: exiting before everything was drained`);
     stopping = true;
     const service = started();
     log.info({ signal }, service ? 'stopping' : 'stopped while starting');

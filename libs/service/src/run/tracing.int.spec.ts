@@ -6,7 +6,7 @@ import { startCollector } from '@tradecore/telemetry/testing';
 const file = (path: string) => new URL(path, import.meta.url).pathname;
 
 describe('a service with OpenTelemetry', () => {
-  it('puts the SQL of a request into the trace that the client began, and its log line too', async () => {
+  it('adds the SQL and the log line of a request to the trace that the client began', async () => {
     const collector = await startCollector();
     const database = await createTestDatabase();
     const hooks = ['--conditions=@tradecore/source', '--import', file('../../../../typescript-hook.mjs')];

@@ -72,8 +72,8 @@ const expectUnavailable = async (response: Response) => {
   expect(response.headers.get('retry-after')).toBe('1');
 };
 
-describe('while PostgreSQL is away', () => {
-  it('a request hears 503 and when to come back, not of a bug; the service lives, is not ready, and goes on afterwards', async () => {
+describe('while PostgreSQL is unavailable', () => {
+  it('a request gets 503 with a retry time, not 500; the service is live but not ready, and recovers afterwards', async () => {
     const paths = ['rows', 'transaction', 'events'];
     for (const path of paths) expect((await ask(path)).status).toBe(200);
     const underWay = ask('slow');
@@ -89,12 +89,12 @@ describe('while PostgreSQL is away', () => {
     expect((await fetch(`${service.adminUrl}/health/ready`)).status).toBe(200);
   });
 
-  it('and so hears a request whose statement the server cancelled; a statement that is wrong is a bug', async () => {
+  it('so does a request whose statement the server cancelled; a wrong statement gets 500', async () => {
     await expectUnavailable(await ask('slow'));
     expect((await ask('bug')).status).toBe(500);
   });
 
-  it('and so hears one whose sessions were left on a node that only reads, until they are replaced', async () => {
+  it('so does one whose sessions are on a read-only node, until they are replaced', async () => {
     const demote = async (isOn: 'on' | 'off'): Promise<void> => {
       await database.dataSource.query(`alter database "${database.name}" set default_transaction_read_only = ${isOn}`);
     };
@@ -107,7 +107,7 @@ describe('while PostgreSQL is away', () => {
     for (const response of await askFive()) expect(response.status).toBe(200);
   });
 
-  it('and so hears one whose server has vanished without a word; the sessions are given up', async () => {
+  it('so does one whose server has silently gone; the sessions are dropped', async () => {
     expect((await ask('rows')).status).toBe(200);
     way.isSilent = true;
     await expectUnavailable(await ask('rows'));
@@ -117,7 +117,7 @@ describe('while PostgreSQL is away', () => {
 });
 
 describe('a process', () => {
-  it('is alive while a loop of it fails, and not any more when an attempt neither ends nor fails', async () => {
+  it('is live while its loop fails, but not when an attempt neither ends nor fails', async () => {
     const live = async () => {
       const answer = await fetch(`${service.adminUrl}/health/live`);
       return [answer.status, ((await answer.json()) as { stuck: string[] }).stuck];

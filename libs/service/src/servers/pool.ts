@@ -6,7 +6,7 @@ import type { Config } from '../run/config.ts';
 
 const log = logger('service');
 
-/** Which schema, for whom. */
+/** The migrations that are needed, and the service that needs them. */
 export interface SchemaNeeds {
   readonly name: string;
   readonly config: Config;
@@ -14,8 +14,8 @@ export interface SchemaNeeds {
 }
 
 /**
- * The pool of a service, once the database answers and has had the migrations that this build needs; waits at most START_LIMIT.
- * Services and the migrator may so be started in any order.
+ * The pool of a service, once the database answers and has the migrations that this build needs; waits at most
+ * START_LIMIT, so that services and the migrator may start in any order.
  */
 export async function openPool({ name, config, migrations }: SchemaNeeds): Promise<DataSource> {
   const limit = config.START_LIMIT;
@@ -42,13 +42,18 @@ async function whatLacks(dataSource: DataSource, migrations: readonly Migration[
   }
 }
 
-/** What the schema lacks of the event store's migrations and these, in words; undefined when it has them all. */
+/**
+ * The migrations of the event store, and of this list, that the schema lacks, in words; undefined when it has them all.
+ */
 export async function lackOf(dataSource: DataSource, migrations: readonly Migration[]): Promise<string | undefined> {
   const missing = await missingMigrations(dataSource, [...storeMigrations, ...migrations]);
   return missing.length > 0 ? `the schema lacks ${missing.join(', ')}` : undefined;
 }
 
-/** The one pool of a process. A statement, and a transaction that does nothing, are ended by the server; a server that says nothing, by us. */
+/**
+ * The only pool of a process. The server ends long statements and idle transactions; we drop a server that stays
+ * silent.
+ */
 function createDataSource(name: string, config: Config): DataSource {
   return new DataSource({
     type: 'postgres',

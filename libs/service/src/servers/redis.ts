@@ -14,15 +14,15 @@ export function openRedis(name: string, config: Config, options: RedisOptions = 
     maxRetriesPerRequest: 0,
     connectTimeout: 2000,
     commandTimeout: 1000,
-    socketTimeout: 5000, // of silence while a command waits: a server that vanished is found gone
+    socketTimeout: 5000, // of silence while a command waits: detects a server that vanished
     retryStrategy: (times) => Math.min(times * 100, 5000),
     ...options,
   });
   redis.on('error', (error: Error) => {
     redisErrors.inc();
-    log.debug({ err: error }, 'redis is away');
+    log.debug({ err: error }, 'Redis is unavailable');
   });
-  redis.connect().catch(() => undefined); // told by 'error'; retried
+  redis.connect().catch(() => undefined); // reported by 'error'; retried
   return redis;
 }
 
