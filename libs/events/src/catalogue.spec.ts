@@ -4,14 +4,14 @@ import { topics } from './topics.ts';
 const declarations = Object.entries(catalogue);
 
 describe('the catalogue', () => {
-  it.each(declarations)('%s stands under its own name and writes to a topic of the relay', (name, declaration) => {
+  it.each(declarations)('%s is listed under its own name and writes to a topic of the relay', (name, declaration) => {
     expect(declaration.type).toBe(name);
     const topic = Object.values(topics).find((each) => each.name === declaration.topic);
     expect(topic?.writer).toBe('relay');
   });
 
   it.each(declarations)(
-    '%s has for each of its events a service that writes it, and lists no other',
+    '%s lists a writing service for each of its events, and lists no other events',
     (_, { events, writers }) => {
       const written = Object.values(writers).flatMap((each) => each);
       expect(new Set(written)).toEqual(new Set(events));
@@ -19,7 +19,7 @@ describe('the catalogue', () => {
     },
   );
 
-  it.each(declarations)('%s has no two events of one name, and an upcast for each older version', (_, declaration) => {
+  it.each(declarations)('%s has no two events with the same name, and an upcast for each older version', (_, declaration) => {
     const names = declaration.events.map(({ type }) => type);
     expect(new Set(names).size).toBe(names.length);
     for (const { type, schemaVersion } of declaration.events) {
@@ -30,7 +30,7 @@ describe('the catalogue', () => {
 });
 
 describe('the topics', () => {
-  it('have one declaration a name, and either a retention or compaction', () => {
+  it('have one declaration for each name, and either a retention or compaction', () => {
     const all = Object.values(topics);
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
     for (const topic of all) expect('retentionMs' in topic).toBe(!('compacted' in topic));

@@ -9,46 +9,52 @@ import * as controls from './trading-control.ts';
 import { submitStepEventId } from './ids.ts';
 import { topics } from './topics.ts';
 
-/** Turns the data of one stored version into the next one's. */
+/** Converts the data of one stored version to the next. */
 export type Upcast = (data: Record<string, unknown>) => Record<string, unknown>;
 
-/** By service: the events that it may append. Several services may write the same type of event. */
+/** The events that each service may append. Several services may write the same type of event. */
 export type Writers = Readonly<Record<string, readonly EventClass[]>>;
 
-/** One type of aggregate: where its events go, which they are, and who may write each of them. */
+/** One type of aggregate: its topic, its events, and who may write each of them. */
 export interface AggregateDeclaration {
   /** Stored in `event_store.aggregate_type`. */
   readonly type: string;
   readonly topic: string;
-  /** The database refuses every event of a service that is not listed for it here. Together the lists are `events`. */
+  /**
+   * The database refuses every event of a service that is not listed for it here. Together the lists make up `events`.
+   */
   readonly writers: Writers;
   readonly events: readonly EventClass[];
   /**
-   * Others may assert the version of such an aggregate in their saves, without an event of their own. A save that changes one waits for those
-   * that assert it, so that nothing decided on the old version is stored once the change is acknowledged. For what is read often and
-   * changed rarely.
+   * Others may assert the version of such an aggregate in their saves, without storing an event of their own. A save
+   * that changes one waits for those that assert it, so that nothing decided on the old version is stored once the
+   * change is acknowledged. For aggregates that are read often and changed rarely.
    */
   readonly asserted?: boolean;
-  /** Only functions of the database store them: the writers may not append by themselves. */
+  /** Only database functions store them: the writers may not append directly. */
   readonly byFunctions?: boolean;
   /** By event type, then by the version that it starts from. */
   readonly upcasts?: Readonly<Record<string, Readonly<Record<number, Upcast>>>>;
   /** The key of the record on the topic; the aggregate's id when absent. */
   readonly keyOf?: (event: Event, aggregateId: string) => string;
   /**
-   * The id of an event, where a name makes it unique in the whole store (a UUID in lower case, from `derivedId`); else, where it says
-   * `undefined`, it follows from the command or is fresh. Not for the first event of a decision: by its id a repeat is recognised.
+   * The id of an event when a name makes it unique in the whole store (a UUID in lower case, from `derivedId`); when
+   * `undefined`, the id follows from the command or is fresh. Not for the first event of a decision: its id identifies
+   * a repeat.
    */
   readonly idOf?: (event: Event, aggregateId: string) => string | undefined;
 }
 
-/** Events that one service alone may write, for an `AggregateDeclaration`: `{ type, topic, ...writtenBy('command-api', [...]) }`. */
+/**
+ * For events that only one service may write: `{ type, topic, ...writtenBy('command-api', [...]) }` in an
+ * `AggregateDeclaration`.
+ */
 export const writtenBy = (service: string, events: readonly EventClass[]): Pick<AggregateDeclaration, 'events' | 'writers'> => ({
   events,
   writers: { [service]: events },
 });
 
-/** The same for events that several services write. */
+/** Like `writtenBy`, for events that several services write. */
 export const writtenByEach = (writers: Writers): Pick<AggregateDeclaration, 'events' | 'writers'> => ({
   events: [...new Set(Object.values(writers).flat())],
   writers,
@@ -57,17 +63,23 @@ export const writtenByEach = (writers: Writers): Pick<AggregateDeclaration, 'eve
 /** Every type of aggregate by its name. */
 export type Catalogue = Readonly<Record<string, AggregateDeclaration>>;
 
-/** A step is keyed by the aggregate that it asks, so that what a saga asks of one aggregate arrives in order. */
+/** A step is keyed by the aggregate that it asks, so that a saga's steps for one aggregate arrive in order. */
 const keyOfStep = ({ data }: Event, sagaId: string): string => (data as { readonly target?: string }).target ?? sagaId;
 
-/** The first attempt of a step that sends a BrokerOrder is found by its target: the gateway finds the terms of an order for good. */
+/**
+ * The first attempt of a step that sends a BrokerOrder is found by its target, so that the gateway can always find an
+ * order's terms.
+ */
 function idOfStep({ type, data }: Event): string | undefined {
   const { target, attempt } = data as Partial<placements.Step>;
   const sends = type === placements.SubmitBrokerOrder.type || type === placements.ReplaceBrokerOrder.type;
   return sends && attempt === 1 && target !== undefined ? submitStepEventId(target) : undefined;
 }
 
-/** The fleet's aggregates. Stores, relays and projectors take it as a parameter, so that tests can bring their own. */
+/**
+ * The fleet's aggregates. Stores, relays and projectors take the catalogue as a parameter, so that tests can pass their
+ * own.
+ */
 export const catalogue: Catalogue = {
   Order: {
     type: 'Order',
@@ -113,7 +125,7 @@ export const catalogue: Catalogue = {
       ],
       'order-saga': [accounts.ReservationChanged, accounts.ReservationReleased, accounts.FillSettled, accounts.FillReversed],
     }),
-    // Before grants had scopes; money leaves only by one that says so.
+    // Grants of version 1 had no scopes; withdrawing money requires a grant that names it.
     upcasts: { AccountAccessGranted: { 1: (data) => ({ ...data, scopes: ['read', 'trade'] }) } },
   },
   TradingControl: {

@@ -1,11 +1,11 @@
-/** What was decided, before it is stored: a name, the version of its shape, and the facts. */
+/** A decided event, before it is stored: a name, the version of its shape, and the facts. */
 export interface Event<Type extends string = string, Data extends object = object> {
   readonly type: Type;
   readonly schemaVersion: number;
   readonly data: Readonly<Data>;
 }
 
-/** The class of an event: its stored name and version stand on it as statics, and never come from `constructor.name`. */
+/** The class of an event: its stored name and version are statics on it, never taken from `constructor.name`. */
 export interface EventClass<E extends Event = Event> {
   readonly type: E['type'];
   readonly schemaVersion: number;
@@ -13,8 +13,8 @@ export interface EventClass<E extends Event = Event> {
 }
 
 /**
- * Makes the base of an event class: `class OrderPlaced extends event('OrderPlaced', 1)<OrderTerms> {}`.
- * `type` and `schemaVersion` are the storage format: a change of shape is a new version and an upcast.
+ * Creates the base of an event class: `class OrderPlaced extends event('OrderPlaced', 1)<OrderTerms> {}`.
+ * `type` and `schemaVersion` are the storage format: a change of shape needs a new version and an upcast.
  */
 export function event<const Type extends string>(type: Type, schemaVersion: number) {
   return class<Data extends object> implements Event<Type, Data> {

@@ -1,4 +1,4 @@
-/** The events that an account's feed shows, and the name of each there. Names are API. */
+/** The events that an account's feed shows, with their names there. The names are API. */
 export const feedChanges = {
   OrderPlaced: 'orderPlaced',
   OrderApproved: 'orderApproved',

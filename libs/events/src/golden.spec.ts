@@ -15,8 +15,8 @@ import {
 import { upcast } from './upcast.ts';
 
 /**
- * One event of each class with every field that it may have, in today's shape; a class that is missing does not compile. A new version changes the
- * sample, adds `golden/<Type>.v<N>.json` and its fingerprint, and leaves all old files as they are.
+ * One event of each class with every field that it may have, in today's shape; a missing class does not compile. A new
+ * version changes the sample, adds `golden/<Type>.v<N>.json` and its fingerprint, and leaves all old files unchanged.
  */
 const today: readonly Event[] = [
   orderSamples,
@@ -33,7 +33,7 @@ const seal = new URL('../golden.sha256', import.meta.url);
 const read = (file: string): string => readFileSync(new URL(file, folder), 'utf8');
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** Writes golden files and fingerprints of what is new: `UPDATE_GOLDEN=1` only, and never over what is there. */
+/** Writes missing golden files and fingerprints: only with `UPDATE_GOLDEN=1`, and never over existing ones. */
 function writeMissing(): void {
   const sealed = readFileSync(seal, 'utf8');
   for (const { type, schemaVersion, data } of today) {
@@ -58,8 +58,8 @@ const declared = Object.values(catalogue).flatMap(({ type: aggregateType, events
   events.map(({ type, schemaVersion }) => ({ aggregateType, type, schemaVersion })),
 );
 
-describe('what ten years of stored events look like', () => {
-  it('is one golden file for each version of each event, and no file more', () => {
+describe('the stored events of ten years', () => {
+  it('have exactly one golden file for each version of each event', () => {
     const expected = declared.flatMap(({ type, schemaVersion }) =>
       Array.from({ length: schemaVersion }, (_, index) => `${type}.v${index + 1}.json`),
     );
@@ -67,16 +67,16 @@ describe('what ten years of stored events look like', () => {
     expect(Object.keys(fingerprints).sort()).toEqual(expected.sort());
   });
 
-  it.each(Object.entries(fingerprints))('%s is what it always was', (file, fingerprint) => {
+  it.each(Object.entries(fingerprints))('%s is unchanged', (file, fingerprint) => {
     expect(sha256(read(file))).toBe(fingerprint);
   });
 
-  it.each(declared)('$type is written today exactly as its newest golden file says', ({ type, schemaVersion }) => {
+  it.each(declared)('$type is written exactly as in its newest golden file', ({ type, schemaVersion }) => {
     const event = today.find((each) => each.type === type);
     expect(JSON.parse(JSON.stringify(event))).toEqual(parsed(`${type}.v${schemaVersion}.json`));
   });
 
-  it.each(Object.keys(fingerprints))('%s comes up to the newest shape', (file) => {
+  it.each(Object.keys(fingerprints))('%s can be upcast to the newest shape', (file) => {
     const old = parsed(file);
     const { aggregateType } = declared.find(({ type }) => type === old.type) ?? {};
     const event = today.find(({ type }) => type === old.type);

@@ -20,7 +20,7 @@ describe('a derived id', () => {
     );
   });
 
-  it('is the same for the same parts, and another for other parts, also when their joined text is equal', () => {
+  it('is the same for the same parts, and differs for other parts, even if their joined text is equal', () => {
     const parts = fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 4 });
     fc.assert(
       fc.property(parts, parts, (one, other) => {
@@ -33,7 +33,7 @@ describe('a derived id', () => {
 });
 
 describe('a fresh id', () => {
-  it('is a UUIDv7 and rises', () => {
+  it('is a UUIDv7 and increases', () => {
     const ids = Array.from({ length: 100 }, freshId);
     expect(ids.every((id) => /^[0-9a-f]{8}-[0-9a-f]{4}-7/.test(id))).toBe(true);
     expect([...ids].sort()).toEqual(ids);

@@ -7,13 +7,16 @@ const tradecore = parse('f17a27d4-5f8b-5e3e-acda-11cf9cf0904e');
 /** A fresh id: UUIDv7 (RFC 9562), so that new rows land at the end of an index. */
 export const freshId = (): string => v7();
 
-/** Where a name is put together to be hashed, behind the root: nearly all fit, and a buffer for each would cost as much as the hash. */
+/**
+ * Buffer in which a name is assembled for hashing, after the root: nearly all names fit, and a buffer for each would
+ * cost as much as the hash.
+ */
 const scratch = Buffer.alloc(4096);
 scratch.set(tradecore);
 
 /**
- * A name as an id: UUIDv5 of the parts, each with its length, so that ('a', 'bc') and ('ab', 'c') differ.
- * The same parts always give the same id: a repeat is recognised without a table.
+ * A name as an id: UUIDv5 of the parts, each with its length, so that ('a', 'bc') and ('ab', 'c') differ. The same
+ * parts always give the same id, so that a repeat is recognised without a table.
  */
 export function derivedId(...parts: readonly string[]): string {
   let name = '';
@@ -24,7 +27,9 @@ export function derivedId(...parts: readonly string[]): string {
   return uuidV5(hash('sha1', scratch.subarray(0, length), 'hex'));
 }
 
-/** Keeps the last names of a kind: who follows an order asks for the same few again and again, and each takes a hash. */
+/**
+ * Caches the latest names of a kind: code that follows an order needs the same few repeatedly, and each takes a hash.
+ */
 function remembered(derive: (key: string) => string): (key: string) => string {
   const known = new Map<string, string>();
   return (key) => {
@@ -37,16 +42,19 @@ function remembered(derive: (key: string) => string): (key: string) => string {
   };
 }
 
-/** A SHA-1 as RFC 9562 spells it, version and variant set. Done here because `v5` of uuid takes 4 to 8 us for it, and each event has such an id: this takes 1 to 2. */
+/**
+ * A SHA-1 formatted as RFC 9562 requires, with version and variant set. Implemented here because `v5` of uuid takes 4
+ * to 8 us, and each event has such an id: this takes 1 to 2.
+ */
 function uuidV5(sha1: string): string {
   const variant = ((parseInt(sha1.charAt(16), 16) & 0x3) | 0x8).toString(16);
   return `${sha1.slice(0, 8)}-${sha1.slice(8, 12)}-5${sha1.slice(13, 16)}-${variant}${sha1.slice(17, 20)}-${sha1.slice(20, 32)}`;
 }
 
-/** The id of an order that its client named. */
+/** The id of an order named by its client. */
 export const orderIdFor = (accountId: string, clientOrderId: string): string => derivedId('order', accountId, clientOrderId);
 
-/** The id of an order without a client's name: from the Idempotency-Key of the request. */
+/** The id of an order that the client did not name: from the Idempotency-Key of the request. */
 export const orderIdForKey = (accountId: string, idempotencyKey: string): string =>
   derivedId('order-by-key', accountId, idempotencyKey);
 
@@ -54,23 +62,29 @@ export const orderIdForKey = (accountId: string, idempotencyKey: string): string
 export const causedEventId = (commandId: string, aggregateId: string, index: number): string =>
   derivedId('event', commandId, aggregateId, String(index));
 
-/** The id of an account: from the `sub` of whoever opens it and the Idempotency-Key of the request. */
+/** The id of an account: from the `sub` of the caller who opens it and the Idempotency-Key of the request. */
 export const accountIdFor = (owner: string, idempotencyKey: string): string => derivedId('account', owner, idempotencyKey);
 
 /** The id of an order's saga. */
 export const placementIdFor = remembered((orderId) => derivedId('order-placement', orderId));
 
-/** The command that places an order: every event of the save is found by it. */
+/** The id of the command that places an order: it identifies every event of the save. */
 export const placeCommandId = (orderId: string): string => derivedId('place', orderId);
 
-/** The id of an order's second event where an Idempotency-Key came beside a clientOrderId: the store's unique key finds a key that is used again. */
+/**
+ * The id of an order's second event when the request has both an Idempotency-Key and a clientOrderId: the store's
+ * unique key detects a reused key.
+ */
 export const orderKeyEventId = (accountId: string, idempotencyKey: string): string =>
   derivedId('order-key', accountId, idempotencyKey);
 
-/** The id of the event that is the first attempt of the step which sends a BrokerOrder: with it the terms are found for good, by primary key. */
+/**
+ * The id of the event that is the first attempt of the step that sends a BrokerOrder: with it the terms can always be
+ * found, by primary key.
+ */
 export const submitStepEventId = (brokerOrderId: string): string => derivedId('submit-step', brokerOrderId);
 
-/** The id of one revision of an order at the brokerage, and its `client_order_id` there: never from an attempt. */
+/** The id of one revision of an order at the brokerage, and its `client_order_id` there; independent of the attempt. */
 export const brokerOrderIdFor = (orderId: string, revision: number): string =>
   revision === 1 ? firstBrokerOrderId(orderId) : derivedId('broker-order', orderId, String(revision));
 
@@ -87,5 +101,5 @@ export const executionIdFor = (brokerage: string, brokerageExecutionId: string):
 /** The id of the TradingControl of a scope: `all` or an account's id. */
 export const tradingControlIdFor = (scope: string): string => derivedId('trading-control', scope);
 
-/** The command id of a saga's step: from its saga, its kind and what it is about, never from an attempt. */
+/** The command id of a saga's step: from its saga, its kind and its subject, independent of the attempt. */
 export const stepIdFor = (sagaId: string, kind: string, about: string): string => derivedId('step', sagaId, kind, about);

@@ -4,13 +4,13 @@ export interface InstrumentQuote {
   readonly symbol: string;
   /** Canonical decimal; absent until it has traded. */
   readonly lastPrice?: string;
-  /** When that price was made; RFC 3339. */
+  /** When that price was set; RFC 3339. */
   readonly pricedAt?: string;
-  /** Prices are multiples of it. */
+  /** Prices are multiples of this. */
   readonly tick: string;
-  /** Prices below 1 are multiples of it instead, where the market has another tick for them. */
+  /** Prices below 1 are multiples of this instead, where the market has another tick for them. */
   readonly tickBelowOne?: string;
-  /** Quantities are multiples of it. */
+  /** Quantities are multiples of this. */
   readonly lot: string;
   readonly halted: boolean;
 }
@@ -25,7 +25,7 @@ export interface MarketSession {
   readonly at: string;
 }
 
-/** Key of the session's record: no symbol looks like it. */
+/** Key of the session's record; no symbol can equal it. */
 export const sessionKey = '$session';
 
 /** What `transport.market-data` carries. */

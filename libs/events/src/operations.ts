@@ -1,11 +1,11 @@
 import { event } from './event.ts';
 
 /**
- * An operator has changed something: stored by the function that changed it, in the same transaction. Each is an aggregate of its own, with this one
- * event; by whom stands in the metadata too.
+ * An operator has changed something: stored by the function that changed it, in the same transaction. Each is an
+ * aggregate of its own, with this single event; the metadata also names the operator.
  */
 export class OperationPerformed extends event('OperationPerformed', 1)<{
-  /** As the operator typed it, without its arguments: `parked redrive`. */
+  /** As typed by the operator, without its arguments: `parked redrive`. */
   readonly command: string;
   readonly arguments: Readonly<Record<string, string>>;
   /** The reason that the operator gave. */

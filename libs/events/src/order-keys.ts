@@ -1,7 +1,7 @@
 import { event } from './event.ts';
 
 /**
- * A repeat of an order came under an Idempotency-Key that the order had not: from now on the key is this order's. The event's id is the key's
- * (`orderKeyEventId`), as is that of the second event of an order that was placed with a key.
+ * An order was repeated under an Idempotency-Key that it did not have: from now on the key belongs to this order. The
+ * event's id is derived from the key (`orderKeyEventId`), like that of the second event of an order placed with a key.
  */
 export class OrderKeyUsed extends event('OrderKeyUsed', 1)<{ readonly orderId: string }> {}

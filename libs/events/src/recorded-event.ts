@@ -1,6 +1,6 @@
 import type { Event } from './event.ts';
 
-/** What travels with an event beside its facts. All values are strings, so that they fit a Kafka header. */
+/** Accompanies an event's facts. All values are strings, so that they fit a Kafka header. */
 export interface EventMetadata {
   /** The account that the event concerns: key of the feed, scope of reads. */
   readonly account?: string;
@@ -11,18 +11,18 @@ export interface EventMetadata {
   readonly [name: string]: string | undefined;
 }
 
-/** An event as it stands in the store: who, when, which version of which aggregate, and why. */
+/** A stored event: who, when, which version of which aggregate, and why. */
 export interface RecordedEvent<E extends Event = Event> {
   /** UUIDv7, or a UUIDv5 derived from the command that caused it. */
   readonly id: string;
   readonly aggregateId: string;
   readonly aggregateType: string;
-  /** 1 for the first event of an aggregate, then one more each, without holes. */
+  /** 1 for the first event of an aggregate, then consecutive, without gaps. */
   readonly aggregateVersion: number;
   readonly type: E['type'];
   readonly schemaVersion: number;
   readonly data: E['data'];
-  /** RFC 3339, UTC, microseconds: `2026-11-23T09:00:00.000000Z`. Rises within an aggregate. */
+  /** RFC 3339, UTC, microseconds: `2026-11-23T09:00:00.000000Z`. Increases within an aggregate. */
   readonly time: string;
   readonly correlationId: string | null;
   readonly causationId: string | null;

@@ -4,7 +4,7 @@ import { OrderPlaced } from './orders.ts';
 import type { RecordedEvent } from './recorded-event.ts';
 import { sampleTerms } from './sample-terms.ts';
 
-/** An event as the store would hold it, for tests: version 1 of a fresh Order unless `changes` says otherwise. */
+/** A stored event for tests: version 1 of a fresh Order unless `changes` says otherwise. */
 export function recordedSample(
   event: Event = new OrderPlaced(sampleTerms()),
   changes: Partial<RecordedEvent> = {},

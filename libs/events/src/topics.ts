@@ -1,11 +1,14 @@
 const day = 24 * 60 * 60 * 1000;
 
-/** One topic: what it carries, what its key is, who may write it, and how long it keeps. */
+/** A topic: its contents, its key, its writer, and its retention. */
 export interface TopicDeclaration {
   readonly name: string;
   readonly key: string;
   readonly carries: string;
-  /** `relay`: stored events, written by the outbox relay alone. Else: whoever the design names, by `EventBus.publish`. */
+  /**
+   * `relay`: stored events, written only by the outbox relay. `services`: whichever the design names, by
+   * `EventBus.publish`.
+   */
   readonly writer: 'relay' | 'services' | 'nobody';
   /** Milliseconds; absent for compacted topics. */
   readonly retentionMs?: number;
@@ -22,7 +25,7 @@ const stored = (name: string, carries: string, key = 'aggregate id'): TopicDecla
   partitions: 6,
 });
 
-/** Every topic of the fleet. Created or verified at start; none is ever created by accident. */
+/** Every topic of the fleet. Created or verified at startup; none is ever created automatically. */
 export const topics = {
   orderEvents: stored('transport.order-events', 'stored events of Order'),
   accountEvents: stored('transport.account-events', 'stored events of Account'),
@@ -75,7 +78,10 @@ export const topics = {
   },
 } as const satisfies Record<string, TopicDeclaration>;
 
-/** Who tells people, and what it hears: one topic for each kind of notice, so that no notice is written twice. Its positions lie at the broker alone. */
+/**
+ * The notifier and its topics: one for each kind of notice, so that no notice is written twice. Only the broker holds its
+ * positions.
+ */
 export const noticesGroup = {
   name: 'notifier',
   topics: [topics.orderEvents.name, topics.accountEvents.name, topics.controlEvents.name],

@@ -1,15 +1,15 @@
 import { event } from './event.ts';
 
-/** What a kill switch or limits hold for: an account's id, or all accounts. */
+/** The scope of a kill switch or limits: an account's id, or all accounts. */
 export type ControlScope = 'all' | (string & {});
 
-/** New orders are refused from now on; nothing is cancelled. Who did it stands in the metadata. */
+/** New orders are refused from now on; nothing is cancelled. The metadata says who did it. */
 export class TradingHalted extends event('TradingHalted', 1)<{ readonly scope: ControlScope; readonly reason: string }> {}
 
-/** New orders are taken again. */
+/** New orders are accepted again. */
 export class TradingResumed extends event('TradingResumed', 1)<{ readonly scope: ControlScope; readonly reason: string }> {}
 
-/** Limits of one order; what is absent is not limited by this scope. Money and shares are canonical decimals. */
+/** Limits on a single order; an absent limit is not set by this scope. Money and shares are canonical decimals. */
 export interface RiskLimits {
   readonly maxOrderValue?: string;
   readonly maxOrderQuantity?: string;
@@ -17,7 +17,7 @@ export interface RiskLimits {
   readonly priceCollarPercent?: string;
 }
 
-/** The limits of a scope, all of them: they replace those before. */
+/** All limits of a scope: they replace the previous ones. */
 export class RiskLimitsSet extends event('RiskLimitsSet', 1)<RiskLimits & { readonly scope: ControlScope }> {}
 
 /** Every event of a TradingControl. */

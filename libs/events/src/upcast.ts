@@ -1,7 +1,7 @@
 import type { Catalogue, Upcast } from './catalogue.ts';
 import type { RecordedEvent } from './recorded-event.ts';
 
-/** The store or a topic holds an event that this build does not know: a newer writer, or a foreign record. */
+/** The store or a topic holds an event that this build does not know: from a newer writer, or a foreign record. */
 export class UnknownEvent extends Error {
   override readonly name = 'UnknownEvent';
   constructor({ aggregateType, type, schemaVersion }: RecordedEvent, why: string) {
@@ -24,7 +24,7 @@ export function upcast(catalogue: Catalogue, recorded: RecordedEvent): RecordedE
   return { ...recorded, schemaVersion: newest, data };
 }
 
-/** The newest version of the event's shape, and the steps that lead there. */
+/** The newest version of the event's shape, and the steps to it. */
 function shapeOf(catalogue: Catalogue, recorded: RecordedEvent) {
   const declaration = own(catalogue, recorded.aggregateType);
   const newest = declaration?.events.find(({ type }) => type === recorded.type)?.schemaVersion;
@@ -32,7 +32,7 @@ function shapeOf(catalogue: Catalogue, recorded: RecordedEvent) {
   return { newest, steps: own(declaration.upcasts ?? {}, recorded.type) ?? {} };
 }
 
-/** Names come from topics, so that `constructor` or `__proto__` must find nothing. */
+/** Names come from topics: `constructor` or `__proto__` must not be found. */
 const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
   Object.hasOwn(record, name) ? record[name] : undefined;
 
