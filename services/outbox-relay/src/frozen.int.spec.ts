@@ -5,7 +5,7 @@ jest.setTimeout(120_000);
 
 const impatient = { LEASE_SECONDS: '0.5', RENEW_MS: '50' };
 
-/** Tests in worlds of their own, side by side: most of their time is waiting for a lease to lapse. */
+/** Each test has its own world and runs in parallel: most of the time goes into waiting for a lease to lapse. */
 describe('two relays of one store', () => {
   const inWorld = (work: (world: World) => Promise<void>) => async (): Promise<void> => {
     const world = await createWorld();
@@ -15,7 +15,7 @@ describe('two relays of one store', () => {
   const points = ['before-take', 'after-take', 'in-transaction', 'after-commit', 'after-position', 'after-current-batch'];
   for (const point of points) {
     it.concurrent(
-      `one freezes at ${point} past its lease and is woken: the other has taken over, nothing is lost or sent twice`,
+      `one freezes at ${point} past its lease and wakes up: the other has taken over, nothing is lost or sent twice`,
       inWorld(async (world) => {
         const load = new Load(world.database.urlFor('command-api'));
         const nth = point.startsWith('after-c') || point.startsWith('after-p') ? 1 : 3;
@@ -36,7 +36,7 @@ describe('two relays of one store', () => {
   }
 
   it.concurrent(
-    'each freezes in turn at no chosen point',
+    'each freezes in turn at a random point',
     inWorld(async (world) => {
       const load = new Load(world.database.urlFor('command-api'));
       const relays: [RelayProcess, RelayProcess] = [world.relay(impatient), world.relay(impatient)];
@@ -57,7 +57,7 @@ describe('two relays of one store', () => {
   );
 
   it.concurrent(
-    'one stopped by SIGTERM lets the lease go at once',
+    'one stopped by SIGTERM releases the lease at once',
     inWorld(async (world) => {
       const first = world.relay({ LEASE_SECONDS: '60' });
       await first.said('leading');

@@ -33,7 +33,7 @@ describe('a store restored to an older state of itself', () => {
     await world.close();
   });
 
-  /** Makes a copy, as a backup would be. */
+  /** Makes a copy, like a backup. */
   async function backUp(): Promise<void> {
     const { dataSource, url, name } = world.database;
     await dataSource.destroy();
@@ -44,7 +44,7 @@ describe('a store restored to an older state of itself', () => {
     await dataSource.initialize();
   }
 
-  /** Every fact, but for the position, which is drawn anew. */
+  /** Every field except the position, which is drawn anew. */
   const facts = (database: pg.Client): Promise<object[]> =>
     database
       .query<object>(
@@ -52,7 +52,7 @@ describe('a store restored to an older state of itself', () => {
       )
       .then(({ rows }) => rows);
 
-  it("closes the store; an operator's word takes back what the topics hold, and each event is there once", async () => {
+  it("closes the store; the operator's resume takes back what the topics hold, and each event is there once", async () => {
     const writer = world.database.urlFor('command-api');
     const since = new Date(Date.now() - 60_000).toISOString();
     let relay = world.relay();
@@ -64,7 +64,7 @@ describe('a store restored to an older state of itself', () => {
     await backUp();
     relay = world.relay();
     const load = new Load(writer);
-    await until('the store goes on', () => load.saves > 50);
+    await until('the store accepts saves again', () => load.saves > 50);
     await load.stop();
     await drained(world.database);
     await relay.stop();
@@ -101,7 +101,7 @@ describe('a store restored to an older state of itself', () => {
   });
 });
 
-describe('a broker that is another, or has forgotten', () => {
+describe('a broker that was replaced or has lost data', () => {
   let world: World;
   let empty: TestKafka;
   beforeEach(async () => {
@@ -113,7 +113,7 @@ describe('a broker that is another, or has forgotten', () => {
     await empty.drop();
   });
 
-  it("halts, an operator's word publishes what the topic lacks, in order, once", async () => {
+  it("halts the relay; the operator's resume publishes what the topic lacks, in order, once", async () => {
     const since = new Date(Date.now() - 60_000).toISOString();
     const first = world.relay();
     await appendSome(world.database.urlFor('command-api'), 40);
@@ -121,7 +121,7 @@ describe('a broker that is another, or has forgotten', () => {
     await drained(world.database);
     await first.stop();
 
-    await empty.abortOn(topics.accountEvents.name); // a topic of nothing but control and aborted records
+    await empty.abortOn(topics.accountEvents.name); // a topic with only control and aborted records
     const relay = world.relay({ NAMESPACE: empty.namespace });
     await relay.said('halted');
     await appendSome(world.database.urlFor('command-api'), 5);

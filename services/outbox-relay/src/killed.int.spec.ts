@@ -3,7 +3,10 @@ import { createWorld, drained, expectExactlyOnce, Load, until, type World } from
 
 jest.setTimeout(120_000);
 
-/** Where the loop can be killed: before (1), after (1), in the transaction, its end sent but not answered, after it; and in a start. */
+/**
+ * Where the loop is killed: before (1), after (1), in the transaction, with its end sent but unanswered, after it;
+ * during a start.
+ */
 const points = [
   'before-take',
   'after-take',
@@ -24,10 +27,10 @@ describe('a relay killed with SIGKILL under multi-event, two-aggregate, slow and
   });
   afterEach(() => world.close());
 
-  it('at each point of the loop and of a start: each stored event is on the topic once, in order', async () => {
+  it('at each point of the loop and the start: each stored event is on the topic once, in order', async () => {
     const load = new Load(world.database.urlFor('command-api'));
     const start = (failpoint?: string) => world.relay({ RENEW_MS: '50', ...(failpoint && { FAILPOINT: failpoint }) });
-    // The next one starts while this one works, and takes over when it is dead.
+    // The next relay starts while this one works, and takes over when it dies.
     let next = start(kills[0]);
     for (const [index, point] of points.entries()) {
       const relay = next;
@@ -45,7 +48,7 @@ describe('a relay killed with SIGKILL under multi-event, two-aggregate, slow and
     await expectExactlyOnce(world.kafka, world.database, 100);
   });
 
-  it('a relay standing by takes over without waiting for the lease to lapse: the dead one has no session any more', async () => {
+  it('a relay standing by takes over without waiting for the lease to lapse: the dead one no longer has a session', async () => {
     const [one, other] = [world.relay({ LEASE_SECONDS: '60' }), world.relay({ LEASE_SECONDS: '60' })];
     await until('one of them leads', () => [one, other].some((each) => each.log().includes('leading')));
     const [first, second] = one.log().includes('leading') ? [one, other] : [other, one];

@@ -28,7 +28,7 @@ async function start(): Promise<RunningService> {
 
 interface Readiness {
   readonly status: number;
-  /** What each check says, by its name. */
+  /** The state of each check, by name. */
   readonly states: Readonly<Record<string, string>>;
 }
 
@@ -49,7 +49,7 @@ async function metric({ adminUrl }: RunningService, name: string): Promise<numbe
 }
 
 describe('the outbox-relay as a service', () => {
-  it('is ready when it leads, and when it stands by; the one that stands by takes over', async () => {
+  it('is ready when it leads and when it stands by; the one standing by takes over', async () => {
     const first = await start();
     await until('the first leads', isReadyAs(first, 'leading'));
     const second = await start();
@@ -59,7 +59,7 @@ describe('the outbox-relay as a service', () => {
     await until('the second leads', isReadyAs(second, 'leading'));
   }, 60_000);
 
-  it('publishes what is stored, counts it, and tells its backlog', async () => {
+  it('publishes what is stored, counts it, and reports its backlog', async () => {
     const service = running[0]!;
     const before = await metric(service, 'relay_events_total');
     const client = new pg.Client(world.database.urlFor('command-api'));
@@ -74,15 +74,15 @@ describe('the outbox-relay as a service', () => {
     expect(await metric(service, 'relay_lease_owner')).toBe(1);
     await until(
       'an empty backlog',
-      async () => (await readiness(service)).states['backlog'] === '0 events, the oldest waits for 0.0 s',
+      async () => (await readiness(service)).states['backlog'] === '0 events, the oldest is 0.0 s old',
     );
     const { lost, twice, outOfOrder } = await compareTopicWithStore(world.kafka, world.database);
     expect({ lost, twice, outOfOrder }).toEqual({ lost: [], twice: [], outOfOrder: [] });
   }, 60_000);
 
-  it('is not ready while it is halted, and says why', async () => {
+  it('is not ready while halted, and says why', async () => {
     const service = running[0]!;
-    const why = 'the store and the broker do not fit together';
+    const why = 'the store and the broker do not agree';
     await world.database.dataSource.query(
       `update outbox_relay set halted_at = clock_timestamp(), halted_reason = $1, owner = null where shard = 0`,
       [JSON.stringify({ why, batch: '7', position: '9' })],

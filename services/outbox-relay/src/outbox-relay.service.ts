@@ -11,10 +11,10 @@ import { relayMetrics } from './relay.metrics.ts';
 import { WakeUp } from './wake-up.ts';
 
 const backlogEveryMs = 2_000;
-/** An event that waits so long is not being published. */
+/** An event that waits longer than this counts as not being published. */
 const backlogWithinSeconds = 30;
 
-/** The relay within a process: its sessions, its readiness, its end. */
+/** The relay in a process: its sessions, readiness and shutdown. */
 @Injectable()
 export class OutboxRelay implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly relay: Relay;
@@ -62,7 +62,7 @@ export class OutboxRelay implements OnApplicationBootstrap, BeforeApplicationShu
     const { depth, oldestSeconds } = this.backlog;
     return {
       ok: oldestSeconds <= backlogWithinSeconds,
-      state: `${depth} events, the oldest waits for ${oldestSeconds.toFixed(1)} s`,
+      state: `${depth} events, the oldest is ${oldestSeconds.toFixed(1)} s old`,
     };
   }
 

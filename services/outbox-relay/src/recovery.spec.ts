@@ -9,7 +9,7 @@ const batch = (number: bigint, rest: Partial<CurrentBatch> = {}): CurrentBatch =
   ...rest,
 });
 
-describe('what a start makes of batch N and position M', () => {
+describe('a start with batch N and position M', () => {
   it.each([
     ['first-start', batch(0n), undefined],
     ['go-on', batch(0n), 0n],
@@ -23,8 +23,8 @@ describe('what a start makes of batch N and position M', () => {
   });
 
   it.each([
-    ['the broker is another or has forgotten the position', batch(7n), undefined, 'no position'],
-    ['the very first batch was written and the broker has no position', batch(1n), undefined, 'no position'],
+    ['the broker was replaced or has lost the position', batch(7n), undefined, 'no position'],
+    ['the first batch was written and the broker has no position', batch(1n), undefined, 'no position'],
     ['the store was restored', batch(7n), 8n, 'ahead of the store'],
     ['the store was replaced by an empty one', batch(0n), 3n, 'ahead of the store'],
     ['the broker was restored', batch(7n), 5n, 'behind the store'],

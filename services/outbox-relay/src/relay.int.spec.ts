@@ -10,7 +10,7 @@ import { Relay, type RelayOptions } from './relay.ts';
 import { WakeUp } from './wake-up.ts';
 
 jest.setTimeout(60_000);
-setLogLevel('fatal'); // Errors are the matter here.
+setLogLevel('fatal'); // These tests provoke errors.
 
 describe('a relay', () => {
   let world: World;
@@ -37,7 +37,7 @@ describe('a relay', () => {
   };
   const leads = () => until('it leads', () => relay?.state.kind === 'leading');
 
-  it('moves a backlog of large events on, in requests that the broker takes', async () => {
+  it('publishes a backlog of large events, in requests that the broker accepts', async () => {
     const id = freshId();
     for (let n = 0; n < 30; n += 1) await append(writer, [{ id, expected: n, events: 1, text: `${n} ${'ä'.repeat(120_000)}` }]);
     start();
@@ -59,7 +59,7 @@ describe('a relay', () => {
     expect(Math.max(...sent.map(({ batches }) => batches.length))).toBeGreaterThan(1);
   });
 
-  it('listens to writers while batches are rare, and looks by its own clock when notifications are lost', async () => {
+  it('listens to writers while batches are rare, and polls when notifications are lost', async () => {
     const wakeUp = new WakeUp();
     const listener = new OutboxListener(world.database.urlFor('outbox-relay'), () => wakeUp.notify());
     await listener.open();
@@ -89,14 +89,14 @@ describe('a relay', () => {
     const load = (async () => {
       while (!isOver) await append(writer, [{ id: freshId(), expected: 0, events: 1 }]);
     })();
-    await until('it looks instead', async () => !(await isListening()));
+    await until('it polls instead', async () => !(await isListening()));
     isOver = true;
     await load;
     await until('it listens again', isListening);
     await drained(world.database);
   });
 
-  it('commits its position from the first start on, and again when idle, for positions expire', async () => {
+  it('commits its position from the first start on, and again when idle, because positions expire', async () => {
     const sent: TransactionContents[] = [];
     start({ kafka: spied(world.kafka.kafka, sent), recommitMs: 100 });
     await until('it repeats itself', () => sent.length >= 3);
@@ -119,7 +119,7 @@ describe('a relay', () => {
     await expectExactlyOnce(world.kafka, world.database, 39);
   });
 
-  it('keeps the lease while a transaction takes longer than the lease: another one would begin it again, and so would this one', async () => {
+  it('keeps the lease while a transaction outlasts it: otherwise relays would restart it in turns', async () => {
     const url = world.database.urlFor('outbox-relay');
     let fenced = 0;
     const slow = (owner: string) =>
@@ -143,7 +143,7 @@ describe('a relay', () => {
     await expectExactlyOnce(world.kafka, world.database, 2);
   });
 
-  it('goes on after its session with the database was ended', async () => {
+  it('continues after its database session was ended', async () => {
     start();
     await leads();
     for (let n = 0; n < 3; n += 1) {
@@ -159,7 +159,7 @@ describe('a relay', () => {
 
 type Port = RelayOptions['kafka'];
 
-/** The broker, with something done after each transaction that it has committed. */
+/** The broker, with a hook after each committed transaction. */
 const afterCommit = (kafka: KafkaClient, then: (contents: TransactionContents) => void): Port => ({
   committedOffsets: (...args) => kafka.committedOffsets(...args),
   openTransactional: async (options) => {
@@ -177,7 +177,7 @@ const afterCommit = (kafka: KafkaClient, then: (contents: TransactionContents) =
   },
 });
 
-/** The broker, whose transactions take so long; `failed` is called for each that did not commit. */
+/** The broker, with transactions that take this long; `failed` is called for each one that did not commit. */
 const slowly = (kafka: KafkaClient, ms: number, failed: () => void): Port => ({
   committedOffsets: (...args) => kafka.committedOffsets(...args),
   openTransactional: async (options) => {
@@ -194,10 +194,10 @@ const slowly = (kafka: KafkaClient, ms: number, failed: () => void): Port => ({
   },
 });
 
-/** The broker, with what is sent written down. */
+/** The broker, recording what is sent. */
 const spied = (kafka: KafkaClient, sent: TransactionContents[]): Port => afterCommit(kafka, (contents) => sent.push(contents));
 
-/** The broker, whose answers are lost: every third transaction is said to have failed, though it committed. */
+/** The broker, with lost answers: every third transaction is reported as failed although it committed. */
 function unlucky(kafka: KafkaClient): Port {
   let count = 0;
   return afterCommit(kafka, () => {

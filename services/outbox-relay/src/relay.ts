@@ -7,40 +7,45 @@ import { compare } from './recovery.ts';
 import { relayMetrics } from './relay.metrics.ts';
 import type { WakeUp } from './wake-up.ts';
 
-/** What the relay is made of. */
+/** The relay's dependencies and limits. */
 export interface RelayOptions {
   /** Opens a session with the outbox; called again after each error. */
   readonly connect: () => Promise<Outbox>;
   readonly kafka: Pick<KafkaClient, 'openTransactional' | 'committedOffsets'>;
   readonly wakeUp: WakeUp;
-  /** Events a batch; 2,000 when absent. */
+  /** Events per batch; 2,000 when absent. */
   readonly maxRows?: number;
-  /** Milliseconds after which an idle relay commits its position again; an hour when absent, for idle groups expire (Kafka: 7 days). */
+  /**
+   * Milliseconds after which an idle relay commits its position again, because idle groups expire (Kafka: 7 days); an
+   * hour when absent.
+   */
   readonly recommitMs?: number;
   /** Milliseconds between two heartbeats; a second when absent. */
   readonly renewMs?: number;
 }
 
-/** What a relay is doing. */
 export type RelayState =
   | { readonly kind: 'starting' | 'leading' | 'stopped' }
   | { readonly kind: 'standing-by'; readonly behind: string }
   | { readonly kind: 'halted'; readonly reason: HaltReason };
 
-/** Rows a batch: a transaction costs 5 ms of round trips however small, a row 30 us. */
+/** Rows per batch: a transaction costs 5 ms of round trips however small, a row 30 us. */
 const defaultRows = 2_000;
-/** Bytes a batch, which this process holds in memory several times over. */
+/** Bytes per batch, which this process holds in memory several times. */
 const maxBytes = 4_000_000;
-/** Bytes of one request: a partition's share becomes one record batch, which a broker takes up to 1 MiB; below that whatever the partitions. */
+/**
+ * Bytes per request: a partition's share is one record batch, which a broker accepts up to 1 MiB; this stays below it
+ * for any partitioning.
+ */
 const requestBytes = 800_000;
-/** The headers of a record, generously. */
+/** Upper estimate of a record's headers. */
 const headerBytes = 700;
-/** A look compares each row with those of the batch before: with many that costs more than to settle it. */
+/** A peek compares each row with those of the previous batch: with many rows that costs more than settling it. */
 const peekRows = 100;
 const defaultRenewMs = 1_000;
 /**
- * How long the lease is kept while the broker acknowledges nothing: the end of an earlier transaction may take 15 s, one of ours 15 s. Longer a
- * relay that reaches the database but not the broker must not keep it.
+ * How long the lease is kept while the broker acknowledges nothing: the end of an earlier transaction may take 15 s,
+ * ours 15 s. Beyond that, a relay that reaches the database but not the broker must give it up.
  */
 const patienceMs = 40_000;
 const defaultRecommitMs = 60 * 60 * 1000;
@@ -51,7 +56,7 @@ const positionPartition = 0;
 
 const log = logger('relay');
 
-/** The records of a batch in requests of bounded size; each topic's in order. */
+/** The records of a batch in requests of bounded size, in order within each topic. */
 function inRequests(events: readonly OutboxEvent[]): { topic: string; messages: OutgoingMessage[] }[] {
   const requests: { topic: string; messages: OutgoingMessage[] }[] = [];
   let records = new Map<string, OutgoingMessage[]>();
@@ -82,18 +87,19 @@ interface Lead {
 
 /** How far a leadership has come. */
 interface Progress {
-  /** The batch written down last. */
+  /** The last batch recorded. */
   number: bigint;
-  /** Rows of that batch that may still lie in the outbox, though the broker has acknowledged them. */
+  /** Rows of that batch that may still be in the outbox although the broker has acknowledged them. */
   unsettled: number;
   renewedAt: number;
   committedAt: number;
 }
 
 /**
- * Publishes the outbox, each event once, an aggregate's in order of their versions. One loop: (1) one statement settles the last batch and
- * writes down the next; (2) one Kafka transaction sends its records and its number; (1) again only after (2) is acknowledged.
- * Start, fencing and every error are the same path: drop the producer, take the lease, open a new producer, compare.
+ * Publishes the outbox, each event once, in version order within an aggregate. One loop: (1) one statement settles the
+ * last batch and records the next; (2) one Kafka transaction sends its records and its number; (1) runs again only
+ * after (2) is acknowledged. Start, fencing and every error take the same path: drop the producer, take the lease, open
+ * a new producer, compare.
  */
 export class Relay {
   readonly #attempt = heartbeat('relay');
@@ -102,7 +108,7 @@ export class Relay {
   #done: Promise<void> | undefined;
   #backOffMs = 0;
   #fence: bigint | undefined;
-  /** When the broker last acknowledged a batch, or the lease last came from another relay. */
+  /** When the broker last acknowledged a batch, or the lease was last taken over. */
   #progressAt = 0;
   readonly #renewMs: number;
 
@@ -114,12 +120,12 @@ export class Relay {
     return this.#state;
   }
 
-  /** Starts the loop in the background; it ends by `stop` alone. */
+  /** Starts the loop in the background; only `stop` ends it. */
   start(): void {
     this.#done ??= this.#run();
   }
 
-  /** Finishes the batch in flight, lets the lease go, and ends. */
+  /** Finishes the batch in flight, releases the lease, and ends. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.options.wakeUp.notify();
@@ -141,7 +147,7 @@ export class Relay {
     this.#become({ kind: 'stopped' });
   }
 
-  /** From a new session to its end. */
+  /** One session, from connect to end. */
   async #serve(): Promise<void> {
     const outbox = await this.#attempt(this.options.connect);
     try {
@@ -155,7 +161,7 @@ export class Relay {
     }
   }
 
-  /** Waits for the lease; nothing when it is time to stop. */
+  /** Waits for the lease; undefined when stopping. */
   async #standBy(outbox: Outbox): Promise<Lease | undefined> {
     while (!this.#stopping.signal.aborted) {
       const answer = await this.#attempt(() => outbox.takeLease());
@@ -167,7 +173,10 @@ export class Relay {
     return undefined;
   }
 
-  /** Under the lease: a new producer, which fences the older ones and resolves what they left open; then the comparison; then the loop. */
+  /**
+   * Under the lease: opens a producer, which fences older ones and resolves what they left open; compares; runs the
+   * loop.
+   */
   async #lead(outbox: Outbox, lease: Lease): Promise<void> {
     const { transactionalId } = relayNames(lease.storeId);
     const isTakenAgain = this.#fence !== undefined && lease.fence === this.#fence + 1n;
@@ -186,7 +195,7 @@ export class Relay {
     }
   }
 
-  /** The batch to go on from; nothing when halted. */
+  /** The batch to continue from; undefined when halted. */
   async #recover(lead: Lead): Promise<Progress | undefined> {
     const { outbox, lease } = lead;
     const asked = this.options.kafka.committedOffsets(relayNames(lease.storeId).group, topics.relayPosition.name);
@@ -207,7 +216,7 @@ export class Relay {
     if (movedFrom !== undefined) {
       log.error(
         { movedFrom },
-        'the store is on another server or timeline than before: what was not yet published there is lost',
+        'the store is on a different server or timeline than before: events not yet published there are lost',
       );
     }
     if (verdict.kind === 'first-start') await this.#send(lead, [], 0n);
@@ -224,7 +233,7 @@ export class Relay {
     return { number: batch.number, unsettled: batch.settled ? 0 : batch.events.length, renewedAt: now, committedAt: now };
   }
 
-  /** The loop, until it is time to stop or something breaks. */
+  /** The loop, until it is stopped or fails. */
   async #publish(lead: Lead, progress: Progress): Promise<void> {
     const { wakeUp } = this.options;
     wakeUp.busy();
@@ -234,7 +243,7 @@ export class Relay {
     }
   }
 
-  /** (1), then (2). Whether there was something to publish. */
+  /** (1), then (2). Returns whether there was anything to publish. */
   async #round(lead: Lead, progress: Progress): Promise<boolean> {
     const events = await this.#take(lead, progress);
     if (events.length > 0) {
@@ -246,7 +255,10 @@ export class Relay {
     return events.length > 0;
   }
 
-  /** Statement (1); a mere look while the heartbeat is young: a small batch is settled with the next one, or with the next heartbeat. */
+  /**
+   * Statement (1); only a peek while the heartbeat is recent: a small batch is settled with the next batch or
+   * heartbeat.
+   */
   async #take({ outbox, lease }: Lead, progress: Progress): Promise<OutboxEvent[]> {
     const now = performance.now();
     const peek = progress.unsettled <= peekRows && now - progress.renewedAt < this.#renewMs;
@@ -281,13 +293,16 @@ export class Relay {
     relayMetrics.events.inc(events.length);
   }
 
-  /** Waits for the broker and keeps the lease meanwhile: relays would take turns, and none finish, while a transaction takes longer than a lease. */
+  /**
+   * Renews the lease while waiting for the broker: otherwise, if a transaction outlasts the lease, relays take turns
+   * and none finishes.
+   */
   async #keepingLease<T>(outbox: Outbox, lease: Lease, answer: Promise<T>): Promise<T> {
     let renewal: Promise<void> | undefined;
     const timer = setInterval(() => {
       if (performance.now() - this.#progressAt > patienceMs) return;
       renewal ??= outbox.renewLease(lease).then(() => void (renewal = undefined));
-      renewal.catch(() => undefined); // said below: the answer is waited for all the same
+      renewal.catch(() => undefined); // rethrown below, after the answer
     }, this.#renewMs);
     try {
       return await answer;
@@ -300,8 +315,7 @@ export class Relay {
   #become(state: RelayState): void {
     if (state.kind !== this.#state.kind) {
       const { reason } = { reason: undefined, ...state };
-      if (reason)
-        log.error({ ...reason }, "halted: the store and the broker do not fit together; waiting for an operator's word");
+      if (reason) log.error({ ...reason }, 'halted: waiting for an operator');
       else log.info({ ...state }, `the relay is ${state.kind}`);
     }
     this.#state = state;
@@ -309,7 +323,7 @@ export class Relay {
     relayMetrics.halted.set(state.kind === 'halted' ? 1 : 0);
   }
 
-  /** Another relay in our place is no fault; all else is said. */
+  /** Logs why the loop restarts; being replaced by another relay is not an error. */
   #explain(error: unknown): void {
     const fenced = error instanceof MessagingError && error.fault === 'fenced';
     const reason = fenced ? 'fenced' : error instanceof LeaseLost ? 'lease-lost' : 'error';

@@ -1,7 +1,8 @@
 /**
- * A relay in a process of its own that can be killed at an exact line: the same `Relay`, `Outbox` and broker as the service has, without its
- * admin port. FAILPOINT=<point>:<nth>[:stop] sends SIGKILL (or SIGSTOP) to itself when it reaches the point for the nth time; the points are laid
- * around the methods of the classes from outside, so that nothing of it is in the service.
+ * A relay in its own process that can be killed at an exact line: the same `Relay`, `Outbox` and broker as the service,
+ * without the admin port. FAILPOINT=<point>:<nth>[:stop] makes it send itself SIGKILL (or SIGSTOP) when it reaches the
+ * point for the nth time; the points wrap the methods of the classes from outside, so the service contains none of
+ * this.
  */
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +16,7 @@ const env = process.env as Record<string, string>;
 const [point = '', nth = '1', how = 'kill'] = (env['FAILPOINT'] ?? '').split(':');
 let left = Number(nth);
 
-/** Dies (or freezes) here when it is time. */
+/** Dies (or freezes) here on the nth call. */
 function reached(name: string): void {
   if (name !== point || (left -= 1) !== 0) return;
   process.stdout.write(`at ${name}\n`);
@@ -55,7 +56,7 @@ Reflect.set(kafka.prototype, 'endTxn', async function (this: unknown, ...args: u
   reached('in-transaction');
   const answer = endTxn.apply(this, args);
   if (point === 'commit-sent') {
-    await sleep(1); // The request is on its way; the reply is not looked at.
+    await sleep(1); // The request is sent; the reply is ignored.
     reached('commit-sent');
   }
   const result = await answer;

@@ -20,7 +20,7 @@ export interface World {
 /** A relay that may be killed. */
 export interface RelayProcess {
   readonly child: ChildProcess;
-  /** Waits until it has said a word: a state, or `at <failpoint>`. */
+  /** Waits until it has printed a line: a state, or `at <failpoint>`. */
   said(word: string): Promise<void>;
   readonly exited: Promise<void>;
   readonly log: () => string;
@@ -28,10 +28,9 @@ export interface RelayProcess {
 }
 
 const main = fileURLToPath(new URL('relay-process.ts', import.meta.url));
-/** Every topic of stored events, for an operator's word looks at all of them, and where the position is. */
+/** Every topic of stored events, because a resume reads all of them, and the topic of the position. */
 export const declarations = [...Object.values(topics).filter(({ writer }) => writer === 'relay'), topics.relayPosition];
 
-/** Waits for something to become true. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await condition())) {
@@ -73,7 +72,6 @@ function startRelay(env: Record<string, string>): RelayProcess {
   };
 }
 
-/** A world of one test. */
 export async function createWorld(): Promise<World> {
   const [database, kafka] = await Promise.all([createTestDatabase(), createTestKafka({ declarations })]);
   const relays: RelayProcess[] = [];
@@ -101,10 +99,10 @@ export async function createWorld(): Promise<World> {
   };
 }
 
-/** One save: events of one or more aggregates. */
+/** One save, with events of one or more aggregates. */
 export type Save = readonly { readonly id: string; readonly expected: number; readonly events: number; readonly text?: string }[];
 
-/** Calls the append function as command-api does. Resolves to the verdict. */
+/** Calls the append function as command-api does. Returns the verdict. */
 export async function append(client: pg.Client, save: Save): Promise<string> {
   const parts = save.map((_, index) => index + 1);
   const eventParts = save.flatMap(({ events }, index) => Array<number>(events).fill(index + 1));
@@ -127,13 +125,13 @@ export async function append(client: pg.Client, save: Save): Promise<string> {
   return rows[0]?.verdict ?? 'none';
 }
 
-/** Milliseconds that a save stays open; now and then longer than a heartbeat. */
+/** Milliseconds that a save stays open; sometimes longer than a heartbeat. */
 function delayOf(turn: number): number {
   if (turn % 50 === 25) return 1_500;
   return turn % 8 === 0 ? 30 + (turn % 5) * 40 : 0;
 }
 
-/** Writers at work: saves of one and of many events, of two aggregates, slow ones that commit late, and one in ten rolled back. */
+/** Writer load: saves of one or many events, of two aggregates, slow ones that commit late, one in ten rolled back. */
 export class Load {
   readonly #done: Promise<unknown>;
   #stopping = false;
@@ -165,7 +163,7 @@ export class Load {
       await client.query('begin');
       const verdict = await append(client, parts);
       if (verdict !== 'stored') throw new Error(`a save of the load was ${verdict}`);
-      await sleep(delayOf(turn)); // Later saves of others commit before it, with higher positions.
+      await sleep(delayOf(turn)); // Later saves commit first, with higher positions.
       const kept = turn % 10 !== 5;
       await client.query(kept ? 'commit' : 'rollback');
       if (kept) for (const { id, events } of parts) versions.find((each) => each.id === id)!.version += events;
@@ -176,13 +174,13 @@ export class Load {
   }
 }
 
-/** Waits until the outbox is empty, that is: all is published and settled. */
+/** Waits until the outbox is empty: everything is published and settled. */
 export const drained = (database: TestDatabase): Promise<void> =>
   until('the outbox is empty', async () => (await database.dataSource.query('select from event_outbox limit 1')).length === 0);
 
 /**
- * What a reader of the topic sees, compared with the store. A broker acknowledges a transaction before its marker stands in every partition, so
- * what is lost is looked for a few times.
+ * What a reader of the topic sees, compared with the store. A broker acknowledges a transaction before every partition
+ * has its marker, so missing events are checked a few times.
  */
 export async function compareTopicWithStore(kafka: TestKafka, database: TestDatabase): Promise<Comparison> {
   let found = await compareOnce(kafka, database);
@@ -193,7 +191,7 @@ export async function compareTopicWithStore(kafka: TestKafka, database: TestData
   return found;
 }
 
-/** Equal lists mean each event once and none else. */
+/** Equal lists mean each event once and no others. */
 interface Comparison {
   readonly topic: string[];
   readonly store: string[];
