@@ -3,7 +3,7 @@ import { counter } from '@tradecore/telemetry';
 
 const overfilled = counter({
   name: 'orders_overfilled_total',
-  help: 'Executions by which an order has traded more than its total.',
+  help: 'Executions that took an order beyond its total quantity.',
 });
 const busted = counter({
   name: 'executions_busted_total',
@@ -14,7 +14,7 @@ const corrected = counter({
   help: 'Executions that the brokerage corrected; their bookings follow.',
 });
 
-/** Counts what an operator has to know of the events that a batch has stored. */
+/** Counts the stored events that an operator needs to know about. */
 export function countStored(events: readonly Pick<Event, 'type' | 'data'>[]): void {
   for (const { type, data } of events) {
     if (type === 'OrderExecuted' && (data as OrderExecuted['data']).excessQuantity !== undefined) overfilled.inc();

@@ -20,7 +20,7 @@ const process = ProcessModule.with({
 @Module({ imports: [process] })
 export class OrderSagaModule {}
 
-/** The service as `main.ts` and tests start it. */
+/** The service, as `main.ts` and the tests start it. */
 export const orderSaga: ServiceOptions = {
   name: 'order-saga',
   module: OrderSagaModule,

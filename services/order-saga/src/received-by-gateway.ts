@@ -1,6 +1,6 @@
 import type { Received } from '@tradecore/consumers';
 
-/** Which steps the gateway has: in hand, as it exports them, or answered, as its events say. */
+/** Which steps the gateway has received: pending in its exported view, or answered by its events. */
 export const receivedByGateway: Received = async (tx, steps) => {
   const rows = (await tx.query(
     `select s.command_id as "commandId" from unnest($1::uuid[], $2::uuid[]) s (command_id, target)

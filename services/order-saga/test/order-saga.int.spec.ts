@@ -33,7 +33,7 @@ afterAll(async () => {
   await Promise.all([models.drop(), kafka.drop()]);
 }, 30_000);
 
-/** The events of an aggregate, as soon as there are so many. */
+/** The events of an aggregate, once there are at least this many. */
 async function events(id: string, count: number): Promise<string[]> {
   for (;;) {
     const stored = await models.store.readEvents(id);
@@ -51,7 +51,7 @@ const rowOf = async (orderId: string): Promise<object | undefined> =>
   )[0];
 
 describe('the order-saga', () => {
-  it("books what the brokerage says in one save with the order's change, and ends the placement", async () => {
+  it("books what the brokerage reports in the same save as the order's change, and ends the placement", async () => {
     const accountId = await models.openAccount();
     const orderId = await models.flow.place(accountId);
     await models.flow.report(orderId, ['accepted', 'traded']);
@@ -65,7 +65,7 @@ describe('the order-saga', () => {
     expect(await rowOf(orderId)).toBeUndefined();
   }, 30_000);
 
-  it('keeps the deadline of the step that submits, until the brokerage is heard', async () => {
+  it('keeps the deadline of the submitting step until the brokerage answers', async () => {
     const orderId = await models.flow.place(await models.openAccount());
     await models.relay(kafka.kafka);
     while (!(await rowOf(orderId))) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -76,7 +76,7 @@ describe('the order-saga', () => {
     expect(await rowOf(orderId)).toMatchObject({ ahead: null });
   }, 30_000);
 
-  it('acts on a request that the door stored after it had the order warm, though nothing verifies what comes to nothing', async () => {
+  it('acts on a request stored by the API after the order was cached, although a no-op decision verifies nothing', async () => {
     const accountId = await models.openAccount();
     const orderId = await models.flow.place(accountId);
     await models.flow.report(orderId, ['accepted']);
@@ -90,7 +90,7 @@ describe('the order-saga', () => {
     expect(await events(placementIdFor(orderId), 2)).toEqual(['SubmitBrokerOrder', 'CancelBrokerOrder']);
   }, 20_000);
 
-  it('goes on with what came while it was away', async () => {
+  it('catches up on what arrived while it was down', async () => {
     const orderId = await models.flow.place(await models.openAccount());
     await service.stop();
     await models.flow.report(orderId, ['accepted', 'traded']);
