@@ -58,7 +58,7 @@ afterAll(async () => {
 });
 
 describe('the migrator', () => {
-  it('makes roles, schema and topics once, whoever else does the same at that moment', async () => {
+  it('makes roles, schema and topics once, even when another migrator runs at the same time', async () => {
     const both = await Promise.all([migrateAll(config), migrateAll(config)]);
     const ran = both.flatMap((each) => each.ran);
     expect(ran.length).toBeGreaterThan(3);
@@ -72,7 +72,7 @@ describe('the migrator', () => {
     expect(again.topicsVerified).toHaveLength(Object.keys(topics).length);
   }, 30_000);
 
-  it('gives each service a login of its own, which may read the store and write nothing there', async () => {
+  it('gives each service its own login, which may read the store but not write to it', async () => {
     for (const service of services) {
       const url = urlOf(database, `${kafka.namespace}_${service.replace('-', '_')}`, `password-of-${service}`);
       expect(await query(url, 'select count(*)::int as events from event_store')).toEqual([{ events: 0 }]);
@@ -82,7 +82,7 @@ describe('the migrator', () => {
 });
 
 describe('the folder of passwords', () => {
-  it('may name its files by service or by login, and may be a mounted secret', async () => {
+  it('may name its files by service or login, and may be a mounted secret', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'logins-'));
     await writeFile(join(folder, 'blue_command_api'), 'one');
     await writeFile(join(folder, 'query-api'), 'two\n');
@@ -92,7 +92,7 @@ describe('the folder of passwords', () => {
 });
 
 describe('wrong settings', () => {
-  it('are told all at once', () => {
+  it('are all reported at once', () => {
     const read = () =>
       readConfig({ uses: ['postgres', 'kafka'], http: false, own: migratorConfig }, { PARTITIONS: '0', REPLICATION: 'many' });
     expect(read).toThrow(ConfigFaults);

@@ -8,13 +8,13 @@ import { runtimeMigrations } from '@tradecore/service/migrations';
 import type { Config } from '@tradecore/service';
 import { z } from 'zod';
 
-/** Settings of the migrator beside its servers. */
+/** The migrator's settings, apart from its servers. */
 export const migratorConfig = {
-  /** Of topics that are still to be made; what is declared when absent. */
+  /** For topics still to be created; as declared when absent. */
   PARTITIONS: z.coerce.number().int().min(1).max(1000).optional(),
   /** Copies of each partition; 3 in a cluster. */
   REPLICATION: z.coerce.number().int().min(1).max(9).default(1),
-  /** A folder with a file for each login: named by the service or by the login, its content the password. */
+  /** A folder with one file per login: named after the service or the login, containing the password. */
   ROLE_PASSWORDS_DIR: z
     .string()
     .optional()
@@ -26,7 +26,7 @@ export type MigratorConfig = Config<typeof migratorConfig>;
 
 /** What was done, for the log. */
 export interface Migrated {
-  /** Migrations that ran now; none when the schema was complete. */
+  /** Migrations that ran now; empty when the schema was complete. */
   readonly ran: readonly string[];
   /** Services whose password was set. */
   readonly logins: readonly string[];
@@ -34,12 +34,12 @@ export interface Migrated {
   readonly topicsVerified: readonly string[];
 }
 
-/** Database roles belong to the whole server, databases don't: the namespace is in their names. */
+/** Database roles are server-wide, databases are not: role names include the namespace. */
 const rolePrefixOf = (namespace: string): string => namespace || 'tradecore';
 
-/** The password of each service in a folder; its files are named `command-api` or `<prefix>_command_api`. */
+/** The password of each service, from a folder of files named `command-api` or `<prefix>_command_api`. */
 export function rolePasswords(folder: string, prefix: string): Record<string, string> {
-  const names = readdirSync(folder).filter((name) => !name.startsWith('.')); // a mounted secret has links that begin with a dot
+  const names = readdirSync(folder).filter((name) => !name.startsWith('.')); // a mounted secret contains hidden links
   return Object.fromEntries(
     names.map((name) => {
       const service = name.startsWith(`${prefix}_`) ? name.slice(prefix.length + 1).replaceAll('_', '-') : name;
@@ -49,8 +49,8 @@ export function rolePasswords(folder: string, prefix: string): Record<string, st
 }
 
 /**
- * Brings roles, schema and topics to what this build needs. Safe to run again, and at once with another: the schema changes under an
- * advisory lock, topics that are there are verified. Also proves that the broker takes transactions.
+ * Brings roles, schema and topics up to date. Safe to run again and concurrently: the schema changes under an
+ * advisory lock, existing topics are verified. Also proves that the broker accepts transactions.
  */
 export async function migrateAll(config: MigratorConfig): Promise<Migrated> {
   const { ran, logins } = await migrateSchema(config);
