@@ -5,7 +5,7 @@ import { recordLines } from './records.ts';
 import { readFacts } from './facts.ts';
 import type { Witnesses } from './witnesses.ts';
 
-/** Asks store, read models, topics and brokerage the same questions. They agree when nothing is under way. */
+/** Asks store, read models, topics and brokerage the same questions. They agree when nothing is in progress. */
 export async function compareAll(witnesses: Witnesses): Promise<Line[]> {
   const facts = await readFacts(witnesses);
   return [
@@ -17,7 +17,10 @@ export async function compareAll(witnesses: Witnesses): Promise<Line[]> {
   ];
 }
 
-/** The same until all agree, for read models are milliseconds behind; at most `withinMs`. Returns what was found last. */
+/**
+ * Repeats the comparison until all agree, since read models lag by milliseconds; at most `withinMs`. Returns the last
+ * result.
+ */
 export async function compareUntilAgreed(witnesses: Witnesses, withinMs: number): Promise<Line[]> {
   const deadline = performance.now() + withinMs;
   for (;;) {

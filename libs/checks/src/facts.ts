@@ -17,7 +17,7 @@ export async function readFacts(witnesses: Witnesses): Promise<Facts> {
   };
 }
 
-/** Every stored event, in the order of time, in one snapshot. */
+/** Every stored event, by time, from one snapshot. */
 export async function readStore(dataSource: DataSource): Promise<RecordedEvent[]> {
   const store = createEventStore({ dataSource, catalogue });
   const events: RecordedEvent[] = [];
@@ -43,7 +43,7 @@ function folded<A>(stored: readonly RecordedEvent[], Class: Folded<A>): A[] {
   });
 }
 
-/** The stored events of a type of aggregate. */
+/** The stored events of an aggregate type. */
 export const ofAggregate = (stored: readonly RecordedEvent[], aggregateType: string): RecordedEvent[] =>
   stored.filter((event) => event.aggregateType === aggregateType);
 
@@ -51,7 +51,6 @@ export const ofAggregate = (stored: readonly RecordedEvent[], aggregateType: str
 export const ofType = <Data>(stored: readonly RecordedEvent[], type: string): (RecordedEvent & { readonly data: Data })[] =>
   stored.filter((event) => event.type === type) as (RecordedEvent & { readonly data: Data })[];
 
-/** Adds to one of several sums. */
 export function addTo(sums: Map<string, Decimal>, key: string, amount: Decimal): void {
   sums.set(key, add(sums.get(key) ?? zero, amount));
 }

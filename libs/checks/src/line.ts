@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto';
 
-/** An answer: a figure in words, or everything that was found, one by one. */
+/** An answer: a figure as text, or the list of everything found. */
 export type Answer = string | readonly string[];
 
-/** What is asked, and what each witness answers; those who don't know say nothing. */
+/** A question and each witness's answer; absent for a witness that cannot tell. */
 export interface Line {
   readonly what: string;
   readonly store: Answer;
-  /** What it has to be, worked out of other facts. */
+  /** The expected answer, derived from other facts. */
   readonly mustBe?: Answer | undefined;
   readonly brokerage?: Answer | undefined;
   readonly reads?: Answer | undefined;
@@ -21,10 +21,10 @@ const answersOf = ({ store, mustBe = store, brokerage = store, reads = store, to
   topics,
 ];
 
-/** True when all say the same, in whatever order. */
+/** True when all answers are the same, in any order. */
 export const agrees = (line: Line): boolean => answersOf(line).every((answer) => inShort(answer) === inShort(line.store));
 
-/** What a witness has and the store has not, or the other way round; at most four of each. */
+/** What only the witness or only the store has; at most four of each. */
 const differences = (line: Line): string[] =>
   answersOf(line).flatMap((answer) => [
     ...missing(line.store, answer, 'only in the store'),
@@ -40,7 +40,7 @@ function missing(from: Answer, in_: Answer, where: string): string[] {
     .map((each) => `${where}: ${each}`);
 }
 
-/** How many, and a short word that differs when any of them differs. Lines have thousands of answers, and are looked at several times. */
+/** The count and a short digest of the answers: lines have thousands of them and are compared several times. */
 function inShort(answer: Answer): string {
   if (typeof answer === 'string') return answer;
   if (answer.length === 0) return '0';
@@ -53,7 +53,7 @@ function inShort(answer: Answer): string {
 
 const shortened = new WeakMap<readonly string[], string>();
 
-/** The lines as a table; below it, where witnesses differ, what differs. */
+/** The lines as a table, followed by the differences between witnesses. */
 export function printed(lines: readonly Line[]): string {
   const rows = lines.map((line) => [
     agrees(line) ? '✓' : '✗',
@@ -67,7 +67,7 @@ export function printed(lines: readonly Line[]): string {
   return [tableOf([titles, ...rows]), ...off].join('\n');
 }
 
-/** Columns as wide as their widest text; the first row has the titles. */
+/** Columns as wide as their widest text; the first row holds the titles. */
 export function tableOf(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   const line = (row: readonly string[]) => row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ');

@@ -6,7 +6,10 @@ import { movedBy, signedExecutions, signedFills } from './orders.ts';
 import { addTo, ofAggregate, ofType } from './facts.ts';
 import type { Facts, Witnesses } from './witnesses.ts';
 
-/** Money, shares and what is reserved: by the account's own fold, out of deposits and executions, by the read models, by the brokerage. */
+/**
+ * Money, shares and reservations: by the account's own fold, from deposits and executions, by the read models, by the
+ * brokerage.
+ */
 export async function moneyLines({ readModels }: Witnesses, facts: Facts): Promise<Line[]> {
   const { stored, accounts } = facts;
   const seen = await readModels.accounts();
@@ -58,7 +61,7 @@ function isEven(lines: readonly Posting[]): boolean {
 
 const cashOf = (account: Account): Decimal => add(account.available('currency', 'USD'), account.reserved('currency', 'USD'));
 
-/** Deposits less withdrawals, and what each execution moved. */
+/** Deposits less withdrawals, plus what each execution moved. */
 function cashOutOfFacts(account: string, { stored, orders }: Facts): Decimal {
   const sum = (type: string): Decimal =>
     ofType<{ amount: string }>(stored, type)

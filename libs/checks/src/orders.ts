@@ -6,10 +6,10 @@ import type { Line } from './line.ts';
 import { stepsAtTheGateway } from './views.ts';
 import type { Facts, Witnesses } from './witnesses.ts';
 
-/** How long a step may be on its way to the gateway. */
+/** How long a step may take to reach the gateway. */
 const stepAgeMs = 10_000;
 
-/** The orders, as store, read models and brokerage have them. */
+/** The orders in store, read models and brokerage. */
 export async function orderLines(
   { readModels }: Witnesses,
   { stored, orders, brokerOrders, atBrokerage }: Facts,
@@ -23,7 +23,7 @@ export async function orderLines(
   return [
     { what: 'orders', store: `${orders.length}`, reads: `${seen.length}` },
     {
-      what: 'of them terminal',
+      what: 'terminal orders',
       store: `${orders.filter(({ status }) => status && isTerminal(status)).length}`,
       reads: `${seen.filter(({ status }) => isTerminal(status as OrdStatus)).length}`,
     },
@@ -39,7 +39,7 @@ export async function orderLines(
       reads: seen.filter(({ filledQuantity, quantity }) => isBeyond(decimal(filledQuantity), quantity)).map(({ id }) => id),
     },
     {
-      what: 'orders that the brokerage took, and their end',
+      what: 'orders that the brokerage accepted, and their final status',
       store: taken.map(({ id, progress }) => `${id} ${progress}`),
       brokerage: atBrokerage?.orders
         .filter(({ status }) => status !== 'rejected')
@@ -55,7 +55,10 @@ export async function orderLines(
 
 const isBeyond = (filled: Decimal, total: string | undefined): boolean => compare(filled, decimal(total ?? zero)) > 0;
 
-/** Each execution as it stands now, busts and corrections included: reported, recorded in its order, booked in its account, listed. */
+/**
+ * Each execution as it is now, busts and corrections included: reported, recorded in its order, booked in its account,
+ * listed.
+ */
 export async function executionLines({ readModels }: Witnesses, facts: Facts): Promise<Line[]> {
   const { stored, orders, atBrokerage } = facts;
   const executions = await readModels.executions();
@@ -92,7 +95,7 @@ interface Figures {
 const asText = ([id, { quantity, price }]: readonly [string, Pick<Figures, 'quantity' | 'price'>]): string =>
   `${id} ${quantity} at ${price}`;
 
-/** What the BrokerOrders say, the last word about each execution. */
+/** The latest state of each execution, by the BrokerOrders. */
 function reported({ stored }: Facts): string[] {
   const standing = new Map<string, Figures>();
   for (const { type, data } of ofAggregate(stored, 'BrokerOrder')) {
@@ -103,7 +106,10 @@ function reported({ stored }: Facts): string[] {
   return [...standing].map(asText);
 }
 
-/** What stands in the accounts: an execution that is booked twice, or reversed without a booking, shows as more or less than one. */
+/**
+ * The bookings in the accounts: an execution booked twice, or reversed without a booking, counts as more or less than
+ * one.
+ */
 function booked({ stored }: Facts): string[] {
   const standing = new Map<string, Figures[]>();
   for (const { type, data } of ofAggregate(stored, 'Account')) {
@@ -117,7 +123,7 @@ function booked({ stored }: Facts): string[] {
   return [...standing].flatMap(([id, all]) => all.map((each) => asText([id, each])));
 }
 
-/** Shares by account and symbol out of the executions of orders. */
+/** Shares by account and symbol, from the executions of orders. */
 export function signedExecutions({ orders }: Facts): string[] {
   const shares = new Map<string, Decimal>();
   for (const { accountId, terms, executions } of orders) {
@@ -127,7 +133,7 @@ export function signedExecutions({ orders }: Facts): string[] {
   return held(shares);
 }
 
-/** Shares by account and symbol out of the brokerage's fills: it knows revisions, the steps know whose they are. */
+/** Shares by account and symbol, from the brokerage's fills: it knows revisions, and the steps tell whose they are. */
 export function signedFills({ stored, atBrokerage }: Facts): string[] | undefined {
   if (!atBrokerage) return undefined;
   const { orders, fills } = atBrokerage;
@@ -153,13 +159,13 @@ interface StoredStep extends Step {
 
 const stepTypes = ['SubmitBrokerOrder', 'ReplaceBrokerOrder', 'CancelBrokerOrder'];
 
-/** Every step that was asked, each attempt. */
+/** Every step requested, each attempt. */
 const stepsOf = (stored: Facts['stored']): StoredStep[] =>
   stored
     .filter(({ type }) => stepTypes.includes(type))
     .map(({ data, time }) => ({ ...(data as Step & { accountId: string }), time }));
 
-/** Placements end with their orders, and no step is lost between saga and gateway. */
+/** Placements end with their orders; no step is lost between saga and gateway. */
 export async function placementLines({ database }: Witnesses, { stored, brokerOrders }: Facts): Promise<Line[]> {
   const answered = new Set(
     ofAggregate(stored, 'BrokerOrder').flatMap(({ data }) => {
@@ -176,12 +182,12 @@ export async function placementLines({ database }: Witnesses, { stored, brokerOr
   );
   const aggregates = (type: string): string => `${new Set(ofType(stored, type).map(({ aggregateId }) => aggregateId)).size}`;
   return [
-    { what: 'placements ended, of orders approved', store: aggregates('PlacementEnded'), mustBe: aggregates('OrderApproved') },
+    { what: 'placements ended, for approved orders', store: aggregates('PlacementEnded'), mustBe: aggregates('OrderApproved') },
     { what: 'steps without a row or an answer', store: lost.map(({ commandId }) => commandId), mustBe: [] },
   ];
 }
 
-/** Money that the order's executions moved, as they were booked: what came in less what went out, fees included. */
+/** Money that the order's executions moved, as booked: received less paid, fees included. */
 export const movedBy = (order: Facts['orders'][number]): Decimal =>
   order.executions.entries().reduce<Decimal>((sum, [, { quantity, notional, fee }]) => {
     if (quantity === zero) return sum;

@@ -11,7 +11,7 @@ const storedTopics = [
   topics.controlEvents,
 ].map(({ name }) => name);
 
-/** What readers of feed and topics get: each event once, in order, without gaps. */
+/** What readers of the feed and topics get: each event once, in order, without gaps. */
 export async function recordLines(witnesses: Witnesses, { stored }: Facts): Promise<Line[]> {
   return [
     await feed(witnesses, stored),
@@ -20,7 +20,7 @@ export async function recordLines(witnesses: Witnesses, { stored }: Facts): Prom
   ];
 }
 
-/** Each event of an account or an order that clients hear of is in its feed, once; sequences have no gaps. */
+/** Each client-visible event of an account or order is in its feed once; sequences have no gaps. */
 async function feed({ database }: Witnesses, stored: Facts['stored']): Promise<Line> {
   const rows = await feedEntries(database);
   const shown = stored.filter(({ type, metadata }) => feedTypes.has(type) && metadata.account !== undefined).map(({ id }) => id);
@@ -34,7 +34,9 @@ async function feed({ database }: Witnesses, stored: Facts['stored']): Promise<L
   return { what: 'feed: each change once', store: shown, reads: [...ids, ...gaps.map(({ eventId }) => `gap before ${eventId}`)] };
 }
 
-/** Every stored event of the topic, once, and in order for each key and aggregate. What is twice there is one more. */
+/**
+ * Every stored event of the topic, once, and in order for each key and aggregate. A duplicate counts as an extra one.
+ */
 async function onTopic(witnesses: Witnesses, topic: string, stored: Facts['stored']): Promise<Line> {
   const seen = await witnesses.topic(topic);
   const held = new Set(stored.filter(({ time }) => time >= (seen.since ?? '')).map(({ id }) => id));

@@ -2,42 +2,43 @@ import { HaltedOutbox, relayNames, type GivenUp, type PublishedEvent, type Resum
 import { catalogue, topics, type Catalogue } from '@tradecore/events';
 import { decode, saveOf, Undecodable, type IncomingMessage, type KafkaClient } from '@tradecore/messaging';
 
-/** What the operator says. */
+/** The operator's decision. */
 export interface ResumeOptions {
-  /** A login with the operator's rights. */
+  /** A login with operator rights. */
   readonly url: string;
   readonly kafka: KafkaClient;
-  /** RFC 3339, from before the store and the broker parted: from then on each stored event is made to be on its topic once. */
+  /** RFC 3339, before the store and the broker diverged: every event stored since then will be on its topic once. */
   readonly since: string;
-  /** What the topics hold beyond the store's heads is given up instead of taken. */
+  /** What the topics hold beyond the store's heads is given up, not taken back. */
   readonly forgetTail?: boolean;
-  /** Kept with what was done. */
+  /** Kept with the record of the decision. */
   readonly why: string;
-  /** Asked before anything counts, with what would be done; false: nothing is done. */
+  /** Called before the commit with the planned changes; false: nothing is changed. */
   readonly confirm: (resumption: Resumption) => boolean;
   readonly catalogue?: Catalogue;
 }
 
-/** What came of it, or would come. */
+/** The result, or the plan. */
 export interface Resumption extends Resumed {
-  /** The broker's; undefined where it has none. */
+  /** The broker's; undefined if it has none. */
   readonly position: bigint | undefined;
-  /** Records. */
+  /** Records read. */
   readonly read: number;
   /** What is given up, at most `givenUpLimit`. */
   readonly givenUpEvents: readonly GivenUp[];
 }
 
-/** Events that are listed. */
+/** How many given-up events are listed. */
 export const givenUpLimit = 1000;
-/** Told to the store at a time: events, and bytes of their data. */
+/** Limits of one call to the store: events, and bytes of their data. */
 const pageSize = 1000;
 const pageBytes = 4 * 1024 * 1024;
 
 /**
- * The operator's word after a halt or a restore. Fences whatever relay may still be in the middle of something, reads every topic of stored events to its
- * present end, takes back what the store has lost of them, and makes the outbox hold exactly the stored events that are not there. Then the
- * broker's position is the store's, and the store is open. One transaction. Throws `NotHalted`.
+ * Carries out the operator's decision after a halt or a restore. Fences any relay still at work, reads every topic of
+ * stored events to its current end, takes back the events that the store has lost, and makes the outbox hold exactly
+ * the stored events missing there. Then the store adopts the broker's position and opens. One transaction. Throws
+ * `NotHalted`.
  */
 export async function resume(options: ResumeOptions): Promise<Resumption> {
   const { url, kafka, since, forgetTail = false, why, confirm, catalogue: types = catalogue } = options;
@@ -57,7 +58,10 @@ export async function resume(options: ResumeOptions): Promise<Resumption> {
   }
 }
 
-/** Tells the store what the topics hold up to their present end, as a `read_committed` reader sees it. The number of records. */
+/**
+ * Tells the store what the topics hold up to their current end, as a `read_committed` reader sees it. Returns the
+ * number of records.
+ */
 async function tellTopics(
   outbox: HaltedOutbox,
   kafka: KafkaClient,

@@ -1,8 +1,8 @@
-/** What the checks read of the services' tables beside events and topics: all SQL over them is in this file. */
+/** What the checks read from the services' tables besides events and topics: all SQL over them is in this file. */
 import { feedChanges } from '@tradecore/events';
 import type { AccountSeen, Database, ExecutionSeen, OrderSeen, PositionSeen, ReadModels } from './witnesses.ts';
 
-/** Types of events that an account's feed shows. */
+/** The event types that an account's feed shows. */
 export const feedTypes: ReadonlySet<string> = new Set(Object.keys(feedChanges));
 
 /** The feed as its projector exports it, by account, in order. */
@@ -16,13 +16,13 @@ export async function feedEntries(
   );
 }
 
-/** Command ids of the steps that the gateway has taken in and not answered yet. */
+/** Command ids of the steps that the gateway has received but not yet answered. */
 export async function stepsAtTheGateway(database: Database): Promise<ReadonlySet<string>> {
   const rows = await rowsOf<{ id: string }>(database, 'select command_id::text as id from broker_gateway.exported_steps');
   return new Set(rows.map(({ id }) => id));
 }
 
-/** The read models by their exported views: the same rows that query-api answers with. */
+/** The read models through their exported views: the rows that query-api returns. */
 export function exportedViews(database: Database): ReadModels {
   return {
     orders: () =>
@@ -49,7 +49,7 @@ export function exportedViews(database: Database): ReadModels {
         `select account_id::text as "accountId", symbol, trim_scale(quantity)::text as quantity
            from position_projector.exported_positions`,
       ),
-    // A reversal takes one booking of the same id and figures back; what is reversed without a booking shows as one too many.
+    // A reversal cancels one booking of the same id and figures; one without a booking shows as one too many.
     executions: () =>
       rowsOf<ExecutionSeen>(
         database,

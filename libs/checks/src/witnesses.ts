@@ -23,14 +23,14 @@ export interface PositionSeen {
   readonly quantity: string;
 }
 
-/** An execution as read models show it, as it stands: what was taken back is not among them. */
+/** An execution as read models show it now; busted ones are not listed. */
 export interface ExecutionSeen {
   readonly id: string;
   readonly quantity: string;
   readonly price: string;
 }
 
-/** What clients read, of every account: over HTTP in tests, from the exported views for an operator. */
+/** What clients read for every account: over HTTP in tests, from the exported views for an operator. */
 export interface ReadModels {
   orders(): Promise<readonly OrderSeen[]>;
   accounts(): Promise<readonly AccountSeen[]>;
@@ -45,10 +45,10 @@ export interface TopicRecord {
   readonly id: string;
 }
 
-/** All that a topic holds. */
+/** Everything a topic holds. */
 export interface TopicSeen {
   readonly records: readonly TopicRecord[];
-  /** RFC 3339: the topic has let go what is older. It holds everything when absent. */
+  /** RFC 3339: the topic no longer holds older records. It holds everything when absent. */
   readonly since?: string;
 }
 
@@ -59,9 +59,9 @@ export interface BrokerageOrderSeen {
   readonly status: string;
 }
 
-/** An execution as the brokerage lists it: as it stands now; one that was taken back is not in the list. */
+/** An execution as the brokerage lists it now; busted ones are not in the list. */
 export interface BrokerageFill {
-  /** Our id of it. */
+  /** Our id for it. */
   readonly id: string;
   readonly order_id: string;
   readonly symbol: string;
@@ -70,20 +70,20 @@ export interface BrokerageFill {
   readonly price: string;
 }
 
-/** What the brokerage has, in full. */
+/** Everything the brokerage has. */
 export interface AtBrokerage {
   readonly orders: readonly BrokerageOrderSeen[];
   readonly fills: readonly BrokerageFill[];
 }
 
-/** Runs SQL on the fleet's database, as a role that may read all of it. */
+/** Runs SQL on the fleet's database, as a role that may read everything. */
 export interface Database {
   query(sql: string, parameters?: unknown[]): Promise<Record<string, unknown>[]>;
 }
 
-/** Who is asked. Only tests ask the brokerage: in a running fleet the gateway needs its rate limit. */
+/** The sources compared. Only tests ask the brokerage: in a running fleet the gateway needs its rate limit. */
 export interface Witnesses {
-  /** Every stored event, in the order of time. */
+  /** Every stored event, by time. */
   stored(): Promise<readonly RecordedEvent[]>;
   readonly database: Database;
   readonly readModels: ReadModels;
@@ -92,7 +92,7 @@ export interface Witnesses {
   brokerage?(): Promise<AtBrokerage>;
 }
 
-/** What the store and the brokerage hold, read once. */
+/** The contents of store and brokerage, read once. */
 export interface Facts {
   readonly stored: readonly RecordedEvent[];
   readonly orders: readonly Order[];

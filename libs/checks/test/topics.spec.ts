@@ -7,7 +7,7 @@ const topic = 'transport.order-events';
 const partitions = 3;
 const uuid = (n: number): string => `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
 
-/** Histories of a few aggregates over a minute and a half: versions without a hole, times that rise. */
+/** Histories of a few aggregates over a minute and a half: versions without gaps, rising times. */
 const history = fc
   .array(fc.record({ aggregate: fc.nat(5), afterMs: fc.nat(9_000), value: fc.string({ maxLength: 8 }) }), {
     minLength: 2,
@@ -37,7 +37,7 @@ interface Audited {
   readonly reads: readonly (readonly [isStore: boolean, count: number])[];
 }
 
-/** Reads both sides by turns, compares, and reads by id what differs. */
+/** Reads both sides in turns, compares, and reads the differences by id. */
 function audit({ store, records, reads }: Audited): TopicFault[] {
   const buckets = new Buckets();
   const order = new DeliveryOrder();
@@ -80,11 +80,11 @@ const planted = (plant: (audited: Audited, at: number) => readonly [Audited, str
 const at = (store: readonly ComparedEvent[], n: number): ComparedEvent => store[n] as ComparedEvent;
 
 describe('store and topic by buckets', () => {
-  it('agree in a healthy history, in whatever portions each side is read', () => {
+  it('agree in a healthy history, whatever portions each side is read in', () => {
     fc.assert(fc.property(history, reading, (store, reads) => expect(audit({ store, records: store, reads })).toEqual([])));
   });
 
-  it('agree whatever the order of different aggregates is: only that of one aggregate is promised', () => {
+  it('agree whatever the order between aggregates: only the order within one is promised', () => {
     fc.assert(
       fc.property(history, reading, (store, reads) => {
         const records = store.toSorted((one, other) =>
@@ -98,7 +98,7 @@ describe('store and topic by buckets', () => {
   it('name a record that is lost', () =>
     planted((audited, n) => [{ ...audited, records: audited.records.toSpliced(n, 1) }, `lost ${at(audited.store, n).id}`]));
 
-  it('name a record that is there two or three times', () =>
+  it('name a record that appears two or three times', () =>
     planted((audited, n) => {
       const record = at(audited.store, n);
       const copies = Array<ComparedEvent>(1 + (n % 2)).fill(record);
@@ -121,7 +121,7 @@ describe('store and topic by buckets', () => {
       return [{ ...audited, records: audited.records.toSpliced(n, 0, foreign) }, `foreign ${foreign.id}`];
     }));
 
-  it('name the earlier of two records of an aggregate that were exchanged', () =>
+  it('name the earlier of two swapped records of an aggregate', () =>
     planted((audited, n) => {
       const event = at(audited.store, n);
       const next = audited.store.findIndex(
@@ -133,7 +133,7 @@ describe('store and topic by buckets', () => {
       return [{ ...audited, records }, `out-of-order ${event.id}`];
     }));
 
-  it('do not take one fault for two that cancel each other: a changed pair keeps its count', () => {
+  it('are not fooled by two faults that cancel each other: a changed pair keeps its count', () => {
     fc.assert(
       fc.property(history, reading, (store, reads) => {
         const records = store.map((event, n) => (n < 2 ? { ...event, value: String(at(store, 1 - n).value) } : event));
@@ -143,7 +143,7 @@ describe('store and topic by buckets', () => {
     );
   });
 
-  it('do not miss what stays open from one change to the next', () => {
+  it('do not miss buckets that stay open between changes', () => {
     const event = {
       id: uuid(1),
       aggregateId: uuid(2),
@@ -164,7 +164,7 @@ describe('store and topic by buckets', () => {
 });
 
 describe('the order of delivery', () => {
-  it('forgets the aggregates that it has not seen for longest', () => {
+  it('forgets the least recently seen aggregates', () => {
     const order = new DeliveryOrder(2);
     for (const [n, aggregate] of ['a', 'b', 'a', 'c'].entries()) order.isLate('0', aggregate, n + 1);
     expect(order.isLate('0', 'a', 3)).toBe(true);

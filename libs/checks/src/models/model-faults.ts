@@ -1,20 +1,20 @@
 import { compare, decimal, sum, zero, type Decimal } from '@tradecore/money';
 import { reservationOf, type Account, type Order } from '@tradecore/trading';
 
-/** What a row must say, restated from the aggregate: names and texts. */
+/** What a row must show, derived from the aggregate: names and texts. */
 export type Expected = Readonly<Record<string, string>>;
 
-/** What a model holds of one aggregate at one moment. */
+/** What a model holds for one aggregate at one moment. */
 export interface ModelRow {
   readonly aggregateId: string;
-  /** Its checkpoint: up to which event of the aggregate it says to be. */
+  /** Its checkpoint: the last event of the aggregate that it claims to include. */
   readonly version: number;
   /** Whether the store holds the checkpoint's event at that version. */
   readonly isStored: boolean;
   readonly isParked: boolean;
-  /** The last event that is in the row; null where it does not say. */
+  /** The last event in the row; null where the row does not tell. */
   readonly rowVersion: number | null;
-  /** Null where there is none. */
+  /** Null if absent. */
   readonly row: Expected | null;
 }
 
@@ -27,7 +27,7 @@ export interface ModelFault {
 const amount = (value: string | Decimal): string => decimal(value);
 const listed = (entries: readonly string[]): string => entries.toSorted().join(', ');
 
-/** What the order's row must say; null before it is placed. */
+/** What the order's row must show; null before it is placed. */
 export const orderRow = ({ status, terms, accountId, filledQuantity }: Order): Expected | null =>
   status === undefined || !terms || accountId === undefined
     ? null
@@ -40,7 +40,7 @@ export const orderRow = ({ status, terms, accountId, filledQuantity }: Order): E
         filled: amount(filledQuantity),
       };
 
-/** What the account's row must say; null before it is opened. */
+/** What the account's row must show; null before it is opened. */
 export const accountRow = (account: Account): Expected | null =>
   account.version === 0
     ? null
@@ -50,7 +50,7 @@ export const accountRow = (account: Account): Expected | null =>
         reservations: listed(account.reservations.map((each) => `${each.orderId} ${amount(each.amount)}`)),
       };
 
-/** What the account's positions must say: what is held of each symbol. */
+/** What the account's positions must show: the quantity held of each symbol. */
 export function positionRows({ balances }: Account): Expected {
   const held = Map.groupBy(
     balances.filter(({ kind, book }) => kind === 'symbol' && (book === 'available' || book === 'reserved')),
@@ -66,18 +66,19 @@ export function modelFaultOf(
   expected: Expected | null,
 ): ModelFault | undefined {
   if (!isStored)
-    return { kind: 'checkpoint', detail: `its checkpoint names an event of version ${version} that the store does not hold` };
-  if (!row) return expected ? { kind: 'row-missing', detail: `it has seen version ${version} and has no row` } : undefined;
-  if (!expected) return { kind: 'row-foreign', detail: `there is a row, and nothing up to version ${version} makes one` };
+    return { kind: 'checkpoint', detail: `the checkpoint names an event of version ${version} that the store does not hold` };
+  if (!row)
+    return expected ? { kind: 'row-missing', detail: `the checkpoint is at version ${version}, but there is no row` } : undefined;
+  if (!expected) return { kind: 'row-foreign', detail: `there is a row, but no event up to version ${version} creates one` };
   if (rowVersion !== null && rowVersion > version)
-    return { kind: 'row', detail: `the row is of version ${rowVersion}, its checkpoint of version ${version}` };
+    return { kind: 'row', detail: `the row is at version ${rowVersion}, its checkpoint at version ${version}` };
   const wrong = Object.entries(expected).filter(([name, text]) => row[name] !== text);
   if (wrong.length === 0) return undefined;
   const words = wrong.map(([name, text]) => `${name} is "${row[name]}", must be "${text}"`);
   return { kind: 'row', detail: `at version ${version} ${words.join('; ')}`.slice(0, 2_000) };
 }
 
-/** Reservations of the account that no open order of it explains; orders by id, of the same moment. */
+/** Reservations that no open order of the account explains; orders by id, of the same moment. */
 export const reservationFaults = ({ reservations }: Account, orders: ReadonlyMap<string, Order>): string[] =>
   reservations.flatMap(({ orderId, amount: reserved }) => {
     const state = orders.get(orderId)?.state;

@@ -1,14 +1,14 @@
-/** What the checks read of the read models' tables, aggregate by aggregate. */
+/** What the checks read from the read models' tables, aggregate by aggregate. */
 import { Account, Order } from '@tradecore/trading';
 import { feedTypes } from '../views.ts';
 import type { Database } from '../witnesses.ts';
 import { accountRow, orderRow, positionRows, type Expected, type ModelRow } from './model-faults.ts';
 
-/** A read model with one row, or a few, for each aggregate of a type. */
+/** A read model with one or a few rows for each aggregate of a type. */
 export interface ComparedModel {
   readonly name: string;
   readonly type: typeof Order | typeof Account;
-  /** What it must show of the aggregate. */
+  /** What it must show for the aggregate. */
   readonly expected: (aggregate: never) => Expected | null;
   readonly sql: string;
 }
@@ -51,11 +51,11 @@ export const comparedModels: readonly ComparedModel[] = [
   },
 ];
 
-/** What a model holds of these aggregates; nothing of those that it has never seen. */
+/** What a model holds for these aggregates; those it has never seen are left out. */
 export const modelRows = async (database: Database, { sql }: ComparedModel, ids: readonly string[]): Promise<ModelRow[]> =>
   (await database.query(sql, [ids])) as unknown as ModelRow[];
 
-/** An event that an account's feed should show and does not, or shows and should not. */
+/** An event that an account's feed should show but does not, or shows but should not. */
 export interface FeedFault {
   readonly aggregateId: string;
   readonly detail: string;
@@ -63,7 +63,7 @@ export interface FeedFault {
 
 const faultsAtOnce = 100;
 
-/** Events of these aggregates, among their last `depth`, that the feed has seen and does not show. */
+/** Events among the last `depth` of these aggregates that the feed has seen but does not show. */
 export async function missingInFeed(database: Database, ids: readonly string[], depth: number): Promise<FeedFault[]> {
   const rows = await database.query(
     `select c.aggregate_id::text as id, e.event_type || ' ' || e.event_id as event
@@ -78,7 +78,10 @@ export async function missingInFeed(database: Database, ids: readonly string[], 
   return rows.map(({ id, event }) => ({ aggregateId: String(id), detail: `the feed has no entry for ${event}` }));
 }
 
-/** Feeds of these accounts with a number too many or too few, or with an entry of an event that the store does not hold. */
+/**
+ * Feeds of these accounts with a number missing or too many, or with an entry for an event that the store does not
+ * hold.
+ */
 export async function brokenFeeds(database: Database, accounts: readonly string[]): Promise<FeedFault[]> {
   const rows = await database.query(
     `select f.account_id::text as id, count(*)::text as entries, max(f.sequence)::text as last, min(f.event_id::text) filter (where e.event_id is null) as foreign
@@ -90,7 +93,7 @@ export async function brokenFeeds(database: Database, accounts: readonly string[
     aggregateId: String(id),
     detail:
       foreign === null
-        ? `the feed has ${entries} entries and its last number is ${last}`
+        ? `the feed has ${entries} entries, but its last number is ${last}`
         : `the feed shows event ${foreign}, which the store does not hold`,
   }));
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** What store and topics say of an event alike. `value`: `event_data::text`, or the record's bytes. */
+/** The fields of an event that store and topics share. `value`: `event_data::text`, or the record's bytes. */
 export interface ComparedEvent {
   readonly id: string;
   readonly aggregateId: string;
@@ -11,28 +11,28 @@ export interface ComparedEvent {
   readonly time: string;
 }
 
-/** Where a record lies in its topic. */
+/** A record's place in its topic. */
 export interface RecordPlace {
   readonly partition: number;
   readonly offset: bigint;
 }
 
-/** How many events, and the sum of their digests modulo 2^64: a sum, for in an XOR a copy would cancel itself. */
+/** The number of events, and the sum of their digests modulo 2^64: in an XOR a duplicate would cancel itself out. */
 export interface Tally {
   readonly count: number;
   readonly sum: bigint;
 }
 
-/** Ten seconds of a topic by the events' own time: what the store holds of it, and what the topic does. */
+/** Ten seconds of a topic by the events' own time: what the store holds, and what the topic holds. */
 export interface Bucket {
   readonly topic: string;
-  /** Milliseconds since 1970: its first. */
+  /** Its first millisecond since 1970. */
   readonly at: number;
   stored: Tally;
   seen: Tally;
   /** By partition: the first and the last offset of its records. */
   readonly ranges: Map<number, readonly [first: bigint, last: bigint]>;
-  /** Events that came after a later version of their aggregate; the first hundred. */
+  /** Events that came after a later version of their aggregate; at most a hundred. */
   readonly disordered: Set<string>;
   /** Milliseconds since 1970. */
   changedAt: number;
@@ -43,7 +43,7 @@ export const bucketMs = 10_000;
 const disorderedLimit = 100;
 const nothing: Tally = { count: 0, sum: 0n };
 
-/** The first 8 bytes of sha256 over all that is compared; the length of the type keeps it apart from the value. */
+/** The first 8 bytes of sha256 over everything compared; the length of the type separates it from the value. */
 export function digestOf({ id, aggregateId, aggregateVersion, type, value }: ComparedEvent): bigint {
   return createHash('sha256')
     .update(`${id} ${aggregateId} ${aggregateVersion} ${type.length} ${type} `)
@@ -52,14 +52,14 @@ export function digestOf({ id, aggregateId, aggregateVersion, type, value }: Com
     .readBigUInt64BE();
 }
 
-/** The bucket that a time belongs to. */
+/** The bucket of a time. */
 export const bucketAt = (time: string): number => Math.floor(Date.parse(time) / bucketMs) * bucketMs;
 
-/** Whether store and topic have the same events, as far as count and sum can say, and the topic has them in order. */
+/** Whether store and topic have the same events, as far as count and sum can tell, and in order on the topic. */
 export const bucketAgrees = ({ stored, seen, disordered }: Bucket): boolean =>
   stored.count === seen.count && stored.sum === seen.sum && disordered.size === 0;
 
-/** The buckets that are not compared yet. Each side adds what it reads, in any order and any portions. */
+/** The buckets not yet compared. Each side adds what it reads, in any order and any portions. */
 export class Buckets {
   readonly #open = new Map<string, Bucket>();
   readonly #changed = new Set<string>();
@@ -90,25 +90,25 @@ export class Buckets {
     if (isLate && bucket.disordered.size < disorderedLimit) bucket.disordered.add(event.id);
   }
 
-  /** Those that were last changed at this moment or before, the oldest first. */
+  /** Buckets last changed at this time or before, oldest first. */
   unchangedSince(moment: number): Bucket[] {
     return [...this.#open.values()].filter(({ changedAt }) => changedAt <= moment).sort((one, other) => one.at - other.at);
   }
 
-  /** The first time that some open bucket holds; undefined when none is open. */
+  /** The start of the first open bucket; undefined when none is open. */
   oldest(): number | undefined {
     let oldest: number | undefined;
     for (const { at } of this.#open.values()) if (oldest === undefined || at < oldest) oldest = at;
     return oldest;
   }
 
-  /** It is compared. What comes later for the same ten seconds opens it anew. */
+  /** Closes a compared bucket. Later events of the same ten seconds open it again. */
   close(bucket: Bucket): void {
     this.#open.delete(keyOf(bucket));
     this.#changed.add(keyOf(bucket));
   }
 
-  /** What was changed and closed since this was called last. */
+  /** What was changed and closed since the last call. */
   takeChanges(): { changed: Bucket[]; closed: Pick<Bucket, 'topic' | 'at'>[] } {
     const keys = [...this.#changed];
     this.#changed.clear();

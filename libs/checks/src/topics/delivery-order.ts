@@ -1,7 +1,7 @@
-/** Aggregates whose last version is remembered. */
+/** How many aggregates are remembered. */
 const remembered = 50_000;
 
-/** Whether each aggregate's versions rise within a partition. Remembers the aggregates that were read last. */
+/** Checks that each aggregate's versions rise within a partition. Remembers the most recently read aggregates. */
 export class DeliveryOrder {
   readonly #last = new Map<string, number>();
 

@@ -3,21 +3,21 @@ import { digestOf, type ComparedEvent, type RecordPlace } from './buckets.ts';
 /** What can be wrong with an event on its topic. */
 export const topicFaults = ['lost', 'twice', 'changed', 'foreign', 'out-of-order'] as const;
 
-/** One event that store and topic don't agree about. */
+/** One event on which store and topic disagree. */
 export interface TopicFault {
   readonly kind: (typeof topicFaults)[number];
-  /** The event's. */
+  /** The event's id. */
   readonly id: string;
   readonly detail: string;
 }
 
-/** An event, with its digest in place of its value. */
+/** An event with its digest in place of its value. */
 export type Digested = Pick<ComparedEvent, 'id' | 'aggregateId' | 'aggregateVersion' | 'type'> & { readonly digest: bigint };
 
 /** A record of a topic that holds an event. */
 export type DigestedRecord = Digested & RecordPlace;
 
-/** Leaves the value away. */
+/** Replaces the value by its digest. */
 export const digested = (event: ComparedEvent): Digested => ({
   id: event.id,
   aggregateId: event.aggregateId,
@@ -26,18 +26,18 @@ export const digested = (event: ComparedEvent): Digested => ({
   digest: digestOf(event),
 });
 
-/** What both sides hold of the same events, read by id. */
+/** What both sides hold for the same events, read by id. */
 export interface ReadById {
   /** What the topic must hold. */
   readonly stored: readonly Digested[];
   readonly seen: readonly DigestedRecord[];
-  /** What else the store holds of the ids that were seen: not yet to be expected on the topic, but not foreign there. */
+  /** Other stored events among the ids seen: not yet expected on the topic, but not foreign there. */
   readonly alsoStored?: readonly Digested[];
   /** Ids that came after a later version of their aggregate. */
   readonly disordered: ReadonlySet<string>;
 }
 
-/** Says for each event what is wrong with it; one word an event, the gravest. */
+/** The gravest fault of each event. */
 export function topicFaultsOf({ stored, seen, alsoStored = [], disordered }: ReadById): TopicFault[] {
   const known = new Map([...alsoStored, ...stored].map((event) => [event.id, event]));
   const records = Map.groupBy(seen, ({ id }) => id);
@@ -54,7 +54,8 @@ function faultOf(stored: Digested | undefined, copies: readonly DigestedRecord[]
   const places = copies.slice(0, 4).map(({ partition, offset }) => `${partition}@${offset}`);
   const at = `at ${places.join(', ')}`;
   if (!stored) return fault('foreign', first, `${at}; the store does not hold it`);
-  if (copies.some(({ digest }) => digest !== stored.digest)) return fault('changed', stored, `${at} is not what the store holds`);
+  if (copies.some(({ digest }) => digest !== stored.digest))
+    return fault('changed', stored, `${at} differs from what the store holds`);
   if (copies.length > 1) return fault('twice', stored, `${copies.length} records, ${at}`);
   return isLate ? fault('out-of-order', stored, `${at} comes after a later version of its aggregate`) : undefined;
 }
