@@ -1,5 +1,6 @@
--- The chain: hash = sha256(previous hash, fields); the first previous is sha256(type, id). Each field has its length in front (int4; -1 is null),
--- so that no two events have the same bytes. libs/event-sourcing/src/load/hash-chain.ts does the same; a vector file pins the two to each other.
+-- The chain: hash = sha256(previous hash, fields); the first previous is sha256(type, id). Each field has its length in
+-- front (int4; -1 is null), so that no two events have the same bytes. libs/event-sourcing/src/load/hash-chain.ts does
+-- the same; a vector file keeps the two in step.
 create function event_fields(
   event_id uuid, event_type text, aggregate_version integer, schema_version integer, "timestamp" timestamptz,
   correlation_id uuid, causation_id uuid, saga_id uuid, event_data text, metadata text
@@ -27,8 +28,8 @@ end $$;
 -- As a window function over the events of an aggregate, by version: the hash of each.
 create aggregate event_chain(previous bytea, fields bytea) (sfunc = event_chain_step, stype = bytea);
 
--- Whether the caller of the session may append events of this type to aggregates of that one; with a null event type: any at all.
--- Not in SQL: such a function is planned anew in each statement that calls it.
+-- Whether the session's login may append events of this type to aggregates of that type; with a null event type: any
+-- events. Not in SQL: an SQL function is planned anew in each statement that calls it.
 create function may_write(aggregate_type text, event_type text) returns boolean language plpgsql stable as $$
 #variable_conflict use_column
 begin
@@ -38,37 +39,40 @@ begin
       and pg_has_role(session_user, w.writer, 'member'));
 end $$;
 
--- Appends many saves in one call and gives a verdict for each; a save is stored whole or not at all and never fails its neighbours.
+-- Appends many saves in one call and returns a verdict for each; a save is stored whole or not at all and never affects
+-- the others.
 --
 -- A save has parts, one for each aggregate; a part has events, or asserts the version of its aggregate and has none.
---   part_saves, part_aggregates, part_types, part_versions: one element a part: number of its save (1, 2, ...), expected version
---   event_parts, event_ids, event_types: one element an event: number of its part (1, 2, ...), its id and type; parts and versions in order
---   events: JSON array, one object an event, the same order: v schema version, d data, m metadata, c correlation, u causation, s saga,
---     k key on the topic
---   wait_ms: null never waits for a head or a new id; else how long for each; what can't be had in that time raises lock_not_available. The saves
---     of a call that waits are a caller's transaction, and one save for who has to take them again from the topics (event_outbox.save); of
---     several such calls too, where the setting tradecore.save says so.
+--   part_saves, part_aggregates, part_types, part_versions: one element per part: number of its save (1, 2, ...),
+--     expected version
+--   event_parts, event_ids, event_types: one element per event: number of its part (1, 2, ...), its id and type; parts
+--     and versions in order
+--   events: JSON array, one object per event, in the same order: v schema version, d data, m metadata, c correlation, u
+--     causation, s saga, k key on the topic
+--   wait_ms: null: never waits for a head or a new id; else how long for each, then lock_not_available is raised. The
+--     saves of a waiting call are a caller's transaction, and count as one save when taken back from the topics
+--     (event_outbox.save); so do those of several such calls that share the setting tradecore.save.
 -- Raises TC003 while the store is closed.
--- Verdicts, and what `detail` says of them:
+-- Verdicts, with their `detail`:
 --   stored (stored_at)
---   present: ids of events that are in the store already; [number of the event, the aggregate that has it], ...
+--   present: event ids already in the store; [number of the event, the aggregate that has it], ...
 --   invalid: the reason
---   busy: send again; numbers of the parts whose head another transaction holds, null where something else is held
---   conflict: [number of the part, version found], ... for every part with another version than expected
+--   busy: send again; numbers of the parts whose head another transaction holds, null if something else is held
+--   conflict: [number of the part, version found], ... for every part not at the expected version
 --
 -- Locks, in this order:
---   1. A save that changes an aggregate of an asserted type waits for the saves that assert it and keeps new ones out, before it holds
---      anything else. These locks are a key space of their own.
---   2. A new aggregate has no row to lock, so its id is locked instead. By lock key.
---   3. Heads, by id.
---   4. Saves that assert an aggregate share its lock of 1 and never meet each other. They don't wait for it: a change is under way. They
---      take it last, so that a change waits for the rest of their transaction only.
--- Advisory locks of a transaction outlive its commit's becoming visible.
+--   1. A save that changes an aggregate of an asserted type waits for the saves that assert it and keeps new ones out
+--      before it holds anything else. These locks have their own key space.
+--   2. A new aggregate has no row to lock, so its id is locked instead; in order of lock key.
+--   3. Heads, in order of id.
+--   4. Saves that assert an aggregate share its lock of 1 and never block each other. They don't wait for it: if it is
+--      held, a change is in progress. They take it last, so that a change waits only for the rest of their transaction.
+-- A transaction's advisory locks are released after its commit becomes visible.
 --
--- Each step is a statement of its own and so sees what the locks of the step before have waited for: READ COMMITTED only.
--- The generic plan is forced: without it each call plans for 5 ms (measured, 50 saves a call: 8,000-10,000 saves/s instead of 23,000).
--- It is made once a session, perhaps over empty tables, and must hold for full ones: only index scans and nested loops are in
--- (measured, plans made over empty tables: 22 ms a call of 50).
+-- Each step is its own statement and so sees what the locks of the previous step waited for: READ COMMITTED only. The
+-- generic plan is forced: without it each call spends 5 ms on planning (measured, 50 saves per call: 8,000-10,000
+-- saves/s instead of 23,000). It is made once per session, perhaps over empty tables, and must suit full ones: only
+-- index scans and nested loops are allowed (measured, plans made over empty tables: 22 ms per call of 50).
 create function append_events(
   part_saves integer[], part_aggregates uuid[], part_types text[], part_versions integer[],
   event_parts integer[], event_ids uuid[], event_types text[], events jsonb, wait_ms integer default null
@@ -85,8 +89,8 @@ as $$
 #variable_conflict use_column
 declare
   assertions constant integer := 7264002; -- the key space of asserted aggregates
-  part_counts integer[]; -- events of each part; 0: it asserts
-  part_ends integer[]; -- number of the last event of each part, or of the last one before it
+  part_counts integer[]; -- number of events in each part; 0: it asserts
+  part_ends integer[]; -- number of the last event in or before each part
   written uuid[];
   new_ids uuid[];
   old_ids uuid[];
@@ -151,7 +155,7 @@ begin
       where pg_try_advisory_xact_lock_shared(assertions, uuid_hash(a.id)));
   end if;
 
-  -- Events that the caller does not write: the types first, for there are few.
+  -- Events that the caller may not write: types first, since there are few.
   if exists (
     select from (select distinct part_types[e.part] as aggregate_type, e.type from unnest(event_parts, event_types) e (part, type) offset 0) e
     where not may_write(e.aggregate_type, e.type)
@@ -160,7 +164,7 @@ begin
       from unnest(event_parts, event_types) e (part, type) where not may_write(part_types[e.part], e.type);
   end if;
 
-  -- Ids that are there already.
+  -- Ids already in the store.
   if exists (select from event_store e where e.event_id = any (event_ids)) then
     select array_agg(i.part order by i.n), array_agg(i.n order by i.n), array_agg(e.aggregate_id order by i.n)
       into present_parts, present_events, present_holders
@@ -168,7 +172,8 @@ begin
       join event_store e on e.event_id = i.id;
   end if;
 
-  -- Verdicts. The time of a save is one for all its events and later than that of its aggregates' last events, whatever the clock does.
+  -- Verdicts. A save has one time for all its events, later than its aggregates' last events even if the clock goes
+  -- back.
   clock := clock_timestamp();
   select array_agg(v.verdict order by v.save), array_agg(v.at order by v.save),
          array_agg(case v.verdict when 'invalid' then to_jsonb(v.reason) when 'busy' then v.heads when 'conflict' then v.conflicts end order by v.save)
@@ -208,7 +213,8 @@ begin
       group by p.save
     ) v;
 
-  -- Store: positions are drawn only now that the heads are locked, and in the order of versions, so that seq rises within an aggregate.
+  -- Store: positions are drawn only after the heads are locked, and in version order, so that seq rises within an
+  -- aggregate.
   if 'stored' = any (verdicts) then
     with given as materialized (
       select e.part, e.n as ordinal, part_aggregates[e.part] as aggregate_id, part_types[e.part] as aggregate_type,

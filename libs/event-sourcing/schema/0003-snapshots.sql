@@ -1,6 +1,6 @@
--- The state of an aggregate after one of its events, so that a load replays only what came later. A snapshot is a cache: nothing is lost when the
--- table is emptied, and what does not verify is not believed. One row for each shape of the state, so that two builds of a rolling deployment
--- don't take turns in writing over each other's.
+-- The state of an aggregate after one of its events, so that a load replays only what came later. A snapshot is a
+-- cache: emptying the table loses nothing, and an invalid snapshot is ignored. One row for each shape of the state, so
+-- that two builds of a rolling deployment don't overwrite each other's.
 create table snapshots (
   aggregate_id uuid,
   shape integer check (shape >= 1),
@@ -10,13 +10,14 @@ create table snapshots (
   primary key (aggregate_id, shape)
 );
 
--- Binds a state to the history that led to it: another state, another shape, or a history that was replaced gives another hash.
+-- Binds a state to the history that led to it: a different state, shape or history gives a different hash.
 create function snapshot_hash(event_hash bytea, shape integer, state jsonb) returns bytea language sql stable parallel safe as $$
   select sha256(event_hash || int4send(shape) || convert_to(state::text, 'UTF8'))
 $$;
 
--- Keeps snapshots of committed states; one array element or object of `states` each. Only of events that stand in the store, and only from a
--- writer of the aggregate's type: whichever of them writes it, it serves all. One that verifies is replaced by a later version only. An older shape stays for the build before; earlier ones go.
+-- Keeps snapshots of committed states; one array element or object of `states` each. Only for events in the store, and
+-- only from a writer of the aggregate's type; a snapshot serves all services. A valid one is replaced only by a later
+-- version. The previous shape stays for the previous build; earlier ones are deleted.
 create function save_snapshots(aggregates uuid[], shapes integer[], versions integer[], states jsonb) returns void
   language plpgsql security definer
   set search_path = pg_catalog, public, pg_temp

@@ -1,16 +1,16 @@
--- Loads many aggregates of different types in one call, as they are in the snapshot of the calling statement.
+-- Loads many aggregates of different types in one call, in the snapshot of the calling statement.
 --
---   aggregates, types: whom
---   known_versions, known_ids: what the caller has of each: its version (0: nothing) and the id of that version's event. Only later events are
---     returned, if the store has this event as this version.
---   shapes: where the caller has nothing that leads on, its snapshot of this shape; null: none is wanted
---   lookups: ids of events that the caller wants beside, if they are there
---   page: events of one aggregate at most; the caller reads on where the head says more
+--   aggregates, types: what to load
+--   known_versions, known_ids: what the caller already has of each: its version (0: nothing) and the id of that
+--     version's event. Only later events are returned, if the store has this event at this version.
+--   shapes: if the caller's state can't be continued, look for a snapshot of this shape; null: none wanted
+--   lookups: ids of further events to return, if they exist
+--   page: maximum events per aggregate; the caller reads on if the head is further
 -- Returns, by the number of the aggregate (1, 2, ...):
---   head: version of the aggregate (0: it has no event), and after which version its events follow
---   snapshot, where one was looked for and is there: state in `data` (null: it does not verify), the id of the event that led to it
---   event: what came later, in order
--- Number 0: a head with the time now (`at`), and the events that were looked up.
+--   head: version of the aggregate (0: it has no event), and the version after which its events start
+--   snapshot, if one was wanted and exists: state in `data` (null: invalid), the id of the event that led to it
+--   event: the later events, in order
+-- Number 0: a head with the current time (`at`), and the events looked up.
 create function load_many(
   aggregates uuid[], types text[], known_versions integer[], known_ids uuid[], shapes integer[], lookups uuid[], page integer
 ) returns table (
@@ -82,14 +82,15 @@ begin
       from event_store e where e.event_id = any (lookups);
 end $$;
 
--- The same for decisions in the caller's transaction: locks the aggregates, then reads. One call, for each round trip of a batch is time in which
--- its locks are held. The caller writes some events of each of the types. Aggregates of asserted types are read and not locked: whoever
--- decides on them asserts them in the save, and many do so at once.
+-- The same for decisions in the caller's transaction: locks the aggregates, then reads. One call, because locks are
+-- held during each round trip of a batch. The caller must be a writer of each of the types. Aggregates of asserted
+-- types are read but not locked: decisions on them assert them in the save, many at once.
 --   wait_ms: how long to wait for each lock before lock_not_available
 -- Raises TC003 while the store is closed.
 --
--- Locks in the order of append_events: ids without a head by lock key, then heads by id. READ COMMITTED: each statement sees what the one before
--- has waited for; a join of lock and rows in one statement would see the rows of before the wait.
+-- Locks in the order of append_events: ids without a head by lock key, then heads by id. READ COMMITTED: each statement
+-- sees what the previous one waited for; a join of lock and rows in one statement would see the rows from before the
+-- wait.
 create function load_locked(
   aggregates uuid[], types text[], known_versions integer[], known_ids uuid[], shapes integer[], lookups uuid[], page integer, wait_ms integer
 ) returns table (

@@ -1,44 +1,47 @@
--- What the outbox relay remembers. Its promise rests on two numbers: the batch written down here, and the offset that the
+-- The outbox relay's state. Its guarantee rests on two numbers: the batch recorded here, and the offset that the
 -- broker committed together with that batch's records.
 
--- One row: who may relay, and since when. The lease keeps two relays from taking turns; the producer's epoch is what protects.
+-- One row: which relay holds the lease, and since when. The lease prevents flapping; the producer's epoch is the
+-- protection.
 create table outbox_relay (
   shard smallint primary key check (shard = 0),
   owner text,                                        -- null: released
-  fence bigint not null default 0,                   -- raised at each taking
+  fence bigint not null default 0,                   -- raised each time the lease is taken
   heartbeat_at timestamptz not null default clock_timestamp(),
-  session_pid integer,                               -- the owner's session: when it is gone, so is the owner
+  session_pid integer,                               -- the owner's session: the owner is gone when it is gone
   session_start timestamptz,
   halted_at timestamptz,
   halted_reason jsonb,
-  floor bigint not null default 0,                   -- no row at or below it is there, nor ever will be; the relay looks above it
-  horizon bigint not null default 0,                 -- the floor to be, once these transactions have ended
+  floor bigint not null default 0,                   -- no row at or below it exists or ever will; looks start above it
+  horizon bigint not null default 0,                 -- the next floor, once these transactions have ended
   horizon_holders text[] not null default '{}'
 );
 insert into outbox_relay (shard) values (0);
 
--- The batch that is being sent or was sent last: one row after the first start. A new row for each batch, never an update in place:
--- under a long transaction elsewhere the dead versions of one row become a chain that each access walks.
+-- The batch being sent or last sent: one row after the first start. A new row for each batch, never an update in place:
+-- under a long transaction elsewhere, the dead versions of one row form a chain that each access walks.
 create table outbox_batch (
   batch bigint primary key check (batch > 0),
   seqs bigint[] not null,
   event_ids uuid[] not null,
-  settled boolean not null default false             -- acknowledged, and its rows are deleted
+  settled boolean not null default false             -- acknowledged, rows deleted
 );
 
--- The transactions that have drawn a position and have not ended. Databases made from one template have equal oids, hence the database's own.
+-- Open transactions that have drawn a position. Databases made from one template share oids, hence the filter on the
+-- database.
 create function position_holders() returns setof text language sql set search_path = pg_catalog, public, pg_temp as $$
   select l.virtualtransaction from pg_locks l
    where l.database = (select d.oid from pg_database d where d.datname = current_database())
      and l.relation = 'event_position'::regclass and l.mode = 'RowExclusiveLock'
 $$;
 
--- Moves the heartbeat, and with it the floor. Under a long transaction elsewhere (a dump) deleted rows stay in the index, and each look for the
--- first row walks over all of them: 100,000 cost 10-25 ms. A scan that begins above the last position sent would lose what commits late with a
--- lower one. But a position is drawn under a lock on the sequence that its transaction holds to its end: when nobody who held it, at a moment
--- after position H was drawn, holds it any more, then each position up to H is there, or deleted, or never will be.
--- (nextval locks in ROW EXCLUSIVE mode; it is given up after the commit has become visible.) Needs a sequence without cache, and nobody else who writes positions of the past.
--- A prepared transaction holds its locks under another name, -1/xid: while there is one the floor stays.
+-- Moves the heartbeat, and with it the floor. Under a long transaction elsewhere (a dump) deleted rows stay in the
+-- index, and each search for the first row walks over all of them: 100,000 cost 10-25 ms. A scan from the last position
+-- sent would miss rows that commit late with a lower one. But a position is drawn under a lock on the sequence that its
+-- transaction holds to its end: once every transaction that held the lock at some moment after position H was drawn has
+-- released it, each position up to H is visible, deleted, or will never exist. (nextval locks in ROW EXCLUSIVE mode,
+-- released after the commit becomes visible.) Needs a sequence without cache and no other writer of past positions. A
+-- prepared transaction holds its locks as -1/xid: while there is one, the floor stays.
 create function relay_heartbeat() returns void language plpgsql
   set search_path = pg_catalog, public, pg_temp
 as $$
@@ -61,12 +64,12 @@ begin
     horizon = last_drawn, horizon_holders = holders where shard = 0;
 end $$;
 
--- Statement (1) of the relay's loop: under the lease, deletes the rows of the batch that the broker has acknowledged, takes the next
--- visible rows in order of seq, and writes them down as the next batch. Returns them with their payload; none: there is nothing to send,
--- the acknowledged batch stays the last. p_peek: when there are no rows but those of that batch, touch nothing: it is settled with the next one,
--- for a write of its own would cost as much as the batch.
--- READ COMMITTED, each step with a snapshot of its own: a batch is what one snapshot sees, so that no later version of an aggregate
--- comes before an earlier one. Raises TC001 when the lease is not the caller's.
+-- Statement (1) of the relay's loop: under the lease, deletes the rows of the batch that the broker has acknowledged,
+-- takes the next visible rows in order of seq, and records them as the next batch. Returns them with their payload;
+-- none: nothing to send, the acknowledged batch stays the last. p_peek: if only rows of that batch are left, write
+-- nothing: it is settled with the next one, since a separate write would cost as much as the batch.
+-- READ COMMITTED, each step with its own snapshot: a batch is what one snapshot sees, so that no later version of an
+-- aggregate comes before an earlier one. Raises TC001 when the lease is not the caller's.
 create function relay_next_batch(
   p_owner text, p_fence bigint, p_acknowledged bigint, p_peek boolean, p_rows integer, p_bytes integer
 ) returns table (
@@ -74,9 +77,9 @@ create function relay_next_batch(
   schema_version integer, event_data text, event_time text, correlation_id uuid, causation_id uuid, saga_id uuid, metadata jsonb, save text
 ) language plpgsql
   set search_path = pg_catalog, public, pg_temp
-  -- The table is empty one moment and long the next: plans must not depend on what it was when they were made.
+  -- The table is empty one moment and long the next: plans must not depend on its size when they were made.
   set plan_cache_mode = force_generic_plan
-  set jit = off -- the costs that enable_* adds would have each plan compiled: 12-20 ms a call
+  set jit = off -- enable_* inflates costs, so each plan would be compiled: 12-20 ms per call
   set enable_seqscan = off
   set enable_bitmapscan = off
   set enable_hashjoin = off
@@ -115,7 +118,7 @@ begin
     where o.seq > lease.floor
     order by o.seq limit p_rows
   loop
-    -- 700: the headers of a record, generously.
+    -- 700: upper estimate of a record's headers.
     bytes := bytes + octet_length(taken.data) + coalesce(pg_column_size(taken.metadata), 0) + 700;
     exit when bytes > p_bytes and seqs <> '{}';
     seqs := seqs || taken.seq;
@@ -136,12 +139,13 @@ begin
   end if;
 end $$;
 
--- Nothing is decided and nothing is stored until relay_reopen. What a first reason says stays.
+-- Nothing is decided or stored until relay_reopen. The first reason is kept.
 create function close_store(why text) returns void language sql set search_path = pg_catalog, public, pg_temp as $$
   update store_identity set closed_at = coalesce(closed_at, clock_timestamp()), closed_reason = coalesce(closed_reason, why)
 $$;
 
--- Stops every relay of this store until an operator decides; p_closes: and the store. False when the lease is not the caller's.
+-- Stops every relay of this store until an operator decides; p_closes: also closes the store. False when the lease is
+-- not the caller's.
 create function relay_halt(p_owner text, p_fence bigint, p_reason jsonb, p_closes boolean) returns boolean
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -152,15 +156,16 @@ begin
   return true;
 end $$;
 
--- The server's own name and the number of its present history. pg_control_checkpoint would tell the timeline before a promotion until the
--- next checkpoint.
+-- The server's identifier and current timeline. After a promotion, pg_control_checkpoint shows the old timeline until
+-- the next checkpoint.
 create function server_here() returns table (system_identifier text, timeline integer)
   language sql stable set search_path = pg_catalog, public, pg_temp as $$
   select c.system_identifier::text, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer from pg_control_system() c
 $$;
 
--- Writes down where the store is. Offsets that agree prove only that nothing published is missing: what was acknowledged and not yet published is
--- lost without a trace when a lagging standby takes over. So a start elsewhere than last time is told until an operator has looked: from where.
+-- Records where the store is. Matching offsets prove only that nothing published is missing: when a lagging standby
+-- takes over, events acknowledged but not yet published are lost without a trace. So a start elsewhere than last time
+-- is reported, with its origin, until an operator acknowledges it.
 create function relay_note_server() returns text
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin

@@ -1,10 +1,10 @@
--- An operator's word after a halt or a restore. Within one transaction: the topics are told to the store record by record, the store takes back what
--- it has lost of them, the outbox is made to hold what they lack, and the store opens. All of it or nothing.
+-- The operator's decision after a halt or a restore. In one transaction: the store reads the topics record by record,
+-- takes back the events it has lost, the outbox gets the events they lack, and the store opens. All or nothing.
 create schema if not exists operate;
 grant usage on schema operate to :role(operator);
 
--- What lies on the topics and is no fact any more: given up by an operator, or not whole. Readers pass over it without a dead letter. By the data too:
--- ids follow from commands, and a command that is given again has the same one.
+-- Records on the topics that are no longer facts: given up by an operator, or incomplete. Readers skip them without a
+-- dead letter. Keyed by data too: ids follow from commands, and a repeated command has the same id.
 create table forgotten_events (
   event_id uuid not null,
   digest bytea not null,             -- sha256 of the record's value
@@ -22,8 +22,9 @@ create table forgotten_events (
 create index forgotten_events_time on forgotten_events (forgotten_at);
 grant select on forgotten_events to :role(reader);
 
--- Of these events those that are given up, for readers that do not find them in the store. Raises TC003 where they may yet be taken back: the store is
--- closed, or stands on a server or timeline that no relay has compared with the topics. A restore is so, until then, also where nothing closed it.
+-- Which of these events are given up, for readers that do not find them in the store. Raises TC003 while they may still
+-- be taken back: the store is closed, or is on a server or timeline that no relay has compared with the topics. This
+-- covers a restore that nothing closed.
 create function forgotten_among(ids uuid[]) returns table (id uuid, digest text)
   language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -36,7 +37,7 @@ end $$;
 revoke execute on function forgotten_among from public;
 grant execute on function forgotten_among to :role(reader);
 
--- What was decided, by whom, and what came of it.
+-- What was decided, by whom, and the result.
 create table resumptions (
   at timestamptz primary key default now(),
   by name not null,
@@ -48,8 +49,8 @@ create table resumptions (
 );
 grant select on resumptions, event_outbox to :role(operator);
 
--- What the topics say, for one transaction. Of what the store holds just so the id alone; `state`: stored, other (the store has the id with other content),
--- tail (it has not got the id).
+-- What the topics hold, for one transaction. Only the id for events that the store holds unchanged; `state`: stored,
+-- other (same id, different content), tail (the id is not in the store).
 create unlogged table topic_records (
   n bigint generated always as identity primary key,
   state text not null,
@@ -74,8 +75,8 @@ create index topic_records_id on topic_records (event_id);
 create index topic_records_version on topic_records (aggregate_id, version);
 create index topic_records_save on topic_records (save);
 
--- Before that, committed: the relay of a closed store stops as well, or it might publish while the topics are read. Raises TC004 when there is
--- nothing to decide.
+-- Committed before that: also stops the relay of a closed store, which might publish while the topics are read. Raises
+-- TC004 when there is nothing to decide.
 create function operate.hold_relay() returns void
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -87,7 +88,7 @@ begin
   end if;
 end $$;
 
--- One operator at a time: whoever comes second finds nothing to decide. A closed store has no writers left when this returns.
+-- One operator at a time: a second one finds nothing to decide. A closed store has no writers left when this returns.
 create function operate.begin_resume() returns table (store_id uuid, halted_reason jsonb)
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column
@@ -100,8 +101,8 @@ begin
   truncate topic_records;
 end $$;
 
--- Some records, as objects: id, aggregate, type, version, event, schema, data (the text as it lies there), time, correlation, causation, saga,
--- metadata, save, events (of that save).
+-- Some records, as objects: id, aggregate, type, version, event, schema, data (the text as it is there), time,
+-- correlation, causation, saga, metadata, save, events (of that save).
 create function operate.tell_topics(records jsonb) returns void
   language sql security definer set search_path = pg_catalog, public, pg_temp as $$
   with told as (
@@ -121,8 +122,9 @@ create function operate.tell_topics(records jsonb) returns void
     from told t where not exists (select from forgotten_events f where f.event_id = t.id and f.digest = t.digest)
 $$;
 
--- Says of the tail what can't be taken, and why. A save is taken whole: all its events are there, and each follows the store's head, or another that is
--- taken. What can't be taken takes along what follows it and what was stored with that, until nothing changes any more.
+-- Marks what can't be taken back from the tail, and why. A save is taken whole: all its events are there, and each
+-- follows the store's head or another taken event. A refused event also refuses what follows it and the rest of their
+-- saves, until nothing changes.
 create function judge_tail(forget_tail boolean) returns void language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -158,8 +160,8 @@ begin
   end loop;
 end $$;
 
--- Stores again what the topics hold beyond the store's heads: the same ids, versions, times, data and metadata, hence the same hashes. Their positions are
--- new; nothing of it is published again.
+-- Stores again what the topics hold beyond the store's heads: the same ids, versions, times, data and metadata, hence
+-- the same hashes. Positions are new; nothing is published again.
 create function take_tail() returns bigint language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -189,7 +191,8 @@ begin
   return taken;
 end $$;
 
--- What is neither on a topic nor waiting, of what was stored since then and of what the topics hold otherwise: the store's is the fact.
+-- Events stored since then, or held differently by the topics, that are neither on a topic nor waiting: the store's
+-- version is the fact.
 create function missing_events(since timestamptz) returns setof event_store
   language sql stable set search_path = pg_catalog, public, pg_temp as $$
   select e.* from event_store e
@@ -198,7 +201,7 @@ create function missing_events(since timestamptz) returns setof event_store
      and not exists (select from event_outbox o where o.event_id = e.event_id)
 $$;
 
--- Of these the types whose key on the topic is made from the data: for the keys of resume_relay.
+-- Those of these types whose topic key is derived from the data: for the keys of resume_relay.
 create function operate.keyed_missing(since timestamptz, types text[])
   returns table (event_id uuid, aggregate_id uuid, aggregate_type text, event_type text, schema_version integer, event_data jsonb)
   language sql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -206,7 +209,7 @@ create function operate.keyed_missing(since timestamptz, types text[])
     from missing_events(since) e where e.aggregate_type = any (types)
 $$;
 
--- An operation is an event of the fleet's, where the fleet's functions for operators are installed beside the store.
+-- Records an operation as an event, if the fleet's operator functions are installed beside the store.
 create function record_operation(command text, arguments jsonb, why text, outcome text) returns void
   language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -215,7 +218,8 @@ begin
   end if;
 end $$;
 
--- Decides and opens: `keys` by event id, where it is not the aggregate's; `position` is the broker's (null: it has none). What came of it, in numbers.
+-- Decides and opens: `keys` by event id, where the key is not the aggregate id; `position` is the broker's (null:
+-- none). Returns the result in numbers.
 create function operate.resume_relay(since timestamptz, "position" bigint, forget_tail boolean, keys jsonb, why text) returns jsonb
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column
@@ -259,14 +263,15 @@ begin
   return outcome;
 end $$;
 
--- From here on the last batch is the one that the broker knows of, and it is settled; the store is where it is, and takes events.
+-- From here on the last batch is the one the broker knows, settled; the store's current place is recorded, and it
+-- accepts events.
 create function reopen_store(batch bigint, gave_up boolean) returns void language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
   delete from outbox_batch;
   if reopen_store.batch > 0 then
     insert into outbox_batch (batch, seqs, event_ids, settled) values (reopen_store.batch, '{}', '{}', true);
   end if;
-  -- The floor too: what was put into the outbox has positions of the past.
+  -- Reset the floor too: rows added to the outbox have past positions.
   update outbox_relay set halted_at = null, halted_reason = null, owner = null, fence = fence + 1, floor = 0, horizon = 0, horizon_holders = '{}';
   update store_identity s set closed_at = null, closed_reason = null, moved_at = null, moved_from = null,
          opening = case when s.closed_at is null then s.opening else gen_random_uuid() end,
@@ -274,11 +279,11 @@ begin
     from server_here() h;
 end $$;
 
--- Closes the store before anything decides on it: part of every restore.
+-- Closes the store before anything can decide on it: part of every restore.
 create function operate.close_store(why text) returns void
   language sql security definer set search_path = pg_catalog, public, pg_temp as $$ select public.close_store(why) $$;
 
--- An operator has looked at a start on another server or timeline.
+-- An operator acknowledges a start on a different server or timeline.
 create function operate.acknowledge_move(why text) returns text
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare

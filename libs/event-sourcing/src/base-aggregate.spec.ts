@@ -9,23 +9,23 @@ describe('an aggregate', () => {
       .when((tally) => tally.raise(2).raise(3))
       .then(new TallyRaised({ by: 2 }), new TallyRaised({ by: 3 })));
 
-  it('refuses with a typed error, and then nothing is applied', () =>
+  it('refuses with a typed error and applies nothing', () =>
     given(Tally)
       .when((tally) => void tally.raise(1))
       .thenThrows(TallyNotOpen));
 
-  it('forgets what is committed and keeps its version', () => {
+  it('forgets committed events and keeps its version', () => {
     const tally = new Tally('id').open('me').raise(1);
     expect([tally.version, tally.uncommittedEvents.length]).toEqual([2, 2]);
     tally.markCommitted();
     expect([tally.version, tally.uncommittedEvents.length]).toEqual([2, 0]);
   });
 
-  it('has its history before its decisions', () => {
+  it('replays history only before it decides', () => {
     expect(() => new Tally('id').open('me').replay([opened])).toThrow('history comes first');
   });
 
-  it('goes on with what was decided elsewhere as with what is stored', () => {
+  it('continues from events decided elsewhere as from stored ones', () => {
     const tally = new Tally('id').replay([opened]).record([new TallyRaised({ by: 2 }), new TallyRaised({ by: 3 })]);
     expect(tally).toMatchObject({ version: 3, total: 5, uncommittedEvents: [] });
     expect(() => tally.raise(1).record([new TallyRaised({ by: 1 })])).toThrow('uncommitted events');
@@ -47,7 +47,7 @@ describe('an aggregate', () => {
     expect(new Forgetful('id').version).toBe(0);
   });
 
-  it('does not compile with a handler of another event', () => {
+  it('does not compile with a handler for another event', () => {
     class Mistaken extends BaseAggregate<TallyOpened> {
       open(): void {
         // @ts-expect-error the parameter of onTallyOpened is another event
@@ -60,14 +60,14 @@ describe('an aggregate', () => {
     expect(() => new Mistaken('id').open()).not.toThrow();
   });
 
-  it('refuses in words, a code and a kind', () => {
+  it('refuses with a message, a code and a kind', () => {
     const refusal: DomainError = new TallyNotOpen('no', { tally: 'id' });
     expect(refusal).toMatchObject({ name: 'TallyNotOpen', code: 'tally-not-open', kind: 'refused', details: { tally: 'id' } });
   });
 });
 
 describe('given, when, then', () => {
-  it('fails when other events were applied, and when a refusal did not come', () => {
+  it('fails when other events were applied, and when an expected refusal is missing', () => {
     const raised = given(Tally, opened).when((tally) => tally.raise(1));
     expect(() => raised.then(new TallyRaised({ by: 2 }))).toThrow();
     expect(() => raised.then()).toThrow();

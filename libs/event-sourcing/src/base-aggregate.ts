@@ -16,10 +16,13 @@ export interface AnyAggregate {
   markCommitted(): void;
 }
 
-/** The class of an aggregate: `type` is the stored name, a key of the catalogue, and never comes from `constructor.name`. */
+/**
+ * The class of an aggregate: `type` is the stored name, a key of the catalogue, and never comes from
+ * `constructor.name`.
+ */
 export interface AggregateClass<A extends AnyAggregate> {
   readonly type: string;
-  /** Present where aggregates of this class are loaded from snapshots; the class has `toSnapshot` and `restore` then. */
+  /** Present if aggregates of this class are loaded from snapshots; the class then has `toSnapshot` and `restore`. */
   readonly snapshots?: SnapshotPolicy;
   new (id: string): A;
 }
@@ -39,7 +42,7 @@ export abstract class BaseAggregate<E extends Event> {
     return this.#version;
   }
 
-  /** What was applied since the aggregate was loaded or saved. */
+  /** Events applied since the aggregate was loaded or saved. */
   get uncommittedEvents(): readonly E[] {
     return this.#uncommitted;
   }
@@ -50,7 +53,7 @@ export abstract class BaseAggregate<E extends Event> {
     this.#uncommitted.push(event);
   }
 
-  /** Brings the aggregate up from history. A method, for the fields of a subclass are set only after this constructor. */
+  /** Replays history. A method, because a subclass's fields are set only after this constructor. */
   replay(history: Iterable<E>): this {
     if (this.#uncommitted.length > 0)
       throw new Error(`${this.constructor.name} ${this.id} has uncommitted events: history comes first`);
@@ -59,14 +62,14 @@ export abstract class BaseAggregate<E extends Event> {
   }
 
   /**
-   * Goes on with events that were decided outside of the aggregate and count as committed: they are stored, or will be in the transaction
-   * under way. Whoever decides over several aggregates records on them only when the whole decision stands.
+   * Applies events that were decided outside the aggregate and count as committed: they are stored, or will be in the
+   * transaction in progress. A decision over several aggregates records on them only when it is final.
    */
   record(events: Iterable<E>): this {
     return this.replay(events);
   }
 
-  /** A snapshot set the state as it is after this version: history goes on from there. Called by the store. */
+  /** A snapshot set the state after this version: history continues from there. Called by the store. */
   startAt(version: number): void {
     if (this.#version > 0) throw new Error(`${this.constructor.name} ${this.id} has events: a snapshot comes first`);
     this.#version = version;
@@ -85,7 +88,9 @@ export abstract class BaseAggregate<E extends Event> {
   }
 }
 
-/** Names of handlers by event type: a name that is joined anew each time has to be looked up among all names, at each event of a replay. */
+/**
+ * Handler names by event type: a name concatenated anew must be looked up among all names at each event of a replay.
+ */
 const handlers = new Map<string, string>();
 
 function handlerOf(type: string): string {

@@ -30,7 +30,7 @@ describe('append_events', () => {
     await database.drop();
   });
 
-  /** A save of one event or more for each aggregate id, decided on the given version. */
+  /** A save of one or more events for each aggregate id, decided on the given version. */
   const save = (ids: string | string[], expected = 0, raises = 0): Save =>
     saveOf(
       tallyCatalogue,
@@ -49,7 +49,7 @@ describe('append_events', () => {
     (
       await owner.query<{ v: number }>('select aggregate_version as v from event_store where aggregate_id = $1 order by 1', [id])
     ).rows.map(({ v }) => v);
-  /** What a store does that relies on the unique key alone. */
+  /** What a store that relies only on the unique key does. */
   const insertDoingNothing = (id: string, from: number, to: number) =>
     owner.query(
       `insert into event_store (event_id, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp", metadata,
@@ -59,7 +59,7 @@ describe('append_events', () => {
       [id, from, to],
     );
 
-  it('stores a save whole or not at all, where "on conflict do nothing" tears it', async () => {
+  it('stores a save whole or not at all, where "on conflict do nothing" splits it', async () => {
     const torn = freshId();
     await insertDoingNothing(torn, 1, 1);
     await insertDoingNothing(torn, 1, 3);
@@ -71,7 +71,7 @@ describe('append_events', () => {
     expect([await versions(id), await versions(other)]).toEqual([[1], []]);
   });
 
-  it('takes one of two saves of an aggregate in a call and says so of the other, where a joined update swallows it', async () => {
+  it('accepts one of two saves of an aggregate in a call and reports the other, where a joined update swallows it', async () => {
     const id = freshId();
     await append(writer, [save(id)]);
     const swallowed = await owner.query(
@@ -79,7 +79,7 @@ describe('append_events', () => {
         where h.aggregate_id = s.id and h.version = s.expected`,
       [[id, id]],
     );
-    expect(swallowed.rowCount).toBe(1); // the trap: two saves, one row, and no word of the second
+    expect(swallowed.rowCount).toBe(1); // the trap: two saves, one row, the second unreported
 
     const other = freshId();
     const [first, second] = [save(other), save([freshId(), other])];
@@ -88,27 +88,27 @@ describe('append_events', () => {
     expect(await versions(other)).toEqual([1]);
   });
 
-  it('does not wait for the slow holder of an existing aggregate; neighbours are stored', async () => {
+  it('does not wait for the slow holder of an existing aggregate; other saves are stored', async () => {
     const id = freshId();
     await append(writer, [save(id)]);
     await rival.query('begin');
     expect(await verdicts(rival, [save(id, 1)])).toEqual(['stored']);
     await owner.query(`set lock_timeout = '50ms'`);
     await expect(owner.query('update stream_heads set version = 2 where aggregate_id = $1', [id])).rejects.toMatchObject({
-      code: '55P03', // the trap: a plain update waits as long as the holder likes
+      code: '55P03', // the trap: a plain update waits for as long as the holder does
     });
     expect(await verdicts(writer, [save(id, 1), save(freshId())])).toEqual(['busy', 'stored']);
     await rival.query('rollback');
     expect(await verdicts(writer, [save(id, 1)])).toEqual(['stored']);
   });
 
-  it('does not wait for the slow creator of a new aggregate either, whether it commits or not', async () => {
+  it('does not wait for the slow creator of a new aggregate, whether it commits or not', async () => {
     const [kept, given] = [freshId(), freshId()];
     await rival.query('begin');
     await append(rival, [save(kept)]);
     await owner.query(`set lock_timeout = '50ms'`);
     const sameKey = owner.query(`insert into stream_heads values ($1, 'Tally', 1, '', now()) on conflict do nothing`, [kept]);
-    await expect(sameKey).rejects.toMatchObject({ code: '55P03' }); // the trap: even "do nothing" waits for the other's commit
+    await expect(sameKey).rejects.toMatchObject({ code: '55P03' }); // the trap: even "do nothing" waits
     expect(await verdicts(writer, [save(kept), save(freshId())])).toEqual(['busy', 'stored']);
     await rival.query('commit');
     expect(await verdicts(writer, [save(kept)])).toEqual(['conflict']);
@@ -144,14 +144,14 @@ describe('append_events', () => {
     expect(await versions(id)).toEqual([1, 2, 3]);
   });
 
-  it('draws positions in the order of versions, where an insert as the join gives it inverts them', async () => {
+  it('draws positions in version order, where an insert in join order inverts them', async () => {
     const inverted = await owner.query<{ v: number }>(
       `with drawn as materialized (
          select nextval('event_position') as seq, e.v from (select 1 as part) p
          join (select v, 1 as part from generate_series(1, 5) v order by v desc) e using (part)
        ) select v from drawn order by seq`,
     );
-    expect(inverted.rows.map(({ v }) => v)).toEqual([5, 4, 3, 2, 1]); // the trap: positions follow whatever order the rows come in
+    expect(inverted.rows.map(({ v }) => v)).toEqual([5, 4, 3, 2, 1]); // the trap: positions follow the rows
 
     const ids = Array.from({ length: 30 }, freshId);
     await append(
@@ -166,7 +166,7 @@ describe('append_events', () => {
     for (const row of rows.rows) expect(row.versions).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
-  it('lets time rise within an aggregate though the clock went back', async () => {
+  it('lets time rise within an aggregate even if the clock goes back', async () => {
     const id = freshId();
     await append(writer, [save(id)]);
     await owner.query(`update stream_heads set "timestamp" = '2100-01-01T00:00:00.000001Z' where aggregate_id = $1`, [id]);
@@ -178,7 +178,7 @@ describe('append_events', () => {
     expect(rows.map(({ at }) => at)).toEqual(['4102444800.000002', '4102444800.000002']);
   });
 
-  it('tells of ids that are there already and who has them, also while the aggregate is locked', async () => {
+  it('reports existing ids and the aggregate that has them, even while the aggregate is locked', async () => {
     const first = save(freshId(), 0, 1);
     await append(writer, [first]);
     const [part] = first.parts;
@@ -202,7 +202,7 @@ describe('append_events', () => {
     await rival.query('rollback');
   });
 
-  it("refuses a type that is not the aggregate's, a type nobody declared, and a writer of another type", async () => {
+  it("refuses a type that is not the aggregate's, an undeclared type, and a writer of another type", async () => {
     const id = freshId();
     await append(writer, [save(id)]);
     const [part] = save(id, 1).parts;
@@ -222,7 +222,7 @@ describe('append_events', () => {
     await reader.end();
   });
 
-  it('takes from each service the events that the catalogue lists for it, and no others', async () => {
+  it('accepts from each service only the events that the catalogue lists for it', async () => {
     const id = freshId();
     await append(writer, [save(id)]);
     const saga = await connect(database.urlFor('order-saga'));
@@ -240,7 +240,7 @@ describe('append_events', () => {
     await saga.end();
   });
 
-  it('locks and loads for each service what it writes some events of, and what it asserts', async () => {
+  it('locks and loads for each service the aggregates it writes events of, and those it asserts', async () => {
     const load = (client: Client, type: string) =>
       client.query(`select * from load_locked($1, $2, '{0}', '{null}', '{null}', '{}', 10, 100)`, [[freshId()], [type]]);
     for (const [service, types] of Object.entries({
@@ -265,7 +265,7 @@ describe('append_events', () => {
       toSave(tallyCatalogue, [partOf(tallyCatalogue, new Tally(id).open('me')), assertion(expected)]);
     const turn = (expected: number): Save => saveOf(tallyCatalogue, [new Gate(gate).turn(expected % 2 === 1)], expected);
 
-    it('stores fifty saves at once that assert the same aggregate, while none of them has ended', async () => {
+    it('stores fifty concurrent saves that assert the same aggregate while none of them has ended', async () => {
       await append(writer, [turn(0)]);
       const clients = await Promise.all(Array.from({ length: 10 }, () => connect(database.urlFor('command-api'))));
       await Promise.all(clients.map((client) => client.query('begin')));
@@ -280,7 +280,7 @@ describe('append_events', () => {
       await Promise.all(clients.map((client) => client.end()));
     });
 
-    it('lets a change wait for those that assert, and them not past it: nothing decided on the old version is stored after it', async () => {
+    it('makes a change wait for asserting saves and lets none past it: nothing decided on the old version is stored after it', async () => {
       await append(writer, [turn(0)]);
       await rival.query('begin');
       expect(await verdicts(rival, [under(1)])).toEqual(['stored']);
@@ -308,7 +308,7 @@ describe('append_events', () => {
       await changer.end();
     });
 
-    it('keeps out those that assert while a change is not committed, also of an aggregate that does not exist yet', async () => {
+    it('keeps out asserting saves while a change is uncommitted, even for an aggregate that does not exist yet', async () => {
       await rival.query('begin');
       await append(rival, [turn(0)]);
       expect(await verdicts(writer, [under(0)])).toEqual(['busy']);
@@ -317,12 +317,12 @@ describe('append_events', () => {
       expect(await append(writer, [under(0)])).toMatchObject([{ verdict: 'conflict', detail: [[2, 1]] }]);
     });
 
-    it('takes in one call what asserts an aggregate and, after it, a change of it', async () => {
+    it('accepts in one call a save that asserts an aggregate and then a change of it', async () => {
       await append(writer, [turn(0)]);
       expect(await verdicts(writer, [under(1), turn(1)])).toEqual(['stored', 'stored']);
     });
 
-    it('gives up a change that can not be had in time', async () => {
+    it("gives up on a change that can't get its locks in time", async () => {
       await append(writer, [turn(0)]);
       await rival.query('begin');
       await append(rival, [under(1)]);
@@ -340,7 +340,7 @@ describe('append_events', () => {
       await rival.query('rollback');
     });
 
-    it('asserts nothing of a type that nobody asserts: its changes would not wait', async () => {
+    it('refuses to assert a type that may not be asserted: its changes would not wait', async () => {
       const id = freshId();
       await append(writer, [save(id)]);
       const part = { ...assertion(1), type: 'Tally', id };
@@ -372,7 +372,7 @@ describe('append_events', () => {
     ]);
   });
 
-  it('tells which heads are held, for they are about to change, and nothing of new aggregates', async () => {
+  it('names the held heads, which are about to change, but no new aggregates', async () => {
     const [id, other] = [freshId(), freshId()];
     await append(writer, [save(id)]);
     await rival.query('begin');
@@ -384,7 +384,7 @@ describe('append_events', () => {
     await rival.query('rollback');
   });
 
-  it('lets one of two have an event id that both want for different aggregates at the same moment', async () => {
+  it('gives an event id to one of two saves that want it for different aggregates at the same time', async () => {
     const ids = new Map([[0, freshId()]]);
     const named = (): Save => {
       const target = { type: 'Tally', id: freshId() };
@@ -404,7 +404,7 @@ describe('append_events', () => {
   });
 
   it.each(['repeatable read', 'serializable'])(
-    'refuses to run in %s, where it could not see what its locks waited for',
+    "refuses to run in %s, where it can't see what its locks waited for",
     async (level) => {
       await writer.query(`begin isolation level ${level}`);
       await expect(append(writer, [save(freshId())])).rejects.toMatchObject({ code: '0A000' });
@@ -429,7 +429,7 @@ describe('append_events', () => {
     for (const sql of around) await expect(writer.query(sql)).rejects.toThrow('permission denied');
   });
 
-  it('wakes the relay only while it sleeps', async () => {
+  it('notifies the relay only while it sleeps', async () => {
     let woken = 0;
     owner.on('notification', () => (woken += 1));
     await owner.query('listen outbox_events');

@@ -1,35 +1,38 @@
 import type { PreparedEvent, Save } from './save.ts';
 import type { Conflict, TakenId } from '../store/store-errors.ts';
 
-/** What became of one save. */
+/** The verdict on one save. */
 export type Verdict =
   | { readonly outcome: 'stored'; readonly time: string }
-  /** All its decisions are in the store already. */
+  /** All its decisions are already in the store. */
   | { readonly outcome: 'repeated' }
-  /** Some of its event ids are in the store already, and it is no repeat. */
+  /** Some of its event ids are already in the store, but it is not a repeat. */
   | { readonly outcome: 'taken'; readonly taken: readonly TakenId[] }
-  /** Every part that was decided on another version than the store's. */
+  /** Every part decided on a version other than the store's. */
   | { readonly outcome: 'conflict'; readonly conflicts: readonly Conflict[] }
-  /** `heads`: aggregates that exist and that another save holds. */
+  /** `heads`: existing aggregates that another save holds. */
   | { readonly outcome: 'busy'; readonly heads: readonly string[] }
   | { readonly outcome: 'invalid'; readonly reason: string };
 
 /** A row of `append_events`; numbers of parts and events count from 1 over all saves of the call. */
 type VerdictRow =
   | { readonly verdict: 'stored'; readonly stored_at: string }
-  /** Numbers of events, and the aggregate that has the id. */
+  /** Event numbers, and the aggregate that has the id. */
   | { readonly verdict: 'present'; readonly detail: readonly (readonly [number, string])[] }
-  /** Numbers of parts, and the version found. */
+  /** Part numbers, and the version found. */
   | { readonly verdict: 'conflict'; readonly detail: readonly (readonly [number, number])[] }
-  /** Numbers of parts whose head is held; null: something else was. */
+  /** Numbers of parts whose head is held; null: something else is. */
   | { readonly verdict: 'busy'; readonly detail: readonly number[] | null }
   | { readonly verdict: 'invalid'; readonly detail: string };
 
-/** The call, as text for both drivers' ways of running it. */
+/** The call as SQL text, for both drivers. */
 export const appendSql = `select verdict, stored_at, detail
   from public.append_events($1::int[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::uuid[], $7::text[], $8::jsonb, $9::int)`;
 
-/** The parameters of `appendSql`: `waitMs` null never waits for a lock. Array literals by hand: ids and declared names need no quoting. */
+/**
+ * The parameters of `appendSql`: `waitMs` null never waits for a lock. Array literals are written by hand: ids and
+ * declared names need no quoting.
+ */
 export function appendParameters(saves: readonly Save[], waitMs: number | null): unknown[] {
   const numbers: number[] = [];
   const ids: string[] = [];
@@ -57,9 +60,9 @@ export function appendParameters(saves: readonly Save[], waitMs: number | null):
   return [...arrays, `[${events.join(',')}]`, waitMs];
 }
 
-/** The verdicts in the order of the saves. */
+/** The verdicts, in the order of the saves. */
 export function toVerdicts(saves: readonly Save[], rows: readonly unknown[]): Verdict[] {
-  if (rows.length !== saves.length) throw new Error(`append_events gave ${rows.length} verdicts for ${saves.length} saves`);
+  if (rows.length !== saves.length) throw new Error(`append_events returned ${rows.length} verdicts for ${saves.length} saves`);
   const parts = saves.flatMap((save) => save.parts);
   const events = parts.flatMap((part) => part.events);
   return saves.map((save, index) => toVerdict(save, rows[index] as VerdictRow, { parts, events }));
@@ -97,8 +100,9 @@ function numbered<T>(all: readonly T[], number: number): T {
 }
 
 /**
- * What it means that some events of a save are in the store already; `holders`: by event id, the aggregate that has it. A decision is
- * recognised by its first event in any of its aggregates: decided again, it may come to fewer or more events, or to other aggregates beside.
+ * The verdict when some events of a save are already in the store; `holders`: by event id, the aggregate that has it. A
+ * decision is recognised by its first event in any of its aggregates: decided again, it may yield fewer or more events,
+ * or further aggregates.
  */
 export function ofPresentIds({ parts }: Save, holders: ReadonlyMap<string, string>): Verdict {
   const events = parts.flatMap((part) => part.events);

@@ -24,7 +24,7 @@ import {
   type TestDatabase,
 } from '../testing.ts';
 
-/** There is no version 0: only the database finds out. */
+/** There is no version 0: only the database notices. */
 class Poison extends event('TallyPoisoned', 0)<object> {}
 class Poisoned extends Tally {
   override get uncommittedEvents(): readonly (TallyOpened | TallyRaised)[] {
@@ -37,7 +37,7 @@ class Poisoned extends Tally {
 const declared = { ...tallyCatalogue['Tally'], ...writtenBy('command-api', [TallyOpened, TallyRaised, Poison]) };
 const catalogue = { ...tallyCatalogue, Tally: declared } as unknown as typeof tallyCatalogue;
 
-describe('the PostgreSQL store under way', () => {
+describe('the PostgreSQL store in operation', () => {
   let database: TestDatabase;
   let dataSource: DataSource;
   let store: PostgresEventStore;
@@ -59,7 +59,7 @@ describe('the PostgreSQL store under way', () => {
   };
   const versions = async (id: string): Promise<number[]> =>
     (await store.readEvents(id)).map(({ aggregateVersion }) => aggregateVersion);
-  /** Runs `work` while another session holds what `hold` stored, and ends that session's transaction as told. */
+  /** Runs `work` while another session holds what `hold` stored; then ends that session's transaction as given. */
   const whileHeld = async (hold: Tally, end: 'commit' | 'rollback', work: (release: () => Promise<void>) => Promise<void>) => {
     const holder = database.dataSource.createQueryRunner();
     await holder.startTransaction();
@@ -77,7 +77,7 @@ describe('the PostgreSQL store under way', () => {
     }
   };
 
-  it('lets concurrent saves travel together', async () => {
+  it('sends concurrent saves together', async () => {
     const tallies = Array.from({ length: 150 }, () => opened());
     await Promise.all(tallies.map((tally) => store.saveAggregate(tally)));
     const [row] = (await database.dataSource.query(
@@ -88,10 +88,10 @@ describe('the PostgreSQL store under way', () => {
     expect(row?.transactions).toBeLessThan(10);
   });
 
-  it('keeps a poison save from harming its neighbours', async () => {
+  it('keeps a poison save from affecting the others', async () => {
     const together = [new Poisoned(freshId()), opened()].map((aggregate) => saveOf(catalogue, [aggregate]));
     const oneStatement = dataSource.query(appendSql, appendParameters(together, null));
-    await expect(oneStatement).rejects.toMatchObject({ code: '23514' }); // the trap: one value fails the statement, and all its saves
+    await expect(oneStatement).rejects.toMatchObject({ code: '23514' }); // the trap: one value fails all saves
 
     const neighbours = Array.from({ length: 20 }, () => opened());
     const poison = store.saveAggregate(new Poisoned(freshId()));
@@ -101,7 +101,7 @@ describe('the PostgreSQL store under way', () => {
   });
 
   it.each(['commit', 'rollback'] as const)(
-    'does not let a slow holder of an existing or a new aggregate hold up its neighbours, then %s decides',
+    'does not let a slow holder of an existing or new aggregate delay the others, then %s decides',
     async (end) => {
       for (const held of [await saved(), new Tally(freshId())]) {
         const rival = held.version === 0 ? opened(held.id) : (await store.loadAggregate(Tally, held.id)).raise(1);
@@ -123,7 +123,7 @@ describe('the PostgreSQL store under way', () => {
     },
   );
 
-  it('refuses a save as busy when the holder does not let go', async () => {
+  it('refuses a save as busy when the holder does not release the aggregate', async () => {
     const held = await saved();
     const rival = (await store.loadAggregate(Tally, held.id)).raise(1);
     await whileHeld(held.raise(1), 'rollback', async () => {
@@ -132,7 +132,7 @@ describe('the PostgreSQL store under way', () => {
     expect(await versions(held.id)).toEqual([1]);
   });
 
-  it('refuses at once, when asked to, what another save holds and is about to change; new aggregates are waited for', async () => {
+  it('refuses at once, if asked to, when another save holds the aggregate; waits for new aggregates', async () => {
     const held = await saved();
     const rival = (await store.loadAggregate(Tally, held.id)).raise(1);
     const refusing = (tally: Tally) => store.savePrepared([partOf(catalogue, tally)], { onBusy: 'refuse' });
@@ -152,11 +152,11 @@ describe('the PostgreSQL store under way', () => {
     });
     const [first, second] = [await store.loadAggregate(Tally, id), await store.loadAggregate(Tally, id)];
     const stored = refusing(first.raise(1));
-    await expect(refusing(second.raise(1))).rejects.toThrow(Busy); // the first is under way in this process
+    await expect(refusing(second.raise(1))).rejects.toThrow(Busy); // the first is in flight in this process
     expect((await stored).outcome).toBe('stored');
   });
 
-  it('tells one of two saves that want the same name at the same moment that it is taken', async () => {
+  it('tells one of two saves that want the same name at the same time that it is taken', async () => {
     const [one, two] = [await saved(), await saved()];
     const ids = new Map([[0, freshId()]]);
     const rivals = createEventStore({ dataSource, catalogue });
@@ -179,7 +179,7 @@ describe('the PostgreSQL store under way', () => {
     expect(inOneCall.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   });
 
-  describe('with a gate that saves assert', () => {
+  describe('with a gate asserted by saves', () => {
     const under = (gate: Gate, expected: number): PartToSave[] => [
       partOf(catalogue, opened()),
       { type: 'Gate', id: gate.id, expected, events: [] },
@@ -190,7 +190,7 @@ describe('the PostgreSQL store under way', () => {
       return gate;
     };
 
-    it('stores all of fifty that assert it at once, in two processes', async () => {
+    it('stores all fifty concurrent saves that assert it, in two processes', async () => {
       const gate = await gateAt1();
       const other = createEventStore({ dataSource: await database.dataSourceFor('command-api'), catalogue });
       const saves = Array.from({ length: 50 }, (_, n) =>
@@ -200,7 +200,7 @@ describe('the PostgreSQL store under way', () => {
       await other.close();
     });
 
-    it('stores nothing decided on the old version once a change is acknowledged, however long the saves were stalled', async () => {
+    it('stores nothing decided on the old version once a change is acknowledged, however long saves stall', async () => {
       const gate = await gateAt1();
       const stalled = await new DataSource({
         type: 'postgres',
@@ -226,7 +226,7 @@ describe('the PostgreSQL store under way', () => {
       await stalled.destroy();
     });
 
-    it('divides what is stored by each of its changes, under load: before it on the old version, after it on the new one', async () => {
+    it('splits the saves at each change, under load: those before it are on the old version, those after it on the new one', async () => {
       const gate = await gateAt1();
       const other = createEventStore({ dataSource: await database.dataSourceFor('command-api'), catalogue });
       const changes: string[] = [''];
@@ -259,7 +259,7 @@ describe('the PostgreSQL store under way', () => {
     });
   });
 
-  it('takes what fits into its queue and refuses the rest at once', async () => {
+  it('accepts what fits into its queue and refuses the rest at once', async () => {
     const small = createEventStore({ dataSource, catalogue });
     const saves = Array.from({ length: limits.queuedSaves + 5 }, () => small.saveAggregate(opened()));
     const outcomes = await Promise.allSettled(saves);
@@ -268,7 +268,7 @@ describe('the PostgreSQL store under way', () => {
     for (const reason of refused) expect(reason).toBeInstanceOf(Busy);
   }, 30_000);
 
-  it('finishes what is under way when it closes, and takes no more', async () => {
+  it('finishes what is in flight when it closes, and accepts no more', async () => {
     const closing = createEventStore({ dataSource, catalogue });
     const tallies = Array.from({ length: 50 }, () => opened());
     const saves = tallies.map((tally) => closing.saveAggregate(tally));
@@ -294,7 +294,7 @@ describe('the PostgreSQL store under way', () => {
       expect([await versions(kept.id), await versions(dropped.id)]).toEqual([[1], []]);
     });
 
-    it('waits for a lock, and throws a conflict that rolls all back', async () => {
+    it('waits for a lock, and throws a conflict that rolls everything back', async () => {
       const held = await saved();
       const [rival, other] = [(await store.loadAggregate(Tally, held.id)).raise(1), opened()];
       await whileHeld(held.raise(1), 'commit', async (release) => {
@@ -306,7 +306,7 @@ describe('the PostgreSQL store under way', () => {
       expect(await versions(other.id)).toEqual([]);
     });
 
-    it('does not let two callers that want the same heads in opposite order deadlock, when each asks once', async () => {
+    it('does not deadlock two callers that want the same heads in opposite order in one call each', async () => {
       for (let round = 0; round < 10; round += 1) {
         const [a, b] = [await saved(), await saved()];
         const decide = async (ids: string[]): Promise<Tally[]> =>
@@ -325,7 +325,7 @@ describe('the PostgreSQL store under way', () => {
       }
     });
 
-    it('answers busy to one of two callers that ask one after the other and so deadlock', async () => {
+    it('answers busy to one of two callers that deadlock by asking for one head after the other', async () => {
       const [a, b] = [await saved(), await saved()];
       let firsts = 0;
       let bothHold: () => void = () => undefined;
@@ -340,7 +340,7 @@ describe('the PostgreSQL store under way', () => {
         });
       const outcomes = await Promise.allSettled([save(a.id, b.id), save(b.id, a.id)]);
       const reasons = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []));
-      expect(reasons.length).toBeGreaterThanOrEqual(1); // the trap: PostgreSQL ends it after a second, by sacrificing one
+      expect(reasons.length).toBeGreaterThanOrEqual(1); // the trap: PostgreSQL ends it after a second by killing one
       expect(reasons[0]).toBeInstanceOf(Busy);
       expect((reasons[0]?.cause as { code?: string }).code).toBe('40P01');
     });

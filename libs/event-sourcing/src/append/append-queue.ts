@@ -9,22 +9,22 @@ import type { SaveOptions } from '../store/event-store.ts';
 import { leadIds, limits, type Save } from './save.ts';
 import { Busy, DatabaseUnavailable, InvalidSave, OutcomeUnknown, StoreClosed } from '../store/store-errors.ts';
 
-/** A call carries at most this much. */
+/** Limits of one call. */
 const batchSaves = 200;
-/** Fewer are not worth a second call. */
+/** Fewer saves are not worth a second call. */
 const fullEnough = 16;
 const batchBytes = 4 * 1024 * 1024;
 /** Connections for calls that never wait for a lock, and for those that do. */
 const quickLanes = 2;
 const patientLanes = 2;
-/** Busy saves are sent again after up to 2, 4, 8, ... ms, so often; then alone, waiting for the lock. */
+/** How often busy saves are sent again, after up to 2, 4, 8, ... ms; then alone, waiting for the lock. */
 const quickAttempts = 6;
 const lockWaitMs = 2000;
-/** Pause before the database is asked again after a lost connection. */
+/** Pause before a retry after a lost connection. */
 const reconnectMs = 50;
-/** Decisions that nobody could tell the fate of are remembered, so many. */
+/** How many decisions with an unknown outcome are remembered. */
 const undecidedLimit = 10_000;
-/** A database that can't store now is asked again for so long: other sessions may lead to one that can. */
+/** How long to retry when the database can't store now: another session may reach a node that can. */
 const unavailableMs = 1000;
 
 const log = logger('event-store');
@@ -39,33 +39,39 @@ export interface QueueTimes {
 
 interface Waiting {
   readonly save: Save;
-  /** Whoever decided wants to hear at once that another save holds an aggregate. */
+  /** The caller wants to know at once when another save holds an aggregate. */
   readonly refuses: boolean;
   readonly since: number;
   deadline: number;
-  /** Runs in the context of the caller: the SQL of a call belongs to the trace of its first save. */
+  /** Runs in the caller's context: the SQL of a call belongs to the trace of its first save. */
   readonly inContext: <T>(work: () => T) => T;
   readonly resolve: (verdict: Verdict) => void;
   readonly reject: (error: unknown) => void;
   attempts: number;
-  /** It has its aggregates to itself in this process. */
+  /** No other save of this process has its aggregates in flight. */
   entered?: boolean;
-  /** A call with this save got no answer: it may be stored, or will be. Until that is decided no other failure says anything. */
+  /**
+   * A call with this save got no answer: it is or may yet be stored. Until that is resolved, no other failure counts.
+   */
   lost: boolean;
-  /** Why it is not decided yet. */
+  /** Why it is not yet decided. */
   fault?: unknown;
 }
 
 /**
- * Group commit: saves that arrive while a call is under way travel together in the next one. One save that writes an aggregate is in flight
- * at a time; others of the same aggregate wait behind it, for in one call only the first could win. Saves that only assert it don't.
+ * Group commit: saves that arrive while a call is in flight are sent together in the next one. Only one save that
+ * writes an aggregate is in flight at once; others wait behind it, because in one call only the first could win. Saves
+ * that only assert it don't wait.
  */
 export class AppendQueue {
   #ready: Waiting[] = [];
   readonly #patient: Waiting[] = [];
-  /** By aggregate in flight: who waits behind it. */
+  /** By aggregate in flight: the saves waiting behind it. */
   readonly #behind = new Map<string, Waiting[]>();
-  /** First events of decisions whose caller heard `OutcomeUnknown`: asked again, nobody hears that nothing is stored before they are decided. */
+  /**
+   * First events of decisions that ended in `OutcomeUnknown`: until they are resolved, a retry is never told that
+   * nothing is stored.
+   */
   readonly #undecided = new Set<string>();
   #lanes = 0;
   #patientLanes = 0;
@@ -84,8 +90,8 @@ export class AppendQueue {
   }
 
   /**
-   * Queues a save; its verdict is any but busy. Rejects with `Busy`, `DatabaseUnavailable` or `OutcomeUnknown`. `lost`: a commit of it got no answer
-   * elsewhere; it is taken in any case.
+   * Queues a save; its verdict is any but busy. Rejects with `Busy`, `DatabaseUnavailable` or `OutcomeUnknown`. `lost`:
+   * a commit of it got no answer elsewhere; it is accepted in any case.
    */
   append(save: Save, { onBusy = 'wait' }: SaveOptions = {}, lost = false): Promise<Verdict> {
     if (this.#closed && !lost) return Promise.reject(new Busy('the event store is closing'));
@@ -106,12 +112,12 @@ export class AppendQueue {
     });
   }
 
-  /** Whether one of these is the first event of a decision that may be stored, or will be. */
+  /** Whether one of these is the first event of a decision that is or may yet be stored. */
   isUndecided(ids: readonly string[]): boolean {
     return this.#undecided.size > 0 && ids.some((id) => this.#undecided.has(id));
   }
 
-  /** Refuses new saves; resolves when the last one under way is decided. */
+  /** Refuses new saves; resolves when the last one in flight is decided. */
   async close(): Promise<void> {
     if (this.#closed) return;
     await new Promise<void>((resolve) => {
@@ -133,7 +139,7 @@ export class AppendQueue {
     this.#send(waiting);
   }
 
-  /** In the next turn of the event loop, so that callers of one turn travel together. */
+  /** In the next turn of the event loop, so that callers of one turn share a call. */
   #send(waiting: Waiting): void {
     this.#ready.push(waiting);
     this.#schedule();
@@ -152,7 +158,7 @@ export class AppendQueue {
     while (this.#lanes < quickLanes && this.#ready.length > 0) {
       const batch = this.#take();
       this.#lanes += 1;
-      // A save that waits for those that assert what it changes travels alone.
+      // A save that waits for saves asserting what it changes is sent alone.
       void this.#attempt(batch, batch[0]?.save.excludes ? this.#lockWaitMs : null).finally(() => {
         this.#lanes -= 1;
         this.#schedule();
@@ -167,7 +173,7 @@ export class AppendQueue {
     }
   }
 
-  /** A fair share for each free lane: with all in one call the other lanes would have nothing to do until it is back. */
+  /** A fair share for each free lane: with all saves in one call, the other lanes would idle until it returns. */
   #take(): Waiting[] {
     let bytes = 0;
     let count = 0;
@@ -183,7 +189,7 @@ export class AppendQueue {
     return batch;
   }
 
-  /** One call for these saves; what it leaves undecided goes back into the queue. */
+  /** One call for these saves; undecided ones return to the queue. */
   async #attempt(taken: readonly Waiting[], waitMs: number | null): Promise<void> {
     const now = performance.now();
     const batch = taken.filter((waiting) => waiting.deadline > now || this.#expire(waiting));
@@ -217,23 +223,23 @@ export class AppendQueue {
   }
 
   async #failed(batch: readonly Waiting[], waitMs: number | null, error: unknown): Promise<void> {
-    // What is no word of the database leaves open what became of the call.
+    // An error that is not the database's leaves the outcome of the call open.
     const fault = error instanceof NotSent ? 'unavailable' : (databaseFault(error) ?? 'lost');
     if (fault === 'lost' || fault === 'unavailable') this.#sendAnew(batch, fault, error);
-    // One save is at fault and must not take its neighbours along.
+    // One save is at fault and must not fail the others.
     else if (batch.length > 1 && fault !== 'locked' && fault !== 'closed')
       for (const waiting of batch) await this.#attempt([waiting], waitMs);
     else for (const waiting of batch) this.#failedAlone(waiting, fault, waitMs, error);
   }
 
   #failedAlone(waiting: Waiting, fault: DatabaseFault, waitedMs: number | null, cause: unknown): void {
-    // What was lost may itself be the holder, or stored before the store was closed. After a race it finds the id stored, or free.
+    // The lost call may itself be the holder, or was stored before the store closed. After a race the id is stored or
+    // free.
     if (waiting.lost || fault === 'raced' || (fault === 'locked' && waitedMs === null)) return this.#again(waiting);
     const error = refusalAlone(fault, waitedMs, cause);
     this.#settle(waiting, error instanceof InvalidSave ? 'failed' : 'busy', undefined, error);
   }
 
-  /** On another session. */
   #sendAnew(batch: readonly Waiting[], fault: 'lost' | 'unavailable', error: unknown): void {
     log.warn({ err: error, saves: batch.length }, `the database is ${fault}: sending again`);
     const patience = performance.now() + unavailableMs;
@@ -262,7 +268,7 @@ export class AppendQueue {
     if (waiting.attempts < quickAttempts) {
       setTimeout(() => this.#send(waiting), pause);
     } else {
-      // What no lock wait helps against (a change of what it asserts) comes here again and again.
+      // Cases that waiting for locks can't help (an asserted aggregate is changing) end up here repeatedly.
       setTimeout(() => this.#sendPatiently(waiting), waiting.attempts === quickAttempts ? 0 : pause);
     }
   }
@@ -279,7 +285,7 @@ export class AppendQueue {
       const error = new OutcomeUnknown('the connection broke and the database did not answer in time', undefined, { cause });
       this.#settle(waiting, 'unknown', undefined, error);
     } else {
-      const late = new Busy('the event store did not get to this save in time');
+      const late = new Busy('the event store did not reach this save in time');
       this.#settle(waiting, 'busy', undefined, cause === undefined ? late : new DatabaseUnavailable({ cause }));
     }
     return false;

@@ -6,7 +6,7 @@ import { createEventStore, type PartToSave, type PostgresEventStore } from '../i
 import { partOf } from '../test/parts.ts';
 import { createTestDatabase, Tally, tallyCatalogue, TallyRaised, type TestDatabase } from '../testing.ts';
 
-/** The commit of an append takes so long, longer than the save's whole time. */
+/** How long the commit of an append takes: longer than the save's time limit. */
 const commitMs = 900;
 const times = { saveTimeoutMs: 500, answerTimeoutMs: 120 };
 
@@ -47,12 +47,12 @@ describe('a save whose commit hangs', () => {
     return (await direct.readEvents(id)).length;
   };
 
-  it.each(Object.keys(ways))('is said to be unknown, not busy, and commits later: %s', async (way) => {
+  it.each(Object.keys(ways))('is reported as unknown, not busy, and commits later: %s', async (way) => {
     await expect(ways[way]?.()).rejects.toMatchObject({ code: 'outcome-unknown', kind: 'unknown-outcome' });
     expect(await stored()).toBe(2);
   });
 
-  it('stays unknown when it is asked for again, until it is decided; another save of the aggregate is busy', async () => {
+  it('stays unknown on a retry until it is decided; another save of the aggregate is busy', async () => {
     const command = { correlationId: freshId(), commandId: freshId() };
     const again = (how: 'plain' | 'locked') =>
       runInContext(command, () => {

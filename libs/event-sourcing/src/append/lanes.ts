@@ -1,6 +1,6 @@
 import { Busy } from '../store/store-errors.ts';
 
-/** Lets so much work run at a time; the rest waits in turn. */
+/** Limits how much work runs at once; the rest waits in turn. */
 export class Lanes {
   readonly #waiting = new Set<() => void>();
   #running = 0;
@@ -20,7 +20,7 @@ export class Lanes {
     }
   }
 
-  /** Refuses new work; resolves when the last under way is done. */
+  /** Refuses new work; resolves when the last running work is done. */
   async close(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#closed = resolve;
@@ -36,13 +36,13 @@ export class Lanes {
       };
       const timer = setTimeout(() => {
         this.#waiting.delete(enter);
-        reject(new Busy('too many decisions wait for locks', { waitedMs: waitMs }));
+        reject(new Busy('too many decisions are waiting for locks', { waitedMs: waitMs }));
       }, waitMs);
       this.#waiting.add(enter);
     });
   }
 
-  /** Whoever ends hands the lane on. */
+  /** Passes the lane to the next in line. */
   #next(): void {
     const [next] = this.#waiting;
     if (next) {

@@ -61,7 +61,7 @@ describe('a decision under locks', () => {
     return pool.totalCount - pool.idleCount;
   };
 
-  it('waits for whoever holds the aggregate, and decides on what it left', async () => {
+  it('waits for the holder of the aggregate, and decides on the result', async () => {
     const id = await tally();
     const holder = database.dataSource.createQueryRunner();
     await holder.startTransaction();
@@ -73,7 +73,7 @@ describe('a decision under locks', () => {
     expect((await deciding).events).toMatchObject([{ aggregateVersion: 3 }]);
   });
 
-  it('is busy when the lock can not be had in time, and leaves no transaction behind', async () => {
+  it("is busy when it can't get the lock in time, and leaves no transaction behind", async () => {
     const id = await tally();
     const holder = database.dataSource.createQueryRunner();
     await holder.startTransaction();
@@ -90,7 +90,7 @@ describe('a decision under locks', () => {
     expect(open).toHaveLength(0);
   });
 
-  it('reads what others assert without locking it, and is in conflict when it changed since', async () => {
+  it('reads asserted aggregates without locking them, and conflicts when one has changed since', async () => {
     const [id, gate] = [await tally(), new Gate(freshId()).turn(true)];
     await direct.saveAggregate(gate);
     const under = (expected: number) =>
@@ -114,14 +114,14 @@ describe('a decision under locks', () => {
     expect(await total(id)).toBe(1);
   });
 
-  it('of a process that froze is ended by the server, and what another stored meanwhile is a conflict', async () => {
+  it('of a frozen process is ended by the server, and conflicts with what another process stored meanwhile', async () => {
     const id = await tally();
     const rival = new Client(database.urlFor('command-api'));
     await rival.connect();
     const save = saveOf(tallyCatalogue, [new Tally(id).open('rival')], 1);
     const values = appendParameters([save], 10_000).map((value) => escapeLiteral(String(value)));
     const call = appendSql.replace(/\$(\d)/g, (_, number: string) => values[Number(number) - 1] ?? '');
-    // The server has it before the process stands still.
+    // The server has it before the process freezes.
     const storing = rival.query(`select pg_sleep(0.5); ${call}`) as unknown as Promise<{ rows: unknown[] }[]>;
     const frozen = decide(id, () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000));
     await expect(frozen).rejects.toThrow(ConcurrencyException);
@@ -155,14 +155,14 @@ describe('a decision under locks', () => {
     expect(events).toEqual(await direct.readCommand(context.commandId, [id]));
   });
 
-  it('is refused, and nothing is stored, when the connection breaks before anything was decided', async () => {
+  it('is refused, and nothing is stored, when the connection breaks before anything is decided', async () => {
     const id = await tally();
     Object.assign(proxy, { at: 'load_locked', next: 'cut-after' });
     await expect(decide(id)).rejects.toThrow(DatabaseUnavailable);
     expect(await total(id)).toBe(0);
   });
 
-  it('is refused to a service that does not write the type, and its connection goes back', async () => {
+  it('is refused to a service that does not write the type, and its connection is returned', async () => {
     const id = await tally();
     const other = createEventStore({ dataSource: await database.dataSourceFor('order-projector'), catalogue: tallyCatalogue });
     await expect(other.decideLocked([{ type: Tally, id }], () => [])).rejects.toThrow('does not write');
@@ -178,7 +178,7 @@ describe('a decision under locks', () => {
     await Promise.all([other.close(), saga.close()]);
   });
 
-  it('takes three connections at most, and the others wait for their turn', async () => {
+  it('takes at most three connections, and others wait their turn', async () => {
     const ids = await Promise.all(Array.from({ length: 8 }, tally));
     const saves = ids.map((id) => decide(id, () => expect(inUse()).toBeLessThanOrEqual(3)));
     expect((await Promise.all(saves)).map(({ outcome }) => outcome)).toEqual(ids.map(() => 'stored'));

@@ -7,13 +7,13 @@ import type { LoadedMany } from '../load/load-many.ts';
 import { toSave, type PartToSave, type Save } from './save.ts';
 import { Busy, DatabaseUnavailable, InvalidSave, StoreClosed } from '../store/store-errors.ts';
 
-/** The server ends a transaction whose process does not go on for so long: others wait for its locks. */
+/** The server ends a transaction that stays idle this long: others wait for its locks. */
 const begin = `begin isolation level read committed; set local idle_in_transaction_session_timeout = '2s'`;
 
 /** A statement of the transaction. */
 export type Query = (sql: string, parameters?: unknown[]) => Promise<unknown[]>;
 
-/** How a decision is made. */
+/** The steps and limits of a decision. */
 export interface Locking {
   readonly catalogue: Catalogue;
   /** Locks and loads. */
@@ -24,7 +24,7 @@ export interface Locking {
   readonly answerTimeoutMs: number;
 }
 
-/** What came of it; without `verdict` it is not decided: the save has to be sent again until it is. `lost`: its commit got no answer. */
+/** The result; without `verdict` it is undecided: send the save again until it is. `lost`: the commit got no answer. */
 export interface LockedDecision {
   readonly save: Save;
   readonly verdict?: Verdict;
@@ -32,8 +32,9 @@ export interface LockedDecision {
 }
 
 /**
- * One transaction: lock and load, decide, append, commit. `undefined` when nothing was decided. Throws `Busy` or `DatabaseUnavailable` when nothing
- * is stored for want of a lock or of the database, `StoreClosed`, and what `decide` throws.
+ * One transaction: lock and load, decide, append, commit. `undefined` when nothing was decided. Throws `Busy` or
+ * `DatabaseUnavailable` when nothing is stored for lack of a lock or the database, `StoreClosed`, and whatever `decide`
+ * throws.
  */
 export async function decideInTransaction(pool: Pool, locking: Locking): Promise<LockedDecision | undefined> {
   const { client, giveBack, rollBack } = await checkOut(pool).catch((cause: unknown) => {
@@ -67,7 +68,7 @@ async function decideWith(query: Query, locking: Locking, progress: Progress): P
   const save = toSave(locking.catalogue, parts);
   progress.save = save;
   const [verdict] = toVerdicts([save], await query(appendSql, appendParameters([save], locking.waitMs)));
-  // Busy: something that was not locked here is held, as what it asserts by a change of it.
+  // Busy: something not locked here is held, such as an asserted aggregate by a change of it.
   if (!verdict || verdict.outcome === 'busy') return { save };
   progress.isCommitting = verdict.outcome === 'stored';
   if (progress.isCommitting) await query('commit');

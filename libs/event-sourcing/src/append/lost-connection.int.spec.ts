@@ -29,7 +29,7 @@ describe('a connection lost at commit', () => {
 
   const versions = async (id: string): Promise<number[]> =>
     (await direct.readEvents(id)).map(({ aggregateVersion }) => aggregateVersion);
-  /** When the newest finished append began. */
+  /** The start of the last finished append. */
   const lastAppend = async (): Promise<string> => {
     const rows = (await database.dataSource.query(
       `select coalesce(max(query_start)::text, '') as at from pg_stat_activity
@@ -41,7 +41,7 @@ describe('a connection lost at commit', () => {
     while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
   };
 
-  it.each(['cut-after', 'cut-before'] as const)('is decided by sending again: %s the server has it', async (cut) => {
+  it.each(['cut-after', 'cut-before'] as const)('is resolved by sending again: %s the server has it', async (cut) => {
     const tally = new Tally(freshId()).open('me').raise(1);
     proxy.next = cut;
     const saved = await store.saveAggregate(tally);
@@ -51,7 +51,7 @@ describe('a connection lost at commit', () => {
     expect(await versions(tally.id)).toEqual([1, 2]);
   });
 
-  it('is decided also when another appended since', async () => {
+  it('is resolved even if another save was appended since', async () => {
     const tally = new Tally(freshId()).open('me');
     proxy.next = 'cut-after';
     proxy.refusing = true; // new connections; the one at hand carries the append
@@ -67,7 +67,7 @@ describe('a connection lost at commit', () => {
     expect(await versions(tally.id)).toEqual([1, 2]);
   });
 
-  it('is decided though the lost call arrives later, where looking for the id finds nothing and is wrong', async () => {
+  it('is resolved even if the lost call arrives later, where a lookup of the id wrongly finds nothing', async () => {
     const looked = new Tally(freshId()).open('me');
     proxy.next = 'hold';
     const unknown = store.saveAggregate(looked);
@@ -89,7 +89,7 @@ describe('a connection lost at commit', () => {
     expect(await versions(tally.id)).toEqual([1, 2, 3]);
   });
 
-  it('hears outcome-unknown past the deadline, and is decided by a retry of the same command', async () => {
+  it('gives outcome-unknown past the deadline, and is resolved by a retry of the same command', async () => {
     const [commandId, id] = [freshId(), freshId()];
     const place = () =>
       runInContext({ correlationId: commandId, commandId }, () => store.saveAggregate(new Tally(id).open('me')));
@@ -103,7 +103,7 @@ describe('a connection lost at commit', () => {
     expect(await versions(id)).toEqual([1]);
   });
 
-  it('is refused, not unknown, when no connection could be had at all', async () => {
+  it('is refused, not unknown, when no connection was available at all', async () => {
     const fresh = createEventStore({ dataSource: through, catalogue: tallyCatalogue, saveTimeoutMs: 200 });
     proxy.refusing = true;
     proxy.breakAll();
@@ -115,7 +115,7 @@ describe('a connection lost at commit', () => {
     });
   });
 
-  it('loses nothing and doubles nothing of many saves under way when all connections are killed again and again', async () => {
+  it('neither loses nor duplicates any of many saves in flight when all connections are killed repeatedly', async () => {
     const tallies = Array.from({ length: 200 }, () => new Tally(freshId()).open('me').raise(1).raise(1));
     const patient = createEventStore({ dataSource: through, catalogue: tallyCatalogue });
     let done = false;

@@ -9,7 +9,7 @@ import {
 import { currentContext, type WorkContext } from '@tradecore/telemetry';
 import { InvalidSave, PayloadTooLarge, TextNotStorable } from '../store/store-errors.ts';
 
-/** What a store takes. Bytes are those of the JSON. */
+/** What a store accepts. Bytes are those of the JSON. */
 export const limits = {
   eventBytes: 256 * 1024,
   saveEvents: 100,
@@ -24,48 +24,51 @@ export interface Target {
   readonly id: string;
 }
 
-/** What `EventStore.prepare` takes beside the events. */
+/** What `EventStore.prepare` takes besides the events. */
 export interface PrepareOptions {
-  /** Who asked, why, and for which command; the context of the call when absent. */
+  /** The requester, the cause and the command; the context of the call when absent. */
   readonly context?: Partial<WorkContext>;
-  /** Ids (UUIDs in lower case) by the event's index, before what the catalogue or the command would give. */
+  /** Ids (lower-case UUIDs) by the event's index; they take precedence over the catalogue and the command. */
   readonly ids?: ReadonlyMap<number, string>;
 }
 
 /** An event that can be stored: checked, named, serialised. */
 export interface PreparedEvent {
   readonly id: string;
-  /** The aggregate that it was prepared for. */
+  /** The aggregate it was prepared for. */
   readonly aggregateId: string;
   readonly type: string;
   readonly schemaVersion: number;
   /** The data as JSON. */
   readonly data: string;
-  /** What `append_events` takes: one object of its `events`. */
+  /** One object of `events` for `append_events`. */
   readonly json: string;
-  /** Of `json`. */
+  /** Bytes of `json`. */
   readonly bytes: number;
   readonly origin: Origin;
-  /** Names the decision that it belongs to, in whichever aggregates: the command, or else the first event of this aggregate. */
+  /** Identifies its decision across aggregates: the command, or else the first event of this aggregate. */
   readonly decision: string;
-  /** It is the decision's first event in this aggregate: by its id the decision is recognised when it comes again. */
+  /** The decision's first event in this aggregate: its id identifies a repeat of the decision. */
   readonly leads: boolean;
-  /** Nobody else can have its id. */
+  /** No other event can have its id. */
   readonly fresh: boolean;
 }
 
-/** One aggregate's share of a save. Without events it asserts: the save is stored only if the aggregate is at the expected version then. */
+/**
+ * One aggregate's share of a save. Without events it asserts: the save is stored only if the aggregate is at the
+ * expected version.
+ */
 export interface PartToSave extends Target {
   /** The version that the decision was made on. */
   readonly expected: number;
   readonly events: readonly PreparedEvent[];
 }
 
-/** What is stored whole or not at all. */
+/** A unit that is stored whole or not at all. */
 export interface Save {
   readonly parts: readonly PartToSave[];
   readonly bytes: number;
-  /** It changes an aggregate that others assert, and so may have to wait for them. */
+  /** It changes an aggregate that other saves assert, and may have to wait for them. */
   readonly excludes: boolean;
 }
 
@@ -74,7 +77,10 @@ export type Origin = Pick<RecordedEvent, 'correlationId' | 'causationId' | 'saga
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** The door of every store: names and serialises what one decision does to one aggregate; refuses what can't be stored. */
+/**
+ * Common to every store: assigns ids to and serialises what one decision does to one aggregate; refuses what can't be
+ * stored.
+ */
 export function prepareEvents(
   catalogue: Catalogue,
   { type: aggregateType, id: aggregateId }: Target,
@@ -82,7 +88,7 @@ export function prepareEvents(
   { context = currentContext(), ids }: PrepareOptions = {},
 ): PreparedEvent[] {
   const declaration = declarationOf(catalogue, aggregateType);
-  if (!uuid.test(aggregateId)) throw new InvalidSave(`${aggregateId} is no UUID in lower case`);
+  if (!uuid.test(aggregateId)) throw new InvalidSave(`${aggregateId} is not a lower-case UUID`);
   const origin = originOf(context);
   const suffix = originJson(origin);
   const named = events.map((event, index) => {
@@ -90,7 +96,7 @@ export function prepareEvents(
       throw new InvalidSave(`${aggregateType} declares no event ${event.type} version ${event.schemaVersion}`);
     }
     const name = ids?.get(index) ?? declaration.idOf?.(event, aggregateId) ?? causedId(context, aggregateId, index);
-    if (name !== undefined && !uuid.test(name)) throw new InvalidSave(`${name} is no UUID in lower case`);
+    if (name !== undefined && !uuid.test(name)) throw new InvalidSave(`${name} is not a lower-case UUID`);
     return { event, fresh: name === undefined, id: name ?? freshId() };
   });
   const decision = context?.commandId ?? named[0]?.id ?? '';
@@ -115,7 +121,7 @@ function declarationOf(catalogue: Catalogue, type: string): AggregateDeclaration
 function originOf(context: Partial<WorkContext> = {}): Origin {
   const { correlationId = null, causationId = null, sagaId = null } = context;
   for (const id of [correlationId, causationId, sagaId]) {
-    if (id !== null && !uuid.test(id)) throw new InvalidSave(`${id} in the context is no UUID in lower case`);
+    if (id !== null && !uuid.test(id)) throw new InvalidSave(`${id} in the context is not a lower-case UUID`);
   }
   const metadata: Record<string, string> = {};
   for (const name of ['account', 'actor', 'traceparent'] as const) {
@@ -133,7 +139,7 @@ const originJson = ({ correlationId, causationId, sagaId, metadata }: Origin): s
 function serialise({ type, schemaVersion, data: facts }: Event, suffix: string, key: string | undefined) {
   const data = JSON.stringify(facts);
   const json = `{"v":${schemaVersion},"d":${data}${suffix}${field('k', key)}}`;
-  if (isUnstorable(json)) throw new TextNotStorable(`${type} holds U+0000 or a lone surrogate`, { type });
+  if (isUnstorable(json)) throw new TextNotStorable(`${type} contains U+0000 or a lone surrogate`, { type });
   const bytes = Buffer.byteLength(json);
   if (bytes > limits.eventBytes) {
     throw new PayloadTooLarge(`${type} has ${bytes} bytes, more than ${limits.eventBytes}`, { limit: limits.eventBytes });
@@ -141,17 +147,17 @@ function serialise({ type, schemaVersion, data: facts }: Event, suffix: string, 
   return { data, json, bytes };
 }
 
-/** `JSON.stringify` writes U+0000 and lone surrogates as escapes; of the other escapes only control characters look alike. */
+/** `JSON.stringify` escapes U+0000 and lone surrogates; of the other escapes, only control characters look similar. */
 function isUnstorable(json: string): boolean {
   return json.includes('\\u') && /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/.test(json);
 }
 
-/** Puts the parts of a save together; refuses what only a bug can ask for, and what is too large. */
+/** Combines the parts of a save; refuses what only a bug can request, and what is too large. */
 export function toSave(catalogue: Catalogue, parts: readonly PartToSave[]): Save {
   for (const part of parts) checkPart(catalogue, part);
   if (new Set(parts.map(({ id }) => id)).size < parts.length) throw new InvalidSave('a save names an aggregate twice');
   const events = parts.flatMap((part) => part.events);
-  if (events.length === 0) throw new InvalidSave('a save without an event');
+  if (events.length === 0) throw new InvalidSave('a save has no event');
   if (new Set(events.map(({ id }) => id)).size < events.length) throw new InvalidSave('a save names an event twice');
   const excludes = parts.some((part) => part.events.length > 0 && declarationOf(catalogue, part.type).asserted === true);
   return { parts, bytes: checkSize(events), excludes };
@@ -159,10 +165,11 @@ export function toSave(catalogue: Catalogue, parts: readonly PartToSave[]): Save
 
 function checkPart(catalogue: Catalogue, { type, id, expected, events }: PartToSave): void {
   const { asserted = false } = declarationOf(catalogue, type);
-  if (!Number.isInteger(expected) || expected < 0) throw new InvalidSave(`${expected} is no version`);
-  if (!uuid.test(id)) throw new InvalidSave(`${id} is no UUID in lower case`);
+  if (!Number.isInteger(expected) || expected < 0) throw new InvalidSave(`${expected} is not a version`);
+  if (!uuid.test(id)) throw new InvalidSave(`${id} is not a lower-case UUID`);
   if (events.length === 0 && !asserted) throw new InvalidSave(`the catalogue does not say that ${type} may be asserted`);
-  if (events.some(({ aggregateId }) => aggregateId !== id)) throw new InvalidSave(`an event was prepared for another than ${id}`);
+  if (events.some(({ aggregateId }) => aggregateId !== id))
+    throw new InvalidSave(`an event was prepared for an aggregate other than ${id}`);
 }
 
 function checkSize(events: readonly PreparedEvent[]): number {
@@ -176,11 +183,11 @@ function checkSize(events: readonly PreparedEvent[]): number {
   return total;
 }
 
-/** The ids by which the decisions of a save are recognised. */
+/** The ids that identify the decisions of a save. */
 export const leadIds = ({ parts }: Pick<Save, 'parts'>): string[] =>
   parts.flatMap(({ events }) => events.filter(({ leads }) => leads).map(({ id }) => id));
 
-/** The events of a save as they stand in the store now. */
+/** The events of a save as they are now stored. */
 export function recordedEvents({ parts }: Pick<Save, 'parts'>, time: string): RecordedEvent[] {
   return parts.flatMap(({ id: aggregateId, type: aggregateType, expected, events }) =>
     events.map(({ id, type, schemaVersion, data, origin }, index) => ({

@@ -39,7 +39,7 @@ describe('a pool', () => {
     for (let n = 0; n < sessions; n += 1) clients.push(await pool.connect());
     for (const client of clients) client.release();
   };
-  /** What sessions that are opened from now on may do. */
+  /** Whether sessions opened from now on are read-only. */
   const demote = (isOn: boolean) =>
     database.dataSource.query(`alter database "${database.name}" set default_transaction_read_only = ${isOn ? 'on' : 'off'}`);
   const save = () => store.saveAggregate(new Tally(freshId()).open('me'));
@@ -53,7 +53,7 @@ describe('a pool', () => {
   };
   const refused = { code: 'database-unavailable', kind: 'busy' };
 
-  it('loses the sessions that were left on a demoted node: saves go on over others', async () => {
+  it('drops the sessions left on a demoted node: saves continue on others', async () => {
     await demote(true);
     await open();
     await demote(false);
@@ -63,7 +63,7 @@ describe('a pool', () => {
     expect((await decide()).outcome).toBe('stored');
   });
 
-  it('whose database can not store says so, and heals by itself', async () => {
+  it("reports a database that can't store, and recovers by itself", async () => {
     await demote(true);
     await open();
     await expect(save()).rejects.toMatchObject(refused);
@@ -72,7 +72,7 @@ describe('a pool', () => {
     expect((await save()).outcome).toBe('stored');
   });
 
-  it('of a store that is closed says so at once, keeps its sessions, and goes on when it is open', async () => {
+  it('reports a closed store at once, keeps its sessions, and continues when it opens', async () => {
     await open();
     const set = (closedAt: string) =>
       database.dataSource.query(`update store_identity set closed_at = ${closedAt}, closed_reason = 'a test'`);
@@ -93,7 +93,7 @@ describe('a pool', () => {
     expect((await save()).outcome).toBe('stored');
   });
 
-  it('of ours drops them also for whoever uses it otherwise', async () => {
+  it('drops them for its other users as well', async () => {
     await demote(true);
     await open(poolLimits(1000));
     await demote(false);
@@ -102,7 +102,7 @@ describe('a pool', () => {
     await expect(write()).rejects.toMatchObject({ code: '42501' });
   });
 
-  it('loses no place to a transaction that could not begin', async () => {
+  it('loses no slot to a transaction that could not begin', async () => {
     await open();
     for (let n = 0; n < sessions; n += 1) {
       Object.assign(proxy, { at: 'begin read only', next: 'cut-before' });
@@ -114,7 +114,7 @@ describe('a pool', () => {
     expect((await save()).outcome).toBe('stored');
   });
 
-  it('of ours gives up a server that has vanished without a word, and comes back by itself', async () => {
+  it('gives up on a server that vanished silently, and recovers by itself', async () => {
     await open({ ...poolLimits(200), query_timeout: 300 });
     proxy.isSilent = true;
     const since = performance.now();

@@ -20,7 +20,7 @@ describe('the hash chain', () => {
   });
   afterAll(() => database.drop());
 
-  it('is in TypeScript what the vectors say', () => {
+  it('matches the vectors in TypeScript', () => {
     let previous = firstPrevious(vectors.aggregateType, vectors.aggregateId);
     expect(previous.toString('hex')).toBe(vectors.firstPrevious);
     for (const event of vectors.events) {
@@ -29,7 +29,7 @@ describe('the hash chain', () => {
     }
   });
 
-  it('is in SQL what the vectors say', async () => {
+  it('matches the vectors in SQL', async () => {
     const [first] = (await database.dataSource.query(`select encode(first_previous($1, $2), 'hex') as hash`, [
       vectors.aggregateType,
       vectors.aggregateId,
@@ -47,7 +47,7 @@ describe('the hash chain', () => {
     expect(rows.map(({ hash }) => hash)).toEqual(vectors.events.map(({ hash }) => hash));
   });
 
-  it('holds for what the store writes, over saves, several events and every field', async () => {
+  it('holds for stored events across saves, multiple events and every field', async () => {
     const store = createEventStore({ dataSource: database.dataSource, catalogue: tallyCatalogue });
     const tally = new Tally(freshId()).open('me').raise(1, 'Grüße \\ "😀"').raise(2);
     const ids = { correlationId: freshId(), causationId: freshId(), sagaId: freshId(), account: freshId(), actor: 'me' };
@@ -83,7 +83,7 @@ describe('the hash chain', () => {
     expect((await verified()).faults).toContainEqual({ aggregateId: tally.id, version, fault });
   });
 
-  it('is followed over pages, whatever their size', async () => {
+  it('is followed across pages of any size', async () => {
     const store = createEventStore({ dataSource: database.dataSource, catalogue: tallyCatalogue });
     const tally = new Tally(freshId()).open('me');
     for (let n = 1; n <= 6; n += 1) tally.raise(n);

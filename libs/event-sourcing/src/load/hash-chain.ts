@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Transaction } from '../store/sql-event-store.ts';
 
-/** The fields of an event that its hash covers, texts as PostgreSQL writes them. */
+/** The event fields that its hash covers, as text in PostgreSQL's spelling. */
 export interface HashedFields {
   readonly id: string;
   readonly type: string;
@@ -25,7 +25,10 @@ export const firstPrevious = (aggregateType: string, aggregateId: string): Buffe
     .update(field(uuidBytes(aggregateId)))
     .digest();
 
-/** The hash of an event: sha256 of the previous hash and each field with its length. `event_fields` in SQL says the same. */
+/**
+ * The hash of an event: sha256 of the previous hash and each field with its length. `event_fields` in SQL says the
+ * same.
+ */
 export function eventHash(previous: Buffer, fields: HashedFields): Buffer {
   const hash = createHash('sha256').update(previous);
   const values = [
@@ -42,7 +45,7 @@ export function eventHash(previous: Buffer, fields: HashedFields): Buffer {
   return hash.digest();
 }
 
-/** With its length in front; -1 and nothing for null. */
+/** Prefixed with its length; only -1 for null. */
 const field = (value: Buffer | null): Buffer => (value === null ? int4(-1) : Buffer.concat([int4(value.length), value]));
 
 const uuidBytes = (id: string): Buffer => Buffer.from(id.replaceAll('-', ''), 'hex');
@@ -63,16 +66,19 @@ interface HashedRow extends HashedFields {
   readonly aggregateId: string;
   readonly aggregateType: string;
   readonly hash: Buffer;
-  /** What `stream_heads` says of the aggregate; null where it says nothing. */
+  /** The aggregate's row in `stream_heads`; null if there is none. */
   readonly headVersion: number | null;
   readonly headHash: Buffer | null;
 }
 
-/** Where a chain breaks, and how; version 0: the aggregate has a head and no event. */
+/** Where a chain breaks, and how; version 0: the aggregate has a head but no event. */
 export interface ChainFault {
   readonly aggregateId: string;
   readonly version: number;
-  /** The event does not hash to what is stored; or events are missing before it; or its aggregate's head is not its last event. */
+  /**
+   * The event's hash differs from the stored one, events before it are missing, or its aggregate's head is not its last
+   * event.
+   */
   readonly fault: 'changed' | 'missing' | 'head';
 }
 
@@ -82,18 +88,19 @@ export interface ChainsChecked {
   readonly faults: readonly ChainFault[];
 }
 
-/** Every aggregate, or some. */
+/** All aggregates, or some. */
 export interface ChainsOptions {
   readonly aggregateIds?: readonly string[];
-  /** Events a page; 1,000 when absent. */
+  /** Events per page; 1,000 when absent. */
   readonly pageSize?: number;
 }
 
 const lowest = '00000000-0000-0000-0000-000000000000';
 
 /**
- * Computes chains anew and compares them with what is stored: each event, no gap in the versions, the head equal to the last event. Chains of any
- * length, a page in memory. For a store that is written to meanwhile, `transaction` has to be REPEATABLE READ: heads and events of one moment.
+ * Recomputes chains and compares them with the stored ones: each event, no version gaps, the head equal to the last
+ * event. Chains of any length, one page in memory. While the store is being written to, `transaction` must be
+ * REPEATABLE READ: heads and events of one moment.
  */
 export async function* verifyChains(
   transaction: Transaction,
@@ -115,7 +122,7 @@ export async function* verifyChains(
   }
 }
 
-/** Follows events by aggregate and version. A break is told once; from there on the chain is taken as it is stored. */
+/** Follows events by aggregate and version. A break is reported once; from there the stored chain is trusted. */
 class ChainWalk {
   #last: HashedRow | undefined;
 
@@ -131,7 +138,7 @@ class ChainWalk {
     return faults;
   }
 
-  /** What the head of the aggregate that ends here says. */
+  /** Checks the head of the aggregate that ends here. */
   end(): ChainFault[] {
     if (!this.#last) return [];
     const { aggregateId, version, hash, headVersion, headHash } = this.#last;

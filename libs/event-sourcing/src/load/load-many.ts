@@ -3,8 +3,8 @@ import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
 import { fromSnapshot, type StoredSnapshot } from './snapshots.ts';
 
 /**
- * A committed aggregate, as it was loaded or as the caller kept it since. Loading it again brings this very object up to date, also for others
- * who share it.
+ * A committed aggregate, as loaded or as kept by the caller since. Loading it again brings this very object up to date,
+ * also for other holders.
  */
 export interface WarmAggregate<A extends AnyAggregate = AnyAggregate> {
   readonly aggregate: A;
@@ -16,22 +16,25 @@ export interface WarmAggregate<A extends AnyAggregate = AnyAggregate> {
 export interface Wanted<A extends AnyAggregate = AnyAggregate> {
   readonly type: AggregateClass<A>;
   readonly id: string;
-  /** Only what came later is read. Without effect when the store has not this last event. */
+  /** Only later events are read. Ignored when the store does not have this last event. */
   readonly warm?: WarmAggregate<A> | undefined;
 }
 
-/** Aggregates of one moment, and events that were looked up. */
+/** Aggregates of one moment, and events looked up. */
 export class LoadedMany {
   constructor(
-    /** By id, brought up to their last event; an `Error` where history could not be replayed. */
+    /** By id, up to their last event; an `Error` if history could not be replayed. */
     readonly aggregates: ReadonlyMap<string, WarmAggregate | Error>,
-    /** By id, as stored: those of the events looked up that are there. */
+    /** By id, as stored: the events looked up that exist. */
     readonly events: ReadonlyMap<string, RecordedEvent>,
-    /** The time of the database: RFC 3339, UTC, microseconds. After the locks were had, where there are any. */
+    /** The database's time, after any locks were acquired: RFC 3339, UTC, microseconds. */
     readonly now: string,
   ) {}
 
-  /** One of the aggregates. Throws why it could not be replayed; a `TypeError` when it was not asked for or is of another class. */
+  /**
+   * One of the aggregates. Throws the reason if it could not be replayed; a `TypeError` if it was not requested or is
+   * of another class.
+   */
   get<A extends AnyAggregate>(type: AggregateClass<A>, id: string): WarmAggregate<A> {
     const found = this.aggregates.get(id);
     if (found instanceof Error) throw found;
@@ -40,39 +43,41 @@ export class LoadedMany {
   }
 }
 
-/** What is asked of the store: `version` and `lastEventId` are those of the warm aggregate at the time of asking. */
+/** A request to the store: `version` and `lastEventId` are those of the warm aggregate at the time of the call. */
 export interface Asked extends Wanted {
   readonly version: number;
   readonly lastEventId: string | null;
 }
 
-/** What the store has of an aggregate beyond what was asked with. */
+/** What the store has of an aggregate beyond the requested version. */
 export interface Found {
   /** Its version in the store; 0 if it has no event. */
   readonly version: number;
-  /** `events` are those that came after this version: that of the warm aggregate or of the snapshot, or 0. */
+  /** `events` follow this version: that of the warm aggregate or the snapshot, or 0. */
   readonly after: number;
-  /** Looked for where the warm aggregate does not lead on. */
+  /** Looked up if the warm aggregate can't be continued. */
   readonly snapshot?: StoredSnapshot | undefined;
-  /** In order, a page of them at most. */
+  /** In order, at most one page. */
   readonly events: readonly RecordedEvent[];
 }
 
-/** What the store answers: what was found, in the order asked, and events that were looked up. */
+/** The store's answer: what was found, in the order requested, and events looked up. */
 export interface FoundMany {
   readonly found: readonly Found[];
   readonly events: readonly RecordedEvent[];
   readonly now: string;
 }
 
-/** A wish as it stands at this moment. */
+/** The request at this moment. */
 export function askFor(wanted: Wanted): Asked {
   const { id, warm } = wanted;
   if (warm && warm.aggregate.uncommittedEvents.length > 0) throw new TypeError(`${id} has uncommitted events: it is not warm`);
   return { ...wanted, version: warm?.aggregate.version ?? 0, lastEventId: warm?.lastEventId ?? null };
 }
 
-/** Where an aggregate goes on from: the warm one, where it is on the store's history; else its snapshot; else the beginning. */
+/**
+ * Where an aggregate continues from: the warm one, if it is on the store's history; else its snapshot; else the start.
+ */
 export function startOf({ type, id, warm, version }: Asked, { after, snapshot }: Found): WarmAggregate {
   if (warm && !snapshot && after === version) return warm;
   if (type.snapshots) {
@@ -85,7 +90,7 @@ export function startOf({ type, id, warm, version }: Asked, { after, snapshot }:
 /** The call of `load_many`. */
 export const loadManySql = `select * from public.load_many($1::uuid[], $2::text[], $3::int[], $4::uuid[], $5::int[], $6::uuid[], $7::int)`;
 
-/** The call of `load_locked`: with the wait for each lock, in ms, beside. */
+/** The call of `load_locked`, which also takes the wait for each lock in ms. */
 export const loadLockedSql = `select *
   from public.load_locked($1::uuid[], $2::text[], $3::int[], $4::uuid[], $5::int[], $6::uuid[], $7::int, $8::int)`;
 
@@ -100,7 +105,7 @@ export const loadManyParameters = (asked: readonly Asked[], lookups: readonly st
   page,
 ];
 
-/** A row of both functions: see there. */
+/** A row of either function. */
 export interface LoadedRow {
   readonly number: number;
   readonly kind: 'head' | 'snapshot' | 'event';
@@ -119,7 +124,7 @@ export interface LoadedRow {
   readonly metadata: RecordedEvent['metadata'] | null;
 }
 
-/** The answer that rows spell. */
+/** The answer in the rows. */
 export function toFoundMany(rows: readonly LoadedRow[]): FoundMany {
   const byNumber = Map.groupBy(rows, ({ number }) => number);
   const eventsOf = (own: readonly LoadedRow[] = []) => own.filter(({ kind }) => kind === 'event').map(toRecorded);
@@ -133,7 +138,7 @@ export function toFoundMany(rows: readonly LoadedRow[]): FoundMany {
   return { found, events: eventsOf(byNumber.get(0)), now };
 }
 
-/** Without `data` it does not verify. */
+/** Invalid without `data`. */
 const toSnapshot = ({ id, aggregate_id: aggregateId, version, data }: LoadedRow): StoredSnapshot => ({
   aggregateId,
   version,

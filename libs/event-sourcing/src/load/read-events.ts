@@ -13,8 +13,8 @@ export const readEventsSql = `select ${recordedColumns} from public.event_store 
   order by e.aggregate_version limit $4`;
 
 /**
- * $1 first ids of decisions, $2 events of a decision at most: what each decision stored in the aggregate of its first event. The events of a save
- * have one time; others' decisions in the same save have another origin.
+ * $1 first ids of decisions, $2 maximum events per decision: what each decision stored in the aggregate of its first
+ * event. The events of a save have one time; other decisions in the same save have another origin.
  */
 export const readDecisionsSql = `select ${recordedColumns} from unnest($1::uuid[]) with ordinality i (id, n)
   join public.event_store f on f.event_id = i.id
@@ -24,7 +24,10 @@ export const readDecisionsSql = `select ${recordedColumns} from unnest($1::uuid[
     and e.metadata = f.metadata
   order by i.n, e.aggregate_version`;
 
-/** A cursor has the snapshot of its declaration. Time and position rise together within an aggregate; the index on time gives the order. */
+/**
+ * A cursor uses the snapshot of its declaration. Time and position rise together within an aggregate; the index on time
+ * gives the order.
+ */
 export const declareReadAllSql = ({ types, since }: Pick<ReadAllOptions, 'types' | 'since'>): string => {
   const filters = [
     ...(types ? [`e.aggregate_type = any (array[${types.map((type) => escapeLiteral(type)).join(',')}]::text[])`] : []),

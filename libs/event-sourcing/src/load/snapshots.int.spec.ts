@@ -37,7 +37,7 @@ describe('snapshots in PostgreSQL', () => {
       JSON.stringify([{ owner: 'me', total }]),
     ]);
 
-  it('are gone with a transaction that is rolled back', async () => {
+  it('disappear with a rolled-back transaction', async () => {
     const { id } = await tally(5);
     const rolledBack = dataSource.transaction(async (manager) => {
       const within = store.within(manager);
@@ -52,7 +52,7 @@ describe('snapshots in PostgreSQL', () => {
     expect(await kept(id)).toMatchObject({ version: 5, total: 4 });
   });
 
-  it('are where many aggregates that are loaded and locked at once begin, and are written with the batch', async () => {
+  it('are the start for many aggregates loaded and locked at once, and are written with the batch', async () => {
     const [one, two, none] = [(await tally(12)).id, (await tally(3)).id, freshId()];
     await dataSource.transaction(async (manager) => {
       const within = store.within(manager);
@@ -68,7 +68,7 @@ describe('snapshots in PostgreSQL', () => {
       for (let each = 0; each < 8; each += 1) second.raise(1);
       await within.saveBatch([partOf(tallyCatalogue, first.raise(1)), partOf(tallyCatalogue, second)]);
       await within.keepSnapshots([first, second]);
-      expect(await manager.query('select version from snapshots where aggregate_id = $1', [two])).toEqual([]); // not committed yet
+      expect(await manager.query('select version from snapshots where aggregate_id = $1', [two])).toEqual([]); // uncommitted
       for (const each of [first, second]) each.markCommitted();
       await within.keepSnapshots([first, second]);
     });
@@ -76,7 +76,7 @@ describe('snapshots in PostgreSQL', () => {
     expect(await stored(two)).toEqual([{ shape: 1, version: 11, state: { owner: 'me', total: 10 } }]);
   });
 
-  it('that are wrong are not where a batch begins', async () => {
+  it('that are invalid are not used by a batch', async () => {
     const { id } = await tally(12);
     await database.dataSource.query(`update snapshots set state = '{"owner":"me","total":1000000}' where aggregate_id = $1`, [
       id,
@@ -89,7 +89,7 @@ describe('snapshots in PostgreSQL', () => {
     expect(await counted('disbelieved')).toBe(before + 1);
   });
 
-  it('are written by a writer of the type alone, and of events that are there', async () => {
+  it('are written only by a writer of the type, and only for existing events', async () => {
     const { id } = await tally(5);
     const foreign = await database.dataSourceFor('order-projector');
     await expect(save(foreign, id, 5, 1)).rejects.toThrow('has no event here');
@@ -107,7 +107,7 @@ describe('snapshots in PostgreSQL', () => {
     expect(await kept(id)).toMatchObject({ version: 5, restoredAt: 5 });
   });
 
-  it('serve every service, whichever writer of the type made them', async () => {
+  it('serve every service, whichever writer of the type wrote them', async () => {
     const { id } = await tally(9);
     const saga = createEventStore({ dataSource: await database.dataSourceFor('order-saga'), catalogue: tallyCatalogue });
     const theirs = await saga.loadAggregate(KeptTally, id);
@@ -122,7 +122,7 @@ describe('snapshots in PostgreSQL', () => {
     expect(await stored(id)).toMatchObject([{ version: 12 }]);
   });
 
-  it('that can not be written are counted, and what was saved stays saved', async () => {
+  it("that can't be written are counted, and the save stays valid", async () => {
     const { id } = await tally(5);
     await database.dataSource.query('alter function save_snapshots rename to gone');
     try {
@@ -137,7 +137,7 @@ describe('snapshots in PostgreSQL', () => {
     expect(await kept(id)).toMatchObject({ version: 15, total: 14 });
   });
 
-  it('may all be thrown away', async () => {
+  it('may all be deleted', async () => {
     const { id } = await tally(30);
     await database.dataSource.query('delete from snapshots');
     const loaded = await kept(id);

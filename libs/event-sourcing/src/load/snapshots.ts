@@ -1,19 +1,21 @@
 import { counter } from '@tradecore/telemetry';
 import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
 
-/** How a class of aggregates is kept in snapshots: `static readonly snapshots = { every: 100, shape: 1 }`. */
+/** How snapshots of an aggregate class are kept: `static readonly snapshots = { every: 100, shape: 1 }`. */
 export interface SnapshotPolicy {
-  /** A new one after so many events, at the next save. */
+  /** Take a new one after this many events, at the next save. */
   readonly every: number;
-  /** Number of the state's shape and meaning, from 1: a change of either raises it, and older ones are not read any more. */
+  /**
+   * Version of the state's shape and meaning, from 1: raise it when either changes; older snapshots are then ignored.
+   */
   readonly shape: number;
 }
 
-/** What an aggregate needs to be kept in snapshots. */
+/** What an aggregate needs for snapshots. */
 export interface Snapshotted extends AnyAggregate {
-  /** The whole state as JSON: what `restore` takes, in this process or another. */
+  /** The whole state as JSON, for `restore` in any process. */
   toSnapshot(): object;
-  /** Takes the state of a snapshot; called on a new aggregate, before any event. */
+  /** Sets the state from a snapshot; called on a new aggregate, before any event. */
   restore(state: never): void;
 }
 
@@ -24,18 +26,18 @@ export interface StoredSnapshot {
   readonly state: object;
   /** The id of the event that has this version. */
   readonly lastEventId: string;
-  /** It is chained to the event of its version, in this history, with this state. */
+  /** Its hash matches the event of its version, in this history, with this state. */
   readonly holds: boolean;
 }
 
-/** Which snapshot to look for. */
+/** The snapshot to look for. */
 export interface SnapshotWanted {
   readonly aggregateId: string;
   readonly aggregateType: string;
   readonly shape: number;
 }
 
-/** A point in history: nothing later is looked at. */
+/** A point in history: nothing later is read. */
 export interface UpTo {
   readonly to: number;
   readonly until?: string;
@@ -52,26 +54,26 @@ export interface NewSnapshot {
 
 const outcomes = ['used', 'absent', 'disbelieved', 'unreadable', 'written', 'too-large', 'failed'] as const;
 
-/** Snapshots by what became of them. `disbelieved`: its hash is not that of this state after this history. */
+/** `disbelieved`: the hash is not that of this state after this history. */
 export const snapshotsTotal = counter({
   name: 'event_store_snapshots_total',
-  help: 'Snapshots by what became of them',
+  help: 'Snapshots by outcome',
   labels: { outcome: outcomes },
 });
 
-/** A larger state is not kept: whoever has it should think about what an aggregate is. Bytes of JSON. */
+/** Bytes of JSON. A larger state is not kept: the aggregate is too big. */
 const maxStateBytes = 1024 * 1024;
 
-/** At which version the snapshot stands that an aggregate came from or was written to. */
+/** The version of the snapshot that an aggregate was restored from or last written to. */
 const versions = new WeakMap<AnyAggregate, number>();
 
-/** What to look for before an aggregate of this class is loaded; undefined where the class has no snapshots. */
+/** The snapshot to look for when loading an aggregate of this class; undefined if the class has no snapshots. */
 export const wantedSnapshot = (
   { type, snapshots }: AggregateClass<AnyAggregate>,
   aggregateId: string,
 ): SnapshotWanted | undefined => snapshots && { aggregateId, aggregateType: type, shape: snapshots.shape };
 
-/** A new aggregate from its snapshot; undefined where there is none to believe: replay all of history then. */
+/** A new aggregate from its snapshot; undefined if there is no valid one: then replay all of history. */
 export function fromSnapshot<A extends AnyAggregate>(
   type: AggregateClass<A>,
   snapshot: StoredSnapshot | undefined,
@@ -93,7 +95,7 @@ export function fromSnapshot<A extends AnyAggregate>(
   return aggregate;
 }
 
-/** Snapshots that are due of these aggregates; what is not committed is left out. */
+/** Snapshots due for these aggregates; uncommitted events are left out. */
 export function dueSnapshots(aggregates: Iterable<AnyAggregate>): NewSnapshot[] {
   return [...aggregates].flatMap((aggregate) => {
     const { snapshots: policy } = aggregate.constructor as AggregateClass<AnyAggregate>;

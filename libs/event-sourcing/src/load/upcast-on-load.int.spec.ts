@@ -37,7 +37,7 @@ describe('events of an older shape', () => {
   });
   afterAll(() => database.drop());
 
-  it('are brought to the newest when an aggregate is loaded, and read as they were stored', async () => {
+  it('are upcast when an aggregate is loaded, and read as stored', async () => {
     const [older, newer] = [tallyCatalogue, newCatalogue].map((catalogue) =>
       createEventStore({ dataSource: database.dataSource, catalogue }),
     );
@@ -55,7 +55,7 @@ describe('events of an older shape', () => {
     await expect(older.loadAggregate(Tally, tally.id)).rejects.toThrow(UnknownEvent);
   });
 
-  it('and a history that is not whole is refused', async () => {
+  it('are refused when their history is incomplete', async () => {
     const store = createEventStore({ dataSource: database.dataSource, catalogue: tallyCatalogue });
     const tally = new Tally(freshId()).open('me').raise(1).raise(2);
     await store.saveAggregate(tally);

@@ -14,7 +14,7 @@ interface Told {
   readonly data?: string;
 }
 
-/** An event as a topic would say it. */
+/** An event as it is on a topic. */
 const told = ({ of, version, id = freshId(), save = id, events = 1, data = '{"text": "x"}' }: Told): PublishedEvent => ({
   ...{ id, aggregateId: of, aggregateType: 'Order', aggregateVersion: version, type: 'OrderPlaced', schemaVersion: 1 },
   ...{ dataText: data, time: `2026-11-27T00:00:0${version}.000001Z`, correlationId: null, causationId: null, sagaId: null },
@@ -68,7 +68,7 @@ describe('what an operator decides about a closed store', () => {
   const whyOf = (givenUp: readonly GivenUp[]): Record<string, string> =>
     Object.fromEntries(givenUp.map(({ eventId, why }) => [eventId, why]));
 
-  it('takes whole saves that follow the heads, and opens under the same epoch; a plan changes nothing', async () => {
+  it('takes back whole saves that follow the heads, and opens under the same epoch; a plan changes nothing', async () => {
     const other = freshId();
     const save = { save: '9.3', events: 3 };
     const tail = [
@@ -92,13 +92,13 @@ describe('what an operator decides about a closed store', () => {
              e.causation_id, e.saga_id, e.event_data::text, e.metadata::text))) and e.aggregate_version > 1`,
     );
     expect(chains).toEqual([]);
-    // Only what was stored here waits: the tail is on the topics.
+    // Only events stored here wait: the tail is already on the topics.
     const waiting = await database.dataSource.query<object[]>('select from event_outbox');
     expect(waiting).toHaveLength(2);
     await expect(resume(tail)).rejects.toThrow(NotHalted);
   });
 
-  it('names what it does not take and why, with all that hangs on it, and draws another epoch', async () => {
+  it('names what it refuses and why, with everything that depends on it, and draws another epoch', async () => {
     const [torn, after, beyond, gap, twice, foreign] = Array.from({ length: 6 }, () => freshId());
     const save = { save: '20.3', events: 3 };
     const tail = {
@@ -132,14 +132,14 @@ describe('what an operator decides about a closed store', () => {
       [tail.foreign.id]: 'no event of this fleet',
     });
     expect((await identity())['epoch']).not.toBe(before['epoch']);
-    // The id that stands on the topic with other data is published anew, not counted as published.
+    // An id that is on the topic with other data is published again, not counted as published.
     expect(await database.dataSource.query('select event_id from event_outbox')).toEqual([{ event_id: heldEvent }]);
     expect(await database.dataSource.query('select why, by, outcome from resumptions')).toEqual([
       { why: 'a test', by: 'tradecore_test_operator', outcome: resumed },
     ]);
   });
 
-  it('gives up the whole tail when told so, and never hears of it again', async () => {
+  it('gives up the whole tail when told to, and never reads it again', async () => {
     const tail = [told({ of: held, version: 2 }), told({ of: held, version: 3 })];
     const { resumed, givenUp } = await resume(tail, { forgetTail: true });
     expect(resumed).toMatchObject({ taken: 0, givenUp: 2 });
@@ -148,7 +148,7 @@ describe('what an operator decides about a closed store', () => {
     expect((await resume(tail)).resumed).toMatchObject({ taken: 0, givenUp: 0 });
   });
 
-  it('is for operators: no service may tell, take or open', async () => {
+  it('is for operators: no service may load, take back or open', async () => {
     await expect(HaltedOutbox.open(database.urlFor('command-api'))).rejects.toThrow('permission denied');
     const operator = new Client({ connectionString: database.urlFor('operator') });
     await operator.connect();
@@ -157,7 +157,7 @@ describe('what an operator decides about a closed store', () => {
     await operator.end();
   });
 
-  it('a start on another timeline is told until an operator has looked', async () => {
+  it('reports a start on another timeline until an operator acknowledges it', async () => {
     await resume([]);
     const relay = await Outbox.connect({ url: database.urlFor('outbox-relay'), owner: 'a' });
     expect(await relay.noteServer()).toBeUndefined();

@@ -2,17 +2,19 @@ import type { Catalogue, RecordedEvent } from '@tradecore/events';
 import { DatabaseClient } from '../sessions/database-client.ts';
 import type { HaltReason } from './outbox.ts';
 
-/** What an operator's decision found and did, in events; before its commit: what it would do. */
+/** What an operator's decision found and did, in events; before its commit, the plan. */
 export interface Resumed {
-  /** They waited though the topics hold them: taken out of the outbox. */
+  /** Waiting although the topics hold them: removed from the outbox. */
   readonly alreadyPublished: number;
-  /** The store holds them and neither topics nor outbox did: put in, to be published now. */
+  /** In the store but neither on a topic nor in the outbox: added to the outbox, to be published now. */
   readonly missing: number;
-  /** Of those: events with a later version of the same aggregate on a topic already. Readers fill such gaps from the store. */
+  /**
+   * Of those, events with a later version of their aggregate already on a topic. Readers fill such gaps from the store.
+   */
   readonly outOfOrder: number;
-  /** The topics held them beyond the store's heads: stored again. */
+  /** On the topics beyond the store's heads: stored again. */
   readonly taken: number;
-  /** The topics hold them and the store does not, nor will: readers pass over them. */
+  /** On the topics but never to be in the store: readers skip them. */
   readonly givenUp: number;
 }
 
@@ -29,24 +31,24 @@ export interface GivenUp {
   readonly why: string;
 }
 
-/** An event as a record of a topic says it. */
+/** An event as a record on a topic. */
 export interface PublishedEvent extends Omit<RecordedEvent, 'data'> {
   /** The record's value. */
   readonly dataText: string;
-  /** What was stored with it, where the record says so. */
+  /** Which events were stored with it, if the record says. */
   readonly save?: { readonly name: string; readonly events: number } | undefined;
 }
 
 /** What an operator decides. */
 export interface Decision {
-  /** RFC 3339. Stored events from this time on that are not published are published. Before it, only the outbox counts. */
+  /** RFC 3339. Unpublished events stored from this time on are published; older ones only if they are in the outbox. */
   readonly since: string;
-  /** The broker's position; nothing when it has none. */
+  /** The broker's position; absent if it has none. */
   readonly position: bigint | undefined;
   readonly catalogue: Catalogue;
-  /** What the topics hold beyond the store's heads is not taken. */
+  /** What the topics hold beyond the store's heads is given up. */
   readonly forgetTail: boolean;
-  /** Kept with what was done. */
+  /** Kept with the record of the decision. */
   readonly why: string;
 }
 
@@ -55,7 +57,7 @@ export class NotHalted extends Error {
   override readonly name = 'NotHalted';
 }
 
-/** The outbox and the store are compared whole. */
+/** Long, because outbox and store are compared completely. */
 const statementMs = 600_000;
 
 const listGivenUp = `
@@ -63,7 +65,10 @@ const listGivenUp = `
          event_data as data, "timestamp"::text as time, account, why
     from forgotten_events where forgotten_at = now() order by "timestamp", aggregate_id, aggregate_version limit $1`;
 
-/** A halted outbox, or a closed store, in an operator's hands: one transaction. Relays and writers wait until it is committed. */
+/**
+ * An operator's decision on a halted outbox or a closed store: one transaction. Relays and writers wait until it
+ * commits.
+ */
 export class HaltedOutbox {
   private constructor(
     private readonly client: DatabaseClient,
@@ -72,7 +77,7 @@ export class HaltedOutbox {
     readonly reason: HaltReason,
   ) {}
 
-  /** Begins; a login with the operator's rights. Throws `NotHalted`. */
+  /** Begins, with a login that has operator rights. Throws `NotHalted`. */
   static async open(url: string): Promise<HaltedOutbox> {
     const client = new DatabaseClient({ connectionString: url, application_name: 'relay resume', query_timeout: statementMs });
     try {
@@ -83,7 +88,7 @@ export class HaltedOutbox {
         'select * from operate.begin_resume()',
       );
       const [row] = rows;
-      if (!row) throw new NotHalted('another operator has decided meanwhile');
+      if (!row) throw new NotHalted('another operator has already decided');
       return new HaltedOutbox(client, row.store_id, row.halted_reason);
     } catch (error) {
       await client.end();
@@ -92,13 +97,13 @@ export class HaltedOutbox {
     }
   }
 
-  /** The ids that wait to be published. */
+  /** The ids waiting to be published. */
   async waiting(): Promise<Set<string>> {
     const { rows } = await this.client.query<{ event_id: string }>('select event_id from event_outbox');
     return new Set(rows.map(({ event_id }) => event_id));
   }
 
-  /** Tells the store what the topics hold: all events as old as `since` or younger, and all that wait in the outbox; in pieces. */
+  /** Tells the store, in portions, what the topics hold: all events since `since`, and all that wait in the outbox. */
   async tell(events: readonly PublishedEvent[]): Promise<void> {
     const records = events.map(({ dataText, save, ...event }) => ({
       id: event.id,
@@ -119,7 +124,7 @@ export class HaltedOutbox {
     await this.client.query('select operate.tell_topics($1)', [JSON.stringify(records)]);
   }
 
-  /** Takes the tail, fills the outbox, opens the store, lets the relay go on; nothing of it counts before `commit`. */
+  /** Takes back the tail, fills the outbox, opens the store, releases the relay; takes effect with `commit`. */
   async decide({ since, position, catalogue, forgetTail, why }: Decision): Promise<Resumed> {
     const keys = await this.keys(since, catalogue);
     const { rows } = await this.client.query<{ outcome: Resumed }>('select operate.resume_relay($1, $2, $3, $4, $5) as outcome', [
@@ -132,7 +137,7 @@ export class HaltedOutbox {
     return (rows[0] as { outcome: Resumed }).outcome;
   }
 
-  /** What the decision gives up, oldest first. */
+  /** The events given up, oldest first. */
   async givenUp(limit: number): Promise<GivenUp[]> {
     return (await this.client.query<GivenUp>(listGivenUp, [limit])).rows;
   }
@@ -141,12 +146,12 @@ export class HaltedOutbox {
     await this.client.query('commit');
   }
 
-  /** Ends the session; what is not committed was never done. */
+  /** Ends the session; uncommitted work is undone. */
   async close(): Promise<void> {
     await this.client.end();
   }
 
-  /** Keys on the topic that are made from the data. */
+  /** Topic keys derived from the data. */
   private async keys(since: string, catalogue: Catalogue): Promise<Record<string, string>> {
     const keyed = Object.values(catalogue).flatMap(({ type, keyOf }) => (keyOf ? type : []));
     const { rows } = await this.client.query<{

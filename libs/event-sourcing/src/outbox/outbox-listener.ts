@@ -2,12 +2,13 @@ import { heartbeat } from '@tradecore/telemetry';
 import { DatabaseClient } from '../sessions/database-client.ts';
 
 const reconnectMs = { first: 100, most: 5_000 };
-/** A half-open connection says nothing: ask it. */
+/** A half-open connection is silent: probe it. */
 const heartbeatMs = 10_000;
 
 /**
- * Hears of new rows in the outbox while the relay has asked for it (`fallAsleep`). A hint: nothing is lost when it is deaf.
- * A session of its own that never opens a transaction, for a listener in one pins the server's queue of notifications until commits fail.
+ * Receives notifications of new outbox rows while the relay has asked for them (`fallAsleep`). Only a hint: a lost one
+ * loses nothing. Uses its own session and never opens a transaction: a listener in a transaction pins the server's
+ * notification queue until commits fail.
  */
 export class OutboxListener {
   readonly #attempt = heartbeat('outbox-listener');
@@ -16,13 +17,13 @@ export class OutboxListener {
   #closed = false;
   #waitMs = reconnectMs.first;
 
-  /** `onNotify` is called after each notification, and after each reconnection, for what came meanwhile. */
+  /** `onNotify` is called after each notification, and after each reconnection to cover missed ones. */
   constructor(
     private readonly url: string,
     private readonly onNotify: () => void,
   ) {}
 
-  /** Connects, and from then on whenever the connection is lost, until `close`. Never throws. */
+  /** Connects, and reconnects until `close`. Never throws. */
   async open(): Promise<void> {
     if (this.#closed) return;
     const options = { connectionString: this.url, application_name: 'outbox-relay listener', query_timeout: 5_000 };

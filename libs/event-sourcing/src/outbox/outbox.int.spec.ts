@@ -66,7 +66,7 @@ describe('the outbox', () => {
   });
 
   describe('lease', () => {
-    it('belongs to one; the next one has it when it is released', async () => {
+    it('belongs to one relay; the next gets it on release', async () => {
       const [a, b] = [await connect('a'), await connect('b')];
       const lease = await take(a);
       expect(await b.takeLease()).toEqual({ state: 'held', owner: 'a' });
@@ -74,7 +74,7 @@ describe('the outbox', () => {
       expect((await take(b)).fence).toBe(lease.fence + 1n);
     });
 
-    it('is free after the time without a heartbeat; what the former owner asks for is refused', async () => {
+    it("is free after too long without a heartbeat; the former owner's calls are refused", async () => {
       const [a, b] = [await connect('a'), await connect('b', 0.2)];
       const lease = await take(a);
       expect((await b.takeLease()).state).toBe('held');
@@ -87,7 +87,7 @@ describe('the outbox', () => {
       expect(await a.takeLease()).toEqual({ state: 'held', owner: 'b' });
     });
 
-    it('is kept by a heartbeat, not by being taken again', async () => {
+    it('is kept by heartbeats, not by being taken again', async () => {
       const [a, b] = [await connect('a', 2), await connect('b', 2)];
       const lease = await take(a);
       for (let n = 0; n < 10; n += 1) {
@@ -113,13 +113,13 @@ describe('the outbox', () => {
       const ids = Array.from({ length: 60 }, () => freshId());
       await append(writer, ids, 0, 'y'.repeat(200_000));
       const { stream } = (Reflect.get(a, 'client') as unknown as { connection: { stream: { pause(): void } } }).connection;
-      stream.pause(); // As a SIGSTOP: the kernel's buffers fill up, the server waits in the middle of its statement.
+      stream.pause(); // Like a SIGSTOP: the kernel's buffers fill up, and the server blocks mid-statement.
       a.nextBatch(lease, 0n, { rows: 100, bytes: 100_000_000, peek: false }).catch(() => undefined);
       await until(async () => (await b.takeLease()).state === 'taken');
       expect((await b.currentBatch(await take(b))).number).toBe(0n);
     });
 
-    it('is nobody’s while the outbox is halted', async () => {
+    it('has no owner while the outbox is halted', async () => {
       const [a, b] = [await connect('a'), await connect('b')];
       const reason = { why: 'a test', batch: '3', position: '7' };
       await a.halt(await take(a), reason, false);
@@ -129,7 +129,7 @@ describe('the outbox', () => {
   });
 
   describe('a batch', () => {
-    it('is written down, settled by the next one, and can be read again until then', async () => {
+    it('is recorded, settled by the next one, and readable until then', async () => {
       const outbox = await connect('a');
       const lease = await take(outbox);
       const [x, y] = [freshId(), freshId()];
@@ -142,7 +142,7 @@ describe('the outbox', () => {
       await append(writer, [y]);
       expect((await readBacklog(database.dataSource)).depth).toBe(2);
       expect(await outbox.nextBatch(lease, 1n, limits)).toMatchObject([{ aggregateId: y }]);
-      expect(await outbox.nextBatch(lease, 2n, { ...limits, peek: true })).toEqual([]); // A look settles nothing.
+      expect(await outbox.nextBatch(lease, 2n, { ...limits, peek: true })).toEqual([]); // A peek settles nothing.
       expect(await outbox.currentBatch(lease)).toMatchObject({ number: 2n, settled: false });
       expect(await outbox.nextBatch(lease, 2n, limits)).toEqual([]);
       expect(await outbox.currentBatch(lease)).toEqual({ number: 2n, settled: true, damaged: false, events: [] });
@@ -155,7 +155,7 @@ describe('the outbox', () => {
       await expect(outbox.nextBatch(lease, 2n, limits)).rejects.toThrow('batch 3 is the last, not 2');
     });
 
-    it('holds what committed late though its position is lower, versions of an aggregate in order', async () => {
+    it("holds late commits despite their lower positions, with an aggregate's versions in order", async () => {
       const outbox = await connect('a');
       const lease = await take(outbox);
       const slow = await login('command-api');
@@ -174,13 +174,13 @@ describe('the outbox', () => {
       ]);
     });
 
-    it('begins above the rows that are gone, which a foreign snapshot keeps in the index, but never above one that may still come', async () => {
+    it('starts above deleted rows that a foreign snapshot keeps in the index, but never above one that may still appear', async () => {
       const outbox = await connect('a');
       const lease = await take(outbox);
       const foreign = await login('command-api');
       await foreign.query('begin isolation level repeatable read');
       await foreign.query('select pg_current_xact_id(), (select count(*) from event_store)');
-      const reader = new pg.Client({ connectionString: database.url }); // As pg_dump holds every table and sequence.
+      const reader = new pg.Client({ connectionString: database.url }); // pg_dump locks like this.
       await reader.connect();
       open.push({ close: () => reader.end() });
       await reader.query('begin isolation level repeatable read');
@@ -223,7 +223,7 @@ describe('the outbox', () => {
       ]);
     }, 30_000);
 
-    it('is bounded by bytes: large events go in small batches, each alone if need be', async () => {
+    it('is bounded by bytes: large events go in small batches, alone if necessary', async () => {
       const outbox = await connect('a');
       const lease = await take(outbox);
       await append(
@@ -241,7 +241,7 @@ describe('the outbox', () => {
       expect(sizes).toEqual([1, 2, 2, 2]);
     });
 
-    it('is damaged when its rows are not all there', async () => {
+    it('is damaged when some of its rows are missing', async () => {
       const outbox = await connect('a');
       const lease = await take(outbox);
       await append(writer, [freshId(), freshId()]);
@@ -251,7 +251,7 @@ describe('the outbox', () => {
     });
   });
 
-  it('is the relay’s alone, and the event store is not', async () => {
+  it('belongs to the relay only, unlike the event store', async () => {
     const relay = await login('outbox-relay');
     await expect(relay.query('delete from event_store')).rejects.toThrow('permission denied');
     await expect(relay.query('update event_store set event_type = event_type')).rejects.toThrow('permission denied');
@@ -260,14 +260,14 @@ describe('the outbox', () => {
     await expect(writer.query("select * from relay_next_batch('a', 1, 0, false, 1, 1)")).rejects.toThrow('permission denied');
   });
 
-  it('notifies a relay that listens, and only then; also after the listener has lost its connection', async () => {
+  it('notifies only a listening relay, even after the listener lost its connection', async () => {
     const outbox = await connect('a');
     const lease = await take(outbox);
     let heard = 0;
     const listener = new OutboxListener(database.urlFor('outbox-relay'), () => (heard += 1));
     open.push(listener);
     await listener.open();
-    expect(heard).toBe(1); // Connecting counts: something may have come before.
+    expect(heard).toBe(1); // Connecting counts: notifications may have been missed.
     await outbox.listenFor(30);
     await append(writer, [freshId()]);
     await until(() => heard === 2);
@@ -278,7 +278,7 @@ describe('the outbox', () => {
     await database.dataSource.query(
       `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'outbox-relay listener' and datname = current_database()`,
     );
-    await until(() => heard === 3); // Connected again; the append before it listened has notified nobody.
+    await until(() => heard === 3); // Reconnected; the append before it listened sent no notification.
     await append(writer, [freshId()]);
     await until(() => heard === 4);
   });

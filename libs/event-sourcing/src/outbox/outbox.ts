@@ -1,88 +1,90 @@
 import type { RecordedEvent } from '@tradecore/events';
 import { DatabaseClient } from '../sessions/database-client.ts';
 
-/** An event as the relay sends it: where to, under which key, and its data as the stored text, byte for byte. */
+/** An event as the relay sends it: topic, key, and the stored text of its data, byte for byte. */
 export interface OutboxEvent extends Omit<RecordedEvent, 'data'> {
   readonly topic: string;
   readonly key: string;
   /** `event_data::text`. */
   readonly dataText: string;
-  /** Which events were stored together, and how many; null where it is not known any more. */
+  /** Which events were stored together, and how many; null when no longer known. */
   readonly save: string | null;
 }
 
-/** The names at the broker carry the store's identity: another store is another relay, and never continues this one's position. */
+/**
+ * Names at the broker include the store's identity, so that another store's relay never continues this one's position.
+ */
 export const relayNames = (storeId: string): { readonly group: string; readonly transactionalId: string } => ({
   group: `outbox-relay.${storeId}`,
   transactionalId: `outbox-relay.${storeId}`,
 });
 
-/** The right to relay: held until it is released, lost, or taken by another after `leaseSeconds` without a heartbeat. */
+/** The right to relay: held until released, lost, or taken over after `leaseSeconds` without a heartbeat. */
 export interface Lease {
   readonly owner: string;
-  /** Raised at each taking: what an older owner asks for under its own number is refused. */
+  /** Raised each time the lease is taken: calls with an older number are refused. */
   readonly fence: bigint;
-  /** The identity of the store, which the names at the broker carry. */
+  /** The store's identity, part of the names at the broker. */
   readonly storeId: string;
 }
 
-/** Why the relay stopped, as it is kept for the operator: the batch of the store and the position of the broker did not fit together. */
+/** Why the relay halted, kept for the operator: the store's batch and the broker's position did not agree. */
 export interface HaltReason {
   readonly why: string;
-  /** The last batch that the store has written down; `"0"` for none. */
+  /** The last batch recorded in the store; `"0"` for none. */
   readonly batch: string;
-  /** The position that the broker has committed; null for none. */
+  /** The position committed at the broker; null for none. */
   readonly position: string | null;
 }
 
-/** The answer to asking for the lease. */
+/** The answer to a request for the lease. */
 export type LeaseAnswer =
   | { readonly state: 'taken'; readonly lease: Lease }
   | { readonly state: 'held'; readonly owner: string }
   | { readonly state: 'halted'; readonly reason: HaltReason };
 
-/** The batch written down last. */
+/** The last batch recorded. */
 export interface CurrentBatch {
-  /** 0: there was none yet. */
+  /** 0: none yet. */
   readonly number: bigint;
-  /** The broker has acknowledged it and its rows are deleted. */
+  /** The broker has acknowledged it, and its rows are deleted. */
   readonly settled: boolean;
-  /** What it holds, in order; empty when settled. */
+  /** Its events, in order; empty when settled. */
   readonly events: readonly OutboxEvent[];
-  /** Its rows or their events are not all there: the tables were changed by other hands. */
+  /** Some of its rows or events are missing: something else changed the tables. */
   readonly damaged: boolean;
 }
 
-/** How much one batch may hold. */
+/** Limits of one batch. */
 export interface BatchLimits {
   readonly rows: number;
-  /** Of data and headers; one event is always taken. */
+  /** Data and headers; one event is always taken. */
   readonly bytes: number;
 }
 
-/** Another relay has the lease, or an operator's word is waited for. */
+/** Another relay has the lease, or the relay is halted: waiting for an operator. */
 export class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
 }
 
-/** What has not been published yet. */
+/** What is still unpublished. */
 export interface Backlog {
   /** Rows, counted up to 100,000. */
   readonly depth: number;
   /** Age of the first row's event; 0 when there is none. */
   readonly oldestSeconds: number;
-  /** Nothing is decided and nothing is stored. */
+  /** Nothing is decided or stored. */
   readonly storeClosed: boolean;
-  /** The store stands on another server or timeline than before, and no operator has looked yet. */
+  /** The store is on a different server or timeline than before, and no operator has acknowledged it. */
   readonly storeMoved: boolean;
 }
 
-/** Whatever runs a statement: a DataSource. */
+/** Anything that runs a statement, such as a DataSource. */
 interface Queries {
   query(sql: string): Promise<unknown>;
 }
 
-/** Measures what is still to be published. */
+/** Measures what is still unpublished. */
 export async function readBacklog(database: Queries): Promise<Backlog> {
   const rows = await database.query(
     `with waiting as (select * from event_outbox where seq > (select floor from outbox_relay where shard = 0))
@@ -101,11 +103,14 @@ export async function readBacklog(database: Queries): Promise<Backlog> {
 
 /** How to reach the outbox. */
 export interface OutboxOptions {
-  /** A login with the rights of the relay's role. A direct connection: behind a pooler of transactions a dead owner is noticed only by its heartbeat. */
+  /**
+   * A login with the relay's role. A direct connection: behind a transaction pooler, only the heartbeat reveals a dead
+   * owner.
+   */
   readonly url: string;
-  /** Names this relay in the lease; unique among running ones. */
+  /** Identifies this relay in the lease; unique among running ones. */
   readonly owner: string;
-  /** After so long without a heartbeat the lease may be taken; 5 when absent. */
+  /** Seconds without a heartbeat after which the lease may be taken; 5 when absent. */
   readonly leaseSeconds?: number;
 }
 
@@ -146,8 +151,8 @@ const toEvent = (row: BatchRow): OutboxEvent => ({
 });
 
 /**
- * The lease is free when released, ours, without a heartbeat for too long, or when its owner's session is gone (a killed process).
- * Taking it again is no progress and does not renew it: a relay that reaches the database but not the broker must not keep it.
+ * The lease is free when released, ours, too long without a heartbeat, or when its owner's session is gone (a killed
+ * process). Taking it again does not renew it: a relay that reaches the database but not the broker must not keep it.
  */
 const takeLease = `
   update outbox_relay r set owner = $1, fence = fence + 1, session_pid = pg_backend_pid(),
@@ -160,8 +165,8 @@ const takeLease = `
   returning fence, (select store_id from store_identity)`;
 
 /**
- * An owner that was frozen while it received a batch leaves its session blocked in the middle of the statement, with the lease's row locked.
- * Its heartbeat is too old by then: end the session, as its process can't.
+ * An owner frozen while receiving a batch leaves its session blocked mid-statement, with the lease's row locked.
+ * Its heartbeat is too old by then: end the session from here.
  */
 const endFrozenOwner = `
   select pg_terminate_backend(a.pid) from outbox_relay r
@@ -187,7 +192,10 @@ const lockTimeoutMs = 1_000;
 const statementTimeoutMs = 10_000;
 const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
 
-/** One session with the outbox: the relay's statements. One call at a time. After any error but `LeaseLost`: close it, connect anew. */
+/**
+ * One session with the outbox: the relay's statements. One call at a time. After any error but `LeaseLost`, close it
+ * and reconnect.
+ */
 export class Outbox {
   private constructor(
     private readonly client: DatabaseClient,
@@ -213,7 +221,7 @@ export class Outbox {
     return new Outbox(client, owner, leaseSeconds);
   }
 
-  /** Takes the lease if it is free, at once, also when this owner has it already. */
+  /** Takes the lease without waiting if it is free or already this owner's. */
   async takeLease(): Promise<LeaseAnswer> {
     try {
       const taken = await this.client.query<{ fence: string; store_id: string }>(takeLease, [this.owner, this.leaseSeconds]);
@@ -236,22 +244,22 @@ export class Outbox {
       'update outbox_relay set heartbeat_at = clock_timestamp() where shard = 0 and owner = $1 and fence = $2 and halted_at is null',
       [owner, fence],
     );
-    if (rowCount !== 1) throw new LeaseLost('the lease is not ours any more');
+    if (rowCount !== 1) throw new LeaseLost('the lease is no longer ours');
   }
 
-  /** Lets the lease go, so that a relay standing by need not wait. A lease that is lost already is none of ours: no error. */
+  /** Releases the lease, so that a relay standing by need not wait. A lease already lost is not an error. */
   async releaseLease({ owner, fence }: Lease): Promise<void> {
     await this.client.query('update outbox_relay set owner = null where shard = 0 and owner = $1 and fence = $2', [owner, fence]);
   }
 
-  /** The batch written down last, read under the lease. Throws `LeaseLost`. */
+  /** The last batch recorded, read under the lease. Throws `LeaseLost`. */
   async currentBatch({ owner, fence }: Lease): Promise<CurrentBatch> {
     const { rows } = await this.client.query<{ batch: string | null; settled: boolean; rows: number; held: boolean }>(
       currentBatch,
       [owner, fence],
     );
     const row = rows[0];
-    if (!row?.held) throw new LeaseLost('the lease is not ours any more');
+    if (!row?.held) throw new LeaseLost('the lease is no longer ours');
     if (row.batch === null) return { number: 0n, settled: true, events: [], damaged: false };
     const number = BigInt(row.batch);
     if (row.settled) return { number, settled: true, events: [], damaged: false };
@@ -260,9 +268,9 @@ export class Outbox {
   }
 
   /**
-   * Statement (1) of the loop: deletes the rows of batch `acknowledged`, writes down the next rows as batch `acknowledged + 1` and returns
-   * them; none = nothing to send, no batch written. `peek`: the heartbeat is young; when there are no rows but those of batch `acknowledged`, write nothing.
-   * Throws `LeaseLost`.
+   * Statement (1) of the loop: deletes the rows of batch `acknowledged`, records the next rows as batch `acknowledged +
+   * 1` and returns them; none = nothing to send, no batch recorded. `peek`: the heartbeat is recent; if only rows of
+   * batch `acknowledged` are left, write nothing. Throws `LeaseLost`.
    */
   async nextBatch(
     lease: Lease,
@@ -277,12 +285,12 @@ export class Outbox {
       });
       return result.rows.map(toEvent);
     } catch (error) {
-      if (codeOf(error) === 'TC001') throw new LeaseLost('the lease is not ours any more', { cause: error });
+      if (codeOf(error) === 'TC001') throw new LeaseLost('the lease is no longer ours', { cause: error });
       throw error;
     }
   }
 
-  /** Asks writers to notify the relay for so many seconds from now; 0: not any more. */
+  /** Asks writers to notify the relay for this many seconds; 0: to stop. */
   async listenFor(seconds: number): Promise<void> {
     await this.client.query(
       'update relay_state set asleep_until = clock_timestamp() + make_interval(secs => $1) where shard = 0',
@@ -290,7 +298,10 @@ export class Outbox {
     );
   }
 
-  /** Stops every relay of this store until an operator decides; `closesStore`: in the same transaction the store. Throws `LeaseLost`. */
+  /**
+   * Stops every relay of this store until an operator decides; `closesStore`: also closes the store, in the same
+   * transaction. Throws `LeaseLost`.
+   */
   async halt({ owner, fence }: Lease, reason: HaltReason, closesStore: boolean): Promise<void> {
     const { rows } = await this.client.query<{ halted: boolean }>('select relay_halt($1, $2, $3, $4) as halted', [
       owner,
@@ -298,10 +309,13 @@ export class Outbox {
       JSON.stringify(reason),
       closesStore,
     ]);
-    if (!rows[0]?.halted) throw new LeaseLost('the lease is not ours any more');
+    if (!rows[0]?.halted) throw new LeaseLost('the lease is no longer ours');
   }
 
-  /** Writes down on which server and timeline the store is. Where it was before, when that was elsewhere and no operator has looked yet. */
+  /**
+   * Records the store's server and timeline. Returns the previous place if it differs and no operator has acknowledged
+   * it.
+   */
   async noteServer(): Promise<string | undefined> {
     const { rows } = await this.client.query<{ moved: string | null }>('select relay_note_server() as moved');
     return rows[0]?.moved ?? undefined;

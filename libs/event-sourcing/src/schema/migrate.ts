@@ -8,26 +8,26 @@ import { ensureRoles } from './roles.ts';
 
 /** How a database is brought to the newest schema. */
 export interface MigrateOptions {
-  /** Further packages' migrations; the store's own are always in. */
+  /** Migrations of other packages; the store's own are always included. */
   readonly migrations?: readonly Migration[];
-  /** Fills the tables of aggregate types and of the writers of their events. */
+  /** Fills the tables of aggregate types and event writers. */
   readonly catalogue: Catalogue;
   /** Roles are `<prefix>_<service>`, `-` as `_`; `tradecore` when absent. */
   readonly rolePrefix?: string;
-  /** Services that need a role though no migration names them. */
+  /** Services that need a role although no migration names them. */
   readonly services?: readonly string[];
-  /** By service (`command-api`): its password, 8 to 200 visible ASCII characters; with one the role may log in. */
+  /** By service (`command-api`): its password, 8 to 200 visible ASCII characters; a role with a password may log in. */
   readonly rolePasswords?: Readonly<Record<string, string>>;
 }
 
 /** One migration at a time in a database. */
 const migrationLock = 7_264_001;
-/** A migration, or the wait for another migrator, at most. */
+/** Time limit of a migration, or of the wait for another migrator. */
 const statementMs = 6 * 3_600_000;
 
 /**
- * Creates missing roles (or throws `MissingRoles` with the SQL to run), runs missing migrations, fills aggregate types: under an
- * advisory lock, so safe to run again and at once. Returns the names of what it ran.
+ * Creates missing roles (or throws `MissingRoles` with the SQL to run), runs missing migrations, fills aggregate types:
+ * under an advisory lock, so safe to run again and concurrently. Returns the names of the migrations it ran.
  */
 export async function migrate(url: string, options: MigrateOptions): Promise<{ ran: string[] }> {
   const migrations = ordered([...storeMigrations, ...(options.migrations ?? [])]);
@@ -82,10 +82,10 @@ async function runMigrations(url: string, migrations: readonly Migration[], pref
 const log = logger('migrate');
 const quiet = (): undefined => undefined;
 
-/** TypeORM would write plain lines to stdout. */
+/** TypeORM would write plain text to stdout. */
 const typeormLog: Logger = {
   logMigration: (message) => log.info(message),
-  logQueryError: quiet, // it is thrown as well
+  logQueryError: quiet, // it is thrown too
   log: (level, message) => log[level === 'warn' ? 'warn' : 'debug'](String(message)),
   logQuery: quiet,
   logQuerySlow: quiet,
@@ -99,12 +99,12 @@ function asMigrationClass(migration: Migration, prefix: string): new () => Migra
       await runner.query(fillRoles(migration.sql, prefix));
     }
     down(): Promise<void> {
-      return Promise.reject(new Error('the schema only goes forward'));
+      return Promise.reject(new Error('migrations can not be reverted'));
     }
   };
 }
 
-/** What the catalogue says, in one transaction: no append ever sees half of it. */
+/** Stores the catalogue in one transaction: no append ever sees half of it. */
 async function declareTypes(client: ClientBase, catalogue: Catalogue, prefix: string): Promise<void> {
   const types = Object.values(catalogue).map(({ type, topic, asserted = false }) => ({ type, topic, asserted }));
   const writers = Object.values(catalogue).flatMap((declaration) =>
@@ -121,7 +121,7 @@ async function declareTypes(client: ClientBase, catalogue: Catalogue, prefix: st
   await client.query('commit');
 }
 
-/** The services that append by themselves; what functions of the database store, its writers may not. */
+/** The services that append directly; writers of events that database functions store may not. */
 const appenders = (catalogue: Catalogue): Set<string> =>
   new Set(Object.values(catalogue).flatMap(({ byFunctions = false, writers }) => (byFunctions ? [] : Object.keys(writers))));
 
@@ -129,7 +129,7 @@ const declareTypesSql = `insert into aggregate_types (aggregate_type, topic, ass
   select type, topic, asserted from jsonb_to_recordset($1) as (type text, topic text, asserted boolean)
   on conflict (aggregate_type) do update set topic = excluded.topic, asserted = excluded.asserted`;
 
-/** A writer that the catalogue does not name any more goes; types that it does not name at all are left alone. */
+/** Removes writers that the catalogue no longer names; leaves types that it does not name at all. */
 const declareWritersSql = `with declared as materialized (
     select type, event, writer from jsonb_to_recordset($1) as (type text, event text, writer text)
   ), gone as (
@@ -138,13 +138,13 @@ const declareWritersSql = `with declared as materialized (
   )
   insert into event_writers (aggregate_type, event_type, writer) select type, event, writer from declared on conflict do nothing`;
 
-/** The highest migration number that the database has had; 0 when it has had none. */
+/** The highest migration number the database has had; 0 if none. */
 export async function schemaVersion(dataSource: DataSource): Promise<number> {
   const numbers = (await appliedMigrations(dataSource)).map((name) => Number(name.slice(-13)));
   return Math.max(0, ...numbers);
 }
 
-/** Which of these migrations (their names) the database lacks: a service is ready only when there is none. */
+/** Names of those migrations that the database lacks: a service is ready only if there are none. */
 export async function missingMigrations(dataSource: DataSource, wanted: readonly Migration[]): Promise<string[]> {
   const applied = new Set(await appliedMigrations(dataSource));
   return wanted.map(storedName).filter((name) => !applied.has(name));

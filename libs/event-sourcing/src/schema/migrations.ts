@@ -1,13 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** One forward-only step of the schema. Numbers: the store 1-99, the relay 100-199, subscriptions 200-299, read models 300-399. */
+/**
+ * One forward-only step of the schema. Numbers: the store 1-99, the relay 100-199, subscriptions 200-299, read models
+ * 300-399.
+ */
 export interface Migration {
   readonly number: number;
   /** Kebab-case. */
   readonly name: string;
   /**
-   * SQL, many statements; runs once, in a transaction of its own, as the owner. `:role(command-api)` becomes the quoted role of that service;
-   * naming it creates the role. `:role(reader)` is the group of all services: who may read the event store.
+   * SQL, any number of statements; runs once, in its own transaction, as the owner. `:role(command-api)` becomes the
+   * quoted role of that service; naming it creates the role. `:role(reader)` is the group of all services, which may
+   * read the event store.
    */
   readonly sql: string;
 }
@@ -35,6 +39,6 @@ export const roleName = (prefix: string, service: string): string => `${prefix}_
 /** The services whose roles a migration names. */
 export const rolesIn = (sql: string): string[] => [...sql.matchAll(rolePlaceholder)].map(([, service]) => service ?? '');
 
-/** A migration's SQL with the names of roles filled in. */
+/** A migration's SQL with role names filled in. */
 export const fillRoles = (sql: string, prefix: string): string =>
   sql.replace(rolePlaceholder, (_, service: string) => `"${roleName(prefix, service)}"`);

@@ -5,25 +5,25 @@ import { scramVerifier } from './scram.ts';
 /** The group of all services. */
 const readers = 'reader';
 
-/** Which roles a database needs. */
+/** The roles a database needs. */
 export interface RoleOptions {
   readonly prefix: string;
   readonly services: readonly string[];
-  /** By service; with a password the role may log in. */
+  /** By service; a role with a password may log in. */
   readonly passwords: Readonly<Record<string, string>>;
 }
 
-/** The owner may not create roles, and some are missing: `sql` is what a login that may has to run. */
+/** Roles are missing and the owner may not create them: `sql` is for a login that may. */
 export class MissingRoles extends Error {
   override readonly name = 'MissingRoles';
   constructor(readonly sql: string) {
-    super(`roles are missing and this login may not create them; run as one who may:\n${sql}`);
+    super(`roles are missing and this login may not create them; run this as a login that may:\n${sql}`);
   }
 }
 
 /**
- * Creates the roles that are missing, makes every service a reader, sets the passwords given. Roles are the cluster's, not the database's.
- * An owner that may not create roles leaves those that are there as they are, passwords too.
+ * Creates missing roles, makes every service a reader, sets the passwords given. Roles belong to the cluster, not the
+ * database. An owner that may not create roles leaves existing ones unchanged, passwords included.
  */
 export async function ensureRoles(client: ClientBase, { prefix, services, passwords }: RoleOptions): Promise<void> {
   const names = [readers, ...services.filter((service) => service !== readers)];
@@ -43,7 +43,7 @@ export async function ensureRoles(client: ClientBase, { prefix, services, passwo
     return [
       ...(found ? [] : [`create role "${role}"`]),
       ...(service === readers || found?.reads ? [] : [`grant "${roleName(prefix, readers)}" to "${role}"`]),
-      // Who is no superuser makes a schema for a role only as its member.
+      // Only a superuser or a member of the role can create a schema owned by it.
       ...(owner?.super || found?.owned ? [] : [`grant "${role}" to "${owner?.name}"`]),
     ];
   });
@@ -58,7 +58,7 @@ export async function ensureRoles(client: ClientBase, { prefix, services, passwo
   }
 }
 
-/** Another database of the cluster may be creating the same roles at this moment: what is there already, or lost a race, is tried again or fine. */
+/** Another database of the cluster may be creating the same roles: an existing role is fine, a lost race is retried. */
 async function runOnce(client: ClientBase, statement: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {

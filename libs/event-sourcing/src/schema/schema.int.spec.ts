@@ -16,13 +16,13 @@ describe('the schema', () => {
   });
   afterEach(() => database.drop());
 
-  it('is what the golden listing says (UPDATE_GOLDEN=1 writes it anew)', async () => {
+  it('matches the golden listing (UPDATE_GOLDEN=1 rewrites it)', async () => {
     const found = await describeSchema(database.dataSource, 'public', 'tradecore_test');
     if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(golden, found);
     expect(found).toBe(readFileSync(golden, 'utf8'));
   });
 
-  it('tells its version and what is missing', async () => {
+  it('reports its version and missing migrations', async () => {
     expect(await schemaVersion(database.dataSource)).toBe(Math.max(...storeMigrations.map(({ number }) => number)));
     const later: Migration = { number: 999, name: 'later', sql: '' };
     expect(await missingMigrations(database.dataSource, [...storeMigrations, later])).toEqual(['later-0000000000999']);
@@ -30,7 +30,7 @@ describe('the schema', () => {
     expect(await schemaVersion(database.dataSource)).toBe(0);
   });
 
-  it('is migrated once, in the order of numbers, though four migrate at once', async () => {
+  it('is migrated once, in the order of numbers, by four concurrent migrators', async () => {
     const migrations: Migration[] = [
       { number: 901, name: 'second', sql: 'insert into steps values (2)' },
       { number: 900, name: 'first', sql: 'create table steps (n int); insert into steps values (1)' },
@@ -47,7 +47,7 @@ describe('the schema', () => {
     ]);
   });
 
-  it('has the writers of each event as the catalogue last named them, and those of types that it does not name', async () => {
+  it('has the event writers that the catalogue last named, and keeps those of types it does not name', async () => {
     const writers = async (type: string): Promise<unknown> =>
       database.dataSource.query(
         `select event_type || ' ' || replace(writer::text, 'tradecore_test_', '') as may from event_writers where aggregate_type = $1 order by 1`,
@@ -71,7 +71,7 @@ describe('the schema', () => {
     expect(await writers('Order')).toEqual(orders);
   });
 
-  it('leaves nothing of a migration that fails, and the next run goes on from there', async () => {
+  it('keeps nothing of a failed migration, and the next run continues from there', async () => {
     const broken: Migration = { number: 900, name: 'broken', sql: 'create table half (n int); select 1 / 0' };
     const options = { catalogue: tallyCatalogue, rolePrefix: 'tradecore_test' };
     await expect(migrate(database.url, { ...options, migrations: [broken] })).rejects.toThrow('division by zero');
@@ -80,7 +80,7 @@ describe('the schema', () => {
     expect(await migrate(database.url, { ...options, migrations: [mended] })).toEqual({ ran: ['broken-0000000000900'] });
   });
 
-  it('refuses two migrations of one number', async () => {
+  it('refuses two migrations with the same number', async () => {
     const twice: Migration[] = ['a', 'b'].map((name) => ({ number: 900, name, sql: '' }));
     await expect(migrate(database.url, { catalogue: tallyCatalogue, migrations: twice })).rejects.toThrow('have number 900');
   });
@@ -114,7 +114,7 @@ describe('roles', () => {
     return url.href;
   };
 
-  it('that are missing and may not be created are told as the SQL to run; with it run, the owner migrates and services log in', async () => {
+  it('that are missing and may not be created are reported as SQL to run; after it, the owner migrates and services log in', async () => {
     const rolePasswords = { 'command-api': 'command-password' };
     const options = { catalogue: tallyCatalogue, rolePrefix: prefix, rolePasswords };
     const migrating = migrate(urlAs(owner, 'owner-password'), options);
@@ -133,7 +133,7 @@ describe('roles', () => {
     await service.end();
   });
 
-  it('get the very SCRAM verifier that the server would have made of their password', async () => {
+  it('get the same SCRAM verifier that the server would make from their password', async () => {
     const role = `${prefix}_by_server`;
     await admin.query(`set password_encryption = 'scram-sha-256'; create role ${role} password 'some-password'`);
     const { rows } = await admin.query<{ stored: string }>('select rolpassword as stored from pg_authid where rolname = $1', [

@@ -1,7 +1,7 @@
 import { scramVerifier } from './scram.ts';
 
 describe('a SCRAM verifier', () => {
-  it('has a salt of its own each time', () => {
+  it('has a new salt each time', () => {
     expect(scramVerifier('pencil-pencil')).not.toBe(scramVerifier('pencil-pencil'));
   });
 

@@ -2,23 +2,28 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { endsSession } from './database-faults.ts';
 
-/** A server that does not answer the goodbye is disconnected by force. */
+/** A server that does not answer the termination in time is disconnected by force. */
 const endWithinMs = 1_000;
 
-/** What every connection has. A way that is silent is probed after 10 s, ten times in 10 s; a question that nobody takes is given up by its own limit. */
+/**
+ * Defaults of every connection. An idle one is probed after 10 s, ten times in 10 s; an unanswered statement ends by
+ * its own limit.
+ */
 const limits = { keepAlive: true, keepAliveInitialDelayMillis: 10_000, connectionTimeoutMillis: 5_000, query_timeout: 20_000 };
 
-/** A pool hides its password from enumeration, not from this. */
+/** A pool's password is not enumerable, but readable here. */
 function withLimits(config: pg.ClientConfig): pg.ClientConfig {
   const all: Record<string, unknown> = Object.defineProperties({}, Object.getOwnPropertyDescriptors(config));
   for (const [name, limit] of Object.entries(limits)) all[name] ??= limit;
   return all;
 }
 
-/** How long to wait for a statement that the server ends after so long: its word may be on the way for 2 s. In ms. */
+/**
+ * How long to wait, in ms, for a statement that the server ends after `statementMs`: the answer may take 2 s to arrive.
+ */
 export const answerWithin = (statementMs: number): number => statementMs + 2_000;
 
-/** For the `extra` of a DataSource: its connections, with the limits of a statement at the server and here, in ms. */
+/** The `extra` of a DataSource: its connections, with statement limits in ms on the server and here. */
 export const poolLimits = (statementMs: number) => ({
   ...limits,
   Client: DatabaseClient,
@@ -27,13 +32,13 @@ export const poolLimits = (statementMs: number) => ({
 });
 
 /**
- * Every connection to PostgreSQL of ours, in a pool or alone: bounded in time, also where the server vanishes without a word. After an error that ends
- * the session (`endsSession`) it ends itself, so that no pool keeps it.
+ * Every connection of ours to PostgreSQL, pooled or not: bounded in time, even if the server vanishes silently. After
+ * an error that ends the session (`endsSession`) it closes itself, so that no pool keeps it.
  */
 export class DatabaseClient extends pg.Client {
   constructor(config: pg.ClientConfig = {}) {
     super(withLimits(config));
-    // The statement under way, or the next one, fails with it: nobody needs to listen.
+    // The current or next statement fails with it: no listener needed.
     this.on('error', () => undefined);
     const query = this.query.bind(this) as (...statement: unknown[]) => unknown;
     this.query = ((...statement: unknown[]) => {
@@ -42,7 +47,7 @@ export class DatabaseClient extends pg.Client {
     }) as typeof this.query;
   }
 
-  /** Ends it, by force if the server does not answer: a partition must not hold up whoever wants to start over. Never throws. */
+  /** Ends it, by force if the server does not answer: a network partition must not block a restart. Never throws. */
   override end(): Promise<void>;
   override end(callback: (error: Error) => void): void;
   override end(callback?: (error: Error) => void): Promise<void> | undefined {
@@ -57,7 +62,7 @@ export class DatabaseClient extends pg.Client {
     return undefined;
   }
 
-  /** Before whoever asked hears of it, and may give the session back. */
+  /** Runs before the caller sees the error and may return the session. */
   #judge(error: unknown): never {
     if (endsSession(error)) void this.end();
     throw error;

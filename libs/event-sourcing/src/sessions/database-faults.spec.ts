@@ -32,15 +32,18 @@ describe("PostgreSQL's errors", () => {
     expect(isDataError(error)).toBe(['data', 'raced'].includes(fault));
   });
 
-  it('leave open what is stored when they end the session', () => {
+  it('leave the outcome open when they end the session', () => {
     expect(databaseFault(fromServer('53100', 'PANIC'))).toBe('lost');
     expect(databaseFault(fromServer('53300', 'FATAL'))).toBe('lost');
   });
 
-  it.each(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'])('%s on the way is a lost connection', (code) => {
-    expect(databaseFault(fromSystem(code))).toBe('lost');
-    expect(databaseFault(Object.assign(new AggregateError([fromSystem(code)]), { code }))).toBe('lost');
-  });
+  it.each(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'])(
+    '%s on the network is a lost connection',
+    (code) => {
+      expect(databaseFault(fromSystem(code))).toBe('lost');
+      expect(databaseFault(Object.assign(new AggregateError([fromSystem(code)]), { code }))).toBe('lost');
+    },
+  );
 
   it.each([
     'Connection terminated unexpectedly',
@@ -49,7 +52,7 @@ describe("PostgreSQL's errors", () => {
     'timeout expired',
   ])("so is the driver's: %s", (message) => expect(databaseFault(new Error(message))).toBe('lost'));
 
-  it('are not taken for what is none of theirs', () => {
+  it('exclude unrelated errors', () => {
     for (const error of [new TypeError('nothing'), Object.assign(new Error('no'), { code: 'store-busy' }), undefined, 'lost'])
       expect(databaseFault(error)).toBeUndefined();
   });

@@ -3,14 +3,14 @@ import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
 import type { LoadedMany, Wanted, WarmAggregate } from '../load/load-many.ts';
 import type { PartToSave, PreparedEvent, PrepareOptions, Target } from '../append/save.ts';
 
-/** What became of a save. */
+/** The result of a save. */
 export interface Saved {
   /**
-   * `repeated`: the ids of the events stood in the store already, from an earlier attempt. The aggregate in hand may then be
-   * older than the store: load it again before the next decision.
+   * `repeated`: the ids of the events were already in the store, from an earlier attempt. The aggregate in hand may
+   * then be older than the store: load it again before the next decision.
    */
   readonly outcome: 'stored' | 'repeated';
-  /** The events as they stand in the store, also when repeated: in the order of the aggregates and of their versions. */
+  /** The events as stored, also when repeated: in the order of the aggregates and of their versions. */
   readonly events: readonly RecordedEvent[];
 }
 
@@ -18,35 +18,39 @@ export interface Saved {
 export interface ReadRange {
   readonly from?: number;
   readonly to?: number;
-  /** At most this many events, 1 to 1,000 (the default): ask again from the last version + 1. */
+  /** At most this many events, 1 to 1,000 (the default): continue from the last version + 1. */
   readonly limit?: number;
 }
 
-/** What a bulk reader wants. */
+/** The selection of a bulk reader. */
 export interface ReadAllOptions {
   /** Aggregate types; all when absent. */
   readonly types?: readonly string[];
-  /** Not older than this (RFC 3339); from the first event on when absent. */
+  /** Not older than this (RFC 3339); from the first event when absent. */
   readonly since?: string;
-  /** Events a batch, 1 to 10,000; 1,000 when absent. */
+  /** Events per batch, 1 to 10,000; 1,000 when absent. */
   readonly batchSize?: number;
 }
 
-/** A point in an aggregate's life: after an event, or at a time (RFC 3339; not younger than 5 s, for younger times may still change). */
+/**
+ * A point in an aggregate's life: after an event, or at a time (RFC 3339, at least 5 s old: the state at younger times
+ * may still change).
+ */
 export type AsOf = { readonly version: number } | { readonly time: string };
 
-/** How a save deals with what another one holds. */
+/** How a save deals with aggregates held by another one. */
 export interface SaveOptions {
   /**
-   * `wait` (when absent): the save is sent again for a while, in the end it waits for the lock. `refuse`: when another save holds an aggregate
-   * that exists already, `Busy` comes at once, for its holder is about to change it; new aggregates are waited for all the same.
+   * `wait` (default): the save is sent again for a while, then waits for the lock. `refuse`: when another save holds an
+   * aggregate that already exists, `Busy` comes at once, because the holder is about to change it; new aggregates are
+   * still waited for.
    */
   readonly onBusy?: 'wait' | 'refuse';
 }
 
-/** How a decision is made under locks. */
+/** Options of a decision under locks. */
 export interface DecideOptions {
-  /** Ids of events to look up beside. */
+  /** Ids of further events to look up. */
   readonly lookups?: readonly string[];
   /** How long to wait for each lock, in ms; 2,000 when absent. */
   readonly waitMs?: number;
@@ -54,40 +58,42 @@ export interface DecideOptions {
 
 /**
  * Where events are kept. Ids, correlation, causation, saga, account, actor and trace come from the context of the call
- * (`runInContext`): with a `commandId` there, event ids are `causedEventId(commandId, aggregateId, index)`, else UUIDv7, where the
- * catalogue does not name the event (`idOf`).
- * An abstract class, so that it is its own injection token.
+ * (`runInContext`): with a `commandId` there, event ids are `causedEventId(commandId, aggregateId, index)`, else
+ * UUIDv7, unless the catalogue names the event (`idOf`). An abstract class, so that it is its own injection token.
  */
 export abstract class EventStore {
   /**
-   * Appends all uncommitted events of an aggregate, or none. `expectedVersion` is the version that the decision was made on:
-   * the aggregate's version before its uncommitted events, when absent. No events: `stored`, nothing is written.
-   * Throws `ConcurrencyException`, `EventIdTaken`, `Busy`, `OutcomeUnknown`, `PayloadTooLarge`, `TextNotStorable`; `InvalidSave` is a bug.
+   * Appends all uncommitted events of an aggregate, or none. `expectedVersion` is the version the decision was made on;
+   * when absent, the aggregate's version before its uncommitted events. No events: `stored`, nothing is written. Throws
+   * `ConcurrencyException`, `EventIdTaken`, `Busy`, `OutcomeUnknown`, `PayloadTooLarge`, `TextNotStorable`;
+   * `InvalidSave` is a bug.
    */
   abstract saveAggregate(aggregate: AnyAggregate, expectedVersion?: number): Promise<Saved>;
 
-  /** Saves several aggregates whole or not at all. Readers of topics may see a part before the rest. */
+  /** Saves several aggregates, all or none. Readers of topics may see some before the rest. */
   abstract saveAggregates(aggregates: readonly AnyAggregate[]): Promise<Saved>;
 
   /**
-   * Makes the events that one decision brings to one aggregate ready to be saved, without an instance of it: names them, checks sizes (100
-   * events, 256 KiB each, 1 MiB together) and texts, takes correlation, trace, actor and command from the context given. Ids come from
-   * `options.ids`, else from the catalogue (`idOf`), else from the command, else they are fresh.
+   * Prepares one decision's events on one aggregate for saving, without an instance of it: assigns ids, checks sizes
+   * (100 events, 256 KiB each, 1 MiB together) and texts, takes correlation, trace, actor and command from the context
+   * given. Ids come from `options.ids`, else from the catalogue (`idOf`), else from the command, else they are new.
    * Throws `PayloadTooLarge`, `TextNotStorable`; `InvalidSave` is a bug. Then nothing of the decision may be saved.
    */
   abstract prepare(target: Target, events: readonly Event[], options?: PrepareOptions): PreparedEvent[];
 
   /**
-   * Saves parts whole or not at all: also decisions of several requests together, each prepared in its own context. A part without events
-   * asserts a version. One part for each aggregate. `repeated` when every decision in it is stored already. Throws `ConcurrencyException` with every part in conflict;
-   * `EventIdTaken` when some event ids are in the store and the save is no repeat; and what `saveAggregate` throws.
+   * Saves parts, all or none: also decisions of several requests together, each prepared in its own context. A part
+   * without events asserts a version. One part for each aggregate. `repeated` when every decision in it is already
+   * stored. Throws `ConcurrencyException` with every part in conflict; `EventIdTaken` when some event ids are in the
+   * store and the save is not a repeat; and what `saveAggregate` throws.
    */
   abstract savePrepared(parts: readonly PartToSave[], options?: SaveOptions): Promise<Saved>;
 
   /**
-   * Loads and locks the aggregates, decides, saves the parts that `decide` returns (none: nothing is saved): one transaction. For an aggregate
-   * on which `savePrepared` was busy or in conflict: its other writers wait meanwhile. Aggregates of asserted types are read and not
-   * locked: assert them. Throws `Busy` when a lock can't be had, what `decide` throws, and what `savePrepared` throws.
+   * Loads and locks the aggregates, decides, saves the parts that `decide` returns (none: nothing is saved): one
+   * transaction. For aggregates on which `savePrepared` was busy or in conflict: other writers wait meanwhile.
+   * Aggregates of asserted types are read but not locked: assert them. Throws `Busy` when a lock can't be acquired, and
+   * whatever `decide` and `savePrepared` throw.
    */
   abstract decideLocked(
     wanted: readonly Wanted[],
@@ -95,21 +101,22 @@ export abstract class EventStore {
     options?: DecideOptions,
   ): Promise<Saved>;
 
-  /** The aggregate after all its events, brought to their newest shape; version 0 if it has none. */
+  /** The aggregate after all its events, upcast to their newest shape; version 0 if it has none. */
   abstract loadAggregate<A extends AnyAggregate>(type: AggregateClass<A>, id: string): Promise<A>;
 
-  /** The aggregate as it was; version 0 if it had no event yet. Don't save what you loaded so. */
+  /** The aggregate as it was; version 0 if it had no event yet. Do not save it. */
   abstract loadAggregateAsOf<A extends AnyAggregate>(type: AggregateClass<A>, id: string, asOf: AsOf): Promise<A>;
 
   /**
-   * Many aggregates of different types, and events by id (`lookups`), as they are at one moment: one statement, no locks. Of warm aggregates
-   * only what came later is read, and they are brought up in place.
+   * Many aggregates of different types, and events by id (`lookups`), at one moment: one statement, no locks. For warm
+   * aggregates only later events are read, and they are updated in place.
    */
   abstract loadMany(wanted: readonly Wanted[], lookups?: readonly string[]): Promise<LoadedMany>;
 
   /**
-   * Brings a warm aggregate up with events that were just saved, without reading them. What it has already (others who share it may have loaded
-   * it meanwhile) and events of other aggregates are left out; where events are missing in between, it stays as it is.
+   * Applies events just saved to a warm aggregate, without reading them. Events it already has (another holder may have
+   * loaded it meanwhile) and events of other aggregates are skipped; if events in between are missing, it stays as it
+   * is.
    */
   abstract advance(warm: WarmAggregate, stored: readonly RecordedEvent[]): void;
 
@@ -117,20 +124,22 @@ export abstract class EventStore {
   abstract readEvents(aggregateId: string, range?: ReadRange): Promise<RecordedEvent[]>;
 
   /**
-   * What a command stored in any of these aggregates, as it was stored (not upcast), in the order of the aggregates and versions; empty when it
-   * has stored nothing there. One statement. Recognised by the first event in each, whose id follows from the command.
+   * What a command stored in any of these aggregates (not upcast), in the order of the aggregates and versions; empty
+   * when it has stored nothing there. One statement. Recognised by the first event in each, whose id follows from the
+   * command.
    */
   abstract readCommand(commandId: string, aggregateIds: readonly string[]): Promise<RecordedEvent[]>;
 
   /**
-   * Writes the snapshots that are due of these aggregates. For whoever saves parts: call it with the aggregates as they are after the save, and
-   * never before it is acknowledged. `saveAggregate(s)` does it by itself.
+   * Writes the snapshots due for these aggregates. After saving parts, call it with the aggregates as they are after
+   * the save, once it is acknowledged. `saveAggregate(s)` does it automatically.
    */
   abstract keepSnapshots(aggregates: Iterable<AnyAggregate>): Promise<void>;
 
   /**
-   * Every event as it was stored (not upcast), batch by batch, from one snapshot: what is committed when the first batch is asked for is in,
-   * later events are not. Versions of one aggregate come in order. Holds a connection and a snapshot until the loop ends: for rebuilds.
+   * Every event as stored (not upcast), batch by batch, from one snapshot: what is committed when the first batch is
+   * requested is included, later events are not. Versions of one aggregate come in order. Holds a connection and a
+   * snapshot until the loop ends: for rebuilds.
    */
   abstract readAll(options?: ReadAllOptions): AsyncIterable<RecordedEvent[]>;
 }

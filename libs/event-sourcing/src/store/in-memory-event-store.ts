@@ -9,12 +9,12 @@ import { retryOnConflict } from './retry-on-conflict.ts';
 import { recordedEvents, type PartToSave, type Save } from '../append/save.ts';
 import type { NewSnapshot, SnapshotWanted, StoredSnapshot, UpTo } from '../load/snapshots.ts';
 
-/** An event store in memory, for unit tests: the same promises (one conformance suite), nothing durable. */
+/** An event store in memory, for unit tests: the same guarantees (one conformance suite), not durable. */
 export class InMemoryEventStore extends RecordingStore {
   readonly #events: RecordedEvent[] = [];
   readonly #byId = new Map<string, RecordedEvent>();
   readonly #byAggregate = new Map<string, RecordedEvent[]>();
-  /** By aggregate and shape; open to tests, which spoil them. */
+  /** By aggregate and shape; exposed so that tests can corrupt them. */
   protected readonly snapshots = new Map<string, NewSnapshot & { readonly hash: string }>();
 
   /** `now` in milliseconds since 1970. */
@@ -34,7 +34,7 @@ export class InMemoryEventStore extends RecordingStore {
     for (let start = 0; start < snapshot.length; start += batchSize) yield snapshot.slice(start, start + batchSize);
   }
 
-  /** There are no locks here: it is decided again when another save came in between. */
+  /** There are no locks here: decides again when another save came in between. */
   override decideLocked(
     wanted: readonly Wanted[],
     decide: (loaded: LoadedMany) => readonly PartToSave[],
@@ -153,7 +153,7 @@ const originOf = ({ correlationId, causationId, sagaId, metadata }: RecordedEven
 /** Binds a state to the event that led to it. */
 const hashOf = (eventId: string, state: string): string => createHash('sha256').update(`${eventId} ${state}`).digest('hex');
 
-/** Of an RFC 3339 time, whose fraction `Date.parse` would cut at milliseconds. */
+/** Microseconds of an RFC 3339 time; `Date.parse` would truncate it to milliseconds. */
 function microseconds(time: string): number {
   const fraction = /\.(\d+)/.exec(time)?.[1] ?? '';
   return Date.parse(time.replace(/\.\d+/, '')) * 1000 + Number(fraction.slice(0, 6).padEnd(6, '0'));

@@ -18,14 +18,20 @@ import { OutcomeUnknown } from './store-errors.ts';
 import { SqlEventStore, type Transaction } from './sql-event-store.ts';
 import { lockWaitMs, TransactionEventStore } from './transaction-event-store.ts';
 
-/** What a PostgreSQL event store is made of. */
+/** Dependencies and limits of a PostgreSQL event store. */
 export interface EventStoreOptions {
-  /** Its pool carries the appends: at most 2 connections of it at a time, 2 for saves that wait for a lock, 3 for decisions under locks. */
+  /**
+   * Its pool carries the appends: at most 2 of its connections at once, plus 2 for saves that wait for a lock and 3 for
+   * decisions under locks.
+   */
   readonly dataSource: DataSource;
   readonly catalogue: Catalogue;
   /** How long a save may take before it is refused, in milliseconds; 10,000 when absent. */
   readonly saveTimeoutMs?: number;
-  /** How long the database may take to answer a call before its connection counts as lost, in milliseconds; 5,000 when absent. */
+  /**
+   * How long the database may take to answer a call before its connection counts as lost, in milliseconds; 5,000 when
+   * absent.
+   */
   readonly answerTimeoutMs?: number;
 }
 
@@ -34,7 +40,7 @@ const lockedLanes = 3;
 
 const log = logger('event-store');
 
-/** The event store on PostgreSQL. Concurrent saves of a process travel together; see docs/event-store.md. */
+/** The event store on PostgreSQL. Concurrent saves of a process are sent together; see docs/event-store.md. */
 export class PostgresEventStore extends SqlEventStore {
   readonly #pool: Pool;
   readonly #queue: AppendQueue;
@@ -50,16 +56,17 @@ export class PostgresEventStore extends SqlEventStore {
   }
 
   /**
-   * The same store inside a caller's transaction: everything is decided when the caller commits. Locks wait (2 s each, then `Busy`), in the
-   * order of ids within one call: save all aggregates in one `saveAggregates`. Anything but stored or repeated throws: roll back.
+   * The same store inside a caller's transaction: everything takes effect when the caller commits. Locks wait (2 s
+   * each, then `Busy`), in the order of ids within one call: save all aggregates in one `saveAggregates`. Anything but
+   * stored or repeated throws: roll back.
    */
   within(transaction: Transaction): TransactionEventStore {
     return new TransactionEventStore(this.catalogue, transaction);
   }
 
   /**
-   * In a transaction of the store's own, which the server ends when this process does not go on for 2 s. Where the connection breaks at commit,
-   * the same save is sent again, without the locks, until it is decided.
+   * In the store's own transaction, which the server ends when this process stays idle for 2 s. If the connection
+   * breaks at commit, the same save is sent again, without the locks, until it is decided.
    */
   override async decideLocked(
     wanted: readonly Wanted[],
@@ -73,7 +80,7 @@ export class PostgresEventStore extends SqlEventStore {
     const deciding = this.#locked.run(() => decideInTransaction(this.#pool, locking), waitMs);
     const decided = await deciding.catch((error: unknown) => {
       const isOpen = error instanceof DomainError && error.kind === 'busy' && this.#queue.isUndecided(lookups ?? []);
-      throw isOpen ? new OutcomeUnknown('it was asked for before, and is not decided yet', undefined, { cause: error }) : error;
+      throw isOpen ? new OutcomeUnknown('an earlier attempt is not decided yet', undefined, { cause: error }) : error;
     });
     if (!decided) return nothingSaved;
     const { save, verdict, lost } = decided;
@@ -81,7 +88,7 @@ export class PostgresEventStore extends SqlEventStore {
     return this.settled(save, verdict ?? (await this.#queue.append(save, {}, lost)));
   }
 
-  /** Refuses new saves, waits for those under way. The DataSource stays open: it is the caller's. */
+  /** Refuses new saves, waits for those in flight. The DataSource stays open: it belongs to the caller. */
   async close(): Promise<void> {
     await this.#locked.close();
     await this.#queue.close();
@@ -91,7 +98,7 @@ export class PostgresEventStore extends SqlEventStore {
     return this.#queue.append(save, options);
   }
 
-  /** After the commit: without its snapshot an aggregate is loaded as well, only slower. */
+  /** After the commit, best effort: without its snapshot an aggregate only loads more slowly. */
   protected override async writeSnapshots(snapshots: readonly NewSnapshot[]): Promise<void> {
     await super.writeSnapshots(snapshots).catch((error: unknown) => {
       snapshotsTotal.inc({ outcome: 'failed' }, snapshots.length);

@@ -35,9 +35,9 @@ import {
 } from '../load/snapshots.ts';
 import { BrokenHistory, Busy, ConcurrencyException, EventIdTaken, InvalidSave } from './store-errors.ts';
 
-/** Events a page or a batch, at most. */
+/** Maximum events per page or batch. */
 export const pageSize = 1000;
-/** The latest version that there can be. */
+/** The highest possible version. */
 export const maxVersion = 2_147_483_647;
 
 /** A page of one aggregate's history; `until`: not later than this time. */
@@ -49,7 +49,7 @@ export interface Page {
   readonly until?: string;
 }
 
-/** What every store has in common: how a save is prepared and its verdict told, how an aggregate is brought up from pages of history. */
+/** What all stores share: preparing saves, reporting verdicts, replaying aggregates from pages of history. */
 export abstract class RecordingStore extends EventStore {
   constructor(protected readonly catalogue: Catalogue) {
     super();
@@ -57,11 +57,11 @@ export abstract class RecordingStore extends EventStore {
 
   protected abstract append(save: Save, options: SaveOptions): Promise<Verdict>;
   protected abstract readPage(page: Page): Promise<RecordedEvent[]>;
-  /** What the decisions that begin with these events stored in the aggregates of these events, each event once. */
+  /** What the decisions starting with these events stored in the aggregates of these events, each event once. */
   protected abstract readDecisions(firstIds: readonly string[]): Promise<RecordedEvent[]>;
   protected abstract findMany(asked: readonly Asked[], lookups: readonly string[]): Promise<FoundMany>;
 
-  /** The snapshots that there are of these, not later than `upTo`. */
+  /** The existing snapshots of these, not later than `upTo`. */
   protected abstract readSnapshots(wanted: readonly SnapshotWanted[], upTo: UpTo): Promise<StoredSnapshot[]>;
   protected abstract writeSnapshots(snapshots: readonly NewSnapshot[]): Promise<void>;
 
@@ -116,7 +116,7 @@ export abstract class RecordingStore extends EventStore {
     aggregateId: string,
     { from = 1, to = maxVersion, limit = pageSize }: ReadRange = {},
   ): Promise<RecordedEvent[]> {
-    if (!(limit >= 1 && limit <= pageSize)) throw new RangeError(`limit is 1 to ${pageSize}, not ${limit}`);
+    if (!(limit >= 1 && limit <= pageSize)) throw new RangeError(`limit must be 1 to ${pageSize}, not ${limit}`);
     return this.readPage({ aggregateId, from, to, limit });
   }
 
@@ -146,14 +146,14 @@ export abstract class RecordingStore extends EventStore {
     return wanted && fromSnapshot(type, (await this.readSnapshots([wanted], upTo))[0]);
   }
 
-  /** The aggregates that were asked for, after what was found of them. */
+  /** The aggregates requested, with what was found applied. */
   protected async broughtUp(asked: readonly Asked[], { found, events, now }: FoundMany): Promise<LoadedMany> {
     const aggregates = new Map<string, WarmAggregate | Error>();
     for (const [index, each] of asked.entries()) aggregates.set(each.id, await this.#bringUp(each, found[index] as Found));
     return new LoadedMany(aggregates, new Map(events.map((event) => [event.id, event])), now);
   }
 
-  /** A warm aggregate that others share may be brought up by them meanwhile: what it has already is left out. */
+  /** Another holder may update a shared warm aggregate meanwhile: events it already has are skipped. */
   async #bringUp(asked: Asked, found: Found): Promise<WarmAggregate | Error> {
     const warm = startOf(asked, found);
     const { aggregate } = warm;
@@ -164,7 +164,7 @@ export abstract class RecordingStore extends EventStore {
       if (failure) return failure;
       if (aggregate.version >= found.version) return warm;
       if (!isNext && page !== found.events) {
-        return new BrokenHistory(`${asked.id} is at version ${found.version}, its history ends at ${aggregate.version}`);
+        return new BrokenHistory(`${asked.id} is at version ${found.version}, but its history ends at ${aggregate.version}`);
       }
     }
   }
@@ -180,7 +180,7 @@ export abstract class RecordingStore extends EventStore {
     }
   }
 
-  /** The event in its newest shape; a hole or a foreign event is a broken history. */
+  /** The event in its newest shape; a gap or a foreign event is a broken history. */
   protected checked(recorded: RecordedEvent, type: string, version: number): RecordedEvent {
     if (recorded.aggregateVersion !== version || recorded.aggregateType !== type) {
       const found = `${recorded.aggregateType} version ${recorded.aggregateVersion}`;
@@ -205,12 +205,12 @@ export abstract class RecordingStore extends EventStore {
     return saved;
   }
 
-  /** What the verdict on a save means to whoever saved. */
+  /** The result, or error, that a verdict means for the caller. */
   protected async settled(save: Save, verdict: Verdict): Promise<Saved> {
     if (verdict.outcome === 'stored') return { outcome: 'stored', events: recordedEvents(save, verdict.time) };
     if (verdict.outcome !== 'repeated') throw refusalOf(verdict);
     const events = await this.readDecisions(leadIds(save));
-    // Fresh ids can be in the store only by an earlier call of this very save, whose answer was lost.
+    // New ids can be in the store only from an earlier call of this very save whose answer was lost.
     const isOwn = save.parts.some((part) => part.events.some(({ fresh, leads }) => fresh && leads));
     return { outcome: isOwn ? 'stored' : 'repeated', events };
   }
@@ -219,7 +219,7 @@ export abstract class RecordingStore extends EventStore {
 /** Nothing was decided. */
 export const nothingSaved: Saved = { outcome: 'stored', events: [] };
 
-/** What a verdict means to whoever saved. */
+/** The error that a verdict means for the caller. */
 export function refusalOf(verdict: Exclude<Verdict, { outcome: 'stored' | 'repeated' }>): Error {
   switch (verdict.outcome) {
     case 'conflict':

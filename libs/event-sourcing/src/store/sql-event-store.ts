@@ -15,10 +15,13 @@ import {
   type UpTo,
 } from '../load/snapshots.ts';
 
-/** What a reader of the whole store does with one batch may take so long; a session's usual limit is a minute. */
+/** How long a bulk reader may spend on one batch; a session's usual limit is a minute. */
 const readerIdle = '15min';
 
-/** What runs SQL in a caller's transaction: TypeORM's `EntityManager` or `QueryRunner`. Its transaction must be READ COMMITTED. */
+/**
+ * Runs SQL in a caller's transaction: TypeORM's `EntityManager` or `QueryRunner`. Its transaction must be READ
+ * COMMITTED.
+ */
 export interface Transaction {
   query(sql: string, parameters?: unknown[]): Promise<unknown>;
 }
@@ -26,12 +29,12 @@ export interface Transaction {
 /** The store in SQL, inside or outside a caller's transaction. */
 export abstract class SqlEventStore extends RecordingStore {
   protected abstract query(sql: string, parameters?: unknown[]): Promise<unknown[]>;
-  /** Where a cursor can live. */
+  /** A transaction that a cursor can use. */
   protected abstract openTransaction(): Promise<Transaction & { end(): Promise<void> }>;
 
   async *readAll({ batchSize = pageSize, ...which }: ReadAllOptions = {}): AsyncGenerator<RecordedEvent[]> {
     if (!(Number.isInteger(batchSize) && batchSize >= 1 && batchSize <= 10_000))
-      throw new RangeError(`no batch size: ${batchSize}`);
+      throw new RangeError(`not a batch size: ${batchSize}`);
     const transaction = await this.openTransaction();
     try {
       await transaction.query(`set local idle_in_transaction_session_timeout = '${readerIdle}'`);
@@ -52,7 +55,7 @@ export abstract class SqlEventStore extends RecordingStore {
 
   protected async readDecisions(firstIds: readonly string[]): Promise<RecordedEvent[]> {
     const events = (await this.query(readDecisionsSql, [firstIds, limits.saveEvents])) as RecordedEvent[];
-    // Decisions of one origin in one save show each other's events.
+    // Decisions of one origin in one save include each other's events.
     return [...new Map(events.map((event) => [event.id, event])).values()];
   }
 

@@ -1,13 +1,16 @@
 import { DomainError } from '../domain-error.ts';
 
-/** An aggregate of a save that is not at the version that was decided on. */
+/** An aggregate of a save that is not at the expected version. */
 export interface Conflict {
   readonly aggregateId: string;
   readonly expected: number;
   readonly found: number;
 }
 
-/** Another writer was faster: some aggregates changed since they were loaded. Load, decide and save again (`retryOnConflict`). */
+/**
+ * Another writer was faster: some aggregates changed since they were loaded. Load, decide and save again
+ * (`retryOnConflict`).
+ */
 export class ConcurrencyException extends DomainError {
   readonly code = 'version-conflict';
   readonly kind = 'conflict';
@@ -16,7 +19,7 @@ export class ConcurrencyException extends DomainError {
   readonly expected: number;
   readonly found: number;
 
-  /** `conflicts`: every part of the save whose version was another one, in the order of the save; at least one. */
+  /** `conflicts`: every part of the save at an unexpected version, in the order of the save; at least one. */
   constructor(readonly conflicts: readonly Conflict[]) {
     const [first] = conflicts;
     if (!first) throw new TypeError('a conflict without an aggregate');
@@ -29,18 +32,21 @@ export class ConcurrencyException extends DomainError {
   }
 }
 
-/** An event id of a save that is in the store already. */
+/** An event id of a save that is already in the store. */
 export interface TakenId {
   readonly eventId: string;
-  /** The part of the save that the event is in. */
+  /** The part of the save that contains the event. */
   readonly aggregateId: string;
-  /** The aggregate that has an event of this id: another one, or the same where only some decisions of the save are repeats. */
+  /**
+   * The aggregate that has an event with this id: another one, or the same if only some decisions of the save are
+   * repeats.
+   */
   readonly takenBy: string;
 }
 
 /**
- * Nothing was stored: an event id of the save is in the store already, and the save as a whole is no repeat. A name that was given to an
- * event is used up, or some of the decisions in the save were stored before: take those out.
+ * Nothing was stored: an event id of the save is already in the store, and the save as a whole is not a repeat. An id
+ * given to an event is taken, or some decisions in the save were stored before: leave those out.
  */
 export class EventIdTaken extends DomainError {
   readonly code = 'event-id-taken';
@@ -55,46 +61,45 @@ export class EventIdTaken extends DomainError {
     const [first] = taken;
     if (!first) throw new TypeError('no id is taken');
     const { eventId, aggregateId, takenBy } = first;
-    super(`event ${eventId} of ${aggregateId} is in the store already, in ${takenBy}`, { eventId, aggregateId, takenBy });
+    super(`event ${eventId} of ${aggregateId} is already in the store, in ${takenBy}`, { eventId, aggregateId, takenBy });
     this.aggregateIds = [...new Set(taken.map((each) => each.aggregateId))];
     this.takenBy = takenBy;
   }
 }
 
-/** Nothing was stored: another save holds the aggregate, or the queue is full. Try later. */
+/** Nothing was stored: another save holds the aggregate, or the queue is full. Retry later. */
 export class Busy extends DomainError {
   readonly code = 'store-busy';
   readonly kind = 'busy';
 }
 
-/** Nothing was stored: the database can't be reached, or can't store now: it is read-only, has no room, shuts down. Try later. */
+/** Nothing was stored: the database is unreachable, read-only, out of space or shutting down. Retry later. */
 export class DatabaseUnavailable extends DomainError {
   readonly code = 'database-unavailable';
   readonly kind = 'busy';
 
   constructor(options?: ErrorOptions) {
-    super('The database is not available now.', undefined, options);
+    super('The database is currently unavailable.', undefined, options);
   }
 }
 
 /**
- * Nothing was stored: the store was restored, or found to be an older state of itself, and takes nothing until an operator has decided what becomes
- * of the events after that state. Try later.
+ * Nothing was stored: the store was restored, or found to be an older state of itself, and is closed until an operator
+ * has decided what happens to the events after that state. Retry later.
  */
 export class StoreClosed extends DomainError {
   readonly code = 'store-restored';
   readonly kind = 'busy';
 
   constructor(options?: ErrorOptions) {
-    super(
-      'The store was restored to an earlier state; nothing is decided on it until an operator has opened it.',
-      undefined,
-      options,
-    );
+    super('The store was restored to an earlier state and is closed until an operator opens it.', undefined, options);
   }
 }
 
-/** The connection broke and the database could not be asked again in time: stored or not, nobody knows. Retry with the same command id. */
+/**
+ * The connection broke and a retry got no answer in time: the save may or may not be stored. Retry with the same
+ * command id.
+ */
 export class OutcomeUnknown extends DomainError {
   readonly code = 'outcome-unknown';
   readonly kind = 'unknown-outcome';
@@ -112,12 +117,14 @@ export class TextNotStorable extends DomainError {
   readonly kind = 'invalid';
 }
 
-/** A save that no retry can mend: an event that this service does not write, a value that the database refuses. A bug. */
+/** A save that no retry can fix: an event this service may not write, a value the database refuses. A bug. */
 export class InvalidSave extends Error {
   override readonly name = 'InvalidSave';
 }
 
-/** An aggregate has no `on<EventName>` for an event of its history. A bug: it would load with part of its state missing. */
+/**
+ * An aggregate lacks `on<EventName>` for an event of its history. A bug: it would load with part of its state missing.
+ */
 export class UnhandledEvent extends Error {
   override readonly name = 'UnhandledEvent';
   constructor(aggregate: string, type: string) {
@@ -125,7 +132,7 @@ export class UnhandledEvent extends Error {
   }
 }
 
-/** The store holds a history with a hole, or one of another type. Never written by `append_events`. */
+/** A stored history with a gap, or of another type. `append_events` never writes one. */
 export class BrokenHistory extends Error {
   override readonly name = 'BrokenHistory';
 }

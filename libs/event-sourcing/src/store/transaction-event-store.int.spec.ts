@@ -36,7 +36,7 @@ describe('many decisions in one transaction', () => {
   };
   const lastId = async (id: string, version: number) => (await store.readEvents(id, { from: version, to: version }))[0]?.id ?? '';
 
-  it('loads aggregates that are there and one that is not, and events by id', async () => {
+  it('loads existing aggregates, a missing one, and events by id', async () => {
     const [one, two, none] = [await tally(), await tally(3), freshId()];
     const first = await lastId(two.id, 1);
     const loaded = await within((batch) => batch.loadLocked(wanted(one.id, two.id, none), [first, freshId()]));
@@ -50,7 +50,7 @@ describe('many decisions in one transaction', () => {
     expect(loaded.now).toMatch(/^20\d\d-.*\.\d{6}Z$/);
   });
 
-  it('stores decisions of many contexts in one call, several of one aggregate among them', async () => {
+  it('stores decisions of many contexts in one call, including several of one aggregate', async () => {
     const [one, two] = [await tally(), await tally()];
     const [a, b, c] = [freshId(), freshId(), freshId()];
     const events = await within(async (batch) => {
@@ -71,7 +71,7 @@ describe('many decisions in one transaction', () => {
     expect((await store.loadAggregate(Tally, one.id)).total).toBe(11);
   });
 
-  it('splits what is more than a save takes', async () => {
+  it('splits what exceeds the limits of a save', async () => {
     const made = await tally();
     await within(async (batch) => {
       const own = await loadOne(batch, made.id);
@@ -81,7 +81,7 @@ describe('many decisions in one transaction', () => {
     expect(await store.loadAggregate(Tally, made.id)).toMatchObject({ total: 240, version: 241 });
   });
 
-  it('names what it stores together, in one call or in several, for who takes it from the topics again', async () => {
+  it('records what it stores together, in one or several calls, for a take-back from the topics', async () => {
     const [one, two, big] = [await tally(), await tally(), await tally()];
     const saves = async (...ids: string[]): Promise<unknown> => {
       const [row] = await database.dataSource.query<{ saves: string[]; events: string }[]>(
@@ -107,7 +107,7 @@ describe('many decisions in one transaction', () => {
     expect(await saves(one.id, two.id)).toEqual([['1', '1', '1', '2'], '5']);
   });
 
-  it('sees what the lock has waited for, where a join of lock and rows sees what was before', async () => {
+  it('sees what the lock waited for, where a join of lock and rows sees the old state', async () => {
     const { id } = await tally();
     const joined = `select h.version, (select max(e.aggregate_version) from event_store e where e.aggregate_id = h.aggregate_id) as seen
       from stream_heads h where h.aggregate_id = $1 for update of h`;
@@ -125,7 +125,7 @@ describe('many decisions in one transaction', () => {
     expect(await held.waiting).toMatchObject({ version: 3, total: 2 });
   });
 
-  it('lets nobody else create what it has locked before it is there', async () => {
+  it('keeps other sessions from creating an aggregate that it locked before it exists', async () => {
     const id = freshId();
     const rival = new Tally(id).open('rival');
     const open = (batch: TransactionEventStore, own: Tally) => batch.saveBatch([decided(own.open('me'), freshId())]);
@@ -141,7 +141,7 @@ describe('many decisions in one transaction', () => {
     expect(await store.loadAggregate(Tally, id)).toMatchObject({ owner: 'me', version: 1 });
   });
 
-  it('goes on from an aggregate that was kept, and begins anew where the store has not its last event', async () => {
+  it('continues from a kept aggregate, and starts over if the store lacks its last event', async () => {
     const kept = await tally(2);
     const lastEventId = await lastId(kept.id, 3);
     await store.saveAggregate((await store.loadAggregate(Tally, kept.id)).raise(10));
@@ -156,7 +156,7 @@ describe('many decisions in one transaction', () => {
     expect(await load({ aggregate: ahead, lastEventId: freshId() })).toMatchObject({ version: 4, total: 12 });
   });
 
-  it('tells of a history that it can not replay and loads the others', async () => {
+  it("reports a history that it can't replay and loads the others", async () => {
     const [good, bad] = [await tally(), await tally()];
     class Other extends Tally {
       static override readonly type = 'Tally';
@@ -179,7 +179,7 @@ describe('many decisions in one transaction', () => {
     expect(await within((batch) => loadOne(batch, id))).toMatchObject({ version: 2101, total: 2100 });
   });
 
-  it('refuses at prepare what can not be stored', () => {
+  it("refuses at prepare what can't be stored", () => {
     const own = new Tally(freshId()).open('me');
     for (let n = 0; n < 101; n += 1) own.raise(1);
     expect(() => decided(own, freshId(), 101)).toThrow(PayloadTooLarge);
@@ -187,7 +187,7 @@ describe('many decisions in one transaction', () => {
     expect(() => decided(new Tally('no-uuid').open('me'), freshId())).toThrow(InvalidSave);
   });
 
-  it('rolls back all when one decision is stored already', async () => {
+  it('rolls everything back when one decision is already stored', async () => {
     const [one, two] = [await tally(), await tally()];
     const commandId = freshId();
     const both = () =>
@@ -201,7 +201,7 @@ describe('many decisions in one transaction', () => {
     expect(await store.loadAggregate(Tally, one.id)).toMatchObject({ total: 1 });
   });
 
-  it('gives up after two seconds, and refuses who does not write the type', async () => {
+  it('gives up after two seconds, and refuses a service that does not write the type', async () => {
     const { id } = await tally();
     await within(async (holder) => {
       await holder.loadLocked(wanted(id));

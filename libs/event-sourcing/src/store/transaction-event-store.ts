@@ -16,9 +16,9 @@ import { limits, recordedEvents, toSave, type PartToSave, type Save } from '../a
 import { SqlEventStore, type Transaction } from './sql-event-store.ts';
 import { Busy, ConcurrencyException, InvalidSave, StoreClosed } from './store-errors.ts';
 
-/** How long a caller's transaction waits for each lock when nothing else is said. */
+/** How long a caller's transaction waits for each lock by default. */
 export const lockWaitMs = 2000;
-/** A call of `append_events` carries at most this much. */
+/** Limits of one call of `append_events`. */
 const callSaves = 500;
 const callBytes = 4 * 1024 * 1024;
 
@@ -28,7 +28,7 @@ export interface LockOptions {
   readonly waitMs?: number;
 }
 
-/** The event store inside a caller's transaction, with what batches of decisions need. */
+/** The event store inside a caller's transaction, with additions for batches of decisions. */
 export class TransactionEventStore extends SqlEventStore {
   constructor(
     catalogue: Catalogue,
@@ -38,9 +38,10 @@ export class TransactionEventStore extends SqlEventStore {
   }
 
   /**
-   * Locks these aggregates until the transaction ends, also those that do not exist yet, in an order that all writers keep; then reads as
-   * `loadMany` does. One statement. The login must be a writer of their types. Aggregates of asserted types are read and not locked.
-   * Throws `Busy` when a lock can't be had in time: the transaction is lost then.
+   * Locks these aggregates until the transaction ends, including those that do not exist yet, in the order that all
+   * writers use; then reads as `loadMany` does. One statement. The login must be a writer of their types. Aggregates of
+   * asserted types are read but not locked. Throws `Busy` when a lock can't be acquired in time: the transaction is
+   * then lost.
    */
   async loadLocked(
     wanted: readonly Wanted[],
@@ -56,7 +57,7 @@ export class TransactionEventStore extends SqlEventStore {
     }
   }
 
-  /** In the caller's transaction: it decides when to commit. */
+  /** In the caller's transaction, which commits. */
   override async decideLocked(
     wanted: readonly Wanted[],
     decide: (loaded: LoadedMany) => readonly PartToSave[],
@@ -67,10 +68,11 @@ export class TransactionEventStore extends SqlEventStore {
   }
 
   /**
-   * Stores the shares of many decisions, each prepared in its own context; several of one aggregate in order, each expecting the version
-   * after the one before. One statement for up to 500 aggregates with 100 events each. Look the first id of each decision up before: one
-   * that is stored already, as any conflict, is `ConcurrencyException`: roll back, begin again. Returns what is stored, part by part.
-   * Afterwards `keepSnapshots` writes the snapshots that are due.
+   * Stores the parts of many decisions, each prepared in its own context; several of one aggregate in order, each
+   * expecting the version after the previous one. One statement for up to 500 aggregates with 100 events each. Look up
+   * the first id of each decision first: one that is already stored, like any conflict, is `ConcurrencyException`: roll
+   * back and start over. Returns what is stored, part by part. Call `keepSnapshots` afterwards for the snapshots that
+   * are due.
    */
   async saveBatch(parts: readonly PartToSave[], { waitMs = lockWaitMs }: LockOptions = {}): Promise<RecordedEvent[]> {
     const byAggregate = [...Map.groupBy(parts, ({ id }) => id).values()];
@@ -87,7 +89,7 @@ export class TransactionEventStore extends SqlEventStore {
     return parts.flatMap(({ events }) => events.map(({ id }) => stored.get(id) as RecordedEvent));
   }
 
-  /** What several calls store is one save to whoever takes it from the topics again. */
+  /** Several calls count as one save when taken back from the topics. */
   async #nameSave(name: string): Promise<void> {
     await this.query(`select set_config('tradecore.save', $1, true)`, [name]);
   }
@@ -120,7 +122,7 @@ export class TransactionEventStore extends SqlEventStore {
 
   protected openTransaction(): Promise<Transaction & { end(): Promise<void> }> {
     const query = (sql: string, parameters?: unknown[]): Promise<unknown> => this.transaction.query(sql, parameters);
-    // In a transaction that has failed there is nothing to close.
+    // In a failed transaction there is nothing to close.
     const end = (): Promise<void> => query('close tradecore_read_all').then(nothing, nothing);
     return Promise.resolve({ query, end });
   }
@@ -128,7 +130,7 @@ export class TransactionEventStore extends SqlEventStore {
 
 const nothing = (): void => undefined;
 
-/** Nothing is stored, the transaction is lost; in a new one it may go well. */
+/** Nothing is stored, the transaction is lost; a new one may succeed. */
 const refusalBehind = (error: unknown, waitedMs: number | null): unknown => {
   const fault = databaseFault(error);
   if (fault === 'closed') return new StoreClosed({ cause: error });
@@ -136,7 +138,7 @@ const refusalBehind = (error: unknown, waitedMs: number | null): unknown => {
   return fault === 'raced' ? new Busy('another save stored the same event', undefined, { cause: error }) : error;
 };
 
-/** Whether a verdict says that decisions of the save are stored in their own aggregates. */
+/** Whether a verdict means that decisions of the save are already stored in their own aggregates. */
 const isStoredAlready = (verdict: Verdict): verdict is Extract<Verdict, { outcome: 'repeated' | 'taken' }> =>
   verdict.outcome === 'repeated' ||
   (verdict.outcome === 'taken' && verdict.taken.every(({ aggregateId, takenBy }) => aggregateId === takenBy));
@@ -145,11 +147,14 @@ function decidedBefore({ parts }: Save): ConcurrencyException {
   return new ConcurrencyException(parts.map(({ id: aggregateId, expected }) => ({ aggregateId, expected, found: -1 })));
 }
 
-/** The parts of one aggregate in as few as possible, of at most 100 events and 1 MiB; a decision is never torn. */
+/**
+ * Merges the parts of one aggregate into as few as possible, of at most 100 events and 1 MiB; a decision is never
+ * split.
+ */
 function chunksOf(parts: readonly PartToSave[]): PartToSave[] {
   for (const [index, { id, expected, events }] of parts.entries()) {
     const before = parts[index - 1];
-    if (events.length === 0) throw new InvalidSave(`${id} is asserted in a batch: what a batch decides on is locked`);
+    if (events.length === 0) throw new InvalidSave(`${id} is asserted in a batch, but a batch locks what it decides on`);
     if (before && expected !== before.expected + before.events.length) {
       throw new InvalidSave(`a decision on version ${expected} of ${id} does not follow the one before`);
     }
@@ -163,7 +168,7 @@ function chunksOf(parts: readonly PartToSave[]): PartToSave[] {
 
 const bytesOf = (events: readonly { readonly bytes: number }[]): number => events.reduce((sum, { bytes }) => sum + bytes, 0);
 
-/** In order, each piece within both limits, or of one element. */
+/** Splits in order; each piece is within both limits or has one element. */
 function split<T extends { readonly bytes: number; readonly count?: number }>(
   all: readonly T[],
   maxCount: number,

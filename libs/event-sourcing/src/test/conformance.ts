@@ -8,14 +8,14 @@ import { race, type Racer } from './race.ts';
 import { snapshots, type Spoilt } from './snapshot-conformance.ts';
 import { Tally } from './tally.ts';
 
-/** A store to be tested, its catalogue `tallyCatalogue`. */
+/** A store to test, with `tallyCatalogue`. */
 export interface StoreUnderTest extends Racer {
-  /** Changes the snapshot of an aggregate behind the store's back. */
+  /** Changes an aggregate's snapshot behind the store's back. */
   spoilSnapshot(aggregateId: string, spoilt: Spoilt): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What every event store promises, as a suite: the PostgreSQL store and the one in memory both pass it. */
+/** What every event store guarantees, as a suite that the PostgreSQL and in-memory stores pass. */
 export function eventStoreConformance(name: string, open: () => Promise<StoreUnderTest>): void {
   describe(`${name} keeps the promises of an event store`, () => {
     let opened: StoreUnderTest;
@@ -64,7 +64,7 @@ function savingAndLoading(store: Get): void {
     expect(await store().loadAggregate(Tally, tally.id)).toMatchObject({ total: 5, version: 3, owner: 'me' });
   });
 
-  it('loads version 0 where there is nothing', async () => {
+  it('loads version 0 of an unknown aggregate', async () => {
     expect((await store().loadAggregate(Tally, freshId())).version).toBe(0);
   });
 
@@ -74,7 +74,7 @@ function savingAndLoading(store: Get): void {
     expect(await store().readEvents(tally.id)).toEqual([]);
   });
 
-  it('gives events fresh ids in rising order, and no origin where there is no context', async () => {
+  it('gives events new ids in rising order, and no origin without a context', async () => {
     const { events } = await store().saveAggregate(opened().raise(1));
     expect(events.map(({ id }) => id[14])).toEqual(['7', '7']);
     expect(events[0]).toMatchObject({ correlationId: null, causationId: null, sagaId: null, metadata: {} });
@@ -106,7 +106,7 @@ function savingAndLoading(store: Get): void {
 }
 
 function conflicts(store: Get): void {
-  it('refuses a decision on an old version, tells expected and found, and stores nothing of it', async () => {
+  it('refuses a decision on an old version, reports expected and found, and stores nothing', async () => {
     const { id } = await saved(store(), opened());
     const [mine, yours] = [await store().loadAggregate(Tally, id), await store().loadAggregate(Tally, id)];
     await store().saveAggregate(yours.raise(1).raise(1));
@@ -117,7 +117,7 @@ function conflicts(store: Get): void {
     expect((await store().loadAggregate(Tally, id)).total).toBe(2);
   });
 
-  it('refuses a version that leaves a hole', async () => {
+  it('refuses a version that leaves a gap', async () => {
     const tally = opened();
     await expect(store().saveAggregate(tally, 5)).rejects.toMatchObject({ expected: 5, found: 0 });
     expect(await store().readEvents(tally.id)).toEqual([]);
@@ -137,7 +137,7 @@ function repeats(store: Get): void {
   const commanded = (commandId: string, tally: Tally) =>
     runInContext({ correlationId: freshId(), commandId }, () => store().saveAggregate(tally));
 
-  it('recognises a repeated command by its ids and returns what is stored, also when another wrote since', async () => {
+  it('recognises a repeated command by its ids and returns what is stored, even if another save came since', async () => {
     const commandId = freshId();
     const { id } = await saved(store(), opened());
     const first = await commanded(commandId, (await store().loadAggregate(Tally, id)).raise(1).raise(2));
@@ -147,7 +147,7 @@ function repeats(store: Get): void {
     expect((await store().loadAggregate(Tally, id)).total).toBe(13);
   });
 
-  it('tells what a command stored in an aggregate, and nothing where it stored nothing', async () => {
+  it('reads what a command stored in an aggregate, or nothing', async () => {
     const commandId = freshId();
     const { id } = await saved(store(), opened());
     const { events } = await commanded(commandId, (await store().loadAggregate(Tally, id)).raise(1).raise(2));
@@ -157,7 +157,7 @@ function repeats(store: Get): void {
     expect(await store().readCommand(freshId(), [id])).toEqual([]);
   });
 
-  it('recognises a repeated command also when it now comes to another aggregate beside', async () => {
+  it('recognises a repeated command even if it now changes a further aggregate', async () => {
     const [commandId, tally, other] = [freshId(), opened(), opened()];
     const first = await commanded(commandId, tally);
     const again = await runInContext({ correlationId: freshId(), commandId }, () =>
@@ -167,7 +167,7 @@ function repeats(store: Get): void {
     expect(await store().readEvents(other.id)).toEqual([]);
   });
 
-  it('stores the same command once when it is sent ten times at once', async () => {
+  it('stores a command once when it is sent ten times concurrently', async () => {
     const [commandId, id] = [freshId(), freshId()];
     const saves = await Promise.all(Array.from({ length: 10 }, () => commanded(commandId, new Tally(id).open('me'))));
     expect(saves.map(({ outcome }) => outcome).sort()).toEqual([...Array.from({ length: 9 }, () => 'repeated'), 'stored']);
@@ -177,7 +177,7 @@ function repeats(store: Get): void {
 }
 
 function asOf(store: Get): void {
-  it('shows an aggregate as of a version and as of a time; no time cuts a save in two', async () => {
+  it('shows an aggregate as of a version and as of a time; no time splits a save', async () => {
     const tally = await saved(store(), opened().raise(1));
     const { events } = await store().saveAggregate(tally.raise(2).raise(3));
     const total = async (point: { version: number } | { time: string }) =>
@@ -189,7 +189,7 @@ function asOf(store: Get): void {
     expect(await total({ time: '2020-01-01T00:00:00Z' })).toBe(0);
   });
 
-  it('lets time rise with each save of an aggregate, however fast they come', async () => {
+  it('lets time rise with each save of an aggregate, however fast', async () => {
     const tally = await saved(store(), opened());
     for (let round = 0; round < 20; round += 1) await store().saveAggregate(tally.raise(1));
     const times = (await store().readEvents(tally.id)).map(({ time }) => time);
@@ -200,7 +200,7 @@ function asOf(store: Get): void {
 }
 
 function reading(store: Get): void {
-  it('reads a range of versions, and at most what is asked for', async () => {
+  it('reads a range of versions, up to a limit', async () => {
     const tally = await saved(store(), opened().raise(1).raise(2).raise(3));
     const versions = async (range: object) =>
       (await store().readEvents(tally.id, range)).map(({ aggregateVersion }) => aggregateVersion);
@@ -219,7 +219,7 @@ function reading(store: Get): void {
     expect(await store().loadAggregate(Tally, tally.id)).toMatchObject({ version: 1201, total: 1200 });
   });
 
-  it('reads everything once, versions in order, in batches, while others write', async () => {
+  it('reads everything once, versions in order, in batches, during other writes', async () => {
     const tallies = await Promise.all(Array.from({ length: 5 }, () => saved(store(), opened().raise(1).raise(2))));
     const seen: RecordedEvent[] = [];
     for await (const batch of store().readAll({ batchSize: 7 })) {
@@ -262,7 +262,7 @@ function doors(store: Get): void {
     }
   });
 
-  it('refuses what only a bug can ask for: a type or an event that is not declared, an aggregate twice, an id that is none', async () => {
+  it('refuses what only a bug can request: an undeclared type or event, an aggregate twice, an invalid id', async () => {
     class Unknown extends Tally {
       static override readonly type = 'Unknown';
     }

@@ -1,33 +1,33 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 /**
- * What becomes of the next append on its way through the proxy:
- * `cut-after`: it reaches the server and is decided there, the answer is lost;
+ * What happens to the next append in the proxy:
+ * `cut-after`: it reaches the server and is decided there, but the answer is lost;
  * `cut-before`: it never reaches the server;
  * `hold`: the client's connection breaks at once, the bytes reach the server when `deliver` is called.
  */
 export type Cut = 'cut-after' | 'cut-before' | 'hold';
 
-/** A TCP proxy before a PostgreSQL server that breaks connections at the worst moment. */
+/** A TCP proxy in front of a PostgreSQL server that breaks connections at the worst moment. */
 export class CuttingProxy {
-  /** Fate of the next append; `undefined` lets everything pass. */
+  /** Fate of the next append; `undefined` passes everything. */
   next: Cut | undefined;
-  /** Which statement the cut is for. */
+  /** The statement to cut at. */
   at = 'append_events';
   /** New connections are refused while set. */
   refusing = false;
-  /** The server has vanished while set: nothing passes either way, and nobody is told. */
+  /** The server has vanished while set: nothing passes either way, silently. */
   isSilent = false;
-  /** Sends the server what was held back. */
+  /** Sends the held bytes to the server. */
   deliver: () => void = () => undefined;
-  /** Appends that were met by a cut. */
+  /** Appends that were cut. */
   cuts = 0;
   readonly #server = createServer((client) => this.#serve(client));
   readonly #sockets = new Set<Socket>();
 
   private constructor(private readonly upstream: URL) {}
 
-  /** Starts a proxy before the server of `url`; `proxy.urlFor(url)` leads through it. */
+  /** Starts a proxy in front of the server of `url`; `proxy.urlFor(url)` connects through it. */
   static async before(url: string): Promise<CuttingProxy> {
     const proxy = new CuttingProxy(new URL(url));
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
@@ -59,7 +59,7 @@ export class CuttingProxy {
     }
     let answer: 'pass' | 'lose' = 'pass';
     client.on('data', (bytes) => {
-      // Bind of the named statement: it carries the parameters, and Execute and Sync come in the same write.
+      // Bind of the named statement: it carries the parameters; Execute and Sync come in the same write.
       if (this.isSilent) return;
       const cut = bytes.includes(this.at) ? this.next : undefined;
       if (cut === undefined) return void server.write(bytes);

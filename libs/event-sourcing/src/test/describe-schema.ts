@@ -1,6 +1,9 @@
 import type { Transaction } from '../store/sql-event-store.ts';
 
-/** What the catalogs say of one schema, a line a thing, sorted: to be compared with a golden listing. `prefix` of roles is written as `*`. */
+/**
+ * One schema as the catalogs list it, one sorted line per object, to compare with a golden listing. The roles' `prefix`
+ * becomes `*`.
+ */
 export async function describeSchema(database: Transaction, schema: string, prefix: string): Promise<string> {
   const lines: string[] = [];
   for (const sql of listings) {

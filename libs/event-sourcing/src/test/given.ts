@@ -1,14 +1,14 @@
 import type { Event } from '@tradecore/events';
 import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
 
-/** The class of an error, as `thenThrows` takes it. */
+/** An error class, for `thenThrows`. */
 type ErrorClass = abstract new (...parameters: never[]) => Error;
 
-/** What follows from a decision. */
+/** The expectations on a decision. */
 export interface Decided {
   /** Exactly these events were applied: types, schema versions and data. */
   then(...events: Event[]): void;
-  /** The decision was refused so, and nothing was applied. */
+  /** The decision was refused with this error, and nothing was applied. */
   thenThrows(error: ErrorClass): void;
 }
 

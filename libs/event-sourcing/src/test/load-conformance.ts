@@ -5,7 +5,7 @@ import { BrokenHistory } from '../store/store-errors.ts';
 import { Gate, KeptTally, Tally, TallyRaised } from './tally.ts';
 import type { StoreUnderTest } from './conformance.ts';
 
-/** What every store promises of many aggregates loaded at once, and of decisions under locks. */
+/** What every store guarantees for many aggregates loaded at once, and for decisions under locks. */
 export function manyAtOnce(opened: () => StoreUnderTest): void {
   const store = (): EventStore => opened().stores[0] as EventStore;
   const together = atOnce(store);
@@ -28,7 +28,7 @@ function atOnce(store: () => EventStore) {
 
   return {
     loading(): void {
-      it('loads aggregates of different types, one that is not there, events by id, and the time', async () => {
+      it('loads aggregates of different types, a missing one, events by id, and the time', async () => {
         const [one, gate, none] = [await tally(3), new Gate(freshId()).turn(false), freshId()];
         await store().saveAggregate(gate);
         const [first] = await store().readEvents(one.id);
@@ -51,7 +51,7 @@ function atOnce(store: () => EventStore) {
         expect(() => loaded.get(Tally, freshId())).toThrow(TypeError);
       });
 
-      it('tells of a history that it can not replay, or that is of another type, and loads the others', async () => {
+      it("reports a history that it can't replay or that is of another type, and loads the others", async () => {
         class Broken extends Tally {
           override onTallyOpened(): void {
             throw new TypeError('broken');
@@ -82,7 +82,7 @@ function atOnce(store: () => EventStore) {
     },
 
     warm(): void {
-      it('brings a warm aggregate up in place, for all who share it, however many ask at once', async () => {
+      it('updates a warm aggregate in place for all holders, however many concurrent loads there are', async () => {
         const { id } = await tally(2);
         const warm = await loadOne({ type: Tally, id });
         await store().saveAggregate((await store().loadAggregate(Tally, id)).raise(10).raise(20));
@@ -91,7 +91,7 @@ function atOnce(store: () => EventStore) {
         expect(warm).toMatchObject({ aggregate: { version: 5, total: 32 }, lastEventId: await lastId(id) });
       });
 
-      it('goes on from what was recorded once it is stored', async () => {
+      it('continues from recorded events once they are stored', async () => {
         const { id } = await tally();
         const warm = await loadOne({ type: Tally, id });
         const target = { type: 'Tally', id };
@@ -104,7 +104,7 @@ function atOnce(store: () => EventStore) {
         expect(warm.aggregate).toMatchObject({ version: 3, total: 5 });
       });
 
-      it('goes on with what was just saved, whether others loaded it meanwhile or not, and never past a gap', async () => {
+      it('advances over events just saved, whether or not another holder loaded them meanwhile, and never past a gap', async () => {
         const { id } = await tally();
         const save = async (by: number) =>
           (await store().saveAggregate((await store().loadAggregate(Tally, id)).raise(by))).events;
@@ -123,7 +123,7 @@ function atOnce(store: () => EventStore) {
         expect((await loadOne({ type: Tally, id, warm })).aggregate).toMatchObject({ version: 5, total: 15 });
       });
 
-      it('begins anew where the store has not its last event', async () => {
+      it('starts over if the store lacks its last event', async () => {
         const { id } = await tally(2);
         const foreign = new Tally(id).open('other').raise(7);
         foreign.markCommitted();
@@ -136,7 +136,7 @@ function atOnce(store: () => EventStore) {
         }
       });
 
-      it('takes nothing as warm that has uncommitted events', async () => {
+      it('refuses a warm aggregate with uncommitted events', async () => {
         const aggregate = (await tally()).raise(1);
         const loading = store().loadMany([{ type: Tally, id: aggregate.id, warm: { aggregate, lastEventId: freshId() } }]);
         await expect(loading).rejects.toThrow('uncommitted events');
@@ -144,7 +144,7 @@ function atOnce(store: () => EventStore) {
     },
 
     snapshots(): void {
-      it('begins at snapshots where there are any, and reads what came later', async () => {
+      it('starts from snapshots where they exist, and reads later events', async () => {
         const made = new KeptTally(freshId()).open('me');
         for (let each = 0; each < 11; each += 1) made.raise(1);
         await store().saveAggregate(made);
@@ -160,7 +160,7 @@ function atOnce(store: () => EventStore) {
         });
       });
 
-      it('reads all of history where the class can not restore the snapshot', async () => {
+      it("reads all of history if the class can't restore the snapshot", async () => {
         class Forgetful extends KeptTally {
           override restore(): void {
             throw new Error('another state');
@@ -172,7 +172,7 @@ function atOnce(store: () => EventStore) {
         expect((await loadOne({ type: Forgetful, id: made.id })).aggregate).toMatchObject({ version: 12, total: 11 });
       });
 
-      it('writes the snapshots that are due of what was saved in parts, and none of what is not committed', async () => {
+      it('writes the snapshots due for aggregates saved in parts, and none of uncommitted events', async () => {
         const kept = new KeptTally(freshId()).open('me');
         await store().saveAggregate(kept);
         const decided = Array.from({ length: 11 }, () => new TallyRaised({ by: 1 }));
@@ -200,7 +200,7 @@ function decisions(stores: () => readonly EventStore[]): void {
       return [{ ...of, expected, events: target.prepare(of, [new TallyRaised({ by })]) }];
     });
 
-  it('decides under locks: none of many who write at once is refused', async () => {
+  it('decides under locks: none of many concurrent writers is refused', async () => {
     const { id } = await openIn(store());
     const saves = await Promise.all(
       Array.from({ length: 20 }, (_, n) => raise(stores()[n % stores().length] as EventStore, id, 1)),
@@ -209,7 +209,7 @@ function decisions(stores: () => readonly EventStore[]): void {
     expect((await store().loadAggregate(Tally, id)).total).toBe(20);
   });
 
-  it('stores nothing when it was decided that there is nothing to store, or when the decision throws', async () => {
+  it('stores nothing when the decision returns nothing or throws', async () => {
     const { id } = await openIn(store());
     const [first] = await store().readEvents(id);
     const seen: unknown[] = [];

@@ -2,7 +2,7 @@ import type { Catalogue } from '@tradecore/events';
 import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
 import { prepareEvents, toSave, type PartToSave, type PrepareOptions, type Save } from '../append/save.ts';
 
-/** What was decided on an aggregate, as a part to save: its last `count` events, all uncommitted ones when absent. */
+/** An aggregate's last `count` events (all uncommitted ones when absent) as a part to save. */
 export function partOf(
   catalogue: Catalogue,
   aggregate: AnyAggregate,
@@ -17,7 +17,7 @@ export function partOf(
   };
 }
 
-/** A save of what was decided on these aggregates; `expected` instead of the versions that they were decided on. */
+/** A save of these aggregates' decisions; `expected` replaces the versions they were decided on. */
 export const saveOf = (catalogue: Catalogue, aggregates: readonly AnyAggregate[], expected?: number): Save =>
   toSave(
     catalogue,

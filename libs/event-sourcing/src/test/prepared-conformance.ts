@@ -5,7 +5,7 @@ import type { PartToSave, PrepareOptions } from '../append/save.ts';
 import { ConcurrencyException, EventIdTaken, InvalidSave, PayloadTooLarge, TextNotStorable } from '../store/store-errors.ts';
 import { Gate, onlyRaiseId, Tally, TallyOpened, TallyRaised, type TallyEvent } from './tally.ts';
 
-/** What every store promises of saves whose parts were prepared without an instance of the aggregate. */
+/** What every store guarantees for saves whose parts were prepared without an instance of the aggregate. */
 export function preparedSaves(store: () => EventStore): void {
   const parts = partsOf(store);
   parts.ofManyRequests();
@@ -69,7 +69,7 @@ function partsOf(store: () => EventStore) {
         expect(await store().readEvents(purse, { from: 2 })).toEqual(events.slice(1, 4));
       });
 
-      it('finds what one of these commands stored, in each of the aggregates asked for and nothing of the others', async () => {
+      it('finds what one of the commands stored in each requested aggregate, and nothing of other commands', async () => {
         const [purse, one, two] = [await tally(), freshId(), freshId()];
         const [first, second] = [request(), request()];
         const spent = [first, second].map((context, index) => part(purse, 1 + index, [raised(1), raised(2)], { context }));
@@ -92,7 +92,7 @@ function partsOf(store: () => EventStore) {
         ]);
       });
 
-      it('takes the context of the call where none is given, and is repeated when all its decisions are stored', async () => {
+      it('uses the context of the call if none is given, and is repeated when all its decisions are stored', async () => {
         const [id, context] = [await tally(), request()];
         const prepared = runInContext(context, () => part(id, 1, [raised(1)]));
         expect(prepared.events).toMatchObject([
@@ -108,7 +108,7 @@ function partsOf(store: () => EventStore) {
     },
 
     named(): void {
-      it('names events as told, else as the catalogue says, else from the command', async () => {
+      it('takes event ids from the options, else the catalogue, else the command', async () => {
         const [id, context, told] = [freshId(), request(), freshId()];
         const note = `only ${freshId()}`;
         const events = [opened, raised(1, note), raised(2), raised(3, `only ${freshId()}`)];
@@ -120,7 +120,7 @@ function partsOf(store: () => EventStore) {
         expect((await store().readCommand(context.commandId, [id])).map((event) => event.id)).toEqual(ids);
       });
 
-      it('names them so for aggregates that are saved whole, too', async () => {
+      it('does the same for aggregates saved whole', async () => {
         const note = `only ${freshId()}`;
         const { events } = await store().saveAggregate(new Tally(freshId()).open('me').raise(1, note));
         expect(events[1]?.id).toBe(onlyRaiseId(note));
@@ -128,7 +128,7 @@ function partsOf(store: () => EventStore) {
     },
 
     taken(): void {
-      it('tells whose a name is that another aggregate has, stores nothing, and does not call it a repeat', async () => {
+      it('reports the owner of an id that another aggregate has, stores nothing, and does not call it a repeat', async () => {
         const [note, holder, id, beside] = [`only ${freshId()}`, await tally(), freshId(), freshId()];
         const { events } = await store().savePrepared([part(holder, 1, [raised(1, note)])]);
         const refused = store().savePrepared([part(beside, 0, [opened]), part(id, 0, [opened, raised(1, note)])]);
@@ -142,7 +142,7 @@ function partsOf(store: () => EventStore) {
         for (const each of [id, beside]) expect(await store().readEvents(each)).toEqual([]);
       });
 
-      it('tells which decisions of a save are stored already when others are not', async () => {
+      it('reports which decisions of a save are already stored when others are not', async () => {
         const [purse, one, two] = [await tally(), freshId(), freshId()];
         const [first, second] = [request(), request()];
         await store().savePrepared([part(one, 0, [opened], { context: first }), part(purse, 1, [raised(1)], { context: first })]);
@@ -167,7 +167,7 @@ function partsOf(store: () => EventStore) {
     asserted(): void {
       const assertion = (id: string, expected: number): PartToSave => ({ type: 'Gate', id, expected, events: [] });
 
-      it('stores under an asserted version, also of an aggregate that does not exist, and only then', async () => {
+      it('stores only under the asserted version, even of a missing aggregate', async () => {
         const gate = new Gate(freshId());
         const save = (expected: number) => store().savePrepared([part(freshId(), 0, [opened]), assertion(gate.id, expected)]);
         expect((await save(0)).events).toHaveLength(1);
@@ -177,7 +177,7 @@ function partsOf(store: () => EventStore) {
         expect(await store().readEvents(gate.id)).toHaveLength(1);
       });
 
-      it('tells of every part in conflict', async () => {
+      it('reports every part in conflict', async () => {
         const [gate, one, two, fine] = [new Gate(freshId()).turn(true), await tally(), await tally(), await tally()];
         await store().saveAggregate(gate);
         const refused = store().savePrepared([
@@ -200,7 +200,7 @@ function partsOf(store: () => EventStore) {
         expect(await total(fine)).toBe(0);
       });
 
-      it('is refused for types that nobody asserts, and as all that a save does', async () => {
+      it('is refused for types that may not be asserted, and in a save without events', async () => {
         const id = await tally();
         const asserting = [part(freshId(), 0, [opened]), { type: 'Tally', id, expected: 1, events: [] }];
         await expect(store().savePrepared(asserting)).rejects.toThrow(InvalidSave);
@@ -210,7 +210,7 @@ function partsOf(store: () => EventStore) {
     },
 
     refused(): void {
-      it('is refused when it is prepared: too many, too large, not storable, not declared, an id that is none', () => {
+      it('is refused when prepared if too many, too large, not storable, undeclared, or with an invalid id', () => {
         const prepare = (events: TallyEvent[], id = freshId()) => store().prepare({ type: 'Tally', id }, events);
         expect(() => prepare(Array.from({ length: 101 }, () => raised(1)))).toThrow(PayloadTooLarge);
         expect(() => prepare([raised(1, 'x'.repeat(256 * 1024))])).toThrow(PayloadTooLarge);
@@ -222,7 +222,7 @@ function partsOf(store: () => EventStore) {
         expect(() => store().prepare({ type: 'Tally', id: freshId() }, [opened], { ids })).toThrow(InvalidSave);
       });
 
-      it('is refused when its parts do not go together: events of another aggregate, an event twice', async () => {
+      it('is refused when its parts do not match: events of another aggregate, an event twice', async () => {
         const [id, other] = [freshId(), freshId()];
         const { events } = part(id, 0, [opened]);
         await expect(store().savePrepared([{ type: 'Tally', id: other, expected: 0, events }])).rejects.toThrow(InvalidSave);

@@ -4,17 +4,17 @@ import { retryOnConflict } from '../store/retry-on-conflict.ts';
 import { Busy } from '../store/store-errors.ts';
 import { Tally } from './tally.ts';
 
-/** Stores over the same events, as several processes have them. */
+/** Stores over the same events, like several processes. */
 export interface Racer {
   readonly stores: readonly EventStore[];
-  /** Runs `work` in a transaction that is rolled back, where the store has such. */
+  /** Runs `work` in a transaction that is rolled back, if the store has transactions. */
   rollBack?(work: (store: EventStore) => Promise<void>): Promise<void>;
 }
 
 const writers = 32;
 const rounds = 3;
 
-/** Everybody writes to the same two aggregates; what was acknowledged is there, once, whole and in order, and nothing else is. */
+/** All writers use the same two aggregates; exactly the acknowledged saves are stored: once, whole and in order. */
 export async function race({ stores, rollBack }: Racer): Promise<void> {
   const ids = [freshId(), freshId()] as const;
   const acknowledged: { aggregateId: string; notes: string[] }[] = [];

@@ -6,18 +6,18 @@ import { BrokenHistory, ConcurrencyException } from '../store/store-errors.ts';
 import { KeptTally, Tally } from './tally.ts';
 import type { StoreUnderTest } from './conformance.ts';
 
-/** What is changed in a snapshot behind the store's back: its state, or the version that it claims to be of. */
+/** What is changed in a snapshot behind the store's back: its state, or its claimed version. */
 export interface Spoilt {
   readonly state?: object;
   readonly version?: number;
 }
 
-/** What every store promises of snapshots: they are used, and never believed wrongly. */
+/** What every store guarantees for snapshots: they are used, but never when invalid. */
 export function snapshots(opened: () => StoreUnderTest): void {
   const store = (): EventStore => opened().stores[0] as EventStore;
   const kept = (id: string) => store().loadAggregate(KeptTally, id);
 
-  /** A tally of so many events, its snapshots written on the way. */
+  /** A tally of this many events, with its snapshots written on the way. */
   async function tally(events: number): Promise<string> {
     const made = new KeptTally(freshId()).open('me');
     for (let version = 2; version <= events; version += 1) {
@@ -34,19 +34,19 @@ export function snapshots(opened: () => StoreUnderTest): void {
     return { owner, total, version };
   }
 
-  it('loads from the newest snapshot and what came after, and that is what all events come to', async () => {
+  it('loads from the newest snapshot and later events, with the same result as from all events', async () => {
     const id = await tally(25);
     const loaded = await kept(id);
     expect(loaded.restoredAt).toBe(24); // saves end at 12 and 24: the first ends of ten events or more
     expect(loaded).toMatchObject(await replayed(id));
   });
 
-  it('has none of a short history', async () => {
+  it('has none for a short history', async () => {
     expect((await kept(await tally(9))).restoredAt).toBeUndefined();
     expect((await kept(freshId())).version).toBe(0);
   });
 
-  it('goes on from a snapshot that has no later event', async () => {
+  it('loads from a snapshot without later events', async () => {
     const id = await tally(12);
     const loaded = await kept(id);
     expect(loaded).toMatchObject({ ...(await replayed(id)), restoredAt: 12 });
@@ -54,7 +54,7 @@ export function snapshots(opened: () => StoreUnderTest): void {
     expect(await kept(id)).toMatchObject({ ...(await replayed(id)), version: 13 });
   });
 
-  it('keeps nothing of a save that was refused', async () => {
+  it('keeps nothing of a refused save', async () => {
     const id = await tally(9);
     const [mine, yours] = [await kept(id), await kept(id)];
     await store().saveAggregate(yours.raise(1));
@@ -66,9 +66,9 @@ export function snapshots(opened: () => StoreUnderTest): void {
   it.each<[string, Spoilt]>([
     ['another state', { state: { owner: 'me', total: 1_000_000 } }],
     ['the state of another event', { version: 11 }],
-    ['a version that there is not', { version: 1000 }],
+    ['a nonexistent version', { version: 1000 }],
     ['both', { version: 3, state: { owner: 'thief', total: 5 } }],
-  ])('never believes a snapshot with %s, and replaces it at the next save', async (_, spoilt) => {
+  ])('ignores a snapshot with %s, and replaces it at the next save', async (_, spoilt) => {
     const id = await tally(13);
     await opened().spoilSnapshot(id, spoilt);
     const loaded = await kept(id);
@@ -94,7 +94,7 @@ export function snapshots(opened: () => StoreUnderTest): void {
     }
   });
 
-  it('reads no snapshot of another shape; the shape before stays for those who still know it, older ones go', async () => {
+  it('ignores snapshots of another shape; the previous shape stays for builds that know it, older ones are deleted', async () => {
     const shaped = (shape: number) =>
       class extends KeptTally {
         static override readonly snapshots = { every: 10, shape };
@@ -109,14 +109,14 @@ export function snapshots(opened: () => StoreUnderTest): void {
     expect(await Promise.all([1, 2, 3].map(startedAt))).toEqual([undefined, 13, 14]);
   });
 
-  it('is no way around the type', async () => {
+  it('does not bypass the type check', async () => {
     class Other extends KeptTally {
       static override readonly type = 'Other';
     }
     await expect(store().loadAggregate(Other, await tally(12))).rejects.toThrow(BrokenHistory);
   });
 
-  it('keeps no state that is too large, and stores the events all the same', async () => {
+  it('keeps no state that is too large, but stores the events', async () => {
     class Vast extends KeptTally {
       override toSnapshot(): ReturnType<KeptTally['toSnapshot']> {
         return { ...super.toSnapshot(), ballast: 'x'.repeat(1024 * 1024) } as never;
@@ -130,7 +130,7 @@ export function snapshots(opened: () => StoreUnderTest): void {
     expect(loaded.restoredAt).toBeUndefined();
   });
 
-  it('holds while eight write at once: from snapshots or from the first event, it is the same', async () => {
+  it('gives the same state from snapshots as from the first event during eight concurrent writers', async () => {
     const id = await tally(1);
     const stores = opened().stores;
     const write = async (writer: number): Promise<void> => {

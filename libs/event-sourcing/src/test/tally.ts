@@ -39,7 +39,7 @@ export class Tally extends BaseAggregate<TallyEvent> {
   }
 }
 
-/** A tally that is kept in snapshots; `restoredAt` tells the version at which this one started. */
+/** A tally with snapshots; `restoredAt` is the version at which this one started. */
 export class KeptTally extends Tally {
   static readonly snapshots: SnapshotPolicy = { every: 10, shape: 1 };
   restoredAt: number | undefined;
@@ -62,7 +62,7 @@ export class KeptTally extends Tally {
 /** A gate that tallies may depend on: read often, turned rarely. */
 export class GateTurned extends event('GateTurned', 1)<{ readonly isOpen: boolean }> {}
 
-/** A sample aggregate whose version others assert. */
+/** A sample aggregate whose version other saves assert. */
 export class Gate extends BaseAggregate<GateTurned> {
   static readonly type = 'Gate';
   isOpen = true;
@@ -77,12 +77,12 @@ export class Gate extends BaseAggregate<GateTurned> {
   }
 }
 
-/** The id of a raise with the note `only ...`: there is one of each such note in the whole store. */
+/** The id of a raise with the note `only ...`: each such note is unique in the store. */
 export const onlyRaiseId = (note: string): string => derivedId('only-raise', note);
 
 /**
- * The catalogue of `Tally` and `Gate`: topics and writers are those of the fleet, so that its relays and roles serve them. Two services raise a
- * tally, one opens it.
+ * The catalogue of `Tally` and `Gate`: it uses the fleet's topics and writers, so that its relays and roles serve them.
+ * Two services raise a tally, one opens it.
  */
 export const tallyCatalogue: Catalogue = {
   Gate: { type: 'Gate', topic: 'transport.control-events', asserted: true, ...writtenBy('command-api', [GateTurned]) },

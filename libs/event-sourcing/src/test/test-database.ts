@@ -5,37 +5,39 @@ import { DataSource } from 'typeorm';
 import { migrate } from '../schema/migrate.ts';
 import { rolesIn, roleName, storeMigrations, type Migration } from '../schema/migrations.ts';
 
-/** A database of a test's own, with the newest schema. */
+/** A test's own database, with the newest schema. */
 export interface TestDatabase {
   readonly name: string;
   /** As the owner. */
   readonly url: string;
   /** An initialised DataSource as the owner; `drop()` closes it. */
   readonly dataSource: DataSource;
-  /** As the login of a service (`command-api`), with its rights only. */
+  /** As the login of a service (`command-api`), with only its rights. */
   urlFor(service: string): string;
   /** An initialised DataSource as that login; `drop()` closes it. */
   dataSourceFor(service: string): Promise<DataSource>;
   drop(): Promise<void>;
 }
 
-/** What the schema of a test database holds beside the store's own. */
+/** What a test database's schema holds besides the store's own. */
 export interface TestDatabaseOptions {
   /** The fleet's when absent. */
   readonly catalogue?: Catalogue;
   readonly migrations?: readonly Migration[];
-  /** Services that need a login though neither catalogue nor migrations name them. */
+  /** Services that need a login although neither catalogue nor migrations name them. */
   readonly services?: readonly string[];
 }
 
-/** Roles belong to the cluster: tests have their own, so that a fleet on the same server keeps its passwords. */
+/** Roles are cluster-wide: tests have their own, so that a fleet on the same server keeps its passwords. */
 const rolePrefix = 'tradecore_test';
 const password = 'only-for-tests';
 
-/** Makes a database on `DATABASE_URL`'s server by cloning a migrated template, which is made once for each content of the schema. */
+/**
+ * Creates a database on the server of `DATABASE_URL` by cloning a migrated template, made once for each schema content.
+ */
 export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const server = process.env['DATABASE_URL'];
-  if (server === undefined) throw new Error('DATABASE_URL names no PostgreSQL server to test on');
+  if (server === undefined) throw new Error('DATABASE_URL is not set: no PostgreSQL server to test on');
   const template = await ensureTemplate(server, { ...options, catalogue: options.catalogue ?? fleet });
   const name = `tradecore_test_${randomBytes(8).toString('hex')}`;
   await asAdmin(server, (admin) => admin.query(`create database "${name}" template "${template}"`));
@@ -79,7 +81,7 @@ async function asAdmin<T>(server: string, work: (admin: Client) => Promise<T>): 
 
 type Schema = TestDatabaseOptions & { catalogue: Catalogue };
 
-/** One at a time on the server: parallel test workers find the template that the first of them made. */
+/** One at a time per server: parallel test workers find the template that the first of them made. */
 async function ensureTemplate(server: string, schema: Schema): Promise<string> {
   const name = `tradecore_template_${contentHash(schema)}`;
   await asAdmin(server, async (admin) => {
