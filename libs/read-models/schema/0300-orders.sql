@@ -1,8 +1,8 @@
--- Orders as they stand, one row each, written by the fold in orders.projector.ts.
+-- Current orders, one row each, written by the fold in orders.projector.ts.
 create table order_projector.orders (
   order_id uuid primary key,
   account_id uuid not null,
-  client_order_id text, -- no index: it names the order, so the id derives from it
+  client_order_id text, -- no index: the order id derives from it
   symbol text not null,
   side text not null,
   type text not null,
@@ -13,9 +13,9 @@ create table order_projector.orders (
   status text not null,
   exec_type text,
   canceling boolean not null,
-  paused text, -- doneForDay or suspended, also while a request that waits shows another status
+  paused text, -- doneForDay or suspended, even while a pending request shows another status
   filled_quantity numeric not null,
-  executed_value numeric not null, -- sum of what the executions are worth, so that the average is divided only when it is shown
+  executed_value numeric not null, -- total value of the executions: the average is divided only when shown
   revision int not null,
   revisions jsonb not null,
   requested jsonb,
@@ -33,7 +33,7 @@ create index orders_of_account on order_projector.orders (account_id, created_at
 create index orders_by_status on order_projector.orders (account_id, status, created_at desc, order_id desc);
 create index orders_by_symbol on order_projector.orders (account_id, symbol, created_at desc, order_id desc);
 
--- What others see. _version: the last event of the order that the model has seen; _parked: why it takes no more of them.
+-- Exported. _version: the last event of the order that the model has seen; _parked: why it takes no more of them.
 create view order_projector.exported_orders as
   select o.*, p._version, p._parked
     from order_projector.orders o join order_projector.progress p on p.aggregate_id = o.order_id;

@@ -1,10 +1,11 @@
--- How far the feed of each account is. The row is the lock under which the next number is drawn.
+-- The last number of each account's feed. The row is the lock under which the next number is drawn.
 create table feed_projector.feeds (
   account_id uuid primary key,
   sequence bigint not null
 ) with (fillfactor = 70);
 
--- The changes of each account, written once. Only what concerns an order has its id, only the order's own events have its version.
+-- The changes of each account, written once. Only entries about an order have its id, only the order's own events have
+-- its version.
 create table feed_projector.feed_entries (
   account_id uuid not null,
   sequence bigint not null,
@@ -18,8 +19,8 @@ create table feed_projector.feed_entries (
 );
 revoke update on feed_projector.feed_entries from :role(feed-projector);
 
--- What others see. A place in a feed is (epoch, sequence): after a rebuild the numbers start again, under another epoch.
--- And after a restore: the same changes may have come in another order, and what was given up has left its numbers to others.
+-- Exported. A place in a feed is (epoch, sequence): after a rebuild the numbers restart under another epoch.
+-- Likewise after a restore: changes may arrive in another order, and numbers of given-up changes are reused.
 create view feed_projector.exported_epoch as
   select md5(p.epoch::text || s.epoch::text || s.opening::text)::uuid as epoch from feed_projector.projection p, store_identity s;
 create view feed_projector.exported_feeds as select account_id, sequence from feed_projector.feeds;

@@ -1,4 +1,5 @@
--- Accounts as they stand, one row each, written by the fold in accounts.projector.ts. Money of the account's one currency.
+-- Current accounts, one row each, written by the fold in accounts.projector.ts. Money is in the account's single
+-- currency.
 create table account_projector.accounts (
   account_id uuid primary key,
   owner text not null,
@@ -7,7 +8,7 @@ create table account_projector.accounts (
   subjects text[] not null,
   available numeric not null,
   reserved numeric not null,
-  reservations jsonb not null, -- by order: in the row, so that their sum and `reserved` are of one moment
+  reservations jsonb not null, -- by order; in the row, so that their sum and `reserved` are of one moment
   version int not null,
   opened_at timestamptz not null,
   updated_at timestamptz not null
@@ -15,7 +16,7 @@ create table account_projector.accounts (
 create index accounts_of_owner on account_projector.accounts (owner);
 create index accounts_of_subject on account_projector.accounts using gin (subjects);
 
--- The ledger: a line for each event that moves something, with what is there after it. Written once.
+-- The ledger: a line for each event that moves anything, with the balances after it. Written once.
 create table account_projector.activities (
   account_id uuid not null,
   version int not null,
@@ -41,14 +42,14 @@ create table account_projector.activities (
 create index activities_of_executions on account_projector.activities (account_id, version) where kind in ('fill', 'reversal');
 revoke update on account_projector.activities from :role(account-projector);
 
--- What others see.
+-- Exported.
 create view account_projector.exported_accounts as
   select a.*, p._version, p._parked
     from account_projector.accounts a join account_projector.progress p on p.aggregate_id = a.account_id;
 create view account_projector.exported_activities as select * from account_projector.activities;
--- Who may read which account, asked for with each request: without the join that says how far an account's row is.
+-- Who may read which account, queried with each request: without the join for the progress of an account's row.
 create view account_projector.exported_access as select account_id, owner, subjects, version from account_projector.accounts;
--- Who lost access lately, and beyond the version that a row has: few events among many.
+-- Recent revocations, and those beyond a row's version: few events among many.
 create index event_store_access_revoked_time on event_store ("timestamp") where event_type = 'AccountAccessRevoked';
 create index event_store_access_revoked on event_store (aggregate_id, aggregate_version) where event_type = 'AccountAccessRevoked';
 

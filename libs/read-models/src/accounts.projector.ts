@@ -17,19 +17,19 @@ import {
 import { add, decimal, zero, type Decimal } from '@tradecore/money';
 import { On, Projector, type Appending } from '@tradecore/consumers';
 
-/** A row of `account_projector.accounts`: an account as it stands after its events. */
+/** A row of `account_projector.accounts`: an account after its events. */
 export interface AccountRow {
   readonly accountId: string;
   readonly owner: string;
   readonly name?: string;
   readonly currency: string;
-  /** Who else may use it, in the order in which they were granted access. */
+  /** Other subjects that may use it, in the order they were granted access. */
   readonly subjects: readonly string[];
   readonly available: string;
   readonly reserved: string;
-  /** What is reserved for open orders, by order. */
+  /** Reservations for open orders, by order. */
   readonly reservations: Readonly<Record<string, Reservation>>;
-  /** Version of the last event that is in the row. */
+  /** Version of the last event in the row. */
   readonly version: number;
   readonly openedAt: string;
   readonly updatedAt: string;
@@ -39,10 +39,13 @@ export interface AccountRow {
 export type ActivityKind =
   'opened' | 'deposit' | 'withdrawal' | 'reservation' | 'reservationChange' | 'release' | 'fill' | 'reversal';
 
-/** A line of `account_projector.activities`, never changed: what one event did to the money of an account, and what was there after it. */
+/**
+ * An immutable line of `account_projector.activities`: what one event did to an account's money, and the balances after
+ * it.
+ */
 export interface ActivityLine {
   readonly accountId: string;
-  /** Version of the account that the event made: rises, with holes where an event moved nothing. */
+  /** Account version after the event: rises, with gaps for events that moved nothing. */
   readonly version: number;
   readonly eventId: string;
   readonly kind: ActivityKind;
@@ -54,7 +57,7 @@ export interface ActivityLine {
   readonly orderId?: string;
   readonly symbol?: string;
   readonly side?: Reservation['side'];
-  /** Shares: traded, or still to be traded under a reservation. */
+  /** Shares traded, or still to be traded under a reservation. */
   readonly quantity?: string;
   readonly price?: string;
   readonly fee?: string;
@@ -64,13 +67,13 @@ export interface ActivityLine {
   readonly reference?: string;
 }
 
-/** What only some kinds of lines say. */
+/** Fields of only some kinds of lines. */
 type Details = Omit<Partial<ActivityLine>, 'accountId' | 'version' | 'eventId' | 'time' | 'kind'>;
 
 type Moving =
   FundsDeposited | FundsWithdrawn | ReservationMade | ReservationChanged | ReservationReleased | FillSettled | FillReversed;
 
-/** Shows each account with its money and reservations, and keeps its ledger. */
+/** Projects each account with its money and reservations, and keeps its ledger. */
 @Projector({
   name: 'account-projector',
   topics: [topics.accountEvents.name],
@@ -139,7 +142,7 @@ export class Accounts {
 
 const nothing = { subjects: [], available: zero, reserved: zero, reservations: {} };
 
-/** The row, which an event of an account that was never opened does not have: it parks. */
+/** The row; an event of an account that was never opened has none and parks. */
 function opened(row: AccountRow | undefined, { aggregateId }: RecordedEvent): AccountRow {
   if (!row) throw new Error(`account ${aggregateId} was never opened`);
   return row;
@@ -152,17 +155,17 @@ const after = (row: AccountRow | undefined, event: RecordedEvent, changes: Parti
   updatedAt: event.time,
 });
 
-/** What an event's lines bring to the money in a client's book. Shares move in the position-projector. */
+/** What an event's postings add to the money in a client's book. The position-projector moves shares. */
 function sumOf(postings: readonly Posting[], book: 'available' | 'reserved', currency: string): Decimal {
   return postings
     .filter((line) => line.book === book && line.kind === 'currency')
     .reduce((sum, { unit, amount }) => {
-      if (unit !== currency) throw new Error(`${unit} moves in an account of ${currency}`);
+      if (unit !== currency) throw new Error(`${unit} can not move in an account of ${currency}`);
       return add(sum, decimal(amount));
     }, zero);
 }
 
-/** Books the postings of an event. One without postings moved nothing, and is no line of the ledger. */
+/** Books the postings of an event. An event without postings moved nothing and gets no line in the ledger. */
 function moved(
   row: AccountRow | undefined,
   event: RecordedEvent<Moving>,
@@ -182,7 +185,7 @@ function moved(
   return { row: now, append: [{ ...lineOf(now, event, { kind: details.kind, available, reserved }), ...details }] };
 }
 
-/** An execution as it was booked or taken back, with what is reserved for its order then. */
+/** An execution as booked or reversed, with what is reserved for its order at that point. */
 function booked(
   row: AccountRow | undefined,
   event: RecordedEvent<FillSettled | FillReversed>,

@@ -7,7 +7,7 @@ const exact = (column: string) => `trim_scale(${column})::text`;
 const accountColumns = `
   account_id as "accountId", owner, name, currency, ${exact('available')} as available, ${exact('reserved')} as reserved, version`;
 
-/** An open account as lists show it. */
+/** An open account, as in lists. */
 export interface AccountListed {
   readonly accountId: string;
   readonly owner: string;
@@ -18,7 +18,7 @@ export interface AccountListed {
   readonly version: number;
 }
 
-/** An open account, and what each of its open orders reserves. */
+/** An open account with the reservations of its open orders. */
 export type AccountFound = AccountListed & Pick<AccountRow, 'reservations'>;
 
 const withoutNulls = <Row extends object>(row: object): Row =>
@@ -33,15 +33,15 @@ export async function accountById(db: Transaction, accountId: string): Promise<A
   return row && withoutNulls<AccountFound>(row);
 }
 
-/** Which page of a list of accounts. */
+/** A page of a list of accounts. */
 export interface AccountPageQuery {
   readonly accounts: readonly string[];
-  /** Id of the last account of the page before. */
+  /** Id of the last account of the previous page. */
   readonly after?: string;
   readonly limit: number;
 }
 
-/** Those of the accounts that were opened, by id, and the id after which the next page starts. */
+/** Those of the accounts that are open, by id, and the id after which the next page starts. */
 export async function accountPage(
   db: Transaction,
   { accounts, after, limit }: AccountPageQuery,
@@ -56,14 +56,14 @@ export async function accountPage(
   return { accounts: page, ...(rows.length > limit && last && { next: last.accountId }) };
 }
 
-/** A grant ends with its revocation in the store: the model may lag, or be parked. */
+/** A grant ends with its revocation in the store, since the model may lag or be parked. */
 const notRevoked = `not exists (
   select from event_store e where e.aggregate_id = a.account_id and e.aggregate_version > a.version
      and e.event_type = 'AccountAccessRevoked' and e.event_data ->> 'subject' = $1)`;
 
 /**
- * Ids of the accounts that a subject owns or was granted access to, at most `limit` of them. Two selects, each by its index: with `or` and an order the
- * planner walks the primary key and looks at every account.
+ * Ids of the accounts that a subject owns or was granted access to, at most `limit`. Two selects, each by its index:
+ * with `or` and an order the planner walks the primary key over every account.
  */
 export async function accountsOfSubject(db: Transaction, subject: string, limit: number): Promise<string[]> {
   const rows = (await db.query(
@@ -87,7 +87,7 @@ export async function isReadableBy(db: Transaction, subject: string, accountId: 
   return rows.length > 0;
 }
 
-/** Who lost access to which account since then, and until when that is known: a transaction may commit what it stored a while ago. */
+/** Access revoked since then, and until when that is known: a transaction may commit what it stored a while ago. */
 export async function revocationsSince(
   db: Transaction,
   since: string | undefined,
@@ -103,10 +103,10 @@ export async function revocationsSince(
   return row;
 }
 
-/** Which page of an account's ledger; the caller has checked that the account is in scope. */
+/** A page of an account's ledger; the caller has checked that the account is in scope. */
 export interface LedgerPageQuery {
   readonly accountId: string;
-  /** Version of the last line of the page before; lines are newest first. */
+  /** Version of the last line of the previous page; lines are newest first. */
   readonly before?: number;
   /** 1 to 500. */
   readonly limit: number;
@@ -118,7 +118,7 @@ const lineColumns = `
   order_id as "orderId", symbol, side, ${exact('quantity')} as quantity, ${exact('price')} as price, ${exact('fee')} as fee,
   ${exact('notional')} as notional, execution_id as "executionId", ${stored('executed_at')} as "executedAt", reference`;
 
-/** A page of the ledger, newest first, and where the next one starts; lines that come meanwhile change no page after a cursor. */
+/** A page of the ledger, newest first, and where the next one starts; new lines change no page after a cursor. */
 export interface LedgerPage {
   readonly lines: readonly ActivityLine[];
   readonly next?: number;
@@ -138,6 +138,6 @@ async function ledgerPage(db: Transaction, { accountId, before, limit }: LedgerP
 /** The ledger of an account. */
 export const activitiesOfAccount = (db: Transaction, query: LedgerPageQuery): Promise<LedgerPage> => ledgerPage(db, query);
 
-/** The executions in it, booked or taken back, the last one first. */
+/** Its executions, booked or reversed, newest first. */
 export const executionsOfAccount = (db: Transaction, query: LedgerPageQuery): Promise<LedgerPage> =>
   ledgerPage(db, query, `and kind in ('fill', 'reversal')`);

@@ -11,7 +11,7 @@ import { historyOf } from '../test/history.ts';
 const executedAt = '2026-01-02T03:04:05.000000Z';
 const order = (n: number) => `0190a6e0-0000-7000-8000-${String(n).padStart(12, '0')}`;
 const execution = (n: number) => `0190a6e0-0000-7000-9000-${String(n).padStart(12, '0')}`;
-/** An account that also takes what the saga decides about it. */
+/** An account that also applies the saga's decisions. */
 class BookedAccount extends Account {
   book(event: AccountEvent | undefined): void {
     if (event) this.apply(event);
@@ -41,7 +41,7 @@ const trade = (account: BookedAccount) => {
 };
 
 describe('the row of an account', () => {
-  it('shows its owner, its money, and what orders hold of it', () => {
+  it('shows its owner, its money, and what orders reserve of it', () => {
     const history = histories((account) => {
       account.deposit('10000');
       account.reserve(buy);
@@ -60,7 +60,7 @@ describe('the row of an account', () => {
     });
   });
 
-  it('reserves less after a part has traded, and nothing once the rest is released', () => {
+  it('reserves less after a partial fill, and nothing once the rest is released', () => {
     expect(fold(Accounts, histories(trade))?.reservations[order(1)]).toMatchObject({ quantity: '6', amount: '600.3' });
     const released = histories((account) => {
       trade(account);
@@ -69,7 +69,7 @@ describe('the row of an account', () => {
     expect(fold(Accounts, released)).toMatchObject({ reservations: {}, reserved: '0', available: '9603.81' });
   });
 
-  it('has the money of a trade back when it is reversed, and what is reserved as before', () => {
+  it('restores money and reservation when a trade is reversed', () => {
     const row = fold(
       Accounts,
       histories((account) => {
@@ -80,7 +80,7 @@ describe('the row of an account', () => {
     expect(row).toMatchObject({ available: '8999.5', reserved: '1000.5', reservations: { [order(1)]: { amount: '1000.5' } } });
   });
 
-  it('knows who else may use it', () => {
+  it('lists who else may use it', () => {
     const history = histories((account) => {
       account.grantAccess('bob');
       account.grantAccess('eve');
@@ -90,12 +90,12 @@ describe('the row of an account', () => {
     expect(linesOf(history).map(({ kind }) => kind)).toEqual(['opened']);
   });
 
-  it('is never made of an event of an account that was not opened', () => {
+  it('is never created by an event of an account that was not opened', () => {
     const [, deposit] = histories((account) => account.deposit('5'));
     expect(() => fold(Accounts, [deposit!])).toThrow('never opened');
   });
 
-  it('is never changed by a fold in place', () =>
+  it('is never changed in place by a fold', () =>
     givenEvents(
       Accounts,
       ...histories((account) => {
@@ -112,18 +112,18 @@ describe('the row of an account', () => {
       )!,
     ));
 
-  it('parks an event that moves another currency', () => {
+  it('parks an event in another currency', () => {
     const [first, deposit] = histories((account) => account.deposit('5')) as [RecordedEvent, RecordedEvent];
     const yen = {
       ...deposit,
       data: { ...deposit.data, postings: [{ book: 'available', kind: 'currency', unit: 'JPY', amount: '5' }] },
     };
-    expect(() => fold(Accounts, [first, yen])).toThrow('JPY moves in an account of USD');
+    expect(() => fold(Accounts, [first, yen])).toThrow('JPY can not move in an account of USD');
   });
 });
 
 describe('a line of the ledger', () => {
-  it('tells a trade with its figures, its order and its fee', () => {
+  it('shows a trade with its figures, order and fee', () => {
     const [, , , line] = linesOf(histories(trade));
     expect(line).toMatchObject({
       kind: 'fill',
@@ -142,7 +142,7 @@ describe('a line of the ledger', () => {
     });
   });
 
-  it('of a reversal tells the same figures, and what moved back', () => {
+  it('for a reversal shows the same figures, and what moved back', () => {
     const lines = linesOf(
       histories((account) => {
         trade(account);
@@ -205,7 +205,7 @@ describe('whatever happens to an account', () => {
     }
   };
 
-  it('the running balance is the sum of what moved, the row is where the ledger ends, and both are what the account itself says', () =>
+  it('the running balance is the sum of the movements, the row matches the end of the ledger, and both match the account', () =>
     fc.assert(
       fc.property(requests, (all) => {
         const account = opened();
@@ -228,7 +228,7 @@ describe('whatever happens to an account', () => {
       { numRuns: 100 },
     ));
 
-  it('positions are the signed sum of the fills, and cash with their cost less what they earned is what was paid in', () =>
+  it('positions are the signed sum of the fills, and cash plus their cost less what they earned equals what was paid in', () =>
     fc.assert(
       fc.property(requests, (all) => {
         const account = opened();

@@ -37,21 +37,21 @@ import {
 } from '@tradecore/events';
 import { On, Projector, type Appending } from '@tradecore/consumers';
 
-/** A row of `feed_projector.feeds`: how far the feed of an account is. */
+/** A row of `feed_projector.feeds`: the end of an account's feed. */
 export interface FeedRow {
   readonly accountId: string;
   /** Number of the last entry, as PostgreSQL's bigint: a string. */
   readonly sequence: string;
 }
 
-/** A line of `feed_projector.feed_entries`, never changed. */
+/** An immutable line of `feed_projector.feed_entries`. */
 export interface FeedLine {
   readonly accountId: string;
   readonly sequence: string;
-  /** The stored event that this is. */
+  /** The stored event behind it. */
   readonly eventId: string;
   readonly orderId?: string;
-  /** Version of the order that the change made; only for the order's own events. */
+  /** Order version after the change; only for the order's own events. */
   readonly orderVersion?: number;
   readonly change: (typeof feedChanges)[keyof typeof feedChanges];
   readonly time: string;
@@ -59,8 +59,9 @@ export interface FeedLine {
 }
 
 /**
- * Shows each account its changes, numbered without gaps: executions from the events of broker orders, the status of orders from theirs, money
- * from the account's. Its key is the account, which many aggregates feed at once; between them there is no order but that of arrival.
+ * Projects each account's changes, numbered without gaps: executions from the events of broker orders, the status of
+ * orders from theirs, money from the account's. Its key is the account, which many aggregates feed at once; between
+ * them the order is that of arrival.
  */
 @Projector({
   name: 'feed-projector',
@@ -71,7 +72,7 @@ export interface FeedLine {
   shared: true,
 })
 export class Feed {
-  /** The account that the event concerns: its own stream, or as the store wrote it down beside the facts. */
+  /** The account of the event: its own stream, or the account in its metadata. */
   key(event: RecordedEvent): string {
     const account = event.aggregateType === 'Account' ? event.aggregateId : event.metadata.account;
     if (!account) throw new Error(`event ${event.id} (${event.type}) names no account`);

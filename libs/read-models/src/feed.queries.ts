@@ -7,15 +7,17 @@ export interface FeedPosition {
   readonly sequence: number;
 }
 
-/** One change in an account, under its number. */
+/** One numbered change in an account. */
 export interface FeedEntry extends Omit<FeedLine, 'sequence'> {
   readonly epoch: string;
   readonly sequence: number;
 }
 
-/** What follows a position. */
+/** The entries after a position. */
 export interface FeedSlice {
-  /** Where the feed ends now. Another epoch than the one asked for: the feed was rebuilt, `entries` is empty. */
+  /**
+   * Where the feed ends now. If its epoch differs from the requested one, the feed was rebuilt and `entries` is empty.
+   */
   readonly head: FeedPosition;
   readonly entries: readonly FeedEntry[];
 }
@@ -27,14 +29,17 @@ interface Line extends Omit<FeedEntry, 'sequence' | 'accountId' | 'orderId' | 'o
   readonly orderVersion: number | null;
 }
 
-/** The entry in a line; none in the one line that only has the head. */
+/** The entry in a row; none in a row that has only the head. */
 function entryOf(accountId: string, { head: _, sequence, orderId, orderVersion, ...line }: Line): FeedEntry[] {
   if (sequence === null) return [];
   const order = { ...(orderId !== null && { orderId }), ...(orderVersion !== null && { orderVersion }) };
   return [{ ...line, ...order, accountId, sequence: Number(sequence) }];
 }
 
-/** At most `limit` entries of one account after a position, which the caller has checked to be in scope; one statement, one snapshot. */
+/**
+ * At most `limit` entries after a position, of an account that the caller has checked to be in scope; one statement,
+ * one snapshot.
+ */
 export async function feedAfter(db: Transaction, accountId: string, after: FeedPosition, limit: number): Promise<FeedSlice> {
   const lines = (await db.query(
     `select p.epoch, coalesce(f.sequence, 0) as head, e.sequence, e.event_id as "eventId", e.order_id as "orderId",
@@ -55,7 +60,7 @@ export async function feedAfter(db: Transaction, accountId: string, after: FeedP
   return { head: { epoch: first.epoch, sequence: Number(first.head) }, entries };
 }
 
-/** Where the feeds of these accounts end; an account without entries stands at 0. */
+/** Where the feeds of these accounts end; 0 for an account without entries. */
 export async function feedHeads(db: Transaction, accountIds: readonly string[]): Promise<ReadonlyMap<string, FeedPosition>> {
   const rows = (await db.query(
     `select a.account_id as "accountId", p.epoch, coalesce(f.sequence, 0) as sequence
@@ -67,5 +72,8 @@ export async function feedHeads(db: Transaction, accountIds: readonly string[]):
   return new Map(rows.map(({ accountId, epoch, sequence }) => [accountId, { epoch, sequence: Number(sequence) }]));
 }
 
-/** The Redis channel on which the feed-projector says, after its commit, whose feed grew: a message is one account's id. Only a hint. */
+/**
+ * The Redis channel on which the feed-projector announces, after its commit, whose feed grew: a message is one
+ * account's id. Only a hint.
+ */
 export const feedHintChannel = (namespace: string): string => (namespace === '' ? 'feed-hints' : `${namespace}.feed-hints`);

@@ -31,7 +31,7 @@ const row: OrderRow = {
 describe('the row of an order', () => {
   it('shows its terms, pendingNew, once it is placed', () => givenEvents(Orders, placed).thenRow(row));
 
-  it('shows that a cancel is asked for, and why', () =>
+  it('shows that a cancel was requested, and why', () =>
     givenEvents(Orders, placed, cancelRequested).thenRow({
       ...row,
       status: 'pendingCancel',
@@ -43,7 +43,7 @@ describe('the row of an order', () => {
       updatedAt: cancelRequested.time,
     }));
 
-  it('is never made of a cancel alone', () =>
+  it('is never created by a cancel alone', () =>
     expect(() => givenEvents(Orders, cancelRequested).thenNothing()).toThrow('never placed'));
 });
 

@@ -5,8 +5,8 @@ import { foldHistory } from '@tradecore/consumers/testing';
 import * as readModels from './index.ts';
 
 /**
- * Histories as the store holds them, in the shapes of their day; and the rows that each projector makes of each. Neither is ever edited: an event
- * type that a projector begins to fold comes in a further history, and rows that change are another version of it.
+ * Stored histories in the shapes of their day, and the rows that each projector makes of each. Neither is ever edited:
+ * an event type that a projector starts to fold goes into another history, and changed rows are a new version.
  */
 const golden = new URL('../golden/', import.meta.url);
 const histories = readdirSync(new URL('histories/', golden)).map((file): [string, RecordedEvent[]] => [
@@ -17,7 +17,7 @@ const projectors = Object.values(readModels)
   .filter((each) => isProjector(each))
   .map((projector) => ({ projector, ...declarationOf(projector) }));
 
-/** What is kept of a history; `UPDATE_GOLDEN=1` writes what is missing, and never over what is there. */
+/** The file of a history; `UPDATE_GOLDEN=1` writes missing files, and never overwrites. */
 function kept(name: string, made: object): unknown {
   const file = new URL(`rows/${name}.json`, golden);
   if (process.env['UPDATE_GOLDEN'] && !existsSync(file)) writeFileSync(file, `${JSON.stringify(made, null, 1)}\n`);
@@ -29,14 +29,14 @@ describe.each(projectors)('version $version of the $name', ({ projector, name, v
     events.filter(({ aggregateType }) => topics.includes(catalogue[aggregateType]?.topic ?? ''));
 
   it.each(histories)(
-    'makes the same rows of %s as ever (else raise `version`: UPDATE_GOLDEN=1 makes the new file)',
+    'makes the same rows of %s as before (else raise `version`: UPDATE_GOLDEN=1 makes the new file)',
     (of, events) => {
       const made = foldHistory(projector, catalogue, ofItsTopics(events));
       expect(JSON.parse(JSON.stringify(made))).toEqual(kept(`${name}.v${version}.${of}`, made));
     },
   );
 
-  it('meets in these histories every event that it folds', () => {
+  it('finds in these histories every event that it folds', () => {
     const folded = Object.values(catalogue)
       .filter(({ topic }) => topics.includes(topic))
       .flatMap(({ events }) => events.map(({ type }) => type))
@@ -47,7 +47,7 @@ describe.each(projectors)('version $version of the $name', ({ projector, name, v
   });
 });
 
-it('there is no file of rows too many', () => {
+it('there is no superfluous file of rows', () => {
   const known = projectors.map(({ name, version }) => [name, version] as const);
   const files = readdirSync(new URL('rows/', golden));
   const strange = files.filter((file) => !known.some(([name, version]) => isOf(file, name, version)));
@@ -55,7 +55,7 @@ it('there is no file of rows too many', () => {
   expect(projectors.length).toBeGreaterThan(3);
 });
 
-/** Of this version of the projector, or of one before. */
+/** Whether it is of this or an earlier version of the projector. */
 function isOf(file: string, projector: string, version: number): boolean {
   const [name, of = ''] = file.split('.');
   return name === projector && Number(of.slice(1)) <= version;

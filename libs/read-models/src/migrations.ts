@@ -5,7 +5,7 @@ import { Feed } from './feed.projector.ts';
 import { Orders } from './orders.projector.ts';
 import { Positions } from './positions.projector.ts';
 
-/** The schema of each read model: the runtime's tables, then its own, with what others may see. */
+/** The schema of each read model: the runtime's tables, then its own with the exported views. */
 export const readModelMigrations: readonly Migration[] = [
   projectorMigration({ number: 200, projector: Orders, service: 'order-projector', readers: ['query-api'] }),
   projectorMigration({ number: 201, projector: Feed, service: 'feed-projector', readers: ['query-api'] }),

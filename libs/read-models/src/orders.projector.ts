@@ -33,45 +33,45 @@ import { add, decimal, subtract, zero, type Decimal } from '@tradecore/money';
 import { fold, On, Projector } from '@tradecore/consumers';
 import { execTypeOf, standingAfter, type OrdStatus } from '@tradecore/trading';
 
-/** One revision of an order: what the brokerage knows it by, and the terms that it was sent with. */
+/** One revision of an order: its id at the brokerage, and the terms it was sent with. */
 export interface OrderRevision extends ReplaceTerms {
   readonly revision: number;
   readonly brokerOrderId: string;
 }
 
-/** A row of `order_projector.orders`: an order as it stands after its events. */
+/** A row of `order_projector.orders`: an order after its events. */
 export interface OrderRow extends OrderTerms {
   readonly orderId: string;
   readonly status: OrdStatus;
   /** FIX ExecType of the last change that has one. */
   readonly execType?: string;
-  /** A cancel waits for its answer. */
+  /** A cancel is waiting for its answer. */
   readonly canceling: boolean;
-  /** The brokerage has paused it, though another status shows while a request waits. */
+  /** The brokerage has paused it, although a pending request may show another status. */
   readonly paused?: 'doneForDay' | 'suspended';
   readonly filledQuantity: string;
-  /** Sum of what all executions are worth. */
+  /** Total value of all executions. */
   readonly executedValue: string;
-  /** The revision in force, and all of them. */
+  /** The current revision, and all of them. */
   readonly revision: number;
   readonly revisions: readonly OrderRevision[];
-  /** The terms of a replace that the brokerage has not answered yet. */
+  /** The terms of a replace that the brokerage has not yet answered. */
   readonly requested?: ReplaceTerms & { readonly revision: number; readonly goodUntil?: string };
   readonly goodUntil?: string;
   readonly denial?: Denial;
   readonly rejectionCode?: string;
-  /** Why the last change happened, where it says so. */
+  /** Why the last change happened, if known. */
   readonly reason?: string;
   readonly cancelReason?: string;
-  /** The account and its positions show the order's money from this version of the account on. */
+  /** The account and its positions show the order's money from this account version on. */
   readonly accountVersion?: number;
-  /** Version of the last event that is in the row. */
+  /** Version of the last event in the row. */
   readonly version: number;
   readonly createdAt: string;
   readonly updatedAt: string;
 }
 
-/** Shows each order. The same fold answers the write that placed it, and reads as of a time. */
+/** Projects each order. The same fold serves the answer to the placing write and as-of reads. */
 @Projector({ name: 'order-projector', topics: [topics.orderEvents.name], version: 1, table: 'orders' })
 export class Orders {
   @On(OrderPlaced)
@@ -150,7 +150,9 @@ export class Orders {
   }
 }
 
-/** The order that these stored events of one aggregate make, from the first on or after those of `row`; undefined for none. */
+/**
+ * The order made by these stored events of one aggregate, from the first or after those of `row`; undefined for none.
+ */
 export function orderFrom(history: readonly RecordedEvent[], row?: OrderRow): OrderRow | undefined {
   return fold(
     Orders,
@@ -159,13 +161,13 @@ export function orderFrom(history: readonly RecordedEvent[], row?: OrderRow): Or
   );
 }
 
-/** The row, which an event of an order that was never placed does not have: it parks. */
+/** The row; an event of an order that was never placed has none and parks. */
 function placed(row: OrderRow | undefined, { aggregateId }: RecordedEvent): OrderRow {
   if (!row) throw new Error(`order ${aggregateId} was never placed`);
   return row;
 }
 
-/** The row after an event: where it stands by the table of trading, why as far as the event says so. */
+/** The row after an event: status by the table of trading, reason if the event has one. */
 function after(row: OrderRow | undefined, event: RecordedEvent<OrderEvent>, changes: Partial<OrderRow>): OrderRow {
   const { status, quantity, filledQuantity: filled, canceling, requested, paused } = placed(row, event);
   const standing = standingAfter(
@@ -196,7 +198,7 @@ function traded(row: OrderRow | undefined, event: RecordedEvent<Trade>, change: 
   return after(row, event, { executedValue: change(decimal(executedValue)) });
 }
 
-/** The highest version of the account that the order's events were saved with. */
+/** The highest account version that the order's events were saved with. */
 function accountVersionOf({ accountVersion = 0 }: Partial<OrderRow>, { data }: RecordedEvent<OrderEvent>): Partial<OrderRow> {
   const highest = Math.max(accountVersion, 'accountVersion' in data ? (data.accountVersion ?? 0) : 0);
   return highest === 0 ? {} : { accountVersion: highest };

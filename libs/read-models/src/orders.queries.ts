@@ -4,7 +4,7 @@ import type { OrdStatus } from '@tradecore/trading';
 import type { OrderRow } from './orders.projector.ts';
 import { progress, type Progress } from './progress.queries.ts';
 
-/** An order as the read model has it. */
+/** An order in the read model. */
 export interface OrderFound extends Progress {
   readonly order: OrderRow;
 }
@@ -34,13 +34,13 @@ export async function orderById(db: Transaction, orderId: string): Promise<Order
   return row && found(row);
 }
 
-/** Where a page ended. */
+/** The end of a page. */
 export interface OrderCursor {
   readonly createdAt: string;
   readonly orderId: string;
 }
 
-/** Which page of an account's orders. */
+/** A page of an account's orders. */
 export interface OrderPageQuery {
   readonly accountId: string;
   readonly clientOrderId?: string;
@@ -51,7 +51,7 @@ export interface OrderPageQuery {
   readonly limit: number;
 }
 
-/** A page, newest first, and where the next one starts; an order that comes meanwhile changes no page after the cursor. */
+/** A page, newest first, and where the next one starts; new orders change no page after the cursor. */
 export interface OrderPage {
   readonly orders: readonly OrderFound[];
   readonly next?: OrderCursor;
@@ -61,7 +61,7 @@ export interface OrderPage {
 export async function ordersOfAccount(db: Transaction, query: OrderPageQuery): Promise<OrderPage> {
   const { accountId, clientOrderId, status, symbol, after, limit } = query;
   const orderId = clientOrderId === undefined ? null : orderIdFor(accountId, clientOrderId);
-  // A clause only where it is asked for: the index of each needs to see it.
+  // Add a clause only if requested: its index needs to see it.
   const filters = Object.entries({ status, symbol }).filter(([, value]) => value !== undefined);
   const rows = (await db.query(
     `select ${columns} from order_projector.exported_orders

@@ -42,12 +42,12 @@ const traded = (quantity: string, notional: string, cumulativeQuantity: string, 
   });
 
 describe('the row of an order', () => {
-  it('that is denied names the rule and the figures', () => {
+  it('when denied names the rule and the figures', () => {
     const denial = { rule: 'max-order-value', detail: 'It is worth more than 100.', figures: { value: '1015', limit: '100' } };
     expect(after(new OrderDenied(denial))).toMatchObject({ status: 'denied', execType: '8', denial, filledQuantity: '0' });
   });
 
-  it('that is approved shows its first revision, and until when it may be sent', () =>
+  it('when approved shows its first revision, and until when it may be sent', () =>
     expect(after(working[0]!)).toMatchObject({
       status: 'pendingNew',
       execType: 'A',
@@ -56,7 +56,7 @@ describe('the row of an order', () => {
       goodUntil: approval.goodUntil,
     }));
 
-  it('that the brokerage refused says why, and one whose outcome is unknown too', () => {
+  it('when refused by the brokerage or unknown says why', () => {
     expect(after(working[0]!, new OrderRejected({ code: 'no-power', reason: 'too poor' }))).toMatchObject({
       status: 'rejected',
       rejectionCode: 'no-power',
@@ -67,13 +67,13 @@ describe('the row of an order', () => {
     expect(after(working[0]!, unknown, working[1]!)).not.toHaveProperty('reason');
   });
 
-  it('adds up what its executions are worth, as they were booked', () => {
+  it('adds up the value of its executions, as booked', () => {
     const order = after(...working, traded('1', '100', '1', '9'), traded('2', '202', '3', '7'));
     expect(order).toMatchObject({ status: 'partiallyFilled', execType: 'F', filledQuantity: '3', executedValue: '302' });
     expect(after(...working, traded('10', '1010', '10', '0'))).toMatchObject({ status: 'filled', executedValue: '1010' });
   });
 
-  it('takes out what the brokerage took back, and changes what it corrected', () => {
+  it('removes busted executions and updates corrected ones', () => {
     const was = { quantity: '2', price: '101', notional: '202', fee: '0.1' };
     const parts = [traded('1', '100', '1', '9'), traded('2', '202', '3', '7')];
     const figures = { was, cumulativeQuantity: '1', leavesQuantity: '9', accountVersion: 6 };
@@ -84,7 +84,7 @@ describe('the row of an order', () => {
     expect(after(...working, ...parts, corrected)).toMatchObject({ filledQuantity: '4', executedValue: '412', execType: 'G' });
   });
 
-  it('whose executions were all taken back after it had filled is busted; beyond its quantity it is overfilled', () => {
+  it('is busted when all executions are busted after it filled; overfilled beyond its quantity', () => {
     const was = { quantity: '10', price: '101', notional: '1010', fee: '0.5' };
     const filled = traded('10', '1010', '10', '0');
     const busted = new OrderExecutionBusted({ executionId: aggregateId, was, cumulativeQuantity: '0', leavesQuantity: '0' });
@@ -92,12 +92,12 @@ describe('the row of an order', () => {
     expect(after(...working, filled, traded('1', '101', '11', '0')).status).toBe('overfilled');
   });
 
-  it('goes on after it was suspended', () => {
+  it('continues after a suspension', () => {
     expect(after(...working, new OrderSuspended({ reason: 'volatility' }))).toMatchObject({ status: 'suspended' });
     expect(after(...working, new OrderSuspended({}), new OrderResumed({}))).toMatchObject({ status: 'new', execType: 'D' });
   });
 
-  it('keeps the highest version of the account that its events were saved with', () => {
+  it('keeps the highest account version that its events were saved with', () => {
     expect(after()).not.toHaveProperty('accountVersion');
     expect(after(...working).accountVersion).toBe(3);
     expect(after(...working, traded('1', '100', '1', '9')).accountVersion).toBe(4);
@@ -105,7 +105,7 @@ describe('the row of an order', () => {
     expect(after(...working, traded('1', '100', '1', '9'), late).accountVersion).toBe(4);
   });
 
-  it('shows what a replace asks for until it is answered, then the chain of its revisions', () => {
+  it('shows the terms of a replace until it is answered, then the chain of revisions', () => {
     const goodUntil = '2026-01-04T00:00:00Z';
     const asked = new OrderReplaceRequested({ revision: 2, quantity: '20', reservePrice: '101.5', goodUntil, accountVersion: 5 });
     expect(after(...working, asked)).toMatchObject({
@@ -132,7 +132,7 @@ describe('the row of an order', () => {
     expect(refused).not.toHaveProperty('requested');
   });
 
-  it('keeps what the client said when it asked to cancel beside what the brokerage says', () => {
+  it("keeps the client's reason for a cancel beside the brokerage's", () => {
     const asked = new OrderCancelRequested({ reason: 'changed my mind' });
     expect(after(...working, asked, traded('4', '404', '4', '6'))).toMatchObject({
       status: 'pendingCancel',

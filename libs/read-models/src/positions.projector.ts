@@ -8,14 +8,15 @@ export interface PositionRow extends Position {
   readonly holding: string;
   readonly accountId: string;
   readonly symbol: string;
-  /** Version of the account whose event changed it last. */
+  /** Account version of the event that changed it last. */
   readonly version: number;
   readonly updatedAt: string;
 }
 
 /**
- * Shows what each account holds. It folds the stream of accounts alone: an average cost depends on the order of the fills, and only within one
- * stream is there one. `shared`, for a row's key is not the account's; but no row is fed by two accounts.
+ * Projects what each account holds. It folds only the stream of accounts: an average cost depends on the order of the
+ * fills, which exists only within one stream. `shared`, because a row's key is not the account's; but no row is fed by
+ * two accounts.
  */
 @Projector({
   name: 'position-projector',
@@ -25,7 +26,7 @@ export interface PositionRow extends Position {
   shared: true,
 })
 export class Positions {
-  /** The account and what it traded. */
+  /** The account and the symbol traded. */
   key({ aggregateId, data }: RecordedEvent): string {
     return `${aggregateId}/${(data as FillSettled['data']).symbol}`;
   }

@@ -1,7 +1,7 @@
 import type { Transaction } from '@tradecore/event-sourcing';
 import type { PositionRow } from './positions.projector.ts';
 
-/** What an account, which the caller has checked to be in scope, holds or held of each symbol. */
+/** What an account holds or held of each symbol; the caller has checked that it is in scope. */
 export async function positionsOfAccount(
   db: Transaction,
   accountId: string,

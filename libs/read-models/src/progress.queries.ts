@@ -2,13 +2,13 @@ import type { Transaction } from '@tradecore/event-sourcing';
 
 /** How far a read model is with one aggregate. */
 export interface Progress {
-  /** Of the last event that it has applied; 0 for none. */
+  /** Version of the last applied event; 0 for none. */
   readonly version: number;
-  /** Why it is stopped for this aggregate until an operator redrives it. */
+  /** Why it has stopped for this aggregate until an operator redrives it. */
   readonly parked?: string;
 }
 
-/** The read models that a read can wait for: where they are kept, and the type of aggregate that they follow. */
+/** The read models that a read can wait for: their place, and the aggregate type they follow. */
 export const readModels = {
   orders: { schema: 'order_projector', follows: 'Order' },
   accounts: { schema: 'account_projector', follows: 'Account' },
@@ -18,7 +18,7 @@ export const readModels = {
 /** One of `readModels`. */
 export type ReadModel = keyof typeof readModels;
 
-/** How far a read model is with an aggregate, also one that it could make no row of: what a consistency token waits for. */
+/** How far a read model is with an aggregate, even one without a row: what a consistency token waits for. */
 export async function progressOf(db: Transaction, model: ReadModel, aggregateId: string): Promise<Progress> {
   const [row] = (await db.query(`select _version, _parked from ${readModels[model].schema}.progress where aggregate_id = $1`, [
     aggregateId,
@@ -26,7 +26,7 @@ export async function progressOf(db: Transaction, model: ReadModel, aggregateId:
   return row ? progress(row._version, row._parked) : { version: 0 };
 }
 
-/** Progress as an exported view carries it in each row. */
+/** Progress, as in each row of an exported view. */
 export const progress = (version: number, parked: string | null): Progress => ({
   version,
   ...(parked !== null && { parked }),

@@ -17,7 +17,7 @@ import {
 import { TestReadModels } from './testing.ts';
 
 let models: TestReadModels;
-/** Logged in as query-api: what it may not see, these tests don't see. */
+/** Logged in as query-api: these tests see only what it may see. */
 let db: DataSource;
 
 beforeAll(async () => {
@@ -30,7 +30,7 @@ const placeFor = (accountId: string, changes = {}) =>
   models.place({ ...sampleTerms({ accountId, ...changes }), clientOrderId: freshId() });
 
 describe('an order that is read', () => {
-  it('is what the fold of its events says, decimals and microseconds too', async () => {
+  it('equals the fold of its events, including decimals and microseconds', async () => {
     const account = freshId();
     const id = await placeFor(account, { quantity: '1234567890123456789.123456789', limitPrice: '0.000000001' });
     await models.requestCancel(account, id, 'changed my mind');
@@ -43,7 +43,7 @@ describe('an order that is read', () => {
     });
   });
 
-  it('says how far it is, and why it stays there', async () => {
+  it('tells how far it is, and why it stays there', async () => {
     const account = freshId();
     const id = await placeFor(account);
     expect(await progressOf(db, 'orders', id)).toEqual({ version: 1 });
@@ -58,7 +58,7 @@ describe('an order that is read', () => {
 });
 
 describe('pages of orders', () => {
-  it('show each order once, newest first, whatever comes meanwhile', async () => {
+  it('show each order once, newest first, even with new orders meanwhile', async () => {
     const account = freshId();
     const ids: string[] = [];
     for (let n = 0; n < 7; n += 1) ids.unshift(await placeFor(account));
@@ -74,7 +74,7 @@ describe('pages of orders', () => {
     expect(seen).toEqual(ids);
   });
 
-  it('part orders of the very same microsecond by their id', async () => {
+  it('separate orders of the same microsecond by id', async () => {
     const account = freshId();
     const ids = [await placeFor(account), await placeFor(account), await placeFor(account)].sort().reverse();
     await models.database.dataSource.query(
@@ -87,7 +87,7 @@ describe('pages of orders', () => {
     expect(second.next).toBeUndefined();
   });
 
-  it('can be of one name', async () => {
+  it('can be filtered by client order id', async () => {
     const account = freshId();
     const id = await models.place({ ...sampleTerms({ accountId: account }), clientOrderId: 'mine' });
     await placeFor(account);
@@ -96,7 +96,7 @@ describe('pages of orders', () => {
     expect((await ordersOfAccount(db, { accountId: account, clientOrderId: 'other', limit: 50 })).orders).toEqual([]);
   });
 
-  it('are found by the index of the account, not by looking at every order', async () => {
+  it("are found by the account's index, not by scanning all orders", async () => {
     const account = freshId();
     await models.database.dataSource.query(
       `with filled as (
@@ -123,7 +123,7 @@ describe('pages of orders', () => {
 });
 
 describe('the accounts of a subject', () => {
-  it('are those that it owns and those that it was let into, found by their indexes', async () => {
+  it('are those it owns and those it was granted access to, found by their indexes', async () => {
     const subject = freshId();
     const owned = await models.openAccount({ owner: subject });
     const granted = await models.openAccount();
@@ -154,7 +154,7 @@ describe('the accounts of a subject', () => {
 });
 
 describe('access that was granted', () => {
-  it('ends when it is taken back, though the model lags or is parked, and the revocation is found by its index', async () => {
+  it('ends when revoked, even if the model lags or is parked; the revocation is found by its index', async () => {
     const [subject, other] = [freshId(), freshId()];
     const id = await models.openAccount({ owner: freshId() });
     await models.account(id, (account) => account.grantAccess(subject));
@@ -180,7 +180,7 @@ describe('access that was granted', () => {
 });
 
 describe("an account's feed", () => {
-  it('numbers its changes from 1 without gaps, across its orders, and can be taken up at any place', async () => {
+  it('numbers its changes from 1 without gaps, across its orders, and can be resumed anywhere', async () => {
     const account = freshId();
     const [one, two] = [await placeFor(account), await placeFor(account)];
     await models.requestCancel(account, one);
@@ -196,7 +196,7 @@ describe("an account's feed", () => {
     expect(rest.entries).toEqual([whole.entries[1]]);
   });
 
-  it('of an account without changes stands at 0 in the same epoch', async () => {
+  it('is at 0 in the same epoch for an account without changes', async () => {
     const [busy, quiet] = [freshId(), freshId()];
     await placeFor(busy);
     const heads = await feedHeads(db, [busy, quiet]);
@@ -205,7 +205,7 @@ describe("an account's feed", () => {
     expect(await feedAfter(db, quiet, heads.get(quiet)!, 10)).toEqual({ head: heads.get(quiet), entries: [] });
   });
 
-  it('says that another epoch has begun instead of giving entries that the position does not mean', async () => {
+  it('reports a new epoch instead of entries that do not match the position', async () => {
     const account = freshId();
     await placeFor(account);
     const { head, entries } = await feedAfter(db, account, { epoch: freshId(), sequence: 0 }, 10);
@@ -216,7 +216,7 @@ describe("an account's feed", () => {
 
 describe('least privilege', () => {
   it.each(['order_projector.orders', 'order_projector.checkpoints', 'feed_projector.feed_entries', 'feed_projector.feeds'])(
-    'query-api does not see the table %s, only what is exported',
+    "query-api can't read the table %s, only exported views",
     (table) => expect(db.query(`select * from ${table} limit 1`)).rejects.toThrow('permission denied'),
   );
 

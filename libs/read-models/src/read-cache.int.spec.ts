@@ -11,7 +11,7 @@ interface Shown {
   readonly text: string;
 }
 
-/** A busy machine is no slow Redis. */
+/** A busy machine must not look like a slow Redis. */
 const limits = { life: 5000, patience: 2000 };
 let models: TestReadModels;
 let url: string;
@@ -56,17 +56,17 @@ const place = (id: string, wanted = 0): CachedRead<Shown> => ({
   versionOf: ({ version }) => version,
 });
 const never = () => Promise.reject(new Error('PostgreSQL was asked'));
-/** What a read gives when PostgreSQL has this version. */
+/** The result of a read when PostgreSQL has this version. */
 const read = async (id: string, version: number, wanted = 0, by = cache): Promise<number | undefined> => {
   const found = await by.read(place(id, wanted), () => Promise.resolve(shown(version)));
-  await redis.ping(); // what was to be filled is filled
+  await redis.ping(); // pending fills are done
   return found?.version;
 };
 const drop = (orderId: string) => drops.committed('order-projector', new Map([[orderId, { orderId, accountId: freshId() }]]));
 const isHeld = async (id: string) => /^\d/.test((await redis.hvals(`${prefix}${id}`)).join());
 
 describe('a cached read', () => {
-  it('asks PostgreSQL once, until the projector drops it after its commit', async () => {
+  it('queries PostgreSQL once, until the projector drops it after its commit', async () => {
     const id = freshId();
     expect(await read(id, 1)).toBe(1);
     expect(await cache.read(place(id), never)).toEqual(shown(1));
@@ -76,10 +76,10 @@ describe('a cached read', () => {
     expect(text).toMatch(/model="orders",outcome="hit"\} [1-9]/);
   });
 
-  it('keeps nothing of what is not there, and nothing for longer than 5 s', async () => {
+  it('keeps no missing rows, and nothing for longer than 5 s', async () => {
     const id = freshId();
     expect(await cache.read(place(id), () => Promise.resolve(undefined))).toBeUndefined();
-    expect(await read(id, 1)).toBe(1); // another's lease lies there: not filled
+    expect(await read(id, 1)).toBe(1); // another reader's lease is there: not filled
     expect(await isHeld(id)).toBe(false);
     await drop(id);
     await read(id, 1);
@@ -98,7 +98,7 @@ describe('a cached read', () => {
       },
     ],
     ['is rebuilt', () => drops.committed('order-projector', undefined)],
-  ])('never brings back what was read before it %s', async (_, happens) => {
+  ])('never restores what was read before it %s', async (_, happens) => {
     const id = freshId();
     const old = await cache.read(place(id), async () => {
       const before = shown(1); // the reader has its row ...
@@ -110,7 +110,7 @@ describe('a cached read', () => {
     expect(await read(id, 2)).toBe(2);
   });
 
-  it('never shows less than is wanted, and goes on with what it had to load', async () => {
+  it('never returns less than the wanted version, and caches what it had to load', async () => {
     const id = freshId();
     await read(id, 1);
     expect(await read(id, 2, 2)).toBe(2);
@@ -119,7 +119,7 @@ describe('a cached read', () => {
     expect(await cache.read(place(id, 7), never)).toEqual(shown(7));
   });
 
-  it('is filled though many ask at once', async () => {
+  it('is filled even with many concurrent readers', async () => {
     const id = freshId();
     const slowly = async () => {
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -134,7 +134,7 @@ describe('a cached read', () => {
     expect(await cache.read(place(id), never)).toEqual(shown(1));
   });
 
-  it('does not take what another release left, and the drop of one takes that of all', async () => {
+  it("ignores another release's entries, and one drop removes those of all releases", async () => {
     const id = freshId();
     await redis.hset(`${prefix}${id}`, '0.0.1 order', '99 {"version":99,"text":"false"}', 'order', '99 {"version":99}');
     expect(await read(id, 1)).toBe(1);
@@ -143,10 +143,10 @@ describe('a cached read', () => {
   });
 
   it.each([
-    ['no text of ours', (key: string, field: string) => redis.hset(key, field, 'nonsense')],
+    ['a foreign text', (key: string, field: string) => redis.hset(key, field, 'nonsense')],
     ['broken text', (key: string, field: string) => redis.hset(key, field, '99 {"version":99')],
     ['another type of value', async (key: string) => (await redis.del(key), redis.set(key, 'nonsense', 'PX', 2000))],
-  ])('gives what PostgreSQL says where Redis holds %s', async (_, spoil) => {
+  ])("returns PostgreSQL's answer when Redis holds %s", async (_, spoil) => {
     const id = freshId();
     await read(id, 1);
     const [field = ''] = await redis.hkeys(`${prefix}${id}`);
@@ -155,7 +155,7 @@ describe('a cached read', () => {
     expect(await read(id, 2, 0, own)).toBe(2);
   });
 
-  it('bounds what is kept about one id', async () => {
+  it('limits what is kept for one id', async () => {
     const id = freshId();
     for (let page = 0; page < 40; page += 1)
       await cache.read({ ...place(id), query: `page ${page}` }, () => Promise.resolve(shown(1)));
@@ -166,7 +166,7 @@ describe('a cached read', () => {
 });
 
 describe('a drop', () => {
-  it('of a rebuilt model takes all of it, and nothing of another', async () => {
+  it('of a rebuilt model removes all of it, and nothing of another model', async () => {
     const ids = [freshId(), freshId()];
     for (const id of ids) await read(id, 1);
     const account = { ...place(ids[0]!), model: 'accounts' } as const;
@@ -177,7 +177,7 @@ describe('a drop', () => {
     expect(await cache.read(account, never)).toEqual(shown(1));
   });
 
-  it('that Redis did not take is tried again until it does', async () => {
+  it('that failed in Redis is retried until it succeeds', async () => {
     const id = freshId();
     await read(id, 1);
     const way = await CuttingProxy.before(url);
@@ -200,14 +200,14 @@ describe('a drop', () => {
 });
 
 describe('while Redis', () => {
-  it('is away, reads are answered by PostgreSQL', async () => {
+  it('is down, PostgreSQL answers the reads', async () => {
     const gone = client('redis://127.0.0.1:1');
     const own = new ReadCache(gone, models.database.dataSource, limits);
     expect(await read(freshId(), 1, 0, own)).toBe(1);
     gone.disconnect();
   });
 
-  it('is slow, a read waits 20 ms for it, and the next ones do not', async () => {
+  it('is slow, one read waits 20 ms for it, and the next ones do not wait', async () => {
     const sockets = new Set<{ destroy(): void }>();
     const slow = createServer((from) => {
       const to = connect(Number(new URL(url).port || 6379), new URL(url).hostname);

@@ -8,11 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { readModels, type ReadModel } from './progress.queries.ts';
 
-/** Milliseconds that an entry lives at most: how old an answer can be when a projector died between its commit and the drop. */
+/** Maximum life of an entry in ms: how old an answer can be when a projector dies between its commit and the drop. */
 export const entryLife = 5000;
-/** Milliseconds for which Redis is left alone after it failed or was late. */
+/** Milliseconds without calls to Redis after it failed or was late. */
 const rest = 1000;
-/** Answers kept about one order or account, and characters of each, at most. */
+/** Maximum answers kept for one order or account, and characters of each. */
 const entriesLimit = 32;
 const entryLimit = 65_536;
 
@@ -20,22 +20,23 @@ const log = logger('read-cache');
 const models = Object.keys(readModels) as ReadModel[];
 const reads = counter({
   name: 'read_cache_reads_total',
-  help: 'Reads of models: answered from Redis (hit), from PostgreSQL (miss), or Redis gave no answer in time (away).',
+  help: 'Read model reads: answered from Redis (hit), from PostgreSQL (miss), or without an answer from Redis in time (away).',
   labels: { model: models, outcome: ['hit', 'miss', 'away'] },
 });
 const saved = counter({
   name: 'read_cache_saved_seconds_total',
-  help: 'Time that hits were quicker than recent reads of PostgreSQL.',
+  help: 'Time saved by hits compared with recent reads from PostgreSQL.',
   labels: { model: models },
 });
 const dropFailures = counter({
   name: 'read_cache_drop_failures_total',
-  help: 'Drops that Redis did not take and that are tried again.',
+  help: 'Drops that failed in Redis and are being retried.',
 });
 
 /**
- * KEYS[1] is what is known of one order or account, ARGV: field, wanted version, lease, life, limit. Gives an entry that is new enough; else 1 when
- * the caller may fill it: its lease lies there now. Another's lease is left, or under many readers none would ever fill.
+ * KEYS[1] holds the entries of one order or account, ARGV: field, wanted version, lease, life, limit. Returns an entry
+ * that is new enough; else 1 when the caller may fill it: its lease is there now. Another reader's lease is kept, or
+ * under many readers none would ever fill.
  */
 const take = `
   local held = redis.call('hget', KEYS[1], ARGV[1])
@@ -49,34 +50,36 @@ const take = `
   return 1`;
 const fill = `if redis.call('hget', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('hset', KEYS[1], ARGV[1], ARGV[3]) end`;
 
-/** What is read, and how new it must be. */
+/** What to read, and how new it must be. */
 export interface CachedRead<T> {
   readonly model: ReadModel;
-  /** Id of the order or account whose change makes the answer another. */
+  /** Id of the order or account whose changes change the answer. */
   readonly id: string;
-  /** Tells answers about one id from each other: which page. */
+  /** Distinguishes answers for one id, such as pages. */
   readonly query: string;
-  /** The version that the answer must show; 0 where the caller asks for none, Infinity where only PostgreSQL can tell. */
+  /** The version the answer must show; 0 if the caller requires none, Infinity if only PostgreSQL can tell. */
   readonly wanted: number;
-  /** The version that an answer shows, or a lower one. */
+  /** The version an answer shows, or a lower one. */
   readonly versionOf: (answer: T) => number;
 }
 
-/** How long. */
+/** Time limits. */
 export interface ReadCacheLimits {
-  /** Milliseconds that an entry lives, at most `entryLife`; 0: nothing is kept. */
+  /** Life of an entry in ms, at most `entryLife`; 0: nothing is kept. */
   readonly life: number;
   /** Milliseconds that a read waits for Redis. */
   readonly patience: number;
 }
 
-/** The keys of a store's read models in Redis: by the store's own identity, for several fleets may share a server. */
+/**
+ * Redis keys of a store's read models: prefixed with the store's identity, because several fleets may share a server.
+ */
 class Keys {
   #store: Promise<string> | undefined;
 
   constructor(private readonly db: Transaction) {}
 
-  /** Ids follow. */
+  /** Followed by the id. */
   async prefixOf(schema: string): Promise<string> {
     this.#store ??= this.#read();
     return `reads:${await this.#store}:${schema}:`;
@@ -94,9 +97,10 @@ class Keys {
 }
 
 /**
- * Answers of read models, kept in Redis from a read to the next change. A reader that finds none leaves a lease in its place *before* it asks PostgreSQL,
- * and fills only where its lease still lies; a drop takes lease and entry alike. So a row that was read before a change never comes back after
- * the drop, and a Redis that was flushed, restarted or short of memory has lost the lease as well. What Redis does not say in time PostgreSQL says.
+ * Answers of read models, kept in Redis from a read to the next change. A reader that finds none leaves a lease in its
+ * place *before* it queries PostgreSQL, and fills only if its lease is still there; a drop removes both lease and
+ * entry. So a row read before a change never comes back after the drop, and a Redis that was flushed, restarted or
+ * short of memory has lost the lease too. If Redis does not answer in time, PostgreSQL does.
  */
 export class ReadCache {
   readonly #keys: Keys;
@@ -111,12 +115,13 @@ export class ReadCache {
     this.#keys = new Keys(db);
   }
 
-  /** What Redis holds, when it is new enough, else what `load` reads; nothing is kept of an answer that is not there. */
+  /** Redis's entry if it is new enough, else what `load` reads; missing answers are not kept. */
   async read<T extends object>(read: CachedRead<T>, load: () => Promise<T | undefined>): Promise<T | undefined> {
     if (this.limits.life === 0) return load();
     const started = performance.now();
     const key = `${await this.#keys.prefixOf(readModels[read.model].schema)}${read.id}`;
-    // Two releases may shape a row otherwise and run at the same time: each reads its own entries, and a drop takes those of all.
+    // Two releases may run at once with different row shapes: each reads its own entries, and a drop removes those of
+    // all.
     const field = `${runningRelease} ${read.query}`;
     const lease = `lease ${freshId()}`;
     const wanted = Math.min(read.wanted, Number.MAX_SAFE_INTEGER);
@@ -146,7 +151,7 @@ export class ReadCache {
     this.#usual.set(model, usual + (took - usual) / 10);
   }
 
-  /** Undefined where Redis is away, slow, or holds something else under the key; then it is not asked for a second. */
+  /** Undefined if Redis is down, slow, or holds something else under the key; then it is not called for a second. */
   async #ask(command: () => Promise<unknown>): Promise<unknown> {
     if (performance.now() < this.#restingUntil) return undefined;
     const { promise: silence, reject } = Promise.withResolvers<never>();
@@ -155,7 +160,7 @@ export class ReadCache {
       return await Promise.race([command(), silence]);
     } catch (error) {
       this.#restingUntil = performance.now() + rest;
-      log.debug({ err: error }, 'reads go past Redis');
+      log.debug({ err: error }, 'bypassing Redis for reads');
       return undefined;
     } finally {
       clearTimeout(timer);
@@ -163,7 +168,7 @@ export class ReadCache {
   }
 }
 
-/** Undefined for what is no entry of ours. */
+/** Undefined if it is not one of our entries. */
 function entryIn<T>(text: string): T | undefined {
   try {
     return JSON.parse(text.slice(text.indexOf(' '))) as T;
@@ -173,13 +178,13 @@ function entryIn<T>(text: string): T | undefined {
 }
 
 /**
- * Drops what a projector's commit has made old: the answers about an order, and the pages of its account. What Redis does not take is tried again
- * until it would have expired.
+ * Drops what a projector's commit has outdated: the answers for an order, and the pages of its account. A failed drop
+ * is retried until the entry would have expired.
  */
 @Injectable()
 export class ReadCacheDrops extends CommitListener {
   readonly #keys: Keys;
-  /** Keys, or a pattern of them, and when they have expired. */
+  /** Keys, or a key pattern, and when they expire. */
   readonly #due = new Map<string, number>();
   #dropping: Promise<void> | undefined;
 
@@ -207,7 +212,7 @@ export class ReadCacheDrops extends CommitListener {
         await this.#drop(batch.map(([key]) => key));
       } catch (error) {
         dropFailures.inc();
-        log.debug({ err: error }, 'a drop failed');
+        log.debug({ err: error }, 'dropping cached reads failed');
         this.#putBack(batch);
         await sleep(50, undefined, { ref: false });
       }
@@ -222,7 +227,8 @@ export class ReadCacheDrops extends CommitListener {
   async #drop(keys: readonly string[]): Promise<void> {
     const [pattern] = keys.filter((key) => key.endsWith('*'));
     if (pattern === undefined) return void (await this.redis.unlink(...keys));
-    // What lies there when the scan begins is found, also leases of readers who have seen the old rows; one projector, one pattern.
+    // The scan finds everything present at its start, including leases of readers that saw the old rows; one projector,
+    // one pattern.
     for await (const found of this.redis.scanStream({ match: pattern, count: 1000 }) as AsyncIterable<string[]>)
       if (found.length > 0) await this.redis.unlink(...found);
   }
@@ -236,5 +242,5 @@ const idsIn = (rows: Iterable<object>): Set<string> =>
     }),
   );
 
-/** What the service of a projector has beside it, for its reads are cached. */
+/** Added to a projector's service because its reads are cached. */
 export const withReadCache = { uses: ['redis'], providers: [ReadCacheDrops] } as const;

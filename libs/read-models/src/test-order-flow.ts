@@ -31,21 +31,26 @@ import {
 const executedAt = '2026-01-02T09:00:00.000000Z';
 const types = { Order, Account, BrokerOrder, OrderPlacement };
 
-/** A part of a save: what one decision brings to one aggregate. */
+/** A part of a save: one decision's events on one aggregate. */
 interface Part {
   readonly aggregate: AnyAggregate;
   readonly type: keyof typeof types;
   readonly events: readonly Event[];
 }
 
-/** The life of orders for tests, by the fleet's own decisions and in its saves, without door, gateway and saga. `show` projects what was written. */
+/**
+ * Order lifecycles for tests, by the fleet's own decisions and saves, without API, gateway and saga. `show` projects
+ * what was written.
+ */
 export class TestOrderFlow {
   constructor(
     private readonly store: EventStore,
     private readonly show: (type: string, id: string) => Promise<void>,
   ) {}
 
-  /** Places an order that is approved and paid for, and stores the step that submits it: one save, as command-api does. Returns its id. */
+  /**
+   * Places an approved, funded order and stores its submitting step in one save, as command-api does. Returns its id.
+   */
   async place(accountId: string, changes: Partial<OrderTerms> = {}): Promise<string> {
     const terms = sampleTerms({ accountId, clientOrderId: freshId(), ...changes });
     const order = new Order(orderIdFor(accountId, terms.clientOrderId ?? ''));
@@ -65,7 +70,7 @@ export class TestOrderFlow {
     return order.id;
   }
 
-  /** The client of the order asks for something, and the saga takes the step that follows. */
+  /** The client makes a request on the order, and the saga takes the step that follows. */
   async request(orderId: string, decide: (order: Order) => void): Promise<void> {
     const order = await this.store.loadAggregate(Order, orderId);
     decide(order);
@@ -79,24 +84,27 @@ export class TestOrderFlow {
     return this.#says(orderId, revision, (of) => new BrokerOrderAccepted({ ...of, brokerageOrderId: freshId(), found: false }));
   }
 
-  /** The brokerage traded. Returns the id of the execution. */
+  /** The brokerage executes a trade. Returns the execution id. */
   async traded(orderId: string, quantity: string, price: string, revision = 1): Promise<string> {
     const executionId = freshId();
     await this.#says(orderId, revision, (of) => new ExecutionReported({ ...of, executionId, quantity, price, executedAt }));
     return executionId;
   }
 
-  /** The brokerage took an execution back. */
+  /** The brokerage busts an execution. */
   busted(orderId: string, executionId: string): Promise<void> {
     return this.#says(orderId, 1, (of) => new ExecutionBusted({ ...of, executionId }));
   }
 
-  /** The brokerage corrected an execution. */
+  /** The brokerage corrects an execution. */
   corrected(orderId: string, execution: Omit<Execution, 'executedAt'>): Promise<void> {
     return this.#says(orderId, 1, (of) => new ExecutionCorrected({ ...of, ...execution, executedAt }));
   }
 
-  /** Stores what the brokerage says of revision 1 in one save, as the gateway does, and leaves what follows to a running saga. */
+  /**
+   * Stores the brokerage's reports on revision 1 in one save, as the gateway does, and leaves the rest to a running
+   * saga.
+   */
   async report(orderId: string, words: readonly ('accepted' | 'traded')[]): Promise<void> {
     const order = await this.store.loadAggregate(Order, orderId);
     const brokerOrder = await this.store.loadAggregate(BrokerOrder, brokerOrderIdFor(orderId, 1));
@@ -109,7 +117,7 @@ export class TestOrderFlow {
     await this.#save(of.accountId, [{ aggregate: brokerOrder, type: 'BrokerOrder', events: words.map((word) => said[word]()) }]);
   }
 
-  /** Stores what the brokerage says of a revision, as the gateway does, and what follows from it, as order-saga does. */
+  /** Stores the brokerage's reports on a revision, as the gateway does, and the consequences, as order-saga does. */
   async #says(orderId: string, revision: number, say: (of: Traded) => BrokerOrderEvent): Promise<void> {
     const order = await this.store.loadAggregate(Order, orderId);
     const brokerOrder = await this.store.loadAggregate(BrokerOrder, brokerOrderIdFor(orderId, revision));

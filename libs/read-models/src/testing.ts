@@ -18,19 +18,21 @@ import { Orders } from './orders.projector.ts';
 import { Positions } from './positions.projector.ts';
 import { TestOrderFlow } from './test-order-flow.ts';
 
-/** How a test's read models work. */
+/** Options of a test's read models. */
 export interface TestReadModelsOptions {
-  /** False: a running projector shows what is written; see `relay`. */
+  /** False: a running projector projects the writes; see `relay`. */
   readonly projected?: boolean;
-  /** Of further read models. */
+  /** Of additional read models. */
   readonly migrations?: readonly Migration[];
 }
 
-/** A test's own store and read models. By default each write is projected at once, without Kafka, by the fleet's code. */
+/**
+ * A test's own store and read models. By default each write is projected at once, without Kafka, by the fleet's code.
+ */
 export class TestReadModels {
-  /** Models that don't show what is written until `project` says so. */
+  /** Models that project writes only on `project`. */
   readonly behind = new Set<ProjectorClass>();
-  /** Orders with all that follows from them: money, steps, the brokerage's word. */
+  /** Orders with all consequences: money, steps, the brokerage's reports. */
   readonly flow: TestOrderFlow;
 
   private constructor(
@@ -46,29 +48,29 @@ export class TestReadModels {
     return new TestReadModels(database, createEventStore({ dataSource: database.dataSource, catalogue }), projected);
   }
 
-  /** Places an order and shows it. Returns its id. */
+  /** Places an order and projects it. Returns its id. */
   async place(terms: OrderTerms & { readonly clientOrderId: string }): Promise<string> {
     const orderId = orderIdFor(terms.accountId, terms.clientOrderId);
     await this.order(terms.accountId, orderId, (order) => order.place(terms));
     return orderId;
   }
 
-  /** Requests to cancel an order and shows it. */
+  /** Requests to cancel an order and projects it. */
   async requestCancel(accountId: string, orderId: string, reason?: string): Promise<void> {
     await this.order(accountId, orderId, (order) => order.requestCancel(reason));
   }
 
-  /** Decides something about an order and shows it. */
+  /** Makes a decision on an order and projects it. */
   order(accountId: string, orderId: string, decide: (order: Order) => void): Promise<void> {
     return this.write(Order, accountId, orderId, decide);
   }
 
-  /** Decides something about an account and shows it; `account.open` is the first thing. */
+  /** Makes a decision on an account and projects it; start with `account.open`. */
   account(accountId: string, decide: (account: Account) => void): Promise<void> {
     return this.write(Account, accountId, accountId, decide);
   }
 
-  /** Opens an account with so much money and shows it. Returns its id. */
+  /** Opens an account with this much money and projects it. Returns its id. */
   async openAccount({ owner = 'tester', deposit = '10000' } = {}): Promise<string> {
     const accountId = freshId();
     await this.account(accountId, (account) => {
@@ -78,13 +80,13 @@ export class TestReadModels {
     return accountId;
   }
 
-  /** Brings the read models up to the store for one aggregate. */
+  /** Brings the read models up to date for one aggregate. */
   async project(aggregateId: string, models: readonly ProjectorClass[] = [Orders, Feed]): Promise<void> {
     const parts = { dataSource: this.database.dataSource, store: this.store, catalogue };
     for (const each of models) await redrive(each, aggregateId, parts);
   }
 
-  /** Moves what lies in the outbox to its topics, in one transaction, as the relay does. */
+  /** Publishes the outbox to its topics in one transaction, as the relay does. */
   async relay(kafka: KafkaClient): Promise<void> {
     const rows = await this.database.dataSource.query<{ topic: string; key: string; event: RecordedEvent; text: string }[]>(
       `with taken as (delete from event_outbox returning *)
@@ -127,7 +129,7 @@ export class TestReadModels {
   }
 }
 
-/** Which read models follow a type of aggregate. */
+/** The read models that follow an aggregate type. */
 const modelsOf: Readonly<Record<string, readonly ProjectorClass[]>> = {
   Order: [Orders, Feed],
   Account: [Accounts, Positions, Feed],

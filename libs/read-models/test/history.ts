@@ -2,7 +2,7 @@ import type { AnyAggregate } from '@tradecore/event-sourcing';
 import { freshId, type Event, type RecordedEvent } from '@tradecore/events';
 import { recordedSample } from '@tradecore/events/testing';
 
-/** The events that an aggregate has decided, as the store would hold them: versions from 1, a second apart. For tests. */
+/** The events an aggregate has decided, as stored: versions from 1, a second apart. For tests. */
 export const historyOf = (type: string, aggregate: AnyAggregate, account = aggregate.id): RecordedEvent[] =>
   aggregate.uncommittedEvents.map((event: Event, index) =>
     recordedSample(event, {
