@@ -24,3 +24,4 @@ export {
   type ComparedModel,
   type FeedFault,
 } from './models/model-rows.ts';
+export { bookedLate, orphansBetween, orphansNow, type Orphan } from './orphans.ts';

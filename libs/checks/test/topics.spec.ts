@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { bucketAgrees, bucketAt, Buckets, type ComparedEvent } from '../src/topics/buckets.ts';
+import { bucketAgrees, bucketAt, Buckets, digestOf, type ComparedEvent } from '../src/topics/buckets.ts';
 import { DeliveryOrder } from '../src/topics/delivery-order.ts';
 import { digested, topicFaultsOf, type TopicFault } from '../src/topics/topic-faults.ts';
 
@@ -141,6 +141,21 @@ describe('store and topic by buckets', () => {
         expect(named(audit({ store, records, reads }))).toEqual(isSame ? [] : [0, 1].map((n) => `changed ${at(store, n).id}`));
       }),
     );
+  });
+
+  it('have a sum in which copies do not cancel each other', () => {
+    const event = {
+      id: uuid(1),
+      aggregateId: uuid(2),
+      aggregateVersion: 1,
+      type: 'Happened',
+      value: '',
+      time: '2026-01-02T03:04:05Z',
+    };
+    const buckets = new Buckets();
+    for (let copy = 0; copy < 3; copy += 1) buckets.addStored(topic, event, 0);
+    const [bucket] = buckets.unchangedSince(0);
+    expect(bucket?.stored).toEqual({ count: 3, sum: BigInt.asUintN(64, 3n * digestOf(event)) });
   });
 
   it('do not miss buckets that stay open between changes', () => {

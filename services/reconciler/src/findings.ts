@@ -45,6 +45,8 @@ const coveredGauge = gauge({
 /** What is wrong: a row each, told to `system.reconciliation-reports` when it begins and when it is over. */
 @Injectable()
 export class Findings {
+  #reporting: Promise<void> | undefined;
+
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(tokens.kafka) private readonly kafka: KafkaClient,
@@ -74,9 +76,9 @@ export class Findings {
   async close(tx: EntityManager, { check, subjects, kinds, except = [] }: Closing): Promise<void> {
     await tx.query(
       `update reconciler.findings f set closed_at = clock_timestamp()
-        where f.check_name = $1 and f.subject = any ($2::text[]) and f.closed_at is null and ($3::text[] is null or f.kind = any ($3))
+        where f.check_name = $1 and ($2::text[] is null or f.subject = any ($2)) and f.closed_at is null and ($3::text[] is null or f.kind = any ($3))
           and not (f.kind || ' ' || f.subject) = any ($4::text[])`,
-      [check, subjects, kinds ?? null, except.map(({ kind, subject }) => `${kind} ${subject}`)],
+      [check, subjects ?? null, kinds ?? null, except.map(({ kind, subject }) => `${kind} ${subject}`)],
     );
   }
 
@@ -89,8 +91,14 @@ export class Findings {
     );
   }
 
-  /** Writes the records that are due, and the metrics. A record may repeat under its id. */
-  async report(): Promise<void> {
+  /** Writes the records that are due, and the metrics. A record may repeat under its id, when a process dies between the record and its row. */
+  report(): Promise<void> {
+    return (this.#reporting ??= this.#report().finally(() => {
+      this.#reporting = undefined;
+    }));
+  }
+
+  async #report(): Promise<void> {
     const due = (await this.dataSource.query(
       `select finding_id::text as id, check_name as check, kind, subject, detail, first_seen::text as "firstSeen",
               last_seen::text as "lastSeen", closed_at::text as "closedAt"
@@ -127,7 +135,8 @@ export class Findings {
 /** Which findings are over. */
 interface Closing {
   readonly check: CheckName;
-  readonly subjects: readonly string[];
+  /** Of any when absent. */
+  readonly subjects?: readonly string[];
   readonly kinds?: readonly string[];
   readonly except?: readonly Fault[];
 }

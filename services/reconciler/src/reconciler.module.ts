@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Module, type Provider } from '@nestjs/common';
 import { readModelMigrations } from '@tradecore/read-models';
 import type { ServiceOptions } from '@tradecore/service';
 import { runtimeMigrations } from '@tradecore/service/migrations';
@@ -7,12 +7,19 @@ import { Around } from './around.ts';
 import { Findings } from './findings.ts';
 import { Lead } from './lead.ts';
 import { reconcilerConfig } from './reconciler.config.ts';
-import { Reconciler } from './reconciler.ts';
+import { OrphansCheck } from './orphans-check.ts';
+import { checks, Reconciler, type Check } from './reconciler.ts';
 import { TopicsCheck } from './topics/topics-check.ts';
 import { Touched } from './touched.ts';
 
+const all: Provider = {
+  provide: checks,
+  useFactory: (...each: Check[]) => each,
+  inject: [TopicsCheck, AggregatesCheck, OrphansCheck],
+};
+
 /** Compares store, topics and read models, all the time. */
-@Module({ providers: [Reconciler, TopicsCheck, AggregatesCheck, Around, Findings, Lead, Touched] })
+@Module({ providers: [Reconciler, all, TopicsCheck, AggregatesCheck, OrphansCheck, Around, Findings, Lead, Touched] })
 class ReconcilerModule {}
 
 /** The service as `main.ts` and tests start it. */

@@ -1,4 +1,4 @@
-import { freshId, OrderCanceled, topics, type RecordedEvent } from '@tradecore/events';
+import { freshId, OrderCanceled, placementIdFor, topics, type RecordedEvent } from '@tradecore/events';
 import { recordedSample } from '@tradecore/events/testing';
 import type { RunningService } from '@tradecore/service';
 import { eventually } from '@tradecore/service/testing';
@@ -169,6 +169,74 @@ describe('an orphan', () => {
     await world.tamper('delete from event_store where aggregate_id = $1', [orderId]);
     await world.tamper('delete from stream_heads where aggregate_id = $1', [orderId]);
     expect((await world.finding('orphans', 'reservation', account)).detail).toContain(orderId);
+  });
+});
+
+describe('an orphan from the database', () => {
+  const over = (kind: string, subject: string) =>
+    eventually(async () =>
+      (await world.open()).some((each) => each.kind === kind && each.subject === subject) ? undefined : true,
+    );
+  const openSaga = (orderId: string, stuck: boolean) =>
+    world.sql(
+      `insert into order_saga.open_sagas (saga_id, aggregate_ids, due_at, heard, origin, stuck) values ($1, array[$2::uuid, $1], now() - interval '1 hour', '{}', '{}', $3)`,
+      [placementIdFor(orderId), orderId, stuck],
+    );
+
+  it('is named: a placement that is open though its order has ended, unless it is parked', async () => {
+    const { account, orderId } = await order();
+    await world.models.order(account, orderId, (each) => each.requestCancel());
+    const [last] = (await world.history(orderId)).slice(-1) as [RecordedEvent];
+    await world.tamper(`update event_store set event_type = 'OrderCanceled' where event_id = $1`, [last.id]);
+    await world.relay();
+    await openSaga(orderId, false);
+    expect((await world.finding('orphans', 'placement', placementIdFor(orderId))).detail).toContain(`order ${orderId} has ended`);
+    await world.sql(
+      `insert into order_saga.parked_messages (saga_id, target_id, reason, release) values ($1, $1, 'a test', '1.0.0')`,
+      [placementIdFor(orderId)],
+    );
+    await over('placement', placementIdFor(orderId));
+  });
+
+  it('is named: a step that the gateway has not taken', async () => {
+    const { orderId } = await order();
+    await world.relay();
+    await openSaga(orderId, true);
+    await world.finding('orphans', 'step', placementIdFor(orderId));
+    await world.sql('delete from order_saga.open_sagas where saga_id = $1', [placementIdFor(orderId)]);
+    await over('step', placementIdFor(orderId));
+  });
+
+  it('is named: an order that the brokerage has not had for longer than the window', async () => {
+    const key = freshId();
+    const at = (minutes: number) => ({ absentAt: new Date(Date.now() - minutes * 60_000).toISOString() });
+    await world.sql('insert into broker_gateway.work (key, state) values ($1, $2), ($3, $4)', [key, at(5), freshId(), at(-5)]);
+    await world.finding('orphans', 'absent', key);
+    expect((await world.open()).filter(({ kind }) => kind === 'absent')).toHaveLength(1);
+  });
+
+  it('is named: an execution that no account has booked once its saga has heard of it, and an order that is not ours', async () => {
+    const [reported, orderId, account, executionId] = [freshId(), freshId(), freshId(), freshId()];
+    const insert = (id: string, type: string, data: object, aggregateType = 'BrokerOrder') =>
+      world.tamper(
+        `insert into event_store (event_id, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp", metadata, schema_version, position, hash)
+         values ($1, $4, $2, 1, $3, $5, clock_timestamp(), jsonb_build_object('account', $6::text), 1, 0, '')`,
+        [id, aggregateType, type, id, data, account],
+      );
+    const isNamed = async () => (await world.open()).some(({ kind }) => kind === 'execution');
+    await insert(reported, 'ExecutionReported', { executionId, orderId });
+    const foreign = freshId();
+    await insert(foreign, 'ForeignOrderAdopted', { brokerageOrderId: 'b-1', clientOrderId: freshId() });
+    await world.finding('orphans', 'foreign-order', foreign);
+    expect(await isNamed()).toBe(false);
+    await openSaga(orderId, false);
+    await world.sql(`update order_saga.open_sagas set heard = jsonb_build_object($2::text, 1) where saga_id = $1`, [
+      placementIdFor(orderId),
+      reported,
+    ]);
+    await world.finding('orphans', 'execution', reported);
+    await insert(account, 'FillSettled', { executionId }, 'Account');
+    await over('execution', reported);
   });
 });
 

@@ -47,6 +47,7 @@ export class World {
       LOG_LEVEL: 'fatal',
       CHECK_ROUND: '50',
       CHECK_QUIET: '300',
+      CHECK_WINDOW: '300',
       CHECK_SWEEP: '100',
       ...settings,
     });

@@ -18,6 +18,7 @@ import { Account, Order } from '@tradecore/trading';
 import type { EntityManager } from 'typeorm';
 import { Around } from '../around.ts';
 import type { Fault } from '../findings.ts';
+import type { Check } from '../reconciler.ts';
 import { Touched } from '../touched.ts';
 import { Sweep } from './sweep.ts';
 
@@ -62,7 +63,8 @@ const modelSubject = (model: string, aggregateId: string): string => `${model} $
  * an open order. Those that were touched lately, and a part of all others in each round.
  */
 @Injectable()
-export class AggregatesCheck {
+export class AggregatesCheck implements Check {
+  readonly name = 'aggregates-check';
   readonly #sweep: Sweep;
 
   constructor(

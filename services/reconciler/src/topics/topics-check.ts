@@ -6,6 +6,7 @@ import { tokens } from '@tradecore/service';
 import { logger } from '@tradecore/telemetry';
 import { Around } from '../around.ts';
 import type { Fault } from '../findings.ts';
+import type { Check } from '../reconciler.ts';
 import { Touched } from '../touched.ts';
 import { emptyProgress, loadProgress, saveProgress, type Progress } from './progress.ts';
 import { relayPlace, storedBetween, storedById, storedWithin, type RelayPlace } from './store-side.ts';
@@ -48,7 +49,8 @@ interface Compared {
  * have read beyond is compared. What differs is suspect, and after as long again it is read by id: what still differs is a finding.
  */
 @Injectable()
-export class TopicsCheck {
+export class TopicsCheck implements Check {
+  readonly name = 'topics-check';
   #term = 0;
   #progress: Progress | undefined;
   #mark: Mark | undefined;
