@@ -78,9 +78,10 @@ beforeAll(async () => {
   const account = await models.openAccount({ owner: 'victim' });
   const order = await models.flow.place(account, { limitPrice: '100' });
   await models.flow.accepted(order);
-  // A name that anyone can guess: the id derived from it must not confirm the guess.
-  const guessed = accountIdFor('victim', 'first');
-  await models.account(guessed, (each) => each.open({ owner: 'victim', currency: 'USD' }));
+  // An account's id derives from its person and a key that anyone can guess: the id must not confirm the guess.
+  const victim = await models.person('victim');
+  const guessed = accountIdFor(victim, 'first');
+  await models.account(guessed, (each) => each.open({ owner: victim, currency: 'USD' }));
   const control = new TradingControl(tradingControlIdFor(account));
   control.halt(account, 'a test');
   await extendContext({ correlationId: freshId() }, () => models.store.saveAggregate(control));

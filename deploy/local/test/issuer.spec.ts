@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { accountIdFor } from '@tradecore/events';
 import { homeAt } from '../src/runner/home.ts';
-import { audience, demoAccount, demoAccountKey, demoSubject, LocalIssuer, localIssuer } from '../src/gateway/issuer.ts';
+import { audience, demoAccount, demoAccountKey, demoPerson, LocalIssuer, localIssuer } from '../src/gateway/issuer.ts';
 
 describe('the local issuer', () => {
   const home = homeAt(mkdtempSync(join(tmpdir(), 'issuer-')));
@@ -25,7 +25,7 @@ describe('the local issuer', () => {
   });
 
   it('knows the id that the demo account gets when its owner opens it', () => {
-    expect(demoAccount).toBe(accountIdFor(demoSubject, demoAccountKey));
+    expect(demoAccount).toBe(accountIdFor(demoPerson, demoAccountKey));
   });
 
   it('keeps its key between runs, readable by its owner alone', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeJwt } from 'jose';
 import { demoAccount } from '../src/gateway/issuer.ts';
+import { migrationRefusal } from '../src/runner/fleet.ts';
 
 const door = fileURLToPath(new URL('../run.mjs', import.meta.url));
 
@@ -62,5 +63,16 @@ describe('the door of the npm scripts', () => {
     const { status, stderr } = spawnSync(process.execPath, [door, 'dance'], { encoding: 'utf8' });
     expect(status).toBe(1);
     expect(stderr).toContain('No command "dance". There are: start, test, check');
+  });
+});
+
+describe('a migrator that failed', () => {
+  const line = (type: string) => JSON.stringify({ level: 'fatal', msg: 'could not start', err: { type, message: 'why' } });
+
+  it('tells how to get on where the home is older than an edited migration, and else what went wrong', () => {
+    expect(migrationRefusal(1, line('EditedMigrations')).message).toMatch(/npm run reset[^]*why/);
+    const other = migrationRefusal(1, line('MissingRoles')).message;
+    expect(other).toMatch(/ended with 1[^]*why/);
+    expect(other).not.toContain('npm run reset');
   });
 });

@@ -31,7 +31,7 @@ export { LoadedMany, type Wanted, type WarmAggregate } from './load/load-many.ts
 export type { SnapshotPolicy } from './load/snapshots.ts';
 export { InMemoryEventStore } from './store/in-memory-event-store.ts';
 export { retryOnConflict } from './store/retry-on-conflict.ts';
-export { migrate, missingMigrations, schemaVersion, type MigrateOptions } from './schema/migrate.ts';
+export { EditedMigrations, migrate, missingMigrations, schemaVersion, type MigrateOptions } from './schema/migrate.ts';
 export { readMigrations, roleName, storeMigrations, type Migration } from './schema/migrations.ts';
 export { MissingRoles } from './schema/roles.ts';
 export { eventHash, firstPrevious, verifyChains, type ChainFault, type HashedFields } from './load/hash-chain.ts';

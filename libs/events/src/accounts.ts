@@ -41,7 +41,7 @@ export interface Posted {
   readonly postings: readonly Posting[];
 }
 
-/** An account is opened. `owner` is the `sub` of the caller who opened it. */
+/** An account is opened. `owner` is the person who opened it. */
 export class AccountOpened extends event('AccountOpened', 1)<{
   readonly owner: string;
   readonly currency: string;
@@ -53,14 +53,14 @@ export const accessScopes = ['read', 'trade', 'transfer'] as const;
 /** One of them. */
 export type AccessScope = (typeof accessScopes)[number];
 
-/** An operator granted another subject access to the account with `scopes`, which replace any earlier ones. */
+/** An operator granted another person access to the account with `scopes`, which replace any earlier ones. */
 export class AccountAccessGranted extends event('AccountAccessGranted', 2)<{
-  readonly subject: string;
+  readonly person: string;
   readonly scopes: readonly AccessScope[];
 }> {}
 
 /** An operator revoked the access. */
-export class AccountAccessRevoked extends event('AccountAccessRevoked', 1)<{ readonly subject: string }> {}
+export class AccountAccessRevoked extends event('AccountAccessRevoked', 1)<{ readonly person: string }> {}
 
 /** Money came in. */
 export class FundsDeposited extends event('FundsDeposited', 1)<

@@ -62,7 +62,7 @@ export const orderIdForKey = (accountId: string, idempotencyKey: string): string
 export const causedEventId = (commandId: string, aggregateId: string, index: number): string =>
   derivedId('event', commandId, aggregateId, String(index));
 
-/** The id of an account: from the `sub` of the caller who opens it and the Idempotency-Key of the request. */
+/** The id of an account: from the person who opens it and the Idempotency-Key of the request. */
 export const accountIdFor = (owner: string, idempotencyKey: string): string => derivedId('account', owner, idempotencyKey);
 
 /** The id of an order's saga. */

@@ -4,7 +4,7 @@ import type { Event } from './event.ts';
 export interface EventMetadata {
   /** The account that the event concerns: key of the feed, scope of reads. */
   readonly account?: string;
-  /** Who asked: the `sub` of the token, or the name of the service. */
+  /** Who asked: a person, or the name of a service. */
   readonly actor?: string;
   /** W3C trace context of the request that caused it. */
   readonly traceparent?: string;

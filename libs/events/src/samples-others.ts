@@ -9,6 +9,7 @@ const orderId = '0190a6e0-0000-7000-8000-00000000a001';
 const brokerOrderId = '0190a6e0-0000-7000-8000-00000000b001';
 const brokerageOrderId = '61e69015-8549-4bfd-b9c3-01e75843f47d';
 const { clientOrderId: _, ...terms } = sampleTerms({ type: 'stopLimit', stopPrice: '100.25' });
+const [ada, bob] = ['0190a6e0-0000-4000-8000-00000000ada0', '0190a6e0-0000-4000-8000-00000000b0b0'] as const;
 const execution = {
   executionId: '0190a6e0-0000-7000-8000-00000000e001',
   quantity: '4',
@@ -53,9 +54,9 @@ export const orderKeySamples = { OrderKeyUsed: new OrderKeyUsed({ orderId }) };
 
 /** One event of each class of an Account, with every field that it may have. */
 export const accountSamples: { readonly [E in accounts.AccountEvent as E['type']]: E } = {
-  AccountOpened: new accounts.AccountOpened({ owner: 'ada', currency: 'USD', name: 'Savings' }),
-  AccountAccessGranted: new accounts.AccountAccessGranted({ subject: 'bob', scopes: ['read', 'trade'] }),
-  AccountAccessRevoked: new accounts.AccountAccessRevoked({ subject: 'bob' }),
+  AccountOpened: new accounts.AccountOpened({ owner: ada, currency: 'USD', name: 'Savings' }),
+  AccountAccessGranted: new accounts.AccountAccessGranted({ person: bob, scopes: ['read', 'trade'] }),
+  AccountAccessRevoked: new accounts.AccountAccessRevoked({ person: bob }),
   FundsDeposited: new accounts.FundsDeposited({
     amount: '5000',
     reference: 'wire 17',

@@ -24,6 +24,16 @@ revoke update on feed_projector.feed_entries from :role(feed-projector);
 create view feed_projector.exported_epoch as
   select md5(p.epoch::text || s.epoch::text || s.opening::text)::uuid as epoch from feed_projector.projection p, store_identity s;
 create view feed_projector.exported_feeds as select account_id, sequence from feed_projector.feeds;
-create view feed_projector.exported_feed_entries as select * from feed_projector.feed_entries;
+-- Who opened an account, was let in or shut out stands there as a person; others see the subject of their tokens.
+create view feed_projector.exported_feed_entries as
+  select e.account_id, e.sequence, e.event_id, e.order_id, e.order_version, e.change, e.time,
+         case
+           when e.change = 'accountOpened' then e.data || jsonb_build_object('owner', coalesce(
+             (select p.subject from people p where p.person = (e.data ->> 'owner')::uuid), e.data ->> 'owner'))
+           when e.change in ('accessGranted', 'accessRevoked') then e.data - 'person' || jsonb_build_object('subject', coalesce(
+             (select p.subject from people p where p.person = (e.data ->> 'person')::uuid), e.data ->> 'person'))
+           else e.data
+         end as data
+    from feed_projector.feed_entries e;
 
 grant select on feed_projector.exported_epoch, feed_projector.exported_feeds, feed_projector.exported_feed_entries to :role(query-api);

@@ -20,11 +20,12 @@ import { On, Projector, type Appending } from '@tradecore/consumers';
 /** A row of `account_projector.accounts`: an account after its events. */
 export interface AccountRow {
   readonly accountId: string;
+  /** The person who opened it. */
   readonly owner: string;
   readonly name?: string;
   readonly currency: string;
-  /** Other subjects that may use it, in the order they were granted access. */
-  readonly subjects: readonly string[];
+  /** Other persons that may use it, in the order they were granted access. */
+  readonly granted: readonly string[];
   readonly available: string;
   readonly reserved: string;
   /** Reservations for open orders, by order. */
@@ -91,15 +92,15 @@ export class Accounts {
 
   @On(AccountAccessGranted)
   onAccountAccessGranted(row: AccountRow | undefined, event: RecordedEvent<AccountAccessGranted>): AccountRow {
-    const { subject } = event.data;
-    const { subjects } = opened(row, event);
-    return after(row, event, { subjects: [...subjects.filter((each) => each !== subject), subject] });
+    const { person } = event.data;
+    const { granted } = opened(row, event);
+    return after(row, event, { granted: [...granted.filter((each) => each !== person), person] });
   }
 
   @On(AccountAccessRevoked)
   onAccountAccessRevoked(row: AccountRow | undefined, event: RecordedEvent<AccountAccessRevoked>): AccountRow {
-    const { subjects } = opened(row, event);
-    return after(row, event, { subjects: subjects.filter((each) => each !== event.data.subject) });
+    const { granted } = opened(row, event);
+    return after(row, event, { granted: granted.filter((each) => each !== event.data.person) });
   }
 
   @On(FundsDeposited)
@@ -140,7 +141,7 @@ export class Accounts {
   }
 }
 
-const nothing = { subjects: [], available: zero, reserved: zero, reservations: {} };
+const nothing = { granted: [], available: zero, reserved: zero, reservations: {} };
 
 /** The row; an event of an account that was never opened has none and parks. */
 function opened(row: AccountRow | undefined, { aggregateId }: RecordedEvent): AccountRow {

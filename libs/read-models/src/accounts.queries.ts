@@ -10,6 +10,7 @@ const accountColumns = `
 /** An open account, as in lists. */
 export interface AccountListed {
   readonly accountId: string;
+  /** The subject of the owner's tokens. */
   readonly owner: string;
   readonly name?: string;
   readonly currency: string;
@@ -56,10 +57,13 @@ export async function accountPage(
   return { accounts: page, ...(rows.length > limit && last && { next: last.accountId }) };
 }
 
+/** The person of the subject `$1`; null if it never wrote and has no grant. */
+const me = '(select person from people where subject = $1)';
+
 /** A grant ends with its revocation in the store, since the model may lag or be parked. */
 const notRevoked = `not exists (
   select from event_store e where e.aggregate_id = a.account_id and e.aggregate_version > a.version
-     and e.event_type = 'AccountAccessRevoked' and e.event_data ->> 'subject' = $1)`;
+     and e.event_type = 'AccountAccessRevoked' and e.event_data ->> 'person' = ${me}::text)`;
 
 /**
  * Ids of the accounts that a subject owns or was granted access to, at most `limit`. Two selects, each by its index:
@@ -68,9 +72,9 @@ const notRevoked = `not exists (
 export async function accountsOfSubject(db: Transaction, subject: string, limit: number): Promise<string[]> {
   const rows = (await db.query(
     `with mine as materialized (
-       select account_id from account_projector.exported_access where owner = $1
+       select account_id from account_projector.exported_access where owner = ${me}
         union
-       select account_id from account_projector.exported_access a where subjects @> array[$1::text] and ${notRevoked})
+       select account_id from account_projector.exported_access a where granted @> array[${me}] and ${notRevoked})
      select account_id from mine order by account_id limit $2`,
     [subject, limit],
   )) as { account_id: string }[];
@@ -81,10 +85,16 @@ export async function accountsOfSubject(db: Transaction, subject: string, limit:
 export async function isReadableBy(db: Transaction, subject: string, accountId: string): Promise<boolean> {
   const rows = (await db.query(
     `select from account_projector.exported_access a
-      where account_id = $2 and (owner = $1 or (subjects @> array[$1::text] and ${notRevoked}))`,
+      where account_id = $2 and (owner = ${me} or (granted @> array[${me}] and ${notRevoked}))`,
     [subject, accountId],
   )) as object[];
   return rows.length > 0;
+}
+
+/** The person of a subject; undefined if it never wrote and has no grant. */
+export async function personOf(db: Transaction, subject: string): Promise<string | undefined> {
+  const [row] = (await db.query('select person from people where subject = $1', [subject])) as { person: string }[];
+  return row?.person;
 }
 
 /** Access revoked since then, and until when that is known: a transaction may commit what it stored a while ago. */
@@ -94,8 +104,8 @@ export async function revocationsSince(
 ): Promise<{ readonly until: string; readonly revoked: readonly { readonly accountId: string; readonly subject: string }[] }> {
   const [row] = (await db.query(
     `select now()::text as until, (
-       select coalesce(json_agg(json_build_object('accountId', aggregate_id, 'subject', event_data ->> 'subject')), '[]')
-         from event_store
+       select coalesce(json_agg(json_build_object('accountId', aggregate_id, 'subject', subject)), '[]')
+         from event_store join people on person = (event_data ->> 'person')::uuid
         where event_type = 'AccountAccessRevoked' and timestamp > coalesce($1::timestamptz, now()) - interval '2 min') as revoked`,
     [since ?? null],
   )) as Awaited<ReturnType<typeof revocationsSince>>[];

@@ -86,7 +86,7 @@ describe('the row of an account', () => {
       account.grantAccess('eve');
       account.revokeAccess('bob');
     });
-    expect(fold(Accounts, history)?.subjects).toEqual(['eve']);
+    expect(fold(Accounts, history)?.granted).toEqual(['eve']);
     expect(linesOf(history).map(({ kind }) => kind)).toEqual(['opened']);
   });
 

@@ -70,11 +70,29 @@ export class TestReadModels {
     return this.write(Account, accountId, accountId, decide);
   }
 
+  /** Grants a subject access and projects it. */
+  async grant(accountId: string, subject: string): Promise<void> {
+    const person = await this.person(subject);
+    await this.account(accountId, (account) => account.grantAccess(person));
+  }
+
+  /** Revokes it and projects that. */
+  async revoke(accountId: string, subject: string): Promise<void> {
+    const person = await this.person(subject);
+    await this.account(accountId, (account) => account.revokeAccess(person));
+  }
+
+  /** The person of a subject. */
+  async person(subject: string): Promise<string> {
+    const [{ person }] = await this.database.dataSource.query<[{ person: string }]>('select person_of($1) as person', [subject]);
+    return person;
+  }
+
   /** Opens an account with this much money and projects it. Returns its id. */
   async openAccount({ owner = 'tester', deposit = '10000' } = {}): Promise<string> {
-    const accountId = freshId();
+    const [accountId, person] = [freshId(), await this.person(owner)];
     await this.account(accountId, (account) => {
-      account.open({ owner, currency: 'USD' });
+      account.open({ owner: person, currency: 'USD' });
       account.deposit(deposit);
     });
     return accountId;

@@ -16,5 +16,6 @@ export { audit } from './door/audit.ts';
 export { rawProblem, RequestRefused, type FieldFault, type Problem } from './door/problems.ts';
 export { validate, validated, type RequestPart } from './door/validated.ts';
 export { RateLimits, type RouteClass } from './door/rate-limits.ts';
-export { Authenticator, CallerOf, owns, Public, type Caller } from './door/auth.ts';
+export { Authenticator, CallerOf, owns, Public, type Caller, type KnownCaller } from './door/auth.ts';
+export { People } from './door/people.ts';
 export { insufficientScope, Needs, OperatorsOnly, roles, type Role } from './door/permissions.ts';

@@ -13,7 +13,7 @@ export interface WorkContext {
   readonly commandId?: string;
   /** The account that the work concerns. */
   readonly account?: string;
-  /** Who asked: the `sub` of a token, or the name of a service. */
+  /** Who asked: a person, or the name of a service. */
   readonly actor?: string;
   /** W3C trace context of this step. */
   readonly traceparent?: string;

@@ -7,6 +7,9 @@ import { reservedFor } from './account/fees.ts';
 import { decimal } from '@tradecore/money';
 
 const accountId = '0190a6e0-0000-7000-8000-000000000001';
+const ada = '0190a6e0-0000-4000-8000-00000000ada0';
+const bob = '0190a6e0-0000-4000-8000-00000000b0b0';
+const eve = '0190a6e0-0000-4000-8000-00000000e0e0';
 const orderId = '0190a6e0-0000-7000-8000-0000000000a1';
 const asJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 const typesOf = (history: readonly { readonly type: string }[]) => [...new Set(history.map(({ type }) => type))].sort();
@@ -28,10 +31,10 @@ function accountHistory(): AccountEvent[] {
     amount: reservedFor(decimal(quantity), decimal('101.5')),
   });
   const fill = { orderId, symbol: 'ACME', side: 'buy', ...execution('e-1', '4') } as const;
-  account.open({ owner: 'ada', currency: 'USD', name: 'Pension' });
-  account.grantAccess('bob');
-  account.grantAccess('eve');
-  account.revokeAccess('eve');
+  account.open({ owner: ada, currency: 'USD', name: 'Pension' });
+  account.grantAccess(bob);
+  account.grantAccess(eve);
+  account.revokeAccess(eve);
   account.deposit('5000', 'first');
   account.withdraw('100.5');
   account.reserve(reserved('10'));

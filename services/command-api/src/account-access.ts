@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import type { AccessScope, AccountOpened } from '@tradecore/events';
-import { insufficientScope, owns, RateLimits, type Caller, type RouteClass } from '@tradecore/service';
+import { insufficientScope, owns, RateLimits, type KnownCaller, type RouteClass } from '@tradecore/service';
 import { AccountLanes } from './account-lane/account-lanes.ts';
 
 /** Accounts whose opening is remembered, at most; the oldest go first. */
@@ -19,7 +19,7 @@ export class AccountAccess {
   ) {}
 
   /** Whether the caller may use the account; if so the request counts as one of it, and is refused with 429 beyond its rate. */
-  async admits(caller: Caller, accountId: string, routeClass: RouteClass): Promise<boolean> {
+  async admits(caller: KnownCaller, accountId: string, routeClass: RouteClass): Promise<boolean> {
     const scope = routeClass === 'writes' ? 'transfer' : 'trade';
     if (!(await this.mayUse(caller, accountId, scope))) return false;
     await this.rates.count(routeClass, 'account', accountId);
@@ -49,12 +49,12 @@ export class AccountAccess {
    * Whether the caller may use the account. Grants are read fresh: one that was revoked opens nothing any more, and one that is not for `scope` is
    * refused with 403, for its bearer knows the account.
    */
-  async mayUse(caller: Caller, accountId: string, scope: AccessScope): Promise<boolean> {
+  async mayUse(caller: KnownCaller, accountId: string, scope: AccessScope): Promise<boolean> {
     if (owns(caller, accountId)) return (await this.#at(accountId)) !== 'no account';
     const opened = await this.opened(accountId);
     if (!opened) return false;
-    if (opened.owner === caller.subject) return true;
-    const granted = (await this.lanes.fresh(accountId)).subjects.get(caller.subject);
+    if (opened.owner === caller.person) return true;
+    const granted = (await this.lanes.fresh(accountId)).granted.get(caller.person);
     if (granted && !granted.includes(scope)) throw insufficientScope(scope, 'grant');
     return granted !== undefined;
   }

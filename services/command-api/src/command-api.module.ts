@@ -63,6 +63,7 @@ export const commandApi: ServiceOptions = {
   module: CommandApiModule,
   uses: ['postgres', 'kafka', 'redis'],
   http: true,
+  people: true,
   paths: apiPaths,
   routeClasses: {
     'POST /v1/orders': 'orders',

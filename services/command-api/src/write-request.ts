@@ -1,16 +1,16 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { writeHeaders } from '@tradecore/api';
-import { validate, type Caller } from '@tradecore/service';
+import { validate, type Caller, type KnownCaller } from '@tradecore/service';
 import type { z } from 'zod';
 
 /** The caller of a write, and its relevant headers; `H` is their schema. */
 export interface WriteRequest<H extends z.ZodType = typeof writeHeaders> {
-  readonly caller: Caller;
+  readonly caller: KnownCaller;
   readonly headers: z.output<H>;
 }
 
 interface HttpRequest {
-  readonly caller?: Caller;
+  readonly caller?: Caller | KnownCaller;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
@@ -24,7 +24,7 @@ export const RequestOf = createParamDecorator(
     context: ExecutionContext,
   ): WriteRequest<z.ZodType> => {
     const { caller, headers } = context.switchToHttp().getRequest<HttpRequest>();
-    if (!caller) throw new Error('a public route has no caller');
+    if (!caller || !('person' in caller)) throw new Error('a public route has no caller');
     return { caller, headers: validate(schema, headers, 'header') };
   },
 );

@@ -79,7 +79,7 @@ describe('requests of one account', () => {
     const { store, here, accountId } = await world();
     const withdraw = (amount: string) =>
       requested(() =>
-        here.moveFunds.execute({ kind: 'withdrawal', accountId, amount, subject: 'client', idempotencyKey: amount }),
+        here.moveFunds.execute({ kind: 'withdrawal', accountId, amount, person: 'client', idempotencyKey: amount }),
       );
     const requests: readonly Promise<{ readonly outcome: string }>[] = [
       here.deposit(accountId, '1'),
@@ -231,7 +231,7 @@ describe('when another writer is faster', () => {
 
   it('with the same withdrawal, it is one withdrawal', async () => {
     const { store, here, there, accountId } = await world('5');
-    const command = { kind: 'withdrawal', accountId, amount: '5', subject: 'client', idempotencyKey: 'key' } as const;
+    const command = { kind: 'withdrawal', accountId, amount: '5', person: 'client', idempotencyKey: 'key' } as const;
     store.meanwhile = () => requested(() => there.moveFunds.execute(command));
     expect((await requested(() => here.moveFunds.execute(command))).outcome).toBe('repeated');
   });

@@ -30,7 +30,8 @@ describe('POST /v1/accounts', () => {
     const authorization = await api.bearer([], { subject: 'alice' });
     const headers = { 'idempotency-key': 'key-1' };
     const { status, headers: sent, body } = await api.post('/v1/accounts', { name: 'Savings' }, { authorization, headers });
-    const id = accountIdFor('alice', 'key-1');
+    const alice = (await api.personOf('alice')) ?? '';
+    const id = accountIdFor(alice, 'key-1');
     expect(status).toBe(201);
     expect(accountResponse.parse(body)).toEqual({
       id,
@@ -45,9 +46,7 @@ describe('POST /v1/accounts', () => {
     });
     expect([sent.get('location'), sent.get('etag')]).toEqual([`/v1/accounts/${id}`, '"1"']);
     expect(decodeConsistencyToken(sent.get('consistency-token') ?? '')).toEqual({ aggregateId: id, version: 1 });
-    expect(await eventsOf(id)).toMatchObject([
-      { type: 'AccountOpened', actor: 'alice', data: { owner: 'alice', currency: 'USD' } },
-    ]);
+    expect(await eventsOf(id)).toMatchObject([{ type: 'AccountOpened', actor: alice, data: { owner: alice, currency: 'USD' } }]);
   });
 
   it('needs no body', async () => {
@@ -224,11 +223,32 @@ describe('who may use an account', () => {
     expect((await move(friend, 'withdrawals', { amount: '1' })).status).toBe(404);
     expect((await friend.post(`/v1/orders/${String(order.body['id'])}/cancel`)).status).toBe(404);
     const events = await eventsOf(client.account);
+    const [op, person] = [await api.personOf('op'), await api.personOf('friend')];
     expect(events.filter(({ type }) => type.startsWith('AccountAccess'))).toMatchObject([
-      { type: 'AccountAccessGranted', actor: 'op', data: { subject: 'friend', scopes: ['read', 'trade'] } },
-      { type: 'AccountAccessGranted', actor: 'op', data: { subject: 'friend', scopes: ['read', 'trade', 'transfer'] } },
-      { type: 'AccountAccessRevoked', actor: 'op', data: { subject: 'friend' } },
+      { type: 'AccountAccessGranted', actor: op, data: { person, scopes: ['read', 'trade'] } },
+      { type: 'AccountAccessGranted', actor: op, data: { person, scopes: ['read', 'trade', 'transfer'] } },
+      { type: 'AccountAccessRevoked', actor: op, data: { person } },
     ]);
+  });
+
+  it('stands in no event by the subject of its token, nor does whoever let it in', async () => {
+    const [owner, friend, op] = [1, 2, 3].map((n) => `idp|person-${n}`) as [string, string, string];
+    const client = await newClient(owner);
+    const authorization = await api.bearer([], { subject: op, role: 'operator' });
+    await client.post(`${grants(client.account)}`, { subject: friend }, { authorization });
+    await client.post(
+      `/v1/accounts/${client.account}/deposits`,
+      { amount: '2000' },
+      { authorization, headers: { 'idempotency-key': 'a' } },
+    );
+    expect((await client.post('/v1/orders', client.terms())).status).toBe(201);
+    const stored = await api.database.dataSource.query<{ text: string }[]>(
+      `select to_jsonb(e)::text as text from event_store e where metadata ->> 'account' = $1`,
+      [client.account],
+    );
+    expect(stored.length).toBeGreaterThan(5);
+    expect(stored.filter(({ text }) => text.includes('idp|'))).toEqual([]);
+    expect(stored.filter(({ text }) => text.includes('"actor"'))).toHaveLength(stored.length);
   });
 
   it('changes only from the version that If-Match names', async () => {

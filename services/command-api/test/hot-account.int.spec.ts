@@ -7,6 +7,7 @@ import type { DataSource } from 'typeorm';
 import { RunningCommandApi, type Answer } from './running-command-api.ts';
 import { Settlements } from './settlements.ts';
 import { outcomesOf, requested, UseCases } from './use-cases.ts';
+import type { KnownCaller } from '@tradecore/service';
 
 let one: RunningCommandApi;
 let other: RunningCommandApi;
@@ -128,7 +129,10 @@ describe('a kill switch', () => {
     const operator = await one.bearer([], { role: 'operator' });
     const setSwitch = (trading: string) =>
       one.post('/v1/admin/kill-switch', { scope, trading, reason: 'test' }, { authorization: operator });
-    const owner = { subject: 'any', accounts: [here.account], role: 'client', scopes: ['trade'], expiresAt: Infinity } as const;
+    const owner = {
+      ...{ subject: 'any', person: 'any', accounts: [here.account], role: 'client', scopes: ['trade'] },
+      expiresAt: Infinity,
+    } as KnownCaller;
     const terms = here.terms(small) as never;
     const placing = requested(() => useCases.placeOrder.execute({ caller: owner, terms }));
     while (store.stalled === 0) await sleep(5);

@@ -100,7 +100,7 @@ describe('POST /v1/orders', () => {
     expect(event.correlation_id).toBe(correlation);
     expect(event.metadata).toMatchObject({
       account: api.account,
-      actor: 'client',
+      actor: await api.personOf('client'),
       traceparent: expect.stringContaining(traceId),
     });
   });

@@ -204,6 +204,13 @@ export class RunningCommandApi {
     };
   }
 
+  /** Who a subject is in events. */
+  async personOf(subject: string): Promise<string | undefined> {
+    const query = 'select person from people where subject = $1';
+    const [row] = await this.database.dataSource.query<{ person: string }[]>(query, [subject]);
+    return row?.person;
+  }
+
   /** The version of an aggregate in the store. */
   async versionOf(aggregateId: string): Promise<number> {
     const query = 'select version from stream_heads where aggregate_id = $1';

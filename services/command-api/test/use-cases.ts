@@ -3,7 +3,7 @@ import { freshId, type OrderTerms } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { MarketData } from '@tradecore/market-data';
 import { sampleQuote, sampleSession } from '@tradecore/market-data/testing';
-import type { Caller } from '@tradecore/service';
+import type { KnownCaller } from '@tradecore/service';
 import { runInContext } from '@tradecore/telemetry';
 import { Account } from '@tradecore/trading';
 import { AccountAccess } from '../src/account-access.ts';
@@ -46,7 +46,7 @@ export class UseCases {
     this.requestCancel = new RequestCancel(store, ownOrder);
     this.requestReplace = new RequestReplace(ownOrder, risk, this.lanes, { LIMIT_REVISIONS: 100 });
     this.moveFunds = new MoveFunds(this.lanes);
-    this.changeAccess = new ChangeAccess(this.lanes);
+    this.changeAccess = new ChangeAccess(this.lanes, { personOf: async (subject) => subject, subjectsOf: async () => new Map() });
   }
 
   /** An account of `client` with this much money. */
@@ -59,7 +59,7 @@ export class UseCases {
   }
 
   deposit(accountId: string, amount: string, idempotencyKey: string = freshId()) {
-    return requested(() => this.moveFunds.execute({ kind: 'deposit', accountId, amount, subject: 'till', idempotencyKey }));
+    return requested(() => this.moveFunds.execute({ kind: 'deposit', accountId, amount, person: 'till', idempotencyKey }));
   }
 
   /** Places an order of 10 at 100, which takes 1,000 and the fee. */
@@ -70,8 +70,9 @@ export class UseCases {
 }
 
 /** The owner of accounts that `openAccount` opens. */
-export const caller: Caller = {
+export const caller: KnownCaller = {
   subject: 'client',
+  person: 'client',
   accounts: [],
   role: 'client',
   scopes: ['read', 'trade', 'transfer'],

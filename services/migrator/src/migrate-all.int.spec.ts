@@ -72,6 +72,15 @@ describe('the migrator', () => {
     expect(again.topicsVerified).toHaveLength(Object.keys(topics).length);
   }, 30_000);
 
+  it('refuses a schema that an edited migration made, and names it', async () => {
+    const edited = (hash: string) =>
+      query(urlOf(database), `update migration_hashes set hash = ${hash} where name like 'orders-%'`);
+    await edited(`'edited ' || hash`);
+    await expect(migrateAll(config)).rejects.toThrow('orders-0000000000300');
+    await edited(`substr(hash, 8)`);
+    await expect(migrateAll(config)).resolves.toMatchObject({ ran: [] });
+  }, 30_000);
+
   it('gives each service its own login, which may read the store but not write to it', async () => {
     for (const service of services) {
       const url = urlOf(database, `${kafka.namespace}_${service.replace('-', '_')}`, `password-of-${service}`);

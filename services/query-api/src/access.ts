@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import type { AccountOpened, RecordedEvent } from '@tradecore/events';
-import { accountsOfSubject, isReadableBy } from '@tradecore/read-models';
+import { accountsOfSubject, isReadableBy, personOf } from '@tradecore/read-models';
 import { owns, RateLimits, RequestRefused, tokens, type Caller } from '@tradecore/service';
 import { DataSource } from 'typeorm';
 import type { PageLimit } from './page-limit.ts';
@@ -30,8 +30,8 @@ export class Access {
   async may(caller: Caller, accountId: string): Promise<boolean> {
     if (owns(caller, accountId)) return true;
     if (await isReadableBy(this.db, caller.subject, accountId)) return true;
-    const [first] = await this.store.readEvents(accountId, { to: 1 });
-    return first !== undefined && ownerOf(first) === caller.subject;
+    const [[first], person] = await Promise.all([this.store.readEvents(accountId, { to: 1 }), personOf(this.db, caller.subject)]);
+    return first !== undefined && person !== undefined && ownerOf(first) === person;
   }
 
   /**

@@ -107,12 +107,12 @@ describe("a caller's accounts", () => {
       await api.models.openAccount(),
     ];
     await api.models.openAccount();
-    await api.models.account(granted, (account) => account.grantAccess(subject));
+    await api.models.grant(granted, subject);
     const { accounts } = await listed([named, freshId()], subject);
     expect(accounts.map(({ id }) => id)).toEqual([named, owned, granted].toSorted());
     for (const id of [named, owned, granted])
       expect((await api.get(`/v1/accounts/${id}`, [named], { subject })).status).toBe(200);
-    await api.models.account(granted, (account) => account.revokeAccess(subject));
+    await api.models.revoke(granted, subject);
     expect((await api.get(`/v1/accounts/${granted}`, [named], { subject })).status).toBe(404);
   });
 
@@ -129,7 +129,7 @@ describe("a caller's accounts", () => {
   it('include one opened a moment ago when the read has the token of that write', async () => {
     const [subject, id] = [freshId(), freshId()];
     const account = new Account(id);
-    account.open({ owner: subject, currency: 'USD' });
+    account.open({ owner: await api.models.person(subject), currency: 'USD' });
     await extendContext({ correlationId: freshId(), account: id }, () => api.models.store.saveAggregate(account));
     const token = encodeConsistencyToken({ aggregateId: id, version: 1 });
     const reading = api.get(`/v1/accounts/${id}`, [], { subject, 'consistency-token': token });

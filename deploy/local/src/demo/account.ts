@@ -1,5 +1,6 @@
+import pg from 'pg';
 import { Client } from './client.ts';
-import { demoAccount, demoAccountKey, demoSubject, type LocalIssuer } from '../gateway/issuer.ts';
+import { demoAccount, demoAccountKey, demoPerson, demoSubject, type LocalIssuer } from '../gateway/issuer.ts';
 
 /** The demo account's initial money. */
 export const demoMoney = '100000.00';
@@ -9,6 +10,17 @@ export async function topUpDemoAccount(owner: Client, operator: Client): Promise
   const { cash } = await owner.account(demoAccount);
   const missing = Number(demoMoney) - Number(cash);
   if (missing >= 0.01) await operator.deposit(demoAccount, missing.toFixed(2), `top-up-${crypto.randomUUID()}`);
+}
+
+/** Sets the person of the demo account's owner before the fleet does: the account's id derives from the person. */
+export async function introduceDemoPerson(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    await client.query('insert into people (person, subject) values ($1, $2) on conflict do nothing', [demoPerson, demoSubject]);
+  } finally {
+    await client.end();
+  }
 }
 
 /**

@@ -10,13 +10,12 @@ export const localIssuer = 'https://local.tradecore.dev/';
 export const audience = 'tradecore';
 /** The owner of the demo account, and the subject of tokens that name no other. */
 export const demoSubject = 'local|demo';
+/** Who that is in the fleet's own events: the same in every home. */
+export const demoPerson = '6f1d3a52-9c0e-4d7b-8a64-2f5c1e9b7d30';
 /** The Idempotency-Key with which the demo account is opened. */
 export const demoAccountKey = 'demo-account';
-/**
- * The account that `npm start` opens and funds: `accountIdFor(demoSubject, demoAccountKey)`, so that it is the same in
- * every home.
- */
-export const demoAccount = 'd82f1a3e-b6cf-5a81-bc12-58563ca1253a';
+/** The account that `npm start` opens and funds: `accountIdFor(demoPerson, demoAccountKey)`, so that it is the same in every home. */
+export const demoAccount = '2116f352-ac5f-5f87-a692-9f54f1ff18cd';
 
 /** Whom a token speaks for. */
 export interface Bearer {

@@ -31,6 +31,14 @@ export async function build(): Promise<void> {
   if (code !== 0) throw new Refusal(`The build failed:\n${output}`);
 }
 
+/** The output of a failed migrator, and the cure if the home is older than the build. */
+export function migrationRefusal(code: number | null, output: string): Refusal {
+  const said = output.trimEnd().split('\n').map(readable).join('\n');
+  const isOlder = output.includes('"type":"EditedMigrations"');
+  const cure = 'The database of this home is of another build: its migrations were edited since. Empty the home: npm run reset';
+  return new Refusal(isOlder ? `${cure}\n\n${said}` : `The migrator ended with ${code}:\n\n${said}`);
+}
+
 /** Runs the migrator to its end: roles and their passwords, migrations, topics. Its output goes to its log. */
 export async function migrate({ home, urls, namespace }: FleetSettings): Promise<void> {
   const folder = join(secretsFolder(home), 'roles');
@@ -39,8 +47,7 @@ export async function migrate({ home, urls, namespace }: FleetSettings): Promise
   const env = { ...inherited(), ...urls, NAMESPACE: namespace, ROLE_PASSWORDS_DIR: folder, ...replication() };
   const { code, output } = await finish(process.execPath, [join(root, 'services/migrator/dist/main.js')], env);
   writeFileSync(join(home.run, 'migrator.log'), output);
-  if (code !== 0)
-    throw new Refusal(`The migrator ended with ${code}:\n\n${output.trimEnd().split('\n').map(readable).join('\n')}`);
+  if (code !== 0) throw migrationRefusal(code, output);
 }
 
 /**

@@ -9,7 +9,7 @@ import {
   writeOperatorSettings,
   type FleetSettings,
 } from './fleet.ts';
-import { demoOwner, fundDemoAccount, localOperator } from '../demo/account.ts';
+import { demoOwner, fundDemoAccount, introduceDemoPerson, localOperator } from '../demo/account.ts';
 import { databaseUrlFile, writeFleetFile } from './fleet-file.ts';
 import { openGateway, type Gateway } from '../gateway/gateway.ts';
 import { home } from './home.ts';
@@ -98,7 +98,10 @@ async function bringUp(running: Running, { scale, postgresBuild, gatewayPort }: 
     jwksUrl: `http://127.0.0.1:${gatewayPort}/.well-known/jwks.json`,
     ...(paperPort !== undefined && { paperUrl: `http://127.0.0.1:${paperPort}` }),
   };
-  await next('migrations and topics', () => migrate(settings));
+  await next('migrations and topics', async () => {
+    await migrate(settings);
+    await introduceDemoPerson(urls.DATABASE_URL);
+  });
   const doors = { commands: portsOf('command-api'), queries: portsOf('query-api') };
   const issuer = await LocalIssuer.open(home);
   running.gateway = await next('one address', () => openGateway(gatewayPort, issuer, doors));

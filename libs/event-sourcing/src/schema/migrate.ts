@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Catalogue } from '@tradecore/events';
 import { logger } from '@tradecore/telemetry';
 import type { ClientBase } from 'pg';
@@ -20,6 +21,17 @@ export interface MigrateOptions {
   readonly rolePasswords?: Readonly<Record<string, string>>;
 }
 
+/**
+ * The database has had migrations that say something else in this build, so that nothing can tell what its tables are. `names`: which. One that was
+ * applied before hashes were kept counts as one.
+ */
+export class EditedMigrations extends Error {
+  override readonly name = 'EditedMigrations';
+  constructor(readonly names: readonly string[]) {
+    super(`these migrations were edited after this database had them: ${names.join(', ')}; write a further migration instead`);
+  }
+}
+
 /** One migration at a time in a database. */
 const migrationLock = 7_264_001;
 /** Time limit of a migration, or of the wait for another migrator. */
@@ -27,7 +39,8 @@ const statementMs = 6 * 3_600_000;
 
 /**
  * Creates missing roles (or throws `MissingRoles` with the SQL to run), runs missing migrations, fills aggregate types:
- * under an advisory lock, so safe to run again and concurrently. Returns the names of the migrations it ran.
+ * under an advisory lock, so safe to run again and concurrently. Returns the names of the migrations it ran. Throws
+ * `EditedMigrations` before it changes anything.
  */
 export async function migrate(url: string, options: MigrateOptions): Promise<{ ran: string[] }> {
   const migrations = ordered([...storeMigrations, ...(options.migrations ?? [])]);
@@ -40,6 +53,7 @@ export async function migrate(url: string, options: MigrateOptions): Promise<{ r
   try {
     await client.connect();
     await client.query('select pg_advisory_lock($1)', [migrationLock]);
+    await mustBeUnedited(client, migrations);
     await ensureRoles(client, { prefix, services, passwords: options.rolePasswords ?? {} });
     const ran = await runMigrations(url, migrations, prefix);
     await declareTypes(client, options.catalogue, prefix);
@@ -49,6 +63,23 @@ export async function migrate(url: string, options: MigrateOptions): Promise<{ r
     await client.end();
   }
 }
+
+/** Compares what the database has had with what this build would run. Other migrations than this build's are none of its business. */
+async function mustBeUnedited(client: ClientBase, migrations: readonly Migration[]): Promise<void> {
+  await client.query('create table if not exists migration_hashes (name text primary key, hash text not null)');
+  const { rows } = await client.query<{ exists: boolean }>(
+    `select to_regclass('public.schema_migrations') is not null as exists`,
+  );
+  if (!rows[0]?.exists) return;
+  const applied = await client.query<{ name: string; hash: string | null }>(
+    'select m.name, h.hash from public.schema_migrations m left join migration_hashes h using (name)',
+  );
+  const had = new Map(applied.rows.map(({ name, hash }) => [name, hash]));
+  const edited = migrations.filter((each) => had.has(storedName(each)) && had.get(storedName(each)) !== hashOf(each));
+  if (edited.length > 0) throw new EditedMigrations(edited.map(storedName));
+}
+
+const hashOf = ({ sql }: Migration): string => createHash('sha256').update(sql).digest('hex');
 
 function ordered(migrations: readonly Migration[]): Migration[] {
   const sorted = migrations.toSorted((a, b) => a.number - b.number);
@@ -97,6 +128,10 @@ function asMigrationClass(migration: Migration, prefix: string): new () => Migra
     readonly name = storedName(migration);
     async up(runner: QueryRunner): Promise<void> {
       await runner.query(fillRoles(migration.sql, prefix));
+      await runner.query(
+        'insert into migration_hashes (name, hash) values ($1, $2) on conflict (name) do update set hash = excluded.hash',
+        [storedName(migration), hashOf(migration)],
+      );
     }
     down(): Promise<void> {
       return Promise.reject(new Error('migrations can not be reverted'));

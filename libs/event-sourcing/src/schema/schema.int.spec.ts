@@ -2,7 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Catalogue } from '@tradecore/events';
 import { Client } from 'pg';
-import { migrate, missingMigrations, MissingRoles, schemaVersion, storeMigrations, type Migration } from '../index.ts';
+import {
+  EditedMigrations,
+  migrate,
+  missingMigrations,
+  MissingRoles,
+  schemaVersion,
+  storeMigrations,
+  type Migration,
+} from '../index.ts';
 import { scramVerifier } from './scram.ts';
 import { describeSchema } from '../test/describe-schema.ts';
 import { createTestDatabase, tallyCatalogue, TallyOpened, TallyRaised, type TestDatabase } from '../testing.ts';
@@ -78,6 +86,21 @@ describe('the schema', () => {
     expect(await database.dataSource.query(`select to_regclass('half') as half`)).toEqual([{ half: null }]);
     const mended = { ...broken, sql: 'create table half (n int)' };
     expect(await migrate(database.url, { ...options, migrations: [mended] })).toEqual({ ran: ['broken-0000000000900'] });
+  });
+
+  it('refuses a migration that was edited after it ran, and says which; nothing has changed then', async () => {
+    const first: Migration = { number: 900, name: 'first', sql: 'create table steps (n int)' };
+    const options = { catalogue: tallyCatalogue, rolePrefix: 'tradecore_test' };
+    await migrate(database.url, { ...options, migrations: [first] });
+    const edited = { ...first, sql: 'create table steps (n bigint)' };
+    const further: Migration = { number: 901, name: 'further', sql: 'create table further (n int)' };
+    const again = migrate(database.url, { ...options, migrations: [edited, further] });
+    await expect(again).rejects.toThrow(EditedMigrations);
+    await expect(again).rejects.toMatchObject({ names: ['first-0000000000900'] });
+    expect(await database.dataSource.query(`select to_regclass('further') as further`)).toEqual([{ further: null }]);
+    expect(await migrate(database.url, { ...options, migrations: [first, further] })).toEqual({ ran: ['further-0000000000901'] });
+    await database.dataSource.query('delete from migration_hashes'); // as a database from before they were kept
+    await expect(migrate(database.url, options)).rejects.toThrow('event-store-0000000000001');
   });
 
   it('refuses two migrations with the same number', async () => {

@@ -23,13 +23,24 @@ export interface Caller {
   readonly expiresAt: number;
 }
 
+/** A caller of a service that writes. */
+export interface KnownCaller extends Caller {
+  /** Whom events name in place of the subject. */
+  readonly person: string;
+}
+
 /**
  * Whether the caller owns the account. If not, the answer is 404, so that a foreign account looks like a missing one.
  */
 export const owns = (caller: Caller, accountId: string): boolean => caller.accounts.includes(accountId);
 
 const claims = z.object({
-  sub: z.string().min(1).max(255),
+  // The database keeps neither U+0000 nor half a character.
+  sub: z
+    .string()
+    .min(1)
+    .max(255)
+    .refine((sub) => sub.isWellFormed() && !sub.includes('\0')),
   exp: z.number(),
   iat: z.number(),
   accounts: z.array(z.guid()).max(100).default([]),
@@ -186,7 +197,7 @@ export class Authenticator {
 declare module 'fastify' {
   interface FastifyRequest {
     /** Present on every route that is not `@Public()`. */
-    caller?: Caller;
+    caller?: Caller | KnownCaller;
   }
   interface FastifyContextConfig {
     open?: boolean;

@@ -16,6 +16,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { validate as isUuid } from 'uuid';
 import type { Authenticator } from './auth.ts';
+import type { People } from './people.ts';
 import type { Config } from '../run/config.ts';
 import type { Health } from '../run/health.ts';
 import { isDeeperThan } from './json-depth.ts';
@@ -90,6 +91,8 @@ const crossOrigin = {
 export interface DoorParts {
   readonly authenticator: Authenticator;
   readonly rateLimits: RateLimits;
+  /** Finds the persons of callers, in a service that writes. */
+  readonly people?: Pick<People, 'personOf'> | undefined;
   /** Paths and methods of the whole API, including those of other doors. */
   readonly paths: Paths;
   /** The class of routes that are neither reads nor writes: `{ 'POST /v1/orders': 'orders' }`. */
@@ -188,7 +191,7 @@ const tellContext = (reply: FastifyReply, { correlationId, traceparent }: Return
  * path is closed unless its route says `@Public()`, even paths without a route. The context is restored after the body
  * is read: its bytes arrive in the socket's context.
  */
-function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, routeClasses, paths }: DoorParts): void {
+function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, people, routeClasses, paths }: DoorParts): void {
   const methods = new Methods(fastify, paths);
   const classOf = (request: FastifyRequest): RouteClass =>
     routeClasses[`${request.method} ${routeOf(request)}`] ?? (/^(GET|HEAD)$/.test(request.method) ? 'reads' : 'writes');
@@ -207,7 +210,10 @@ function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, rou
       // Counted before it is permitted: otherwise a flood of forbidden requests would cost its sender nothing.
       reply.headers(await rateLimits.count(classOf(request), 'subject', caller.subject));
       authenticator.permit(caller, needs);
-      return caller.subject;
+      if (!people) return caller.subject;
+      const person = await people.personOf(caller.subject);
+      request.caller = { ...caller, person };
+      return person;
     };
     admit().then(
       (actor) => enter({ ...context, actor }, methods.refusalOf(request)),

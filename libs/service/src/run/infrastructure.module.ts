@@ -8,6 +8,7 @@ import { Authenticator } from '../door/auth.ts';
 import type { Config, Server } from './config.ts';
 import { Health } from './health.ts';
 import { lackOf } from '../servers/pool.ts';
+import { People } from '../door/people.ts';
 import { RateLimits } from '../door/rate-limits.ts';
 import { tokens } from '../tokens.ts';
 
@@ -17,6 +18,8 @@ export interface Infrastructure {
   readonly uses: readonly Server[];
   /** Present where there is an HTTP door. */
   readonly door: { readonly authenticator: Authenticator; readonly rateLimits: RateLimits } | undefined;
+  /** There where the service writes events. */
+  readonly people: People | undefined;
   readonly config: Config;
   readonly health: Health;
   readonly migrations: readonly Migration[];
@@ -41,12 +44,13 @@ class Connections implements OnApplicationShutdown {
 }
 
 async function providersOf(infrastructure: Infrastructure): Promise<Provider[]> {
-  const { name, uses, door, config, health, migrations, dataSource } = infrastructure;
+  const { name, uses, door, people, config, health, migrations, dataSource } = infrastructure;
   const providers: Provider[] = [
     { provide: tokens.config, useValue: config },
     { provide: tokens.clock, useValue: { now: () => new Date() } },
     { provide: Health, useValue: health },
   ];
+  if (people) providers.push({ provide: People, useValue: people });
   const closing: (() => Promise<unknown>)[] = [];
   if (door) {
     const { authenticator, rateLimits } = door;

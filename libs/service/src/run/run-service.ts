@@ -15,6 +15,7 @@ import { createHttpDoor } from '../door/http-door.ts';
 import { InfrastructureModule } from './infrastructure.module.ts';
 import type { Paths } from '../door/methods.ts';
 import { NestLog } from './nest-log.ts';
+import { People } from '../door/people.ts';
 import { ProblemFilter } from '../door/problems.ts';
 import { openPool } from '../servers/pool.ts';
 import { RateLimits, type RouteClass } from '../door/rate-limits.ts';
@@ -34,6 +35,8 @@ export interface ServiceOptions {
   readonly uses?: readonly Server[];
   /** It has an HTTP door on HOST:PORT. */
   readonly http?: boolean;
+  /** It writes events: its callers are known by their persons, and it can inject `People`. */
+  readonly people?: boolean;
   /** Routes, as `POST /v1/orders`, that rate limits count as neither reads nor writes. */
   readonly routeClasses?: Readonly<Record<string, RouteClass>>;
   /** Paths and methods of the whole API that the door belongs to, for 405 answers. */
@@ -78,6 +81,7 @@ const rootOf = (infrastructure: DynamicModule, module: Type): Type => {
 const withDefaults = (options: ServiceOptions) => ({
   uses: ['postgres'] as readonly Server[],
   http: false,
+  people: false,
   strategies: [],
   migrations: [],
   routeClasses: {},
@@ -85,9 +89,11 @@ const withDefaults = (options: ServiceOptions) => ({
   ...options,
 });
 
+const peopleIn = (writes: boolean, db: DataSource | undefined): People | undefined => (writes && db ? new People(db) : undefined);
+
 /** Starts a service with the settings of `env`, without touching the process: for tests and for `runService`. */
 export async function startService(options: ServiceOptions, env: Environment): Promise<RunningService> {
-  const { name, module, uses, http, strategies, migrations, routeClasses, paths } = withDefaults(options);
+  const { name, module, uses, http, strategies, migrations, routeClasses, paths, ...more } = withDefaults(options);
   const config = readConfig({ uses, http, ...(options.config && { own: options.config }) }, env);
   describe(name, config);
   const health = new Health();
@@ -98,9 +104,10 @@ export async function startService(options: ServiceOptions, env: Environment): P
   let dataSource: DataSource | undefined;
   try {
     if (uses.includes('postgres')) dataSource = await openPool({ name, config, migrations });
-    const infrastructure = await InfrastructureModule.for({ name, uses, door, config, health, migrations, dataSource });
+    const people = peopleIn(more.people, dataSource);
+    const infrastructure = await InfrastructureModule.for({ name, uses, door, people, config, health, migrations, dataSource });
     const adapter = door
-      ? createHttpDoor({ ...door, routeClasses, paths, config, health })
+      ? createHttpDoor({ ...door, people, routeClasses, paths, config, health })
       : new FastifyAdapter({ logger: false });
     const app = await NestFactory.create(rootOf(infrastructure, module), adapter, {
       bodyParser: false,

@@ -36,7 +36,8 @@ export interface AccountState {
   readonly owner?: string;
   readonly currency?: string;
   readonly name?: string;
-  readonly subjects: Readonly<Record<string, readonly AccessScope[]>>;
+  /** By person. */
+  readonly granted: Readonly<Record<string, readonly AccessScope[]>>;
   readonly balances: readonly Posting[];
   readonly reservations: readonly Reservation[];
 }
@@ -52,7 +53,7 @@ export class Account extends BaseAggregate<AccountEvent> {
   static readonly snapshots = { every: 50, shape: 2 };
 
   #opened: AccountOpened['data'] | undefined;
-  #subjects = new Map<string, readonly AccessScope[]>();
+  #granted = new Map<string, readonly AccessScope[]>();
   readonly #ledger = new Ledger();
   readonly #reservations = new Map<string, Reservation>();
 
@@ -73,18 +74,18 @@ export class Account extends BaseAggregate<AccountEvent> {
     return differingFields(this.#mustBeOpen(), terms, ['owner', 'currency', 'name']);
   }
 
-  /** Grants another subject (the `sub` of a token) these scopes and `read`; no event if it has them already. */
-  grantAccess(subject: string, granted: readonly AccessScope[] = ['trade']): void {
+  /** Grants another person these scopes and `read`; no event if they have them already. */
+  grantAccess(person: string, granted: readonly AccessScope[] = ['trade']): void {
     this.#mustBeOpen();
     const scopes = accessScopes.filter((scope) => scope === 'read' || granted.includes(scope));
-    if (subject === this.owner || this.#subjects.get(subject)?.join() === scopes.join()) return;
-    this.apply(new AccountAccessGranted({ subject, scopes }));
+    if (person === this.owner || this.#granted.get(person)?.join() === scopes.join()) return;
+    this.apply(new AccountAccessGranted({ person, scopes }));
   }
 
   /** Revokes the access; no event if it was not granted. The owner always has access. */
-  revokeAccess(subject: string): void {
+  revokeAccess(person: string): void {
     this.#mustBeOpen();
-    if (this.#subjects.has(subject)) this.apply(new AccountAccessRevoked({ subject }));
+    if (this.#granted.has(person)) this.apply(new AccountAccessRevoked({ person }));
   }
 
   /** Deposits money. Throws `InvalidAmount`, `AccountNotFound`. */
@@ -162,14 +163,14 @@ export class Account extends BaseAggregate<AccountEvent> {
     return this.#opened !== undefined;
   }
 
-  /** The `sub` of the owner. */
+  /** The person who opened it. */
   get owner(): string | undefined {
     return this.#opened?.owner;
   }
 
-  /** The other subjects with access, and their scopes. */
-  get subjects(): ReadonlyMap<string, readonly AccessScope[]> {
-    return this.#subjects;
+  /** The other persons with access, and their scopes. */
+  get granted(): ReadonlyMap<string, readonly AccessScope[]> {
+    return this.#granted;
   }
 
   /** Money or shares that no order reserves; below zero in an overdraft. */
@@ -196,16 +197,16 @@ export class Account extends BaseAggregate<AccountEvent> {
   toSnapshot(): AccountState {
     return {
       ...this.#opened,
-      subjects: Object.fromEntries(this.#subjects),
+      granted: Object.fromEntries(this.#granted),
       balances: this.#ledger.balances(),
       reservations: this.reservations,
     };
   }
 
   /** Restores the state of a snapshot. */
-  restore({ owner, currency, name, subjects, balances, reservations }: AccountState): void {
+  restore({ owner, currency, name, granted, balances, reservations }: AccountState): void {
     if (owner !== undefined && currency !== undefined) this.#opened = { owner, currency, ...(name !== undefined && { name }) };
-    this.#subjects = new Map(Object.entries(subjects));
+    this.#granted = new Map(Object.entries(granted));
     this.#ledger.restore(balances);
     for (const reservation of reservations) this.#reservations.set(reservation.orderId, reservation);
   }
@@ -215,11 +216,11 @@ export class Account extends BaseAggregate<AccountEvent> {
   }
 
   onAccountAccessGranted({ data }: AccountAccessGranted): void {
-    this.#subjects.set(data.subject, data.scopes);
+    this.#granted.set(data.person, data.scopes);
   }
 
   onAccountAccessRevoked({ data }: AccountAccessRevoked): void {
-    this.#subjects.delete(data.subject);
+    this.#granted.delete(data.person);
   }
 
   onFundsDeposited({ data }: FundsDeposited): void {

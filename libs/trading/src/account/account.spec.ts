@@ -97,7 +97,7 @@ describe('opening an account', () => {
 });
 
 describe('access', () => {
-  const granted = new AccountAccessGranted({ subject: 'bob', scopes: ['read', 'trade'] });
+  const granted = new AccountAccessGranted({ person: 'bob', scopes: ['read', 'trade'] });
   it('is granted once', () =>
     given(Account, opened)
       .when((account) => {
@@ -114,7 +114,7 @@ describe('access', () => {
         account.revokeAccess('bob');
         account.grantAccess('bob');
       })
-      .then(new AccountAccessRevoked({ subject: 'bob' }), granted));
+      .then(new AccountAccessRevoked({ person: 'bob' }), granted));
 
   it('is refused for an account that was never opened', () =>
     given(Account)

@@ -52,12 +52,12 @@ export class AccountsHttp {
     @RequestOf({ headers: keyedHeaders }) { caller, headers }: WriteRequest<typeof keyedHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<AccountResponse> {
-    const terms = { owner: caller.subject, currency, ...(name !== undefined && { name }) };
+    const terms = { owner: caller.person, currency, ...(name !== undefined && { name }) };
     const { outcome, account } = await this.openAccount.execute({ terms, idempotencyKey: headers['idempotency-key'] });
     reply.status(outcome === 'opened' ? 201 : 200);
     reply.headers({ location: `/v1/accounts/${account.id}` });
     setVersion(account, reply);
-    return accountResponseOf(account, { ...terms, currency });
+    return accountResponseOf(account, { ...terms, owner: caller.subject, currency });
   }
 
   /** `POST /v1/accounts/{id}/deposits`: 201, and 200 for the same again. Money comes in by operators or the treasury, never by a client's word. */
@@ -121,7 +121,7 @@ export class AccountsHttp {
     const { amount, reference } = body;
     const command = { kind, accountId, amount, ...(reference !== undefined && { reference }) };
     const { outcome, event } = await this.moveFunds
-      .execute({ ...command, subject: caller.subject, idempotencyKey: headers['idempotency-key'] })
+      .execute({ ...command, person: caller.person, idempotencyKey: headers['idempotency-key'] })
       .catch(asUnprocessable);
     reply.status(outcome === 'moved' ? 201 : 200);
     setVersion({ id: accountId, version: event.aggregateVersion }, reply);
@@ -132,7 +132,7 @@ export class AccountsHttp {
   async #changeAccess(command: ChangeAccessCommand, reply: Reply): Promise<GrantsResponse> {
     const { accountId } = command;
     if (!(await this.access.opened(accountId))) throw accountNotFound();
-    const { owner = '', subjects, version, changed } = await this.changeAccess.execute(command);
+    const { owner, subjects, version, changed } = await this.changeAccess.execute(command);
     reply.status(changed && command.access === 'granted' ? 201 : 200);
     setVersion({ id: accountId, version }, reply);
     return { accountId, owner, subjects, version };

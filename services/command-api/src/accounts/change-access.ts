@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { GrantsResponse, TagTest } from '@tradecore/api';
 import type { AccessScope } from '@tradecore/events';
-import type { Account } from '@tradecore/trading';
+import { People } from '@tradecore/service';
 import { AccountLanes } from '../account-lane/account-lanes.ts';
 import type { AccountState } from '../account-lane/account-request.ts';
 import { mustMatch } from '../if-match.ts';
@@ -19,31 +19,43 @@ export interface ChangeAccessCommand {
 }
 
 /** Who may use the account now, and whether the command changed that. */
-export interface ChangedAccess extends Pick<Account, 'owner' | 'version'> {
-  readonly subjects: GrantsResponse['subjects'];
+export interface ChangedAccess extends Pick<GrantsResponse, 'owner' | 'subjects' | 'version'> {
   readonly changed: boolean;
+}
+
+/** As the account has it: by persons. */
+interface Decided extends Pick<ChangedAccess, 'owner' | 'version' | 'changed'> {
+  readonly granted: readonly (readonly [person: string, readonly AccessScope[]])[];
 }
 
 /** Grants and revokes the use of an account. */
 @Injectable()
 export class ChangeAccess {
-  constructor(@Inject(AccountLanes) private readonly lanes: AccountLanes) {}
+  constructor(
+    @Inject(AccountLanes) private readonly lanes: AccountLanes,
+    @Inject(People) private readonly people: Pick<People, 'personOf' | 'subjectsOf'>,
+  ) {}
 
   /**
    * Nothing is stored where the access was as asked. Throws 412 when the account has another version than `ifMatch` takes,
    * `AccountNotFound`, and what `AccountLanes.submit` throws.
    */
-  execute({ access, accountId, subject, scopes, ifMatch }: ChangeAccessCommand): Promise<ChangedAccess> {
+  async execute({ access, accountId, subject, scopes, ifMatch }: ChangeAccessCommand): Promise<ChangedAccess> {
+    const person = await this.people.personOf(subject);
     const decide = ({ account }: AccountState) => {
       const before = account.version;
       mustMatch(ifMatch, account, 'account-changed');
-      if (access === 'granted') account.grantAccess(subject, scopes);
-      else account.revokeAccess(subject);
-      const { owner, version } = account;
-      const subjects = [...account.subjects].sort().map(([name, granted]) => ({ subject: name, scopes: [...granted] }));
-      const result = { owner, version, subjects, changed: version > before };
+      if (access === 'granted') account.grantAccess(person, scopes);
+      else account.revokeAccess(person);
+      const { owner = '', version } = account;
+      const result = { owner, version, granted: [...account.granted], changed: version > before };
       return { answer: () => result };
     };
-    return this.lanes.submit<ChangedAccess>({ accountId, maxEvents: 1, decide });
+    const { owner, granted, ...changed } = await this.lanes.submit<Decided>({ accountId, maxEvents: 1, decide });
+    const known = await this.people.subjectsOf([owner, ...granted.map(([each]) => each)]);
+    const subjects = granted
+      .map(([each, its]) => ({ subject: known.get(each) ?? each, scopes: [...its] }))
+      .sort((one, other) => (one.subject < other.subject ? -1 : 1));
+    return { ...changed, owner: known.get(owner) ?? owner, subjects };
   }
 }

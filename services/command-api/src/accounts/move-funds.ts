@@ -16,8 +16,8 @@ export interface MoveFundsCommand {
   /** Canonical decimal. */
   readonly amount: string;
   readonly reference?: string;
-  /** Who asks: keys of one subject mean nothing to another. */
-  readonly subject: string;
+  /** Who asks: keys of one person mean nothing to another. */
+  readonly person: string;
   readonly idempotencyKey: string;
 }
 
@@ -40,8 +40,8 @@ export class MoveFunds {
 
   /** Throws `IdempotencyKeyReused`, and what `Account.deposit`, `Account.withdraw` and `AccountLanes.submit` throw. */
   async execute(command: MoveFundsCommand): Promise<MovedFunds> {
-    const { kind, accountId, subject, idempotencyKey } = command;
-    const commandId = derivedId(kind, accountId, subject, idempotencyKey);
+    const { kind, accountId, person, idempotencyKey } = command;
+    const commandId = derivedId(kind, accountId, person, idempotencyKey);
     const eventId = causedEventId(commandId, accountId, 0);
     const moved = await this.lanes.submit<MovedFunds>({
       accountId,

@@ -30,7 +30,7 @@ const opened = counter({
 /** Opens an account for whoever asks. */
 @Injectable()
 export class OpenAccount {
-  /** One account of a subject after the other, so that the count holds; each process may open one more at the same time. */
+  /** One account of a person after the other, so that the count holds; each process may open one more at the same time. */
   readonly #mutex = new KeyedMutex();
 
   constructor(
@@ -84,7 +84,7 @@ function repeated(account: Account, terms: AccountOpened['data']): OpenedAccount
   return { outcome: 'repeated', account };
 }
 
-/** The subject opened as many accounts as it may. */
+/** The person opened as many accounts as one may. */
 export class TooManyAccounts extends DomainError {
   readonly code = 'too-many-accounts';
   readonly kind = 'refused';

@@ -16,7 +16,7 @@ import {
   type ReplaceOrderBody,
 } from '@tradecore/api';
 import { orderFrom, type OrderRow } from '@tradecore/read-models';
-import { Needs, RequestRefused, validated, type Caller } from '@tradecore/service';
+import { Needs, RequestRefused, validated, type KnownCaller } from '@tradecore/service';
 import { AccountNotFound, canonicalTerms, OrderNotFound } from '@tradecore/trading';
 import { keyOf } from '../idempotency-key.ts';
 import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
@@ -87,7 +87,7 @@ export class OrdersHttp {
   /** Waits if the client prefers it, and sets `Preference-Applied`. */
   async #awaited(
     history: readonly RecordedEvent[],
-    { caller, seconds }: { readonly caller: Caller; readonly seconds: number | undefined },
+    { caller, seconds }: { readonly caller: KnownCaller; readonly seconds: number | undefined },
     reply: Reply,
   ): Promise<readonly RecordedEvent[]> {
     if (seconds === undefined) return history;

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import { causedEventId, derivedId, type RecordedEvent } from '@tradecore/events';
-import type { Caller } from '@tradecore/service';
+import type { KnownCaller } from '@tradecore/service';
 import { differingFields, Order, OrderNotFound } from '@tradecore/trading';
 import { AccountAccess } from '../account-access.ts';
 import { IdempotencyKeyReused } from '../idempotency-key.ts';
@@ -10,7 +10,7 @@ import { historyOf } from './order-history.ts';
 /** A request about an existing order. */
 export interface OrderRequest {
   readonly orderId: string;
-  readonly caller: Caller;
+  readonly caller: KnownCaller;
   /** With the key, identifies the command. */
   readonly name: 'cancel-order' | 'replace-order';
   /** The same key is the same request, however often it is sent. */

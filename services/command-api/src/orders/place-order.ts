@@ -13,7 +13,7 @@ import {
   type RecordedEvent,
   type Reservation,
 } from '@tradecore/events';
-import type { Caller } from '@tradecore/service';
+import type { KnownCaller } from '@tradecore/service';
 import { counter } from '@tradecore/telemetry';
 import { AccountNotFound, differingTerms, Order, OrderPlacement, reservationOf, submitStep } from '@tradecore/trading';
 import { AccountAccess } from '../account-access.ts';
@@ -25,7 +25,7 @@ import { denialRules, OrderRisk } from './order-risk.ts';
 
 /** A request to trade; its name makes it one order, however often it is sent. */
 export interface PlaceOrderCommand {
-  readonly caller: Caller;
+  readonly caller: KnownCaller;
   readonly terms: OrderTerms;
   /** Names the order when its terms have no clientOrderId. */
   readonly idempotencyKey?: string;

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { TagTest } from '@tradecore/api';
 import { Busy, ConcurrencyException, EventStore, type LoadedMany, type PartToSave } from '@tradecore/event-sourcing';
 import type { RecordedEvent } from '@tradecore/events';
-import type { Caller } from '@tradecore/service';
+import type { KnownCaller } from '@tradecore/service';
 import { extendContext } from '@tradecore/telemetry';
 import { Order } from '@tradecore/trading';
 import { mustMatch } from '../if-match.ts';
@@ -11,7 +11,7 @@ import { keyedCommandOf, OwnOrder, type OrderRequest } from './own-order.ts';
 /** A request to cancel an order. */
 export interface RequestCancelCommand {
   readonly orderId: string;
-  readonly caller: Caller;
+  readonly caller: KnownCaller;
   readonly reason?: string;
   /** The version that the request is based on; any when absent. */
   readonly ifMatch?: TagTest | undefined;

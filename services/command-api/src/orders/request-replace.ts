@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { TagTest } from '@tradecore/api';
 import { DomainError } from '@tradecore/event-sourcing';
 import { OrderReplaceRequested, type Denial, type RecordedEvent, type ReplaceTerms } from '@tradecore/events';
-import { tokens, type Caller } from '@tradecore/service';
+import { tokens, type KnownCaller } from '@tradecore/service';
 import { Order, reservationOf, type Account } from '@tradecore/trading';
 import { AccountLanes } from '../account-lane/account-lanes.ts';
 import type { AccountState, Decision } from '../account-lane/account-request.ts';
@@ -14,7 +14,7 @@ import { keyedCommandOf, OwnOrder } from './own-order.ts';
 /** A request for new terms. */
 export interface RequestReplaceCommand {
   readonly orderId: string;
-  readonly caller: Caller;
+  readonly caller: KnownCaller;
   /** Canonical; absent terms stay. */
   readonly changes: ReplaceTerms;
   /** The version that the request is based on; any when absent. */

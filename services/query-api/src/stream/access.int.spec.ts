@@ -19,7 +19,7 @@ describe('revoked access', () => {
   async function granted() {
     const subject = freshId();
     const accountId = await api.models.openAccount();
-    await api.models.account(accountId, (account) => account.grantAccess(subject));
+    await api.models.grant(accountId, subject);
     const client = await StreamClient.open([], { subject }, api);
     client.say({ type: 'subscribe', accountId });
     await client.last('subscribed');
@@ -30,7 +30,7 @@ describe('revoked access', () => {
     const { subject, accountId, client } = await granted();
     for (const model of [Accounts, Feed]) api.models.behind.add(model);
     const started = performance.now();
-    await api.models.account(accountId, (account) => account.revokeAccess(subject));
+    await api.models.revoke(accountId, subject);
     expect(await client.last('unsubscribed')).toEqual({ type: 'unsubscribed', accountId, reason: 'access-ended' });
     expect(performance.now() - started).toBeLessThan(1000);
     expect((await api.get(`/v1/accounts/${accountId}`, [], { subject })).status).toBe(404);
@@ -42,7 +42,7 @@ describe('revoked access', () => {
   it('is the last message to the client, though more happened in the same slice', async () => {
     const { subject, accountId, client } = await granted();
     for (const model of [Accounts, Feed]) api.models.behind.add(model);
-    await api.models.account(accountId, (account) => account.revokeAccess(subject));
+    await api.models.revoke(accountId, subject);
     await api.models.account(accountId, (account) => account.deposit('7'));
     api.models.behind.delete(Feed);
     await api.models.project(accountId, [Feed]);
@@ -53,9 +53,9 @@ describe('revoked access', () => {
 
   it('that is granted again continues the stream, in a replay too', async () => {
     const { subject, accountId, client } = await granted();
-    await api.models.account(accountId, (account) => account.revokeAccess(subject));
+    await api.models.revoke(accountId, subject);
     await client.last('unsubscribed');
-    await api.models.account(accountId, (account) => account.grantAccess(subject));
+    await api.models.grant(accountId, subject);
     client.say({ type: 'subscribe', accountId, after: { epoch: await epochOf(api), sequence: 0 } });
     await client.until(() => client.entries().filter(({ change }) => change === 'accessGranted').length === 2);
     await new Promise((resolve) => setTimeout(resolve, 300)); // polls find the old revocation meanwhile

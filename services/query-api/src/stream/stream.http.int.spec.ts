@@ -51,11 +51,11 @@ describe('a stream of an account that the token does not name', () => {
   it('ends with the reason as soon as an operator revokes the access', async () => {
     const subject = freshId();
     const accountId = await api.models.openAccount();
-    await api.models.account(accountId, (account) => account.grantAccess(subject));
+    await api.models.grant(accountId, subject);
     const client = await open([], { subject });
     client.say({ type: 'subscribe', accountId });
     await client.last('subscribed');
-    await api.models.account(accountId, (account) => account.revokeAccess(subject));
+    await api.models.revoke(accountId, subject);
     expect(await client.last('unsubscribed')).toEqual({ type: 'unsubscribed', accountId, reason: 'access-ended' });
     const told = client.entries().length;
     await api.models.account(accountId, (account) => account.deposit('1'));
