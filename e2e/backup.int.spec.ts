@@ -8,8 +8,7 @@ import { catalogue } from '@tradecore/events';
 import { program } from '@tradecore/operate/program';
 import { readModelMigrations } from '@tradecore/read-models';
 import { runtimeMigrations } from '@tradecore/service/migrations';
-import pg from 'pg';
-import { OwnPostgres } from './own-postgres.ts';
+import { OwnPostgres, query } from './own-postgres.ts';
 import { ended, freePort, until } from './world.ts';
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -124,6 +123,17 @@ describe('a backup of a PostgreSQL of its own', () => {
     expect(await figure('backup_base_age_seconds')).toBeLessThan(60);
   }, 60_000);
 
+  it('is restored beside the live one as a store of another name, which is closed', async () => {
+    const copy = server.folder('aside');
+    expect(await tradecore('restore', '--aside')).toEqual([64, expect.stringContaining('--into FOLDER is required')]);
+    expect(await tradecore('restore', '--aside', '--into', copy)).toEqual([0, expect.stringContaining('stays closed')]);
+    const store = 'select store_id::text as id, closed_reason as why from store_identity';
+    const [live] = await query<{ id: string; why: string }>(owner, store);
+    const [aside] = await server.instead(copy, () => query<{ id: string; why: string }>(owner, store));
+    expect(aside?.why).toMatch(/^restored to the latest moment/);
+    expect(aside?.id).not.toBe(live?.id);
+  }, 90_000);
+
   it('restores the requested moment, and nothing after it', async () => {
     await commit(5);
     const moment = await now();
@@ -175,14 +185,3 @@ describe('a backup of a PostgreSQL of its own', () => {
     expect(readdirSync(bases).filter((name) => name.startsWith('.'))).toEqual([]);
   }, 60_000);
 });
-
-async function query<Row>(url: string, sql: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return (await client.query(sql)).rows as Row[];
-  } finally {
-    await client.end();
-  }
-}

@@ -18,6 +18,15 @@ const soak: Command = async (args) => {
   return withTestServers(() => run(args));
 };
 
+/** Plays a bad day on a fleet of its own: `npm run drill -- restore`. */
+const drill: Command = async ([name = '', ...args]) => {
+  const { Refusal } = await import('@tradecore/local/runner/console.ts');
+  if (name !== 'restore') throw new Refusal(`No drill "${name}". There are: restore.`);
+  const { withTestServers } = await import('@tradecore/local/testing/test-servers.ts');
+  const { drillRestore } = await import('./drill/restore.ts');
+  return withTestServers(() => drillRestore(args));
+};
+
 /** A command's packages are built before it is loaded. */
 const built = (command: Command) => async (): Promise<Command> => {
   await build();
@@ -25,4 +34,4 @@ const built = (command: Command) => async (): Promise<Command> => {
 };
 
 /** The commands that test the fleet. */
-await runCommand({ simulate: built(simulate), soak: built(soak) });
+await runCommand({ simulate: built(simulate), soak: built(soak), drill: built(drill) });

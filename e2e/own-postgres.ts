@@ -1,6 +1,8 @@
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { homeAt } from '@tradecore/local/runner/home.ts';
 import { Supervised } from '@tradecore/local/runner/processes.ts';
 import { findPrograms, type PostgresPrograms } from '@tradecore/local/servers/postgres-programs.ts';
@@ -18,6 +20,8 @@ export class OwnPostgres {
   readonly #place;
   readonly #make: () => Supervised;
   #server: Supervised;
+  #standby: Supervised | undefined;
+  #standbyUrl = '';
 
   private constructor(port: number, durability: Durability) {
     this.#home = homeAt(mkdtempSync(join(tmpdir(), 'own-postgres-')));
@@ -62,7 +66,69 @@ export class OwnPostgres {
     await this.#server.start();
   }
 
+  /** An empty folder that PostgreSQL's account owns. */
+  folder(name: string): string {
+    return this.#place.folder(name);
+  }
+
+  /** Does this work while the server runs on another folder; then it runs on its own again. */
+  async instead<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
+    const own = `${this.data}-own`;
+    const swap = async (from: string, to: string): Promise<void> => {
+      await this.#server.stop();
+      renameSync(this.data, to);
+      renameSync(from, this.data);
+      await this.startAgain();
+    };
+    await swap(folder, own);
+    return work().finally(() => swap(own, folder));
+  }
+
+  /** A copy that follows it, on a port of its own. */
+  async addStandby(): Promise<void> {
+    const data = this.#place.folder('standby');
+    const args = ['-d', this.url, '-D', data, '--wal-method=stream', '--checkpoint=fast', '--write-recovery-conf'];
+    const { status, stderr } = spawnSync(join(this.programs.folder, 'pg_basebackup'), args, {
+      encoding: 'utf8',
+      cwd: '/',
+      env: { ...process.env, ...(this.programs.libraries !== undefined && { LD_LIBRARY_PATH: this.programs.libraries }) },
+      ...this.#place.account,
+    });
+    if (status !== 0) throw new Error(`pg_basebackup: ${stderr}`);
+    const port = await freePort();
+    this.#standbyUrl = postgresUrl(this.#home, port, 'postgres');
+    const program = postgres(this.#home, { ...this.#place, folder: () => data }, { port, durability: 'fast', build: 'system' });
+    this.#standby = new Supervised(this.#home, { ...program, name: 'standby' }, () => undefined);
+    await this.#standby.start();
+  }
+
+  /** Until the standby has what the server had committed at the call. */
+  async standbyHasAll(): Promise<void> {
+    const [{ at = '' } = {}] = await query<{ at: string }>(this.url, 'select pg_current_wal_flush_lsn()::text as at');
+    const has = `select pg_last_wal_replay_lsn() >= '${at}' as has`;
+    await until('the standby to follow', async () => (await query<{ has: boolean }>(this.#standbyUrl, has))[0]?.has === true);
+  }
+
+  async stopStandby(): Promise<void> {
+    await this.#standby?.stop();
+  }
+
+  /** The server and its folder are gone; the standby takes its place and its address. Returns the bytes of its folder. */
+  async failOver(): Promise<number> {
+    await this.destroy();
+    rmSync(this.data, { recursive: true });
+    renameSync(this.#place.folder('standby'), this.data);
+    await this.startAgain();
+    await query(this.url, 'select pg_promote()');
+    const [{ bytes = '0' } = {}] = await query<{ bytes: string }>(
+      this.url,
+      'select sum(pg_database_size(oid))::text as bytes from pg_database',
+    );
+    return Number(bytes);
+  }
+
   async end(): Promise<void> {
+    await this.#standby?.stop();
     await this.#server.stop();
     for (const path of [this.#home.path, this.#place.path]) rmSync(path, { recursive: true, force: true });
   }
@@ -74,6 +140,18 @@ export class OwnPostgres {
       for (const pid of pids) process.kill(pid, 'SIGKILL');
       return pids.length === 0;
     });
+  }
+}
+
+/** One statement, on a connection of its own. */
+export async function query<Row>(url: string, sql: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows as Row[];
+  } finally {
+    await client.end();
   }
 }
 

@@ -29,7 +29,7 @@ function prerequisites() {
   if (!isOnPath('npm') && !process.env.npm_execpath) {
     found.push(...absent('npm', 'npm', 'it comes with Node; on Debian: ' + install('npm')));
   }
-  const startsServers = program === 'bench/main.ts' || ['start', 'test', 'soak'].includes(command);
+  const startsServers = program === 'bench/main.ts' || ['start', 'test', 'soak', 'drill'].includes(command);
   const startsBroker = startsServers && !process.env.KAFKA_BROKERS;
   if (!startsBroker) return found;
   const java = javaVersion();

@@ -139,11 +139,8 @@ async function closeStore(
 ): Promise<{ reached: string | null; timeline: number }> {
   const why = to === undefined ? 'restored to the latest moment of its backup' : `restored to ${to}`;
   await client.query('begin');
-  const { rows: found } = await client.query<{ closes: boolean }>(
-    `select to_regproc('public.close_store') is not null as closes`,
-  );
-  if (found[0]?.closes) await client.query('select public.close_store($1)', [aside ? `${why}, beside the live one` : why]);
-  if (aside) await client.query('update public.outbox_relay set store_id = gen_random_uuid()');
+  await client.query('select public.close_store($1)', [aside ? `${why}, beside the live one` : why]);
+  if (aside) await client.query('update public.store_identity set store_id = gen_random_uuid(), epoch = gen_random_uuid()');
   const { rows } = await client.query<{ reached: string | null; timeline: number }>(
     `select to_char(pg_last_xact_replay_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as reached,
             ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer as timeline`,

@@ -1,0 +1,129 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Ground } from './ground.ts';
+import { otherOnTopics } from './same-data.ts';
+import { codeOf, missingOf, type Acknowledged } from './writers.ts';
+
+/** What a case of the drill came to. */
+export interface Outcome {
+  /** Bytes of the restored folder. */
+  readonly bytes: number;
+  /** Writes that clients were told of, and those of them that are lost. */
+  readonly acknowledged: number;
+  readonly lost: number;
+  /** From the first lost write to the disaster, in ms. */
+  readonly lostMs: number;
+  /** From the disaster to the next acknowledged write, in ms. */
+  readonly outageMs: number;
+  /** What the relay found: halted and why, or nothing. */
+  readonly relay: string;
+  /** What must not be: told one by one. */
+  readonly findings: readonly string[];
+}
+
+/** How long people write before and after each step, in ms. */
+export interface Pace {
+  readonly beforeMs: number;
+  readonly afterMs: number;
+}
+
+/** Writes of each kind that are repeated under their old keys. */
+const repeats = 10;
+
+/** The folder is destroyed under load and restored to the latest moment that was received, or to one before the last writes. */
+export async function restoreCase(ground: Ground, { beforeMs, afterMs }: Pace, isEarlier: boolean): Promise<Outcome> {
+  const { postgres, writers, world } = ground;
+  await ground.follow();
+  await pause(beforeMs);
+  const moment = new Date().toISOString();
+  await pause(isEarlier ? afterMs : 0);
+  await postgres.destroy();
+  const destroyed = Date.now();
+  const told = [...writers.acknowledged];
+  const findings: string[] = [];
+  const { code, said } = await ground.restore('--json', ...(isEarlier ? ['--to', moment] : []));
+  if (code !== 0) throw new Error(`restore ended with ${code}: ${said}`);
+  const [restored] = JSON.parse(said) as [{ bytes: number }];
+  await postgres.startAgain();
+  await world.until('doors that say why', () => (writers.refused.get('store-restored') ?? 0) > 0, 180_000);
+  findings.push(...(await repeatedWhileClosed(ground, told)));
+  const relayStatus = async (): Promise<string> => (await ground.tradecore('relay', 'status')).said;
+  if (isEarlier) await world.until('the relay to halt', async () => (await relayStatus()).includes('halted'), 180_000);
+  const relay = await relayStatus();
+  const opening = Date.now();
+  await ground.resume(moment);
+  await world.until('an acknowledged write', () => writers.acknowledgedSince(opening) !== undefined, 180_000);
+  const resumed = writers.acknowledgedSince(opening) ?? opening;
+  findings.push(...(await repeatedAfter(ground, told)));
+  await pause(afterMs);
+  return {
+    bytes: restored.bytes,
+    outageMs: resumed - destroyed,
+    relay,
+    ...(await judged(ground, { told, destroyed, findings })),
+  };
+}
+
+interface Judging {
+  readonly told: readonly Acknowledged[];
+  readonly destroyed: number;
+  readonly findings: readonly string[];
+}
+
+/** The client's history against the store, the topics against the store, and everything against everything. */
+export async function judged(
+  ground: Ground,
+  { told, destroyed, findings }: Judging,
+): Promise<Pick<Outcome, 'acknowledged' | 'lost' | 'lostMs' | 'findings'>> {
+  const { writers, world } = ground;
+  await writers.stop();
+  const { code, said } = await ground.tradecore('verify', '--tamper', '--patience', '60');
+  const lost = await missingOf(world, writers.acknowledged);
+  return {
+    acknowledged: writers.acknowledged.length,
+    lost: lost.length,
+    lostMs: lost[0] ? destroyed - lost[0].at : 0,
+    findings: [
+      ...findings,
+      ...lost
+        .filter(({ at }) => at > destroyed)
+        .map(({ kind, key }) => `acknowledged after the restore and lost: ${kind} ${key}`),
+      ...(code === 0 ? [] : [`verify ended with ${code}:\n${said}`]),
+      ...(await otherOnTopics(world)).map((which) => `on a topic, and not so in the store: ${which}`),
+      ...writers.surprises,
+      ...(told.length === 0 ? ['nobody had written anything'] : []),
+    ],
+  };
+}
+
+const lastOfEach = (told: readonly Acknowledged[]): Acknowledged[] =>
+  (['order', 'deposit', 'cancel'] as const).flatMap((kind) => told.filter((each) => each.kind === kind).slice(-repeats));
+
+/** Nothing is decided on a store that does not know what it has said. */
+async function repeatedWhileClosed({ writers }: Ground, told: readonly Acknowledged[]): Promise<string[]> {
+  const answers = await Promise.all(lastOfEach(told).map(async (write) => ({ write, answer: await writers.send(write) })));
+  return answers
+    .filter(({ answer }) => answer?.status !== 503 || codeOf(answer) !== 'store-restored')
+    .map(
+      ({ write, answer }) =>
+        `${write.kind} ${write.key} repeated while the store was closed: ${answer?.status} ${codeOf(answer)}`,
+    );
+}
+
+/** What came back is answered as a repeat: no second event. What was lost is done anew. */
+async function repeatedAfter({ writers, world }: Ground, told: readonly Acknowledged[]): Promise<string[]> {
+  const writes = lastOfEach(told);
+  const lost = new Set(await missingOf(world, writes));
+  const findings: string[] = [];
+  for (const write of writes) {
+    const answer = await writers.send(write);
+    const isWell = answer !== undefined && answer.status < 300;
+    if (!isWell && !lost.has(write)) findings.push(`${write.kind} ${write.key} repeated: ${answer?.status} ${codeOf(answer)}`);
+  }
+  const { rows } = await world.database.query<{ what: string }>(
+    `select 'paid in twice: ' || (event_data->>'reference') as what from event_store where event_type = 'FundsDeposited'
+      and event_data->>'reference' <> 'first' group by aggregate_id, event_data->>'reference' having count(*) > 1
+     union all select 'two cancels of ' || aggregate_id from event_store where event_type = 'OrderCancelRequested'
+      group by aggregate_id having count(*) > 1`,
+  );
+  return [...findings, ...rows.map(({ what }) => what)];
+}

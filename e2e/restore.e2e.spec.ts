@@ -1,0 +1,23 @@
+import { Ground } from './drill/ground.ts';
+import { restoreCase, type Outcome } from './drill/restore-cases.ts';
+
+describe('a database that is destroyed under load and restored to a moment before the last writes', () => {
+  let ground: Ground;
+  let outcome: Outcome;
+
+  beforeAll(async () => {
+    ground = await Ground.open({ workers: 3 });
+    outcome = await restoreCase(ground, { beforeMs: 1000, afterMs: 2000 }, true);
+  }, 600_000);
+
+  afterAll(() => ground.end(), 90_000);
+
+  it('is closed while topics and store differ, comes back whole, and answers what clients repeat', () => {
+    expect(outcome.findings).toEqual([]);
+    expect(outcome.acknowledged).toBeGreaterThan(30);
+  });
+
+  it('loses nothing that was relayed', () => {
+    expect(outcome).toMatchObject({ lost: 0, relay: expect.stringContaining('halted') as string });
+  });
+});
