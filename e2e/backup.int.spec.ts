@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -64,7 +64,7 @@ describe('a backup of a PostgreSQL of its own', () => {
     const { NODE_OPTIONS: _, ...env } = process.env;
     follower = spawn(process.execPath, [...hook, file('../services/operate/src/main.ts'), 'backup', '--follow'], {
       env,
-      stdio: ['ignore', openSync('/tmp/backup.follow.log', 'a'), 'inherit'],
+      stdio: ['ignore', 'ignore', 'inherit'],
     });
     await until('the receiver to be ready', async () => (await ask('/health/ready'))?.ok === true, 60_000);
   }
