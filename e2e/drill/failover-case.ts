@@ -18,6 +18,7 @@ export async function failoverCase(ground: Ground, { beforeMs, afterMs }: Pace):
   const told = [...writers.acknowledged];
   const destroyed = Date.now();
   const bytes = await postgres.failOver();
+  const reborn = Date.now();
   process.kill(relay, 'SIGCONT');
   const opening = Date.now();
   await world.until('an acknowledged write', () => writers.acknowledgedSince(opening) !== undefined, 180_000);
@@ -38,6 +39,6 @@ export async function failoverCase(ground: Ground, { beforeMs, afterMs }: Pace):
     bytes,
     outageMs: resumed - destroyed,
     relay: relayFound,
-    ...(await judged(ground, { told, destroyed, findings: halted })),
+    ...(await judged(ground, { told, destroyed, reborn, findings: halted })),
   };
 }

@@ -43,6 +43,7 @@ export async function restoreCase(ground: Ground, { beforeMs, afterMs }: Pace, i
   const { code, said } = await ground.restore('--json', ...(isEarlier ? ['--to', moment] : []));
   if (code !== 0) throw new Error(`restore ended with ${code}: ${said}`);
   const [restored] = JSON.parse(said) as [{ bytes: number }];
+  const reborn = Date.now();
   await postgres.startAgain();
   await world.until('doors that say why', () => (writers.refused.get('store-restored') ?? 0) > 0, 180_000);
   findings.push(...(await repeatedWhileClosed(ground, told)));
@@ -50,29 +51,35 @@ export async function restoreCase(ground: Ground, { beforeMs, afterMs }: Pace, i
   if (isEarlier) await world.until('the relay to halt', async () => (await relayStatus()).includes('halted'), 180_000);
   const relay = await relayStatus();
   const opening = Date.now();
-  await ground.resume(moment);
+  // A minute earlier: what was relayed and not received is older than the moment of the destruction.
+  await ground.resume(new Date(Date.parse(moment) - 60_000).toISOString());
   await world.until('an acknowledged write', () => writers.acknowledgedSince(opening) !== undefined, 180_000);
   const resumed = writers.acknowledgedSince(opening) ?? opening;
+  const gone = await missingOf(world, told);
   findings.push(...(await repeatedAfter(ground, told)));
   await pause(afterMs);
   return {
     bytes: restored.bytes,
     outageMs: resumed - destroyed,
     relay,
-    ...(await judged(ground, { told, destroyed, findings })),
+    ...(await judged(ground, { told, destroyed, reborn, gone, findings })),
   };
 }
 
 interface Judging {
   readonly told: readonly Acknowledged[];
   readonly destroyed: number;
+  /** From this moment on the other database may have answered; an answer of the destroyed one was still under way until then. */
+  readonly reborn: number;
+  /** What was lost, and perhaps done again since. */
+  readonly gone?: readonly Acknowledged[];
   readonly findings: readonly string[];
 }
 
 /** The client's history against the store, the topics against the store, and everything against everything. */
 export async function judged(
   ground: Ground,
-  { told, destroyed, findings }: Judging,
+  { told, destroyed, reborn, gone = [], findings }: Judging,
 ): Promise<Pick<Outcome, 'acknowledged' | 'lost' | 'lostMs' | 'findings'>> {
   const { writers, world } = ground;
   await writers.stop();
@@ -81,19 +88,21 @@ export async function judged(
   return {
     acknowledged: writers.acknowledged.length,
     lost: lost.length,
-    lostMs: lost[0] ? destroyed - lost[0].at : 0,
+    lostMs: lost[0] ? Math.max(0, destroyed - lost[0].at) : 0,
     findings: [
       ...findings,
-      ...lost
-        .filter(({ at }) => at > destroyed)
-        .map(({ kind, key }) => `acknowledged after the restore and lost: ${kind} ${key}`),
+      ...lost.filter(({ at }) => at > reborn).map(({ kind, key }) => `acknowledged after the restore and lost: ${kind} ${key}`),
       ...(code === 0 ? [] : [`verify ended with ${code}:\n${said}`]),
       ...(await otherOnTopics(world)).map((which) => `on a topic, and not so in the store: ${which}`),
-      ...writers.surprises,
+      ...writers.surprises.filter((surprise) => !isOfLost(surprise, [...gone, ...lost])),
       ...(told.length === 0 ? ['nobody had written anything'] : []),
     ],
   };
 }
+
+/** An order that is lost can't be cancelled: its cancel is answered 404. */
+const isOfLost = (surprise: string, lost: readonly Acknowledged[]): boolean =>
+  lost.some(({ kind, key }) => kind === 'order' && surprise.startsWith(`cancel ${key.replace('drill', 'cancel')}: 404 `));
 
 const lastOfEach = (told: readonly Acknowledged[]): Acknowledged[] =>
   (['order', 'deposit', 'cancel'] as const).flatMap((kind) => told.filter((each) => each.kind === kind).slice(-repeats));

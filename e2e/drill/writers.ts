@@ -23,6 +23,8 @@ const filling = { symbol: 'ACME', side: 'buy', type: 'limit', quantity: '2', lim
 
 /** People who place orders, cancel some and are paid in, without a pause; each repeats a request under its key until it is answered. */
 export class Writers {
+  readonly client: Client;
+  readonly operator: Client;
   /** What they were told, in the order of time. */
   readonly acknowledged: Acknowledged[] = [];
   /** Answers that no client expects. */
@@ -34,10 +36,10 @@ export class Writers {
   #isStopped = false;
   #working: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    readonly client: Client,
-    readonly operator: Client,
-  ) {}
+  constructor(client: Client, operator: Client) {
+    this.client = client;
+    this.operator = operator;
+  }
 
   /** Opens the accounts and begins. */
   async start(workers: number): Promise<void> {

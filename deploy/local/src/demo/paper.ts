@@ -43,7 +43,8 @@ export class Paper {
   async ask<Body>(method: string, path: string, body?: object): Promise<Body> {
     const response = await fetch(`${this.#address}${path}`, {
       method,
-      headers: this.#headers,
+      // A connection kept alive may be one that the scripted fault `away` is closing.
+      headers: { ...this.#headers, connection: 'close' },
       ...(body && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(15_000),
     });
