@@ -43,8 +43,7 @@ export class Paper {
   async ask<Body>(method: string, path: string, body?: object): Promise<Body> {
     const response = await fetch(`${this.#address}${path}`, {
       method,
-      // A connection kept alive may be one that the scripted fault `away` is closing.
-      headers: { ...this.#headers, connection: 'close' },
+      headers: this.#headers,
       ...(body && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(15_000),
     });
