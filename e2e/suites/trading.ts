@@ -56,6 +56,12 @@ export function manyOrders(stage: Stage): void {
     // An outage in the middle: orders wait, visibly, and continue when the brokerage is back.
     await paper.fault({ kind: 'away', ms: 6000 });
     await traders.trade(200);
+    await stage.world.until('the outage to end', async () =>
+      paper.ask('GET', '/v2/clock').then(
+        () => true,
+        () => false,
+      ),
+    );
     // While some orders are still open.
     await amendSome(paper, 10);
     await paper.noFaults();
