@@ -1,4 +1,4 @@
-import type { Step } from '@tradecore/events';
+import { placementIdFor, type Step } from '@tradecore/events';
 import { add, compare, decimal, subtract, zero, type Decimal } from '@tradecore/money';
 import { isTerminal, type OrdStatus } from '@tradecore/trading';
 import { addTo, ofAggregate, ofType } from './facts.ts';
@@ -166,7 +166,7 @@ const stepsOf = (stored: Facts['stored']): StoredStep[] =>
     .map(({ data, time }) => ({ ...(data as Step & { accountId: string }), time }));
 
 /** Placements end with their orders; no step is lost between saga and gateway. */
-export async function placementLines({ database }: Witnesses, { stored, brokerOrders }: Facts): Promise<Line[]> {
+export async function placementLines({ database }: Witnesses, { stored, orders, brokerOrders }: Facts): Promise<Line[]> {
   const answered = new Set(
     ofAggregate(stored, 'BrokerOrder').flatMap(({ data }) => {
       const { answers, opening } = data as { answers?: string; opening?: { commandId: string } };
@@ -180,9 +180,13 @@ export async function placementLines({ database }: Witnesses, { stored, brokerOr
     ({ time, target, commandId }) =>
       Date.parse(time) < latest && !ended.has(target) && !answered.has(commandId) && !rows.has(commandId),
   );
-  const aggregates = (type: string): string => `${new Set(ofType(stored, type).map(({ aggregateId }) => aggregateId)).size}`;
+  const idsOf = (type: string): Set<string> => new Set(ofType(stored, type).map(({ aggregateId }) => aggregateId));
+  const [approved, over] = [idsOf('OrderApproved'), idsOf('PlacementEnded')];
+  const open = orders.filter(
+    ({ id, status }) => approved.has(id) && status && isTerminal(status) && !over.has(placementIdFor(id)),
+  );
   return [
-    { what: 'placements ended, for approved orders', store: aggregates('PlacementEnded'), mustBe: aggregates('OrderApproved') },
+    { what: 'ended orders with an open placement', store: open.map(({ id }) => id), mustBe: [] },
     { what: 'steps without a row or an answer', store: lost.map(({ commandId }) => commandId), mustBe: [] },
   ];
 }
