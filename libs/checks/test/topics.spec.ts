@@ -143,15 +143,16 @@ describe('store and topic by buckets', () => {
     );
   });
 
+  const event = {
+    id: uuid(1),
+    aggregateId: uuid(2),
+    aggregateVersion: 1,
+    type: 'Happened',
+    value: '',
+    time: '2026-01-02T03:04:05Z',
+  };
+
   it('have a sum in which copies do not cancel each other', () => {
-    const event = {
-      id: uuid(1),
-      aggregateId: uuid(2),
-      aggregateVersion: 1,
-      type: 'Happened',
-      value: '',
-      time: '2026-01-02T03:04:05Z',
-    };
     const buckets = new Buckets();
     for (let copy = 0; copy < 3; copy += 1) buckets.addStored(topic, event, 0);
     const [bucket] = buckets.unchangedSince(0);
@@ -159,14 +160,6 @@ describe('store and topic by buckets', () => {
   });
 
   it('do not miss buckets that stay open between changes', () => {
-    const event = {
-      id: uuid(1),
-      aggregateId: uuid(2),
-      aggregateVersion: 1,
-      type: 'Happened',
-      value: '',
-      time: '2026-01-02T03:04:05Z',
-    };
     const buckets = new Buckets();
     buckets.addStored(topic, event, 5);
     expect(buckets.unchangedSince(4)).toEqual([]);

@@ -39,7 +39,7 @@ async function accountOf({ database, account }: RunningCommandApi): Promise<Acco
 }
 
 describe('one account with many orders', () => {
-  it('pays for exactly as many as it has money for; the others are told what was needed and available', async () => {
+  it('pays for exactly as many as it has money for; the others are denied with what was needed and available', async () => {
     const [here, there] = await client('5100'); // each takes 100 and a fee of a few cents
     const answers = await Promise.all(Array.from({ length: 100 }, () => [place(here), place(there)]).flat());
     const account = await accountOf(here);

@@ -22,7 +22,7 @@ interface Ailment {
   readonly runbook: string;
 }
 
-/** Beyond these it is told. */
+/** `doctor` reports what exceeds these. */
 const limits = {
   /** That an event waits in the outbox. */
   outboxSeconds: 10,

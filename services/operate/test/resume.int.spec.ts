@@ -42,7 +42,7 @@ describe('a store that was restored', () => {
     expect(again).toMatchObject({ code: 1, said: expect.stringContaining('nothing to decide') as string });
   }, 60_000);
 
-  it('on another timeline is told until an operator has looked', async () => {
+  it('on another timeline is reported until an operator acknowledges it', async () => {
     await world.query('update store_identity set timeline = 77');
     await world.query('select relay_note_server()');
     expect((await world.tradecore('doctor')).said).toContain('the store was on timeline 77');

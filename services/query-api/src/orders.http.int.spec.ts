@@ -197,7 +197,7 @@ describe('a read with the token of a write', () => {
     });
   });
 
-  it('is told at once, with the reason, that the order is parked', async () => {
+  it('is answered at once that the order is parked, with the reason', async () => {
     const { accountId, id } = await placeOne();
     await cancelUnseen(accountId, id);
     await api.models.database.dataSource.query(

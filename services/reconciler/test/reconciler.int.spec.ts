@@ -241,7 +241,7 @@ describe('an orphan from the database', () => {
 });
 
 describe('findings', () => {
-  it('are told to the topic when they open and when they are over', async () => {
+  it('are written to the topic when they open and when they close', async () => {
     const told = await eventually(async () => {
       const records = await world.kafka.readTopic(topics.reconciliationReports.name);
       const types = records.map(({ headers }) => String(headers['ce_type']));

@@ -21,7 +21,7 @@ export interface ProjectorsOptions {
 
 /**
  * Gives the projectors of a Nest application its life cycle: providers that carry `@Projector` are found and consume
- * from `listen` to `close`, which drains. A provider that is a `CommitListener` is told of their rows.
+ * from `listen` to `close`, which drains. A provider that is a `CommitListener` is called with their rows.
  * `connectMicroservice({ strategy: app.get(ProjectorStrategy) })`.
  */
 @Injectable()
