@@ -83,7 +83,9 @@ describe('the account-projector', () => {
     const { id } = await trade();
     await shown(id, 5);
     const before = await seen(id);
-    await projector.models.database.dataSource.query(`update account_projector.accounts set owner = gen_random_uuid(), available = 1`);
+    await projector.models.database.dataSource.query(
+      `update account_projector.accounts set owner = gen_random_uuid(), available = 1`,
+    );
     await rebuildProjection(Accounts, { dataSource: projector.models.database.dataSource });
     await eventually(async () => ((await accountById(projector.db, id))?.owner === 'tester' ? true : undefined));
     expect(await seen(id)).toEqual(before);
