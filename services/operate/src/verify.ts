@@ -14,7 +14,7 @@ import type { KafkaClient } from '@tradecore/messaging';
 import { InvalidArgumentError } from 'commander';
 import type { Fleet } from './fleet.ts';
 import type { Row, Say } from './output.ts';
-import { parkedReport } from './parked.ts';
+import { parkedReport } from './readers/parked.ts';
 import type { Shell } from './shell.ts';
 
 /** `verify` */

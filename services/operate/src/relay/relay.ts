@@ -1,6 +1,6 @@
-import type { Fleet } from './fleet.ts';
-import type { Report, Row } from './output.ts';
-import type { Shell } from './shell.ts';
+import type { Fleet } from '../fleet.ts';
+import type { Report, Row } from '../output.ts';
+import type { Shell } from '../shell.ts';
 
 /** `relay ...` */
 export function relayCommands(shell: Shell): void {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rowNamed } from './consumers.ts';
-import type { Fleet } from './fleet.ts';
-import { operation } from './operations.ts';
-import type { Report, Row, Say } from './output.ts';
-import type { Shell } from './shell.ts';
+import type { Fleet } from '../fleet.ts';
+import { operation } from '../operations.ts';
+import type { Report, Row, Say } from '../output.ts';
+import type { Shell } from '../shell.ts';
 
 const askEachMs = 1000;
 /** Seconds without a builder after which it is said that none is there. */

@@ -1,8 +1,8 @@
 import type { Database } from '@tradecore/checks';
-import type { Fleet } from './fleet.ts';
-import type { Report, Row } from './output.ts';
-import { operation, Refused } from './operations.ts';
-import { WrongUsage, type Plan, type Shell } from './shell.ts';
+import type { Fleet } from '../fleet.ts';
+import type { Report, Row } from '../output.ts';
+import { operation, Refused } from '../operations.ts';
+import { WrongUsage, type Plan, type Shell } from '../shell.ts';
 
 /** `consumers ...` and `projections ...` */
 export function consumersCommands(shell: Shell): void {

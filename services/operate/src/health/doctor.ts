@@ -1,12 +1,12 @@
 import { topics, type MarketRecord, type MarketSession } from '@tradecore/events';
-import { consumersReport } from './consumers.ts';
-import type { Fleet } from './fleet.ts';
-import { readLetters } from './letters.ts';
-import { stuckReport, unknownReport } from './orders.ts';
-import type { Report, Row } from './output.ts';
-import { parkedReport } from './parked.ts';
-import { relayReport } from './relay.ts';
-import type { Shell } from './shell.ts';
+import { consumersReport } from '../readers/consumers.ts';
+import type { Fleet } from '../fleet.ts';
+import { readLetters } from '../letters/letters.ts';
+import { stuckReport, unknownReport } from '../orders.ts';
+import type { Report, Row } from '../output.ts';
+import { parkedReport } from '../readers/parked.ts';
+import { relayReport } from '../relay/relay.ts';
+import type { Shell } from '../shell.ts';
 
 /** `doctor` */
 export function doctorCommands(shell: Shell): void {

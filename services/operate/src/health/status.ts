@@ -1,13 +1,13 @@
 import { noticesGroup } from '@tradecore/events';
-import { consumersReport, type Kind } from './consumers.ts';
-import type { Fleet } from './fleet.ts';
-import { readLetters } from './letters.ts';
-import { noticePositions } from './notices.ts';
-import { stuckReport, unknownReport } from './orders.ts';
-import type { Report, Row } from './output.ts';
-import { parkedReport } from './parked.ts';
-import { relayReport } from './relay.ts';
-import type { Shell } from './shell.ts';
+import { consumersReport, type Kind } from '../readers/consumers.ts';
+import type { Fleet } from '../fleet.ts';
+import { readLetters } from '../letters/letters.ts';
+import { noticePositions } from '../readers/notices.ts';
+import { stuckReport, unknownReport } from '../orders.ts';
+import type { Report, Row } from '../output.ts';
+import { parkedReport } from '../readers/parked.ts';
+import { relayReport } from '../relay/relay.ts';
+import type { Shell } from '../shell.ts';
 
 const answerMs = 2000;
 /** `status` */

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from '@tradecore/messaging';
-import type { Fleet } from './fleet.ts';
+import type { Fleet } from '../fleet.ts';
 import { headerText, readLetter, readLetters, removeLetter, type Letter, type Letters } from './letters.ts';
-import { operation, Refused } from './operations.ts';
-import type { Report, Row } from './output.ts';
-import { WrongUsage, type Plan, type Shell, type Typed } from './shell.ts';
+import { operation, Refused } from '../operations.ts';
+import type { Report, Row } from '../output.ts';
+import { WrongUsage, type Plan, type Shell, type Typed } from '../shell.ts';
 
 const pageLimit = 1000;
 /** Characters of the original that are shown. */

@@ -1,9 +1,9 @@
 import { givenUpLimit, resume, type Resumption } from '@tradecore/checks';
 import { NotHalted, type GivenUp } from '@tradecore/event-sourcing';
-import type { Fleet } from './fleet.ts';
-import { operation, Refused } from './operations.ts';
-import type { Report, Row } from './output.ts';
-import { WrongUsage, type Plan, type Shell, type Typed } from './shell.ts';
+import type { Fleet } from '../fleet.ts';
+import { operation, Refused } from '../operations.ts';
+import type { Report, Row } from '../output.ts';
+import { WrongUsage, type Plan, type Shell, type Typed } from '../shell.ts';
 
 /** `relay resume`, `relay acknowledge-move`. */
 export function resumeCommands(shell: Shell): void {

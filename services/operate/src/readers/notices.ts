@@ -1,10 +1,10 @@
 import { noticesGroup } from '@tradecore/events';
 import type { KafkaClient } from '@tradecore/messaging';
 import { timeIn } from './consumers.ts';
-import type { Fleet } from './fleet.ts';
-import { operation, Refused } from './operations.ts';
-import type { Row } from './output.ts';
-import type { Plan, Shell } from './shell.ts';
+import type { Fleet } from '../fleet.ts';
+import { operation, Refused } from '../operations.ts';
+import type { Row } from '../output.ts';
+import type { Plan, Shell } from '../shell.ts';
 
 /** Where the notifier goes on in one partition. */
 export interface NoticePosition {
