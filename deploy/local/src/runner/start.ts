@@ -20,6 +20,7 @@ import { stopLeftovers, takeHome, type Crash, type Supervised } from './processe
 import { findPrograms, type PostgresBuild } from '../servers/postgres-programs.ts';
 import { serverPlace } from '../servers/server-place.ts';
 import { namedServers, startServers, stopServers } from '../servers/servers.ts';
+import { startWatch } from '../watch/watch.ts';
 import { insiders, instances, portRequests, type Instance, type Scale } from './service-list.ts';
 
 /** Everything that runs, listed before it starts, so that it can be stopped at any time. */
@@ -32,7 +33,7 @@ interface Running {
 
 /** Starts the whole fleet, prints its addresses, and runs until a signal stops it. Returns the exit code. */
 export async function start(args: readonly string[]): Promise<number> {
-  const { scale, build: postgresBuild } = readArguments(args);
+  const { scale, build: postgresBuild, isWatched } = readArguments(args);
   const gatewayPort = readPort();
   const holder = takeHome(home);
   if (holder !== undefined)
@@ -40,7 +41,7 @@ export async function start(args: readonly string[]): Promise<number> {
   const started = performance.now();
   const running: Running = { servers: [], fleet: [], isStopping: false };
   const stopRequested = listenForStop(running);
-  const up = bringUp(running, { scale, postgresBuild, gatewayPort }).then(() => {
+  const up = bringUp(running, { scale, postgresBuild, gatewayPort, isWatched }).then(() => {
     say(`\n  up in ${seconds(performance.now() - started)}; Ctrl-C stops everything\n`);
     say(`TradeCore is ready: http://127.0.0.1:${gatewayPort}`);
   });
@@ -59,9 +60,10 @@ interface Wanted {
   readonly scale: Scale;
   readonly postgresBuild: PostgresBuild;
   readonly gatewayPort: number;
+  readonly isWatched: boolean;
 }
 
-async function bringUp(running: Running, { scale, postgresBuild, gatewayPort }: Wanted): Promise<void> {
+async function bringUp(running: Running, { scale, postgresBuild, gatewayPort, isWatched }: Wanted): Promise<void> {
   say(`TradeCore in ${home.path}\n`);
   const leftovers = await stopLeftovers(home);
   if (leftovers.length > 0) say(`  An earlier run was killed; what it left is stopped: ${leftovers.join(', ')}\n`);
@@ -102,8 +104,8 @@ async function bringUp(running: Running, { scale, postgresBuild, gatewayPort }: 
     await migrate(settings);
     await introduceDemoPerson(urls.DATABASE_URL);
   });
-  const doors = { commands: portsOf('command-api'), queries: portsOf('query-api') };
   const issuer = await LocalIssuer.open(home);
+  const doors = { commands: portsOf('command-api'), queries: portsOf('query-api') };
   running.gateway = await next('one address', () => openGateway(gatewayPort, issuer, doors));
   await startFleet(settings, wanted, { step: next, onCrash: report, running: running.fleet });
   const address = `http://127.0.0.1:${gatewayPort}`;
@@ -117,7 +119,8 @@ async function bringUp(running: Running, { scale, postgresBuild, gatewayPort }: 
     writeBackupSettings(settings, findPrograms(place, postgresBuild), place.folder('postgres'));
   }
   writeFleetFile(home, urls, { address, namespace: settings.namespace, services: wanted });
-  say(`\n${addresses(settings, gatewayPort, wanted)}`);
+  const watch = isWatched ? await startWatch({ home, services: wanted, step: next, onCrash: report, own: running.servers }) : [];
+  say(`\n${addresses(settings, gatewayPort, wanted, watch)}`);
   say(`\n  The demo account ${account.id} has ${account.cash} USD. Trade with it: npm run demo`);
 }
 
@@ -152,7 +155,7 @@ function report({ name, how, restartInMs, log }: Crash): void {
   say(`  ! ${name} ended (${how}); it starts again in ${seconds(restartInMs)}. Its log: ${log}`);
 }
 
-function addresses({ urls }: FleetSettings, gatewayPort: number, wanted: readonly Instance[]): string {
+function addresses({ urls }: FleetSettings, gatewayPort: number, wanted: readonly Instance[], watch: string[][]): string {
   const address = `http://127.0.0.1:${gatewayPort}`;
   const database = new URL(urls.DATABASE_URL);
   database.password = '';
@@ -169,6 +172,7 @@ function addresses({ urls }: FleetSettings, gatewayPort: number, wanted: readonl
     ['PostgreSQL', database.href, `with its password: ${passwordFile}`],
     ['Kafka', `kafka://${urls.KAFKA_BROKERS}`, ''],
     ['Redis', urls.REDIS_URL, ''],
+    ...watch,
   ]);
 }
 
@@ -180,14 +184,15 @@ function readPort(): number {
   return port;
 }
 
-/** `--scale order-projector=3`, as often as needed, and `--postgres system`. */
-function readArguments(args: readonly string[]): { scale: Scale; build: PostgresBuild } {
+/** `--scale order-projector=3`, as often as needed, `--postgres system`, and `--watch`. */
+function readArguments(args: readonly string[]): { scale: Scale; build: PostgresBuild; isWatched: boolean } {
   const options = {
     scale: { type: 'string', multiple: true, default: [] as string[] },
     postgres: { type: 'string', default: 'npm' },
+    watch: { type: 'boolean', default: false },
   } as const;
   const { values } = parseArgs({ args: [...args], options });
-  return { scale: readScale(values.scale), build: readBuild(values.postgres) };
+  return { scale: readScale(values.scale), build: readBuild(values.postgres), isWatched: values.watch };
 }
 
 function readBuild(text: string): PostgresBuild {

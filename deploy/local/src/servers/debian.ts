@@ -23,6 +23,13 @@ export function librariesOf(root: string): string {
     .join(':');
 }
 
+/** A program's file in a folder of the PATH; undefined if none has it. */
+export const onPath = (name: string): string | undefined =>
+  (process.env['PATH'] ?? '')
+    .split(':')
+    .map((folder) => join(folder, name))
+    .find(existsSync);
+
 /** The command that installs packages on this system, for refusals. */
 export const installLine = (packages: string): string =>
   `${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install -y ${packages}`;

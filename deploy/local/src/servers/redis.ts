@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { debianPackages, installLine, librariesOf } from './debian.ts';
+import { debianPackages, installLine, librariesOf, onPath } from './debian.ts';
 import { Refusal } from '../runner/console.ts';
 import { root } from '../runner/home.ts';
 import { accepts } from '../runner/ports.ts';
@@ -31,10 +30,7 @@ interface RedisProgram {
 }
 
 function findRedis(place: ServerPlace): RedisProgram {
-  const system = (process.env['PATH'] ?? '')
-    .split(':')
-    .map((folder) => join(folder, 'redis-server'))
-    .find(existsSync);
+  const system = onPath('redis-server');
   if (system) return { command: system };
   const at = place.program(debianPackages(join(root, '.local', 'redis'), ['redis-server', 'redis-tools'], missing));
   return { command: join(at, 'usr', 'bin', 'redis-server'), libraries: librariesOf(at) };
