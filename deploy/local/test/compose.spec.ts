@@ -20,9 +20,10 @@ describe('the servers in containers', () => {
     }
   });
 
-  it('acknowledge what is written: Redpanda without write caching, no topic by accident', () => {
+  it('acknowledge what is written: Redpanda flushes, without write caching, and makes no topic by accident', () => {
     const command = services['redpanda']?.command ?? [];
-    expect(command).toContain('--set=redpanda.write_caching_default=false');
-    expect(command).toContain('--set=redpanda.auto_create_topics_enabled=false');
+    const set = command.filter((_, index) => command[index - 1] === '--set');
+    expect(set.sort()).toEqual(['redpanda.auto_create_topics_enabled=false', 'redpanda.write_caching_default=false']);
+    expect(command.filter((word) => /dev-container|bypass-fsync/.test(word))).toEqual([]);
   });
 });
