@@ -18,13 +18,11 @@ const soak: Command = async (args) => {
   return withTestServers(() => run(args));
 };
 
-/** Plays a bad day on a fleet of its own: `npm run drill -- restore`. */
-const drill: Command = async ([name = '', ...args]) => {
-  const { Refusal } = await import('@tradecore/local/runner/console.ts');
-  if (name !== 'restore') throw new Refusal(`No drill "${name}". There are: restore.`);
+/** Plays a bad day on a fleet of its own: `npm run drill -- restore`, or all of them: `npm run drill -- --all`. */
+const drill: Command = async (args) => {
   const { withTestServers } = await import('@tradecore/local/testing/test-servers.ts');
-  const { drillRestore } = await import('./drill/restore.ts');
-  return withTestServers(() => drillRestore(args));
+  const { play } = await import('./drill/drills.ts');
+  return withTestServers(() => play(args));
 };
 
 /** A command's packages are built before it is loaded. */

@@ -1,13 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { say, seconds, table } from '@tradecore/local/runner/console.ts';
+import { Refusal, say, seconds, table } from '@tradecore/local/runner/console.ts';
 import { failoverCase } from './failover-case.ts';
+import type { Played } from './drills.ts';
 import { Ground } from './ground.ts';
+import { publish } from './published.ts';
 import { restoreCase, type Outcome, type Pace } from './restore-cases.ts';
-
-const page = fileURLToPath(new URL('../../docs/backup.md', import.meta.url));
-const marks = ['<!-- npm run drill -- restore -->', '<!-- end -->'] as const;
 
 /** What is destroyed, and what is expected of it. */
 interface Case {
@@ -28,9 +25,9 @@ const cases: readonly Case[] = [
 
 /**
  * Destroys the database of a fleet under load, one case after the other, each with a fleet and a PostgreSQL of its own; prints what was lost and how
- * long it took, and writes it into docs/backup.md when all cases were played: `--case b --seconds 20 --workers 8`. Returns 1 where anything is found.
+ * long it took, and writes it into docs/backup.md when all cases were played: `--case b --seconds 20 --workers 8`.
  */
-export async function drillRestore(args: readonly string[]): Promise<number> {
+export async function drillRestore(args: readonly string[]): Promise<Played> {
   const { wanted, workers, pace } = read(args);
   const rows: string[][] = [];
   let isWell = true;
@@ -49,11 +46,11 @@ export async function drillRestore(args: readonly string[]): Promise<number> {
   }
   const titles = ['case', 'data', 'acknowledged', 'of them lost', 'lost over', 'until the next acknowledged write'];
   say(`\n${table([titles, ...rows])}`);
-  if (wanted === undefined && isWell) publish([titles, ...rows]);
+  if (wanted === undefined && isWell) publish('backup.md', 'restore', [titles, ...rows]);
   say(
     isWell ? '\nWhat clients were told is so, but for the writes that are counted as lost.' : '\nThat is NOT what was promised.',
   );
-  return isWell ? 0 : 1;
+  return { isWell, inShort: rows.map(([, , acknowledged, lost]) => `${lost} of ${acknowledged} lost`).join('; ') };
 }
 
 const rowOf = (title: string, { bytes, acknowledged, lost, lostMs, outageMs }: Outcome): string[] => [
@@ -65,15 +62,6 @@ const rowOf = (title: string, { bytes, acknowledged, lost, lostMs, outageMs }: O
   seconds(outageMs),
 ];
 
-function publish(rows: readonly (readonly string[])[]): void {
-  const text = readFileSync(page, 'utf8');
-  const [before = '', after = ''] = [text.split(marks[0])[0], text.split(marks[1])[1]];
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  const [titles = [], ...rest] = rows;
-  const lines = [line(titles), line(titles.map(() => '---')), ...rest.map(line)];
-  writeFileSync(page, `${before}${marks[0]}\n\n${lines.join('\n')}\n\n${marks[1]}${after}`);
-}
-
 function read(args: readonly string[]): { wanted: string | undefined; workers: number; pace: Pace } {
   const options = {
     case: { type: 'string' },
@@ -84,10 +72,10 @@ function read(args: readonly string[]): { wanted: string | undefined; workers: n
   const number = (name: 'seconds' | 'workers', highest: number): number => {
     const value = Number(values[name]);
     if (value >= 1 && value <= highest) return value;
-    throw new RangeError(`--${name} is a number from 1 to ${highest}; it was "${values[name]}"`);
+    throw new Refusal(`--${name} is a number from 1 to ${highest}; it was "${values[name]}"`);
   };
   if (values.case !== undefined && !cases.some(({ name }) => name === values.case)) {
-    throw new RangeError(`--case is ${cases.map(({ name }) => name).join(', ')}; it was "${values.case}"`);
+    throw new Refusal(`--case is ${cases.map(({ name }) => name).join(', ')}; it was "${values.case}"`);
   }
   const ms = number('seconds', 600) * 1000;
   return { wanted: values.case, workers: number('workers', 50), pace: { beforeMs: ms, afterMs: ms / 4 } };

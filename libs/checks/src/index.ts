@@ -14,6 +14,7 @@ export {
   type RecordPlace,
 } from './topics/buckets.ts';
 export { DeliveryOrder } from './topics/delivery-order.ts';
+export { withoutGivenUp } from './topics/given-up.ts';
 export { digested, topicFaultsOf, type DigestedRecord, type ReadById, type TopicFault } from './topics/topic-faults.ts';
 export { modelFaultOf, reservationFaults, type ModelFault, type ModelRow } from './models/model-faults.ts';
 export {

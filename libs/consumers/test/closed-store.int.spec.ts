@@ -89,4 +89,42 @@ describe('while the store is closed', () => {
     },
     patience,
   );
+
+  it(
+    'a process that was running when its database went back in time decides again what was lost',
+    async () => {
+      const world = await createErrandWorld(1);
+      worlds.push(world);
+      const { subscription } = await world.runErrands();
+      await until(
+        () => subscription.status(),
+        ({ state }) => state === 'running',
+        patience,
+      );
+      world.halt(true);
+      const errandId = errandIdFor(await world.open());
+      await world.query('create table before as table errand_saga.offsets');
+      world.halt(false);
+      const decided = () =>
+        until(
+          () => world.typesOf(errandId),
+          (types) => types.length === 1,
+          patience,
+        );
+      await decided();
+      await world.database.dataSource.transaction(async (tx) => {
+        await tx.query('set local session_replication_role = replica');
+        await tx.query('delete from errand_saga.open_sagas');
+        await tx.query('update errand_saga.offsets o set next_offset = b.next_offset from before b where o.topic = b.topic');
+        for (const table of ['event_outbox', 'event_store'])
+          await tx.query(
+            `delete from ${table} where event_id in (select event_id from event_store where aggregate_type in ('Errand', 'Wallet'))`,
+          );
+        await tx.query(`delete from stream_heads where aggregate_type in ('Errand', 'Wallet')`);
+      });
+      expect(await world.typesOf(errandId)).toEqual([]);
+      await decided();
+    },
+    patience,
+  );
 });

@@ -4,6 +4,8 @@ import {
   exportedViews,
   printed,
   readStore,
+  withoutGivenUp,
+  type Database,
   type Line,
   type TopicRecord,
   type TopicSeen,
@@ -90,19 +92,22 @@ const witnessesOf = ({ dataSource, database, kafka }: Fleet): Witnesses => ({
   stored: () => readStore(dataSource),
   database,
   readModels: exportedViews(database),
-  topic: (name) => readWhole(kafka, name),
+  topic: (name) => readWhole(database, kafka, name),
 });
 
-/** A topic to its end, and since when it holds everything: of a partition that has let records go, that is the time of its first. */
-async function readWhole(kafka: KafkaClient, name: string): Promise<TopicSeen> {
+/**
+ * A topic to its end, without what an operator gave up, and since when it holds everything: of a partition that has let records go, that is the
+ * time of its first.
+ */
+async function readWhole(database: Database, kafka: KafkaClient, name: string): Promise<TopicSeen> {
   const starts = await kafka.startOffsets(name);
   const records: TopicRecord[] = [];
   const firsts = new Map<number, string>();
-  await kafka.readTopic(name, (some) => {
-    for (const { key, headers, partition } of some) {
-      records.push({ key: String(key), id: String(headers['ce_id']) });
+  await kafka.readTopic(name, async (some) => {
+    for (const { headers, partition } of some)
       if (starts.get(partition) !== 0n && !firsts.has(partition)) firsts.set(partition, String(headers['ce_time']));
-    }
+    const seen = some.map(({ key, headers, value }) => ({ key: String(key), id: String(headers['ce_id']), value: value ?? '' }));
+    for (const { key, id } of await withoutGivenUp(database, seen)) records.push({ key, id });
   });
   const since = [...firsts.values()].toSorted().at(-1);
   return { records, ...(since !== undefined && { since }) };

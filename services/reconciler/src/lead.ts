@@ -23,19 +23,29 @@ export class Lead {
     return this.#isHeld;
   }
 
-  /** Takes or renews the lease. Answers the number of this instance's term: what was read in an earlier one is not to be gone on with. */
+  /**
+   * Takes or renews the lease. Answers the number of this instance's term: what was read in an earlier one is not to be gone on with. Nobody leads
+   * while the store is closed: until an operator has decided, nobody knows what the topics hold beyond it.
+   */
   async take(): Promise<number | undefined> {
+    const before = await this.#taken().catch((error: unknown) => {
+      this.#isHeld = false;
+      throw error;
+    });
+    if (before && !(this.#isHeld && before.owner === this.#owner)) this.#term += 1;
+    this.#isHeld = before !== undefined;
+    return this.#isHeld ? this.#term : undefined;
+  }
+
+  async #taken(): Promise<{ readonly owner: string | null } | undefined> {
     const [[before]] = (await this.dataSource.query(
-      `with before as (select owner from reconciler.lead for update)
+      `with before as (select owner from reconciler.lead where not exists (select from store_identity where closed_at is not null) for update)
        update reconciler.lead l set owner = $1, leased_until = clock_timestamp() + make_interval(secs => $2)
          from before b where b.owner is null or b.owner = $1 or l.leased_until < clock_timestamp()
        returning b.owner`,
       [this.#owner, leaseSeconds],
     )) as [({ owner: string | null } | undefined)[], number];
-    this.#isHeld = before !== undefined;
-    if (!before) return undefined;
-    if (before.owner !== this.#owner) this.#term += 1;
-    return this.#term;
+    return before;
   }
 
   /** A transaction that is committed only while the lease is held. Throws `LeadLost`. */

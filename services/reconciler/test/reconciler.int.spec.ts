@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { freshId, OrderCanceled, placementIdFor, topics, type RecordedEvent } from '@tradecore/events';
 import { recordedSample } from '@tradecore/events/testing';
 import type { RunningService } from '@tradecore/service';
@@ -66,6 +68,34 @@ describe('the reconciler', () => {
     await eventually(async () =>
       (await world.open()).find(({ detail }) => detail.includes('holds no event: header-malformed: ce_id')),
     );
+  });
+
+  it('judges nothing while the store is closed, and afterwards nothing that an operator gave up', async () => {
+    const { account } = await order();
+    await world.relay();
+    const [givenUp, other] = [1, 2].map((version) =>
+      recordedSample(new OrderCanceled({}), {
+        metadata: { account },
+        aggregateVersion: version,
+        time: new Date().toISOString().replace('Z', '000Z'),
+      }),
+    ) as [RecordedEvent, RecordedEvent];
+    await world.sql(`select close_store('a test')`);
+    await world.publish(orderEvents, [givenUp, other]);
+    await setTimeout(1_000); // longer than any suspicion
+    expect((await world.open()).filter(({ subject }) => [givenUp.id, other.id].includes(subject))).toEqual([]);
+
+    const digest = createHash('sha256').update(JSON.stringify(givenUp.data)).digest();
+    for (const [{ id, aggregateId, aggregateType, aggregateVersion, type, data, time }, bytes] of [
+      [givenUp, digest],
+      [other, Buffer.from('of another record')],
+    ] as const)
+      await world.sql('insert into forgotten_events values ($1, $2, $3, $4, $5, $6, $7, $8, null, $9)', [
+        ...[id, bytes, aggregateId, aggregateType, aggregateVersion, type, data, time, 'a test'],
+      ]);
+    await world.sql('update store_identity set closed_at = null, closed_reason = null');
+    await world.finding('topics', 'foreign', other.id);
+    expect((await world.open()).filter(({ subject }) => subject === givenUp.id)).toEqual([]);
   });
 
   it('names an event that was changed in the store after it was published', async () => {

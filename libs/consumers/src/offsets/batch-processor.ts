@@ -44,6 +44,11 @@ export interface BatchProcessor {
   /** Called once before the first record. */
   open(): Promise<void>;
   /**
+   * Called when offsets are claimed: the database may have been restored since, so that what is remembered of earlier
+   * batches and not verified by it counts no more.
+   */
+  forget?(): void;
+  /**
    * Ids of the aggregates that a record concerns. `undefined`: the record is irrelevant and costs no transaction; its
    * offset moves with the next batch that writes, or after a second.
    */

@@ -18,6 +18,10 @@ export class BoundedCache<K, V> {
     this.#map.delete(key);
   }
 
+  clear(): void {
+    this.#map.clear();
+  }
+
   /** Removes a value and returns it. */
   take(key: K): V | undefined {
     const value = this.#map.get(key);

@@ -82,6 +82,12 @@ export class ChunkRunner {
     return offset;
   }
 
+  /** The offsets last stored in these partitions, by `partitionKey`. */
+  storedIn(partitions: readonly TopicPartition[]): ReadonlyMap<string, bigint> {
+    const own = new Set(partitions.map(partitionKey));
+    return new Map([...this.stored].filter(([key]) => own.has(key)));
+  }
+
   /** Handles a chunk, then whatever was put back, until nothing is left. */
   async finish(chunk: Chunk, signal: AbortSignal): Promise<void> {
     if (isEmpty(chunk)) return this.pass(chunk);

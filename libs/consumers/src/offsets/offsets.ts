@@ -304,9 +304,18 @@ export class Offsets {
     );
   }
 
-  /** Whether the projection must be rebuilt. */
-  async rebuildRequested(connection: Transaction): Promise<boolean> {
-    const rows = (await connection.query(`select from ${this.schema}.${this.state} where log is null`)) as unknown[];
+  /**
+   * Whether the offsets must be claimed again: an operator asked to begin again, or the rows are behind what was stored
+   * here, since the database was restored or failed over.
+   */
+  async mustBeClaimed(connection: Transaction, stored: ReadonlyMap<string, bigint>): Promise<boolean> {
+    const where = [...stored.keys()].map(partitionOf);
+    const rows = (await connection.query(
+      `select from ${this.schema}.${this.state} s where s.log is null or exists (
+         select from unnest($1::text[], $2::int[], $3::bigint[]) w (topic, partition, next)
+           join ${this.schema}.offsets o using (topic, partition) where o.next_offset < w.next)`,
+      [where.map(({ topic }) => topic), where.map(({ partition }) => partition), [...stored.values()].map(String)],
+    )) as unknown[];
     return rows.length > 0;
   }
 

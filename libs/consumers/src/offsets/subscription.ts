@@ -109,7 +109,8 @@ export class Subscription {
     this.isPolling = true;
     try {
       await this.attempt(async () => {
-        if (await this.offsets.rebuildRequested(this.parts.dataSource)) this.consumer?.reposition();
+        const stored = this.runner.storedIn(this.consumer?.status().assignment ?? []);
+        if (await this.offsets.mustBeClaimed(this.parts.dataSource, stored)) this.consumer?.reposition();
         else await this.processor.poll();
       });
     } catch (error) {
@@ -145,6 +146,7 @@ export class Subscription {
     for (let ends = assigned; !signal.aborted; ends = await this.parts.kafka.ends(assigned)) {
       const { claim, log: present } = await this.attempt(() => this.claimAt(ends));
       if (claim.state === 'claimed') {
+        this.processor.forget?.();
         this.runner.claimed(claim.offsets, present.topicIds);
         this.is('running');
         return claim.offsets;

@@ -93,6 +93,11 @@ export class ProcessBatches implements BatchProcessor {
     return Promise.resolve();
   }
 
+  /** Aggregates are verified by the store, saga rows only when they are written. */
+  forget(): void {
+    this.reader.rows.clear();
+  }
+
   idsOf(event: RecordedEvent): readonly string[] | undefined {
     const input = this.inputOf(event);
     if (input && !this.reader.hasHeard(input)) return input.ids;

@@ -12,7 +12,7 @@ export interface NoEvent extends TopicPartition {
 }
 
 /** What a record holds. */
-export function eventIn(message: IncomingMessage): SeenEvent | NoEvent {
+function eventIn(message: IncomingMessage): SeenEvent | NoEvent {
   const { topic, partition, offset, value } = message;
   const event = decode(message);
   if (event instanceof Undecodable) return { topic, partition, offset, why: `${event.reason}: ${event.detail}` };
@@ -22,19 +22,33 @@ export function eventIn(message: IncomingMessage): SeenEvent | NoEvent {
 
 export const isEvent = (seen: SeenEvent | NoEvent): seen is SeenEvent => 'id' in seen;
 
+/** What the records of a stretch hold, in order. */
+export async function seenIn(
+  kafka: KafkaClient,
+  partition: TopicPartition,
+  stretch: { readonly from: bigint; readonly to: bigint },
+): Promise<(SeenEvent | NoEvent)[]> {
+  const found: (SeenEvent | NoEvent)[] = [];
+  await kafka.readStretch(partition, stretch, (records) => void found.push(...records.map(eventIn)));
+  return found;
+}
+
 /** The events of ten seconds, wherever their records lie in these ranges. */
 export async function seenWithin(
   kafka: KafkaClient,
   { topic, at, ranges }: { topic: string; at: number; ranges: ReadonlyMap<number, readonly [first: bigint, last: bigint]> },
-): Promise<DigestedRecord[]> {
-  const found: DigestedRecord[] = [];
-  for (const [partition, [first, last]] of ranges) {
-    await kafka.readStretch({ topic, partition }, { from: first, to: last + 1n }, (records) => {
-      for (const event of records.map(eventIn)) {
-        if (!isEvent(event) || bucketAt(event.time) !== at) continue;
-        found.push({ ...digested(event), partition, offset: event.offset });
-      }
-    });
+): Promise<SeenEvent[]> {
+  const found: SeenEvent[] = [];
+  for (const [partition, [from, last]] of ranges) {
+    const seen = await seenIn(kafka, { topic, partition }, { from, to: last + 1n });
+    found.push(...seen.filter(isEvent).filter(({ time }) => bucketAt(time) === at));
   }
   return found;
 }
+
+/** The record of an event, with its digest in place of its value. */
+export const placed = (event: SeenEvent): DigestedRecord => ({
+  ...digested(event),
+  partition: event.partition,
+  offset: event.offset,
+});

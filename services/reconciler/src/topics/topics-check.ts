@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { bucketAgrees, bucketMs, digested, topicFaultsOf, type Bucket } from '@tradecore/checks';
+import { bucketAgrees, bucketMs, digested, topicFaultsOf, withoutGivenUp, type Bucket } from '@tradecore/checks';
 import { catalogue } from '@tradecore/events';
 import { partitionKey, type AssignedPartition, type KafkaClient } from '@tradecore/messaging';
 import { tokens } from '@tradecore/service';
@@ -10,7 +10,7 @@ import type { Check } from '../reconciler.ts';
 import { Touched } from '../touched.ts';
 import { emptyProgress, loadProgress, saveProgress, type Progress } from './progress.ts';
 import { relayPlace, storedBetween, storedById, storedWithin, type RelayPlace } from './store-side.ts';
-import { eventIn, isEvent, seenWithin } from './topic-side.ts';
+import { isEvent, placed, seenIn, seenWithin, type NoEvent, type SeenEvent } from './topic-side.ts';
 
 /** Events of the store in one statement, and records of a partition in a round. */
 const pageSize = 2_000;
@@ -101,10 +101,8 @@ export class TopicsCheck implements Check {
       const to = loaded.offsets.get(partitionKey({ topic, partition }))?.next ?? 0n;
       const from = to - warmRecords > startOffset ? to - warmRecords : startOffset;
       if (from >= to) continue;
-      await this.kafka.readStretch({ topic, partition }, { from, to }, (records) => {
-        for (const event of records.map(eventIn).filter(isEvent))
-          loaded.order.isLate(partitionKey({ topic, partition }), event.aggregateId, event.aggregateVersion);
-      });
+      for (const event of await this.#facts(await seenIn(this.kafka, { topic, partition }, { from, to })))
+        loaded.order.isLate(partitionKey({ topic, partition }), event.aggregateId, event.aggregateVersion);
     }
     return loaded;
   }
@@ -178,21 +176,26 @@ export class TopicsCheck implements Check {
       const [offset, end = 0n] = [progress.offsets.get(key), ends.get(key)];
       if (!offset || offset.next >= end) continue;
       const to = offset.next + BigInt(pageSize) < end ? offset.next + BigInt(pageSize) : end;
-      await this.kafka.readStretch({ topic, partition }, { from: offset.next, to }, (records) => {
-        const now = Date.now();
-        for (const seen of records.map(eventIn)) {
-          if (!isEvent(seen)) {
-            const subject = `${key}@${seen.offset}`;
-            faults.push({ check: 'topics', kind: 'foreign', subject, detail: `the record holds no event: ${seen.why}` });
-            continue;
-          }
-          const isLate = progress.order.isLate(key, seen.aggregateId, seen.aggregateVersion);
-          if (seen.time >= progress.since) progress.buckets.addSeen(topic, seen, { partition, offset: seen.offset, isLate, now });
-        }
-      });
+      const seen = await seenIn(this.kafka, { topic, partition }, { from: offset.next, to });
+      for (const none of seen) {
+        if (isEvent(none)) continue;
+        const subject = `${key}@${none.offset}`;
+        faults.push({ check: 'topics', kind: 'foreign', subject, detail: `the record holds no event: ${none.why}` });
+      }
+      const now = Date.now();
+      for (const event of await this.#facts(seen)) {
+        const isLate = progress.order.isLate(key, event.aggregateId, event.aggregateVersion);
+        if (event.time >= progress.since)
+          progress.buckets.addSeen(topic, event, { partition, offset: event.offset, isLate, now });
+      }
       offset.next = to;
     }
     return faults;
+  }
+
+  /** Events that count: what an operator gave up is neither foreign nor a later version. */
+  #facts(seen: readonly (SeenEvent | NoEvent)[]): Promise<SeenEvent[]> {
+    return withoutGivenUp(this.around.dataSource, seen.filter(isEvent));
   }
 
   /** Both sides have come to the mark: what has not changed since can be compared. */
@@ -239,7 +242,7 @@ export class TopicsCheck implements Check {
       const detail = `${topic} let records go before they were compared`;
       return { faults: [{ check: 'topics', kind: 'not-audited', subject: new Date(at).toISOString(), detail }], found: [] };
     }
-    const seen = await seenWithin(this.kafka, { topic, at, ranges });
+    const seen = (await this.#facts(await seenWithin(this.kafka, { topic, at, ranges }))).map(placed);
     const within = await storedWithin(this.around.dataSource, { topic, from: at, to: at + bucketMs, position });
     const stored = within.filter(({ time }) => time >= since);
     const known = new Set(stored.map(({ id }) => id));
