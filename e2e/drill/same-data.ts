@@ -14,12 +14,12 @@ export async function otherOnTopics({ database, namespace }: World): Promise<str
   try {
     for (const name of new Set(Object.values(catalogue).map(({ topic }) => topic))) {
       await kafka.readTopic(name, async (records) => {
-        const events = records.map((record) => ({ event: decode(record), value: record.value ?? '' }));
-        others.push(
-          ...events.filter(({ event }) => event instanceof Undecodable).map(() => `${name}: a record that is no event`),
-        );
-        const seen = events.flatMap(({ event, value }) => (event instanceof Undecodable ? [] : [{ id: event.id, event, value }]));
-        const differing = seen.filter(({ id, event }) => stored.get(id) !== inOrder(event.data));
+        const differing = records.flatMap((record) => {
+          const event = decode(record);
+          if (event instanceof Undecodable) others.push(`${name}: a record that is no event`);
+          else if (stored.get(event.id) !== inOrder(event.data)) return [{ ...record, id: event.id, event }];
+          return [];
+        });
         for (const { id, event } of await withoutGivenUp({ query }, differing)) others.push(`${name}: ${event.type} ${id}`);
       });
     }

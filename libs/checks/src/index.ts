@@ -1,5 +1,6 @@
 export { compareAll, compareUntilAgreed } from './compare.ts';
 export { readStore } from './facts.ts';
+export { isSettled, publishedLate, withoutGivenUp, type PlacedRecord } from './incidents.ts';
 export { agrees, printed, tableOf, type Line } from './line.ts';
 export { givenUpLimit, resume, type Resumption, type ResumeOptions } from './resume.ts';
 export { exportedViews, feedTypes } from './views.ts';
@@ -14,7 +15,6 @@ export {
   type RecordPlace,
 } from './topics/buckets.ts';
 export { DeliveryOrder } from './topics/delivery-order.ts';
-export { withoutGivenUp } from './topics/given-up.ts';
 export { digested, topicFaultsOf, type DigestedRecord, type ReadById, type TopicFault } from './topics/topic-faults.ts';
 export { modelFaultOf, reservationFaults, type ModelFault, type ModelRow } from './models/model-faults.ts';
 export {

@@ -1,4 +1,5 @@
 import { catalogue, topics } from '@tradecore/events';
+import { publishedLate, withoutGivenUp } from './incidents.ts';
 import type { Line } from './line.ts';
 import { feedEntries, feedTypes } from './views.ts';
 import type { Facts, Witnesses } from './witnesses.ts';
@@ -36,13 +37,15 @@ async function feed({ database }: Witnesses, stored: Facts['stored']): Promise<L
 
 /**
  * Every stored event of the topic, once, and in order for each key and aggregate. A duplicate counts as an extra one.
+ * What an operator has given up, or published late, is explained.
  */
 async function onTopic(witnesses: Witnesses, topic: string, stored: Facts['stored']): Promise<Line> {
   const seen = await witnesses.topic(topic);
   const held = new Set(stored.filter(({ time }) => time >= (seen.since ?? '')).map(({ id }) => id));
   const expected = stored.filter(({ id, aggregateType }) => held.has(id) && catalogue[aggregateType]?.topic === topic);
   const known = new Set(stored.map(({ id }) => id));
-  const records = seen.records.filter(({ id }) => held.has(id) || !known.has(id));
+  const judged = seen.records.filter(({ id }) => held.has(id) || !known.has(id));
+  const records = await withoutGivenUp(witnesses.database, judged);
   const versions = new Map<string, number>();
   const order = new Map(stored.map(({ id, aggregateId, aggregateVersion }) => [id, { aggregateId, aggregateVersion }]));
   const disordered = records.filter(({ id, key }) => {
@@ -51,7 +54,12 @@ async function onTopic(witnesses: Witnesses, topic: string, stored: Facts['store
     versions.set(`${key} ${aggregateId}`, aggregateVersion);
     return aggregateVersion <= before;
   });
-  const found = [...records.map(({ id }) => id), ...disordered.map(({ id }) => `out of order: ${id}`)];
+  const late = await publishedLate(
+    witnesses.database,
+    disordered.map(({ id }) => id),
+  );
+  const unexplained = disordered.filter(({ id }) => !late.has(id));
+  const found = [...records.map(({ id }) => id), ...unexplained.map(({ id }) => `out of order: ${id}`)];
   return { what: `${topic}: each event once, in order`, store: expected.map(({ id }) => id), topics: found };
 }
 

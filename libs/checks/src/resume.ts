@@ -90,5 +90,6 @@ function publishedIn(record: IncomingMessage): PublishedEvent[] {
   const event = decode(record);
   if (event instanceof Undecodable) return [];
   const { data: _, ...rest } = event;
-  return [{ ...rest, dataText: String(record.value), save: saveOf(record) }];
+  const { topic, partition, offset, value } = record;
+  return [{ ...rest, topic, partition, offset, dataText: String(value), save: saveOf(record) }];
 }

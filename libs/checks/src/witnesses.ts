@@ -1,4 +1,5 @@
 import type { RecordedEvent } from '@tradecore/events';
+import type { PlacedRecord } from './incidents.ts';
 import type { Account, BrokerOrder, Order } from '@tradecore/trading';
 
 /** An order as read models show it. */
@@ -39,10 +40,8 @@ export interface ReadModels {
 }
 
 /** A record of a topic as a `read_committed` reader sees it. */
-export interface TopicRecord {
+export interface TopicRecord extends PlacedRecord {
   readonly key: string;
-  /** The event's id. */
-  readonly id: string;
 }
 
 /** Everything a topic holds. */

@@ -39,7 +39,7 @@ describe('while the store is closed', () => {
       await world.keep(...taken);
       for (const { id, data, aggregateId, aggregateType, aggregateVersion, type, time } of forgotten) {
         const digest = createHash('sha256').update(JSON.stringify(data)).digest();
-        await sql('insert into forgotten_events values ($1, $2, $3, $4, $5, $6, $7, $8, null, $9)', [
+        await sql("insert into forgotten_events values ($1, $2, '', 0, 0, $3, $4, $5, $6, $7, $8, null, $9)", [
           ...[id, digest, aggregateId, aggregateType, aggregateVersion, type, data, time, 'a test'],
         ]);
       }

@@ -4,10 +4,14 @@ create schema if not exists operate;
 grant usage on schema operate to :role(operator);
 
 -- Records on the topics that are no longer facts: given up by an operator, or incomplete. Readers skip them without a
--- dead letter. Keyed by data too: ids follow from commands, and a repeated command has the same id.
+-- dead letter, by id and data: ids follow from commands, and a repeated command has the same id. The place tells such a
+-- record from one that is published later with the same data.
 create table forgotten_events (
   event_id uuid not null,
   digest bytea not null,             -- sha256 of the record's value
+  topic text not null,
+  partition integer not null,
+  "offset" bigint not null,
   aggregate_id uuid not null,
   aggregate_type text not null,
   aggregate_version integer not null,
@@ -17,7 +21,7 @@ create table forgotten_events (
   account text,
   why text not null,
   forgotten_at timestamptz not null default now(),
-  primary key (event_id, digest)
+  primary key (event_id, digest, topic, partition, "offset")
 );
 create index forgotten_events_time on forgotten_events (forgotten_at);
 grant select on forgotten_events to :role(reader);
@@ -45,6 +49,7 @@ create table resumptions (
   since timestamptz not null,
   forget_tail boolean not null,
   halted_reason jsonb not null,
+  late uuid[] not null,              -- events published behind a later version of their aggregate
   outcome jsonb not null
 );
 grant select on resumptions, event_outbox to :role(operator);
@@ -56,6 +61,9 @@ create unlogged table topic_records (
   state text not null,
   event_id uuid not null,
   digest bytea,
+  topic text,
+  partition integer,
+  "offset" bigint,
   aggregate_id uuid,
   aggregate_type text,
   version integer,
@@ -101,8 +109,8 @@ begin
   truncate topic_records;
 end $$;
 
--- Some records, as objects: id, aggregate, type, version, event, schema, data (the text as it is there), time,
--- correlation, causation, saga, metadata, save, events (of that save).
+-- Some records, as objects: topic, partition, offset, id, aggregate, type, version, event, schema, data (the text as it
+-- is there), time, correlation, causation, saga, metadata, save, events (of that save).
 create function operate.tell_topics(records jsonb) returns void
   language sql security definer set search_path = pg_catalog, public, pg_temp as $$
   with told as (
@@ -111,15 +119,16 @@ create function operate.tell_topics(records jsonb) returns void
                 when (e.aggregate_id, e.aggregate_type::text, e.aggregate_version, e.event_type::text, e.event_data::text)
                    = (r.aggregate, r.type, r.version, r.event, r.data) then 'stored'
                 else 'other' end as state
-      from jsonb_to_recordset(records) as r (id uuid, aggregate uuid, type text, version integer, event text, schema integer, data text,
+      from jsonb_to_recordset(records) as r (topic text, partition integer, "offset" bigint, id uuid, aggregate uuid, type text, version integer, event text, schema integer, data text,
         "time" timestamptz, correlation uuid, causation uuid, saga uuid, metadata jsonb, save text, events integer)
       left join event_store e on e.event_id = r.id
   )
-  insert into topic_records (state, event_id, digest, aggregate_id, aggregate_type, version, event_type, schema_version, data, "timestamp",
+  insert into topic_records (state, event_id, digest, topic, partition, "offset", aggregate_id, aggregate_type, version, event_type, schema_version, data, "timestamp",
                              correlation_id, causation_id, saga_id, metadata, save, save_events)
-  select t.state, t.id, t.digest, t.aggregate, t.type, t.version, t.event, t.schema, case when t.state <> 'stored' then t.data end, t."time",
+  select t.state, t.id, t.digest, t.topic, t.partition, t."offset", t.aggregate, t.type, t.version, t.event, t.schema, case when t.state <> 'stored' then t.data end, t."time",
          t.correlation, t.causation, t.saga, t.metadata, coalesce(t.save, t.id::text), coalesce(t.events, 1)
-    from told t where not exists (select from forgotten_events f where f.event_id = t.id and f.digest = t.digest)
+    from told t where not exists (
+      select from forgotten_events f where (f.event_id, f.digest, f.topic, f.partition, f."offset") = (t.id, t.digest, t.topic, t.partition, t."offset"))
 $$;
 
 -- Marks what can't be taken back from the tail, and why. A save is taken whole: all its events are there, and each
@@ -227,7 +236,7 @@ declare
   outcome jsonb;
   waiting bigint;
   missing bigint;
-  late bigint;
+  late uuid[];
   taken bigint;
   given_up bigint;
 begin
@@ -241,22 +250,22 @@ begin
     select m.position, m.event_id, a.topic, coalesce(keys ->> m.event_id::text, m.aggregate_id::text)
       from lacking m join aggregate_types a on a.aggregate_type = m.aggregate_type
   )
-  select count(*), count(*) filter (where exists (
+  select count(*), coalesce(array_agg(m.event_id) filter (where exists (
            select from event_store l join topic_records t on t.event_id = l.event_id and t.state = 'stored'
-            where l.aggregate_id = m.aggregate_id and l.aggregate_version > m.aggregate_version))
+            where l.aggregate_id = m.aggregate_id and l.aggregate_version > m.aggregate_version)), '{}')
     into missing, late from lacking m;
 
   perform judge_tail(forget_tail);
   taken := take_tail();
-  insert into forgotten_events (event_id, digest, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp", account, why)
-  select t.event_id, t.digest, t.aggregate_id, t.aggregate_type, t.version, t.event_type, t.data::jsonb, t."timestamp",
+  insert into forgotten_events (event_id, digest, topic, partition, "offset", aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp", account, why)
+  select t.event_id, t.digest, t.topic, t.partition, t."offset", t.aggregate_id, t.aggregate_type, t.version, t.event_type, t.data::jsonb, t."timestamp",
          coalesce(t.metadata ->> 'account', case when t.aggregate_type = 'Account' then t.aggregate_id::text end), t.refused
     from topic_records t where t.refused is not null;
   get diagnostics given_up = row_count;
 
-  outcome := jsonb_build_object('alreadyPublished', waiting, 'missing', missing, 'outOfOrder', late, 'taken', taken, 'givenUp', given_up);
-  insert into resumptions (by, why, since, forget_tail, halted_reason, outcome)
-  select session_user, resume_relay.why, resume_relay.since, resume_relay.forget_tail, r.halted_reason, outcome from outbox_relay r;
+  outcome := jsonb_build_object('alreadyPublished', waiting, 'missing', missing, 'outOfOrder', cardinality(late), 'taken', taken, 'givenUp', given_up);
+  insert into resumptions (by, why, since, forget_tail, halted_reason, late, outcome)
+  select session_user, resume_relay.why, resume_relay.since, resume_relay.forget_tail, r.halted_reason, late, outcome from outbox_relay r;
   perform reopen_store("position", given_up > 0);
   perform record_operation('relay resume', jsonb_build_object('since', since, 'forgetTail', forget_tail), why, outcome::text);
   truncate topic_records;

@@ -2,10 +2,9 @@ import {
   agrees,
   compareUntilAgreed,
   exportedViews,
+  isSettled,
   printed,
   readStore,
-  withoutGivenUp,
-  type Database,
   type Line,
   type TopicRecord,
   type TopicSeen,
@@ -44,9 +43,15 @@ export interface VerifyOptions {
 
 /**
  * Holds store, topics and read models against each other, and says what differs, by id. Exit codes: 0 all agree; 1 findings; 2 could not judge,
- * because something is parked.
+ * because something is parked, or the store is closed.
  */
 export async function verify(fleet: Fleet, say: Say, options: VerifyOptions): Promise<number> {
+  if (!(await isSettled(fleet.database))) {
+    say(
+      'The store was restored, and what the topics hold beyond it is not decided: nothing can be judged before tradecore relay resume.',
+    );
+    return 2;
+  }
   const chains = options.tamper ? await brokenChains(fleet) : [];
   const found = await compareUntilAgreed(witnessesOf(fleet), options.patience * 1000);
   const parked = (await parkedReport(fleet)).rows;
@@ -92,22 +97,19 @@ const witnessesOf = ({ dataSource, database, kafka }: Fleet): Witnesses => ({
   stored: () => readStore(dataSource),
   database,
   readModels: exportedViews(database),
-  topic: (name) => readWhole(database, kafka, name),
+  topic: (name) => readWhole(kafka, name),
 });
 
-/**
- * A topic to its end, without what an operator gave up, and since when it holds everything: of a partition that has let records go, that is the
- * time of its first.
- */
-async function readWhole(database: Database, kafka: KafkaClient, name: string): Promise<TopicSeen> {
+/** A topic to its end, and since when it holds everything: of a partition that has let records go, that is the time of its first. */
+async function readWhole(kafka: KafkaClient, name: string): Promise<TopicSeen> {
   const starts = await kafka.startOffsets(name);
   const records: TopicRecord[] = [];
   const firsts = new Map<number, string>();
-  await kafka.readTopic(name, async (some) => {
-    for (const { headers, partition } of some)
+  await kafka.readTopic(name, (some) => {
+    for (const { topic, partition, offset, key, headers } of some) {
+      records.push({ topic, partition, offset, key: String(key), id: String(headers['ce_id']) });
       if (starts.get(partition) !== 0n && !firsts.has(partition)) firsts.set(partition, String(headers['ce_time']));
-    const seen = some.map(({ key, headers, value }) => ({ key: String(key), id: String(headers['ce_id']), value: value ?? '' }));
-    for (const { key, id } of await withoutGivenUp(database, seen)) records.push({ key, id });
+    }
   });
   const since = [...firsts.values()].toSorted().at(-1);
   return { records, ...(since !== undefined && { since }) };

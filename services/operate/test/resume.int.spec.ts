@@ -17,6 +17,10 @@ describe('a store that was restored', () => {
   it('is the first thing that the doctor says', async () => {
     const { code, said } = await world.tradecore('doctor');
     expect([code, said.split('\n')[1]]).toEqual([1, expect.stringContaining('the store is closed: restored to 09:00')]);
+    expect(await world.tradecore('verify')).toEqual({
+      code: 2,
+      said: expect.stringContaining('nothing can be judged') as string,
+    });
   });
 
   it('is opened by its name and a reason, never by a look; clients of the feed begin again', async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import { isSettled } from '@tradecore/checks';
 import { DataSource, type EntityManager } from 'typeorm';
 
 /** Another instance leads, or this one was too slow: what was read is thrown away. */
@@ -38,8 +39,9 @@ export class Lead {
   }
 
   async #taken(): Promise<{ readonly owner: string | null } | undefined> {
+    if (!(await isSettled(this.dataSource))) return undefined;
     const [[before]] = (await this.dataSource.query(
-      `with before as (select owner from reconciler.lead where not exists (select from store_identity where closed_at is not null) for update)
+      `with before as (select owner from reconciler.lead for update)
        update reconciler.lead l set owner = $1, leased_until = clock_timestamp() + make_interval(secs => $2)
          from before b where b.owner is null or b.owner = $1 or l.leased_until < clock_timestamp()
        returning b.owner`,

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { compareAll, exportedViews, readStore, resume } from '@tradecore/checks';
 import { freshId, OrderCanceled, placementIdFor, topics, type RecordedEvent } from '@tradecore/events';
 import { recordedSample } from '@tradecore/events/testing';
 import type { RunningService } from '@tradecore/service';
@@ -70,34 +70,6 @@ describe('the reconciler', () => {
     );
   });
 
-  it('judges nothing while the store is closed, and afterwards nothing that an operator gave up', async () => {
-    const { account } = await order();
-    await world.relay();
-    const [givenUp, other] = [1, 2].map((version) =>
-      recordedSample(new OrderCanceled({}), {
-        metadata: { account },
-        aggregateVersion: version,
-        time: new Date().toISOString().replace('Z', '000Z'),
-      }),
-    ) as [RecordedEvent, RecordedEvent];
-    await world.sql(`select close_store('a test')`);
-    await world.publish(orderEvents, [givenUp, other]);
-    await setTimeout(1_000); // longer than any suspicion
-    expect((await world.open()).filter(({ subject }) => [givenUp.id, other.id].includes(subject))).toEqual([]);
-
-    const digest = createHash('sha256').update(JSON.stringify(givenUp.data)).digest();
-    for (const [{ id, aggregateId, aggregateType, aggregateVersion, type, data, time }, bytes] of [
-      [givenUp, digest],
-      [other, Buffer.from('of another record')],
-    ] as const)
-      await world.sql('insert into forgotten_events values ($1, $2, $3, $4, $5, $6, $7, $8, null, $9)', [
-        ...[id, bytes, aggregateId, aggregateType, aggregateVersion, type, data, time, 'a test'],
-      ]);
-    await world.sql('update store_identity set closed_at = null, closed_reason = null');
-    await world.finding('topics', 'foreign', other.id);
-    expect((await world.open()).filter(({ subject }) => subject === givenUp.id)).toEqual([]);
-  });
-
   it('names an event that was changed in the store after it was published', async () => {
     const { events } = await order();
     await world.models.relay(world.kafka.kafka);
@@ -132,6 +104,81 @@ describe('the reconciler', () => {
     );
     await world.relay();
     await world.finding('topics', 'out-of-order', first.id);
+  });
+});
+
+describe('what an operator has decided', () => {
+  const decide = async (forgetTail: boolean, plant: () => Promise<void>) => {
+    const since = new Date(Date.now() - 60_000).toISOString();
+    await world.sql(`select close_store('restored')`);
+    await plant();
+    const url = world.database.urlFor('operator');
+    return resume({ url, kafka: world.kafka.kafka, since, forgetTail, why: 'a test', confirm: () => true });
+  };
+  /** What `verify` counts on the topic. */
+  const verified = async (): Promise<readonly string[]> => {
+    const records = await world.kafka.readTopic(orderEvents);
+    const seen = records.map(({ headers, key, ...place }) => ({ ...place, key: String(key), id: String(headers['ce_id']) }));
+    const { dataSource } = world.database;
+    const lines = await compareAll({
+      stored: () => readStore(dataSource),
+      database: dataSource,
+      readModels: exportedViews(dataSource),
+      topic: (name) => Promise.resolve({ records: name === orderEvents ? seen : [] }),
+    });
+    return lines.find(({ what }) => what.startsWith(orderEvents))?.topics as readonly string[];
+  };
+  const kindsOf = async (id: string) => (await world.open()).flatMap(({ subject, kind }) => (subject === id ? [kind] : []));
+
+  it('is explained: records that were given up, and what is stored under their versions since; a copy of one is not', async () => {
+    const { account, orderId, events } = await order();
+    const [, last] = events as [RecordedEvent, RecordedEvent];
+    await world.relay();
+    const time = new Date().toISOString().replace('Z', '000Z');
+    const tail = [1, 2].map((n) => ({ ...last, id: freshId(), aggregateVersion: last.aggregateVersion + n, time }));
+    const { givenUpEvents } = await decide(true, () => world.publish(orderEvents, tail));
+    expect(givenUpEvents.map(({ eventId }) => eventId)).toEqual(expect.arrayContaining(tail.map(({ id }) => id)));
+    await world.models.order(account, orderId, (each) => each.requestCancel());
+    await world.relay();
+    await world.compared();
+    for (const { id } of [...tail, ...(await world.history(orderId))]) expect(await kindsOf(id)).toEqual([]);
+    const isTail = (id: string): boolean => tail.some((each) => id.endsWith(each.id));
+    expect((await verified()).filter(isTail)).toEqual([]);
+    const [copied] = tail as [RecordedEvent];
+    await world.publish(orderEvents, [copied]);
+    await world.finding('topics', 'foreign', copied.id);
+    expect((await verified()).filter(isTail)).toContain(copied.id);
+  });
+
+  it('is explained: an event that was lost and is published late', async () => {
+    const { events } = await order();
+    const [placed] = events as [RecordedEvent];
+    await world.sql('delete from event_outbox where event_id = $1', [placed.id]);
+    await world.relay();
+    await world.finding('topics', 'lost', placed.id);
+    expect(await decide(false, () => Promise.resolve())).toMatchObject({ outOfOrder: 1 });
+    await world.relay();
+    await eventually(async () => ((await kindsOf(placed.id)).length === 0 ? true : undefined));
+    await world.compared();
+    expect(await kindsOf(placed.id)).toEqual([]);
+    expect((await verified()).filter((id) => id.endsWith(placed.id))).toEqual([placed.id]);
+  });
+
+  it('is waited for: while the store is closed nothing is judged', async () => {
+    const foreign = recordedSample(new OrderCanceled({}), { metadata: {}, time: new Date().toISOString().replace('Z', '000Z') });
+    await decide(true, async () => {
+      const closed = new Date();
+      await world.publish(orderEvents, [foreign]);
+      await sleep(1_500);
+      expect(await kindsOf(foreign.id)).toEqual([]);
+      const [{ until } = { until: new Date() }] = await world.sql<{ until: Date }>(
+        `select covered_until as until from reconciler.checks where check_name = 'topics'`,
+      );
+      expect(until < closed).toBe(true);
+    });
+    await world.raiseFloor();
+    await world.compared();
+    expect(await kindsOf(foreign.id)).toEqual([]);
   });
 });
 
@@ -315,9 +362,11 @@ describe('another reconciler', () => {
     expect(new Set((await world.open()).map(({ kind }) => kind))).toEqual(known);
   });
 
-  it('says from when on it compares nothing, when the topics were made anew', async () => {
+  it('says from when on it compares nothing, when the topics were made anew while it was away', async () => {
     const before = (await world.open()).length;
+    await service.stop();
     await world.kafka.remake(orderEvents);
+    service = await world.start();
     const found = await eventually(async () => (await world.open()).find(({ kind }) => kind === 'not-audited'));
     expect(found.detail).toContain('another log');
     const { events } = await order();

@@ -14,12 +14,14 @@ interface Told {
   readonly data?: string;
 }
 
+let next = 0n;
 /** An event as it is on a topic. */
 const told = ({ of, version, id = freshId(), save = id, events = 1, data = '{"text": "x"}' }: Told): PublishedEvent => ({
   ...{ id, aggregateId: of, aggregateType: 'Order', aggregateVersion: version, type: 'OrderPlaced', schemaVersion: 1 },
   ...{ dataText: data, time: `2026-11-27T00:00:0${version}.000001Z`, correlationId: null, causationId: null, sagaId: null },
   metadata: { account: 'acme' },
   save: { name: save, events },
+  ...{ topic: 'transport.order-events', partition: 0, offset: (next += 1n) },
 });
 
 describe('what an operator decides about a closed store', () => {

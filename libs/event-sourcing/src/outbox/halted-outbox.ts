@@ -33,6 +33,9 @@ export interface GivenUp {
 
 /** An event as a record on a topic. */
 export interface PublishedEvent extends Omit<RecordedEvent, 'data'> {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
   /** The record's value. */
   readonly dataText: string;
   /** Which events were stored with it, if the record says. */
@@ -105,7 +108,10 @@ export class HaltedOutbox {
 
   /** Tells the store, in portions, what the topics hold: all events since `since`, and all that wait in the outbox. */
   async tell(events: readonly PublishedEvent[]): Promise<void> {
-    const records = events.map(({ dataText, save, ...event }) => ({
+    const records = events.map(({ topic, partition, offset, dataText, save, ...event }) => ({
+      topic,
+      partition,
+      offset: String(offset),
       id: event.id,
       aggregate: event.aggregateId,
       type: event.aggregateType,

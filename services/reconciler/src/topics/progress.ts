@@ -1,5 +1,5 @@
 import { Buckets, DeliveryOrder, type Bucket } from '@tradecore/checks';
-import { partitionKey, partitionOf, type TopicPartition } from '@tradecore/messaging';
+import { partitionKey, partitionOf, type AssignedPartition, type TopicPartition } from '@tradecore/messaging';
 import type { EntityManager } from 'typeorm';
 
 /** How far one partition is read, in which log. */
@@ -28,6 +28,23 @@ export const emptyProgress = (position: bigint, since: string): Progress => ({
   buckets: new Buckets(),
   order: new DeliveryOrder(),
 });
+
+/** Why it can't go on where it is; undefined when it can. */
+export function whyNotHere(
+  { offsets }: Progress,
+  partitions: readonly AssignedPartition[],
+  topicIds: ReadonlyMap<string, string>,
+): string | undefined {
+  for (const { topic, partition, startOffset, endOffset } of partitions) {
+    const key = partitionKey({ topic, partition });
+    const { next, topicId } = offsets.get(key) ?? { next: 0n, topicId: undefined };
+    const id = topicIds.get(topic);
+    if (topicId !== undefined && id !== undefined && id !== topicId) return `${key} is another log: its topic was made anew`;
+    if (next > endOffset) return `${key} ends at ${endOffset}, it was read up to ${next}: another log`;
+    if (next < startOffset) return `${key} begins at ${startOffset}, it was read up to ${next}`;
+  }
+  return undefined;
+}
 
 interface BucketRow {
   readonly topic: string;

@@ -3,7 +3,9 @@ import { bucketAt, digested } from '@tradecore/checks';
 import { decode, Undecodable, type IncomingMessage, type KafkaClient, type TopicPartition } from '@tradecore/messaging';
 
 /** A record of a topic that holds an event. */
-export interface SeenEvent extends ComparedEvent, RecordPlace {}
+export interface SeenEvent extends ComparedEvent, RecordPlace {
+  readonly topic: string;
+}
 
 /** A record that holds none. */
 export interface NoEvent extends TopicPartition {
@@ -17,7 +19,7 @@ function eventIn(message: IncomingMessage): SeenEvent | NoEvent {
   const event = decode(message);
   if (event instanceof Undecodable) return { topic, partition, offset, why: `${event.reason}: ${event.detail}` };
   const { id, aggregateId, aggregateVersion, type, time } = event;
-  return { id, aggregateId, aggregateVersion, type, time, value: value ?? '', partition, offset };
+  return { id, aggregateId, aggregateVersion, type, time, value: value ?? '', topic, partition, offset };
 }
 
 export const isEvent = (seen: SeenEvent | NoEvent): seen is SeenEvent => 'id' in seen;

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { bucketAgrees, bucketMs, digested, topicFaultsOf, withoutGivenUp, type Bucket } from '@tradecore/checks';
+import { bucketAgrees, bucketMs, digested, publishedLate, topicFaultsOf, withoutGivenUp, type Bucket } from '@tradecore/checks';
 import { catalogue } from '@tradecore/events';
 import { partitionKey, type AssignedPartition, type KafkaClient } from '@tradecore/messaging';
 import { tokens } from '@tradecore/service';
@@ -8,7 +8,7 @@ import { Around } from '../around.ts';
 import type { Fault } from '../findings.ts';
 import type { Check } from '../reconciler.ts';
 import { Touched } from '../touched.ts';
-import { emptyProgress, loadProgress, saveProgress, type Progress } from './progress.ts';
+import { emptyProgress, loadProgress, saveProgress, whyNotHere, type Progress } from './progress.ts';
 import { relayPlace, storedBetween, storedById, storedWithin, type RelayPlace } from './store-side.ts';
 import { isEvent, placed, seenIn, seenWithin, type NoEvent, type SeenEvent } from './topic-side.ts';
 
@@ -97,8 +97,9 @@ export class TopicsCheck implements Check {
   async #begin(partitions: readonly AssignedPartition[]): Promise<Progress> {
     const loaded = await loadProgress(this.around.dataSource);
     if (!loaded) return emptyProgress(0n, '1970-01-01T00:00:00.000000Z');
-    for (const { topic, partition, startOffset } of partitions) {
-      const to = loaded.offsets.get(partitionKey({ topic, partition }))?.next ?? 0n;
+    for (const { topic, partition, startOffset, endOffset } of partitions) {
+      const next = loaded.offsets.get(partitionKey({ topic, partition }))?.next ?? 0n;
+      const to = next < endOffset ? next : endOffset; // it may be another log
       const from = to - warmRecords > startOffset ? to - warmRecords : startOffset;
       if (from >= to) continue;
       for (const event of await this.#facts(await seenIn(this.kafka, { topic, partition }, { from, to })))
@@ -247,33 +248,17 @@ export class TopicsCheck implements Check {
     const stored = within.filter(({ time }) => time >= since);
     const known = new Set(stored.map(({ id }) => id));
     const others = [...new Set(seen.map(({ id }) => id))].filter((id) => !known.has(id));
+    const late = await publishedLate(this.around.dataSource, [...disordered]);
     const alsoStored = (await storedById(this.around.dataSource, others)).filter((event) => event.topic === topic);
     const faults = topicFaultsOf({
       stored: stored.map(digested),
       seen,
       alsoStored: alsoStored.map(digested),
-      disordered,
+      disordered: new Set([...disordered].filter((id) => !late.has(id))),
     });
     return {
       faults: faults.map(({ kind, id, detail }) => ({ check: 'topics', kind, subject: id, detail: `${topic}: ${detail}` })),
       found: seen.map(({ id }) => id),
     };
   }
-}
-
-/** Why it can't go on where it is; undefined when it can. */
-function whyNotHere(
-  { offsets }: Progress,
-  partitions: readonly AssignedPartition[],
-  topicIds: ReadonlyMap<string, string>,
-): string | undefined {
-  for (const { topic, partition, startOffset, endOffset } of partitions) {
-    const key = partitionKey({ topic, partition });
-    const { next, topicId } = offsets.get(key) ?? { next: 0n, topicId: undefined };
-    const id = topicIds.get(topic);
-    if (topicId !== undefined && id !== undefined && id !== topicId) return `${key} is another log: its topic was made anew`;
-    if (next > endOffset) return `${key} ends at ${endOffset}, it was read up to ${next}: another log`;
-    if (next < startOffset) return `${key} begins at ${startOffset}, it was read up to ${next}`;
-  }
-  return undefined;
 }
