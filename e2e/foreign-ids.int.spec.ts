@@ -1,5 +1,13 @@
 import { apiPaths, encodeConsistencyToken, openApiDocument } from '@tradecore/api';
-import { accountIdFor, brokerOrderIdFor, freshId, placementIdFor, topics, tradingControlIdFor } from '@tradecore/events';
+import {
+  accountIdFor,
+  brokerOrderIdFor,
+  freshId,
+  placementIdFor,
+  topics,
+  tradingControlIdFor,
+  WrittenText,
+} from '@tradecore/events';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { publishMarket, sampleQuote, sampleSession } from '@tradecore/market-data/testing';
 import { TestReadModels } from '@tradecore/read-models/testing';
@@ -83,7 +91,7 @@ beforeAll(async () => {
   const guessed = accountIdFor(victim, 'first');
   await models.account(guessed, (each) => each.open({ owner: victim, currency: 'USD' }));
   const control = new TradingControl(tradingControlIdFor(account));
-  control.halt(account, 'a test');
+  control.halt(account, new WrittenText('a test'));
   await extendContext({ correlationId: freshId() }, () => models.store.saveAggregate(control));
   foreign = {
     account,

@@ -129,8 +129,8 @@ async function repeatedAfter({ writers, world }: Ground, told: readonly Acknowle
     if (!isWell && !lost.has(write)) findings.push(`${write.kind} ${write.key} repeated: ${answer?.status} ${codeOf(answer)}`);
   }
   const { rows } = await world.database.query<{ what: string }>(
-    `select 'paid in twice: ' || (event_data->>'reference') as what from event_store where event_type = 'FundsDeposited'
-      and event_data->>'reference' <> 'first' group by aggregate_id, event_data->>'reference' having count(*) > 1
+    `select 'paid in twice: ' || (event_data->>'amount') as what from event_store where event_type = 'FundsDeposited'
+      group by aggregate_id, event_data->>'amount' having count(*) > 1
      union all select 'two cancels of ' || aggregate_id from event_store where event_type = 'OrderCancelRequested'
       group by aggregate_id having count(*) > 1`,
   );

@@ -9,7 +9,7 @@ export interface Write {
   readonly path: string;
   readonly body: object;
   readonly key: string;
-  /** By which it is found in the store: the order, or the deposit's reference. */
+  /** By which it is found in the store: the order, or the deposit's amount, which is no other's. */
   readonly subject: string;
 }
 
@@ -86,8 +86,8 @@ export class Writers {
         });
       }
       if (turn % 5 === 0) {
-        const [key, path] = [`deposit-${turn}`, `/v1/accounts/${accountId}/deposits`];
-        await this.#untilAnswered({ kind: 'deposit', path, body: { amount: '1.25', reference: key }, key, subject: key });
+        const [key, path, amount] = [`deposit-${turn}`, `/v1/accounts/${accountId}/deposits`, `${turn}.25`];
+        await this.#untilAnswered({ kind: 'deposit', path, body: { amount, reference: key }, key, subject: amount });
       }
     }
   }
@@ -116,7 +116,7 @@ export async function missingOf({ database }: World, writes: readonly Acknowledg
   const { rows } = await database.query<{ kind: Write['kind']; subject: string }>(
     `select 'order' as kind, aggregate_id::text as subject from event_store where event_type = 'OrderPlaced'
      union all select 'cancel', aggregate_id::text from event_store where event_type = 'OrderCancelRequested'
-     union all select 'deposit', event_data->>'reference' from event_store where event_type = 'FundsDeposited'`,
+     union all select 'deposit', event_data->>'amount' from event_store where event_type = 'FundsDeposited'`,
   );
   const held = new Set(rows.map(({ kind, subject }) => `${kind} ${subject}`));
   return writes.filter(({ kind, subject }) => !held.has(`${kind} ${subject}`));

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { tradingControlIdFor, type InstrumentQuote, type MarketSession, type RecordedEvent } from '@tradecore/events';
+import {
+  tradingControlIdFor,
+  WrittenText,
+  type InstrumentQuote,
+  type MarketSession,
+  type RecordedEvent,
+} from '@tradecore/events';
 import {
   assess,
   interpretReply,
@@ -246,7 +252,7 @@ class World {
     const turn = (to: 'halt' | 'resume'): void => {
       const aggregate = this.#journal.load(TradingControl, control);
       const expected = aggregate.version;
-      aggregate[to]('all', 'the simulation says so');
+      aggregate[to]('all', new WrittenText('the simulation says so'));
       const decided = [{ events: aggregate.uncommittedEvents, origin: {} }];
       this.#journal.save([{ Class: TradingControl, id: control, expected, decided }]);
     };

@@ -11,6 +11,7 @@ import {
   type MarketSession,
   type OrderTerms,
   type ReplaceTerms,
+  WrittenText,
 } from '@tradecore/events';
 import type { reservationOf, submitStep } from '@tradecore/trading';
 import {
@@ -95,7 +96,7 @@ export class Door {
     const { journal } = this.#world;
     const order = journal.load(Order, orderId);
     const expected = order.version;
-    const refusal = refusalIn(() => order.requestCancel('changed my mind'));
+    const refusal = refusalIn(() => order.requestCancel(new WrittenText('changed my mind')));
     if (refusal !== undefined) return answer(refusal);
     const { accountId: account } = order;
     const decided = [{ events: order.uncommittedEvents, origin: account === undefined ? {} : { account } }];

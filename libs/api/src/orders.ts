@@ -117,6 +117,7 @@ export const denialResponse = z
     rule: z.string().meta({ description: 'The stable name of the rule.', examples: ['insufficient-funds'] }),
     detail: z.string(),
     figures: z.record(z.string(), z.string()).meta({ description: 'The figures that the rule compared.' }),
+    reason: z.string().optional().meta({ description: 'Why an operator halted trading.' }),
   })
   .meta({ id: 'Denial', description: 'Why TradeCore, not the brokerage, refused an order.' });
 
@@ -141,7 +142,7 @@ export const orderResponse = z
     goodUntil: time('Not sent to the brokerage after this time; absent for `gtc`.').optional(),
     denial: denialResponse.optional(),
     rejectionCode: z.string().optional().meta({ description: "The brokerage's code, if the brokerage rejected the order." }),
-    reason: z.string().optional().meta({ description: 'The reason for the last change, if it has one.' }),
+    reason: z.string().optional().meta({ description: 'Why the last change happened, if TradeCore or the brokerage said it.' }),
     cancelReason: z.string().optional().meta({ description: 'The reason in the cancel request.' }),
     version: z.int().min(1).meta({ description: 'Counts the changes of the order; its ETag.' }),
     createdAt: time('When it was placed.'),

@@ -1,5 +1,6 @@
 import { event } from './event.ts';
 import type { Execution, OrderTerms, Value } from './orders.ts';
+import type { TextRef } from './texts.ts';
 
 /**
  * The books of an account, for money and shares alike. `available` and `reserved` belong to the client; `outside` is
@@ -45,7 +46,7 @@ export interface Posted {
 export class AccountOpened extends event('AccountOpened', 1)<{
   readonly owner: string;
   readonly currency: string;
-  readonly name?: string;
+  readonly name?: TextRef;
 }> {}
 
 /** What a caller may do: see accounts, trade, withdraw money. Named by tokens and by grants. */
@@ -64,12 +65,12 @@ export class AccountAccessRevoked extends event('AccountAccessRevoked', 1)<{ rea
 
 /** Money came in. */
 export class FundsDeposited extends event('FundsDeposited', 1)<
-  Posted & { readonly amount: string; readonly reference?: string }
+  Posted & { readonly amount: string; readonly reference?: TextRef }
 > {}
 
 /** Money went out. */
 export class FundsWithdrawn extends event('FundsWithdrawn', 1)<
-  Posted & { readonly amount: string; readonly reference?: string }
+  Posted & { readonly amount: string; readonly reference?: TextRef }
 > {}
 
 /** Money or shares are reserved for an order. */

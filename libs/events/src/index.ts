@@ -7,6 +7,7 @@ export * from './broker-orders.ts';
 export * from './operations.ts';
 export * from './order-keys.ts';
 export * from './order-placement.ts';
+export * from './texts.ts';
 export * from './trading-control.ts';
 export * from './market-data.ts';
 export { feedChanges } from './feed-changes.ts';

@@ -1,4 +1,5 @@
 import { event } from './event.ts';
+import type { TextRef } from './texts.ts';
 
 /** The direction in which an order trades. */
 export const orderSides = ['buy', 'sell'] as const;
@@ -49,6 +50,8 @@ export interface Denial {
   readonly detail: string;
   /** What was compared, by name: `{ needed: '1015.51', available: '900' }`. */
   readonly figures: Readonly<Record<string, string>>;
+  /** What an operator gave as the reason for halting trade. */
+  readonly reason?: TextRef;
 }
 
 /** One execution: a fact of the market. The id is ours, derived from the brokerage's. */
@@ -141,7 +144,7 @@ export class OrderExecutionBusted extends event('OrderExecutionBusted', 1)<Amend
 export class OrderExecutionCorrected extends event('OrderExecutionCorrected', 1)<Amended & Execution & Value> {}
 
 /** The client asked to cancel; the order is cancelled only when the brokerage confirms it. */
-export class OrderCancelRequested extends event('OrderCancelRequested', 1)<{ readonly reason?: string }> {}
+export class OrderCancelRequested extends event('OrderCancelRequested', 1)<{ readonly reason?: TextRef }> {}
 
 /** The brokerage, or the order's state, does not allow the cancel; the order stays as it was. */
 export class OrderCancelRejected extends event('OrderCancelRejected', 1)<{ readonly reason: string }> {}

@@ -1,6 +1,6 @@
 import * as orders from './orders.ts';
 import * as placements from './order-placement.ts';
-import { sampleTerms } from './sample-terms.ts';
+import { sampleTerms, sampleText } from './sample-terms.ts';
 
 const orderId = '0190a6e0-0000-7000-8000-00000000a001';
 const brokerOrderId = '0190a6e0-0000-7000-8000-00000000b001';
@@ -33,6 +33,7 @@ export const orderSamples: { readonly [E in orders.OrderEvent as E['type']]: E }
     rule: 'insufficient-funds',
     detail: 'The order needs 1015.51, and 900 is available.',
     figures: { needed: '1015.51', available: '900' },
+    reason: sampleText('a007'),
   }),
   OrderAccepted: new orders.OrderAccepted({ revision: 1, brokerOrderId }),
   OrderRejected: new orders.OrderRejected({ code: '40310000', reason: 'insufficient buying power', accountVersion: 7 }),
@@ -40,7 +41,7 @@ export const orderSamples: { readonly [E in orders.OrderEvent as E['type']]: E }
   OrderExecuted: new orders.OrderExecuted({ ...execution, ...value, ...totals, revision: 1 }),
   OrderExecutionBusted: new orders.OrderExecutionBusted({ executionId: execution.executionId, ...amended }),
   OrderExecutionCorrected: new orders.OrderExecutionCorrected({ ...execution, ...value, ...amended }),
-  OrderCancelRequested: new orders.OrderCancelRequested({ reason: 'changed my mind' }),
+  OrderCancelRequested: new orders.OrderCancelRequested({ reason: sampleText('a006') }),
   OrderCancelRejected: new orders.OrderCancelRejected({ reason: 'it is filled' }),
   OrderCanceled: new orders.OrderCanceled({ reason: 'by the brokerage', accountVersion: 7 }),
   OrderReplaceRequested: new orders.OrderReplaceRequested({ revision: 2, ...changes, ...approval, accountVersion: 7 }),

@@ -1,7 +1,7 @@
 import * as accounts from './accounts.ts';
 import { OrderKeyUsed } from './order-keys.ts';
 import * as brokerOrders from './broker-orders.ts';
-import { sampleTerms } from './sample-terms.ts';
+import { sampleTerms, sampleText } from './sample-terms.ts';
 import { OperationPerformed } from './operations.ts';
 import * as controls from './trading-control.ts';
 
@@ -54,17 +54,17 @@ export const orderKeySamples = { OrderKeyUsed: new OrderKeyUsed({ orderId }) };
 
 /** One event of each class of an Account, with every field that it may have. */
 export const accountSamples: { readonly [E in accounts.AccountEvent as E['type']]: E } = {
-  AccountOpened: new accounts.AccountOpened({ owner: ada, currency: 'USD', name: 'Savings' }),
+  AccountOpened: new accounts.AccountOpened({ owner: ada, currency: 'USD', name: sampleText('a001') }),
   AccountAccessGranted: new accounts.AccountAccessGranted({ person: bob, scopes: ['read', 'trade'] }),
   AccountAccessRevoked: new accounts.AccountAccessRevoked({ person: bob }),
   FundsDeposited: new accounts.FundsDeposited({
     amount: '5000',
-    reference: 'wire 17',
+    reference: sampleText('a002'),
     postings: [usd('outside', '-5000'), usd('available', '5000')],
   }),
   FundsWithdrawn: new accounts.FundsWithdrawn({
     amount: '100',
-    reference: 'wire 18',
+    reference: sampleText('a003'),
     postings: [usd('available', '-100'), usd('outside', '100')],
   }),
   ReservationMade: new accounts.ReservationMade({
@@ -120,8 +120,8 @@ export const accountSamples: { readonly [E in accounts.AccountEvent as E['type']
 
 /** One event of each class of a TradingControl, with every field that it may have. */
 export const controlSamples: { readonly [E in controls.TradingControlEvent as E['type']]: E } = {
-  TradingHalted: new controls.TradingHalted({ scope: 'all', reason: 'exercise' }),
-  TradingResumed: new controls.TradingResumed({ scope: 'all', reason: 'exercise over' }),
+  TradingHalted: new controls.TradingHalted({ scope: 'all', reason: sampleText('a004') }),
+  TradingResumed: new controls.TradingResumed({ scope: 'all', reason: sampleText('a005') }),
   RiskLimitsSet: new controls.RiskLimitsSet({
     scope: terms.accountId,
     maxOrderValue: '100000',

@@ -28,4 +28,4 @@ export function recordedSample(
 
 export { orderSamples, placementSamples } from './samples-orders.ts';
 export { accountSamples, brokerOrderSamples, controlSamples, operationSamples, orderKeySamples } from './samples-others.ts';
-export { sampleTerms } from './sample-terms.ts';
+export { sampleTerms, sampleText } from './sample-terms.ts';

@@ -1,13 +1,14 @@
 import { event } from './event.ts';
+import type { TextRef } from './texts.ts';
 
 /** The scope of a kill switch or limits: an account's id, or all accounts. */
 export type ControlScope = 'all' | (string & {});
 
 /** New orders are refused from now on; nothing is cancelled. The metadata says who did it. */
-export class TradingHalted extends event('TradingHalted', 1)<{ readonly scope: ControlScope; readonly reason: string }> {}
+export class TradingHalted extends event('TradingHalted', 1)<{ readonly scope: ControlScope; readonly reason: TextRef }> {}
 
 /** New orders are accepted again. */
-export class TradingResumed extends event('TradingResumed', 1)<{ readonly scope: ControlScope; readonly reason: string }> {}
+export class TradingResumed extends event('TradingResumed', 1)<{ readonly scope: ControlScope; readonly reason: TextRef }> {}
 
 /** Limits on a single order; an absent limit is not set by this scope. Money and shares are canonical decimals. */
 export interface RiskLimits {

@@ -23,7 +23,7 @@ create table order_projector.orders (
   denial jsonb,
   rejection_code text,
   reason text,
-  cancel_reason text,
+  cancel_reason jsonb, -- stands for a text, as in the event
   account_version int, -- the account and its positions show the order's money from this version on
   version int not null,
   created_at timestamptz not null,

@@ -3,7 +3,7 @@
 create table account_projector.accounts (
   account_id uuid primary key,
   owner uuid not null, -- a person
-  name text,
+  name jsonb, -- stands for a text, as in the event
   currency text not null,
   granted uuid[] not null, -- persons
   available numeric not null,
@@ -36,7 +36,7 @@ create table account_projector.activities (
   notional numeric,
   execution_id uuid,
   executed_at timestamptz,
-  reference text,
+  reference jsonb, -- stands for a text, as in the event
   primary key (account_id, version)
 );
 create index activities_of_executions on account_projector.activities (account_id, version) where kind in ('fill', 'reversal');

@@ -13,6 +13,7 @@ import {
   type Posting,
   type RecordedEvent,
   type Reservation,
+  type TextRef,
 } from '@tradecore/events';
 import { add, decimal, zero, type Decimal } from '@tradecore/money';
 import { On, Projector, type Appending } from '@tradecore/consumers';
@@ -22,7 +23,7 @@ export interface AccountRow {
   readonly accountId: string;
   /** The person who opened it. */
   readonly owner: string;
-  readonly name?: string;
+  readonly name?: TextRef;
   readonly currency: string;
   /** Other persons that may use it, in the order they were granted access. */
   readonly granted: readonly string[];
@@ -65,7 +66,7 @@ export interface ActivityLine {
   readonly notional?: string;
   readonly executionId?: string;
   readonly executedAt?: string;
-  readonly reference?: string;
+  readonly reference?: TextRef;
 }
 
 /** Fields of only some kinds of lines. */
@@ -217,7 +218,7 @@ function lineOf(row: AccountRow, event: RecordedEvent, { kind, available, reserv
   };
 }
 
-const referenceOf = ({ reference }: { readonly reference?: string }): Details => (reference === undefined ? {} : { reference });
+const referenceOf = ({ reference }: { readonly reference?: TextRef }): Details => (reference === undefined ? {} : { reference });
 
 const figuresOf = ({ orderId, symbol, side, quantity, unitPrice }: Reservation): Details => ({
   orderId,

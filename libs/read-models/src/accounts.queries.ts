@@ -1,4 +1,5 @@
-import type { Transaction } from '@tradecore/event-sourcing';
+import { withTexts, type Transaction } from '@tradecore/event-sourcing';
+import type { WithTexts } from '@tradecore/events';
 import type { AccountRow, ActivityLine } from './accounts.projector.ts';
 
 const stored = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
@@ -22,8 +23,11 @@ export interface AccountListed {
 /** An open account with the reservations of its open orders. */
 export type AccountFound = AccountListed & Pick<AccountRow, 'reservations'>;
 
-const withoutNulls = <Row extends object>(row: object): Row =>
-  Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Row;
+/** Rows as they are shown: without what is null, with the texts of what stands for one. */
+async function shown<Row extends object>(db: Transaction, rows: readonly object[]): Promise<Row[]> {
+  const present = rows.map((row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)));
+  return (await withTexts(db, present)) as unknown as Row[];
+}
 
 /** The account, which the caller has checked to be in scope. */
 export async function accountById(db: Transaction, accountId: string): Promise<AccountFound | undefined> {
@@ -31,7 +35,7 @@ export async function accountById(db: Transaction, accountId: string): Promise<A
     `select ${accountColumns}, reservations from account_projector.exported_accounts where account_id = $1`,
     [accountId],
   )) as object[];
-  return row && withoutNulls<AccountFound>(row);
+  return (await shown<AccountFound>(db, row ? [row] : []))[0];
 }
 
 /** A page of a list of accounts. */
@@ -52,7 +56,7 @@ export async function accountPage(
       where account_id = any($1::uuid[]) and ($2::uuid is null or account_id > $2) order by account_id limit $3`,
     [accounts, after ?? null, limit + 1],
   )) as object[];
-  const page = rows.slice(0, limit).map((row) => withoutNulls<AccountListed>(row));
+  const page = await shown<AccountListed>(db, rows.slice(0, limit));
   const last = page.at(-1);
   return { accounts: page, ...(rows.length > limit && last && { next: last.accountId }) };
 }
@@ -128,9 +132,12 @@ const lineColumns = `
   order_id as "orderId", symbol, side, ${exact('quantity')} as quantity, ${exact('price')} as price, ${exact('fee')} as fee,
   ${exact('notional')} as notional, execution_id as "executionId", ${stored('executed_at')} as "executedAt", reference`;
 
+/** A line of the ledger as it is shown. */
+export type LedgerLine = WithTexts<ActivityLine>;
+
 /** A page of the ledger, newest first, and where the next one starts; new lines change no page after a cursor. */
 export interface LedgerPage {
-  readonly lines: readonly ActivityLine[];
+  readonly lines: readonly LedgerLine[];
   readonly next?: number;
 }
 
@@ -140,7 +147,10 @@ async function ledgerPage(db: Transaction, { accountId, before, limit }: LedgerP
       where account_id = $1 and version < coalesce($2, 2147483647) ${only} order by version desc limit $3`,
     [accountId, before ?? null, limit + 1],
   )) as object[];
-  const lines = rows.slice(0, limit).map((row) => withoutNulls<ActivityLine>({ accountId, ...row }));
+  const lines = await shown<LedgerLine>(
+    db,
+    rows.slice(0, limit).map((row) => ({ accountId, ...row })),
+  );
   const last = lines.at(-1);
   return { lines, ...(rows.length > limit && last && { next: last.version }) };
 }

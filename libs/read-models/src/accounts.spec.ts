@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { freshId, type AccountEvent, type RecordedEvent, type Reservation } from '@tradecore/events';
+import { sampleText } from '@tradecore/events/testing';
 import { add, decimal, subtract, zero } from '@tradecore/money';
 import { fold, foldAppended } from '@tradecore/consumers';
 import { givenEvents } from '@tradecore/consumers/testing';
@@ -19,7 +20,7 @@ class BookedAccount extends Account {
 }
 const opened = () => {
   const account = new BookedAccount(order(999));
-  account.open({ owner: 'ada', currency: 'USD', name: 'mine' });
+  account.open({ owner: 'ada', currency: 'USD', name: sampleText('0001') });
   return account;
 };
 const histories = (decide: (account: BookedAccount) => void): RecordedEvent[] => {
@@ -49,7 +50,7 @@ describe('the row of an account', () => {
     expect(fold(Accounts, history)).toMatchObject({
       accountId: order(999),
       owner: 'ada',
-      name: 'mine',
+      name: sampleText('0001'),
       currency: 'USD',
       available: '8999.5',
       reserved: '1000.5',

@@ -1,4 +1,4 @@
-import type { Transaction } from '@tradecore/event-sourcing';
+import { withTexts, type Transaction } from '@tradecore/event-sourcing';
 import type { FeedLine } from './feed.projector.ts';
 
 /** A place in an account's feed: after entry `sequence`, 0 for the start. */
@@ -56,7 +56,10 @@ export async function feedAfter(db: Transaction, accountId: string, after: FeedP
   )) as Line[];
   const [first] = lines;
   if (!first) throw new Error('the schema of the feed is missing');
-  const entries = lines.flatMap((line) => entryOf(accountId, line));
+  const entries = (await withTexts(
+    db,
+    lines.flatMap((line) => entryOf(accountId, line)),
+  )) as FeedEntry[];
   return { head: { epoch: first.epoch, sequence: Number(first.head) }, entries };
 }
 

@@ -1,5 +1,5 @@
 import { OrderCancelRequested, OrderPlaced } from '@tradecore/events';
-import { recordedSample, sampleTerms } from '@tradecore/events/testing';
+import { recordedSample, sampleTerms, sampleText } from '@tradecore/events/testing';
 import { givenEvents } from '@tradecore/consumers/testing';
 import { Feed, Orders, type OrderRow } from './index.ts';
 
@@ -7,7 +7,7 @@ const aggregateId = '0190a6e0-0000-7000-8000-000000000001';
 const account = sampleTerms().accountId;
 const metadata = { account };
 const placed = recordedSample(new OrderPlaced(sampleTerms()), { aggregateId, metadata });
-const cancelRequested = recordedSample(new OrderCancelRequested({ reason: 'changed my mind' }), {
+const cancelRequested = recordedSample(new OrderCancelRequested({ reason: sampleText('0001') }), {
   aggregateId,
   aggregateVersion: 2,
   metadata,
@@ -37,8 +37,7 @@ describe('the row of an order', () => {
       status: 'pendingCancel',
       execType: '6',
       canceling: true,
-      reason: 'changed my mind',
-      cancelReason: 'changed my mind',
+      cancelReason: sampleText('0001'),
       version: 2,
       updatedAt: cancelRequested.time,
     }));
@@ -69,7 +68,7 @@ describe("an account's feed", () => {
       orderVersion: 2,
       change: 'orderCancelRequested',
       time: cancelRequested.time,
-      data: { reason: 'changed my mind' },
+      data: { reason: sampleText('0001') },
     });
   });
 

@@ -27,6 +27,7 @@ import {
   type OrderTerms,
   type RecordedEvent,
   type ReplaceTerms,
+  type TextRef,
   type Value,
 } from '@tradecore/events';
 import { add, decimal, subtract, zero, type Decimal } from '@tradecore/money';
@@ -60,9 +61,9 @@ export interface OrderRow extends OrderTerms {
   readonly goodUntil?: string;
   readonly denial?: Denial;
   readonly rejectionCode?: string;
-  /** Why the last change happened, if known. */
+  /** Why the last change happened, in our words or the brokerage's, if known. */
   readonly reason?: string;
-  readonly cancelReason?: string;
+  readonly cancelReason?: TextRef;
   /** The account and its positions show the order's money from this account version on. */
   readonly accountVersion?: number;
   /** Version of the last event in the row. */
@@ -180,7 +181,7 @@ function after(row: OrderRow | undefined, event: RecordedEvent<OrderEvent>, chan
     ...fields,
     ...accountVersionOf(fields, event),
     ...(execType !== null && { execType }),
-    ...('reason' in event.data && event.data.reason !== undefined && { reason: event.data.reason }),
+    ...reasonOf(event.data),
     ...(standing.replacing && asked && { requested: asked }),
     status: standing.status,
     canceling: standing.canceling,
@@ -189,6 +190,11 @@ function after(row: OrderRow | undefined, event: RecordedEvent<OrderEvent>, chan
     version: event.aggregateVersion,
     updatedAt: event.time,
   };
+}
+
+function reasonOf(data: OrderEvent['data']): Pick<OrderRow, 'reason'> {
+  const reason = 'reason' in data ? data.reason : undefined;
+  return typeof reason === 'string' ? { reason } : {};
 }
 
 type Trade = OrderExecuted | OrderExecutionBusted | OrderExecutionCorrected;

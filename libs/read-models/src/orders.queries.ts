@@ -1,13 +1,16 @@
-import type { Transaction } from '@tradecore/event-sourcing';
-import { orderIdFor } from '@tradecore/events';
+import { withTexts, type Transaction } from '@tradecore/event-sourcing';
+import { orderIdFor, type WithTexts } from '@tradecore/events';
 import type { OrdStatus } from '@tradecore/trading';
 import type { OrderRow } from './orders.projector.ts';
 import { progress, type Progress } from './progress.queries.ts';
 
 /** An order in the read model. */
 export interface OrderFound extends Progress {
-  readonly order: OrderRow;
+  readonly order: OrderShown;
 }
+
+/** An order as it is shown: with its texts. */
+export type OrderShown = WithTexts<OrderRow>;
 
 const columns = `
   order_id as "orderId", account_id as "accountId", client_order_id as "clientOrderId", symbol, side, type,
@@ -21,17 +24,18 @@ const columns = `
 
 type Selected = OrderRow & { readonly _version: number; readonly _parked: string | null };
 
-function found({ _version, _parked, ...row }: Selected): OrderFound {
-  const present = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as unknown as OrderRow;
-  return { order: present, ...progress(_version, _parked) };
+async function found(db: Transaction, rows: readonly Selected[]): Promise<OrderFound[]> {
+  const present = rows.map(({ _version, _parked, ...row }) => ({
+    order: Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as unknown as OrderRow,
+    ...progress(_version, _parked),
+  }));
+  return withTexts(db, present) as Promise<OrderFound[]>;
 }
 
 /** The order; the caller checks that its account is in scope. */
 export async function orderById(db: Transaction, orderId: string): Promise<OrderFound | undefined> {
-  const [row] = (await db.query(`select ${columns} from order_projector.exported_orders where order_id = $1`, [
-    orderId,
-  ])) as Selected[];
-  return row && found(row);
+  const sql = `select ${columns} from order_projector.exported_orders where order_id = $1`;
+  return (await found(db, (await db.query(sql, [orderId])) as Selected[]))[0];
 }
 
 /** The end of a page. */
@@ -79,7 +83,7 @@ export async function ordersOfAccount(db: Transaction, query: OrderPageQuery): P
       ...filters.map(([, value]) => value),
     ],
   )) as Selected[];
-  const orders = rows.slice(0, limit).map(found);
+  const orders = await found(db, rows.slice(0, limit));
   const last = orders.at(-1)?.order;
   return { orders, ...(rows.length > limit && last && { next: { createdAt: last.createdAt, orderId: last.orderId } }) };
 }

@@ -19,7 +19,7 @@ import {
   type Event,
   type RecordedEvent,
 } from '@tradecore/events';
-import { recordedSample, sampleTerms } from '@tradecore/events/testing';
+import { recordedSample, sampleTerms, sampleText } from '@tradecore/events/testing';
 import { orderFrom, type OrderRow } from './index.ts';
 
 const aggregateId = '0190a6e0-0000-7000-8000-000000000001';
@@ -133,7 +133,7 @@ describe('the row of an order', () => {
   });
 
   it("keeps the client's reason for a cancel beside the brokerage's", () => {
-    const asked = new OrderCancelRequested({ reason: 'changed my mind' });
+    const asked = new OrderCancelRequested({ reason: sampleText('0001') });
     expect(after(...working, asked, traded('4', '404', '4', '6'))).toMatchObject({
       status: 'pendingCancel',
       filledQuantity: '4',
@@ -141,7 +141,7 @@ describe('the row of an order', () => {
     expect(after(...working, asked, new OrderCanceled({ reason: 'by the brokerage' }))).toMatchObject({
       status: 'canceled',
       reason: 'by the brokerage',
-      cancelReason: 'changed my mind',
+      cancelReason: sampleText('0001'),
     });
   });
 });

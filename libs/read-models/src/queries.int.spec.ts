@@ -1,9 +1,11 @@
-import { freshId } from '@tradecore/events';
+import { freshId, WrittenText } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import type { DataSource } from 'typeorm';
 import {
+  accountById,
   Accounts,
   accountsOfSubject,
+  activitiesOfAccount,
   feedAfter,
   feedHeads,
   isReadableBy,
@@ -36,10 +38,11 @@ describe('an order that is read', () => {
     await models.requestCancel(account, id, 'changed my mind');
     const found = await orderById(db, id);
     const folded = orderFrom(await models.store.readEvents(id));
-    expect(found).toEqual({ order: folded, version: 2 });
+    expect(found).toEqual({ order: await models.store.withTexts(folded), version: 2 });
     expect(found?.order).toMatchObject({
       quantity: '1234567890123456789.123456789',
       status: 'pendingCancel',
+      cancelReason: 'changed my mind',
     });
   });
 
@@ -211,6 +214,36 @@ describe("an account's feed", () => {
     const { head, entries } = await feedAfter(db, account, { epoch: freshId(), sequence: 0 }, 10);
     expect([head.sequence, entries]).toEqual([1, []]);
     expect((await feedAfter(db, account, { epoch: 'garbage', sequence: 0 }, 10)).entries).toEqual([]);
+  });
+});
+
+describe('persons and what they wrote', () => {
+  it('are shown by subject and as text, and once forgotten by person and not at all', async () => {
+    const [id, owner, friend] = [freshId(), await models.person('owner@home'), await models.person('friend@home')];
+    await models.account(id, (account) => {
+      account.open({ owner, currency: 'USD', name: new WrittenText('Pension of Ada') });
+      account.grantAccess(friend);
+      account.deposit('5', new WrittenText('from aunt Eve'));
+    });
+    const shown = async () => {
+      const { epoch } = (await feedHeads(db, [id])).get(id)!;
+      const { entries } = await feedAfter(db, id, { epoch, sequence: 0 }, 10);
+      const { lines } = await activitiesOfAccount(db, { accountId: id, limit: 1 });
+      const data = entries.map((entry) => ({ change: entry.change, ...entry.data }));
+      return [...data, (await accountById(db, id)) ?? {}, ...lines].map((each) => ({ ...each }) as Record<string, unknown>);
+    };
+    expect(await shown()).toMatchObject([
+      { change: 'accountOpened', owner: 'owner@home', name: 'Pension of Ada' },
+      { change: 'accessGranted', subject: 'friend@home' },
+      { change: 'deposit', reference: 'from aunt Eve' },
+      { owner: 'owner@home', name: 'Pension of Ada' },
+      { kind: 'deposit', reference: 'from aunt Eve' },
+    ]);
+    await models.database.dataSource.query(`delete from people where subject like '%@home'`);
+    await models.database.dataSource.query(`delete from texts where text in ('Pension of Ada', 'from aunt Eve')`);
+    const left = await shown();
+    expect(left).toMatchObject([{ owner }, { subject: friend }, { amount: '5' }, { owner }, { kind: 'deposit' }]);
+    expect(left.filter((each) => 'name' in each || 'reference' in each)).toEqual([]);
   });
 });
 

@@ -6,7 +6,7 @@ import {
   type PostgresEventStore,
 } from '@tradecore/event-sourcing';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
-import { catalogue, freshId, orderIdFor, topics, type OrderTerms, type RecordedEvent } from '@tradecore/events';
+import { catalogue, freshId, orderIdFor, topics, type OrderTerms, type RecordedEvent, WrittenText } from '@tradecore/events';
 import { encode, type KafkaClient } from '@tradecore/messaging';
 import { redrive, type ProjectorClass } from '@tradecore/consumers';
 import { extendContext } from '@tradecore/telemetry';
@@ -57,7 +57,8 @@ export class TestReadModels {
 
   /** Requests to cancel an order and projects it. */
   async requestCancel(accountId: string, orderId: string, reason?: string): Promise<void> {
-    await this.order(accountId, orderId, (order) => order.requestCancel(reason));
+    const text = reason === undefined ? undefined : new WrittenText(reason);
+    await this.order(accountId, orderId, (order) => order.requestCancel(text));
   }
 
   /** Makes a decision on an order and projects it. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { catalogue, type AccountEvent, type OrderEvent } from '@tradecore/events';
-import { orderSamples, sampleTerms } from '@tradecore/events/testing';
+import { orderSamples, sampleTerms, sampleText } from '@tradecore/events/testing';
 import { change, changeOf, execution } from '../test/order-in.ts';
 import { Account, Order } from './index.ts';
 import { reservedFor } from './account/fees.ts';
@@ -31,11 +31,11 @@ function accountHistory(): AccountEvent[] {
     amount: reservedFor(decimal(quantity), decimal('101.5')),
   });
   const fill = { orderId, symbol: 'ACME', side: 'buy', ...execution('e-1', '4') } as const;
-  account.open({ owner: ada, currency: 'USD', name: 'Pension' });
+  account.open({ owner: ada, currency: 'USD', name: sampleText('0001') });
   account.grantAccess(bob);
   account.grantAccess(eve);
   account.revokeAccess(eve);
-  account.deposit('5000', 'first');
+  account.deposit('5000', sampleText('0002'));
   account.withdraw('100.5');
   account.reserve(reserved('10'));
   account.reserve(reserved('12'));
@@ -76,7 +76,7 @@ function orderHistory(): OrderEvent[] {
   store(change(order, changeOf.OrderResumed));
   request(() => order.requestReplace({ quantity: '14' }, { reservePrice: '101.5' }, 11));
   store(change(order, changeOf.OrderDoneForDay));
-  request(() => order.requestCancel('changed my mind'));
+  request(() => order.requestCancel(sampleText('0003')));
   return asJson(history);
 }
 

@@ -1,3 +1,4 @@
+import { sampleText } from '@tradecore/events/testing';
 import { broker, PlacementStory } from './placement-story.ts';
 
 const first = broker(1);
@@ -38,7 +39,7 @@ export const kept: readonly Kept[] = [
     name: 'cancelled-after-a-part',
     says: 'A cancel is refused, a second one is taken; a duplicate of the first answer comes late, and a fill after the end.',
     story: () => {
-      const story = PlacementStory.working().cancel('changed my mind').handles(first.fill('e1', '4'));
+      const story = PlacementStory.working().cancel(sampleText('0001')).handles(first.fill('e1', '4'));
       const refusal = first.cancelRejected(answer(story));
       story.handles(refusal).cancel().handles(refusal).handles(first.canceled());
       return story.handles(first.canceled()).handles(first.fill('late', '2'));

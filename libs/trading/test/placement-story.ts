@@ -8,6 +8,7 @@ import type {
   OrderTerms,
   RecordedEvent,
   ReplaceTerms,
+  TextRef,
 } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { add, decimal, zero } from '@tradecore/money';
@@ -137,7 +138,7 @@ export class PlacementStory {
   }
 
   /** The client requests a cancel that the saga has not handled. */
-  asksToCancel(reason?: string): this {
+  asksToCancel(reason?: TextRef): this {
     return this.door(() => this.order.requestCancel(reason));
   }
 
@@ -157,7 +158,7 @@ export class PlacementStory {
     return this;
   }
 
-  cancel(reason?: string): this {
+  cancel(reason?: TextRef): this {
     return this.asksToCancel(reason).handlesRequest();
   }
 

@@ -1,4 +1,4 @@
-import { foreignOrderIdFor, tradingControlIdFor } from '@tradecore/events';
+import { foreignOrderIdFor, tradingControlIdFor, WrittenText } from '@tradecore/events';
 import { revisionTerms, restingTerms, until, World } from './world.ts';
 
 describe('under faults of the brokerage', () => {
@@ -196,11 +196,11 @@ describe('under faults of the brokerage', () => {
     const all = tradingControlIdFor('all');
     const terms = revisionTerms();
     const own = tradingControlIdFor(terms.accountId);
-    await world.control(all, (control) => control.halt('all', 'a test'));
+    await world.control(all, (control) => control.halt('all', new WrittenText('a test')));
     const first = await world.submit(revisionTerms());
     await world.reaches(first, 'lapsed');
-    await world.control(all, (control) => control.resume('all', 'a test'));
-    await world.control(own, (control) => control.halt(terms.accountId, 'a test'));
+    await world.control(all, (control) => control.resume('all', new WrittenText('a test')));
+    await world.control(own, (control) => control.halt(terms.accountId, new WrittenText('a test')));
     const second = await world.submit(terms);
     await world.reaches(second, 'lapsed');
     for (const id of [first, second]) {

@@ -1,4 +1,6 @@
-import { DomainError } from '@tradecore/event-sourcing';
+import { DomainError, type EventStore } from '@tradecore/event-sourcing';
+import { isTextRef } from '@tradecore/events';
+import { differingFields } from '@tradecore/trading';
 
 /** The Idempotency-Key was used for a different request; `details.differingFields` names the differences. */
 export class IdempotencyKeyReused extends DomainError {
@@ -14,6 +16,21 @@ export class IdempotencyKeyReused extends DomainError {
       })),
     });
   }
+}
+
+/**
+ * Throws `IdempotencyKeyReused` if a request differs in these fields from what is stored under its key. A text that was
+ * forgotten differs from nothing.
+ */
+export async function mustBeSame(
+  store: Pick<EventStore, 'withTexts'>,
+  { asked, stored }: { readonly asked: object; readonly stored: object },
+  fields: readonly string[],
+): Promise<void> {
+  const before: object = await store.withTexts(stored);
+  const known = fields.filter((field) => field in before || !isTextRef(Reflect.get(stored, field)));
+  const differing = differingFields({ ...asked }, { ...before }, known);
+  if (differing.length > 0) throw new IdempotencyKeyReused(differing);
 }
 
 /** The Idempotency-Key of a request, as part of a command. */

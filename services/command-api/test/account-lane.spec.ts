@@ -1,5 +1,5 @@
 import { Busy, InMemoryEventStore, type PartToSave, type Saved, type SaveOptions } from '@tradecore/event-sourcing';
-import { catalogue, freshId, orderIdFor, orderIdForKey, tradingControlIdFor } from '@tradecore/events';
+import { catalogue, freshId, orderIdFor, orderIdForKey, tradingControlIdFor, WrittenText } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { Account, Order, TradingControl } from '@tradecore/trading';
 import { AccountLanes } from '../src/account-lane/account-lanes.ts';
@@ -220,11 +220,11 @@ describe('when another writer is faster', () => {
     const { store, here, accountId } = await world('100000');
     for (const scope of ['all', accountId]) {
       const control = await store.loadAggregate(TradingControl, tradingControlIdFor(scope));
-      control.halt(scope, 'test');
+      control.halt(scope, new WrittenText('test'));
       store.meanwhile = () => requested(() => store.saveAggregate(control));
       const { outcome, history } = await here.place(accountId);
       expect([outcome, history[1]?.data]).toMatchObject(['denied', { rule: 'trading-halted' }]);
-      control.resume(scope, 'over');
+      control.resume(scope, new WrittenText('over'));
       await requested(() => store.saveAggregate(control));
     }
   });

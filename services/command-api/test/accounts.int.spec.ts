@@ -99,7 +99,7 @@ describe('deposits and withdrawals', () => {
     expect([out.status, out.body]).toMatchObject([201, { kind: 'withdrawal', amount: '100.5', version: 3 }]);
     expect(await eventsOf(client.account)).toMatchObject([
       { type: 'AccountOpened' },
-      { type: 'FundsDeposited', data: { amount: '100.5', reference: 'salary' } },
+      { type: 'FundsDeposited', data: { amount: '100.5', reference: { ref: expect.any(String) as string } } },
       { type: 'FundsWithdrawn', data: { amount: '100.5' } },
     ]);
   });
@@ -133,6 +133,25 @@ describe('deposits and withdrawals', () => {
       { type: 'https://tradecore.dev/problems/idempotency-key-reused', differingFields: ['amount', 'reference'] },
     ]);
     expect(await eventsOf(client.account)).toHaveLength(3);
+  });
+
+  it('keep the text that was written once, for its person; forgotten, it is still the same request', async () => {
+    const client = await newClient('writer');
+    const texts = () =>
+      api.database.dataSource.query<{ text: string }[]>(
+        'select text from texts where person = (select person from people where subject = $1) order by ref',
+        ['writer'],
+      );
+    const open = (name: string) => client.post('/v1/accounts', { name }, { headers: { 'idempotency-key': 'named' } });
+    const out = (reference: string) => move(client, 'withdrawals', { amount: '1', reference }, 'written');
+    await move(client, 'deposits', { amount: '10' });
+    const first = [await open('For Eve'), await out('rent')];
+    const again = [await open('For Eve'), await out('rent')];
+    expect(again.map(({ status, body }) => [status, body])).toEqual(first.map(({ body }) => [200, body]));
+    expect([(await open('For Bob')).status, (await out('food')).status]).toEqual([422, 422]);
+    expect(await texts()).toEqual([{ text: 'For Eve' }, { text: 'rent' }]);
+    await api.database.dataSource.query('delete from texts');
+    expect([(await open('For Eve')).status, (await out('rent')).status]).toEqual([200, 200]);
   });
 
   it('sent 10 times at once under one key move once, under 10 keys 10 times', async () => {

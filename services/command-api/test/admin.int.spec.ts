@@ -41,7 +41,7 @@ describe('the kill switch', () => {
     const denied = await place();
     expect([denied.status, denied.body]).toMatchObject([
       422,
-      { rule: 'trading-halted', figures: { scope, reason: 'runaway strategy' } },
+      { rule: 'trading-halted', figures: { scope }, reason: 'runaway strategy' },
     ]);
     expect((await api.post(`/v1/orders/${String(before.body['id'])}/cancel`)).status).toBe(202);
     expect((await setSwitch(scope, 'resumed')).body['trading']).toBe('resumed');
@@ -76,10 +76,16 @@ describe('the kill switch', () => {
       [tradingControlIdFor(scope)],
     );
     const actor = await api.personOf('op');
+    const reason = { ref: expect.any(String) as string, hash: expect.any(String) as string };
     expect(events).toEqual([
-      { type: 'TradingHalted', data: { scope, reason: 'first' }, actor },
-      { type: 'TradingResumed', data: { scope, reason: 'over' }, actor },
+      { type: 'TradingHalted', data: { scope, reason }, actor },
+      { type: 'TradingResumed', data: { scope, reason }, actor },
     ]);
+    const texts = await api.database.dataSource.query(
+      `select text, person from texts join event_store on event_data->'reason'->>'ref' = ref::text where aggregate_id = $1 order by position`,
+      [tradingControlIdFor(scope)],
+    );
+    expect(texts).toEqual(['first', 'over'].map((text) => ({ text, person: actor })));
   });
 
   it('is for operators: 403 to clients, and nothing is stored', async () => {

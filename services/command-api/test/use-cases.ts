@@ -45,7 +45,7 @@ export class UseCases {
     this.placeOrder = new PlaceOrder(store, risk, access, this.lanes);
     this.requestCancel = new RequestCancel(store, ownOrder);
     this.requestReplace = new RequestReplace(ownOrder, risk, this.lanes, { LIMIT_REVISIONS: 100 });
-    this.moveFunds = new MoveFunds(this.lanes);
+    this.moveFunds = new MoveFunds(this.lanes, store);
     this.changeAccess = new ChangeAccess(this.lanes, { personOf: async (subject) => subject, subjectsOf: async () => new Map() });
   }
 

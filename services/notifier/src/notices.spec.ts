@@ -16,7 +16,7 @@ import {
   type Event,
   type RecordedEvent,
 } from '@tradecore/events';
-import { recordedSample, sampleTerms } from '@tradecore/events/testing';
+import { recordedSample, sampleTerms, sampleText } from '@tradecore/events/testing';
 import { noticeOf } from './notices.ts';
 
 const account = sampleTerms().accountId;
@@ -54,12 +54,20 @@ describe('a notice', () => {
     ['orderUnknown', ofOrder(new OrderOutcomeUnknown({ revision: 1, reason: 'no answer' })), 'no answer'],
     [
       'deposit',
-      ofAccount(new FundsDeposited({ amount: '12.5', reference: 'wages', postings: [] })),
-      '12.5 was deposited (wages)',
+      ofAccount(new FundsDeposited({ amount: '12.5', reference: sampleText('0001'), postings: [] })),
+      '12.5 was deposited.',
     ],
     ['withdrawal', ofAccount(new FundsWithdrawn({ amount: '3', postings: [] })), '3 was withdrawn.'],
-    ['tradingHalted', ofControl(new TradingHalted({ scope: account, reason: 'too fast' })), 'too fast'],
-    ['tradingResumed', ofControl(new TradingResumed({ scope: account, reason: 'mended' })), 'mended'],
+    [
+      'tradingHalted',
+      ofControl(new TradingHalted({ scope: account, reason: sampleText('0002') })),
+      'New orders are refused for now.',
+    ],
+    [
+      'tradingResumed',
+      ofControl(new TradingResumed({ scope: account, reason: sampleText('0003') })),
+      'New orders are accepted again.',
+    ],
   ])('%s tells the account what happened', (kind, event, text) => {
     const notice = noticeOf(event);
     expect(notice).toMatchObject({ kind, accountId: account, causedBy: event.id, time: event.time });
@@ -83,7 +91,9 @@ describe('a notice', () => {
   });
 
   it('of a halt of all trading goes to every account', () =>
-    expect(noticeOf(ofControl(new TradingHalted({ scope: 'all', reason: 'storm' })))).toMatchObject({ accountId: 'all' }));
+    expect(noticeOf(ofControl(new TradingHalted({ scope: 'all', reason: sampleText('0004') })))).toMatchObject({
+      accountId: 'all',
+    }));
 
   it('is refused for an order event without an account, and for an event of a newer version', () => {
     expect(() => noticeOf(ofOrder(new OrderCanceled({}), { metadata: {} }))).toThrow('names no account');

@@ -45,10 +45,10 @@ type Contents<E extends Event> = { readonly [Each in E as Each['type']]?: (data:
 const because = (reason: string | undefined): string => (reason === undefined ? '.' : `: ${reason}.`);
 const traded = (cumulative: string, excess: string | undefined): string =>
   `${cumulative} shares of your order have traded${excess === undefined ? '' : `, ${excess} more than you ordered`}`;
-const noted = (reference: string | undefined): string => (reference === undefined ? '' : ` (${reference})`);
 
 /**
- * One source per kind: what an order's events say is not repeated from the account's or the broker order's. A denial
+ * No notice has the text that a person wrote: forgotten, it would stay on the topic and with those who read it. One
+ * source per kind: what an order's events say is not repeated from the account's or the broker order's. A denial
  * has a notice too, although the request was answered with it: an account may have more than one reader.
  */
 const ofOrders: Contents<OrderEvent> = {
@@ -75,16 +75,13 @@ const ofOrders: Contents<OrderEvent> = {
 };
 
 const ofAccounts: Contents<AccountEvent> = {
-  FundsDeposited: ({ amount, reference }) => ({ kind: 'deposit', text: `${amount} was deposited${noted(reference)}.` }),
-  FundsWithdrawn: ({ amount, reference }) => ({ kind: 'withdrawal', text: `${amount} was withdrawn${noted(reference)}.` }),
+  FundsDeposited: ({ amount }) => ({ kind: 'deposit', text: `${amount} was deposited.` }),
+  FundsWithdrawn: ({ amount }) => ({ kind: 'withdrawal', text: `${amount} was withdrawn.` }),
 };
 
 const ofControls: Contents<TradingControlEvent> = {
-  TradingHalted: ({ reason }) => ({
-    kind: 'tradingHalted',
-    text: `New orders are refused for now: ${reason}. Open orders stay as they are.`,
-  }),
-  TradingResumed: ({ reason }) => ({ kind: 'tradingResumed', text: `New orders are accepted again: ${reason}.` }),
+  TradingHalted: () => ({ kind: 'tradingHalted', text: 'New orders are refused for now. Open orders stay as they are.' }),
+  TradingResumed: () => ({ kind: 'tradingResumed', text: 'New orders are accepted again.' }),
 };
 
 /** Which events cause notices, and for which account; by aggregate type. */

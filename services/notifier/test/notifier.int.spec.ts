@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freshId, FundsDeposited, topics, TradingHalted, type RecordedEvent } from '@tradecore/events';
+import { freshId, FundsDeposited, topics, TradingHalted, type RecordedEvent, WrittenText } from '@tradecore/events';
 import { recordedSample } from '@tradecore/events/testing';
 import type { TransactionalProducer } from '@tradecore/messaging';
 import type { TestKafka } from '@tradecore/messaging/testing';
@@ -44,7 +44,7 @@ describe('two notifiers', () => {
     const deposit = new FundsDeposited({ amount: '5', postings: [] });
     await happen(canceledOrders(20));
     await happen([recordedSample(deposit, { aggregateType: 'Account', aggregateId: account })], topics.accountEvents.name);
-    const halt = new TradingHalted({ scope: 'all', reason: 'storm' });
+    const halt = new TradingHalted({ scope: 'all', reason: new WrittenText('storm') });
     await happen([recordedSample(halt, { aggregateType: 'TradingControl' })], topics.controlEvents.name);
     await eachOnce();
     const records = await world.readTopic(topics.userNotifications.name);

@@ -24,7 +24,8 @@ export function killSwitchCommands(shell: Shell): void {
 async function switches({ database }: Fleet): Promise<Report> {
   const rows = (await database.query(
     `select distinct on (aggregate_id) event_data->>'scope' as scope, case event_type when 'TradingHalted' then 'halted' else 'resumed' end as trading,
-            "timestamp"::text as since, coalesce((select subject from people where person::text = metadata->>'actor'), metadata->>'actor') as by, event_data->>'reason' as reason
+            "timestamp"::text as since, coalesce((select subject from people where person::text = metadata->>'actor'), metadata->>'actor') as by,
+            (select text from texts where ref = (event_data->'reason'->>'ref')::uuid) as reason
        from event_store where aggregate_type = 'TradingControl' and event_type in ('TradingHalted', 'TradingResumed')
       order by aggregate_id, aggregate_version desc limit 1000`,
   )) as unknown as Row[];

@@ -1,6 +1,6 @@
 import { encodeConsistencyToken, type AccountPageResponse, type AccountResponse } from '@tradecore/api';
 import { publishMarket, sampleQuote } from '@tradecore/market-data/testing';
-import { freshId, topics, tradingControlIdFor } from '@tradecore/events';
+import { freshId, topics, tradingControlIdFor, WrittenText } from '@tradecore/events';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { Account, TradingControl } from '@tradecore/trading';
 import { extendContext } from '@tradecore/telemetry';
@@ -200,7 +200,7 @@ describe('a read with the token of a deposit', () => {
 it("the token of an operator's kill switch is accepted only from operators", async () => {
   const id = tradingControlIdFor(freshId());
   const control = new TradingControl(id);
-  control.halt('all', 'storm');
+  control.halt('all', new WrittenText('storm'));
   await extendContext({ correlationId: freshId() }, () => api.models.store.saveAggregate(control));
   const token = encodeConsistencyToken({ aggregateId: id, version: 1 });
   const statusFor = async (role: string) => {

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import type { OrderPlaced, OrderTerms, RecordedEvent } from '@tradecore/events';
-import { orderFrom, type OrderRow } from '@tradecore/read-models';
+import { orderFrom, type OrderRow, type OrderShown } from '@tradecore/read-models';
 import { RequestRefused, type Caller } from '@tradecore/service';
 import { Access } from './access.ts';
 import type { AsOf } from '@tradecore/api';
@@ -48,19 +48,19 @@ export class OrderHistory {
   async page(orderId: string, after: number, asked: number) {
     const limit = this.access.pageOf(asked);
     const found = await this.store.readEvents(orderId, { from: after + 1, limit: limit + 1 });
-    const events = found.slice(0, limit);
+    const events = await this.store.withTexts(found.slice(0, limit));
     const last = events.at(-1);
     return { events, ...(last && found.length > limit && { next: last.aggregateVersion }) };
   }
 
   /** The order as of then; undefined before it was placed. Refuses a history that would take too long with 422. */
-  async asOf(orderId: string, asOf: AsOf): Promise<OrderRow | undefined> {
+  async asOf(orderId: string, asOf: AsOf): Promise<OrderShown | undefined> {
     let row: OrderRow | undefined;
     for (let read = 0; read <= foldLimit; read += pageSize) {
       const page = await this.store.readEvents(orderId, { from: read + 1, limit: pageSize });
       const wanted = page.filter((event) => !isAfter(event, asOf));
       row = orderFrom(wanted, row);
-      if (wanted.length < pageSize) return row;
+      if (wanted.length < pageSize) return this.store.withTexts(row);
     }
     throw new RequestRefused(422, 'history-too-long', `The order has more than ${foldLimit} events up to then.`);
   }

@@ -1,5 +1,5 @@
 import { encodeConsistencyToken, type OrderPageResponse, type OrderResponse } from '@tradecore/api';
-import { freshId, type OrderTerms } from '@tradecore/events';
+import { freshId, type OrderTerms, WrittenText } from '@tradecore/events';
 import { extendContext } from '@tradecore/telemetry';
 import { Order } from '@tradecore/trading';
 import fc from 'fast-check';
@@ -28,7 +28,7 @@ const json = async <T>(response: Response): Promise<T> => (await response.json()
 /** Stores a cancel but leaves the read model behind. */
 async function cancelUnseen(accountId: string, id: string): Promise<void> {
   const order = await api.models.store.loadAggregate(Order, id);
-  order.requestCancel('unseen');
+  order.requestCancel(new WrittenText('unseen'));
   await extendContext({ correlationId: freshId(), account: accountId }, () => api.models.store.saveAggregate(order));
 }
 

@@ -12,7 +12,7 @@ import {
   type OrderResponse,
   type OrdersQuery,
 } from '@tradecore/api';
-import type { OrderRow } from '@tradecore/read-models';
+import type { OrderShown } from '@tradecore/read-models';
 import { Needs, RequestRefused, tokens, validated, type Clock } from '@tradecore/service';
 import type { FastifyReply } from 'fastify';
 import { AskedBy, cacheable, type Asked } from './asked.ts';
@@ -73,7 +73,7 @@ export class OrdersHttp {
 }
 
 /** With this token, reads of the account and its positions show the money of all trades in the order. */
-const tokenOf = ({ orderId: aggregateId, version, accountId, accountVersion }: OrderRow): string =>
+const tokenOf = ({ orderId: aggregateId, version, accountId, accountVersion }: OrderShown): string =>
   encodeConsistencyToken({ aggregateId, version, ...(accountVersion !== undefined && { accountId, accountVersion }) });
 
 const inTheFuture = () =>

@@ -12,6 +12,7 @@ import type {
   OrderTerms,
   RecordedEvent,
   ReplaceTerms,
+  WithTexts,
 } from '@tradecore/events';
 import type { OrdStatus } from '@tradecore/trading';
 
@@ -19,7 +20,7 @@ type OfRevision = Exclude<BrokerOrderEvent, ForeignOrderAdopted>;
 
 /** One sentence for each event of a union; a missing type does not compile. */
 type Sentences<E extends OrderEvent | AccountEvent | OrderPlacementEvent | OfRevision> = {
-  readonly [Each in E as Each['type']]: (data: Each['data'], terms: OrderTerms) => string | undefined;
+  readonly [Each in E as Each['type']]: (data: WithTexts<Each['data']>, terms: OrderTerms) => string | undefined;
 };
 
 const because = (reason: string | undefined): string => (reason === undefined ? '.' : `: ${reason}.`);
@@ -44,7 +45,7 @@ function newTerms({ quantity, limitPrice, stopPrice }: ReplaceTerms): string {
   return said.join(', ');
 }
 
-function figuresOf({ figures }: Denial): string {
+function figuresOf({ figures }: Pick<Denial, 'figures'>): string {
   const said = Object.entries(figures).map(([name, value]) => `${name} ${value}`);
   return said.length === 0 ? '' : ` (${said.join(', ')})`;
 }
@@ -63,7 +64,8 @@ const orderSentences: Sentences<OrderEvent> = {
   OrderPlaced: (terms) =>
     `Placed: ${terms.side} ${terms.quantity} ${terms.symbol} ${priced(terms)}, ${lasting[terms.timeInForce]}.`,
   OrderApproved: approved,
-  OrderDenied: (denial) => `Denied by the rule ${denial.rule}: ${denial.detail}${figuresOf(denial)}`,
+  OrderDenied: ({ reason, ...denial }) =>
+    `Denied by the rule ${denial.rule}: ${denial.detail}${figuresOf(denial)}${reason === undefined ? '' : ` ${reason}`}`,
   OrderAccepted: ({ revision }) => `Working at the brokerage${revision === 1 ? '' : `, as revision ${revision}`}.`,
   OrderRejected: ({ code, reason }) => `Rejected by the brokerage: ${reason} (${code}).`,
   OrderOutcomeUnknown: ({ reason }) =>

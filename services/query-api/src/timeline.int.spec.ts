@@ -1,5 +1,5 @@
 import type { TimelineResponse } from '@tradecore/api';
-import { freshId } from '@tradecore/events';
+import { freshId, WrittenText } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
 import { TestQueryApi } from '../test/query-api.ts';
 
@@ -27,7 +27,7 @@ describe('the timeline of an order', () => {
 
     await flow.accepted(orderId);
     await flow.traded(orderId, '4', '101');
-    await flow.request(orderId, (order) => order.requestCancel('changed my mind'));
+    await flow.request(orderId, (order) => order.requestCancel(new WrittenText('changed my mind')));
     const canceling = await timelineOf(orderId, accountId);
     expect(textsOf(canceling).slice(4)).toEqual([
       'brokerage: The brokerage has revision 1.',

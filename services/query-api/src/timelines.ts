@@ -53,10 +53,11 @@ export class Timelines {
     const { events, earlier } = await this.#newest(ids, before);
     const versions = accountVersionsIn(events.filter(({ aggregateId }) => aggregateId === orderId));
     const all = [...events, ...(await this.#bookings(terms.accountId, orderId, versions))];
+    const shown = await this.store.withTexts(all);
     const entries = Object.entries(sources).flatMap(([type, source]) =>
       entriesOf(
         source,
-        all.filter(({ aggregateType }) => aggregateType === type),
+        shown.filter(({ aggregateType }) => aggregateType === type),
         terms,
       ),
     );

@@ -1,6 +1,6 @@
 import { freshId } from '@tradecore/events';
 import { Client } from 'pg';
-import { appendParameters, appendSql } from './append-events.ts';
+import { appendCall } from './append-events.ts';
 import { prepareEvents, toSave, type PartToSave, type Save } from './save.ts';
 import { partOf, saveOf } from '../test/parts.ts';
 import { createTestDatabase, Gate, Tally, tallyCatalogue, TallyOpened, type TestDatabase } from '../testing.ts';
@@ -42,7 +42,7 @@ describe('append_events', () => {
       expected,
     );
   const append = async (client: Client, saves: Save[], waitMs: number | null = null): Promise<Row[]> =>
-    (await client.query<Row>(appendSql, appendParameters(saves, waitMs))).rows;
+    (await client.query<Row>(appendCall(saves, waitMs))).rows;
   const verdicts = async (client: Client, saves: Save[], waitMs: number | null = null): Promise<string[]> =>
     (await append(client, saves, waitMs)).map(({ verdict }) => verdict);
   const versions = async (id: string): Promise<number[]> =>
@@ -196,7 +196,7 @@ describe('append_events', () => {
     await rival.query('begin');
     await rival.query(
       'select append_events from append_events($1, $2, $3, $4, $5, $6, $7, $8)',
-      appendParameters([save(part.id, 2)], null).slice(0, 8),
+      appendCall([save(part.id, 2)], null).values.slice(0, 8),
     );
     expect(await verdicts(writer, [first])).toEqual(['present']);
     await rival.query('rollback');

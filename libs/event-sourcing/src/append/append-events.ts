@@ -25,15 +25,35 @@ type VerdictRow =
   | { readonly verdict: 'busy'; readonly detail: readonly number[] | null }
   | { readonly verdict: 'invalid'; readonly detail: string };
 
-/** The call as SQL text, for both drivers. */
-export const appendSql = `select verdict, stored_at, detail
-  from public.append_events($1::int[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::uuid[], $7::text[], $8::jsonb, $9::int)`;
+const call =
+  'public.append_events($1::int[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::uuid[], $7::text[], $8::jsonb, $9::int) a';
 
-/**
- * The parameters of `appendSql`: `waitMs` null never waits for a lock. Array literals are written by hand: ids and
- * declared names need no quoting.
- */
-export function appendParameters(saves: readonly Save[], waitMs: number | null): unknown[] {
+/** The call, and the same with texts (`$10`), which are kept where their save is stored. */
+const statements = {
+  append_events: `select verdict, stored_at, detail from ${call}`,
+  append_with_texts: `select verdict, stored_at, detail, case verdict when 'stored' then public.keep_texts($10::jsonb, save) end from ${call}`,
+};
+
+/** The call as a statement for both drivers: `waitMs` null never waits for a lock. */
+export function appendCall(saves: readonly Save[], waitMs: number | null) {
+  const texts = saves.flatMap(({ parts }, index) =>
+    parts.flatMap(({ events }) => events.flatMap((event) => textsOf(event).map((text) => ({ save: index + 1, ...text })))),
+  );
+  const values = appendParameters(saves, waitMs);
+  const name = texts.length === 0 ? 'append_events' : 'append_with_texts';
+  return { name, text: statements[name], values: texts.length === 0 ? values : [...values, JSON.stringify(texts)] };
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The rows of an event's texts; services are no persons. */
+function textsOf({ texts, origin }: PreparedEvent) {
+  const { actor = '' } = origin.metadata;
+  return texts.map(({ ref, salt, text }) => ({ ref, salt, text, ...(uuid.test(actor) && { person: actor }) }));
+}
+
+/** Array literals are written by hand: ids and declared names need no quoting. */
+function appendParameters(saves: readonly Save[], waitMs: number | null): unknown[] {
   const numbers: number[] = [];
   const ids: string[] = [];
   const types: string[] = [];

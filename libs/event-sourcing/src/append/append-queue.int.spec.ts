@@ -11,7 +11,7 @@ import {
   type PostgresEventStore,
   type Saved,
 } from '../index.ts';
-import { appendParameters, appendSql } from './append-events.ts';
+import { appendCall } from './append-events.ts';
 import { saveOf } from '../test/parts.ts';
 import {
   createTestDatabase,
@@ -90,7 +90,8 @@ describe('the PostgreSQL store in operation', () => {
 
   it('keeps a poison save from affecting the others', async () => {
     const together = [new Poisoned(freshId()), opened()].map((aggregate) => saveOf(catalogue, [aggregate]));
-    const oneStatement = dataSource.query(appendSql, appendParameters(together, null));
+    const { text, values } = appendCall(together, null);
+    const oneStatement = dataSource.query(text, values);
     await expect(oneStatement).rejects.toMatchObject({ code: '23514' }); // the trap: one value fails all saves
 
     const neighbours = Array.from({ length: 20 }, () => opened());

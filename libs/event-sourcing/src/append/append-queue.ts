@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { heartbeat, logger } from '@tradecore/telemetry';
 import type { Pool } from 'pg';
-import { appendParameters, appendSql, toVerdicts, type Verdict } from './append-events.ts';
+import { appendCall, toVerdicts, type Verdict } from './append-events.ts';
 import { batchSize, queuedSaves, saveSeconds, savesTotal, type Outcome } from './append-metrics.ts';
 import { checkOut } from '../sessions/checkout.ts';
 import { databaseFault, type DatabaseFault } from '../sessions/database-faults.ts';
@@ -211,8 +211,7 @@ export class AppendQueue {
     let failure: unknown;
     try {
       batchSize.observe(saves.length);
-      const values = appendParameters(saves, waitMs);
-      const query = { name: 'append_events', text: appendSql, values, query_timeout: this.times.answerTimeoutMs };
+      const query = { ...appendCall(saves, waitMs), query_timeout: this.times.answerTimeoutMs };
       return toVerdicts(saves, (await client.query(query)).rows);
     } catch (error) {
       failure = error;

@@ -2,7 +2,7 @@ import { freshId } from '@tradecore/events';
 import { runInContext } from '@tradecore/telemetry';
 import { Client, escapeLiteral, type Pool } from 'pg';
 import { DataSource } from 'typeorm';
-import { appendParameters, appendSql } from './append-events.ts';
+import { appendCall } from './append-events.ts';
 import {
   Busy,
   ConcurrencyException,
@@ -119,8 +119,9 @@ describe('a decision under locks', () => {
     const rival = new Client(database.urlFor('command-api'));
     await rival.connect();
     const save = saveOf(tallyCatalogue, [new Tally(id).open('rival')], 1);
-    const values = appendParameters([save], 10_000).map((value) => escapeLiteral(String(value)));
-    const call = appendSql.replace(/\$(\d)/g, (_, number: string) => values[Number(number) - 1] ?? '');
+    const { text, ...bound } = appendCall([save], 10_000);
+    const values = bound.values.map((value) => escapeLiteral(String(value)));
+    const call = text.replace(/\$(\d)/g, (_, number: string) => values[Number(number) - 1] ?? '');
     // The server has it before the process freezes.
     const storing = rival.query(`select pg_sleep(0.5); ${call}`) as unknown as Promise<{ rows: unknown[] }[]>;
     const frozen = decide(id, () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000));

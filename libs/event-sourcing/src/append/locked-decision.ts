@@ -1,6 +1,6 @@
 import type { Catalogue } from '@tradecore/events';
 import type { Pool } from 'pg';
-import { appendParameters, appendSql, toVerdicts, type Verdict } from './append-events.ts';
+import { appendCall, toVerdicts, type Verdict } from './append-events.ts';
 import { checkOut } from '../sessions/checkout.ts';
 import { databaseFault, type DatabaseFault } from '../sessions/database-faults.ts';
 import type { LoadedMany } from '../load/load-many.ts';
@@ -67,7 +67,8 @@ async function decideWith(query: Query, locking: Locking, progress: Progress): P
   if (parts.length === 0) return undefined;
   const save = toSave(locking.catalogue, parts);
   progress.save = save;
-  const [verdict] = toVerdicts([save], await query(appendSql, appendParameters([save], locking.waitMs)));
+  const { text, values } = appendCall([save], locking.waitMs);
+  const [verdict] = toVerdicts([save], await query(text, values));
   // Busy: something not locked here is held, such as an asserted aggregate by a change of it.
   if (!verdict || verdict.outcome === 'busy') return { save };
   progress.isCommitting = verdict.outcome === 'stored';

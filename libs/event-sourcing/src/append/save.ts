@@ -5,6 +5,7 @@ import {
   type Catalogue,
   type Event,
   type RecordedEvent,
+  WrittenText,
 } from '@tradecore/events';
 import { currentContext, type WorkContext } from '@tradecore/telemetry';
 import { InvalidSave, PayloadTooLarge, TextNotStorable } from '../store/store-errors.ts';
@@ -52,6 +53,8 @@ export interface PreparedEvent {
   readonly leads: boolean;
   /** No other event can have its id. */
   readonly fresh: boolean;
+  /** What a person wrote in it: kept beside the log. */
+  readonly texts: readonly WrittenText[];
 }
 
 /**
@@ -101,9 +104,10 @@ export function prepareEvents(
   });
   const decision = context?.commandId ?? named[0]?.id ?? '';
   const prepared = named.map(({ id, event, fresh }, index): PreparedEvent => {
-    const text = serialise(event, suffix, declaration.keyOf?.(event, aggregateId));
+    const texts = textsIn(event);
+    const serialised = serialise(event, suffix, declaration.keyOf?.(event, aggregateId));
     const { type, schemaVersion } = event;
-    return { id, aggregateId, type, schemaVersion, ...text, origin, decision, leads: index === 0, fresh };
+    return { id, aggregateId, type, schemaVersion, ...serialised, origin, decision, leads: index === 0, fresh, texts };
   });
   checkSize(prepared);
   return prepared;
@@ -135,6 +139,13 @@ const field = (name: string, value: string | null | undefined): string =>
 
 const originJson = ({ correlationId, causationId, sagaId, metadata }: Origin): string =>
   `,"m":${JSON.stringify(metadata)}${field('c', correlationId)}${field('u', causationId)}${field('s', sagaId)}`;
+
+function textsIn({ type, data }: Event): WrittenText[] {
+  const texts = Object.values<unknown>({ ...data }).filter((value) => value instanceof WrittenText);
+  if (texts.some(({ text }) => isUnstorable(JSON.stringify(text))))
+    throw new TextNotStorable(`${type} contains U+0000 or a lone surrogate`, { type });
+  return texts;
+}
 
 function serialise({ type, schemaVersion, data: facts }: Event, suffix: string, key: string | undefined) {
   const data = JSON.stringify(facts);

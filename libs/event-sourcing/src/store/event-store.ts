@@ -1,4 +1,4 @@
-import type { Event, RecordedEvent } from '@tradecore/events';
+import type { Event, RecordedEvent, WithTexts } from '@tradecore/events';
 import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
 import type { LoadedMany, Wanted, WarmAggregate } from '../load/load-many.ts';
 import type { PartToSave, PreparedEvent, PrepareOptions, Target } from '../append/save.ts';
@@ -122,6 +122,12 @@ export abstract class EventStore {
 
   /** An aggregate's events as they were stored (not upcast), by version. */
   abstract readEvents(aggregateId: string, range?: ReadRange): Promise<RecordedEvent[]>;
+
+  /**
+   * A JSON value, such as the data of events, with the texts that persons wrote in place of what stands for them; a
+   * forgotten text is absent.
+   */
+  abstract withTexts<T>(value: T): Promise<WithTexts<T>>;
 
   /**
    * What a command stored in any of these aggregates (not upcast), in the order of the aggregates and versions; empty

@@ -14,6 +14,7 @@ export class InMemoryEventStore extends RecordingStore {
   readonly #events: RecordedEvent[] = [];
   readonly #byId = new Map<string, RecordedEvent>();
   readonly #byAggregate = new Map<string, RecordedEvent[]>();
+  readonly #texts = new Map<string, string>();
   /** By aggregate and shape; exposed so that tests can corrupt them. */
   protected readonly snapshots = new Map<string, NewSnapshot & { readonly hash: string }>();
 
@@ -51,6 +52,8 @@ export class InMemoryEventStore extends RecordingStore {
         this.#byId.set(event.id, event);
         this.#historyOf(event.aggregateId).push(event);
       }
+      for (const { ref, text } of save.parts.flatMap(({ events }) => events.flatMap(({ texts }) => texts)))
+        this.#texts.set(ref, text);
     }
     return Promise.resolve(verdict);
   }
@@ -86,6 +89,10 @@ export class InMemoryEventStore extends RecordingStore {
     const start = snapshot?.holds ? snapshot.version : 0;
     const after = goesOn ? version : start;
     return { version: history.length, after, snapshot, events: history.slice(after, after + pageSize) };
+  }
+
+  protected readTexts(refs: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return Promise.resolve(new Map([...this.#texts].filter(([ref]) => refs.includes(ref))));
   }
 
   protected readSnapshots(wanted: readonly SnapshotWanted[], { to, until }: UpTo): Promise<StoredSnapshot[]> {

@@ -1,4 +1,15 @@
-import { causedEventId, upcast, type Catalogue, type Event, type RecordedEvent } from '@tradecore/events';
+import {
+  causedEventId,
+  putTexts,
+  textRefsIn,
+  upcast,
+  WrittenText,
+  type Catalogue,
+  type Event,
+  type RecordedEvent,
+  type TextRef,
+  type WithTexts,
+} from '@tradecore/events';
 import type { Verdict } from '../append/append-events.ts';
 import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
 import { EventStore, type AsOf, type DecideOptions, type ReadRange, type Saved, type SaveOptions } from './event-store.ts';
@@ -61,6 +72,9 @@ export abstract class RecordingStore extends EventStore {
   protected abstract readDecisions(firstIds: readonly string[]): Promise<RecordedEvent[]>;
   protected abstract findMany(asked: readonly Asked[], lookups: readonly string[]): Promise<FoundMany>;
 
+  /** The texts that are not forgotten, by `ref`. */
+  protected abstract readTexts(refs: readonly string[]): Promise<ReadonlyMap<string, string>>;
+
   /** The existing snapshots of these, not later than `upTo`. */
   protected abstract readSnapshots(wanted: readonly SnapshotWanted[], upTo: UpTo): Promise<StoredSnapshot[]>;
   protected abstract writeSnapshots(snapshots: readonly NewSnapshot[]): Promise<void>;
@@ -118,6 +132,10 @@ export abstract class RecordingStore extends EventStore {
   ): Promise<RecordedEvent[]> {
     if (!(limit >= 1 && limit <= pageSize)) throw new RangeError(`limit must be 1 to ${pageSize}, not ${limit}`);
     return this.readPage({ aggregateId, from, to, limit });
+  }
+
+  withTexts<T>(value: T): Promise<WithTexts<T>> {
+    return textsPut(value, (refs) => this.readTexts(refs));
   }
 
   async readCommand(commandId: string, aggregateIds: readonly string[]): Promise<RecordedEvent[]> {
@@ -214,6 +232,15 @@ export abstract class RecordingStore extends EventStore {
     const isOwn = save.parts.some((part) => part.events.some(({ fresh, leads }) => fresh && leads));
     return { outcome: isOwn ? 'stored' : 'repeated', events };
   }
+}
+
+/** Puts the texts that `read` finds into a JSON value. */
+export async function textsPut<T>(
+  value: T,
+  read: (refs: readonly string[]) => Promise<ReadonlyMap<string, string>>,
+): Promise<WithTexts<T>> {
+  const stored = textRefsIn(value).filter((each: TextRef) => !(each instanceof WrittenText));
+  return putTexts(value, stored.length === 0 ? new Map() : await read(stored.map(({ ref }) => ref)));
 }
 
 /** Nothing was decided. */

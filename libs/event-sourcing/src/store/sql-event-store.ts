@@ -1,8 +1,8 @@
-import type { RecordedEvent } from '@tradecore/events';
+import type { RecordedEvent, WithTexts } from '@tradecore/events';
 import type { ReadAllOptions } from './event-store.ts';
 import { loadManyParameters, loadManySql, toFoundMany, type Asked, type FoundMany, type LoadedRow } from '../load/load-many.ts';
 import { declareReadAllSql, readDecisionsSql, readEventsSql } from '../load/read-events.ts';
-import { pageSize, RecordingStore, type Page } from './recording-store.ts';
+import { pageSize, RecordingStore, textsPut, type Page } from './recording-store.ts';
 import { limits } from '../append/save.ts';
 import {
   readSnapshotsParameters,
@@ -25,6 +25,15 @@ const readerIdle = '15min';
 export interface Transaction {
   query(sql: string, parameters?: unknown[]): Promise<unknown>;
 }
+
+async function readTexts(transaction: Transaction, refs: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await transaction.query('select ref, text from public.texts where ref = any($1::uuid[])', [refs]);
+  return new Map((rows as { ref: string; text: string }[]).map(({ ref, text }) => [ref, text]));
+}
+
+/** Like `EventStore.withTexts`, for a JSON value that was read without a store. */
+export const withTexts = <T>(transaction: Transaction, value: T): Promise<WithTexts<T>> =>
+  textsPut(value, (refs) => readTexts(transaction, refs));
 
 /** The store in SQL, inside or outside a caller's transaction. */
 export abstract class SqlEventStore extends RecordingStore {
@@ -61,6 +70,10 @@ export abstract class SqlEventStore extends RecordingStore {
 
   protected async findMany(asked: readonly Asked[], lookups: readonly string[]): Promise<FoundMany> {
     return toFoundMany((await this.query(loadManySql, loadManyParameters(asked, lookups, pageSize))) as LoadedRow[]);
+  }
+
+  protected readTexts(refs: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return readTexts({ query: (sql, parameters) => this.query(sql, parameters) }, refs);
   }
 
   protected async readSnapshots(wanted: readonly SnapshotWanted[], upTo: UpTo): Promise<StoredSnapshot[]> {

@@ -1,5 +1,5 @@
 import { freshId, type Catalogue, type RecordedEvent } from '@tradecore/events';
-import { appendParameters, appendSql, toVerdicts, type Verdict } from '../append/append-events.ts';
+import { appendCall, toVerdicts, type Verdict } from '../append/append-events.ts';
 import { databaseFault } from '../sessions/database-faults.ts';
 import type { DecideOptions, Saved, SaveOptions } from './event-store.ts';
 import {
@@ -105,7 +105,8 @@ export class TransactionEventStore extends SqlEventStore {
 
   async #call(saves: readonly Save[], waitMs: number | null): Promise<Verdict[]> {
     try {
-      return toVerdicts(saves, await this.query(appendSql, appendParameters(saves, waitMs)));
+      const { text, values } = appendCall(saves, waitMs);
+      return toVerdicts(saves, await this.query(text, values));
     } catch (error) {
       throw refusalBehind(error, waitMs);
     }

@@ -14,6 +14,8 @@ import { RequestRefused } from './problems.ts';
 export interface Caller {
   /** The `sub` of the token. */
   readonly subject: string;
+  /** The `name` of the token, if it has one. */
+  readonly name?: string;
   /** Ids of the accounts that the token names. */
   readonly accounts: readonly string[];
   readonly role: Role;
@@ -34,13 +36,16 @@ export interface KnownCaller extends Caller {
  */
 export const owns = (caller: Caller, accountId: string): boolean => caller.accounts.includes(accountId);
 
+// The database keeps neither U+0000 nor half a character.
+const storable = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine((text) => text.isWellFormed() && !text.includes('\0'));
+
 const claims = z.object({
-  // The database keeps neither U+0000 nor half a character.
-  sub: z
-    .string()
-    .min(1)
-    .max(255)
-    .refine((sub) => sub.isWellFormed() && !sub.includes('\0')),
+  sub: storable,
+  name: storable.optional().catch(undefined),
   exp: z.number(),
   iat: z.number(),
   accounts: z.array(z.guid()).max(100).default([]),
@@ -167,11 +172,12 @@ export class Authenticator {
       const because = z.prettifyError(claimed.error).slice(0, 500);
       throw refused('invalid', 'The accounts or role claim of the token is not valid for this API.', because);
     }
-    const { sub, accounts, role, scope, exp, iat } = claimed.data;
+    const { sub, name, accounts, role, scope, exp, iat } = claimed.data;
     const named = scope?.split(' ');
     const scopes = named ? accessScopes.filter((each) => named.includes(each)) : defaultScopes;
     const expiresAt = Math.min(exp, iat + this.#config.JWT_MAX_AGE) * 1000;
-    return { subject: sub, accounts: accounts.map((id) => id.toLowerCase()), role, scopes, expiresAt };
+    const known = { subject: sub, ...(name !== undefined && { name }) };
+    return { ...known, accounts: accounts.map((id) => id.toLowerCase()), role, scopes, expiresAt };
   }
 
   async #verify(token: string): Promise<JWTPayload> {

@@ -211,7 +211,7 @@ function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, peo
       reply.headers(await rateLimits.count(classOf(request), 'subject', caller.subject));
       authenticator.permit(caller, needs);
       if (!people) return caller.subject;
-      const person = await people.personOf(caller.subject);
+      const person = await people.personOf(caller.subject, caller.name);
       request.caller = { ...caller, person };
       return person;
     };

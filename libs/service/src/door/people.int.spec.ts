@@ -24,6 +24,27 @@ describe('a subject', () => {
     expect(await one.people.personOf('idp|2')).not.toBe(found[0]);
   });
 
+  it('has the name that its token last told, and asks again only for another', async () => {
+    const { people, asked } = await openPeople();
+    const nameOf = async (name?: string) => {
+      const person = await people.personOf('idp|named', name);
+      return (
+        await database.dataSource.query<{ name: string | null }[]>('select name from people where person = $1', [person])
+      )[0]?.name;
+    };
+    expect([await nameOf(), await nameOf('Ada'), await nameOf('Ada'), await nameOf(), await nameOf('Ada L.')]).toEqual([
+      ...[null, 'Ada', 'Ada', 'Ada', 'Ada L.'],
+    ]);
+    expect(asked).toHaveLength(3);
+  });
+
+  it('is not made while the store is closed: its person may be about to be known again', async () => {
+    const { people } = await openPeople();
+    await database.dataSource.query(`update store_identity set closed_at = now(), closed_reason = 'a test'`);
+    await expect(people.personOf('idp|new')).rejects.toMatchObject({ code: 'TC003' });
+    await database.dataSource.query('update store_identity set closed_at = null, closed_reason = null');
+  });
+
   it('can be told of a person, until that row is gone', async () => {
     const { people } = await openPeople();
     const [person, gone] = [await people.personOf('idp|stays'), await people.personOf('idp|goes')];

@@ -6,16 +6,16 @@ const remembered = 100_000;
 
 /** Who is who: events name persons, tokens name subjects. For a service that writes. */
 export class People {
-  readonly #known = new BoundedCache<string, string>(remembered);
+  readonly #known = new BoundedCache<string, { readonly person: string; readonly name: string | undefined }>(remembered);
 
   constructor(private readonly db: Pick<DataSource, 'query'>) {}
 
-  /** The person of a subject (the `sub` of a token), made at first sight. */
-  async personOf(subject: string): Promise<string> {
+  /** The person of a subject (the `sub` of a token), made at first sight; `name` is kept if the token has one. */
+  async personOf(subject: string, name?: string): Promise<string> {
     const known = this.#known.get(subject);
-    if (known !== undefined) return known;
-    const [{ person }] = await this.db.query<[{ person: string }]>('select person_of($1) as person', [subject]);
-    this.#known.set(subject, person);
+    if (known && (name === undefined || name === known.name)) return known.person;
+    const [{ person }] = await this.db.query<[{ person: string }]>('select person_of($1, $2) as person', [subject, name ?? null]);
+    this.#known.set(subject, { person, name });
     return person;
   }
 

@@ -15,6 +15,7 @@ import {
   type AccountEvent,
   type Posting,
   type Reservation,
+  type TextRef,
 } from '@tradecore/events';
 import { compare, decimal, isPositive, negate, subtract, zero, type Decimal } from '@tradecore/money';
 import { moneyAmount, reversalOf, settlementOf, unitOf, type Settlement, type Use } from './account-entries.ts';
@@ -35,7 +36,7 @@ export const currencies = ['USD'] as const;
 export interface AccountState {
   readonly owner?: string;
   readonly currency?: string;
-  readonly name?: string;
+  readonly name?: TextRef;
   /** By person. */
   readonly granted: Readonly<Record<string, readonly AccessScope[]>>;
   readonly balances: readonly Posting[];
@@ -59,19 +60,20 @@ export class Account extends BaseAggregate<AccountEvent> {
 
   /**
    * Opens the account for its owner. The same terms again store no event; other terms are a bug, for callers check
-   * `differingFrom`. Throws `UnsupportedCurrency`.
+   * `openedWith`. Throws `UnsupportedCurrency`.
    */
   open(terms: AccountOpened['data']): void {
     if (!(currencies as readonly string[]).includes(terms.currency)) throw new UnsupportedCurrency(terms.currency, currencies);
     const { owner, currency, name } = terms;
     if (this.#opened === undefined)
       return this.apply(new AccountOpened({ owner, currency, ...(name !== undefined && { name }) }));
-    if (this.differingFrom(terms).length > 0) throw new Error(`account ${this.id} was opened with other terms`);
+    if (differingFields(this.#opened, terms, ['owner', 'currency']).length > 0)
+      throw new Error(`account ${this.id} was opened with other terms`);
   }
 
-  /** The terms that differ from those it was opened with. */
-  differingFrom(terms: AccountOpened['data']): string[] {
-    return differingFields(this.#mustBeOpen(), terms, ['owner', 'currency', 'name']);
+  /** The terms that it was opened with. */
+  get openedWith(): AccountOpened['data'] {
+    return this.#mustBeOpen();
   }
 
   /** Grants another person these scopes and `read`; no event if they have them already. */
@@ -89,7 +91,7 @@ export class Account extends BaseAggregate<AccountEvent> {
   }
 
   /** Deposits money. Throws `InvalidAmount`, `AccountNotFound`. */
-  deposit(amount: string, reference?: string): void {
+  deposit(amount: string, reference?: TextRef): void {
     const { currency } = this.#mustBeOpen();
     const exact = moneyAmount(amount);
     const postings = transfer(money(currency), exact, 'outside', 'available');
@@ -97,7 +99,7 @@ export class Account extends BaseAggregate<AccountEvent> {
   }
 
   /** Withdraws money, at most what is available. Throws `InsufficientFunds`, `InvalidAmount`, `AccountNotFound`. */
-  withdraw(amount: string, reference?: string): void {
+  withdraw(amount: string, reference?: TextRef): void {
     const { currency } = this.#mustBeOpen();
     const exact = moneyAmount(amount);
     const available = this.available('currency', currency);

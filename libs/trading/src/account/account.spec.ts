@@ -14,6 +14,7 @@ import {
   type Posting,
   type Reservation,
 } from '@tradecore/events';
+import { sampleText } from '@tradecore/events/testing';
 import { Account, AccountNotFound, InsufficientFunds, InsufficientShares, TooManyOpenOrders, type Settlement } from '../index.ts';
 import { InvalidAmount, UnsupportedCurrency } from './account-errors.ts';
 
@@ -77,8 +78,8 @@ const sorted = (balances: readonly Posting[]): readonly string[] =>
 describe('opening an account', () => {
   it('names its owner and its currency', () =>
     given(Account)
-      .when((account) => account.open({ owner: 'ada', currency: 'USD', name: 'Pension' }))
-      .then(new AccountOpened({ owner: 'ada', currency: 'USD', name: 'Pension' })));
+      .when((account) => account.open({ owner: 'ada', currency: 'USD', name: sampleText('0001') }))
+      .then(new AccountOpened({ owner: 'ada', currency: 'USD', name: sampleText('0001') })));
 
   it('changes nothing with the same terms again', () =>
     given(Account, opened)
@@ -87,7 +88,7 @@ describe('opening an account', () => {
 
   it('is a bug with other terms: the caller must check first', () =>
     given(Account, opened)
-      .when((account) => account.open({ owner: 'ada', currency: 'USD', name: 'Other' }))
+      .when((account) => account.open({ owner: 'bob', currency: 'USD' }))
       .thenThrows(Error));
 
   it('is refused in an unsupported currency', () =>
@@ -130,11 +131,11 @@ describe('money in and out', () => {
 
   it('goes out as a double entry, with its reference', () =>
     given(Account, opened, deposited)
-      .when((account) => account.withdraw('2000', 'rent'))
+      .when((account) => account.withdraw('2000', sampleText('0001')))
       .then(
         new FundsWithdrawn({
           amount: '2000',
-          reference: 'rent',
+          reference: sampleText('0001'),
           postings: [usd('available', '-2000'), usd('outside', '2000')],
         }),
       ));

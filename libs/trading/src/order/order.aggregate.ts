@@ -24,6 +24,7 @@ import {
   type OrderSuspended,
   type OrderTerms,
   type ReplaceTerms,
+  type TextRef,
 } from '@tradecore/events';
 import { compare, decimal, zero, type Decimal } from '@tradecore/money';
 import {
@@ -91,7 +92,7 @@ export class Order extends BaseAggregate<OrderEvent> {
    * Requests a cancel; the brokerage decides. Throws `OrderNotFound` before it is placed, `CancelAlreadyRequested`
    * while an answer is on its way, `OrderNotCancelable` once it has ended.
    */
-  requestCancel(reason?: string): void {
+  requestCancel(reason?: TextRef): void {
     const { canceling, status } = this.#mustAllow('OrderCancelRequested');
     if (canceling) throw new CancelAlreadyRequested(this.id, status);
     this.apply(new OrderCancelRequested(reason === undefined ? {} : { reason }));

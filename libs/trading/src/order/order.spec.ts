@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { given } from '@tradecore/event-sourcing/testing';
 import { OrderCancelRequested, OrderPlaced, orderTypes, type OrderTerms } from '@tradecore/events';
-import { sampleTerms } from '@tradecore/events/testing';
+import { sampleTerms, sampleText } from '@tradecore/events/testing';
 import { Order, OrderAlreadyPlaced, OrderNotFound, termFaults } from '../index.ts';
 import { CancelAlreadyRequested, InvalidOrderTerms } from './order-errors.ts';
 
@@ -44,8 +44,8 @@ describe('an order', () => {
 
   it('remembers a request to cancel, with its reason', () =>
     given(Order, placed)
-      .when((order) => order.requestCancel('changed my mind'))
-      .then(new OrderCancelRequested({ reason: 'changed my mind' })));
+      .when((order) => order.requestCancel(sampleText('0001')))
+      .then(new OrderCancelRequested({ reason: sampleText('0001') })));
 
   it('accepts only one cancel request', () =>
     given(Order, placed, new OrderCancelRequested({}))

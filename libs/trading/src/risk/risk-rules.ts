@@ -51,9 +51,7 @@ function accountIsThere({ accountExists, terms }: RuleFacts): Breach | undefined
 }
 
 function tradingGoesOn({ controls: { halted } }: RuleFacts): Breach | undefined {
-  return (
-    halted && { detail: `New orders are refused: ${halted.reason}`, figures: { scope: halted.scope, reason: halted.reason } }
-  );
+  return halted && { detail: 'New orders are refused for now.', figures: { scope: halted.scope }, reason: halted.reason };
 }
 
 function symbolIsKnown({ quote, terms: { symbol } }: RuleFacts): Breach | undefined {

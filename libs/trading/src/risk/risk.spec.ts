@@ -7,7 +7,7 @@ import {
   type MarketSession,
   type OrderTerms,
 } from '@tradecore/events';
-import { sampleTerms } from '@tradecore/events/testing';
+import { sampleTerms, sampleText } from '@tradecore/events/testing';
 import { compare, decimal } from '@tradecore/money';
 import { assess, type RiskFacts } from '../index.ts';
 import { rules } from './risk-rules.ts';
@@ -95,8 +95,8 @@ describe('an order is denied', () => {
     [
       'trading-halted',
       limit(),
-      facts({ controls: { halted: { scope: 'all', reason: 'drill' }, limits: [] } }),
-      { scope: 'all', reason: 'drill' },
+      facts({ controls: { halted: { scope: 'all', reason: sampleText('0001') }, limits: [] } }),
+      { scope: 'all' },
     ],
     ['unknown-symbol', limit(), without('quote'), { symbol: 'ACME' }],
     ['halted-symbol', limit(), facts({ quote: { ...quote, halted: true } }), { symbol: 'ACME' }],
@@ -159,7 +159,10 @@ describe('an order is denied', () => {
       'market-closed',
     ];
     expect(rules.map(({ name }) => name)).toEqual([...names, 'max-order-quantity', 'max-order-value', 'price-collar']);
-    const halted = facts({ accountExists: false, controls: { halted: { scope: 'all', reason: 'drill' }, limits: [] } });
+    const halted = facts({
+      accountExists: false,
+      controls: { halted: { scope: 'all', reason: sampleText('0001') }, limits: [] },
+    });
     expect(denied(limit({ quantity: '0.5', limitPrice: '500' }), halted)?.rule).toBe('no-such-account');
     expect(denied(limit({ quantity: '0.5', limitPrice: '500' }), { ...halted, accountExists: true })?.rule).toBe(
       'trading-halted',

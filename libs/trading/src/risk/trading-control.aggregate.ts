@@ -5,6 +5,7 @@ import {
   TradingResumed,
   type ControlScope,
   type RiskLimits,
+  type TextRef,
   type TradingControlEvent,
 } from '@tradecore/events';
 import { decimal, decimalRefusal, InvalidDecimal, isPositive } from '@tradecore/money';
@@ -19,12 +20,12 @@ export class TradingControl extends BaseAggregate<TradingControlEvent> {
   #limits: RiskLimits = {};
 
   /** Refuses new orders from now on; no event if they are already refused. */
-  halt(scope: ControlScope, reason: string): void {
+  halt(scope: ControlScope, reason: TextRef): void {
     if (!this.#halted) this.apply(new TradingHalted({ scope, reason }));
   }
 
   /** Accepts new orders again; no event if they are already accepted. */
-  resume(scope: ControlScope, reason: string): void {
+  resume(scope: ControlScope, reason: TextRef): void {
     if (this.#halted) this.apply(new TradingResumed({ scope, reason }));
   }
 

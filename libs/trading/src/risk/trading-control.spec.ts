@@ -1,32 +1,33 @@
 import { given } from '@tradecore/event-sourcing/testing';
 import { RiskLimitsSet, TradingHalted, TradingResumed } from '@tradecore/events';
+import { sampleText } from '@tradecore/events/testing';
 import { TradingControl } from '../index.ts';
 import { InvalidLimits } from './trading-control.aggregate.ts';
 
-const halted = new TradingHalted({ scope: 'all', reason: 'drill' });
-const resumed = new TradingResumed({ scope: 'all', reason: 'drill over' });
+const halted = new TradingHalted({ scope: 'all', reason: sampleText('0001') });
+const resumed = new TradingResumed({ scope: 'all', reason: sampleText('0003') });
 
 describe('the kill switch', () => {
   it('halts once', () =>
     given(TradingControl)
       .when((control) => {
-        control.halt('all', 'drill');
-        control.halt('all', 'again');
+        control.halt('all', sampleText('0001'));
+        control.halt('all', sampleText('0002'));
       })
       .then(halted));
 
   it('resumes once, and shows its current state', () => {
     const control = new TradingControl('0190a6e0-0000-7000-8000-000000000001').replay([halted]);
-    expect(control.halted).toEqual({ scope: 'all', reason: 'drill' });
-    control.resume('all', 'drill over');
-    control.resume('all', 'really');
+    expect(control.halted).toEqual({ scope: 'all', reason: sampleText('0001') });
+    control.resume('all', sampleText('0003'));
+    control.resume('all', sampleText('0004'));
     expect(control.uncommittedEvents).toEqual([resumed]);
     expect([control.isHalted, control.halted]).toEqual([false, undefined]);
   });
 
   it('that was never pressed has nothing to resume', () =>
     given(TradingControl)
-      .when((control) => control.resume('all', 'why not'))
+      .when((control) => control.resume('all', sampleText('0005')))
       .then());
 });
 

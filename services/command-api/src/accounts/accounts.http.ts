@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, HttpCode, Inject, Param, Post, Res } from '@nestjs/common';
-import type { AccountOpened } from '@tradecore/events';
+import type { AccountOpened, WithTexts } from '@tradecore/events';
 import {
   accountPath,
   encodeConsistencyToken,
@@ -149,7 +149,7 @@ function setVersion({ id, version }: { readonly id: string; readonly version: nu
 
 function accountResponseOf(
   account: Account,
-  { owner, name, currency }: AccountOpened['data'] & { currency: Currency },
+  { owner, name, currency }: WithTexts<AccountOpened['data']> & { currency: Currency },
 ): AccountResponse {
   const available = account.available('currency', currency);
   const reserved = account.reserved('currency', currency);

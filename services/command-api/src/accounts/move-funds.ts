@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { causedEventId, derivedId, type FundsDeposited, type RecordedEvent } from '@tradecore/events';
+import { EventStore } from '@tradecore/event-sourcing';
+import { causedEventId, derivedId, WrittenText, type FundsDeposited, type RecordedEvent } from '@tradecore/events';
 import { counter } from '@tradecore/telemetry';
-import { differingFields } from '@tradecore/trading';
 import { AccountLanes } from '../account-lane/account-lanes.ts';
 import type { AccountState, Decision } from '../account-lane/account-request.ts';
-import { IdempotencyKeyReused } from '../idempotency-key.ts';
+import { mustBeSame } from '../idempotency-key.ts';
 
 /** Which way money goes. */
 export type Movement = 'deposit' | 'withdrawal';
@@ -36,11 +36,15 @@ const movements = counter({
 /** Deposits and withdrawals. What is reserved for orders can't be withdrawn. */
 @Injectable()
 export class MoveFunds {
-  constructor(@Inject(AccountLanes) private readonly lanes: AccountLanes) {}
+  constructor(
+    @Inject(AccountLanes) private readonly lanes: AccountLanes,
+    @Inject(EventStore) private readonly eventStore: Pick<EventStore, 'withTexts'>,
+  ) {}
 
   /** Throws `IdempotencyKeyReused`, and what `Account.deposit`, `Account.withdraw` and `AccountLanes.submit` throw. */
   async execute(command: MoveFundsCommand): Promise<MovedFunds> {
     const { kind, accountId, person, idempotencyKey } = command;
+    const reference = command.reference === undefined ? undefined : new WrittenText(command.reference);
     const commandId = derivedId(kind, accountId, person, idempotencyKey);
     const eventId = causedEventId(commandId, accountId, 0);
     const moved = await this.lanes.submit<MovedFunds>({
@@ -50,22 +54,22 @@ export class MoveFunds {
       lookups: [eventId],
       decide: (state) => {
         const before = state.stored(eventId);
-        return before ? { answer: () => repeated(command, before) } : move(command, state);
+        return before
+          ? { answer: () => ({ outcome: 'repeated', event: before as RecordedEvent<FundsDeposited> }) }
+          : move({ ...command, reference }, state);
       },
     });
+    if (moved.outcome === 'repeated')
+      await mustBeSame(this.eventStore, { asked: command, stored: moved.event.data }, ['amount', 'reference']);
     movements.inc({ kind, outcome: moved.outcome });
     return moved;
   }
 }
 
-function move({ kind, amount, reference }: MoveFundsCommand, { account }: AccountState): Decision<MovedFunds> {
+type Move = Pick<MoveFundsCommand, 'kind' | 'amount'> & { readonly reference: WrittenText | undefined };
+
+function move({ kind, amount, reference }: Move, { account }: AccountState): Decision<MovedFunds> {
   if (kind === 'deposit') account.deposit(amount, reference);
   else account.withdraw(amount, reference);
   return { answer: ([event]) => ({ outcome: 'moved', event: event as RecordedEvent<FundsDeposited> }) };
-}
-
-function repeated(command: MoveFundsCommand, stored: RecordedEvent): MovedFunds {
-  const differing = differingFields(command, stored.data, ['amount', 'reference']);
-  if (differing.length > 0) throw new IdempotencyKeyReused(differing);
-  return { outcome: 'repeated', event: stored as RecordedEvent<FundsDeposited> };
 }

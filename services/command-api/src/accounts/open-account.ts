@@ -1,19 +1,22 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { KeyedMutex } from '@tradecore/consumers';
 import { ConcurrencyException, DomainError, EventStore } from '@tradecore/event-sourcing';
-import { accountIdFor, type AccountOpened } from '@tradecore/events';
+import { accountIdFor, WrittenText, type AccountOpened, type WithTexts } from '@tradecore/events';
 import { tokens } from '@tradecore/service';
 import { counter, extendContext } from '@tradecore/telemetry';
 import { Account } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
 import type { Limits } from '../limits.ts';
-import { IdempotencyKeyReused } from '../idempotency-key.ts';
+import { mustBeSame } from '../idempotency-key.ts';
 
 /** A request for an account. `owner` and key name it: the same two are the same account for ever. */
 export interface OpenAccountCommand {
-  readonly terms: AccountOpened['data'];
+  readonly terms: AccountTerms;
   readonly idempotencyKey: string;
 }
+
+/** With the name as text. */
+type AccountTerms = WithTexts<AccountOpened['data']>;
 
 /** The account as it stands, and whether this command was the first. */
 export interface OpenedAccount {
@@ -52,18 +55,25 @@ export class OpenAccount {
     return result;
   }
 
-  async #open(accountId: string, terms: AccountOpened['data']): Promise<OpenedAccount> {
+  async #open(accountId: string, terms: AccountTerms): Promise<OpenedAccount> {
     const account = await this.eventStore.loadAggregate(Account, accountId);
-    if (account.isOpen) return repeated(account, terms);
+    if (account.isOpen) return this.#repeated(account, terms);
     await this.#mustHaveRoom(terms.owner);
-    account.open(terms);
+    const { name, ...rest } = terms;
+    account.open({ ...rest, ...(name !== undefined && { name: new WrittenText(name) }) });
     try {
       await this.eventStore.saveAggregate(account);
       return { outcome: 'opened', account };
     } catch (error) {
       if (!(error instanceof ConcurrencyException)) throw error;
-      return repeated(await this.eventStore.loadAggregate(Account, accountId), terms);
+      return this.#repeated(await this.eventStore.loadAggregate(Account, accountId), terms);
     }
+  }
+
+  /** The key opened the account before: with these terms, or the key was used for another request. */
+  async #repeated(account: Account, terms: AccountTerms): Promise<OpenedAccount> {
+    await mustBeSame(this.eventStore, { asked: terms, stored: account.openedWith }, ['owner', 'currency', 'name']);
+    return { outcome: 'repeated', account };
   }
 
   async #mustHaveRoom(owner: string): Promise<void> {
@@ -75,13 +85,6 @@ export class OpenAccount {
     );
     if (count >= limit) throw new TooManyAccounts(limit);
   }
-}
-
-/** The key opened the account before: with these terms, or the key was used for another request. */
-function repeated(account: Account, terms: AccountOpened['data']): OpenedAccount {
-  const differing = account.differingFrom(terms);
-  if (differing.length > 0) throw new IdempotencyKeyReused(differing);
-  return { outcome: 'repeated', account };
 }
 
 /** The person opened as many accounts as one may. */

@@ -11,9 +11,9 @@ import {
   type LimitsBody,
 } from '@tradecore/api';
 import { OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
-import { AccountNotFound, type TradingControl } from '@tradecore/trading';
+import { AccountNotFound } from '@tradecore/trading';
 import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
-import { SetControls } from './set-controls.ts';
+import { SetControls, type Controls } from './set-controls.ts';
 
 /** Writes of operators. Every change is an event with who, when and why. */
 @Controller('v1/admin')
@@ -53,8 +53,8 @@ export class AdminHttp {
 const definedOf = <T extends object>(members: T): { [Name in keyof T]: Exclude<T[Name], undefined> } =>
   Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never;
 
-function answer(scope: string, control: TradingControl, reply: Reply): ControlsResponse {
-  const { id: aggregateId, version, halted, limits } = control;
+function answer(scope: string, { control, halted }: Controls, reply: Reply): ControlsResponse {
+  const { id: aggregateId, version, limits } = control;
   reply.headers({
     etag: etagOf({ version }),
     ...(version > 0 && { 'consistency-token': encodeConsistencyToken({ aggregateId, version }) }),
@@ -62,7 +62,7 @@ function answer(scope: string, control: TradingControl, reply: Reply): ControlsR
   return {
     scope,
     trading: halted ? 'halted' : 'resumed',
-    ...(halted && { reason: halted.reason }),
+    ...(halted?.reason !== undefined && { reason: halted.reason }),
     limits,
     version,
   };

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore, retryOnConflict } from '@tradecore/event-sourcing';
-import { tradingControlIdFor, type RiskLimits } from '@tradecore/events';
+import { tradingControlIdFor, WrittenText, type RiskLimits, type TradingHalted, type WithTexts } from '@tradecore/events';
 import { counter, extendContext } from '@tradecore/telemetry';
 import { AccountNotFound, TradingControl } from '@tradecore/trading';
 import type { TagTest } from '@tradecore/api';
@@ -12,6 +12,12 @@ const changes = counter({
   help: 'Changes of kill switches and limits by operators, for one account or for all.',
   labels: { scope: ['all', 'account'] },
 });
+
+/** The controls of a scope as they now stand. */
+export interface Controls {
+  readonly control: TradingControl;
+  readonly halted: WithTexts<TradingHalted['data']> | undefined;
+}
 
 /** Sets kill switches and limits. The stored event records who and why. */
 @Injectable()
@@ -25,17 +31,19 @@ export class SetControls {
    * Refuses new orders of the scope in every process; cancels nothing. Returns when no order decided before it can
    * still be stored. Stores nothing if trading is already halted. Throws `AccountNotFound`.
    */
-  halt(scope: string, reason: string): Promise<TradingControl> {
-    return this.#set(scope, (control) => control.halt(scope, reason));
+  halt(scope: string, reason: string): Promise<Controls> {
+    const text = new WrittenText(reason);
+    return this.#set(scope, (control) => control.halt(scope, text));
   }
 
   /** Accepts new orders again. Stores nothing if they are already accepted. Throws `AccountNotFound`. */
-  resume(scope: string, reason: string): Promise<TradingControl> {
-    return this.#set(scope, (control) => control.resume(scope, reason));
+  resume(scope: string, reason: string): Promise<Controls> {
+    const text = new WrittenText(reason);
+    return this.#set(scope, (control) => control.resume(scope, text));
   }
 
   /** Replaces all limits of the scope. Throws 428 without `ifMatch`, 412 if it does not match, `AccountNotFound`. */
-  setLimits(scope: string, limits: RiskLimits, ifMatch: TagTest | undefined): Promise<TradingControl> {
+  setLimits(scope: string, limits: RiskLimits, ifMatch: TagTest | undefined): Promise<Controls> {
     return this.#set(scope, (control) => {
       if (!ifMatch) throw matchMissing(control);
       mustMatch(ifMatch, control, 'controls-changed');
@@ -44,14 +52,14 @@ export class SetControls {
   }
 
   /** Refuses a scope that is neither `all` nor an account: it would look like a switch that works. */
-  async #set(scope: string, change: (control: TradingControl) => void): Promise<TradingControl> {
+  async #set(scope: string, change: (control: TradingControl) => void): Promise<Controls> {
     if (scope !== 'all' && !(await this.access.opened(scope))) throw new AccountNotFound(scope);
     const save = async () => {
       const control = await this.eventStore.loadAggregate(TradingControl, tradingControlIdFor(scope));
       change(control);
       const { events } = await this.eventStore.saveAggregate(control);
       if (events.length > 0) changes.inc({ scope: scope === 'all' ? 'all' : 'account' });
-      return control;
+      return { control, halted: await this.eventStore.withTexts(control.halted) };
     };
     return extendContext(scope === 'all' ? {} : { account: scope }, () => retryOnConflict(save));
   }

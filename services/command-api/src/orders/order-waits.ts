@@ -1,7 +1,7 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
 import type { RecordedEvent } from '@tradecore/events';
-import { orderFrom } from '@tradecore/read-models';
+import { orderFrom, type OrderShown } from '@tradecore/read-models';
 import { gauge, histogram } from '@tradecore/telemetry';
 import { isTerminal } from '@tradecore/trading';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -61,6 +61,13 @@ export class OrderWaits implements BeforeApplicationShutdown {
     } finally {
       this.#enter(subject, -1);
     }
+  }
+
+  /** The order folded from its history, with its texts. */
+  async shown(history: readonly RecordedEvent[]): Promise<OrderShown> {
+    const order = orderFrom(history);
+    if (!order) throw new Error('a use case returned no events');
+    return this.eventStore.withTexts(order);
   }
 
   #enter(subject: string, more: 1 | -1): void {

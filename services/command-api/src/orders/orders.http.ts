@@ -15,7 +15,7 @@ import {
   type OrderResponse,
   type ReplaceOrderBody,
 } from '@tradecore/api';
-import { orderFrom, type OrderRow } from '@tradecore/read-models';
+import type { OrderShown } from '@tradecore/read-models';
 import { Needs, RequestRefused, validated, type KnownCaller } from '@tradecore/service';
 import { AccountNotFound, canonicalTerms, OrderNotFound } from '@tradecore/trading';
 import { keyOf } from '../idempotency-key.ts';
@@ -48,7 +48,8 @@ export class OrdersHttp {
     if (terms.clientOrderId === undefined && key.idempotencyKey === undefined) throw nameMissing();
     const { outcome, history } = await this.placeOrder.execute({ caller, terms, ...key }).catch(pointAtAccount);
     reply.status(outcome === 'repeated' ? 200 : 201);
-    return answer(await this.#awaited(mustBeApproved(history), { caller, seconds: headers.prefer }, reply), reply);
+    mustBeApproved(await this.waits.shown(history), history);
+    return this.#answer(await this.#awaited(history, { caller, seconds: headers.prefer }, reply), reply);
   }
 
   /** `POST /v1/orders/{id}/cancel`: 202; the brokerage decides. */
@@ -64,7 +65,7 @@ export class OrdersHttp {
     const ifMatch = headers['if-match'];
     const command = { orderId, caller, ifMatch, ...(reason !== undefined && { reason }), ...keyOf(headers) };
     const history = await this.requestCancel.execute(command).catch(pointAtPath);
-    return answer(await this.#awaited(history, { caller, seconds: headers.prefer }, reply), reply);
+    return this.#answer(await this.#awaited(history, { caller, seconds: headers.prefer }, reply), reply);
   }
 
   /**
@@ -81,7 +82,7 @@ export class OrdersHttp {
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
     const command = { orderId, caller, changes, ifMatch: headers['if-match'], ...keyOf(headers) };
-    return answer(await this.requestReplace.execute(command).catch(pointAtPath), reply);
+    return this.#answer(await this.requestReplace.execute(command).catch(pointAtPath), reply);
   }
 
   /** Waits if the client prefers it, and sets `Preference-Applied`. */
@@ -95,23 +96,17 @@ export class OrdersHttp {
     if (awaited) reply.headers({ 'preference-applied': `wait=${seconds}` });
     return awaited ?? history;
   }
-}
 
-/** The order folded from `history`, with the headers that name its version. */
-function answer(history: readonly RecordedEvent[], reply: Reply): OrderResponse {
-  const order = orderOf(history);
-  reply.headers(headersOf(order, history));
-  return orderResponseOf(order);
-}
-
-function orderOf(history: readonly RecordedEvent[]): OrderRow {
-  const order = orderFrom(history);
-  if (!order) throw new Error('a use case returned no events');
-  return order;
+  /** The order folded from `history`, with the headers that name its version. */
+  async #answer(history: readonly RecordedEvent[], reply: Reply): Promise<OrderResponse> {
+    const order = await this.waits.shown(history);
+    reply.headers(headersOf(order, history));
+    return orderResponseOf(order);
+  }
 }
 
 /** The order's location, ETag and token: a read of its account with this token shows the order's money. */
-function headersOf({ orderId, accountId, version }: OrderRow, history: readonly RecordedEvent[]): Record<string, string> {
+function headersOf({ orderId, accountId, version }: OrderShown, history: readonly RecordedEvent[]): Record<string, string> {
   const accountVersion = Math.max(0, ...history.map(({ data }) => (data as { accountVersion?: number }).accountVersion ?? 0));
   const moved = accountVersion > 0 ? { accountId, accountVersion } : {};
   return {
@@ -122,12 +117,11 @@ function headersOf({ orderId, accountId, version }: OrderRow, history: readonly 
 }
 
 /** A denied order is stored under its name: 422 with the rule, its figures and the order's location. */
-function mustBeApproved(history: readonly RecordedEvent[]): readonly RecordedEvent[] {
-  const order = orderOf(history);
-  if (!order.denial) return history;
-  const { rule, detail, figures } = order.denial;
+function mustBeApproved(order: OrderShown, history: readonly RecordedEvent[]): void {
+  if (!order.denial) return;
+  const { detail, ...denial } = order.denial;
   const headers = headersOf(order, history);
-  throw new RequestRefused(422, 'order-denied', detail, { headers, extensions: { id: order.orderId, rule, figures } });
+  throw new RequestRefused(422, 'order-denied', detail, { headers, extensions: { id: order.orderId, ...denial } });
 }
 
 /** The order that was not found is the one in the path: points there. */

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventStore } from '@tradecore/event-sourcing';
-import { causedEventId, derivedId, type RecordedEvent } from '@tradecore/events';
+import { causedEventId, derivedId, type RecordedEvent, type WithTexts } from '@tradecore/events';
 import type { KnownCaller } from '@tradecore/service';
-import { differingFields, Order, OrderNotFound } from '@tradecore/trading';
+import { Order, OrderNotFound } from '@tradecore/trading';
 import { AccountAccess } from '../account-access.ts';
-import { IdempotencyKeyReused } from '../idempotency-key.ts';
+import { mustBeSame } from '../idempotency-key.ts';
 import { historyOf } from './order-history.ts';
 
 /** A request about an existing order. */
@@ -43,12 +43,16 @@ export class OwnOrder {
     return accountId;
   }
 
+  /** With the texts of what stands for them. */
+  withTexts<T>(value: T): Promise<WithTexts<T>> {
+    return this.eventStore.withTexts(value);
+  }
+
   /**
    * The order's stored events up to the request's event. Throws `IdempotencyKeyReused` if that had a different body.
    */
   async historyUpTo(event: RecordedEvent, { body, fields }: Pick<OrderRequest, 'body' | 'fields'>): Promise<RecordedEvent[]> {
-    const differing = differingFields(body, { ...event.data }, fields);
-    if (differing.length > 0) throw new IdempotencyKeyReused(differing);
+    await mustBeSame(this.eventStore, { asked: body, stored: event.data }, fields);
     return historyOf(this.eventStore, event.aggregateId, { to: event.aggregateVersion });
   }
 }

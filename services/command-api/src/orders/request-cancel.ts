@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { TagTest } from '@tradecore/api';
 import { Busy, ConcurrencyException, EventStore, type LoadedMany, type PartToSave } from '@tradecore/event-sourcing';
-import type { RecordedEvent } from '@tradecore/events';
+import { WrittenText, type RecordedEvent } from '@tradecore/events';
 import type { KnownCaller } from '@tradecore/service';
 import { extendContext } from '@tradecore/telemetry';
 import { Order } from '@tradecore/trading';
@@ -37,7 +37,7 @@ export class RequestCancel {
     const account = await this.ownOrder.accountOf(request);
     const commandId = keyedCommandOf(request)?.commandId;
     const event = await extendContext({ account, ...(commandId !== undefined && { commandId }) }, () =>
-      this.#store(request, { reason, ifMatch }),
+      this.#store(request, { reason: reason === undefined ? undefined : new WrittenText(reason), ifMatch }),
     );
     return this.ownOrder.historyUpTo(event, request);
   }
@@ -48,7 +48,7 @@ export class RequestCancel {
    */
   async #store(
     request: OrderRequest,
-    { reason, ifMatch }: Pick<RequestCancelCommand, 'ifMatch'> & { readonly reason: string | undefined },
+    { reason, ifMatch }: Pick<RequestCancelCommand, 'ifMatch'> & { readonly reason: WrittenText | undefined },
   ): Promise<RecordedEvent> {
     const wanted = [{ type: Order, id: request.orderId }];
     const lookups = [keyedCommandOf(request)?.eventId].filter((id) => id !== undefined);

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { TagTest } from '@tradecore/api';
 import { DomainError } from '@tradecore/event-sourcing';
-import { OrderReplaceRequested, type Denial, type RecordedEvent, type ReplaceTerms } from '@tradecore/events';
+import { OrderReplaceRequested, type Denial, type RecordedEvent, type ReplaceTerms, type WithTexts } from '@tradecore/events';
 import { tokens, type KnownCaller } from '@tradecore/service';
 import { Order, reservationOf, type Account } from '@tradecore/trading';
 import { AccountLanes } from '../account-lane/account-lanes.ts';
@@ -45,7 +45,7 @@ export class RequestReplace {
     const request = { ...command, name: 'replace-order' as const, body: { ...changes }, fields: replaceFields };
     const accountId = await this.ownOrder.accountOf(request);
     const keyed = keyedCommandOf(request);
-    const event = await this.lanes.submit<RecordedEvent>({
+    const submitted = this.lanes.submit<RecordedEvent>({
       accountId,
       ...(keyed && { commandId: keyed.commandId, lookups: [keyed.eventId] }),
       maxEvents: 2,
@@ -54,6 +54,9 @@ export class RequestReplace {
         const before = keyed && state.stored(keyed.eventId);
         return before ? { answer: () => before } : this.#decide(command, state);
       },
+    });
+    const event = await submitted.catch(async (error: unknown) => {
+      throw error instanceof ReplaceDenied ? new ReplaceDenied(await this.ownOrder.withTexts(error.denial)) : error;
     });
     return this.ownOrder.historyUpTo(event, request);
   }
@@ -93,7 +96,8 @@ export class RequestReplace {
 export class ReplaceDenied extends DomainError {
   readonly code = 'replace-denied';
   readonly kind = 'unprocessable';
-  constructor({ rule, detail, figures }: Denial) {
-    super(detail, { rule, figures });
+  constructor(readonly denial: WithTexts<Denial> | Denial) {
+    const { detail, ...rest } = denial;
+    super(detail, rest);
   }
 }
