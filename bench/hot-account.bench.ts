@@ -104,7 +104,7 @@ async function openDoor(): Promise<Door> {
       (answer) => answer.text(),
       () => '',
     );
-    if (/^market_data_read 1$/m.test(page)) break;
+    if (/^tradecore_market_data_read 1$/m.test(page)) break;
     await sleep(50);
   }
   const address = `http://127.0.0.1:${port}`;

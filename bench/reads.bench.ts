@@ -5,7 +5,7 @@
 import { freshId } from '@tradecore/events';
 import { orderById, ordersOfAccount, positionsOfAccount, ReadCache, type CachedRead } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
-import { metrics } from '@tradecore/telemetry';
+import { metricsPage } from '@tradecore/telemetry';
 import { Redis } from 'ioredis';
 import { machine, percentile, writeResults, type Row } from './harness.ts';
 
@@ -53,7 +53,7 @@ try {
     rows.push({ read, from: 'PostgreSQL', ...(await measure(load)) });
     rows.push({ read, from: 'Redis', ...(await measure(() => cache.read({ ...place, ...of }, load))) });
   }
-  const saved = [...(await metrics.getSingleMetricAsString('read_cache_saved_seconds_total')).matchAll(/\} ([\d.e-]+)/g)];
+  const saved = [...(await metricsPage()).matchAll(/^tradecore_read_cache_saved_seconds_total.*\} ([\d.e-]+)$/gm)];
   const quicker = rows.flatMap((row, n) => (n % 2 === 0 ? [(rows[n + 1]?.['reads/s'] ?? 0) / row['reads/s']] : []));
   writeResults({
     name: 'reads',

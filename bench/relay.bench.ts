@@ -68,7 +68,7 @@ async function startRelay(): Promise<ChildProcess> {
     stdio: 'inherit',
   });
   running = child;
-  while ((await metric('relay_lease_owner')) !== 1) await sleep(20);
+  while ((await metric('tradecore_relay_lease_owner')) !== 1) await sleep(20);
   return child;
 }
 
@@ -121,7 +121,7 @@ async function flatOut(): Promise<{ rate: number; megabytes: number }> {
   const relay = await startRelay();
   let first: { count: number; time: number } | undefined;
   for (;;) {
-    const count = await metric('relay_events_total');
+    const count = await metric('tradecore_relay_events_total');
     const time = performance.now();
     if (count > 0) first ??= { count, time };
     if (first && count >= backlog) {
@@ -193,10 +193,10 @@ interface Steps {
 async function steps(): Promise<Steps> {
   const mean = async (name: string): Promise<number> =>
     Math.round(((await metric(`${name}_sum`)) / (await metric(`${name}_count`))) * 1e5) / 100;
-  const perBatch = (await metric('relay_events_total')) / (await metric('relay_batches_total'));
+  const perBatch = (await metric('tradecore_relay_events_total')) / (await metric('tradecore_relay_batches_total'));
   return {
-    take: await mean('relay_take_seconds'),
-    send: await mean('relay_send_seconds'),
+    take: await mean('tradecore_relay_take_seconds'),
+    send: await mean('tradecore_relay_send_seconds'),
     perBatch: Math.round(perBatch * 10) / 10,
   };
 }

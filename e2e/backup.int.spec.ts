@@ -84,7 +84,7 @@ describe('a backup of a PostgreSQL of its own', () => {
     const since = Date.now();
     const isHere = async () => {
       const asked = Date.now(); // the age is of a later moment, never of an earlier one
-      return asked - (await figure('backup_restorable_age_seconds')) * 1000 > since;
+      return asked - (await figure('tradecore_backup_restorable_age_seconds')) * 1000 > since;
     };
     await until('what was committed to be received', isHere);
   }
@@ -117,10 +117,14 @@ describe('a backup of a PostgreSQL of its own', () => {
   }, 90_000);
 
   it('starts a new series with a base at once if the server has another timeline', async () => {
-    await until('a base of the new timeline', async () => (await figure('backup_bases_total{outcome="taken"}')) === 2, 30_000);
-    expect(await figure('backup_series_begun_total{reason="timeline"}')).toBe(1);
-    expect(await figure('backup_restore_age_seconds')).toBeLessThan(60);
-    expect(await figure('backup_base_age_seconds')).toBeLessThan(60);
+    await until(
+      'a base of the new timeline',
+      async () => (await figure('tradecore_backup_bases_total{outcome="taken"}')) === 2,
+      30_000,
+    );
+    expect(await figure('tradecore_backup_series_begun_total{reason="timeline"}')).toBe(1);
+    expect(await figure('tradecore_backup_restore_age_seconds')).toBeLessThan(60);
+    expect(await figure('tradecore_backup_base_age_seconds')).toBeLessThan(60);
   }, 60_000);
 
   it('is restored beside the live one as a store of another name, which is closed', async () => {
@@ -146,7 +150,7 @@ describe('a backup of a PostgreSQL of its own', () => {
   }, 90_000);
 
   it('reports that its slot is lost, and takes a new base at once', async () => {
-    await until('the third base', async () => (await figure('backup_bases_total{outcome="taken"}')) === 3, 30_000);
+    await until('the third base', async () => (await figure('tradecore_backup_bases_total{outcome="taken"}')) === 3, 30_000);
     const before = series().length;
     follower?.kill('SIGKILL');
     if (follower) await ended(follower);
@@ -157,8 +161,8 @@ describe('a backup of a PostgreSQL of its own', () => {
     );
     await query(owner, `select pg_drop_replication_slot('tradecore_backup')`);
     await startFollower();
-    await until('a new base', async () => (await figure('backup_bases_total{outcome="taken"}')) === 1, 30_000);
-    expect(await figure('backup_series_begun_total{reason="slot-lost"}')).toBe(1);
+    await until('a new base', async () => (await figure('tradecore_backup_bases_total{outcome="taken"}')) === 1, 30_000);
+    expect(await figure('tradecore_backup_series_begun_total{reason="slot-lost"}')).toBe(1);
     expect(series().length).toBeGreaterThanOrEqual(before); // the oldest was removed with its bases: two stay
   }, 90_000);
 

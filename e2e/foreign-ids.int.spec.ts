@@ -173,7 +173,7 @@ const tested = operations.filter(({ path, operationId }) => path !== stream && !
 it('the APIs serve exactly the operations of the document', async () => {
   const served = await Promise.all(Object.values(doors).map(async ({ adminUrl }) => (await fetch(`${adminUrl}/metrics`)).text()));
   const series = served.flatMap((text) => [
-    ...text.matchAll(/^http_requests_total\{method="(\w+)",route="([^"]*)",status="2xx"\}/gm),
+    ...text.matchAll(/^tradecore_http_request_duration_seconds_count\{method="(\w+)",route="([^"]*)",status="2xx"\}/gm),
   ]);
   const routes = series.map(([, method = '', route = '']) => `${method} ${route.replaceAll(/:(\w+)/g, '{$1}')}`);
   const told = Object.entries(apiPaths).flatMap(([path, methods]) => methods.map((method) => `${method} ${path}`));

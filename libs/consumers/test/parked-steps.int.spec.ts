@@ -1,6 +1,6 @@
 import { freshId, type RecordedEvent } from '@tradecore/events';
 import { encode } from '@tradecore/messaging';
-import { metrics } from '@tradecore/telemetry';
+import { metricsPage } from '@tradecore/telemetry';
 import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
 import { errandIdFor, names } from './errands.ts';
 import { until } from './world.ts';
@@ -77,7 +77,7 @@ describe('the steps that an intake takes', () => {
     const [row] = await isParked();
     expect(row).toMatchObject({ saga_id: errandIdFor(refused), target_id: purseId, waiting: '0' });
     expect(row?.reason).toContain('row-refused: ');
-    expect(await metrics.metrics()).toContain('consumer_parked_total{consumer="purse-keeper",reason="row-refused"} 1');
+    expect(await metricsPage()).toContain('tradecore_consumer_parked_total{group="purse-keeper",reason="row-refused"} 1');
   }, 60_000);
 
   it('wait in order behind the parked one, and follow it when it is redriven, by whichever instance', async () => {

@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { EventStore } from '@tradecore/event-sourcing';
 import { freshId } from '@tradecore/events';
 import { CommitListener, ProjectorsModule, ProjectorStrategy } from '@tradecore/consumers';
-import { currentContext, metrics } from '@tradecore/telemetry';
+import { currentContext, metricsPage } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import { Counted, counters, recorded, Tallies } from './counters.ts';
 import { createWorld, until, type World } from './world.ts';
@@ -64,9 +64,11 @@ describe('projectors of a Nest application', () => {
     );
     expect(notes.heard).toEqual([{ projector: 'tally-projector', keys: [id], trace: traceparent.slice(3, 35) }]);
     expect(strategy.statuses()).toMatchObject([{ name: 'tally-projector', state: 'running', backlogAgeMs: 0 }]);
-    expect(await metrics.getSingleMetricAsString('projection_events_total')).toContain('projector="tally-projector"');
-    expect(await metrics.getSingleMetricAsString('projection_backlog_age_seconds')).toContain('{projector="tally-projector"} 0');
-    expect(await metrics.getSingleMetricAsString('projection_parked_total')).toMatch(/reason="row-refused"\} 0/);
+    const page = (await metricsPage()).split('\n');
+    expect(page).toContain('tradecore_projection_parked_total{group="tally-projector",reason="row-refused"} 0');
+    expect(page).toContain('tradecore_consumer_backlog_age_seconds{group="tally-projector"} 0');
+    for (const state of ['running', 'building', 'waiting', 'halted'])
+      expect(page).toContain(`tradecore_consumer_state{group="tally-projector",state="${state}"} ${Number(state === 'running')}`);
     await strategy.close();
     expect(strategy.statuses()).toMatchObject([{ state: 'closed' }]);
     expect(strategy.readiness()[0]?.check().ok).toBe(false);

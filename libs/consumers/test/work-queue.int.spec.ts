@@ -1,7 +1,7 @@
 import { freshId } from '@tradecore/events';
 import { poolLimits } from '@tradecore/event-sourcing';
 import { createTestDatabase, CuttingProxy, type TestDatabase } from '@tradecore/event-sourcing/testing';
-import { metrics } from '@tradecore/telemetry';
+import { metricsPage } from '@tradecore/telemetry';
 import { ClaimLost, WorkQueue, workMigration, type WorkHandler, type WorkItem, type WorkQueueOptions } from '../src/index.ts';
 import { outsideTransaction } from '../src/offsets/transaction.ts';
 import { WorkRows } from '../src/work-queue/work-rows.ts';
@@ -78,7 +78,7 @@ describe('a work queue', () => {
     const key = freshId();
     await work.put(dataSource, [{ key }]);
     await new Promise((resolve) => setTimeout(resolve, 600));
-    const beat = /^loop_heartbeat_age_seconds\{loop="broker-gateway-work"\} (.*)$/m.exec(await metrics.metrics())?.[1];
+    const beat = /^tradecore_loop_heartbeat_age_seconds\{loop="broker-gateway-work"\} (.*)$/m.exec(await metricsPage())?.[1];
     expect(Number(beat)).toBeLessThan(0.4);
     proxy.isSilent = false;
     await until(() => seen.length > 0);

@@ -1,7 +1,7 @@
 import { topics } from '@tradecore/events';
 import type { RunningConsumer } from '@tradecore/messaging';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
-import { metrics } from '@tradecore/telemetry';
+import { metricsPage } from '@tradecore/telemetry';
 import { MarketData } from './market-data.ts';
 import { publishMarket, sampleQuote, sampleSession } from './testing.ts';
 
@@ -83,9 +83,7 @@ describe('market data', () => {
 
   it('ignores and counts invalid records, and keeps what it knew', async () => {
     const invalid = async () =>
-      (await metrics.getSingleMetric('market_data_records_total')?.get())?.values.find(
-        ({ labels }) => labels['outcome'] === 'invalid',
-      )?.value ?? 0;
+      Number(/^tradecore_market_data_records_total\{outcome="invalid"\} (.*)$/m.exec(await metricsPage())?.[1]);
     const market = await marketData();
     const before = await invalid();
     const good = sampleQuote();
@@ -114,8 +112,8 @@ describe('market data', () => {
   it('has the same metric series in every process, whatever the name of its consumer group', async () => {
     await marketData();
     await publishMarket(kafka.kafka, sampleQuote());
-    const text = await metrics.metrics();
-    expect(text).toMatch(/messaging_rebalances_total\{group="market-data"\}/);
+    const text = await metricsPage();
+    expect(text).toMatch(/tradecore_messaging_rebalances_total\{group="market-data"\}/);
     expect(text).not.toMatch(/group="[^"]*[0-9a-f]{8}-[0-9a-f]{4}-/);
   });
 

@@ -9,7 +9,7 @@ import {
   type TopicPartition,
 } from '@tradecore/messaging';
 import { decimal, decimalRefusal, isPositive } from '@tradecore/money';
-import { counter, gauge, logger } from '@tradecore/telemetry';
+import { counter, gauge, logger, setWhenRead } from '@tradecore/telemetry';
 import { symbolShape } from '@tradecore/trading';
 import { z } from 'zod';
 
@@ -39,11 +39,16 @@ const marketRecord: z.ZodType<MarketRecord> = z.discriminatedUnion('kind', [
 
 const log = logger('market-data');
 const records = counter({
-  name: 'market_data_records_total',
+  name: 'tradecore_market_data_records_total',
   help: 'Market data records read, by outcome.',
   labels: { outcome: ['taken', 'removed', 'invalid'] },
 });
-const instruments = gauge({ name: 'market_data_instruments', help: 'Instruments known to this process.' });
+const instruments = gauge({ name: 'tradecore_market_data_instruments', help: 'Instruments known to this process.' });
+const marketOpen = gauge({ name: 'tradecore_market_open', help: '1 while the market is open, as this process knows it.' });
+const priceAge = gauge({
+  name: 'tradecore_market_data_newest_price_age_seconds',
+  help: 'Age of the newest price that this process knows; infinite without one.',
+});
 
 /**
  * Last prices, instruments and the session, in memory: `transport.market-data` is read in full at start, then followed.
@@ -59,6 +64,14 @@ export class MarketData {
   /** Partitions not yet read up to the end that they had when they were assigned. */
   #unread: Map<string, bigint> | undefined;
   #stop: () => Promise<void> = () => Promise.resolve();
+  /** Milliseconds since 1970. */
+  #newestPrice = -Infinity;
+
+  constructor() {
+    setWhenRead(priceAge, () => {
+      priceAge.set((Date.now() - this.#newestPrice) / 1000);
+    });
+  }
 
   /** An instrument and its last price; undefined for a symbol that the market does not have. */
   quote(symbol: string): InstrumentQuote | undefined {
@@ -99,9 +112,15 @@ export class MarketData {
 
   /** For tests and simulations: acts as if this record had been read. */
   set(record: MarketRecord): void {
-    if (record.kind === 'session') this.#session = record;
-    else if (this.#quotes.has(record.symbol) || this.#quotes.size < symbolsLimit) this.#quotes.set(record.symbol, record);
-    else throw new RangeError(`more than ${symbolsLimit} symbols`);
+    if (record.kind === 'session') {
+      this.#session = record;
+      marketOpen.set(record.isOpen ? 1 : 0);
+      return;
+    }
+    if (!this.#quotes.has(record.symbol) && this.#quotes.size >= symbolsLimit)
+      throw new RangeError(`more than ${symbolsLimit} symbols`);
+    this.#quotes.set(record.symbol, record);
+    this.#newestPrice = Math.max(this.#newestPrice, Date.parse(record.pricedAt ?? '') || -Infinity);
     instruments.set(this.#quotes.size);
   }
 

@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { topics, type TopicDeclaration } from '@tradecore/events';
-import { metrics, setLogLevel } from '@tradecore/telemetry';
+import { metricsPage, setLogLevel } from '@tradecore/telemetry';
 import kafkajs from 'kafkajs';
 import type { KafkaClient } from '../src/kafka-client.ts';
 import type { Batch, ConsumerOptions, RunningConsumer } from '../src/consumer/consumer.ts';
@@ -78,7 +78,7 @@ describe('a consumer', () => {
     expect(consumer.status()).toMatchObject({ state: 'stopped', assignment: [] });
     const ends = await kafka.endOffsets(topic);
     expect(await kafka.committedOffsets(`g-${topic}`, topic)).toEqual(ends);
-    expect(await metrics.metrics()).toContain(`messaging_consumed_total{group="g-${topic}",topic="${topic}"} 300`);
+    expect(await metricsPage()).toContain(`tradecore_messaging_consumed_total{group="g-${topic}",topic="${topic}"} 300`);
   });
 
   it('starts where its caller says, whatever the group has committed', async () => {
@@ -244,7 +244,7 @@ describe('a consumer whose leader has moved', () => {
         return stored;
       },
     });
-    const series = async () => (await metrics.metrics()).match(new RegExp(`messaging_lag_records\\{.*"${topic}"`, 'g'));
+    const series = async () => (await metricsPage()).match(new RegExp(`tradecore_messaging_lag_records\\{.*"${topic}"`, 'g'));
     await until('all records', () => seen.length >= 30);
     const back = moveLeaders();
     await until('the question for positions', () => asked > 1);
@@ -471,6 +471,6 @@ describe('a dead letter', () => {
     const mine = letters.find(({ key }) => String(key).startsWith(`g/${topic}/`));
     expect(mine?.value?.length).toBe(value.length);
     expect(mine?.headers['dl_truncated_from_bytes']).toBeUndefined();
-    expect(await metrics.metrics()).toMatch(/messaging_dead_letters_total\{reason="undecodable"\} [1-9]/);
+    expect(await metricsPage()).toMatch(/tradecore_messaging_dead_letters_total\{reason="undecodable"\} [1-9]/);
   });
 });

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { jest } from '@jest/globals';
 import { topics, type TopicDeclaration } from '@tradecore/events';
-import { metrics, setLogLevel } from '@tradecore/telemetry';
+import { metricsPage, setLogLevel } from '@tradecore/telemetry';
 import { MessagingError } from '../src/errors.ts';
 import { createTestKafka, type TestKafka } from '../src/testing.ts';
 
@@ -233,8 +233,8 @@ describe('the broker', () => {
   });
 
   it('counts what was written and what failed', async () => {
-    const text = await metrics.metrics();
-    expect(text).toMatch(/messaging_published_total\{topic="transport.order-events"\} [1-9]/);
-    expect(text).toContain('messaging_dead_letters_total{reason="undecodable"} 0');
+    const text = await metricsPage();
+    expect(text).toMatch(/tradecore_messaging_published_total\{topic="transport.order-events"\} [1-9]/);
+    expect(text).toContain('tradecore_messaging_dead_letters_total{reason="undecodable"} 0');
   });
 });

@@ -1,6 +1,6 @@
 import { CuttingProxy } from '@tradecore/event-sourcing/testing';
 import { freshId } from '@tradecore/events';
-import { metrics } from '@tradecore/telemetry';
+import { metricsPage } from '@tradecore/telemetry';
 import { Redis } from 'ioredis';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { ReadCache, ReadCacheDrops, type CachedRead } from './read-cache.ts';
@@ -72,8 +72,7 @@ describe('a cached read', () => {
     expect(await cache.read(place(id), never)).toEqual(shown(1));
     await drop(id);
     expect(await read(id, 2)).toBe(2);
-    const text = await metrics.getSingleMetricAsString('read_cache_reads_total');
-    expect(text).toMatch(/model="orders",outcome="hit"\} [1-9]/);
+    expect(await metricsPage()).toMatch(/^tradecore_read_cache_reads_total\{model="orders",outcome="hit"\} [1-9]/m);
   });
 
   it('keeps no missing rows, and nothing for longer than 5 s', async () => {

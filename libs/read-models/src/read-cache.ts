@@ -19,17 +19,17 @@ const entryLimit = 65_536;
 const log = logger('read-cache');
 const models = Object.keys(readModels) as ReadModel[];
 const reads = counter({
-  name: 'read_cache_reads_total',
+  name: 'tradecore_read_cache_reads_total',
   help: 'Read model reads: answered from Redis (hit), from PostgreSQL (miss), or without an answer from Redis in time (away).',
   labels: { model: models, outcome: ['hit', 'miss', 'away'] },
 });
 const saved = counter({
-  name: 'read_cache_saved_seconds_total',
+  name: 'tradecore_read_cache_saved_seconds_total',
   help: 'Time saved by hits compared with recent reads from PostgreSQL.',
   labels: { model: models },
 });
 const dropFailures = counter({
-  name: 'read_cache_drop_failures_total',
+  name: 'tradecore_read_cache_drop_failures_total',
   help: 'Drops that failed in Redis and are being retried.',
 });
 

@@ -8,7 +8,7 @@ export const unlimited: Readonly<Record<string, string>> = {
   ...{ LIMIT_OPEN_ORDERS: '100000', LIMIT_ACCOUNTS: '1000000' },
 };
 
-const calm = { NODE_ENV: 'test', LOG_LEVEL: 'error', PORT: '0', ADMIN_PORT: '0', START_LIMIT: '5000' };
+const calm = { NODE_ENV: 'test', LOG_LEVEL: 'error', PORT: '0', ADMIN_PORT: '0', START_LIMIT: '5000', GAUGES_REFRESH: '100' };
 
 /**
  * Starts a service inside the test, on free ports, without limits, logging nothing below `error`. `stop()` it at the

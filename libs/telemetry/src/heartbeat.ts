@@ -1,4 +1,4 @@
-import { gauge } from './metrics.ts';
+import { gauge, setWhenRead } from './metrics.ts';
 
 /** Runs one attempt of a loop and settles as it does. */
 export type Attempt = <T>(work: () => Promise<T>) => Promise<T>;
@@ -12,6 +12,25 @@ const loops = new Map<string, Loop>();
 /** Longer than any bounded work: a statement of 17 s, a transaction of many, a Kafka write with its retries. */
 const defaultLimitMs = 300_000;
 
+const beatAge = gauge({
+  name: 'tradecore_loop_heartbeat_age_seconds',
+  help: 'Time since an attempt of the loop last ended or failed.',
+  labels: { loop: [] },
+  atMost: 40,
+});
+const attemptAge = gauge({
+  name: 'tradecore_loop_attempt_age_seconds',
+  help: 'Age of the oldest running attempt of the loop; 0 if none is running.',
+  labels: { loop: [] },
+  atMost: 40,
+});
+setWhenRead(beatAge, () => {
+  for (const [loop, { beatAt }] of loops) beatAge.set({ loop }, secondsSince(beatAt));
+});
+setWhenRead(attemptAge, () => {
+  for (const [loop, each] of loops) attemptAge.set({ loop }, secondsSince(oldestOf(each)));
+});
+
 const secondsSince = (time: number): number => (performance.now() - time) / 1000;
 const oldestOf = ({ underWay }: Loop): number => Math.min(performance.now(), ...[...underWay].map(({ since }) => since));
 
@@ -21,7 +40,6 @@ const oldestOf = ({ underWay }: Loop): number => Math.min(performance.now(), ...
  * (`stuckLoops`). `loop` is kebab-case; loops with the same name share their beats.
  */
 export function heartbeat(loop: string, limitMs = defaultLimitMs): Attempt {
-  showAges();
   const known = loops.get(loop) ?? { beatAt: performance.now(), underWay: new Set() };
   loops.set(loop, known);
   return async (work) => {
@@ -42,23 +60,4 @@ export function stuckLoops(): string[] {
   return [...loops].flatMap(([name, { underWay }]) =>
     [...underWay].some(({ since, limitMs }) => now - since > limitMs) ? [name] : [],
   );
-}
-
-function showAges(): void {
-  gauge({
-    name: 'loop_heartbeat_age_seconds',
-    help: 'Time since an attempt of the loop last ended or failed.',
-    labels: { loop: [] as string[] },
-    collect: (metric) => {
-      for (const [loop, { beatAt }] of loops) metric.set({ loop }, secondsSince(beatAt));
-    },
-  });
-  gauge({
-    name: 'loop_attempt_age_seconds',
-    help: 'Age of the oldest running attempt of the loop; 0 if none is running.',
-    labels: { loop: [] as string[] },
-    collect: (metric) => {
-      for (const [loop, each] of loops) metric.set({ loop }, secondsSince(oldestOf(each)));
-    },
-  });
 }

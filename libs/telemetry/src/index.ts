@@ -4,16 +4,22 @@ export { describeProcess, logger, mask, setLogLevel, type Logger, type LogLevel,
 export {
   collectProcessMetrics,
   counter,
+  declaredMetrics,
+  delayBuckets,
   gauge,
   histogram,
   latencyBuckets,
-  metrics,
+  metricsPage,
+  metricsPageType,
+  setWhenRead,
   type Counter,
+  type Declaration,
   type Gauge,
   type Histogram,
   type Labels,
   type MetricOptions,
 } from './metrics.ts';
 export { flushTelemetry } from './flush.ts';
+export { keepRefreshed } from './table-gauges.ts';
 export { heartbeat, stuckLoops, type Attempt } from './heartbeat.ts';
 export { runningRelease } from './release.ts';

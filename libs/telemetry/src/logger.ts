@@ -8,6 +8,7 @@ import {
   type LoggerOptions,
 } from 'pino';
 import { currentContext } from './context.ts';
+import { gauge } from './metrics.ts';
 import { activeTraceparent, parseTraceparent } from './trace-context.ts';
 
 export type { Level as LogLevel, Logger } from 'pino';
@@ -17,9 +18,17 @@ export interface ProcessDescription {
   readonly service: string;
   readonly version: string;
   readonly level?: Level;
+  /** The commit that was built, where whoever built it has said so. */
+  readonly revision?: string;
 }
 
 let described = { service: 'unnamed', version: '0.0.0' };
+const buildInfo = gauge({
+  name: 'tradecore_build_info',
+  help: '1: the release and the commit that this process runs.',
+  labels: { service: [], version: [], revision: [] },
+  atMost: 1,
+});
 const loggers = new Map<string, Logger>();
 
 /** Keys whose values are never logged, at the top level and one level down. */
@@ -74,8 +83,10 @@ export function logger(name: string): Logger {
 }
 
 /** Sets the process named in every line, and the level. */
-export function describeProcess({ service, version, level = 'info' }: ProcessDescription): void {
+export function describeProcess({ service, version, level = 'info', revision = 'unknown' }: ProcessDescription): void {
   described = { service, version };
+  buildInfo.reset();
+  buildInfo.set({ service, version, revision }, 1);
   setLogLevel(level);
 }
 

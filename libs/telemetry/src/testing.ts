@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+export { openMetricsFaults } from './open-metrics.ts';
+
 /** The parts of an OTLP JSON span that tests check. */
 export interface Span {
   /** The name of the process, as in OTEL_SERVICE_NAME. */

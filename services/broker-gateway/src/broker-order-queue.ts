@@ -1,10 +1,10 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { inTransaction, WorkQueue, type NewWork, type WorkHandler, type WorkItem } from '@tradecore/consumers';
 import type { Transaction } from '@tradecore/event-sourcing';
-import { logger } from '@tradecore/telemetry';
+import { keepRefreshed, logger } from '@tradecore/telemetry';
 import type { RevisionState } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
-import { revisionGauge } from './broker-gateway.metrics.ts';
+import { showRevisions } from './broker-gateway.metrics.ts';
 import { Brokerage } from './brokerage.ts';
 
 const log = logger('broker-orders');
@@ -17,22 +17,18 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
   private readonly queue: WorkQueue;
   private readonly ended = new Set<string>();
   private readonly timers = new Set<NodeJS.Timeout>();
+  private endRefreshing: () => Promise<void> = () => Promise.resolve();
   private handler: WorkHandler = () => Promise.reject(new Error('the queue has no handler yet'));
 
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
-    @Inject(Brokerage) brokerage: Brokerage,
+    @Inject(Brokerage) private readonly brokerage: Brokerage,
   ) {
-    const workers = brokerage.config.BROKER_WORKERS;
+    const { BROKER_WORKERS: workers, GAUGES_REFRESH: gaugesMs } = brokerage.config;
     const { rate } = brokerage.http;
     const handle: WorkHandler = (item) => this.handler(item);
-    this.queue = new WorkQueue({ dataSource, service: 'broker-gateway', workers, handle, room: () => rate.room });
+    this.queue = new WorkQueue({ dataSource, service: 'broker-gateway', workers, gaugesMs, handle, room: () => rate.room });
     rate.onRoom(() => this.queue.notify());
-    revisionGauge(() =>
-      dataSource.query(
-        `select coalesce(state ->> 'standing', 'waiting') as state, count(*)::int as revisions from broker_gateway.work group by 1`,
-      ),
-    );
     brokerage.http.onBack(() => {
       // Waiting rows were waiting for the brokerage.
       this.queue.makeAllDue().catch((error: unknown) => log.warn({ err: error }, 'could not make waiting orders due'));
@@ -42,10 +38,18 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
   start(handler: WorkHandler): void {
     this.handler = handler;
     this.queue.start();
+    const read = async (): Promise<void> =>
+      showRevisions(
+        await this.dataSource.query(
+          `select coalesce(state ->> 'standing', 'waiting') as state, count(*)::int as revisions from broker_gateway.work group by 1`,
+        ),
+      );
+    this.endRefreshing = keepRefreshed('broker-orders', read, this.brokerage.config.GAUGES_REFRESH);
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     for (const timer of this.timers) clearTimeout(timer);
+    await this.endRefreshing();
     await this.queue.stop();
     await this.removeEnded();
   }

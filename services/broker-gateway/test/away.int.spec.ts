@@ -17,9 +17,10 @@ describe('a brokerage that is unavailable', () => {
     const unwanted = Array.from({ length: 5 }, () => revisionTerms());
     const withdrawn = await Promise.all(unwanted.map((terms) => world.submit(terms)));
     for (const terms of unwanted) await world.cancel(terms);
-    await until('the circuit is open', async () => (await world.metric('broker_circuit_open')) === 1);
+    await until('the circuit is open', async () => (await world.metric('tradecore_broker_circuit_open')) === 1);
     const waiting = async () =>
-      (await world.metric('broker_orders{state="waiting"}')) + (await world.metric('broker_orders{state="unknown"}'));
+      (await world.metric('tradecore_broker_orders{state="waiting"}')) +
+      (await world.metric('tradecore_broker_orders{state="unknown"}'));
     await until('the orders wait', async () => (await waiting()) >= 300);
     await until('some orders are too late', () => Promise.resolve(Date.now() > Date.parse(goodUntil)));
     await world.paper.fault({ kind: 'away', ms: 1 });

@@ -6,7 +6,7 @@ describe('a brokerage that allows five calls a second', () => {
   beforeAll(async () => {
     world = await World.create();
     await world.start({ BROKER_RATE_LIMIT: '300', BROKER_PRICE_MS: '60000' });
-    await until('prices are known', async () => (await world.metric('market_data_published_total')) > 0);
+    await until('prices are known', async () => (await world.metric('tradecore_market_data_published_total')) > 0);
   }, 60_000);
   afterAll(() => world.close(), 30_000);
 

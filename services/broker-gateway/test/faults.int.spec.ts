@@ -164,7 +164,7 @@ describe('under faults of the brokerage', () => {
   }, 30_000);
 
   it('an order at the brokerage that is not ours is adopted, once, visibly', async () => {
-    const before = await world.metric('broker_foreign_orders_total');
+    const before = await world.metric('tradecore_broker_foreign_orders_total');
     const body = { symbol: 'ACME', qty: '3', side: 'buy', type: 'market', time_in_force: 'day', client_order_id: 'not-ours' };
     expect((await world.paper.call('POST', '/v2/orders', body)).status).toBe(200);
     const adopted = () =>
@@ -174,10 +174,10 @@ describe('under faults of the brokerage', () => {
     await until('it is adopted', async () => (await adopted()).length > 0);
     await world.stop();
     await world.start({ BROKER_SWEEP: '1000' });
-    const looks = await world.metric('broker_sweep_seconds_count');
-    await until('a sweep was made', async () => (await world.metric('broker_sweep_seconds_count')) > looks);
+    const looks = await world.metric('tradecore_broker_sweep_seconds_count');
+    await until('a sweep was made', async () => (await world.metric('tradecore_broker_sweep_seconds_count')) > looks);
     expect(await adopted()).toMatchObject([{ event_data: { clientOrderId: 'not-ours', symbol: 'ACME', quantity: '3' } }]);
-    expect(await world.metric('broker_foreign_orders_total')).toBe(before + 1);
+    expect(await world.metric('tradecore_broker_foreign_orders_total')).toBe(before + 1);
   }, 30_000);
 
   it('an order is not sent when it is too late or the market is beyond its collar', async () => {

@@ -30,7 +30,7 @@ describe('a brokerage that answers in unknown shapes', () => {
     );
     return rows.map(({ id }) => id);
   };
-  const sweeps = () => world.metric('broker_sweep_seconds_count');
+  const sweeps = () => world.metric('tradecore_broker_sweep_seconds_count');
 
   it('may list orders with several legs, options, crypto or a notional: each is foreign, and the rest is compared', async () => {
     brokerage.orders = [
@@ -70,20 +70,20 @@ describe('a brokerage that answers in unknown shapes', () => {
   it('may have over 10,000 instruments: each slice is read and published, and an unreadable instrument is skipped', async () => {
     const feed = world.gateway!.app.get(MarketFeed, { strict: false });
     await until('all are priced', () => feed.lastPrice('X10999') === '5' && feed.lastPrice('ACME') === '100');
-    expect(await world.metric('market_feed_instruments')).toBeGreaterThanOrEqual(11_000);
-    await until('all are published', async () => (await world.metric('market_data_published_total')) >= 11_000);
-    expect(await world.metric('broker_unreadable_total{what="instrument"}')).toBeGreaterThanOrEqual(2);
-    await until('the whole market was published', async () => (await world.metric('market_feed_age_seconds')) <= 1);
+    expect(await world.metric('tradecore_market_feed_instruments')).toBeGreaterThanOrEqual(11_000);
+    await until('all are published', async () => (await world.metric('tradecore_market_data_published_total')) >= 11_000);
+    expect(await world.metric('tradecore_broker_unreadable_total{what="instrument"}')).toBeGreaterThanOrEqual(2);
+    await until('the whole market was published', async () => (await world.metric('tradecore_market_feed_age_seconds')) <= 1);
     brokerage.broken = 'X9999';
     brokerage.refused = 'X42';
-    const failed = () => world.metric('market_feed_slices_total{outcome="failed"}');
+    const failed = () => world.metric('tradecore_market_feed_slices_total{outcome="failed"}');
     await until('a slice fails', async () => (await failed()) > 0);
     await world.paper.price('ACME', '101');
     await until('the other slices go on', () => feed.lastPrice('ACME') === '101');
-    await until('the age shows it', async () => (await world.metric('market_feed_age_seconds')) >= 2);
+    await until('the age shows it', async () => (await world.metric('tradecore_market_feed_age_seconds')) >= 2);
     brokerage.broken = '';
     // The refused symbol does not affect the others.
-    await until('it is whole again', async () => (await world.metric('market_feed_age_seconds')) <= 1);
+    await until('it is whole again', async () => (await world.metric('tradecore_market_feed_age_seconds')) <= 1);
     expect([feed.lastPrice('X43'), feed.lastPrice('X42')]).toEqual(['5', undefined]);
   }, 30_000);
 });

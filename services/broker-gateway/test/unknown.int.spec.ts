@@ -12,7 +12,7 @@ describe('an outcome at the brokerage', () => {
   const silent = () => world.paper.fault({ kind: 'stream-gap', symbol: 'ACME' });
 
   it('that was lost in transit is looked up, and the order is adopted', async () => {
-    await until('a sweep was made', async () => (await world.metric('broker_sweep_seconds_count')) > 0);
+    await until('a sweep was made', async () => (await world.metric('tradecore_broker_sweep_seconds_count')) > 0);
     await silent();
     await world.paper.fault({ kind: 'timeout-after-accept', symbol: 'ACME' });
     const id = await world.submit(revisionTerms());
@@ -28,11 +28,14 @@ describe('an outcome at the brokerage', () => {
     await world.paper.fault({ kind: '500', on: 'read', times: 5 });
     const id = await world.submit(revisionTerms());
     await until('it is unresolved', async () => (await world.brokerOrder(id)).isUnresolved);
-    expect(await world.metric('broker_orders{state="unresolved"}')).toBe(1);
+    await until('it is counted', async () => (await world.metric('tradecore_broker_orders{state="unresolved"}')) === 1);
     await world.reaches(id, 'filled');
     const story = await world.story(id);
     expect(story.slice(0, 2)).toEqual(['BrokerOutcomeUnknown', 'BrokerOutcomeUnresolved']);
     expect((await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id)).toHaveLength(1);
-    await until('it is no longer unresolved', async () => (await world.metric('broker_orders{state="unresolved"}')) === 0);
+    await until(
+      'it is no longer unresolved',
+      async () => (await world.metric('tradecore_broker_orders{state="unresolved"}')) === 0,
+    );
   }, 40_000);
 });

@@ -106,7 +106,7 @@ export class World {
   /** Starts the gateway in this process; resolves once its stream is connected. */
   async start(changes: Readonly<Record<string, string>> = {}): Promise<void> {
     this.gateway = await startTestService(brokerGateway, this.env(changes));
-    await until('the stream is connected', async () => (await this.metric('broker_stream_up')) === 1);
+    await until('the stream is connected', async () => (await this.metric('tradecore_broker_stream_up')) === 1);
   }
 
   async stop(): Promise<void> {
@@ -117,12 +117,12 @@ export class World {
   /** Reconnects the stream, which ends a scripted gap. */
   async reconnect(): Promise<void> {
     const listener = this.gateway?.app.get(UpdateListener, { strict: false });
-    const sweeps = () => this.metric('broker_sweep_seconds_count');
+    const sweeps = () => this.metric('tradecore_broker_sweep_seconds_count');
     const before = await sweeps();
     (Reflect.get(listener as object, 'stream') as UpdateStream).restart();
     await until(
       'the stream is connected again',
-      async () => (await sweeps()) > before && (await this.metric('broker_stream_up')) === 1,
+      async () => (await sweeps()) > before && (await this.metric('tradecore_broker_stream_up')) === 1,
     );
   }
 

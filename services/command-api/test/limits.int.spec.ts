@@ -96,8 +96,8 @@ describe('the rate of orders', () => {
     const halts = await several(3, () => slowed.post('/v1/admin/kill-switch', halt, { authorization: operator }));
     expect(statuses(halts)).toEqual([200, 200, 200]);
     const metrics = await (await fetch(`${api.adminUrl}/metrics`)).text();
-    expect(metrics).toMatch(/rate_limited_total\{class="cancels",of="subject"\} [1-9]/);
-    expect(metrics).toMatch(/rate_limited_total\{class="cancels",of="account"\} [1-9]/);
+    expect(metrics).toMatch(/tradecore_rate_limited_total\{class="cancels",of="subject"\} [1-9]/);
+    expect(metrics).toMatch(/tradecore_rate_limited_total\{class="cancels",of="account"\} [1-9]/);
   });
 });
 

@@ -6,7 +6,7 @@ import { counter } from '@tradecore/telemetry';
 import { Redis } from 'ioredis';
 
 const hints = counter({
-  name: 'feed_hints_total',
+  name: 'tradecore_feed_hints_total',
   help: 'Hints that the feed of an account grew, by whether Redis took them.',
   labels: { outcome: ['sent', 'lost'] },
 });

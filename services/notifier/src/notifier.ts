@@ -24,13 +24,13 @@ import { begin, group, positionIn, PositionLost, sources } from './positions.ts'
 const requestSize = 500;
 
 const log = logger('notifier');
-const notices = counter({ name: 'notices_total', help: 'Notices written, by kind.', labels: { kind: noticeKinds } });
+const notices = counter({ name: 'tradecore_notices_total', help: 'Notices written, by kind.', labels: { kind: noticeKinds } });
 const restarts = counter({
-  name: 'notifier_producers_total',
+  name: 'tradecore_notifier_producers_total',
   help: 'Producers opened: one per partition at each assignment and after each error.',
 });
 
-const halted = gauge({ name: 'notifier_halted', help: '1 while the notifier is halted and waits for an operator.' });
+const halted = gauge({ name: 'tradecore_notifier_halted', help: '1 while the notifier is halted and waits for an operator.' });
 
 /**
  * Writes each notice in one Kafka transaction with the offset of the event that caused it. Each source partition has a

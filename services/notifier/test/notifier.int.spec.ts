@@ -118,7 +118,7 @@ describe('two notifiers', () => {
     const halted = await start();
     const state = async () => (await fetch(`${halted.adminUrl}/health/ready`)).text();
     while (!(await state()).includes('no longer has a position')) await sleep(50);
-    expect(await (await fetch(`${halted.adminUrl}/metrics`)).text()).toMatch(/^notifier_halted 1$/m);
+    expect(await (await fetch(`${halted.adminUrl}/metrics`)).text()).toMatch(/^tradecore_notifier_halted 1$/m);
     await eachOnce();
     await Promise.all([halted.stop(), admin.disconnect()]);
     const operator = await world.kafka.openTransactional({ transactionalId: 'operator' });

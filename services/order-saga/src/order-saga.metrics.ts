@@ -2,15 +2,15 @@ import type { Event, OrderExecuted } from '@tradecore/events';
 import { counter } from '@tradecore/telemetry';
 
 const overfilled = counter({
-  name: 'orders_overfilled_total',
+  name: 'tradecore_orders_overfilled_total',
   help: 'Executions that took an order beyond its total quantity.',
 });
 const busted = counter({
-  name: 'executions_busted_total',
+  name: 'tradecore_executions_busted_total',
   help: 'Executions that the brokerage took back; their bookings are reversed.',
 });
 const corrected = counter({
-  name: 'executions_corrected_total',
+  name: 'tradecore_executions_corrected_total',
   help: 'Executions that the brokerage corrected; their bookings follow.',
 });
 

@@ -61,7 +61,7 @@ describe('the outbox-relay as a service', () => {
 
   it('publishes what is stored, counts it, and reports its backlog', async () => {
     const service = running[0]!;
-    const before = await metric(service, 'relay_events_total');
+    const before = await metric(service, 'tradecore_relay_events_total');
     const client = new pg.Client(world.database.urlFor('command-api'));
     await client.connect();
     try {
@@ -70,8 +70,8 @@ describe('the outbox-relay as a service', () => {
       await client.end();
     }
     await drained(world.database);
-    expect((await metric(service, 'relay_events_total')) - before).toBe(3);
-    expect(await metric(service, 'relay_lease_owner')).toBe(1);
+    expect((await metric(service, 'tradecore_relay_events_total')) - before).toBe(3);
+    expect(await metric(service, 'tradecore_relay_lease_owner')).toBe(1);
     await until(
       'an empty backlog',
       async () => (await readiness(service)).states['backlog'] === '0 events, the oldest is 0.0 s old',
@@ -89,7 +89,7 @@ describe('the outbox-relay as a service', () => {
     );
     await until('503', async () => (await readiness(service)).status === 503);
     await until('the reason', async () => (await readiness(service)).states['relay']?.includes(why) ?? false);
-    expect(await metric(service, 'relay_halted')).toBe(1);
+    expect(await metric(service, 'tradecore_relay_halted')).toBe(1);
     expect((await fetch(`${service.adminUrl}/health/live`)).status).toBe(200);
   }, 60_000);
 });

@@ -7,7 +7,6 @@ import { Health, tokens, type CheckResult, type Config } from '@tradecore/servic
 import { heartbeat } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import { Relay } from './relay.ts';
-import { relayMetrics } from './relay.metrics.ts';
 import { WakeUp } from './wake-up.ts';
 
 const backlogEveryMs = 2_000;
@@ -68,12 +67,6 @@ export class OutboxRelay implements OnApplicationBootstrap, BeforeApplicationShu
 
   private async measure(): Promise<void> {
     this.backlog = await this.attempt(() => readBacklog(this.dataSource)).catch(() => undefined);
-    if (this.backlog) {
-      relayMetrics.depth.set(this.backlog.depth);
-      relayMetrics.oldestAge.set(this.backlog.oldestSeconds);
-      relayMetrics.storeClosed.set(Number(this.backlog.storeClosed));
-      relayMetrics.storeMoved.set(Number(this.backlog.storeMoved));
-    }
     this.timer = setTimeout(() => void this.measure(), backlogEveryMs).unref();
   }
 }

@@ -6,8 +6,11 @@ import type { StateFile } from './state-file.ts';
 /** Moving prices are stored this often; after a crash they continue from there. */
 const pricesEveryMs = 5000;
 
-const openOrders = gauge({ name: 'paper_open_orders', help: 'Orders that may still trade.' });
-const commits = histogram({ name: 'paper_commit_seconds', help: 'Time from the first change of a batch to its commit.' });
+const openOrders = gauge({ name: 'tradecore_paper_open_orders', help: 'Orders that may still trade.' });
+const commits = histogram({
+  name: 'tradecore_paper_commit_seconds',
+  help: 'Time from the first change of a batch to its commit.',
+});
 
 /** Receives the exchange's updates. */
 export type Listener = (updates: readonly Update[]) => void;

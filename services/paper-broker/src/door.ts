@@ -11,7 +11,7 @@ const bodyLimit = 64 * 1024;
 
 const log = logger('paper-http');
 const answers = counter({
-  name: 'paper_requests_total',
+  name: 'tradecore_paper_requests_total',
   help: 'Requests answered, by status class.',
   labels: { status: ['2xx', '4xx', '5xx'] },
 });

@@ -10,7 +10,7 @@ const bufferLimit = 4 * 1024 * 1024;
 /** An update held back for the next one is sent after this many milliseconds if there is none. */
 const heldMs = 200;
 
-const listening = gauge({ name: 'paper_stream_sockets', help: 'Sockets subscribed to trade updates.' });
+const listening = gauge({ name: 'tradecore_paper_stream_sockets', help: 'Sockets subscribed to trade updates.' });
 
 const message = z.object({
   action: z.string(),

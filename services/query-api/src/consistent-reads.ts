@@ -16,11 +16,11 @@ const waitLimit = 2000;
 const waitersLimit = 200;
 
 const waits = histogram({
-  name: 'consistency_wait_seconds',
+  name: 'tradecore_consistency_wait_seconds',
   help: 'Seconds that reads waited for the write that their token names.',
 });
 const refusals = counter({
-  name: 'consistency_refusals_total',
+  name: 'tradecore_consistency_refusals_total',
   help: 'Reads that could not show the write that their token names, by reason.',
   labels: { reason: ['behind', 'parked', 'crowded'] },
 });

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { topics } from '@tradecore/events';
 import type { KafkaClient, OutgoingMessage } from '@tradecore/messaging';
 import { tokens } from '@tradecore/service';
-import { gauge, logger } from '@tradecore/telemetry';
+import { counter, gauge, logger } from '@tradecore/telemetry';
 import { DataSource, type EntityManager } from 'typeorm';
 
 /** The checks, as findings, reports and metrics name them. */
@@ -35,9 +35,18 @@ const logged = 20;
 
 const log = logger('findings');
 const labels = { check: checkNames };
-const openGauge = gauge({ name: 'reconciliation_findings', help: 'Findings that are open and not acknowledged.', labels });
+const openGauge = gauge({
+  name: 'tradecore_reconciliation_findings',
+  help: 'Findings that are open and not acknowledged.',
+  labels,
+});
+const duplicates = counter({
+  name: 'tradecore_duplicate_effects_total',
+  help: 'What was done twice, each once it was found: an event on its topic, an execution in the books.',
+  labels: { effect: ['event', 'execution'] },
+});
 const coveredGauge = gauge({
-  name: 'reconciliation_covered_until_seconds',
+  name: 'tradecore_reconciliation_covered_until_timestamp_seconds',
   help: 'Until when (seconds since 1970) all is compared; 0: nothing yet.',
   labels,
 });
@@ -67,6 +76,7 @@ export class Findings {
          returning kind, subject, detail, xmax = 0 as "isNew"`,
         [check, JSON.stringify(distinct.slice(0, openLimit)), openLimit],
       )) as { kind: string; subject: string; detail: string; isNew: boolean }[];
+      duplicates.inc({ effect: 'event' }, rows.filter(({ isNew, kind }) => isNew && kind === 'twice').length);
       for (const { isNew, ...finding } of rows.filter((row) => row.isNew).slice(0, logged))
         log.error({ check, ...finding }, 'a finding');
     }

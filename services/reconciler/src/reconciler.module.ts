@@ -5,6 +5,7 @@ import { runtimeMigrations } from '@tradecore/service/migrations';
 import { AggregatesCheck } from './aggregates/aggregates-check.ts';
 import { Around } from './around.ts';
 import { Findings } from './findings.ts';
+import { FleetGauges } from './fleet-gauges.ts';
 import { Lead } from './lead.ts';
 import { reconcilerConfig } from './reconciler.config.ts';
 import { OrphansCheck } from './orphans-check.ts';
@@ -19,7 +20,9 @@ const all: Provider = {
 };
 
 /** Compares store, topics and read models, all the time. */
-@Module({ providers: [Reconciler, all, TopicsCheck, AggregatesCheck, OrphansCheck, Around, Findings, Lead, Touched] })
+@Module({
+  providers: [Reconciler, all, TopicsCheck, AggregatesCheck, OrphansCheck, Around, Findings, FleetGauges, Lead, Touched],
+})
 class ReconcilerModule {}
 
 /** The service as `main.ts` and tests start it. */

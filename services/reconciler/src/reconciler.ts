@@ -5,7 +5,7 @@ import { gauge, heartbeat, logger } from '@tradecore/telemetry';
 import { Around } from './around.ts';
 
 const log = logger('reconciler');
-const leads = gauge({ name: 'reconciler_leads', help: '1 while this instance compares; the others stand by.' });
+const leads = gauge({ name: 'tradecore_reconciler_leads', help: '1 while this instance compares; the others stand by.' });
 
 /** Compares a part of what must agree, round after round. */
 export interface Check {

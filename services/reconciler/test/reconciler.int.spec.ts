@@ -331,7 +331,9 @@ describe('findings', () => {
 
   it('are acknowledged by an operator, with a reason, and then count no more', async () => {
     const metric = async () =>
-      /^reconciliation_findings\{check="topics"\} (\d+)$/m.exec(await (await fetch(`${service.adminUrl}/metrics`)).text())?.[1];
+      /^tradecore_reconciliation_findings\{check="topics"\} (\d+)$/m.exec(
+        await (await fetch(`${service.adminUrl}/metrics`)).text(),
+      )?.[1];
     const before = (await world.open()).filter(({ check }) => check === 'topics').length;
     await eventually(async () => (Number(await metric()) === before ? true : undefined));
     const operator = await world.database.dataSourceFor('operator');

@@ -1,5 +1,5 @@
 import type { ConsumerStatus } from '@tradecore/messaging';
-import { gauge } from '@tradecore/telemetry';
+import { gauge, setWhenRead } from '@tradecore/telemetry';
 import type { Subscription, SubscriptionStatus } from './subscription.ts';
 
 /** One part of a service's readiness. */
@@ -43,20 +43,42 @@ function faultOf({ state, backlogAgeMs }: SubscriptionStatus, consumer: Consumer
   return backlogAgeMs > maxBacklogAgeMs ? `a batch has been in progress for ${Math.round(backlogAgeMs)} ms` : undefined;
 }
 
-const ages = new Map<string, () => number>();
+/** How a consumer stands, as metrics say it. */
+const states = ['running', 'building', 'waiting', 'halted'] as const;
+const stateOf: Partial<Record<SubscriptionStatus['state'], (typeof states)[number]>> = {
+  running: 'running',
+  building: 'building',
+  starting: 'waiting',
+  waiting: 'waiting',
+  stopped: 'halted',
+};
+const shown = new Map<string, () => SubscriptionStatus>();
+const standing = gauge({
+  name: 'tradecore_consumer_state',
+  help: '1 for how the consumer of this process stands, 0 for the other states.',
+  labels: { group: [], state: states },
+  atMost: 20,
+});
+const backlogAge = gauge({
+  name: 'tradecore_consumer_backlog_age_seconds',
+  help: 'Age of the oldest batch in progress; 0 when there is none.',
+  labels: { group: [] },
+  atMost: 5,
+});
+setWhenRead(backlogAge, () => {
+  for (const [group, status] of shown) backlogAge.set({ group }, status().backlogAgeMs / 1000);
+});
+setWhenRead(standing, () => {
+  for (const [group, status] of shown) {
+    const now = stateOf[status().state];
+    for (const state of states) standing.set({ group, state }, Number(state === now));
+  }
+});
 
 /**
- * Exports the age of the oldest batch in progress, computed at each scrape: unlike the lag of the last batch, it grows
- * while nothing moves.
+ * Shows how a consumer stands, and the age of its oldest batch in progress, whenever metrics are read: unlike the
+ * freshness of the last batch, the age grows while nothing moves.
  */
-export function showBacklogAge(subscription: string, age: () => number): void {
-  ages.set(subscription, age);
-  gauge({
-    name: 'projection_backlog_age_seconds',
-    help: 'Age of the oldest batch in progress; 0 when there is none.',
-    labels: { projector: [] as string[] },
-    collect: (metric) => {
-      for (const [projector, read] of ages) metric.set({ projector }, read());
-    },
-  });
+export function showStanding(subscription: string, status: () => SubscriptionStatus): void {
+  shown.set(subscription, status);
 }

@@ -15,7 +15,7 @@ import { ChunkRunner } from './chunk-runner.ts';
 import { chunksOf } from './chunks.ts';
 import { ConsumerHalted, LogCutOff, ModelDiverged, OffsetLost } from './errors.ts';
 import { markKey, Offsets, type Claim, type Log, type UnusableOffset } from './offsets.ts';
-import { showBacklogAge } from './readiness.ts';
+import { showStanding } from './readiness.ts';
 import { inTransaction, outsideTransaction } from './transaction.ts';
 
 /** The status of a subscription. */
@@ -75,7 +75,7 @@ export class Subscription {
       owner: this.owner,
       reached: (position) => this.consumer?.hint(position),
     });
-    showBacklogAge(processor.name, () => this.status().backlogAgeMs / 1000);
+    showStanding(processor.name, () => this.status());
   }
 
   /** Opens the processor and joins the group. Resolves when the consumer is running, not when it has caught up. */

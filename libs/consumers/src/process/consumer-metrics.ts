@@ -1,4 +1,4 @@
-import { counter, gauge, histogram } from '@tradecore/telemetry';
+import { counter, delayBuckets, gauge, histogram } from '@tradecore/telemetry';
 
 /** The possible outcomes of a record. */
 export const outcomes = ['handled', 'repeated', 'skipped', 'parked', 'waiting', 'foreign'] as const;
@@ -12,6 +12,66 @@ export const messageParkReasons = ['unknown-event', 'malformed', 'history-unread
 /** One of `messageParkReasons`. */
 export type MessageParkReason = (typeof messageParkReasons)[number];
 
+const group = { group: [] };
+const ofSaga = { saga: [] };
+/** Deciding consumers of a process. */
+const groupsLimit = 4;
+const records = counter({
+  name: 'tradecore_consumer_records_total',
+  help: 'Records handled by a deciding consumer, by outcome.',
+  labels: { ...group, outcome: outcomes },
+  atMost: groupsLimit * outcomes.length,
+});
+const parked = counter({
+  name: 'tradecore_consumer_parked_total',
+  help: 'Records that could not be handled and block those behind them.',
+  labels: { ...group, reason: messageParkReasons },
+  atMost: groupsLimit * messageParkReasons.length,
+});
+const events = counter({
+  name: 'tradecore_consumer_events_total',
+  help: 'Events stored as a result of decisions.',
+  labels: group,
+  atMost: groupsLimit,
+});
+const batch = histogram({
+  name: 'tradecore_consumer_batch_seconds',
+  help: 'Time of one batch, transaction included.',
+  labels: group,
+  atMost: groupsLimit,
+});
+const reaction = histogram({
+  name: 'tradecore_consumer_reaction_seconds',
+  help: 'Time from storing the last event of a batch to storing what was decided on it.',
+  labels: group,
+  buckets: delayBuckets,
+  atMost: groupsLimit,
+});
+const lateness = histogram({
+  name: 'tradecore_saga_timer_lateness_seconds',
+  help: 'How late deadlines were handled.',
+  labels: ofSaga,
+  atMost: 1,
+});
+const open = gauge({
+  name: 'tradecore_saga_timers_open',
+  help: 'Deadlines that are pending or late.',
+  labels: ofSaga,
+  atMost: 1,
+});
+const late = gauge({
+  name: 'tradecore_saga_timers_late',
+  help: 'Deadlines that passed more than a second ago and are not handled.',
+  labels: ofSaga,
+  atMost: 1,
+});
+const stuck = gauge({
+  name: 'tradecore_sagas_stuck',
+  help: 'Sagas that need an operator: no answer within their budget.',
+  labels: ofSaga,
+  atMost: 1,
+});
+
 /** The metrics of one deciding consumer, all initialised to zero. */
 export interface ConsumerMetrics {
   readonly record: (outcome: RecordOutcome, count: number) => void;
@@ -19,42 +79,23 @@ export interface ConsumerMetrics {
   readonly events: (count: number) => void;
   readonly batch: (seconds: number) => void;
   /** Seconds from storing the last record of a batch to the commit of what it caused. */
-  readonly lag: (seconds: number) => void;
-  /** How many pairs are parked now. */
-  readonly pairs: (pairs: number) => void;
+  readonly reaction: (seconds: number) => void;
 }
 
 /** The metrics of the consumer of this name. */
 export function consumerMetrics(consumer: string): ConsumerMetrics {
-  const labels = { consumer: [] as string[] };
-  const of = { consumer };
-  const records = counter({
-    name: 'consumer_records_total',
-    help: 'Records handled by a deciding consumer, by outcome.',
-    labels: { ...labels, outcome: outcomes },
-  });
-  const parked = counter({
-    name: 'consumer_parked_total',
-    help: 'Records that could not be handled and block those behind them.',
-    labels: { ...labels, reason: messageParkReasons },
-  });
-  const events = counter({ name: 'consumer_events_total', help: 'Events stored as a result of decisions.', labels });
-  const batch = histogram({ name: 'consumer_batch_seconds', help: 'Time of one batch, transaction included.', labels });
-  const lag = gauge({ name: 'consumer_lag_seconds', help: 'Age of the last record of the last batch at its commit.', labels });
-  const pairs = gauge({ name: 'consumer_parked', help: 'Pairs of saga and target waiting for an operator.', labels });
-  for (const outcome of outcomes) records.inc({ consumer, outcome }, 0);
-  for (const reason of messageParkReasons) parked.inc({ consumer, reason }, 0);
+  const of = { group: consumer };
+  for (const outcome of outcomes) records.inc({ ...of, outcome }, 0);
+  for (const reason of messageParkReasons) parked.inc({ ...of, reason }, 0);
   events.inc(of, 0);
   batch.zero(of);
-  lag.set(of, 0);
-  pairs.set(of, 0);
+  reaction.zero(of);
   return {
-    record: (outcome, count) => records.inc({ consumer, outcome }, count),
-    parked: (reason) => parked.inc({ consumer, reason }),
+    record: (outcome, count) => records.inc({ ...of, outcome }, count),
+    parked: (reason) => parked.inc({ ...of, reason }),
     events: (count) => events.inc(of, count),
     batch: (seconds) => batch.observe(of, seconds),
-    lag: (seconds) => lag.set(of, seconds),
-    pairs: (count) => pairs.set(of, count),
+    reaction: (seconds) => reaction.observe(of, seconds),
   };
 }
 
@@ -67,20 +108,7 @@ export interface TimerMetrics {
 
 /** The metrics of the timers of the saga that this service runs. */
 export function timerMetrics(saga: string): TimerMetrics {
-  const labels = { saga: [] as string[] };
   const of = { saga };
-  const lateness = histogram({ name: 'saga_timer_lateness_seconds', help: 'How late deadlines were handled.', labels });
-  const open = gauge({ name: 'saga_timers_open', help: 'Deadlines that are pending or late.', labels });
-  const late = gauge({
-    name: 'saga_timers_late',
-    help: 'Deadlines that passed more than a second ago and are not handled.',
-    labels,
-  });
-  const stuck = gauge({
-    name: 'sagas_stuck',
-    help: 'Sagas that need an operator: no answer within their budget.',
-    labels,
-  });
   lateness.zero(of);
   for (const each of [open, late, stuck]) each.set(of, 0);
   return {

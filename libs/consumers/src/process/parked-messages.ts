@@ -129,11 +129,3 @@ export async function parkAgain(
     [pair.sagaId, pair.targetId, n, reason, release],
   );
 }
-
-/** How many pairs wait for an operator. */
-export async function countParked(connection: Transaction, schema: string): Promise<number> {
-  const [row] = (await connection.query(
-    `select count(*)::int as pairs from ${schema}.parked_messages where reason is not null`,
-  )) as { pairs: number }[];
-  return row?.pairs ?? 0;
-}

@@ -18,7 +18,7 @@ import { inTransaction, outsideTransaction, type PipelinedTransaction } from '..
 import { begin, type ConsumerParts } from './begin.ts';
 import { consumerMetrics, type ConsumerMetrics } from './consumer-metrics.ts';
 import { inputOf, sagaOf, type Input } from './inputs.ts';
-import { countParked, park } from './parked-messages.ts';
+import { park } from './parked-messages.ts';
 import type { Process } from './process.ts';
 import { ProcessReader, sagasOf, type Reading } from './process-reader.ts';
 import { suspend, writeSagas, type SagaChange } from './saga-rows.ts';
@@ -119,7 +119,7 @@ export class ProcessBatches implements BatchProcessor {
     await this.hear(inputs, { first: moveOffsets, foreign }, isolated);
     this.metrics.batch((performance.now() - started) / 1000);
     const newest = records.at(-1)?.event.time;
-    if (newest !== undefined) this.metrics.lag(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
+    if (newest !== undefined) this.metrics.reaction(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
   }
 
   /** Decides about inputs and stores what follows. `isolated`: a single input, which is parked when it fails again. */
@@ -146,7 +146,6 @@ export class ProcessBatches implements BatchProcessor {
   /** Retries what operators marked, and what older releases parked. */
   async poll(): Promise<void> {
     await this.redrive();
-    this.metrics.pairs(await countParked(this.outside, this.schema));
   }
 
   build(unusable: UnusableOffset, log: Log): Promise<boolean> {

@@ -1,10 +1,38 @@
-import { counter, gauge, histogram } from '@tradecore/telemetry';
+import { counter, delayBuckets, histogram } from '@tradecore/telemetry';
 
-/** Why an aggregate was parked; label values of `projection_parked_total`. */
+/** Why an aggregate was parked; label values of `tradecore_projection_parked_total`. */
 export const parkReasons = ['unknown-event', 'fold-failed', 'row-refused'] as const;
 
 /** One of `parkReasons`. */
 export type ParkReason = (typeof parkReasons)[number];
+
+const group = { group: [] };
+/** Projectors of a process. */
+const atMost = 4;
+const total = <N extends `tradecore_${string}_total`>(name: N, help: string) => counter({ name, help, labels: group, atMost });
+const events = total('tradecore_projection_events_total', 'Events folded, ignored types included.');
+const duplicates = total('tradecore_projection_duplicates_total', 'Records skipped: the model already holds the event.');
+const gaps = total('tradecore_projection_gaps_total', 'Gaps filled from the event store.');
+const foreign = total('tradecore_projection_foreign_total', 'Records dead-lettered: they differ from the store.');
+const parked = counter({
+  name: 'tradecore_projection_parked_total',
+  help: 'Aggregates parked.',
+  labels: { ...group, reason: parkReasons },
+  atMost: atMost * parkReasons.length,
+});
+const freshness = histogram({
+  name: 'tradecore_projection_freshness_seconds',
+  help: 'Time from storing the last event of a batch to writing its row.',
+  labels: group,
+  buckets: delayBuckets,
+  atMost,
+});
+const batch = histogram({
+  name: 'tradecore_projection_batch_seconds',
+  help: 'Time of one batch, transaction included.',
+  labels: group,
+  atMost,
+});
 
 /** The metrics of one projector, all initialised to zero. */
 export interface ProjectionMetrics {
@@ -14,41 +42,24 @@ export interface ProjectionMetrics {
   readonly foreign: (count: number) => void;
   readonly parked: (reason: ParkReason) => void;
   /** Seconds from storing the last event of a batch to writing its row. */
-  readonly lag: (seconds: number) => void;
+  readonly freshness: (seconds: number) => void;
   readonly batch: (seconds: number) => void;
 }
 
 /** The metrics of the projector of this name. */
 export function projectionMetrics(projector: string): ProjectionMetrics {
-  const labels = { projector: [] as string[] };
-  const of = { projector };
-  const total = (name: string, help: string) => counter({ name, help, labels });
-  const events = total('projection_events_total', 'Events folded, ignored types included.');
-  const duplicates = total('projection_duplicates_total', 'Records skipped: the model already holds the event.');
-  const gaps = total('projection_gaps_total', 'Gaps filled from the event store.');
-  const foreign = total('projection_foreign_total', 'Records dead-lettered: they differ from the store.');
-  const parked = counter({
-    name: 'projection_parked_total',
-    help: 'Aggregates parked.',
-    labels: { projector: [] as string[], reason: parkReasons },
-  });
-  const lag = gauge({
-    name: 'projection_lag_seconds',
-    help: 'Age of the last event of the last batch when its row was written.',
-    labels,
-  });
-  const batch = histogram({ name: 'projection_batch_seconds', help: 'Time of one batch, transaction included.', labels });
+  const of = { group: projector };
   for (const each of [events, duplicates, gaps, foreign]) each.inc(of, 0);
-  for (const reason of parkReasons) parked.inc({ projector, reason }, 0);
-  lag.set(of, 0);
+  for (const reason of parkReasons) parked.inc({ ...of, reason }, 0);
+  freshness.zero(of);
   batch.zero(of);
   return {
     events: (count) => events.inc(of, count),
     duplicates: (count) => duplicates.inc(of, count),
     gaps: (count) => gaps.inc(of, count),
     foreign: (count) => foreign.inc(of, count),
-    parked: (reason) => parked.inc({ projector, reason }),
-    lag: (seconds) => lag.set(of, seconds),
+    parked: (reason) => parked.inc({ ...of, reason }),
+    freshness: (seconds) => freshness.observe(of, seconds),
     batch: (seconds) => batch.observe(of, seconds),
   };
 }

@@ -161,7 +161,7 @@ export class ProjectorBatches implements BatchProcessor {
   private committed(outcome: Outcome, seconds: number, newest: string | undefined): void {
     this.count(outcome);
     this.metrics.batch(seconds);
-    if (newest !== undefined) this.metrics.lag(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
+    if (newest !== undefined) this.metrics.freshness(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
     if (outcome.rows.size > 0) void this.tell(outcome.rows);
   }
 

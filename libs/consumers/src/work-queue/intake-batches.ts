@@ -6,7 +6,7 @@ import { confirmed, foreignAmong, foreignLetter, isSame } from '../offsets/confi
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
 import type { Log, UnusableOffset } from '../offsets/offsets.ts';
 import { schemaOf } from '../offsets/schema.ts';
-import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
+import { inTransaction } from '../offsets/transaction.ts';
 import { begin, type ConsumerParts } from '../process/begin.ts';
 import {
   consumerMetrics,
@@ -14,7 +14,7 @@ import {
   type MessageParkReason,
   type RecordOutcome,
 } from '../process/consumer-metrics.ts';
-import { countParked, pairKey, park, parkedPairs, type Pair, type ParkedMessage } from '../process/parked-messages.ts';
+import { pairKey, park, parkedPairs, type Pair, type ParkedMessage } from '../process/parked-messages.ts';
 import { redriveMessages, type RedriveAround } from '../process/redrive-messages.ts';
 import type { Intake } from './intake.ts';
 
@@ -56,7 +56,6 @@ export class IntakeBatches implements BatchProcessor {
   readonly maxRecords = 500;
   private readonly types: ReadonlySet<string>;
   private readonly metrics: ConsumerMetrics;
-  private readonly outside: Transaction;
 
   constructor(private readonly parts: IntakeParts) {
     this.name = parts.name;
@@ -65,7 +64,6 @@ export class IntakeBatches implements BatchProcessor {
     this.release = parts.release ?? runningRelease;
     this.types = new Set(parts.intake.steps.map(({ type }) => type));
     this.metrics = consumerMetrics(parts.name);
-    this.outside = outsideTransaction(parts.dataSource);
   }
 
   open(): Promise<void> {
@@ -114,7 +112,6 @@ export class IntakeBatches implements BatchProcessor {
       release,
       handle: (_, event, around) => this.again(event, around),
     });
-    this.metrics.pairs(await countParked(this.outside, schema));
   }
 
   build(unusable: UnusableOffset, log: Log): Promise<boolean> {
@@ -191,7 +188,7 @@ export class IntakeBatches implements BatchProcessor {
   private measure(records: readonly EventRecord[], started: number): void {
     this.metrics.batch((performance.now() - started) / 1000);
     const newest = records.at(-1)?.event.time;
-    if (newest !== undefined) this.metrics.lag(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
+    if (newest !== undefined) this.metrics.reaction(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
   }
 
   private async again(event: RecordedEvent | undefined, around: RedriveAround): Promise<void> {

@@ -1,5 +1,5 @@
 import { ConcurrencyException, type Transaction } from '@tradecore/event-sourcing';
-import { counter, gauge, heartbeat, histogram, logger, type Attempt } from '@tradecore/telemetry';
+import { counter, gauge, heartbeat, histogram, keepRefreshed, logger, type Attempt } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 import { schemaOf } from '../offsets/schema.ts';
@@ -32,12 +32,34 @@ export interface WorkQueueOptions {
   readonly room?: () => number;
   /** How often the table is read for rows put by other processes; 1,000 ms when absent. */
   readonly lookMs?: number;
+  /** How often its rows are counted; 5,000 ms when absent. */
+  readonly gaugesMs?: number;
 }
 
 const log = logger('work-queue');
 const conflictsLimit = 5;
 
 const outcomes = ['done', 'again', 'failed', 'lost'] as const;
+const queue = { queue: [] };
+const handled = counter({
+  name: 'tradecore_work_handled_total',
+  help: 'Rows of a work queue handled, by outcome.',
+  labels: { ...queue, outcome: outcomes },
+  atMost: 4,
+});
+const seconds = histogram({ name: 'tradecore_work_seconds', help: 'Time to handle a row.', labels: queue, atMost: 1 });
+const late = histogram({
+  name: 'tradecore_work_late_seconds',
+  help: 'Time from the due time of a row to its claim.',
+  labels: queue,
+  atMost: 1,
+});
+const rowCount = gauge({
+  name: 'tradecore_work_rows',
+  help: 'Rows of a work queue: all, due and free, claimed.',
+  labels: { ...queue, state: ['all', 'due', 'claimed'] },
+  atMost: 3,
+});
 
 /**
  * Bounded workers over the rows of a table: one worker has a row at a time, and no row put is forgotten, even if a
@@ -49,8 +71,9 @@ export class WorkQueue {
   private readonly alone: Transaction;
   private readonly inHand = new Map<string, { readonly item: WorkItem; readonly done: Promise<boolean> }>();
   private readonly settings: Required<Omit<WorkQueueOptions, 'dataSource' | 'service' | 'handle' | 'room'>>;
-  private readonly figures: ReturnType<typeof figuresOf>;
   private readonly attempt: Attempt;
+  private readonly of: { readonly queue: string };
+  private endRefreshing: (() => Promise<void>) | undefined;
   private loop: Promise<void> | undefined;
   private renewing: NodeJS.Timeout | undefined;
   private isStopping = false;
@@ -58,12 +81,14 @@ export class WorkQueue {
   private endWait: () => void = () => undefined;
 
   constructor(private readonly options: WorkQueueOptions) {
-    const { workers = 16, leaseMs = 5_000, backoff = { baseMs: 250, capMs: 30_000 }, lookMs = 1_000 } = options;
-    this.settings = { workers, leaseMs, backoff, lookMs };
+    const { workers = 16, leaseMs = 5_000, backoff = { baseMs: 250, capMs: 30_000 }, lookMs = 1_000, gaugesMs = 5_000 } = options;
+    this.settings = { workers, leaseMs, backoff, lookMs, gaugesMs };
     this.rows = new WorkRows(schemaOf(options.service));
     this.alone = outsideTransaction(options.dataSource);
     this.attempt = heartbeat(`${options.service}-work`);
-    this.figures = figuresOf(options.service, () => this.rows.count(this.alone));
+    this.of = { queue: options.service };
+    for (const outcome of outcomes) handled.inc({ ...this.of, outcome }, 0);
+    for (const each of [seconds, late]) each.zero(this.of);
   }
 
   /** Requests rows in the caller's transaction. Call `notify` after its commit, or they wait for the next look. */
@@ -126,6 +151,7 @@ export class WorkQueue {
     this.isStopping = false;
     this.loop ??= this.run();
     this.renewing ??= setInterval(() => void this.renew(), this.settings.leaseMs / 3);
+    this.endRefreshing ??= keepRefreshed(`${this.options.service}-work`, () => this.count(), this.settings.gaugesMs);
   }
 
   /** Stops claiming and waits for rows in progress. */
@@ -136,6 +162,8 @@ export class WorkQueue {
     await Promise.all([...this.inHand.values()].map(({ done }) => done));
     clearInterval(this.renewing);
     this.renewing = undefined;
+    await this.endRefreshing?.();
+    this.endRefreshing = undefined;
     this.loop = undefined;
   }
 
@@ -183,7 +211,7 @@ export class WorkQueue {
       inHand: [...this.inHand.keys()],
     });
     for (const { lateMs, ...item } of items) {
-      this.figures.late(lateMs / 1000);
+      late.observe(this.of, lateMs / 1000);
       this.take(item);
     }
     return items.length > 0 ? 0 : Math.min(lookMs, Math.max(nextDueMs, 1));
@@ -210,7 +238,11 @@ export class WorkQueue {
   }
 
   private async process(item: WorkItem): Promise<boolean> {
-    const ended = this.figures.begin();
+    const observe = seconds.startTimer(this.of);
+    const ended = (outcome: (typeof outcomes)[number]): void => {
+      observe();
+      handled.inc({ ...this.of, outcome });
+    };
     try {
       const settle = await this.options.handle(item);
       ended(await this.settle(item, settle));
@@ -237,6 +269,11 @@ export class WorkQueue {
     }
   }
 
+  private async count(): Promise<void> {
+    const counts = Object.entries(await this.rows.count(this.alone));
+    for (const [state, rows] of counts) rowCount.set({ ...this.of, state }, rows);
+  }
+
   private async giveBack(item: WorkItem, afterMs: number): Promise<void> {
     try {
       await this.rows.giveBack(this.alone, item, afterMs);
@@ -254,35 +291,4 @@ export class WorkQueue {
       log.warn({ err: error, queue: this.options.service }, 'claims could not be renewed');
     }
   }
-}
-
-function figuresOf(service: string, count: () => Promise<{ all: number; due: number; claimed: number }>) {
-  const labels = { queue: [service] } as const;
-  const handled = counter({
-    name: 'work_handled_total',
-    help: 'Rows of a work queue handled, by outcome.',
-    labels: { queue: [service], outcome: outcomes },
-  });
-  const seconds = histogram({ name: 'work_seconds', help: 'Time to handle a row.', labels });
-  const late = histogram({ name: 'work_late_seconds', help: "Time from a row's due time to its claim.", labels });
-  gauge({
-    name: 'work_rows',
-    help: 'Rows of a work queue: all, due and free, claimed.',
-    labels: { queue: [service], state: ['all', 'due', 'claimed'] },
-    collect: async (rows) => {
-      // While the database is unavailable the last figures stay.
-      const counts = await count().catch(() => undefined);
-      for (const [state, value] of Object.entries(counts ?? {})) rows.set({ queue: service, state: state as 'all' }, value);
-    },
-  });
-  return {
-    late: (value: number) => late.observe({ queue: service }, value),
-    begin: () => {
-      const stop = seconds.startTimer({ queue: service });
-      return (outcome: (typeof outcomes)[number]) => {
-        stop();
-        handled.inc({ queue: service, outcome });
-      };
-    },
-  };
 }

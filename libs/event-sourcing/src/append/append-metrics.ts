@@ -6,17 +6,20 @@ const outcomes = ['stored', 'repeated', 'taken', 'conflict', 'busy', 'invalid', 
 export type Outcome = (typeof outcomes)[number];
 
 export const savesTotal = counter({
-  name: 'event_store_saves_total',
-  help: 'Saves by outcome',
+  name: 'tradecore_event_store_saves_total',
+  help: 'Saves by outcome.',
   labels: { outcome: outcomes },
 });
 
-export const saveSeconds = histogram({ name: 'event_store_save_seconds', help: 'Time from the call of a save to its answer' });
+export const saveSeconds = histogram({
+  name: 'tradecore_event_store_save_seconds',
+  help: 'Time from the call of a save to its answer.',
+});
 
 export const batchSize = histogram({
-  name: 'event_store_batch_saves',
-  help: 'Saves sent in one call',
+  name: 'tradecore_event_store_batch_saves',
+  help: 'Saves sent in one call.',
   buckets: [1, 2, 5, 10, 20, 50, 100, 200],
 });
 
-export const queuedSaves = gauge({ name: 'event_store_queued_saves', help: 'Saves queued or in flight' });
+export const queuedSaves = gauge({ name: 'tradecore_event_store_queued_saves', help: 'Saves queued or in flight.' });

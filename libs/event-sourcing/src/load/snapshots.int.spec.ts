@@ -1,5 +1,5 @@
 import { freshId } from '@tradecore/events';
-import { metrics } from '@tradecore/telemetry';
+import { metricsPage } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { createEventStore, type PostgresEventStore } from '../index.ts';
 import { partOf } from '../test/parts.ts';
@@ -26,8 +26,10 @@ describe('snapshots in PostgreSQL', () => {
   const stored = async (id: string): Promise<unknown> =>
     database.dataSource.query('select shape, version, state from snapshots where aggregate_id = $1', [id]);
   const counted = async (outcome: string): Promise<number> => {
-    const found = await metrics.getSingleMetric('event_store_snapshots_total')?.get();
-    return found?.values.find(({ labels }) => labels['outcome'] === outcome)?.value ?? -1;
+    const found = new RegExp(`^tradecore_event_store_snapshots_total\\{outcome="${outcome}"\\} (.*)$`, 'm').exec(
+      await metricsPage(),
+    );
+    return Number(found?.[1] ?? -1);
   };
   const save = (source: DataSource, id: string, version: number, total: number) =>
     source.query('select save_snapshots($1::uuid[], $2::int[], $3::int[], $4::jsonb)', [

@@ -56,8 +56,8 @@ const outcomes = ['used', 'absent', 'disbelieved', 'unreadable', 'written', 'too
 
 /** `disbelieved`: the hash is not that of this state after this history. */
 export const snapshotsTotal = counter({
-  name: 'event_store_snapshots_total',
-  help: 'Snapshots by outcome',
+  name: 'tradecore_event_store_snapshots_total',
+  help: 'Snapshots by outcome.',
   labels: { outcome: outcomes },
 });
 

@@ -56,7 +56,7 @@ const claims = z.object({
 
 const reasons = ['missing', 'expired', 'invalid', 'keys-unavailable', 'not-permitted'] as const;
 const refusals = counter({
-  name: 'auth_refusals_total',
+  name: 'tradecore_auth_refusals_total',
   help: 'Requests refused because of their token, by reason.',
   labels: { reason: reasons },
 });

@@ -294,9 +294,11 @@ describe('the admin door', () => {
     expect((await fetch(`${service.adminUrl}/health/live`)).status).toBe(200);
     expect(await (await fetch(`${service.adminUrl}/health/ready`)).json()).toEqual({ ready: true, draining: false, checks: [] });
     const text = await (await fetch(`${service.adminUrl}/metrics`)).text();
-    expect(text).toMatch(/http_requests_total\{method="GET",route="\/v1\/things\/:id",status="2xx"\} [1-9]/);
-    expect(text).toContain('http_requests_total{method="POST",route="/v1/echo",status="5xx"} 0');
-    expect(text).toMatch(/auth_refusals_total\{reason="expired"\} [1-9]/);
+    expect(text).toMatch(
+      /^tradecore_http_request_duration_seconds_count\{method="GET",route="\/v1\/things\/:id",status="2xx"\} [1-9]/m,
+    );
+    expect(text).toContain('tradecore_http_request_duration_seconds_count{method="POST",route="/v1/echo",status="5xx"} 0');
+    expect(text).toMatch(/tradecore_auth_refusals_total\{reason="expired"\} [1-9]/);
     expect(text).toContain('nodejs_eventloop_lag_seconds');
   });
 

@@ -1,9 +1,16 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { DatabaseUnavailable, DomainError, isDatabaseAway } from '@tradecore/event-sourcing';
-import { currentContext, logger, parseTraceparent } from '@tradecore/telemetry';
+import { counter, currentContext, logger, parseTraceparent } from '@tradecore/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { audit } from './audit.ts';
+import { problemCodes } from './problem-codes.ts';
+
+const problems = counter({
+  name: 'tradecore_http_problems_total',
+  help: 'Problem documents answered, by code.',
+  labels: { code: problemCodes },
+});
 
 /** One fault of a request: where, what, and a stable code. */
 export interface FieldFault {
@@ -142,6 +149,8 @@ export function problemOf({ status, code, detail, errors, extensions }: Answer, 
   };
 }
 
+const count = ({ code }: Answer): void => problems.inc({ code: code as (typeof problemCodes)[number] });
+
 const auditAnswer = ({ status, code, because, extensions }: Answer, request: IncomingMessage, subject?: string): void =>
   audit({ status, code, because, rule: extensions?.['rule'] }, request, subject);
 
@@ -151,6 +160,7 @@ const auditAnswer = ({ status, code, because, extensions }: Answer, request: Inc
  */
 export function rawProblem(error: unknown, request?: IncomingMessage, subject?: string): string {
   const answer = answerTo(error);
+  count(answer);
   if (request) auditAnswer(answer, request, subject);
   const body = JSON.stringify(problemOf(answer, request?.url ?? '/'));
   const headers = {
@@ -168,6 +178,7 @@ const log = logger('problems');
 /** Sends `error` as a problem document; logs the service's own faults. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const answer = answerTo(error);
+  count(answer);
   const where = { err: error, method: request.method, path: request.url };
   auditAnswer(answer, request.raw, request.caller?.subject);
   if (answer.status === 500) log.error(where, 'unhandled error in a request');

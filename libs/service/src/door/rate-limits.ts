@@ -37,12 +37,12 @@ const [patienceMs, localMs] = [100, 1000];
 
 const log = logger('rate-limits');
 const beyond = counter({
-  name: 'rate_limited_total',
+  name: 'tradecore_rate_limited_total',
   help: 'Requests beyond a rate, by owner of the rate: refused with 429, except cancels, which are accepted.',
   labels: { class: routeClasses, of: ['subject', 'account'] },
 });
 const fallbacks = counter({
-  name: 'rate_limit_fallbacks_total',
+  name: 'tradecore_rate_limit_fallbacks_total',
   help: 'Times that Redis did not answer in 100 ms: this process then counts by itself for one second.',
 });
 

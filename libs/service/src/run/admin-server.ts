@@ -1,6 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { collectProcessMetrics, logger, metrics, setLogLevel, stuckLoops, type LogLevel } from '@tradecore/telemetry';
+import {
+  collectProcessMetrics,
+  logger,
+  metricsPage,
+  metricsPageType,
+  setLogLevel,
+  stuckLoops,
+  type LogLevel,
+} from '@tradecore/telemetry';
 import { audit } from '../door/audit.ts';
 import type { Health } from './health.ts';
 
@@ -44,7 +52,7 @@ function routes(health: Health): Record<string, (request: IncomingMessage, respo
       const report = await health.report();
       answer(response, report.ready ? 200 : 503, report);
     },
-    'GET /metrics': async (_, response) => answer(response, 200, await metrics.metrics(), metrics.contentType),
+    'GET /metrics': async (_, response) => answer(response, 200, await metricsPage(), metricsPageType),
     'PUT /log-level': async (request, response) => {
       if (!isFromHere(request)) {
         audit({ status: 403, code: 'loopback-only' }, request);

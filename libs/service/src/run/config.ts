@@ -19,6 +19,8 @@ const url = (...schemes: string[]) =>
 const base = {
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+  /** The commit that was built, for the metric of the build. */
+  REVISION: z.string().max(80).default('unknown'),
   /** Prefix of topics, groups and transactional ids, so that fleets can share a broker. */
   NAMESPACE: z
     .string()
@@ -33,6 +35,8 @@ const base = {
   STOP_LIMIT: milliseconds(600_000).default(20_000),
   /** Milliseconds that startup waits for servers and schema. */
   START_LIMIT: milliseconds(600_000).default(60_000),
+  /** Milliseconds between two readings of the gauges that a server is asked for. */
+  GAUGES_REFRESH: milliseconds(600_000).default(5_000),
 };
 
 const servers = {

@@ -4,7 +4,8 @@ import { ConfigFaults, environment, readConfig, type Config, type Server, type S
 const log = logger('service');
 
 /** Sets the service's name, version and log level for its logs. */
-export const describe = (service: string, { LOG_LEVEL: level }: Config): void => describeProcess({ service, version, level });
+export const describe = (service: string, { LOG_LEVEL: level, REVISION: revision }: Config): void =>
+  describeProcess({ service, version, level, revision });
 
 /** Ends a failed start: wrong settings exit with 78 and a list for people, anything else with 1 and a log line. */
 export function refuseToStart(error: unknown): never {

@@ -130,7 +130,7 @@ describe('a process', () => {
     await new Promise((later) => setTimeout(later, 510));
     expect(await live()).toEqual([503, ['test-loop']]);
     const shown = await (await fetch(`${service.adminUrl}/metrics`)).text();
-    expect(shown).toMatch(/^loop_attempt_age_seconds\{loop="test-loop"\} 0\.\d/m);
+    expect(shown).toMatch(/^tradecore_loop_attempt_age_seconds\{loop="test-loop"\} 0\.\d/m);
     resolve();
     await hanging;
     expect(await live()).toEqual([200, []]);

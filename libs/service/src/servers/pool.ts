@@ -1,10 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { missingMigrations, poolLimits, storeMigrations, type Migration } from '@tradecore/event-sourcing';
-import { logger } from '@tradecore/telemetry';
+import { gauge, logger, setWhenRead } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import type { Config } from '../run/config.ts';
 
 const log = logger('service');
+const connections = gauge({
+  name: 'tradecore_database_connections',
+  help: 'Connections of the pool of this process.',
+  labels: { state: ['used', 'idle'] },
+});
+const connectionLimit = gauge({ name: 'tradecore_database_connections_limit', help: 'Connections that the pool may open.' });
+const waiting = gauge({ name: 'tradecore_database_pool_waiting', help: 'Requests that wait for a connection of the pool.' });
+const missing = gauge({
+  name: 'tradecore_schema_missing_migrations',
+  help: 'Migrations that this build needs and the database lacks, when it was last asked.',
+});
 
 /** The migrations that are needed, and the service that needs them. */
 export interface SchemaNeeds {
@@ -46,8 +57,9 @@ async function whatLacks(dataSource: DataSource, migrations: readonly Migration[
  * The migrations of the event store, and of this list, that the schema lacks, in words; undefined when it has them all.
  */
 export async function lackOf(dataSource: DataSource, migrations: readonly Migration[]): Promise<string | undefined> {
-  const missing = await missingMigrations(dataSource, [...storeMigrations, ...migrations]);
-  return missing.length > 0 ? `the schema lacks ${missing.join(', ')}` : undefined;
+  const lacks = await missingMigrations(dataSource, [...storeMigrations, ...migrations]);
+  missing.set(lacks.length);
+  return lacks.length > 0 ? `the schema lacks ${lacks.join(', ')}` : undefined;
 }
 
 /**
@@ -55,7 +67,7 @@ export async function lackOf(dataSource: DataSource, migrations: readonly Migrat
  * silent.
  */
 function createDataSource(name: string, config: Config): DataSource {
-  return new DataSource({
+  const dataSource = new DataSource({
     type: 'postgres',
     url: config.DATABASE_URL,
     applicationName: name,
@@ -67,4 +79,19 @@ function createDataSource(name: string, config: Config): DataSource {
       idleTimeoutMillis: 60_000,
     },
   });
+  connectionLimit.set(config.DATABASE_POOL_SIZE);
+  setWhenRead(connections, () => {
+    const { totalCount = 0, idleCount = 0, waitingCount = 0 } = (dataSource.driver as { master?: Partial<Pool> }).master ?? {};
+    connections.set({ state: 'used' }, totalCount - idleCount);
+    connections.set({ state: 'idle' }, idleCount);
+    waiting.set(waitingCount);
+  });
+  return dataSource;
+}
+
+/** What the pool of `pg` knows of itself. */
+interface Pool {
+  readonly totalCount: number;
+  readonly idleCount: number;
+  readonly waitingCount: number;
 }

@@ -3,7 +3,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { Config } from '../run/config.ts';
 
 const log = logger('redis');
-const redisErrors = counter({ name: 'redis_errors_total', help: 'Connections to Redis that failed or broke.' });
+const redisErrors = counter({ name: 'tradecore_redis_errors_total', help: 'Connections to Redis that failed or broke.' });
 
 /** Redis is a cache and a hint: nothing waits for it, nothing is queued for it. */
 export function openRedis(name: string, config: Config, options: RedisOptions = {}): Redis {

@@ -22,11 +22,14 @@ const attemptLimit = 10;
 const lockedBatches = 8;
 
 const saves = counter({
-  name: 'account_saves_total',
+  name: 'tradecore_account_saves_total',
   help: 'Account decisions saved at once or under the lock, and those lost to another writer.',
   labels: { how: ['at-once', 'locked', 'lost'] },
 });
-const waitingRequests = gauge({ name: 'account_requests_waiting', help: 'Requests that wait for their turn, of all accounts.' });
+const waitingRequests = gauge({
+  name: 'tradecore_account_requests_waiting',
+  help: 'Requests that wait for their turn, of all accounts.',
+});
 
 /**
  * Handles the requests that change one account in this process, in sequence. Waiting requests are decided in memory on

@@ -28,7 +28,7 @@ export interface MovedFunds {
 }
 
 const movements = counter({
-  name: 'account_movements_total',
+  name: 'tradecore_account_movements_total',
   help: 'Deposits and withdrawals, new and repeated.',
   labels: { kind: ['deposit', 'withdrawal'], outcome: ['moved', 'repeated'] },
 });

@@ -25,7 +25,7 @@ export interface OpenedAccount {
 }
 
 const opened = counter({
-  name: 'accounts_opened_total',
+  name: 'tradecore_accounts_opened_total',
   help: 'Accounts opened, and repeats of such a request.',
   labels: { outcome: ['opened', 'repeated'] },
 });

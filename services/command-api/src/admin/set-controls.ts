@@ -8,7 +8,7 @@ import { matchMissing, mustMatch } from '../if-match.ts';
 import { AccountAccess } from '../account-access.ts';
 
 const changes = counter({
-  name: 'trading_control_changes_total',
+  name: 'tradecore_trading_control_changes_total',
   help: 'Changes of kill switches and limits by operators, for one account or for all.',
   labels: { scope: ['all', 'account'] },
 });

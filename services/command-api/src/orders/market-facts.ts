@@ -3,7 +3,7 @@ import { DomainError } from '@tradecore/event-sourcing';
 import type { InstrumentQuote, OrderTerms } from '@tradecore/events';
 import { MarketData } from '@tradecore/market-data';
 import { tokens, type Clock, type Config } from '@tradecore/service';
-import { counter, gauge } from '@tradecore/telemetry';
+import { counter, gauge, setWhenRead } from '@tradecore/telemetry';
 import { millisecondsBetween, type Assessment, type RiskFacts, type Unpriced } from '@tradecore/trading';
 import { z } from 'zod';
 
@@ -19,8 +19,12 @@ export const riskSettings = {
 };
 
 const reasons = ['unread', 'session', 'price'] as const;
+const read = gauge({
+  name: 'tradecore_market_data_read',
+  help: '1 once this process has read all market data; orders are answered 503 until then.',
+});
 const refusals = counter({
-  name: 'market_data_refusals_total',
+  name: 'tradecore_market_data_refusals_total',
   help: 'Orders and replaces answered 503 because market data was not read, had no current session, or had no recent price.',
   labels: { reason: reasons },
 });
@@ -48,10 +52,8 @@ export class MarketFacts {
     @Inject(tokens.clock) private readonly clock: Clock,
     @Inject(tokens.config) private readonly config: Pick<Config<typeof riskSettings>, keyof typeof riskSettings>,
   ) {
-    gauge({
-      name: 'market_data_read',
-      help: '1 once this process has read all market data; orders are answered 503 until then.',
-      collect: (read) => read.set(marketData.ready ? 1 : 0),
+    setWhenRead(read, () => {
+      read.set(marketData.ready ? 1 : 0);
     });
   }
 

@@ -17,9 +17,9 @@ const waitersLimit = 100;
 /** Milliseconds between reads of an order: 20, then longer each time. */
 const pauses = { first: 20, factor: 1.3, last: 250 };
 
-const waiting = gauge({ name: 'order_waits', help: 'Answers that are waiting for their order.' });
+const waiting = gauge({ name: 'tradecore_order_waits', help: 'Answers that are waiting for their order.' });
 const waits = histogram({
-  name: 'order_wait_seconds',
+  name: 'tradecore_order_wait_seconds',
   help: 'Seconds that answers waited, by how the wait ended.',
   labels: { end: ['terminal', 'time', 'stopped'] },
 });

@@ -49,12 +49,12 @@ type Placing = PlacedOrder | Known;
 
 const outcomes = ['placed', 'denied', 'repeated'] as const;
 const placed = counter({
-  name: 'orders_placed_total',
+  name: 'tradecore_orders_placed_total',
   help: 'Requests to place an order: approved, denied, or repeats of an existing order.',
   labels: { outcome: outcomes },
 });
 const denials = counter({
-  name: 'orders_denied_total',
+  name: 'tradecore_orders_denied_total',
   help: 'Orders that were denied, by rule.',
   labels: { rule: denialRules },
 });

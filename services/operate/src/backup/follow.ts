@@ -1,6 +1,6 @@
 import { Inject, Injectable, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Health, tokens, type ServiceOptions } from '@tradecore/service';
-import { counter, gauge, heartbeat, logger } from '@tradecore/telemetry';
+import { counter, gauge, heartbeat, logger, setWhenRead } from '@tradecore/telemetry';
 import { takeBase } from './base.ts';
 import { allBases, basesOf, hasWal, lastRestore, newSeries, prune, seriesOf, type Base, type Series } from './folder.ts';
 import { BackupRefused, PostgresPrograms } from './programs.ts';
@@ -22,14 +22,24 @@ const reasons = ['first', 'timeline', 'slot-lost'] as const;
 type Reason = (typeof reasons)[number];
 
 const begun = counter({
-  name: 'backup_series_begun_total',
+  name: 'tradecore_backup_series_begun_total',
   help: 'Series of WAL that began: the first, after another timeline, after the slot was lost.',
   labels: { reason: reasons },
 });
 const bases = counter({
-  name: 'backup_bases_total',
+  name: 'tradecore_backup_bases_total',
   help: 'Bases that were taken, and those that failed.',
   labels: { outcome: ['taken', 'failed'] },
+});
+
+const baseAge = gauge({ name: 'tradecore_backup_base_age_seconds', help: 'Time since the newest whole base.' });
+const restorableAge = gauge({
+  name: 'tradecore_backup_restorable_age_seconds',
+  help: 'Time since the newest moment that can be restored.',
+});
+const restoreAge = gauge({
+  name: 'tradecore_backup_restore_age_seconds',
+  help: 'Time since a restore out of this folder last ended well.',
 });
 
 /** Receives WAL without a pause, takes a base when one is due, and says how old all of it is. */
@@ -172,15 +182,15 @@ export class Follower implements OnApplicationBootstrap, BeforeApplicationShutdo
   #showAges(): void {
     const age = (time: number): number => (time === 0 ? Infinity : Math.max(0, (Date.now() - time) / 1000));
     const shown = [
-      ['backup_base_age_seconds', 'Time since the newest whole base.', () => Date.parse(this.#newest?.ended ?? '') || 0],
-      ['backup_restorable_age_seconds', 'Time since the newest moment that can be restored.', () => this.#restorable],
-      [
-        'backup_restore_age_seconds',
-        'Time since a restore out of this folder last ended well.',
-        () => Date.parse(lastRestore(this.#dir)?.at ?? '') || 0,
-      ],
+      [baseAge, () => Date.parse(this.#newest?.ended ?? '') || 0],
+      [restorableAge, () => this.#restorable],
+      [restoreAge, () => Date.parse(lastRestore(this.#dir)?.at ?? '') || 0],
     ] as const;
-    for (const [name, help, time] of shown) gauge({ name, help, collect: (metric) => metric.set(age(time())) });
+    for (const [metric, time] of shown) {
+      setWhenRead(metric, () => {
+        metric.set(age(time()));
+      });
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { noticesGroup } from '@tradecore/events';
-import { consumersReport, type Kind } from '../readers/consumers.ts';
+import type { Kind } from '@tradecore/checks';
+import { consumersReport } from '../readers/consumers.ts';
 import type { Fleet } from '../fleet.ts';
 import { readLetters } from '../letters/letters.ts';
 import { noticePositions } from '../readers/notices.ts';

@@ -1,4 +1,4 @@
-import type { Database } from '@tradecore/checks';
+import { schemasOf, type Database, type Kind } from '@tradecore/checks';
 import type { Fleet } from '../fleet.ts';
 import type { Report, Row } from '../output.ts';
 import { operation, Refused } from '../operations.ts';
@@ -60,24 +60,10 @@ export function timeIn(since: unknown): string | null {
   return since;
 }
 
-/** What keeps offsets in the database: a process or an intake (`consumer`), or a read model (`projection`). */
-export type Kind = 'consumer' | 'projection';
-
 interface Offset {
   readonly topic: string;
   readonly partition: number;
   readonly next: string;
-}
-
-/** Schemas of this kind: the table that the runtime keeps in each says so. */
-export async function schemasOf(database: Database, kind: Kind): Promise<string[]> {
-  const rows = await database.query(
-    `select n.nspname as schema from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where c.relname = $1 and c.relkind = 'r' and exists (
-        select from pg_class o where o.relnamespace = n.oid and o.relname = 'offsets') order by 1`,
-    [kind],
-  );
-  return rows.map(({ schema }) => String(schema));
 }
 
 /** Each consumer or projection: how it is, how many records it has not read, what is parked. Exit code 1 when one is halted. */

@@ -1,7 +1,7 @@
+import { schemasOf } from '@tradecore/checks';
 import type { Fleet } from '../fleet.ts';
 import { operation, Refused } from '../operations.ts';
 import type { Report, Row } from '../output.ts';
-import { schemasOf } from './consumers.ts';
 import { WrongUsage, type Plan, type Shell, type Typed } from '../shell.ts';
 
 /** Rows of a list, at most. */

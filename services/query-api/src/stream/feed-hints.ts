@@ -5,7 +5,7 @@ import { counter } from '@tradecore/telemetry';
 import { Redis } from 'ioredis';
 import { FeedPump } from './feed-pump.ts';
 
-const heard = counter({ name: 'stream_hints_total', help: 'Hints received that the feed of an account has grown.' });
+const heard = counter({ name: 'tradecore_stream_hints_total', help: 'Hints received that the feed of an account has grown.' });
 
 /** Listens for hints on Redis. Without Redis the pump polls: nothing is lost, but entries are up to 100 ms later. */
 @Injectable()

@@ -30,13 +30,16 @@ const sliceSize = 200;
 const pollSize = 5000;
 
 const log = logger('feed-pump');
-const delivered = counter({ name: 'stream_entries_total', help: 'Feed entries sent to readers.' });
+const delivered = counter({ name: 'tradecore_stream_entries_total', help: 'Feed entries sent to readers.' });
 const resyncs = counter({
-  name: 'stream_resyncs_total',
+  name: 'tradecore_stream_resyncs_total',
   help: 'Readers that had to resync, by reason.',
   labels: { reason: resyncReasons },
 });
-const polls = histogram({ name: 'stream_poll_seconds', help: 'Seconds to read the feed heads of all accounts with readers.' });
+const polls = histogram({
+  name: 'tradecore_stream_poll_seconds',
+  help: 'Seconds to read the feed heads of all accounts with readers.',
+});
 
 /** Why a reader at `position` must resync, given the end of the feed and the first entry after the position. */
 function brokenBy(

@@ -14,7 +14,7 @@ const pinned = { typ: 'stream-ticket+jwt', algorithms: ['HS256'], audience: 'str
 
 const log = logger('tickets');
 const tickets = counter({
-  name: 'stream_tickets_total',
+  name: 'tradecore_stream_tickets_total',
   help: 'Stream tickets: made, used, refused, or unchecked (used while Redis could not tell whether for the first time).',
   labels: { outcome: ['made', 'used', 'refused', 'unchecked'] },
 });

@@ -26,7 +26,7 @@ const dayLimit = 24 * 60 * 60 * 1000;
 const closeCodes = { tokenExpired: 4401, tooManyMessages: 4429, restart: 1012, broken: 1011 } as const;
 
 const closed = counter({
-  name: 'stream_closed_total',
+  name: 'tradecore_stream_closed_total',
   help: 'Sockets that the service closed, by reason.',
   labels: { reason: [...Object.keys(closeCodes), 'dead'] as string[] },
 });

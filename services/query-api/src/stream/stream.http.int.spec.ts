@@ -167,7 +167,7 @@ describe('the stream', () => {
 describe('a slow client', () => {
   const told = async (): Promise<number> => {
     const text = await (await fetch(`${api.service.adminUrl}/metrics`)).text();
-    return Number(/^stream_entries_total (\d+)/m.exec(text)?.[1]);
+    return Number(/^tradecore_stream_entries_total (\d+)/m.exec(text)?.[1]);
   };
 
   it('has a limited buffer, and misses nothing once it reads again', async () => {

@@ -15,7 +15,7 @@ import { StreamSocket } from './stream-socket.ts';
 const maxPayload = 16 * 1024;
 
 const log = logger('stream');
-const sockets = gauge({ name: 'stream_sockets', help: 'Open WebSockets.' });
+const sockets = gauge({ name: 'tradecore_stream_sockets', help: 'Open WebSockets.' });
 
 /** `GET /v1/stream`: a WebSocket for a client with a bearer token in a header, or a ticket as a subprotocol. */
 @Injectable()

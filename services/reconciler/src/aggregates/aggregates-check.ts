@@ -30,7 +30,7 @@ const touchedDepth = 200;
 const laggingARound = 20;
 
 const skipped = gauge({
-  name: 'reconciliation_skipped',
+  name: 'tradecore_reconciliation_skipped_rows',
   help: 'Rows of read models that the last round could not compare, because they lag or are parked.',
   labels: { why: ['lagging', 'parked'] },
 });
