@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { APP_INTERCEPTOR } from '@nestjs/core';
 import { apiPaths } from '@tradecore/api';
 import type { KafkaClient } from '@tradecore/messaging';
 import { MarketData } from '@tradecore/market-data';
@@ -12,7 +11,6 @@ import { MoveFunds } from './accounts/move-funds.ts';
 import { OpenAccount } from './accounts/open-account.ts';
 import { AdminHttp } from './admin/admin.http.ts';
 import { SetControls } from './admin/set-controls.ts';
-import { RefuseWhileClosed } from './closed-store.ts';
 import { limitSettings } from './limits.ts';
 import { MarketFacts, riskSettings } from './orders/market-facts.ts';
 import { OrderRisk } from './orders/order-risk.ts';
@@ -41,7 +39,6 @@ const marketData = {
 @Module({
   controllers: [OrdersHttp, AccountsHttp, AdminHttp],
   providers: [
-    { provide: APP_INTERCEPTOR, useClass: RefuseWhileClosed },
     marketData,
     AccountAccess,
     AccountLanes,

@@ -14,7 +14,8 @@ import { AppendQueue } from '../append/append-queue.ts';
 import { checkOut, poolOf } from '../sessions/checkout.ts';
 import type { PartToSave, Save } from '../append/save.ts';
 import { snapshotsTotal, type NewSnapshot } from '../load/snapshots.ts';
-import { OutcomeUnknown } from './store-errors.ts';
+import { databaseFault } from '../sessions/database-faults.ts';
+import { OutcomeUnknown, StoreClosed } from './store-errors.ts';
 import { SqlEventStore, type Transaction } from './sql-event-store.ts';
 import { lockWaitMs, TransactionEventStore } from './transaction-event-store.ts';
 
@@ -26,6 +27,11 @@ export interface EventStoreOptions {
    */
   readonly dataSource: DataSource;
   readonly catalogue: Catalogue;
+  /**
+   * Its reads are refused as well while the store is closed (`StoreClosed`): for doors, whose answers would be decided on a state that is about to
+   * change.
+   */
+  readonly refusesReads?: boolean;
   /** How long a save may take before it is refused, in milliseconds; 10,000 when absent. */
   readonly saveTimeoutMs?: number;
   /**
@@ -46,9 +52,17 @@ export class PostgresEventStore extends SqlEventStore {
   readonly #queue: AppendQueue;
   readonly #locked = new Lanes(lockedLanes);
   readonly #answerTimeoutMs: number;
+  readonly #refusesReads: boolean;
 
-  constructor({ dataSource, catalogue, saveTimeoutMs = 10_000, answerTimeoutMs = 5_000 }: EventStoreOptions) {
+  constructor({
+    dataSource,
+    catalogue,
+    refusesReads = false,
+    saveTimeoutMs = 10_000,
+    answerTimeoutMs = 5_000,
+  }: EventStoreOptions) {
     super(catalogue);
+    this.#refusesReads = refusesReads;
     if (!dataSource.isInitialized) throw new Error('the DataSource is not initialised');
     this.#pool = poolOf(dataSource);
     this.#answerTimeoutMs = answerTimeoutMs;
@@ -107,7 +121,11 @@ export class PostgresEventStore extends SqlEventStore {
   }
 
   protected async query(sql: string, parameters?: unknown[]): Promise<unknown[]> {
-    return (await this.#pool.query(sql, parameters)).rows;
+    try {
+      return (await this.#pool.query(this.#refusesReads ? whileOpen(sql) : sql, parameters)).rows;
+    } catch (error) {
+      throw databaseFault(error) === 'closed' ? new StoreClosed({ cause: error }) : error;
+    }
   }
 
   protected async openTransaction(): Promise<Transaction & { end(): Promise<void> }> {
@@ -119,6 +137,9 @@ export class PostgresEventStore extends SqlEventStore {
     return { query: async (sql, parameters) => (await client.query(sql, parameters)).rows as unknown[], end: () => rollBack() };
   }
 }
+
+/** The same in one statement, in whose snapshot the store is open: the condition is asked once, before the first row. */
+const whileOpen = (sql: string): string => `select r.* from (${sql}) r where (select public.must_be_open()::text) is not null`;
 
 /** Opens the event store on a DataSource that is already initialised. */
 export const createEventStore = (options: EventStoreOptions): PostgresEventStore => new PostgresEventStore(options);

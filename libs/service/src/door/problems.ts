@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import { DatabaseUnavailable, DomainError, isDatabaseAway } from '@tradecore/event-sourcing';
+import { databaseFault, DatabaseUnavailable, DomainError, isDatabaseAway, StoreClosed } from '@tradecore/event-sourcing';
 import { counter, currentContext, logger, parseTraceparent } from '@tradecore/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { audit } from './audit.ts';
@@ -128,6 +128,7 @@ function answerTo(error: unknown): Answer {
   if (name === 'FastifyError' && statusCode !== undefined && statusCode < 500) {
     return fromFramework(new HttpException((error as Error).message, statusCode, { cause: { code } }));
   }
+  if (databaseFault(error) === 'closed') return fromDomain(new StoreClosed());
   if (isDatabaseAway(error)) return fromDomain(new DatabaseUnavailable());
   return { status: 500, code: 'internal-error', detail: 'Internal error of the service, logged under the trace id.' };
 }

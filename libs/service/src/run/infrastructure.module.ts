@@ -70,7 +70,7 @@ async function providersOf(infrastructure: Infrastructure): Promise<Provider[]> 
     closing.push(() => redis.quit().catch(() => redis.disconnect()));
   }
   if (dataSource) {
-    const store = createEventStore({ dataSource, catalogue });
+    const store = createEventStore({ dataSource, catalogue, refusesReads: people !== undefined });
     health.add({
       name: 'schema',
       check: async () => {

@@ -35,7 +35,10 @@ export interface ServiceOptions {
   readonly uses?: readonly Server[];
   /** It has an HTTP door on HOST:PORT. */
   readonly http?: boolean;
-  /** It writes events: its callers are known by their persons, and it can inject `People`. */
+  /**
+   * It writes events: its callers are known by their persons, it can inject `People`, and while the store is closed its
+   * `EventStore` refuses reads too.
+   */
   readonly people?: boolean;
   /** Routes, as `POST /v1/orders`, that rate limits count as neither reads nor writes. */
   readonly routeClasses?: Readonly<Record<string, RouteClass>>;

@@ -1,5 +1,5 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
-import { EventStore } from '@tradecore/event-sourcing';
+import { EventStore, StoreClosed } from '@tradecore/event-sourcing';
 import type { RecordedEvent } from '@tradecore/events';
 import { orderFrom, type OrderShown } from '@tradecore/read-models';
 import { gauge, histogram } from '@tradecore/telemetry';
@@ -87,7 +87,14 @@ export class OrderWaits implements BeforeApplicationShutdown {
       if (left <= 0) return { known, end: 'time' } as const;
       if (this.#stop.signal.aborted) return { known, end: 'stopped' } as const;
       await sleep(Math.min(pause, left), undefined, { signal: this.#stop.signal }).catch(() => undefined);
-      known.push(...(await historyOf(this.eventStore, orderId, { from: known.length + 1 })));
+      const later = await historyOf(this.eventStore, orderId, { from: known.length + 1 }).catch(stillStored);
+      if (!later) return { known, end: 'stopped' } as const;
+      known.push(...later);
     }
   }
+}
+
+/** What is waited for was stored before the store closed. */
+function stillStored(error: unknown): undefined {
+  if (!(error instanceof StoreClosed)) throw error;
 }
