@@ -114,6 +114,12 @@ describe('a backup of a PostgreSQL of its own', () => {
     expect(await tradecore('restore')).toEqual([0, expect.stringContaining('tradecore relay resume')]);
     await server.startAgain();
     expect(await moments()).toEqual([1, 2, 3, 4]);
+    const done = `select event_data->>'command' as command from event_store where aggregate_type = 'Operation'`;
+    expect(await query(owner, `${done} union all select 'pending ' || command from pending_operations`)).toEqual([
+      { command: 'backup' },
+      { command: 'backup' },
+      { command: 'pending restore' },
+    ]);
   }, 90_000);
 
   it('starts a new series with a base at once if the server has another timeline', async () => {
@@ -131,10 +137,18 @@ describe('a backup of a PostgreSQL of its own', () => {
     const copy = server.folder('aside');
     expect(await tradecore('restore', '--aside')).toEqual([64, expect.stringContaining('--into FOLDER is required')]);
     expect(await tradecore('restore', '--aside', '--into', copy)).toEqual([0, expect.stringContaining('stays closed')]);
-    const store = 'select store_id::text as id, closed_reason as why from store_identity';
-    const [live] = await query<{ id: string; why: string }>(owner, store);
-    const [aside] = await server.instead(copy, () => query<{ id: string; why: string }>(owner, store));
-    expect(aside?.why).toMatch(/^restored to the latest moment/);
+    const store = `select store_id::text as id, copy_of::text as "copyOf", closed_reason as why, halted_reason->>'why' as halted
+                     from store_identity, outbox_relay`;
+    interface Store {
+      readonly id: string;
+      readonly copyOf: string | null;
+      readonly why: string;
+      readonly halted: string | null;
+    }
+    const [live] = await query<Store>(owner, store);
+    const [aside] = await server.instead(copy, () => query<Store>(owner, store));
+    expect(aside).toMatchObject({ copyOf: live?.id, why: expect.stringMatching(/^restored to the latest moment/) as string });
+    expect(aside?.halted).toMatch(/beside the live one$/);
     expect(aside?.id).not.toBe(live?.id);
   }, 90_000);
 

@@ -3,7 +3,7 @@ export { readStore } from './facts.ts';
 export { isSettled, publishedLate, withoutGivenUp, type PlacedRecord } from './incidents.ts';
 export { agrees, printed, tableOf, type Line } from './line.ts';
 export { schemasOf, type Kind } from './groups.ts';
-export { givenUpLimit, resume, type Resumption, type ResumeOptions } from './resume.ts';
+export { CopyOfLive, givenUpLimit, resume, type Resumption, type ResumeOptions } from './resume.ts';
 export { exportedViews, feedTypes } from './views.ts';
 export type { AtBrokerage, BrokerageFill, Database, ReadModels, TopicRecord, TopicSeen, Witnesses } from './witnesses.ts';
 export {

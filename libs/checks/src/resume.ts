@@ -34,16 +34,22 @@ export const givenUpLimit = 1000;
 const pageSize = 1000;
 const pageBytes = 4 * 1024 * 1024;
 
+/** The store was restored aside, and these topics are those of the live one: it must not speak for it. */
+export class CopyOfLive extends Error {
+  override readonly name = 'CopyOfLive';
+}
+
 /**
  * Carries out the operator's decision after a halt or a restore. Fences any relay still at work, reads every topic of
  * stored events to its current end, takes back the events that the store has lost, and makes the outbox hold exactly
  * the stored events missing there. Then the store adopts the broker's position and opens. One transaction. Throws
- * `NotHalted`.
+ * `NotHalted`, `CopyOfLive`.
  */
 export async function resume(options: ResumeOptions): Promise<Resumption> {
   const { url, kafka, since, forgetTail = false, why, confirm, catalogue: types = catalogue } = options;
   const outbox = await HaltedOutbox.open(url);
   try {
+    await mustNotBeLive(outbox, kafka);
     const { group, transactionalId } = relayNames(outbox.storeId);
     await (await kafka.openTransactional({ transactionalId, writer: 'relay' })).discard();
     const position = (await kafka.committedOffsets(group, topics.relayPosition.name)).get(0);
@@ -56,6 +62,16 @@ export async function resume(options: ResumeOptions): Promise<Resumption> {
   } finally {
     await outbox.close();
   }
+}
+
+/** The live store's relay has its position in its own namespace. */
+async function mustNotBeLive({ copyOf }: HaltedOutbox, kafka: KafkaClient): Promise<void> {
+  if (copyOf === null) return;
+  const live = await kafka.committedOffsets(relayNames(copyOf).group, topics.relayPosition.name);
+  if (live.has(0))
+    throw new CopyOfLive(
+      `this is a copy of the store ${copyOf}, whose relay writes to these topics: a copy needs a NAMESPACE of its own`,
+    );
 }
 
 /**

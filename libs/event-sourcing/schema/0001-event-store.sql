@@ -86,6 +86,7 @@ create trigger outbox_insert_notify after insert on event_outbox for each statem
 create table store_identity (
   one boolean primary key default true check (one),
   store_id uuid not null default gen_random_uuid(), -- in the relay's names at the broker: one position per store
+  copy_of uuid,                                     -- of a copy that was restored aside: the live store's id
   epoch uuid not null default gen_random_uuid(),    -- changes when events are given up: versions and ids are reused
   opening uuid not null default gen_random_uuid(),  -- changes at each reopening: the topics' tail is read twice
   system_identifier text,                           -- of the server where a relay last led,

@@ -97,12 +97,12 @@ begin
 end $$;
 
 -- One operator at a time: a second one finds nothing to decide. A closed store has no writers left when this returns.
-create function operate.begin_resume() returns table (store_id uuid, halted_reason jsonb)
+create function operate.begin_resume() returns table (store_id uuid, copy_of uuid, halted_reason jsonb)
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column
 begin
   perform from outbox_relay where shard = 0 for update;
-  return query select s.store_id, r.halted_reason from outbox_relay r, store_identity s where r.halted_at is not null;
+  return query select s.store_id, s.copy_of, r.halted_reason from outbox_relay r, store_identity s where r.halted_at is not null;
   if exists (select from store_identity where closed_at is not null) then
     lock table event_store in share row exclusive mode;
   end if;
@@ -218,6 +218,16 @@ create function operate.keyed_missing(since timestamptz, types text[])
     from missing_events(since) e where e.aggregate_type = any (types)
 $$;
 
+-- What operators did while the store was closed, as a restore does: stored when it opens.
+create table pending_operations (
+  at timestamptz primary key default clock_timestamp(),
+  by text not null,
+  command text not null,
+  arguments jsonb not null,
+  why text not null,
+  outcome text not null
+);
+
 -- Records an operation as an event, if the fleet's operator functions are installed beside the store.
 create function record_operation(command text, arguments jsonb, why text, outcome text) returns void
   language plpgsql set search_path = pg_catalog, public, pg_temp as $$
@@ -225,6 +235,13 @@ begin
   if to_regprocedure('operate.record(text, jsonb, text, text)') is not null then
     execute 'select operate.record($1, $2, $3, $4)' using command, arguments, why, outcome;
   end if;
+end $$;
+
+create function record_pending_operations() returns void language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+begin
+  perform record_operation(p.command, p.arguments || jsonb_build_object('at', p.at, 'by', p.by), p.why, p.outcome)
+     from (select * from pending_operations order by at) p;
+  delete from pending_operations;
 end $$;
 
 -- Decides and opens: `keys` by event id, where the key is not the aggregate id; `position` is the broker's (null:
@@ -267,6 +284,7 @@ begin
   insert into resumptions (by, why, since, forget_tail, halted_reason, late, outcome)
   select session_user, resume_relay.why, resume_relay.since, resume_relay.forget_tail, r.halted_reason, late, outcome from outbox_relay r;
   perform reopen_store("position", given_up > 0);
+  perform record_pending_operations();
   perform record_operation('relay resume', jsonb_build_object('since', since, 'forgetTail', forget_tail), why, outcome::text);
   truncate topic_records;
   return outcome;
@@ -305,6 +323,6 @@ begin
 end $$;
 
 revoke all on function operate.hold_relay, operate.begin_resume, operate.tell_topics, operate.keyed_missing, operate.resume_relay, operate.close_store,
-  operate.acknowledge_move, record_operation, missing_events, judge_tail, take_tail, reopen_store from public;
+  operate.acknowledge_move, record_operation, record_pending_operations, missing_events, judge_tail, take_tail, reopen_store from public;
 grant execute on function operate.hold_relay, operate.begin_resume, operate.tell_topics, operate.keyed_missing, operate.resume_relay, operate.close_store,
   operate.acknowledge_move to :role(operator);

@@ -143,7 +143,7 @@ export const catalogue: Catalogue = {
     type: 'Operation',
     topic: topics.controlEvents.name,
     byFunctions: true,
-    ...writtenBy('operator', [OperationPerformed]),
+    ...writtenByEach({ operator: [OperationPerformed], backup: [OperationPerformed] }),
   },
   BrokerOrder: {
     type: 'BrokerOrder',

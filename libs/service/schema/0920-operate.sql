@@ -171,3 +171,4 @@ revoke execute on all functions in schema operate from public;
 grant execute on function operate.resume, operate.begin_again, operate.rebuild, operate.redrive, operate.redeliver, operate.drop_letter, operate.begin_notices,
   operate.sessions
   to :role(operator);
+grant execute on function operate.record_backup to :role(backup);

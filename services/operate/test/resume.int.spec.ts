@@ -1,3 +1,4 @@
+import { freshId, topics } from '@tradecore/events';
 import { createWorld, type World } from './world.ts';
 
 describe('a store that was restored', () => {
@@ -5,6 +6,9 @@ describe('a store that was restored', () => {
   beforeAll(async () => {
     world = await createWorld();
     await world.query(`select close_store('restored to 09:00')`);
+    await world.query(
+      `insert into pending_operations (by, command, arguments, why, outcome) values ('ops@host', 'restore', '{"aside": false}', 'a disk', 'done')`,
+    );
   }, 60_000);
   afterAll(() => world.drop());
 
@@ -40,6 +44,11 @@ describe('a store that was restored', () => {
     expect(is?.epoch).toBe(was?.epoch);
     expect(is?.feed).not.toBe(was?.feed);
     expect(await world.operations()).toEqual([
+      expect.objectContaining({
+        command: 'restore',
+        why: 'a disk',
+        arguments: expect.objectContaining({ by: 'ops@host' }) as object,
+      }),
       expect.objectContaining({ command: 'relay resume', why: 'a disk was lost', by: 'tradecore_test_operator' }),
     ]);
     const again = await world.tradecore('relay', 'resume', ...since, '--dry-run');
@@ -54,5 +63,19 @@ describe('a store that was restored', () => {
     expect(await world.tradecore(...args)).toEqual({ code: 0, said: expect.stringContaining('it was on timeline 77') as string });
     expect((await world.tradecore('doctor')).said).not.toContain('timeline');
     expect((await world.operations()).at(-1)).toMatchObject({ command: 'relay acknowledge-move', why: 'planned' });
+  }, 60_000);
+
+  it('that is a copy of another is not opened on the topics of that one', async () => {
+    const producer = await world.kafka.kafka.openTransactional({ transactionalId: 'live', writer: 'relay' });
+    const live = freshId();
+    const position = { group: `outbox-relay.${live}`, positionTopic: topics.relayPosition.name, partition: 0, offset: 7n };
+    await producer.send({ batches: [], ...position });
+    await producer.discard();
+    await world.query(`select close_store('restored, beside the live one')`);
+    await world.query('update store_identity set copy_of = $1', [live]);
+    const refused = await world.tradecore('relay', 'resume', ...since, '--dry-run');
+    expect(refused).toEqual({ code: 1, said: expect.stringContaining('a copy needs a NAMESPACE of its own') as string });
+    await world.query('update store_identity set copy_of = $1', [freshId()]);
+    expect((await world.tradecore('relay', 'resume', ...since, '--dry-run')).code).toBe(0);
   }, 60_000);
 });

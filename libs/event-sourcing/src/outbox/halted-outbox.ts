@@ -76,6 +76,8 @@ export class HaltedOutbox {
   private constructor(
     private readonly client: DatabaseClient,
     readonly storeId: string,
+    /** The id of the live store that this one is a copy of, restored aside; null for any other. */
+    readonly copyOf: string | null,
     /** Why the relay halted. */
     readonly reason: HaltReason,
   ) {}
@@ -87,12 +89,12 @@ export class HaltedOutbox {
       await client.connect();
       await client.query('select operate.hold_relay()');
       await client.query('begin');
-      const { rows } = await client.query<{ store_id: string; halted_reason: HaltReason }>(
+      const { rows } = await client.query<{ store_id: string; copy_of: string | null; halted_reason: HaltReason }>(
         'select * from operate.begin_resume()',
       );
       const [row] = rows;
       if (!row) throw new NotHalted('another operator has already decided');
-      return new HaltedOutbox(client, row.store_id, row.halted_reason);
+      return new HaltedOutbox(client, row.store_id, row.copy_of, row.halted_reason);
     } catch (error) {
       await client.end();
       if ((error as { code?: string }).code === 'TC004') throw new NotHalted((error as Error).message, { cause: error });

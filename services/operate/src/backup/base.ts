@@ -8,13 +8,19 @@ import type { BackedUpServer } from './server.ts';
 export interface BaseMaker {
   readonly server: BackedUpServer;
   readonly programs: PostgresPrograms;
+  /** The reason, kept with the record of the base. */
+  readonly why: string;
 }
 
 /**
  * Takes a base of the series: all files, and the WAL that makes them one moment. It gets its name when the disk has all of it, so that
  * `kill -9` leaves a base that is whole, or none.
  */
-export async function takeBase({ server, programs }: BaseMaker, series: Series, onLine?: (line: string) => void): Promise<Base> {
+export async function takeBase(
+  { server, programs, why }: BaseMaker,
+  series: Series,
+  onLine?: (line: string) => void,
+): Promise<Base> {
   const folder = basesFolder(series);
   clearKilled(folder);
   const { now: began, superuser, database } = await server.state();
@@ -31,6 +37,7 @@ export async function takeBase({ server, programs }: BaseMaker, series: Series, 
     const facts = { began, ended, bytes: bytesIn(data), firstSegment: firstSegmentOf(data), superuser, database };
     writeDurably(join(fresh, 'base.json'), facts);
     renameDurably(fresh, join(folder, name));
+    await server.record(join(folder, name), facts.bytes, why);
     return { ...facts, path: join(folder, name), series };
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true });

@@ -10,7 +10,7 @@ import { WrongUsage, type Shell, type Typed } from '../shell.ts';
 
 /** `backup`, `restore` */
 export function backupCommands(shell: Shell): void {
-  const json = { '--json': 'for scripts' };
+  const json = { '--why <text>': 'the reason, kept with the record of what was done', '--json': 'for scripts' };
   shell.command(
     shell.root,
     {
@@ -54,7 +54,7 @@ const once = (say: Say, typed: Typed): Promise<number> =>
       const state = await server.state();
       const [newest] = seriesOf(settings.BACKUP_DIR, state.systemIdentifier);
       const series = newest?.timeline === state.timeline ? newest : newSeries(settings.BACKUP_DIR, state);
-      const base = await takeBase({ server, programs }, series, progress(say, typed));
+      const base = await takeBase({ server, programs, why: whyIn(typed) }, series, progress(say, typed));
       const removed = prune(settings.BACKUP_DIR, settings.BACKUP_KEEP);
       const { path, ended, bytes } = base;
       return { rows: [{ base: path, 'restorable from': ended, bytes, 'bases removed': removed.length }], nothing: '' };
@@ -69,13 +69,20 @@ const restoreInto = (say: Say, typed: Typed): Promise<number> =>
     const { into, to, aside } = wanted(settings, typed);
     const isForPeople = typed.options['json'] !== true;
     const restored = await restore({
-      ...{ dir: settings.BACKUP_DIR, into, aside, programs: new PostgresPrograms(settings) },
+      ...{ dir: settings.BACKUP_DIR, into, aside, programs: new PostgresPrograms(settings), why: whyIn(typed) },
       say: isForPeople ? say : () => undefined,
       ...(to !== undefined && { to }),
     });
     if (isForPeople) say(whatNext(into, aside));
     return { rows: [{ ...restored, into }], nothing: '' };
   });
+
+/** Not required: nobody looks for words while the database is gone. */
+function whyIn({ options }: Typed): string {
+  const why = String(options['why'] ?? '').trim();
+  if (why.length > 500) throw new WrongUsage('--why is at most 500 characters');
+  return why === '' ? 'no reason was given' : why;
+}
 
 function wanted({ POSTGRES_DATA }: BackupSettings, { options }: Typed): { into: string; to?: string; aside: boolean } {
   const aside = options['aside'] === true;

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -39,11 +40,13 @@ export interface Base {
   readonly database: string;
 }
 
-/** The last restore that ended well. */
+/** A restore that ended well, and who asked for it. */
 export interface RestoreTest {
   readonly at: string;
   readonly base: string;
   readonly seconds: number;
+  readonly by: string;
+  readonly why: string;
 }
 
 export const walOf = ({ path }: Series): string => join(path, 'wal');
@@ -105,12 +108,19 @@ function pruneWal(series: Series): void {
   for (const name of before) rmSync(join(walOf(series), name));
 }
 
-const testFile = (dir: string): string => join(dir, 'last-restore.json');
+/** A line for each restore: the store that it restored may never open again. */
+const restoresFile = (dir: string): string => join(dir, 'restores.ndjson');
 
-export const noteRestore = (dir: string, test: RestoreTest): void => writeDurably(testFile(dir), test);
+export function noteRestore(dir: string, test: RestoreTest): void {
+  appendFileSync(restoresFile(dir), `${JSON.stringify(test)}\n`, { mode: 0o600, flush: true });
+}
 
-export const lastRestore = (dir: string): RestoreTest | undefined =>
-  existsSync(testFile(dir)) ? readJson<RestoreTest>(testFile(dir)) : undefined;
+/** The last one that is noted whole. */
+export function lastRestore(dir: string): RestoreTest | undefined {
+  const text = existsSync(restoresFile(dir)) ? readFileSync(restoresFile(dir), 'utf8') : '';
+  const last = text.slice(0, text.lastIndexOf('\n')).split('\n').at(-1);
+  return last ? (JSON.parse(last) as RestoreTest) : undefined;
+}
 
 /** Writes it whole or not at all: under another name, and renamed once the disk has it. */
 export function writeDurably(path: string, value: object): void {

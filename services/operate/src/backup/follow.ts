@@ -154,7 +154,7 @@ export class Follower implements OnApplicationBootstrap, BeforeApplicationShutdo
     const [newest] = basesOf(series);
     const due = newest ? Date.parse(newest.ended) + this.settings.BACKUP_BASE_HOURS * 3_600_000 : 0;
     if (this.#base || Date.now() < Math.max(due, this.#nextBase)) return;
-    this.#base = takeBase({ server: this.#server, programs: this.#programs }, series)
+    this.#base = takeBase({ server: this.#server, programs: this.#programs, why: newest ? 'due' : 'a series begins' }, series)
       .then((base) => {
         this.#newest = base;
         bases.inc({ outcome: 'taken' });

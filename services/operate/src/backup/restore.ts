@@ -1,4 +1,5 @@
 import { chmodSync, chownSync, constants, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { DatabaseClient } from '@tradecore/event-sourcing';
 import { bytesIn } from './base.ts';
@@ -15,6 +16,8 @@ export interface RestoreOptions {
   readonly to?: string;
   /** For a look beside the live one: a store of another name, which stays closed. */
   readonly aside: boolean;
+  /** The reason, kept with the record of the restore. */
+  readonly why: string;
   readonly programs: PostgresPrograms;
   readonly say: (text: string) => void;
 }
@@ -57,7 +60,8 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   if (existsSync(into)) rmSync(into, { recursive: true });
   renameDurably(data, into);
   const seconds = (Date.now() - began) / 1000;
-  noteRestore(dir, { at: new Date().toISOString(), base: base.path, seconds });
+  const { why } = options;
+  noteRestore(dir, { at: new Date().toISOString(), base: base.path, seconds, by: actor(), why, ...argumentsOf(options) });
   return { base: base.path, ...found, bytes, seconds };
 }
 
@@ -133,18 +137,42 @@ function walProgress(say: (text: string) => void): (line: string) => void {
   };
 }
 
+/** The record becomes an event when the store opens. */
 async function closeStore(
   client: DatabaseClient,
-  { to, aside }: RestoreOptions,
+  options: RestoreOptions,
 ): Promise<{ reached: string | null; timeline: number }> {
-  const why = to === undefined ? 'restored to the latest moment of its backup' : `restored to ${to}`;
+  const { to, aside, why } = options;
+  const what = to === undefined ? 'restored to the latest moment of its backup' : `restored to ${to}`;
+  const reason = aside ? `${what}, beside the live one` : what;
   await client.query('begin');
-  await client.query('select public.close_store($1)', [aside ? `${why}, beside the live one` : why]);
-  if (aside) await client.query('update public.store_identity set store_id = gen_random_uuid(), epoch = gen_random_uuid()');
+  await client.query('select public.close_store($1)', [reason]);
+  if (aside) await client.query(setAside, [reason]);
   const { rows } = await client.query<{ reached: string | null; timeline: number }>(
     `select to_char(pg_last_xact_replay_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as reached,
             ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer as timeline`,
   );
+  const found = rows[0] ?? { reached: null, timeline: 0 };
+  const outcome = `reached ${found.reached ?? 'the end of the base'} on timeline ${found.timeline}`;
+  await client.query(
+    `insert into public.pending_operations (by, command, arguments, why, outcome) values ($1, 'restore', $2, $3, $4)`,
+    [actor(), JSON.stringify(argumentsOf(options)), why, outcome],
+  );
   await client.query('commit');
-  return rows[0] ?? { reached: null, timeline: 0 };
+  return found;
 }
+
+/** Another store, whose relay stands still: the live one must not be fenced. */
+const setAside = `
+  with other as (update public.store_identity set copy_of = store_id, store_id = gen_random_uuid(), epoch = gen_random_uuid())
+  update public.outbox_relay set halted_at = clock_timestamp(), owner = null, halted_reason = jsonb_build_object(
+    'why', $1::text, 'batch', coalesce((select max(batch) from public.outbox_batch), 0)::text, 'position', null)`;
+
+const argumentsOf = ({ to, into, aside }: RestoreOptions): object => ({
+  into,
+  ...(aside && { aside: 'yes' }),
+  ...(to !== undefined && { to }),
+});
+
+/** Who runs this command, as the machine knows them. */
+const actor = (): string => `${userInfo().username}@${hostname()}`;

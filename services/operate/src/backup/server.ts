@@ -1,7 +1,10 @@
 import { poolLimits } from '@tradecore/event-sourcing';
+import { logger } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import type { ServerIdentity } from './folder.ts';
 import { BackupRefused } from './programs.ts';
+
+const log = logger('backup');
 
 /** What the server says at one moment. */
 export interface ServerState extends ServerIdentity {
@@ -51,6 +54,12 @@ export class BackedUpServer {
   async renewSlot({ slot }: ServerState): Promise<void> {
     if (slot) await this.#query('select pg_drop_replication_slot($1)', [this.slotName]);
     await this.#query('select pg_create_physical_replication_slot($1, true)', [this.slotName]);
+  }
+
+  /** Stores an operation. A base stands without its record too: that is only logged. */
+  async record(base: string, bytes: number, why: string): Promise<void> {
+    const asked = this.#query('select operate.record_backup($1, $2, $3)', [JSON.stringify({ base }), why, `${bytes} bytes`]);
+    await asked.catch((error: unknown) => log.warn({ err: error, base }, 'the base is taken, and no record of it was stored'));
   }
 
   async close(): Promise<void> {

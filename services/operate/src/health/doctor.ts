@@ -6,6 +6,8 @@ import { stuckReport, unknownReport } from '../orders.ts';
 import type { Report, Row } from '../output.ts';
 import { parkedReport } from '../readers/parked.ts';
 import { relayReport } from '../relay/relay.ts';
+import { ofBackup, ofClock, ofMarket, ofReader, ofRelay, ofSessions, type Ailment, type Sessions } from './ailments.ts';
+import { backupAges } from './backup-ages.ts';
 import type { Shell } from '../shell.ts';
 
 /** `doctor` */
@@ -14,33 +16,9 @@ export function doctorCommands(shell: Shell): void {
   shell.report(shell.root, doctor, doctorReport);
 }
 
-interface Ailment {
-  /** 1: clients are hurt now; 2: they will be; 3: worth knowing. */
-  readonly severity: 1 | 2 | 3;
-  readonly what: string;
-  /** In docs/runbooks. */
-  readonly runbook: string;
-}
-
-/** `doctor` reports what exceeds these. */
-const limits = {
-  /** That an event waits in the outbox. */
-  outboxSeconds: 10,
-  /** That are not read. */
-  lagRecords: 10_000,
-  /** Since when a transaction is open: vacuum and the relay's floor wait for it. */
-  transactionSeconds: 60,
-  /** Of the newest price while the market is open. */
-  priceSeconds: 60,
-  /** Of the connections that the database takes. */
-  connectionShare: 0.8,
-  /** Between the clock here and the database's. */
-  clockSeconds: 1,
-};
-
 /** What to know now, worst first, each with the runbook that treats it. Exit code 1 when there is anything. */
 export async function doctorReport(fleet: Fleet): Promise<Report> {
-  const asked = [relay, readers, waiting, orders, letters, sessions, clock, market];
+  const asked = [relay, readers, waiting, orders, letters, sessions, clock, market, backup];
   const found = await Promise.all(asked.map((ask) => ask(fleet)));
   const rows = found
     .flat()
@@ -51,21 +29,8 @@ export async function doctorReport(fleet: Fleet): Promise<Report> {
 
 async function relay(fleet: Fleet): Promise<Ailment[]> {
   const [row] = (await relayReport(fleet)).rows;
-  const ailments: Ailment[] = [];
   const [store] = await fleet.database.query('select closed_reason, moved_from from store_identity');
-  if (typeof store?.['closed_reason'] === 'string') {
-    ailments.push({ severity: 1, what: `the store is closed: ${store['closed_reason']}`, runbook: 'relay-halted' });
-  }
-  if (typeof store?.['moved_from'] === 'string') {
-    const what = `the store was on ${store['moved_from']}: what was not yet published there may be lost`;
-    ailments.push({ severity: 1, what, runbook: 'moved-store' });
-  }
-  if (row?.['state'] === 'halted')
-    ailments.push({ severity: 1, what: `the relay is halted: ${row['reason']}`, runbook: 'relay-halted' });
-  else if (Number(row?.['oldest (s)']) > limits.outboxSeconds) {
-    ailments.push({ severity: 1, what: `events wait in the outbox for ${row?.['oldest (s)']} s`, runbook: 'relay-halted' });
-  }
-  return ailments;
+  return ofRelay(row, store);
 }
 
 async function readers(fleet: Fleet): Promise<Ailment[]> {
@@ -73,16 +38,10 @@ async function readers(fleet: Fleet): Promise<Ailment[]> {
     { kind: 'consumer', runbook: 'halted-consumer' },
     { kind: 'projection', runbook: 'rebuild-a-read-model' },
   ] as const;
-  const found: Ailment[] = [];
-  for (const { kind, runbook } of kinds) {
-    for (const row of (await consumersReport(fleet, kind)).rows) {
-      if (row['state'] === 'halted') found.push({ severity: 1, what: `${row['name']} is halted: ${row['reason']}`, runbook });
-      else if (Number(row['lag (records)']) > limits.lagRecords) {
-        found.push({ severity: 2, what: `${row['name']} is ${row['lag (records)']} records behind`, runbook });
-      }
-    }
-  }
-  return found;
+  const found = await Promise.all(
+    kinds.map(async ({ kind, runbook }) => (await consumersReport(fleet, kind)).rows.flatMap((row) => ofReader(row, runbook))),
+  );
+  return found.flat();
 }
 
 async function waiting(fleet: Fleet): Promise<Ailment[]> {
@@ -114,32 +73,16 @@ async function sessions({ database }: Fleet): Promise<Ailment[]> {
   const rows = await database.query(
     `select service, sessions::int, oldest_transaction_seconds as open, current_setting('max_connections')::int as most from operate.sessions()`,
   );
-  const old = rows.filter(({ open }) => Number(open) > limits.transactionSeconds);
-  const used = rows.reduce((sum, row) => sum + Number(row['sessions']), 0);
-  const most = Number(rows[0]?.['most'] ?? Infinity);
-  return [
-    ...old.map(({ service, open }): Ailment => {
-      const what = `a transaction of "${String(service)}" has been open for ${String(open)} s`;
-      return { severity: 2, what, runbook: 'database' };
-    }),
-    ...(used > most * limits.connectionShare
-      ? [{ severity: 2, what: `${used} of ${most} connections of the database are taken`, runbook: 'database' } as const]
-      : []),
-  ];
+  return ofSessions(rows as unknown as Sessions[], Number(rows[0]?.['most'] ?? Infinity));
 }
 
 /** The database's clock stamps events, and services compare with their own. */
 async function clock({ database }: Fleet): Promise<Ailment[]> {
   const before = Date.now();
   const [row] = await database.query(`select extract(epoch from clock_timestamp()) * 1000 as at`);
-  const after = Date.now();
-  const at = Number(row?.['at']);
-  const seconds = Math.max(before - at, at - after, 0) / 1000;
-  if (seconds <= limits.clockSeconds) return [];
-  return [{ severity: 2, what: `the clock here and the database's are ${seconds.toFixed(1)} s apart`, runbook: 'database' }];
+  return ofClock(Number(row?.['at']), { before, after: Date.now() });
 }
 
-/** A door decides by no price that is older than a minute while the market is open. */
 async function market({ kafka }: Fleet): Promise<Ailment[]> {
   let session: MarketSession | undefined;
   let pricedAt = 0;
@@ -151,9 +94,10 @@ async function market({ kafka }: Fleet): Promise<Ailment[]> {
       else pricedAt = Math.max(pricedAt, Date.parse(record.pricedAt ?? '') || 0);
     }
   });
-  const runbook = 'market-data-away';
-  if (!session) return [{ severity: 1, what: 'no market data has been published', runbook }];
-  const seconds = Math.round((Date.now() - pricedAt) / 1000);
-  if (!session.isOpen || seconds <= limits.priceSeconds) return [];
-  return [{ severity: 1, what: `the market is open and the newest price is ${seconds} s old`, runbook }];
+  return ofMarket(session, Math.round((Date.now() - pricedAt) / 1000));
+}
+
+async function backup(fleet: Fleet): Promise<Ailment[]> {
+  const ages = await backupAges(fleet);
+  return ages ? ofBackup(ages) : [];
 }

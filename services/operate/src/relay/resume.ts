@@ -1,4 +1,4 @@
-import { givenUpLimit, resume, type Resumption } from '@tradecore/checks';
+import { CopyOfLive, givenUpLimit, resume, type Resumption } from '@tradecore/checks';
 import { NotHalted, type GivenUp } from '@tradecore/event-sourcing';
 import type { Fleet } from '../fleet.ts';
 import { operation, Refused } from '../operations.ts';
@@ -34,7 +34,7 @@ async function planResume(fleet: Fleet, { options }: Typed): Promise<Plan> {
   const { url, kafka } = fleet;
   const run = (why: string, confirm: (found: Resumption) => boolean): Promise<Resumption> =>
     resume({ url, kafka, since, forgetTail, why, confirm }).catch((error: unknown) => {
-      throw error instanceof NotHalted ? new Refused(error.message) : error;
+      throw error instanceof NotHalted || error instanceof CopyOfLive ? new Refused(error.message) : error;
     });
   const planned = await run('a plan', () => false);
   return {
