@@ -1,37 +1,23 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { openFleet, program } from '@tradecore/operate/program';
 import { OwnPostgres } from '../own-postgres.ts';
-import { ended, freePort, startWorld, until, type World } from '../world.ts';
+import { startWorld, type World } from '../world.ts';
+import { Follower, type Said } from './follower.ts';
 import { Writers } from './writers.ts';
 
-const bin = fileURLToPath(new URL('../../services/operate/bin/tradecore.mjs', import.meta.url));
-
-/** What the operator's command came to. */
-export interface Said {
-  readonly code: number | null;
-  readonly said: string;
-}
+export type { Said } from './follower.ts';
 
 /** A fleet on a PostgreSQL of its own, with a backup that follows it: everything that a disaster needs. */
 export class Ground {
   readonly postgres: OwnPostgres;
   readonly world: World;
   readonly writers: Writers;
-  readonly #backupDir = mkdtempSync(join(tmpdir(), 'backup-'));
-  readonly #log: number;
-  readonly #adminPort: number;
-  #follower: ChildProcess | undefined;
+  readonly #follower: Follower;
 
-  private constructor(parts: { postgres: OwnPostgres; world: World; writers: Writers; adminPort: number }) {
+  private constructor(parts: { postgres: OwnPostgres; world: World; writers: Writers; follower: Follower }) {
     this.postgres = parts.postgres;
     this.world = parts.world;
     this.writers = parts.writers;
-    this.#adminPort = parts.adminPort;
-    this.#log = openSync(join(this.world.home, 'run', 'backup.log'), 'a');
+    this.#follower = parts.follower;
   }
 
   /** Starts all of it; people write from now on. */
@@ -40,29 +26,19 @@ export class Ground {
     process.env['DATABASE_URL'] = postgres.url;
     const world = await startWorld();
     const writers = new Writers(await world.person('drill'), await world.operator());
-    const ground = new Ground({ postgres, world, writers, adminPort: await freePort() });
+    const ground = new Ground({ postgres, world, writers, follower: await Follower.of(world, postgres) });
     await writers.start(workers);
     return ground;
   }
 
   /** `tradecore backup --follow`, until it has its first base. */
-  async follow(): Promise<void> {
-    this.#follower = spawn(process.execPath, [bin, 'backup', '--follow'], {
-      env: this.#backupSettings(),
-      stdio: ['ignore', this.#log, this.#log],
-    });
-    await until('the first base', async () => this.#isFollowing(), 180_000);
+  follow(): Promise<void> {
+    return this.#follower.start();
   }
 
   /** `tradecore restore` with these options, as its own process. */
-  async restore(...options: string[]): Promise<Said> {
-    const child = spawn(process.execPath, [bin, 'restore', ...options], {
-      env: this.#backupSettings(),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let said = '';
-    child.stdout.on('data', (chunk) => (said += String(chunk)));
-    return { code: await ended(child), said };
+  restore(...options: string[]): Promise<Said> {
+    return this.#follower.restore(...options);
   }
 
   /** Another command of the operator, on the fleet. */
@@ -82,32 +58,8 @@ export class Ground {
 
   async end(): Promise<void> {
     await this.writers.stop();
-    this.#follower?.kill('SIGTERM');
-    if (this.#follower) await ended(this.#follower);
+    await this.#follower.end();
     await this.world.end();
     await this.postgres.end();
-    rmSync(this.#backupDir, { recursive: true, force: true });
-  }
-
-  async #isFollowing(): Promise<boolean> {
-    const answer = await fetch(`http://127.0.0.1:${this.#adminPort}/health/ready`).catch(() => undefined);
-    return answer?.ok === true;
-  }
-
-  #backupSettings(): Record<string, string> {
-    const { namespace, home, databaseUrl } = this.world;
-    const login = new URL(databaseUrl);
-    login.username = `${namespace}_backup`;
-    login.password = readFileSync(join(home, 'secrets', 'roles', 'backup'), 'utf8');
-    const { folder, libraries = '' } = this.postgres.programs;
-    return {
-      PATH: process.env['PATH'] ?? '',
-      DATABASE_URL: login.href,
-      BACKUP_DIR: this.#backupDir,
-      POSTGRES_DATA: this.postgres.data,
-      POSTGRES_PROGRAMS: folder,
-      POSTGRES_LIBRARIES: libraries,
-      ADMIN_PORT: String(this.#adminPort),
-    };
   }
 }

@@ -1,53 +1,76 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parse } from 'yaml';
+import { stringify } from 'yaml';
+import { insiders } from '../src/runner/service-list.ts';
+import { prometheusConfig } from '../src/servers/prometheus.ts';
+import { groupsOf, rulesOf } from '../src/watch/alerts/rules.ts';
+import { rulesFile, usualRhythm } from '../src/watch/watch.ts';
 
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-  readonly annotations: { readonly summary: string; readonly runbook: string };
-}
-
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const files = (...patterns: string[]): string[] =>
-  execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...patterns], { cwd: root, encoding: 'utf8' })
-    .split('\n')
-    .filter((path) => path !== '');
-
-const { groups } = parse(read('deploy/alerts.yaml')) as { groups: readonly { readonly rules: readonly Rule[] }[] };
-const rules = groups.flatMap((group) => group.rules);
-const runbooks = files('docs/runbooks/*.md').sort();
-
-/** Names of metrics that the code declares. */
-const declared = new Set(
-  files('libs/*/src/*.ts', 'libs/*/src/**/*.ts', 'services/*/src/**/*.ts', 'services/*/src/*.ts').flatMap((path) =>
-    [...read(path).matchAll(/'([a-z]+(?:_[a-z]+)+)'/g)].map(([, name]) => name),
-  ),
+const at = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+const read = (path: string): string => readFileSync(at(path), 'utf8');
+const alerts = groupsOf().flatMap((group) => group.alerts);
+/** The labels of each metric, as the page of metrics has them. */
+const labelsOf = new Map(
+  [...read('docs/metrics.md').matchAll(/^\| `(\w+)` \| [^|]+\| [^|]+\| ([^|]*)\|/gm)].map(([, name = '', labels = '']) => [
+    name,
+    labels,
+  ]),
 );
 
-/** Words of a text that look like metrics: with an underscore, and nothing of SQL or JavaScript around them. */
-const metricsIn = (text: string): string[] =>
-  [...text.matchAll(/(?<![\w.'-])([a-z]+(?:_[a-z]+)+)(?![\w.(']|\s*=\s)/g)].map(([, name = '']) => name);
+/** A rebuild belongs to a change of a fold: nothing alarms. */
+const alarming = readdirSync(at('docs/runbooks'))
+  .map((file) => file.replace('.md', ''))
+  .filter((page) => page !== 'rebuild-a-read-model');
 
-describe('alerts', () => {
-  it.each(rules.map((rule) => [rule.alert, rule] as const))('%s watches what there is', (_, { expr }) => {
-    const named = metricsIn(expr.replace(/\{[^}]*\}/g, ''));
-    expect(named.length).toBeGreaterThan(0);
-    expect(named.filter((name) => !declared.has(name))).toEqual([]);
+/** A file that is made from code: with UPDATE_GOLDEN=1 it is written, else compared. */
+function expectMade(file: string, title: string, content: object): void {
+  const text = `# ${title} Made from deploy/local/src/watch: UPDATE_GOLDEN=1 npm test -- alerts.spec writes it.\n${stringify(content, { lineWidth: 120 })}`;
+  if (process.env['UPDATE_GOLDEN']) writeFileSync(file, text);
+  expect(readFileSync(file, 'utf8')).toBe(text);
+}
+
+describe('deploy/alerts.yaml', () => {
+  it('is what the rules say', () => {
+    expectMade(rulesFile, 'Alerts for Prometheus.', rulesOf());
   });
 
-  it('each name a page that says what to do, and each such page has its alert', () => {
-    // A rebuild belongs to a change of a fold: nothing alarms. What holds up the database is found by `tradecore doctor`.
-    const alarming = runbooks.filter((path) => !/\/(rebuild-a-read-model|database)\.md$/.test(path));
-    expect([...new Set(rules.map(({ annotations }) => annotations.runbook))].sort()).toEqual(alarming);
+  it('reads metrics that there are, by labels that they have', () => {
+    const faults = alerts.flatMap(({ alert, expr }) =>
+      [...expr.matchAll(/(tradecore_[a-z_]+)(?:\{([^}]*)\})?/g)].flatMap(([, name = '', matchers = '']) => {
+        const labels = labelsOf.get(name.replace(/_(count|bucket|sum)$/, ''));
+        const used = [...matchers.matchAll(/(\w+)[=!]/g)].map(([, label = '']) => label);
+        return labels && used.every((label) => labels.includes(`\`${label}\``)) ? [] : [`${alert}: ${name}{${matchers}}`];
+      }),
+    );
+    expect(faults).toEqual([]);
   });
 
-  it.each(runbooks)('%s names figures that there are', (path) => {
-    const figures = [...read(path).matchAll(/`([a-z]+(?:_[a-z]+)+)(?:\{[^`]*\})?`/g)].map(([, name = '']) => name);
-    const others = ['event_store', 'forgotten_events', 'causation_id', 'parked_messages', 'max_connections'];
-    expect(figures.filter((name) => !declared.has(name) && !others.includes(name) && !name.startsWith('dl_'))).toEqual([]);
+  it('says in one sentence what is so', () => {
+    expect(alerts.filter(({ summary }) => !/^[A-Z].{10,}[.]$/.test(summary)).map(({ alert }) => alert)).toEqual([]);
+  });
+});
+
+describe('deploy/prometheus.yaml', () => {
+  it('reads the fleet of npm start on its usual ports, and Redpanda', () => {
+    const fleet = insiders.map(({ name, adminPort }) => ({ job: name, instance: name, address: `127.0.0.1:${adminPort}` }));
+    const redpanda = { job: 'redpanda', instance: 'redpanda', address: '127.0.0.1:9644', path: '/public_metrics' };
+    const config = prometheusConfig([...fleet, redpanda], 'alerts.yaml', usualRhythm);
+    expectMade(at('deploy/prometheus.yaml'), 'The Prometheus of `npm run compose`.', config);
+  });
+});
+
+describe('docs/runbooks', () => {
+  it('has a page for each alert, and an alert for each page', () => {
+    expect([...new Set(alerts.map(({ runbook }) => runbook))].sort()).toEqual(alarming.toSorted());
+  });
+
+  it.each(alarming)('%s names figures that there are', (page) => {
+    const figures = [...read(`docs/runbooks/${page}.md`).matchAll(/`(tradecore_\w+)/g)].map(([, name = '']) => name);
+    expect(figures.filter((name) => !labelsOf.has(name.replace(/_(count|bucket|sum)$/, '')))).toEqual([]);
+  });
+
+  it.each(alarming)('%s says what it means, whom it hurts, how to look and what to do', (page) => {
+    const parts = [...read(`docs/runbooks/${page}.md`).matchAll(/^\*\*(Meaning|Impact|Diagnosis|Mitigation|Done when)\b/gm)];
+    expect(parts.map(([, name]) => name)).toEqual(['Meaning', 'Impact', 'Diagnosis', 'Mitigation', 'Done when']);
   });
 });

@@ -2,21 +2,25 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
 interface Compose {
-  readonly services: Record<string, { readonly image: string; readonly command?: string[]; readonly ports: string[] }>;
+  readonly services: Record<
+    string,
+    { readonly image: string; readonly command?: string[]; readonly ports?: string[]; readonly network_mode?: string }
+  >;
 }
 
 const { services } = parse(readFileSync(new URL('../../compose.yaml', import.meta.url), 'utf8')) as Compose;
 
 describe('the servers in containers', () => {
-  it('are Redpanda, its Console on 8090, PostgreSQL and Redis', () => {
-    expect(Object.keys(services).sort()).toEqual(['console', 'postgres', 'redis', 'redpanda']);
+  it('are Redpanda, its Console on 8090, PostgreSQL, Redis and Prometheus', () => {
+    expect(Object.keys(services).sort()).toEqual(['console', 'postgres', 'prometheus', 'redis', 'redpanda']);
     expect(services['console']?.ports).toEqual(['127.0.0.1:8090:8080']);
   });
 
   it('have pinned tags, and doors on the loopback address only', () => {
-    for (const { image, ports } of Object.values(services)) {
+    for (const { image, ports = [], network_mode, command } of Object.values(services)) {
       expect(image).toMatch(/:v?\d+\.\d+/);
       expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+      if (network_mode === 'host') expect(command).toContain('--web.listen-address=127.0.0.1:19090');
     }
   });
 

@@ -22,7 +22,9 @@ export async function compose(args: readonly string[]): Promise<number> {
     child.on('exit', (status) => resolve(status ?? 1));
   });
   if (code === 0 && words[0] === 'up') {
-    say('\nThe servers are up; Redpanda Console: http://127.0.0.1:8090. Run the fleet on them:\n');
+    say(
+      '\nThe servers are up; Redpanda Console: http://127.0.0.1:8090, Prometheus: http://127.0.0.1:19090. Run the fleet on them:\n',
+    );
     say(
       `  ${Object.entries(urls)
         .map(([name, value]) => `${name}=${value}`)
