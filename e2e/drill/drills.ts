@@ -15,6 +15,7 @@ export type Drill = (args: readonly string[]) => Promise<Played>;
 const drills: Readonly<Record<string, () => Promise<Drill>>> = {
   restore: async () => (await import('./restore.ts')).drillRestore,
   alerts: async () => (await import('./alerts/drill.ts')).drillAlerts,
+  boards: async () => (await import('./boards.ts')).drillBoards,
 };
 
 /** Plays the drill of this name with the arguments after it, or all of them: `--all`. Returns 1 when anything was found. */

@@ -7,8 +7,8 @@ import { fleetAlerts } from './fleet.ts';
 import { orderAlerts } from './orders.ts';
 import { serverAlerts } from './servers.ts';
 
-/** Where the pages of docs/runbooks are read. */
-const runbooks = 'https://tradecore.dev/runbooks';
+/** Where the pages of docs/runbooks are read: alerts and boards link to them. */
+export const runbooks = 'https://tradecore.dev/runbooks';
 
 /** Every group, with all times divided by `scale`. */
 export function groupsOf(scale = 1): Group[] {
