@@ -1,5 +1,5 @@
 import { startCollector, type Collector } from '@tradecore/telemetry/testing';
-import { demoAccount } from '@tradecore/local/gateway/issuer.ts';
+import { demoAccount } from '@tradecore/local/runner/issuer.ts';
 import { quickChecks } from './comparison/findings.ts';
 import { npmStart, npmStop } from './suites/npm-start.ts';
 import { operate } from './suites/operate.ts';

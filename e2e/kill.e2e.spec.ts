@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecordedEvent } from '@tradecore/events';
 import type { OrderSeen } from '@tradecore/local/demo/client.ts';
-import { demoAccount } from '@tradecore/local/gateway/issuer.ts';
+import { demoAccount } from '@tradecore/local/runner/issuer.ts';
 import { agrees, compareUntilAgreed, feedTypes, printed, type Line } from '@tradecore/checks';
 import { findingsWhenCompared, quickChecks } from './comparison/findings.ts';
 import { readStore, witnessesOf } from './comparison/witnesses.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { say, seconds } from '@tradecore/local/runner/console.ts';
-import { demoAccount } from '@tradecore/local/gateway/issuer.ts';
+import { demoAccount } from '@tradecore/local/runner/issuer.ts';
 import { agrees, compareUntilAgreed, printed } from '@tradecore/checks';
 import { findingsWhenCompared } from './comparison/findings.ts';
 import { witnessesOf } from './comparison/witnesses.ts';

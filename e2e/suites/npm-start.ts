@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fundDemoAccount } from '@tradecore/local/demo/account.ts';
-import { demoAccount } from '@tradecore/local/gateway/issuer.ts';
+import { demoAccount } from '@tradecore/local/runner/issuer.ts';
 import { ended, freePort, isAlive, run, until } from '../world.ts';
 import type { Stage } from './stage.ts';
 

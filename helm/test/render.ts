@@ -7,38 +7,78 @@ import { findHelm } from './helm.ts';
 export type Json = { readonly [key: string]: Json } & readonly Json[] & string;
 
 export const chart = join(import.meta.dirname, '../tradecore');
-export const valuesFile = (name: string) => join(import.meta.dirname, `values/${name}.yaml`);
+const preset = (name: string) => join(chart, `presets/${name}.yaml`);
+const values = (name: string) => join(import.meta.dirname, `values/${name}.yaml`);
+
+/** What the chart is rendered with in tests: nothing, a preset with what it asks for, or every value. */
+export const worlds = {
+  zero: [],
+  dev: [preset('dev')],
+  ha: [preset('ha'), values('production')],
+  external: [preset('external'), values('production'), values('servers')],
+  observability: [preset('observability')],
+  kafka: [values('kafka')],
+  full: [values('full')],
+} as const satisfies Record<string, readonly string[]>;
+
+/** The name of one of them. */
+export type World = keyof typeof worlds;
+
+/** A world as arguments of Helm. */
+export const argumentsOf = (world: World): string[] => [
+  ...worlds[world].flatMap((file) => ['--values', file]),
+  ...(world === 'full' ? ['--api-versions', 'keda.sh/v1alpha1'] : []),
+];
+
 export const helm = findHelm();
 
-export const template = (values: string, ...more: string[]) =>
+export const template = (world: World, ...more: string[]) =>
   spawnSync(
     helm!,
-    ['template', 'trade', chart, '--namespace', 'trading', '--kube-version', '1.34.0', '--values', valuesFile(values), ...more],
-    {
-      encoding: 'utf8',
-    },
+    ['template', 'trade', chart, '--namespace', 'trading', '--kube-version', '1.34.0', ...argumentsOf(world), ...more],
+    { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
   );
 
 /**
- * The manifests as Helm writes them, without what differs: generated passwords per run, blank lines before `---`
- * between Helm 3 and 4.
+ * The manifests as Helm writes them, without what differs: what is drawn in each render and what hashes it, blank lines
+ * before `---` between Helm 3 and 4.
  */
-export function rendered(values: string, ...more: string[]): string {
-  const { stdout, stderr, status } = template(values, ...more);
+export function rendered(world: World, ...more: string[]): string {
+  const { stdout, stderr, status } = template(world, ...more);
   if (status !== 0) throw new Error(stderr);
-  return stdout.replaceAll(/: "[A-Za-z0-9+/]{43}="$/gm, ': "<generated>"').replaceAll(/\n+(?=---\n|$)/g, '\n');
+  return stdout.replaceAll(/\n+(?=---\n|$)/g, '\n');
 }
 
-export const manifests = (values: string, ...more: string[]): Json[] =>
-  parseAllDocuments(rendered(values, ...more)).map((document) => document.toJS() as Json);
+/** Renders of worlds as they are: one takes half a second of CPU. */
+const known = new Map<World, Json[]>();
+
+/** The same, fit to be compared with another render. */
+export const golden = (world: World): string =>
+  rendered(world)
+    .replaceAll(/: "[A-Za-z0-9+/]{43}="$/gm, ': "<drawn>"')
+    .replaceAll(/: "LS0t[A-Za-z0-9+/=]+"$/gm, ': "<drawn>"')
+    .replaceAll(/(checksum\/[a-z]+): [0-9a-f]{64}$/gm, '$1: <hash>')
+    .replaceAll(/-migrate-[0-9a-f]{8}$/gm, '-migrate-<hash>')
+    .replaceAll(/^( {2}[a-z-]+\.json: \|-)\n(?: {4}.*\n)+/gm, '$1 <board>\n');
+
+const parsed = (text: string): Json[] => parseAllDocuments(text).map((document) => document.toJS() as Json);
+
+export function manifests(world: World, ...more: string[]): Json[] {
+  if (more.length > 0) return parsed(rendered(world, ...more));
+  const all = known.get(world) ?? parsed(rendered(world));
+  known.set(world, all);
+  return all;
+}
 export const ofKind = (kind: string, all: readonly Json[]) => all.filter((each) => each['kind'] === kind);
 export const named = (name: string, all: readonly Json[]): Json => {
   const found = all.find((each) => each['metadata']!['name'] === name);
   if (!found) throw new Error(`no manifest is named ${name}`);
   return found;
 };
+export const componentOf = (manifest: Json): string => manifest['metadata']!['labels']!['app.kubernetes.io/component']!;
 export const podOf = (manifest: Json): Json => (manifest['kind'] === 'Pod' ? manifest : manifest['spec']!['template']!)['spec']!;
-export const pods = (all: readonly Json[]) => all.filter(({ kind }) => ['Deployment', 'Job', 'Pod'].includes(kind!)).map(podOf);
+const withPods = ['Deployment', 'StatefulSet', 'Job', 'Pod'];
+export const workloads = (all: readonly Json[]) => all.filter(({ kind }) => withPods.includes(kind!));
 export const env = (pod: Json): Map<string, Json> => new Map(pod['containers']![0]!['env']!.map((each) => [each['name']!, each]));
 
 /** Skips, with the reason in the name, if Helm is not available. */

@@ -6,26 +6,48 @@ interface Artifact {
   readonly image: string;
   readonly docker: { readonly dockerfile: string; readonly buildArgs?: { readonly SERVICE: string } };
 }
+interface Release {
+  readonly chartPath: string;
+  readonly valuesFiles: readonly string[];
+  readonly setValueTemplates: Readonly<Record<string, string>>;
+}
+interface Deploy {
+  readonly helm: { readonly releases: readonly Release[] };
+}
 interface Skaffold {
   readonly build: { readonly artifacts: readonly Artifact[] };
-  readonly deploy: { readonly helm: { readonly releases: readonly { chartPath: string; valuesFiles: string[] }[] } };
-  readonly profiles: readonly { readonly build: { readonly artifacts: readonly Artifact[] } }[];
+  readonly deploy: Deploy;
+  readonly portForward: readonly { readonly resourceName: string }[];
+  readonly profiles: readonly { readonly name: string; readonly build?: Skaffold['build']; readonly deploy: Deploy }[];
 }
 
 const root = join(import.meta.dirname, '../..');
-const skaffold = parse(readFileSync(join(root, 'skaffold.yaml'), 'utf8')) as Skaffold;
-const images = skaffold.profiles.flatMap(({ build }) => build.artifacts);
+const skaffold = parse(readFileSync(join(root, 'skaffold.yaml'), 'utf8'), { merge: true }) as Skaffold;
+const images = skaffold.profiles.flatMap(({ build }) => build?.artifacts ?? []);
+const deploys = [skaffold.deploy, ...skaffold.profiles.map(({ deploy }) => deploy)];
+const releases = deploys.flatMap(({ helm }) => helm.releases);
 
 describe('skaffold.yaml', () => {
-  it('names existing files', () => {
-    const [release] = skaffold.deploy.helm.releases;
-    const paths = [...skaffold.build.artifacts, ...images].map(({ docker }) => docker.dockerfile);
-    expect([...paths, release!.chartPath, ...release!.valuesFiles].filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  it('has the profiles that the docs name, each with the image that it built', () => {
+    expect(skaffold.profiles.map(({ name }) => name)).toEqual(['ha', 'debug', 'images']);
+    for (const { setValueTemplates } of releases)
+      expect(Object.keys(setValueTemplates)).toEqual(expect.arrayContaining(['image.repository', 'image.tag', 'image.digest']));
   });
 
-  it('can build one image for each service, from the one Dockerfile', () => {
+  it('names existing files, but for the one that its user writes', () => {
+    const dockerfiles = [...skaffold.build.artifacts, ...images].map(({ docker }) => docker.dockerfile);
+    const paths = new Set([...dockerfiles, ...releases.flatMap(({ chartPath, valuesFiles }) => [chartPath, ...valuesFiles])]);
+    expect([...paths].filter((path) => !existsSync(join(root, path)))).toEqual(['helm/production.values.yaml']);
+  });
+
+  it('can build one image for each service, from the one Dockerfile, and says so of each in the chart', () => {
     const services = images.map(({ docker }) => docker.buildArgs!.SERVICE);
     expect(services.toSorted()).toEqual(readdirSync(join(root, 'services')).toSorted());
     expect(readFileSync(join(root, 'deploy/Dockerfile'), 'utf8')).toContain('ARG SERVICE');
+    const set = Object.keys(releases.at(-1)!.setValueTemplates).flatMap(
+      (key) => /^services\.(.+)\.image\.tag$/.exec(key)?.[1] ?? [],
+    );
+    const { services: charted } = parse(readFileSync(join(root, 'helm/tradecore/values.yaml'), 'utf8')) as { services: object };
+    expect(set.toSorted()).toEqual(Object.keys(charted).toSorted());
   });
 });

@@ -7,6 +7,6 @@ await runCommand({
   check: async () => (await import('./testing/test.ts')).check,
   reset: async () => (await import('./runner/reset.ts')).reset,
   compose: async () => (await import('./servers/compose.ts')).compose,
-  token: async () => (await import('./gateway/token.ts')).token,
+  token: async () => (await import('./runner/token.ts')).token,
   demo: async () => (await import('./demo/demo.ts')).demo,
 });

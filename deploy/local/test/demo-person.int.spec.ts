@@ -1,6 +1,6 @@
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { introduceDemoPerson } from '../src/demo/account.ts';
-import { demoPerson, demoSubject } from '../src/gateway/issuer.ts';
+import { demoPerson, demoSubject } from '../src/runner/issuer.ts';
 
 it('the owner of the demo account is the same person in every home, however often it starts', async () => {
   const database = await createTestDatabase();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { accountIdFor } from '@tradecore/events';
 import { homeAt } from '../src/runner/home.ts';
-import { audience, demoAccount, demoAccountKey, demoPerson, LocalIssuer, localIssuer } from '../src/gateway/issuer.ts';
+import { audience, demoAccount, demoAccountKey, demoPerson, LocalIssuer, localIssuer } from '../src/runner/issuer.ts';
 
 describe('the local issuer', () => {
   const home = homeAt(mkdtempSync(join(tmpdir(), 'issuer-')));

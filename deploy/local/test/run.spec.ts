@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeJwt } from 'jose';
-import { demoAccount } from '../src/gateway/issuer.ts';
+import { demoAccount } from '../src/runner/issuer.ts';
 import { migrationRefusal } from '../src/runner/fleet.ts';
 
 const door = fileURLToPath(new URL('../run.mjs', import.meta.url));

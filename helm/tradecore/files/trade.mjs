@@ -1,12 +1,17 @@
-// One order from the door to the read model, at the paper broker: node trade.mjs WRITES READS, with TOKEN in the environment.
+// One order from the door to the read model, at the paper broker: node trade.mjs WRITES READS, with TOKEN, or with the settings of the
+// bundled issuer, in the environment.
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 
 const [writes, reads] = process.argv.slice(-2);
+const printed = () =>
+  execFileSync(process.execPath, ['services/token-issuer/dist/token.js', '--subject', 'helm-test', '--role', 'treasury']);
+const token = process.env.TOKEN ?? String(printed()).trim();
 
 async function ask(method, url, { body, ...headers } = {}) {
   const answer = await fetch(url, {
     method,
-    headers: { authorization: `Bearer ${process.env.TOKEN}`, ...(body && { 'content-type': 'application/json' }), ...headers },
+    headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }), ...headers },
     ...(body && { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(15_000),
   });

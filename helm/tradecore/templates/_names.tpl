@@ -1,4 +1,4 @@
-{{/* Cut at 36, so that the longest suffix (`-order-projector`, `-migrate-<8>`, a pod's hash) stays below 63. */}}
+{{/* Cut at 36, so that the longest suffix (`-position-projector`, `-migrate-<8>`, a pod's hash) stays below 63. */}}
 {{- define "tradecore.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
@@ -17,46 +17,46 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* { root, component } */}}
-{{- define "tradecore.labels" -}}
+{{/* { root, component }: of a pod. Nothing that changes with the chart or its version, or an upgrade rolls everybody. */}}
+{{- define "tradecore.podLabels" -}}
 {{ include "tradecore.selector" . }}
 app.kubernetes.io/part-of: tradecore
+{{- end -}}
+
+{{/* { root, component } */}}
+{{- define "tradecore.labels" -}}
+{{ include "tradecore.podLabels" . }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/* { root, component, labels?, annotations? }: the metadata of whatever is named by its component. */}}
+{{- define "tradecore.metadata" -}}
+name: {{ include "tradecore.fullname" .root }}-{{ .component }}
+namespace: {{ .root.Release.Namespace }}
+labels: {{- include "tradecore.labels" (pick . "root" "component") | nindent 2 }}
+  {{- with .labels }}{{ toYaml . | nindent 2 }}{{ end }}
+{{- with .annotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* { root, image }: registry, path, and digest or tag. A tag may be a number: --set makes one of 16. */}}
+{{- define "tradecore.imageOf" -}}
+{{- $registry := default .root.Values.global.imageRegistry .image.registry -}}
+{{- $path := .image.repository -}}
+{{- if $registry }}{{ $path = printf "%s/%s" (trimSuffix "/" $registry) $path }}{{ end -}}
+{{- $tag := .image.tag -}}
+{{- if kindIs "float64" $tag }}{{ $tag = ternary (printf "%.0f" $tag) (toString $tag) (eq $tag (floor $tag)) }}{{ end -}}
+{{- if .image.digest }}{{ printf "%s@%s" $path .image.digest }}{{ else }}{{ printf "%s:%v" $path $tag }}{{ end -}}
+{{- end -}}
+
 {{/* { root, image }: the fleet's image, with what `image` (of one service) says otherwise. */}}
 {{- define "tradecore.image" -}}
 {{- $image := mergeOverwrite (deepCopy .root.Values.image) (default (dict) .image) -}}
-{{- $path := $image.repository -}}
-{{- if $image.registry }}{{ $path = printf "%s/%s" (trimSuffix "/" $image.registry) $path }}{{ end -}}
-{{- if $image.digest }}{{ printf "%s@%s" $path $image.digest }}{{ else }}{{ printf "%s:%s" $path (default .root.Chart.AppVersion $image.tag) }}{{ end -}}
-{{- end -}}
-
-{{/* { root, service }: the database login of a service. Roles are global in a PostgreSQL cluster: the namespace is in their name. */}}
-{{- define "tradecore.login" -}}
-{{- printf "%s_%s" (default "tradecore" .root.Values.settings.namespace) (replace "-" "_" .service) -}}
-{{- end -}}
-
-{{- define "tradecore.loginsSecret" -}}
-{{- default (printf "%s-logins" (include "tradecore.fullname" .)) .Values.postgres.logins.existingSecret -}}
-{{- end -}}
-
-{{- define "tradecore.ownerSecret" -}}
-{{- default (printf "%s-owner" (include "tradecore.fullname" .)) .Values.postgres.owner.existingSecret -}}
-{{- end -}}
-
-{{- define "tradecore.redisSecret" -}}
-{{- default (printf "%s-redis" (include "tradecore.fullname" .)) .Values.redis.existingSecret -}}
-{{- end -}}
-
-{{- define "tradecore.streamSecret" -}}
-{{- default (printf "%s-stream" (include "tradecore.fullname" .)) .Values.stream.existingSecret -}}
-{{- end -}}
-
-{{- define "tradecore.brokerSecret" -}}
-{{- default (printf "%s-broker" (include "tradecore.fullname" .)) .Values.broker.existingSecret -}}
+{{- if not $image.tag }}{{ $_ := set $image "tag" .root.Chart.AppVersion }}{{ end -}}
+{{- include "tradecore.imageOf" (dict "root" .root "image" $image) -}}
 {{- end -}}
 
 {{/* The claim of the paper broker's books; empty: they lie beside its pod. */}}
@@ -66,29 +66,4 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- else if .Values.broker.paper.size -}}
 {{- printf "%s-paper-broker" (include "tradecore.fullname" .) -}}
 {{- end -}}
-{{- end -}}
-
-{{/* `true` where the broker is the paper broker of this release. */}}
-{{- define "tradecore.tradesOnPaper" -}}
-{{- and (has "paper-broker" (include "tradecore.running" . | fromJsonArray)) (not .Values.broker.url) -}}
-{{- end -}}
-
-{{/* The services that log in to the database, running or not, as a JSON list of names in a fixed order. */}}
-{{- define "tradecore.logins" -}}
-{{- $names := list -}}
-{{- range $name := keys .Values.services | sortAlpha -}}
-{{- $service := mergeOverwrite (deepCopy $.Values.serviceDefaults) (default (dict) (get $.Values.services $name)) -}}
-{{- if $service.login }}{{ $names = append $names $name }}{{ end -}}
-{{- end -}}
-{{- toJson $names -}}
-{{- end -}}
-
-{{/* The services that run, as a JSON list of names in a fixed order. */}}
-{{- define "tradecore.running" -}}
-{{- $names := list -}}
-{{- range $name := keys .Values.services | sortAlpha -}}
-{{- $service := mergeOverwrite (deepCopy $.Values.serviceDefaults) (default (dict) (get $.Values.services $name)) -}}
-{{- if $service.enabled }}{{ $names = append $names $name }}{{ end -}}
-{{- end -}}
-{{- toJson $names -}}
 {{- end -}}

@@ -1,58 +1,64 @@
-{{/* Pod Security `restricted`, for every pod of this chart. */}}
-{{- define "tradecore.podSecurity" -}}
+{{/* { root, component, values }: what every pod of this chart says beside its containers. `values`: a service's, or a server's. */}}
+{{- define "tradecore.pod" -}}
+serviceAccountName: {{ include "tradecore.fullname" .root }}-{{ .component }}
 automountServiceAccountToken: false
 enableServiceLinks: false
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001
-  seccompProfile: { type: RuntimeDefault }
-{{- end -}}
-
-{{- define "tradecore.containerSecurity" -}}
-securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities: { drop: [ALL] }
-{{- end -}}
-
-{{/* The settings of every process of the fleet. Nothing secret: it is a ConfigMap. */}}
-{{- define "tradecore.settings" -}}
-NODE_ENV: production
-HOST: 0.0.0.0
-ADMIN_HOST: {{ .Values.settings.adminHost | quote }}
-# Pods may come long before their servers: they wait, not ready, for ten minutes.
-START_LIMIT: '600000'
-LOG_LEVEL: {{ .Values.settings.logLevel | quote }}
-NAMESPACE: {{ .Values.settings.namespace | quote }}
-KAFKA_BROKERS: {{ .Values.kafka.brokers | quote }}
-{{- with .Values.settings.corsOrigins }}
-CORS_ORIGINS: {{ join "," . | quote }}
+{{- with .values.podSecurityContext }}
+securityContext: {{- toYaml . | nindent 2 }}
 {{- end }}
-JWT_ISSUER: {{ .Values.jwt.issuer | quote }}
-JWT_AUDIENCE: {{ .Values.jwt.audience | quote }}
-JWT_JWKS_URL: {{ .Values.jwt.jwksUrl | quote }}
-JWT_ALGORITHMS: {{ join "," .Values.jwt.algorithms | quote }}
-JWT_TYP: {{ .Values.jwt.typ | quote }}
-JWT_MAX_AGE: {{ int .Values.jwt.maxAge | quote }}
-{{- range $name := keys .Values.limits | sortAlpha }}
-{{ $name }}: {{ get $.Values.limits $name | toString | quote }}
+{{- with .values.terminationGracePeriodSeconds }}
+terminationGracePeriodSeconds: {{ int . }}
 {{- end }}
-{{- with .Values.settings.otlpEndpoint }}
-OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/*
-{ root, login, secret, key }: the URL carries no password. The driver takes it from PGPASSWORD, so that
-a password may have any character and never needs to be escaped.
-*/}}
-{{- define "tradecore.database" -}}
-- name: PGPASSWORD
-  valueFrom: { secretKeyRef: { name: {{ .secret }}, key: {{ .key }} } }
-- name: DATABASE_URL
-  value: {{ printf "postgres://%s@%s:%v/%s%s" .login .root.Values.postgres.host .root.Values.postgres.port .root.Values.postgres.database (ternary (printf "?sslmode=%s" .root.Values.postgres.sslmode) "" (ne .root.Values.postgres.sslmode "")) | quote }}
+{{/* { root, component }: a pod's own account, without rights and without a token. */}}
+{{- define "tradecore.serviceAccount" }}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {{- include "tradecore.metadata" . | nindent 2 }}
+automountServiceAccountToken: false
+{{- end -}}
+
+{{/* { root, component } */}}
+{{- define "tradecore.disruptionBudget" }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {{- include "tradecore.metadata" . | nindent 2 }}
+spec:
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels: {{- include "tradecore.selector" . | nindent 6 }}
+{{- end -}}
+
+{{/* { root, component }: over nodes and over zones, where that can be had. */}}
+{{- define "tradecore.spread" -}}
+topologySpreadConstraints:
+  {{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - maxSkew: 1
+    topologyKey: {{ $key }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include "tradecore.selector" $ | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
 {{- end -}}
 
 {{/* { root, service }: the arguments of Node, which the image starts. */}}
@@ -60,26 +66,15 @@ a password may have any character and never needs to be escaped.
 args: [{{ if .root.Values.settings.otlpEndpoint }}'--import', '@tradecore/telemetry/start', {{ end }}'services/{{ .service }}/dist/main.js']
 {{- end -}}
 
-{{/* The gateway's settings of its brokerage: that of the values, else the paper broker of this release. */}}
-{{- define "tradecore.broker" -}}
-- { name: BROKER, value: {{ ternary "paper" .Values.broker.kind (include "tradecore.tradesOnPaper" . | eq "true") }} }
-- { name: BROKER_URL, value: {{ default (printf "http://%s-paper-broker" (include "tradecore.fullname" .)) .Values.broker.url | quote }} }
-{{- with .Values.broker.streamUrl }}
-- { name: BROKER_STREAM_URL, value: {{ . | quote }} }
+{{/* { of } (a service, or the migrator): the labels by which policies of the bundled servers know it. */}}
+{{- define "tradecore.clientLabels" -}}
+{{- if .login }}
+{{ include "tradecore.clientOf" "postgres" }}
 {{- end }}
-{{- if not (kindIs "invalid" .Values.broker.replaceCarriesFills) }}
-- { name: BROKER_REPLACE_CARRIES_FILLS, value: {{ .Values.broker.replaceCarriesFills | quote }} }
+{{- if .kafka }}
+{{ include "tradecore.clientOf" "kafka" }}
 {{- end }}
-{{- with .Values.broker.sweepMs }}
-- { name: BROKER_SWEEP, value: {{ int . | quote }} }
+{{- if .redis }}
+{{ include "tradecore.clientOf" "redis" }}
 {{- end }}
-{{ include "tradecore.brokerKeys" (dict "root" . "prefix" "BROKER") }}
-{{- end -}}
-
-{{/* { root, prefix }: the broker's key pair, for the one who shows it and for the paper broker, who asks for it. */}}
-{{- define "tradecore.brokerKeys" -}}
-- name: {{ .prefix }}_KEY_ID
-  valueFrom: { secretKeyRef: { name: {{ include "tradecore.brokerSecret" .root }}, key: {{ .root.Values.broker.keyIdKey }} } }
-- name: {{ .prefix }}_SECRET_KEY
-  valueFrom: { secretKeyRef: { name: {{ include "tradecore.brokerSecret" .root }}, key: {{ .root.Values.broker.secretKeyKey }} } }
 {{- end -}}

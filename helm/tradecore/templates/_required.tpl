@@ -1,28 +1,50 @@
-{{/* Every missing value in one message. */}}
+{{/* Every missing value, and every pair that excludes each other, in one message. */}}
 {{- define "tradecore.required" -}}
-{{- $missing := list -}}
+{{- $faults := list -}}
 {{- $running := include "tradecore.running" . | fromJsonArray -}}
-{{- if not .Values.postgres.host }}{{ $missing = append $missing "postgres.host: the name of the PostgreSQL server" }}{{ end -}}
-{{- if not .Values.kafka.brokers }}{{ $missing = append $missing "kafka.brokers: host:port of the Kafka API, comma separated" }}{{ end -}}
-{{- if not (or .Values.redis.url .Values.redis.existingSecret) }}{{ $missing = append $missing "redis.url or redis.existingSecret: redis://host:6379" }}{{ end -}}
-{{- if and .Values.migrator.enabled (not (or .Values.postgres.owner.password .Values.postgres.owner.existingSecret)) -}}
-{{- $missing = append $missing "postgres.owner.existingSecret or postgres.owner.password: the login that owns the schema" -}}
+{{- $servers := dict "postgres" (list "host" .Values.postgres.external.host) "redpanda" (list "brokers" .Values.redpanda.external.brokers) "redis" (list "url" (default .Values.redis.external.existingSecret .Values.redis.external.url)) -}}
+{{- range $server, $external := $servers -}}
+{{- $enabled := (get $.Values $server).enabled -}}
+{{- if and $enabled (last $external) -}}
+{{- $faults = append $faults (printf "%s.enabled or %s.external.%s, not both: say %s.enabled=false to use the server that you name" $server $server (first $external) $server) -}}
+{{- else if not (or $enabled (last $external)) -}}
+{{- $faults = append $faults (printf "%s.external.%s: where the server is that is not bundled; or %s.enabled=true" $server (first $external) $server) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.migrator.enabled (not .Values.postgres.enabled) (not (or .Values.postgres.external.owner.password .Values.postgres.external.owner.existingSecret)) -}}
+{{- $faults = append $faults "postgres.external.owner.existingSecret or postgres.external.owner.password: the login that owns the schema" -}}
+{{- end -}}
+{{- $limit := ternary .Values.postgres.maxConnections .Values.postgres.external.maxConnections .Values.postgres.enabled -}}
+{{- $need := include "tradecore.connections" . | int -}}
+{{- if and (not (kindIs "invalid" $limit)) (gt $need (int $limit)) -}}
+{{- $faults = append $faults (printf "postgres%s.maxConnections: %d connections are too few: the pools of all pods may open %d (DATABASE_POOL_SIZE of services.*.env, replicas)" (ternary "" ".external" .Values.postgres.enabled) (int $limit) $need) -}}
+{{- end -}}
+{{- if and .Values.redpanda.enabled (not (has (int .Values.redpanda.replicas) (list 1 3))) -}}
+{{- $faults = append $faults "redpanda.replicas: 1 or 3" -}}
+{{- end -}}
+{{- if and .Values.redpanda.enabled (gt (include "tradecore.replication" . | int) (int .Values.redpanda.replicas)) -}}
+{{- $faults = append $faults (printf "topics.replication: %s copies do not fit on %d broker(s) of redpanda.replicas" (include "tradecore.replication" .) (int .Values.redpanda.replicas)) -}}
 {{- end -}}
 {{- if or (has "command-api" $running) (has "query-api" $running) -}}
-{{- if not .Values.jwt.issuer }}{{ $missing = append $missing "jwt.issuer: who signs the tokens, as in their iss" }}{{ end -}}
-{{- if not .Values.jwt.jwksUrl }}{{ $missing = append $missing "jwt.jwksUrl: where the issuer's public keys are" }}{{ end -}}
+{{- if has "token-issuer" $running -}}
+{{- if .Values.jwt.issuer }}{{ $faults = append $faults "jwt.issuer or issuer.enabled, not both: one signs the tokens" }}{{ end -}}
+{{- if .Values.production }}{{ $faults = append $faults "jwt.issuer: production needs an identity provider; issuer.enabled is for trials" }}{{ end -}}
+{{- else -}}
+{{- if not .Values.jwt.issuer }}{{ $faults = append $faults "jwt.issuer: who signs the tokens, as in their iss" }}{{ end -}}
+{{- if not .Values.jwt.jwksUrl }}{{ $faults = append $faults "jwt.jwksUrl: where the issuer's public keys are" }}{{ end -}}
 {{- end -}}
-{{- if has "broker-gateway" $running -}}
-{{- if eq (include "tradecore.tradesOnPaper" .) "false" -}}
-{{- if not .Values.broker.url }}{{ $missing = append $missing "broker.url: the broker's trading API; or services.paper-broker.enabled=true to trade on paper" }}{{ end -}}
+{{- end -}}
+{{- if and (has "broker-gateway" $running) (eq (include "tradecore.tradesOnPaper" .) "false") -}}
+{{- if not .Values.broker.url }}{{ $faults = append $faults "broker.url: the brokerage's trading API; or services.paper-broker.enabled=true to trade on paper" }}{{ end -}}
 {{- if and .Values.broker.url (not (or .Values.broker.existingSecret (and .Values.broker.keyId .Values.broker.secretKey))) -}}
-{{- $missing = append $missing "broker.existingSecret, or broker.keyId and broker.secretKey: the keys that the broker gave you" -}}
-{{- end -}}
+{{- $faults = append $faults "broker.existingSecret, or broker.keyId and broker.secretKey: the keys that the brokerage gave you" -}}
 {{- end -}}
 {{- end -}}
 {{- if and (has "paper-broker" $running) .Values.broker.url -}}
-{{- $missing = append $missing "one broker: broker.url or services.paper-broker.enabled, not both (the paper broker would be shown the keys of the other)" -}}
+{{- $faults = append $faults "one broker: broker.url or services.paper-broker.enabled, not both (the paper broker would be shown the keys of the other)" -}}
 {{- end -}}
-{{- if and .Values.route.enabled (not .Values.route.parentRefs) }}{{ $missing = append $missing "route.parentRefs: the Gateway that the route hangs on" }}{{ end -}}
-{{- if $missing }}{{ fail (printf "\n\nMissing values:\n  %s\n" (join "\n  " $missing)) }}{{ end -}}
+{{- if and .Values.route.enabled (not .Values.route.parentRefs) }}{{ $faults = append $faults "route.parentRefs: the Gateway that the route hangs on" }}{{ end -}}
+{{- if and .Values.ingress.enabled (not (has "gateway" $running)) }}{{ $faults = append $faults "ingress.enabled needs services.gateway.enabled: it can't choose by method" }}{{ end -}}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}{{ $faults = append $faults "ingress.hosts: the names that it answers to" }}{{ end -}}
+{{- if $faults }}{{ fail (printf "\n\nMissing values, or values that exclude each other:\n  %s\n" (join "\n  " $faults)) }}{{ end -}}
 {{- end -}}

@@ -7,7 +7,7 @@ import { MessagingError } from './errors.ts';
 import { Publisher, type EventBus } from './producer/event-bus.ts';
 import { partitionKey, type IncomingMessage, type TopicPartition } from './message.ts';
 import { LogMarks } from './consumer/log-marks.ts';
-import { deadLettersTotal, publishedTotal } from './metrics.ts';
+import { deadLettersTotal } from './metrics.ts';
 import { Names } from './names.ts';
 import { subscribe } from './consumer/subscribe.ts';
 import { SupervisedConsumer } from './consumer/supervised-consumer.ts';
@@ -143,9 +143,7 @@ class KafkaJsClient implements KafkaClient {
 
   constructor(private readonly settings: KafkaClientSettings) {
     this.namespace = settings.namespace ?? '';
-    const declared = settings.declarations ?? Object.values(topics);
-    for (const { name: topic } of declared) publishedTotal.inc({ topic }, 0);
-    this.#names = new Names(this.namespace, declared);
+    this.#names = new Names(this.namespace, settings.declarations ?? Object.values(topics));
     this.#marks = new LogMarks(this.#newClient, this.#names, (topic) => this.#offsets(topic));
     this.#publisher = new Publisher(this.#newClient, this.#names, {
       compression: settings.compression ?? 'none',

@@ -16,6 +16,9 @@ export interface TopicLayout {
 /** A dead letter holds a whole record and two sets of headers, so its topic's limit is twice that of others (1 MiB). */
 const deadLetterBytes = 2 * 1024 * 1024;
 
+/** Copies that must have a record before it counts: all but one. */
+const minInsync = 'min.insync.replicas';
+
 /** What is set on the topic itself; everything else is the broker's default. */
 function configOf(declaration: TopicDeclaration): Record<string, string> {
   const { name, compacted, retentionMs } = declaration;
@@ -58,7 +61,7 @@ export async function ensureTopics(
 
 async function create(admin: Admin, names: Names, layout: TopicLayout, missing: readonly TopicDeclaration[]): Promise<void> {
   const { replication } = layout;
-  const durability = replication > 1 ? { 'min.insync.replicas': String(replication - 1) } : {};
+  const durability = replication > 1 ? { [minInsync]: String(replication - 1) } : {};
   await admin.createTopics({
     waitForLeaders: false,
     topics: missing.map((declaration) => ({
@@ -108,6 +111,7 @@ async function differences(
     includeSynonyms: false,
     resources: onBroker.map((name) => ({ type, name })),
   });
+  const entriesOf = (name: string) => resources.find((each) => each.resourceName === name)?.configEntries ?? [];
   return declarations.flatMap((declaration) => {
     const name = names.onBroker(declaration.name);
     return [
@@ -116,7 +120,8 @@ async function differences(
         layout,
         topics.find((each) => each.name === name),
       ),
-      ...configFaults(declaration, resources.find((each) => each.resourceName === name)?.configEntries ?? []),
+      ...insyncFaults(layout, entriesOf(name)),
+      ...configFaults(declaration, entriesOf(name)),
     ].map((fault) => `${name}: ${fault}`);
   });
 }
@@ -129,6 +134,13 @@ function layoutFaults(declaration: TopicDeclaration, layout: TopicLayout, found:
     ...(partitions.length < wanted ? [`has ${partitions.length} partitions; declared: ${wanted}`] : []),
     ...(copies < layout.replication ? [`has replication factor ${copies}; required: ${layout.replication}`] : []),
   ];
+}
+
+/** Redpanda has no such setting: there a record counts when most copies have it. */
+function insyncFaults({ replication }: TopicLayout, found: readonly ConfigEntries[]): string[] {
+  const value = found.find(({ configName }) => configName === minInsync)?.configValue;
+  if (value === undefined || replication === 1 || Number(value) >= replication - 1) return [];
+  return [`has ${minInsync} = ${value}; required: ${replication - 1}`];
 }
 
 function configFaults(declaration: TopicDeclaration, found: readonly ConfigEntries[]): string[] {

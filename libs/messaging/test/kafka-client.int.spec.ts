@@ -35,12 +35,13 @@ describe('topics', () => {
         { ...topics.userNotifications, compacted: true },
       ],
     });
-    const refused = other.ensureTopics({ partitions: 5, replication: 2 });
+    const refused = other.ensureTopics({ partitions: 5, replication: 3 });
     await expect(refused).rejects.toEqual(fault('topics'));
     const message = await refused.catch((error: Error) => error.message);
     for (const part of [
       `${orders}: has 3 partitions; declared: 5`,
-      `${orders}: has replication factor 1; required: 2`,
+      `${orders}: has replication factor 1; required: 3`,
+      `${orders}: has min.insync.replicas = 1; required: 2`,
       `${orders}: has retention.ms = 604800000; declared: 1000`,
       `${notices}: has cleanup.policy = delete; declared: compact`,
     ]) {

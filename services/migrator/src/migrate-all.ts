@@ -7,6 +7,7 @@ import { readModelMigrations } from '@tradecore/read-models';
 import { runtimeMigrations } from '@tradecore/service/migrations';
 import type { Config } from '@tradecore/service';
 import { z } from 'zod';
+import { addressOf, awaitServer } from './await-servers.ts';
 
 /** The migrator's settings, apart from its servers. */
 export const migratorConfig = {
@@ -49,10 +50,18 @@ export function rolePasswords(folder: string, prefix: string): Record<string, st
 }
 
 /**
- * Brings roles, schema and topics up to date. Safe to run again and concurrently: the schema changes under an
- * advisory lock, existing topics are verified. Also proves that the broker accepts transactions.
+ * Brings roles, schema and topics up to date, once the servers accept connections: START_LIMIT each, at most. Safe to
+ * run again and concurrently: the schema changes under an advisory lock, existing topics are verified. Also proves that
+ * the broker accepts transactions.
  */
 export async function migrateAll(config: MigratorConfig): Promise<Migrated> {
+  const { DATABASE_URL, KAFKA_BROKERS, START_LIMIT } = config;
+  await awaitServer('PostgreSQL', [addressOf(DATABASE_URL, 5432)], START_LIMIT);
+  await awaitServer(
+    'Kafka',
+    KAFKA_BROKERS.map((each) => addressOf(each, 9092)),
+    START_LIMIT,
+  );
   const { ran, logins } = await migrateSchema(config);
   const { created, verified } = await ensureTopics(config);
   return { ran, logins, topicsCreated: created, topicsVerified: verified };

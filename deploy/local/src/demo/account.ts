@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { Client } from './client.ts';
-import { demoAccount, demoAccountKey, demoPerson, demoSubject, type LocalIssuer } from '../gateway/issuer.ts';
+import { demoAccount, demoAccountKey, demoPerson, demoSubject, type LocalIssuer } from '../runner/issuer.ts';
 
 /** The demo account's initial money. */
 export const demoMoney = '100000.00';

@@ -9,7 +9,7 @@ import { FeedWatch } from './feed-watch.ts';
 import { watchFirstOrder, type Places } from './first-order.ts';
 import { readFleetFile } from '../runner/fleet-file.ts';
 import { home } from '../runner/home.ts';
-import { demoAccount, LocalIssuer } from '../gateway/issuer.ts';
+import { demoAccount, LocalIssuer } from '../runner/issuer.ts';
 import { OrderLines } from './order-lines.ts';
 import { paperKeys } from '../runner/outside.ts';
 import { Paper } from './paper.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readable, Refusal, type Step } from './console.ts';
 import { root, type Home } from './home.ts';
-import { audience, localIssuer } from '../gateway/issuer.ts';
+import { audience, localIssuer } from './issuer.ts';
 import { finish, Supervised, type Crash, type Program } from './processes.ts';
 import { brokerSettings, paperSettings } from './outside.ts';
 import { password, secretsFolder } from './secrets.ts';

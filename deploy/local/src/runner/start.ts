@@ -11,9 +11,9 @@ import {
 } from './fleet.ts';
 import { demoOwner, fundDemoAccount, introduceDemoPerson, localOperator } from '../demo/account.ts';
 import { databaseUrlFile, writeFleetFile } from './fleet-file.ts';
-import { openGateway, type Gateway } from '../gateway/gateway.ts';
+import { openProxy, type Proxy } from '@tradecore/gateway/proxy';
 import { home } from './home.ts';
-import { LocalIssuer } from '../gateway/issuer.ts';
+import { LocalIssuer } from './issuer.ts';
 import { namesBroker } from './outside.ts';
 import { choosePorts, takePort } from './ports.ts';
 import { stopLeftovers, takeHome, type Crash, type Supervised } from './processes.ts';
@@ -27,7 +27,7 @@ import { insiders, instances, portRequests, type Instance, type Scale } from './
 interface Running {
   readonly servers: Supervised[];
   readonly fleet: Supervised[];
-  gateway?: Gateway;
+  gateway?: Proxy;
   isStopping: boolean;
 }
 
@@ -91,24 +91,24 @@ async function bringUp(running: Running, { scale, postgresBuild, gatewayPort, is
   const wanted = instances(scale, await choosePorts(home, portRequests(scale))).filter(
     ({ service }) => service !== 'paper-broker' || !namesBroker(),
   );
-  const portsOf = (service: string) => wanted.flatMap((each) => (each.service === service ? (each.port ?? []) : []));
-  const [paperPort] = portsOf('paper-broker');
+  const urlsOf = (service: string) =>
+    wanted.flatMap((each) => (each.service === service ? `http://127.0.0.1:${each.port ?? 0}` : []));
+  const [paperUrl] = urlsOf('paper-broker');
+  const address = `http://127.0.0.1:${gatewayPort}`;
   const settings: FleetSettings = {
     home,
     urls,
     namespace: process.env['NAMESPACE'] ?? '',
-    jwksUrl: `http://127.0.0.1:${gatewayPort}/.well-known/jwks.json`,
-    ...(paperPort !== undefined && { paperUrl: `http://127.0.0.1:${paperPort}` }),
+    jwksUrl: `${address}/.well-known/jwks.json`,
+    ...(paperUrl !== undefined && { paperUrl }),
   };
   await next('migrations and topics', async () => {
     await migrate(settings);
     await introduceDemoPerson(urls.DATABASE_URL);
   });
   const issuer = await LocalIssuer.open(home);
-  const doors = { commands: portsOf('command-api'), queries: portsOf('query-api') };
-  running.gateway = await next('one address', () => openGateway(gatewayPort, issuer, doors));
+  running.gateway = await next('one address', () => openAddress(gatewayPort, issuer, urlsOf));
   await startFleet(settings, wanted, { step: next, onCrash: report, running: running.fleet });
-  const address = `http://127.0.0.1:${gatewayPort}`;
   const account = await next('demo account', async () =>
     fundDemoAccount(await demoOwner(address, issuer), await localOperator(address, issuer)),
   );
@@ -122,6 +122,11 @@ async function bringUp(running: Running, { scale, postgresBuild, gatewayPort, is
   const watch = isWatched ? await startWatch({ home, services: wanted, step: next, onCrash: report, own: running.servers }) : [];
   say(`\n${addresses(settings, gatewayPort, wanted, watch)}`);
   say(`\n  The demo account ${account.id} has ${account.cash} USD. Trade with it: npm run demo`);
+}
+
+/** The proxy in front of the doors; it also serves the keys of the local issuer. */
+function openAddress(port: number, { jwks }: LocalIssuer, urlsOf: (service: string) => string[]): Promise<Proxy> {
+  return openProxy({ host: '127.0.0.1', port, commands: urlsOf('command-api'), queries: urlsOf('query-api'), jwks });
 }
 
 async function bringDown({ servers, gateway, fleet }: Running): Promise<void> {

@@ -1,0 +1,3 @@
+import { runService } from '@tradecore/service';
+import { gateway } from './gateway.module.ts';
+await runService(gateway);
