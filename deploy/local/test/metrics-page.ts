@@ -12,7 +12,7 @@ Node.js process. This page is made from the code: \`UPDATE_GOLDEN=1 npm test -- 
 
 Names and labels are fixed. A label with its values in braces begins at zero for each of them; the values of one without are known at run time, and never
 an id of an order or account. *Series*: of one process, at most; a histogram has one of each for each of its buckets too. The gauges of
-[fleet.metrics.ts](../services/reconciler/src/fleet.metrics.ts) speak of the whole fleet and are shown by each instance of the reconciler: take the \`max by\`,
+[fleet.metrics.ts](../services/reconciler/src/fleet/fleet.metrics.ts) speak of the whole fleet and are shown by each instance of the reconciler: take the \`max by\`,
 not the sum. Histograms of seconds carry the trace of an observation as an exemplar.
 
 | name | type | unit | labels | meaning | series | declared in |

@@ -1,6 +1,7 @@
 export { compareAll, compareUntilAgreed } from './compare.ts';
 export { readStore } from './facts.ts';
 export { isSettled, publishedLate, withoutGivenUp, type PlacedRecord } from './incidents.ts';
+export { isUneven } from './money.ts';
 export { agrees, printed, tableOf, type Line } from './line.ts';
 export { schemasOf, type Kind } from './groups.ts';
 export { CopyOfLive, givenUpLimit, resume, type Resumption, type ResumeOptions } from './resume.ts';

@@ -51,7 +51,8 @@ const uneven = (stored: Facts['stored']): string[] =>
     .filter(({ data }) => !isEven((data as { postings?: readonly Posting[] }).postings ?? []))
     .map(({ id, type }) => `${type} ${id}`);
 
-const isUneven = ({ balances }: Account): boolean => !isEven(balances);
+/** Whether the books of an account sum to something: money or shares came from nowhere. */
+export const isUneven = ({ balances }: Pick<Account, 'balances'>): boolean => !isEven(balances);
 
 function isEven(lines: readonly Posting[]): boolean {
   const sums = new Map<string, Decimal>();

@@ -7,7 +7,7 @@ import { MessagingError } from './errors.ts';
 import { Publisher, type EventBus } from './producer/event-bus.ts';
 import { partitionKey, type IncomingMessage, type TopicPartition } from './message.ts';
 import { LogMarks } from './consumer/log-marks.ts';
-import { deadLettersTotal } from './metrics.ts';
+import { deadLettersTotal, publishedTotal } from './metrics.ts';
 import { Names } from './names.ts';
 import { subscribe } from './consumer/subscribe.ts';
 import { SupervisedConsumer } from './consumer/supervised-consumer.ts';
@@ -143,7 +143,9 @@ class KafkaJsClient implements KafkaClient {
 
   constructor(private readonly settings: KafkaClientSettings) {
     this.namespace = settings.namespace ?? '';
-    this.#names = new Names(this.namespace, settings.declarations ?? Object.values(topics));
+    const declared = settings.declarations ?? Object.values(topics);
+    for (const { name: topic } of declared) publishedTotal.inc({ topic }, 0);
+    this.#names = new Names(this.namespace, declared);
     this.#marks = new LogMarks(this.#newClient, this.#names, (topic) => this.#offsets(topic));
     this.#publisher = new Publisher(this.#newClient, this.#names, {
       compression: settings.compression ?? 'none',

@@ -32,6 +32,9 @@ create table order_projector.orders (
 create index orders_of_account on order_projector.orders (account_id, created_at desc, order_id desc);
 create index orders_by_status on order_projector.orders (account_id, status, created_at desc, order_id desc);
 create index orders_by_symbol on order_projector.orders (account_id, symbol, created_at desc, order_id desc);
+-- Orders that may still trade, which are few: they are counted again and again.
+create index orders_open on order_projector.orders (status, updated_at)
+  where status in ('pendingNew', 'new', 'partiallyFilled', 'doneForDay', 'pendingCancel', 'pendingReplace', 'suspended', 'unknown');
 
 -- Exported. _version: the last event of the order that the model has seen; _parked: why it takes no more of them.
 create view order_projector.exported_orders as

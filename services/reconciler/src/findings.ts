@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { topics } from '@tradecore/events';
 import type { KafkaClient, OutgoingMessage } from '@tradecore/messaging';
 import { tokens } from '@tradecore/service';
-import { counter, gauge, logger } from '@tradecore/telemetry';
+import { counter, logger } from '@tradecore/telemetry';
 import { DataSource, type EntityManager } from 'typeorm';
 
 /** The checks, as findings, reports and metrics name them. */
@@ -34,21 +34,9 @@ const reportsAtOnce = 100;
 const logged = 20;
 
 const log = logger('findings');
-const labels = { check: checkNames };
-const openGauge = gauge({
-  name: 'tradecore_reconciliation_findings',
-  help: 'Findings that are open and not acknowledged.',
-  labels,
-});
 const duplicates = counter({
   name: 'tradecore_duplicate_effects_total',
-  help: 'What was done twice, each once it was found: an event on its topic, an execution in the books.',
-  labels: { effect: ['event', 'execution'] },
-});
-const coveredGauge = gauge({
-  name: 'tradecore_reconciliation_covered_until_timestamp_seconds',
-  help: 'Until when (seconds since 1970) all is compared; 0: nothing yet.',
-  labels,
+  help: 'Events that stand on their topic more than once, each counted when it was found.',
 });
 
 /** What is wrong: a row each, told to `system.reconciliation-reports` when it begins and when it is over. */
@@ -76,7 +64,7 @@ export class Findings {
          returning kind, subject, detail, xmax = 0 as "isNew"`,
         [check, JSON.stringify(distinct.slice(0, openLimit)), openLimit],
       )) as { kind: string; subject: string; detail: string; isNew: boolean }[];
-      duplicates.inc({ effect: 'event' }, rows.filter(({ isNew, kind }) => isNew && kind === 'twice').length);
+      duplicates.inc(rows.filter(({ isNew, kind }) => isNew && kind === 'twice').length);
       for (const { isNew, ...finding } of rows.filter((row) => row.isNew).slice(0, logged))
         log.error({ check, ...finding }, 'a finding');
     }
@@ -101,7 +89,7 @@ export class Findings {
     );
   }
 
-  /** Writes the records that are due, and the metrics. A record may repeat under its id, when a process dies between the record and its row. */
+  /** Writes the records that are due. A record may repeat under its id, when a process dies between the record and its row. */
   report(): Promise<void> {
     return (this.#reporting ??= this.#report().finally(() => {
       this.#reporting = undefined;
@@ -123,21 +111,6 @@ export class Findings {
            from unnest($1::uuid[], $2::text[]) as d (id, state) where f.finding_id = d.id`,
         [due.map(({ id }) => id), due.map(stateOf)],
       );
-    }
-    await this.#measure();
-  }
-
-  async #measure(): Promise<void> {
-    const rows = (await this.dataSource.query(
-      `select n.name, (select count(*)::int from reconciler.findings f
-                        where f.check_name = n.name and f.closed_at is null and f.acknowledged_at is null) as open,
-              coalesce(extract(epoch from c.covered_until), 0)::float8 as covered
-         from unnest($1::text[]) n (name) left join reconciler.checks c on c.check_name = n.name`,
-      [checkNames],
-    )) as { name: CheckName; open: number; covered: number }[];
-    for (const { name: check, open, covered } of rows) {
-      openGauge.set({ check }, open);
-      coveredGauge.set({ check }, covered);
     }
   }
 }

@@ -5,7 +5,7 @@ import { runtimeMigrations } from '@tradecore/service/migrations';
 import { AggregatesCheck } from './aggregates/aggregates-check.ts';
 import { Around } from './around.ts';
 import { Findings } from './findings.ts';
-import { FleetGauges } from './fleet-gauges.ts';
+import { FleetGauges } from './fleet/fleet-gauges.ts';
 import { Lead } from './lead.ts';
 import { reconcilerConfig } from './reconciler.config.ts';
 import { OrphansCheck } from './orphans-check.ts';

@@ -27,7 +27,7 @@ export class World {
   ) {}
 
   static async create(): Promise<World> {
-    const declarations = [...relayed, topics.relayPosition, topics.reconciliationReports];
+    const declarations = [...relayed, topics.relayPosition, topics.reconciliationReports, topics.deadLetters];
     const [models, kafka] = await Promise.all([
       TestReadModels.create({ migrations: runtimeMigrations }),
       createTestKafka({ declarations, partitions: 2 }),

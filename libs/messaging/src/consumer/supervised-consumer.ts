@@ -6,7 +6,7 @@ import { MessagingError } from '../errors.ts';
 import { GroupMember } from './group-member.ts';
 import { Lag } from './lag.ts';
 import type { TopicPartition } from '../message.ts';
-import { consumerRestartsTotal, groupLabel, rebalancesTotal } from '../metrics.ts';
+import { batchFailuresTotal, consumedTotal, consumerRestartsTotal, groupLabel, rebalancesTotal } from '../metrics.ts';
 import type { Names } from '../names.ts';
 
 const log = logger('consumer');
@@ -47,6 +47,8 @@ export class SupervisedConsumer implements RunningConsumer {
   ) {
     const group = (this.#label = groupLabel(options.group));
     rebalancesTotal.inc({ group }, 0);
+    batchFailuresTotal.inc({ group }, 0);
+    for (const topic of options.topics) consumedTotal.inc({ group, topic }, 0);
     consumerRestartsTotal.inc({ group }, 0);
     this.#lag = new Lag(group);
     this.#ended = this.#supervise();

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   brokenFeeds,
   comparedModels,
+  isUneven,
   missingInFeed,
   modelFaultOf,
   modelRows,
@@ -107,7 +108,12 @@ export class AggregatesCheck implements Check {
       isCompared(aggregateType) ? [{ type: classes[aggregateType], id }] : [],
     );
     const look: Look = { tx, store, looked, loaded: await store.loadMany(wanted), counts };
-    const faults = [await chainFaults(look, isSweep), await reservationsWithoutOrder(look), await feedFaults(look, isSweep)];
+    const faults = [
+      await chainFaults(look, isSweep),
+      unevenBooks(look),
+      await reservationsWithoutOrder(look),
+      await feedFaults(look, isSweep),
+    ];
     for (const model of comparedModels) faults.push(await rowFaults(look, model));
     return faults.flat();
   }
@@ -145,16 +151,31 @@ async function chainFaults({ tx, looked, loaded }: Look, isSweep: boolean): Prom
   return faults;
 }
 
-/** In one snapshot an account and its orders always agree. */
-async function reservationsWithoutOrder({ store, looked, loaded }: Look): Promise<Fault[]> {
-  const accounts = idsOf(looked, 'Account').flatMap((id) => {
+function accountsIn({ looked, loaded }: Look): Account[] {
+  return idsOf(looked, 'Account').flatMap((id) => {
     const found = loaded.aggregates.get(id);
     return found === undefined || found instanceof Error ? [] : [found.aggregate as Account];
   });
+}
+
+function unevenBooks(look: Look): Fault[] {
+  return accountsIn(look)
+    .filter(isUneven)
+    .map(({ id, balances }) => ({
+      check: 'store',
+      kind: 'uneven',
+      subject: id,
+      detail: `its books do not sum to zero: ${JSON.stringify(balances).slice(0, 1_000)}`,
+    }));
+}
+
+/** In one snapshot an account and its orders always agree. */
+async function reservationsWithoutOrder(look: Look): Promise<Fault[]> {
+  const accounts = accountsIn(look);
   const orderIds = [...new Set(accounts.flatMap(({ reservations }) => reservations.map(({ orderId }) => orderId)))];
   const orders = new Map<string, Order>();
   for (let from = 0; from < orderIds.length; from += touchedARound) {
-    const found = await store.loadMany(orderIds.slice(from, from + touchedARound).map((id) => ({ type: Order, id })));
+    const found = await look.store.loadMany(orderIds.slice(from, from + touchedARound).map((id) => ({ type: Order, id })));
     for (const [id, each] of found.aggregates) if (!(each instanceof Error)) orders.set(id, each.aggregate as Order);
   }
   return accounts.flatMap((account) => {

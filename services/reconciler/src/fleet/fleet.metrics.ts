@@ -1,5 +1,6 @@
 import { gauge } from '@tradecore/telemetry';
 import { isTerminal, ordStatuses } from '@tradecore/trading';
+import { checkNames } from '../findings.ts';
 
 /** Groups of consumers, projectors and the notifier; and a few that a release leaves behind. */
 const groups = { labels: { group: [] }, atMost: 20 } as const;
@@ -47,10 +48,17 @@ export const fleetGauges = {
     help: 'Time since the last event of the order that has been longest in its status.',
     labels: { status: openStatuses },
   }),
-  imbalance: gauge({
-    name: 'tradecore_ledger_imbalance',
-    help: 'Accounts whose books do not sum to zero.',
+  findings: gauge({
+    name: 'tradecore_reconciliation_findings',
+    help: 'Findings that are open and not acknowledged.',
+    labels: { check: checkNames },
   }),
+  covered: gauge({
+    name: 'tradecore_reconciliation_covered_until_timestamp_seconds',
+    help: 'Until when (seconds since 1970) all is compared; 0: nothing yet.',
+    labels: { check: checkNames },
+  }),
+  imbalance: gauge({ name: 'tradecore_ledger_imbalance', help: 'Accounts whose books do not sum to zero, as last looked at.' }),
   halts: gauge({ name: 'tradecore_trading_halted', help: '1 while the kill switch refuses all new orders.' }),
   accountHalts: gauge({
     name: 'tradecore_trading_halted_accounts',
