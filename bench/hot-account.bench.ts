@@ -3,17 +3,10 @@
  * and with two. Only APIs and store: the bench plays the settlements, and nothing else runs. `npm run bench --
  * hot-account [orders a second] [seconds]`
  */
-import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { createTestDatabase } from '@tradecore/event-sourcing/testing';
-import { freshId, topics } from '@tradecore/events';
-import { publishMarket, sampleQuote, sampleSession } from '@tradecore/market-data/testing';
-import { createTestKafka } from '@tradecore/messaging/testing';
-import { createTestIssuer, unlimited } from '@tradecore/service/testing';
+import { Ground, terms, type Answer, type Door } from './door.ts';
 import { machine, percentile, writeResults } from './harness.ts';
 import { cpuTime } from './processes.ts';
 import type { Settled, ToSettling } from './settling.ts';
@@ -25,98 +18,9 @@ const others = 20;
 /** Orders per second of all other accounts together. */
 const othersRate = 50;
 
-const database = await createTestDatabase();
-const kafka = await createTestKafka({ declarations: [topics.marketData] });
-const issuer = await createTestIssuer();
-await publishMarket(kafka.kafka, sampleSession(), sampleQuote());
-const authorization = `Bearer ${await issuer.token({ subject: 'bench', role: 'operator', expiresIn: 3600 })}`;
-const agent = new Agent({ keepAlive: true });
+const ground = await Ground.start();
+const { database } = ground;
 const children = new Set<ChildProcess>();
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-  readonly milliseconds: number;
-}
-
-/**
- * A connection closed just as it was reused says nothing about the API: the request has a name and is sent once more.
- */
-const post = (url: URL, body: object, headers: Readonly<Record<string, string>> = {}): Promise<Answer> =>
-  send(url, body, headers).catch(() => send(url, body, headers));
-
-function send(url: URL, body: object, headers: Readonly<Record<string, string>>): Promise<Answer> {
-  const text = JSON.stringify(body);
-  const started = performance.now();
-  const all = { authorization, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers };
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { method: 'POST', agent, headers: all }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        const milliseconds = performance.now() - started;
-        const answer = JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>;
-        resolve({ status: response.statusCode ?? 0, body: answer, milliseconds });
-      });
-    });
-    sent.on('error', reject).end(text);
-  });
-}
-
-const terms = (accountId: string) => ({
-  ...{ accountId, clientOrderId: freshId(), symbol: 'ACME', side: 'buy', type: 'limit' },
-  ...{ quantity: '1', limitPrice: '100', timeInForce: 'day' },
-});
-
-/** A running API that has read the market: it accepts an order. */
-interface Door {
-  readonly orders: URL;
-  readonly accounts: URL;
-  readonly pid: number;
-}
-
-async function openDoor(): Promise<Door> {
-  const [port, adminPort] = [await freePort(), await freePort()];
-  const main = fileURLToPath(new URL('../services/command-api/dist/main.js', import.meta.url));
-  const settings = {
-    DATABASE_URL: database.urlFor('command-api'),
-    KAFKA_BROKERS: kafka.brokers.join(','),
-    NAMESPACE: kafka.namespace,
-    REDIS_URL: process.env['REDIS_URL'] ?? '',
-    ...unlimited,
-  };
-  const child = spawn(process.execPath, [main], {
-    env: { ...process.env, ...settings, ...issuer.env, PORT: String(port), ADMIN_PORT: String(adminPort), LOG_LEVEL: 'warn' },
-    stdio: 'inherit',
-  });
-  children.add(child);
-  for (;;) {
-    const page = await fetch(`http://127.0.0.1:${adminPort}/metrics`).then(
-      (answer) => answer.text(),
-      () => '',
-    );
-    if (/^tradecore_market_data_read 1$/m.test(page)) break;
-    await sleep(50);
-  }
-  const address = `http://127.0.0.1:${port}`;
-  return { orders: new URL('/v1/orders', address), accounts: new URL('/v1/accounts', address), pid: child.pid ?? 0 };
-}
-
-async function openAccount({ accounts }: Door, money: string): Promise<string> {
-  const { body } = await post(accounts, {}, { 'idempotency-key': freshId() });
-  const id = body['id'] as string;
-  await post(new URL(`/v1/accounts/${id}/deposits`, accounts), { amount: money }, { 'idempotency-key': freshId() });
-  return id;
-}
 
 /** That many calls per second at fixed moments, without waiting for answers. */
 async function steadily<T>(perSecond: number, forSeconds: number, call: (number: number) => Promise<T>): Promise<T[]> {
@@ -152,15 +56,15 @@ async function startSettling(accountId: string): Promise<{ send(message: ToSettl
 
 /** One run with that many replicas: the other accounts alone, then beside the hot account. */
 async function measure(replicas: number) {
-  const doors = await Promise.all(Array.from({ length: replicas }, openDoor));
+  const doors = await Promise.all(Array.from({ length: replicas }, () => ground.openDoor()));
   const doorOf = (number: number): Door => doors[number % replicas] as Door;
-  const hot = await openAccount(doorOf(0), '100000000');
-  const other = await Promise.all(Array.from({ length: others }, () => openAccount(doorOf(0), '100000000')));
+  const hot = await ground.openAccount(doorOf(0), '100000000');
+  const other = await Promise.all(Array.from({ length: others }, () => ground.openAccount(doorOf(0), '100000000')));
   const settling = await startSettling(hot);
   const placed: string[] = [];
-  const placeOther = (number: number) => post(doorOf(number).orders, terms(other[number % others] ?? ''));
+  const placeOther = (number: number) => ground.post(doorOf(number).orders, terms(other[number % others] ?? ''));
   const placeHot = async (number: number): Promise<Answer> => {
-    const answer = await post(doorOf(number).orders, terms(hot));
+    const answer = await ground.post(doorOf(number).orders, terms(hot));
     if (answer.status === 201) settling.send({ orderIds: [answer.body['id'] as string] });
     placed.push(String(answer.status));
     return answer;
@@ -184,6 +88,7 @@ async function measure(replicas: number) {
   const cpu = doors.reduce((sum, { pid }, index) => sum + cpuTime(pid) - (cpuBefore[index] ?? 0), 0);
   const [p99Alone, p99Beside] = [percentile(millisecondsOf(alone), 0.99), percentile(millisecondsOf(beside), 0.99)];
   const refused = [...answers, ...beside, ...alone].filter(({ status }) => status !== 201);
+  await ground.closeDoors();
   for (const child of children) {
     child.kill('SIGTERM');
     await once(child, 'exit');
@@ -228,8 +133,6 @@ try {
   });
 } finally {
   for (const child of children) child.kill('SIGKILL');
-  agent.destroy();
-  await issuer.close();
-  await Promise.all([kafka.drop(), database.drop()]);
+  await ground.close();
 }
 process.exit(0);

@@ -1,6 +1,7 @@
 import type { Span } from '@tradecore/telemetry/testing';
 import { isDenial, type Client } from '@tradecore/local/demo/client.ts';
 import { readTopic, type TopicRecord } from '../comparison/topic.ts';
+import { StreamClient } from '../trading/stream-client.ts';
 import { depositInFeed } from '../world.ts';
 import { newTrader, type Stage } from './stage.ts';
 
@@ -81,16 +82,25 @@ export function oneTrace(stage: Stage): void {
     expect(new Set(statements.map(({ parentSpanId }) => parentSpanId))).toEqual(new Set([batch?.spanId]));
   });
 
-  it('follows an order to its end: through API, saga, gateway and every read model', async () => {
+  it('follows an order to its end: through API, relay, saga, gateway, brokerage, every read model, notice and stream', async () => {
+    const stream = new StreamClient(stage.world.address, account, client.authorization);
+    await stream.subscribed;
     const { body } = await buy(wholeTraceId, '1');
     await client.orderWhen(body.id, ({ status }) => status === 'filled', 30_000);
-    const services = [
-      ...['command-api', 'order-saga', 'broker-gateway'],
-      ...['order-projector', 'account-projector', 'position-projector', 'feed-projector'],
+    const steps = [
+      ...['command-api POST', 'outbox-relay outbox-relay batch', 'order-saga order-saga batch'],
+      ...['broker-gateway broker-gateway batch', 'broker-gateway broker-gateway work', 'broker-gateway brokerage submit'],
+      ...['order', 'account', 'position', 'feed'].map((model) => `${model}-projector ${model}-projector batch`),
+      ...['notifier notifier batch', 'query-api stream push'],
     ];
     const seen = () =>
-      new Set(stage.collector.spans.filter((span) => span.traceId === wholeTraceId).map(({ service }) => service));
-    await stage.world.until('a span of each service', () => services.every((service) => seen().has(service)), 60_000);
+      new Set(
+        stage.collector.spans.filter(({ traceId: of }) => of === wholeTraceId).map(({ service, name }) => `${service} ${name}`),
+      );
+    await stage.world
+      .until('a span of each step', () => steps.every((step) => seen().has(step)), 60_000)
+      .catch((error: unknown) => expect([error, ...seen()]).toEqual(steps));
+    stream.close();
     const { rows } = await stage.world.database.query<{ traces: number; events: number }>(
       `select count(distinct substr(metadata->>'traceparent', 4, 32))::int as traces, count(*)::int as events
          from event_store where correlation_id = (select correlation_id from event_store where aggregate_id = $1 limit 1)`,

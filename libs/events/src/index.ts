@@ -1,5 +1,5 @@
 export { event, type Event, type EventClass } from './event.ts';
-export type { EventMetadata, RecordedEvent } from './recorded-event.ts';
+export { orderOf, type EventMetadata, type RecordedEvent } from './recorded-event.ts';
 export * from './ids.ts';
 export * from './orders.ts';
 export * from './accounts.ts';

@@ -29,3 +29,14 @@ export interface RecordedEvent<E extends Event = Event> {
   readonly sagaId: string | null;
   readonly metadata: EventMetadata;
 }
+
+/** The order that an event concerns: its own, or the one that its data name. */
+export function orderOf({
+  aggregateType,
+  aggregateId,
+  data,
+}: Pick<RecordedEvent, 'aggregateType' | 'aggregateId' | 'data'>): string | undefined {
+  if (aggregateType === 'Order') return aggregateId;
+  const { orderId } = data as { readonly orderId?: unknown };
+  return typeof orderId === 'string' ? orderId : undefined;
+}

@@ -63,6 +63,15 @@ export async function feedAfter(db: Transaction, accountId: string, after: FeedP
   return { head: { epoch: first.epoch, sequence: Number(first.head) }, entries };
 }
 
+/** The traces of the events behind these entries. */
+export async function feedTraces(db: Transaction, entries: readonly { readonly eventId: string }[]): Promise<string[]> {
+  const rows = (await db.query(
+    `select metadata ->> 'traceparent' as traceparent from event_store where event_id = any ($1::uuid[]) and metadata ? 'traceparent'`,
+    [entries.map(({ eventId }) => eventId)],
+  )) as { traceparent: string }[];
+  return rows.map(({ traceparent }) => traceparent);
+}
+
 /** Where the feeds of these accounts end; 0 for an account without entries. */
 export async function feedHeads(db: Transaction, accountIds: readonly string[]): Promise<ReadonlyMap<string, FeedPosition>> {
   const rows = (await db.query(

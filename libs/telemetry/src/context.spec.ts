@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { currentContext, extendContext, runInContext, traced } from './context.ts';
+import { currentContext, extendContext, runInContext, traced, tracedBatch } from './context.ts';
 import { parseTraceparent } from './trace-context.ts';
 
 const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
@@ -53,4 +53,16 @@ describe('a traced step', () => {
     ));
 
   it('rethrows errors', () => expect(traced('step', async () => Promise.reject(new Error('no')))).rejects.toThrow('no'));
+});
+
+describe('a batch of many traces', () => {
+  it('continues the first of them', () =>
+    runInContext({ correlationId: 'c' }, () =>
+      tracedBatch('step', [undefined, traceparent, `00-${'9'.repeat(32)}-${'9'.repeat(16)}-01`], async () =>
+        expect(currentContext()?.traceparent).toContain('a'.repeat(32)),
+      ),
+    ));
+
+  it('of none is no step', async () =>
+    expect(await tracedBatch('step', [undefined], async () => currentContext() ?? 'none')).toBe('none'));
 });

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { context, SpanStatusCode, trace, type Attributes } from '@opentelemetry/api';
-import { activeTraceparent, childTraceparent, remoteContext } from './trace-context.ts';
+import { context, SpanStatusCode, trace, type Attributes, type Link } from '@opentelemetry/api';
+import { activeTraceparent, childTraceparent, isSampled, remoteContext, spanContextOf } from './trace-context.ts';
 
 /** The context that follows work from a door to the store, to logs and to outgoing messages. */
 export interface WorkContext {
@@ -13,6 +13,8 @@ export interface WorkContext {
   readonly commandId?: string;
   /** The account that the work concerns. */
   readonly account?: string;
+  /** The order that the work concerns: for the log alone, not stored. */
+  readonly order?: string;
   /** Who asked: a person, or the name of a service. */
   readonly actor?: string;
   /** W3C trace context of this step. */
@@ -58,7 +60,11 @@ export interface StepOptions {
   readonly traceparent?: string;
   /** Low-cardinality names and figures; no account or order ids. */
   readonly attributes?: Attributes;
+  readonly links?: readonly Link[];
 }
+
+/** Traces of a batch that get a span each; those beyond are a backlog that no request waits for. */
+const maxTraces = 32;
 
 const tracer = trace.getTracer('tradecore');
 
@@ -68,8 +74,8 @@ const tracer = trace.getTracer('tradecore');
  */
 export async function traced<T>(name: string, fn: () => Promise<T>, options: StepOptions = {}): Promise<T> {
   const parent = options.traceparent === undefined ? context.active() : remoteContext(options.traceparent);
-  const attributes = options.attributes ?? {};
-  return tracer.startActiveSpan(name, { attributes }, parent, async (span) => {
+  const { attributes = {}, links = [] } = options;
+  return tracer.startActiveSpan(name, { attributes, links: [...links] }, parent, async (span) => {
     const around = storage.getStore();
     const traceparent = activeTraceparent() ?? childTraceparent(options.traceparent ?? around?.traceparent);
     try {
@@ -82,4 +88,32 @@ export async function traced<T>(name: string, fn: () => Promise<T>, options: Ste
       span.end();
     }
   });
+}
+
+/**
+ * Runs `fn` as one step of many traces, where work that was asked for one by one is done together: as a span of the
+ * first trace, linked to the others. Each of these gets a span of the same time, linked to the first. Without a trace
+ * it is no step of any.
+ */
+export async function tracedBatch<T>(
+  name: string,
+  traceparents: Iterable<string | undefined>,
+  fn: () => Promise<T>,
+  attributes: Attributes = {},
+): Promise<T> {
+  const [first, ...others] = new Set([...traceparents].filter((each) => each !== undefined));
+  if (first === undefined) return fn();
+  const sampled = others.filter(isSampled).slice(0, maxTraces);
+  const links = sampled.flatMap((each) => spanContextOf(each) ?? []).map((linked): Link => ({ context: linked }));
+  const began = Date.now();
+  const run = async (): Promise<T> => {
+    const batch = trace.getSpanContext(context.active());
+    try {
+      return await fn();
+    } finally {
+      const options = { attributes, startTime: began, links: batch ? [{ context: batch }] : [] };
+      for (const each of sampled) tracer.startSpan(name, options, remoteContext(each)).end();
+    }
+  };
+  return traced(name, run, { traceparent: first, attributes, links });
 }

@@ -1,4 +1,12 @@
-export { currentContext, extendContext, runInContext, traced, type StepOptions, type WorkContext } from './context.ts';
+export {
+  currentContext,
+  extendContext,
+  runInContext,
+  traced,
+  tracedBatch,
+  type StepOptions,
+  type WorkContext,
+} from './context.ts';
 export { activeTraceparent, childTraceparent, formatTraceparent, parseTraceparent, type TraceParent } from './trace-context.ts';
 export { describeProcess, logger, mask, setLogLevel, type Logger, type LogLevel, type ProcessDescription } from './logger.ts';
 export {
@@ -19,7 +27,7 @@ export {
   type Labels,
   type MetricOptions,
 } from './metrics.ts';
-export { flushTelemetry } from './flush.ts';
+export { flushTelemetry, isTracing } from './flush.ts';
 export { keepRefreshed } from './table-gauges.ts';
 export { heartbeat, stuckLoops, type Attempt } from './heartbeat.ts';
 export { runningRelease } from './release.ts';

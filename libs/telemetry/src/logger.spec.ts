@@ -39,6 +39,35 @@ describe('a log line', () => {
     expect(text).toContain('postgres://owner:***@db:5432/x');
   });
 
+  it('hides who people are and what they write, also in what an error of the database repeats', () => {
+    class QueryFailedError extends Error {
+      readonly parameters = ['Ada Lovelace'];
+      readonly detail = 'Key (name)=(Ada Lovelace) already exists.';
+      readonly driverError = { detail: 'Ada Lovelace' };
+    }
+    const text = JSON.stringify(
+      linesOf((log) => {
+        log.warn(
+          { err: new QueryFailedError('duplicate key'), displayName: 'Ada Lovelace', order: { reference: 'Ada Lovelace' } },
+          'x',
+        );
+        log.info({ subject: 'ada@example.com' }, 'mail of ada.l+x@mail.example.co.uk, and <ada@example.org>.');
+      }),
+    );
+    expect(text).toContain('duplicate key');
+    expect(text).not.toMatch(/lovelace|\bada\b/i);
+  });
+
+  it('names the order and the account that it concerns in one way, from the context or from its own fields', () => {
+    const lines = linesOf((log) => {
+      runInContext({ correlationId: 'c', account: 'a-1', order: 'o-1', sagaId: 's-1' }, () => log.info('x'));
+      log.info({ accountId: 'a-2', orderId: 'o-2', sagaId: 's-2', orderIds: 1 }, 'x');
+    });
+    expect(lines[0]).toMatchObject({ account_id: 'a-1', order_id: 'o-1', saga_id: 's-1' });
+    expect(lines[1]).toMatchObject({ account_id: 'a-2', order_id: 'o-2', saga_id: 's-2', orderIds: 1 });
+    expect(lines[1]).not.toHaveProperty('accountId');
+  });
+
   it('includes the type, message and stack of an error', () => {
     const [line] = linesOf((log) => log.error({ err: new RangeError('too far') }, 'x'));
     expect(line?.['err']).toMatchObject({
@@ -60,5 +89,19 @@ describe('the level', () => {
 });
 
 describe('mask', () => {
+  it.each([':', 'eyJ', 'a.', 'a@', '://', '@a.'])(
+    'takes no longer than the text is long, for a client that repeats %j',
+    (part) => {
+      const took = (length: number): number => {
+        const text = part.repeat(length / part.length);
+        const began = performance.now();
+        mask(text);
+        return performance.now() - began;
+      };
+      took(100_000);
+      expect(took(400_000)).toBeLessThan(1_000);
+    },
+  );
+
   it('leaves ordinary text alone', () => expect(mask('http://127.0.0.1:8080/v1 a:b@c')).toBe('http://127.0.0.1:8080/v1 a:b@c'));
 });

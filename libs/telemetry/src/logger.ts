@@ -7,7 +7,7 @@ import {
   type Logger,
   type LoggerOptions,
 } from 'pino';
-import { currentContext } from './context.ts';
+import { currentContext, type WorkContext } from './context.ts';
 import { gauge } from './metrics.ts';
 import { activeTraceparent, parseTraceparent } from './trace-context.ts';
 
@@ -31,29 +31,48 @@ const buildInfo = gauge({
 });
 const loggers = new Map<string, Logger>();
 
-/** Keys whose values are never logged, at the top level and one level down. */
-const secretKeys = ['authorization', 'password', 'token', 'secret', 'cookie', 'privateKey'];
+/** One name in every line for what is looked for by its id, as code and context have it. */
+const idNames: Readonly<Record<string, string>> = { orderId: 'order_id', accountId: 'account_id', sagaId: 'saga_id' };
+const withIdNames = (fields: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [idNames[name] ?? name, value]));
+
+/** Keys whose values are never logged, at the top level and one level down: secrets, and what people write or are. */
+const hiddenKeys = [
+  ...['authorization', 'password', 'token', 'secret', 'secretKey', 'cookie', 'privateKey'],
+  ...['email', 'phone', 'displayName', 'text', 'reference'],
+];
+/** Where an error of the database repeats the values of its statement. */
+const valuesInErrors = ['parameters', 'detail', 'where', 'driverError'].map((key) => `err.${key}`);
 
 /**
- * Masks credentials anywhere in a line: passwords in URLs and JSON Web Tokens. Runs in linear time, because clients
- * control parts of the text: neither pattern rescans a failed match.
+ * Masks credentials and addresses of people anywhere in a line: passwords in URLs, JSON Web Tokens, e-mail. Runs in
+ * linear time, because clients control parts of the text: no pattern rescans a failed match.
  */
 export const mask = (text: string): string =>
   text
     .replace(/(:\/\/[^\s:@/"\\]*):[^\s@/"\\]+@/g, '$1:***@')
-    .replace(/\beyJ[\w-]*(\.[\w-]+\.[\w-]*)?/g, (run, rest) => (rest === undefined ? run : '***'));
+    .replace(/\beyJ[\w-]*(\.[\w-]+\.[\w-]*)?/g, (run, rest) => (rest === undefined ? run : '***'))
+    .replace(/(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}(?![\w.-])/gi, '***@***');
+
+/** Fields of the context, as lines name them. */
+const contextNames = {
+  correlationId: 'correlation_id',
+  causationId: 'causation_id',
+  sagaId: 'saga_id',
+  account: 'account_id',
+  order: 'order_id',
+} as const satisfies Partial<Record<keyof WorkContext, string>>;
 
 /** The fields that the context adds to each line. */
 function contextFields(): Record<string, string> {
   const work = currentContext();
   const trace = parseTraceparent(work?.traceparent ?? activeTraceparent());
-  return {
-    ...described,
-    ...(trace && { trace_id: trace.traceId, span_id: trace.spanId }),
-    ...(work && { correlation_id: work.correlationId }),
-    ...(work?.causationId !== undefined && { causation_id: work.causationId }),
-    ...(work?.sagaId !== undefined && { saga_id: work.sagaId }),
-  };
+  const fields: Record<string, string> = { ...described, ...(trace && { trace_id: trace.traceId, span_id: trace.spanId }) };
+  for (const [key, name] of Object.entries(contextNames)) {
+    const value = work?.[key as keyof typeof contextNames];
+    if (value !== undefined) fields[name] = value;
+  }
+  return fields;
 }
 
 /** The logger with its format; `writeTo` is for tests. */
@@ -63,9 +82,9 @@ export function createLogger(level: Level, writeTo?: DestinationStream): Logger 
     base: null,
     timestamp: stdTimeFunctions.isoTime,
     mixin: contextFields,
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label) => ({ level: label }), log: withIdNames },
     serializers: { err: stdSerializers.err, error: stdSerializers.err },
-    redact: { paths: secretKeys.flatMap((key) => [key, `*.${key}`]), censor: '***' },
+    redact: { paths: [...hiddenKeys.flatMap((key) => [key, `*.${key}`]), ...valuesInErrors], censor: '***' },
     hooks: { streamWrite: mask },
   };
   return writeTo ? pino(options, writeTo) : pino(options);

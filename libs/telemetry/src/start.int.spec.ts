@@ -39,4 +39,34 @@ describe('OpenTelemetry, loaded before the program', () => {
     expect(step).toMatchObject({ traceId });
     expect(byText('projected')).toMatchObject({ traceId, parentSpanId: step?.spanId });
   }, 30_000);
+
+  it('links the work of many traces, done together, to each of them; a trace that is not sampled has no span', async () => {
+    const collector = await startCollector();
+    const { program, port } = await startProgram({ OTEL_SERVICE_NAME: 'traced-program', ...collector.env });
+    await (await fetch(`http://127.0.0.1:${port}/`)).text();
+    await stop(program);
+    collector.close();
+
+    const batches = collector.spans.filter(({ name }) => name === 'batch');
+    const [other, first] = [
+      batches.find(({ traceId }) => traceId === 'c'.repeat(32)),
+      batches.find(({ traceId }) => traceId !== 'c'.repeat(32)),
+    ];
+    expect(batches).toHaveLength(2);
+    expect(collector.spans.find(({ sql }) => sql?.includes('batched'))).toMatchObject({ parentSpanId: first?.spanId });
+    expect(first?.links).toEqual([`${'c'.repeat(32)}/${'c'.repeat(16)}`]);
+    expect(other).toMatchObject({ parentSpanId: 'c'.repeat(16), links: [`${first?.traceId}/${first?.spanId}`] });
+  }, 30_000);
+
+  it('samples as its setting says, and hands the decision on', async () => {
+    const collector = await startCollector();
+    const sampler = { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' };
+    const { program, port } = await startProgram({ OTEL_SERVICE_NAME: 'traced-program', ...collector.env, ...sampler });
+    const handedOn = await (await fetch(`http://127.0.0.1:${port}/`)).text();
+    await stop(program);
+    collector.close();
+
+    expect(handedOn).toMatch(/-00$/);
+    expect(new Set(collector.spans.map(({ traceId }) => traceId))).toEqual(new Set(['c'.repeat(32)]));
+  }, 30_000);
 });

@@ -12,6 +12,8 @@ export interface Span {
   readonly spanId: string;
   readonly parentSpanId?: string;
   readonly name: string;
+  /** The spans that it is linked to, as `trace/span`. */
+  readonly links: readonly string[];
   /** The text of its SQL; absent unless the span is a statement. */
   readonly sql?: string;
 }
@@ -33,7 +35,12 @@ interface Attribute {
 interface Exported {
   readonly resourceSpans?: readonly {
     readonly resource: { readonly attributes: readonly Attribute[] };
-    readonly scopeSpans: readonly { readonly spans: readonly (Omit<Span, 'service' | 'sql'> & { attributes: Attribute[] })[] }[];
+    readonly scopeSpans: readonly {
+      readonly spans: readonly (Omit<Span, 'service' | 'sql' | 'links'> & {
+        attributes: Attribute[];
+        links?: { traceId: string; spanId: string }[];
+      })[];
+    }[];
   }[];
 }
 
@@ -44,9 +51,18 @@ function spansOf({ resourceSpans = [] }: Exported): Span[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) => {
     const service = valueOf(resource.attributes, /^service\.name$/) ?? '';
     return scopeSpans.flatMap(({ spans }) =>
-      spans.map(({ traceId, spanId, parentSpanId, name, attributes }) => {
+      spans.map(({ traceId, spanId, parentSpanId, name, attributes, links: linked = [] }) => {
         const sql = valueOf(attributes, /^db\.(statement|query\.text)$/);
-        return { service, traceId, spanId, name, ...(parentSpanId && { parentSpanId }), ...(sql !== undefined && { sql }) };
+        const links = linked.map((each) => `${each.traceId}/${each.spanId}`);
+        return {
+          service,
+          traceId,
+          spanId,
+          name,
+          links,
+          ...(parentSpanId && { parentSpanId }),
+          ...(sql !== undefined && { sql }),
+        };
       }),
     );
   });

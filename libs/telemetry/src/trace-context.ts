@@ -46,10 +46,18 @@ export function activeTraceparent(): string | undefined {
   return span && isSpanContextValid(span) ? fromSpan(span) : undefined;
 }
 
+/** Whether the trace is recorded, as the sampler of its root decided; `traceparent` as we write it. */
+export const isSampled = (traceparent: string): boolean =>
+  (Number.parseInt(traceparent.slice(-2), 16) & TraceFlags.SAMPLED) !== 0;
+
+/** The span that `traceparent` names, of another process or of an earlier time; undefined if it is unreadable. */
+export function spanContextOf(traceparent: string | undefined): SpanContext | undefined {
+  const above = parseTraceparent(traceparent);
+  return above && { traceId: above.traceId, spanId: above.spanId, traceFlags: above.flags, isRemote: true };
+}
+
 /** OpenTelemetry's context with `traceparent` as the remote parent; without a parent if it is absent or unreadable. */
 export function remoteContext(traceparent: string | undefined): Context {
-  const above = parseTraceparent(traceparent);
-  if (!above) return ROOT_CONTEXT;
-  const { traceId, spanId, flags: traceFlags } = above;
-  return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
+  const above = spanContextOf(traceparent);
+  return above ? trace.setSpanContext(ROOT_CONTEXT, above) : ROOT_CONTEXT;
 }

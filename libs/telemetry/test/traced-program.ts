@@ -4,7 +4,7 @@
  */
 import { createServer } from 'node:http';
 import pg from 'pg';
-import { currentContext, flushTelemetry, runInContext, traced } from '../src/index.ts';
+import { currentContext, flushTelemetry, runInContext, traced, tracedBatch } from '../src/index.ts';
 import { activeTraceparent } from '../src/trace-context.ts';
 
 const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: 1 });
@@ -24,6 +24,9 @@ function project(response: { end(text: string): void }): void {
   const traceparent = stored.pop() ?? '';
   runInContext({ correlationId: 'c-1', traceparent }, async () => {
     await traced('project orders', async () => pool.query('select 2 as projected'));
+    const unsampled = `00-${'d'.repeat(32)}-${'d'.repeat(16)}-00`;
+    const traces = [traceparent, `00-${'c'.repeat(32)}-${'c'.repeat(16)}-01`, undefined, traceparent, unsampled];
+    await tracedBatch('batch', traces, async () => pool.query('select 3 as batched'));
     response.end(traceparent);
   });
 }

@@ -230,7 +230,10 @@ export class BrokerOrderOwner {
         log.error({ brokerOrderId: this.id, ...data }, 'the outcome at the brokerage stays unknown');
       }
       if (type === 'BrokerOrderAccepted' && order.mustCancel) {
-        log.error({ brokerOrderId: this.id }, 'an order that was given up is at the brokerage; cancelling it');
+        log.error(
+          { brokerOrderId: this.id, orderId: order.terms?.orderId, accountId: order.terms?.accountId },
+          'an order that was given up is at the brokerage; cancelling it',
+        );
       }
     }
   }

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Verdict, WorkItem } from '@tradecore/consumers';
 import type { Transaction } from '@tradecore/event-sourcing';
-import { logger } from '@tradecore/telemetry';
+import { logger, runInContext, traced } from '@tradecore/telemetry';
 import { interrupted, nextStep, type RevisionState } from '@tradecore/trading';
 import type { BrokerOrderOwner } from './broker-order-owner.ts';
 import { BrokerOrderQueue } from './broker-order-queue.ts';
@@ -41,7 +41,10 @@ export class BrokerOrderWork implements OnApplicationBootstrap {
       log.error({ brokerOrderId: item.key }, 'no step sends this BrokerOrder; removing its row');
       return () => Promise.resolve({ done: true });
     }
-    return this.take(item, owner, loaded);
+    const { context, opening } = loaded.origin;
+    return runInContext({ ...context, account: opening.terms.accountId, order: opening.terms.orderId }, () =>
+      traced('broker-gateway work', () => this.take(item, owner, loaded)),
+    );
   }
 
   private async take(item: WorkItem, owner: BrokerOrderOwner, loaded: Loaded): Promise<Settle> {

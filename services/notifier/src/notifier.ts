@@ -16,7 +16,7 @@ import {
   type TransactionalProducer,
 } from '@tradecore/messaging';
 import { Health, tokens, type CheckResult } from '@tradecore/service';
-import { counter, gauge, heartbeat, logger } from '@tradecore/telemetry';
+import { counter, gauge, heartbeat, logger, tracedBatch } from '@tradecore/telemetry';
 import { noticeKinds, noticeOf, type Notice } from './notices.ts';
 import { begin, group, positionIn, PositionLost, sources } from './positions.ts';
 
@@ -146,27 +146,30 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
   async #write(batch: Batch): Promise<void> {
     const producer = this.#producers.get(partitionKey(batch));
     if (!producer) throw new Error(`${partitionKey(batch)} was revoked`);
-    const written: Notice[] = [];
+    const written: Traced[] = [];
     for (const message of batch.messages) {
       const notice = await this.#noticeOf(message);
       if (notice) written.push(notice);
     }
     const { topic: positionTopic, partition, nextOffset: offset } = batch;
     const mark = markOf(this.#topicIds.get(partitionKey(batch)), batch.messages.at(-1));
-    await producer.send({ batches: inRequests(written), group, positionTopic, partition, offset, mark });
-    for (const { kind } of written) notices.inc({ kind });
+    const send = () => producer.send({ batches: inRequests(written), group, positionTopic, partition, offset, mark });
+    const traceparents = written.map(({ traceparent }) => traceparent);
+    await tracedBatch('notifier batch', traceparents, send, { notices: written.length });
+    for (const { notice } of written) notices.inc({ kind: notice.kind });
   }
 
   /**
    * A record that is not an event of ours, or whose notice cannot be made, becomes a dead letter; the others continue.
    */
-  async #noticeOf(message: IncomingMessage): Promise<Notice | undefined> {
+  async #noticeOf(message: IncomingMessage): Promise<Traced | undefined> {
     const event = decode(message);
     if (event instanceof Undecodable) {
       return this.#deadLetter(message, { reason: 'undecodable', detail: `${event.reason}: ${event.detail}` });
     }
     try {
-      return noticeOf(event);
+      const notice = noticeOf(event);
+      return notice && { notice, traceparent: event.metadata.traceparent };
     } catch (error) {
       return this.#deadLetter(message, { reason: 'handler-failed', error });
     }
@@ -186,7 +189,13 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 }
 
-function inRequests(written: readonly Notice[]): { topic: string; messages: OutgoingMessage[] }[] {
+/** A notice, and the trace of the event that it tells of. */
+interface Traced {
+  readonly notice: Notice;
+  readonly traceparent: string | undefined;
+}
+
+function inRequests(written: readonly Traced[]): { topic: string; messages: OutgoingMessage[] }[] {
   const messages = written.map(messageOf);
   return Array.from({ length: Math.ceil(messages.length / requestSize) }, (_, n) => ({
     topic: topics.userNotifications.name,
@@ -195,7 +204,7 @@ function inRequests(written: readonly Notice[]): { topic: string; messages: Outg
 }
 
 /** CloudEvents 1.0, Kafka protocol binding, binary mode, as for stored events. */
-function messageOf(notice: Notice): OutgoingMessage {
+function messageOf({ notice, traceparent }: Traced): OutgoingMessage {
   const headers = {
     'content-type': 'application/json',
     ce_specversion: '1.0',
@@ -206,6 +215,7 @@ function messageOf(notice: Notice): OutgoingMessage {
     ce_time: notice.time,
     ce_account: notice.accountId,
     ce_causationid: notice.causedBy,
+    ...(traceparent !== undefined && { traceparent }),
   };
   return { key: notice.accountId, value: JSON.stringify(notice), headers };
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LeaseLost, relayNames, type HaltReason, type Lease, type Outbox, type OutboxEvent } from '@tradecore/event-sourcing';
 import { topics } from '@tradecore/events';
 import { encode, MessagingError, type KafkaClient, type OutgoingMessage, type TransactionalProducer } from '@tradecore/messaging';
-import { heartbeat, logger } from '@tradecore/telemetry';
+import { heartbeat, logger, tracedBatch } from '@tradecore/telemetry';
 import { compare } from './recovery.ts';
 import { relayMetrics } from './relay.metrics.ts';
 import type { WakeUp } from './wake-up.ts';
@@ -279,13 +279,16 @@ export class Relay {
   /** Step (2): records and position, together or not at all. */
   async #send({ outbox, lease, producer }: Lead, events: readonly OutboxEvent[], number: bigint): Promise<void> {
     const end = relayMetrics.send.startTimer();
-    const sending = producer.send({
-      batches: inRequests(events),
-      group: relayNames(lease.storeId).group,
-      positionTopic: topics.relayPosition.name,
-      partition: positionPartition,
-      offset: number,
-    });
+    const send = () =>
+      producer.send({
+        batches: inRequests(events),
+        group: relayNames(lease.storeId).group,
+        positionTopic: topics.relayPosition.name,
+        partition: positionPartition,
+        offset: number,
+      });
+    const traceparents = events.map(({ metadata }) => metadata.traceparent);
+    const sending = tracedBatch('outbox-relay batch', traceparents, send, { events: events.length });
     await this.#keepingLease(outbox, lease, sending);
     this.#progressAt = performance.now();
     end();

@@ -36,7 +36,8 @@ const logged = 20;
 const log = logger('findings');
 const duplicates = counter({
   name: 'tradecore_duplicate_effects_total',
-  help: 'Events that stand on their topic more than once, each counted when it was found.',
+  help: 'What took effect twice, each counted when it was found: an event that stands on its topic more than once.',
+  labels: { effect: ['event'] },
 });
 
 /** What is wrong: a row each, told to `system.reconciliation-reports` when it begins and when it is over. */
@@ -64,7 +65,7 @@ export class Findings {
          returning kind, subject, detail, xmax = 0 as "isNew"`,
         [check, JSON.stringify(distinct.slice(0, openLimit)), openLimit],
       )) as { kind: string; subject: string; detail: string; isNew: boolean }[];
-      duplicates.inc(rows.filter(({ isNew, kind }) => isNew && kind === 'twice').length);
+      duplicates.inc({ effect: 'event' }, rows.filter(({ isNew, kind }) => isNew && kind === 'twice').length);
       for (const { isNew, ...finding } of rows.filter((row) => row.isNew).slice(0, logged))
         log.error({ check, ...finding }, 'a finding');
     }

@@ -1,29 +1,20 @@
-import { runInContext, traced } from '@tradecore/telemetry';
+import { orderOf } from '@tradecore/events';
+import { runInContext, tracedBatch } from '@tradecore/telemetry';
 import type { EventRecord } from './batch-processor.ts';
 
-/** A batch with more traces than this is a backlog that no request waits for. */
-const maxTraces = 32;
-
-/** The SQL of a batch belongs to the trace of its first event; the other traces get a span that names the batch. */
+/** A batch is a step of the traces of all its events; its SQL and its log lines belong to those of the first. */
 export async function inTraceOf<T>(step: string, records: readonly EventRecord[], run: () => Promise<T>): Promise<T> {
   const first = records[0]?.event;
   if (!first) return run();
-  const { traceparent } = first.metadata;
+  const { traceparent, account } = first.metadata;
+  const order = orderOf(first);
   const context = {
     correlationId: first.correlationId ?? first.id,
     causationId: first.id,
-    ...(traceparent && { traceparent }),
+    ...(traceparent !== undefined && { traceparent }),
+    ...(records.length === 1 && account !== undefined && { account }),
+    ...(records.length === 1 && order !== undefined && { order }),
   };
-  const result = await runInContext(context, () =>
-    traced(step, run, { ...(traceparent && { traceparent }), attributes: { events: records.length } }),
-  );
-  await markTraces(step, records, traceparent);
-  return result;
-}
-
-async function markTraces(step: string, records: readonly EventRecord[], first: string | undefined): Promise<void> {
-  const others = new Set(records.flatMap(({ event }) => event.metadata.traceparent ?? []));
-  if (first !== undefined) others.delete(first);
-  if (others.size > maxTraces) return;
-  for (const traceparent of others) await traced(step, async () => undefined, { traceparent });
+  const traceparents = records.map(({ event }) => event.metadata.traceparent);
+  return runInContext(context, () => tracedBatch(step, traceparents, run, { events: records.length }));
 }

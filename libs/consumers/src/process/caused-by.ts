@@ -1,4 +1,4 @@
-import { derivedId, type RecordedEvent } from '@tradecore/events';
+import { derivedId, orderOf, type RecordedEvent } from '@tradecore/events';
 import type { WorkContext } from '@tradecore/telemetry';
 import type { SagaOrigin } from './saga-rows.ts';
 
@@ -8,12 +8,14 @@ import type { SagaOrigin } from './saga-rows.ts';
  */
 export function causedBy(event: RecordedEvent, sagaId: string): WorkContext {
   const { account, actor, traceparent } = event.metadata;
+  const order = orderOf(event);
   return {
     correlationId: event.correlationId ?? event.id,
     causationId: event.id,
     commandId: event.id,
     sagaId,
     ...(account !== undefined && { account }),
+    ...(order !== undefined && { order }),
     ...(actor !== undefined && { actor }),
     ...(traceparent !== undefined && { traceparent }),
   };

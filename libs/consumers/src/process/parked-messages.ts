@@ -1,5 +1,10 @@
 import type { Transaction } from '@tradecore/event-sourcing';
+import type { RecordedEvent } from '@tradecore/events';
+import { logger, runInContext } from '@tradecore/telemetry';
 import { comparedTo } from '../offsets/release.ts';
+import { causedBy } from './caused-by.ts';
+
+const log = logger('consumers');
 
 /**
  * The asking saga and the aggregate it asks: messages of a pair wait behind its first parked one. For a process itself
@@ -17,6 +22,19 @@ export interface Pair {
 export interface ParkedMessage extends Pair {
   readonly eventId: string | null;
   readonly reason?: string | undefined;
+  /** The event itself, for the log. */
+  readonly event?: RecordedEvent;
+}
+
+/** Logs what an operator has to look at, with the ids of what the event concerns; what only waits behind it is silent. */
+export function tellParked(consumer: string, messages: readonly ParkedMessage[]): void {
+  for (const { event, reason, ...message } of messages) {
+    if (reason === undefined) continue;
+    const tell = (): void =>
+      log.error({ consumer, ...message, reason }, 'parked: later messages wait behind it; see the view parked, then redrive');
+    if (event) runInContext(causedBy(event, message.sagaId), tell);
+    else tell();
+  }
 }
 
 /** Whose parked messages: the consumer's schema, and the running release. */

@@ -18,7 +18,7 @@ import { inTransaction, outsideTransaction, type PipelinedTransaction } from '..
 import { begin, type ConsumerParts } from './begin.ts';
 import { consumerMetrics, type ConsumerMetrics } from './consumer-metrics.ts';
 import { inputOf, sagaOf, type Input } from './inputs.ts';
-import { park } from './parked-messages.ts';
+import { park, tellParked } from './parked-messages.ts';
 import type { Process } from './process.ts';
 import { ProcessReader, sagasOf, type Reading } from './process-reader.ts';
 import { suspend, writeSagas, type SagaChange } from './saga-rows.ts';
@@ -244,19 +244,14 @@ export class ProcessBatches implements BatchProcessor {
     this.metrics.events(parts.reduce((sum, { events }) => sum + events.length, 0));
     for (const { events } of parts)
       this.parts.stored?.(events.map(({ type, data }) => ({ type, data: JSON.parse(data) as object })));
-    for (const { reason, ...message } of messages) {
-      if (reason === undefined) continue;
-      log.error(
-        { consumer: this.name, ...message, reason },
-        'parked: later messages wait behind it; see the view parked, then redrive',
-      );
-    }
+    tellParked(this.name, messages);
   }
 
   private tellStuck(changes: readonly SagaChange[], { rows }: Pick<Known, 'rows'>): void {
-    for (const { sagaId, isStuck, isEnded } of changes) {
+    for (const { sagaId, isStuck, isEnded, aggregateIds, origin } of changes) {
       if (!isStuck || isEnded || rows.get(sagaId)?.isStuck) continue;
-      log.error({ saga: this.name, sagaId }, 'a saga is stuck: no answer within its budget');
+      const orderId = aggregateIds[this.parts.process.aggregates.findIndex(({ type }) => type === 'Order')];
+      log.error({ saga: this.name, sagaId, accountId: origin.account, orderId }, 'a saga is stuck: no answer within its budget');
     }
   }
 

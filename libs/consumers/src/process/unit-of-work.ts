@@ -322,4 +322,5 @@ export const messageOf = (input: Input): ParkedMessage => ({
   sagaId: sagaOf(input),
   targetId: sagaOf(input),
   eventId: input.event.id,
+  event: input.event,
 });

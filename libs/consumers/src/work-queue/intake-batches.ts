@@ -1,6 +1,6 @@
 import { upcast, UnknownEvent, type RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
-import { logger, runningRelease } from '@tradecore/telemetry';
+import { runningRelease } from '@tradecore/telemetry';
 import type { BatchProcessor, EventRecord, RecordBatch } from '../offsets/batch-processor.ts';
 import { confirmed, foreignAmong, foreignLetter, isSame } from '../offsets/confirmed.ts';
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
@@ -14,7 +14,7 @@ import {
   type MessageParkReason,
   type RecordOutcome,
 } from '../process/consumer-metrics.ts';
-import { pairKey, park, parkedPairs, type Pair, type ParkedMessage } from '../process/parked-messages.ts';
+import { pairKey, park, parkedPairs, tellParked, type Pair, type ParkedMessage } from '../process/parked-messages.ts';
 import { redriveMessages, type RedriveAround } from '../process/redrive-messages.ts';
 import type { Intake } from './intake.ts';
 
@@ -27,7 +27,6 @@ export interface IntakeParts extends ConsumerParts {
   readonly topics: readonly string[];
 }
 
-const log = logger('consumers');
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** The saga that asks by a step, and the aggregate it asks. */
@@ -134,7 +133,7 @@ export class IntakeBatches implements BatchProcessor {
     const result: Result = { outcomes: [], messages: [], reasons: [] };
     const steps: RecordedEvent[] = [];
     for (const event of events) {
-      const message = { ...pairOf(event), eventId: event.id };
+      const message = { ...pairOf(event), eventId: event.id, event };
       const newest = parked.has(pairKey(message)) ? undefined : this.newest(event);
       if (newest === undefined) {
         result.messages.push(message);
@@ -158,6 +157,7 @@ export class IntakeBatches implements BatchProcessor {
     const messages = events.map((event) => ({
       ...pairOf(event),
       eventId: event.id,
+      event,
       reason: parkedReason('row-refused', 'PostgreSQL refused a value of it'),
     }));
     return { outcomes: messages.map(() => 'parked'), messages, reasons: messages.map(() => 'row-refused') };
@@ -175,13 +175,7 @@ export class IntakeBatches implements BatchProcessor {
   private committed({ outcomes, messages, reasons }: Result): void {
     for (const outcome of outcomes) this.metrics.record(outcome, 1);
     for (const reason of reasons) this.metrics.parked(reason);
-    for (const { reason, ...message } of messages) {
-      if (reason === undefined) continue;
-      log.error(
-        { consumer: this.name, ...message, reason },
-        'parked: later messages wait behind it; see the view parked, then redrive',
-      );
-    }
+    tellParked(this.name, messages);
     if (outcomes.includes('handled')) this.parts.intake.taken?.();
   }
 

@@ -140,6 +140,18 @@ function readJson(fastify: FastifyInstance, { LIMIT_BODY: bodyLimit, LIMIT_DEPTH
 
 const routeOf = (request: FastifyRequest): string => request.routeOptions.url ?? 'unknown';
 
+const idInPath = /\/v1\/(order|account)s\/([0-9a-f-]{36})(?![0-9a-f-])/;
+
+/** The order and the account that a request names in its path or its body, and an order that it placed. */
+function concernedBy(request: FastifyRequest, reply: FastifyReply): { accountId?: string; orderId?: string } {
+  const { accountId } = (request.body ?? {}) as { readonly accountId?: unknown };
+  const named = [request.url, String(reply.getHeader('location') ?? '')].flatMap((path) => {
+    const [, kind, id] = idInPath.exec(path) ?? [];
+    return isUuid(id) ? [[`${kind}Id`, id]] : [];
+  });
+  return { ...(isUuid(accountId) && { accountId }), ...Object.fromEntries(named) } as { accountId?: string; orderId?: string };
+}
+
 /** Metrics and the access log, by route pattern; every route's series exist from the start. */
 function countRoutes(fastify: FastifyInstance): void {
   fastify.addHook('onRoute', ({ method, url }) => {
@@ -153,7 +165,8 @@ function countRoutes(fastify: FastifyInstance): void {
     const { method } = request;
     const told = (): void => {
       durations.observe({ method, route, status: `${Math.trunc(reply.statusCode / 100)}xx` }, reply.elapsedTime / 1000);
-      log.info({ method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime * 1000) / 1000 }, 'answered');
+      const ms = Math.round(reply.elapsedTime * 1000) / 1000;
+      log.info({ method, route, status: reply.statusCode, ms, ...concernedBy(request, reply) }, 'answered');
     };
     if (request.work) request.work.runInAsyncScope(told);
     else told();

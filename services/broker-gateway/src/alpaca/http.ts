@@ -1,5 +1,5 @@
 import { BrokenCircuitError, circuitBreaker, CircuitState, ConsecutiveBreaker, ExponentialBackoff, handleWhen } from 'cockatiel';
-import { logger } from '@tradecore/telemetry';
+import { currentContext, logger, traced } from '@tradecore/telemetry';
 import { gatewayMetrics, type Call } from '../broker-gateway.metrics.ts';
 import type { CallSlots } from '../call-slots.ts';
 import { CallRate, RateExceeded } from './call-rate.ts';
@@ -85,8 +85,10 @@ export class AlpacaHttp {
   /** Makes a call; never throws. */
   async ask(call: HttpCall): Promise<HttpReply> {
     const stop = gatewayMetrics.seconds.startTimer({ call: call.call });
+    const send = () => this.#breaker.execute(() => this.#send(call));
     try {
-      return await this.#breaker.execute(() => this.#send(call));
+      // A call that no order asks for, such as one of the sweep, is no step of a trace.
+      return await (currentContext() ? traced(`brokerage ${call.call}`, send) : send());
     } catch (error) {
       return refusedHere(error);
     } finally {

@@ -1,8 +1,8 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { resyncReasons, type FeedEntryResponse } from '@tradecore/api';
-import { feedAfter, feedHeads, type FeedPosition } from '@tradecore/read-models';
+import { feedAfter, feedHeads, feedTraces, type FeedPosition } from '@tradecore/read-models';
 import { tokens } from '@tradecore/service';
-import { counter, heartbeat, histogram, logger } from '@tradecore/telemetry';
+import { counter, heartbeat, histogram, isTracing, logger, tracedBatch } from '@tradecore/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import type { QueryConfig } from '../settings.ts';
@@ -184,7 +184,9 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 
   async #give(reader: FeedReader, { epoch, sequence: end }: FeedPosition, entries: readonly FeedEntryResponse[]): Promise<void> {
-    await reader.take(entries);
+    const take = async (): Promise<void> => reader.take(entries);
+    if (isTracing()) await tracedBatch('stream push', await feedTraces(this.db, entries), take, { entries: entries.length });
+    else await take();
     if (!this.#has(reader)) return;
     delivered.inc(entries.length);
     const sequence = entries.at(-1)?.sequence ?? end;
