@@ -9,6 +9,8 @@ import kafkajs from 'kafkajs';
 import pg from 'pg';
 import { Client } from '@tradecore/local/demo/client.ts';
 import { Paper } from '@tradecore/local/demo/paper.ts';
+import { homeAt } from '@tradecore/local/runner/home.ts';
+import { elsewhere } from '@tradecore/local/servers/server-place.ts';
 import { unlimited } from '@tradecore/service/testing';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -63,7 +65,7 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
   } catch (error) {
     await stop(runner);
     await removeTraces(namespace);
-    rmSync(home, { recursive: true, force: true });
+    removeHome(home);
     throw new Error(`The fleet did not start; its runner said:\n${output()}`, { cause: error });
   }
   const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
@@ -76,7 +78,7 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
     const code = await stop(runner);
     await database.end();
     await removeTraces(namespace);
-    rmSync(home, { recursive: true, force: true });
+    removeHome(home);
     return code;
   };
   return {
@@ -99,6 +101,11 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
     until,
     end: () => (ending ??= end()),
   };
+}
+
+/** With what its servers have elsewhere, where their account can't reach it. */
+function removeHome(home: string): void {
+  for (const path of [home, elsewhere(homeAt(home))]) rmSync(path, { recursive: true, force: true });
 }
 
 /** One process of a fleet, from `run/fleet.json`. */

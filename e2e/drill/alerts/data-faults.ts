@@ -89,6 +89,31 @@ export const dataFaults: readonly Fault[] = [
     },
   },
   {
+    fault: 'a superuser changes a deposit in the store',
+    alerts: ['LedgerImbalance', 'ReconciliationFindings'],
+    inject: async (fleet) => {
+      const setAmount = async (amount: string): Promise<void> => {
+        await fleet.sql('alter table event_store disable trigger event_store_append_only');
+        await fleet.sql(
+          `update event_store set event_data = jsonb_set(event_data, '{postings,0,amount}', to_jsonb($2::text))
+            where aggregate_id = $1 and event_type = 'FundsDeposited'`,
+          fleet.accounts[5],
+          amount,
+        );
+        await fleet.sql('alter table event_store enable trigger event_store_append_only');
+      };
+      const [row] = await fleet.sql(
+        `select event_data#>>'{postings,0,amount}' as amount from event_store where aggregate_id = $1 and event_type = 'FundsDeposited'`,
+        fleet.accounts[5],
+      );
+      await setAmount('1');
+      return async () => {
+        await fleet.tradecore('findings', 'list');
+        await setAmount(row?.['amount'] ?? '');
+      };
+    },
+  },
+  {
     fault: 'a row of a read model is changed by hand',
     alerts: ['ReconciliationFindings'],
     inject: async (fleet) => {

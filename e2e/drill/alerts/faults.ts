@@ -17,8 +17,6 @@ export const notDrilled: Readonly<Record<string, string>> = {
   VersionSkew: 'needs a second release',
   MigrationFailed: 'needs a second release',
   SaveConflicts: 'needs many writers of one aggregate for ten minutes',
-  BrokerOutcomeUnresolved: "takes the gateway's whole budget, three quarters of a minute, of which nothing is scaled",
-  LedgerImbalance: 'needs books that no code of a release can store',
   BackupTooOld: 'takes a day and a half',
   PostgresDown: exporter,
   PostgresConnections: exporter,

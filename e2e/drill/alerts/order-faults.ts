@@ -61,7 +61,7 @@ export const orderFaults: readonly Fault[] = [
   },
   {
     fault: 'the brokerage does not answer, with orders on their way',
-    alerts: ['BrokerAway', 'MarketFeedBehind', 'MarketDataStale', 'BrokerOutcomeUnknown'],
+    alerts: ['BrokerAway', 'MarketFeedBehind', 'MarketDataStale', 'BrokerOutcomeUnknown', 'BrokerOutcomeUnresolved'],
     inject: async (fleet) => {
       fleet.hang('paper-broker');
       await Promise.all(fleet.accounts.slice(0, 4).map((account) => fleet.order(account)));

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFleet, program } from '@tradecore/operate/program';
 import type { Client, OrderSeen } from '@tradecore/local/demo/client.ts';
@@ -20,6 +20,9 @@ export interface ActiveAlert {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** What takes a minute in production is over in seconds. */
+const settings = { ...quickChecks, BROKER_TRIES: '3' };
+
 /** A fleet with a PostgreSQL of its own, and a real Prometheus that judges it every second. */
 export class WatchedFleet {
   readonly world: World;
@@ -30,23 +33,21 @@ export class WatchedFleet {
   readonly accounts: readonly string[];
   readonly #prometheus: Supervised;
   readonly #address: string;
-  /** Folder of Prometheus' files, which may lie outside the home. */
-  readonly #place: string;
 
   private constructor(
     parts: Pick<WatchedFleet, 'world' | 'postgres' | 'follower' | 'client' | 'accounts'>,
-    watch: { server: Supervised; address: string; place: string },
+    watch: { server: Supervised; address: string },
   ) {
     ({ world: this.world, postgres: this.postgres, follower: this.follower, client: this.client } = parts);
     this.accounts = parts.accounts;
-    ({ server: this.#prometheus, address: this.#address, place: this.#place } = watch);
+    ({ server: this.#prometheus, address: this.#address } = watch);
   }
 
   /** Starts both; the times of the rules are divided by `scale`. */
   static async open(scale: number): Promise<WatchedFleet> {
     const postgres = await OwnPostgres.start();
     process.env['DATABASE_URL'] = postgres.url;
-    const world = await startWorldWith(quickChecks, '--scale', 'order-projector=2');
+    const world = await startWorldWith(settings, '--scale', 'order-projector=2');
     const client = await world.person('drill');
     const accounts = await Promise.all(Array.from({ length: 12 }, (_, n) => client.openAccount(`drill-${n}`)));
     const operator = await world.operator();
@@ -57,13 +58,9 @@ export class WatchedFleet {
     const backup = { job: 'backup', instance: 'backup', address: `127.0.0.1:${follower.adminPort}` };
     const targets = [...targetsOf(fleetOf(world.home)), backup];
     const options = { port, targets, rules: JSON.stringify(rulesOf(scale)), rhythm: { scrape: 1, judge: 1 } };
-    const place = serverPlace(home);
-    const server = new Supervised(home, prometheus(place, options), ({ how }) => say(`  ! Prometheus ended: ${how}`));
+    const server = new Supervised(home, prometheus(serverPlace(home), options), ({ how }) => say(`  ! Prometheus ended: ${how}`));
     await server.start();
-    return new WatchedFleet(
-      { world, postgres, follower, client, accounts },
-      { server, address: `http://127.0.0.1:${port}`, place: place.path },
-    );
+    return new WatchedFleet({ world, postgres, follower, client, accounts }, { server, address: `http://127.0.0.1:${port}` });
   }
 
   /** All that are pending or firing now. */
@@ -158,6 +155,5 @@ export class WatchedFleet {
     await this.follower.end();
     await this.world.end();
     await this.postgres.end();
-    rmSync(this.#place, { recursive: true, force: true });
   }
 }

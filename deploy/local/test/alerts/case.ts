@@ -11,6 +11,8 @@ export interface Case {
   readonly broken: Series;
   /** The same without a fault. */
   readonly healthy: Series;
+  /** It takes hours: judged after four of them, all others after an hour and a half. */
+  readonly isSlow?: boolean;
   /** Alerts that the same fault raises as well. */
   readonly also?: readonly string[];
 }

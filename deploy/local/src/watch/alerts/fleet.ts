@@ -52,7 +52,7 @@ const presence = ({ span }: Times): Alert[] => [
   {
     alert: 'InstanceRestarts',
     severity: 'warning',
-    expr: `changes(process_start_time_seconds[${span(900)}]) * on (instance, namespace) group_left (service) max by (instance, namespace, service) (tradecore_build_info) > ${limits.restarts}`,
+    expr: `changes(process_start_time_seconds[${span(3600)}]) * on (instance, namespace) group_left (service) max by (instance, namespace, service) (tradecore_build_info) > ${limits.restarts}`,
     summary: 'A process starts again and again.',
     runbook: 'service-down',
   },

@@ -28,8 +28,8 @@ export const limits = {
   restorableSeconds: 60,
   baseSeconds: 129_600,
   restoreSeconds: 691_200,
-  /** Restarts of a process in a quarter of an hour. */
-  restarts: 2,
+  /** Restarts of a process in an hour. */
+  restarts: 3,
   /** Share of a server's connections, memory and disk. */
   connectionShare: 0.8,
   memoryShare: 0.9,

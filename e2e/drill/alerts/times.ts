@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { groupsOf } from '@tradecore/local/watch/alerts/rules.ts';
+import { publish } from '../published.ts';
+import { faults, notDrilled } from './faults.ts';
+
+/** The columns of the table in docs/watch.md. */
+export const titles = ['alert', 'fault', 'pending', 'fires', 'ends after the cure', 'in production held for'];
+
+const rules = groupsOf().flatMap((group) => group.alerts);
+
+/** For how long it must be so in production: `2m`. */
+export const held = (alert: string): string => rules.find((rule) => rule.alert === alert)?.for ?? 'at once';
+
+/** Writes the rows that were played into docs/watch.md; those of other faults stay as they were measured before. */
+export function publishTimes(played: readonly (readonly string[])[]): void {
+  const page = readFileSync(fileURLToPath(new URL('../../../docs/watch.md', import.meta.url)), 'utf8');
+  const before = [...page.matchAll(/^\| (\w+) \| (.+) \|$/gm)].map(([, alert = '', rest = '']) => [alert, ...rest.split(' | ')]);
+  const keyOf = ([alert, fault]: readonly string[]): string => `${alert} ${fault}`;
+  const known = new Map([...before, ...played].map((row) => [keyOf(row), row]));
+  const rows = faults.flatMap(({ alerts, fault }) => alerts.flatMap((alert) => [known.get(keyOf([alert, fault]))].filter(isRow)));
+  const others = Object.entries(notDrilled).map(([alert, why]) => [alert, `promtool only: ${why}`, '', '', '', held(alert)]);
+  publish('watch.md', 'alerts', [titles, ...rows, ...others]);
+}
+
+const isRow = (row: readonly string[] | undefined): row is readonly string[] => row !== undefined;
