@@ -2,6 +2,7 @@
  * Reads of the models from PostgreSQL and from Redis: an order, a page of 50, positions. 16 callers in one process, a
  * pool of 10 connections. `npm run bench -- reads`
  */
+import { StoreIdentity } from '@tradecore/event-sourcing';
 import { freshId } from '@tradecore/events';
 import { orderById, ordersOfAccount, positionsOfAccount, ReadCache, type CachedRead } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
@@ -33,7 +34,7 @@ const redis = new Redis(process.env['REDIS_URL'] ?? '', { lazyConnect: true });
 try {
   await redis.connect();
   const db = await models.database.dataSourceFor('query-api');
-  const cache = new ReadCache(redis, db, { life: 5000, patience: 20 });
+  const cache = new ReadCache(redis, new StoreIdentity(db), { life: 5000, patience: 20 });
   const accountId = await models.openAccount({ deposit: '10000000' });
   let orderId = freshId();
   for (let n = 0; n < 60; n += 1) {

@@ -1,3 +1,4 @@
+import { StoreIdentity } from '@tradecore/event-sourcing';
 import { apiPaths, encodeConsistencyToken, openApiDocument } from '@tradecore/api';
 import {
   accountIdFor,
@@ -61,6 +62,8 @@ let issuer: TestIssuer;
 let doors: { readonly commands: RunningService; readonly queries: RunningService };
 /** Ids that belong to another client, by what they name. */
 let foreign: Readonly<Record<string, string>>;
+/** Of the store. */
+let epoch: string;
 const nothing = freshId();
 /** A client's token that names each of these. */
 const named = () => Object.values(foreign).filter((id) => id !== foreign['account'] && id !== foreign['guessed account']);
@@ -83,6 +86,7 @@ beforeAll(async () => {
     });
   const [commands, queries] = await Promise.all([start(commandApi), start(queryApi)]);
   doors = { commands, queries };
+  ({ epoch } = await new StoreIdentity(models.database.dataSource).current());
   const account = await models.openAccount({ owner: 'victim' });
   const order = await models.flow.place(account, { limitPrice: '100' });
   await models.flow.accepted(order);
@@ -139,8 +143,8 @@ async function answerTo({ url, method, headers, body }: Request, id: string, mor
 /** Consistency tokens with made-up claims. */
 const madeUp = (id: string, { takesToken }: Request): Record<string, string>[] => {
   if (!takesToken) return [{}];
-  const tokens = [1, 1000].map((version) => encodeConsistencyToken({ aggregateId: id, version }));
-  const viaAccount = encodeConsistencyToken({ aggregateId: freshId(), version: 1, accountId: id, accountVersion: 1 });
+  const tokens = [1, 1000].map((version) => encodeConsistencyToken({ epoch, aggregateId: id, version }));
+  const viaAccount = encodeConsistencyToken({ epoch, aggregateId: freshId(), version: 1, accountId: id, accountVersion: 1 });
   return [{}, ...[...tokens, viaAccount].map((token) => ({ 'consistency-token': token }))];
 };
 

@@ -108,7 +108,7 @@ export const accountResponse = z
       .string()
       .optional()
       .meta({ description: 'The cursor of the next page at `/reservations`; absent if there is none.' }),
-    version: z.int().min(1).meta({ description: 'Counts the changes of the account; its ETag.' }),
+    version: z.int().min(1).meta({ description: 'Counts the changes of the account.' }),
   })
   .meta({ id: 'Account', description: 'An account: its money, and how much of it open orders reserve.' });
 

@@ -50,7 +50,7 @@ export const controlsResponse = z
     trading: z.enum(['halted', 'resumed']),
     reason: z.string().optional().meta({ description: 'Why trading is halted.' }),
     limits: limitsBody,
-    version: z.int().min(0).meta({ description: 'Counts the changes of the controls; their ETag.' }),
+    version: z.int().min(0).meta({ description: 'Counts the changes of the controls.' }),
   })
   .meta({ id: 'Controls', description: 'The kill switch and limits of a scope.' });
 

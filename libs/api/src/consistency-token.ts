@@ -1,5 +1,7 @@
 /** A minimum state: a read with its token shows at least this version of this aggregate. */
 export interface Consistency {
+  /** Of the store that issued it, eight hex digits: in another one the version names another state. */
+  readonly epoch: string;
   readonly aggregateId: string;
   readonly version: number;
   /**
@@ -10,26 +12,27 @@ export interface Consistency {
   readonly accountVersion?: number;
 }
 
-/** An id and a version are 20 bytes, 27 characters of base64url; with those of the account 40 bytes, 54 characters. */
-const encodedShape = /^(?:[A-Za-z0-9_-]{27}|[A-Za-z0-9_-]{54})$/;
-const partBytes = 20;
+/** An epoch is 4 bytes, an id and a version are 20: together 32 characters of base64url; with those of the account 59. */
+const encodedShape = /^(?:[A-Za-z0-9_-]{32}|[A-Za-z0-9_-]{59})$/;
+const [epochBytes, partBytes] = [4, 20];
 
 /** The value of the `Consistency-Token` header. Opaque to clients. */
-export function encodeConsistencyToken({ aggregateId, version, accountId, accountVersion }: Consistency): string {
-  const own = bytesOf(aggregateId, version);
-  if (accountId === undefined || accountVersion === undefined) return own.toString('base64url');
-  return Buffer.concat([own, bytesOf(accountId, accountVersion)]).toString('base64url');
+export function encodeConsistencyToken({ epoch, aggregateId, version, accountId, accountVersion }: Consistency): string {
+  const own = [Buffer.from(epoch, 'hex'), bytesOf(aggregateId, version)];
+  const moved = accountId === undefined || accountVersion === undefined ? [] : [bytesOf(accountId, accountVersion)];
+  return Buffer.concat([...own, ...moved]).toString('base64url');
 }
 
 /** Decodes a token; undefined for text that is not a token. */
 export function decodeConsistencyToken(token: string): Consistency | undefined {
   if (!encodedShape.test(token)) return undefined;
   const bytes = Buffer.from(token, 'base64url');
-  const { id: aggregateId, version } = partAt(bytes, 0);
+  const epoch = bytes.toString('hex', 0, epochBytes);
+  const { id: aggregateId, version } = partAt(bytes, epochBytes);
   if (!isVersion(version)) return undefined;
-  if (bytes.length === partBytes) return { aggregateId, version };
-  const { id: accountId, version: accountVersion } = partAt(bytes, partBytes);
-  return isVersion(accountVersion) ? { aggregateId, version, accountId, accountVersion } : undefined;
+  if (bytes.length === epochBytes + partBytes) return { epoch, aggregateId, version };
+  const { id: accountId, version: accountVersion } = partAt(bytes, epochBytes + partBytes);
+  return isVersion(accountVersion) ? { epoch, aggregateId, version, accountId, accountVersion } : undefined;
 }
 
 const isVersion = (version: number): boolean => version > 0 && version <= 0x7fffffff;

@@ -10,7 +10,7 @@ const entityTags = (description: string, isNamed: (tags: readonly string[], etag
   z
     .string()
     .max(1000, { abort: true })
-    .meta({ examples: ['"2"'] }) // before the transform, otherwise the document loses it
+    .meta({ examples: ['"2-5f1e9c04"'] }) // before the transform, otherwise the document loses it
     .transform((text, context): TagTest => {
       if (text.trim() === '*') return () => true;
       if (!list.test(text)) {

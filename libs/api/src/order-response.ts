@@ -51,5 +51,6 @@ export function orderEventResponseOf(stored: RecordedEvent): OrderEventResponse 
   return { id, type, version, time, data: { ...data } };
 }
 
-/** The ETag of an order or an account: its version. */
-export const etagOf = ({ version }: { readonly version: number }): string => `"${version}"`;
+/** The ETag of an order or an account: its version, and the epoch of the store in which that names one state. */
+export const etagOf = ({ version, epoch }: { readonly version: number; readonly epoch: string }): string =>
+  `"${version}-${epoch}"`;

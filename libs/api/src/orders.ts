@@ -144,7 +144,7 @@ export const orderResponse = z
     rejectionCode: z.string().optional().meta({ description: "The brokerage's code, if the brokerage rejected the order." }),
     reason: z.string().optional().meta({ description: 'Why the last change happened, if TradeCore or the brokerage said it.' }),
     cancelReason: z.string().optional().meta({ description: 'The reason in the cancel request.' }),
-    version: z.int().min(1).meta({ description: 'Counts the changes of the order; its ETag.' }),
+    version: z.int().min(1).meta({ description: 'Counts the changes of the order.' }),
     createdAt: time('When it was placed.'),
     updatedAt: time('Time of the last change.'),
   })

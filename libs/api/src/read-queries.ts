@@ -129,7 +129,7 @@ export const noQuery = z.strictObject({});
 export const readHeaders = z.object({
   'consistency-token': z
     .string()
-    .meta({ examples: ['AZCm4AAAcACAAAAAAACswAAAAAE'] }) // before the transform, otherwise the document loses it
+    .meta({ examples: ['Xx6cBAGQpuAAAHAAgAAAAAAACswAAAAC'] }) // before the transform, otherwise the document loses it
     .transform((text, context) => {
       const token = decodeConsistencyToken(text);
       if (token) return token;

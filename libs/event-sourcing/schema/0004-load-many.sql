@@ -10,7 +10,7 @@
 --   head: version of the aggregate (0: it has no event), and the version after which its events start
 --   snapshot, if one was wanted and exists: state in `data` (null: invalid), the id of the event that led to it
 --   event: the later events, in order
--- Number 0: a head with the current time (`at`), and the events looked up.
+-- Number 0: a head with the current time (`at`) and the store's epoch (`id`), and the events looked up.
 create function load_many(
   aggregates uuid[], types text[], known_versions integer[], known_ids uuid[], shapes integer[], lookups uuid[], page integer
 ) returns table (
@@ -53,8 +53,9 @@ begin
     ) s on true;
 
   return query
-    select 0, 'head', null::uuid, null::uuid, null::text, 0, 0, null::text, null::integer, null::jsonb,
-           to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), null::uuid, null::uuid, null::uuid, null::jsonb;
+    select 0, 'head', i.epoch, null::uuid, null::text, 0, 0, null::text, null::integer, null::jsonb,
+           to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), null::uuid, null::uuid, null::uuid, null::jsonb
+      from store_identity i where i.one;
   return query
     select w.n::integer, 'head', null::uuid, w.id, w.type, w.head, w.start, null::text, null::integer, null::jsonb, null::text,
            null::uuid, null::uuid, null::uuid, null::jsonb

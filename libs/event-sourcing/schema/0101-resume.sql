@@ -291,9 +291,13 @@ begin
 end $$;
 
 -- From here on the last batch is the one the broker knows, settled; the store's current place is recorded, and it
--- accepts events.
+-- accepts events. A new epoch begins when a door that saw the store open takes its identity from it no more: it holds that for 500 ms
+-- (store-identity.ts).
 create function reopen_store(batch bigint, gave_up boolean) returns void language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
+  if gave_up then
+    perform pg_sleep(greatest(0, 1 - extract(epoch from clock_timestamp() - (select s.closed_at from store_identity s))));
+  end if;
   delete from outbox_batch;
   if reopen_store.batch > 0 then
     insert into outbox_batch (batch, seqs, event_ids, settled) values (reopen_store.batch, '{}', '{}', true);

@@ -25,6 +25,7 @@ export {
   type SaveOptions,
 } from './store/event-store.ts';
 export { createEventStore, PostgresEventStore, type EventStoreOptions } from './store/postgres-event-store.ts';
+export { StoreIdentity, type Identity } from './store/store-identity.ts';
 export { withTexts, type Transaction } from './store/sql-event-store.ts';
 export { TransactionEventStore, type LockOptions } from './store/transaction-event-store.ts';
 export { LoadedMany, type Wanted, type WarmAggregate } from './load/load-many.ts';

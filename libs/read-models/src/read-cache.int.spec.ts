@@ -1,3 +1,4 @@
+import { StoreIdentity } from '@tradecore/event-sourcing';
 import { CuttingProxy } from '@tradecore/event-sourcing/testing';
 import { freshId } from '@tradecore/events';
 import { metricsPage } from '@tradecore/telemetry';
@@ -37,10 +38,10 @@ beforeAll(async () => {
   models = await TestReadModels.create();
   redis = client(url);
   await redis.connect();
-  cache = new ReadCache(redis, await models.database.dataSourceFor('query-api'), limits);
-  drops = new ReadCacheDrops(redis, await models.database.dataSourceFor('order-projector'));
-  const [row] = await models.database.dataSource.query<{ store_id: string }[]>('select store_id from store_identity');
-  prefix = `reads:${row?.store_id}:order_projector:`;
+  cache = new ReadCache(redis, new StoreIdentity(await models.database.dataSourceFor('query-api')), limits);
+  drops = new ReadCacheDrops(redis, new StoreIdentity(await models.database.dataSourceFor('order-projector')));
+  const { storeId, epoch } = await new StoreIdentity(models.database.dataSource).current();
+  prefix = `reads:${storeId}:${epoch}:order_projector:`;
 });
 afterAll(async () => {
   redis.disconnect();
@@ -150,7 +151,7 @@ describe('a cached read', () => {
     await read(id, 1);
     const [field = ''] = await redis.hkeys(`${prefix}${id}`);
     await spoil(`${prefix}${id}`, field);
-    const own = new ReadCache(redis, models.database.dataSource, limits);
+    const own = new ReadCache(redis, new StoreIdentity(models.database.dataSource), limits);
     expect(await read(id, 2, 0, own)).toBe(2);
   });
 
@@ -184,7 +185,7 @@ describe('a drop', () => {
     await own.connect();
     way.refusing = true;
     way.breakAll();
-    const dropping = new ReadCacheDrops(own, models.database.dataSource).committed(
+    const dropping = new ReadCacheDrops(own, new StoreIdentity(models.database.dataSource)).committed(
       'order-projector',
       new Map([[id, { orderId: id }]]),
     );
@@ -201,7 +202,7 @@ describe('a drop', () => {
 describe('while Redis', () => {
   it('is down, PostgreSQL answers the reads', async () => {
     const gone = client('redis://127.0.0.1:1');
-    const own = new ReadCache(gone, models.database.dataSource, limits);
+    const own = new ReadCache(gone, new StoreIdentity(models.database.dataSource), limits);
     expect(await read(freshId(), 1, 0, own)).toBe(1);
     gone.disconnect();
   });
@@ -217,7 +218,7 @@ describe('while Redis', () => {
     await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
     const own = client(`redis://127.0.0.1:${(slow.address() as AddressInfo).port}`);
     await own.connect();
-    const late = new ReadCache(own, models.database.dataSource, { ...limits, patience: 20 });
+    const late = new ReadCache(own, new StoreIdentity(models.database.dataSource), { ...limits, patience: 20 });
     await models.database.dataSource.query('select 1');
     const took: number[] = [];
     for (let n = 0; n < 5; n += 1) {

@@ -1,11 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Transaction } from '@tradecore/event-sourcing';
+import { StoreIdentity } from '@tradecore/event-sourcing';
 import { freshId } from '@tradecore/events';
 import { CommitListener } from '@tradecore/consumers';
 import { counter, logger, runningRelease } from '@tradecore/telemetry';
 import { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource } from 'typeorm';
 import { readModels, type ReadModel } from './progress.queries.ts';
 
 /** Maximum life of an entry in ms: how old an answer can be when a projector dies between its commit and the drop. */
@@ -71,29 +70,15 @@ export interface ReadCacheLimits {
   readonly patience: number;
 }
 
+type Of = Pick<StoreIdentity, 'current'>;
+
 /**
- * Redis keys of a store's read models: prefixed with the store's identity, because several fleets may share a server.
+ * What all Redis keys of a store begin with, before schema and id: several fleets may share a server, and in another
+ * epoch a version names another state.
  */
-class Keys {
-  #store: Promise<string> | undefined;
-
-  constructor(private readonly db: Transaction) {}
-
-  /** Followed by the id. */
-  async prefixOf(schema: string): Promise<string> {
-    this.#store ??= this.#read();
-    return `reads:${await this.#store}:${schema}:`;
-  }
-
-  async #read(): Promise<string> {
-    try {
-      const [row] = (await this.db.query('select store_id from store_identity')) as { store_id: string }[];
-      return row?.store_id ?? '';
-    } catch (error) {
-      this.#store = undefined;
-      throw error;
-    }
-  }
+async function prefixOf(store: Of): Promise<string> {
+  const { storeId, epoch } = await store.current();
+  return `reads:${storeId}:${epoch}:`;
 }
 
 /**
@@ -103,23 +88,20 @@ class Keys {
  * short of memory has lost the lease too. If Redis does not answer in time, PostgreSQL does.
  */
 export class ReadCache {
-  readonly #keys: Keys;
   readonly #usual = new Map<ReadModel, number>();
   #restingUntil = 0;
 
   constructor(
     private readonly redis: Redis,
-    db: Transaction,
+    private readonly store: Of,
     private readonly limits: ReadCacheLimits,
-  ) {
-    this.#keys = new Keys(db);
-  }
+  ) {}
 
   /** Redis's entry if it is new enough, else what `load` reads; missing answers are not kept. */
   async read<T extends object>(read: CachedRead<T>, load: () => Promise<T | undefined>): Promise<T | undefined> {
     if (this.limits.life === 0) return load();
     const started = performance.now();
-    const key = `${await this.#keys.prefixOf(readModels[read.model].schema)}${read.id}`;
+    const key = `${await prefixOf(this.store)}${readModels[read.model].schema}:${read.id}`;
     // Two releases may run at once with different row shapes: each reads its own entries, and a drop removes those of
     // all.
     const field = `${runningRelease} ${read.query}`;
@@ -183,23 +165,21 @@ function entryIn<T>(text: string): T | undefined {
  */
 @Injectable()
 export class ReadCacheDrops extends CommitListener {
-  readonly #keys: Keys;
-  /** Keys, or a key pattern, and when they expire. */
+  /** Keys without what the store adds, or a key pattern, and when they expire. */
   readonly #due = new Map<string, number>();
   #dropping: Promise<void> | undefined;
 
   constructor(
     @Inject(Redis) private readonly redis: Redis,
-    @Inject(DataSource) db: DataSource,
+    @Inject(StoreIdentity) private readonly store: Of,
   ) {
     super();
-    this.#keys = new Keys(db);
   }
 
   async committed(projector: string, rows: ReadonlyMap<string, object> | undefined): Promise<void> {
-    const prefix = await this.#keys.prefixOf(projector.replaceAll('-', '_'));
+    const schema = projector.replaceAll('-', '_');
     const until = performance.now() + entryLife;
-    for (const id of rows ? idsIn(rows.values()) : ['*']) this.#due.set(`${prefix}${id}`, until);
+    for (const id of rows ? idsIn(rows.values()) : ['*']) this.#due.set(`${schema}:${id}`, until);
     this.#dropping ??= this.#dropAll().finally(() => (this.#dropping = undefined));
     await this.#dropping;
   }
@@ -209,7 +189,8 @@ export class ReadCacheDrops extends CommitListener {
       const batch = [...this.#due];
       this.#due.clear();
       try {
-        await this.#drop(batch.map(([key]) => key));
+        const prefix = await prefixOf(this.store);
+        await this.#drop(batch.map(([key]) => `${prefix}${key}`));
       } catch (error) {
         dropFailures.inc();
         log.debug({ err: error }, 'dropping cached reads failed');

@@ -3,14 +3,16 @@ import { writeHeaders } from '@tradecore/api';
 import { validate, type Caller, type KnownCaller } from '@tradecore/service';
 import type { z } from 'zod';
 
-/** The caller of a write, and its relevant headers; `H` is their schema. */
+/** The caller of a write, its relevant headers (`H` is their schema), and the store's epoch when it came. */
 export interface WriteRequest<H extends z.ZodType = typeof writeHeaders> {
   readonly caller: KnownCaller;
   readonly headers: z.output<H>;
+  readonly epoch: Promise<string>;
 }
 
 interface HttpRequest {
   readonly caller?: Caller | KnownCaller;
+  readonly epoch?: Promise<string>;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
@@ -23,9 +25,9 @@ export const RequestOf = createParamDecorator(
     { headers: schema }: { readonly headers: z.ZodType } = { headers: writeHeaders },
     context: ExecutionContext,
   ): WriteRequest<z.ZodType> => {
-    const { caller, headers } = context.switchToHttp().getRequest<HttpRequest>();
-    if (!caller || !('person' in caller)) throw new Error('a public route has no caller');
-    return { caller, headers: validate(schema, headers, 'header') };
+    const { caller, headers, epoch } = context.switchToHttp().getRequest<HttpRequest>();
+    if (!caller || !epoch || !('person' in caller)) throw new Error('a public route has no caller');
+    return { caller, headers: validate(schema, headers, 'header'), epoch };
   },
 );
 

@@ -139,17 +139,17 @@ describe('limits', () => {
 
   it('are replaced only with If-Match: 428 without it, 412 with an old one, both with the current limits', async () => {
     const path = `/v1/admin/limits/${api.account}`;
-    const first = await limit(api.account, { maxOrderQuantity: '7' }, '"0"');
-    expect([first.status, first.headers.get('etag')]).toEqual([200, '"1"']);
+    const first = await limit(api.account, { maxOrderQuantity: '7' }, api.tag(0));
+    expect([first.status, first.headers.get('etag')]).toEqual([200, api.tag(1)]);
     const missing = await api.post(path, {}, { authorization: operator, method: 'PUT' });
     expect([missing.status, missing.headers.get('etag'), missing.body]).toMatchObject([
       428,
-      '"1"',
+      api.tag(1),
       { type: 'https://tradecore.dev/problems/if-match-missing', version: 1, limits: { maxOrderQuantity: '7' } },
     ]);
-    const stale = await limit(api.account, {}, '"0"');
-    expect([stale.status, stale.headers.get('etag')]).toEqual([412, '"1"']);
-    expect((await limit(api.account, {}, '"0", "1"')).status).toBe(200);
+    const stale = await limit(api.account, {}, api.tag(0));
+    expect([stale.status, stale.headers.get('etag')]).toEqual([412, api.tag(1)]);
+    expect((await limit(api.account, {}, `${api.tag(0)}, ${api.tag(1)}`)).status).toBe(200);
   });
 });
 

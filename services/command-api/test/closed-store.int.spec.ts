@@ -44,6 +44,19 @@ describe('while the store is closed', () => {
     expect((await requests[2]?.())?.status).toBe(202);
   });
 
+  it('a version named before it gave events up matches no more: its ETag names another state', async () => {
+    const id = await api.working();
+    const cancel = (tag: string) => api.post(`/v1/orders/${id}/cancel`, {}, { headers: { 'if-match': tag } });
+    await set('clock_timestamp()');
+    await api.database.dataSource.query('select reopen_store(0, true)');
+    const stale = await cancel(api.tag(3));
+    expect(said(stale)).toEqual([412, 'order-changed']);
+    const tag = stale.headers.get('etag') ?? '';
+    expect([tag.slice(0, 3), tag === api.tag(3)]).toEqual(['"3-', false]);
+    const done = await cancel(tag);
+    expect([done.status, done.headers.get('etag')]).toEqual([202, tag.replace('3', '4')]);
+  });
+
   it('an answer that waits for an order which was stored before says so', async () => {
     const before = await api.stored();
     const waiting = api.post('/v1/orders', api.terms(), { headers: { prefer: 'wait=5' } });

@@ -24,9 +24,9 @@ describe('POST /v1/orders/{id}/replace', () => {
         version: 4,
       },
     ]);
-    expect(headers.get('etag')).toBe('"4"');
+    expect(headers.get('etag')).toBe(api.tag(4));
     expect(decodeConsistencyToken(headers.get('consistency-token') ?? '')).toEqual({
-      ...{ aggregateId: id, version: 4 },
+      ...{ epoch: api.epoch, aggregateId: id, version: 4 },
       ...{ accountId: api.account, accountVersion: await api.versionOf(api.account) },
     });
   });
@@ -86,16 +86,16 @@ describe('POST /v1/orders/{id}/replace', () => {
 
   it('respects If-Match: 412 with the version if the order has changed since, even when another request is faster', async () => {
     const id = await api.working();
-    const late = await replace(id, { quantity: '11' }, { 'if-match': '"2"' });
+    const late = await replace(id, { quantity: '11' }, { 'if-match': api.tag(2) });
     expect([problem(late), late.body['version']]).toEqual([[412, 'order-changed'], 3]);
-    const both = await Promise.all(['11', '12'].map((quantity) => replace(id, { quantity }, { 'if-match': '"3"' })));
+    const both = await Promise.all(['11', '12'].map((quantity) => replace(id, { quantity }, { 'if-match': api.tag(3) })));
     expect(both.map(({ status }) => status).sort()).toEqual([202, 412]);
     expect((await replace(await api.working(), { quantity: '11' }, { 'if-match': '*' })).status).toBe(202);
   });
 
   it('is one for one key, also with If-Match; another body under the key is 422', async () => {
     const id = await api.working();
-    const headers = { 'idempotency-key': 'key', 'if-match': '"3"' };
+    const headers = { 'idempotency-key': 'key', 'if-match': api.tag(3) };
     const first = await replace(id, { quantity: '11' }, headers);
     const again = await replace(id, { quantity: '11' }, headers);
     expect([again.status, again.body]).toEqual([202, first.body]);

@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import { etagOf } from '@tradecore/api';
+import { StoreIdentity } from '@tradecore/event-sourcing';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
 import { freshId, topics, type MarketRecord } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
@@ -41,6 +43,8 @@ export interface Surroundings {
  */
 export class RunningCommandApi {
   account = '';
+  /** Of the store when the test began: in ETags and tokens. */
+  epoch = '';
   private authorization = '';
   private settlements: Settlements | undefined;
 
@@ -80,6 +84,7 @@ export class RunningCommandApi {
       ...env,
     });
     const running = new RunningCommandApi(around, service);
+    running.epoch = (await new StoreIdentity(database.dataSource).current()).epoch;
     while (withMarket && !running.marketData.ready) await new Promise((resolve) => setTimeout(resolve, 10));
     return running;
   }
@@ -88,6 +93,7 @@ export class RunningCommandApi {
   as(account: string, authorization: string): RunningCommandApi {
     const other = new RunningCommandApi(this.around, this.service);
     other.account = account;
+    other.epoch = this.epoch;
     other.authorization = authorization;
     return other;
   }
@@ -97,6 +103,11 @@ export class RunningCommandApi {
     const authorization = await this.bearer([], { subject, scope: everything });
     const { body } = await this.post('/v1/accounts', {}, { authorization, headers: { 'idempotency-key': 'first' } });
     return this.as(body['id'] as string, authorization);
+  }
+
+  /** The ETag of a version. */
+  tag(version: number): string {
+    return etagOf({ version, epoch: this.epoch });
   }
 
   /** The Authorization header of this client. */

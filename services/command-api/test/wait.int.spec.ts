@@ -35,7 +35,7 @@ describe('Prefer: wait', () => {
       201,
       'wait=10',
       'rejected',
-      '"3"',
+      api.tag(3),
     ]);
   });
 

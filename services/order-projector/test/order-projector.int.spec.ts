@@ -1,3 +1,4 @@
+import { StoreIdentity } from '@tradecore/event-sourcing';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { rebuildProjection } from '@tradecore/consumers';
 import {
@@ -48,7 +49,7 @@ describe('the order-projector', () => {
 
   it('drops what is cached of an order and of its account once it has committed', async () => {
     const redis = new Redis(REDIS_URL);
-    const cache = new ReadCache(redis, projector.db, { life: 5000, patience: 2000 });
+    const cache = new ReadCache(redis, new StoreIdentity(projector.db), { life: 5000, patience: 2000 });
     const id = await place();
     await projector.relay();
     await shown(id, 2);

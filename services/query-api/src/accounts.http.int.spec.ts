@@ -1,4 +1,4 @@
-import { encodeConsistencyToken, type AccountPageResponse, type AccountResponse } from '@tradecore/api';
+import type { AccountPageResponse, AccountResponse } from '@tradecore/api';
 import { publishMarket, sampleQuote } from '@tradecore/market-data/testing';
 import { freshId, topics, tradingControlIdFor, WrittenText } from '@tradecore/events';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
@@ -48,8 +48,8 @@ describe('an account', () => {
       reservations: [{ orderId, symbol: 'ACME', side: 'buy', quantity: '6', unitPrice: '100', amount: '600.3' }],
       version: 4,
     });
-    expect(response.headers.get('etag')).toBe('"4"');
-    expect((await api.get(`/v1/accounts/${id}`, [id], { 'if-none-match': '"4"' })).status).toBe(304);
+    expect(response.headers.get('etag')).toBe(api.tag(4));
+    expect((await api.get(`/v1/accounts/${id}`, [id], { 'if-none-match': api.tag(4) })).status).toBe(304);
   });
 
   it('shows its holdings, valued at the last price as soon as there is one', async () => {
@@ -131,7 +131,7 @@ describe("a caller's accounts", () => {
     const account = new Account(id);
     account.open({ owner: await api.models.person(subject), currency: 'USD' });
     await extendContext({ correlationId: freshId(), account: id }, () => api.models.store.saveAggregate(account));
-    const token = encodeConsistencyToken({ aggregateId: id, version: 1 });
+    const token = api.token({ aggregateId: id, version: 1 });
     const reading = api.get(`/v1/accounts/${id}`, [], { subject, 'consistency-token': token });
     const listing = api.get('/v1/accounts', [], { subject, 'consistency-token': token });
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -161,7 +161,7 @@ describe('a foreign account', () => {
     expect(accounts.map(({ id }) => id)).not.toContain(foreign);
     await depositUnseen(foreign);
     for (const version of [1, 2, 3, 4]) {
-      const token = encodeConsistencyToken({ aggregateId: foreign, version });
+      const token = api.token({ aggregateId: foreign, version });
       const response = await api.get('/v1/accounts', [], { subject: 'other', 'consistency-token': token });
       expect(await problemOf(response)).toMatchObject({ status: 400, code: 'unknown-consistency-token' });
     }
@@ -174,7 +174,7 @@ describe('a read with the token of a deposit', () => {
     async (path) => {
       const id = await api.models.openAccount();
       await depositUnseen(id);
-      const token = encodeConsistencyToken({ aggregateId: id, version: 3 });
+      const token = api.token({ aggregateId: id, version: 3 });
       const reading = api.get(`/v1/accounts/${id}${path}`, [id], { 'consistency-token': token });
       await api.models.account(id, (account) => account.deposit('1'));
       expect((await reading).status).toBe(200);
@@ -184,7 +184,7 @@ describe('a read with the token of a deposit', () => {
   it('waits at most 2 s, then reports how far the model is behind', async () => {
     const id = await api.models.openAccount();
     await depositUnseen(id);
-    const token = encodeConsistencyToken({ aggregateId: id, version: 3 });
+    const token = api.token({ aggregateId: id, version: 3 });
     const behind = await api.get(`/v1/accounts/${id}`, [id], { 'consistency-token': token });
     expect(await problemOf(behind)).toMatchObject({ status: 503, code: 'read-model-behind', shownVersion: 2, writtenVersion: 3 });
   });
@@ -192,7 +192,7 @@ describe('a read with the token of a deposit', () => {
   it('does not wait if the model does not follow what the token names', async () => {
     const id = await api.models.openAccount();
     await depositUnseen(id);
-    const token = encodeConsistencyToken({ aggregateId: id, version: 3 });
+    const token = api.token({ aggregateId: id, version: 3 });
     expect((await api.get(`/v1/orders?accountId=${id}`, [id], { 'consistency-token': token })).status).toBe(200);
   });
 });
@@ -202,7 +202,7 @@ it("the token of an operator's kill switch is accepted only from operators", asy
   const control = new TradingControl(id);
   control.halt('all', new WrittenText('storm'));
   await extendContext({ correlationId: freshId() }, () => api.models.store.saveAggregate(control));
-  const token = encodeConsistencyToken({ aggregateId: id, version: 1 });
+  const token = api.token({ aggregateId: id, version: 1 });
   const statusFor = async (role: string) => {
     const headers = { authorization: await api.bearer([], { role }), 'consistency-token': token };
     return (await fetch(`${api.service.url}/v1/accounts`, { headers })).status;

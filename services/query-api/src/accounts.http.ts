@@ -79,7 +79,7 @@ export class AccountsHttp {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountResponse | undefined> {
     const account = accountResponseOf(await this.#account(id, asked));
-    return cacheable(account, asked, reply) ? account : undefined;
+    return (await cacheable(account, asked, reply)) ? account : undefined;
   }
 
   /** `GET /v1/accounts/{id}/reservations`: what its open orders reserve, by symbol. */

@@ -93,7 +93,8 @@ export class ConsistentReads {
   }
 }
 
-const unknownToken = () =>
+/** The answer to a token of no visible write, whatever it names. */
+export const unknownToken = (): RequestRefused =>
   new RequestRefused(400, 'unknown-consistency-token', 'The Consistency-Token names no write that is visible to you.', {
     errors: [{ pointer: '#/consistency-token', in: 'header', code: 'unknown', detail: 'names no write that is visible to you' }],
   });

@@ -37,7 +37,7 @@ export class OrderHistoryHttp {
     await this.#placed(id, asked.caller);
     const { events, next } = await this.history.page(id, cursor, limit);
     const version = events.at(-1)?.aggregateVersion ?? cursor;
-    if (!cacheable({ version }, asked, reply)) return undefined;
+    if (!(await cacheable({ version }, asked, reply))) return undefined;
     return { events: events.map(orderEventResponseOf), ...(next !== undefined && { nextCursor: encodeLedgerCursor(next) }) };
   }
 

@@ -57,8 +57,8 @@ export class OrdersHttp {
     if (asked.headers['consistency-token'] && !(await this.history.visible(id, asked.caller))) throw orderNotFound();
     const found = await this.orders.find(id, asked);
     if (!found) throw orderNotFound();
-    void reply.headers({ 'consistency-token': tokenOf(found.order) });
-    return cacheable(found.order, asked, reply) ? orderResponseOf(found.order) : undefined;
+    void reply.headers({ 'consistency-token': tokenOf(found.order, await asked.epoch) });
+    return (await cacheable(found.order, asked, reply)) ? orderResponseOf(found.order) : undefined;
   }
 
   async #asItWas(id: string, asOf: AsOf, asked: Asked, reply: FastifyReply): Promise<OrderResponse | undefined> {
@@ -68,13 +68,13 @@ export class OrdersHttp {
     if (!row || ('version' in asOf && row.version < asOf.version)) throw orderNotFound('as of then');
     const canChange = 'time' in asOf && Date.parse(asOf.time) > now - settled;
     const control = canChange ? 'no-store' : 'private, max-age=31536000, immutable';
-    return cacheable(row, asked, reply, control) ? orderResponseOf(row) : undefined;
+    return (await cacheable(row, asked, reply, control)) ? orderResponseOf(row) : undefined;
   }
 }
 
 /** With this token, reads of the account and its positions show the money of all trades in the order. */
-const tokenOf = ({ orderId: aggregateId, version, accountId, accountVersion }: OrderShown): string =>
-  encodeConsistencyToken({ aggregateId, version, ...(accountVersion !== undefined && { accountId, accountVersion }) });
+const tokenOf = ({ orderId: aggregateId, version, accountId, accountVersion }: OrderShown, epoch: string): string =>
+  encodeConsistencyToken({ epoch, aggregateId, version, ...(accountVersion !== undefined && { accountId, accountVersion }) });
 
 const inTheFuture = () =>
   new RequestRefused(400, 'invalid-request', 'The query is invalid.', {

@@ -1,11 +1,11 @@
 import { Module } from '@nestjs/common';
 import { apiPaths } from '@tradecore/api';
 import type { KafkaClient } from '@tradecore/messaging';
+import { StoreIdentity } from '@tradecore/event-sourcing';
 import { MarketData } from '@tradecore/market-data';
 import { ReadCache, readModelMigrations } from '@tradecore/read-models';
 import { tokens, type ServiceOptions } from '@tradecore/service';
 import { Redis } from 'ioredis';
-import { DataSource } from 'typeorm';
 import { Access } from './access.ts';
 import { AccountsHttp } from './accounts.http.ts';
 import { ConsistentReads } from './consistent-reads.ts';
@@ -38,9 +38,9 @@ const marketData = {
 
 const readCache = {
   provide: ReadCache,
-  inject: [Redis, DataSource, tokens.config],
-  useFactory: (redis: Redis, db: DataSource, config: QueryConfig) =>
-    new ReadCache(redis, db, { life: config.READ_CACHE_MS, patience: config.READ_CACHE_TIMEOUT }),
+  inject: [Redis, StoreIdentity, tokens.config],
+  useFactory: (redis: Redis, store: StoreIdentity, config: QueryConfig) =>
+    new ReadCache(redis, store, { life: config.READ_CACHE_MS, patience: config.READ_CACHE_TIMEOUT }),
 };
 
 /** Client reads: orders, accounts, their history, the stream. It writes nothing. */

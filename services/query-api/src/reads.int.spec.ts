@@ -1,4 +1,5 @@
-import { encodeConsistencyToken, type AccountResponse, type OrderPageResponse, type OrderResponse } from '@tradecore/api';
+import type { AccountResponse, OrderPageResponse, OrderResponse } from '@tradecore/api';
+import { StoreIdentity } from '@tradecore/event-sourcing';
 import { freshId } from '@tradecore/events';
 import { ReadCacheDrops } from '@tradecore/read-models';
 import { Redis } from 'ioredis';
@@ -11,7 +12,7 @@ let drops: ReadCacheDrops;
 beforeAll(async () => {
   api = await TestQueryApi.start({ READ_CACHE_MS: '5000', READ_CACHE_TIMEOUT: '2000' });
   redis = new Redis(process.env['REDIS_URL'] ?? '');
-  drops = new ReadCacheDrops(redis, api.models.database.dataSource);
+  drops = new ReadCacheDrops(redis, new StoreIdentity(api.models.database.dataSource));
 }, 30_000);
 afterAll(async () => {
   redis?.disconnect();
@@ -53,7 +54,7 @@ it('a read with the token of a write shows it though Redis holds the old state; 
   const [{ aggregateVersion: accountVersion } = { aggregateVersion: 0 }] = (await api.models.store.readEvents(accountId)).slice(
     -1,
   );
-  const token = encodeConsistencyToken({ aggregateId: orderId, version: history.length, accountId, accountVersion });
+  const token = api.token({ aggregateId: orderId, version: history.length, accountId, accountVersion });
   const after = await seen(accountId, orderId, { 'consistency-token': token });
   expect(after).toMatchObject({ status: 'filled', page: ['filled'], cash: '8999.5', held: '10', booked: 1 });
   expect(await seen(accountId, orderId)).toEqual(after); // a read that required a newer state has cached its result
@@ -81,7 +82,7 @@ it('a read with a token counts once against the rate of its account', async () =
   const limited = await TestQueryApi.start({ LIMIT_READS: '2/2' });
   const accountId = await limited.models.openAccount();
   const orderId = await limited.models.flow.place(accountId, { limitPrice: '100' });
-  const headers = { 'consistency-token': encodeConsistencyToken({ aggregateId: orderId, version: 1 }) };
+  const headers = { 'consistency-token': limited.token({ aggregateId: orderId, version: 1 }) };
   const read = async (subject: string) =>
     (await limited.get(`/v1/orders/${orderId}`, [accountId], { ...headers, subject })).status;
   expect([await read('one'), await read('other')]).toEqual([200, 200]);

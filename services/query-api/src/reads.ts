@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Consistency } from '@tradecore/api';
 import { ReadCache, type CachedRead, type ReadModel } from '@tradecore/read-models';
 import type { Asked } from './asked.ts';
-import { ConsistentReads, wantedOf } from './consistent-reads.ts';
+import { ConsistentReads, unknownToken, wantedOf } from './consistent-reads.ts';
 
 /** Reads a read model: from the cache, or from PostgreSQL once it shows what the caller's token names. */
 @Injectable()
@@ -18,21 +18,24 @@ export class Reads {
     read: Omit<CachedRead<T>, 'wanted'>,
     load: () => Promise<T | undefined>,
   ): Promise<T | undefined> {
-    const { 'consistency-token': token } = asked.headers;
+    const token = await tokenOf(asked);
     return this.cache.read({ ...read, wanted: token ? versionWanted(read.model, read.id, token) : 0 }, () =>
       this.uncached(asked, read.model, load),
     );
   }
 
   /** The result of `load` once the model shows what the caller's token names; not cached. */
-  async uncached<T>(
-    { caller, headers: { 'consistency-token': token } }: Asked,
-    model: ReadModel,
-    load: () => Promise<T>,
-  ): Promise<T> {
-    if (token) await this.consistentReads.waitFor(model, token, caller);
+  async uncached<T>(asked: Asked, model: ReadModel, load: () => Promise<T>): Promise<T> {
+    const token = await tokenOf(asked);
+    if (token) await this.consistentReads.waitFor(model, token, asked.caller);
     return load();
   }
+}
+
+/** The caller's token. Refuses with 400 one of another epoch: its version names another state, or none. */
+async function tokenOf({ headers: { 'consistency-token': token }, epoch }: Asked): Promise<Consistency | undefined> {
+  if (token && token.epoch !== (await epoch)) throw unknownToken();
+  return token;
 }
 
 /** A cached answer proves the version of its own aggregate only; for any other token it is never new enough. */

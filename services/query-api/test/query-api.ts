@@ -2,6 +2,8 @@ import {
   accountPageResponse,
   accountResponse,
   activityPageResponse,
+  encodeConsistencyToken,
+  etagOf,
   executionPageResponse,
   orderEventsResponse,
   orderPageResponse,
@@ -10,7 +12,9 @@ import {
   problemResponse,
   reservationPageResponse,
   timelineResponse,
+  type Consistency,
 } from '@tradecore/api';
+import { StoreIdentity } from '@tradecore/event-sourcing';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import { type Problem, type RunningService } from '@tradecore/service';
 import { createTestIssuer, startTestService, type TestIssuer } from '@tradecore/service/testing';
@@ -22,7 +26,19 @@ export class TestQueryApi {
     readonly models: TestReadModels,
     readonly service: RunningService,
     private readonly issuer: TestIssuer,
+    /** Of the store when the test began: in ETags and tokens. */
+    readonly epoch: string,
   ) {}
+
+  /** The ETag of a version. */
+  tag(version: number): string {
+    return etagOf({ version, epoch: this.epoch });
+  }
+
+  /** The token of a write. */
+  token(of: Omit<Consistency, 'epoch'>): string {
+    return encodeConsistencyToken({ epoch: this.epoch, ...of });
+  }
 
   /** `through` changes the address of its database, for a proxy. */
   static async start(env: Readonly<Record<string, string>> = {}, through = (url: string) => url): Promise<TestQueryApi> {
@@ -36,7 +52,8 @@ export class TestQueryApi {
       READ_CACHE_MS: '0', // nothing would drop what the test writes to the models
       ...env,
     });
-    return new TestQueryApi(models, service, issuer);
+    const { epoch } = await new StoreIdentity(models.database.dataSource).current();
+    return new TestQueryApi(models, service, issuer, epoch);
   }
 
   /** An `Authorization` header for these accounts. */

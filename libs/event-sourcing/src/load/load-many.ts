@@ -29,6 +29,8 @@ export class LoadedMany {
     readonly events: ReadonlyMap<string, RecordedEvent>,
     /** The database's time, after any locks were acquired: RFC 3339, UTC, microseconds. */
     readonly now: string,
+    /** Of the store at that moment: `Identity.epoch`. */
+    readonly epoch: string,
   ) {}
 
   /**
@@ -66,6 +68,7 @@ export interface FoundMany {
   readonly found: readonly Found[];
   readonly events: readonly RecordedEvent[];
   readonly now: string;
+  readonly epoch: string;
 }
 
 /** The request at this moment. */
@@ -134,8 +137,8 @@ export function toFoundMany(rows: readonly LoadedRow[]): FoundMany {
     const snapshot = own?.find(({ kind }) => kind === 'snapshot');
     return { version, after: after ?? 0, snapshot: snapshot && toSnapshot(snapshot), events: eventsOf(own) };
   });
-  const now = rows.find(({ kind }) => kind === 'head')?.at ?? '';
-  return { found, events: eventsOf(byNumber.get(0)), now };
+  const head = rows.find(({ kind }) => kind === 'head');
+  return { found, events: eventsOf(byNumber.get(0)), now: head?.at ?? '', epoch: head?.id?.slice(0, 8) ?? '' };
 }
 
 /** Invalid without `data`. */

@@ -78,7 +78,8 @@ export class InMemoryEventStore extends RecordingStore {
   protected async findMany(asked: readonly Asked[], lookups: readonly string[]): Promise<FoundMany> {
     const found: Found[] = [];
     for (const each of asked) found.push(await this.#find(each));
-    return { found, events: lookups.flatMap((id) => this.#byId.get(id) ?? []), now: formatTime(Math.floor(this.now() * 1000)) };
+    const events = lookups.flatMap((id) => this.#byId.get(id) ?? []);
+    return { found, events, now: formatTime(Math.floor(this.now() * 1000)), epoch: '00000000' };
   }
 
   async #find({ type: { type, snapshots: policy }, id, version, lastEventId }: Asked): Promise<Found> {

@@ -165,10 +165,10 @@ export abstract class RecordingStore extends EventStore {
   }
 
   /** The aggregates requested, with what was found applied. */
-  protected async broughtUp(asked: readonly Asked[], { found, events, now }: FoundMany): Promise<LoadedMany> {
+  protected async broughtUp(asked: readonly Asked[], { found, events, now, epoch }: FoundMany): Promise<LoadedMany> {
     const aggregates = new Map<string, WarmAggregate | Error>();
     for (const [index, each] of asked.entries()) aggregates.set(each.id, await this.#bringUp(each, found[index] as Found));
-    return new LoadedMany(aggregates, new Map(events.map((event) => [event.id, event])), now);
+    return new LoadedMany(aggregates, new Map(events.map((event) => [event.id, event])), now, epoch);
   }
 
   /** Another holder may update a shared warm aggregate meanwhile: events it already has are skipped. */

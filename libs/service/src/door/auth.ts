@@ -204,6 +204,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Present on every route that is not `@Public()`. */
     caller?: Caller | KnownCaller;
+    /** Of the store at the beginning of the request (`Identity.epoch`), in a service with a database. */
+    epoch?: Promise<string>;
   }
   interface FastifyContextConfig {
     open?: boolean;

@@ -1,3 +1,4 @@
+import type { StoreIdentity } from '@tradecore/event-sourcing';
 import { AsyncResource } from 'node:async_hooks';
 import cors from '@fastify/cors';
 import type { IncomingMessage } from 'node:http';
@@ -81,6 +82,8 @@ export interface DoorParts {
   readonly rateLimits: RateLimits;
   /** Finds the persons of callers, in a service that writes. */
   readonly people?: Pick<People, 'personOf'> | undefined;
+  /** Of the store, in a service with a database. */
+  readonly identity?: Pick<StoreIdentity, 'current'> | undefined;
   /** Paths and methods of the whole API, including those of other doors. */
   readonly paths: Paths;
   /** The class of routes that are neither reads nor writes: `{ 'POST /v1/orders': 'orders' }`. */
@@ -187,12 +190,20 @@ function contextOf({ headers }: FastifyRequest): { correlationId: string; tracep
 const tellContext = (reply: FastifyReply, { correlationId, traceparent }: ReturnType<typeof contextOf>): void =>
   void reply.headers({ 'x-correlation-id': correlationId, traceparent });
 
+/** Whoever needs it awaits it; a database that is away fails only them. */
+function epochOf(identity: DoorParts['identity']): Promise<string> {
+  const epoch = identity ? identity.current().then((current) => current.epoch) : Promise.reject(new Error('no store'));
+  epoch.catch(() => undefined);
+  return epoch;
+}
+
 /**
  * Gives each request its context, then authenticates the caller and counts the request, before the body is read. Every
  * path is closed unless its route says `@Public()`, even paths without a route. The context is restored after the body
  * is read: its bytes arrive in the socket's context.
  */
-function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, people, routeClasses, paths }: DoorParts): void {
+function openContexts(fastify: FastifyInstance, parts: DoorParts): void {
+  const { authenticator, rateLimits, people, identity, routeClasses, paths } = parts;
   const methods = new Methods(fastify, paths);
   const classOf = (request: FastifyRequest): RouteClass =>
     routeClasses[`${request.method} ${routeOf(request)}`] ?? (/^(GET|HEAD)$/.test(request.method) ? 'reads' : 'writes');
@@ -211,6 +222,7 @@ function openContexts(fastify: FastifyInstance, { authenticator, rateLimits, peo
       // Counted before it is permitted: otherwise a flood of forbidden requests would cost its sender nothing.
       reply.headers(await rateLimits.count(classOf(request), 'subject', caller.subject));
       authenticator.permit(caller, needs);
+      request.epoch = epochOf(identity);
       if (!people) return caller.subject;
       const person = await people.personOf(caller.subject, caller.name);
       request.caller = { ...caller, person };

@@ -1,3 +1,4 @@
+import { StoreIdentity } from '@tradecore/event-sourcing';
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
 import { People } from './people.ts';
 
@@ -10,7 +11,7 @@ async function openPeople() {
   const db = await database.dataSourceFor('command-api');
   const asked: string[] = [];
   const query = (sql: string, parameters?: unknown[]) => (asked.push(sql), db.query(sql, parameters));
-  return { people: new People({ query: query as typeof db.query }), asked };
+  return { people: new People({ query: query as typeof db.query }, new StoreIdentity(db)), asked };
 }
 
 describe('a subject', () => {
@@ -43,6 +44,16 @@ describe('a subject', () => {
     await database.dataSource.query(`update store_identity set closed_at = now(), closed_reason = 'a test'`);
     await expect(people.personOf('idp|new')).rejects.toMatchObject({ code: 'TC003' });
     await database.dataSource.query('update store_identity set closed_at = null, closed_reason = null');
+  });
+
+  it('is asked for again after each opening of the store, which may lack the person', async () => {
+    const { people } = await openPeople();
+    const lost = await people.personOf('idp|lost');
+    const { dataSource } = database;
+    await dataSource.query(`update store_identity set closed_at = clock_timestamp(), closed_reason = 'a restore'`);
+    await dataSource.query('delete from people where person = $1', [lost]);
+    await dataSource.query('select reopen_store(0, true)');
+    expect(await people.personOf('idp|lost')).not.toBe(lost);
   });
 
   it('can be told of a person, until that row is gone', async () => {

@@ -1,5 +1,5 @@
 import { Global, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
-import { createEventStore, EventStore, type Migration } from '@tradecore/event-sourcing';
+import { createEventStore, EventStore, type Migration, StoreIdentity } from '@tradecore/event-sourcing';
 import { catalogue } from '@tradecore/events';
 import { createKafkaClient, type KafkaClient } from '@tradecore/messaging';
 import { logger } from '@tradecore/telemetry';
@@ -20,6 +20,7 @@ export interface Infrastructure {
   readonly door: { readonly authenticator: Authenticator; readonly rateLimits: RateLimits } | undefined;
   /** There where the service writes events. */
   readonly people: People | undefined;
+  readonly identity: StoreIdentity | undefined;
   readonly config: Config;
   readonly health: Health;
   readonly migrations: readonly Migration[];
@@ -44,13 +45,14 @@ class Connections implements OnApplicationShutdown {
 }
 
 async function providersOf(infrastructure: Infrastructure): Promise<Provider[]> {
-  const { name, uses, door, people, config, health, migrations, dataSource } = infrastructure;
+  const { name, uses, door, people, identity, config, health, migrations, dataSource } = infrastructure;
   const providers: Provider[] = [
     { provide: tokens.config, useValue: config },
     { provide: tokens.clock, useValue: { now: () => new Date() } },
     { provide: Health, useValue: health },
   ];
   if (people) providers.push({ provide: People, useValue: people });
+  if (identity) providers.push({ provide: StoreIdentity, useValue: identity });
   const closing: (() => Promise<unknown>)[] = [];
   if (door) {
     const { authenticator, rateLimits } = door;

@@ -3,7 +3,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { Migration } from '@tradecore/event-sourcing';
+import { type Migration, StoreIdentity } from '@tradecore/event-sourcing';
 import { flushTelemetry, logger } from '@tradecore/telemetry';
 import 'reflect-metadata';
 import type { DataSource } from 'typeorm';
@@ -92,7 +92,11 @@ const withDefaults = (options: ServiceOptions) => ({
   ...options,
 });
 
-const peopleIn = (writes: boolean, db: DataSource | undefined): People | undefined => (writes && db ? new People(db) : undefined);
+/** Who the store and the people are, in a service with a database; the people in one that writes. */
+function knownIn(db: DataSource | undefined, writes: boolean) {
+  const identity = db && new StoreIdentity(db);
+  return { identity, people: writes && identity ? new People(db, identity) : undefined };
+}
 
 /** Starts a service with the settings of `env`, without touching the process: for tests and for `runService`. */
 export async function startService(options: ServiceOptions, env: Environment): Promise<RunningService> {
@@ -107,10 +111,10 @@ export async function startService(options: ServiceOptions, env: Environment): P
   let dataSource: DataSource | undefined;
   try {
     if (uses.includes('postgres')) dataSource = await openPool({ name, config, migrations });
-    const people = peopleIn(more.people, dataSource);
-    const infrastructure = await InfrastructureModule.for({ name, uses, door, people, config, health, migrations, dataSource });
+    const known = knownIn(dataSource, more.people);
+    const infrastructure = await InfrastructureModule.for({ name, uses, door, ...known, config, health, migrations, dataSource });
     const adapter = door
-      ? createHttpDoor({ ...door, people, routeClasses, paths, config, health })
+      ? createHttpDoor({ ...door, ...known, routeClasses, paths, config, health })
       : new FastifyAdapter({ logger: false });
     const app = await NestFactory.create(rootOf(infrastructure, module), adapter, {
       bodyParser: false,

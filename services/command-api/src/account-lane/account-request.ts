@@ -6,6 +6,8 @@ import type { Account, Order, TradingControl } from '@tradecore/trading';
 export interface AccountState {
   /** The database's time; RFC 3339. */
   readonly now: string;
+  /** Of the store: in another one a version names another state. */
+  readonly epoch: string;
   /** A copy, which decisions change. */
   readonly account: Account;
   /** Kill switches and limits: for all accounts, and for this one. */

@@ -133,6 +133,7 @@ export class LaneBatch {
     const control = (scope: string) => loaded.get(TradingControl, tradingControlIdFor(scope)).aggregate;
     return {
       now: loaded.now,
+      epoch: loaded.epoch,
       account,
       controls: [control('all'), control(this.accountId)],
       order: (id) => loaded.get(Order, id).aggregate,

@@ -23,6 +23,7 @@ import { add } from '@tradecore/money';
 import { Needs, OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
 import { InsufficientFunds, type Account } from '@tradecore/trading';
 import { AccountAccess } from '../account-access.ts';
+import type { Version } from '../if-match.ts';
 import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
 import { ChangeAccess, type ChangeAccessCommand } from './change-access.ts';
 import { MoveFunds, type Movement } from './move-funds.ts';
@@ -49,14 +50,14 @@ export class AccountsHttp {
   @Post()
   async open(
     @Body(validated(openAccountBody)) { name, currency }: OpenAccountBody,
-    @RequestOf({ headers: keyedHeaders }) { caller, headers }: WriteRequest<typeof keyedHeaders>,
+    @RequestOf({ headers: keyedHeaders }) { caller, headers, epoch }: WriteRequest<typeof keyedHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<AccountResponse> {
     const terms = { owner: caller.person, currency, ...(name !== undefined && { name }) };
     const { outcome, account } = await this.openAccount.execute({ terms, idempotencyKey: headers['idempotency-key'] });
     reply.status(outcome === 'opened' ? 201 : 200);
     reply.headers({ location: `/v1/accounts/${account.id}` });
-    setVersion(account, reply);
+    setVersion({ id: account.id, version: account.version, epoch: await epoch }, reply);
     return accountResponseOf(account, { ...terms, owner: caller.subject, currency });
   }
 
@@ -93,10 +94,10 @@ export class AccountsHttp {
   async grant(
     @Param(validated(accountPath, 'path')) { id: accountId }: { id: string },
     @Body(validated(grantBody)) { subject, scopes }: GrantBody,
-    @RequestOf({ headers: matchHeaders }) { headers }: WriteRequest<typeof matchHeaders>,
+    @RequestOf({ headers: matchHeaders }) request: WriteRequest<typeof matchHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<GrantsResponse> {
-    return this.#changeAccess({ access: 'granted', accountId, subject, scopes, ifMatch: headers['if-match'] }, reply);
+    return this.#changeAccess({ access: 'granted', accountId, subject, scopes }, request, reply);
   }
 
   /** `DELETE /v1/accounts/{id}/grants/{subject}`: 200, also where there was no such grant. */
@@ -105,15 +106,15 @@ export class AccountsHttp {
   @HttpCode(200)
   async revoke(
     @Param(validated(grantPath, 'path')) { id: accountId, subject }: { id: string; subject: string },
-    @RequestOf({ headers: matchHeaders }) { headers }: WriteRequest<typeof matchHeaders>,
+    @RequestOf({ headers: matchHeaders }) request: WriteRequest<typeof matchHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<GrantsResponse> {
-    return this.#changeAccess({ access: 'revoked', accountId, subject, ifMatch: headers['if-match'] }, reply);
+    return this.#changeAccess({ access: 'revoked', accountId, subject }, request, reply);
   }
 
   async #move(
     opened: AccountOpened['data'] | undefined,
-    { kind, accountId, caller, headers }: AccountWrite,
+    { kind, accountId, caller, headers, epoch }: AccountWrite,
     body: MovementBody,
     reply: Reply,
   ): Promise<MovementResponse> {
@@ -124,26 +125,33 @@ export class AccountsHttp {
       .execute({ ...command, person: caller.person, idempotencyKey: headers['idempotency-key'] })
       .catch(asUnprocessable);
     reply.status(outcome === 'moved' ? 201 : 200);
-    setVersion({ id: accountId, version: event.aggregateVersion }, reply);
+    setVersion({ id: accountId, version: event.aggregateVersion, epoch: await epoch }, reply);
     const { id, aggregateVersion: version, time } = event;
     return { id, ...command, currency: opened.currency as Currency, version, time };
   }
 
-  async #changeAccess(command: ChangeAccessCommand, reply: Reply): Promise<GrantsResponse> {
+  async #changeAccess(
+    command: ChangeAccessCommand,
+    { headers, epoch }: WriteRequest<typeof matchHeaders>,
+    reply: Reply,
+  ): Promise<GrantsResponse> {
     const { accountId } = command;
     if (!(await this.access.opened(accountId))) throw accountNotFound();
-    const { owner, subjects, version, changed } = await this.changeAccess.execute(command);
+    const { owner, subjects, version, changed } = await this.changeAccess.execute({
+      ...command,
+      ifMatch: headers['if-match'],
+    });
     reply.status(changed && command.access === 'granted' ? 201 : 200);
-    setVersion({ id: accountId, version }, reply);
+    setVersion({ id: accountId, version, epoch: await epoch }, reply);
     return { accountId, owner, subjects, version };
   }
 }
 
 /** The headers that name a version of an account. */
-function setVersion({ id, version }: { readonly id: string; readonly version: number }, reply: Reply): void {
+function setVersion({ id, ...now }: Version & { readonly id: string }, reply: Reply): void {
   reply.headers({
-    etag: etagOf({ version }),
-    'consistency-token': encodeConsistencyToken({ aggregateId: id, version }),
+    etag: etagOf(now),
+    'consistency-token': encodeConsistencyToken({ aggregateId: id, ...now }),
   });
 }
 

@@ -42,9 +42,9 @@ export class ChangeAccess {
    */
   async execute({ access, accountId, subject, scopes, ifMatch }: ChangeAccessCommand): Promise<ChangedAccess> {
     const person = await this.people.personOf(subject);
-    const decide = ({ account }: AccountState) => {
+    const decide = ({ account, epoch }: AccountState) => {
       const before = account.version;
-      mustMatch(ifMatch, account, 'account-changed');
+      mustMatch(ifMatch, { version: before, epoch }, 'account-changed');
       if (access === 'granted') account.grantAccess(person, scopes);
       else account.revokeAccess(person);
       const { owner = '', version } = account;

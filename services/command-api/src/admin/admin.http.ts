@@ -26,10 +26,11 @@ export class AdminHttp {
   @HttpCode(200)
   async killSwitch(
     @Body(validated(killSwitchBody)) { scope, trading, reason }: KillSwitchBody,
+    @RequestOf() { epoch }: WriteRequest,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<ControlsResponse> {
     const set = trading === 'halted' ? this.controls.halt(scope, reason) : this.controls.resume(scope, reason);
-    return answer(scope, await set.catch(pointAt({ pointer: '#/scope' })), reply);
+    return answer(await set.catch(pointAt({ pointer: '#/scope' })), { scope, epoch: await epoch }, reply);
   }
 
   /**
@@ -41,11 +42,11 @@ export class AdminHttp {
   async limits(
     @Param(validated(limitsPath, 'path')) { scope }: { scope: string },
     @Body(validated(limitsBody)) limits: LimitsBody,
-    @RequestOf({ headers: matchHeaders }) { headers }: WriteRequest<typeof matchHeaders>,
+    @RequestOf({ headers: matchHeaders }) { headers, epoch }: WriteRequest<typeof matchHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<ControlsResponse> {
     const set = this.controls.setLimits(scope, definedOf(limits), headers['if-match']);
-    return answer(scope, await set.catch(pointAt({ pointer: '#/scope', in: 'path' })), reply);
+    return answer(await set.catch(pointAt({ pointer: '#/scope', in: 'path' })), { scope, epoch: await epoch }, reply);
   }
 }
 
@@ -53,11 +54,15 @@ export class AdminHttp {
 const definedOf = <T extends object>(members: T): { [Name in keyof T]: Exclude<T[Name], undefined> } =>
   Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never;
 
-function answer(scope: string, { control, halted }: Controls, reply: Reply): ControlsResponse {
+function answer(
+  { control, halted }: Controls,
+  { scope, epoch }: { readonly scope: string; readonly epoch: string },
+  reply: Reply,
+): ControlsResponse {
   const { id: aggregateId, version, limits } = control;
   reply.headers({
-    etag: etagOf({ version }),
-    ...(version > 0 && { 'consistency-token': encodeConsistencyToken({ aggregateId, version }) }),
+    etag: etagOf({ version, epoch }),
+    ...(version > 0 && { 'consistency-token': encodeConsistencyToken({ epoch, aggregateId, version }) }),
   });
   return {
     scope,

@@ -44,19 +44,22 @@ export class SetControls {
 
   /** Replaces all limits of the scope. Throws 428 without `ifMatch`, 412 if it does not match, `AccountNotFound`. */
   setLimits(scope: string, limits: RiskLimits, ifMatch: TagTest | undefined): Promise<Controls> {
-    return this.#set(scope, (control) => {
-      if (!ifMatch) throw matchMissing(control);
-      mustMatch(ifMatch, control, 'controls-changed');
+    return this.#set(scope, (control, epoch) => {
+      const now = { version: control.version, epoch };
+      if (!ifMatch) throw matchMissing({ ...now, limits: control.limits });
+      mustMatch(ifMatch, now, 'controls-changed');
       control.setLimits(scope, limits);
     });
   }
 
   /** Refuses a scope that is neither `all` nor an account: it would look like a switch that works. */
-  async #set(scope: string, change: (control: TradingControl) => void): Promise<Controls> {
+  async #set(scope: string, change: (control: TradingControl, epoch: string) => void): Promise<Controls> {
     if (scope !== 'all' && !(await this.access.opened(scope))) throw new AccountNotFound(scope);
     const save = async () => {
-      const control = await this.eventStore.loadAggregate(TradingControl, tradingControlIdFor(scope));
-      change(control);
+      const id = tradingControlIdFor(scope);
+      const loaded = await this.eventStore.loadMany([{ type: TradingControl, id }]);
+      const control = loaded.get(TradingControl, id).aggregate;
+      change(control, loaded.epoch);
       const { events } = await this.eventStore.saveAggregate(control);
       if (events.length > 0) changes.inc({ scope: scope === 'all' ? 'all' : 'account' });
       return { control, halted: await this.eventStore.withTexts(control.halted) };

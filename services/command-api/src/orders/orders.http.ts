@@ -40,7 +40,7 @@ export class OrdersHttp {
   @Post()
   async place(
     @Body(validated(placeOrderBody)) body: OrderTerms,
-    @RequestOf({ headers: waitingHeaders }) { caller, headers }: WriteRequest<typeof waitingHeaders>,
+    @RequestOf({ headers: waitingHeaders }) { caller, headers, epoch }: WriteRequest<typeof waitingHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
     const terms = canonicalTerms(body);
@@ -48,8 +48,9 @@ export class OrdersHttp {
     if (terms.clientOrderId === undefined && key.idempotencyKey === undefined) throw nameMissing();
     const { outcome, history } = await this.placeOrder.execute({ caller, terms, ...key }).catch(pointAtAccount);
     reply.status(outcome === 'repeated' ? 200 : 201);
-    mustBeApproved(await this.waits.shown(history), history);
-    return this.#answer(await this.#awaited(history, { caller, seconds: headers.prefer }, reply), reply);
+    mustBeApproved(await this.waits.shown(history), { history, epoch: await epoch });
+    const awaited = await this.#awaited(history, { caller, seconds: headers.prefer }, reply);
+    return this.#answer({ history: awaited, epoch: await epoch }, reply);
   }
 
   /** `POST /v1/orders/{id}/cancel`: 202; the brokerage decides. */
@@ -59,13 +60,14 @@ export class OrdersHttp {
   async cancel(
     @Param(validated(orderPath, 'path')) { id: orderId }: { id: string },
     @Body(validated(cancelOrderBody)) { reason }: CancelOrderBody,
-    @RequestOf({ headers: cancelHeaders }) { caller, headers }: WriteRequest<typeof cancelHeaders>,
+    @RequestOf({ headers: cancelHeaders }) { caller, headers, epoch }: WriteRequest<typeof cancelHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
     const ifMatch = headers['if-match'];
     const command = { orderId, caller, ifMatch, ...(reason !== undefined && { reason }), ...keyOf(headers) };
     const history = await this.requestCancel.execute(command).catch(pointAtPath);
-    return this.#answer(await this.#awaited(history, { caller, seconds: headers.prefer }, reply), reply);
+    const awaited = await this.#awaited(history, { caller, seconds: headers.prefer }, reply);
+    return this.#answer({ history: awaited, epoch: await epoch }, reply);
   }
 
   /**
@@ -78,11 +80,12 @@ export class OrdersHttp {
   async replace(
     @Param(validated(orderPath, 'path')) { id: orderId }: { id: string },
     @Body(validated(replaceOrderBody)) changes: ReplaceOrderBody,
-    @RequestOf({ headers: replaceHeaders }) { caller, headers }: WriteRequest<typeof replaceHeaders>,
+    @RequestOf({ headers: replaceHeaders }) { caller, headers, epoch }: WriteRequest<typeof replaceHeaders>,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
     const command = { orderId, caller, changes, ifMatch: headers['if-match'], ...keyOf(headers) };
-    return this.#answer(await this.requestReplace.execute(command).catch(pointAtPath), reply);
+    const history = await this.requestReplace.execute(command).catch(pointAtPath);
+    return this.#answer({ history, epoch: await epoch }, reply);
   }
 
   /** Waits if the client prefers it, and sets `Preference-Applied`. */
@@ -98,29 +101,35 @@ export class OrdersHttp {
   }
 
   /** The order folded from `history`, with the headers that name its version. */
-  async #answer(history: readonly RecordedEvent[], reply: Reply): Promise<OrderResponse> {
-    const order = await this.waits.shown(history);
-    reply.headers(headersOf(order, history));
+  async #answer(told: Told, reply: Reply): Promise<OrderResponse> {
+    const order = await this.waits.shown(told.history);
+    reply.headers(headersOf(order, told));
     return orderResponseOf(order);
   }
 }
 
+/** An order's history, and the epoch of the store in which it is. */
+interface Told {
+  readonly history: readonly RecordedEvent[];
+  readonly epoch: string;
+}
+
 /** The order's location, ETag and token: a read of its account with this token shows the order's money. */
-function headersOf({ orderId, accountId, version }: OrderShown, history: readonly RecordedEvent[]): Record<string, string> {
+function headersOf({ orderId, accountId, version }: OrderShown, { history, epoch }: Told): Record<string, string> {
   const accountVersion = Math.max(0, ...history.map(({ data }) => (data as { accountVersion?: number }).accountVersion ?? 0));
   const moved = accountVersion > 0 ? { accountId, accountVersion } : {};
   return {
     location: `/v1/orders/${orderId}`,
-    etag: etagOf({ version }),
-    'consistency-token': encodeConsistencyToken({ aggregateId: orderId, version, ...moved }),
+    etag: etagOf({ version, epoch }),
+    'consistency-token': encodeConsistencyToken({ epoch, aggregateId: orderId, version, ...moved }),
   };
 }
 
 /** A denied order is stored under its name: 422 with the rule, its figures and the order's location. */
-function mustBeApproved(order: OrderShown, history: readonly RecordedEvent[]): void {
+function mustBeApproved(order: OrderShown, told: Told): void {
   if (!order.denial) return;
   const { detail, ...denial } = order.denial;
-  const headers = headersOf(order, history);
+  const headers = headersOf(order, told);
   throw new RequestRefused(422, 'order-denied', detail, { headers, extensions: { id: order.orderId, ...denial } });
 }
 

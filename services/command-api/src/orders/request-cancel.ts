@@ -58,7 +58,7 @@ export class RequestCancel {
       if (before) return [];
       const order = loaded.get(Order, request.orderId).aggregate;
       const expected = order.version;
-      mustMatch(ifMatch, order, 'order-changed');
+      mustMatch(ifMatch, { version: expected, epoch: loaded.epoch }, 'order-changed');
       order.requestCancel(reason);
       const target = { type: Order.type, id: request.orderId };
       return [{ ...target, expected, events: this.eventStore.prepare(target, order.uncommittedEvents) }];

@@ -64,7 +64,7 @@ export class RequestReplace {
   #decide({ orderId, changes, ifMatch }: RequestReplaceCommand, state: AccountState): Decision<RecordedEvent> {
     const order = state.order(orderId);
     const expected = order.version;
-    mustMatch(ifMatch, order, 'order-changed');
+    mustMatch(ifMatch, { version: expected, epoch: state.epoch }, 'order-changed');
     // The rules and kill switches treat the new terms as a new order, because the brokerage does.
     const assessment = this.risk.assess(order.termsAfter(changes), state);
     if ('denied' in assessment) throw new ReplaceDenied(assessment.denied);
