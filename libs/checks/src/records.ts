@@ -10,6 +10,7 @@ const storedTopics = [
   topics.brokerEvents,
   topics.orderPlacement,
   topics.controlEvents,
+  topics.corrections,
 ].map(({ name }) => name);
 
 /** What readers of the feed and topics get: each event once, in order, without gaps. */

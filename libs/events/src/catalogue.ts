@@ -1,6 +1,7 @@
 import type { Event, EventClass } from './event.ts';
 import * as accounts from './accounts.ts';
 import * as brokerOrders from './broker-orders.ts';
+import { CorrectionApplied } from './corrections.ts';
 import { OperationPerformed } from './operations.ts';
 import { OrderKeyUsed } from './order-keys.ts';
 import * as placements from './order-placement.ts';
@@ -63,7 +64,7 @@ export const writtenByEach = (writers: Writers): Pick<AggregateDeclaration, 'eve
 /** Every type of aggregate by its name. */
 export type Catalogue = Readonly<Record<string, AggregateDeclaration>>;
 
-/** A step is keyed by the aggregate that it asks, so that a saga's steps for one aggregate arrive in order. */
+/** A step or correction is keyed by the aggregate that it asks, so that those for one aggregate arrive in order. */
 const keyOfStep = ({ data }: Event, sagaId: string): string => (data as { readonly target?: string }).target ?? sagaId;
 
 /**
@@ -144,6 +145,13 @@ export const catalogue: Catalogue = {
     topic: topics.controlEvents.name,
     byFunctions: true,
     ...writtenByEach({ operator: [OperationPerformed], backup: [OperationPerformed] }),
+  },
+  Correction: {
+    type: 'Correction',
+    topic: topics.corrections.name,
+    byFunctions: true,
+    ...writtenBy('operator', [CorrectionApplied]),
+    keyOf: keyOfStep,
   },
   BrokerOrder: {
     type: 'BrokerOrder',

@@ -4,6 +4,7 @@ export * from './ids.ts';
 export * from './orders.ts';
 export * from './accounts.ts';
 export * from './broker-orders.ts';
+export * from './corrections.ts';
 export * from './operations.ts';
 export * from './order-keys.ts';
 export * from './order-placement.ts';

@@ -2,6 +2,7 @@ import * as accounts from './accounts.ts';
 import { OrderKeyUsed } from './order-keys.ts';
 import * as brokerOrders from './broker-orders.ts';
 import { sampleTerms, sampleText } from './sample-terms.ts';
+import { CorrectionApplied } from './corrections.ts';
 import { OperationPerformed } from './operations.ts';
 import * as controls from './trading-control.ts';
 
@@ -46,6 +47,20 @@ export const operationSamples = {
     why: 'release 1.4.1 folds it',
     by: 'tradecore_operator',
     outcome: '1 marked',
+  }),
+};
+
+/** What an owner was asked to look at again. */
+export const correctionSamples = {
+  CorrectionApplied: new CorrectionApplied({
+    kind: 'redeliver',
+    owner: 'order-saga',
+    target: orderId,
+    events: [brokerOrderId],
+    check: 'orphans',
+    finding: 'execution',
+    subject: brokerOrderId,
+    version: 2,
   }),
 };
 

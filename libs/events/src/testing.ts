@@ -27,5 +27,12 @@ export function recordedSample(
 }
 
 export { orderSamples, placementSamples } from './samples-orders.ts';
-export { accountSamples, brokerOrderSamples, controlSamples, operationSamples, orderKeySamples } from './samples-others.ts';
+export {
+  accountSamples,
+  brokerOrderSamples,
+  controlSamples,
+  correctionSamples,
+  operationSamples,
+  orderKeySamples,
+} from './samples-others.ts';
 export { sampleTerms, sampleText } from './sample-terms.ts';

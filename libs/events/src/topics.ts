@@ -36,6 +36,11 @@ export const topics = {
     "the saga's steps: each is a stored event and a command",
     "id of the aggregate it asks, else the saga's",
   ),
+  corrections: stored(
+    'saga.corrections',
+    'stored events of Correction: what an operator asks an owner',
+    'id of the aggregate it asks',
+  ),
   marketData: {
     name: 'transport.market-data',
     key: 'symbol',

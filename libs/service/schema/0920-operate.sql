@@ -9,24 +9,32 @@ create function operate.fresh_id() returns uuid language sql volatile set search
     placing substring(int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
 $$;
 
+-- Stores the first and only event of an aggregate, in the caller's transaction. For functions of this schema alone.
+-- SQLSTATE TC100 in all of them: a refusal, its message for the operator.
+create function operate.store(id uuid, aggregate_type text, event_type text, data jsonb, key uuid) returns void
+  language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+declare
+  saved record;
+begin
+  select * into saved from append_events(array[1], array[id], array[aggregate_type], array[0], array[1], array[operate.fresh_id()], array[event_type],
+    jsonb_build_array(jsonb_build_object('v', 1, 'd', data, 'm', jsonb_build_object('actor', session_user), 'k', key)), 2000);
+  if saved.verdict is distinct from 'stored' then
+    raise exception 'the % could not be stored: % %', aggregate_type, saved.verdict, saved.detail using errcode = 'TC100';
+  end if;
+end $$;
+
 -- Stores what the caller does, in its transaction: whoever can't say why changes nothing. Returns the id of the operation.
--- For functions of this schema alone. SQLSTATE TC100 in all of them: a refusal, its message for the operator.
 create function operate.record(command text, arguments jsonb, why text, outcome text) returns uuid
   language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare
   operation constant uuid := operate.fresh_id();
   said constant jsonb := jsonb_build_object('command', command, 'arguments', jsonb_strip_nulls(arguments), 'why', btrim(why),
     'by', session_user, 'outcome', outcome);
-  saved record;
 begin
   if why is null or length(btrim(why)) not between 1 and 500 then
     raise exception 'a reason is needed, of at most 500 characters' using errcode = 'TC100';
   end if;
-  select * into saved from append_events(array[1], array[operation], array['Operation'], array[0], array[1], array[operate.fresh_id()],
-    array['OperationPerformed'], jsonb_build_array(jsonb_build_object('v', 1, 'd', said, 'm', jsonb_build_object('actor', session_user))), 2000);
-  if saved.verdict is distinct from 'stored' then
-    raise exception 'the operation could not be stored: % %', saved.verdict, saved.detail using errcode = 'TC100';
-  end if;
+  perform operate.store(operation, 'Operation', 'OperationPerformed', said, operation);
   return operation;
 end $$;
 
@@ -113,6 +121,21 @@ begin
   return marked;
 end $$;
 
+-- A projection folds what the store holds of an aggregate beyond its checkpoint, within 2 s: as if an older release had parked it. False: it has
+-- that version already, or has parked the aggregate.
+create function operate.catch_up(of_schema text, aggregate uuid, version integer, reason text) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  changed bigint;
+begin
+  execute format('insert into %1$I.checkpoints as c (aggregate_id, version, parked_version, parked_reason, parked_release, parked_at)
+      values ($1, 0, $2, $3, ''0.0.0'', clock_timestamp())
+    on conflict (aggregate_id) do update set parked_version = c.version + 1, parked_reason = $3, parked_release = ''0.0.0'', parked_at = clock_timestamp()
+      where c.version < $2 and c.parked_version is null', of_schema) using aggregate, version, reason;
+  get diagnostics changed = row_count;
+  return changed > 0;
+end $$;
+
 -- A dead letter whose event the store holds: the group that could not read it hears the event from the store, within seconds, as one that an older
 -- release has parked. What the group knows already it knows again.
 create function operate.redeliver(name text, event_id uuid, letter text, why text) returns text
@@ -129,16 +152,13 @@ begin
     raise exception 'the store does not hold event %: it is foreign', event_id using errcode = 'TC100';
   end if;
   if to_regclass(format('%I.projection', of_schema)) is not null then
-    execute format('insert into %1$I.checkpoints as c (aggregate_id, version, parked_version, parked_reason, parked_release, parked_at)
-        values ($1, 0, $2, $3, ''0.0.0'', clock_timestamp())
-      on conflict (aggregate_id) do update set parked_version = c.version + 1, parked_reason = $3, parked_release = ''0.0.0'', parked_at = clock_timestamp()
-        where c.version < $2 and c.parked_version is null', of_schema) using given.aggregate_id, given.aggregate_version, reason;
+    changed := operate.catch_up(of_schema, given.aggregate_id, given.aggregate_version, reason)::integer;
   else
     execute format('insert into %I.parked_messages (saga_id, target_id, event_id, reason, release, redrive) values ($1, $2, $3, $4, ''0.0.0'', true)
       on conflict (event_id) do update set redrive = true', of_schema)
       using given.aggregate_id, coalesce((given.event_data ->> 'target')::uuid, given.aggregate_id), given.event_id, reason;
+    get diagnostics changed = row_count;
   end if;
-  get diagnostics changed = row_count;
   said := case changed when 0 then 'it has the event already, or has parked its aggregate' else 'it hears the event from the store' end;
   perform operate.record('dead-letters redrive', jsonb_build_object('name', name, 'event', event_id, 'letter', left(letter, 1000)), why, said);
   return said;

@@ -60,6 +60,19 @@ create table reconciler.findings (
 create unique index findings_open on reconciler.findings (check_name, kind, subject) where closed_at is null;
 create index findings_unreported on reconciler.findings (first_seen) where reported = 'nothing' or (reported = 'opened' and closed_at is not null);
 
+-- What would help with a finding: for an operator to apply. Never more than proposed: nothing applies one by itself.
+create table reconciler.corrections (
+  correction_id uuid primary key,
+  finding_id uuid not null references reconciler.findings on delete cascade,
+  kind text not null check (kind in ('redeliver', 'query', 'catch-up')),
+  owner text not null,               -- the service that is asked
+  target uuid not null,              -- the aggregate that it looks at again
+  events uuid[] not null default '{}', -- those that a saga hears again
+  version int not null,              -- of the subject, when it was proposed
+  proposed_at timestamptz not null default clock_timestamp()
+);
+create index corrections_finding on reconciler.corrections (finding_id);
+
 grant usage on schema reconciler to :role(operator);
 grant select on all tables in schema reconciler to :role(operator);
 -- This is known, it needs no alert. The finding stays until what is wrong is gone.
@@ -77,12 +90,42 @@ begin
   perform operate.record('findings acknowledge', jsonb_build_object('finding', finding), why, what);
   return what;
 end $$;
-revoke execute on function operate.acknowledge from public;
-grant execute on function operate.acknowledge to :role(operator);
+-- The owner is asked to look again, and decides by what it finds then. Applied once: a repeat is refused.
+create function operate.apply_correction(correction uuid, why text) returns text
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+  proposed reconciler.corrections;
+  found_wrong reconciler.findings;
+  said text;
+begin
+  select * into proposed from reconciler.corrections c where c.correction_id = correction for update;
+  select * into found_wrong from reconciler.findings f where f.finding_id = proposed.finding_id;
+  if found_wrong.finding_id is null then
+    raise exception 'no correction % is proposed', correction using errcode = 'TC100';
+  elsif exists (select from stream_heads h where h.aggregate_id = correction) then
+    raise exception 'correction % is applied already', correction using errcode = 'TC100';
+  elsif found_wrong.closed_at is not null then
+    raise exception 'what % would correct is over since %', correction, found_wrong.closed_at using errcode = 'TC100';
+  end if;
+  perform operate.store(correction, 'Correction', 'CorrectionApplied', jsonb_build_object('kind', proposed.kind, 'owner', proposed.owner,
+    'target', proposed.target, 'events', to_jsonb(proposed.events), 'check', found_wrong.check_name, 'finding', found_wrong.kind,
+    'subject', found_wrong.subject, 'version', proposed.version), proposed.target);
+  said := proposed.owner || case proposed.kind
+    when 'redeliver' then ' hears ' || cardinality(proposed.events) || ' stored events again'
+    when 'query' then ' asks the brokerage about it'
+    else case when operate.catch_up(operate.schema_of(proposed.owner, array['projection']), proposed.target, proposed.version, 'correction ' || correction)
+      then ' folds what it lacks' else ' lacks nothing, or has parked it' end end;
+  perform operate.record('corrections apply', jsonb_build_object('correction', correction, 'kind', proposed.kind, 'target', proposed.target), why, said);
+  return said;
+end $$;
+
+revoke execute on function operate.acknowledge, operate.apply_correction from public;
+grant execute on function operate.acknowledge, operate.apply_correction to :role(operator);
 
 grant usage on schema reconciler to :role(reconciler);
 grant select, update on reconciler.lead to :role(reconciler);
-grant select, insert, update, delete on reconciler.offsets, reconciler.buckets, reconciler.checks, reconciler.findings to :role(reconciler);
+grant select, insert, update, delete on reconciler.offsets, reconciler.buckets, reconciler.checks, reconciler.findings, reconciler.corrections
+  to :role(reconciler);
 
 -- It reads what it compares: how far the relay is, and all that the services keep.
 grant select on event_position to :role(reconciler);

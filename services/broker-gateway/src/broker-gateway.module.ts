@@ -18,7 +18,13 @@ import { UpdateListener } from './update-listener.ts';
 
 /** Sends revisions to the brokerage and stores what it answers. */
 @Module({
-  imports: [IntakeModule.with({ name: 'broker-gateway', topics: [topics.orderPlacement.name], kafka: tokens.kafka })],
+  imports: [
+    IntakeModule.with({
+      name: 'broker-gateway',
+      topics: [topics.orderPlacement.name, topics.corrections.name],
+      kafka: tokens.kafka,
+    }),
+  ],
   providers: [
     ...[Brokerage, Steps, BrokerOrderQueue, BrokerOrderStore, BrokerOrders, StepIntake],
     ...[MarketFeed, SweepSchedule, BrokerageSweep, UpdateListener, BrokerOrderWork],

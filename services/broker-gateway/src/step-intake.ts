@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Intake, WorkItem } from '@tradecore/consumers';
 import type { Transaction } from '@tradecore/event-sourcing';
-import { CancelBrokerOrder, type RecordedEvent } from '@tradecore/events';
+import { CancelBrokerOrder, CorrectionApplied, type RecordedEvent } from '@tradecore/events';
 import { interrupted } from '@tradecore/trading';
 import { BrokerOrderQueue } from './broker-order-queue.ts';
 import { Brokerage } from './brokerage.ts';
@@ -10,10 +10,13 @@ import { stepClasses, stepOf, Steps, type StepEvent } from './steps.ts';
 /** A step this late may have been carried out already and its row lost: its order is looked up before it is sent. */
 const lateMs = 10_000;
 
-/** Takes in the saga's steps: one row each, with the offset. No call, no event: the step is the intent. */
+/**
+ * Takes in the saga's steps: one row each, with the offset. No call, no event: the step is the intent. A correction makes
+ * its BrokerOrder be looked up, with all its executions, by the worker that holds its row.
+ */
 @Injectable()
 export class StepIntake implements Intake {
-  readonly steps = stepClasses;
+  readonly steps = [...stepClasses, CorrectionApplied];
   /** Rows that are claimed for this process once the transaction is committed. */
   private claimed: readonly WorkItem[] = [];
 
@@ -24,7 +27,8 @@ export class StepIntake implements Intake {
   ) {}
 
   async take(tx: Transaction, events: readonly RecordedEvent[]): Promise<void> {
-    const steps = events as readonly RecordedEvent<StepEvent>[];
+    const steps = events.filter((event): event is RecordedEvent<StepEvent> => !isCorrection(event));
+    const queries = events.filter(isCorrection).filter(({ data }) => data.kind === 'query' && data.owner === 'broker-gateway');
     const now = this.brokerage.now();
     const targets = (fits: (step: RecordedEvent<StepEvent>) => boolean) =>
       new Set(steps.filter(fits).map(({ data }) => data.target));
@@ -33,13 +37,13 @@ export class StepIntake implements Intake {
     const lanes = new Map(steps.map(({ data }) => [data.target, data.accountId]));
     this.claimed = [];
     const taken = await this.rows.put(tx, steps.map(stepOf));
-    this.claimed = await this.queue.putClaimed(
-      tx,
-      taken.map((key) => ({
+    this.claimed = await this.queue.putClaimed(tx, [
+      ...queries.map(({ data }) => ({ key: data.target, urgent: true, state: { ...interrupted({ list: true }, now) } })),
+      ...taken.map((key) => ({
         ...{ key, lane: lanes.get(key) ?? '', urgent: canceled.has(key) },
         state: late.has(key) ? { ...interrupted({}, now) } : {},
       })),
-    );
+    ]);
   }
 
   taken(): void {
@@ -47,6 +51,8 @@ export class StepIntake implements Intake {
     this.claimed = [];
   }
 }
+
+const isCorrection = (event: RecordedEvent): event is RecordedEvent<CorrectionApplied> => event.type === CorrectionApplied.type;
 
 /** Whether a step is old or repeated: the saga repeats a step that the gateway does not have. */
 const isLate = ({ data, time }: RecordedEvent<StepEvent>, now: string): boolean =>

@@ -9,7 +9,7 @@ import { receivedByGateway } from './received-by-gateway.ts';
 
 const process = ProcessModule.with({
   process: orderPlacementProcess,
-  topics: [topics.orderEvents.name, topics.brokerEvents.name],
+  topics: [topics.orderEvents.name, topics.brokerEvents.name, topics.corrections.name],
   service: 'order-saga',
   received: receivedByGateway,
   stored: countStored,

@@ -17,6 +17,7 @@ import { schemaOf } from '../offsets/schema.ts';
 import { inTransaction, outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
 import { begin, type ConsumerParts } from './begin.ts';
 import { consumerMetrics, type ConsumerMetrics } from './consumer-metrics.ts';
+import { heardAgain, isAsked } from './heard-again.ts';
 import { inputOf, sagaOf, type Input } from './inputs.ts';
 import { park, tellParked } from './parked-messages.ts';
 import type { Process } from './process.ts';
@@ -99,6 +100,7 @@ export class ProcessBatches implements BatchProcessor {
   }
 
   idsOf(event: RecordedEvent): readonly string[] | undefined {
+    if (isAsked(event, this.name)) return [event.data.target];
     const input = this.inputOf(event);
     if (input && !this.reader.hasHeard(input)) return input.ids;
     if (!input) this.reader.skip(event);
@@ -108,10 +110,13 @@ export class ProcessBatches implements BatchProcessor {
 
   async handle({ records, isolated, moveOffsets, deadLetter }: RecordBatch): Promise<void> {
     const started = performance.now();
-    const inputs = records.flatMap((record) => {
+    const heard = records.flatMap((record) => {
       const input = this.inputOf(record.event);
       return input ? [{ ...input, record }] : [];
     });
+    const inputOf = (event: RecordedEvent) => this.inputOf(event);
+    const again = await heardAgain({ ...this.parts, outside: this.outside, inputOf }, { records, deadLetter });
+    const inputs = [...heard, ...again];
     const foreign = async (strangers: readonly Input[]): Promise<void> => {
       const unheld = strangers.flatMap(({ record }) => record ?? []);
       await deadLetter((await foreignAmong(this.outside, unheld, ({ event }) => event.id)).map(foreignLetter));

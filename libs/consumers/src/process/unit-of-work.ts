@@ -77,7 +77,7 @@ export class UnitOfWork {
     const { event, fault } = input;
     if (fault !== undefined) return this.parked.has(sagaOf(input)) ? this.wait(input) : this.park(input, 'malformed', fault);
     const saga = this.sagaFor(input);
-    if (event.aggregateVersion <= this.heardOf(saga, event.aggregateId)) return 'repeated';
+    if (event.aggregateVersion <= this.heardOf(saga, event.aggregateId) && !input.isAgain) return 'repeated';
     if (this.parked.has(sagaOf(input))) return this.wait(input);
     for (let version = this.heardOf(saga, event.aggregateId) + 1; version < event.aggregateVersion; version += 1) {
       this.hearMissed(saga, event.aggregateId, version);
@@ -245,7 +245,7 @@ export class UnitOfWork {
   }
 
   private heard(saga: Saga, { aggregateId, aggregateVersion }: RecordedEvent): void {
-    saga.heard[aggregateId] = aggregateVersion;
+    saga.heard[aggregateId] = Math.max(aggregateVersion, this.heardOf(saga, aggregateId));
     saga.isTouched = true;
   }
 
