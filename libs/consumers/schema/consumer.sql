@@ -32,6 +32,16 @@ create view {{schema}}.parked as
          (select count(*) - 1 from {{schema}}.parked_messages w where (w.saga_id, w.target_id) = (m.saga_id, m.target_id)) as waiting
     from {{schema}}.parked_messages m where m.reason is not null;
 
+-- For operators: a stopped consumer goes on from where it stands; it stops again where the cause is not gone. Returns why it had stopped; null: it
+-- had not.
+create function {{schema}}.resume() returns text
+  language sql set search_path = {{schema}}, pg_temp as $$
+  update consumer c set stopped_reason = null, stopped_at = null
+    from (select stopped_reason from consumer for update) before where before.stopped_reason is not null returning before.stopped_reason
+$$;
+revoke execute on function {{schema}}.resume from public;
+grant execute on function {{schema}}.resume to {{owner}};
+
 -- For operators, after a halt: begin at the log's start, or with the stored events from `since` on and then at the
 -- log's end.
 create function {{schema}}.begin_again(since timestamptz default null) returns void

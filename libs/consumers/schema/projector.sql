@@ -33,6 +33,24 @@ create view {{schema}}.parked as
   select aggregate_id, parked_version as version, parked_reason as reason, parked_release as release, parked_at as at
   from {{schema}}.checkpoints where parked_version is not null;
 
+-- For operators: a stopped projection goes on from where it stands; it stops again where the cause is not gone. Returns why it had stopped; null: it
+-- had not.
+create function {{schema}}.resume() returns text
+  language sql set search_path = {{schema}}, pg_temp as $$
+  update projection p set stopped_reason = null, stopped_at = null
+    from (select stopped_reason from projection for update) before where before.stopped_reason is not null returning before.stopped_reason
+$$;
+
+-- For operators: the next builder throws all rows away and folds the store from its first event, in one transaction: readers see the old rows until
+-- it is done. Whatever version of the fold made them: so a release that was rolled back gets its rows back.
+create function {{schema}}.rebuild() returns void
+  language sql set search_path = {{schema}}, pg_temp as $$
+  update projection set log = null, version = null, start_over = true, stopped_reason = null, stopped_at = null;
+  update offsets set owner = null;
+$$;
+revoke execute on function {{schema}}.resume, {{schema}}.rebuild from public;
+grant execute on function {{schema}}.resume, {{schema}}.rebuild to {{owner}};
+
 -- For exported views: joined on the aggregate's id, it adds to each row its version and whether it is parked.
 create view {{schema}}.progress as
   select aggregate_id, version as _version, parked_reason as _parked from {{schema}}.checkpoints;

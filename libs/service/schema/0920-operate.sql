@@ -62,11 +62,10 @@ declare
   of_table constant text := case when to_regclass(format('%I.consumer', of_schema)) is null then 'projection' else 'consumer' end;
   reason text;
 begin
-  execute format('select stopped_reason from %I.%I for update', of_schema, of_table) into reason;
+  execute format('select %I.resume()', of_schema) into reason;
   if reason is null then
     raise exception '% is not halted', name using errcode = 'TC100';
   end if;
-  execute format('update %I.%I set stopped_reason = null, stopped_at = null', of_schema, of_table);
   perform operate.record(of_table || 's resume', jsonb_build_object('name', name), why, 'was halted: ' || reason);
   return 'goes on; it was halted: ' || reason;
 end $$;
@@ -83,15 +82,13 @@ begin
   return 'begins with ' || origin;
 end $$;
 
--- Asks for a rebuild: the next builder throws all rows away and folds the store from its first event, in one transaction. Whatever version of the
--- fold made them: so a release that was rolled back gets its rows back.
+-- Asks for a rebuild.
 create function operate.rebuild(name text, why text) returns text
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   of_schema constant text := operate.schema_of(name, array['projection']);
 begin
-  execute format('update %I.projection set log = null, version = null, start_over = true, stopped_reason = null, stopped_at = null', of_schema);
-  execute format('update %I.offsets set owner = null', of_schema);
+  execute format('select %I.rebuild()', of_schema);
   perform operate.record('projections rebuild', jsonb_build_object('name', name), why, 'asked for');
   return 'asked for';
 end $$;

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
 
+export { proposeCorrection } from './test-correction.ts';
 export { eventually, TestProjector } from './test-projector.ts';
 export { startTestService, unlimited } from './test-service.ts';
 

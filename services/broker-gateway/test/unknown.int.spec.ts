@@ -1,3 +1,5 @@
+import { topics } from '@tradecore/events';
+import { proposeCorrection } from '@tradecore/service/testing';
 import { revisionTerms, until, World } from './world.ts';
 
 describe('an outcome at the brokerage', () => {
@@ -20,6 +22,28 @@ describe('an outcome at the brokerage', () => {
     expect(await world.story(id)).toEqual(['BrokerOutcomeUnknown', 'BrokerOrderAccepted', 'ExecutionReported']);
     expect((await world.events(id))[1]).toMatchObject({ data: { found: true } });
     expect((await world.paper.orders()).filter(({ client_order_id }) => client_order_id === id)).toHaveLength(1);
+  }, 30_000);
+
+  it('that the stream has not told is asked for when an operator applies a correction, once', async () => {
+    await silent();
+    const id = await world.submit(revisionTerms());
+    await until('it has traded there', async () =>
+      (await world.paper.orders()).some(({ client_order_id, status }) => client_order_id === id && status === 'filled'),
+    );
+    expect((await world.brokerOrder(id)).filledQuantity).toBe('0');
+    const { dataSource } = world.database;
+    const correction = await proposeCorrection(dataSource, { kind: 'query', owner: 'broker-gateway', target: id });
+    const operator = await world.database.dataSourceFor('operator');
+    await operator.query('select operate.apply_correction($1, $2)', [correction, 'it waits for an hour']);
+    const topic = topics.corrections.name;
+    await dataSource.query(
+      'insert into event_outbox select seq + 1000000, event_id, topic, key from event_outbox where topic = $1',
+      [topic],
+    );
+    await world.relay();
+    await world.reaches(id, 'filled');
+    expect(await world.story(id)).toEqual(['BrokerOrderAccepted', 'ExecutionReported']);
+    await operator.destroy();
   }, 30_000);
 
   it('that nothing proves is reported and counted, and stays unknown until it is proved', async () => {

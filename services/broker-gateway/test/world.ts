@@ -74,8 +74,8 @@ export class World {
   }
 
   static async create(paperEnv: Readonly<Record<string, string>> = {}): Promise<World> {
-    const { orderPlacement, brokerEvents, controlEvents, marketData, deadLetters, relayPosition } = topics;
-    const declarations = [orderPlacement, brokerEvents, controlEvents, marketData, deadLetters, relayPosition];
+    const { orderPlacement, brokerEvents, controlEvents, corrections, marketData, deadLetters, relayPosition } = topics;
+    const declarations = [orderPlacement, brokerEvents, controlEvents, corrections, marketData, deadLetters, relayPosition];
     const [database, kafka, paper] = await Promise.all([
       createTestDatabase({ migrations: [...runtimeMigrations] }),
       createTestKafka({ declarations, partitions: 1 }),

@@ -1,11 +1,10 @@
 import type { Fleet } from './fleet.ts';
 import { operation } from './operations.ts';
 import type { Report, Row } from './output.ts';
-import { WrongUsage, type Plan, type Shell, type Typed } from './shell.ts';
+import { uuid, WrongUsage, type Plan, type Shell, type Typed } from './shell.ts';
 
 /** Rows of a list, at most. */
 const listLimit = 200;
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** `findings ...` */
 export function findingsCommands(shell: Shell): void {

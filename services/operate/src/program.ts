@@ -2,6 +2,7 @@ import { ConfigFaults } from '@tradecore/service/config';
 import { CommanderError } from 'commander';
 import { backupCommands } from './backup/commands.ts';
 import { consumersCommands } from './readers/consumers.ts';
+import { correctionsCommands } from './corrections.ts';
 import { deadLetterCommands } from './letters/dead-letters.ts';
 import { doctorCommands } from './health/doctor.ts';
 import { findingsCommands } from './findings.ts';
@@ -26,6 +27,7 @@ const groups: readonly Commands[] = [
   doctorCommands,
   verifyCommands,
   findingsCommands,
+  correctionsCommands,
   relayCommands,
   resumeCommands,
   consumersCommands,

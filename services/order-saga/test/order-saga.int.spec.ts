@@ -1,9 +1,9 @@
-import { freshId, placementIdFor, topics, type RecordedEvent } from '@tradecore/events';
+import { brokerOrderIdFor, freshId, placementIdFor, topics, type RecordedEvent } from '@tradecore/events';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { runtimeMigrations } from '@tradecore/service/migrations';
-import { startTestService } from '@tradecore/service/testing';
+import { proposeCorrection, startTestService } from '@tradecore/service/testing';
 import { runInContext } from '@tradecore/telemetry';
 import { Account, Order } from '@tradecore/trading';
 import { orderSaga } from '../src/order-saga.module.ts';
@@ -20,8 +20,10 @@ const start = (): Promise<RunningService> =>
   });
 
 beforeAll(async () => {
-  const { orderEvents, accountEvents, brokerEvents, orderPlacement, deadLetters, relayPosition } = topics;
-  const declarations = [orderEvents, accountEvents, brokerEvents, orderPlacement, deadLetters, relayPosition];
+  const { orderEvents, accountEvents, brokerEvents, orderPlacement, controlEvents, corrections, deadLetters, relayPosition } =
+    topics;
+  const stored = [orderEvents, accountEvents, brokerEvents, orderPlacement, controlEvents, corrections];
+  const declarations = [...stored, deadLetters, relayPosition];
   [models, kafka] = await Promise.all([
     TestReadModels.create({ projected: false, migrations: runtimeMigrations }),
     createTestKafka({ declarations }),
@@ -98,6 +100,41 @@ describe('the order-saga', () => {
     service = await start();
     await events(orderId, 4);
     expect((await models.store.loadAggregate(Order, orderId)).status).toBe('filled');
+  }, 30_000);
+
+  it('hears a stored event again when an operator applies a correction, under its lock and once', async () => {
+    const accountId = await models.openAccount();
+    const orderId = await models.flow.place(accountId);
+    await models.relay(kafka.kafka);
+    while (!(await rowOf(orderId))) await new Promise((resolve) => setTimeout(resolve, 10));
+    await service.stop(); // its rows say that it has heard what it has not acted on, as after a bug
+    await models.flow.report(orderId, ['accepted', 'traded']);
+    const { dataSource } = models.database;
+    const saga = placementIdFor(orderId);
+    await dataSource.query(
+      `update order_saga.open_sagas set heard = heard || jsonb_build_object($2::text, 2), due_at = null, revision = revision + 1 where saga_id = $1`,
+      [saga, brokerOrderIdFor(orderId, 1)],
+    );
+    await models.relay(kafka.kafka);
+    service = await start();
+    const reported = (await models.store.readEvents(brokerOrderIdFor(orderId, 1))).map(({ id }) => id);
+    const asked = { kind: 'redeliver', owner: 'order-saga', target: saga, events: reported } as const;
+    const correction = await proposeCorrection(dataSource, asked);
+    expect(await events(orderId, 2)).toEqual(['OrderPlaced', 'OrderApproved']);
+    const operator = await models.database.dataSourceFor('operator');
+    await operator.query('select operate.apply_correction($1, $2)', [correction, 'release 1.4.1 books it']);
+    const topic = topics.corrections.name;
+    const twice = `insert into event_outbox select seq + $1, event_id, topic, key from event_outbox where topic = $2`;
+    await dataSource.query(twice, [1_000_000, topic]);
+    await models.relay(kafka.kafka);
+    const whole = ['OrderPlaced', 'OrderApproved', 'OrderAccepted', 'OrderExecuted'];
+    expect(await events(orderId, 4)).toEqual(whole);
+    const other = await models.flow.place(await models.openAccount());
+    await models.relay(kafka.kafka);
+    while (!(await rowOf(other))) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect([await events(orderId, 4), await events(saga, 2)]).toEqual([whole, ['SubmitBrokerOrder', 'PlacementEnded']]);
+    expect((await models.store.loadAggregate(Account, accountId)).available('symbol', 'ACME')).toBe('10');
+    await operator.destroy();
   }, 30_000);
 
   it('is ready, and says why', async () => {

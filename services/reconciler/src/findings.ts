@@ -4,6 +4,7 @@ import type { KafkaClient, OutgoingMessage } from '@tradecore/messaging';
 import { tokens } from '@tradecore/service';
 import { counter, logger } from '@tradecore/telemetry';
 import { DataSource, type EntityManager } from 'typeorm';
+import { propose } from './proposals.ts';
 
 /** The checks, as findings, reports and metrics name them. */
 export const checkNames = ['topics', 'models', 'store', 'orphans'] as const;
@@ -50,7 +51,7 @@ export class Findings {
     @Inject(tokens.kafka) private readonly kafka: KafkaClient,
   ) {}
 
-  /** Opens findings, or says of open ones that they are seen still. */
+  /** Opens findings, each with the corrections that would help, or says of open ones that they are seen still. */
   async open(tx: EntityManager, faults: readonly Fault[]): Promise<void> {
     for (const [check, all] of Map.groupBy(faults, (each) => each.check)) {
       const distinct = [...new Map(all.map((each) => [`${each.kind} ${each.subject}`, each])).values()];
@@ -62,12 +63,13 @@ export class Findings {
                          where (o.check_name, o.kind, o.subject) = ($1, f.kind, f.subject) and o.closed_at is null)
          on conflict (check_name, kind, subject) where closed_at is null
          do update set last_seen = excluded.last_seen, detail = excluded.detail
-         returning kind, subject, detail, xmax = 0 as "isNew"`,
+         returning finding_id::text as id, kind, subject, detail, xmax = 0 as "isNew"`,
         [check, JSON.stringify(distinct.slice(0, openLimit)), openLimit],
-      )) as { kind: string; subject: string; detail: string; isNew: boolean }[];
-      duplicates.inc({ effect: 'event' }, rows.filter(({ isNew, kind }) => isNew && kind === 'twice').length);
-      for (const { isNew, ...finding } of rows.filter((row) => row.isNew).slice(0, logged))
-        log.error({ check, ...finding }, 'a finding');
+      )) as { id: string; kind: string; subject: string; detail: string; isNew: boolean }[];
+      const opened = rows.filter(({ isNew }) => isNew).map(({ isNew: _, ...finding }) => ({ check, ...finding }));
+      for (const finding of opened.slice(0, logged)) log.error(finding, 'a finding');
+      duplicates.inc({ effect: 'event' }, opened.filter(({ kind }) => kind === 'twice').length);
+      await propose(tx, opened);
     }
   }
 

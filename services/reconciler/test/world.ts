@@ -111,6 +111,15 @@ export class World {
     );
   }
 
+  /** The corrections proposed for a finding: kind, owner, and what each asks about. */
+  proposed(kind: string, subject: string): Promise<object[]> {
+    return this.sql<object>(
+      `select c.kind, c.owner, c.target, c.events, c.version from reconciler.corrections c join reconciler.findings f using (finding_id)
+        where f.kind = $1 and f.subject = $2 order by c.owner`,
+      [kind, subject],
+    );
+  }
+
   /** Both sides are compared up to now, and the sweep has been everywhere. */
   async compared(): Promise<void> {
     const since = Date.now();

@@ -12,7 +12,7 @@ export interface Input {
   readonly ids: readonly string[];
   /** Why the event does not say which saga it concerns; it is then parked. */
   readonly fault?: unknown;
-  /** A correction asks for it: it is decided about though its saga has heard it. What followed from it does not follow twice. */
+  /** A correction asks for it: decided under lock, though its saga has heard it. What followed does not follow twice. */
   readonly isAgain?: boolean;
   /** The record that carried it; absent when it comes from the store. */
   readonly record?: EventRecord | undefined;

@@ -130,6 +130,7 @@ export class ProcessBatches implements BatchProcessor {
   /** Decides about inputs and stores what follows. `isolated`: a single input, which is parked when it fails again. */
   async hear(inputs: readonly Input[], around: Around = {}, isolated = false): Promise<UnitOfWork> {
     if (isolated) return this.alone(inputs, around);
+    if (inputs.some(({ isAgain }) => isAgain)) return this.locked(inputs, around);
     try {
       return await this.unlocked(inputs, around);
     } catch (error) {

@@ -1,5 +1,4 @@
 import { Projection } from './projection.ts';
-import { inTransaction } from '../offsets/transaction.ts';
 import { openProjection, type ProjectorParts } from './projector-batches.ts';
 import { declarationOf, type ProjectorClass } from './projector.ts';
 import { redriveOne, type Redriven } from './redrive.ts';
@@ -28,24 +27,18 @@ export async function redrive(
   return redriven;
 }
 
+type Database = Pick<OperatorParts, 'dataSource'>;
+
 /** Resumes a stopped projection where it stopped, once the cause is fixed; if it is not, it stops again. */
-export async function resumeProjection(projector: ProjectorClass, parts: Pick<OperatorParts, 'dataSource'>): Promise<void> {
-  const { schema } = declarationOf(projector);
-  await parts.dataSource.query(`update ${schema}.projection set stopped_reason = null, stopped_at = null`);
+export async function resumeProjection(projector: ProjectorClass, { dataSource }: Database): Promise<void> {
+  await dataSource.query(`select ${declarationOf(projector).schema}.resume()`);
 }
 
 /**
  * Asks for a rebuild: the next builder deletes all rows and folds the store from the first event, in one transaction,
  * so that readers see the old rows until it is done. A running instance begins within seconds. Sequences start again
- * under a new epoch. Only this version or a newer one builds: so a release that was rolled back gets its rows back.
+ * under a new epoch.
  */
-export async function rebuildProjection(projector: ProjectorClass, parts: Pick<OperatorParts, 'dataSource'>): Promise<void> {
-  const { schema, version } = declarationOf(projector);
-  await inTransaction(parts.dataSource, async (tx) => {
-    await tx.query(
-      `update ${schema}.projection set log = null, version = $1, start_over = true, stopped_reason = null, stopped_at = null`,
-      [version],
-    );
-    await tx.query(`update ${schema}.offsets set owner = null`);
-  });
+export async function rebuildProjection(projector: ProjectorClass, { dataSource }: Database): Promise<void> {
+  await dataSource.query(`select ${declarationOf(projector).schema}.rebuild()`);
 }

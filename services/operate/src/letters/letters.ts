@@ -1,5 +1,6 @@
 import { topics } from '@tradecore/events';
 import type { IncomingMessage, KafkaClient } from '@tradecore/messaging';
+import { uuid } from '../shell.ts';
 
 /** One record that a consumer could not handle, as it lies on the topic of dead letters. */
 export interface Letter {
@@ -23,7 +24,6 @@ export interface Letters {
 const topic = topics.deadLetters.name;
 /** Letters that are kept in memory at once: 500 bytes or so each. */
 const lettersLimit = 100_000;
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The text of a header; of one that stands several times the first. */
 export const headerText = ({ headers }: IncomingMessage, name: string): string | undefined => {
