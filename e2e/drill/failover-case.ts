@@ -23,12 +23,8 @@ export async function failoverCase(ground: Ground, { beforeMs, afterMs }: Pace):
   const opening = Date.now();
   await world.until('an acknowledged write', () => writers.acknowledgedSince(opening) !== undefined, 180_000);
   const resumed = writers.acknowledgedSince(opening) ?? opening;
-  let found = '';
-  await world.until(
-    'the timeline to be found',
-    async () => (found = (await ground.tradecore('doctor')).said).includes('timeline'),
-    180_000,
-  );
+  await ground.holds('the timeline to be found', 'select from store_identity where moved_at is not null');
+  const found = (await ground.tradecore('doctor')).said;
   const { said } = await ground.tradecore('relay', 'status');
   const halted = said.includes('halted') ? ['the relay halted, though nothing that was lost had been relayed'] : [];
   const relayFound = found
@@ -39,6 +35,7 @@ export async function failoverCase(ground: Ground, { beforeMs, afterMs }: Pace):
     bytes,
     outageMs: resumed - destroyed,
     relay: relayFound,
+    takenBack: 0,
     ...(await judged(ground, { told, destroyed, reborn, findings: halted })),
   };
 }

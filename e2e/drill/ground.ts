@@ -6,6 +6,18 @@ import { Writers } from './writers.ts';
 
 export type { Said } from './follower.ts';
 
+/** A command of the operator, on the fleet of this world; repeated while a server does not answer. */
+export async function tradecore({ home }: Pick<World, 'home'>, ...args: string[]): Promise<Said> {
+  for (let attempt = 1; ; attempt += 1) {
+    const said: string[] = [];
+    const code = await program(args, { say: (text) => said.push(text), open: () => openFleet({ TRADECORE_HOME: home }) });
+    if (code !== unavailable || attempt === 5) return { code, said: said.join('\n') };
+  }
+}
+
+/** EX_UNAVAILABLE. */
+const unavailable = 69;
+
 /** A fleet on a PostgreSQL of its own, with a backup that follows it: everything that a disaster needs. */
 export class Ground {
   readonly postgres: OwnPostgres;
@@ -24,7 +36,10 @@ export class Ground {
   static async open({ workers, durability = 'fast' }: { workers: number; durability?: 'fast' | 'durable' }): Promise<Ground> {
     const postgres = await OwnPostgres.start(durability);
     process.env['DATABASE_URL'] = postgres.url;
-    const world = await startWorld();
+    const world = await startWorld().catch(async (error: unknown) => {
+      await postgres.end();
+      throw error;
+    });
     const writers = new Writers(await world.person('drill'), await world.operator());
     const ground = new Ground({ postgres, world, writers, follower: await Follower.of(world, postgres) });
     await writers.start(workers);
@@ -42,18 +57,23 @@ export class Ground {
   }
 
   /** Another command of the operator, on the fleet. */
-  async tradecore(...args: string[]): Promise<Said> {
-    const said: string[] = [];
-    const open = () => openFleet({ TRADECORE_HOME: this.world.home });
-    return { code: await program(args, { say: (text) => said.push(text), open }), said: said.join('\n') };
+  tradecore(...args: string[]): Promise<Said> {
+    return tradecore(this.world, ...args);
   }
 
-  /** The operator's word after a restore. */
-  async resume(since: string): Promise<Said> {
-    const from = new Date(Date.parse(since) - 60_000).toISOString();
-    const answer = await this.tradecore('relay', 'resume', '--since', from, '--why', 'a drill', `--yes=${this.world.namespace}`);
-    if (answer.code !== 0) throw new Error(`relay resume ended with ${answer.code}: ${answer.said}`);
-    return answer;
+  /** Waits until this query has a row; a server that is away has none. */
+  async holds(what: string, sql: string): Promise<void> {
+    const { world } = this;
+    await world.until(what, async () => (await world.database.query(sql).catch(() => ({ rows: [] }))).rows.length > 0, 180_000);
+  }
+
+  /** The operator's word after a restore. Returns how many events were taken back. */
+  async resume(since: string): Promise<number> {
+    const args = ['--since', since, '--why', 'a drill', `--yes=${this.world.namespace}`, '--json'];
+    const { code, said } = await this.tradecore('relay', 'resume', ...args);
+    if (code !== 0) throw new Error(`relay resume ended with ${code}: ${said}`);
+    const rows = JSON.parse(said) as { what: string; events: number }[];
+    return rows.find(({ what }) => what.endsWith('taken back'))?.events ?? 0;
   }
 
   async end(): Promise<void> {

@@ -14,6 +14,8 @@ export interface Outcome {
   readonly lostMs: number;
   /** From the disaster to the next acknowledged write, in ms. */
   readonly outageMs: number;
+  /** Events that the topics gave back. */
+  readonly takenBack: number;
   /** What the relay found: halted and why, or nothing. */
   readonly relay: string;
   /** What must not be: told one by one. */
@@ -35,7 +37,10 @@ export async function restoreCase(ground: Ground, { beforeMs, afterMs }: Pace, i
   await ground.follow();
   await pause(beforeMs);
   const moment = new Date().toISOString();
-  await pause(isEarlier ? afterMs : 0);
+  if (isEarlier) {
+    await pause(afterMs);
+    await relayedOnce(ground);
+  }
   await postgres.destroy();
   const destroyed = Date.now();
   const told = [...writers.acknowledged];
@@ -47,12 +52,11 @@ export async function restoreCase(ground: Ground, { beforeMs, afterMs }: Pace, i
   await postgres.startAgain();
   await world.until('doors that say why', () => (writers.refused.get('store-restored') ?? 0) > 0, 180_000);
   findings.push(...(await repeatedWhileClosed(ground, told)));
-  const relayStatus = async (): Promise<string> => (await ground.tradecore('relay', 'status')).said;
-  if (isEarlier) await world.until('the relay to halt', async () => (await relayStatus()).includes('halted'), 180_000);
-  const relay = await relayStatus();
+  if (isEarlier) await ground.holds('the relay to halt', 'select from outbox_relay where halted_at is not null');
+  const relay = (await ground.tradecore('relay', 'status')).said;
   const opening = Date.now();
   // A minute earlier: what was relayed and not received is older than the moment of the destruction.
-  await ground.resume(new Date(Date.parse(moment) - 60_000).toISOString());
+  const takenBack = await ground.resume(new Date(Date.parse(moment) - 60_000).toISOString());
   await world.until('an acknowledged write', () => writers.acknowledgedSince(opening) !== undefined, 180_000);
   const resumed = writers.acknowledgedSince(opening) ?? opening;
   const gone = await missingOf(world, told);
@@ -62,8 +66,21 @@ export async function restoreCase(ground: Ground, { beforeMs, afterMs }: Pace, i
     bytes: restored.bytes,
     outageMs: resumed - destroyed,
     relay,
+    takenBack,
     ...(await judged(ground, { told, destroyed, reborn, gone, findings })),
   };
+}
+
+/** Two batches from now: the topics hold something that was stored after this call. */
+async function relayedOnce({ world }: Ground): Promise<void> {
+  const batch = async (): Promise<number> => {
+    const { rows } = await world.database.query<{ batch: number }>(
+      'select coalesce(max(batch), 0)::int as batch from outbox_batch',
+    );
+    return rows[0]?.batch ?? 0;
+  };
+  const before = await batch();
+  await world.until('the relay to publish', async () => (await batch()) > before + 2, 60_000);
 }
 
 interface Judging {

@@ -44,19 +44,28 @@ export async function drillRestore(args: readonly string[]): Promise<Played> {
       await ground.end();
     }
   }
-  const titles = ['case', 'data', 'acknowledged', 'of them lost', 'lost over', 'until the next acknowledged write'];
+  const titles = [
+    'case',
+    'data',
+    'acknowledged writes',
+    'events taken back',
+    'writes lost',
+    'lost over',
+    'until the next acknowledged write',
+  ];
   say(`\n${table([titles, ...rows])}`);
   if (wanted === undefined && isWell) publish('backup.md', 'restore', [titles, ...rows]);
   say(
     isWell ? '\nWhat clients were told is so, but for the writes that are counted as lost.' : '\nThat is NOT what was promised.',
   );
-  return { isWell, inShort: rows.map(([, , acknowledged, lost]) => `${lost} of ${acknowledged} lost`).join('; ') };
+  return { isWell, inShort: rows.map(([, , acknowledged, , lost]) => `${lost} of ${acknowledged} lost`).join('; ') };
 }
 
-const rowOf = (title: string, { bytes, acknowledged, lost, lostMs, outageMs }: Outcome): string[] => [
+const rowOf = (title: string, { bytes, acknowledged, takenBack, lost, lostMs, outageMs }: Outcome): string[] => [
   title,
   `${(bytes / 1e6).toFixed(0)} MB`,
   String(acknowledged),
+  String(takenBack),
   String(lost),
   lost === 0 ? '-' : `${lostMs} ms`,
   seconds(outageMs),

@@ -40,6 +40,18 @@ export async function publishedLate(database: Database, ids: readonly string[]):
 }
 
 /**
+ * RFC 3339: what was stored before it is not on the topics, because their log was lost and the relay was resumed on
+ * another; undefined where that never was.
+ */
+export async function logBegan(database: Database): Promise<string | undefined> {
+  const [row] = await database.query(
+    `select to_char(max(since) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as since from resumptions
+      where position is null and halted_reason->>'batch' <> '0'`,
+  );
+  return row?.['since'] === null ? undefined : String(row?.['since']);
+}
+
+/**
  * Whether store and topics can be held against each other now: not while the store is closed, or stands on a server or
  * timeline that no relay has compared with the topics. What they hold beyond each other is then still to be decided.
  */

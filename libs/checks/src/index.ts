@@ -1,6 +1,6 @@
 export { compareAll, compareUntilAgreed } from './compare.ts';
 export { readStore } from './facts.ts';
-export { isSettled, publishedLate, withoutGivenUp, type PlacedRecord } from './incidents.ts';
+export { isSettled, logBegan, publishedLate, withoutGivenUp, type PlacedRecord } from './incidents.ts';
 export { isUneven } from './money.ts';
 export { agrees, printed, tableOf, type Line } from './line.ts';
 export { schemasOf, type Kind } from './groups.ts';

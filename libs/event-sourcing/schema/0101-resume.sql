@@ -49,6 +49,7 @@ create table resumptions (
   since timestamptz not null,
   forget_tail boolean not null,
   halted_reason jsonb not null,
+  position bigint,                   -- the broker's; null: it had none, the log is another one
   late uuid[] not null,              -- events published behind a later version of their aggregate
   outcome jsonb not null
 );
@@ -281,8 +282,9 @@ begin
   get diagnostics given_up = row_count;
 
   outcome := jsonb_build_object('alreadyPublished', waiting, 'missing', missing, 'outOfOrder', cardinality(late), 'taken', taken, 'givenUp', given_up);
-  insert into resumptions (by, why, since, forget_tail, halted_reason, late, outcome)
-  select session_user, resume_relay.why, resume_relay.since, resume_relay.forget_tail, r.halted_reason, late, outcome from outbox_relay r;
+  insert into resumptions (by, why, since, forget_tail, halted_reason, position, late, outcome)
+  select session_user, resume_relay.why, resume_relay.since, resume_relay.forget_tail, r.halted_reason, resume_relay."position", late, outcome
+    from outbox_relay r;
   perform reopen_store("position", given_up > 0);
   perform record_pending_operations();
   perform record_operation('relay resume', jsonb_build_object('since', since, 'forgetTail', forget_tail), why, outcome::text);

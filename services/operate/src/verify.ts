@@ -2,6 +2,7 @@ import {
   agrees,
   compareUntilAgreed,
   exportedViews,
+  logBegan,
   isSettled,
   printed,
   readStore,
@@ -97,7 +98,14 @@ const witnessesOf = ({ dataSource, database, kafka }: Fleet): Witnesses => ({
   stored: () => readStore(dataSource),
   database,
   readModels: exportedViews(database),
-  topic: (name) => readWhole(kafka, name),
+  topic: async (name) => {
+    const { records, since } = await readWhole(kafka, name);
+    const latest = [since, await logBegan(database)]
+      .filter((each) => each !== undefined)
+      .toSorted()
+      .at(-1);
+    return { records, ...(latest !== undefined && { since: latest }) };
+  },
 });
 
 /** A topic to its end, and since when it holds everything: of a partition that has let records go, that is the time of its first. */

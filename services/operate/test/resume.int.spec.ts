@@ -1,3 +1,4 @@
+import { logBegan } from '@tradecore/checks';
 import { freshId, topics } from '@tradecore/events';
 import { createWorld, type World } from './world.ts';
 
@@ -63,6 +64,16 @@ describe('a store that was restored', () => {
     expect(await world.tradecore(...args)).toEqual({ code: 0, said: expect.stringContaining('it was on timeline 77') as string });
     expect((await world.tradecore('doctor')).said).not.toContain('timeline');
     expect((await world.operations()).at(-1)).toMatchObject({ command: 'relay acknowledge-move', why: 'planned' });
+  }, 60_000);
+
+  it('is held against its topics from the time on from which a lost log begins again', async () => {
+    expect(await logBegan(world.database.dataSource)).toBeUndefined(); // nothing had been relayed
+    await world.query(
+      `update outbox_relay set halted_at = now(), halted_reason = '{"why": "no position", "batch": "7", "position": null}'`,
+    );
+    const from = ['--since', '2026-11-24T10:00:00Z', '--why', 'a broker was lost', `--yes=${world.database.name}`];
+    expect((await world.tradecore('relay', 'resume', ...from)).code).toBe(0);
+    expect(await logBegan(world.database.dataSource)).toBe('2026-11-24T10:00:00.000000Z');
   }, 60_000);
 
   it('that is a copy of another is not opened on the topics of that one', async () => {
