@@ -10,6 +10,7 @@ import {
   podOf,
   workloads,
   worlds,
+  type Json,
   type World,
 } from './render.ts';
 
@@ -158,5 +159,14 @@ describeChart('services', () => {
       },
       { backendRefs: [{ name: 'desk-command-api', port: 80 }] },
     ]);
+  });
+
+  it("are reached by an Ingress through the gateway, for an Ingress can't choose by method", () => {
+    const rendered = manifests('zero', '--set', 'ingress.enabled=true,ingress.hosts={trade.example.com}');
+    const [{ spec }] = ofKind('Ingress', rendered) as [Json];
+    expect(spec!['rules']![0]!['host']).toBe('trade.example.com');
+    expect(spec!['rules']![0]!['http']!['paths']![0]!['backend']).toEqual({
+      service: { name: 'trade-tradecore-gateway', port: { name: 'http' } },
+    });
   });
 });
