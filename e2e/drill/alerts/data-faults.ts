@@ -72,6 +72,7 @@ export const dataFaults: readonly Fault[] = [
         const letters = await fleet.tradecore('dead-letters', 'list');
         const keys = [...letters.matchAll(/\S+\/transport\.order-events\/\d+\/\d+/g)].map(([key]) => key);
         for (const key of new Set(keys)) await fleet.act(key, 'dead-letters', 'drop', key);
+        await fleet.acknowledge();
       };
     },
   },
@@ -81,11 +82,7 @@ export const dataFaults: readonly Fault[] = [
     lasting: ['DuplicateEffect'],
     inject: async (fleet) => {
       await writeAgain(fleet, topics.orderEvents.name);
-      return async () => {
-        const findings = await fleet.tradecore('findings', 'list');
-        const ids = [...findings.matchAll(/^\S*[0-9a-f-]{36}/gm)].map(([id]) => id);
-        for (const id of new Set(ids)) await fleet.act(id, 'findings', 'acknowledge', id);
-      };
+      return () => fleet.acknowledge();
     },
   },
   {

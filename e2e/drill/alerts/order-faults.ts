@@ -78,7 +78,10 @@ export const orderFaults: readonly Fault[] = [
     inject: async (fleet) => {
       const order = { symbol: 'KO', qty: '1', side: 'buy', type: 'market', time_in_force: 'day' };
       await fleet.world.paper().ask('POST', '/v2/orders', order);
-      return () => fleet.tradecore('orders', 'foreign');
+      return async () => {
+        await fleet.tradecore('orders', 'foreign');
+        await fleet.acknowledge();
+      };
     },
   },
   {

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { openFleet, program } from '@tradecore/operate/program';
 import type { Client, OrderSeen } from '@tradecore/local/demo/client.ts';
 import { say } from '@tradecore/local/runner/console.ts';
@@ -136,11 +134,11 @@ export class WatchedFleet {
     return this.tradecore(...args, '--why', 'a drill', `--yes=${name}`);
   }
 
-  async login(service: string): Promise<string> {
-    const url = new URL(this.world.databaseUrl);
-    url.username = `${this.world.namespace}_${service.replaceAll('-', '_')}`;
-    url.password = readFileSync(join(this.world.home, 'secrets', 'roles', service), 'utf8');
-    return url.href;
+  /** Acknowledges what the reconciler has found, once it is known why. */
+  async acknowledge(): Promise<void> {
+    const findings = await this.tradecore('findings', 'list');
+    const ids = [...findings.matchAll(/^[0-9a-f-]{36}/gm)].map(([id]) => id);
+    for (const id of ids) await this.act(id, 'findings', 'acknowledge', id);
   }
 
   async end(): Promise<void> {
