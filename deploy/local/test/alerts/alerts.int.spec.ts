@@ -52,6 +52,7 @@ const fired = (eval_time: string, exp_samples: readonly object[], names = '.+'):
 });
 
 describe('alerts', () => {
+  beforeAll(() => void prometheusFolder(), 180_000); // Debian's package is unpacked once
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('have each a case', () => {
