@@ -13,6 +13,7 @@ export type Drill = (args: readonly string[]) => Promise<Played>;
 
 /** Each by its name, loaded when it is played. */
 const drills: Readonly<Record<string, () => Promise<Drill>>> = {
+  'broker-log': async () => (await import('./broker-log.ts')).drillBrokerLog,
   restore: async () => (await import('./restore.ts')).drillRestore,
   alerts: async () => (await import('./alerts/drill.ts')).drillAlerts,
   boards: async () => (await import('./boards.ts')).drillBoards,
