@@ -1,11 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  tradingControlIdFor,
-  WrittenText,
-  type InstrumentQuote,
-  type MarketSession,
-  type RecordedEvent,
-} from '@tradecore/events';
+import { tradingControlIdFor, type InstrumentQuote, type MarketSession, type RecordedEvent } from '@tradecore/events';
 import {
   assess,
   interpretReply,
@@ -29,6 +23,7 @@ import { Journal } from './fleet/journal.ts';
 import { mixOf } from './mix.ts';
 import { OrderSaga, type Process } from './fleet/order-saga.ts';
 import { Transport } from './fleet/transport.ts';
+import { textFor } from './texts.ts';
 import { Watch } from './checks/after-each-save.ts';
 
 /** Decision functions: the fleet's own, or others in tests that show what the checks find. */
@@ -252,7 +247,7 @@ class World {
     const turn = (to: 'halt' | 'resume'): void => {
       const aggregate = this.#journal.load(TradingControl, control);
       const expected = aggregate.version;
-      aggregate[to]('all', new WrittenText('the simulation says so'));
+      aggregate[to]('all', textFor('the simulation says so', aggregate));
       const decided = [{ events: aggregate.uncommittedEvents, origin: {} }];
       this.#journal.save([{ Class: TradingControl, id: control, expected, decided }]);
     };

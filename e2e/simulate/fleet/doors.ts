@@ -11,7 +11,6 @@ import {
   type MarketSession,
   type OrderTerms,
   type ReplaceTerms,
-  WrittenText,
 } from '@tradecore/events';
 import type { reservationOf, submitStep } from '@tradecore/trading';
 import {
@@ -28,6 +27,7 @@ import {
 import type { Chance } from '../chance.ts';
 import type { Clock } from '../clock.ts';
 import type { Journal, Origin, Part } from './journal.ts';
+import { textFor } from '../texts.ts';
 import { withoutStack } from '../without-stack.ts';
 
 /** The market as seen by the fleet. */
@@ -96,7 +96,7 @@ export class Door {
     const { journal } = this.#world;
     const order = journal.load(Order, orderId);
     const expected = order.version;
-    const refusal = refusalIn(() => order.requestCancel(new WrittenText('changed my mind')));
+    const refusal = refusalIn(() => order.requestCancel(textFor('changed my mind', order)));
     if (refusal !== undefined) return answer(refusal);
     const { accountId: account } = order;
     const decided = [{ events: order.uncommittedEvents, origin: account === undefined ? {} : { account } }];

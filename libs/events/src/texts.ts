@@ -16,13 +16,18 @@ export interface TextRef {
 export const hashOfText = (salt: string, text: string): string =>
   hash('sha256', Buffer.concat([parse(salt), Buffer.from(text)]), 'hex');
 
-/** A text on its way into the store: kept when an event with it is stored, in the same transaction. */
+/**
+ * A text on its way into the store: kept when an event with it is stored, in the same transaction. Its name and salt are
+ * random UUIDs unless they are given, as a simulation does that replays.
+ */
 export class WrittenText implements TextRef {
-  readonly ref = freshId();
-  readonly salt = randomUUID();
   readonly hash: string;
 
-  constructor(readonly text: string) {
+  constructor(
+    readonly text: string,
+    readonly ref: string = freshId(),
+    readonly salt: string = randomUUID(),
+  ) {
     this.hash = hashOfText(this.salt, text);
   }
 
