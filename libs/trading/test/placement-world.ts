@@ -28,11 +28,11 @@ export class PlacementWorld {
   readonly saves: Save[] = [];
   now = '2026-01-02T09:00:00.000Z';
   /**
-   * A fill made available negative although no execution was taken back: a limit order, replaced or not, never does
-   * that.
+   * A fill made available negative although the brokerage took no execution back: a limit order, replaced or not, never
+   * does that. What it takes back of one revision it may fill in the next, and that fill may be heard first.
    */
   wasOverdrawn = false;
-  #isReversed = false;
+  #isTakenBack = false;
   readonly #inbox = new Map<string, RecordedEvent[]>();
   readonly #steps = new Map<string, StepEvent[]>();
   readonly #received = new Set<string>();
@@ -141,8 +141,7 @@ export class PlacementWorld {
 
   #stored(save: Save): void {
     this.saves.push(save);
-    this.#isReversed ||= save.account.some(({ type }) => type === 'FillReversed');
-    this.wasOverdrawn ||= !this.#isReversed && isNegative(this.account.available('currency', 'USD'));
+    this.wasOverdrawn ||= !this.#isTakenBack && isNegative(this.account.available('currency', 'USD'));
     for (const event of save.placement) {
       if (!('target' in event.data)) continue;
       const { target } = event.data;
@@ -172,6 +171,7 @@ export class PlacementWorld {
   }
 
   #publish(aggregateType: string, aggregateId: string, event: Event): void {
+    this.#isTakenBack ||= event.type === 'ExecutionBusted' || event.type === 'ExecutionCorrected';
     const aggregateVersion = (this.#versions.get(aggregateId) ?? 0) + 1;
     this.#versions.set(aggregateId, aggregateVersion);
     const id = derivedId('world', aggregateId, String(aggregateVersion));
