@@ -44,7 +44,7 @@ describe('a step of the saga', () => {
   }, 30_000);
 
   it('is carried out once, however often it arrives: during the call, after the end, and after its rows are gone', async () => {
-    await world.paper.fault({ kind: 'slow', symbol: 'ACME', on: 'submit', ms: 400 });
+    await world.paper.fault({ kind: 'slow', symbol: 'ACME', on: 'submit', ms: 200 });
     const terms = revisionTerms();
     const steps = await ask(submitting(terms));
     const id = idOf(steps);
