@@ -43,7 +43,13 @@ export async function drillBrokerLog(args: readonly string[]): Promise<Played> {
       ...(await verified(world)),
     ];
     for (const finding of findings) say(`  ! ${finding}`);
-    const titles = ['events stored before', 'of them waiting', 'acknowledged writes', 'writes lost', 'until all consumers run'];
+    const titles = [
+      'events stored before',
+      'waiting when the topics were back',
+      'acknowledged writes',
+      'writes lost',
+      'until all consumers run',
+    ];
     const row = [events, waiting, writers.acknowledged.length, missing.length].map(String).concat(seconds(backMs));
     say(`\n${table([titles, row])}`);
     const isWell = findings.length === 0;
