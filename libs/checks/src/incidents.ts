@@ -1,4 +1,5 @@
 /** What operators have decided, as far as it explains a difference between store and topics; and nothing else. */
+import { isUuid } from '@tradecore/events';
 import type { Database } from './witnesses.ts';
 
 /** A record of a topic: where it is, and which event it says it is. */
@@ -10,7 +11,6 @@ export interface PlacedRecord {
   readonly id: string;
 }
 
-const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 const placeOf = ({ id, topic, partition, offset }: PlacedRecord): string => `${id} ${topic} ${partition}@${offset}`;
 
 /**

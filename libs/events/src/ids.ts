@@ -7,6 +7,11 @@ const tradecore = parse('f17a27d4-5f8b-5e3e-acda-11cf9cf0904e');
 /** A fresh id: UUIDv7 (RFC 9562), so that new rows land at the end of an index. */
 export const freshId = (): string => v7();
 
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Whether a text is an id as we write it: a UUID in lower case. */
+export const isUuid = (text: string): boolean => uuid.test(text);
+
 /**
  * Buffer in which a name is assembled for hashing, after the root: nearly all names fit, and a buffer for each would
  * cost as much as the hash.

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { EventMetadata, RecordedEvent } from '@tradecore/events';
+import { isUuid, type EventMetadata, type RecordedEvent } from '@tradecore/events';
 import type { IncomingMessage, OutgoingMessage, RawHeader } from './message.ts';
 
 /** Why a record is not one of our events. */
@@ -56,7 +56,6 @@ export function encode(event: EncodableEvent, key: string = event.aggregateId): 
   return { key, value: event.dataText, headers };
 }
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const positiveInteger = /^[1-9]\d{0,9}$/;
 const maxVersion = 2 ** 31 - 1;
 const rfc3339Micros = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
@@ -97,7 +96,6 @@ function headerText(raw: Exclude<RawHeader, undefined>): string | undefined {
   return text.includes('\0') ? undefined : text;
 }
 
-const isUuid = (text: string): boolean => uuid.test(text);
 const isTime = (text: string): boolean => rfc3339Micros.test(text) && !Number.isNaN(Date.parse(text));
 const isFree = (text: string): boolean => text.length <= limits.free;
 const isType = (text: string): boolean => text.length > 0 && text.length <= limits.type;

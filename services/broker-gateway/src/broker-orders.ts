@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { BoundedCache } from '@tradecore/consumers';
-import { foreignOrderIdFor } from '@tradecore/events';
+import { foreignOrderIdFor, isUuid } from '@tradecore/events';
 import { logger } from '@tradecore/telemetry';
 import type { BrokerageOrder, Reply, UnreadableOrder } from '@tradecore/trading';
 import { gatewayMetrics } from './broker-gateway.metrics.ts';
@@ -12,7 +12,6 @@ import { Brokerage } from './brokerage.ts';
 const log = logger('broker-orders');
 /** BrokerOrders that this process keeps in memory; others are read from the store. */
 const remembered = 20_000;
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** All orders at the brokerage, each with one owner in this process. */
 @Injectable()
@@ -43,7 +42,7 @@ export class BrokerOrders {
 
   /** Whether nothing proves yet that the brokerage has this BrokerOrder; undefined when it is not ours. */
   async isComing(brokerOrderId: string): Promise<boolean | undefined> {
-    const loaded = uuid.test(brokerOrderId) ? await this.ownerOf(brokerOrderId).load() : undefined;
+    const loaded = isUuid(brokerOrderId) ? await this.ownerOf(brokerOrderId).load() : undefined;
     return loaded?.order.isUnproven;
   }
 
@@ -55,7 +54,7 @@ export class BrokerOrders {
   }
 
   private async isOurs({ clientOrderId }: Pick<BrokerageOrder, 'clientOrderId'>): Promise<boolean> {
-    return uuid.test(clientOrderId) && this.ownerOf(clientOrderId).isOurs();
+    return isUuid(clientOrderId) && this.ownerOf(clientOrderId).isOurs();
   }
 
   /** Whether the order at the brokerage is known not to be ours. */

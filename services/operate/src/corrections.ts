@@ -1,7 +1,8 @@
+import { isUuid } from '@tradecore/events';
 import type { Fleet } from './fleet.ts';
 import { operation } from './operations.ts';
 import type { Report, Row } from './output.ts';
-import { uuid, WrongUsage, type Plan, type Shell, type Typed } from './shell.ts';
+import { WrongUsage, type Plan, type Shell, type Typed } from './shell.ts';
 
 const listLimit = 200;
 
@@ -37,7 +38,7 @@ export async function correctionsReport({ database }: Fleet, all = false): Promi
 }
 
 async function planned({ database }: Fleet, { args: [id = ''] }: Typed): Promise<Plan> {
-  if (!uuid.test(id)) throw new WrongUsage('name the correction by its id, as in tradecore corrections list');
+  if (!isUuid(id)) throw new WrongUsage('name the correction by its id, as in tradecore corrections list');
   const rows = (await database.query(`${proposals} where c.correction_id = $1`, [id])) as unknown as Row[];
   return {
     name: id,

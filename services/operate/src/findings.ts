@@ -1,7 +1,8 @@
+import { isUuid } from '@tradecore/events';
 import type { Fleet } from './fleet.ts';
 import { operation } from './operations.ts';
 import type { Report, Row } from './output.ts';
-import { uuid, WrongUsage, type Plan, type Shell, type Typed } from './shell.ts';
+import { WrongUsage, type Plan, type Shell, type Typed } from './shell.ts';
 
 /** Rows of a list, at most. */
 const listLimit = 200;
@@ -36,7 +37,7 @@ export async function findingsReport({ database }: Fleet, all = false): Promise<
 }
 
 async function planned(fleet: Fleet, { args: [id = ''] }: Typed): Promise<Plan> {
-  if (!uuid.test(id)) throw new WrongUsage('name the finding by its id, as in tradecore findings list');
+  if (!isUuid(id)) throw new WrongUsage('name the finding by its id, as in tradecore findings list');
   const rows = (await fleet.database.query(
     'select finding_id::text as id, check_name as check, kind, subject, detail from reconciler.findings where finding_id = $1',
     [id],

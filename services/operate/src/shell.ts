@@ -37,9 +37,6 @@ export interface Around {
   readonly ask?: (question: string) => Promise<string>;
 }
 
-/** An id, as lists show it. */
-export const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 /** Said, with exit code 64, when a command was written in a way that can't be done. */
 export class WrongUsage extends Error {}
 

@@ -1,4 +1,4 @@
-import { upcast, UnknownEvent, type RecordedEvent } from '@tradecore/events';
+import { isUuid, upcast, UnknownEvent, type RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
 import { runningRelease } from '@tradecore/telemetry';
 import type { BatchProcessor, EventRecord, RecordBatch } from '../offsets/batch-processor.ts';
@@ -27,12 +27,10 @@ export interface IntakeParts extends ConsumerParts {
   readonly topics: readonly string[];
 }
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
 /** The saga that asks by a step, and the aggregate it asks. */
 export function pairOf({ aggregateId: sagaId, data }: RecordedEvent): Pair {
   const { target } = data as { readonly target?: unknown };
-  return { sagaId, targetId: typeof target === 'string' && uuid.test(target) ? target : sagaId };
+  return { sagaId, targetId: typeof target === 'string' && isUuid(target) ? target : sagaId };
 }
 
 /** The result of a batch. Counted when it is committed. */

@@ -1,3 +1,4 @@
+import { isUuid } from '@tradecore/events';
 import type { PreparedEvent, Save } from './save.ts';
 import type { Conflict, TakenId } from '../store/store-errors.ts';
 
@@ -44,12 +45,10 @@ export function appendCall(saves: readonly Save[], waitMs: number | null) {
   return { name, text: statements[name], values: texts.length === 0 ? values : [...values, JSON.stringify(texts)] };
 }
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 /** The rows of an event's texts; services are no persons. */
 function textsOf({ texts, origin }: PreparedEvent) {
   const { actor = '' } = origin.metadata;
-  return texts.map(({ ref, salt, text }) => ({ ref, salt, text, ...(uuid.test(actor) && { person: actor }) }));
+  return texts.map(({ ref, salt, text }) => ({ ref, salt, text, ...(isUuid(actor) && { person: actor }) }));
 }
 
 /** Array literals are written by hand: ids and declared names need no quoting. */

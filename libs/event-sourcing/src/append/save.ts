@@ -1,6 +1,7 @@
 import {
   causedEventId,
   freshId,
+  isUuid,
   type AggregateDeclaration,
   type Catalogue,
   type Event,
@@ -78,8 +79,6 @@ export interface Save {
 /** Where an event comes from. */
 export type Origin = Pick<RecordedEvent, 'correlationId' | 'causationId' | 'sagaId' | 'metadata'>;
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
 /**
  * Common to every store: assigns ids to and serialises what one decision does to one aggregate; refuses what can't be
  * stored.
@@ -91,7 +90,7 @@ export function prepareEvents(
   { context = currentContext(), ids }: PrepareOptions = {},
 ): PreparedEvent[] {
   const declaration = declarationOf(catalogue, aggregateType);
-  if (!uuid.test(aggregateId)) throw new InvalidSave(`${aggregateId} is not a lower-case UUID`);
+  if (!isUuid(aggregateId)) throw new InvalidSave(`${aggregateId} is not a lower-case UUID`);
   const origin = originOf(context);
   const suffix = originJson(origin);
   const named = events.map((event, index) => {
@@ -99,7 +98,7 @@ export function prepareEvents(
       throw new InvalidSave(`${aggregateType} declares no event ${event.type} version ${event.schemaVersion}`);
     }
     const name = ids?.get(index) ?? declaration.idOf?.(event, aggregateId) ?? causedId(context, aggregateId, index);
-    if (name !== undefined && !uuid.test(name)) throw new InvalidSave(`${name} is not a lower-case UUID`);
+    if (name !== undefined && !isUuid(name)) throw new InvalidSave(`${name} is not a lower-case UUID`);
     return { event, fresh: name === undefined, id: name ?? freshId() };
   });
   const decision = context?.commandId ?? named[0]?.id ?? '';
@@ -125,7 +124,7 @@ function declarationOf(catalogue: Catalogue, type: string): AggregateDeclaration
 function originOf(context: Partial<WorkContext> = {}): Origin {
   const { correlationId = null, causationId = null, sagaId = null } = context;
   for (const id of [correlationId, causationId, sagaId]) {
-    if (id !== null && !uuid.test(id)) throw new InvalidSave(`${id} in the context is not a lower-case UUID`);
+    if (id !== null && !isUuid(id)) throw new InvalidSave(`${id} in the context is not a lower-case UUID`);
   }
   const metadata: Record<string, string> = {};
   for (const name of ['account', 'actor', 'traceparent'] as const) {
@@ -177,7 +176,7 @@ export function toSave(catalogue: Catalogue, parts: readonly PartToSave[]): Save
 function checkPart(catalogue: Catalogue, { type, id, expected, events }: PartToSave): void {
   const { asserted = false } = declarationOf(catalogue, type);
   if (!Number.isInteger(expected) || expected < 0) throw new InvalidSave(`${expected} is not a version`);
-  if (!uuid.test(id)) throw new InvalidSave(`${id} is not a lower-case UUID`);
+  if (!isUuid(id)) throw new InvalidSave(`${id} is not a lower-case UUID`);
   if (events.length === 0 && !asserted) throw new InvalidSave(`the catalogue does not say that ${type} may be asserted`);
   if (events.some(({ aggregateId }) => aggregateId !== id))
     throw new InvalidSave(`an event was prepared for an aggregate other than ${id}`);

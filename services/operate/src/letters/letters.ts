@@ -1,6 +1,5 @@
-import { topics } from '@tradecore/events';
+import { isUuid, topics } from '@tradecore/events';
 import type { IncomingMessage, KafkaClient } from '@tradecore/messaging';
-import { uuid } from '../shell.ts';
 
 /** One record that a consumer could not handle, as it lies on the topic of dead letters. */
 export interface Letter {
@@ -72,6 +71,6 @@ function letterOf(key: string, record: IncomingMessage): Letter {
     reason: headerText(record, 'dl_reason') ?? '',
     detail: (headerText(record, 'dl_detail') ?? '').slice(0, 200),
     at: new Date(Number.isFinite(written) && written >= 0 ? written : 0).toISOString(),
-    eventId: eventId !== undefined && uuid.test(eventId) ? eventId : undefined,
+    eventId: eventId !== undefined && isUuid(eventId) ? eventId : undefined,
   };
 }
