@@ -1,4 +1,6 @@
-import { correctionIdFor, placementIdFor, topics, type CorrectionKind, type RecordedEvent } from '@tradecore/events';
+import { declarationOf } from '@tradecore/consumers';
+import { correctionIdFor, placementIdFor, type CorrectionKind, type RecordedEvent } from '@tradecore/events';
+import { Accounts, Feed, Orders, Positions } from '@tradecore/read-models';
 import { orderPlacementProcess } from '@tradecore/trading';
 import type { EntityManager } from 'typeorm';
 
@@ -28,13 +30,7 @@ const proposedAtOnce = 50;
 /** Events of the BrokerOrders of one saga. */
 const eventsLimit = 200;
 
-/** Which topics each projector folds. */
-const folds: Readonly<Record<string, readonly string[]>> = {
-  'order-projector': [topics.orderEvents.name],
-  'account-projector': [topics.accountEvents.name],
-  'position-projector': [topics.accountEvents.name],
-  'feed-projector': [topics.orderEvents.name, topics.accountEvents.name, topics.brokerEvents.name],
-};
+const projectors = [Orders, Accounts, Positions, Feed].map(declarationOf);
 
 type Propose = (tx: EntityManager, subject: string) => Promise<readonly Proposal[]>;
 
@@ -66,10 +62,10 @@ async function forLost(tx: EntityManager, eventId: string): Promise<Proposal[]> 
   if (!event) return [];
   const { aggregateId, aggregateVersion: version, topic } = event;
   const proposals: Proposal[] = [];
-  for (const owner of Object.keys(folds).filter((name) => folds[name]?.includes(topic))) {
-    const [read] = (await tx.query(`select version from ${owner.replace('-', '_')}.checkpoints where aggregate_id = $1`, [
-      aggregateId,
-    ])) as { version: number }[];
+  for (const { name: owner, schema } of projectors.filter(({ topics }) => topics.includes(topic))) {
+    const [read] = (await tx.query(`select version from ${schema}.checkpoints where aggregate_id = $1`, [aggregateId])) as {
+      version: number;
+    }[];
     if ((read?.version ?? 0) < version)
       proposals.push({ kind: 'catch-up', owner, target: aggregateId, subject: `${owner} ${aggregateId}`, version });
   }
