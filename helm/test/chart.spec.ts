@@ -3,13 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { logins, services } from '@tradecore/local/runner/service-list.ts';
-import { howToInstall } from './helm.ts';
 import { argumentsOf, chart, describeChart, golden, helm, manifests, ofKind, template, worlds, type World } from './render.ts';
 
 const all = Object.keys(worlds) as World[];
 const committed = all.filter((world) => world !== 'zero' && world !== 'kafka');
 
-describeChart(helm ? 'the chart' : `the chart (${howToInstall})`, () => {
+describeChart('the chart', () => {
   it.each(all)('passes lint, strictly: %s', (world) => {
     execFileSync(helm!, ['lint', '--strict', chart, ...argumentsOf(world).slice(0, 2 * worlds[world].length)], { stdio: 'pipe' });
   });

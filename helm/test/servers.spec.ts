@@ -1,8 +1,7 @@
 import { parse } from 'yaml';
-import { howToInstall } from './helm.ts';
-import { describeChart, env, helm, manifests, named, ofKind, podOf, type World } from './render.ts';
+import { describeChart, env, manifests, named, ofKind, podOf, type World } from './render.ts';
 
-describeChart(helm ? 'the bundled servers' : `the bundled servers (${howToInstall})`, () => {
+describeChart('the bundled servers', () => {
   const argumentsOf = (name: string, world: World, ...more: string[]): string[] => [
     ...podOf(named(name, ofKind('StatefulSet', manifests(world, ...more))))['containers']![0]!['args']!,
   ];

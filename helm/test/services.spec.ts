@@ -1,9 +1,7 @@
-import { howToInstall } from './helm.ts';
 import {
   componentOf,
   describeChart,
   env,
-  helm,
   manifests,
   named,
   ofKind,
@@ -16,7 +14,7 @@ import {
 
 const all = Object.keys(worlds) as World[];
 
-describeChart(helm ? 'pods' : `pods (${howToInstall})`, () => {
+describeChart('pods', () => {
   it.each(all)('need no more than Pod Security restricted allows: %s', (world) => {
     const found = workloads(manifests(world));
     expect(found.length).toBeGreaterThan(12);

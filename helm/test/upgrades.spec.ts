@@ -4,7 +4,6 @@ import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { howToInstall } from './helm.ts';
 import {
   argumentsOf,
   chart,
@@ -35,7 +34,7 @@ const rolled = (before: readonly Json[], after: readonly Json[]): string[] => {
   return [...templates(after)].flatMap(([component, text]) => (known.get(component) === text ? [] : [component])).sort();
 };
 
-describeChart(helm ? 'an upgrade' : `an upgrade (${howToInstall})`, () => {
+describeChart('an upgrade', () => {
   const rolledBy = (world: World, ...settings: string[]) =>
     rolled(manifests(world), manifests(world, ...settings.flatMap((each) => ['--set-string', each])));
 
