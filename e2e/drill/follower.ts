@@ -4,15 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { OwnPostgres } from '../own-postgres.ts';
+import type { Said } from '../tradecore.ts';
 import { ended, freePort, until, type World } from '../world.ts';
 
 const bin = fileURLToPath(new URL('../../services/operate/bin/tradecore.mjs', import.meta.url));
-
-/** What the operator's command came to. */
-export interface Said {
-  readonly code: number | null;
-  readonly said: string;
-}
 
 /** The backup of a fleet on a PostgreSQL of its own: `tradecore backup --follow`, and restores out of its folder. */
 export class Follower {

@@ -1,17 +1,14 @@
-import { openFleet, program } from '@tradecore/operate/program';
 import { OwnPostgres } from '../own-postgres.ts';
 import { startWorld, type World } from '../world.ts';
-import { Follower, type Said } from './follower.ts';
+import { tradecore as once, type Said } from '../tradecore.ts';
+import { Follower } from './follower.ts';
 import { Writers } from './writers.ts';
 
-export type { Said } from './follower.ts';
-
 /** A command of the operator, on the fleet of this world; repeated while a server does not answer. */
-export async function tradecore({ home }: Pick<World, 'home'>, ...args: string[]): Promise<Said> {
+export async function tradecore(world: Pick<World, 'home'>, ...args: string[]): Promise<Said> {
   for (let attempt = 1; ; attempt += 1) {
-    const said: string[] = [];
-    const code = await program(args, { say: (text) => said.push(text), open: () => openFleet({ TRADECORE_HOME: home }) });
-    if (code !== unavailable || attempt === 5) return { code, said: said.join('\n') };
+    const answer = await once(world, ...args);
+    if (answer.code !== unavailable || attempt === 5) return answer;
   }
 }
 

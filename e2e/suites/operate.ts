@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { topics } from '@tradecore/events';
 import { openFleet, program } from '@tradecore/operate/program';
 import { findingsWhenCompared } from '../comparison/findings.ts';
+import { tradecore as onFleet } from '../tradecore.ts';
 import { otherLines, runbookCommands, wordsOf } from './runbooks.ts';
 import type { Stage } from './stage.ts';
 
@@ -10,11 +11,7 @@ const bin = fileURLToPath(new URL('../../services/operate/bin/tradecore.mjs', im
 
 /** The operator's command on a fleet that has traded. */
 export function operate(stage: Stage): void {
-  const tradecore = async (...args: string[]): Promise<{ code: number; said: string }> => {
-    const said: string[] = [];
-    const open = () => openFleet({ TRADECORE_HOME: stage.world.home });
-    return { code: await program(args, { say: (text) => said.push(text), open }), said: said.join('\n') };
-  };
+  const tradecore = (...args: string[]) => onFleet(stage.world, ...args);
   const change = (sql: string, ...parameters: string[]) => stage.world.database.query(sql, parameters);
 
   it('verifies that store, topics and read models agree, and that nothing was tampered with', () => {

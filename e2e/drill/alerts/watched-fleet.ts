@@ -1,4 +1,3 @@
-import { openFleet, program } from '@tradecore/operate/program';
 import type { Client, OrderSeen } from '@tradecore/local/demo/client.ts';
 import { say } from '@tradecore/local/runner/console.ts';
 import { homeAt } from '@tradecore/local/runner/home.ts';
@@ -10,6 +9,7 @@ import { targetsOf } from '@tradecore/local/watch/watch.ts';
 import { quickChecks } from '../../comparison/findings.ts';
 import { Follower } from '../follower.ts';
 import { OwnPostgres } from '../../own-postgres.ts';
+import { tradecore } from '../../tradecore.ts';
 import { fleetOf, freePort, isAlive, startWorldWith, type World } from '../../world.ts';
 
 /** An alert of Prometheus that is pending or firing. */
@@ -121,12 +121,9 @@ export class WatchedFleet {
 
   /** A command of the runbook, printed with its answer's first line. */
   async tradecore(...args: string[]): Promise<string> {
-    const said: string[] = [];
-    const open = () => openFleet({ TRADECORE_HOME: this.world.home });
-    const code = await program(args, { say: (text) => said.push(text), open });
-    const answer = said.join('\n');
-    say(`    $ tradecore ${args.join(' ')}   (${code}) ${answer.split('\n')[0]?.slice(0, 100) ?? ''}`);
-    return answer;
+    const { code, said } = await tradecore(this.world, ...args);
+    say(`    $ tradecore ${args.join(' ')}   (${code}) ${said.split('\n')[0]?.slice(0, 100) ?? ''}`);
+    return said;
   }
 
   /** A change by an operator: `--why` and the name. */
