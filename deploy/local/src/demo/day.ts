@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { brokerOrderIdFor } from '@tradecore/events';
 import type { Client, Terms } from './client.ts';
 import { say } from '../runner/console.ts';
@@ -85,14 +86,20 @@ export async function playDay(day: Day): Promise<string[]> {
   return orders;
 }
 
+/** How long the stream says nothing, then breaks off: longer than the order takes to be found. */
+const silentMs = 1000;
+
 async function lostAndFound(day: Day): Promise<string> {
-  await day.paper.fault({ kind: 'stream-gap', symbol: 'KO', times: 1, ms: 3000 });
+  await day.paper.fault({ kind: 'stream-gap', symbol: 'KO', times: 1, ms: silentMs });
   await day.paper.fault({ kind: 'timeout-after-accept', symbol: 'KO', on: 'submit', times: 1, ms: 1 });
-  return play(day, {
+  const id = await play(day, {
     title:
       'Lost and found: buy 30 KO. The brokerage accepts it, but its answer is lost, and the stream is silent. It is looked up, never sent twice.',
     terms: market('buy', '30', 'KO'),
   });
+  // What happens while the stream is away is only in the next sweep, up to 30 s later: the next act waits until it is back.
+  await pause(silentMs + 500);
+  return id;
 }
 
 /** The brokerage busts a trade: shares, money and fee are reversed in order and account at once. */
