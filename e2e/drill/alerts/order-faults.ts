@@ -72,7 +72,7 @@ export const orderFaults: readonly Fault[] = [
     },
   },
   {
-    fault: 'somebody trades by hand at the brokerage',
+    fault: 'a person trades directly at the brokerage',
     alerts: ['ForeignOrder'],
     lasting: ['ForeignOrder'],
     inject: async (fleet) => {

@@ -13,7 +13,7 @@ create table texts (
 );
 create index texts_person on texts (person);
 
--- The person of a subject, made at first sight; it never changes. A name that is told replaces the one before. The second select sees what the
+-- The person of a subject, created when the subject is first seen; it never changes. A new name replaces the old one. The second select sees what the
 -- insert waited for. Not while the store is closed: a restore may have lost the person, whom the events to be taken back name.
 create function person_of(of_subject text, told_name text default null) returns uuid
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$

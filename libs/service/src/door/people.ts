@@ -16,7 +16,7 @@ export class People {
     private readonly identity: Pick<StoreIdentity, 'current'>,
   ) {}
 
-  /** The person of a subject (the `sub` of a token), made at first sight; `name` is kept if the token has one. */
+  /** The person of a subject (the `sub` of a token), created when it is first seen; `name` is kept if the token has one. */
   async personOf(subject: string, name?: string): Promise<string> {
     await this.#forgetOlder();
     const known = this.#known.get(subject);

@@ -1,4 +1,4 @@
-/** `critical` wakes somebody, `warning` is a ticket, `none` is no fault: it shows that alerts arrive at all. */
+/** `critical` pages the engineer on call, `warning` opens a ticket, `none` is no fault: it shows that alerts arrive. */
 export type Severity = 'critical' | 'warning' | 'none';
 
 /** One alert of Prometheus. */
