@@ -16,6 +16,7 @@ export { ProjectorsModule, ProjectorStrategy, type ProjectorsOptions } from './p
 export { CommitListener, ProjectorBatches, type ProjectorParts } from './projector/projector-batches.ts';
 export { rebuildProjection, redrive, resumeProjection, type OperatorParts } from './projector/operate.ts';
 export { ProjectionBusy, type Redriven } from './projector/redrive.ts';
+export { withoutNulls } from './projector/row-table.ts';
 export { parkReasons, type ParkReason } from './projector/projection-metrics.ts';
 export { Subscription, type SubscriptionParts, type SubscriptionStatus } from './offsets/subscription.ts';
 export type { BatchProcessor, DeadLetter, EventRecord, RecordBatch } from './offsets/batch-processor.ts';

@@ -1,3 +1,4 @@
+import { withoutNulls } from '@tradecore/consumers';
 import { withTexts, type Transaction } from '@tradecore/event-sourcing';
 import type { WithTexts } from '@tradecore/events';
 import type { AccountRow, ActivityLine } from './accounts.projector.ts';
@@ -25,8 +26,7 @@ export type AccountFound = AccountListed & Pick<AccountRow, 'reservations'>;
 
 /** Rows as they are shown: without what is null, with the texts of what stands for one. */
 async function shown<Row extends object>(db: Transaction, rows: readonly object[]): Promise<Row[]> {
-  const present = rows.map((row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)));
-  return (await withTexts(db, present)) as unknown as Row[];
+  return (await withTexts(db, rows.map(withoutNulls))) as unknown as Row[];
 }
 
 /** The account, which the caller has checked to be in scope. */

@@ -1,3 +1,4 @@
+import { withoutNulls } from '@tradecore/consumers';
 import { withTexts, type Transaction } from '@tradecore/event-sourcing';
 import { orderIdFor, type WithTexts } from '@tradecore/events';
 import type { OrdStatus } from '@tradecore/trading';
@@ -26,7 +27,7 @@ type Selected = OrderRow & { readonly _version: number; readonly _parked: string
 
 async function found(db: Transaction, rows: readonly Selected[]): Promise<OrderFound[]> {
   const present = rows.map(({ _version, _parked, ...row }) => ({
-    order: Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as unknown as OrderRow,
+    order: withoutNulls(row) as OrderRow,
     ...progress(_version, _parked),
   }));
   return withTexts(db, present) as Promise<OrderFound[]>;

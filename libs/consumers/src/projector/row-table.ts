@@ -128,7 +128,8 @@ export class RowTable {
   }
 }
 
-const withoutNulls = (row: Record<string, unknown>): object =>
+/** A row as folds know it: a column that is null is a member that is absent. */
+export const withoutNulls = (row: object): object =>
   Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
 
 /**
