@@ -184,7 +184,7 @@ export function finish(
 
 /** Ends processes left behind by a killed run: services before servers. Returns their names. */
 export async function stopLeftovers(home: Home): Promise<string[]> {
-  const servers = ['prometheus', 'redis', 'kafka', 'postgres'];
+  const servers = ['grafana', 'prometheus', 'redis', 'kafka', 'postgres'];
   const rank = (name: string) => servers.indexOf(name);
   const left = livePids(home)
     .filter(({ name }) => name !== 'runner')

@@ -23,7 +23,7 @@ export async function compose(args: readonly string[]): Promise<number> {
   });
   if (code === 0 && words[0] === 'up') {
     say(
-      '\nThe servers are up; Redpanda Console: http://127.0.0.1:8090, Prometheus: http://127.0.0.1:19090. Run the fleet on them:\n',
+      '\nThe servers are up; Redpanda Console: http://127.0.0.1:8090, Prometheus: http://127.0.0.1:19090, Grafana: http://127.0.0.1:19030. Run the fleet on them:\n',
     );
     say(
       `  ${Object.entries(urls)

@@ -28,10 +28,10 @@ const homesOf = (program: string): string[] => [
  * where an engine runs. Undefined where there is neither.
  */
 export function grafana(place: ServerPlace, options: GrafanaOptions): Program | undefined {
-  const files = filesIn(place);
   const program = onPath('grafana');
   const home = program && homesOf(realpathSync(program)).find((path) => existsSync(join(path, 'conf', 'defaults.ini')));
   if (program && home) {
+    const files = filesIn(place);
     const env = settingsOf(options, files);
     return {
       ...shapeOf(options),
@@ -46,7 +46,16 @@ export function grafana(place: ServerPlace, options: GrafanaOptions): Program | 
   if (engine === undefined) return undefined;
   const env = Object.entries(settingsOf(options, '/tradecore')).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
   const name = `tradecore-grafana-${options.port}`;
-  const args = ['run', '--rm', '--name', name, '--network=host', `--volume=${files}:/tradecore:ro`, ...env, grafanaImage];
+  const args = [
+    'run',
+    '--rm',
+    '--name',
+    name,
+    '--network=host',
+    `--volume=${filesIn(place)}:/tradecore:ro`,
+    ...env,
+    grafanaImage,
+  ];
   return { ...shapeOf(options), command: engine, args };
 }
 
