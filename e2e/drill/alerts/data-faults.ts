@@ -146,13 +146,32 @@ export const dataFaults: readonly Fault[] = [
   },
 ];
 
+/** A table is locked while sixty clients ask again and again. Returns what ends both. */
+async function locked(
+  fleet: WatchedFleet,
+  table: string,
+  ask: (client: number) => Promise<unknown>,
+): Promise<() => Promise<unknown>> {
+  const unlock = await fleet.lock(`lock table ${table}`);
+  let isOver = false;
+  const clients = Array.from({ length: 60 }, async (_, n) => {
+    while (!isOver) await ask(n).catch(() => undefined);
+  });
+  return async () => {
+    await fleet.tradecore('doctor');
+    await unlock();
+    isOver = true;
+    await Promise.all(clients);
+  };
+}
+
 /** What holds the database up. */
 export const databaseFaults: readonly Fault[] = [
   {
     fault: 'a forgotten session locks the rows of a read model',
     alerts: ['LoopStuck', 'ConsumerStalled', 'FreshnessBudgetBurn'],
     inject: async (fleet) => {
-      const unlock = await fleet.lock('lock table order_projector.orders in access exclusive mode');
+      const unlock = await fleet.lock('lock table order_projector.orders in exclusive mode');
       await Promise.all(fleet.accounts.map((account) => fleet.order(account)));
       return async () => {
         await fleet.tradecore('doctor');
@@ -162,20 +181,15 @@ export const databaseFaults: readonly Fault[] = [
   },
   {
     fault: 'a forgotten session locks the event store while clients write',
-    alerts: ['PoolExhausted', 'DoorErrorBudgetBurn'],
-    inject: async (fleet) => {
-      const unlock = await fleet.lock('lock table event_store in access exclusive mode');
-      let isOver = false;
-      const clients = Array.from({ length: 60 }, async (_, n) => {
-        while (!isOver) await fleet.order(fleet.accounts[n % fleet.accounts.length]).catch(() => undefined);
-      });
-      return async () => {
-        await fleet.tradecore('doctor');
-        await unlock();
-        isOver = true;
-        await Promise.all(clients);
-      };
-    },
+    alerts: ['DoorErrorBudgetBurn'],
+    inject: (fleet) =>
+      locked(fleet, 'event_store in exclusive mode', (n) => fleet.order(fleet.accounts[n % fleet.accounts.length])),
+  },
+  {
+    fault: 'a forgotten session locks a read model while clients read',
+    alerts: ['PoolExhausted'],
+    inject: (fleet) =>
+      locked(fleet, 'account_projector.accounts in access exclusive mode', () => fleet.client.account(fleet.accounts[0] ?? '')),
   },
   {
     fault: 'a forgotten session locks what the reconciler reads for the watch',

@@ -46,6 +46,7 @@ export async function drillAlerts(args: readonly string[]): Promise<Played> {
       if (played instanceof Error) {
         failures.push(`${fault.fault}: ${played.message}`);
         say(`    ! ${played.message}`);
+        fleet.wake();
       } else {
         rows.push(...played);
         publishTimes(played);

@@ -82,12 +82,16 @@ export class WatchedFleet {
   /** Holds a lock, as a forgotten session does. Returns what ends it. */
   async lock(statement: string): Promise<() => Promise<void>> {
     const session = await this.world.database.connect();
-    await session.query('begin');
-    await session.query(statement);
-    return async () => {
+    const unlock = async (): Promise<void> => {
       await session.query('rollback').catch(() => undefined);
       session.release(true);
     };
+    await session.query('begin');
+    await session.query(statement).catch(async (error: unknown) => {
+      await unlock();
+      throw error;
+    });
+    return unlock;
   }
 
   /** A process of the fleet that neither works nor ends. */
@@ -138,8 +142,8 @@ export class WatchedFleet {
     for (const id of ids) await this.act(id, 'findings', 'acknowledge', id);
   }
 
-  async end(): Promise<void> {
-    await this.#prometheus.stop();
+  /** Whatever hangs goes on: after a fault that was not cured. */
+  wake(): void {
     for (const { name } of fleetOf(this.world.home)) {
       try {
         process.kill(this.world.pidOf(name), 'SIGCONT');
@@ -147,6 +151,11 @@ export class WatchedFleet {
         // It does not run.
       }
     }
+  }
+
+  async end(): Promise<void> {
+    await this.#prometheus.stop();
+    this.wake();
     await this.follower.end();
     await this.world.end();
     await this.postgres.end();

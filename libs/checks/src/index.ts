@@ -27,4 +27,5 @@ export {
   type ComparedModel,
   type FeedFault,
 } from './models/model-rows.ts';
+export { TooManyNotices, untoldNotices } from './untold.ts';
 export { bookedLate, orphansBetween, orphansNow, type Orphan } from './orphans.ts';

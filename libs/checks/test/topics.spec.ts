@@ -1,5 +1,13 @@
 import fc from 'fast-check';
-import { bucketAgrees, bucketAt, Buckets, digestOf, type ComparedEvent } from '../src/topics/buckets.ts';
+import {
+  bucketAgrees,
+  bucketAt,
+  Buckets,
+  digestOf,
+  type Bucket,
+  type ComparedEvent,
+  type RecordPlace,
+} from '../src/topics/buckets.ts';
 import { DeliveryOrder } from '../src/topics/delivery-order.ts';
 import { digested, topicFaultsOf, type TopicFault } from '../src/topics/topic-faults.ts';
 
@@ -42,31 +50,50 @@ function audit({ store, records, reads }: Audited): TopicFault[] {
   const buckets = new Buckets();
   const order = new DeliveryOrder();
   const seen = records.map((event, offset) => ({ event, partition: partitionOf(event), offset: BigInt(offset) }));
-  const [storeLeft, seenLeft] = [[...store], [...seen]];
+  const stored = store.map((event, n) => ({ ...event, position: BigInt(n + 1) }));
+  const [storeLeft, seenLeft] = [[...stored], [...seen]];
+  const faults: TopicFault[] = [];
   for (const [isStore, count] of [...reads, [true, store.length], [false, records.length]] as const) {
-    if (isStore) for (const event of storeLeft.splice(0, count)) buckets.addStored(topic, event, 0);
+    const reading = { now: 0, after: BigInt(stored.length - storeLeft.length) };
+    if (isStore) for (const event of storeLeft.splice(0, count)) buckets.addStored(topic, event, reading);
     else {
       for (const { event, ...place } of seenLeft.splice(0, count)) {
         const isLate = order.isLate(`${place.partition}`, event.aggregateId, event.aggregateVersion);
-        buckets.addSeen(topic, event, { ...place, isLate, now: 0 });
+        buckets.addSeen(topic, event, { ...place, isLate, ...reading });
       }
     }
+    // What agrees is compared as soon as both sides have read equally far: the rest of its ten seconds comes later.
+    const isEven = storeLeft.length === seenLeft.length;
+    const compared = isEven ? buckets.unchangedSince(0).filter((bucket) => bucketAgrees(bucket)) : [];
+    for (const bucket of compared) buckets.close(bucket);
   }
-  return buckets
-    .unchangedSince(0)
-    .filter((bucket) => !bucketAgrees(bucket))
-    .flatMap(({ at, ranges, disordered }) =>
-      topicFaultsOf({
-        stored: store.filter(({ time }) => bucketAt(time) === at).map(digested),
-        seen: seen
-          .filter(({ event, partition, offset }) => {
-            const [first, last] = ranges.get(partition) ?? [1n, 0n];
-            return bucketAt(event.time) === at && offset >= first && offset <= last;
-          })
-          .map(({ event, ...place }) => ({ ...digested(event), ...place })),
-        disordered,
-      }),
-    );
+  for (const bucket of buckets.unchangedSince(0)) if (!bucketAgrees(bucket)) faults.push(...faultsIn(bucket, stored, seen));
+  return faults;
+}
+
+interface Seen extends RecordPlace {
+  readonly event: ComparedEvent;
+}
+
+/** Read by id: what this bucket alone has to answer for. */
+function faultsIn(
+  { at, after, ranges, disordered }: Bucket,
+  stored: readonly (ComparedEvent & { readonly position: bigint })[],
+  seen: readonly Seen[],
+): TopicFault[] {
+  const before = stored.filter(({ position }) => position <= after);
+  return topicFaultsOf({
+    stored: stored.filter(({ time, position }) => bucketAt(time) === at && position > after).map(digested),
+    seen: seen
+      .filter(({ event, partition, offset }) => {
+        const [first, last] = ranges.get(partition) ?? [1n, 0n];
+        return bucketAt(event.time) === at && offset >= first && offset <= last;
+      })
+      .map(({ event, ...place }) => ({ ...digested(event), ...place })),
+    alsoStored: before.map(digested),
+    seenBefore: new Set(before.map(({ id }) => id)),
+    disordered,
+  });
 }
 
 const named = (faults: readonly TopicFault[]): string[] => faults.map(({ kind, id }) => `${kind} ${id}`);
@@ -103,6 +130,16 @@ describe('store and topic by buckets', () => {
       const record = at(audited.store, n);
       const copies = Array<ComparedEvent>(1 + (n % 2)).fill(record);
       return [{ ...audited, records: [...audited.records, ...copies] }, `twice ${record.id}`];
+    }));
+
+  it('name a copy, and nothing else, that comes after its ten seconds were compared', () =>
+    planted((audited, n) => {
+      const record = at(audited.store, n);
+      const all = audited.store.length;
+      return [
+        { ...audited, records: [...audited.records, record], reads: [[true, all] as const, [false, all] as const] },
+        `twice ${record.id}`,
+      ];
     }));
 
   it.each(['value', 'type', 'aggregateId', 'aggregateVersion'] as const)('name an event whose %s was changed', (field) =>
@@ -154,14 +191,14 @@ describe('store and topic by buckets', () => {
 
   it('have a sum in which copies do not cancel each other', () => {
     const buckets = new Buckets();
-    for (let copy = 0; copy < 3; copy += 1) buckets.addStored(topic, event, 0);
+    for (let copy = 0; copy < 3; copy += 1) buckets.addStored(topic, event, { now: 0, after: 0n });
     const [bucket] = buckets.unchangedSince(0);
     expect(bucket?.stored).toEqual({ count: 3, sum: BigInt.asUintN(64, 3n * digestOf(event)) });
   });
 
   it('do not miss buckets that stay open between changes', () => {
     const buckets = new Buckets();
-    buckets.addStored(topic, event, 5);
+    buckets.addStored(topic, event, { now: 5, after: 0n });
     expect(buckets.unchangedSince(4)).toEqual([]);
     const [bucket] = buckets.unchangedSince(5);
     expect(buckets.takeChanges()).toEqual({ changed: [bucket], closed: [] });

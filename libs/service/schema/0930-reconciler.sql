@@ -24,6 +24,7 @@ create table reconciler.offsets (
 create table reconciler.buckets (
   topic text not null,
   at timestamptz not null,
+  after_position bigint not null, -- events up to here were compared before
   stored_count int not null,
   stored_sum numeric not null,
   seen_count int not null,

@@ -24,6 +24,7 @@ export { averageCost, noPosition, positionAfter, positionWithout, unrealised, ty
 export { assess, type Assessment, type Unpriced } from './risk/risk.ts';
 export type { RiskFacts } from './risk/risk-facts.ts';
 export { rules } from './risk/risk-rules.ts';
+export { noticeKinds, noticeOf, type Notice } from './notices.ts';
 export { earlier, later, millisecondsBetween } from './time.ts';
 export { TradingControl } from './risk/trading-control.aggregate.ts';
 export { BrokerOrder, type RevisionEnd, type RevisionProgress } from './broker-order/broker-order.aggregate.ts';

@@ -17,7 +17,7 @@ import {
 } from '@tradecore/messaging';
 import { Health, tokens, type CheckResult } from '@tradecore/service';
 import { counter, gauge, heartbeat, logger, tracedBatch } from '@tradecore/telemetry';
-import { noticeKinds, noticeOf, type Notice } from './notices.ts';
+import { noticeKinds, noticeOf, type Notice } from '@tradecore/trading';
 import { begin, group, positionIn, PositionLost, sources } from './positions.ts';
 
 /** Notices per produce request: well below the limit of 1 MiB per partition. */

@@ -3,7 +3,7 @@ import { freshId, OrderCanceled, topics, type RecordedEvent } from '@tradecore/e
 import { recordedSample } from '@tradecore/events/testing';
 import { encode, type KafkaClient } from '@tradecore/messaging';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
-import type { Notice } from '../src/notices.ts';
+import type { Notice } from '@tradecore/trading';
 
 /** A Kafka broker with the notifier's topics. */
 export const createWorld = (partitions = 2): Promise<TestKafka> =>

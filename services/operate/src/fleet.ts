@@ -63,6 +63,8 @@ export async function openFleet(env: Environment = environment()): Promise<Fleet
     poolSize: 2,
     connectTimeoutMS: 5000,
     installExtensions: false,
+    // What a command reads may be locked by the very session that it is to find.
+    extra: { lock_timeout: 2000 },
   }).initialize();
   const kafka = createKafkaClient({ brokers: config.KAFKA_BROKERS, clientId: 'operate', namespace: config.NAMESPACE });
   return {

@@ -152,6 +152,18 @@ describe('the positions of the notifier', () => {
 });
 
 describe('status and doctor', () => {
+  it('say what is locked, and all else', async () => {
+    const session = new Client({ connectionString: world.database.url });
+    await session.connect();
+    await session.query('begin');
+    await session.query('lock table order_projector.projection in access exclusive mode');
+    const [status, doctor] = [await world.tradecore('status'), await world.tradecore('doctor')];
+    await session.end();
+    expect(status.said).toMatch(/projections +can't be looked at +canceling statement due to lock timeout[^]+dead letters/);
+    expect(doctor.said).toContain("the readers can't be looked at: canceling statement due to lock timeout");
+    expect(doctor.said).toContain('dead letters wait');
+  });
+
   it('count the letters that wait, not those that are gone', async () => {
     expect((await world.tradecore('status')).said).toMatch(/^dead letters +3/m);
     expect((await world.tradecore('doctor')).said).toContain('3 dead letters wait');

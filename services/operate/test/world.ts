@@ -20,7 +20,9 @@ export interface World {
 
 export async function createWorld(): Promise<World> {
   const stored = Object.values(topics).filter(({ writer }) => writer === 'relay');
-  const kafka = await createTestKafka({ declarations: [...stored, topics.relayPosition, topics.deadLetters, topics.marketData] });
+  const kafka = await createTestKafka({
+    declarations: [...stored, topics.relayPosition, topics.deadLetters, topics.marketData, topics.userNotifications],
+  });
   const database = await createTestDatabase({ migrations: [...readModelMigrations, ...runtimeMigrations] });
   const env = {
     DATABASE_URL: database.urlFor('operator'),

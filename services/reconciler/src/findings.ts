@@ -83,6 +83,20 @@ export class Findings {
     );
   }
 
+  /** Those of the subjects with an open finding of this kind. */
+  async openAmong({
+    check,
+    kind,
+    subjects,
+  }: Pick<Fault, 'check' | 'kind'> & { readonly subjects: readonly string[] }): Promise<ReadonlySet<string>> {
+    if (subjects.length === 0) return new Set();
+    const rows = (await this.dataSource.query(
+      `select subject from reconciler.findings where check_name = $1 and kind = $2 and subject = any ($3) and closed_at is null`,
+      [check, kind, subjects],
+    )) as { subject: string }[];
+    return new Set(rows.map(({ subject }) => subject));
+  }
+
   /** Until when a check has compared all. */
   async covered(tx: EntityManager, check: CheckName, until: Date): Promise<void> {
     await tx.query(

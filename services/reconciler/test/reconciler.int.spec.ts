@@ -62,6 +62,16 @@ describe('the reconciler', () => {
     await world.finding('topics', 'twice', events[0]?.id ?? '');
   });
 
+  it('names a record that comes again when all of its time was compared, and no other', async () => {
+    const { events } = await order();
+    await world.relay();
+    await world.compared();
+    await world.publish(orderEvents, events.slice(0, 1));
+    await world.finding('topics', 'twice', events[0]?.id ?? '');
+    const about = (await world.open()).filter(({ subject }) => events.some(({ id }) => id === subject));
+    expect(about.map(({ kind }) => kind)).toEqual(['twice']);
+  });
+
   it('names a record that the store does not hold, and one that holds no event', async () => {
     const foreign = recordedSample(new OrderCanceled({}), {
       metadata: { account: freshId() },

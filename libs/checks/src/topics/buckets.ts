@@ -28,6 +28,8 @@ export interface Bucket {
   readonly topic: string;
   /** Its first millisecond since 1970. */
   readonly at: number;
+  /** The store was read up to this position when the bucket was opened: earlier events were compared before. */
+  readonly after: bigint;
   stored: Tally;
   seen: Tally;
   /** By partition: the first and the last offset of its records. */
@@ -36,6 +38,14 @@ export interface Bucket {
   readonly disordered: Set<string>;
   /** Milliseconds since 1970. */
   changedAt: number;
+}
+
+/** When an event is read. */
+export interface Reading {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** The store is read up to here. */
+  readonly after: bigint;
 }
 
 /** How long a bucket is, in milliseconds. */
@@ -72,8 +82,8 @@ export class Buckets {
     return this.#open.size;
   }
 
-  addStored(topic: string, event: ComparedEvent, now: number): void {
-    const bucket = this.#bucketOf(topic, event, now);
+  addStored(topic: string, event: ComparedEvent, reading: Reading): void {
+    const bucket = this.#bucketOf(topic, event, reading);
     bucket.stored = plus(bucket.stored, event);
   }
 
@@ -81,9 +91,9 @@ export class Buckets {
   addSeen(
     topic: string,
     event: ComparedEvent,
-    { partition, offset, isLate, now }: RecordPlace & { isLate: boolean; now: number },
+    { partition, offset, isLate, ...reading }: RecordPlace & Reading & { readonly isLate: boolean },
   ): void {
-    const bucket = this.#bucketOf(topic, event, now);
+    const bucket = this.#bucketOf(topic, event, reading);
     bucket.seen = plus(bucket.seen, event);
     const [first, last] = bucket.ranges.get(partition) ?? [offset, offset];
     bucket.ranges.set(partition, [first < offset ? first : offset, last > offset ? last : offset]);
@@ -102,7 +112,7 @@ export class Buckets {
     return oldest;
   }
 
-  /** Closes a compared bucket. Later events of the same ten seconds open it again. */
+  /** Closes a compared bucket. Later events of the same ten seconds open it again, for them alone. */
   close(bucket: Bucket): void {
     this.#open.delete(keyOf(bucket));
     this.#changed.add(keyOf(bucket));
@@ -118,12 +128,12 @@ export class Buckets {
     };
   }
 
-  #bucketOf(topic: string, { time }: ComparedEvent, now: number): Bucket {
+  #bucketOf(topic: string, { time }: ComparedEvent, { now, after }: Reading): Bucket {
     const at = bucketAt(time);
     const key = keyOf({ topic, at });
     let bucket = this.#open.get(key);
     if (!bucket) {
-      bucket = { topic, at, stored: nothing, seen: nothing, ranges: new Map(), disordered: new Set(), changedAt: now };
+      bucket = { topic, at, after, stored: nothing, seen: nothing, ranges: new Map(), disordered: new Set(), changedAt: now };
       this.#open.set(key, bucket);
     }
     bucket.changedAt = now;

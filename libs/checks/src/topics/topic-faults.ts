@@ -33,22 +33,30 @@ export interface ReadById {
   readonly seen: readonly DigestedRecord[];
   /** Other stored events among the ids seen: not yet expected on the topic, but not foreign there. */
   readonly alsoStored?: readonly Digested[];
+  /** Those of them that the topic has been seen to hold before. */
+  readonly seenBefore?: ReadonlySet<string>;
   /** Ids that came after a later version of their aggregate. */
   readonly disordered: ReadonlySet<string>;
 }
 
 /** The gravest fault of each event. */
-export function topicFaultsOf({ stored, seen, alsoStored = [], disordered }: ReadById): TopicFault[] {
+export function topicFaultsOf({ stored, seen, alsoStored = [], seenBefore = new Set(), disordered }: ReadById): TopicFault[] {
   const known = new Map([...alsoStored, ...stored].map((event) => [event.id, event]));
   const records = Map.groupBy(seen, ({ id }) => id);
   const lost = stored
     .filter(({ id }) => !records.has(id))
     .map((event) => fault('lost', event, 'is on no partition of its topic'));
-  const wrong = [...records].flatMap(([id, copies]) => faultOf(known.get(id), copies, disordered.has(id)) ?? []);
+  const wrong = [...records].flatMap(
+    ([id, copies]) => faultOf(known.get(id), copies, { isLate: disordered.has(id), isAgain: seenBefore.has(id) }) ?? [],
+  );
   return [...lost, ...wrong];
 }
 
-function faultOf(stored: Digested | undefined, copies: readonly DigestedRecord[], isLate: boolean): TopicFault | undefined {
+function faultOf(
+  stored: Digested | undefined,
+  copies: readonly DigestedRecord[],
+  { isLate, isAgain }: { readonly isLate: boolean; readonly isAgain: boolean },
+): TopicFault | undefined {
   const [first] = copies;
   if (!first) return undefined;
   const places = copies.slice(0, 4).map(({ partition, offset }) => `${partition}@${offset}`);
@@ -57,6 +65,7 @@ function faultOf(stored: Digested | undefined, copies: readonly DigestedRecord[]
   if (copies.some(({ digest }) => digest !== stored.digest))
     return fault('changed', stored, `${at} differs from what the store holds`);
   if (copies.length > 1) return fault('twice', stored, `${copies.length} records, ${at}`);
+  if (isAgain) return fault('twice', stored, `${at}, and in records before`);
   return isLate ? fault('out-of-order', stored, `${at} comes after a later version of its aggregate`) : undefined;
 }
 

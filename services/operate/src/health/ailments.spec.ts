@@ -1,4 +1,4 @@
-import { ofBackup, ofClock, ofMarket, ofReader, ofRelay, ofSessions } from './ailments.ts';
+import { ofBackup, ofClock, ofMarket, ofReader, ofReconciler, ofRelay, ofSessions } from './ailments.ts';
 
 const relaying = { state: 'relaying', 'oldest (s)': 10 };
 const well = { base: 36 * 3600, restorable: 60, restoreTest: 8 * 86_400 };
@@ -27,6 +27,9 @@ describe('the doctor', () => {
     ['an old price at night', ofMarket({ isOpen: false }, 9_999), []],
     ['a price in time', ofMarket({ isOpen: true }, 60), []],
     ['an old price', ofMarket({ isOpen: true }, 61), [expect.stringContaining('61 s old')]],
+    ['a reconciler that finds nothing', ofReconciler(0, new Map([['topics', 900]])), []],
+    ['findings', ofReconciler(2, new Map()), ['the reconciler has 2 findings']],
+    ['a reconciler behind', ofReconciler(0, new Map([['orphans', 901]])), ['the reconciler has compared no orphans for 901 s']],
     ['a backup in time', ofBackup(well), []],
     ['WAL behind', ofBackup({ ...well, restorable: 61 }), ['the newest moment that can be restored is 61 s old']],
     ['an old base', ofBackup({ ...well, base: 37 * 3600 }), ['the newest base of the backup is 37 h old']],

@@ -24,6 +24,8 @@ export const limits = {
   connectionShare: 0.8,
   /** Between the clock here and the database's. */
   clockSeconds: 1,
+  /** Since what the reconciler has compared with the topics, and since it looked for orphans. */
+  comparedSeconds: 15 * 60,
   /** Since the newest moment that can be restored: what was committed after it may be lost. */
   restorableSeconds: 60,
   /** Since the newest base: 36 hours, where one is due each day. */
@@ -82,6 +84,21 @@ export function ofMarket(session: Pick<MarketSession, 'isOpen'> | undefined, sec
   if (!session) return [{ severity: 1, what: 'no market data has been published', runbook }];
   if (!session.isOpen || seconds <= limits.priceSeconds) return [];
   return [{ severity: 1, what: `the market is open and the newest price is ${seconds} s old`, runbook }];
+}
+
+/** Of the reconciler: findings that are open and not acknowledged, and by check how long ago what it has compared was. */
+export function ofReconciler(open: number, behind: ReadonlyMap<string, number>): Ailment[] {
+  const found: Ailment[] =
+    open > 0 ? [{ severity: 1, what: `the reconciler has ${open} findings`, runbook: 'reconciliation-findings' }] : [];
+  for (const [check, seconds] of behind) {
+    if (seconds <= limits.comparedSeconds) continue;
+    found.push({
+      severity: 2,
+      what: `the reconciler has compared no ${check} for ${inWords(seconds)}`,
+      runbook: 'reconciler-behind',
+    });
+  }
+  return found;
 }
 
 /** How old a backup is, in seconds; Infinity for what there is none of. */

@@ -6,7 +6,17 @@ import { stuckReport, unknownReport } from '../orders.ts';
 import type { Report, Row } from '../output.ts';
 import { parkedReport } from '../readers/parked.ts';
 import { relayReport } from '../relay/relay.ts';
-import { ofBackup, ofClock, ofMarket, ofReader, ofRelay, ofSessions, type Ailment, type Sessions } from './ailments.ts';
+import {
+  ofBackup,
+  ofClock,
+  ofMarket,
+  ofReader,
+  ofReconciler,
+  ofRelay,
+  ofSessions,
+  type Ailment,
+  type Sessions,
+} from './ailments.ts';
 import { backupAges } from './backup-ages.ts';
 import type { Shell } from '../shell.ts';
 
@@ -18,14 +28,22 @@ export function doctorCommands(shell: Shell): void {
 
 /** What to know now, worst first, each with the runbook that treats it. Exit code 1 when there is anything. */
 export async function doctorReport(fleet: Fleet): Promise<Report> {
-  const asked = [relay, readers, waiting, orders, letters, sessions, clock, market, backup];
-  const found = await Promise.all(asked.map((ask) => ask(fleet)));
+  const found = await Promise.all(
+    Object.entries(asked).map(async ([of, ask]) => ask(fleet).catch((error: unknown) => unasked(of, error))),
+  );
   const rows = found
     .flat()
     .sort((one, other) => one.severity - other.severity)
     .map((ailment): Row => ({ ...ailment, runbook: `docs/runbooks/${ailment.runbook}.md` }));
   return { rows, nothing: 'nothing is wrong that can be seen from here', code: rows.length > 0 ? 1 : 0 };
 }
+
+const asked = { relay, readers, parked, orders, letters, reconciler, sessions, clock, market, backup };
+
+/** A part that can't be looked at hides nothing of the others: a locked table is an ailment too. */
+const unasked = (of: string, error: unknown): Ailment[] => [
+  { severity: 1, what: `the ${of} can't be looked at: ${(error as Error).message}`, runbook: 'database' },
+];
 
 async function relay(fleet: Fleet): Promise<Ailment[]> {
   const [row] = (await relayReport(fleet)).rows;
@@ -44,7 +62,7 @@ async function readers(fleet: Fleet): Promise<Ailment[]> {
   return found.flat();
 }
 
-async function waiting(fleet: Fleet): Promise<Ailment[]> {
+async function parked(fleet: Fleet): Promise<Ailment[]> {
   const { rows } = await parkedReport(fleet);
   return [...Map.groupBy(rows, ({ where }) => String(where))].map(([where, all]) => ({
     severity: 2,
@@ -67,6 +85,18 @@ async function letters({ kafka }: Fleet): Promise<Ailment[]> {
   const found = await readLetters(kafka);
   const count = `${found.letters.length}${found.isAll ? '' : ' and more'}`;
   return found.letters.length > 0 ? [{ severity: 3, what: `${count} dead letters wait`, runbook: 'dead-letters' }] : [];
+}
+
+/** Of a new fleet, of which nothing was ever compared, nothing is said. */
+async function reconciler({ database }: Fleet): Promise<Ailment[]> {
+  const [row] = await database.query(
+    `select count(*)::int as open from reconciler.findings where closed_at is null and acknowledged_at is null`,
+  );
+  const checks = await database.query(
+    `select check_name as name, extract(epoch from clock_timestamp() - covered_until)::int as seconds from reconciler.checks
+      where check_name in ('topics', 'orphans') and covered_until is not null`,
+  );
+  return ofReconciler(Number(row?.['open']), new Map(checks.map(({ name, seconds }) => [String(name), Number(seconds)])));
 }
 
 async function sessions({ database }: Fleet): Promise<Ailment[]> {

@@ -22,17 +22,21 @@ export function statusCommands(shell: Shell): void {
 
 /** Who is there, who reads how far behind, and what waits: one line each. */
 async function statusReport(fleet: Fleet): Promise<Report> {
-  const parts = await Promise.all([
-    store(fleet),
-    relay(fleet),
-    services(fleet),
-    readers(fleet, 'consumer'),
-    readers(fleet, 'projection'),
-    notifier(fleet),
-    waiting(fleet),
-  ]);
-  return { rows: parts.flat(), nothing: '' };
+  const parts = Object.entries(asked).map(async ([of, ask]) =>
+    ask(fleet).catch((error: unknown) => [line(of, "can't be looked at", (error as Error).message)]),
+  );
+  return { rows: (await Promise.all(parts)).flat(), nothing: '' };
 }
+
+const asked: Readonly<Record<string, (fleet: Fleet) => Promise<Row[]>>> = {
+  'event store': store,
+  relay,
+  services,
+  consumers: (fleet) => readers(fleet, 'consumer'),
+  projections: (fleet) => readers(fleet, 'projection'),
+  notifier,
+  'what waits': waiting,
+};
 
 const line = (what: string, state: string, detail = ''): Row => ({ what, state, detail });
 

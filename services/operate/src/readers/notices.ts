@@ -1,10 +1,16 @@
+import { TooManyNotices, untoldNotices } from '@tradecore/checks';
 import { noticesGroup } from '@tradecore/events';
 import type { KafkaClient } from '@tradecore/messaging';
 import { timeIn } from './consumers.ts';
 import type { Fleet } from '../fleet.ts';
 import { operation, Refused } from '../operations.ts';
-import type { Row } from '../output.ts';
+import type { Report, Row } from '../output.ts';
 import type { Plan, Shell } from '../shell.ts';
+
+/** Untold notices that are listed, at most. */
+const listLimit = 200;
+/** A younger event may still be on its way to the notifier, in ms. */
+const underWayMs = 60_000;
 
 /** Where the notifier goes on in one partition. */
 export interface NoticePosition {
@@ -33,7 +39,27 @@ export function noticesCommands(shell: Shell): void {
       'sets the positions that are lost to a time, or to the end, which tells nothing of the past; the notifier goes on by itself',
     options: { '--since <time>': 'RFC 3339; too early tells people twice' },
   };
+  const untold = {
+    usage: 'untold',
+    description: 'notices of stored events that were not sent, the oldest first; exit code 1 when there are some',
+    options: { '--since <time>': 'RFC 3339; an hour ago when absent' },
+  };
+  shell.report(group, untold, (fleet, { options: { since } }) => untoldReport(fleet, timeIn(since)));
   shell.act(group, beginAgain, (fleet, { options: { since } }) => planned(fleet, timeIn(since)));
+}
+
+/** What people were not told, after the notifier began at the end. */
+async function untoldReport(fleet: Fleet, since: string | null): Promise<Report> {
+  const from = new Date(since ?? Date.now() - 3_600_000).toISOString();
+  const until = new Date(Date.now() - underWayMs).toISOString();
+  const notices = await untoldNotices(fleet, { since: from, until }).catch((error: unknown) => {
+    throw error instanceof TooManyNotices ? new Refused(error.message) : error;
+  });
+  const rows = notices
+    .slice(0, listLimit)
+    .map(({ time, kind, accountId: account, orderId: order = null, text }): Row => ({ time, kind, account, order, text }));
+  const more = notices.length - rows.length;
+  return { rows, nothing: 'every notice was sent', ...(more > 0 && { more: `${more} more` }), code: rows.length > 0 ? 1 : 0 };
 }
 
 /** Every partition that the notifier reads. */

@@ -49,6 +49,7 @@ export function whyNotHere(
 interface BucketRow {
   readonly topic: string;
   readonly at: Date;
+  readonly after_position: string;
   readonly stored_count: number;
   readonly stored_sum: string;
   readonly seen_count: number;
@@ -84,6 +85,7 @@ export async function loadProgress(database: Queries): Promise<Progress | undefi
 const toBucket = (row: BucketRow): Bucket => ({
   topic: row.topic,
   at: row.at.getTime(),
+  after: BigInt(row.after_position),
   stored: { count: row.stored_count, sum: BigInt(row.stored_sum) },
   seen: { count: row.seen_count, sum: BigInt(row.seen_sum) },
   ranges: new Map(
@@ -120,16 +122,17 @@ export async function saveProgress(tx: EntityManager, progress: Progress, anew =
 }
 
 const upsertBuckets = `
-  insert into reconciler.buckets (topic, at, stored_count, stored_sum, seen_count, seen_sum, ranges, disordered)
-  select topic, to_timestamp(at / 1000.0), stored_count, stored_sum, seen_count, seen_sum, ranges, disordered
-    from jsonb_to_recordset($1::jsonb) as b (topic text, at bigint, stored_count int, stored_sum numeric, seen_count int, seen_sum numeric,
+  insert into reconciler.buckets (topic, at, after_position, stored_count, stored_sum, seen_count, seen_sum, ranges, disordered)
+  select topic, to_timestamp(at / 1000.0), after_position, stored_count, stored_sum, seen_count, seen_sum, ranges, disordered
+    from jsonb_to_recordset($1::jsonb) as b (topic text, at bigint, after_position bigint, stored_count int, stored_sum numeric, seen_count int, seen_sum numeric,
          ranges jsonb, disordered jsonb)
   on conflict (topic, at) do update set stored_count = excluded.stored_count, stored_sum = excluded.stored_sum,
     seen_count = excluded.seen_count, seen_sum = excluded.seen_sum, ranges = excluded.ranges, disordered = excluded.disordered`;
 
-const toRow = ({ topic, at, stored, seen, ranges, disordered }: Bucket): object => ({
+const toRow = ({ topic, at, after, stored, seen, ranges, disordered }: Bucket): object => ({
   topic,
   at,
+  after_position: String(after),
   stored_count: stored.count,
   stored_sum: String(stored.sum),
   seen_count: seen.count,

@@ -4,6 +4,7 @@ import type { ComparedEvent } from '@tradecore/checks';
 export interface StoredEvent extends ComparedEvent {
   readonly topic: string;
   readonly aggregateType: string;
+  readonly position: string;
 }
 
 interface Queries {
@@ -22,7 +23,7 @@ export interface RelayPlace {
 
 const columns = `e.event_id as id, e.aggregate_id as "aggregateId", e.aggregate_version as "aggregateVersion", e.event_type as type,
   e.event_data::text as value, to_char(e."timestamp" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time,
-  e.aggregate_type as "aggregateType", t.topic
+  e.aggregate_type as "aggregateType", e.position::text, t.topic
   from public.event_store e join public.aggregate_types t on t.aggregate_type = e.aggregate_type`;
 
 /** How far the relay is: its floor first, then what was drawn, then the time. */
@@ -49,16 +50,17 @@ export interface Stretch {
   /** Milliseconds since 1970; `to` is not in it. */
   readonly from: number;
   readonly to: number;
-  /** The highest position that counts. */
+  /** Positions that count: behind `after`, up to `position`. */
+  readonly after: bigint;
   readonly position: bigint;
 }
 
 /** The events of a topic by their own time, as they stand now. */
-export const storedWithin = async (database: Queries, { topic, from, to, position }: Stretch): Promise<StoredEvent[]> =>
+export const storedWithin = async (database: Queries, { topic, from, to, after, position }: Stretch): Promise<StoredEvent[]> =>
   (await database.query(
     `select ${columns} where e.aggregate_type = any (array(select a.aggregate_type from public.aggregate_types a where a.topic = $1))
-        and e."timestamp" >= $2 and e."timestamp" < $3 and e.position <= $4`,
-    [topic, new Date(from), new Date(to), String(position)],
+        and e."timestamp" >= $2 and e."timestamp" < $3 and e.position > $4 and e.position <= $5`,
+    [topic, new Date(from), new Date(to), String(after), String(position)],
   )) as StoredEvent[];
 
 /** Those of these ids that the store holds. */

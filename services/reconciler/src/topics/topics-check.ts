@@ -161,10 +161,10 @@ export class TopicsCheck implements Check {
   async #readStore(progress: Progress, floor: bigint): Promise<void> {
     for (let page = 0; page < pagesARound && progress.position < floor; page += 1) {
       const to = progress.position + BigInt(pageSize) < floor ? progress.position + BigInt(pageSize) : floor;
-      const now = Date.now();
+      const reading = { now: Date.now(), after: progress.position };
       for (const event of await storedBetween(this.around.dataSource, progress.position, to)) {
         this.touched.add(event);
-        if (event.time >= progress.since) progress.buckets.addStored(event.topic, event, now);
+        if (event.time >= progress.since) progress.buckets.addStored(event.topic, event, reading);
       }
       progress.position = to;
     }
@@ -183,11 +183,11 @@ export class TopicsCheck implements Check {
         const subject = `${key}@${none.offset}`;
         faults.push({ check: 'topics', kind: 'foreign', subject, detail: `the record holds no event: ${none.why}` });
       }
-      const now = Date.now();
+      const reading = { now: Date.now(), after: progress.position };
       for (const event of await this.#facts(seen)) {
         const isLate = progress.order.isLate(key, event.aggregateId, event.aggregateVersion);
         if (event.time >= progress.since)
-          progress.buckets.addSeen(topic, event, { partition, offset: event.offset, isLate, now });
+          progress.buckets.addSeen(topic, event, { partition, offset: event.offset, isLate, ...reading });
       }
       offset.next = to;
     }
@@ -233,7 +233,7 @@ export class TopicsCheck implements Check {
   }
 
   async #readById(
-    { topic, at, ranges, disordered }: Bucket,
+    { topic, at, after, ranges, disordered }: Bucket,
     { since, position, partitions }: { since: string; position: bigint; partitions: readonly AssignedPartition[] },
   ): Promise<Compared> {
     const isCut = partitions.some(
@@ -244,16 +244,19 @@ export class TopicsCheck implements Check {
       return { faults: [{ check: 'topics', kind: 'not-audited', subject: new Date(at).toISOString(), detail }], found: [] };
     }
     const seen = (await this.#facts(await seenWithin(this.kafka, { topic, at, ranges }))).map(placed);
-    const within = await storedWithin(this.around.dataSource, { topic, from: at, to: at + bucketMs, position });
+    const within = await storedWithin(this.around.dataSource, { topic, from: at, to: at + bucketMs, after, position });
     const stored = within.filter(({ time }) => time >= since);
     const known = new Set(stored.map(({ id }) => id));
     const others = [...new Set(seen.map(({ id }) => id))].filter((id) => !known.has(id));
-    const late = await publishedLate(this.around.dataSource, [...disordered]);
+    const late = await publishedLate(this.around.dataSource, [...disordered, ...others]);
     const alsoStored = (await storedById(this.around.dataSource, others)).filter((event) => event.topic === topic);
+    const before = alsoStored.filter((event) => BigInt(event.position) <= after && !late.has(event.id)).map(({ id }) => id);
+    const wasLost = await this.around.findings.openAmong({ check: 'topics', kind: 'lost', subjects: before });
     const faults = topicFaultsOf({
       stored: stored.map(digested),
       seen,
       alsoStored: alsoStored.map(digested),
+      seenBefore: new Set(before.filter((id) => !wasLost.has(id))),
       disordered: new Set([...disordered].filter((id) => !late.has(id))),
     });
     return {
