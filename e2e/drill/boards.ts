@@ -47,10 +47,16 @@ export async function drillBoards(args: readonly string[]): Promise<Played> {
   }
 }
 
+/** The address of the Prometheus beside the fleet. */
+export function prometheusOf(world: World): string {
+  const address = /Prometheus\s+(http:\S+)/.exec(world.output())?.[1];
+  if (address === undefined) throw new Error('The fleet runs without --watch.');
+  return address;
+}
+
 /** Asks every panel what Grafana would ask. */
 export async function answered(world: World): Promise<AnsweredBoard[]> {
-  const prometheus = /Prometheus\s+(http:\S+)/.exec(world.output())?.[1];
-  if (prometheus === undefined) throw new Error('The fleet runs without --watch.');
+  const prometheus = prometheusOf(world);
   return Promise.all(
     boards.map(async (board) => {
       const panels: Answered[] = [];
