@@ -45,7 +45,10 @@ export class WatchedFleet {
   static async open(scale: number): Promise<WatchedFleet> {
     const postgres = await OwnPostgres.start();
     process.env['DATABASE_URL'] = postgres.url;
-    const world = await startWorldWith(settings, '--scale', 'order-projector=2');
+    const world = await startWorldWith(settings, '--scale', 'order-projector=2').catch(async (error: unknown) => {
+      await postgres.end();
+      throw error;
+    });
     const client = await world.person('drill');
     const accounts = await Promise.all(Array.from({ length: 12 }, (_, n) => client.openAccount(`drill-${n}`)));
     const operator = await world.operator();
