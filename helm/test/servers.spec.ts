@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { describeChart, env, manifests, named, ofKind, podOf, type World } from './render.ts';
+import { describeChart, env, manifests, named, ofKind, podOf, workloads, type Json, type World } from './render.ts';
 
 describeChart('the bundled servers', () => {
   const argumentsOf = (name: string, world: World, ...more: string[]): string[] => [
@@ -68,6 +68,42 @@ describeChart('the bundled servers', () => {
   it('are absent where servers are external', () => {
     expect(ofKind('StatefulSet', manifests('external'))).toEqual([]);
     expect(JSON.stringify(manifests('external'))).not.toContain('-redis:6379');
+  });
+
+  it('that are external are trusted, and logged in to, with files of Secrets', () => {
+    const rendered = manifests('external');
+    const filesOf = (pod: Json): string[] =>
+      (pod['volumes']!.find(({ name }) => name === 'servers')?.['projected']!['sources'] ?? []).map(
+        ({ secret }) => `${secret!['name']}/${secret!['items']![0]!['key']} as ${secret!['items']![0]!['path']}`,
+      );
+    const ofKafka = ['kafka-ca/ca.crt as kafka-ca.crt'];
+    const ofLogin = ['kafka-login/username as kafka-username', 'kafka-login/password as kafka-password'];
+    const door = podOf(named('trade-tradecore-command-api', ofKind('Deployment', rendered)));
+    const [ofPostgres, ofRedis] = ['database-ca/ca.crt as postgres-ca.crt', 'redis-ca/ca.crt as redis-ca.crt'];
+    expect(filesOf(door)).toEqual([...ofKafka, ofPostgres, ofRedis, ...ofLogin]);
+    expect(filesOf(podOf(ofKind('Job', rendered)[0]!))).toEqual([...ofKafka, ofPostgres, ...ofLogin]);
+    expect(filesOf(podOf(named('trade-tradecore-notifier', ofKind('Deployment', rendered))))).toEqual([...ofKafka, ...ofLogin]);
+    expect(filesOf(podOf(named('trade-tradecore-gateway', ofKind('Deployment', rendered))))).toEqual([]);
+    for (const workload of workloads(rendered).filter(({ kind }) => kind !== 'Pod')) {
+      const pod = podOf(workload);
+      const named = [...env(pod).values()].flatMap(({ value = '' }) => value.match(/\/run\/servers\/[a-z.-]+/g) ?? []);
+      const mounted = filesOf(pod).map((file) => file.replace(/^.* as /, '/run/servers/'));
+      expect(named.sort()).toEqual(mounted.sort());
+    }
+  });
+
+  it('may know each service by a login and a certificate of its own', () => {
+    const own = ['sasl.perService=true', 'tls.certificate.existingSecret=fleet'].map((each) => `redpanda.external.${each}`);
+    const rendered = manifests('external', '--set', own.join());
+    const keysOf = (pod: Json) =>
+      pod['volumes']!.find(({ name }) => name === 'servers')!['projected']!['sources']!.map(
+        ({ secret }) => secret!['items']![0]!['key'],
+      );
+    expect(keysOf(podOf(ofKind('Job', rendered)[0]!))).toEqual(
+      expect.arrayContaining(['migrator.username', 'migrator.password']),
+    );
+    const saga = podOf(named('trade-tradecore-order-saga', ofKind('Deployment', rendered)));
+    expect(keysOf(saga)).toEqual(expect.arrayContaining(['tls.crt', 'tls.key', 'order-saga.username', 'order-saga.password']));
   });
 
   it('take numbers as tags, and a mirror in front of every image', () => {

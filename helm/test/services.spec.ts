@@ -64,7 +64,8 @@ describeChart('services', () => {
       expect([service, variables.has('DATABASE_URL'), variables.has('PGPASSWORD')]).toEqual([service, !loginLess, !loginLess]);
       expect(variables.has('REDIS_URL')).toBe(/-(api|projector)$/.test(service));
       if (loginLess) continue;
-      const url = `postgres://tradecore_${service.replaceAll('-', '_')}@db.example.com:5432/tradecore`;
+      const trust = 'sslmode=verify-full&sslrootcert=/run/servers/postgres-ca.crt';
+      const url = `postgres://tradecore_${service.replaceAll('-', '_')}@db.example.com:5432/tradecore?${trust}`;
       expect(variables.get('DATABASE_URL')!['value']).toBe(url);
       expect(variables.get('PGPASSWORD')!['valueFrom']).toEqual({ secretKeyRef: { name: 'logins', key: service } });
     }

@@ -69,9 +69,24 @@ describeChart('an upgrade', () => {
     );
   });
 
+  it('rolls exactly those who trust an authority, or log in with a Secret, when another takes its place', () => {
+    const using = (setting: string) =>
+      workloads(manifests('external'))
+        .filter((each) => each['kind'] !== 'Pod' && env(podOf(each)).has(setting))
+        .map(componentOf)
+        .sort();
+    for (const [authority, setting] of [
+      ['redpanda.external.sasl', 'KAFKA_BROKERS'],
+      ['redpanda.external.tls.ca', 'KAFKA_BROKERS'],
+      ['postgres.external.ca', 'DATABASE_URL'],
+      ['redis.external.ca', 'REDIS_URL'],
+    ] as const)
+      expect(rolledBy('external', `${authority}.existingSecret=other`)).toEqual(using(setting));
+  });
+
   it('rolls exactly those who use Redis when its URL changes, though it stands in a Secret', () => {
     const at = (url: string) =>
-      manifests('external', '--set-string', `redis.external.existingSecret=,redis.external.url=redis://${url}`);
+      manifests('external', '--set-string', `redis.external.existingSecret=,redis.external.url=rediss://${url}`);
     expect(rolled(at('one'), at('two'))).toEqual(
       [...templates(manifests('external')).keys()].filter((name) => /-(api|projector)$/.test(name)).sort(),
     );

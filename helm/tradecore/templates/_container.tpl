@@ -48,6 +48,9 @@ volumeMounts:
   {{- if include "tradecore.issuerFiles" . }}
   - { name: issuer, mountPath: /run/issuer, readOnly: true }
   {{- end }}
+  {{- if include "tradecore.serverVolume" . }}
+  - { name: servers, mountPath: /run/servers, readOnly: true }
+  {{- end }}
   {{- with $service.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -72,6 +75,7 @@ volumeMounts:
     defaultMode: 0440
     items: {{- . | nindent 6 }}
 {{- end }}
+{{- include "tradecore.serverVolume" . }}
 {{- with .service.extraVolumes }}
 {{ toYaml . }}
 {{- end }}

@@ -23,7 +23,7 @@
 {{ include "tradecore.database" (dict "root" $root "login" (include "tradecore.login" (dict "root" $root "service" .name)) "secret" (include "tradecore.secretName" (dict "root" $root "kind" "logins")) "key" .name) }}
 {{- end }}
 {{- if $service.kafka }}
-- { name: KAFKA_BROKERS, value: {{ include "tradecore.brokers" $root | quote }} }
+{{ include "tradecore.kafkaEnv" $root }}
 {{- end }}
 {{- if $service.redis }}
 {{ include "tradecore.redisEnv" $root }}
@@ -52,7 +52,27 @@ a password may have any character and never needs to be escaped.
 - name: PGPASSWORD
   valueFrom: { secretKeyRef: { name: {{ .secret }}, key: {{ .key }} } }
 - name: DATABASE_URL
-  value: {{ printf "postgres://%s@%s:%v/%s%s" .login $at.host $at.port $at.database (ternary (printf "?sslmode=%s" $at.sslmode) "" (ne $at.sslmode "")) | quote }}
+  value: {{ printf "postgres://%s@%s:%v/%s%s" .login $at.host $at.port $at.database $at.query | quote }}
+{{- end -}}
+
+{{- define "tradecore.kafkaEnv" -}}
+{{- $at := .Values.redpanda.external -}}
+- { name: KAFKA_BROKERS, value: {{ include "tradecore.brokers" . | quote }} }
+{{- if $at.tls.enabled }}
+- { name: KAFKA_TLS, value: 'true' }
+{{- end }}
+{{- if $at.tls.ca.existingSecret }}
+- { name: KAFKA_CA_FILE, value: /run/servers/kafka-ca.crt }
+{{- end }}
+{{- if $at.tls.certificate.existingSecret }}
+- { name: KAFKA_CERT_FILE, value: /run/servers/kafka.crt }
+- { name: KAFKA_KEY_FILE, value: /run/servers/kafka.key }
+{{- end }}
+{{- with $at.sasl.mechanism }}
+- { name: KAFKA_SASL_MECHANISM, value: {{ . }} }
+- { name: KAFKA_SASL_USERNAME_FILE, value: /run/servers/kafka-username }
+- { name: KAFKA_SASL_PASSWORD_FILE, value: /run/servers/kafka-password }
+{{- end }}
 {{- end -}}
 
 {{- define "tradecore.redisEnv" -}}
@@ -64,6 +84,9 @@ a password may have any character and never needs to be escaped.
 {{- else -}}
 - name: REDIS_URL
   valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ .Values.redis.external.urlKey }} } }
+{{- if .Values.redis.external.ca.existingSecret }}
+- { name: REDIS_CA_FILE, value: /run/servers/redis-ca.crt }
+{{- end }}
 {{- end -}}
 {{- end -}}
 

@@ -1,3 +1,38 @@
+{{/* What the values of external servers lack or spoil together, as a JSON list. */}}
+{{- define "tradecore.externalFaults" -}}
+{{- $faults := list -}}
+{{- $postgres := .Values.postgres.external -}}{{- $kafka := .Values.redpanda.external -}}{{- $redis := .Values.redis.external -}}
+{{- $secured := dict "postgres" (or $postgres.sslmode $postgres.ca.existingSecret) "redpanda" (or $kafka.tls.enabled $kafka.sasl.mechanism) "redis" $redis.ca.existingSecret -}}
+{{- range $server, $is := $secured -}}
+{{- if and $is (get $.Values $server).enabled }}{{ $faults = append $faults (printf "%s.external: TLS and logins are for a server that you name; say %s.enabled=false" $server $server) }}{{ end -}}
+{{- end -}}
+{{- if and $postgres.ca.existingSecret (not (has $postgres.sslmode (list "require" "verify-ca" "verify-full"))) -}}
+{{- $faults = append $faults "postgres.external.ca: nothing is encrypted without postgres.external.sslmode=require, verify-ca or verify-full" -}}
+{{- end -}}
+{{- if and (eq $postgres.sslmode "verify-ca") (not $postgres.ca.existingSecret) -}}
+{{- $faults = append $faults "postgres.external.sslmode=verify-ca needs postgres.external.ca.existingSecret: anyone has a certificate of a public authority; or verify-full" -}}
+{{- end -}}
+{{- if and (not $kafka.tls.enabled) (or $kafka.tls.ca.existingSecret $kafka.tls.certificate.existingSecret) -}}
+{{- $faults = append $faults "redpanda.external.tls.ca and tls.certificate: nothing is encrypted without redpanda.external.tls.enabled=true" -}}
+{{- end -}}
+{{- if and $kafka.sasl.mechanism (not $kafka.sasl.existingSecret) -}}
+{{- $faults = append $faults "redpanda.external.sasl.existingSecret: the Secret with the login" -}}
+{{- end -}}
+{{- if and $kafka.sasl.existingSecret (not $kafka.sasl.mechanism) -}}
+{{- $faults = append $faults "redpanda.external.sasl.mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512" -}}
+{{- end -}}
+{{- if and .Values.production (eq $kafka.sasl.mechanism "PLAIN") (not $kafka.tls.enabled) -}}
+{{- $faults = append $faults "redpanda.external.sasl.mechanism=PLAIN sends the password unencrypted: production needs redpanda.external.tls.enabled=true" -}}
+{{- end -}}
+{{- if and $redis.ca.existingSecret $redis.url (not (hasPrefix "rediss:" $redis.url)) -}}
+{{- $faults = append $faults "redis.external.ca: nothing is encrypted unless redis.external.url begins with rediss:" -}}
+{{- end -}}
+{{- if and .Values.console.enabled (or $kafka.tls.enabled $kafka.sasl.mechanism) -}}
+{{- $faults = append $faults "console.enabled: the Console of the release knows no TLS and no SASL; say console.enabled=false" -}}
+{{- end -}}
+{{- toJson $faults -}}
+{{- end -}}
+
 {{/* Every missing value, and every pair that excludes each other, in one message. */}}
 {{- define "tradecore.required" -}}
 {{- $faults := list -}}
@@ -14,6 +49,7 @@
 {{- if and .Values.migrator.enabled (not .Values.postgres.enabled) (not (or .Values.postgres.external.owner.password .Values.postgres.external.owner.existingSecret)) -}}
 {{- $faults = append $faults "postgres.external.owner.existingSecret or postgres.external.owner.password: the login that owns the schema" -}}
 {{- end -}}
+{{- $faults = concat $faults (include "tradecore.externalFaults" . | fromJsonArray) -}}
 {{- $limit := ternary .Values.postgres.maxConnections .Values.postgres.external.maxConnections .Values.postgres.enabled -}}
 {{- $need := include "tradecore.connections" . | int -}}
 {{- if and (not (kindIs "invalid" $limit)) (gt $need (int $limit)) -}}

@@ -1,8 +1,9 @@
 {{/* Names, by kind, of Secrets that exist; empty where the chart makes them. As JSON. */}}
 {{- define "tradecore.existingSecrets" -}}
 {{- $postgres := ternary .Values.postgres.existingSecret .Values.postgres.external.owner.existingSecret .Values.postgres.enabled -}}
+{{- $kafka := .Values.redpanda.external -}}
 {{- $redis := ternary .Values.redis.existingSecret .Values.redis.external.existingSecret .Values.redis.enabled -}}
-{{- dict "postgres" $postgres "redis" $redis "logins" .Values.logins.existingSecret "stream" .Values.stream.existingSecret "broker" .Values.broker.existingSecret "issuer" .Values.issuer.existingSecret | toJson -}}
+{{- dict "postgres" $postgres "redis" $redis "logins" .Values.logins.existingSecret "stream" .Values.stream.existingSecret "broker" .Values.broker.existingSecret "issuer" .Values.issuer.existingSecret "postgres-ca" .Values.postgres.external.ca.existingSecret "redis-ca" .Values.redis.external.ca.existingSecret "kafka-ca" $kafka.tls.ca.existingSecret "kafka-certificate" $kafka.tls.certificate.existingSecret "kafka-login" $kafka.sasl.existingSecret | toJson -}}
 {{- end -}}
 
 {{/* { root, kind } */}}
@@ -63,6 +64,7 @@ kept from then on. Who can't ask the cluster (`helm template`) draws each time, 
 {{- $all := list -}}
 {{- if .service.login }}{{ $all = append $all (list "logins" .name) }}{{ end -}}
 {{- if .service.redis }}{{ $all = append $all (list "redis" (ternary $values.redis.passwordKey $values.redis.external.urlKey $values.redis.enabled)) }}{{ end -}}
+{{- range include "tradecore.serverFiles" . | fromJsonArray }}{{ $all = append $all (list (index . 0) (index . 1)) }}{{ end -}}
 {{- if eq .name "query-api" }}{{ $all = append $all (list "stream" $values.stream.ticketKeyKey) }}{{ end -}}
 {{- if has .name (list "broker-gateway" "paper-broker") }}{{ $all = concat $all (list (list "broker" $values.broker.keyIdKey) (list "broker" $values.broker.secretKeyKey)) }}{{ end -}}
 {{- if eq (include "tradecore.issues" .root) "true" -}}

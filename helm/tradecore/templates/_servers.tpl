@@ -1,12 +1,50 @@
-{{/* Where the servers are: bundled or external. As JSON: { host, port, database, user, secret, key, sslmode }. */}}
+{{/* Where the servers are: bundled or external. As JSON: { host, port, database, user, secret, key, query }. */}}
 {{- define "tradecore.postgres" -}}
 {{- if .Values.postgres.enabled -}}
-{{- dict "host" (printf "%s-postgres" (include "tradecore.fullname" .)) "port" 5432 "database" "tradecore" "user" "tradecore" "sslmode" "" "secret" (include "tradecore.secretName" (dict "root" . "kind" "postgres")) "key" .Values.postgres.passwordKey | toJson -}}
+{{- dict "host" (printf "%s-postgres" (include "tradecore.fullname" .)) "port" 5432 "database" "tradecore" "user" "tradecore" "query" "" "secret" (include "tradecore.secretName" (dict "root" . "kind" "postgres")) "key" .Values.postgres.passwordKey | toJson -}}
 {{- else -}}
 {{- with .Values.postgres.external -}}
-{{- dict "host" .host "port" .port "database" .database "user" .owner.user "sslmode" .sslmode "secret" (include "tradecore.secretName" (dict "root" $ "kind" "postgres")) "key" .owner.passwordKey | toJson -}}
+{{- $query := "" -}}
+{{- if .sslmode }}{{ $query = printf "?sslmode=%s" .sslmode }}{{ end -}}
+{{- if .ca.existingSecret }}{{ $query = print $query "&sslrootcert=/run/servers/postgres-ca.crt" }}{{ end -}}
+{{- dict "host" .host "port" .port "database" .database "user" .owner.user "query" $query "secret" (include "tradecore.secretName" (dict "root" $ "kind" "postgres")) "key" .owner.passwordKey | toJson -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{/*
+{ root, name, service }: the files by which a pod trusts servers that are not bundled and they trust it, as [kind of Secret, key, file] in JSON.
+*/}}
+{{- define "tradecore.serverFiles" -}}
+{{- $values := .root.Values -}}{{- $kafka := $values.redpanda.external -}}{{- $files := list -}}
+{{- $authorities := dict "postgres" (list .service.login $values.postgres.external.ca) "kafka" (list .service.kafka $kafka.tls.ca) "redis" (list .service.redis $values.redis.external.ca) -}}
+{{- range $server, $used := $authorities -}}
+{{- $ca := last $used -}}
+{{- if and (first $used) $ca.existingSecret }}{{ $files = append $files (list (printf "%s-ca" $server) $ca.key (printf "%s-ca.crt" $server)) }}{{ end -}}
+{{- end -}}
+{{- if and .service.kafka $kafka.tls.certificate.existingSecret -}}
+{{- $files = concat $files (list (list "kafka-certificate" $kafka.tls.certificate.certKey "kafka.crt") (list "kafka-certificate" $kafka.tls.certificate.keyKey "kafka.key")) -}}
+{{- end -}}
+{{- if and .service.kafka $kafka.sasl.mechanism -}}
+{{- $of := ternary (printf "%s." .name) "" $kafka.sasl.perService -}}
+{{- $files = concat $files (list (list "kafka-login" (print $of $kafka.sasl.usernameKey) "kafka-username") (list "kafka-login" (print $of $kafka.sasl.passwordKey) "kafka-password")) -}}
+{{- end -}}
+{{- toJson $files -}}
+{{- end -}}
+
+{{/* { root, name, service }: those files as a volume. */}}
+{{- define "tradecore.serverVolume" -}}
+{{- with include "tradecore.serverFiles" . | fromJsonArray }}
+- name: servers
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range . }}
+      - secret:
+          name: {{ include "tradecore.secretName" (dict "root" $.root "kind" (index . 0)) }}
+          items: [{ key: {{ index . 1 }}, path: {{ index . 2 }} }]
+      {{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* host:port of every broker, comma separated. */}}

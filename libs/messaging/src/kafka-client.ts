@@ -1,6 +1,6 @@
 import { topics, type TopicDeclaration } from '@tradecore/events';
 import type { Admin } from 'kafkajs';
-import { createClient, type Client } from './wire/client.ts';
+import { createClient, type Client, type ClientSettings } from './wire/client.ts';
 import type { AssignedPartition, ConsumerOptions, RunningConsumer } from './consumer/consumer.ts';
 import { deadLetterTopic, toDeadLetter, type DeadLetterNote } from './dead-letters.ts';
 import { MessagingError } from './errors.ts';
@@ -21,12 +21,8 @@ import {
 } from './producer/transactional-producer.ts';
 import { verifyTransactions } from './producer/verify-transactions.ts';
 
-/** How to reach the broker. */
-export interface KafkaClientSettings {
-  /** host:port of at least one broker. */
-  readonly brokers: readonly string[];
-  /** The service's name; appears in the broker's logs. */
-  readonly clientId: string;
+/** How to reach the broker, and as which fleet. */
+export interface KafkaClientSettings extends ClientSettings {
   /** Prefix, with a dot, of topics, groups and transactional ids; empty (default) = none. */
   readonly namespace?: string;
   /** The declared topics; the fleet's by default. Writes to any other topic are refused. */

@@ -5,7 +5,7 @@ import { catalogue } from '@tradecore/events';
 import { createKafkaClient } from '@tradecore/messaging';
 import { readModelMigrations } from '@tradecore/read-models';
 import { runtimeMigrations } from '@tradecore/service/migrations';
-import type { Config } from '@tradecore/service';
+import { kafkaSettings, type Config } from '@tradecore/service/config';
 import { z } from 'zod';
 import { addressOf, awaitServer } from './await-servers.ts';
 
@@ -84,8 +84,9 @@ async function migrateSchema({
   return { ran, logins: Object.keys(passwords) };
 }
 
-async function ensureTopics({ KAFKA_BROKERS, NAMESPACE, PARTITIONS, REPLICATION }: MigratorConfig) {
-  const kafka = createKafkaClient({ brokers: KAFKA_BROKERS, clientId: 'migrator', namespace: NAMESPACE });
+async function ensureTopics(config: MigratorConfig) {
+  const { PARTITIONS, REPLICATION } = config;
+  const kafka = createKafkaClient(kafkaSettings('migrator', config));
   try {
     const layout = { replication: REPLICATION, ...(PARTITIONS !== undefined && { partitions: PARTITIONS }) };
     const topics = await kafka.ensureTopics(layout);

@@ -14,6 +14,12 @@ export interface KafkaPorts {
   readonly controller: number;
 }
 
+/** What a broker has beyond a developer's: settings over ours, and logins as StorageTool's `--add-scram` takes them. */
+export interface KafkaMore {
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly logins?: readonly string[];
+}
+
 const here = join(root, 'deploy', 'local', 'kafka');
 
 const libs = join(root, '.local', 'kafka', 'libs');
@@ -33,7 +39,7 @@ export async function fetchJars(): Promise<void> {
  * Apache Kafka in KRaft mode, one process that is broker and controller: formats its folder at the first start. Needs
  * the jars.
  */
-export function kafka(place: ServerPlace, ports: KafkaPorts): Program {
+export function kafka(place: ServerPlace, ports: KafkaPorts, more: KafkaMore = {}): Program {
   const jars = place.program(libs);
   const data = place.folder('kafka');
   const own = (file: string) => {
@@ -42,7 +48,7 @@ export function kafka(place: ServerPlace, ports: KafkaPorts): Program {
   };
   const properties = join(data, 'server.properties');
   const logging = join(data, 'log4j.properties');
-  writeFileSync(properties, settings(ports, join(data, 'log')));
+  writeFileSync(properties, linesOf({ ...settings(ports, join(data, 'log')), ...more.settings }));
   copyFileSync(join(here, 'log4j.properties'), logging);
   own(properties);
   own(logging);
@@ -50,7 +56,9 @@ export function kafka(place: ServerPlace, ports: KafkaPorts): Program {
   const jvm = ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-Djava.awt.headless=true', `-Dlog4j.configuration=file:${logging}`];
   const classpath = ['-cp', `${jars}/*`];
   if (!existsSync(join(data, 'log', 'meta.properties'))) {
-    format(java, [...jvm, ...classpath, 'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', properties], place);
+    const logins = (more.logins ?? []).flatMap((login) => ['--add-scram', login]);
+    const how = ['format', '-t', clusterId(), '-c', properties, ...logins];
+    format(java, [...jvm, ...classpath, 'kafka.tools.StorageTool', ...how], place);
   }
   return {
     name: 'kafka',
@@ -81,8 +89,8 @@ function format(java: string, args: readonly string[], place: ServerPlace): void
 }
 
 /** One machine, one broker: one replica, no rebalance delay, topics only by declaration. */
-function settings({ clients, controller }: KafkaPorts, log: string): string {
-  return Object.entries({
+function settings({ clients, controller }: KafkaPorts, log: string): Record<string, string | number | boolean> {
+  return {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
@@ -107,7 +115,10 @@ function settings({ clients, controller }: KafkaPorts, log: string): string {
     'num.io.threads': 4,
     'log.cleaner.dedupe.buffer.size': 2097152,
     'message.max.bytes': 1048588,
-  })
+  };
+}
+
+const linesOf = (all: Readonly<Record<string, unknown>>): string =>
+  Object.entries(all)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
-}

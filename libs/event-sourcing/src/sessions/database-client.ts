@@ -11,12 +11,19 @@ const endWithinMs = 1_000;
  */
 const limits = { keepAlive: true, keepAliveInitialDelayMillis: 10_000, connectionTimeoutMillis: 5_000, query_timeout: 20_000 };
 
+/** Limits that the server keeps for a session. PgBouncer refuses them as startup parameters: they are set afterwards. */
+const ofSession = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
+
 /** A pool's password is not enumerable, but readable here. */
 function withLimits(config: pg.ClientConfig): pg.ClientConfig {
   const all: Record<string, unknown> = Object.defineProperties({}, Object.getOwnPropertyDescriptors(config));
   for (const [name, limit] of Object.entries(limits)) all[name] ??= limit;
+  if (config.connectionString !== undefined) all['connectionString'] = asLibpqReads(config.connectionString);
   return all;
 }
+
+/** The driver takes every `sslmode` for `verify-full`; PostgreSQL's own programs, which get the same URL, do not. */
+const asLibpqReads = (url: string): string => (/[?&]sslmode=/.test(url) ? `${url}&uselibpqcompat=true` : url);
 
 /**
  * How long to wait, in ms, for a statement that the server ends after `statementMs`: the answer may take 2 s to arrive.
@@ -36,8 +43,14 @@ export const poolLimits = (statementMs: number) => ({
  * an error that ends the session (`endsSession`) it closes itself, so that no pool keeps it.
  */
 export class DatabaseClient extends pg.Client {
+  readonly #limits: string;
+
   constructor(config: pg.ClientConfig = {}) {
     super(withLimits(config));
+    const { connectionParameters: startup } = this as unknown as { readonly connectionParameters: Record<string, unknown> };
+    const set = ofSession.filter((name) => startup[name]);
+    this.#limits = set.map((name) => `set ${name} = ${Number.parseInt(String(startup[name]), 10)}`).join('; ');
+    for (const name of set) startup[name] = undefined;
     // The current or next statement fails with it: no listener needed.
     this.on('error', () => undefined);
     const query = this.query.bind(this) as (...statement: unknown[]) => unknown;
@@ -45,6 +58,20 @@ export class DatabaseClient extends pg.Client {
       const answer = query(...statement);
       return answer instanceof Promise ? answer.catch((error: unknown) => this.#judge(error)) : answer;
     }) as typeof this.query;
+  }
+
+  /** Connects, and sets the session's limits: without them it is not given to anybody. */
+  override connect(): Promise<pg.Client>;
+  override connect(callback: (error: Error) => void): void;
+  override connect(callback?: (error: Error) => void): Promise<pg.Client> | undefined {
+    const connected = super.connect().then(async () => {
+      if (this.#limits !== '')
+        await this.query(this.#limits).catch((error: unknown) => this.end().then(() => Promise.reject(error as Error)));
+      return this;
+    });
+    if (!callback) return connected;
+    void connected.then(() => (callback as () => void)(), callback);
+    return undefined;
   }
 
   /** Ends it, by force if the server does not answer: a network partition must not block a restart. Never throws. */

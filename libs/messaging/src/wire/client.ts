@@ -1,6 +1,6 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import kafkajs, { type ISocketFactoryArgs, type Kafka } from 'kafkajs';
+import kafkajs, { type ISocketFactoryArgs, type Kafka, type SASLOptions } from 'kafkajs';
 import { cutOnPurpose, logCreator } from './kafka-log.ts';
 import { patchKafkajs } from './kafkajs-patches.ts';
 
@@ -10,6 +10,17 @@ export interface ClientSettings {
   readonly brokers: readonly string[];
   /** The service's name; appears in the broker's logs. */
   readonly clientId: string;
+  /**
+   * Encrypts connections and verifies the broker's certificate and name, by the authorities that Node knows if there is
+   * no `ca`. Texts in PEM.
+   */
+  readonly tls?: { readonly ca?: string | undefined; readonly cert?: string | undefined; readonly key?: string | undefined };
+  /** Who we are. */
+  readonly sasl?: {
+    readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+    readonly username: string;
+    readonly password: string;
+  };
 }
 
 /** A kafkajs client and a way to cut its connections at once. */
@@ -37,13 +48,16 @@ function openSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs): Socket 
  * Each consumer and each transactional producer has its own client: kafkajs shares a group's offset map between all
  * consumers of one client, so two members of a group in one process would clear it for each other.
  */
-export function createClient({ brokers, clientId }: ClientSettings): Client {
+export function createClient({ brokers, clientId, tls, sasl }: ClientSettings): Client {
   patchKafkajs();
   const sockets = new Set<Socket>();
   let isCut = false;
   const kafka = new kafkajs.Kafka({
     brokers: [...brokers],
     clientId,
+    ...(tls && { ssl: tls }),
+    // A copy: kafkajs keeps the authenticator in it.
+    ...(sasl && { sasl: { ...sasl, mechanism: sasl.mechanism.toLowerCase() } as SASLOptions }),
     logLevel: kafkajs.logLevel.INFO,
     logCreator,
     connectionTimeout: 5_000,

@@ -2,19 +2,16 @@ import { readFileSync } from 'node:fs';
 import { mask } from '@tradecore/telemetry';
 import { z } from 'zod';
 import { rateSettings } from '../door/rate-limits.ts';
+import { serverFaults, serverSettings } from '../servers/settings.ts';
+import { milliseconds, port, url } from './setting-types.ts';
+
+export { kafkaSettings } from '../servers/settings.ts';
 
 /** Settings by their environment names. `.meta({ examples: [...], secret: true })` improves the error messages. */
 export type Shape = Readonly<Record<string, z.ZodType>>;
 
 /** The servers that a service talks to; it has settings and connections for no others. */
 export type Server = 'postgres' | 'kafka' | 'redis';
-
-const port = z.coerce.number('must be a whole number from 0 to 65535').int().min(0).max(65_535);
-const milliseconds = (limit: number) => z.coerce.number().int().min(1).max(limit);
-const url = (...schemes: string[]) =>
-  z.string().refine((text) => schemes.some((scheme) => URL.canParse(text) && text.startsWith(`${scheme}:`)), {
-    error: `must be a URL that starts with ${schemes.map((scheme) => `${scheme}:`).join(' or ')}`,
-  });
 
 const base = {
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
@@ -37,25 +34,6 @@ const base = {
   START_LIMIT: milliseconds(600_000).default(60_000),
   /** Milliseconds between two readings of the gauges that a server is asked for. */
   GAUGES_REFRESH: milliseconds(600_000).default(5_000),
-};
-
-const servers = {
-  postgres: {
-    DATABASE_URL: url('postgres', 'postgresql').meta({
-      examples: ['postgres://tradecore_command_api:password@db:5432/tradecore'],
-    }),
-    DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10),
-    /** Milliseconds; the server cancels a statement that takes longer. */
-    DATABASE_STATEMENT_TIMEOUT: milliseconds(3_600_000).default(15_000),
-  },
-  kafka: {
-    KAFKA_BROKERS: z
-      .string()
-      .transform((text) => text.split(',').map((each) => each.trim()))
-      .refine((each) => each.every((address) => /^[^\s:]+:\d{1,5}$/.test(address)), 'must be host:port, separated by commas')
-      .meta({ examples: ['kafka-0:9092,kafka-1:9092'] }),
-  },
-  redis: { REDIS_URL: url('redis', 'rediss').meta({ examples: ['redis://cache:6379'] }) },
 };
 
 /** Issuer of tokens for local use: its key is in a file, so production refuses it. */
@@ -101,9 +79,9 @@ type Values<S extends Shape> = { readonly [Name in keyof S]: z.output<S[Name]> }
 
 /** The settings of a service, read once: those of every service, those of its servers and door, and its own (`S`). */
 export type Config<S extends Shape = Record<never, never>> = Values<typeof base> &
-  Values<typeof servers.postgres> &
-  Values<typeof servers.kafka> &
-  Values<typeof servers.redis> &
+  Values<typeof serverSettings.postgres> &
+  Values<typeof serverSettings.kafka> &
+  Values<typeof serverSettings.redis> &
   Values<typeof http> &
   Values<S>;
 
@@ -143,6 +121,9 @@ function textOf(name: string, env: Environment): string | undefined {
   return text === '' ? undefined : text;
 }
 
+/** A certificate is no line of a log. */
+const shortened = (text: string): string => (text.length > 200 ? `${text.slice(0, 100)}..."` : text);
+
 /** Reads one setting: its value, or its fault. */
 function readSetting(name: string, schema: z.ZodType, env: Environment): { value?: unknown; fault?: string } {
   const meta = z.globalRegistry.get(schema) as { examples?: readonly unknown[]; secret?: boolean } | undefined;
@@ -152,7 +133,7 @@ function readSetting(name: string, schema: z.ZodType, env: Environment): { value
     const parsed = schema.safeParse(text);
     if (parsed.success) return { value: parsed.data };
     if (text === undefined) return { fault: `${name} is missing${example}` };
-    const shown = meta?.secret ? '***' : mask(JSON.stringify(text));
+    const shown = meta?.secret ? '***' : shortened(mask(JSON.stringify(text)));
     const reasons = parsed.error.issues.map(({ message }) => message).join('; ');
     return { fault: `${name} is ${shown}: ${reasons}${example}` };
   } catch (error) {
@@ -183,7 +164,7 @@ function isDefaultSecret(schema: z.ZodType, value: unknown): boolean {
 export function readConfig<S extends Shape>(needs: ConfigNeeds & { own?: S }, env: Environment): Config<S> {
   const shape: Shape = {
     ...base,
-    ...Object.assign({}, ...needs.uses.map((server) => servers[server])),
+    ...Object.assign({}, ...needs.uses.map((server) => serverSettings[server])),
     ...(needs.http && http),
     ...needs.own,
   };
@@ -191,6 +172,7 @@ export function readConfig<S extends Shape>(needs: ConfigNeeds & { own?: S }, en
   const faults = read.flatMap(({ fault }) => fault ?? []);
   const values = Object.fromEntries(read.map(({ name, value }) => [name, value]));
   if (values['NODE_ENV'] === 'production') faults.push(...faultsInProduction(values, shape));
+  if (faults.length === 0) faults.push(...serverFaults(values as Config));
   if (faults.length > 0) throw new ConfigFaults(faults);
   return Object.freeze(values) as Config<S>;
 }

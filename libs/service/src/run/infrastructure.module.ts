@@ -5,7 +5,7 @@ import { createKafkaClient, type KafkaClient } from '@tradecore/messaging';
 import { logger } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import { Authenticator } from '../door/auth.ts';
-import type { Config, Server } from './config.ts';
+import { kafkaSettings, type Config, type Server } from './config.ts';
 import { Health } from './health.ts';
 import { lackOf } from '../servers/pool.ts';
 import { People } from '../door/people.ts';
@@ -60,7 +60,7 @@ async function providersOf(infrastructure: Infrastructure): Promise<Provider[]> 
     closing.push(async () => rateLimits.close());
   }
   if (uses.includes('kafka')) {
-    const kafka: KafkaClient = createKafkaClient({ brokers: config.KAFKA_BROKERS, clientId: name, namespace: config.NAMESPACE });
+    const kafka: KafkaClient = createKafkaClient(kafkaSettings(name, config));
     providers.push({ provide: tokens.kafka, useValue: kafka });
     closing.push(() => kafka.close());
   }
