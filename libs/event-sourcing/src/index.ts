@@ -53,6 +53,7 @@ export {
 } from './outbox/outbox.ts';
 export { checkOut, poolOf, type CheckedOut } from './sessions/checkout.ts';
 export { answerWithin, DatabaseClient, poolLimits } from './sessions/database-client.ts';
+export { mustOwnSessions, SessionsShared } from './sessions/own-session.ts';
 export { databaseFault, isDatabaseAway, isDataError, type DatabaseFault } from './sessions/database-faults.ts';
 export { OutboxListener } from './outbox/outbox-listener.ts';
 export {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import type { Database } from '@tradecore/checks';
 import { createKafkaClient, type KafkaClient } from '@tradecore/messaging';
-import { environment, readConfig, type Environment } from '@tradecore/service/config';
+import { environment, kafkaSettings, readConfig, type Environment } from '@tradecore/service/config';
+import { mustOwnSessions, poolLimits } from '@tradecore/event-sourcing';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 
@@ -20,6 +21,9 @@ export interface Fleet {
   readonly admins: ReadonlyMap<string, string>;
   close(): Promise<void>;
 }
+
+/** An operator may compare everything; nothing waits for it. */
+const statementMs = 3_600_000;
 
 /** Where a local fleet leaves the operator's settings. */
 const localSettings = join('.local', 'secrets', 'operator.env');
@@ -49,7 +53,7 @@ function namedUrls(text: string): [name: string, url: string][] {
 
 /**
  * Connects with DATABASE_URL, KAFKA_BROKERS and NAMESPACE of `env` (and DOOR_URL, TOKEN, ADMIN_URLS); where DATABASE_URL is not set, with what the
- * fleet of `npm start` in this folder (or in TRADECORE_HOME) has left. Throws `ConfigFaults`, or what the database answers.
+ * fleet of `npm start` in this folder (or in TRADECORE_HOME) has left. Throws `ConfigFaults`, `SessionsShared`, or what the database answers.
  */
 export async function openFleet(env: Environment = environment()): Promise<Fleet> {
   const { TRADECORE_HOME: home, DATABASE_URL: named } = env;
@@ -64,9 +68,13 @@ export async function openFleet(env: Environment = environment()): Promise<Fleet
     connectTimeoutMS: 5000,
     installExtensions: false,
     // What a command reads may be locked by the very session that it is to find.
-    extra: { lock_timeout: 2000 },
+    extra: { ...poolLimits(statementMs), lock_timeout: 2000 },
   }).initialize();
-  const kafka = createKafkaClient({ brokers: config.KAFKA_BROKERS, clientId: 'operate', namespace: config.NAMESPACE });
+  await mustOwnSessions(dataSource, config.DATABASE_URL).catch(async (error: unknown) => {
+    await dataSource.destroy();
+    throw error;
+  });
+  const kafka = createKafkaClient(kafkaSettings('operate', config));
   return {
     url: config.DATABASE_URL,
     dataSource,

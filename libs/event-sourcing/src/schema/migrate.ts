@@ -4,6 +4,7 @@ import { logger } from '@tradecore/telemetry';
 import type { ClientBase } from 'pg';
 import { DataSource, type Logger, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { DatabaseClient, poolLimits } from '../sessions/database-client.ts';
+import { mustOwnSession } from '../sessions/own-session.ts';
 import { fillRoles, rolesIn, roleName, storeMigrations, type Migration } from './migrations.ts';
 import { ensureRoles } from './roles.ts';
 
@@ -40,7 +41,7 @@ const statementMs = 6 * 3_600_000;
 /**
  * Creates missing roles (or throws `MissingRoles` with the SQL to run), runs missing migrations, fills aggregate types:
  * under an advisory lock, so safe to run again and concurrently. Returns the names of the migrations it ran. Throws
- * `EditedMigrations` before it changes anything.
+ * `SessionsShared` or `EditedMigrations` before it changes anything.
  */
 export async function migrate(url: string, options: MigrateOptions): Promise<{ ran: string[] }> {
   const migrations = ordered([...storeMigrations, ...(options.migrations ?? [])]);
@@ -52,6 +53,7 @@ export async function migrate(url: string, options: MigrateOptions): Promise<{ r
   const client = new DatabaseClient({ connectionString: url, application_name: 'migrate', query_timeout: statementMs });
   try {
     await client.connect();
+    await mustOwnSession(client, url);
     await client.query('select pg_advisory_lock($1)', [migrationLock]);
     await mustBeUnedited(client, migrations);
     await ensureRoles(client, { prefix, services, passwords: options.rolePasswords ?? {} });

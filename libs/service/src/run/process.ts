@@ -1,3 +1,4 @@
+import { SessionsShared } from '@tradecore/event-sourcing';
 import { describeProcess, flushTelemetry, logger, runningRelease as version } from '@tradecore/telemetry';
 import { ConfigFaults, environment, readConfig, type Config, type Server, type Shape } from './config.ts';
 
@@ -9,7 +10,7 @@ export const describe = (service: string, { LOG_LEVEL: level, REVISION: revision
 
 /** Ends a failed start: wrong settings exit with 78 and a list for people, anything else with 1 and a log line. */
 export function refuseToStart(error: unknown): never {
-  if (error instanceof ConfigFaults) {
+  if (error instanceof ConfigFaults || error instanceof SessionsShared) {
     process.stderr.write(`${error.message}\n`);
     process.exit(78);
   }

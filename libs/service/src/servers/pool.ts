@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { missingMigrations, poolLimits, storeMigrations, type Migration } from '@tradecore/event-sourcing';
+import {
+  missingMigrations,
+  mustOwnSessions,
+  poolLimits,
+  SessionsShared,
+  storeMigrations,
+  type Migration,
+} from '@tradecore/event-sourcing';
 import { gauge, logger, setWhenRead } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import type { Config } from '../run/config.ts';
@@ -26,30 +33,34 @@ export interface SchemaNeeds {
 
 /**
  * The pool of a service, once the database answers and has the migrations that this build needs; waits at most
- * START_LIMIT, so that services and the migrator may start in any order.
+ * START_LIMIT, so that services and the migrator may start in any order. Throws `SessionsShared`.
  */
 export async function openPool({ name, config, migrations }: SchemaNeeds): Promise<DataSource> {
   const limit = config.START_LIMIT;
   const deadline = performance.now() + limit;
   const dataSource = createDataSource(name, config);
   for (let attempt = 1; ; attempt += 1) {
-    const why = await whatLacks(dataSource, migrations);
+    const why = await whatLacks(dataSource, { name, config, migrations });
     if (why === undefined) return dataSource;
-    if (performance.now() > deadline) {
+    if (why instanceof SessionsShared || performance.now() > deadline) {
       if (dataSource.isInitialized) await dataSource.destroy();
-      throw new Error(`PostgreSQL is not ready after ${limit} ms: ${why}`);
+      throw why instanceof SessionsShared ? why : new Error(`PostgreSQL is not ready after ${limit} ms: ${why}`);
     }
     log.warn({ attempt }, `waiting for PostgreSQL: ${why}`);
     await sleep(Math.min(100 * attempt, 2000));
   }
 }
 
-async function whatLacks(dataSource: DataSource, migrations: readonly Migration[]): Promise<string | undefined> {
+async function whatLacks(
+  dataSource: DataSource,
+  { config, migrations }: SchemaNeeds,
+): Promise<string | SessionsShared | undefined> {
   try {
     if (!dataSource.isInitialized) await dataSource.initialize();
+    await mustOwnSessions(dataSource, config.DATABASE_URL);
     return await lackOf(dataSource, migrations);
   } catch (error) {
-    return (error as Error).message;
+    return error instanceof SessionsShared ? error : (error as Error).message;
   }
 }
 
