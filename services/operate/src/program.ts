@@ -1,5 +1,7 @@
+import { SessionsShared } from '@tradecore/event-sourcing';
 import { ConfigFaults } from '@tradecore/service/config';
 import { CommanderError } from 'commander';
+import { aclsCommands } from './acls.ts';
 import { backupCommands } from './backup/commands.ts';
 import { consumersCommands } from './readers/consumers.ts';
 import { correctionsCommands } from './corrections.ts';
@@ -38,6 +40,7 @@ const groups: readonly Commands[] = [
   orderCommands,
   killSwitchCommands,
   backupCommands,
+  aclsCommands,
 ];
 
 /**
@@ -62,6 +65,6 @@ export async function program(args: readonly string[], around: Partial<Around> &
 function refusalOf(error: Error): [why: string, code: number] {
   if (error instanceof WrongUsage) return [error.message, 64];
   if (error instanceof Refused) return [error.message, 1];
-  if (error instanceof ConfigFaults) return [error.message, 78];
+  if (error instanceof ConfigFaults || error instanceof SessionsShared) return [error.message, 78];
   return [`${error.message || String(error)}\nIs the fleet up, and are DATABASE_URL and KAFKA_BROKERS right?`, 69];
 }

@@ -1,0 +1,146 @@
+import { noticesGroup, topics } from '@tradecore/events';
+import { environment } from '@tradecore/service/config';
+import { printed, type Row } from './output.ts';
+import { WrongUsage, type Shell, type Typed } from './shell.ts';
+
+/** What a service does with something that belongs to the broker. Names have no namespace. */
+export interface Access {
+  readonly resource: 'topic' | 'group' | 'transactional-id' | 'cluster';
+  readonly name: string;
+  /** Everything whose name begins so. */
+  readonly isPrefix?: boolean;
+  /** As Kafka names them. `Read` and `Write` include `Describe`. */
+  readonly operations: readonly string[];
+}
+
+const onTopics = (names: readonly string[], ...operations: string[]): Access[] =>
+  names.map((name) => ({ resource: 'topic', name, operations }));
+const read = (...declared: readonly { readonly name: string }[]): Access[] =>
+  onTopics(
+    declared.map(({ name }) => name),
+    'Read',
+  );
+/** Every producer of ours is idempotent. */
+const write = (...declared: readonly { readonly name: string }[]): Access[] => [
+  ...onTopics(
+    declared.map(({ name }) => name),
+    'Write',
+  ),
+  { resource: 'cluster', name: 'kafka-cluster', operations: ['IdempotentWrite'] },
+];
+const join = (name: string, isPrefix = false): Access => ({ resource: 'group', name, isPrefix, operations: ['Read'] });
+const transact = (name: string, isPrefix = false): Access => ({
+  resource: 'transactional-id',
+  name,
+  isPrefix,
+  operations: ['Write', 'Describe'],
+});
+
+/** A consumer that keeps its offsets in PostgreSQL: it joins the group of its name. */
+const consumer = (group: string, ...declared: readonly { readonly name: string }[]): Access[] => [
+  ...read(...declared),
+  join(group),
+  ...write(topics.deadLetters),
+];
+/** Each process reads the whole market, in a group of its own. */
+const market = [...read(topics.marketData), join('market-data-', true)];
+
+const all = Object.values(topics);
+const stored = all.filter(({ writer }) => writer === 'relay');
+const { orderEvents, accountEvents, brokerEvents, orderPlacement, corrections } = topics;
+
+/** What each service needs at the broker, and no more: a test runs them all with exactly this. */
+export const accessOf: Readonly<Record<string, readonly Access[]>> = {
+  'command-api': market,
+  'query-api': market,
+  'order-saga': consumer('order-saga', orderEvents, brokerEvents, corrections),
+  'broker-gateway': [...consumer('broker-gateway', orderPlacement, corrections), ...write(topics.marketData)],
+  'outbox-relay': [
+    ...write(...stored),
+    ...read(topics.relayPosition),
+    join('outbox-relay.', true),
+    transact('outbox-relay.', true),
+  ],
+  'order-projector': consumer('order-projector', orderEvents),
+  'account-projector': consumer('account-projector', accountEvents),
+  'position-projector': consumer('position-projector', accountEvents),
+  'feed-projector': consumer('feed-projector', orderEvents, accountEvents, brokerEvents),
+  notifier: [
+    ...onTopics(noticesGroup.topics, 'Read'),
+    join(noticesGroup.name),
+    transact(`${noticesGroup.name}.`, true),
+    ...write(topics.userNotifications, topics.deadLetters),
+  ],
+  reconciler: [...read(...stored, topics.deadLetters), join(noticesGroup.name), ...write(topics.reconciliationReports)],
+  operate: [
+    ...read(...all),
+    ...write(topics.deadLetters),
+    ...[join(noticesGroup.name), join('outbox-relay.', true)],
+    ...[transact(`${noticesGroup.name}.`, true), transact('outbox-relay.', true)],
+  ],
+  migrator: [
+    ...onTopics(
+      all.map(({ name }) => name),
+      ...['Create', 'Describe', 'DescribeConfigs', 'Read'],
+    ),
+    ...write(),
+    join('verify-transactions'),
+    transact('verify-transactions'),
+  ],
+};
+
+/** `acls` */
+export function aclsCommands(shell: Shell): void {
+  const options = {
+    '--namespace <name>': 'that of the fleet; NAMESPACE when absent',
+    '--principal <text>': 'who a service is for the broker: User:{service} when absent; without {service} one login for all',
+    '--rpk': 'lines for rpk instead of kafka-acls',
+    '--json': 'for scripts',
+  };
+  const usage = {
+    usage: 'acls',
+    description: 'what each service must be allowed at the broker, as commands; asks nobody',
+    options,
+  };
+  shell.command(shell.root, usage, async (typed) => {
+    const rows = rowsFor(typed);
+    if (typed.options['json'] === true) shell.say(printed({ rows, nothing: '' }, true));
+    else for (const line of new Set(rows.map(typed.options['rpk'] === true ? rpkLine : kafkaLine))) shell.say(line);
+    return 0;
+  });
+}
+
+function rowsFor({ options }: Typed): Row[] {
+  const namespace = String(options['namespace'] ?? environment()['NAMESPACE'] ?? '');
+  const principal = String(options['principal'] ?? 'User:{service}');
+  if (!/^([a-z][a-z0-9_-]{0,39})?$/.test(namespace))
+    throw new WrongUsage(`--namespace ${namespace}: a-z, 0-9, _ and -, a letter first`);
+  if (!/^\w+:[^\s'"]+$/.test(principal)) throw new WrongUsage(`--principal ${principal}: a kind and a name, as User:{service}`);
+  const prefix = namespace === '' ? '' : `${namespace}.`;
+  return Object.entries(accessOf).flatMap(([service, accesses]) =>
+    accesses.map(({ resource, name, isPrefix = false, operations }) => ({
+      principal: principal.replaceAll('{service}', service),
+      resource,
+      name: resource === 'cluster' ? name : prefix + name,
+      pattern: isPrefix ? 'prefixed' : 'literal',
+      operations: operations.join(','),
+    })),
+  );
+}
+
+const kafkaLine = (row: Row): string => {
+  const operations = String(row['operations'])
+    .split(',')
+    .map((each) => `--operation ${each}`);
+  return `kafka-acls --bootstrap-server "$BROKERS" --command-config "$CONFIG" --add --allow-principal '${row['principal']}' ${operations.join(' ')} ${resourceOf(row)}`;
+};
+
+const rpkLine = (row: Row): string =>
+  `rpk security acl create --allow-principal '${row['principal']}' --operation ${String(row['operations'])
+    .replaceAll(/\B[A-Z]/g, '_$&')
+    .toLowerCase()} ${resourceOf(row)}`;
+
+const resourceOf = ({ resource, name, pattern }: Row): string =>
+  resource === 'cluster'
+    ? '--cluster'
+    : `--${resource} '${name}'${pattern === 'prefixed' ? ' --resource-pattern-type prefixed' : ''}`;
