@@ -1,5 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ const file = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 describe('a backup of a PostgreSQL of its own', () => {
   const dir = mkdtempSync(join(tmpdir(), 'backup-'));
+  const copied = mkdtempSync(join(tmpdir(), 'programs-'));
   let server: OwnPostgres;
   let owner: string;
   let adminPort: number;
@@ -27,18 +28,37 @@ describe('a backup of a PostgreSQL of its own', () => {
     await migrate(owner, { ...options, services: ['backup'], rolePasswords: { backup: 'of-the-backup' } });
     await query(owner, 'create table moments (id int primary key)');
     const login = new URL(owner);
-    Object.assign(login, { username: 'tradecore_backup', password: 'of-the-backup' });
+    Object.assign(login, { username: 'tradecore_backup', password: '' }); // the chart's pods have the password apart
     adminPort = await freePort();
-    const { folder, libraries = '' } = server.programs;
     const settings = { DATABASE_URL: login.href, BACKUP_DIR: dir, POSTGRES_DATA: server.data, ADMIN_PORT: String(adminPort) };
-    Object.assign(process.env, settings, { POSTGRES_PROGRAMS: folder, POSTGRES_LIBRARIES: libraries });
+    Object.assign(
+      process.env,
+      settings,
+      { PGPASSWORD: 'of-the-backup' },
+      process.platform === 'linux' ? asInTheChart() : namesOf(server.programs),
+    );
   }, 60_000);
+
+  const namesOf = ({ folder, libraries = '' }: OwnPostgres['programs']) => ({
+    POSTGRES_PROGRAMS: folder,
+    POSTGRES_LIBRARIES: libraries,
+  });
+
+  /** The programs and their libraries as the chart takes them out of PostgreSQL's image. */
+  function asInTheChart(): object {
+    const { folder, libraries = '' } = server.programs;
+    const script = readFileSync(file('../helm/tradecore/files/programs.sh'), 'utf8').replaceAll('/programs', copied);
+    const env = { PATH: `${folder}:${process.env['PATH']}`, LD_LIBRARY_PATH: libraries };
+    execFileSync('sh', ['-ec', script], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    chmodSync(copied, 0o755);
+    return { POSTGRES_PROGRAMS: join(copied, 'bin'), POSTGRES_LIBRARIES: join(copied, 'lib') };
+  }
 
   afterAll(async () => {
     follower?.kill('SIGTERM');
     if (follower) await ended(follower);
     await server.end();
-    rmSync(dir, { recursive: true, force: true });
+    for (const path of [dir, copied]) rmSync(path, { recursive: true, force: true });
   }, 60_000);
 
   /** The command; its exit code and its output. */

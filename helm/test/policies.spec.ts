@@ -7,6 +7,7 @@ import {
   named,
   ofKind,
   podOf,
+  templateOf,
   workloads,
   type Json,
   type World,
@@ -29,16 +30,17 @@ describeChart('network policies', () => {
     const base = named('trade-tradecore', policies)['spec']!;
     expect(base['policyTypes']).toEqual(['Ingress', 'Egress']);
     const ports = [{ port: 'admin', protocol: 'TCP' }];
-    const fromTest = { podSelector: { matchLabels: expect.objectContaining({ [labels]: 'test' }) } };
-    expect(base['ingress']).toEqual([{ ports, from: [fromTest] }]);
+    const from = ['test', 'operate'].map((component) => ({
+      podSelector: { matchLabels: expect.objectContaining({ [labels]: component }) },
+    }));
+    expect(base['ingress']).toEqual([{ ports, from }]);
     const scraped = named('desk', ofKind('NetworkPolicy', manifests('full')))['spec']!;
     const scraper = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } };
-    expect(scraped['ingress']).toEqual([{ ports, from: [fromTest, scraper] }]);
+    expect(scraped['ingress']).toEqual([{ ports, from: [...from, scraper] }]);
     expect(base['egress']!.map(portsOf)).toEqual([[53, 53]]);
     const selected = Object.entries(base['podSelector']!['matchLabels']!);
     for (const workload of workloads(all)) {
-      const pod = workload['kind'] === 'Pod' ? workload : workload['spec']!['template']!;
-      expect(Object.entries(pod['metadata']!['labels']!)).toEqual(expect.arrayContaining(selected));
+      expect(Object.entries(templateOf(workload)['metadata']!['labels']!)).toEqual(expect.arrayContaining(selected));
     }
   });
 
@@ -55,6 +57,8 @@ describeChart('network policies', () => {
         ...(settings.has('JWT_JWKS_URL') ? ['token-issuer'] : []),
         ...(settings.has('BROKER_URL') ? ['paper-broker'] : []),
         ...(settings.has('COMMANDS_URL') ? ['command-api', 'query-api'] : []),
+        // The operator's door, and the admin ports of all.
+        ...(settings.has('DOOR_URL') ? ['gateway', undefined] : []),
       ]);
     }
     expect(egress('migrator')).toEqual(['postgres', 'redpanda']);
@@ -69,7 +73,7 @@ describeChart('network policies', () => {
     const [rule] = policyOf(server)['ingress']!;
     const selected = Object.entries(rule!['from']![0]!['podSelector']!['matchLabels']!);
     const admitted = workloads(all).filter((workload) => {
-      const carried = (workload['kind'] === 'Pod' ? workload : workload['spec']!['template']!)['metadata']!['labels']!;
+      const carried = templateOf(workload)['metadata']!['labels']!;
       return selected.every(([name, value]) => carried[name] === value);
     });
     const knowing = workloads(all).filter((each) => podOf(each)['containers']![0]!['env']?.some(({ name }) => name === setting));
@@ -130,7 +134,8 @@ describeChart('the books of the paper broker', () => {
   const claims = (...more: string[]) => {
     const made = manifests('zero', ...more);
     const pod = podOf(named('trade-tradecore-paper-broker', ofKind('Deployment', made)));
-    return { made: ofKind('PersistentVolumeClaim', made).length, state: pod['volumes']!.find(({ name }) => name === 'state') };
+    const own = ofKind('PersistentVolumeClaim', made).filter((each) => componentOf(each) === 'paper-broker');
+    return { made: own.length, state: pod['volumes']!.find(({ name }) => name === 'state') };
   };
 
   it('are on a volume of the release, on an existing claim, or in the pod', () => {

@@ -49,8 +49,8 @@ export function rendered(world: World, ...more: string[]): string {
   return stdout.replaceAll(/\n+(?=---\n|$)/g, '\n');
 }
 
-/** Renders of worlds as they are: one takes half a second of CPU. */
-const known = new Map<World, Json[]>();
+/** One render takes half a second of CPU. */
+const known = new Map<string, Json[]>();
 
 /** The same, fit to be compared with another render. */
 export const golden = (world: World): string =>
@@ -64,9 +64,9 @@ export const golden = (world: World): string =>
 const parsed = (text: string): Json[] => parseAllDocuments(text).map((document) => document.toJS() as Json);
 
 export function manifests(world: World, ...more: string[]): Json[] {
-  if (more.length > 0) return parsed(rendered(world, ...more));
-  const all = known.get(world) ?? parsed(rendered(world));
-  known.set(world, all);
+  const asked = [world, ...more].join('\n');
+  const all = known.get(asked) ?? parsed(rendered(world, ...more));
+  known.set(asked, all);
   return all;
 }
 export const ofKind = (kind: string, all: readonly Json[]) => all.filter((each) => each['kind'] === kind);
@@ -76,8 +76,15 @@ export const named = (name: string, all: readonly Json[]): Json => {
   return found;
 };
 export const componentOf = (manifest: Json): string => manifest['metadata']!['labels']!['app.kubernetes.io/component']!;
-export const podOf = (manifest: Json): Json => (manifest['kind'] === 'Pod' ? manifest : manifest['spec']!['template']!)['spec']!;
-const withPods = ['Deployment', 'StatefulSet', 'Job', 'Pod'];
+/** Not services of the fleet: servers, and what operators run beside it. */
+export const isService = (manifest: Json): boolean => !['redis', 'console', 'operate', 'backup'].includes(componentOf(manifest));
+/** The template of its pods; of a pod itself. */
+export const templateOf = (manifest: Json): Json => {
+  if (manifest['kind'] === 'Pod') return manifest;
+  return (manifest['kind'] === 'CronJob' ? manifest['spec']!['jobTemplate']! : manifest)['spec']!['template']!;
+};
+export const podOf = (manifest: Json): Json => templateOf(manifest)['spec']!;
+const withPods = ['Deployment', 'StatefulSet', 'Job', 'CronJob', 'Pod'];
 export const workloads = (all: readonly Json[]) => all.filter(({ kind }) => withPods.includes(kind!));
 export const env = (pod: Json): Map<string, Json> => new Map(pod['containers']![0]!['env']!.map((each) => [each['name']!, each]));
 

@@ -2,6 +2,7 @@ import {
   componentOf,
   describeChart,
   env,
+  isService,
   manifests,
   named,
   ofKind,
@@ -54,7 +55,7 @@ describeChart('pods', () => {
 });
 
 describeChart('services', () => {
-  const deployments = (world: World, ...more: string[]) => ofKind('Deployment', manifests(world, ...more));
+  const deployments = (world: World, ...more: string[]) => ofKind('Deployment', manifests(world, ...more)).filter(isService);
 
   it('log in as themselves, and get no other password', () => {
     for (const deployment of deployments('external')) {
@@ -114,9 +115,8 @@ describeChart('services', () => {
   it('of several replicas are protected from a drain, and one of a single replica never blocks it', () => {
     const protectedOnes = (world: World) => ofKind('PodDisruptionBudget', manifests(world)).map(componentOf);
     expect(protectedOnes('zero')).toEqual([]);
-    expect(protectedOnes('ha').sort()).toEqual([...deployments('ha').map(componentOf), 'redpanda'].filter(isMany).sort());
+    expect(protectedOnes('ha').sort()).toEqual([...deployments('ha').map(componentOf), 'redpanda'].sort());
   });
-  const isMany = (component: string) => !['redis', 'console'].includes(component);
 
   it('are left out on demand', () => {
     const rendered = manifests('zero', '--set', 'services.feed-projector.enabled=false');

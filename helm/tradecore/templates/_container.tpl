@@ -16,24 +16,7 @@ ports:
 envFrom: {{- toYaml . | nindent 2 }}
 {{- end }}
 env: {{- include "tradecore.env" . | nindent 2 }}
-# Five minutes to load the code: a whole fleet starts at once on a node that is short of CPU.
-# Live asks the event loop only: a database that is away must not restart the fleet. It may be silent for a minute:
-# at a load of 70 on two cores 30 s were not enough, and a start costs more than what the pod was busy with.
-# Ready waits for the schema, so that the migrator may come later than the pods.
-startupProbe:
-  httpGet: { path: /health/live, port: admin }
-  periodSeconds: 2
-  failureThreshold: 150
-livenessProbe:
-  httpGet: { path: /health/live, port: admin }
-  periodSeconds: 10
-  timeoutSeconds: 10
-  failureThreshold: 6
-readinessProbe:
-  httpGet: { path: /health/ready, port: admin }
-  periodSeconds: 3
-  timeoutSeconds: 3
-  failureThreshold: 2
+{{ include "tradecore.probes" . }}
 {{- if $service.http }}
 # Requests arrive until every proxy has heard that this pod leaves.
 lifecycle:
@@ -54,6 +37,27 @@ volumeMounts:
   {{- with $service.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{- define "tradecore.probes" -}}
+# Five minutes to load the code: a whole fleet starts at once on a node that is short of CPU.
+# Live asks the event loop only: a database that is away must not restart the fleet. It may be silent for a minute:
+# at a load of 70 on two cores 30 s were not enough, and a start costs more than what the pod was busy with.
+# Ready waits for the schema, so that the migrator may come later than the pods.
+startupProbe:
+  httpGet: { path: /health/live, port: admin }
+  periodSeconds: 2
+  failureThreshold: 150
+livenessProbe:
+  httpGet: { path: /health/live, port: admin }
+  periodSeconds: 10
+  timeoutSeconds: 10
+  failureThreshold: 6
+readinessProbe:
+  httpGet: { path: /health/ready, port: admin }
+  periodSeconds: 3
+  timeoutSeconds: 3
+  failureThreshold: 2
 {{- end -}}
 
 {{/* { root, name, service } */}}

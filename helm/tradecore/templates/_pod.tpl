@@ -61,9 +61,9 @@ topologySpreadConstraints:
   {{- end }}
 {{- end -}}
 
-{{/* { root, service }: the arguments of Node, which the image starts. */}}
+{{/* { root, service, more? }: the arguments of Node, which the image starts. */}}
 {{- define "tradecore.args" -}}
-args: [{{ if .root.Values.settings.otlpEndpoint }}'--import', '@tradecore/telemetry/start', {{ end }}'services/{{ .service }}/dist/main.js']
+args: [{{ if .root.Values.settings.otlpEndpoint }}'--import', '@tradecore/telemetry/start', {{ end }}'services/{{ .service }}/dist/main.js'{{ range .more }}, {{ squote . }}{{ end }}]
 {{- end -}}
 
 {{/* { of } (a service, or the migrator): the labels by which policies of the bundled servers know it. */}}

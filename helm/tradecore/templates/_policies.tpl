@@ -72,6 +72,11 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The service at which operators use the API. */}}
+{{- define "tradecore.operatorsDoor" -}}
+{{- ternary "gateway" "command-api" (has "gateway" (include "tradecore.running" . | fromJsonArray)) -}}
+{{- end -}}
+
 {{/*
 { root, name }: who may come to a service's door, as a list of peers; empty: anybody. The doors of the API open to the gateway alone where it runs.
 */}}
@@ -82,6 +87,7 @@
 {{- if eq .name "paper-broker" }}{{ $from = list "broker-gateway" }}{{ $clients = list }}{{ end -}}
 {{- if eq .name "token-issuer" }}{{ $from = list "command-api" "query-api" "test" }}{{ $clients = list }}{{ end -}}
 {{- if and $behindGateway (has .name (list "command-api" "query-api")) }}{{ $from = list "gateway" "test" }}{{ $clients = list }}{{ end -}}
+{{- if and .root.Values.operate.enabled (eq .name (include "tradecore.operatorsDoor" .root)) }}{{ $from = append $from "operate" }}{{ end -}}
 {{- $peers := list -}}
 {{- range $component := $from -}}
 {{- $peers = append $peers (dict "podSelector" (dict "matchLabels" (include "tradecore.selector" (dict "root" $.root "component" $component) | fromYaml))) -}}

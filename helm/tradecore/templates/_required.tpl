@@ -79,6 +79,15 @@
 {{- if and (has "paper-broker" $running) .Values.broker.url -}}
 {{- $faults = append $faults "one broker: broker.url or services.paper-broker.enabled, not both (the paper broker would be shown the keys of the other)" -}}
 {{- end -}}
+{{- if and (eq (include "tradecore.backsUp" .) "true") (not (or .Values.postgres.enabled .Values.backup.postgresImage.tag .Values.backup.postgresImage.digest)) -}}
+{{- $faults = append $faults "backup.postgresImage.tag: an image with the programs of the external PostgreSQL, in its version" -}}
+{{- end -}}
+{{- if .Values.restore.enabled -}}
+{{- if not (and .Values.postgres.enabled (eq (include "tradecore.backsUp" .) "true")) -}}
+{{- $faults = append $faults "restore.enabled needs the bundled PostgreSQL and its backup; an external server is restored where it runs" -}}
+{{- end -}}
+{{- if not .Values.restore.why }}{{ $faults = append $faults "restore.why: the reason, kept with the record of the restore" }}{{ end -}}
+{{- end -}}
 {{- if and .Values.route.enabled (not .Values.route.parentRefs) }}{{ $faults = append $faults "route.parentRefs: the Gateway that the route hangs on" }}{{ end -}}
 {{- if and .Values.ingress.enabled (not (has "gateway" $running)) }}{{ $faults = append $faults "ingress.enabled needs services.gateway.enabled: it can't choose by method" }}{{ end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}{{ $faults = append $faults "ingress.hosts: the names that it answers to" }}{{ end -}}

@@ -58,11 +58,11 @@ kept from then on. Who can't ask the cluster (`helm template`) draws each time, 
 {{- end -}}
 {{- end -}}
 
-{{/* { root, name, service }: the Secrets that a service reads, as [kind, key] pairs in JSON. */}}
+{{/* { root, name, service, login? }: the Secrets that a service reads, as [kind, key] pairs in JSON. */}}
 {{- define "tradecore.secretsOf" -}}
 {{- $values := .root.Values -}}
 {{- $all := list -}}
-{{- if .service.login }}{{ $all = append $all (list "logins" .name) }}{{ end -}}
+{{- if .service.login }}{{ $all = append $all (list "logins" (default .name .login)) }}{{ end -}}
 {{- if .service.redis }}{{ $all = append $all (list "redis" (ternary $values.redis.passwordKey $values.redis.external.urlKey $values.redis.enabled)) }}{{ end -}}
 {{- range include "tradecore.serverFiles" . | fromJsonArray }}{{ $all = append $all (list (index . 0) (index . 1)) }}{{ end -}}
 {{- if eq .name "query-api" }}{{ $all = append $all (list "stream" $values.stream.ticketKeyKey) }}{{ end -}}

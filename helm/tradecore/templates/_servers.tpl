@@ -70,7 +70,7 @@
 
 {{/*
 Connections that the fleet may open: the pool of each pod, one pod more of each service in a rollout, one connection a pod beside its pool (it
-listens), and ten for the migrator, operators, backup and an exporter.
+listens), and ten for the migrator, operators, backup and an exporter (replication counts apart).
 */}}
 {{- define "tradecore.connections" -}}
 {{- $sum := 10 -}}
@@ -96,7 +96,7 @@ apiVersion: apps/v1
 kind: {{ .kind }}
 metadata: {{- include "tradecore.metadata" $of | nindent 2 }}
 spec:
-  replicas: {{ default 1 $values.replicas }}
+  replicas: {{ ternary 0 (default 1 $values.replicas) (and (eq .name "postgres") $root.Values.restore.enabled) }}
   {{- with .more }}
   {{- . | nindent 2 }}
   {{- end }}

@@ -11,6 +11,7 @@
 {{- if and (hasKey $own "replicas") (kindIs "invalid" $own.replicas) }}{{ $_ := unset $service "replicas" }}{{ end -}}
 {{- if gt (int $service.autoscaling.max) 0 }}{{ $_ := unset $service "replicas" }}{{ end -}}
 {{- if eq .name "paper-broker" }}{{ $_ := set $service "replicas" 1 }}{{ end -}}
+{{- if .root.Values.restore.enabled }}{{ $_ := set $service "replicas" 0 }}{{ end -}}
 {{- $enabled := $service.enabled -}}
 {{- if or (not (hasKey $own "enabled")) (kindIs "invalid" $own.enabled) -}}
 {{- if eq .name "gateway" }}{{ $enabled = not .root.Values.route.enabled }}{{ end -}}
@@ -41,13 +42,22 @@
 {{- .Values.runningServices -}}
 {{- end -}}
 
-{{/* The services that log in to the database, running or not, as a JSON list of names in a fixed order. */}}
+{{/* Who logs in to the database: the services, running or not, operators and the backup. As a JSON list of names in a fixed order. */}}
 {{- define "tradecore.logins" -}}
 {{- $names := list -}}
 {{- range $name := keys .Values.services | sortAlpha -}}
 {{- $service := include "tradecore.service" (dict "root" $ "name" $name) | fromJson -}}
 {{- if $service.login }}{{ $names = append $names $name }}{{ end -}}
 {{- end -}}
+{{- if .Values.operate.enabled }}{{ $names = append $names "operator" }}{{ end -}}
+{{- if eq (include "tradecore.backsUp" .) "true" }}{{ $names = append $names "backup" }}{{ end -}}
+{{- toJson $names -}}
+{{- end -}}
+
+{{/* Whose admin ports there are: of the services that run, and of the backup. As a JSON list of names in a fixed order. */}}
+{{- define "tradecore.scraped" -}}
+{{- $names := include "tradecore.running" . | fromJsonArray -}}
+{{- if eq (include "tradecore.backsUp" .) "true" }}{{ $names = append $names "backup" }}{{ end -}}
 {{- toJson $names -}}
 {{- end -}}
 

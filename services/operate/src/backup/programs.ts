@@ -82,12 +82,12 @@ export const endOf = (child: ChildProcess): Promise<number | null> =>
     child.once('close', resolve);
   });
 
-/** An address for libpq: the password goes through the environment, where no list of processes shows it. */
+/** An address for libpq: its password goes through the environment, where no list of processes shows it; without one ours holds. */
 export function libpq(url: string): { readonly target: string; readonly env: Readonly<Record<string, string>> } {
   const address = new URL(url);
   const password = decodeURIComponent(address.password);
   address.password = '';
-  return { target: address.href, env: { PGPASSWORD: password } };
+  return { target: address.href, env: password === '' ? {} : { PGPASSWORD: password } };
 }
 
 /** PostgreSQL refuses root: then its programs run as who owns its folder of data, or the place where that is to be. */

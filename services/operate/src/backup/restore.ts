@@ -174,5 +174,12 @@ const argumentsOf = ({ to, into, aside }: RestoreOptions): object => ({
   ...(to !== undefined && { to }),
 });
 
-/** Who runs this command, as the machine knows them. */
-const actor = (): string => `${userInfo().username}@${hostname()}`;
+/** Who runs this command, as the machine knows them: in a container perhaps by a number alone. */
+function actor(): string {
+  const uid = process.getuid?.();
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    return `${uid}@${hostname()}`;
+  }
+}

@@ -1,8 +1,14 @@
 {{- define "postgres.manifests" -}}
 {{- $values := .Values.postgres -}}
 {{- $secret := include "tradecore.secretName" (dict "root" . "kind" "postgres") -}}
-{{- $volumes := "- { name: run, emptyDir: { sizeLimit: 16Mi } }\n- { name: shm, emptyDir: { medium: Memory, sizeLimit: 128Mi } }" -}}
-{{- include "tradecore.server" (dict "root" . "name" "postgres" "kind" "StatefulSet" "values" $values "more" (printf "serviceName: %s-postgres" (include "tradecore.fullname" .)) "container" (include "postgres.container" .) "sidecars" (include "postgres.exporter" .) "volumes" $volumes "claim" $values.persistence) }}
+{{- $access := include "postgres.access" . -}}
+{{- $volumes := printf "- { name: run, emptyDir: { sizeLimit: 16Mi } }\n- { name: shm, emptyDir: { medium: Memory, sizeLimit: 128Mi } }\n- { name: access, configMap: { name: %s-postgres } }" (include "tradecore.fullname" .) -}}
+{{- include "tradecore.server" (dict "root" . "name" "postgres" "kind" "StatefulSet" "values" $values "more" (printf "serviceName: %s-postgres" (include "tradecore.fullname" .)) "container" (include "postgres.container" .) "sidecars" (include "postgres.exporter" .) "volumes" $volumes "claim" $values.persistence "checksum" (sha256sum $access)) }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{- include "tradecore.metadata" (dict "root" . "component" "postgres") | nindent 2 }}
+data: {{- $access | nindent 2 }}
 {{- include "tradecore.serverService" (dict "root" . "name" "postgres" "ports" "- { name: postgres, port: 5432, targetPort: postgres }") }}
 {{- include "tradecore.serverPolicy" (dict "root" . "name" "postgres" "ingress" (include "postgres.ingress" .)) }}
 {{- end -}}
@@ -19,6 +25,8 @@ args:
   # WAL that a backup has not received is kept to this size: beyond it a full disk is worse than a gap.
   - -c
   - max_slot_wal_keep_size=4GB
+  - -c
+  - hba_file=/etc/tradecore/pg_hba.conf
   {{- range $name := keys $values.settings | sortAlpha }}
   - -c
   - {{ printf "%s=%v" $name (get $values.settings $name) | quote }}
@@ -43,6 +51,17 @@ volumeMounts:
   - { name: run, mountPath: /var/run/postgresql }
   - { name: shm, mountPath: /dev/shm }
   - { name: tmp, mountPath: /tmp }
+  - { name: access, mountPath: /etc/tradecore, readOnly: true }
+{{- end -}}
+
+{{/* Everybody with a password; `all` does not cover replication, which is for the backup alone. `local` is within the pod. */}}
+{{- define "postgres.access" -}}
+pg_hba.conf: |
+  local all all trust
+  host all all all scram-sha-256
+  {{- if eq (include "tradecore.backsUp" .) "true" }}
+  host replication {{ include "tradecore.login" (dict "root" . "service" "backup") }} all scram-sha-256
+  {{- end }}
 {{- end -}}
 
 {{/* In hundreds, so that a replica more does not restart the database. */}}
