@@ -76,6 +76,22 @@ describe('a store that was restored', () => {
     expect(await logBegan(world.database.dataSource)).toBe('2026-11-24T10:00:00.000000Z');
   }, 60_000);
 
+  it('names whom its events speak of and nobody knows', async () => {
+    await world.query(`select close_store('restored to 11:00')`);
+    const [known, unknown] = [freshId(), freshId()];
+    await world.query(`insert into people (person, subject) values ($1, 'one who is known')`, [known]);
+    await world.query(
+      `insert into event_store (event_id, aggregate_id, aggregate_type, aggregate_version, event_type, event_data, "timestamp", metadata, schema_version, position, hash)
+       select gen_random_uuid(), gen_random_uuid(), 'Account', 1, 'AccountOpened', jsonb_build_object('owner', owner), '2026-11-25T11:00:00Z',
+              jsonb_build_object('actor', owner), 1, nextval('event_position'), '\\x00' from unnest($1::text[]) owner`,
+      [[known, unknown]],
+    );
+    const at = ['--since', '2026-11-25T10:30:00Z', '--why', 'a disk was lost', `--yes=${world.database.name}`];
+    const { code, said } = await world.tradecore('relay', 'resume', ...at);
+    const lines = said.split('\n').filter((line) => line.includes('unknown in people'));
+    expect([code, lines]).toEqual([0, [expect.stringContaining(unknown)]]);
+  }, 60_000);
+
   it('that is a copy of another is not opened on the topics of that one', async () => {
     const producer = await world.kafka.kafka.openTransactional({ transactionalId: 'live', writer: 'relay' });
     const live = freshId();

@@ -45,9 +45,26 @@ async function planResume(fleet: Fleet, { options }: Typed): Promise<Plan> {
       if (done.givenUp !== planned.givenUp) {
         throw new Refused(`${done.givenUp} events would be given up now, not ${planned.givenUp}: nothing was done`);
       }
-      return reportOf(done);
+      return { ...reportOf(done), rows: [...reportOf(done).rows, ...(await strangers(fleet, since))] };
     },
   };
+}
+
+/** A restore loses who people are, as `people` has no topic: whom the events since then name, and nobody knows. */
+async function strangers({ database }: Fleet, since: string): Promise<Row[]> {
+  const rows = await database.query(
+    `select named.person, min(e."timestamp")::text as since
+       from event_store e, lateral (values (e.metadata->>'actor'), (e.event_data->>'owner'), (e.event_data->>'person')) named (person)
+      where e."timestamp" >= $1 and named.person ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        and not exists (select from people p where p.person::text = named.person)
+      group by 1 order by 2 limit $2`,
+    [since, givenUpLimit],
+  );
+  return rows.map(({ person, since: time }) => ({
+    what: 'unknown in people since the restore',
+    of: `person ${String(person)}`,
+    time: String(time),
+  }));
 }
 
 async function planAcknowledge(fleet: Fleet): Promise<Plan> {
