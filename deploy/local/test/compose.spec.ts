@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { grafanaImage } from '../src/servers/grafana.ts';
+import { grafanaImage, settingsOf } from '../src/servers/grafana.ts';
 
 interface Compose {
   readonly services: Record<
@@ -18,8 +18,9 @@ interface Compose {
 const { services } = parse(readFileSync(new URL('../../compose.yaml', import.meta.url), 'utf8')) as Compose;
 
 describe('the servers in containers', () => {
-  it('are Redpanda, its Console on 8090, PostgreSQL, Redis, Prometheus and Grafana', () => {
-    expect(Object.keys(services).sort()).toEqual(['console', 'grafana', 'postgres', 'prometheus', 'redis', 'redpanda']);
+  it('are Redpanda, its Console on 8090, PostgreSQL, Redis, Prometheus, Grafana and Jaeger', () => {
+    const names = ['console', 'grafana', 'jaeger', 'postgres', 'prometheus', 'redis', 'redpanda'];
+    expect(Object.keys(services).sort()).toEqual(names);
     expect(services['console']?.ports).toEqual(['127.0.0.1:8090:8080']);
   });
 
@@ -34,7 +35,24 @@ describe('the servers in containers', () => {
     }
   });
 
-  it('have the Grafana of npm start -- --watch', () => expect(services['grafana']?.image).toBe(grafanaImage));
+  it('have the Grafana of npm start -- --watch, with its settings', () => {
+    expect(services['grafana']?.image).toBe(grafanaImage);
+    const listens = services['prometheus']?.command?.find((word) => word.startsWith('--web.listen-address='));
+    const prometheus = `http://${listens?.split('=')[1]}`;
+    expect(services['grafana']?.environment).toEqual(settingsOf({ port: 19_030, prometheus }, '/tradecore'));
+  });
+
+  it('lead from a latency to its trace', () => {
+    const file = new URL('../../grafana/provisioning/datasources/tradecore.yaml', import.meta.url);
+    const { datasources } = parse(readFileSync(file, 'utf8')) as {
+      datasources: { uid: string; type: string; jsonData?: object }[];
+    };
+    const [metrics, traces] = datasources;
+    expect(metrics?.jsonData).toMatchObject({ exemplarTraceIdDestinations: [{ name: 'trace_id', datasourceUid: traces?.uid }] });
+    expect(traces?.type).toBe('jaeger');
+    const { TRACES_URL } = services['grafana']?.environment as { TRACES_URL: string };
+    expect(services['jaeger']?.ports).toContain(`127.0.0.1:16686:${new URL(TRACES_URL).port}`);
+  });
 
   it('acknowledge what is written: Redpanda flushes, without write caching, and makes no topic by accident', () => {
     const command = services['redpanda']?.command ?? [];

@@ -7,6 +7,7 @@ const urls = {
   DATABASE_URL: 'postgres://tradecore:tradecore@127.0.0.1:5432/tradecore',
   KAFKA_BROKERS: '127.0.0.1:9092',
   REDIS_URL: 'redis://127.0.0.1:6379',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318',
 };
 
 /**
@@ -23,7 +24,8 @@ export async function compose(args: readonly string[]): Promise<number> {
   });
   if (code === 0 && words[0] === 'up') {
     say(
-      '\nThe servers are up; Redpanda Console: http://127.0.0.1:8090, Prometheus: http://127.0.0.1:19090, Grafana: http://127.0.0.1:19030. Run the fleet on them:\n',
+      '\nThe servers are up; Redpanda Console: http://127.0.0.1:8090, Prometheus: http://127.0.0.1:19090, Grafana: http://127.0.0.1:19030, ' +
+        'Jaeger: http://127.0.0.1:16686. Run the fleet on them:\n',
     );
     say(
       `  ${Object.entries(urls)

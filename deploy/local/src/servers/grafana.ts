@@ -67,8 +67,11 @@ const shapeOf = ({ port }: GrafanaOptions) => ({
   stopWithinMs: 10_000,
 });
 
-/** Grafana reads its settings from the environment; the files of `provisioning` too. */
-const settingsOf = ({ port, prometheus }: GrafanaOptions, files: string): Record<string, string> => ({
+/** Where `npm run compose` has Jaeger; nobody else need have one. */
+const traces = 'http://127.0.0.1:16686';
+
+/** Grafana reads its settings from the environment; the files of `provisioning` too. deploy/compose.yaml has the same, and a test compares them. */
+export const settingsOf = ({ port, prometheus }: GrafanaOptions, files: string): Record<string, string> => ({
   GF_SERVER_HTTP_ADDR: '127.0.0.1',
   GF_SERVER_HTTP_PORT: String(port),
   GF_PATHS_PROVISIONING: join(files, 'provisioning'),
@@ -77,6 +80,7 @@ const settingsOf = ({ port, prometheus }: GrafanaOptions, files: string): Record
   GF_ANALYTICS_CHECK_FOR_UPDATES: 'false',
   GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH: join(files, 'tradecore-overview.json'),
   PROMETHEUS_URL: prometheus,
+  TRACES_URL: traces,
   BOARDS_FOLDER: files,
   ...(files !== '/tradecore' && { GF_PATHS_DATA: join(files, 'data'), GF_PATHS_LOGS: join(files, 'logs') }),
 });
