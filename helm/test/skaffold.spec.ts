@@ -1,10 +1,12 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 
 interface Artifact {
   readonly image: string;
   readonly docker: { readonly dockerfile: string; readonly buildArgs?: { readonly SERVICE: string } };
+  readonly sync?: { readonly manual: readonly { readonly src: string; readonly dest: string }[] };
 }
 interface Release {
   readonly chartPath: string;
@@ -23,19 +25,37 @@ interface Skaffold {
 
 const root = join(import.meta.dirname, '../..');
 const skaffold = parse(readFileSync(join(root, 'skaffold.yaml'), 'utf8'), { merge: true }) as Skaffold;
-const images = skaffold.profiles.flatMap(({ build }) => build?.artifacts ?? []);
+const images = skaffold.profiles.find(({ name }) => name === 'images')!.build!.artifacts;
 const deploys = [skaffold.deploy, ...skaffold.profiles.map(({ deploy }) => deploy)];
 const releases = deploys.flatMap(({ helm }) => helm.releases);
 
 describe('skaffold.yaml', () => {
+  it('has the shape that Skaffold takes', () => {
+    const schema = JSON.parse(readFileSync(join(import.meta.dirname, 'skaffold.schema.json'), 'utf8')) as object;
+    const ajv = new Ajv({ allErrors: true });
+    ajv.validate(schema, skaffold);
+    expect(ajv.errors).toBeNull();
+  });
+
+  it('copies into the pods of the profile dev whatever runs in them, in the image that runs sources', () => {
+    const [artifact] = skaffold.profiles.find(({ name }) => name === 'dev')!.build!.artifacts;
+    const synced = artifact!.sync!.manual.flatMap(({ src }) => globSync(src, { cwd: root }));
+    const sources = globSync('{libs,services}/*/src/**/*.ts', { cwd: root });
+    expect(sources.length).toBeGreaterThan(300);
+    expect(synced.toSorted()).toEqual(sources.toSorted());
+    expect(artifact!.sync!.manual.map(({ dest }) => dest)).toEqual(['/app', '/app']);
+    expect(readFileSync(join(root, artifact!.docker.dockerfile), 'utf8')).toContain('WORKDIR /app\nUSER 10001:10001\n');
+  });
+
   it('has the profiles that the docs name, each with the image that it built', () => {
-    expect(skaffold.profiles.map(({ name }) => name)).toEqual(['ha', 'debug', 'images']);
+    expect(skaffold.profiles.map(({ name }) => name)).toEqual(['dev', 'ha', 'debug', 'images']);
     for (const { setValueTemplates } of releases)
       expect(Object.keys(setValueTemplates)).toEqual(expect.arrayContaining(['image.repository', 'image.tag', 'image.digest']));
   });
 
   it('names existing files, but for the one that its user writes', () => {
-    const dockerfiles = [...skaffold.build.artifacts, ...images].map(({ docker }) => docker.dockerfile);
+    const built = [skaffold, ...skaffold.profiles].flatMap(({ build }) => build?.artifacts ?? []);
+    const dockerfiles = built.map(({ docker }) => docker.dockerfile);
     const paths = new Set([...dockerfiles, ...releases.flatMap(({ chartPath, valuesFiles }) => [chartPath, ...valuesFiles])]);
     expect([...paths].filter((path) => !existsSync(join(root, path)))).toEqual(['helm/production.values.yaml']);
   });
