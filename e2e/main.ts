@@ -25,6 +25,9 @@ const drill: Command = async (args) => {
   return withTestServers(() => play(args));
 };
 
+/** Proves the chart on a real cluster: `npm run e2e:cluster -- --only upgrade`. */
+const cluster: Command = async (args) => (await import('./cluster/run.ts')).cluster(args);
+
 /** A command's packages are built before it is loaded. */
 const built = (command: Command) => async (): Promise<Command> => {
   await build();
@@ -32,4 +35,4 @@ const built = (command: Command) => async (): Promise<Command> => {
 };
 
 /** The commands that test the fleet. */
-await runCommand({ simulate: built(simulate), soak: built(soak), drill: built(drill) });
+await runCommand({ simulate: built(simulate), soak: built(soak), drill: built(drill), cluster: built(cluster) });

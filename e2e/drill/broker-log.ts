@@ -53,7 +53,7 @@ export async function drillBrokerLog(args: readonly string[]): Promise<Played> {
     const row = [events, waiting, writers.acknowledged.length, missing.length].map(String).concat(seconds(backMs));
     say(`\n${table([titles, row])}`);
     const isWell = findings.length === 0;
-    if (isWell) publish('backup.md', 'broker-log', [titles, row]);
+    if (isWell) publish('backup.md', 'drill -- broker-log', [titles, row]);
     return { isWell, inShort: `${missing.length} of ${writers.acknowledged.length} lost, back in ${seconds(backMs)}` };
   } finally {
     await world.end();

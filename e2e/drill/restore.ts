@@ -54,7 +54,7 @@ export async function drillRestore(args: readonly string[]): Promise<Played> {
     'until the next acknowledged write',
   ];
   say(`\n${table([titles, ...rows])}`);
-  if (wanted === undefined && isWell) publish('backup.md', 'restore', [titles, ...rows]);
+  if (wanted === undefined && isWell) publish('backup.md', 'drill -- restore', [titles, ...rows]);
   say(
     isWell ? '\nWhat clients were told is so, but for the writes that are counted as lost.' : '\nThat is NOT what was promised.',
   );

@@ -15,12 +15,14 @@ export class StreamClient {
   #position: { readonly epoch: string; readonly sequence: number } | undefined;
   #socket: WebSocket | undefined;
   #isWanted = true;
+  readonly #address: string;
+  readonly #accountId: string;
+  readonly #authorization: string;
 
-  constructor(
-    private readonly address: string,
-    private readonly accountId: string,
-    private readonly authorization: string,
-  ) {
+  constructor(address: string, accountId: string, authorization: string) {
+    this.#address = address;
+    this.#accountId = accountId;
+    this.#authorization = authorization;
     this.#connect();
   }
 
@@ -36,13 +38,13 @@ export class StreamClient {
 
   #connect(): void {
     if (!this.#isWanted) return;
-    const url = `${this.address.replace('http', 'ws')}/v1/stream`;
-    const socket = new WebSocket(url, { headers: { authorization: this.authorization }, handshakeTimeout: 2000 });
+    const url = `${this.#address.replace('http', 'ws')}/v1/stream`;
+    const socket = new WebSocket(url, { headers: { authorization: this.#authorization }, handshakeTimeout: 2000 });
     this.#socket = socket;
     socket.on('error', () => socket.terminate());
     socket.on('open', () => {
       const after = this.#position && { epoch: this.#position.epoch, sequence: this.#position.sequence };
-      socket.send(JSON.stringify({ type: 'subscribe', accountId: this.accountId, ...(after && { after }) }));
+      socket.send(JSON.stringify({ type: 'subscribe', accountId: this.#accountId, ...(after && { after }) }));
     });
     socket.on('message', (data) => this.#hear(JSON.parse(String(data)) as { type: string } & Entry));
     socket.on('close', () => setTimeout(() => this.#connect(), 100));

@@ -20,7 +20,7 @@ export function publishTimes(played: readonly (readonly string[])[]): void {
   const known = new Map([...before, ...played].map((row) => [keyOf(row), row]));
   const rows = faults.flatMap(({ alerts, fault }) => alerts.flatMap((alert) => [known.get(keyOf([alert, fault]))].filter(isRow)));
   const others = Object.entries(notDrilled).map(([alert, why]) => [alert, `promtool only: ${why}`, '', '', '', held(alert)]);
-  publish('watch.md', 'alerts', [titles, ...rows, ...others]);
+  publish('watch.md', 'drill -- alerts', [titles, ...rows, ...others]);
 }
 
 const isRow = (row: readonly string[] | undefined): row is readonly string[] => row !== undefined;
