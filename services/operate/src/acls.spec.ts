@@ -16,7 +16,7 @@ describe('tradecore acls', () => {
     const ofNotifier = (lines: readonly string[]) =>
       lines.filter((line) => line.includes('notifier') && line.includes('transactional'));
     expect(ofNotifier(await acls('--namespace', 'blue', '--principal', 'User:blue_{service}'))[0]).toBe(
-      `kafka-acls --bootstrap-server "$BROKERS" --command-config "$CONFIG" --add --allow-principal 'User:blue_notifier' --operation Write --operation Describe --transactional-id 'blue.notifier.' --resource-pattern-type prefixed`,
+      `kafka-acls --bootstrap-server "$BROKERS" --command-config "$CONFIG" --add --allow-principal 'User:blue_notifier' --operation Write --transactional-id 'blue.notifier.' --resource-pattern-type prefixed`,
     );
     expect(await acls('--rpk')).toContain(
       `rpk security acl create --allow-principal 'User:order-saga' --operation idempotent_write --cluster`,

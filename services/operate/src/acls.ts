@@ -29,11 +29,12 @@ const write = (...declared: readonly { readonly name: string }[]): Access[] => [
   { resource: 'cluster', name: 'kafka-cluster', operations: ['IdempotentWrite'] },
 ];
 const join = (name: string, isPrefix = false): Access => ({ resource: 'group', name, isPrefix, operations: ['Read'] });
+const look = (name: string, isPrefix = false): Access => ({ resource: 'group', name, isPrefix, operations: ['Describe'] });
 const transact = (name: string, isPrefix = false): Access => ({
   resource: 'transactional-id',
   name,
   isPrefix,
-  operations: ['Write', 'Describe'],
+  operations: ['Write'],
 });
 
 /** A consumer that keeps its offsets in PostgreSQL: it joins the group of its name. */
@@ -49,7 +50,7 @@ const all = Object.values(topics);
 const stored = all.filter(({ writer }) => writer === 'relay');
 const { orderEvents, accountEvents, brokerEvents, orderPlacement, corrections } = topics;
 
-/** What each service needs at the broker, and no more: a test runs them all with exactly this. */
+/** What each service needs at the broker: a test runs them all with exactly this. */
 export const accessOf: Readonly<Record<string, readonly Access[]>> = {
   'command-api': market,
   'query-api': market,
@@ -71,18 +72,20 @@ export const accessOf: Readonly<Record<string, readonly Access[]>> = {
     transact(`${noticesGroup.name}.`, true),
     ...write(topics.userNotifications, topics.deadLetters),
   ],
-  reconciler: [...read(...stored, topics.deadLetters), join(noticesGroup.name), ...write(topics.reconciliationReports)],
+  reconciler: [...read(...stored, topics.deadLetters), look(noticesGroup.name), ...write(topics.reconciliationReports)],
   operate: [
-    ...read(...all),
+    ...read(...stored, topics.marketData, topics.userNotifications, topics.deadLetters),
+    ...onTopics([topics.relayPosition.name], 'Describe'),
     ...write(topics.deadLetters),
-    ...[join(noticesGroup.name), join('outbox-relay.', true)],
+    ...[join(noticesGroup.name), look('outbox-relay.', true)],
     ...[transact(`${noticesGroup.name}.`, true), transact('outbox-relay.', true)],
   ],
   migrator: [
     ...onTopics(
       all.map(({ name }) => name),
-      ...['Create', 'Describe', 'DescribeConfigs', 'Read'],
+      ...['Create', 'Describe', 'DescribeConfigs'],
     ),
+    ...read(orderEvents), // on the first topic it proves that offsets go into transactions
     ...write(),
     join('verify-transactions'),
     transact('verify-transactions'),
