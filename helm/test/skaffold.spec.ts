@@ -65,9 +65,9 @@ describe('skaffold.yaml', () => {
     expect(services.toSorted()).toEqual(readdirSync(join(root, 'services')).toSorted());
     expect(readFileSync(join(root, 'deploy/Dockerfile'), 'utf8')).toContain('ARG SERVICE');
     const set = Object.keys(releases.at(-1)!.setValueTemplates).flatMap(
-      (key) => /^services\.(.+)\.image\.tag$/.exec(key)?.[1] ?? [],
+      (key) => /^(?:services\.)?(.+)\.image\.tag$/.exec(key)?.[1] ?? [],
     );
     const { services: charted } = parse(readFileSync(join(root, 'helm/tradecore/values.yaml'), 'utf8')) as { services: object };
-    expect(set.toSorted()).toEqual(Object.keys(charted).toSorted());
+    expect(set.toSorted()).toEqual([...Object.keys(charted), 'operate'].toSorted());
   });
 });

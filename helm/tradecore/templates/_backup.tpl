@@ -71,7 +71,7 @@ spec:
   initContainers: {{- include "tradecore.postgresPrograms" .root | nindent 4 }}
   containers:
     - name: restore
-      image: {{ include "tradecore.image" (dict "root" .root) }}
+      image: {{ include "tradecore.image" (dict "root" .root "image" $root.Values.operate.image) }}
       imagePullPolicy: {{ $root.Values.image.pullPolicy }}
       command: [sh, -ec]
       args:
