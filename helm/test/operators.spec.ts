@@ -151,6 +151,7 @@ describeChart('a restore', () => {
   it.each([
     ['without a backup', 'backup.enabled=false', 'restore.enabled needs the bundled PostgreSQL and its backup'],
     ['without a reason', 'restore.why=', 'restore.why'],
+    ['while a moment of the last one stands', 'restore.enabled=false', 'or the next restore takes the moment of this one'],
     ['to a day', 'restore.to=2026-11-27', '/restore/to'],
   ])('is refused %s', (_, setting, fault) => {
     const { stderr, status } = template('zero', ...restoring, '--set', setting);

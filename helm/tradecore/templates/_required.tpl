@@ -87,6 +87,8 @@
 {{- $faults = append $faults "restore.enabled needs the bundled PostgreSQL and its backup; an external server is restored where it runs" -}}
 {{- end -}}
 {{- if not .Values.restore.why }}{{ $faults = append $faults "restore.why: the reason, kept with the record of the restore" }}{{ end -}}
+{{- else if or .Values.restore.to .Values.restore.why -}}
+{{- $faults = append $faults "restore.to, restore.why: empty them with restore.enabled=false, or the next restore takes the moment of this one" -}}
 {{- end -}}
 {{- if and .Values.route.enabled (not .Values.route.parentRefs) }}{{ $faults = append $faults "route.parentRefs: the Gateway that the route hangs on" }}{{ end -}}
 {{- if and .Values.ingress.enabled (not (has "gateway" $running)) }}{{ $faults = append $faults "ingress.enabled needs services.gateway.enabled: it can't choose by method" }}{{ end -}}
