@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { topics } from '@tradecore/events';
@@ -33,11 +33,19 @@ async function query<T>(url: string, sql: string): Promise<T[]> {
   }
 }
 
+const folders: string[] = [];
+
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'logins-'));
+  folders.push(folder);
+  return folder;
+}
+
 beforeAll(async () => {
   kafka = await createTestKafka({ declarations: [topics.relayPosition] });
   database = `migrator_${kafka.namespace.replace('-', '_')}`;
   await query(owner.href, `create database ${database}`);
-  const folder = await mkdtemp(join(tmpdir(), 'logins-'));
+  const folder = await newFolder();
   for (const service of services) await writeFile(join(folder, service), `password of ${service}\n`.replaceAll(' ', '-'));
   const env = {
     DATABASE_URL: urlOf(database),
@@ -55,6 +63,7 @@ afterAll(async () => {
     await query(owner.href, `drop role if exists "${kafka.namespace}_${service.replace('-', '_')}"`);
   }
   await kafka.drop();
+  for (const folder of folders) await rm(folder, { recursive: true });
 });
 
 describe('the migrator', () => {
@@ -92,7 +101,7 @@ describe('the migrator', () => {
 
 describe('the folder of passwords', () => {
   it('may name its files by service or login, and may be a mounted secret', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'logins-'));
+    const folder = await newFolder();
     await writeFile(join(folder, 'blue_command_api'), 'one');
     await writeFile(join(folder, 'query-api'), 'two\n');
     await writeFile(join(folder, '..data'), 'link');

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -61,13 +61,15 @@ describe('the settings of a service', () => {
   });
 
   it('may come from a file, as secrets do', async () => {
-    const path = join(await mkdtemp(join(tmpdir(), 'config-')), 'url');
+    const folder = await mkdtemp(join(tmpdir(), 'config-'));
+    const path = join(folder, 'url');
     writeFileSync(path, 'postgres://from:file@db/x\n');
     const { DATABASE_URL: _, ...rest } = good;
     expect(readConfig(everything, { ...rest, DATABASE_URL_FILE: path }).DATABASE_URL).toBe('postgres://from:file@db/x');
     expect(faultsOf({ ...rest, DATABASE_URL_FILE: '/nowhere' })).toEqual([
       expect.stringContaining("DATABASE_URL_FILE can't be read"),
     ]);
+    await rm(folder, { recursive: true });
   });
 
   it('are required only for what the service uses', () => expect(faultsOf({}, { uses: [], http: false })).toEqual([]));
