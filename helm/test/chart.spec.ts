@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { logins, services } from '@tradecore/local/runner/service-list.ts';
 import { argumentsOf, chart, describeChart, golden, helm, manifests, ofKind, template, worlds, type World } from './render.ts';
 
@@ -18,6 +18,7 @@ describeChart('the chart', () => {
     const now = golden(world);
     if (process.env['UPDATE_GOLDEN']) writeFileSync(file, now);
     expect(now).toBe(readFileSync(file, 'utf8'));
+    expect(parseAllDocuments(now).flatMap(({ errors }) => errors)).toEqual([]);
   });
 
   it('names all missing required values at once', () => {

@@ -59,7 +59,7 @@ export const golden = (world: World): string =>
     .replaceAll(/: "LS0t[A-Za-z0-9+/=]+"$/gm, ': "<drawn>"')
     .replaceAll(/(checksum\/[a-z]+): [0-9a-f]{64}$/gm, '$1: <hash>')
     .replaceAll(/-migrate-[0-9a-f]{8}$/gm, '-migrate-<hash>')
-    .replaceAll(/^( {2}[a-z-]+\.json: \|-)\n(?: {4}.*\n)+/gm, '$1 <board>\n');
+    .replaceAll(/^( {2}[a-z-]+\.json:) \|-\n(?: {4}.*\n)+/gm, '$1 <board>\n');
 
 const parsed = (text: string): Json[] => parseAllDocuments(text).map((document) => document.toJS() as Json);
 
