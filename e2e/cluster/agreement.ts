@@ -45,7 +45,7 @@ async function quiet(side: SidePod, orders: SteadyOrders): Promise<void> {
   const open = ofStatus(`not in ('filled', 'canceled', 'denied', 'rejected', 'expired')`);
   const resting = ofStatus(`in ('new', 'partiallyFilled') and updated_at < now() - interval '5 seconds'`);
   let before: string | undefined;
-  await until('the fleet to have done its work', 300_000, async () => {
+  await until('the fleet to have done its work', 600_000, async () => {
     const [stored] = await column(side, busy);
     const isQuiet = stored === before && (await column(side, open)).length === 0;
     before = stored;

@@ -29,12 +29,11 @@ interface PodRead {
   };
 }
 
-/** Where a fleet keeps what it knows, and under which prefix. */
+/** Where a fleet keeps what it knows. */
 export interface Servers {
   readonly postgres: string;
   readonly database: string;
   readonly brokers: string;
-  readonly prefix: string;
 }
 
 /** What makes a release. */
@@ -64,7 +63,7 @@ export class Release {
     this.name = name;
     this.fullname = `${name}-tradecore`;
     const broker = `${this.fullname}-redpanda-0.${this.fullname}-redpanda.${namespace}.svc:9092`;
-    this.servers = servers ?? { postgres: this.host('postgres'), database: 'tradecore', brokers: broker, prefix: '' };
+    this.servers = servers ?? { postgres: this.host('postgres'), database: 'tradecore', brokers: broker };
     this.#values = values.flatMap((file) => ['--values', file]);
   }
 

@@ -33,8 +33,7 @@ interface Way {
 }
 
 /**
- * A pod beside a release, which lives through whatever happens to it: tests reach the gateway and the database through it, at addresses that stay,
- * and operators run `tradecore` in it.
+ * A pod beside a release, which lives through whatever happens to it: tests reach the gateway and the database through it, at addresses that stay.
  */
 export class SidePod {
   readonly release: Release;
@@ -75,9 +74,9 @@ export class SidePod {
     return side;
   }
 
-  /** A command of the operator. */
+  /** A command of the operator, in the release's own pod for it. */
   tradecore(...args: readonly string[]): Promise<Ended> {
-    return this.exec(`pod/${name}`, 'node', 'services/operate/dist/main.js', ...args);
+    return this.exec(`deployment/${this.release.fullname}-operate`, 'tradecore', ...args);
   }
 
   /** A program in a pod of the release. */
@@ -109,14 +108,13 @@ export class SidePod {
 
 function manifestOf(release: Release, image: string) {
   const { name: of, namespace, servers } = release;
-  const databaseUrl = `postgres://tradecore@${servers.postgres}:5432/${servers.database}`;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
       name,
       namespace,
-      labels: { 'app.kubernetes.io/instance': of, 'tradecore.dev/to-postgres': 'true', 'tradecore.dev/to-kafka': 'true' },
+      labels: { 'app.kubernetes.io/instance': of, 'tradecore.dev/to-postgres': 'true' },
     },
     spec: {
       automountServiceAccountToken: false,
@@ -128,14 +126,8 @@ function manifestOf(release: Release, image: string) {
           name: 'side',
           image,
           command: ['node', '--eval', forwarder, `8080=${release.host('gateway')}:80`, `5432=${servers.postgres}:5432`],
-          env: [
-            { name: 'DATABASE_URL', value: databaseUrl },
-            { name: 'PGPASSWORD', valueFrom: { secretKeyRef: { name: `${release.fullname}-postgres`, key: 'password' } } },
-            { name: 'KAFKA_BROKERS', value: servers.brokers },
-            { name: 'NAMESPACE', value: servers.prefix },
-          ],
           securityContext: restricted.container,
-          resources: { requests: { cpu: '20m', memory: '64Mi' }, limits: { memory: '768Mi' } },
+          resources: { requests: { cpu: '20m', memory: '64Mi' }, limits: { memory: '256Mi' } },
         },
       ],
     },

@@ -28,6 +28,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'outbox-relay': store,
   reconciler: store,
   'broker-gateway': [...store, 'paper-broker'],
+  operate: [...store, 'gateway', 'metrics'],
   notifier: ['kafka'],
   'paper-broker': [],
   'token-issuer': [],
