@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
+import { componentOf, helm, manifests, ofKind, podOf } from './render.ts';
 
 interface Artifact {
   readonly image: string;
@@ -12,6 +13,7 @@ interface Release {
   readonly chartPath: string;
   readonly valuesFiles: readonly string[];
   readonly setValueTemplates: Readonly<Record<string, string>>;
+  readonly setValues?: Readonly<Record<string, string | boolean>>;
 }
 interface Deploy {
   readonly helm: { readonly releases: readonly Release[] };
@@ -59,6 +61,35 @@ describe('skaffold.yaml', () => {
     const paths = new Set([...dockerfiles, ...releases.flatMap(({ chartPath, valuesFiles }) => [chartPath, ...valuesFiles])]);
     expect([...paths].filter((path) => !existsSync(join(root, path)))).toEqual(['helm/production.values.yaml']);
   });
+
+  /** As Skaffold fills them in for an image `tradecore-notifier:ci` that is in no registry. */
+  const filledIn = (template: string): string =>
+    template
+      .replace(/^\{\{\.IMAGE_REPO_(\w+)\}\}$/, (_, image: string) => image.replaceAll('_', '-'))
+      .replace(/^\{\{\.IMAGE_TAG_\w+\}\}$/, 'ci')
+      .replace(/^\{\{\.IMAGE_DIGEST_\w+\}\}$/, '');
+
+  (helm ? it : it.skip).each(skaffold.profiles.map(({ name, deploy }) => [name, deploy.helm.releases] as const))(
+    'says what the chart takes, for its own images alone: %s',
+    (name, [release]) => {
+      const { valuesFiles, setValueTemplates, setValues = {} } = release!;
+      const said = {
+        ...setValues,
+        ...Object.fromEntries(Object.entries(setValueTemplates).map(([key, each]) => [key, filledIn(each)])),
+      };
+      const files = valuesFiles.map((path) => path.replace('helm/production.values.yaml', 'helm/test/values/production.yaml'));
+      const args = [
+        ...files.flatMap((path) => ['--values', join(root, path)]),
+        ...Object.entries(said).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
+      ];
+      const deployed = ofKind('Deployment', manifests('zero', ...args)).filter(
+        (each) => !['redis', 'console'].includes(componentOf(each)),
+      );
+      const ours = deployed.map((each) => podOf(each)['containers']![0]!['image']!);
+      expect(ours.length).toBeGreaterThan(12);
+      expect(ours.filter((image) => !(name === 'images' ? /^tradecore-[a-z-]+:ci$/ : /^tradecore:ci$/).test(image))).toEqual([]);
+    },
+  );
 
   it('can build one image for each service, from the one Dockerfile, and says so of each in the chart', () => {
     const services = images.map(({ docker }) => docker.buildArgs!.SERVICE);
