@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Refusal, say, seconds, table } from '@tradecore/local/runner/console.ts';
-import { publish } from '../drill/published.ts';
+import { publishRows, titles } from './page.ts';
 import { NotAsPromised } from './agreement.ts';
 import { openGround } from './ground.ts';
 import type { Scene } from './scene.ts';
@@ -24,11 +24,9 @@ interface Played {
   readonly ms: number;
 }
 
-const titles = ['scene', 'proves', 'result', 'seen', 'took'];
-
 /**
- * Plays every scene on a real cluster, or `--only upgrade,rollback`; `--values FILE` for what stands in for a server, `--built` where the images are
- * in the cluster, `--keep` to look at what is left. Prints a table, writes it into docs/cluster.md when all were played; returns 1 when one failed.
+ * Plays every scene on a real cluster, or `--only kafka-away,upgrade`; `--values FILE` for what stands in for a server, `--built` where the images are
+ * in the cluster, `--keep` to look at what is left. Prints a table, writes what holds into docs/cluster.md; returns 1 when one failed.
  */
 export async function cluster(args: readonly string[]): Promise<number> {
   const { wanted, keep, isBuilt, values } = read(args);
@@ -48,7 +46,7 @@ export async function cluster(args: readonly string[]): Promise<number> {
   say(
     `\n${table([titles, ...rows])}\n\n${played.length} scenes in ${total}\n\nNot proven:\n${unproven.map((each) => `  ${each}`).join('\n')}`,
   );
-  if (isWell && wanted.length === scenes.length) publish('cluster.md', 'e2e:cluster', [titles, ...rows]);
+  publishRows(rows.filter((_, n) => played[n]?.isWell));
   return isWell ? 0 : 1;
 }
 
