@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import { WebSocket, WebSocketServer } from 'ws';
 import { openProxy, type Proxy } from './proxy.ts';
 
@@ -75,6 +76,18 @@ describe('the one address', () => {
     const answer = await new Promise((resolve) => socket.once('message', (data) => resolve(String(data))));
     expect(answer).toBe('query hello');
     socket.terminate();
+  });
+
+  it('passes on a request that was under way when it began to stop', async () => {
+    const socket = connect(Number(new URL(address).port), '127.0.0.1');
+    const answer = text(socket);
+    socket.write('GET /v1/orders HTTP/1.1\r\nhost: x\r\n');
+    await pause(50);
+    const closing = proxy.close();
+    await pause(20);
+    socket.write('\r\n');
+    expect((await answer).match(/HTTP\/1\.1 \d+|query GET \S+/g)).toEqual(['HTTP/1.1 200', 'query GET /v1/orders']);
+    await closing;
   });
 
   it('hands the refusal of a WebSocket through as it was said', async () => {

@@ -30,6 +30,8 @@ export async function openProxy({ host, port, jwks, ...doors }: ProxyOptions): P
   const app = Fastify({
     logger: false,
     forceCloseConnections: 'idle',
+    // A request that arrives while stopping is still passed on.
+    return503OnClosing: false,
     requestTimeout: 15_000,
     // Java's client asks every plain-text server for HTTP/2 by an Upgrade header: that is no stream, and a POST of it
     // no read.
