@@ -38,22 +38,6 @@ export const poolLimits = (statementMs: number) => ({
   query_timeout: answerWithin(statementMs),
 });
 
-/** By text: the statements that connections of this process prepare. A text beyond them is planned each time. */
-const statements = new Map<string, string>();
-const statementsLimit = 200;
-
-/** A statement with parameters is prepared by each connection when it is first used there, and planned no more. */
-function prepared(statement: unknown[]): unknown[] {
-  const [text, values, ...more] = statement;
-  if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return statement;
-  const name = statements.get(text) ?? `s${statements.size}`;
-  if (!statements.has(text)) {
-    if (statements.size >= statementsLimit) return statement;
-    statements.set(text, name);
-  }
-  return [{ name, text, values }, ...more];
-}
-
 /**
  * Every connection of ours to PostgreSQL, pooled or not: bounded in time, even if the server vanishes silently. After
  * an error that ends the session (`endsSession`) it closes itself, so that no pool keeps it.
@@ -71,7 +55,7 @@ export class DatabaseClient extends pg.Client {
     this.on('error', () => undefined);
     const query = this.query.bind(this) as (...statement: unknown[]) => unknown;
     this.query = ((...statement: unknown[]) => {
-      const answer = query(...prepared(statement));
+      const answer = query(...statement);
       return answer instanceof Promise ? answer.catch((error: unknown) => this.#judge(error)) : answer;
     }) as typeof this.query;
   }

@@ -12,13 +12,12 @@
  */
 export type DatabaseFault = 'lost' | 'unavailable' | 'locked' | 'stale' | 'raced' | 'closed' | 'data' | 'other';
 
-/** SQLSTATEs and messages, the first that fits. */
+/** SQLSTATEs, the first that fits. */
 const states: readonly (readonly [RegExp, DatabaseFault])[] = [
   // Connection; shutdown, crash, startup, idle timeout; idle-in-transaction or transaction timeout; completion unknown.
   [/^(08|57P|25P0[34]|40003)/, 'lost'],
-  // A standby, or a node demoted to one; no disk space, memory or connection; the operating system; a statement that
-  // this session has prepared and whose result a migration has changed.
-  [/^(25006|53|58000|58030|0A000 cached plan)/, 'unavailable'],
+  // A standby, or a node demoted to one; no disk space, memory or connection; the operating system.
+  [/^(25006|53|58000|58030)/, 'unavailable'],
   // A lock timeout, a deadlock, a statement timeout.
   [/^(55P03|40P01|57014)/, 'locked'],
   [/^40001/, 'stale'],
@@ -49,7 +48,7 @@ export function databaseFault(error: unknown): DatabaseFault | undefined {
   const state = String(code);
   // The server ends the session, perhaps after storing: only an ERROR means that nothing is stored.
   if (severity === 'FATAL' || severity === 'PANIC') return 'lost';
-  const [, said] = states.find(([pattern]) => pattern.test(`${state} ${String(message)}`)) ?? [];
+  const [, said] = states.find(([pattern]) => pattern.test(state)) ?? [];
   if (said || severity !== undefined) return said ?? 'other';
   return isOfTheWay(state, String(message)) ? 'lost' : undefined;
 }
