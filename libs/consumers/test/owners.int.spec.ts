@@ -228,7 +228,7 @@ describe('projectors and the owners of their offsets', () => {
       await world.happen(...times(5, () => counts(freshId(), 1, 2)).flat(), parked!);
       await until(older.status.bind(older), ({ reason }) => reason === 'the rows are of version 2, this build folds version 1');
       await until(tallied, (sum) => sum === 42);
-      expect([older.status().state, newer.status().state]).toEqual(['waiting', 'running']);
+      expect([older.status().state, newer.status().state]).toEqual(['outdated', 'running']);
       await expect(redrive(Tallies, parked!.aggregateId, world.parts)).rejects.toThrow('of version 2');
 
       await newer.stop();

@@ -22,6 +22,12 @@ describe('readiness of a projector', () => {
 
   it('is ok while it stands by without partitions', () => expect(ready({ state: 'starting' }, { assignment: [] }).ok).toBe(true));
 
+  it('is ok while its fold is older than the rows: a rollback ends', () =>
+    expect(ready({ state: 'outdated', reason: 'the rows have version 2' })).toEqual({
+      ok: true,
+      state: 'an operator must ask for a rebuild: the rows have version 2',
+    }));
+
   it.each<[string, Partial<SubscriptionStatus>, Partial<ConsumerStatus>]>([
     ['building', { state: 'building', reason: 'never-built' }, {}],
     ['stopped: the model holds', { state: 'stopped', reason: 'the model holds' }, {}],

@@ -16,14 +16,16 @@ const maxBacklogAgeMs = 15_000;
 /**
  * Ready: a member of its group (with partitions, or without when other members hold them all), heard from within 10 s,
  * no batch in progress for more than 15 s, not stopped. Not ready while building or waiting for a builder: its rows are
- * outdated.
+ * outdated. Ready where it is itself outdated, after a rollback: else the newer instances would stay for its sake, and
+ * rebuild what an operator has it build.
  */
 export function readinessOf(subscription: Pick<Subscription, 'status'>): ReadinessCheck {
   return { name: subscription.status().name, check: () => judge(subscription.status()) };
 }
 
 function judge(status: SubscriptionStatus): { ok: boolean; state: string } {
-  const { consumer, reason } = status;
+  const { consumer, reason, state } = status;
+  if (state === 'outdated') return { ok: true, state: `an operator must ask for a rebuild: ${reason}` };
   const fault = faultOf(status, consumer);
   if (fault !== undefined) return { ok: false, state: reason === undefined ? fault : `${fault}: ${reason}` };
   if (consumer?.assignment.length === 0) return { ok: true, state: 'standing by: other members hold all partitions' };
@@ -50,6 +52,7 @@ const stateOf: Partial<Record<SubscriptionStatus['state'], (typeof states)[numbe
   building: 'building',
   starting: 'waiting',
   waiting: 'waiting',
+  outdated: 'waiting',
   stopped: 'halted',
 };
 const shown = new Map<string, () => SubscriptionStatus>();

@@ -22,10 +22,10 @@ import { inTransaction, outsideTransaction } from './transaction.ts';
 export interface SubscriptionStatus {
   readonly name: string;
   /**
-   * `building`: from the store. `waiting`: another instance builds, or the rows have a newer version. `stopped`: by a
-   * fault that needs an operator; see `reason`.
+   * `building`: from the store. `waiting`: another instance builds. `outdated`: the rows have a newer version.
+   * `stopped`: by a fault that needs an operator; see `reason`.
    */
-  readonly state: 'starting' | 'building' | 'waiting' | 'running' | 'stopped' | 'closed';
+  readonly state: 'starting' | 'building' | 'waiting' | 'outdated' | 'running' | 'stopped' | 'closed';
   /** Why it is stopped, or the last failure that has not been followed by a success. */
   readonly reason?: string | undefined;
   /** Age of the oldest batch in progress, in milliseconds; 0 when there is none. */
@@ -152,7 +152,7 @@ export class Subscription {
         return claim.offsets;
       }
       if (claim.state === 'stopped') await this.wait('stopped', signal, claim.reason);
-      else if (claim.state === 'newer-version') await this.wait('waiting', signal, claim.reason);
+      else if (claim.state === 'newer-version') await this.wait('outdated', signal, claim.reason);
       else if (claim.state === 'builder-at-work') await this.wait('waiting', signal);
       else if (claim.why === 'beyond-log' && (await this.isReached(claim, assigned))) continue;
       else if (!(await this.build(claim, present))) await this.wait('waiting', signal);
@@ -188,7 +188,7 @@ export class Subscription {
     this.reason = reason;
   }
 
-  private async wait(state: 'waiting' | 'stopped', signal: AbortSignal, reason?: string): Promise<void> {
+  private async wait(state: 'waiting' | 'outdated' | 'stopped', signal: AbortSignal, reason?: string): Promise<void> {
     this.is(state, reason);
     await sleep(this.parts.lookAgainMs ?? 500, undefined, { signal }).catch(() => undefined);
   }
