@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { publish } from '../drill/published.ts';
+import { publish, published } from '../drill/published.ts';
 import { scenes } from './scenes.ts';
 
 /** Of the table, printed and published. */
@@ -8,12 +6,7 @@ export const titles = ['scene', 'proves', 'result', 'seen', 'took'];
 
 /** Writes the rows of scenes that hold into docs/cluster.md; those that were not played now keep theirs. */
 export function publishRows(rows: readonly (readonly string[])[]): void {
-  const page = readFileSync(fileURLToPath(new URL('../../docs/cluster.md', import.meta.url)), 'utf8');
-  const before = [...page.matchAll(/^\| ([a-z-]+) \| (.+) \|$/gm)].map(([, name = '', rest = '']) => [
-    name,
-    ...rest.split(' | '),
-  ]);
-  const known = new Map([...before, ...rows].map((row) => [row[0], row]));
+  const known = new Map([...published('cluster.md', 'e2e:cluster'), ...rows].map((row) => [row[0], row]));
   // A row says what a scene proves; where the scene says something else now, nobody has seen that.
   const seen = scenes.map(({ name, proves }) => known.get(name)?.[1] === proves && known.get(name));
   publish('cluster.md', 'e2e:cluster', [titles, ...seen.filter((row) => row !== undefined && row !== false)]);

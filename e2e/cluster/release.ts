@@ -4,6 +4,9 @@ import { until, type Cluster } from './cluster.ts';
 /** The chart of this tree. */
 export const chart = fileURLToPath(new URL('../../helm/tradecore', import.meta.url));
 
+/** The components that are servers, not services of ours. */
+export const servers: readonly string[] = ['postgres', 'redis', 'redpanda', 'console'];
+
 /** A pod of a release. */
 export interface PodSeen {
   readonly component: string;

@@ -3,16 +3,28 @@ import { fileURLToPath } from 'node:url';
 
 const end = '<!-- end -->';
 
+/** The rows of a table that was published before, without its titles. */
+export function published(page: string, command: string): string[][] {
+  const { text, from, to } = placeOn(page, command);
+  const [, , ...rows] = text.slice(from, to).match(/^\|.*\|$/gm) ?? [];
+  return rows.map((row) => row.slice(2, -2).split(' | '));
+}
+
 /** Writes a table, its titles first, into a page of docs, between the mark `<!-- npm run COMMAND -->` and the next end. */
 export function publish(page: string, command: string, rows: readonly (readonly string[])[]): void {
+  const { path, text, mark, from, to } = placeOn(page, command);
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const [titles = [], ...rest] = rows;
+  const lines = [line(titles), line(titles.map(() => '---')), ...rest.map(line)];
+  writeFileSync(path, `${text.slice(0, from)}${mark}\n\n${lines.join('\n')}\n\n${text.slice(to)}`);
+}
+
+function placeOn(page: string, command: string): { path: string; text: string; mark: string; from: number; to: number } {
   const path = fileURLToPath(new URL(`../../docs/${page}`, import.meta.url));
   const text = readFileSync(path, 'utf8');
   const mark = `<!-- npm run ${command} -->`;
   const from = text.indexOf(mark);
   const to = text.indexOf(end, from);
   if (from < 0 || to < 0) throw new Error(`${page} has no ${mark} with an ${end} after it`);
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  const [titles = [], ...rest] = rows;
-  const lines = [line(titles), line(titles.map(() => '---')), ...rest.map(line)];
-  writeFileSync(path, `${text.slice(0, from)}${mark}\n\n${lines.join('\n')}\n\n${text.slice(to)}`);
+  return { path, text, mark, from, to };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { agreed, expectNone } from '../agreement.ts';
 import { until } from '../cluster.ts';
-import type { PodSeen, Release } from '../release.ts';
+import { servers, type PodSeen, type Release } from '../release.ts';
 import type { Scene } from '../scene.ts';
 import { SteadyOrders } from '../steady-orders.ts';
 
@@ -13,7 +13,6 @@ const groups = [
   ['broker-gateway', 'position-projector', 'query-api'],
   ['gateway', 'paper-broker'],
 ];
-const servers = ['postgres', 'redis', 'redpanda', 'console'];
 
 /** A node that is emptied. */
 export const evicting: readonly Scene[] = [

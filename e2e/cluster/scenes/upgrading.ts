@@ -1,12 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { agreed, expectNone, followed, seenOnce } from '../agreement.ts';
 import { until } from '../cluster.ts';
+import { servers } from '../release.ts';
 import type { Scene } from '../scene.ts';
 import { second } from '../second-build.ts';
 import type { SidePod } from '../side-pod.ts';
 import { SteadyOrders } from '../steady-orders.ts';
-
-const servers = ['postgres', 'redis', 'redpanda', 'console'];
 
 /** To the next release. */
 export const upgrading: readonly Scene[] = [

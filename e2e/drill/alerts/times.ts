@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { groupsOf } from '@tradecore/local/watch/alerts/rules.ts';
-import { publish } from '../published.ts';
+import { publish, published } from '../published.ts';
 import { faults, notDrilled } from './faults.ts';
+
+const command = 'drill -- alerts';
 
 /** The columns of the table in docs/watch.md. */
 export const titles = ['alert', 'fault', 'pending', 'fires', 'ends after the cure', 'in production held for'];
@@ -14,13 +14,11 @@ export const held = (alert: string): string => rules.find((rule) => rule.alert =
 
 /** Writes the rows that were played into docs/watch.md; those of other faults stay as they were measured before. */
 export function publishTimes(played: readonly (readonly string[])[]): void {
-  const page = readFileSync(fileURLToPath(new URL('../../../docs/watch.md', import.meta.url)), 'utf8');
-  const before = [...page.matchAll(/^\| (\w+) \| (.+) \|$/gm)].map(([, alert = '', rest = '']) => [alert, ...rest.split(' | ')]);
   const keyOf = ([alert, fault]: readonly string[]): string => `${alert} ${fault}`;
-  const known = new Map([...before, ...played].map((row) => [keyOf(row), row]));
+  const known = new Map([...published('watch.md', command), ...played].map((row) => [keyOf(row), row]));
   const rows = faults.flatMap(({ alerts, fault }) => alerts.flatMap((alert) => [known.get(keyOf([alert, fault]))].filter(isRow)));
   const others = Object.entries(notDrilled).map(([alert, why]) => [alert, `promtool only: ${why}`, '', '', '', held(alert)]);
-  publish('watch.md', 'drill -- alerts', [titles, ...rows, ...others]);
+  publish('watch.md', command, [titles, ...rows, ...others]);
 }
 
 const isRow = (row: readonly string[] | undefined): row is readonly string[] => row !== undefined;

@@ -13,8 +13,8 @@ export class TooManyNotices extends Error {
 }
 
 /**
- * The notices of stored events that are not on their topic, by the time of the event: nobody was told. `since` and
- * `until` are RFC 3339; events younger than a minute may still be on their way to the notifier. Throws `TooManyNotices`.
+ * The notices that were not sent: those of stored events that are not on their topic, by the time of the event. `since`
+ * and `until` are RFC 3339; events younger than a minute may still be on their way to the notifier. Throws `TooManyNotices`.
  */
 export async function untoldNotices(
   { dataSource, kafka }: { readonly dataSource: DataSource; readonly kafka: KafkaClient },

@@ -65,7 +65,6 @@ export async function openFleet(env: Environment = environment()): Promise<Fleet
     url: config.DATABASE_URL,
     applicationName: 'operate',
     poolSize: 2,
-    connectTimeoutMS: 5000,
     installExtensions: false,
     // What a command reads may be locked by the very session that it is to find.
     extra: { ...poolLimits(statementMs), lock_timeout: 2000 },
