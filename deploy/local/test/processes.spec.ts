@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { homeAt, type Home } from '../src/runner/home.ts';
 import { livePids, stopLeftovers, Supervised, takeHome, type Crash, type Program } from '../src/runner/processes.ts';
@@ -114,6 +114,25 @@ describe('pid files of an earlier run', () => {
     expect(await stopLeftovers(home)).toEqual(['sample']);
     await stopping;
     expect(isAlive(pid ?? 0)).toBe(false);
+  });
+
+  it('are told to stop all at once, if they are services: each may wait for what is under way', async () => {
+    const [first, second] = ['first', 'second'].map((name) => join(home.path, name)) as [string, string];
+    /** Ends only when the other one was told as well. */
+    const waits = (own: string, other: string) =>
+      supervise(
+        `const { existsSync, writeFileSync } = require('fs');
+         process.on('SIGTERM', () => {
+           writeFileSync('${own}-told', '');
+           setInterval(() => existsSync('${other}-told') && process.exit(), 20);
+         });
+         writeFileSync('${own}-ready', '')`,
+        { name: basename(own), isReady: async () => existsSync(`${own}-ready`) },
+      );
+    await Promise.all([waits(first, second), waits(second, first)].map((each) => each.start()));
+    const began = performance.now();
+    expect((await stopLeftovers(home)).sort()).toEqual(['first', 'second']);
+    expect(performance.now() - began).toBeLessThan(15_000); // then it kills
   });
 
   it('say who runs a home', () => {

@@ -182,20 +182,24 @@ export function finish(
   });
 }
 
-/** Ends processes left behind by a killed run: services before servers. Returns their names. */
+/** Servers in the order in which they stop: each after those that use it. */
+const servers = ['grafana', 'prometheus', 'redis', 'kafka', 'postgres'];
+
+/** Ends processes left behind by a killed run: services, all at once, before servers. Returns their names. */
 export async function stopLeftovers(home: Home): Promise<string[]> {
-  const servers = ['grafana', 'prometheus', 'redis', 'kafka', 'postgres'];
-  const rank = (name: string) => servers.indexOf(name);
-  const left = livePids(home)
-    .filter(({ name }) => name !== 'runner')
-    .sort((a, b) => rank(a.name) - rank(b.name));
-  for (const { name, pid } of left) {
-    process.kill(pid, name === 'postgres' ? 'SIGINT' : 'SIGTERM');
-    const deadline = Date.now() + 15_000;
-    while (isAlive(pid) && Date.now() < deadline) await wait(50);
-    if (isAlive(pid)) killGroup(pid);
-  }
-  return left.map(({ name }) => name);
+  const left = livePids(home).filter(({ name }) => name !== 'runner');
+  const services = left.filter(({ name }) => !servers.includes(name));
+  await Promise.all(services.map(stopLeftover));
+  const rest = servers.flatMap((server) => left.filter(({ name }) => name === server));
+  for (const each of rest) await stopLeftover(each);
+  return [...services, ...rest].map(({ name }) => name);
+}
+
+async function stopLeftover({ name, pid }: { readonly name: string; readonly pid: number }): Promise<void> {
+  process.kill(pid, name === 'postgres' ? 'SIGINT' : 'SIGTERM');
+  const deadline = Date.now() + 15_000;
+  while (isAlive(pid) && Date.now() < deadline) await wait(50);
+  if (isAlive(pid)) killGroup(pid);
 }
 
 /** The running processes of a home; pid files of ended processes are removed. */
