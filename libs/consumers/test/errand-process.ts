@@ -9,6 +9,7 @@ import { createKafkaClient } from '@tradecore/messaging';
 import { DataSource } from 'typeorm';
 import { Offsets } from '../src/offsets/offsets.ts';
 import { ProcessBatches } from '../src/process/process-batches.ts';
+import { letBegin } from './child.ts';
 import { declarations, ErrandProcess, errands, names, Payments, received } from './errands.ts';
 
 const env = process.env as Record<string, string>;
@@ -36,6 +37,7 @@ after(TransactionEventStore.prototype, 'saveBatch', 'after-append');
 after(ProcessBatches.prototype, 'write', 'after-rows');
 after(Payments.prototype, 'take', 'after-rows');
 
+await letBegin();
 const dataSource = await new DataSource({ type: 'postgres', url: env['DATABASE_URL']! }).initialize();
 const store = createEventStore({ dataSource, catalogue: errands });
 const kafka = createKafkaClient({

@@ -1,37 +1,27 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { freshId } from '@tradecore/events';
+import { Child, killedAt } from './child.ts';
 import { createErrandWorld, walletOf, type ErrandWorld } from './errand-world.ts';
 import { errandIdFor } from './errands.ts';
 
-const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 type Role = 'errand-saga' | 'purse-keeper';
 
-const children = new Set<ChildProcess>();
+const children = new Set<Child>();
 let isEnded = false;
 
-/** Runs errands or purses in a separate process until it is killed; resolves with the signal that ended it. */
-async function runUntilKilled(world: ErrandWorld, role: Role, failpoint: string): Promise<string> {
+/** Errands or purses in a process that kills itself. */
+function startChild(world: ErrandWorld, role: Role, failpoint: string): Child {
   // After a timeout the test function continues: a process started now would keep Jest from ending.
   if (isEnded) throw new Error('the test has ended');
-  const args = ['--import', here('../../../typescript-hook.mjs'), '--conditions', '@tradecore/source', here('errand-process.ts')];
-  const child = spawn(process.execPath, args, {
-    env: {
-      PATH: process.env['PATH'],
-      DATABASE_URL: world.database.urlFor(role),
-      KAFKA_BROKERS: world.test.brokers.join(','),
-      NAMESPACE: world.test.namespace,
-      GROUP: `${role}-${failpoint.replace(':', '-')}`,
-      ROLE: role,
-      FAILPOINT: failpoint,
-    },
-    stdio: ['ignore', 'inherit', 'inherit'],
+  const child = new Child('errand-process.ts', {
+    DATABASE_URL: world.database.urlFor(role),
+    KAFKA_BROKERS: world.test.brokers.join(','),
+    NAMESPACE: world.test.namespace,
+    GROUP: `${role}-${failpoint.replace(':', '-')}`,
+    ROLE: role,
+    FAILPOINT: failpoint,
   });
   children.add(child);
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  children.delete(child);
-  return signal ?? `exit ${code}`;
+  return child;
 }
 
 /** In a saga's process the deadlines, which come constantly, pass the same lines; only they are sure to lock. */
@@ -44,7 +34,7 @@ describe('a process and the consumers that it asks, killed with kill -9', () => 
   let world: ErrandWorld;
   afterEach(async () => {
     isEnded = true;
-    for (const child of children) child.kill('SIGKILL');
+    for (const child of children) child.kill();
     await world.drop();
   }, 30_000);
 
@@ -61,10 +51,10 @@ describe('a process and the consumers that it asks, killed with kill -9', () => 
         await new Promise((resolve) => setTimeout(resolve, 40));
       }
     })();
-    const killAll = async (role: Role) => {
-      for (const point of points[role])
-        expect([role, point, await runUntilKilled(world, role, point)]).toEqual([role, point, 'SIGKILL']);
-    };
+    const killAll = async (role: Role) =>
+      expect(await killedAt(points[role], (point) => startChild(world, role, point))).toEqual(
+        points[role].map((point) => [point, 'SIGKILL']),
+      );
     // A side that has gone through all its kills runs on here, so that the other still has work to die in.
     const saga = killAll('errand-saga').then(() => world.runErrands());
     const purses = killAll('purse-keeper').then(() => world.runPurses());

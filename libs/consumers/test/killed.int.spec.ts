@@ -1,29 +1,17 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { freshId } from '@tradecore/events';
+import { Child, killedAt } from './child.ts';
 import { counts, Ledgers } from './counters.ts';
 import { createWorld, type World } from './world.ts';
 
-const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
-
-/** Runs the projector in a separate process until it is killed; resolves with the signal that ended it. */
-async function runUntilKilled(world: World, group: string, failpoint: string): Promise<string> {
-  const args = ['--import', here('../../../typescript-hook.mjs'), '--conditions', '@tradecore/source', here('ledger-process.ts')];
-  const child = spawn(process.execPath, args, {
-    env: {
-      PATH: process.env['PATH'],
-      DATABASE_URL: world.database.urlFor('ledger-projector'),
-      KAFKA_BROKERS: world.test.brokers.join(','),
-      NAMESPACE: world.test.namespace,
-      GROUP: group,
-      FAILPOINT: failpoint,
-    },
-    stdio: ['ignore', 'inherit', 'inherit'],
+/** The projector in a process that kills itself. */
+const projector = (world: World, failpoint: string) =>
+  new Child('ledger-process.ts', {
+    DATABASE_URL: world.database.urlFor('ledger-projector'),
+    KAFKA_BROKERS: world.test.brokers.join(','),
+    NAMESPACE: world.test.namespace,
+    GROUP: failpoint.replace(':', '-'),
+    FAILPOINT: failpoint,
   });
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  return signal ?? `exit ${code}`;
-}
 
 const points = [
   ...['after-build:1', 'before-build-commit:1', 'before-claim:1', 'after-claim:1'],
@@ -48,9 +36,8 @@ describe('a projector that is killed with kill -9', () => {
         await new Promise((resolve) => setTimeout(resolve, 30));
       }
     })();
-    for (const point of points)
-      expect([point, await runUntilKilled(world, point.replace(':', '-'), point)]).toEqual([point, 'SIGKILL']);
-    over = true;
+    const ends = await killedAt(points, (point) => projector(world, point)).finally(() => (over = true));
+    expect(ends).toEqual(points.map((point) => [point, 'SIGKILL']));
     await load;
     await world.run();
     await happen();

@@ -8,6 +8,7 @@ import { createKafkaClient } from '@tradecore/messaging';
 import { ProjectorBatches, Subscription } from '@tradecore/consumers';
 import { DataSource } from 'typeorm';
 import { Offsets } from '../src/offsets/offsets.ts';
+import { letBegin } from './child.ts';
 import { counters, declarations, Ledgers } from './counters.ts';
 
 const env = process.env as Record<string, string>;
@@ -35,6 +36,7 @@ around(Offsets.prototype, 'advance', 'before-offsets', 'after-offsets');
 around(ProjectorBatches.prototype, 'handle', 'before-rows', 'after-rows');
 around(Offsets.prototype, 'replace', 'after-build', 'before-build-commit');
 
+await letBegin();
 const dataSource = await new DataSource({ type: 'postgres', url: env['DATABASE_URL']! }).initialize();
 const store = createEventStore({ dataSource, catalogue: counters });
 const kafka = createKafkaClient({

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import TestSequencer from '@jest/test-sequencer';
 
-const starts = /node:child_process|startProcess|startWorld/;
+const starts = /node:child_process|startProcess|startWorld|killedAt/;
 
 /**
  * Runs tests that start processes first: they take longest, and one that starts last leaves the other cores idle. Jest
