@@ -25,13 +25,13 @@ const cache = (name: string) => join(root, 'node_modules', '.cache', name);
 
 const format: Part = {
   name: 'format',
-  run: () => tool('prettier', ['--check', '.', '--cache', '--cache-location', cache('prettier-check'), '--log-level', 'warn']),
+  run: () => gently('prettier', ['--check', '.', '--cache', '--cache-location', cache('prettier-check'), '--log-level', 'warn']),
 };
 const lint: Part = {
   name: 'lint',
-  run: () => tool('eslint', ['.', '--cache', '--cache-location', cache('eslint'), '--max-warnings', '0']),
+  run: () => gently('eslint', ['.', '--cache', '--cache-location', cache('eslint'), '--max-warnings', '0']),
 };
-const types: Part = { name: 'types', run: () => tool('tsc', ['-p', 'tsconfig.json', '--pretty', 'false']) };
+const types: Part = { name: 'types', run: () => gently('tsc', ['-p', 'tsconfig.json', '--pretty', 'false']) };
 const floors: Part = { name: 'floors', run: async () => verdict(checkFloors(root)) };
 const building: Part = { name: 'build', run: () => tool('nx', ['run-many', '-t', 'build', '--outputStyle=static']) };
 /** Every core: by default Jest leaves one idle, and of two that is half of the machine. */
@@ -44,16 +44,21 @@ const onServers = (paths: readonly string[] = []): readonly Part[] => [
   { name: 'end to end', run: () => jest('e2e', ['--maxWorkers=1', ...paths]) },
 ];
 
-/** Parts that need one core each, in parallel: the type checker takes as long as the others together. */
-const quick: readonly (readonly Part[])[] = [[types], [building, format, lint, floors]];
+/** They prove the same at any speed, so beside the tests they take what these leave of the machine: a fifth of two cores. */
+const tools: readonly Part[] = [types, lint, format, floors];
 
 /**
- * Everything: starts the servers during the quick part, runs every part, ends with `N passed, N failed`; with paths,
- * only the tests in matching files. Returns the exit code.
+ * Everything: starts the servers during the build, runs every part, the tools beside the tests, ends with `N passed, N
+ * failed`; with paths, only the tests in matching files. Returns the exit code.
  */
 export async function test(paths: readonly string[]): Promise<number> {
-  const early = paths.length > 0 ? play([building]) : playLanes(quick);
-  const outcomes = await withTestServers(async () => [...(await early), ...(await play([unit(paths), ...onServers(paths)]))]);
+  const early = play([building]);
+  const beside = paths.length > 0 ? [] : play(tools);
+  const outcomes = await withTestServers(async () => [
+    ...(await early),
+    ...(await play([unit(paths), ...onServers(paths)])),
+    ...(await beside),
+  ]);
   const found = outcomes.reduce((sum, { passed, failed }) => sum + passed + failed, 0);
   if (paths.length > 0 && found <= 1) throw new Refusal(`No file of tests matches ${paths.join(' or ')}.`);
   return summary(outcomes);
@@ -61,12 +66,8 @@ export async function test(paths: readonly string[]): Promise<number> {
 
 /** The quick part, without servers. Returns the exit code. */
 export async function check(): Promise<number> {
-  return summary([...(await playLanes(quick)), ...(await play([unit()]))]);
-}
-
-/** Lanes in parallel, the parts of each in sequence. */
-async function playLanes(lanes: readonly (readonly Part[])[]): Promise<Outcome[]> {
-  return (await Promise.all(lanes.map(play))).flat();
+  const lanes = [[types], [building, format, lint, floors]];
+  return summary([...(await Promise.all(lanes.map(play))).flat(), ...(await play([unit()]))]);
 }
 
 async function play(parts: readonly Part[]): Promise<Outcome[]> {
@@ -98,9 +99,14 @@ const verdict = (faults: readonly string[]): Outcome =>
   faults.length === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, findings: faults.join('\n') };
 
 /** A tool that only passes or fails counts as one check. */
-async function tool(name: string, args: readonly string[]): Promise<Outcome> {
-  const { code, output } = await run(bin(name), args, {});
-  return verdict(code === 0 ? [] : [`${name} ${args.join(' ')} ended with ${code}`, output]);
+const tool = (name: string, args: readonly string[]): Promise<Outcome> => passing(bin(name), args);
+
+/** A tool that takes only the CPU that nobody else wants. */
+const gently = (name: string, args: readonly string[]): Promise<Outcome> => passing('nice', ['-n', '19', bin(name), ...args]);
+
+async function passing(program: string, args: readonly string[]): Promise<Outcome> {
+  const { code, output } = await run(program, args, {});
+  return verdict(code === 0 ? [] : [`${program} ${args.join(' ')} ended with ${code}`, output]);
 }
 
 /** The fields of Jest's JSON report that we read. */
