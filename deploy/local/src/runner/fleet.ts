@@ -7,7 +7,7 @@ import { finish, Supervised, type Crash, type Program } from './processes.ts';
 import { brokerSettings, paperSettings } from './outside.ts';
 import { password, secretsFolder } from './secrets.ts';
 import type { PostgresPrograms } from '../servers/postgres-programs.ts';
-import type { ServerUrls } from '../servers/servers.ts';
+import { securityOf, type ServerUrls } from '../servers/servers.ts';
 import { logins, services, stopOrder, type Instance } from './service-list.ts';
 
 /** Settings shared by all services of a fleet. */
@@ -44,7 +44,7 @@ export async function migrate({ home, urls, namespace }: FleetSettings): Promise
   const folder = join(secretsFolder(home), 'roles');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const name of [...logins, operator, backup]) password({ ...home, secrets: folder }, name);
-  const env = { ...inherited(), ...urls, NAMESPACE: namespace, ROLE_PASSWORDS_DIR: folder, ...replication() };
+  const env = { ...inherited(), ...securityOf(), ...urls, NAMESPACE: namespace, ROLE_PASSWORDS_DIR: folder, ...replication() };
   const { code, output } = await finish(process.execPath, [join(root, 'services/migrator/dist/main.js')], env);
   writeFileSync(join(home.run, 'migrator.log'), output);
   if (code !== 0) throw migrationRefusal(code, output);
@@ -90,6 +90,7 @@ const isOutside = (service: string): boolean => services.some(({ name, outside }
 function insideOf(settings: FleetSettings, service: string): Record<string, string> {
   const { urls, namespace, jwksUrl, home, paperUrl } = settings;
   return {
+    ...securityOf(),
     ...(logins.includes(service) && { DATABASE_URL: loginOf(settings, service) }),
     KAFKA_BROKERS: urls.KAFKA_BROKERS,
     REDIS_URL: urls.REDIS_URL,
@@ -150,6 +151,7 @@ export function writeOperatorSettings(
   const lines = {
     DATABASE_URL: loginOf(settings, operator),
     KAFKA_BROKERS,
+    ...securityOf(),
     NAMESPACE: settings.namespace,
     DOOR_URL: door.url,
     TOKEN: door.token,
@@ -170,8 +172,15 @@ export function writeBackupSettings(settings: FleetSettings, { folder, libraries
 }
 
 function writeSettings(home: Home, file: string, lines: Readonly<Record<string, string>>): void {
-  const text = Object.entries(lines).map(([name, value]) => `${name}=${value}\n`);
+  const text = Object.entries(lines).map(([name, value]) => `${name}=${quoted(value)}\n`);
   writeFileSync(join(secretsFolder(home), file), text.join(''), { mode: 0o600 });
+}
+
+/** A certificate has several lines, and a password may have anything. */
+function quoted(value: string): string {
+  if (!/[\s#'"`\\]/.test(value)) return value;
+  const mark = ["'", '`', '"'].find((each) => !value.includes(each)) ?? '';
+  return `${mark}${value}${mark}`;
 }
 
 function loginOf({ home, urls, namespace }: FleetSettings, service: string): string {

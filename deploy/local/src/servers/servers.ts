@@ -83,3 +83,12 @@ export function namedServers(env: NodeJS.ProcessEnv = process.env): Partial<Serv
   const { DATABASE_URL, KAFKA_BROKERS, REDIS_URL } = env;
   return { ...(DATABASE_URL && { DATABASE_URL }), ...(KAFKA_BROKERS && { KAFKA_BROKERS }), ...(REDIS_URL && { REDIS_URL }) };
 }
+
+/** How services are let in by the servers that the environment names: certificates and logins, beside their addresses. */
+export function securityOf(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const { KAFKA_BROKERS, REDIS_URL } = namedServers(env);
+  const isOf = (name: string): boolean =>
+    (KAFKA_BROKERS !== undefined && /^KAFKA_(TLS|CA|CERT|KEY|SASL_\w+)$/.test(name)) ||
+    (REDIS_URL !== undefined && name === 'REDIS_CA');
+  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value && isOf(name) ? [[name, value]] : [])));
+}
