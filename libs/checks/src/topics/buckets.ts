@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** The fields of an event that store and topics share. `value`: `event_data::text`, or the record's bytes. */
 export interface ComparedEvent {
@@ -55,11 +55,9 @@ const nothing: Tally = { count: 0, sum: 0n };
 
 /** The first 8 bytes of sha256 over everything compared; the length of the type separates it from the value. */
 export function digestOf({ id, aggregateId, aggregateVersion, type, value }: ComparedEvent): bigint {
-  return createHash('sha256')
-    .update(`${id} ${aggregateId} ${aggregateVersion} ${type.length} ${type} `)
-    .update(value)
-    .digest()
-    .readBigUInt64BE();
+  const head = `${id} ${aggregateId} ${aggregateVersion} ${type.length} ${type} `;
+  const all = typeof value === 'string' ? head + value : Buffer.concat([Buffer.from(head), value]);
+  return hash('sha256', all, 'buffer').readBigUInt64BE();
 }
 
 /** The bucket of a time. */
