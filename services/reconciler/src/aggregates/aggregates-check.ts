@@ -23,8 +23,9 @@ import type { Check } from '../reconciler.ts';
 import { Touched } from '../touched.ts';
 import { Sweep } from './sweep.ts';
 
-/** Aggregates that were touched lately, in a round. */
-const touchedARound = 400;
+/** Aggregates that were touched lately: in one snapshot, and as long as more of them are due, so many snapshots in a round. */
+const touchedAtOnce = 400;
+const snapshotsARound = 20;
 /** Chains up to this length are computed anew with each touch, and so many of the newest entries of a feed looked for; all in the sweep. */
 const touchedDepth = 200;
 /** Rows whose checkpoint is not the aggregate's last event are compared one by one. */
@@ -77,25 +78,32 @@ export class AggregatesCheck implements Check {
 
   /** What was touched, and the next part of the sweep. */
   async round(): Promise<void> {
-    const touched = this.touched.take(this.around.config.CHECK_QUIET / 2, touchedARound);
     const counts = { lagging: 0, parked: 0 };
+    let isFull = await this.#part(counts, true);
+    for (let more = 1; more < snapshotsARound && isFull; more += 1) isFull = await this.#part(counts, false);
+    skipped.set({ why: 'lagging' }, counts.lagging);
+    skipped.set({ why: 'parked' }, counts.parked);
+  }
+
+  /** One snapshot; the first of a round holds a part of the sweep. Answers whether it took as many as it may: more are due. */
+  async #part(counts: Look['counts'], isFirst: boolean): Promise<boolean> {
+    const touched = this.touched.take(this.around.config.CHECK_QUIET / 2, touchedAtOnce);
     const { swept, faults } = await this.around.dataSource.transaction('REPEATABLE READ', async (tx) => {
       await tx.query('set transaction read only');
-      const swept = await this.#sweep.next(tx);
+      const swept = isFirst ? await this.#sweep.next(tx) : undefined;
       const faults = [
         ...(await this.#look(tx, { looked: touched, isSweep: false, counts })),
-        ...(await this.#look(tx, { looked: swept.aggregates, isSweep: true, counts })),
+        ...(await this.#look(tx, { looked: swept?.aggregates ?? [], isSweep: true, counts })),
       ];
       return { swept, faults };
     });
     await this.around.lead.write(async (tx) => {
       await this.around.findings.open(tx, faults);
-      await this.#close(tx, [...touched, ...swept.aggregates], faults);
-      const began = await this.#sweep.done(tx, swept);
+      await this.#close(tx, [...touched, ...(swept?.aggregates ?? [])], faults);
+      const began = swept && (await this.#sweep.done(tx, swept));
       if (began) for (const check of ['models', 'store'] as const) await this.around.findings.covered(tx, check, began);
     });
-    skipped.set({ why: 'lagging' }, counts.lagging);
-    skipped.set({ why: 'parked' }, counts.parked);
+    return touched.length === touchedAtOnce;
   }
 
   async #look(
@@ -174,8 +182,8 @@ async function reservationsWithoutOrder(look: Look): Promise<Fault[]> {
   const accounts = accountsIn(look);
   const orderIds = [...new Set(accounts.flatMap(({ reservations }) => reservations.map(({ orderId }) => orderId)))];
   const orders = new Map<string, Order>();
-  for (let from = 0; from < orderIds.length; from += touchedARound) {
-    const found = await look.store.loadMany(orderIds.slice(from, from + touchedARound).map((id) => ({ type: Order, id })));
+  for (let from = 0; from < orderIds.length; from += touchedAtOnce) {
+    const found = await look.store.loadMany(orderIds.slice(from, from + touchedAtOnce).map((id) => ({ type: Order, id })));
     for (const [id, each] of found.aggregates) if (!(each instanceof Error)) orders.set(id, each.aggregate as Order);
   }
   return accounts.flatMap((account) => {
