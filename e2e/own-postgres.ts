@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { homeAt } from '@tradecore/local/runner/home.ts';
+import { endedBySignal } from '@tradecore/local/runner/interruption.ts';
 import { Supervised } from '@tradecore/local/runner/processes.ts';
 import { findPrograms, type PostgresPrograms } from '@tradecore/local/servers/postgres-programs.ts';
 import { createDatabase, postgres, postgresUrl, type Durability } from '@tradecore/local/servers/postgres.ts';
@@ -16,6 +17,12 @@ export class OwnPostgres {
   /** Its data folder. */
   readonly data: string;
   readonly url: string;
+  /** Stops it; nothing is left of it. */
+  readonly end = endedBySignal(async () => {
+    await this.#standby?.stop();
+    await this.#server.stop();
+    for (const path of [this.#home.path, this.#place.path]) rmSync(path, { recursive: true, force: true });
+  });
   readonly #home;
   readonly #place;
   readonly #make: () => Supervised;
@@ -37,7 +44,10 @@ export class OwnPostgres {
   /** One that runs. */
   static async start(durability: Durability = 'fast'): Promise<OwnPostgres> {
     const own = new OwnPostgres(await freePort(), durability);
-    await own.#server.start();
+    await own.#server.start().catch(async (error: unknown) => {
+      await own.end();
+      throw error;
+    });
     return own;
   }
 
@@ -125,12 +135,6 @@ export class OwnPostgres {
       'select sum(pg_database_size(oid))::text as bytes from pg_database',
     );
     return Number(bytes);
-  }
-
-  async end(): Promise<void> {
-    await this.#standby?.stop();
-    await this.#server.stop();
-    for (const path of [this.#home.path, this.#place.path]) rmSync(path, { recursive: true, force: true });
   }
 
   /** Each backend has its own process session, so the first process's group does not include them. */

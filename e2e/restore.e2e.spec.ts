@@ -6,7 +6,7 @@ describe('a database that is destroyed under load and restored to a moment befor
   let outcome: Outcome;
 
   beforeAll(async () => {
-    ground = await Ground.open({ workers: 3 });
+    ground = await Ground.open({ workers: 3, pauseMs: 50 }); // without a pause they take the cores from what is tested
     outcome = await restoreCase(ground, { beforeMs: 1000, afterMs: 1000 }, true);
   }, 600_000);
 

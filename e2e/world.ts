@@ -5,16 +5,20 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import kafkajs from 'kafkajs';
 import pg from 'pg';
 import { Client } from '@tradecore/local/demo/client.ts';
 import { Paper } from '@tradecore/local/demo/paper.ts';
 import { homeAt } from '@tradecore/local/runner/home.ts';
+import { endedBySignal } from '@tradecore/local/runner/interruption.ts';
+import { stopLeftovers } from '@tradecore/local/runner/processes.ts';
 import { elsewhere } from '@tradecore/local/servers/server-place.ts';
+import { withAdmin } from '@tradecore/messaging/testing';
 import { unlimited } from '@tradecore/service/testing';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readyWithinMs = 120_000;
+/** The runner takes one that comes sooner for the same Ctrl-C. */
+const secondSignalMs = 1_100;
 
 /** A fleet like that of `npm start`, in its own namespace and database on the test servers. */
 export interface World {
@@ -45,42 +49,45 @@ export interface World {
    * the runner's exit code.
    */
   readonly end: () => Promise<number | null>;
+  /** The same as a second Ctrl-C does: nothing is drained. */
+  readonly endAtOnce: () => Promise<number | null>;
 }
 
 /** Starts a fleet with the runner's own code. */
 export const startWorld = (...args: string[]): Promise<World> => startWorldWith({}, ...args);
 
-/** The same with `settings` over those of the environment. */
+/** The same with `settings` over those of the environment; DATABASE_URL names the server of its database. */
 export async function startWorldWith(settings: Readonly<Record<string, string>>, ...args: string[]): Promise<World> {
   const namespace = `e2e_${randomBytes(4).toString('hex')}`;
   const home = mkdtempSync(join(tmpdir(), 'tradecore-'));
-  const databaseUrl = await createDatabase(namespace);
+  const { DATABASE_URL: server = setting('DATABASE_URL') } = settings;
+  const databaseUrl = await createDatabase(server, namespace);
   const port = await freePort();
   const own = { DATABASE_URL: databaseUrl, NAMESPACE: namespace, TRADECORE_HOME: home, PORT: String(port) };
   const env = { ...process.env, ...unlimited, ...settings, ...own };
   const { runner, output } = run(['start', ...args], env);
   const address = `http://127.0.0.1:${port}`;
+  const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+  database.on('error', () => undefined); // a drill stops the server under it
+  let isHasty = false;
+  const end = endedBySignal(async () => {
+    const again = setTimeout(() => isHasty && runner.kill('SIGINT'), secondSignalMs);
+    const code = await stop(runner, 'SIGINT').finally(() => clearTimeout(again));
+    await stopLeftovers(homeAt(home)); // nothing, unless the runner had to be killed
+    await database.end();
+    await removeTraces(server, namespace);
+    removeHome(home);
+    return code;
+  });
   try {
     await until('the fleet to be ready', () => isUp(runner, output, address), readyWithinMs);
   } catch (error) {
-    await stop(runner);
-    await removeTraces(namespace);
-    removeHome(home);
+    await end();
     throw new Error(`The fleet did not start; its runner said:\n${output()}`, { cause: error });
   }
-  const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
-  database.on('error', () => undefined); // a drill stops the server under it
-  let ending: Promise<number | null> | undefined;
   const person = async (subject: string, role: 'client' | 'operator' = 'client'): Promise<Client> =>
     new Client(address, await printedToken(['--subject', subject, '--role', role], env));
   let operator: Promise<Client> | undefined;
-  const end = async () => {
-    const code = await stop(runner);
-    await database.end();
-    await removeTraces(namespace);
-    removeHome(home);
-    return code;
-  };
   return {
     address,
     home,
@@ -99,7 +106,11 @@ export async function startWorldWith(settings: Readonly<Record<string, string>>,
       return new Paper(`http://127.0.0.1:${port}`, { keyId: 'paper', secret });
     },
     until,
-    end: () => (ending ??= end()),
+    end,
+    endAtOnce: () => {
+      isHasty = true;
+      return end();
+    },
   };
 }
 
@@ -141,6 +152,13 @@ export function run(args: readonly string[], env: NodeJS.ProcessEnv): { runner: 
 export function ended(child: ChildProcess): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
   return new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+}
+
+/** Asks a process to end, and kills it after a minute. Resolves with the exit code. */
+export async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  child.kill(signal);
+  const insist = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  return ended(child).finally(() => clearTimeout(insist));
 }
 
 /** Polls every 25 ms until the answer is true. */
@@ -188,36 +206,25 @@ function isUp(runner: ChildProcess, output: () => string, address: string): bool
   return output().includes(`TradeCore is ready: ${address}`);
 }
 
-async function stop(runner: ChildProcess): Promise<number | null> {
-  runner.kill('SIGINT');
-  const insist = setTimeout(() => runner.kill('SIGKILL'), 60_000);
-  const code = await ended(runner);
-  clearTimeout(insist);
-  return code;
-}
-
-async function createDatabase(name: string): Promise<string> {
-  const server = setting('DATABASE_URL');
+async function createDatabase(server: string, name: string): Promise<string> {
   await withClient(server, (client) => client.query(`create database ${name}`));
   const url = new URL(server);
   url.pathname = `/${name}`;
   return url.href;
 }
 
-async function removeTraces(namespace: string): Promise<void> {
-  await withClient(setting('DATABASE_URL'), async (client) => {
+async function removeTraces(server: string, namespace: string): Promise<void> {
+  await withClient(server, async (client) => {
     await client.query(`drop database if exists ${namespace} with (force)`);
     const roles = await client.query<{ name: string }>('select rolname as name from pg_roles where rolname like $1', [
       `${namespace.replaceAll('_', '\\_')}\\_%`,
     ]);
     for (const { name } of roles.rows) await client.query(`drop role ${pg.escapeIdentifier(name)}`);
   });
-  const kafka = new kafkajs.Kafka({ brokers: setting('KAFKA_BROKERS').split(','), logLevel: kafkajs.logLevel.NOTHING });
-  const admin = kafka.admin();
-  await admin.connect();
-  const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(`${namespace}.`));
-  if (topics.length > 0) await admin.deleteTopics({ topics });
-  await admin.disconnect();
+  await withAdmin(async (admin) => {
+    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(`${namespace}.`));
+    if (topics.length > 0) await admin.deleteTopics({ topics });
+  });
 }
 
 async function withClient(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {

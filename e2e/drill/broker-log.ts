@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import kafkajs from 'kafkajs';
 import { Refusal, say, seconds, table } from '@tradecore/local/runner/console.ts';
-import { ended, setting, startWorld, type World } from '../world.ts';
+import { withAdmin } from '@tradecore/messaging/testing';
+import { ended, startWorld, type World } from '../world.ts';
 import type { Played } from './drills.ts';
 import { tradecore } from './ground.ts';
 import { publish } from './published.ts';
@@ -62,14 +62,12 @@ export async function drillBrokerLog(args: readonly string[]): Promise<Played> {
 
 /** The relay loses its session with the broker; when it comes back, every topic is empty, and has another id. */
 async function loseTopics(world: World): Promise<void> {
-  const kafka = new kafkajs.Kafka({ brokers: setting('KAFKA_BROKERS').split(','), logLevel: kafkajs.logLevel.NOTHING });
-  const admin = kafka.admin();
-  await admin.connect();
-  const own = async () => (await admin.listTopics()).filter((topic) => topic.startsWith(`${world.namespace}.`));
-  await admin.deleteTopics({ topics: await own() });
-  process.kill(world.pidOf('outbox-relay'), 'SIGKILL');
-  await world.until('the topics to be gone', async () => (await own()).length === 0);
-  await admin.disconnect();
+  await withAdmin(async (admin) => {
+    const own = async () => (await admin.listTopics()).filter((topic) => topic.startsWith(`${world.namespace}.`));
+    await admin.deleteTopics({ topics: await own() });
+    process.kill(world.pidOf('outbox-relay'), 'SIGKILL');
+    await world.until('the topics to be gone', async () => (await own()).length === 0);
+  });
   const env = {
     ...process.env,
     ...{ DATABASE_URL: world.databaseUrl, NAMESPACE: world.namespace, ROLE_PASSWORDS_DIR: join(world.home, 'secrets', 'roles') },

@@ -1,4 +1,5 @@
 import { Refusal, say, seconds, table } from '@tradecore/local/runner/console.ts';
+import { interrupted, leavingNothing } from '@tradecore/local/runner/interruption.ts';
 
 /** What a drill came to. */
 export interface Played {
@@ -24,23 +25,28 @@ export async function play([name = '', ...args]: readonly string[]): Promise<num
   if (name === '--all') return playAll();
   const drill = Object.hasOwn(drills, name) ? drills[name] : undefined;
   if (!drill) throw new Refusal(`No drill "${name}". There are: ${Object.keys(drills).join(', ')}, and --all for all of them.`);
-  const { isWell } = await (await drill())(args);
+  const { isWell } = await leavingNothing(async () => (await drill())(args));
   return isWell ? 0 : 1;
 }
 
-/** One that breaks down does not keep the others from being played. */
+/** One that breaks down does not keep the others from being played; its results are published as it comes to them. */
 async function playAll(): Promise<number> {
   const rows: string[][] = [];
+  const shown = (): string => table([['drill', 'result', 'in short', 'took'], ...rows]);
   let isWell = true;
   for (const [name, load] of Object.entries(drills)) {
     say(`\n== ${name}`);
     const began = Date.now();
-    const played = await load()
-      .then((drill) => drill([]))
-      .catch((error: unknown): Played => ({ isWell: false, inShort: `broke down: ${(error as Error).message}` }));
+    const played = await leavingNothing(async () => (await load())([])).catch((error: unknown): Played => {
+      say(String((error as Error).stack));
+      return { isWell: false, inShort: `broke down: ${firstLine(error as Error)}` };
+    });
+    if (interrupted()) break;
     isWell &&= played.isWell;
     rows.push([name, played.isWell ? 'passed' : 'FAILED', played.inShort, seconds(Date.now() - began)]);
+    say(`\n${shown()}`);
   }
-  say(`\n${table([['drill', 'result', 'in short', 'took'], ...rows])}`);
   return isWell ? 0 : 1;
 }
+
+const firstLine = ({ message }: Error): string => message.split('\n')[0]?.slice(0, 120) ?? '';

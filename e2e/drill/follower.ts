@@ -3,9 +3,10 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endedBySignal } from '@tradecore/local/runner/interruption.ts';
 import type { OwnPostgres } from '../own-postgres.ts';
 import type { Said } from '../tradecore.ts';
-import { ended, freePort, until, type World } from '../world.ts';
+import { ended, freePort, stop, until, type World } from '../world.ts';
 
 const bin = fileURLToPath(new URL('../../services/operate/bin/tradecore.mjs', import.meta.url));
 
@@ -19,6 +20,7 @@ export class Follower {
   readonly #postgres: OwnPostgres;
   readonly #log: number;
   #process: ChildProcess | undefined;
+  #stop: () => Promise<unknown> = () => Promise.resolve();
 
   private constructor(world: World, postgres: OwnPostgres, adminPort: number) {
     [this.#world, this.#postgres, this.adminPort] = [world, postgres, adminPort];
@@ -37,14 +39,14 @@ export class Follower {
   /** `tradecore backup --follow`, until it has its first base. */
   async start(): Promise<void> {
     const stdio = ['ignore', this.#log, this.#log] as const;
-    this.#process = spawn(process.execPath, [bin, 'backup', '--follow'], { env: this.#settings(), stdio: [...stdio] });
+    const child = spawn(process.execPath, [bin, 'backup', '--follow'], { env: this.#settings(), stdio: [...stdio] });
+    this.#process = child;
+    this.#stop = endedBySignal(() => stop(child, 'SIGTERM'));
     await until('the first base', async () => this.#isFollowing(), 180_000);
   }
 
   async stop(): Promise<void> {
-    this.#process?.kill('SIGTERM');
-    if (this.#process) await ended(this.#process);
-    this.#process = undefined;
+    await this.#stop();
   }
 
   /** `tradecore restore` with these options, as its own process. */
@@ -55,7 +57,8 @@ export class Follower {
     });
     let said = '';
     child.stdout.on('data', (chunk) => (said += String(chunk)));
-    return { code: await ended(child), said };
+    const end = endedBySignal(() => ended(child)); // a restore is over in seconds, and leaves a PostgreSQL if it is killed
+    return { code: await end(), said };
   }
 
   async end(): Promise<void> {

@@ -1,5 +1,5 @@
 import { OwnPostgres } from '../own-postgres.ts';
-import { startWorld, type World } from '../world.ts';
+import { startWorldWith, type World } from '../world.ts';
 import { tradecore as once, type Said } from '../tradecore.ts';
 import { Follower } from './follower.ts';
 import { Writers } from './writers.ts';
@@ -15,6 +15,14 @@ export async function tradecore(world: Pick<World, 'home'>, ...args: string[]): 
 /** EX_UNAVAILABLE. */
 const unavailable = 69;
 
+interface GroundOptions {
+  readonly workers: number;
+  /** 0 when absent. */
+  readonly pauseMs?: number;
+  /** `fast` when absent. */
+  readonly durability?: 'fast' | 'durable';
+}
+
 /** A fleet on a PostgreSQL of its own, with a backup that follows it: everything that a disaster needs. */
 export class Ground {
   readonly postgres: OwnPostgres;
@@ -29,17 +37,16 @@ export class Ground {
     this.#follower = parts.follower;
   }
 
-  /** Starts all of it; people write from now on. */
-  static async open({ workers, durability = 'fast' }: { workers: number; durability?: 'fast' | 'durable' }): Promise<Ground> {
+  /** Starts all of it; people write from now on, each pausing so long between two writes. */
+  static async open({ workers, pauseMs = 0, durability = 'fast' }: GroundOptions): Promise<Ground> {
     const postgres = await OwnPostgres.start(durability);
-    process.env['DATABASE_URL'] = postgres.url;
-    const world = await startWorld().catch(async (error: unknown) => {
+    const world = await startWorldWith({ DATABASE_URL: postgres.url }).catch(async (error: unknown) => {
       await postgres.end();
       throw error;
     });
-    const writers = new Writers(await world.person('drill'), await world.operator());
+    const writers = new Writers(...(await Promise.all([world.person('drill'), world.operator()])));
     const ground = new Ground({ postgres, world, writers, follower: await Follower.of(world, postgres) });
-    await writers.start(workers);
+    await writers.start(workers, pauseMs);
     return ground;
   }
 
@@ -75,8 +82,7 @@ export class Ground {
 
   async end(): Promise<void> {
     await this.writers.stop();
-    await this.#follower.end();
-    await this.world.end();
+    await Promise.all([this.#follower.end(), this.world.endAtOnce()]);
     await this.postgres.end();
   }
 }

@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 import { Refusal, say, seconds, table } from '@tradecore/local/runner/console.ts';
+import { leavingNothing } from '@tradecore/local/runner/interruption.ts';
 import { failoverCase } from './failover-case.ts';
 import type { Played } from './drills.ts';
 import { Ground } from './ground.ts';
-import { publish } from './published.ts';
+import { publish, published } from './published.ts';
 import { restoreCase, type Outcome, type Pace } from './restore-cases.ts';
 
 /** What is destroyed, and what is expected of it. */
@@ -23,42 +24,67 @@ const cases: readonly Case[] = [
   { name: 'c', title: 'failover to a standby that lags', play: failoverCase },
 ];
 
+const command = 'drill -- restore';
+const titles = [
+  'case',
+  'data',
+  'acknowledged writes',
+  'events taken back',
+  'writes lost',
+  'lost over',
+  'until the next acknowledged write',
+];
+
 /**
  * Destroys the database of a fleet under load, one case after the other, each with a fleet and a PostgreSQL of its own; prints what was lost and how
- * long it took, and writes it into docs/backup.md when all cases were played: `--case b --seconds 20 --workers 8`.
+ * long it took, and writes it into docs/backup.md: `--case b --seconds 20 --workers 8`. A case that fails does not keep the others from being played.
  */
 export async function drillRestore(args: readonly string[]): Promise<Played> {
   const { wanted, workers, pace } = read(args);
-  const rows: string[][] = [];
-  let isWell = true;
-  for (const { title, play } of cases.filter(({ name }) => wanted === undefined || name === wanted)) {
-    say(`\n${title}: ${workers} people write`);
-    const ground = await Ground.open({ workers, durability: 'durable' });
-    try {
-      const outcome = await play(ground, pace);
-      rows.push(rowOf(title, outcome));
-      isWell &&= outcome.findings.length === 0;
-      for (const finding of outcome.findings) say(`  ! ${finding}`);
-      say(`  ${outcome.relay.split('\n').join('\n  ')}`);
-    } finally {
-      await ground.end();
-    }
-  }
-  const titles = [
-    'case',
-    'data',
-    'acknowledged writes',
-    'events taken back',
-    'writes lost',
-    'lost over',
-    'until the next acknowledged write',
-  ];
-  say(`\n${table([titles, ...rows])}`);
-  if (wanted === undefined && isWell) publish('backup.md', 'drill -- restore', [titles, ...rows]);
+  const results: Result[] = [];
+  for (const each of cases.filter(({ name }) => wanted === undefined || name === wanted))
+    results.push(await resultOf(each, workers, pace));
+  const isWell = results.every((each) => each.isWell);
+  say(`\n${table([titles, ...results.flatMap(({ row }) => (row ? [row] : []))])}`);
   say(
     isWell ? '\nWhat clients were told is so, but for the writes that are counted as lost.' : '\nThat is NOT what was promised.',
   );
-  return { isWell, inShort: rows.map(([, , acknowledged, , lost]) => `${lost} of ${acknowledged} lost`).join('; ') };
+  return { isWell, inShort: results.map(({ inShort }) => inShort).join('; ') };
+}
+
+/** What a case came to: its row where it came to its end. */
+interface Result extends Played {
+  readonly row?: readonly string[];
+}
+
+async function resultOf(each: Case, workers: number, pace: Pace): Promise<Result> {
+  say(`\n${each.title}: ${workers} people write`);
+  const began = Date.now();
+  const outcome = await leavingNothing(() => played(each, workers, pace)).catch((error: unknown) => error as Error);
+  const findings = outcome instanceof Error ? [`broke down: ${outcome.stack}`] : outcome.findings;
+  const isWell = findings.length === 0;
+  const result = isWell ? 'passed' : 'FAILED';
+  for (const finding of findings) say(`  ! ${finding}`);
+  const took = `${result} after ${seconds(Date.now() - began)}`;
+  if (outcome instanceof Error) {
+    say(`  ${took}`);
+    return { isWell, inShort: `${each.name} broke down` };
+  }
+  say(`  ${outcome.relay.split('\n').join('\n  ')}\n  ${took}`);
+  const row = rowOf(each.title, outcome);
+  if (isWell) publishRow(row);
+  return { isWell, row, inShort: `${each.name} ${result}: ${outcome.lost} of ${outcome.acknowledged} lost` };
+}
+
+async function played({ play }: Case, workers: number, pace: Pace): Promise<Outcome> {
+  const ground = await Ground.open({ workers, durability: 'durable' });
+  return play(ground, pace).finally(() => ground.end());
+}
+
+/** The rows of other cases stay as they were measured before. */
+function publishRow(row: readonly string[]): void {
+  const known = new Map([...published('backup.md', command), row].map((each) => [each[0], each]));
+  publish('backup.md', command, [titles, ...cases.map(({ title }) => known.get(title)).filter((each) => each !== undefined)]);
 }
 
 const rowOf = (title: string, { bytes, acknowledged, takenBack, lost, lostMs, outageMs }: Outcome): string[] => [

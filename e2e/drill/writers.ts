@@ -21,7 +21,7 @@ export interface Acknowledged extends Write {
 const resting = { symbol: 'ACME', side: 'buy', type: 'limit', quantity: '1', limitPrice: '92', timeInForce: 'gtc' };
 const filling = { symbol: 'ACME', side: 'buy', type: 'limit', quantity: '2', limitPrice: '104', timeInForce: 'day' };
 
-/** People who place orders, cancel some and are paid in, without a pause; each repeats a request under its key until it is answered. */
+/** People who place orders, cancel some and are paid in; each repeats a request under its key until it is answered. */
 export class Writers {
   readonly client: Client;
   readonly operator: Client;
@@ -41,11 +41,11 @@ export class Writers {
     this.operator = operator;
   }
 
-  /** Opens the accounts and begins. */
-  async start(workers: number): Promise<void> {
+  /** Opens the accounts and begins; each pauses so long between two turns. */
+  async start(workers: number, pauseMs = 0): Promise<void> {
     for (let n = 0; n < 4; n += 1) this.accounts.push(await this.client.openAccount(`drill-${n}`));
     for (const account of this.accounts) await this.operator.deposit(account, '500000.00', 'first');
-    this.#working = Promise.all(Array.from({ length: workers }, () => this.#work()));
+    this.#working = Promise.all(Array.from({ length: workers }, () => this.#work(pauseMs)));
   }
 
   /** Ends when each has the answer to its last request. */
@@ -65,8 +65,8 @@ export class Writers {
     return client.ask<Answer['body']>('POST', path, { body, headers: { 'idempotency-key': key } }).catch(() => undefined);
   }
 
-  async #work(): Promise<void> {
-    while (!this.#isStopped) {
+  async #work(pauseMs: number): Promise<void> {
+    for (; !this.#isStopped; await pause(pauseMs)) {
       const turn = (this.#turn += 1);
       const accountId = this.accounts[turn % this.accounts.length] ?? '';
       const terms = turn % 3 === 0 ? resting : filling;

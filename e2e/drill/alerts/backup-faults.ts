@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { endedBySignal } from '@tradecore/local/runner/interruption.ts';
 import type { Fault } from './fault.ts';
 
 /** pg_receivewal, which the follower runs. */
@@ -23,8 +24,9 @@ export const backupFaults: readonly Fault[] = [
     inject: async (fleet) => {
       const receiver = receiverOf(fleet.follower.pid);
       process.kill(receiver, 'SIGSTOP');
+      const kill = endedBySignal(() => Promise.resolve(process.kill(receiver, 'SIGKILL'))); // the follower waits for it
       await fleet.order();
-      return async () => process.kill(receiver, 'SIGKILL');
+      return kill;
     },
   },
   {

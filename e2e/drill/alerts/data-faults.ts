@@ -1,8 +1,8 @@
-import kafkajs from 'kafkajs';
+import type { Message } from 'kafkajs';
 import { topics } from '@tradecore/events';
 import type { IncomingMessage } from '@tradecore/messaging';
+import { withKafka } from '@tradecore/messaging/testing';
 import { openFleet } from '@tradecore/operate/program';
-import { setting } from '../../world.ts';
 import type { Fault } from './fault.ts';
 import type { WatchedFleet } from './watched-fleet.ts';
 
@@ -14,21 +14,24 @@ async function refuseRows(fleet: WatchedFleet, table: string): Promise<() => Pro
   return () => fleet.sql('drop function refuse_rows cascade');
 }
 
-const kafka = (): kafkajs.Kafka =>
-  new kafkajs.Kafka({ brokers: setting('KAFKA_BROKERS').split(','), logLevel: kafkajs.logLevel.NOTHING });
+/** Writes a record as no process of the fleet does. */
+const write = ({ world }: WatchedFleet, topic: string, message: Message): Promise<void> =>
+  withKafka(async (kafka) => {
+    const producer = kafka.producer();
+    await producer.connect();
+    await producer.send({ topic: `${world.namespace}.${topic}`, messages: [message] });
+    await producer.disconnect();
+  });
 
 /** Writes the newest record of a topic once more, as only the relay may. */
-async function writeAgain({ world }: WatchedFleet, topic: string): Promise<void> {
-  const { kafka: client, close } = await openFleet({ TRADECORE_HOME: world.home });
+async function writeAgain(fleet: WatchedFleet, topic: string): Promise<void> {
+  const { kafka: client, close } = await openFleet({ TRADECORE_HOME: fleet.world.home });
   let newest: IncomingMessage | undefined;
   await client.readTopic(topic, (records) => void (newest = records.at(-1) ?? newest));
   await close();
   if (!newest) throw new Error(`${topic} is empty`);
   const { key, value, headers } = newest;
-  const producer = kafka().producer();
-  await producer.connect();
-  await producer.send({ topic: `${world.namespace}.${topic}`, messages: [{ key, value, headers }] });
-  await producer.disconnect();
+  await write(fleet, topic, { key, value, headers });
 }
 
 /** What stands in tables and topics and should not. */
@@ -63,11 +66,7 @@ export const dataFaults: readonly Fault[] = [
     fault: 'a record on a topic of events that is no event',
     alerts: ['DeadLettersWaiting'],
     inject: async (fleet) => {
-      const producer = kafka().producer();
-      await producer.connect();
-      const topic = `${fleet.world.namespace}.${topics.orderEvents.name}`;
-      await producer.send({ topic, messages: [{ key: 'drill', value: 'no JSON' }] });
-      await producer.disconnect();
+      await write(fleet, topics.orderEvents.name, { key: 'drill', value: 'no JSON' });
       return async () => {
         const letters = await fleet.tradecore('dead-letters', 'list');
         const keys = [...letters.matchAll(/\S+\/transport\.order-events\/\d+\/\d+/g)].map(([key]) => key);

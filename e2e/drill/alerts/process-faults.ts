@@ -1,6 +1,6 @@
-import kafkajs from 'kafkajs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fleetOf, setting } from '../../world.ts';
+import { withAdmin } from '@tradecore/messaging/testing';
+import { fleetOf } from '../../world.ts';
 import type { Fault } from './fault.ts';
 
 const ago = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
@@ -68,14 +68,12 @@ export const processFaults: readonly Fault[] = [
     alerts: ['NotifierHalted'],
     inject: async (fleet) => {
       const group = `${fleet.world.namespace}.notifier`;
-      const brokers = setting('KAFKA_BROKERS').split(',');
-      const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
-      await admin.connect();
       fleet.hang('notifier');
-      const isEmpty = async (): Promise<boolean> => (await admin.describeGroups([group])).groups[0]?.state === 'Empty';
-      await fleet.world.until('the group to be empty', isEmpty, 90_000);
-      await admin.deleteGroups([group]);
-      await admin.disconnect();
+      await withAdmin(async (admin) => {
+        const isEmpty = async (): Promise<boolean> => (await admin.describeGroups([group])).groups[0]?.state === 'Empty';
+        await fleet.world.until('the group to be empty', isEmpty, 90_000);
+        await admin.deleteGroups([group]);
+      });
       process.kill(fleet.world.pidOf('notifier'), 'SIGKILL');
       return async () => {
         await fleet.tradecore('notices', 'positions');

@@ -1,6 +1,7 @@
 import type { Client, OrderSeen } from '@tradecore/local/demo/client.ts';
 import { say } from '@tradecore/local/runner/console.ts';
 import { homeAt } from '@tradecore/local/runner/home.ts';
+import { endedBySignal } from '@tradecore/local/runner/interruption.ts';
 import { Supervised } from '@tradecore/local/runner/processes.ts';
 import { prometheus } from '@tradecore/local/servers/prometheus.ts';
 import { serverPlace } from '@tradecore/local/servers/server-place.ts';
@@ -29,26 +30,29 @@ export class WatchedFleet {
   readonly client: Client;
   /** Accounts with money, to place orders for. */
   readonly accounts: readonly string[];
-  readonly #prometheus: Supervised;
+  readonly #stopPrometheus: () => Promise<void>;
+  readonly #wake: () => Promise<void>;
   readonly #address: string;
 
   private constructor(
     parts: Pick<WatchedFleet, 'world' | 'postgres' | 'follower' | 'client' | 'accounts'>,
-    watch: { server: Supervised; address: string },
+    prometheus: { stop: () => Promise<void>; address: string },
   ) {
     ({ world: this.world, postgres: this.postgres, follower: this.follower, client: this.client } = parts);
     this.accounts = parts.accounts;
-    ({ server: this.#prometheus, address: this.#address } = watch);
+    [this.#stopPrometheus, this.#address] = [prometheus.stop, prometheus.address];
+    this.#wake = endedBySignal(() => Promise.resolve(this.wake())); // what hangs does not end
   }
 
   /** Starts both; the times of the rules are divided by `scale`. */
   static async open(scale: number): Promise<WatchedFleet> {
     const postgres = await OwnPostgres.start();
-    process.env['DATABASE_URL'] = postgres.url;
-    const world = await startWorldWith(settings, '--scale', 'order-projector=2').catch(async (error: unknown) => {
-      await postgres.end();
-      throw error;
-    });
+    const world = await startWorldWith({ ...settings, DATABASE_URL: postgres.url }, '--scale', 'order-projector=2').catch(
+      async (error: unknown) => {
+        await postgres.end();
+        throw error;
+      },
+    );
     const client = await world.person('drill');
     const accounts = await Promise.all(Array.from({ length: 12 }, (_, n) => client.openAccount(`drill-${n}`)));
     const operator = await world.operator();
@@ -60,8 +64,9 @@ export class WatchedFleet {
     const targets = [...targetsOf(fleetOf(world.home)), backup];
     const options = { port, targets, rules: JSON.stringify(rulesOf(scale)), rhythm: { scrape: 1, judge: 1 } };
     const server = new Supervised(home, prometheus(serverPlace(home), options), ({ how }) => say(`  ! Prometheus ended: ${how}`));
+    const stop = endedBySignal(() => server.stop());
     await server.start();
-    return new WatchedFleet({ world, postgres, follower, client, accounts }, { server, address: `http://127.0.0.1:${port}` });
+    return new WatchedFleet({ world, postgres, follower, client, accounts }, { stop, address: `http://127.0.0.1:${port}` });
   }
 
   /** All that are pending or firing now. */
@@ -157,8 +162,8 @@ export class WatchedFleet {
   }
 
   async end(): Promise<void> {
-    await this.#prometheus.stop();
-    this.wake();
+    await this.#stopPrometheus();
+    await this.#wake();
     await this.follower.end();
     await this.world.end();
     await this.postgres.end();

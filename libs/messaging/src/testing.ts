@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { topics, type TopicDeclaration } from '@tradecore/events';
-import type { Admin } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
 import { createKafkaClient, type KafkaClient, type KafkaClientSettings } from './kafka-client.ts';
 import { createClient, type Client } from './wire/client.ts';
 import type { IncomingMessage } from './message.ts';
@@ -62,14 +62,14 @@ export async function createTestKafka(options: TestBrokerOptions = {}): Promise<
     readTopic: (topic) => readWholeTopic(createClient({ brokers, clientId: 'test-reader' }), `${namespace}.${topic}`, topic),
     abortOn: (topic) => abortOn(createClient({ brokers, clientId: 'test' }), `${namespace}.${topic}`),
     remake: async (topic) => {
-      await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [`${namespace}.${topic}`] }));
+      await withAdmin((admin) => admin.deleteTopics({ topics: [`${namespace}.${topic}`] }));
       // With a client that never knew the old topic: kafkajs's admin fails on a topic that it asked for before and that
       // is gone.
       while (!(await another().ensureTopics({ partitions, replication: 1 })).created.includes(topic)) await setTimeout(50);
     },
     drop: async () => {
       await Promise.all(made.map((each) => each.close()));
-      await withAdmin(brokers, async (admin) => {
+      await withAdmin(async (admin) => {
         const mine = (await admin.listTopics()).filter((topic) => topic.startsWith(`${namespace}.`));
         await admin.deleteTopics({ topics: mine });
       });
@@ -97,11 +97,18 @@ async function abortOn(client: Client, topic: string): Promise<void> {
   client.cut();
 }
 
-async function withAdmin(brokers: readonly string[], work: (admin: Admin) => Promise<void>): Promise<void> {
-  const client = createClient({ brokers, clientId: 'test' });
-  const admin = client.kafka.admin();
-  await admin.connect();
-  await work(admin);
-  await admin.disconnect();
-  client.cut();
+/** A bare client of kafkajs, with our patches, on the brokers of this test run; its connections are cut afterwards. */
+export async function withKafka<T>(work: (kafka: Kafka) => Promise<T>): Promise<T> {
+  const client = createClient({ brokers: testBrokers(), clientId: 'test' });
+  return work(client.kafka).finally(() => {
+    client.cut();
+  });
 }
+
+/** Its admin. */
+export const withAdmin = <T>(work: (admin: Admin) => Promise<T>): Promise<T> =>
+  withKafka(async (kafka) => {
+    const admin = kafka.admin();
+    await admin.connect();
+    return work(admin).finally(() => admin.disconnect());
+  });

@@ -1,5 +1,6 @@
 import type { Step } from '../runner/console.ts';
 import { homeAt, testHome, type Home } from '../runner/home.ts';
+import { endedBySignal, interruptible } from '../runner/interruption.ts';
 import { stopLeftovers, takeHome, type Supervised } from '../runner/processes.ts';
 import type { Durability } from '../servers/postgres.ts';
 import { namedServers, startServers, stopServers } from '../servers/servers.ts';
@@ -25,6 +26,7 @@ export async function startTestServers({ step = quiet, durability = 'fast' }: Te
   const home = freeHome();
   const own: Supervised[] = [];
   await stopLeftovers(home);
+  const stop = endedBySignal(() => stopServers(own));
   try {
     const urls = await startServers({
       home,
@@ -37,10 +39,10 @@ export async function startTestServers({ step = quiet, durability = 'fast' }: Te
     });
     Object.assign(process.env, urls);
   } catch (error) {
-    await stopServers(own);
+    await stop();
     throw error;
   }
-  return () => stopServers(own);
+  return stop;
 }
 
 /** The tests' home, or the next one if another test run uses it. */
@@ -50,17 +52,9 @@ function freeHome(): Home {
   return home;
 }
 
-/** Runs `work` with test servers, and always stops them afterwards. Ctrl-C stops them too. */
-export async function withTestServers<T>(work: () => Promise<T>, options?: TestServerOptions): Promise<T> {
-  const stop = await startTestServers(options);
-  const interrupted = () => void stop().finally(() => process.exit(130));
-  process.once('SIGINT', interrupted);
-  process.once('SIGTERM', interrupted);
-  try {
-    return await work();
-  } finally {
-    process.off('SIGINT', interrupted);
-    process.off('SIGTERM', interrupted);
-    await stop();
-  }
-}
+/** Runs `work` with test servers, and always stops them afterwards. A signal stops them too, and what `work` has started: `endedBySignal`. */
+export const withTestServers = <T>(work: () => Promise<T>, options?: TestServerOptions): Promise<T> =>
+  interruptible(async () => {
+    const stop = await startTestServers(options);
+    return work().finally(stop);
+  });
