@@ -37,6 +37,10 @@ export interface Servers {
   readonly postgres: string;
   readonly database: string;
   readonly brokers: string;
+  /** PostgreSQL takes nobody in the clear. */
+  readonly isTls?: boolean;
+  /** Whose tokens the doors take: a namespace, and a pod. The release's own when absent. */
+  readonly issuer?: readonly [namespace: string, pod: string];
 }
 
 /** What makes a release. */
@@ -88,6 +92,11 @@ export class Release {
   async uninstall(): Promise<void> {
     await this.#helm('uninstall', this.name, '--wait', '--timeout', '5m');
     await until('every pod to be gone', 180_000, async () => (await this.pods()).length === 0);
+  }
+
+  /** Removes it with its namespace and its volumes, which may take a while yet. */
+  async leave(): Promise<void> {
+    await this.cluster.kubectl(['delete', 'namespace', this.namespace, '--wait=false']);
   }
 
   /** `helm test`. */

@@ -4,14 +4,18 @@ import { rolling } from './scenes/rolling.ts';
 import { serverFaults } from './scenes/server-faults.ts';
 import { evicting } from './scenes/evicting.ts';
 import { upgrading } from './scenes/upgrading.ts';
+import { operating } from './scenes/operating.ts';
+import { sharing } from './scenes/sharing.ts';
 import { connecting } from './scenes/connecting.ts';
 import { presets } from './scenes/presets.ts';
 
 /** In this order, on one release that lives from scene to scene. */
 export const scenes: readonly Scene[] = [
   ...presets,
+  ...sharing,
   ...installing,
   ...connecting,
+  ...operating,
   ...rolling,
   ...serverFaults,
   ...evicting,
@@ -23,6 +27,6 @@ export const unproven: readonly string[] = [
   'Redpanda and its Console, where a file of values lets another broker stand in',
   'more than one node: spreading, a node or a zone that is lost, three brokers',
   'the operators of Prometheus and KEDA, an Ingress, a Gateway: the API server takes their objects, or they are off',
-  'the external preset against servers with TLS and logins, and alerts as a Prometheus in the cluster raises them',
+  'alerts as a Prometheus in the cluster raises them',
   'speed: the cluster and everything that loads it share a machine',
 ];

@@ -45,8 +45,10 @@ export class SidePod {
   private constructor(release: Release, { ports, password, close }: Way) {
     this.release = release;
     this.address = `http://127.0.0.1:${ports.gateway}`;
-    const { database } = release.servers;
-    const at = { host: '127.0.0.1', port: ports.postgres, user: 'tradecore', database, password };
+    const { database, isTls = false } = release.servers;
+    // Whether the server is who it says is for the fleet to prove: here it has another name.
+    const ssl = isTls && { rejectUnauthorized: false };
+    const at = { host: '127.0.0.1', port: ports.postgres, user: 'tradecore', database, password, ssl };
     this.database = new pg.Pool({ ...at, max: 2, connectionTimeoutMillis: 5000 });
     this.database.on('error', () => undefined); // a scene stops the server under it
     this.#close = close;
@@ -84,18 +86,12 @@ export class SidePod {
     return this.release.cluster.kubectlEnded(['--namespace', this.release.namespace, 'exec', pod, '--', ...command]);
   }
 
-  /** A client of the API with a token of the release's own issuer. */
+  /** A client of the API with a token of the issuer whose tokens the release takes. */
   async person(subject: string, role: 'client' | 'treasury' = 'client'): Promise<Client> {
-    const issuer = `deployment/${this.release.fullname}-token-issuer`;
-    const { code, out, err } = await this.exec(
-      issuer,
-      'node',
-      'services/token-issuer/dist/token.js',
-      '--subject',
-      subject,
-      '--role',
-      role,
-    );
+    const { cluster, namespace, fullname, servers } = this.release;
+    const [within, issuer] = servers.issuer ?? [namespace, `deployment/${fullname}-token-issuer`];
+    const command = ['node', 'services/token-issuer/dist/token.js', '--subject', subject, '--role', role];
+    const { code, out, err } = await cluster.kubectlEnded(['--namespace', within, 'exec', issuer, '--', ...command]);
     if (code !== 0) throw new Error(`no token: ${err}`);
     return new Client(this.address, out.trim());
   }

@@ -61,6 +61,12 @@ export class Stage {
     this.#side = undefined;
   }
 
+  /** Uninstalls the release, for scenes that need the room. */
+  async leaveRelease(): Promise<void> {
+    await this.leaveSide();
+    if (await this.release.isInstalled()) await this.release.uninstall();
+  }
+
   /** The chart of the next release; its image is built once. */
   async secondChart(): Promise<string> {
     if (this.#second === undefined) {

@@ -3,7 +3,15 @@ import type { Release } from '../release.ts';
 import type { Scene } from '../scene.ts';
 import type { Stage } from '../stage.ts';
 
-const redisUsers = ['account-projector', 'command-api', 'feed-projector', 'order-projector', 'position-projector', 'query-api'];
+/** The components that use Redis. */
+export const redisUsers = [
+  'account-projector',
+  'command-api',
+  'feed-projector',
+  'order-projector',
+  'position-projector',
+  'query-api',
+];
 
 /** Which pods an upgrade replaces. */
 export const rolling: readonly Scene[] = [
