@@ -78,6 +78,8 @@ export class WorkQueue {
   private renewing: NodeJS.Timeout | undefined;
   private isStopping = false;
   private isNotified = false;
+  /** The last look took as many rows as it could: more may wait for a worker. */
+  private isFull = false;
   private endWait: () => void = () => undefined;
 
   constructor(private readonly options: WorkQueueOptions) {
@@ -204,7 +206,8 @@ export class WorkQueue {
   private async claim(): Promise<number> {
     const { leaseMs, lookMs } = this.settings;
     const { free } = this;
-    if (free <= 0) return lookMs;
+    this.isFull = free <= 0;
+    if (this.isFull) return lookMs;
     const { items, nextDueMs = lookMs } = await this.rows.claim(this.alone, {
       limit: free,
       leaseMs,
@@ -214,13 +217,15 @@ export class WorkQueue {
       late.observe(this.of, lateMs / 1000);
       this.take(item);
     }
-    return items.length > 0 ? 0 : Math.min(lookMs, Math.max(nextDueMs, 1));
+    this.isFull = items.length >= free;
+    return this.isFull ? 0 : Math.min(lookMs, Math.max(nextDueMs, 1));
   }
 
   private take(item: WorkItem): void {
-    const done = this.attempt(() => this.process(item)).finally(() => {
+    const done = this.attempt(() => this.process(item)).then(({ isSettled, isDue }) => {
       this.inHand.delete(item.key);
-      this.notify();
+      if (isDue || this.isFull) this.notify(); // otherwise a look, 1 ms of a core, finds nothing
+      return isSettled;
     });
     this.inHand.set(item.key, { item, done });
   }
@@ -237,7 +242,8 @@ export class WorkQueue {
     this.endWait = () => undefined;
   }
 
-  private async process(item: WorkItem): Promise<boolean> {
+  /** Never rejects. A row given back is due again, too. */
+  private async process(item: WorkItem): Promise<{ readonly isSettled: boolean; readonly isDue: boolean }> {
     const observe = seconds.startTimer(this.of);
     const ended = (outcome: (typeof outcomes)[number]): void => {
       observe();
@@ -245,23 +251,26 @@ export class WorkQueue {
     };
     try {
       const settle = await this.options.handle(item);
-      ended(await this.settle(item, settle));
-      return true;
+      const { isDone, isDue } = await this.settle(item, settle);
+      ended(isDone ? 'done' : 'again');
+      return { isSettled: true, isDue };
     } catch (error) {
       ended(error instanceof ClaimLost ? 'lost' : 'failed');
       log.warn({ err: error, queue: this.options.service, key: item.key, attempts: item.attempts }, 'a row could not be handled');
       await this.giveBack(item, backoffMs(item.attempts, this.settings.backoff));
-      return false;
+      return { isSettled: false, isDue: true };
     }
   }
 
-  private async settle(item: WorkItem, decide: (tx: Transaction) => Promise<Verdict>): Promise<'done' | 'again'> {
+  private async settle(
+    item: WorkItem,
+    decide: (tx: Transaction) => Promise<Verdict>,
+  ): Promise<{ readonly isDone: boolean; readonly isDue: boolean }> {
     for (let conflicts = 0; ; conflicts += 1) {
       try {
         return await inTransaction(this.options.dataSource, async (tx) => {
           const verdict = await decide(tx);
-          await this.rows.settle(tx, item, verdict);
-          return 'done' in verdict ? 'done' : 'again';
+          return { isDone: 'done' in verdict, isDue: await this.rows.settle(tx, item, verdict) };
         });
       } catch (error) {
         if (!(error instanceof ConcurrencyException) || conflicts >= conflictsLimit) throw error;

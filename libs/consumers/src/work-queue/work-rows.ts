@@ -202,20 +202,25 @@ export class WorkRows {
     );
   }
 
-  /** Settles a claimed row; one requested meanwhile is due at once. Throws `ClaimLost`. */
-  async settle(tx: Transaction, { key, claim, revision }: WorkItem, verdict: Verdict): Promise<void> {
+  /**
+   * Settles a claimed row; one requested meanwhile is due at once. Returns whether it is due again without a request.
+   * Throws `ClaimLost`.
+   */
+  async settle(tx: Transaction, { key, claim, revision }: WorkItem, verdict: Verdict): Promise<boolean> {
     const isGone = 'done' in verdict && (await this.remove(tx, { key, claim, revision }));
-    if (isGone) return;
+    if (isGone) return false;
     const { again, state } = 'done' in verdict ? { again: 0, state: {} } : verdict;
     const settled = (await tx.query(
       `update ${this.schema}.work
           set claim = null, attempts = 0, state = $5, urgent = urgent and ($4::float8 is not null or revision <> $3),
               due_at = case when revision <> $3 then clock_timestamp() when $4::float8 is null then 'infinity'
                             else clock_timestamp() + $4::float8 * interval '1 millisecond' end
-        where key = $1 and claim = $2 returning key`,
+        where key = $1 and claim = $2 returning due_at < 'infinity' as "isDue"`,
       [key, claim, revision, again === 'on-request' ? null : again, JSON.stringify(state)],
-    )) as unknown[];
-    if (settled.length === 0) throw new ClaimLost(`the claim of ${key} has run out`);
+    )) as { isDue: boolean }[];
+    const [row] = settled;
+    if (!row) throw new ClaimLost(`the claim of ${key} has run out`);
+    return row.isDue;
   }
 
   private async remove(
