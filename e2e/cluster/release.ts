@@ -89,6 +89,11 @@ export class Release {
     await this.#helm('upgrade', this.name, ofChart, '--reuse-values', ...more, ...patience);
   }
 
+  /** To the revision before. */
+  async rollback(): Promise<void> {
+    await this.#helm('rollback', this.name, ...patience);
+  }
+
   async uninstall(): Promise<void> {
     await this.#helm('uninstall', this.name, '--wait', '--timeout', '5m');
     await until('every pod to be gone', 180_000, async () => (await this.pods()).length === 0);

@@ -7,7 +7,7 @@ import { second } from '../second-build.ts';
 import type { SidePod } from '../side-pod.ts';
 import { SteadyOrders } from '../steady-orders.ts';
 
-/** To the next release. */
+/** To the next release and back. */
 export const upgrading: readonly Scene[] = [
   {
     name: 'upgrade',
@@ -30,7 +30,32 @@ export const upgrading: readonly Scene[] = [
       return `${old} orders from before have the column; ${rolled.length} components rolled; ${figures}; ${shown}`;
     },
   },
+  {
+    name: 'rollback',
+    proves: 'back to the release before under 10 orders/s: its projector waits for a word, then builds; nothing is lost or twice',
+    run: async (stage) => {
+      const release = await stage.installed();
+      if (!(await release.image()).endsWith(second.version)) await release.upgrade([], await stage.secondChart());
+      const side = await stage.side();
+      const orders = await SteadyOrders.begin(side, 10);
+      await pause(3000);
+      await release.rollback();
+      await pause(3000);
+      expectNone((await foldOf(side)) === second.foldVersion ? [] : ['the older fold was built without a word of an operator']);
+      const why = ['--why', 'rolled back', '--yes=order-projector'];
+      const { code, out, err } = await side.tradecore('projections', 'rebuild', 'order-projector', ...why);
+      expectNone(code === 0 ? [] : [`tradecore projections rebuild ended with ${code}: ${out}${err}`]);
+      expectNone((await foldOf(side)) < second.foldVersion ? [] : ['the rows are still those of the newer fold']);
+      return agreed(side, orders);
+    },
+  },
 ];
+
+/** The version of the fold whose rows are shown. */
+async function foldOf({ database }: SidePod): Promise<number> {
+  const { rows } = await database.query<{ version: number }>('select version from order_projector.projection');
+  return rows[0]?.version ?? 0;
+}
 
 async function olderOrders({ database }: SidePod): Promise<number> {
   const { rows } = await database.query<{ n: number }>('select count(*)::int as n from order_projector.orders');
@@ -38,13 +63,14 @@ async function olderOrders({ database }: SidePod): Promise<number> {
 }
 
 /** Each order has what the new fold says of it, those from before too. */
-async function filled({ database }: SidePod): Promise<void> {
-  const sql = `select count(*)::int as n, (select version from order_projector.projection) as version
-    from order_projector.orders where ${second.column} is distinct from side || ' ' || symbol`;
+async function filled(side: SidePod): Promise<void> {
+  const sql = `select count(*)::int as n from order_projector.orders
+    where ${second.column} is distinct from side || ' ' || symbol`;
   let said = '';
   await until('the new column to be filled', 60_000, async () => {
-    const [row] = (await database.query<{ n: number; version: number }>(sql)).rows;
-    said = `${row?.n} orders without it, version ${row?.version} of the fold`;
-    return row?.n === 0 && row.version === second.foldVersion;
+    const [row] = (await side.database.query<{ n: number }>(sql)).rows;
+    const version = await foldOf(side);
+    said = `${row?.n} orders without it, version ${version} of the fold`;
+    return row?.n === 0 && version === second.foldVersion;
   }).catch(() => expectNone([said]));
 }
