@@ -40,13 +40,18 @@ export async function buildImage(commands: ImageCommands, name: string, change: 
   const folder = await copyOfTree();
   try {
     change(folder);
-    const [build = '', ...first] = commands.build;
-    await output(build, [...first, name, folder], { withinMs: 1_800_000 });
-    const [load = '', ...before] = commands.load;
-    await output(load, [...before, name]);
+    await bringImage(commands, name, folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Builds the image of a folder with a Dockerfile, and brings it to the cluster. */
+export async function bringImage(commands: ImageCommands, name: string, folder: string): Promise<void> {
+  const [build = '', ...first] = commands.build;
+  await output(build, [...first, name, folder], { withinMs: 1_800_000 });
+  const [load = '', ...before] = commands.load;
+  await output(load, [...before, name]);
 }
 
 /** What git knows or would add, with the Dockerfile at its root: that is where every builder looks. */

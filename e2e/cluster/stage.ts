@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { say, seconds } from '@tradecore/local/runner/console.ts';
 import type { Cluster } from './cluster.ts';
-import { buildImage, imageCommands, versionOf, type ImageCommands } from './images.ts';
+import { bringImage, buildImage, imageCommands, versionOf, type ImageCommands } from './images.ts';
+import { prometheusImage } from './prometheus-pod.ts';
 import { chart, Release } from './release.ts';
 import { asSecondBuild, chartCopy, second } from './second-build.ts';
 import { SidePod } from './side-pod.ts';
@@ -81,18 +83,27 @@ export class Stage {
     return chartCopy(chart, this.#folder, { version: '0.0.1-patch' });
   }
 
+  /** Prometheus's image is made of Debian's package: it is on no registry that every cluster reaches. */
+  async bringPrometheus(): Promise<void> {
+    const folder = fileURLToPath(new URL('./prometheus', import.meta.url));
+    await this.#brought(prometheusImage, (commands) => bringImage(commands, prometheusImage, folder));
+  }
+
   async close({ keep }: { keep: boolean }): Promise<void> {
     await this.leaveSide();
     if (!keep) await this.cluster.removeNamespaces();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #image(version: string, change: (folder: string) => void): Promise<void> {
-    if (this.#wanted.isBuilt) return;
-    const commands = (this.#commands ??= await imageCommands(this.cluster));
+  #image(version: string, change: (folder: string) => void): Promise<void> {
     const name = `tradecore:${version}`;
+    return this.#brought(name, (commands) => buildImage(commands, name, change));
+  }
+
+  async #brought(name: string, bring: (commands: ImageCommands) => Promise<void>): Promise<void> {
+    if (this.#wanted.isBuilt) return;
     const began = Date.now();
-    await buildImage(commands, name, change);
+    await bring((this.#commands ??= await imageCommands(this.cluster)));
     say(`  image ${name} in ${seconds(Date.now() - began)}`);
   }
 }
