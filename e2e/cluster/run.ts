@@ -7,6 +7,7 @@ import { openGround } from './ground.ts';
 import type { Scene } from './scene.ts';
 import { scenes, unproven } from './scenes.ts';
 import { Stage } from './stage.ts';
+import { SteadyOrders } from './steady-orders.ts';
 import { printTroubles } from './troubles.ts';
 
 interface Options {
@@ -63,6 +64,7 @@ async function play(scene: Scene, stage: Stage): Promise<Played> {
     say(`\n   FAILED after ${seconds(ms)}: ${error instanceof NotAsPromised ? error.message : (error as Error).stack}`);
     if ((error as Error).cause) say(`   ${String((error as Error).cause)}`);
     await printTroubles(stage.cluster).catch((trouble: unknown) => say(String(trouble)));
+    await SteadyOrders.stopAll();
     return { scene, isWell: false, seen: firstLine(error as Error), ms };
   }
 }

@@ -13,6 +13,7 @@ const terms = { symbol: 'ACME', side: 'buy', type: 'limit', quantity: '1', limit
 
 /** People who place an order every so many milliseconds, whatever happens, and repeat each under its name until it is answered. */
 export class SteadyOrders {
+  static readonly #running = new Set<SteadyOrders>();
   readonly client: Client;
   readonly accounts: readonly string[];
   /** First answers by status, or by what else came: `201`, `503 database-unavailable`, `no answer`. */
@@ -43,12 +44,19 @@ export class SteadyOrders {
     for (const account of accounts) await treasury.deposit(account, '9000000.00', series);
     const orders = new SteadyOrders(client, accounts, series);
     orders.#timer = setInterval(() => orders.#next(), 1000 / perSecond);
+    SteadyOrders.#running.add(orders);
     return orders;
+  }
+
+  /** Those that a scene has left behind, because it failed: in the next one the fleet would never rest. */
+  static async stopAll(): Promise<void> {
+    await Promise.all([...SteadyOrders.#running].map((each) => each.stop()));
   }
 
   /** Ends when each has its answer. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    SteadyOrders.#running.delete(this);
     await Promise.all(this.#waiting);
   }
 

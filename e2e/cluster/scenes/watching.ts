@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { askPanel } from '@tradecore/local/watch/boards/ask.ts';
 import { boards } from '@tradecore/local/watch/boards/boards.ts';
@@ -51,7 +52,7 @@ export const watching: readonly Scene[] = [
         await pause(20_000);
         expectNone((await prometheus.firing()).map((alert) => `${alert} fires in a healthy fleet`));
         const silence = seconds(Date.now() - silent);
-        const panels = await panelsAnswered(prometheus);
+        const panels = await panelsAnswered(prometheus, () => orders.client.ask('GET', `/v1/orders/${randomUUID()}`));
         const times: string[] = [];
         for (const fault of faults) times.push(await play(prometheus, release, fault));
         const figures = await agreed(side, orders);
@@ -72,13 +73,17 @@ async function allSeen(prometheus: PrometheusPod): Promise<{ of: number }> {
   return seen;
 }
 
-/** What Grafana would ask, until each panel shows something that is not said to be empty at times. Returns how many do. */
-async function panelsAnswered({ address }: PrometheusPod): Promise<number> {
+/**
+ * What Grafana would ask, until each panel shows something that is not said to be empty at times. Returns how many do.
+ * `refused` is asked each time: without it nobody would see a problem document.
+ */
+async function panelsAnswered({ address }: PrometheusPod, refused: () => Promise<unknown>): Promise<number> {
   const panels = boards.flatMap(({ title, rows }) => rows.flatMap((row) => row.panels.map((panel) => ({ title, panel }))));
   let empty: string[] = [];
   let count = 0;
   await until('every panel to have data', 90_000, async () => {
     [empty, count] = [[], 0];
+    await refused();
     for (const { title, panel } of panels) {
       const series = await askPanel(address, panel, { seconds: 60, step: 15 });
       if (series.length > 0) count += 1;

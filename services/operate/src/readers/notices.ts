@@ -68,12 +68,12 @@ export async function noticePositions(kafka: KafkaClient): Promise<NoticePositio
 }
 
 async function positionsIn(kafka: KafkaClient, topic: string): Promise<NoticePosition[]> {
-  const [ends, committed, marks, ids] = await Promise.all([
-    kafka.endOffsets(topic),
+  const [committed, marks] = await Promise.all([
     kafka.committedOffsets(noticesGroup.name, topic),
     kafka.committedMarks(noticesGroup.name, topic),
-    kafka.topicIds([topic]),
   ]);
+  // After the positions: one that moves meanwhile is not taken for one beyond the end.
+  const [ends, ids] = await Promise.all([kafka.endOffsets(topic), kafka.topicIds([topic])]);
   const partitions = [...ends.keys()].toSorted((one, other) => one - other).map((partition) => ({ topic, partition }));
   const byKey = new Map([...marks].map(([partition, mark]) => [`${topic}/${partition}`, mark]));
   const others = await kafka.otherLogs(partitions, byKey, ids);
