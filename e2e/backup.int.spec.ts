@@ -173,6 +173,7 @@ describe('a backup of a PostgreSQL of its own', () => {
   }, 90_000);
 
   it('restores the requested moment, and nothing after it', async () => {
+    await received(); // with its base, if the follower saw the copy at this address and began a series after it
     await commit(5);
     const moment = await now();
     await commit(6);

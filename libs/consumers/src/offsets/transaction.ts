@@ -110,10 +110,23 @@ const beginning = (settings: Readonly<Record<string, number | undefined>>): stri
     'begin',
   );
 
-/** Single statements outside any transaction, parsed and planned once for a connection. */
+/**
+ * Single statements outside any transaction, parsed and planned once for a connection. PostgreSQL reports an error
+ * before it gives up the locks of the statement: one that has failed here holds none.
+ */
 export function outsideTransaction(dataSource: DataSource): Transaction {
-  const pool = poolOf(dataSource) as unknown as PgClient;
-  return { query: async (text, values = []) => (await pool.query({ name: nameOf(text), text, values })).rows };
+  const query = async (text: string, values: readonly unknown[] = []): Promise<unknown[]> => {
+    const { client, giveBack, rollBack } = await checkOut(poolOf(dataSource));
+    try {
+      const { rows } = await (client as unknown as PgClient).query({ name: nameOf(text), text, values });
+      giveBack();
+      return rows;
+    } catch (error) {
+      await rollBack(error);
+      throw error;
+    }
+  };
+  return { query };
 }
 
 /**
