@@ -118,6 +118,13 @@ export class Release {
     return this.cluster.kubectl(['--namespace', this.namespace, ...args]);
   }
 
+  /** Scales workloads, `deployment/NAME` or `statefulset/NAME`; with replicas, waits until their rollouts end. */
+  async scale(workloads: readonly string[], replicas: number): Promise<void> {
+    await this.kubectl('scale', ...workloads, '--replicas', String(replicas));
+    if (replicas === 0) return;
+    for (const each of workloads) await this.kubectl('rollout', 'status', each, '--timeout', '300s');
+  }
+
   /** What its services run. */
   image(): Promise<string> {
     const path = 'jsonpath={.spec.template.spec.containers[0].image}';

@@ -48,7 +48,7 @@ export class SteadyOrders {
     return orders;
   }
 
-  /** Those that a scene has left behind, because it failed: in the next one the fleet would never rest. */
+  /** Stops the orders that a failed scene left running; otherwise the fleet never becomes idle in the next scene. */
   static async stopAll(): Promise<void> {
     await Promise.all([...SteadyOrders.#running].map((each) => each.stop()));
   }

@@ -4,7 +4,7 @@ import { leavingNothing } from '@tradecore/local/runner/interruption.ts';
 import { failoverCase } from './failover-case.ts';
 import type { Played } from './drills.ts';
 import { Ground } from './ground.ts';
-import { publish, published } from './published.ts';
+import { publish, withPublished } from './published.ts';
 import { restoreCase, type Outcome, type Pace } from './restore-cases.ts';
 
 /** What is destroyed, and what is expected of it. */
@@ -83,7 +83,7 @@ async function played({ play }: Case, workers: number, pace: Pace): Promise<Outc
 
 /** The rows of other cases stay as they were measured before. */
 function publishRow(row: readonly string[]): void {
-  const known = new Map([...published('backup.md', command), row].map((each) => [each[0], each]));
+  const known = withPublished('backup.md', command, [row]);
   publish('backup.md', command, [titles, ...cases.map(({ title }) => known.get(title)).filter((each) => each !== undefined)]);
 }
 

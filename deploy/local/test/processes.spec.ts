@@ -116,7 +116,7 @@ describe('pid files of an earlier run', () => {
     expect(isAlive(pid ?? 0)).toBe(false);
   });
 
-  it('are told to stop all at once, if they are services: each may wait for what is under way', async () => {
+  it('name services that are stopped in parallel: each may still be finishing its work', async () => {
     const [first, second] = ['first', 'second'].map((name) => join(home.path, name)) as [string, string];
     /** Ends only when the other one was told as well. */
     const waits = (own: string, other: string) =>

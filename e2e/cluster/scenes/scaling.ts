@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { agreed, expectNone, followed, seenOnce } from '../agreement.ts';
-import type { Release } from '../release.ts';
 import type { Scene } from '../scene.ts';
 import { SteadyOrders } from '../steady-orders.ts';
 
@@ -18,7 +17,11 @@ export const scaling: readonly Scene[] = [
       const stream = await followed(side, orders);
       const counts: number[] = [];
       for (const replicas of [3, 1]) {
-        await scaled(release, replicas);
+        await release.scale(
+          projectors.map((name) => `deployment/${release.fullname}-${name}`),
+          replicas,
+        );
+        await release.settled();
         counts.push((await release.pods()).filter(({ component }) => projectors.includes(component)).length);
         await pause(8000);
       }
@@ -28,10 +31,3 @@ export const scaling: readonly Scene[] = [
     },
   },
 ];
-
-async function scaled(release: Release, replicas: number): Promise<void> {
-  const names = projectors.map((name) => `deployment/${release.fullname}-${name}`);
-  await release.kubectl('scale', ...names, '--replicas', String(replicas));
-  for (const name of names) await release.kubectl('rollout', 'status', name, '--timeout', '300s');
-  await release.settled();
-}

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { seconds } from '@tradecore/local/runner/console.ts';
 import { agreed, expectNone } from '../agreement.ts';
-import type { Release } from '../release.ts';
 import type { Scene } from '../scene.ts';
 import { SteadyOrders } from '../steady-orders.ts';
 
@@ -49,9 +48,10 @@ async function away(stage: Parameters<Scene['run']>[0], { kind, component, ms, p
   const side = await stage.side();
   const orders = await SteadyOrders.begin(side, perSecond);
   await pause(5000);
-  await scale(release, `${kind}/${release.fullname}-${component}`, 0);
+  const workload = [`${kind}/${release.fullname}-${component}`];
+  await release.scale(workload, 0);
   await pause(ms);
-  await scale(release, `${kind}/${release.fullname}-${component}`, 1);
+  await release.scale(workload, 1);
   await pause(5000);
   await orders.stop();
   const least = ((ms / 1000) * perSecond * 9) / 10;
@@ -61,9 +61,4 @@ async function away(stage: Parameters<Scene['run']>[0], { kind, component, ms, p
   ]);
   await release.settled();
   return agreed(side, orders);
-}
-
-async function scale(release: Release, what: string, replicas: number): Promise<void> {
-  await release.kubectl('scale', what, '--replicas', String(replicas));
-  if (replicas > 0) await release.kubectl('rollout', 'status', what, '--timeout', '300s');
 }

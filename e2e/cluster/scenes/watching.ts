@@ -96,16 +96,16 @@ async function panelsAnswered({ address }: PrometheusPod, refused: () => Promise
 
 /** Takes a component away until its alerts fire, and brings it back until they end. */
 async function play(prometheus: PrometheusPod, release: Release, { gone, fires, mayFire }: Fault): Promise<string> {
-  const what = `deployment/${release.fullname}-${gone}`;
+  const workload = [`deployment/${release.fullname}-${gone}`];
   const began = Date.now();
   const seen = new Set<string>();
-  await release.kubectl('scale', what, '--replicas', '0');
+  await release.scale(workload, 0);
   await until(`${fires.join(', ')} to fire`, 120_000, async () => {
     for (const alert of await prometheus.firing()) seen.add(alert);
     return fires.every((alert) => seen.has(alert));
   }).catch(() => expectNone([`without ${gone} only these fired: ${[...seen].join(', ')}`]));
   const after = seconds(Date.now() - began);
-  await release.kubectl('scale', what, '--replicas', '1');
+  await release.scale(workload, 1);
   await release.settled();
   await until('all alerts to end', 180_000, async () => (await prometheus.firing()).length === 0);
   const others = [...seen].filter((alert) => !fires.includes(alert) && !mayFire.includes(alert));

@@ -1,5 +1,5 @@
 import { groupsOf } from '@tradecore/local/watch/alerts/rules.ts';
-import { publish, published } from '../published.ts';
+import { publish, withPublished, type TableRow } from '../published.ts';
 import { faults, notDrilled } from './faults.ts';
 
 const command = 'drill -- alerts';
@@ -13,12 +13,12 @@ const rules = groupsOf().flatMap((group) => group.alerts);
 export const held = (alert: string): string => rules.find((rule) => rule.alert === alert)?.for ?? 'at once';
 
 /** Writes the rows that were played into docs/watch.md; those of other faults stay as they were measured before. */
-export function publishTimes(played: readonly (readonly string[])[]): void {
-  const keyOf = ([alert, fault]: readonly string[]): string => `${alert} ${fault}`;
-  const known = new Map([...published('watch.md', command), ...played].map((row) => [keyOf(row), row]));
+export function publishTimes(played: readonly TableRow[]): void {
+  const keyOf = ([alert, fault]: TableRow): string => `${alert} ${fault}`;
+  const known = withPublished('watch.md', command, played, keyOf);
   const rows = faults.flatMap(({ alerts, fault }) => alerts.flatMap((alert) => [known.get(keyOf([alert, fault]))].filter(isRow)));
   const others = Object.entries(notDrilled).map(([alert, why]) => [alert, `promtool only: ${why}`, '', '', '', held(alert)]);
   publish('watch.md', command, [titles, ...rows, ...others]);
 }
 
-const isRow = (row: readonly string[] | undefined): row is readonly string[] => row !== undefined;
+const isRow = (row: TableRow | undefined): row is TableRow => row !== undefined;

@@ -56,9 +56,14 @@ export async function inTransaction<T>(
   work: (tx: PipelinedTransaction) => Promise<T>,
   options: TransactionOptions = {},
 ): Promise<T> {
+  return onConnection(dataSource, (client) => pipelined(client, work, options));
+}
+
+/** Runs `work` on a pooled connection. After a failure it is rolled back before it returns to the pool. */
+async function onConnection<T>(dataSource: DataSource, work: (client: PgClient) => Promise<T>): Promise<T> {
   const { client, giveBack, rollBack } = await checkOut(poolOf(dataSource));
   try {
-    const result = await pipelined(client as unknown as PgClient, work, options);
+    const result = await work(client as unknown as PgClient);
     giveBack();
     return result;
   } catch (error) {
@@ -112,21 +117,13 @@ const beginning = (settings: Readonly<Record<string, number | undefined>>): stri
 
 /**
  * Single statements outside any transaction, parsed and planned once for a connection. PostgreSQL reports an error
- * before it gives up the locks of the statement: one that has failed here holds none.
+ * before it releases the statement's locks; a failed query rejects only after the rollback, when they are released.
  */
 export function outsideTransaction(dataSource: DataSource): Transaction {
-  const query = async (text: string, values: readonly unknown[] = []): Promise<unknown[]> => {
-    const { client, giveBack, rollBack } = await checkOut(poolOf(dataSource));
-    try {
-      const { rows } = await (client as unknown as PgClient).query({ name: nameOf(text), text, values });
-      giveBack();
-      return rows;
-    } catch (error) {
-      await rollBack(error);
-      throw error;
-    }
+  return {
+    query: (text, values = []) =>
+      onConnection(dataSource, async (client) => (await client.query({ name: nameOf(text), text, values })).rows),
   };
-  return { query };
 }
 
 /**
