@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RecordedEvent } from '@tradecore/events';
 import type { OrderSeen } from '@tradecore/local/demo/client.ts';
 import { demoAccount } from '@tradecore/local/runner/issuer.ts';
-import { agrees, compareUntilAgreed, feedTypes, printed, type Line } from '@tradecore/checks';
+import { compareUntilAgreed, disagreements, feedTypes, printed, type Line } from '@tradecore/checks';
 import { findingsWhenCompared, quickChecks } from './comparison/findings.ts';
 import { readStore, witnessesOf } from './comparison/witnesses.ts';
 import { saveInBulk } from './trading/load.ts';
@@ -78,7 +78,7 @@ describe('kill -9 of every service, two or three together, under trading load', 
   });
 
   it('puts every stored event on its topic once and in order; store, brokerage, books and read models agree', () => {
-    expect(lines.filter((line) => !agrees(line))).toEqual([]);
+    expect(disagreements(lines)).toEqual([]);
     expect(findings).toEqual([]);
   });
 

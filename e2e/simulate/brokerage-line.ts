@@ -77,8 +77,8 @@ export class BrokerageLine {
    */
   readonly executions = new Map<string, readonly BrokerageExecution[]>();
   /**
-   * Orders, by our names, that the brokerage traded beyond their quantity, after reporting their end, or from zero
-   * against its rule.
+   * Orders, by our names, that the brokerage traded beyond their quantity or after reporting their end, or counts from
+   * zero against its rule.
    */
   readonly beyond = new Set<string>();
   /** Number of executions busted or corrected so far. */
@@ -291,6 +291,7 @@ export class BrokerageLine {
     for (const update of this.exchange.takeUpdates()) {
       const { order } = update;
       this.#changes.push(order.id);
+      if (order.countsFromZero && this.#carriesFills) this.beyond.add(order.clientOrderId);
       if (order.status === 'suspended' || order.status === 'done_for_day') this.#paused.add(order.id);
       const report = reportOf(update);
       if (report) this.#keep(order, report);
@@ -304,7 +305,7 @@ export class BrokerageLine {
     const before = this.executions.get(orderId) ?? [];
     if (report.kind === 'trade') {
       const isOver = order.status === 'filled' ? compare(order.filledQty, order.qty) > 0 : !isOpen(order);
-      if (isOver || (order.countsFromZero && this.#carriesFills)) this.beyond.add(order.clientOrderId);
+      if (isOver) this.beyond.add(order.clientOrderId);
       this.#amendLater({ orderId, id: report.execution.brokerageExecutionId }, this.faults.amended);
       return void this.executions.set(orderId, [...before, report.execution]);
     }

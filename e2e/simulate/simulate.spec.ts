@@ -247,7 +247,7 @@ describe('the invariants notice', () => {
   it('a gateway that misses ends', () => {
     const deaf: typeof interpretReply = (revision, reply, rules, now) =>
       endsIn(reply) ? { state: {}, again: 'when-asked' } : interpretReply(revision, reply, rules, now);
-    expect(found({ interpretReply: deaf })).toContain('a revision is open here as it is at the brokerage');
+    expect(found({ interpretReply: deaf })).toContain('a revision is open here as it is at the brokerage, or ended as there');
   });
 
   it('a gateway that loses cancels', () => {

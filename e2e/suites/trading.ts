@@ -1,5 +1,5 @@
 import type { OrderSeen } from '@tradecore/local/demo/client.ts';
-import { agrees, compareUntilAgreed, printed, type Line } from '@tradecore/checks';
+import { compareUntilAgreed, disagreements, printed, type Line } from '@tradecore/checks';
 import { witnessesOf } from '../comparison/witnesses.ts';
 import { amendSome, faultsOfEveryKind } from '../trading/faults.ts';
 import { Traders } from '../trading/traders.ts';
@@ -89,7 +89,7 @@ export function manyOrders(stage: Stage): void {
 
   it('leaves store, brokerage, read models and topics in agreement, with the books at zero', () => {
     expect(lines.length).toBeGreaterThan(20);
-    expect(lines.filter((line) => !agrees(line))).toEqual([]);
+    expect(disagreements(lines)).toEqual([]);
   });
 
   it('has met unknown outcomes, and proved each of them', async () => {

@@ -8,6 +8,7 @@ import {
   type RevisionTerms,
 } from '@tradecore/events';
 import { add, compare, decimal, isPositive, negate, subtract, zero, type Decimal } from '@tradecore/money';
+import { endHere, isSameEnd } from '@tradecore/checks';
 import type { ExchangeOrder } from '@tradecore/paper-broker/exchange';
 import {
   Account,
@@ -257,13 +258,13 @@ function nothingIsBeyondTheTotal(evidence: Evidence, { ours, fills }: There): Fo
     if (compare(add(traded, leaves), total) <= 0) return undefined;
     const words = `order ${id} of ${total} (${status}): ${traded} traded, ${leaves} open`;
     if (!theirs.has(id)) return `${words}, not by the brokerage itself`;
-    const isSaid = status === 'overfilled' || saysExcess(evidence, id);
-    return isSaid && !isPositive(leaves) ? undefined : words;
+    if (compare(traded, total) <= 0) return undefined;
+    return saysExcess(evidence, id) && !isPositive(leaves) ? undefined : words;
   });
 }
 
 const saysExcess = ({ journal }: Evidence, orderId: string): boolean =>
-  journal.historyOf(orderId).some(({ data }) => 'excessQuantity' in data);
+  journal.live(Order, orderId).status === 'overfilled' || journal.historyOf(orderId).some(({ data }) => 'excessQuantity' in data);
 
 function oneBrokerageOrderAName({ journal }: Evidence, { ours, foreign }: There): Found {
   const names = Map.groupBy(ours, ({ order }) => order.clientOrderId);
@@ -278,13 +279,13 @@ function oneBrokerageOrderAName({ journal }: Evidence, { ours, foreign }: There)
   return { ...twice, wrong: [...twice.wrong, ...unknown] };
 }
 
-/** An order open here is open there, and one that ended here has ended there. */
+/** An order open here is open there, and one that ended here has ended there in the same way. */
 function openHereAsThere({ journal }: Evidence, { ours }: There): Found {
-  return hold('a revision is open here as it is at the brokerage', ours, ({ order }) => {
-    const { isOpen, progress } = journal.live(BrokerOrder, order.clientOrderId);
-    return isOpen === isOpenThere(order)
-      ? undefined
-      : `revision ${order.clientOrderId} is ${progress} here, ${order.status} at the brokerage`;
+  return hold('a revision is open here as it is at the brokerage, or ended as there', ours, ({ order }) => {
+    const revision = journal.live(BrokerOrder, order.clientOrderId);
+    const there = { status: order.status, filled: order.filledQty, total: order.qty };
+    if (isOpenThere(order) ? revision.isOpen : isSameEnd(endHere(revision), there)) return undefined;
+    return `revision ${order.clientOrderId} is ${revision.progress} here, ${order.status} at the brokerage`;
   });
 }
 

@@ -1,8 +1,9 @@
 export { compareAll, compareUntilAgreed } from './compare.ts';
+export { endHere, isSameEnd } from './ends.ts';
 export { readStore } from './facts.ts';
 export { isSettled, logBegan, publishedLate, withoutGivenUp, type PlacedRecord } from './incidents.ts';
 export { isUneven } from './money.ts';
-export { agrees, printed, tableOf, type Line } from './line.ts';
+export { agrees, disagreements, printed, tableOf, type Line } from './line.ts';
 export { schemasOf, type Kind } from './groups.ts';
 export { CopyOfLive, givenUpLimit, resume, type Resumption, type ResumeOptions } from './resume.ts';
 export { exportedViews, feedTypes } from './views.ts';

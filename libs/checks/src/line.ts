@@ -32,7 +32,8 @@ const differences = (line: Line): string[] =>
   ]);
 
 function missing(from: Answer, in_: Answer, where: string): string[] {
-  if (typeof from === 'string' || typeof in_ === 'string') return [];
+  if (typeof from === 'string' || typeof in_ === 'string')
+    return inShort(from) === inShort(in_) ? [] : [`${where}: ${inShort(from)}`];
   const there = new Set(in_);
   return from
     .filter((each) => !there.has(each))
@@ -61,11 +62,12 @@ export function printed(lines: readonly Line[]): string {
     ...[line.store, line.mustBe, line.brokerage, line.reads, line.topics].map((answer = '') => inShort(answer)),
   ]);
   const titles = ['', 'what', 'event store', 'must be', 'brokerage', 'read models', 'topics'];
-  const off = lines
-    .filter((line) => !agrees(line))
-    .flatMap((line) => [`${line.what}:`, ...differences(line).map((each) => `  ${each}`)]);
-  return [tableOf([titles, ...rows]), ...off].join('\n');
+  return [tableOf([titles, ...rows]), ...disagreements(lines)].join('\n');
 }
+
+/** What each line is about that does not agree, and its differences; none if all agree. */
+export const disagreements = (lines: readonly Line[]): string[] =>
+  lines.filter((line) => !agrees(line)).flatMap((line) => [`${line.what}:`, ...differences(line).map((each) => `  ${each}`)]);
 
 /** Columns as wide as their widest text; the first row holds the titles. */
 export function tableOf(rows: readonly (readonly string[])[]): string {

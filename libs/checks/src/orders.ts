@@ -1,10 +1,11 @@
 import { placementIdFor, type Step } from '@tradecore/events';
 import { add, compare, decimal, subtract, zero, type Decimal } from '@tradecore/money';
 import { isTerminal, type OrdStatus } from '@tradecore/trading';
+import { endHere, isSameEnd, type End } from './ends.ts';
 import { addTo, ofAggregate, ofType } from './facts.ts';
 import type { Line } from './line.ts';
 import { stepsAtTheGateway } from './views.ts';
-import type { Facts, Witnesses } from './witnesses.ts';
+import type { BrokerageOrderSeen, Facts, Witnesses } from './witnesses.ts';
 
 /** How long a step may take to reach the gateway. */
 const stepAgeMs = 10_000;
@@ -18,6 +19,7 @@ export async function orderLines(
   const taken = brokerOrders.filter(
     ({ brokerageOrderId, progress }) => brokerageOrderId !== undefined && progress !== 'rejected',
   );
+  const ends = new Map(taken.map((order) => [order.id, endHere(order)]));
   const names = atBrokerage?.orders.map(({ client_order_id: name }) => name);
   const steps = new Set(stepsOf(stored).map(({ target }) => target));
   return [
@@ -43,7 +45,7 @@ export async function orderLines(
       store: taken.map(({ id, progress }) => `${id} ${progress}`),
       brokerage: atBrokerage?.orders
         .filter(({ status }) => status !== 'rejected')
-        .map(({ client_order_id: id, status }) => `${id} ${status}`),
+        .map((there) => endThere(there, ends.get(there.client_order_id))),
     },
     {
       what: 'names used twice, names without a step',
@@ -51,6 +53,12 @@ export async function orderLines(
       brokerage: names && `${names.length - new Set(names).size}, ${names.filter((name) => !steps.has(name)).length}`,
     },
   ];
+}
+
+/** The order and its status; the gateway's word for it if both say the same. */
+function endThere({ client_order_id: id, status, filled_qty, qty }: BrokerageOrderSeen, here: End | undefined): string {
+  const isSame = here !== undefined && isSameEnd(here, { status, filled: decimal(filled_qty), total: decimal(qty) });
+  return `${id} ${isSame ? here.status : status}`;
 }
 
 const isBeyond = (filled: Decimal, total: string | undefined): boolean => compare(filled, decimal(total ?? zero)) > 0;

@@ -56,6 +56,8 @@ export interface BrokerageOrderSeen {
   readonly id: string;
   readonly client_order_id: string;
   readonly status: string;
+  readonly qty: string;
+  readonly filled_qty: string;
 }
 
 /** An execution as the brokerage lists it now; busted ones are not in the list. */
