@@ -166,14 +166,13 @@ describe('a backup of a PostgreSQL of its own', () => {
       readonly halted: string | null;
     }
     const [live] = await query<Store>(owner, store);
-    const [aside] = await server.instead(copy, () => query<Store>(owner, store));
+    const [aside] = await server.beside(copy, (url) => query<Store>(server.urlOf('tradecore', url), store));
     expect(aside).toMatchObject({ copyOf: live?.id, why: expect.stringMatching(/^restored to the latest moment/) as string });
     expect(aside?.halted).toMatch(/beside the live one$/);
     expect(aside?.id).not.toBe(live?.id);
   }, 90_000);
 
   it('restores the requested moment, and nothing after it', async () => {
-    await received(); // with its base, if the follower saw the copy at this address and began a series after it
     await commit(5);
     const moment = await now();
     await commit(6);

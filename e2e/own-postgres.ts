@@ -56,8 +56,9 @@ export class OwnPostgres {
     return this.urlOf(name);
   }
 
-  urlOf(database: string): string {
-    const url = new URL(this.url);
+  /** The URL of one of its databases, or of one of `server`. */
+  urlOf(database: string, server = this.url): string {
+    const url = new URL(server);
     url.pathname = `/${database}`;
     return url.href;
   }
@@ -81,17 +82,10 @@ export class OwnPostgres {
     return this.#place.folder(name);
   }
 
-  /** Does this work while the server runs on another folder; then it runs on its own again. */
-  async instead<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
-    const own = `${this.data}-own`;
-    const swap = async (from: string, to: string): Promise<void> => {
-      await this.#server.stop();
-      renameSync(this.data, to);
-      renameSync(from, this.data);
-      await this.startAgain();
-    };
-    await swap(folder, own);
-    return work().finally(() => swap(own, folder));
+  /** Does this work while another server runs on this folder, beside this one; `work` gets the other one's URL. */
+  async beside<Result>(folder: string, work: (url: string) => Promise<Result>): Promise<Result> {
+    const { server, url } = await this.#startOn(folder, 'beside');
+    return work(url).finally(() => server.stop());
   }
 
   /** A copy that follows it, on a port of its own. */
@@ -105,11 +99,18 @@ export class OwnPostgres {
       ...this.#place.account,
     });
     if (status !== 0) throw new Error(`pg_basebackup: ${stderr}`);
+    const { server, url } = await this.#startOn(data, 'standby');
+    [this.#standby, this.#standbyUrl] = [server, url];
+  }
+
+  /** A server on another folder, on a port of its own. */
+  async #startOn(folder: string, name: string): Promise<{ readonly server: Supervised; readonly url: string }> {
     const port = await freePort();
-    this.#standbyUrl = postgresUrl(this.#home, port, 'postgres');
-    const program = postgres(this.#home, { ...this.#place, folder: () => data }, { port, durability: 'fast', build: 'system' });
-    this.#standby = new Supervised(this.#home, { ...program, name: 'standby' }, () => undefined);
-    await this.#standby.start();
+    const options = { port, durability: 'fast', build: 'system' } as const;
+    const program = postgres(this.#home, { ...this.#place, folder: () => folder }, options);
+    const server = new Supervised(this.#home, { ...program, name }, () => undefined);
+    await server.start();
+    return { server, url: postgresUrl(this.#home, port, 'postgres') };
   }
 
   /** Until the standby has what the server had committed at the call. */
