@@ -64,7 +64,7 @@ export class ManagedServers {
     const logins = users.flatMap(([name, password]) =>
       ['SCRAM-SHA-256', 'SCRAM-SHA-512'].map((mechanism) => `${mechanism}=[name=${name},password=${password}]`),
     );
-    const program = kafka(this.place, { clients, controller }, { settings, logins });
+    const program = kafka(this.place, { clients, controller }, { settings, logins, isShortLived: true });
     const briefly = { JAVA_TOOL_OPTIONS: '-XX:TieredStopAtLevel=1' }; // it lives too short to gain from more
     const { log } = await this.#start({ ...program, env: { ...program.env, ...briefly } });
     return { plain: `127.0.0.1:${clients}`, login: `localhost:${login}`, certified: `localhost:${certified}`, log };

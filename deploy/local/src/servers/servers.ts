@@ -55,7 +55,12 @@ export async function startServers(options: ServerOptions): Promise<ServerUrls> 
     {
       title: 'Kafka',
       setting: 'KAFKA_BROKERS',
-      make: () => kafka(serverPlace(home), { clients: port('kafka'), controller: port('controller') }),
+      make: () =>
+        kafka(
+          serverPlace(home),
+          { clients: port('kafka'), controller: port('controller') },
+          { isShortLived: durability === 'fast' },
+        ),
     },
   ];
   const run = async (title: string, make: () => Program) => {
