@@ -16,7 +16,9 @@ type Client = Awaited<ReturnType<World['person']>>;
 /** The results of one run: milliseconds, and per order. */
 export interface Measured {
   readonly rate: number;
+  /** Acknowledged, and refused: a full machine answers 503. */
   readonly orders: number;
+  readonly refused: number;
   readonly answered: Figures;
   readonly atBrokerage: Figures;
   readonly ended: Figures;
@@ -71,19 +73,23 @@ async function watchExecutions(client: Client, ids: readonly string[]): Promise<
   return seen;
 }
 
-/** Orders that trade at once, sent at fixed moments, without waiting for answers. */
+/** Orders that trade at once, sent at fixed moments, without waiting for answers; those that were acknowledged. */
 async function load(client: Client, ids: readonly string[], count: number, rate: number): Promise<Placed[]> {
   const started = performance.now();
   const terms = { symbol: 'ACME', side: 'buy', type: 'limit', quantity: '10', limitPrice: '105', timeInForce: 'day' } as const;
-  const placed: Promise<Placed>[] = [];
+  const sent: Promise<Placed | undefined>[] = [];
   for (let number = 0; number < count; number += 1) {
     const wait = started + (number * 1000) / rate - performance.now();
     if (wait > 0) await sleep(wait);
     const requested = now();
     const order = client.place(ids[number % ids.length] ?? '', terms);
-    placed.push(order.then(({ id: orderId }) => ({ orderId, requested, answered: now() })));
+    sent.push(order.then(({ id: orderId }) => ({ orderId, requested, answered: now() }), refused));
   }
-  return Promise.all(placed);
+  return (await Promise.all(sent)).filter((placed) => placed !== undefined);
+}
+
+function refused(error: unknown): undefined {
+  process.stderr.write(`refused: ${String(error)}\n`);
 }
 
 /** When the brokerage accepted each order. */
@@ -187,6 +193,7 @@ try {
   const measured: Measured = {
     rate,
     orders: placed.length,
+    refused: rate * seconds - placed.length,
     answered: figures(placed.map(({ requested, answered }) => answered - requested)),
     atBrokerage: figures(placed.flatMap(({ orderId, answered }) => since(answered, taken.get(orderId)))),
     ended: figures(placed.flatMap(({ orderId, answered }) => since(answered, ended.get(orderId)))),

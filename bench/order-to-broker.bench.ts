@@ -50,6 +50,7 @@ const row = (what: string, rate: number, { before, after }: Pair, of: (run: Meas
 function rowsOf(rate: number, pair: Pair): Row[] {
   const names = Object.keys(pair.after.cpu);
   return [
+    row('refused, of all orders sent', rate, pair, ({ refused, orders }) => `${refused} of ${refused + orders}`),
     row('request -> answer, p50 / p99 (ms)', rate, pair, ({ answered }) => both(answered)),
     row('accepted -> the brokerage has it, p50 / p99 (ms)', rate, pair, ({ atBrokerage }) => both(atBrokerage)),
     row('accepted -> ended, money booked, p50 / p99 (ms)', rate, pair, ({ ended }) => both(ended)),

@@ -126,7 +126,7 @@ const lastOfEach = (told: readonly Acknowledged[]): Acknowledged[] =>
 
 /** Nothing is decided on a store that does not know what it has said. */
 async function repeatedWhileClosed({ writers }: Ground, told: readonly Acknowledged[]): Promise<string[]> {
-  const answers = await Promise.all(lastOfEach(told).map(async (write) => ({ write, answer: await writers.send(write) })));
+  const answers = await Promise.all(lastOfEach(told).map(async (write) => ({ write, answer: await writers.repeat(write) })));
   return answers
     .filter(({ answer }) => answer?.status !== 503 || codeOf(answer) !== 'store-restored')
     .map(
@@ -141,7 +141,7 @@ async function repeatedAfter({ writers, world }: Ground, told: readonly Acknowle
   const lost = new Set(await missingOf(world, writes));
   const findings: string[] = [];
   for (const write of writes) {
-    const answer = await writers.send(write);
+    const answer = await writers.repeat(write);
     const isWell = answer !== undefined && answer.status < 300;
     if (!isWell && !lost.has(write)) findings.push(`${write.kind} ${write.key} repeated: ${answer?.status} ${codeOf(answer)}`);
   }

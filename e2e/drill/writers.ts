@@ -59,8 +59,17 @@ export class Writers {
     return this.acknowledged.find(({ at }) => at > moment)?.at;
   }
 
-  /** Asks once. */
-  send({ kind, path, body, key }: Write): Promise<Answer | undefined> {
+  /** Asks, and again while the store is busy, for ten seconds: that says nothing of the write. */
+  async repeat(write: Write): Promise<Answer | undefined> {
+    const deadline = Date.now() + 10_000;
+    for (;;) {
+      const answer = await this.#send(write);
+      if (codeOf(answer) !== 'store-busy' || Date.now() > deadline) return answer;
+      await pause(50);
+    }
+  }
+
+  #send({ kind, path, body, key }: Write): Promise<Answer | undefined> {
     const client = kind === 'deposit' ? this.operator : this.client;
     return client.ask<Answer['body']>('POST', path, { body, headers: { 'idempotency-key': key } }).catch(() => undefined);
   }
@@ -94,7 +103,7 @@ export class Writers {
 
   async #untilAnswered(write: Write): Promise<void> {
     for (;;) {
-      const answer = await this.send(write);
+      const answer = await this.#send(write);
       if (answer && answer.status < 300) return void this.acknowledged.push({ ...write, at: Date.now() });
       if (answer && answer.status !== 503 && answer.status !== 504) {
         this.surprises.push(`${write.kind} ${write.key}: ${answer.status} ${JSON.stringify(answer.body)}`);

@@ -108,6 +108,14 @@ const markerLikeKey = (): Promise<string[]> =>
     return committed(name, producer);
   });
 
+/** What is read with aborted records in it: when the broker ends the transactions between two fetches, there are none. */
+async function withAborted(read: () => Promise<string[]>): Promise<string[]> {
+  for (let left = 5; ; left -= 1) {
+    const values = await read();
+    if (left === 0 || values.some((value) => value !== 'committed')) return values;
+  }
+}
+
 async function committed(name: string, ...producers: ReturnType<typeof transactional>[]): Promise<string[]> {
   const last = await patiently(async () => producers[0]?.transaction());
   await last?.send({ topic: name, messages: [{ key: 'c', value: 'committed' }] });
@@ -258,8 +266,8 @@ beforeAll(async () => {
   plain = newKafka();
   asItComes['timers'] = await timersOfAnIdleConnection();
   asItComes['idle'] = await fetchesOfAnIdleGroup();
-  asItComes['interleaved'] = await interleaved();
-  asItComes['markerLikeKey'] = await markerLikeKey();
+  asItComes['interleaved'] = await withAborted(interleaved);
+  asItComes['markerLikeKey'] = await withAborted(markerLikeKey);
   asItComes['questions'] = await coordinatorQuestions();
   asItComes['offset'] = await offsetDuringTransaction();
   asItComes['offsets behind another'] = await offsetsBehindAnother();
@@ -281,8 +289,8 @@ describe('the kafkajs patches', () => {
   });
 
   it('let an idle connection rest: unpatched, it sets a timer every millisecond', async () => {
-    expect(asItComes['timers']).toBeGreaterThan(30);
-    expect(await timersOfAnIdleConnection()).toBeLessThan(10);
+    // 300 in these 300 ms if the machine is idle, 29 if it is full; a patched one sets three.
+    expect(await timersOfAnIdleConnection()).toBeLessThan((asItComes['timers'] as number) / 2);
   });
 
   it('let an idle group wait longer for the next byte: unpatched, it fetches as often as a busy one', async () => {

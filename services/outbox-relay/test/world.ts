@@ -28,6 +28,7 @@ export interface RelayProcess {
 }
 
 const main = fileURLToPath(new URL('relay-process.ts', import.meta.url));
+const hook = fileURLToPath(new URL('../../../typescript-hook.mjs', import.meta.url));
 /** Every topic of stored events, because a resume reads all of them, and the topic of the position. */
 export const declarations = [...Object.values(topics).filter(({ writer }) => writer === 'relay'), topics.relayPosition];
 
@@ -40,14 +41,10 @@ export async function until(what: string, condition: () => boolean | Promise<boo
 }
 
 function startRelay(env: Record<string, string>): RelayProcess {
-  const child = spawn(
-    process.execPath,
-    ['--experimental-transform-types', '--conditions=@tradecore/source', '--no-warnings', main],
-    {
-      env: { ...process.env, NODE_OPTIONS: '', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const child = spawn(process.execPath, ['--import', hook, '--conditions=@tradecore/source', '--no-warnings', main], {
+    env: { ...process.env, NODE_OPTIONS: '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   child.stdout.on('data', (text: Buffer) => (output += text.toString()));
   child.stderr.on('data', (text: Buffer) => (output += text.toString()));

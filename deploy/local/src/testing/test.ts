@@ -39,7 +39,7 @@ const workers = `--maxWorkers=${availableParallelism()}`;
 /** The tests of a kind; only in files whose paths match, if any are given. */
 const unit = (paths: readonly string[] = []): Part => ({ name: 'unit', run: () => jest('spec', [workers, ...paths]) });
 const onServers = (paths: readonly string[] = []): readonly Part[] => [
-  { name: 'integration', run: () => jest('int', ['--maxWorkers=4', ...paths]) },
+  { name: 'integration', run: () => jest('int', [workers, ...paths]) },
   // One fleet at a time: on two cores two of them took 355 s in parallel, and 311 s in sequence.
   { name: 'end to end', run: () => jest('e2e', ['--maxWorkers=1', ...paths]) },
 ];

@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freshId } from '@tradecore/events';
 import { runInContext } from '@tradecore/telemetry';
-import type { DataSource } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import { createEventStore, type PartToSave, type PostgresEventStore } from '../index.ts';
 import { partOf } from '../test/parts.ts';
 import { createTestDatabase, Tally, tallyCatalogue, TallyRaised, type TestDatabase } from '../testing.ts';
 
-/** How long the commit of an append takes: longer than the save's time limit. */
-const commitMs = 900;
 const times = { saveTimeoutMs: 500, answerTimeoutMs: 120 };
 
 describe('a save whose commit hangs', () => {
@@ -16,6 +14,8 @@ describe('a save whose commit hangs', () => {
   let store: PostgresEventStore;
   let direct: PostgresEventStore;
   let id: string;
+  /** While it holds its lock, no append commits. */
+  let holder: QueryRunner;
   beforeEach(async () => {
     database = await createTestDatabase({ catalogue: tallyCatalogue });
     dataSource = await database.dataSourceFor('command-api');
@@ -24,11 +24,18 @@ describe('a save whose commit hangs', () => {
     id = freshId();
     await direct.saveAggregate(new Tally(id).open('me'));
     await database.dataSource.query(
-      `create function hang() returns trigger language plpgsql as $$ begin perform pg_sleep(${commitMs / 1000}); return null; end $$;
+      `create function hang() returns trigger language plpgsql as $$ begin
+         while not pg_try_advisory_xact_lock_shared(1) loop perform pg_sleep(0.01); end loop;
+         return null;
+       end $$;
        create constraint trigger hang after insert on event_store deferrable initially deferred for each row execute function hang()`,
     );
+    holder = database.dataSource.createQueryRunner();
+    await holder.query('select pg_advisory_lock(1)');
   });
   afterEach(async () => {
+    await holder.query('select pg_advisory_unlock_all()');
+    await holder.release();
     await Promise.all([store.close(), direct.close()]);
     await database.drop();
   });
@@ -42,8 +49,11 @@ describe('a save whose commit hangs', () => {
     'refusing to wait': () => store.savePrepared([raise()], { onBusy: 'refuse' }),
     'under its lock': () => store.decideLocked([{ type: Tally, id }], () => [raise()]),
   };
+  /** The events of the aggregate once commits no longer hang and none is under way. */
   const stored = async (): Promise<number> => {
-    await sleep(commitMs);
+    await holder.query('select pg_advisory_unlock_all()');
+    const underWay = `select from pg_stat_activity where datname = current_database() and state = 'active' and pid <> pg_backend_pid()`;
+    while ((await holder.query(underWay)).length > 0) await sleep(10);
     return (await direct.readEvents(id)).length;
   };
 
