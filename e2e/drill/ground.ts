@@ -81,7 +81,7 @@ export class Ground {
   }
 
   async end(): Promise<void> {
-    await this.writers.stop();
+    await this.writers.abandon();
     await Promise.all([this.#follower.end(), this.world.endAtOnce()]);
     await this.postgres.end();
   }

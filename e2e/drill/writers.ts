@@ -34,6 +34,7 @@ export class Writers {
   readonly accounts: string[] = [];
   #turn = 0;
   #isStopped = false;
+  #isAbandoned = false;
   #working: Promise<unknown> = Promise.resolve();
 
   constructor(client: Client, operator: Client) {
@@ -52,6 +53,12 @@ export class Writers {
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#working;
+  }
+
+  /** Ends at once: after a failure the database may never answer again. */
+  async abandon(): Promise<void> {
+    this.#isAbandoned = true;
+    await this.stop();
   }
 
   /** When the first write after that moment was acknowledged. */
@@ -102,7 +109,7 @@ export class Writers {
   }
 
   async #untilAnswered(write: Write): Promise<void> {
-    for (;;) {
+    while (!this.#isAbandoned) {
       const answer = await this.#send(write);
       if (answer && answer.status < 300) return void this.acknowledged.push({ ...write, at: Date.now() });
       if (answer && answer.status !== 503 && answer.status !== 504) {
