@@ -35,7 +35,7 @@ describe('a call to the brokerage', () => {
   const seen: { method?: string | undefined; url?: string | undefined; body: string }[] = [];
 
   /** A brokerage that answers as the test says. */
-  const broker = async (listener: RequestListener, settings: { timeoutMs?: number } = {}) => {
+  const broker = async (listener: RequestListener) => {
     const server = createServer((request, response) => {
       let body = '';
       request.on('data', (text: Buffer) => (body += text.toString()));
@@ -47,7 +47,7 @@ describe('a call to the brokerage', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     servers.push(server);
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const http = new AlpacaHttp({ url, keyId: 'k', secretKey: 's', timeoutMs: 300, slots: boundless, ...settings });
+    const http = new AlpacaHttp({ url, keyId: 'k', secretKey: 's', timeoutMs: 2_000, slots: boundless });
     return { http, alpaca: new Alpaca('paper', true, http, http) };
   };
   const says = (status: number, body: unknown, headers: Record<string, string> = {}): RequestListener => {
