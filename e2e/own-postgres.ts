@@ -19,14 +19,15 @@ export class OwnPostgres {
   readonly url: string;
   /** Stops it; nothing is left of it. */
   readonly end = endedBySignal(async () => {
-    await this.#standby?.stop();
-    await this.#server.stop();
+    for (const server of [...this.#others, this.#server]) await server.stop();
     for (const path of [this.#home.path, this.#place.path]) rmSync(path, { recursive: true, force: true });
   });
   readonly #home;
   readonly #place;
   readonly #make: () => Supervised;
   #server: Supervised;
+  /** On other folders, stopped or not. */
+  readonly #others: Supervised[] = [];
   #standby: Supervised | undefined;
   #standbyUrl = '';
 
@@ -109,6 +110,7 @@ export class OwnPostgres {
     const options = { port, durability: 'fast', build: 'system' } as const;
     const program = postgres(this.#home, { ...this.#place, folder: () => folder }, options);
     const server = new Supervised(this.#home, { ...program, name }, () => undefined);
+    this.#others.push(server);
     await server.start();
     return { server, url: postgresUrl(this.#home, port, 'postgres') };
   }

@@ -1,5 +1,5 @@
-import type { BrokerOrder } from '@tradecore/trading';
 import { compare, decimal, zero, type Decimal } from '@tradecore/money';
+import type { BrokerOrder } from '@tradecore/trading';
 
 /** The status of an order at the brokerage, and how much of what total has traded. */
 export interface End {
@@ -10,7 +10,9 @@ export interface End {
 
 /** The end of an order as the gateway stored it. */
 export const endHere = ({ progress, filledQuantity, terms }: BrokerOrder): End => ({
-  ...{ status: progress, filled: decimal(filledQuantity), total: decimal(terms?.quantity ?? zero) },
+  status: progress,
+  filled: decimal(filledQuantity),
+  total: decimal(terms?.quantity ?? zero),
 });
 
 /**

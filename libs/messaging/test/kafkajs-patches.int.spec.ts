@@ -75,7 +75,7 @@ async function timersOfAnIdleConnection(): Promise<number> {
     timers += 1;
     return original(...args);
   }, original) as typeof original;
-  await delay(300);
+  await delay(1000); // in 300 ms a full machine ran 29 timers of an unpatched one
   globalThis.setTimeout = original;
   await admin.disconnect();
   return timers;
@@ -289,8 +289,8 @@ describe('the kafkajs patches', () => {
   });
 
   it('let an idle connection rest: unpatched, it sets a timer every millisecond', async () => {
-    // 300 in these 300 ms if the machine is idle, 29 if it is full; a patched one sets three.
-    expect(await timersOfAnIdleConnection()).toBeLessThan((asItComes['timers'] as number) / 2);
+    expect(asItComes['timers']).toBeGreaterThan(30);
+    expect(await timersOfAnIdleConnection()).toBeLessThan(10);
   });
 
   it('let an idle group wait longer for the next byte: unpatched, it fetches as often as a busy one', async () => {
