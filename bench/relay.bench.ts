@@ -17,7 +17,7 @@ import { createKafkaClient } from '@tradecore/messaging';
 import { runInContext } from '@tradecore/telemetry';
 import kafkajs from 'kafkajs';
 import pg from 'pg';
-import { smallHeap } from '@tradecore/local/runner/fleet.ts';
+import { heap } from '@tradecore/local/runner/fleet.ts';
 import { machine, percentile, writeResults } from './harness.ts';
 import { BenchOrder, context, metadata, terms } from './sample.ts';
 
@@ -56,7 +56,7 @@ let running: ChildProcess | undefined;
 /** Starts the service and waits until it leads. */
 async function startRelay(): Promise<ChildProcess> {
   const main = fileURLToPath(new URL('../services/outbox-relay/dist/main.js', import.meta.url));
-  const child = spawn(process.execPath, [...smallHeap, main], {
+  const child = spawn(process.execPath, [...heap, main], {
     env: {
       ...process.env,
       DATABASE_URL: database.urlFor('outbox-relay'),
