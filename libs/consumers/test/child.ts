@@ -30,11 +30,13 @@ export class Child {
     this.#ended = once(this.#child, 'exit') as Promise<[number | null, string | null]>;
   }
 
-  /** Lets it begin; resolves with the signal that ended it. */
+  /** Lets it begin; resolves with the signal that ended it: SIGTERM if it never reached its failpoint. */
   async runUntilKilled(): Promise<string> {
     await Promise.race([this.#loaded, this.#ended]);
     if (this.#child.connected) this.#child.send('begin');
+    const lost = setTimeout(() => this.#child.kill(), 40_000);
     const [code, signal] = await this.#ended;
+    clearTimeout(lost);
     return signal ?? `exit ${code}`;
   }
 

@@ -13,9 +13,10 @@ const projector = (world: World, failpoint: string) =>
     FAILPOINT: failpoint,
   });
 
+// The first batch loads; those after it move the offsets by the statement that writes the rows.
 const points = [
   ...['after-build:1', 'before-build-commit:1', 'before-claim:1', 'after-claim:1'],
-  ...['before-offsets:3', 'after-offsets:3', 'before-rows:3', 'after-rows:3', 'after-commit:3'],
+  ...['before-offsets:1', 'after-offsets:1', 'before-rows:3', 'after-rows:3', 'after-commit:3'],
 ];
 
 describe('a projector that is killed with kill -9', () => {

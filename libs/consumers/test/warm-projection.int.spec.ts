@@ -1,45 +1,28 @@
 import { freshId, type RecordedEvent } from '@tradecore/events';
-import { ProjectorBatches, redrive } from '@tradecore/consumers';
+import { ProjectorBatches, redrive, type ProjectorClass } from '@tradecore/consumers';
 import { Offsets } from '../src/offsets/offsets.ts';
 import { WarmProjection } from '../src/projector/warm-projection.ts';
-import { Counted, counters, counts, Noted, recorded, Spoilt, Tallies, topic } from './counters.ts';
+import { Counted, counters, counts, Ledgers, Noted, recorded, Spoilt, Tallies, topic } from './counters.ts';
 import { openBench, type Bench } from './database.ts';
 
-describe('a projector that knows the rows and checkpoints of its last batches', () => {
-  let bench: Bench;
-  let batches: ProjectorBatches;
-  let letters: string[];
-  let next = 0n;
+/** Handles events as one batch; resolves with whether it was warm. */
+type Handle = (...events: RecordedEvent[]) => Promise<boolean>;
+
+/** Makes a process the owner of a partition. */
+async function own(bench: Bench, projector: ProjectorClass, partition: number, letters: string[]): Promise<Handle> {
+  const batches = new ProjectorBatches(projector, { ...bench.parts, catalogue: counters, kafka: undefined as never });
+  const { schema } = batches;
+  await batches.open();
   const owner = freshId();
-  const id = freshId();
-  /** Whether the last batch was warm. */
-  let wasWarm = false;
-  const { project } = WarmProjection.prototype;
-  beforeAll(() => {
-    WarmProjection.prototype.project = async function (...parameters) {
-      const outcome = await project.apply(this, parameters);
-      wasWarm = outcome !== undefined;
-      return outcome;
-    };
-  });
-  afterAll(() => void (WarmProjection.prototype.project = project));
-
-  beforeEach(async () => {
-    bench = await openBench();
-    batches = new ProjectorBatches(Tallies, { ...bench.parts, catalogue: counters, kafka: undefined as never });
-    await batches.open();
-    [letters, next] = [[], 0n];
-    const offset = `insert into tally_projector.offsets (topic, partition, next_offset, owner) values ($1, 0, 0, $2)`;
-    await bench.database.dataSource.query(offset, [topic, owner]);
-    await bench.database.dataSource.query('update tally_projector.projection set version = 1');
-  });
-  afterEach(() => bench.drop());
-
-  /** Handles events as one batch; resolves with whether it was warm. */
-  const handle = async (...events: RecordedEvent[]): Promise<boolean> => {
-    const offsets = new Offsets({ schema: 'tally_projector', topics: [topic], state: 'projection', version: 1 });
-    const moves = [{ topic, partition: 0, from: next, to: next + BigInt(events.length) }];
-    const message = { topic, partition: 0, offset: next, timestamp: 0, key: null, value: null, headers: {} };
+  const offset = `insert into ${schema}.offsets (topic, partition, next_offset, owner) values ($1, $2, 0, $3)`;
+  await bench.database.dataSource.query(offset, [topic, partition, owner]);
+  await bench.database.dataSource.query(`update ${schema}.projection set version = 1`);
+  const offsets = new Offsets({ schema, topics: [topic], state: 'projection', version: 1 });
+  let next = 0n;
+  return async (...events) => {
+    const moves = [{ topic, partition, from: next, to: next + BigInt(events.length) }];
+    const message = { topic, partition, offset: next, timestamp: 0, key: null, value: null, headers: {} };
+    const before = warm;
     await batches.handle({
       records: events.map((event) => ({ event, message })),
       isolated: false,
@@ -48,8 +31,34 @@ describe('a projector that knows the rows and checkpoints of its last batches', 
       deadLetter: async (all) => void letters.push(...all.map(({ note }) => note.reason)),
     });
     next += BigInt(events.length);
-    return wasWarm;
+    return warm > before;
   };
+}
+
+/** Warm batches so far. */
+let warm = 0;
+const { project } = WarmProjection.prototype;
+beforeAll(() => {
+  WarmProjection.prototype.project = async function (...parameters) {
+    const outcome = await project.apply(this, parameters);
+    if (outcome) warm += 1;
+    return outcome;
+  };
+});
+afterAll(() => void (WarmProjection.prototype.project = project));
+
+describe('a projector that knows the rows and checkpoints of its last batches', () => {
+  let bench: Bench;
+  let handle: Handle;
+  let letters: string[];
+  const id = freshId();
+
+  beforeEach(async () => {
+    bench = await openBench();
+    handle = await own(bench, Tallies, 0, (letters = []));
+  });
+  afterEach(() => bench.drop());
+
   const tally = async () => (await bench.rows('tally_projector.tallies')).find((row) => row['counter_id'] === id)?.['total'];
   const checkpoint = () => bench.checkpoint('tally_projector', id);
   const stored = async () => (await bench.rows('tally_projector.offsets'))[0]?.['next_offset'];
@@ -130,5 +139,70 @@ describe('a projector that knows the rows and checkpoints of its last batches', 
     await bench.database.dataSource.query('update tally_projector.projection set version = $1', [built]);
     await expect(handle(events[1]!)).rejects.toThrow(`of version ${built}, this build folds version 1`);
     expect([await tally(), await stored()]).toEqual(['1.00', '1']);
+  });
+});
+
+describe('a projector whose rows many aggregates feed', () => {
+  let bench: Bench;
+  let letters: string[];
+  beforeEach(async () => {
+    bench = await openBench('ledger-projector');
+    // Only the projector keeps the numbers apart.
+    await bench.database.dataSource.query('alter table ledger_projector.entries drop constraint entries_pkey');
+    letters = [];
+  });
+  afterEach(() => bench.drop());
+
+  const ledgers = () => bench.rows('ledger_projector.ledgers');
+  /** The numbers of the entries of the account, in order. */
+  const numbers = async () => (await bench.rows('ledger_projector.entries')).map(({ sequence }) => Number(sequence));
+  const upTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1);
+  const single = async (count: number): Promise<RecordedEvent[]> => {
+    const events = Array.from({ length: count }, () => counts(freshId(), 1, 1)).flat();
+    await bench.keep(...events);
+    return events;
+  };
+
+  it('loads a row once, and then folds whoever feeds it', async () => {
+    const handle = await own(bench, Ledgers, 0, letters);
+    const [first, second, third, fourth] = await single(4);
+    expect(await handle(first!)).toBe(false);
+    expect(await handle(second!)).toBe(true);
+    expect(await handle(third!, fourth!)).toBe(true);
+    expect(await ledgers()).toEqual([{ account: 'acme', sequence: '4' }]);
+    expect(await numbers()).toEqual(upTo(4));
+  });
+
+  it('loads a row that another process wrote, and assumes nothing of the next batches', async () => {
+    const [mine, other] = [await own(bench, Ledgers, 0, letters), await own(bench, Ledgers, 1, letters)];
+    const events = await single(56);
+    await mine(events[0]!);
+    expect(await mine(events[1]!)).toBe(true);
+    await other(events[2]!);
+    expect(await mine(events[3]!)).toBe(false);
+    for (const event of events.slice(4, 54)) expect(await mine(event)).toBe(false);
+    expect(await mine(events[54]!)).toBe(true);
+    expect(await mine(events[55]!)).toBe(true);
+    expect(await numbers()).toEqual(upTo(56));
+  });
+
+  it('numbers the entries without a gap when two processes feed a row at once', async () => {
+    const handles = await Promise.all([0, 1].map((partition) => own(bench, Ledgers, partition, letters)));
+    const streams = await Promise.all(handles.map(() => single(60)));
+    const each = handles.map(async (handle, n) => {
+      for (const event of streams[n] ?? []) await handle(event);
+    });
+    await Promise.all(each);
+    expect(await ledgers()).toEqual([{ account: 'acme', sequence: '120' }]);
+    expect([await numbers(), letters]).toEqual([upTo(120), []]);
+  });
+
+  it('trusts no record of a row that it knows', async () => {
+    const handle = await own(bench, Ledgers, 0, letters);
+    const [first, second] = await single(2);
+    await handle(first!);
+    expect(await handle(recorded(freshId(), 1, new Counted({ amount: '1' })))).toBe(false);
+    await handle(second!);
+    expect([await numbers(), letters]).toEqual([upTo(2), ['foreign']]);
   });
 });

@@ -7,7 +7,7 @@ import { checkpointRows, lockCheckpoints, upsertCheckpoints, type Checkpoint } f
 import { savepoint } from '../offsets/transaction.ts';
 import { Outcome } from './outcome.ts';
 import type { Declaration } from './projector.ts';
-import { lockKeys, type RowTable } from './row-table.ts';
+import { lockingSlots, slotsOf, type RowTable } from './row-table.ts';
 import { WorkingSet } from './working-set.ts';
 
 /** An event to project: from a record of the log, or, without a message, from the store itself. */
@@ -189,7 +189,7 @@ export class Projection {
     const named = events.map((event) => set.keyOf(event)).filter((key) => set.missing(key));
     const keys = [...new Set(named)].filter((key) => table.hasKey(key)).sort();
     if (keys.length === 0) return;
-    const locked = declaration.shared ? lockKeys(tx, declaration.schema, keys) : undefined;
+    const locked = declaration.shared ? tx.query(lockingSlots(1), slotsOf(declaration.schema, keys)) : undefined;
     const [rows] = await Promise.all([table.load(tx, keys), locked]);
     set.take(keys, rows);
   }

@@ -13,10 +13,11 @@ const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, let
 
 /** Exact and canonical: a fold gets back what it wrote. Drivers would round numerics and truncate microseconds. */
 function readAs(name: string, type: string): string {
-  if (type.startsWith('numeric')) return `trim_scale("${name}")::text`;
-  if (type === 'bigint' || type === 'date') return `"${name}"::text`;
-  if (type.startsWith('timestamp')) return `to_char("${name}" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
-  return `"${name}"`;
+  const column = `t."${name}"`;
+  if (type.startsWith('numeric')) return `trim_scale(${column})::text`;
+  if (type === 'bigint' || type === 'date') return `${column}::text`;
+  if (type.startsWith('timestamp')) return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+  return column;
 }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -66,26 +67,42 @@ export class RowTable {
   /** The rows with these keys. */
   async load(tx: Transaction, keys: readonly string[]): Promise<Map<string, object>> {
     const { name, type } = this.key;
-    const sql = `select ${this.shape()} from ${this.name} where "${name}" = any($1::${type}[])`;
+    const sql = `select ${this.shape()} from ${this.name} t where t."${name}" = any($1::${type}[])`;
     return this.rowsOf((await tx.query(sql, [keys])) as Record<string, unknown>[]);
   }
 
-  /** The rows that `load` and `upsert` return, by key. */
+  /** The rows that `load`, `upsert` and `update` return, by key. */
   rowsOf(rows: readonly Record<string, unknown>[]): Map<string, object> {
-    return new Map(rows.map(({ '#key': key, ...row }) => [String(key), withoutNulls(row)]));
+    return new Map(rows.map(({ '#key': key, '#xmin': _, ...row }) => [String(key), withoutNulls(row)]));
+  }
+
+  /** The transactions that wrote them, by key: what `update` compares. */
+  writersOf(rows: readonly Record<string, unknown>[]): Map<string, string> {
+    return new Map(rows.map(({ '#key': key, '#xmin': xmin }) => [String(key), String(xmin)]));
   }
 
   private shape(): string {
     const list = this.columns.map(({ read, property }) => `${read} as "${property}"`);
-    return [`"${this.key.name}"::text as "#key"`, ...list].join(', ');
+    return [`t."${this.key.name}"::text as "#key"`, 't.xmin::text as "#xmin"', ...list].join(', ');
   }
 
   /** SQL that upserts the rows of parameter `$n` (a JSON array), in key order; returns them as `load` does. */
   upsert(parameter: number): string {
-    const rest = this.columns.filter((column) => column !== this.key);
-    const set = rest.map(({ name }) => `"${name}" = excluded."${name}"`).join(', ');
+    const set = this.rest.map(({ name }) => `"${name}" = excluded."${name}"`).join(', ');
     return `${this.insertFrom(parameter)} order by "${this.key.property}"
       on conflict ("${this.key.name}") do ${set === '' ? 'nothing' : `update set ${set}`}
+      returning ${this.shape()}`;
+  }
+
+  /**
+   * SQL that updates the rows of parameter `$n` (a JSON array), whose keys are the next one, once `locked` is true: each
+   * only if the transaction `#xmin` was the last to write it. Returns them as `load` does.
+   */
+  update(parameter: number, locked: string): string {
+    const { name: key, property, type } = this.key;
+    const set = this.rest.map((column) => `"${column.name}" = r."${column.property}"`).join(', ');
+    return `update ${this.name} t set ${set} from json_to_recordset($${parameter}::json) as r (${this.types()}, "#xmin" xid)
+      where ${locked} and t."${key}" = any($${parameter + 1}::${type}[]) and t."${key}" = r."${property}" and t.xmin = r."#xmin"
       returning ${this.shape()}`;
   }
 
@@ -121,10 +138,17 @@ export class RowTable {
    */
   private insertFrom(parameter: number): string {
     const names = this.columns.map(({ name }) => `"${name}"`).join(', ');
-    const shape = this.columns.map(({ property, type }) => `"${property}" ${type}`).join(', ');
     const values = this.columns.map(({ property }) => `"${property}"`).join(', ');
-    return `insert into ${this.name} (${names})
-      select ${values} from rows from (json_to_recordset($${parameter}::json) as (${shape})) with ordinality as r`;
+    return `insert into ${this.name} as t (${names})
+      select ${values} from rows from (json_to_recordset($${parameter}::json) as (${this.types()})) with ordinality as r`;
+  }
+
+  private types(): string {
+    return this.columns.map(({ property, type }) => `"${property}" ${type}`).join(', ');
+  }
+
+  private get rest(): readonly Column[] {
+    return this.columns.filter((column) => column !== this.key);
   }
 }
 
@@ -146,9 +170,12 @@ function hash(text: string): number {
   return value;
 }
 
-/** Locks the keys until the transaction ends, always in the same order, so that two batches never deadlock. */
-export async function lockKeys(tx: Transaction, schema: string, keys: Iterable<string>): Promise<void> {
-  const wanted = [...new Set([...keys].map((key) => (hash(key) >>> 0) % slots))].sort((a, b) => a - b);
-  if (wanted.length === 0) return;
-  await tx.query(`select pg_advisory_xact_lock($1, slot) from unnest($2::int[]) as slot`, [hash(schema), wanted]);
-}
+/** SQL that locks the slots of parameters `$n` and the next until the transaction ends. */
+export const lockingSlots = (parameter: number): string =>
+  `select pg_advisory_xact_lock($${parameter}, slot) from unnest($${parameter + 1}::int[]) as slot`;
+
+/** Its parameters for these keys: always in the same order, so that two batches never deadlock. */
+export const slotsOf = (schema: string, keys: Iterable<string>): [schema: number, slots: number[]] => [
+  hash(schema),
+  [...new Set([...keys].map((key) => (hash(key) >>> 0) % slots))].sort((a, b) => a - b),
+];

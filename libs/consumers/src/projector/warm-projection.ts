@@ -8,27 +8,38 @@ import type { MoveStatement } from '../offsets/offsets.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import { Outcome } from './outcome.ts';
 import { changedLines, changedRows, type ProjectionParts } from './projection.ts';
+import { lockingSlots, slotsOf } from './row-table.ts';
 import { WorkingSet } from './working-set.ts';
 
 /** An aggregate as the model held it after its last commit. */
 interface Warm {
   readonly version: number;
   readonly eventId: string | null;
-  /** As the database returned it. */
+  /** As the database returned it; absent where rows are shared. */
   readonly row: object | undefined;
+}
+
+/** A row that several aggregates feed, after the last commit of this process. */
+interface SharedRow {
+  readonly row: object;
+  /** The transaction that wrote it, as `xmin`. */
+  readonly writer: string;
 }
 
 const log = logger('consumers');
 const remembered = 5000;
+/** Where other processes write the same shared rows, a batch that assumes costs more than one that loads. */
+const batchesLoadedAfterStale = 50;
 
 /**
- * The usual batch of a projector whose rows belong to one aggregate each: rows and checkpoints of the last batches are
- * known, or the aggregate is new, so that events are folded before the database is asked. One statement moves the
- * offsets, verifies that checkpoints and events are as assumed, and writes; if anything differs it raises, nothing has
- * changed, and the slow path loads.
+ * The usual batch: rows and checkpoints of the last batches are known, or the aggregate is new, so that events are
+ * folded before the database is asked. One statement moves the offsets, verifies that checkpoints, shared rows and
+ * events are as assumed, and writes; if anything differs it raises, nothing has changed, and the slow path loads.
  */
 export class WarmProjection {
   private readonly known = new BoundedCache<string, Warm>(remembered);
+  private readonly sharedRows = new BoundedCache<string, SharedRow>(remembered);
+  private toLoad = 0;
 
   constructor(
     private readonly parts: ProjectionParts,
@@ -37,6 +48,7 @@ export class WarmProjection {
 
   /** `undefined`: not everything is warm, or not as assumed. */
   async project(records: readonly EventRecord[], move: MoveStatement): Promise<Outcome | undefined> {
+    if (this.toLoad > 0) return void (this.toLoad -= 1);
     const set = this.folded(records.map(({ event }) => event));
     if (!set) return undefined;
     try {
@@ -48,18 +60,24 @@ export class WarmProjection {
     } catch (error) {
       log.debug({ err: error, projector: this.parts.declaration.name }, 'cached rows were stale; loading the batch');
       this.forget(set.changedCheckpoints.keys());
+      for (const key of set.changedRows.keys()) this.sharedRows.delete(key);
+      if (this.parts.declaration.shared) this.toLoad = batchesLoadedAfterStale;
       return undefined;
     }
   }
 
   /** Keeps the results of a batch, after its commit. `rows`: those it wrote, as the database returned them. */
   keep(set: WorkingSet, rows: readonly Record<string, unknown>[]): void {
-    if (this.parts.declaration.shared) return;
-    const written = this.parts.table.rowsOf(rows);
+    const { table, declaration } = this.parts;
+    const written = table.rowsOf(rows);
+    const isKept = (id: string): boolean => declaration.shared || written.has(id) || set.isLoaded(id);
     for (const { aggregateId, version, eventId, parked } of set.changedCheckpoints.values()) {
-      if (parked || !(written.has(aggregateId) || set.isLoaded(aggregateId))) this.known.delete(aggregateId);
+      if (parked || !isKept(aggregateId)) this.known.delete(aggregateId);
       else this.known.set(aggregateId, { version, eventId, row: written.get(aggregateId) ?? set.row(aggregateId) });
     }
+    if (!declaration.shared) return;
+    const writers = table.writersOf(rows);
+    for (const [key, row] of written) this.sharedRows.set(key, { row, writer: writers.get(key) ?? '' });
   }
 
   /** Forgets aggregates whose rows may have changed elsewhere. */
@@ -67,19 +85,17 @@ export class WarmProjection {
     for (const id of aggregateIds) this.known.delete(id);
   }
 
-  /** `undefined` where an aggregate is unknown, a version does not follow, or a fold fails. */
+  /** `undefined` where an aggregate or a shared row is unknown, a version does not follow, or a fold fails. */
   private folded(events: readonly RecordedEvent[]): WorkingSet | undefined {
-    if (this.parts.declaration.shared) return undefined;
     const checkpoints = new Map<string, Checkpoint>();
     const set = new WorkingSet(this.parts, checkpoints, new Outcome());
     for (const event of events) {
       const { aggregateId, aggregateVersion } = event;
-      if (!set.isLoaded(aggregateId)) {
-        const warm = this.known.get(aggregateId) ?? { version: 0, eventId: null, row: undefined };
+      const warm = this.known.get(aggregateId) ?? { version: 0, eventId: null, row: undefined };
+      if (!checkpoints.has(aggregateId))
         checkpoints.set(aggregateId, { aggregateId, version: warm.version, eventId: warm.eventId });
-        set.take([aggregateId], new Map(warm.row ? [[aggregateId, warm.row]] : []));
-      }
       if (aggregateVersion !== set.checkpoint(aggregateId).version + 1) return undefined;
+      if (!this.takeRow(set, event, warm)) return undefined;
       try {
         set.fold(event);
       } catch {
@@ -89,39 +105,67 @@ export class WarmProjection {
     return set;
   }
 
+  /** Takes the row that the event changes into the set; false when it is not known. */
+  private takeRow(set: WorkingSet, event: RecordedEvent, { row: own }: Warm): boolean {
+    const { shared } = this.parts.declaration;
+    const key = shared ? set.keyOf(event) : event.aggregateId;
+    if (!set.missing(key)) return true;
+    const row = shared ? this.sharedRows.get(key)?.row : own;
+    if (shared && !row) return false;
+    set.take([key], new Map(row ? [[key, row]] : []));
+    return true;
+  }
+
   private statement(set: WorkingSet, records: readonly EventRecord[], move: MoveStatement): [sql: string, parameters: unknown[]] {
-    const { declaration, table, lines } = this.parts;
+    const { declaration, lines } = this.parts;
     const { schema } = declaration;
     const changed = [...set.changedCheckpoints.values()].map(({ aggregateId, version, eventId }) => {
       const before = this.known.get(aggregateId);
       return { aggregateId, known: before?.version ?? 0, knownId: before?.eventId ?? null, version, eventId };
     });
     const events = records.map(({ event }) => event);
+    const sharedCount = declaration.shared ? set.changedRows.size : 0;
     const parameters: unknown[] = [
       ...move.parameters,
       JSON.stringify(changed),
       changed.map(({ aggregateId }) => aggregateId),
       toConfirm(events),
       events.map(({ id }) => id),
-      changed.length + events.length + move.count,
+      changed.length + events.length + move.count + sharedCount,
     ];
     const first = move.parameters.length + 1;
     const parts = [move.ctes(1), checkpointCtes(schema, first), confirmedCte(first + 2)];
     let written = 'null::json';
     if (set.changedRows.size > 0) {
-      parameters.push(JSON.stringify(changedRows(table, set)));
-      parts.push(`written as (${table.upsert(parameters.length)})`);
+      parts.push(this.writing(set, parameters));
       written = '(select json_agg(w) from written w)';
     }
     if (set.lines.length > 0) {
       parameters.push(JSON.stringify(changedLines(this.parts, set)));
       parts.push(`lines as (${lines?.append(parameters.length)})`);
     }
-    const found = ['moved', 'made', 'changed', 'confirmed'].map((cte) => `(select count(*) from ${cte})`).join(' + ');
+    const counted = ['moved', 'made', 'changed', 'confirmed', ...(sharedCount > 0 ? ['written'] : [])];
+    const found = counted.map((cte) => `(select count(*) from ${cte})`).join(' + ');
     return [
       `with ${parts.join(', ')} select ${written} as rows, ${schema}.must_be_all($${first + 4}::bigint, ${found})`,
       parameters,
     ];
+  }
+
+  /** The CTEs that write the rows; adds their parameters. Shared ones are locked as the slow path locks them. */
+  private writing(set: WorkingSet, parameters: unknown[]): string {
+    const { declaration, table } = this.parts;
+    const rows = changedRows(table, set);
+    const next = parameters.length + 1;
+    if (!declaration.shared) {
+      parameters.push(JSON.stringify(rows));
+      return `written as (${table.upsert(next)})`;
+    }
+    const keys = [...set.changedRows.keys()];
+    const known = rows.map((row, n) => ({ ...row, '#xmin': this.sharedRows.get(keys[n] ?? '')?.writer }));
+    parameters.push(...slotsOf(declaration.schema, keys), JSON.stringify(known), keys);
+    return `locked as materialized (${lockingSlots(next)}),
+      written as (${table.update(next + 2, '(select count(*) from locked) > 0')})`;
   }
 }
 
