@@ -111,9 +111,11 @@ export class Relay {
   /** When the broker last acknowledged a batch, or the lease was last taken over. */
   #progressAt = 0;
   readonly #renewMs: number;
+  readonly #rows: number;
 
   constructor(private readonly options: RelayOptions) {
     this.#renewMs = options.renewMs ?? defaultRenewMs;
+    this.#rows = options.maxRows ?? defaultRows;
   }
 
   get state(): RelayState {
@@ -238,21 +240,24 @@ export class Relay {
     const { wakeUp } = this.options;
     wakeUp.busy();
     while (!this.#stopping.signal.aborted) {
-      if (await this.#attempt(() => this.#round(lead, progress))) wakeUp.busy();
-      else await this.#attempt(() => wakeUp.idle(lead.outbox));
+      const published = await this.#attempt(() => this.#round(lead, progress));
+      if (published > 0) wakeUp.busy();
+      // A listening relay was told of whatever it left; only a large batch may have left what it was told of before.
+      if (published === 0 || (published < Math.min(this.#rows, peekRows) && wakeUp.isListening))
+        await this.#attempt(() => wakeUp.idle(lead.outbox));
     }
   }
 
-  /** (1), then (2). Returns whether there was anything to publish. */
-  async #round(lead: Lead, progress: Progress): Promise<boolean> {
+  /** (1), then (2). Returns how many events it published. */
+  async #round(lead: Lead, progress: Progress): Promise<number> {
     const events = await this.#take(lead, progress);
     if (events.length > 0) {
       progress.number += 1n;
       progress.unsettled = events.length;
-    } else if (performance.now() - progress.committedAt < (this.options.recommitMs ?? defaultRecommitMs)) return false;
+    } else if (performance.now() - progress.committedAt < (this.options.recommitMs ?? defaultRecommitMs)) return 0;
     await this.#send(lead, events, progress.number);
     progress.committedAt = performance.now();
-    return events.length > 0;
+    return events.length;
   }
 
   /**
@@ -263,7 +268,7 @@ export class Relay {
     const now = performance.now();
     const peek = progress.unsettled <= peekRows && now - progress.renewedAt < this.#renewMs;
     const events = await outbox.nextBatch(lease, progress.number, {
-      rows: this.options.maxRows ?? defaultRows,
+      rows: this.#rows,
       bytes: maxBytes,
       peek,
     });

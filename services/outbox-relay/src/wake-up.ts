@@ -10,6 +10,8 @@ const pollForMs = 20;
  */
 const rareMs = 20;
 const frequentMs = 8;
+/** A longer wait counts as this; the mean begins with it. */
+const longestMs = 1000;
 /** How often a listening relay polls, in case a notification is lost. */
 const backstopMs = 100;
 /** How long writers notify at most, in case the relay dies while sleeping. */
@@ -21,15 +23,20 @@ const listenSeconds = 30;
  * transaction and no polls. Correctness never depends on a notification.
  */
 export class WakeUp {
-  #meanWaitMs = 0;
+  #meanWaitMs = longestMs;
   #waitedMs = 0;
   #listensUntil = 0;
   #wake: AbortController | undefined;
   #notified = false;
 
+  /** Whether writers notify: then nothing is stored unheard, or it waits for the next poll. */
+  get isListening(): boolean {
+    return performance.now() < this.#listensUntil;
+  }
+
   /** Work was found. */
   busy(): void {
-    this.#meanWaitMs = 0.8 * this.#meanWaitMs + 0.2 * Math.min(this.#waitedMs, 1000);
+    this.#meanWaitMs = 0.8 * this.#meanWaitMs + 0.2 * Math.min(this.#waitedMs, longestMs);
     this.#waitedMs = 0;
   }
 
@@ -39,10 +46,9 @@ export class WakeUp {
     this.#wake?.abort();
   }
 
-  /** Waits after a poll that found nothing. */
+  /** Waits, after a poll that found nothing or, when it listens, after a batch. */
   async idle(outbox: Pick<Outbox, 'listenFor'>): Promise<void> {
-    const now = performance.now();
-    const isListening = now < this.#listensUntil;
+    const { isListening } = this;
     if (isListening && this.#meanWaitMs < frequentMs && this.#waitedMs < pollForMs) {
       await outbox.listenFor(0);
       this.#listensUntil = 0;
@@ -51,7 +57,7 @@ export class WakeUp {
     if (isListening) return this.#wait(backstopMs);
     if (this.#meanWaitMs < rareMs && this.#waitedMs < pollForMs) return this.#wait(pollMs);
     await outbox.listenFor(listenSeconds);
-    this.#listensUntil = now + (listenSeconds * 1000) / 2;
+    this.#listensUntil = performance.now() + (listenSeconds * 1000) / 2;
     // Poll once more: events stored before writers knew sent no notification.
   }
 
