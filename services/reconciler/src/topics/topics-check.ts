@@ -170,28 +170,37 @@ export class TopicsCheck implements Check {
     }
   }
 
+  /** One page of each partition; what is read is taken together, a page at a time. */
   async #readTopics(progress: Progress, ends: ReadonlyMap<string, bigint>): Promise<Fault[]> {
     const faults: Fault[] = [];
+    let seen: (SeenEvent | NoEvent)[] = [];
     for (const { topic, partition } of this.#listed.partitions) {
       const key = partitionKey({ topic, partition });
       const [offset, end = 0n] = [progress.offsets.get(key), ends.get(key)];
       if (!offset || offset.next >= end) continue;
       const to = offset.next + BigInt(pageSize) < end ? offset.next + BigInt(pageSize) : end;
-      const seen = await seenIn(this.kafka, { topic, partition }, { from: offset.next, to });
-      for (const none of seen) {
-        if (isEvent(none)) continue;
-        const subject = `${key}@${none.offset}`;
-        faults.push({ check: 'topics', kind: 'foreign', subject, detail: `the record holds no event: ${none.why}` });
-      }
-      const reading = { now: Date.now(), after: progress.position };
-      for (const event of await this.#facts(seen)) {
-        const isLate = progress.order.isLate(key, event.aggregateId, event.aggregateVersion);
-        if (event.time >= progress.since)
-          progress.buckets.addSeen(topic, event, { partition, offset: event.offset, isLate, ...reading });
-      }
+      seen.push(...(await seenIn(this.kafka, { topic, partition }, { from: offset.next, to })));
       offset.next = to;
+      if (seen.length < pageSize) continue;
+      faults.push(...(await this.#takeSeen(progress, seen)));
+      seen = [];
     }
-    return faults;
+    return [...faults, ...(await this.#takeSeen(progress, seen))];
+  }
+
+  /** Adds what was read to the buckets; records that hold no event are faults. */
+  async #takeSeen(progress: Progress, seen: readonly (SeenEvent | NoEvent)[]): Promise<Fault[]> {
+    const reading = { now: Date.now(), after: progress.position };
+    for (const event of await this.#facts(seen)) {
+      const { topic, partition, offset, aggregateId, aggregateVersion } = event;
+      const isLate = progress.order.isLate(partitionKey({ topic, partition }), aggregateId, aggregateVersion);
+      if (event.time >= progress.since) progress.buckets.addSeen(topic, event, { partition, offset, isLate, ...reading });
+    }
+    return seen.flatMap((none): Fault[] => {
+      if (isEvent(none)) return [];
+      const subject = `${partitionKey(none)}@${none.offset}`;
+      return [{ check: 'topics', kind: 'foreign', subject, detail: `the record holds no event: ${none.why}` }];
+    });
   }
 
   /** Events that count: what an operator gave up is neither foreign nor a later version. */
