@@ -9,7 +9,7 @@ import { readStore, witnessesOf } from './comparison/witnesses.ts';
 import { saveInBulk } from './trading/load.ts';
 import { StreamClient } from './trading/stream-client.ts';
 import { Traders } from './trading/traders.ts';
-import { depositInFeed, ended, fleetOf, isAlive, run, startWorldWith, type World } from './world.ts';
+import { bornAt, depositInFeed, ended, fleetOf, run, startWorldWith, type World } from './world.ts';
 
 /** In kill order, two or three at the same moment; the relay is killed twice, because much depends on it. */
 const groups = [
@@ -94,14 +94,15 @@ describe('kill -9 of every service, two or three together, under trading load', 
   }, 90_000);
 
   it('leaves processes when the runner itself is killed, and the next command in its home stops them', async () => {
-    const left = fleetOf(world.home).map(({ name }) => world.pidOf(name));
+    const left = fleetOf(world.home).map(({ name }) => ({ name, pid: world.pidOf(name), born: bornAt(world.pidOf(name)) }));
+    const alive = () => left.filter(({ pid, born }) => born !== undefined && bornAt(pid) === born);
     world.runner.kill('SIGKILL');
     await ended(world.runner);
-    expect(left.filter(isAlive)).toEqual(left);
+    expect(alive()).toEqual(left);
     const { runner, output } = run(['reset'], { ...process.env, TRADECORE_HOME: world.home });
     expect(await ended(runner)).toBe(0);
     expect(output()).toContain('is empty');
-    expect(left.filter(isAlive)).toEqual([]);
+    expect(alive()).toEqual([]);
     expect(readdirSync(world.home)).toEqual([]);
   }, 90_000);
 });

@@ -197,9 +197,15 @@ export async function stopLeftovers(home: Home): Promise<string[]> {
 
 async function stopLeftover({ name, pid }: { readonly name: string; readonly pid: number }): Promise<void> {
   process.kill(pid, name === 'postgres' ? 'SIGINT' : 'SIGTERM');
-  const deadline = Date.now() + 15_000;
+  if (await endsWithin(pid, 15_000)) return;
+  killGroup(pid);
+  await endsWithin(pid, 5_000);
+}
+
+async function endsWithin(pid: number, ms: number): Promise<boolean> {
+  const deadline = Date.now() + ms;
   while (isAlive(pid) && Date.now() < deadline) await wait(50);
-  if (isAlive(pid)) killGroup(pid);
+  return !isAlive(pid);
 }
 
 /** The running processes of a home; pid files of ended processes are removed. */
