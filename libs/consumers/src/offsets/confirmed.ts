@@ -35,15 +35,16 @@ export async function confirmed(tx: Transaction, events: readonly RecordedEvent[
 }
 
 /**
- * SQL: a CTE `confirmed` with a row for each event of parameter `$n` (`toConfirm`) that the store holds unchanged; `$n
- * + 1` holds their ids.
+ * SQL: a CTE `confirmed` with a row for each event of parameter `$n` (`toConfirm`) that the store holds unchanged. Each
+ * is looked up by its id (`offset 0` keeps the planner from a join): a plan made while the store was nearly empty read
+ * all of it for each batch until the first ANALYZE, 13,700 events in 21 ms on a full machine.
  */
 export const confirmedCte = (n: number): string => `
   confirmed as (
-    select 1 from event_store s
-      join json_to_recordset($${n}::json) as e (id uuid, "aggregateId" uuid, "aggregateType" text, version int, type text, "schemaVersion" int,
-        data jsonb, time timestamptz, "correlationId" uuid, "causationId" uuid, "sagaId" uuid, account text, actor text) on e.id = s.event_id
-     where s.event_id = any($${n + 1}::uuid[]) and s.aggregate_id = e."aggregateId" and s.aggregate_type = e."aggregateType"
+    select 1 from json_to_recordset($${n}::json) as e (id uuid, "aggregateId" uuid, "aggregateType" text, version int, type text,
+        "schemaVersion" int, data jsonb, time timestamptz, "correlationId" uuid, "causationId" uuid, "sagaId" uuid, account text, actor text)
+     cross join lateral (select * from event_store where event_id = e.id offset 0) s
+     where s.aggregate_id = e."aggregateId" and s.aggregate_type = e."aggregateType"
        and s.aggregate_version = e.version and s.event_type = e.type and s.schema_version = e."schemaVersion"
        and s.event_data = e.data and s."timestamp" = e.time
        and (s.correlation_id, s.causation_id, s.saga_id, s.metadata->>'account', s.metadata->>'actor')

@@ -130,7 +130,6 @@ export class WarmProjection {
       JSON.stringify(changed),
       changed.map(({ aggregateId }) => aggregateId),
       toConfirm(events),
-      events.map(({ id }) => id),
       changed.length + events.length + move.count + sharedCount,
     ];
     const first = move.parameters.length + 1;
@@ -147,7 +146,7 @@ export class WarmProjection {
     const counted = ['moved', 'made', 'changed', 'confirmed', ...(sharedCount > 0 ? ['written'] : [])];
     const found = counted.map((cte) => `(select count(*) from ${cte})`).join(' + ');
     return [
-      `with ${parts.join(', ')} select ${written} as rows, ${schema}.must_be_all($${first + 4}::bigint, ${found})`,
+      `with ${parts.join(', ')} select ${written} as rows, ${schema}.must_be_all($${first + 3}::bigint, ${found})`,
       parameters,
     ];
   }
