@@ -145,8 +145,9 @@ export class WarmProjection {
     }
     const counted = ['moved', 'made', 'changed', 'confirmed', ...(sharedCount > 0 ? ['written'] : [])];
     const found = counted.map((cte) => `(select count(*) from ${cte})`).join(' + ');
+    // In this order PostgreSQL runs the CTEs, and takes their locks: offsets, checkpoints, rows, as the slow path does.
     return [
-      `with ${parts.join(', ')} select ${written} as rows, ${schema}.must_be_all($${first + 3}::bigint, ${found})`,
+      `with ${parts.join(', ')} select ${schema}.must_be_all($${first + 3}::bigint, ${found}), ${written} as rows`,
       parameters,
     ];
   }
