@@ -53,7 +53,7 @@ export async function migrate({ home, urls, namespace }: FleetSettings): Promise
 /**
  * A young generation of three times 16 MiB, whatever V8 concludes from a container's memory; the old one may grow to
  * twice the live data before it is collected. Against 4 MiB and a fifth more, at 10 orders/s: 14 % less CPU of the
- * services, accepted to brokerage 22 ms for 27 (p99 75 for 110), and 165 to 205 MB a service for 140 to 185; at 50/s,
+ * fleet, accepted to brokerage 22 ms for 27 (p99 46 to 86 for 110), and 165 to 205 MB a service for 140 to 185; at 50/s,
  * on two full cores, p50 166 ms for 430. Without the second flag a service takes up to 320 MB, for no less CPU.
  * deploy/Dockerfile has the same.
  */
