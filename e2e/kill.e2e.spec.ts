@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import type { RecordedEvent } from '@tradecore/events';
 import type { OrderSeen } from '@tradecore/local/demo/client.ts';
 import { demoAccount } from '@tradecore/local/runner/issuer.ts';
+import { beganAt } from '@tradecore/local/runner/processes.ts';
 import { compareUntilAgreed, disagreements, feedTypes, printed, type Line } from '@tradecore/checks';
 import { findingsWhenCompared, quickChecks } from './comparison/findings.ts';
 import { readStore, witnessesOf } from './comparison/witnesses.ts';
 import { saveInBulk } from './trading/load.ts';
 import { StreamClient } from './trading/stream-client.ts';
 import { Traders } from './trading/traders.ts';
-import { bornAt, depositInFeed, ended, fleetOf, run, startWorldWith, type World } from './world.ts';
+import { depositInFeed, ended, fleetOf, isAlive, run, startWorldWith, type World } from './world.ts';
 
 /** In kill order, two or three at the same moment; the relay is killed twice, because much depends on it. */
 const groups = [
@@ -94,8 +95,8 @@ describe('kill -9 of every service, two or three together, under trading load', 
   }, 90_000);
 
   it('leaves processes when the runner itself is killed, and the next command in its home stops them', async () => {
-    const left = fleetOf(world.home).map(({ name }) => ({ name, pid: world.pidOf(name), born: bornAt(world.pidOf(name)) }));
-    const alive = () => left.filter(({ pid, born }) => born !== undefined && bornAt(pid) === born);
+    const left = fleetOf(world.home).map(({ name }) => ({ name, pid: world.pidOf(name), began: beganAt(world.pidOf(name)) }));
+    const alive = () => left.filter(({ pid, began }) => isAlive(pid) && beganAt(pid) === began); // pids are reused
     world.runner.kill('SIGKILL');
     await ended(world.runner);
     expect(alive()).toEqual(left);

@@ -179,14 +179,8 @@ export async function depositInFeed({ database }: World, account: string): Promi
 
 /** True while a process with this id runs. */
 export function isAlive(pid: number): boolean {
-  return bornAt(pid) !== undefined;
-}
-
-/** When a process began, in the kernel's ticks: with its pid it is one process, however often pids are used again. */
-export function bornAt(pid: number): string | undefined {
-  if (!existsSync(`/proc/${pid}`)) return undefined;
-  const [state, ...fields] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-  return state === 'Z' ? undefined : fields[18];
+  if (!existsSync(`/proc/${pid}`)) return false;
+  return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 }
 
 /** A port that is currently free. */

@@ -240,7 +240,7 @@ export function takeHome(home: Home): number | undefined {
 }
 
 /** When a process began, in ms since 1970; undefined except on Linux. */
-function beganAt(pid: number): number | undefined {
+export function beganAt(pid: number): number | undefined {
   try {
     const boot = Number(/^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]);
     const ticks = Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19]);

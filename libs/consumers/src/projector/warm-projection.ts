@@ -15,7 +15,7 @@ import { WorkingSet } from './working-set.ts';
 interface Warm {
   readonly version: number;
   readonly eventId: string | null;
-  /** As the database returned it; absent where rows are shared. */
+  /** As the database returned it; not used where rows are shared. */
   readonly row: object | undefined;
 }
 
