@@ -42,16 +42,7 @@ function entryOf(accountId: string, { head: _, sequence, orderId, orderVersion, 
  */
 export async function feedAfter(db: Transaction, accountId: string, after: FeedPosition, limit: number): Promise<FeedSlice> {
   const lines = (await db.query(
-    `select p.epoch, coalesce(f.sequence, 0) as head, e.sequence, e.event_id as "eventId", e.order_id as "orderId",
-            e.order_version as "orderVersion", e.change, e.data,
-            to_char(e.time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time
-       from feed_projector.exported_epoch p
-       left join feed_projector.exported_feeds f on f.account_id = $1
-       left join lateral (
-         select * from feed_projector.exported_feed_entries l
-          where l.account_id = $1 and l.sequence > $3 and p.epoch::text = $2
-          order by l.sequence limit $4) e on true
-      order by e.sequence`,
+    'select * from feed_projector.feed_after($1, $2, $3, $4)',
     [accountId, after.epoch, after.sequence, limit],
   )) as Line[];
   const [first] = lines;

@@ -1,6 +1,6 @@
 import { freshId } from '@tradecore/events';
 import { type FeedEntryResponse } from '@tradecore/api';
-import { feedHintChannel } from '@tradecore/read-models';
+import { feedAfter, feedHintChannel } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { Config } from '@tradecore/service';
 import { Redis } from 'ioredis';
@@ -85,7 +85,8 @@ describe('a hint on Redis', () => {
 
 it('readers have their turns by subject: many long replays of one subject do not delay others', async () => {
   const models = await TestReadModels.create();
-  const pump = new FeedPump(await models.database.dataSourceFor('query-api'), { STREAM_READS: 2 });
+  const db = await models.database.dataSourceFor('query-api');
+  const pump = new FeedPump(db, { STREAM_READS: 2 });
   const account = freshId();
   await models.database.dataSource.query(
     `insert into feed_projector.feed_entries (account_id, sequence, event_id, change, time, data)
@@ -94,6 +95,8 @@ it('readers have their turns by subject: many long replays of one subject do not
   );
   await models.database.dataSource.query('insert into feed_projector.feeds values ($1, 2000)', [account]);
   const { epoch } = await pump.headOf(account);
+  // Two connections that have read before: the first read of a new one takes as long as dozens of the next.
+  await Promise.all([1, 2].map(() => feedAfter(db, account, { epoch, sequence: 0 }, 1)));
   const served: string[] = [];
   const stops: (() => void)[] = [];
   const { promise: all, resolve } = Promise.withResolvers<void>();
