@@ -9,6 +9,7 @@ import {
   type BatchProcessor,
 } from '@tradecore/consumers';
 import kafkajs from 'kafkajs';
+import { ChunkRunner } from '../src/offsets/chunk-runner.ts';
 import { Offsets } from '../src/offsets/offsets.ts';
 import { counters, counts, DoubledTallies, Ledgers, Tallies, topic } from './counters.ts';
 import { createWorld, until, type World } from './world.ts';
@@ -36,6 +37,44 @@ describe('projectors and the owners of their offsets', () => {
     await client.connect();
     return use(client, `${world.test.namespace}.${topic}`).finally(() => client.disconnect());
   };
+
+  it(
+    'store the offsets of irrelevant records together; one that was lost holds up no other',
+    async () => {
+      world = await createWorld();
+      const state = { schema: 'tally_projector', topics: [topic], state: 'projection', version: 1 } as const;
+      const offsets = new Offsets(state);
+      const log = { name: 'log', topicIds: new Map() };
+      const partitions = times(4, (partition) => ({ topic, partition, startOffset: 0n, endOffset: 10n }));
+      await world.dataSource.transaction((tx) => offsets.replace(tx, [{ topic, partition: 0, next: 0n, mark: '-' }], log));
+      const claim = (assigned: typeof partitions, owner: string) =>
+        world.dataSource.transaction((tx) => offsets.claim(tx, assigned, { owner, log }));
+      const [owner, other] = [freshId(), freshId()];
+      const claimed = await claim(partitions, owner);
+      if (claimed.state !== 'claimed') throw new Error(claimed.state);
+      const { dataSource, test } = world;
+      const processor = { name: 'tally-projector', maxRecords: 50 } as BatchProcessor;
+      const runner = new ChunkRunner(processor, { dataSource, kafka: test.kafka, offsets, owner, reached: () => undefined });
+      runner.claimed(claimed.offsets, log.topicIds);
+      const passOver = async (to: bigint): Promise<void> => {
+        for (const { partition } of partitions)
+          await runner.finish({ topic, partition, to, last: undefined, records: [], deadLetters: [] }, AbortSignal.timeout(patience));
+        await runner.flush();
+      };
+      const stored = async () =>
+        (await dataSource.query(
+          'select next_offset::text as next, xmin::text as writer from tally_projector.offsets order by partition',
+        )) as { next: string; writer: string }[];
+      await passOver(3n);
+      const together = await stored();
+      expect(together.map(({ next }) => next)).toEqual(['3', '3', '3', '3']);
+      expect(new Set(together.map(({ writer }) => writer)).size).toBe(1);
+      await claim(partitions.slice(1, 2), other);
+      await passOver(5n);
+      expect((await stored()).map(({ next }) => next)).toEqual(['5', '3', '5', '5']);
+    },
+    patience,
+  );
 
   it(
     'have one owner: an instance that does not find what it wrote writes nothing',

@@ -108,21 +108,20 @@ export class ChunkRunner {
     }, flushAfterMs).unref();
   }
 
-  /**
-   * Stores the offsets of partitions that met only irrelevant records. Each separately: one lost to another owner must
-   * not block the rest.
-   */
+  /** Stores the offsets of partitions that met only irrelevant records: together, or each alone if one is lost. */
   async flush(): Promise<void> {
     clearTimeout(this.flushing);
     this.flushing = undefined;
-    for (const [key, to] of this.reached) {
-      if (to === this.stored.get(key)) continue;
-      await this.coalescer
-        .add({ ...partitionOf(key), to, last: this.last.get(key), records: [], deadLetters: [] })
-        .catch((error: unknown) => {
-          log.debug({ err: error, subscription: this.processor.name, partition: key }, 'an offset was not stored');
-        });
-    }
+    const behind = [...this.reached].filter(([key, to]) => to !== this.stored.get(key));
+    await Promise.all(
+      behind.map(([key, to]) =>
+        this.coalescer
+          .add({ ...partitionOf(key), to, last: this.last.get(key), records: [], deadLetters: [] })
+          .catch((error: unknown) => {
+            log.debug({ err: error, subscription: this.processor.name, partition: key }, 'an offset was not stored');
+          }),
+      ),
+    );
   }
 
   private async run(chunks: readonly [Chunk, ...Chunk[]]): Promise<readonly (Chunk | undefined)[]> {
