@@ -58,7 +58,10 @@ describe('projectors and the owners of their offsets', () => {
       runner.claimed(claimed.offsets, log.topicIds);
       const passOver = async (to: bigint): Promise<void> => {
         for (const { partition } of partitions)
-          await runner.finish({ topic, partition, to, last: undefined, records: [], deadLetters: [] }, AbortSignal.timeout(patience));
+          await runner.finish(
+            { topic, partition, to, last: undefined, records: [], deadLetters: [] },
+            AbortSignal.timeout(patience),
+          );
         await runner.flush();
       };
       const stored = async () =>

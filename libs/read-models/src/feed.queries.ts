@@ -41,10 +41,12 @@ function entryOf(accountId: string, { head: _, sequence, orderId, orderVersion, 
  * one snapshot.
  */
 export async function feedAfter(db: Transaction, accountId: string, after: FeedPosition, limit: number): Promise<FeedSlice> {
-  const lines = (await db.query(
-    'select * from feed_projector.feed_after($1, $2, $3, $4)',
-    [accountId, after.epoch, after.sequence, limit],
-  )) as Line[];
+  const lines = (await db.query('select * from feed_projector.feed_after($1, $2, $3, $4)', [
+    accountId,
+    after.epoch,
+    after.sequence,
+    limit,
+  ])) as Line[];
   const [first] = lines;
   if (!first) throw new Error('the schema of the feed is missing');
   const entries = (await withTexts(
