@@ -1,12 +1,13 @@
 import { freshId, type RecordedEvent } from '@tradecore/events';
 import { ProjectorBatches, redrive, type ProjectorClass } from '@tradecore/consumers';
 import { Offsets } from '../src/offsets/offsets.ts';
+import { lockingSlots, slotsOf } from '../src/projector/row-table.ts';
 import { WarmProjection } from '../src/projector/warm-projection.ts';
 import { Counted, counters, counts, Ledgers, Noted, recorded, Spoilt, Tallies, topic } from './counters.ts';
 import { openBench, type Bench } from './database.ts';
 
 /** Handles events as one batch; resolves with whether it was warm. */
-type Handle = (...events: RecordedEvent[]) => Promise<boolean>;
+type Handle = ((...events: RecordedEvent[]) => Promise<boolean>) & { readonly forget: () => void };
 
 /** Makes a process the owner of a partition. */
 async function own(bench: Bench, projector: ProjectorClass, partition: number, letters: string[]): Promise<Handle> {
@@ -19,7 +20,7 @@ async function own(bench: Bench, projector: ProjectorClass, partition: number, l
   await bench.database.dataSource.query(`update ${schema}.projection set version = 1`);
   const offsets = new Offsets({ schema, topics: [topic], state: 'projection', version: 1 });
   let next = 0n;
-  return async (...events) => {
+  const handle = async (...events: RecordedEvent[]): Promise<boolean> => {
     const moves = [{ topic, partition, from: next, to: next + BigInt(events.length) }];
     const message = { topic, partition, offset: next, timestamp: 0, key: null, value: null, headers: {} };
     const before = warm;
@@ -33,6 +34,7 @@ async function own(bench: Bench, projector: ProjectorClass, partition: number, l
     next += BigInt(events.length);
     return warm > before;
   };
+  return Object.assign(handle, { forget: () => batches.forget() });
 }
 
 /** Warm batches so far. */
@@ -96,6 +98,17 @@ describe('a projector that knows the rows and checkpoints of its last batches', 
     expect(await handle(events[4]!)).toBe(false);
     expect(await handle(events[5]!)).toBe(true);
     expect([await tally(), await stored()]).toEqual(['6.00', '5']);
+  });
+
+  it('knows nothing once its offsets are claimed again: a restored database may use the same ids for other facts', async () => {
+    const events = counts(id, 1, 3);
+    await bench.keep(...events);
+    await handle(events[0]!);
+    await bench.database.dataSource.query('update tally_projector.tallies set total = 10');
+    handle.forget();
+    expect(await handle(events[1]!)).toBe(false);
+    expect(await handle(events[2]!)).toBe(true);
+    expect(await tally()).toBe('12.00');
   });
 
   it('trusts no record: a foreign one, another version, other data', async () => {
@@ -195,6 +208,25 @@ describe('a projector whose rows many aggregates feed', () => {
     await Promise.all(each);
     expect(await ledgers()).toEqual([{ account: 'acme', sequence: '120' }]);
     expect([await numbers(), letters]).toEqual([upTo(120), []]);
+  });
+
+  it('waits for no lock, and holds none, once its offsets are lost: a builder may hold it and want the other', async () => {
+    const handle = await own(bench, Ledgers, 0, letters);
+    const id = freshId();
+    const events = counts(id, 1, 3);
+    await bench.keep(...events);
+    await handle(events[0]!);
+    expect(await handle(events[1]!)).toBe(true);
+    const { dataSource } = bench.database;
+    await dataSource.transaction(async (builder) => {
+      await builder.query(`set local lock_timeout = '5s'`);
+      await builder.query('select from ledger_projector.offsets for update');
+      await builder.query(lockingSlots(1), slotsOf('ledger_projector', ['acme']));
+      await builder.query('delete from ledger_projector.ledgers');
+      await expect(handle(events[2]!)).rejects.toThrow('locked by another transaction');
+      await builder.query('delete from ledger_projector.checkpoints');
+    });
+    expect(await ledgers()).toEqual([]);
   });
 
   it('trusts no record of a row that it knows', async () => {

@@ -66,6 +66,7 @@ export class Projection {
         tx,
         set,
         arrivals.map(({ event }) => event),
+        before,
       ),
     ]);
     for (const [id, checkpoint] of checkpoints) known.set(id, checkpoint);
@@ -183,12 +184,16 @@ export class Projection {
     }
   }
 
-  /** Loads the rows that the events change; for a shared projector their keys are locked first. */
-  private async load(tx: Transaction, set: WorkingSet, events: readonly RecordedEvent[]): Promise<void> {
+  /**
+   * Loads the rows that the events change. For a shared projector their keys are locked first, and only once `before`
+   * has succeeded: a builder, which holds the offsets, may hold these locks, and want the checkpoints that are locked here.
+   */
+  private async load(tx: Transaction, set: WorkingSet, events: readonly RecordedEvent[], before?: Promise<void>): Promise<void> {
     const { declaration, table } = this.parts;
     const named = events.map((event) => set.keyOf(event)).filter((key) => set.missing(key));
     const keys = [...new Set(named)].filter((key) => table.hasKey(key)).sort();
     if (keys.length === 0) return;
+    if (declaration.shared) await before;
     const locked = declaration.shared ? tx.query(lockingSlots(1), slotsOf(declaration.schema, keys)) : undefined;
     const [rows] = await Promise.all([table.load(tx, keys), locked]);
     set.take(keys, rows);

@@ -86,6 +86,11 @@ export class ProjectorBatches implements BatchProcessor {
     this.opened = { parts, projection: new Projection(parts), warm };
   }
 
+  /** A restored database may have given away the ids of events and transactions that remembered rows are known by. */
+  forget(): void {
+    this.ready().warm.forgetAll();
+  }
+
   /** Every event moves the checkpoint of its aggregate. */
   idsOf({ aggregateId }: RecordedEvent): readonly string[] {
     return [aggregateId];

@@ -85,6 +85,12 @@ export class WarmProjection {
     for (const id of aggregateIds) this.known.delete(id);
   }
 
+  /** Forgets everything. */
+  forgetAll(): void {
+    this.known.clear();
+    this.sharedRows.clear();
+  }
+
   /** `undefined` where an aggregate or a shared row is unknown, a version does not follow, or a fold fails. */
   private folded(events: readonly RecordedEvent[]): WorkingSet | undefined {
     const checkpoints = new Map<string, Checkpoint>();
@@ -133,10 +139,10 @@ export class WarmProjection {
       changed.length + events.length + move.count + sharedCount,
     ];
     const first = move.parameters.length + 1;
-    const parts = [move.ctes(1), checkpointCtes(schema, first), confirmedCte(first + 2)];
+    const parts = [move.ctes(1), checkpointCtes(schema, first, hasMoved(move)), confirmedCte(first + 2)];
     let written = 'null::json';
     if (set.changedRows.size > 0) {
-      parts.push(this.writing(set, parameters));
+      parts.push(this.writing(set, parameters, move));
       written = '(select json_agg(w) from written w)';
     }
     if (set.lines.length > 0) {
@@ -145,7 +151,8 @@ export class WarmProjection {
     }
     const counted = ['moved', 'made', 'changed', 'confirmed', ...(sharedCount > 0 ? ['written'] : [])];
     const found = counted.map((cte) => `(select count(*) from ${cte})`).join(' + ');
-    // In this order PostgreSQL runs the CTEs, and takes their locks: offsets, checkpoints, rows, as the slow path does.
+    // In this order PostgreSQL runs the CTEs, and takes their locks: offsets, checkpoints, rows, as the slow path does. A
+    // batch whose offsets are lost takes no further lock: a builder may hold and want them, and one of the two would die.
     return [
       `with ${parts.join(', ')} select ${schema}.must_be_all($${first + 3}::bigint, ${found}), ${written} as rows`,
       parameters,
@@ -153,7 +160,7 @@ export class WarmProjection {
   }
 
   /** The CTEs that write the rows; adds their parameters. Shared ones are locked as the slow path locks them. */
-  private writing(set: WorkingSet, parameters: unknown[]): string {
+  private writing(set: WorkingSet, parameters: unknown[], move: MoveStatement): string {
     const { declaration, table } = this.parts;
     const rows = changedRows(table, set);
     const next = parameters.length + 1;
@@ -164,15 +171,19 @@ export class WarmProjection {
     const keys = [...set.changedRows.keys()];
     const known = rows.map((row, n) => ({ ...row, '#xmin': this.sharedRows.get(keys[n] ?? '')?.writer }));
     parameters.push(...slotsOf(declaration.schema, keys), JSON.stringify(known), keys);
-    return `locked as materialized (${lockingSlots(next)}),
+    return `locked as materialized (${lockingSlots(next)} where ${hasMoved(move)}),
       written as (${table.update(next + 2, '(select count(*) from locked) > 0')})`;
   }
 }
 
-/** Leaves checkpoints alone that differ from what was assumed. */
-const checkpointCtes = (schema: string, first: number): string => `
+/** SQL: every offset of the batch was as last stored. */
+const hasMoved = ({ count }: MoveStatement): string => `(select count(*) from moved) = ${count}`;
+
+/** Leaves checkpoints alone that differ from what was assumed; all of them unless `condition` holds. */
+const checkpointCtes = (schema: string, first: number, condition: string): string => `
   given as materialized (
-    select * from json_to_recordset($${first}::json) as ("aggregateId" uuid, known int, "knownId" uuid, version int, "eventId" uuid)),
+    select * from json_to_recordset($${first}::json) as ("aggregateId" uuid, known int, "knownId" uuid, version int, "eventId" uuid)
+     where ${condition}),
   made as (
     insert into ${schema}.checkpoints (aggregate_id, version, event_id)
     select "aggregateId", version, "eventId" from given where known = 0 order by 1 on conflict do nothing returning 1),
