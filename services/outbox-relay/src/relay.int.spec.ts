@@ -79,8 +79,26 @@ describe('a relay', () => {
     await expectExactlyOnce(world.kafka, world.database, 1);
   });
 
+  it('looks again after a batch that the limit of bytes cut, though it listens', async () => {
+    const id = freshId();
+    const text = 'x'.repeat(250_000);
+    for (let n = 0; n < 12; n += 1) await append(writer, [{ id, expected: n * 3, events: 3, text }]);
+    const sent: TransactionContents[] = [];
+    const batches = () => sent.filter(({ batches: records }) => records.length > 0).length;
+    const sentBeforeWaits: number[] = [];
+    const wakeUp = Object.assign(new WakeUp(), { idle: () => (sentBeforeWaits.push(batches()), sleep(10)) });
+    Object.defineProperty(wakeUp, 'isListening', { value: true });
+    start({ wakeUp, kafka: spied(world.kafka.kafka, sent) });
+    await drained(world.database);
+    expect(batches()).toBeGreaterThan(1);
+    expect(sentBeforeWaits[0]).toBe(batches());
+  });
+
   it('asks writers not to notify while batches are frequent', async () => {
-    start();
+    const wakeUp = new WakeUp();
+    const listener = new OutboxListener(world.database.urlFor('outbox-relay'), () => wakeUp.notify());
+    await listener.open();
+    start({ wakeUp });
     await leads();
     const isListening = async (): Promise<boolean> =>
       ((await world.database.dataSource.query('select from relay_state where asleep_until > now()')) as unknown[]).length === 1;
@@ -94,6 +112,7 @@ describe('a relay', () => {
     await load;
     await until('it listens again', isListening);
     await drained(world.database);
+    await listener.close();
   });
 
   it('commits its position from the first start on, and again when idle, because positions expire', async () => {

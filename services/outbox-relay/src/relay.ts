@@ -241,23 +241,29 @@ export class Relay {
     wakeUp.busy();
     while (!this.#stopping.signal.aborted) {
       const published = await this.#attempt(() => this.#round(lead, progress));
-      if (published > 0) wakeUp.busy();
+      if (published.length > 0) wakeUp.busy();
       // A listening relay was told of whatever it left; only a large batch may have left what it was told of before.
-      if (published === 0 || (published < Math.min(this.#rows, peekRows) && wakeUp.isListening))
+      if (published.length === 0 || (wakeUp.isListening && this.#isSmall(published)))
         await this.#attempt(() => wakeUp.idle(lead.outbox));
     }
   }
 
-  /** (1), then (2). Returns how many events it published. */
-  async #round(lead: Lead, progress: Progress): Promise<number> {
+  /** Far from the limits of a batch, which are rows and bytes. */
+  #isSmall(events: readonly OutboxEvent[]): boolean {
+    const characters = events.reduce((sum, { dataText }) => sum + dataText.length, 0);
+    return events.length < Math.min(this.#rows, peekRows) && characters < maxBytes / 4;
+  }
+
+  /** (1), then (2). Returns the events that it published. */
+  async #round(lead: Lead, progress: Progress): Promise<readonly OutboxEvent[]> {
     const events = await this.#take(lead, progress);
     if (events.length > 0) {
       progress.number += 1n;
       progress.unsettled = events.length;
-    } else if (performance.now() - progress.committedAt < (this.options.recommitMs ?? defaultRecommitMs)) return 0;
+    } else if (performance.now() - progress.committedAt < (this.options.recommitMs ?? defaultRecommitMs)) return [];
     await this.#send(lead, events, progress.number);
     progress.committedAt = performance.now();
-    return events.length;
+    return events;
   }
 
   /**
