@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { freshId } from '@tradecore/events';
 import { poolLimits } from '@tradecore/event-sourcing';
 import { createTestDatabase, CuttingProxy, type TestDatabase } from '@tradecore/event-sourcing/testing';
@@ -288,24 +289,36 @@ describe('a work queue', () => {
     );
     work.start();
     const keys = Array.from({ length: 3 }, freshId).sort();
-    const items = await dataSource.transaction((tx) =>
+    const put = await dataSource.transaction((tx) =>
       work.putClaimed(
         tx,
         keys.map((key) => ({ key })),
       ),
     );
-    expect(items.map(({ key, attempts }) => [key, attempts])).toEqual(keys.slice(0, 2).map((key) => [key, 1]));
+    expect(put.isAll).toBe(false);
+    expect(put.claimed.map(({ key, attempts }) => [key, attempts])).toEqual(keys.slice(0, 2).map((key) => [key, 1]));
     const other = queue(done);
     other.start(); // finds only the free one
     await until(async () => (await rows()).length === 2);
-    work.begin(items);
+    work.begin(put);
     expect(work.busy).toBe(2);
     const again = await dataSource.transaction((tx) => work.putClaimed(tx, [{ key: keys[0]! }])); // in progress: once more, later
-    expect(again).toEqual([]);
+    expect(again).toEqual({ claimed: [], isAll: false });
     open();
     await until(async () => (await rows()).length === 0);
     expect(seen.filter((key) => key === keys[1])).toHaveLength(1);
-    work.begin([]);
+  });
+
+  it('does not look for more where it has claimed all that was put', async () => {
+    const looks = jest.spyOn(WorkRows.prototype, 'claim');
+    const work = queue(done, { lookMs: 60_000 });
+    work.start();
+    await until(() => looks.mock.calls.length === 1);
+    await looks.mock.results[0]?.value;
+    for (const key of [freshId(), freshId()]) work.begin(await dataSource.transaction((tx) => work.putClaimed(tx, [{ key }])));
+    await until(async () => (await rows()).length === 0);
+    expect(looks).toHaveBeenCalledTimes(1);
+    looks.mockRestore();
   });
 
   it('retries after a failure, later each time, with its state', async () => {

@@ -1,5 +1,5 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
-import { inTransaction, WorkQueue, type NewWork, type WorkHandler, type WorkItem } from '@tradecore/consumers';
+import { inTransaction, WorkQueue, type NewWork, type PutWork, type WorkHandler } from '@tradecore/consumers';
 import type { Transaction } from '@tradecore/event-sourcing';
 import { keepRefreshed, logger } from '@tradecore/telemetry';
 import type { RevisionState } from '@tradecore/trading';
@@ -55,12 +55,12 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
   }
 
   /** Puts rows in the caller's transaction, claimed where a worker is free; call `begin` with them after the commit. */
-  putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<readonly WorkItem[]> {
+  putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<PutWork> {
     return this.queue.putClaimed(tx, rows);
   }
 
-  begin(items: readonly WorkItem[]): void {
-    this.queue.begin(items);
+  begin(put: PutWork): void {
+    this.queue.begin(put);
   }
 
   notify(): void {

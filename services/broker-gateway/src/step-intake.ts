@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Intake, WorkItem } from '@tradecore/consumers';
+import type { Intake, PutWork } from '@tradecore/consumers';
 import type { Transaction } from '@tradecore/event-sourcing';
 import { CancelBrokerOrder, CorrectionApplied, type RecordedEvent } from '@tradecore/events';
 import { interrupted } from '@tradecore/trading';
@@ -9,6 +9,7 @@ import { stepClasses, stepOf, Steps, type StepEvent } from './steps.ts';
 
 /** A step this late may have been carried out already and its row lost: its order is looked up before it is sent. */
 const lateMs = 10_000;
+const nothing: PutWork = { claimed: [], isAll: true };
 
 /**
  * Takes in the saga's steps: one row each, with the offset. No call, no event: the step is the intent. A correction makes
@@ -17,8 +18,8 @@ const lateMs = 10_000;
 @Injectable()
 export class StepIntake implements Intake {
   readonly steps = [...stepClasses, CorrectionApplied];
-  /** Rows that are claimed for this process once the transaction is committed. */
-  private claimed: readonly WorkItem[] = [];
+  /** What the transaction put, to begin with once it is committed. */
+  private work: PutWork = nothing;
 
   constructor(
     @Inject(Steps) private readonly rows: Steps,
@@ -35,9 +36,9 @@ export class StepIntake implements Intake {
     const late = targets((step) => isLate(step, now));
     const canceled = targets(({ type }) => type === CancelBrokerOrder.type);
     const lanes = new Map(steps.map(({ data }) => [data.target, data.accountId]));
-    this.claimed = [];
+    this.work = nothing;
     const taken = await this.rows.put(tx, steps.map(stepOf));
-    this.claimed = await this.queue.putClaimed(tx, [
+    this.work = await this.queue.putClaimed(tx, [
       ...queries.map(({ data }) => ({ key: data.target, urgent: true, state: { ...interrupted({ list: true }, now) } })),
       ...taken.map((key) => ({
         ...{ key, lane: lanes.get(key) ?? '', urgent: canceled.has(key) },
@@ -47,8 +48,8 @@ export class StepIntake implements Intake {
   }
 
   taken(): void {
-    this.queue.begin(this.claimed);
-    this.claimed = [];
+    this.queue.begin(this.work);
+    this.work = nothing;
   }
 }
 

@@ -13,6 +13,14 @@ import { ClaimLost, WorkRows, type NewWork, type Verdict, type WorkItem } from '
  */
 export type WorkHandler = (item: WorkItem) => Promise<(tx: Transaction) => Promise<Verdict>>;
 
+/** Rows that one transaction put. */
+export interface PutWork {
+  /** Those that this process has claimed. */
+  readonly claimed: readonly WorkItem[];
+  /** No other row of the transaction waits for a worker: a look, 1 ms of a core, would find nothing. */
+  readonly isAll: boolean;
+}
+
 /** The options of a work queue. */
 export interface WorkQueueOptions {
   readonly dataSource: DataSource;
@@ -99,25 +107,23 @@ export class WorkQueue {
   }
 
   /**
-   * Like `put`; rows that a free worker of this process can take at once are claimed for it in the same statement and
-   * returned. After the commit call `begin` with them, which also notifies. After a rollback: nothing.
+   * Like `put`; rows that a free worker of this process can take at once are claimed for it in the same statement. After
+   * the commit call `begin` with the result. After a rollback: nothing.
    */
-  putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<readonly WorkItem[]> {
+  async putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<PutWork> {
     // Where room is scarce, rows that already wait come first.
     const claims = this.isStopping || !this.loop || this.room < Infinity ? 0 : this.free;
-    return this.rows.put(tx, rows, { claims, leaseMs: this.settings.leaseMs });
+    const claimed = await this.rows.put(tx, rows, { claims, leaseMs: this.settings.leaseMs });
+    return { claimed, isAll: claimed.length === new Set(rows.map(({ key }) => key)).size };
   }
 
-  /**
-   * Handles rows that `putClaimed` claimed, and whatever else is due. Rows without a free worker are given back at
-   * once.
-   */
-  begin(items: readonly WorkItem[]): void {
-    for (const item of items) {
+  /** Handles rows that `putClaimed` claimed, and looks for the others. Those without a free worker are given back. */
+  begin({ claimed, isAll }: PutWork): void {
+    for (const item of claimed) {
       if (this.isStopping || this.inHand.size >= this.settings.workers) void this.giveBack(item, 0);
       else this.take(item);
     }
-    this.notify();
+    if (!isAll) this.notify();
   }
 
   /** Makes existing rows due now; keys without a row are ignored. */
