@@ -167,7 +167,9 @@ export class BrokerOrderOwner {
   }
 
   async #storeWords(words: readonly WaitingWord[]): Promise<number> {
-    const loaded = this.#loaded ?? (await this.#load());
+    // Another gateway may have taken in the cancel that this end answers.
+    const isCanceled = words.some(({ reply }) => shownBy(reply)?.status === 'canceled');
+    const loaded = (isCanceled ? undefined : this.#loaded) ?? (await this.#load());
     if (!loaded) throw new Error(`no step sends BrokerOrder ${this.id}`);
     const { state, asks, tradedLate } = this.#interpret(loaded, words, {});
     const events = await this.#save(loaded).catch((error: unknown) => {
