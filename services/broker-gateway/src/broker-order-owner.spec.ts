@@ -31,10 +31,11 @@ function world() {
   const id = freshId();
   const stored: BrokerOrderEvent[] = [];
   const asked: string[] = [];
+  const cancels: string[] = [];
   const load = () => {
     const order = new BrokerOrder(id).replay(stored).openedBy(opening);
     const warm = { aggregate: order, lastEventId: null };
-    return Promise.resolve({ origin: { opening, context: {} }, open: [], warm, isHalted: false, order, cancels: [] });
+    return Promise.resolve({ origin: { opening, context: {} }, open: [], warm, isHalted: false, order, cancels: [...cancels] });
   };
   const save = ({ order }: { readonly order: BrokerOrder }, tx?: BrokerOrderEvent[]) => {
     const events = [...order.uncommittedEvents];
@@ -54,7 +55,7 @@ function world() {
     queue: { ask: (id: string) => void asked.push(id), drop: () => undefined },
     brokerage: { config: { BROKER_GATHER: 0 }, rules, now: () => '2026-01-02T03:04:07Z' },
   };
-  return { owner: new BrokerOrderOwner(id, parts as unknown as OwnerParts), stored, asked };
+  return { owner: new BrokerOrderOwner(id, parts as unknown as OwnerParts), stored, asked, cancels };
 }
 
 describe('messages that a worker settles in its turn', () => {
@@ -84,6 +85,18 @@ describe('messages that a worker settles in its turn', () => {
     expect(await heard).toBe('applied');
     expect(stored.filter(({ type }) => type === 'ExecutionReported')).toHaveLength(1);
     expect(knew()).toBe(true);
+  });
+});
+
+describe('the end of a cancelled order', () => {
+  it('answers the cancel that another gateway took in meanwhile', async () => {
+    const { owner, stored, cancels } = world();
+    await owner.hear(fill);
+    const cancel = freshId();
+    cancels.push(cancel);
+    const order = { ...fill.update.order, status: 'canceled', brokerageStatus: 'canceled' } as const;
+    await owner.hear({ of: 'stream', update: { event: 'canceled', order } });
+    expect(stored.at(-1)).toMatchObject({ type: 'BrokerOrderCanceled', data: { answers: cancel } });
   });
 });
 
