@@ -35,11 +35,12 @@ export { IntakeModule, IntakeStrategy, type IntakeOptions } from './work-queue/i
 export { IntakeBatches, type IntakeParts } from './work-queue/intake-batches.ts';
 export { backoffMs } from './work-queue/backoff.ts';
 export { KeyedMutex } from './work-queue/keyed-mutex.ts';
-export { WorkQueue, type PutWork, type WorkHandler, type WorkQueueOptions } from './work-queue/work-queue.ts';
+export { WorkQueue, type WorkHandler, type WorkQueueOptions } from './work-queue/work-queue.ts';
 export {
   ClaimLost,
   workMigration,
   type NewWork,
+  type PutWork,
   type Verdict,
   type WorkItem,
   type WorkMigrationOptions,

@@ -250,8 +250,8 @@ export class Relay {
 
   /** Far from the limits of a batch, which are rows and bytes. */
   #isSmall(events: readonly OutboxEvent[]): boolean {
-    const characters = events.reduce((sum, { dataText }) => sum + dataText.length, 0);
-    return events.length < Math.min(this.#rows, peekRows) && characters < maxBytes / 4;
+    if (events.length >= Math.min(this.#rows, peekRows)) return false;
+    return events.reduce((characters, { dataText }) => characters + dataText.length, 0) < maxBytes / 4;
   }
 
   /** (1), then (2). Returns the events that it published. */

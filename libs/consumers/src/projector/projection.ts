@@ -48,8 +48,8 @@ export class Projection {
   constructor(private readonly parts: ProjectionParts) {}
 
   /**
-   * Projects all arrivals at once: its reads travel in one message, behind `before`, and nothing is written until all
-   * are answered. Throws `ModelDiverged`, and whatever PostgreSQL refuses: then roll back and use `oneByOne`.
+   * Projects all arrivals at once: its reads travel in one message, behind `before` (those of shared rows once it has
+   * succeeded), and nothing is written until all are answered. Throws `ModelDiverged`, and whatever PostgreSQL refuses: then roll back and use `oneByOne`.
    */
   async project(tx: Transaction, arrivals: readonly Arrival[], { before, write }: Around = {}): Promise<Outcome> {
     const { declaration } = this.parts;

@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 import { schemaOf } from '../offsets/schema.ts';
 import { backoffMs } from './backoff.ts';
-import { ClaimLost, WorkRows, type NewWork, type Verdict, type WorkItem } from './work-rows.ts';
+import { ClaimLost, WorkRows, type NewWork, type PutWork, type Verdict, type WorkItem } from './work-rows.ts';
 
 /**
  * Handles one row, outside any transaction: this is where the outside world is called. The function it returns runs in
@@ -12,14 +12,6 @@ import { ClaimLost, WorkRows, type NewWork, type Verdict, type WorkItem } from '
  * either throws, the row is given back.
  */
 export type WorkHandler = (item: WorkItem) => Promise<(tx: Transaction) => Promise<Verdict>>;
-
-/** Rows that one transaction put. */
-export interface PutWork {
-  /** Those that this process has claimed. */
-  readonly claimed: readonly WorkItem[];
-  /** No other row of the transaction waits for a worker: a look, 1 ms of a core, would find nothing. */
-  readonly isAll: boolean;
-}
 
 /** The options of a work queue. */
 export interface WorkQueueOptions {
@@ -110,11 +102,10 @@ export class WorkQueue {
    * Like `put`; rows that a free worker of this process can take at once are claimed for it in the same statement. After
    * the commit call `begin` with the result. After a rollback: nothing.
    */
-  async putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<PutWork> {
+  putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<PutWork> {
     // Where room is scarce, rows that already wait come first.
     const claims = this.isStopping || !this.loop || this.room < Infinity ? 0 : this.free;
-    const claimed = await this.rows.put(tx, rows, { claims, leaseMs: this.settings.leaseMs });
-    return { claimed, isAll: claimed.length === new Set(rows.map(({ key }) => key)).size };
+    return this.rows.put(tx, rows, { claims, leaseMs: this.settings.leaseMs });
   }
 
   /** Handles rows that `putClaimed` claimed, and looks for the others. Those without a free worker are given back. */

@@ -61,6 +61,14 @@ export interface Claimed {
   readonly nextDueMs: number | undefined;
 }
 
+/** Rows that one transaction put. */
+export interface PutWork {
+  /** Those that this process has claimed. */
+  readonly claimed: readonly WorkItem[];
+  /** No other row of the transaction waits for a worker: a look, 1 ms of a core, would find nothing. */
+  readonly isAll: boolean;
+}
+
 /** The columns of an item, as SQL returns it. */
 const itemColumns = `w.key, w.claim, w.attempts, w.revision, w.state,
   to_char(w.put_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "putAt"`;
@@ -74,14 +82,14 @@ export class WorkRows {
 
   /**
    * Requests each key, now: an existing row becomes due, one that a worker has is due once more. At most `claims` free
-   * rows are claimed at once, for `leaseMs`, and returned.
+   * rows are claimed at once, for `leaseMs`.
    */
   async put(
     tx: Transaction,
     rows: readonly NewWork[],
     { claims = 0, leaseMs = 0 }: { readonly claims?: number; readonly leaseMs?: number } = {},
-  ): Promise<WorkItem[]> {
-    if (rows.length === 0) return [];
+  ): Promise<PutWork> {
+    if (rows.length === 0) return { claimed: [], isAll: true };
     const unique = [...new Map(rows.map((row) => [row.key, row])).values()].sort(byUrgency);
     const given = unique.map((row, index) => ({ ...row, claim: index < claims ? randomUUID() : null }));
     const items = (await tx.query(
@@ -105,7 +113,8 @@ export class WorkRows {
       [JSON.stringify(given), leaseMs],
     )) as WorkItem[];
     const ours = new Set<string>(given.flatMap(({ claim }) => claim ?? []));
-    return items.filter(({ claim }) => ours.has(claim));
+    const claimed = items.filter(({ claim }) => ours.has(claim));
+    return { claimed, isAll: claimed.length === items.length };
   }
 
   /**
