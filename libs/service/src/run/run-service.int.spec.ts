@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createTestIssuer } from '../testing.ts';
+import { createServer, type AddressInfo } from 'node:net';
+import { Module, type OnApplicationShutdown } from '@nestjs/common';
+import { createTestIssuer, startTestService } from '../testing.ts';
 
 interface Program {
   readonly child: ChildProcess;
@@ -40,6 +42,24 @@ function start(env: Record<string, string>): Program {
 }
 
 describe('a service', () => {
+  it('that cannot open its port closes what it has already started', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    let closed = 0;
+    @Module({})
+    class Consumes implements OnApplicationShutdown {
+      onApplicationShutdown(): void {
+        closed += 1;
+      }
+    }
+    const settings = { ...jwt, PORT: String(port) };
+    const service = startTestService({ name: 'late', module: Consumes, uses: [], http: true }, settings);
+    await service.catch(() => undefined).finally(() => server.close());
+    await expect(service).rejects.toThrow('EADDRINUSE');
+    expect(closed).toBe(1);
+  });
+
   it('with wrong settings exits with 78 and names them all', async () => {
     const program = start({ ...jwt, JWT_ISSUER: 'nobody', LOOP: 'sings', ADMIN_PORT: '-1' });
     expect(await program.exit()).toBe(78);

@@ -122,7 +122,10 @@ export async function startService(options: ServiceOptions, env: Environment): P
       abortOnError: false,
     });
     app.useGlobalFilters(new ProblemFilter());
-    const service = await open(app, { admin, config, health, http, strategies });
+    const service = await open(app, { admin, config, health, http, strategies }).catch(async (error: unknown) => {
+      await app.close();
+      throw error;
+    });
     started();
     return service;
   } catch (error) {
