@@ -144,11 +144,12 @@ function rememberCoordinators(): void {
   prototype['findGroupCoordinatorMetadata'] = async function (this: object, ...args) {
     const { groupId, coordinatorType = 0 } = args[0] as { groupId: string; coordinatorType?: number };
     const ofTransaction = coordinatorType === 1;
-    const known = coordinators.get(this) ?? new Map<string, unknown>();
-    if (!ofTransaction && known.size === 0) return find.apply(this, args);
+    const known = coordinators.get(this);
+    if (!ofTransaction && !known) return find.apply(this, args);
     const key = `${coordinatorType}:${groupId}`;
-    const found = known.get(key) ?? (await find.apply(this, args));
-    coordinators.set(this, known.set(key, found));
+    const found = known?.get(key) ?? (await find.apply(this, args));
+    // Not `known`: all may have been forgotten meanwhile.
+    coordinators.set(this, (coordinators.get(this) ?? new Map<string, unknown>()).set(key, found));
     return found;
   };
 }
