@@ -1,5 +1,4 @@
 import { topics } from '@tradecore/events';
-import type { RunningConsumer } from '@tradecore/messaging';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
 import { metricsPage } from '@tradecore/telemetry';
 import { MarketData } from './market-data.ts';
@@ -61,23 +60,15 @@ describe('market data', () => {
     expect(both.map((each) => each.quote('ACME')?.symbol)).toEqual(['ACME', 'ACME']);
   });
 
-  it('is read again in full when its topic was recreated while the reader was paused', async () => {
-    const client = kafka.another();
-    let consumer: RunningConsumer | undefined;
-    const market = new MarketData();
-    started.push(market);
-    market.start({
-      runConsumer: (options) => (consumer = client.runConsumer(options)),
-      topicIds: (names) => client.topicIds(names),
-      otherLogs: (...parameters) => client.otherLogs(...parameters),
-    });
+  it('is read again in full when its topic was recreated while nobody read it', async () => {
+    const market = await marketData();
     await publishMarket(kafka.kafka, sampleQuote());
     await until(() => market.quote('ACME') !== undefined);
-    consumer?.pauseAll();
+    await market.stop();
     await kafka.remake(topics.marketData.name);
     const symbols = Array.from({ length: 30 }, (_, n) => `S${n}`); // more in each partition than in the old log
     await publishMarket(kafka.another(), ...symbols.map((symbol) => sampleQuote({ symbol })));
-    consumer?.resumeAll();
+    market.start(kafka.another());
     await until(() => symbols.every((symbol) => market.quote(symbol) !== undefined));
   });
 

@@ -153,40 +153,21 @@ describe('a consumer', () => {
     await consumer.stop();
   });
 
-  it('pauses everything while heartbeats continue, and resumes', async () => {
-    const { topic, kafka, publish } = await filledTopic(10);
-    const { consumer, seen } = consume(kafka, topic);
-    await until('all records', () => seen.length === 10);
-    consumer.pauseAll();
-    await delay(150);
-    await publish('late');
-    const before = consumer.status().lastHeartbeatAt;
-    await until('a heartbeat', () => consumer.status().lastHeartbeatAt > before);
-    expect(seen).toHaveLength(10);
-    expect(consumer.status().assignment).toHaveLength(partitions);
-    consumer.resumeAll();
-    await until('the late record', () => seen.length === 11);
-    await consumer.stop();
-  });
-
-  it('pauses one partition for its handler while the others continue', async () => {
-    const { topic, kafka, publish } = await filledTopic(0);
-    const resumes: (() => void)[] = [];
+  it('follows the latest of two repositions, although the earlier one is answered last', async () => {
+    const { topic, kafka } = await filledTopic(30);
+    const ends = await kafka.endOffsets(topic);
+    const answers: ((positions: ReadonlyMap<string, bigint>) => void)[] = [];
     const { consumer, seen } = consume(kafka, topic, {
-      onBatch: async (batch) => {
-        if (batch.partition === 0 && resumes.length === 0) resumes.push(batch.pause());
-      },
+      positions: () => new Promise((resolve) => answers.push(resolve)),
     });
-    for (let n = 0; resumes.length === 0; n += 1) await publish(`first${n}`);
-    await publish(...all(60));
-    const inPaused = () => seen.filter(({ partition }) => partition === 0).length;
-    await until('the others', async () => seen.filter(({ partition }) => partition !== 0).length >= 30);
-    const paused = inPaused();
+    await until('the question of the join', () => answers.length === 1);
+    consumer.reposition();
+    await until('the question of the reposition', () => answers.length === 2);
+    answers[1]?.(new Map([...ends].map(([partition, end]) => [`${topic}/${partition}`, end - 1n])));
+    await until('the last record of each partition', () => seen.length === partitions);
+    answers[0]?.(new Map());
     await delay(200);
-    expect(inPaused()).toBe(paused);
-    resumes[0]?.();
-    const end = (await kafka.endOffsets(topic)).get(0) ?? 0n;
-    await until('the paused one', () => BigInt(inPaused()) === end);
+    expect(seen).toHaveLength(partitions);
     await consumer.stop();
   });
 

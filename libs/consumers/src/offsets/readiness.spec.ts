@@ -9,7 +9,6 @@ function ready(status: Partial<SubscriptionStatus>, consumer: Partial<ConsumerSt
     state: 'joined',
     assignment: [partition],
     lastHeartbeatAt: Date.now(),
-    lastProgressAt: Date.now(),
     restarts: 0,
     ...consumer,
   };

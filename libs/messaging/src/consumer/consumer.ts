@@ -21,12 +21,10 @@ export interface Batch extends TopicPartition {
   readonly highWatermark: bigint;
   /** True once the partition is revoked or repositioned, or the consumer is stopping: roll back or finish quickly. */
   isStale(): boolean;
-  /** Stops fetching this partition until the returned function is called. */
-  pause(): () => void;
 }
 
 /** What kafkajs fetched, as a batch of `where`. */
-export function batchOf({ batch }: EachBatchPayload, where: TopicPartition, acts: Pick<Batch, 'isStale' | 'pause'>): Batch {
+export function batchOf({ batch }: EachBatchPayload, where: TopicPartition, isStale: () => boolean): Batch {
   const messages = batch.messages.map((record) => toIncoming(where, record));
   const lastOffset = BigInt(batch.lastOffset());
   return {
@@ -35,7 +33,7 @@ export function batchOf({ batch }: EachBatchPayload, where: TopicPartition, acts
     firstOffset: messages[0]?.offset ?? lastOffset,
     nextOffset: lastOffset + 1n,
     highWatermark: BigInt(batch.highWatermark),
-    ...acts,
+    isStale,
   };
 }
 
@@ -45,8 +43,6 @@ export interface ConsumerStatus {
   readonly assignment: readonly TopicPartition[];
   /** Milliseconds since 1970; 0 = never. */
   readonly lastHeartbeatAt: number;
-  /** When a batch last finished or, with nothing paused, a fetch last returned; 0 = never. */
-  readonly lastProgressAt: number;
   /** How often the consumer died and was replaced. */
   readonly restarts: number;
   readonly lastError?: string | undefined;
@@ -93,9 +89,6 @@ export interface ConsumerOptions {
 /** A running consumer. */
 export interface RunningConsumer {
   status(): ConsumerStatus;
-  /** Stops all fetching, including from partitions assigned later; heartbeats continue and the assignment stays. */
-  pauseAll(): void;
-  resumeAll(): void;
   /** Calls `positions` again for these partitions (all when absent) and resumes from there. */
   reposition(partitions?: readonly TopicPartition[]): void;
   /**

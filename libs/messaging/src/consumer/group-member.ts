@@ -2,13 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { logger } from '@tradecore/telemetry';
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs';
 import type { Client } from '../wire/client.ts';
-import { batchOf, type AssignedPartition, type Batch, type ConsumerOptions } from './consumer.ts';
+import { batchOf, type AssignedPartition, type ConsumerOptions } from './consumer.ts';
 import { isType } from '../wire/kafka-errors.ts';
 import type { Lag } from './lag.ts';
 import { partitionKey, type TopicPartition } from '../message.ts';
 import { batchFailuresTotal, consumedTotal, rebalancesTotal } from '../metrics.ts';
 import type { Names } from '../names.ts';
-import { Pauses } from './pauses.ts';
 
 const log = logger('consumer');
 
@@ -38,8 +37,6 @@ export interface MemberContext {
   readonly lag: Lag;
   /** Log start and last stable offset of each partition. */
   readonly ends: (partitions: readonly TopicPartition[]) => Promise<AssignedPartition[]>;
-  /** True when everything must stay paused. */
-  readonly pausedAll: () => boolean;
   readonly onState: (state: 'joined' | 'rebalancing') => void;
   readonly onError: (error: unknown) => void;
 }
@@ -48,16 +45,17 @@ export interface MemberContext {
 export class GroupMember {
   assignment: readonly TopicPartition[] = [];
   lastHeartbeatAt = 0;
-  lastProgressAt = 0;
   /** Never rejects: resolves with the error when the consumer has died. */
   readonly died: Promise<Error>;
   readonly #consumer: Consumer;
-  readonly #pauses: Pauses;
   readonly #hints = new Map<string, TopicPartition & { nextOffset: bigint }>();
   /**
    * The offset that the next fetch of a partition must start at; a batch fetched from another offset predates a seek.
+   * Absent while the position is unknown.
    */
   readonly #expected = new Map<string, bigint>();
+  /** The latest positioning of each partition: an older one neither seeks nor resumes. */
+  readonly #positioning = new Map<string, symbol>();
   readonly #attempts = new Map<string, number>();
   readonly #inFlight = new Map<string, Promise<void>>();
   readonly #timers: NodeJS.Timeout[] = [];
@@ -66,7 +64,6 @@ export class GroupMember {
   #stopping = false;
   #alive = false;
   #left = false;
-  #handlerPauses = 0;
   #heartbeat: (() => Promise<void>) | undefined;
   /** The group's error that makes this member rejoin; passed to kafkajs once the batches in flight are done. */
   #lost: unknown;
@@ -85,7 +82,6 @@ export class GroupMember {
       readUncommitted: false,
       retry: { initialRetryTime: 50, multiplier: 2, maxRetryTime: 1_000, retries: 8, restartOnFailure: async () => false },
     });
-    this.#pauses = new Pauses(this.#consumer, (topic) => names.onBroker(topic));
     const { promise, resolve } = Promise.withResolvers<Error>();
     this.died = promise;
     this.#listen(resolve);
@@ -107,14 +103,6 @@ export class GroupMember {
       partitionsConsumedConcurrently: options.concurrency ?? 6,
       eachBatch: (payload) => this.#onBatch(payload),
     });
-  }
-
-  pauseAll(): void {
-    if (this.#owned) this.#pauses.add('everything', this.assignment);
-  }
-
-  resumeAll(): void {
-    if (this.#owned) this.#pauses.remove('everything', this.assignment);
   }
 
   reposition(partitions: readonly TopicPartition[] = this.assignment): void {
@@ -160,7 +148,6 @@ export class GroupMember {
     this.#consumer.on(events.GROUP_JOIN, (event) => this.#onJoin(event));
     this.#consumer.on(events.REBALANCING, () => this.#onRebalancing());
     this.#consumer.on(events.HEARTBEAT, () => void (this.lastHeartbeatAt = Date.now()));
-    this.#consumer.on(events.FETCH, () => void (this.#pauses.some || (this.lastProgressAt = Date.now())));
     this.#consumer.on(events.START_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, lastOffset, highWatermark } }) => {
       if (batchSize > 0) return;
       const position = { topic: this.context.names.ours(topic), partition, nextOffset: BigInt(lastOffset) + 1n };
@@ -184,7 +171,6 @@ export class GroupMember {
     this.#generation += 1;
     this.#owned = true;
     this.#lost = undefined;
-    this.#pauses.clear();
     this.#expected.clear();
     this.#attempts.clear();
     this.lastHeartbeatAt = Date.now();
@@ -194,7 +180,6 @@ export class GroupMember {
     );
     this.context.lag.keepOnly(this.assignment);
     this.context.onState('joined');
-    if (this.context.pausedAll()) this.#pauses.add('everything', this.assignment);
     void this.#position(this.assignment, this.#generation);
   }
 
@@ -225,19 +210,27 @@ export class GroupMember {
     this.#owned && !this.#stopping && this.#lost === undefined && generation === this.#generation;
 
   /**
-   * Asks where to resume and seeks there; the partitions are paused meanwhile. Repeats until it succeeds or they are no
-   * longer ours.
+   * Asks where to resume, after a wait, and seeks there; the partitions are paused meanwhile. Repeats until it succeeds
+   * or they are no longer ours.
    */
-  async #position(partitions: readonly TopicPartition[], generation: number): Promise<void> {
+  async #position(partitions: readonly TopicPartition[], generation: number, waitMs = 0): Promise<void> {
     if (partitions.length === 0) return;
-    this.#pauses.add('positioning', partitions);
-    for (const each of partitions) this.#expected.delete(partitionKey(each));
-    for (let attempt = 0; this.#isCurrent(generation); attempt += 1) {
+    const run = Symbol('positioning');
+    for (const each of partitions) {
+      this.#expected.delete(partitionKey(each));
+      this.#positioning.set(partitionKey(each), run);
+    }
+    this.#consumer.pause(this.#onBroker(partitions));
+    const isOurs = (each: TopicPartition): boolean =>
+      this.#isCurrent(generation) && this.#positioning.get(partitionKey(each)) === run;
+    if (waitMs > 0) await delay(waitMs, undefined, { ref: false });
+    for (let attempt = 0; partitions.some(isOurs); attempt += 1) {
+      const ours = partitions.filter(isOurs);
       try {
-        await Promise.allSettled(partitions.map((each) => this.#inFlight.get(partitionKey(each))));
-        const assigned = await this.context.ends(partitions);
+        await Promise.allSettled(ours.map((each) => this.#inFlight.get(partitionKey(each))));
+        const assigned = await this.context.ends(ours);
         const positions = await this.context.options.positions(assigned);
-        if (this.#isCurrent(generation)) this.#goOn(assigned, positions);
+        this.#goOn(assigned.filter(isOurs), positions);
         return;
       } catch (error) {
         this.context.onError(error);
@@ -248,6 +241,7 @@ export class GroupMember {
   }
 
   #goOn(assigned: readonly AssignedPartition[], positions: ReadonlyMap<string, bigint>): void {
+    if (assigned.length === 0) return;
     for (const each of assigned) {
       const offset = positions.get(partitionKey(each)) ?? each.startOffset;
       this.#expected.set(partitionKey(each), offset);
@@ -255,8 +249,11 @@ export class GroupMember {
       this.#consumer.seek({ topic: this.context.names.onBroker(each.topic), partition: each.partition, offset: String(offset) });
     }
     this.#tell(() => this.context.options.onAssigned?.(assigned));
-    this.#pauses.remove('positioning', assigned);
+    this.#consumer.resume(this.#onBroker(assigned));
   }
+
+  #onBroker = (partitions: readonly TopicPartition[]) =>
+    partitions.map(({ topic, partition }) => ({ topic: this.context.names.onBroker(topic), partitions: [partition] }));
 
   /**
    * A handler's error would crash kafkajs, so it never leaves here: the offset stays unresolved and the partition is
@@ -268,10 +265,11 @@ export class GroupMember {
     const generation = this.#generation;
     this.#heartbeat = payload.heartbeat;
     if (this.#lost !== undefined) throw this.#lost;
-    if (!this.#isCurrent(generation) || this.#pauses.isPaused(where)) return;
+    const expected = this.#expected.get(key);
+    if (!this.#isCurrent(generation) || expected === undefined) return;
     // kafkajs sets `fetchedOffset` on its batches; its types omit it.
     const { fetchedOffset } = payload.batch as unknown as { fetchedOffset: string };
-    if (this.#expected.get(key) !== BigInt(fetchedOffset)) {
+    if (expected !== BigInt(fetchedOffset)) {
       void this.#position([where], generation);
       return;
     }
@@ -284,7 +282,7 @@ export class GroupMember {
   async #handle(payload: EachBatchPayload, where: TopicPartition, generation: number): Promise<void> {
     const key = partitionKey(where);
     const { group, onBatch } = this.context.options;
-    const batch = this.#batch(payload, where, generation);
+    const batch = batchOf(payload, where, () => !this.#isCurrent(generation) || payload.isStale());
     try {
       await onBatch(batch);
     } catch (error) {
@@ -295,7 +293,6 @@ export class GroupMember {
       return;
     }
     consumedTotal.inc({ group: this.context.label, topic: where.topic }, batch.messages.length);
-    this.lastProgressAt = Date.now();
     this.#attempts.delete(key);
     if (!this.#isCurrent(generation) || !this.#expected.has(key)) return;
     this.#expected.set(key, batch.nextOffset);
@@ -307,26 +304,7 @@ export class GroupMember {
     const key = partitionKey(where);
     const attempt = this.#attempts.get(key) ?? 0;
     this.#attempts.set(key, attempt + 1);
-    this.#expected.delete(key);
-    this.#pauses.add('back-off', [where]);
-    const again = async (): Promise<void> => {
-      await delay(backOffMs(attempt), undefined, { ref: false });
-      if (!this.#isCurrent(generation)) return;
-      await this.#position([where], generation);
-      if (this.#isCurrent(generation)) this.#pauses.remove('back-off', [where]);
-    };
-    void again();
-  }
-
-  #batch(payload: EachBatchPayload, where: TopicPartition, generation: number): Batch {
-    return batchOf(payload, where, {
-      isStale: () => !this.#isCurrent(generation) || payload.isStale(),
-      pause: () => {
-        const reason = `handler-${(this.#handlerPauses += 1)}` as const;
-        this.#pauses.add(reason, [where]);
-        return () => void (this.#isCurrent(generation) && this.#pauses.remove(reason, [where]));
-      },
-    });
+    void this.#position([where], generation, backOffMs(attempt));
   }
 
   /** Sends heartbeats while a handler works; kafkajs sends them only between batches. */

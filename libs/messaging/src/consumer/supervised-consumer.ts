@@ -34,7 +34,6 @@ export class SupervisedConsumer implements RunningConsumer {
   #state: ConsumerStatus['state'] = 'starting';
   #restarts = 0;
   #lastError: string | undefined;
-  #pausedAll = false;
   /** The group's label in metrics. */
   readonly #label: string;
   readonly #lag: Lag;
@@ -55,25 +54,8 @@ export class SupervisedConsumer implements RunningConsumer {
   }
 
   status(): ConsumerStatus {
-    const { assignment = [], lastHeartbeatAt = 0, lastProgressAt = 0 } = this.#member ?? {};
-    return {
-      state: this.#state,
-      assignment,
-      lastHeartbeatAt,
-      lastProgressAt,
-      restarts: this.#restarts,
-      lastError: this.#lastError,
-    };
-  }
-
-  pauseAll(): void {
-    this.#pausedAll = true;
-    this.#member?.pauseAll();
-  }
-
-  resumeAll(): void {
-    this.#pausedAll = false;
-    this.#member?.resumeAll();
+    const { assignment = [], lastHeartbeatAt = 0 } = this.#member ?? {};
+    return { state: this.#state, assignment, lastHeartbeatAt, restarts: this.#restarts, lastError: this.#lastError };
   }
 
   reposition(partitions?: readonly TopicPartition[]): void {
@@ -124,7 +106,6 @@ export class SupervisedConsumer implements RunningConsumer {
       options: this.options,
       label: this.#label,
       lag: this.#lag,
-      pausedAll: () => this.#pausedAll,
       onState: (state) => void (this.#state = state),
       onError: (error) => void (this.#lastError = error instanceof Error ? error.message : String(error)),
     });
