@@ -78,6 +78,7 @@ export class AppendQueue {
   #saves = 0;
   #bytes = 0;
   #pumping = false;
+  #closing: Promise<void> | undefined;
   #closed: (() => void) | undefined;
   readonly #beating = heartbeat('event-store-appends');
   readonly #lockWaitMs: number;
@@ -94,7 +95,7 @@ export class AppendQueue {
    * a commit of it got no answer elsewhere; it is accepted in any case.
    */
   append(save: Save, { onBusy = 'wait' }: SaveOptions = {}, lost = false): Promise<Verdict> {
-    if (this.#closed && !lost) return Promise.reject(new Busy('the event store is closing'));
+    if (this.#closing && !lost) return Promise.reject(new Busy('the event store is closing'));
     if (!lost && (this.#saves >= limits.queuedSaves || this.#bytes + save.bytes > limits.queuedBytes)) {
       savesTotal.inc({ outcome: 'busy' });
       return Promise.reject(new Busy('the queue of the event store is full', { queued: this.#saves }));
@@ -117,13 +118,13 @@ export class AppendQueue {
     return this.#undecided.size > 0 && ids.some((id) => this.#undecided.has(id));
   }
 
-  /** Refuses new saves; resolves when the last one in flight is decided. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    await new Promise<void>((resolve) => {
+  /** Refuses new saves; resolves, for every caller, when the last one in flight is decided. */
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
       this.#closed = resolve;
       if (this.#saves === 0) resolve();
     });
+    return this.#closing;
   }
 
   #enter(waiting: Waiting): void {

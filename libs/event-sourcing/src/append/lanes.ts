@@ -4,13 +4,14 @@ import { Busy } from '../store/store-errors.ts';
 export class Lanes {
   readonly #waiting = new Set<() => void>();
   #running = 0;
+  #closing: Promise<void> | undefined;
   #closed: (() => void) | undefined;
 
   constructor(private readonly lanes: number) {}
 
   /** Throws `Busy` when its turn does not come in time. */
   async run<T>(work: () => Promise<T>, waitMs: number): Promise<T> {
-    if (this.#closed) throw new Busy('the event store is closing');
+    if (this.#closing) throw new Busy('the event store is closing');
     if (this.#running < this.lanes) this.#running += 1;
     else await this.#turn(waitMs);
     try {
@@ -20,12 +21,13 @@ export class Lanes {
     }
   }
 
-  /** Refuses new work; resolves when the last running work is done. */
-  async close(): Promise<void> {
-    await new Promise<void>((resolve) => {
+  /** Refuses new work; resolves, for every caller, when the last running work is done. */
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
       this.#closed = resolve;
       if (this.#running === 0) resolve();
     });
+    return this.#closing;
   }
 
   #turn(waitMs: number): Promise<void> {
