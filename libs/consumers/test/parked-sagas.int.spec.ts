@@ -1,4 +1,5 @@
 import { freshId, type RecordedEvent } from '@tradecore/events';
+import { metricsPage } from '@tradecore/telemetry';
 import { createErrandWorld, walletOf, type ErrandWorld } from './errand-world.ts';
 import { Errand, errandIdFor, ErrandProcess } from './errands.ts';
 import { until } from './world.ts';
@@ -71,6 +72,27 @@ describe('a saga', () => {
     await untilTypes(unlucky, 2);
     await world.runPurses();
     await world.ended(unlucky);
+  }, 60_000);
+
+  it('whose deadline fails between two aggregates is parked and counted, and harms no other deadline', async () => {
+    const figure = async (name: string): Promise<number> =>
+      Number(
+        (await metricsPage())
+          .split('\n')
+          .find((line) => line.startsWith(`${name} `))
+          ?.slice(name.length),
+      );
+    const failed = () => figure('tradecore_consumer_parked_total{group="errand-saga",reason="handler-failed"}');
+    const before = await failed();
+    Errand.breaks = true;
+    await world.runErrands();
+    const [bad, good] = [await world.open({ amount: 15, deadlineMs: 300 }), await world.open({ deadlineMs: 300 })];
+    await untilTypes(good, 2);
+    expect(await isParked(1)).toEqual([{ event_id: null, reason: 'handler-failed: half way' }]);
+    expect(await until(failed, (count) => count > before)).toBe(before + 1);
+    Errand.breaks = false;
+    await redrive(bad);
+    await untilTypes(bad, 2);
   }, 60_000);
 
   it('whose decision fails between two aggregates has stored nothing of it, and has not harmed its neighbours in the batch', async () => {

@@ -2,13 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RecordedEvent } from '@tradecore/events';
 import { Busy, type Transaction } from '@tradecore/event-sourcing';
 import { heartbeat, logger, type Attempt } from '@tradecore/telemetry';
-import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
+import { isFaultOfOne } from '../offsets/errors.ts';
 import { inTransaction, outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
 import { timerMetrics, type TimerMetrics } from './consumer-metrics.ts';
-import { park } from './parked-messages.ts';
 import type { OpenStep } from './process.ts';
 import { idleMs, lockWaitMs, type ProcessBatches } from './process-batches.ts';
-import { countSql, dueSql, headsOf, postpone, readSagas, suspend, unsentSagas, type SagaRow } from './saga-rows.ts';
+import { countSql, dueSql, headsOf, postpone, readSagas, unsentSagas, type SagaRow } from './saga-rows.ts';
 import { Stale, UnitOfWork } from './unit-of-work.ts';
 
 /** The command ids of those of these steps that the other side has received, read from what it exports. */
@@ -110,12 +109,7 @@ export class Deadlines {
     } catch (error) {
       if (error instanceof Busy || error instanceof Stale) return;
       if (!isFaultOfOne(error)) throw error;
-      const reason = parkedReason('handler-failed', error);
-      log.error({ consumer: this.batches.name, sagaId, reason }, 'a deadline is parked: see the view parked, then redrive');
-      await inTransaction(this.batches.parts.dataSource, async (tx) => {
-        await park(tx, this.batches, [{ sagaId, targetId: sagaId, eventId: null, reason }]);
-        await suspend(tx, this.schema, [sagaId]);
-      });
+      await this.batches.parkAlone({ sagaId, targetId: sagaId, eventId: null }, error);
     }
   }
 

@@ -18,8 +18,8 @@ import { inTransaction, outsideTransaction, type PipelinedTransaction } from '..
 import { begin, type ConsumerParts } from './begin.ts';
 import { consumerMetrics, type ConsumerMetrics } from './consumer-metrics.ts';
 import { heardAgain, isAsked } from './heard-again.ts';
-import { inputOf, sagaOf, type Input } from './inputs.ts';
-import { park, tellParked } from './parked-messages.ts';
+import { inputOf, type Input } from './inputs.ts';
+import { park, tellParked, type ParkedMessage } from './parked-messages.ts';
 import type { Process } from './process.ts';
 import { ProcessReader, sagasOf, type Reading } from './process-reader.ts';
 import { suspend, writeSagas, type SagaChange } from './saga-rows.ts';
@@ -128,7 +128,7 @@ export class ProcessBatches implements BatchProcessor {
   }
 
   /** Decides about inputs and stores what follows. `isolated`: a single input, which is parked when it fails again. */
-  async hear(inputs: readonly Input[], around: Around = {}, isolated = false): Promise<UnitOfWork> {
+  async hear(inputs: readonly Input[], around: Around = {}, isolated = false): Promise<void> {
     if (isolated) return this.alone(inputs, around);
     if (inputs.some(({ isAgain }) => isAgain)) return this.locked(inputs, around);
     try {
@@ -140,12 +140,13 @@ export class ProcessBatches implements BatchProcessor {
   }
 
   /** An input that is not in the store becomes a dead letter before it can do harm. */
-  private async alone(inputs: readonly Input[], around: Around): Promise<UnitOfWork> {
+  private async alone(inputs: readonly Input[], around: Around): Promise<void> {
     try {
-      return await this.locked(inputs, around);
+      await this.locked(inputs, around);
     } catch (error) {
       if (!isFaultOfOne(error)) throw error;
-      return this.parkRefused(inputs, around, error);
+      const [input] = inputs as [Input];
+      await this.parkAlone(messageOf(input), error, around.first);
     }
   }
 
@@ -164,7 +165,7 @@ export class ProcessBatches implements BatchProcessor {
   }
 
   /** Nothing is locked while decisions are made. */
-  private async unlocked(inputs: readonly Input[], around: Around): Promise<UnitOfWork> {
+  private async unlocked(inputs: readonly Input[], around: Around): Promise<void> {
     const reading = await this.reader.read(inputs, around.redriven !== undefined);
     if (reading.foreign.size > 0) return this.unlocked(await this.withoutForeign(inputs, reading, around), around);
     const unit = this.decide(inputs, this.freed(reading, around));
@@ -176,7 +177,7 @@ export class ProcessBatches implements BatchProcessor {
   }
 
   /** For what could not be stored the usual way: locks the heads first, then decides. */
-  async locked(inputs: readonly Input[], around: Around): Promise<UnitOfWork> {
+  async locked(inputs: readonly Input[], around: Around): Promise<void> {
     const reading = await this.reader.read(inputs, true);
     if (reading.foreign.size > 0) return this.locked(await this.withoutForeign(inputs, reading, around), around);
     return inTransaction(
@@ -198,7 +199,7 @@ export class ProcessBatches implements BatchProcessor {
     known: Known,
     around: Around,
     verify: (tx: Transaction, storing: () => Promise<unknown>) => Promise<void>,
-  ): Promise<UnitOfWork> {
+  ): Promise<void> {
     const { dataSource, store } = this.parts;
     const changes = await inTransaction(
       dataSource,
@@ -210,7 +211,7 @@ export class ProcessBatches implements BatchProcessor {
       },
       { idleMs },
     );
-    return this.committed(unit, known, changes);
+    this.committed(unit, known, changes);
   }
 
   private decide(inputs: readonly Input[], known: Known): UnitOfWork {
@@ -230,7 +231,7 @@ export class ProcessBatches implements BatchProcessor {
   }
 
   /** Counts what was committed and keeps it for the next batch; writes snapshots that are due. */
-  committed(unit: UnitOfWork, known: Pick<Known, 'aggregates' | 'rows'>, changes: readonly SagaChange[]): UnitOfWork {
+  committed(unit: UnitOfWork, known: Pick<Known, 'aggregates' | 'rows'>, changes: readonly SagaChange[]): void {
     const changed = new Map(changes.map((change) => [change.sagaId, change]));
     const silent = new Set(unit.messages.map(({ sagaId }) => sagaId));
     const untouched = [...known.rows.values()].filter(({ sagaId }) => !changed.has(sagaId) && !silent.has(sagaId));
@@ -241,10 +242,9 @@ export class ProcessBatches implements BatchProcessor {
     this.count(unit);
     this.tellStuck(changes, known);
     void this.keepSnapshots(unit, known);
-    return unit;
   }
 
-  private count({ outcomes, reasons, messages, parts }: UnitOfWork): void {
+  private count({ outcomes, reasons, messages, parts }: Pick<UnitOfWork, 'outcomes' | 'reasons' | 'messages' | 'parts'>): void {
     for (const outcome of outcomes) this.metrics.record(outcome, 1);
     for (const reason of reasons) this.metrics.parked(reason);
     this.metrics.events(parts.reduce((sum, { events }) => sum + events.length, 0));
@@ -292,28 +292,16 @@ export class ProcessBatches implements BatchProcessor {
     return events.filter((event) => !isSame(stored.get(event.id), event));
   }
 
-  private async parkRefused(inputs: readonly Input[], around: Around, error: unknown): Promise<UnitOfWork> {
-    const [input] = inputs as [Input];
+  /** Parks what could not be stored even alone; its saga stays without a deadline. */
+  async parkAlone(refused: ParkedMessage, error: unknown, first?: Around['first']): Promise<void> {
     const reason = isDataError(error) ? 'row-refused' : 'handler-failed';
-    const message = { ...messageOf(input), reason: parkedReason(reason, error) };
-    const unit = new UnitOfWork(this.parts, {
-      aggregates: new Map(),
-      events: new Map(),
-      rows: new Map(),
-      parked: [],
-      missed: new Map(),
-      now: '',
-    });
+    const message = { ...refused, reason: parkedReason(reason, error) };
     await inTransaction(this.parts.dataSource, async (tx) => {
-      await around.first?.(tx);
+      await first?.(tx);
       await park(tx, this, [message]);
-      await suspend(tx, this.schema, [sagaOf(input)]);
+      await suspend(tx, this.schema, [message.sagaId]);
     });
-    unit.outcomes.push('parked');
-    unit.reasons.push(reason);
-    unit.messages.push(message);
-    this.count(unit);
-    return unit;
+    this.count({ outcomes: refused.eventId === null ? [] : ['parked'], reasons: [reason], messages: [message], parts: [] });
   }
 
   private async replay(events: readonly RecordedEvent[]): Promise<void> {
