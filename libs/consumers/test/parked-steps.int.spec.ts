@@ -1,6 +1,7 @@
+import { jest } from '@jest/globals';
 import { freshId, type RecordedEvent } from '@tradecore/events';
 import { encode } from '@tradecore/messaging';
-import { metricsPage } from '@tradecore/telemetry';
+import { currentContext, logger, metricsPage } from '@tradecore/telemetry';
 import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
 import { errandIdFor, names } from './errands.ts';
 import { until } from './world.ts';
@@ -78,6 +79,26 @@ describe('the steps that an intake takes', () => {
     expect(row).toMatchObject({ saga_id: errandIdFor(refused), target_id: purseId, waiting: '0' });
     expect(row?.reason).toContain('row-refused: ');
     expect(await metricsPage()).toContain('tradecore_consumer_parked_total{group="purse-keeper",reason="row-refused"} 1');
+  }, 60_000);
+
+  it('are told of with what they concern when they are refused while stored events are heard again', async () => {
+    await world.runErrands();
+    const refused = await world.open({ amount: 666 });
+    const [asked] = await until(
+      () => stepsOf(refused),
+      (steps) => steps.length === 1,
+    );
+    const told: unknown[] = [];
+    const error = jest.spyOn(logger('consumers'), 'error').mockImplementation(() => void told.push(currentContext()));
+    await world.query(`select purse_keeper.begin_again(now() - interval '1 hour')`);
+    await world.runPurses();
+    await isParked();
+    await until(
+      () => Promise.resolve(told),
+      (contexts) => contexts.length === 1,
+    );
+    error.mockRestore();
+    expect(told).toEqual([expect.objectContaining({ sagaId: errandIdFor(refused), causationId: asked?.id, account: 'acme' })]);
   }, 60_000);
 
   it('wait in order behind the parked one, and follow it when it is redriven, by whichever instance', async () => {

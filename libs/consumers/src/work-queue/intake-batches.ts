@@ -214,7 +214,7 @@ export class IntakeBatches implements BatchProcessor {
 
   private async parkOne(event: RecordedEvent, error: unknown): Promise<void> {
     if (!isFaultOfOne(error)) throw error;
-    const message = { ...pairOf(event), eventId: event.id, reason: parkedReason('row-refused', error) };
+    const message = { ...pairOf(event), eventId: event.id, event, reason: parkedReason('row-refused', error) };
     await inTransaction(this.parts.dataSource, (tx) => park(tx, this, [message]));
     this.committed({ outcomes: ['parked'], messages: [message], reasons: ['row-refused'] });
   }
