@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { freshId, type RecordedEvent } from '@tradecore/events';
 import { metricsPage } from '@tradecore/telemetry';
 import { createErrandWorld, walletOf, type ErrandWorld } from './errand-world.ts';
@@ -74,7 +75,7 @@ describe('a saga', () => {
     await world.ended(unlucky);
   }, 60_000);
 
-  it('whose deadline fails between two aggregates is parked and counted, and harms no other deadline', async () => {
+  it('whose deadline fails between two aggregates is parked and counted, and the others are handled, and counted once', async () => {
     const figure = async (name: string): Promise<number> =>
       Number(
         (await metricsPage())
@@ -83,13 +84,21 @@ describe('a saga', () => {
           ?.slice(name.length),
       );
     const failed = () => figure('tradecore_consumer_parked_total{group="errand-saga",reason="handler-failed"}');
-    const before = await failed();
+    const handled = () => figure('tradecore_saga_timer_lateness_seconds_count{saga="errand-saga"}');
+    const first = await world.runErrands();
+    const jobs: string[] = [];
+    for (const amount of [1, 1, 15, 1, 1]) jobs.push(await world.open({ amount, deadlineMs: 1000 }));
+    for (const job of jobs) await untilTypes(job, 1);
+    await first.stop();
+    await setTimeout(1000); // all are due at once
+    const [failedBefore, handledBefore] = [await failed(), await handled()];
     Errand.breaks = true;
     await world.runErrands();
-    const [bad, good] = [await world.open({ amount: 15, deadlineMs: 300 }), await world.open({ deadlineMs: 300 })];
-    await untilTypes(good, 2);
+    const [bad] = jobs.splice(2, 1) as [string];
+    for (const good of jobs) await untilTypes(good, 2);
     expect(await isParked(1)).toEqual([{ event_id: null, reason: 'handler-failed: half way' }]);
-    expect(await until(failed, (count) => count > before)).toBe(before + 1);
+    expect(await until(failed, (count) => count > failedBefore)).toBe(failedBefore + 1);
+    expect(await until(handled, (count) => count >= handledBefore + 4)).toBe(handledBefore + 4);
     Errand.breaks = false;
     await redrive(bad);
     await untilTypes(bad, 2);

@@ -126,25 +126,27 @@ export class Deadlines {
       sagaIds: [...rows.keys()],
       waitMs: lockWaitMs,
     };
-    const { unit, known, changes } = await inTransaction(
+    const { unit, known, late, changes } = await inTransaction(
       parts.dataSource,
       async (tx) => {
         const locked = await reader.lock(tx, toLock);
         const decided = new UnitOfWork(parts, locked);
-        await this.decide(tx, decided, { rows: locked.rows.values(), now: locked.now });
+        const seconds = await this.decide(tx, decided, { rows: locked.rows.values(), now: locked.now });
         if (decided.parts.length > 0) await parts.store.within(tx).saveBatch(decided.parts, { waitMs: lockWaitMs });
-        return { unit: decided, known: locked, changes: await this.batches.write(tx, decided, {}) };
+        return { unit: decided, known: locked, late: seconds, changes: await this.batches.write(tx, decided, {}) };
       },
       { idleMs },
     );
     this.batches.committed(unit, known, changes);
+    for (const seconds of late) this.metrics.lateness(seconds);
   }
 
+  /** Resolves with how late each deadline is, in seconds. */
   private async decide(
     tx: PipelinedTransaction,
     unit: UnitOfWork,
     { rows, now }: { readonly rows: Iterable<SagaRow>; readonly now: string },
-  ): Promise<void> {
+  ): Promise<number[]> {
     const passed = [...rows].filter(({ dueAt }) => dueAt !== null && Date.parse(dueAt) <= Date.parse(now));
     const heads = await headsOf(
       tx,
@@ -153,11 +155,11 @@ export class Deadlines {
     const due = passed.filter((row) => this.catchUp(unit, row, heads));
     const open = due.flatMap(({ sagaId }) => unit.openSteps(sagaId));
     const received = open.length === 0 ? new Set<string>() : await this.received(tx, open);
-    for (const { sagaId, dueAt } of due) {
+    for (const { sagaId } of due) {
       const failure = unit.onDeadline(sagaId, received);
       if (failure !== undefined) unit.parkDeadline(sagaId, failure);
-      this.metrics.lateness(Math.max(0, (Date.parse(now) - Date.parse(dueAt ?? '')) / 1000));
     }
+    return due.map(({ dueAt }) => Math.max(0, (Date.parse(now) - Date.parse(dueAt ?? '')) / 1000));
   }
 
   /**
