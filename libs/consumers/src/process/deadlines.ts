@@ -3,10 +3,10 @@ import type { RecordedEvent } from '@tradecore/events';
 import { Busy, type Transaction } from '@tradecore/event-sourcing';
 import { heartbeat, logger, type Attempt } from '@tradecore/telemetry';
 import { isFaultOfOne } from '../offsets/errors.ts';
-import { inTransaction, outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
+import { outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
 import { timerMetrics, type TimerMetrics } from './consumer-metrics.ts';
 import type { OpenStep } from './process.ts';
-import { idleMs, lockWaitMs, type ProcessBatches } from './process-batches.ts';
+import { lockWaitMs, type ProcessBatches } from './process-batches.ts';
 import { countSql, dueSql, headsOf, postpone, readSagas, unsentSagas, type SagaRow } from './saga-rows.ts';
 import { Stale, UnitOfWork } from './unit-of-work.ts';
 
@@ -126,18 +126,13 @@ export class Deadlines {
       sagaIds: [...rows.keys()],
       waitMs: lockWaitMs,
     };
-    const { unit, known, late, changes } = await inTransaction(
-      parts.dataSource,
-      async (tx) => {
-        const locked = await reader.lock(tx, toLock);
-        const decided = new UnitOfWork(parts, locked);
-        const seconds = await this.decide(tx, decided, { rows: locked.rows.values(), now: locked.now });
-        if (decided.parts.length > 0) await parts.store.within(tx).saveBatch(decided.parts, { waitMs: lockWaitMs });
-        return { unit: decided, known: locked, late: seconds, changes: await this.batches.write(tx, decided, {}) };
-      },
-      { idleMs },
-    );
-    this.batches.committed(unit, known, changes);
+    const { late } = await this.batches.transact({}, async (tx) => {
+      const known = await reader.lock(tx, toLock);
+      const unit = new UnitOfWork(parts, known);
+      const seconds = await this.decide(tx, unit, { rows: known.rows.values(), now: known.now });
+      await this.batches.append(tx, unit);
+      return { unit, known, late: seconds };
+    });
     for (const seconds of late) this.metrics.lateness(seconds);
   }
 

@@ -42,7 +42,13 @@ const maxInputs = 50;
 /** An aggregate that another transaction holds for longer is left to it, and the input is retried. */
 export const lockWaitMs = 200;
 /** A process that freezes while it holds locks loses them after this long. */
-export const idleMs = 2000;
+const idleMs = 2000;
+
+/** Decisions, and what they were made on. */
+export interface Decision {
+  readonly unit: UnitOfWork;
+  readonly known: Pick<Known, 'aggregates' | 'rows'>;
+}
 
 /** What a unit of work does in addition to its decisions. */
 export interface Around {
@@ -169,49 +175,44 @@ export class ProcessBatches implements BatchProcessor {
     const reading = await this.reader.read(inputs, around.redriven !== undefined);
     if (reading.foreign.size > 0) return this.unlocked(await this.withoutForeign(inputs, reading, around), around);
     const unit = this.decide(inputs, this.freed(reading, around));
-    return this.commit(unit, reading, around, async (tx, storing) => {
+    await this.transact(around, async (tx) => {
       const strangers = async () => (reading.isWarm ? this.strangers(tx, reading.believed) : []);
-      const [, found] = await Promise.all([around.first?.(tx), strangers(), storing()]);
+      const [, found] = await Promise.all([around.first?.(tx), strangers(), this.append(tx, unit)]);
       if (found.length > 0) throw new Stale('a record is not one of the store');
+      return { unit, known: reading };
     });
   }
 
   /** For what could not be stored the usual way: locks the heads first, then decides. */
-  async locked(inputs: readonly Input[], around: Around): Promise<void> {
+  private async locked(inputs: readonly Input[], around: Around): Promise<void> {
     const reading = await this.reader.read(inputs, true);
     if (reading.foreign.size > 0) return this.locked(await this.withoutForeign(inputs, reading, around), around);
-    return inTransaction(
-      this.parts.dataSource,
-      async (tx) => {
-        await around.first?.(tx);
-        const known = await this.reader.lock(tx, { ...reading, inputs, sagaIds: sagasOf(inputs), waitMs: lockWaitMs });
-        const unit = this.decide(inputs, this.freed(known, around));
-        if (unit.parts.length > 0) await this.parts.store.within(tx).saveBatch(unit.parts, { waitMs: lockWaitMs });
-        const changes = await this.write(tx, unit, around);
-        return { unit, known, changes };
-      },
-      { idleMs },
-    ).then(({ unit, known, changes }) => this.committed(unit, known, changes));
+    await this.transact(around, async (tx) => {
+      await around.first?.(tx);
+      const known = await this.reader.lock(tx, { ...reading, inputs, sagaIds: sagasOf(inputs), waitMs: lockWaitMs });
+      const unit = this.decide(inputs, this.freed(known, around));
+      await this.append(tx, unit);
+      return { unit, known };
+    });
   }
 
-  private async commit(
-    unit: UnitOfWork,
-    known: Known,
-    around: Around,
-    verify: (tx: Transaction, storing: () => Promise<unknown>) => Promise<void>,
-  ): Promise<void> {
-    const { dataSource, store } = this.parts;
-    const changes = await inTransaction(
-      dataSource,
+  /** One transaction: what `work` decides and appends, then the rows beside it. */
+  async transact<D extends Decision>(around: Around, work: (tx: PipelinedTransaction) => Promise<D>): Promise<D> {
+    const { decision, changes } = await inTransaction(
+      this.parts.dataSource,
       async (tx) => {
-        await verify(tx, async () => {
-          if (unit.parts.length > 0) await store.within(tx).saveBatch(unit.parts, { waitMs: lockWaitMs });
-        });
-        return this.write(tx, unit, around);
+        const decided = await work(tx);
+        return { decision: decided, changes: await this.write(tx, decided.unit, around) };
       },
       { idleMs },
     );
-    this.committed(unit, known, changes);
+    this.committed(decision, changes);
+    return decision;
+  }
+
+  /** Appends what was decided. */
+  async append(tx: Transaction, { parts }: UnitOfWork): Promise<void> {
+    if (parts.length > 0) await this.parts.store.within(tx).saveBatch(parts, { waitMs: lockWaitMs });
   }
 
   private decide(inputs: readonly Input[], known: Known): UnitOfWork {
@@ -221,7 +222,7 @@ export class ProcessBatches implements BatchProcessor {
   }
 
   /** Writes the rows beside the events. */
-  async write(tx: PipelinedTransaction, unit: UnitOfWork, { last, after, redriven }: Around): Promise<SagaChange[]> {
+  private async write(tx: PipelinedTransaction, unit: UnitOfWork, { last, after, redriven }: Around): Promise<SagaChange[]> {
     const changes = unit.changes(new Set(redriven === undefined ? [] : [redriven]));
     if (redriven === undefined) await park(tx, this, unit.messages);
     await last?.(tx, unit);
@@ -231,7 +232,7 @@ export class ProcessBatches implements BatchProcessor {
   }
 
   /** Counts what was committed and keeps it for the next batch; writes snapshots that are due. */
-  committed(unit: UnitOfWork, known: Pick<Known, 'aggregates' | 'rows'>, changes: readonly SagaChange[]): void {
+  private committed({ unit, known }: Decision, changes: readonly SagaChange[]): void {
     const changed = new Map(changes.map((change) => [change.sagaId, change]));
     const silent = new Set(unit.messages.map(({ sagaId }) => sagaId));
     const untouched = [...known.rows.values()].filter(({ sagaId }) => !changed.has(sagaId) && !silent.has(sagaId));
