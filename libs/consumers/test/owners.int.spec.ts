@@ -16,7 +16,7 @@ import { createWorld, until, type World } from './world.ts';
 
 const times = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i));
 const change = (work: BatchProcessor, changes: Partial<BatchProcessor>): BatchProcessor =>
-  Object.assign(Object.create(work) as BatchProcessor, { open: () => work.open() }, changes);
+  Object.assign(Object.create(work) as BatchProcessor, { open: async () => work.open?.() }, changes);
 
 /** Real servers, shared with other tests. */
 const patience = 30_000;

@@ -3,7 +3,7 @@ import { createErrandWorld, type ErrandWorld } from './errand-world.ts';
 import { until } from './world.ts';
 
 const change = (work: BatchProcessor, changes: Partial<BatchProcessor>): BatchProcessor =>
-  Object.assign(Object.create(work) as BatchProcessor, { open: () => work.open() }, changes);
+  Object.assign(Object.create(work) as BatchProcessor, changes);
 
 describe('several instances of a process and of the consumers that it asks', () => {
   let world: ErrandWorld;

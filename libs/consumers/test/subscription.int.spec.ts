@@ -212,7 +212,7 @@ function gateAt(n: number) {
   let batches = 0;
   const gate: NonNullable<Parameters<World['run']>[0]> = (work) =>
     Object.assign(Object.create(work) as typeof work, {
-      open: () => work.open(),
+      open: async () => work.open?.(),
       handle: (batch: Parameters<typeof work.handle>[0]) =>
         work.handle({
           ...batch,

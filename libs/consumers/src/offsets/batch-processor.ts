@@ -42,7 +42,7 @@ export interface BatchProcessor {
   /** Maximum number of records in one transaction. */
   readonly maxRecords: number;
   /** Called once before the first record. */
-  open(): Promise<void>;
+  open?(): Promise<void>;
   /**
    * Called when offsets are claimed: the database may have been restored since, so that what is remembered of earlier
    * batches and not verified by it counts no more.

@@ -80,7 +80,7 @@ export class Subscription {
 
   /** Opens the processor and joins the group. Resolves when the consumer is running, not when it has caught up. */
   async start(): Promise<void> {
-    await this.processor.open();
+    await this.processor.open?.();
     this.consumer = this.parts.kafka.runConsumer({
       group: this.processor.name,
       topics: this.processor.topics,

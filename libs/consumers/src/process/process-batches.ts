@@ -8,30 +8,24 @@ import {
   isDataError,
   type Transaction,
 } from '@tradecore/event-sourcing';
-import { logger, runningRelease } from '@tradecore/telemetry';
-import type { BatchProcessor, RecordBatch } from '../offsets/batch-processor.ts';
+import { logger } from '@tradecore/telemetry';
+import type { RecordBatch } from '../offsets/batch-processor.ts';
 import { confirmed, foreignAmong, foreignLetter, isSame } from '../offsets/confirmed.ts';
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
-import type { Log, UnusableOffset } from '../offsets/offsets.ts';
-import { schemaOf } from '../offsets/schema.ts';
 import { inTransaction, outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
-import { begin, type ConsumerParts } from './begin.ts';
-import { consumerMetrics, type ConsumerMetrics } from './consumer-metrics.ts';
+import { DecidingBatches, type DecidingParts } from './deciding-batches.ts';
 import { heardAgain, isAsked } from './heard-again.ts';
-import { inputOf, type Input } from './inputs.ts';
-import { park, tellParked, type ParkedMessage } from './parked-messages.ts';
+import { inputOf, sagaOf, type Input } from './inputs.ts';
+import { park, type Pair, type ParkedMessage } from './parked-messages.ts';
 import type { Process } from './process.ts';
 import { ProcessReader, sagasOf, type Reading } from './process-reader.ts';
-import { suspend, writeSagas, type SagaChange } from './saga-rows.ts';
+import type { RedriveAround } from './redrive-messages.ts';
+import { restoreSql, suspend, writeSagas, type SagaChange } from './saga-rows.ts';
 import { messageOf, Stale, UnitOfWork, type Known } from './unit-of-work.ts';
 
 /** The dependencies of a process. */
-export interface ProcessParts extends ConsumerParts {
+export interface ProcessParts extends DecidingParts {
   readonly process: Process;
-  /** Name of the service: of the consumer group and (`-` as `_`) of the schema. */
-  readonly name: string;
-  /** The topics that it hears. */
-  readonly topics: readonly string[];
   /** Called with the stored events after the commit, for counting. A call may be missed; never throws. */
   readonly stored?: ((events: readonly Pick<Event, 'type' | 'data'>[]) => void) | undefined;
 }
@@ -72,33 +66,10 @@ export interface Around {
  * writes verify the rows read; where that fails, the heads are locked and it is decided again. See
  * docs/exactly-once.md.
  */
-export class ProcessBatches implements BatchProcessor {
-  readonly name: string;
-  readonly topics: readonly string[];
-  readonly schema: string;
-  readonly release: string;
-  readonly state = 'consumer';
+export class ProcessBatches extends DecidingBatches<ProcessParts> {
   readonly maxRecords = maxInputs;
-  readonly reader: ProcessReader;
-  private readonly metrics: ConsumerMetrics;
-  private readonly outside: Transaction;
-
-  constructor(
-    readonly parts: ProcessParts,
-    private readonly redrive: () => Promise<void> = () => Promise.resolve(),
-  ) {
-    this.name = parts.name;
-    this.topics = parts.topics;
-    this.schema = schemaOf(parts.name);
-    this.release = parts.release ?? runningRelease;
-    this.reader = new ProcessReader({ ...parts, schema: this.schema });
-    this.metrics = consumerMetrics(parts.name);
-    this.outside = outsideTransaction(parts.dataSource);
-  }
-
-  open(): Promise<void> {
-    return Promise.resolve();
-  }
+  readonly reader = new ProcessReader({ ...this.parts, schema: this.schema });
+  private readonly outside = outsideTransaction(this.parts.dataSource);
 
   /** Aggregates are verified by the store, saga rows only when they are written. */
   forget(): void {
@@ -128,13 +99,11 @@ export class ProcessBatches implements BatchProcessor {
       await deadLetter((await foreignAmong(this.outside, unheld, ({ event }) => event.id)).map(foreignLetter));
     };
     await this.hear(inputs, { first: moveOffsets, foreign }, isolated);
-    this.metrics.batch((performance.now() - started) / 1000);
-    const newest = records.at(-1)?.event.time;
-    if (newest !== undefined) this.metrics.reaction(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
+    this.measure(records, started);
   }
 
   /** Decides about inputs and stores what follows. `isolated`: a single input, which is parked when it fails again. */
-  async hear(inputs: readonly Input[], around: Around = {}, isolated = false): Promise<void> {
+  private async hear(inputs: readonly Input[], around: Around = {}, isolated = false): Promise<void> {
     if (isolated) return this.alone(inputs, around);
     if (inputs.some(({ isAgain }) => isAgain)) return this.locked(inputs, around);
     try {
@@ -154,20 +123,6 @@ export class ProcessBatches implements BatchProcessor {
       const [input] = inputs as [Input];
       await this.parkAlone(messageOf(input), error, around.first);
     }
-  }
-
-  /** Retries what operators marked, and what older releases parked. */
-  async poll(): Promise<void> {
-    await this.redrive();
-  }
-
-  build(unusable: UnusableOffset, log: Log): Promise<boolean> {
-    return begin(unusable, log, {
-      ...this.parts,
-      schema: this.schema,
-      topics: this.topics,
-      replay: (events) => this.replay(events),
-    });
   }
 
   /** Nothing is locked while decisions are made. */
@@ -241,17 +196,15 @@ export class ProcessBatches implements BatchProcessor {
     );
     this.reader.keep(known, [...untouched, ...open]);
     this.count(unit);
+    this.countStored(unit);
     this.tellStuck(changes, known);
     void this.keepSnapshots(unit, known);
   }
 
-  private count({ outcomes, reasons, messages, parts }: Pick<UnitOfWork, 'outcomes' | 'reasons' | 'messages' | 'parts'>): void {
-    for (const outcome of outcomes) this.metrics.record(outcome, 1);
-    for (const reason of reasons) this.metrics.parked(reason);
+  private countStored({ parts }: UnitOfWork): void {
     this.metrics.events(parts.reduce((sum, { events }) => sum + events.length, 0));
     for (const { events } of parts)
       this.parts.stored?.(events.map(({ type, data }) => ({ type, data: JSON.parse(data) as object })));
-    tellParked(this.name, messages);
   }
 
   private tellStuck(changes: readonly SagaChange[], { rows }: Pick<Known, 'rows'>): void {
@@ -302,10 +255,10 @@ export class ProcessBatches implements BatchProcessor {
       await park(tx, this, [message]);
       await suspend(tx, this.schema, [message.sagaId]);
     });
-    this.count({ outcomes: refused.eventId === null ? [] : ['parked'], reasons: [reason], messages: [message], parts: [] });
+    this.count({ outcomes: refused.eventId === null ? [] : ['parked'], reasons: [reason], messages: [message] });
   }
 
-  private async replay(events: readonly RecordedEvent[]): Promise<void> {
+  protected async replay(events: readonly RecordedEvent[]): Promise<void> {
     const inputs = events.flatMap((event) => this.inputOf(event) ?? []);
     for (let from = 0; from < inputs.length; from += maxInputs) {
       const some = inputs.slice(from, from + maxInputs);
@@ -327,7 +280,35 @@ export class ProcessBatches implements BatchProcessor {
     }
   }
 
-  inputOf(event: RecordedEvent): Input | undefined {
+  /**
+   * The deadline returns with a saga's last message: it is checked and set again from the saga's state at that time.
+   */
+  protected async again(pair: Pair, event: RecordedEvent | undefined, around: RedriveAround): Promise<void> {
+    const input = event && this.inputOf(event);
+    const restore = (tx: PipelinedTransaction): void => void tx.last(restoreSql(this.schema), [pair.sagaId]);
+    const settled = async (tx: PipelinedTransaction): Promise<void> => {
+      await around.first(tx);
+      await around.settle(tx, undefined);
+    };
+    if (!input) {
+      await inTransaction(this.parts.dataSource, async (tx) => {
+        await settled(tx);
+        restore(tx);
+      });
+    } else if (sagaOf(input) !== pair.sagaId) {
+      // It was parked without its saga's id, which is known now: that saga may be parked as well.
+      await this.hear([input], { first: (tx) => settled(tx as PipelinedTransaction) });
+    } else {
+      await this.hear([input], {
+        first: (tx) => around.first(tx),
+        last: (tx, { messages }) => around.settle(tx, messages.find(({ reason }) => reason !== undefined)?.reason),
+        after: restore,
+        redriven: pair.sagaId,
+      });
+    }
+  }
+
+  private inputOf(event: RecordedEvent): Input | undefined {
     return inputOf(this.parts.process, this.parts.catalogue, event);
   }
 }

@@ -1,30 +1,17 @@
 import { isUuid, upcast, UnknownEvent, type RecordedEvent } from '@tradecore/events';
 import type { Transaction } from '@tradecore/event-sourcing';
-import { runningRelease } from '@tradecore/telemetry';
-import type { BatchProcessor, EventRecord, RecordBatch } from '../offsets/batch-processor.ts';
+import type { RecordBatch } from '../offsets/batch-processor.ts';
 import { confirmed, foreignAmong, foreignLetter, isSame } from '../offsets/confirmed.ts';
 import { isFaultOfOne, parkedReason } from '../offsets/errors.ts';
-import type { Log, UnusableOffset } from '../offsets/offsets.ts';
-import { schemaOf } from '../offsets/schema.ts';
 import { inTransaction } from '../offsets/transaction.ts';
-import { begin, type ConsumerParts } from '../process/begin.ts';
-import {
-  consumerMetrics,
-  type ConsumerMetrics,
-  type MessageParkReason,
-  type RecordOutcome,
-} from '../process/consumer-metrics.ts';
-import { pairKey, park, parkedPairs, tellParked, type Pair, type ParkedMessage } from '../process/parked-messages.ts';
-import { redriveMessages, type RedriveAround } from '../process/redrive-messages.ts';
+import { DecidingBatches, type DecidingParts, type Result } from '../process/deciding-batches.ts';
+import { pairKey, park, parkedPairs, type Pair } from '../process/parked-messages.ts';
+import type { RedriveAround } from '../process/redrive-messages.ts';
 import type { Intake } from './intake.ts';
 
 /** The dependencies of an intake. */
-export interface IntakeParts extends ConsumerParts {
+export interface IntakeParts extends DecidingParts {
   readonly intake: Intake;
-  /** Name of the service: of the consumer group and (`-` as `_`) of the schema. */
-  readonly name: string;
-  /** The topics that carry steps. */
-  readonly topics: readonly string[];
 }
 
 /** The saga that asks by a step, and the aggregate it asks. */
@@ -33,39 +20,13 @@ export function pairOf({ aggregateId: sagaId, data }: RecordedEvent): Pair {
   return { sagaId, targetId: typeof target === 'string' && isUuid(target) ? target : sagaId };
 }
 
-/** The result of a batch. Counted when it is committed. */
-interface Result {
-  readonly outcomes: RecordOutcome[];
-  readonly messages: ParkedMessage[];
-  readonly reasons: MessageParkReason[];
-}
-
 /**
  * Writes down the steps of sagas: each is confirmed with the store, then the intake's rows and the offsets are one
  * transaction.
  */
-export class IntakeBatches implements BatchProcessor {
-  readonly name: string;
-  readonly topics: readonly string[];
-  readonly schema: string;
-  readonly release: string;
-  readonly state = 'consumer';
+export class IntakeBatches extends DecidingBatches<IntakeParts> {
   readonly maxRecords = 500;
-  private readonly types: ReadonlySet<string>;
-  private readonly metrics: ConsumerMetrics;
-
-  constructor(private readonly parts: IntakeParts) {
-    this.name = parts.name;
-    this.topics = parts.topics;
-    this.schema = schemaOf(parts.name);
-    this.release = parts.release ?? runningRelease;
-    this.types = new Set(parts.intake.steps.map(({ type }) => type));
-    this.metrics = consumerMetrics(parts.name);
-  }
-
-  open(): Promise<void> {
-    return Promise.resolve();
-  }
+  private readonly types = new Set(this.parts.intake.steps.map(({ type }) => type));
 
   /** An undeclared type may be a step of a newer saga: it is parked, so that later steps wait behind it. */
   idsOf(event: RecordedEvent): readonly string[] | undefined {
@@ -95,29 +56,6 @@ export class IntakeBatches implements BatchProcessor {
     });
     this.committed(result);
     this.measure(records, started);
-  }
-
-  /** Retries what operators marked, and what older releases parked. */
-  async poll(): Promise<void> {
-    const { dataSource, store, name } = this.parts;
-    const { schema, release } = this;
-    await redriveMessages({
-      dataSource,
-      store,
-      name,
-      schema,
-      release,
-      handle: (_, event, around) => this.again(event, around),
-    });
-  }
-
-  build(unusable: UnusableOffset, log: Log): Promise<boolean> {
-    return begin(unusable, log, {
-      ...this.parts,
-      schema: this.schema,
-      topics: this.topics,
-      replay: (events) => this.replay(events),
-    });
   }
 
   private isDeclared({ aggregateType, type }: RecordedEvent): boolean {
@@ -170,20 +108,12 @@ export class IntakeBatches implements BatchProcessor {
     }
   }
 
-  private committed({ outcomes, messages, reasons }: Result): void {
-    for (const outcome of outcomes) this.metrics.record(outcome, 1);
-    for (const reason of reasons) this.metrics.parked(reason);
-    tellParked(this.name, messages);
-    if (outcomes.includes('handled')) this.parts.intake.taken?.();
+  private committed(result: Result): void {
+    this.count(result);
+    if (result.outcomes.includes('handled')) this.parts.intake.taken?.();
   }
 
-  private measure(records: readonly EventRecord[], started: number): void {
-    this.metrics.batch((performance.now() - started) / 1000);
-    const newest = records.at(-1)?.event.time;
-    if (newest !== undefined) this.metrics.reaction(Math.max(0, (Date.now() - Date.parse(newest)) / 1000));
-  }
-
-  private async again(event: RecordedEvent | undefined, around: RedriveAround): Promise<void> {
+  protected async again(_: Pair, event: RecordedEvent | undefined, around: RedriveAround): Promise<void> {
     const handles = event && this.idsOf(event) !== undefined;
     const result = await inTransaction(this.parts.dataSource, async (tx) => {
       await around.first(tx);
@@ -194,7 +124,7 @@ export class IntakeBatches implements BatchProcessor {
     this.committed(result);
   }
 
-  private async replay(events: readonly RecordedEvent[]): Promise<void> {
+  protected async replay(events: readonly RecordedEvent[]): Promise<void> {
     const own = events.filter((event) => this.idsOf(event) !== undefined);
     await this.replaySome(own).catch(async (error: unknown) => {
       if (!isFaultOfOne(error)) throw error;
