@@ -12,7 +12,7 @@ export {
   type RowOf,
 } from './projector/projector.ts';
 export { projectorMigration, type ProjectorMigrationOptions } from './projector/migration.ts';
-export { ProjectorsModule, ProjectorStrategy, type ProjectorsOptions } from './projector/projector-module.ts';
+export { ProjectorsModule, ProjectorStrategy } from './projector/projector-module.ts';
 export { CommitListener, ProjectorBatches, type ProjectorParts } from './projector/projector-batches.ts';
 export { rebuildProjection, redrive, resumeProjection, type OperatorParts } from './projector/operate.ts';
 export { ProjectionBusy, type Redriven } from './projector/redrive.ts';

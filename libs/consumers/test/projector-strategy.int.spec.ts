@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventStore } from '@tradecore/event-sourcing';
 import { freshId } from '@tradecore/events';
-import { CommitListener, ProjectorsModule, ProjectorStrategy } from '@tradecore/consumers';
+import { CommitListener, ProjectorsModule, ProjectorStrategy, type Subscription } from '@tradecore/consumers';
 import { currentContext, metricsPage } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import { Counted, counters, recorded, Tallies } from './counters.ts';
@@ -63,14 +63,15 @@ describe('projectors of a Nest application', () => {
       (count) => count === 1,
     );
     expect(notes.heard).toEqual([{ projector: 'tally-projector', keys: [id], trace: traceparent.slice(3, 35) }]);
-    expect(strategy.statuses()).toMatchObject([{ name: 'tally-projector', state: 'running', backlogAgeMs: 0 }]);
+    const [subscription] = strategy.unwrap<Subscription[]>();
+    expect(subscription?.status()).toMatchObject({ name: 'tally-projector', state: 'running', backlogAgeMs: 0 });
     const page = (await metricsPage()).split('\n');
     expect(page).toContain('tradecore_projection_parked_total{group="tally-projector",reason="row-refused"} 0');
     expect(page).toContain('tradecore_consumer_backlog_age_seconds{group="tally-projector"} 0');
     for (const state of ['running', 'building', 'waiting', 'halted'])
       expect(page).toContain(`tradecore_consumer_state{group="tally-projector",state="${state}"} ${Number(state === 'running')}`);
     await strategy.close();
-    expect(strategy.statuses()).toMatchObject([{ state: 'closed' }]);
+    expect(subscription?.status().state).toBe('closed');
     expect(strategy.readiness()[0]?.check().ok).toBe(false);
     await application.close();
   }, 30_000);

@@ -1,27 +1,66 @@
+import type { DynamicModule, InjectionToken, Type } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
-import { PostgresEventStore, type EventStore } from '@tradecore/event-sourcing';
-import type { Catalogue } from '@tradecore/events';
+import { EventStore, PostgresEventStore } from '@tradecore/event-sourcing';
+import { catalogue as fleet, type Catalogue } from '@tradecore/events';
 import type { KafkaClient } from '@tradecore/messaging';
-import type { DataSource } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { readinessOf, type ReadinessCheck } from './readiness.ts';
-import type { Subscription, SubscriptionStatus } from './subscription.ts';
+import type { Subscription } from './subscription.ts';
 
-/** The servers of a service, in the form that the runtimes need. */
-export function serverParts(catalogue: Catalogue, dataSource: DataSource, store: EventStore, kafka: KafkaClient) {
-  if (!(store instanceof PostgresEventStore)) throw new TypeError('consumers need a PostgresEventStore');
-  return { catalogue, dataSource, store, kafka };
+/** The servers of a service, as the options of its consumers name them. */
+export interface ServerOptions {
+  /** The token under which the `KafkaClient` is provided globally. */
+  readonly kafka: InjectionToken;
+  /** The fleet's when absent. */
+  readonly catalogue?: Catalogue;
 }
+
+/** What a strategy runs on: its options, with the servers in the form that the runtimes need. */
+export type Runs<O extends ServerOptions> = Omit<O, keyof ServerOptions> & {
+  readonly catalogue: Catalogue;
+  readonly dataSource: DataSource;
+  readonly store: PostgresEventStore;
+  readonly kafka: KafkaClient;
+};
+
+/** The token of what a strategy runs on. */
+export const runs = Symbol('what a strategy runs on');
+
+/** A module that provides and exports a strategy, and provides to it what it runs on. */
+export function moduleOf<O extends ServerOptions>(
+  module: Type,
+  strategy: Type<SubscriptionServer>,
+  { kafka, catalogue = fleet, ...rest }: O,
+): DynamicModule {
+  const useFactory = (...[dataSource, store, client]: [DataSource, EventStore, KafkaClient]): Runs<O> => {
+    if (!(store instanceof PostgresEventStore)) throw new TypeError('consumers need a PostgresEventStore');
+    return { ...rest, catalogue, dataSource, store, kafka: client };
+  };
+  return {
+    module,
+    imports: [DiscoveryModule],
+    providers: [{ provide: runs, useFactory, inject: [DataSource, EventStore, kafka] }, strategy],
+    exports: [strategy],
+  };
+}
+
+/** What has the life cycle of a subscription. */
+export type Running = Pick<Subscription, 'start' | 'stop' | 'status'>;
 
 /** Gives subscriptions the life cycle of a Nest application: they consume from `listen` to `close`, which drains. */
 export abstract class SubscriptionServer extends Server implements CustomTransportStrategy {
-  private subscriptions: Subscription[] | undefined;
+  private subscriptions: Running[] | undefined;
 
   /** Creates the subscriptions; called once. */
-  protected abstract subscribe(): Subscription[];
+  protected abstract subscribe(): Running[];
 
   /** Starts all subscriptions. */
   override listen(callback: (error?: unknown) => void): void {
-    this.start().then(() => callback(), callback);
+    Promise.all(this.found().map((each) => each.start())).then(() => {
+      this._status$.next('connected');
+      callback();
+    }, callback);
   }
 
   /** Drains all subscriptions. */
@@ -30,9 +69,9 @@ export abstract class SubscriptionServer extends Server implements CustomTranspo
     this._status$.next('disconnected');
   }
 
-  /** Has no events; see `statuses()` and readiness. */
+  /** Has no events; see `readiness()`. */
   override on(): never {
-    throw new Error(`${this.constructor.name} has no events: see statuses()`);
+    throw new Error(`${this.constructor.name} has no events: see readiness()`);
   }
 
   /** The subscriptions themselves. */
@@ -40,22 +79,12 @@ export abstract class SubscriptionServer extends Server implements CustomTranspo
     return this.found() as T;
   }
 
-  /** The status of each subscription. */
-  statuses(): SubscriptionStatus[] {
-    return this.found().map((each) => each.status());
-  }
-
   /** One readiness check for each subscription. */
   readiness(): ReadinessCheck[] {
     return this.found().map((each) => readinessOf(each));
   }
 
-  protected async start(): Promise<void> {
-    await Promise.all(this.found().map((each) => each.start()));
-    this._status$.next('connected');
-  }
-
-  protected found(): Subscription[] {
+  private found(): Running[] {
     this.subscriptions ??= this.subscribe();
     return this.subscriptions;
   }

@@ -1,5 +1,5 @@
 import type { BatchProcessor } from '../offsets/batch-processor.ts';
-import { Subscription, type SubscriptionParts } from '../offsets/subscription.ts';
+import { Subscription, type SubscriptionParts, type SubscriptionStatus } from '../offsets/subscription.ts';
 import { Deadlines, type Received } from './deadlines.ts';
 import { ProcessBatches, type ProcessParts } from './process-batches.ts';
 
@@ -30,5 +30,9 @@ export class RunningProcess {
   async stop(): Promise<void> {
     await this.deadlines.stop();
     await this.subscription.stop();
+  }
+
+  status(): SubscriptionStatus {
+    return this.subscription.status();
   }
 }

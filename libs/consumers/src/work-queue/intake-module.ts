@@ -1,30 +1,17 @@
-import { Inject, Injectable, Module, type DynamicModule, type InjectionToken } from '@nestjs/common';
-import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
-import { EventStore } from '@tradecore/event-sourcing';
-import { catalogue as fleet, type Catalogue } from '@tradecore/events';
-import type { KafkaClient } from '@tradecore/messaging';
-import { DataSource } from 'typeorm';
-import { serverParts, SubscriptionServer } from '../offsets/subscription-server.ts';
+import { Inject, Injectable, Module, type DynamicModule } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { moduleOf, runs, SubscriptionServer, type Runs, type ServerOptions } from '../offsets/subscription-server.ts';
 import { Subscription } from '../offsets/subscription.ts';
-import type { ConsumerParts } from '../process/begin.ts';
 import { IntakeBatches } from './intake-batches.ts';
 import { isIntake } from './intake.ts';
 
 /** How the steps for a service are taken in. */
-export interface IntakeOptions {
+export interface IntakeOptions extends ServerOptions {
   /** Name of the service, of its consumer group, and (`-` as `_`) of the schema with its offsets. */
   readonly name: string;
   /** The topics that carry steps. */
   readonly topics: readonly string[];
-  /** The token under which the `KafkaClient` is provided globally. */
-  readonly kafka: InjectionToken;
-  /** The fleet's when absent. */
-  readonly catalogue?: Catalogue;
 }
-
-const runs = Symbol('what an intake runs on');
-
-type Runs = ConsumerParts & Pick<IntakeOptions, 'name' | 'topics'>;
 
 /**
  * Gives the intake of a Nest application its life cycle: the provider that implements `Intake` is found, and takes in
@@ -34,7 +21,7 @@ type Runs = ConsumerParts & Pick<IntakeOptions, 'name' | 'topics'>;
 export class IntakeStrategy extends SubscriptionServer {
   constructor(
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
-    @Inject(runs) private readonly runs: Runs,
+    @Inject(runs) private readonly runs: Runs<IntakeOptions>,
   ) {
     super();
   }
@@ -53,16 +40,7 @@ export class IntakeStrategy extends SubscriptionServer {
  */
 @Module({})
 export class IntakeModule {
-  static with({ kafka, catalogue = fleet, ...rest }: IntakeOptions): DynamicModule {
-    const useFactory = (...servers: [DataSource, EventStore, KafkaClient]): Runs => ({
-      ...rest,
-      ...serverParts(catalogue, ...servers),
-    });
-    return {
-      module: IntakeModule,
-      imports: [DiscoveryModule],
-      providers: [{ provide: runs, useFactory, inject: [DataSource, EventStore, kafka] }, IntakeStrategy],
-      exports: [IntakeStrategy],
-    };
+  static with(options: IntakeOptions): DynamicModule {
+    return moduleOf(IntakeModule, IntakeStrategy, options);
   }
 }
