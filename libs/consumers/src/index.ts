@@ -14,7 +14,6 @@ export {
 export { projectorMigration, type ProjectorMigrationOptions } from './projector/migration.ts';
 export { ProjectorsModule, ProjectorStrategy } from './projector/projector-module.ts';
 export { CommitListener, ProjectorBatches, type ProjectorParts } from './projector/projector-batches.ts';
-export { rebuildProjection, redrive, resumeProjection, type OperatorParts } from './projector/operate.ts';
 export { ProjectionBusy, type Redriven } from './projector/redrive.ts';
 export { withoutNulls } from './projector/row-table.ts';
 export { parkReasons, type ParkReason } from './projector/projection-metrics.ts';

@@ -1,6 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { upcast, type Catalogue, type RecordedEvent } from '@tradecore/events';
+import { Projection } from './projector/projection.ts';
+import { openProjection, type ProjectorParts } from './projector/projector-batches.ts';
 import { declarationOf, fold, foldAppended } from './projector/projector.ts';
+import { redriveOne, type Redriven } from './projector/redrive.ts';
 import type { ProjectorClass, RowOf } from './projector/projector.ts';
 
 /** Assertions about a projector after some events. */
@@ -65,4 +68,20 @@ export function foldHistory(
     lines.push(...folded.append);
   }
   return { rows, lines };
+}
+
+/**
+ * Clears the park marker of an aggregate and folds the stored events beyond its checkpoint, as a running projector does
+ * when it is asked to. An aggregate that is not parked is brought up to date too. Throws `ProjectionBusy` while a
+ * builder is running.
+ */
+export async function redrive(
+  projector: ProjectorClass,
+  aggregateId: string,
+  parts: Omit<ProjectorParts, 'kafka' | 'listener'>,
+): Promise<Omit<Redriven, 'rows'>> {
+  const opened = await openProjection(declarationOf(projector), parts);
+  const projection = new Projection(opened);
+  const { rows: _, ...redriven } = await redriveOne({ projection, ...opened }, aggregateId, parts.dataSource);
+  return redriven;
 }

@@ -1,16 +1,9 @@
 import { freshId } from '@tradecore/events';
-import {
-  OffsetLost,
-  ProjectionStopped,
-  ProjectorBatches,
-  rebuildProjection,
-  redrive,
-  ProjectionBusy,
-  type BatchProcessor,
-} from '@tradecore/consumers';
+import { OffsetLost, ProjectionStopped, ProjectorBatches, ProjectionBusy, type BatchProcessor } from '@tradecore/consumers';
 import kafkajs from 'kafkajs';
 import { ChunkRunner } from '../src/offsets/chunk-runner.ts';
 import { Offsets } from '../src/offsets/offsets.ts';
+import { redrive } from '../src/testing.ts';
 import { counters, counts, DoubledTallies, Ledgers, Tallies, topic } from './counters.ts';
 import { createWorld, until, type World } from './world.ts';
 
@@ -240,7 +233,7 @@ describe('projectors and the owners of their offsets', () => {
       await until(entries, (found) => found.length === 10);
       const before = await epoch();
       await world.database.dataSource.query(`delete from ledger_projector.entries where sequence = 3`);
-      await rebuildProjection(Ledgers, world.parts);
+      await world.parts.dataSource.query('select ledger_projector.rebuild()');
       await until(epoch, (found) => found !== before);
       await expectEachOnce(10);
       await world.happen(...counts(id, 11, 12));
@@ -275,7 +268,7 @@ describe('projectors and the owners of their offsets', () => {
 
       await newer.stop();
       await world.happen(...counts(freshId(), 1, 3));
-      await rebuildProjection(Tallies, world.parts); // the release was rolled back
+      await world.parts.dataSource.query('select tally_projector.rebuild()'); // the release was rolled back
       await until(tallied, (sum) => sum === 24);
       await until(
         () => older.status().state,

@@ -1,9 +1,10 @@
 import { freshId, writtenBy } from '@tradecore/events';
 import type { RecordedEvent } from '@tradecore/events';
 import type { IncomingMessage } from '@tradecore/messaging';
-import { inTransaction, ModelDiverged, redrive, type ProjectorClass } from '@tradecore/consumers';
+import { inTransaction, ModelDiverged, type ProjectorClass } from '@tradecore/consumers';
 import type { Arrival, Projection } from '../src/projector/projection.ts';
 import type { Outcome } from '../src/projector/outcome.ts';
+import { redrive } from '../src/testing.ts';
 import { Counted, counts, Ledgers, Noted, recorded, Spoilt, Tallies, topic } from './counters.ts';
 import { openBench, openCore, type Bench } from './database.ts';
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { freshId, type RecordedEvent } from '@tradecore/events';
 import { encode, type OutgoingMessage } from '@tradecore/messaging';
-import { readinessOf, resumeProjection, type Subscription } from '@tradecore/consumers';
+import { readinessOf, type Subscription } from '@tradecore/consumers';
 import fc from 'fast-check';
-import { Counted, counts, Ledgers, recorded, Spoilt, Tallies, topic } from './counters.ts';
+import { Counted, counts, Ledgers, recorded, Spoilt, topic } from './counters.ts';
 import { createWorld, until, type World } from './world.ts';
 
 const times = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i));
@@ -171,7 +171,7 @@ describe('a subscription', () => {
       expect(readinessOf(subscription).check()).toMatchObject({ ok: false, state: expect.stringContaining('the model holds') });
       expect(await totalOf(id)).toBe(2);
       await setCheckpoint((checkpoint as { event_id: string }).event_id);
-      await resumeProjection(Tallies, world.parts);
+      await world.parts.dataSource.query('select tally_projector.resume()');
       await until(
         () => totalOf(id),
         (found) => found === 4,

@@ -1,7 +1,8 @@
 import { freshId, type RecordedEvent } from '@tradecore/events';
-import { ProjectorBatches, redrive, type ProjectorClass } from '@tradecore/consumers';
+import { ProjectorBatches, type ProjectorClass } from '@tradecore/consumers';
 import { Offsets } from '../src/offsets/offsets.ts';
 import { lockingSlots, slotsOf } from '../src/projector/row-table.ts';
+import { redrive } from '../src/testing.ts';
 import { WarmProjection } from '../src/projector/warm-projection.ts';
 import { Counted, counters, counts, Ledgers, Noted, recorded, Spoilt, Tallies, topic } from './counters.ts';
 import { openBench, type Bench } from './database.ts';

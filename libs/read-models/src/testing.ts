@@ -8,7 +8,8 @@ import {
 import { createTestDatabase, type TestDatabase } from '@tradecore/event-sourcing/testing';
 import { catalogue, freshId, orderIdFor, topics, type OrderTerms, type RecordedEvent, WrittenText } from '@tradecore/events';
 import { encode, type KafkaClient } from '@tradecore/messaging';
-import { redrive, type ProjectorClass } from '@tradecore/consumers';
+import type { ProjectorClass } from '@tradecore/consumers';
+import { redrive } from '@tradecore/consumers/testing';
 import { extendContext } from '@tradecore/telemetry';
 import { Account, Order } from '@tradecore/trading';
 import { Accounts } from './accounts.projector.ts';

@@ -1,4 +1,3 @@
-import { rebuildProjection } from '@tradecore/consumers';
 import { accountById, Accounts, activitiesOfAccount, executionsOfAccount, readModelMigrations } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import { projectorService } from '@tradecore/service/projector';
@@ -86,7 +85,7 @@ describe('the account-projector', () => {
     await projector.models.database.dataSource.query(
       `update account_projector.accounts set owner = gen_random_uuid(), available = 1`,
     );
-    await rebuildProjection(Accounts, { dataSource: projector.models.database.dataSource });
+    await projector.models.database.dataSource.query('select account_projector.rebuild()');
     await eventually(async () => ((await accountById(projector.db, id))?.owner === 'tester' ? true : undefined));
     expect(await seen(id)).toEqual(before);
   }, 30_000);

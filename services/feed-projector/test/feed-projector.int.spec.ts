@@ -1,11 +1,10 @@
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { freshId } from '@tradecore/events';
 import { sampleTerms } from '@tradecore/events/testing';
-import { feedAfter, feedHeads, feedHintChannel, Feed } from '@tradecore/read-models';
+import { feedAfter, feedHeads, feedHintChannel } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import type { RunningService } from '@tradecore/service';
 import { eventually, startTestService, TestProjector } from '@tradecore/service/testing';
-import { rebuildProjection } from '@tradecore/consumers';
 import { Redis } from 'ioredis';
 import { feedProjector } from '../src/feed-projector.ts';
 
@@ -105,7 +104,7 @@ describe('two feed-projectors, one of them without Redis', () => {
   it('begin a new epoch with the same set of changes when the feed is built anew', async () => {
     const [account] = accounts as [string];
     const before = await entriesOf(account);
-    await rebuildProjection(Feed, { dataSource: db() });
+    await db().query('select feed_projector.rebuild()');
     await until(async () => (await feedHeads(db(), [account])).get(account)?.epoch !== before[0]?.epoch);
     await until(async () => (await entriesOf(account)).length >= before.length);
     const after = await entriesOf(account);

@@ -8,7 +8,7 @@ import { sampleTerms } from '@tradecore/events/testing';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import { projectorService } from '@tradecore/service/projector';
 import { TestProjector } from '@tradecore/service/testing';
-import { rebuildProjection, type ProjectorClass } from '@tradecore/consumers';
+import type { ProjectorClass } from '@tradecore/consumers';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const page = readFileSync(join(root, 'docs/add-a-read-model.md'), 'utf8');
@@ -93,7 +93,7 @@ it('its service builds the model from the store, follows the topic, and builds i
     ];
     await shows(all);
     await models.database.dataSource.query('update symbol_projector.symbols set orders = 0');
-    await rebuildProjection(Symbols, { dataSource: models.database.dataSource });
+    await models.database.dataSource.query('select symbol_projector.rebuild()');
     await shows(all);
   } finally {
     await projector.drop();

@@ -1,6 +1,5 @@
 import { StoreIdentity } from '@tradecore/event-sourcing';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
-import { rebuildProjection } from '@tradecore/consumers';
 import {
   orderById,
   orderFrom,
@@ -89,7 +88,7 @@ describe('the order-projector', () => {
     const before = await ordersOfAccount(projector.db, { accountId: account, limit: 500 });
     const { dataSource } = projector.models.database;
     await dataSource.query(`update order_projector.orders set status = 'canceled', symbol = 'WRONG'`);
-    await rebuildProjection(Orders, { dataSource });
+    await dataSource.query('select order_projector.rebuild()');
     await eventually(async () => {
       const { orders } = await ordersOfAccount(projector.db, { accountId: account, limit: 500 });
       return orders.every(({ order }) => order.symbol !== 'WRONG') ? true : undefined;

@@ -1,4 +1,3 @@
-import { rebuildProjection } from '@tradecore/consumers';
 import { Positions, positionsOfAccount, readModelMigrations } from '@tradecore/read-models';
 import { TestReadModels } from '@tradecore/read-models/testing';
 import { projectorService } from '@tradecore/service/projector';
@@ -69,7 +68,7 @@ describe('the position-projector', () => {
     const before = await untilHeld(id, ([first]) => first?.quantity === '5');
     const { dataSource } = projector.models.database;
     await dataSource.query('update position_projector.positions_held set quantity = 77');
-    await rebuildProjection(Positions, { dataSource });
+    await dataSource.query('select position_projector.rebuild()');
     expect(await untilHeld(id, ([first]) => first?.quantity !== '77')).toEqual(before);
   }, 30_000);
 });

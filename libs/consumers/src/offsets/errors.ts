@@ -26,7 +26,7 @@ export class LogCutOff extends Error {
   override readonly name = 'LogCutOff';
 }
 
-/** The projection is stopped for the given reason. Call `resumeProjection` when the cause is fixed. */
+/** The projection is stopped for the given reason. `select <schema>.resume()` when the cause is fixed. */
 export class ProjectionStopped extends Error {
   override readonly name = 'ProjectionStopped';
 }
