@@ -1,11 +1,9 @@
 export {
   declarationOf,
   fold,
-  foldAppended,
   isProjector,
   On,
   Projector,
-  projectorName,
   type Appending,
   type ProjectorClass,
   type ProjectorOptions,

@@ -1,10 +1,9 @@
-import { isDeepStrictEqual } from 'node:util';
+import { deepStrictEqual } from 'node:assert';
 import { upcast, type Catalogue, type RecordedEvent } from '@tradecore/events';
 import { Projection } from './projector/projection.ts';
 import { openProjection, type ProjectorParts } from './projector/projector-batches.ts';
-import { declarationOf, fold, foldAppended } from './projector/projector.ts';
+import { declarationOf, type ProjectorClass, type RowOf } from './projector/projector.ts';
 import { redriveOne, type Redriven } from './projector/redrive.ts';
-import type { ProjectorClass, RowOf } from './projector/projector.ts';
 
 /** Assertions about a projector after some events. */
 export interface Folded<P extends object> {
@@ -25,50 +24,39 @@ function frozen<T>(value: T): T {
   return value;
 }
 
-function same(found: unknown, expected: unknown): void {
-  if (isDeepStrictEqual(found, expected)) return;
-  throw new Error(`expected ${JSON.stringify(expected, null, 2)}\nbut found ${JSON.stringify(found, null, 2)}`);
+/** What a projector makes from some events. */
+export interface Made {
+  /** By key. */
+  readonly rows: Readonly<Record<string, object>>;
+  readonly lines: readonly object[];
 }
 
-/** `givenEvents(Orders, placed).thenRow({ ... })`: folds the events of one key and compares, without a database. */
-export function givenEvents<P extends object>(projector: ProjectorClass<P>, ...events: RecordedEvent[]): Folded<P> {
-  const steps = () => {
-    let row: RowOf<P> | undefined;
-    const lines: object[] = [];
-    for (const event of frozen(events)) {
-      lines.push(...foldAppended(projector, [event], row));
-      row = frozen(fold(projector, [event], row));
-    }
-    return { row, lines };
-  };
-  return {
-    thenRow: (expected) => same(steps().row, expected),
-    thenAppended: (...expected) => same(steps().lines, expected),
-    thenNothing: () => same(steps().row, undefined),
-  };
-}
-
-/**
- * The rows by key, and the lines, that a projector makes from stored events of many aggregates, in this order, as a
- * rebuild would.
- */
-export function foldHistory(
-  projector: ProjectorClass,
-  catalogue: Catalogue,
-  history: readonly RecordedEvent[],
-): { readonly rows: Readonly<Record<string, object>>; readonly lines: readonly object[] } {
-  const { fold: foldOne, handles, key } = declarationOf(projector);
+function make(projector: ProjectorClass, history: readonly RecordedEvent[], newest = (event: RecordedEvent) => event): Made {
+  const { fold, handles, key } = declarationOf(projector);
   const rows: Record<string, object> = {};
   const lines: object[] = [];
   for (const stored of history.filter(({ type }) => handles(type))) {
-    const event = upcast(catalogue, stored);
-    const folded = foldOne(rows[key(event)], frozen(event));
+    const event = newest(stored);
+    const folded = fold(rows[key(event)], frozen(event));
     if (!folded) continue;
     rows[key(event)] = frozen(folded.row);
     lines.push(...folded.append);
   }
   return { rows, lines };
 }
+
+/** `givenEvents(Orders, placed).thenRow({ ... })`: folds the events of one key and compares, without a database. */
+export function givenEvents<P extends object>(projector: ProjectorClass<P>, ...events: RecordedEvent[]): Folded<P> {
+  return {
+    thenRow: (expected) => deepStrictEqual(Object.values(make(projector, events).rows), [expected]),
+    thenAppended: (...expected) => deepStrictEqual(make(projector, events).lines, expected),
+    thenNothing: () => deepStrictEqual(make(projector, events).rows, {}),
+  };
+}
+
+/** What a projector makes from stored events of many aggregates, in this order, as a rebuild would. */
+export const foldHistory = (projector: ProjectorClass, catalogue: Catalogue, history: readonly RecordedEvent[]): Made =>
+  make(projector, history, (event) => upcast(catalogue, event));
 
 /**
  * Clears the park marker of an aggregate and folds the stored events beyond its checkpoint, as a running projector does

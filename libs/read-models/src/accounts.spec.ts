@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { freshId, type AccountEvent, type RecordedEvent, type Reservation } from '@tradecore/events';
+import { catalogue, freshId, type AccountEvent, type RecordedEvent, type Reservation } from '@tradecore/events';
 import { sampleText } from '@tradecore/events/testing';
 import { add, decimal, subtract, zero } from '@tradecore/money';
-import { fold, foldAppended } from '@tradecore/consumers';
-import { givenEvents } from '@tradecore/consumers/testing';
+import { fold } from '@tradecore/consumers';
+import { foldHistory, givenEvents } from '@tradecore/consumers/testing';
 import { Account, type Settlement } from '@tradecore/trading';
 import type { ActivityLine } from './accounts.projector.ts';
 import { Accounts, Positions, type PositionRow } from './index.ts';
@@ -28,7 +28,7 @@ const histories = (decide: (account: BookedAccount) => void): RecordedEvent[] =>
   decide(account);
   return historyOf('Account', account);
 };
-const linesOf = (history: readonly RecordedEvent[]) => foldAppended(Accounts, history) as ActivityLine[];
+const linesOf = (history: readonly RecordedEvent[]) => foldHistory(Accounts, catalogue, history).lines as ActivityLine[];
 const buy: Reservation = { orderId: order(1), symbol: 'ACME', side: 'buy', quantity: '10', unitPrice: '100', amount: '1000.5' };
 const rest: Reservation = { ...buy, quantity: '6', amount: '600.3' };
 const fill: Settlement = {

@@ -127,9 +127,6 @@ function foldWith(instance: object, method: string | undefined, row: object | un
   return 'append' in folded && 'row' in folded ? (folded as Appending<object>) : { row: folded, append: [] };
 }
 
-/** The name of a projector: also of its consumer group and of the service that runs it. */
-export const projectorName = (projector: ProjectorClass): string => declarationOf(projector).name;
-
 /** Whether the class carries `@Projector`. */
 export const isProjector = (candidate: unknown): candidate is ProjectorClass =>
   typeof candidate === 'function' && declarations.has(candidate);
@@ -154,21 +151,4 @@ export function fold<P extends object>(
   let current: object | undefined = row as object | undefined;
   for (const event of events) current = declaration.fold(current, event)?.row ?? current;
   return current as RowOf<P> | undefined;
-}
-
-/** The lines that folding these events of one key would append, in order; see `Appending`. */
-export function foldAppended<P extends object>(
-  projector: ProjectorClass<P>,
-  events: Iterable<RecordedEvent>,
-  row?: RowOf<P>,
-): object[] {
-  const declaration = declarationOf(projector);
-  let current: object | undefined = row as object | undefined;
-  const lines: object[] = [];
-  for (const event of events) {
-    const folded = declaration.fold(current, event);
-    current = folded?.row ?? current;
-    lines.push(...(folded?.append ?? []));
-  }
-  return lines;
 }
