@@ -22,7 +22,7 @@ export { readinessOf, type ReadinessCheck } from './offsets/readiness.ts';
 export { LogCutOff, ModelDiverged, OffsetLost, ProjectionStopped } from './offsets/errors.ts';
 export { BoundedCache } from './offsets/bounded-cache.ts';
 export { inTransaction, savepoint, type PipelinedTransaction } from './offsets/transaction.ts';
-export { intakeMigration, processMigration, type ConsumerMigrationOptions } from './process/migrations.ts';
+export { intakeMigration, processMigration, workMigration } from './process/migrations.ts';
 export type { OpenStep, Process } from './process/process.ts';
 export { ProcessModule, ProcessStrategy, type ProcessOptions } from './process/process-module.ts';
 export { RunningProcess, type RunningProcessParts } from './process/running-process.ts';
@@ -33,13 +33,4 @@ export { IntakeBatches, type IntakeParts } from './work-queue/intake-batches.ts'
 export { backoffMs } from './work-queue/backoff.ts';
 export { KeyedMutex } from './work-queue/keyed-mutex.ts';
 export { WorkQueue, type WorkHandler, type WorkQueueOptions } from './work-queue/work-queue.ts';
-export {
-  ClaimLost,
-  workMigration,
-  type NewWork,
-  type PutWork,
-  type Verdict,
-  type WorkItem,
-  type WorkMigrationOptions,
-  type WorkState,
-} from './work-queue/work-rows.ts';
+export { ClaimLost, type NewWork, type PutWork, type Verdict, type WorkItem, type WorkState } from './work-queue/work-rows.ts';

@@ -9,19 +9,20 @@ export interface ConsumerMigrationOptions {
   readonly service: string;
 }
 
-const intake = template('runtime', 'consumer');
-const process = template('runtime', 'consumer', 'saga');
+const migrationOf = (kind: string, ...files: string[]) => {
+  const tables = template(...files);
+  return ({ number, service }: ConsumerMigrationOptions): Migration => ({
+    number,
+    name: `${service}-${kind}`,
+    sql: fill(tables, schemaOf(service), service),
+  });
+};
 
 /** The migration that creates the tables of a service with `IntakeModule`: offsets, parked messages. */
-export const intakeMigration = ({ number, service }: ConsumerMigrationOptions): Migration => ({
-  number,
-  name: `${service}-intake`,
-  sql: fill(intake, schemaOf(service), service),
-});
+export const intakeMigration = migrationOf('intake', 'runtime', 'consumer');
 
 /** The migration that creates the tables of a service with `ProcessModule`: offsets, parked messages, open sagas. */
-export const processMigration = ({ number, service }: ConsumerMigrationOptions): Migration => ({
-  number,
-  name: `${service}-process`,
-  sql: fill(process, schemaOf(service), service),
-});
+export const processMigration = migrationOf('process', 'runtime', 'consumer', 'saga');
+
+/** The migration that creates the table of a service's work queue. */
+export const workMigration = migrationOf('work', 'work');

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Migration, Transaction } from '@tradecore/event-sourcing';
-import { fill, schemaOf, template } from '../offsets/schema.ts';
+import type { Transaction } from '@tradecore/event-sourcing';
 
 /** What workers keep about a row between two calls; JSON. */
 export type WorkState = Readonly<Record<string, unknown>>;
@@ -37,21 +36,6 @@ export type Verdict = { readonly done: true } | { readonly again: number | 'on-r
 /** The claim has expired and another worker may have the row: nothing of this call counts. */
 export class ClaimLost extends Error {
   override readonly name = 'ClaimLost';
-}
-
-/** Whose rows, and the migration's number. */
-export interface WorkMigrationOptions {
-  /** 200 to 299; never changed once released. */
-  readonly number: number;
-  /** Name of the service; with `_` for `-` the schema. Only its role writes the rows. */
-  readonly service: string;
-}
-
-const work = template('work');
-
-/** The migration that creates the table of a service's work queue. */
-export function workMigration({ number, service }: WorkMigrationOptions): Migration {
-  return { number, name: `${service}-work`, sql: fill(work, schemaOf(service), service) };
 }
 
 /** Claimed rows, and when the next one is due. */
