@@ -1,13 +1,13 @@
 import { counter, delayBuckets, gauge, histogram } from '@tradecore/telemetry';
 
 /** The possible outcomes of a record. */
-export const outcomes = ['handled', 'repeated', 'skipped', 'parked', 'waiting', 'foreign'] as const;
+const outcomes = ['handled', 'repeated', 'skipped', 'parked', 'waiting', 'foreign'] as const;
 
 /** One of `outcomes`. */
 export type RecordOutcome = (typeof outcomes)[number];
 
 /** Why a message was parked. */
-export const messageParkReasons = ['unknown-event', 'malformed', 'history-unreadable', 'handler-failed', 'row-refused'] as const;
+const messageParkReasons = ['unknown-event', 'malformed', 'history-unreadable', 'handler-failed', 'row-refused'] as const;
 
 /** One of `messageParkReasons`. */
 export type MessageParkReason = (typeof messageParkReasons)[number];
@@ -72,18 +72,8 @@ const stuck = gauge({
   atMost: 1,
 });
 
-/** The metrics of one deciding consumer, all initialised to zero. */
-export interface ConsumerMetrics {
-  readonly record: (outcome: RecordOutcome, count: number) => void;
-  readonly parked: (reason: MessageParkReason) => void;
-  readonly events: (count: number) => void;
-  readonly batch: (seconds: number) => void;
-  /** Seconds from storing the last record of a batch to the commit of what it caused. */
-  readonly reaction: (seconds: number) => void;
-}
-
-/** The metrics of the consumer of this name. */
-export function consumerMetrics(consumer: string): ConsumerMetrics {
+/** The metrics of the deciding consumer of this name, all initialised to zero. */
+export function consumerMetrics(consumer: string) {
   const of = { group: consumer };
   for (const outcome of outcomes) records.inc({ ...of, outcome }, 0);
   for (const reason of messageParkReasons) parked.inc({ ...of, reason }, 0);
@@ -91,29 +81,24 @@ export function consumerMetrics(consumer: string): ConsumerMetrics {
   batch.zero(of);
   reaction.zero(of);
   return {
-    record: (outcome, count) => records.inc({ ...of, outcome }, count),
-    parked: (reason) => parked.inc({ ...of, reason }),
-    events: (count) => events.inc(of, count),
-    batch: (seconds) => batch.observe(of, seconds),
-    reaction: (seconds) => reaction.observe(of, seconds),
+    record: (outcome: RecordOutcome, count: number) => records.inc({ ...of, outcome }, count),
+    parked: (reason: MessageParkReason) => parked.inc({ ...of, reason }),
+    events: (count: number) => events.inc(of, count),
+    batch: (seconds: number) => batch.observe(of, seconds),
+    /** Seconds from storing the last record of a batch to the commit of what it caused. */
+    reaction: (seconds: number) => reaction.observe(of, seconds),
   };
 }
 
-/** The metrics of one saga's timers, and of its stuck sagas. */
-export interface TimerMetrics {
-  /** Seconds between a deadline and its handling. */
-  readonly lateness: (seconds: number) => void;
-  readonly counted: (figures: { readonly open: number; readonly late: number; readonly stuck: number }) => void;
-}
-
-/** The metrics of the timers of the saga that this service runs. */
-export function timerMetrics(saga: string): TimerMetrics {
+/** The metrics of the timers, and of the stuck sagas, of the saga that this service runs. */
+export function timerMetrics(saga: string) {
   const of = { saga };
   lateness.zero(of);
   for (const each of [open, late, stuck]) each.set(of, 0);
   return {
-    lateness: (seconds) => lateness.observe(of, seconds),
-    counted: (figures) => {
+    /** Seconds between a deadline and its handling. */
+    lateness: (seconds: number) => lateness.observe(of, seconds),
+    counted: (figures: { readonly open: number; readonly late: number; readonly stuck: number }) => {
       open.set(of, figures.open);
       late.set(of, figures.late);
       stuck.set(of, figures.stuck);

@@ -4,7 +4,7 @@ import { Busy, type Transaction } from '@tradecore/event-sourcing';
 import { heartbeat, logger, type Attempt } from '@tradecore/telemetry';
 import { isFaultOfOne } from '../offsets/errors.ts';
 import { outsideTransaction, type PipelinedTransaction } from '../offsets/transaction.ts';
-import { timerMetrics, type TimerMetrics } from './consumer-metrics.ts';
+import { timerMetrics } from './consumer-metrics.ts';
 import type { OpenStep } from './process.ts';
 import { lockWaitMs, type ProcessBatches } from './process-batches.ts';
 import { countSql, dueSql, headsOf, postpone, readSagas, unsentSagas, type SagaRow } from './saga-rows.ts';
@@ -36,7 +36,7 @@ const page = 1000;
  */
 export class Deadlines {
   private readonly stopping = new AbortController();
-  private readonly metrics: TimerMetrics;
+  private readonly metrics;
   private readonly outside: Transaction;
   private readonly schema: string;
   private readonly attempt: Attempt;
@@ -199,7 +199,7 @@ export class Deadlines {
   private async count(): Promise<void> {
     if (Date.now() < this.countedAt + countEveryMs) return;
     this.countedAt = Date.now();
-    const [row] = (await this.outside.query(countSql(this.schema))) as Parameters<TimerMetrics['counted']>;
+    const [row] = (await this.outside.query(countSql(this.schema))) as Parameters<typeof this.metrics.counted>;
     this.metrics.counted(row);
   }
 }

@@ -4,7 +4,7 @@ import type { BatchProcessor, EventRecord, RecordBatch } from '../offsets/batch-
 import type { Log, UnusableOffset } from '../offsets/offsets.ts';
 import { schemaOf } from '../offsets/schema.ts';
 import { begin, type ConsumerParts } from './begin.ts';
-import { consumerMetrics, type ConsumerMetrics, type MessageParkReason, type RecordOutcome } from './consumer-metrics.ts';
+import { consumerMetrics, type MessageParkReason, type RecordOutcome } from './consumer-metrics.ts';
 import { tellParked, type Pair, type ParkedMessage } from './parked-messages.ts';
 import { redriveMessages, type RedriveAround } from './redrive-messages.ts';
 
@@ -31,7 +31,7 @@ export abstract class DecidingBatches<P extends DecidingParts> implements BatchP
   readonly release: string;
   readonly state = 'consumer';
   abstract readonly maxRecords: number;
-  protected readonly metrics: ConsumerMetrics;
+  protected readonly metrics;
 
   constructor(readonly parts: P) {
     this.name = parts.name;

@@ -34,32 +34,21 @@ const batch = histogram({
   atMost,
 });
 
-/** The metrics of one projector, all initialised to zero. */
-export interface ProjectionMetrics {
-  readonly events: (count: number) => void;
-  readonly duplicates: (count: number) => void;
-  readonly gaps: (count: number) => void;
-  readonly foreign: (count: number) => void;
-  readonly parked: (reason: ParkReason) => void;
-  /** Seconds from storing the last event of a batch to writing its row. */
-  readonly freshness: (seconds: number) => void;
-  readonly batch: (seconds: number) => void;
-}
-
-/** The metrics of the projector of this name. */
-export function projectionMetrics(projector: string): ProjectionMetrics {
+/** The metrics of the projector of this name, all initialised to zero. */
+export function projectionMetrics(projector: string) {
   const of = { group: projector };
   for (const each of [events, duplicates, gaps, foreign]) each.inc(of, 0);
   for (const reason of parkReasons) parked.inc({ ...of, reason }, 0);
   freshness.zero(of);
   batch.zero(of);
   return {
-    events: (count) => events.inc(of, count),
-    duplicates: (count) => duplicates.inc(of, count),
-    gaps: (count) => gaps.inc(of, count),
-    foreign: (count) => foreign.inc(of, count),
-    parked: (reason) => parked.inc({ ...of, reason }),
-    freshness: (seconds) => freshness.observe(of, seconds),
-    batch: (seconds) => batch.observe(of, seconds),
+    events: (count: number) => events.inc(of, count),
+    duplicates: (count: number) => duplicates.inc(of, count),
+    gaps: (count: number) => gaps.inc(of, count),
+    foreign: (count: number) => foreign.inc(of, count),
+    parked: (reason: ParkReason) => parked.inc({ ...of, reason }),
+    /** Seconds from storing the last event of a batch to writing its row. */
+    freshness: (seconds: number) => freshness.observe(of, seconds),
+    batch: (seconds: number) => batch.observe(of, seconds),
   };
 }

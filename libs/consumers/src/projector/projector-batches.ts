@@ -9,7 +9,7 @@ import { Offsets, type Log, type UnusableOffset } from '../offsets/offsets.ts';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
 import { build } from './build.ts';
 import type { Outcome } from './outcome.ts';
-import { projectionMetrics, type ProjectionMetrics } from './projection-metrics.ts';
+import { projectionMetrics } from './projection-metrics.ts';
 import { Projection, type Around, type ProjectionParts } from './projection.ts';
 import { declarationOf, type Declaration, type ProjectorClass } from './projector.ts';
 import { redriveOne, toRedrive } from './redrive.ts';
@@ -65,7 +65,7 @@ export class ProjectorBatches implements BatchProcessor {
   readonly version: number;
   readonly maxRecords = 500;
   private readonly declaration: Declaration;
-  private readonly metrics: ProjectionMetrics;
+  private readonly metrics;
   private opened: { readonly parts: ProjectionParts; readonly projection: Projection; readonly warm: WarmProjection } | undefined;
 
   constructor(
