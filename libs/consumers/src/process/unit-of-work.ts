@@ -76,7 +76,7 @@ export class UnitOfWork {
   private outcomeOf(input: Input): RecordOutcome {
     const { event, fault } = input;
     if (fault !== undefined) return this.parked.has(sagaOf(input)) ? this.wait(input) : this.park(input, 'malformed', fault);
-    const saga = this.sagaFor(input);
+    const saga = this.sagaFor(sagaOf(input), input);
     if (event.aggregateVersion <= this.heardOf(saga, event.aggregateId) && !input.isAgain) return 'repeated';
     if (this.parked.has(sagaOf(input))) return this.wait(input);
     for (let version = this.heardOf(saga, event.aggregateId) + 1; version < event.aggregateVersion; version += 1) {
@@ -122,7 +122,7 @@ export class UnitOfWork {
    */
   onDeadline(sagaId: string, received: ReadonlySet<string>): string | undefined {
     const { process } = this.work;
-    const saga = this.known.rows.get(sagaId) && this.sagaOfRow(sagaId);
+    const saga = this.known.rows.get(sagaId) && this.sagaFor(sagaId);
     if (!saga) return undefined;
     const aggregates = this.aggregatesOf(saga.ids);
     if (aggregates instanceof Error) return parkedReason('history-unreadable', aggregates);
@@ -147,7 +147,7 @@ export class UnitOfWork {
 
   /** Whether the deadline of a saga has passed, given all that it has heard. */
   isDue(sagaId: string): boolean {
-    const saga = this.sagaOfRow(sagaId);
+    const saga = this.sagaFor(sagaId);
     const own = this.known.aggregates.get(sagaId);
     if (own instanceof Error) return true;
     if (!own || this.parked.has(sagaId) || this.work.process.isEnded(own.aggregate)) return false;
@@ -157,7 +157,7 @@ export class UnitOfWork {
 
   /** Hears the stored events of an aggregate, up to a version. */
   catchUp(sagaId: string, aggregateId: string, to: number): void {
-    const saga = this.sagaOfRow(sagaId);
+    const saga = this.sagaFor(sagaId);
     for (let version = this.heardOf(saga, aggregateId) + 1; version <= to && !this.parked.has(sagaId); version += 1) {
       this.hearMissed(saga, aggregateId, version);
     }
@@ -178,7 +178,7 @@ export class UnitOfWork {
 
   /** Marks the row, with its deadline, to be rewritten from the saga's current state. */
   touch(sagaId: string): void {
-    this.sagaOfRow(sagaId).isTouched = true;
+    this.sagaFor(sagaId).isTouched = true;
   }
 
   /** The rows as these decisions leave them; `suspended`: sagas that stay without a deadline. */
@@ -211,30 +211,15 @@ export class UnitOfWork {
     };
   }
 
-  private sagaFor(input: Input): Saga {
-    const sagaId = sagaOf(input);
+  /** Throws `Stale` where it has neither a row nor an input that begins it. */
+  private sagaFor(sagaId: string, input?: Input): Saga {
     const known = this.sagas.get(sagaId);
     if (known) return known;
     const row = this.known.rows.get(sagaId);
-    const saga = {
-      row,
-      ids: input.ids,
-      origin: row?.origin ?? originOf(input.event),
-      heard: { ...row?.heard },
-      isTouched: false,
-      waitsOn: false,
-      received: none,
-    };
-    this.sagas.set(sagaId, saga);
-    return saga;
-  }
-
-  private sagaOfRow(sagaId: string): Saga {
-    const known = this.sagas.get(sagaId);
-    if (known) return known;
-    const row = this.known.rows.get(sagaId);
-    if (!row) throw new Stale(`${sagaId} has no row`);
-    const { aggregateIds: ids, origin, heard } = row;
+    const begun = row ?? (input && { aggregateIds: input.ids, origin: originOf(input.event), heard: {} });
+    if (!begun) throw new Stale(`${sagaId} has no row`);
+    const { aggregateIds, origin, heard } = begun;
+    const ids = input?.ids ?? aggregateIds;
     const saga = { row, ids, origin, heard: { ...heard }, isTouched: false, waitsOn: false, received: none };
     this.sagas.set(sagaId, saga);
     return saga;
