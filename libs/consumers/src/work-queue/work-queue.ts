@@ -1,4 +1,4 @@
-import { ConcurrencyException, type Transaction } from '@tradecore/event-sourcing';
+import { retryOnConflict, type Transaction } from '@tradecore/event-sourcing';
 import { counter, gauge, heartbeat, histogram, keepRefreshed, logger, type Attempt } from '@tradecore/telemetry';
 import type { DataSource } from 'typeorm';
 import { inTransaction, outsideTransaction } from '../offsets/transaction.ts';
@@ -37,7 +37,8 @@ export interface WorkQueueOptions {
 }
 
 const log = logger('work-queue');
-const conflictsLimit = 5;
+/** Other writers may be faster than the decision about a row. */
+const settleAttempts = 6;
 
 const outcomes = ['done', 'again', 'failed', 'lost'] as const;
 const queue = { queue: [] };
@@ -259,20 +260,16 @@ export class WorkQueue {
     }
   }
 
-  private async settle(
+  private settle(
     item: WorkItem,
     decide: (tx: Transaction) => Promise<Verdict>,
   ): Promise<{ readonly isDone: boolean; readonly isDue: boolean }> {
-    for (let conflicts = 0; ; conflicts += 1) {
-      try {
-        return await inTransaction(this.options.dataSource, async (tx) => {
-          const verdict = await decide(tx);
-          return { isDone: 'done' in verdict, isDue: await this.rows.settle(tx, item, verdict) };
-        });
-      } catch (error) {
-        if (!(error instanceof ConcurrencyException) || conflicts >= conflictsLimit) throw error;
-      }
-    }
+    const inOne = () =>
+      inTransaction(this.options.dataSource, async (tx) => {
+        const verdict = await decide(tx);
+        return { isDone: 'done' in verdict, isDue: await this.rows.settle(tx, item, verdict) };
+      });
+    return retryOnConflict(inOne, settleAttempts);
   }
 
   private async count(): Promise<void> {
