@@ -102,10 +102,7 @@ export class ChunkRunner {
     this.reached.set(partitionKey({ topic, partition }), to);
     if (last) this.last.set(partitionKey({ topic, partition }), last);
     this.parts.reached({ topic, partition, nextOffset: to });
-    this.flushing ??= setTimeout(() => {
-      this.flushing = undefined;
-      this.flush().catch((error: unknown) => log.debug({ err: error }, 'offsets of irrelevant records were not stored'));
-    }, flushAfterMs).unref();
+    this.flushing ??= setTimeout(() => void this.flush(), flushAfterMs).unref();
   }
 
   /** Stores the offsets of partitions that met only irrelevant records: together, or each alone if one is lost. */
