@@ -7,7 +7,7 @@ export interface Checkpoint {
   readonly version: number;
   readonly eventId: string | null;
   /** Nothing more of this aggregate is folded until `redrive`. */
-  readonly parked?: Parked | undefined;
+  readonly parked?: Parked | null | undefined;
 }
 
 /** At which version, why (`fold-failed: ...`), and by which release. */
@@ -15,15 +15,6 @@ export interface Parked {
   readonly version: number;
   readonly reason: string;
   readonly release: string;
-}
-
-interface CheckpointRow {
-  readonly aggregate_id: string;
-  readonly version: number;
-  readonly event_id: string | null;
-  readonly parked_version: number | null;
-  readonly parked_reason: string | null;
-  readonly parked_release: string | null;
 }
 
 /**
@@ -36,44 +27,22 @@ export async function lockCheckpoints(
   aggregateIds: readonly string[],
 ): Promise<Map<string, Checkpoint>> {
   const rows = (await tx.query(
-    `select aggregate_id, version, event_id, parked_version, parked_reason, parked_release from ${schema}.checkpoints
-      where aggregate_id = any($1::uuid[]) order by aggregate_id for update`,
+    `select aggregate_id as "aggregateId", version, event_id as "eventId",
+            case when parked_version is not null then json_build_object('version', parked_version,
+              'reason', coalesce(parked_reason, ''), 'release', coalesce(parked_release, '0.0.0')) end as parked
+       from ${schema}.checkpoints where aggregate_id = any($1::uuid[]) order by aggregate_id for update`,
     [aggregateIds],
-  )) as CheckpointRow[];
-  return new Map(
-    rows.map((row) => [
-      row.aggregate_id,
-      {
-        aggregateId: row.aggregate_id,
-        version: row.version,
-        eventId: row.event_id,
-        ...(row.parked_version !== null && {
-          parked: { version: row.parked_version, reason: row.parked_reason ?? '', release: row.parked_release ?? '0.0.0' },
-        }),
-      },
-    ]),
-  );
+  )) as Checkpoint[];
+  return new Map(rows.map((row) => [row.aggregateId, row]));
 }
 
-/** SQL that writes the checkpoints of parameter `$n`: a JSON array made by `checkpointRows`. */
+/** SQL that writes the checkpoints of parameter `$n`: a JSON array of `Checkpoint`. */
 export const upsertCheckpoints = (schema: string, parameter: number): string => `
   insert into ${schema}.checkpoints (aggregate_id, version, event_id, parked_version, parked_reason, parked_release, parked_at)
-  select aggregate_id, version, event_id, parked_version, parked_reason, parked_release,
-         case when parked_version is not null then clock_timestamp() end
-    from json_to_recordset($${parameter}::json)
-      as (aggregate_id uuid, version int, event_id uuid, parked_version int, parked_reason text, parked_release text)
-   order by aggregate_id
+  select "aggregateId", version, "eventId", (parked->>'version')::int, parked->>'reason', parked->>'release',
+         case when parked is not null then clock_timestamp() end
+    from json_to_recordset($${parameter}::json) as ("aggregateId" uuid, version int, "eventId" uuid, parked json)
+   order by "aggregateId"
   on conflict (aggregate_id) do update set version = excluded.version, event_id = excluded.event_id,
     parked_version = excluded.parked_version, parked_reason = excluded.parked_reason, parked_release = excluded.parked_release,
     parked_at = excluded.parked_at`;
-
-/** The checkpoints in the form that `upsertCheckpoints` takes. */
-export const checkpointRows = (checkpoints: Iterable<Checkpoint>): object[] =>
-  [...checkpoints].map(({ aggregateId, version, eventId, parked }) => ({
-    aggregate_id: aggregateId,
-    version,
-    event_id: eventId,
-    parked_version: parked?.version ?? null,
-    parked_reason: parked?.reason ?? null,
-    parked_release: parked?.release ?? null,
-  }));

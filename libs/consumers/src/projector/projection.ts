@@ -3,7 +3,7 @@ import type { PostgresEventStore, Transaction } from '@tradecore/event-sourcing'
 import type { IncomingMessage } from '@tradecore/messaging';
 import { ModelDiverged, parkedReason } from '../offsets/errors.ts';
 import { confirmed, foreignDetail, isSame } from '../offsets/confirmed.ts';
-import { checkpointRows, lockCheckpoints, upsertCheckpoints, type Checkpoint } from './checkpoints.ts';
+import { lockCheckpoints, upsertCheckpoints, type Checkpoint } from './checkpoints.ts';
 import { savepoint } from '../offsets/transaction.ts';
 import { Outcome } from './outcome.ts';
 import type { Declaration } from './projector.ts';
@@ -133,7 +133,7 @@ export class Projection {
       eventId: null,
     };
     const parked: Checkpoint = { ...checkpoint, parked: { version, reason: parkedReason('row-refused', refusal), release } };
-    await tx.query(upsertCheckpoints(schema, 1), [JSON.stringify(checkpointRows([parked]))]);
+    await tx.query(upsertCheckpoints(schema, 1), [JSON.stringify([parked])]);
     outcome.parked.push({ aggregateId, reason: 'row-refused' });
     return outcome;
   }
@@ -211,7 +211,7 @@ export class Projection {
   private written(set: WorkingSet): [sql: string, parameters: unknown[]] | undefined {
     const { table, lines, declaration } = this.parts;
     if (set.changedCheckpoints.size === 0) return undefined;
-    const parameters: object[][] = [checkpointRows(set.changedCheckpoints.values())];
+    const parameters: object[][] = [[...set.changedCheckpoints.values()]];
     const parts = [`checkpoints as (${upsertCheckpoints(declaration.schema, 1)})`];
     if (set.changedRows.size > 0) {
       parameters.push(changedRows(table, set));
