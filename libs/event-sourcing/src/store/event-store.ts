@@ -1,6 +1,6 @@
 import type { Event, RecordedEvent, WithTexts } from '@tradecore/events';
 import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
-import type { LoadedMany, Wanted, WarmAggregate } from '../load/load-many.ts';
+import type { LoadedMany, Wanted } from '../load/load-many.ts';
 import type { PartToSave, PreparedEvent, PrepareOptions, Target } from '../append/save.ts';
 
 /** The result of a save. */
@@ -63,12 +63,11 @@ export interface DecideOptions {
  */
 export abstract class EventStore {
   /**
-   * Appends all uncommitted events of an aggregate, or none. `expectedVersion` is the version the decision was made on;
-   * when absent, the aggregate's version before its uncommitted events. No events: `stored`, nothing is written. Throws
-   * `ConcurrencyException`, `EventIdTaken`, `Busy`, `OutcomeUnknown`, `PayloadTooLarge`, `TextNotStorable`;
-   * `InvalidSave` is a bug.
+   * Appends all uncommitted events of an aggregate, or none, if the store holds the version that it had before them. No
+   * events: `stored`, nothing is written. Throws `ConcurrencyException`, `EventIdTaken`, `Busy`, `OutcomeUnknown`,
+   * `PayloadTooLarge`, `TextNotStorable`; `InvalidSave` is a bug.
    */
-  abstract saveAggregate(aggregate: AnyAggregate, expectedVersion?: number): Promise<Saved>;
+  abstract saveAggregate(aggregate: AnyAggregate): Promise<Saved>;
 
   /** Saves several aggregates, all or none. Readers of topics may see some before the rest. */
   abstract saveAggregates(aggregates: readonly AnyAggregate[]): Promise<Saved>;
@@ -113,13 +112,6 @@ export abstract class EventStore {
    */
   abstract loadMany(wanted: readonly Wanted[], lookups?: readonly string[]): Promise<LoadedMany>;
 
-  /**
-   * Applies events just saved to a warm aggregate, without reading them. Events it already has (another holder may have
-   * loaded it meanwhile) and events of other aggregates are skipped; if events in between are missing, it stays as it
-   * is.
-   */
-  abstract advance(warm: WarmAggregate, stored: readonly RecordedEvent[]): void;
-
   /** An aggregate's events as they were stored (not upcast), by version. */
   abstract readEvents(aggregateId: string, range?: ReadRange): Promise<RecordedEvent[]>;
 
@@ -128,13 +120,6 @@ export abstract class EventStore {
    * forgotten text is absent.
    */
   abstract withTexts<T>(value: T): Promise<WithTexts<T>>;
-
-  /**
-   * What a command stored in any of these aggregates (not upcast), in the order of the aggregates and versions; empty
-   * when it has stored nothing there. One statement. Recognised by the first event in each, whose id follows from the
-   * command.
-   */
-  abstract readCommand(commandId: string, aggregateIds: readonly string[]): Promise<RecordedEvent[]>;
 
   /**
    * Writes the snapshots due for these aggregates. After saving parts, call it with the aggregates as they are after

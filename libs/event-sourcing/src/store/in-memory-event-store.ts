@@ -4,7 +4,7 @@ import type { Catalogue, RecordedEvent } from '@tradecore/events';
 import { ofPresentIds, type Verdict } from '../append/append-events.ts';
 import type { DecideOptions, ReadAllOptions, Saved } from './event-store.ts';
 import type { Asked, Found, FoundMany, LoadedMany, Wanted } from '../load/load-many.ts';
-import { maxVersion, pageSize, RecordingStore, type Page } from './recording-store.ts';
+import { maxVersion, nothingSaved, pageSize, RecordingStore, type Page } from './recording-store.ts';
 import { retryOnConflict } from './retry-on-conflict.ts';
 import { recordedEvents, type PartToSave, type Save } from '../append/save.ts';
 import type { NewSnapshot, SnapshotWanted, StoredSnapshot, UpTo } from '../load/snapshots.ts';
@@ -36,12 +36,15 @@ export class InMemoryEventStore extends RecordingStore {
   }
 
   /** There are no locks here: decides again when another save came in between. */
-  override decideLocked(
+  decideLocked(
     wanted: readonly Wanted[],
     decide: (loaded: LoadedMany) => readonly PartToSave[],
-    options?: DecideOptions,
+    { lookups }: DecideOptions = {},
   ): Promise<Saved> {
-    return retryOnConflict(() => super.decideLocked(wanted, decide, options), 100);
+    return retryOnConflict(async () => {
+      const parts = decide(await this.loadMany(wanted, lookups));
+      return parts.length === 0 ? nothingSaved : this.savePrepared(parts);
+    }, 100);
   }
 
   protected append(save: Save): Promise<Verdict> {

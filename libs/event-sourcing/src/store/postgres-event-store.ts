@@ -82,7 +82,7 @@ export class PostgresEventStore extends SqlEventStore {
    * In the store's own transaction, which the server ends when this process stays idle for 2 s. If the connection
    * breaks at commit, the same save is sent again, without the locks, until it is decided.
    */
-  override async decideLocked(
+  async decideLocked(
     wanted: readonly Wanted[],
     decide: (loaded: LoadedMany) => readonly PartToSave[],
     { lookups, waitMs = lockWaitMs }: DecideOptions = {},

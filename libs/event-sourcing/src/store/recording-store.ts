@@ -1,5 +1,4 @@
 import {
-  causedEventId,
   putTexts,
   textRefsIn,
   upcast,
@@ -12,7 +11,7 @@ import {
 } from '@tradecore/events';
 import type { Verdict } from '../append/append-events.ts';
 import type { AggregateClass, AnyAggregate } from '../base-aggregate.ts';
-import { EventStore, type AsOf, type DecideOptions, type ReadRange, type Saved, type SaveOptions } from './event-store.ts';
+import { EventStore, type AsOf, type ReadRange, type Saved, type SaveOptions } from './event-store.ts';
 import {
   askFor,
   LoadedMany,
@@ -79,12 +78,24 @@ export abstract class RecordingStore extends EventStore {
   protected abstract readSnapshots(wanted: readonly SnapshotWanted[], upTo: UpTo): Promise<StoredSnapshot[]>;
   protected abstract writeSnapshots(snapshots: readonly NewSnapshot[]): Promise<void>;
 
-  async saveAggregate(aggregate: AnyAggregate, expectedVersion?: number): Promise<Saved> {
-    return this.#saveChanged([aggregate], [expectedVersion ?? decidedOn(aggregate)]);
+  saveAggregate(aggregate: AnyAggregate): Promise<Saved> {
+    return this.saveAggregates([aggregate]);
   }
 
   async saveAggregates(aggregates: readonly AnyAggregate[]): Promise<Saved> {
-    return this.#saveChanged(aggregates, aggregates.map(decidedOn));
+    const changed = aggregates.flatMap((aggregate) => {
+      const { uncommittedEvents: events, id, version } = aggregate;
+      if (events.length === 0) return [];
+      const target = { type: typeOf(aggregate), id };
+      return [{ aggregate, part: { ...target, expected: version - events.length, events: this.prepare(target, events) } }];
+    });
+    if (changed.length === 0) return nothingSaved;
+    const saved = await this.savePrepared(changed.map(({ part }) => part));
+    const versionsOf = new Map(saved.events.map((event) => [event.id, event.aggregateVersion]));
+    const committed = changed.filter(({ part }) => versionsOf.get(part.events[0]?.id ?? '') === part.expected + 1);
+    for (const { aggregate } of committed) aggregate.markCommitted();
+    if (saved.outcome === 'stored') await this.keepSnapshots(committed.map(({ aggregate }) => aggregate));
+    return saved;
   }
 
   prepare(target: Target, events: readonly Event[], options?: PrepareOptions): PreparedEvent[] {
@@ -94,15 +105,6 @@ export abstract class RecordingStore extends EventStore {
   async savePrepared(parts: readonly PartToSave[], options: SaveOptions = {}): Promise<Saved> {
     const save = toSave(this.catalogue, parts);
     return this.settled(save, await this.append(save, options));
-  }
-
-  async decideLocked(
-    wanted: readonly Wanted[],
-    decide: (loaded: LoadedMany) => readonly PartToSave[],
-    { lookups }: DecideOptions = {},
-  ): Promise<Saved> {
-    const parts = decide(await this.loadMany(wanted, lookups));
-    return parts.length === 0 ? nothingSaved : this.savePrepared(parts);
   }
 
   async loadAggregate<A extends AnyAggregate>(type: AggregateClass<A>, id: string): Promise<A> {
@@ -118,14 +120,6 @@ export abstract class RecordingStore extends EventStore {
     return this.broughtUp(asked, await this.findMany(asked, lookups));
   }
 
-  advance(warm: WarmAggregate, stored: readonly RecordedEvent[]): void {
-    const { aggregate } = warm;
-    const later = stored.filter((event) => event.aggregateId === aggregate.id && event.aggregateVersion > aggregate.version);
-    if (later[0]?.aggregateVersion !== aggregate.version + 1) return;
-    const failure = this.#goOn(warm, typeOf(aggregate), later);
-    if (failure) throw failure;
-  }
-
   async readEvents(
     aggregateId: string,
     { from = 1, to = maxVersion, limit = pageSize }: ReadRange = {},
@@ -136,10 +130,6 @@ export abstract class RecordingStore extends EventStore {
 
   withTexts<T>(value: T): Promise<WithTexts<T>> {
     return textsPut(value, (refs) => this.readTexts(refs));
-  }
-
-  async readCommand(commandId: string, aggregateIds: readonly string[]): Promise<RecordedEvent[]> {
-    return this.readDecisions(aggregateIds.map((id) => causedEventId(commandId, id, 0)));
   }
 
   async keepSnapshots(aggregates: Iterable<AnyAggregate>): Promise<void> {
@@ -207,22 +197,6 @@ export abstract class RecordingStore extends EventStore {
     return upcast(this.catalogue, recorded);
   }
 
-  async #saveChanged(aggregates: readonly AnyAggregate[], versions: readonly number[]): Promise<Saved> {
-    const changed = aggregates.flatMap((aggregate, index) => {
-      const { uncommittedEvents: events, id } = aggregate;
-      if (events.length === 0) return [];
-      const target = { type: typeOf(aggregate), id };
-      return [{ aggregate, part: { ...target, expected: versions[index] as number, events: this.prepare(target, events) } }];
-    });
-    if (changed.length === 0) return nothingSaved;
-    const saved = await this.savePrepared(changed.map(({ part }) => part));
-    const versionsOf = new Map(saved.events.map((event) => [event.id, event.aggregateVersion]));
-    const committed = changed.filter(({ part }) => versionsOf.get(part.events[0]?.id ?? '') === part.expected + 1);
-    for (const { aggregate } of committed) aggregate.markCommitted();
-    if (saved.outcome === 'stored') await this.keepSnapshots(committed.map(({ aggregate }) => aggregate));
-    return saved;
-  }
-
   /** The result, or error, that a verdict means for the caller. */
   protected async settled(save: Save, verdict: Verdict): Promise<Saved> {
     if (verdict.outcome === 'stored') return { outcome: 'stored', events: recordedEvents(save, verdict.time) };
@@ -259,8 +233,5 @@ export function refusalOf(verdict: Exclude<Verdict, { outcome: 'stored' | 'repea
       return new InvalidSave(verdict.reason);
   }
 }
-
-/** The version that an aggregate had before its uncommitted events. */
-export const decidedOn = (aggregate: AnyAggregate): number => aggregate.version - aggregate.uncommittedEvents.length;
 
 const typeOf = (aggregate: AnyAggregate): string => (aggregate.constructor as AggregateClass<AnyAggregate>).type;

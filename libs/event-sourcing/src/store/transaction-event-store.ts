@@ -58,7 +58,7 @@ export class TransactionEventStore extends SqlEventStore {
   }
 
   /** In the caller's transaction, which commits. */
-  override async decideLocked(
+  async decideLocked(
     wanted: readonly Wanted[],
     decide: (loaded: LoadedMany) => readonly PartToSave[],
     { lookups, ...lock }: DecideOptions = {},

@@ -104,25 +104,6 @@ function atOnce(store: () => EventStore) {
         expect(warm.aggregate).toMatchObject({ version: 3, total: 5 });
       });
 
-      it('advances over events just saved, whether or not another holder loaded them meanwhile, and never past a gap', async () => {
-        const { id } = await tally();
-        const save = async (by: number) =>
-          (await store().saveAggregate((await store().loadAggregate(Tally, id)).raise(by))).events;
-        const warm = await loadOne({ type: Tally, id });
-        const other = await tally();
-        const first = await save(1);
-        store().advance(warm, [...(await store().readEvents(other.id)), ...first]);
-        expect(warm).toMatchObject({ aggregate: { version: 2, total: 1 }, lastEventId: await lastId(id) });
-        const second = await save(2);
-        await loadOne({ type: Tally, id, warm });
-        store().advance(warm, second);
-        expect(warm.aggregate).toMatchObject({ version: 3, total: 3 });
-        await save(4);
-        store().advance(warm, await save(8));
-        expect(warm.aggregate.version).toBe(3);
-        expect((await loadOne({ type: Tally, id, warm })).aggregate).toMatchObject({ version: 5, total: 15 });
-      });
-
       it('starts over if the store lacks its last event', async () => {
         const { id } = await tally(2);
         const foreign = new Tally(id).open('other').raise(7);
