@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '@tradecore/events';
 import { DatabaseClient } from '../sessions/database-client.ts';
+import type { Transaction } from '../store/sql-event-store.ts';
 
 /** An event as the relay sends it: topic, key, and the stored text of its data, byte for byte. */
 export interface OutboxEvent extends Omit<RecordedEvent, 'data'> {
@@ -79,26 +80,16 @@ export interface Backlog {
   readonly storeMoved: boolean;
 }
 
-/** Anything that runs a statement, such as a DataSource. */
-interface Queries {
-  query(sql: string): Promise<unknown>;
-}
-
 /** Measures what is still unpublished. */
-export async function readBacklog(database: Queries): Promise<Backlog> {
-  const rows = await database.query(
+export async function readBacklog(database: Transaction): Promise<Backlog> {
+  const [backlog] = (await database.query(
     `with waiting as (select * from event_outbox where seq > (select floor from outbox_relay where shard = 0))
      select (select count(*) from (select from waiting limit 100000) as counted)::int as depth,
-       (select extract(epoch from clock_timestamp() - e.timestamp)::float8 from waiting o join event_store e using (event_id)
-         order by o.seq limit 1) as oldest, closed_at is not null as closed, moved_at is not null as moved from store_identity`,
-  );
-  const [row] = rows as { depth: number; oldest: number | null; closed: boolean; moved: boolean }[];
-  return {
-    depth: row?.depth ?? 0,
-    oldestSeconds: Math.max(0, row?.oldest ?? 0),
-    storeClosed: row?.closed ?? false,
-    storeMoved: row?.moved ?? false,
-  };
+       greatest(0, (select extract(epoch from clock_timestamp() - e.timestamp)::float8 from waiting o
+         join event_store e using (event_id) order by o.seq limit 1)) as "oldestSeconds",
+       closed_at is not null as "storeClosed", moved_at is not null as "storeMoved" from store_identity`,
+  )) as [Backlog];
+  return backlog;
 }
 
 /** How to reach the outbox. */
@@ -113,42 +104,6 @@ export interface OutboxOptions {
   /** Seconds without a heartbeat after which the lease may be taken; 5 when absent. */
   readonly leaseSeconds?: number;
 }
-
-interface BatchRow {
-  topic: string;
-  key: string;
-  event_id: string;
-  aggregate_id: string;
-  aggregate_type: string;
-  aggregate_version: number;
-  event_type: string;
-  schema_version: number;
-  event_data: string;
-  event_time: string;
-  correlation_id: string | null;
-  causation_id: string | null;
-  saga_id: string | null;
-  metadata: RecordedEvent['metadata'];
-  save: string | null;
-}
-
-const toEvent = (row: BatchRow): OutboxEvent => ({
-  topic: row.topic,
-  key: row.key,
-  id: row.event_id,
-  aggregateId: row.aggregate_id,
-  aggregateType: row.aggregate_type,
-  aggregateVersion: row.aggregate_version,
-  type: row.event_type,
-  schemaVersion: row.schema_version,
-  dataText: row.event_data,
-  time: row.event_time,
-  correlationId: row.correlation_id,
-  causationId: row.causation_id,
-  sagaId: row.saga_id,
-  metadata: row.metadata,
-  save: row.save,
-});
 
 /**
  * The lease is free when released, ours, too long without a heartbeat, or when its owner's session is gone (a killed
@@ -179,14 +134,20 @@ const currentBatch = `
   left join (select owner from outbox_relay where shard = 0 and owner = $1 and fence = $2 and halted_at is null) held on true
   left join (select * from outbox_batch order by batch desc limit 1) b on true`;
 
+/** An `OutboxEvent`, of the columns that `relay_next_batch` returns. */
+const asOutboxEvent = `topic, key, event_id as id, aggregate_id as "aggregateId", aggregate_type as "aggregateType",
+  aggregate_version as "aggregateVersion", event_type as type, schema_version as "schemaVersion", event_data as "dataText",
+  event_time as time, correlation_id as "correlationId", causation_id as "causationId", saga_id as "sagaId", metadata, save`;
+
 const batchEvents = `
-  select o.topic, o.key, e.event_id, e.aggregate_id, e.aggregate_type, e.aggregate_version, e.event_type, e.schema_version,
-    e.event_data::text, to_char(e.timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as event_time,
+  select ${asOutboxEvent} from (select n.seq, o.topic, o.key, e.event_id, e.aggregate_id, e.aggregate_type, e.aggregate_version,
+    e.event_type, e.schema_version, e.event_data::text,
+    to_char(e.timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as event_time,
     e.correlation_id, e.causation_id, e.saga_id, e.metadata, o.save
   from outbox_batch b cross join unnest(b.seqs, b.event_ids) as n (seq, event_id)
   join event_outbox o on o.seq = n.seq and o.event_id = n.event_id
   join event_store e on e.event_id = n.event_id
-  where b.batch = $1 order by n.seq`;
+  where b.batch = $1) as batch order by seq`;
 
 const lockTimeoutMs = 1_000;
 const statementTimeoutMs = 10_000;
@@ -263,8 +224,8 @@ export class Outbox {
     if (row.batch === null) return { number: 0n, settled: true, events: [], damaged: false };
     const number = BigInt(row.batch);
     if (row.settled) return { number, settled: true, events: [], damaged: false };
-    const events = await this.client.query<BatchRow>(batchEvents, [row.batch]);
-    return { number, settled: false, events: events.rows.map(toEvent), damaged: events.rows.length !== row.rows };
+    const { rows: events } = await this.client.query<OutboxEvent>(batchEvents, [row.batch]);
+    return { number, settled: false, events, damaged: events.length !== row.rows };
   }
 
   /**
@@ -278,12 +239,12 @@ export class Outbox {
     { rows, bytes, peek }: BatchLimits & { readonly peek: boolean },
   ): Promise<OutboxEvent[]> {
     try {
-      const result = await this.client.query<BatchRow>({
+      const result = await this.client.query<OutboxEvent>({
         name: 'relay_next_batch',
-        text: 'select * from relay_next_batch($1, $2, $3, $4, $5, $6)',
+        text: `select ${asOutboxEvent} from relay_next_batch($1, $2, $3, $4, $5, $6)`,
         values: [lease.owner, lease.fence, acknowledged, peek, rows, bytes],
       });
-      return result.rows.map(toEvent);
+      return result.rows;
     } catch (error) {
       if (codeOf(error) === 'TC001') throw new LeaseLost('the lease is no longer ours', { cause: error });
       throw error;
