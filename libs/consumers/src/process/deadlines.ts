@@ -25,8 +25,6 @@ const afterFailureMs = 1000;
 const postponedSeconds = 5;
 /** How often the metrics of all deadlines are counted. */
 const countEveryMs = 10_000;
-/** Events of one aggregate read at once. */
-const page = 1000;
 
 /**
  * Handles deadlines that have passed. They are picked without a lock; then the heads are locked, and only those still
@@ -185,12 +183,8 @@ export class Deadlines {
     const missed = new Map<string, Map<number, RecordedEvent>>();
     for (const [id, version] of heads) {
       const own = new Map<number, RecordedEvent>();
-      for (let next = from.get(id) ?? 1; next <= version;) {
-        const events = await this.batches.parts.store.readEvents(id, { from: next, to: version, limit: page });
-        for (const event of events) own.set(event.aggregateVersion, event);
-        if (events.length === 0) break;
-        next += events.length;
-      }
+      const history = this.batches.parts.store.readHistory(id, { from: from.get(id) ?? 1, to: version });
+      for await (const event of history) own.set(event.aggregateVersion, event);
       missed.set(id, own);
     }
     return missed;

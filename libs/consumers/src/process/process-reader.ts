@@ -44,8 +44,6 @@ interface Gap {
 
 /** Irrelevant events are remembered for this many aggregates, this many of each. */
 const [skippedAggregates, skippedEach] = [2000, 8];
-/** Missed events of one aggregate read at once. */
-const missedAtOnce = 1000;
 /** The local clock stands in for the database's for at most this long. */
 const clockTrustMs = 10_000;
 
@@ -191,14 +189,8 @@ export class ProcessReader {
 
   private async fromStore(ranges: ReadonlyMap<string, { readonly from: number; readonly to: number }>): Promise<RecordedEvent[]> {
     const events: RecordedEvent[] = [];
-    for (const [aggregateId, { from, to }] of ranges) {
-      for (let next = from; next <= to;) {
-        const page = await this.parts.store.readEvents(aggregateId, { from: next, to, limit: missedAtOnce });
-        events.push(...page);
-        if (page.length === 0) break;
-        next += page.length;
-      }
-    }
+    for (const [aggregateId, range] of ranges)
+      for await (const event of this.parts.store.readHistory(aggregateId, range)) events.push(event);
     return events;
   }
 

@@ -36,9 +36,6 @@ export interface Around {
   readonly write?: (set: WorkingSet, statement: [sql: string, parameters: unknown[]]) => void;
 }
 
-/** Events read from the store at once when a gap is filled. */
-const gapPage = 1000;
-
 /**
  * Applies given events to the rows of one projector, inside a caller's transaction. Versions at or below the
  * checkpoint's are duplicates; a version that skips some is a gap, which the store fills. A record that differs from
@@ -105,10 +102,11 @@ export class Projection {
   }
 
   /** Folds the stored events of an aggregate above its checkpoint, up to a version or all, one by one. */
-  async fromStore(tx: Transaction, aggregateId: string, to = Number.POSITIVE_INFINITY): Promise<Outcome> {
+  async fromStore(tx: Transaction, aggregateId: string, to?: number): Promise<Outcome> {
     const outcome = new Outcome();
     const checkpoint = (await lockCheckpoints(tx, this.parts.declaration.schema, [aggregateId])).get(aggregateId);
-    for await (const event of this.stored(tx, aggregateId, (checkpoint?.version ?? 0) + 1, to)) {
+    const range = { from: (checkpoint?.version ?? 0) + 1, ...(to !== undefined && { to }) };
+    for await (const event of this.parts.store.within(tx).readHistory(aggregateId, range)) {
       const single = await savepoint(
         tx,
         () => this.project(tx, [{ event }]),
@@ -158,8 +156,8 @@ export class Projection {
    */
   private async fillGap(tx: Transaction, set: WorkingSet, checkpoint: Checkpoint, upTo: RecordedEvent): Promise<void> {
     set.outcome.gaps += 1;
-    const from = Math.max(checkpoint.version, 1);
-    for await (const event of this.stored(tx, upTo.aggregateId, from, upTo.aggregateVersion - 1)) {
+    const range = { from: Math.max(checkpoint.version, 1), to: upTo.aggregateVersion - 1 };
+    for await (const event of this.parts.store.within(tx).readHistory(upTo.aggregateId, range)) {
       if (event.aggregateVersion === checkpoint.version) {
         if (event.id !== checkpoint.eventId)
           throw new ModelDiverged(event.aggregateId, checkpoint.version, checkpoint.eventId, event.id);
@@ -171,16 +169,6 @@ export class Projection {
       } catch (error) {
         return set.park(event, error);
       }
-    }
-  }
-
-  private async *stored(tx: Transaction, aggregateId: string, from: number, to: number): AsyncGenerator<RecordedEvent> {
-    const store = this.parts.store.within(tx);
-    for (let next = from; next <= to;) {
-      const page = await store.readEvents(aggregateId, { from: next, ...(Number.isFinite(to) && { to }), limit: gapPage });
-      yield* page;
-      if (page.length === 0) return;
-      next += page.length;
     }
   }
 

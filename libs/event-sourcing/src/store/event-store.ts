@@ -115,6 +115,9 @@ export abstract class EventStore {
   /** An aggregate's events as they were stored (not upcast), by version. */
   abstract readEvents(aggregateId: string, range?: ReadRange): Promise<RecordedEvent[]>;
 
+  /** The same for any number of events, read page by page as the loop asks for them. */
+  abstract readHistory(aggregateId: string, range?: Omit<ReadRange, 'limit'>): AsyncIterable<RecordedEvent>;
+
   /**
    * A JSON value, such as the data of events, with the texts that persons wrote in place of what stands for them; a
    * forgotten text is absent.

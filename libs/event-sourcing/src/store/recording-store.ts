@@ -128,6 +128,15 @@ export abstract class RecordingStore extends EventStore {
     return this.readPage({ aggregateId, from, to, limit });
   }
 
+  async *readHistory(aggregateId: string, { from = 1, to = maxVersion }: ReadRange = {}): AsyncGenerator<RecordedEvent> {
+    for (let next = from; next <= to;) {
+      const page = await this.readPage({ aggregateId, from: next, to, limit: pageSize });
+      yield* page;
+      if (page.length < pageSize) return;
+      next += page.length;
+    }
+  }
+
   withTexts<T>(value: T): Promise<WithTexts<T>> {
     return textsPut(value, (refs) => this.readTexts(refs));
   }

@@ -201,13 +201,21 @@ function reading(store: Get): void {
     await expect(store().readEvents(tally.id, { limit: 1001 })).rejects.toThrow(RangeError);
   });
 
-  it('loads a history longer than a page', async () => {
+  it('loads and reads a history longer than a page', async () => {
     const tally = await saved(store(), opened());
     for (let round = 0; round < 12; round += 1) {
       for (let each = 0; each < 100; each += 1) tally.raise(1);
       await store().saveAggregate(tally);
     }
     expect(await store().loadAggregate(Tally, tally.id)).toMatchObject({ version: 1201, total: 1200 });
+    const versions = async (range: object) => {
+      const found: number[] = [];
+      for await (const { aggregateVersion } of store().readHistory(tally.id, range)) found.push(aggregateVersion);
+      return found;
+    };
+    expect(await versions({})).toEqual(Array.from({ length: 1201 }, (_, n) => n + 1));
+    expect(await versions({ from: 2, to: 1001 })).toEqual(Array.from({ length: 1000 }, (_, n) => n + 2));
+    expect(await versions({ from: 1200, to: 5000 })).toEqual([1200, 1201]);
   });
 
   it('reads everything once, versions in order, in batches, during other writes', async () => {

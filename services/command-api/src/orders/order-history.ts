@@ -1,26 +1,13 @@
 import type { EventStore } from '@tradecore/event-sourcing';
 import type { RecordedEvent } from '@tradecore/events';
 
-/** The most events per read. */
-const pageSize = 1000;
-
-/**
- * All stored events of an order from version `from` (default 1) up to version `to`; read in pages, because fills may be
- * many.
- */
+/** All stored events of an order from version `from` (default 1) up to version `to`: fills may be many. */
 export async function historyOf(
   store: EventStore,
   orderId: string,
-  { from = 1, to }: { readonly from?: number; readonly to?: number } = {},
+  range: { readonly from?: number; readonly to?: number } = {},
 ): Promise<RecordedEvent[]> {
   const history: RecordedEvent[] = [];
-  for (;;) {
-    const page = await store.readEvents(orderId, {
-      from: from + history.length,
-      limit: pageSize,
-      ...(to !== undefined && { to }),
-    });
-    history.push(...page);
-    if (page.length < pageSize) return history;
-  }
+  for await (const event of store.readHistory(orderId, range)) history.push(event);
+  return history;
 }
