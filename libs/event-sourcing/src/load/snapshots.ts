@@ -111,25 +111,15 @@ export function dueSnapshots(aggregates: Iterable<AnyAggregate>): NewSnapshot[] 
   });
 }
 
-/** $1 ids, $2 types, $3 shapes, $4 not later than this version, $5 not after this time or null. */
-export const readSnapshotsSql = `select s.aggregate_id as "aggregateId", s.version, s.state, e.event_id as "lastEventId",
-    coalesce(e.aggregate_type = w.type and s.hash = public.snapshot_hash(e.hash, s.shape, s.state), false) as holds
-  from unnest($1::uuid[], $2::text[], $3::int[]) w (id, type, shape)
-  join public.snapshots s on s.aggregate_id = w.id and s.shape = w.shape
+/** $1 id, $2 type, $3 shape, $4 not later than this version, $5 not after this time or null. */
+export const readSnapshotSql = `select s.aggregate_id as "aggregateId", s.version, s.state, e.event_id as "lastEventId",
+    coalesce(e.aggregate_type = $2 and s.hash = public.snapshot_hash(e.hash, s.shape, s.state), false) as holds
+  from public.snapshots s
   left join public.event_store e on e.aggregate_id = s.aggregate_id and e.aggregate_version = s.version
-  where s.version <= $4 and ($5::timestamptz is null or e."timestamp" <= $5)`;
+  where s.aggregate_id = $1 and s.shape = $3 and s.version <= $4 and ($5::timestamptz is null or e."timestamp" <= $5)`;
 
 /** The call of `save_snapshots`. */
 export const saveSnapshotsSql = 'select public.save_snapshots($1::uuid[], $2::int[], $3::int[], $4::jsonb)';
-
-/** The parameters of `readSnapshotsSql`. */
-export const readSnapshotsParameters = (wanted: readonly SnapshotWanted[], { to, until }: UpTo): unknown[] => [
-  wanted.map(({ aggregateId }) => aggregateId),
-  wanted.map(({ aggregateType }) => aggregateType),
-  wanted.map(({ shape }) => shape),
-  to,
-  until ?? null,
-];
 
 /** The parameters of `saveSnapshotsSql`. */
 export const saveSnapshotsParameters = (snapshots: readonly NewSnapshot[]): unknown[] => [

@@ -62,11 +62,8 @@ export class InMemoryEventStore extends RecordingStore {
   }
 
   protected readPage({ aggregateId, from, to, limit, until }: Page): Promise<RecordedEvent[]> {
-    const latest = until === undefined ? Infinity : microseconds(until);
     const history = this.#byAggregate.get(aggregateId) ?? [];
-    return Promise.resolve(
-      history.slice(from - 1, Math.min(to, from - 1 + limit)).filter(({ time }) => microseconds(time) <= latest),
-    );
+    return Promise.resolve(history.slice(from - 1, Math.min(to, from - 1 + limit)).filter(({ time }) => !isAfter(time, until)));
   }
 
   protected readDecisions(firstIds: readonly string[]): Promise<RecordedEvent[]> {
@@ -88,8 +85,8 @@ export class InMemoryEventStore extends RecordingStore {
   async #find({ type: { type, snapshots: policy }, id, version, lastEventId }: Asked): Promise<Found> {
     const history = [...(this.#byAggregate.get(id) ?? [])];
     const goesOn = version > 0 && history[version - 1]?.id === lastEventId;
-    const wanted = policy && !goesOn ? [{ aggregateId: id, aggregateType: type, shape: policy.shape }] : [];
-    const [snapshot] = await this.readSnapshots(wanted, { to: maxVersion });
+    const wanted = policy && !goesOn ? { aggregateId: id, aggregateType: type, shape: policy.shape } : undefined;
+    const snapshot = wanted && (await this.readSnapshot(wanted, { to: maxVersion }));
     const start = snapshot?.holds ? snapshot.version : 0;
     const after = goesOn ? version : start;
     return { version: history.length, after, snapshot, events: history.slice(after, after + pageSize) };
@@ -99,25 +96,16 @@ export class InMemoryEventStore extends RecordingStore {
     return Promise.resolve(new Map([...this.#texts].filter(([ref]) => refs.includes(ref))));
   }
 
-  protected readSnapshots(wanted: readonly SnapshotWanted[], { to, until }: UpTo): Promise<StoredSnapshot[]> {
-    const latest = until === undefined ? Infinity : microseconds(until);
-    const found = wanted.flatMap(({ aggregateId, aggregateType, shape }): StoredSnapshot[] => {
-      const snapshot = this.snapshots.get(`${aggregateId} ${shape}`);
-      if (!snapshot || snapshot.version > to) return [];
-      const last = this.#byAggregate.get(aggregateId)?.[snapshot.version - 1];
-      if (last && microseconds(last.time) > latest) return [];
-      const holds = last?.aggregateType === aggregateType && snapshot.hash === hashOf(last.id, snapshot.state);
-      return [
-        {
-          aggregateId,
-          version: snapshot.version,
-          state: JSON.parse(snapshot.state) as object,
-          lastEventId: last?.id ?? '',
-          holds,
-        },
-      ];
-    });
-    return Promise.resolve(found);
+  protected async readSnapshot(wanted: SnapshotWanted, { to, until }: UpTo): Promise<StoredSnapshot | undefined> {
+    await Promise.resolve();
+    const { aggregateId, aggregateType, shape } = wanted;
+    const snapshot = this.snapshots.get(`${aggregateId} ${shape}`);
+    if (!snapshot || snapshot.version > to) return undefined;
+    const { version } = snapshot;
+    const last = this.#byAggregate.get(aggregateId)?.[version - 1];
+    if (last && isAfter(last.time, until)) return undefined;
+    const holds = last?.aggregateType === aggregateType && snapshot.hash === hashOf(last.id, snapshot.state);
+    return { aggregateId, version, state: JSON.parse(snapshot.state) as object, lastEventId: last?.id ?? '', holds };
   }
 
   protected writeSnapshots(snapshots: readonly NewSnapshot[]): Promise<void> {
@@ -169,6 +157,9 @@ function microseconds(time: string): number {
   const fraction = /\.(\d+)/.exec(time)?.[1] ?? '';
   return Date.parse(time.replace(/\.\d+/, '')) * 1000 + Number(fraction.slice(0, 6).padEnd(6, '0'));
 }
+
+const isAfter = (time: string, until: string | undefined): boolean =>
+  until !== undefined && microseconds(time) > microseconds(until);
 
 const formatTime = (time: number): string =>
   `${new Date(Math.floor(time / 1000)).toISOString().slice(0, -1)}${String(time % 1000).padStart(3, '0')}Z`;

@@ -74,8 +74,8 @@ export abstract class RecordingStore extends EventStore {
   /** The texts that are not forgotten, by `ref`. */
   protected abstract readTexts(refs: readonly string[]): Promise<ReadonlyMap<string, string>>;
 
-  /** The existing snapshots of these, not later than `upTo`. */
-  protected abstract readSnapshots(wanted: readonly SnapshotWanted[], upTo: UpTo): Promise<StoredSnapshot[]>;
+  /** The snapshot if it exists and is not later than `upTo`. */
+  protected abstract readSnapshot(wanted: SnapshotWanted, upTo: UpTo): Promise<StoredSnapshot | undefined>;
   protected abstract writeSnapshots(snapshots: readonly NewSnapshot[]): Promise<void>;
 
   saveAggregate(aggregate: AnyAggregate): Promise<Saved> {
@@ -160,7 +160,7 @@ export abstract class RecordingStore extends EventStore {
 
   async #fromSnapshot<A extends AnyAggregate>(type: AggregateClass<A>, id: string, upTo: UpTo): Promise<A | undefined> {
     const wanted = wantedSnapshot(type, id);
-    return wanted && fromSnapshot(type, (await this.readSnapshots([wanted], upTo))[0]);
+    return wanted && fromSnapshot(type, await this.readSnapshot(wanted, upTo));
   }
 
   /** The aggregates requested, with what was found applied. */

@@ -5,8 +5,7 @@ import { declareReadAllSql, readDecisionsSql, readEventsSql } from '../load/read
 import { pageSize, RecordingStore, textsPut, type Page } from './recording-store.ts';
 import { limits } from '../append/save.ts';
 import {
-  readSnapshotsParameters,
-  readSnapshotsSql,
+  readSnapshotSql,
   saveSnapshotsParameters,
   saveSnapshotsSql,
   type NewSnapshot,
@@ -76,8 +75,10 @@ export abstract class SqlEventStore extends RecordingStore {
     return readTexts({ query: (sql, parameters) => this.query(sql, parameters) }, refs);
   }
 
-  protected async readSnapshots(wanted: readonly SnapshotWanted[], upTo: UpTo): Promise<StoredSnapshot[]> {
-    return (await this.query(readSnapshotsSql, readSnapshotsParameters(wanted, upTo))) as StoredSnapshot[];
+  protected async readSnapshot(wanted: SnapshotWanted, { to, until }: UpTo): Promise<StoredSnapshot | undefined> {
+    const { aggregateId, aggregateType, shape } = wanted;
+    const rows = await this.query(readSnapshotSql, [aggregateId, aggregateType, shape, to, until ?? null]);
+    return rows[0] as StoredSnapshot | undefined;
   }
 
   protected async writeSnapshots(snapshots: readonly NewSnapshot[]): Promise<void> {
