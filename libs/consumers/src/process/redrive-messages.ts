@@ -36,7 +36,7 @@ export interface RedriveAround {
 }
 
 /** Another instance redrives the pair or has redriven the message, or a newer release has taken it over. */
-export class Elsewhere extends Error {
+class Elsewhere extends Error {
   override readonly name = 'Elsewhere';
 }
 

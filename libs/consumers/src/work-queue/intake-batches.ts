@@ -15,7 +15,7 @@ export interface IntakeParts extends DecidingParts {
 }
 
 /** The saga that asks by a step, and the aggregate it asks. */
-export function pairOf({ aggregateId: sagaId, data }: RecordedEvent): Pair {
+function pairOf({ aggregateId: sagaId, data }: RecordedEvent): Pair {
   const { target } = data as { readonly target?: unknown };
   return { sagaId, targetId: typeof target === 'string' && isUuid(target) ? target : sagaId };
 }
