@@ -22,7 +22,7 @@ export { LoadedMany, type Wanted, type WarmAggregate } from './load/load-many.ts
 export type { SnapshotPolicy } from './load/snapshots.ts';
 export { InMemoryEventStore } from './store/in-memory-event-store.ts';
 export { retryOnConflict } from './store/retry-on-conflict.ts';
-export { EditedMigrations, migrate, missingMigrations, schemaVersion } from './schema/migrate.ts';
+export { EditedMigrations, migrate, missingMigrations } from './schema/migrate.ts';
 export { readMigrations, storeMigrations, type Migration } from './schema/migrations.ts';
 export { MissingRoles } from './schema/roles.ts';
 export { verifyChains, type ChainFault } from './load/hash-chain.ts';

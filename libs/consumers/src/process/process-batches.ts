@@ -167,7 +167,7 @@ export class ProcessBatches extends DecidingBatches<ProcessParts> {
 
   /** Appends what was decided. */
   async append(tx: Transaction, { parts }: UnitOfWork): Promise<void> {
-    if (parts.length > 0) await this.parts.store.within(tx).saveBatch(parts, { waitMs: lockWaitMs });
+    if (parts.length > 0) await this.parts.store.within(tx).saveBatch(parts, lockWaitMs);
   }
 
   private decide(inputs: readonly Input[], known: Known): UnitOfWork {

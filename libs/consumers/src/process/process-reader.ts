@@ -113,7 +113,7 @@ export class ProcessReader {
       return { ...each, warm: found instanceof Error ? undefined : found };
     });
     const lookups = lookupsFor([...inputs, ...this.inputsOf(missed)], believed);
-    const loaded = await store.within(tx).loadLocked(warm, lookups, { waitMs });
+    const loaded = await store.within(tx).loadLocked(warm, { lookups, waitMs });
     this.observe(loaded.now);
     const { rows, parked } = await readSagas(tx, schema, sagaIds);
     return { aggregates: loaded.aggregates, events: loaded.events, now: loaded.now, rows, parked, missed };

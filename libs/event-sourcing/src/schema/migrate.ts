@@ -175,12 +175,6 @@ const declareWritersSql = `with declared as materialized (
   )
   insert into event_writers (aggregate_type, event_type, writer) select type, event, writer from declared on conflict do nothing`;
 
-/** The highest migration number the database has had; 0 if none. */
-export async function schemaVersion(dataSource: DataSource): Promise<number> {
-  const numbers = (await appliedMigrations(dataSource)).map((name) => Number(name.slice(-13)));
-  return Math.max(0, ...numbers);
-}
-
 /** Names of those migrations that the database lacks: a service is ready only if there are none. */
 export async function missingMigrations(dataSource: DataSource, wanted: readonly Migration[]): Promise<string[]> {
   const applied = new Set(await appliedMigrations(dataSource));

@@ -2,15 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Catalogue } from '@tradecore/events';
 import { Client } from 'pg';
-import {
-  EditedMigrations,
-  migrate,
-  missingMigrations,
-  MissingRoles,
-  schemaVersion,
-  storeMigrations,
-  type Migration,
-} from '../index.ts';
+import { EditedMigrations, migrate, missingMigrations, MissingRoles, storeMigrations, type Migration } from '../index.ts';
 import { scramVerifier } from './scram.ts';
 import { describeSchema } from '../test/describe-schema.ts';
 import { createTestDatabase, tallyCatalogue, TallyOpened, TallyRaised, type TestDatabase } from '../testing.ts';
@@ -30,12 +22,11 @@ describe('the schema', () => {
     expect(found).toBe(readFileSync(golden, 'utf8'));
   });
 
-  it('reports its version and missing migrations', async () => {
-    expect(await schemaVersion(database.dataSource)).toBe(Math.max(...storeMigrations.map(({ number }) => number)));
+  it('reports missing migrations', async () => {
     const later: Migration = { number: 999, name: 'later', sql: '' };
     expect(await missingMigrations(database.dataSource, [...storeMigrations, later])).toEqual(['later-0000000000999']);
     await database.dataSource.query('drop table schema_migrations');
-    expect(await schemaVersion(database.dataSource)).toBe(0);
+    expect(await missingMigrations(database.dataSource, storeMigrations)).toHaveLength(storeMigrations.length);
   });
 
   it('is migrated once, in the order of numbers, by four concurrent migrators', async () => {

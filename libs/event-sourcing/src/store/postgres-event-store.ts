@@ -85,15 +85,15 @@ export class PostgresEventStore extends SqlEventStore {
   async decideLocked(
     wanted: readonly Wanted[],
     decide: (loaded: LoadedMany) => readonly PartToSave[],
-    { lookups, waitMs = lockWaitMs }: DecideOptions = {},
+    { lookups = [], waitMs = lockWaitMs }: DecideOptions = {},
   ): Promise<Saved> {
     const { catalogue } = this;
     const load = (query: Transaction['query']): Promise<LoadedMany> =>
-      this.within({ query }).loadLocked(wanted, lookups, { waitMs });
+      this.within({ query }).loadLocked(wanted, { lookups, waitMs });
     const locking = { catalogue, load, decide, waitMs, answerTimeoutMs: this.#answerTimeoutMs };
     const deciding = this.#locked.run(() => decideInTransaction(this.#pool, locking), waitMs);
     const decided = await deciding.catch((error: unknown) => {
-      const isOpen = error instanceof DomainError && error.kind === 'busy' && this.#queue.isUndecided(lookups ?? []);
+      const isOpen = error instanceof DomainError && error.kind === 'busy' && this.#queue.isUndecided(lookups);
       throw isOpen ? new OutcomeUnknown('an earlier attempt is not decided yet', undefined, { cause: error }) : error;
     });
     if (!decided) return nothingSaved;

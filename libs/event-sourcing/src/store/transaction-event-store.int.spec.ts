@@ -39,7 +39,7 @@ describe('many decisions in one transaction', () => {
   it('loads existing aggregates, a missing one, and events by id', async () => {
     const [one, two, none] = [await tally(), await tally(3), freshId()];
     const first = await lastId(two.id, 1);
-    const loaded = await within((batch) => batch.loadLocked(wanted(one.id, two.id, none), [first, freshId()]));
+    const loaded = await within((batch) => batch.loadLocked(wanted(one.id, two.id, none), { lookups: [first, freshId()] }));
     const found = [one.id, two.id, none].map((id) => loaded.aggregates.get(id));
     expect(found).toMatchObject([
       { aggregate: { total: 0, version: 1 }, lastEventId: await lastId(one.id, 1) },

@@ -22,12 +22,6 @@ export const lockWaitMs = 2000;
 const callSaves = 500;
 const callBytes = 4 * 1024 * 1024;
 
-/** How aggregates are locked. */
-export interface LockOptions {
-  /** How long to wait for each lock, in ms; 2,000 when absent. */
-  readonly waitMs?: number;
-}
-
 /** The event store inside a caller's transaction, with additions for batches of decisions. */
 export class TransactionEventStore extends SqlEventStore {
   constructor(
@@ -43,11 +37,7 @@ export class TransactionEventStore extends SqlEventStore {
    * asserted types are read but not locked. Throws `Busy` when a lock can't be acquired in time: the transaction is
    * then lost.
    */
-  async loadLocked(
-    wanted: readonly Wanted[],
-    lookups: readonly string[] = [],
-    { waitMs = lockWaitMs }: LockOptions = {},
-  ): Promise<LoadedMany> {
+  async loadLocked(wanted: readonly Wanted[], { lookups = [], waitMs = lockWaitMs }: DecideOptions = {}): Promise<LoadedMany> {
     const asked = wanted.map(askFor);
     try {
       const rows = await this.query(loadLockedSql, [...loadManyParameters(asked, lookups, pageSize), waitMs]);
@@ -61,9 +51,9 @@ export class TransactionEventStore extends SqlEventStore {
   async decideLocked(
     wanted: readonly Wanted[],
     decide: (loaded: LoadedMany) => readonly PartToSave[],
-    { lookups, ...lock }: DecideOptions = {},
+    options?: DecideOptions,
   ): Promise<Saved> {
-    const parts = decide(await this.loadLocked(wanted, lookups, lock));
+    const parts = decide(await this.loadLocked(wanted, options));
     return parts.length === 0 ? nothingSaved : this.savePrepared(parts);
   }
 
@@ -74,7 +64,7 @@ export class TransactionEventStore extends SqlEventStore {
    * back and start over. Returns what is stored, part by part. Call `keepSnapshots` afterwards for the snapshots that
    * are due.
    */
-  async saveBatch(parts: readonly PartToSave[], { waitMs = lockWaitMs }: LockOptions = {}): Promise<RecordedEvent[]> {
+  async saveBatch(parts: readonly PartToSave[], waitMs = lockWaitMs): Promise<RecordedEvent[]> {
     const byAggregate = [...Map.groupBy(parts, ({ id }) => id).values()];
     const saves = byAggregate.map((own) => chunksOf(own).map((part) => toSave(this.catalogue, [part])));
     const calls: Save[][] = [];
