@@ -1,4 +1,5 @@
 import { catalogue } from './catalogue.ts';
+import { feedChanges } from './feed-changes.ts';
 import { topics } from './topics.ts';
 
 const declarations = Object.entries(catalogue);
@@ -26,6 +27,13 @@ describe('the catalogue', () => {
       const steps = Object.keys(declaration.upcasts?.[type] ?? {}).map(Number);
       expect(steps).toEqual(Array.from({ length: schemaVersion - 1 }, (_each, index) => index + 1));
     }
+  });
+});
+
+describe('the feed', () => {
+  it('shows only events of the catalogue', () => {
+    const types = declarations.flatMap(([, { events }]) => events.map(({ type }) => type));
+    expect(types).toEqual(expect.arrayContaining(Object.keys(feedChanges)));
   });
 });
 

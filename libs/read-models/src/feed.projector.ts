@@ -1,40 +1,4 @@
-import {
-  AccountAccessGranted,
-  AccountAccessRevoked,
-  AccountOpened,
-  ExecutionBusted,
-  ExecutionCorrected,
-  ExecutionReported,
-  FillReversed,
-  FillSettled,
-  FundsDeposited,
-  FundsWithdrawn,
-  feedChanges,
-  OrderAccepted,
-  OrderCanceled,
-  OrderCancelRejected,
-  OrderCancelRequested,
-  OrderApproved,
-  OrderDenied,
-  OrderDoneForDay,
-  OrderExecuted,
-  OrderExecutionBusted,
-  OrderExecutionCorrected,
-  OrderExpired,
-  OrderOutcomeUnknown,
-  OrderPlaced,
-  OrderRejected,
-  OrderReplaced,
-  OrderReplaceRejected,
-  OrderReplaceRequested,
-  OrderResumed,
-  OrderSuspended,
-  ReservationChanged,
-  ReservationMade,
-  ReservationReleased,
-  topics,
-  type RecordedEvent,
-} from '@tradecore/events';
+import { catalogue, feedChanges, orderOf, topics, type RecordedEvent } from '@tradecore/events';
 import { On, Projector, type Appending } from '@tradecore/consumers';
 
 /** A row of `feed_projector.feeds`: the end of an account's feed. */
@@ -58,6 +22,8 @@ export interface FeedLine {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+const shown = Object.values(catalogue).flatMap(({ events }) => events.filter(({ type }) => Object.hasOwn(feedChanges, type)));
+
 /**
  * Projects each account's changes, numbered without gaps: executions from the events of broker orders, the status of
  * orders from theirs, money from the account's. Its key is the account, which many aggregates feed at once; between
@@ -79,77 +45,21 @@ export class Feed {
     return account;
   }
 
-  @On(OrderPlaced)
-  @On(OrderApproved)
-  @On(OrderDenied)
-  @On(OrderAccepted)
-  @On(OrderRejected)
-  @On(OrderOutcomeUnknown)
-  @On(OrderExecuted)
-  @On(OrderExecutionBusted)
-  @On(OrderExecutionCorrected)
-  @On(OrderCancelRequested)
-  @On(OrderCancelRejected)
-  @On(OrderCanceled)
-  @On(OrderReplaceRequested)
-  @On(OrderReplaced)
-  @On(OrderReplaceRejected)
-  @On(OrderExpired)
-  @On(OrderDoneForDay)
-  @On(OrderSuspended)
-  @On(OrderResumed)
-  onOrder(row: FeedRow | undefined, event: RecordedEvent): Appending<FeedRow> {
-    return this.next(row, event, { orderId: event.aggregateId, orderVersion: event.aggregateVersion });
-  }
-
-  @On(AccountOpened)
-  @On(AccountAccessGranted)
-  @On(AccountAccessRevoked)
-  @On(FundsDeposited)
-  @On(FundsWithdrawn)
-  onAccount(row: FeedRow | undefined, event: RecordedEvent): Appending<FeedRow> {
-    return this.next(row, event, {});
-  }
-
-  @On(ReservationMade)
-  @On(ReservationChanged)
-  @On(ReservationReleased)
-  @On(FillSettled)
-  @On(FillReversed)
-  @On(ExecutionReported)
-  @On(ExecutionBusted)
-  @On(ExecutionCorrected)
-  onWhatAnOrderMoves(row: FeedRow | undefined, event: RecordedEvent<OfOrder>): Appending<FeedRow> {
-    return this.next(row, event, { orderId: event.data.orderId });
-  }
-
-  private next(
-    row: FeedRow | undefined,
-    event: RecordedEvent,
-    order: Pick<FeedLine, 'orderId' | 'orderVersion'>,
-  ): Appending<FeedRow> {
+  @On(...shown)
+  onChange(row: FeedRow | undefined, event: RecordedEvent): Appending<FeedRow> {
     const accountId = this.key(event);
     const sequence = String(BigInt(row?.sequence ?? 0) + 1n);
-    const change = feedChanges[event.type as keyof typeof feedChanges];
+    const orderId = orderOf(event);
     const line: FeedLine = {
       accountId,
       sequence,
       eventId: event.id,
-      ...order,
-      change,
+      ...(orderId !== undefined && { orderId }),
+      ...(event.aggregateType === 'Order' && { orderVersion: event.aggregateVersion }),
+      change: feedChanges[event.type as keyof typeof feedChanges],
       time: event.time,
       data: { ...event.data },
     };
     return { row: { accountId, sequence }, append: [line] };
   }
 }
-
-type OfOrder =
-  | ReservationMade
-  | ReservationChanged
-  | ReservationReleased
-  | FillSettled
-  | FillReversed
-  | ExecutionReported
-  | ExecutionBusted
-  | ExecutionCorrected;

@@ -1,4 +1,4 @@
-import { OrderCancelRequested, OrderPlaced, type RecordedEvent } from '@tradecore/events';
+import { OrderAccepted, OrderApproved, OrderCancelRequested, OrderPlaced, type RecordedEvent } from '@tradecore/events';
 import { recordedSample } from '@tradecore/events/testing';
 import { fold, On, Projector } from '../index.ts';
 import { givenEvents } from '../testing.ts';
@@ -46,6 +46,23 @@ describe('a projector', () => {
       }
       return Twice;
     }).toThrow('folds OrderPlaced twice');
+  });
+
+  it('folds events of several classes with one method', () => {
+    @Projector({ name: 'both-projector', topics: ['transport.order-events'], version: 1, table: 'both' })
+    class Both {
+      @On(OrderPlaced, OrderCancelRequested)
+      onEither(row: Row | undefined, event: RecordedEvent<OrderPlaced | OrderCancelRequested>): Row {
+        return { orderId: event.aggregateId, seen: (row?.seen ?? 0) + 1 };
+      }
+
+      // @ts-expect-error a method that folds OrderApproved alone can't be declared for OrderAccepted too
+      @On(OrderApproved, OrderAccepted)
+      onOther(row: Row | undefined, event: RecordedEvent<OrderApproved>): Row {
+        return { orderId: event.aggregateId, seen: row?.seen ?? 0 };
+      }
+    }
+    givenEvents(Both, ignored, placed).thenRow({ orderId: placed.aggregateId, seen: 2 });
   });
 
   it('may not change its input, in its tests', () => {

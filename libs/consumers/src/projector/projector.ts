@@ -1,4 +1,4 @@
-import type { Event, EventClass, RecordedEvent } from '@tradecore/events';
+import type { EventClass, RecordedEvent } from '@tradecore/events';
 import { schemaOf } from '../offsets/schema.ts';
 
 /** The declaration of a projector. */
@@ -70,20 +70,22 @@ const folds = new WeakMap<object, Map<string, string>>();
 const declarations = new WeakMap<object, Declaration>();
 
 /**
- * Declares that the method folds events of this class: `onOrderPlaced(row: Row | undefined, event:
+ * Declares that the method folds events of these classes: `onOrderPlaced(row: Row | undefined, event:
  * RecordedEvent<OrderPlaced>): Row`. A method that takes another event does not compile. The same event twice in one
  * class throws at load.
  */
 export const On =
-  <E extends Event>(eventClass: EventClass<E>) =>
-  <M extends (row: never, event: RecordedEvent<E>) => object>(
+  <const C extends readonly EventClass[]>(...eventClasses: C) =>
+  <M extends (row: never, event: RecordedEvent<InstanceType<C[number]>>) => object>(
     target: object,
     method: string,
     _: TypedPropertyDescriptor<M>,
   ): void => {
     const own = folds.get(target) ?? new Map<string, string>();
-    if (own.has(eventClass.type)) throw new TypeError(`${target.constructor.name} folds ${eventClass.type} twice`);
-    folds.set(target, own.set(eventClass.type, method));
+    for (const { type } of eventClasses) {
+      if (own.has(type)) throw new TypeError(`${target.constructor.name} folds ${type} twice`);
+      folds.set(target, own.set(type, method));
+    }
   };
 
 const identifier = /^[a-z][a-z0-9_]{0,62}$/;
