@@ -5,9 +5,10 @@ import {
   type Opening,
   type RecordedEvent,
   type ReplaceBrokerOrder,
+  type StepEvent,
   type SubmitBrokerOrder,
 } from '@tradecore/events';
-import { BrokerOrder, type OrderPlacement, type Revision, type RevisionState, type StepEvent } from '@tradecore/trading';
+import { BrokerOrder, type OrderPlacement, type Revision, type RevisionState } from '@tradecore/trading';
 import type { Journal } from './journal.ts';
 
 /** The gateway's row of work for one BrokerOrder. */

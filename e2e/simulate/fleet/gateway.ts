@@ -1,4 +1,4 @@
-import { foreignOrderIdFor, placementIdFor, tradingControlIdFor, type RecordedEvent } from '@tradecore/events';
+import { foreignOrderIdFor, placementIdFor, tradingControlIdFor, type RecordedEvent, type StepEvent } from '@tradecore/events';
 import type { interpretReply, nextStep } from '@tradecore/trading';
 import {
   BrokerOrder,
@@ -14,7 +14,6 @@ import {
   type Reply,
   type Revision,
   type RevisionRules,
-  type StepEvent,
 } from '@tradecore/trading';
 import { brokerage, type BrokerageLine, type Listed } from '../brokerage-line.ts';
 import type { Chance } from '../chance.ts';

@@ -1,7 +1,7 @@
 import type { AnyAggregate } from '@tradecore/event-sourcing';
-import { causedEventId, derivedId, placementIdFor, type Event, type RecordedEvent } from '@tradecore/events';
+import { causedEventId, derivedId, placementIdFor, type Event, type RecordedEvent, type StepEvent } from '@tradecore/events';
 import type { orderPlacementProcess } from '@tradecore/trading';
-import { Account, Order, OrderPlacement, type StepEvent } from '@tradecore/trading';
+import { Account, Order, OrderPlacement } from '@tradecore/trading';
 import type { Chance } from '../chance.ts';
 import type { Clock } from '../clock.ts';
 import type { Journal, Part } from './journal.ts';

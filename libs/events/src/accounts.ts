@@ -1,4 +1,4 @@
-import { event } from './event.ts';
+import { event, type Written } from './event.ts';
 import type { Execution, OrderTerms, Value } from './orders.ts';
 import type { TextRef } from './texts.ts';
 
@@ -102,15 +102,19 @@ export class FillSettled extends event('FillSettled', 1)<Booking> {}
  */
 export class FillReversed extends event('FillReversed', 1)<Booking> {}
 
+/** The events of an Account, by the service that writes them. */
+export const accountWriters = {
+  'command-api': [
+    AccountOpened,
+    AccountAccessGranted,
+    AccountAccessRevoked,
+    FundsDeposited,
+    FundsWithdrawn,
+    ReservationMade,
+    ReservationChanged,
+  ],
+  'order-saga': [ReservationChanged, ReservationReleased, FillSettled, FillReversed],
+} as const;
+
 /** Every event of an Account. */
-export type AccountEvent =
-  | AccountOpened
-  | AccountAccessGranted
-  | AccountAccessRevoked
-  | FundsDeposited
-  | FundsWithdrawn
-  | ReservationMade
-  | ReservationChanged
-  | ReservationReleased
-  | FillSettled
-  | FillReversed;
+export type AccountEvent = Written<typeof accountWriters>;

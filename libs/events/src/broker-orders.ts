@@ -1,4 +1,4 @@
-import { event } from './event.ts';
+import { event, type Written } from './event.ts';
 import type { Approval, Execution, OrderTerms } from './orders.ts';
 
 /**
@@ -127,22 +127,28 @@ export class ForeignOrderAdopted extends event('ForeignOrderAdopted', 1)<{
   readonly unreadable?: string;
 }> {}
 
+/** The events of a BrokerOrder, by the service that writes them. */
+export const brokerOrderWriters = {
+  'broker-gateway': [
+    BrokerOrderAccepted,
+    BrokerOrderRejected,
+    BrokerOrderLapsed,
+    BrokerOutcomeUnknown,
+    BrokerOutcomeUnresolved,
+    ExecutionReported,
+    ExecutionBusted,
+    ExecutionCorrected,
+    BrokerOrderCanceled,
+    BrokerCancelRejected,
+    BrokerOrderReplaced,
+    BrokerReplaceRejected,
+    BrokerOrderExpired,
+    BrokerOrderDoneForDay,
+    BrokerOrderSuspended,
+    BrokerOrderResumed,
+    ForeignOrderAdopted,
+  ],
+} as const;
+
 /** Every event of a BrokerOrder. */
-export type BrokerOrderEvent =
-  | BrokerOrderAccepted
-  | BrokerOrderRejected
-  | BrokerOrderLapsed
-  | BrokerOutcomeUnknown
-  | BrokerOutcomeUnresolved
-  | ExecutionReported
-  | ExecutionBusted
-  | ExecutionCorrected
-  | BrokerOrderCanceled
-  | BrokerCancelRejected
-  | BrokerOrderReplaced
-  | BrokerReplaceRejected
-  | BrokerOrderExpired
-  | BrokerOrderDoneForDay
-  | BrokerOrderSuspended
-  | BrokerOrderResumed
-  | ForeignOrderAdopted;
+export type BrokerOrderEvent = Written<typeof brokerOrderWriters>;

@@ -1,4 +1,4 @@
-import type { Event, EventClass } from './event.ts';
+import type { Event, EventClass, Writers } from './event.ts';
 import * as accounts from './accounts.ts';
 import * as brokerOrders from './broker-orders.ts';
 import { CorrectionApplied } from './corrections.ts';
@@ -12,9 +12,6 @@ import { topics } from './topics.ts';
 
 /** Converts the data of one stored version to the next. */
 export type Upcast = (data: Record<string, unknown>) => Record<string, unknown>;
-
-/** The events that each service may append. Several services may write the same type of event. */
-export type Writers = Readonly<Record<string, readonly EventClass[]>>;
 
 /** One type of aggregate: its topic, its events, and who may write each of them. */
 export interface AggregateDeclaration {
@@ -85,47 +82,12 @@ export const catalogue: Catalogue = {
   Order: {
     type: 'Order',
     topic: topics.orderEvents.name,
-    ...writtenByEach({
-      'command-api': [
-        orders.OrderPlaced,
-        orders.OrderApproved,
-        orders.OrderDenied,
-        orders.OrderCancelRequested,
-        orders.OrderReplaceRequested,
-      ],
-      'order-saga': [
-        orders.OrderAccepted,
-        orders.OrderRejected,
-        orders.OrderOutcomeUnknown,
-        orders.OrderExecuted,
-        orders.OrderExecutionBusted,
-        orders.OrderExecutionCorrected,
-        orders.OrderCancelRejected,
-        orders.OrderCanceled,
-        orders.OrderReplaced,
-        orders.OrderReplaceRejected,
-        orders.OrderExpired,
-        orders.OrderDoneForDay,
-        orders.OrderSuspended,
-        orders.OrderResumed,
-      ],
-    }),
+    ...writtenByEach(orders.orderWriters),
   },
   Account: {
     type: 'Account',
     topic: topics.accountEvents.name,
-    ...writtenByEach({
-      'command-api': [
-        accounts.AccountOpened,
-        accounts.AccountAccessGranted,
-        accounts.AccountAccessRevoked,
-        accounts.FundsDeposited,
-        accounts.FundsWithdrawn,
-        accounts.ReservationMade,
-        accounts.ReservationChanged,
-      ],
-      'order-saga': [accounts.ReservationChanged, accounts.ReservationReleased, accounts.FillSettled, accounts.FillReversed],
-    }),
+    ...writtenByEach(accounts.accountWriters),
     // Grants of version 1 had no scopes; withdrawing money requires a grant that names it.
     upcasts: { AccountAccessGranted: { 1: (data) => ({ ...data, scopes: ['read', 'trade'] }) } },
   },
@@ -156,41 +118,12 @@ export const catalogue: Catalogue = {
   BrokerOrder: {
     type: 'BrokerOrder',
     topic: topics.brokerEvents.name,
-    ...writtenBy('broker-gateway', [
-      brokerOrders.BrokerOrderAccepted,
-      brokerOrders.BrokerOrderRejected,
-      brokerOrders.BrokerOrderLapsed,
-      brokerOrders.BrokerOutcomeUnknown,
-      brokerOrders.BrokerOutcomeUnresolved,
-      brokerOrders.ExecutionReported,
-      brokerOrders.ExecutionBusted,
-      brokerOrders.ExecutionCorrected,
-      brokerOrders.BrokerOrderCanceled,
-      brokerOrders.BrokerCancelRejected,
-      brokerOrders.BrokerOrderReplaced,
-      brokerOrders.BrokerReplaceRejected,
-      brokerOrders.BrokerOrderExpired,
-      brokerOrders.BrokerOrderDoneForDay,
-      brokerOrders.BrokerOrderSuspended,
-      brokerOrders.BrokerOrderResumed,
-      brokerOrders.ForeignOrderAdopted,
-    ]),
+    ...writtenByEach(brokerOrders.brokerOrderWriters),
   },
   OrderPlacement: {
     type: 'OrderPlacement',
     topic: topics.orderPlacement.name,
-    ...writtenByEach({
-      'command-api': [placements.SubmitBrokerOrder],
-      'order-saga': [
-        placements.SubmitBrokerOrder,
-        placements.ReplaceBrokerOrder,
-        placements.CancelBrokerOrder,
-        placements.RevisionEnded,
-        placements.PlacementStuck,
-        placements.PlacementResumed,
-        placements.PlacementEnded,
-      ],
-    }),
+    ...writtenByEach(placements.placementWriters),
     keyOf: keyOfStep,
     idOf: idOfStep,
   },

@@ -12,6 +12,12 @@ export interface EventClass<E extends Event = Event> {
   new (data: never): E;
 }
 
+/** The events that each service may append. Several services may write the same type of event. */
+export type Writers = Readonly<Record<string, readonly EventClass[]>>;
+
+/** Every event in such lists. */
+export type Written<W extends Writers> = InstanceType<W[keyof W][number]>;
+
 /**
  * Creates the base of an event class: `class OrderPlaced extends event('OrderPlaced', 1)<OrderTerms> {}`.
  * `type` and `schemaVersion` are the storage format: a change of shape needs a new version and an upcast.

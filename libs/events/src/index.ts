@@ -1,4 +1,4 @@
-export { event, type Event, type EventClass } from './event.ts';
+export { event, type Event, type EventClass, type Writers } from './event.ts';
 export { orderOf, type EventMetadata, type RecordedEvent } from './recorded-event.ts';
 export * from './ids.ts';
 export * from './orders.ts';
@@ -13,13 +13,5 @@ export * from './trading-control.ts';
 export * from './market-data.ts';
 export { feedChanges } from './feed-changes.ts';
 export { noticesGroup, topics, type TopicDeclaration } from './topics.ts';
-export {
-  catalogue,
-  writtenByEach,
-  writtenBy,
-  type AggregateDeclaration,
-  type Catalogue,
-  type Upcast,
-  type Writers,
-} from './catalogue.ts';
+export { catalogue, writtenByEach, writtenBy, type AggregateDeclaration, type Catalogue, type Upcast } from './catalogue.ts';
 export { upcast, UnknownEvent } from './upcast.ts';

@@ -1,5 +1,5 @@
 import type { ReplacingTerms, RevisionTerms } from './broker-orders.ts';
-import { event } from './event.ts';
+import { event, type Written } from './event.ts';
 import type { OrderChange } from './orders.ts';
 
 /** A step of the saga: a stored event that is also a command to the gateway about one BrokerOrder. */
@@ -46,6 +46,16 @@ export class PlacementResumed extends event('PlacementResumed', 1)<Omit<Placemen
 /** The order is in a terminal state and nothing is reserved for it. A later execution is still booked. */
 export class PlacementEnded extends event('PlacementEnded', 1)<{ readonly outcome: string }> {}
 
+/** The steps: what the saga asks of the gateway. */
+export const stepClasses = [SubmitBrokerOrder, ReplaceBrokerOrder, CancelBrokerOrder] as const;
+/** One of them. */
+export type StepEvent = InstanceType<(typeof stepClasses)[number]>;
+
+/** The events of an OrderPlacement, by the service that writes them. */
+export const placementWriters = {
+  'command-api': [SubmitBrokerOrder],
+  'order-saga': [...stepClasses, RevisionEnded, PlacementStuck, PlacementResumed, PlacementEnded],
+} as const;
+
 /** Every event of an OrderPlacement. */
-export type OrderPlacementEvent =
-  SubmitBrokerOrder | ReplaceBrokerOrder | CancelBrokerOrder | RevisionEnded | PlacementStuck | PlacementResumed | PlacementEnded;
+export type OrderPlacementEvent = Written<typeof placementWriters>;

@@ -1,4 +1,4 @@
-import { event } from './event.ts';
+import { event, type Written } from './event.ts';
 import type { TextRef } from './texts.ts';
 
 /** The direction in which an order trades. */
@@ -189,33 +189,33 @@ export class OrderSuspended extends event('OrderSuspended', 1)<{ readonly reason
 /** The brokerage works it again after it was done for the day or suspended. */
 export class OrderResumed extends event('OrderResumed', 1)<Record<never, never>> {}
 
+/** The events of an Order, by the service that writes them. */
+export const orderWriters = {
+  'command-api': [OrderPlaced, OrderApproved, OrderDenied, OrderCancelRequested, OrderReplaceRequested],
+  'order-saga': [
+    OrderAccepted,
+    OrderRejected,
+    OrderOutcomeUnknown,
+    OrderExecuted,
+    OrderExecutionBusted,
+    OrderExecutionCorrected,
+    OrderCancelRejected,
+    OrderCanceled,
+    OrderReplaced,
+    OrderReplaceRejected,
+    OrderExpired,
+    OrderDoneForDay,
+    OrderSuspended,
+    OrderResumed,
+  ],
+} as const;
+
 /** Every event of an Order. */
-export type OrderEvent =
-  | OrderPlaced
-  | OrderApproved
-  | OrderDenied
-  | OrderAccepted
-  | OrderRejected
-  | OrderOutcomeUnknown
-  | OrderExecuted
-  | OrderExecutionBusted
-  | OrderExecutionCorrected
-  | OrderCancelRequested
-  | OrderCancelRejected
-  | OrderCanceled
-  | OrderReplaceRequested
-  | OrderReplaced
-  | OrderReplaceRejected
-  | OrderExpired
-  | OrderDoneForDay
-  | OrderSuspended
-  | OrderResumed;
+export type OrderEvent = Written<typeof orderWriters>;
 
 /** The fields of a change, without those that the order computes itself. */
 type Said<E extends OrderEvent> = Omit<E['data'], keyof Totals | keyof Value | keyof Booked | 'was'>;
 type ChangeOf<E extends OrderEvent> = E extends OrderEvent ? { readonly type: E['type']; readonly data: Said<E> } : never;
 
 /** What the brokerage's report means for an order: the event that it becomes if the order's state allows it. */
-export type OrderChange = ChangeOf<
-  Exclude<OrderEvent, OrderPlaced | OrderApproved | OrderDenied | OrderCancelRequested | OrderReplaceRequested>
->;
+export type OrderChange = ChangeOf<InstanceType<(typeof orderWriters)['order-saga'][number]>>;

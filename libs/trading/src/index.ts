@@ -13,7 +13,7 @@ export { standingAfter } from './order/order-states.ts';
 export { execTypeOf, isTerminal, meaningOf, ordStatuses, type OrdStatus } from './order/order-status.ts';
 export { orderAfter, type OrderState } from './order/order-fold.ts';
 export { reservationOf } from './account/reservation.ts';
-export { OrderPlacement, type StepEvent } from './placement/order-placement.aggregate.ts';
+export { OrderPlacement } from './placement/order-placement.aggregate.ts';
 export { decidePlacement, orderPlacementProcess, type PlacementInput } from './placement/order-placement.process.ts';
 export { stepRules, submitStep } from './placement/order-placement.steps.ts';
 export { Account, currencies, type AccountState } from './account/account.aggregate.ts';

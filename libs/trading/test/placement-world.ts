@@ -6,11 +6,11 @@ import {
   type RecordedEvent,
   type ReplaceTerms,
   type RevisionTerms,
+  type StepEvent,
 } from '@tradecore/events';
 import { recordedSample, sampleTerms } from '@tradecore/events/testing';
 import { isNegative, zero } from '@tradecore/money';
 import { Account, later, Order, OrderPlacement, orderPlacementProcess, reservationOf, submitStep } from '../src/index.ts';
-import type { StepEvent } from '../src/index.ts';
 import { BrokerageRevision, type Trade } from './brokerage-revision.ts';
 import { accountId, expectSound, orderId, saveOf, type Save } from './placement-story.ts';
 

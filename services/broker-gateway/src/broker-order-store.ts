@@ -15,6 +15,7 @@ import {
   tradingControlIdFor,
   type Opening,
   type RecordedEvent,
+  type StepEvent,
 } from '@tradecore/events';
 import { runInContext, type WorkContext } from '@tradecore/telemetry';
 import {
@@ -26,7 +27,7 @@ import {
   type UnreadableOrder,
 } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
-import { stepOf, Steps, type Step, type StepEvent } from './steps.ts';
+import { stepOf, Steps, type Step } from './steps.ts';
 
 /** The step that requested a BrokerOrder, and the context of its events. */
 export interface Origin {

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Intake, PutWork } from '@tradecore/consumers';
 import type { Transaction } from '@tradecore/event-sourcing';
-import { CancelBrokerOrder, CorrectionApplied, type RecordedEvent } from '@tradecore/events';
+import { CancelBrokerOrder, CorrectionApplied, stepClasses, type RecordedEvent, type StepEvent } from '@tradecore/events';
 import { interrupted } from '@tradecore/trading';
 import { BrokerOrderQueue } from './broker-order-queue.ts';
 import { Brokerage } from './brokerage.ts';
-import { stepClasses, stepOf, Steps, type StepEvent } from './steps.ts';
+import { stepOf, Steps } from './steps.ts';
 
 /** A step this late may have been carried out already and its row lost: its order is looked up before it is sent. */
 const lateMs = 10_000;

@@ -4,20 +4,13 @@ import {
   CancelBrokerOrder,
   placementIdFor,
   ReplaceBrokerOrder,
-  SubmitBrokerOrder,
-  type OrderPlacementEvent,
   type RecordedEvent,
   type ReplacingTerms,
   type RevisionTerms,
+  type StepEvent,
 } from '@tradecore/events';
 import type { WorkContext } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
-
-/** The saga's commands to the gateway. */
-export type StepEvent = Extract<OrderPlacementEvent, SubmitBrokerOrder | ReplaceBrokerOrder | CancelBrokerOrder>;
-
-/** The step classes. */
-export const stepClasses = [SubmitBrokerOrder, ReplaceBrokerOrder, CancelBrokerOrder] as const;
 
 /** A step as its row holds it. */
 export interface Step {

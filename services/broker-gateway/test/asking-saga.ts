@@ -8,8 +8,8 @@ import {
   SubmitBrokerOrder,
   type ReplacingTerms,
   type RevisionTerms,
+  type StepEvent,
 } from '@tradecore/events';
-import type { StepEvent } from '../src/steps.ts';
 
 /** A saga that stores the steps it is given. */
 export class AskingSaga extends BaseAggregate<StepEvent> {

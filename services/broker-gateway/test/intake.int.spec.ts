@@ -1,5 +1,4 @@
-import { placementIdFor, sessionKey, topics, type RecordedEvent } from '@tradecore/events';
-import type { StepEvent } from '../src/steps.ts';
+import { placementIdFor, sessionKey, topics, type RecordedEvent, type StepEvent } from '@tradecore/events';
 import { canceling, commandOf, replacing, submitting } from './asking-saga.ts';
 import { nextTerms, restingTerms, revisionTerms, until, World } from './world.ts';
 

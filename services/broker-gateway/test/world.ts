@@ -9,6 +9,7 @@ import {
   topics,
   type RecordedEvent,
   type RevisionTerms,
+  type StepEvent,
 } from '@tradecore/events';
 import { encode } from '@tradecore/messaging';
 import { createTestKafka, type TestKafka } from '@tradecore/messaging/testing';
@@ -22,7 +23,7 @@ import { brokerGateway } from '../src/broker-gateway.module.ts';
 import { BrokerOrderQueue } from '../src/broker-order-queue.ts';
 import { UpdateListener } from '../src/update-listener.ts';
 import type { UpdateStream } from '../src/alpaca/update-stream.ts';
-import { stepOf, Steps, type StepEvent } from '../src/steps.ts';
+import { stepOf, Steps } from '../src/steps.ts';
 import { AskingSaga, canceling, replacing, submitting } from './asking-saga.ts';
 import { Paper, until } from './paper.ts';
 

@@ -1,18 +1,8 @@
 import {
-  OrderAccepted,
-  OrderCanceled,
-  OrderCancelRejected,
-  OrderDoneForDay,
   OrderExecuted,
   OrderExecutionBusted,
   OrderExecutionCorrected,
-  OrderExpired,
-  OrderOutcomeUnknown,
-  OrderRejected,
-  OrderReplaced,
-  OrderReplaceRejected,
-  OrderResumed,
-  OrderSuspended,
+  orderWriters,
   type OrderChange,
   type OrderEvent,
 } from '@tradecore/events';
@@ -49,7 +39,7 @@ export function eventOf(change: OrderChange, standing: OrderStanding, executions
       return new OrderExecutionBusted({ executionId, was: figuresOf(executionId, executions), ...totals });
     }
     default:
-      return new plain[change.type](change.data as never);
+      return new classes[change.type](change.data as never);
   }
 }
 
@@ -67,17 +57,10 @@ function figuresOf(executionId: string, executions: Executions): ExecutionFigure
   return figures;
 }
 
-/** Changes that become events unchanged. */
-const plain = {
-  OrderAccepted,
-  OrderRejected,
-  OrderOutcomeUnknown,
-  OrderCancelRejected,
-  OrderCanceled,
-  OrderReplaced,
-  OrderReplaceRejected,
-  OrderExpired,
-  OrderDoneForDay,
-  OrderSuspended,
-  OrderResumed,
-} satisfies Record<Exclude<OrderChange['type'], `OrderExecut${string}`>, unknown>;
+const reported = orderWriters['order-saga'];
+
+/** The class of each change, by its name. */
+const classes = Object.fromEntries(reported.map((each) => [each.type, each])) as Record<
+  OrderChange['type'],
+  (typeof reported)[number]
+>;

@@ -8,11 +8,9 @@ import type {
   PlacementStuck,
   ReplaceBrokerOrder,
   RevisionEnded,
+  StepEvent,
   SubmitBrokerOrder,
 } from '@tradecore/events';
-
-/** The events that are steps: commands to the gateway. */
-export type StepEvent = SubmitBrokerOrder | ReplaceBrokerOrder | CancelBrokerOrder;
 
 /**
  * What the saga of one order has requested from the gateway. Facts of the order, its account and the brokerage are not

@@ -8,13 +8,14 @@ import {
   type OrderChange,
   type OrderEvent,
   type OrderPlacementEvent,
+  type StepEvent,
 } from '@tradecore/events';
 import { compare, decimal } from '@tradecore/money';
 import type { Settlement } from '../account/account-entries.ts';
 import type { Account } from '../account/account.aggregate.ts';
 import { eventOf } from '../order/order-changes.ts';
 import { orderAfter, type OrderState } from '../order/order-fold.ts';
-import type { OrderPlacement, StepEvent } from './order-placement.aggregate.ts';
+import type { OrderPlacement } from './order-placement.aggregate.ts';
 import { cancelCommandId, cancelStep, replaceCommandId, replaceStep, resumedAfter, termsOf } from './order-placement.steps.ts';
 import type { Pause } from '../order/order-states.ts';
 import { isTerminal } from '../order/order-status.ts';

@@ -12,9 +12,10 @@ import {
   type OrderReplaceRequested,
   type PlacementResumed,
   type RecordedEvent,
+  type StepEvent,
 } from '@tradecore/events';
 import { Account } from '../account/account.aggregate.ts';
-import { OrderPlacement, type StepEvent } from './order-placement.aggregate.ts';
+import { OrderPlacement } from './order-placement.aggregate.ts';
 import { Decision, type Participants, type PlacementDecision } from './order-placement.decision.ts';
 import { nextAttempt, resumedAfter, stepRules } from './order-placement.steps.ts';
 import { Order } from '../order/order.aggregate.ts';

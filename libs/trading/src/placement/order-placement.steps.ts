@@ -12,9 +12,9 @@ import {
   type ReplaceTerms,
   type RevisionTerms,
   type Step,
+  type StepEvent,
 } from '@tradecore/events';
 import type { OrderState } from '../order/order-fold.ts';
-import type { StepEvent } from './order-placement.aggregate.ts';
 import { later } from '../time.ts';
 
 /**
