@@ -15,4 +15,3 @@ export * from './timeline.ts';
 export { asyncApiDocument } from './documents/asyncapi.ts';
 export { docsPage } from './documents/docs-page.ts';
 export { apiPaths, openApiDocument } from './documents/openapi.ts';
-export { writeRoutes } from './documents/write-routes.ts';

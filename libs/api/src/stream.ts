@@ -4,26 +4,24 @@ import { z } from 'zod';
 const changeNames = Object.values(feedChanges) as [(typeof feedChanges)[keyof typeof feedChanges]];
 
 /** One change in an account, under a sequence number without gaps. */
-const feedEntryResponse = z
-  .strictObject({
-    accountId: z.string(),
-    epoch: z.string().meta({ description: 'Changes when the feed is rebuilt; positions of the old epoch are then invalid.' }),
-    sequence: z.int().min(1).meta({ description: 'Number of the change in the account within the epoch, from 1, without gaps.' }),
-    eventId: z.uuid().meta({ description: 'Id of the stored event; the same in every epoch.' }),
-    orderId: z.uuid().optional().meta({ description: 'The order concerned, if any.' }),
-    orderVersion: z
-      .int()
-      .min(1)
-      .optional()
-      .meta({ description: "Version of the order after the change; only for the order's own changes (`order...`)." }),
-    change: z.enum(changeNames).meta({
-      description:
-        '`execution` is sent as soon as the brokerage reports it; `orderExecuted` and `settled`, shortly after, are the same trade in the order and in the account.',
-    }),
-    time: z.iso.datetime({ precision: 6 }),
-    data: z.record(z.string(), z.unknown()).meta({ description: 'Facts of the change, such as the terms of the order.' }),
-  })
-  .meta({ id: 'FeedEntry', description: 'A change in an account, as the stream pushes it.' });
+const feedEntryResponse = z.strictObject({
+  accountId: z.string(),
+  epoch: z.string().meta({ description: 'Changes when the feed is rebuilt; positions of the old epoch are then invalid.' }),
+  sequence: z.int().min(1).meta({ description: 'Number of the change in the account within the epoch, from 1, without gaps.' }),
+  eventId: z.uuid().meta({ description: 'Id of the stored event; the same in every epoch.' }),
+  orderId: z.uuid().optional().meta({ description: 'The order concerned, if any.' }),
+  orderVersion: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: "Version of the order after the change; only for the order's own changes (`order...`)." }),
+  change: z.enum(changeNames).meta({
+    description:
+      '`execution` is sent as soon as the brokerage reports it; `orderExecuted` and `settled`, shortly after, are the same trade in the order and in the account.',
+  }),
+  time: z.iso.datetime({ precision: 6 }),
+  data: z.record(z.string(), z.unknown()).meta({ description: 'Facts of the change, such as the terms of the order.' }),
+});
 
 /** One change on the wire. */
 export type FeedEntryResponse = z.infer<typeof feedEntryResponse>;

@@ -1,71 +1,18 @@
-import {
-  accountPageResponse,
-  accountSummaryResponse,
-  activityPageResponse,
-  activityResponse,
-  executionPageResponse,
-  executionResponse,
-  positionResponse,
-  positionsResponse,
-} from '../account-reads.ts';
-import { reservationPageResponse, reservationResponse } from '../accounts.ts';
-import {
-  denialResponse,
-  orderEventResponse,
-  orderEventsResponse,
-  orderPageResponse,
-  orderRevision,
-  requestedTerms,
-} from '../orders.ts';
-import { fieldFault, problemResponse } from '../problems.ts';
-import { clientMessage, serverMessage, streamTicketResponse } from '../stream.ts';
-import { timelineEntryResponse, timelineResponse } from '../timeline.ts';
 import { z } from 'zod';
+import { problemResponse } from '../problems.ts';
 import type { Answer, JsonSchema, Operation, Parameter } from './document.ts';
-import { writeSchemas } from './write-routes.ts';
 
-const named = {
-  ...writeSchemas,
-  OrderRevision: orderRevision,
-  RequestedTerms: requestedTerms,
-  Denial: denialResponse,
-  OrderPage: orderPageResponse,
-  OrderEvent: orderEventResponse,
-  OrderEvents: orderEventsResponse,
-  Timeline: timelineResponse,
-  TimelineEntry: timelineEntryResponse,
-  Reservation: reservationResponse,
-  ReservationPage: reservationPageResponse,
-  AccountPage: accountPageResponse,
-  AccountSummary: accountSummaryResponse,
-  Positions: positionsResponse,
-  Position: positionResponse,
-  ActivityPage: activityPageResponse,
-  Activity: activityResponse,
-  ExecutionPage: executionPageResponse,
-  Execution: executionResponse,
-  StreamClientMessage: clientMessage,
-  StreamServerMessage: serverMessage,
-  StreamTicket: streamTicketResponse,
-  FieldFault: fieldFault,
-  Problem: problemResponse,
-} satisfies Record<string, z.ZodType>;
+const pathOf = (id = ''): string => `#/components/schemas/${id}`;
 
-/** The name of a schema in the document. */
-export type SchemaName = keyof typeof named;
+const refTo = (schema: z.ZodType): JsonSchema => ({ $ref: pathOf(z.globalRegistry.get(schema)?.id) });
 
-const refTo = (name: SchemaName): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
-
-/** The named schemas; inside other schemas they are references. */
+/** The schemas with an id, ordered by it; inside other schemas they are references. */
 export function componentSchemas(): Record<string, JsonSchema> {
-  const registry = z.registry<{ id: string }>();
-  for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
-  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: (id) => `#/components/schemas/${id}` });
+  const { schemas } = z.toJSONSchema(z.globalRegistry, { io: 'input', uri: pathOf });
   return Object.fromEntries(
-    Object.keys(named).map((name) => {
-      const { $schema: _s, $id: _i, id: _n, ...schema } = schemas[name] as JsonSchema;
-      return [name, schema];
-    }),
+    Object.entries(schemas)
+      .map(([name, { $schema: _s, $id: _i, id: _n, ...schema }]) => [name, schema as JsonSchema] as const)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
 }
 
@@ -103,13 +50,13 @@ export const answerHeaders = {
   'Preference-Applied': { description: 'The preference that was applied: `wait=5`.', schema: text },
 };
 
-/** A body of the named schema. */
-export const json = (name: SchemaName) => ({ 'application/json': { schema: refTo(name) } });
+/** A body of a schema with an id. */
+export const json = (schema: z.ZodType) => ({ 'application/json': { schema: refTo(schema) } });
 
 /** A refusal. */
 export const problem = (description: string): Answer => ({
   description,
-  content: { 'application/problem+json': { schema: refTo('Problem') } },
+  content: { 'application/problem+json': { schema: refTo(problemResponse) } },
 });
 
 /** The token of a request needs one of these scopes or roles. */

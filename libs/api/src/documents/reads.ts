@@ -1,6 +1,7 @@
 import type { z } from 'zod';
-import { accountPath } from '../accounts.ts';
-import { orderPath } from '../orders.ts';
+import { accountPageResponse, activityPageResponse, executionPageResponse, positionsResponse } from '../account-reads.ts';
+import { accountPath, accountResponse, reservationPageResponse } from '../accounts.ts';
+import { orderEventsResponse, orderPageResponse, orderPath, orderResponse } from '../orders.ts';
 import {
   accountsQuery,
   eventsQuery,
@@ -11,8 +12,10 @@ import {
   reservationsQuery,
   timelineQuery,
 } from '../read-queries.ts';
+import { streamTicketResponse } from '../stream.ts';
+import { timelineResponse } from '../timeline.ts';
 import type { Answer, OpenApiDocument, Operation } from './document.ts';
-import { answerHeaders, json, notFound, parametersOf, problem, refusals, securityOf, type SchemaName } from './parts.ts';
+import { answerHeaders, json, notFound, parametersOf, problem, refusals, securityOf } from './parts.ts';
 
 const etag = { ETag: answerHeaders.ETag };
 const token = readHeaders.pick({ 'consistency-token': true });
@@ -26,7 +29,7 @@ interface Read {
   readonly query?: z.ZodType;
   /** Absent if the answer comes from the event store, which is always up to date. */
   readonly headers?: z.ZodType;
-  readonly answer: SchemaName;
+  readonly answer: z.ZodType;
   readonly answerHeaders?: Answer['headers'];
   readonly more?: Readonly<Record<number, Answer>>;
 }
@@ -54,7 +57,7 @@ const orders: OpenApiDocument['paths'] = {
     tag: 'Orders',
     query: ordersQuery,
     headers: token,
-    answer: 'OrderPage',
+    answer: orderPageResponse,
   }),
   '/v1/orders/{id}': get({
     operationId: 'getOrder',
@@ -65,7 +68,7 @@ const orders: OpenApiDocument['paths'] = {
     path: orderPath,
     query: orderQuery,
     headers: readHeaders,
-    answer: 'Order',
+    answer: orderResponse,
     answerHeaders: etag,
     more: { ...unchanged, 422: problem('There are more than 20,000 events up to then: `history-too-long`.') },
   }),
@@ -77,7 +80,7 @@ const orders: OpenApiDocument['paths'] = {
     tag: 'Orders',
     path: orderPath,
     query: timelineQuery,
-    answer: 'Timeline',
+    answer: timelineResponse,
   }),
   '/v1/orders/{id}/events': get({
     operationId: 'getOrderEvents',
@@ -87,7 +90,7 @@ const orders: OpenApiDocument['paths'] = {
     path: orderPath,
     query: eventsQuery,
     headers: readHeaders.pick({ 'if-none-match': true }),
-    answer: 'OrderEvents',
+    answer: orderEventsResponse,
     answerHeaders: etag,
     more: unchanged,
   }),
@@ -101,7 +104,7 @@ const accounts: OpenApiDocument['paths'] = {
     tag: 'Accounts',
     query: accountsQuery,
     headers: token,
-    answer: 'AccountPage',
+    answer: accountPageResponse,
   }),
   '/v1/accounts/{id}': get({
     operationId: 'getAccount',
@@ -110,7 +113,7 @@ const accounts: OpenApiDocument['paths'] = {
     tag: 'Accounts',
     path: accountPath,
     headers: readHeaders,
-    answer: 'Account',
+    answer: accountResponse,
     answerHeaders: etag,
     more: unchanged,
   }),
@@ -122,7 +125,7 @@ const accounts: OpenApiDocument['paths'] = {
     path: accountPath,
     query: reservationsQuery,
     headers: token,
-    answer: 'ReservationPage',
+    answer: reservationPageResponse,
   }),
   '/v1/accounts/{id}/positions': get({
     operationId: 'listPositions',
@@ -131,7 +134,7 @@ const accounts: OpenApiDocument['paths'] = {
     tag: 'Accounts',
     path: accountPath,
     headers: token,
-    answer: 'Positions',
+    answer: positionsResponse,
   }),
   '/v1/accounts/{id}/activities': get({
     operationId: 'listActivities',
@@ -141,7 +144,7 @@ const accounts: OpenApiDocument['paths'] = {
     path: accountPath,
     query: ledgerQuery,
     headers: token,
-    answer: 'ActivityPage',
+    answer: activityPageResponse,
   }),
   '/v1/accounts/{id}/executions': get({
     operationId: 'listExecutions',
@@ -151,7 +154,7 @@ const accounts: OpenApiDocument['paths'] = {
     path: accountPath,
     query: ledgerQuery,
     headers: token,
-    answer: 'ExecutionPage',
+    answer: executionPageResponse,
   }),
 };
 
@@ -184,7 +187,7 @@ const stream: OpenApiDocument['paths'] = {
       security: securityOf(['read']),
       parameters: [],
       responses: {
-        201: { description: 'The ticket.', content: json('StreamTicket') },
+        201: { description: 'The ticket.', content: json(streamTicketResponse) },
         401: refusals[401],
         403: refusals[403],
         503: refusals[503],

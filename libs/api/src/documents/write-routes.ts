@@ -13,26 +13,6 @@ import { controlsResponse, killSwitchBody, limitsBody, limitsPath } from '../adm
 import { cancelHeaders, keyedHeaders, matchHeaders, replaceHeaders, replaceOrderBody, waitingHeaders } from '../order-writes.ts';
 import { cancelOrderBody, orderPath, orderResponse, placeOrderBody } from '../orders.ts';
 
-/** Every body and answer of a write, by its name in the OpenAPI document. */
-export const writeSchemas = {
-  PlaceOrder: placeOrderBody,
-  CancelOrder: cancelOrderBody.unwrap(),
-  ReplaceOrder: replaceOrderBody,
-  Order: orderResponse,
-  OpenAccount: openAccountBody.unwrap(),
-  MoveFunds: movementBody,
-  GrantAccess: grantBody,
-  Account: accountResponse,
-  Movement: movementResponse,
-  Grants: grantsResponse,
-  KillSwitch: killSwitchBody,
-  RiskLimits: limitsBody,
-  Controls: controlsResponse,
-} as const satisfies Record<string, z.ZodType>;
-
-/** A name in `writeSchemas`. */
-export type WriteSchema = keyof typeof writeSchemas;
-
 /** One route that writes, as the OpenAPI document describes it. */
 export interface WriteRoute {
   readonly method: 'post' | 'put' | 'delete';
@@ -46,9 +26,9 @@ export interface WriteRoute {
   readonly description: string;
   readonly pathParameters?: z.ZodType;
   readonly headers?: z.ZodType;
-  readonly body?: { readonly schema: WriteSchema; readonly required: boolean };
+  readonly body?: { readonly schema: z.ZodType; readonly required: boolean };
   /** Body of the successful answers; their meanings by status. */
-  readonly answer: WriteSchema;
+  readonly answer: z.ZodType;
   readonly answers: Readonly<Record<number, string>>;
   /** By status: refusals besides those of every write (400, 401, 403, 406, 413, 415, 503, 504). */
   readonly refusals: Readonly<Record<number, string>>;
@@ -74,8 +54,8 @@ const orderRoutes: readonly WriteRoute[] = [
     description:
       '`clientOrderId`, or else the `Idempotency-Key`, names the order; the same name with the same terms is the same order, however often it is sent. 201 means that the order is durable, passed the risk rules, has its money or shares reserved, and is on its way to the brokerage. An order that breaks a rule is stored as `denied` and answered with 422; a repeat gets the same answer. The rules are `no-such-account`, `trading-halted`, `unknown-symbol`, `halted-symbol`, `wrong-tick`, `wrong-lot`, `market-closed`, `max-order-quantity`, `max-order-value`, `price-collar`, `insufficient-funds` and `insufficient-shares`. An order that needs a price is answered 503 `prices-unavailable` while none is recent enough.',
     headers: waitingHeaders,
-    body: { schema: 'PlaceOrder', required: true },
-    answer: 'Order',
+    body: { schema: placeOrderBody, required: true },
+    answer: orderResponse,
     answers: {
       201: 'The order is durable, approved and paid for, and on its way to the brokerage.',
       200: 'The order exists with the same terms; this is its current state.',
@@ -98,8 +78,8 @@ const orderRoutes: readonly WriteRoute[] = [
       'The order becomes `pendingCancel`; it is cancelled only when the brokerage confirms, and may trade until then. The kill switch does not block cancels.',
     pathParameters: orderPath,
     headers: cancelHeaders,
-    body: { schema: 'CancelOrder', required: false },
-    answer: 'Order',
+    body: { schema: cancelOrderBody.unwrap(), required: false },
+    answer: orderResponse,
     answers: { 202: 'The request is stored.' },
     refusals: {
       404: notVisible,
@@ -120,8 +100,8 @@ const orderRoutes: readonly WriteRoute[] = [
       'For an order that the brokerage works. It becomes `pendingReplace` and shows the `requested` terms; the old terms apply until the brokerage confirms. `quantity` is the new total, filled shares included. The risk rules check the new terms as for a new order.',
     pathParameters: orderPath,
     headers: replaceHeaders,
-    body: { schema: 'ReplaceOrder', required: true },
-    answer: 'Order',
+    body: { schema: replaceOrderBody, required: true },
+    answer: orderResponse,
     answers: { 202: 'The request is stored.' },
     refusals: {
       404: notVisible,
@@ -143,8 +123,8 @@ const accountRoutes: readonly WriteRoute[] = [
     summary: 'Open an account',
     description: 'You own it and may use it at once. The same key is the same account.',
     headers: keyedHeaders,
-    body: { schema: 'OpenAccount', required: false },
-    answer: 'Account',
+    body: { schema: openAccountBody.unwrap(), required: false },
+    answer: accountResponse,
     answers: { 201: 'The account is open.', 200: 'The account exists; this is its current state.' },
     refusals: { 409: 'You opened too many: `too-many-accounts`.', 422: keyReused },
     answerHeaders: ['Location', ...version],
@@ -160,8 +140,8 @@ const accountRoutes: readonly WriteRoute[] = [
       'For operators and the treasury; a client cannot deposit. The same key of the same subject is the same deposit and gets the same answer.',
     pathParameters: accountPath,
     headers: keyedHeaders,
-    body: { schema: 'MoveFunds', required: true },
-    answer: 'Movement',
+    body: { schema: movementBody, required: true },
+    answer: movementResponse,
     answers: { 201: 'The money is in the account.', 200: 'This deposit was made before.' },
     refusals: {
       403: 'The token lacks the roles `operator` and `treasury`: `operators-only`.',
@@ -181,8 +161,8 @@ const accountRoutes: readonly WriteRoute[] = [
       'At most the buying power; reserved money cannot be withdrawn. The same key of the same subject is the same withdrawal and gets the same answer. A token has the scope `transfer` only if it names it.',
     pathParameters: accountPath,
     headers: keyedHeaders,
-    body: { schema: 'MoveFunds', required: true },
-    answer: 'Movement',
+    body: { schema: movementBody, required: true },
+    answer: movementResponse,
     answers: { 201: 'The money has left the account.', 200: 'This withdrawal was made before.' },
     refusals: {
       404: notVisible,
@@ -200,8 +180,8 @@ const accountRoutes: readonly WriteRoute[] = [
     description: 'For operators. The subject may use the account at once, with the named scopes and no others.',
     pathParameters: accountPath,
     headers: matchHeaders,
-    body: { schema: 'GrantAccess', required: true },
-    answer: 'Grants',
+    body: { schema: grantBody, required: true },
+    answer: grantsResponse,
     answers: { 201: 'Access is granted.', 200: 'It was already granted, or the subject is the owner.' },
     refusals: { ...operators, 404: 'The account does not exist.', 412: changed('account', 'account-changed') },
     answerHeaders: version,
@@ -216,7 +196,7 @@ const accountRoutes: readonly WriteRoute[] = [
     description: 'For operators. The owner keeps access.',
     pathParameters: grantPath,
     headers: matchHeaders,
-    answer: 'Grants',
+    answer: grantsResponse,
     answers: { 200: 'The subject has no grant now.' },
     refusals: { ...operators, 404: 'The account does not exist.', 412: changed('account', 'account-changed') },
     answerHeaders: version,
@@ -233,8 +213,8 @@ const operatorRoutes: readonly WriteRoute[] = [
     summary: 'Halt or resume trading',
     description:
       'For operators. At once, new orders and replaces of the scope are denied, or accepted again. Open orders stay, and cancels are accepted. Who did it and why is recorded.',
-    body: { schema: 'KillSwitch', required: true },
-    answer: 'Controls',
+    body: { schema: killSwitchBody, required: true },
+    answer: controlsResponse,
     answers: { 200: 'The change is in effect.' },
     refusals: { ...operators, 404: 'The scope names an account that does not exist.' },
     answerHeaders: version,
@@ -250,8 +230,8 @@ const operatorRoutes: readonly WriteRoute[] = [
       'For operators. Replaces all limits of the scope, so `If-Match` is required; an absent limit does not apply. For each order the tighter of the limits for `all` and for its account applies.',
     pathParameters: limitsPath,
     headers: matchHeaders,
-    body: { schema: 'RiskLimits', required: true },
-    answer: 'Controls',
+    body: { schema: limitsBody, required: true },
+    answer: controlsResponse,
     answers: { 200: 'The change is in effect.' },
     refusals: {
       ...operators,
