@@ -1,15 +1,15 @@
 import type { OpenApiDocument } from './document.ts';
-import { componentSchemas } from './parts.ts';
-import { readPaths } from './reads.ts';
-import { writePaths } from './writes.ts';
+import { componentSchemas, operationOf } from './parts.ts';
+import { readRoutes, streamPaths } from './reads.ts';
+import { writeRoutes } from './write-routes.ts';
 
-/** Reads and writes of one path are together. */
-const paths: OpenApiDocument['paths'] = Object.fromEntries(
-  [...new Set([...Object.keys(writePaths), ...Object.keys(readPaths)])].map((path) => [
-    path,
-    { ...writePaths[path], ...readPaths[path] },
-  ]),
-);
+const routes = Map.groupBy([...writeRoutes, ...readRoutes], ({ path }) => path);
+const paths: OpenApiDocument['paths'] = {
+  ...Object.fromEntries(
+    [...routes].map(([path, own]) => [path, Object.fromEntries(own.map((each) => [each.method, operationOf(each)]))]),
+  ),
+  ...streamPaths,
+};
 
 /** The methods of each path, in capitals: so each service knows the whole API. */
 export const apiPaths: Readonly<Record<string, readonly string[]>> = {

@@ -25,7 +25,7 @@ const headerNames: Record<string, string> = {
 };
 
 /** The parameters that a schema checks; none without a schema. */
-export function parametersOf(place: Parameter['in'], schema: z.ZodType | undefined): Parameter[] {
+function parametersOf(place: Parameter['in'], schema: z.ZodType | undefined): Parameter[] {
   if (!schema) return [];
   const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' }) as JsonSchema;
   return Object.entries(properties).map(([name, { description, ...property }]) => ({
@@ -39,8 +39,7 @@ export function parametersOf(place: Parameter['in'], schema: z.ZodType | undefin
 
 const text: JsonSchema = { type: 'string' };
 
-/** Headers of answers, by their names. */
-export const answerHeaders = {
+const answerHeaders = {
   ETag: { description: 'The version of the answer.', schema: text },
   'Consistency-Token': {
     description: 'Send it with a read, which then shows at least this state; for an order, also the money of its trades.',
@@ -74,13 +73,61 @@ export const refusals = {
   503: problem('Temporarily unavailable; retry after `Retry-After` seconds.'),
 };
 
-/** A further refusal of reads. */
-export const notFound = problem('Not found, or not visible to you.');
+/** What does not exist for the caller. */
+export const notVisible = 'Not found, or not visible to you.';
 
-/** Refusals of any write. */
-export const writeRefusals = {
+const writeRefusals = {
   ...refusals,
   413: problem('The body is over 64 KiB.'),
   415: problem('The body is not JSON.'),
   504: problem('The outcome is unknown: send the same request again, with the same name or key.'),
 };
+
+/** One route, as the OpenAPI document describes it. */
+export interface Route {
+  readonly method: 'get' | 'post' | 'put' | 'delete';
+  /** With a placeholder such as `{id}` for each of `pathParameters`. */
+  readonly path: string;
+  /** The scope that a token needs, or roles of which it needs one. */
+  readonly needs: readonly string[];
+  readonly operationId: string;
+  readonly tag: 'Orders' | 'Accounts' | 'Operators';
+  readonly summary: string;
+  readonly description: string;
+  readonly pathParameters?: z.ZodType;
+  readonly query?: z.ZodType;
+  readonly headers?: z.ZodType;
+  readonly body?: { readonly schema: z.ZodType; readonly required: boolean };
+  /** Body of the successful answers; their meanings by status. */
+  readonly answer: z.ZodType;
+  readonly answers: Readonly<Record<number, string>>;
+  /** By status: refusals besides those of every request, and of every write. */
+  readonly refusals: Readonly<Record<number, string>>;
+  /** Headers of the successful answers. */
+  readonly answerHeaders: readonly ('Location' | 'ETag' | 'Consistency-Token' | 'Preference-Applied')[];
+}
+
+function answersOf({ method, answer, answers, answerHeaders: names }: Route): Record<string, Answer> {
+  const headers = Object.fromEntries(names.map((name) => [name, answerHeaders[name]]));
+  const good = { ...(names.length > 0 && { headers }), content: json(answer) };
+  return {
+    ...Object.fromEntries(Object.entries(answers).map(([status, description]) => [status, { description, ...good }])),
+    ...(method === 'get' && names.includes('ETag') && { 304: { description: 'The ETag still matches.' } }),
+  };
+}
+
+/** The operation of a route. */
+export function operationOf(route: Route): Operation {
+  const { operationId, summary, description, tag, needs, pathParameters, query, headers, body } = route;
+  const own = Object.entries(route.refusals).map(([status, each]) => [status, problem(each)]);
+  return {
+    operationId,
+    summary,
+    description,
+    tags: [tag],
+    security: securityOf(needs),
+    parameters: [...parametersOf('path', pathParameters), ...parametersOf('query', query), ...parametersOf('header', headers)],
+    ...(body && { requestBody: { required: body.required, content: json(body.schema) } }),
+    responses: { ...answersOf(route), ...(route.method === 'get' ? refusals : writeRefusals), ...Object.fromEntries(own) },
+  };
+}

@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import { accountPageResponse, activityPageResponse, executionPageResponse, positionsResponse } from '../account-reads.ts';
 import { accountPath, accountResponse, reservationPageResponse } from '../accounts.ts';
 import { orderEventsResponse, orderPageResponse, orderPath, orderResponse } from '../orders.ts';
@@ -14,43 +13,25 @@ import {
 } from '../read-queries.ts';
 import { streamTicketResponse } from '../stream.ts';
 import { timelineResponse } from '../timeline.ts';
-import type { Answer, OpenApiDocument, Operation } from './document.ts';
-import { answerHeaders, json, notFound, parametersOf, problem, refusals, securityOf } from './parts.ts';
+import type { OpenApiDocument } from './document.ts';
+import { json, notVisible, problem, refusals, securityOf, type Route } from './parts.ts';
 
-const etag = { ETag: answerHeaders.ETag };
 const token = readHeaders.pick({ 'consistency-token': true });
 
-interface Read {
-  readonly operationId: string;
-  readonly summary: string;
-  readonly description: string;
-  readonly tag: 'Orders' | 'Accounts';
-  readonly path?: z.ZodType;
-  readonly query?: z.ZodType;
-  /** Absent if the answer comes from the event store, which is always up to date. */
-  readonly headers?: z.ZodType;
-  readonly answer: z.ZodType;
-  readonly answerHeaders?: Answer['headers'];
-  readonly more?: Readonly<Record<number, Answer>>;
-}
+type Read = Omit<Route, 'method' | 'needs' | 'answers' | 'refusals' | 'answerHeaders'> & Partial<Route>;
 
-function get({ tag, path, query, headers, answer, answerHeaders: named, more, ...words }: Read): { get: Operation } {
-  const good: Answer = { description: words.summary, ...(named && { headers: named }), content: json(answer) };
-  return {
-    get: {
-      ...words,
-      tags: [tag],
-      security: securityOf(['read']),
-      parameters: [...parametersOf('path', path), ...parametersOf('query', query), ...parametersOf('header', headers)],
-      responses: { 200: good, ...more, ...refusals, 404: notFound },
-    },
-  };
-}
+const read = (route: Read): Route => ({
+  method: 'get',
+  needs: ['read'],
+  answers: { 200: route.summary },
+  answerHeaders: [],
+  ...route,
+  refusals: { 404: notVisible, ...route.refusals },
+});
 
-const unchanged = { 304: { description: 'The ETag still matches.' } };
-
-const orders: OpenApiDocument['paths'] = {
-  '/v1/orders': get({
+const orders: readonly Route[] = [
+  read({
+    path: '/v1/orders',
     operationId: 'listOrders',
     summary: 'List the orders of an account',
     description: 'Newest first. Orders placed meanwhile do not change the pages after a cursor.',
@@ -59,45 +40,48 @@ const orders: OpenApiDocument['paths'] = {
     headers: token,
     answer: orderPageResponse,
   }),
-  '/v1/orders/{id}': get({
+  read({
+    path: '/v1/orders/{id}',
     operationId: 'getOrder',
     summary: 'Read an order',
     description:
       'Its current state or, with `asOf`, its state at that version or time, rebuilt from at most 20,000 events by the same code. With the `Consistency-Token` of the answer, reads of the account and its positions include the money of all trades that the order shows.',
     tag: 'Orders',
-    path: orderPath,
+    pathParameters: orderPath,
     query: orderQuery,
     headers: readHeaders,
     answer: orderResponse,
-    answerHeaders: etag,
-    more: { ...unchanged, 422: problem('There are more than 20,000 events up to then: `history-too-long`.') },
+    answerHeaders: ['ETag'],
+    refusals: { 422: 'There are more than 20,000 events up to then: `history-too-long`.' },
   }),
-  '/v1/orders/{id}/timeline': get({
+  read({
+    path: '/v1/orders/{id}/timeline',
     operationId: 'getOrderTimeline',
     summary: 'Read the timeline of an order, in plain words',
     description:
       'Its events, the bookings in its account, the steps of its saga, the answers of the brokerage, and what it still waits for; always up to date. The first page is the newest; each page is oldest first.',
     tag: 'Orders',
-    path: orderPath,
+    pathParameters: orderPath,
     query: timelineQuery,
     answer: timelineResponse,
   }),
-  '/v1/orders/{id}/events': get({
+  read({
+    path: '/v1/orders/{id}/events',
     operationId: 'getOrderEvents',
     summary: 'Read the history of an order',
     description: 'Every stored event, oldest first, in pages; always up to date. The ETag is that of the page.',
     tag: 'Orders',
-    path: orderPath,
+    pathParameters: orderPath,
     query: eventsQuery,
     headers: readHeaders.pick({ 'if-none-match': true }),
     answer: orderEventsResponse,
-    answerHeaders: etag,
-    more: unchanged,
+    answerHeaders: ['ETag'],
   }),
-};
+];
 
-const accounts: OpenApiDocument['paths'] = {
-  '/v1/accounts': get({
+const accounts: readonly Route[] = [
+  read({
+    path: '/v1/accounts',
     operationId: 'listAccounts',
     summary: 'List your accounts',
     description: 'Accounts that your token names, that you opened, or that you were granted access to; by id.',
@@ -106,59 +90,67 @@ const accounts: OpenApiDocument['paths'] = {
     headers: token,
     answer: accountPageResponse,
   }),
-  '/v1/accounts/{id}': get({
+  read({
+    path: '/v1/accounts/{id}',
     operationId: 'getAccount',
     summary: 'Read an account',
     description: 'Its cash, what each open order reserves of it, and what is free: `cash` = `buyingPower` + `reserved`.',
     tag: 'Accounts',
-    path: accountPath,
+    pathParameters: accountPath,
     headers: readHeaders,
     answer: accountResponse,
-    answerHeaders: etag,
-    more: unchanged,
+    answerHeaders: ['ETag'],
   }),
-  '/v1/accounts/{id}/reservations': get({
+  read({
+    path: '/v1/accounts/{id}/reservations',
     operationId: 'listReservations',
     summary: 'List what the open orders of an account reserve',
     description: 'By symbol, then by order. Orders that end meanwhile do not shift the pages after a cursor.',
     tag: 'Accounts',
-    path: accountPath,
+    pathParameters: accountPath,
     query: reservationsQuery,
     headers: token,
     answer: reservationPageResponse,
   }),
-  '/v1/accounts/{id}/positions': get({
+  read({
+    path: '/v1/accounts/{id}/positions',
     operationId: 'listPositions',
     summary: 'List what an account holds',
     description: 'By symbol, at average cost, valued at the last known prices.',
     tag: 'Accounts',
-    path: accountPath,
+    pathParameters: accountPath,
     headers: token,
     answer: positionsResponse,
   }),
-  '/v1/accounts/{id}/activities': get({
+  read({
+    path: '/v1/accounts/{id}/activities',
     operationId: 'listActivities',
     summary: 'Read the ledger of an account',
     description: 'Newest first, each line with what moved and the balance after it.',
     tag: 'Accounts',
-    path: accountPath,
+    pathParameters: accountPath,
     query: ledgerQuery,
     headers: token,
     answer: activityPageResponse,
   }),
-  '/v1/accounts/{id}/executions': get({
+  read({
+    path: '/v1/accounts/{id}/executions',
     operationId: 'listExecutions',
     summary: 'List the trades of an account',
     description: 'Latest booking first. A busted or corrected trade has a `reversal` with the same id.',
     tag: 'Accounts',
-    path: accountPath,
+    pathParameters: accountPath,
     query: ledgerQuery,
     headers: token,
     answer: executionPageResponse,
   }),
-};
+];
 
-const stream: OpenApiDocument['paths'] = {
+/** Every route that reads. */
+export const readRoutes: readonly Route[] = [...orders, ...accounts];
+
+/** The stream's operations: their answers are not those of a read. */
+export const streamPaths: OpenApiDocument['paths'] = {
   '/v1/stream': {
     get: {
       operationId: 'openStream',
@@ -195,6 +187,3 @@ const stream: OpenApiDocument['paths'] = {
     },
   },
 };
-
-/** The operations that read. */
-export const readPaths: OpenApiDocument['paths'] = { ...orders, ...accounts, ...stream };

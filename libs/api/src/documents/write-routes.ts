@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import {
   accountPath,
   accountResponse,
@@ -12,38 +11,15 @@ import {
 import { controlsResponse, killSwitchBody, limitsBody, limitsPath } from '../admin.ts';
 import { cancelHeaders, keyedHeaders, matchHeaders, replaceHeaders, replaceOrderBody, waitingHeaders } from '../order-writes.ts';
 import { cancelOrderBody, orderPath, orderResponse, placeOrderBody } from '../orders.ts';
-
-/** One route that writes, as the OpenAPI document describes it. */
-export interface WriteRoute {
-  readonly method: 'post' | 'put' | 'delete';
-  /** With a placeholder such as `{id}` for each of `pathParameters`. */
-  readonly path: string;
-  /** The scope that a token needs, or roles of which it needs one. */
-  readonly needs: readonly string[];
-  readonly operationId: string;
-  readonly tag: 'Orders' | 'Accounts' | 'Operators';
-  readonly summary: string;
-  readonly description: string;
-  readonly pathParameters?: z.ZodType;
-  readonly headers?: z.ZodType;
-  readonly body?: { readonly schema: z.ZodType; readonly required: boolean };
-  /** Body of the successful answers; their meanings by status. */
-  readonly answer: z.ZodType;
-  readonly answers: Readonly<Record<number, string>>;
-  /** By status: refusals besides those of every write (400, 401, 403, 406, 413, 415, 503, 504). */
-  readonly refusals: Readonly<Record<number, string>>;
-  /** Headers of the successful answers. */
-  readonly answerHeaders: readonly ('Location' | 'ETag' | 'Consistency-Token' | 'Preference-Applied')[];
-}
+import { notVisible, type Route } from './parts.ts';
 
 const version = ['ETag', 'Consistency-Token'] as const;
-const notVisible = 'Not found, or not visible to you.';
 const operators = { 403: 'The token lacks the role `operator`: `operators-only`.' };
 const keyReused = 'The `Idempotency-Key` was used for another request: `idempotency-key-reused`; `errors` names the differences.';
 const changed = (what: string, code: string) =>
   `The version of the ${what} does not match \`If-Match\`: \`${code}\`, with its \`ETag\`.`;
 
-const orderRoutes: readonly WriteRoute[] = [
+const orderRoutes: readonly Route[] = [
   {
     method: 'post',
     path: '/v1/orders',
@@ -113,7 +89,7 @@ const orderRoutes: readonly WriteRoute[] = [
   },
 ];
 
-const accountRoutes: readonly WriteRoute[] = [
+const accountRoutes: readonly Route[] = [
   {
     method: 'post',
     path: '/v1/accounts',
@@ -203,7 +179,7 @@ const accountRoutes: readonly WriteRoute[] = [
   },
 ];
 
-const operatorRoutes: readonly WriteRoute[] = [
+const operatorRoutes: readonly Route[] = [
   {
     method: 'post',
     path: '/v1/admin/kill-switch',
@@ -244,4 +220,4 @@ const operatorRoutes: readonly WriteRoute[] = [
 ];
 
 /** Every route that writes. */
-export const writeRoutes: readonly WriteRoute[] = [...orderRoutes, ...accountRoutes, ...operatorRoutes];
+export const writeRoutes: readonly Route[] = [...orderRoutes, ...accountRoutes, ...operatorRoutes];
