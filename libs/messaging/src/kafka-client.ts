@@ -37,81 +37,6 @@ export interface KafkaClientSettings extends ClientSettings {
  */
 const clusterIdToBe = 'redpanda.initializing';
 
-/** The broker as the fleet sees it: Apache Kafka or Redpanda behind kafkajs. Connects on first use. */
-export interface KafkaClient {
-  readonly namespace: string;
-  /** Creates missing topics and verifies the others; throws `MessagingError` `topics`, which names every difference. */
-  ensureTopics(
-    layout: TopicLayout,
-    declarations?: readonly TopicDeclaration[],
-  ): Promise<{ created: string[]; verified: string[] }>;
-  /**
-   * Aborts one transaction that contains only an offset; throws `transactions-off`, which names the settings. The
-   * topics must exist.
-   */
-  verifyTransactions(): Promise<void>;
-  /** Resolves when the broker answers; throws after 3 s without an answer. */
-  ping(): Promise<void>;
-  /** The cluster's id; a different id means a different broker. Throws while the broker has none. */
-  clusterId(): Promise<string>;
-  /** First offset of each partition. */
-  startOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
-  /** Last stable offset of each partition: what a `read_committed` reader can reach. */
-  endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
-  /** By partition, the first offset at or after that time; the end if there is none. */
-  offsetsAt(topic: string, time: Date): Promise<ReadonlyMap<number, bigint>>;
-  /** Log start and last stable offset of these partitions. Throws if the broker does not know one of them. */
-  ends(partitions: readonly TopicPartition[]): Promise<AssignedPartition[]>;
-  /** Topic ids, if the broker has them; a recreated topic has a new id. */
-  topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /**
-   * The partitions, by `partitionKey`, whose mark (see `markOf`) belongs to a different log from the current one;
-   * `ids`: `topicIds`.
-   */
-  otherLogs(
-    partitions: readonly TopicPartition[],
-    marks: ReadonlyMap<string, string>,
-    ids: ReadonlyMap<string, string>,
-  ): Promise<ReadonlySet<string>>;
-  /** Marks for positions without a read, by `partitionKey`, if the broker has no ids. */
-  marksBefore(topic: string, positions: ReadonlyMap<number, bigint>): Promise<ReadonlyMap<string, string>>;
-  /** The marks that a group committed with its offsets; partitions without one are omitted. */
-  committedMarks(group: string, topic: string): Promise<ReadonlyMap<number, string>>;
-  /**
-   * Committed offsets of a group; partitions without one are omitted. Waits for a transaction that is still ending
-   * (KIP-447).
-   */
-  committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
-  /**
-   * Reads a topic from its start to its current end, without a group: committed records only, each partition in order.
-   */
-  readTopic(topic: string, take: (records: readonly IncomingMessage[]) => void | Promise<void>): Promise<void>;
-  /**
-   * Reads a stretch of one partition, without a group: committed records only, in order; `take` receives one fetch (1
-   * MiB) per call. Throws when the broker returns nothing more before `to`.
-   */
-  readStretch(
-    partition: TopicPartition,
-    stretch: { readonly from: bigint; readonly to: bigint },
-    take: (records: readonly IncomingMessage[]) => void,
-  ): Promise<void>;
-  /** The bus of this process; each call returns the same one. */
-  eventBus(): EventBus;
-  /** Joins the group and consumes until `stop`. */
-  runConsumer(options: ConsumerOptions): RunningConsumer;
-  /**
-   * A new producer under this id. First fences older ones and resolves their open transaction. Throws `MessagingError`.
-   */
-  openTransactional(options: TransactionalOptions): Promise<TransactionalProducer>;
-  /** Stores the original bytes and headers in `system.dlq-events` under the key group/topic/partition/offset. */
-  deadLetter(original: IncomingMessage, note: DeadLetterNote): Promise<void>;
-  /** Stops consumers, flushes the bus, closes all connections. Callers discard their own transactional producers. */
-  close(): Promise<void>;
-}
-
-/** The broker behind these settings. */
-export const createKafkaClient = (settings: KafkaClientSettings): KafkaClient => new KafkaJsClient(settings);
-
 const pingMs = 3_000;
 
 /** A dead letter may be twice as large as other records; a larger one is truncated and marked as such. */
@@ -128,7 +53,8 @@ async function closeAdmin(opened: Promise<OpenAdmin> | undefined): Promise<void>
   open?.client.cut();
 }
 
-class KafkaJsClient implements KafkaClient {
+/** The broker as the fleet sees it: Apache Kafka or Redpanda behind kafkajs. Connects on first use. */
+class KafkaClient {
   readonly namespace: string;
   readonly #names: Names;
   readonly #publisher: Publisher;
@@ -149,6 +75,7 @@ class KafkaJsClient implements KafkaClient {
     });
   }
 
+  /** Creates missing topics and verifies the others; throws `MessagingError` `topics`, which names every difference. */
   async ensureTopics(
     layout: TopicLayout,
     declarations?: readonly TopicDeclaration[],
@@ -156,11 +83,16 @@ class KafkaJsClient implements KafkaClient {
     return this.#ask((admin) => ensureTopics(admin, this.#names, layout, declarations));
   }
 
+  /**
+   * Aborts one transaction that contains only an offset; throws `transactions-off`, which names the settings. The
+   * topics must exist.
+   */
   async verifyTransactions(): Promise<void> {
     await this.#describe();
     await verifyTransactions(this.#newClient(), this.#names);
   }
 
+  /** Resolves when the broker answers; throws after 3 s without an answer. */
   async ping(): Promise<void> {
     const { promise, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(
@@ -174,26 +106,31 @@ class KafkaJsClient implements KafkaClient {
     }
   }
 
+  /** The cluster's id; a different id means a different broker. Throws while the broker has none. */
   async clusterId(): Promise<string> {
     const { clusterId } = await this.#describe();
     if (!clusterId || clusterId === clusterIdToBe) throw new MessagingError('unreachable', 'the cluster has no id yet');
     return clusterId;
   }
 
+  /** First offset of each partition. */
   async startOffsets(topic: string): Promise<ReadonlyMap<number, bigint>> {
     return new Map((await this.#offsets(topic)).map(({ partition, low }) => [partition, BigInt(low)]));
   }
 
+  /** Last stable offset of each partition: what a `read_committed` reader can reach. */
   async endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>> {
     return new Map((await this.#offsets(topic)).map(({ partition, high }) => [partition, BigInt(high)]));
   }
 
+  /** By partition, the first offset at or after that time; the end if there is none. */
   async offsetsAt(topic: string, time: Date): Promise<ReadonlyMap<number, bigint>> {
     const name = this.#names.onBroker(topic);
     const found = await this.#ask((admin) => admin.fetchTopicOffsetsByTimestamp(name, time.getTime()));
     return new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]));
   }
 
+  /** Log start and last stable offset of these partitions. Throws if the broker does not know one of them. */
   async ends(partitions: readonly TopicPartition[]): Promise<AssignedPartition[]> {
     const names = [...new Set(partitions.map(({ topic }) => topic))];
     const found = new Map(await Promise.all(names.map(async (topic) => [topic, await this.#offsets(topic)] as const)));
@@ -204,35 +141,54 @@ class KafkaJsClient implements KafkaClient {
     });
   }
 
+  /** Topic ids, if the broker has them; a recreated topic has a new id. */
   topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
     return this.#marks.topicIds(topics);
   }
 
-  otherLogs(...which: Parameters<KafkaClient['otherLogs']>): Promise<ReadonlySet<string>> {
+  /**
+   * The partitions, by `partitionKey`, whose mark (see `markOf`) belongs to a different log from the current one;
+   * `ids`: `topicIds`.
+   */
+  otherLogs(...which: Parameters<LogMarks['otherLogs']>): Promise<ReadonlySet<string>> {
     return this.#marks.otherLogs(...which);
   }
 
+  /** Marks for positions without a read, by `partitionKey`, if the broker has no ids. */
   marksBefore(topic: string, positions: ReadonlyMap<number, bigint>): Promise<ReadonlyMap<string, string>> {
     return this.#marks.marksBefore(topic, positions);
   }
 
+  /** The marks that a group committed with its offsets; partitions without one are omitted. */
   async committedMarks(group: string, topic: string): Promise<ReadonlyMap<number, string>> {
     const committed = await this.#committed(group, topic);
     return new Map(committed.flatMap(({ partition, metadata }) => (metadata ? [[partition, metadata]] : [])));
   }
 
+  /**
+   * Committed offsets of a group; partitions without one are omitted. Waits for a transaction that is still ending
+   * (KIP-447).
+   */
   async committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
     return new Map((await this.#committed(group, topic)).map(({ partition, offset }) => [partition, BigInt(offset)]));
   }
 
+  /**
+   * Reads a topic from its start to its current end, without a group: committed records only, each partition in order.
+   */
   readTopic(topic: string, take: (records: readonly IncomingMessage[]) => void | Promise<void>): Promise<void> {
     return readTopic(this.#newClient(), { topic: this.#names.onBroker(topic), as: topic }, take);
   }
 
-  readStretch(...which: Parameters<KafkaClient['readStretch']>): Promise<void> {
+  /**
+   * Reads a stretch of one partition, without a group: committed records only, in order; `take` receives one fetch (1
+   * MiB) per call. Throws when the broker returns nothing more before `to`.
+   */
+  readStretch(...which: Parameters<LogMarks['read']>): Promise<void> {
     return this.#marks.read(...which);
   }
 
+  /** The bus of this process; each call returns the same one. */
   eventBus(): EventBus {
     return (this.#bus ??= {
       publish: (topic, message) => this.#publisher.publish(topic, [message]),
@@ -242,6 +198,7 @@ class KafkaJsClient implements KafkaClient {
     });
   }
 
+  /** Joins the group and consumes until `stop`. */
   runConsumer(options: ConsumerOptions): RunningConsumer {
     const context = { newClient: this.#newClient, names: this.#names, ends: this.ends.bind(this) };
     const consumer = new SupervisedConsumer(context, options);
@@ -250,15 +207,20 @@ class KafkaJsClient implements KafkaClient {
     return consumer;
   }
 
+  /**
+   * A new producer under this id. First fences older ones and resolves their open transaction. Throws `MessagingError`.
+   */
   openTransactional(options: TransactionalOptions): Promise<TransactionalProducer> {
     return openTransactional(this.#newClient(), this.#names, options);
   }
 
+  /** Stores the original bytes and headers in `system.dlq-events` under the key group/topic/partition/offset. */
   async deadLetter(original: IncomingMessage, note: DeadLetterNote): Promise<void> {
     await this.#publisher.publish(deadLetterTopic, [toDeadLetter(original, note, deadLetterBytes)]);
     deadLettersTotal.inc({ reason: note.reason });
   }
 
+  /** Stops consumers, flushes the bus, closes all connections. Callers discard their own transactional producers. */
   async close(): Promise<void> {
     await Promise.all([...this.#consumers].map((each) => each.stop()));
     await this.#publisher.close();
@@ -308,3 +270,8 @@ class KafkaJsClient implements KafkaClient {
     return this.#ask((admin) => admin.fetchTopicOffsets(this.#names.onBroker(topic)));
   }
 }
+
+export type { KafkaClient };
+
+/** The broker behind these settings. */
+export const createKafkaClient = (settings: KafkaClientSettings): KafkaClient => new KafkaClient(settings);
