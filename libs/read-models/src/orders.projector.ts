@@ -32,7 +32,7 @@ import {
 } from '@tradecore/events';
 import { add, decimal, subtract, zero, type Decimal } from '@tradecore/money';
 import { fold, On, Projector } from '@tradecore/consumers';
-import { execTypeOf, standingAfter, type OrdStatus } from '@tradecore/trading';
+import { execTypeOf, standingAfter, termsIn, type OrdStatus } from '@tradecore/trading';
 
 /** One revision of an order: its id at the brokerage, and the terms it was sent with. */
 export interface OrderRevision extends ReplaceTerms {
@@ -215,12 +215,6 @@ const goodUntilOf = ({ goodUntil }: { readonly goodUntil?: string }): Pick<Order
   goodUntil === undefined ? {} : { goodUntil: new Date(goodUntil).toISOString().replace('Z', '000Z') };
 
 const worth = ({ notional }: Value): Decimal => decimal(notional);
-
-const termsIn = ({ quantity, limitPrice, stopPrice }: ReplaceTerms): ReplaceTerms => ({
-  ...(quantity !== undefined && { quantity }),
-  ...(limitPrice !== undefined && { limitPrice }),
-  ...(stopPrice !== undefined && { stopPrice }),
-});
 
 const revisionOf = (terms: OrderTerms, names: Pick<OrderRevision, 'revision' | 'brokerOrderId'>): OrderRevision => ({
   ...names,

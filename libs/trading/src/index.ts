@@ -6,6 +6,7 @@ export {
   differingTerms,
   symbolShape,
   termFaults,
+  termsIn,
 } from './order/order-terms.ts';
 export { Order } from './order/order.aggregate.ts';
 export { OrderAlreadyPlaced, OrderNotFound } from './order/order-errors.ts';

@@ -1,4 +1,5 @@
 import type { Approval, OrderEvent, OrderReplaceRequested, OrderTerms } from '@tradecore/events';
+import { termsIn } from './order-terms.ts';
 import { standingAfter, type OrderStanding } from './order-states.ts';
 
 /**
@@ -30,9 +31,7 @@ export function orderAfter(before: OrderState | undefined, event: OrderEvent, { 
   if (event.type === 'OrderPlaced') {
     return { ...standing, orderId, placed: event.data, terms: event.data, revision: 1, lastRevision: 1 };
   }
-  const after = { ...(before as OrderState), ...standing, ...changesOf(before as OrderState, event) };
-  if (event.type === 'OrderReplaceRequested') return withRequests({ ...after, requested: event.data });
-  if (event.type === 'OrderCancelRequested') return withRequests({ ...after, cancelVersion: version });
+  const after = { ...(before as OrderState), ...standing, ...changesOf(before as OrderState, event, version) };
   return after.requested === undefined && after.cancelVersion === undefined ? after : withRequests(after);
 }
 
@@ -51,7 +50,7 @@ interface At {
   readonly version: number;
 }
 
-function changesOf(state: OrderState, event: OrderEvent): Partial<OrderState> {
+function changesOf(state: OrderState, event: OrderEvent, version: number): Partial<OrderState> {
   switch (event.type) {
     case 'OrderApproved': {
       const { accountVersion: _, ...approval } = event.data;
@@ -60,12 +59,13 @@ function changesOf(state: OrderState, event: OrderEvent): Partial<OrderState> {
     case 'OrderAccepted':
       return { acknowledged: true };
     case 'OrderReplaceRequested':
-      return { lastRevision: event.data.revision };
+      return { lastRevision: event.data.revision, requested: event.data };
+    case 'OrderCancelRequested':
+      return { cancelVersion: version };
     case 'OrderReplaced': {
-      const { revision, quantity, limitPrice, stopPrice } = event.data;
-      const prices = { ...(limitPrice !== undefined && { limitPrice }), ...(stopPrice !== undefined && { stopPrice }) };
+      const terms = { ...state.terms, ...termsIn(event.data) };
       const approval = state.requested && approvalIn(state.requested);
-      return { revision, terms: { ...state.terms, quantity, ...prices }, ...(approval && { approval }) };
+      return { revision: event.data.revision, terms, ...(approval && { approval }) };
     }
     default:
       return {};

@@ -1,5 +1,5 @@
 import { decimal, decimalRefusal, isPositive, maxDecimalPlaces, maxIntegerDigits, type DecimalRefusal } from '@tradecore/money';
-import type { OrderTerms } from '@tradecore/events';
+import type { OrderTerms, ReplaceTerms } from '@tradecore/events';
 
 /** The symbol of an instrument: `ACME`, `BRK.B`. */
 export const symbolShape = /^[A-Z][A-Z0-9.]{0,11}$/;
@@ -40,6 +40,13 @@ export function canonicalTerms(terms: OrderTerms): OrderTerms {
     ...(terms.stopPrice !== undefined && { stopPrice: decimal(terms.stopPrice) }),
   };
 }
+
+/** Quantity and prices of these terms, without the absent ones. */
+export const termsIn = ({ quantity, limitPrice, stopPrice }: ReplaceTerms): ReplaceTerms => ({
+  ...(quantity !== undefined && { quantity }),
+  ...(limitPrice !== undefined && { limitPrice }),
+  ...(stopPrice !== undefined && { stopPrice }),
+});
 
 const termFields = [
   'accountId',

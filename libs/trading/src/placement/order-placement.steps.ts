@@ -15,6 +15,7 @@ import {
   type StepEvent,
 } from '@tradecore/events';
 import type { OrderState } from '../order/order-fold.ts';
+import { termsIn } from '../order/order-terms.ts';
 import { later } from '../time.ts';
 
 /**
@@ -42,7 +43,7 @@ export function replaceStep(order: OrderState, now: string): ReplaceBrokerOrder 
   const { revision } = requested;
   return new ReplaceBrokerOrder({
     ...stepOf(replaceCommandId(orderId, revision), brokerOrderIdFor(orderId, revision), now),
-    ...revisionTerms(orderId, revision, { ...terms, ...termsOf(requested, terms) }, requested),
+    ...revisionTerms(orderId, revision, { ...terms, ...termsIn(requested) }, requested),
     replaces: brokerOrderIdFor(orderId, order.revision),
   });
 }
@@ -67,17 +68,14 @@ export const cancelCommandId = ({ orderId, revision, cancelVersion }: OrderState
   stepIdFor(placementIdFor(orderId), CancelBrokerOrder.type, `${revision}/${cancelVersion}`);
 
 /** The terms of a replace, with those in force where it does not change them. */
-export function termsOf(
-  { quantity, limitPrice, stopPrice }: ReplaceTerms,
+export const termsOf = (
+  requested: ReplaceTerms,
   before: OrderTerms,
-): Pick<OrderTerms, 'quantity' | 'limitPrice' | 'stopPrice'> {
-  const [limit, stop] = [limitPrice ?? before.limitPrice, stopPrice ?? before.stopPrice];
-  return {
-    quantity: quantity ?? before.quantity,
-    ...(limit !== undefined && { limitPrice: limit }),
-    ...(stop !== undefined && { stopPrice: stop }),
-  };
-}
+): Pick<OrderTerms, 'quantity' | 'limitPrice' | 'stopPrice'> => ({
+  quantity: before.quantity,
+  ...termsIn(before),
+  ...termsIn(requested),
+});
 
 /** The same step again, under the same command id. */
 export function nextAttempt(step: StepEvent, now: string): StepEvent {
@@ -99,13 +97,12 @@ const stepOf = (commandId: string, target: string, now: string): Step => ({
 });
 
 function revisionTerms(orderId: string, revision: number, terms: OrderTerms, approval: Approval): RevisionTerms {
-  const { accountId, symbol, side, type, quantity, limitPrice, stopPrice, timeInForce } = terms;
+  const { clientOrderId: _, ...own } = terms;
   const { collarPrice, goodUntil } = approval;
   return {
-    ...{ accountId, orderId, revision, symbol, side, type, quantity },
-    ...(limitPrice !== undefined && { limitPrice }),
-    ...(stopPrice !== undefined && { stopPrice }),
-    timeInForce,
+    ...own,
+    orderId,
+    revision,
     ...(collarPrice !== undefined && { collarPrice }),
     ...(goodUntil !== undefined && { goodUntil }),
   };
