@@ -37,8 +37,6 @@ export interface KafkaClientSettings extends ClientSettings {
  */
 const clusterIdToBe = 'redpanda.initializing';
 
-const pingMs = 3_000;
-
 /** A dead letter may be twice as large as other records; a larger one is truncated and marked as such. */
 const deadLetterBytes = 2_000_000;
 
@@ -90,20 +88,6 @@ class KafkaClient {
   async verifyTransactions(): Promise<void> {
     await this.#describe();
     await verifyTransactions(this.#newClient(), this.#names);
-  }
-
-  /** Resolves when the broker answers; throws after 3 s without an answer. */
-  async ping(): Promise<void> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => reject(new MessagingError('unreachable', `no answer from ${this.settings.brokers.join(', ')}`)),
-      pingMs,
-    );
-    try {
-      await Promise.race([this.#describe(), promise]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   /** The cluster's id; a different id means a different broker. Throws while the broker has none. */
