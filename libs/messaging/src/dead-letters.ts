@@ -21,6 +21,9 @@ const maxTextLength = 4_000;
 /** The topic of dead letters. */
 export const deadLetterTopic = topics.deadLetters.name;
 
+/** A dead letter may be twice as large as other records; a larger one is truncated and marked as such. */
+export const deadLetterBytes = 2_000_000;
+
 /** The fixed key of a dead letter: sent twice, it is one record (the topic is compacted). */
 const deadLetterKey = (
   group: string,

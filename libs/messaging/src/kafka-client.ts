@@ -2,7 +2,7 @@ import { topics, type TopicDeclaration } from '@tradecore/events';
 import type { Admin } from 'kafkajs';
 import { createClient, type Client, type ClientSettings } from './wire/client.ts';
 import type { AssignedPartition, ConsumerOptions, RunningConsumer } from './consumer/consumer.ts';
-import { deadLetterTopic, toDeadLetter, type DeadLetterNote } from './dead-letters.ts';
+import { deadLetterBytes, deadLetterTopic, toDeadLetter, type DeadLetterNote } from './dead-letters.ts';
 import { MessagingError } from './errors.ts';
 import { Publisher, type EventBus } from './producer/event-bus.ts';
 import { partitionKey, type IncomingMessage, type TopicPartition } from './message.ts';
@@ -27,7 +27,7 @@ export interface KafkaClientSettings extends ClientSettings {
   readonly namespace?: string;
   /** The declared topics; the fleet's by default. Writes to any other topic are refused. */
   readonly declarations?: readonly TopicDeclaration[];
-  /** For what the event bus publishes; default none. */
+  /** For what the event bus publishes; pays off from about 1 KiB per record; default none. */
   readonly compression?: Compression;
 }
 
@@ -36,9 +36,6 @@ export interface KafkaClientSettings extends ClientSettings {
  * a moment later.
  */
 const clusterIdToBe = 'redpanda.initializing';
-
-/** A dead letter may be twice as large as other records; a larger one is truncated and marked as such. */
-const deadLetterBytes = 2_000_000;
 
 interface OpenAdmin {
   readonly admin: Admin;
@@ -67,10 +64,7 @@ class KafkaClient {
     for (const { name: topic } of declared) publishedTotal.inc({ topic }, 0);
     this.#names = new Names(this.namespace, declared);
     this.#marks = new LogMarks(this.#newClient, this.#names, (topic) => this.#offsets(topic));
-    this.#publisher = new Publisher(this.#newClient, this.#names, {
-      compression: settings.compression ?? 'none',
-      messageBytes: { [deadLetterTopic]: deadLetterBytes },
-    });
+    this.#publisher = new Publisher(this.#newClient, this.#names, settings.compression);
   }
 
   /** Creates missing topics and verifies the others; throws `MessagingError` `topics`, which names every difference. */

@@ -80,10 +80,6 @@ export interface ConsumerOptions {
   readonly hints?: boolean;
   /** Batches handled in parallel; default 6. */
   readonly concurrency?: number;
-  /** Default 512 KiB. A larger record is fetched alone. */
-  readonly maxBytesPerPartition?: number;
-  /** How long a dead member keeps its partitions; default 6 s. */
-  readonly sessionTimeoutMs?: number;
 }
 
 /** A running consumer. */

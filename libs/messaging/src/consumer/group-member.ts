@@ -19,6 +19,10 @@ const log = logger('consumer');
 const heartbeatMs = 1_000;
 const maxWaitMs = 100;
 const rebalanceTimeoutMs = 15_000;
+/** How long a dead member keeps its partitions. */
+const sessionTimeoutMs = 6_000;
+/** A larger record is fetched alone. */
+const maxBytesPerPartition = 512 * 1024;
 const hintEveryMs = 500;
 const joinGraceMs = 1_500;
 const backOff = { firstMs: 100, maxMs: 5_000 };
@@ -72,12 +76,12 @@ export class GroupMember {
     const { client, names, options } = context;
     this.#consumer = client.kafka.consumer({
       groupId: names.onBroker(options.group),
-      sessionTimeout: options.sessionTimeoutMs ?? 6_000,
+      sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: rebalanceTimeoutMs,
       heartbeatInterval: heartbeatMs,
       maxWaitTimeInMs: maxWaitMs,
       minBytes: 1,
-      maxBytesPerPartition: options.maxBytesPerPartition ?? 512 * 1024,
+      maxBytesPerPartition,
       allowAutoTopicCreation: false,
       readUncommitted: false,
       retry: { initialRetryTime: 50, multiplier: 2, maxRetryTime: 1_000, retries: 8, restartOnFailure: async () => false },

@@ -1,6 +1,7 @@
 import type { Producer } from 'kafkajs';
 import type { Client } from '../wire/client.ts';
 import type { ConsumerStatus } from '../consumer/consumer.ts';
+import { deadLetterBytes, deadLetterTopic } from '../dead-letters.ts';
 import { MessagingError } from '../errors.ts';
 import { writeError } from '../wire/kafka-errors.ts';
 import { byteLength, toRecord, type IncomingMessage, type OutgoingMessage } from '../message.ts';
@@ -74,14 +75,6 @@ interface Queued {
   readonly reject: (error: Error) => void;
 }
 
-/** Options of the publisher. */
-export interface PublisherOptions {
-  /** Pays off from about 1 KiB per record; default none. */
-  readonly compression?: Compression;
-  /** Topics whose limit is not 1,000,000 bytes per record. */
-  readonly messageBytes?: Readonly<Record<string, number>>;
-}
-
 /**
  * The writing half of the bus: gathers records and sends one flush after another, which keeps the order of each key.
  */
@@ -95,13 +88,13 @@ export class Publisher {
   constructor(
     private readonly newClient: () => Client,
     private readonly names: Names,
-    private readonly options: PublisherOptions = {},
+    private readonly compression: Compression = 'none',
   ) {}
 
   async publish(topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
     if (this.#closed) throw new MessagingError('closed', 'the event bus is closed');
     const topicOnBroker = this.names.writable(topic, 'services');
-    const limit = this.options.messageBytes?.[topic] ?? limits.messageBytes;
+    const limit = topic === deadLetterTopic ? deadLetterBytes : limits.messageBytes;
     const sized = messages.map((message) => ({ message, bytes: byteLength(message) }));
     const largest = Math.max(0, ...sized.map(({ bytes }) => bytes));
     if (largest > limit)
@@ -152,11 +145,7 @@ export class Publisher {
     }));
     try {
       const { producer } = await (this.#producer ??= this.#connect());
-      await producer.sendBatch({
-        topicMessages,
-        timeout: produceTimeoutMs,
-        compression: codecs[this.options.compression ?? 'none'],
-      });
+      await producer.sendBatch({ topicMessages, timeout: produceTimeoutMs, compression: codecs[this.compression] });
     } catch (error) {
       await this.#drop();
       publishFailuresTotal.inc({ by: 'bus' });
