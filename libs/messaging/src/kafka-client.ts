@@ -172,7 +172,6 @@ class KafkaClient {
       publish: (topic, message) => this.#publisher.publish(topic, [message]),
       publishBatch: (topic, messages) => this.#publisher.publish(topic, messages),
       subscribe: async (channel, handler, options) => subscribe(this, channel, handler, options),
-      close: () => this.#publisher.close(),
     });
   }
 

@@ -1,18 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { logger } from '@tradecore/telemetry';
-import type { AssignedPartition, Batch, ConsumerOptions, RunningConsumer } from './consumer.ts';
-import type { DeadLetterNote } from '../dead-letters.ts';
+import type { AssignedPartition, Batch } from './consumer.ts';
+import type { KafkaClient } from '../kafka-client.ts';
 import type { SubscribeOptions, Subscription } from '../producer/event-bus.ts';
 import { partitionKey, type IncomingMessage } from '../message.ts';
 
 const log = logger('event-bus');
-
-/** What a subscription needs from the broker. */
-export interface SubscribePort {
-  runConsumer(options: ConsumerOptions): RunningConsumer;
-  committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
-  deadLetter(original: IncomingMessage, note: DeadLetterNote): Promise<void>;
-}
 
 /** The wait between attempts at one record: 50 ms, doubled each time. */
 const firstWaitMs = 50;
@@ -33,14 +26,14 @@ function positionIn(partition: AssignedPartition, committed: bigint | undefined,
 
 /** Consumes `channel` at least once; the position is the group's committed offset. */
 export function subscribe(
-  port: SubscribePort,
+  kafka: Pick<KafkaClient, 'runConsumer' | 'committedOffsets' | 'deadLetter'>,
   channel: string,
   handler: (message: IncomingMessage) => Promise<void>,
   { group, attempts = 5 }: SubscribeOptions,
 ): Subscription {
   const handle = async (message: IncomingMessage, batch: Batch): Promise<void> => {
     const { undecodable: detail } = message;
-    if (detail !== undefined) return port.deadLetter(message, { group, reason: 'undecodable', detail, attempts: 1 });
+    if (detail !== undefined) return kafka.deadLetter(message, { group, reason: 'undecodable', detail, attempts: 1 });
     for (let attempt = 1; ; attempt += 1) {
       if (batch.isStale()) throw new Error('the partition was revoked');
       try {
@@ -51,16 +44,16 @@ export function subscribe(
           'handler failed',
         );
         if (attempt >= attempts)
-          return await port.deadLetter(message, { group, reason: 'handler-failed', attempts: attempt, error });
+          return await kafka.deadLetter(message, { group, reason: 'handler-failed', attempts: attempt, error });
       }
       await delay(firstWaitMs * 2 ** (attempt - 1), undefined, { ref: false });
     }
   };
-  const consumer = port.runConsumer({
+  const consumer = kafka.runConsumer({
     group,
     topics: [channel],
     positions: async (assigned) => {
-      const committed = await port.committedOffsets(group, channel);
+      const committed = await kafka.committedOffsets(group, channel);
       return new Map(assigned.map((each) => [partitionKey(each), positionIn(each, committed.get(each.partition), group)]));
     },
     onBatch: async (batch) => {

@@ -44,8 +44,6 @@ export interface EventBus {
     handler: (message: IncomingMessage) => Promise<void>,
     options: SubscribeOptions,
   ): Promise<Subscription>;
-  /** Sends what is queued, then closes. */
-  close(): Promise<void>;
 }
 
 /**
