@@ -6,7 +6,7 @@ export interface OutgoingMessage {
   readonly key: string;
   /** Bytes or UTF-8 text, sent unchanged. Null is a tombstone (compacted topics). */
   readonly value: string | Buffer | null;
-  readonly headers?: Headers | undefined;
+  readonly headers?: Headers;
 }
 
 /** An incoming record. `topic` has no namespace; offsets are exact (bigint). */
@@ -67,17 +67,6 @@ export const toIncoming = (
   value,
   headers,
   undecodable,
-});
-
-/** The record in kafkajs's form. */
-export const toRecord = ({
-  key,
-  value,
-  headers = {},
-}: OutgoingMessage): { key: string; value: string | Buffer | null; headers: Headers } => ({
-  key,
-  value,
-  headers,
 });
 
 const sizeOf = (value: string | Buffer | null): number => (value === null ? 0 : Buffer.byteLength(value));

@@ -4,7 +4,7 @@ import type { ConsumerStatus } from '../consumer/consumer.ts';
 import { deadLetterBytes, deadLetterTopic } from '../dead-letters.ts';
 import { MessagingError } from '../errors.ts';
 import { writeError } from '../wire/kafka-errors.ts';
-import { byteLength, toRecord, type IncomingMessage, type OutgoingMessage } from '../message.ts';
+import { byteLength, type IncomingMessage, type OutgoingMessage } from '../message.ts';
 import { publishedTotal, publishFailuresTotal } from '../metrics.ts';
 import type { Names } from '../names.ts';
 import { partitionByKey } from './partitioner.ts';
@@ -139,7 +139,7 @@ export class Publisher {
     const byTopic = Map.groupBy(batch, ({ topicOnBroker }) => topicOnBroker);
     const topicMessages = [...byTopic].map(([topic, each]) => ({
       topic,
-      messages: each.map(({ message }) => toRecord(message)),
+      messages: each.map(({ message }) => message),
     }));
     try {
       const { producer } = await (this.#producer ??= this.#connect());

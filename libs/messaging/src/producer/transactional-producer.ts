@@ -2,7 +2,7 @@ import kafkajs, { type Producer, type Transaction } from 'kafkajs';
 import type { Client } from '../wire/client.ts';
 import { MessagingError } from '../errors.ts';
 import { writeError } from '../wire/kafka-errors.ts';
-import { toRecord, type OutgoingMessage } from '../message.ts';
+import type { OutgoingMessage } from '../message.ts';
 import { publishedTotal, publishFailuresTotal } from '../metrics.ts';
 import type { Names, Writer } from '../names.ts';
 import { partitionByKey } from './partitioner.ts';
@@ -97,7 +97,7 @@ export async function openTransactional(
 
 interface TopicRecords {
   readonly topic: string;
-  readonly messages: ReturnType<typeof toRecord>[];
+  readonly messages: OutgoingMessage[];
 }
 
 /** Starts a new request at each repeated topic, which keeps its order and the caller's bound on a request's size. */
@@ -128,7 +128,7 @@ class KafkaTransactions implements TransactionalProducer {
     if (this.#busy) throw new Error(`${transactionalId}: one transaction at a time`);
     const topicMessages = contents.batches
       .filter(({ messages }) => messages.length > 0)
-      .map(({ topic, messages }) => ({ topic: this.names.writable(topic, writer), messages: messages.map(toRecord) }));
+      .map(({ topic, messages }) => ({ topic: this.names.writable(topic, writer), messages: [...messages] }));
     const requests = inRequests(topicMessages);
     this.#busy = true;
     try {
