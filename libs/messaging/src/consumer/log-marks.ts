@@ -1,16 +1,13 @@
 import { createHash } from 'node:crypto';
-import { createRequire } from 'node:module';
 import type { Client } from '../wire/client.ts';
 import type { RunningConsumer } from './consumer.ts';
-import { compactArray, compactString, Fields, noTags } from '../wire/flexible-fields.ts';
+import { compactArray, compactString, noTags, sendFlexible, type Fields } from '../wire/flexible-fields.ts';
 import { partitionKey, toIncoming, type IncomingMessage, type TopicPartition } from '../message.ts';
 import type { Names } from '../names.ts';
 import { newCluster, readPartition, type Cluster } from './topic-reader.ts';
 
-const load = createRequire(import.meta.url);
-
 /** Metadata, and its first version that returns topic ids (KIP-516; Apache Kafka 2.8). kafkajs uses version 6. */
-const [apiKey, apiVersion] = [3, 10];
+const api = { apiKey: 3, apiVersion: 10, apiName: 'Metadata' };
 const noId = '0'.repeat(32);
 /** A topic recreated while a consumer reads it is noticed within this time. */
 const watchEveryMs = 2_000;
@@ -175,13 +172,8 @@ export class LogMarks {
 
 /** Empty if the broker is too old or has no ids. */
 async function fetchTopicIds(cluster: Cluster, topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const { versions, connectionPool } = await cluster.brokerPool.findConnectedBroker();
-  if ((versions?.[apiKey]?.maxVersion ?? 0) < apiVersion) return new Map();
-  const Encoder = load('kafkajs/src/protocol/encoder') as new () => { writeBuffer(bytes: Buffer): object };
-  return connectionPool.send({
-    request: { apiKey, apiVersion, apiName: 'Metadata', encode: async () => new Encoder().writeBuffer(encodeRequest(topics)) },
-    response: { decode: async (bytes: Buffer) => decodeAnswer(bytes), parse: async (ids: ReadonlyMap<string, string>) => ids },
-  });
+  const broker = await cluster.brokerPool.findConnectedBroker();
+  return (await sendFlexible(broker, api, encodeRequest(topics), decodeAnswer)) ?? new Map();
 }
 
 /** Topics by name, without auto-creation and without permissions. */
@@ -190,9 +182,8 @@ function encodeRequest(topics: readonly string[]): Buffer {
   return Buffer.concat([noTags, compactArray(asked), Buffer.from([0, 0, 0]), noTags]);
 }
 
-/** Decodes the response after the correlation id, up to the topic ids. */
-function decodeAnswer(bytes: Buffer): ReadonlyMap<string, string> {
-  const fields = new Fields(bytes);
+/** Reads the response up to the topic ids. */
+function decodeAnswer(fields: Fields): ReadonlyMap<string, string> {
   fields.skipTags();
   fields.int32(); // throttle time
   fields.array(() => [fields.int32(), fields.string(), fields.int32(), fields.string(), fields.skipTags()]); // brokers

@@ -1,12 +1,19 @@
 import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
-import { compactArray, compactString, Fields, int32, noTags } from '../wire/flexible-fields.ts';
+import {
+  compactArray,
+  compactString,
+  int32,
+  noTags,
+  sendFlexible,
+  type ConnectedBroker,
+  type Fields,
+} from '../wire/flexible-fields.ts';
 
 const load = createRequire(import.meta.url);
 
 /** OffsetFetch, and its first version that can request only stable offsets (KIP-447; Apache Kafka 2.5, Redpanda 22). */
-const apiKey = 9;
-const apiVersion = 7;
+const api = { apiKey: 9, apiVersion: 7, apiName: 'OffsetFetch' };
 
 /** The broker's answer while a transaction of the group is ending; retried every 5 ms for at most 20 s. */
 const unstable = 'UNSTABLE_OFFSET_COMMIT';
@@ -27,12 +34,6 @@ interface OffsetFetchRequest {
   readonly topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number }[] }[];
 }
 
-/** The parts of kafkajs's Broker that this request needs. */
-interface Connected {
-  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null;
-  readonly connectionPool: { send(request: object): Promise<OffsetFetchAnswer> };
-}
-
 /**
  * The request's bytes after kafkajs's header v1. Flexible versions use header v2: v1 plus tagged fields (none here).
  */
@@ -44,9 +45,7 @@ function encodeRequest({ groupId, topics }: OffsetFetchRequest): Buffer {
   return Buffer.concat([noTags, compactString(groupId), compactArray(asked), requireStable, noTags]);
 }
 
-/** Decodes the response after the correlation id. */
-function decodeAnswer(bytes: Buffer): OffsetFetchAnswer {
-  const fields = new Fields(bytes);
+function decodeAnswer(fields: Fields): OffsetFetchAnswer {
   fields.skipTags();
   fields.int32();
   const responses = fields.array(() => {
@@ -77,24 +76,10 @@ function refuse(answer: OffsetFetchAnswer): OffsetFetchAnswer {
 
 /** Fetches stable offsets; undefined when the broker is too old to support them. */
 export async function fetchStableOffsets(broker: object, request: OffsetFetchRequest): Promise<OffsetFetchAnswer | undefined> {
-  const { versions, connectionPool } = broker as Connected;
-  if ((versions?.[apiKey]?.maxVersion ?? 0) < apiVersion) return undefined;
-  const Encoder = load('kafkajs/src/protocol/encoder') as new () => { writeBuffer(bytes: Buffer): object };
-  const protocol = {
-    request: {
-      apiKey,
-      apiVersion,
-      apiName: 'OffsetFetch',
-      encode: async () => new Encoder().writeBuffer(encodeRequest(request)),
-    },
-    response: {
-      decode: async (bytes: Buffer) => decodeAnswer(bytes),
-      parse: async (answer: OffsetFetchAnswer) => refuse(answer),
-    },
-  };
+  const body = encodeRequest(request);
   for (const deadline = Date.now() + wait.deadlineMs; ; await delay(wait.everyMs)) {
     try {
-      return await connectionPool.send(protocol);
+      return await sendFlexible(broker as ConnectedBroker, api, body, (fields) => refuse(decodeAnswer(fields)));
     } catch (error) {
       if ((error as { type?: string }).type !== unstable || Date.now() > deadline) throw error;
     }

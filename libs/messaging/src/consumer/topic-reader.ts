@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 import type { Client } from '../wire/client.ts';
+import type { ConnectedBroker } from '../wire/flexible-fields.ts';
 import { toIncoming, type IncomingMessage, type RawRecord, type TopicPartition } from '../message.ts';
 
 const load = createRequire(import.meta.url);
@@ -16,17 +17,6 @@ export interface Cluster {
   findBroker(where: { nodeId: number }): Promise<{ fetch(request: object): Promise<FetchAnswer> }>;
   fetchTopicsOffset(topics: object[]): Promise<{ partitions: { partition: number; offset: string }[] }[]>;
   readonly brokerPool: { findConnectedBroker(): Promise<ConnectedBroker> };
-}
-
-/** The parts of kafkajs's Broker that our own requests need. */
-export interface ConnectedBroker {
-  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null;
-  readonly connectionPool: {
-    send<A>(protocol: {
-      request: object;
-      response: { decode(bytes: Buffer): Promise<A>; parse(answer: A): Promise<A> };
-    }): Promise<A>;
-  };
 }
 
 interface FetchAnswer {

@@ -1,4 +1,8 @@
-/** Encodes and decodes the fields of Kafka's flexible request versions (KIP-482). */
+/** Encodes and decodes the fields of Kafka's flexible request versions (KIP-482), and sends such requests. */
+import { createRequire } from 'node:module';
+
+const load = createRequire(import.meta.url);
+
 const varint = (value: number): Buffer => {
   const bytes: number[] = [];
   let rest = value;
@@ -47,4 +51,25 @@ export class Fields {
       this.#at += size;
     }
   }
+}
+
+/** The parts of kafkajs's Broker that our own requests need. */
+export interface ConnectedBroker {
+  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null;
+  readonly connectionPool: { send<A>(protocol: object): Promise<A> };
+}
+
+/** Sends a request of ours, read after the correlation id; undefined when the broker is too old for its version. */
+export async function sendFlexible<A>(
+  { versions, connectionPool }: ConnectedBroker,
+  api: { readonly apiKey: number; readonly apiVersion: number; readonly apiName: string },
+  body: Buffer,
+  read: (fields: Fields) => A,
+): Promise<A | undefined> {
+  if ((versions?.[api.apiKey]?.maxVersion ?? 0) < api.apiVersion) return undefined;
+  const Encoder = load('kafkajs/src/protocol/encoder') as new () => { writeBuffer(bytes: Buffer): object };
+  return connectionPool.send<A>({
+    request: { ...api, encode: async () => new Encoder().writeBuffer(body) },
+    response: { decode: async (bytes: Buffer) => read(new Fields(bytes)), parse: async (answer: A) => answer },
+  });
 }
