@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { context, SpanStatusCode, trace, type Attributes, type Link } from '@opentelemetry/api';
-import { activeTraceparent, childTraceparent, isSampled, remoteContext, spanContextOf } from './trace-context.ts';
+import { activeTraceparent, childTraceparent, isSampled, parseTraceparent, remoteContext } from './trace-context.ts';
 
 /** The context that follows work from a door to the store, to logs and to outgoing messages. */
 export interface WorkContext {
@@ -104,7 +104,7 @@ export async function tracedBatch<T>(
   const [first, ...others] = new Set([...traceparents].filter((each) => each !== undefined));
   if (first === undefined) return fn();
   const sampled = others.filter(isSampled).slice(0, maxTraces);
-  const links = sampled.flatMap((each) => spanContextOf(each) ?? []).map((linked): Link => ({ context: linked }));
+  const links = sampled.flatMap((each) => parseTraceparent(each) ?? []).map((linked): Link => ({ context: linked }));
   const began = Date.now();
   const run = async (): Promise<T> => {
     const batch = trace.getSpanContext(context.active());

@@ -7,7 +7,7 @@ export {
   type StepOptions,
   type WorkContext,
 } from './context.ts';
-export { activeTraceparent, childTraceparent, formatTraceparent, parseTraceparent, type TraceParent } from './trace-context.ts';
+export { activeTraceparent, childTraceparent, parseTraceparent } from './trace-context.ts';
 export { describeProcess, logger, mask, setLogLevel, type Logger, type LogLevel, type ProcessDescription } from './logger.ts';
 export {
   collectProcessMetrics,

@@ -140,7 +140,7 @@ export function histogram<const L extends Labels = Record<never, never>>(
 /** A trace that is not sampled leads nowhere. */
 function exemplarOfTrace(): { trace_id?: string; span_id?: string } {
   const trace = parseTraceparent(currentContext()?.traceparent);
-  return trace && trace.flags & 1 ? { trace_id: trace.traceId, span_id: trace.spanId } : {};
+  return trace && trace.traceFlags & 1 ? { trace_id: trace.traceId, span_id: trace.spanId } : {};
 }
 
 let isProcessShown = false;

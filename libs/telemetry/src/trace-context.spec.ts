@@ -10,9 +10,9 @@ const hex = (length: number) =>
 describe('a traceparent', () => {
   it('survives reading and writing if well formed', () => {
     fc.assert(
-      fc.property(hex(32), hex(16), fc.integer({ min: 0, max: 255 }), (traceId, spanId, flags) => {
-        const text = formatTraceparent({ traceId, spanId, flags });
-        expect(parseTraceparent(text)).toEqual({ traceId, spanId, flags });
+      fc.property(hex(32), hex(16), fc.integer({ min: 0, max: 255 }), (traceId, spanId, traceFlags) => {
+        const text = formatTraceparent({ traceId, spanId, traceFlags });
+        expect(parseTraceparent(text)).toEqual({ traceId, spanId, traceFlags, isRemote: true });
       }),
     );
   });
@@ -42,7 +42,7 @@ describe('a traceparent', () => {
   it('keeps the trace and the flags of its parent, and has its own span', () => {
     const parent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`;
     const child = parseTraceparent(childTraceparent(parent));
-    expect(child).toMatchObject({ traceId: 'a'.repeat(32), flags: 0 });
+    expect(child).toMatchObject({ traceId: 'a'.repeat(32), traceFlags: 0 });
     expect(child?.spanId).not.toBe('b'.repeat(16));
   });
 
