@@ -2,7 +2,6 @@ import { execTypeOf, isTerminal, meaningOf, ordStatuses, type OrdStatus } from '
 import type { Transition } from '../src/order/order-transitions.ts';
 import { printed, table } from './printed.ts';
 import { orderStates } from '../src/order/order-states.ts';
-import { fixOrdStatus } from '../src/order/order-status.ts';
 
 type EventName = keyof typeof orderStates;
 const events = Object.keys(orderStates) as EventName[];
@@ -19,6 +18,25 @@ const inShort = (transition: Transition): string =>
     ignore: 'ignored',
     refuse: 'refused',
   })[transition.act];
+
+/** FIX 4.4 tag 39; null if FIX has no equivalent. */
+const fixOrdStatus: Readonly<Record<OrdStatus, string | null>> = {
+  pendingNew: 'A',
+  new: '0',
+  partiallyFilled: '1',
+  filled: '2',
+  overfilled: '2',
+  busted: '4',
+  doneForDay: '3',
+  canceled: '4',
+  pendingCancel: '6',
+  pendingReplace: 'E',
+  rejected: '8',
+  denied: '8',
+  suspended: '9',
+  expired: 'C',
+  unknown: null,
+};
 
 const states = table(
   ['state', 'means', 'ends', 'FIX OrdStatus (39)'],

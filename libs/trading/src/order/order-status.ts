@@ -48,25 +48,6 @@ const terminal: ReadonlySet<OrdStatus> = new Set(['filled', 'overfilled', 'buste
 /** Whether the order has ended. A late execution, a bust or a correction is still recorded; the status stays. */
 export const isTerminal = (status: OrdStatus): boolean => terminal.has(status);
 
-/** FIX 4.4 tag 39; null if FIX has no equivalent. */
-export const fixOrdStatus: Readonly<Record<OrdStatus, string | null>> = {
-  pendingNew: 'A',
-  new: '0',
-  partiallyFilled: '1',
-  filled: '2',
-  overfilled: '2',
-  busted: '4',
-  doneForDay: '3',
-  canceled: '4',
-  pendingCancel: '6',
-  pendingReplace: 'E',
-  rejected: '8',
-  denied: '8',
-  suspended: '9',
-  expired: 'C',
-  unknown: null,
-};
-
 /**
  * FIX 4.4 tag 150 of each event; null if FIX has no execution report for it. A refused cancel or replace is a message
  * of its own there (OrderCancelReject, 35=9).
