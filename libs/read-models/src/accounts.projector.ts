@@ -37,9 +37,17 @@ export interface AccountRow {
   readonly updatedAt: string;
 }
 
-/** What can move in an account. */
-export type ActivityKind =
-  'opened' | 'deposit' | 'withdrawal' | 'reservation' | 'reservationChange' | 'release' | 'fill' | 'reversal';
+/** What can move in an account, by the event that moves it. */
+const kinds = {
+  AccountOpened: 'opened',
+  FundsDeposited: 'deposit',
+  FundsWithdrawn: 'withdrawal',
+  ReservationMade: 'reservation',
+  ReservationChanged: 'reservationChange',
+  ReservationReleased: 'release',
+  FillSettled: 'fill',
+  FillReversed: 'reversal',
+} as const;
 
 /**
  * An immutable line of `account_projector.activities`: what one event did to an account's money, and the balances after
@@ -50,7 +58,7 @@ export interface ActivityLine {
   /** Account version after the event: rises, with gaps for events that moved nothing. */
   readonly version: number;
   readonly eventId: string;
-  readonly kind: ActivityKind;
+  readonly kind: (typeof kinds)[keyof typeof kinds];
   readonly time: string;
   readonly availableChange: string;
   readonly reservedChange: string;
@@ -88,7 +96,7 @@ export class Accounts {
   onAccountOpened(_: AccountRow | undefined, event: RecordedEvent<AccountOpened>): Appending<AccountRow> {
     const { aggregateId: accountId, aggregateVersion: version, data, time } = event;
     const opened = { ...data, accountId, ...nothing, version, openedAt: time, updatedAt: time };
-    return { row: opened, append: [lineOf(opened, event, { kind: 'opened', available: zero, reserved: zero })] };
+    return { row: opened, append: [lineOf(opened, event, zero, zero)] };
   }
 
   @On(AccountAccessGranted)
@@ -104,41 +112,30 @@ export class Accounts {
     return after(row, event, { granted: granted.filter((each) => each !== event.data.person) });
   }
 
-  @On(FundsDeposited)
-  onFundsDeposited(row: AccountRow | undefined, event: RecordedEvent<FundsDeposited>): Appending<AccountRow> {
-    return moved(row, event, { kind: 'deposit', ...referenceOf(event.data) });
+  @On(FundsDeposited, FundsWithdrawn)
+  onFunds(row: AccountRow | undefined, event: RecordedEvent<FundsDeposited | FundsWithdrawn>): Appending<AccountRow> {
+    const { reference } = event.data;
+    return moved(row, event, reference === undefined ? {} : { reference });
   }
 
-  @On(FundsWithdrawn)
-  onFundsWithdrawn(row: AccountRow | undefined, event: RecordedEvent<FundsWithdrawn>): Appending<AccountRow> {
-    return moved(row, event, { kind: 'withdrawal', ...referenceOf(event.data) });
-  }
-
-  @On(ReservationMade)
-  onReservationMade(row: AccountRow | undefined, event: RecordedEvent<ReservationMade>): Appending<AccountRow> {
-    return moved(row, event, { kind: 'reservation', ...figuresOf(event.data) }, reserving(row, event.data));
-  }
-
-  @On(ReservationChanged)
-  onReservationChanged(row: AccountRow | undefined, event: RecordedEvent<ReservationChanged>): Appending<AccountRow> {
-    return moved(row, event, { kind: 'reservationChange', ...figuresOf(event.data) }, reserving(row, event.data));
+  @On(ReservationMade, ReservationChanged)
+  onReservation(row: AccountRow | undefined, event: RecordedEvent<ReservationMade | ReservationChanged>): Appending<AccountRow> {
+    return moved(row, event, figuresOf(event.data), reserving(row, event.data));
   }
 
   @On(ReservationReleased)
   onReservationReleased(row: AccountRow | undefined, event: RecordedEvent<ReservationReleased>): Appending<AccountRow> {
     const { orderId } = event.data;
     const before = row?.reservations[orderId];
-    return moved(row, event, { kind: 'release', orderId, ...(before && figuresOf(before)) }, freeing(row, orderId));
+    return moved(row, event, { orderId, ...(before && figuresOf(before)) }, freeing(row, orderId));
   }
 
-  @On(FillSettled)
-  onFillSettled(row: AccountRow | undefined, event: RecordedEvent<FillSettled>): Appending<AccountRow> {
-    return booked(row, event, 'fill');
-  }
-
-  @On(FillReversed)
-  onFillReversed(row: AccountRow | undefined, event: RecordedEvent<FillReversed>): Appending<AccountRow> {
-    return booked(row, event, 'reversal');
+  /** An execution as booked or reversed, with what is reserved for its order at that point. */
+  @On(FillSettled, FillReversed)
+  onFill(row: AccountRow | undefined, event: RecordedEvent<FillSettled | FillReversed>): Appending<AccountRow> {
+    const { orderId, symbol, side, quantity, price, fee, notional, executionId, executedAt, reservation } = event.data;
+    const details = { orderId, symbol, side, quantity, price, fee, notional, executionId, executedAt };
+    return moved(row, event, details, reservation ? reserving(row, reservation) : freeing(row, orderId));
   }
 }
 
@@ -171,7 +168,7 @@ function sumOf(postings: readonly Posting[], book: 'available' | 'reserved', cur
 function moved(
   row: AccountRow | undefined,
   event: RecordedEvent<Moving>,
-  details: Details & Pick<ActivityLine, 'kind'>,
+  details: Details,
   reservations = opened(row, event).reservations,
 ): Appending<AccountRow> {
   const before = opened(row, event);
@@ -184,32 +181,20 @@ function moved(
     reservations,
   });
   if (postings.length === 0) return { row: now, append: [] };
-  return { row: now, append: [{ ...lineOf(now, event, { kind: details.kind, available, reserved }), ...details }] };
+  return { row: now, append: [{ ...lineOf(now, event, available, reserved), ...details }] };
 }
 
-/** An execution as booked or reversed, with what is reserved for its order at that point. */
-function booked(
-  row: AccountRow | undefined,
-  event: RecordedEvent<FillSettled | FillReversed>,
-  kind: 'fill' | 'reversal',
-): Appending<AccountRow> {
-  const { orderId, symbol, side, quantity, price, fee, notional, executionId, executedAt, reservation } = event.data;
-  const details = { kind, orderId, symbol, side, quantity, price, fee, notional, executionId, executedAt };
-  return moved(row, event, details, reservation ? reserving(row, reservation) : freeing(row, orderId));
-}
-
-interface Moved {
-  readonly kind: ActivityLine['kind'];
-  readonly available: Decimal;
-  readonly reserved: Decimal;
-}
-
-function lineOf(row: AccountRow, event: RecordedEvent, { kind, available, reserved }: Moved): ActivityLine {
+function lineOf(
+  row: AccountRow,
+  event: RecordedEvent<AccountOpened | Moving>,
+  available: Decimal,
+  reserved: Decimal,
+): ActivityLine {
   return {
     accountId: row.accountId,
     version: event.aggregateVersion,
     eventId: event.id,
-    kind,
+    kind: kinds[event.type],
     time: event.time,
     availableChange: available,
     reservedChange: reserved,
@@ -217,8 +202,6 @@ function lineOf(row: AccountRow, event: RecordedEvent, { kind, available, reserv
     reserved: row.reserved,
   };
 }
-
-const referenceOf = ({ reference }: { readonly reference?: TextRef }): Details => (reference === undefined ? {} : { reference });
 
 const figuresOf = ({ orderId, symbol, side, quantity, unitPrice }: Reservation): Details => ({
   orderId,
