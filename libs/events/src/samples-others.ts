@@ -39,6 +39,8 @@ const reservation: accounts.Reservation = {
   amount: '1015.51',
 };
 
+const booking = { ...execution, orderId, symbol: 'ACME', side: 'buy', notional: '405', fee: '0.2' } as const;
+
 /** What an operator did. */
 export const operationSamples = {
   OperationPerformed: new OperationPerformed({
@@ -98,12 +100,7 @@ export const accountSamples: { readonly [E in accounts.AccountEvent as E['type']
     postings: [usd('reserved', '-609.31'), usd('available', '609.31')],
   }),
   FillSettled: new accounts.FillSettled({
-    ...execution,
-    orderId,
-    symbol: 'ACME',
-    side: 'buy',
-    notional: '405',
-    fee: '0.2',
+    ...booking,
     reservation: { ...reservation, quantity: '6', amount: '609.31' },
     postings: [
       usd('reserved', '-406.2'),
@@ -115,12 +112,7 @@ export const accountSamples: { readonly [E in accounts.AccountEvent as E['type']
     ],
   }),
   FillReversed: new accounts.FillReversed({
-    ...execution,
-    orderId,
-    symbol: 'ACME',
-    side: 'buy',
-    notional: '405',
-    fee: '0.2',
+    ...booking,
     reservation,
     postings: [
       usd('reserved', '406.2'),
