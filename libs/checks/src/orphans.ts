@@ -7,13 +7,14 @@ import type { Database } from './witnesses.ts';
 
 /** Something that nothing belongs to any more. */
 export interface Orphan {
-  readonly kind: (typeof orphanKinds)[number];
+  /**
+   * `placement`, `step` and `absent` are over when they are not found any more, `execution` when it is booked; a
+   * foreign order stays.
+   */
+  readonly kind: 'placement' | 'step' | 'absent' | 'execution' | 'foreign-order';
   readonly subject: string;
   readonly detail: string;
 }
-
-/** `placement`, `step` and `absent` are over when they are not found any more, `execution` when it is booked; a foreign order stays. */
-export const orphanKinds = ['placement', 'step', 'absent', 'execution', 'foreign-order'] as const;
 
 const atOnce = 100;
 const now = 'clock_timestamp()';

@@ -45,7 +45,6 @@ export {
   type RevisionState,
 } from './broker-order/revision.ts';
 export {
-  brokerageStatuses,
   type BrokerageAnswer,
   type BrokerageExecution,
   type BrokerageOrder,

@@ -1,11 +1,8 @@
 import { digestOf, type ComparedEvent, type RecordPlace } from './buckets.ts';
 
-/** What can be wrong with an event on its topic. */
-export const topicFaults = ['lost', 'twice', 'changed', 'foreign', 'out-of-order'] as const;
-
 /** One event on which store and topic disagree. */
 export interface TopicFault {
-  readonly kind: (typeof topicFaults)[number];
+  readonly kind: 'lost' | 'twice' | 'changed' | 'foreign' | 'out-of-order';
   /** The event's id. */
   readonly id: string;
   readonly detail: string;

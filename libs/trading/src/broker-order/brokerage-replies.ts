@@ -4,19 +4,8 @@ import type { OrderTerms } from '@tradecore/events';
  * The status of an order at the brokerage, as far as we distinguish: `working` covers every status in which it may
  * still trade or is being changed.
  */
-export const brokerageStatuses = [
-  'working',
-  'filled',
-  'canceled',
-  'expired',
-  'replaced',
-  'rejected',
-  'doneForDay',
-  'suspended',
-] as const;
-
-/** One of `brokerageStatuses`. */
-export type BrokerageStatus = (typeof brokerageStatuses)[number];
+export type BrokerageStatus =
+  'working' | 'filled' | 'canceled' | 'expired' | 'replaced' | 'rejected' | 'doneForDay' | 'suspended';
 
 /** An order as the brokerage shows it. Decimals are canonical strings, times RFC 3339. */
 export interface BrokerageOrder {
