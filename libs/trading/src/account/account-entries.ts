@@ -1,4 +1,4 @@
-import type { Execution, FillReversed, FillSettled, Posting, Reservation, Value } from '@tradecore/events';
+import type { Execution, FillSettled, Posting, Reservation, Value } from '@tradecore/events';
 import {
   add,
   compare,
@@ -42,32 +42,25 @@ export function moneyAmount(text: string): Decimal {
 export const unitOf = ({ side, symbol }: Pick<Reservation, 'side' | 'symbol'>, currency: string): Unit =>
   side === 'buy' ? money(currency) : shares(symbol);
 
+type Sign = (amount: Decimal) => Decimal;
+const same: Sign = (amount) => amount;
+
 /**
  * The entry of an execution: shares against money and the fee. What it frees leaves `reserved`; `available` gets the
- * difference.
+ * difference. `negate` as `sign` makes the reverse entry.
  */
-export function settlementOf(fill: Settlement, currency: string, { freed, reservation }: Use): FillSettled['data'] {
-  const booking = bookingOf(fill);
-  const postings = entryOf(booking, currency, freed, (amount) => amount);
-  return { ...booking, ...(reservation && { reservation }), postings };
-}
-
-/** The reverse entry. */
-export function reversalOf(fill: Settlement, currency: string, { freed, reservation }: Use): FillReversed['data'] {
-  const booking = bookingOf(fill);
-  const postings = entryOf(booking, currency, freed, negate);
-  return { ...booking, ...(reservation && { reservation }), postings };
+export function bookingOf(fill: Settlement, currency: string, { freed, reservation }: Use, sign = same): FillSettled['data'] {
+  const { orderId, executionId, executedAt, symbol, side, booked } = fill;
+  const [quantity, price] = [decimal(fill.quantity), decimal(fill.price)];
+  const value = booked ?? valueOf({ quantity, price });
+  const booking = { orderId, executionId, executedAt, symbol, side, quantity, price, ...value };
+  return { ...booking, ...(reservation && { reservation }), postings: entryOf(booking, currency, freed, sign) };
 }
 
 type Booking = Omit<FillSettled['data'], 'postings' | 'reservation'>;
 
-function bookingOf({ orderId, executionId, executedAt, symbol, side, booked, ...figures }: Settlement): Booking {
-  const [quantity, price] = [decimal(figures.quantity), decimal(figures.price)];
-  return { orderId, executionId, executedAt, symbol, side, quantity, price, ...(booked ?? valueOf({ quantity, price })) };
-}
-
 /** The lines of a trade, each amount mapped by `sign`; the freed amount is not. */
-function entryOf(booking: Booking, currency: string, freed: Decimal, sign: (amount: Decimal) => Decimal): Posting[] {
+function entryOf(booking: Booking, currency: string, freed: Decimal, sign: Sign): Posting[] {
   const { side, symbol } = booking;
   const [quantity, notional, fee] = [booking.quantity, booking.notional, booking.fee].map((each) => sign(decimal(each))) as Three;
   if (side === 'buy') {

@@ -18,7 +18,7 @@ import {
   type TextRef,
 } from '@tradecore/events';
 import { compare, decimal, isPositive, negate, subtract, zero, type Decimal } from '@tradecore/money';
-import { moneyAmount, reversalOf, settlementOf, unitOf, type Settlement, type Use } from './account-entries.ts';
+import { bookingOf, moneyAmount, unitOf, type Settlement, type Use } from './account-entries.ts';
 import {
   AccountNotFound,
   InsufficientFunds,
@@ -147,12 +147,12 @@ export class Account extends BaseAggregate<AccountEvent> {
    * the account holds: a cost beyond what it frees comes from available, which may fall below zero.
    */
   settling(fill: Settlement, reservation: Reservation | undefined): FillSettled {
-    return new FillSettled(settlementOf(fill, this.#currency(), this.#use(fill, reservation)));
+    return new FillSettled(bookingOf(fill, this.#currency(), this.#use(fill, reservation)));
   }
 
   /** The event that reverses a booked execution and leaves exactly `reservation` for its order. */
   reversing(fill: Settlement, reservation: Reservation | undefined): FillReversed {
-    return new FillReversed(reversalOf(fill, this.#currency(), this.#use(fill, reservation)));
+    return new FillReversed(bookingOf(fill, this.#currency(), this.#use(fill, reservation), negate));
   }
 
   /** The reservation of an order. */
