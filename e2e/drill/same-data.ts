@@ -1,5 +1,5 @@
 import { withoutGivenUp, type PlacedRecord } from '@tradecore/checks';
-import { catalogue } from '@tradecore/events';
+import { storedTopics } from '@tradecore/events';
 import { createKafkaClient, decode, Undecodable, type IncomingMessage } from '@tradecore/messaging';
 import { setting, type World } from '../world.ts';
 
@@ -22,7 +22,7 @@ export async function otherOnTopics({ database, namespace }: World): Promise<str
     }
   };
   try {
-    for (const name of new Set(Object.values(catalogue).map(({ topic }) => topic))) await kafka.readTopic(name, take);
+    for (const name of storedTopics) await kafka.readTopic(name, take);
   } finally {
     await kafka.close();
   }

@@ -37,7 +37,7 @@ export async function moneyLines({ readModels }: Witnesses, facts: Facts): Promi
     },
     {
       what: 'positions = signed fills',
-      store: accounts.flatMap(sharesOf),
+      store: accounts.flatMap((each) => sharesHeld(each).map(([symbol, quantity]) => `${each.id} ${symbol} ${quantity}`)),
       mustBe: signedExecutions(facts),
       brokerage: signedFills(facts),
       reads: positions.filter((text) => !text.endsWith(' 0')),
@@ -72,10 +72,11 @@ function cashOutOfFacts(account: string, { stored, orders }: Facts): Decimal {
   return traded.reduce<Decimal>(add, subtract(sum('FundsDeposited'), sum('FundsWithdrawn')));
 }
 
-function sharesOf({ id, balances }: Account): string[] {
+/** The shares that an account holds of each symbol, free and reserved; without symbols of which it holds none. */
+export function sharesHeld({ balances }: Pick<Account, 'balances'>): (readonly [string, Decimal])[] {
   const shares = new Map<string, Decimal>();
   for (const { book, kind, unit, amount } of balances) {
     if (kind === 'symbol' && (book === 'available' || book === 'reserved')) addTo(shares, unit, decimal(amount));
   }
-  return [...shares].filter(([, quantity]) => quantity !== zero).map(([symbol, quantity]) => `${id} ${symbol} ${quantity}`);
+  return [...shares].filter(([, quantity]) => quantity !== zero);
 }

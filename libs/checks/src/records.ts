@@ -1,17 +1,8 @@
-import { catalogue, topics } from '@tradecore/events';
+import { catalogue, storedTopics, topics } from '@tradecore/events';
 import { publishedLate, withoutGivenUp } from './incidents.ts';
 import type { Line } from './line.ts';
 import { feedEntries, feedTypes } from './views.ts';
 import type { Facts, Witnesses } from './witnesses.ts';
-
-const storedTopics = [
-  topics.orderEvents,
-  topics.accountEvents,
-  topics.brokerEvents,
-  topics.orderPlacement,
-  topics.controlEvents,
-  topics.corrections,
-].map(({ name }) => name);
 
 /** What readers of the feed and topics get: each event once, in order, without gaps. */
 export async function recordLines(witnesses: Witnesses, { stored }: Facts): Promise<Line[]> {

@@ -128,3 +128,6 @@ export const catalogue: Catalogue = {
     idOf: idOfStep,
   },
 };
+
+/** The topics that carry stored events. */
+export const storedTopics = [...new Set(Object.values(catalogue).map(({ topic }) => topic))];

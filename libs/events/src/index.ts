@@ -13,5 +13,13 @@ export * from './trading-control.ts';
 export * from './market-data.ts';
 export { feedChanges } from './feed-changes.ts';
 export { noticesGroup, topics, type TopicDeclaration } from './topics.ts';
-export { catalogue, writtenByEach, writtenBy, type AggregateDeclaration, type Catalogue, type Upcast } from './catalogue.ts';
+export {
+  catalogue,
+  storedTopics,
+  writtenByEach,
+  writtenBy,
+  type AggregateDeclaration,
+  type Catalogue,
+  type Upcast,
+} from './catalogue.ts';
 export { upcast, UnknownEvent } from './upcast.ts';

@@ -1,5 +1,6 @@
-import { compare, decimal, sum, zero, type Decimal } from '@tradecore/money';
+import { compare, decimal, type Decimal } from '@tradecore/money';
 import { reservationOf, type Account, type Order } from '@tradecore/trading';
+import { sharesHeld } from '../money.ts';
 
 /** What a row must show, derived from the aggregate: names and texts. */
 export type Expected = Readonly<Record<string, string>>;
@@ -51,14 +52,9 @@ export const accountRow = (account: Account): Expected | null =>
       };
 
 /** What the account's positions must show: the quantity held of each symbol. */
-export function positionRows({ balances }: Account): Expected {
-  const held = Map.groupBy(
-    balances.filter(({ kind, book }) => kind === 'symbol' && (book === 'available' || book === 'reserved')),
-    ({ unit }) => unit,
-  );
-  const sums = [...held].map(([symbol, all]) => [symbol, sum(all.map((each) => decimal(each.amount)))] as const);
-  return { held: listed(sums.filter(([, quantity]) => compare(quantity, zero) !== 0).map((each) => each.join(' '))) };
-}
+export const positionRows = (account: Account): Expected => ({
+  held: listed(sharesHeld(account).map((each) => each.join(' '))),
+});
 
 /** What is wrong with a row: `expected` follows from the aggregate's events up to the row's checkpoint. */
 export function modelFaultOf(

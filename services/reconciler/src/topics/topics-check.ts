@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { bucketAgrees, bucketMs, digested, publishedLate, topicFaultsOf, withoutGivenUp, type Bucket } from '@tradecore/checks';
-import { catalogue } from '@tradecore/events';
+import { storedTopics } from '@tradecore/events';
 import { partitionKey, type AssignedPartition, type KafkaClient } from '@tradecore/messaging';
 import { tokens } from '@tradecore/service';
 import { logger } from '@tradecore/telemetry';
@@ -22,7 +22,6 @@ const suspectsARound = 5;
 /** Records before an offset that tell, after a start, which versions came last. */
 const warmRecords = 200n;
 const relistMs = 60_000;
-const storedTopics = [...new Set(Object.values(catalogue).map(({ topic }) => topic))];
 
 const log = logger('topics-check');
 
