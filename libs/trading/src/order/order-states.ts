@@ -32,36 +32,32 @@ export const orderStates = {
   OrderResumed: facts.orderResumed,
 } as const satisfies Readonly<Record<OrderEvent['type'], Row | AppliedRow>>;
 
-/** The figures that decide the status where an order rests. Quantities are canonical decimals. */
-export interface OrderFigures {
+/** Why the brokerage is not working an order for now. */
+export type Pause = 'doneForDay' | 'suspended';
+
+/** An order's status and everything that the table needs for the next one. Quantities are canonical decimals. */
+export interface OrderStanding {
+  readonly status: OrdStatus;
   /** Total of the terms in force. */
   readonly quantity: string;
   readonly filled: string;
   /** A cancel waits for its answer. */
-  readonly canceling?: boolean;
-  /** A replace waits for its answer. */
-  readonly replacing?: boolean;
-  /** The brokerage is not working it for now. */
-  readonly paused?: Pause | undefined;
-}
-
-/** Why the brokerage is not working an order for now. */
-export type Pause = 'doneForDay' | 'suspended';
-
-/** An order's status and everything that the table needs for the next one. */
-export interface OrderStanding extends OrderFigures {
-  readonly status: OrdStatus;
   readonly canceling: boolean;
+  /** A replace waits for its answer. */
   readonly replacing: boolean;
+  /** The brokerage is not working it for now. */
   readonly paused: Pause | undefined;
 }
+
+/** The figures that decide the status where an order rests. */
+export type OrderFigures = Omit<OrderStanding, 'status'>;
 
 /**
  * The status where an order at the brokerage rests. A waiting cancel wins over a waiting replace, and both over a
  * pause. An order with its whole quantity traded is filled, unless a replace waits: the answer may raise its quantity.
  */
 export function restOf(figures: OrderFigures): OrdStatus {
-  const { filled, canceling = false, replacing = false, paused } = figures;
+  const { filled, canceling, replacing, paused } = figures;
   if (isFilled(figures)) return restOfEnded(figures);
   if (canceling) return 'pendingCancel';
   if (replacing) return 'pendingReplace';
@@ -70,7 +66,7 @@ export function restOf(figures: OrderFigures): OrdStatus {
 }
 
 /** All of it has traded, and no answer to a replace may raise its quantity. */
-const isFilled = ({ quantity, filled, replacing = false }: OrderFigures): boolean =>
+const isFilled = ({ quantity, filled, replacing }: OrderFigures): boolean =>
   !replacing && compare(decimal(filled), decimal(quantity)) >= 0;
 
 /** The status of a filled order when its executions change: it does not reopen. */
@@ -80,7 +76,7 @@ function restOfEnded({ quantity, filled }: Pick<OrderFigures, 'quantity' | 'fill
 }
 
 /** The status after a stored event; `figures` include the event's own. */
-export function statusAfter(status: OrdStatus, event: OrderEvent['type'], figures: OrderFigures): OrdStatus {
+function statusAfter(status: OrdStatus, event: OrderEvent['type'], figures: OrderFigures): OrdStatus {
   const transition: Row[OrdStatus] = orderStates[event][status];
   switch (transition.act) {
     case 'move':
