@@ -36,7 +36,7 @@ export class Methods {
 /**
  * Whether an `Accept` (RFC 9110, 12.5.1) admits JSON: the most specific range that covers it has a weight above zero.
  */
-export function acceptsJson(accept = '*/*'): boolean {
+function acceptsJson(accept = '*/*'): boolean {
   const weights = new Map(
     accept.split(',').map((range) => {
       const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());

@@ -136,7 +136,7 @@ function answerTo(error: unknown): Answer {
 const sentence = (code: string): string => code.charAt(0).toUpperCase() + code.slice(1).replaceAll('-', ' ');
 
 /** The document that describes `answer` to the request to `path`. */
-export function problemOf({ status, code, detail, errors, extensions }: Answer, path: string): Problem {
+function problemOf({ status, code, detail, errors, extensions }: Answer, path: string): Problem {
   const traceId = parseTraceparent(currentContext()?.traceparent)?.traceId;
   return {
     ...extensions,

@@ -5,7 +5,7 @@ import type { Config } from '../run/config.ts';
 import { RequestRefused } from './problems.ts';
 
 /** The class that a request counts in. `cancels` are counted but never refused: stopping must always be possible. */
-export const routeClasses = ['orders', 'cancels', 'writes', 'reads'] as const;
+const routeClasses = ['orders', 'cancels', 'writes', 'reads'] as const;
 /** One of them. */
 export type RouteClass = (typeof routeClasses)[number];
 

@@ -16,7 +16,7 @@ import { moneyPlaces, valueOf } from './fees.ts';
 import { lines, money, shares, type Unit } from './ledger.ts';
 
 /** Most money for one deposit or withdrawal: it keeps every sum of an account within 19 digits. */
-export const maxMoneyAmount = decimal('1000000000000');
+const maxMoneyAmount = decimal('1000000000000');
 
 /** An execution with its order. `booked` is the value booked for it, if known: a reversal takes back exactly that. */
 export type Settlement = Execution & Pick<Reservation, 'orderId' | 'symbol' | 'side'> & { readonly booked?: Value };

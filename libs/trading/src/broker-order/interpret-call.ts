@@ -78,7 +78,7 @@ export function notTold(order: BrokerOrder, state: RevisionState, rules: Revisio
 }
 
 /** Try again shortly. */
-export function tried(order: BrokerOrder, state: RevisionState): Outcome {
+function tried(order: BrokerOrder, state: RevisionState): Outcome {
   const tries = (state.tries ?? 0) + 1;
   return { state: { ...state, tries }, againMs: restMs(order.id, tries, lookUpBaseMs) };
 }
@@ -90,7 +90,7 @@ export function watched(order: BrokerOrder, state: RevisionState): Outcome {
 }
 
 /** The call certainly did nothing: wait, and start again as if it had not been tried. */
-export function waited(order: BrokerOrder, state: RevisionState, retryAfterMs = 0): Outcome {
+function waited(order: BrokerOrder, state: RevisionState, retryAfterMs = 0): Outcome {
   const waits = (state.waits ?? 0) + 1;
   return { state: { ...state, waits }, againMs: Math.max(retryAfterMs, restMs(order.id, waits, waitBaseMs)) };
 }

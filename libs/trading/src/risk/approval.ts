@@ -25,7 +25,7 @@ export function tickAt(quote: InstrumentQuote | undefined, price: Decimal): Deci
 }
 
 /** How long an order that is to trade at once may wait to be sent, in milliseconds. */
-export const immediateOrderMs = 60_000;
+const immediateOrderMs = 60_000;
 
 /** The order must trade at once or not at all: it needs an open market and does not wait. */
 export const isImmediate = ({ type, timeInForce }: OrderTerms): boolean =>
@@ -44,12 +44,7 @@ export function referencePrice({ side, stopPrice }: OrderTerms, quote: Instrumen
  * The worst price at which an order without a limit is still sent: the reference price plus `percent` on the losing
  * side, rounded away from it to a tick. A sell's is at least one tick.
  */
-export function collarPrice(
-  side: OrderTerms['side'],
-  reference: Decimal,
-  percent: string,
-  quote: InstrumentQuote | undefined,
-): Decimal {
+function collarPrice(side: OrderTerms['side'], reference: Decimal, percent: string, quote: InstrumentQuote | undefined): Decimal {
   const room = percentOf(reference, decimal(percent), 'down');
   const worst = side === 'buy' ? add(reference, room) : subtract(reference, room);
   const onTick = roundToStep(worst, tickAt(quote, worst), side === 'buy' ? 'up' : 'down');

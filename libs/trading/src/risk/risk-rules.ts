@@ -15,10 +15,10 @@ export interface Rule {
 }
 
 /** How far a limit price may be from the last price by default, in percent. */
-export const defaultPriceCollarPercent = '10';
+const defaultPriceCollarPercent = '10';
 
 /** The ceilings for every order, whatever the limits say: they keep every sum of an account within 19 digits. */
-export const ceilings = { maxOrderQuantity: '1000000000', maxOrderValue: '1000000000' } as const;
+const ceilings = { maxOrderQuantity: '1000000000', maxOrderValue: '1000000000' } as const;
 
 /** Every rule, in the order of the checks. */
 export const rules: readonly Rule[] = [
