@@ -2,23 +2,10 @@ import { z } from 'zod';
 import { clientMessage, serverMessage, streamProtocol } from '../stream.ts';
 import type { JsonSchema } from './document.ts';
 
-interface Reference {
-  readonly $ref: string;
-}
-
 interface Message {
   readonly name: string;
   readonly summary?: string;
   readonly payload: JsonSchema;
-}
-
-/** The document that `/asyncapi.json` serves. */
-export interface AsyncApiDocument {
-  readonly asyncapi: '3.0.0';
-  readonly defaultContentType: 'application/json';
-  readonly channels: { readonly stream: { readonly address: string; readonly messages: Readonly<Record<string, Reference>> } };
-  readonly components: { readonly messages: Readonly<Record<string, Message>>; readonly [part: string]: unknown };
-  readonly [part: string]: unknown;
 }
 
 /** Each member of a union of messages, by the value of its `type`. */
@@ -34,14 +21,13 @@ function messagesOf(union: typeof clientMessage | typeof serverMessage): Record<
 
 const [asked, told] = [messagesOf(clientMessage), messagesOf(serverMessage)];
 const channel = { $ref: '#/channels/stream' };
-const referred = (messages: object, path: string): Reference[] =>
-  Object.keys(messages).map((name) => ({ $ref: `${path}/${name}` }));
+const referred = (messages: object, path: string) => Object.keys(messages).map((name) => ({ $ref: `${path}/${name}` }));
 
 /**
  * AsyncAPI 3.0 of the stream, made from the schemas that check its messages. Operations are from the service's side: it
  * receives what clients send.
  */
-export function asyncApiDocument(): AsyncApiDocument {
+export function asyncApiDocument() {
   const messages = { ...asked, ...told };
   return {
     asyncapi: '3.0.0',
@@ -65,8 +51,8 @@ export function asyncApiDocument(): AsyncApiDocument {
       stream: {
         address: '/v1/stream',
         messages: Object.fromEntries(Object.keys(messages).map((name) => [name, { $ref: `#/components/messages/${name}` }])),
-        ...{ description: `One connection, subprotocol \`${streamProtocol}\`; it may follow several accounts.` },
-        ...{ bindings: { ws: { method: 'GET', bindingVersion: '0.1.0' } } },
+        description: `One connection, subprotocol \`${streamProtocol}\`; it may follow several accounts.`,
+        bindings: { ws: { method: 'GET', bindingVersion: '0.1.0' } },
       },
     },
     operations: {
