@@ -1,11 +1,7 @@
 import { orderSides } from '@tradecore/events';
 import { z } from 'zod';
 import { accountResponse } from './accounts.ts';
-
-const amount = (description: string) => z.string().meta({ description, pattern: '^-?[0-9]+(\\.[0-9]+)?$', examples: ['1250.5'] });
-const time = (description: string) =>
-  z.iso.datetime({ precision: 6 }).meta({ description, examples: ['2026-11-23T09:00:00.000000Z'] });
-const nextCursor = z.string().optional().meta({ description: 'The cursor of the next page; absent on the last page.' });
+import { amount, nextCursor, time } from './fields.ts';
 
 /** An account in lists: without its single reservations. */
 export const accountSummaryResponse = accountResponse

@@ -1,6 +1,7 @@
 import { accessScopes, orderSides } from '@tradecore/events';
 import { currencies, moneyPlaces } from '@tradecore/trading';
 import { z } from 'zod';
+import { amount, nextCursor } from './fields.ts';
 import { positiveDecimal } from './positive-decimal.ts';
 
 /** A currency that accounts may have. */
@@ -79,17 +80,15 @@ export type GrantBody = z.infer<typeof grantBody>;
 /** The path of one grant. */
 export const grantPath = z.strictObject({ id: accountPath.shape.id, subject });
 
-const signed = (description: string) => z.string().meta({ description, pattern: '^-?[0-9]+(\\.[0-9]+)?$', examples: ['1250.5'] });
-
 /** What is reserved for one open order. */
 export const reservationResponse = z
   .strictObject({
     orderId: z.uuid(),
     symbol: z.string(),
     side: z.enum(orderSides),
-    quantity: signed('Shares still to trade.'),
-    unitPrice: signed('Price per share at which money is reserved; for a sell, the value per share.'),
-    amount: signed('The amount reserved: money for a buy, shares for a sell.'),
+    quantity: amount('Shares still to trade.'),
+    unitPrice: amount('Price per share at which money is reserved; for a sell, the value per share.'),
+    amount: amount('The amount reserved: money for a buy, shares for a sell.'),
   })
   .meta({ id: 'Reservation', description: 'What one open order reserves.' });
 
@@ -100,9 +99,9 @@ export const accountResponse = z
     owner: z.string().meta({ description: 'The `sub` of the token that opened the account.' }),
     name: z.string().optional(),
     currency,
-    cash: signed('All money in the account, reserved money included.'),
-    reserved: signed('Money reserved for open orders.'),
-    buyingPower: signed('Money free for new orders and withdrawals; negative in an overdraft.'),
+    cash: amount('All money in the account, reserved money included.'),
+    reserved: amount('Money reserved for open orders.'),
+    buyingPower: amount('Money free for new orders and withdrawals; negative in an overdraft.'),
     reservations: z.array(reservationResponse).meta({ description: 'The first 100, by symbol, then by order.' }),
     nextReservations: z
       .string()
@@ -114,10 +113,7 @@ export const accountResponse = z
 
 /** Body of `GET /v1/accounts/{id}/reservations`. */
 export const reservationPageResponse = z
-  .strictObject({
-    reservations: z.array(reservationResponse),
-    nextCursor: z.string().optional().meta({ description: 'The cursor of the next page; absent on the last page.' }),
-  })
+  .strictObject({ reservations: z.array(reservationResponse), nextCursor })
   .meta({ id: 'ReservationPage', description: 'What open orders of an account reserve, by symbol, then by order.' });
 
 /** One page of reservations on the wire. */
@@ -132,7 +128,7 @@ export const movementResponse = z
     id: z.uuid().meta({ description: 'Id of the stored event, and of its activity.' }),
     accountId: z.uuid(),
     kind: z.enum(['deposit', 'withdrawal']),
-    amount: signed('The amount deposited or withdrawn.'),
+    amount: amount('The amount deposited or withdrawn.'),
     currency,
     reference: z.string().optional(),
     version: z.int().min(1).meta({ description: 'Version of the account after it.' }),

@@ -2,6 +2,7 @@ import { orderSides, orderTypes, timesInForce, type OrderTerms } from '@tradecor
 import { accountIdShape, clientOrderIdShape, meaningOf, ordStatuses, symbolShape, termFaults } from '@tradecore/trading';
 import { maxDecimalLength } from '@tradecore/money';
 import { z } from 'zod';
+import { nextCursor, time } from './fields.ts';
 
 /** `termFaults` of trading checks the value; the pattern only documents it. */
 const decimalText = (what: string, example = '101.5') =>
@@ -84,9 +85,6 @@ export const writeHeaders = z.object({
 /** The path of one order. */
 export const orderPath = z.strictObject({ id: z.guid('must be a UUID').toLowerCase() });
 
-const time = (description: string) =>
-  z.iso.datetime({ precision: 6 }).meta({ description, examples: ['2026-11-23T09:00:00.000000Z'] });
-
 const figure = (description: string) => z.string().meta({ description, examples: ['10'] });
 const changeable = {
   quantity: figure('The total, filled shares included.').optional(),
@@ -155,10 +153,7 @@ export type OrderResponse = z.infer<typeof orderResponse>;
 
 /** A page of orders, newest first. */
 export const orderPageResponse = z
-  .strictObject({
-    orders: z.array(orderResponse),
-    nextCursor: z.string().optional().meta({ description: 'The cursor of the next page; absent on the last page.' }),
-  })
+  .strictObject({ orders: z.array(orderResponse), nextCursor })
   .meta({ id: 'OrderPage', description: 'Orders of an account, newest first.' });
 
 /** One page of orders on the wire. */
@@ -180,10 +175,7 @@ export type OrderEventResponse = z.infer<typeof orderEventResponse>;
 
 /** A page of the history of an order, oldest first. */
 export const orderEventsResponse = z
-  .strictObject({
-    events: z.array(orderEventResponse),
-    nextCursor: z.string().optional().meta({ description: 'The cursor of the next page; absent on the last page.' }),
-  })
+  .strictObject({ events: z.array(orderEventResponse), nextCursor })
   .meta({ id: 'OrderEvents', description: 'The history of an order.' });
 
 /** The history of an order on the wire. */

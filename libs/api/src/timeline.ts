@@ -1,7 +1,5 @@
 import { z } from 'zod';
-
-const time = (description: string) =>
-  z.iso.datetime({ precision: 6 }).meta({ description, examples: ['2026-11-23T09:00:00.000000Z'] });
+import { time } from './fields.ts';
 
 /** One entry of a timeline in answers. */
 export const timelineEntryResponse = z
