@@ -87,15 +87,7 @@ const placeOf: Record<string, Pick<FieldFault, 'pointer' | 'in'>> = {
 };
 const statusCodes: Record<number, string> = { 404: 'no-such-route', 413: 'body-too-large', 415: 'unsupported-media-type' };
 
-interface Answer {
-  readonly status: number;
-  readonly code: string;
-  readonly detail: string;
-  readonly errors?: readonly FieldFault[];
-  readonly extensions?: Readonly<Record<string, unknown>>;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly because?: string;
-}
+type Answer = Pick<RequestRefused, 'status' | 'code'> & { readonly detail: string } & RequestRefused['more'];
 
 function fromDomain(error: DomainError): Answer {
   const { errors, ...extensions } = (error.details ?? {}) as { errors?: readonly FieldFault[] };
