@@ -1,5 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
+import { BoundedCache } from '@tradecore/consumers';
 import { counter, logger } from '@tradecore/telemetry';
 import type { FastifyRequest } from 'fastify';
 import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
@@ -118,7 +119,7 @@ export class Authenticator {
   readonly #keys: IssuerKeys;
   readonly #config: TokenSettings;
   readonly #now: () => number;
-  readonly #checked = new Map<string, Checked>();
+  readonly #checked = new BoundedCache<string, Checked>(granted.tokens);
 
   /** `now` in milliseconds since 1970. */
   constructor(config: TokenSettings, now: () => number = Date.now) {
@@ -156,14 +157,8 @@ export class Authenticator {
     if (known && this.#now() < known.until) return known.caller;
     this.#checked.delete(token);
     const caller = await this.#check(token);
-    this.#grant(token, caller);
-    return caller;
-  }
-
-  #grant(token: string, caller: Caller): void {
     this.#checked.set(token, { caller, until: Math.min(this.#now() + granted.milliseconds, caller.expiresAt) });
-    const [oldest] = this.#checked.keys();
-    if (oldest !== undefined && this.#checked.size > granted.tokens) this.#checked.delete(oldest);
+    return caller;
   }
 
   async #check(token: string): Promise<Caller> {

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /** The result of a check: whether this process may get work as far as the check is concerned, and briefly why. */
 export interface CheckResult {
   readonly ok: boolean;
@@ -31,16 +33,11 @@ export interface ReadinessReport {
 const answerLimit = 1000;
 
 async function answerOf({ check }: Check): Promise<CheckResult> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<CheckResult>((resolve) => {
-    timer = setTimeout(() => resolve({ ok: false, state: `no answer within ${answerLimit} ms` }), answerLimit);
-  });
+  const silence = { ok: false, state: `no answer within ${answerLimit} ms` };
   try {
-    return await Promise.race([check(), silence]);
+    return await Promise.race([check(), delay(answerLimit, silence, { ref: false })]);
   } catch (error) {
     return { ok: false, state: error instanceof Error ? error.message : String(error) };
-  } finally {
-    clearTimeout(timer);
   }
 }
 
