@@ -7,7 +7,7 @@ import {
   type Logger,
   type LoggerOptions,
 } from 'pino';
-import { currentContext, type WorkContext } from './context.ts';
+import { currentContext } from './context.ts';
 import { gauge } from './metrics.ts';
 import { activeTraceparent, parseTraceparent } from './trace-context.ts';
 
@@ -32,7 +32,13 @@ const buildInfo = gauge({
 const loggers = new Map<string, Logger>();
 
 /** One name in every line for what is looked for by its id, as code and context have it. */
-const idNames: Readonly<Record<string, string>> = { orderId: 'order_id', accountId: 'account_id', sagaId: 'saga_id' };
+const idNames: Readonly<Record<string, string>> = {
+  correlationId: 'correlation_id',
+  causationId: 'causation_id',
+  sagaId: 'saga_id',
+  accountId: 'account_id',
+  orderId: 'order_id',
+};
 const withIdNames = (fields: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [idNames[name] ?? name, value]));
 
@@ -54,25 +60,13 @@ export const mask = (text: string): string =>
     .replace(/\beyJ[\w-]*(\.[\w-]+\.[\w-]*)?/g, (run, rest) => (rest === undefined ? run : '***'))
     .replace(/(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}(?![\w.-])/gi, '***@***');
 
-/** Fields of the context, as lines name them. */
-const contextNames = {
-  correlationId: 'correlation_id',
-  causationId: 'causation_id',
-  sagaId: 'saga_id',
-  account: 'account_id',
-  order: 'order_id',
-} as const satisfies Partial<Record<keyof WorkContext, string>>;
-
 /** The fields that the context adds to each line. */
-function contextFields(): Record<string, string> {
+function contextFields(): object {
   const work = currentContext();
   const trace = parseTraceparent(work?.traceparent ?? activeTraceparent());
-  const fields: Record<string, string> = { ...described, ...(trace && { trace_id: trace.traceId, span_id: trace.spanId }) };
-  for (const [key, name] of Object.entries(contextNames)) {
-    const value = work?.[key as keyof typeof contextNames];
-    if (value !== undefined) fields[name] = value;
-  }
-  return fields;
+  const { correlationId, causationId, sagaId, account: accountId, order: orderId } = work ?? {};
+  const ids = { correlationId, causationId, sagaId, accountId, orderId };
+  return { ...described, ...(trace && { trace_id: trace.traceId, span_id: trace.spanId }), ...ids };
 }
 
 /** The logger with its format; `writeTo` is for tests. */
