@@ -32,6 +32,8 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
   private isSteady = false;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
+  /** A sweep was requested since the last one began. */
+  private isAsked = false;
   private stopped = false;
   /** Failed sweeps since the last success. */
   private failures = 0;
@@ -63,7 +65,10 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
     this.isSteady = false;
     this.schedule
       .ask()
-      .then(() => this.next(0))
+      .then(() => {
+        this.isAsked = true;
+        this.next(0);
+      })
       .catch((error: unknown) => log.warn({ err: error }, 'could not request a sweep; the next one runs on schedule'));
   }
 
@@ -79,6 +84,7 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
 
   /** Runs the sweep if one is due and no other process runs it. */
   private async run(): Promise<void> {
+    this.isAsked = false;
     let restMs = this.brokerage.config.BROKER_SWEEP;
     try {
       const due = await this.schedule.take();
@@ -91,7 +97,7 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
       log.warn({ err: error }, 'sweep failed');
       await this.schedule.failed().catch(() => undefined);
     } finally {
-      this.next(restMs);
+      this.next(this.isAsked ? 0 : restMs);
     }
   }
 
