@@ -1,11 +1,13 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { jest } from '@jest/globals';
 import { Alpaca } from '../src/alpaca/alpaca.ts';
 import { AlpacaHttp } from '../src/alpaca/http.ts';
 import { NoUsableReply } from '../src/brokerage-port.ts';
 import { createTestDatabase } from '@tradecore/event-sourcing/testing';
 import { runtimeMigrations } from '@tradecore/service/migrations';
 import { CallRate } from '../src/alpaca/call-rate.ts';
+import { gatewayMetrics } from '../src/broker-gateway.metrics.ts';
 import { sharedSlots, type CallSlots } from '../src/call-slots.ts';
 import { revisionTerms } from './world.ts';
 
@@ -35,7 +37,7 @@ describe('a call to the brokerage', () => {
   const seen: { method?: string | undefined; url?: string | undefined; body: string }[] = [];
 
   /** A brokerage that answers as the test says. */
-  const broker = async (listener: RequestListener) => {
+  const broker = async (listener: RequestListener, slots = boundless) => {
     const server = createServer((request, response) => {
       let body = '';
       request.on('data', (text: Buffer) => (body += text.toString()));
@@ -47,7 +49,7 @@ describe('a call to the brokerage', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     servers.push(server);
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const http = new AlpacaHttp({ url, keyId: 'k', secretKey: 's', timeoutMs: 2_000, slots: boundless });
+    const http = new AlpacaHttp({ url, keyId: 'k', secretKey: 's', timeoutMs: 2_000, slots });
     return { http, alpaca: new Alpaca('paper', true, http, http) };
   };
   const says = (status: number, body: unknown, headers: Record<string, string> = {}): RequestListener => {
@@ -104,6 +106,16 @@ describe('a call to the brokerage', () => {
     ['a connection that breaks', (request) => request.socket.destroy(), { kind: 'unknown' }],
     ['silence', () => undefined, { kind: 'unknown' }],
   ])('that is answered with %s', async (_, listener, expected) => expect(await submitted(listener)).toMatchObject(expected));
+
+  it.each<[string, Partial<CallSlots>, RequestListener]>([
+    ['rate-limited', {}, says(429, '')],
+    ['unsent', { reserve: () => Promise.resolve({ count: 0, waitMs: 1_429 }) }, says(200, order)],
+  ])('counts as %s whether the brokerage answered 429, not by the digits of a wait', async (outcome, slots, listener) => {
+    const counted = jest.spyOn(gatewayMetrics.calls, 'inc');
+    const { alpaca } = await broker(listener, { ...boundless, ...slots });
+    expect(await alpaca.submit('c1', revisionTerms())).toMatchObject({ kind: 'unsent' });
+    expect(counted).toHaveBeenLastCalledWith({ call: 'submit', outcome });
+  });
 
   it('does not follow a redirect', async () => {
     let elsewhere = 0;

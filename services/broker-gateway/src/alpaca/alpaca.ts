@@ -204,7 +204,7 @@ const unknownShape = 'in an unknown shape';
 const badShape = (status: number): string => `the brokerage answered ${status} ${unknownShape}`;
 
 function outcomeOf(reply: HttpReply, answer: BrokerageAnswer) {
-  if (reply.kind === 'unsent') return reply.reason.includes('429') ? 'rate-limited' : 'unsent';
+  if (reply.kind === 'unsent') return reply.status === 429 ? 'rate-limited' : 'unsent';
   if (answer.kind === 'unknown') return reply.kind === 'reply' ? 'bad-shape' : 'unknown';
   if (answer.kind === 'absent') return 'absent';
   if (answer.kind === 'unsent') return 'unsent';

@@ -27,7 +27,7 @@ export interface HttpCall {
 /** Outcome of a call. `unsent`: the brokerage certainly did nothing. `unknown`: it may have done something. */
 export type HttpReply =
   | { readonly kind: 'reply'; readonly status: number; readonly body: unknown }
-  | { readonly kind: 'unsent'; readonly reason: string; readonly retryAfterMs?: number }
+  | { readonly kind: 'unsent'; readonly reason: string; readonly retryAfterMs?: number; readonly status?: 429 }
   | { readonly kind: 'unknown'; readonly reason: string };
 
 const log = logger('broker-http');
@@ -103,7 +103,7 @@ export class AlpacaHttp {
     if (status === 429) {
       const retryAfterMs = retryAfter(response);
       await this.rate.pause(retryAfterMs);
-      return { kind: 'unsent', reason: 'the brokerage answered 429', retryAfterMs };
+      return { kind: 'unsent', reason: 'the brokerage answered 429', retryAfterMs, status };
     }
     if (status >= 500 || status === 408) throw new Failure(false, `the brokerage answered ${status}`);
     if (status >= 300 && status < 400) return { kind: 'unknown', reason: `the brokerage answered ${status}, a redirect` };
