@@ -15,8 +15,8 @@ import { verifyChains, type ChainFault } from '@tradecore/event-sourcing';
 import type { KafkaClient } from '@tradecore/messaging';
 import { InvalidArgumentError } from 'commander';
 import type { Fleet } from './fleet.ts';
-import type { Row, Say } from './output.ts';
-import { parkedReport } from './readers/parked.ts';
+import type { Say } from './output.ts';
+import { parkedCount, parkedPlaces, type Parked } from './readers/parked.ts';
 import type { Shell } from './shell.ts';
 
 /** `verify` */
@@ -55,10 +55,14 @@ export async function verify(fleet: Fleet, say: Say, options: VerifyOptions): Pr
   }
   const chains = options.tamper ? await brokenChains(fleet) : [];
   const found = await compareUntilAgreed(witnessesOf(fleet), options.patience * 1000);
-  const parked = (await parkedReport(fleet)).rows;
+  const parked = await parkedPlaces(fleet);
   const findings = found.filter((line) => !agrees(line));
   const outcome = { found, findings, chains, parked };
-  say(options.json ? JSON.stringify({ findings, chains, parked }, null, 2) : inWords(outcome, options));
+  say(
+    options.json
+      ? JSON.stringify({ findings, chains, parked: parked.flatMap(({ rows }) => rows) }, null, 2)
+      : inWords(outcome, options),
+  );
   return codeOf(outcome);
 }
 
@@ -66,7 +70,7 @@ interface Outcome {
   readonly found: readonly Line[];
   readonly findings: readonly Line[];
   readonly chains: readonly ChainFault[];
-  readonly parked: readonly Row[];
+  readonly parked: readonly Parked[];
 }
 
 /** What is parked explains what differs: then nothing is proved. */
@@ -82,7 +86,7 @@ function inWords({ found, chains, parked }: Outcome, { tamper }: VerifyOptions):
     printed(found),
     ...broken,
     ...(tamper && chains.length === 0 ? ['Every hash chain holds.'] : []),
-    ...(parked.length > 0 ? [`${parked.length} parked: what they concern can't be judged; see tradecore parked list`] : []),
+    ...(parked.length > 0 ? [`${parkedCount(parked)} parked: what they concern can't be judged; see tradecore parked list`] : []),
   ].join('\n');
 }
 

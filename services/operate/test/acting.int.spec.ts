@@ -118,6 +118,27 @@ describe("an operator's action", () => {
     const outcomes = (await world.operations()).slice(-4).map(({ outcome }) => outcome);
     expect(outcomes.toSorted()).toEqual(['1 marked', '1 marked', '1 marked', '2 marked']);
   });
+
+  it('reaches what is parked beyond the rows of the list, and counts all of it', async () => {
+    const ids = Array.from({ length: 201 }, () => freshId());
+    await world.query(
+      `insert into account_projector.checkpoints (aggregate_id, version, parked_version, parked_reason, parked_release, parked_at)
+       select id, 0, 1, 'fold-failed: x', '9.0.0', now() + n * interval '1 ms' from unnest($1::uuid[]) with ordinality parked (id, n)`,
+      [ids],
+    );
+    const youngest = ids.at(-1) ?? '';
+    const all = await world.tradecore('parked', 'list');
+    expect(all.said).not.toContain(youngest);
+    expect(all.said).toMatch(/\nand 1 more$/);
+    expect((await world.tradecore('status')).said).toMatch(/parked +20\d/);
+    expect((await world.tradecore('doctor')).said).toContain('account-projector: 201 parked');
+    expect((await world.tradecore('parked', 'show', youngest)).said).toBe(`the store holds no event of ${youngest}`);
+    const why = ['--why', 'it folds', `--yes=${youngest}`];
+    expect((await world.tradecore('parked', 'redrive', youngest, '--in', 'order-projector', ...why)).code).toBe(1);
+    expect((await world.tradecore('parked', 'redrive', youngest, '--in', 'account-projector', ...why)).code).toBe(0);
+    const marked = await world.query('select aggregate_id::text as id from account_projector.checkpoints where redrive');
+    expect(marked).toEqual([{ id: youngest }]);
+  });
 });
 
 describe("the operator's rights", () => {

@@ -4,7 +4,7 @@ import type { Fleet } from '../fleet.ts';
 import { readLetters } from '../letters/letters.ts';
 import { stuckReport, unknownReport } from '../orders.ts';
 import type { Report, Row } from '../output.ts';
-import { parkedReport } from '../readers/parked.ts';
+import { parkedPlaces } from '../readers/parked.ts';
 import { relayReport } from '../relay/relay.ts';
 import {
   ofBackup,
@@ -63,10 +63,9 @@ async function readers(fleet: Fleet): Promise<Ailment[]> {
 }
 
 async function parked(fleet: Fleet): Promise<Ailment[]> {
-  const { rows } = await parkedReport(fleet);
-  return [...Map.groupBy(rows, ({ where }) => String(where))].map(([where, all]) => ({
+  return (await parkedPlaces(fleet)).map(({ where, count, rows: [first] }) => ({
     severity: 2,
-    what: `${where}: ${all.length} parked, the first since ${all[0]?.['since']}: ${all[0]?.['reason']}`,
+    what: `${where}: ${count} parked, the first since ${first?.['since']}: ${first?.['reason']}`,
     runbook: where.endsWith('projector') ? 'parked-aggregate' : 'parked-command',
   }));
 }

@@ -6,7 +6,7 @@ import { readLetters } from '../letters/letters.ts';
 import { noticePositions } from '../readers/notices.ts';
 import { stuckReport, unknownReport } from '../orders.ts';
 import type { Report, Row } from '../output.ts';
-import { parkedReport } from '../readers/parked.ts';
+import { parkedCount, parkedPlaces } from '../readers/parked.ts';
 import { relayReport } from '../relay/relay.ts';
 import type { Shell } from '../shell.ts';
 
@@ -110,13 +110,13 @@ async function notifier({ kafka }: Fleet): Promise<Row[]> {
 
 async function waiting(fleet: Fleet): Promise<Row[]> {
   const [parked, stuck, unknown, { letters }] = await Promise.all([
-    parkedReport(fleet),
+    parkedPlaces(fleet),
     stuckReport(fleet),
     unknownReport(fleet),
     readLetters(fleet.kafka),
   ]);
   return [
-    line('parked', String(parked.rows.length)),
+    line('parked', String(parkedCount(parked))),
     line('orders stuck', String(stuck.rows.length)),
     line('orders unknown', String(unknown.rows.length)),
     line('dead letters', String(letters.length)),
