@@ -131,4 +131,15 @@ function reasonIn({ options }: Typed): string {
   return why;
 }
 
+/** The time that this option names, as it was typed; null when absent. Without a zone each reader would take its own. */
+export function timeIn({ options }: Typed, name: 'since' | 'to'): string | null {
+  const text = options[name];
+  if (text === undefined) return null;
+  if (typeof text === 'string' && /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text)))
+    return text;
+  throw new WrongUsage(
+    `--${name} is a time with its zone, as RFC 3339 writes it: 2026-11-23T09:00:00Z; it was "${String(text)}"`,
+  );
+}
+
 const withOptions = (usage: Usage, more: Usage['options']): Usage => ({ ...usage, options: { ...usage.options, ...more } });

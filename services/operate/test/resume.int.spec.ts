@@ -35,6 +35,8 @@ describe('a store that was restored', () => {
     const refused = await world.tradecore('relay', 'resume', ...since, '--why', 'x', '--yes=another');
     expect(refused).toMatchObject({ code: 64 });
     expect((await world.tradecore('relay', 'resume', '--dry-run')).code).toBe(64);
+    const zoneless = await world.tradecore('relay', 'resume', '--since', '2026-11-23T09:00:00', '--dry-run');
+    expect(zoneless).toEqual({ code: 64, said: expect.stringContaining('--since is a time with its zone') as string });
     expect(await epochs()).toEqual(before);
     expect(await world.query('select from store_identity where closed_at is null')).toEqual([]);
 

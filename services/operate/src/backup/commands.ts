@@ -6,7 +6,7 @@ import { restore } from './restore.ts';
 import { BackedUpServer } from './server.ts';
 import { backupConfig, backupEnvironment, type BackupSettings } from './settings.ts';
 import { printed, type Report, type Say } from '../output.ts';
-import { WrongUsage, type Shell, type Typed } from '../shell.ts';
+import { timeIn, WrongUsage, type Shell, type Typed } from '../shell.ts';
 
 /** `backup`, `restore` */
 export function backupCommands(shell: Shell): void {
@@ -84,18 +84,15 @@ function whyIn({ options }: Typed): string {
   return why === '' ? 'no reason was given' : why;
 }
 
-function wanted({ POSTGRES_DATA }: BackupSettings, { options }: Typed): { into: string; to?: string; aside: boolean } {
-  const aside = options['aside'] === true;
-  const into = String(options['into'] ?? (aside ? '' : POSTGRES_DATA));
+function wanted({ POSTGRES_DATA }: BackupSettings, typed: Typed): { into: string; to?: string; aside: boolean } {
+  const aside = typed.options['aside'] === true;
+  const into = String(typed.options['into'] ?? (aside ? '' : POSTGRES_DATA));
   if (!/^\/./.test(into)) {
     throw new WrongUsage(`--into FOLDER is required${aside ? ' with --aside' : ', or POSTGRES_DATA'}: a path from the root on`);
   }
-  const to = options['to'] as string | undefined;
-  if (to === undefined) return { into, aside };
-  const time = Date.parse(to);
-  if (!/T.*(Z|[+-]\d\d:\d\d)$/.test(to) || Number.isNaN(time))
-    throw new WrongUsage(`--to is a time with its zone (RFC 3339); it was "${to}"`);
-  if (time > Date.now()) throw new WrongUsage(`--to is in the past; it was ${to}`);
+  const to = timeIn(typed, 'to');
+  if (to === null) return { into, aside };
+  if (Date.parse(to) > Date.now()) throw new WrongUsage(`--to is in the past; it was ${to}`);
   return { into, to, aside };
 }
 

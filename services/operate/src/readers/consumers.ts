@@ -2,7 +2,7 @@ import { schemasOf, type Database, type Kind } from '@tradecore/checks';
 import type { Fleet } from '../fleet.ts';
 import type { Report, Row } from '../output.ts';
 import { operation, Refused } from '../operations.ts';
-import { WrongUsage, type Plan, type Shell } from '../shell.ts';
+import { timeIn, type Plan, type Shell } from '../shell.ts';
 
 /** `consumers ...` and `projections ...` */
 export function consumersCommands(shell: Shell): void {
@@ -21,8 +21,8 @@ export function consumersCommands(shell: Shell): void {
       'lets a consumer hear what the store holds since a time, then the end of the log; without a time the log from its start',
     options: { '--since <time>': 'RFC 3339; too early costs time only: what it has handled it knows again' },
   };
-  shell.act(groups[0].group, beginAgain, (fleet, { args: [name = ''], options: { since } }) =>
-    planned(fleet, { kind: 'consumer', name, call: 'begin_again', more: [timeIn(since)] }),
+  shell.act(groups[0].group, beginAgain, (fleet, typed) =>
+    planned(fleet, { kind: 'consumer', name: typed.args[0] ?? '', call: 'begin_again', more: [timeIn(typed, 'since')] }),
   );
 }
 
@@ -50,14 +50,6 @@ export async function rowNamed(fleet: Fleet, kind: Kind, name: string): Promise<
   const row = rows.find((each) => each['name'] === name);
   if (!row) throw new Refused(`there is no ${kind} ${name}: ${rows.map((each) => each['name']).join(', ')}`);
   return row;
-}
-
-/** `--since` as it was typed; null when absent. */
-export function timeIn(since: unknown): string | null {
-  if (since === undefined) return null;
-  if (typeof since !== 'string' || !/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(since) || Number.isNaN(Date.parse(since)))
-    throw new WrongUsage('--since is a time as RFC 3339 writes it: 2026-11-23T09:00:00Z');
-  return since;
 }
 
 interface Offset {

@@ -1,11 +1,10 @@
 import { TooManyNotices, untoldNotices } from '@tradecore/checks';
 import { noticesGroup } from '@tradecore/events';
 import type { KafkaClient } from '@tradecore/messaging';
-import { timeIn } from './consumers.ts';
 import type { Fleet } from '../fleet.ts';
 import { operation, Refused } from '../operations.ts';
 import type { Report, Row } from '../output.ts';
-import type { Plan, Shell } from '../shell.ts';
+import { timeIn, type Plan, type Shell } from '../shell.ts';
 
 /** Untold notices that are listed, at most. */
 const listLimit = 200;
@@ -44,8 +43,8 @@ export function noticesCommands(shell: Shell): void {
     description: 'notices of stored events that were not sent, the oldest first; exit code 1 when there are some',
     options: { '--since <time>': 'RFC 3339; an hour ago when absent' },
   };
-  shell.report(group, untold, (fleet, { options: { since } }) => untoldReport(fleet, timeIn(since)));
-  shell.act(group, beginAgain, (fleet, { options: { since } }) => planned(fleet, timeIn(since)));
+  shell.report(group, untold, (fleet, typed) => untoldReport(fleet, timeIn(typed, 'since')));
+  shell.act(group, beginAgain, (fleet, typed) => planned(fleet, timeIn(typed, 'since')));
 }
 
 /** What people were not told, after the notifier began at the end. */

@@ -3,7 +3,7 @@ import { NotHalted, type GivenUp } from '@tradecore/event-sourcing';
 import type { Fleet } from '../fleet.ts';
 import { operation, Refused } from '../operations.ts';
 import type { Report, Row } from '../output.ts';
-import { WrongUsage, type Plan, type Shell, type Typed } from '../shell.ts';
+import { timeIn, WrongUsage, type Plan, type Shell, type Typed } from '../shell.ts';
 
 /** `relay resume`, `relay acknowledge-move`. */
 export function resumeCommands(shell: Shell): void {
@@ -28,9 +28,10 @@ export function resumeCommands(shell: Shell): void {
 }
 
 /** Done once and undone, to show it; then done again, with the same outcome or not at all. */
-async function planResume(fleet: Fleet, { options }: Typed): Promise<Plan> {
-  const since = sinceIn(options['since']);
-  const forgetTail = options['forgetTail'] === true;
+async function planResume(fleet: Fleet, typed: Typed): Promise<Plan> {
+  const since = timeIn(typed, 'since');
+  if (since === null) throw new WrongUsage('--since TIME is required (RFC 3339)');
+  const forgetTail = typed.options['forgetTail'] === true;
   const { url, kafka } = fleet;
   const run = (why: string, confirm: (found: Resumption) => boolean): Promise<Resumption> =>
     resume({ url, kafka, since, forgetTail, why, confirm }).catch((error: unknown) => {
@@ -83,11 +84,6 @@ async function planAcknowledge(fleet: Fleet): Promise<Plan> {
 async function nameOf({ database }: Fleet): Promise<string> {
   const [row] = await database.query('select current_database() as name');
   return String(row?.['name']);
-}
-
-function sinceIn(text: unknown): string {
-  if (typeof text !== 'string' || Number.isNaN(Date.parse(text))) throw new WrongUsage('--since TIME is required (RFC 3339)');
-  return text;
 }
 
 /** What counts, then each event that is given up. */
