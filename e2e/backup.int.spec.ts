@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -170,6 +170,22 @@ describe('a backup of a PostgreSQL of its own', () => {
     expect(aside).toMatchObject({ copyOf: live?.id, why: expect.stringMatching(/^restored to the latest moment/) as string });
     expect(aside?.halted).toMatch(/beside the live one$/);
     expect(aside?.id).not.toBe(live?.id);
+  }, 90_000);
+
+  it('lets stand what came into its folder meanwhile, and says where the restored data are', async () => {
+    const busy = server.folder('busy');
+    const said: string[] = [];
+    const say = (text: string): void => {
+      said.push(text);
+      if (text === 'it is copied') writeFileSync(join(busy, 'mine'), 'kept');
+    };
+    expect(await program(['restore', '--aside', '--into', busy], { say })).toBe(1);
+    expect(said.at(-1)).toMatch(new RegExp(`are whole, in ${busy}.restoring, .* then: mv ${busy}.restoring ${busy}$`));
+    expect(readFileSync(join(busy, 'mine'), 'utf8')).toBe('kept');
+    rmSync(busy, { recursive: true });
+    renameSync(`${busy}.restoring`, busy);
+    const asked = (url: string) => query(server.urlOf('tradecore', url), 'select closed_at is null as open from store_identity');
+    expect(await server.beside(busy, asked)).toEqual([{ open: false }]);
   }, 90_000);
 
   it('restores the requested moment, and nothing after it', async () => {

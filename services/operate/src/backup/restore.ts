@@ -1,4 +1,15 @@
-import { chmodSync, chownSync, constants, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  constants,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { DatabaseClient } from '@tradecore/event-sourcing';
@@ -37,7 +48,8 @@ export interface Restored {
  * moment that it was restored to. The folder gets its name when all is done. Throws `BackupRefused`.
  */
 export async function restore(options: RestoreOptions): Promise<Restored> {
-  const { dir, into, to, programs, say } = options;
+  const { dir, to, programs, say } = options;
+  const into = existsSync(options.into) ? realpathSync(options.into) : options.into;
   const began = Date.now();
   refuseUsed(into);
   const base = chooseBase(dir, to);
@@ -57,8 +69,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   const found = await recover(recovery, (client) => closeStore(client, options));
   rmSync(`${data}.wal`, { recursive: true, force: true });
   const bytes = bytesIn(data);
-  if (existsSync(into)) rmSync(into, { recursive: true });
-  renameDurably(data, into);
+  giveName(data, into);
   const seconds = (Date.now() - began) / 1000;
   const { why } = options;
   noteRestore(dir, { at: new Date().toISOString(), base: base.path, seconds, by: actor(), why, ...argumentsOf(options) });
@@ -72,6 +83,18 @@ function refuseUsed(into: string): void {
   throw new BackupRefused(
     `${into} holds data. A restore never writes over any: stop PostgreSQL, move the folder away (mv ${into} ${into}.before), and restore again.`,
   );
+}
+
+/** Replaces an empty folder and nothing else: what came into it during the restore stays. */
+function giveName(data: string, into: string): void {
+  try {
+    renameDurably(data, into);
+  } catch (error) {
+    throw new BackupRefused(
+      `The restored data are whole, in ${data}, but can't be moved to ${into}: ${(error as Error).message}. A restore never writes over any data. ` +
+        `Nothing has to be restored again: stop what uses ${into}, move it away (mv ${into} ${into}.before), then: mv ${data} ${into}`,
+    );
+  }
 }
 
 /** The newest that had ended by then. */
