@@ -1,12 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseEnv } from 'node:util';
 import type { Database } from '@tradecore/checks';
 import { createKafkaClient, type KafkaClient } from '@tradecore/messaging';
 import { environment, kafkaSettings, readConfig, type Environment } from '@tradecore/service/config';
 import { mustOwnSessions, poolLimits } from '@tradecore/event-sourcing';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { withLocal } from './local-settings.ts';
 
 /** The fleet that is operated: its database as the operator's role sees it, and its broker. */
 export interface Fleet {
@@ -24,9 +22,6 @@ export interface Fleet {
 
 /** An operator may compare everything; nothing waits for it. */
 const statementMs = 3_600_000;
-
-/** Where a local fleet leaves the operator's settings. */
-const localSettings = join('.local', 'secrets', 'operator.env');
 
 const ownSettings = {
   DOOR_URL: z
@@ -56,10 +51,8 @@ function namedUrls(text: string): [name: string, url: string][] {
  * fleet of `npm start` in this folder (or in TRADECORE_HOME) has left. Throws `ConfigFaults`, `SessionsShared`, or what the database answers.
  */
 export async function openFleet(env: Environment = environment()): Promise<Fleet> {
-  const { TRADECORE_HOME: home, DATABASE_URL: named } = env;
-  const file = home ? join(home, 'secrets', 'operator.env') : localSettings;
-  const left = !named && existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
-  const config = readConfig({ uses: ['postgres', 'kafka'], http: false, own: ownSettings }, { ...left, ...env });
+  const settings = withLocal(env, 'DATABASE_URL', 'operator.env');
+  const config = readConfig({ uses: ['postgres', 'kafka'], http: false, own: ownSettings }, settings);
   const dataSource = await new DataSource({
     type: 'postgres',
     url: config.DATABASE_URL,

@@ -1,8 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseEnv } from 'node:util';
 import { environment, type Config, type Environment } from '@tradecore/service/config';
 import { z } from 'zod';
+import { withLocal } from '../local-settings.ts';
 
 /** The settings of `backup` and `restore`. */
 export const backupConfig = {
@@ -38,8 +36,4 @@ export const backupConfig = {
 export type BackupSettings = Config<typeof backupConfig>;
 
 /** This process's settings; where they name no BACKUP_DIR, those that `npm start -- --postgres system` has left stand below them. */
-export function backupEnvironment(env: Environment = environment()): Environment {
-  const file = join(env['TRADECORE_HOME'] ?? '.local', 'secrets', 'backup.env');
-  const left = !env['BACKUP_DIR'] && existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
-  return { ...left, ...env };
-}
+export const backupEnvironment = (env: Environment = environment()): Environment => withLocal(env, 'BACKUP_DIR', 'backup.env');
