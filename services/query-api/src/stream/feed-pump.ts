@@ -95,7 +95,7 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
     this.#wake(reader);
     return () => {
       readers.delete(reader);
-      this.#due.get(reader.subject)?.delete(reader);
+      this.#forget(reader);
       if (readers.size === 0) this.#readers.delete(reader.accountId);
     };
   }
@@ -149,12 +149,19 @@ export class FeedPump implements OnApplicationBootstrap, BeforeApplicationShutdo
       if ([...this.#busy].filter((each) => each.subject === subject).length >= share) continue;
       const reader = [...readers].find((each) => !this.#busy.has(each));
       if (!reader) continue;
-      readers.delete(reader);
       this.#due.delete(subject);
-      if (readers.size > 0) this.#due.set(subject, readers);
+      this.#due.set(subject, readers);
+      this.#forget(reader);
       return reader;
     }
     return undefined;
+  }
+
+  /** Takes its turn from a reader; a subject whose readers have none is not walked over any more. */
+  #forget(reader: FeedReader): void {
+    const readers = this.#due.get(reader.subject);
+    readers?.delete(reader);
+    if (readers?.size === 0) this.#due.delete(reader.subject);
   }
 
   #work(): void {
