@@ -6,7 +6,7 @@ const reconnectMs = { first: 100, most: 5_000 };
 const heartbeatMs = 10_000;
 
 /**
- * Receives notifications of new outbox rows while the relay has asked for them (`fallAsleep`). Only a hint: a lost one
+ * Receives notifications of new outbox rows while the relay has asked for them (`listenFor`). Only a hint: a lost one
  * loses nothing. Uses its own session and never opens a transaction: a listener in a transaction pins the server's
  * notification queue until commits fail.
  */
