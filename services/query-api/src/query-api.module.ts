@@ -12,7 +12,6 @@ import { ConsistentReads } from './consistent-reads.ts';
 import { DocumentsHttp } from './documents.http.ts';
 import { OrderHistoryHttp } from './order-history.http.ts';
 import { OrderHistory } from './order-history.ts';
-import { OrderReads } from './order-reads.ts';
 import { OrdersHttp } from './orders.http.ts';
 import { Reads } from './reads.ts';
 import { settings, type QueryConfig } from './settings.ts';
@@ -47,7 +46,7 @@ const readCache = {
 @Module({
   controllers: [OrdersHttp, OrderHistoryHttp, AccountsHttp, DocumentsHttp, TicketsHttp],
   providers: [
-    ...[marketData, readCache, Access, ConsistentReads, OrderHistory, OrderReads, Reads, Timelines],
+    ...[marketData, readCache, Access, ConsistentReads, OrderHistory, Reads, Timelines],
     ...[FeedPump, FeedHints, Feeds, Revocations, StreamCallers, StreamHttp],
   ],
 })
