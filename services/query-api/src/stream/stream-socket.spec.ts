@@ -19,7 +19,7 @@ describe('a stream', () => {
     await once(server, 'listening');
     const caller = { subject: 'me', accounts: [], role: 'client', scopes: ['read'], expiresAt: Date.now() + 60_000 } as const;
     refused = [];
-    const parts = { feeds: { may: async () => false }, refused: (refusal: RequestRefused) => refused.push(refusal) };
+    const parts = { feeds: { access: { may: async () => false } }, refused: (refusal: RequestRefused) => refused.push(refusal) };
     server.on('connection', (socket) => new StreamSocket(socket, caller, parts as never));
     client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
     heard = [];

@@ -33,7 +33,7 @@ const closed = counter({
 
 /** The dependencies of a stream. */
 export interface StreamParts {
-  readonly feeds: Pick<Feeds, 'may' | 'headOf' | 'add'>;
+  readonly feeds: Pick<Feeds, 'access' | 'pump'>;
   readonly callers: Pick<StreamCallers, 'named'>;
   readonly subscriptionsLimit: number;
   /** Records a refusal. */
@@ -126,7 +126,7 @@ export class StreamSocket {
   #may(accountId: string): Promise<boolean> {
     const checked = this.#checks.then(() => {
       this.#suspect.delete(accountId); // later revocations need another check
-      return this.parts.feeds.may(this.caller, accountId);
+      return this.parts.feeds.access.may(this.caller, accountId);
     });
     this.#checks = checked.catch(() => undefined);
     return checked;
@@ -169,11 +169,11 @@ export class StreamSocket {
     this.#unsubscribe(accountId);
     if (message.type === 'unsubscribe') return this.#tell({ type: 'unsubscribed', accountId });
     if (this.#subscriptions.size >= this.parts.subscriptionsLimit) throw tooMany(this.parts.subscriptionsLimit);
-    const position = message.after ?? (await this.parts.feeds.headOf(accountId));
+    const position = message.after ?? (await this.parts.feeds.pump.headOf(accountId));
     if (this.socket.readyState !== this.socket.OPEN) return;
     this.#tell({ type: 'subscribed', accountId, ...position });
     const reader = this.#reader(accountId, position);
-    this.#subscriptions.set(accountId, { reader, stop: this.parts.feeds.add(reader) });
+    this.#subscriptions.set(accountId, { reader, stop: this.parts.feeds.pump.add(reader) });
   }
 
   /**

@@ -43,7 +43,7 @@ export class StreamHttp implements OnApplicationBootstrap, BeforeApplicationShut
       socket.on('error', () => socket.destroy());
       void this.#upgrade(request, socket, head);
     });
-    this.feeds.followRevocations(({ accountId, subject }) => {
+    this.feeds.revocations.follow(({ accountId, subject }) => {
       for (const { stream, subject: whose } of this.#open.values()) if (whose === subject) stream.checkAccess(accountId);
     });
   }
