@@ -4,7 +4,7 @@ import type { AccountOpened, RecordedEvent } from '@tradecore/events';
 import { accountsOfSubject, isReadableBy, personOf } from '@tradecore/read-models';
 import { owns, RateLimits, RequestRefused, tokens, type Caller } from '@tradecore/service';
 import { DataSource } from 'typeorm';
-import type { PageLimit } from './page-limit.ts';
+import type { QueryConfig } from './settings.ts';
 
 /** Most accounts of one subject besides those of its token; a client that needs more names them in the token. */
 const accountsLimit = 10_000;
@@ -18,7 +18,7 @@ export class Access {
     @Inject(DataSource) private readonly db: DataSource,
     @Inject(EventStore) private readonly store: EventStore,
     @Inject(RateLimits) private readonly rates: RateLimits,
-    @Inject(tokens.config) private readonly limits: PageLimit,
+    @Inject(tokens.config) private readonly limits: Pick<QueryConfig, 'LIMIT_PAGE'>,
   ) {}
 
   /** Ids of all these accounts, without duplicates. One opened or granted a moment ago may be missing. */

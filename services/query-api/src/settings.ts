@@ -1,11 +1,11 @@
 import { entryLife } from '@tradecore/read-models';
 import type { Config, Shape } from '@tradecore/service';
 import { z } from 'zod';
-import { pageSettings } from './page-limit.ts';
 
 /** Settings of query-api only. */
 export const settings = {
-  ...pageSettings,
+  /** The most lines of a page, whatever the request asks for. */
+  LIMIT_PAGE: z.coerce.number().int().min(200).max(500).default(500),
   /** Milliseconds that Redis keeps an answer unless it is invalidated; 0: no cache. */
   READ_CACHE_MS: z.coerce.number().int().min(0).max(entryLife).default(entryLife),
   /** Milliseconds that a read waits for Redis before it asks PostgreSQL. */

@@ -14,7 +14,7 @@ import {
 import { tokens } from '@tradecore/service';
 import { isTerminal, Order, OrderPlacement } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
-import type { PageLimit } from './page-limit.ts';
+import type { QueryConfig } from './settings.ts';
 import { statusWaits, textOf } from './timeline-text.ts';
 
 /** The most revisions whose BrokerOrder is read: the last ones. */
@@ -37,7 +37,7 @@ export class Timelines {
   constructor(
     @Inject(EventStore) private readonly store: EventStore,
     @Inject(DataSource) private readonly db: DataSource,
-    @Inject(tokens.config) private readonly limits: PageLimit,
+    @Inject(tokens.config) private readonly limits: Pick<QueryConfig, 'LIMIT_PAGE'>,
   ) {}
 
   /** The newest page, or the newest before that time. */
