@@ -1,6 +1,6 @@
 export { runService, type RunningService, type ServiceOptions } from './run/run-service.ts';
 export { runProgram, type ProgramOptions } from './run/process.ts';
-export { tokens, type Clock } from './tokens.ts';
+export { tokens } from './tokens.ts';
 export {
   ConfigFaults,
   environment,

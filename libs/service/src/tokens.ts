@@ -1,5 +1,5 @@
 /**
- * Injectable values without a class to serve as token: `@Inject(tokens.clock) private readonly clock: Clock`.
+ * Injectable values without a class to serve as token: `@Inject(tokens.kafka) private readonly kafka: KafkaClient`.
  * Injected by class: `DataSource` (TypeORM's: the only pool, logged in as the service's own role), `EventStore`,
  * `Redis` (connects at first use; every command fails at once while the server is unavailable), `Health` and, behind an
  * HTTP door, `Authenticator`.
@@ -9,11 +9,4 @@ export const tokens = {
   config: Symbol('config'),
   /** `KafkaClient` of @tradecore/messaging. */
   kafka: Symbol('broker'),
-  /** `Clock`. */
-  clock: Symbol('clock'),
 } as const;
-
-/** The time, injected so that tests can hold it. */
-export interface Clock {
-  now(): Date;
-}

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { tokens, type Clock } from '@tradecore/service';
+import { tokens } from '@tradecore/service';
 import type { RevisionRules } from '@tradecore/trading';
 import { Alpaca } from './alpaca/alpaca.ts';
 import { AlpacaHttp } from './alpaca/http.ts';
@@ -8,7 +8,7 @@ import type { BrokeragePort } from './brokerage-port.ts';
 import { sharedSlots } from './call-slots.ts';
 import { DataSource } from 'typeorm';
 
-/** The configured brokerage: its port, its connection, the settings, the clock. */
+/** The configured brokerage: its port, its connection, the settings. */
 @Injectable()
 export class Brokerage {
   readonly port: BrokeragePort;
@@ -18,7 +18,6 @@ export class Brokerage {
 
   constructor(
     @Inject(tokens.config) readonly config: GatewayConfig,
-    @Inject(tokens.clock) private readonly clock: Clock,
     @Inject(DataSource) private readonly dataSource: DataSource,
   ) {
     this.http = this.open(config.BROKER_URL, 'trading');
@@ -33,7 +32,7 @@ export class Brokerage {
 
   /** RFC 3339. */
   now(): string {
-    return this.clock.now().toISOString();
+    return new Date().toISOString();
   }
 
   /** Each API has its own rate limit, shared by all replicas. */

@@ -31,14 +31,13 @@ export class UseCases {
   readonly changeAccess: ChangeAccess;
 
   constructor(readonly store: EventStore) {
-    const clock = { now: () => new Date() };
     const market = new MarketData();
     Object.defineProperty(market, 'ready', { value: true });
     market.set(sampleQuote());
     market.set(sampleSession());
     this.lanes = new AccountLanes(store);
     const access = new AccountAccess(store, this.lanes, { count: async () => ({}) });
-    const risk = new OrderRisk(new MarketFacts(market, clock, { MAX_PRICE_AGE: 60_000, MARKET_COLLAR_PERCENT: '5' }), {
+    const risk = new OrderRisk(new MarketFacts(market, { MAX_PRICE_AGE: 60_000, MARKET_COLLAR_PERCENT: '5' }), {
       LIMIT_OPEN_ORDERS: 1000,
     });
     const ownOrder = new OwnOrder(store, access);

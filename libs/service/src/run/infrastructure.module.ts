@@ -48,7 +48,6 @@ async function providersOf(infrastructure: Infrastructure): Promise<Provider[]> 
   const { name, uses, door, people, identity, config, health, migrations, dataSource } = infrastructure;
   const providers: Provider[] = [
     { provide: tokens.config, useValue: config },
-    { provide: tokens.clock, useValue: { now: () => new Date() } },
     { provide: Health, useValue: health },
   ];
   if (people) providers.push({ provide: People, useValue: people });

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '@tradecore/event-sourcing';
 import type { InstrumentQuote, OrderTerms } from '@tradecore/events';
 import { MarketData } from '@tradecore/market-data';
-import { tokens, type Clock, type Config } from '@tradecore/service';
+import { tokens, type Config } from '@tradecore/service';
 import { counter, gauge, setWhenRead } from '@tradecore/telemetry';
 import { millisecondsBetween, type Assessment, type RiskFacts, type Unpriced } from '@tradecore/trading';
 import { z } from 'zod';
@@ -49,7 +49,6 @@ type Reason = (typeof reasons)[number];
 export class MarketFacts {
   constructor(
     @Inject(MarketData) private readonly marketData: MarketData,
-    @Inject(tokens.clock) private readonly clock: Clock,
     @Inject(tokens.config) private readonly config: Pick<Config<typeof riskSettings>, keyof typeof riskSettings>,
   ) {
     setWhenRead(read, () => {
@@ -62,7 +61,7 @@ export class MarketFacts {
     const quote = this.marketData.quote(symbol);
     const session = this.marketData.session();
     return {
-      now: this.clock.now().toISOString(),
+      now: new Date().toISOString(),
       ...(quote && { quote }),
       ...(session && { session }),
       marketCollarPercent: this.config.MARKET_COLLAR_PERCENT,
