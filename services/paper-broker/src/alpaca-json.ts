@@ -1,6 +1,5 @@
-import { add, compare, decimal, subtract, zero, type Decimal } from '@tradecore/money';
+import { add, compare, divide, subtract, zero, type Decimal } from '@tradecore/money';
 import { derivedId } from '@tradecore/events';
-import Big from 'big.js';
 import {
   isFractionable,
   tickAt,
@@ -18,8 +17,7 @@ import {
 /** Milliseconds as RFC 3339; null if absent. */
 export const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
 
-const ratio = (part: Decimal, whole: Decimal): Decimal =>
-  whole === zero ? zero : decimal(new Big(part).div(whole).round(9).toFixed());
+const ratio = (part: Decimal, whole: Decimal): Decimal => (whole === zero ? zero : divide(part, whole, 'halfEven'));
 
 /** The id of an asset, always the same. */
 export const assetId = (symbol: string): string => derivedId('paper-asset', symbol);

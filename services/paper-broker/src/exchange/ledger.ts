@@ -1,5 +1,4 @@
-import { add, compare, decimal, multiply, subtract, zero, type Decimal } from '@tradecore/money';
-import Big from 'big.js';
+import { add, compare, multiply, proportion, subtract, zero, type Decimal } from '@tradecore/money';
 import { insufficient, notFound } from './refusal.ts';
 import { Table } from './table.ts';
 import type { ExchangeOrder } from './exchange-order.ts';
@@ -127,5 +126,5 @@ function costAfter({ qty, cost }: HoldingRow, after: Decimal, { side, value, pri
   if (compare(after, zero) <= 0) return zero;
   if (compare(qty, zero) <= 0 && compare(cost, zero) === 0) return valueOf(after, price);
   if (side === 'buy') return add(cost, value);
-  return decimal(new Big(cost).times(after).div(qty).round(9, Big.roundHalfEven).toFixed());
+  return proportion(cost, after, qty, 'halfEven');
 }
