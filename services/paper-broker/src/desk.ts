@@ -12,14 +12,13 @@ const commits = histogram({
   help: 'Time from the first change of a batch to its commit.',
 });
 
-/** Receives the exchange's updates. */
-export type Listener = (updates: readonly Update[]) => void;
-
 /** Options of a desk. */
 export interface DeskOptions {
   readonly exchange: Exchange;
   readonly state: StateFile | undefined;
   readonly tickMs: number;
+  /** Receives the exchange's updates. */
+  readonly publish: (updates: readonly Update[]) => void;
 }
 
 /**
@@ -28,7 +27,6 @@ export interface DeskOptions {
  */
 export class Desk {
   readonly exchange: Exchange;
-  readonly #listeners: Listener[] = [];
   #waiting: (() => void)[] = [];
   #isScheduled = false;
   #ticking: NodeJS.Timeout | undefined;
@@ -57,11 +55,6 @@ export class Desk {
     this.#pricesAt = 0;
     this.#storeAndTell();
     this.options.state?.close();
-  }
-
-  /** Calls the listener with every update from now on. */
-  listen(listener: Listener): void {
-    this.#listeners.push(listener);
   }
 
   /** Carries out a request and stores its changes. Throws the exchange's `Refusal`. */
@@ -120,7 +113,7 @@ export class Desk {
   #storeAndTell(): void {
     this.#store();
     const updates = this.exchange.takeUpdates();
-    if (updates.length > 0) for (const listener of this.#listeners) listener(updates);
+    if (updates.length > 0) this.options.publish(updates);
   }
 
   #store(): void {

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { accountRoutes } from './account.http.ts';
 import { Accounts } from './accounts.ts';
 import { controlRoutes } from './control.http.ts';
-import { Desk } from './desk.ts';
+import { Desk, type DeskOptions } from './desk.ts';
 import { createDoor } from './door.ts';
 import { alwaysOpen, Exchange, newYork } from './exchange/index.ts';
 import { marketRoutes } from './market.http.ts';
@@ -15,7 +15,7 @@ import { FaultInjection } from './fault-injection.ts';
 import type { PaperConfig } from './paper-broker.config.ts';
 import { RateLimit } from './rate-limit.ts';
 import { StateFile } from './state-file.ts';
-import { Streams } from './streams.ts';
+import { Streams, type StreamRoute } from './streams.ts';
 import { TradeUpdates } from './trade-updates.ts';
 import { orderRoutes } from './trading.http.ts';
 
@@ -40,14 +40,15 @@ export class PaperBroker implements OnApplicationBootstrap, BeforeApplicationShu
     this.#state = config.PAPER_STATE === undefined ? undefined : new StateFile(config.PAPER_STATE);
     const exchange = exchangeOf(config, this.#state);
     this.#accounts = new Accounts(this.#state);
-    this.#desk = new Desk({ exchange, state: this.#state, tickMs: config.PAPER_TICK_MS });
-    this.#faultInjection = new FaultInjection(this.#desk);
     this.#updates = new TradeUpdates(this.#accounts, exchange);
+    const publish: DeskOptions['publish'] = (updates) => this.#updates.publish(updates);
+    this.#desk = new Desk({ exchange, state: this.#state, tickMs: config.PAPER_TICK_MS, publish });
+    this.#faultInjection = new FaultInjection(this.#desk);
     this.#prices = new MarketStream(this.#accounts, exchange);
     this.#door = this.#openDoor(exchange);
-    const routes = [
-      { path: /^\/stream$/, take: (socket: Parameters<TradeUpdates['take']>[0]) => this.#updates.take(socket) },
-      { path: /^\/v2\/[a-z]+$/, take: (socket: Parameters<MarketStream['take']>[0]) => this.#prices.take(socket) },
+    const routes: readonly StreamRoute[] = [
+      { path: /^\/stream$/, take: (socket) => this.#updates.take(socket) },
+      { path: /^\/v2\/[a-z]+$/, take: (socket) => this.#prices.take(socket) },
     ];
     this.#streams = new Streams(this.#door.server, routes, () => this.#isAway());
   }
@@ -56,7 +57,6 @@ export class PaperBroker implements OnApplicationBootstrap, BeforeApplicationShu
     const { PAPER_KEY_ID: keyId, PAPER_SECRET_KEY: secret, PAPER_CASH: cash, HOST: host, PORT: port } = this.config;
     const { id } = this.#accounts.addFirst(keyId, secret);
     this.#desk.exchange.open(id, cash, Date.now());
-    this.#desk.listen((updates) => this.#updates.publish(updates));
     const attempt = heartbeat('market');
     this.#desk.start(() => void attempt(async () => this.#prices.publish()));
     this.url = await this.#door.listen({ host, port });
