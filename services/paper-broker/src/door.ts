@@ -52,8 +52,18 @@ export function read<S extends z.ZodType>(schema: S, value: unknown): z.output<S
   throw malformed(faultOf(parsed.error));
 }
 
+/** A message of a stream, or what is wrong with it. */
+export function messageIn<S extends z.ZodType>(schema: S, text: string): z.output<S> | string {
+  try {
+    const heard = schema.safeParse(JSON.parse(text));
+    return heard.success ? heard.data : faultOf(heard.error);
+  } catch {
+    return 'invalid syntax';
+  }
+}
+
 /** The first fault of a request, as text. */
-export function faultOf({ issues: [issue] }: z.ZodError): string {
+function faultOf({ issues: [issue] }: z.ZodError): string {
   if (issue?.code === 'unrecognized_keys') return `${issue.keys[0]} is not supported by the paper broker`;
   return `${issue?.path.join('.') || 'body'}: ${issue?.message}`;
 }

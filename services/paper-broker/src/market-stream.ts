@@ -2,7 +2,7 @@ import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import type { Accounts } from './accounts.ts';
 import { tradeJson } from './alpaca-json.ts';
-import { faultOf } from './door.ts';
+import { messageIn } from './door.ts';
 import type { Exchange } from './exchange/index.ts';
 
 /** With more bytes than this waiting, a slow client misses prices: the next ones are as good. */
@@ -64,7 +64,7 @@ export class MarketStream {
 
   #hear(socket: WebSocket, text: string): void {
     const client = this.#clients.get(socket);
-    const heard = parse(text);
+    const heard = messageIn(message, text);
     if (!client) return;
     if (typeof heard === 'string') return tell(socket, [{ T: 'error', code: 400, msg: heard }]);
     if (heard.action === 'auth') return this.#authenticate(socket, client, heard);
@@ -84,13 +84,3 @@ export class MarketStream {
 }
 
 const tell = (socket: WebSocket, messages: readonly object[]): void => socket.send(JSON.stringify(messages));
-
-/** The parsed message, or what is wrong with it. */
-function parse(text: string): z.output<typeof message> | string {
-  try {
-    const read = message.safeParse(JSON.parse(text));
-    return read.success ? read.data : faultOf(read.error);
-  } catch {
-    return 'invalid syntax';
-  }
-}

@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import type { Accounts } from './accounts.ts';
 import { updateJson } from './alpaca-json.ts';
+import { messageIn } from './door.ts';
 import { streamFaults, type Exchange, type Update } from './exchange/index.ts';
 
 /** With more bytes than this waiting, a slow client is cut off: nothing is sent twice. */
@@ -105,8 +106,8 @@ export class TradeUpdates {
 
   #hear(socket: WebSocket, text: string): void {
     const client = this.#clients.get(socket);
-    const heard = parse(text);
-    if (!client || !heard) return socket.close(1008, 'invalid message');
+    const heard = messageIn(message, text);
+    if (!client || typeof heard === 'string') return socket.close(1008, 'invalid message');
     if (heard.action === 'authenticate' || heard.action === 'auth') return this.#authenticate(socket, client, heard);
     if (heard.action !== 'listen') return socket.close(1008, 'invalid message');
     if (client.account === undefined) {
@@ -132,11 +133,3 @@ export class TradeUpdates {
 }
 
 const frameOf = (stream: string, data: object): Buffer => Buffer.from(JSON.stringify({ stream, data }));
-
-function parse(text: string): z.output<typeof message> | undefined {
-  try {
-    return message.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
-}
