@@ -6,8 +6,6 @@ import type { OrderRequest, ReplaceRequest, ExchangeOrder } from './exchange-ord
 /** The checked terms of an order. */
 export type Terms = Pick<ExchangeOrder, 'side' | 'type' | 'timeInForce' | 'qty' | 'limitPrice' | 'stopPrice'>;
 
-const clientOrderIdLimit = 128;
-
 /** A number greater than zero; `Refusal` 422 for anything else. */
 export function positive(name: string, text: string): Decimal {
   if (decimalRefusal(text) !== undefined) throw malformed(`${name} must be a number`);
@@ -52,9 +50,6 @@ const isImmediate = (timeInForce: OrderRequest['timeInForce']): boolean => timeI
 /** Checks an order request against the instrument and the market's hours. Throws `Refusal` 422. */
 export function checkTerms(request: OrderRequest, instrument: Instrument, isMarketOpen: boolean): Terms {
   const { side, type, timeInForce, limitPrice, stopPrice } = request;
-  if (request.clientOrderId.length > clientOrderIdLimit) {
-    throw malformed(`client_order_id must be no more than ${clientOrderIdLimit} characters`);
-  }
   checkPrices(request);
   if (isImmediate(timeInForce)) {
     if (pricesOf[type].stop) throw impossible(`invalid time_in_force ${timeInForce} for a ${type} order`);

@@ -29,10 +29,8 @@ const trading: ReadonlySet<ExchangeOrder['status']> = new Set(['new', 'partially
 export class Floor {
   /** Orders with a pending request. */
   readonly #arrived = new Set<string>();
-  /** Cancelled orders that a script lets trade once more. */
-  readonly #late = new Set<string>();
-  /** Filled orders that a script lets trade one more lot. */
-  readonly #over = new Set<string>();
+  /** Ended orders that a script lets trade once more, and how much: half of a cancelled one, a lot of a filled one. */
+  readonly #extra = new Map<string, (order: ExchangeOrder) => Decimal>();
   #updates: Update[] = [];
   #sequence = 0;
 
@@ -79,15 +77,10 @@ export class Floor {
       if (order.expiresAt !== undefined && order.expiresAt <= now) this.#expire(order, now);
       else this.#trade(order, now);
     }
-    for (const id of [...this.#late]) {
-      this.#late.delete(id);
+    for (const [id, qtyOf] of [...this.#extra]) {
+      this.#extra.delete(id);
       const order = this.parts.book.orders.get(id);
-      if (order) this.execute(order, this.#some(order), now);
-    }
-    for (const id of [...this.#over]) {
-      this.#over.delete(id);
-      const order = this.parts.book.orders.get(id);
-      if (order) this.execute(order, fillLot(this.#instrument(order.symbol)), now);
+      if (order) this.execute(order, qtyOf(order), now);
     }
   }
 
@@ -180,7 +173,7 @@ export class Floor {
     if (this.#meets('cancel-rejected', order)) return this.#fillInstead(order, now, 'order_cancel_rejected');
     const rest = this.#meets('partial-then-cancel-race', order) ? this.#executePart(order, now) : order;
     this.#end(rest, 'canceled', now);
-    if (this.#meets('fill-after-cancel', order)) this.#late.add(order.id);
+    if (this.#meets('fill-after-cancel', order)) this.#extra.set(order.id, (late) => this.#some(late));
   }
 
   #replace(replacement: ExchangeOrder, now: number): void {
@@ -246,7 +239,7 @@ export class Floor {
     const { random, partialFills } = this.parts;
     const lot = fillLot(this.#instrument(order.symbol));
     const met = this.execute(order, sizeNow(order, { random, partialFills, lot }), now);
-    if (met.status === 'filled' && this.#meets('overfill', met)) this.#over.add(met.id);
+    if (met.status === 'filled' && this.#meets('overfill', met)) this.#extra.set(met.id, () => lot);
     return met;
   }
 

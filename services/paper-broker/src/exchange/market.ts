@@ -56,13 +56,11 @@ export class Market {
     return this.quotes.get(symbol);
   }
 
-  /** Sets a price, from which the walk continues, or the halt. False if there is no such symbol. */
-  set(symbol: string, { price, halted }: { price?: Decimal; halted?: boolean }, now: number): boolean {
-    const quote = this.quotes.get(symbol);
-    if (!quote) return false;
+  /** Sets a price of a listed symbol, from which the walk continues, or the halt. */
+  set(symbol: string, { price, halted }: { price?: Decimal; halted?: boolean }, now: number): void {
+    const quote = this.quotes.get(symbol) as Listed;
     const priced = price !== undefined && { price, anchor: Number(price), at: now, sequence: quote.sequence + 1 };
     this.quotes.put(symbol, { ...quote, ...priced, ...(halted !== undefined && { halted }) });
-    return true;
   }
 
   /** Confirms every price at this time: nothing moves, but prices are not stale. */
