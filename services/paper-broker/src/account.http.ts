@@ -98,14 +98,8 @@ const dayLength = 24 * 3_600_000;
 /** The exchange query for a page of activities. The page token is the id of the last activity before the page. */
 function executionQuery(query: z.output<typeof activityQuery>): ExecutionQuery {
   const { after, until, date, direction, page_size: limit, page_token: token } = query;
-  const past = token?.split('::').at(-1);
-  return {
-    ...{ limit, ascending: direction === 'asc' },
-    ...(after !== undefined && { after }),
-    ...(until !== undefined && { until }),
-    ...(date !== undefined && { after: date - 1, until: date + dayLength }),
-    ...(past !== undefined && { past }),
-  };
+  const time = date === undefined ? { after, until } : { after: date - 1, until: date + dayLength };
+  return { limit, ascending: direction === 'asc', ...time, past: token?.split('::').at(-1) };
 }
 
 function activityRoutes(door: FastifyInstance, { exchange, faultInjection }: Counter): void {

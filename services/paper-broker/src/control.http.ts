@@ -24,9 +24,8 @@ export function controlRoutes(door: FastifyInstance, controls: Controls): void {
   faultRoutes(door, controls);
   door.post('/prices', control, async (request) => {
     const { symbol, price, halted } = read(setPrice, request.body);
-    const set = { ...(price !== undefined && { price }), ...(halted !== undefined && { halted }) };
     desk.pricesSet();
-    await desk.ask((exchange, now) => exchange.setQuote(symbol, set, now));
+    await desk.ask((exchange, now) => exchange.setQuote(symbol, { price, halted }, now));
     const { price: last, halted: isHalted } = desk.exchange.quote(symbol);
     return { symbol, price: last, halted: isHalted };
   });
@@ -48,14 +47,8 @@ function faultRoutes(door: FastifyInstance, controls: Controls): void {
     const isImmediate = typeof kind === 'string' && immediate.has(kind);
     if (isImmediate)
       return reply.code(201).send(await happen(controls, read(immediateFault, request.body), accountOf(request).id));
-    const { account, symbol, on, ms, ...fault } = read(waitingFault, request.body);
-    const narrowed = {
-      ...(account !== undefined && { account: accountIdOf(account) }),
-      ...(symbol !== undefined && { symbol }),
-      ...(on !== undefined && { on }),
-      ...(ms !== undefined && { ms }),
-    };
-    const added = { id: randomUUID(), ...fault, ...narrowed };
+    const { account, ...fault } = read(waitingFault, request.body);
+    const added = { id: randomUUID(), ...fault, account: account === undefined ? undefined : accountIdOf(account) };
     faults.add(added);
     return reply.code(201).send(added);
   });
@@ -80,8 +73,7 @@ async function happen({ desk, leave }: Controls, fault: Immediate, account: stri
         return exchange.resume(account, exchange.orderByClientId(account, fault.client_order_id).id, now);
       const execution = executionOf(exchange, account, fault);
       if (fault.kind === 'bust') return exchange.bust(execution, now);
-      const { qty, price } = fault;
-      return exchange.correct(execution, { ...(qty !== undefined && { qty }), ...(price !== undefined && { price }) }, now);
+      return exchange.correct(execution, fault, now);
     });
   }
   return fault;

@@ -29,7 +29,7 @@ export class FaultInjection {
 
   /** The answer to the request; undefined if none is sent and the connection was closed. */
   async attend<T>(request: FastifyRequest, reply: FastifyReply, { on, symbol, act }: Deed<T>): Promise<T | undefined> {
-    const occasion = { account: accountOf(request).id, on, ...(symbol !== undefined && { symbol }) };
+    const occasion = { account: accountOf(request).id, on, symbol };
     const fault = this.desk.exchange.fault(requestFaults, occasion);
     return fault ? this.#play(fault, reply, () => this.#do(on, act), act) : this.#do(on, act);
   }

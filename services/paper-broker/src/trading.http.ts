@@ -60,7 +60,7 @@ export function orderRoutes(door: FastifyInstance, counter: Counter): void {
   door.get('/v2/orders', ownQuery, async (request, reply) => {
     const { id } = accountOf(request);
     const { direction, after, until, symbols, side, status, limit } = read(orderQuery, request.query);
-    const query = { status, limit, ascending: direction === 'asc', ...given({ after, until, symbols, side }) };
+    const query = { status, limit, ascending: direction === 'asc', after, until, symbols, side };
     const orders = await faultInjection.attend(request, reply, { on: 'read', act: (exchange) => exchange.orders(id, query) });
     return orders?.map(orderJson);
   });

@@ -1,4 +1,4 @@
-import { add, compare, subtract, zero, type Decimal } from '@tradecore/money';
+import { compare, larger, subtract, sum, zero, type Decimal } from '@tradecore/money';
 import { Book } from './book.ts';
 import { checkReplace, checkTerms, positive, priceOf } from './checks.ts';
 import { Faults, type Fault, type FaultKind, type Occasion } from './faults.ts';
@@ -27,7 +27,6 @@ export type { Quote } from './market.ts';
 export interface ExchangeOptions {
   /** Seed of everything random: prices, sizes of fills, likelihood of faults. */
   readonly seed: number;
-  readonly listing?: readonly Instrument[];
   readonly session?: Session;
   /** Probability that an execution takes only a part of what is left, 0 to 1; default 0.2. */
   readonly partialFills?: number;
@@ -59,23 +58,23 @@ export interface PositionView extends HoldingRow {
 
 /** Which orders are listed: newest first unless `ascending`, at most `limit` (50). */
 export interface OrderQuery {
-  readonly status?: 'open' | 'closed' | 'all';
-  readonly symbols?: readonly string[];
-  readonly side?: 'buy' | 'sell';
+  readonly status?: 'open' | 'closed' | 'all' | undefined;
+  readonly symbols?: readonly string[] | undefined;
+  readonly side?: 'buy' | 'sell' | undefined;
   /** Submitted after and before these times, milliseconds since 1970. */
-  readonly after?: number;
-  readonly until?: number;
-  readonly ascending?: boolean;
-  readonly limit?: number;
+  readonly after?: number | undefined;
+  readonly until?: number | undefined;
+  readonly ascending?: boolean | undefined;
+  readonly limit?: number | undefined;
 }
 
 /** Which executions are listed: newest first unless `ascending`, at most `limit`, after the execution `past`. */
 export interface ExecutionQuery {
-  readonly after?: number;
-  readonly until?: number;
-  readonly ascending?: boolean;
-  readonly limit?: number;
-  readonly past?: string;
+  readonly after?: number | undefined;
+  readonly until?: number | undefined;
+  readonly ascending?: boolean | undefined;
+  readonly limit?: number | undefined;
+  readonly past?: string | undefined;
 }
 
 /**
@@ -104,7 +103,7 @@ export class Exchange {
     this.#walks = walks;
     this.#carriesFills = options.replaceCarriesFills ?? true;
     this.faults = new Faults(this.#random);
-    this.#market = new Market(options.listing ?? listing, this.#random, tracked);
+    this.#market = new Market(listing, this.#random, tracked);
     this.#ledger = new Ledger(tracked);
     const retention = { closedMs: options.keepClosedMs ?? 7 * 24 * 3_600_000, closedCount: options.keepClosed ?? 50_000 };
     this.#book = new Book(tracked, retention);
@@ -139,11 +138,9 @@ export class Exchange {
     const { symbol, triggered } = before;
     const sized = { ...terms, account, symbol, ...this.#carriedOver(before) };
     const need = holdOf(sized, this.quote(symbol).price);
-    if (compare(need, before.hold) > 0) {
-      this.#ledger.check(before, terms.qty, subtract(need, before.hold));
-      this.#ledger.rehold(before, before.hold, need);
-    }
-    const hold = compare(need, before.hold) > 0 ? need : before.hold;
+    const hold = larger(need, before.hold);
+    if (hold !== before.hold) this.#ledger.check(before, terms.qty, subtract(hold, before.hold));
+    this.#ledger.rehold(before, before.hold, hold);
     const waiting = this.#book.put({ ...before, hold, status: 'pending_replace', updatedAt: now });
     this.#floor.tell({ event: 'pending_replace', at: now, order: waiting });
     const { clientOrderId } = changes;
@@ -233,7 +230,11 @@ export class Exchange {
   }
 
   /** Corrects an execution's figures; `qty` must not exceed the original. */
-  correct(executionId: string, figures: { readonly qty?: string; readonly price?: string }, now: number): void {
+  correct(
+    executionId: string,
+    figures: { readonly qty?: string | undefined; readonly price?: string | undefined },
+    now: number,
+  ): void {
     const execution = this.#execution(executionId);
     const qty = figures.qty === undefined ? execution.qty : positive('qty', figures.qty);
     if (compare(qty, execution.qty) > 0) throw impossible('qty must not exceed the original quantity');
@@ -243,7 +244,7 @@ export class Exchange {
 
   /** The account's figures; `Refusal` 404. */
   account(id: string): AccountView {
-    const longValue = this.positions(id).reduce((sum, { qty, price }) => add(sum, valueOf(qty, price)), zero);
+    const longValue = sum(this.positions(id).map(({ qty, price }) => valueOf(qty, price)));
     return { ...this.#ledger.account(id), power: this.#ledger.power(id), longValue };
   }
 
@@ -268,7 +269,11 @@ export class Exchange {
   }
 
   /** Sets a symbol's price, or whether it is halted. */
-  setQuote(symbol: string, set: { readonly price?: string; readonly halted?: boolean }, now: number): void {
+  setQuote(
+    symbol: string,
+    set: { readonly price?: string | undefined; readonly halted?: boolean | undefined },
+    now: number,
+  ): void {
     this.quote(symbol);
     const { price, halted } = set;
     const priced = price !== undefined && { price: priceOf('price', price) };
@@ -285,8 +290,7 @@ export class Exchange {
 
   /** The rows changed since the last call, if `tracked`. Prices only on request: they change all the time. */
   takeChanges(prices: boolean): Change[] {
-    const tables = [this.#ledger.cash, this.#ledger.holdings, this.#book.orders, this.#book.executions];
-    const changes = tables.flatMap((table) => table.takeChanges());
+    const changes = this.#tables.flatMap((table) => table.takeChanges());
     if (!prices && changes.length === 0) return [];
     this.#meta.put('exchange', { random: this.#random.state, sequence: this.#floor.sequence });
     return [...changes, ...(prices ? this.#market.quotes.takeChanges() : []), ...this.#meta.takeChanges()];
@@ -299,8 +303,11 @@ export class Exchange {
 
   /** The books: money, shares, orders, executions, each table in the order of its keys. */
   books(): Change[] {
-    const tables = [this.#ledger.cash, this.#ledger.holdings, this.#book.orders, this.#book.executions];
-    return tables.flatMap((table) => table.rows());
+    return this.#tables.flatMap((table) => table.rows());
+  }
+
+  get #tables() {
+    return [this.#ledger.cash, this.#ledger.holdings, this.#book.orders, this.#book.executions];
   }
 
   /** Restores stored rows, once, before anything else. Quotes of symbols that are no longer listed are ignored. */

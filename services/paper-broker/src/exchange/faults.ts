@@ -37,24 +37,24 @@ export interface Fault {
   readonly id: string;
   readonly kind: FaultKind;
   /** Only for orders in this symbol; all when absent. */
-  readonly symbol?: string;
+  readonly symbol?: string | undefined;
   /** Only for this account; all when absent. */
-  readonly account?: string;
+  readonly account?: string | undefined;
   /** Only for requests of this operation; submit, replace and cancel when absent. */
-  readonly on?: Operation;
+  readonly on?: Operation | undefined;
   /** Remaining number of times. */
   readonly times: number;
   /** Probability at each occasion, 0 to 1. */
   readonly probability: number;
   /** Duration: the delay of `slow`, the silence of `timeout-*`, the delay of the answer of `fill-before-ack`. */
-  readonly ms?: number;
+  readonly ms?: number | undefined;
 }
 
 /** What is about to happen. */
 export interface Occasion {
   readonly account: string;
-  readonly symbol?: string;
-  readonly on?: Operation;
+  readonly symbol?: string | undefined;
+  readonly on?: Operation | undefined;
 }
 
 /** The faults that wait for their occasion. */
