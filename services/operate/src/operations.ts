@@ -1,6 +1,6 @@
 import type { Database } from '@tradecore/checks';
 
-/** Said, with exit code 1, when the fleet refuses an operation: nothing was changed. */
+/** Said, with exit code 1, when something can't be done as things are: its message says why, and what to do. */
 export class Refused extends Error {}
 
 /** For the operator to read: a refusal of the functions of the schema `operate`, and a store that is closed, in which nothing can be recorded. */

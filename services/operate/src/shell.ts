@@ -103,7 +103,8 @@ export class Shell {
     return work(fleet).finally(() => fleet.close());
   }
 
-  private print(report: Report, { options }: Typed): number {
+  /** Says what a command answers; returns its exit code. */
+  print(report: Report, { options }: Typed): number {
     this.say(printed(report, options['json'] === true));
     return report.code ?? 0;
   }

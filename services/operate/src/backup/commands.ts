@@ -1,11 +1,11 @@
-import { readConfig, type Environment } from '@tradecore/service/config';
+import { readConfig } from '@tradecore/service/config';
 import { takeBase } from './base.ts';
 import { newSeries, prune, seriesOf } from './folder.ts';
-import { BackupRefused, PostgresPrograms } from './programs.ts';
+import { PostgresPrograms } from './programs.ts';
 import { restore } from './restore.ts';
 import { BackedUpServer } from './server.ts';
 import { backupConfig, backupEnvironment, type BackupSettings } from './settings.ts';
-import { printed, type Report, type Say } from '../output.ts';
+import type { Say } from '../output.ts';
 import { timeIn, WrongUsage, type Shell, type Typed } from '../shell.ts';
 
 /** `backup`, `restore` */
@@ -21,7 +21,7 @@ export function backupCommands(shell: Shell): void {
         ...json,
       },
     },
-    (typed) => (typed.options['follow'] === true ? follow() : once(shell.say, typed)),
+    (typed) => (typed.options['follow'] === true ? follow() : once(shell, typed)),
   );
   shell.command(
     shell.root,
@@ -35,47 +35,46 @@ export function backupCommands(shell: Shell): void {
         ...json,
       },
     },
-    (typed) => restoreInto(shell.say, typed),
+    (typed) => restoreInto(shell, typed),
   );
 }
 
 async function follow(): Promise<number> {
   const [{ runService }, { backupService }] = await Promise.all([import('@tradecore/service'), import('./follow.ts')]);
-  await runService(backupService, settingsFound());
+  await runService(backupService, backupEnvironment());
   return 0;
 }
 
-const once = (say: Say, typed: Typed): Promise<number> =>
-  answered(say, typed, async () => {
-    const settings = read();
-    const programs = new PostgresPrograms(settings);
-    const server = new BackedUpServer(settings.DATABASE_URL, settings.BACKUP_SLOT);
-    try {
-      const state = await server.state();
-      const [newest] = seriesOf(settings.BACKUP_DIR, state.systemIdentifier);
-      const series = newest?.timeline === state.timeline ? newest : newSeries(settings.BACKUP_DIR, state);
-      const base = await takeBase({ server, programs, why: whyIn(typed) }, series, progress(say, typed));
-      const removed = prune(settings.BACKUP_DIR, settings.BACKUP_KEEP);
-      const { path, ended, bytes } = base;
-      return { rows: [{ base: path, 'restorable from': ended, bytes, 'bases removed': removed.length }], nothing: '' };
-    } finally {
-      await server.close();
-    }
-  });
+async function once(shell: Shell, typed: Typed): Promise<number> {
+  const settings = read();
+  const programs = new PostgresPrograms(settings);
+  const server = new BackedUpServer(settings.DATABASE_URL, settings.BACKUP_SLOT);
+  try {
+    const state = await server.state();
+    const [newest] = seriesOf(settings.BACKUP_DIR, state.systemIdentifier);
+    const series = newest?.timeline === state.timeline ? newest : newSeries(settings.BACKUP_DIR, state);
+    const base = await takeBase({ server, programs, why: whyIn(typed) }, series, progress(shell.say, typed));
+    const removed = prune(settings.BACKUP_DIR, settings.BACKUP_KEEP);
+    const { path, ended, bytes } = base;
+    const row = { base: path, 'restorable from': ended, bytes, 'bases removed': removed.length };
+    return shell.print({ rows: [row], nothing: '' }, typed);
+  } finally {
+    await server.close();
+  }
+}
 
-const restoreInto = (say: Say, typed: Typed): Promise<number> =>
-  answered(say, typed, async () => {
-    const settings = read();
-    const { into, to, aside } = wanted(settings, typed);
-    const isForPeople = typed.options['json'] !== true;
-    const restored = await restore({
-      ...{ dir: settings.BACKUP_DIR, into, aside, programs: new PostgresPrograms(settings), why: whyIn(typed) },
-      say: isForPeople ? say : () => undefined,
-      ...(to !== undefined && { to }),
-    });
-    if (isForPeople) say(whatNext(into, aside));
-    return { rows: [{ ...restored, into }], nothing: '' };
+async function restoreInto(shell: Shell, typed: Typed): Promise<number> {
+  const settings = read();
+  const { into, to, aside } = wanted(settings, typed);
+  const isForPeople = typed.options['json'] !== true;
+  const restored = await restore({
+    ...{ dir: settings.BACKUP_DIR, into, aside, programs: new PostgresPrograms(settings), why: whyIn(typed) },
+    say: isForPeople ? shell.say : () => undefined,
+    ...(to !== undefined && { to }),
   });
+  if (isForPeople) shell.say(whatNext(into, aside));
+  return shell.print({ rows: [{ ...restored, into }], nothing: '' }, typed);
+}
 
 /** Not required: nobody looks for words while the database is gone. */
 function whyIn({ options }: Typed): string {
@@ -113,17 +112,4 @@ function progress(say: Say, { options }: Typed): (line: string) => void {
   };
 }
 
-const settingsFound = (): Environment => backupEnvironment();
-
-const read = (): BackupSettings => readConfig({ uses: [], http: false, own: backupConfig }, settingsFound());
-
-async function answered(say: Say, { options }: Typed, work: () => Promise<Report>): Promise<number> {
-  try {
-    say(printed(await work(), options['json'] === true));
-    return 0;
-  } catch (error) {
-    if (!(error instanceof BackupRefused)) throw error;
-    say(error.message);
-    return 1;
-  }
-}
+const read = (): BackupSettings => readConfig({ uses: [], http: false, own: backupConfig }, backupEnvironment());

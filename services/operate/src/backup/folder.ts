@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { BackupRefused } from './programs.ts';
+import { Refused } from '../operations.ts';
 
 /** Which server, and which of its histories: after each restore and failover PostgreSQL counts a new timeline. */
 export interface ServerIdentity {
@@ -58,12 +58,12 @@ export const hasWal = (series: Series): boolean => readdirSync(walOf(series)).le
 /** A name that sorts by time. */
 export const stamp = (time = new Date()): string => time.toISOString().replaceAll(/[-:.]/g, '');
 
-/** Every series, the newest first. Throws `BackupRefused` for a folder of another server. */
+/** Every series, the newest first. Throws `Refused` for a folder of another server. */
 export function seriesOf(dir: string, systemIdentifier?: string): Series[] {
   const all = listed(dir).map((name) => ({ ...readJson<ServerIdentity>(join(dir, name, 'series.json')), path: join(dir, name) }));
   const foreign = all.find((each) => systemIdentifier !== undefined && each.systemIdentifier !== systemIdentifier);
   if (foreign) {
-    throw new BackupRefused(
+    throw new Refused(
       `${foreign.path} is of the server ${foreign.systemIdentifier}, and the database is of ${systemIdentifier}.\n` +
         'Two servers have two folders: name another one in BACKUP_DIR, or move this one away.',
     );

@@ -3,7 +3,8 @@ import { Health, tokens, type ServiceOptions } from '@tradecore/service';
 import { counter, gauge, heartbeat, logger, setWhenRead } from '@tradecore/telemetry';
 import { takeBase } from './base.ts';
 import { allBases, basesOf, hasWal, lastRestore, newSeries, prune, seriesOf, type Base, type Series } from './folder.ts';
-import { BackupRefused, PostgresPrograms } from './programs.ts';
+import { Refused } from '../operations.ts';
+import { PostgresPrograms } from './programs.ts';
 import { Receiver } from './receiver.ts';
 import { BackedUpServer, type ServerState } from './server.ts';
 import { backupConfig, type BackupSettings } from './settings.ts';
@@ -105,7 +106,7 @@ export class Follower implements OnApplicationBootstrap, BeforeApplicationShutdo
     const { message } = error as Error;
     if (message === this.#said) return;
     this.#said = message;
-    if (error instanceof BackupRefused) log.error(message);
+    if (error instanceof Refused) log.error(message);
     else log.warn({ err: error }, 'the database does not answer; what it has not sent waits in its slot');
   }
 

@@ -2,12 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { environment } from '@tradecore/service/config';
+import { Refused } from '../operations.ts';
 import type { BackupSettings } from './settings.ts';
-
-/** A backup or a restore that can't be done as things are; its message says what to do. Exit code 1. */
-export class BackupRefused extends Error {
-  override readonly name = 'BackupRefused';
-}
 
 /** The account of the operating system that a program runs under. */
 export interface Account {
@@ -38,7 +34,7 @@ export class PostgresPrograms {
   constructor({ POSTGRES_PROGRAMS: named, POSTGRES_LIBRARIES: libraries }: BackupSettings) {
     this.#folder = named === '' ? find() : named;
     this.#libraries = libraries;
-    if (!isWhole(this.#folder)) throw new BackupRefused(`POSTGRES_PROGRAMS is ${named}: pg_basebackup is not there.`);
+    if (!isWhole(this.#folder)) throw new Refused(`POSTGRES_PROGRAMS is ${named}: pg_basebackup is not there.`);
   }
 
   /** Starts one; `lastWords` are the end of what it has said. */
@@ -67,11 +63,11 @@ export class PostgresPrograms {
     return { child, lastWords: () => lines.join('\n') };
   }
 
-  /** Runs one to its end. Throws `BackupRefused` with its last words where it failed. */
+  /** Runs one to its end. Throws `Refused` with its last words where it failed. */
   async run(name: string, options: ProgramRun): Promise<void> {
     const { child, lastWords } = this.start(name, options);
     const code = await endOf(child);
-    if (code !== 0) throw new BackupRefused(`${name} ended with ${code ?? 'a signal'}:\n${lastWords()}`);
+    if (code !== 0) throw new Refused(`${name} ended with ${code ?? 'a signal'}:\n${lastWords()}`);
   }
 }
 
@@ -95,7 +91,7 @@ export function accountOf(data: string): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const { uid, gid } = statSync(existsSync(data) ? data : dirname(data));
   if (uid !== 0) return { uid, gid };
-  throw new BackupRefused(
+  throw new Refused(
     `PostgreSQL refuses root, and ${data} would belong to it. Make the folder for PostgreSQL's account: install -d -m 700 -o postgres ${data}`,
   );
 }
@@ -105,7 +101,7 @@ function find(): string {
   const places = [...(environment()['PATH'] ?? '').split(':'), ...versions.map((version) => join(debian, version, 'bin'))];
   const found = places.find((folder) => folder !== '' && isWhole(folder));
   if (found !== undefined) return found;
-  throw new BackupRefused(
+  throw new Refused(
     `pg_basebackup is missing: looked on the PATH and in ${debian}.\n` +
       "Install PostgreSQL of the server's version (Debian: apt-get install -y postgresql), or name its folder in POSTGRES_PROGRAMS.",
   );

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseClient } from '@tradecore/event-sourcing';
 import type { Base } from './folder.ts';
-import { BackupRefused, endOf, type PostgresPrograms, type ProgramRun } from './programs.ts';
+import { Refused } from '../operations.ts';
+import { endOf, type PostgresPrograms, type ProgramRun } from './programs.ts';
 
 /** What is brought forward, and how far. */
 export interface Recovery {
@@ -25,7 +26,7 @@ const every = 200;
 
 /**
  * Lets PostgreSQL bring the data forward with the WAL of their series and begin a new timeline, lets `work` change what must be changed before
- * anyone sees it, and stops it: nobody else can connect, it listens on a socket in a folder of its own. Throws `BackupRefused`.
+ * anyone sees it, and stops it: nobody else can connect, it listens on a socket in a folder of its own. Throws `Refused`.
  */
 export async function recover<Result>(recovery: Recovery, work: (client: DatabaseClient) => Promise<Result>): Promise<Result> {
   const { data, programs, account, onLine, base } = recovery;
@@ -44,11 +45,11 @@ export async function recover<Result>(recovery: Recovery, work: (client: Databas
   const { superuser: user, database } = base;
   try {
     const client = await connected({ host: own, user, database }, () => {
-      if (isOver) throw new BackupRefused(explained(lastWords()));
+      if (isOver) throw new Refused(explained(lastWords()));
     });
     const result = await work(client).finally(() => client.end());
     child.kill('SIGINT');
-    if ((await ended) !== 0) throw new BackupRefused(`PostgreSQL did not stop in order after the recovery:\n${lastWords()}`);
+    if ((await ended) !== 0) throw new Refused(`PostgreSQL did not stop in order after the recovery:\n${lastWords()}`);
     return result;
   } finally {
     if (!isOver) child.kill('SIGQUIT');

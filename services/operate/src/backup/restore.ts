@@ -15,7 +15,8 @@ import { dirname, join } from 'node:path';
 import type { DatabaseClient } from '@tradecore/event-sourcing';
 import { bytesIn } from './base.ts';
 import { allBases, noteRestore, renameDurably, seriesOf, walOf, type Base } from './folder.ts';
-import { accountOf, BackupRefused, type Account, type PostgresPrograms } from './programs.ts';
+import { Refused } from '../operations.ts';
+import { accountOf, type Account, type PostgresPrograms } from './programs.ts';
 import { recover } from './recovery.ts';
 
 /** What is asked for. */
@@ -45,7 +46,7 @@ export interface Restored {
 
 /**
  * Restores a base and the WAL after it into a folder. The store is closed before anyone can see it: it does not know what it had said after the
- * moment that it was restored to. The folder gets its name when all is done. Throws `BackupRefused`.
+ * moment that it was restored to. The folder gets its name when all is done. Throws `Refused`.
  */
 export async function restore(options: RestoreOptions): Promise<Restored> {
   const { dir, to, programs, say } = options;
@@ -80,7 +81,7 @@ const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
 
 function refuseUsed(into: string): void {
   if (!existsSync(into) || readdirSync(into).length === 0) return;
-  throw new BackupRefused(
+  throw new Refused(
     `${into} holds data. A restore never writes over any: stop PostgreSQL, move the folder away (mv ${into} ${into}.before), and restore again.`,
   );
 }
@@ -90,7 +91,7 @@ function giveName(data: string, into: string): void {
   try {
     renameDurably(data, into);
   } catch (error) {
-    throw new BackupRefused(
+    throw new Refused(
       `The restored data are whole, in ${data}, but can't be moved to ${into}: ${(error as Error).message}. A restore never writes over any data. ` +
         `Nothing has to be restored again: stop what uses ${into}, move it away (mv ${into} ${into}.before), then: mv ${data} ${into}`,
     );
@@ -102,8 +103,8 @@ function chooseBase(dir: string, to: string | undefined): Base {
   const bases = allBases(dir);
   const base = bases.find(({ ended }) => to === undefined || Date.parse(ended) <= Date.parse(to));
   if (base) return base;
-  if (bases.length === 0) throw new BackupRefused(`${dir} has no base. Is it the folder of tradecore backup?`);
-  throw new BackupRefused(
+  if (bases.length === 0) throw new Refused(`${dir} has no base. Is it the folder of tradecore backup?`);
+  throw new Refused(
     `The first moment that can be restored is ${bases.at(-1)?.ended}, when the oldest base had ended; --to was ${to}.`,
   );
 }

@@ -2,7 +2,7 @@ import { poolLimits } from '@tradecore/event-sourcing';
 import { logger } from '@tradecore/telemetry';
 import { DataSource } from 'typeorm';
 import type { ServerIdentity } from './folder.ts';
-import { BackupRefused } from './programs.ts';
+import { Refused } from '../operations.ts';
 
 const log = logger('backup');
 
@@ -26,7 +26,7 @@ export class BackedUpServer {
     readonly url: string,
     readonly slotName: string,
   ) {
-    if (url === '') throw new BackupRefused('DATABASE_URL is missing: the database as the login `backup` sees it.');
+    if (url === '') throw new Refused('DATABASE_URL is missing: the database as the login `backup` sees it.');
     this.#dataSource = new DataSource({
       type: 'postgres',
       url,
@@ -41,7 +41,7 @@ export class BackedUpServer {
   async state(): Promise<ServerState> {
     const [row] = await this.#query<StateRow>(stateSql, [this.slotName]);
     if (!row) throw new Error('the server did not say what it is');
-    if (row.following) throw new BackupRefused('The server is a standby: DATABASE_URL names the primary.');
+    if (row.following) throw new Refused('The server is a standby: DATABASE_URL names the primary.');
     const { systemIdentifier, timeline, now, flushed, superuser, database, received, isLost } = row;
     return {
       ...{ systemIdentifier, timeline: Number.parseInt(timeline, 16), now, superuser, database },
