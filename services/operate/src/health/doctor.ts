@@ -2,7 +2,7 @@ import { topics, type MarketRecord, type MarketSession } from '@tradecore/events
 import { consumersReport } from '../readers/consumers.ts';
 import type { Fleet } from '../fleet.ts';
 import { readLetters } from '../letters/letters.ts';
-import { stuckReport, unknownReport } from '../orders.ts';
+import { ordersListed } from '../orders.ts';
 import type { Report, Row } from '../output.ts';
 import { parkedPlaces } from '../readers/parked.ts';
 import { relayReport } from '../relay/relay.ts';
@@ -27,7 +27,7 @@ export function doctorCommands(shell: Shell): void {
 }
 
 /** What to know now, worst first, each with the runbook that treats it. Exit code 1 when there is anything. */
-export async function doctorReport(fleet: Fleet): Promise<Report> {
+async function doctorReport(fleet: Fleet): Promise<Report> {
   const found = await Promise.all(
     Object.entries(asked).map(async ([of, ask]) => ask(fleet).catch((error: unknown) => unasked(of, error))),
   );
@@ -71,7 +71,7 @@ async function parked(fleet: Fleet): Promise<Ailment[]> {
 }
 
 async function orders(fleet: Fleet): Promise<Ailment[]> {
-  const [stuck, unknown] = [(await stuckReport(fleet)).rows, (await unknownReport(fleet)).rows];
+  const [stuck, unknown] = [(await ordersListed(fleet, 'stuck')).rows, (await ordersListed(fleet, 'unknown')).rows];
   return [
     ...(stuck.length > 0 ? [{ severity: 1, what: `${stuck.length} orders are stuck`, runbook: 'stuck-saga' } as const] : []),
     ...(unknown.length > 0

@@ -4,7 +4,7 @@ import { consumersReport } from '../readers/consumers.ts';
 import type { Fleet } from '../fleet.ts';
 import { readLetters } from '../letters/letters.ts';
 import { noticePositions } from '../readers/notices.ts';
-import { stuckReport, unknownReport } from '../orders.ts';
+import { ordersListed } from '../orders.ts';
 import type { Report, Row } from '../output.ts';
 import { parkedCount, parkedPlaces } from '../readers/parked.ts';
 import { relayReport } from '../relay/relay.ts';
@@ -111,8 +111,8 @@ async function notifier({ kafka }: Fleet): Promise<Row[]> {
 async function waiting(fleet: Fleet): Promise<Row[]> {
   const [parked, stuck, unknown, { letters }] = await Promise.all([
     parkedPlaces(fleet),
-    stuckReport(fleet),
-    unknownReport(fleet),
+    ordersListed(fleet, 'stuck'),
+    ordersListed(fleet, 'unknown'),
     readLetters(fleet.kafka),
   ]);
   return [
