@@ -8,34 +8,26 @@ export interface Access {
   readonly resource: 'topic' | 'group' | 'transactional-id' | 'cluster';
   readonly name: string;
   /** Everything whose name begins so. */
-  readonly isPrefix?: boolean;
+  readonly isPrefix: boolean;
   /** As Kafka names them. `Read` and `Write` include `Describe`. */
   readonly operations: readonly string[];
 }
 
-const onTopics = (names: readonly string[], ...operations: string[]): Access[] =>
-  names.map((name) => ({ resource: 'topic', name, operations }));
-const read = (...declared: readonly { readonly name: string }[]): Access[] =>
-  onTopics(
-    declared.map(({ name }) => name),
-    'Read',
-  );
+const on =
+  (resource: Access['resource'], ...operations: readonly string[]) =>
+  (name: string, isPrefix = false): Access => ({ resource, name, isPrefix, operations });
+const readTopic = on('topic', 'Read');
+const lookAtTopic = on('topic', 'Describe');
+const writeTopic = on('topic', 'Write');
+const join = on('group', 'Read');
+const look = on('group', 'Describe');
+const transact = on('transactional-id', 'Write');
+const read = (...declared: readonly { readonly name: string }[]): Access[] => declared.map(({ name }) => readTopic(name));
 /** Every producer of ours is idempotent. */
 const write = (...declared: readonly { readonly name: string }[]): Access[] => [
-  ...onTopics(
-    declared.map(({ name }) => name),
-    'Write',
-  ),
-  { resource: 'cluster', name: 'kafka-cluster', operations: ['IdempotentWrite'] },
+  ...declared.map(({ name }) => writeTopic(name)),
+  on('cluster', 'IdempotentWrite')('kafka-cluster'),
 ];
-const join = (name: string, isPrefix = false): Access => ({ resource: 'group', name, isPrefix, operations: ['Read'] });
-const look = (name: string, isPrefix = false): Access => ({ resource: 'group', name, isPrefix, operations: ['Describe'] });
-const transact = (name: string, isPrefix = false): Access => ({
-  resource: 'transactional-id',
-  name,
-  isPrefix,
-  operations: ['Write'],
-});
 
 /** A consumer that keeps its offsets in PostgreSQL: it joins the group of its name. */
 const consumer = (group: string, ...declared: readonly { readonly name: string }[]): Access[] => [
@@ -51,7 +43,7 @@ const stored = all.filter(({ writer }) => writer === 'relay');
 const { orderEvents, accountEvents, brokerEvents, orderPlacement, corrections } = topics;
 
 /** What each service needs at the broker: a test runs them all with exactly this. */
-export const accessOf: Readonly<Record<string, readonly Access[]>> = {
+const accessOf: Readonly<Record<string, readonly Access[]>> = {
   'command-api': market,
   'query-api': market,
   'order-saga': consumer('order-saga', orderEvents, brokerEvents, corrections),
@@ -67,7 +59,7 @@ export const accessOf: Readonly<Record<string, readonly Access[]>> = {
   'position-projector': consumer('position-projector', accountEvents),
   'feed-projector': consumer('feed-projector', orderEvents, accountEvents, brokerEvents),
   notifier: [
-    ...onTopics(noticesGroup.topics, 'Read'),
+    ...noticesGroup.topics.map((name) => readTopic(name)),
     join(noticesGroup.name),
     transact(`${noticesGroup.name}.`, true),
     ...write(topics.userNotifications, topics.deadLetters),
@@ -75,16 +67,13 @@ export const accessOf: Readonly<Record<string, readonly Access[]>> = {
   reconciler: [...read(...stored, topics.deadLetters), look(noticesGroup.name), ...write(topics.reconciliationReports)],
   operate: [
     ...read(...stored, topics.marketData, topics.userNotifications, topics.deadLetters),
-    ...onTopics([topics.relayPosition.name], 'Describe'),
+    lookAtTopic(topics.relayPosition.name),
     ...write(topics.deadLetters),
     ...[join(noticesGroup.name), look('outbox-relay.', true)],
     ...[transact(`${noticesGroup.name}.`, true), transact('outbox-relay.', true)],
   ],
   migrator: [
-    ...onTopics(
-      all.map(({ name }) => name),
-      ...['Create', 'Describe', 'DescribeConfigs'],
-    ),
+    ...all.map(({ name }) => on('topic', 'Create', 'Describe', 'DescribeConfigs')(name)),
     ...read(orderEvents), // on the first topic it proves that offsets go into transactions
     ...write(),
     join('verify-transactions'),
@@ -121,7 +110,7 @@ function rowsFor({ options }: Typed): Row[] {
   if (!/^\w+:[^\s'"]+$/.test(principal)) throw new WrongUsage(`--principal ${principal}: a kind and a name, as User:{service}`);
   const prefix = namespace === '' ? '' : `${namespace}.`;
   return Object.entries(accessOf).flatMap(([service, accesses]) =>
-    accesses.map(({ resource, name, isPrefix = false, operations }) => ({
+    accesses.map(({ resource, name, isPrefix, operations }) => ({
       principal: principal.replaceAll('{service}', service),
       resource,
       name: resource === 'cluster' ? name : prefix + name,
