@@ -1,7 +1,7 @@
 import { counter, gauge, histogram } from '@tradecore/telemetry';
 
 /** The calls to a brokerage. */
-export const calls = [
+const calls = [
   'submit',
   'replace',
   'cancel',

@@ -29,7 +29,7 @@ export function correctionsCommands(shell: Shell): void {
 }
 
 /** What is proposed and not applied, of findings that are open; `all`: also what was. */
-export async function correctionsReport({ database }: Fleet, all = false): Promise<Report> {
+async function correctionsReport({ database }: Fleet, all = false): Promise<Report> {
   const rows = (await database.query(
     `${proposals} where $1 or (h.version is null and f.closed_at is null) order by c.proposed_at desc limit ${listLimit}`,
     [all],

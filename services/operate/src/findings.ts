@@ -24,7 +24,7 @@ export function findingsCommands(shell: Shell): void {
 }
 
 /** What is open and not acknowledged; `all`: also what was. Exit code 1 when something is open and not acknowledged. */
-export async function findingsReport({ database }: Fleet, all = false): Promise<Report> {
+async function findingsReport({ database }: Fleet, all = false): Promise<Report> {
   const rows = (await database.query(
     `select finding_id::text as id, check_name as check, kind, subject, detail, first_seen::text as "first seen", last_seen::text as "last seen",
             closed_at::text as "closed at", acknowledged_by as "acknowledged by", acknowledged_why as why

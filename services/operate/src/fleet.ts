@@ -70,7 +70,7 @@ export async function openFleet(env: Environment = environment()): Promise<Fleet
   return {
     url: config.DATABASE_URL,
     dataSource,
-    database: { query: (sql, parameters) => dataSource.query(sql, parameters) },
+    database: dataSource,
     kafka,
     door: { url: config.DOOR_URL, token: config.TOKEN },
     admins: config.ADMIN_URLS,

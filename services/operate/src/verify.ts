@@ -46,7 +46,7 @@ export interface VerifyOptions {
  * Holds store, topics and read models against each other, and says what differs, by id. Exit codes: 0 all agree; 1 findings; 2 could not judge,
  * because something is parked, or the store is closed.
  */
-export async function verify(fleet: Fleet, say: Say, options: VerifyOptions): Promise<number> {
+async function verify(fleet: Fleet, say: Say, options: VerifyOptions): Promise<number> {
   if (!(await isSettled(fleet.database))) {
     say(
       'The store was restored, and what the topics hold beyond it is not decided: nothing can be judged before tradecore relay resume.',

@@ -11,7 +11,7 @@ export interface Ailment {
 }
 
 /** `doctor` reports what exceeds these. */
-export const limits = {
+const limits = {
   /** That an event waits in the outbox. */
   outboxSeconds: 10,
   /** That are not read. */
