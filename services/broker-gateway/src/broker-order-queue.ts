@@ -1,6 +1,5 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
-import { inTransaction, WorkQueue, type NewWork, type PutWork, type WorkHandler } from '@tradecore/consumers';
-import type { Transaction } from '@tradecore/event-sourcing';
+import { inTransaction, WorkQueue, type WorkHandler } from '@tradecore/consumers';
 import { keepRefreshed, logger } from '@tradecore/telemetry';
 import type { RevisionState } from '@tradecore/trading';
 import { DataSource } from 'typeorm';
@@ -14,7 +13,8 @@ const dropMs = 200;
 /** The gateway's work: one row for each BrokerOrder with open work, holding the state that a worker needs. */
 @Injectable()
 export class BrokerOrderQueue implements BeforeApplicationShutdown {
-  private readonly queue: WorkQueue;
+  /** The rows themselves. */
+  readonly rows: WorkQueue;
   private readonly ended = new Set<string>();
   private readonly timers = new Set<NodeJS.Timeout>();
   private endRefreshing: () => Promise<void> = () => Promise.resolve();
@@ -27,17 +27,17 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
     const { BROKER_WORKERS: workers, GAUGES_REFRESH: gaugesMs } = brokerage.config;
     const { rate } = brokerage.http;
     const handle: WorkHandler = (item) => this.handler(item);
-    this.queue = new WorkQueue({ dataSource, service: 'broker-gateway', workers, gaugesMs, handle, room: () => rate.room });
-    rate.onRoom(() => this.queue.notify());
+    this.rows = new WorkQueue({ dataSource, service: 'broker-gateway', workers, gaugesMs, handle, room: () => rate.room });
+    rate.onRoom(() => this.rows.notify());
     brokerage.http.onBack(() => {
       // Waiting rows were waiting for the brokerage.
-      this.queue.makeAllDue().catch((error: unknown) => log.warn({ err: error }, 'could not make waiting orders due'));
+      this.rows.makeAllDue().catch((error: unknown) => log.warn({ err: error }, 'could not make waiting orders due'));
     });
   }
 
   start(handler: WorkHandler): void {
     this.handler = handler;
-    this.queue.start();
+    this.rows.start();
     const read = async (): Promise<void> =>
       showRevisions(
         await this.dataSource.query(
@@ -50,21 +50,8 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     for (const timer of this.timers) clearTimeout(timer);
     await this.endRefreshing();
-    await this.queue.stop();
+    await this.rows.stop();
     await this.removeEnded();
-  }
-
-  /** Puts rows in the caller's transaction, claimed where a worker is free; call `begin` with them after the commit. */
-  putClaimed(tx: Transaction, rows: readonly NewWork[]): Promise<PutWork> {
-    return this.queue.putClaimed(tx, rows);
-  }
-
-  begin(put: PutWork): void {
-    this.queue.begin(put);
-  }
-
-  notify(): void {
-    this.queue.notify();
   }
 
   /**
@@ -72,25 +59,15 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
    */
   ask(key: string, state: RevisionState = {}, inMs = 0): void {
     this.later(inMs, async () => {
-      await inTransaction(this.dataSource, (tx) => this.queue.put(tx, [{ key, state: { ...state } }]));
-      this.queue.notify();
+      await inTransaction(this.dataSource, (tx) => this.rows.put(tx, [{ key, state: { ...state } }]));
+      this.rows.notify();
     });
-  }
-
-  /** Requests work on BrokerOrders that have a row. */
-  askAll(keys: readonly string[]): Promise<void> {
-    return this.queue.request(keys);
   }
 
   /** Removes the row of an ended BrokerOrder. A worker that holds it will notice. */
   drop(key: string): void {
     this.ended.add(key);
     if (this.ended.size === 1) this.later(dropMs, () => this.removeEnded());
-  }
-
-  /** BrokerOrders that the brokerage is working, as far as we know. */
-  working(): Promise<string[]> {
-    return this.queue.waitingForRequest();
   }
 
   /** BrokerOrders with an open step and no row: there are none unless the table was emptied. */
@@ -102,17 +79,10 @@ export class BrokerOrderQueue implements BeforeApplicationShutdown {
     return rows.map(({ id }) => id);
   }
 
-  /**
-   * Resolves when this process is done with the row: true if settled and committed. Undefined if it does not hold it.
-   */
-  inProgress(key: string): Promise<boolean> | undefined {
-    return this.queue.inProgress(key);
-  }
-
   private async removeEnded(): Promise<void> {
     const keys = [...this.ended];
     this.ended.clear();
-    if (keys.length > 0) await this.queue.drop(keys);
+    if (keys.length > 0) await this.rows.drop(keys);
   }
 
   private later(ms: number, act: () => Promise<void>): void {

@@ -57,7 +57,7 @@ export class BrokerOrderWork implements OnApplicationBootstrap {
     if (step.do === 'wait') return () => Promise.resolve({ again: step.ms, state: writeState(waited(state), order) });
     const reply = step.do === 'nothing' ? undefined : await this.calls.make(step, revision);
     const settlement = await owner.begin(reply, state);
-    void (this.queue.inProgress(item.key) ?? Promise.resolve(false)).then((isCommitted) => settlement.release(isCommitted));
+    void (this.queue.rows.inProgress(item.key) ?? Promise.resolve(false)).then((isCommitted) => settlement.release(isCommitted));
     return (tx) => settlement.settle(tx);
   }
 

@@ -10,7 +10,7 @@ function world() {
   const begun = jest.fn(() => new Promise((resolve) => (answer = () => resolve({ now }))));
   const none = () => Promise.resolve({ orders: [], unreadable: [], executions: [], unreadableOf: [] });
   const port = { clock: begun, openOrders: none, ordersSince: none, executionsSince: none };
-  const queue = { unattended: () => Promise.resolve([]), working: () => Promise.resolve([]) };
+  const queue = { unattended: () => Promise.resolve([]), rows: { waitingForRequest: () => Promise.resolve([]) } };
   const schedule = {
     ask: () => Promise.resolve(),
     take: () => Promise.resolve({ until: now, isDaily: false }),

@@ -120,7 +120,8 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
   /** Returns the executions that were not known. */
   private async compare(since: string): Promise<readonly BrokerageExecution[]> {
     const { port } = this.brokerage;
-    const working = await this.queue.working();
+    // BrokerOrders that the brokerage is working, as far as we know.
+    const working = await this.queue.rows.waitingForRequest();
     const open = await port.openOrders();
     const recent = await port.ordersSince(since);
     for (const order of [...recent.unreadable, ...open.unreadable]) await this.orders.meet(order);
@@ -137,7 +138,7 @@ export class BrokerageSweep implements OnApplicationBootstrap, BeforeApplication
     });
     const openIds = new Set([...open.orders, ...open.unreadable].map(({ clientOrderId }) => clientOrderId));
     const missing = working.filter((key) => !openIds.has(key));
-    if (missing.length > 0) await this.queue.askAll(missing);
+    if (missing.length > 0) await this.queue.rows.request(missing);
     this.refuseUnread([...listed.unreadableOf], orders);
     if (news.length > 0) log.info({ since, orders: news.length, executions: found.length }, 'compared with the brokerage');
     return found;

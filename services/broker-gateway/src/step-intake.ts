@@ -38,7 +38,7 @@ export class StepIntake implements Intake {
     const lanes = new Map(steps.map(({ data }) => [data.target, data.accountId]));
     this.work = nothing;
     const taken = await this.rows.put(tx, steps.map(stepOf));
-    this.work = await this.queue.putClaimed(tx, [
+    this.work = await this.queue.rows.putClaimed(tx, [
       ...queries.map(({ data }) => ({ key: data.target, urgent: true, state: { ...interrupted({ list: true }, now) } })),
       ...taken.map((key) => ({
         ...{ key, lane: lanes.get(key) ?? '', urgent: canceled.has(key) },
@@ -48,7 +48,7 @@ export class StepIntake implements Intake {
   }
 
   taken(): void {
-    this.queue.begin(this.work);
+    this.queue.rows.begin(this.work);
     this.work = nothing;
   }
 }

@@ -150,7 +150,7 @@ export class World {
         );
       }
     });
-    this.gateway?.app.get(BrokerOrderQueue, { strict: false }).notify();
+    this.gateway?.app.get(BrokerOrderQueue, { strict: false }).rows.notify();
     return steps.at(-1)?.data.target ?? '';
   }
 
