@@ -1,5 +1,4 @@
-import type { RevisionTerms } from '@tradecore/events';
-import type { BrokerageAnswer, BrokerageExecution, BrokerageOrder, UnreadableOrder } from '@tradecore/trading';
+import type { BrokerageExecution, BrokerageOrder, UnreadableOrder } from '@tradecore/trading';
 
 /** An instrument as the brokerage lists it; decimals are canonical strings. */
 export interface BrokerageInstrument {
@@ -50,33 +49,4 @@ export class NoUsableReply extends Error {
   ) {
     super(message);
   }
-}
-
-/**
- * A brokerage. Calls about one order return a `BrokerageAnswer` and never throw; questions about many may throw
- * `NoUsableReply`. `clientOrderId` is the BrokerOrder id.
- */
-export interface BrokeragePort {
-  /** Its name in execution ids and logs. */
-  readonly brokerage: string;
-  /** Whether a replaced order's fills count towards its replacement. If not, `replace` is not called. */
-  readonly replaceCarriesFills: boolean;
-  submit(clientOrderId: string, terms: RevisionTerms): Promise<BrokerageAnswer>;
-  /** Replaces an order under a new client order id; `quantity` is the new total. */
-  replace(brokerageOrderId: string, clientOrderId: string, terms: RevisionTerms): Promise<BrokerageAnswer>;
-  cancel(brokerageOrderId: string): Promise<BrokerageAnswer>;
-  byClientOrderId(clientOrderId: string): Promise<BrokerageAnswer>;
-  byId(brokerageOrderId: string): Promise<BrokerageAnswer>;
-  /** Every order that may still trade. */
-  openOrders(): Promise<BrokerageOrders>;
-  /** Every order that was submitted after that time. */
-  ordersSince(time: string): Promise<BrokerageOrders>;
-  /** Every listed execution of an order. */
-  executionsOf(order: BrokerageOrder): Promise<readonly BrokerageExecution[]>;
-  /** Every execution after that time, oldest first. */
-  executionsSince(time: string): Promise<BrokerageExecutions>;
-  instruments(): Promise<readonly BrokerageInstrument[]>;
-  /** At most 1,000 symbols. */
-  lastPrices(symbols: readonly string[]): Promise<readonly BrokeragePrice[]>;
-  clock(): Promise<BrokerageClock>;
 }

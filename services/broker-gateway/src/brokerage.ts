@@ -4,14 +4,13 @@ import type { RevisionRules } from '@tradecore/trading';
 import { Alpaca } from './alpaca/alpaca.ts';
 import { AlpacaHttp } from './alpaca/http.ts';
 import { carriesFillsOf, dataUrlOf, rateOf, type GatewayConfig } from './broker-gateway.config.ts';
-import type { BrokeragePort } from './brokerage-port.ts';
 import { sharedSlots } from './call-slots.ts';
 import { DataSource } from 'typeorm';
 
 /** The configured brokerage: its port, its connection, the settings. */
 @Injectable()
 export class Brokerage {
-  readonly port: BrokeragePort;
+  readonly port: Alpaca;
   readonly rules: RevisionRules;
   /** The trading API's connection. */
   readonly http: AlpacaHttp;

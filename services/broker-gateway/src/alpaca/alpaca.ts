@@ -6,7 +6,6 @@ import { assets, clock, fills, latestTrades, refusal, brokerageOrder, brokerageO
 import { gatewayMetrics, type Call } from '../broker-gateway.metrics.ts';
 import {
   NoUsableReply,
-  type BrokeragePort,
   type BrokerageClock,
   type BrokerageExecutions,
   type BrokerageInstrument,
@@ -20,13 +19,21 @@ const fillsPage = 100;
 /** A list with more pages than this is refused. */
 const pagesLimit = 2_000;
 
-/** Alpaca's trading API v2 and the latest trades of its market data API v2. The paper broker implements both. */
-export class Alpaca implements BrokeragePort {
+/**
+ * Alpaca's trading API v2 and the latest trades of its market data API v2. The paper broker implements both. Calls about
+ * one order return a `BrokerageAnswer` and never throw; questions about many may throw `NoUsableReply`. `clientOrderId`
+ * is the BrokerOrder id.
+ */
+export class Alpaca {
   private readonly fills: ReturnType<typeof fills>;
 
   constructor(
+    /** Its name in execution ids and logs. */
     readonly brokerage: string,
-    /** Not proven for Alpaca; configurable on the paper broker. */
+    /**
+     * Whether a replaced order's fills count towards its replacement. If not, `replace` is not called. Not proven for
+     * Alpaca; configurable on the paper broker.
+     */
     readonly replaceCarriesFills: boolean,
     private readonly trading: AlpacaHttp,
     private readonly data: AlpacaHttp,
@@ -46,6 +53,7 @@ export class Alpaca implements BrokeragePort {
     return this.change({ call: 'submit', method: 'POST', path: '/v2/orders', body });
   }
 
+  /** Replaces an order under a new client order id; `quantity` is the new total. */
   async replace(brokerageOrderId: string, clientOrderId: string, terms: RevisionTerms): Promise<BrokerageAnswer> {
     const body = { ...changeable(terms), client_order_id: clientOrderId };
     return this.change({ call: 'replace', method: 'PATCH', path: orderPath(brokerageOrderId), body });
@@ -64,15 +72,17 @@ export class Alpaca implements BrokeragePort {
     return this.change({ call: 'by-id', method: 'GET', path: orderPath(brokerageOrderId) });
   }
 
+  /** Every order that may still trade. */
   openOrders(): Promise<BrokerageOrders> {
     return this.orders('open', undefined);
   }
 
+  /** Every order that was submitted after that time. */
   ordersSince(time: string): Promise<BrokerageOrders> {
     return this.orders('all', time);
   }
 
-  /** The list of fills cannot be filtered by order. */
+  /** Every listed execution of an order. The list of fills cannot be filtered by order. */
   async executionsOf({ brokerageOrderId, submittedAt }: BrokerageOrder): Promise<readonly BrokerageExecution[]> {
     const since = new Date(Date.parse(submittedAt) - 1).toISOString();
     const { executions, unreadableOf } = await this.executionsSince(since);
@@ -80,6 +90,7 @@ export class Alpaca implements BrokeragePort {
     return executions.filter((execution) => execution.brokerageOrderId === brokerageOrderId);
   }
 
+  /** Every execution after that time, oldest first. */
   async executionsSince(time: string): Promise<BrokerageExecutions> {
     const executions: BrokerageExecution[] = [];
     const unreadableOf = new Set<string>();
@@ -101,6 +112,7 @@ export class Alpaca implements BrokeragePort {
     return this.question({ call: 'assets', path: '/v2/assets', query }, assets);
   }
 
+  /** At most 1,000 symbols. */
   async lastPrices(symbols: readonly string[]): Promise<readonly BrokeragePrice[]> {
     const query = { symbols: symbols.join(',') };
     return this.question({ call: 'prices', path: '/v2/stocks/trades/latest', query }, latestTrades, this.data);
