@@ -27,7 +27,7 @@ export class BrokerOrderWork implements OnApplicationBootstrap {
     @Inject(Brokerage) private readonly brokerage: Brokerage,
     @Inject(MarketFeed) private readonly market: MarketFeed,
   ) {
-    this.calls = new BrokerageCalls(brokerage, (id) => orders.isComing(id));
+    this.calls = new BrokerageCalls(brokerage, orders);
   }
 
   onApplicationBootstrap(): void {

@@ -9,20 +9,18 @@ import {
   type Revision,
 } from '@tradecore/trading';
 import { gatewayMetrics } from './broker-gateway.metrics.ts';
+import type { BrokerOrders } from './broker-orders.ts';
 import { NoUsableReply } from './brokerage-port.ts';
 import type { Brokerage } from './brokerage.ts';
 
 type LookUp = Extract<NextStep, { do: 'look-up' }>;
 type Taking = NonNullable<Extract<Reply, { of: 'look-up' }>['successor']>;
 
-/** Whether a replacement is one of our orders that nothing proves yet; undefined when it is not ours. */
-export type IsComing = (brokerOrderId: string) => Promise<boolean | undefined>;
-
 /** Makes the one call of a step. */
 export class BrokerageCalls {
   constructor(
     private readonly brokerage: Brokerage,
-    private readonly isComing: IsComing,
+    private readonly orders: Pick<BrokerOrders, 'isComing'>,
   ) {}
 
   async make(step: Exclude<NextStep, { do: 'nothing' | 'wait' }>, revision: Revision): Promise<Reply> {
@@ -72,7 +70,7 @@ export class BrokerageCalls {
     const found = id === undefined ? undefined : await this.brokerage.port.byId(id);
     if (found?.kind !== 'order') return undefined;
     const { clientOrderId, brokerageOrderId } = found.order;
-    const isComing = await this.isComing(clientOrderId);
+    const isComing = await this.orders.isComing(clientOrderId);
     if (isComing !== undefined) return { brokerOrderId: clientOrderId, isComing };
     return { brokerOrderId: foreignOrderIdFor(this.brokerage.port.brokerage, brokerageOrderId), isComing: false };
   }
