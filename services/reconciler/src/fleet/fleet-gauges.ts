@@ -14,18 +14,16 @@ import { Letters } from './letters.ts';
 /** Keeps the gauges of the whole fleet up to date, in every instance: whether it leads or not. */
 @Injectable()
 export class FleetGauges implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  readonly #database: Database;
   readonly #groups: Groups;
   readonly #letters: Letters;
   #end: () => Promise<void> = () => Promise.resolve();
 
   constructor(
-    @Inject(DataSource) dataSource: DataSource,
+    @Inject(DataSource) private readonly database: Database,
     @Inject(tokens.kafka) kafka: KafkaClient,
     @Inject(tokens.config) private readonly config: ReconcilerConfig,
   ) {
-    this.#database = { query: (sql, parameters) => dataSource.query(sql, parameters) };
-    this.#groups = new Groups(this.#database, kafka);
+    this.#groups = new Groups(database, kafka);
     this.#letters = new Letters(kafka);
   }
 
@@ -47,7 +45,7 @@ export class FleetGauges implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   async #outbox(): Promise<number> {
-    const { depth, oldestSeconds, storeClosed, storeMoved } = await readBacklog(this.#database);
+    const { depth, oldestSeconds, storeClosed, storeMoved } = await readBacklog(this.database);
     fleetGauges.outbox.set(depth);
     fleetGauges.outboxAge.set(oldestSeconds);
     fleetGauges.storeClosed.set(Number(storeClosed));
@@ -57,7 +55,7 @@ export class FleetGauges implements OnApplicationBootstrap, BeforeApplicationShu
 
   /** By a partial index of the same condition: orders that have ended, which are nearly all, are not looked at. */
   async #orders(): Promise<void> {
-    const rows = await this.#database.query(
+    const rows = await this.database.query(
       `select status, count(*)::int as orders, extract(epoch from clock_timestamp() - min(updated_at))::float8 as age
          from order_projector.orders where status in (${openStatuses.map((each) => `'${each}'`).join(', ')}) group by 1`,
     );
@@ -69,7 +67,7 @@ export class FleetGauges implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   async #switches(): Promise<void> {
-    const rows = await this.#database.query(
+    const rows = await this.database.query(
       `select event_data->>'scope' as scope from (
          select distinct on (aggregate_id) event_type, event_data from event_store
           where aggregate_type = 'TradingControl' and event_type in ('TradingHalted', 'TradingResumed')
@@ -81,7 +79,7 @@ export class FleetGauges implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   async #findings(): Promise<void> {
-    const rows = await this.#database.query(
+    const rows = await this.database.query(
       `select n.name, count(f.finding_id) filter (where f.acknowledged_at is null)::int as open, count(f.finding_id) filter (where f.kind = 'uneven')::int as uneven,
               coalesce(extract(epoch from min(c.covered_until)), 0)::float8 as covered
          from unnest($1::text[]) n (name) left join reconciler.checks c on c.check_name = n.name

@@ -1,4 +1,5 @@
 import { Buckets, DeliveryOrder, type Bucket } from '@tradecore/checks';
+import type { Transaction } from '@tradecore/event-sourcing';
 import { partitionKey, partitionOf, type AssignedPartition, type TopicPartition } from '@tradecore/messaging';
 import type { EntityManager } from 'typeorm';
 
@@ -58,12 +59,8 @@ interface BucketRow {
   readonly disordered: readonly string[];
 }
 
-interface Queries {
-  query(sql: string, parameters?: unknown[]): Promise<unknown>;
-}
-
 /** What an earlier leader left; undefined when there was none. */
-export async function loadProgress(database: Queries): Promise<Progress | undefined> {
+export async function loadProgress(database: Transaction): Promise<Progress | undefined> {
   const [lead] = (await database.query(
     `select position::text, to_char(since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as since from reconciler.lead`,
   )) as { position: string | null; since: string }[];

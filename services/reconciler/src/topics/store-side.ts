@@ -1,14 +1,11 @@
 import type { ComparedEvent } from '@tradecore/checks';
+import type { Transaction } from '@tradecore/event-sourcing';
 
 /** An event of the store, and the topic that it must be on. */
 export interface StoredEvent extends ComparedEvent {
   readonly topic: string;
   readonly aggregateType: string;
   readonly position: string;
-}
-
-interface Queries {
-  query(sql: string, parameters?: unknown[]): Promise<unknown>;
 }
 
 /** Where the relay is. */
@@ -27,7 +24,7 @@ const columns = `e.event_id as id, e.aggregate_id as "aggregateId", e.aggregate_
   from public.event_store e join public.aggregate_types t on t.aggregate_type = e.aggregate_type`;
 
 /** How far the relay is: its floor first, then what was drawn, then the time. */
-export async function relayPlace(database: Queries): Promise<RelayPlace> {
+export async function relayPlace(database: Transaction): Promise<RelayPlace> {
   const [relay] = (await database.query('select floor::text from outbox_relay where shard = 0')) as { floor: string }[];
   const [drawn] = (await database.query(
     `select (last_value - (not is_called)::int)::text as drawn,
@@ -38,7 +35,7 @@ export async function relayPlace(database: Queries): Promise<RelayPlace> {
 }
 
 /** The events behind one position, up to another. */
-export const storedBetween = async (database: Queries, after: bigint, to: bigint): Promise<StoredEvent[]> =>
+export const storedBetween = async (database: Transaction, after: bigint, to: bigint): Promise<StoredEvent[]> =>
   (await database.query(`select ${columns} where e.position > $1 and e.position <= $2`, [
     String(after),
     String(to),
@@ -56,7 +53,10 @@ export interface Stretch {
 }
 
 /** The events of a topic by their own time, as they stand now. */
-export const storedWithin = async (database: Queries, { topic, from, to, after, position }: Stretch): Promise<StoredEvent[]> =>
+export const storedWithin = async (
+  database: Transaction,
+  { topic, from, to, after, position }: Stretch,
+): Promise<StoredEvent[]> =>
   (await database.query(
     `select ${columns} where e.aggregate_type = any (array(select a.aggregate_type from public.aggregate_types a where a.topic = $1))
         and e."timestamp" >= $2 and e."timestamp" < $3 and e.position > $4 and e.position <= $5`,
@@ -64,7 +64,7 @@ export const storedWithin = async (database: Queries, { topic, from, to, after, 
   )) as StoredEvent[];
 
 /** Those of these ids that the store holds. */
-export const storedById = async (database: Queries, ids: readonly string[]): Promise<StoredEvent[]> =>
+export const storedById = async (database: Transaction, ids: readonly string[]): Promise<StoredEvent[]> =>
   ids.length === 0
     ? []
     : ((await database.query(`select ${columns} where e.event_id = any ($1::uuid[])`, [ids])) as StoredEvent[]);
