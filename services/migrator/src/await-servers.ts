@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { logger } from '@tradecore/telemetry';
@@ -27,17 +28,12 @@ export async function awaitServer(name: string, addresses: readonly Address[], l
 }
 
 /** Why an address takes no connection; undefined if it does. */
-function faultOf({ host, port }: Address): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 2000 });
-    const end = (fault?: string): void => {
-      socket.destroy();
-      resolve(fault);
-    };
-    socket.once('connect', () => end());
-    socket.once('timeout', () => end(`${host}:${port} is silent`));
-    socket.once('error', ({ message }) => end(message));
-  });
+async function faultOf({ host, port }: Address): Promise<string | undefined> {
+  const socket = connect({ host, port });
+  const signal = AbortSignal.timeout(2000);
+  const connected = once(socket, 'connect', { signal }).then(() => undefined);
+  const fault = (error: Error): string => (signal.aborted ? `${host}:${port} is silent` : error.message);
+  return connected.catch(fault).finally(() => socket.destroy());
 }
 
 /** The address in a URL or in `host:port`. */

@@ -35,9 +35,6 @@ export interface Migrated {
   readonly topicsVerified: readonly string[];
 }
 
-/** Database roles are server-wide, databases are not: role names include the namespace. */
-const rolePrefixOf = (namespace: string): string => namespace || 'tradecore';
-
 /** The password of each service, from a folder of files named `command-api` or `<prefix>_command_api`. */
 export function rolePasswords(folder: string, prefix: string): Record<string, string> {
   const names = readdirSync(folder).filter((name) => !name.startsWith('.')); // a mounted secret contains hidden links
@@ -72,7 +69,8 @@ async function migrateSchema({
   NAMESPACE,
   ROLE_PASSWORDS_DIR,
 }: MigratorConfig): Promise<{ ran: string[]; logins: string[] }> {
-  const rolePrefix = rolePrefixOf(NAMESPACE);
+  // Database roles are server-wide, databases are not: role names include the namespace.
+  const rolePrefix = NAMESPACE || 'tradecore';
   const passwords = ROLE_PASSWORDS_DIR === undefined ? {} : rolePasswords(ROLE_PASSWORDS_DIR, rolePrefix);
   const { ran } = await migrate(DATABASE_URL, {
     catalogue,
