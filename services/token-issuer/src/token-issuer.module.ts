@@ -3,7 +3,7 @@ import { tokens, type Config, type ServiceOptions } from '@tradecore/service';
 import { logger } from '@tradecore/telemetry';
 import { createServer, type Server } from 'node:https';
 import { z } from 'zod';
-import { Issuer } from './issuer.ts';
+import { openIssuer } from './issuer.ts';
 import { settings } from './settings.ts';
 
 const served = {
@@ -28,7 +28,7 @@ class TokenIssuer implements OnApplicationBootstrap, BeforeApplicationShutdown {
 
   async onApplicationBootstrap(): Promise<void> {
     const { ISSUER, AUDIENCE, ISSUER_KEY, TLS_CERT: cert, TLS_KEY: key, HOST, PORT } = this.config;
-    const body = JSON.stringify((await Issuer.open(ISSUER, AUDIENCE, ISSUER_KEY)).jwks);
+    const body = JSON.stringify((await openIssuer(ISSUER, AUDIENCE, ISSUER_KEY)).jwks);
     this.#server = createServer({ cert, key }, ({ url, method }, response) => {
       const isKeys = url === '/.well-known/jwks.json' && (method === 'GET' || method === 'HEAD');
       response.writeHead(isKeys ? 200 : 404, { 'content-type': 'application/json' }).end(isKeys ? body : undefined);

@@ -1,12 +1,12 @@
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { generateKeyPairSync } from 'node:crypto';
 import { bearerOf, InvalidOption } from './bearer.ts';
-import { Issuer } from './issuer.ts';
+import { openIssuer } from './issuer.ts';
 
 const key = (namedCurve = 'P-256') => generateKeyPairSync('ec', { namedCurve }).privateKey;
 /** As Helm's `genPrivateKey "ecdsa"` writes it. */
 const pem = key().export({ format: 'pem', type: 'sec1' }) as string;
-const open = (privateKey: Parameters<typeof Issuer.open>[2]) => Issuer.open('https://issuer', 'tradecore', privateKey);
+const open = (privateKey: Parameters<typeof openIssuer>[2]) => openIssuer('https://issuer', 'tradecore', privateKey);
 
 describe('the issuer', () => {
   it('signs access tokens that its published keys verify, and publishes the public half only', async () => {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { JWK } from 'jose';
 import type { Bearer } from '@tradecore/token-issuer/bearer';
-import { Issuer } from '@tradecore/token-issuer/issuer';
+import { openIssuer, type Issuer } from '@tradecore/token-issuer/issuer';
 import type { Home } from './home.ts';
 import { secret } from './secrets.ts';
 
@@ -32,7 +32,7 @@ export class LocalIssuer {
   /** Opens the issuer of a home; its key is made the first time. */
   static async open(home: Home): Promise<LocalIssuer> {
     const key = secret(home, 'issuer.jwk', () => JSON.stringify(newKey()));
-    return new LocalIssuer(await Issuer.open(localIssuer, audience, JSON.parse(key) as JWK));
+    return new LocalIssuer(await openIssuer(localIssuer, audience, JSON.parse(key) as JWK));
   }
 
   /** The public keys with which services verify signatures. */
