@@ -10,8 +10,8 @@ import {
   type KillSwitchBody,
   type LimitsBody,
 } from '@tradecore/api';
-import { OperatorsOnly, RequestRefused, validated } from '@tradecore/service';
-import { AccountNotFound } from '@tradecore/trading';
+import { OperatorsOnly, validated } from '@tradecore/service';
+import { pointAt } from '../not-found.ts';
 import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
 import { SetControls, type Controls } from './set-controls.ts';
 
@@ -30,7 +30,7 @@ export class AdminHttp {
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<ControlsResponse> {
     const set = trading === 'halted' ? this.controls.halt(scope, reason) : this.controls.resume(scope, reason);
-    return answer(await set.catch(pointAt({ pointer: '#/scope' })), { scope, epoch: await epoch }, reply);
+    return answer(await set.catch(pointAt({ pointer: '#/scope' }, 'account not found')), { scope, epoch: await epoch }, reply);
   }
 
   /**
@@ -46,7 +46,11 @@ export class AdminHttp {
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<ControlsResponse> {
     const set = this.controls.setLimits(scope, definedOf(limits), headers['if-match']);
-    return answer(await set.catch(pointAt({ pointer: '#/scope', in: 'path' })), { scope, epoch: await epoch }, reply);
+    return answer(
+      await set.catch(pointAt({ pointer: '#/scope', in: 'path' }, 'account not found')),
+      { scope, epoch: await epoch },
+      reply,
+    );
   }
 }
 
@@ -72,13 +76,3 @@ function answer(
     version,
   };
 }
-
-/** The account that was not found is the scope: points at where the request names it. */
-const pointAt =
-  (place: { readonly pointer: string; readonly in?: 'path' }) =>
-  (error: unknown): never => {
-    if (!(error instanceof AccountNotFound)) throw error;
-    throw new RequestRefused(404, error.code, error.message, {
-      errors: [{ ...place, code: 'not-found', detail: 'account not found' }],
-    });
-  };

@@ -17,8 +17,9 @@ import {
 } from '@tradecore/api';
 import type { OrderShown } from '@tradecore/read-models';
 import { Needs, RequestRefused, validated, type KnownCaller } from '@tradecore/service';
-import { AccountNotFound, canonicalTerms, OrderNotFound } from '@tradecore/trading';
+import { canonicalTerms } from '@tradecore/trading';
 import { keyOf } from '../idempotency-key.ts';
+import { pointAt } from '../not-found.ts';
 import { RequestOf, type Reply, type WriteRequest } from '../write-request.ts';
 import { OrderWaits } from './order-waits.ts';
 import { PlaceOrder } from './place-order.ts';
@@ -46,7 +47,9 @@ export class OrdersHttp {
     const terms = canonicalTerms(body);
     const key = keyOf(headers);
     if (terms.clientOrderId === undefined && key.idempotencyKey === undefined) throw nameMissing();
-    const { outcome, history } = await this.placeOrder.execute({ caller, terms, ...key }).catch(pointAtAccount);
+    const { outcome, history } = await this.placeOrder
+      .execute({ caller, terms, ...key })
+      .catch(pointAt({ pointer: '#/accountId' }));
     reply.status(outcome === 'repeated' ? 200 : 201);
     mustBeApproved(await this.waits.shown(history), { history, epoch: await epoch });
     const awaited = await this.#awaited(history, { caller, seconds: headers.prefer }, reply);
@@ -65,7 +68,7 @@ export class OrdersHttp {
   ): Promise<OrderResponse> {
     const ifMatch = headers['if-match'];
     const command = { orderId, caller, ifMatch, ...(reason !== undefined && { reason }), ...keyOf(headers) };
-    const history = await this.requestCancel.execute(command).catch(pointAtPath);
+    const history = await this.requestCancel.execute(command).catch(pointAt({ pointer: '#/id', in: 'path' }));
     const awaited = await this.#awaited(history, { caller, seconds: headers.prefer }, reply);
     return this.#answer({ history: awaited, epoch: await epoch }, reply);
   }
@@ -84,7 +87,7 @@ export class OrdersHttp {
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<OrderResponse> {
     const command = { orderId, caller, changes, ifMatch: headers['if-match'], ...keyOf(headers) };
-    const history = await this.requestReplace.execute(command).catch(pointAtPath);
+    const history = await this.requestReplace.execute(command).catch(pointAt({ pointer: '#/id', in: 'path' }));
     return this.#answer({ history, epoch: await epoch }, reply);
   }
 
@@ -131,22 +134,6 @@ function mustBeApproved(order: OrderShown, told: Told): void {
   const { detail, ...denial } = order.denial;
   const headers = headersOf(order, told);
   throw new RequestRefused(422, 'order-denied', detail, { headers, extensions: { id: order.orderId, ...denial } });
-}
-
-/** The order that was not found is the one in the path: points there. */
-function pointAtPath(error: unknown): never {
-  if (!(error instanceof OrderNotFound)) throw error;
-  throw new RequestRefused(404, error.code, error.message, {
-    errors: [{ pointer: '#/id', in: 'path', code: 'not-found', detail: 'not found, or not visible to you' }],
-  });
-}
-
-/** The account that was not found is the one in the terms: points there. */
-function pointAtAccount(error: unknown): never {
-  if (!(error instanceof AccountNotFound)) throw error;
-  throw new RequestRefused(404, error.code, error.message, {
-    errors: [{ pointer: '#/accountId', code: 'not-found', detail: 'not found, or not visible to you' }],
-  });
 }
 
 const nameMissing = () =>
