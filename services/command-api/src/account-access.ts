@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { BoundedCache } from '@tradecore/consumers';
 import { EventStore } from '@tradecore/event-sourcing';
 import type { AccessScope, AccountOpened } from '@tradecore/events';
 import { insufficientScope, owns, RateLimits, type KnownCaller, type RouteClass } from '@tradecore/service';
@@ -10,7 +11,7 @@ const remembered = 10_000;
 /** Whose accounts are whose: those that the token names, those that the caller owns, and those that an operator let it into. */
 @Injectable()
 export class AccountAccess {
-  readonly #opened = new Map<string, AccountOpened['data']>();
+  readonly #opened = new BoundedCache<string, AccountOpened['data']>(remembered);
 
   constructor(
     @Inject(EventStore) private readonly eventStore: EventStore,
@@ -40,8 +41,6 @@ export class AccountAccess {
     if (first?.type !== 'AccountOpened') return first ? 'no account' : 'nothing';
     const opened = first.data as AccountOpened['data'];
     this.#opened.set(accountId, opened);
-    const [oldest] = this.#opened.keys();
-    if (oldest !== undefined && this.#opened.size > remembered) this.#opened.delete(oldest);
     return opened;
   }
 

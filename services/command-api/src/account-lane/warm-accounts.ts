@@ -1,3 +1,4 @@
+import { BoundedCache } from '@tradecore/consumers';
 import type { EventStore, LoadedMany, Wanted, WarmAggregate } from '@tradecore/event-sourcing';
 import { tradingControlIdFor, type RecordedEvent } from '@tradecore/events';
 import { Account, TradingControl } from '@tradecore/trading';
@@ -14,7 +15,7 @@ interface Kept {
 
 /** Accounts and their controls as last committed: a load then reads only later events. */
 export class WarmAccounts {
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new BoundedCache<string, Kept>(keptLimit);
   #controlOfAll: WarmAggregate<TradingControl> | undefined;
   readonly #snapshotted = new Set<string>();
 
@@ -40,10 +41,7 @@ export class WarmAccounts {
   keep(accountId: string, loaded: LoadedMany): void {
     this.#controlOfAll = loaded.get(TradingControl, controlOfAllId);
     const account = loaded.get(Account, accountId);
-    this.#kept.delete(accountId);
     this.#kept.set(accountId, { account, control: loaded.get(TradingControl, tradingControlIdFor(accountId)) });
-    const [oldest] = this.#kept.keys();
-    if (oldest !== undefined && this.#kept.size > keptLimit) this.#kept.delete(oldest);
   }
 
   /** Applies what was decided on a copy and is now stored, unless a load has already done so. */
