@@ -20,12 +20,6 @@ export interface OrderRequest {
   readonly fields: readonly string[];
 }
 
-/** The command of a request with a key; a repeat is recognised by the id of its first event. */
-export interface KeyedCommand {
-  readonly commandId: string;
-  readonly eventId: string;
-}
-
 /** The common part of requests about an order: access, repeats, and the history to answer. */
 @Injectable()
 export class OwnOrder {
@@ -57,8 +51,12 @@ export class OwnOrder {
   }
 }
 
-/** The command of a request; undefined without a key. */
-export function keyedCommandOf({ name, orderId, idempotencyKey }: OrderRequest): KeyedCommand | undefined {
+/** The command of a request with a key, of which a repeat is recognised by the id of its first event; undefined without a key. */
+export function keyedCommandOf({
+  name,
+  orderId,
+  idempotencyKey,
+}: OrderRequest): { commandId: string; eventId: string } | undefined {
   if (idempotencyKey === undefined) return undefined;
   const commandId = derivedId(name, orderId, idempotencyKey);
   return { commandId, eventId: causedEventId(commandId, orderId, 0) };
