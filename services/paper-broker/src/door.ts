@@ -125,9 +125,6 @@ function admit(request: FastifyRequest, reply: FastifyReply, options: DoorOption
   done(isSpent ? tooMany(Math.max(1, Math.ceil(reset - Date.now() / 1000))) : undefined);
 }
 
-/** Options of a route that reads its own query. */
-export const ownQuery = { config: { readsQuery: true } } as const;
-
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** A control route, not one of the trading API. */

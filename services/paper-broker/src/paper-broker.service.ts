@@ -74,10 +74,10 @@ export class PaperBroker implements OnApplicationBootstrap, BeforeApplicationShu
   #openDoor(exchange: Exchange): FastifyInstance {
     const rateLimit = new RateLimit(this.config.PAPER_RATE_LIMIT);
     const door = createDoor({ accounts: this.#accounts, rateLimit, isAway: () => this.#isAway() });
-    const counter = { exchange, faultInjection: this.#faultInjection };
-    orderRoutes(door, counter);
-    accountRoutes(door, counter);
-    marketRoutes(door, counter);
+    const counter = { door, exchange, faultInjection: this.#faultInjection };
+    orderRoutes(counter);
+    accountRoutes(counter);
+    marketRoutes(counter);
     controlRoutes(door, { desk: this.#desk, accounts: this.#accounts, leave: (ms) => this.#leave(ms) });
     return door;
   }
