@@ -17,7 +17,7 @@ class Samples {
 }
 
 const placed = recordedSample();
-const ignored = recordedSample(new OrderCancelRequested({}), { aggregateVersion: 2 });
+const ignored = recordedSample(new OrderCancelRequested({}), { aggregateId: placed.aggregateId, aggregateVersion: 2 });
 
 describe('a projector', () => {
   it('is a fold of its own events', () =>
