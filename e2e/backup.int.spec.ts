@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -215,6 +215,25 @@ describe('a backup of a PostgreSQL of its own', () => {
     expect(await figure('tradecore_backup_series_begun_total{reason="slot-lost"}')).toBe(1);
     expect(series().length).toBeGreaterThanOrEqual(before); // the oldest was removed with its bases: two stay
   }, 90_000);
+
+  it('removes the partial bases of killed ones whose pg_basebackup still writes', async () => {
+    const [newest = ''] = series().toReversed();
+    const killed = spawn(process.execPath, ['-e', '']);
+    await ended(killed);
+    const { POSTGRES_PROGRAMS = '', POSTGRES_LIBRARIES, DATABASE_URL = '' } = process.env;
+    const env = { ...process.env, LD_LIBRARY_PATH: POSTGRES_LIBRARIES };
+    // Three: a removal meets the moment of a write in each second one.
+    const partial = [1, 2, 3].map((each) => join(dir, newest, 'bases', `.${each}-${killed.pid}`));
+    const left = partial.map((path) =>
+      spawn(join(POSTGRES_PROGRAMS, 'pg_basebackup'), ['-d', DATABASE_URL, '-D', join(path, 'data'), '--checkpoint=fast'], {
+        env,
+      }),
+    );
+    await until('files of all', () => partial.every((path) => existsSync(join(path, 'data', 'backup_label'))));
+    expect((await tradecore('backup'))[0]).toBe(0);
+    await Promise.all(left.map(ended));
+    expect(partial.filter((path) => existsSync(path))).toEqual([]);
+  }, 60_000);
 
   it('leaves no partial base when it is killed', async () => {
     const [newest = ''] = series().toReversed();

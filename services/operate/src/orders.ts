@@ -30,12 +30,13 @@ async function orderReport({ database }: Fleet, orderId: string): Promise<Report
   return { rows, nothing: `no order ${orderId} is stored`, code: rows.length === 0 ? 1 : 0 };
 }
 
-/** The lists of orders; `nothing` is said of an empty one. */
+/** The lists of orders, each row with the count of all; `nothing` is said of an empty one. */
 const lists = {
   stuck: {
     description: 'orders whose saga waits for an operator, and what it waits for',
     nothing: 'no saga is stuck',
-    sql: `select o.aggregate_ids[1]::text as "order", o.saga_id::text as saga, e.data->>'waitingFor' as "waits for", e.data->>'attempts' as attempts,
+    sql: `select count(*) over () as count,
+            o.aggregate_ids[1]::text as "order", o.saga_id::text as saga, e.data->>'waitingFor' as "waits for", e.data->>'attempts' as attempts,
             e.since::text, o.due_at::text as "asks again at"
        from order_saga.open_sagas o left join lateral (
          select s.event_data as data, s."timestamp" as since from event_store s
@@ -46,7 +47,8 @@ const lists = {
     description: 'orders whose outcome at the brokerage is not known',
     nothing: 'the outcome of every order is known',
     // `standing` is what the gateway knows of the call.
-    sql: `select o.order_id::text as "order", o.account_id::text as account, o.symbol, o.side, trim_scale(o.quantity)::text as quantity,
+    sql: `select count(*) over () as count,
+            o.order_id::text as "order", o.account_id::text as account, o.symbol, o.side, trim_scale(o.quantity)::text as quantity,
             g.key::text as "client order id", g.standing, o.updated_at::text as since
        from order_projector.exported_orders o left join lateral (
          select w.key, w.state->>'standing' as standing
@@ -57,7 +59,8 @@ const lists = {
   foreign: {
     description: 'orders at the brokerage that are not ours, the newest first',
     nothing: 'no order at the brokerage is not ours',
-    sql: `select event_data->>'brokerageOrderId' as "at the brokerage", event_data->>'clientOrderId' as "client order id", event_data->>'symbol' as symbol,
+    sql: `select count(*) over () as count,
+            event_data->>'brokerageOrderId' as "at the brokerage", event_data->>'clientOrderId' as "client order id", event_data->>'symbol' as symbol,
             event_data->>'side' as side, event_data->>'quantity' as quantity, event_data->>'filledQuantity' as filled, event_data->>'unreadable' as unreadable,
             "timestamp"::text as since
        from event_store where aggregate_type = 'BrokerOrder' and event_type = 'ForeignOrderAdopted' order by "timestamp" desc limit ${listLimit}`,
@@ -65,15 +68,19 @@ const lists = {
   corrected: {
     description: 'orders overfilled, and trades taken back or corrected, the newest first',
     nothing: 'nothing was overfilled, taken back or corrected',
-    sql: `select aggregate_id::text as "order", event_type as event, "timestamp"::text as time, event_data::text as data from event_store
+    sql: `select count(*) over () as count,
+            aggregate_id::text as "order", event_type as event, "timestamp"::text as time, event_data::text as data from event_store
       where aggregate_type = 'Order' and (event_type in ('OrderExecutionBusted', 'OrderExecutionCorrected')
          or event_type = 'OrderExecuted' and event_data ? 'excessQuantity') order by "timestamp" desc limit ${listLimit}`,
   },
 };
 
-/** One of these lists. Exit code 1 when there is anything. */
-export async function ordersListed({ database }: Fleet, name: keyof typeof lists): Promise<Report> {
+/** One of these lists, and how many it has. Exit code 1 when there is anything. */
+export async function ordersListed({ database }: Fleet, name: keyof typeof lists): Promise<Report & { readonly count: number }> {
   const { sql, nothing } = lists[name];
-  const rows = (await database.query(sql)) as unknown as Row[];
-  return { rows, nothing, code: rows.length > 0 ? 1 : 0 };
+  const found = (await database.query(sql)) as unknown as (Row & { readonly count: string })[];
+  const count = Number(found[0]?.count ?? 0);
+  const rows = found.map(({ count: _, ...row }) => row as Row);
+  const more = count - rows.length;
+  return { rows, count, nothing, code: count > 0 ? 1 : 0, ...(more > 0 && { more: `and ${more} more` }) };
 }

@@ -119,6 +119,17 @@ describe("an operator's action", () => {
     expect(outcomes.toSorted()).toEqual(['1 marked', '1 marked', '1 marked', '2 marked']);
   });
 
+  it('counts all orders of a list, though it shows the first of them', async () => {
+    await world.query(
+      `insert into order_saga.open_sagas (saga_id, aggregate_ids, heard, origin, stuck)
+       select gen_random_uuid(), array[gen_random_uuid()], '{}', '{}', true from generate_series(1, 201)`,
+    );
+    expect((await world.tradecore('orders', 'stuck')).said).toMatch(/\nand [1-9] more$/);
+    expect((await world.tradecore('status')).said).toMatch(/orders stuck +20\d/);
+    expect((await world.tradecore('doctor')).said).toMatch(/20\d orders are stuck/);
+    await world.query(`delete from order_saga.open_sagas where heard = '{}'`);
+  });
+
   it('reaches what is parked beyond the rows of the list, and counts all of it', async () => {
     const ids = Array.from({ length: 201 }, () => freshId());
     await world.query(

@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { basesFolder, renameDurably, stamp, writeDurably, type Base, type Series } from './folder.ts';
 import { libpq, type PostgresPrograms } from './programs.ts';
 import type { BackedUpServer } from './server.ts';
@@ -22,7 +23,7 @@ export async function takeBase(
   onLine?: (line: string) => void,
 ): Promise<Base> {
   const folder = basesFolder(series);
-  clearKilled(folder);
+  await clearKilled(folder);
   const { now: began, superuser, database } = await server.state();
   const name = stamp();
   const fresh = join(folder, `.${name}-${process.pid}`);
@@ -46,10 +47,21 @@ export async function takeBase(
 }
 
 /** What a killed run has left. One that is at work at this moment keeps its own. */
-function clearKilled(folder: string): void {
+async function clearKilled(folder: string): Promise<void> {
   for (const name of readdirSync(folder)) {
     const pid = /^\..+-(\d+)$/.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
+    if (pid !== undefined && !isAlive(Number(pid))) await remove(join(folder, name));
+  }
+}
+
+/**
+ * The pg_basebackup of a killed run goes on until it misses a folder. Where it writes a file meanwhile, Node's rmSync returns
+ * and leaves the rest: it is repeated.
+ */
+async function remove(path: string): Promise<void> {
+  for (let tries = 0; existsSync(path) && tries < 50; tries += 1) {
+    rmSync(path, { recursive: true, force: true });
+    await sleep(100);
   }
 }
 

@@ -71,11 +71,11 @@ async function parked(fleet: Fleet): Promise<Ailment[]> {
 }
 
 async function orders(fleet: Fleet): Promise<Ailment[]> {
-  const [stuck, unknown] = [(await ordersListed(fleet, 'stuck')).rows, (await ordersListed(fleet, 'unknown')).rows];
+  const [stuck, unknown] = [(await ordersListed(fleet, 'stuck')).count, (await ordersListed(fleet, 'unknown')).count];
   return [
-    ...(stuck.length > 0 ? [{ severity: 1, what: `${stuck.length} orders are stuck`, runbook: 'stuck-saga' } as const] : []),
-    ...(unknown.length > 0
-      ? [{ severity: 2, what: `${unknown.length} orders have an unknown outcome`, runbook: 'unknown-outcome' } as const]
+    ...(stuck > 0 ? [{ severity: 1, what: `${stuck} orders are stuck`, runbook: 'stuck-saga' } as const] : []),
+    ...(unknown > 0
+      ? [{ severity: 2, what: `${unknown} orders have an unknown outcome`, runbook: 'unknown-outcome' } as const]
       : []),
   ];
 }

@@ -117,8 +117,8 @@ async function waiting(fleet: Fleet): Promise<Row[]> {
   ]);
   return [
     line('parked', String(parkedCount(parked))),
-    line('orders stuck', String(stuck.rows.length)),
-    line('orders unknown', String(unknown.rows.length)),
+    line('orders stuck', String(stuck.count)),
+    line('orders unknown', String(unknown.count)),
     line('dead letters', String(letters.length)),
   ];
 }
