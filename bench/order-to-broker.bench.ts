@@ -77,7 +77,7 @@ const pairs = rates.map((rate): [number, Pair] => {
   const before = values.before === undefined ? undefined : measure(values.before, rate, Number(values.seconds));
   return [rate, { before, after: measure(here, rate, Number(values.seconds)) }];
 });
-const highest = values.highest ? highestRate(here, 60) : undefined;
+const highest = values.highest ? highestRate(here, 40) : undefined;
 const [first] = pairs;
 const ratio = ({ before, after }: Pair): string => (before ? (total(after) / total(before)).toFixed(2) : 'not compared');
 
