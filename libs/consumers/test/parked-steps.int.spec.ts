@@ -81,7 +81,7 @@ describe('the steps that an intake takes', () => {
     expect(await metricsPage()).toContain('tradecore_consumer_parked_total{group="purse-keeper",reason="row-refused"} 1');
   }, 60_000);
 
-  it('are told of with what they concern when they are refused while stored events are heard again', async () => {
+  it('are logged with their saga, cause and account when a replay of stored events refuses them', async () => {
     await world.runErrands();
     const refused = await world.open({ amount: 666 });
     const [asked] = await until(

@@ -56,7 +56,7 @@ async function clearKilled(folder: string): Promise<void> {
 
 /**
  * The pg_basebackup of a killed run goes on until it misses a folder. Where it writes a file meanwhile, Node's rmSync returns
- * and leaves the rest: it is repeated.
+ * and leaves the rest; one that has only just started makes the folder anew, also after a rename. So it is repeated.
  */
 async function remove(path: string): Promise<void> {
   for (let tries = 0; existsSync(path) && tries < 50; tries += 1) {

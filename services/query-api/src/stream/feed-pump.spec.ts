@@ -25,7 +25,7 @@ function world() {
 describe('the turns of the readers', () => {
   it('forget a subject that left: when it comes again, who waited before it is first', async () => {
     const { pump, read, answer } = world();
-    pump.add(reader('first', 'somebody'));
+    pump.add(reader('first', 'eve'));
     const leave = pump.add(reader('left', 'ann'));
     leave();
     pump.add(reader('waited', 'bob'));
